@@ -1,0 +1,82 @@
+"""The `varhouse` command: parse, set up the log, call a stage, turn a mistake into a line.
+
+Each module of this package is one command (or one group) with two functions:
+`add_parser(commands)` and `run(args) -> exit code`. Modules import what is heavy inside
+`run`, so that `varhouse --help` starts at once. stdout is data, stderr is talk.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from varhouse import __version__
+from varhouse.cli.log import set_up_log
+from varhouse.errors import VarhouseError
+
+COMMANDS = (
+    "ingest", "query", "sql", "export", "report", "store",
+    "validate", "normalise", "genes", "annotate", "frequencies", "stage",
+)  # fmt: skip
+"""Commands in the order of `varhouse --help`; a command that is not built is not here."""
+
+_EPILOG = """\
+start here:  scripts/demo builds a store in demo/store, then
+  varhouse query demo/store --gene DEMO7
+  varhouse query demo/store --region chr1:48,000-49,000 --format tsv
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="varhouse",
+        description="Genomic variant warehouse: cohort VCFs in, a queryable store out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"varhouse {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only warnings on stderr")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name in COMMANDS:
+        importlib.import_module(f"varhouse.cli.{name}").add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    set_up_log(verbose=args.verbose, quiet=args.quiet)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except VarhouseError as error:
+        if os.environ.get("VARHOUSE_LOG") == "json":
+            logging.getLogger("varhouse").error(str(error))
+        else:
+            print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except FileNotFoundError as error:
+        print(f"error: no such file: {error.filename}", file=sys.stderr)
+        return 1
+    except IsADirectoryError as error:
+        print(f"error: {error.filename} is a directory, not a file", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"error: no permission for {error.filename}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our stdout has gone (`| head`): not a mistake.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,171 @@
+"""Contig names: canonical names, aliases, partitions and regions.
+
+A store uses one name for a contig, the first column of the aliases table (without the
+table: the reference's names). Every other name that an input uses is mapped through
+the aliases. Coordinates in regions are 1-based and closed, as samtools writes them.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from varhouse.errors import ReferenceError, UsageError, nearest
+
+MAX_PARTS = 100
+"""Assemblies with more contigs than twice this keep the short ones in one partition."""
+
+OTHER_PART = "other"
+
+_COLUMNS = ("contig", "alias", "accession", "length", "refget")
+
+
+@dataclass
+class Contig:
+    """One contig of an assembly; `length` is that of the whole contig, in bases."""
+
+    name: str
+    aliases: list[str] = field(default_factory=list)
+    accession: str | None = None
+    length: int | None = None
+    refget: str | None = None
+
+
+class Contigs:
+    """The contigs of an assembly in their order, found by any of their names."""
+
+    def __init__(self, contigs: Iterable[Contig]) -> None:
+        self.contigs = list(contigs)
+        self.by_name = {c.name: c for c in self.contigs}
+        self.ordinal = {c.name: i for i, c in enumerate(self.contigs)}
+        self._alias: dict[str, str] = {}
+        for c in self.contigs:
+            names = [c.name, *c.aliases, *([c.accession] if c.accession else [])]
+            for name in names:
+                owner = self._alias.setdefault(name, c.name)
+                if owner != c.name:
+                    raise ReferenceError(
+                        f"contig name {name!r} stands for both {owner} and {c.name}",
+                        "correct the aliases table",
+                    )
+
+    @property
+    def names(self) -> list[str]:
+        """Canonical names in the order of the assembly."""
+        return [c.name for c in self.contigs]
+
+    def canonical(self, name: str) -> str | None:
+        """Map a name to the canonical one; None if no contig has it.
+
+        Names like `gi|224384749|gb|CM000682.1|` are found by any of their parts.
+        """
+        found = self._alias.get(name)
+        if found is None and "|" in name:
+            hits = {self._alias[p] for p in name.split("|") if p in self._alias}
+            if len(hits) == 1:
+                found = hits.pop()
+        return found
+
+    def part(self, contig: str) -> str:
+        """Name the partition that holds a contig's rows."""
+        if len(self.contigs) <= 2 * MAX_PARTS:
+            return contig
+        if not hasattr(self, "_long"):
+            # A contig of unknown length counts as short.
+            ranked = sorted(self.contigs, key=lambda c: -(c.length or 0))
+            self._long = {c.name for c in ranked[:MAX_PARTS]}
+        return contig if contig in self._long else OTHER_PART
+
+    def unknown(self, name: str) -> str:
+        """Say that there is no such contig, with the nearest names."""
+        return f"no contig {name!r} in this assembly{nearest(name, self._alias)}"
+
+
+def read_aliases(path: Path) -> Contigs:
+    """Read an aliases table: TSV with the columns contig alias accession length refget.
+
+    A contig may stand on several rows, or have several aliases separated by commas.
+
+    Raises
+    ------
+    ReferenceError
+        For a missing column, a length that is no number, or a name with two owners.
+    """
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    rows = [ln.split("\t") for ln in lines if ln.strip() and not ln.startswith("##")]
+    if not rows:
+        raise ReferenceError(f"{path}: the aliases table is empty")
+    header = [h.lstrip("#").strip() for h in rows[0]]
+    if "contig" not in header:
+        raise ReferenceError(
+            f"{path}: no column `contig` in the aliases table (found: {', '.join(header)})",
+            "name the columns " + " ".join(_COLUMNS),
+        )
+    unknown = [h for h in header if h not in _COLUMNS]
+    if unknown:
+        raise ReferenceError(
+            f"{path}: unknown column(s) {', '.join(unknown)} in the aliases table",
+            "the columns are " + " ".join(_COLUMNS),
+        )
+    contigs: dict[str, Contig] = {}
+    for number, row in enumerate(rows[1:], 2):
+        cell = dict(zip(header, (v.strip() for v in row), strict=False))
+        name = cell["contig"]
+        if not name:
+            raise ReferenceError(f"{path}: row {number} has no contig name")
+        c = contigs.setdefault(name, Contig(name))
+        c.aliases += [a for a in re.split(r"[,;]", cell.get("alias", "")) if a and a != name]
+        c.accession = cell.get("accession") or c.accession
+        c.refget = cell.get("refget") or c.refget
+        if text := cell.get("length", ""):
+            if not text.isdigit():
+                raise ReferenceError(f"{path}: row {number}: length {text!r} is no number")
+            c.length = int(text)
+    return Contigs(contigs.values())
+
+
+@dataclass(frozen=True)
+class Region:
+    """A piece of a contig: 1-based, both ends included; `end` None: to its end."""
+
+    contig: str
+    start: int = 1
+    end: int | None = None
+
+
+_REGION = re.compile(r"^(?P<contig>.+?)(?::(?P<start>[\d,]+)?(?:-(?P<end>[\d,]+)?)?)?$")
+
+
+def parse_region(text: str, contigs: Contigs) -> Region:
+    """Read `contig`, `contig:pos`, `contig:start-end`, `contig:start-` (1-based, closed).
+
+    Thousands may be grouped by commas. A contig whose own name holds a colon is found.
+
+    Raises
+    ------
+    UsageError
+        If the contig is unknown or the interval is empty.
+    """
+    text = text.strip()
+    if (whole := contigs.canonical(text)) is not None:
+        return Region(whole)
+    match = _REGION.match(text)
+    name = match["contig"] if match else text
+    contig = contigs.canonical(name)
+    if match is None or contig is None:
+        raise UsageError(contigs.unknown(name))
+    start = int(match["start"].replace(",", "")) if match["start"] else 1
+    if match["end"]:
+        end: int | None = int(match["end"].replace(",", ""))
+    elif text.endswith("-") or not match["start"]:
+        end = None
+    else:
+        end = start
+    if start < 0 or (end is not None and end < start):
+        raise UsageError(f"region {text!r} is empty", "write contig:start-end, 1-based")
+    return Region(contig, start, end)
+
+
+def order_by(contigs: Sequence[str]) -> dict[str, int]:
+    """Rank contigs by the given order, for sorting rows."""
+    return {c: i for i, c in enumerate(contigs)}

@@ -1,0 +1,84 @@
+"""The mistakes a user can make, each of which ends as one line on stderr.
+
+A traceback is a bug in varhouse; anything a user can cause is one of these classes.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class VarhouseError(Exception):
+    """A mistake in data: where it is, what it is and the way out.
+
+    Parameters
+    ----------
+    message
+        One line that says where and what.
+    fix
+        The way out: a command, a config key or a thing to correct.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}\n       fix: {self.fix}" if self.fix else self.message
+
+
+class UsageError(VarhouseError):
+    """A wrong option or argument on the command line (exit 2)."""
+
+    exit_code = 2
+
+
+class ConfigError(VarhouseError):
+    """One or more mistakes in the configuration or the sheets (exit 2).
+
+    Parameters
+    ----------
+    problems
+        Every mistake found, one line each: all are reported at once.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        lines = "\n".join(f"  - {p}" for p in problems)
+        super().__init__(f"{len(problems)} mistake(s) in the configuration\n{lines}")
+        self.problems = problems
+
+
+class InputError(VarhouseError):
+    """A file that cannot be read as what it should be."""
+
+
+class ReferenceError(VarhouseError):  # noqa: A001 - the genomic sense is the field's
+    """A FASTA or an aliases table that does not fit the data."""
+
+
+class StoreError(VarhouseError):
+    """A store that is missing, damaged, of another format or in use."""
+
+
+class SchemaError(VarhouseError):
+    """A table whose columns are not the declared ones."""
+
+
+def nearest(word: str, known: Iterable[str], n: int = 3) -> str:
+    """Say the names closest to `word`, as an ending for a message.
+
+    Returns
+    -------
+    str
+        `"; nearest: A, B"`, or an empty string when nothing is close.
+    """
+    names = list(known)
+    folded = {k.lower(): k for k in names}
+    close = difflib.get_close_matches(word.lower(), folded, n=n, cutoff=0.5)
+    if not close:
+        return ""
+    return "; nearest: " + ", ".join(folded[c] for c in close)

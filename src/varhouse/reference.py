@@ -1,0 +1,279 @@
+"""The reference: bases of a FASTA as memory-mapped arrays, and its digests.
+
+A FASTA (plain, gzip or BGZF, with or without an index) is compiled once into one flat
+file of upper-case bases and a small JSON, which every job maps into memory: a whole
+human genome is then shared by all processes of a node and costs each only the pages
+it touches. Positions in arrays are 0-based.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+from isal import igzip
+
+from varhouse.contigs import Contig, Contigs
+from varhouse.errors import InputError, ReferenceError
+
+Bases = npt.NDArray[np.uint8]
+
+_BLOCK = 16 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+
+COMPLEMENT: Bases = np.frombuffer(
+    bytes.maketrans(b"ACGTUNRYKMSWBDHVacgtunrykmswbdhv", b"TGCAANYRMKSWVHDBtgcaanyrmkswvhdb"),
+    np.uint8,
+)
+"""Complement of each byte, IUPAC codes included; other bytes stay as they are."""
+
+_UPPER: Bases = np.frombuffer(bytes(range(256)).upper(), np.uint8)
+
+
+def refget_digest(bases: Bases) -> str:
+    """Give the GA4GH refget id of a sequence: `SQ.` + base64url(SHA-512, 24 bytes).
+
+    GA4GH refget v2 / `sha512t24u`, over the upper-case sequence.
+    """
+    raw = hashlib.sha512(bases.tobytes()).digest()[:24]
+    return "SQ." + base64.urlsafe_b64encode(raw).decode()
+
+
+@dataclass
+class _Entry:
+    name: str
+    offset: int
+    length: int
+
+
+class Reference:
+    """A compiled reference, opened for reading.
+
+    `contigs` are the assembly's (canonical names, aliases). A contig may be absent
+    from the FASTA, or only its first bases may be there.
+    """
+
+    def __init__(self, directory: Path, contigs: Contigs | None = None) -> None:
+        meta = json.loads((directory / "reference.json").read_text())
+        self.directory = directory
+        self.digest: str = meta["digest"]
+        self.fasta_name: str = meta["fasta"]
+        own = Contigs(
+            Contig(e["name"], [], None, e["length"], e["refget"]) for e in meta["contigs"]
+        )
+        self.has_aliases = contigs is not None
+        self.contigs = contigs if contigs is not None else own
+        size = sum(e["length"] for e in meta["contigs"])
+        self._all: Bases = (
+            np.memmap(directory / "reference.bases", np.uint8, "r", shape=(size,))
+            if size
+            else np.zeros(0, np.uint8)
+        )
+        self._entries: dict[str, _Entry] = {}
+        self._refget: dict[str, str] = {}
+        self.unnamed: list[str] = []
+        offset = 0
+        for e in meta["contigs"]:
+            name = self.contigs.canonical(e["name"])
+            if name is None:
+                self.unnamed.append(e["name"])
+            elif name in self._entries:
+                raise ReferenceError(
+                    f"{self.fasta_name}: {e['name']} and {self._entries[name].name} are "
+                    f"both contig {name}",
+                    "keep one of them in the FASTA, or correct the aliases table",
+                )
+            else:
+                self._entries[name] = _Entry(e["name"], offset, e["length"])
+                self._refget[name] = e["refget"]
+            offset += e["length"]
+
+    def length(self, contig: str) -> int:
+        """Bases of the contig that the FASTA holds; 0 if it is not there."""
+        entry = self._entries.get(contig)
+        return entry.length if entry else 0
+
+    def sequence(self, contig: str) -> Bases:
+        """The contig's upper-case ASCII bases, uint8[length]; empty if not there."""
+        entry = self._entries.get(contig)
+        if entry is None:
+            return np.zeros(0, np.uint8)
+        return self._all[entry.offset : entry.offset + entry.length]
+
+    def is_whole(self, contig: str) -> bool:
+        """Tell whether the FASTA holds the contig from its first to its last base."""
+        entry = self._entries.get(contig)
+        if entry is None:
+            return False
+        length = self.contigs.by_name[contig].length
+        return length is None or length == entry.length
+
+    def partial(self) -> list[str]:
+        """Contigs of which the FASTA holds only a piece."""
+        return [c for c in self._entries if not self.is_whole(c)]
+
+    def refget(self, contig: str) -> str | None:
+        """Refget id of the whole contig: the aliases table's, or a whole sequence's.
+
+        Never that of a piece.
+        """
+        known = self.contigs.by_name[contig].refget if contig in self.contigs.by_name else None
+        if known:
+            return known if known.startswith("SQ.") else f"SQ.{known}"
+        return self._refget[contig] if self.is_whole(contig) else None
+
+    def check(self, partial_reference: bool) -> list[str]:
+        """List what in the FASTA contradicts the aliases table, one line each."""
+        problems = []
+        for name in self._entries:
+            c = self.contigs.by_name[name]
+            held = self._entries[name].length
+            if c.length is not None and held > c.length:
+                problems.append(
+                    f"{self.fasta_name}: contig {name} has {held:,} bases, "
+                    f"the aliases table says {c.length:,}: another assembly?"
+                )
+            elif not self.is_whole(name) and not partial_reference:
+                problems.append(
+                    f"{self.fasta_name}: contig {name} has {held:,} of {c.length:,} bases; "
+                    "fix: policy.partial_reference: true if only a piece is meant"
+                )
+            elif self.is_whole(name) and c.refget and self.refget(name) != (
+                "SQ." + self._refget[name].removeprefix("SQ.")
+            ):
+                problems.append(
+                    f"{self.fasta_name}: contig {name} is another sequence (refget "
+                    f"{self._refget[name]}) than in the aliases table ({c.refget})"
+                )
+        return problems
+
+
+def _chunks(path: Path) -> "igzip.IGzipFile | object":
+    with path.open("rb") as f:
+        magic = f.read(2)
+    return igzip.open(path, "rb") if magic == _GZIP_MAGIC else path.open("rb")
+
+
+def compile_reference(fasta: Path, directory: Path) -> Path:
+    """Compile a FASTA into `directory`: `reference.bases` and `reference.json`.
+
+    Returns
+    -------
+    Path
+        The directory. A compiled reference of the same file is kept as it is.
+
+    Raises
+    ------
+    InputError
+        If the file is not FASTA, is cut off, or names a contig twice.
+    """
+    stat = fasta.stat()
+    stamp = {"path": str(fasta.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    index = directory / "reference.json"
+    if index.exists() and json.loads(index.read_text())["stamp"] == stamp:
+        return directory
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = directory / "reference.bases.tmp"
+    entries: list[dict[str, object]] = []
+    with temporary.open("wb") as out:
+        for name, bases in _iter_fasta(fasta):
+            if any(e["name"] == name for e in entries):
+                raise InputError(f"{fasta}: contig {name} stands twice in the FASTA")
+            out.write(bases.tobytes())
+            entries.append(
+                {"name": name, "length": int(bases.size), "refget": refget_digest(bases)}
+            )
+    if not entries:
+        raise InputError(f"{fasta}: no sequence in it", "give a FASTA file")
+    text = json.dumps([[e["name"], e["refget"]] for e in entries])
+    meta = {
+        "fasta": fasta.name,
+        "stamp": stamp,
+        "digest": hashlib.sha256(text.encode()).hexdigest(),
+        "contigs": entries,
+    }
+    temporary.rename(directory / "reference.bases")
+    partial = directory / "reference.json.tmp"
+    partial.write_text(json.dumps(meta))
+    partial.rename(index)
+    return directory
+
+
+def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
+    """Yield (name, upper-case bases) of each sequence, one at a time in memory."""
+    name: str | None = None
+    pieces: list[Bases] = []
+    rest = b""
+    try:
+        with _chunks(fasta) as f:  # type: ignore[attr-defined]
+            while True:
+                block = f.read(_BLOCK)
+                data = rest + block
+                if block:
+                    cut = data.rfind(b"\n") + 1
+                    data, rest = data[:cut], data[cut:]
+                # A header line cuts the block; everything between is sequence.
+                for i, piece in enumerate(data.split(b">")):
+                    if i:
+                        head, _, piece = piece.partition(b"\n")
+                        if name is not None:
+                            yield name, _join(pieces)
+                        words = head.split()
+                        if not words:
+                            raise InputError(f"{fasta}: a sequence has no name")
+                        name, pieces = words[0].decode(errors="replace"), []
+                    if piece.strip():
+                        if name is None:
+                            raise InputError(f"{fasta}: not FASTA (first byte is not >)")
+                        pieces.append(_clean(piece, fasta, name))
+                if not block:
+                    break
+    except (EOFError, OSError, gzip.BadGzipFile, igzip.BadGzipFile) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise InputError(f"{fasta}: cut off or damaged ({error})", "copy it again") from error
+    if name is not None:
+        yield name, _join(pieces)
+
+
+def _join(pieces: list[Bases]) -> Bases:
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+
+
+def _clean(piece: bytes, fasta: Path, name: str) -> Bases:
+    bases = _UPPER[np.frombuffer(piece.translate(None, b"\r\n \t"), np.uint8)]
+    bad = (bases < ord("A")) | (bases > ord("Z"))
+    if bad.any():
+        letter = chr(int(bases[np.argmax(bad)]))
+        if letter not in "*-":
+            raise InputError(f"{fasta}: {letter!r} in the sequence of {name}: not FASTA")
+    return bases
+
+
+class OpenedReference:
+    """A reference for one command: compiled in a temporary folder, removed at the end."""
+
+    def __init__(self, path: Path, contigs: Contigs | None = None) -> None:
+        self._path, self._contigs = path, contigs
+        self._tmp: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Reference:
+        if (self._path / "reference.json").exists():
+            return Reference(self._path, self._contigs)
+        self._tmp = tempfile.TemporaryDirectory(prefix="varhouse-reference-")
+        return Reference(compile_reference(self._path, Path(self._tmp.name)), self._contigs)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._tmp is not None:
+            self._tmp.cleanup()
