@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -105,6 +106,18 @@ class Reference:
         if entry is None:
             return np.zeros(0, np.uint8)
         return self._all[entry.offset : entry.offset + entry.length]
+
+    def packed(
+        self, contigs: Sequence[str]
+    ) -> tuple[Bases, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Give all bases end to end, and the first base (0-based) and length of contigs.
+
+        For compiled passes over rows of many contigs; a contig not there has length 0.
+        """
+        found = [self._entries.get(c) for c in contigs]
+        starts = np.array([e.offset if e else 0 for e in found], np.int64)
+        lengths = np.array([e.length if e else 0 for e in found], np.int64)
+        return self._all, starts, lengths
 
     def is_whole(self, contig: str) -> bool:
         """Tell whether the FASTA holds the contig from its first to its last base."""
