@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 from isal import igzip
@@ -33,6 +34,21 @@ COMPLEMENT: Bases = np.frombuffer(
     np.uint8,
 )
 """Complement of each byte, IUPAC codes included; other bytes stay as they are."""
+
+REF_AGREES, REF_DIFFERS, REF_OUTSIDE, REF_INVALID = range(4)
+
+
+def _iupac_table() -> Bases:
+    """Bit set of the bases that each letter stands for (A 1, C 2, G 4, T 8); 0: none."""
+    table = np.zeros(256, np.uint8)
+    letters = "ACGTURYKMSWBDHVN"
+    sets = (1, 2, 4, 8, 8, 5, 10, 12, 3, 6, 9, 14, 13, 11, 7, 15)
+    for letter, bits in zip(letters, sets, strict=True):
+        table[ord(letter)] = table[ord(letter.lower())] = bits
+    return table
+
+
+_IUPAC = _iupac_table()
 
 _UPPER: Bases = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 
@@ -290,3 +306,57 @@ class OpenedReference:
     ) -> None:
         if self._tmp is not None:
             self._tmp.cleanup()
+
+
+@nb.njit(cache=True, nogil=True)
+def _compare(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    sequence, pos, text, start, end, iupac
+):
+    out = np.empty(pos.size, np.int8)
+    for k in range(pos.size):
+        p = pos[k] - 1
+        n = end[k] - start[k]
+        state = REF_AGREES
+        if p < 0 or p + n > sequence.size:
+            state = REF_OUTSIDE
+        for j in range(n):
+            code = iupac[text[start[k] + j]]
+            if code == 0:
+                state = REF_INVALID
+                break
+            if state == REF_AGREES and not code & iupac[sequence[p + j]]:
+                state = REF_DIFFERS
+        if n == 0:
+            state = REF_INVALID
+        out[k] = state
+    return out
+
+
+def compare_ref(
+    sequence: Bases,
+    pos: npt.NDArray[np.int64],
+    text: Bases,
+    start: npt.NDArray[np.int64],
+    end: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int8]:
+    """Compare REF alleles, spans of `text`, with the reference.
+
+    Letters are compared without case; an IUPAC code agrees with each base it stands
+    for (N with all).
+
+    Parameters
+    ----------
+    sequence
+        uint8: bases of the contig that the reference holds.
+    pos
+        int64[n], 1-based.
+    text, start, end
+        uint8 text and int64[n] spans.
+
+    Returns
+    -------
+    npt.NDArray[np.int8]
+        REF_AGREES, REF_DIFFERS, REF_OUTSIDE (past the bases held) or REF_INVALID.
+    """
+    out: npt.NDArray[np.int8] = _compare(sequence, pos, text, start, end, _IUPAC)
+    return out

@@ -1,0 +1,1 @@
+"""Counting alleles and people per stratum, from the original genotypes."""

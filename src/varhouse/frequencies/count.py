@@ -1,0 +1,267 @@
+"""Counting: alleles, carriers and missing people per cell, from genotypes as lists.
+
+A record is a default genotype and a list of the people who have another (see
+`varhouse.source.gt`); the default is counted once for all who have it.
+
+Counting rules, all on the original genotype (never on a split one):
+
+- ac and an count called alleles; a half-missing genotype gives its called allele.
+- n_missing counts people whose genotype is not fully called.
+- With all alleles called: one allele only, which is alt: n_hemi; two or more, all alt:
+  n_hom_alt; alt and another one: n_het (so 1/2 is one heterozygote for each ALT).
+- A half-missing diploid genotype of a male outside the pseudo-autosomal regions of X
+  and Y is a hemizygous call: one allele, nothing missing.
+"""
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+GT_OK, GT_INVALID, GT_ALLELE = range(3)
+SAMPLE_COUNTS = (
+    "n_missing", "n_het", "n_hom_alt", "n_hemi", "n_snv", "n_indel", "n_ti", "n_tv",
+)  # fmt: skip
+"""Columns of the counts per person."""
+
+KIND_OTHER, KIND_TRANSITION, KIND_TRANSVERSION, KIND_INDEL = range(4)
+
+
+@nb.njit(cache=True, nogil=True)
+def _check(alleles, valid, default, pointer, what, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover
+    n = default.size
+    state = np.zeros(n, np.int8)
+    culprit = np.full(n, -1, np.int32)
+    top = np.full(alleles.shape[0], -1, np.int64)
+    for c in range(alleles.shape[0]):
+        for j in range(alleles.shape[1]):
+            top[c] = max(top[c], alleles[c, j])
+    for k in range(n):
+        for i in range(pointer[k] - 1, pointer[k + 1]):
+            c = default[k] if i < pointer[k] else what[i]
+            if c < 0:
+                continue
+            if not valid[c]:
+                state[k] = GT_INVALID
+                culprit[k] = c
+                break
+            if top[c] > n_alt[k]:
+                state[k] = GT_ALLELE
+                culprit[k] = c
+                break
+    return state, culprit
+
+
+@nb.njit(cache=True, nogil=True)
+def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, miss):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Count one genotype of `times` people of cell q for a record's alleles."""
+    ploidy = 0
+    called = 0
+    for j in range(alleles.shape[1]):
+        a = alleles[code, j]
+        if a > -2:
+            ploidy += 1
+        if a > -1:
+            called += 1
+    missing = called < ploidy or ploidy == 0
+    if missing and hemi and ploidy == 2 and called == 1:
+        missing = False
+        ploidy = 1
+    an[q] += called * times
+    if missing:
+        miss[q] += times
+    if called == 0:
+        return
+    for r in range(n_rows):
+        copies = 0
+        for j in range(alleles.shape[1]):
+            if alleles[code, j] == r + 1:
+                copies += 1
+        if copies == 0:
+            continue
+        ac[rows + r, q] += copies * times
+        if missing:
+            continue
+        if ploidy == 1:
+            hem[rows + r, q] += times
+        elif copies == ploidy:
+            hom[rows + r, q] += times
+        else:
+            het[rows + r, q] += times
+
+
+@nb.njit(cache=True, nogil=True)
+def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    alleles, default, pointer, who, what, first_row, haploid, cell, size, male
+):
+    n = default.size
+    n_rows = first_row[n]
+    n_cells = size.size
+    ac = np.zeros((n_rows, n_cells), np.int32)
+    het = np.zeros((n_rows, n_cells), np.int32)
+    hom = np.zeros((n_rows, n_cells), np.int32)
+    hem = np.zeros((n_rows, n_cells), np.int32)
+    an = np.zeros((n, n_cells), np.int32)
+    miss = np.zeros((n, n_cells), np.int32)
+    listed = np.zeros(n_cells, np.int64)
+    for k in range(n):
+        rows = first_row[k]
+        n_alt = first_row[k + 1] - rows
+        listed[:] = 0
+        for i in range(pointer[k], pointer[k + 1]):
+            q = cell[who[i]]
+            listed[q] += 1
+            _add(alleles, what[i], 1, haploid[k] and male[q], rows, n_alt, q,
+                 ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+        if default[k] < 0:
+            continue
+        for q in range(n_cells):
+            if size[q] > listed[q]:
+                _add(alleles, default[k], size[q] - listed[q], haploid[k] and male[q], rows,
+                     n_alt, q, ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+    return ac, het, hom, hem, an, miss
+
+
+@nb.njit(cache=True, nogil=True)
+def _profile(alleles, code, hemi, rows, n_rows, kind, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What one genotype adds to a person's counts (order of SAMPLE_COUNTS)."""
+    out[:] = 0
+    ploidy = 0
+    called = 0
+    alts = 0
+    same = True
+    last = -9
+    for j in range(alleles.shape[1]):
+        a = alleles[code, j]
+        if a > -2:
+            ploidy += 1
+        if a > -1:
+            called += 1
+            if last != -9 and a != last:
+                same = False
+            last = a
+        if a > 0 and a <= n_rows:
+            alts += 1
+            t = kind[rows + a - 1]
+            if t == KIND_TRANSITION:
+                out[4] += 1
+                out[6] += 1
+            elif t == KIND_TRANSVERSION:
+                out[4] += 1
+                out[7] += 1
+            elif t == KIND_INDEL:
+                out[5] += 1
+    missing = called < ploidy or ploidy == 0
+    if missing and hemi and ploidy == 2 and called == 1:
+        missing = False
+        ploidy = 1
+    if missing:
+        out[0] = 1
+    elif alts:
+        if ploidy == 1:
+            out[3] = 1
+        elif same:
+            out[2] = 1
+        else:
+            out[1] = 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_people(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    alleles, default, pointer, who, what, first_row, haploid, male, kind
+):
+    people = np.zeros((male.size, 8), np.int64)
+    everybody = np.zeros((2, 8), np.int64)
+    one = np.zeros(8, np.int64)
+    base = np.zeros((2, 8), np.int64)
+    for k in range(default.size):
+        rows = first_row[k]
+        n_alt = first_row[k + 1] - rows
+        for m in range(2):
+            base[m] = 0
+            if default[k] >= 0:
+                _profile(alleles, default[k], haploid[k] and m == 1, rows, n_alt, kind, one)
+                base[m] = one
+            everybody[m] += base[m]
+        for i in range(pointer[k], pointer[k + 1]):
+            s = who[i]
+            m = 1 if male[s] else 0
+            _profile(alleles, what[i], haploid[k] and m == 1, rows, n_alt, kind, one)
+            people[s] += one - base[m]
+    for s in range(male.size):
+        people[s] += everybody[1 if male[s] else 0]
+    return people
+
+
+@dataclass
+class Counts:
+    """Counts of n records with r alleles in q cells.
+
+    `ac`, `n_het`, `n_hom_alt`, `n_hemi`: int32[r, q]; `an`, `n_missing`: int32[n, q].
+    """
+
+    ac: Int32
+    n_het: Int32
+    n_hom_alt: Int32
+    n_hemi: Int32
+    an: Int32
+    n_missing: Int32
+
+
+def check_genotypes(
+    alleles: npt.NDArray[np.int16], valid: npt.NDArray[np.bool_], default: Int32,
+    pointer: Int64, what: Int32, n_alt: Int64,
+) -> tuple[npt.NDArray[np.int8], Int32]:  # fmt: skip
+    """Find records with a GT that is no genotype or names an ALT that is not there.
+
+    Returns
+    -------
+    tuple
+        int8[n] GT_OK, GT_INVALID or GT_ALLELE, and int32[n] the text at fault (-1 none).
+    """
+    out: tuple[npt.NDArray[np.int8], Int32] = _check(
+        alleles, valid, default, pointer, what, n_alt
+    )
+    return out
+
+
+def count_genotypes(
+    alleles: npt.NDArray[np.int16], default: Int32, pointer: Int64, who: Int32, what: Int32,
+    first_row: Int64, haploid: npt.NDArray[np.bool_], cell: Int32, size: Int64,
+    male: npt.NDArray[np.bool_],
+) -> Counts:  # fmt: skip
+    """Count a batch of records per cell.
+
+    Parameters
+    ----------
+    alleles, default, pointer, who, what
+        Genotypes (see `varhouse.source.gt.Genotypes`).
+    first_row
+        int64[n + 1]: allele rows of record k are first_row[k] to first_row[k + 1].
+    haploid
+        bool[n]: the record lies on X or Y outside the pseudo-autosomal regions.
+    cell, size, male
+        See `varhouse.frequencies.strata.Strata`.
+    """
+    return Counts(
+        *_count(alleles, default, pointer, who, what, first_row, haploid, cell, size, male)
+    )
+
+
+def count_people(
+    alleles: npt.NDArray[np.int16], default: Int32, pointer: Int64, who: Int32, what: Int32,
+    first_row: Int64, haploid: npt.NDArray[np.bool_], male: npt.NDArray[np.bool_],
+    kind: npt.NDArray[np.int8],
+) -> Int64:  # fmt: skip
+    """Count a batch of records per person: int64[people, 8] (SAMPLE_COUNTS).
+
+    `male` is bool[people], `kind` int8[allele rows] (KIND_...).
+    """
+    out: Int64 = _count_people(
+        alleles, default, pointer, who, what, first_row, haploid, male, kind
+    )
+    return out

@@ -1,0 +1,1 @@
+"""Reading VCF: blocks of text, records as columns, genotypes, and what is wrong."""

@@ -1,0 +1,112 @@
+"""The header of a VCF: version, contigs, declared fields, sample names."""
+
+import re
+from dataclasses import dataclass, field
+
+from varhouse.source.problems import Account
+
+FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+VERSION = re.compile(r"##fileformat=VCFv4\.([1-5])$")
+_PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+
+WELL_KNOWN_NUMBER = {
+    ("INFO", "AC"): "A",
+    ("INFO", "AF"): "A",
+    ("INFO", "AD"): "R",
+    ("FORMAT", "AD"): "R",
+    ("FORMAT", "GL"): "G",
+    ("FORMAT", "PL"): "G",
+    ("FORMAT", "GP"): "G",
+}
+"""Numbers of reserved keys (VCF 4.5 specification, tables 1 and 2)."""
+
+
+@dataclass
+class Header:
+    """A parsed header. `contigs` maps the declared names to their length (or None)."""
+
+    text: str = ""
+    version: int | None = None
+    contigs: dict[str, int | None] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], str] = field(default_factory=dict)
+    types: dict[tuple[str, str], str] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    has_format: bool = False
+    n_lines: int = 0
+    complete: bool = False
+
+
+def parse_meta(line: str) -> dict[str, str]:
+    """Read the keys and values of a structured meta line `##KEY=<...>`."""
+    inside = line[line.index("<") + 1 : line.rindex(">")] if "<" in line and ">" in line else ""
+    return {k: v.strip('"') for k, v in _PAIR.findall(inside)}
+
+
+def read_header(lines: list[str], account: Account) -> Header:
+    """Read header lines (the last is #CHROM, unless the file has none)."""
+    header = Header(text="\n".join(lines), n_lines=len(lines))
+    if not lines or not lines[0].startswith("##fileformat="):
+        first = lines[0] if lines else ""
+        account.add(
+            "VH-H-001", "the file does not begin with ##fileformat", line=1, value=first[:60]
+        )
+    elif (match := VERSION.match(lines[0])) is None:
+        account.add(
+            "VH-H-001", "not a version of VCF from 4.1 to 4.5", line=1, value=lines[0][13:60]
+        )
+    else:
+        header.version = int(match[1])
+    for number, line in enumerate(lines, 1):
+        if line.startswith("##"):
+            _read_meta(line, number, header, account)
+        else:
+            _read_columns(line, number, header, account)
+    if not header.complete:
+        account.add("VH-H-002", "no #CHROM line before the records", line=len(lines) + 1)
+    return header
+
+
+def _read_meta(line: str, number: int, header: Header, account: Account) -> None:
+    key, equals, _ = line[2:].partition("=")
+    if not equals or not key:
+        account.add("VH-H-007", "a meta line without =", line=number, value=line[:60])
+        return
+    if key not in ("contig", "INFO", "FORMAT"):
+        return
+    meta = parse_meta(line)
+    name = meta.get("ID", "")
+    if key == "contig":
+        length = meta.get("length", "")
+        header.contigs[name] = int(length) if length.isdigit() else None
+        return
+    found = meta.get("Number", "")
+    header.numbers[key, name] = found
+    header.types[key, name] = meta.get("Type", "")
+    wanted = WELL_KNOWN_NUMBER.get((key, name))
+    if wanted and found != wanted:
+        account.add(
+            "VH-H-006",
+            f"{key}/{name} is declared Number={found}; it is Number={wanted} and read so",
+            line=number, name=f"{key}/{name}", value=f"Number={found}",
+        )  # fmt: skip
+
+
+def _read_columns(line: str, number: int, header: Header, account: Account) -> None:
+    cells = line.split("\t")
+    header.complete = True
+    if tuple(cells[:8]) != FIXED or (len(cells) > 8 and cells[8] != "FORMAT"):
+        account.add(
+            "VH-H-002", "the column names are not those of VCF", line=number, value=line[:80]
+        )
+        return
+    header.has_format = len(cells) > 8
+    header.samples = cells[9:]
+    if any(not s.strip() for s in header.samples):
+        account.add(
+            "VH-H-003", "a sample column has no name (a tab at the end of the line?)", line=number
+        )
+    seen: set[str] = set()
+    for s in header.samples:
+        if s in seen:
+            account.add("VH-H-004", "a sample name stands twice", line=number, value=s)
+        seen.add(s)
