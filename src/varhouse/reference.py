@@ -38,19 +38,16 @@ COMPLEMENT: Bases = np.frombuffer(
 REF_AGREES, REF_DIFFERS, REF_OUTSIDE, REF_INVALID = range(4)
 
 
-def _iupac_table() -> Bases:
-    """Bit set of the bases that each letter stands for (A 1, C 2, G 4, T 8); 0: none."""
-    table = np.zeros(256, np.uint8)
-    letters = "ACGTURYKMSWBDHVN"
-    sets = (1, 2, 4, 8, 8, 5, 10, 12, 3, 6, 9, 14, 13, 11, 7, 15)
-    for letter, bits in zip(letters, sets, strict=True):
-        table[ord(letter)] = table[ord(letter.lower())] = bits
-    return table
-
-
-_IUPAC = _iupac_table()
-
 _UPPER: Bases = np.frombuffer(bytes(range(256)).upper(), np.uint8)
+
+_IS_BASE = np.zeros(256, np.bool_)
+_IS_BASE[np.frombuffer(b"ACGTNRYSWKMBDHVacgtnryswkmbdhv", np.uint8)] = True
+
+_CONCRETE: Bases = np.frombuffer(
+    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
+)
+"""The base that an ambiguity code in the reference stands for: the first of its bases in
+the alphabet (VCF 4.3, section 1.6.1; bcftools norm does the same)."""
 
 
 def refget_digest(bases: Bases) -> str:
@@ -310,7 +307,7 @@ class OpenedReference:
 
 @nb.njit(cache=True, nogil=True)
 def _compare(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    sequence, pos, text, start, end, iupac
+    sequence, pos, text, start, end, is_base, upper, concrete
 ):
     out = np.empty(pos.size, np.int8)
     for k in range(pos.size):
@@ -320,13 +317,13 @@ def _compare(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         if p < 0 or p + n > sequence.size:
             state = REF_OUTSIDE
         for j in range(n):
-            code = iupac[text[start[k] + j]]
-            if code == 0:
+            c = text[start[k] + j]
+            if not is_base[c]:
                 state = REF_INVALID
                 break
-            if state == REF_AGREES and not code & iupac[sequence[p + j]]:
+            if 0 <= p + j < sequence.size and concrete[sequence[p + j]] != upper[c]:
                 state = REF_DIFFERS
-        if n == 0:
+        if n <= 0:
             state = REF_INVALID
         out[k] = state
     return out
@@ -341,8 +338,8 @@ def compare_ref(
 ) -> npt.NDArray[np.int8]:
     """Compare REF alleles, spans of `text`, with the reference.
 
-    Letters are compared without case; an IUPAC code agrees with each base it stands
-    for (N with all).
+    Letters are compared without case, as `varhouse.normalise` compares them: N is a
+    letter like the others, an ambiguity code in REF never agrees.
 
     Parameters
     ----------
@@ -358,5 +355,7 @@ def compare_ref(
     npt.NDArray[np.int8]
         REF_AGREES, REF_DIFFERS, REF_OUTSIDE (past the bases held) or REF_INVALID.
     """
-    out: npt.NDArray[np.int8] = _compare(sequence, pos, text, start, end, _IUPAC)
+    out: npt.NDArray[np.int8] = _compare(
+        sequence, pos, text, start, end, _IS_BASE, _UPPER, _CONCRETE
+    )
     return out

@@ -1,0 +1,1 @@
+"""The whole job: join the stages, from the configuration to the commit."""

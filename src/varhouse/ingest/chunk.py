@@ -1,0 +1,452 @@
+"""One chunk of a cohort's file: from text to alleles, counts, sites and genotypes.
+
+Records flow in batches: fixed columns as text columns, one row per ALT, normalised
+together; genotypes as short lists; counts per cell. What is held back goes to the
+rejects with its line. A chunk owns the records whose original POS lies in it, so the
+result does not depend on where a file is cut; left alignment may carry an allele to
+before the chunk, which `varhouse.ingest.part` looks after.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.contigs import Contigs
+from varhouse.frequencies.count import (
+    GT_ALLELE,
+    GT_INVALID,
+    KIND_INDEL,
+    KIND_OTHER,
+    KIND_TRANSITION,
+    KIND_TRANSVERSION,
+    Counts,
+    check_genotypes,
+    count_genotypes,
+    count_people,
+)
+from varhouse.frequencies.strata import Strata
+from varhouse.genotypes import genotype_columns
+from varhouse.ingest.config import Policy
+from varhouse.ingest.haploid import HaploidRegions
+from varhouse.normalise import Status, normalise_alleles
+from varhouse.reference import Reference
+from varhouse.schema import KEY
+from varhouse.source.bgzf import iter_range
+from varhouse.source.gt import Genotypes, read_genotypes
+from varhouse.source.lines import RecordBatch, read_batch
+
+COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
+_QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
+
+
+@dataclass
+class Context:
+    """What stays the same for all chunks of a file.
+
+    `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
+    bool[columns].
+    """
+
+    cohort: str
+    file: int
+    contigs: Contigs
+    reference: Reference
+    policy: Policy
+    haploid: HaploidRegions
+    strata: Strata
+    ordinal: npt.NDArray[np.int32]
+    male: npt.NDArray[np.bool_]
+
+
+@dataclass
+class ChunkResult:
+    """What a chunk holds.
+
+    `alleles` has one row per stored allele (key, record, alt_index, id) in the order of
+    the file; `counts` int32[rows, groups] per name of COUNT_NAMES stands beside it.
+    """
+
+    alleles: pl.DataFrame
+    counts: dict[str, npt.NDArray[np.int32]]
+    sites: pl.DataFrame
+    genotypes: pl.DataFrame
+    rejects: pl.DataFrame
+    people: npt.NDArray[np.int64]
+    n_records: int = 0
+    n_alleles: int = 0
+    n_moved: int = 0
+    n_split: int = 0
+
+
+@dataclass
+class _Batches:
+    alleles: list[pl.DataFrame] = field(default_factory=list)
+    counts: list[dict[str, npt.NDArray[np.int32]]] = field(default_factory=list)
+    sites: list[pl.DataFrame] = field(default_factory=list)
+    genotypes: list[pl.DataFrame] = field(default_factory=list)
+    rejects: list[pl.DataFrame] = field(default_factory=list)
+
+
+REJECT_SCHEMA = {
+    "record": pl.Int64, "line": pl.Int64, "contig": pl.String, "pos": pl.Int32,
+    "alt_index": pl.Int32, "reason": pl.String, "detail": pl.String, "text": pl.String,
+}  # fmt: skip
+
+
+def read_chunk(
+    data: Path, begin: int, end: int, record: int, line: int, context: Context
+) -> ChunkResult:
+    """Read one chunk of a BGZF file (virtual offsets `begin` to `end`).
+
+    `record` and `line` are those of the chunk's first record.
+    """
+    batches = _Batches()
+    people = np.zeros((context.ordinal.size, 8), np.int64)
+    result = ChunkResult(
+        pl.DataFrame(), {}, pl.DataFrame(), pl.DataFrame(), pl.DataFrame(), people
+    )
+    seen = 0
+    for text in iter_range(data, begin, end):
+        batch = read_batch(text, record + seen, line + seen)
+        _take(batch, context, batches, result)
+        seen += batch.size
+    result.n_records = seen
+    result.alleles = pl.concat(batches.alleles) if batches.alleles else pl.DataFrame()
+    result.sites = pl.concat(batches.sites) if batches.sites else pl.DataFrame()
+    result.genotypes = pl.concat(batches.genotypes) if batches.genotypes else pl.DataFrame()
+    result.rejects = pl.concat([pl.DataFrame(schema=REJECT_SCHEMA), *batches.rejects])
+    for name in COUNT_NAMES:
+        pieces = [c[name] for c in batches.counts]
+        width = len(context.strata.by)
+        result.counts[name] = (
+            np.concatenate(pieces) if pieces else np.zeros((0, width), np.int32)
+        )
+    result.n_alleles = result.alleles.height
+    return result
+
+
+def _take(
+    batch: RecordBatch, context: Context, batches: _Batches, result: ChunkResult
+) -> None:
+    records = _records(batch, context)
+    rejects: list[pl.DataFrame] = []
+    records = _hold_back(records, batch, _record_faults(context.policy), rejects)
+    alleles = _alleles(records, context, result)
+    whole = _whole_record_faults(alleles, context)
+    records = records.join(whole, on="k", how="left", maintain_order="left")
+    records = _hold_back(records, batch, pl.col("fault"), rejects).drop("fault", "why")
+    records, genotypes = _genotypes(records, batch, context, rejects)
+    alleles = alleles.join(records.select("k"), on="k", how="semi", maintain_order="left")
+    faulty = alleles.filter(pl.col("fault").is_not_null())
+    if faulty.height:
+        rejects.append(
+            _reject_rows(
+                faulty.select("k", "alt_index", "fault", "why"), batch, records
+            )
+        )  # fmt: skip
+    first_row = np.zeros(records.height + 1, np.int64)
+    first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
+    haploid = context.haploid.contains(records["contig"], records["pos"])
+    counts = _count(genotypes, first_row, haploid, context)
+    kind = _kinds(alleles)
+    result.people += count_people(
+        genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
+        genotypes.what, first_row, haploid, context.male, kind,
+    )  # fmt: skip
+    kept = alleles["fault"].is_null().to_numpy()
+    rows = np.flatnonzero(kept)
+    row_record = np.repeat(np.arange(records.height), np.diff(first_row))[rows]
+    sums = context.strata.sums
+    an, missing = sums(counts.an), sums(counts.n_missing)
+    batches.counts.append(
+        {
+            "ac": sums(counts.ac[rows]), "an": an[row_record],
+            "n_het": sums(counts.n_het[rows]), "n_hom_alt": sums(counts.n_hom_alt[rows]),
+            "n_hemi": sums(counts.n_hemi[rows]), "n_missing": missing[row_record],
+        }
+    )  # fmt: skip
+    batches.alleles.append(
+        alleles.filter(pl.Series(kept)).select(
+            *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
+        )
+    )
+    batches.sites.append(_sites(records, alleles, context, batch))
+    if context.ordinal.size:
+        columns = genotype_columns(
+            genotypes.texts, genotypes.default, genotypes.pointer, genotypes.who,
+            genotypes.what, context.ordinal,
+        )  # fmt: skip
+        batches.genotypes.append(
+            records.select(
+                "contig", pl.col("pos").cast(pl.Int32), "ref", "alt",
+                pl.lit(context.file, pl.Int32).alias("file"), "record",
+            ).with_columns(**columns)
+        )  # fmt: skip
+    batches.rejects += rejects
+
+
+def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
+    """Fixed columns of a batch; `k` is the row in the batch."""
+    frame = pl.DataFrame(
+        {
+            "k": np.arange(batch.size), "pos": batch.pos, "chrom": batch.column("chrom"),
+            "id": batch.column("id"), "ref": batch.column("ref"), "alt": batch.column("alt"),
+            "qual": batch.column("qual"), "filter": batch.column("filter"),
+        }
+    )  # fmt: skip
+    names = frame["chrom"].unique().to_list()
+    canonical = {n: context.contigs.canonical(n) for n in names}
+    return frame.with_columns(
+        pl.col("chrom")
+        .replace_strict(list(canonical), list(canonical.values()), return_dtype=pl.String)
+        .alias("contig"),
+        (pl.col("k") + batch.record).alias("record"),
+        (pl.col("k") + batch.line).alias("line"),
+        pl.when(pl.col("alt") == ".")
+        .then(0)
+        .otherwise(pl.col("alt").str.count_matches(",", literal=True) + 1)
+        .cast(pl.Int64)
+        .alias("n_alt"),
+    )
+
+
+def _record_faults(policy: Policy) -> pl.Expr:
+    c = pl.col
+    reason = (
+        pl.when(c("pos") < 0)
+        .then(pl.lit("pos_invalid"))
+        .when(c("contig").is_null())
+        .then(pl.lit("contig_unknown"))
+        .when((c("qual") != ".") & ~c("qual").str.contains(_QUAL))
+        .then(pl.lit("qual_invalid"))
+    )
+    if policy.pass_only:
+        reason = reason.when(~c("filter").is_in(["PASS", "."])).then(pl.lit("not_pass"))
+    return reason
+
+
+def _hold_back(
+    records: pl.DataFrame, batch: RecordBatch, reason: pl.Expr, rejects: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """Move records that have a reason to the rejects; return the others."""
+    marked = records.with_columns(reason.alias("_reason"))
+    bad = marked.filter(pl.col("_reason").is_not_null())
+    if bad.height:
+        why = (
+            pl.col("why")
+            if "why" in bad.columns
+            else pl.format("POS {} QUAL {} FILTER {}", "pos", "qual", "filter")
+        )
+        rows = bad.select(
+            "k", pl.lit(None, pl.Int32).alias("alt_index"), pl.col("_reason").alias("fault"),
+            why.alias("why"),
+        )  # fmt: skip
+        rejects.append(_reject_rows(rows, batch, bad))
+    return marked.filter(pl.col("_reason").is_null()).drop("_reason")
+
+
+def _reject_rows(rows: pl.DataFrame, batch: RecordBatch, records: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the rejects table from (k, alt_index, fault, why)."""
+    place = records.select("k", "chrom", "pos", "record", "line")
+    lines = batch.lines(rows["k"].to_numpy().astype(np.int64))
+    return (
+        rows.with_columns(lines.alias("text"))
+        .join(place, on="k", how="left", maintain_order="left")
+        .select(
+            "record", "line", pl.col("chrom").alias("contig"),
+            pl.when(pl.col("pos") >= 0).then("pos").cast(pl.Int32).alias("pos"),
+            pl.col("alt_index").cast(pl.Int32), pl.col("fault").alias("reason"),
+            pl.col("why").alias("detail"), "text",
+        )
+    )  # fmt: skip
+
+
+def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl.DataFrame:
+    """One row per ALT, normalised; `fault` is the reason to hold it back, or null."""
+    split = (
+        records.filter(pl.col("n_alt") > 0)
+        .select(
+            "k", "record", "line", "contig", "pos", "ref", pl.col("alt").str.split(","), "id",
+            pl.col("n_alt").alias("n_original"),
+        )
+        .with_columns(pl.int_ranges(1, pl.col("n_original") + 1, dtype=pl.Int32)
+                      .alias("alt_index"))
+        .explode("alt", "alt_index", empty_as_null=True)
+        .with_columns(pl.col("pos").alias("pos0"), pl.col("ref").alias("ref0"),
+                      pl.col("alt").alias("alt0"))
+    )  # fmt: skip
+    out = normalise_alleles(split, context.reference)
+    names = out["contig"].unique().to_list()
+    whole = [n for n in names if context.reference.is_whole(n)]
+    unchecked = pl.col("status") == int(Status.REF_UNCHECKED)
+    past_end = unchecked & pl.col("contig").is_in(whole)
+    codes = {int(s): s.code for s in Status if s.is_fault}
+    fault = (
+        pl.when(pl.col("status").is_in(list(codes)))
+        .then(pl.col("status").replace_strict(codes, default=None, return_dtype=pl.String))
+        .when(past_end)
+        .then(pl.lit("beyond_contig"))
+    )
+    if context.policy.unchecked_ref == "reject":
+        fault = fault.when(unchecked).then(pl.lit("ref_unchecked"))
+    result.n_moved += int((out["status"] == int(Status.CHANGED)).sum())
+    result.n_split += int((split["n_original"] > 1).sum())
+    return out.with_columns(
+        fault.alias("fault"),
+        (~unchecked).alias("ref_checked"),
+        pl.format("REF {} ALT {}", "ref0", "alt0").alias("why"),
+    )
+
+
+_OF_RECORD = ("ref_mismatch", "ref_invalid", "beyond_contig", "ref_unchecked")
+
+
+def _whole_record_faults(alleles: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Records of which nothing can be kept: (k, fault, why)."""
+    return (
+        alleles.group_by("k", maintain_order=True)
+        .agg(
+            pl.col("fault").first(), pl.col("why").first(),
+            (pl.col("fault").is_in(_OF_RECORD).any() | pl.col("fault").is_not_null().all())
+            .alias("all"),
+        )
+        .filter("all")
+        .drop("all")
+    )  # fmt: skip
+
+
+def _genotypes(
+    records: pl.DataFrame, batch: RecordBatch, context: Context, rejects: list[pl.DataFrame]
+) -> tuple[pl.DataFrame, Genotypes]:
+    """Read genotypes; records with a GT that is none go to the rejects."""
+    n = context.ordinal.size
+    rows = records["k"].to_numpy().astype(np.int64)
+    if n == 0:
+        return records, _no_genotypes(rows.size)
+    form = batch.column("format", rows)
+    has_gt = (form.str.starts_with("GT:") | (form == "GT")).to_numpy()
+    if has_gt.all():
+        found = read_genotypes(batch, rows, n)
+    else:
+        found = _spread(read_genotypes(batch, rows[has_gt], n), has_gt)
+    state, culprit = check_genotypes(
+        found.alleles, found.valid, found.default, found.pointer, found.what,
+        records["n_alt"].to_numpy(),
+    )  # fmt: skip
+    if not state.any():
+        return records, found
+    texts = [found.texts[c] if c >= 0 else "" for c in culprit.tolist()]
+    reasons = {GT_INVALID: "gt_invalid", GT_ALLELE: "gt_allele_unknown"}
+    marked = records.with_columns(
+        pl.Series("state", [reasons.get(s) for s in state.tolist()], dtype=pl.String),
+        pl.format("GT {} ALT {}", pl.Series("t", texts), "alt").alias("why"),
+    )
+    kept = _hold_back(marked, batch, pl.col("state"), rejects).drop("state", "why")
+    return kept, _pick(found, state == 0)
+
+
+def _no_genotypes(n: int) -> Genotypes:
+    nobody = np.zeros(0, np.int32)
+    return Genotypes(
+        [], np.full((1, 1), -2, np.int16), np.ones(1, np.bool_), np.full(n, -1, np.int32),
+        np.zeros(n + 1, np.int64), nobody, nobody,
+    )  # fmt: skip
+
+
+def _spread(found: Genotypes, has_gt: npt.NDArray[np.bool_]) -> Genotypes:
+    """Put back records without GT: nobody is called there."""
+    n = has_gt.size
+    missing = len(found.texts)
+    default = np.full(n, missing, np.int32)
+    default[has_gt] = found.default
+    listed = np.zeros(n, np.int64)
+    listed[has_gt] = np.diff(found.pointer)
+    width = found.alleles.shape[1]
+    row = np.full((1, width), -2, np.int16)
+    row[0, 0] = -1
+    return Genotypes(
+        [*found.texts, "."], np.concatenate([found.alleles[:missing], row]),
+        np.concatenate([found.valid[:missing], [True]]), default,
+        np.concatenate([[0], np.cumsum(listed)]), found.who, found.what,
+    )  # fmt: skip
+
+
+def _pick(found: Genotypes, keep: npt.NDArray[np.bool_]) -> Genotypes:
+    listed = np.diff(found.pointer)
+    people = np.repeat(keep, listed)
+    return Genotypes(
+        found.texts, found.alleles, found.valid, found.default[keep],
+        np.concatenate([[0], np.cumsum(listed[keep])]), found.who[people], found.what[people],
+    )  # fmt: skip
+
+
+def _count(
+    genotypes: Genotypes, first_row: npt.NDArray[np.int64],
+    haploid: npt.NDArray[np.bool_], context: Context,
+) -> Counts:  # fmt: skip
+    strata = context.strata
+    return count_genotypes(
+        genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
+        genotypes.what, first_row, haploid, strata.cell, strata.size, strata.male,
+    )  # fmt: skip
+
+
+def _kinds(alleles: pl.DataFrame) -> npt.NDArray[np.int8]:
+    """Kind of each allele row for the counts per person; nothing for rejected ones."""
+    c = pl.col
+    bases = ["A", "C", "G", "T"]
+    snv = c("ref").is_in(bases) & c("alt").is_in(bases)
+    purine = c("ref").is_in(["A", "G"]) == c("alt").is_in(["A", "G"])
+    short = c("alt").str.contains("^[ACGTN]+$")
+    kind = (
+        pl.when(c("fault").is_not_null() | ~short)
+        .then(KIND_OTHER)
+        .when(snv & purine)
+        .then(KIND_TRANSITION)
+        .when(snv)
+        .then(KIND_TRANSVERSION)
+        .otherwise(KIND_INDEL)
+        .cast(pl.Int8)
+    )
+    return alleles.select(kind.alias("kind"))["kind"].to_numpy()
+
+
+def _sites(
+    records: pl.DataFrame, alleles: pl.DataFrame, context: Context, batch: RecordBatch
+) -> pl.DataFrame:
+    rows = records["k"].to_numpy().astype(np.int64)
+    good = pl.col("fault").is_null()
+    lists = alleles.group_by("k", maintain_order=True).agg(
+        pl.when(good).then("pos").alias("allele_pos"),
+        pl.when(good).then("ref").alias("allele_ref"),
+        pl.when(good).then("alt").alias("allele_alt"),
+    )
+    form = batch.column("format", rows) if context.ordinal.size else None
+    empty = {
+        "allele_pos": pl.List(pl.Int32), "allele_ref": pl.List(pl.String),
+        "allele_alt": pl.List(pl.String),
+    }  # fmt: skip
+    return (
+        records.with_columns(
+            batch.column("info", rows).alias("info"),
+            (form if form is not None else pl.lit(None, pl.String)).alias("format"),
+        )
+        .join(lists, on="k", how="left", maintain_order="left")
+        .select(
+            "contig", pl.col("pos").cast(pl.Int32), "ref", "alt",
+            pl.lit(context.file, pl.Int32).alias("file"), "record", "chrom",
+            pl.when(pl.col("id") != ".").then("id").alias("id"),
+            pl.when(pl.col("qual") != ".").then("qual").cast(pl.Float64).alias("qual"),
+            "filter", "info", "format",
+            *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
+        )
+    )  # fmt: skip
+
+
+def iter_groups(strata: Strata) -> Iterator[tuple[str, str, int]]:
+    """Yield (stratum_by, stratum, people) of each group."""
+    yield from zip(strata.by, strata.value, strata.n_samples.tolist(), strict=True)

@@ -1,0 +1,281 @@
+"""The configuration of an ingest: read, checked as a whole, paths made absolute.
+
+Every mistake is found before any job starts, and all are reported at once.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import polars as pl
+import yaml
+
+from varhouse.contigs import Contigs, read_aliases
+from varhouse.errors import ConfigError, InputError, ReferenceError, nearest
+from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.source.header import Header, read_header
+from varhouse.source.peek import peek_header
+from varhouse.source.problems import Account
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@dataclass
+class Policy:
+    """What an ingest does with doubtful data (config/README.md)."""
+
+    max_ref_mismatch_rate: float = 0.001
+    partial_reference: bool = False
+    unchecked_ref: str = "reject"
+    unlisted_samples: str = "refuse"
+    duplicate_alleles: str = "reject"
+    record_fault: str = "reject"
+    pass_only: bool = False
+
+
+@dataclass
+class SourceConfig:
+    """A source of annotations."""
+
+    name: str
+    path: str
+    kind: str
+    fields: list[str] = field(default_factory=list)
+    version: str | None = None
+    licence: str | None = None
+
+
+@dataclass
+class Cohort:
+    """A cohort of the sheet; `files` are absolute paths in order."""
+
+    name: str
+    files: list[str]
+    metadata: dict[str, str | None]
+
+
+@dataclass
+class Config:
+    """A checked configuration; all paths are absolute."""
+
+    assembly: str
+    reference: Path
+    par: Path | None
+    aliases: Path | None
+    genes: Path | None
+    cohorts: list[Cohort]
+    samples: pl.DataFrame
+    strata: list[str]
+    sources: list[SourceConfig]
+    policy: Policy
+    raw: dict[str, Any]
+    contigs: Contigs | None
+    warnings: list[str] = field(default_factory=list)
+
+    def samples_of(self, cohort: str) -> pl.DataFrame:
+        """Rows of the sample sheet for a cohort."""
+        return self.samples.filter(pl.col("cohort") == cohort)
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration file and everything it names.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake: unknown keys, missing paths, malformed accessions, samples
+        that are in the sheet but not in the file, duplicate cohorts, ...
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError([f"no such file: {path}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(raw, dict):
+        raise ConfigError([f"{path}: not a YAML mapping of keys"])
+    return check_config(raw, path.resolve().parent)
+
+
+def check_config(raw: dict[str, Any], base: Path) -> Config:
+    """Check a configuration; relative paths are taken from `base`."""
+    problems = list(_schema_problems(raw))
+    if problems:
+        raise ConfigError(problems)
+    assembly = raw["assembly"]
+    paths: dict[str, Path | None] = {}
+    for key, value in (
+        ("assembly.reference", assembly["reference"]), ("assembly.par", assembly.get("par")),
+        ("assembly.aliases", assembly.get("aliases")), ("genes", raw.get("genes")),
+        ("cohorts", raw["cohorts"]), ("samples", raw.get("samples")),
+    ):  # fmt: skip
+        paths[key] = base / value if value else None
+        if value and not (base / value).is_file():
+            problems.append(f"{key}: no such file: {base / value}")
+    sources = []
+    for s in raw.get("sources") or []:
+        if not (base / s["path"]).is_file():
+            problems.append(f"sources.{s['name']}: no such file: {base / s['path']}")
+        if s["kind"] != "allele":
+            problems.append(f"sources.{s['name']}: kind {s['kind']!r} is not built yet")
+        version = s.get("version")
+        sources.append(
+            SourceConfig(
+                s["name"], str(base / s["path"]), s["kind"], list(s.get("fields") or []),
+                None if version is None else str(version), s.get("licence"),
+            )
+        )  # fmt: skip
+    names = [s.name for s in sources]
+    problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+    contigs = None
+    if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
+        try:
+            contigs = read_aliases(paths["assembly.aliases"])
+        except ReferenceError as error:
+            problems.append(str(error))
+    samples, found = _read(paths["samples"], check_samples)
+    problems += found
+    sheet, found = _read(paths["cohorts"], check_cohorts)
+    problems += found
+    strata = list(raw.get("strata") or [])
+    known = [c for c in samples.columns if c not in ("cohort", "sample", "line")]
+    problems += [
+        f"strata: the sample sheet has no column {c!r}{nearest(c, known)}"
+        for s in strata
+        for c in s.split("+")
+        if c not in known
+    ]
+    cohorts: list[Cohort] = []
+    warnings: list[str] = []
+    if {"cohort", "files"} <= set(sheet.columns):
+        for row in sheet.iter_rows(named=True):
+            files, found = _files(base, str(row["cohort"]), row["files"] or "")
+            problems += found
+            named = row.get("assembly")
+            if named and named != assembly["name"]:
+                problems.append(
+                    f"cohort {row['cohort']!r}: assembly {named!r}, the store has "
+                    f"{assembly['name']!r}; lift-over is not built yet"
+                )
+            metadata = {
+                k: v
+                for k, v in row.items()
+                if k not in ("cohort", "files", "line", "assembly", "chain",
+                             "source_reference", "callable")
+            }  # fmt: skip
+            cohort = Cohort(str(row["cohort"]), files, metadata)
+            cohorts.append(cohort)
+            problems += _sample_problems(cohort, samples)
+        if not cohorts:
+            problems.append("cohorts: the sheet has no rows")
+    listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
+    for name in sorted(listed - {c.name for c in cohorts}):
+        warnings.append(f"samples: cohort {name!r} is not in the cohort sheet")
+    if problems:
+        raise ConfigError(problems)
+    reference = paths["assembly.reference"]
+    assert reference is not None
+    return Config(
+        assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
+        paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
+        raw, contigs, warnings,
+    )  # fmt: skip
+
+
+def _schema_problems(raw: dict[str, Any]) -> Iterator[str]:
+    schema = yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(raw), key=lambda e: list(map(str, e.path))):
+        place = ".".join(str(p) for p in error.path)
+        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+            known = error.schema.get("properties", {})
+            for key in sorted(set(map(str, error.instance)) - set(known)):
+                where = f"{place}.{key}" if place else key
+                yield f"unknown key {where!r}{nearest(key, known)}"
+        elif error.validator == "required":
+            yield f"{place + ': ' if place else ''}{error.message}"
+        else:
+            yield f"{place}: {error.message}"
+
+
+def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
+    empty = pl.DataFrame(
+        schema={"cohort": pl.String, "sample": pl.String, "sex": pl.String,
+                "population": pl.String, "line": pl.Int64}
+    )  # fmt: skip
+    if path is None or not path.is_file():
+        return empty, []
+    try:
+        frame, problems = check(path, read_sheet(path))
+    except InputError as error:
+        return empty, [str(error)]
+    return frame, problems
+
+
+def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
+    files: list[str] = []
+    problems: list[str] = []
+    for item in (t.strip() for t in text.split(",")):
+        if not item:
+            continue
+        pattern = str(base / item)
+        if Path(pattern).exists():
+            files.append(pattern)
+        elif glob.has_magic(item):
+            hits = sorted(glob.glob(pattern))
+            files += hits
+            if not hits:
+                problems.append(f"cohort {cohort!r}: no file matches {item!r}")
+        else:
+            problems.append(f"cohort {cohort!r}: no such file: {pattern}")
+    problems += [
+        f"cohort {cohort!r}: {f} stands twice" for f in sorted(set(files)) if files.count(f) > 1
+    ]
+    return files, problems
+
+
+def _sample_problems(cohort: Cohort, samples: pl.DataFrame) -> list[str]:
+    """Find samples that the sheet has for a cohort and its files have not."""
+    sheet = samples.filter(pl.col("cohort") == cohort.name)
+    if sheet.is_empty():
+        return []
+    names: set[str] = set()
+    for file in cohort.files:
+        header = file_header(Path(file))
+        if header is None:
+            # The file's own faults are the validator's to tell.
+            return []
+        names |= set(header.samples)
+    missing = sheet.filter(~pl.col("sample").is_in(list(names)))
+    shown = [
+        f"cohort {cohort.name!r}: sample {s!r} is in the sheet (line {line}) but not in "
+        f"{Path(cohort.files[0]).name if len(cohort.files) == 1 else 'its files'}"
+        f"{nearest(s, names)}"
+        for s, line in missing.select("sample", "line").head(10).rows()
+    ]
+    if missing.height > 10:
+        shown.append(f"cohort {cohort.name!r}: ... and {missing.height - 10:,} more like it")
+    return shown
+
+
+def file_header(path: Path) -> Header | None:
+    """Read a file's header; None if it has none that can be trusted."""
+    account = Account(path.name)
+    try:
+        header = read_header(peek_header(path), account)
+    except (InputError, OSError):
+        return None
+    return None if account.errors else header
+
+
+def text_digest(*parts: object) -> str:
+    """Give the SHA-256 of some values, told apart."""
+    h = hashlib.sha256()
+    for p in parts:
+        data = str(p).encode()
+        h.update(f"{len(data)}:".encode() + data)
+    return h.hexdigest()

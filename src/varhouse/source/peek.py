@@ -1,0 +1,31 @@
+"""The header of a file alone, without reading the records."""
+
+from pathlib import Path
+
+import cyvcf2
+
+from varhouse.errors import InputError
+from varhouse.source.bgzf import file_kind, iter_text
+
+
+def peek_header(path: Path) -> list[str]:
+    """Give the header lines of a VCF or BCF.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    kind = file_kind(path)
+    if kind == "bcf":
+        try:
+            return str(cyvcf2.VCF(str(path)).raw_header).rstrip("\n").split("\n")
+        except Exception as error:  # cyvcf2 raises bare Exception for anything it cannot read
+            raise InputError(f"{path}: not a whole BCF ({error})") from error
+    lines: list[str] = []
+    for block in iter_text(path, kind, 1 << 20):
+        for line in block.data.decode("utf-8", "replace").split("\n"):
+            if not line.startswith("#") and not line.startswith("\ufeff#"):
+                return lines
+            lines.append(line.rstrip("\r").removeprefix("\ufeff"))
+    return lines
