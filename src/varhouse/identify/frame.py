@@ -1,0 +1,239 @@
+"""Name the alleles of a frame: type, SPDI, VRS 2 id and HGVS genomic name.
+
+SPDI (Holmes et al. 2020): `sequence:position:deleted:inserted`, position 0-based, over the
+fully-justified interval ("contextual" form). VRS id: GA4GH VRS 2.0, `ga4gh:VA.` and the
+sha512t24u digest of the allele's canonical JSON, whose location stands in it as the digest
+of its own. HGVS: recommendations 21.0, DNA level: the most 3' place, `dup` before `ins`,
+`delins` for the rest, no `inv`.
+"""
+
+import base64
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from varhouse.identify.kernel import (
+    DELETION,
+    DELINS,
+    EQUAL,
+    INSERTION,
+    MNV,
+    SNV,
+    Bytes,
+    Justified,
+    justify_packed,
+)
+from varhouse.reference import Reference
+
+_TYPES = {SNV: "snv", MNV: "mnv", DELINS: "delins", DELETION: "deletion", EQUAL: "other",
+          INSERTION: "insertion"}  # fmt: skip
+
+_MITOCHONDRIA = ("chrM", "chrMT", "M", "MT")
+
+
+def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """Give every allele its type and names.
+
+    Parameters
+    ----------
+    frame
+        Columns contig (canonical name), pos (Int32, 1-based), ref, alt (String; one
+        normalised ALT a row), and any others, which stay.
+    reference
+        The opened reference; accession and refget digest of a contig are taken from its
+        aliases table. Without an accession SPDI and HGVS begin with the contig's name.
+
+    Returns
+    -------
+    pl.DataFrame
+        The same rows with the columns end (Int32, 1-based last base of ref), type,
+        spdi, vrs_id and hgvs_g (String). The last three are null for an allele that is
+        no sequence, whose ref does not agree with the reference, or that may be shifted
+        beyond the bases the reference holds; vrs_id also where the contig's refget
+        digest is not known; spdi where it had more than 100,000 bases.
+    """
+    names = frame["contig"].unique(maintain_order=True).drop_nulls().to_list()
+    contig = frame["contig"].replace_strict(
+        names, range(len(names)), default=-1, return_dtype=pl.Int32
+    )
+    codes = contig.fill_null(-1).to_numpy()
+    seq, starts, lengths = reference.packed(names)
+    whole = np.array([reference.is_whole(c) for c in names], np.bool_)
+    found = justify_packed(
+        seq, starts, lengths, whole, codes, frame["pos"].cast(pl.Int32).to_numpy(),
+        *_packed(frame["ref"]), *_packed(frame["alt"]),
+    )  # fmt: skip
+    work = _columns(frame, found, names, contig, reference)
+    named = work.with_columns(
+        end=(pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int32) - 1).cast(pl.Int32),
+        type=_type(),
+        spdi=_spdi(),
+        hgvs_g=_hgvs(),
+    )
+    vrs = _vrs_ids(work)
+    return frame.with_columns(named["end"], named["type"], named["spdi"], vrs, named["hgvs_g"])
+
+
+def _columns(
+    frame: pl.DataFrame,
+    found: Justified,
+    names: list[str],
+    contig: pl.Series,
+    reference: Reference,
+) -> pl.DataFrame:
+    """Put what the names are made of beside the alleles, columns with a leading `_`."""
+    entries = [reference.contigs.by_name.get(c) for c in names]
+    accession = [
+        (e.accession if e else None) or c for e, c in zip(entries, names, strict=True)
+    ]
+    letter = [
+        "m" if c in _MITOCHONDRIA or a.startswith("NC_012920") else "g"
+        for c, a in zip(names, accession, strict=True)
+    ]
+    table = pl.DataFrame(
+        {
+            "_accession": accession,
+            "_letter": letter,
+            "_refget": [reference.refget(c) for c in names],
+            "_held": [reference.length(c) for c in names],
+        },
+        schema={
+            "_accession": pl.String,
+            "_letter": pl.String,
+            "_refget": pl.String,
+            "_held": pl.Int64,
+        },
+    )
+    rows = contig.replace(-1, None)
+    return frame.select("contig", "pos", "ref", "alt").with_columns(
+        *(table[c].gather(rows).alias(c) for c in table.columns),
+        pl.Series("_kind", found.kind),
+        pl.Series("_known", found.known),
+        pl.Series("_written", found.written),
+        pl.Series("_start", found.start),
+        pl.Series("_end", found.end),
+        pl.Series("_size", found.size),
+        pl.Series("_subunit", found.subunit),
+        pl.Series("_length", found.length),
+        _strings("_deleted", found.deleted, found.deleted_at),
+        _strings("_inserted", found.inserted, found.inserted_at),
+    )
+
+
+def _type() -> pl.Expr:
+    alt = pl.col("alt")
+    return (
+        pl.when(pl.col("_kind") > 0)
+        .then(pl.col("_kind").replace_strict(_TYPES, default=None, return_dtype=pl.String))
+        .when(alt == "*")
+        .then(pl.lit("spanning_deletion"))
+        .when(alt.str.contains(r"[\[\]]"))
+        .then(pl.lit("breakend"))
+        .when(alt.str.contains(r"<.*>$"))
+        .then(pl.lit("symbolic"))
+        .when(alt.str.contains(r"^(\.[A-Za-z]+|[A-Za-z]+\.)$"))
+        .then(pl.lit("breakend"))
+        .otherwise(pl.lit("other"))
+    )
+
+
+def _spdi() -> pl.Expr:
+    text = pl.concat_str(
+        "_accession", pl.col("_start").cast(pl.String), "_deleted", "_inserted", separator=":"
+    )
+    # An allele with a REF that equals its ALT changes nothing: no name.
+    return pl.when(pl.col("_written") & (pl.col("_kind") != EQUAL)).then(text)
+
+
+def _hgvs() -> pl.Expr:
+    kind, size, span = pl.col("_kind"), pl.col("_size"), pl.col("_end") - pl.col("_start")
+    prefix = pl.concat_str("_accession", pl.lit(":"), "_letter", pl.lit("."))
+    # 1-based first base of what is deleted, duplicated or replaced.
+    first = pl.when(size > 0).then(pl.col("_end") - size + 1).otherwise(pl.col("_start") + 1)
+    last = pl.col("_end")
+    place = (
+        pl.when(first == last)
+        .then(first.cast(pl.String))
+        .otherwise(pl.concat_str(first, pl.lit("_"), last))
+    )
+    # An insertion before the first or after the last base has no name.
+    inside = (last > 0) & (last < pl.col("_held"))
+    return (
+        pl.when(~pl.col("_known"))
+        .then(None)
+        .when(kind == SNV)
+        .then(pl.concat_str(prefix, last, "_deleted", pl.lit(">"), "_inserted"))
+        .when(kind == DELETION)
+        .then(pl.concat_str(prefix, place, pl.lit("del")))
+        .when((kind == INSERTION) & (span >= size))
+        .then(pl.concat_str(prefix, place, pl.lit("dup")))
+        .when((kind == INSERTION) & inside)
+        .then(
+            pl.concat_str(
+                prefix, last, pl.lit("_"), last + 1, pl.lit("ins"),
+                pl.col("_inserted").str.slice(span),
+            )
+        )
+        .when((kind == MNV) | (kind == DELINS))
+        .then(pl.concat_str(prefix, place, pl.lit("delins"), "_inserted"))
+    )  # fmt: skip
+
+
+def _vrs_ids(work: pl.DataFrame) -> pl.Series:
+    """Digest the canonical JSON of every allele that has one (2 SHA-512 each)."""
+    has = work["_known"] & work["_refget"].is_not_null() & (work["_kind"] != EQUAL)
+    rows = work.filter(has)
+    location = rows.select(
+        pl.concat_str(
+            pl.lit('{"end":'), "_end",
+            pl.lit(',"sequenceReference":{"refgetAccession":"'), "_refget",
+            pl.lit('","type":"SequenceReference"},"start":'), "_start",
+            pl.lit(',"type":"SequenceLocation"}'),
+        )
+    ).to_series()  # fmt: skip
+    state = rows.select(
+        pl.when(pl.col("_subunit") > 0)
+        .then(
+            pl.concat_str(
+                pl.lit('","state":{"length":'), "_length",
+                pl.lit(',"repeatSubunitLength":'), "_subunit",
+                pl.lit(',"type":"ReferenceLengthExpression"},"type":"Allele"}'),
+            )
+        )
+        .otherwise(
+            pl.concat_str(
+                pl.lit('","state":{"sequence":"'), "_inserted",
+                pl.lit('","type":"LiteralSequenceExpression"},"type":"Allele"}'),
+            )
+        )
+    ).to_series()  # fmt: skip
+    sha, encode = hashlib.sha512, base64.urlsafe_b64encode
+    ids = [
+        b"ga4gh:VA."
+        + encode(sha(b'{"location":"' + encode(sha(place).digest()[:24]) + what).digest()[:24])
+        for place, what in zip(
+            location.cast(pl.Binary).to_list(), state.cast(pl.Binary).to_list(), strict=True
+        )
+    ]
+    out = pl.repeat(None, work.height, dtype=pl.String, eager=True).alias("vrs_id")
+    return out.scatter(has.arg_true(), pl.Series(ids, dtype=pl.Binary).cast(pl.String))
+
+
+def _packed(column: pl.Series) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """Give the bytes and the n + 1 offsets of a String column."""
+    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = array.cast(pa.large_utf8())
+    _, offsets, data = array.buffers()
+    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), at
+
+
+def _strings(name: str, data: Bytes, offsets: npt.NDArray[np.int64]) -> pl.Series:
+    """Make a String column of ASCII bytes that lie end to end."""
+    array = pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)
+    )
+    return pl.Series(name, array)
