@@ -194,32 +194,34 @@ def _vrs_ids(work: pl.DataFrame) -> pl.Series:
             pl.lit(',"type":"SequenceLocation"}'),
         )
     ).to_series()  # fmt: skip
-    state = rows.select(
-        pl.when(pl.col("_subunit") > 0)
-        .then(
-            pl.concat_str(
-                pl.lit('","state":{"length":'), "_length",
-                pl.lit(',"repeatSubunitLength":'), "_subunit",
-                pl.lit(',"type":"ReferenceLengthExpression"},"type":"Allele"}'),
-            )
+    derived = pl.concat_str(
+        pl.lit('","state":{"length":'), "_length",
+        pl.lit(',"repeatSubunitLength":'), "_subunit",
+        pl.lit(',"type":"ReferenceLengthExpression"},"type":"Allele"}'),
+    )  # fmt: skip
+    literal = pl.concat_str(
+        pl.lit('","state":{"sequence":"'),
+        "_inserted",
+        pl.lit('","type":"LiteralSequenceExpression"},"type":"Allele"}'),
+    )
+    allele = rows.select(
+        pl.concat_str(
+            pl.lit('{"location":"'),
+            _sha512t24u(location),
+            pl.when(pl.col("_subunit") > 0).then(derived).otherwise(literal),
         )
-        .otherwise(
-            pl.concat_str(
-                pl.lit('","state":{"sequence":"'), "_inserted",
-                pl.lit('","type":"LiteralSequenceExpression"},"type":"Allele"}'),
-            )
-        )
-    ).to_series()  # fmt: skip
-    sha, encode = hashlib.sha512, base64.urlsafe_b64encode
-    ids = [
-        b"ga4gh:VA."
-        + encode(sha(b'{"location":"' + encode(sha(place).digest()[:24]) + what).digest()[:24])
-        for place, what in zip(
-            location.cast(pl.Binary).to_list(), state.cast(pl.Binary).to_list(), strict=True
-        )
-    ]
+    ).to_series()
     out = pl.repeat(None, work.height, dtype=pl.String, eager=True).alias("vrs_id")
-    return out.scatter(has.arg_true(), pl.Series(ids, dtype=pl.Binary).cast(pl.String))
+    return out.scatter(has.arg_true(), "ga4gh:VA." + _sha512t24u(allele))
+
+
+def _sha512t24u(texts: pl.Series) -> pl.Series:
+    """Digest each text: base64url of the first 24 bytes of its SHA-512 (GA4GH refget)."""
+    sha = hashlib.sha512
+    digests = [sha(t).digest()[:24] for t in texts.cast(pl.Binary).to_list()]
+    # 24 bytes are 32 letters without padding, so that all can be encoded as one.
+    data = np.frombuffer(base64.urlsafe_b64encode(b"".join(digests)), np.uint8)
+    return _strings("digest", data, np.arange(len(digests) + 1, dtype=np.int64) * 32)
 
 
 def _packed(column: pl.Series) -> tuple[Bytes, npt.NDArray[np.int64]]:
