@@ -6,6 +6,8 @@ links them into the store's tables. A shard carries what a reader needs to skip 
 """
 
 import json
+import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.digest import digest_frame
-from varhouse.errors import SchemaError
+from varhouse.errors import SchemaError, StoreError
 from varhouse.schema import Table, check_table
 
 ROW_GROUP = 32_768
@@ -45,6 +47,9 @@ class Shard:
         Content digest of its rows (see `varhouse.digest`), two unsigned 64-bit sums.
     stats
         Delta statistics: numRecords, minValues, maxValues, nullCount.
+    span
+        Bases of the longest REF; 0 for a table without one. A row that overlaps a
+        region begins at most this far before it.
     """
 
     table: str
@@ -54,6 +59,7 @@ class Shard:
     bytes: int
     digest: tuple[int, int]
     stats: dict[str, Any]
+    span: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,13 @@ class Manifest:
 
     `replace` is a list of (table, partition values): every committed file whose
     partition has these values goes. An empty mapping replaces the whole table.
+    `remove` is a list of (table, file of the base release relative to the table's
+    folder): single files that go, because a shard holds what is left of their rows.
     """
 
     shards: list[Shard] = field(default_factory=list)
     replace: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    remove: list[tuple[str, str]] = field(default_factory=list)
 
 
 def write_shard(
@@ -88,7 +97,7 @@ def write_shard(
     full = check_table(full, table)
     if table.sort:
         full = full.sort(table.sort)
-    kept = full.select(table.file_schema)
+    kept = full.select(list(table.file_schema))
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
     kept.write_parquet(
@@ -102,7 +111,14 @@ def write_shard(
         bytes=path.stat().st_size,
         digest=digest_frame(full, table),
         stats=_statistics(kept),
+        span=_span(kept),
     )
+
+
+def _span(frame: pl.DataFrame) -> int:
+    if "ref" not in frame.columns or "pos" not in frame.columns:
+        return 0
+    return int(frame.select(pl.col("ref").str.len_bytes().max()).item() or 0)
 
 
 def _statistics(frame: pl.DataFrame) -> dict[str, Any]:
@@ -120,32 +136,56 @@ def _statistics(frame: pl.DataFrame) -> dict[str, Any]:
             continue
         if isinstance(small, str) and len(small) > _TEXT_LIMIT:
             continue
+        if any(isinstance(v, float) and not math.isfinite(v) for v in (small, large)):
+            continue
         low[name], high[name] = small, large
-    return {"numRecords": frame.height, "minValues": low, "maxValues": high, "nullCount": nulls}
+    return {
+        "numRecords": frame.height,
+        "minValues": low,
+        "maxValues": high,
+        "nullCount": nulls,
+    }
 
 
 def write_manifest(
     path: Path,
     shards: Iterable[Shard | None],
     replace: Iterable[tuple[str, dict[str, str]]] = (),
+    remove: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Write a manifest beside its shards, last of all: it makes them count."""
     rows = []
     for shard in shards:
         if shard is not None:
             row = asdict(shard)
-            row["path"] = str(Path(shard.path).resolve().relative_to(path.parent.resolve()))
+            row["path"] = os.path.relpath(Path(shard.path).resolve(), path.parent.resolve())
             rows.append(row)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps({"shards": rows, "replace": list(replace)}, indent=1))
+    data = {"shards": rows, "replace": list(replace), "remove": list(remove)}
+    temporary.write_text(json.dumps(data, indent=1))
     temporary.rename(path)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest; the shards' paths become absolute."""
-    data = json.loads(path.read_text())
+    """Read a manifest; the shards' paths become absolute.
+
+    Raises
+    ------
+    StoreError
+        If it is no manifest.
+    """
+    try:
+        data = json.loads(path.read_text())
+    except ValueError as error:
+        raise StoreError(f"{path} is no manifest: {error}") from None
     shards = [
-        Shard(**{**row, "path": str(path.parent / row["path"]), "digest": tuple(row["digest"])})
+        Shard(
+            **{**row, "path": str(path.parent / row["path"]), "digest": tuple(row["digest"])}
+        )
         for row in data["shards"]
     ]
-    return Manifest(shards, [(t, p) for t, p in data["replace"]])
+    return Manifest(
+        shards,
+        [(t, p) for t, p in data["replace"]],
+        [(t, f) for t, f in data.get("remove", [])],
+    )

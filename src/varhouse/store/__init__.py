@@ -1,0 +1,17 @@
+"""The variation store: Delta tables of sorted Parquet, and releases that pin them.
+
+A store is a directory::
+
+    open/<table>/               aggregates: a Delta table each
+    controlled/<table>/         anything about single people
+    _store/store.json           format version, assembly, the version that made it
+    _store/releases/00000001.json   one record a release: the Delta version of each table
+    _store/files/<ingest>.json  rows, digest and statistics of the files of an ingest
+    _store/tags/<name>          the release number a name stands for
+    _store/lock.json            who is writing, while somebody is
+    _staging/<ingest>/          work folders of ingests; nothing in them is visible
+
+Delta commits one table at a time, an ingest changes many. So readers go through the
+release records: a record is written last, in one step, and pins one Delta version of
+each table. What no record pins does not exist.
+"""

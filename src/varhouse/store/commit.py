@@ -1,0 +1,467 @@
+"""Making a release: link the shards in, one Delta commit a table, the record last.
+
+Order of the steps, so that a process killed between any two of them leaves a store that
+readers see unchanged, and that the same commit can be run again on:
+
+1. shards are linked into the tables under names made from the ingest, a number and
+   their content: a file that is there already is the same file;
+2. the ingest's catalogue (rows, digest, statistics of its files) is written;
+3. for each table, one Delta commit brings it to base release - replaced + new,
+   whatever its latest version holds;
+4. the release record pins the versions. Only now readers see anything.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse import __version__
+from varhouse.contigs import Contigs
+from varhouse.digest import combine, subtract
+from varhouse.errors import SchemaError, StoreError
+from varhouse.reference import Reference
+from varhouse.schema import CONTIGS, TABLES, Table
+from varhouse.shards import Manifest, Shard, write_shard
+from varhouse.store import delta
+from varhouse.store.layout import (
+    ROOTS,
+    catalogue_file,
+    check_name,
+    describe_new_store,
+    partition_folder,
+    read_json,
+    read_store_file,
+    staging_folder,
+    sync_file,
+    sync_folder,
+    table_folder,
+    write_json,
+)
+from varhouse.store.lock import store_lock
+from varhouse.store.releases import (
+    Pinned,
+    Release,
+    find_ingest,
+    list_releases,
+    read_release,
+    write_release,
+)
+
+log = logging.getLogger("varhouse.store")
+
+Entry = dict[str, Any]
+"""A file in a catalogue: rows, bytes, sums (hex), stats, partition, span."""
+
+
+def _reached(_point: str) -> None:
+    """Do nothing: tests replace this to die at a point."""
+
+
+def utc_now() -> str:
+    """Give the time as ISO 8601 in UTC, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def init_store(
+    path: Path, assembly: str, contigs: Contigs, *, reference: Reference | None = None
+) -> int:
+    """Make an empty store: `store.json`, the table contigs, and release 1.
+
+    Parameters
+    ----------
+    path
+        The store's root folder; made if needed.
+    assembly
+        Name of the assembly, e.g. GRCh38.
+    contigs
+        The contigs of the assembly with their aliases.
+    reference
+        Gives the lengths that were checked and refget digests, if given.
+
+    Returns
+    -------
+    int
+        Number of the release, 1.
+
+    Raises
+    ------
+    StoreError
+        If there is a store already, or the folder holds other things.
+    """
+    file = path / "_store" / "store.json"
+    if list_releases(path):
+        raise StoreError(
+            f"{path} is a store already", "choose another folder, or delete this one"
+        )
+    if path.is_dir() and not file.exists() and any(path.iterdir()):
+        raise StoreError(f"{path} is not empty and no store", "choose another folder")
+    for root in ROOTS:
+        (path / root).mkdir(parents=True, exist_ok=True)
+    write_json(file, describe_new_store(assembly, utc_now()), replace=True)
+    work = staging_folder(path, "init")
+    shard = write_shard(_contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
+    number = commit(
+        path,
+        [Manifest([shard] if shard else [])],
+        ingest_id="init",
+        operation="init",
+        base_release=0,
+        meta={"assembly": assembly},
+    )
+    shutil.rmtree(work, ignore_errors=True)
+    return number
+
+
+def _contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame:
+    rows = [
+        (
+            c.name,
+            contigs.part(c.name),
+            i,
+            c.length,
+            reference.length(c.name) if reference else 0,
+            reference.refget(c.name) if reference else c.refget,
+            c.accession,
+            c.aliases,
+        )
+        for i, c in enumerate(contigs.contigs)
+    ]
+    return pl.DataFrame(rows, schema=CONTIGS.polars_schema, orient="row")
+
+
+@dataclass
+class _Plan:
+    """What happens to one table."""
+
+    table: Table
+    base: Pinned | None
+    kept: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    new: dict[str, Shard] = field(default_factory=dict)
+
+
+def commit(
+    path: Path,
+    manifests: Iterable[Manifest],
+    *,
+    ingest_id: str,
+    operation: str,
+    base_release: int,
+    meta: Mapping[str, Any] | None = None,
+    wait: float = 60.0,
+) -> int:
+    """Make the next release out of the base release and some manifests.
+
+    A second call with the same `ingest_id` does nothing once the first has succeeded,
+    and finishes what the first left undone otherwise.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    manifests
+        What to replace and the shards to add; shards lie on the store's file system or
+        are copied.
+    ingest_id
+        Id of the ingest: letters, digits, `_`, `.`, `-`.
+    operation
+        What is being done, for the log: ingest, drop, ...
+    base_release
+        The release that the manifests were made from.
+    meta
+        Kept in the release record.
+    wait
+        Seconds to wait for another writer.
+
+    Returns
+    -------
+    int
+        Number of the release that holds the ingest.
+
+    Raises
+    ------
+    StoreError
+        If the store has moved on since `base_release`, or somebody else is writing.
+    SchemaError
+        If a shard does not fit its table.
+    """
+    path = path.absolute()
+    check_name("ingest id", ingest_id)
+    read_store_file(path)
+    with store_lock(path, wait):
+        done = find_ingest(path, ingest_id)
+        if done is not None:
+            log.info("%s is in release %d already", ingest_id, done)
+            return done
+        newest = (list_releases(path) or [0])[-1]
+        if newest != base_release:
+            raise StoreError(
+                f"the store moved on from release {base_release} to {newest} "
+                f"while {ingest_id} was being made",
+                "run again: what is done is used again where it still fits",
+            )
+        base = read_release(path, newest) if newest else None
+        plans = _plan(path, list(manifests), base, ingest_id)
+        return _carry_out(path, plans, base, ingest_id, operation, dict(meta or {}))
+
+
+def _carry_out(
+    path: Path,
+    plans: Sequence[_Plan],
+    base: Release | None,
+    ingest_id: str,
+    operation: str,
+    meta: dict[str, Any],
+) -> int:
+    number = (base.number if base else 0) + 1
+    for plan in plans:
+        _link_shards(path, plan)
+        _reached(f"linked {plan.table.name}")
+    catalogue = {
+        p.table.name: {f: _entry(s) for f, s in p.new.items()} for p in plans if p.new
+    }
+    write_json(catalogue_file(path, ingest_id), catalogue, replace=True)
+    _reached("catalogued")
+    tables = dict(base.tables) if base else {}
+    known = Catalogue(path)
+    for plan in plans:
+        tables[plan.table.name] = _commit_table(path, plan, known, ingest_id, number)
+        _reached(f"committed {plan.table.name}")
+    release = Release(
+        number,
+        base.number if base else None,
+        operation,
+        ingest_id,
+        utc_now(),
+        __version__,
+        tables,
+        meta,
+    )
+    if not write_release(path, release):
+        raise StoreError(
+            f"somebody else made release {number} of {path} at the same time",
+            "run again; if it happens again, look who writes to the store",
+        )
+    _reached("released")
+    log.info("release %d: %s %s", number, operation, ingest_id)
+    return number
+
+
+def _plan(
+    path: Path, manifests: Sequence[Manifest], base: Release | None, ingest_id: str
+) -> list[_Plan]:
+    shards = [s for m in manifests for s in m.shards]
+    replaced = [r for m in manifests for r in m.replace]
+    removed = {r for m in manifests for r in m.remove}
+    pinned = base.tables if base else {}
+    names = sorted(
+        {s.table for s in shards} | {t for t, _ in replaced} | {t for t, _ in removed}
+    )
+    plans = []
+    for name in names:
+        mine = sorted(
+            (s for s in shards if s.table == name),
+            key=lambda s: (sorted(s.partition.items()), s.path),
+        )
+        if not mine and name not in pinned:
+            continue
+        table, files = _base_files(path, name, pinned.get(name), mine)
+        plan = _Plan(table, pinned.get(name))
+        matches = [values for t, values in replaced if t == name]
+        for file, partition in files:
+            goes = (name, file) in removed or any(
+                all(partition.get(k) == v for k, v in values.items()) for values in matches
+            )
+            (plan.gone if goes else plan.kept).append(file)
+        missing = {f for t, f in removed if t == name} - set(plan.gone)
+        if missing:
+            raise StoreError(f"table {name} has no file {sorted(missing)[0]} to remove")
+        for i, shard in enumerate(mine):
+            plan.new[_file_name(table, shard, ingest_id, i)] = shard
+        plans.append(plan)
+    return plans
+
+
+def _base_files(
+    path: Path, name: str, pinned: Pinned | None, shards: Sequence[Shard]
+) -> tuple[Table, list[tuple[str, dict[str, str]]]]:
+    """Find a table's declaration, and the files of the base release with partitions."""
+    found = [pl.read_parquet_schema(s.path) for s in shards]
+    columns: dict[str, Any] = {}
+    files: list[tuple[str, dict[str, str]]] = []
+    if pinned is not None:
+        root = TABLES[name].root if name in TABLES else "open"
+        handle = delta.open_table(path / root / name, pinned.version)
+        if name not in TABLES:
+            columns = delta.read_schema(handle)
+        listed = delta.list_files(handle)
+        parts = [c for c in listed.columns if c.startswith("partition.")]
+        values = listed.select(pl.col(parts).name.map(lambda c: c.removeprefix("partition.")))
+        rows = values.to_dicts() if parts else [{} for _ in range(listed.height)]
+        files = list(zip(listed["path"].to_list(), rows, strict=True))
+    if name not in TABLES:
+        columns = delta.union_columns([columns, *found], name)
+    table = delta.declare(name, columns)
+    for shard, schema in zip(shards, found, strict=True):
+        _check_shard(shard, table, schema)
+    return table, files
+
+
+def _check_shard(shard: Shard, table: Table, found: Mapping[str, Any]) -> None:
+    """Check a file against its table: Delta does not when files are registered."""
+    wanted = table.file_schema
+    for column, dtype in found.items():
+        if wanted.get(column) != dtype:
+            raise SchemaError(
+                f"{shard.path}: column {column} is {dtype}, "
+                f"table {table.name} declares {wanted.get(column, 'no such column')}"
+            )
+    needed = [c.name for c in table.columns if c.name in wanted and not c.nullable]
+    for name in needed:
+        if name not in found:
+            raise SchemaError(f"{shard.path}: no column {name} of table {table.name}")
+    if set(shard.partition) != set(table.partition):
+        raise SchemaError(
+            f"{shard.path}: partition {shard.partition} is not that of its table"
+        )
+
+
+def _file_name(table: Table, shard: Shard, ingest_id: str, number: int) -> str:
+    """Name a shard in its table; the end of the name stands for its content."""
+    content = f"{shard.digest} {shard.rows} {shard.bytes} {sorted(shard.partition.items())}"
+    tag = hashlib.sha256(content.encode()).hexdigest()[:12]
+    name = f"{ingest_id}-{number:05d}-{tag}.parquet"
+    folder = partition_folder(table, shard.partition)
+    return f"{folder}/{name}" if folder else name
+
+
+def _link_shards(path: Path, plan: _Plan) -> None:
+    root = table_folder(path, plan.table)
+    folders: set[Path] = set()
+    for name, shard in plan.new.items():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folders.update(f for f in target.parents if f == root or root in f.parents)
+        if not target.exists():
+            source = Path(shard.path)
+            if source.stat().st_size != shard.bytes:
+                raise StoreError(
+                    f"{source} has {source.stat().st_size:,} bytes, its manifest says "
+                    f"{shard.bytes:,}",
+                    "delete the work folder and run the ingest again",
+                )
+            try:
+                os.link(source, target)
+            except OSError:
+                # Another file system, or one without hard links.
+                temporary = target.with_name(f".{target.name}.tmp")
+                shutil.copyfile(source, temporary)
+                temporary.rename(target)
+        sync_file(target)
+    for folder in sorted(folders):
+        sync_folder(folder)
+
+
+def _entry(shard: Shard) -> Entry:
+    return {
+        "rows": shard.rows,
+        "bytes": shard.bytes,
+        "sums": [f"{s:016x}" for s in shard.digest],
+        "partition": shard.partition,
+        "span": shard.span,
+        "stats": shard.stats,
+    }
+
+
+class Catalogue:
+    """What is known of every file of a store, read one ingest at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ingests: dict[str, dict[str, dict[str, Entry]]] = {}
+
+    def entry(self, table: str, file: str) -> Entry:
+        """Give the entry of a file, named relative to its table's folder.
+
+        Raises
+        ------
+        StoreError
+            If no ingest of the store brought such a file.
+        """
+        ingest_id = file_ingest(file)
+        if ingest_id not in self._ingests:
+            source = catalogue_file(self._path, ingest_id)
+            self._ingests[ingest_id] = read_json(source) if source.exists() else {}
+        try:
+            return self._ingests[ingest_id][table][file]
+        except KeyError:
+            raise StoreError(
+                f"{self._path}: file {file} of table {table} is not of this store",
+                "varhouse store verify says what else is wrong",
+            ) from None
+
+    def data_file(self, table: str, file: str) -> delta.DataFile:
+        """Give what Delta must know of a file."""
+        entry = self.entry(table, file)
+        return delta.DataFile(file, entry["bytes"], entry["partition"], entry["stats"])
+
+    def sums(self, table: str, file: str) -> tuple[int, int]:
+        """Give the digest sums of a file."""
+        low, high = self.entry(table, file)["sums"]
+        return int(low, 16), int(high, 16)
+
+
+def file_ingest(file: str) -> str:
+    """Give the id of the ingest that brought a file, which its name begins with."""
+    return file.rpartition("/")[2].rsplit("-", 2)[0]
+
+
+def _commit_table(
+    path: Path, plan: _Plan, known: Catalogue, ingest_id: str, number: int
+) -> Pinned:
+    name = plan.table.name
+    folder = table_folder(path, plan.table)
+    if plan.base is None and delta.exists(folder):
+        # Left by an ingest that died: no release has ever pinned this table.
+        shutil.rmtree(folder / "_delta_log")
+    wanted = [*plan.kept, *plan.new]
+    before = plan.base or Pinned(0, 0, 0, 0, (0, 0), 0)
+    version = delta.commit_files(
+        folder,
+        plan.table,
+        wanted,
+        partial(known.data_file, name),
+        {"ingest_id": ingest_id, "release": str(number)},
+    )
+    gone = [known.entry(name, f) for f in plan.gone]
+    new = list(plan.new.values())
+    sums = subtract(before.sums, combine(known.sums(name, f) for f in plan.gone))
+    return replace(
+        before,
+        version=version,
+        rows=before.rows - sum(e["rows"] for e in gone) + sum(s.rows for s in new),
+        files=len(wanted),
+        bytes=before.bytes - sum(e["bytes"] for e in gone) + sum(s.bytes for s in new),
+        sums=combine([sums, *(s.digest for s in new)]),
+        span=_span(before.span, plan, known),
+    )
+
+
+def _span(before: int, plan: _Plan, known: Catalogue) -> int:
+    """Bound the length of REF; the kept files are looked up only if it may have shrunk."""
+    name = plan.table.name
+    bound: int = max((s.span for s in plan.new.values()), default=0)
+    gone: int = max((known.entry(name, f)["span"] for f in plan.gone), default=0)
+    if gone < before:
+        return max(bound, before)
+    kept: int = max((known.entry(name, f)["span"] for f in plan.kept), default=0)
+    return max(bound, kept)

@@ -1,0 +1,270 @@
+"""The Delta tables of a store; nothing else here touches `deltalake`.
+
+Tables are of reader version 1 and writer version 2, which every Delta reader opens: no
+deletion vectors, no column mapping. Files are written and sorted by us and registered;
+delta-rs never rewrites them. Paths in the Delta log are percent-encoded once more than
+on disk (`part=HLA-A%2A01` is `part=HLA-A%252A01` there); delta-rs does that.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+from varhouse.errors import SchemaError, StoreError
+from varhouse.schema import TABLES, PolarsType, Table, annotation_table
+from varhouse.store.layout import sync_file, sync_folder
+
+_CONFIGURATION = {
+    # Releases pin old versions: log clean-up after the usual 30 days would break them.
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+}
+_FIXED = ("contig", "pos", "ref", "alt", "source_version", "licence", "part")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a table: what a Delta commit needs to add it or take it away.
+
+    `path` is relative to the table's folder, as on disk.
+    """
+
+    path: str
+    size: int
+    partition: dict[str, str]
+    stats: dict[str, Any]
+
+
+def exists(folder: Path) -> bool:
+    """Tell whether there is a Delta table in a folder."""
+    return (folder / "_delta_log" / f"{0:020d}.json").exists()
+
+
+def open_table(folder: Path, version: int | None = None) -> DeltaTable:
+    """Open a Delta table at a version; None: the latest.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged.
+    """
+    try:
+        return DeltaTable(str(folder), version=version)
+    except DeltaError as error:
+        raise StoreError(
+            f"{folder}: the Delta table cannot be read at version {version}: {error}",
+            "restore the store from a backup; varhouse store verify says what else is wrong",
+        ) from None
+
+
+def list_files(table: DeltaTable) -> pl.DataFrame:
+    """List the files of an opened table.
+
+    Returns
+    -------
+    pl.DataFrame
+        `path` (relative, as on disk), `size_bytes`, `num_records`, and where the table
+        has them `partition.<column>`, `min.<column>`, `max.<column>`.
+    """
+    frame = pl.DataFrame(table.get_add_actions(flatten=True))
+    paths = [unquote(p) for p in frame["path"].to_list()] if frame.height else []
+    return frame.with_columns(pl.Series("path", paths, pl.String))
+
+
+def read_schema(table: DeltaTable) -> dict[str, pl.DataType]:
+    """Read the columns of an opened table as polars types."""
+    empty = pa.schema(table.schema().to_arrow()).empty_table()
+    return dict(pl.DataFrame(empty).schema)
+
+
+def declare(name: str, columns: Mapping[str, PolarsType] | None = None) -> Table:
+    """Find the declaration of a table; that of annotations comes from its columns.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such table.
+    """
+    if name in TABLES:
+        return TABLES[name]
+    source = name.removeprefix("annotations_")
+    if source == name or columns is None:
+        raise SchemaError(f"no table is called {name!r}")
+    return annotation_table(source, {n: t for n, t in columns.items() if n not in _FIXED})
+
+
+def _delta_schema(table: Table) -> Schema:
+    empty = pl.DataFrame(schema=table.polars_schema)
+    return Schema.from_arrow(empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
+
+
+def _add(file: DataFile) -> AddAction:
+    return AddAction(
+        file.path,
+        file.size,
+        dict(file.partition),
+        int(time.time() * 1000),
+        True,
+        json.dumps(file.stats, allow_nan=False),
+    )
+
+
+def commit_files(
+    folder: Path,
+    table: Table,
+    wanted: Sequence[str],
+    known: Callable[[str], DataFile],
+    note: Mapping[str, str],
+) -> int:
+    """Bring a table to hold exactly the wanted files, in one Delta commit.
+
+    What the latest version holds beyond them, be it replaced or left by an ingest that
+    died, goes in the same commit.
+
+    Parameters
+    ----------
+    folder
+        The table's root folder; the files are in place.
+    table
+        The declaration; a table is made on first use, new columns are added.
+    wanted
+        Relative paths of the files.
+    known
+        Looks up a wanted file that the latest version lacks.
+    note
+        Kept in the Delta history.
+
+    Returns
+    -------
+    int
+        The version that holds these files.
+
+    Raises
+    ------
+    StoreError
+        If somebody else writes to the table.
+    SchemaError
+        If a column has changed its type.
+    """
+    properties = CommitProperties(custom_metadata=dict(note))
+    try:
+        if not exists(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            create_table_with_add_actions(
+                str(folder),
+                _delta_schema(table),
+                [_add(known(p)) for p in wanted],
+                partition_by=list(table.partition),
+                name=table.name,
+                description=table.row,
+                configuration=dict(_CONFIGURATION),
+                commit_properties=properties,
+            )
+            version = 0
+        else:
+            latest = open_table(folder)
+            latest = _add_columns(folder, latest, table)
+            version = _swap(latest, table, wanted, known, properties)
+    except DeltaError as error:
+        raise StoreError(
+            f"{folder}: the Delta commit was refused: {error}",
+            "only varhouse may write to a store; run the command again",
+        ) from None
+    _sync_log(folder)
+    return version
+
+
+def _swap(
+    latest: DeltaTable,
+    table: Table,
+    wanted: Sequence[str],
+    known: Callable[[str], DataFile],
+    properties: CommitProperties,
+) -> int:
+    there = list_files(latest)
+    old = dict(zip(there["path"].to_list(), there["size_bytes"].to_list(), strict=True))
+    goal = set(wanted)
+    adds: list[AddAction | RemoveAction] = [_add(known(p)) for p in wanted if p not in old]
+    gone = there.filter(~pl.col("path").is_in(list(goal)))
+    partitions = [gone[f"partition.{c}"].to_list() for c in table.partition] if old else []
+    now = int(time.time() * 1000)
+    removes = [
+        RemoveAction(
+            path,
+            True,
+            now,
+            old[path],
+            {c: values[i] for c, values in zip(table.partition, partitions, strict=True)},
+        )
+        for i, path in enumerate(gone["path"].to_list())
+    ]
+    if adds or removes:
+        latest.create_write_transaction(
+            [*adds, *removes],
+            mode="append",
+            schema=latest.schema(),
+            partition_by=list(table.partition),
+            commit_properties=properties,
+        )
+        latest.update_incremental()
+    version: int = latest.version()
+    return version
+
+
+def _add_columns(folder: Path, latest: DeltaTable, table: Table) -> DeltaTable:
+    there = read_schema(latest)
+    for name, dtype in table.polars_schema.items():
+        if name in there and there[name] != dtype:
+            raise SchemaError(
+                f"table {table.name}: column {name} is {dtype} now and {there[name]} in the "
+                "store",
+                "give the source another name in the configuration",
+            )
+    new = [f for f in _delta_schema(table).fields if f.name not in there]
+    if new:
+        latest.alter.add_columns(new)
+        latest = open_table(folder)
+    return latest
+
+
+def _sync_log(folder: Path) -> None:
+    """Make the log last: delta-rs never calls fsync."""
+    log = folder / "_delta_log"
+    newest = sorted(f for f in log.iterdir() if f.suffix in (".json", ".parquet"))[-4:]
+    for file in [*newest, log / "_last_checkpoint"]:
+        if file.exists():
+            sync_file(file)
+    sync_folder(log)
+    sync_folder(folder)
+
+
+def union_columns(
+    schemas: Iterable[Mapping[str, PolarsType]], name: str
+) -> dict[str, PolarsType]:
+    """Join the columns of several files, in the order of their appearance.
+
+    Raises
+    ------
+    SchemaError
+        If a column has two types.
+    """
+    columns: dict[str, PolarsType] = {}
+    for schema in schemas:
+        for column, dtype in schema.items():
+            if columns.setdefault(column, dtype) != dtype:
+                raise SchemaError(
+                    f"table {name}: column {column} is {dtype} in one file and "
+                    f"{columns[column]} in another"
+                )
+    return columns

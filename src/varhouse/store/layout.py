@@ -1,0 +1,194 @@
+"""Where things lie in a store, and how small files are written so that they last."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from varhouse import __version__
+from varhouse.errors import StoreError
+from varhouse.schema import FORMAT_VERSION, Table
+
+ROOTS = ("open", "controlled")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+
+
+def releases_folder(path: Path) -> Path:
+    """Give the folder of the release records."""
+    return path / "_store" / "releases"
+
+
+def tags_folder(path: Path) -> Path:
+    """Give the folder of the tags."""
+    return path / "_store" / "tags"
+
+
+def catalogue_file(path: Path, ingest_id: str) -> Path:
+    """Give the file that describes the shards which an ingest brought."""
+    return path / "_store" / "files" / f"{ingest_id}.json"
+
+
+def staging_folder(path: Path, ingest_id: str) -> Path:
+    """Give the work folder of an ingest: on the store's file system, so links work."""
+    return path / "_staging" / ingest_id
+
+
+def table_folder(path: Path, table: Table) -> Path:
+    """Give the root folder of a table."""
+    return path / table.root / table.name
+
+
+def partition_folder(table: Table, partition: Mapping[str, str]) -> str:
+    """Name the folder of a partition inside its table, hive style, percent-encoded.
+
+    Everything but letters, digits and `_.-~` is encoded, so that contigs such as
+    `HLA-A*01:01` are safe in globs and on any file system.
+    """
+    return "/".join(f"{name}={quote(partition[name], safe='')}" for name in table.partition)
+
+
+def check_name(kind: str, name: str) -> str:
+    """Check a name that becomes a file name: letters, digits, `_`, `.` and `-`.
+
+    Raises
+    ------
+    StoreError
+        If it holds anything else or does not begin with a letter or digit.
+    """
+    if not _NAME.match(name):
+        raise StoreError(
+            f"{kind} {name!r} cannot be a file name",
+            "use letters, digits, _ . and -, beginning with a letter or digit",
+        )
+    return name
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last through a power failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(file: Path) -> None:
+    """Make the bytes of a file last through a power failure."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(file: Path, data: Any, *, replace: bool) -> bool:
+    """Write JSON in one step: either the whole file is there or none of it.
+
+    Parameters
+    ----------
+    file
+        The file to make; its folder is made if needed.
+    data
+        Anything JSON can hold.
+    replace
+        True: an existing file is replaced. False: it stays and nothing is written.
+
+    Returns
+    -------
+    bool
+        False if the file was there and `replace` is False.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as out:
+        json.dump(data, out, indent=1, ensure_ascii=False)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        if replace:
+            temporary.rename(file)
+        else:
+            # A link never replaces, unlike a rename: two writers cannot both succeed.
+            os.link(temporary, file)
+            temporary.unlink()
+    except FileExistsError:
+        temporary.unlink()
+        return False
+    sync_folder(file.parent)
+    return True
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file of the store.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(f"{file} is missing: the store is damaged") from None
+    except ValueError as error:
+        raise StoreError(f"{file} is damaged: {error}", "restore it from a backup") from None
+
+
+def describe_new_store(assembly: str, now: str) -> dict[str, Any]:
+    """Make what stands in `store.json`."""
+    return {
+        "format": FORMAT_VERSION,
+        "assembly": assembly,
+        "created": now,
+        "created_by": f"varhouse {__version__}",
+    }
+
+
+def read_store_file(path: Path) -> dict[str, Any]:
+    """Read `store.json` and check that this version can read the store.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or it is of a newer format.
+    """
+    file = path / "_store" / "store.json"
+    if not file.exists():
+        raise StoreError(
+            f"{path} is no varhouse store (it has no _store/store.json)",
+            f"varhouse store init {path} --assembly NAME --reference FASTA makes one",
+        )
+    meta: dict[str, Any] = read_json(file)
+    if meta.get("format") != FORMAT_VERSION:
+        raise StoreError(
+            f"{path} is a store of format {meta.get('format')}, made by "
+            f"{meta.get('created_by')}; this varhouse {__version__} reads format "
+            f"{FORMAT_VERSION}",
+            "use the version of varhouse that made it, or newer",
+        )
+    return meta
+
+
+def check_free_space(path: Path, needed_bytes: int) -> None:
+    """Check that the file system of a folder has room for so many bytes.
+
+    Raises
+    ------
+    StoreError
+        If it has less; the message says needed and free in GiB.
+    """
+    folder = path
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise StoreError(
+            f"{path}: about {needed_bytes / 2**30:,.1f} GiB needed, "
+            f"{free / 2**30:,.1f} GiB free on this file system",
+            "free some space, or put the store on another file system",
+        )

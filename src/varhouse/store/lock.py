@@ -1,0 +1,220 @@
+"""One writer at a time: a lock file that names its holder.
+
+The lock is made with `os.link`, which never replaces, so that it holds on Lustre and NFS
+between hosts too. Readers take no lock. A lock whose process has died is taken over when
+that can be known: on the same host, by process id and start time.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from varhouse.errors import StoreError
+
+log = logging.getLogger("varhouse.store")
+
+TOKEN = "VARHOUSE_LOCK"
+"""Environment variable by which a writer lets the commands it starts in."""
+
+_POLL = 0.2
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    `started` is the start time of the process in clock ticks and `boot` the id of the
+    host's boot: a process id alone may have been given to another process since.
+    """
+
+    host: str
+    user: str
+    pid: int
+    started: str
+    boot: str
+    command: str
+    since: str
+    token: str
+
+    def describe(self) -> str:
+        """Name the holder: host, process id, user, since when, command."""
+        return (
+            f"process {self.pid} of {self.user} on {self.host} since {self.since} "
+            f"({self.command})"
+        )
+
+
+def _started(pid: int) -> str:
+    """Give the start time of a process; empty where there is no /proc or no process.
+
+    A process that has ended and waits for its parent (a zombie) started `ended`.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The command, in parentheses, may hold spaces: field 22 counts from after it.
+    fields = text.rpartition(")")[2].split()
+    return "ended" if fields[0] in "ZX" else fields[19]
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
+
+
+def _me() -> Holder:
+    pid = os.getpid()
+    return Holder(
+        host=socket.gethostname(),
+        user=_user(),
+        pid=pid,
+        started=_started(pid),
+        boot=_boot(),
+        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+        since=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        token=uuid.uuid4().hex,
+    )
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Read who holds the lock of a store; None if nobody.
+
+    Raises
+    ------
+    StoreError
+        If the lock file is damaged.
+    """
+    file = path / "_store" / "lock.json"
+    try:
+        return Holder(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise StoreError(
+            f"{file} is no lock of this version of varhouse",
+            "delete it if nobody is writing to the store",
+        ) from None
+
+
+def _is_dead(holder: Holder) -> bool:
+    """Tell whether a holder is known to be gone; False where that cannot be known."""
+    if holder.host != socket.gethostname():
+        return False
+    if holder.boot and _boot() and holder.boot != _boot():
+        return True
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    now = _started(holder.pid)
+    return bool(holder.started and now and holder.started != now)
+
+
+def _take_over(path: Path, dead: Holder) -> None:
+    """Remove the lock of a dead process, unless somebody else has done so already."""
+    guard = path / "_store" / "lock.guard"
+    with guard.open("w") as handle:
+        # Where the file system knows no flock, two takers at once could go wrong.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if read_holder(path) == dead:
+            log.warning("taking over the lock of %s, which has died", dead.describe())
+            (path / "_store" / "lock.json").unlink(missing_ok=True)
+
+
+def _try(path: Path, me: Holder) -> bool:
+    file = path / "_store" / "lock.json"
+    temporary = file.with_name(f".lock.{me.token}.tmp")
+    with temporary.open("w", encoding="utf-8") as out:
+        json.dump(asdict(me), out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        # On NFS an answered link may be reported as failed: two links mean success.
+        return temporary.stat().st_nlink == 2
+    finally:
+        temporary.unlink()
+    return True
+
+
+@contextlib.contextmanager
+def store_lock(path: Path, wait: float = 0.0) -> Iterator[Holder]:
+    """Hold the lock of a store for the time of a `with` block.
+
+    A process that finds the holder's token in the environment variable
+    `VARHOUSE_LOCK` was started by the holder and passes.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    wait
+        Seconds to wait for another writer.
+
+    Yields
+    ------
+    Holder
+        The lock as it stands in the file; its `token` is for processes that the
+        holder starts.
+
+    Raises
+    ------
+    StoreError
+        If another writer still holds it; the message names it.
+    """
+    me = _me()
+    deadline = time.monotonic() + wait
+    told = False
+    while not _try(path, me):
+        holder = read_holder(path)
+        if holder is None:
+            continue
+        if holder.token == os.environ.get(TOKEN):
+            yield holder
+            return
+        if _is_dead(holder):
+            _take_over(path, holder)
+            continue
+        if time.monotonic() >= deadline:
+            raise _refusal(path, holder)
+        if not told:
+            log.info("waiting for %s", holder.describe())
+            told = True
+        time.sleep(min(_POLL, max(deadline - time.monotonic(), 0.01)))
+    try:
+        yield me
+    finally:
+        if read_holder(path) == me:
+            (path / "_store" / "lock.json").unlink(missing_ok=True)
+
+
+def _refusal(path: Path, holder: Holder) -> StoreError:
+    message = f"{path} is being written to by {holder.describe()}"
+    if holder.host == socket.gethostname():
+        return StoreError(message, "wait until it has finished, then run this again")
+    return StoreError(
+        message,
+        f"wait until it has finished; if it has died (look on {holder.host}), "
+        f"delete {path / '_store' / 'lock.json'}",
+    )

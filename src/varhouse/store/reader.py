@@ -1,0 +1,345 @@
+"""Reading a store: one release, pinned, as polars LazyFrames.
+
+A reader never takes a lock and never lists a data folder. It reads one release record;
+a table that is asked for is opened at the Delta version that the record pins, and files
+that cannot hold the wanted region are left out by the statistics in the Delta log.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.contigs import Contig, Contigs, parse_region
+from varhouse.digest import EMPTY
+from varhouse.errors import StoreError, nearest
+from varhouse.schema import KEY, TABLES, Table
+from varhouse.store import delta
+from varhouse.store.layout import read_store_file, table_folder
+from varhouse.store.releases import Release, read_release, resolve_release
+
+Wanted = str | list[str] | None
+
+_SCAN = re.compile(r"Parquet SCAN \[(.*)\]")
+_TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet")
+_MORE = re.compile(r"\.\.\. (\d+) other")
+
+
+def open_store(path: str | Path, release: str | int | None = None) -> "Store":
+    """Open a store for reading, pinned to one release.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    release
+        Number or tag; None: the newest.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, no such release, or the format is newer.
+    """
+    root = Path(path).absolute()
+    meta = read_store_file(root)
+    return Store(root, meta, read_release(root, resolve_release(root, release)))
+
+
+class Store:
+    """A store at one release.
+
+    Every table is also a method that scans it: `store.consequences(region="chr1:1-99")`.
+    (The names `files` and `contigs` mean something else here: scan those two tables.)
+
+    Attributes
+    ----------
+    key
+        Columns of the allele key, in their order.
+    path
+        The store's root folder, absolute.
+    meta
+        What `store.json` says: format, assembly, created, created_by.
+    record
+        The release record.
+    """
+
+    def __init__(self, path: Path, meta: dict[str, Any], record: Release) -> None:
+        self.key = list(KEY)
+        self.path = path
+        self.meta = meta
+        self.record = record
+        self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path} release {self.release}: {', '.join(self.tables)}>"
+
+    def __getattr__(self, name: str) -> Callable[..., pl.LazyFrame]:
+        if name in TABLES or name.startswith("annotations_"):
+            return partial(self.table, name)
+        raise AttributeError(f"a store has no {name!r}{nearest(name, self.tables)}")
+
+    @property
+    def release(self) -> int:
+        """Number of the pinned release."""
+        return self.record.number
+
+    @property
+    def assembly(self) -> str:
+        """Name of the assembly."""
+        return str(self.meta["assembly"])
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables of this release, sorted."""
+        return sorted(self.record.tables)
+
+    @cached_property
+    def contigs(self) -> Contigs:
+        """The contigs of the assembly, with their aliases."""
+        rows = self.scan("contigs").collect().sort("ordinal")
+        columns = ("contig", "aliases", "accession", "length", "refget")
+        return Contigs(
+            Contig(name, aliases, accession, length, refget)
+            for name, aliases, accession, length, refget in rows.select(columns).rows()
+        )
+
+    def declaration(self, table: str) -> Table:
+        """Give the declaration of a table; that of annotations as of this release."""
+        return self._open(table)[0]
+
+    def schema(self, table: str) -> pl.DataFrame:
+        """Describe a table: one row a column with name, type, nullable and meaning."""
+        columns = self.declaration(table).columns
+        return pl.DataFrame(
+            {
+                "name": [c.name for c in columns],
+                "type": [str(c.dtype) for c in columns],
+                "nullable": [c.nullable for c in columns],
+                "meaning": [c.meaning for c in columns],
+            }
+        )
+
+    def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
+        """Give a table's declaration and its files, opened once."""
+        if name in self._opened:
+            return self._opened[name]
+        pinned = self.record.tables.get(name)
+        if pinned is None:
+            if name not in TABLES:
+                known = sorted({*TABLES, *self.tables})
+                raise StoreError(
+                    f"release {self.release} of {self.path} has no table {name!r}"
+                    f"{nearest(name, known)}"
+                )
+            opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
+        else:
+            root = "open" if name not in TABLES else TABLES[name].root
+            handle = delta.open_table(self.path / root / name, pinned.version)
+            columns = None if name in TABLES else delta.read_schema(handle)
+            opened = delta.declare(name, columns), delta.list_files(handle)
+        self._opened[name] = opened
+        return opened
+
+    def file_frame(self, table: str, **filters: Any) -> pl.DataFrame:
+        """List the files of a table that can hold rows of a region or partition.
+
+        Takes the filters of `scan`.
+
+        Returns
+        -------
+        pl.DataFrame
+            `path` (relative to the table's folder), `size_bytes`, `num_records` and,
+            where the Delta log has them, `partition.*`, `min.*` and `max.*`.
+        """
+        contig, start, end, id_, partition = _split(filters)
+        declared, files = self._open(table)
+        unknown = [n for n in partition if n not in declared.partition]
+        if unknown:
+            raise StoreError(
+                f"table {table} is not partitioned by {', '.join(unknown)}"
+                f" (by {', '.join(declared.partition) or 'nothing'})"
+            )
+        if not files.height:
+            return files
+        keep: list[pl.Expr] = []
+        if contig is not None and "part" in declared.partition:
+            keep.append(pl.col("partition.part") == self.contigs.part(contig))
+        for name, wanted in partition.items():
+            values = [wanted] if isinstance(wanted, str) else list(wanted or [])
+            if wanted is not None:
+                keep.append(pl.col(f"partition.{name}").is_in(values))
+        span = max(self.record.tables[table].span, 1)
+        low, high = ("start", "end") if table == "genes" else ("pos", "pos")
+        if contig is not None and table != "rejects":
+            keep.append(_may(files, "contig", contig, contig))
+        if start is not None:
+            keep.append(_may(files, high, start - (span - 1 if high == "pos" else 0), None))
+        if end is not None:
+            keep.append(_may(files, low, None, end))
+        if id_ is not None:
+            keep.append(_may(files, "id", id_, id_))
+        return files.filter(*keep) if keep else files
+
+    def files(self, table: str, **filters: Any) -> list[Path]:
+        """List the files of a table, absolute paths; takes the filters of `scan`."""
+        folder = table_folder(self.path, self.declaration(table))
+        return [folder / p for p in self.file_frame(table, **filters)["path"]]
+
+    def scan(self, table: str, **filters: Any) -> pl.LazyFrame:
+        """Scan a table of the pinned release.
+
+        Parameters
+        ----------
+        table
+            Name of the table; a declared one that the store does not hold is empty.
+        **filters
+            `contig`, `start`, `end` (1-based, closed): only rows that overlap the
+            region, from only the files that can hold some. `id` (table ids): only rows
+            with this id. `part`, `cohort`, where a table is partitioned by them: only
+            rows with this value, or one of a list of values.
+
+        Returns
+        -------
+        pl.LazyFrame
+            The declared columns. Rows are sorted in each file, not across files.
+
+        Raises
+        ------
+        StoreError
+            If there is no such table, or it is not partitioned by a filter's column.
+        """
+        contig, start, end, id_, _ = _split(filters)
+        declared = self.declaration(table)
+        frame = self._scan_files(declared, self.file_frame(table, **filters))
+        if contig is not None and "contig" in declared.names and table != "rejects":
+            frame = frame.filter(pl.col("contig") == contig)
+        if (start is not None or end is not None) and not {"pos", "start"} & set(
+            declared.names
+        ):
+            raise StoreError(f"table {table} has no positions to choose a region by")
+        if table == "genes":
+            first, last = pl.col("start"), pl.col("end")
+        else:
+            first, last = pl.col("pos"), pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+        if end is not None:
+            frame = frame.filter(first <= end)
+        if start is not None:
+            if table != "genes":
+                # Lets the reader skip row groups, which the sum below does not.
+                span = max(self._span(table), 1)
+                frame = frame.filter(pl.col("pos") >= start - span + 1)
+            frame = frame.filter(last >= start)
+        if id_ is not None:
+            frame = frame.filter(pl.col("id") == id_)
+        return frame
+
+    def _span(self, table: str) -> int:
+        pinned = self.record.tables.get(table)
+        return pinned.span if pinned else 0
+
+    def _scan_files(self, declared: Table, files: pl.DataFrame) -> pl.LazyFrame:
+        """Scan files as they are, partition columns added, missing columns null."""
+        if not files.height:
+            return pl.LazyFrame(schema=declared.polars_schema)
+        folder = table_folder(self.path, declared)
+        if "=" in str(folder) and declared.partition:
+            # Polars would take `x=y` above the store for one of its partitions.
+            by = [f"partition.{c}" for c in declared.partition]
+            pieces = [
+                self._scan_paths(declared, folder, group["path"].to_list(), hive=False)
+                .with_columns(
+                    pl.lit(v, pl.String).alias(c)
+                    for c, v in zip(declared.partition, values, strict=True)
+                )
+                .select(declared.names)
+                for values, group in files.group_by(by, maintain_order=True)
+            ]
+            return pl.concat(pieces)
+        return self._scan_paths(
+            declared, folder, files["path"].to_list(), hive=bool(declared.partition)
+        )
+
+    @staticmethod
+    def _scan_paths(
+        declared: Table, folder: Path, paths: list[str], *, hive: bool
+    ) -> pl.LazyFrame:
+        schema = declared.polars_schema if hive else declared.file_schema
+        frame = pl.scan_parquet(
+            [f"{folder}/{p}" for p in paths],
+            glob=False,
+            schema=schema,
+            missing_columns="insert",
+            hive_partitioning=hive,
+            # Without this a contig called 1 would become a number.
+            hive_schema=dict.fromkeys(declared.partition, pl.String()) if hive else None,
+        )
+        return frame.select(declared.names) if hive else frame
+
+    def table(self, name: str, region: str | None = None, **partition: Wanted) -> pl.LazyFrame:
+        """Scan a table, of a region written as `chr1:48,000-49,000` if one is given.
+
+        Other filters as in `scan`; the contig may go by any of its names.
+        """
+        if region is None:
+            return self.scan(name, **partition)
+        found = parse_region(region, self.contigs)
+        return self.scan(
+            name, contig=found.contig, start=found.start, end=found.end, **partition
+        )
+
+    def variants(self, region: str | None = None) -> pl.LazyFrame:
+        """Scan the distinct alleles, of a region if one is given."""
+        return self.table("variants", region)
+
+    def frequencies(
+        self,
+        region: str | None = None,
+        *,
+        cohort: Wanted = None,
+        stratum_by: str | None = None,
+    ) -> pl.LazyFrame:
+        """Scan the frequencies, of a region, cohort(s) or kind of stratum if given."""
+        frame = self.table("frequencies", region, cohort=cohort)
+        if stratum_by is not None:
+            frame = frame.filter(pl.col("stratum_by") == stratum_by)
+        return frame
+
+    def table_digests(self) -> dict[str, str]:
+        """Give the content digest of each table, 64 hex digits; no data is read."""
+        return {n: d for n, d in self.record.table_digests().items() if d != EMPTY}
+
+    def digest(self) -> str:
+        """Give the content digest of the release, 64 hex digits; no data is read."""
+        return self.record.digest
+
+    def explain(self, frame: pl.LazyFrame) -> str:
+        """Say how many of the files of its tables a query will open: `3 of 24 files`."""
+        opened = total = 0
+        for scan in _SCAN.findall(frame.explain()):
+            more = _MORE.search(scan)
+            listed = scan[: more.start()] if more else scan
+            opened += len(re.findall(r"\.parquet\b", listed)) + (int(more[1]) if more else 0)
+            if name := _TABLE.search(listed):
+                total += self.record.tables[name[1]].files
+        return f"{opened} of {total} files"
+
+
+def _split(
+    filters: dict[str, Any],
+) -> tuple[str | None, int | None, int | None, str | None, dict[str, Wanted]]:
+    rest = dict(filters)
+    contig, start, end, id_ = (rest.pop(n, None) for n in ("contig", "start", "end", "id"))
+    return contig, start, end, id_, rest
+
+
+def _may(files: pl.DataFrame, column: str, low: Any, high: Any) -> pl.Expr:
+    """Tell which files can hold a value in low..high of a column; no statistics: may."""
+    test = pl.lit(value=True)
+    if low is not None and f"max.{column}" in files.columns:
+        test &= (pl.col(f"max.{column}") >= low).fill_null(value=True)
+    if high is not None and f"min.{column}" in files.columns:
+        test &= (pl.col(f"min.{column}") <= high).fill_null(value=True)
+    return test

@@ -1,0 +1,210 @@
+"""Release records: what readers may see.
+
+A record is a JSON file named by its number. It pins the Delta version of every table
+and carries the sums of the content digest, so that the digest of a release is known
+without reading data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from varhouse.digest import store_digest, table_digest
+from varhouse.errors import StoreError, nearest
+from varhouse.schema import TABLES
+from varhouse.store.layout import (
+    check_name,
+    read_json,
+    releases_folder,
+    tags_folder,
+    write_json,
+)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A table as a release pins it.
+
+    Attributes
+    ----------
+    version
+        Delta version of the table.
+    rows, files, bytes
+        Size of the table in this release.
+    sums
+        The two sums of the content digest, each modulo 2**64.
+    span
+        No REF of the table's files is longer than this many bases: how far left of a
+        region an overlapping row can begin.
+    """
+
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    sums: tuple[int, int]
+    span: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the table's entry in a record; sums in hex, as JSON readers use doubles."""
+        return {
+            "version": self.version,
+            "rows": self.rows,
+            "files": self.files,
+            "bytes": self.bytes,
+            "sums": [f"{s:016x}" for s in self.sums],
+            "span": self.span,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Pinned":
+        """Read the table's entry of a record."""
+        low, high = (int(s, 16) for s in data["sums"])
+        return cls(
+            data["version"],
+            data["rows"],
+            data["files"],
+            data["bytes"],
+            (low, high),
+            data["span"],
+        )
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release: its number, where it comes from, and what it pins."""
+
+    number: int
+    parent: int | None
+    operation: str
+    ingest_id: str
+    time: str
+    version: str
+    tables: dict[str, Pinned]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def table_digests(self) -> dict[str, str]:
+        """Give the digest of each table that counts as content, 64 hex digits."""
+        return {
+            name: table_digest(name, t.rows, t.sums)
+            for name, t in sorted(self.tables.items())
+            if name not in TABLES or TABLES[name].content
+        }
+
+    @property
+    def digest(self) -> str:
+        """The digest of the whole content, 64 hex digits."""
+        return store_digest(self.table_digests())
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record as it stands in its file."""
+        return {
+            "release": self.number,
+            "parent": self.parent,
+            "operation": self.operation,
+            "ingest_id": self.ingest_id,
+            "time": self.time,
+            "version": self.version,
+            "digest": self.digest,
+            "tables": {n: t.to_json() for n, t in sorted(self.tables.items())},
+            "meta": self.meta,
+        }
+
+
+def _number(file: Path) -> int | None:
+    return int(file.stem) if file.stem.isdigit() and file.suffix == ".json" else None
+
+
+def list_releases(path: Path) -> list[int]:
+    """List the numbers of all releases, oldest first."""
+    folder = releases_folder(path)
+    if not folder.is_dir():
+        return []
+    return sorted(n for f in folder.iterdir() if (n := _number(f)) is not None)
+
+
+def read_release(path: Path, number: int) -> Release:
+    """Read one record.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged.
+    """
+    file = releases_folder(path) / f"{number:08d}.json"
+    data = read_json(file)
+    try:
+        return Release(
+            data["release"],
+            data["parent"],
+            data["operation"],
+            data["ingest_id"],
+            data["time"],
+            data["version"],
+            {n: Pinned.from_json(t) for n, t in data["tables"].items()},
+            data["meta"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{file} is no release record: {error!r}") from None
+
+
+def write_release(path: Path, release: Release) -> bool:
+    """Write a record: the step that makes a release visible.
+
+    Returns
+    -------
+    bool
+        False if a release of this number was there already; nothing is written then.
+    """
+    file = releases_folder(path) / f"{release.number:08d}.json"
+    return write_json(file, release.to_json(), replace=False)
+
+
+def find_ingest(path: Path, ingest_id: str) -> int | None:
+    """Find the release that an ingest made, newest first; None if it made none."""
+    for number in reversed(list_releases(path)):
+        if read_release(path, number).ingest_id == ingest_id:
+            return number
+    return None
+
+
+def read_tags(path: Path) -> dict[str, int]:
+    """Read all tags: name to release number."""
+    folder = tags_folder(path)
+    if not folder.is_dir():
+        return {}
+    return {f.name: int(read_json(f)) for f in sorted(folder.iterdir()) if f.name[0] != "."}
+
+
+def resolve_release(path: Path, release: str | int | None) -> int:
+    """Find the number of a release by number or tag; None or `latest`: the newest.
+
+    Raises
+    ------
+    StoreError
+        If there is no such release, or none at all.
+    """
+    numbers = list_releases(path)
+    if not numbers:
+        raise StoreError(
+            f"{path} has no release yet: its making was interrupted",
+            "run varhouse store init again",
+        )
+    if release is None or release == "latest":
+        return numbers[-1]
+    text = str(release)
+    if text.isdigit():
+        if int(text) in numbers:
+            return int(text)
+    else:
+        tags = read_tags(path)
+        if text in tags:
+            return tags[text]
+        check_name("release", text)
+        if tags:
+            raise StoreError(f"{path} has no release {text!r}{nearest(text, tags)}")
+    raise StoreError(
+        f"{path} has no release {text}; it has {numbers[0]} to {numbers[-1]}",
+        f"varhouse store log {path} lists them",
+    )
