@@ -1,0 +1,83 @@
+"""Genetic codes as lookup tables over codon codes.
+
+A codon code is 16 * first + 4 * second + third base (A 0, C 1, G 2, T 3); 64 is a codon
+with an unknown base or without its last bases and reads X. The codes are NCBI's
+(https://www.ncbi.nlm.nih.gov/Taxonomy/Utils/wprintgc.cgi), written as what differs from
+the standard code.
+"""
+
+import numpy as np
+
+from varhouse.genemodel import CODE, NO_CODON, UInt8
+
+LETTERS: UInt8 = np.frombuffer(b"ACGTN", np.uint8)
+"""Base code to ASCII letter."""
+
+STOP, UNKNOWN = ord("*"), ord("X")
+ATG = 0 * 16 + 3 * 4 + 2
+
+_STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
+_MITOCHONDRIAL_INVERTEBRATE = {"AGA": "S", "AGG": "S", "ATA": "M", "TGA": "W"}
+_FLATWORM = {"AAA": "N", "AGA": "S", "AGG": "S", "TGA": "W"}
+_DIFFERENCES: dict[int, dict[str, str]] = {
+    2: {"AGA": "*", "AGG": "*", "ATA": "M", "TGA": "W"},
+    3: {"ATA": "M", "CTA": "T", "CTC": "T", "CTG": "T", "CTT": "T", "TGA": "W"},
+    4: {"TGA": "W"},
+    5: _MITOCHONDRIAL_INVERTEBRATE,
+    6: {"TAA": "Q", "TAG": "Q"},
+    9: _FLATWORM,
+    10: {"TGA": "C"},
+    11: {},
+    12: {"CTG": "S"},
+    13: {"AGA": "G", "AGG": "G", "ATA": "M", "TGA": "W"},
+    14: {**_FLATWORM, "TAA": "Y"},
+    15: {"TAG": "Q"},
+    16: {"TAG": "L"},
+    21: {**_FLATWORM, "ATA": "M"},
+    22: {"TCA": "*", "TAG": "L"},
+    23: {"TTA": "*"},
+    24: {"AGA": "S", "AGG": "K", "TGA": "W"},
+    25: {"TGA": "G"},
+    26: {"CTG": "A"},
+}
+
+
+def codon_code(codon: str) -> int:
+    """Give the code of a codon of three letters; 64 when one is not A, C, G or T."""
+    a, b, c = (int(CODE[ord(x)]) for x in codon)
+    return NO_CODON if max(a, b, c) > 3 else 16 * a + 4 * b + c
+
+
+def _table(number: int) -> UInt8:
+    table = np.full(NO_CODON + 1, UNKNOWN, np.uint8)
+    order = "TCAG"
+    for i, letter in enumerate(_STANDARD):
+        table[codon_code(order[i // 16] + order[i // 4 % 4] + order[i % 4])] = ord(letter)
+    for codon, letter in _DIFFERENCES.get(number, {}).items():
+        table[codon_code(codon)] = ord(letter)
+    return table
+
+
+AMINO_ACID: UInt8 = np.stack([_table(n) for n in range(34)])
+"""uint8[34, 65]: ASCII amino acid by NCBI number of the code and codon code. Numbers
+that NCBI does not use, or that are not listed here, are the standard code."""
+
+_BY_TEXT = {
+    n: {
+        bytes(LETTERS[[c >> 4, c >> 2 & 3, c & 3]]): chr(AMINO_ACID[n, c])
+        for c in range(NO_CODON)
+    }
+    for n in range(34)
+}
+
+
+def translate(sequence: bytes, code: int) -> str:
+    """Translate a piece of CDS as VEP does.
+
+    Codons with other letters than ACGT are X; bases behind the last whole codon are one
+    more X, except behind a lone stop.
+    """
+    table = _BY_TEXT[code if 0 <= code < len(_BY_TEXT) else 1]
+    whole = len(sequence) // 3 * 3
+    peptide = "".join(table.get(sequence[i : i + 3], "X") for i in range(0, whole, 3))
+    return peptide + "X" if len(sequence) > whole and peptide != "*" else peptide

@@ -1,0 +1,271 @@
+"""Consequences of everything but SNVs: intervals of reference bases and what replaces them.
+
+Alleles are joined to transcripts by two searches per transcript; the segments of their
+two ends come from one search by the key (transcript, place); zones of an interval are
+OR-ed over the segments it touches (as many rounds as the longest allele spans segments,
+with ever fewer alleles). An insertion touches no base: it stands between two, and is
+inside a transcript only when both are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from varhouse.consequence import terms as so
+from varhouse.consequence.alleles import Alleles
+from varhouse.consequence.coding import Edits, annotate_edits
+from varhouse.consequence.pairs import NONE, Pairs, distance_to, scattered
+from varhouse.consequence.zones import (
+    Zones,
+    base_zones,
+    insertion_zones,
+    interval_zones,
+    splice_terms,
+)
+from varhouse.genemodel import (
+    EXON,
+    FLANK,
+    INTRON,
+    TINY_INTRON,
+    Bool,
+    GeneModel,
+    Int64,
+    ranges,
+)
+
+_BIG = np.int64(1) << 36
+_FAR = np.int64(10) ** 9
+
+
+@dataclass
+class _Inside:
+    """Pairs inside a transcript: `row` of the pairs, the allele's interval, its ends.
+
+    `left` and `right` are the first and last base touched (for an insertion its two
+    neighbours), clipped to the transcript; `left_seg`, `right_seg` their segments.
+    """
+
+    row: Int64
+    tx: Int64
+    start: Int64
+    end: Int64
+    insertion: Bool
+    left: Int64
+    right: Int64
+    left_seg: Int64
+    right_seg: Int64
+    zones: Zones
+    touches_exon: Bool
+    intronic: Bool
+
+
+def annotate_intervals(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
+    """Annotate the alleles at `rows` against every transcript near."""
+    start, end = alleles.start[rows], alleles.end[rows]
+    allele, tx = _join(model, start, end)
+    s, e = start[allele], end[allele]
+    pairs = Pairs.empty(rows[allele], tx)
+    first, last = model.start[tx], model.end[tx]
+    insertion = s == e
+    within = np.where(insertion, (s > first) & (s < last), (s < last) & (e > first))
+    before = np.where(insertion, s <= first, e <= first)
+    side = np.where(before == (model.strand[tx] > 0), so.UPSTREAM, so.DOWNSTREAM)
+    pairs.terms = np.where(within, 0, side)
+    out = np.flatnonzero(~within)
+    pairs.distance[out] = distance_to(s[out], e[out], first[out], last[out])
+    w = np.flatnonzero(within)
+    if w.size:
+        inside = _localise(model, pairs, w, s, e)
+        alt_length = alleles.alt_length[pairs.allele[w]]
+        pairs.terms[w] |= _transcript_terms(model, inside, alt_length)
+        _coding(model, alleles, pairs, inside)
+    return pairs
+
+
+def _join(model: GeneModel, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Pairs of alleles (sorted by start) and transcripts with their flanks."""
+    longest = int((end - start).max())
+    hit = np.flatnonzero(
+        (model.start - FLANK < start[-1] + longest + 2) & (model.end + FLANK > start[0] - 2)
+    )
+    low = np.searchsorted(start, model.start[hit] - FLANK - longest, "left")
+    high = np.searchsorted(start, model.end[hit] + FLANK, "right")
+    count = np.maximum(high - low, 0)
+    allele, tx = ranges(low, count), np.repeat(hit, count)
+    s, e = start[allele], end[allele]
+    first, last = model.start[tx] - FLANK, model.end[tx] + FLANK
+    keep = np.where(s == e, (s > first) & (s < last), (s < last) & (e > first))
+    return allele[keep], tx[keep]
+
+
+def _localise(model: GeneModel, pairs: Pairs, row: Int64, start: Int64, end: Int64) -> _Inside:
+    """Find the segments touched; fill exons, introns and cDNA positions."""
+    tx, s, e = pairs.tx[row], start[row], end[row]
+    insertion = s == e
+    first, last = model.start[tx], model.end[tx]
+    left = np.maximum(np.where(insertion, s - 1, s), first)
+    right = np.minimum(np.where(insertion, s, e - 1), last - 1)
+    window = model.window(int(s.min()) - 2, int(e.max()) + 2)
+    key = model.seg_tx[window] * _BIG + model.seg_start[window]
+    left_seg = window[np.searchsorted(key, tx * _BIG + left, "right") - 1]
+    right_seg = window[np.searchsorted(key, tx * _BIG + right, "right") - 1]
+    n = len(row)
+    inside = _Inside(
+        row, tx, s, e, insertion, left, right, left_seg, right_seg,
+        np.zeros(n, np.int16), np.zeros(n, bool), np.zeros(n, bool),
+    )  # fmt: skip
+    ranks = _walk(model, inside)
+    _insertions(model, inside, ranks)
+    pairs.exon_first[row], pairs.exon_last[row] = ranks[0], ranks[1]
+    pairs.intron_first[row], pairs.intron_last[row] = ranks[2], ranks[3]
+    return inside
+
+
+def _walk(model: GeneModel, inside: _Inside) -> list[Int64]:
+    """Collect zones, kinds and ranks over all segments that each interval touches.
+
+    Returns
+    -------
+    list of int64[n]
+        First and last exon, first and last intron; -1 for none.
+    """
+    n = len(inside.row)
+    low = [np.full(n, _FAR), np.full(n, _FAR)]
+    high = [np.full(n, NONE), np.full(n, NONE)]
+    current, seg = np.arange(n), inside.left_seg
+    while current.size:
+        begin, length = model.seg_start[seg], model.seg_end[seg] - model.seg_start[seg]
+        a = np.maximum(inside.left[current], begin) - begin
+        b = np.minimum(inside.right[current] + 1, model.seg_end[seg]) - begin
+        kind, rank = model.seg_kind[seg], model.seg_rank[seg].astype(np.int64)
+        inside.zones[current] |= interval_zones(
+            model.seg_left[seg], model.seg_right[seg], a, b, length
+        )
+        is_exon, is_intron = kind == EXON, (kind == INTRON) | (kind == TINY_INTRON)
+        inside.touches_exon[current] |= is_exon
+        inside.intronic[current] |= (kind == INTRON) & (b > 2) & (a < length - 2)
+        for i, of_kind in enumerate((is_exon, is_intron & (a < b))):
+            c = current[of_kind]
+            low[i][c] = np.minimum(low[i][c], rank[of_kind])
+            high[i][c] = np.maximum(high[i][c], rank[of_kind])
+        more = seg < inside.right_seg[current]
+        current, seg = current[more], seg[more] + 1
+    low = [np.where(x == _FAR, NONE, x) for x in low]
+    return [low[0], high[0], low[1], high[1]]
+
+
+def _insertions(model: GeneModel, inside: _Inside, ranks: list[Int64]) -> None:
+    """Zones of insertions: both neighbours decide."""
+    q = np.flatnonzero(inside.insertion)
+    if not q.size:
+        return
+
+    def zones(seg: Int64, place: Int64) -> Zones:
+        return base_zones(
+            model.seg_left[seg],
+            model.seg_right[seg],
+            place - model.seg_start[seg],
+            model.seg_end[seg] - 1 - place,
+        )
+
+    inside.zones[q] = insertion_zones(
+        zones(inside.left_seg[q], inside.left[q]), zones(inside.right_seg[q], inside.right[q])
+    )
+    # Between exon and intron an insertion is in neither (VEP leaves both empty).
+    border = q[inside.left_seg[q] != inside.right_seg[q]]
+    for rank in ranks:
+        rank[border] = NONE
+
+
+def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> Int64:
+    """Every term that does not need the reading frame."""
+    tx, insertion = inside.tx, inside.insertion
+    coding, forward = model.coding[tx], model.strand[tx] > 0
+    whole = _whole(model, inside)
+    terms = splice_terms(inside.zones, inside.touches_exon) | inside.intronic * so.INTRON
+    terms |= model.nmd[tx] * so.NMD
+    both = (model.seg_kind[inside.left_seg] == EXON) & (
+        model.seg_kind[inside.right_seg] == EXON
+    )
+    exonic = np.where(insertion, both, inside.touches_exon) & ~whole
+    non_coding = ~coding & ~model.protein_coding[tx]
+    terms |= (non_coding & exonic) * so.NON_CODING_EXON
+    terms |= (non_coding & ~exonic) * so.NON_CODING
+    # UTR: by the genomic side of the CDS, and some exon base.
+    low, high = model.cds_start[tx], model.cds_end[tx]
+    touches = coding & inside.touches_exon
+    left = touches & np.where(insertion, inside.start <= low, inside.start < low)
+    right = touches & np.where(insertion, inside.start >= high, inside.end > high)
+    terms |= np.where(forward, left, right) * so.UTR_5
+    terms |= np.where(forward, right, left) * so.UTR_3
+    deleted = inside.end - inside.start > alt_length
+    ablated: Int64 = np.where(whole & deleted, so.ABLATION, terms)
+    return ablated
+
+
+def _whole(model: GeneModel, inside: _Inside) -> Bool:
+    """Whether the allele replaces the whole transcript."""
+    tx = inside.tx
+    covers: Bool = (inside.start <= model.start[tx]) & (inside.end >= model.end[tx])
+    return covers & ~inside.insertion
+
+
+def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -> None:
+    """Positions in the transcript and its CDS, coding terms, codons and amino acids."""
+    tx, strand = inside.tx, model.strand[inside.tx]
+    # An end outside the transcript or in an intron has no position in it.
+    held_left = inside.insertion | (inside.start >= model.start[tx])
+    held_right = inside.insertion | (inside.end <= model.end[tx])
+    left = np.where(
+        (model.seg_kind[inside.left_seg] == EXON) & held_left,
+        model.seg_anchor[inside.left_seg] + strand * inside.left,
+        NONE,
+    )
+    right = np.where(
+        (model.seg_kind[inside.right_seg] == EXON) & held_right,
+        model.seg_anchor[inside.right_seg] + strand * inside.right,
+        NONE,
+    )
+    first, last = np.where(strand > 0, left, right), np.where(strand > 0, right, left)
+    # The neighbour that an insertion has in an intron is the next base of the cDNA.
+    one = inside.insertion & ((first >= 0) != (last >= 0))
+    first, last = (
+        np.where(one & (first < 0), last - 1, first),
+        np.where(one & (last < 0), first + 1, last),
+    )
+    row = inside.row
+    pairs.cdna_start[row] = np.where(first >= 0, first + 1, NONE)
+    pairs.cdna_end[row] = np.where(last >= 0, last + 1, NONE)
+    offset, length = model.cds_offset[tx], model.cds_length[tx]
+    lead = (3 - model.phase[tx]) % 3
+    in_cds = [
+        model.coding[tx] & (c >= 0) & (c - offset >= lead) & (c - offset < length)
+        for c in (first, last)
+    ]
+    known = np.where(inside.insertion, in_cds[0] & in_cds[1], True)
+    pairs.cds_start[row] = np.where(in_cds[0] & known, first - offset + 1, NONE)
+    pairs.cds_end[row] = np.where(in_cds[1] & known, last - offset + 1, NONE)
+    low, high = model.cds_start[tx], model.cds_end[tx]
+    over = np.where(
+        inside.insertion,
+        (inside.start > low) & (inside.start < high),
+        (inside.start < high) & (inside.end > low),
+    )
+    part = np.flatnonzero(
+        over & model.coding[tx] & inside.touches_exon & ~_whole(model, inside)
+    )
+    if not part.size:
+        return
+    a = pairs.allele[row[part]]
+    edits = Edits.between(
+        model, tx[part], first[part], last[part], inside.insertion[part],
+        alleles.alt_ptr[a], alleles.alt_length[a],
+    )  # fmt: skip
+    result = annotate_edits(model, edits, alleles.alt)
+    rows = row[part]
+    pairs.terms[rows] |= result.terms
+    both_known = ((pairs.cds_start >= 0) & (pairs.cds_end >= 0))[rows]
+    shown = np.flatnonzero(result.has_text & both_known)
+    pick = rows[shown]
+    pairs.codons = scattered(len(pairs), pick, result.codons.gather(shown))
+    pairs.amino_acids = scattered(len(pairs), pick, result.amino_acids.gather(shown))

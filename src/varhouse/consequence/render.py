@@ -1,0 +1,100 @@
+"""Pairs as rows of the table `consequences`.
+
+Strings come from small dictionaries (transcripts, a few hundred distinct masks) by one
+gather each; nothing is formatted per row in Python.
+"""
+
+import numpy as np
+import polars as pl
+
+from varhouse.consequence.pairs import Pairs
+from varhouse.consequence.terms import impact_of, terms_of
+from varhouse.genemodel import GeneModel, Int64
+from varhouse.schema import CONSEQUENCES
+
+OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
+"""Column name to type of what the room gives: the table without its partition."""
+
+
+def sort_pairs(model: GeneModel, frame: pl.DataFrame, row: Int64) -> pl.DataFrame:
+    """Sort pairs by allele (its row in the caller's order) and transcript id.
+
+    A base that a ribosomal slippage reads twice gives two pairs: the more severe stays.
+    """
+    by = frame.with_columns(
+        row=pl.Series(row), name_rank=pl.Series(model.name_rank[frame["tx"].to_numpy()])
+    )
+    if model.has_slippage:
+        lowest = pl.col("terms") & -pl.col("terms")
+        by = by.sort("row", "name_rank", lowest).unique(
+            ["row", "tx"], keep="first", maintain_order=True
+        )
+    return by.sort("row", "name_rank").drop("name_rank")
+
+
+def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Write sorted pairs as rows with the columns of `OUTPUT`.
+
+    Parameters
+    ----------
+    model
+        The gene model.
+    alleles
+        contig, pos, ref, alt by the row that `pairs` name.
+    pairs
+        What `Pairs.frame` gives, sorted, with the column `row`.
+    """
+    tx, row = pairs["tx"], pairs["row"]
+    terms = pairs["terms"].to_numpy()
+    masks, which = np.unique(terms, return_inverse=True)
+    text = pl.Series([terms_of(int(m)) for m in masks], dtype=pl.String)
+    impact = pl.Series([impact_of(int(m)) for m in masks], dtype=pl.String)
+    names = model.transcripts
+    index = pl.Series(which.astype(np.int64))
+    number = pl.Series(model.n_exon[tx.to_numpy()])
+    frame = pairs.with_columns(
+        *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
+        *(
+            names[c].gather(tx).alias(c)
+            for c in ("transcript_id", "gene_id", "gene_name", "biotype", "canonical")
+        ),
+        strand=pl.Series(model.strand[tx.to_numpy()].astype(np.int8)),
+        consequence=text.gather(index),
+        impact=impact.gather(index),
+        most_severe=pl.Series(_most_severe(row.to_numpy(), terms)),
+        genes_digest=pl.lit(model.digest),
+        exon=_rank_text("exon", number),
+        intron=_rank_text("intron", number - 1),
+        protein_start=(pl.col("cds_start") - 1) // 3 + 1,
+        protein_end=(pl.col("cds_end") - 1) // 3 + 1,
+    )
+    return frame.select(pl.col(n).cast(t) for n, t in OUTPUT.items())
+
+
+def _rank_text(name: str, number: pl.Series) -> pl.Expr:
+    """`2/10`, or `2-4/10` over several; null for none."""
+    first, last = pl.col(f"{name}_first"), pl.col(f"{name}_last")
+    one = pl.concat_str(first, pl.lit("/"), number)
+    several = pl.concat_str(first, pl.lit("-"), last, pl.lit("/"), number)
+    return pl.when(first == last).then(one).otherwise(several)
+
+
+def _most_severe(row: Int64, terms: Int64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether a pair has the lowest bit of its allele's pairs; rows are sorted."""
+    if not len(row):
+        return np.zeros(0, bool)
+    lowest = terms & -terms
+    first = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+    best = np.minimum.reduceat(lowest, first)
+    size = np.diff(np.concatenate([first, [len(row)]]))
+    return np.asarray(lowest == np.repeat(best, size))
+
+
+def no_rows() -> pl.DataFrame:
+    """Give a frame of the right columns without rows."""
+    return pl.DataFrame(schema=OUTPUT)
+
+
+def pairs_frame(parts: list[Pairs]) -> pl.DataFrame:
+    """Join the pairs of the two paths."""
+    return pl.concat([p.frame() for p in parts], rechunk=True)

@@ -1,0 +1,232 @@
+"""Consequences of SNVs: the fast path.
+
+The alleles are sorted, so two searches per *segment* of the model (one for its start,
+one for its end) give every (allele, transcript) pair together with the segment it lies
+in: interval join and localisation in one step, and terms that depend only on the
+segment are made once per segment and repeated. Splice zones are looked up only near an
+edge; in the CDS the ALT codon is arithmetic on the REF codon's code.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from varhouse.consequence import terms as so
+from varhouse.consequence.alleles import Alleles
+from varhouse.consequence.codes import AMINO_ACID, ATG, LETTERS, STOP, UNKNOWN
+from varhouse.consequence.pairs import Pairs, distance_to, scattered
+from varhouse.consequence.zones import WIDTH, base_zones, splice_terms
+from varhouse.genemodel import (
+    EXON,
+    FLANK_LEFT,
+    FLANK_RIGHT,
+    INTRON,
+    NO_CODON,
+    TINY_INTRON,
+    Bool,
+    GeneModel,
+    Int8,
+    Int64,
+    UInt8,
+    ranges,
+)
+
+_POWER = np.array([16, 4, 1], np.int64)
+
+
+def annotate_snvs(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
+    """Annotate the alleles at `rows`, which are SNVs, against every transcript near."""
+    g, alt = alleles.start[rows], alleles.alt[alleles.alt_ptr[rows]]
+    seg = model.window(int(g[0]), int(g[-1]) + 1)
+    low = np.searchsorted(g, model.seg_start[seg])
+    count = np.searchsorted(g, model.seg_end[seg]) - low
+    hit = count > 0
+    seg, low, count = seg[hit], low[hit], count[hit]
+    v = ranges(low, count)
+    at = np.repeat(seg, count)
+    kind, tx = model.seg_kind[at], model.seg_tx[at].astype(np.int64)
+    place = g[v]
+    pairs = Pairs.empty(rows[v], tx)
+    terms = np.repeat(_segment_terms(model, seg), count)
+    terms |= _splice(model, at, kind, place)
+    _ranks(model, pairs, at, kind)
+    flank = np.flatnonzero(kind <= FLANK_RIGHT)
+    t = tx[flank]
+    pairs.distance[flank] = distance_to(
+        place[flank], place[flank] + 1, model.start[t], model.end[t]
+    )
+    exonic = np.flatnonzero(kind == EXON)
+    t = tx[exonic]
+    cdna = model.seg_anchor[at[exonic]] + model.strand[t] * place[exonic]
+    pairs.cdna_start[exonic] = pairs.cdna_end[exonic] = cdna + 1
+    some = model.coding[t]
+    pairs.terms = terms
+    _coding(model, pairs, exonic[some], cdna[some], alt[v])
+    return pairs
+
+
+def _segment_terms(model: GeneModel, seg: Int64) -> Int64:
+    """Terms that depend only on the segment: flanks, NMD, non-coding."""
+    kind, tx = model.seg_kind[seg], model.seg_tx[seg]
+    flank = kind <= FLANK_RIGHT
+    upstream = (kind == FLANK_LEFT) == (model.strand[tx] > 0)
+    terms: Int64 = np.where(flank, np.where(upstream, so.UPSTREAM, so.DOWNSTREAM), np.int64(0))
+    terms |= (model.nmd[tx] & ~flank) * so.NMD
+    # A protein coding transcript without a CDS gets neither non-coding term.
+    non_coding = ~model.coding[tx] & ~model.protein_coding[tx] & ~flank
+    terms |= (non_coding & (kind == EXON)) * so.NON_CODING_EXON
+    terms |= (non_coding & (kind != EXON)) * so.NON_CODING
+    return terms
+
+
+def _splice(model: GeneModel, at: Int64, kind: Int8, place: Int64) -> Int64:
+    """Splice and intron terms of each pair."""
+    from_left = place - model.seg_start[at]
+    from_right = model.seg_end[at] - 1 - place
+    near_edge = (from_left < WIDTH - 1) | (from_right < WIDTH - 1)
+    near = np.flatnonzero(near_edge & (kind >= EXON))
+    s = at[near]
+    zones = base_zones(
+        model.seg_left[s], model.seg_right[s], from_left[near], from_right[near]
+    )
+    terms: Int64 = ((kind == INTRON) & (from_left >= 2) & (from_right >= 2)) * so.INTRON
+    terms[near] |= splice_terms(zones, kind[near] == EXON)
+    return terms
+
+
+def _ranks(model: GeneModel, pairs: Pairs, at: Int64, kind: Int8) -> None:
+    rank = model.seg_rank[at].astype(np.int64)
+    pairs.exon_first = pairs.exon_last = np.where(kind == EXON, rank, -1)
+    intronic = (kind == INTRON) | (kind == TINY_INTRON)
+    pairs.intron_first = pairs.intron_last = np.where(intronic, rank, -1)
+
+
+@dataclass(frozen=True)
+class _Codons:
+    """Codons of SNVs inside the CDS; `phase` 0-2 is the changed base."""
+
+    tx: Int64
+    cds: Int64
+    phase: Int64
+    alt_base: UInt8
+    ref: Int64
+    alt: Int64
+    ref_aa: UInt8
+    alt_aa: UInt8
+    partial: Bool
+
+
+def _coding(model: GeneModel, pairs: Pairs, exonic: Int64, cdna: Int64, alt: UInt8) -> None:
+    """Add UTR and coding terms, CDS positions, codons and amino acids."""
+    tx = pairs.tx[exonic]
+    cds = cdna - model.cds_offset[tx]
+    lead = (3 - model.phase[tx]) % 3
+    utr5, utr3 = cds < lead, cds >= model.cds_length[tx]
+    pairs.terms[exonic] |= utr5 * so.UTR_5 | utr3 * so.UTR_3
+    inside = ~(utr5 | utr3)
+    rows, cds, tx, lead = exonic[inside], cds[inside], tx[inside], lead[inside]
+    codons = _make_codons(model, tx, cds, alt[rows])
+    pairs.terms[rows] |= _codon_terms(model, codons, lead)
+    pairs.cds_start[rows] = pairs.cds_end[rows] = cds + 1
+    n = len(pairs)
+    pairs.codons = scattered(n, rows, _codon_text(model, codons))
+    pair = codons.ref_aa.astype(np.int64) * 128 + codons.alt_aa
+    pairs.amino_acids = scattered(n, rows, _AMINO_TEXT.gather(pl.Series(pair)))
+
+
+def _make_codons(model: GeneModel, tx: Int64, cds: Int64, alt: UInt8) -> _Codons:
+    index = cds // 3
+    phase = cds - 3 * index
+    ref = model.codon[model.codon_ptr[tx] + index].astype(np.int64)
+    base = np.where((model.strand[tx] < 0) & (alt < 4), 3 - alt, alt).astype(np.uint8)
+    power = _POWER[phase]
+    changed = ref + (base.astype(np.int64) - ((ref // power) & 3)) * power
+    new = np.where((ref < NO_CODON) & (base < 4), changed, NO_CODON)
+    table = model.code[tx]
+    return _Codons(
+        tx=tx,
+        cds=cds,
+        phase=phase,
+        alt_base=base,
+        ref=ref,
+        alt=new,
+        ref_aa=AMINO_ACID[table, ref],
+        alt_aa=AMINO_ACID[table, new],
+        partial=(model.cds_length[tx] - 3 * index) < 3,
+    )
+
+
+def _codon_terms(model: GeneModel, c: _Codons, lead: Int64) -> Int64:
+    """Terms of a changed codon (VEP's predicates for one codon)."""
+    ref, alt = c.ref_aa, c.alt_aa
+    start = (c.cds < 3) & ~model.start_unknown[c.tx] & (lead == 0)
+    # Without a 5' UTR VEP has no sequence to look for the start in: the peptide decides.
+    has_utr = model.cds_offset[c.tx] > 0
+    start_lost = start & np.where(has_utr, c.alt != ATG, (ref != alt) & (ref != UNKNOWN))
+    start_retained = start & (c.alt == ATG)
+    unknown = (ref == UNKNOWN) | (alt == UNKNOWN)
+    stop_retained = (ref == STOP) & (alt == STOP)
+    stop_gained = (alt == STOP) & (ref != STOP) & ~c.partial
+    stop_lost = (ref == STOP) & (alt != STOP) & ~c.partial & ~unknown
+    synonymous = (ref == alt) & ~stop_retained & ~start_retained & ~unknown
+    missense = (ref != alt) & ~unknown
+    missense &= ~(start_lost | stop_gained | stop_lost | c.partial | stop_retained)
+    terms: Int64 = (
+        start_lost * so.START_LOST
+        | start_retained * so.START_RETAINED
+        | stop_retained * so.STOP_RETAINED
+        | stop_gained * so.STOP_GAINED
+        | stop_lost * so.STOP_LOST
+        | synonymous * so.SYNONYMOUS
+        | missense * so.MISSENSE
+        | c.partial * so.INCOMPLETE_TERMINAL
+        | (unknown & ~start_lost & ~start_retained) * so.CODING_SEQUENCE
+    )
+    return terms
+
+
+def _codon_texts() -> pl.Series:
+    """`aTg/aCg` by 12 * REF codon code + 4 * phase + ALT base; 64 is left empty."""
+    texts = []
+    for code in range(NO_CODON):
+        codon = bytes(LETTERS[[code >> 4, code >> 2 & 3, code & 3]]).decode()
+        for phase in range(3):
+            for base in "ACGT":
+                ref, alt = list(codon.lower()), list(codon.lower())
+                ref[phase], alt[phase] = codon[phase], base
+                texts.append("".join(ref) + "/" + "".join(alt))
+    return pl.Series(texts)
+
+
+_CODON_TEXT = _codon_texts()
+_AMINO_TEXT = pl.Series(
+    [chr(a) if a == b else f"{chr(a)}/{chr(b)}" for a in range(128) for b in range(128)]
+)
+
+
+def _codon_text(model: GeneModel, c: _Codons) -> pl.Series:
+    known = c.alt < NO_CODON
+    key = np.where(known, 12 * c.ref + 4 * c.phase + c.alt_base, 0)
+    text = _CODON_TEXT.gather(pl.Series(key))
+    odd = np.flatnonzero(~known)
+    if not odd.size:
+        return text
+    # Codons with unknown bases or without their last bases: a handful, from the bases.
+    rare = [_odd_codon(model, c, int(i)) for i in odd]
+    filled = scattered(len(text), odd, pl.Series(rare, dtype=pl.String))
+    return pl.select(pl.coalesce(filled, text)).to_series()
+
+
+def _odd_codon(model: GeneModel, c: _Codons, i: int) -> str:
+    t, first = int(c.tx[i]), int(c.cds[i] - c.phase[i])
+    lead = (3 - int(model.phase[t])) % 3
+    stop = min(first + 3, int(model.cds_length[t]))
+    at = int(model.cdna_ptr[t] + model.cds_offset[t])
+    held = bytes(LETTERS[model.cdna[at + max(first, lead) : at + stop]]).decode()
+    ref = list(("N" * max(0, lead - first) + held).lower())
+    alt = ref.copy()
+    phase = int(c.phase[i])
+    ref[phase] = ref[phase].upper()
+    alt[phase] = chr(LETTERS[c.alt_base[i]])
+    return "".join(ref) + "/" + "".join(alt)

@@ -1,0 +1,150 @@
+"""Read the lines of a GFF3 or GTF file into one frame, whatever their order.
+
+Nothing is understood here beyond the nine columns: `gff3.py` and `gtf.py` make
+transcripts of them. Coordinates stay 1-based and closed as in the file.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from isal import igzip
+
+from varhouse.contigs import Contigs
+from varhouse.errors import InputError
+
+_COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attr"]
+_GZIP_MAGIC = b"\x1f\x8b"
+
+PARTS = ("exon", "CDS", "stop_codon")
+"""Types of rows that make a transcript."""
+
+BARE_GENE = "@"
+"""First letter of the keys of transcripts that have no row: their parts hang on a gene."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Lines of an annotation on contigs of the assembly.
+
+    Attributes
+    ----------
+    frame
+        contig, type, start, end (Int64, 1-based, closed), strand, phase, source, attr.
+    is_gtf
+        Whether attributes are written as `key "value";`.
+    digest
+        SHA-256 of the text (decompressed).
+    counts
+        Lines that were left out, by reason.
+    """
+
+    frame: pl.DataFrame
+    is_gtf: bool
+    digest: str
+    counts: dict[str, int]
+    unknown_contigs: list[str]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an annotation says, in one form for all dialects.
+
+    Attributes
+    ----------
+    transcripts
+        contig, key, transcript_id, version, gene_id, gene_name, biotype, canonical,
+        start_unknown, end_unknown, code (Int64).
+    parts
+        contig, key, type (exon, CDS or stop_codon), start, end, strand, phase.
+    genes
+        gene_id, gene_name, contig, start, end, strand, biotype.
+    counts
+        What was left out or taken otherwise than written, by reason.
+    """
+
+    transcripts: pl.DataFrame
+    parts: pl.DataFrame
+    genes: pl.DataFrame
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def read_rows(path: Path, contigs: Contigs) -> Rows:
+    """Read an annotation (plain, gzip or BGZF) and map its contig names.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, is not GFF3 or GTF, or has no contig of the assembly.
+    """
+    data = _text(path)
+    digest = hashlib.sha256(data).hexdigest()
+    cut = data.find(b"\n##FASTA")
+    if cut >= 0:
+        data = data[: cut + 1]
+    try:
+        frame = pl.read_csv(
+            data,
+            separator="\t",
+            comment_prefix="#",
+            has_header=False,
+            quote_char=None,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+        )
+    except (pl.exceptions.NoDataError, pl.exceptions.ComputeError) as error:
+        raise InputError(f"{path}: no line of GFF3 or GTF in it ({error})") from error
+    if frame.width < len(_COLUMNS):
+        raise InputError(
+            f"{path}: {frame.width} columns separated by tabs, GFF3 and GTF have 9",
+            "give a GFF3 or GTF file",
+        )
+    frame = frame.select(frame.columns[:9]).rename(
+        dict(zip(frame.columns[:9], _COLUMNS, strict=True))
+    )
+    n_lines = frame.height
+    frame = frame.with_columns(
+        pl.col("start", "end").cast(pl.Int64, strict=False),
+        attr=pl.col("attr").str.strip_chars(" \r"),
+        phase=pl.col("phase").cast(pl.Int64, strict=False),
+    ).filter(
+        pl.col("attr").is_not_null(), pl.col("start") >= 1, pl.col("end") >= pl.col("start")
+    )
+    names = frame["seqid"].unique(maintain_order=True).to_list()
+    known = {n: c for n in names if (c := contigs.canonical(n)) is not None}
+    unknown = [n for n in names if n not in known]
+    if not known:
+        raise InputError(
+            f"{path}: none of its contigs ({', '.join(names[:3])}, ...) is in the assembly "
+            f"({', '.join(contigs.names[:3])}, ...)",
+            "give --aliases, a table of contig names",
+        )
+    counts = {"lines_malformed": n_lines - frame.height}
+    placed = frame.with_columns(
+        contig=pl.col("seqid").replace_strict(known, default=None, return_dtype=pl.String)
+    ).filter(pl.col("contig").is_not_null())
+    counts["lines_on_unknown_contigs"] = frame.height - placed.height
+    quoted = placed["attr"].head(200).str.contains(r'^\s*[\w.]+ +"?').mean()
+    return Rows(placed, float(str(quoted or 0.0)) > 0.5, digest, counts, unknown)
+
+
+def _text(path: Path) -> bytes:
+    data = path.read_bytes()
+    if data[:2] != _GZIP_MAGIC:
+        return data
+    try:
+        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+    except (EOFError, OSError, igzip.BadGzipFile) as error:
+        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+
+
+def without_version(column: pl.Expr) -> pl.Expr:
+    """Take the version off Ensembl ids: `ENSG00000182378.14_PAR_Y` loses the `.14`."""
+    return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
+
+
+def unused_types(frame: pl.DataFrame, used: pl.Expr) -> dict[str, int]:
+    """Count the rows of each type that `used` does not hold for."""
+    left = frame.filter(~used).group_by("type").len().sort("type")
+    return dict(zip(left["type"].to_list(), left["len"].to_list(), strict=True))

@@ -1,0 +1,269 @@
+"""Arrays of the gene model from the pieces of its transcripts.
+
+Bases are taken contig by contig from the reference, so that memory holds one contig's
+exons at a time beside the packed result. Bases that the reference does not hold
+(a FASTA of a piece of a chromosome) are N.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from varhouse.genemodel import (
+    CODE,
+    CONTIG_GAP,
+    EDGE_EXON,
+    EDGE_INTRON,
+    EDGE_NONE,
+    EDGE_REVERSE,
+    EXON,
+    FLANK,
+    FLANK_LEFT,
+    FLANK_RIGHT,
+    INTRON,
+    NO_CODON,
+    TINY_INTRON,
+    TINY_INTRON_LENGTH,
+    Bool,
+    Int64,
+    UInt8,
+    ranges,
+)
+from varhouse.genes.pieces import Chain, Pieces
+from varhouse.reference import Reference
+
+_BIG = np.int64(1) << 36
+
+
+def build_arrays(
+    pieces: Pieces, reference: Reference
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Build every array of the model except the genetic codes.
+
+    Returns
+    -------
+    arrays, counts
+        Arrays by the name of the model's attribute (see `GeneModel`); transcripts that
+        lie on contigs without sequence, or run past the end of the sequence.
+    """
+    tx = pieces.transcripts
+    n = tx.height
+    span, offset = _axis(pieces, reference)
+    contig = _contig_index(pieces)
+    shift = offset[contig] if n else np.zeros(0, np.int64)
+    exons, cds = _shifted(pieces.exons, shift), _shifted(pieces.cds, shift)
+    strand = np.where(tx["reverse"].to_numpy(), -1, 1).astype(np.int64)
+    start, end = tx["first"].to_numpy() + shift, tx["last"].to_numpy() + shift
+    arrays: dict[str, Any] = {
+        "contig_start": offset,
+        "contig_span": span,
+        "start": start,
+        "end": end,
+        "strand": strand,
+        **_flags(tx),
+    }
+    layout = _layout(exons, strand, n)
+    held = np.array([reference.length(c) for c in pieces.contigs], np.int64)
+    local_last = tx["last"].to_numpy()
+    missing = held[contig] == 0 if n else np.zeros(0, bool)
+    counts = {
+        "transcripts_on_contigs_without_sequence": int(missing.sum()),
+        "transcripts_past_the_end_of_the_sequence": int(
+            ((local_last > held[contig]) & ~missing).sum() if n else 0
+        ),
+    }
+    cdna = _spliced(pieces.contigs, exons, layout, strand, contig, offset, reference)
+    arrays |= {
+        "cdna_length": layout["cdna_length"],
+        "cdna_ptr": layout["cdna_ptr"],
+        "cdna": cdna,
+    }
+    arrays |= _coding(exons, cds, layout, strand, cdna, n)
+    arrays |= _segments(exons, layout, start, end, strand)
+    arrays["n_exon"] = layout["n_exon"]
+    return arrays, counts
+
+
+def _axis(pieces: Pieces, reference: Reference) -> tuple[Int64, Int64]:
+    """Bases that each contig may carry, and where it begins on the common axis."""
+    last = dict(pieces.transcripts.group_by("contig").agg(pl.col("last").max()).iter_rows())
+    span = np.array(
+        [
+            max(reference.length(c), reference.contigs.by_name[c].length or 0, last[c])
+            for c in pieces.contigs
+        ],
+        np.int64,
+    )
+    steps = np.concatenate([[0], np.cumsum(span + CONTIG_GAP)])[: len(span)]
+    return span, (CONTIG_GAP + steps).astype(np.int64)
+
+
+def _contig_index(pieces: Pieces) -> Int64:
+    index = {c: i for i, c in enumerate(pieces.contigs)}
+    column = pieces.transcripts["contig"].replace_strict(index, return_dtype=pl.Int64)
+    return column.to_numpy()
+
+
+def _shifted(chain: Chain, shift: Int64) -> Chain:
+    by = shift[chain.tx] if len(chain.tx) else np.zeros(0, np.int64)
+    return Chain(chain.tx, chain.start + by, chain.end + by, chain.phase, chain.number)
+
+
+def _flags(tx: pl.DataFrame) -> dict[str, Any]:
+    biotype = tx["biotype"].fill_null("")
+    order = np.argsort(tx["transcript_id"].to_numpy().astype(str), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return {
+        "start_unknown": tx["start_unknown"].fill_null(False).to_numpy().copy(),
+        "end_unknown": tx["end_unknown"].fill_null(False).to_numpy().copy(),
+        "nmd": (biotype == "nonsense_mediated_decay").to_numpy().copy(),
+        "protein_coding": (biotype == "protein_coding").to_numpy().copy(),
+        "name_rank": rank,
+    }
+
+
+def _layout(exons: Chain, strand: Int64, n: int) -> dict[str, Any]:
+    """Place of each exon piece in its transcript's spliced sequence."""
+    count = np.bincount(exons.tx, minlength=n)
+    ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    length = exons.end - exons.start
+    total = np.concatenate([[0], np.cumsum(length)])
+    base = total[ptr[:-1]]
+    cdna_length = total[ptr[1:]] - base
+    before = total[:-1] - base[exons.tx]
+    forward = strand[exons.tx] > 0
+    anchor = np.where(
+        forward, before - exons.start, cdna_length[exons.tx] - 1 - before + exons.start
+    )
+    n_exon = exons.number[ptr[1:] - 1] + 1 if n else np.zeros(0, np.int64)
+    rank = np.where(forward, exons.number + 1, n_exon[exons.tx] - exons.number)
+    return {
+        "ptr": ptr,
+        "anchor": anchor,
+        "rank": rank,
+        "n_exon": n_exon,
+        "cdna_length": cdna_length,
+        "cdna_ptr": np.concatenate([[0], np.cumsum(cdna_length)])[:-1].astype(np.int64),
+    }
+
+
+def _spliced(
+    contigs: list[str],
+    exons: Chain,
+    layout: dict[str, Any],
+    strand: Int64,
+    contig: Int64,
+    offset: Int64,
+    reference: Reference,
+) -> UInt8:
+    """Packed spliced sequences, base codes in the sense of each transcript."""
+    out = np.full(int(layout["cdna_length"].sum()), 4, np.uint8)
+    of_exon = contig[exons.tx] if len(exons.tx) else np.zeros(0, np.int64)
+    for i, name in enumerate(contigs):
+        bases = reference.sequence(name)
+        rows = np.flatnonzero(of_exon == i)
+        length = (exons.end - exons.start)[rows]
+        place = ranges(exons.start[rows], length)
+        local = place - offset[i]
+        held = local < len(bases)
+        seq = np.full(len(place), 4, np.uint8)
+        seq[held] = CODE[bases[local[held]]]
+        tx = np.repeat(exons.tx[rows], length)
+        reverse = strand[tx] < 0
+        seq = np.where(reverse & (seq < 4), 3 - seq, seq)
+        index = np.repeat(layout["anchor"][rows], length) + strand[tx] * place
+        out[layout["cdna_ptr"][tx] + index] = seq
+    return out
+
+
+def _coding(
+    exons: Chain, cds: Chain, layout: dict[str, Any], strand: Int64, cdna: UInt8, n: int
+) -> dict[str, Any]:
+    """CDS of each transcript in its spliced sequence, and its codons."""
+    count = np.bincount(cds.tx, minlength=n)
+    coding: Bool = count > 0
+    ptr = np.concatenate([[0], np.cumsum(count)])
+    has = np.flatnonzero(coding)
+    first, last = ptr[has], ptr[has + 1] - 1
+    low, high = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    phase, offset = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    low[has], high[has] = cds.start[first], cds.end[last]
+    phase[has] = np.where(strand[has] > 0, cds.phase[first], cds.phase[last]) % 3
+    length = np.zeros(n, np.int64)
+    np.add.at(length, cds.tx, cds.end - cds.start)
+    five = np.where(strand > 0, low, high - 1)[has]
+    piece = np.searchsorted(exons.tx * _BIG + exons.start, has * _BIG + five, "right") - 1
+    offset[has] = layout["anchor"][piece] + strand[has] * five
+    # Unknown bases in front make the first codon whole.
+    lead = np.where(coding, (3 - phase) % 3, 0)
+    padded = length + lead
+    n_codon = (padded + 2) // 3
+    codon_ptr = np.concatenate([[0], np.cumsum(n_codon)]).astype(np.int64)
+    bases = np.full(int(codon_ptr[-1]) * 3, 4, np.uint8)
+    source = ranges(layout["cdna_ptr"][has] + offset[has], length[has])
+    bases[ranges(codon_ptr[has] * 3 + lead[has], length[has])] = cdna[source]
+    b = bases.reshape(-1, 3)
+    whole = (b < 4).all(axis=1)
+    codon = np.where(whole, b[:, 0] * 16 + b[:, 1] * 4 + b[:, 2], NO_CODON).astype(np.uint8)
+    return {
+        "coding": coding,
+        "cds_start": low,
+        "cds_end": high,
+        "phase": phase,
+        "cds_offset": offset - lead,
+        "cds_length": padded,
+        "codon_ptr": codon_ptr[:-1],
+        "codon": codon,
+    }
+
+
+def _segments(
+    exons: Chain, layout: dict[str, Any], start: Int64, end: Int64, strand: Int64
+) -> dict[str, Any]:
+    """Flank, exon, intron, exon, ..., flank of each transcript in genomic order."""
+    n, ptr = len(start), layout["ptr"]
+    n_seg = 2 * np.diff(ptr) + 1
+    seg_ptr = np.concatenate([[0], np.cumsum(n_seg)]).astype(np.int64)
+    size = int(seg_ptr[-1])
+    seg_tx = np.repeat(np.arange(n), n_seg)
+    low, high = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    kind, rank = np.zeros(size, np.int8), np.zeros(size, np.int32)
+    anchor = np.zeros(size, np.int64)
+    place = np.arange(len(exons.tx)) - ptr[exons.tx]
+    at = seg_ptr[exons.tx] + 1 + 2 * place
+    low[at], high[at], kind[at] = exons.start, exons.end, EXON
+    rank[at], anchor[at] = layout["rank"], layout["anchor"]
+    is_first, is_last = place == 0, np.arange(len(exons.tx)) == ptr[exons.tx + 1] - 1
+    inner = np.flatnonzero(~is_last)
+    gap = at[inner] + 1
+    # Pieces of a slippage may overlap: then the intron is empty, and starts stay sorted.
+    low[gap] = np.minimum(exons.end[inner], exons.start[inner + 1])
+    high[gap] = exons.start[inner + 1]
+    kind[gap] = np.where(high[gap] - low[gap] <= TINY_INTRON_LENGTH, TINY_INTRON, INTRON)
+    forward = strand[exons.tx] > 0
+    rank[gap] = np.where(forward[inner], layout["rank"][inner], layout["rank"][inner] - 1)
+    left, right = seg_ptr[:-1], seg_ptr[1:] - 1
+    low[left], high[left], kind[left] = start - FLANK, start, FLANK_LEFT
+    low[right], high[right], kind[right] = end, end + FLANK, FLANK_RIGHT
+    edge = np.where(kind == INTRON, EDGE_INTRON, np.where(kind == EXON, EDGE_EXON, EDGE_NONE))
+    left_edge, right_edge = edge.copy(), edge.copy()
+    left_edge[at[is_first]] = EDGE_NONE
+    right_edge[at[is_last]] = EDGE_NONE
+    # Where the frame slips there is no splicing either.
+    slip = gap[high[gap] - low[gap] <= 2]
+    right_edge[slip - 1] = EDGE_NONE
+    left_edge[slip + 1] = EDGE_NONE
+    reverse = EDGE_REVERSE * (strand[seg_tx] < 0)
+    return {
+        "seg_ptr": seg_ptr,
+        "seg_tx": seg_tx.astype(np.int32),
+        "seg_start": low,
+        "seg_end": high,
+        "seg_kind": kind,
+        "seg_rank": rank,
+        "seg_left": (left_edge + reverse).astype(np.int8),
+        "seg_right": (right_edge + reverse).astype(np.int8),
+        "seg_anchor": anchor,
+    }
