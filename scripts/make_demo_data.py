@@ -271,7 +271,7 @@ def gff_lines(gene: Gene, alias: str) -> Iterator[str]:
         low, high = gene.locate(start, end)
         return f"{alias}\tdemo\t{kind}\t{low + 1}\t{high}\t.\t{strand}\t{phase}\t{attributes}"
 
-    gid = f"DEMOG{gene.number:011d}"
+    gid = f"DEMG{gene.number:011d}"
     kind = "gene" if gene.plan.biotype == "protein_coding" else "ncRNA_gene"
     biotype = gene.plan.biotype
     names = f"ID=gene:{gid};Name={gene.name};biotype={biotype};gene_id={gid};version=1"
@@ -283,14 +283,14 @@ def gff_lines(gene: Gene, alias: str) -> Iterator[str]:
         "retained_intron": "transcript",
     }
     for n, t in enumerate(gene.transcripts):
-        tid = f"DEMOT{gene.number * 10 + n:011d}"
+        tid = f"DEMT{gene.number * 10 + n:011d}"
         tag = "tag=basic,Ensembl_canonical;" if n == 0 else ""
         names = f"ID=transcript:{tid};Parent=gene:{gid};Name={gene.name}-{201 + n};"
         names += f"biotype={t.biotype};{tag}transcript_id={tid};version=1"
         yield row(types[t.biotype], t.exons[0][0], t.exons[-1][1], ".", names)
         parent, phase = f"Parent=transcript:{tid}", 0
         for rank, (s, e) in enumerate(t.exons, 1):
-            eid = f"DEMOE{(gene.number * 10 + n) * 100 + rank:011d}"
+            eid = f"DEME{(gene.number * 10 + n) * 100 + rank:011d}"
             yield row("exon", s, e, ".", f"{parent};Name={eid};exon_id={eid};rank={rank}")
             if t.cds is None:
                 continue
@@ -298,7 +298,7 @@ def gff_lines(gene: Gene, alias: str) -> Iterator[str]:
             if s < t.cds[0]:
                 yield row("five_prime_UTR", s, min(e, t.cds[0]), ".", parent)
             if first < last:
-                pid = f"DEMOP{gene.number * 10 + n:011d}"
+                pid = f"DEMP{gene.number * 10 + n:011d}"
                 names = f"ID=CDS:{pid};{parent};protein_id={pid}"
                 yield row("CDS", first, last, str(phase), names)
                 phase = (phase - (last - first)) % 3
@@ -384,7 +384,7 @@ def _draw_alleles(
 def draw_sites(rng: Rng, contig: Contig, bases: Array, planted: list[Site]) -> list[Site]:
     """Draw the sites of a contig; no two of them can become the same allele."""
     taken = bases == ord("N")
-    sites = []
+    sites: list[Site] = []
     # Planted sites come first, so that nothing takes their place.
     queue: list[Site | int] = [*planted]
     queue += rng.integers(3, contig.length - 60, 2 * contig.sites).tolist()
@@ -608,7 +608,8 @@ def write_cells(rng: Rng, style: Style, calls: npt.NDArray[np.int8], phased: boo
         depth[lost] = quality[lost] = 100
         text = np.concatenate([text, NUMBER_TEXT[depth], NUMBER_TEXT[quality]], axis=1)
     flat = text.ravel()
-    return flat[flat != 0].tobytes()
+    filled: bytes = flat[flat != 0].tobytes()
+    return filled
 
 
 def disguise(
@@ -730,7 +731,7 @@ def vcf_header(style: Style, contigs: list[Contig], names: list[str]) -> bytes:
 
 
 def write_bgzf(path: Path, text: bytes) -> None:
-    with pysam.BGZFile(str(path), "wb") as out:
+    with pysam.BGZFile(str(path), "wb", None) as out:
         out.write(text)
 
 

@@ -1,0 +1,195 @@
+"""Set-up, demo and test scripts, with a Python that only writes down what it is told."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = [ROOT / "scripts" / n for n in ("setup", "demo", "test")]
+
+FAKE = """#!/bin/sh
+case "$2" in
+    *platform*) echo {version}; exit 0 ;;
+    *version_info*) exit {old} ;;
+    *ensurepip*) exit {bare} ;;
+    *fcntl*) exec {python} -c "$2" ;;
+esac
+case "$*" in
+    "-m venv .venv")
+        mkdir -p .venv/bin
+        cp "$0" .venv/bin/python
+        printf '#!/bin/sh\\n' >.venv/bin/varhouse
+        chmod +x .venv/bin/varhouse ;;
+    *install*) echo "$*" >>"$CALLS"; [ ! -e "$CALLS.broken" ] || exit 1 ;;
+    *pytest*) echo "$*" >>"$CALLS" ;;
+esac
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def fake_python(path: Path, version: str = "3.12.1", old: int = 0, bare: int = 0) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(FAKE.format(version=version, old=old, bare=bare, python=sys.executable))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the scripts and what they read, in a path with a space."""
+    folder = tmp_path / "a clone"
+    (folder / "scripts").mkdir(parents=True)
+    for script in SCRIPTS:
+        shutil.copy(script, folder / "scripts")
+    for name in ("constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture
+def run(clone: Path, tmp_path: Path) -> Run:
+    """Run a script of the clone from another folder; every Python found is a fake."""
+
+    def call(script: str, *args: str, **fake: int | str) -> subprocess.CompletedProcess[str]:
+        for name in ("python3.11", "python3.12", "python3.13", "python3"):
+            fake_python(tmp_path / "bin" / name, **fake)  # type: ignore[arg-type]
+        env = {
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "TMPDIR": str(tmp_path),
+            "CALLS": str(tmp_path / "calls"),
+        }
+        command = [clone / "scripts" / script, *args]
+        return subprocess.run(
+            command, cwd="/", env=env, text=True, capture_output=True, check=False, timeout=60
+        )
+
+    return call
+
+
+def calls(tmp_path: Path) -> list[str]:
+    path = tmp_path / "calls"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_script_is_executable_posix_shell(script: Path) -> None:
+    assert script.read_text().startswith("#!/bin/sh\n")
+    assert os.access(script, os.X_OK)
+    subprocess.run(["sh", "-n", script], check=True)
+
+
+def test_old_python_is_named_in_one_line(run: Run) -> None:
+    done = run("setup", version="3.9.2", old=1)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no Python 3.11 or newer found (found: 3.9.2")
+    assert done.stderr.count("\n") == 1
+
+
+def test_missing_venv_module_is_named_with_the_way_out(run: Run) -> None:
+    done = run("setup", bare=1)
+    assert done.returncode == 1
+    assert "apt-get install python3-venv" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_environment_is_made_once_and_again_after_a_change(
+    run: Run, clone: Path, tmp_path: Path
+) -> None:
+    first = run("setup")
+    assert first.returncode == 0, first.stderr
+    assert len(calls(tmp_path)) == 2
+    assert calls(tmp_path)[-1].endswith("-e .[sql]")
+    assert all("-c constraints.txt" in c for c in calls(tmp_path))
+    again = run("setup")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert len(calls(tmp_path)) == 2
+    with (clone / "constraints.txt").open("a") as out:
+        out.write("# changed\n")
+    assert "updating" in run("setup").stderr
+    assert len(calls(tmp_path)) == 4
+
+
+def test_tools_of_the_tests_come_on_top_and_serve_the_demo_too(
+    run: Run, tmp_path: Path
+) -> None:
+    run("setup")
+    run("setup", "test")
+    assert calls(tmp_path)[-1].endswith("-e .[sql,test]")
+    run("setup", "run")
+    assert len(calls(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("left", ["marked", "broken", "empty", "moved"])
+def test_half_made_environment_is_made_anew(run: Run, clone: Path, left: str) -> None:
+    venv = clone / ".venv"
+    if left == "empty":
+        venv.mkdir()
+    else:
+        run("setup")
+    (venv / "leftover").touch()
+    if left == "marked":
+        (venv / "varhouse.making").touch()
+    elif left == "broken":
+        (venv / "bin" / "python").unlink()
+    elif left == "moved":
+        # Its programs hold the old path, but its Python works: packages are put in again.
+        stamp = venv / "varhouse.stamp"
+        stamp.write_text(stamp.read_text().replace(str(clone), "/elsewhere"))
+    done = run("setup")
+    assert done.returncode == 0, done.stderr
+    assert (venv / "varhouse.stamp").exists()
+    assert not (venv / "varhouse.making").exists()
+    assert (venv / "leftover").exists() == (left == "moved")
+    assert ("updating" in done.stderr) == (left == "moved")
+
+
+def test_failed_installation_says_where_the_log_is(
+    run: Run, clone: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "calls.broken").touch()
+    done = run("setup")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: the environment could not be made")
+    assert not (clone / ".venv" / "varhouse.stamp").exists()
+    (tmp_path / "calls.broken").unlink()
+    assert run("setup").returncode == 0
+
+
+def test_arguments_of_the_test_script_reach_pytest(run: Run, tmp_path: Path) -> None:
+    done = run("test", "-k", "two words")
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path)[-1] == "-m pytest -n 2 -k two words"
+
+
+def test_every_direct_dependency_is_pinned_within_its_bounds() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(ln.split("==") for ln in lines if ln and ln[0] != "#")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = project["project"]["dependencies"] + project["build-system"]["requires"]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += extra
+    versions = {re.sub(r"[-_.]+", "-", n).lower(): v for n, v in pins.items()}
+    for requirement in map(Requirement, wanted):
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        assert requirement.specifier.contains(versions[name]), requirement
+
+
+def test_no_index_address_stands_in_what_installs() -> None:
+    for path in [
+        *SCRIPTS,
+        ROOT / "constraints.txt",
+        ROOT / ".ci" / "run",
+        ROOT / "pyproject.toml",
+    ]:
+        assert not re.search(r"https?://|--index|--find-links|^-", path.read_text(), re.M), (
+            path.name
+        )
