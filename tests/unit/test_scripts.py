@@ -21,15 +21,20 @@ case "$2" in
     *version_info*) exit {old} ;;
     *ensurepip*) exit {bare} ;;
     *fcntl*) exec {python} -c "$2" ;;
+    *affinity*) echo 2; exit 0 ;;
 esac
 case "$*" in
     "-m venv .venv")
         mkdir -p .venv/bin
         cp "$0" .venv/bin/python
-        printf '#!/bin/sh\\n' >.venv/bin/varhouse
+        cat >.venv/bin/varhouse <<'END'
+#!/bin/sh
+[ "$1" = --version ] || echo "varhouse $*" >>"$CALLS"
+[ "$1" != ingest ] || exit "$INGEST"
+END
         chmod +x .venv/bin/varhouse ;;
     *install*) echo "$*" >>"$CALLS"; [ ! -e "$CALLS.broken" ] || exit 1 ;;
-    *pytest*) echo "$*" >>"$CALLS" ;;
+    *pytest* | *make_demo_data*) echo "$*" >>"$CALLS" ;;
 esac
 """
 
@@ -66,6 +71,7 @@ def run(clone: Path, tmp_path: Path) -> Run:
             "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
             "TMPDIR": str(tmp_path),
             "CALLS": str(tmp_path / "calls"),
+            "INGEST": os.environ.get("INGEST", "3"),
         }
         command = [clone / "scripts" / script, *args]
         return subprocess.run(
@@ -168,6 +174,19 @@ def test_arguments_of_the_test_script_reach_pytest(run: Run, tmp_path: Path) -> 
     done = run("test", "-k", "two words")
     assert done.returncode == 0, done.stderr
     assert calls(tmp_path)[-1] == "-m pytest -n 2 -k two words"
+
+
+@pytest.mark.parametrize(("code", "right"), [(3, True), (0, False), (1, False)])
+def test_demo_wants_the_damaged_file_held_back(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, right: bool
+) -> None:
+    monkeypatch.setenv("INGEST", str(code))
+    done = run("demo")
+    assert done.returncode == (0 if right else 1), done.stderr
+    words = [c.split()[:2] for c in calls(tmp_path)]
+    assert ["varhouse", "ingest"] in words
+    assert (["varhouse", "query"] in words) == right
+    assert ("error:" in done.stderr) == (not right)
 
 
 def test_every_direct_dependency_is_pinned_within_its_bounds() -> None:
