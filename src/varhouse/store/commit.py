@@ -158,6 +158,7 @@ def commit(
     base_release: int,
     meta: Mapping[str, Any] | None = None,
     wait: float = 60.0,
+    token: str | None = None,
 ) -> int:
     """Make the next release out of the base release and some manifests.
 
@@ -181,6 +182,8 @@ def commit(
         Kept in the release record.
     wait
         Seconds to wait for another writer.
+    token
+        Token of the store's lock, if the caller holds it.
 
     Returns
     -------
@@ -197,7 +200,7 @@ def commit(
     path = path.absolute()
     check_name("ingest id", ingest_id)
     read_store_file(path)
-    with store_lock(path, wait):
+    with store_lock(path, wait, token):
         done = find_ingest(path, ingest_id)
         if done is not None:
             log.info("%s is in release %d already", ingest_id, done)

@@ -159,7 +159,7 @@ def _try(path: Path, me: Holder) -> bool:
 
 
 @contextlib.contextmanager
-def store_lock(path: Path, wait: float = 0.0) -> Iterator[Holder]:
+def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Iterator[Holder]:
     """Hold the lock of a store for the time of a `with` block.
 
     A process that finds the holder's token in the environment variable
@@ -171,6 +171,9 @@ def store_lock(path: Path, wait: float = 0.0) -> Iterator[Holder]:
         The store's root folder.
     wait
         Seconds to wait for another writer.
+    token
+        Token of the holder, for a step of what the holder does; None: that of the
+        environment.
 
     Yields
     ------
@@ -190,7 +193,7 @@ def store_lock(path: Path, wait: float = 0.0) -> Iterator[Holder]:
         holder = read_holder(path)
         if holder is None:
             continue
-        if holder.token == os.environ.get(TOKEN):
+        if holder.token == (token or os.environ.get(TOKEN)):
             yield holder
             return
         if _is_dead(holder):

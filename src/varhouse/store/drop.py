@@ -1,0 +1,175 @@
+"""Dropping a cohort: the new release is what a fresh build without it would be."""
+
+import json
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse import __version__
+from varhouse.errors import StoreError, nearest
+from varhouse.schema import INGESTS, TABLES
+from varhouse.shards import Manifest, write_shard
+from varhouse.store.commit import commit, utc_now
+from varhouse.store.layout import check_free_space, staging_folder
+from varhouse.store.lock import store_lock
+from varhouse.store.reader import Store, open_store
+from varhouse.store.retract import cohorts_of, prepare_totals, retract
+
+log = logging.getLogger("varhouse.store")
+
+_REMOVED = "removed"
+
+
+def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
+    """Make a release without a cohort.
+
+    No table of the new release holds a trace of it: its own rows go, alleles that only
+    it carried go with their ids, consequences and annotations, totals are made anew,
+    and the accounts of ingests no longer name it. Older releases still hold it.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    cohort
+        Name of the cohort.
+    wait
+        Seconds to wait for another writer.
+
+    Returns
+    -------
+    int
+        Number of the new release.
+
+    Raises
+    ------
+    StoreError
+        If there is no such cohort, somebody else is writing, or the disk is full.
+    """
+    path = path.absolute()
+    started = utc_now()
+    with store_lock(path, wait) as holder:
+        store = open_store(path)
+        known = cohorts_of(store)
+        if cohort not in known:
+            raise StoreError(
+                f"release {store.release} of {path} has no cohort {cohort!r}"
+                f"{nearest(cohort, known)}",
+                f"varhouse store show {path} lists the cohorts",
+            )
+        check_free_space(path, _shared_bytes(store))
+        # The name of the cohort must not stand in file names of the new release.
+        ingest_id = f"drop-{store.release + 1:08d}"
+        work = staging_folder(path, ingest_id)
+        shutil.rmtree(work, ignore_errors=True)
+        removed = retract(store, [cohort], work / "shared")
+        totals = prepare_totals(store, removed.parts, work / "totals", without=[cohort])
+        account = {
+            "ingest_id": ingest_id,
+            "release": store.release + 1,
+            "operation": "drop",
+            "started": started,
+            "finished": utc_now(),
+            "version": __version__,
+            "config": "{}",
+            "summary": json.dumps(
+                {"alleles_removed": removed.alleles, "parts": removed.parts}
+            ),
+        }
+        number = commit(
+            path,
+            [
+                Manifest([], _own_partitions(store, cohort)),
+                removed.manifest,
+                totals,
+                _cohorts_without(store, cohort, work),
+                _ingests_without(store, cohort, account, work),
+            ],
+            ingest_id=ingest_id,
+            operation="drop",
+            base_release=store.release,
+            meta={"cohort": cohort, "alleles_removed": removed.alleles},
+            wait=wait,
+            token=holder.token,
+        )
+        shutil.rmtree(work, ignore_errors=True)
+    log.info(
+        "dropped %s: %s alleles had no other carrier (releases up to %d still hold it)",
+        cohort,
+        f"{removed.alleles:,}",
+        store.release,
+    )
+    return number
+
+
+def _shared_bytes(store: Store) -> int:
+    """Bound what may be written again: the shared tables as they are."""
+    return sum(
+        t.bytes
+        for name, t in store.record.tables.items()
+        if name not in TABLES or "cohort" not in TABLES[name].partition
+    )
+
+
+def _own_partitions(store: Store, cohort: str) -> list[tuple[str, dict[str, str]]]:
+    """List the partitions that hold nothing but the cohort's rows."""
+    mine = {"cohort": cohort}
+    return [(n, mine) for n in store.tables if "cohort" in store.declaration(n).partition]
+
+
+def _cohorts_without(store: Store, cohort: str, work: Path) -> Manifest:
+    table = TABLES["cohorts"]
+    if "cohort" in table.partition:
+        return Manifest()
+    rest = store.scan("cohorts").filter(pl.col("cohort") != cohort).collect()
+    shard = write_shard(rest, table, work, "cohorts", {})
+    return Manifest([shard] if shard else [], [("cohorts", {})])
+
+
+def _ingests_without(
+    store: Store, cohort: str, account: dict[str, Any], work: Path
+) -> Manifest:
+    """Write the accounts of the ingests without the cohort, and that of the drop."""
+    cohorts = store.scan("cohorts").select("cohort", "ingest_id").collect()
+    mine = set(cohorts.filter(pl.col("cohort") == cohort)["ingest_id"])
+    still = set(cohorts.filter(pl.col("cohort") != cohort)["ingest_id"])
+    rows = (
+        store.scan("ingests").filter(~pl.col("ingest_id").is_in(list(mine - still))).collect()
+    )
+    rows = rows.with_columns(
+        pl.Series(name, [_scrub_json(text, cohort) for text in rows[name]], pl.String)
+        for name in ("config", "summary")
+    )
+    new = pl.DataFrame([account], schema=INGESTS.polars_schema)
+    shard = write_shard(pl.concat([rows, new]), INGESTS, work, "ingests", {})
+    return Manifest([shard] if shard else [], [("ingests", {})])
+
+
+def _scrub_json(text: str, cohort: str) -> str:
+    word = re.compile(rf"(?<!\w){re.escape(cohort)}(?!\w)")
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return _REMOVED if word.search(text) else text
+    return json.dumps(_scrub(data, cohort, word), ensure_ascii=False)
+
+
+def _scrub(data: Any, cohort: str, word: re.Pattern[str]) -> Any:
+    """Take a cohort out of JSON: its entries, and every text that names it."""
+    if isinstance(data, dict):
+        kept = {k: v for k, v in data.items() if not word.search(str(k))}
+        return {k: _scrub(v, cohort, word) for k, v in kept.items()}
+    if isinstance(data, list):
+        kept_items = [
+            v
+            for v in data
+            if v != cohort and not (isinstance(v, dict) and cohort in v.values())
+        ]
+        return [_scrub(v, cohort, word) for v in kept_items]
+    if isinstance(data, str) and word.search(data):
+        return _REMOVED
+    return data
