@@ -32,7 +32,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("demo") / "a folder", "--scale", "0.4")
+    return make(tmp_path_factory.mktemp("demo") / "a folder", "--scale", "0.45")
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,8 @@ def test_zhejiang_holds_the_records_to_refuse(demo: Path, genome: dict[str, str]
                 problems["twice"] += 1
             seen.add((pos, ref, alt))
         problems["mismatch"] += mismatches
-        assert mismatches < 0.001 * len(rows)
+        # The file goes in all the same: policy.max_ref_mismatch_rate.
+        assert mismatches + (contig == "chr2") < 0.001 * len(rows)
     assert problems == {"beyond": 1, "letter": 1, "alt": 1, "twice": 2, "mismatch": 1}
 
 
