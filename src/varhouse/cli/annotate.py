@@ -1,0 +1,298 @@
+"""`varhouse annotate`: consequences and joins for a VCF, a BCF or a table of alleles."""
+
+import argparse
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varhouse.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from varhouse.cli.annotate_vcf import Annotator
+    from varhouse.genemodel import GeneModel
+    from varhouse.reference import Reference
+    from varhouse.sources import Normalise
+
+_LOG = logging.getLogger("varhouse.annotate")
+
+_DESCRIPTION = """\
+example:
+  varhouse annotate demo/cohorts/alpha.vcf.gz -o alpha.annotated.vcf.gz \\
+      --genes demo/genes.gff3 --reference demo/reference.fa
+
+IN is a VCF (plain, gzip), a BCF, or a Parquet file with the columns contig, pos, ref,
+alt. Each ALT is annotated as it stands; `varhouse normalise` first if it may not be
+normalised. Alleles more than 5,000 bases from every transcript get no consequence.
+"""
+
+_EPILOG = """\
+files written:
+  OUT ending in .vcf.gz or .vcf   IN with INFO/CSQ in the format of Ensembl VEP, and
+                                  NAME_FIELD for each field of each --source
+  OUT ending in .parquet          one typed row per allele x transcript
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "annotate",
+        help="consequences on transcripts, joins with sources such as ClinVar",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="IN")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument(
+        "--genes",
+        type=Path,
+        required=True,
+        metavar="DIR_OR_GFF",
+        help="what `varhouse genes` wrote, or a GFF3 or GTF file",
+    )
+    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
+    parser.add_argument("--aliases", type=Path, metavar="TSV", help="table of contig names")
+    parser.add_argument(
+        "--source", action="append", default=[], metavar="NAME=FILE", help="a VCF to join"
+    )
+    parser.add_argument(
+        "--fields",
+        action="append",
+        default=[],
+        metavar="NAME:F1,F2",
+        help="INFO fields to take of a source (default: all)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Annotate the input."""
+    from varhouse.cli.annotate_vcf import Annotator
+    from varhouse.contigs import read_aliases
+    from varhouse.reference import OpenedReference
+    from varhouse.sources import read_source
+
+    if not args.output.name.endswith((".vcf", ".vcf.gz", ".parquet")):
+        raise UsageError(
+            f"-o {args.output}: the ending says no format",
+            "end it in .vcf.gz, .vcf or .parquet",
+        )
+    files, fields = _sources(args.source, args.fields)
+    for path in (args.input, args.genes, args.reference, *files.values()):
+        if not path.exists():
+            raise InputError(f"{path}: no such file", "check the path")
+    if args.output.exists() and args.output.samefile(args.input):
+        raise UsageError(f"-o {args.output} is the input itself", "name another -o")
+    contigs = read_aliases(args.aliases) if args.aliases else None
+    with ExitStack() as stack:
+        reference = stack.enter_context(OpenedReference(args.reference, contigs))
+        model = stack.enter_context(_opened_genes(args.genes, reference))
+        normalise = _normaliser(reference)
+        sources = [
+            read_source(path, name, fields.get(name), reference.contigs, None, normalise)
+            for name, path in files.items()
+        ]
+        annotator = Annotator(model, reference.contigs, sources, normalise)
+        with _written(args.output) as temporary:
+            if args.output.suffix == ".parquet":
+                _to_parquet(args.input, temporary, annotator)
+            else:
+                _to_vcf(args.input, temporary, annotator, args.output.suffix == ".gz")
+    if annotator.unknown_contigs:
+        names = sorted(annotator.unknown_contigs)
+        _LOG.warning(
+            "%s: %d contig(s) are not in the reference and have no annotation: %s",
+            args.input,
+            len(names),
+            ", ".join(names[:5]),
+        )
+    _LOG.info("%s: %d records annotated", args.output, annotator.n_records)
+    return 0
+
+
+def _sources(
+    sources: list[str], fields: list[str]
+) -> tuple[dict[str, Path], dict[str, list[str]]]:
+    files: dict[str, Path] = {}
+    for text in sources:
+        name, equals, path = text.partition("=")
+        if not equals or not name.isidentifier() or not path:
+            raise UsageError(
+                f"--source {text!r} is not NAME=FILE", "NAME: letters, digits and _"
+            )
+        if name in files:
+            raise UsageError(f"--source {name} stands twice", "give each source its own name")
+        files[name] = Path(path)
+    chosen: dict[str, list[str]] = {}
+    for text in fields:
+        name, colon, names = text.partition(":")
+        if not colon or name not in files:
+            raise UsageError(
+                f"--fields {text!r} names no --source", "write NAME:FIELD1,FIELD2"
+            )
+        chosen.setdefault(name, []).extend(n for n in names.split(",") if n)
+    return files, chosen
+
+
+@contextmanager
+def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
+    """Open a compiled model, or compile an annotation into a temporary folder."""
+    import tempfile
+
+    from varhouse.genes import compile_genes, load_genes
+
+    if path.is_dir():
+        model = load_genes(path)
+        if model.meta["reference_digest"] != reference.digest:
+            raise InputError(
+                f"{path}: compiled with another reference than {reference.fasta_name}",
+                "compile it again with `varhouse genes`",
+            )
+        yield model
+        return
+    with tempfile.TemporaryDirectory(prefix="varhouse-genes-") as folder:
+        yield load_genes(compile_genes(path, reference, Path(folder)))
+
+
+def _normaliser(reference: "Reference") -> "Normalise":
+    import polars as pl
+
+    from varhouse.normalise import Status, normalise_alleles
+
+    def normalise(frame: pl.DataFrame) -> pl.DataFrame:
+        done = normalise_alleles(frame, reference)
+        fault = pl.col("status") >= int(Status.REF_MISMATCH)
+        return done.with_columns(pos=pl.when(~fault).then("pos"))
+
+    return normalise
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[Path]:
+    """Hand out a temporary name beside the output; rename it when all went well."""
+    import os
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.rename(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_vcf(source: Path, output: Path, annotator: "Annotator", compress: bool) -> None:
+    """Stream the input's lines with INFO/CSQ."""
+    import pysam
+
+    from varhouse.cli.annotate_vcf import annotate_block, annotated_header, open_records
+
+    text = open_records(source) if source.suffix != ".parquet" else _sites(source)
+    with pysam.BGZFile(str(output), "wb", None) if compress else output.open("wb") as out:
+        out.write(annotated_header(text.header, annotator))
+        for block in text.blocks:
+            out.write(annotate_block(block, annotator))
+
+
+def _read_alleles(path: Path) -> "pl.DataFrame":
+    import polars as pl
+
+    from varhouse.schema import KEY
+
+    try:
+        frame = pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"{path}: no Parquet file ({error})", "give Parquet or VCF"
+        ) from error
+    missing = [c for c in KEY if c not in frame.columns]
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}", "name the columns contig pos ref alt"
+        )
+    return frame.select(
+        pl.col("contig").cast(pl.String),
+        pl.col("pos").cast(pl.Int32),
+        pl.col("ref").cast(pl.String).str.to_uppercase(),
+        pl.col("alt").cast(pl.String).str.to_uppercase(),
+    )
+
+
+def _sites(path: Path) -> Any:
+    """Write the alleles of a Parquet file as VCF text without samples."""
+    import polars as pl
+
+    from varhouse.sources.text import VcfText
+
+    frame = _read_alleles(path)
+    names = frame["contig"].unique(maintain_order=True).to_list()
+    header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
+    header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    dot = pl.lit(".")
+    text = frame.select(
+        pl.concat_str("contig", "pos", dot, "ref", "alt", dot, dot, dot, separator="\t")
+    ).to_series()
+    blocks = (
+        ("\n".join(text.slice(i, 100_000).to_list()) + "\n").encode()
+        for i in range(0, len(text), 100_000)
+    )
+    return VcfText(header, blocks)
+
+
+def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
+    """Write one row per allele x transcript, chunk by chunk."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    from varhouse.cli.annotate_vcf import open_records
+    from varhouse.consequence import iter_consequences
+    from varhouse.consequence.render import OUTPUT
+    from varhouse.schema import KEY
+    from varhouse.sources.text import split_lines
+
+    if source.suffix == ".parquet":
+        alleles = _read_alleles(source)
+        annotator.n_records = alleles.height
+        names = alleles["contig"].unique().to_list()
+        known = {n: c for n in names if (c := annotator.contigs.canonical(n)) is not None}
+        annotator.unknown_contigs.update(n for n in names if n not in known)
+        mapped = pl.col("contig").replace_strict(known, default=None, return_dtype=pl.String)
+        alleles = alleles.with_columns(contig=mapped)
+    else:
+        text = open_records(source)
+        parts = [annotator.split(split_lines(b)).select(KEY).unique() for b in text.blocks]
+        alleles = (
+            pl.concat(parts) if parts else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
+        )
+    alleles = alleles.filter(pl.col("contig").is_not_null()).unique()
+    schema = pl.Schema({**OUTPUT, **annotator.source_columns})
+    found = annotator.with_sources(alleles) if annotator.sources else None
+    with pq.ParquetWriter(
+        output, pl.DataFrame(schema=schema).to_arrow().schema, compression="zstd"
+    ) as writer:
+        for frame in iter_consequences(annotator.model, alleles):
+            if found is not None:
+                frame = frame.join(found, on=KEY, how="left", maintain_order="left")
+            writer.write_table(frame.select(schema.names()).to_arrow())
+        if found is not None:
+            writer.write_table(_far_alleles(found, annotator, schema).to_arrow())
+
+
+def _far_alleles(
+    found: "pl.DataFrame", annotator: "Annotator", schema: "pl.Schema"
+) -> "pl.DataFrame":
+    """Rows of alleles that a source knows but that are near no transcript."""
+    import polars as pl
+
+    from varhouse.consequence import consequences
+    from varhouse.schema import KEY
+
+    near = consequences(annotator.model, found.select(KEY)).select(KEY).unique()
+    far = found.join(near, on=KEY, how="anti").sort(KEY)
+    blank = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in found.columns]
+    return far.with_columns(blank).select(schema.names())

@@ -1,0 +1,199 @@
+"""VCF text in, VCF text with INFO/CSQ out, block by block.
+
+A block of lines becomes columns, its alleles are annotated as one batch, and the CSQ
+strings are joined to the records and put into the INFO column, all with polars: no
+object is made per record. The records themselves are not changed.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pysam
+
+from varhouse import __version__
+from varhouse.consequence import consequences
+from varhouse.consequence.csq import CSQ_HEADER, csq_entries, vep_alleles
+from varhouse.contigs import Contigs
+from varhouse.genemodel import GeneModel
+from varhouse.schema import KEY, PolarsType
+from varhouse.sources import Normalise, Source, join_source
+from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
+
+_LOG = logging.getLogger("varhouse.annotate")
+_BCF_LINES = 20_000
+
+
+@dataclass
+class Annotator:
+    """What is needed to annotate alleles, and what was met on the way."""
+
+    model: GeneModel
+    contigs: Contigs
+    sources: list[Source] = field(default_factory=list)
+    normalise: Normalise | None = None
+    unknown_contigs: set[str] = field(default_factory=set)
+    n_records: int = 0
+
+    def split(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Give one row for each ALT; contig is canonical, null if it is unknown."""
+        names = lines["chrom"].unique().to_list()
+        known = {n: c for n in names if (c := self.contigs.canonical(n)) is not None}
+        self.unknown_contigs.update(n for n in names if n not in known)
+        self.n_records += lines.height
+        return (
+            lines.with_row_index("record")
+            .select(
+                "record",
+                index=pl.int_ranges(pl.col("alt").str.count_matches(",", literal=True) + 1),
+                contig=pl.col("chrom").replace_strict(
+                    known, default=None, return_dtype=pl.String
+                ),
+                pos=pl.col("pos").cast(pl.Int32, strict=False),
+                ref=pl.col("ref").str.to_uppercase(),
+                alt=pl.col("alt").str.split(","),
+            )
+            .explode("index", "alt", empty_as_null=True, keep_nulls=True)
+        )
+
+    def with_sources(self, alleles: pl.DataFrame) -> pl.DataFrame:
+        """Give the alleles that a source knows, with columns `source_field`.
+
+        The alleles are normalised for the join; the key columns stay as they were. Of
+        several records that a source has for one allele the first counts.
+        """
+        out = alleles.select(KEY).unique()
+        key = self.normalise(out) if self.normalise is not None else out
+        normal = {f"_{c}": key[c] for c in KEY}
+        out = out.with_columns(**normal)
+        for source in self.sources:
+            found = join_source(key.select(KEY), source).unique(KEY, keep="first")
+            columns = {c: f"{source.name}_{c}" for c in (*source.fields, "id")}
+            renamed = found.rename({**columns, **{c: f"_{c}" for c in KEY}})
+            out = out.join(renamed, on=[f"_{c}" for c in KEY], how="left")
+        out = out.drop([f"_{c}" for c in KEY])
+        return out.filter(pl.any_horizontal(pl.all().exclude(KEY).is_not_null()))
+
+    @property
+    def source_columns(self) -> dict[str, PolarsType]:
+        """Columns that the sources add, by name."""
+        columns: dict[str, PolarsType] = {}
+        for source in self.sources:
+            columns |= {f"{source.name}_{c}": t for c, t in source.fields.items()}
+            columns[f"{source.name}_id"] = pl.String
+        return columns
+
+
+def open_records(path: Path) -> VcfText:
+    """Open a VCF (plain, gzip) or a BCF as blocks of VCF text."""
+    if path.suffix != ".bcf":
+        return open_vcf_text(path)
+    file = pysam.VariantFile(str(path))
+    return VcfText(str(file.header).rstrip("\n").split("\n"), _bcf_blocks(file))
+
+
+def _bcf_blocks(file: Iterable[object]) -> Iterator[bytes]:
+    held: list[str] = []
+    for record in file:
+        held.append(str(record))
+        if len(held) == _BCF_LINES:
+            yield "".join(held).encode()
+            held = []
+    if held:
+        yield "".join(held).encode()
+
+
+def annotated_header(header: list[str], annotator: Annotator) -> bytes:
+    """Write the header with the lines of CSQ and of the sources before `#CHROM`."""
+    new = [CSQ_HEADER]
+    for source in annotator.sources:
+        what = f"{source.name}{f' ({source.version})' if source.version else ''}"
+        for name, dtype in {**source.fields, "id": pl.String}.items():
+            kind = "Float" if dtype == pl.Float64 else "String"
+            kind = "Integer" if dtype in (pl.Int64, pl.Boolean) else kind
+            new.append(
+                f"##INFO=<ID={source.name}_{name},Number=A,Type={kind},"
+                f'Description="{name} of {what}">'
+            )
+    new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
+    ids = tuple(line.split(",", 1)[0] + "," for line in new if line.startswith("##INFO"))
+    kept = [line for line in header[:-1] if not line.startswith(ids)]
+    kept = [line for line in kept if not line.startswith("##varhouse_annotate=")]
+    return ("\n".join([*kept, *new, header[-1]]) + "\n").encode()
+
+
+def annotate_block(block: bytes, annotator: Annotator) -> bytes:
+    """Annotate the lines of one block."""
+    lines = split_lines(block)
+    if lines.is_empty():
+        return b""
+    alleles = annotator.split(lines)
+    added = _csq(alleles, annotator)
+    if annotator.sources:
+        columns = _source_info(alleles, annotator)
+        added = added.join(columns, on="record", how="full", coalesce=True).select(
+            "record", add=pl.concat_str("add", "more", separator=";", ignore_nulls=True)
+        )
+    tags = "|".join(re.escape(t) for t in ("CSQ", *annotator.source_columns))
+    old = rf"(?:^|;)(?:{tags})(?:=[^;]*)?(?:$|;)"
+    # Neighbouring tags share the `;` between them: each pass takes every second one.
+    without = pl.col("info")
+    for _ in range(2):
+        without = without.str.replace_all(old, ";").str.strip_chars(";")
+    info = pl.when(pl.col("info").str.contains(old)).then(without).otherwise("info")
+    with_new = (
+        lines.with_row_index("record")
+        .join(added, on="record", how="left", maintain_order="left")
+        .with_columns(info=info)
+        .with_columns(
+            info=pl.when(pl.col("info").is_in(["", "."]))
+            .then(pl.col("add").fill_null("."))
+            .otherwise(pl.concat_str("info", "add", separator=";", ignore_nulls=True))
+        )
+    )
+    text = with_new.select(
+        pl.concat_str([*FIXED, "rest"], separator="\t", ignore_nulls=True)
+    ).to_series()
+    return (str(text.str.join("\n").item()) + "\n").encode()
+
+
+def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
+    """`CSQ=...` of each record that has a consequence."""
+    placed = alleles.filter(pl.col("contig").is_not_null(), pl.col("pos").is_not_null())
+    rows = consequences(annotator.model, placed.select(KEY))
+    entries = rows.select(*KEY, csq=csq_entries(rows))
+    return (
+        vep_alleles(alleles)
+        .join(entries, on=KEY, how="inner", maintain_order="left_right")
+        .select("record", entry=pl.concat_str("allele", "csq", separator="|"))
+        .group_by("record", maintain_order=True)
+        .agg(add=pl.lit("CSQ=") + pl.col("entry").str.join(","))
+    )
+
+
+def _source_info(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
+    """`name_field=...` of each record with an allele that a source knows."""
+    placed = alleles.filter(pl.col("contig").is_not_null())
+    found = annotator.with_sources(placed)
+    joined = alleles.join(found, on=KEY, how="left", maintain_order="left")
+    texts = []
+    for name, dtype in annotator.source_columns.items():
+        value = pl.col(name)
+        value = value.cast(pl.Int8) if dtype == pl.Boolean else value
+        text = value.cast(pl.String).str.replace_all(r"[,;=\s]", "_")
+        joined_text = text.fill_null(".").str.join(",")
+        texts.append(
+            pl.when(value.is_not_null().any())
+            .then(pl.lit(f"{name}=") + joined_text)
+            .alias(name)
+        )
+    names = list(annotator.source_columns)
+    return (
+        joined.group_by("record", maintain_order=True)
+        .agg(texts)
+        .filter(pl.any_horizontal(pl.col(names).is_not_null()))
+        .select("record", more=pl.concat_str(names, separator=";", ignore_nulls=True))
+    )

@@ -1,0 +1,52 @@
+"""`varhouse genes`: compile a gene annotation once, for every later `annotate`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_DESCRIPTION = """\
+example:
+  varhouse genes demo/genes.gff3 --reference demo/reference.fa -o genes
+
+Compiles a GFF3 (Ensembl, GENCODE, RefSeq, viral, bacterial) or GTF file, plain or
+gzip, lines in any order, into a folder that `varhouse annotate --genes` opens at once.
+"""
+
+_EPILOG = """\
+files written into DIR:
+  *.npy                 arrays of the model (mapped into memory when used)
+  transcripts.parquet   transcript, gene, biotype, contig
+  genes.parquet         gene, name, span, strand, biotype
+  meta.json             digest, and counts of everything that was left out and why
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "genes",
+        help="compile a gene annotation (GFF3, GTF)",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("annotation", type=Path, metavar="GFF3_OR_GTF")
+    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
+    parser.add_argument("--aliases", type=Path, metavar="TSV", help="table of contig names")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile the annotation."""
+    from varhouse.contigs import read_aliases
+    from varhouse.errors import UsageError
+    from varhouse.genes import compile_genes
+    from varhouse.reference import OpenedReference
+
+    if args.output.exists() and not args.output.is_dir():
+        raise UsageError(f"{args.output} is a file, not a folder", "name another -o")
+    contigs = read_aliases(args.aliases) if args.aliases else None
+    with OpenedReference(args.reference, contigs) as reference:
+        compile_genes(args.annotation, reference, args.output)
+    return 0

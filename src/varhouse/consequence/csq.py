@@ -1,0 +1,95 @@
+"""Consequence rows as entries of VEP's INFO/CSQ."""
+
+import polars as pl
+
+CSQ_FIELDS = (
+    "Allele", "Consequence", "IMPACT", "SYMBOL", "Gene", "Feature_type", "Feature", "BIOTYPE",
+    "EXON", "INTRON", "cDNA_position", "CDS_position", "Protein_position", "Amino_acids",
+    "Codons", "DISTANCE", "STRAND", "CANONICAL",
+)  # fmt: skip
+
+CSQ_HEADER = (
+    "##INFO=<ID=CSQ,Number=.,Type=String,Description="
+    '"Consequence annotations from varhouse, in the format of Ensembl VEP. Format: '
+    + "|".join(CSQ_FIELDS)
+    + '">'
+)
+
+
+def _range(name: str) -> pl.Expr:
+    """`12`, `12-14`, `?-14` or `12-?`; null when both ends are unknown."""
+    first, last = pl.col(f"{name}_start"), pl.col(f"{name}_end")
+    text = pl.concat_str(
+        first.cast(pl.String).fill_null("?"), pl.lit("-"), last.cast(pl.String).fill_null("?")
+    )
+    return (
+        pl.when(first.is_null() & last.is_null())
+        .then(None)
+        .when(first == last)
+        .then(first.cast(pl.String))
+        .otherwise(text)
+    )
+
+
+def _safe(name: str) -> pl.Expr:
+    """Text without the letters that separate fields, entries and INFO keys."""
+    return pl.col(name).str.replace_all(r"[|,;=\s]", "_")
+
+
+def csq_entries(rows: pl.DataFrame) -> pl.Series:
+    """Write each row as a CSQ entry without its first field, the allele.
+
+    Returns
+    -------
+    pl.Series
+        `Consequence|IMPACT|...|CANONICAL`, one string for each row.
+    """
+    columns = [
+        pl.col("consequence"),
+        pl.col("impact"),
+        _safe("gene_name"),
+        _safe("gene_id"),
+        pl.lit("Transcript"),
+        _safe("transcript_id"),
+        _safe("biotype"),
+        pl.col("exon"),
+        pl.col("intron"),
+        _range("cdna"),
+        _range("cds"),
+        _range("protein"),
+        pl.col("amino_acids"),
+        pl.col("codons"),
+        pl.col("distance").cast(pl.String),
+        pl.col("strand").cast(pl.String),
+        pl.when("canonical").then(pl.lit("YES")),
+    ]
+    filled = [c.fill_null("") for c in columns]
+    return rows.select(csq=pl.concat_str(filled, separator="|")).to_series()
+
+
+def vep_alleles(records: pl.DataFrame) -> pl.DataFrame:
+    """Name each ALT of a record as VEP does.
+
+    Where an ALT differs from REF in length and every allele begins with the same base,
+    that base is left out (`-` for nothing left), else the ALT stands as it is.
+
+    Parameters
+    ----------
+    records
+        record, index (0-based number of the ALT), ref, alt.
+
+    Returns
+    -------
+    pl.DataFrame
+        The same rows in the same order with the column `allele`.
+    """
+    plain = pl.col("alt") != "*"
+    indel = (plain & (pl.col("ref").str.len_bytes() != pl.col("alt").str.len_bytes())).any()
+    first = (~plain | (pl.col("ref").str.head(1) == pl.col("alt").str.head(1))).all()
+    cut = plain & indel.over("record") & first.over("record")
+    rest = pl.col("alt").str.slice(1)
+    return records.with_columns(
+        allele=pl.when(cut)
+        .then(pl.when(rest == "").then(pl.lit("-")).otherwise(rest))
+        .otherwise("alt")
+    )
