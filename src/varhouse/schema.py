@@ -315,9 +315,10 @@ COHORTS = Table(
         Column("platform", pl.String, "sequencing platform", nullable=True),
         Column("caller", pl.String, "variant caller and version", nullable=True),
         Column("fingerprint", pl.String, "digest of everything that decides its rows"),
+        Column("attributes", pl.String, "the sheet's further columns as JSON"),
         Column("ingest_id", pl.String, "the ingest that brought it", content=False),
     ),
-    partition=(),
+    partition=("cohort",),
     sort=("cohort",),
 )
 

@@ -7,6 +7,7 @@ Each module of this package is one command (or one group) with two functions:
 
 import argparse
 import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -42,6 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="only warnings on stderr")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name in COMMANDS:
+        if importlib.util.find_spec(f"varhouse.cli.{name}") is None:
+            continue
         importlib.import_module(f"varhouse.cli.{name}").add_parser(commands)
     return parser
 

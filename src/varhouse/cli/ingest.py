@@ -1,0 +1,59 @@
+"""`varhouse ingest`: the whole job in one command."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+_EPILOG = """\
+example:
+  scripts/make_demo_data.py demo/data
+  varhouse ingest demo/store --config demo/data/config.yaml --cores 2
+
+writes:
+  STORE/open, STORE/controlled   the tables (Delta Lake, Parquet)
+  STORE/_store/releases          one record a release; only what it pins exists
+  STORE/_cache                   compiled reference and gene model
+  STORE/_staging                 work folders; removed after the commit
+
+exit codes: 0 all in; 3 something was held back, the rest is in; 1 nothing committed;
+            2 a mistake in the configuration or on the command line
+"""
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "ingest",
+        help="the whole job: cohorts in, one release out",
+        description="Take the cohorts of a configuration into a store: check, normalise, "
+        "count, annotate, commit. Cohorts that are in it as they are do nothing; changed "
+        "ones are replaced; one that cannot go in is held back and leaves the others be.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE",
+                        help="YAML; config/README.md explains every key")  # fmt: skip
+    parser.add_argument("--cores", type=int, default=1, metavar="N", help="jobs at once [1]")
+    parser.add_argument("--profile", type=Path, metavar="DIR",
+                        help="Snakemake profile, e.g. workflow/profiles/slurm")  # fmt: skip
+    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS",
+                        help="wait this long for another writer, then give up [0]")  # fmt: skip
+    parser.add_argument("--keep-work", action="store_true", help="keep the work folder")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument("--json", action="store_true", help="print the account as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from varhouse.ingest.account import print_account
+    from varhouse.ingest.driver import Options, ingest
+
+    options = Options(args.cores, args.profile, args.wait, args.keep_work, args.dry_run)
+    code, account = ingest(args.store, args.config, options)
+    if args.json:
+        print(json.dumps(account, ensure_ascii=False))
+    else:
+        print_account(account, args.store, sys.stdout)
+    return code

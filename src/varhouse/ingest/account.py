@@ -1,0 +1,60 @@
+"""The account of an ingest, for people."""
+
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
+    """Print what came in, what was held back and why, and the release."""
+    if account.get("up_to_date"):
+        print(f"nothing to do: release {account['release']} is up to date", file=out)
+        return
+    if account.get("dry_run"):
+        return
+    held = {h["cohort"] for h in account["held_back"]}
+    names = [c["cohort"] for c in account["cohorts"]] + sorted(held)
+    width = max((len(n) for n in names), default=0)
+    for c in account["cohorts"]:
+        if c["cohort"] in held:
+            continue
+        verb = "replaced" if c["replaces"] else "ingested"
+        print(
+            f"{verb}   {c['cohort']:<{width}}  {c['n_samples']:>7,} people  "
+            f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
+            f"{c['n_rejects']:>6,} rejects",
+            file=out,
+        )
+        for reason, n in sorted(c["reasons"].items()):
+            print(f"           {'':<{width}}  {n:>7,} {reason}", file=out)
+        for note in c["notes"]:
+            print(f"           {'':<{width}}  note: {note}", file=out)
+        checked = c["ref_checked"]
+        if checked["unchecked"]:
+            total = sum(checked.values())
+            print(
+                f"           {'':<{width}}  REF not checked: {checked['unchecked']:,} of "
+                f"{total:,} records (the reference does not hold the place)",
+                file=out,
+            )
+    for h in account["held_back"]:
+        print(f"held back  {h['cohort']:<{width}}  {h['reasons'][0]}", file=out)
+        for reason in h["reasons"][1:]:
+            print(f"           {'':<{width}}  {reason}", file=out)
+    for name in account["unchanged"]:
+        print(f"unchanged  {name}", file=out)
+    for shared in account.get("shared_samples", []):
+        a, b = shared["cohorts"]
+        print(
+            f"note       {shared['n']:,} sample ids stand in both {a} and {b} "
+            f"({', '.join(shared['first'])}, ...): totals count them twice",
+            file=out,
+        )
+    if account["release"] is None:
+        print("committed  nothing", file=out)
+        return
+    print(f"annotated  {account['new_alleles']:,} new alleles", file=out)
+    print(
+        f"release    {account['release']}   digest {account['digest'][:16]}...   "
+        f"store {store}   {account['seconds']} s",
+        file=out,
+    )

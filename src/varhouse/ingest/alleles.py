@@ -1,0 +1,214 @@
+"""Distinct alleles: which are new to the store, what they are called, who may go.
+
+One job looks after some partitions. It works through each in windows of bounded size,
+so that memory does not grow with a contig.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.identify import identify
+from varhouse.ingest.run import Run
+from varhouse.reference import Reference
+from varhouse.schema import IDS, KEY, VARIANTS
+from varhouse.shards import Manifest, Shard, write_manifest, write_shard
+from varhouse.store.retract import retract
+
+WINDOW_ALLELES = 250_000
+_RS = r"^rs\d+$"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a partition: contigs, and positions [low, high) if it is one contig."""
+
+    contigs: tuple[str, ...]
+    low: int = 0
+    high: int = 2**31 - 1
+
+    def rows(self) -> pl.Expr:
+        """Choose the rows of the window."""
+        inside = pl.col("contig").is_in(list(self.contigs))
+        if len(self.contigs) == 1:
+            inside &= (pl.col("pos") >= self.low) & (pl.col("pos") < self.high)
+        return inside
+
+    def touches(self, span: dict[str, list[int]]) -> bool:
+        """Tell whether rows of a span (contig to first and last pos) may be in it."""
+        return any(
+            c in span and span[c][0] < self.high and span[c][1] >= self.low
+            for c in self.contigs
+        )
+
+
+def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
+    """Cut a partition into windows by the spans and sizes of its pieces.
+
+    `entries` have `span` (contig to [first, last] pos) and `rows`.
+    """
+    starts: dict[str, list[tuple[int, int]]] = {}
+    for e in entries:
+        share = max(1, e["rows"] // max(1, len(e["span"])))
+        for contig, (low, _) in e["span"].items():
+            starts.setdefault(contig, []).append((low, share))
+    small: list[str] = []
+    held = 0
+    for contig in sorted(starts):
+        total = sum(n for _, n in starts[contig])
+        if total > WINDOW_ALLELES:
+            first, count = 0, 0
+            for low, n in sorted(starts[contig]):
+                if count and count + n > WINDOW_ALLELES and low > first:
+                    yield Window((contig,), first, low)
+                    first, count = low, 0
+                count += n
+            yield Window((contig,), first)
+            continue
+        if small and held + total > WINDOW_ALLELES:
+            yield Window(tuple(small))
+            small, held = [], 0
+        small.append(contig)
+        held += total
+    if small:
+        yield Window(tuple(small))
+
+
+def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
+    """List the pieces of alleles that the cohorts of this ingest bring."""
+    return [e for folder in cohort_folders for e in json.loads((folder / "alleles.json").read_text())]
+
+
+def find_alleles(
+    run: Run, parts: list[str], cohort_folders: list[Path], directory: Path
+) -> None:
+    """Write the shards of `variants` and `ids` for the new alleles of some partitions.
+
+    Also writes `new.parquet` per window, which the annotation reads, and `windows.json`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    reference = run.open_reference()
+    entries = incoming_entries(cohort_folders)
+    base = run.base()
+    shards: list[Shard | None] = []
+    windows: list[dict[str, Any]] = []
+    for part in parts:
+        mine = [e for e in entries if e["part"] == part]
+        for window in cut_windows(mine):
+            number = len(windows)
+            pieces = [e for e in mine if window.touches(e["span"])]
+            come = _incoming(pieces, window)
+            known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
+            new = (
+                come.select(*KEY, "ref_checked")
+                .unique(KEY)
+                .join(known.collect(), on=KEY, how="anti")
+                .sort(KEY)
+            )
+            name = f"{number:05d}"
+            new.write_parquet(directory / f"new-{name}.parquet")
+            windows.append({"part": part, "file": f"new-{name}.parquet", "rows": new.height})
+            shards += _variants(new, part, name, directory, reference)
+            shards += _given_ids(come, part, name, directory)
+    replaced = sorted(
+        folder.name
+        for folder in cohort_folders
+        if run.cohort(folder.name).replaces
+        and not json.loads((folder / "summary.json").read_text())["hold"]
+    )
+    gone = _retract(run, parts, entries, replaced, directory)
+    shards += gone.shards
+    (directory / "windows.json").write_text(json.dumps(windows))
+    write_manifest(directory / "manifest.json", shards, (), gone.remove)
+
+
+def _retract(
+    run: Run, parts: list[str], entries: list[dict[str, Any]], replaced: list[str],
+    directory: Path,
+) -> Manifest:  # fmt: skip
+    """Take out what only the old state of a replaced cohort brought.
+
+    Tables that are annotated anew as a whole are left out: their old rows go anyway.
+    """
+    if not replaced:
+        return Manifest()
+    frames = [
+        pl.scan_parquet(e["path"]).select(*KEY, pl.lit(e["part"]).alias("part"))
+        for e in entries
+    ]
+    incoming = pl.concat(frames) if frames else None
+    found = retract(
+        run.base(), replaced, directory / "retract", parts=parts, incoming=incoming
+    ).manifest
+    anew = {f"annotations_{n}" for n in run.annotate_sources}
+    anew |= {"consequences"} if run.annotate_all else set()
+    return Manifest(
+        [s for s in found.shards if s.table not in anew], [],
+        [r for r in found.remove if r[0] not in anew],
+    )  # fmt: skip
+
+
+def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
+    frames = [
+        pl.scan_parquet(e["path"])
+        .filter(window.rows())
+        .select(*KEY, "id", "ref_checked", pl.lit(e["cohort"]).alias("cohort"))
+        for e in pieces
+    ]
+    if not frames:
+        return pl.DataFrame(
+            schema={"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
+                    "id": pl.String, "ref_checked": pl.Boolean, "cohort": pl.String}
+        )  # fmt: skip
+    return pl.concat(frames).collect()
+
+
+def _variants(
+    new: pl.DataFrame, part: str, name: str, directory: Path, reference: Reference
+) -> list[Shard | None]:
+    named = identify(new, reference)
+    computed = pl.concat(
+        named.filter(pl.col(column).is_not_null()).select(
+            pl.col(column).alias("id"), pl.lit(kind).alias("kind"), *KEY,
+            pl.lit("computed").alias("source"),
+        )
+        for kind, column in (("spdi", "spdi"), ("vrs", "vrs_id"))
+    )  # fmt: skip
+    partition = {"part": part}
+    out = [
+        write_shard(
+            named.select(c for c in VARIANTS.names if c != "part"), VARIANTS, directory,
+            f"variants-{name}", partition,
+        )
+    ]  # fmt: skip
+    # A file of one kind: its first and last id then say whether an id can be in it.
+    for kind in ("spdi", "vrs"):
+        rows = computed.filter(pl.col("kind") == kind)
+        out.append(write_shard(rows, IDS, directory, f"ids-{kind}-{name}", partition))
+    return out
+
+
+def _given_ids(come: pl.DataFrame, part: str, name: str, directory: Path) -> list[Shard | None]:
+    """Rows of the ids that the cohorts' files give; several in a field are all kept."""
+    rows = (
+        come.filter((pl.col("id") != ".") & pl.col("id").is_not_null())
+        .with_columns(pl.col("id").str.split(";"))
+        .explode("id", empty_as_null=True)
+        .filter(pl.col("id").is_not_null() & (pl.col("id") != ""))
+        .select(
+            "id",
+            pl.when(pl.col("id").str.contains(_RS)).then(pl.lit("rs")).otherwise(pl.lit("other"))
+            .alias("kind"),
+            *KEY, pl.format("cohort:{}", "cohort").alias("source"),
+        )
+        .unique()
+    )  # fmt: skip
+    return [
+        write_shard(rows.filter(pl.col("kind") == kind), IDS, directory, f"ids-{kind}-{name}",
+                    {"part": part})
+        for kind in ("rs", "other")
+    ]  # fmt: skip

@@ -1,0 +1,124 @@
+"""Annotation of the new alleles: consequences by transcript, joins with the sources.
+
+When the gene model or a source has changed since the last release, all alleles of the
+store are annotated again, and the old rows are replaced.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from varhouse.consequence import consequences
+from varhouse.genes import load_genes
+from varhouse.genemodel import GeneModel
+from varhouse.ingest.config import SourceConfig
+from varhouse.ingest.run import Run
+from varhouse.normalise import Status, normalise_alleles
+from varhouse.reference import Reference
+from varhouse.schema import CONSEQUENCES, IDS, KEY, Table, annotation_table
+from varhouse.shards import Shard, write_manifest, write_shard
+from varhouse.sources import Source, join_source, read_source, source_ids
+
+LOG = logging.getLogger("varhouse.ingest")
+ROWS_AT_ONCE = 250_000
+
+
+def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path) -> None:
+    """Write the shards of `consequences` and `annotations_*` of some partitions.
+
+    Parameters
+    ----------
+    alleles
+        The folder that `find_alleles` wrote for the same partitions.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    reference = run.open_reference()
+    model = load_genes(Path(run.genes_folder)) if run.genes else None
+    sources = [(s, open_source(run, s, reference)) for s in run.sources]
+    shards: list[Shard | None] = []
+    replace: list[tuple[str, dict[str, str]]] = []
+    windows = json.loads((alleles / "windows.json").read_text())
+    for i, window in enumerate(windows):
+        new = pl.read_parquet(alleles / window["file"])
+        name = f"{i:05d}"
+        shards += _annotate(new, window["part"], name, model, sources, directory)
+    if run.annotate_all or run.annotate_sources:
+        orphans = sorted(alleles.glob("retract/*/orphans-*.parquet"))
+        old = [(s, t) for s, t in sources if s.name in run.annotate_sources]
+        again = model if run.annotate_all else None
+        for part in parts:
+            replace += _replaced(part, model is not None and run.annotate_all, old)
+            for i, frame in enumerate(_stored(run, part, orphans)):
+                shards += _annotate(frame, part, f"again-{part}-{i}", again, old, directory)
+    write_manifest(directory / "manifest.json", shards, replace)
+
+
+def _replaced(
+    part: str, genes: bool, sources: list[tuple[SourceConfig, Source]]
+) -> list[tuple[str, dict[str, str]]]:
+    names = [f"annotations_{s.name}" for s, _ in sources]
+    return [(t, {"part": part}) for t in ([*names, "consequences"] if genes else names)]
+
+
+def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[pl.DataFrame]:
+    """Yield the alleles that stay in a partition of the store, some at a time."""
+    base = run.base()
+    for path in base.files("variants", part=part):
+        frame = pl.read_parquet(path, columns=[*KEY, "ref_checked"], hive_partitioning=False)
+        for gone in orphans:
+            frame = frame.join(pl.read_parquet(gone), on=KEY, how="anti", maintain_order="left")
+        yield from frame.iter_slices(ROWS_AT_ONCE)
+
+
+def _annotate(
+    alleles: pl.DataFrame, part: str, name: str, model: GeneModel | None,
+    sources: list[tuple[SourceConfig, Source]], directory: Path,
+) -> list[Shard | None]:  # fmt: skip
+    partition = {"part": part}
+    out: list[Shard | None] = []
+    if model is not None:
+        rows = consequences(model, alleles.filter("ref_checked").select(KEY))
+        out.append(write_shard(rows, CONSEQUENCES, directory, f"consequences-{name}", partition))
+    for config, source in sources:
+        table, rows, ids = join_one(alleles.select(KEY), config, source)
+        out.append(write_shard(rows, table, directory, f"{table.name}-{name}", partition))
+        for kind in ("rs", "other"):
+            out.append(
+                write_shard(
+                    ids.filter(pl.col("kind") == kind), IDS, directory,
+                    f"ids-{config.name}-{kind}-{name}", partition,
+                )
+            )  # fmt: skip
+    return out
+
+
+def open_source(run: Run, config: SourceConfig, reference: Reference) -> Source:
+    """Read a source with its alleles normalised as the store's are."""
+
+    def normalise(frame: pl.DataFrame) -> pl.DataFrame:
+        out = normalise_alleles(frame, reference)
+        faults = [int(s) for s in Status if s.is_fault]
+        good = ~pl.col("status").is_in(faults)
+        return out.with_columns(pl.when(good).then("pos").alias("pos")).drop("status")
+
+    return read_source(
+        Path(config.path), config.name, config.fields or None, run.open_contigs(), reference,
+        normalise,
+    )  # fmt: skip
+
+
+def join_one(
+    alleles: pl.DataFrame, config: SourceConfig, source: Source
+) -> tuple[Table, pl.DataFrame, pl.DataFrame]:
+    """Join alleles with a source: (its table, annotation rows, id rows)."""
+    table = annotation_table(config.name, source.fields)
+    joined = join_source(alleles, source)
+    rows = joined.with_columns(
+        pl.lit(config.version or source.version, pl.String).alias("source_version"),
+        pl.lit(config.licence, pl.String).alias("licence"),
+    ).select(c for c in table.names if c != "part")
+    ids = source_ids(joined).with_columns(pl.lit(f"source:{config.name}").alias("source"))
+    return table, rows, ids

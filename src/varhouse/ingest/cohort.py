@@ -1,0 +1,363 @@
+"""A cohort as a whole: what its chunks show only together, and its own rows.
+
+Left alignment can carry an allele over a cut, to where an earlier chunk holds the same
+allele: the later one is then a duplicate, as it would have been in one chunk. Files with
+different samples are added up here: a site that a file lacks is not assessed in its
+people.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
+from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
+from varhouse.ingest.sheets import METADATA
+from varhouse.ingest.tasks import blank_alleles, derived, file_samples
+from varhouse.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
+from varhouse.shards import Shard, read_manifest, write_manifest, write_shard
+
+MERGE_ROWS = 2_000_000
+
+
+@dataclass
+class _Chunk:
+    folder: Path
+    file: int
+    number: int
+    part: str
+    info: dict[str, Any]
+    shards: list[Shard]
+    alleles: Path | None
+    extra: list[Shard] = field(default_factory=list)
+
+
+def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory: Path) -> None:
+    """Join the chunks of a cohort: `manifest.json`, `alleles.json` and `summary.json`.
+
+    Parameters
+    ----------
+    tasks
+        The `task.json` of every task with chunks of the cohort.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    cohort = run.cohort(name)
+    verdicts = [read_verdict(Path(p)) for p in plan.files[name]]
+    chunks = _load(name, tasks)
+    group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
+    n_twice = _drop_carried(chunks, group_of, directory)
+    summary = _summary(cohort, verdicts, chunks, n_twice)
+    hold = _reasons(run, summary)
+    summary["hold"] = hold
+    shards: list[Shard | None] = []
+    replace: list[tuple[str, dict[str, str]]] = []
+    if not hold:
+        if len(set(group_of.values())) > 1:
+            summary["n_alleles"] = _merge(name, chunks, directory)
+        shards += [s for c in chunks for s in (*c.shards, *c.extra)]
+        shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
+        replace = [
+            (table, {"cohort": name})
+            for table in ("frequencies", "sites", "genotypes", "rejects", "cohorts",
+                          "samples", "files")
+        ]  # fmt: skip
+    alleles = [
+        {"path": str(c.alleles), "part": c.part, "span": c.info["span"],
+         "rows": c.info["n_alleles"], "cohort": name}
+        for c in chunks if c.alleles is not None and not hold
+    ]  # fmt: skip
+    (directory / "alleles.json").write_text(json.dumps(alleles))
+    write_manifest(directory / "manifest.json", shards, replace)
+    (directory / "summary.json").write_text(json.dumps(summary, ensure_ascii=False))
+
+
+def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
+    chunks = []
+    for task in tasks:
+        for info in json.loads(task.read_text()):
+            if info["cohort"] != name:
+                continue
+            folder = task.parent / info["folder"]
+            number = int(info["folder"].rsplit("-", 1)[1])
+            alleles = folder / "alleles.parquet"
+            chunks.append(
+                _Chunk(
+                    folder, info["file"], number, info["part"], info,
+                    read_manifest(folder / "manifest.json").shards,
+                    alleles if alleles.exists() else None,
+                )
+            )  # fmt: skip
+    return sorted(chunks, key=lambda c: (c.file, c.number))
+
+
+def _drop_carried(chunks: list[_Chunk], group_of: dict[int, int], directory: Path) -> int:
+    """Find alleles that an earlier chunk of the same people holds too; reject them."""
+    n = 0
+    for j, late in enumerate(chunks):
+        if late.alleles is None:
+            continue
+        gone: list[pl.DataFrame] = []
+        for early in chunks[:j]:
+            if early.alleles is None or early.part != late.part:
+                continue
+            if group_of[early.file] != group_of[late.file]:
+                continue
+            for contig, (low, high) in late.info["span"].items():
+                span = early.info["span"].get(contig)
+                if span is None or span[1] < low or high < span[0]:
+                    continue
+                first, last = max(low, span[0]), min(high, span[1])
+                both = (
+                    _between(late.alleles, contig, first, last)
+                    .join(_between(early.alleles, contig, first, last), on=KEY, how="semi")
+                    .collect()
+                )
+                if both.height:
+                    gone.append(both)
+        if gone:
+            twice = pl.concat(gone).unique(["record", "alt_index"]).sort("record", "alt_index")
+            n += twice.height
+            _reject(late, twice, directory)
+    return n
+
+
+def _between(path: Path, contig: str, first: int, last: int) -> pl.LazyFrame:
+    return pl.scan_parquet(path).filter(
+        (pl.col("contig") == contig) & pl.col("pos").is_between(first, last)
+    )
+
+
+def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path) -> None:
+    """Take alleles out of a chunk's shards; they become rejects."""
+    assert chunk.alleles is not None
+    folder = directory / f"mended-{chunk.folder.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    mended: list[Shard] = []
+    for shard in chunk.shards:
+        if shard.table not in ("frequencies", "sites", "rejects"):
+            mended.append(shard)
+            continue
+        frame = pl.read_parquet(shard.path)
+        stem = Path(shard.path).stem
+        if shard.table == "frequencies":
+            frame = frame.join(twice.select(KEY), on=KEY, how="anti", maintain_order="left")
+            table = FREQUENCIES
+        elif shard.table == "sites":
+            sites = frame
+            frame = blank_alleles(frame, twice.select("record", "alt_index"))
+            table = SITES
+        else:
+            continue
+        new = write_shard(frame, table, folder, stem, shard.partition)
+        if new is not None:
+            mended.append(new)
+    rejects = [s for s in chunk.shards if s.table == "rejects"]
+    rows = twice.join(
+        sites.select("record", "chrom", pl.col("pos").alias("site_pos"), "file", "info",
+                     pl.col("ref").alias("site_ref"), pl.col("alt").alias("site_alt")),
+        on="record", how="left", maintain_order="left",
+    ).select(
+        "file", "record", "line", pl.col("chrom").alias("contig"),
+        pl.col("site_pos").alias("pos"), "alt_index",
+        pl.lit("duplicate_allele").alias("reason"),
+        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"),
+        pl.format("{}\t{}\t.\t{}\t{}", "chrom", "site_pos", "site_ref", "site_alt")
+        .alias("text"),
+    )  # fmt: skip
+    old = [pl.read_parquet(s.path).select(rows.columns) for s in rejects]
+    partition = chunk.shards[0].partition
+    new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)
+    if new is not None:
+        mended.append(new)
+    kept = pl.read_parquet(chunk.alleles).join(
+        twice.select("record", "alt_index"), on=["record", "alt_index"], how="anti",
+        maintain_order="left",
+    )  # fmt: skip
+    chunk.alleles = folder / "alleles.parquet"
+    kept.write_parquet(chunk.alleles)
+    chunk.shards = mended
+    chunk.info["n_alleles"] = kept.height
+    reasons = chunk.info["reasons"]
+    reasons["duplicate_allele"] = reasons.get("duplicate_allele", 0) + twice.height
+
+
+def _merge(name: str, chunks: list[_Chunk], directory: Path) -> int:
+    """Add the frequencies of files with different samples up; return distinct alleles."""
+    n = 0
+    for part in dict.fromkeys(c.part for c in chunks):
+        mine = [c for c in chunks if c.part == part]
+        shards = [s for c in mine for s in c.shards if s.table == "frequencies"]
+        for c in mine:
+            c.shards = [s for s in c.shards if s.table != "frequencies"]
+        if not shards:
+            continue
+        frame = pl.scan_parquet([s.path for s in shards])
+        partition = shards[0].partition
+        for i, (contig, low, high) in enumerate(_windows(shards)):
+            piece = (
+                frame.filter(
+                    (pl.col("contig") == contig) & (pl.col("pos") >= low) & (pl.col("pos") < high)
+                )
+                .group_by(*KEY, "stratum_by", "stratum")
+                .agg(pl.col("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing",
+                            "n_samples").sum())
+                .with_columns(**derived(), cohort=pl.lit(name))
+                .collect()
+            )  # fmt: skip
+            n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
+            shard = write_shard(
+                piece, FREQUENCIES, directory / "merged", f"{_safe(part)}-{i}", partition
+            )
+            if shard is not None:
+                mine[0].extra.append(shard)
+    return n
+
+
+def _windows(shards: list[Shard]) -> list[tuple[str, int, int]]:
+    """Cut the contigs of some shards into windows [low, high) of bounded rows."""
+    out: list[tuple[str, int, int]] = []
+    starts: dict[str, list[tuple[int, int]]] = {}
+    for s in shards:
+        low, high = s.stats["minValues"], s.stats["maxValues"]
+        if low["contig"] == high["contig"]:
+            starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
+        else:
+            for contig in pl.scan_parquet(s.path).select("contig").unique().collect()["contig"]:
+                starts.setdefault(contig, []).append((0, s.rows))
+    for contig, found in starts.items():
+        first, held = -1, 0
+        for low, rows in sorted(found):
+            if held + rows > MERGE_ROWS and held and low > first:
+                out.append((contig, first, low))
+                first, held = low, 0
+            held += rows
+        out.append((contig, first, 2**31))
+    return out
+
+
+def _safe(part: str) -> str:
+    return "".join(ch if ch.isalnum() else "_" for ch in part)
+
+
+def _summary(
+    cohort: RunCohort, verdicts: list[dict[str, Any]], chunks: list[_Chunk], n_twice: int
+) -> dict[str, Any]:
+    reasons: dict[str, int] = {}
+    for c in chunks:
+        for reason, n in c.info["reasons"].items():
+            reasons[reason] = reasons.get(reason, 0) + n
+    return {
+        "cohort": cohort.name,
+        "replaces": cohort.replaces,
+        "n_files": len(verdicts),
+        "n_samples": len(cohort_samples(verdicts)),
+        "n_records": sum(v["n_records"] for v in verdicts),
+        "n_alleles": sum(c.info["n_alleles"] for c in chunks),
+        "n_split": sum(c.info["n_split"] for c in chunks),
+        "n_moved": sum(c.info["n_moved"] for c in chunks),
+        "n_carried_duplicates": n_twice,
+        "n_rejects": sum(reasons.values()),
+        "reasons": reasons,
+        "ref_checked": {
+            k: sum(v["ref_checked"][k] for v in verdicts) for k in verdicts[0]["ref_checked"]
+        },
+        "notes": [n for v in verdicts for n in v["notes"]],
+    }
+
+
+def _reasons(run: Run, summary: dict[str, Any]) -> list[str]:
+    """Reasons to hold the cohort back that only reading its records shows."""
+    twice = summary["reasons"].get("duplicate_allele", 0)
+    out = []
+    if twice and run.policy.duplicate_alleles == "refuse":
+        out.append(
+            f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
+            "policy.duplicate_alleles: reject"
+        )
+    counted = ("duplicate_allele", "not_pass", "ref_unchecked")
+    faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
+    if faults and run.policy.record_fault == "refuse":
+        kinds = ", ".join(f"{r} {n:,}" for r, n in summary["reasons"].items() if r not in counted)
+        out.append(f"{faults:,} record(s) at fault ({kinds}); policy.record_fault is refuse")
+    return out
+
+
+def _own_rows(
+    run: Run, plan: Plan, cohort: RunCohort, verdicts: list[dict[str, Any]],
+    chunks: list[_Chunk], summary: dict[str, Any], directory: Path,
+) -> list[Shard | None]:  # fmt: skip
+    """Rows of the tables cohorts, samples and files."""
+    name = cohort.name
+    partition = {"cohort": name}
+    known = {k: cohort.metadata.get(k) for k in METADATA}
+    further = {k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None}
+    row = {
+        "cohort": name, "n_samples": summary["n_samples"], "n_records": summary["n_records"],
+        "n_alleles": summary["n_alleles"], "n_rejects": summary["n_rejects"],
+        "assembly": run.assembly, "reference_digest": run.reference_digest, **known,
+        "fingerprint": cohort_fingerprint(cohort.settings, [v["sha256"] for v in verdicts]),
+        "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
+        "ingest_id": run.ingest_id,
+    }  # fmt: skip
+    frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
+    out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
+    out.append(
+        write_shard(_samples(run, name, verdicts, chunks), SAMPLES, directory, "samples", partition)
+    )
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    files = [
+        {
+            "cohort": name, "file": k, "name": Path(v["path"]).name, "path": v["path"],
+            "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
+            "sha256": v["sha256"], "verdict": "valid", "n_records": v["n_records"],
+            "n_samples": len(v["samples"]), "samples": [ordinal[s] for s in v["samples"]],
+            "header": v["header"], "problems": json.dumps(v["account"], ensure_ascii=False),
+            "ingest_id": run.ingest_id,
+        }
+        for k, v in enumerate(verdicts)
+    ]  # fmt: skip
+    out.append(
+        write_shard(pl.DataFrame(files, schema=FILES.polars_schema), FILES, directory, "files",
+                    partition)
+    )  # fmt: skip
+    return out
+
+
+def _samples(
+    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk]
+) -> pl.DataFrame:
+    names = cohort_samples(verdicts)
+    ordinal = {s: i for i, s in enumerate(names)}
+    counts = np.zeros((len(names), len(SAMPLE_COUNTS)), np.int64)
+    for c in chunks:
+        where = np.array([ordinal[s] for s in verdicts[c.file]["samples"]], np.int64)
+        for k, what in enumerate(SAMPLE_COUNTS):
+            np.add.at(counts[:, k], where, np.array(c.info["people"][what], np.int64))
+    people = file_samples(run, name, names)
+    further = [c for c in people.columns if c not in ("sample", "sex", "population")]
+    attributes = (
+        people.select(
+            pl.struct(pl.col(sorted(further)).fill_null("")).struct.json_encode()
+        ).to_series()
+        if further
+        else pl.Series(["{}"] * len(names), dtype=pl.String)
+    )
+    first: dict[str, int] = {}
+    for k, verdict in enumerate(verdicts):
+        for s in verdict["samples"]:
+            first.setdefault(s, k)
+    return pl.DataFrame(
+        {
+            "cohort": [name] * len(names), "sample": names,
+            "ordinal": pl.Series(range(len(names)), dtype=pl.Int32),
+            "file": pl.Series([first[s] for s in names], dtype=pl.Int32), "sex": people["sex"],
+            "population": people["population"], "attributes": attributes.cast(pl.String),
+            **{what: counts[:, k] for k, what in enumerate(SAMPLE_COUNTS)},
+        },
+        schema=SAMPLES.polars_schema,
+    )  # fmt: skip

@@ -1,0 +1,234 @@
+"""`varhouse ingest`: check, lock, start Snakemake, account for what happened."""
+
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import ConfigError, StoreError, VarhouseError
+from varhouse.ingest.config import DATA, Config, check_config, read_config
+from varhouse.ingest.run import Run, check_reference, compiled_reference, prepare
+from varhouse.reference import Reference
+from varhouse.store.commit import init_store, utc_now
+from varhouse.store.layout import check_free_space
+from varhouse.store.lock import TOKEN, store_lock
+from varhouse.store.releases import list_releases
+
+LOG = logging.getLogger("varhouse.ingest")
+_STEPS = re.compile(r"(\d+) of (\d+) steps")
+_RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):")
+GIB = 1 << 30
+
+
+@dataclass
+class Options:
+    """How an ingest runs; none of it changes the result."""
+
+    cores: int = 1
+    profile: Path | None = None
+    wait: float = 0.0
+    keep_work: bool = False
+    dry_run: bool = False
+
+
+def open_or_init(store: Path, config: Config) -> None:
+    """Make the store if there is none.
+
+    Raises
+    ------
+    ConfigError, StoreError
+        If the reference contradicts the aliases table, or the folder is no store.
+    """
+    if list_releases(store):
+        return
+    if store.is_dir() and any(p.name != "_cache" for p in store.iterdir()) and not (
+        store / "_store"
+    ).exists():
+        raise StoreError(f"{store} is not empty and no store", "choose another folder")
+    # The reference is compiled beside, and moved in once the store is there.
+    outside = store.with_name(f".{store.name}.reference-{os.getpid()}")
+    try:
+        reference = Reference(compiled_reference(outside, config.reference), config.contigs)
+        check_reference(config, reference)
+        init_store(store, config.assembly, reference.contigs, reference=reference)
+        if not (store / "_cache").exists():
+            (outside / "_cache").rename(store / "_cache")
+    finally:
+        shutil.rmtree(outside, ignore_errors=True)
+
+
+def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
+    """Prepare a run for a Snakemake that was started by hand; give its run.json.
+
+    Raises
+    ------
+    ConfigError
+        For any mistake, or when nothing says which store is meant.
+    """
+    raw = {k: v for k, v in config.items() if k != "store"}
+    if "store" not in config:
+        raise ConfigError(["store: say which (snakemake --config store=STORE)"])
+    base = Path(files[0]).resolve().parent if files else Path.cwd()
+    store = (base / config["store"]).resolve()
+    checked = check_config(raw, base)
+    open_or_init(store, checked)
+    run = prepare(store, checked, utc_now())
+    path = Path(run.work) / "run.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checked.samples.write_parquet(path.parent / "samples.parquet")
+        run.save()
+    return path
+
+
+def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[str, Any]]:
+    """Run an ingest to its end.
+
+    Returns
+    -------
+    tuple
+        Exit code (0 all in, 3 committed with something held back, 1 nothing committed)
+        and the account.
+
+    Raises
+    ------
+    ConfigError, StoreError, VarhouseError
+        For mistakes of the configuration, a busy or damaged store, a failed step.
+    """
+    started = time.monotonic()
+    config = read_config(config_file)
+    store = store.absolute()
+    open_or_init(store, config)
+    with store_lock(store, options.wait) as holder:
+        run = prepare(store, config, utc_now())
+        for warning in run.warnings:
+            LOG.warning("note  %s", warning)
+        for name in run.unchanged:
+            LOG.info("unchanged  %s", name)
+        if not (run.cohorts or run.annotate_all or run.annotate_sources):
+            LOG.info("nothing to do: release %d is up to date", run.base_release)
+            return 0, {"release": run.base_release, "cohorts": [], "held_back": [],
+                       "unchanged": run.unchanged, "up_to_date": True}  # fmt: skip
+        check_free_space(store, _needed_bytes(run))
+        if options.dry_run:
+            for cohort in run.cohorts:
+                LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
+            return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
+        _run_snakemake(run, options, holder.token)
+        account: dict[str, Any] = json.loads((Path(run.work) / "commit.json").read_text())
+    account["seconds"] = round(time.monotonic() - started, 1)
+    _tidy(store, run, account, keep=options.keep_work)
+    in_store = account["release"] is not None or bool(run.unchanged)
+    if account["held_back"]:
+        return (3 if in_store else 1), account
+    return 0, account
+
+
+def _needed_bytes(run: Run) -> int:
+    """Bound what an ingest writes: a copy of files that are not BGZF, and its shards."""
+    sizes = sum(Path(f).stat().st_size for c in run.cohorts for f in c.files)
+    return 3 * sizes + GIB // 4
+
+
+def _tidy(store: Path, run: Run, account: dict[str, Any], *, keep: bool) -> None:
+    """Remove work folders, but keep that of an ingest that committed nothing."""
+    if account["release"] is None or keep:
+        return
+    for folder in (store / "_staging").iterdir():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_snakemake(run: Run, options: Options, token: str) -> None:
+    work = Path(run.work)
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str((DATA / "Snakefile").resolve()),
+        "--config", f"run={work / 'run.json'}", "--nolock", "--rerun-incomplete",
+        "--rerun-triggers", "mtime", "params", "input", "--cores", str(options.cores),
+    ]  # fmt: skip
+    if options.profile is not None:
+        command += ["--workflow-profile", str(options.profile.resolve())]
+    else:
+        command += ["--resources", "store_writer=1"]
+    environment = {
+        **os.environ, TOKEN: token,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "2"),
+    }  # fmt: skip
+    log_file = work / "snakemake.log"
+    with (
+        log_file.open("a") as log,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment, cwd=work, stdin=subprocess.DEVNULL,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        progress = _Progress()
+        try:
+            for line in process.stdout:
+                log.write(line)
+                progress.take(line)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+        progress.end()
+        code = process.wait()
+    if code != 0:
+        raise VarhouseError(_failure(work, log_file))
+
+
+class _Progress:
+    """One line on a terminal, now and then a line elsewhere."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty() and not os.environ.get("VARHOUSE_LOG")
+        self.rule = ""
+        self.told = time.monotonic()
+        self.started = self.told
+
+    def take(self, line: str) -> None:
+        if match := _RULE.match(line):
+            self.rule = match[1]
+        if (match := _STEPS.search(line)) is None:
+            return
+        now = time.monotonic()
+        done, total = int(match[1]), int(match[2])
+        text = f"{done}/{total} jobs, {now - self.started:.0f} s, now {self.rule}"
+        if self.terminal:
+            print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+        elif now - self.told > 60:
+            self.told = now
+            LOG.info(text)
+
+    def end(self) -> None:
+        if self.terminal:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _failure(work: Path, log_file: Path) -> str:
+    """Say which step failed and why: the last lines of the logs that hold an error."""
+    found = []
+    for log in sorted((work / "logs").rglob("*.log"), key=lambda p: p.stat().st_mtime):
+        text = log.read_text(errors="replace").strip()
+        if "error:" in text or "Traceback" in text:
+            found.append((log, text.splitlines()))
+    if not found:
+        tail = log_file.read_text(errors="replace").strip().splitlines()[-15:]
+        return "the workflow failed:\n" + "\n".join(tail) + f"\n(log: {log_file})"
+    log, lines = found[-1]
+    shown = [ln for ln in lines if ln.startswith("error:")][-1:] or lines[-12:]
+    more = f" ({len(found)} steps failed)" if len(found) > 1 else ""
+    return (
+        f"step {log.relative_to(work / 'logs').with_suffix('')} failed{more}: "
+        + "\n".join(shown).removeprefix("error: ")
+        + f"\n       log: {log}"
+    )

@@ -1,0 +1,140 @@
+"""The end of an ingest: the commit, and the account of what came in."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse import __version__
+from varhouse.ingest.plan import Plan
+from varhouse.ingest.run import Run
+from varhouse.schema import GENES, INGESTS
+from varhouse.shards import Manifest, Shard, read_manifest, write_shard
+from varhouse.store.commit import commit, utc_now
+from varhouse.store.reader import open_store
+
+LOG = logging.getLogger("varhouse.ingest")
+
+
+def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
+    """Commit what the jobs made; nothing at all when every cohort is held back.
+
+    Returns
+    -------
+    dict
+        The account: release (None if nothing was committed), cohorts, held back.
+    """
+    work = Path(run.work)
+    account = make_account(run, plan)
+    found = [read_manifest(p) for p in manifests]
+    if not any(m.shards or m.replace for m in found):
+        return {**account, "release": None}
+    held = {c["cohort"] for c in account["cohorts"] if c["hold"]}
+    if not (set(plan.files) - held) and not (run.annotate_all or run.annotate_sources):
+        return {**account, "release": None}
+    own: list[Shard | None] = []
+    replace: list[tuple[str, dict[str, str]]] = []
+    if run.genes and _new_genes(run):
+        own.append(_genes_shard(run, work))
+        replace.append(("genes", {}))
+    row = {
+        "ingest_id": run.ingest_id, "release": run.base_release + 1, "operation": "ingest",
+        "started": run.started, "finished": utc_now(), "version": __version__,
+        "config": json.dumps(run.config, ensure_ascii=False, default=str),
+        "summary": json.dumps(account, ensure_ascii=False),
+    }  # fmt: skip
+    frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
+    own.append(write_shard(frame, INGESTS, work, "ingests", {}))
+    found.append(Manifest([s for s in own if s is not None], replace))
+    meta = {
+        "assembly": run.assembly,
+        "annotation": {"genes": run.genes_digest, "sources": run.source_digests},
+        "reference": run.reference_digest,
+    }
+    release = commit(
+        Path(run.store), found, ingest_id=run.ingest_id, operation="ingest",
+        base_release=run.base_release, meta=meta,
+    )  # fmt: skip
+    store = open_store(Path(run.store), release)
+    return {**account, "release": release, "digest": store.digest()}
+
+
+def _new_genes(run: Run) -> bool:
+    known = run.base().meta.get("annotation", {}).get("genes")
+    return bool(known != run.genes_digest)
+
+
+def _genes_shard(run: Run, work: Path) -> Shard | None:
+    from varhouse.genes import genes_frame, load_genes  # noqa: PLC0415
+
+    return write_shard(genes_frame(load_genes(Path(run.genes_folder))), GENES, work, "genes", {})
+
+
+def make_account(run: Run, plan: Plan) -> dict[str, Any]:
+    """Say what came in and what was held back, with times and memory per stage."""
+    work = Path(run.work)
+    cohorts = []
+    for name in plan.files:
+        cohorts.append(json.loads((work / "cohorts" / name / "summary.json").read_text()))
+    new = 0
+    for bundle in plan.bundles:
+        windows = json.loads((work / "alleles" / bundle / "windows.json").read_text())
+        new += sum(w["rows"] for w in windows)
+    held = [
+        {"cohort": name, "reasons": reasons, "notes": plan.notes.get(name, [])}
+        for name, reasons in plan.held_back.items()
+    ]
+    held += [{"cohort": c["cohort"], "reasons": c["hold"], "notes": []}
+             for c in cohorts if c["hold"]]  # fmt: skip
+    return {
+        "ingest_id": run.ingest_id, "base_release": run.base_release, "started": run.started,
+        "version": __version__, "cohorts": cohorts, "held_back": held,
+        "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
+        "stages": stage_costs(work), "warnings": run.warnings, "shared_samples": _shared(run),
+        "genes": Path(run.genes).name if run.genes else None,
+        "genes_digest": run.genes_digest, "reference_digest": run.reference_digest,
+        "reference": Path(run.reference).name, "assembly": run.assembly,
+        "sources": [{"name": s.name, "version": s.version} for s in run.sources],
+    }  # fmt: skip
+
+
+def stage_costs(work: Path) -> list[dict[str, Any]]:
+    """Add up Snakemake's benchmark files: jobs, wall and CPU seconds, peak memory."""
+    out = []
+    order = ("validate", "plan", "read", "cohort", "alleles", "genes", "annotate", "totals")
+    for stage in order:
+        files = sorted((work / "benchmarks").glob(f"{stage}/**/*.tsv"))
+        files += sorted((work / "benchmarks").glob(f"{stage}.tsv"))
+        rows = [pl.read_csv(f, separator="\t", null_values=["NA", "-"]) for f in files]
+        if not rows:
+            continue
+        frame = pl.concat(
+            r.select(pl.col("s", "max_rss", "cpu_time").cast(pl.Float64, strict=False))
+            for r in rows
+        )
+        out.append(
+            {
+                "stage": stage, "jobs": frame.height,
+                "wall_s": round(frame["s"].sum(), 2),
+                "cpu_s": round(frame["cpu_time"].sum(), 2),
+                "peak_mb": frame["max_rss"].max(),
+            }
+        )  # fmt: skip
+    return out
+
+
+def _shared(run: Run) -> list[dict[str, Any]]:
+    """Sample ids that stand in two cohorts of the sheet: listed, not refused."""
+    sheet = run.samples().select("cohort", "sample")
+    pairs = (
+        sheet.join(sheet, on="sample", suffix="_2")
+        .filter(pl.col("cohort") < pl.col("cohort_2"))
+        .group_by("cohort", "cohort_2")
+        .agg(pl.len().alias("n"), pl.col("sample").sort().head(3).alias("first"))
+        .sort("cohort", "cohort_2")
+    )
+    return [
+        {"cohorts": [a, b], "n": n, "first": first} for a, b, n, first in pairs.rows()
+    ]

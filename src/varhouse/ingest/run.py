@@ -1,0 +1,262 @@
+"""A run: everything the jobs of one ingest need, written once, read by each.
+
+`prepare` checks the configuration, finds which cohorts are new or changed, and writes
+`run.json` into the work folder. The id of a run follows from what it does and from the
+release it starts from, so that a killed run that is started again finds its own work.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.contigs import Contigs, read_aliases
+from varhouse.errors import ConfigError, StoreError
+from varhouse.ingest.config import Cohort, Config, Policy, SourceConfig, text_digest
+from varhouse.ingest.haploid import HaploidRegions
+from varhouse.reference import Reference, compile_reference
+from varhouse.schema import FORMAT_VERSION
+from varhouse.source.scan import hash_file
+from varhouse.store.reader import Store, open_store
+
+LOG = logging.getLogger("varhouse.ingest")
+
+
+@dataclass
+class RunCohort:
+    """A cohort that this run takes in; `files` are sorted by name."""
+
+    name: str
+    files: list[str]
+    metadata: dict[str, str | None]
+    settings: str
+    replaces: bool
+
+
+@dataclass
+class Run:
+    """One ingest. Paths are absolute."""
+
+    store: str
+    work: str
+    ingest_id: str
+    base_release: int
+    started: str
+    assembly: str
+    reference: str
+    reference_digest: str
+    aliases: str | None
+    par: str | None
+    genes: str | None
+    genes_digest: str | None
+    strata: list[str]
+    sources: list[SourceConfig]
+    source_digests: dict[str, str]
+    policy: Policy
+    config: dict[str, Any]
+    cohorts: list[RunCohort]
+    unchanged: list[str] = field(default_factory=list)
+    annotate_all: bool = False
+    annotate_sources: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def save(self) -> Path:
+        """Write `run.json` into the work folder."""
+        path = Path(self.work) / "run.json"
+        temporary = path.with_name("run.json.tmp")
+        temporary.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False))
+        temporary.rename(path)
+        return path
+
+    def open_contigs(self) -> Contigs:
+        """The assembly's contigs: of the aliases table, else of the reference."""
+        if self.aliases:
+            return read_aliases(Path(self.aliases))
+        return Reference(Path(self.reference)).contigs
+
+    def open_reference(self) -> Reference:
+        """Map the compiled reference into memory."""
+        contigs = read_aliases(Path(self.aliases)) if self.aliases else None
+        return Reference(Path(self.reference), contigs)
+
+    def open_haploid(self) -> HaploidRegions:
+        """Where males have one copy."""
+        return HaploidRegions(self.open_contigs(), Path(self.par) if self.par else None)
+
+    def samples(self) -> pl.DataFrame:
+        """The sample sheet."""
+        return pl.read_parquet(Path(self.work) / "samples.parquet")
+
+    def cohort(self, name: str) -> RunCohort:
+        """The cohort of a name."""
+        return next(c for c in self.cohorts if c.name == name)
+
+    @property
+    def genes_folder(self) -> str:
+        """Where the compiled gene model is kept, for this and later ingests."""
+        return str(Path(self.store) / "_cache" / f"genes-{(self.genes_digest or '')[:16]}")
+
+    def base(self) -> Store:
+        """The store as of the release that this run starts from."""
+        return open_store(Path(self.store), self.base_release)
+
+
+def load_run(path: Path) -> Run:
+    """Read `run.json`."""
+    data = json.loads(path.read_text())
+    data["policy"] = Policy(**data["policy"])
+    data["sources"] = [SourceConfig(**s) for s in data["sources"]]
+    data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
+    return Run(**data)
+
+
+def compiled_reference(store: Path, fasta: Path) -> Path:
+    """Compile the reference into the store's cache, once for each state of the FASTA."""
+    stat = fasta.stat()
+    key = text_digest(fasta.resolve(), stat.st_size, stat.st_mtime_ns)[:16]
+    return compile_reference(fasta, store / "_cache" / f"reference-{key}")
+
+
+def check_reference(config: Config, reference: Reference) -> None:
+    """Check the FASTA against the aliases table.
+
+    Raises
+    ------
+    ConfigError
+        With every contradiction.
+    """
+    problems = reference.check(config.policy.partial_reference)
+    if config.contigs is not None and not any(
+        reference.length(c) for c in config.contigs.names
+    ):
+        problems.append(
+            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])}) "
+            "is in the aliases table"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def prepare(store_path: Path, config: Config, started: str) -> Run:
+    """Find what an ingest has to do and write its `run.json`.
+
+    Returns
+    -------
+    Run
+        With no cohorts when everything is in the store as it is.
+
+    Raises
+    ------
+    ConfigError, StoreError
+        For what contradicts the reference or the store.
+    """
+    reference_dir = compiled_reference(store_path, config.reference)
+    reference = Reference(reference_dir, config.contigs)
+    check_reference(config, reference)
+    base = open_store(store_path)
+    if base.assembly != config.assembly:
+        raise StoreError(
+            f"{store_path}: the store is of assembly {base.assembly}, the configuration of "
+            f"{config.assembly}",
+            "one store holds one assembly: use another store",
+        )
+    digests = {s.name: hash_file(Path(s.path))[1] for s in config.sources}
+    for s in config.sources:
+        digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)
+    genes = (
+        text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
+    )
+    par = config.par.read_text() if config.par else ""
+    known = _known(base)
+    cohorts, unchanged = [], []
+    for cohort in config.cohorts:
+        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
+        settings = _settings(config, cohort, reference.digest, par)
+        row = known.get(cohort.name)
+        if row is not None and row == _fingerprint(base, cohort.name, files, settings):
+            unchanged.append(cohort.name)
+            continue
+        cohorts.append(
+            RunCohort(cohort.name, files, cohort.metadata, settings, row is not None)
+        )
+    annotation = base.meta.get("annotation", {})
+    if annotation.get("genes") and genes is None and config.genes is None:
+        raise ConfigError(
+            ["genes: the store is annotated with a gene model; name it in the configuration"]
+        )
+    old_sources = annotation.get("sources", {})
+    lost = sorted(set(old_sources) - set(digests))
+    if lost:
+        raise ConfigError(
+            [f"sources: the store is annotated with {', '.join(lost)}; name it (them) as well"]
+        )
+    identity = text_digest(
+        base.release, genes, sorted(digests.items()),
+        [(c.name, c.settings, [_stamp(f) for f in c.files]) for c in cohorts],
+    )  # fmt: skip
+    ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
+    has_alleles = "variants" in base.tables
+    work = store_path / "_staging" / ingest_id
+    run = Run(
+        str(store_path), str(work), ingest_id, base.release, started, config.assembly,
+        str(reference_dir), reference.digest, str(config.aliases) if config.aliases else None,
+        str(config.par) if config.par else None, str(config.genes) if config.genes else None,
+        genes, config.strata, config.sources, digests, config.policy, config.raw, cohorts,
+        unchanged, has_alleles and genes != annotation.get("genes"),
+        [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
+        config.warnings,
+    )  # fmt: skip
+    if cohorts or run.annotate_all or run.annotate_sources:
+        work.mkdir(parents=True, exist_ok=True)
+        if not (work / "run.json").exists():
+            config.samples.write_parquet(work / "samples.parquet")
+            run.save()
+        else:
+            LOG.info("resuming ingest %s", ingest_id)
+    return run
+
+
+def _stamp(file: str) -> tuple[str, int, int]:
+    stat = Path(file).stat()
+    return file, stat.st_size, stat.st_mtime_ns
+
+
+def _settings(config: Config, cohort: Cohort, reference: str, par: str) -> str:
+    """Digest everything but the files that decides the rows of a cohort."""
+    sheet = config.samples_of(cohort.name).drop("line")
+    sheet = sheet.select(sorted(sheet.columns)).sort("sample")
+    aliases = config.aliases.read_text(encoding="utf-8-sig") if config.aliases else ""
+    return text_digest(
+        FORMAT_VERSION, reference, aliases, par, sorted(config.strata), asdict(config.policy),
+        sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
+        sheet.columns, sheet.rows(),
+    )  # fmt: skip
+
+
+def cohort_fingerprint(settings: str, sha256: list[str]) -> str:
+    """Digest what decides the rows of a cohort: its settings and its files' bytes."""
+    return hashlib.sha256("\n".join([settings, *sorted(sha256)]).encode()).hexdigest()
+
+
+def _known(base: Store) -> dict[str, str]:
+    if "cohorts" not in base.tables:
+        return {}
+    rows = base.scan("cohorts").select("cohort", "fingerprint").collect().rows()
+    return dict(rows)
+
+
+def _fingerprint(base: Store, cohort: str, files: list[str], settings: str) -> str:
+    """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
+    rows = base.scan("files", cohort=cohort).select(
+        "path", "bytes", "mtime_ns", "sha256"
+    ).collect().rows()  # fmt: skip
+    stamps = {(p, b, t): sha for p, b, t, sha in rows}
+    found = []
+    for file in files:
+        stamp = _stamp(file)
+        found.append(stamps.get(stamp) or hash_file(Path(file))[1])
+    return cohort_fingerprint(settings, found)

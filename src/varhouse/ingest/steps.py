@@ -1,0 +1,87 @@
+"""One function per step of the workflow: arguments in, files out."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from varhouse.ingest.plan import Plan, load_plan, make_plan
+from varhouse.ingest.run import Run, load_run
+
+
+def run_step(args: argparse.Namespace) -> int:
+    """Run the step that the command line names."""
+    _STEPS[args.run_step](args, load_run(args.run_json))
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    return load_plan(args.plan)
+
+
+def _genes(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.genes import compile_genes  # noqa: PLC0415
+
+    assert run.genes is not None
+    compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))
+    args.output.touch()
+
+
+def _validate(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.validate import validate_file  # noqa: PLC0415
+
+    validate_file(run, args.cohort, args.file, args.output)
+
+
+def _make_plan(args: argparse.Namespace, run: Run) -> None:
+    found: dict[str, list[Path]] = {}
+    for path in args.verdicts:
+        found.setdefault(path.parent.name, []).append(path)
+    for paths in found.values():
+        paths.sort(key=lambda p: int(p.stem))
+    make_plan(run, found).save(args.output)
+
+
+def _read(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.tasks import run_task  # noqa: PLC0415
+
+    args.output.mkdir(parents=True, exist_ok=True)
+    run_task(run, _plan(args), args.task, args.output)
+
+
+def _cohort(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.cohort import gather_cohort  # noqa: PLC0415
+
+    gather_cohort(run, _plan(args), args.cohort, args.tasks, args.output)
+
+
+def _alleles(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.alleles import find_alleles  # noqa: PLC0415
+
+    find_alleles(run, _plan(args).bundles[args.bundle], args.cohorts, args.output)
+
+
+def _annotate(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.annotate import annotate_alleles  # noqa: PLC0415
+
+    annotate_alleles(run, _plan(args).bundles[args.bundle], args.alleles, args.output)
+
+
+def _totals(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.totals import add_totals  # noqa: PLC0415
+
+    add_totals(run, _plan(args).bundles[args.bundle], args.cohorts, args.output)
+
+
+def _commit(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.finish import commit_run  # noqa: PLC0415
+
+    out = commit_run(run, _plan(args), args.manifests)
+    args.output.write_text(json.dumps(out))
+
+
+_STEPS: dict[str, Callable[[argparse.Namespace, Run], None]] = {
+    "genes": _genes, "validate": _validate, "plan": _make_plan, "read": _read,
+    "cohort": _cohort, "alleles": _alleles, "annotate": _annotate, "totals": _totals,
+    "commit": _commit,
+}  # fmt: skip

@@ -1,0 +1,64 @@
+rule alleles:
+    """Find the alleles that are new to the store; give them their names."""
+    input:
+        plan="plan.json",
+        cohorts=get_cohort_manifests,
+    output:
+        manifest="alleles/{bundle}/manifest.json",
+    log:
+        "logs/alleles/{bundle}.log",
+    benchmark:
+        "benchmarks/alleles/{bundle}.tsv"
+    resources:
+        mem_mb=mem_mb(3000),
+    params:
+        run=RUN_FILE,
+        folder=subpath(output.manifest, parent=True),
+        cohorts=get_cohort_folders,
+        version=VERSION,
+    shell:
+        "varhouse stage alleles --run {params.run} --plan {input.plan}"
+        " --bundle {wildcards.bundle} {params.cohorts} -o {params.folder} 2> {log}"
+
+
+rule genes:
+    """Compile the gene model, once for each annotation and reference."""
+    input:
+        annotation=lookup("genes", within=RUN) if HAS_GENES else [],
+    output:
+        marker="genes.done",
+    log:
+        "logs/genes.log",
+    benchmark:
+        "benchmarks/genes.tsv"
+    resources:
+        mem_mb=mem_mb(4000),
+    params:
+        run=RUN_FILE,
+        version=VERSION,
+    shell:
+        "varhouse stage genes --run {params.run} -o {output.marker} 2> {log}"
+
+
+rule annotate:
+    """Consequences by transcript and joins with the sources, for new alleles only."""
+    input:
+        plan="plan.json",
+        alleles="alleles/{bundle}/manifest.json",
+        genes="genes.done" if HAS_GENES else [],
+    output:
+        manifest="annotate/{bundle}/manifest.json",
+    log:
+        "logs/annotate/{bundle}.log",
+    benchmark:
+        "benchmarks/annotate/{bundle}.tsv"
+    resources:
+        mem_mb=mem_mb(4000),
+    params:
+        run=RUN_FILE,
+        folder=subpath(output.manifest, parent=True),
+        alleles=subpath(input.alleles, parent=True),
+        version=VERSION,
+    shell:
+        "varhouse stage annotate --run {params.run} --plan {input.plan}"
+        " --bundle {wildcards.bundle} --alleles {params.alleles} -o {params.folder} 2> {log}"

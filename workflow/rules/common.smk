@@ -1,0 +1,68 @@
+"""The run, and which files each step takes. The only reader of the configuration."""
+
+import json
+from pathlib import Path
+
+from varhouse import __version__ as VERSION
+
+if "run" not in config:
+    # Started by hand (`snakemake --configfile CONFIG --config store=STORE`): prepare the
+    # run here; `varhouse ingest` has done it before it starts Snakemake.
+    from varhouse.ingest.driver import prepare_by_hand
+
+    config["run"] = str(prepare_by_hand(config, workflow.configfiles))
+
+RUN_FILE = config["run"]
+RUN = json.loads(Path(RUN_FILE).read_text())
+
+# Everything that a run makes lies in its work folder, on the store's file system.
+workdir: RUN["work"]
+
+FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
+HAS_GENES = RUN["genes"] is not None
+
+
+def mem_mb(base):
+    """Memory that grows with the attempt; retries are set in the profile."""
+
+    def grow(wildcards, attempt):
+        return base * attempt
+
+    return grow
+
+
+def get_plan():
+    return json.loads(Path(checkpoints.plan.get().output[0]).read_text())
+
+
+def get_input_file(wildcards):
+    return FILES[wildcards.cohort][int(wildcards.file)]
+
+
+def get_verdicts(wildcards):
+    return [f"validate/{c}/{i}.json" for c, files in FILES.items() for i in range(len(files))]
+
+
+def get_tasks(wildcards):
+    tasks = get_plan()["tasks"]
+    return [f"read/{t}/task.json" for t, chunks in tasks.items() if chunks[0][0] == wildcards.cohort]
+
+
+def get_cohort_folders(wildcards):
+    return [f"cohorts/{c}" for c in get_plan()["files"]]
+
+
+def get_bundle_manifests(wildcards):
+    steps = ("alleles", "annotate", "totals")
+    return [f"{s}/{b}/manifest.json" for b in get_plan()["bundles"] for s in steps]
+
+
+def get_cohort_manifests(wildcards):
+    return [f"cohorts/{c}/manifest.json" for c in get_plan()["files"]]
+
+
+wildcard_constraints:
+    cohort="[A-Za-z0-9][A-Za-z0-9._-]*",
+    file=r"\d+",
+    task=r"\d+",
+    bundle=r"\d+",
