@@ -1,0 +1,360 @@
+"""`varhouse normalise`: split, trim and left-align the alleles of a VCF or BCF."""
+
+import argparse
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from varhouse.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from varhouse.contigs import Region
+    from varhouse.normalise.order import Reorder
+    from varhouse.normalise.vcf import Lines, Reject, VcfNormaliser
+    from varhouse.source.header import Header
+
+_FAULTS = (
+    "columns", "pos_invalid", "ref_mismatch", "ref_invalid", "alt_invalid", "alt_equals_ref",
+)  # fmt: skip
+
+log = logging.getLogger("varhouse.normalise")
+
+_ENDINGS = (".vcf.gz", ".vcf.bgz", ".bcf", ".vcf", ".parquet")
+
+_EPILOG = """\
+files written:
+  OUT        by its ending .vcf.gz, .bcf, .vcf or .parquet; sorted by position
+  --rejects  TSV: line contig pos ref alt reason detail text (tabs in text as \\t)
+
+POS, REF, ALT and the values of fields declared with Number A, R or G are those of
+`bcftools norm -m- -c x`; records with a fault go to the rejects, the rest goes on.
+Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
+"""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One run: where the lines come from, and what was seen on the way."""
+
+    source: Path
+    normaliser: "VcfNormaliser"
+    header: "Header"
+    window: "Reorder"
+    pieces: Iterator[bytes]
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "normalise",
+        help="split, trim, left-align and REF-check a VCF or BCF",
+        description="example:  varhouse normalise demo/input/north.vcf.gz -o north.norm.vcf.gz"
+        " --reference demo/input/demo.fa",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
+    parser.add_argument("--aliases", type=Path, metavar="TSV", help="contig names")
+    parser.add_argument("--rejects", type=Path, metavar="FILE", help="what was held back")
+    parser.add_argument("--region", metavar="R", help="contig, contig:start-end (1-based)")
+    parser.add_argument(
+        "--multi-overlaps", choices=("0", "."), default="0",
+        help="what another ALT becomes in a split GT (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unchecked-ref", choices=("reject", "keep"), default="reject",
+        help="records outside of what the FASTA holds (default: %(default)s)",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Normalise one file."""
+    from varhouse.contigs import parse_region, read_aliases
+    from varhouse.normalise.order import Reorder
+    from varhouse.normalise.split import Splitter
+    from varhouse.normalise.vcf import VcfNormaliser
+    from varhouse.reference import OpenedReference
+
+    ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
+    if ending is None:
+        raise UsageError(
+            f"{args.output}: the ending says no format", "use " + ", ".join(_ENDINGS)
+        )
+    if args.output.exists() and args.output.samefile(args.input):
+        raise UsageError(f"{args.output}: input and output are the same file")
+    contigs = read_aliases(args.aliases) if args.aliases else None
+    with ExitStack() as stack:
+        reference = stack.enter_context(OpenedReference(args.reference, contigs))
+        region = parse_region(args.region, reference.contigs) if args.region else None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
+        header, blocks = _open(args.input, folder)
+        normaliser = VcfNormaliser(
+            reference,
+            Splitter(header.numbers, header.types, args.multi_overlaps),
+            columns=8 + (1 + len(header.samples) if header.has_format else 0),
+            keep_unchecked=args.unchecked_ref == "keep",
+            sites=ending == ".parquet",
+            wanted=_overlaps(region) if region else None,
+        )
+        made = folder / f"out{ending}"
+        rejects = None
+        if args.rejects:
+            rejects = stack.enter_context(args.rejects.open("w", encoding="utf-8"))
+            rejects.write("line\tcontig\tpos\tref\talt\treason\tdetail\ttext\n")
+        window = Reorder()
+        pieces = _pieces(normaliser, blocks, rejects, window)
+        work = _Work(args.input, normaliser, header, window, pieces)
+        write = {".parquet": _write_parquet, ".bcf": _write_bcf}.get(ending, _write_text)
+        write(made, _header_text(header, reference.fasta_name), work)
+        made.replace(args.output)
+    _account(normaliser, args)
+    return 0
+
+
+def _open(path: Path, folder: Path) -> "tuple[Header, Iterator[Lines]]":
+    """Read the header, and give the records in blocks."""
+    from varhouse.source.bcf import copy_bcf
+    from varhouse.source.bgzf import file_kind
+    from varhouse.source.header import read_header
+    from varhouse.source.peek import peek_header
+    from varhouse.source.problems import Account
+
+    kind = file_kind(path)
+    if kind == "bcf":
+        path, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
+    header = read_header(peek_header(path), Account(path.name))
+    if not header.complete:
+        raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
+    return header, _blocks(path, kind, header.n_lines)
+
+
+def _blocks(path: Path, kind: str, n_header: int) -> "Iterator[Lines]":
+    from varhouse.normalise.vcf import Lines
+    from varhouse.source.bgzf import iter_text
+    from varhouse.source.lines import read_batch
+
+    line, record = n_header + 1, 0
+    left = n_header
+    for block in iter_text(path, kind):
+        data = block.data
+        at = 0
+        while left and at < len(data):
+            at = data.index(b"\n", at) + 1
+            left -= 1
+        if at:
+            data = data[at:]
+        if not data:
+            continue
+        batch = read_batch(data, record, line)
+        yield Lines(batch.text, batch.start, batch.end, batch.tabs, batch.pos, line, record)
+        line += batch.size
+        record += batch.size
+
+
+def _overlaps(region: "Region") -> Any:
+    """Make the test whether a record's REF overlaps the region."""
+    import numpy as np
+
+    def wanted(contig: str | None, first: Any, last: Any) -> Any:
+        if contig != region.contig:
+            return np.zeros(first.size, np.bool_)
+        inside = last >= region.start
+        return inside if region.end is None else inside & (first <= region.end)
+
+    return wanted
+
+
+def _header_text(header: "Header", fasta: str) -> bytes:
+    from varhouse import __version__
+
+    lines = header.text.split("\n")
+    own = f"##varhouse_normalise=<Version={__version__},Reference={fasta}>"
+    return "\n".join([*lines[:-1], own, lines[-1], ""]).encode()
+
+
+def _pieces(
+    normaliser: "VcfNormaliser",
+    blocks: "Iterator[Lines]",
+    rejects: IO[str] | None,
+    window: "Reorder",
+) -> Iterator[bytes]:
+    """Give the normalised lines, in order but for what is `late` in the window."""
+    for lines in blocks:
+        done = normaliser.block(lines)
+        if rejects is not None:
+            rejects.writelines(_reject_line(r) for r in done.rejects)
+        if piece := window.push(done.keys, done.at, done.data, done.bound):
+            yield piece
+    if piece := window.flush():
+        yield piece
+
+
+def _reject_line(reject: "Reject") -> str:
+    text = reject.text.replace("\\", "\\\\").replace("\t", "\\t")
+    pos = "" if reject.pos < 0 else str(reject.pos)
+    cells = (reject.contig, pos, reject.ref, reject.alt, reject.reason, reject.detail, text)
+    return "\t".join([str(reject.line), *cells]) + "\n"
+
+
+def _sorted(body: bytes, ranks: dict[str, int]) -> bytes:
+    """Sort data lines by contig (as they first came) and position."""
+    import numpy as np
+
+    from varhouse.normalise.order import sort_keys
+    from varhouse.normalise.text import gather
+    from varhouse.source.lines import read_batch
+
+    batch = read_batch(body, 0, 0)
+    rank = batch.column("chrom").replace_strict(ranks).cast(int).to_numpy()
+    order = np.argsort(sort_keys(rank, batch.pos), kind="stable")
+    at = np.append(batch.start[:, 0], batch.text.size)
+    return gather(batch.text, at, order)[1].tobytes()
+
+
+def _write_text(out: Path, header: bytes, work: "_Work") -> None:
+    from varhouse.source.bgzf import BgzfWriter
+
+    def write(pieces: Iterable[bytes]) -> None:
+        sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out, 2)
+        sink.write(header)
+        for piece in pieces:
+            sink.write(piece)
+        sink.close()
+
+    write(work.pieces)
+    if work.window.late:
+        write([_sorted(_read_body(out, header), work.normaliser.contigs)])
+
+
+def _read_body(path: Path, header: bytes) -> bytes:
+    from varhouse.source.bgzf import file_kind, iter_text
+
+    text = b"".join(b.data for b in iter_text(path, file_kind(path)))
+    return text[len(header) :]
+
+
+def _write_bcf(out: Path, header: bytes, work: "_Work") -> None:
+    """Write BCF by htslib, which wants every contig in the header."""
+    text = out.with_name("body.vcf")
+    _write_text(text, header, work)
+    known = work.header.contigs
+    extra = "".join(f"##contig=<ID={c}>\n" for c in work.normaliser.contigs if c not in known)
+    at = header.index(b"\n") + 1
+    code = (
+        "import sys, pysam.bcftools as b; "
+        "b.view('--no-version', '-Ob', '-o', sys.argv[1], '-', catch_stdout=False)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(out)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process, text.open("rb") as source:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stderr is not None
+        try:
+            process.stdin.write(source.read(at) + extra.encode())
+            shutil.copyfileobj(source, process.stdin, 1 << 22)
+            process.stdin.close()
+        except BrokenPipeError:
+            # It has given up; what it says is read below.
+            pass
+        said = process.stderr.read().decode(errors="replace").strip()
+    if process.returncode or not out.exists():
+        reason = next((x for x in said.splitlines() if x.startswith("[E::")), said[-200:])
+        raise InputError(
+            f"{work.source}: htslib cannot write it as BCF ({reason})",
+            "declare every field in the header, or write .vcf.gz",
+        )
+
+
+_PARQUET_COLUMNS = (
+    "contig", "pos", "id", "ref", "alt", "qual", "filter", "info", "record", "alt_index",
+)  # fmt: skip
+
+
+def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
+    """Write the first eight columns, the record's ordinal and the number of the ALT."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    reference = work.normaliser.reference
+    types: dict[str, type[pl.DataType]] = dict.fromkeys(_PARQUET_COLUMNS, pl.String)
+    types |= {"pos": pl.Int32, "record": pl.Int64, "alt_index": pl.Int32}
+    order = [
+        "contig",
+        "pos",
+        "ref",
+        "alt",
+        "id",
+        "qual",
+        "filter",
+        "info",
+        "record",
+        "alt_index",
+    ]
+
+    def table(piece: bytes) -> pl.DataFrame:
+        frame = pl.read_csv(
+            piece, separator="\t", has_header=False, schema=types, quote_char=None,
+            encoding="utf8-lossy",
+        )  # fmt: skip
+        names = {c: reference.contigs.canonical(c) or c for c in frame["contig"].unique()}
+        dot = pl.lit(".")
+        return frame.select(
+            pl.col("contig").replace(names),
+            "pos",
+            "ref",
+            "alt",
+            pl.when(pl.col("id") != dot).then("id").alias("id"),
+            pl.when(pl.col("qual") != dot)
+            .then("qual")
+            .cast(pl.Float64, strict=False)
+            .alias("qual"),
+            "filter",
+            "info",
+            "record",
+            "alt_index",
+        ).select(order)
+
+    empty = table(b"").to_arrow(compat_level=pl.CompatLevel.oldest())
+    with pq.ParquetWriter(out, empty.schema, compression="zstd") as writer:
+        for piece in work.pieces:
+            frame = table(piece)
+            writer.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    if work.window.late:
+        names = list(work.normaliser.contigs)
+        ranks = {reference.contigs.canonical(c) or c: i for i, c in enumerate(names)}
+        frame = pl.read_parquet(out, memory_map=False)
+        key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int32)
+        frame.sort(key, "pos", maintain_order=True).write_parquet(out, compression="zstd")
+
+
+def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
+    """Say on stderr what was done and what was held back."""
+    counts = normaliser.counts
+    faults = {
+        code: n
+        for code, n in sorted(counts.items())
+        if code in _FAULTS or (code == "ref_unchecked" and args.unchecked_ref == "reject")
+    }
+    log.info(
+        "%s: %s records, %s split, %s alleles changed, %s kept as they are",
+        args.input.name, f"{counts['records']:,}", f"{counts['multiallelic']:,}",
+        f"{counts['changed']:,}", f"{counts['kept']:,}",
+    )  # fmt: skip
+    if faults:
+        what = ", ".join(f"{code} {n:,}" for code, n in faults.items())
+        where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
+        log.warning("%s held back: %s; %s", f"{sum(faults.values()):,}", what, where)
+    for name, n in sorted(normaliser.splitter.dropped.items()):
+        log.warning("%s left out of %s split records: wrong number of values", name, f"{n:,}")

@@ -1,0 +1,353 @@
+"""Normalise blocks of VCF text: lines in, lines out, and what was held back.
+
+Records with one ALT keep every byte but POS, REF and ALT (and INFO/END, which bcftools
+sets for an allele it changes). Only records with several ALTs are taken apart in Python.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from varhouse.normalise.kernel import Packed, normalise_packed
+from varhouse.normalise.order import sort_keys
+from varhouse.normalise.split import Splitter, set_end
+from varhouse.normalise.status import Status
+from varhouse.normalise.text import (
+    Bytes,
+    Flags,
+    Longs,
+    assemble,
+    contig_runs,
+    has_end_key,
+    split_alts,
+)
+from varhouse.reference import Reference
+
+_CHROM, _POS, _ID, _REF, _ALT, _QUAL, _FILTER, _INFO, _FORMAT, _SAMPLE = range(10)
+_DETAIL_BASES = 40
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Data lines of a file, cut at their tabs.
+
+    Attributes
+    ----------
+    text
+        uint8: the lines.
+    start
+        int64[n, 10]: first byte of CHROM ... FORMAT and of the first sample; behind the
+        end of the line for a column it lacks.
+    end
+        int64[n]: end of each line without its line end.
+    tabs
+        int[n]: tabs in each line.
+    pos
+        int64[n]: POS (1-based), -1 where it is no number.
+    line
+        1-based line number of the first line in the file.
+    record
+        0-based ordinal of the first line among the records of the file.
+    """
+
+    text: Bytes
+    start: Longs
+    end: Longs
+    tabs: np.ndarray[tuple[int], np.dtype[np.signedinteger]]
+    pos: Longs
+    line: int
+    record: int
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record, or one ALT of it, that was held back; `reason` is a code."""
+
+    line: int
+    contig: str
+    pos: int
+    ref: str
+    alt: str
+    reason: str
+    detail: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """Normalised lines of a block: sort keys, lines, and the key of the last record."""
+
+    keys: Longs
+    at: Longs
+    data: Bytes
+    bound: int
+    rejects: list[Reject]
+
+
+@dataclass
+class VcfNormaliser:
+    """Normalises the blocks of one file, in order.
+
+    Attributes
+    ----------
+    reference
+        The opened reference; contig names of the file are looked up in its aliases.
+    splitter
+        Splits the fields of multiallelic records.
+    columns
+        Columns of each line: 8, or 9 and the number of samples.
+    keep_unchecked
+        Keep alleles whose REF lies outside of what the reference holds (trimmed only).
+    sites
+        Write the first eight columns only, letters in upper case, and behind them the
+        record's ordinal and the 1-based number of the ALT.
+    wanted
+        Decides by canonical contig (None: not known), first and last base (1-based) of
+        REF, as arrays, which records are read.
+    """
+
+    reference: Reference
+    splitter: Splitter
+    columns: int
+    keep_unchecked: bool = False
+    sites: bool = False
+    wanted: Callable[[str | None, Longs, Longs], Flags] | None = None
+    contigs: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    _bound: int = 0
+
+    def block(self, lines: Lines) -> Output:
+        """Normalise one block of lines."""
+        rejects: list[Reject] = []
+        usable = self._usable(lines, rejects)
+        rank, code, canonical = self._contigs(lines, usable)
+        rows = self._select(lines, usable, code, canonical)
+        if usable.size:
+            self._bound = int(sort_keys(rank[-1], lines.pos[usable[-1]]))
+        if not rows.size:
+            none = np.zeros(0, np.int64)
+            nothing = np.zeros(0, np.uint8)
+            return Output(none, np.zeros(1, np.int64), nothing, self._bound, rejects)
+        chosen = usable[rows]
+        start = lines.start[chosen]
+        alt_row, index, alt_off, alt_len = split_alts(
+            lines.text, start[:, _ALT].copy(), start[:, _QUAL] - 1
+        )
+        at = chosen[alt_row]
+        ref_len = lines.start[at, _ALT] - 1 - lines.start[at, _REF]
+        found = normalise_packed(
+            *self.reference.packed(canonical), code[rows][alt_row], lines.pos[at],
+            lines.text, lines.start[at, _REF], ref_len, lines.text, alt_off, alt_len,
+        )  # fmt: skip
+        status = found[5]
+        self.counts.update(
+            {Status(s).code: int(n) for s, n in enumerate(np.bincount(status)) if n}
+        )
+        self.counts["records"] += chosen.size
+        keep = status < Status.REF_MISMATCH
+        if not self.keep_unchecked:
+            keep &= status != Status.REF_UNCHECKED
+        for k in np.flatnonzero(~keep).tolist():
+            rejects.append(self._reject(lines, at[k], (alt_off[k], alt_len[k]), status[k]))
+        several = np.bincount(alt_row, minlength=chosen.size) > 1
+        self.counts["multiallelic"] += int(several.sum())
+        alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found)
+        offsets, data = self._write(lines, alleles, np.flatnonzero(keep))
+        keys = sort_keys(rank[rows][alt_row], np.maximum(found[0].astype(np.int64), 0))
+        rejects.sort(key=lambda r: r.line)
+        return Output(keys[keep], offsets, data, self._bound, rejects)
+
+    def _usable(self, lines: Lines, rejects: list[Reject]) -> Longs:
+        """Give the rows that are records; report those that are none."""
+        width = lines.end - lines.start[:, 0]
+        columns, pos = lines.tabs == self.columns - 1, lines.pos >= 0
+        for k in np.flatnonzero((width > 0) & ~(columns & pos)).tolist():
+            if not columns[k]:
+                detail = f"{lines.tabs[k] + 1} columns, the header has {self.columns}"
+                rejects.append(self._plain_reject(lines, k, "columns", detail))
+            else:
+                rejects.append(self._plain_reject(lines, k, "pos_invalid", "POS is no number"))
+            self.counts[rejects[-1].reason] += 1
+        return np.flatnonzero((width > 0) & columns & pos)
+
+    def _contigs(self, lines: Lines, rows: Longs) -> tuple[Longs, Longs, list[str]]:
+        """Give each row its contig's rank in the file and its place in a list of names."""
+        start, end = lines.start[rows, _CHROM].copy(), lines.start[rows, _POS] - 1
+        runs = contig_runs(lines.text, start, end)
+        ranks, codes = np.empty(runs.size, np.int64), np.empty(runs.size, np.int64)
+        canonical: dict[str, int] = {}
+        for i, k in enumerate(runs.tolist()):
+            name = lines.text[start[k] : end[k]].tobytes().decode(errors="replace")
+            ranks[i] = self.contigs.setdefault(name, len(self.contigs))
+            known = self.reference.contigs.canonical(name)
+            codes[i] = -1 if known is None else canonical.setdefault(known, len(canonical))
+        sizes = np.diff(np.append(runs, rows.size))
+        return np.repeat(ranks, sizes), np.repeat(codes, sizes), list(canonical)
+
+    def _select(self, lines: Lines, usable: Longs, code: Longs, canonical: list[str]) -> Longs:
+        """Give the places in `usable` of the records that are wanted."""
+        if self.wanted is None:
+            return np.arange(usable.size)
+        keep = np.zeros(usable.size, np.bool_)
+        first = lines.pos[usable]
+        last = first + lines.start[usable, _ALT] - 2 - lines.start[usable, _REF]
+        for c in range(-1, len(canonical)):
+            here = code == c
+            name = canonical[c] if c >= 0 else None
+            keep[here] = self.wanted(name, first[here], last[here])
+        return np.flatnonzero(keep)
+
+    def _write(self, lines: Lines, alleles: "_Alleles", keep: Longs) -> tuple[Longs, Bytes]:
+        """Write the alleles that are kept."""
+        at = alleles.record[keep]
+        start, end = lines.start[at], lines.end[at]
+        new_pos, ref, ref_at, alt, alt_at, all_status = alleles.found
+        status = all_status[keep]
+        changed = (new_pos[keep] != lines.pos[at]) | (status == Status.CHANGED)
+        # As bcftools does, a record without ALT keeps the first base of REF.
+        lone = (status == Status.KEPT) & (alleles.ref_len[keep] > 1)
+        lone &= lines.text[alleles.alt_off[keep]] == ord(".")
+        lone &= alleles.alt_len[keep] == 1
+        own = changed | self.sites
+        # One buffer for alleles: the file's text, then the normalised ones.
+        buffer = np.concatenate([lines.text, ref, alt])
+        ref_from, alt_from = lines.text.size, lines.text.size + ref.size
+        ref_span = _spans(start[:, _REF], start[:, _ALT] - 1)
+        ref_span[lone, 1] = ref_span[lone, 0] + 1
+        ref_span[own] = _spans(ref_from + ref_at[keep], ref_from + ref_at[keep + 1])[own]
+        alt_span = _spans(alleles.alt_off[keep], alleles.alt_off[keep] + alleles.alt_len[keep])
+        alt_span[own] = _spans(alt_from + alt_at[keep], alt_from + alt_at[keep + 1])[own]
+        info_end = np.minimum(start[:, _FORMAT] - 1, end)
+        end_moves = changed & has_end_key(lines.text, start[:, _INFO].copy(), info_end)
+        split = alleles.several[keep]
+        tails, tail = self._tails(lines, alleles, keep, split, end_moves)
+        plain = ~(split | end_moves)
+        tail[plain, 0] = start[plain, _QUAL]
+        tail[plain, 1] = info_end[plain] if self.sites else end[plain]
+        suffix = np.zeros((keep.size, 0), np.int64)
+        if self.sites:
+            ordinal = at + lines.record
+            suffix = np.stack([ordinal, alleles.index[keep]], 1)
+        return assemble(
+            lines.text, _spans(start[:, 0], end), ~(own | split | lone),
+            _spans(start[:, _CHROM], start[:, _POS] - 1),
+            _spans(start[:, _ID], start[:, _REF] - 1),
+            new_pos[keep].astype(np.int64), buffer, ref_span, alt_span, tails, tail, suffix,
+        )  # fmt: skip
+
+    def _tails(
+        self, lines: Lines, alleles: "_Alleles", keep: Longs, split: Flags, end_moves: Flags
+    ) -> tuple[Bytes, Longs]:
+        """Make anew what follows ALT where it changes.
+
+        Returns the text (that of the block, then the new pieces) and a span in it for
+        every kept allele; the spans of the others are left to the caller.
+        """
+        tail = np.zeros((keep.size, 2), np.int64)
+        pieces = [lines.text.tobytes()]
+        size = len(pieces[0])
+        fields: list[list[bytes]] = []
+        last = -1
+        for i in np.flatnonzero(split | end_moves).tolist():
+            k = int(keep[i])
+            record = int(alleles.record[k])
+            if record != last:
+                fields, last = self._fields(lines, record, alleles, k), record
+            columns = fields[int(alleles.index[k]) - 1]
+            if end_moves[i]:
+                new_pos, _, ref_at = alleles.found[:3]
+                columns = columns.copy()
+                new_end = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
+                columns[2] = set_end(columns[2], new_end)
+            piece = b"\t".join(columns)
+            tail[i] = size, size + len(piece)
+            size += len(piece)
+            pieces.append(piece)
+        if len(pieces) == 1:
+            return lines.text, tail
+        return np.frombuffer(b"".join(pieces), np.uint8), tail
+
+    def _fields(
+        self, lines: Lines, record: int, alleles: "_Alleles", k: int
+    ) -> list[list[bytes]]:
+        """Give the columns from QUAL on, for each ALT of a record."""
+        begin = int(lines.start[record, _QUAL])
+        columns = lines.text[begin : lines.end[record]].tobytes().split(b"\t", 4)
+        if self.sites:
+            columns = columns[:3]
+        if not alleles.several[k]:
+            return [columns]
+        span = lines.text[lines.start[record, _ALT] : lines.start[record, _QUAL] - 1]
+        n_alt = int((span == ord(",")).sum()) + 1
+        out = [[columns[0], columns[1], i] for i in self.splitter.info(columns[2], n_alt)]
+        if len(columns) == 5:
+            pairs = self.splitter.samples(columns[3], columns[4], n_alt)
+            for cells, pair in zip(out, pairs, strict=True):
+                cells += pair
+        else:
+            for cells in out:
+                cells += columns[3:]
+        return out
+
+    def _reject(
+        self, lines: Lines, record: int, alt_span: tuple[int, int], status: int
+    ) -> Reject:
+        code = Status(int(status))
+        begin, size = (int(v) for v in alt_span)
+        alt = _text(lines, begin, begin + size)
+        pos, ref_start = int(lines.pos[record]), int(lines.start[record, _REF])
+        n = int(lines.start[record, _ALT]) - 1 - ref_start
+        chrom = _text(lines, int(lines.start[record, 0]), int(lines.start[record, 1]) - 1)
+        contig = self.reference.contigs.canonical(chrom)
+        detail = ""
+        if code == Status.REF_MISMATCH and contig is not None:
+            seq = self.reference.sequence(contig)[max(pos - 1, 0) : max(pos - 1 + n, 0)]
+            detail = "the reference has " + seq[:_DETAIL_BASES].tobytes().decode()
+            detail += "..." if n > _DETAIL_BASES else ""
+        elif code == Status.REF_UNCHECKED:
+            held = self.reference.length(contig) if contig is not None else 0
+            detail = f"the reference holds {held:,} bases of {chrom}"
+        elif code in (Status.ALT_INVALID, Status.REF_INVALID):
+            detail = "letters other than A, C, G, T, N"
+        elif code == Status.ALT_EQUALS_REF:
+            detail = "no change"
+        return self._plain_reject(lines, record, code.code, detail, alt)
+
+    def _plain_reject(
+        self, lines: Lines, row: int, reason: str, detail: str, alt: str | None = None
+    ) -> Reject:
+        cells = _text(lines, int(lines.start[row, 0]), int(lines.end[row])).split("\t", 5)
+        cells += [""] * (5 - len(cells))
+        return Reject(
+            line=lines.line + int(row),
+            contig=cells[0],
+            pos=int(lines.pos[row]),
+            ref=cells[3],
+            alt=cells[4] if alt is None else alt,
+            reason=reason,
+            detail=detail,
+            text=_text(lines, int(lines.start[row, 0]), int(lines.end[row])),
+        )
+
+
+@dataclass(frozen=True)
+class _Alleles:
+    """One row for each ALT of a block: its record (line), number, bytes and outcome."""
+
+    record: Longs
+    index: Longs
+    alt_off: Longs
+    alt_len: Longs
+    ref_len: Longs
+    several: Flags
+    found: Packed
+
+
+def _spans(start: Longs, end: Longs) -> Longs:
+    return np.stack([start, end], 1)
+
+
+def _text(lines: Lines, start: int, end: int) -> str:
+    return lines.text[start:end].tobytes().decode(errors="replace")
