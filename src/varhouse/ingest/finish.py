@@ -9,7 +9,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.ingest.plan import Plan
-from varhouse.ingest.run import Run
+from varhouse.ingest.run import Run, annotation_of
 from varhouse.schema import GENES, INGESTS
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
@@ -62,8 +62,7 @@ def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
 
 
 def _new_genes(run: Run) -> bool:
-    known = run.base().meta.get("annotation", {}).get("genes")
-    return bool(known != run.genes_digest)
+    return bool(annotation_of(run.base()).get("genes") != run.genes_digest)
 
 
 def _genes_shard(run: Run, work: Path) -> Shard | None:

@@ -22,6 +22,7 @@ from varhouse.reference import Reference, compile_reference
 from varhouse.schema import FORMAT_VERSION
 from varhouse.source.scan import hash_file
 from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import read_release
 
 LOG = logging.getLogger("varhouse.ingest")
 
@@ -183,7 +184,7 @@ def prepare(store_path: Path, config: Config, started: str) -> Run:
         cohorts.append(
             RunCohort(cohort.name, files, cohort.metadata, settings, row is not None)
         )
-    annotation = base.meta.get("annotation", {})
+    annotation = annotation_of(base)
     if annotation.get("genes") and genes is None and config.genes is None:
         raise ConfigError(
             ["genes: the store is annotated with a gene model; name it in the configuration"]
@@ -218,6 +219,18 @@ def prepare(store_path: Path, config: Config, started: str) -> Run:
         else:
             LOG.info("resuming ingest %s", ingest_id)
     return run
+
+
+def annotation_of(base: Store) -> dict[str, Any]:
+    """Give the digests of what a release is annotated with (`genes`, `sources`).
+
+    Kept in the record of the last ingest; releases made otherwise lead back to it.
+    """
+    record = base.record
+    while "annotation" not in record.meta and record.parent:
+        record = read_release(base.path, record.parent)
+    found: dict[str, Any] = record.meta.get("annotation", {})
+    return found
 
 
 def _stamp(file: str) -> tuple[str, int, int]:
