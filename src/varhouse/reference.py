@@ -359,3 +359,15 @@ def compare_ref(
         sequence, pos, text, start, end, _IS_BASE, _UPPER, _CONCRETE
     )
     return out
+
+
+def empty_reference(directory: Path, contigs: Contigs) -> Reference:
+    """Make a reference that holds no bases: everything is then unchecked.
+
+    For commands that can work without a FASTA. The contigs count as pieces.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "reference.bases").touch()
+    meta = {"fasta": "none", "stamp": {}, "digest": "", "contigs": []}
+    (directory / "reference.json").write_text(json.dumps(meta))
+    return Reference(directory, contigs)
