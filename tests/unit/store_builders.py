@@ -35,7 +35,9 @@ Allele = tuple[str, int, str, str]
 COHORT_A: dict[Allele, int] = {
     ("1", 10, "A", "C"): 1, ("1", 20, "AT", "A"): 2, ("HLA-A*01:01", 5, "G", "T"): 1,
 }  # fmt: skip
-COHORT_B: dict[Allele, int] = {("1", 10, "A", "C"): 3, ("1", 30, "G", "GA"): 1}
+COHORT_B: dict[Allele, int] = {
+    ("1", 10, "A", "C"): 3, ("1", 30, "G", "GA"): 1, ("HLA-A*01:01", 50, "C", "T"): 2,
+}  # fmt: skip
 COHORT_C: dict[Allele, int] = {("1", 20, "AT", "A"): 1, ("HLA-A*01:01", 7, "C", "T"): 2}
 
 

@@ -179,7 +179,8 @@ def commit(
     base_release
         The release that the manifests were made from.
     meta
-        Kept in the release record.
+        Kept in the release record, on top of what the base release keeps; `event` is
+        about this commit alone and is not handed on.
     wait
         Seconds to wait for another writer.
     token
@@ -214,7 +215,13 @@ def commit(
             )
         base = read_release(path, newest) if newest else None
         plans = _plan(path, list(manifests), base, ingest_id)
-        return _carry_out(path, plans, base, ingest_id, operation, dict(meta or {}))
+        return _carry_out(
+            path, plans, base, ingest_id, operation, _handed_on(base) | dict(meta or {})
+        )
+
+
+def _handed_on(base: Release | None) -> dict[str, Any]:
+    return {k: v for k, v in base.meta.items() if k != "event"} if base else {}
 
 
 def _carry_out(
@@ -269,22 +276,29 @@ def _plan(
     names = sorted(
         {s.table for s in shards} | {t for t, _ in replaced} | {t for t, _ in removed}
     )
+    # Tables that nobody asked for but that an ingest which died has touched: those who
+    # read the latest Delta version see the newest release again after each commit.
+    left = {n for n, t in pinned.items() if _latest(path, n) != t.version}
     plans = []
-    for name in names:
+    for name in sorted({*names, *left}):
         mine = sorted(
             (s for s in shards if s.table == name),
             key=lambda s: (sorted(s.partition.items()), s.path),
         )
         if not mine and name not in pinned:
             continue
-        table, files = _base_files(path, name, pinned.get(name), mine)
-        plan = _Plan(table, pinned.get(name))
+        columns, files = _base_files(path, name, pinned.get(name))
+        kept: list[str] = []
+        gone: list[str] = []
         matches = [values for t, values in replaced if t == name]
         for file, partition in files:
             goes = (name, file) in removed or any(
                 all(partition.get(k) == v for k, v in values.items()) for values in matches
             )
-            (plan.gone if goes else plan.kept).append(file)
+            (gone if goes else kept).append(file)
+        # Columns of files that all go bind nobody: a source may change its types then.
+        table = _declare(name, columns if kept or not mine else {}, mine)
+        plan = _Plan(table, pinned.get(name), kept, gone)
         missing = {f for t, f in removed if t == name} - set(plan.gone)
         if missing:
             raise StoreError(f"table {name} has no file {sorted(missing)[0]} to remove")
@@ -294,29 +308,36 @@ def _plan(
     return plans
 
 
+def _folder(path: Path, name: str) -> Path:
+    return path / (TABLES[name].root if name in TABLES else "open") / name
+
+
+def _latest(path: Path, name: str) -> int | None:
+    folder = _folder(path, name)
+    return delta.latest_version(folder) if delta.exists(folder) else None
+
+
 def _base_files(
-    path: Path, name: str, pinned: Pinned | None, shards: Sequence[Shard]
-) -> tuple[Table, list[tuple[str, dict[str, str]]]]:
-    """Find a table's declaration, and the files of the base release with partitions."""
+    path: Path, name: str, pinned: Pinned | None
+) -> tuple[dict[str, Any], list[tuple[str, dict[str, str]]]]:
+    """Give the columns of a table in the base release, and its files with partitions."""
+    if pinned is None:
+        return {}, []
+    handle = delta.open_table(_folder(path, name), pinned.version)
+    listed = delta.list_files(handle)
+    parts = [c for c in listed.columns if c.startswith("partition.")]
+    values = listed.select(pl.col(parts).name.map(lambda c: c.removeprefix("partition.")))
+    rows = values.to_dicts() if parts else [{} for _ in range(listed.height)]
+    return delta.read_schema(handle), list(zip(listed["path"].to_list(), rows, strict=True))
+
+
+def _declare(name: str, columns: Mapping[str, Any], shards: Sequence[Shard]) -> Table:
+    """Find the declaration of a table that keeps columns and takes shards in."""
     found = [pl.read_parquet_schema(s.path) for s in shards]
-    columns: dict[str, Any] = {}
-    files: list[tuple[str, dict[str, str]]] = []
-    if pinned is not None:
-        root = TABLES[name].root if name in TABLES else "open"
-        handle = delta.open_table(path / root / name, pinned.version)
-        if name not in TABLES:
-            columns = delta.read_schema(handle)
-        listed = delta.list_files(handle)
-        parts = [c for c in listed.columns if c.startswith("partition.")]
-        values = listed.select(pl.col(parts).name.map(lambda c: c.removeprefix("partition.")))
-        rows = values.to_dicts() if parts else [{} for _ in range(listed.height)]
-        files = list(zip(listed["path"].to_list(), rows, strict=True))
-    if name not in TABLES:
-        columns = delta.union_columns([columns, *found], name)
-    table = delta.declare(name, columns)
+    table = delta.declare(name, delta.union_columns([columns, *found], name))
     for shard, schema in zip(shards, found, strict=True):
         _check_shard(shard, table, schema)
-    return table, files
+    return table
 
 
 def _check_shard(shard: Shard, table: Table, found: Mapping[str, Any]) -> None:

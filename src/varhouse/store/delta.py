@@ -51,6 +51,12 @@ def exists(folder: Path) -> bool:
     return (folder / "_delta_log" / f"{0:020d}.json").exists()
 
 
+def latest_version(folder: Path) -> int:
+    """Give the latest version of a Delta table, by the names in its log."""
+    log = folder / "_delta_log"
+    return max(int(f.stem) for f in log.glob("*.json") if f.stem.isdigit())
+
+
 def open_table(folder: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table at a version; None: the latest.
 
@@ -137,7 +143,8 @@ def commit_files(
     folder
         The table's root folder; the files are in place.
     table
-        The declaration; a table is made on first use, new columns are added.
+        The declaration; a table is made on first use, its columns are brought to the
+        declared ones.
     wanted
         Relative paths of the files.
     known
@@ -154,8 +161,6 @@ def commit_files(
     ------
     StoreError
         If somebody else writes to the table.
-    SchemaError
-        If a column has changed its type.
     """
     properties = CommitProperties(custom_metadata=dict(note))
     try:
@@ -173,9 +178,7 @@ def commit_files(
             )
             version = 0
         else:
-            latest = open_table(folder)
-            latest = _add_columns(folder, latest, table)
-            version = _swap(latest, table, wanted, known, properties)
+            version = _swap(open_table(folder), table, wanted, known, properties)
     except DeltaError as error:
         raise StoreError(
             f"{folder}: the Delta commit was refused: {error}",
@@ -192,50 +195,59 @@ def _swap(
     known: Callable[[str], DataFile],
     properties: CommitProperties,
 ) -> int:
+    """Commit what an existing table lacks and has too much."""
     there = list_files(latest)
-    old = dict(zip(there["path"].to_list(), there["size_bytes"].to_list(), strict=True))
     goal = set(wanted)
-    adds: list[AddAction | RemoveAction] = [_add(known(p)) for p in wanted if p not in old]
+    stays = there.filter(pl.col("path").is_in(list(goal)))
+    schema = read_schema(latest)
+    changed = {n for n, t in table.polars_schema.items() if n in schema and schema[n] != t}
+    if changed or (set(schema) != set(table.names) and not stays.height):
+        # The columns of files that are gone, or of an ingest that died: a new schema
+        # comes with mode overwrite, which cannot keep files.
+        if stays.height:
+            _write(latest, table, _removes(there, table), "append", properties)
+        adds: list[AddAction | RemoveAction] = [_add(known(p)) for p in wanted]
+        return _write(latest, table, adds, "overwrite", properties, _delta_schema(table))
+    new = [f for f in _delta_schema(table).fields if f.name not in schema]
+    if new:
+        latest.alter.add_columns(new)
+    old = set(stays["path"].to_list())
     gone = there.filter(~pl.col("path").is_in(list(goal)))
-    partitions = [gone[f"partition.{c}"].to_list() for c in table.partition] if old else []
-    now = int(time.time() * 1000)
-    removes = [
-        RemoveAction(
-            path,
-            True,
-            now,
-            old[path],
-            {c: values[i] for c, values in zip(table.partition, partitions, strict=True)},
-        )
-        for i, path in enumerate(gone["path"].to_list())
-    ]
-    if adds or removes:
+    new_files = [_add(known(p)) for p in wanted if p not in old]
+    actions = [*new_files, *_removes(gone, table)]
+    return _write(latest, table, actions, "append", properties)
+
+
+def _write(
+    latest: DeltaTable,
+    table: Table,
+    actions: list[AddAction | RemoveAction],
+    mode: str,
+    properties: CommitProperties,
+    schema: Schema | None = None,
+) -> int:
+    if actions or schema is not None:
         latest.create_write_transaction(
-            [*adds, *removes],
-            mode="append",
-            schema=latest.schema(),
+            actions,
+            mode=mode,
+            schema=schema or latest.schema(),
             partition_by=list(table.partition),
             commit_properties=properties,
         )
-        latest.update_incremental()
+    latest.update_incremental()
     version: int = latest.version()
     return version
 
 
-def _add_columns(folder: Path, latest: DeltaTable, table: Table) -> DeltaTable:
-    there = read_schema(latest)
-    for name, dtype in table.polars_schema.items():
-        if name in there and there[name] != dtype:
-            raise SchemaError(
-                f"table {table.name}: column {name} is {dtype} now and {there[name]} in the "
-                "store",
-                "give the source another name in the configuration",
-            )
-    new = [f for f in _delta_schema(table).fields if f.name not in there]
-    if new:
-        latest.alter.add_columns(new)
-        latest = open_table(folder)
-    return latest
+def _removes(files: pl.DataFrame, table: Table) -> list[AddAction | RemoveAction]:
+    now = int(time.time() * 1000)
+    columns = ["path", "size_bytes", *(f"partition.{c}" for c in table.partition)]
+    if not files.height:
+        return []
+    return [
+        RemoveAction(path, True, now, size, dict(zip(table.partition, values, strict=True)))
+        for path, size, *values in files.select(columns).rows()
+    ]
 
 
 def _sync_log(folder: Path) -> None:
@@ -265,6 +277,7 @@ def union_columns(
             if columns.setdefault(column, dtype) != dtype:
                 raise SchemaError(
                     f"table {name}: column {column} is {dtype} in one file and "
-                    f"{columns[column]} in another"
+                    f"{columns[column]} in another",
+                    "annotate with this source anew, or give it another name",
                 )
     return columns

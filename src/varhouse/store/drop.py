@@ -92,7 +92,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
             ingest_id=ingest_id,
             operation="drop",
             base_release=store.release,
-            meta={"cohort": cohort, "alleles_removed": removed.alleles},
+            meta={"event": {"cohort": cohort, "alleles_removed": removed.alleles}},
             wait=wait,
             token=holder.token,
         )

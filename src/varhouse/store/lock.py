@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import pwd
 import socket
 import sys
 import time
@@ -76,7 +77,11 @@ def _boot() -> str:
 
 
 def _user() -> str:
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        # A container may run under a number that has no name.
+        return f"user {os.getuid()}"
 
 
 def _me() -> Holder:

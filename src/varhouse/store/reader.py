@@ -61,7 +61,8 @@ class Store:
     path
         The store's root folder, absolute.
     meta
-        What `store.json` says: format, assembly, created, created_by.
+        What `store.json` says (format, assembly, created, created_by) and what the
+        release record adds (annotation, reference, ...).
     record
         The release record.
     """
@@ -69,7 +70,7 @@ class Store:
     def __init__(self, path: Path, meta: dict[str, Any], record: Release) -> None:
         self.key = list(KEY)
         self.path = path
-        self.meta = meta
+        self.meta = {**meta, **record.meta}
         self.record = record
         self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
 

@@ -304,14 +304,14 @@ def prepare_totals(
         if not held:
             continue
         rows = pl.concat(held)
-        for k, window in enumerate(_windows(rows)):
+        for k, window in enumerate(windows(rows)):
             frame = totals_frame(rows.filter(window))
             shard = write_shard(frame, TOTALS, work, f"totals-{i:05d}-{k:05d}", {"part": part})
             shards += [shard] if shard else []
     return Manifest(shards, replaced)
 
 
-def _windows(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
+def windows(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
     """Cut a partition into windows of positions of at most about `SLICE_ROWS` rows."""
     counts = (
         rows.group_by("contig", bucket=pl.col("pos") // _BUCKET)

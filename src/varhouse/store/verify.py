@@ -1,0 +1,301 @@
+"""Checking a store against its data: an independent second reading.
+
+The files are read with pyarrow, not with the reader of this package, and everything that
+records say is worked out again from the rows: counts, digests, order, keys, and that the
+tables agree with each other. Files are read in batches, tables compared in windows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from varhouse.digest import combine, digest_frame
+from varhouse.errors import StoreError
+from varhouse.schema import KEY, TABLES, Table
+from varhouse.store import delta
+from varhouse.store.commit import Catalogue, file_ingest
+from varhouse.store.layout import table_folder
+from varhouse.store.reader import Store
+from varhouse.store.releases import Pinned, list_releases, read_release
+from varhouse.store.retract import windows
+
+BATCH_ROWS = 500_000
+
+UNIQUE: dict[str, tuple[str, ...]] = {
+    "variants": KEY,
+    "ids": ("id", *KEY, "source"),
+    "genes": ("gene_id",),
+    "contigs": ("contig",),
+    "consequences": (*KEY, "transcript_id"),
+    "frequencies": (*KEY, "cohort", "stratum_by", "stratum"),
+    "totals": (*KEY, "stratum_by", "stratum"),
+    "sites": ("cohort", "file", "record"),
+    "genotypes": ("cohort", "file", "record"),
+    "cohorts": ("cohort",),
+    "samples": ("cohort", "ordinal"),
+    "files": ("cohort", "file"),
+    "ingests": ("ingest_id",),
+}
+"""Columns that name one row of a table."""
+
+_PERSONAL = {"sample", "samples", "sample_id", "gt", "gt_values"}
+_SUMS = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: the table, the file if it is one file's, and what."""
+
+    table: str
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        where = f"{self.table} {self.file}" if self.file else self.table
+        return f"{where}: {self.what}"
+
+
+def verify(store: Store) -> list[Problem]:
+    """Check a release of a store; an empty list means that nothing is wrong.
+
+    Checked are: every pinned file is there with its size, rows, columns and order; rows
+    and content digest of files, tables and release are as recorded; no file is of an
+    ingest without a release; keys are unique; totals are the sums of frequencies; every
+    allele with frequencies is in variants and the other way round; ac <= an; and that no
+    table under `open/` has a column about single people.
+    """
+    numbers = [n for n in list_releases(store.path) if n <= store.release]
+    ingests = {read_release(store.path, n).ingest_id for n in numbers}
+    problems: list[Problem] = []
+    for name in store.tables:
+        problems += _check_table(store, name, ingests)
+    # What follows reads rows through scans: of no use while files are damaged.
+    if not problems:
+        for name in store.tables:
+            problems += _check_unique(store, name)
+        problems += _check_counts(store)
+    return problems
+
+
+def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
+    pinned = store.record.tables[name]
+    root = TABLES[name].root if name in TABLES else "open"
+    try:
+        handle = delta.open_table(store.path / root / name, pinned.version)
+        columns = delta.read_schema(handle)
+        table = delta.declare(name, columns)
+    except StoreError as error:
+        return [Problem(name, "", error.message)]
+    problems = []
+    if columns != dict(table.polars_schema):
+        problems.append(Problem(name, "", f"columns are {columns}, not as declared"))
+    if table.root == "open" and (found := _PERSONAL & set(columns)):
+        problems.append(Problem(name, "", f"open table with column(s) {sorted(found)}"))
+    files = delta.list_files(handle)["path"].to_list()
+    if len(files) != pinned.files:
+        problems.append(Problem(name, "", f"{len(files)} files, {pinned.files} recorded"))
+    known = Catalogue(store.path)
+    rows, sums = 0, (0, 0)
+    for file in files:
+        if file_ingest(file) not in ingests:
+            problems.append(Problem(name, file, "of an ingest that made no release"))
+            continue
+        try:
+            entry = known.entry(name, file)
+            found_rows, found_sums, wrong = _check_file(
+                table_folder(store.path, table) / file, table, entry
+            )
+        except (StoreError, OSError, pa.ArrowException) as error:
+            problems.append(Problem(name, file, str(error).partition("\n")[0]))
+            continue
+        problems += [Problem(name, file, w) for w in wrong]
+        if found_sums != known.sums(name, file):
+            problems.append(Problem(name, file, "content is not what was committed"))
+        rows, sums = rows + found_rows, combine([sums, found_sums])
+    return problems + _compare_sums(name, pinned, rows, sums, bool(problems))
+
+
+def _compare_sums(
+    name: str, pinned: Pinned, rows: int, sums: tuple[int, int], known_bad: bool
+) -> list[Problem]:
+    if known_bad or (rows, sums) == (pinned.rows, pinned.sums):
+        return []
+    if rows != pinned.rows:
+        return [Problem(name, "", f"{rows:,} rows, the release says {pinned.rows:,}")]
+    return [Problem(name, "", "content digest is not the one of the release")]
+
+
+def read_batches(
+    file: Path, table: Table, partition: dict[str, str]
+) -> Iterator[pl.DataFrame]:
+    """Read a file with pyarrow, some rows at a time, partition columns added."""
+    with pq.ParquetFile(file) as source:
+        for batch in source.iter_batches(BATCH_ROWS):
+            frame = pl.DataFrame(pl.from_arrow(batch))
+            yield frame.with_columns(
+                pl.lit(v, pl.String).alias(k) for k, v in partition.items()
+            )
+
+
+def _check_file(
+    file: Path, table: Table, entry: dict[str, Any]
+) -> tuple[int, tuple[int, int], list[str]]:
+    """Read a file; give its rows, its digest sums and what is wrong with it."""
+    wrong = []
+    if (size := file.stat().st_size) != entry["bytes"]:
+        wrong.append(f"{size:,} bytes, {entry['bytes']:,} recorded")
+    rows, sums = 0, (0, 0)
+    last: pl.DataFrame | None = None
+    order = [c for c in table.sort if c not in table.partition]
+    nullable = {c.name for c in table.columns if c.nullable}
+    for frame in read_batches(file, table, entry["partition"]):
+        for name, dtype in frame.schema.items():
+            if table.polars_schema.get(name) != dtype:
+                wrong.append(f"column {name} is {dtype}")
+            elif name not in nullable and frame[name].null_count():
+                wrong.append(f"null in column {name}")
+        rows += frame.height
+        sums = combine([sums, digest_frame(frame, table)])
+        if order:
+            keys = frame.select(order)
+            if not _is_sorted(keys if last is None else pl.concat([last, keys])):
+                wrong.append("rows are not sorted")
+            last = keys.tail(1)
+    if rows != entry["rows"]:
+        wrong.append(f"{rows:,} rows, {entry['rows']:,} recorded")
+    return rows, sums, sorted(set(wrong))
+
+
+def _is_sorted(keys: pl.DataFrame) -> bool:
+    """Tell whether rows ascend, column after column; nulls come first."""
+    if keys.height < 2:
+        return True
+    before, after = keys[:-1], keys[1:]
+    less = pl.Series([False]).new_from_index(0, before.height)
+    equal = ~less
+    for name in keys.columns:
+        a, b = before[name], after[name]
+        smaller = (a < b).fill_null(value=False) | (a.is_null() & b.is_not_null())
+        less |= equal & smaller
+        equal &= a.eq_missing(b)
+    return bool((less | equal).all())
+
+
+def _partitions(store: Store, table: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    files = store.file_frame(table)
+    if not columns:
+        return [{}]
+    if not files.height:
+        return []
+    found = files.select(f"partition.{c}" for c in columns).unique(maintain_order=True)
+    return [dict(zip(columns, row, strict=True)) for row in found.rows()]
+
+
+def _pieces(rows: pl.LazyFrame, table: Table) -> Iterator[pl.LazyFrame]:
+    """Cut a partition into pieces that hold all rows of any key."""
+    if {"contig", "pos"} <= set(table.names) and "cohort" not in table.partition:
+        for window in windows(rows):
+            yield rows.filter(window)
+    else:
+        yield rows
+
+
+def _check_unique(store: Store, name: str) -> list[Problem]:
+    if name not in UNIQUE:
+        return []
+    table = store.declaration(name)
+    keys = list(UNIQUE[name])
+    problems = []
+    # A record, an allele or a sample is in one partition only, except by its own columns.
+    for partition in _partitions(store, name, table.partition):
+        rows = store.scan(name, **partition).select({*keys, *_place(table)})
+        for piece in _pieces(rows, table):
+            counts = piece.group_by(keys).len().filter(pl.col("len") > 1)
+            double = counts.collect(engine="streaming")
+            if double.height:
+                first = ", ".join(str(v) for v in double.sort(keys).row(0)[:-1])
+                problems.append(
+                    Problem(name, "", f"{double.height} keys stand twice, the first: {first}")
+                )
+    return problems
+
+
+def _place(table: Table) -> list[str]:
+    return [c for c in ("contig", "pos") if c in table.names]
+
+
+def _check_counts(store: Store) -> list[Problem]:
+    """Compare variants, frequencies and totals, which are about the same alleles."""
+    problems: list[Problem] = []
+    names = ("variants", "frequencies", "totals")
+    parts = {p["part"] for n in names for p in _partitions(store, n, ("part",))}
+    for part in sorted(parts):
+        frames = {n: store.scan(n, part=part) for n in names}
+        place = pl.concat([frames[n].select("contig", "pos") for n in names])
+        for window in windows(place):
+            rows = {n: f.filter(window).collect() for n, f in frames.items()}
+            problems += _compare_alleles(rows["variants"], rows["frequencies"])
+            problems += _compare_totals(rows["frequencies"], rows["totals"])
+            for name in ("frequencies", "totals"):
+                bad = rows[name].filter(
+                    (pl.col("ac") > pl.col("an"))
+                    | (pl.col("ac") < 0)
+                    | (pl.col("af") != pl.col("ac") / pl.col("an"))
+                    | ((pl.col("an") > 0) & pl.col("af").is_null())
+                    | ((pl.col("an") == 0) & pl.col("af").is_not_null())
+                )
+                if bad.height:
+                    problems.append(
+                        Problem(
+                            name,
+                            "",
+                            f"{bad.height} rows with ac, an and af that cannot be, the first: "
+                            + _allele(bad),
+                        )
+                    )
+    return problems
+
+
+def _allele(frame: pl.DataFrame) -> str:
+    return "-".join(str(v) for v in frame.select(KEY).row(0))
+
+
+def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[Problem]:
+    problems = []
+    counted = frequencies.select(KEY).unique()
+    unknown = counted.join(variants, on=KEY, how="anti")
+    if unknown.height:
+        what = f"{unknown.height} alleles are not in variants, the first: {_allele(unknown)}"
+        problems.append(Problem("frequencies", "", what))
+    orphans = variants.join(counted, on=KEY, how="anti")
+    if orphans.height:
+        what = f"{orphans.height} alleles have no frequencies, the first: {_allele(orphans)}"
+        problems.append(Problem("variants", "", what))
+    return problems
+
+
+def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
+    """Compare totals with the sums, made with pyarrow to share nothing with the writer."""
+    group = [*KEY, "stratum_by", "stratum"]
+    table = frequencies.select([*group, *_SUMS]).to_arrow(compat_level=pl.CompatLevel.oldest())
+    assessed = pc.cast(pc.greater(table["n_samples"], 0), pa.int64())
+    table = table.append_column("n_cohorts", assessed)
+    names = [*_SUMS, "n_cohorts"]
+    summed = table.group_by(group).aggregate([(n, "sum") for n in names])
+    wanted = pl.DataFrame(pl.from_arrow(summed)).select(
+        *group, *(pl.col(f"{n}_sum").cast(pl.Int64).alias(n) for n in names)
+    )
+    found = totals.select(*group, *(pl.col(n).cast(pl.Int64) for n in names))
+    wrong = pl.concat([wanted.join(found, on=found.columns, how="anti"),
+                       found.join(wanted, on=found.columns, how="anti")])  # fmt: skip
+    if not wrong.height:
+        return []
+    alleles = wrong.select(group).unique(maintain_order=True)
+    what = f"{alleles.height} sums over cohorts are wrong, the first: {_allele(alleles)}"
+    return [Problem("totals", "", what)]
