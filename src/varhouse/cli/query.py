@@ -1,0 +1,191 @@
+"""`varhouse query`: alleles with their names, consequences and frequencies."""
+
+import argparse
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varhouse.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from varhouse.query.answer import Answer
+    from varhouse.query.output import Sink, Writer
+
+TERMINAL_ROWS = 1_000
+
+_TEXT = """\
+examples, on the demo store of scripts/demo:
+  varhouse query demo/store --gene DEMO7 --where 'impact == "HIGH" and af < 0.01'
+  varhouse query demo/store --region chr1:48,000-49,000 --format tsv
+  varhouse query demo/store --id rs7 --columns contig,pos,ref,alt,hgvs_g,consequence,af
+  varhouse query demo/store --table frequencies --region chr1 -o frequencies.parquet
+
+Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
+is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
+Without --table a row is an allele with its worst consequence and its frequencies:
+`af` over all cohorts, `af_COHORT` of each. A null is an empty cell (`not assessed` in
+tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
+
+Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare `varhouse query`."""
+    parser = commands.add_parser(
+        "query",
+        help="alleles with their names, consequences and frequencies",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", metavar="STORE", help="the store's folder")
+    parser.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        metavar="R",
+        help="contig, contig:pos or contig:start-end; may be repeated",
+    )
+    parser.add_argument(
+        "--gene",
+        action="append",
+        default=[],
+        metavar="G",
+        help="symbol or id of a gene; may be repeated",
+    )
+    parser.add_argument(
+        "--id",
+        action="append",
+        default=[],
+        metavar="X",
+        help="rs id, SPDI, VRS id, HGVS g. or contig-pos-ref-alt",
+    )
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="EXPR", help="condition on the columns"
+    )
+    parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
+    parser.add_argument("--table", metavar="NAME", help="a table of the store as it is")
+    parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Declare what query and sql share."""
+    parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
+    parser.add_argument(
+        "--format",
+        choices=("table", "tsv", "csv", "json", "parquet", "vcf"),
+        help="default: a table on a terminal, else by the name of -o, else tsv",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer a question."""
+    began = time.perf_counter()
+    from varhouse import open as open_store
+    from varhouse.query import Answer, Question, Selection
+    from varhouse.query.output import choose_format, open_output
+
+    if args.limit is not None and args.limit < 0:
+        raise UsageError(f"--limit {args.limit} is negative")
+    form = choose_format(args.format, args.output)
+    if form == "vcf" and (args.table or args.columns):
+        raise UsageError(
+            "VCF holds the overview of alleles: it goes with neither --table nor --columns",
+            "leave them out, or choose another --format",
+        )
+    columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
+    if args.columns is not None and not columns:
+        raise UsageError("--columns names no column")
+    limit = args.limit
+    if limit is None and form == "table" and args.output is None and _on_terminal():
+        limit = TERMINAL_ROWS
+    store = open_store(args.store, args.release)
+    answer = Answer(
+        store,
+        Question(
+            Selection(args.region, args.gene, args.id), args.where, columns, args.table, limit
+        ),
+    )
+    with open_output(args.output) as stream:
+        writer, wanted = _writer(form, stream, args.output, answer)
+        rows = write_all(writer, answer.frames(wanted))
+    noun = "row" if args.table not in (None, "variants") else "allele"
+    report(rows, noun, f"release {store.release}", began, args.output)
+    if answer.cut and args.limit is None:
+        logging.getLogger("varhouse.query").info(
+            "only the first %s are shown: --limit N, or --format tsv for all", f"{rows:,}"
+        )
+    say_hidden(writer)
+    return 0
+
+
+def _on_terminal() -> bool:
+    from varhouse.query.terminal import terminal_width
+
+    return terminal_width() is not None
+
+
+def _writer(
+    form: str, stream: "Sink", out: Path | None, answer: "Answer"
+) -> tuple["Writer", list[str] | None]:
+    """Make the writer and name the columns that it needs."""
+    from varhouse.query.output import make_writer
+    from varhouse.query.terminal import TableWriter, terminal_width
+    from varhouse.query.vcf import VcfWriter
+
+    if form == "vcf":
+        assert answer.overview is not None
+        vcf = VcfWriter(stream, answer.overview)
+        return vcf, vcf.columns
+    if form == "table":
+        table = TableWriter(
+            stream,
+            answer.columns,
+            keep=bool(answer.question.columns),
+            width=terminal_width() if out is None else None,
+        )
+        # The allele number tells `not called` from `not assessed`.
+        numbers = [f"an{n[2:]}" for n in answer.columns if n == "af" or n.startswith("af_")]
+        extra = [n for n in numbers if answer.overview and n in answer.overview.schema]
+        return table, list(dict.fromkeys([*answer.columns, *extra]))
+    return make_writer(form, stream, answer.schema), None
+
+
+def write_all(writer: "Writer", frames: "Iterable[pl.DataFrame]") -> int:
+    """Write all frames and give the number of rows."""
+    rows = 0
+    for frame in frames:
+        writer.write(frame)
+        rows += frame.height
+    writer.close()
+    return rows
+
+
+def report(rows: int, noun: str, release: str, began: float, out: Path | None) -> None:
+    """Say how much there was and how long it took."""
+    took = time.perf_counter() - began
+    text = f"{took * 1000:,.0f} ms" if took < 1 else f"{took:,.1f} s"
+    where = f" -> {out}" if out is not None else ""
+    plural = "" if rows == 1 else "s"
+    logging.getLogger("varhouse.query").info(
+        f"{rows:,} {noun}{plural}, {release}, {text}{where}"
+    )
+
+
+def say_hidden(writer: "Writer") -> None:
+    """Name the columns that did not fit on the terminal."""
+    hidden = getattr(writer, "hidden", [])
+    if hidden:
+        names = ", ".join(hidden[:8]) + (f" and {len(hidden) - 8} more" if hidden[8:] else "")
+        logging.getLogger("varhouse.query").info(
+            f"columns that do not fit: {names} (--columns, or --format tsv)"
+        )

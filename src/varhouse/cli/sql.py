@@ -1,0 +1,65 @@
+"""`varhouse sql`: DuckDB over the tables of a release."""
+
+import argparse
+import time
+from typing import Any
+
+from varhouse.errors import UsageError
+
+_TEXT = """\
+examples, on the demo store of scripts/demo:
+  varhouse sql demo/store "SELECT cohort, count(*) AS n FROM frequencies GROUP BY cohort"
+  varhouse sql demo/store "SHOW TABLES"
+  varhouse sql demo/store "SELECT * FROM totals JOIN consequences USING (contig, pos, ref, alt)
+                           WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet
+
+The tables of the release are views; nothing else can be read and nothing written.
+Needs DuckDB: pip install 'varhouse[sql]'.
+
+Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare `varhouse sql`."""
+    from varhouse.cli.query import add_common
+
+    parser = commands.add_parser(
+        "sql",
+        help="SQL over the tables of a release",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", metavar="STORE", help="the store's folder")
+    parser.add_argument("query", metavar="QUERY", help="one statement that reads")
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one query and write its rows."""
+    began = time.perf_counter()
+    from varhouse import open as open_store
+    from varhouse.cli.query import report, say_hidden, write_all
+    from varhouse.query.output import Writer, choose_format, make_writer, open_output
+    from varhouse.query.sql import run_sql
+    from varhouse.query.terminal import TableWriter, terminal_width
+
+    form = choose_format(args.format, args.output)
+    if form == "vcf":
+        raise UsageError(
+            "the rows of a query are no VCF", "use --format tsv, or varhouse query"
+        )
+    store = open_store(args.store, args.release)
+    result = run_sql(store, args.query)
+    with open_output(args.output) as stream:
+        writer: Writer
+        if form == "table":
+            width = terminal_width() if args.output is None else None
+            writer = TableWriter(stream, list(result.schema), keep=True, width=width)
+        else:
+            writer = make_writer(form, stream, result.schema)
+        rows = write_all(writer, result.batches)
+    report(rows, "row", f"release {store.release}", began, args.output)
+    say_hidden(writer)
+    return 0

@@ -1,0 +1,192 @@
+"""A question to a store and its answer, frame by frame."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from varhouse.errors import UsageError
+from varhouse.query.expression import Condition, find_column, parse_where
+from varhouse.query.overview import Overview
+from varhouse.query.select import Selection, find_genes, find_pieces, scan_piece
+from varhouse.schema import KEY, PolarsType
+from varhouse.store.reader import Store
+
+_AS_IN_FILE = ("sites", "genotypes")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a store.
+
+    Attributes
+    ----------
+    selection
+        Regions, genes and ids.
+    where
+        Conditions that must all hold.
+    columns
+        Columns to give, in order; empty: the default ones.
+    table
+        A table of the store; None: the overview of the alleles.
+    limit
+        Rows at most; None: all.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    where: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    table: str | None = None
+    limit: int | None = None
+
+
+class Answer:
+    """The answer to a question: its columns are known before any data is read.
+
+    Attributes
+    ----------
+    columns
+        The columns of each frame.
+    schema
+        The same with their polars types.
+    overview
+        The overview that the rows come from; None for a table.
+    cut
+        True, after all frames were given, if `limit` has left out rows.
+
+    Raises
+    ------
+    VarhouseError
+        If the question names a table, column, gene or contig that does not exist, or
+        selects by what the table does not have.
+    """
+
+    def __init__(self, store: Store, question: Question) -> None:
+        self.store = store
+        self.question = question
+        self.cut = False
+        self.overview = Overview(store) if question.table is None else None
+        if question.table is None:
+            assert self.overview is not None
+            known, default = self.overview.schema, self.overview.default
+        else:
+            declared = store.declaration(question.table)
+            known = {n: t for n, t in declared.polars_schema.items() if n != "part"}
+            if question.table == "contigs":
+                known = declared.polars_schema
+            default = list(known)
+            _check_selection(question.table, declared.names, question.selection)
+        asked = [find_column(c, known) for c in question.columns]
+        self.columns: list[str] = list(dict.fromkeys(asked or default))
+        self.schema: dict[str, PolarsType] = {n: known[n] for n in self.columns}
+        self._known = known
+        self._where = _join_conditions([parse_where(w, known) for w in question.where])
+
+    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Give the rows in order of contig, pos, ref and alt (or as the table is sorted).
+
+        Parameters
+        ----------
+        columns
+            Other columns than `self.columns`; for writers that need more.
+        """
+        wanted = list(columns or self.columns)
+        left = self.question.limit
+        for frame in self._lazy_frames(wanted):
+            # One row more than wanted tells that there is more.
+            rows = (frame if left is None else frame.head(left + 1)).collect()
+            if left is not None:
+                if rows.height > left:
+                    self.cut = True
+                    rows = rows.head(left)
+                left -= rows.height
+            if rows.height:
+                yield rows
+            if self.cut:
+                return
+
+    def _lazy_frames(self, wanted: list[str]) -> Iterator[pl.LazyFrame]:
+        store, question = self.store, self.question
+        if self.overview is not None:
+            for piece in find_pieces(store, question.selection, "variants"):
+                yield self.overview.frame(piece, wanted, self._where)
+            return
+        table = question.table
+        assert table is not None
+        declared = store.declaration(table)
+        if not _has_key(declared.names):
+            frame = _gene_rows(store, question.selection) if table == "genes" else None
+            frame = store.scan(table) if frame is None else frame
+            yield self._finish(frame, [*declared.partition, *declared.sort], wanted)
+            return
+        own = None
+        if table == "consequences" and question.selection.genes:
+            # The gene's own transcripts, not those of its neighbours.
+            own = find_genes(store, question.selection.genes)["gene_id"]
+        order = [*KEY[1:], *(n for n in declared.partition if n != "part"), *declared.sort]
+        for piece in find_pieces(store, question.selection, table):
+            frame = scan_piece(store, table, piece)
+            if own is not None:
+                frame = frame.filter(pl.col("gene_id").is_in(own.implode()))
+            yield self._finish(frame, order, wanted)
+
+    def _finish(
+        self, frame: pl.LazyFrame, order: list[str], wanted: list[str]
+    ) -> pl.LazyFrame:
+        if self._where is not None:
+            frame = frame.filter(self._where.expression)
+        by = [n for n in dict.fromkeys(order) if n != "part"]
+        return (frame.sort(by) if by else frame).select(wanted)
+
+
+def _join_conditions(conditions: list[Condition]) -> Condition | None:
+    if not conditions:
+        return None
+    return Condition(
+        pl.all_horizontal(*(c.expression for c in conditions)),
+        frozenset().union(*(c.columns for c in conditions)),
+    )
+
+
+def _has_key(names: Sequence[str]) -> bool:
+    return set(KEY) <= set(names)
+
+
+def _check_selection(table: str, names: Sequence[str], selection: Selection) -> None:
+    if table == "genes":
+        asked = [("--id", selection.ids)]
+    elif _has_key(names):
+        asked = [("--id", selection.ids)] if table in _AS_IN_FILE else []
+    else:
+        asked = [
+            ("--region", selection.regions),
+            ("--gene", selection.genes),
+            ("--id", selection.ids),
+        ]
+    wrong = [option for option, values in asked if values]
+    if wrong:
+        what = (
+            "holds records as they stood in the files, not normalised alleles"
+            if table in _AS_IN_FILE
+            else "has no allele key"
+        )
+        raise UsageError(
+            f"table {table} {what}: {', '.join(wrong)} cannot choose from it",
+            "choose by --region" if table in _AS_IN_FILE else "choose by --where",
+        )
+
+
+def _gene_rows(store: Store, selection: Selection) -> pl.LazyFrame:
+    """Rows of the table genes that overlap the regions and have the names."""
+    frame = store.scan("genes")
+    if selection.genes:
+        frame = find_genes(store, selection.genes).lazy()
+    if selection.regions:
+        inside = [
+            (pl.col("contig") == p.contig)
+            & (pl.col("end") >= (p.start or 1))
+            & (pl.lit(p.end is None) | (pl.col("start") <= (p.end or 0)))
+            for p in find_pieces(store, Selection(regions=selection.regions), "ids")
+        ]
+        frame = frame.filter(pl.any_horizontal(*inside))
+    return frame

@@ -1,0 +1,205 @@
+"""Answers as TSV, CSV, JSON or Parquet: frames in, bytes out, one frame at a time.
+
+stdout is data. A file is written under a temporary name and renamed when it is whole.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from varhouse.bgzf import BgzfStream
+from varhouse.errors import UsageError
+from varhouse.schema import PolarsType
+
+FORMATS = ("table", "tsv", "csv", "json", "parquet", "vcf")
+_ENDINGS = {
+    ".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".json": "json", ".parquet": "parquet",
+    ".vcf": "vcf",
+}  # fmt: skip
+
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+
+Schema = Mapping[str, PolarsType]
+
+
+class Sink(Protocol):
+    """Takes bytes: a file, stdout or a BGZF stream."""
+
+    def write(self, data: bytes, /) -> object:
+        """Add bytes."""
+
+
+class Writer(Protocol):
+    """Takes the frames of an answer in order, all with the same columns."""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Write one frame."""
+
+    def close(self) -> None:
+        """Write what belongs at the end."""
+
+
+def choose_format(asked: str | None, out: Path | None) -> str:
+    """Choose the format: as asked, by the file's ending, else by what stdout is.
+
+    Raises
+    ------
+    UsageError
+        If Parquet is to go to stdout.
+    """
+    chosen = asked
+    if chosen is None and out is not None:
+        chosen = next(
+            (f for e, f in _ENDINGS.items() if out.name.removesuffix(".gz").endswith(e)), None
+        )
+    if chosen is None:
+        chosen = "table" if out is None and sys.stdout.isatty() else "tsv"
+    if chosen == "parquet" and out is None:
+        raise UsageError("Parquet does not go to stdout", "give a file: -o answer.parquet")
+    if chosen == "parquet" and out is not None and out.name.endswith(".gz"):
+        raise UsageError(f"{out}: Parquet is packed inside", "leave out .gz")
+    return chosen
+
+
+@contextmanager
+def open_output(out: Path | None) -> Iterator[Sink]:
+    """Open stdout, or a file that gets its name only when all has been written.
+
+    Raises
+    ------
+    UsageError
+        If the folder of the file does not exist.
+    """
+    if out is None:
+        sys.stdout.flush()
+        stream = getattr(sys.stdout, "buffer", None)
+        if stream is not None:
+            yield stream
+            stream.flush()
+        else:
+            memory = BytesIO()
+            yield memory
+            sys.stdout.write(memory.getvalue().decode())
+        return
+    if not out.parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder, not a file")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            if out.name.endswith(".gz"):
+                packed = BgzfStream(file)
+                yield packed
+                packed.finish()
+            else:
+                yield file
+        temporary.rename(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_writer(name: str, stream: Sink, schema: Schema) -> Writer:
+    """Make the writer of a format that needs nothing but the columns."""
+    if name == "json":
+        return JsonWriter(stream)
+    if name == "parquet":
+        return ParquetWriter(stream, schema)
+    return DelimitedWriter(stream, schema, "," if name == "csv" else "\t")
+
+
+class DelimitedWriter:
+    """Writes TSV (no quotes; tab, newline and backslash escaped) or CSV (RFC 4180).
+
+    A null is an empty cell, a list is joined by `;`.
+    """
+
+    def __init__(self, stream: Sink, schema: Schema, separator: str) -> None:
+        self._stream = stream
+        self._separator = separator
+        self._cells = [_cell(n, t, escape=separator == "\t") for n, t in schema.items()]
+        names = list(schema)
+        self._write(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), header=True)
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Write rows."""
+        if frame.height:
+            self._write(frame.select(self._cells), header=False)
+
+    def _write(self, frame: pl.DataFrame, *, header: bool) -> None:
+        text = frame.write_csv(
+            include_header=header,
+            separator=self._separator,
+            quote_style="never" if self._separator == "\t" else "necessary",
+        )
+        self._stream.write(text.encode())
+
+    def close(self) -> None:
+        """Do nothing: there is no end mark."""
+
+
+def _cell(name: str, dtype: PolarsType, *, escape: bool) -> pl.Expr:
+    cell = pl.col(name)
+    if isinstance(dtype, pl.List):
+        cell = (
+            cell.cast(pl.List(pl.String)).list.eval(pl.element().fill_null("")).list.join(";")
+        )
+    elif dtype != pl.String:
+        return cell
+    if escape:
+        safe = cell
+        for letter, text in _ESCAPES:
+            safe = safe.str.replace_all(letter, text, literal=True)
+        # A backslash alone stays: only what would break the line is written otherwise.
+        cell = pl.when(cell.str.contains(r"[\t\n\r]")).then(safe).otherwise(cell)
+    return cell.alias(name)
+
+
+class JsonWriter:
+    """Writes a JSON array, one object a line; a number that is none is null."""
+
+    def __init__(self, stream: Sink) -> None:
+        self._stream = stream
+        self._first = True
+        stream.write(b"[")
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Write rows."""
+        if not frame.height:
+            return
+        lines = frame.write_ndjson().rstrip("\n").replace("\n", ",\n")
+        self._stream.write((("\n" if self._first else ",\n") + lines).encode())
+        self._first = False
+
+    def close(self) -> None:
+        """Close the array."""
+        self._stream.write(b"\n]\n")
+
+
+class ParquetWriter:
+    """Writes Parquet with zstd, a row group a frame."""
+
+    def __init__(self, stream: Sink, schema: Schema) -> None:
+        empty = _arrow(pl.DataFrame(schema=dict(schema)))
+        self._schema = empty.schema
+        self._file = pq.ParquetWriter(stream, self._schema, compression="zstd")
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Write rows."""
+        if frame.height:
+            self._file.write_table(_arrow(frame).cast(self._schema))
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._file.close()
+
+
+def _arrow(frame: pl.DataFrame) -> Any:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -1,0 +1,205 @@
+"""The overview: a row an allele with its ids, worst consequence and frequencies.
+
+Only the tables that hold a wanted column are read and joined: first those that the
+condition needs, so that the rest meets few rows.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from varhouse.query.expression import Condition
+from varhouse.query.select import Piece, scan_piece
+from varhouse.schema import CONSEQUENCES, KEY, TOTALS, VARIANTS, PolarsType
+from varhouse.store.reader import Store
+
+DEFAULT = (
+    "contig", "pos", "ref", "alt", "id", "type", "gene", "consequence", "impact", "hgvs_g",
+    "ac", "an", "af",
+)  # fmt: skip
+"""Columns that are shown unless others are asked for; `af_<cohort>` of each follow."""
+
+COHORT_COUNTS = (
+    "af", "ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "call_rate",
+)  # fmt: skip
+_KEY = ["pos", "ref", "alt"]
+
+
+@dataclass(frozen=True)
+class _Column:
+    source: str
+    dtype: PolarsType
+    meaning: str
+
+
+class Overview:
+    """The overview of a store: its columns, and how to make it.
+
+    Attributes
+    ----------
+    cohorts
+        Names of the cohorts, sorted.
+    default
+        Names of the columns that are shown unless others are asked for.
+    schema
+        Every column that may be asked for: name to polars type.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.cohorts: list[str] = sorted(
+            store.scan("cohorts").select("cohort").collect()["cohort"].to_list()
+        )
+        self.default = [*DEFAULT, *(f"af_{c}" for c in self.cohorts)]
+        self._columns = self._declare()
+        self.schema: dict[str, PolarsType] = {n: c.dtype for n, c in self._columns.items()}
+
+    def _declare(self) -> dict[str, _Column]:
+        columns: dict[str, _Column] = {}
+
+        def add(name: str, source: str, dtype: PolarsType, meaning: str) -> None:
+            columns.setdefault(name, _Column(source, dtype, meaning))
+
+        for c in VARIANTS.columns:
+            if c.name != "part":
+                add(c.name, "variants", c.dtype, c.meaning)
+        add("id", "ids", pl.String, "rs ids, joined by ;")
+        add("gene", "consequences", pl.String, "genes of the most severe consequences, by ;")
+        for c in CONSEQUENCES.columns:
+            if c.name != "part":
+                add(c.name, "consequences", c.dtype, f"worst transcript: {c.meaning}")
+        for c in TOTALS.columns:
+            if c.name not in ("part", "stratum_by", "stratum"):
+                add(c.name, "totals", c.dtype, f"all cohorts: {c.meaning}")
+        for cohort in self.cohorts:
+            for name in COHORT_COUNTS:
+                dtype = pl.Float64 if name in ("af", "call_rate") else pl.Int32
+                add(f"{name}_{cohort}", f"cohort:{cohort}", dtype, f"{name} in {cohort}")
+        for table in self.store.tables:
+            if table.startswith("annotations_"):
+                source = table.removeprefix("annotations_")
+                for c in self.store.declaration(table).columns:
+                    if c.name not in (*KEY, "part"):
+                        add(f"{source}.{c.name}", table, c.dtype, c.meaning)
+        return columns
+
+    def frame(
+        self, piece: Piece, columns: Iterable[str], where: Condition | None = None
+    ) -> pl.LazyFrame:
+        """Make the overview of a piece, sorted by pos, ref and alt.
+
+        Parameters
+        ----------
+        piece
+            What to answer for.
+        columns
+            Names of `schema`, in order.
+        where
+            Rows to keep.
+
+        Returns
+        -------
+        pl.LazyFrame
+            These columns. A null frequency with a null count was not assessed; with
+            an allele number of 0, nobody was called.
+        """
+        wanted = list(columns)
+        tested = where.columns if where is not None else frozenset()
+        needed = {*wanted, *tested, *_KEY}
+        own = [n for n in VARIANTS.names if n in needed and self._of(n) == "variants"]
+        frame = scan_piece(self.store, "variants", piece).select(own)
+        first = {self._of(n) for n in tested}
+        frame = self._join(frame, piece, first, needed)
+        if where is not None:
+            frame = frame.filter(where.expression)
+        rest = {self._of(n) for n in wanted} - first
+        frame = self._join(frame, piece, rest, needed)
+        return frame.sort(_KEY).select(wanted)
+
+    def _of(self, name: str) -> str:
+        return self._columns[name].source
+
+    def _join(
+        self, frame: pl.LazyFrame, piece: Piece, sources: Collection[str], needed: set[str]
+    ) -> pl.LazyFrame:
+        for source in sorted(set(sources) - {"variants"}):
+            names = sorted(n for n in needed if self._of(n) == source)
+            side = self._side(source, piece, names)
+            frame = frame.join(side, on=_KEY, how="left")
+        return frame
+
+    def _side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
+        """Make a frame with the key and `names`, one row an allele."""
+        if source.startswith("cohort:"):
+            return self._cohort(piece, source.removeprefix("cohort:"), names)
+        if source.startswith("annotations_"):
+            return self._annotations(piece, source, names)
+        makers: Mapping[str, Callable[[Piece, list[str]], pl.LazyFrame]] = {
+            "ids": self._ids,
+            "consequences": self._consequences,
+            "totals": self._totals,
+        }
+        return makers[source](piece, names)
+
+    def _ids(self, piece: Piece, _names: list[str]) -> pl.LazyFrame:
+        rows = scan_piece(self.store, "ids", piece).filter(pl.col("kind") == "rs")
+        number = pl.col("id").str.slice(2).cast(pl.Int64, strict=False)
+        return (
+            rows.select(*_KEY, "id")
+            .unique()
+            .sort(number, "id")
+            .group_by(_KEY, maintain_order=True)
+            .agg("id")
+            .with_columns(pl.col("id").list.join(";"))
+        )
+
+    def _consequences(self, piece: Piece, names: list[str]) -> pl.LazyFrame:
+        own = [n for n in names if n != "gene"]
+        symbol = pl.coalesce("gene_name", "gene_id").alias("gene")
+        worst = (
+            scan_piece(self.store, "consequences", piece)
+            .filter("most_severe")
+            .with_columns(symbol)
+            .sort(*_KEY, ~pl.col("canonical"), "transcript_id")
+        )
+        first = worst.unique(_KEY, keep="first", maintain_order=True).select(*_KEY, *own)
+        if "gene" not in names:
+            return first
+        genes = (
+            worst.select(*_KEY, "gene")
+            .drop_nulls("gene")
+            .unique(maintain_order=True)
+            .group_by(_KEY, maintain_order=True)
+            .agg("gene")
+            .with_columns(pl.col("gene").list.join(";"))
+        )
+        return first.join(genes, on=_KEY, how="left")
+
+    def _totals(self, piece: Piece, names: list[str]) -> pl.LazyFrame:
+        rows = scan_piece(self.store, "totals", piece)
+        return rows.filter(pl.col("stratum_by") == "all").select(*_KEY, *names)
+
+    def _cohort(self, piece: Piece, cohort: str, names: list[str]) -> pl.LazyFrame:
+        rows = scan_piece(self.store, "frequencies", piece, cohort=cohort)
+        end = len(cohort) + 1
+        return rows.filter(pl.col("stratum_by") == "all").select(
+            *_KEY, *(pl.col(n[:-end]).alias(n) for n in names)
+        )
+
+    def _annotations(self, piece: Piece, table: str, names: list[str]) -> pl.LazyFrame:
+        """Give the first record's values; different texts of several are joined by ;."""
+        start = len(table) - len("annotations_") + 1
+        merged = [
+            pl.col(n[start:]).drop_nulls().unique(maintain_order=True).alias(n)
+            if self.schema[n] == pl.String
+            else pl.col(n[start:]).first().alias(n)
+            for n in names
+        ]
+        texts = [n for n in names if self.schema[n] == pl.String]
+        joined = [
+            pl.when(pl.col(n).list.len() > 0).then(pl.col(n).list.join(";")).alias(n)
+            for n in texts
+        ]
+        rows = scan_piece(self.store, table, piece)
+        return rows.group_by(_KEY, maintain_order=True).agg(merged).with_columns(joined)

@@ -1,0 +1,316 @@
+"""Which rows are wanted: regions, genes and ids, turned into pieces of contigs.
+
+A query is answered piece by piece in the order of the assembly: each piece is small
+enough to be joined and sorted in memory, so a whole store streams through. The pieces of
+a contig do not overlap; an allele that reaches over the border of two belongs to the
+first, so each is given once.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from varhouse.contigs import Region, parse_region
+from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.schema import KEY
+from varhouse.store.reader import Store
+
+PIECE_ROWS = 200_000
+"""Rows of a piece: joins of 8 tables stay below some 300 MB, and cost little to start."""
+
+_NEAR = 1_000_000
+_SHIFT = 10_000
+_WITHIN = ["pos", "ref", "alt"]
+
+_TEXT_KEY = re.compile(r"^(?P<contig>.+)-(?P<pos>\d+)-(?P<ref>[A-Za-z]+)-(?P<alt>[^-]+)$")
+_SPDI = re.compile(r"^(?P<contig>[^:]+):(?P<pos>\d+):[A-Za-z0-9]*:[A-Za-z]*$")
+_HGVS = re.compile(r"^(?P<contig>[^:]+):(?P<name>[gm]\.\(?(?P<pos>\d+).*)$")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a contig, 1-based and closed; None: to its end.
+
+    Alleles are wanted whose REF overlaps start..end and that begin after `after`; of
+    `keys` (pos, ref, alt), if given, only these; and that overlap one of `also`.
+    """
+
+    contig: str
+    start: int | None = None
+    end: int | None = None
+    after: int | None = None
+    keys: pl.DataFrame | None = None
+    also: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user asked for; empty lists ask for everything.
+
+    Several regions, genes or ids widen the answer; one kind narrows another.
+    """
+
+    regions: Sequence[str] = field(default_factory=tuple)
+    genes: Sequence[str] = field(default_factory=tuple)
+    ids: Sequence[str] = field(default_factory=tuple)
+
+    def __bool__(self) -> bool:
+        return bool(self.regions or self.genes or self.ids)
+
+
+Spans = dict[str, list[tuple[int, int | None]]]
+
+
+def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
+    """Find genes by symbol or id, in any case.
+
+    Returns
+    -------
+    pl.DataFrame
+        Rows of the table genes.
+
+    Raises
+    ------
+    StoreError
+        If the store knows no such gene; the nearest are named.
+    """
+    genes = store.scan("genes").collect()
+    found = []
+    for name in names:
+        low = name.strip().lower()
+        rows = genes.filter(
+            (pl.col("gene_name").str.to_lowercase() == low)
+            | (pl.col("gene_id").str.to_lowercase() == low)
+        )
+        if not rows.height:
+            if not genes.height:
+                raise StoreError(
+                    f"{store.path} knows no genes",
+                    "add `genes` to the configuration and ingest",
+                )
+            known = [*genes["gene_name"].drop_nulls(), *genes["gene_id"]]
+            raise StoreError(f"no gene {name!r} in the gene model{nearest(name, known)}")
+        found.append(rows)
+    return pl.concat(found).unique(maintain_order=True)
+
+
+def find_keys(store: Store, text: str) -> pl.DataFrame:
+    """Find the alleles that an id stands for.
+
+    Parameters
+    ----------
+    store
+        The store.
+    text
+        An rs id, SPDI, VRS id, HGVS g. name, a cohort's own id, or
+        `contig-pos-ref-alt`, whose contig may go by any of its names.
+
+    Returns
+    -------
+    pl.DataFrame
+        The keys, none for an unknown id.
+
+    Raises
+    ------
+    UsageError
+        If the contig of a name is unknown.
+    """
+    text = text.strip()
+    known = store.scan("ids", id=text).select(KEY).unique().collect()
+    if known.height:
+        return known
+    if match := _HGVS.match(text):
+        return _by_hgvs(store, match["contig"], match["name"], int(match["pos"]))
+    if match := _TEXT_KEY.match(text):
+        contig = _canonical(store, match["contig"])
+        pos = int(match["pos"])
+        wanted = (pl.col("ref") == match["ref"].upper()) & (
+            pl.col("alt").str.to_uppercase() == match["alt"].upper()
+        )
+        rows = store.scan("variants", contig=contig, start=pos, end=pos)
+        return rows.filter(pl.col("pos") == pos, wanted).select(KEY).collect()
+    if match := _SPDI.match(text):
+        return _by_spdi(store, text, match["contig"], int(match["pos"]))
+    if text.startswith("ga4gh:VA."):
+        return store.scan("variants").filter(pl.col("vrs_id") == text).select(KEY).collect()
+    return known
+
+
+def _canonical(store: Store, name: str) -> str:
+    contig = store.contigs.canonical(name)
+    if contig is None:
+        raise UsageError(store.contigs.unknown(name))
+    return contig
+
+
+def _by_spdi(store: Store, text: str, prefix: str, pos: int) -> pl.DataFrame:
+    contig = _canonical(store, prefix)
+    # The interval is justified to both sides, so the key begins at it or one base before.
+    near = store.scan("variants", contig=contig, start=max(pos, 1), end=pos + 1)
+    wanted = pl.col("spdi").str.ends_with(text[text.index(":") :])
+    return near.filter(wanted).select(KEY).collect()
+
+
+def _by_hgvs(store: Store, prefix: str, name: str, pos: int) -> pl.DataFrame:
+    contig = _canonical(store, prefix)
+    wanted = pl.col("hgvs_g").str.ends_with(f":{name}")
+    # HGVS shifts to the 3' end, keys to the 5' end: the key lies before, mostly near.
+    near = store.scan("variants", contig=contig, start=max(pos - _SHIFT, 1), end=pos + 1)
+    found = near.filter(wanted).select(KEY).collect()
+    if found.height:
+        return found
+    return store.scan("variants", contig=contig).filter(wanted).select(KEY).collect()
+
+
+def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piece]:
+    """Give the pieces that hold what is selected of a table, in order.
+
+    Raises
+    ------
+    UsageError
+        If a region cannot be read or its contig is unknown.
+    StoreError
+        If a gene is unknown.
+    """
+    regions = [
+        parse_region(r, store.contigs) for text in selection.regions for r in text.split()
+    ]
+    spans = merge_spans(regions)
+    genes = _gene_spans(store, selection.genes) if selection.genes else None
+    if not selection.regions:
+        spans = genes if genes is not None else {c: [(1, None)] for c in store.contigs.names}
+        genes = None
+    if selection.ids:
+        yield from _key_pieces(store, selection, spans, genes)
+        return
+    held = _held_contigs(store, table) if not selection else None
+    for contig in store.contigs.names:
+        if contig not in spans or (held is not None and contig not in held):
+            continue
+        also = None
+        if genes is not None:
+            if contig not in genes:
+                continue
+            also = tuple((a, b) for a, b in genes[contig] if b is not None)
+        yield from _span_pieces(store, contig, spans[contig], also, table)
+
+
+def merge_spans(regions: Sequence[Region]) -> Spans:
+    """Merge the regions of each contig into spans that do not overlap, ascending."""
+    spans: Spans = {}
+    for region in sorted(regions, key=lambda r: r.start):
+        mine = spans.setdefault(region.contig, [])
+        last = mine[-1] if mine else None
+        if last is not None and (last[1] is None or region.start <= last[1] + 1):
+            both = last[1] is None or region.end is None
+            mine[-1] = (last[0], None if both else max(last[1] or 0, region.end or 0))
+        else:
+            mine.append((region.start, region.end))
+    return spans
+
+
+def _gene_spans(store: Store, names: Sequence[str]) -> Spans:
+    rows = find_genes(store, names).select("contig", "start", "end").rows()
+    return merge_spans([Region(contig, start, end) for contig, start, end in rows])
+
+
+def _held_contigs(store: Store, table: str) -> set[str]:
+    """Contigs that a table may hold rows of, from its partitions alone."""
+    files = store.file_frame(table)
+    if "partition.part" not in files.columns:
+        return set(store.contigs.names)
+    parts = set(files["partition.part"])
+    return {c for c in store.contigs.names if store.contigs.part(c) in parts}
+
+
+def _key_pieces(
+    store: Store, selection: Selection, spans: Spans, genes: Spans | None
+) -> Iterator[Piece]:
+    """Give a piece for each cluster of the alleles with the wanted ids."""
+    keys = pl.concat([find_keys(store, text) for text in selection.ids]).unique().sort(KEY)
+    for contig in store.contigs.names:
+        mine = keys.filter(pl.col("contig") == contig).select(_WITHIN)
+        if not mine.height or contig not in spans:
+            continue
+        whole = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+        for wanted in (spans, genes):
+            if wanted is not None:
+                inside = [
+                    (whole >= a) & (pl.lit(b is None) | (pl.col("pos") <= (b or 0)))
+                    for a, b in wanted.get(contig, [])
+                ]
+                mine = mine.filter(pl.any_horizontal(pl.lit(value=False), *inside))
+        cluster = (pl.col("pos").diff().fill_null(0) > _NEAR).cum_sum()
+        for group in mine.with_columns(cluster.alias("_")).partition_by(
+            "_", include_key=False
+        ):
+            first, last = group["pos"][0], group["pos"][-1]
+            yield Piece(contig, first, last, first - 1, group)
+
+
+def _span_pieces(
+    store: Store,
+    contig: str,
+    spans: list[tuple[int, int | None]],
+    also: tuple[tuple[int, int], ...] | None,
+    table: str,
+) -> Iterator[Piece]:
+    after: int | None = None
+    for start, end in spans:
+        for a, b in _cut(store, contig, start, end, table):
+            yield Piece(contig, a, b, after, also=also)
+            after = b
+
+
+def _cut(
+    store: Store, contig: str, start: int, end: int | None, table: str
+) -> list[tuple[int, int | None]]:
+    """Cut a span into parts of about PIECE_ROWS rows of a table."""
+    if table == "ids":
+        # Sorted by id: every part would read all of it.
+        return [(start, end)]
+    files = store.file_frame(table, contig=contig, start=start, end=end)
+    if not files.height or int(files["num_records"].sum()) <= PIECE_ROWS:
+        return [(start, end)]
+    # The alleles stand for the rows: a table of n rows per allele gets parts n times smaller.
+    pinned = store.record.tables
+    alleles = pinned["variants"].rows if "variants" in pinned else 0
+    ratio = max(pinned[table].rows / max(alleles, 1), 1.0)
+    if table == "genotypes":
+        ratio *= 10
+    step = max(int(PIECE_ROWS / ratio), 100)
+    source = "variants" if alleles else table
+    pos = (
+        store.scan(source, contig=contig, start=start, end=end)
+        .select("pos")
+        .sort("pos")
+        .gather_every(step, offset=step)
+        .collect()["pos"]
+    )
+    last = [p for p in pos.unique(maintain_order=True).to_list() if p > start]
+    if end is not None:
+        last = last[: bisect_right(last, end - 1)]
+    starts = [start, *(p + 1 for p in last)]
+    ends: list[int | None] = [*last, end]
+    return list(zip(starts, ends, strict=True))
+
+
+def scan_piece(
+    store: Store, table: str, piece: Piece, **partition: str | list[str] | None
+) -> pl.LazyFrame:
+    """Scan the rows of a table with pos, ref and alt that belong to a piece."""
+    frame = store.scan(
+        table, contig=piece.contig, start=piece.start, end=piece.end, **partition
+    )
+    if piece.after is not None:
+        frame = frame.filter(pl.col("pos") > piece.after)
+    if piece.also is not None:
+        last = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+        inside = [(pl.col("pos") <= b) & (last >= a) for a, b in piece.also]
+        frame = frame.filter(pl.any_horizontal(*inside))
+    if piece.keys is not None:
+        frame = frame.join(piece.keys.lazy(), on=_WITHIN, how="semi", maintain_order="left")
+    return frame

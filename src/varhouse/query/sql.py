@@ -1,0 +1,179 @@
+"""SQL over a pinned release: DuckDB views, read-only and offline.
+
+Each table is a view over exactly the files that the release pins. DuckDB may read
+these files and nothing else; it may write nothing, attach nothing, load no extension.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from polars.datatypes import DataTypeClass
+
+from varhouse.errors import UsageError
+from varhouse.schema import TABLES, PolarsType, Table
+from varhouse.store.reader import Store
+
+_BATCH = 100_000
+_TYPES: dict[PolarsType, str] = {
+    pl.String: "VARCHAR", pl.Boolean: "BOOLEAN", pl.Int8: "TINYINT", pl.Int16: "SMALLINT",
+    pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Float32: "FLOAT", pl.Float64: "DOUBLE",
+}  # fmt: skip
+_EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(select|with|from|values)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SqlResult:
+    """The result of a query: its columns, and its rows batch by batch."""
+
+    schema: dict[str, PolarsType]
+    batches: Iterator[pl.DataFrame]
+
+
+def run_sql(store: Store, query: str) -> SqlResult:
+    """Run one SELECT over the tables of a store.
+
+    Parameters
+    ----------
+    store
+        The opened store; its release is what the views show.
+    query
+        One statement that only reads: SELECT, WITH, FROM, DESCRIBE, SHOW, SUMMARIZE or
+        EXPLAIN of these.
+
+    Raises
+    ------
+    UsageError
+        If DuckDB is not installed, the query is no reading one, or DuckDB refuses it.
+    """
+    try:
+        import duckdb  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise UsageError(
+            "varhouse sql needs DuckDB, which is not installed", "pip install 'varhouse[sql]'"
+        ) from None
+    connection = duckdb.connect(
+        ":memory:",
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
+    )
+    try:
+        _make_views(store, connection)
+        _check_statement(connection, query)
+        relation = connection.sql(query)
+        if relation is None:
+            raise UsageError(
+                "the query gives no rows", 'write a SELECT: "SELECT * FROM cohorts"'
+            )
+        reader = relation.to_arrow_reader(_BATCH)
+        empty = _plain(pl.DataFrame(pl.from_arrow(reader.schema.empty_table())))
+    except duckdb.Error as error:
+        raise _refused(error) from None
+    return SqlResult(dict(empty.schema), _batches(connection, reader, duckdb.Error))
+
+
+def _batches(connection: Any, reader: Any, failure: type[Exception]) -> Iterator[pl.DataFrame]:
+    try:
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            yield _plain(pl.DataFrame(pl.from_arrow(batch)))
+    except (failure, OSError) as error:
+        # Arrow passes on an error that DuckDB meets while it runs as an OSError.
+        raise _refused(error) from None
+    finally:
+        connection.close()
+
+
+def _refused(error: Exception) -> UsageError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    hints = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
+    return UsageError(f"SQL: {' '.join([lines[0], *hints[:1]]) if lines else error!r}")
+
+
+def _check_statement(connection: Any, query: str) -> None:
+    statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        raise UsageError(f"one statement at a time, not {len(statements)}")
+    kind = statements[0].type.name
+    if kind != "SELECT" and not (kind == "EXPLAIN" and _EXPLAIN.match(query)):
+        raise UsageError(
+            f"varhouse sql only reads: {kind} is not allowed",
+            "use SELECT, WITH, DESCRIBE, SHOW TABLES or SUMMARIZE",
+        )
+
+
+def _make_views(store: Store, connection: Any) -> None:
+    paths: list[str] = []
+    for name in sorted({*TABLES, *store.tables}):
+        declared = store.declaration(name)
+        files = [str(p) for p in store.files(name)]
+        paths += files
+        connection.execute(f"CREATE VIEW {_name(name)} AS {_view(store, declared, files)}")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(_text, paths))}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _view(store: Store, table: Table, files: list[str]) -> str:
+    columns = ", ".join(
+        f"CAST({_name(c.name)} AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
+    )
+    if not files:
+        nulls = ", ".join(
+            f"CAST(NULL AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
+        )
+        return f"SELECT {nulls} WHERE false"
+    if not table.partition or "=" not in str(store.path):
+        return f"SELECT {columns} FROM {_read(table, files, hive=bool(table.partition))}"
+    # DuckDB would take `x=y` above the store for a partition: name the values instead.
+    groups: dict[tuple[str, ...], list[str]] = {}
+    listed = store.file_frame(table.name)
+    values = listed.select(f"partition.{c}" for c in table.partition).rows()
+    for path, value in zip(files, values, strict=True):
+        groups.setdefault(value, []).append(path)
+    return " UNION ALL BY NAME ".join(
+        f"SELECT {columns} FROM (SELECT *, "
+        + ", ".join(
+            f"{_text(v)} AS {_name(c)}" for c, v in zip(table.partition, value, strict=True)
+        )
+        + f" FROM {_read(table, mine, hive=False)})"
+        for value, mine in groups.items()
+    )
+
+
+def _read(table: Table, files: list[str], *, hive: bool) -> str:
+    listed = ", ".join(map(_text, files))
+    types = ", ".join(f"{_text(c)}: VARCHAR" for c in table.partition)
+    how = (
+        f", hive_partitioning = true, hive_types = {{{types}}}"
+        if hive
+        else (", hive_partitioning = false")
+    )
+    return f"read_parquet([{listed}], union_by_name = true{how})"
+
+
+def _type(dtype: DataTypeClass | pl.DataType) -> str:
+    if isinstance(dtype, pl.List):
+        return f"{_type(dtype.inner)}[]"
+    return next(text for known, text in _TYPES.items() if dtype == known)
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give sums of integers, which DuckDB makes decimals of 38 digits, as Int64."""
+    return frame.with_columns(
+        pl.col(n).cast(pl.Int64 if t.scale == 0 else pl.Float64)
+        for n, t in frame.schema.items()
+        if isinstance(t, pl.Decimal)
+    )

@@ -1,0 +1,160 @@
+"""Answers as a table for people: aligned, grouped, no wider than the terminal."""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Collection, Sequence
+
+import polars as pl
+
+from varhouse.query.output import Sink
+
+GAP = "  "
+_LEAST = 9
+_CUT = "…"
+NOT_ASSESSED = "not assessed"
+NOT_CALLED = "not called"
+
+
+class TableWriter:
+    """Writes an aligned table; the rows are held until all are there.
+
+    Numbers are right-aligned, counts grouped by thousands, columns without any value
+    left out. On a terminal long texts are cut and columns that do not fit are named.
+
+    Parameters
+    ----------
+    stream
+        Where to.
+    columns
+        The columns to show; others of the frames are only looked at.
+    keep
+        Show empty columns too: they were asked for by name.
+    width
+        Letters of a line; None: as many as needed.
+    """
+
+    def __init__(
+        self, stream: Sink, columns: Sequence[str], *, keep: bool, width: int | None
+    ) -> None:
+        self._stream = stream
+        self._columns = list(columns)
+        self._keep = keep
+        self._width = width
+        self._frames: list[pl.DataFrame] = []
+        self.hidden: list[str] = []
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take rows."""
+        self._frames.append(frame)
+
+    def close(self) -> None:
+        """Write the table; `hidden` names the columns that did not fit."""
+        if not self._frames:
+            return
+        frame = pl.concat(self._frames)
+        shown = [
+            n
+            for n in self._columns
+            if self._keep or not frame.height or frame[n].null_count() < frame.height
+        ]
+        cells = {n: _texts(frame, n) for n in shown}
+        widths = {n: max(len_shown(n), *map(len_shown, cells[n]), 1) for n in shown}
+        if self._width is not None:
+            self._fit(widths, {n for n in shown if frame.schema[n] == pl.String})
+        lines = [_line(widths, frame, {n: n for n in widths})]
+        for i in range(frame.height):
+            lines.append(_line(widths, frame, {n: cells[n][i] for n in widths}))
+        self._stream.write(("\n".join(lines) + "\n").encode())
+
+    def _fit(self, widths: dict[str, int], texts: Collection[str]) -> None:
+        """Narrow the widest texts, then leave out columns from the right."""
+        assert self._width is not None
+        while (over := _total(widths) - self._width) > 0:
+            wide = [n for n in widths if n in texts and widths[n] > max(_LEAST, len_shown(n))]
+            if wide:
+                name = max(wide, key=lambda n: widths[n])
+                floor = max(_LEAST, len_shown(name))
+                others = [widths[n] for n in wide if n != name]
+                # Down to the next widest at most, so that all share the loss.
+                goal = max(
+                    floor, widths[name] - over, min(max(others, default=0), widths[name] - 1)
+                )
+                widths[name] = goal
+            elif len(widths) > 1:
+                name, _ = widths.popitem()
+                self.hidden.insert(0, name)
+            else:
+                return
+
+
+def terminal_width() -> int | None:
+    """Give the width of the terminal; None if stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def len_shown(text: str) -> int:
+    """Count the columns that a text takes on a terminal: Chinese letters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def _total(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1)
+
+
+def _cut(text: str, width: int) -> str:
+    if len_shown(text) <= width:
+        return text
+    kept, used = [], 0
+    for c in text:
+        used += len_shown(c)
+        if used > width - 1:
+            break
+        kept.append(c)
+    return "".join(kept) + _CUT
+
+
+def _line(widths: dict[str, int], frame: pl.DataFrame, cells: dict[str, str]) -> str:
+    out = []
+    for name, width in widths.items():
+        text = _cut(cells[name], width)
+        space = " " * (width - len_shown(text))
+        out.append(space + text if frame.schema[name].is_numeric() else text + space)
+    return GAP.join(out).rstrip()
+
+
+def _is_frequency(name: str) -> bool:
+    return name == "af" or name.startswith("af_")
+
+
+def _texts(frame: pl.DataFrame, name: str) -> list[str]:
+    column = frame[name]
+    nothing = [""] * column.len()
+    if _is_frequency(name):
+        number = "an" + name.removeprefix("af")
+        called = frame[number] if number in frame.columns else None
+        nothing = [
+            NOT_CALLED if called is not None and n is not None else NOT_ASSESSED
+            for n in (called.to_list() if called is not None else [None] * column.len())
+        ]
+    values = column.to_list()
+    return [e if v is None else format_value(v) for v, e in zip(values, nothing, strict=True)]
+
+
+def format_value(value: object) -> str:
+    """Format a value for people: grouped thousands, three digits of a fraction."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.3g}"
+    if isinstance(value, list):
+        return ";".join("" if v is None else str(v) for v in value)
+    # Control letters would break the lines, or worse, steer the terminal.
+    return "".join(c if c.isprintable() else "␣" for c in str(value))
