@@ -385,3 +385,64 @@ def read_json_text(text: str) -> Any:
         raise AssertionError(f"{word} is no JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+def cohort_rows(
+    paths: Sequence[Path], cohort: str, contigs: Contigs
+) -> dict[str, list[dict[str, Any]]]:
+    """Make the rows of sites, genotypes, samples, files and cohorts of some VCF files.
+
+    The slow way, cell by cell; alleles are taken as normalised. Contigs may go by any name.
+    """
+    tables: dict[str, list[dict[str, Any]]] = {
+        n: [] for n in ("sites", "genotypes", "samples", "files", "cohorts")
+    }
+    ordinals: dict[str, int] = {}
+    for number, path in enumerate(paths):
+        header, rows = read_lines(path)
+        names = header[-1].split("\t")[9:]
+        for name in names:
+            if name not in ordinals:
+                ordinals[name] = len(ordinals)
+                tables["samples"].append(
+                    {
+                        "cohort": cohort,
+                        "sample": name,
+                        "ordinal": ordinals[name],
+                        "file": number,
+                    }
+                )
+        mine = [ordinals[n] for n in names]
+        tables["files"].append(
+            {"cohort": cohort, "file": number, "name": path.name, "samples": mine,
+             "n_samples": len(mine), "header": "\n".join(header)}
+        )  # fmt: skip
+        for record, row in enumerate(rows):
+            place = {
+                "contig": contigs.canonical(row[0]), "pos": int(row[1]), "ref": row[3],
+                "alt": row[4], "cohort": cohort, "file": number, "record": record,
+            }  # fmt: skip
+            tables["sites"].append(
+                {**place, "chrom": row[0], "id": None if row[2] == "." else row[2],
+                 "qual": None if row[5] == "." else float(row[5]), "filter": row[6],
+                 "info": row[7], "format": row[8] if names else None}
+            )  # fmt: skip
+            if names:
+                tables["genotypes"].append({**place, **_listed(row, mine)})
+    tables["cohorts"].append({"cohort": cohort, "n_samples": len(ordinals)})
+    return {n: rows for n, rows in tables.items() if rows}
+
+
+def _listed(row: Sequence[str], ordinals: Sequence[int]) -> dict[str, Any]:
+    """List the genotypes of a record that are not the most frequent one."""
+    fields = row[8].split(":")
+    texts = [c.split(":")[0] if fields[0] == "GT" else "." for c in row[9:]]
+    values = [max(sorted(set(texts)), key=texts.count)]
+    who, what = [], []
+    for ordinal, text in zip(ordinals, texts, strict=True):
+        if text != values[0]:
+            if text not in values:
+                values.append(text)
+            who.append(ordinal)
+            what.append(values.index(text))
+    return {"gt_values": values, "sample": who, "gt": what}

@@ -1,0 +1,186 @@
+"""A cohort as VCF or BCF: header, records in contig order, genotypes.
+
+Memory holds one window of records, not the cohort. VCF is written by a compiled pass;
+BCF goes through the bcftools that pysam carries, in a process of its own.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from varhouse.bgzf import BgzfStream
+from varhouse.errors import InputError, StoreError, UsageError, nearest
+from varhouse.export.header import merge_headers
+from varhouse.export.records import (
+    Layout,
+    iter_contigs,
+    iter_lines,
+    iter_windows,
+    make_layout,
+)
+from varhouse.store.reader import Store
+
+log = logging.getLogger("varhouse.export")
+
+_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
+_TO_BCF = (
+    "import sys, pysam.bcftools as b;"
+    "b.view('--no-version', '-Ob', '-o', sys.argv[1], '-', catch_stdout=False)"
+)
+
+
+def export_cohort(
+    store: Store, cohort: str, out: Path, progress: Callable[[str, int], None] | None = None
+) -> int:
+    """Write a cohort as one file: the records as they came, GT of each sample.
+
+    Parameters
+    ----------
+    store
+        The opened store.
+    cohort
+        Name of the cohort.
+    out
+        The file to write, by its ending `.vcf`, `.vcf.gz` or `.bcf`; it appears when it
+        is whole.
+    progress
+        Called with each contig and the records written so far.
+
+    Returns
+    -------
+    int
+        Records written.
+
+    Raises
+    ------
+    StoreError
+        If the store has no such cohort, or its tables contradict each other.
+    UsageError
+        If the name of the file ends otherwise, or its folder does not exist.
+    InputError
+        If the BCF could not be made.
+    """
+    if not out.name.endswith(_ENDINGS):
+        raise UsageError(f"{out}: the name must end with .vcf, .vcf.gz or .bcf")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
+    _check_cohort(store, cohort)
+    files = store.scan("files", cohort=cohort).sort("file").collect()
+    samples = store.scan("samples", cohort=cohort).collect()
+    layout = make_layout(files, samples)
+    names = _contig_names(store, cohort)
+    lengths = {c.name: c.length for c in store.contigs.contigs}
+    declared = [(names[c], lengths[c]) for c in names] if out.name.endswith(".bcf") else []
+    header = merge_headers(files["header"].to_list(), layout.samples, declared)
+    with _open(out) as write:
+        write(header.encode())
+        return _write_records(store, cohort, layout, names, write, progress)
+
+
+def _check_cohort(store: Store, cohort: str) -> None:
+    known = store.scan("cohorts").select("cohort").collect()["cohort"].sort().to_list()
+    if cohort not in known:
+        raise StoreError(
+            f"{store.path} release {store.release} has no cohort {cohort!r}"
+            f"{nearest(cohort, known) or '; it has ' + (', '.join(known[:10]) or 'none')}"
+        )
+    if not store.file_frame("files", cohort=cohort).height:
+        raise StoreError(
+            f"the store keeps no files of cohort {cohort!r}, only its frequencies",
+            "export needs the tables under controlled/",
+        )
+
+
+def _contig_names(store: Store, cohort: str) -> dict[str, str]:
+    """Name each contig as the cohort's first file with it does, in the assembly's order."""
+    rows = (
+        store.scan("sites", cohort=cohort)
+        .group_by("contig")
+        .agg(pl.col("chrom").sort_by("file").first())
+        .collect()
+    )
+    found = dict(rows.rows())
+    return {c: found[c] for c in iter_contigs(store, cohort)}
+
+
+def _write_records(
+    store: Store,
+    cohort: str,
+    layout: Layout,
+    names: dict[str, str],
+    write: Callable[[bytes], object],
+    progress: Callable[[str, int], None] | None,
+) -> int:
+    done = 0
+    for contig, name in names.items():
+        windows = iter_windows(store, cohort, contig, has_samples=bool(layout.samples))
+        for sites, genotypes in windows:
+            # One name for a contig, or the header would not fit.
+            sites = sites.with_columns(pl.lit(name).alias("chrom"))
+            for lines in iter_lines(sites, genotypes, layout):
+                done += int((lines == 10).sum())
+                write(lines.tobytes())
+            if progress is not None:
+                progress(contig, done)
+    return done
+
+
+@contextmanager
+def _open(out: Path) -> Iterator[Callable[[bytes], object]]:
+    """Open the file to write under a temporary name; rename it when all went well."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        if out.name.endswith(".bcf"):
+            with _bcf(temporary, out) as pipe:
+                yield pipe.write
+        else:
+            with temporary.open("wb") as file:
+                if out.name.endswith(".vcf"):
+                    yield file.write
+                else:
+                    packed = BgzfStream(file)
+                    yield packed.write
+                    packed.finish()
+        temporary.rename(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _bcf(temporary: Path, out: Path) -> Iterator[IO[bytes]]:
+    # A pipe for the warnings would fill up: bcftools has one for each odd record.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _TO_BCF, str(temporary)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+        assert process.stdin is not None
+        try:
+            yield process.stdin
+            process.stdin.close()
+        except BrokenPipeError:
+            # bcftools has given up: what it says is the reason.
+            log.debug("bcftools closed its input")
+        except BaseException:
+            process.kill()
+            process.wait()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            raise
+        if process.wait() != 0:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            raise InputError(
+                f"{out}: bcftools refused the records: {lines[-1] if lines else 'no reason'}",
+                "export as .vcf.gz and look at what is wrong there",
+            )

@@ -1,0 +1,264 @@
+"""The records of a cohort, window by window, from the tables sites and genotypes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from varhouse.errors import StoreError
+from varhouse.export.kernel import write_lines
+from varhouse.store.reader import Store
+
+WINDOW = 32_768
+"""Records read at once: a row group of the store."""
+
+LINES_BYTES = 64 << 20
+"""Text made at once, about."""
+
+_ABSENT = np.frombuffer(b"./.", np.uint8)
+_RECORD = ["file", "record"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Who stands where in the export.
+
+    Attributes
+    ----------
+    samples
+        Names of the columns.
+    column_at, columns
+        int64[files + 1], int32: the output columns of each file's sample columns.
+    place
+        int32[ordinals]: output column of each sample of the cohort.
+    merged
+        Files hold different samples: equal records of several files are one record.
+    """
+
+    samples: Sequence[str]
+    column_at: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int32]
+    place: npt.NDArray[np.int32]
+    merged: bool
+
+
+def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
+    """Lay out the columns: those of the first file, then new ones of the others.
+
+    Parameters
+    ----------
+    files, samples
+        Rows of these tables of one cohort.
+
+    Raises
+    ------
+    StoreError
+        If a file names a sample that the cohort does not have.
+    """
+    names = dict(zip(samples["ordinal"].to_list(), samples["sample"].to_list(), strict=True))
+    lists: list[list[int]] = files.sort("file")["samples"].to_list()
+    order = list(dict.fromkeys(o for mine in lists for o in mine))
+    unknown = [o for o in order if o not in names]
+    if unknown:
+        raise StoreError(
+            f"the table samples lacks ordinal {unknown[0]} that the table files names",
+            "varhouse store verify says what else is wrong",
+        )
+    place = np.full(max(names, default=-1) + 1, -1, np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    at = np.zeros(len(lists) + 1, np.int64)
+    at[1:] = np.cumsum([len(mine) for mine in lists])
+    flat = np.array([o for mine in lists for o in mine], np.int64)
+    merged = any(set(mine) != set(lists[0]) for mine in lists)
+    return Layout([names[o] for o in order], at, place[flat], place, merged)
+
+
+def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
+    """Give the contigs that hold records of a cohort, in the order of the assembly."""
+    held = store.scan("sites", cohort=cohort).select("contig").unique().collect()["contig"]
+    present = set(held.to_list())
+    yield from (c for c in store.contigs.names if c in present)
+
+
+def iter_windows(
+    store: Store, cohort: str, contig: str, *, has_samples: bool
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Give sites and genotypes of a contig, some ten thousand records at a time.
+
+    Both have the same records in the same order: by pos, file and record.
+    """
+    sites = store.scan("sites", cohort=cohort, contig=contig)
+    pos = sites.select("pos").sort("pos").collect()["pos"]
+    last = pos.gather_every(WINDOW, WINDOW - 1).unique(maintain_order=True).to_list()
+    low = int(pos[0])
+    for high in dict.fromkeys([*last, int(pos[-1])]):
+        if high < low:
+            continue
+        yield _window(store, cohort, contig, (low, int(high)), has_samples=has_samples)
+        low = int(high) + 1
+
+
+def _window(
+    store: Store, cohort: str, contig: str, span: tuple[int, int], *, has_samples: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    inside = pl.col("pos").is_between(*span)
+    where = {"contig": contig, "start": span[0], "end": span[1]}
+
+    def read(table: str, columns: list[str]) -> pl.DataFrame:
+        frame = store.scan(table, cohort=cohort, **where).filter(inside)
+        return frame.sort("pos", *_RECORD).select(*_RECORD, *columns).collect()
+
+    sites = read("sites", ["pos", "ref", "alt", "chrom", "id", "qual", "filter", "info"])
+    if not has_samples:
+        return sites, pl.DataFrame()
+    genotypes = read("genotypes", ["gt_values", "sample", "gt"])
+    if not sites.select(_RECORD).equals(genotypes.select(_RECORD)):
+        raise StoreError(
+            f"cohort {cohort}, {contig}:{span[0]}-{span[1]}: the tables sites and genotypes "
+            "do not hold the same records",
+            "varhouse store verify says what else is wrong",
+        )
+    return sites, genotypes
+
+
+def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Join equal records of files with different samples.
+
+    Records are equal if POS, REF and ALT are, and they are the same-numbered of their
+    file with these. ID, QUAL and CHROM are the first file's that has them; FILTER the
+    union; INFO the entries that all agree on (AC or AN of one file is not that of all).
+
+    Returns
+    -------
+    (records, group)
+        Joined records in order, and for each row of `sites` the record it went to.
+    """
+    key = ["pos", "ref", "alt"]
+    numbered = sites.with_row_index("_row").with_columns(
+        pl.col("record").cum_count().over(*key, "file").alias("_nth")
+    )
+    groups = numbered.group_by(*key, "_nth", maintain_order=True).agg(
+        pl.col("_row"),
+        pl.col("chrom").first(),
+        pl.col("id").drop_nulls().first(),
+        pl.col("qual").drop_nulls().first(),
+        pl.col("filter").unique(maintain_order=True),
+        pl.col("info").unique(maintain_order=True),
+    )
+    records = groups.with_columns(
+        _same_or(groups["filter"], _join_filters).alias("filter"),
+        _same_or(groups["info"], _join_infos).alias("info"),
+    ).with_row_index("_group")
+    place = records.select("_group", "_row").explode("_row").sort("_row")["_group"]
+    return records.drop("_row", "_group", "_nth"), place
+
+
+def _same_or(values: pl.Series, join: object) -> pl.Series:
+    """Give the only value of each list, or what `join` makes of several."""
+    assert callable(join)
+    single = values.list.first()
+    many = (values.list.len() > 1).arg_true()
+    if not many.len():
+        return single
+    joined = pl.Series([join(v) for v in values.gather(many).to_list()], dtype=pl.String)
+    return single.scatter(many, joined)
+
+
+def _join_filters(values: list[str]) -> str:
+    failed = [f for v in values for f in v.split(";") if f not in (".", "PASS")]
+    if failed:
+        return ";".join(dict.fromkeys(failed))
+    return "PASS" if "PASS" in values else "."
+
+
+def _join_infos(values: list[str]) -> str:
+    others = [set(v.split(";")) for v in values[1:]]
+    kept = [e for e in values[0].split(";") if all(e in o for o in others)]
+    return ";".join(kept) or "."
+
+
+def format_qual(qual: pl.Expr) -> pl.Expr:
+    """Print QUAL so that it reads back equal: shortest, whole numbers without a point."""
+    whole = (qual == qual.round()) & (qual.abs() < 1e15)
+    text = pl.when(whole).then(qual.cast(pl.Int64, strict=False).cast(pl.String))
+    return text.otherwise(qual.cast(pl.String)).fill_null(".")
+
+
+def iter_lines(
+    sites: pl.DataFrame, genotypes: pl.DataFrame, layout: Layout
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Write the records of a window as lines of VCF, in pieces of some LINES_BYTES."""
+    n_columns = len(layout.samples)
+    records, group = sites, np.arange(sites.height)
+    if layout.merged:
+        records, place = merge_records(sites)
+        group = place.to_numpy()
+    # The rows of a record lie together: sorted by record, as blocks.
+    order = np.argsort(group, kind="stable")
+    block_at = np.zeros(records.height + 1, np.int64)
+    block_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
+    step = max(LINES_BYTES // (4 * n_columns + 200), 1)
+    for first in range(0, records.height, step):
+        last = min(first + step, records.height)
+        rows = order[block_at[first] : block_at[last]]
+        file, text_at, listed_at, who, what, texts, texts_at = _blocks(
+            sites, genotypes, rows, layout
+        )
+        head, head_at = _bytes(_heads(records[first:last], samples=n_columns > 0))
+        blocks = block_at[first : last + 1] - block_at[first]
+        yield write_lines(
+            head, head_at, blocks, file, text_at, listed_at, who, what, texts, texts_at,
+            layout.column_at, layout.columns, n_columns, _ABSENT,
+        )  # fmt: skip
+
+
+def _heads(records: pl.DataFrame, *, samples: bool) -> pl.Series:
+    """Make the cells before the genotypes."""
+    cells = [
+        pl.col("chrom"), pl.col("pos").cast(pl.String), pl.col("id").fill_null("."),
+        pl.col("ref"), pl.col("alt"), format_qual(pl.col("qual")), pl.col("filter"),
+        pl.col("info"),
+    ]  # fmt: skip
+    if samples:
+        cells.append(pl.lit("GT"))
+    return records.select(pl.concat_str(cells, separator="\t").alias("head"))["head"]
+
+
+def _blocks(
+    sites: pl.DataFrame, genotypes: pl.DataFrame, rows: npt.NDArray[np.int64], layout: Layout
+) -> tuple[npt.NDArray[np.generic], ...]:
+    """Make the arrays of `write_lines` from block_file to texts_at."""
+    file = sites["file"].gather(rows).to_numpy()
+    if not layout.samples:
+        nothing = np.zeros(1, np.int64)
+        none = np.zeros(0, np.int32)
+        zeros = np.zeros(rows.size, np.int64)
+        listed = np.zeros(rows.size + 1, np.int64)
+        return file, zeros, listed, none, none.astype(np.int16), none.astype(np.uint8), nothing
+    mine = genotypes[rows]
+    text_at, values = _flat(mine["gt_values"])
+    listed_at, people = _flat(mine["sample"])
+    _, what = _flat(mine["gt"])
+    texts, texts_at = _bytes(values)
+    who = layout.place[people.to_numpy()]
+    return file, text_at[:-1], listed_at, who, what.to_numpy(), texts, texts_at
+
+
+def _flat(lists: pl.Series) -> tuple[npt.NDArray[np.int64], pl.Series]:
+    """Give the offsets and the values of a column of lists."""
+    at = np.zeros(lists.len() + 1, np.int64)
+    at[1:] = np.cumsum(lists.list.len().to_numpy())
+    return at, lists.explode(empty_as_null=False)
+
+
+def _bytes(texts: pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Give the bytes and the offsets of a text column without nulls."""
+    array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = array.cast(pa.large_string())
+    _, offsets, data = array.buffers()
+    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    flat = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return flat, at
