@@ -59,6 +59,7 @@ def pack_alleles(frame: pl.DataFrame, model: GeneModel) -> Alleles:
         .filter(
             pl.col("ref").str.contains(_BASES),
             pl.col("alt").str.contains(_BASES),
+            pl.col("ref").str.to_uppercase() != pl.col("alt").str.to_uppercase(),
             pl.col("pos") >= 1,
         )
         .join(place.lazy(), on="contig", how="inner", maintain_order="left")

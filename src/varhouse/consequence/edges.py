@@ -208,6 +208,7 @@ def _stop_retained(edit: _Edit, ref: str, alt: str, over_stop: bool) -> bool:
     same_first = bool(ref) and ref == alt[:1] and "*" in alt
     same_place = "*" in ref and ref.find("*") == alt.find("*")
     at_end = edit.first_codon >= (edit.length - 3) // 3 and alt[0] == "*"
+    at_end &= edit.gain != 0
     return same_first or same_place or at_end
 
 
