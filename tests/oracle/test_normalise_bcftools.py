@@ -1,0 +1,298 @@
+"""`varhouse normalise` against `bcftools norm -m- -c x -f` 1.24 (in pysam).
+
+VARHOUSE_NORMALISE_RECORDS sets the number of random records (20,000 unless set). Letters
+of alleles are compared without case: bcftools copies the case of the FASTA.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from varhouse.cli import normalise
+
+_BCFTOOLS = """
+import sys, pysam.bcftools as b
+getattr(b, sys.argv[1])('-o', sys.argv[2], *sys.argv[3:], catch_stdout=False)
+"""
+
+
+def bcftools(command: str, out: Path, *args: str) -> list[str]:
+    """Run a bcftools command in a process of its own; give its data lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", _BCFTOOLS, command, str(out), *args],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [line for line in out.read_text().split("\n") if line and line[0] != "#"]
+
+
+def run(vcf: Path, fasta: Path, out: Path, *options: str) -> None:
+    parser = argparse.ArgumentParser()
+    normalise.add_parser(parser.add_subparsers())
+    args = parser.parse_args(
+        ["normalise", str(vcf), "-o", str(out), "--reference", str(fasta),
+         "--rejects", str(out.parent / "rejects.tsv"), *options]
+    )  # fmt: skip
+    assert args.run(args) == 0
+
+
+def without_case(lines: list[str]) -> Counter[str]:
+    out: Counter[str] = Counter()
+    for line in lines:
+        cells = line.split("\t")
+        cells[3:5] = cells[3].upper(), cells[4].upper()
+        out["\t".join(cells)] += 1
+    return out
+
+
+def assert_equal(vcf: Path, fasta: Path, tmp_path: Path, *, multi: str = "0") -> int:
+    """Compare all columns, as htslib writes the values of both; give the lines."""
+    out = tmp_path / "ours.vcf.gz"
+    run(vcf, fasta, out, "--multi-overlaps", multi)
+    # Values are compared as htslib writes them: 0.10 and 0.1 are the same number.
+    ours = bcftools("view", tmp_path / "ours.txt", str(out))
+    theirs = bcftools(
+        "norm", tmp_path / "theirs.txt", "-m-", "--multi-overlaps", multi,
+        "-c", "x", "-f", str(fasta), str(vcf),
+    )  # fmt: skip
+    a, b = without_case(ours), without_case(theirs)
+    assert sorted((a - b).elements())[:5] == sorted((b - a).elements())[:5] == []
+    places = [(line.split("\t")[0], int(line.split("\t")[1])) for line in ours]
+    ranks = {c: i for i, c in enumerate(dict.fromkeys(c for c, _ in places))}
+    assert places == sorted(places, key=lambda p: (ranks[p[0]], p[1]))
+    return len(ours)
+
+
+# Random records --------------------------------------------------------------------------
+
+_NUMBERS = {"A": 0, "R": 1}
+
+
+def toy_genome(rnd: random.Random, size_of_first: int) -> dict[str, str]:
+    """Contigs of tandem repeats, homopolymers, runs of N, ambiguity codes, lower case."""
+    contigs = {}
+    for name, size in (("chr1", size_of_first), ("chr2", 900), ("tiny", 40)):
+        bases = ""
+        while len(bases) < size:
+            kind = rnd.random()
+            if kind < 0.35:
+                bases += "".join(rnd.choices("ACGT", k=rnd.randint(1, 15)))
+            elif kind < 0.6:
+                bases += rnd.choice("ACGT") * rnd.randint(3, 30)
+            elif kind < 0.65:
+                bases += "N" * rnd.randint(1, 9)
+            elif kind < 0.68:
+                bases += rnd.choice("RYSWKMBDHV")
+            else:
+                unit = "".join(rnd.choices("ACGT", k=rnd.randint(2, 7)))
+                bases += unit * rnd.randint(2, 40 if rnd.random() < 0.05 else 6)
+        bases = bases[:size]
+        half = rnd.randrange(size)
+        contigs[name] = (
+            bases[:half] + bases[half : half + size // 4].lower() + bases[half + size // 4 :]
+        )
+    return contigs
+
+
+def concrete(bases: str) -> str:
+    return bases.upper().translate(str.maketrans("RYSWKMBDHV", "ACCAGACAAA"))
+
+
+def random_alleles(rnd: random.Random, sequence: str) -> tuple[int, str, list[str]]:
+    """Draw a 0-based place, REF and ALTs, padded at will on both sides."""
+    n = len(sequence)
+    at = (
+        rnd.choice([0, 0, 1, 2, n - 1, n - 2, n - 3])
+        if rnd.random() < 0.05
+        else rnd.randrange(n)
+    )
+    size = min(rnd.choice([1, 1, 1, 2, 3, 4, 6, 8, 12, 20]), n - at)
+    ref = concrete(sequence[at : at + size])
+    alts: list[str] = []
+    for _ in range(rnd.choice([1, 1, 1, 1, 2, 3, 4 if rnd.random() < 0.9 else 11])):
+        kind = rnd.random()
+        i, j = sorted((rnd.randrange(size + 1), rnd.randrange(size + 1)))
+        if kind < 0.3:
+            alt = ref[:i] + ref[j:]
+        elif kind < 0.6:
+            m = rnd.choice([1, 2, 3, 4, 6, 7])
+            near = max(0, at + i - m * rnd.randint(0, 2))
+            alt = ref[:i] + concrete(sequence[near : near + m]) * rnd.randint(1, 3) + ref[i:]
+        elif kind < 0.8:
+            alt = ref[:i] + rnd.choice("ACGT") + ref[i + 1 :]
+        elif kind < 0.9:
+            alt = ref[:i] + "".join(rnd.choices("ACGTN", k=rnd.randint(0, 4))) + ref[j:]
+        else:
+            alt = rnd.choice(["*", "<INS>", "<*>", f"{ref[0]}[chr2:17["])
+        if alt and alt.upper() != ref and alt not in alts:
+            alts.append(alt)
+    if not alts:
+        alts = ["*"]
+    kind = rnd.random()
+    if kind < 0.02:
+        ref = "".join(rnd.choices("ACGTNRK", k=size))
+        alts = [a for a in alts if a != ref] or ["*"]
+    elif kind < 0.1:
+        ref = ref.lower()
+        alts = [a if set(a) - set("ACGTN") else a.lower() for a in alts]
+    return at, ref, alts
+
+
+def value(rnd: random.Random, kind: str) -> str:
+    if rnd.random() < 0.1 and kind != "String":
+        return "."
+    if kind == "Integer":
+        return str(rnd.randint(-5, 70_000))
+    if kind == "Float":
+        return rnd.choice(["0.5", "1e-5", "0.250", "12.125", "3"])
+    return rnd.choice(["a", "bc", "d_e"])
+
+
+def count(number: str, n_alt: int, ploidy: int = 2) -> int:
+    if number == "G":
+        return n_alt + 1 if ploidy == 1 else (n_alt + 1) * (n_alt + 2) // 2
+    return n_alt + _NUMBERS[number]
+
+
+def random_genotype(rnd: random.Random, n_alt: int) -> str:
+    ploidy = rnd.choice([2, 2, 2, 2, 1, 3])
+    alleles = [rnd.choice([".", *map(str, range(n_alt + 1))]) for _ in range(ploidy)]
+    return rnd.choice("/|").join(alleles)
+
+
+def write_random(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
+    """Write a FASTA and a VCF with INFO and FORMAT fields of every Number and Type."""
+    rnd = random.Random(seed)
+    # bcftools takes a time that grows with the square of the records at one place.
+    genome = toy_genome(rnd, max(6000, records // 4))
+    fasta, vcf = folder / "ref.fa", folder / "in.vcf"
+    with fasta.open("w") as f:
+        for name, bases in genome.items():
+            f.write(f">{name}\n")
+            f.writelines(bases[i : i + 60] + "\n" for i in range(0, len(bases), 60))
+    fields = [(n + t[0], n, t) for n in "ARG" for t in ("Integer", "Float", "String")]
+    rows = []
+    for _ in range(records):
+        contig = rnd.choices(list(genome), weights=[90, 9, 1])[0]
+        at, ref, alts = random_alleles(rnd, genome[contig])
+        n_alt = len(alts)
+        info = [
+            f"{name}=" + ",".join(value(rnd, t) for _ in range(count(n, n_alt)))
+            for name, n, t in rnd.sample(fields, 3)
+        ]
+        info.append(rnd.choice(["FL", "N1=3", "ND=1,2,3", f"END={at + len(ref)}"]))
+        keys = rnd.sample(fields, 2)
+        samples = []
+        for _ in range(3):
+            cells = [random_genotype(rnd, n_alt)]
+            for _name, n, t in keys:
+                # bcftools damages a Number=G text that is haploid among diploid ones, and
+                # drops the field when the first sample has none: not drawn.
+                ploidy = 1 if rnd.random() < 0.1 and t != "String" else 2
+                whole = ",".join(value(rnd, t) for _ in range(count(n, n_alt, ploidy)))
+                gone = rnd.random() < 0.1 and (n, t) != ("G", "String")
+                cells.append("." if gone else whole)
+            samples.append(":".join(cells))
+        form = ":".join(["GT", *(k[0] for k in keys)])
+        rows.append(
+            (contig, at + 1, f"r{len(rows)}", ref, ",".join(alts), rnd.choice([".", "30.5"]),
+             rnd.choice([".", "PASS", "q10;s5"]), ";".join(info), form, *samples)
+        )  # fmt: skip
+    order = list(genome)
+    rows.sort(key=lambda r: (order.index(r[0]), r[1]))
+    with vcf.open("w") as f:
+        f.write("##fileformat=VCFv4.3\n")
+        for name, bases in genome.items():
+            f.write(f"##contig=<ID={name},length={len(bases)}>\n")
+        for x in ("q10", "s5"):
+            f.write(f'##FILTER=<ID={x},Description="x">\n')
+        extra = [("GT", "1", "String"), ("FL", "0", "Flag"), ("N1", "1", "Integer"),
+                 ("ND", ".", "Integer"), ("END", "1", "Integer")]  # fmt: skip
+        for name, n, t in (*fields, *extra):
+            for where in ("FORMAT",) if name == "GT" else ("INFO", "FORMAT"):
+                if not (where == "FORMAT" and t == "Flag"):
+                    f.write(f'##{where}=<ID={name},Number={n},Type={t},Description="x">\n')
+        f.write('##ALT=<ID=INS,Description="x">\n')
+        f.write("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2\ts3\n")
+        f.writelines("\t".join(map(str, row)) + "\n" for row in rows)
+    return fasta, vcf
+
+
+@pytest.mark.parametrize("multi", ["0", "."])
+def test_random_records_equal_bcftools(tmp_path: Path, multi: str) -> None:
+    records = int(os.environ.get("VARHOUSE_NORMALISE_RECORDS", "20000"))
+    # Half of the records for the second setting: the alleles are the same.
+    fasta, vcf = write_random(tmp_path, records // (1 if multi == "0" else 4), seed=7)
+    assert assert_equal(vcf, fasta, tmp_path, multi=multi) > records / 5
+
+
+# Cases of others -------------------------------------------------------------------------
+
+_CASES = ["norm", "norm.split", "norm.telomere"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("case", _CASES)
+def test_bcftools_own_cases(data_dir: Path, tmp_path: Path, case: str) -> None:
+    folder = data_dir / "normalise" / "bcftools"
+    fasta = tmp_path / "ref.fa"
+    fasta.write_bytes((folder / "norm.fa").read_bytes())
+    assert assert_equal(folder / f"{case}.vcf", fasta, tmp_path) > 0
+
+
+@pytest.mark.real
+def test_every_ambiguity_code_of_the_reference(data_dir: Path, tmp_path: Path) -> None:
+    # The FASTA of bcftools' case has a line of digits, which is not FASTA.
+    text = (data_dir / "normalise" / "bcftools" / "norm.iupac.fa").read_text()
+    fasta = tmp_path / "ref.fa"
+    fasta.write_text(text.replace("12345678\n", ""))
+    vcf = data_dir / "normalise" / "bcftools" / "norm.iupac.vcf"
+    assert_equal(vcf, fasta, tmp_path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("biallelic", "biallelic_bcftoolsnormalized"),
+        ("biallelic", "biallelic_vtdecompose_bcftoolsnormalized"),
+        ("biallelic_vtdecompose", "biallelic_vtdecompose_bcftoolsnormalized"),
+        ("multiallelic", "multiallelic_vtdecompose_bcftoolsnormalized"),
+        ("multiallelic_vtdecompose", "multiallelic_vtdecompose_bcftoolsnormalized"),
+        ("multiallelic", "multiallelic_vtdecompose"),
+    ],
+)
+def test_glow_pairs(data_dir: Path, tmp_path: Path, given: str, expected: str) -> None:
+    folder = data_dir / "normalise" / "glow"
+    fasta = tmp_path / "ref.fa"
+    fasta.write_bytes((folder / "20_altered.fasta").read_bytes())
+    vcf = folder / f"01_IN_altered_{given}.vcf"
+    assert assert_equal(vcf, fasta, tmp_path) > 0
+    wanted = folder / f"01_IN_altered_{expected}.vcf"
+    if expected.endswith("bcftoolsnormalized"):
+        assert alleles(tmp_path / "ours.txt") == alleles(wanted)
+    else:
+        # Decomposed only: the same alleles after our normalisation.
+        first = alleles(tmp_path / "ours.txt")
+        assert_equal(wanted, fasta, tmp_path)
+        assert alleles(tmp_path / "ours.txt") == first
+
+
+def alleles(vcf: Path) -> list[tuple[str, ...]]:
+    lines = [x for x in vcf.read_text().split("\n") if x and x[0] != "#"]
+    return sorted(tuple(line.split("\t")[i] for i in (0, 1, 3, 4)) for line in lines)
+
+
+@pytest.mark.real
+def test_a_cohort_of_1000_genomes(data_dir: Path, tmp_path: Path) -> None:
+    """28,998 records of GRCh37 chr20, 24 of them symbolic."""
+    folder = data_dir / "reference" / "GRCh37-chr20-1Mb-2Mb"
+    fasta = tmp_path / "ref.fa"
+    fasta.write_bytes((folder / "z.fa").read_bytes())
+    assert assert_equal(folder / "z.vcf.gz", fasta, tmp_path) == 29_144
