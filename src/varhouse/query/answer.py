@@ -8,7 +8,7 @@ import polars as pl
 from varhouse.errors import UsageError
 from varhouse.query.expression import Condition, find_column, parse_where
 from varhouse.query.overview import Overview
-from varhouse.query.select import Selection, find_genes, find_pieces, scan_piece
+from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
 from varhouse.schema import KEY, PolarsType
 from varhouse.store.reader import Store
 
@@ -81,9 +81,25 @@ class Answer:
         self.schema: dict[str, PolarsType] = {n: known[n] for n in self.columns}
         self._known = known
         self._where = _join_conditions([parse_where(w, known) for w in question.where])
+        self._own: pl.Series | None = None
+        self._pieces: Iterator[Piece] | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Resolve regions, genes and ids, so that mistakes show before any output."""
+        store, selection, table = self.store, self.question.selection, self.question.table
+        if table is None or _has_key(store.declaration(table).names):
+            self._pieces = find_pieces(store, selection, table or "variants")
+        if table == "consequences" and selection.genes:
+            # The gene's own transcripts, not those of its neighbours.
+            self._own = find_genes(store, selection.genes)["gene_id"]
+        if table == "genes":
+            self._genes = _gene_rows(store, selection)
 
     def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Give the rows in order of contig, pos, ref and alt (or as the table is sorted).
+
+        They are given once.
 
         Parameters
         ----------
@@ -106,28 +122,22 @@ class Answer:
                 return
 
     def _lazy_frames(self, wanted: list[str]) -> Iterator[pl.LazyFrame]:
-        store, question = self.store, self.question
         if self.overview is not None:
-            for piece in find_pieces(store, question.selection, "variants"):
+            for piece in self._pieces or ():
                 yield self.overview.frame(piece, wanted, self._where)
             return
-        table = question.table
+        table = self.question.table
         assert table is not None
-        declared = store.declaration(table)
-        if not _has_key(declared.names):
-            frame = _gene_rows(store, question.selection) if table == "genes" else None
-            frame = store.scan(table) if frame is None else frame
+        declared = self.store.declaration(table)
+        if self._pieces is None:
+            frame = self._genes if table == "genes" else self.store.scan(table)
             yield self._finish(frame, [*declared.partition, *declared.sort], wanted)
             return
-        own = None
-        if table == "consequences" and question.selection.genes:
-            # The gene's own transcripts, not those of its neighbours.
-            own = find_genes(store, question.selection.genes)["gene_id"]
-        order = [*KEY[1:], *(n for n in declared.partition if n != "part"), *declared.sort]
-        for piece in find_pieces(store, question.selection, table):
-            frame = scan_piece(store, table, piece)
-            if own is not None:
-                frame = frame.filter(pl.col("gene_id").is_in(own.implode()))
+        order = [*KEY[1:], *declared.partition, *declared.sort]
+        for piece in self._pieces:
+            frame = scan_piece(self.store, table, piece)
+            if self._own is not None:
+                frame = frame.filter(pl.col("gene_id").is_in(self._own.implode()))
             yield self._finish(frame, order, wanted)
 
     def _finish(

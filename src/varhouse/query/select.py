@@ -168,6 +168,8 @@ def _by_hgvs(store: Store, prefix: str, name: str, pos: int) -> pl.DataFrame:
 def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piece]:
     """Give the pieces that hold what is selected of a table, in order.
 
+    Mistakes in the selection are raised at once, not when the first piece is taken.
+
     Raises
     ------
     UsageError
@@ -175,25 +177,29 @@ def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piec
     StoreError
         If a gene is unknown.
     """
-    regions = [
-        parse_region(r, store.contigs) for text in selection.regions for r in text.split()
-    ]
-    spans = merge_spans(regions)
+    texts = [r for text in selection.regions for r in text.split() or [text]]
+    spans = merge_spans([parse_region(r, store.contigs) for r in texts])
     genes = _gene_spans(store, selection.genes) if selection.genes else None
     if not selection.regions:
         spans = genes if genes is not None else {c: [(1, None)] for c in store.contigs.names}
         genes = None
     if selection.ids:
-        yield from _key_pieces(store, selection, spans, genes)
-        return
-    held = _held_contigs(store, table) if not selection else None
+        keys = pl.concat([find_keys(store, text) for text in selection.ids]).unique().sort(KEY)
+        return _key_pieces(store, keys, spans, genes)
+    if not selection:
+        held = _held_contigs(store, table)
+        spans = {c: mine for c, mine in spans.items() if c in held}
+    return _all_pieces(store, spans, genes, table)
+
+
+def _all_pieces(
+    store: Store, spans: Spans, genes: Spans | None, table: str
+) -> Iterator[Piece]:
     for contig in store.contigs.names:
-        if contig not in spans or (held is not None and contig not in held):
+        if contig not in spans or (genes is not None and contig not in genes):
             continue
         also = None
         if genes is not None:
-            if contig not in genes:
-                continue
             also = tuple((a, b) for a, b in genes[contig] if b is not None)
         yield from _span_pieces(store, contig, spans[contig], also, table)
 
@@ -227,10 +233,9 @@ def _held_contigs(store: Store, table: str) -> set[str]:
 
 
 def _key_pieces(
-    store: Store, selection: Selection, spans: Spans, genes: Spans | None
+    store: Store, keys: pl.DataFrame, spans: Spans, genes: Spans | None
 ) -> Iterator[Piece]:
-    """Give a piece for each cluster of the alleles with the wanted ids."""
-    keys = pl.concat([find_keys(store, text) for text in selection.ids]).unique().sort(KEY)
+    """Give a piece for each cluster of the wanted alleles."""
     for contig in store.contigs.names:
         mine = keys.filter(pl.col("contig") == contig).select(_WITHIN)
         if not mine.height or contig not in spans:

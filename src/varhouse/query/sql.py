@@ -91,7 +91,7 @@ def _batches(connection: Any, reader: Any, failure: type[Exception]) -> Iterator
 def _refused(error: Exception) -> UsageError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     hints = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
-    return UsageError(f"SQL: {' '.join([lines[0], *hints[:1]]) if lines else error!r}")
+    return UsageError("SQL: " + " ".join([*lines[:1], *hints[:1]]))
 
 
 def _check_statement(connection: Any, query: str) -> None:
