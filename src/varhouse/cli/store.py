@@ -1,0 +1,256 @@
+"""`varhouse store`: make a store, see what is in it, check it, drop a cohort."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varhouse.errors import ReferenceError, StoreError  # noqa: A004
+
+if TYPE_CHECKING:
+    from varhouse.contigs import Contigs
+
+log = logging.getLogger("varhouse.store")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "store",
+        help="a store's life: init, log, show, digest, drop, verify",
+        description="example:  varhouse store show demo/store",
+    )
+    steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_init(steps)
+    _add_commit(steps)
+    _add_readers(steps)
+    drop = _add(
+        steps, "drop", _drop, "make a release without a cohort",
+        "example:  varhouse store drop demo/store --cohort south",
+        "Writes a new release to STORE and prints its number. Its tables hold no trace of\n"
+        "the cohort, and its digest is that of a store built without it. Older releases\n"
+        "keep the cohort's data.",
+    )  # fmt: skip
+    drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
+    _add_wait(drop)
+    verify = _add(
+        steps, "verify", _verify, "read everything again and check it",
+        "example:  varhouse store verify demo/store",
+        "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.",
+    )  # fmt: skip
+    _add_release(verify)
+
+
+def _add(
+    steps: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    function: Any,
+    what: str,
+    example: str,
+    files: str,
+) -> argparse.ArgumentParser:
+    parser = steps.add_parser(
+        name,
+        help=what,
+        description=example,
+        epilog=files,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", type=Path, metavar="STORE", help="the store's root folder")
+    parser.set_defaults(run=run, store_command=function)
+    return parser
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--release", metavar="R", help="number or tag (default: the newest)")
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS",
+        help="how long to wait for another writer (default: 60)",
+    )  # fmt: skip
+
+
+def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        steps, "init", _init, "make an empty store",
+        "example:  varhouse store init my-store --assembly demo1 "
+        "--reference demo/input/demo.fa",
+        "Writes STORE/_store/store.json, the table contigs and release 1.",
+    )  # fmt: skip
+    parser.add_argument("--assembly", required=True, metavar="NAME", help="e.g. GRCh38")
+    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA",
+                        help="the assembly's FASTA, plain or gzip")  # fmt: skip
+    parser.add_argument("--aliases", type=Path, metavar="TSV",
+                        help="contig names: contig alias accession length refget")  # fmt: skip
+
+
+def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        steps, "commit", _commit, "make a release of shards that an ingest has written",
+        "example:  varhouse store commit my-store --manifest work/manifest.json "
+        "--ingest-id 2026-11-a",
+        "Links the shards into STORE, writes a release record and prints its number.\n"
+        "Run twice with the same ingest id it does nothing the second time.",
+    )  # fmt: skip
+    parser.add_argument("--manifest", type=Path, nargs="+", required=True, metavar="FILE",
+                        help="manifests of the shards")  # fmt: skip
+    parser.add_argument("--ingest-id", required=True, metavar="ID", help="id of the ingest")
+    parser.add_argument("--base-release", type=int, metavar="N",
+                        help="release the shards are for (default: the newest)")  # fmt: skip
+    parser.add_argument("--operation", default="ingest", metavar="WORD",
+                        help="what the log calls it (default: ingest)")  # fmt: skip
+    _add_wait(parser)
+
+
+def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        steps, "log", _log, "list the releases",
+        "example:  varhouse store log demo/store", "Writes no file.",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each release")
+    parser = _add(
+        steps, "show", _show, "tables, rows, files, cohorts and digest of a release",
+        "example:  varhouse store show demo/store", "Writes no file.",
+    )  # fmt: skip
+    _add_release(parser)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser = _add(
+        steps, "digest", _digest, "print one hash of the content",
+        "example:  varhouse store digest demo/store",
+        "Writes no file. The hash is the same for the same data, whatever the order of\n"
+        "ingests, the file layout, the time or the number of cores.",
+    )  # fmt: skip
+    _add_release(parser)
+    parser.add_argument("--per-table", action="store_true", help="one line a table")
+    parser.add_argument("--recompute", action="store_true",
+                        help="read the data instead of the release record")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    code: int = args.store_command(args)
+    return code
+
+
+def _init(args: argparse.Namespace) -> int:
+    from varhouse.contigs import read_aliases
+    from varhouse.reference import OpenedReference
+    from varhouse.store.commit import init_store
+
+    contigs: Contigs | None = read_aliases(args.aliases) if args.aliases else None
+    with OpenedReference(args.reference, contigs) as reference:
+        # Only a piece of a contig may be there: an ingest has a policy for that.
+        if problems := reference.check(partial_reference=True):
+            raise ReferenceError(problems[0], "use the FASTA and the aliases of one assembly")
+        init_store(args.store, args.assembly, reference.contigs, reference=reference)
+    log.info(
+        "made %s for %s, %d contigs", args.store, args.assembly, len(reference.contigs.names)
+    )
+    return 0
+
+
+def _commit(args: argparse.Namespace) -> int:
+    from varhouse.shards import read_manifest
+    from varhouse.store.commit import commit
+    from varhouse.store.releases import resolve_release
+
+    manifests = [read_manifest(file) for file in args.manifest]
+    base = args.base_release
+    number = commit(
+        args.store,
+        manifests,
+        ingest_id=args.ingest_id,
+        operation=args.operation,
+        base_release=resolve_release(args.store, None) if base is None else base,
+        wait=args.wait,
+    )
+    print(number)
+    return 0
+
+
+def _log(args: argparse.Namespace) -> int:
+    from varhouse.store.lifecycle import log_releases
+
+    for row in log_releases(args.store):
+        if args.json:
+            print(json.dumps(row, ensure_ascii=False))
+            continue
+        event = " ".join(f"{k}={v}" for k, v in row["event"].items())
+        tags = f" [{', '.join(row['tags'])}]" if row["tags"] else ""
+        print(
+            f"{row['release']:>6}  {row['time']}  {row['digest'][:12]}  "
+            f"{row['operation']:<8} {row['ingest_id']}{tags}  {event}".rstrip()
+        )
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from varhouse.store.lifecycle import describe
+    from varhouse.store.reader import open_store
+
+    about = describe(open_store(args.store, args.release))
+    if args.json:
+        print(json.dumps(about, ensure_ascii=False, indent=1))
+        return 0
+    print(f"store     {about['path']}")
+    print(f"assembly  {about['assembly']}")
+    print(f"release   {about['release']} of {about['time']}")
+    print(f"digest    {about['digest']}")
+    print(f"cohorts   {', '.join(about['cohorts']) or '-'}")
+    print()
+    width = max(len(name) for name in about["tables"])
+    print(f"{'table':<{width}}  {'rows':>14}  {'files':>7}  {'MiB':>10}")
+    for name, t in about["tables"].items():
+        size = t["bytes"] / 2**20
+        print(f"{name:<{width}}  {t['rows']:>14,}  {t['files']:>7,}  {size:>10,.2f}")
+    return 0
+
+
+def _digest(args: argparse.Namespace) -> int:
+    from varhouse.digest import store_digest
+    from varhouse.store.lifecycle import recompute_digests
+    from varhouse.store.reader import open_store
+
+    store = open_store(args.store, args.release)
+    recorded = store.table_digests()
+    digests = recompute_digests(store) if args.recompute else recorded
+    if args.per_table:
+        for name, digest in sorted(digests.items()):
+            print(f"{digest}  {name}")
+    else:
+        print(store_digest(digests))
+    if digests != recorded:
+        wrong = sorted(n for n in {*digests, *recorded} if digests.get(n) != recorded.get(n))
+        raise StoreError(
+            f"release {store.release}: not what was committed: {', '.join(wrong)}",
+            f"varhouse store verify {args.store} says which files",
+        )
+    return 0
+
+
+def _drop(args: argparse.Namespace) -> int:
+    from varhouse.store.drop import drop_cohort
+
+    print(drop_cohort(args.store, args.cohort, wait=args.wait))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from varhouse.store.reader import open_store
+    from varhouse.store.verify import verify
+
+    store = open_store(args.store, args.release)
+    problems = verify(store)
+    for problem in problems:
+        print(problem)
+    tables = len(store.tables)
+    rows = sum(t.rows for t in store.record.tables.values())
+    if problems:
+        print(f"{len(problems)} problem(s) in release {store.release}", file=sys.stderr)
+        return 1
+    log.info(
+        "release %d: %d tables, %s rows, nothing wrong", store.release, tables, f"{rows:,}"
+    )
+    return 0

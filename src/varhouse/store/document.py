@@ -1,0 +1,92 @@
+"""Write `docs/store-format.md` from the declarations: they alone say what a table holds.
+
+`python -m varhouse.store.document > docs/store-format.md`
+"""
+
+import sys
+
+import polars as pl
+
+from varhouse.schema import FORMAT_VERSION, TABLES, Table, annotation_table
+from varhouse.store import __doc__ as layout
+
+_INTRODUCTION = f"""\
+# The store on disk, format {FORMAT_VERSION}
+
+This file is written by `python -m varhouse.store.document` from
+`src/varhouse/schema.py`; a test compares them. Change the declarations, not this file.
+
+## Layout
+
+{{layout}}
+Every table is a Delta table (reader version 1, writer version 2: no deletion vectors, no
+column mapping) of Parquet files: zstd, row groups of 32,768 rows, sorted inside each file.
+A file never changes once it is written. Partition columns stand in the path, not in the
+files (`part=HLA-A%2A01%3A01`: percent-encoded), and are text whatever they look like.
+Nothing is deleted: older releases stay readable.
+
+A release record (`_store/releases/NNNNNNNN.json`) holds `release`, `parent`, `operation`,
+`ingest_id`, `time`, `version`, `digest`, `meta` and for each of `tables` the Delta
+`version` that it pins, `rows`, `files`, `bytes`, the two `sums` of the content digest
+(hex) and `span`, a bound on the length of REF. Read a table at that version: the latest
+Delta version of a table may be ahead of the newest release while an ingest commits.
+
+## The content digest
+
+The digest covers the columns marked *content*, in the tables that are content. A row is
+hashed to two 64-bit numbers, a table is the sum of them modulo 2^64 and its number of
+rows, so neither the order of rows nor the files they stand in matter; the store's digest
+is the SHA-256 of the names and digests of its tables that have rows. Details:
+`src/varhouse/digest.py`.
+
+## Keys and coordinates
+
+Alleles are `contig, pos, ref, alt`: canonical contig name, 1-based position, normalised
+(split, trimmed, left-aligned), one ALT a row. `part` is the contig, or `other` for the
+short contigs of an assembly with more than 200 of them.
+"""
+
+
+def _type(dtype: object) -> str:
+    return f"list of {_type(dtype.inner)}" if isinstance(dtype, pl.List) else str(dtype)
+
+
+def describe_table(table: Table) -> str:
+    """Describe one table as Markdown."""
+    by = ", ".join(f"`{c}`" for c in table.partition) or "nothing"
+    order = ", ".join(f"`{c}`" for c in table.sort) or "nothing"
+    lines = [
+        f"### {table.root}/{table.name}",
+        "",
+        f"One row is {table.row}. Partitioned by {by}; sorted by {order}."
+        + ("" if table.content else " Not covered by the content digest."),
+        "",
+        "| column | type | null | content | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for c in table.columns:
+        null = "yes" if c.nullable else ""
+        content = "yes" if c.content and table.content else ""
+        meaning = c.meaning.replace("|", "\\|")
+        lines.append(f"| `{c.name}` | {_type(c.dtype)} | {null} | {content} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def document() -> str:
+    """Write the whole page as Markdown."""
+    text = (layout or "").partition("::\n\n")[2]
+    tree, _, rest = text.partition("\n\n")
+    described = f"```text\n{_dedent(tree)}\n```\n\n{rest}"
+    parts = [_INTRODUCTION.replace("{layout}", described), "## Tables\n"]
+    parts += [describe_table(t) for t in TABLES.values()]
+    parts.append("One table for each source of annotations, with the fields of the source:\n")
+    parts.append(describe_table(annotation_table("<source>", {"<field>": pl.String})))
+    return "\n".join(parts)
+
+
+def _dedent(text: str) -> str:
+    return "\n".join(line.removeprefix("    ") for line in text.split("\n"))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

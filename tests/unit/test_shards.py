@@ -1,0 +1,88 @@
+"""Shards and manifests: sorted, checked, described, and read back."""
+
+import math
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from store_builders import fill
+
+from varhouse.digest import digest_frame
+from varhouse.errors import SchemaError, StoreError
+from varhouse.schema import COHORTS, FREQUENCIES, VARIANTS, annotation_table
+from varhouse.shards import ROW_GROUP, Manifest, read_manifest, write_manifest, write_shard
+
+ROWS = [
+    {"contig": "1", "pos": 9, "ref": "A", "alt": "T"},
+    {"contig": "1", "pos": 5, "ref": "ACGT", "alt": "A"},
+]
+
+
+def test_a_shard_is_sorted_and_described(tmp_path: Path) -> None:
+    frame = fill(VARIANTS, ROWS)
+    shard = write_shard(frame.drop("part"), VARIANTS, tmp_path / "w", "v", {"part": "1"})
+    assert shard is not None
+    found = pl.read_parquet(shard.path, hive_partitioning=False)
+    assert found["pos"].to_list() == [5, 9]
+    assert found.columns == [c for c in VARIANTS.names if c != "part"]
+    assert (shard.rows, shard.bytes) == (2, (tmp_path / "w" / "v.parquet").stat().st_size)
+    assert shard.digest == digest_frame(frame, VARIANTS)
+    assert shard.span == 4
+    assert shard.stats["numRecords"] == 2
+    assert (shard.stats["minValues"]["pos"], shard.stats["maxValues"]["pos"]) == (5, 9)
+
+
+def test_row_groups_and_compression(tmp_path: Path) -> None:
+    frame = fill(VARIANTS, [ROWS[0]])
+    many = frame.select(pl.all().repeat_by(ROW_GROUP + 5).explode())
+    shard = write_shard(many, VARIANTS, tmp_path, "v", {"part": "1"})
+    assert shard is not None
+    meta = pq.read_metadata(shard.path)
+    assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [ROW_GROUP, 5]
+    assert meta.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_no_rows_no_shard(tmp_path: Path) -> None:
+    assert write_shard(fill(VARIANTS, []), VARIANTS, tmp_path, "v", {"part": "1"}) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_statistics_that_delta_can_hold(tmp_path: Path) -> None:
+    """No NaN, which JSON lacks, no long text, and nothing of columns of nulls."""
+    table = annotation_table("x", {"af": pl.Float64, "ac": pl.Int32, "id": pl.String})
+    row = {**ROWS[0], "af": math.nan, "ac": None, "id": "x" * 65}
+    shard = write_shard(fill(table, [row]), table, tmp_path, "x", {"part": "1"})
+    assert shard is not None
+    assert not {"af", "ac", "id"} & {*shard.stats["minValues"], *shard.stats["maxValues"]}
+    assert shard.stats["nullCount"]["ac"] == 1
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    frame = fill(FREQUENCIES, ROWS)
+    with pytest.raises(SchemaError, match="partition"):
+        write_shard(frame, FREQUENCIES, tmp_path, "f", {"part": "1"})
+    with pytest.raises(SchemaError, match="missing columns"):
+        write_shard(frame.drop("ac"), FREQUENCIES, tmp_path, "f", {"part": "1", "cohort": "a"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_manifest_comes_back(tmp_path: Path) -> None:
+    """Also from elsewhere: paths are relative to the manifest."""
+    work = tmp_path / "work"
+    shard = write_shard(
+        fill(COHORTS, [{"cohort": "a"}]), COHORTS, work / "s", "c", {"cohort": "a"}
+    )
+    assert shard is not None
+    replace = [("variants", {"part": "1"}), ("cohorts", {"cohort": "a"})]
+    write_manifest(work / "m.json", [shard, None], replace, [("ids", "part=1/x.parquet")])
+    work.rename(tmp_path / "moved")
+    found = read_manifest(tmp_path / "moved" / "m.json")
+    assert found == Manifest(
+        [type(shard)(**{**shard.__dict__, "path": str(tmp_path / "moved/s/c.parquet")})],
+        replace,
+        [("ids", "part=1/x.parquet")],
+    )
+    (tmp_path / "m.json").write_text("{")
+    with pytest.raises(StoreError, match="is no manifest"):
+        read_manifest(tmp_path / "m.json")

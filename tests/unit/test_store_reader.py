@@ -1,0 +1,183 @@
+"""Reading: pruned to the region and the partition, pinned, typed, whatever is missing."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from store_builders import COHORT_A, COHORT_B, CONTIGS, add_cohort, fill, new_store
+
+import varhouse
+from varhouse.contigs import Contig, Contigs
+from varhouse.errors import StoreError, UsageError
+from varhouse.schema import CONSEQUENCES, TABLES, VARIANTS
+from varhouse.shards import Manifest, write_shard
+from varhouse.store.commit import commit, init_store
+from varhouse.store.layout import write_json
+from varhouse.store.reader import Store, open_store
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two cohorts: release 2 holds a, release 3 both."""
+    path = new_store(tmp_path_factory.mktemp("reader") / "store")
+    add_cohort(path, "a", COHORT_A, "ingest-a")
+    add_cohort(path, "b", COHORT_B, "ingest-b")
+    write_json(path / "_store" / "tags" / "first", 2, replace=True)
+    return path
+
+
+@pytest.fixture
+def store(path: Path) -> Store:
+    return varhouse.open(path)
+
+
+def test_a_release_by_number_and_tag(path: Path) -> None:
+    assert open_store(path).release == open_store(path, "latest").release == 3
+    assert open_store(path, "first").release == open_store(path, 2).release == 2
+    assert open_store(path, "2").frequencies().collect()["cohort"].unique().to_list() == ["a"]
+    with pytest.raises(StoreError, match=r"no release 7; it has 1 to 3"):
+        open_store(path, 7)
+    with pytest.raises(StoreError, match="nearest: first"):
+        open_store(path, "frist")
+
+
+def test_what_is_no_store(tmp_path: Path, path: Path) -> None:
+    with pytest.raises(StoreError, match=r"is no varhouse store.*\n.*store init"):
+        open_store(tmp_path)
+    newer = shutil.copytree(path, tmp_path / "newer")
+    write_json(newer / "_store" / "store.json", {"format": 99}, replace=True)
+    with pytest.raises(StoreError, match="format 99"):
+        open_store(newer)
+    (newer / "_store" / "store.json").write_text("{")
+    with pytest.raises(StoreError, match="is damaged"):
+        open_store(newer)
+
+
+def test_every_declared_table_can_be_scanned(store: Store) -> None:
+    for name, table in TABLES.items():
+        frame = store.scan(name).collect()
+        assert dict(frame.schema) == dict(table.polars_schema), name
+        if "part" in table.partition:
+            assert store.scan(name, part="none").collect().schema == frame.schema
+    assert store.scan("genes").collect().is_empty()
+    with pytest.raises(StoreError, match="no table 'variant'; nearest: variants"):
+        store.scan("variant")
+    with pytest.raises(StoreError, match="not partitioned by cohort"):
+        store.scan("variants", cohort="a")
+    with pytest.raises(StoreError, match="no positions"):
+        store.scan("cohorts", start=3)
+    with pytest.raises(AttributeError, match="no 'varients'; nearest: variants"):
+        store.varients  # noqa: B018
+
+
+def test_methods_for_analysts(store: Store) -> None:
+    assert store.key == ["contig", "pos", "ref", "alt"]
+    assert store.variants("chr1:15-25").collect()["pos"].to_list() == [20]
+    assert set(store.frequencies("1", cohort="b").collect()["cohort"]) == {"b"}
+    both = store.frequencies("1:10", cohort=["a", "b"], stratum_by="all").collect()
+    assert sorted(both.select("cohort", "ac").rows()) == [("a", 1), ("b", 3)]
+    assert store.consequences("HLA-A*01:01:5-5").collect().height == 2
+    assert store.scan("ids", id="rs30").collect()["pos"].to_list() == [30]
+    assert store.meta["assembly"] == store.assembly == "demo1"
+    assert store.contigs.canonical("chr1") == "1"
+    assert store.schema("variants").columns == ["name", "type", "nullable", "meaning"]
+    assert "meaning" in store.schema("annotations_demo").columns
+    with pytest.raises(UsageError, match="no contig 'chr9'"):
+        store.variants("chr9")
+
+
+def test_only_files_that_can_hold_the_region(store: Store) -> None:
+    assert len(store.files("variants")) == 4
+    assert len(store.files("variants", contig="1")) == 2
+    assert len(store.files("variants", contig="1", start=25)) == 1
+    assert len(store.files("variants", contig="1", start=21, end=21)) == 1
+    assert store.files("variants", contig="1", start=22, end=29) == []
+    assert len(store.files("frequencies", cohort="a", part="1")) == 1
+    assert store.files("ids", id="zz") == []
+    assert all(f.exists() for t in store.tables for f in store.files(t))
+
+
+def test_explain(store: Store) -> None:
+    assert store.explain(store.variants()) == "4 of 4 files"
+    assert store.explain(store.variants("1:30")) == "1 of 4 files"
+    joined = store.variants("1:30").join(store.frequencies("1:30"), on=store.key)
+    assert store.explain(joined) == f"2 of {4 + len(store.files('frequencies'))} files"
+
+
+def test_digest(path: Path) -> None:
+    store = open_store(path)
+    assert len(store.digest()) == 64
+    assert store.digest() != open_store(path, 2).digest()
+    assert "ingests" in store.tables
+    assert "ingests" not in store.table_digests()
+
+
+def test_a_store_in_a_folder_named_like_a_partition(path: Path, tmp_path: Path) -> None:
+    """Polars would otherwise take `species=x`, or worse `part=x`, for its partitions."""
+    for folder in ("species=x", "part=x [1]"):
+        copy = shutil.copytree(path, tmp_path / folder / "store")
+        rows = open_store(copy).frequencies().collect()
+        expected = open_store(path).frequencies().collect()
+        assert rows.columns == expected.columns
+        assert sorted(rows.rows()) == sorted(expected.rows())
+
+
+ALLELES = st.lists(
+    st.tuples(st.integers(1, 60), st.integers(1, 12)), min_size=1, max_size=12, unique=True
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(ALLELES, st.integers(1, 70), st.integers(0, 30))
+def test_a_region_holds_what_overlaps_it(
+    tmp_path_factory: pytest.TempPathFactory, alleles: list, start: int, length: int
+) -> None:
+    """Long deletions that begin before the region are found, through several files."""
+    path = new_store(tmp_path_factory.mktemp("region") / "s")
+    shards = [
+        write_shard(
+            fill(
+                VARIANTS,
+                [{"contig": "1", "pos": p, "ref": "A" * n, "alt": "A", "end": p + n - 1}
+                 for p, n in alleles[k::3]],
+            ),
+            VARIANTS, path / "_staging", f"v{k}", {"part": "1"},
+        )
+        for k in range(3)
+    ]  # fmt: skip
+    made = Manifest([s for s in shards if s])
+    commit(path, [made], ingest_id="i", operation="i", base_release=1)
+    end = start + length
+    store = open_store(path)
+    found = store.scan("variants", contig="1", start=start, end=end).collect()
+    expected = [(p, n) for p, n in alleles if p <= end and p + n - 1 >= start]
+    lengths = found.select("pos", pl.col("ref").str.len_bytes().cast(pl.Int64))
+    assert sorted(lengths.rows()) == sorted(expected)
+    assert store.scan("variants", contig="HLA-A*01:01", start=start).collect().is_empty()
+
+
+def test_many_short_contigs_share_a_partition(tmp_path: Path) -> None:
+    contigs = Contigs(
+        [Contig("big", length=10**6), *(Contig(f"s{i}", length=1000 - i) for i in range(300))]
+    )
+    init_store(tmp_path / "s", "many", contigs)
+    shard = write_shard(
+        fill(CONSEQUENCES, [{"contig": f"s{i}", "pos": 5, "ref": "A"} for i in (250, 280)]),
+        CONSEQUENCES, tmp_path / "w", "c", {"part": contigs.part("s280")},
+    )  # fmt: skip
+    commit(tmp_path / "s", [Manifest([shard])], ingest_id="i", operation="i", base_release=1)
+    store = open_store(tmp_path / "s")
+    assert store.contigs.part("s280") == "other"
+    assert store.contigs.part("big") == "big"
+    assert store.consequences("s280").collect()["contig"].to_list() == ["s280"]
+    assert store.files("consequences", contig="big") == []
+    assert store.files("consequences", contig="s200") == []
+
+
+def test_contigs_come_back_as_they_were(store: Store) -> None:
+    assert [(c.name, c.aliases, c.length) for c in store.contigs.contigs] == [
+        (c.name, c.aliases, c.length) for c in CONTIGS.contigs
+    ]
