@@ -54,6 +54,11 @@ _LT, _GT, _STAR, _DOT, _OPEN, _CLOSE = 60, 62, 42, 46, 91, 93
 
 
 @njit(cache=True, nogil=True)
+def _inside(buf: Bytes, start: int, n: int) -> bool:
+    return 0 <= n <= buf.size and 0 <= start <= buf.size - n
+
+
+@njit(cache=True, nogil=True)
 def _alt_kind(buf: Bytes, a0: int, na: int) -> int:
     """Give 0 for a sequence of A C G T N, 1 for another VCF notation, 2 for neither."""
     if na == 0:
@@ -211,8 +216,9 @@ def _normalise(
     n = pos.size
     total_r, total_a = 0, 0
     for k in range(n):
-        total_r += max(ref_len[k], 0)
-        total_a += max(alt_len[k], 0)
+        if _inside(rb, ref_off[k], ref_len[k]) and _inside(ab, alt_off[k], alt_len[k]):
+            total_r += ref_len[k]
+            total_a += alt_len[k]
     status = np.empty(n, np.int8)
     new_pos = np.empty(n, np.int32)
     out_ref, out_alt = np.empty(total_r, np.uint8), np.empty(total_a, np.uint8)
@@ -228,7 +234,7 @@ def _normalise(
         if 0 <= c < starts.size:
             first, held = starts[c], lengths[c]
         # Offsets come from files: nothing outside the buffers is read.
-        if nr < 0 or r0 < 0 or r0 + nr > rb.size or na < 0 or a0 < 0 or a0 + na > ab.size:
+        if not (_inside(rb, r0, nr) and _inside(ab, a0, na)):
             status[k] = _REF_INVALID
             continue
         if nr == 1 and na == 1 and 0 <= p < held:

@@ -1,0 +1,145 @@
+"""Alleles of a frame: verdicts, places at contig ends, hostile offsets."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from varhouse.contigs import Contig, Contigs
+from varhouse.normalise import Status, normalise_alleles, normalise_packed
+from varhouse.reference import Reference, compile_reference
+
+FASTA = """>1
+CACAGTTTTACGTNNNRacgtacgtaaaaCCCT
+>2
+AAAAACGT
+"""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "r.fa").write_text(FASTA)
+    return Reference(compile_reference(folder / "r.fa", folder / "compiled"))
+
+
+def one(
+    reference: Reference, contig: str, pos: int, ref: str, alt: str
+) -> tuple[int, str, str, str]:
+    frame = pl.DataFrame(
+        {"contig": [contig], "pos": [pos], "ref": [ref], "alt": [alt]},
+        schema_overrides={"pos": pl.Int32},
+    )
+    row = normalise_alleles(frame, reference).row(0)
+    return row[1], row[2], row[3], Status(row[4]).name
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # The outcomes of bcftools 1.24 (norm -m- -c x) for the same records.
+        (("1", 1, "CAC", "C"), (1, "CAC", "C", "UNCHANGED")),
+        (("1", 2, "ACA", "A"), (1, "CAC", "C", "CHANGED")),
+        (("1", 1, "CA", "A"), (1, "CA", "A", "UNCHANGED")),
+        (("1", 1, "CAC", "AC"), (1, "CA", "A", "CHANGED")),
+        (("1", 5, "gt", "gtt"), (5, "G", "GT", "CHANGED")),
+        (("1", 9, "t", "tt"), (5, "G", "GT", "CHANGED")),
+        (("1", 9, "ta", "t"), (9, "TA", "T", "UNCHANGED")),
+        (("1", 14, "NN", "N"), (13, "TN", "T", "CHANGED")),
+        (("1", 14, "A", "C"), (14, "A", "C", "REF_MISMATCH")),
+        (("1", 17, "A", "C"), (17, "A", "C", "UNCHANGED")),
+        (("1", 17, "R", "A"), (17, "R", "A", "REF_MISMATCH")),
+        (("1", 33, "T", "TT"), (32, "C", "CT", "CHANGED")),
+        (("2", 3, "AA", "A"), (1, "AA", "A", "CHANGED")),
+        (("2", 3, "A", "AA"), (1, "A", "AA", "CHANGED")),
+        (("2", 1, "AAAAACGT", "A"), (1, "AAAAACGT", "A", "UNCHANGED")),
+        (("2", 1, "A", "CA"), (1, "A", "CA", "UNCHANGED")),
+        (("2", 5, "ACG", "ATT"), (6, "CG", "TT", "CHANGED")),
+        (("2", 5, "ACG", "TCG"), (5, "A", "T", "CHANGED")),
+        (("2", 5, "AC", "ACC"), (5, "A", "AC", "CHANGED")),
+        (("2", 5, "G", "T"), (5, "G", "T", "REF_MISMATCH")),
+        # Carried as they are.
+        (("2", 5, "A", "<DEL>"), (5, "A", "<DEL>", "KEPT")),
+        (("2", 5, "a", "<del:Me>"), (5, "A", "<del:Me>", "KEPT")),
+        (("2", 5, "A", "C<ctg1>"), (5, "A", "C<ctg1>", "KEPT")),
+        (("2", 5, "A", "*"), (5, "A", "*", "KEPT")),
+        (("2", 5, "A", "."), (5, "A", ".", "KEPT")),
+        (("2", 5, "A", "A[1:5["), (5, "A", "A[1:5[", "KEPT")),
+        (("2", 5, "A", ".C"), (5, "A", ".C", "KEPT")),
+        (("2", 5, "G", "<DEL>"), (5, "G", "<DEL>", "REF_MISMATCH")),
+        # Outside of what the reference holds: trimmed, not shifted.
+        (("1", 33, "TA", "T"), (33, "TA", "T", "REF_UNCHECKED")),
+        (("1", 33, "CA", "C"), (33, "CA", "C", "REF_MISMATCH")),
+        (("3", 9, "CCAA", "CCA"), (10, "CA", "C", "REF_UNCHECKED")),
+        (("3", 9, "CTAA", "CGAA"), (10, "T", "G", "REF_UNCHECKED")),
+        (("3", 9, "C", "<DEL>"), (9, "C", "<DEL>", "REF_UNCHECKED")),
+        (("2", 0, "N", "T"), (0, "N", "T", "REF_UNCHECKED")),
+        # Faults.
+        (("2", 1, ".", "AA"), (1, ".", "AA", "REF_INVALID")),
+        (("2", 1, "", "AA"), (1, "", "AA", "REF_INVALID")),
+        (("2", 5, "A", ""), (5, "A", "", "ALT_INVALID")),
+        (("2", 5, "A", "R"), (5, "A", "R", "ALT_INVALID")),
+        (("2", 5, "A", "<DEL"), (5, "A", "<DEL", "ALT_INVALID")),
+        (("2", 5, "A", "C,G"), (5, "A", "C,G", "ALT_INVALID")),
+        (("2", 5, "AC", "ac"), (5, "AC", "AC", "ALT_EQUALS_REF")),
+    ],
+)
+def test_alleles(
+    reference: Reference, given: tuple[str, int, str, str], expected: tuple[int, str, str, str]
+) -> None:
+    assert one(reference, *given) == expected
+
+
+def test_other_columns_and_the_order_of_rows_stay(reference: Reference) -> None:
+    frame = pl.DataFrame(
+        {
+            "contig": ["2", None, "1", "2"],
+            "x": [1, 2, 3, 4],
+            "pos": [3, 3, 9, 7],
+            "ref": ["AA", "A", "t", None],
+            "alt": ["A", "C", "tt", "G"],
+        }
+    )
+    out = normalise_alleles(frame, reference)
+    assert out["x"].to_list() == [1, 2, 3, 4]
+    assert out["pos"].to_list() == [1, 3, 5, 7]
+    assert out.schema["pos"] == pl.Int32
+    assert [Status(s).name for s in out["status"]] == [
+        "CHANGED", "REF_UNCHECKED", "CHANGED", "REF_INVALID",
+    ]  # fmt: skip
+
+
+def test_an_empty_frame(reference: Reference) -> None:
+    schema = {"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String}
+    out = normalise_alleles(pl.DataFrame(schema=schema), reference)
+    assert out.height == 0
+    assert out.schema["status"] == pl.Int8
+
+
+def test_a_partial_contig_is_fully_normalised_inside(tmp_path: Path) -> None:
+    (tmp_path / "r.fa").write_text(">chr1\nCCTTTTTT\n")
+    contigs = Contigs([Contig("chr1", ["1"], None, 1000, None)])
+    reference = Reference(compile_reference(tmp_path / "r.fa", tmp_path / "c"), contigs)
+    assert one(reference, "chr1", 8, "T", "TT") == (2, "C", "CT", "CHANGED")
+    assert one(reference, "chr1", 8, "TT", "T") == (8, "TT", "T", "REF_UNCHECKED")
+
+
+def test_hostile_offsets_read_nothing_outside() -> None:
+    seq = np.frombuffer(b"ACGT", np.uint8)
+    text = np.frombuffer(b"AC", np.uint8)
+    big = 2**62
+    offsets = np.array([0, -5, big, 0, 1], np.int64)
+    lengths = np.array([1, 1, 1, big, -1], np.int64)
+    pos = np.array([1, 2**31 - 1, -(2**31), 4, 4], np.int32)
+    one_base = np.ones(5, np.int64)
+    out = normalise_packed(
+        seq, np.array([0]), np.array([4]), np.array([0, 7, -3, 0, 0], np.int32), pos,
+        text, offsets, lengths, text, one_base, one_base,
+    )  # fmt: skip
+    assert out[5].tolist() == [Status.UNCHANGED, *[Status.REF_INVALID] * 4]
+    with pytest.raises(ValueError, match="beyond"):
+        normalise_packed(
+            seq, np.array([2]), np.array([4]), np.zeros(5, np.int32), pos,
+            text, offsets, lengths, text, one_base, one_base,
+        )  # fmt: skip
