@@ -4,6 +4,8 @@ Strings come from small dictionaries (transcripts, a few hundred distinct masks)
 gather each; nothing is formatted per row in Python.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 
@@ -14,6 +16,9 @@ from varhouse.schema import CONSEQUENCES
 
 OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 """Column name to type of what the room gives: the table without its partition."""
+
+_MOST_RANKS = 1_000
+"""Exons of a transcript up to which all texts `rank/number` are kept in one table."""
 
 
 def sort_pairs(model: GeneModel, frame: pl.DataFrame, row: Int64) -> pl.DataFrame:
@@ -46,12 +51,14 @@ def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.D
     """
     tx, row = pairs["tx"], pairs["row"]
     terms = pairs["terms"].to_numpy()
-    masks, which = np.unique(terms, return_inverse=True)
+    # A few hundred distinct masks: hashing finds them faster than sorting all rows.
+    masks = np.sort(pairs["terms"].unique().to_numpy())
+    which = np.searchsorted(masks, terms)
     text = pl.Series([terms_of(int(m)) for m in masks], dtype=pl.String)
     impact = pl.Series([impact_of(int(m)) for m in masks], dtype=pl.String)
     names = model.transcripts
-    index = pl.Series(which.astype(np.int64))
-    number = pl.Series(model.n_exon[tx.to_numpy()])
+    index = pl.Series(which)
+    number = model.n_exon[tx.to_numpy()]
     frame = pairs.with_columns(
         *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
         *(
@@ -63,20 +70,41 @@ def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.D
         impact=impact.gather(index),
         most_severe=pl.Series(_most_severe(row.to_numpy(), terms)),
         genes_digest=pl.lit(model.digest),
-        exon=_rank_text("exon", number),
-        intron=_rank_text("intron", number - 1),
+        exon=_rank_text(pairs["exon_first"], pairs["exon_last"], number),
+        intron=_rank_text(pairs["intron_first"], pairs["intron_last"], number - 1),
         protein_start=(pl.col("cds_start") - 1) // 3 + 1,
         protein_end=(pl.col("cds_end") - 1) // 3 + 1,
     )
     return frame.select(pl.col(n).cast(t) for n, t in OUTPUT.items())
 
 
-def _rank_text(name: str, number: pl.Series) -> pl.Expr:
+@lru_cache(maxsize=4)
+def _rank_texts(most: int) -> pl.Series:
+    """`rank/number` at number * (most + 1) + rank."""
+    return pl.Series([f"{r}/{n}" for n in range(most + 1) for r in range(most + 1)])
+
+
+def _rank_text(first: pl.Series, last: pl.Series, number: Int64) -> pl.Series:
     """`2/10`, or `2-4/10` over several; null for none."""
-    first, last = pl.col(f"{name}_first"), pl.col(f"{name}_last")
-    one = pl.concat_str(first, pl.lit("/"), number)
-    several = pl.concat_str(first, pl.lit("-"), last, pl.lit("/"), number)
-    return pl.when(first == last).then(one).otherwise(several)
+    most = int(number.max(initial=0))
+    if most > _MOST_RANKS:
+        total = pl.Series(number)
+        text = pl.select(pl.concat_str(first, pl.lit("/"), total)).to_series()
+    else:
+        text = _rank_texts(most).gather(first + pl.Series(number * (most + 1)))
+    several = np.flatnonzero((first != last).fill_null(False).to_numpy())
+    if several.size:
+        long = pl.select(
+            pl.concat_str(
+                first.gather(several),
+                pl.lit("-"),
+                last.gather(several),
+                pl.lit("/"),
+                pl.Series(number[several]),
+            )
+        ).to_series()
+        text = text.scatter(pl.Series(several), long)
+    return text
 
 
 def _most_severe(row: Int64, terms: Int64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
