@@ -1,0 +1,158 @@
+"""Sources: typed fields, split records, joins by equality of the allele."""
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from varhouse.contigs import Contig, Contigs
+from varhouse.errors import InputError, UsageError
+from varhouse.reference import OpenedReference
+from varhouse.schema import KEY, annotation_table, check_table
+from varhouse.sources import join_source, read_source, source_ids
+
+HEADER = """##fileformat=VCFv4.2
+##fileDate=2026-01-02
+##INFO=<ID=AF,Number=A,Type=Float,Description="x">
+##INFO=<ID=AD,Number=R,Type=Integer,Description="x">
+##INFO=<ID=DP,Number=1,Type=Integer,Description="x">
+##INFO=<ID=SIG,Number=.,Type=String,Description="x">
+##INFO=<ID=PL,Number=G,Type=Integer,Description="x">
+##INFO=<ID=DB,Number=0,Type=Flag,Description="x">
+##INFO=<ID=alt,Number=1,Type=String,Description="a name that the key has">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
+BODY = """1\t5\trs1;rs2\tA\tC,G\t.\t.\tAF=0.1,.;AD=3,4,5;DP=7;SIG=a|b,c;DB;PL=1,2,3;alt=z
+chr1\t5\t.\tA\tT\t.\t.\tDP=.;XDB;AF=2e-3
+1\t9\tx\tC\t<DEL>,*,CA\t.\t.\tAF=0.1,0.2,0.3
+zz\t9\t.\tC\tA\t.\t.\tDP=1
+"""
+CONTIGS = Contigs([Contig("chr1", ["1"])])
+
+
+@pytest.fixture
+def vcf(tmp_path: Path) -> Path:
+    path = tmp_path / "s.vcf"
+    path.write_text(HEADER + BODY)
+    return path
+
+
+def test_fields_are_typed_by_the_header(vcf: Path) -> None:
+    source = read_source(vcf, "s", None, CONTIGS)
+    assert source.fields == {
+        "AF": pl.Float64, "AD": pl.Int64, "DP": pl.Int64, "SIG": pl.String, "PL": pl.String,
+        "DB": pl.Boolean, "info_alt": pl.String,
+    }  # fmt: skip
+    assert source.frame.rows() == [
+        ("chr1", 5, "A", "C", 0.1, 4, 7, "a|b,c", "1,2,3", True, "z", "rs1;rs2"),
+        ("chr1", 5, "A", "G", None, 5, 7, "a|b,c", "1,2,3", True, "z", "rs1;rs2"),
+        ("chr1", 5, "A", "T", 0.002, None, None, None, None, False, None, None),
+        ("chr1", 9, "C", "CA", 0.3, None, None, None, None, False, None, "x"),
+    ]
+    assert source.version == "2026-01-02"
+    assert source.counts == {
+        "records": 4, "unknown_contig": 1, "not_an_allele": 2, "ref_mismatch": 0,
+        "not_normalised": 0, "alleles": 4,
+    }  # fmt: skip
+
+
+def test_join_is_by_the_whole_allele_and_fits_the_table(vcf: Path) -> None:
+    source = read_source(vcf, "s", ["DP", "AF"], CONTIGS)
+    mine = pl.DataFrame(
+        {"contig": "chr1", "pos": [5, 5, 9], "ref": ["A", "A", "C"], "alt": ["G", "AT", "CA"]},
+        schema_overrides={"pos": pl.Int32},
+    )
+    found = join_source(mine, source)
+    assert found.select(*KEY, "DP", "AF").rows() == [
+        ("chr1", 5, "A", "G", 7, None),
+        ("chr1", 9, "C", "CA", None, 0.3),
+    ]
+    ready = found.drop("id").with_columns(
+        source_version=pl.lit("v"), licence=pl.lit("l"), part=pl.lit("chr1")
+    )
+    check_table(ready, annotation_table("s", source.fields))
+
+
+def test_ids_are_split(vcf: Path) -> None:
+    ids = source_ids(read_source(vcf, "s", [], CONTIGS).frame)
+    assert ids.select("id", "kind", "alt").rows() == [
+        ("rs1", "rs", "C"), ("rs2", "rs", "C"), ("rs1", "rs", "G"), ("rs2", "rs", "G"),
+        ("x", "other", "CA"),
+    ]  # fmt: skip
+
+
+def test_ref_is_checked_when_a_reference_is_given(vcf: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.fa").write_text(">1\nACGTACGTGTT\n")
+    with OpenedReference(tmp_path / "r.fa", CONTIGS) as reference:
+        source = read_source(vcf, "s", [], CONTIGS, reference)
+    assert source.frame["pos"].to_list() == [5, 5, 5]
+    assert source.counts["ref_mismatch"] == 1
+
+
+def test_alleles_go_through_the_normaliser(vcf: Path) -> None:
+    def normalise(frame: pl.DataFrame) -> pl.DataFrame:
+        moved = pl.when(pl.col("alt") != "T").then(pl.col("pos") - 1)
+        return frame.with_columns(pos=moved)
+
+    source = read_source(vcf, "s", ["DP"], CONTIGS, None, normalise)
+    assert source.frame.select("pos", "alt").rows() == [(4, "C"), (4, "G"), (8, "CA")]
+    assert source.counts["not_normalised"] == 1
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n\n"])
+def test_line_ends_and_gzip(vcf: Path, tmp_path: Path, ending: str) -> None:
+    text = (HEADER + BODY).rstrip("\n")
+    if "\r" in ending:
+        text = text.replace("\n", ending)
+    other = tmp_path / "s.vcf.gz"
+    other.write_bytes(gzip.compress((text + ending).encode()))
+    expected = read_source(vcf, "s", None, CONTIGS)
+    assert read_source(other, "s", None, CONTIGS).frame.equals(expected.frame)
+
+
+def test_faults_are_said(vcf: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no INFO field 'AFF'.*nearest: AF"):
+        read_source(vcf, "s", ["AFF"], CONTIGS)
+    bad = tmp_path / "bad.vcf"
+    for text, message in (
+        (HEADER + "1\t5\t.\tA\n", "fewer than 8 columns"),
+        (HEADER + BODY.replace("\t5\t", "\tfive\t"), "POS 'five'"),
+        ("1\t5\t.\tA\tC\t.\t.\t.\n", "no #CHROM line"),
+        ("##x\n", "no #CHROM line"),
+        ("", "no #CHROM line"),
+    ):
+        bad.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_source(bad, "s", None, CONTIGS)
+    bad.write_bytes(gzip.compress((HEADER + BODY).encode())[:-10])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        read_source(bad, "s", None, CONTIGS)
+
+
+def test_clinvar_against_a_plain_reader(data_dir: Path) -> None:
+    """2,000 ClinVar records: each value equals what a line-by-line reader finds."""
+    path = data_dir / "annotation" / "exomiser" / "clinvar-test.vcf.gz"
+    source = read_source(path, "clinvar", ["CLNSIG", "ALLELEID", "RS"], CONTIGS)
+    expected = []
+    with gzip.open(path, "rt") as f:
+        for line in f:
+            if line[0] == "#":
+                continue
+            c = line.rstrip("\n").split("\t")
+            info = dict(x.partition("=")[::2] for x in c[7].split(";"))
+            for alt in c[4].split(","):
+                if set(alt) <= set("ACGTN"):
+                    allele = (
+                        int(c[1]),
+                        c[3],
+                        alt,
+                        info.get("CLNSIG"),
+                        int(info["ALLELEID"]),
+                        c[2],
+                    )
+                    expected.append(allele)
+    got = source.frame.select("pos", "ref", "alt", "CLNSIG", "ALLELEID", "id").rows()
+    assert len(got) > 1900
+    assert sorted(got, key=str) == sorted(expected, key=str)
+    assert source_ids(source.frame).filter(pl.col("kind") == "rs").height > 500
