@@ -18,7 +18,12 @@ from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
 from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
-from varhouse.ingest.tasks import blank_alleles, derived, file_samples
+from varhouse.ingest.tasks import (
+    blank_alleles,
+    derived,
+    duplicate_rows,
+    file_samples,
+)
 from varhouse.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
 from varhouse.shards import Shard, read_manifest, write_manifest, write_shard
 
@@ -157,18 +162,9 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path) -> None:
         if new is not None:
             mended.append(new)
     rejects = [s for s in chunk.shards if s.table == "rejects"]
-    rows = twice.join(
-        sites.select("record", "chrom", pl.col("pos").alias("site_pos"), "file", "info",
-                     pl.col("ref").alias("site_ref"), pl.col("alt").alias("site_alt")),
-        on="record", how="left", maintain_order="left",
-    ).select(
-        "file", "record", "line", pl.col("chrom").alias("contig"),
-        pl.col("site_pos").alias("pos"), "alt_index",
-        pl.lit("duplicate_allele").alias("reason"),
-        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"),
-        pl.format("{}\t{}\t.\t{}\t{}", "chrom", "site_pos", "site_ref", "site_alt")
-        .alias("text"),
-    )  # fmt: skip
+    rows = duplicate_rows(twice, sites).with_columns(
+        pl.lit(chunk.file, pl.Int32).alias("file")
+    )
     old = [pl.read_parquet(s.path).select(rows.columns) for s in rejects]
     partition = chunk.shards[0].partition
     new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)

@@ -175,22 +175,37 @@ def remove_alleles(result: ChunkResult, gone: pl.Series) -> None:
     if not gone.any():
         return
     twice = result.alleles.filter(gone)
-    sites = result.sites.select("record", "chrom", "pos", "ref", "alt", "id", "info")
-    line = pl.format("{}\t{}\t{}\t{}\t{}", "chrom", "site_pos", pl.col("site_id").fill_null("."),
-                     "site_ref", "site_alt")  # fmt: skip
-    rows = twice.join(
-        sites.rename({"pos": "site_pos", "ref": "site_ref", "alt": "site_alt", "id": "site_id"}),
-        on="record", how="left", maintain_order="left",
-    ).select(
-        "record", "line", pl.col("chrom").alias("contig"), pl.col("site_pos").alias("pos"),
-        "alt_index", pl.lit("duplicate_allele").alias("reason"),
-        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"), line.alias("text"),
-    )  # fmt: skip
+    rows = duplicate_rows(twice, result.sites)
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
     result.sites = blank_alleles(result.sites, twice.select("record", "alt_index"))
     keep = (~gone).to_numpy()
     result.alleles = result.alleles.filter(pl.Series(keep))
     result.counts = {k: v[keep] for k, v in result.counts.items()}
+
+
+def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the rejects for alleles that stand before in the cohort.
+
+    The record itself stays in `sites` and `genotypes`, so `text` need not hold its
+    genotypes: it is the line's first eight columns.
+    """
+    c = pl.col
+    qual = (
+        pl.when(c("qual").is_null()).then(pl.lit("."))
+        .when(c("qual") == c("qual").round(0)).then(c("qual").cast(pl.Int64).cast(pl.String))
+        .otherwise(c("qual").cast(pl.String))
+    )  # fmt: skip
+    text = pl.concat_str(
+        "chrom", c("site_pos").cast(pl.String), c("site_id").fill_null("."), "site_ref",
+        "site_alt", qual, "filter", "info", separator="\t",
+    )  # fmt: skip
+    names = {"pos": "site_pos", "ref": "site_ref", "alt": "site_alt", "id": "site_id"}
+    places = sites.select("record", "chrom", *names, "qual", "filter", "info").rename(names)
+    return twice.join(places, on="record", how="left", maintain_order="left").select(
+        "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
+        pl.lit("duplicate_allele").alias("reason"),
+        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"), text.alias("text"),
+    )  # fmt: skip
 
 
 def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

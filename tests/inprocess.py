@@ -1,0 +1,63 @@
+"""An ingest without Snakemake: the same steps in one process, with cuts of choice."""
+
+import json
+from pathlib import Path
+from unittest import mock
+
+from varhouse.ingest import validate
+from varhouse.ingest.alleles import find_alleles
+from varhouse.ingest.annotate import annotate_alleles
+from varhouse.ingest.cohort import gather_cohort
+from varhouse.ingest.config import read_config
+from varhouse.ingest.driver import open_or_init
+from varhouse.ingest.finish import commit_run
+from varhouse.ingest.plan import load_plan, make_plan
+from varhouse.ingest.run import prepare
+from varhouse.ingest.tasks import run_task
+from varhouse.ingest.totals import add_totals
+
+
+def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:
+    """Run all steps of an ingest; `chunk_records` cuts files into pieces of that size."""
+    config = read_config(config_file)
+    open_or_init(store, config)
+    run = prepare(store, config, "2026-01-01T00:00:00Z")
+    if not (run.cohorts or run.annotate_all or run.annotate_sources):
+        return {"release": run.base_release, "up_to_date": True, "held_back": []}
+    work = Path(run.work)
+    if run.genes:
+        from varhouse.genes import compile_genes
+
+        compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))
+    limit = mock.patch.object(
+        validate, "_chunk_records", lambda *_: chunk_records or 200_000
+    )
+    verdicts: dict[str, list[Path]] = {}
+    with limit:
+        for cohort in run.cohorts:
+            for i in range(len(cohort.files)):
+                out = work / "validate" / cohort.name / f"{i}.json"
+                validate.validate_file(run, cohort.name, i, out)
+                verdicts.setdefault(cohort.name, []).append(out)
+    make_plan(run, verdicts).save(work / "plan.json")
+    plan = load_plan(work / "plan.json")
+    tasks: dict[str, list[Path]] = {}
+    for task, chunks in plan.tasks.items():
+        folder = work / "read" / task
+        folder.mkdir(parents=True, exist_ok=True)
+        run_task(run, plan, task, folder)
+        tasks.setdefault(chunks[0][0], []).append(folder / "task.json")
+    folders = []
+    for name in plan.files:
+        folders.append(work / "cohorts" / name)
+        gather_cohort(run, plan, name, tasks.get(name, []), folders[-1])
+    manifests = [f / "manifest.json" for f in folders]
+    for bundle, parts in plan.bundles.items():
+        alleles, notes, totals = (work / s / bundle for s in ("alleles", "annotate", "totals"))
+        find_alleles(run, parts, folders, alleles)
+        annotate_alleles(run, parts, alleles, notes)
+        add_totals(run, parts, folders, totals)
+        manifests += [d / "manifest.json" for d in (alleles, notes, totals)]
+    account = commit_run(run, plan, manifests)
+    json.dumps(account)
+    return account
