@@ -205,7 +205,9 @@ class VcfNormaliser:
         start, end = lines.start[at], lines.end[at]
         new_pos, ref, ref_at, alt, alt_at, all_status = alleles.found
         status = all_status[keep]
-        changed = (new_pos[keep] != lines.pos[at]) | (status == Status.CHANGED)
+        # A position that stays and a REF of the same length: nothing has changed.
+        changed = new_pos[keep] != lines.pos[at]
+        changed |= ref_at[keep + 1] - ref_at[keep] != alleles.ref_len[keep]
         # As bcftools does, a record without ALT keeps the first base of REF.
         lone = (status == Status.KEPT) & (alleles.ref_len[keep] > 1)
         lone &= lines.text[alleles.alt_off[keep]] == ord(".")

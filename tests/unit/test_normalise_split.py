@@ -1,0 +1,109 @@
+"""Fields of multiallelic records; the expected texts are those of bcftools norm 1.24."""
+
+import pytest
+
+from varhouse.normalise.split import Splitter, set_end
+
+NUMBERS = {
+    (kind, n + t[0]): n
+    for kind in ("INFO", "FORMAT")
+    for n in "ARG"
+    for t in ("Integer", "Float", "String")
+}
+TYPES = {key: {"I": "Integer", "F": "Float", "S": "String"}[key[1][1]] for key in NUMBERS}
+
+
+@pytest.fixture
+def splitter() -> Splitter:
+    return Splitter(NUMBERS, TYPES)
+
+
+@pytest.mark.parametrize(
+    ("info", "first", "second"),
+    [
+        (b"AI=1,2", b"AI=1", b"AI=2"),
+        (b"AF=0.0010,.", b"AF=0.0010", b"AF=."),
+        (b"RI=1,2,3", b"RI=1,2", b"RI=1,3"),
+        (b"GI=1,2,3,4,5,6", b"GI=1,2,3", b"GI=1,4,6"),
+        (b"GS=a,b,c,d,e,f", b"GS=a,b,c", b"GS=a,d,f"),
+        (b"AS=a", b"AS=a", b"AS=."),
+        (b"RS=a,b", b"RS=a,b", b"RS=."),
+        (b"AI=.", b"AI=.", b"AI=."),
+        # No number declared: whole, and so is what the header does not know.
+        (b"FL;UNKNOWN=a,b;N=1", b"FL;UNKNOWN=a,b;N=1", b"FL;UNKNOWN=a,b;N=1"),
+        (b".", b".", b"."),
+        # A wrong number of values: left out (as with --force).
+        (b"AI=1;N=2", b"N=2", b"N=2"),
+        (b"RI=1,2,3,4", b".", b"."),
+    ],
+)
+def test_info(splitter: Splitter, info: bytes, first: bytes, second: bytes) -> None:
+    assert splitter.info(info, 2) == [first, second]
+
+
+def test_what_is_left_out_is_counted(splitter: Splitter) -> None:
+    splitter.info(b"AI=1;RF=1", 2)
+    splitter.info(b"AI=1,2,3", 2)
+    splitter.samples(b"GT:GI", b"0/1:1,2", 2)
+    assert splitter.dropped == {"INFO/AI": 2, "INFO/RF": 1, "FORMAT/GI": 1}
+
+
+@pytest.mark.parametrize(
+    ("other", "first", "second"),
+    [
+        ("0", b"0/1 1/0 0|0 ./0 . 0 1 0/0/0 ./.", b"0/0 0/1 1|1 ./1 . 1 0 0/0/1 ./."),
+        (".", b"0/1 1/. .|. ./. . . 1 0/0/. ./.", b"0/. ./1 1|1 ./1 . 1 . 0/0/1 ./."),
+    ],
+)
+def test_genotypes(other: str, first: bytes, second: bytes) -> None:
+    samples = b"0/1 1/2 2|2 ./2 . 2 1 0/0/2 ./.".replace(b" ", b"\t")
+    splitter = Splitter({}, {}, other)
+    assert [s.replace(b"\t", b" ") for _, s in splitter.samples(b"GT", samples, 2)] == [
+        first,
+        second,
+    ]
+
+
+def test_more_than_nine_alts() -> None:
+    pairs = Splitter({}, {}).samples(b"GT", b"1/10\t11|0\t.", 11)
+    assert pairs[0][1] == b"1/0\t0|0\t."
+    assert pairs[9][1] == b"0/1\t0|0\t."
+    assert pairs[10][1] == b"0/0\t1|0\t."
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "first", "second"),
+    [
+        (b"AI", b"1,2 . 3,. .,.", b"1 . 3 .", b"2 . . ."),
+        (b"RI", b"1,2,3 . 4", b"1,2 .,. 4,.", b"1,3 .,. 4,."),
+        (b"RS", b"a,b,c .", b"a,b .", b"a,c ."),
+        (b"GI", b"1,2,3,4,5,6 . 7,8,9 1,2", b"1,2,3 . 7,8 1,2", b"1,4,6 . 7,9 1"),
+        (b"GS", b"a,b,c .", b"a,b .", b"a,c ."),
+        # One value each: taken as it is.
+        (b"AI", b"1 .", b"1 .", b"1 ."),
+        (b"XX", b"1,2 .", b"1,2 .", b"1,2 ."),
+    ],
+)
+def test_samples(
+    splitter: Splitter, key: bytes, values: bytes, first: bytes, second: bytes
+) -> None:
+    samples = b"\t".join(b"1/2:" + v for v in values.split(b" "))
+    pairs = splitter.samples(b"GT:" + key, samples, 2)
+    assert [k for k, _ in pairs] == [b"GT:" + key] * 2
+    for (_, text), gt, wanted in zip(pairs, (b"1/0:", b"0/1:"), (first, second), strict=True):
+        assert text == b"\t".join(gt + v for v in wanted.split(b" "))
+
+
+def test_trailing_fields_left_off_are_missing(splitter: Splitter) -> None:
+    pairs = splitter.samples(b"GT:GI", b"1/2\t0/1:1,2,3,4,5,6", 2)
+    assert pairs[0] == (b"GT:GI", b"1/0:.\t0/1:1,2,3")
+
+
+def test_a_record_whose_only_field_is_wrong_keeps_its_columns(splitter: Splitter) -> None:
+    assert splitter.samples(b"AI", b"1,2,3\t.", 2) == [(b".", b".\t.")] * 2
+
+
+def test_end_is_set_where_it_stands() -> None:
+    assert set_end(b"AC=1;END=90;CIEND=4", 7) == b"AC=1;END=7;CIEND=4"
+    assert set_end(b"END=90", 7) == b"END=7"
+    assert set_end(b"CIEND=4", 7) == b"CIEND=4"
