@@ -92,35 +92,7 @@ def _transcripts(
     parts: pl.DataFrame, nodes: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """One row for each transcript: from its own row, else from its first part."""
-    first = parts.unique(["contig", "key"], keep="first", maintain_order=True)
-    cds = (
-        parts.filter(pl.col("type") == "CDS")
-        .group_by("contig", "key", maintain_order=True)
-        .agg(cds_attr=pl.col("attr").first())
-    )
-    tx = (
-        first.select(
-            "contig", "key", "bare", part_parent="parent", part_type="type", part_attr="attr"
-        )
-        .join(
-            nodes.select(
-                "contig",
-                "attr",
-                "type",
-                key="id",
-                gene_key=pl.col("parent").str.split(",").list.first(),
-            ),
-            on=["contig", "key"],
-            how="left",
-        )
-        .join(cds, on=["contig", "key"], how="left")
-        .with_columns(without_row=pl.col("attr").is_null() & ~pl.col("bare"))
-        .with_columns(
-            attr=pl.coalesce("attr", "part_attr"),
-            gene_key=pl.when("bare").then("part_parent").otherwise("gene_key"),
-        )
-    )
-    tx = _with_gene(tx, nodes)
+    tx = _with_gene(_candidates(parts, nodes), nodes)
     own_id = (
         pl.when("bare")
         .then(pl.coalesce(_value("protein_id"), pl.col("key").str.slice(1)))
@@ -182,6 +154,39 @@ def _transcripts(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
         "canonical", "start_unknown", "end_unknown", "code",
     ), counts  # fmt: skip
+
+
+def _candidates(parts: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Transcripts with the attributes of their row, first part and first CDS."""
+    first = parts.unique(["contig", "key"], keep="first", maintain_order=True)
+    cds = (
+        parts.filter(pl.col("type") == "CDS")
+        .group_by("contig", "key", maintain_order=True)
+        .agg(cds_attr=pl.col("attr").first())
+    )
+    tx = (
+        first.select(
+            "contig", "key", "bare", part_parent="parent", part_type="type", part_attr="attr"
+        )
+        .join(
+            nodes.select(
+                "contig",
+                "attr",
+                "type",
+                key="id",
+                gene_key=pl.col("parent").str.split(",").list.first(),
+            ),
+            on=["contig", "key"],
+            how="left",
+        )
+        .join(cds, on=["contig", "key"], how="left")
+        .with_columns(without_row=pl.col("attr").is_null() & ~pl.col("bare"))
+        .with_columns(
+            attr=pl.coalesce("attr", "part_attr"),
+            gene_key=pl.when("bare").then("part_parent").otherwise("gene_key"),
+        )
+    )
+    return tx
 
 
 def _by_strand(own: str, other: str) -> pl.Expr:
