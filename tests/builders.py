@@ -18,7 +18,7 @@ from varhouse.store.releases import list_releases
 Row = Mapping[str, Any]
 
 
-# --- text files -------------------------------------------------------------------------
+# --- text files ---
 
 
 def make_fasta(path: Path, sequences: Mapping[str, str | int], seed: int = 1) -> Path:
@@ -102,7 +102,7 @@ def make_vcf(
     return path
 
 
-# --- stores -----------------------------------------------------------------------------
+# --- stores ---
 
 _ZERO: dict[Any, Any] = {pl.String: "", pl.Boolean: False, pl.Float64: 0.0}
 
@@ -214,7 +214,7 @@ def counts(text: str, ac: int, an: int, **columns: Any) -> dict[str, Any]:
             **columns}  # fmt: skip
 
 
-# --- the small store that many tests read ------------------------------------------------
+# --- the small store that many tests read ---
 
 
 def make_small_store(path: Path) -> Path:
@@ -302,7 +302,7 @@ def make_small_store(path: Path) -> Path:
     return path
 
 
-# --- comparing VCF files ------------------------------------------------------------------
+# --- comparing VCF files ---
 
 
 def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:

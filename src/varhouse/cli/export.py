@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     records = export_cohort(store, args.cohort, args.output, progress)
     took = time.perf_counter() - began
     log.info(
-        "%s records of %s, release %d, %s -> %s",
-        f"{records:,}", args.cohort, store.release, f"{took:.1f} s", args.output,
+        "%s record%s of %s, release %d, %s -> %s",
+        f"{records:,}", "" if records == 1 else "s", args.cohort, store.release, f"{took:.1f} s", args.output,
     )  # fmt: skip
     return 0
