@@ -186,7 +186,7 @@ def write_random(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
             f"{name}=" + ",".join(value(rnd, t) for _ in range(count(n, n_alt)))
             for name, n, t in rnd.sample(fields, 3)
         ]
-        info.append(rnd.choice(["FL", "N1=3", "ND=1,2,3", f"END={at + len(ref)}"]))
+        info.append(rnd.choice(["FL", "N1=3", "NX=1,2,3", f"END={at + len(ref)}"]))
         keys = rnd.sample(fields, 2)
         samples = []
         for _ in range(3):
@@ -213,7 +213,7 @@ def write_random(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
         for x in ("q10", "s5"):
             f.write(f'##FILTER=<ID={x},Description="x">\n')
         extra = [("GT", "1", "String"), ("FL", "0", "Flag"), ("N1", "1", "Integer"),
-                 ("ND", ".", "Integer"), ("END", "1", "Integer")]  # fmt: skip
+                 ("NX", ".", "Integer"), ("END", "1", "Integer")]  # fmt: skip
         for name, n, t in (*fields, *extra):
             for where in ("FORMAT",) if name == "GT" else ("INFO", "FORMAT"):
                 if not (where == "FORMAT" and t == "Flag"):

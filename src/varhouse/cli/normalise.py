@@ -28,6 +28,11 @@ log = logging.getLogger("varhouse.normalise")
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".bcf", ".vcf", ".parquet")
 
+_EXAMPLE = """\
+example:  varhouse normalise demo/data/beijing.vcf.gz -o beijing.norm.vcf.gz \\
+            --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
+"""
+
 _EPILOG = """\
 files written:
   OUT        by its ending .vcf.gz, .bcf, .vcf or .parquet; sorted by position
@@ -35,6 +40,7 @@ files written:
 
 POS, REF, ALT and the values of fields declared with Number A, R or G are those of
 `bcftools norm -m- -c x`; records with a fault go to the rejects, the rest goes on.
+Symbolic alleles, `*` and breakends stay as they are (bcftools 1.24 moves <DEL> left).
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
 """
 
@@ -55,8 +61,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "normalise",
         help="split, trim, left-align and REF-check a VCF or BCF",
-        description="example:  varhouse normalise demo/input/north.vcf.gz -o north.norm.vcf.gz"
-        " --reference demo/input/demo.fa",
+        description=_EXAMPLE,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
