@@ -20,9 +20,9 @@ from builders import (
 
 import varhouse
 from varhouse.bgzf import BgzfStream
-from varhouse.errors import StoreError, UsageError
-from varhouse.export import export_cohort, records
-from varhouse.export.header import merge_headers
+from varhouse.errors import InputError, StoreError, UsageError
+from varhouse.export import cohort, export_cohort, records
+from varhouse.export.header import declare_contig, declare_info, merge_headers
 from varhouse.export.records import format_qual
 from varhouse.store.reader import Store
 
@@ -103,6 +103,22 @@ def test_bcf_holds_the_same(store: Store, original: Path, tmp_path: Path) -> Non
         check=True,
     )
     assert read_records(tmp_path / "out.bcf") == read_records(reference)
+
+
+def test_bcf_of_what_was_never_declared(tmp_path: Path) -> None:
+    records = ["1 5 . A T 3 odd;q X=1;FLAG GT 0/1", "1 6 . A T . PASS Y=a,b GT ."]
+    original = make_vcf(tmp_path / "in.vcf", records, ["s"])
+    export_cohort(store_of(tmp_path, original), "c", tmp_path / "out.bcf")
+    assert_same_records(original, tmp_path / "out.bcf", gt_as_numbers=True)
+
+
+def test_bcf_that_cannot_be_made(tmp_path: Path) -> None:
+    store = store_of(tmp_path, make_vcf(tmp_path / "in.vcf", RECORDS, SAMPLES, LENGTHS, META))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cohort, "_TO_BCF", "import sys; sys.exit('[main] Error: no disk')")
+        with pytest.raises(InputError, match=r"refused the records: .main. Error: no disk"):
+            export_cohort(store, "c", tmp_path / "out.bcf")
+    assert not (tmp_path / "out.bcf").exists()
 
 
 def test_bcftools_indexes_the_export(store: Store, tmp_path: Path) -> None:
@@ -225,7 +241,11 @@ def test_headers_are_merged_by_id() -> None:
             "##fileformat=VCFv4.3\n##INFO=<ID=A,Number=2>\n##INFO=<ID=B,Number=1>\n##source=y",
         ],
         ["s"],
-        [("chr1", 5), ("chr2", None)],
+        [
+            declare_contig("chr1", 5),
+            declare_contig("chr2", None),
+            declare_info("A", flag=True),
+        ],
     ).splitlines()
     assert merged[:-1] == [
         "##fileformat=VCFv4.2", "##INFO=<ID=A,Number=1>", "##source=x",

@@ -57,8 +57,6 @@ def run(args: argparse.Namespace) -> int:
     store = open_store(args.store, args.release)
     records = export_cohort(store, args.cohort, args.output, progress)
     took = time.perf_counter() - began
-    log.info(
-        "%s record%s of %s, release %d, %s -> %s",
-        f"{records:,}", "" if records == 1 else "s", args.cohort, store.release, f"{took:.1f} s", args.output,
-    )  # fmt: skip
+    what = f"{records:,} record{'' if records == 1 else 's'} of {args.cohort}"
+    log.info("%s, release %d, %.1f s -> %s", what, store.release, took, args.output)
     return 0

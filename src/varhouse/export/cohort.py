@@ -6,6 +6,7 @@ BCF goes through the bcftools that pysam carries, in a process of its own.
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,12 @@ import polars as pl
 
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError, StoreError, UsageError, nearest
-from varhouse.export.header import merge_headers
+from varhouse.export.header import (
+    declare_contig,
+    declare_filter,
+    declare_info,
+    merge_headers,
+)
 from varhouse.export.records import (
     Layout,
     iter_contigs,
@@ -31,6 +37,7 @@ from varhouse.store.reader import Store
 log = logging.getLogger("varhouse.export")
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
+_REASON = re.compile(r"(\[[^\n]*?)(?:\\n|'?$)", re.MULTILINE)
 _TO_BCF = (
     "import sys, pysam.bcftools as b;"
     "b.view('--no-version', '-Ob', '-o', sys.argv[1], '-', catch_stdout=False)"
@@ -77,9 +84,9 @@ def export_cohort(
     samples = store.scan("samples", cohort=cohort).collect()
     layout = make_layout(files, samples)
     names = _contig_names(store, cohort)
-    lengths = {c.name: c.length for c in store.contigs.contigs}
-    declared = [(names[c], lengths[c]) for c in names] if out.name.endswith(".bcf") else []
-    header = merge_headers(files["header"].to_list(), layout.samples, declared)
+    # BCF holds numbers of header lines, so everything must be declared there.
+    needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
+    header = merge_headers(files["header"].to_list(), layout.samples, needed)
     with _open(out) as write:
         write(header.encode())
         return _write_records(store, cohort, layout, names, write, progress)
@@ -109,6 +116,33 @@ def _contig_names(store: Store, cohort: str) -> dict[str, str]:
     )
     found = dict(rows.rows())
     return {c: found[c] for c in iter_contigs(store, cohort)}
+
+
+def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
+    """Make a header line for every contig, FILTER and INFO key that the records use."""
+    lengths = {c.name: c.length for c in store.contigs.contigs}
+    sites = store.scan("sites", cohort=cohort)
+
+    def distinct(column: str) -> pl.LazyFrame:
+        entries = pl.col(column).str.split(";")
+        return sites.select(entries.explode(empty_as_null=True)).drop_nulls()
+
+    filters = distinct("filter").unique().collect(engine="streaming")["filter"].sort()
+    key = pl.col("info").str.split("=").list.first()
+    flag = ~pl.col("info").str.contains("=", literal=True)
+    infos = (
+        distinct("info")
+        .select(key.alias("key"), flag.alias("flag"))
+        .group_by("key")
+        .agg(pl.col("flag").all())
+        .collect(engine="streaming")
+        .sort("key")
+    )
+    return [
+        *(declare_contig(name, lengths[c]) for c, name in names.items()),
+        *(declare_filter(f) for f in filters if f not in (".", "PASS")),
+        *(declare_info(k, flag=f) for k, f in infos.rows() if k not in (".", "")),
+    ]
 
 
 def _write_records(
@@ -179,8 +213,8 @@ def _bcf(temporary: Path, out: Path) -> Iterator[IO[bytes]]:
             raise
         if process.wait() != 0:
             said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines()
+            reason = _REASON.findall(said.read().decode(errors="replace"))
             raise InputError(
-                f"{out}: bcftools refused the records: {lines[-1] if lines else 'no reason'}",
+                f"{out}: bcftools refused the records: {reason[-1] if reason else 'unknown'}",
                 "export as .vcf.gz and look at what is wrong there",
             )

@@ -12,7 +12,7 @@ _GT = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
 def merge_headers(
     headers: Sequence[str],
     samples: Sequence[str],
-    contigs: Iterable[tuple[str, int | None]] = (),
+    needed: Iterable[str] = (),
 ) -> str:
     """Merge the headers of a cohort's files.
 
@@ -22,8 +22,8 @@ def merge_headers(
         Header text of each file, lines without the last newline.
     samples
         Sample columns of the result.
-    contigs
-        Name and length of contigs that must be declared.
+    needed
+        Lines to add where nothing is declared under their ID.
 
     Returns
     -------
@@ -41,13 +41,27 @@ def merge_headers(
             if name and name not in known:
                 known.add(name)
                 lines.append(line)
-    for contig, length in contigs:
-        if ("contig", contig) not in known:
-            lines.append(f"##contig=<ID={contig}{f',length={length}' if length else ''}>")
-    if samples and ("FORMAT", "GT") not in known:
-        lines.append(_GT)
+    for line in [*needed, *([_GT] if samples else [])]:
+        if _name(line) not in known:
+            lines.append(line)
     columns = [*_FIXED, "FORMAT", *samples] if samples else _FIXED
     return "\n".join([*lines, "\t".join(columns)]) + "\n"
+
+
+def declare_contig(name: str, length: int | None) -> str:
+    """Make the header line of a contig."""
+    return f"##contig=<ID={name}{f',length={length}' if length else ''}>"
+
+
+def declare_info(name: str, *, flag: bool) -> str:
+    """Make the line of an INFO key that the file never declared, as htslib takes it."""
+    kind = "Number=0,Type=Flag" if flag else "Number=1,Type=String"
+    return f'##INFO=<ID={name},{kind},Description="Not declared in the file">'
+
+
+def declare_filter(name: str) -> str:
+    """Make the line of a FILTER that the file never declared."""
+    return f'##FILTER=<ID={name},Description="Not declared in the file">'
 
 
 def _name(line: str) -> tuple[str, str] | None:
