@@ -179,7 +179,7 @@ def write_random(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
     fields = [(n + t[0], n, t) for n in "ARG" for t in ("Integer", "Float", "String")]
     rows = []
     for _ in range(records):
-        contig = rnd.choices(list(genome), weights=[90, 9, 1])[0]
+        contig = rnd.choices(list(genome), weights=[len(genome["chr1"]), 900, 400])[0]
         at, ref, alts = random_alleles(rnd, genome[contig])
         n_alt = len(alts)
         info = [
