@@ -29,13 +29,21 @@ class BgzfStream:
 
     def write(self, text: bytes | bytearray | memoryview) -> None:
         """Add text."""
-        self._rest += text
-        full = len(self._rest) // _BLOCK * _BLOCK
-        for i in range(0, full, _BLOCK):
-            self._block(bytes(self._rest[i : i + _BLOCK]))
-        del self._rest[:full]
+        view = memoryview(text)
+        first = 0
+        if self._rest:
+            first = min(_BLOCK - len(self._rest), len(view))
+            self._rest += view[:first]
+            if len(self._rest) < _BLOCK:
+                return
+            self._block(self._rest)
+            self._rest.clear()
+        last = first + (len(view) - first) // _BLOCK * _BLOCK
+        for i in range(first, last, _BLOCK):
+            self._block(view[i : i + _BLOCK])
+        self._rest += view[last:]
 
-    def _block(self, text: bytes) -> None:
+    def _block(self, text: bytes | bytearray | memoryview) -> None:
         body = isal_zlib.compress(text, _LEVEL, -15)
         if len(body) > 65_000:
             # Does not shrink: deflate's stored form.
@@ -47,6 +55,6 @@ class BgzfStream:
     def finish(self) -> None:
         """Write what is left and the end block; the stream below stays open."""
         if self._rest:
-            self._block(bytes(self._rest))
+            self._block(self._rest)
             self._rest.clear()
         self._stream.write(_END)

@@ -36,6 +36,8 @@ from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.export")
 
+Buffer = bytes | memoryview
+
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _REASON = re.compile(r"(\[[^\n]*?)(?:\\n|'?$)", re.MULTILINE)
 _TO_BCF = (
@@ -150,7 +152,7 @@ def _write_records(
     cohort: str,
     layout: Layout,
     names: dict[str, str],
-    write: Callable[[bytes], object],
+    write: Callable[[Buffer], object],
     progress: Callable[[str, int], None] | None,
 ) -> int:
     done = 0
@@ -159,16 +161,16 @@ def _write_records(
         for sites, genotypes in windows:
             # One name for a contig, or the header would not fit.
             sites = sites.with_columns(pl.lit(name).alias("chrom"))
-            for lines in iter_lines(sites, genotypes, layout):
-                done += int((lines == 10).sum())
-                write(lines.tobytes())
+            for lines, records in iter_lines(sites, genotypes, layout):
+                done += records
+                write(lines.data)
             if progress is not None:
                 progress(contig, done)
     return done
 
 
 @contextmanager
-def _open(out: Path) -> Iterator[Callable[[bytes], object]]:
+def _open(out: Path) -> Iterator[Callable[[Buffer], object]]:
     """Open the file to write under a temporary name; rename it when all went well."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:

@@ -189,8 +189,11 @@ def format_qual(qual: pl.Expr) -> pl.Expr:
 
 def iter_lines(
     sites: pl.DataFrame, genotypes: pl.DataFrame, layout: Layout
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Write the records of a window as lines of VCF, in pieces of some LINES_BYTES."""
+) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
+    """Write the records of a window as lines of VCF, in pieces of some LINES_BYTES.
+
+    Yields the bytes of a piece and its number of records.
+    """
     n_columns = len(layout.samples)
     records, group = sites, np.arange(sites.height)
     if layout.merged:
@@ -209,10 +212,11 @@ def iter_lines(
         )
         head, head_at = _bytes(_heads(records[first:last], samples=n_columns > 0))
         blocks = block_at[first : last + 1] - block_at[first]
-        yield write_lines(
+        lines = write_lines(
             head, head_at, blocks, file, text_at, listed_at, who, what, texts, texts_at,
             layout.column_at, layout.columns, n_columns, _ABSENT,
         )  # fmt: skip
+        yield lines, last - first
 
 
 def _heads(records: pl.DataFrame, *, samples: bool) -> pl.Series:
