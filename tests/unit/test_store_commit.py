@@ -136,6 +136,8 @@ def test_the_same_ingest_twice_is_once(store: Path, manifest: Path) -> None:
     add_cohort(store, "c", COHORT_A, "ingest-c")
     assert commit(store, found, **args) == 3
     assert open_store(store, 3).digest() == before
+    with pytest.raises(StoreError, match="has the id init already"):
+        commit(store, found, **{**args, "ingest_id": "init"})
 
 
 def test_a_store_that_moved_on_is_refused(store: Path, manifest: Path) -> None:

@@ -32,13 +32,13 @@ from varhouse.reference import Reference
 from varhouse.schema import CONTIGS, TABLES, Table
 from varhouse.shards import Manifest, Shard, write_shard
 from varhouse.store import delta
+from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
     check_name,
     describe_new_store,
     partition_folder,
-    read_json,
     read_store_file,
     staging_folder,
     sync_file,
@@ -57,9 +57,6 @@ from varhouse.store.releases import (
 )
 
 log = logging.getLogger("varhouse.store")
-
-Entry = dict[str, Any]
-"""A file in a catalogue: rows, bytes, sums (hex), stats, partition, span."""
 
 
 def _reached(_point: str) -> None:
@@ -204,6 +201,11 @@ def commit(
     with store_lock(path, wait, token):
         done = find_ingest(path, ingest_id)
         if done is not None:
+            if read_release(path, done).operation != operation:
+                raise StoreError(
+                    f"release {done} of {path} has the id {ingest_id} already",
+                    "give this ingest another id",
+                )
             log.info("%s is in release %d already", ingest_id, done)
             return done
         newest = (list_releases(path) or [0])[-1]
@@ -237,7 +239,7 @@ def _carry_out(
         _link_shards(path, plan)
         _reached(f"linked {plan.table.name}")
     catalogue = {
-        p.table.name: {f: _entry(s) for f, s in p.new.items()} for p in plans if p.new
+        p.table.name: {f: make_entry(s) for f, s in p.new.items()} for p in plans if p.new
     }
     write_json(catalogue_file(path, ingest_id), catalogue, replace=True)
     _reached("catalogued")
@@ -393,60 +395,6 @@ def _link_shards(path: Path, plan: _Plan) -> None:
         sync_file(target)
     for folder in sorted(folders):
         sync_folder(folder)
-
-
-def _entry(shard: Shard) -> Entry:
-    return {
-        "rows": shard.rows,
-        "bytes": shard.bytes,
-        "sums": [f"{s:016x}" for s in shard.digest],
-        "partition": shard.partition,
-        "span": shard.span,
-        "stats": shard.stats,
-    }
-
-
-class Catalogue:
-    """What is known of every file of a store, read one ingest at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._ingests: dict[str, dict[str, dict[str, Entry]]] = {}
-
-    def entry(self, table: str, file: str) -> Entry:
-        """Give the entry of a file, named relative to its table's folder.
-
-        Raises
-        ------
-        StoreError
-            If no ingest of the store brought such a file.
-        """
-        ingest_id = file_ingest(file)
-        if ingest_id not in self._ingests:
-            source = catalogue_file(self._path, ingest_id)
-            self._ingests[ingest_id] = read_json(source) if source.exists() else {}
-        try:
-            return self._ingests[ingest_id][table][file]
-        except KeyError:
-            raise StoreError(
-                f"{self._path}: file {file} of table {table} is not of this store",
-                "varhouse store verify says what else is wrong",
-            ) from None
-
-    def data_file(self, table: str, file: str) -> delta.DataFile:
-        """Give what Delta must know of a file."""
-        entry = self.entry(table, file)
-        return delta.DataFile(file, entry["bytes"], entry["partition"], entry["stats"])
-
-    def sums(self, table: str, file: str) -> tuple[int, int]:
-        """Give the digest sums of a file."""
-        low, high = self.entry(table, file)["sums"]
-        return int(low, 16), int(high, 16)
-
-
-def file_ingest(file: str) -> str:
-    """Give the id of the ingest that brought a file, which its name begins with."""
-    return file.rpartition("/")[2].rsplit("-", 2)[0]
 
 
 def _commit_table(

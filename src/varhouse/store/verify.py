@@ -19,7 +19,7 @@ from varhouse.digest import combine, digest_frame
 from varhouse.errors import StoreError
 from varhouse.schema import KEY, TABLES, Table
 from varhouse.store import delta
-from varhouse.store.commit import Catalogue, file_ingest
+from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
