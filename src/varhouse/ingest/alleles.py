@@ -19,7 +19,8 @@ from varhouse.schema import IDS, KEY, VARIANTS
 from varhouse.shards import Manifest, Shard, write_manifest, write_shard
 from varhouse.store.retract import retract
 
-WINDOW_ALLELES = 250_000
+WINDOW_ALLELES = 200_000
+NAMED_AT_ONCE = 20_000
 _RS = r"^rs\d+$"
 
 
@@ -170,7 +171,9 @@ def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
 def _variants(
     new: pl.DataFrame, part: str, name: str, directory: Path, reference: Reference
 ) -> list[Shard | None]:
-    named = identify(new, reference)
+    # Some at a time: the names are made of many text columns that are let go again.
+    pieces = [identify(piece, reference) for piece in new.iter_slices(NAMED_AT_ONCE)]
+    named = pl.concat(pieces) if pieces else identify(new, reference)
     computed = pl.concat(
         named.filter(pl.col(column).is_not_null()).select(
             pl.col(column).alias("id"), pl.lit(kind).alias("kind"), *KEY,

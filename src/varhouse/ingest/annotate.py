@@ -23,7 +23,9 @@ from varhouse.shards import Shard, write_manifest, write_shard
 from varhouse.sources import Source, join_source, read_source, source_ids
 
 LOG = logging.getLogger("varhouse.ingest")
-ROWS_AT_ONCE = 250_000
+ROWS_AT_ONCE = 200_000
+KERNEL_ALLELES = 20_000
+"""Alleles that the kernel takes at once: speed changes little above some thousands."""
 
 
 def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path) -> None:
@@ -80,7 +82,7 @@ def _annotate(
     partition = {"part": part}
     out: list[Shard | None] = []
     if model is not None:
-        rows = consequences(model, alleles.filter("ref_checked").select(KEY))
+        rows = consequences(model, alleles.filter("ref_checked").select(KEY), KERNEL_ALLELES)
         out.append(write_shard(rows, CONSEQUENCES, directory, f"consequences-{name}", partition))
     for config, source in sources:
         table, rows, ids = join_one(alleles.select(KEY), config, source)

@@ -18,8 +18,8 @@ from isal import igzip, isal_zlib
 
 from varhouse.errors import InputError
 
-BATCH_BYTES = 16 << 20
-"""Text of one batch. 4-32 MiB differ by less than 5 %; memory grows with it."""
+BATCH_BYTES = 8 << 20
+"""Text of one batch; memory grows with it."""
 
 LINE_LIMIT = 256 << 20
 """A longer line is refused: it is hostile or not VCF, and would fill the memory."""

@@ -33,7 +33,7 @@ from varhouse.source.header import Header, read_header
 from varhouse.source.lines import RecordBatch, read_batch
 from varhouse.source.problems import Account
 
-CHUNK_BYTES = 96 << 20
+CHUNK_BYTES = 64 << 20
 """Text of one chunk: some seconds of work for a job, and its memory."""
 
 

@@ -1,0 +1,164 @@
+"""Write `docs/problem-codes.md` from the rules: they alone say what a code means.
+
+`python -m varhouse.source.document > docs/problem-codes.md`
+"""
+
+import sys
+from dataclasses import dataclass
+
+from varhouse.source.problems import HELD_BACK, RULES, SHOWN, Rule
+
+GROUPS = {
+    "F": "the file as a whole",
+    "H": "the header",
+    "B": "lines and fixed columns",
+    "R": "contigs and the reference",
+    "G": "genotypes",
+    "S": "samples and the sample sheet",
+    "D": "what a policy decides",
+}
+"""Letter of a code to what its codes are about."""
+
+INGEST_ONLY = {
+    "VH-B-005", "VH-B-007", "VH-B-008", "VH-B-009", "VH-G-001", "VH-G-002", "VH-D-001",
+    "VH-D-002",
+}  # fmt: skip
+"""Codes that `varhouse validate` does not look for: only the reject of an ingest shows."""
+
+_DIFFERENT = {
+    "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
+    "VH-F-005": ("warning, error", "cohort held back"),
+    "VH-R-001": ("error", "record rejected; cohort held back if no record fits"),
+    "VH-R-004": ("warning", "record rejected; `policy.unchecked_ref: store` keeps it"),
+    "VH-S-001": ("error", "exit 2, no job starts"),
+    "VH-S-002": (
+        "warning",
+        "cohort held back; `policy.unlisted_samples: unknown` takes it in",
+    ),
+    "VH-D-001": (
+        "error",
+        "later allele rejected; `policy.duplicate_alleles: refuse` holds back",
+    ),
+    "VH-D-002": ("warning", "goes in; `policy.pass_only: true` rejects the record"),
+}
+"""Code to (severity, effect on an ingest) where the rule alone does not say it."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A word of the column `reason` of the table rejects.
+
+    `what` is `record` or `allele`: what is held back, with a null or a set `alt_index`.
+    """
+
+    word: str
+    code: str
+    what: str
+    meaning: str
+
+
+REASONS = tuple(
+    Reason(*row)
+    for row in (
+        ("pos_invalid", "VH-B-005", "record", "POS is no whole number from 0 to 2^31 - 1"),
+        ("contig_unknown", "VH-R-001", "record", "CHROM is no contig of the assembly"),
+        ("qual_invalid", "VH-B-009", "record", "QUAL is neither a number nor `.`"),
+        ("not_pass", "VH-D-002", "record",
+         "FILTER is neither PASS nor `.`, and `policy.pass_only` is true"),
+        ("ref_invalid", "VH-B-006", "record", "REF is empty or has a letter that is no base"),
+        ("ref_mismatch", "VH-R-002", "record", "REF differs from the reference"),
+        ("beyond_contig", "VH-R-003", "record", "REF reaches past the end of the contig"),
+        ("ref_unchecked", "VH-R-004", "record",
+         "the FASTA does not hold the place, and `policy.unchecked_ref` is `reject`"),
+        ("alt_invalid", "VH-B-007", "allele", "ALT is neither bases nor a notation of VCF"),
+        ("alt_equals_ref", "VH-B-008", "allele", "ALT is REF"),
+        ("gt_invalid", "VH-G-001", "record",
+         "a GT that is no genotype, or of more than 16 alleles"),
+        ("gt_allele_unknown", "VH-G-002", "record", "a GT names an ALT that is not there"),
+        ("duplicate_allele", "VH-D-001", "allele",
+         "the same allele, once normalised, stands before in the cohort's files of these people"),
+    )
+)  # fmt: skip
+
+
+def _effect(rule: Rule) -> tuple[str, str]:
+    """Say the severity of a code and what an ingest does with it."""
+    if rule.code in _DIFFERENT:
+        return _DIFFERENT[rule.code]
+    if rule.severity == "warning":
+        held = rule.code in HELD_BACK
+        return rule.severity, "cohort held back" if held else "goes in, noted"
+    return rule.severity, "cohort held back" if rule.scope == "file" else "record rejected"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+_INTRODUCTION = f"""\
+# Problem codes
+
+This file is written by `python -m varhouse.source.document` from
+`src/varhouse/source/problems.py`; a test compares them. A code means the same for ever.
+
+`varhouse validate` prints them, and `--json` gives each problem as one JSON object: `file`,
+`line`, `contig`, `pos`, `code`, `severity`, `field`, `value`, `message`, `fix`. An error
+makes a file invalid, a warning does not. Of each code and file the first {SHOWN} are shown and
+all are counted.
+
+`varhouse ingest` makes the same pass over each file. What concerns a whole file holds its
+cohort back (a cohort goes in whole or not at all; the other cohorts go in). What concerns
+single records goes to the table `rejects`, and the rest of the file goes in;
+`policy.record_fault: refuse` holds the cohort back instead. VH-R-005 is the limit: too many
+records that do not fit the reference mean another assembly.
+
+Codes marked * are not looked for by `validate` yet: a file that passes it can still lose
+such records in an ingest, where they are in `rejects`.
+"""
+
+
+def _codes() -> list[str]:
+    lines = []
+    for letter, about in GROUPS.items():
+        lines += [
+            f"## VH-{letter}: {about}",
+            "",
+            "| code | name | severity | in an ingest | way out |",
+            "|---|---|---|---|---|",
+        ]
+        for rule in RULES.values():
+            if rule.code[3] != letter:
+                continue
+            severity, effect = _effect(rule)
+            mark = " *" if rule.code in INGEST_ONLY else ""
+            lines.append(
+                f"| {rule.code}{mark} | `{rule.name}` | {severity} | {_cell(effect)} "
+                f"| {_cell(rule.fix)} |"
+            )
+        lines.append("")
+    return lines
+
+
+def _reasons() -> list[str]:
+    lines = [
+        "## Words in `rejects.reason`",
+        "",
+        "*Record*: nothing of the line is stored, `alt_index` is null. *Allele*: that ALT is",
+        "not stored, the record and its genotypes are; a record whose ALTs are all invalid is",
+        "rejected as a whole. `detail` holds the offending values, `text` the original line (of",
+        "a duplicate its first eight columns: the tables `sites` and `genotypes` hold it).",
+        "",
+        "| reason | code | held back | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{r.word}` | {r.code} | {r.what} | {_cell(r.meaning)} |" for r in REASONS]
+    return [*lines, ""]
+
+
+def document() -> str:
+    """Write the whole page as Markdown."""
+    return "\n".join([_INTRODUCTION, *_codes(), *_reasons()])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,151 @@
+"""The real workflow under Snakemake: done, done again, killed, locked, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from inprocess import ingest_here
+
+import varhouse
+
+VARHOUSE = [sys.executable, "-m", "varhouse"]
+
+
+def _ingest(folder, *more, **options):
+    return subprocess.run(
+        [*VARHOUSE, "ingest", str(folder / "store"), "--config", str(folder / "config.yaml"),
+         "--cores", "2", *more],
+        capture_output=True, text=True, check=False, **options,
+    )  # fmt: skip
+
+
+def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path):
+    done = _ingest(fx_toy, "--json")
+    assert done.returncode == 0, done.stderr
+    account = json.loads(done.stdout)
+    here = ingest_here(tmp_path / "here", fx_toy / "config.yaml")
+    assert account["digest"] == here["digest"]
+    store = varhouse.open(fx_toy / "store")
+    assert {"variants", "consequences", "totals", "genotypes"} <= set(store.tables)
+    # Work folders are gone, and a second run starts nothing.
+    assert list((fx_toy / "store" / "_staging").iterdir()) == []
+    again = _ingest(fx_toy)
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+    assert varhouse.open(fx_toy / "store").release == store.release
+
+
+@pytest.mark.parametrize("seconds", [4.0, 8.0])
+def test_killed_run_leaves_the_old_release_and_is_taken_up_again(fx_toy, seconds):
+    """Everything is killed -9, Snakemake and jobs too, as when a node goes down."""
+    (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\n")
+    assert _ingest(fx_toy).returncode == 0
+    before = varhouse.open(fx_toy / "store")
+    (fx_toy / "cohorts.tsv").write_text(
+        "cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n"
+    )
+    process = subprocess.Popen(
+        [*VARHOUSE, "ingest", str(fx_toy / "store"), "--config", str(fx_toy / "config.yaml")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    killed = process.poll() is None
+    if killed:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    now = varhouse.open(fx_toy / "store")
+    if killed and now.release == before.release:
+        assert now.digest() == before.digest()
+    done = _ingest(fx_toy, "--json")
+    assert done.returncode == 0, done.stderr
+    whole = ingest_here(fx_toy / "whole", fx_toy / "config.yaml")
+    assert varhouse.open(fx_toy / "store").digest() == whole["digest"]
+
+
+def test_second_ingest_at_once_is_refused_by_name(fx_toy):
+    ingest_here(fx_toy / "store", fx_toy / "config.yaml")
+    (fx_toy / "north.vcf").write_text(
+        "".join((fx_toy / "north.vcf").read_text().splitlines(keepends=True)[:-1])
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c",
+         "import sys, time; from pathlib import Path; "
+         "from varhouse.store.lock import store_lock\n"
+         "with store_lock(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)",
+         str(fx_toy / "store")],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert holder.stdout.readline() == "held\n"
+        second = _ingest(fx_toy)
+        assert second.returncode == 1
+        assert f"process {holder.pid} of" in second.stderr
+        assert "Traceback" not in second.stderr
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    # The dead holder's lock is taken over.
+    assert _ingest(fx_toy).returncode == 0
+
+
+def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
+    config = yaml.safe_load((fx_toy / "config.yaml").read_text())
+    config["genes"] = "nowhere.gff3"
+    config["strata"] = ["populatoin"]
+    (fx_toy / "config.yaml").write_text(json.dumps(config))
+    (fx_toy / "cohorts.tsv").write_text(
+        "cohort\tfiles\tproject\nnorth\tnorth.vcf\tPRJCA1\nnorth\tmissing.vcf\t\n"
+    )
+    with (fx_toy / "samples.tsv").open("a") as f:
+        f.write("north\tnorht1\tfemale\tP\n")
+    done = _ingest(fx_toy)
+    assert done.returncode == 2
+    for part in (
+        "nowhere.gff3", "no column 'populatoin'; nearest: population", "'PRJCA1' is malformed",
+        "cohort 'north' stands on 2 rows", "missing.vcf", "'norht1' is in the sheet",
+        "nearest: north1",
+    ):  # fmt: skip
+        assert part in done.stderr, part
+    assert not (fx_toy / "store").exists()
+
+
+def test_unknown_key_is_refused_with_the_nearest(fx_toy):
+    config = yaml.safe_load((fx_toy / "config.yaml").read_text())
+    config["policy"] = {"unchecked_reff": "store"}
+    (fx_toy / "config.yaml").write_text(json.dumps(config))
+    done = _ingest(fx_toy)
+    assert done.returncode == 2
+    assert "unknown key 'policy.unchecked_reff'; nearest: unchecked_ref" in done.stderr
+
+
+def test_too_little_disk_is_said_before_the_work(fx_toy, monkeypatch):
+    import shutil
+
+    from varhouse.errors import StoreError
+    from varhouse.ingest.driver import Options, ingest
+
+    free = shutil.disk_usage(fx_toy)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(StoreError, match="GiB"):
+        ingest(fx_toy / "store", fx_toy / "config.yaml", Options())
+    assert not any((fx_toy / "store" / "_staging").glob("*/snakemake.log"))
+
+
+def test_snakemake_alone_does_it_too(fx_toy):
+    root = varhouse.__path__[0]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", f"{root}/data/Snakefile",
+         "--configfile", str(fx_toy / "config.yaml"), "--config", "store=store",
+         "--cores", "2"],
+        capture_output=True, text=True, check=False, cwd=fx_toy,
+        env={**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
+    assert varhouse.open(fx_toy / "store").digest() == here["digest"]
