@@ -76,7 +76,7 @@ REASONS = tuple(
          "a GT that is no genotype, or of more than 16 alleles"),
         ("gt_allele_unknown", "VH-G-002", "record", "a GT names an ALT that is not there"),
         ("duplicate_allele", "VH-D-001", "allele",
-         "the same allele, once normalised, stands before in the cohort's files of these people"),
+         "the same allele, once normalised, stands before in files of these people"),
     )
 )  # fmt: skip
 
@@ -145,8 +145,8 @@ def _reasons() -> list[str]:
         "",
         "*Record*: nothing of the line is stored, `alt_index` is null. *Allele*: that ALT is",
         "not stored, the record and its genotypes are; a record whose ALTs are all invalid is",
-        "rejected as a whole. `detail` holds the offending values, `text` the original line (of",
-        "a duplicate its first eight columns: the tables `sites` and `genotypes` hold it).",
+        "rejected as a whole. `detail` holds the offending values, `text` the original line",
+        "(of a duplicate its first eight columns: the tables `sites` and `genotypes` hold it).",
         "",
         "| reason | code | held back | meaning |",
         "|---|---|---|---|",
