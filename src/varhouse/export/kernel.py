@@ -21,7 +21,7 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     head, head_at, block_at, block_file, text_at, listed_at, who, what,
     texts, texts_at, column_at, columns, n_columns, absent,
 ):  # fmt: skip
-    """Write records as lines.
+    """Write records as lines, uint8.
 
     Parameters
     ----------
@@ -42,11 +42,6 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         Columns of the output; 0 for none.
     absent
         uint8: text of a sample whose files do not hold the record.
-
-    Returns
-    -------
-    uint8
-        The lines.
     """
     n = head_at.size - 1
     code = np.full(n_columns, -1, np.int64)
