@@ -1,0 +1,76 @@
+"""`varhouse report`: one offline HTML page for an ingest."""
+
+import argparse
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import UsageError
+
+_TEXT = """\
+examples, on the demo store of scripts/demo:
+  varhouse report demo/store --ingest latest -o demo/report.html
+  varhouse report demo/store --ingest latest --open -o demo/report-open.html
+
+The page says what came in, what was held back and why, and draws frequencies,
+consequences, missing genotypes, people who stand out, rejects, time and memory. It needs
+no network, is readable on a phone and on paper, and every plot's data can be saved from
+it. With --open it holds nothing about single people, files or lines; look at the counts
+of small cohorts yet before you give it away.
+
+Writes only FILE.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare `varhouse report`."""
+    parser = commands.add_parser(
+        "report",
+        help="one offline page: what came in, what was held back, plots",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", metavar="STORE", help="the store's folder")
+    parser.add_argument(
+        "--ingest", default="latest", metavar="ID", help="id of the ingest (default: latest)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the page to write"
+    )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        dest="open_tier",
+        help="leave out everything about single people, files and lines",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report of an ingest."""
+    began = time.perf_counter()
+    from varhouse.report import find_ingest, make_page
+    from varhouse.source.problems import RULES
+
+    out: Path = args.output
+    if not out.parent.is_dir():
+        raise UsageError(f"-o {out}: there is no folder {out.parent}", "make it first")
+    if out.is_dir():
+        raise UsageError(f"-o {out} is a folder", "name a file, such as report.html")
+    meanings = {r.code: r.name.replace("_", " ") for r in RULES.values()}
+    meanings |= {r.name: r.fix for r in RULES.values()}
+    ingest = find_ingest(args.store, args.ingest)
+    page = make_page(ingest, meanings, open_tier=args.open_tier)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    logging.getLogger("varhouse.report").info(
+        "ingest %s, release %s: %s, %s kB, %.1f s", ingest.id, f"{ingest.row['release']:,}",
+        out, f"{len(page.encode()) / 1000:,.0f}", time.perf_counter() - began,
+    )  # fmt: skip
+    return 0

@@ -1,0 +1,136 @@
+"""Which ingest is reported, and at which release its tables are read."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.errors import StoreError, nearest
+from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import list_releases, read_release
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """An ingest as the store knows it.
+
+    Attributes
+    ----------
+    row
+        Its row of the table `ingests`; config and summary as parsed JSON.
+    store
+        The store at the release that the page shows.
+    own_release
+        True if that is the release which the ingest made.
+    known
+        Rows of the table `cohorts` of the cohorts that this ingest brought, by name.
+    """
+
+    row: dict[str, Any]
+    store: Store
+    own_release: bool
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id of the ingest."""
+        return str(self.row["ingest_id"])
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """What the ingest wrote about itself; may lack any key."""
+        found: dict[str, Any] = self.row["summary"]
+        return found
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of the ingest; may lack any key."""
+        found: dict[str, Any] = self.row["config"]
+        return found
+
+    def cohorts(self) -> list[dict[str, Any]]:
+        """List the cohorts that went in, in the order of the ingest.
+
+        Returns
+        -------
+        list of dict
+            Keys of the account (`n_samples`, `n_records`, `n_split`, ...). An account
+            without them (another program's, or one that a drop has scrubbed) is
+            completed from the table `cohorts`.
+        """
+        held = {h["cohort"] for h in self.held_back()}
+        told = [c for c in _dicts(self.account.get("cohorts")) if c.get("cohort") not in held]
+        names = {c.get("cohort") for c in told}
+        return told + [row for name, row in self.known.items() if name not in names]
+
+    def held_back(self) -> list[dict[str, Any]]:
+        """List the cohorts that were held back, with their reasons."""
+        return [h for h in _dicts(self.account.get("held_back")) if "cohort" in h]
+
+
+def _dicts(found: Any) -> list[dict[str, Any]]:
+    return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
+
+
+def find_ingest(path: str | Path, ingest: str) -> Ingest:
+    """Find an ingest in the newest release, and open the release that it made.
+
+    The newest release is shown instead when the ingest's own is gone, or when a cohort
+    was dropped since: what was dropped must not come back through a page.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    ingest
+        Id of the ingest, or `latest`.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, no ingest yet, or none of this id.
+    """
+    newest = open_store(path)
+    rows = newest.scan("ingests").sort("release", "ingest_id").collect()
+    if rows.is_empty():
+        raise StoreError(
+            f"release {newest.release} of {newest.path} holds no ingest yet",
+            "varhouse ingest brings cohorts in",
+        )
+    wanted = rows["ingest_id"][-1] if ingest == "latest" else ingest
+    mine = rows.filter(pl.col("ingest_id") == wanted)
+    if mine.is_empty():
+        ids = rows["ingest_id"].to_list()
+        close = nearest(wanted, ids) or f"; the newest is {ids[-1]}"
+        raise StoreError(
+            f"release {newest.release} of {newest.path} has no ingest {wanted!r}{close}",
+            "give one of these, or --ingest latest",
+        )
+    row = mine.row(-1, named=True)
+    row["config"], row["summary"] = _parse(row["config"]), _parse(row["summary"])
+    store = _release_of(newest, int(row["release"]))
+    known = (
+        store.scan("cohorts").filter(pl.col("ingest_id") == wanted).sort("cohort").collect()
+    )
+    cohorts = {r["cohort"]: r for r in known.to_dicts()}
+    return Ingest(row, store, store.release == row["release"], cohorts)
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _release_of(newest: Store, number: int) -> Store:
+    later = [n for n in list_releases(newest.path) if number < n <= newest.release]
+    if any(read_release(newest.path, n).operation == "drop" for n in later):
+        return newest
+    try:
+        return open_store(newest.path, number)
+    except StoreError:
+        return newest
