@@ -45,7 +45,9 @@ def measure(work: Path, file: Path, args: argparse.Namespace) -> dict[str, objec
     work.mkdir(parents=True)
     samples = header_of(file).samples
     rows = [f"one\t{s}\tunknown\tP{i % 4}" for i, s in enumerate(samples)]
-    (work / "samples.tsv").write_text("\n".join(["cohort\tsample\tsex\tpopulation", *rows, ""]))
+    (work / "samples.tsv").write_text(
+        "\n".join(["cohort\tsample\tsex\tpopulation", *rows, ""])
+    )
     (work / "cohorts.tsv").write_text(f"cohort\tfiles\none\t{file.resolve()}\n")
     config = {
         "assembly": {"name": "bench", "reference": str(args.reference.resolve())},

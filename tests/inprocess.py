@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from unittest import mock
 
+from varhouse.genes import compile_genes
 from varhouse.ingest import validate
 from varhouse.ingest.alleles import find_alleles
 from varhouse.ingest.annotate import annotate_alleles
@@ -26,11 +27,9 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
         return {"release": run.base_release, "up_to_date": True, "held_back": []}
     work = Path(run.work)
     if run.genes:
-        from varhouse.genes import compile_genes
-
         compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))
     limit = mock.patch.object(
-        validate, "_chunk_records", lambda *_: chunk_records or 200_000
+        validate, "_chunk_records", return_value=chunk_records or 200_000
     )
     verdicts: dict[str, list[Path]] = {}
     with limit:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from varhouse.errors import ReferenceError, UsageError, nearest
+from varhouse.errors import AssemblyError, UsageError, nearest
 
 MAX_PARTS = 100
 """Assemblies with more contigs than twice this keep the short ones in one partition."""
@@ -44,7 +44,7 @@ class Contigs:
             for name in names:
                 owner = self._alias.setdefault(name, c.name)
                 if owner != c.name:
-                    raise ReferenceError(
+                    raise AssemblyError(
                         f"contig name {name!r} stands for both {owner} and {c.name}",
                         "correct the aliases table",
                     )
@@ -88,22 +88,22 @@ def read_aliases(path: Path) -> Contigs:
 
     Raises
     ------
-    ReferenceError
+    AssemblyError
         For a missing column, a length that is no number, or a name with two owners.
     """
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     rows = [ln.split("\t") for ln in lines if ln.strip() and not ln.startswith("##")]
     if not rows:
-        raise ReferenceError(f"{path}: the aliases table is empty")
+        raise AssemblyError(f"{path}: the aliases table is empty")
     header = [h.lstrip("#").strip() for h in rows[0]]
     if "contig" not in header:
-        raise ReferenceError(
+        raise AssemblyError(
             f"{path}: no column `contig` in the aliases table (found: {', '.join(header)})",
             "name the columns " + " ".join(_COLUMNS),
         )
     unknown = [h for h in header if h not in _COLUMNS]
     if unknown:
-        raise ReferenceError(
+        raise AssemblyError(
             f"{path}: unknown column(s) {', '.join(unknown)} in the aliases table",
             "the columns are " + " ".join(_COLUMNS),
         )
@@ -112,14 +112,14 @@ def read_aliases(path: Path) -> Contigs:
         cell = dict(zip(header, (v.strip() for v in row), strict=False))
         name = cell["contig"]
         if not name:
-            raise ReferenceError(f"{path}: row {number} has no contig name")
+            raise AssemblyError(f"{path}: row {number} has no contig name")
         c = contigs.setdefault(name, Contig(name))
         c.aliases += [a for a in re.split(r"[,;]", cell.get("alias", "")) if a and a != name]
         c.accession = cell.get("accession") or c.accession
         c.refget = cell.get("refget") or c.refget
         if text := cell.get("length", ""):
             if not text.isdigit():
-                raise ReferenceError(f"{path}: row {number}: length {text!r} is no number")
+                raise AssemblyError(f"{path}: row {number}: length {text!r} is no number")
             c.length = int(text)
     return Contigs(contigs.values())
 

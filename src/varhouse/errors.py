@@ -56,7 +56,7 @@ class InputError(VarhouseError):
     """A file that cannot be read as what it should be."""
 
 
-class ReferenceError(VarhouseError):  # noqa: A001 - the genomic sense is the field's
+class AssemblyError(VarhouseError):
     """A FASTA or an aliases table that does not fit the data."""
 
 

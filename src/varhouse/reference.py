@@ -22,7 +22,7 @@ import numpy.typing as npt
 from isal import igzip
 
 from varhouse.contigs import Contig, Contigs
-from varhouse.errors import InputError, ReferenceError
+from varhouse.errors import AssemblyError, InputError
 
 Bases = npt.NDArray[np.uint8]
 
@@ -98,7 +98,7 @@ class Reference:
             if name is None:
                 self.unnamed.append(e["name"])
             elif name in self._entries:
-                raise ReferenceError(
+                raise AssemblyError(
                     f"{self.fasta_name}: {e['name']} and {self._entries[name].name} are "
                     f"both contig {name}",
                     "keep one of them in the FASTA, or correct the aliases table",
@@ -114,7 +114,7 @@ class Reference:
         return entry.length if entry else 0
 
     def sequence(self, contig: str) -> Bases:
-        """The contig's upper-case ASCII bases, uint8[length]; empty if not there."""
+        """Give the contig's upper-case ASCII bases, uint8[length]; empty if not there."""
         entry = self._entries.get(contig)
         if entry is None:
             return np.zeros(0, np.uint8)
@@ -170,8 +170,10 @@ class Reference:
                     f"{self.fasta_name}: contig {name} has {held:,} of {c.length:,} bases; "
                     "fix: policy.partial_reference: true if only a piece is meant"
                 )
-            elif self.is_whole(name) and c.refget and self.refget(name) != (
-                "SQ." + self._refget[name].removeprefix("SQ.")
+            elif (
+                self.is_whole(name)
+                and c.refget
+                and self.refget(name) != ("SQ." + self._refget[name].removeprefix("SQ."))
             ):
                 problems.append(
                     f"{self.fasta_name}: contig {name} is another sequence (refget "
@@ -183,7 +185,9 @@ class Reference:
 def _chunks(path: Path) -> "igzip.IGzipFile | object":
     with path.open("rb") as f:
         magic = f.read(2)
-    return igzip.open(path, "rb") if magic == _GZIP_MAGIC else path.open("rb")
+    if magic != _GZIP_MAGIC:
+        return path.open("rb")
+    return igzip.open(path, "rb")  # type: ignore[no-untyped-call, no-any-return]
 
 
 def compile_reference(fasta: Path, directory: Path) -> Path:

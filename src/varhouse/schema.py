@@ -257,7 +257,9 @@ SITES = Table(
         Column("filter", pl.String, "FILTER as in the file"),
         Column("info", pl.String, "INFO as in the file"),
         Column("format", pl.String, "FORMAT as in the file", nullable=True),
-        Column("allele_pos", pl.List(pl.Int32), "normalised pos of each ALT, null if rejected"),
+        Column(
+            "allele_pos", pl.List(pl.Int32), "normalised pos of each ALT, null if rejected"
+        ),
         Column("allele_ref", pl.List(pl.String), "normalised ref of each ALT"),
         Column("allele_alt", pl.List(pl.String), "normalised alt of each ALT"),
         PART,
@@ -436,7 +438,10 @@ def annotation_table(source: str, fields: Mapping[str, PolarsType]) -> Table:
         f"an allele x record of the source {source}",
         (
             *_key_columns(),
-            *(Column(n, t, f"field {n} of {source}", nullable=True) for n, t in fields.items()),
+            *(
+                Column(n, t, f"field {n} of {source}", nullable=True)
+                for n, t in fields.items()
+            ),
             Column("source_version", pl.String, "version of the source", nullable=True),
             Column("licence", pl.String, "licence of the source", nullable=True),
             PART,

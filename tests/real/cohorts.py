@@ -19,9 +19,7 @@ PHASE3 = (
     "cohorts/opencga-1000g/1k.chr1.phase3_shapeit2_mvncall_integrated_v5.20130502"
     ".genotypes.vcf.gz"
 )
-GATK = (
-    "cohorts/gatk-1kg-10samples/joint_calling.chr1_1M.1kg_samples.10samples.noINFO.vcf"
-)
+GATK = "cohorts/gatk-1kg-10samples/joint_calling.chr1_1M.1kg_samples.10samples.noINFO.vcf"
 TRIO = "trio/slivar/ashk-trio.vcf.gz"
 PANEL = "cohorts/panel/integrated_call_samples_v3.20130502.ALL.panel"
 PED = "cohorts/opencga-1000g/20130606_g1k.ped"
@@ -38,9 +36,7 @@ class People:
 def read_panel(data: Path) -> dict[str, dict[str, str]]:
     """The 2,504 people of 1000 Genomes phase 3."""
     rows = [ln.split() for ln in (data / PANEL).read_text().splitlines()[1:]]
-    return {
-        r[0]: {"population": r[1], "superpopulation": r[2], "sex": r[3]} for r in rows
-    }
+    return {r[0]: {"population": r[1], "superpopulation": r[2], "sex": r[3]} for r in rows}
 
 
 def read_ped(data: Path) -> dict[str, dict[str, str]]:
@@ -91,9 +87,10 @@ def write_config(
     """Write config.yaml, the sheets and the aliases into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_aliases(folder / "aliases.tsv", data, gi=True)
-    cohort_rows, sample_rows = ["cohort\tfiles"], [
-        "cohort\tsample\tsex\tpopulation\tsuperpopulation"
-    ]
+    cohort_rows, sample_rows = (
+        ["cohort\tfiles"],
+        ["cohort\tsample\tsex\tpopulation\tsuperpopulation"],
+    )
     for cohort, files in cohorts.items():
         cohort_rows.append(f"{cohort}\t{','.join(map(str, files))}")
         found = (names or {}).get(cohort)

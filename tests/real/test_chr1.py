@@ -19,6 +19,7 @@ from cohorts import (
 )
 
 import varhouse
+from varhouse.store.drop import drop_cohort
 
 pytestmark = pytest.mark.real
 GOOD = {"phase1": PHASE1, "phase3": PHASE3, "gatk": GATK, "trio": TRIO}
@@ -149,8 +150,6 @@ def test_order_and_steps_do_not_matter(fx_chr1, data_dir, tmp_path):
             assert now.select(pl.len()).collect().item() == had.height + new
             assert new < all_of_it
         known = account
-    from varhouse.store.drop import drop_cohort
-
     drop_cohort(fx_chr1[0], "phase1")
     assert varhouse.open(fx_chr1[0]).digest() == known["digest"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cyvcf2
 import polars as pl
 import pytest
+from builders import assert_same_records
 from cohorts import (
     CHR20,
     CHR20_GENES,
@@ -16,6 +17,7 @@ from cohorts import (
 )
 
 import varhouse
+from varhouse.cli import main
 
 pytestmark = pytest.mark.real
 AF_FIELDS = {
@@ -51,7 +53,9 @@ def test_counts_equal_the_files_own(fx_chr20, data_dir):
         .rows()
     }
     # Where an allele went when it was trimmed: the table sites says.
-    sites = store.scan("sites").select("pos", "ref", "alt", "allele_pos", "allele_ref", "allele_alt")
+    sites = store.scan("sites").select(
+        "pos", "ref", "alt", "allele_pos", "allele_ref", "allele_alt"
+    )
     went = {
         (pos, ref, alt): key
         for pos, ref, alts, *lists in sites.collect().rows()
@@ -113,7 +117,6 @@ def test_second_run_does_nothing(fx_chr20):
 
 
 def test_changed_file_replaces(fx_chr20, data_dir, tmp_path):
-    _, config, account = fx_chr20
     lines = gzip.decompress((data_dir / CHR20).read_bytes()).decode().splitlines(keepends=True)
     head = [ln for ln in lines if ln.startswith("#")]
     body = [ln for ln in lines if not ln.startswith("#")]
@@ -141,9 +144,6 @@ def test_changed_file_replaces(fx_chr20, data_dir, tmp_path):
 
 
 def test_round_trip(fx_chr20, data_dir, tmp_path):
-    from builders import assert_same_records
-    from varhouse.cli import main
-
     out = tmp_path / "out.vcf.gz"
     assert main(["export", str(fx_chr20[0]), "--cohort", "eva", "-o", str(out)]) == 0
     assert_same_records(Path(data_dir / CHR20), out)

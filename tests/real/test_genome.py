@@ -91,7 +91,9 @@ def test_batches_add_up_to_the_undivided_file(data_dir, tmp_path):
     whole = next(folder.glob("filtered.10k.chr22*"))
     options = {"reference": CHR1_REFERENCE, "strata": ["superpopulation"],
                "policy": {"partial_reference": True, "unchecked_ref": "store"}}  # fmt: skip
-    config = write_config(tmp_path, data_dir, {"batches": files}, read_panel(data_dir), **options)
+    config = write_config(
+        tmp_path, data_dir, {"batches": files}, read_panel(data_dir), **options
+    )
     code, _, stderr = run_ingest(tmp_path / "store", config)
     assert code == 0, stderr
     got = {

@@ -48,7 +48,9 @@ def _random_records(rng, n_samples):
             if rng.random() < 0.1:
                 alt += "," + rng.choice([b for b in "ACGT" if b != ref[:1]]) + ref[1:]
             row = rng.choices(gts, [10, 3, 1, 1, 0.3, 0.2], k=n_samples)
-            records.append(_record(pos, ref, alt, row, f"rs{pos}" if rng.random() < 0.3 else "."))
+            records.append(
+                _record(pos, ref, alt, row, f"rs{pos}" if rng.random() < 0.3 else ".")
+            )
     return records
 
 

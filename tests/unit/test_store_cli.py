@@ -10,7 +10,7 @@ from store_builders import COHORT_A, COHORT_B, add_cohort, cohort_manifest, new_
 
 import varhouse
 from varhouse.cli import store as module
-from varhouse.errors import ReferenceError, StoreError  # noqa: A004
+from varhouse.errors import AssemblyError, StoreError
 from varhouse.shards import write_manifest
 from varhouse.store import document
 
@@ -53,7 +53,7 @@ def test_init(tmp_path: Path) -> None:
     # A digest of the whole first contig, none of the piece of the second.
     assert rows["refget"].is_null().to_list() == [False, True]
     aliases.write_text("contig\talias\tlength\nchr1\t1\t5\n")
-    with pytest.raises(ReferenceError, match="another assembly"):
+    with pytest.raises(AssemblyError, match="another assembly"):
         run("init", tmp_path / "t", "--assembly", "x", "--reference", fasta,
             "--aliases", aliases)  # fmt: skip
 

@@ -2,16 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.errors import StoreError
+from varhouse.ingest.driver import Options, ingest
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
 
@@ -46,9 +50,7 @@ def test_killed_run_leaves_the_old_release_and_is_taken_up_again(fx_toy, seconds
     (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\n")
     assert _ingest(fx_toy).returncode == 0
     before = varhouse.open(fx_toy / "store")
-    (fx_toy / "cohorts.tsv").write_text(
-        "cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n"
-    )
+    (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n")
     process = subprocess.Popen(
         [*VARHOUSE, "ingest", str(fx_toy / "store"), "--config", str(fx_toy / "config.yaml")],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -125,11 +127,6 @@ def test_unknown_key_is_refused_with_the_nearest(fx_toy):
 
 
 def test_too_little_disk_is_said_before_the_work(fx_toy, monkeypatch):
-    import shutil
-
-    from varhouse.errors import StoreError
-    from varhouse.ingest.driver import Options, ingest
-
     free = shutil.disk_usage(fx_toy)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     with pytest.raises(StoreError, match="GiB"):
@@ -144,7 +141,7 @@ def test_snakemake_alone_does_it_too(fx_toy):
          "--configfile", str(fx_toy / "config.yaml"), "--config", "store=store",
          "--cores", "2"],
         capture_output=True, text=True, check=False, cwd=fx_toy,
-        env={**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")

@@ -15,8 +15,10 @@ if "run" not in config:
 RUN_FILE = config["run"]
 RUN = json.loads(Path(RUN_FILE).read_text())
 
+
 # Everything that a run makes lies in its work folder, on the store's file system.
 workdir: RUN["work"]
+
 
 FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
 HAS_GENES = RUN["genes"] is not None
@@ -40,12 +42,20 @@ def get_input_file(wildcards):
 
 
 def get_verdicts(wildcards):
-    return [f"validate/{c}/{i}.json" for c, files in FILES.items() for i in range(len(files))]
+    return [
+        f"validate/{c}/{i}.json"
+        for c, files in FILES.items()
+        for i in range(len(files))
+    ]
 
 
 def get_tasks(wildcards):
     tasks = get_plan()["tasks"]
-    return [f"read/{t}/task.json" for t, chunks in tasks.items() if chunks[0][0] == wildcards.cohort]
+    return [
+        f"read/{t}/task.json"
+        for t, chunks in tasks.items()
+        if chunks[0][0] == wildcards.cohort
+    ]
 
 
 def get_cohort_folders(wildcards):

@@ -39,7 +39,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--profile", type=Path, metavar="DIR",
                         help="Snakemake profile, e.g. workflow/profiles/slurm")  # fmt: skip
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS",
-                        help="wait this long for another writer, then give up [0]")  # fmt: skip
+                        help="wait so long for another writer, then give up [0]")  # fmt: skip
     parser.add_argument("--keep-work", action="store_true", help="keep the work folder")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="print the account as JSON")

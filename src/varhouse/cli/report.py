@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {out}: there is no folder {out.parent}", "make it first")
     if out.is_dir():
         raise UsageError(f"-o {out} is a folder", "name a file, such as report.html")
-    meanings = {r.code: r.name.replace("_", " ") for r in RULES.values()}
+    meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
     ingest = find_ingest(args.store, args.ingest)
     page = make_page(ingest, meanings, open_tier=args.open_tier)

@@ -11,8 +11,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         NAME,
         help="one step of an ingest, as the workflow runs it",
-        description="The steps of `varhouse ingest`, each run by a rule of the workflow. Every "
-        "step reads run.json of the ingest's work folder and writes its output there.",
+        description="The steps of `varhouse ingest`, each run by a rule of the workflow. "
+        "Every step reads run.json of the ingest's work folder and writes its output there.",
     )
     steps = parser.add_subparsers(title="steps", metavar="STEP", required=True)
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.errors import ReferenceError, StoreError  # noqa: A004
+from varhouse.errors import AssemblyError, StoreError
 
 if TYPE_CHECKING:
     from varhouse.contigs import Contigs
@@ -143,7 +143,7 @@ def _init(args: argparse.Namespace) -> int:
     with OpenedReference(args.reference, contigs) as reference:
         # Only a piece of a contig may be there: an ingest has a policy for that.
         if problems := reference.check(partial_reference=True):
-            raise ReferenceError(problems[0], "use the FASTA and the aliases of one assembly")
+            raise AssemblyError(problems[0], "use the FASTA and the aliases of one assembly")
         init_store(args.store, args.assembly, reference.contigs, reference=reference)
     log.info(
         "made %s for %s, %d contigs", args.store, args.assembly, len(reference.contigs.names)

@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--reference", type=Path, metavar="FASTA", help="check REF against it")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="names of contigs")
     parser.add_argument("--samples", type=Path, metavar="TSV",
-                        help="sample sheet; rows of other files' samples do no harm")  # fmt: skip
+                        help="sample sheet; rows of other files do no harm")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="JSON Lines")
     parser.set_defaults(run=run)
 

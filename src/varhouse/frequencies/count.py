@@ -128,7 +128,7 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 
 @nb.njit(cache=True, nogil=True)
 def _profile(alleles, code, hemi, rows, n_rows, kind, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """What one genotype adds to a person's counts (order of SAMPLE_COUNTS)."""
+    """Work out what one genotype adds to a person's counts (order of SAMPLE_COUNTS)."""
     out[:] = 0
     ploidy = 0
     called = 0

@@ -12,7 +12,7 @@ Int64 = npt.NDArray[np.int64]
 
 @nb.njit(cache=True, nogil=True)
 def _local(default, pointer, what, n_texts):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Number the texts of each record in order of their first listed person.
+    """Give each record's texts numbers in order of their first listed person.
 
     Returns (index of each listed person's text, pointer [n + 1], texts of all records);
     text 0 of a record is the default.

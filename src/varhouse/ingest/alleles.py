@@ -81,7 +81,11 @@ def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
 
 def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
     """List the pieces of alleles that the cohorts of this ingest bring."""
-    return [e for folder in cohort_folders for e in json.loads((folder / "alleles.json").read_text())]
+    return [
+        e
+        for folder in cohort_folders
+        for e in json.loads((folder / "alleles.json").read_text())
+    ]
 
 
 def find_alleles(
@@ -195,7 +199,9 @@ def _variants(
     return out
 
 
-def _given_ids(come: pl.DataFrame, part: str, name: str, directory: Path) -> list[Shard | None]:
+def _given_ids(
+    come: pl.DataFrame, part: str, name: str, directory: Path
+) -> list[Shard | None]:
     """Rows of the ids that the cohorts' files give; several in a field are all kept."""
     rows = (
         come.filter((pl.col("id") != ".") & pl.col("id").is_not_null())

@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.consequence import consequences
-from varhouse.genes import load_genes
 from varhouse.genemodel import GeneModel
+from varhouse.genes import load_genes
 from varhouse.ingest.config import SourceConfig
 from varhouse.ingest.run import Run
 from varhouse.normalise import Status, normalise_alleles
@@ -71,7 +71,9 @@ def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[pl.DataFrame]:
     for path in base.files("variants", part=part):
         frame = pl.read_parquet(path, columns=[*KEY, "ref_checked"], hive_partitioning=False)
         for gone in orphans:
-            frame = frame.join(pl.read_parquet(gone), on=KEY, how="anti", maintain_order="left")
+            frame = frame.join(
+                pl.read_parquet(gone), on=KEY, how="anti", maintain_order="left"
+            )
         yield from frame.iter_slices(ROWS_AT_ONCE)
 
 
@@ -83,7 +85,9 @@ def _annotate(
     out: list[Shard | None] = []
     if model is not None:
         rows = consequences(model, alleles.filter("ref_checked").select(KEY), KERNEL_ALLELES)
-        out.append(write_shard(rows, CONSEQUENCES, directory, f"consequences-{name}", partition))
+        out.append(
+            write_shard(rows, CONSEQUENCES, directory, f"consequences-{name}", partition)
+        )
     for config, source in sources:
         table, rows, ids = join_one(alleles.select(KEY), config, source)
         out.append(write_shard(rows, table, directory, f"{table.name}-{name}", partition))

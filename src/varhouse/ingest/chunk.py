@@ -190,7 +190,7 @@ def _take(
 
 
 def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
-    """Fixed columns of a batch; `k` is the row in the batch."""
+    """Take the fixed columns of a batch; `k` is the row in the batch."""
     frame = pl.DataFrame(
         {
             "k": np.arange(batch.size), "pos": batch.pos, "chrom": batch.column("chrom"),
@@ -249,7 +249,9 @@ def _hold_back(
     return marked.filter(pl.col("_reason").is_null()).drop("_reason")
 
 
-def _reject_rows(rows: pl.DataFrame, batch: RecordBatch, records: pl.DataFrame) -> pl.DataFrame:
+def _reject_rows(
+    rows: pl.DataFrame, batch: RecordBatch, records: pl.DataFrame
+) -> pl.DataFrame:
     """Rows of the rejects table from (k, alt_index, fault, why)."""
     place = records.select("k", "chrom", "pos", "record", "line")
     lines = batch.lines(rows["k"].to_numpy().astype(np.int64))
@@ -306,7 +308,7 @@ _OF_RECORD = ("ref_mismatch", "ref_invalid", "beyond_contig", "ref_unchecked")
 
 
 def _whole_record_faults(alleles: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """Records of which nothing can be kept: (k, fault, why)."""
+    """Find records of which nothing can be kept: (k, fault, why)."""
     return (
         alleles.group_by("k", maintain_order=True)
         .agg(

@@ -197,7 +197,7 @@ def _merge(name: str, chunks: list[_Chunk], directory: Path) -> int:
         for i, (contig, low, high) in enumerate(_windows(shards)):
             piece = (
                 frame.filter(
-                    (pl.col("contig") == contig) & (pl.col("pos") >= low) & (pl.col("pos") < high)
+                    pl.col("contig") == contig, pl.col("pos") >= low, pl.col("pos") < high
                 )
                 .group_by(*KEY, "stratum_by", "stratum")
                 .agg(pl.col("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing",
@@ -223,7 +223,9 @@ def _windows(shards: list[Shard]) -> list[tuple[str, int, int]]:
         if low["contig"] == high["contig"]:
             starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
         else:
-            for contig in pl.scan_parquet(s.path).select("contig").unique().collect()["contig"]:
+            for contig in (
+                pl.scan_parquet(s.path).select("contig").unique().collect()["contig"]
+            ):
                 starts.setdefault(contig, []).append((0, s.rows))
     for contig, found in starts.items():
         first, held = -1, 0
@@ -278,7 +280,9 @@ def _reasons(run: Run, summary: dict[str, Any]) -> list[str]:
     counted = ("duplicate_allele", "not_pass", "ref_unchecked")
     faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
     if faults and run.policy.record_fault == "refuse":
-        kinds = ", ".join(f"{r} {n:,}" for r, n in summary["reasons"].items() if r not in counted)
+        kinds = ", ".join(
+            f"{r} {n:,}" for r, n in summary["reasons"].items() if r not in counted
+        )
         out.append(f"{faults:,} record(s) at fault ({kinds}); policy.record_fault is refuse")
     return out
 
@@ -303,7 +307,9 @@ def _own_rows(
     frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
     out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
     out.append(
-        write_shard(_samples(run, name, verdicts, chunks), SAMPLES, directory, "samples", partition)
+        write_shard(
+            _samples(run, name, verdicts, chunks), SAMPLES, directory, "samples", partition
+        )
     )
     ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
     files = [

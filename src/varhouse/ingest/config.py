@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 
 from varhouse.contigs import Contigs, read_aliases
-from varhouse.errors import ConfigError, InputError, ReferenceError, nearest
+from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.source.header import Header, read_header
 from varhouse.source.peek import peek_header
@@ -135,7 +135,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
         try:
             contigs = read_aliases(paths["assembly.aliases"])
-        except ReferenceError as error:
+        except AssemblyError as error:
             problems.append(str(error))
     samples, found = _read(paths["samples"], check_samples)
     problems += found
@@ -226,14 +226,16 @@ def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
         if Path(pattern).exists():
             files.append(pattern)
         elif glob.has_magic(item):
-            hits = sorted(glob.glob(pattern))
+            hits = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
             files += hits
             if not hits:
                 problems.append(f"cohort {cohort!r}: no file matches {item!r}")
         else:
             problems.append(f"cohort {cohort!r}: no such file: {pattern}")
     problems += [
-        f"cohort {cohort!r}: {f} stands twice" for f in sorted(set(files)) if files.count(f) > 1
+        f"cohort {cohort!r}: {f} stands twice"
+        for f in sorted(set(files))
+        if files.count(f) > 1
     ]
     return files, problems
 

@@ -49,9 +49,11 @@ def open_or_init(store: Path, config: Config) -> None:
     """
     if list_releases(store):
         return
-    if store.is_dir() and any(p.name != "_cache" for p in store.iterdir()) and not (
-        store / "_store"
-    ).exists():
+    if (
+        store.is_dir()
+        and any(p.name != "_cache" for p in store.iterdir())
+        and not (store / "_store").exists()
+    ):
         raise StoreError(f"{store} is not empty and no store", "choose another folder")
     # The reference is compiled beside, and moved in once the store is there.
     outside = store.with_name(f".{store.name}.reference-{os.getpid()}")

@@ -68,7 +68,9 @@ def _new_genes(run: Run) -> bool:
 def _genes_shard(run: Run, work: Path) -> Shard | None:
     from varhouse.genes import genes_frame, load_genes  # noqa: PLC0415
 
-    return write_shard(genes_frame(load_genes(Path(run.genes_folder))), GENES, work, "genes", {})
+    return write_shard(
+        genes_frame(load_genes(Path(run.genes_folder))), GENES, work, "genes", {}
+    )
 
 
 def make_account(run: Run, plan: Plan) -> dict[str, Any]:
@@ -134,6 +136,4 @@ def _shared(run: Run) -> list[dict[str, Any]]:
         .agg(pl.len().alias("n"), pl.col("sample").sort().head(3).alias("first"))
         .sort("cohort", "cohort_2")
     )
-    return [
-        {"cohorts": [a, b], "n": n, "first": first} for a, b, n, first in pairs.rows()
-    ]
+    return [{"cohorts": [a, b], "n": n, "first": first} for a, b, n, first in pairs.rows()]

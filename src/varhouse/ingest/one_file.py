@@ -12,12 +12,11 @@ from varhouse.contigs import Contig, Contigs, read_aliases
 from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.checks import header_of
-from varhouse.ingest.chunk import Context, read_chunk
+from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, read_chunk
 from varhouse.ingest.config import Policy
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.sheets import check_samples, read_sheet
 from varhouse.ingest.tasks import ROWS_AT_ONCE, drop_duplicates, frequency_frame
-from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult
 from varhouse.reference import OpenedReference, Reference, empty_reference
 from varhouse.source.scan import scan_file
 
@@ -41,10 +40,14 @@ def write_file_frequencies(
     """
     ending = "".join(output.suffixes[-2:]) if output.suffix == ".gz" else output.suffix
     if not output.name.endswith((".tsv", ".tsv.gz", ".parquet")):
-        raise UsageError(f"{output}: cannot write {ending!r}", "end it in .tsv, .tsv.gz or .parquet")
+        raise UsageError(
+            f"{output}: cannot write {ending!r}", "end it in .tsv, .tsv.gz or .parquet"
+        )
     header = header_of(path)
     contigs = read_aliases(aliases) if aliases else None
-    names = contigs or Contigs(Contig(n, [], None, length) for n, length in header.contigs.items())
+    names = contigs or Contigs(
+        Contig(n, [], None, length) for n, length in header.contigs.items()
+    )
     people, cohort = _people(header.samples, samples, cohort, path)
     with tempfile.TemporaryDirectory(prefix="varhouse-frequencies-") as tmp:
         if reference is not None:
@@ -79,7 +82,10 @@ def _people(
     lost = mine.filter(~pl.col("sample").is_in(names))
     if lost.height:
         raise ConfigError(
-            [f"sample {s!r} is in the sheet but not in {path.name}" for s in lost["sample"][:10]]
+            [
+                f"sample {s!r} is in the sheet but not in {path.name}"
+                for s in lost["sample"][:10]
+            ]
         )
     missing = frame.filter(~pl.col("sample").is_in(mine["sample"].to_list()))
     if missing.height:
@@ -128,8 +134,10 @@ def _write(
     if output.suffix == ".parquet":
         frame.sink_parquet(temporary, compression="zstd")
     else:
-        packed = "gzip" if output.suffix == ".gz" else "uncompressed"
-        frame.sink_csv(temporary, separator="\t", compression=packed, check_extension=False)
+        frame.sink_csv(
+            temporary, separator="\t", check_extension=False,
+            compression="gzip" if output.suffix == ".gz" else "uncompressed",
+        )  # fmt: skip
     shutil.move(temporary, output)
     LOG.info("%s records, %s rejected -> %s", f"{scan.n_records:,}", f"{rejected:,}", output)
 

@@ -67,7 +67,7 @@ def read_verdict(path: Path) -> dict[str, Any]:
 
 
 def cohort_samples(verdicts: list[dict[str, Any]]) -> list[str]:
-    """Samples of a cohort: by first appearance through its files."""
+    """List the samples of a cohort, by first appearance through its files."""
     return list(dict.fromkeys(s for v in verdicts for s in v["samples"]))
 
 
@@ -112,8 +112,7 @@ def make_plan(run: Run, verdict_files: dict[str, list[Path]]) -> Plan:
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
-        reasons = [f"{Path(v['path']).name}: {r}" if not r.startswith(Path(v["path"]).name) else r
-                   for v in verdicts for r in v["hold"]]  # fmt: skip
+        reasons = [r for v in verdicts for r in v["hold"]]
         reasons += _cohort_reasons(run, cohort, verdicts, sheet)
         plan.notes[cohort.name] = [n for v in verdicts for n in v["notes"]]
         if reasons:

@@ -22,7 +22,6 @@ from varhouse.reference import Reference, compile_reference
 from varhouse.schema import FORMAT_VERSION
 from varhouse.source.scan import hash_file
 from varhouse.store.reader import Store, open_store
-from varhouse.store.releases import read_release
 
 LOG = logging.getLogger("varhouse.ingest")
 
@@ -74,7 +73,7 @@ class Run:
         return path
 
     def open_contigs(self) -> Contigs:
-        """The assembly's contigs: of the aliases table, else of the reference."""
+        """Read the assembly's contigs: of the aliases table, else of the reference."""
         if self.aliases:
             return read_aliases(Path(self.aliases))
         return Reference(Path(self.reference)).contigs
@@ -85,15 +84,15 @@ class Run:
         return Reference(Path(self.reference), contigs)
 
     def open_haploid(self) -> HaploidRegions:
-        """Where males have one copy."""
+        """Read where males have one copy."""
         return HaploidRegions(self.open_contigs(), Path(self.par) if self.par else None)
 
     def samples(self) -> pl.DataFrame:
-        """The sample sheet."""
+        """Read the sample sheet."""
         return pl.read_parquet(Path(self.work) / "samples.parquet")
 
     def cohort(self, name: str) -> RunCohort:
-        """The cohort of a name."""
+        """Find the cohort of a name."""
         return next(c for c in self.cohorts if c.name == name)
 
     @property
@@ -102,7 +101,7 @@ class Run:
         return str(Path(self.store) / "_cache" / f"genes-{(self.genes_digest or '')[:16]}")
 
     def base(self) -> Store:
-        """The store as of the release that this run starts from."""
+        """Open the store as of the release that this run starts from."""
         return open_store(Path(self.store), self.base_release)
 
 
@@ -135,8 +134,8 @@ def check_reference(config: Config, reference: Reference) -> None:
         reference.length(c) for c in config.contigs.names
     ):
         problems.append(
-            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])}) "
-            "is in the aliases table"
+            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])})"
+            " is in the aliases table"
         )
     if problems:
         raise ConfigError(problems)
@@ -168,9 +167,7 @@ def prepare(store_path: Path, config: Config, started: str) -> Run:
     digests = {s.name: hash_file(Path(s.path))[1] for s in config.sources}
     for s in config.sources:
         digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)
-    genes = (
-        text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
-    )
+    genes = text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
     par = config.par.read_text() if config.par else ""
     known = _known(base)
     cohorts, unchanged = [], []
@@ -222,14 +219,8 @@ def prepare(store_path: Path, config: Config, started: str) -> Run:
 
 
 def annotation_of(base: Store) -> dict[str, Any]:
-    """Give the digests of what a release is annotated with (`genes`, `sources`).
-
-    Kept in the record of the last ingest; releases made otherwise lead back to it.
-    """
-    record = base.record
-    while "annotation" not in record.meta and record.parent:
-        record = read_release(base.path, record.parent)
-    found: dict[str, Any] = record.meta.get("annotation", {})
+    """Give the digests of what a release is annotated with (`genes`, `sources`)."""
+    found: dict[str, Any] = base.record.meta.get("annotation", {})
     return found
 
 

@@ -148,7 +148,8 @@ def check_samples(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
     for name in ACCESSION_COLUMNS:
         if name in frame.columns:
             wrong = frame.filter(
-                pl.col(name).is_not_null() & ~pl.col(name).str.contains(f"^({_SAMPLE.pattern})$")
+                pl.col(name).is_not_null()
+                & ~pl.col(name).str.contains(f"^({_SAMPLE.pattern})$")
             )
             problems += [
                 f"{where}:{line}: sample accession {a!r} is malformed (SAMC000001, SAMN..., "

@@ -216,11 +216,15 @@ def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
     lists = (
         hit.select("record", *names)
         .with_columns(
-            pl.int_ranges(1, pl.col("allele_pos").list.len() + 1, dtype=pl.Int32).alias("alt_index")
+            pl.int_ranges(1, pl.col("allele_pos").list.len() + 1, dtype=pl.Int32).alias(
+                "alt_index"
+            )
         )
         .explode(*names, "alt_index", empty_as_null=True)
         .join(marks, on=["record", "alt_index"], how="left", maintain_order="left")
-        .with_columns(pl.when(pl.col("gone").is_null()).then(pl.col(n)).alias(n) for n in names)
+        .with_columns(
+            pl.when(pl.col("gone").is_null()).then(pl.col(n)).alias(n) for n in names
+        )
         .group_by("record", maintain_order=True)
         .agg(names)
     )

@@ -11,7 +11,9 @@ from varhouse.shards import read_manifest, write_manifest
 from varhouse.store.retract import prepare_totals
 
 
-def add_totals(run: Run, parts: list[str], cohort_folders: list[Path], directory: Path) -> None:
+def add_totals(
+    run: Run, parts: list[str], cohort_folders: list[Path], directory: Path
+) -> None:
     """Write the shards of `totals` for some partitions.
 
     Parameters

@@ -1,14 +1,14 @@
 """The gate: one file's verdict, its checksums and where to cut it."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import polars as pl
-
 from varhouse.frequencies.strata import make_strata
+from varhouse.ingest.config import file_header
 from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
+from varhouse.source.problems import Problem
 from varhouse.source.scan import scan_file
 
 CHUNK_ROWS = 3_000_000
@@ -49,8 +49,8 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     temporary.rename(output)
 
 
-def _first_of_each(problems):  # type: ignore[no-untyped-def]
-    seen = set()
+def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
+    seen: set[str] = set()
     for p in problems:
         if p.code not in seen:
             seen.add(p.code)
@@ -58,9 +58,7 @@ def _first_of_each(problems):  # type: ignore[no-untyped-def]
 
 
 def _chunk_records(run: Run, cohort: str, path: Path) -> int:
-    """Records of a chunk, so that its frequencies fit in memory."""
-    from varhouse.ingest.config import file_header  # noqa: PLC0415
-
+    """Bound the records of a chunk, so that its frequencies fit in memory."""
     header = file_header(path)
     if header is None or not header.samples:
         return 200_000

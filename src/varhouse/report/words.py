@@ -98,10 +98,10 @@ def reason_text(reason: str, meanings: Mapping[str, str], *, open_tier: bool) ->
     if not open_tier:
         return reason
     if code := _CODE.search(reason):
-        text = f"{code[1]} {meanings.get(code[1], '')}".strip()
+        text = code[1]
         if more := _MORE.search(reason):
             text += f", {int(more[1].replace(',', '')) + 1:,} times"
-        return text
+        return f"{text}: {meanings[code[1]]}" if code[1] in meanings else text
     for pattern, words in _SAFE:
         if found := pattern.match(reason):
             return words.format(*found.groups())
@@ -115,4 +115,5 @@ def note_text(note: str, meanings: Mapping[str, str], *, open_tier: bool) -> str
     found = _NOTE.match(note)
     if not found:
         return ""
-    return f"{found[1]} × {found[2]} {meanings.get(found[2], '')}".strip()
+    text = f"{found[1]} × {found[2]}"
+    return f"{text}: {meanings[found[2]]}" if found[2] in meanings else text

@@ -24,5 +24,7 @@ def copy_bcf(path: Path, target: Path) -> Path:
         writer.close()
         reader.close()
     except Exception as error:  # cyvcf2 raises bare Exception for anything it cannot read
-        raise InputError(f"{path}: cut off or damaged BCF ({error})", "copy it again") from error
+        raise InputError(
+            f"{path}: cut off or damaged BCF ({error})", "copy it again"
+        ) from error
     return target

@@ -45,7 +45,7 @@ def _order(
     """Compare text[a:b] with text[c:d]: negative, 0 or positive."""
     for j in range(min(b - a, d - c)):
         if text[a + j] != text[c + j]:
-            return np.int64(text[a + j]) - np.int64(text[c + j])
+            return int(np.int64(text[a + j]) - np.int64(text[c + j]))
     return (b - a) - (d - c)
 
 
@@ -209,7 +209,8 @@ def read_genotypes(batch: RecordBatch, rows: Ints, n_samples: int) -> Genotypes:
             "distinct genotypes"
         )
     texts = [
-        batch.text[a:b].tobytes().decode("utf-8", "replace") or "." for a, b in span[:d].tolist()
+        batch.text[a:b].tobytes().decode("utf-8", "replace") or "."
+        for a, b in span[:d].tolist()
     ]
     alleles = np.full((max(d, 1), MAX_PLOIDY), -2, np.int16)
     valid = np.ones(max(d, 1), np.bool_)

@@ -38,7 +38,9 @@ class Header:
 
 def parse_meta(line: str) -> dict[str, str]:
     """Read the keys and values of a structured meta line `##KEY=<...>`."""
-    inside = line[line.index("<") + 1 : line.rindex(">")] if "<" in line and ">" in line else ""
+    inside = (
+        line[line.index("<") + 1 : line.rindex(">")] if "<" in line and ">" in line else ""
+    )
     return {k: v.strip('"') for k, v in _PAIR.findall(inside)}
 
 
@@ -103,7 +105,9 @@ def _read_columns(line: str, number: int, header: Header, account: Account) -> N
     header.samples = cells[9:]
     if any(not s.strip() for s in header.samples):
         account.add(
-            "VH-H-003", "a sample column has no name (a tab at the end of the line?)", line=number
+            "VH-H-003",
+            "a sample column has no name (a tab at the end of the line?)",
+            line=number,
         )
     seen: set[str] = set()
     for s in header.samples:

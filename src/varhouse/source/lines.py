@@ -89,7 +89,9 @@ def text_column(text: Bytes, start: Ints, end: Ints) -> pl.Series:
         pa.large_binary(), start.size, [None, pa.py_buffer(offset), pa.py_buffer(data)]
     )
     if data.size and int(data.max()) > 127:
-        values = [None if v is None else v.decode("utf-8", "replace") for v in array.to_pylist()]
+        values = [
+            None if v is None else v.decode("utf-8", "replace") for v in array.to_pylist()
+        ]
         return pl.Series(values, dtype=pl.String)
     out = pl.from_arrow(array.cast(pa.large_string()))
     assert isinstance(out, pl.Series)

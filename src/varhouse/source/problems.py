@@ -65,8 +65,10 @@ RULES: dict[str, Rule] = {
              "policy.unchecked_ref: store keeps such records"),
         Rule("VH-R-005", "ref_mismatch_rate", "error", "file",
              "the file is of another assembly: give its own reference, or lift it over"),
-        Rule("VH-G-001", "gt_invalid", "error", "record", "GT is of allele numbers and . with / or |"),
-        Rule("VH-G-002", "gt_allele_unknown", "error", "record", "GT numbers go up to the ALT count"),
+        Rule("VH-G-001", "gt_invalid", "error", "record",
+             "GT is numbers and . by / or |"),
+        Rule("VH-G-002", "gt_allele_unknown", "error", "record",
+             "GT numbers stop at the ALT count"),
         Rule("VH-S-001", "sample_not_in_file", "error", "file", "correct the sample sheet"),
         Rule("VH-S-002", "sample_not_in_sheet", "warning", "file",
              "add a row, or set policy.unlisted_samples: unknown"),
@@ -168,7 +170,7 @@ class Account:
         return "invalid" if self.errors else "valid"
 
     def errors_in_file(self) -> int:
-        """Number of errors that concern the whole file, not single records."""
+        """Count errors that concern the whole file, not single records."""
         return sum(
             n
             for code, n in self.counts.items()
@@ -180,7 +182,9 @@ class Account:
         out = []
         for code, n in sorted(self.counts.items()):
             kept = self.first[code][0]
-            fault = kept.severity == "error" and (RULES[code].scope == "file" or refuse_records)
+            fault = kept.severity == "error" and (
+                RULES[code].scope == "file" or refuse_records
+            )
             if fault or code in HELD_BACK:
                 more = f" (and {n - 1:,} more like it)" if n > 1 else ""
                 out.append(f"{kept}{more}; fix: {kept.fix}")

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ class _Scanner:
             return
         edges = np.flatnonzero(_contig_changes(batch.text, batch.start))
         bounds = [*edges.tolist(), batch.size]
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        for a, b in pairwise(bounds):
             self._take_run(batch, a, b, text_start)
         self.n_records += batch.size
         self.n_lines += batch.size
@@ -330,10 +331,10 @@ class _Scanner:
                      "REF has letters that are no bases", None)  # fmt: skip
         if whole:
             self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-003",
-                         f"past the end of the contig ({sequence.size:,} bases)", None)  # fmt: skip
+                         f"past the contig's end ({sequence.size:,} bases)", None)  # fmt: skip
         elif outside:
             self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-004",
-                         "the reference does not hold this place: REF not checked", None)  # fmt: skip
+                         "the reference does not hold this place", None)  # fmt: skip
 
     def _report(
         self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, code: str,
@@ -408,7 +409,9 @@ def scan_file(
             if kind == "bgzf" and not has_end_block(path):
                 account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
         except InputError as error:
-            account.add("VH-F-002" if "cut off" in error.message else "VH-F-001", error.message)
+            account.add(
+                "VH-F-002" if "cut off" in error.message else "VH-F-001", error.message
+            )
         cutter.close(total, scanner.n_records)
         if writer is not None:
             writer.close()
