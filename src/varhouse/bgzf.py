@@ -26,6 +26,8 @@ class BgzfStream:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._rest = bytearray()
+        self._at = 0
+        self.offsets: list[int] = []
 
     def write(self, text: bytes | bytearray | memoryview) -> None:
         """Add text."""
@@ -50,11 +52,21 @@ class BgzfStream:
             body = b"\x01" + struct.pack("<HH", len(text), len(text) ^ 0xFFFF) + text
         size = struct.pack("<H", len(_HEADER) + 2 + len(body) + 8 - 1)
         tail = struct.pack("<II", isal_zlib.crc32(text), len(text))
-        self._stream.write(_HEADER + size + body + tail)
+        self.offsets.append(self._at)
+        self._at += self._stream.write(_HEADER + size + body + tail)
+
+    def virtual_offset(self, position: int) -> int:
+        """Give the virtual offset of a byte of the text; after `finish`.
+
+        Every block but the last holds the same amount of text.
+        """
+        block, inside = divmod(position, _BLOCK)
+        return self.offsets[block] << 16 | inside
 
     def finish(self) -> None:
         """Write what is left and the end block; the stream below stays open."""
         if self._rest:
             self._block(self._rest)
             self._rest.clear()
+        self.offsets.append(self._at)
         self._stream.write(_END)

@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.digest import digest_frame
 from varhouse.errors import SchemaError, StoreError
+from varhouse.rowdigest import digest_frame
 from varhouse.schema import Table, check_table
 
 ROW_GROUP = 32_768

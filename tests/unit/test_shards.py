@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from store_builders import fill
 
-from varhouse.digest import digest_frame
 from varhouse.errors import SchemaError, StoreError
+from varhouse.rowdigest import digest_frame
 from varhouse.schema import COHORTS, FREQUENCIES, VARIANTS, annotation_table
 from varhouse.shards import ROW_GROUP, Manifest, read_manifest, write_manifest, write_shard
 

@@ -232,7 +232,7 @@ def _write_text(out: Path, header: bytes, work: "_Work") -> None:
     from varhouse.source.bgzf import BgzfWriter
 
     def write(pieces: Iterable[bytes]) -> None:
-        sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out, 2)
+        sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
         sink.write(header)
         for piece in pieces:
             sink.write(piece)

@@ -16,6 +16,7 @@ from typing import IO
 
 from isal import igzip, isal_zlib
 
+from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError
 
 BATCH_BYTES = 8 << 20
@@ -25,7 +26,6 @@ LINE_LIMIT = 256 << 20
 """A longer line is refused: it is hostile or not VCF, and would fill the memory."""
 
 _EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-_MEMBER_TEXT = 65_280
 _HEADER = struct.Struct("<4BI2BH")
 
 
@@ -241,48 +241,21 @@ def iter_range(
 
 
 class BgzfWriter:
-    """Write text as BGZF, fast (level 1): for work copies that are read soon and removed.
+    """Write text as a BGZF file: the work copies of files of other kinds."""
 
-    Every member but the last holds the same amount of text, so that the place of any
-    byte of the text is known.
-    """
-
-    def __init__(self, path: Path, level: int = 1) -> None:
+    def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
-        self._level = level
-        self._rest = bytearray()
-        self._offsets: list[int] = []
+        self._stream = BgzfStream(self._file)
 
     def write(self, text: bytes) -> None:
         """Add text."""
-        self._rest += text
-        full = len(self._rest) // _MEMBER_TEXT * _MEMBER_TEXT
-        view = memoryview(self._rest)
-        for i in range(0, full, _MEMBER_TEXT):
-            self._member(bytes(view[i : i + _MEMBER_TEXT]))
-        view.release()
-        del self._rest[:full]
-
-    def _member(self, text: bytes) -> None:
-        body = isal_zlib.compress(text, self._level, -15)
-        if len(body) > 65_000:
-            # Deflate's stored form: two blocks, since one holds 65,535 bytes at most.
-            body = b"\x01" + struct.pack("<HH", len(text), len(text) ^ 0xFFFF) + text
-        head = _HEADER.pack(0x1F, 0x8B, 8, 4, 0, 0, 0xFF, 6)
-        extra = b"BC\x02\x00" + struct.pack("<H", len(body) + 25)
-        tail = struct.pack("<II", isal_zlib.crc32(text), len(text))
-        self._offsets.append(self._file.tell())
-        self._file.write(head + extra + body + tail)
+        self._stream.write(text)
 
     def virtual_offset(self, position: int) -> int:
         """Virtual offset of a byte of the text; after `close`."""
-        member, inside = divmod(position, _MEMBER_TEXT)
-        return self._offsets[member] << 16 | inside
+        return self._stream.virtual_offset(position)
 
     def close(self) -> None:
         """Write what is left and the end block."""
-        if self._rest:
-            self._member(bytes(self._rest))
-        self._offsets.append(self._file.tell())
-        self._file.write(_EOF_BLOCK)
+        self._stream.finish()
         self._file.close()

@@ -189,11 +189,11 @@ class _Scanner:
 
     def take_header(self, data: bytes) -> bytes:
         """Take header lines from the front of a block and return what is left."""
+        if not self.header_lines:
+            data = data.removeprefix(b"\xef\xbb\xbf")
         while data.startswith(b"#"):
             cut = data.index(b"\n") + 1
             line = data[:cut].decode("utf-8", "replace").rstrip("\r\n")
-            if not self.header_lines:
-                line = line.removeprefix("\ufeff")
             self.header_lines.append(line)
             data = data[cut:]
             if line.startswith("#CHROM") or not line.startswith("##"):

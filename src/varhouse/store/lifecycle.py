@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from varhouse.digest import EMPTY, combine, digest_frame, table_digest
+from varhouse.digest import EMPTY, combine, table_digest
+from varhouse.rowdigest import digest_frame
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from varhouse.digest import combine, digest_frame
+from varhouse.digest import combine
 from varhouse.errors import StoreError
+from varhouse.rowdigest import digest_frame
 from varhouse.schema import KEY, TABLES, Table
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
