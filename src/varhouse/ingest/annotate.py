@@ -14,8 +14,8 @@ import polars as pl
 from varhouse.consequence import consequences
 from varhouse.genemodel import GeneModel
 from varhouse.genes import load_genes
-from varhouse.ingest.config import SourceConfig
 from varhouse.ingest.run import Run
+from varhouse.ingest.settings import SourceConfig
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import CONSEQUENCES, IDS, KEY, Table, annotation_table

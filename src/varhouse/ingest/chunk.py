@@ -30,8 +30,8 @@ from varhouse.frequencies.count import (
 )
 from varhouse.frequencies.strata import Strata
 from varhouse.genotypes import genotype_columns
-from varhouse.ingest.config import Policy
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import KEY

@@ -4,7 +4,6 @@ Every mistake is found before any job starts, and all are reported at once.
 """
 
 import glob
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,37 +15,11 @@ import yaml
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
+from varhouse.ingest.settings import Policy, SourceConfig
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
-from varhouse.source.header import Header, read_header
-from varhouse.source.peek import peek_header
-from varhouse.source.problems import Account
+from varhouse.source.peek import trusted_header
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-
-
-@dataclass
-class Policy:
-    """What an ingest does with doubtful data (config/README.md)."""
-
-    max_ref_mismatch_rate: float = 0.001
-    partial_reference: bool = False
-    unchecked_ref: str = "reject"
-    unlisted_samples: str = "refuse"
-    duplicate_alleles: str = "reject"
-    record_fault: str = "reject"
-    pass_only: bool = False
-
-
-@dataclass
-class SourceConfig:
-    """A source of annotations."""
-
-    name: str
-    path: str
-    kind: str
-    fields: list[str] = field(default_factory=list)
-    version: str | None = None
-    licence: str | None = None
 
 
 @dataclass
@@ -247,7 +220,7 @@ def _sample_problems(cohort: Cohort, samples: pl.DataFrame) -> list[str]:
         return []
     names: set[str] = set()
     for file in cohort.files:
-        header = file_header(Path(file))
+        header = trusted_header(Path(file))
         if header is None:
             # The file's own faults are the validator's to tell.
             return []
@@ -262,22 +235,3 @@ def _sample_problems(cohort: Cohort, samples: pl.DataFrame) -> list[str]:
     if missing.height > 10:
         shown.append(f"cohort {cohort.name!r}: ... and {missing.height - 10:,} more like it")
     return shown
-
-
-def file_header(path: Path) -> Header | None:
-    """Read a file's header; None if it has none that can be trusted."""
-    account = Account(path.name)
-    try:
-        header = read_header(peek_header(path), account)
-    except (InputError, OSError):
-        return None
-    return None if account.errors else header
-
-
-def text_digest(*parts: object) -> str:
-    """Give the SHA-256 of some values, told apart."""
-    h = hashlib.sha256()
-    for p in parts:
-        data = str(p).encode()
-        h.update(f"{len(data)}:".encode() + data)
-    return h.hexdigest()

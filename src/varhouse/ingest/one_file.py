@@ -13,8 +13,8 @@ from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.checks import header_of
 from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, read_chunk
-from varhouse.ingest.config import Policy
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.settings import Policy
 from varhouse.ingest.sheets import check_samples, read_sheet
 from varhouse.ingest.tasks import ROWS_AT_ONCE, drop_duplicates, frequency_frame
 from varhouse.reference import OpenedReference, Reference, empty_reference

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.ingest.config import text_digest
 from varhouse.ingest.run import Run, RunCohort
+from varhouse.ingest.settings import text_digest
 
 TASK_BYTES = 96 << 20
 TASK_MINIMUM = 4 << 20

@@ -10,18 +10,21 @@ import json
 import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import ConfigError, StoreError
-from varhouse.ingest.config import Cohort, Config, Policy, SourceConfig, text_digest
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.settings import Policy, SourceConfig, text_digest
 from varhouse.reference import Reference, compile_reference
 from varhouse.schema import FORMAT_VERSION
 from varhouse.source.scan import hash_file
 from varhouse.store.reader import Store, open_store
+
+if TYPE_CHECKING:
+    from varhouse.ingest.config import Cohort, Config
 
 LOG = logging.getLogger("varhouse.ingest")
 
@@ -121,7 +124,7 @@ def compiled_reference(store: Path, fasta: Path) -> Path:
     return compile_reference(fasta, store / "_cache" / f"reference-{key}")
 
 
-def check_reference(config: Config, reference: Reference) -> None:
+def check_reference(config: "Config", reference: Reference) -> None:
     """Check the FASTA against the aliases table.
 
     Raises
@@ -141,7 +144,7 @@ def check_reference(config: Config, reference: Reference) -> None:
         raise ConfigError(problems)
 
 
-def prepare(store_path: Path, config: Config, started: str) -> Run:
+def prepare(store_path: Path, config: "Config", started: str) -> Run:
     """Find what an ingest has to do and write its `run.json`.
 
     Returns
@@ -229,7 +232,7 @@ def _stamp(file: str) -> tuple[str, int, int]:
     return file, stat.st_size, stat.st_mtime_ns
 
 
-def _settings(config: Config, cohort: Cohort, reference: str, par: str) -> str:
+def _settings(config: "Config", cohort: "Cohort", reference: str, par: str) -> str:
     """Digest everything but the files that decides the rows of a cohort."""
     sheet = config.samples_of(cohort.name).drop("line")
     sheet = sheet.select(sorted(sheet.columns)).sort("sample")

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from varhouse.frequencies.strata import make_strata
-from varhouse.ingest.config import file_header
 from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
+from varhouse.source.peek import trusted_header
 from varhouse.source.problems import Problem
 from varhouse.source.scan import scan_file
 
@@ -59,7 +59,7 @@ def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 def _chunk_records(run: Run, cohort: str, path: Path) -> int:
     """Bound the records of a chunk, so that its frequencies fit in memory."""
-    header = file_header(path)
+    header = trusted_header(path)
     if header is None or not header.samples:
         return 200_000
     people = file_samples(run, cohort, header.samples)

@@ -46,7 +46,9 @@ def consequences(measures: Measures, styles: Styles) -> Figure | None:
         drawing.text(left - 6, middle + 4, svg.shorten(label, 27), "end", title=label)
         drawing.line(left, middle, right, middle, "grid")
         for cohort, n in counts:
-            drawing.mark(x(log10(n)), middle, styles[cohort], f"{cohort}, {label}: {n:,}")
+            aside = (styles[cohort] - (len(styles) - 1) / 2) * min(3.0, 14 / len(styles))
+            what = f"{cohort}, {label}: {n:,}"
+            drawing.mark(x(log10(n)), middle + aside, styles[cohort], what)
             if single:
                 drawing.text(398, middle + 4, svg.count(n), "end")
         y += row

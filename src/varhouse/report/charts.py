@@ -20,8 +20,15 @@ _AF_TICKS = [
     for i, text in enumerate(AF_LABELS)
 ]
 
+APART = 0.5
+"""A correlation that even one person's alleles exceed, given APART_ALLELES of them."""
+
+APART_ALLELES = 200
+
 GAP_BINS = 10
 """A line along the contigs is broken where more bins than this hold no allele."""
+
+FEW_BINS = 60
 
 FEW_INDELS = 20
 """Cohorts with fewer insertions and deletions have no shape: drawn only when alone."""
@@ -287,17 +294,20 @@ def _along(
                 plot.drawing.line(edge, plot.top, edge, plot.bottom, "grid")
         for cohort, style in styles.items():
             rows = _of(shown, cohort).filter(pl.col("contig") == contig).sort("bin")
-            _trace(plot, rows, at - low, style, measures.bin_width)
+            few = _of(shown, cohort).height <= FEW_BINS
+            _trace(plot, rows, at - low, style, measures.bin_width, few=few)
         at += high - low + gap
     svg.write_x_ticks(plot, labels)
     return plot.drawing
 
 
-def _trace(plot: svg.Plot, rows: pl.DataFrame, shift: float, style: int, width: int) -> None:
+def _trace(
+    plot: svg.Plot, rows: pl.DataFrame, shift: float, style: int, width: int, *, few: bool
+) -> None:
+    """Draw a cohort along a contig; where there are `few` bins each has a mark."""
     columns = ("cohort", "contig", "bin", "share", "n_missing", "n_genotypes")
     pieces: list[list[tuple[float, float]]] = []
     before = -(10**12)
-    few = rows.height <= 40
     for cohort, contig, b, share, n, of in rows.select(columns).rows():
         x, y = plot.x(b + shift + 0.5), plot.y(share)
         if b - before > GAP_BINS:
@@ -344,6 +354,9 @@ def against_others(measures: Measures, cohort: str, index: int) -> Figure | None
         left + size / 2, top + size + 34, "frequency in the other cohorts together, %",
         "middle", "axis",
     )  # fmt: skip
+    apart = ""
+    if r is not None and r < APART and n >= APART_ALLELES:
+        apart = " That is no sampling: look at this cohort first."
     plural = "1 allele is assessed in" if n == 1 else f"{n:,} alleles are assessed in"
     told = "not defined" if r is None else f"{r:.3f}"
     grid = [pl.Series("b", range(GRID), dtype=pl.Int32)]
@@ -368,7 +381,7 @@ def against_others(measures: Measures, cohort: str, index: int) -> Figure | None
         name, f"{cohort} against the other cohorts",
         drawing.render(name, f"Frequencies of {cohort} against all other cohorts",
                        f"{n:,} alleles assessed in both, correlation {told}"),
-        f"Look for a cloud off the diagonal. {plural} both; r = {told}.",
+        f"Look for a cloud off the diagonal. {plural} both; r = {told}.{apart}",
         data, legend=False,
     )  # fmt: skip
 

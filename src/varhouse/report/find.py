@@ -61,8 +61,12 @@ class Ingest:
             completed from the table `cohorts`.
         """
         held = {h["cohort"] for h in self.held_back()}
-        told = [c for c in _dicts(self.account.get("cohorts")) if c.get("cohort") not in held]
-        names = {c.get("cohort") for c in told}
+        told = [
+            c
+            for c in _dicts(self.account.get("cohorts"))
+            if "cohort" in c and c["cohort"] not in held
+        ]
+        names = {c["cohort"] for c in told}
         return told + [row for name, row in self.known.items() if name not in names]
 
     def held_back(self) -> list[dict[str, Any]]:

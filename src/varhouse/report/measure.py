@@ -31,7 +31,7 @@ INDEL_LIMIT = 30
 GRID = 32
 """Bins of each axis where frequencies are set against each other."""
 
-POSITION_BINS = 240
+POSITION_BINS = 700
 """About as many bins of positions over all contigs."""
 
 CONTIGS = 40

@@ -148,7 +148,7 @@ def _name_outliers(plot: svg.Plot, mine: pl.DataFrame, top: float, axis: str) ->
         y = top + 4 + r * (height - 8) if mine.height <= DOTS else top + height - 5
         what = f"{sample}: {axis} {svg.number(value)}"
         plot.drawing.add("circle", what, **{"class": "ring"}, cx=at, cy=y, r=5.5)
-        label = svg.shorten(sample, 14)
+        label = svg.shorten_middle(sample, 14)
         wide = svg.text_width(label, 10)
         start = at - 8 - wide if at > centre else at + 8
         clash = any(
@@ -157,4 +157,4 @@ def _name_outliers(plot: svg.Plot, mine: pl.DataFrame, top: float, axis: str) ->
         )
         if len(taken) < _LABELLED and not clash:
             taken.append((y, start, start + wide))
-            plot.drawing.text(start, y + 4, label, kind="tick", title=sample)
+            plot.drawing.text(start, y + 4, label, kind="label", title=sample)

@@ -76,6 +76,7 @@ svg text{font-family:inherit;fill:var(--ink)}
 svg .tick{font-size:11px;fill:var(--soft)}
 svg .axis{font-size:11.5px;fill:var(--soft)}
 svg .name{font-size:11.5px;font-weight:600}
+svg .label{font-size:10.5px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
 svg .grid{stroke:var(--rule);stroke-width:1}
 svg .base{stroke:var(--soft);stroke-width:1}
 svg .box{fill:none;stroke:var(--rule)}

@@ -64,6 +64,14 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def shorten_middle(text: str, length: int) -> str:
+    """Cut the middle out of a text: names of samples differ at their ends."""
+    if len(text) <= length:
+        return text
+    head = (length - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
 def linear(low: float, high: float, start: float, end: float) -> Scale:
     """Give the scale that takes low..high to start..end."""
     span = (high - low) or 1.0

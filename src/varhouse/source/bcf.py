@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import cyvcf2
-
 from varhouse.errors import InputError
 
 
@@ -15,6 +13,8 @@ def copy_bcf(path: Path, target: Path) -> Path:
     InputError
         If htslib cannot read the file to its end.
     """
+    import cyvcf2  # noqa: PLC0415 - loads htslib, which only BCF needs
+
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         reader = cyvcf2.VCF(str(path))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import cyvcf2
-
 from varhouse.errors import InputError
 from varhouse.source.bgzf import file_kind, iter_text
+from varhouse.source.header import Header, read_header
+from varhouse.source.problems import Account
 
 
 def peek_header(path: Path) -> list[str]:
@@ -18,6 +18,8 @@ def peek_header(path: Path) -> list[str]:
     """
     kind = file_kind(path)
     if kind == "bcf":
+        import cyvcf2  # noqa: PLC0415 - loads htslib, which only BCF needs
+
         try:
             return str(cyvcf2.VCF(str(path)).raw_header).rstrip("\n").split("\n")
         except Exception as error:  # cyvcf2 raises bare Exception for anything it cannot read
@@ -29,3 +31,13 @@ def peek_header(path: Path) -> list[str]:
                 return lines
             lines.append(line.rstrip("\r").removeprefix("\ufeff"))
     return lines
+
+
+def trusted_header(path: Path) -> Header | None:
+    """Read a file's header; None if it has none that can be trusted."""
+    account = Account(path.name)
+    try:
+        header = read_header(peek_header(path), account)
+    except (InputError, OSError):
+        return None
+    return None if account.errors else header
