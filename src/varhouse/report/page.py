@@ -257,9 +257,8 @@ def _people(ingest: Ingest, styles: Styles) -> str:
     ]
     text = _plots(found, styles, ingest)
     prefix = f"varhouse-{ingest.id}"
-    samples = people.select(
-        pl.exclude("ordinal", "^.*_far$"),
-        pl.col("^.*_far$").round(2),
+    samples = people.drop("ordinal").with_columns(
+        pl.col("ts_tv", "het_hom").round(4), pl.col("^.*_far$").round(2)
     )
     strange = outliers(people)
     if strange.height:
