@@ -90,9 +90,9 @@ def _styles(ingest: Ingest) -> Styles:
 
 
 def _tiles(ingest: Ingest) -> str:
-    if ingest.row["operation"] == "drop":
-        return ""
     came = ingest.cohorts()
+    if not came and not ingest.held_back():
+        return ""
     pairs = [
         (len(came), "cohorts in"), (len(ingest.held_back()), "held back"),
         (total(came, "n_samples"), "people"), (total(came, "n_records"), "records read"),
@@ -139,11 +139,15 @@ def _cohorts(
     )
     out = (
         f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
-        '</table><p class="soft">Split: records with several ALT alleles. Moved: alleles that '
-        "normalisation shifted or trimmed. Rejected: records or alleles that were left out; "
-        "the rest of their cohort went in. Ts/Tv counts every stored allele once; seen once: "
-        "alleles with AC 1.</p>"
+        "</table>"
     )
+    if ingest.cohorts():
+        out += (
+            '<p class="soft">Split: records with several ALT alleles. Moved: alleles that '
+            "normalisation shifted or trimmed. Rejected: records or alleles that were left "
+            "out; the rest of their cohort went in. Ts/Tv counts every stored allele once; "
+            "seen once: alleles with AC 1.</p>"
+        )
     return out + _shared(ingest, open_tier=open_tier)
 
 
