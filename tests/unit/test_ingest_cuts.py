@@ -9,6 +9,7 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.errors import StoreError
 from varhouse.store.drop import drop_cohort
 
 CONTIG = "c1"
@@ -130,3 +131,41 @@ def test_same_again_is_a_no_op_even_with_another_time_stamp(fx_world):
     again = ingest_here(fx_world / "store", config)
     assert again["up_to_date"]
     assert again["release"] == first["release"]
+
+
+def test_another_reference_is_refused(fx_world):
+    config = _config(fx_world, ["a"])
+    ingest_here(fx_world / "store", config)
+    (fx_world / "ref.fa").write_text(f">{CONTIG}\n{GENOME[:-1]}A\n")
+    with pytest.raises(StoreError, match="is not the one that the store was"):
+        ingest_here(fx_world / "store", config)
+
+
+def test_other_genes_annotate_everything_again(fx_world):
+    """A changed gene model gives the store that a fresh build with it gives."""
+    rows = ["##gff-version 3"]
+    features = {
+        "gene": "ID=gene:G;Name=TOY", "mRNA": "ID=transcript:T;Parent=gene:G",
+        "exon": "Parent=transcript:T",
+    }  # fmt: skip
+    for kind, more in features.items():
+        rows.append(f"{CONTIG}\tt\t{kind}\t11\t70\t.\t+\t.\t{more};biotype=lncRNA")
+    (fx_world / "genes.gff3").write_text("\n".join(rows) + "\n")
+
+    def config(name, cohorts, genes):
+        path = _config(fx_world, cohorts, name)
+        data = json.loads(path.read_text())
+        data["genes"] = genes
+        path.write_text(json.dumps(data))
+        return path
+
+    (fx_world / "genes2.gff3").write_text("\n".join(rows).replace("\t70\t", "\t99\t") + "\n")
+    ingest_here(fx_world / "store", config("one", ["a", "b"], "genes.gff3"))
+    # At the same time b loses half of its records: alleles go that b alone had.
+    lines = (fx_world / "b.vcf").read_text().splitlines(keepends=True)
+    body = [ln for ln in lines if not ln.startswith("#")]
+    (fx_world / "b.vcf").write_text("".join(lines[: -len(body)] + body[::2]))
+    again = ingest_here(fx_world / "store", config("two", ["a", "b"], "genes2.gff3"))
+    assert again["annotated_again"]
+    fresh = ingest_here(fx_world / "fresh", config("two", ["a", "b"], "genes2.gff3"))
+    assert again["digest"] == fresh["digest"]

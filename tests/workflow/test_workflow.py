@@ -37,7 +37,7 @@ def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_p
     store = varhouse.open(fx_toy / "store")
     assert {"variants", "consequences", "totals", "genotypes"} <= set(store.tables)
     # Work folders are gone, and a second run starts nothing.
-    assert list((fx_toy / "store" / "_staging").iterdir()) == []
+    assert not (fx_toy / "store" / "_staging").exists()
     again = _ingest(fx_toy)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout

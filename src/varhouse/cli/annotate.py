@@ -21,8 +21,8 @@ _LOG = logging.getLogger("varhouse.annotate")
 
 _DESCRIPTION = """\
 example:
-  varhouse annotate demo/cohorts/alpha.vcf.gz -o alpha.annotated.vcf.gz \\
-      --genes demo/genes.gff3 --reference demo/reference.fa
+  varhouse annotate demo/data/beijing.vcf.gz -o beijing.annotated.vcf.gz \\
+      --genes demo/data/demo.gff3 --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
 
 IN is a VCF (plain, gzip), a BCF, or a Parquet file with the columns contig, pos, ref,
 alt. Each ALT is annotated as it stands; `varhouse normalise` first if it may not be

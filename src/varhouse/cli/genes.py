@@ -6,7 +6,8 @@ from typing import Any
 
 _DESCRIPTION = """\
 example:
-  varhouse genes demo/genes.gff3 --reference demo/reference.fa -o genes
+  varhouse genes demo/data/demo.gff3 --reference demo/data/demo.fa \\
+      --aliases demo/data/aliases.tsv -o genes
 
 Compiles a GFF3 (Ensembl, GENCODE, RefSeq, viral, bacterial) or GTF file, plain or
 gzip, lines in any order, into a folder that `varhouse annotate --genes` opens at once.

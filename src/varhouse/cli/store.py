@@ -77,7 +77,7 @@ def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = _add(
         steps, "init", _init, "make an empty store",
         "example:  varhouse store init my-store --assembly demo1 "
-        "--reference demo/input/demo.fa",
+        "--reference demo/data/demo.fa",
         "Writes STORE/_store/store.json, the table contigs and release 1.",
     )  # fmt: skip
     parser.add_argument("--assembly", required=True, metavar="NAME", help="e.g. GRCh38")

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.consequence import consequences
+from varhouse.contigs import Contigs
 from varhouse.genemodel import GeneModel
 from varhouse.genes import load_genes
 from varhouse.ingest.run import Run
@@ -39,7 +40,10 @@ def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path)
     directory.mkdir(parents=True, exist_ok=True)
     reference = run.open_reference()
     model = load_genes(Path(run.genes_folder)) if run.genes else None
-    sources = [(s, open_source(run, s, reference)) for s in run.sources]
+    contigs = run.open_contigs()
+    # Only what these partitions need: a source may be larger than the memory.
+    near = Contigs(c for c in contigs.contigs if contigs.part(c.name) in parts)
+    sources = [(s, open_source(s, reference, near)) for s in run.sources]
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
     windows = json.loads((alleles / "windows.json").read_text())
@@ -101,7 +105,7 @@ def _annotate(
     return out
 
 
-def open_source(run: Run, config: SourceConfig, reference: Reference) -> Source:
+def open_source(config: SourceConfig, reference: Reference, contigs: Contigs) -> Source:
     """Read a source with its alleles normalised as the store's are."""
 
     def normalise(frame: pl.DataFrame) -> pl.DataFrame:
@@ -111,8 +115,7 @@ def open_source(run: Run, config: SourceConfig, reference: Reference) -> Source:
         return out.with_columns(pl.when(good).then("pos").alias("pos")).drop("status")
 
     return read_source(
-        Path(config.path), config.name, config.fields or None, run.open_contigs(), reference,
-        normalise,
+        Path(config.path), config.name, config.fields or None, contigs, reference, normalise
     )  # fmt: skip
 
 

@@ -126,8 +126,10 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
         _run_snakemake(run, options, holder.token)
         account: dict[str, Any] = json.loads((Path(run.work) / "commit.json").read_text())
+        if not options.keep_work:
+            # Work folders hold copies of the inputs. Those of dead runs go too.
+            shutil.rmtree(store / "_staging", ignore_errors=True)
     account["seconds"] = round(time.monotonic() - started, 1)
-    _tidy(store, run, account, keep=options.keep_work)
     in_store = account["release"] is not None or bool(run.unchanged)
     if account["held_back"]:
         return (3 if in_store else 1), account
@@ -138,14 +140,6 @@ def _needed_bytes(run: Run) -> int:
     """Bound what an ingest writes: a copy of files that are not BGZF, and its shards."""
     sizes = sum(Path(f).stat().st_size for c in run.cohorts for f in c.files)
     return 3 * sizes + GIB // 4
-
-
-def _tidy(store: Path, run: Run, account: dict[str, Any], *, keep: bool) -> None:
-    """Remove work folders, but keep that of an ingest that committed nothing."""
-    if account["release"] is None or keep:
-        return
-    for folder in (store / "_staging").iterdir():
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run_snakemake(run: Run, options: Options, token: str) -> None:

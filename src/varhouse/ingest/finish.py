@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "ingest_id": run.ingest_id, "base_release": run.base_release, "started": run.started,
         "version": __version__, "cohorts": cohorts, "held_back": held,
         "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
-        "stages": stage_costs(work), "warnings": run.warnings, "shared_samples": _shared(run),
+        "stages": stage_costs(work), "warnings": run.warnings,
+        "shared_samples": _shared(run, plan.held_back),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest, "reference_digest": run.reference_digest,
         "reference": Path(run.reference).name, "assembly": run.assembly,
@@ -126,9 +128,10 @@ def stage_costs(work: Path) -> list[dict[str, Any]]:
     return out
 
 
-def _shared(run: Run) -> list[dict[str, Any]]:
+def _shared(run: Run, held_back: Iterable[str]) -> list[dict[str, Any]]:
     """Sample ids that stand in two cohorts of the sheet: listed, not refused."""
     sheet = run.samples().select("cohort", "sample")
+    sheet = sheet.filter(~pl.col("cohort").is_in(list(held_back)))
     pairs = (
         sheet.join(sheet, on="sample", suffix="_2")
         .filter(pl.col("cohort") < pl.col("cohort_2"))

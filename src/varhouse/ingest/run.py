@@ -21,6 +21,7 @@ from varhouse.ingest.settings import Policy, SourceConfig, text_digest
 from varhouse.reference import Reference, compile_reference
 from varhouse.schema import FORMAT_VERSION
 from varhouse.source.scan import hash_file
+from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store, open_store
 
 if TYPE_CHECKING:
@@ -144,6 +145,38 @@ def check_reference(config: "Config", reference: Reference) -> None:
         raise ConfigError(problems)
 
 
+def check_same_assembly(base: Store, reference: Reference) -> None:
+    """Check that the reference and the aliases are those the store was made with.
+
+    Names, positions and partitions of what is stored would change their meaning
+    otherwise. Further contigs at the end, other aliases and accessions do no harm to
+    the rows, but queries would not know them: they are refused too.
+
+    Raises
+    ------
+    StoreError
+        Naming the first contig that differs.
+    """
+    known = base.scan("contigs").sort("ordinal").collect()
+    now = contigs_frame(reference.contigs, reference)
+    digest = base.record.meta.get("reference")
+    if known.equals(now.select(known.columns)) and digest in (None, reference.digest):
+        return
+    both = known.join(now, on="contig", how="full", suffix="_now")
+    other = both.filter(
+        pl.any_horizontal(
+            ~pl.col(c).eq_missing(pl.col(f"{c}_now")) for c in known.columns if c != "contig"
+        )
+    )
+    names = other.select(pl.coalesce("contig", "contig_now")).to_series()
+    first = f"first difference: contig {names[0]}" if len(names) else "other bases"
+    raise StoreError(
+        f"{base.path}: the reference or the aliases table is not the one that the store was "
+        f"made with ({first})",
+        "use the same files, or make a new store",
+    )
+
+
 def prepare(store_path: Path, config: "Config", started: str) -> Run:
     """Find what an ingest has to do and write its `run.json`.
 
@@ -167,6 +200,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
             f"{config.assembly}",
             "one store holds one assembly: use another store",
         )
+    check_same_assembly(base, reference)
     digests = {s.name: hash_file(Path(s.path))[1] for s in config.sources}
     for s in config.sources:
         digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)

@@ -35,6 +35,21 @@ def file_samples(run: Run, cohort: str, names: list[str]) -> pl.DataFrame:
     return out.with_columns(pl.col("sex").fill_null("unknown"))
 
 
+def check_unchanged(verdict: dict[str, Any]) -> None:
+    """Check that a file is still the one that was checked.
+
+    Raises
+    ------
+    InputError
+        If its size or time has changed.
+    """
+    stat = Path(verdict["path"]).stat()
+    if (stat.st_size, stat.st_mtime_ns) != (verdict["bytes"], verdict["mtime_ns"]):
+        raise InputError(
+            f"{verdict['path']}: the file changed after it was checked", "run again"
+        )
+
+
 def frequency_frame(
     keys: pl.DataFrame, counts: dict[str, npt.NDArray[np.int32]], strata: Strata
 ) -> pl.DataFrame:
@@ -83,6 +98,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
             )  # fmt: skip
+            check_unchanged(verdict)
         context = contexts[file]
         chunk = verdict["chunks"][number]
         result = read_chunk(

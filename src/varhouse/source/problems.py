@@ -54,7 +54,7 @@ RULES: dict[str, Rule] = {
         Rule("VH-B-007", "alt_invalid", "error", "record",
              "ALT is of A, C, G, T, N, *, . or symbolic"),
         Rule("VH-B-008", "alt_equals_ref", "error", "record", "remove the allele"),
-        Rule("VH-B-009", "qual", "error", "record", "QUAL is a number or ."),
+        Rule("VH-B-009", "qual_invalid", "error", "record", "QUAL is a number or ."),
         Rule("VH-R-001", "contig_unknown", "error", "record",
              "name the contig in the aliases table, or leave it out"),
         Rule("VH-R-002", "ref_mismatch", "error", "record",

@@ -409,9 +409,8 @@ def scan_file(
             if kind == "bgzf" and not has_end_block(path):
                 account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
         except InputError as error:
-            account.add(
-                "VH-F-002" if "cut off" in error.message else "VH-F-001", error.message
-            )
+            code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
+            account.add(code, error.message.removeprefix(f"{path}: "))
         cutter.close(total, scanner.n_records)
         if writer is not None:
             writer.close()

@@ -105,7 +105,7 @@ def init_store(
         (path / root).mkdir(parents=True, exist_ok=True)
     write_json(file, describe_new_store(assembly, utc_now()), replace=True)
     work = staging_folder(path, "init")
-    shard = write_shard(_contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
+    shard = write_shard(contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
     number = commit(
         path,
         [Manifest([shard] if shard else [])],
@@ -118,7 +118,8 @@ def init_store(
     return number
 
 
-def _contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame:
+def contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame:
+    """Give the rows of the table contigs for an assembly."""
     rows = [
         (
             c.name,
