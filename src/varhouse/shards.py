@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from varhouse.digest import combine
 from varhouse.errors import SchemaError, StoreError
 from varhouse.rowdigest import digest_frame
 from varhouse.schema import Table, check_table
@@ -24,6 +26,15 @@ ROW_GROUP = 32_768
 
 COMPRESSION_LEVEL = 3
 """zstd 3: within 1 % of the size of 9, at the speed of 1."""
+
+SHARD_ROWS = 1_000_000
+"""Rows of a shard that is written piece by piece."""
+
+_HIGH_CARDINALITY = {"pos", "end", "spdi", "vrs_id", "hgvs_g", "id", "ac", "an", "af"}
+"""Columns that a dictionary would only blow up."""
+
+_DELTA = {"pos", "end"}
+_DELTA_ENCODING = "DELTA_BINARY_PACKED"
 
 _STATISTICS = {"pos", "end", "start", "id", "ac", "an", "af", "record", "contig"}
 _TEXT_LIMIT = 64
@@ -113,6 +124,119 @@ def write_shard(
         stats=_statistics(kept),
         span=_span(kept),
     )
+
+
+class ShardWriter:
+    """Write sorted shards of a table piece by piece, in the memory of one piece.
+
+    Pieces come in the table's order: the rows of a later one sort behind those of an
+    earlier one. A shard is closed after the piece that fills it.
+
+    Parameters
+    ----------
+    max_rows
+        Rows after which a new shard begins.
+    """
+
+    def __init__(
+        self, table: Table, directory: Path, name: str, partition: Mapping[str, str],
+        max_rows: int = SHARD_ROWS,
+    ) -> None:  # fmt: skip
+        if set(partition) != set(table.partition):
+            raise SchemaError(
+                f"table {table.name}: partition {dict(partition)} is not its own"
+            )
+        self._table, self._directory, self._name = table, directory, name
+        self._partition, self._max_rows = dict(partition), max_rows
+        self._writer: pq.ParquetWriter | None = None
+        self._shards: list[Shard] = []
+        self._pieces: list[tuple[int, tuple[int, int], dict[str, Any], int]] = []
+        self._last: tuple[Any, ...] | None = None
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Add a piece; it has every column but, at will, the partition columns.
+
+        Raises
+        ------
+        SchemaError
+            If it does not fit the declaration, or sorts before what is there.
+        """
+        if frame.is_empty():
+            return
+        values = self._partition.items()
+        full = frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in values)
+        full = check_table(full, self._table).sort(self._table.sort)
+        keys = full.select(self._table.sort)
+        if self._last is not None and _sort_key(keys.row(0)) < _sort_key(self._last):
+            raise SchemaError(
+                f"table {self._table.name}: {keys.row(0)} comes after {self._last}"
+            )
+        self._last = keys.row(-1)
+        kept = full.select(list(self._table.file_schema))
+        arrow = kept.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._writer is None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(
+                self._path(), arrow.schema, compression="zstd",
+                compression_level=COMPRESSION_LEVEL,
+                use_dictionary=[c for c in kept.columns if c not in _HIGH_CARDINALITY],
+                column_encoding=dict.fromkeys(_DELTA & set(kept.columns), _DELTA_ENCODING),
+            )  # fmt: skip
+        self._writer.write_table(arrow, row_group_size=ROW_GROUP)
+        digest = digest_frame(full, self._table)
+        self._pieces.append((kept.height, digest, _statistics(kept), _span(kept)))
+        if sum(p[0] for p in self._pieces) >= self._max_rows:
+            self._end()
+
+    def _path(self) -> Path:
+        return self._directory / f"{self._name}-{len(self._shards):05d}.parquet"
+
+    def _end(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._writer = None
+        path = self._path()
+        self._shards.append(
+            Shard(
+                table=self._table.name, path=str(path), partition=dict(self._partition),
+                rows=sum(p[0] for p in self._pieces), bytes=path.stat().st_size,
+                digest=combine(p[1] for p in self._pieces),
+                stats=_join_statistics([p[2] for p in self._pieces]),
+                span=max(p[3] for p in self._pieces),
+            )
+        )  # fmt: skip
+        self._pieces = []
+
+    def close(self) -> list[Shard]:
+        """Close the last shard and give all of them."""
+        self._end()
+        return self._shards
+
+
+def _sort_key(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
+    # Nulls come first, as polars sorts them.
+    return tuple((v is not None, v if v is not None else 0) for v in row)
+
+
+def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    """Join statistics of pieces; a bound that one piece lacks is not known of the whole."""
+    whole: dict[str, Any] = {"numRecords": sum(p["numRecords"] for p in pieces)}
+    whole["nullCount"] = {
+        c: sum(p["nullCount"][c] for p in pieces) for c in pieces[0]["nullCount"]
+    }
+    for side, choose in (("minValues", min), ("maxValues", max)):
+        known = set.intersection(*(set(p[side]) for p in pieces))
+        # A column that is all null in a piece has no bounds there, and needs none.
+        for c in whole["nullCount"]:
+            if all(c in p[side] or p["nullCount"][c] == p["numRecords"] for p in pieces):
+                known.add(c)
+        whole[side] = {
+            c: choose(p[side][c] for p in pieces if c in p[side])
+            for c in sorted(known)
+            if any(c in p[side] for p in pieces)
+        }
+    return whole
 
 
 def _span(frame: pl.DataFrame) -> int:

@@ -3,15 +3,24 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from store_builders import fill
 
+from varhouse.digest import combine
 from varhouse.errors import SchemaError, StoreError
 from varhouse.rowdigest import digest_frame
-from varhouse.schema import COHORTS, FREQUENCIES, VARIANTS, annotation_table
-from varhouse.shards import ROW_GROUP, Manifest, read_manifest, write_manifest, write_shard
+from varhouse.schema import COHORTS, FREQUENCIES, TOTALS, VARIANTS, annotation_table
+from varhouse.shards import (
+    ROW_GROUP,
+    Manifest,
+    ShardWriter,
+    read_manifest,
+    write_manifest,
+    write_shard,
+)
 
 ROWS = [
     {"contig": "1", "pos": 9, "ref": "A", "alt": "T"},
@@ -86,3 +95,43 @@ def test_a_manifest_comes_back(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text("{")
     with pytest.raises(StoreError, match="is no manifest"):
         read_manifest(tmp_path / "m.json")
+
+
+def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
+    rng = np.random.default_rng(5)
+    n = 700
+    frame = pl.DataFrame(
+        {
+            "contig": ["c1"] * n,
+            "pos": np.sort(rng.integers(1, 10_000, n)).astype(np.int32),
+            "ref": rng.choice(["A", "ACC"], n),
+            "alt": [f"T{'G' * (i % 50)}{i}" for i in range(n)],
+            "stratum_by": ["all"] * n,
+            "stratum": ["all"] * n,
+            **{
+                c: rng.integers(0, 50, n).astype(np.int32)
+                for c, t in TOTALS.polars_schema.items()
+                if t == pl.Int32 and c != "pos"
+            },
+            "af": [None if i % 3 else i / n for i in range(n)],
+        }
+    ).sort(TOTALS.sort)  # fmt: skip
+    part = {"part": "c1"}
+    whole = write_shard(frame, TOTALS, tmp_path, "whole", part)
+    writer = ShardWriter(TOTALS, tmp_path, "pieces", part, max_rows=500)
+    for i in range(0, n, 90):
+        writer.add(frame[i : i + 90].sample(fraction=1, shuffle=True, seed=i))
+    shards = writer.close()
+    assert [s.rows for s in shards] == [540, 160]
+    assert combine(s.digest for s in shards) == whole.digest
+    read = pl.concat(pl.read_parquet(s.path, hive_partitioning=False) for s in shards)
+    assert read.equals(pl.read_parquet(whole.path, hive_partitioning=False))
+    joined = [s.stats for s in shards]
+    assert sum(s["numRecords"] for s in joined) == whole.stats["numRecords"]
+    for side, choose in (("minValues", min), ("maxValues", max)):
+        assert {c: choose(s[side][c] for s in joined) for c in joined[0][side]} == whole.stats[
+            side
+        ]
+    assert max(s.span for s in shards) == whole.span
+    with pytest.raises(SchemaError, match="comes after"):
+        writer.add(frame[:1])

@@ -92,6 +92,7 @@ def test_slices_and_windows_do_not_matter(
     every = {"a": COHORT_A, "b": COHORT_B, "c": COHORT_C}
     rest = fresh(tmp_path / "rest", {n: every[n] for n in "bc"})
     monkeypatch.setattr(retract, "SLICE_ROWS", 1)
+    monkeypatch.setattr(retract, "WINDOW_ROWS", 1)
     monkeypatch.setattr(retract, "_BUCKET", 4)
     drop_cohort(three, "a")
     assert contents(three) == contents(rest)

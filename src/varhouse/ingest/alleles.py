@@ -14,13 +14,12 @@ import polars as pl
 
 from varhouse.identify import identify
 from varhouse.ingest.run import Run
-from varhouse.reference import Reference
 from varhouse.schema import IDS, KEY, VARIANTS
-from varhouse.shards import Manifest, Shard, write_manifest, write_shard
+from varhouse.shards import Manifest, Shard, ShardWriter, write_manifest, write_shard
 from varhouse.store.retract import retract
 
-WINDOW_ALLELES = 200_000
-NAMED_AT_ONCE = 20_000
+WINDOW_ALLELES = 20_000
+SHARD_ALLELES = 250_000
 _RS = r"^rs\d+$"
 
 
@@ -61,6 +60,9 @@ def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
     held = 0
     for contig in sorted(starts):
         total = sum(n for _, n in starts[contig])
+        if small and held + total > WINDOW_ALLELES:
+            yield Window(tuple(small))
+            small, held = [], 0
         if total > WINDOW_ALLELES:
             first, count = 0, 0
             for low, n in sorted(starts[contig]):
@@ -70,9 +72,6 @@ def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
                 count += n
             yield Window((contig,), first)
             continue
-        if small and held + total > WINDOW_ALLELES:
-            yield Window(tuple(small))
-            small, held = [], 0
         small.append(contig)
         held += total
     if small:
@@ -103,8 +102,8 @@ def find_alleles(
     windows: list[dict[str, Any]] = []
     for part in parts:
         mine = [e for e in entries if e["part"] == part]
+        names = _Names(part, directory)
         for window in cut_windows(mine):
-            number = len(windows)
             pieces = [e for e in mine if window.touches(e["span"])]
             come = _incoming(pieces, window)
             known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
@@ -114,11 +113,11 @@ def find_alleles(
                 .join(known.collect(), on=KEY, how="anti")
                 .sort(KEY)
             )
-            name = f"{number:05d}"
-            new.write_parquet(directory / f"new-{name}.parquet")
-            windows.append({"part": part, "file": f"new-{name}.parquet", "rows": new.height})
-            shards += _variants(new, part, name, directory, reference)
-            shards += _given_ids(come, part, name, directory)
+            file = f"new-{len(windows):05d}.parquet"
+            new.write_parquet(directory / file)
+            windows.append({"part": part, "file": file, "rows": new.height})
+            names.add(identify(new, reference), come)
+        shards += names.close()
     replaced = sorted(
         folder.name
         for folder in cohort_folders
@@ -172,52 +171,67 @@ def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
     return pl.concat(frames).collect()
 
 
-def _variants(
-    new: pl.DataFrame, part: str, name: str, directory: Path, reference: Reference
-) -> list[Shard | None]:
-    # Some at a time: the names are made of many text columns that are let go again.
-    pieces = [identify(piece, reference) for piece in new.iter_slices(NAMED_AT_ONCE)]
-    named = pl.concat(pieces) if pieces else identify(new, reference)
-    computed = pl.concat(
+class _Names:
+    """Collects variants and their ids of a partition, and writes them shard by shard."""
+
+    def __init__(self, part: str, directory: Path) -> None:
+        self._partition = {"part": part}
+        self._directory = directory
+        self._stem = f"{len(list(directory.glob('new-*'))):05d}"
+        self._variants = ShardWriter(
+            VARIANTS, directory, f"variants-{self._stem}", self._partition, SHARD_ALLELES
+        )
+        self._ids: dict[str, list[pl.DataFrame]] = {}
+        self._held = 0
+        self._shards: list[Shard | None] = []
+
+    def add(self, named: pl.DataFrame, come: pl.DataFrame) -> None:
+        """Add new alleles with their names, and all that come in with the ids given."""
+        self._variants.add(named.select(c for c in VARIANTS.names if c != "part"))
+        for rows in (computed_ids(named), given_ids(come)):
+            for (kind,), some in rows.group_by("kind"):
+                self._ids.setdefault(str(kind), []).append(some)
+        self._held += named.height
+        if self._held >= SHARD_ALLELES:
+            self._write_ids()
+
+    def _write_ids(self) -> None:
+        # A file of one kind: its first and last id say whether an id can be in it.
+        for kind in sorted(self._ids):
+            name = f"ids-{kind}-{self._stem}-{len(self._shards):05d}"
+            rows = pl.concat(self._ids.pop(kind))
+            shard = write_shard(rows, IDS, self._directory, name, self._partition)
+            self._shards.append(shard)
+        self._held = 0
+
+    def close(self) -> list[Shard | None]:
+        """Write what is left and give the shards."""
+        self._write_ids()
+        return [*self._variants.close(), *self._shards]
+
+
+def computed_ids(named: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of `ids` for the names that were worked out: SPDI and VRS."""
+    return pl.concat(
         named.filter(pl.col(column).is_not_null()).select(
             pl.col(column).alias("id"), pl.lit(kind).alias("kind"), *KEY,
             pl.lit("computed").alias("source"),
         )
         for kind, column in (("spdi", "spdi"), ("vrs", "vrs_id"))
     )  # fmt: skip
-    partition = {"part": part}
-    out = [
-        write_shard(
-            named.select(c for c in VARIANTS.names if c != "part"), VARIANTS, directory,
-            f"variants-{name}", partition,
-        )
-    ]  # fmt: skip
-    # A file of one kind: its first and last id then say whether an id can be in it.
-    for kind in ("spdi", "vrs"):
-        rows = computed.filter(pl.col("kind") == kind)
-        out.append(write_shard(rows, IDS, directory, f"ids-{kind}-{name}", partition))
-    return out
 
 
-def _given_ids(
-    come: pl.DataFrame, part: str, name: str, directory: Path
-) -> list[Shard | None]:
-    """Rows of the ids that the cohorts' files give; several in a field are all kept."""
-    rows = (
+def given_ids(come: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of `ids` for what the files' ID columns hold; `a;b` is two ids."""
+    is_rs = pl.col("id").str.contains(_RS)
+    return (
         come.filter((pl.col("id") != ".") & pl.col("id").is_not_null())
         .with_columns(pl.col("id").str.split(";"))
         .explode("id", empty_as_null=True)
         .filter(pl.col("id").is_not_null() & (pl.col("id") != ""))
         .select(
-            "id",
-            pl.when(pl.col("id").str.contains(_RS)).then(pl.lit("rs")).otherwise(pl.lit("other"))
-            .alias("kind"),
+            "id", pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")).alias("kind"),
             *KEY, pl.format("cohort:{}", "cohort").alias("source"),
         )
         .unique()
     )  # fmt: skip
-    return [
-        write_shard(rows.filter(pl.col("kind") == kind), IDS, directory, f"ids-{kind}-{name}",
-                    {"part": part})
-        for kind in ("rs", "other")
-    ]  # fmt: skip

@@ -20,13 +20,12 @@ from varhouse.ingest.settings import SourceConfig
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import CONSEQUENCES, IDS, KEY, Table, annotation_table
-from varhouse.shards import Shard, write_manifest, write_shard
+from varhouse.shards import Shard, ShardWriter, write_manifest, write_shard
 from varhouse.sources import Source, join_source, read_source, source_ids
 
 LOG = logging.getLogger("varhouse.ingest")
-ROWS_AT_ONCE = 200_000
-KERNEL_ALLELES = 20_000
-"""Alleles that the kernel takes at once: speed changes little above some thousands."""
+ALLELES_AT_ONCE = 20_000
+"""Alleles annotated at once: bounds the memory, and costs no speed."""
 
 
 def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path) -> None:
@@ -47,18 +46,22 @@ def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path)
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
     windows = json.loads((alleles / "windows.json").read_text())
-    for i, window in enumerate(windows):
-        new = pl.read_parquet(alleles / window["file"])
-        name = f"{i:05d}"
-        shards += _annotate(new, window["part"], name, model, sources, directory)
-    if run.annotate_all or run.annotate_sources:
-        orphans = sorted(alleles.glob("retract/*/orphans-*.parquet"))
-        old = [(s, t) for s, t in sources if s.name in run.annotate_sources]
-        again = model if run.annotate_all else None
-        for part in parts:
-            replace += _replaced(part, model is not None and run.annotate_all, old)
-            for i, frame in enumerate(_stored(run, part, orphans)):
-                shards += _annotate(frame, part, f"again-{part}-{i}", again, old, directory)
+    orphans = sorted(alleles.glob("retract/*/orphans-*.parquet"))
+    old = [(s, t) for s, t in sources if s.name in run.annotate_sources]
+    again = model if run.annotate_all else None
+    for i, part in enumerate(parts):
+        rows = _Rows(part, f"{i:05d}", directory, model, sources)
+        for window in windows:
+            if window["part"] == part:
+                rows.add(pl.read_parquet(alleles / window["file"]))
+        shards += rows.close()
+        if run.annotate_all or run.annotate_sources:
+            replace += _replaced(part, again is not None, old)
+            for k, frames in enumerate(_stored(run, part, orphans)):
+                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, again, old)
+                for frame in frames:
+                    rows.add(frame)
+                shards += rows.close()
     write_manifest(directory / "manifest.json", shards, replace)
 
 
@@ -69,8 +72,8 @@ def _replaced(
     return [(t, {"part": part}) for t in ([*names, "consequences"] if genes else names)]
 
 
-def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[pl.DataFrame]:
-    """Yield the alleles that stay in a partition of the store, some at a time."""
+def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[Iterator[pl.DataFrame]]:
+    """Yield the alleles that stay in a partition, file by file, some at a time."""
     base = run.base()
     for path in base.files("variants", part=part):
         frame = pl.read_parquet(path, columns=[*KEY, "ref_checked"], hive_partitioning=False)
@@ -78,31 +81,45 @@ def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[pl.DataFrame]:
             frame = frame.join(
                 pl.read_parquet(gone), on=KEY, how="anti", maintain_order="left"
             )
-        yield from frame.iter_slices(ROWS_AT_ONCE)
+        yield frame.iter_slices(ALLELES_AT_ONCE)
 
 
-def _annotate(
-    alleles: pl.DataFrame, part: str, name: str, model: GeneModel | None,
-    sources: list[tuple[SourceConfig, Source]], directory: Path,
-) -> list[Shard | None]:  # fmt: skip
-    partition = {"part": part}
-    out: list[Shard | None] = []
-    if model is not None:
-        rows = consequences(model, alleles.filter("ref_checked").select(KEY), KERNEL_ALLELES)
-        out.append(
-            write_shard(rows, CONSEQUENCES, directory, f"consequences-{name}", partition)
-        )
-    for config, source in sources:
-        table, rows, ids = join_one(alleles.select(KEY), config, source)
-        out.append(write_shard(rows, table, directory, f"{table.name}-{name}", partition))
-        for kind in ("rs", "other"):
-            out.append(
-                write_shard(
-                    ids.filter(pl.col("kind") == kind), IDS, directory,
-                    f"ids-{config.name}-{kind}-{name}", partition,
-                )
-            )  # fmt: skip
-    return out
+class _Rows:
+    """Collects the annotation of a partition's alleles, and writes it shard by shard."""
+
+    def __init__(
+        self, part: str, name: str, directory: Path, model: GeneModel | None,
+        sources: list[tuple[SourceConfig, Source]],
+    ) -> None:  # fmt: skip
+        partition = {"part": part}
+        self._name, self._directory, self._partition = name, directory, partition
+        self._model, self._sources = model, sources
+        self._writers = {
+            t.name: ShardWriter(t, directory, f"{t.name}-{name}", partition)
+            for t in (CONSEQUENCES, *(annotation_table(c.name, s.fields) for c, s in sources))
+        }
+        self._ids: list[pl.DataFrame] = []
+
+    def add(self, alleles: pl.DataFrame) -> None:
+        """Annotate alleles that sort behind those before."""
+        if self._model is not None:
+            checked = alleles.filter("ref_checked").select(KEY)
+            self._writers["consequences"].add(consequences(self._model, checked))
+        for config, source in self._sources:
+            table, rows, ids = join_one(alleles.select(KEY), config, source)
+            self._writers[table.name].add(rows)
+            self._ids.append(ids)
+
+    def close(self) -> list[Shard | None]:
+        """Write what is left and give the shards."""
+        out: list[Shard | None] = [s for w in self._writers.values() for s in w.close()]
+        if self._ids:
+            ids = pl.concat(self._ids)
+            for kind in ("rs", "other"):
+                some = ids.filter(pl.col("kind") == kind)
+                name = f"ids-{kind}-{self._name}"
+                out.append(write_shard(some, IDS, self._directory, name, self._partition))
+        return out
 
 
 def open_source(config: SourceConfig, reference: Reference, contigs: Contigs) -> Source:

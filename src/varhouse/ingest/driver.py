@@ -157,6 +157,9 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         **os.environ, TOKEN: token,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "2"),
+        # Polars' allocator gives memory back at once: peaks then do not creep up with
+        # the number of pieces a job works through.
+        "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     }  # fmt: skip
     log_file = work / "snakemake.log"
     with (

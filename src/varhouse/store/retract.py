@@ -20,12 +20,15 @@ import polars as pl
 
 from varhouse.errors import StoreError
 from varhouse.schema import FREQUENCIES, KEY, TABLES, TOTALS, Table
-from varhouse.shards import Manifest, Shard, write_shard
+from varhouse.shards import Manifest, Shard, ShardWriter, write_shard
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 
 SLICE_ROWS = 1_000_000
 """Rows in memory at a time: 0.1 - 0.5 GiB for the widest table."""
+
+WINDOW_ROWS = 100_000
+"""Rows of frequencies that are summed at a time."""
 
 _BUCKET = 1 << 12
 _SUMMED = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
@@ -304,15 +307,15 @@ def prepare_totals(
         if not held:
             continue
         rows = pl.concat(held)
-        for k, window in enumerate(windows(rows)):
-            frame = totals_frame(rows.filter(window))
-            shard = write_shard(frame, TOTALS, work, f"totals-{i:05d}-{k:05d}", {"part": part})
-            shards += [shard] if shard else []
+        writer = ShardWriter(TOTALS, work, f"totals-{i:05d}", {"part": part})
+        for window in windows(rows):
+            writer.add(totals_frame(rows.filter(window)))
+        shards += writer.close()
     return Manifest(shards, replaced)
 
 
 def windows(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
-    """Cut a partition into windows of positions of at most about `SLICE_ROWS` rows."""
+    """Cut a partition into windows of positions of at most about `WINDOW_ROWS` rows."""
     counts = (
         rows.group_by("contig", bucket=pl.col("pos") // _BUCKET)
         .agg(rows=pl.len())
@@ -325,7 +328,7 @@ def windows(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
     sizes = counts["rows"].to_list()
     for i in range(1, len(sizes) + 1):
         size += sizes[i - 1]
-        if i == len(sizes) or size + sizes[i] > SLICE_ROWS:
+        if i == len(sizes) or size + sizes[i] > WINDOW_ROWS:
             yield _between(counts.row(start), counts.row(i - 1))
             start, size = i, 0
 
