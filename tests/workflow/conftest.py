@@ -33,22 +33,24 @@ def write_vcf(path, cohort, contigs, samples, seed):
 @pytest.fixture
 def fx_toy(tmp_path):
     """Two cohorts on two contigs, a gene, a config; gives the folder."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
     rng = random.Random(3)
     contigs = {c: "".join(rng.choices("ACGT", k=2000)) for c in ("c1", "c2")}
-    (tmp_path / "ref.fa").write_text("".join(f">{c}\n{b}\n" for c, b in contigs.items()))
-    (tmp_path / "genes.gff3").write_text(GENES)
+    (folder / "ref.fa").write_text("".join(f">{c}\n{b}\n" for c, b in contigs.items()))
+    (folder / "genes.gff3").write_text(GENES)
     rows = ["cohort\tsample\tsex\tpopulation"]
     for k, cohort in enumerate(("north", "south")):
         samples = [f"{cohort}{i}" for i in range(5)]
-        write_vcf(tmp_path / f"{cohort}.vcf", cohort, contigs, samples, k)
+        write_vcf(folder / f"{cohort}.vcf", cohort, contigs, samples, k)
         rows += [f"{cohort}\t{s}\tfemale\tP" for s in samples]
-    (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "cohorts.tsv").write_text(
+    (folder / "samples.tsv").write_text("\n".join(rows) + "\n")
+    (folder / "cohorts.tsv").write_text(
         "cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n"
     )
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa"}, "genes": "genes.gff3",
         "cohorts": "cohorts.tsv", "samples": "samples.tsv", "strata": ["population"],
     }  # fmt: skip
-    (tmp_path / "config.yaml").write_text(json.dumps(config))
-    return tmp_path
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return folder

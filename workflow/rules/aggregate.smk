@@ -13,10 +13,9 @@ rule totals:
     resources:
         mem_mb=mem_mb(3000),
     params:
-        run=RUN_FILE,
         folder=subpath(output.manifest, parent=True),
         cohorts=get_cohort_folders,
         version=VERSION,
     shell:
-        "varhouse stage totals --run {params.run} --plan {input.plan}"
+        "varhouse stage totals --run run.json --plan {input.plan}"
         " --bundle {wildcards.bundle} {params.cohorts} -o {params.folder} 2> {log}"

@@ -12,12 +12,11 @@ rule alleles:
     resources:
         mem_mb=mem_mb(3000),
     params:
-        run=RUN_FILE,
         folder=subpath(output.manifest, parent=True),
         cohorts=get_cohort_folders,
         version=VERSION,
     shell:
-        "varhouse stage alleles --run {params.run} --plan {input.plan}"
+        "varhouse stage alleles --run run.json --plan {input.plan}"
         " --bundle {wildcards.bundle} {params.cohorts} -o {params.folder} 2> {log}"
 
 
@@ -34,10 +33,9 @@ rule genes:
     resources:
         mem_mb=mem_mb(4000),
     params:
-        run=RUN_FILE,
         version=VERSION,
     shell:
-        "varhouse stage genes --run {params.run} -o {output.marker} 2> {log}"
+        "varhouse stage genes --run run.json -o {output.marker} 2> {log}"
 
 
 rule annotate:
@@ -55,10 +53,9 @@ rule annotate:
     resources:
         mem_mb=mem_mb(4000),
     params:
-        run=RUN_FILE,
         folder=subpath(output.manifest, parent=True),
         alleles=subpath(input.alleles, parent=True),
         version=VERSION,
     shell:
-        "varhouse stage annotate --run {params.run} --plan {input.plan}"
+        "varhouse stage annotate --run run.json --plan {input.plan}"
         " --bundle {wildcards.bundle} --alleles {params.alleles} -o {params.folder} 2> {log}"

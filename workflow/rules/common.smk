@@ -12,8 +12,7 @@ if "run" not in config:
 
     config["run"] = str(prepare_by_hand(config, workflow.configfiles))
 
-RUN_FILE = config["run"]
-RUN = json.loads(Path(RUN_FILE).read_text())
+RUN = json.loads(Path(config["run"]).read_text())
 
 
 # Everything that a run makes lies in its work folder, on the store's file system.

@@ -11,11 +11,10 @@ rule read:
     resources:
         mem_mb=mem_mb(3000),
     params:
-        run=RUN_FILE,
         folder=subpath(output.task, parent=True),
         version=VERSION,
     shell:
-        "varhouse stage read --run {params.run} --plan {input.plan} --task {wildcards.task}"
+        "varhouse stage read --run run.json --plan {input.plan} --task {wildcards.task}"
         " -o {params.folder} 2> {log}"
 
 
@@ -34,9 +33,8 @@ rule cohort:
     resources:
         mem_mb=mem_mb(3000),
     params:
-        run=RUN_FILE,
         folder=subpath(output.manifest, parent=True),
         version=VERSION,
     shell:
-        "varhouse stage cohort --run {params.run} --plan {input.plan}"
+        "varhouse stage cohort --run run.json --plan {input.plan}"
         " --cohort {wildcards.cohort} {input.tasks} -o {params.folder} 2> {log}"

@@ -11,10 +11,9 @@ rule validate:
     resources:
         mem_mb=mem_mb(2000),
     params:
-        run=RUN_FILE,
         version=VERSION,
     shell:
-        "varhouse stage validate --run {params.run} --cohort {wildcards.cohort}"
+        "varhouse stage validate --run run.json --cohort {wildcards.cohort}"
         " --file {wildcards.file} -o {output.verdict} 2> {log}"
 
 
@@ -30,7 +29,5 @@ checkpoint plan:
         "benchmarks/plan.tsv"
     resources:
         mem_mb=mem_mb(2000),
-    params:
-        run=RUN_FILE,
     shell:
-        "varhouse stage plan --run {params.run} {input.verdicts} -o {output.plan} 2> {log}"
+        "varhouse stage plan --run run.json {input.verdicts} -o {output.plan} 2> {log}"

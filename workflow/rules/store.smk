@@ -14,8 +14,6 @@ rule commit:
     resources:
         mem_mb=mem_mb(2000),
         store_writer=1,
-    params:
-        run=RUN_FILE,
     shell:
-        "varhouse stage commit --run {params.run} --plan {input.plan} {input.cohorts}"
+        "varhouse stage commit --run run.json --plan {input.plan} {input.cohorts}"
         " {input.bundles} -o {output} 2> {log}"

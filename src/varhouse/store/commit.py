@@ -265,7 +265,7 @@ def _carry_out(
             "run again; if it happens again, look who writes to the store",
         )
     _reached("released")
-    log.info("release %d: %s %s", number, operation, ingest_id)
+    log.debug("release %d: %s %s", number, operation, ingest_id)
     return number
 
 
