@@ -19,7 +19,7 @@ from varhouse.errors import VarhouseError
 
 COMMANDS = (
     "ingest", "query", "sql", "export", "report", "store",
-    "validate", "normalise", "genes", "annotate", "frequencies", "stage",
+    "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "stage",
 )  # fmt: skip
 """Commands in the order of `varhouse --help`; a command that is not built is not here."""
 

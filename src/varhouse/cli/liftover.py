@@ -1,0 +1,362 @@
+"""`varhouse liftover`: carry a VCF over to another assembly."""
+
+import argparse
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from varhouse.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from varhouse.liftover.alleles import Lifter
+    from varhouse.liftover.chain import Chain
+    from varhouse.liftover.vcf import Split, VcfLifter
+    from varhouse.source.header import Header
+    from varhouse.source.lines import RecordBatch
+
+log = logging.getLogger("varhouse.liftover")
+
+_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".parquet")
+_REJECT_COLUMNS = ("line", "contig", "pos", "ref", "alt", "reason", "detail", "text")
+
+_EXAMPLE = """\
+example:  varhouse liftover demo/data/beijing.vcf.gz -o beijing.lifted.vcf.gz \\
+            --chain demo/data/demo.chain --target-reference demo/data/demo.fa \\
+            --aliases demo/data/aliases.tsv --rejects beijing.rejects.tsv
+"""
+
+_EPILOG = """\
+files written:
+  OUT        .vcf.gz or .vcf: records of the target, sorted, with INFO/LIFTED_FROM
+             (original place) and the flags LIFT_REVERSE, LIFT_SWAP, LIFT_AMBIGUOUS;
+             .parquet: one row for each ALT, with source_contig ... source_alt
+  --rejects  TSV: line contig pos ref alt reason detail text (tabs in text as \\t)
+
+Without --source-reference REF is not checked in the source, and LIFT_AMBIGUOUS does not
+tell of indels that were moved over a difference between the assemblies.
+Where the target's reference is ALT, REF and ALT change places: GT, AC, AF (and EAS_AF and
+the like), AD, PL, GL, GP and declared Number=R or G follow; Number=A fields that cannot
+are left out, and named on stderr. Other INFO (annotations, AA) stays as it is.
+A record with several ALTs is lifted as one if all ALTs share the outcome, or split.
+reasons of rejects:
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    # The reasons have no heavy imports, so the help may list them.
+    from varhouse.liftover.reasons import Reason
+
+    reasons = "".join(f"  {r.code:<20} {r.says}\n" for r in Reason if r)
+    parser = commands.add_parser(
+        "liftover",
+        help="lift a VCF over to another assembly",
+        description=_EXAMPLE,
+        epilog=_EPILOG + reasons,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument(
+        "--chain",
+        type=Path,
+        required=True,
+        metavar="C",
+        help="source to target, plain or gzip",
+    )
+    parser.add_argument("--source-reference", type=Path, metavar="FASTA")
+    parser.add_argument("--target-reference", type=Path, required=True, metavar="FASTA")
+    parser.add_argument("--aliases", type=Path, metavar="TSV", help="contigs of the target")
+    parser.add_argument(
+        "--source-aliases", type=Path, metavar="TSV",
+        help="contigs of the source (default: --aliases)",
+    )  # fmt: skip
+    parser.add_argument("--rejects", type=Path, metavar="FILE", help="what was not lifted")
+    parser.add_argument(
+        "--swap", action=argparse.BooleanOptionalAction, default=True,
+        help="exchange REF and ALT where the target's reference is ALT (default: yes)",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lift one file."""
+    from varhouse.contigs import read_aliases
+    from varhouse.liftover import Lifter, read_chain
+    from varhouse.liftover.fields import Swapper
+    from varhouse.liftover.vcf import VcfLifter
+    from varhouse.normalise import normalise_alleles
+    from varhouse.reference import OpenedReference
+
+    ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
+    if ending is None:
+        raise UsageError(
+            f"{args.output}: the ending says no format", "use " + ", ".join(_ENDINGS)
+        )
+    if args.output.exists() and args.output.samefile(args.input):
+        raise UsageError(f"{args.output}: input and output are the same file")
+    aliases = read_aliases(args.aliases) if args.aliases else None
+    own = read_aliases(args.source_aliases) if args.source_aliases else None
+    chain = read_chain(args.chain)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
+        header, batches = _open(args.input, folder)
+        target = stack.enter_context(OpenedReference(args.target_reference, aliases))
+        source = None
+        if args.source_reference:
+            source = stack.enter_context(
+                OpenedReference(args.source_reference, own or aliases)
+            )
+        lifter = Lifter(
+            chain, target, normalise_alleles, source=source, source_contigs=own or aliases,
+            swap=args.swap,
+        )  # fmt: skip
+        vcf = VcfLifter(lifter, Swapper(header.numbers), _splitter(header))
+        rejects = None
+        if args.rejects:
+            made = folder / "rejects.tsv"
+            rejects = stack.enter_context(made.open("w", encoding="utf-8"))
+            rejects.write("\t".join(_REJECT_COLUMNS) + "\n")
+        work = _Work(args, header, batches, vcf, rejects)
+        out = folder / f"out{ending}"
+        (_write_parquet if ending == ".parquet" else _write_text)(out, work)
+        if rejects is not None:
+            rejects.close()
+            made.replace(args.rejects)
+        out.replace(args.output)
+    _account(work, chain)
+    return 0
+
+
+@dataclass
+class _Work:
+    args: argparse.Namespace
+    header: "Header"
+    batches: "Iterator[RecordBatch]"
+    vcf: "VcfLifter"
+    rejects: IO[str] | None
+
+    @property
+    def lifter(self) -> "Lifter":
+        return self.vcf.lifter
+
+    def records(self) -> "Iterator[pl.DataFrame]":
+        """Give the records in frames; lines that are none go to the rejects."""
+        import numpy as np
+        import polars as pl
+
+        from varhouse.liftover.reasons import Reason
+        from varhouse.liftover.vcf import COLUMNS
+        from varhouse.source.lines import COLUMNS as NAMES
+        from varhouse.source.lines import text_column
+
+        columns = 8 + (1 + len(self.header.samples) if self.header.has_format else 0)
+        for batch in self.batches:
+            filled = batch.end > batch.start[:, 0]
+            good = filled & (batch.tabs == columns - 1) & (batch.pos >= 0)
+            for i in np.flatnonzero(filled & ~good).tolist():
+                reason = Reason.LINE_INVALID
+                line = bytes(batch.text[batch.start[i, 0] : batch.end[i]]).decode(
+                    "utf-8", "replace"
+                )
+                cells = [*line.split("\t"), "", "", "", ""]
+                self.vcf.counts[reason.code] += 1
+                self.reject_lines(
+                    pl.DataFrame(
+                        [[batch.line + i, cells[0], cells[1], cells[3], cells[4],
+                          reason.code, reason.says, line]],
+                        schema=list(_REJECT_COLUMNS), orient="row",
+                    )
+                )  # fmt: skip
+            rows = np.flatnonzero(good)
+            text = {c: batch.column(n, rows) for c, n in zip(COLUMNS, NAMES[:8], strict=False)}
+            start = np.ascontiguousarray(batch.start[rows, 8])
+            text["rest"] = text_column(batch.text, start, batch.end[rows])
+            text["pos"] = pl.Series(batch.pos[rows], dtype=pl.Int64)
+            yield pl.DataFrame({"line": pl.Series(rows + batch.line), **text})
+
+    def reject_lines(self, rejects: "pl.DataFrame") -> None:
+        """Write rejects."""
+        import polars as pl
+
+        if self.rejects is None or not rejects.height:
+            return
+        text = (
+            pl.col("text").str.replace_all("\\", "\\\\", literal=True)
+            .str.replace_all("\t", "\\t", literal=True)
+        )  # fmt: skip
+        lines = rejects.with_columns(text).select(
+            pl.concat_str(*_REJECT_COLUMNS, separator="\t")
+        )
+        self.rejects.write("\n".join([*lines.to_series().to_list(), ""]))
+
+
+def _open(path: Path, folder: Path) -> "tuple[Header, Iterator[RecordBatch]]":
+    """Read the header, and give the records in batches."""
+    from varhouse.source.bcf import copy_bcf
+    from varhouse.source.bgzf import file_kind
+    from varhouse.source.header import read_header
+    from varhouse.source.peek import peek_header
+    from varhouse.source.problems import Account
+
+    kind = file_kind(path)
+    if kind == "bcf":
+        path, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
+    header = read_header(peek_header(path), Account(path.name))
+    if not header.complete:
+        raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
+    return header, _batches(path, kind, header.n_lines)
+
+
+def _batches(path: Path, kind: str, n_header: int) -> "Iterator[RecordBatch]":
+    from varhouse.source.bgzf import iter_text
+    from varhouse.source.lines import read_batch
+
+    line, record = n_header + 1, 0
+    left = n_header
+    for block in iter_text(path, kind):
+        data = block.data
+        at = 0
+        while left and at < len(data):
+            at = data.index(b"\n", at) + 1
+            left -= 1
+        if at < len(data):
+            batch = read_batch(data[at:], record, line)
+            yield batch
+            line += batch.size
+            record += batch.size
+
+
+def _splitter(header: "Header") -> "Split":
+    from varhouse.normalise.split import Splitter
+
+    # The other ALTs may not be lifted: in GT they are unknown, not REF.
+    splitter = Splitter(header.numbers, header.types, other=".")
+
+    def split(info: bytes, rest: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
+        infos = splitter.info(info, n_alt)
+        keys, tab, cells = rest.partition(b"\t")
+        if not tab:
+            return [(i, rest) for i in infos]
+        pairs = splitter.samples(keys, cells, n_alt)
+        return [(i, k + b"\t" + c) for i, (k, c) in zip(infos, pairs, strict=True)]
+
+    return split
+
+
+def _header_text(work: _Work) -> bytes:
+    """Make the header: that of the input with the contigs of the target."""
+    from varhouse import __version__
+    from varhouse.liftover.vcf import HEADER
+
+    target = work.lifter.target
+    own = ("LIFTED_FROM", "LIFT_REVERSE", "LIFT_SWAP", "LIFT_AMBIGUOUS")
+    dropped = ("##contig=", "##reference=", *(f"##INFO=<ID={name}," for name in own))
+    lines = [ln for ln in work.header.text.split("\n") if not ln.startswith(dropped)]
+    contigs = []
+    for contig in target.contigs.contigs:
+        held = target.length(contig.name)
+        if held:
+            contigs.append(f"##contig=<ID={contig.name},length={contig.length or held}>")
+    note = (
+        f"##varhouse_liftover=<Version={__version__},Chain={work.args.chain.name},"
+        f"Reference={target.fasta_name}>"
+    )
+    text = "\n".join([*lines[:-1], *contigs, HEADER + note, lines[-1], ""])
+    return text.encode()
+
+
+def _write_text(out: Path, work: _Work) -> None:
+    import numpy as np
+    import polars as pl
+
+    from varhouse.liftover.lines import SortedLines, sort_keys
+    from varhouse.source.bgzf import BgzfWriter
+
+    ranks = work.lifter.target.contigs.ordinal
+    lines = SortedLines(out.with_name("lines"))
+    for records in work.records():
+        done = work.vcf.block(records)
+        work.reject_lines(done.rejects)
+        rank = done.lines["contig"].replace_strict(ranks, return_dtype=pl.Int64)
+        sizes = done.lines["line"].str.len_bytes().to_numpy()
+        at = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        data = np.frombuffer("".join(done.lines["line"].to_list()).encode(), np.uint8)
+        lines.add(sort_keys(rank.to_numpy(), done.lines["pos"].to_numpy()), at, data)
+    sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
+    sink.write(_header_text(work))
+    for piece in lines.pieces():
+        sink.write(piece)
+    sink.close()
+
+
+def _write_parquet(out: Path, work: _Work) -> None:
+    """Write alleles: one row for each ALT, whatever the others of its record."""
+    import polars as pl
+
+    counts = work.vcf.counts
+    frames = []
+    record = 0
+    for records in work.records():
+        counts["records"] += records.height
+        alleles = (
+            records.select(
+                "line", "contig", pl.col("pos").cast(pl.Int32), "ref",
+                pl.col("alt").str.split(","),
+                id=pl.when(pl.col("id") != ".").then("id"),
+                record=pl.int_range(record, record + records.height, dtype=pl.Int64),
+                alt_index=pl.int_ranges(
+                    1, pl.col("alt").str.count_matches(",", literal=True) + 2, dtype=pl.Int32
+                ),
+            )
+            .explode("alt", "alt_index", empty_as_null=True, keep_nulls=True)
+        )  # fmt: skip
+        record += records.height
+        done = work.lifter.lift(alleles)
+        frames.append(done.lifted.drop("line"))
+        counts["lifted"] += done.lifted.height
+        for name in ("reverse", "swapped", "ambiguous"):
+            counts[name] += int(done.lifted[name].sum())
+        for reason, n in done.rejects["reason"].value_counts().iter_rows():
+            counts[reason] += n
+        work.reject_lines(done.rejects.with_columns(detail=pl.lit(""), text=pl.lit("")))
+    if not frames:
+        raise InputError(f"{work.args.input}: no record in it", "write .vcf.gz")
+    ranks = work.lifter.target.contigs.ordinal
+    key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int64)
+    table = pl.concat(frames).sort(key, "pos", "ref", "alt", maintain_order=True)
+    table.write_parquet(out, compression="zstd")
+
+
+def _account(work: _Work, chain: "Chain") -> None:
+    """Say on stderr what was lifted and what was not."""
+    from varhouse.liftover.reasons import Reason
+
+    counts, args = work.vcf.counts, work.args
+    log.info(
+        "%s: %s records, %s lifted, %s on the other strand, %s swapped, %s split, "
+        "%s ambiguous on the way back",
+        args.input.name,
+        *(f"{counts[n]:,}" for n in ("records", "lifted", "reverse", "swapped", "split",
+                                     "ambiguous")),
+    )  # fmt: skip
+    bad = {r.code: counts[r.code] for r in Reason if r and counts[r.code]}
+    if bad:
+        what = ", ".join(f"{code} {n:,}" for code, n in bad.items())
+        where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
+        log.warning("%s not lifted: %s; %s", f"{sum(bad.values()):,}", what, where)
+    if bad.get(Reason.CONTIG_NOT_IN_CHAIN.code) and not counts["lifted"]:
+        log.warning(
+            "%s has the source contigs %s; --source-aliases maps names",
+            args.chain.name, ", ".join(chain.sources[:5]),
+        )  # fmt: skip
+    for name, n in sorted(work.vcf.swapper.removed.items()):
+        log.warning("%s left out of %s swapped records: it cannot follow", name, f"{n:,}")

@@ -1,0 +1,224 @@
+"""Lift alleles: a frame of source alleles in, target alleles and rejects out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from varhouse.contigs import Contigs
+from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
+from varhouse.liftover.kernel import Bytes, check_indels, lift_packed
+from varhouse.liftover.reasons import Reason
+from varhouse.reference import Reference
+
+Normalise = Callable[[pl.DataFrame, Reference], pl.DataFrame]
+"""Trims and left-aligns: a frame with contig, pos, ref, alt and its reference in, the same
+rows in the same order with pos, ref and alt replaced out."""
+
+_KEY = ("contig", "pos", "ref", "alt")
+_REASONS = pl.Series([r.code for r in Reason], dtype=pl.String)
+
+
+@dataclass(frozen=True)
+class LiftedAlleles:
+    """What came of a frame of alleles; rows keep their order.
+
+    Attributes
+    ----------
+    lifted
+        contig, pos, ref, alt in the target, normalised; source_contig, source_pos,
+        source_ref, source_alt as they came; reverse (the target has the minus strand),
+        swapped (the target's reference was ALT), ambiguous (the way back may not lead
+        here, see `Lifter`); then the other columns of the frame.
+    rejects
+        The columns of the frame and `reason`, a word of `Reason`.
+    """
+
+    lifted: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+class Lifter:
+    """Lifts alleles along one chain file.
+
+    A REF allele, an indel's anchor base and every base of an MNV included, must lie in one
+    block (see `kernel` for the rule). Lifting back along the inverse chain returns every
+    lifted allele that is not marked `ambiguous`, which says that several source places
+    lead to this place, or that the indel was moved over a base in which the assemblies
+    differ. The second needs the source reference.
+
+    Parameters
+    ----------
+    chain
+        From `read_chain`.
+    target
+        Reference of the target; its aliases find the chain's target contigs.
+    normalise
+        Left-aligns in the target.
+    source
+        Reference of the source; REF is checked against what it holds.
+    source_contigs
+        Aliases of the source, for the names in frames and in the chain.
+    swap
+        Swap REF and ALT where the target's reference is ALT; otherwise reject those.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        target: Reference,
+        normalise: Normalise,
+        *,
+        source: Reference | None = None,
+        source_contigs: Contigs | None = None,
+        swap: bool = True,
+    ) -> None:
+        self.chain, self.target, self.swap = chain, target, swap
+        self._normalise = normalise
+        self._source_contigs = source_contigs
+        own = match_names(chain.targets, target.contigs.names, target.contigs)
+        self.targets = [target.contigs.names[own[t]] if t in own else t for t in chain.targets]
+        self._target = _packed_bases(target, self.targets)
+        self._source = (np.zeros(0, np.uint8), *(np.zeros(len(chain.sources), np.int64),) * 2)
+        if source is not None:
+            names = source.contigs.names
+            found = match_names(chain.sources, names, source_contigs or source.contigs)
+            known = [names[found[s]] if s in found else s for s in chain.sources]
+            self._source = _packed_bases(source, known)
+
+    def lift(self, frame: pl.DataFrame) -> LiftedAlleles:
+        """Lift every allele of a frame (one ALT a row) and part lifted ones from rejects.
+
+        Parameters
+        ----------
+        frame
+            contig (String), pos (1-based), ref, alt (String) and any other columns.
+        """
+        rows = self.lift_rows(frame)
+        source = {c: f"source_{c}" for c in _KEY}
+        others = [c for c in frame.columns if c not in _KEY]
+        good = rows["reason"] == int(Reason.LIFTED)
+        lifted = pl.concat(
+            [
+                rows.filter(good).select(*_KEY, "reverse", "swapped", "ambiguous"),
+                frame.filter(good).select(*_KEY).rename(source),
+                frame.filter(good).select(others),
+            ],
+            how="horizontal",
+        )
+        order = [*_KEY, *source.values(), "reverse", "swapped", "ambiguous", *others]
+        reason = _REASONS.gather(rows["reason"].filter(~good).cast(pl.Int64)).alias("reason")
+        return LiftedAlleles(lifted.select(order), frame.filter(~good).with_columns(reason))
+
+    def lift_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Lift every allele of a frame: the same number of rows, in the same order.
+
+        Returns
+        -------
+        pl.DataFrame
+            reason (Int8, of `Reason`); contig, pos, ref, alt in the target (those of
+            rows that are not lifted mean nothing); image (Int64): 0-based place in the
+            target of the first base of REF before left-aligning, -1 if there is none;
+            reverse, swapped, ambiguous (Boolean).
+        """
+        look, chain = self.chain.forward, self.chain
+        names = frame["contig"].unique().drop_nulls().to_list()
+        codes = match_names(names, chain.sources, self._source_contigs or self.target.contigs)
+        contig = frame["contig"].replace_strict(codes, default=-1, return_dtype=pl.Int32)
+        pos = frame["pos"].cast(pl.Int64, strict=False).fill_null(0).to_numpy() - 1
+        size = frame["ref"].fill_null("").str.len_bytes().cast(pl.Int64).to_numpy()
+        reason, target, image, block, reverse, swapped, ref, ref_at, alt, alt_at = lift_packed(
+            *_arrays(look), *self._target, *self._source,
+            _frozen(contig.fill_null(-1).to_numpy(), np.int32), _frozen(pos, np.int64),
+            *_packed(frame["ref"]), *_packed(frame["alt"]), self.swap,
+        )  # fmt: skip
+        good = reason == int(Reason.LIFTED)
+        raw = pl.DataFrame(
+            {
+                # -1, in no chain, takes the last: null.
+                "contig": pl.Series([*self.targets, None], dtype=pl.String).gather(
+                    np.where(target < 0, len(self.targets), target)
+                ),
+                "pos": pl.Series((image + 1).astype(np.int32)),
+                "ref": _text(ref, ref_at),
+                "alt": _text(alt, alt_at),
+            }
+        )
+        rows = np.flatnonzero(good)
+        normal = self._normalise(raw.filter(good), self.target).select(_KEY)
+        at_gap, ambiguous = check_indels(
+            chain.target, chain.start, chain.end, chain.target_start, chain.reverse,
+            chain.source, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
+            *self._target, *self._source, block[rows], image[rows], size[rows],
+            _frozen(normal["pos"].to_numpy(), np.int64) - 1,
+            *_packed(normal["ref"]), *_packed(normal["alt"]),
+        )  # fmt: skip
+        reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
+        unsure = np.zeros(reason.size, np.bool_)
+        unsure[rows] = ambiguous
+        if rows.size == reason.size:
+            spread = normal
+        else:
+            back = np.full(reason.size, -1, np.int64)
+            back[rows] = np.arange(rows.size)
+            spread = normal[pl.Series(np.where(back < 0, 0, back)), :] if rows.size else raw
+        return spread.select(_KEY).with_columns(
+            reason=pl.Series(reason),
+            contig=raw["contig"],
+            image=pl.Series(image),
+            reverse=pl.Series(reverse),
+            swapped=pl.Series(swapped),
+            ambiguous=pl.Series(unsure),
+        )
+
+
+def lift_alleles(
+    frame: pl.DataFrame,
+    chain: Chain,
+    target: Reference,
+    normalise: Normalise,
+    source: Reference | None = None,
+) -> LiftedAlleles:
+    """Lift the alleles of one frame; see `Lifter`, which serves many frames."""
+    return Lifter(chain, target, normalise, source=source).lift(frame)
+
+
+def _packed_bases(reference: Reference, names: list[str]) -> tuple[Bytes, Longs, Longs]:
+    bases, starts, lengths = reference.packed(names)
+    return _frozen(bases, np.uint8), starts, lengths
+
+
+def _arrays(s: Segments) -> tuple[Longs, Longs, Longs, Longs, Ints]:
+    return s.first, s.table, s.shift, s.bucket_first, s.bucket
+
+
+def _frozen(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """View an array as read-only and of the type: one compiled version serves all."""
+    view = np.ascontiguousarray(array, dtype).view(np.ndarray).view()
+    view.flags.writeable = False
+    return view
+
+
+def _packed(column: pl.Series) -> tuple[Bytes, Longs]:
+    """Give the bytes and the n + 1 offsets of a String column; null counts as empty."""
+    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    array = array.cast(pa.large_utf8())
+    _, offsets, data = array.buffers()
+    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    text = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+    return _frozen(text, np.uint8), _frozen(at, np.int64)
+
+
+def _text(data: Bytes, offsets: Longs) -> pl.Series:
+    array = pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))
+    )
+    out = pl.from_arrow(array)
+    assert isinstance(out, pl.Series)
+    return out
