@@ -45,9 +45,7 @@ def fx_toy(tmp_path):
         write_vcf(folder / f"{cohort}.vcf", cohort, contigs, samples, k)
         rows += [f"{cohort}\t{s}\tfemale\tP" for s in samples]
     (folder / "samples.tsv").write_text("\n".join(rows) + "\n")
-    (folder / "cohorts.tsv").write_text(
-        "cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n"
-    )
+    (folder / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n")
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa"}, "genes": "genes.gff3",
         "cohorts": "cohorts.tsv", "samples": "samples.tsv", "strata": ["population"],

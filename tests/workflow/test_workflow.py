@@ -16,6 +16,7 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.errors import StoreError
 from varhouse.ingest.driver import Options, ingest
+from varhouse.ingest.steps import whole_folder
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
 
@@ -146,3 +147,16 @@ def test_snakemake_alone_does_it_too(fx_toy):
     assert done.returncode == 0, done.stderr
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert varhouse.open(fx_toy / "store").digest() == here["digest"]
+
+
+def test_what_a_killed_step_left_is_not_used(tmp_path):
+    """A step writes beside its folder, which then takes the place of the old one."""
+    folder = tmp_path / "alleles"
+    folder.mkdir()
+    (folder / "left.parquet").write_text("half")
+    with pytest.raises(ZeroDivisionError), whole_folder(folder):
+        1 / 0  # noqa: B018 - a step that dies
+    assert [p.name for p in folder.iterdir()] == ["left.parquet"]
+    with whole_folder(folder) as own:
+        (own / "new.parquet").write_text("whole")
+    assert [p.name for p in folder.iterdir()] == ["new.parquet"]

@@ -81,7 +81,7 @@ def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
 def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
     """List the pieces of alleles that the cohorts of this ingest bring."""
     return [
-        e
+        {**e, "path": str(folder / e["path"])}
         for folder in cohort_folders
         for e in json.loads((folder / "alleles.json").read_text())
     ]
@@ -102,7 +102,7 @@ def find_alleles(
     windows: list[dict[str, Any]] = []
     for part in parts:
         mine = [e for e in entries if e["part"] == part]
-        names = _Names(part, directory)
+        names = _Names(part, directory, f"{len(windows):05d}")
         for window in cut_windows(mine):
             pieces = [e for e in mine if window.touches(e["span"])]
             come = _incoming(pieces, window)
@@ -174,10 +174,10 @@ def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
 class _Names:
     """Collects variants and their ids of a partition, and writes them shard by shard."""
 
-    def __init__(self, part: str, directory: Path) -> None:
+    def __init__(self, part: str, directory: Path, stem: str) -> None:
         self._partition = {"part": part}
         self._directory = directory
-        self._stem = f"{len(list(directory.glob('new-*'))):05d}"
+        self._stem = stem
         self._variants = ShardWriter(
             VARIANTS, directory, f"variants-{self._stem}", self._partition, SHARD_ALLELES
         )

@@ -7,6 +7,7 @@ people.
 """
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
                           "samples", "files")
         ]  # fmt: skip
     alleles = [
-        {"path": str(c.alleles.resolve()), "part": c.part, "span": c.info["span"],
+        {"path": os.path.relpath(c.alleles, directory), "part": c.part, "span": c.info["span"],
          "rows": c.info["n_alleles"], "cohort": name}
         for c in chunks if c.alleles is not None and not hold
     ]  # fmt: skip

@@ -2,7 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Callable
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from varhouse.ingest.plan import Plan, load_plan, make_plan
@@ -13,6 +16,20 @@ def run_step(args: argparse.Namespace) -> int:
     """Run the step that the command line names."""
     _STEPS[args.run_step](args, load_run(args.run_json))
     return 0
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside `folder` that takes its place when the block ends.
+
+    What a killed attempt left is never mixed with what is made now, nor with what a job
+    writes that outlived its Snakemake.
+    """
+    own = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    own.mkdir(parents=True)
+    yield own
+    shutil.rmtree(folder, ignore_errors=True)
+    own.rename(folder)
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -45,32 +62,36 @@ def _make_plan(args: argparse.Namespace, run: Run) -> None:
 def _read(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.tasks import run_task  # noqa: PLC0415
 
-    args.output.mkdir(parents=True, exist_ok=True)
-    run_task(run, _plan(args), args.task, args.output)
+    with whole_folder(args.output) as folder:
+        run_task(run, _plan(args), args.task, folder)
 
 
 def _cohort(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.cohort import gather_cohort  # noqa: PLC0415
 
-    gather_cohort(run, _plan(args), args.cohort, args.tasks, args.output)
+    with whole_folder(args.output) as folder:
+        gather_cohort(run, _plan(args), args.cohort, args.tasks, folder)
 
 
 def _alleles(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.alleles import find_alleles  # noqa: PLC0415
 
-    find_alleles(run, _plan(args).bundles[args.bundle], args.cohorts, args.output)
+    with whole_folder(args.output) as folder:
+        find_alleles(run, _plan(args).bundles[args.bundle], args.cohorts, folder)
 
 
 def _annotate(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.annotate import annotate_alleles  # noqa: PLC0415
 
-    annotate_alleles(run, _plan(args).bundles[args.bundle], args.alleles, args.output)
+    with whole_folder(args.output) as folder:
+        annotate_alleles(run, _plan(args).bundles[args.bundle], args.alleles, folder)
 
 
 def _totals(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.totals import add_totals  # noqa: PLC0415
 
-    add_totals(run, _plan(args).bundles[args.bundle], args.cohorts, args.output)
+    with whole_folder(args.output) as folder:
+        add_totals(run, _plan(args).bundles[args.bundle], args.cohorts, folder)
 
 
 def _commit(args: argparse.Namespace, run: Run) -> None:
