@@ -282,20 +282,20 @@ def _write_text(out: Path, work: _Work) -> None:
     from varhouse.source.bgzf import BgzfWriter
 
     ranks = work.lifter.target.contigs.ordinal
-    lines = SortedLines(out.with_name("lines"))
-    for records in work.records():
-        done = work.vcf.block(records)
-        work.reject_lines(done.rejects)
-        rank = done.lines["contig"].replace_strict(ranks, return_dtype=pl.Int64)
-        sizes = done.lines["line"].str.len_bytes().to_numpy()
-        at = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        data = np.frombuffer("".join(done.lines["line"].to_list()).encode(), np.uint8)
-        lines.add(sort_keys(rank.to_numpy(), done.lines["pos"].to_numpy()), at, data)
-    sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
-    sink.write(_header_text(work))
-    for piece in lines.pieces():
-        sink.write(piece)
-    sink.close()
+    with SortedLines(out.with_name("lines")) as lines:
+        for records in work.records():
+            done = work.vcf.block(records)
+            work.reject_lines(done.rejects)
+            rank = done.lines["contig"].replace_strict(ranks, return_dtype=pl.Int64)
+            sizes = done.lines["line"].str.len_bytes().to_numpy()
+            at = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+            data = np.frombuffer("".join(done.lines["line"].to_list()).encode(), np.uint8)
+            lines.add(sort_keys(rank.to_numpy(), done.lines["pos"].to_numpy()), at, data)
+        sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
+        sink.write(_header_text(work))
+        for piece in lines.pieces():
+            sink.write(piece)
+        sink.close()
 
 
 def _write_parquet(out: Path, work: _Work) -> None:

@@ -25,9 +25,8 @@ _KNOWN = {
 }
 """Numbers of reserved keys (VCF 4.5, tables 1 and 2), whatever the header says."""
 
-_FREQUENCY = re.compile(
-    rb"(?!(?:MAX|MIN|POPMAX|GRPMAX)_)(?:\w+_)?AF(?:_(?!popmax|grpmax)\w+)?"
-)
+_FREQUENCY = re.compile(rb"(?:\w+_)?AF(?:_\w+)?")
+_EXTREME = re.compile(rb"(?i:(?:.*_)?(?:max|min|popmax|grpmax)(?:_.*)?)")
 _COUNT = re.compile(rb"((?:\w+_)?)AC((?:_\w+)?)")
 _NUMBER = re.compile(rb"\d+")
 _TWO_DIGITS = re.compile(rb"\d\d")
@@ -72,6 +71,8 @@ class Swapper:
     ) -> bytes | None:
         number = self._numbers.get(("INFO", key))
         if _FREQUENCY.fullmatch(key) and number not in ("0", "R", "G"):
+            if _EXTREME.fullmatch(key):
+                return None
             return _rest(value.split(b","), b"1", n_alt, k)
         if (found := _COUNT.fullmatch(key)) and number in (None, "A", "1", "."):
             total = values.get(found[1] + b"AN" + found[2])

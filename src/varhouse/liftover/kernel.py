@@ -313,9 +313,11 @@ def check_indels(  # type: ignore[no-untyped-def]
         from_, to = p, p + nr
         is_sequence = _IS_BASE[alt[a0]]
         if is_sequence and nr != na and min(nr, na) == 1:
-            # Anchored by the base before, or at the start of a contig by that behind.
-            anchored = ref[r0] == alt[a0]
-            if anchored or (p == 0 and ref[r0 + nr - 1] == alt[a0 + na - 1]):
+            # Anchored by the base behind only at the start of a contig, where a left-aligned
+            # indel whose last bases agree stands before the first base.
+            behind = p == 0 and ref[r0 + nr - 1] == alt[a0 + na - 1]
+            anchored = not behind and ref[r0] == alt[a0]
+            if anchored or behind:
                 q = p + 1 if anchored else p
                 end = _right_end(
                     seq, starts[t], lengths[t], q, abs(nr - na), alt,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,12 @@ class SortedLines:
         self._file = path.open("wb")
         self._keys = [np.zeros(0, np.int64)]
         self._sizes = [np.zeros(0, np.int64)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._file.close()
 
     def add(self, keys: Longs, at: Longs, data: Bytes) -> None:
         """Add lines: line k is `data[at[k] : at[k + 1]]`, keys from `sort_keys`."""

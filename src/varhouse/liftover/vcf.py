@@ -272,8 +272,7 @@ def join_alleles(bases: Bases, place: int, alleles: list[str]) -> tuple[int, lis
 
     The rule of Tan, Abecasis, Kang 2015 (doi:10.1093/bioinformatics/btv112): while all
     end with the same base, cut it, and extend to the left by a base of the reference when
-    one becomes empty; then cut common first bases but one. Alleles of different lengths
-    get the base before as anchor. `*` stays.
+    one becomes empty; then cut common first bases but one. `*` stays.
 
     Parameters
     ----------
@@ -303,9 +302,6 @@ def join_alleles(bases: Bases, place: int, alleles: list[str]) -> tuple[int, lis
     while min(map(len, texts)) > 1 and len({t[0] for t in texts}) == 1:
         texts = [t[1:] for t in texts]
         place += 1
-    if len({len(t) for t in texts}) > 1 and len({t[0] for t in texts}) > 1 and place:
-        texts = [before() + t for t in texts]
-        place -= 1
     out = list(alleles)
     for i, text in zip(rows, texts, strict=True):
         out[i] = text
