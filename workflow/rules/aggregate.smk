@@ -10,6 +10,8 @@ rule totals:
         "logs/totals/{bundle}.log",
     benchmark:
         "benchmarks/totals/{bundle}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:

@@ -8,6 +8,8 @@ rule read:
         "logs/read/{task}.log",
     benchmark:
         "benchmarks/read/{task}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:
@@ -30,6 +32,8 @@ rule cohort:
         "logs/cohort/{cohort}.log",
     benchmark:
         "benchmarks/cohort/{cohort}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:

@@ -8,6 +8,8 @@ rule validate:
         "logs/validate/{cohort}/{file}.log",
     benchmark:
         "benchmarks/validate/{cohort}/{file}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=mem_mb(2000),
     params:
@@ -27,6 +29,8 @@ checkpoint plan:
         "logs/plan.log",
     benchmark:
         "benchmarks/plan.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=mem_mb(2000),
     shell:
