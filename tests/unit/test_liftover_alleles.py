@@ -56,6 +56,12 @@ class Pair:
             text = "".join(piece)
             places.append(len(target))
             target += text if strand == "+" else flip(text)
+        if rng.random() < 0.3:
+            # Another source piece that leads to a part of a place that is taken.
+            i = rng.randrange(len(pieces))
+            size = rng.randint(1, pieces[i][1])
+            pieces.append((rng.randrange(len(source) - size + 1), size, rng.choice("+-")))
+            places.append(places[i] + rng.randint(0, pieces[i][1] - size))
         for number, ((start, size, strand), place) in enumerate(
             zip(pieces, places, strict=True)
         ):

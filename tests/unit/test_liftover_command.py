@@ -11,6 +11,7 @@ import pytest
 
 from varhouse.cli import main
 from varhouse.cli.liftover import _REJECT_COLUMNS
+from varhouse.liftover import Reason
 from varhouse.liftover.fields import Swapper, genotype_order
 from varhouse.liftover.lines import SortedLines, sort_keys
 from varhouse.liftover.vcf import join_alleles
@@ -234,3 +235,10 @@ def test_lines_come_back_sorted_and_stable(tmp_path: Path) -> None:
             data = np.frombuffer("".join(texts).encode(), np.uint8)
             lines.add(sort_keys(np.zeros(2, np.int64), np.array(keys)), at, data)
         assert b"".join(lines.pieces()) == b"aaabbc"
+
+
+def test_the_help_names_every_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["liftover", "--help"])
+    text = capsys.readouterr().out
+    assert all(f"  {r.code:<20} {r.says}\n" in text for r in Reason if r)

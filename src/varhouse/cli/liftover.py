@@ -26,8 +26,9 @@ _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".parquet")
 _REJECT_COLUMNS = ("line", "contig", "pos", "ref", "alt", "reason", "detail", "text")
 
 _EXAMPLE = """\
-example:  varhouse liftover demo/data/beijing.vcf.gz -o beijing.lifted.vcf.gz \\
-            --chain demo/data/demo.chain --target-reference demo/data/demo.fa \\
+example:  printf 'chain 1 chr1 120000 + 0 120000 chr1 120000 + 0 120000\\n120000\\n' > c.chain
+          varhouse liftover demo/data/beijing.vcf.gz -o beijing.lifted.vcf.gz \\
+            --chain c.chain --target-reference demo/data/demo.fa \\
             --aliases demo/data/aliases.tsv --rejects beijing.rejects.tsv
 """
 
@@ -45,20 +46,31 @@ the like), AD, PL, GL, GP and declared Number=R or G follow; Number=A fields tha
 are left out, and named on stderr. Other INFO (annotations, AA) stays as it is.
 A record with several ALTs is lifted as one if all ALTs share the outcome, or split.
 reasons of rejects:
+  contig_not_in_chain  the chain file has no source contig of this name
+  no_chain             REF lies in no block of any chain
+  ambiguous            several chains of equal score hold REF
+  strand_mixed         the ends of REF lie in blocks on different strands
+  spans_gap            the bases of REF do not lie in one block of a chain
+  contig_missing       the target FASTA does not hold the contig
+  target_outside       the place lies past what the target FASTA holds of the contig
+  source_ref_mismatch  REF is not what the source FASTA has at POS
+  ref_not_found        the target has neither REF nor ALT at the place
+  indel_at_gap         the indel reaches the edge of its block in the chain
+  symbolic             symbolic alleles and breakends are not lifted
+  allele_invalid       REF or ALT is no sequence of bases, or ALT equals REF
+  swap_off             the target's reference is ALT, and swapping was switched off
+  swap_of_split        the target's reference is one of several ALTs of unlike outcome
+  line_invalid         the line is no record
 """
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the parser."""
-    # The reasons have no heavy imports, so the help may list them.
-    from varhouse.liftover.reasons import Reason
-
-    reasons = "".join(f"  {r.code:<20} {r.says}\n" for r in Reason if r)
     parser = commands.add_parser(
         "liftover",
         help="lift a VCF over to another assembly",
         description=_EXAMPLE,
-        epilog=_EPILOG + reasons,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
