@@ -11,6 +11,11 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+# Jobs use the `varhouse` of the environment that Snakemake runs in. Only with
+# --sdm apptainer do they run in an image (workflow/envs/varhouse.def makes it).
+container: config.get("container", "varhouse.sif")
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/source.smk"
 include: "workflow/rules/normalise.smk"

@@ -10,8 +10,6 @@ rule totals:
         "logs/totals/{bundle}.log",
     benchmark:
         "benchmarks/totals/{bundle}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:

@@ -9,8 +9,6 @@ rule alleles:
         "logs/alleles/{bundle}.log",
     benchmark:
         "benchmarks/alleles/{bundle}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:
@@ -32,8 +30,6 @@ rule genes:
         "logs/genes.log",
     benchmark:
         "benchmarks/genes.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(4000),
     params:
@@ -54,8 +50,6 @@ rule annotate:
         "logs/annotate/{bundle}.log",
     benchmark:
         "benchmarks/annotate/{bundle}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(4000),
     params:

@@ -23,11 +23,6 @@ FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
 HAS_GENES = RUN["genes"] is not None
 
 
-# Jobs use the `varhouse` that started Snakemake. Only with --sdm conda do they use a named
-# conda environment instead, which has to exist and hold varhouse (pip install .).
-ENVIRONMENT = "varhouse"
-
-
 def mem_mb(base):
     """Memory that grows with the attempt; retries are set in the profile."""
 

@@ -8,8 +8,6 @@ rule read:
         "logs/read/{task}.log",
     benchmark:
         "benchmarks/read/{task}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:
@@ -32,8 +30,6 @@ rule cohort:
         "logs/cohort/{cohort}.log",
     benchmark:
         "benchmarks/cohort/{cohort}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(3000),
     params:

@@ -8,8 +8,6 @@ rule validate:
         "logs/validate/{cohort}/{file}.log",
     benchmark:
         "benchmarks/validate/{cohort}/{file}.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(2000),
     params:
@@ -29,8 +27,6 @@ checkpoint plan:
         "logs/plan.log",
     benchmark:
         "benchmarks/plan.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(2000),
     shell:

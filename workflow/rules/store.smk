@@ -11,8 +11,6 @@ rule commit:
         "logs/commit.log",
     benchmark:
         "benchmarks/commit.tsv"
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=mem_mb(2000),
         store_writer=1,
