@@ -75,7 +75,7 @@ def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
     ConfigError
         For any mistake, or when nothing says which store is meant.
     """
-    raw = {k: v for k, v in config.items() if k != "store"}
+    raw = {k: v for k, v in config.items() if k not in ("store", "container")}
     if "store" not in config:
         raise ConfigError(["store: say which (snakemake --config store=STORE)"])
     base = Path(files[0]).resolve().parent if files else Path.cwd()
