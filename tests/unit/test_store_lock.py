@@ -68,12 +68,12 @@ def test_the_lock_of_a_dead_process_is_taken_over(
 ) -> None:
     other = hold(store, "die")
     # Not yet waited for, it is a zombie: dead all the same.
-    with store_lock(store), caplog.at_level("WARNING"):
+    with store_lock(store, 5.0), caplog.at_level("WARNING"):
         pass
     other.communicate()
     assert "has died" in caplog.text
     hold(store, "die").communicate()
-    with store_lock(store):
+    with store_lock(store, 5.0):
         pass
 
 
