@@ -19,7 +19,7 @@ RUN = json.loads(Path(config["run"]).read_text())
 workdir: RUN["work"]
 
 
-FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
+COHORTS = {c["name"]: c for c in RUN["cohorts"]}
 HAS_GENES = RUN["genes"] is not None
 
 
@@ -36,15 +36,20 @@ def get_plan():
     return json.loads(Path(checkpoints.plan.get().output[0]).read_text())
 
 
-def get_input_file(wildcards):
-    return FILES[wildcards.cohort][int(wildcards.file)]
+def get_batch(wildcards):
+    return COHORTS[wildcards.cohort]["batches"][int(wildcards.batch)]
+
+
+def get_input_files(wildcards):
+    files = COHORTS[wildcards.cohort]["files"]
+    return [files[i] for i in get_batch(wildcards)]
 
 
 def get_verdicts(wildcards):
     return [
-        f"validate/{c}/{i}.json"
-        for c, files in FILES.items()
-        for i in range(len(files))
+        f"validate/{name}/batch-{k}.done"
+        for name, cohort in COHORTS.items()
+        for k in range(len(cohort["batches"]))
     ]
 
 
@@ -72,6 +77,6 @@ def get_cohort_manifests(wildcards):
 
 wildcard_constraints:
     cohort="[A-Za-z0-9][A-Za-z0-9._-]*",
-    file=r"\d+",
+    batch=r"\d+",
     task=r"\d+",
     bundle=r"\d+",

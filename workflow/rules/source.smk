@@ -1,20 +1,21 @@
 rule validate:
-    """Check a file: header, shape, order, contigs, REF; cut it into chunks."""
+    """Check files: header, shape, order, contigs, REF; cut them into chunks."""
     input:
-        vcf=get_input_file,
+        vcf=get_input_files,
     output:
-        verdict="validate/{cohort}/{file}.json",
+        marker="validate/{cohort}/batch-{batch}.done",
     log:
-        "logs/validate/{cohort}/{file}.log",
+        "logs/validate/{cohort}/{batch}.log",
     benchmark:
-        "benchmarks/validate/{cohort}/{file}.tsv"
+        "benchmarks/validate/{cohort}/{batch}.tsv"
     resources:
         mem_mb=mem_mb(2000),
     params:
+        files=get_batch,
         version=VERSION,
     shell:
         "varhouse stage validate --run run.json --cohort {wildcards.cohort}"
-        " --file {wildcards.file} -o {output.verdict} 2> {log}"
+        " --files {params.files} -o {output.marker} 2> {log}"
 
 
 checkpoint plan:
@@ -30,4 +31,4 @@ checkpoint plan:
     resources:
         mem_mb=mem_mb(2000),
     shell:
-        "varhouse stage plan --run run.json {input.verdicts} -o {output.plan} 2> {log}"
+        "varhouse stage plan --run run.json --verdicts validate -o {output.plan} 2> {log}"

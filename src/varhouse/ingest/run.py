@@ -27,18 +27,24 @@ from varhouse.store.reader import Store, open_store
 if TYPE_CHECKING:
     from varhouse.ingest.config import Cohort, Config
 
+BATCH_BYTES = 2 << 20
+
 LOG = logging.getLogger("varhouse.ingest")
 
 
 @dataclass
 class RunCohort:
-    """A cohort that this run takes in; `files` are sorted by name."""
+    """A cohort that this run takes in; `files` are sorted by name.
+
+    `batches` are the numbers of the files that one job checks: small files share a job.
+    """
 
     name: str
     files: list[str]
     metadata: dict[str, str | None]
     settings: str
     replaces: bool
+    batches: list[list[int]]
 
 
 @dataclass
@@ -216,7 +222,14 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
             unchanged.append(cohort.name)
             continue
         cohorts.append(
-            RunCohort(cohort.name, files, cohort.metadata, settings, row is not None)
+            RunCohort(
+                cohort.name,
+                files,
+                cohort.metadata,
+                settings,
+                row is not None,
+                share_out([Path(f).stat().st_size for f in files]),
+            )
         )
     annotation = annotation_of(base)
     if annotation.get("genes") and genes is None and config.genes is None:
@@ -253,6 +266,23 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         else:
             LOG.info("resuming ingest %s", ingest_id)
     return run
+
+
+def share_out(sizes: list[int]) -> list[list[int]]:
+    """Share files out to the jobs that check them, by their size in bytes.
+
+    A job costs about a second to start, so small files share one.
+    """
+    batches: list[list[int]] = []
+    held = 0
+    for k, size in enumerate(sizes):
+        if batches and held + size <= BATCH_BYTES:
+            batches[-1].append(k)
+            held += size
+        else:
+            batches.append([k])
+            held = size
+    return batches
 
 
 def annotation_of(base: Store) -> dict[str, Any]:

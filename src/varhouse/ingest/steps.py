@@ -47,16 +47,17 @@ def _genes(args: argparse.Namespace, run: Run) -> None:
 def _validate(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.validate import validate_file  # noqa: PLC0415
 
-    validate_file(run, args.cohort, args.file, args.output)
+    for number in args.files:
+        validate_file(run, args.cohort, number, args.output.with_name(f"{number}.json"))
+    args.output.touch()
 
 
 def _make_plan(args: argparse.Namespace, run: Run) -> None:
-    found: dict[str, list[Path]] = {}
-    for path in args.verdicts:
-        found.setdefault(path.parent.name, []).append(path)
-    for paths in found.values():
-        paths.sort(key=lambda p: int(p.stem))
-    make_plan(run, found).save(args.output)
+    verdicts = {
+        c.name: [args.verdicts / c.name / f"{i}.json" for i in range(len(c.files))]
+        for c in run.cohorts
+    }
+    make_plan(run, verdicts).save(args.output)
 
 
 def _read(args: argparse.Namespace, run: Run) -> None:
