@@ -11,13 +11,14 @@ import pysam
 import pytest
 
 from varhouse.cli import normalise
-from varhouse.cli.normalise import _blocks
+from varhouse.cli.normalise import _lines
 from varhouse.errors import InputError, UsageError, VarhouseError
 from varhouse.normalise.order import WINDOW, Reorder
 from varhouse.normalise.split import Splitter
 from varhouse.normalise.vcf import VcfNormaliser
 from varhouse.reference import Reference, compile_reference
 from varhouse.source.bgzf import TextBlock
+from varhouse.source.stream import open_records
 
 FASTA = ">chr1\nCACAGTTTTACGTNNNAACGTACGTAAAACCCT\n>chr2\nAAAAACGT\n"
 HEADER = """##fileformat=VCFv4.3
@@ -243,9 +244,9 @@ def test_records_one_block_or_many(
             yield TextBlock(take, at)
             at += len(take)
 
-    monkeypatch.setattr("varhouse.source.bgzf.iter_text", small)
+    monkeypatch.setattr("varhouse.source.stream.iter_text", small)
     assert body(run(vcf, fasta, "blocks.vcf")) == whole
-    assert [x.line for x in _blocks(vcf, "text", 7)][:1] == [8]
+    assert [x.line for x in _lines(open_records(vcf, vcf.parent)[1])][:1] == [8]
 
 
 def test_the_window_holds_back_what_may_be_overtaken() -> None:
@@ -263,6 +264,6 @@ def test_nothing_of_a_block_is_wanted(fasta: Path, tmp_path: Path) -> None:
     reference = Reference(compile_reference(fasta, tmp_path / "c"))
     vcf = write(tmp_path, ["", "chr1 x . T G . . ."])
     normaliser = VcfNormaliser(reference, Splitter({}, {}), columns=8)
-    (lines,) = _blocks(vcf, "text", 7)
+    (lines,) = _lines(open_records(vcf, tmp_path)[1])
     done = normaliser.block(lines)
     assert (done.keys.size, len(done.rejects)) == (0, 1)

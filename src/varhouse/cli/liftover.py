@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.liftover.vcf import VcfLifter
     from varhouse.normalise import normalise_alleles
     from varhouse.reference import OpenedReference
+    from varhouse.source.stream import open_records
 
     ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
     if ending is None:
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     chain = read_chain(args.chain)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
-        header, batches = _open(args.input, folder)
+        header, batches = open_records(args.input, folder)
         target = stack.enter_context(OpenedReference(args.target_reference, aliases))
         source = None
         if args.source_reference:
@@ -209,42 +210,6 @@ class _Work:
             pl.concat_str(*_REJECT_COLUMNS, separator="\t")
         )
         self.rejects.write("\n".join([*lines.to_series().to_list(), ""]))
-
-
-def _open(path: Path, folder: Path) -> "tuple[Header, Iterator[RecordBatch]]":
-    """Read the header, and give the records in batches."""
-    from varhouse.source.bcf import copy_bcf
-    from varhouse.source.bgzf import file_kind
-    from varhouse.source.header import read_header
-    from varhouse.source.peek import peek_header
-    from varhouse.source.problems import Account
-
-    kind = file_kind(path)
-    if kind == "bcf":
-        path, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
-    header = read_header(peek_header(path), Account(path.name))
-    if not header.complete:
-        raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
-    return header, _batches(path, kind, header.n_lines)
-
-
-def _batches(path: Path, kind: str, n_header: int) -> "Iterator[RecordBatch]":
-    from varhouse.source.bgzf import iter_text
-    from varhouse.source.lines import read_batch
-
-    line, record = n_header + 1, 0
-    left = n_header
-    for block in iter_text(path, kind):
-        data = block.data
-        at = 0
-        while left and at < len(data):
-            at = data.index(b"\n", at) + 1
-            left -= 1
-        if at < len(data):
-            batch = read_batch(data[at:], record, line)
-            yield batch
-            line += batch.size
-            record += batch.size
 
 
 def _splitter(header: "Header") -> "Split":

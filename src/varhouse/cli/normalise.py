@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.vcf import Lines, Reject, VcfNormaliser
     from varhouse.source.header import Header
+    from varhouse.source.lines import RecordBatch
 
 _FAULTS = (
     "columns", "pos_invalid", "ref_mismatch", "ref_invalid", "alt_invalid", "alt_equals_ref",
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.normalise.split import Splitter
     from varhouse.normalise.vcf import VcfNormaliser
     from varhouse.reference import OpenedReference
+    from varhouse.source.stream import open_records
 
     ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
     if ending is None:
@@ -104,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
         reference = stack.enter_context(OpenedReference(args.reference, contigs))
         region = parse_region(args.region, reference.contigs) if args.region else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
-        header, blocks = _open(args.input, folder)
+        header, batches = open_records(args.input, folder)
+        blocks = _lines(batches)
         normaliser = VcfNormaliser(
             reference,
             Splitter(header.numbers, header.types, args.multi_overlaps),
@@ -128,44 +131,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(path: Path, folder: Path) -> "tuple[Header, Iterator[Lines]]":
-    """Read the header, and give the records in blocks."""
-    from varhouse.source.bcf import copy_bcf
-    from varhouse.source.bgzf import file_kind
-    from varhouse.source.header import read_header
-    from varhouse.source.peek import peek_header
-    from varhouse.source.problems import Account
-
-    kind = file_kind(path)
-    if kind == "bcf":
-        path, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
-    header = read_header(peek_header(path), Account(path.name))
-    if not header.complete:
-        raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
-    return header, _blocks(path, kind, header.n_lines)
-
-
-def _blocks(path: Path, kind: str, n_header: int) -> "Iterator[Lines]":
+def _lines(batches: "Iterator[RecordBatch]") -> "Iterator[Lines]":
     from varhouse.normalise.vcf import Lines
-    from varhouse.source.bgzf import iter_text
-    from varhouse.source.lines import read_batch
 
-    line, record = n_header + 1, 0
-    left = n_header
-    for block in iter_text(path, kind):
-        data = block.data
-        at = 0
-        while left and at < len(data):
-            at = data.index(b"\n", at) + 1
-            left -= 1
-        if at:
-            data = data[at:]
-        if not data:
-            continue
-        batch = read_batch(data, record, line)
-        yield Lines(batch.text, batch.start, batch.end, batch.tabs, batch.pos, line, record)
-        line += batch.size
-        record += batch.size
+    for b in batches:
+        yield Lines(b.text, b.start, b.end, b.tabs, b.pos, b.line, b.record)
 
 
 def _overlaps(region: "Region") -> Any:

@@ -89,21 +89,8 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         paths[key] = base / value if value else None
         if value and not (base / value).is_file():
             problems.append(f"{key}: no such file: {base / value}")
-    sources = []
-    for s in raw.get("sources") or []:
-        if not (base / s["path"]).is_file():
-            problems.append(f"sources.{s['name']}: no such file: {base / s['path']}")
-        if s["kind"] != "allele":
-            problems.append(f"sources.{s['name']}: kind {s['kind']!r} is not built yet")
-        version = s.get("version")
-        sources.append(
-            SourceConfig(
-                s["name"], str(base / s["path"]), s["kind"], list(s.get("fields") or []),
-                None if version is None else str(version), s.get("licence"),
-            )
-        )  # fmt: skip
-    names = [s.name for s in sources]
-    problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+    sources, found = _sources(raw, base)
+    problems += found
     contigs = None
     if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
         try:
@@ -157,6 +144,27 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
         raw, contigs, warnings,
     )  # fmt: skip
+
+
+def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[str]]:
+    """Read the sources of a configuration: (sources, problems)."""
+    sources = []
+    problems = []
+    for s in raw.get("sources") or []:
+        if not (base / s["path"]).is_file():
+            problems.append(f"sources.{s['name']}: no such file: {base / s['path']}")
+        if s["kind"] != "allele":
+            problems.append(f"sources.{s['name']}: kind {s['kind']!r} is not built yet")
+        version = s.get("version")
+        sources.append(
+            SourceConfig(
+                s["name"], str(base / s["path"]), s["kind"], list(s.get("fields") or []),
+                None if version is None else str(version), s.get("licence"),
+            )
+        )  # fmt: skip
+    names = [s.name for s in sources]
+    problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+    return sources, problems
 
 
 def _schema_problems(raw: dict[str, Any]) -> Iterator[str]:

@@ -212,25 +212,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)
     genes = text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
     par = config.par.read_text() if config.par else ""
-    known = _known(base)
-    cohorts, unchanged = [], []
-    for cohort in config.cohorts:
-        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
-        settings = _settings(config, cohort, reference.digest, par)
-        row = known.get(cohort.name)
-        if row is not None and row == _fingerprint(base, cohort.name, files, settings):
-            unchanged.append(cohort.name)
-            continue
-        cohorts.append(
-            RunCohort(
-                cohort.name,
-                files,
-                cohort.metadata,
-                settings,
-                row is not None,
-                share_out([Path(f).stat().st_size for f in files]),
-            )
-        )
+    cohorts, unchanged = _changed(config, base, reference.digest, par)
     annotation = annotation_of(base)
     if annotation.get("genes") and genes is None and config.genes is None:
         raise ConfigError(
@@ -266,6 +248,33 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         else:
             LOG.info("resuming ingest %s", ingest_id)
     return run
+
+
+def _changed(
+    config: "Config", base: Store, reference: str, par: str
+) -> tuple[list[RunCohort], list[str]]:
+    """Sort the cohorts into those to take in and the names of those that are in."""
+    known = _known(base)
+    cohorts: list[RunCohort] = []
+    unchanged: list[str] = []
+    for cohort in config.cohorts:
+        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
+        settings = _settings(config, cohort, reference, par)
+        row = known.get(cohort.name)
+        if row is not None and row == _fingerprint(base, cohort.name, files, settings):
+            unchanged.append(cohort.name)
+            continue
+        cohorts.append(
+            RunCohort(
+                cohort.name,
+                files,
+                cohort.metadata,
+                settings,
+                row is not None,
+                share_out([Path(f).stat().st_size for f in files]),
+            )
+        )
+    return cohorts, unchanged
 
 
 def share_out(sizes: list[int]) -> list[list[int]]:
