@@ -35,7 +35,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE",
                         help="YAML; config/README.md explains every key")  # fmt: skip
-    parser.add_argument("--cores", type=int, default=1, metavar="N", help="jobs at once [1]")
+    parser.add_argument(
+        "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
+    )
     parser.add_argument("--profile", type=Path, metavar="DIR",
                         help="Snakemake profile, e.g. workflow/profiles/slurm")  # fmt: skip
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS",

@@ -32,7 +32,7 @@ GIB = 1 << 30
 class Options:
     """How an ingest runs; none of it changes the result."""
 
-    cores: int = 1
+    cores: int | None = None
     profile: Path | None = None
     wait: float = 0.0
     keep_work: bool = False
@@ -147,8 +147,10 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str((DATA / "Snakefile").resolve()),
         "--config", f"run={work / 'run.json'}", "--nolock", "--rerun-incomplete",
-        "--rerun-triggers", "mtime", "params", "input", "--cores", str(options.cores),
+        "--rerun-triggers", "mtime", "params", "input",
     ]  # fmt: skip
+    if options.cores is not None or options.profile is None:
+        command += ["--cores", str(options.cores or 1)]
     if options.profile is not None:
         command += ["--workflow-profile", str(options.profile.resolve())]
     else:

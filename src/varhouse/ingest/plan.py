@@ -126,7 +126,7 @@ def make_plan(run: Run, verdict_files: dict[str, list[Path]]) -> Plan:
                 parts[chunk["part"]] = parts.get(chunk["part"], 0) + chunk["n_records"]
     total = sum(c[3] for c in chunks)
     # Sizes are compressed: genotypes shrink some tenfold or more.
-    limit = max(TASK_MINIMUM // 16, min(TASK_BYTES // 16, total // 4))
+    limit = max(TASK_MINIMUM // 16, min(TASK_BYTES // 16, total // 8))
     open_task: list[tuple[str, int, int]] = []
     held = 0
     for name, f, k, size, _ in chunks:
