@@ -1,0 +1,131 @@
+"""Counting rules and policies, on hand-made files with answers worked out by hand."""
+
+import json
+
+import polars as pl
+import pytest
+from inprocess import ingest_here
+
+import varhouse
+from varhouse.cli import main
+
+REF = {"1": "ACGTACGTAC" * 3, "X": "ACGTACGTAC" * 3}
+HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+
+
+def _write(folder, rows, samples=("m1", "m2", "f1", "f2"), **policy):
+    """Write a cohort `a` (two men, two women) and its configuration."""
+    columns = "".join(f"\t{s}" for s in ("FORMAT", *samples)) if samples else ""
+    lines = ["\t".join(r.split()) for r in rows]
+    (folder / "a.vcf").write_text(HEAD + columns + "\n" + "\n".join(lines) + "\n")
+    (folder / "ref.fa").write_text("".join(f">{c}\n{b}\n" for c, b in REF.items()))
+    (folder / "par.bed").write_text("X\t0\t10\n")
+    sheet = "cohort\tsample\tsex\tprovince\na\tm1\tmale\tP\na\tm2\tmale\t\n"
+    sheet += "a\tf1\tfemale\tP\na\tf2\tfemale\tQ\n"
+    (folder / "samples.tsv").write_text(sheet)
+    (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
+    config = {
+        "assembly": {"name": "toy", "reference": "ref.fa", "par": "par.bed"},
+        "cohorts": "cohorts.tsv", "samples": "samples.tsv",
+        "strata": ["province", "province+sex"], "policy": policy,
+    }  # fmt: skip
+    if not samples:
+        del config["samples"], config["strata"]
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return folder / "config.yaml"
+
+
+COUNTS = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
+RULES = {
+    # record: {alt: counts}; people are m1 m2 f1 f2
+    "1 2 . C A,G . . . GT 1/2 0/1 2/2 0/0": {
+        "A": (2, 8, 2, 0, 0, 0, 4), "G": (3, 8, 1, 1, 0, 0, 4)},
+    "1 3 . G T . . . GT ./. ./1 0|1 1": {"T": (3, 4, 1, 0, 1, 2, 4)},
+    "X 5 . A C . . . GT 1/. 0/. 0/1 ./1": {"C": (3, 5, 1, 0, 0, 3, 4)},
+    "X 15 . A C . . . GT 1/. 0/. 0/1 ./1": {"C": (3, 5, 1, 0, 1, 1, 4)},
+    "X 16 . C G . . . GT 1 1/1 0/0 1|1": {"G": (5, 7, 0, 2, 1, 0, 4)},
+    "X 17 . G A . . . DP 3 3 3 3": {"A": (0, 0, 0, 0, 0, 4, 4)},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fx_rules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rules")
+    config = _write(folder, list(RULES))
+    ingest_here(folder / "store", config)
+    return folder
+
+
+@pytest.mark.parametrize("row", list(RULES))
+def test_counting_rules(fx_rules, row):
+    contig, pos = row.split()[:2]
+    rows = varhouse.open(fx_rules / "store").scan("frequencies").filter(
+        (pl.col("contig") == contig) & (pl.col("pos") == int(pos))
+        & (pl.col("stratum_by") == "all")
+    )  # fmt: skip
+    found = {r[0]: r[1:] for r in rows.select("alt", *COUNTS).collect().rows()}
+    assert found == RULES[row]
+    af = dict(rows.select("alt", "af").collect().rows())
+    for alt, (ac, an, *_) in RULES[row].items():
+        assert af[alt] == (ac / an if an else None)
+
+
+def test_null_stratum_is_unknown_and_pairs_are_joined(fx_rules):
+    rows = varhouse.open(fx_rules / "store").frequencies(stratum_by="province+sex")
+    sizes = dict(rows.filter(pl.col("pos") == 3).select("stratum", "an").collect().rows())
+    assert sizes == {"P+male": 0, "unknown+male": 1, "P+female": 2, "Q+female": 1}
+
+
+def test_command_counts_the_same(fx_rules):
+    out = fx_rules / "out.tsv"
+    arguments = [fx_rules / "a.vcf", "-o", out, "--samples", fx_rules / "samples.tsv",
+                 "--strata", "province,province+sex", "--par", fx_rules / "par.bed",
+                 "--reference", fx_rules / "ref.fa"]  # fmt: skip
+    assert main(["frequencies", *map(str, arguments)]) == 0
+    key = ["contig", "pos", "ref", "alt", "stratum_by", "stratum"]
+    got = pl.read_csv(out, separator="\t", schema_overrides={"contig": pl.String})
+    stored = varhouse.open(fx_rules / "store").scan("frequencies").collect()
+    columns = [*key, *COUNTS]
+    assert got.sort(key).select(columns).rows() == stored.sort(key).select(columns).rows()
+
+
+BAD_GT = ["1 2 . C A . PASS . GT 0/1 0/0 0/0 0/0", "1 3 . G T . q10 . GT 0/3 0/0 0/0 0/0"]
+
+
+def test_record_faults_are_rejected_or_refuse_the_cohort(tmp_path):
+    config = _write(tmp_path, BAD_GT)
+    account = ingest_here(tmp_path / "store", config)
+    rejects = varhouse.open(tmp_path / "store").scan("rejects").collect()
+    assert rejects.select("reason", "line").rows() == [("gt_allele_unknown", 4)]
+    assert rejects["text"][0] == "\t".join(BAD_GT[1].split())
+    config = _write(tmp_path, BAD_GT, record_fault="refuse")
+    refused = ingest_here(tmp_path / "store", config)
+    assert refused["release"] is None
+    assert "record_fault is refuse" in refused["held_back"][0]["reasons"][0]
+    # What was in before stays in.
+    assert varhouse.open(tmp_path / "store").release == account["release"]
+
+
+def test_duplicates_can_refuse_the_cohort(tmp_path):
+    rows = ["1 2 . C A . . . GT 0/1 0/0 0/0 0/0", "1 2 . C A . . . GT 0/0 0/0 0/0 0/0"]
+    refused = ingest_here(
+        tmp_path / "store", _write(tmp_path, rows, duplicate_alleles="refuse")
+    )
+    assert refused["release"] is None
+    assert "1 allele(s) stand twice" in refused["held_back"][0]["reasons"][0]
+
+
+def test_pass_only(tmp_path):
+    rows = [BAD_GT[0], BAD_GT[1].replace("0/3", "0/1")]
+    ingest_here(tmp_path / "store", _write(tmp_path, rows, pass_only=True))
+    store = varhouse.open(tmp_path / "store")
+    assert store.scan("variants").select("pos").collect()["pos"].to_list() == [2]
+    assert store.scan("rejects").collect()["reason"].to_list() == ["not_pass"]
+
+
+def test_sites_without_samples(tmp_path):
+    ingest_here(tmp_path / "store", _write(tmp_path, ["1 2 rs7 C A . . ."], samples=()))
+    store = varhouse.open(tmp_path / "store")
+    rows = store.scan("frequencies").select("ac", "an", "af", "n_samples").collect().rows()
+    assert rows == [(0, 0, None, 0)]
+    assert store.scan("ids", id="rs7").select("pos").collect()["pos"].to_list() == [2]
