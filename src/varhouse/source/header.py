@@ -82,8 +82,9 @@ def _read_meta(line: str, number: int, header: Header, account: Account) -> None
         header.contigs[name] = int(length) if length.isdigit() else None
         return
     found = meta.get("Number", "")
-    header.numbers[key, name] = found
-    header.types[key, name] = meta.get("Type", "")
+    # Of two declarations the first holds, as in htslib.
+    header.numbers.setdefault((key, name), found)
+    header.types.setdefault((key, name), meta.get("Type", ""))
     wanted = WELL_KNOWN_NUMBER.get((key, name))
     if wanted and found != wanted:
         account.add(
