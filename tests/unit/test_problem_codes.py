@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from varhouse.normalise import Status
-from varhouse.source.document import GROUPS, INGEST_ONLY, REASONS, document
+from varhouse.source.document import GROUPS, REASONS, document
 from varhouse.source.problems import RULES
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "varhouse"
-RAISED_IN = ("source/header.py", "source/scan.py", "ingest/checks.py")
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -24,13 +23,6 @@ def test_every_code_is_on_the_page_once(code: str) -> None:
     rows = [ln for ln in document().splitlines() if ln.startswith(f"| {code}")]
     assert len(rows) == 1
     assert code[3] in GROUPS
-
-
-def test_what_validate_does_not_look_for() -> None:
-    raised = {
-        c for f in RAISED_IN for c in re.findall(r"VH-[A-Z]-\d{3}", (SRC / f).read_text())
-    }
-    assert set(RULES) - raised == INGEST_ONLY
 
 
 def test_every_reason_of_a_reject_is_explained() -> None:

@@ -6,28 +6,31 @@
 import sys
 from dataclasses import dataclass
 
-from varhouse.source.problems import HELD_BACK, RULES, SHOWN, Rule
+from varhouse.source.problems import RULES, SHOWN, Rule
 
 GROUPS = {
     "F": "the file as a whole",
     "H": "the header",
     "B": "lines and fixed columns",
-    "R": "contigs and the reference",
+    "I": "INFO",
+    "M": "FORMAT and the fields of samples",
     "G": "genotypes",
+    "V": "structural variants",
+    "R": "contigs and the reference",
     "S": "samples and the sample sheet",
     "D": "what a policy decides",
 }
 """Letter of a code to what its codes are about."""
 
-INGEST_ONLY = {
-    "VH-B-005", "VH-B-007", "VH-B-008", "VH-B-009", "VH-G-001", "VH-G-002", "VH-D-001",
-    "VH-D-002",
-}  # fmt: skip
-"""Codes that `varhouse validate` does not look for: only the reject of an ingest shows."""
-
 _DIFFERENT = {
-    "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
     "VH-F-005": ("warning, error", "cohort held back"),
+    "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
+    "VH-B-012": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-B-014": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-H-014": ("error (ALT, FILTER: warning)", "goes in, noted"),
+    "VH-H-021": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-I-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-M-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-R-001": ("error", "record rejected; cohort held back if no record fits"),
     "VH-R-004": ("warning", "record rejected; `policy.unchecked_ref: store` keeps it"),
     "VH-S-001": ("error", "exit 2, no job starts"),
@@ -42,6 +45,12 @@ _DIFFERENT = {
     "VH-D-002": ("warning", "goes in; `policy.pass_only: true` rejects the record"),
 }
 """Code to (severity, effect on an ingest) where the rule alone does not say it."""
+
+_EFFECT = {
+    "refuse": "cohort held back",
+    "reject": "record rejected",
+    "note": "goes in, noted",
+}
 
 
 @dataclass(frozen=True)
@@ -83,12 +92,7 @@ REASONS = tuple(
 
 def _effect(rule: Rule) -> tuple[str, str]:
     """Say the severity of a code and what an ingest does with it."""
-    if rule.code in _DIFFERENT:
-        return _DIFFERENT[rule.code]
-    if rule.severity == "warning":
-        held = rule.code in HELD_BACK
-        return rule.severity, "cohort held back" if held else "goes in, noted"
-    return rule.severity, "cohort held back" if rule.scope == "file" else "record rejected"
+    return _DIFFERENT.get(rule.code, (rule.severity, _EFFECT[rule.ingest]))
 
 
 def _cell(text: str) -> str:
@@ -99,21 +103,22 @@ _INTRODUCTION = f"""\
 # Problem codes
 
 This file is written by `python -m varhouse.source.document` from
-`src/varhouse/source/problems.py`; a test compares them. A code means the same for ever.
+`src/varhouse/source/rules.py`; a test compares them. A code means the same for ever.
 
 `varhouse validate` prints them, and `--json` gives each problem as one JSON object: `file`,
 `line`, `contig`, `pos`, `code`, `severity`, `field`, `value`, `message`, `fix`. An error
 makes a file invalid, a warning does not. Of each code and file the first {SHOWN} are shown and
 all are counted.
 
-`varhouse ingest` makes the same pass over each file. What concerns a whole file holds its
-cohort back (a cohort goes in whole or not at all; the other cohorts go in). What concerns
-single records goes to the table `rejects`, and the rest of the file goes in;
-`policy.record_fault: refuse` holds the cohort back instead. VH-R-005 is the limit: too many
-records that do not fit the reference mean another assembly.
+`varhouse ingest` makes the same pass over each file, but what it does is another question
+than the verdict. What makes a file untrustworthy as a whole holds its cohort back (a cohort
+goes in whole or not at all; the other cohorts go in). What makes single records unusable
+sends them to the table `rejects`, and the rest of the file goes in; `policy.record_fault:
+refuse` holds the cohort back instead. The rest is noted in the account and goes in: an AC
+declared with the wrong Number makes a file invalid, and is read as the specification has it.
+VH-R-005 is the limit: too many records that do not fit the reference mean another assembly.
 
-Codes marked * are not looked for by `validate` yet: a file that passes it can still lose
-such records in an ingest, where they are in `rejects`.
+*Section* is that of the VCF 4.5 specification, unless it says otherwise.
 """
 
 
@@ -123,17 +128,16 @@ def _codes() -> list[str]:
         lines += [
             f"## VH-{letter}: {about}",
             "",
-            "| code | name | severity | in an ingest | way out |",
-            "|---|---|---|---|---|",
+            "| code | name | severity | in an ingest | section | way out |",
+            "|---|---|---|---|---|---|",
         ]
         for rule in RULES.values():
             if rule.code[3] != letter:
                 continue
             severity, effect = _effect(rule)
-            mark = " *" if rule.code in INGEST_ONLY else ""
             lines.append(
-                f"| {rule.code}{mark} | `{rule.name}` | {severity} | {_cell(effect)} "
-                f"| {_cell(rule.fix)} |"
+                f"| {rule.code} | `{rule.name}` | {severity} | {_cell(effect)} "
+                f"| {rule.section} | {_cell(rule.fix)} |"
             )
         lines.append("")
     return lines

@@ -1,86 +1,22 @@
-"""What can be wrong with a file: codes, and an account of what was found.
+"""An account of what is wrong with a file: all problems counted, the first few kept.
 
-A code means the same for ever. `error` makes a file invalid, `warning` does not.
-`holds_back` says what an ingest does with the file; a fault of single records
-(`record`) turns these into rejects instead, and the rest of the file goes in.
+The rules are in `varhouse.source.rules`. A problem of severity `error` makes a file
+invalid; what an ingest does with the file is another question, answered by
+`Account.reasons_to_hold`.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from varhouse.source.rules import RULES, Rule
+
+__all__ = ["RULES", "SHOWN", "Account", "Problem", "Rule"]
+
 SHOWN = 5
 """Problems of one code that are shown; the others are counted."""
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One kind of problem."""
-
-    code: str
-    name: str
-    severity: str
-    scope: str
-    fix: str
-
-
-RULES: dict[str, Rule] = {
-    r.code: r
-    for r in (
-        Rule("VH-F-001", "unreadable", "error", "file", "give a VCF or BCF file"),
-        Rule("VH-F-002", "cut_off", "error", "file", "copy the file again"),
-        Rule("VH-F-003", "no_end_block", "error", "file", "copy the file again"),
-        Rule("VH-F-004", "plain_gzip", "warning", "file", "bgzip keeps such files indexable"),
-        Rule("VH-F-005", "no_last_newline", "warning", "file",
-             "if the file is whole, end it with a newline"),
-        Rule("VH-F-006", "no_records", "warning", "file", "check that it is the right file"),
-        Rule("VH-H-001", "fileformat", "error", "file", "begin with ##fileformat=VCFv4.x"),
-        Rule("VH-H-002", "chrom_line", "error", "file",
-             "the columns are #CHROM POS ID REF ALT QUAL FILTER INFO [FORMAT SAMPLE...]"),
-        Rule("VH-H-003", "sample_name_empty", "error", "file",
-             "name every sample column; remove tabs at the end of the #CHROM line"),
-        Rule("VH-H-004", "sample_name_twice", "error", "file", "bcftools reheader -s"),
-        Rule("VH-H-005", "contig_length", "warning", "file",
-             "check the assembly; REF decides whether it fits"),
-        Rule("VH-H-006", "misdeclared", "warning", "file",
-             "read as the specification defines it; bcftools reheader mends the file"),
-        Rule("VH-H-007", "meta_line", "warning", "file", "write ##key=value"),
-        Rule("VH-B-001", "columns", "error", "file", "remove or complete the line"),
-        Rule("VH-B-002", "unsorted", "error", "file", "bcftools sort"),
-        Rule("VH-B-003", "contig_apart", "error", "file", "bcftools sort"),
-        Rule("VH-B-004", "blank_line", "warning", "file", "remove the line"),
-        Rule("VH-B-005", "pos_invalid", "error", "record", "POS is a whole number from 0 on"),
-        Rule("VH-B-006", "ref_invalid", "error", "record", "REF is of A, C, G, T, N"),
-        Rule("VH-B-007", "alt_invalid", "error", "record",
-             "ALT is of A, C, G, T, N, *, . or symbolic"),
-        Rule("VH-B-008", "alt_equals_ref", "error", "record", "remove the allele"),
-        Rule("VH-B-009", "qual_invalid", "error", "record", "QUAL is a number or ."),
-        Rule("VH-R-001", "contig_unknown", "error", "record",
-             "name the contig in the aliases table, or leave it out"),
-        Rule("VH-R-002", "ref_mismatch", "error", "record",
-             "check the assembly; bcftools norm -c x drops such records"),
-        Rule("VH-R-003", "beyond_contig", "error", "record",
-             "check the assembly; policy.partial_reference if the FASTA is a piece"),
-        Rule("VH-R-004", "ref_unchecked", "warning", "record",
-             "policy.unchecked_ref: store keeps such records"),
-        Rule("VH-R-005", "ref_mismatch_rate", "error", "file",
-             "the file is of another assembly: give its own reference, or lift it over"),
-        Rule("VH-G-001", "gt_invalid", "error", "record",
-             "GT is numbers and . by / or |"),
-        Rule("VH-G-002", "gt_allele_unknown", "error", "record",
-             "GT numbers stop at the ALT count"),
-        Rule("VH-S-001", "sample_not_in_file", "error", "file", "correct the sample sheet"),
-        Rule("VH-S-002", "sample_not_in_sheet", "warning", "file",
-             "add a row, or set policy.unlisted_samples: unknown"),
-        Rule("VH-D-001", "duplicate_allele", "error", "record",
-             "bcftools norm -d exact; policy.duplicate_alleles decides"),
-        Rule("VH-D-002", "not_pass", "warning", "record",
-             "policy.pass_only keeps records with FILTER PASS or . only"),
-    )
-}  # fmt: skip
-
-HELD_BACK = {"VH-F-005"}
-"""Warnings that hold a file back from an ingest: it may be cut off."""
+_GRAVITY = {"note": 0, "reject": 1, "refuse": 2}
 
 
 @dataclass(frozen=True)
@@ -109,11 +45,25 @@ class Problem:
 
 @dataclass
 class Account:
-    """Problems of a file, grouped by code: all counted, the first few kept."""
+    """Problems of a file, grouped by code: all counted, the first few kept.
+
+    Attributes
+    ----------
+    counts
+        Code to number of problems.
+    first
+        Code to the first problems, at most `SHOWN`, errors before warnings.
+    errors_by_code
+        Code to number of problems that are errors.
+    effects
+        Code to what an ingest does because of it, the gravest of its problems.
+    """
 
     file: str
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, list[Problem]] = field(default_factory=dict)
+    errors_by_code: dict[str, int] = field(default_factory=dict)
+    effects: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -127,18 +77,32 @@ class Account:
         value: str | None = None,
         count: int = 1,
         severity: str | None = None,
+        ingest: str | None = None,
     ) -> None:
-        """Count a problem, and keep it while there are few of its code."""
+        """Count a problem, and keep it while there are few of its code.
+
+        `severity` and `ingest` differ from the rule's where the version of the file or
+        the place of the problem decides.
+        """
         rule = RULES[code]
+        severity = severity or rule.severity
         self.counts[code] = self.counts.get(code, 0) + count
+        if severity == "error":
+            self.errors_by_code[code] = self.errors_by_code.get(code, 0) + count
+        effect = ingest or rule.ingest
+        if _GRAVITY[effect] >= _GRAVITY[self.effects.get(code, "note")]:
+            self.effects[code] = effect
         kept = self.first.setdefault(code, [])
+        problem = Problem(
+            self.file, line, contig, pos, code, severity, name, value, message, rule.fix
+        )
         if len(kept) < SHOWN:
-            kept.append(
-                Problem(
-                    self.file, line, contig, pos, code, severity or rule.severity, name,
-                    value, message, rule.fix,
-                )
-            )  # fmt: skip
+            kept.append(problem)
+        elif severity == "error" and kept[-1].severity != "error":
+            kept[-1] = problem
+        else:
+            return
+        kept.sort(key=lambda p: p.severity != "error")
 
     def room(self, code: str) -> int:
         """How many more problems of a code would be kept."""
@@ -149,43 +113,39 @@ class Account:
         for code in sorted(self.first):
             yield from self.first[code]
 
-    def _total(self, severity: str) -> int:
-        return sum(
-            n for code, n in self.counts.items() if self.first[code][0].severity == severity
-        )
-
     @property
     def errors(self) -> int:
         """Number of errors."""
-        return self._total("error")
+        return sum(self.errors_by_code.values())
 
     @property
     def warnings(self) -> int:
         """Number of warnings."""
-        return self._total("warning")
+        return sum(self.counts.values()) - self.errors
 
     @property
     def verdict(self) -> str:
-        """Say `valid` or `invalid`."""
+        """Say `valid` or `invalid`: `invalid` with at least one error."""
         return "invalid" if self.errors else "valid"
 
     def errors_in_file(self) -> int:
-        """Count errors that concern the whole file, not single records."""
-        return sum(
-            n
-            for code, n in self.counts.items()
-            if self.first[code][0].severity == "error" and RULES[code].scope == "file"
-        )
+        """Count errors for which an ingest refuses the file as a whole."""
+        return sum(n for c, n in self.errors_by_code.items() if self.effects[c] == "refuse")
 
     def reasons_to_hold(self, *, refuse_records: bool) -> list[str]:
-        """Say why an ingest holds the file back; empty if it goes in."""
+        """Say why an ingest holds the file back; empty if it goes in.
+
+        This is the policy, not the verdict: an invalid file goes in when its faults are
+        only noted, and a valid one that may be cut off (VH-F-005) does not. Codes with
+        the effect `refuse` always hold the file back; those with `reject` hold it back
+        only with `refuse_records` (`policy.record_fault: refuse`) and only as errors,
+        otherwise the records at fault are rejected one by one; `note` never does.
+        """
         out = []
         for code, n in sorted(self.counts.items()):
-            kept = self.first[code][0]
-            fault = kept.severity == "error" and (
-                RULES[code].scope == "file" or refuse_records
-            )
-            if fault or code in HELD_BACK:
+            effect, errors = self.effects[code], self.errors_by_code.get(code, 0)
+            if effect == "refuse" or (effect == "reject" and refuse_records and errors):
+                kept = self.first[code][0]
                 more = f" (and {n - 1:,} more like it)" if n > 1 else ""
                 out.append(f"{kept}{more}; fix: {kept.fix}")
         return out
