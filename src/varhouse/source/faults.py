@@ -53,6 +53,23 @@ class Fault(IntEnum):
     """A GT number above the count of ALT."""
     LINE_COLUMNS = 23
     """Another number of columns than the #CHROM line has."""
+    CHROM_INVALID = 24
+    POS_INVALID = 25
+    ID_INVALID = 26
+    ID_TWICE = 27
+    REF_INVALID = 28
+    ALT_INVALID = 29
+    ALT_REF = 30
+    """An ALT that is REF."""
+    ALT_TWICE = 31
+    QUAL_INVALID = 32
+    FILTER_INVALID = 33
+    FILTER_TWICE = 34
+    FILTER_UNDECLARED = 35
+    NOT_PASS = 36
+    """FILTER is neither PASS nor missing: no fault, but a policy may ask."""
+    DUPLICATE = 37
+    """An allele that a record before it has too."""
 
 
 N_FAULTS = len(Fault)
