@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from isal import igzip, isal_zlib
 
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError
+from varhouse.source.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
 
 BATCH_BYTES = 8 << 20
 """Text of one batch; memory grows with it."""
 
-LINE_LIMIT = 256 << 20
-"""A longer line is refused: it is hostile or not VCF, and would fill the memory."""
+SHORTEST_RECORD = 16
+"""Bytes of the shortest line with eight columns, its newline included."""
 
 _EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _HEADER = struct.Struct("<4BI2BH")
@@ -169,34 +171,89 @@ def _pieces(path: Path, kind: str) -> Iterator[tuple[int, bytes]]:
             raise InputError(f"{path}: damaged {kind} stream ({error})") from error
 
 
-def iter_text(path: Path, kind: str, batch_bytes: int = BATCH_BYTES) -> Iterator[TextBlock]:
-    """Yield a file's text from its first to its last byte in blocks of whole lines."""
+def iter_text(
+    path: Path, kind: str, batch_bytes: int = BATCH_BYTES, limits: Limits = DEFAULTS
+) -> Iterator[TextBlock]:
+    """Yield a file's text from its first to its last byte in blocks of whole lines.
+
+    Never more than a batch and one line are held, whatever the file says of itself.
+
+    Raises
+    ------
+    LimitError
+        At a line that is too long (from 1 MiB on, see `Limits`), or when the file
+        unpacks to more than it may.
+    InputError
+        If the file is damaged or cut off.
+    """
     pieces: list[bytes] = []
     members: list[tuple[int, int]] = []
-    start = total = held = 0
+    start = total = cut = 0  # of the block, of what was read, length of its whole lines
+    size = path.stat().st_size
     for at, text in _pieces(path, kind):
         if at >= 0:
             members.append((total, at))
+        newline = text.find(b"\n")
+        first = len(text) if newline < 0 else newline
+        if total - start - cut + first > limits.line_bytes:
+            raise LimitError(
+                f"{path}: a line is longer than {limits.line_bytes:,} bytes", "line_bytes"
+            )
+        if newline >= 0:
+            cut = total - start + text.rfind(b"\n") + 1
         total += len(text)
-        held += len(text)
         pieces.append(text)
-        if held < batch_bytes:
+        _check_size(path, kind, total, size, limits)
+        if total - start < batch_bytes or not cut:
             continue
         data = b"".join(pieces)
-        cut = data.rfind(b"\n") + 1
-        if cut == 0:
-            if held > LINE_LIMIT:
-                raise InputError(f"{path}: a line is longer than {LINE_LIMIT:,} bytes")
-            pieces = [data]
-            continue
-        yield TextBlock(data[:cut], start, members=members)
-        pieces, held = [data[cut:]], len(data) - cut
-        start += cut
+        yield from _blocks(data[:cut], start, True, members)
+        pieces = [data[cut:]]
+        start, cut = start + cut, 0
         members = _from(members, start)
     data = b"".join(pieces)
     if data:
         ended = data.endswith(b"\n")
-        yield TextBlock(data if ended else data + b"\n", start, ended, members)
+        yield from _blocks(data if ended else data + b"\n", start, ended, members)
+
+
+def _check_size(path: Path, kind: str, total: int, size: int, limits: Limits) -> None:
+    """Check how much text a file of `size` bytes has given so far.
+
+    Raises
+    ------
+    LimitError
+        When it is more than it may be.
+    """
+    if total > limits.text_bytes:
+        raise LimitError(
+            f"{path}: unpacks to more than {limits.text_bytes:,} bytes", "text_bytes"
+        )
+    if kind != "text" and total > RATIO_FROM and total > limits.ratio * size:
+        raise LimitError(
+            f"{path}: {size:,} bytes unpack to more than {limits.ratio:,} times as many: "
+            "a decompression bomb",
+            "ratio",
+        )
+
+
+def _blocks(
+    data: bytes, start: int, ended: bool, members: list[tuple[int, int]]
+) -> Iterator[TextBlock]:
+    """Yield whole lines as one block; as several where lines are too short for records.
+
+    What a batch holds in memory beside its text grows with the number of its lines.
+    """
+    lines = int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
+    if lines <= len(data) // SHORTEST_RECORD + 4096:
+        yield TextBlock(data, start, ended, members)
+        return
+    step = max(1, len(data) // SHORTEST_RECORD)
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", min(at + step, len(data)) - 1) + 1
+        yield TextBlock(data[at:end], start + at, ended or end < len(data), members)
+        at = end
 
 
 def _from(members: list[tuple[int, int]], start: int) -> list[tuple[int, int]]:

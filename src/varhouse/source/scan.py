@@ -31,6 +31,7 @@ from varhouse.reference import (
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block, iter_text
 from varhouse.source.header import Header, read_header
+from varhouse.source.limits import DEFAULTS, LimitError, Limits
 from varhouse.source.lines import RecordBatch, read_batch
 from varhouse.source.problems import Account
 
@@ -111,6 +112,20 @@ def _contig_changes(text, start):  # type: ignore[no-untyped-def]  # pragma: no 
     return change
 
 
+@nb.njit(cache=True, nogil=True)
+def _most_alleles(text, start):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Give the largest number of commas in an ALT, and its line."""
+    most, where = 0, 0
+    for k in range(start.shape[0]):
+        n = 0
+        for i in range(start[k, 4], min(start[k, 5] - 1, text.size)):
+            if text[i] == 44:
+                n += 1
+        if n > most:
+            most, where = n, k
+    return most, where
+
+
 @dataclass
 class _Cutter:
     """Cuts records into chunks at a change of partition or between two positions."""
@@ -173,10 +188,11 @@ class _Cutter:
 class _Scanner:
     def __init__(
         self, path: Path, contigs: Contigs, reference: Reference | None,
-        account: Account, cutter: _Cutter,
+        account: Account, cutter: _Cutter, limits: Limits,
     ) -> None:  # fmt: skip
         self.path, self.contigs, self.reference = path, contigs, reference
-        self.account, self.cutter = account, cutter
+        self.account, self.cutter, self.limits = account, cutter, limits
+        self.header_bytes = 0
         self.header: Header | None = None
         self.header_lines: list[str] = []
         self.seen: dict[str, int] = {}
@@ -191,21 +207,51 @@ class _Scanner:
         """Take header lines from the front of a block and return what is left."""
         if not self.header_lines:
             data = data.removeprefix(b"\xef\xbb\xbf")
-        while data.startswith(b"#"):
-            cut = data.index(b"\n") + 1
-            line = data[:cut].decode("utf-8", "replace").rstrip("\r\n")
+        at = 0
+        while data.startswith(b"#", at):
+            cut = data.index(b"\n", at) + 1
+            line = data[at:cut].decode("utf-8", "replace").rstrip("\r\n")
             self.header_lines.append(line)
-            data = data[cut:]
+            self.header_bytes += cut - at
+            at = cut
+            self._check_header_size()
             if line.startswith("#CHROM") or not line.startswith("##"):
                 break
-            if len(self.header_lines) > 5_000_000:
-                raise InputError(f"{self.path}: more than 5,000,000 header lines")
+        data = data[at:]
         last = self.header_lines[-1] if self.header_lines else ""
         if data or not last.startswith("##"):
             self.header = read_header(self.header_lines, self.account)
             self.n_lines = len(self.header_lines)
+            self._check_contigs(len(self.header.contigs))
             self._check_contig_lengths()
         return data
+
+    def _check_header_size(self) -> None:
+        limits, lines = self.limits, len(self.header_lines)
+        if lines > limits.header_lines:
+            raise LimitError(
+                f"{self.path}: more than {limits.header_lines:,} header lines", "header_lines"
+            )
+        if self.header_bytes > limits.header_bytes:
+            raise LimitError(
+                f"{self.path}: the header has more than {limits.header_bytes:,} bytes",
+                "header_bytes",
+            )
+
+    def _check_contigs(self, n: int) -> None:
+        if n > self.limits.contigs:
+            raise LimitError(
+                f"{self.path}: more than {self.limits.contigs:,} contigs", "contigs"
+            )
+
+    def _check_alleles(self, batch: RecordBatch) -> None:
+        commas, k = _most_alleles(batch.text, batch.start)
+        if commas >= self.limits.alleles:
+            raise LimitError(
+                f"{self.path}: line {batch.line + k:,} has {commas + 1:,} ALT alleles, more "
+                f"than {self.limits.alleles:,}",
+                "alleles",
+            )
 
     def _check_contig_lengths(self) -> None:
         assert self.header is not None
@@ -225,6 +271,7 @@ class _Scanner:
         batch = self._without_last_blanks(batch)
         if not batch.size:
             return
+        self._check_alleles(batch)
         if self.header.complete and not self._check_shape(batch, wanted):
             self.n_lines += batch.size
             return
@@ -240,7 +287,7 @@ class _Scanner:
         if self.blank_line is not None and batch.size:
             self.account.add(
                 "VH-B-004", "a blank line between records", line=self.blank_line,
-                severity="error",
+                severity="error", ingest="refuse",
             )  # fmt: skip
             self.blank_line = None
         n = batch.size
@@ -262,7 +309,7 @@ class _Scanner:
         for k in blank[: self.account.room("VH-B-004") + 1].tolist():
             self.account.add(
                 "VH-B-004", "a blank line between records", line=batch.line + k,
-                severity="error",
+                severity="error", ingest="refuse",
             )  # fmt: skip
         wrong = np.setdiff1d(bad, blank)
         for k in wrong[: max(1, self.account.room("VH-B-001"))].tolist():
@@ -294,6 +341,7 @@ class _Scanner:
                 contig=chrom, pos=int(pos[k]), count=back.size,
             )  # fmt: skip
         self.seen[chrom] = self.seen.get(chrom, 0) + b - a
+        self._check_contigs(len(self.seen))
         self.current, self.last_pos = chrom, int(pos[-1])
         contig = self.contigs.canonical(chrom)
         self._check_ref(batch, rows, chrom, contig)
@@ -366,6 +414,7 @@ def scan_file(
     chunk_bytes: int = CHUNK_BYTES,
     chunk_records: int = 200_000,
     hashes: bool = True,
+    limits: Limits = DEFAULTS,
 ) -> FileScan:
     """Check a file from its first to its last byte and cut it into chunks.
 
@@ -378,6 +427,8 @@ def scan_file(
     copy
         Where to write the BGZF that jobs read when the file is of another kind; None
         when no job will read it.
+    limits
+        A file that holds more is refused (VH-F-010) as soon as it shows.
 
     Returns
     -------
@@ -386,7 +437,7 @@ def scan_file(
     """
     account = Account(path.name)
     cutter = _Cutter(chunk_bytes, chunk_records)
-    scanner = _Scanner(path, contigs, reference, account, cutter)
+    scanner = _Scanner(path, contigs, reference, account, cutter, limits)
     stat = path.stat()
     kind, data, writer, members = "text", path, None, _Offsets()
     with ThreadPoolExecutor(1) as pool:
@@ -408,6 +459,11 @@ def scan_file(
                 total = min(cutter.end, start + size)
             if kind == "bgzf" and not has_end_block(path):
                 account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
+        except LimitError as error:
+            account.add(
+                "VH-F-010", error.message.removeprefix(f"{path}: "),
+                name=f"limits.{error.key}",
+            )  # fmt: skip
         except InputError as error:
             code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
             account.add(code, error.message.removeprefix(f"{path}: "))
@@ -426,7 +482,7 @@ def scan_file(
         chunks=[
             Chunk(part, offset(begin), offset(end), record, line, n, sorted(names), low, high)
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
-        ] if account.verdict == "valid" or not account.errors_in_file() else [],
+        ] if not account.errors_in_file() and (writer or kind in ("bgzf", "bcf")) else [],
     )  # fmt: skip
 
 
@@ -454,7 +510,7 @@ def _records(
     scanner: _Scanner, path: Path, kind: str, writer: BgzfWriter | None, members: _Offsets
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield (text position, data lines, their size in the file) block by block."""
-    for block in iter_text(path, kind):
+    for block in iter_text(path, kind, limits=scanner.limits):
         if writer is not None:
             writer.write(block.data)
         members.extend(block.members)
