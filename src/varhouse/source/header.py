@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from varhouse.source.header_rules import HeaderRules, filters_of
 from varhouse.source.problems import Account
 
 FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -28,6 +29,7 @@ class Header:
     text: str = ""
     version: int | None = None
     contigs: dict[str, int | None] = field(default_factory=dict)
+    filters: set[str] = field(default_factory=set)
     numbers: dict[tuple[str, str], str] = field(default_factory=dict)
     types: dict[tuple[str, str], str] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
@@ -45,7 +47,7 @@ def parse_meta(line: str) -> dict[str, str]:
 
 
 def read_header(lines: list[str], account: Account) -> Header:
-    """Read header lines (the last is #CHROM, unless the file has none)."""
+    """Read and check header lines (the last is #CHROM, unless the file has none)."""
     header = Header(text="\n".join(lines), n_lines=len(lines))
     if not lines or not lines[0].startswith("##fileformat="):
         first = lines[0] if lines else ""
@@ -58,9 +60,12 @@ def read_header(lines: list[str], account: Account) -> Header:
         )
     else:
         header.version = int(match[1])
+    rules = HeaderRules(header.version, account)
+    header.filters = set(filters_of(lines))
     for number, line in enumerate(lines, 1):
         if line.startswith("##"):
-            _read_meta(line, number, header, account)
+            rules.check(line, number)
+            _read_meta(line, header)
         else:
             _read_columns(line, number, header, account)
     if not header.complete:
@@ -68,30 +73,19 @@ def read_header(lines: list[str], account: Account) -> Header:
     return header
 
 
-def _read_meta(line: str, number: int, header: Header, account: Account) -> None:
-    key, equals, _ = line[2:].partition("=")
-    if not equals or not key:
-        account.add("VH-H-007", "a meta line without =", line=number, value=line[:60])
-        return
+def _read_meta(line: str, header: Header) -> None:
+    key = line[2:].partition("=")[0]
     if key not in ("contig", "INFO", "FORMAT"):
         return
     meta = parse_meta(line)
     name = meta.get("ID", "")
     if key == "contig":
         length = meta.get("length", "")
-        header.contigs[name] = int(length) if length.isdigit() else None
+        header.contigs[name] = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
         return
-    found = meta.get("Number", "")
-    # Of two declarations the first holds, as in htslib.
-    header.numbers.setdefault((key, name), found)
+    # Of a key that is declared twice the first declaration holds, as in htslib.
+    header.numbers.setdefault((key, name), meta.get("Number", ""))
     header.types.setdefault((key, name), meta.get("Type", ""))
-    wanted = WELL_KNOWN_NUMBER.get((key, name))
-    if wanted and found != wanted:
-        account.add(
-            "VH-H-006",
-            f"{key}/{name} is declared Number={found}; it is Number={wanted} and read so",
-            line=number, name=f"{key}/{name}", value=f"Number={found}",
-        )  # fmt: skip
 
 
 def _read_columns(line: str, number: int, header: Header, account: Account) -> None:

@@ -34,10 +34,10 @@ def peek_header(path: Path) -> list[str]:
 
 
 def trusted_header(path: Path) -> Header | None:
-    """Read a file's header; None if it has none that can be trusted."""
+    """Read a file's header; None if an ingest would refuse the file because of it."""
     account = Account(path.name)
     try:
         header = read_header(peek_header(path), account)
     except (InputError, OSError):
         return None
-    return None if account.errors else header
+    return None if account.errors_in_file() else header
