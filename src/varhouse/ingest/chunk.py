@@ -37,6 +37,7 @@ from varhouse.reference import Reference
 from varhouse.schema import KEY
 from varhouse.source.bgzf import iter_range
 from varhouse.source.gt import Genotypes, read_genotypes
+from varhouse.source.lategt import gt_places, with_gt_first
 from varhouse.source.lines import RecordBatch, read_batch
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
@@ -329,12 +330,13 @@ def _genotypes(
     rows = records["k"].to_numpy().astype(np.int64)
     if n == 0:
         return records, _no_genotypes(rows.size)
-    form = batch.column("format", rows)
-    has_gt = (form.str.starts_with("GT:") | (form == "GT")).to_numpy()
+    place = gt_places(batch)
+    has_gt = place[rows] >= 0
+    moved = with_gt_first(batch, place)
     if has_gt.all():
-        found = read_genotypes(batch, rows, n)
+        found = read_genotypes(moved, rows, n)
     else:
-        found = _spread(read_genotypes(batch, rows[has_gt], n), has_gt)
+        found = _spread(read_genotypes(moved, rows[has_gt], n), has_gt)
     state, culprit = check_genotypes(
         found.alleles, found.valid, found.default, found.pointer, found.what,
         records["n_alt"].to_numpy(),

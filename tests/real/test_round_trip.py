@@ -1,0 +1,141 @@
+"""Nothing lost: every readable VCF of the shared data comes back as it went in."""
+
+import bz2
+import gzip
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from inprocess import ingest_here
+
+import varhouse
+from varhouse.export import export_cohort
+
+pytestmark = pytest.mark.real
+
+_BCF_TEXT = "import sys, pysam.bcftools as b; b.view('--no-version', sys.argv[1], '-o', sys.argv[2], catch_stdout=False)"  # noqa: E501
+LEAST_FILES = 370
+"""Files of the shared data that go in; fewer means that the gate became too strict."""
+
+
+def read_text(path: Path, tmp: Path) -> str | None:
+    """The text of a file by the plainest means; None where it has none."""
+    try:
+        if path.name.endswith((".bcf", ".bcf.gz")):
+            out = tmp / "bcf.vcf"
+            subprocess.run([sys.executable, "-c", _BCF_TEXT, str(path), str(out)],
+                           check=True, capture_output=True)  # fmt: skip
+            return out.read_bytes().decode("utf-8", "replace")
+        with path.open("rb") as f:
+            head = f.read(3)
+        if head == b"BZh":
+            return bz2.decompress(path.read_bytes()).decode("utf-8", "replace")
+        if head[:2] == b"\x1f\x8b":
+            return gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
+        return path.read_bytes().decode("utf-8", "replace")
+    except (OSError, EOFError, subprocess.CalledProcessError):
+        return None
+
+
+def cells_of(line: str) -> tuple[str, ...]:
+    """What must come back of a record: its fixed columns, QUAL as a number, and its GTs."""
+    cells = line.rstrip("\r").split("\t", 9)
+    fixed = cells[:8] + ["."] * (8 - len(cells))
+    if fixed[5] != ".":
+        fixed[5] = repr(float(fixed[5]))
+    if len(cells) < 10:
+        return tuple(fixed)
+    keys, calls = cells[8].split(":"), cells[9]
+    place = keys.index("GT") if "GT" in keys else -1
+    if keys != ["GT"]:
+        cut = place + 1
+        calls = "\t".join(
+            c.split(":", place + 1)[place] if place >= 0 else "." for c in people
+        )
+    return (*fixed, calls)
+
+
+def records(text: str) -> list[tuple[int, str]]:
+    """1-based line number and text of each record."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    return [(i, ln) for i, ln in enumerate(lines, 1) if ln.strip() and not ln.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def fx_everything(data_dir, tmp_path_factory):
+    """A store of every file, each a cohort of its own; the assembly names all contigs.
+
+    The reference holds one N of each contig, so that no REF can be checked: whether REF
+    fits is not what is tested here.
+    """
+    folder = tmp_path_factory.mktemp("everything")
+    texts: dict[str, str] = {}
+    paths: dict[str, Path] = {}
+    contigs: dict[str, None] = {}
+    endings = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf", ".vcf.bz2")
+    for path in sorted(p for p in data_dir.rglob("*") if p.name.endswith(endings)):
+        if not path.is_file() or "/failed/" in path.as_posix():
+            continue
+        text = read_text(path, folder)
+        if text is None:
+            continue
+        name = f"c{len(texts):04d}"
+        texts[name], paths[name] = text, path
+        for _, line in records(text):
+            contigs.setdefault(line.split("\t", 1)[0].strip())
+    names = [c for c in contigs if c and not any(x.isspace() or x in ">," for x in c)]
+    (folder / "n.fa").write_text("".join(f">{c}\nN\n" for c in names))
+    (folder / "aliases.tsv").write_text(
+        "contig\talias\taccession\tlength\trefget\n"
+        + "".join(f"{c}\t\t\t2000000000\t\n" for c in names)
+    )
+    (folder / "cohorts.tsv").write_text(
+        "cohort\tfiles\n" + "".join(f"{c}\t{p}\n" for c, p in paths.items())
+    )
+    config = {
+        "assembly": {"name": "any", "reference": "n.fa", "aliases": "aliases.tsv"},
+        "cohorts": "cohorts.tsv",
+        "policy": {
+            "partial_reference": True, "unchecked_ref": "store", "max_ref_mismatch_rate": 1.0,
+            "unlisted_samples": "unknown",
+        },
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(json.dumps(config))
+    account = ingest_here(folder / "store", folder / "config.yaml")
+    return varhouse.open(folder / "store"), texts, paths, account, folder
+
+
+def test_every_file_comes_back(fx_everything):
+    store, texts, paths, account, folder = fx_everything
+    inside = store.scan("cohorts").select("cohort").collect()["cohort"].to_list()
+    held = {h["cohort"] for h in account["held_back"]}
+    assert held | set(inside) == set(texts)
+    rejected: dict[str, set[int]] = defaultdict(set)
+    whole = store.scan("rejects").select("cohort", "line", "alt_index").collect()
+    for cohort, line, alt in whole.rows():
+        if alt is None:
+            rejected[cohort].add(line)
+    wrong = {}
+    n_records = 0
+    for cohort in inside:
+        out = folder / f"{cohort}.vcf"
+        export_cohort(store, cohort, out)
+        got_text = out.read_bytes().decode()
+        out.unlink()
+        asked = [cells_of(ln) for i, ln in records(texts[cohort]) if i not in rejected[cohort]]
+        got = [cells_of(ln) for _, ln in records(got_text)]
+        n_records += len(asked)
+        lost = Counter(asked) - Counter(got)
+        more = Counter(got) - Counter(asked)
+        if lost or more:
+            wrong[paths[cohort].as_posix()] = (list(lost)[:1], list(more)[:1])
+        header = {ln.rstrip("\r") for ln in texts[cohort].split("\n") if ln.startswith("##")}
+        gone = header - set(got_text.split("\n"))
+        if gone:
+            wrong[paths[cohort].as_posix() + " header"] = list(gone)[:2]
+    assert not wrong, f"{len(wrong)} of {len(inside)}: " + json.dumps(wrong, indent=1)[:6000]
+    assert len(inside) >= LEAST_FILES, len(inside)
+    assert n_records > 600_000
