@@ -50,11 +50,11 @@ def cells_of(line: str) -> tuple[str, ...]:
         return tuple(fixed)
     keys, calls = cells[8].split(":"), cells[9]
     place = keys.index("GT") if "GT" in keys else -1
-    if keys != ["GT"]:
-        cut = place + 1
-        calls = "\t".join(
-            c.split(":", place + 1)[place] if place >= 0 else "." for c in people
-        )
+    if place < 0:
+        calls = "\t".join("." for _ in calls.split("\t"))
+    elif keys != ["GT"]:
+        people = [c.split(":", place + 1) for c in calls.split("\t")]
+        calls = "\t".join(c[place] for c in people)
     return (*fixed, calls)
 
 
