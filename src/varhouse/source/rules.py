@@ -63,6 +63,21 @@ _FILE = (
     ("VH-F-006", "no_records", "warning/note", "1.6", "check that it is the right file"),
     ("VH-F-010", "limit", "error/refuse", "",
      "if the file is right, raise the limit: `limits` in the configuration"),
+    ("VH-F-007", "byte_order_mark", "warning/note", "1.2",
+     "remove the first three bytes; --fix does"),
+    ("VH-F-008", "line_ends", "warning/note", "1.2 (from 4.3 on)",
+     "end every line with LF; --fix does"),
+    ("VH-F-009", "not_utf8", "error/note", "1.2 (from 4.3 on)",
+     "iconv -f GBK -t UTF-8 (or -f LATIN1, as the file was written)"),
+    ("VH-F-011", "empty", "error/refuse", "1", "copy the file again"),
+    ("VH-F-012", "directory", "error/refuse", "", "give the files in it"),
+    ("VH-F-013", "no_permission", "error/refuse", "", "chmod +r, or ask who owns it"),
+    ("VH-F-014", "special_file", "error/refuse", "", "write it to a file first"),
+    ("VH-F-015", "missing", "error/refuse", "", "correct the path"),
+    ("VH-F-020", "index_older", "warning/note", "SAM 5.2",
+     "make it again: tabix -f -p vcf FILE"),
+    ("VH-F-021", "index_other", "warning/note", "SAM 5.2",
+     "it is of another file: tabix -f -p vcf FILE"),
 )  # fmt: skip
 
 _HEADER = (
@@ -144,9 +159,26 @@ _WORLD = (
      "check the assembly; policy.partial_reference if the FASTA is a piece"),
     ("VH-R-004", "ref_unchecked", "warning/reject", "1.6.1",
      "policy.unchecked_ref: store keeps such records"),
+    ("VH-R-006", "ref_alt_swapped", "warning/note", "1.6.1",
+     "varhouse validate --fix OUT --swap-ref-alt, or plink2 --ref-from-fa force"),
+    ("VH-R-007", "other_strand", "warning/note", "1.6.1",
+     "bcftools +fixref -- -f FASTA -m flip, or plink --flip"),
+    ("VH-R-008", "pos_shifted", "warning/note", "1.6.1", "POS counts from 1: correct it"),
+    ("VH-R-009", "other_assembly", "warning/note", "1.4.7",
+     "give the reference that the file was made with, or lift it over"),
+    ("VH-R-010", "contig_digest", "warning/note", "1.4.7",
+     "give the reference that the file was made with"),
+    ("VH-R-011", "contig_alias", "warning/note", "1.4.7",
+     "read under the reference's name; --fix renames"),
     ("VH-S-001", "sample_not_in_file", "error/refuse", "", "correct the sample sheet"),
     ("VH-S-002", "sample_not_in_sheet", "warning/refuse", "",
      "add a row, or set policy.unlisted_samples: unknown"),
+    ("VH-S-003", "sample_spelled_otherwise", "error/refuse", "",
+     "write the name in the sheet as it stands in the file"),
+    ("VH-S-004", "sample_names_alike", "warning/note", "1.5",
+     "check that they are two people; rename one"),
+    ("VH-D-003", "same_allele_elsewhere", "warning/note", "1.6.1 (EVA)",
+     "varhouse normalise, then keep one of them"),
     ("VH-D-001", "duplicate_allele", "error/note", "1.6.1 (EVA)",
      "bcftools norm -d exact; policy.duplicate_alleles decides"),
     ("VH-D-002", "not_pass", "warning/note", "1.6.1",
@@ -230,7 +262,8 @@ _TOO_MANY = (
 
 _OF_A_FILE = {
     "VH-B-001", "VH-B-002", "VH-B-003", "VH-B-004", "VH-B-016", "VH-S-001", "VH-S-002",
-    "VH-R-005",
+    "VH-S-003", "VH-S-004", "VH-R-005", "VH-R-006", "VH-R-007", "VH-R-008", "VH-R-009",
+    "VH-R-010", "VH-R-011",
 }  # fmt: skip
 
 RULES: dict[str, Rule] = {

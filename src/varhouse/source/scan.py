@@ -28,12 +28,16 @@ from varhouse.reference import (
     Reference,
     compare_ref,
 )
+from varhouse.source.admission import check_path
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block, iter_text
+from varhouse.source.duplicates import ElsewhereWatch, Normalise
+from varhouse.source.encoding import TextWatch
 from varhouse.source.header import Header, read_header
 from varhouse.source.limits import DEFAULTS, LimitError, Limits
 from varhouse.source.lines import RecordBatch, read_batch
 from varhouse.source.problems import Account
+from varhouse.source.world import World
 
 CHUNK_BYTES = 64 << 20
 """Text of one chunk: some seconds of work for a job, and its memory."""
@@ -192,6 +196,8 @@ class _Scanner:
     ) -> None:  # fmt: skip
         self.path, self.contigs, self.reference = path, contigs, reference
         self.account, self.cutter, self.limits = account, cutter, limits
+        self.world, self.text = World(account, contigs, reference), TextWatch(account)
+        self.elsewhere: ElsewhereWatch | None = None
         self.header_bytes = 0
         self.header: Header | None = None
         self.header_lines: list[str] = []
@@ -224,6 +230,7 @@ class _Scanner:
             self.n_lines = len(self.header_lines)
             self._check_contigs(len(self.header.contigs))
             self._check_contig_lengths()
+            self.world.take_header(self.header)
         return data
 
     def _check_header_size(self) -> None:
@@ -373,6 +380,9 @@ class _Scanner:
         outside = int((state == REF_OUTSIDE).sum())
         self.checked["outside" if whole else "unchecked"] += outside
         self.checked["differs"] += int((state == REF_DIFFERS).sum())
+        self.world.take(batch, rows[state == REF_DIFFERS], sequence, chrom)
+        if self.elsewhere is not None:
+            self.elsewhere.take(batch, rows[state == REF_AGREES], contig, chrom)
         self._report(batch, rows[state == REF_DIFFERS], chrom, "VH-R-002",
                      "REF differs from the reference", sequence)  # fmt: skip
         self._report(batch, rows[state == REF_INVALID], chrom, "VH-B-006",
@@ -415,6 +425,7 @@ def scan_file(
     chunk_records: int = 200_000,
     hashes: bool = True,
     limits: Limits = DEFAULTS,
+    normalise: Normalise | None = None,
 ) -> FileScan:
     """Check a file from its first to its last byte and cut it into chunks.
 
@@ -429,6 +440,8 @@ def scan_file(
         when no job will read it.
     limits
         A file that holds more is refused (VH-F-010) as soon as it shows.
+    normalise
+        Moves alleles left, to find the same one at two positions; None: not looked for.
 
     Returns
     -------
@@ -438,8 +451,14 @@ def scan_file(
     account = Account(path.name)
     cutter = _Cutter(chunk_bytes, chunk_records)
     scanner = _Scanner(path, contigs, reference, account, cutter, limits)
-    stat = path.stat()
+    if reference is not None and normalise is not None:
+        scanner.elsewhere = ElsewhereWatch(account, reference, normalise)
     kind, data, writer, members = "text", path, None, _Offsets()
+    if not check_path(path, account):
+        return FileScan(
+            str(path), str(path), "none", 0, 0, "", "", "", None, [], 0, {}, {}, [], account
+        )
+    stat = path.stat()
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(hash_file, path) if hashes else None
         total = 0
@@ -511,6 +530,7 @@ def _records(
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield (text position, data lines, their size in the file) block by block."""
     for block in iter_text(path, kind, limits=scanner.limits):
+        scanner.text.take(block.data)
         if writer is not None:
             writer.write(block.data)
         members.extend(block.members)
@@ -543,5 +563,7 @@ def _finish(account: Account, scanner: _Scanner, kind: str, max_rate: float) -> 
         account.add(
             "VH-R-005",
             f"{wrong:,} of {done:,} checked records ({wrong / done:.2%}) do not fit the "
-            f"reference; the limit is {max_rate:.2%}",
+            f"reference; the limit is {max_rate:.2%}{scanner.world.likely()}",
         )
+    scanner.world.finish()
+    scanner.text.finish(scanner.header.version if scanner.header else None)
