@@ -1,17 +1,37 @@
-"""`varhouse validate`: every problem of a file in one pass."""
+"""`varhouse validate`: every problem of a file in one pass, and `--fix`."""
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from varhouse.contigs import Contigs
+    from varhouse.reference import Reference
+    from varhouse.source.problems import Account, Problem
+    from varhouse.source.repair import Repair
+    from varhouse.source.scan import FileScan
 
 _EPILOG = """\
 example:
   varhouse validate demo/data/guangdong.vcf.gz --reference demo/data/demo.fa
+  varhouse validate old.vcf --reference demo/data/demo.fa --fix new.vcf.gz
 
-writes nothing but to stdout: problems (--json: JSON Lines with the keys file, line,
-contig, pos, code, severity, field, value, message, fix; then one line a file with its
-verdict). exit codes: 0 all valid (warnings allowed), 1 a file is invalid, 2 usage
+writes to stdout only: problems grouped by code, errors first; --json: JSON Lines with the
+keys file, line, contig, pos, code, severity, field, value, message, fix, then one line a
+file with its verdict. Of each code and file the first 5 are shown and all are counted.
+docs/problem-codes.md lists the codes.
+
+--fix writes OUT (BGZF), OUT.tbi (OUT.csi for contigs of 512 Mb and more) and
+OUT.changes.tsv (line contig pos field before after code why count: every change), and
+checks OUT. It does only what needs no guess: header lines that follow from the
+specification, the reference or the records, order, contig names, line ends, identical
+lines. Genotypes stay as they are.
+
+exit codes: 0 all valid (warnings allowed), 1 a file is invalid (with --fix: OUT is, or
+nothing could be written), 2 usage
 """
 
 
@@ -20,8 +40,7 @@ def add_parser(commands: Any) -> None:
         "validate",
         help="every problem of VCF files in one pass",
         description="Check VCF or BCF files: whole, header, columns, order, contigs, REF "
-        "against a reference, sample sheet. Problems are grouped by code; the first few of "
-        "each are shown and all are counted.",
+        "against a reference, sample sheet. Every problem is told in one pass.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -31,12 +50,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--samples", type=Path, metavar="TSV",
                         help="sample sheet; rows of other files do no harm")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="JSON Lines")
+    parser.add_argument("--fix", type=Path, metavar="OUT", help="write a repaired copy (.gz)")
+    parser.add_argument("--swap-ref-alt", action="store_true",
+                        help="with --fix: swap REF and ALT, and GT with them, where ALT is "
+                        "what the reference holds")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.checks import check_file, open_assembly
 
+    _check_usage(args)
     sheet = None
     if args.samples is not None:
         from varhouse.errors import ConfigError
@@ -45,31 +69,119 @@ def run(args: argparse.Namespace) -> int:
         sheet, problems = check_samples(args.samples, read_sheet(args.samples))
         if problems:
             raise ConfigError(problems)
-    invalid = 0
     verdicts = []
     with open_assembly(args.reference, args.aliases) as (contigs, reference):
-        for path in args.files:
-            account = check_file(path, contigs, reference, sheet)
-            invalid += account.verdict == "invalid"
-            verdict = {"file": path.name, "verdict": account.verdict, "errors": account.errors,
-                       "warnings": account.warnings}  # fmt: skip
-            verdicts.append(verdict)
-            if args.json:
-                for problem in account.as_json()["first"]:
-                    print(json.dumps(problem, ensure_ascii=False))
-                continue
-            for code in sorted(account.counts):
-                kept = account.first[code]
-                for problem in kept:
-                    print(problem)
-                print(f"       fix: {kept[0].fix}")
-                if (more := account.counts[code] - len(kept)) > 0:
-                    print(f"       ... and {more:,} more like it")
-            print(
-                f"{path.name}: {account.verdict}, {account.errors:,} error(s), "
-                f"{account.warnings:,} warning(s)"
+        files = list(args.files)
+        for path in files:
+            scan = check_file(path, contigs, reference, sheet)
+            verdicts.append(_tell(scan, as_json=args.json))
+        if args.fix is not None:
+            repair = _fix(args, contigs, reference)
+            verdicts.append(
+                _tell(check_file(repair.output, contigs, reference, sheet), as_json=args.json)
             )
     if args.json:
         for verdict in verdicts:
             print(json.dumps(verdict, ensure_ascii=False))
-    return 1 if invalid else 0
+    judged = verdicts[-1:] if args.fix is not None else verdicts
+    return 1 if any(v["verdict"] == "invalid" for v in judged) else 0
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    from varhouse.errors import UsageError
+
+    if args.fix is None:
+        if args.swap_ref_alt:
+            raise UsageError("--swap-ref-alt without --fix", "add --fix OUT.vcf.gz")
+        return
+    if len(args.files) > 1:
+        raise UsageError("--fix takes one FILE", "run it once for each file")
+    if args.fix.suffix not in (".gz", ".bgz"):
+        raise UsageError(f"--fix {args.fix}: OUT is BGZF", "name it ...vcf.gz")
+    if args.fix.exists() and args.files[0].exists() and args.fix.samefile(args.files[0]):
+        raise UsageError("--fix: OUT is FILE itself", "give OUT another name")
+    if args.swap_ref_alt and args.reference is None:
+        raise UsageError("--swap-ref-alt without --reference", "add --reference FASTA")
+
+
+def _fix(
+    args: argparse.Namespace, contigs: "Contigs", reference: "Reference | None"
+) -> "Repair":
+    from varhouse.ingest.checks import fix_file
+
+    repair = fix_file(args.files[0], args.fix, contigs, reference, swap=args.swap_ref_alt)
+    out = sys.stderr if args.json else sys.stdout
+    for line in _account_of(repair):
+        print(line, file=out)
+    return repair
+
+
+def _account_of(repair: "Repair") -> Iterator[str]:
+    from varhouse.source.problems import RULES
+
+    yield ""
+    yield f"{repair.output}: {repair.n_records:,} record(s) written"
+    for code, count in sorted(repair.changes.items()):
+        yield f"  mended  {code} {RULES[code].name}  {count:,} x"
+    for what, count in sorted(repair.left.items()):
+        yield f"  left    {what}" + (f"  {count:,} x" if count > 1 else "")
+    if not repair.changes:
+        yield "  nothing to mend"
+    yield f"  every change: {repair.table}"
+    yield ""
+
+
+def _tell(scan: "FileScan", *, as_json: bool) -> dict[str, Any]:
+    """Print a file's problems; give its verdict."""
+    account = scan.account
+    if as_json:
+        for problem in account.as_json()["first"]:
+            print(json.dumps(problem, ensure_ascii=False))
+    else:
+        for line in _report(account):
+            print(line)
+        print(
+            f"{account.file}: {account.verdict}, {account.errors:,} error(s), "
+            f"{account.warnings:,} warning(s)  [{_about(scan)}]"
+        )
+    return {"file": account.file, "verdict": account.verdict, "errors": account.errors,
+            "warnings": account.warnings}  # fmt: skip
+
+
+def _about(scan: "FileScan") -> str:
+    version = f"VCF 4.{scan.version}" if scan.version else "VCF of unknown version"
+    checked = scan.ref_checked.get("agrees", 0) + scan.ref_checked.get("differs", 0)
+    ref = f", {checked:,} REF checked" if checked else ""
+    return (
+        f"{version}, {scan.kind}, {scan.n_records:,} record(s), {len(scan.samples):,} "
+        f"sample(s){ref}"
+    )
+
+
+def _report(account: "Account") -> Iterator[str]:
+    """Write the problems of a file by code, errors first: what, how many, where, way out."""
+    from varhouse.source.problems import RULES
+
+    def grave(code: str) -> bool:
+        return any(p.severity == "error" for p in account.first[code])
+
+    for code in sorted(account.counts, key=lambda c: (not grave(c), c)):
+        rule, kept, count = RULES[code], account.first[code], account.counts[code]
+        severity = "error" if grave(code) else "warning"
+        source = f"  ({'' if rule.section[:3] == 'SAM' else 'VCF '}{rule.section})"
+        yield f"{severity:<7} {code} {rule.name}  {count:,} x{source if rule.section else ''}"
+        for problem in kept:
+            yield "  " + _one(problem)
+        if (more := count - len(kept)) > 0:
+            yield f"  ... and {more:,} more like it"
+        yield f"  fix: {kept[0].fix}"
+
+
+def _one(problem: "Problem") -> str:
+    where = problem.file + (f":{problem.line}" if problem.line is not None else "")
+    if problem.contig is not None:
+        where += f"  {problem.contig}" + (f":{problem.pos}" if problem.pos is not None else "")
+    parts = [where, problem.field or ""]
+    if problem.value is not None:
+        parts.append(repr(problem.value[:60]))
+    return "  ".join(p for p in [*parts, problem.message] if p)

@@ -1,5 +1,6 @@
 """Checks of single files outside an ingest: `varhouse validate`."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +8,17 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.contigs import Contig, Contigs, read_aliases
-from varhouse.errors import nearest
+from varhouse.errors import InputError
+from varhouse.ingest.known_names import with_known_names
+from varhouse.ingest.sample_names import check_samples_of_file
+from varhouse.normalise import normalise_packed
 from varhouse.reference import OpenedReference, Reference
+from varhouse.source.bgzf import file_kind
 from varhouse.source.header import Header, read_header
 from varhouse.source.peek import peek_header
 from varhouse.source.problems import Account
-from varhouse.source.scan import scan_file
+from varhouse.source.repair import Repair, repair_file
+from varhouse.source.scan import FileScan, scan_file
 
 
 class AnyContigs(Contigs):
@@ -32,44 +38,75 @@ class AnyContigs(Contigs):
 def open_assembly(
     fasta: Path | None, aliases: Path | None
 ) -> Iterator[tuple[Contigs, Reference | None]]:
-    """Open what is known of the assembly: the aliases table, else the reference."""
+    """Open what is known of the assembly: the aliases table, else the reference.
+
+    Contigs of a FASTA without an aliases table have the names of known assemblies too.
+    """
     contigs = read_aliases(aliases) if aliases else None
     if fasta is None:
         yield contigs or AnyContigs(), None
         return
     with OpenedReference(fasta, contigs) as reference:
-        yield contigs or reference.contigs, reference
+        if contigs is None:
+            reference.contigs = with_known_names(reference.contigs)
+        yield reference.contigs, reference
 
 
 def check_file(
     path: Path, contigs: Contigs, reference: Reference | None, sheet: pl.DataFrame | None
-) -> Account:
+) -> FileScan:
     """Check one file; with a sample sheet also its samples.
 
-    Rows of the sheet count for the file when their cohort has a sample of it.
+    What is wrong is in the `account` of the scan; nothing is written beside the file.
     """
-    scan = scan_file(path, contigs, reference, hashes=False)
-    account = scan.account
-    if sheet is None or not scan.samples:
-        return account
-    names = set(scan.samples)
-    mine = sheet.filter(pl.col("sample").is_in(scan.samples))["cohort"].unique()
-    listed = sheet.filter(pl.col("cohort").is_in(mine.to_list()))
-    for sample, line in listed.select("sample", "line").rows():
-        if sample not in names:
-            account.add(
-                "VH-S-001",
-                f"in the sheet (line {line}) but not in the file{nearest(sample, names)}",
-                name="sample", value=sample,
-            )  # fmt: skip
-    known = set(listed["sample"].to_list())
-    for sample in scan.samples:
-        if sample not in known:
-            account.add("VH-S-002", "in the file but not in the sheet", name="sample",
-                        value=sample)  # fmt: skip
-    return account
+    with tempfile.TemporaryDirectory(prefix="varhouse-validate-") as folder:
+        scan = scan_file(
+            path, contigs, reference, copy=_copy_of(path, Path(folder)), hashes=False,
+            normalise=normalise_packed,
+        )  # fmt: skip
+    _note_aliases(scan, contigs)
+    if sheet is not None and scan.samples:
+        check_samples_of_file(scan.account, scan.samples, sheet)
+    return scan
+
+
+def _copy_of(path: Path, folder: Path) -> Path | None:
+    """Say where a copy as text goes: only BCF needs one, to be read at all."""
+    try:
+        return folder / "copy.vcf.gz" if file_kind(path) == "bcf" else None
+    except (InputError, OSError):
+        return None
+
+
+def _note_aliases(scan: FileScan, contigs: Contigs) -> None:
+    others = [
+        f"{name} = {wanted}"
+        for name in scan.contigs
+        if (wanted := contigs.canonical(name)) is not None and wanted != name
+    ]
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        scan.account.add(
+            "VH-R-011",
+            f"{len(others):,} contig(s) have other names than the reference's: "
+            f"{', '.join(others[:3])}{more}",
+            name="CHROM", value=others[0].split(" = ")[0],
+        )  # fmt: skip
 
 
 def header_of(path: Path) -> Header:
     """Read the header of a file, whatever is wrong with it."""
     return read_header(peek_header(path), Account(path.name))
+
+
+def fix_file(
+    path: Path, output: Path, contigs: Contigs, reference: Reference | None, *, swap: bool
+) -> Repair:
+    """Write a repaired copy of a file (see `varhouse.source.repair`).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be mended without a guess; nothing is written.
+    """
+    return repair_file(path, output, contigs, reference, swap=swap)

@@ -1,0 +1,407 @@
+"""Write a repaired copy of a file, and a table of every change: `validate --fix`.
+
+Two passes. The first surveys the file: names used, order, shape. The second writes what
+is mended as BGZF with an index. Only what needs no guess is done; a file that needs one
+(a line without all its columns, say) is refused with the reason, and nothing is written.
+No genotype changes, unless REF and ALT are swapped on demand.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.contigs import Contigs
+from varhouse.errors import InputError
+from varhouse.reference import Reference
+from varhouse.source.bcf import copy_bcf
+from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block
+from varhouse.source.header import parse_meta
+from varhouse.source.lines import RecordBatch
+from varhouse.source.repair_header import Change, HeaderRepair, repair_header
+from varhouse.source.repair_lines import Lines, LineSorter, identical_lines, join, rename
+from varhouse.source.repair_names import Names
+from varhouse.source.repair_read import Survey, read_records, survey_file
+from varhouse.source.repair_swap import NotSwappedError, swap_line, swappable
+from varhouse.source.reserved import reserved
+
+Ints = npt.NDArray[np.int64]
+
+COLUMNS = ("line", "contig", "pos", "field", "before", "after", "code", "why", "count")
+"""Columns of the table of changes; `count` lines were changed as the row says."""
+
+TBI_LIMIT = 1 << 29
+"""A position from here on needs a CSI index."""
+
+GROUP_BYTES = 256 << 20
+"""Text of the records of one position that is searched for identical lines."""
+
+_SHOWN = 200
+_MATE = re.compile(rb"([\[\]])([^\[\]]+)(:\d+[\[\]])")
+
+
+@dataclass
+class Repair:
+    """What a repair did: files written, changes by code, what it left and why."""
+
+    output: Path
+    index: Path
+    table: Path
+    n_records: int
+    changes: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+
+
+class _Table:
+    """The table of changes, written as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._file.write("\t".join(COLUMNS) + "\n")
+        self.counts: Counter[str] = Counter()
+
+    def add(self, change: Change) -> None:
+        """Write a row; an empty cell is a value that does not apply."""
+        c = change
+        cells = (c.line, c.contig, c.pos, c.field, c.before, c.after, c.code, c.why, c.count)
+        self._file.write("\t".join(_cell(v) for v in cells) + "\n")
+        self.counts[c.code] += c.count
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    for raw, shown in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(raw, shown)
+    return text
+
+
+class _Output:
+    """Takes sorted lines, leaves out those that repeat one, writes the others."""
+
+    def __init__(self, writer: BgzfWriter, table: _Table, contigs: list[str]) -> None:
+        self.writer, self.table, self.contigs = writer, table, contigs
+        self.n_records = 0
+        self.overtaken = 0
+        self.first_overtaken = 0
+        self._highest = 0
+        self._held: Lines | None = None
+
+    def take(self, lines: Lines) -> None:
+        """Take lines; the last position is held until it is whole."""
+        if self._held is not None:
+            lines = join([self._held, lines])
+            self._held = None
+        last = (lines.rank == lines.rank[-1]) & (lines.pos == lines.pos[-1])
+        cut = lines.size - int(np.argmin(last[::-1])) if not last.all() else 0
+        held = lines.rows(slice(cut, None))
+        if int((held.end - held.start).sum()) <= GROUP_BYTES:
+            self._held = held.packed()
+            lines = lines.rows(slice(0, cut))
+        self._write(lines)
+
+    def finish(self) -> None:
+        """Write what is held."""
+        if self._held is not None:
+            self._write(self._held)
+
+    def _write(self, lines: Lines) -> None:
+        if not lines.size:
+            return
+        drop, kept = identical_lines(lines)
+        for d, k in zip(drop.tolist(), kept.tolist(), strict=True):
+            text = lines.text[lines.start[d] : lines.end[d]].tobytes()
+            self.table.add(
+                Change(
+                    int(lines.line[d]), self.contigs[int(lines.rank[d])], int(lines.pos[d]),
+                    "record", text.decode("utf-8", "replace")[:_SHOWN], "", "VH-D-001",
+                    f"the same, byte by byte, as line {lines.line[k]}",
+                )
+            )  # fmt: skip
+        if drop.size:
+            lines = lines.rows(np.setdiff1d(np.arange(lines.size), drop))
+        highest = np.maximum.accumulate(np.concatenate([[self._highest], lines.line]))
+        late = np.flatnonzero(lines.line < highest[:-1])
+        if late.size and not self.first_overtaken:
+            self.first_overtaken = int(lines.line[late[0]])
+        self.overtaken += late.size
+        self._highest = int(highest[-1])
+        self.n_records += lines.size
+        self.writer.write(memoryview(lines.packed().text))  # type: ignore[arg-type]
+
+
+class _Body:
+    """Mends batches of records and hands them on as lines with their ranks."""
+
+    def __init__(
+        self, survey: Survey, header: HeaderRepair, contigs: Contigs,
+        reference: Reference | None, table: _Table, *, swap: bool,
+    ) -> None:  # fmt: skip
+        self.contigs, self.reference, self.table = contigs, reference, table
+        self.old = survey.contigs
+        self.wanted = [contigs.canonical(name) or name for name in survey.names().contigs]
+        ranks = {c: i for i, c in enumerate(_contig_lines(header.lines))}
+        self.order = list(ranks)
+        self.rank = np.array([ranks[c] for c in self.wanted], np.int64)
+        self.new = Names()
+        for name in self.wanted:
+            # Two old names may have one new name: numbers are those of the old ones.
+            self.new.add(name.encode())
+        self.renames = any(
+            new.encode() != old for new, old in zip(self.wanted, self.old.names, strict=True)
+        )
+        self.numbers = _numbers(header) if swap and reference is not None else None
+        self.left: Counter[str] = Counter()
+
+    def mend(self, batch: RecordBatch, lines: Ints) -> Lines:
+        """Mend records and give them as lines."""
+        ids = self.old.number(batch.text, batch.start[:, 0], batch.start[:, 1] - 1)
+        edits: dict[int, bytes] = {}
+        if self.renames:
+            self._rename_mates(batch, lines, edits)
+        if self.numbers is not None:
+            self._swap(batch, lines, ids, edits)
+        text, start, end = batch.text, batch.start[:, 0].copy(), batch.end.copy()
+        rest = batch.start[:, 1] - 1
+        if edits:
+            text, rest = _with_edits(text, start, end, rest, edits)
+        if self.renames:
+            names, at = self.new.packed()
+            text, start, end = rename(text, start, rest, end, ids, names, at)
+        return Lines(text, start, end, self.rank[ids], batch.pos, lines)
+
+    def _rename_mates(self, batch: RecordBatch, lines: Ints, edits: dict[int, bytes]) -> None:
+        """Give the mates of breakends (`]chr1:5]A`) the contigs' new names."""
+        brackets = np.flatnonzero((batch.text == 91) | (batch.text == 93))
+        if not brackets.size:
+            return
+        rows = np.searchsorted(batch.end, brackets)
+        inside = (brackets >= batch.start[rows, 4]) & (brackets < batch.start[rows, 5] - 1)
+        for k in np.unique(rows[inside]).tolist():
+            line = batch.text[batch.start[k, 0] : batch.end[k]].tobytes()
+            cells = line.split(b"\t")
+            before = cells[4]
+            cells[4] = _MATE.sub(self._mate, before)
+            if cells[4] != before:
+                edits[k] = b"\t".join(cells)
+                self._note(
+                    batch, lines, k, "ALT", before, cells[4], "VH-R-011",
+                    "the mate's contig by the reference's name",
+                )  # fmt: skip
+
+    def _mate(self, match: re.Match[bytes]) -> bytes:
+        name = match[2].decode("utf-8", "replace")
+        wanted = self.contigs.canonical(name)
+        return match[1] + (wanted.encode() if wanted else match[2]) + match[3]
+
+    def _swap(
+        self, batch: RecordBatch, lines: Ints, ids: Ints, edits: dict[int, bytes]
+    ) -> None:
+        assert self.reference is not None
+        assert self.numbers is not None
+        for i in np.unique(ids).tolist():
+            sequence = self.reference.sequence(self.wanted[i])
+            for k in swappable(batch, np.flatnonzero(ids == i), sequence).tolist():
+                line = edits.get(k) or batch.text[batch.start[k, 0] : batch.end[k]].tobytes()
+                cells = line.split(b"\t", 5)
+                try:
+                    edits[k] = swap_line(line, self.numbers)
+                except NotSwappedError as error:
+                    self.left[f"VH-R-006: REF and ALT not swapped: {error}"] += 1
+                    continue
+                self._note(
+                    batch, lines, k, "REF/ALT", cells[3] + b"/" + cells[4],
+                    cells[4] + b"/" + cells[3], "VH-R-006",
+                    "ALT is the reference; GT and what follows from it renumbered",
+                )  # fmt: skip
+
+    def _note(
+        self, batch: RecordBatch, lines: Ints, k: int, name: str, before: bytes,
+        after: bytes, code: str, why: str,
+    ) -> None:  # fmt: skip
+        chrom = batch.text[batch.start[k, 0] : batch.start[k, 1] - 1].tobytes()
+        self.table.add(
+            Change(
+                int(lines[k]), chrom.decode("utf-8", "replace"), int(batch.pos[k]), name,
+                before.decode("utf-8", "replace"), after.decode("utf-8", "replace"), code, why,
+            )
+        )  # fmt: skip
+
+
+def _with_edits(
+    text: npt.NDArray[np.uint8], start: Ints, end: Ints, rest: Ints, edits: dict[int, bytes]
+) -> tuple[npt.NDArray[np.uint8], Ints]:
+    """Put edited lines behind the text and let their spans (changed in place) point there."""
+    rest = rest.copy()
+    at = text.size
+    for k, line in edits.items():
+        start[k], end[k] = at, at + len(line)
+        rest[k] = at + line.index(b"\t")
+        at += len(line)
+    new = np.frombuffer(b"".join(edits.values()), np.uint8)
+    return np.concatenate([text, new]), rest
+
+
+def _contig_lines(lines: list[str]) -> list[str]:
+    return [parse_meta(line).get("ID", "") for line in lines if line.startswith("##contig=<")]
+
+
+def _numbers(header: HeaderRepair) -> dict[tuple[str, str], str]:
+    """Give the Number of every key: declared, else reserved."""
+    out: dict[tuple[str, str], str] = {}
+    for line in header.lines:
+        kind = line[2:].partition("=")[0]
+        if kind in ("INFO", "FORMAT"):
+            meta = parse_meta(line)
+            name = meta.get("ID", "")
+            wanted = reserved(kind, name, header.version)
+            out[kind, name] = wanted.number if wanted else meta.get("Number", "")
+    return out
+
+
+def _note_lines(survey: Survey, table: _Table) -> None:
+    """Note what changed of line ends, blank lines and the byte order mark."""
+    if survey.bom:
+        table.add(Change(1, None, None, "file", "byte order mark", "", "VH-F-007", "UTF-8"))
+    if survey.crlf:
+        table.add(
+            Change(survey.first_crlf, None, None, "line end", "\r\n", "\n", "VH-F-008",
+                   "one kind of line end", survey.crlf)
+        )  # fmt: skip
+    if survey.blank:
+        table.add(
+            Change(survey.first_blank, None, None, "line", "blank line", "", "VH-B-004",
+                   "no record", survey.blank)
+        )  # fmt: skip
+    if not survey.ended:
+        table.add(
+            Change(survey.last_line, None, None, "line end", "", "\n", "VH-F-005",
+                   "the last line has all its columns")
+        )  # fmt: skip
+
+
+def _note_names(survey: Survey, body: _Body, table: _Table) -> None:
+    for i, (line, count) in sorted(survey.contig_lines.items()):
+        before = survey.contigs.names[i].decode("utf-8", "replace")
+        if before != body.wanted[i]:
+            table.add(
+                Change(line, before, None, "CHROM", before, body.wanted[i], "VH-R-011",
+                       "the reference's name", count)
+            )  # fmt: skip
+
+
+def repair_file(
+    path: Path,
+    output: Path,
+    contigs: Contigs,
+    reference: Reference | None = None,
+    *,
+    swap: bool = False,
+) -> Repair:
+    """Write a repaired copy of a file as BGZF with an index and a table of changes.
+
+    `output`, its index (`.tbi`, or `.csi` for long contigs) and `output.changes.tsv`
+    appear together at the end; nothing half-written is ever seen under these names.
+
+    Parameters
+    ----------
+    contigs
+        Names that contigs are given; unknown ones keep theirs.
+    reference
+        Gives lengths of undeclared contigs, their order, and what is swapped.
+    swap
+        Swap REF and ALT where ALT is what the reference holds.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or cannot be mended without a guess; nothing is written.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        return _repair(path, output, folder, contigs, reference, swap=swap)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _repair(
+    path: Path, output: Path, folder: Path, contigs: Contigs,
+    reference: Reference | None, *, swap: bool,
+) -> Repair:  # fmt: skip
+    kind = file_kind(path)
+    if kind == "bgzf" and not has_end_block(path):
+        raise InputError(
+            f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"
+        )
+    source = path
+    if kind == "bcf":
+        source, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
+    survey = survey_file(source, kind, contigs.canonical)
+    header = repair_header(
+        survey.header, survey.numbers, survey.names(), contigs.canonical, reference
+    )
+    written, listed = folder / "out.vcf.gz", folder / "changes.tsv"
+    table = _Table(listed)
+    for change in header.changes:
+        table.add(change)
+    _note_lines(survey, table)
+    body = _Body(survey, header, contigs, reference, table, swap=swap)
+    _note_names(survey, body, table)
+    writer = BgzfWriter(written)
+    writer.write(("\n".join(header.lines) + "\n").encode())
+    out = _Output(writer, table, body.order)
+    sorter = None if survey.in_order else LineSorter(folder, out.take)
+    for batch, lines in read_records(source, kind):
+        if batch.size:
+            (out.take if sorter is None else sorter.add)(body.mend(batch, lines))
+    if sorter is not None:
+        sorter.finish()
+    out.finish()
+    if out.overtaken:
+        table.add(
+            Change(out.first_overtaken, None, None, "order", "unsorted", "by contig and POS",
+                   "VH-B-002", "records that now stand behind one of a later line",
+                   out.overtaken)
+        )  # fmt: skip
+    writer.close()
+    table.close()
+    index = _make_index(written, header, survey.last_pos)
+    left = Counter(header.left) + body.left
+    return _publish(written, index, listed, output, out.n_records, table, dict(left))
+
+
+def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
+    import pysam  # noqa: PLC0415 - loads htslib, which only a repair needs
+
+    lengths = [parse_meta(x).get("length", "") for x in header.lines if x[:9] == "##contig="]
+    longest = max([last_pos, *(int(n) for n in lengths if n.isdigit())])
+    long = longest >= TBI_LIMIT
+    try:
+        pysam.tabix_index(str(path), preset="vcf", force=True, csi=long)
+    except OSError as error:
+        raise InputError(f"{path.name}: no index can be made ({error})") from error
+    return path.with_name(path.name + (".csi" if long else ".tbi"))
+
+
+def _publish(
+    written: Path, index: Path, listed: Path, output: Path, n_records: int, table: _Table,
+    left: dict[str, int],
+) -> Repair:  # fmt: skip
+    """Give the finished files their names; an index of another kind would be stale."""
+    final = output.with_name(output.name + index.suffix)
+    other = output.with_name(output.name + (".tbi" if index.suffix == ".csi" else ".csi"))
+    changes = output.with_name(output.name + ".changes.tsv")
+    other.unlink(missing_ok=True)
+    os.replace(listed, changes)  # noqa: PTH105 - atomic also over a file that is there
+    os.replace(written, output)  # noqa: PTH105
+    os.replace(index, final)  # noqa: PTH105
+    return Repair(output, final, changes, n_records, dict(table.counts), left)
