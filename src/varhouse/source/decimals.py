@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from varhouse.source.words import _address, load8, lowest
+from varhouse.source.words import _address, load1, load8, lowest
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -90,7 +90,7 @@ def bits_of(_context: Any, value: Any) -> Any:
     return types.int32(types.float64), code
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _eight(word):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read a word of eight digits; zero bytes at its low end count as zeros."""
     word = word & _DIGITS
@@ -99,20 +99,20 @@ def _eight(word):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     return np.int64((word * _BY_10000) >> _32)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _leading(text, at, n):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read text[at:at + n], 1 to 8 digits."""
     return _eight(load8(text, at) << np.uint64(64 - 8 * n))
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def quick_integer(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read an Integer of at most 8 digits at text[i:], which goes no further than `e`.
 
     Returns (where it ends, its value); the end is -1 if it takes more than a look. The
-    caller proves that i + ROOM <= text.size.
+    caller proves that i + ROOM <= text.size, and gives the address of the text.
     """
-    negative = text[i] == 45
+    negative = load1(text, i) == 45
     a = i + 1 if negative else i
     classes = _classes16(text, a)
     n = lowest((classes & _LOW16) | _BIT16)
@@ -123,10 +123,10 @@ def quick_integer(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cov
     return np.int64(a + n), -value if negative else value
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def quick_float(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read a Float of at most 15 characters and no exponent, as `quick_integer` does."""
-    negative = text[i] == 45
+    negative = load1(text, i) == 45
     a = i + 1 if negative else i
     classes = _classes16(text, a)
     n = lowest((classes & _LOW16) | _BIT16)

@@ -35,7 +35,7 @@ from varhouse.source.decimals import (
 from varhouse.source.faults import Fault, Faults, note
 from varhouse.source.keys import KeyArrays, KeyTable, Kind, Number, find_key
 from varhouse.source.lines import RecordBatch
-from varhouse.source.words import _address, find_byte, lowest, ones, same64
+from varhouse.source.words import _address, find_byte, load1, lowest, ones, same64
 
 _WIDTH = 32
 """Bytes of a name (and its `=`) that are compared at once."""
@@ -189,26 +189,26 @@ def _floats(  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _find_text(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _find_text(text, size, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Find the end of a string value from `i`, and count commas and blanks in it."""
     commas = blanks = 0
     while i < e:
-        if i + 64 > text.size:
-            if text[i] == 59:
+        if i + 64 > size:
+            if load1(text, i) == 59:
                 break
-            commas += text[i] == 44
-            blanks += text[i] == 32
+            commas += load1(text, i) == 44
+            blanks += load1(text, i) == 32
             i += 1
             continue
-        size = min(e - i, 64)
-        inside = _ALL if size == 64 else (_ONE << np.uint64(size)) - _ONE
+        step = min(e - i, 64)
+        inside = _ALL if step == 64 else (_ONE << np.uint64(step)) - _ONE
         stop = same64(text, i, _SEMICOLON) & inside
         if stop:
-            size = lowest(stop)
-            inside = (_ONE << np.uint64(size)) - _ONE
+            step = lowest(stop)
+            inside = (_ONE << np.uint64(step)) - _ONE
         commas += ones(same64(text, i, _COMMA) & inside)
         blanks += ones(same64(text, i, _BLANK) & inside)
-        i += size
+        i += step
         if stop:
             break
     return i, commas, blanks
@@ -292,45 +292,15 @@ def _other_key(text, i, e, r, table, strict, count, first):  # type: ignore[no-u
 
 @nb.njit(cache=True, nogil=True)
 def _count_alts(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    if b <= a or (b - a == 1 and text[a] == 46):
+    if b <= a or (b - a == 1 and load1(text, a) == 46):
         return 0
     n = 1
     for j in range(a, b):
-        n += text[j] == 44
+        n += load1(text, j) == 44
     return n
 
 
-@nb.njit(cache=True, nogil=True)
-def _quick_list(text, i, e, real, low, high, tape, tape_floats, w, wanted):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read the numbers of a key if all of them are plain and in their bounds.
-
-    Returns (their end or -1, how many, the last one).
-    """
-    n = 0
-    value = 0.0
-    while i + ROOM <= text.size:
-        if real:
-            j, value = quick_float(text, i, e)
-        else:
-            j, whole = quick_integer(text, i, e)
-            value = np.float64(whole)
-        if j < 0 or value < low or value > high:
-            break
-        if wanted:
-            if real:
-                tape_floats[w + n] = value
-            else:
-                tape[w + n] = np.int32(value)
-        n += 1
-        if j == e or text[j] == 59:
-            return j, n, value
-        if text[j] != 44:
-            break
-        i = j + 1
-    return np.int64(-1), n, value
-
-
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read the INFO of all records."""
     table, packed, need, roles, rows, strict = plan
@@ -340,7 +310,9 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
     n_keys = kinds.size
     seen = np.full(n_keys, -1, np.int64)
     after = np.full(n_keys + 1, n_keys, np.int32)
+    base, names, size = text.ctypes.data, packed.ctypes.data, text.size
     w = np.int64(0)
+    whole = np.int64(0)
     for r in range(end.size):
         i = start[r, 7]
         e = min(start[r, 8] - 1, end[r])
@@ -351,15 +323,15 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
             continue
         if e - i == 1 and text[i] == 46:
             continue
-        n_alt = _count_alts(text, start[r, 4], min(start[r, 5] - 1, end[r]))
+        n_alt = _count_alts(base, start[r, 4], min(start[r, 5] - 1, end[r]))
         before = n_keys
         while True:
             k = np.int64(-1)
             j = i
-            if i + ROOM <= text.size:
+            if i + ROOM <= size:
                 guess = after[before]
                 for _ in range(2):
-                    if _same32(text, i, packed, guess * _WIDTH) & need[guess] == need[guess]:
+                    if _same32(base, i, names, guess * _WIDTH) & need[guess] == need[guess]:
                         # The `=` of a key with a value was compared too.
                         j = i + offset[guess + 1] - offset[guess]
                         if j <= e and (kinds[guess] != _IS_FLAG or j == e or text[j] == 59):
@@ -397,15 +369,34 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
                     n = 0
                     if real or kind == _IS_INTEGER:
                         low, high = lows[k], highs[k]
-                        i, n, value = _quick_list(
-                            text, a, e, real, low, high, tape, tape_floats, w, role == _LIST
-                        )
-                        if i >= 0:
+                        i = a
+                        quick = False
+                        while i + ROOM <= size:
+                            if real:
+                                i, value = quick_float(base, i, e)
+                            else:
+                                i, whole = quick_integer(base, i, e)
+                                value = np.float64(whole)
+                            if i < 0 or value < low or value > high:
+                                break
+                            if role == _LIST:
+                                if real:
+                                    tape_floats[w + n] = value
+                                else:
+                                    tape[w + n] = whole
+                            n += 1
+                            if i == e or text[i] == 59:
+                                quick = True
+                                break
+                            if text[i] != 44:
+                                break
+                            i += 1
+                        if quick:
                             if role == _SCALAR and n == 1:
                                 if real:
                                     cell_floats[row, r] = value
                                 else:
-                                    cells[row, r] = np.int32(value)
+                                    cells[row, r] = whole
                         elif real:
                             i, n, dot = _floats(
                                 text, a, e, r, k, role, row, low, high, cells, tape, w,
@@ -421,7 +412,7 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
                             many[row, r] = n
                             w += n
                     else:
-                        i, n, blanks = _find_text(text, a, e)
+                        i, n, blanks = _find_text(base, size, a, e)
                         n += 1
                         dot = i - a == 1 and text[a] == 46
                         if blanks:
