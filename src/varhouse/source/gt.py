@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
-from varhouse.source.lines import RecordBatch
+from varhouse.source.lines import ONE, TAB, RecordBatch
+from varhouse.source.words import load8, lowest, other16, same64
 
 Ints = npt.NDArray[np.int64]
 
@@ -22,6 +23,8 @@ _SLOTS = 1 << 16
 _MAX_TEXTS = 1 << 15
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 MAX_PLOIDY = 16
+ONE_BYTE, TWO_BYTES = np.uint64(8), np.uint64(16)
+ALL_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -62,6 +65,147 @@ def _find(text, a, b, key, slot, keys, span):  # type: ignore[no-untyped-def]  #
 
 
 @nb.njit(cache=True, nogil=True)
+def _cell_end(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Find the tab that ends the cell at `i`, or the end of the line."""
+    while i < e:
+        if i + 64 <= text.size:
+            bits = same64(text, i, TAB)
+            if bits:
+                return min(i + lowest(bits), e)
+            i += 64
+        elif text[i] == 9:
+            return i
+        else:
+            i += 1
+    return e
+
+
+@nb.njit(cache=True, nogil=True)
+def _code_of(text, a, b, key, tables):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the code of a text, a new one if need be; -1 when there is no room."""
+    slot, keys, span, used, quick_key, quick_code = tables
+    code, h = _find(text, a, b, key, slot, keys, span)
+    if code < 0:
+        code = used[0]
+        if code == _MAX_TEXTS:
+            return -1
+        slot[h] = code
+        keys[code] = key
+        span[code, 0] = a
+        span[code, 1] = b
+        used[0] = code + 1
+    if b - a <= 7:
+        q = np.int64((key * _PRIME) >> np.uint64(58))
+        quick_key[q] = key
+        quick_code[q] = code
+    return code
+
+
+@nb.njit(cache=True, nogil=True)
+def _row_of_words(text, i, n, guess, word, w, lists, tables):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """List who has another text than the guess, all texts being of three bytes.
+
+    Returns the new end of the list: -1 when a cell is of another shape, -2 when there are
+    too many texts.
+    """
+    who, what, count, seen = lists
+    quick_key, quick_code = tables[4], tables[5]
+    for s0 in range(0, n, 16):
+        at = i + 4 * s0
+        bits = other16(text, at, word) if at + 64 <= text.size else ALL_ONES
+        if n - s0 <= 16:
+            # The last text has no tab behind it and is looked at for itself.
+            bits = (bits | ONE << np.uint64(n - 1 - s0)) & ((ONE << np.uint64(n - s0)) - ONE)
+        else:
+            bits &= np.uint64(0xFFFF)
+        while bits:
+            s = s0 + lowest(bits)
+            bits &= bits - ONE
+            a = i + 4 * s
+            c0, c1, c2 = np.uint64(text[a]), np.uint64(text[a + 1]), np.uint64(text[a + 2])
+            key = (c0 << TWO_BYTES | c1 << ONE_BYTE | c2) << np.uint64(3) | np.uint64(3)
+            q = np.int64((key * _PRIME) >> np.uint64(58))
+            if s < n - 1 and text[a + 3] != 9:
+                return -1
+            if quick_key[q] == key:
+                code = np.int64(quick_code[q])
+            elif c0 == 9 or c1 == 9 or c2 == 9 or c0 == 58 or c1 == 58 or c2 == 58:
+                return -1
+            else:
+                code = _code_of(text, a, a + 3, key, tables)
+                if code < 0:
+                    return -2
+            if code != guess:
+                if count[code] == 0:
+                    seen[seen[-1]] = code
+                    seen[-1] += 1
+                count[code] += 1
+                who[w] = s
+                what[w] = code
+                w += 1
+    return w
+
+
+@nb.njit(cache=True, nogil=True)
+def _row_of_cells(text, i, e, n, guess, codes, lists, tables):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the code of each sample of a record of any shape.
+
+    Returns how many have the guess, -1 when there are too many texts.
+    """
+    count, seen = lists[2], lists[3]
+    keys, span, quick_key, quick_code = tables[1], tables[2], tables[4], tables[5]
+    matched = 0
+    size = np.int64(0)
+    short = False
+    guess_key = pattern = mask = np.uint64(0)
+    if guess >= 0:
+        guess_key = keys[guess]
+        size = span[guess, 1] - span[guess, 0]
+        short = 0 < size <= 7
+        if short:
+            mask = (ONE << np.uint64(8 * size)) - ONE
+            for j in range(size):
+                pattern |= np.uint64(text[span[guess, 0] + j]) << np.uint64(8 * j)
+    for s in range(n):
+        a = i
+        if short and a + size < e and a + 8 <= text.size:
+            word = load8(text, a)
+            after = (word >> np.uint64(8 * size)) & np.uint64(255)
+            if (word & mask) == pattern and (after == 9 or after == 58):
+                codes[s] = guess
+                matched += 1
+                i = (a + size if after == 9 else _cell_end(text, a + size, e)) + 1
+                continue
+        while i < e and text[i] != 9 and text[i] != 58:
+            i += 1
+        b = i
+        i = _cell_end(text, i, e) + 1 if i < e else i + 1
+        key = _key(text, a, b)
+        code = guess
+        if (
+            guess < 0
+            or key != guess_key
+            or (b - a > 7 and _order(text, a, b, span[guess, 0], span[guess, 1]) != 0)
+        ):
+            q = np.int64((key * _PRIME) >> np.uint64(58))
+            if b - a <= 7 and quick_key[q] == key:
+                code = np.int64(quick_code[q])
+            else:
+                code = _code_of(text, a, b, key, tables)
+                if code < 0:
+                    return -1
+        codes[s] = code
+        if code == guess:
+            matched += 1
+            continue
+        if count[code] == 0:
+            seen[seen[-1]] = code
+            seen[-1] += 1
+        count[code] += 1
+    return matched
+
+
+@nb.njit(cache=True, nogil=True)
 def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Scan the sample columns of records whose FORMAT begins with GT.
 
@@ -72,59 +216,42 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
     slot = np.full(_SLOTS, -1, np.int32)
     keys = np.empty(_MAX_TEXTS, np.uint64)
     span = np.empty((_MAX_TEXTS, 2), np.int64)
+    used = np.zeros(1, np.int64)
+    quick_key = np.full(64, ALL_ONES, np.uint64)
+    quick_code = np.empty(64, np.int32)
+    tables = (slot, keys, span, used, quick_key, quick_code)
     count = np.zeros(_MAX_TEXTS, np.int64)
-    seen = np.empty(_MAX_TEXTS, np.int32)
+    # The texts of a record, and how many of them (last).
+    seen = np.zeros(_MAX_TEXTS + 1, np.int32)
     default = np.zeros(n, np.int32)
     pointer = np.zeros(n + 1, np.int64)
     who = np.empty(max_listed, np.int32)
     what = np.empty(max_listed, np.int32)
+    lists = (who, what, count, seen)
     codes = np.empty(n_samples, np.int32)
-    d = 0
     guess = -1
-    guess_key = np.uint64(0)
+    word = np.uint32(0)
     w = 0
     for k in range(n):
-        n_seen = 0
+        i, e = start[k], end[k]
+        listed = -1
         matched = 0
-        i = start[k]
-        e = end[k]
-        for s in range(n_samples):
-            a = i
-            while i < e and text[i] != 9 and text[i] != 58:
-                i += 1
-            b = i
-            while i < e and text[i] != 9:
-                i += 1
-            i += 1
-            key = _key(text, a, b)
-            if (
-                guess >= 0
-                and key == guess_key
-                and (b - a <= 7 or _order(text, a, b, span[guess, 0], span[guess, 1]) == 0)
-            ):
-                codes[s] = guess
-                matched += 1
-                continue
-            code, h = _find(text, a, b, key, slot, keys, span)
-            if code < 0:
-                if d == _MAX_TEXTS:
-                    return -1, span, default, pointer, who, what
-                code = d
-                slot[h] = d
-                keys[d] = key
-                span[d, 0] = a
-                span[d, 1] = b
-                d += 1
-            if count[code] == 0:
-                seen[n_seen] = code
-                n_seen += 1
-            count[code] += 1
-            codes[s] = code
+        if word and n_samples and e - i == 4 * n_samples - 1:
+            listed = _row_of_words(text, i, n_samples, guess, word, w, lists, tables)
+            matched = n_samples - (listed - w)
+            if listed == -1:
+                for j in range(seen[-1]):
+                    count[seen[j]] = 0
+                seen[-1] = 0
+        if listed == -1:
+            matched = _row_of_cells(text, i, e, n_samples, guess, codes, lists, tables)
+        if listed == -2 or matched < 0:
+            return -1, span, default, pointer, who, what
         # The most frequent text; of two, the one that sorts first: a record is then held
         # in one way only, whatever batch it was in.
         best = guess if matched else -1
         most = matched
-        for j in range(n_seen):
+        for j in range(seen[-1]):
             c = seen[j]
             if count[c] > most or (
                 count[c] == most
@@ -133,7 +260,14 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
                 best = c
                 most = count[c]
             count[c] = 0
-        if most < n_samples:
+        seen[-1] = 0
+        if listed >= 0 and best == guess:
+            w = listed
+        elif listed >= 0:
+            codes[:] = guess
+            for j in range(w, listed):
+                codes[who[j]] = what[j]
+        if (listed < 0 or best != guess) and most < n_samples:
             for s in range(n_samples):
                 if codes[s] != best:
                     who[w] = s
@@ -141,10 +275,15 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
                     w += 1
         default[k] = best
         pointer[k + 1] = w
-        guess = best
-        if best >= 0:
-            guess_key = keys[best]
-    return d, span, default, pointer, who, what
+        if best != guess:
+            guess = best
+            word = np.uint32(0)
+            if best >= 0 and span[best, 1] - span[best, 0] == 3:
+                a = span[best, 0]
+                word = np.uint32(
+                    text[a] | text[a + 1] << 8 | text[a + 2] << 16 | np.uint32(9) << 24
+                )
+    return used[0], span, default, pointer, who, what
 
 
 @dataclass

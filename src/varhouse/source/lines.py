@@ -8,11 +8,47 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from varhouse.source.words import lowest, ones, same64
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 COLUMNS = ("chrom", "pos", "id", "ref", "alt", "qual", "filter", "info", "format")
 POS_LIMIT = 2**31 - 1
+TAB, NEWLINE, ONE = np.uint8(9), np.uint8(10), np.uint64(1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _tail(text: Bytes, i: int, byte: int) -> int:  # pragma: no cover - compiled
+    """Compare the last bytes of a text with a byte, as `same64` does."""
+    bits = np.uint64(0)
+    for j in range(i, text.size):
+        if text[j] == byte:
+            bits |= np.uint64(1) << np.uint64(j - i)
+    return bits  # type: ignore[return-value]
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_lines(text: Bytes) -> int:  # pragma: no cover - compiled
+    n = 0
+    i = 0
+    while i + 64 <= text.size:
+        n += ones(same64(text, i, NEWLINE))
+        i += 64
+    return n + int(ones(_tail(text, i, 10)))
+
+
+@nb.njit(cache=True, nogil=True)
+def _parse_pos(text: Bytes, a: int, b: int) -> int:  # pragma: no cover - compiled
+    if not 0 < b - a <= 10:
+        return -1
+    value = 0
+    for j in range(a, b):
+        c = text[j]
+        if c < 48 or c > 57:
+            return -1
+        value = value * 10 + (c - 48)
+    return value if value <= POS_LIMIT else -1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -26,39 +62,44 @@ def _scan(
     """
     start = np.empty((n_lines, 10), np.int64)
     end = np.empty(n_lines, np.int64)
-    tabs = np.zeros(n_lines, np.int32)
+    tabs = np.empty(n_lines, np.int32)
     pos = np.empty(n_lines, np.int64)
-    i = 0
     size = text.size
-    for k in range(n_lines):
-        start[k, 0] = i
-        t = 0
-        while i < size and text[i] != 10:
-            if text[i] == 9:
+    k = 0
+    t = 0
+    if n_lines:
+        start[0, 0] = 0
+    for i in range(0, size, 64):
+        if i + 64 <= size:
+            tab, newline = same64(text, i, TAB), same64(text, i, NEWLINE)
+        else:
+            tab, newline = _tail(text, i, 9), _tail(text, i, 10)
+        while k < n_lines:
+            # The tabs before the next line end in these 64 bytes.
+            until = newline & (~newline + ONE)
+            mine = tab & (until - ONE)
+            tab ^= mine
+            while mine and t < 9:
                 t += 1
-                if t < 10:
-                    start[k, t] = i + 1
-            i += 1
-        e = i
-        if e > start[k, 0] and text[e - 1] == 13:
-            e -= 1
-        end[k] = e
-        tabs[k] = t
-        for j in range(t + 1, 10):
-            start[k, j] = e + 1
-        i += 1
-        pos[k] = -1
-        if t >= 2:
-            a, b = start[k, 1], start[k, 2] - 1
-            if 0 < b - a <= 10:
-                value = 0
-                for j in range(a, b):
-                    c = text[j]
-                    if c < 48 or c > 57:
-                        value = -1
-                        break
-                    value = value * 10 + (c - 48)
-                pos[k] = value if value <= POS_LIMIT else -1
+                start[k, t] = i + lowest(mine) + 1
+                mine &= mine - ONE
+            t += ones(mine)
+            if not newline:
+                break
+            newline ^= until
+            e = i + lowest(until)
+            if e > start[k, 0] and text[e - 1] == 13:
+                end[k] = e - 1
+            else:
+                end[k] = e
+            tabs[k] = t
+            for j in range(t + 1, 10):
+                start[k, j] = end[k] + 1
+            pos[k] = _parse_pos(text, start[k, 1], start[k, 2] - 1) if t >= 2 else -1
+            k += 1
+            t = 0
+            if k < n_lines:
+                start[k, 0] = e + 1
     return start, end, tabs, pos
 
 
@@ -149,5 +190,5 @@ class RecordBatch:
 def read_batch(data: bytes, record: int, line: int) -> RecordBatch:
     """Cut a block of data lines into records."""
     text = np.frombuffer(data, np.uint8)
-    start, end, tabs, pos = _scan(text, data.count(b"\n"))
+    start, end, tabs, pos = _scan(text, _count_lines(text))
     return RecordBatch(text, start, end, tabs, pos, record, line)

@@ -1,0 +1,131 @@
+"""Many bytes of text at once: unaligned loads and comparisons for compiled loops.
+
+Each function loads whole words from an array without a check of its bounds: the caller
+proves that they lie inside. The comparisons are written as vectors, which the compiler
+turns into the widest instructions that the processor has.
+"""
+
+from typing import Any
+
+import numba as nb
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+_BYTE, _INT, _LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+
+def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Give the address of text[at]; `text` is an array, or the address of its first byte.
+
+    A compiled function that is given an array counts a reference to it on each call,
+    which takes longer than a number takes to read; an address is only a number.
+    """
+    if isinstance(signature.args[0], types.Integer):
+        base = builder.inttoptr(args[0], _BYTE.as_pointer())
+        return builder.gep(base, [args[1]])
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    base = builder.bitcast(array.data, _BYTE.as_pointer())
+    return builder.gep(base, [args[1]])
+
+
+def _splat(builder: Any, value: Any, count: int) -> Any:
+    vector = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
+    vector = builder.insert_element(vector, value, ir.Constant(_INT, 0))
+    zeros = ir.Constant(ir.VectorType(_INT, count), [0] * count)
+    return builder.shuffle_vector(vector, vector, zeros)
+
+
+def _differ(builder: Any, address: Any, value: Any, count: int, operator: str) -> Any:
+    kind = ir.VectorType(value.type, count)
+    loaded = builder.load(builder.bitcast(address, kind.as_pointer()), align=1)
+    found = builder.icmp_unsigned(operator, loaded, _splat(builder, value, count))
+    bits = builder.bitcast(found, ir.IntType(count))
+    return bits if count == 64 else builder.zext(bits, _LONG)
+
+
+@intrinsic
+def _load1(_context: Any, text: Any, at: Any) -> Any:
+    """Load the byte text[at], for a text that is given by its address."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(_address(context, builder, signature, args))
+
+    return types.uint8(text, types.int64), code
+
+
+@intrinsic
+def _load8(_context: Any, text: Any, at: Any) -> Any:
+    """Load text[at:at + 8] as one word, the first byte lowest."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = _address(context, builder, signature, args)
+        return builder.load(builder.bitcast(address, _LONG.as_pointer()), align=1)
+
+    return types.uint64(text, types.int64), code
+
+
+@intrinsic
+def _same64(_context: Any, text: Any, at: Any, byte: Any) -> Any:
+    """Compare text[at:at + 64] with a byte: bit j is set where byte j is that byte."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = _address(context, builder, signature, args)
+        return _differ(builder, address, args[2], 64, "==")
+
+    return types.uint64(text, types.int64, types.uint8), code
+
+
+@intrinsic
+def _other16(_context: Any, text: Any, at: Any, word: Any) -> Any:
+    """Compare sixteen words of four bytes: bit j is set where word j is another."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = _address(context, builder, signature, args)
+        return _differ(builder, address, args[2], 16, "!=")
+
+    return types.uint64(text, types.int64, types.uint32), code
+
+
+@intrinsic
+def _lowest(_context: Any, bits: Any) -> Any:
+    """Find the lowest set bit (64 if none is)."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), code
+
+
+@intrinsic
+def _ones(_context: Any, bits: Any) -> Any:
+    """Count the set bits."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), code
+
+
+# numba's own annotation of an intrinsic names the arguments of its compiler, not the
+# caller's.
+load1: Any = _load1
+load8: Any = _load8
+same64: Any = _same64
+other16: Any = _other16
+lowest: Any = _lowest
+ones: Any = _ones
+
+
+@nb.njit(cache=True, nogil=True)
+def find_byte(text, at, end, byte):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Find a byte in text[at:end]; `end` if it is not there."""
+    i = at
+    while i + 64 <= end:
+        bits = same64(text, i, byte)
+        if bits:
+            return i + lowest(bits)
+        i += 64
+    while i < end and text[i] != byte:
+        i += 1
+    return i
