@@ -24,7 +24,7 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
     open_or_init(store, config)
     run = prepare(store, config, "2026-01-01T00:00:00Z")
     if not (run.cohorts or run.annotate_all or run.annotate_sources):
-        return {"release": run.base_release, "up_to_date": True, "held_back": []}
+        return {"release": run.base_release, "up_to_date": True, "held_back": run.held_before}
     work = Path(run.work)
     if run.genes:
         compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))

@@ -197,6 +197,9 @@ CONSEQUENCES = Table(
         Column("amino_acids", pl.String, "REF/ALT, one letter if equal", nullable=True),
         Column("codons", pl.String, "REF/ALT, changed bases in capitals", nullable=True),
         Column("distance", pl.Int32, "bases to the transcript (up/downstream)", nullable=True),
+        Column("hgvsc", pl.String, "HGVS name in the transcript (c. or n.)", nullable=True),
+        Column("hgvsp", pl.String, "HGVS name in the protein (p.)", nullable=True),
+        Column("hgvs_offset", pl.Int32, "bases shifted 3' for these names", nullable=True),
         Column("canonical", pl.Boolean, "tagged canonical by the gene model"),
         Column("most_severe", pl.Boolean, "has the most severe term of this allele"),
         Column("genes_digest", pl.String, "digest of the gene model and its reference"),
@@ -362,16 +365,50 @@ FILES = Table(
         Column("bytes", pl.Int64, "size"),
         Column("md5", pl.String, "MD5 of the bytes"),
         Column("sha256", pl.String, "SHA-256 of the bytes"),
-        Column("verdict", pl.String, "valid, or valid with what was mended"),
+        Column(
+            "verdict",
+            pl.String,
+            "valid, or mended: invalid as written; went in as `problems` tells",
+        ),
         Column("n_records", pl.Int64, "data lines"),
         Column("n_samples", pl.Int32, "sample columns"),
         Column("samples", pl.List(pl.Int32), "ordinal (table samples) of each column"),
         Column("header", pl.String, "header lines as in the file"),
-        Column("problems", pl.String, "warnings as JSON"),
+        Column(
+            "problems",
+            pl.String,
+            "JSON: `counts` and `effects` by code, `first` examples; effect: note (kept, or"
+            " read as the specification says) or reject (see the table rejects)",
+        ),
         Column("ingest_id", pl.String, "the ingest that brought it", content=False),
     ),
     partition=("cohort",),
     sort=("file",),
+)
+
+HELD_BACK = Table(
+    "held_back",
+    "controlled",
+    "an input file of a cohort that was held back",
+    (
+        COHORT,
+        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        Column("name", pl.String, "file name"),
+        Column("path", pl.String, "where it was read"),
+        Column("mtime_ns", pl.Int64, "modification time when read, ns"),
+        Column("bytes", pl.Int64, "size"),
+        Column("md5", pl.String, "MD5 of the bytes"),
+        Column("sha256", pl.String, "SHA-256 of the bytes"),
+        Column("verdict", pl.String, "valid or invalid: one bad file holds its cohort back"),
+        Column("n_records", pl.Int64, "data lines that were read"),
+        Column("problems", pl.String, "counts, effects and first examples by code, as JSON"),
+        Column("reasons", pl.String, "why the cohort was held back, as a JSON list"),
+        Column("fingerprint", pl.String, "digest of everything that decided so"),
+        Column("ingest_id", pl.String, "the ingest that held it back"),
+    ),
+    partition=("cohort",),
+    sort=("file",),
+    content=False,
 )
 
 REJECTS = Table(
@@ -402,7 +439,7 @@ INGESTS = Table(
     (
         Column("ingest_id", pl.String, "id of the ingest"),
         Column("release", pl.Int64, "the release it made"),
-        Column("operation", pl.String, "ingest or drop"),
+        Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
         Column("started", pl.String, "UTC time, ISO 8601"),
         Column("finished", pl.String, "UTC time, ISO 8601"),
         Column("version", pl.String, "version of varhouse"),
@@ -417,7 +454,7 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
-        GENOTYPES, COHORTS, SAMPLES, FILES, REJECTS, INGESTS,
+        GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
     )
 }  # fmt: skip
 

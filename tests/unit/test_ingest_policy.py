@@ -103,7 +103,9 @@ def test_record_faults_are_rejected_or_refuse_the_cohort(tmp_path):
     assert refused["release"] is None
     assert "record_fault is refuse" in refused["held_back"][0]["reasons"][0]
     # What was in before stays in.
-    assert varhouse.open(tmp_path / "store").release == account["release"]
+    store = varhouse.open(tmp_path / "store")
+    assert store.release == refused["recorded_in"] == account["release"] + 1
+    assert store.digest() == account["digest"]
 
 
 def test_duplicates_can_refuse_the_cohort(tmp_path):

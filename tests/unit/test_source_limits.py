@@ -14,6 +14,7 @@ from varhouse.bgzf import BgzfStream
 from varhouse.ingest.checks import AnyContigs
 from varhouse.source.bgzf import iter_text
 from varhouse.source.limits import DEFAULTS, LimitError
+from varhouse.source.peek import peek_header
 from varhouse.source.scan import scan_file
 
 HEAD = b"##fileformat=VCFv4.3\n"
@@ -176,3 +177,13 @@ def test_real_sizes_stay_within_memory(tmp_path, name, key):
     assert found == str([f"limits.{key}"] if key else [])
     assert int(megabytes) < 1024
     assert float(seconds) < 60
+
+
+def test_header_alone_is_read_whole_and_within_the_limits(tmp_path):
+    lines = [b"##contig=<ID=c%d>\n" % i for i in range(150_000)]
+    path = _write(tmp_path / "a.vcf", HEAD, *lines, COLUMNS, RECORD % 5)
+    assert len(peek_header(path)) == 150_002
+    for key, value in (("header_lines", 100_000), ("header_bytes", MIB)):
+        with pytest.raises(LimitError) as caught:
+            peek_header(path, replace(DEFAULTS, **{key: value}))
+        assert caught.value.key == key

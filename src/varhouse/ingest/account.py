@@ -7,13 +7,13 @@ from typing import Any, TextIO
 def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     """Print what came in, what was held back and why, and the release."""
     if account.get("up_to_date"):
+        _print_held(account["held_back"], _width(account), out)
         print(f"nothing to do: release {account['release']} is up to date", file=out)
         return
     if account.get("dry_run"):
         return
     held = {h["cohort"] for h in account["held_back"]}
-    names = [c["cohort"] for c in account["cohorts"]] + sorted(held)
-    width = max((len(n) for n in names), default=0)
+    width = _width(account)
     for c in account["cohorts"]:
         if c["cohort"] in held:
             continue
@@ -36,10 +36,7 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
                 f"{total:,} records (the reference does not hold the place)",
                 file=out,
             )
-    for h in account["held_back"]:
-        print(f"held back  {h['cohort']:<{width}}  {h['reasons'][0]}", file=out)
-        for reason in h["reasons"][1:]:
-            print(f"           {'':<{width}}  {reason}", file=out)
+    _print_held(account["held_back"], width, out)
     for name in account["unchanged"]:
         print(f"unchanged  {name}", file=out)
     for shared in account.get("shared_samples", []):
@@ -51,6 +48,12 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         )
     if account["release"] is None:
         print("committed  nothing", file=out)
+        if account.get("recorded_in"):
+            print(
+                f"release    {account['recorded_in']}   tells of what was held back (table "
+                "held_back); the data are those of the release before",
+                file=out,
+            )
         return
     print(f"annotated  {account['new_alleles']:,} new alleles", file=out)
     print(
@@ -58,3 +61,16 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         f"store {store}   {account['seconds']} s",
         file=out,
     )
+
+
+def _width(account: dict[str, Any]) -> int:
+    rows = [*account["cohorts"], *account["held_back"]]
+    return max((len(r["cohort"]) for r in rows), default=0)
+
+
+def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
+    for h in held:
+        label = "still held" if h.get("before") else "held back "
+        print(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", file=out)
+        for reason in h["reasons"][1:]:
+            print(f"           {'':<{width}}  {reason}", file=out)

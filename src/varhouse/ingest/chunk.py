@@ -63,6 +63,28 @@ class Context:
     male: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a chunk lies: virtual offsets in a BGZF, and its first record's ordinal."""
+
+    data: Path
+    begin: int
+    end: int
+    record: int
+
+    def lines(self, records: pl.Series) -> pl.DataFrame:
+        """Read the original lines of some records again: (record, text)."""
+        wanted = np.unique(records.to_numpy().astype(np.int64))
+        frames, first = [pl.DataFrame(schema={"record": pl.Int64, "text": pl.String})], 0
+        for text in iter_range(self.data, self.begin, self.end):
+            batch = read_batch(text, self.record + first, 0)
+            first += batch.size
+            mine = wanted[(wanted >= batch.record) & (wanted < batch.record + batch.size)]
+            lines = batch.lines(mine - batch.record)
+            frames.append(pl.DataFrame({"record": mine, "text": lines}))
+        return pl.concat(frames)
+
+
 @dataclass
 class ChunkResult:
     """What a chunk holds.
@@ -71,6 +93,7 @@ class ChunkResult:
     the file; `counts` int32[rows, groups] per name of COUNT_NAMES stands beside it.
     """
 
+    place: Place
     alleles: pl.DataFrame
     counts: dict[str, npt.NDArray[np.int32]]
     sites: pl.DataFrame
@@ -108,7 +131,13 @@ def read_chunk(
     batches = _Batches()
     people = np.zeros((context.ordinal.size, 8), np.int64)
     result = ChunkResult(
-        pl.DataFrame(), {}, pl.DataFrame(), pl.DataFrame(), pl.DataFrame(), people
+        Place(data, begin, end, record),
+        pl.DataFrame(),
+        {},
+        pl.DataFrame(),
+        pl.DataFrame(),
+        pl.DataFrame(),
+        people,
     )
     seen = 0
     for text in iter_range(data, begin, end):

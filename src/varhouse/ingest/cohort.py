@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 
 from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.ingest.chunk import Place
+from varhouse.ingest.held import problems_json
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
 from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
@@ -56,7 +58,12 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     verdicts = [read_verdict(Path(p)) for p in plan.files[name]]
     chunks = _load(name, tasks)
     group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
-    n_twice = _drop_carried(chunks, group_of, directory)
+    places = {
+        (f, k): Place(Path(v["data"]), c["begin"], c["end"], c["record"])
+        for f, v in enumerate(verdicts)
+        for k, c in enumerate(v["chunks"])
+    }
+    n_twice = _drop_carried(chunks, group_of, places, directory)
     summary = _summary(cohort, verdicts, chunks, n_twice)
     hold = _reasons(run, summary)
     summary["hold"] = hold
@@ -101,7 +108,10 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     return sorted(chunks, key=lambda c: (c.file, c.number))
 
 
-def _drop_carried(chunks: list[_Chunk], group_of: dict[int, int], directory: Path) -> int:
+def _drop_carried(
+    chunks: list[_Chunk], group_of: dict[int, int], places: dict[tuple[int, int], Place],
+    directory: Path,
+) -> int:  # fmt: skip
     """Find alleles that an earlier chunk of the same people holds too; reject them."""
     n = 0
     for j, late in enumerate(chunks):
@@ -128,7 +138,7 @@ def _drop_carried(chunks: list[_Chunk], group_of: dict[int, int], directory: Pat
         if gone:
             twice = pl.concat(gone).unique(["record", "alt_index"]).sort("record", "alt_index")
             n += twice.height
-            _reject(late, twice, directory)
+            _reject(late, twice, directory, places[late.file, late.number])
     return n
 
 
@@ -138,7 +148,7 @@ def _between(path: Path, contig: str, first: int, last: int) -> pl.LazyFrame:
     )
 
 
-def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path) -> None:
+def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -> None:
     """Take alleles out of a chunk's shards; they become rejects."""
     assert chunk.alleles is not None
     folder = directory / f"mended-{chunk.folder.name}"
@@ -163,7 +173,7 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path) -> None:
         if new is not None:
             mended.append(new)
     rejects = [s for s in chunk.shards if s.table == "rejects"]
-    rows = duplicate_rows(twice, sites).with_columns(
+    rows = duplicate_rows(twice, sites, place).with_columns(
         pl.lit(chunk.file, pl.Int32).alias("file")
     )
     old = [pl.read_parquet(s.path).select(rows.columns) for s in rejects]
@@ -317,9 +327,11 @@ def _own_rows(
         {
             "cohort": name, "file": k, "name": Path(v["path"]).name, "path": v["path"],
             "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
-            "sha256": v["sha256"], "verdict": "valid", "n_records": v["n_records"],
+            "sha256": v["sha256"],
+            "verdict": "valid" if v["verdict"] == "valid" else "mended",
+            "n_records": v["n_records"],
             "n_samples": len(v["samples"]), "samples": [ordinal[s] for s in v["samples"]],
-            "header": v["header"], "problems": json.dumps(v["account"], ensure_ascii=False),
+            "header": v["header"], "problems": problems_json(v),
             "ingest_id": run.ingest_id,
         }
         for k, v in enumerate(verdicts)

@@ -17,6 +17,7 @@ from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.ingest.settings import Policy, SourceConfig
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.source.limits import Limits
 from varhouse.source.peek import trusted_header
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -47,6 +48,7 @@ class Config:
     policy: Policy
     raw: dict[str, Any]
     contigs: Contigs | None
+    limits: Limits = field(default_factory=Limits)
     warnings: list[str] = field(default_factory=list)
 
     def samples_of(self, cohort: str) -> pl.DataFrame:
@@ -109,6 +111,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         for c in s.split("+")
         if c not in known
     ]
+    limits = Limits(**(raw.get("limits") or {}))
     cohorts: list[Cohort] = []
     warnings: list[str] = []
     if {"cohort", "files"} <= set(sheet.columns):
@@ -129,7 +132,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
             }  # fmt: skip
             cohort = Cohort(str(row["cohort"]), files, metadata)
             cohorts.append(cohort)
-            problems += _sample_problems(cohort, samples)
+            problems += _sample_problems(cohort, samples, limits)
         if not cohorts:
             problems.append("cohorts: the sheet has no rows")
     listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
@@ -142,7 +145,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     return Config(
         assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
         paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
-        raw, contigs, warnings,
+        raw, contigs, limits, warnings,
     )  # fmt: skip
 
 
@@ -221,14 +224,14 @@ def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
     return files, problems
 
 
-def _sample_problems(cohort: Cohort, samples: pl.DataFrame) -> list[str]:
+def _sample_problems(cohort: Cohort, samples: pl.DataFrame, limits: Limits) -> list[str]:
     """Find samples that the sheet has for a cohort and its files have not."""
     sheet = samples.filter(pl.col("cohort") == cohort.name)
     if sheet.is_empty():
         return []
     names: set[str] = set()
     for file in cohort.files:
-        header = trusted_header(Path(file))
+        header = trusted_header(Path(file), limits)
         if header is None:
             # The file's own faults are the validator's to tell.
             return []

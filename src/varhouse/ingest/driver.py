@@ -117,23 +117,29 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             LOG.info("unchanged  %s", name)
         if not (run.cohorts or run.annotate_all or run.annotate_sources):
             LOG.info("nothing to do: release %d is up to date", run.base_release)
-            return 0, {"release": run.base_release, "cohorts": [], "held_back": [],
-                       "unchanged": run.unchanged, "up_to_date": True}  # fmt: skip
+            account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
+                       "held_back": run.held_before, "up_to_date": True}  # fmt: skip
+            return _exit_code(account), account
         check_free_space(store, _needed_bytes(run))
         if options.dry_run:
             for cohort in run.cohorts:
                 LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
             return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
         _run_snakemake(run, options, holder.token)
-        account: dict[str, Any] = json.loads((Path(run.work) / "commit.json").read_text())
+        account = json.loads((Path(run.work) / "commit.json").read_text())
         if not options.keep_work:
             # Work folders hold copies of the inputs. Those of dead runs go too.
             shutil.rmtree(store / "_staging", ignore_errors=True)
     account["seconds"] = round(time.monotonic() - started, 1)
-    in_store = account["release"] is not None or bool(run.unchanged)
-    if account["held_back"]:
-        return (3 if in_store else 1), account
-    return 0, account
+    return _exit_code(account), account
+
+
+def _exit_code(account: dict[str, Any]) -> int:
+    """Give 0 when all is in, 3 when something was held back, 1 when nothing went in."""
+    if not account["held_back"]:
+        return 0
+    came = account["release"] is not None and not account.get("up_to_date")
+    return 3 if came or account["unchanged"] else 1
 
 
 def _needed_bytes(run: Run) -> int:

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
-from varhouse.ingest.plan import Plan
-from varhouse.ingest.run import Run, annotation_of
+from varhouse.ingest.held import held_fingerprint, held_shards
+from varhouse.ingest.plan import Plan, read_verdict
+from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
 from varhouse.schema import GENES, INGESTS
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
@@ -20,28 +21,45 @@ LOG = logging.getLogger("varhouse.ingest")
 
 
 def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
-    """Commit what the jobs made; nothing at all when every cohort is held back.
+    """Commit what the jobs made, and what is known of the files that are held back.
+
+    When every cohort is held back, the release holds that alone: its content is that of
+    the release before.
 
     Returns
     -------
     dict
-        The account: release (None if nothing was committed), cohorts, held back.
+        The account: release (None if no data was committed), cohorts, held back, and
+        `recorded_in`, the release that tells of what was held back (None without).
     """
     work = Path(run.work)
     account = make_account(run, plan)
     found = [read_manifest(p) for p in manifests]
-    if not any(m.shards or m.replace for m in found):
-        return {**account, "release": None}
-    held = {c["cohort"] for c in account["cohorts"] if c["hold"]}
-    if not (set(plan.files) - held) and not (run.annotate_all or run.annotate_sources):
-        return {**account, "release": None}
-    own: list[Shard | None] = []
-    replace: list[tuple[str, dict[str, str]]] = []
-    if run.genes and _new_genes(run):
-        own.append(_genes_shard(run, work))
-        replace.append(("genes", {}))
+    held = {
+        h["cohort"]: h["reasons"] for h in account["held_back"] if h not in run.held_before
+    }
+    came = [name for name in plan.files if name not in held]
+    again = run.annotate_all or bool(run.annotate_sources)
+    has_data = bool(came or again) and any(m.shards or m.replace for m in found)
+    if not has_data and not held:
+        return {**account, "release": None, "recorded_in": None}
+    own = _held_rows(run, plan, held, work)
+    replace = [("held_back", {"cohort": name}) for name in (*held, *came, *run.unchanged)]
+    meta: dict[str, Any] = {}
+    if has_data:
+        meta = {
+            "assembly": run.assembly,
+            "annotation": {"genes": run.genes_digest, "sources": run.source_digests},
+            "reference": run.reference_digest,
+        }
+        if run.genes and _new_genes(run):
+            own.append(_genes_shard(run, work))
+            replace.append(("genes", {}))
+    else:
+        found = []
+    operation = "ingest" if has_data else "hold back"
     row = {
-        "ingest_id": run.ingest_id, "release": run.base_release + 1, "operation": "ingest",
+        "ingest_id": run.ingest_id, "release": run.base_release + 1, "operation": operation,
         "started": run.started, "finished": utc_now(), "version": __version__,
         "config": json.dumps(run.config, ensure_ascii=False, default=str),
         "summary": json.dumps(account, ensure_ascii=False),
@@ -49,17 +67,31 @@ def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
     frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
     own.append(write_shard(frame, INGESTS, work, "ingests", {}))
     found.append(Manifest([s for s in own if s is not None], replace))
-    meta = {
-        "assembly": run.assembly,
-        "annotation": {"genes": run.genes_digest, "sources": run.source_digests},
-        "reference": run.reference_digest,
-    }
     release = commit(
-        Path(run.store), found, ingest_id=run.ingest_id, operation="ingest",
+        Path(run.store), found, ingest_id=run.ingest_id, operation=operation,
         base_release=run.base_release, meta=meta,
     )  # fmt: skip
+    account["recorded_in"] = release if held else None
+    if not has_data:
+        return {**account, "release": None}
     store = open_store(Path(run.store), release)
     return {**account, "release": release, "digest": store.digest()}
+
+
+def _held_rows(
+    run: Run, plan: Plan, held: dict[str, list[str]], work: Path
+) -> list[Shard | None]:
+    """Write the rows of `held_back` for the cohorts that this run holds back."""
+    files = {n: plan.held_files.get(n) or plan.files[n] for n in held}
+    verdicts = {n: [read_verdict(Path(p)) for p in paths] for n, paths in files.items()}
+    fingerprints = {
+        n: held_fingerprint(
+            cohort_fingerprint(run.cohort(n).settings, [v["sha256"] for v in found]),
+            run.limits,
+        )
+        for n, found in verdicts.items()
+    }
+    return held_shards(held, verdicts, fingerprints, run.ingest_id, work)
 
 
 def _new_genes(run: Run) -> bool:
@@ -84,18 +116,19 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
     for bundle in plan.bundles:
         windows = json.loads((work / "alleles" / bundle / "windows.json").read_text())
         new += sum(w["rows"] for w in windows)
-    held = [
+    held: list[dict[str, Any]] = [
         {"cohort": name, "reasons": reasons, "notes": plan.notes.get(name, [])}
         for name, reasons in plan.held_back.items()
     ]
     held += [{"cohort": c["cohort"], "reasons": c["hold"], "notes": []}
              for c in cohorts if c["hold"]]  # fmt: skip
+    held += run.held_before
     return {
         "ingest_id": run.ingest_id, "base_release": run.base_release, "started": run.started,
         "version": __version__, "cohorts": cohorts, "held_back": held,
         "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
         "stages": stage_costs(work), "warnings": run.warnings,
-        "shared_samples": _shared(run, plan.held_back),
+        "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest, "reference_digest": run.reference_digest,
         "reference": Path(run.reference).name, "assembly": run.assembly,

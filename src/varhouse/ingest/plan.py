@@ -29,6 +29,8 @@ class Plan:
         Cohort to the reasons why it does not go in.
     files
         Cohort to its verdict files (one per input file, in order).
+    held_files
+        The same of the cohorts that are held back.
     tasks
         Task to its chunks: (cohort, file number, chunk number).
     bundles
@@ -40,6 +42,7 @@ class Plan:
     tasks: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
     bundles: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    held_files: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def cohorts(self) -> list[str]:
@@ -117,6 +120,7 @@ def make_plan(run: Run, verdict_files: dict[str, list[Path]]) -> Plan:
         plan.notes[cohort.name] = [n for v in verdicts for n in v["notes"]]
         if reasons:
             plan.held_back[cohort.name] = reasons
+            plan.held_files[cohort.name] = [str(p) for p in paths]
             continue
         plan.files[cohort.name] = [str(p) for p in paths]
         for f, verdict in enumerate(verdicts):

@@ -17,9 +17,11 @@ import polars as pl
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import ConfigError, StoreError
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.held import held_fingerprint, known_held
 from varhouse.ingest.settings import Policy, SourceConfig, text_digest
 from varhouse.reference import Reference, compile_reference
 from varhouse.schema import FORMAT_VERSION
+from varhouse.source.limits import Limits
 from varhouse.source.scan import hash_file
 from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store, open_store
@@ -49,7 +51,11 @@ class RunCohort:
 
 @dataclass
 class Run:
-    """One ingest. Paths are absolute."""
+    """One ingest. Paths are absolute.
+
+    `held_before` are the cohorts (`cohort`, `reasons`) that were held back before, and of
+    which nothing has changed since: they are not looked at again.
+    """
 
     store: str
     work: str
@@ -69,7 +75,9 @@ class Run:
     policy: Policy
     config: dict[str, Any]
     cohorts: list[RunCohort]
+    limits: Limits = field(default_factory=Limits)
     unchanged: list[str] = field(default_factory=list)
+    held_before: list[dict[str, Any]] = field(default_factory=list)
     annotate_all: bool = False
     annotate_sources: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -119,6 +127,7 @@ def load_run(path: Path) -> Run:
     """Read `run.json`."""
     data = json.loads(path.read_text())
     data["policy"] = Policy(**data["policy"])
+    data["limits"] = Limits(**data["limits"])
     data["sources"] = [SourceConfig(**s) for s in data["sources"]]
     data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
     return Run(**data)
@@ -212,7 +221,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)
     genes = text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
     par = config.par.read_text() if config.par else ""
-    cohorts, unchanged = _changed(config, base, reference.digest, par)
+    cohorts, unchanged, held = _changed(config, base, reference.digest, par)
     annotation = annotation_of(base)
     if annotation.get("genes") and genes is None and config.genes is None:
         raise ConfigError(
@@ -226,7 +235,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         )
     identity = text_digest(
         base.release, genes, sorted(digests.items()),
-        [(c.name, c.settings, [_stamp(f) for f in c.files]) for c in cohorts],
+        [(c.name, c.settings, [_stamp(f) for f in c.files]) for c in cohorts], config.limits,
     )  # fmt: skip
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
@@ -236,7 +245,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         str(reference_dir), reference.digest, str(config.aliases) if config.aliases else None,
         str(config.par) if config.par else None, str(config.genes) if config.genes else None,
         genes, config.strata, config.sources, digests, config.policy, config.raw, cohorts,
-        unchanged, has_alleles and genes != annotation.get("genes"),
+        config.limits, unchanged, held, has_alleles and genes != annotation.get("genes"),
         [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
         config.warnings,
     )  # fmt: skip
@@ -252,18 +261,28 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
 
 def _changed(
     config: "Config", base: Store, reference: str, par: str
-) -> tuple[list[RunCohort], list[str]]:
-    """Sort the cohorts into those to take in and the names of those that are in."""
-    known = _known(base)
+) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
+    """Sort the cohorts: those to take in, those that are in, those held back as before."""
+    known, refused = _known(base), known_held(base)
     cohorts: list[RunCohort] = []
     unchanged: list[str] = []
+    held: list[dict[str, Any]] = []
     for cohort in config.cohorts:
         files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
         settings = _settings(config, cohort, reference, par)
-        row = known.get(cohort.name)
-        if row is not None and row == _fingerprint(base, cohort.name, files, settings):
-            unchanged.append(cohort.name)
-            continue
+        row, before = known.get(cohort.name), refused.get(cohort.name)
+        if row is not None or before is not None:
+            stamps = {**_stamps(base, cohort.name), **(before["stamps"] if before else {})}
+            found = _fingerprint(stamps, files, settings)
+            if row == found:
+                unchanged.append(cohort.name)
+                continue
+            if before and before["fingerprint"] == held_fingerprint(found, config.limits):
+                held.append(
+                    {"cohort": cohort.name, "reasons": before["reasons"], "notes": [],
+                     "before": True}
+                )  # fmt: skip
+                continue
         cohorts.append(
             RunCohort(
                 cohort.name,
@@ -274,7 +293,7 @@ def _changed(
                 share_out([Path(f).stat().st_size for f in files]),
             )
         )
-    return cohorts, unchanged
+    return cohorts, unchanged, held
 
 
 def share_out(sizes: list[int]) -> list[list[int]]:
@@ -329,12 +348,18 @@ def _known(base: Store) -> dict[str, str]:
     return dict(rows)
 
 
-def _fingerprint(base: Store, cohort: str, files: list[str], settings: str) -> str:
-    """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
+def _stamps(base: Store, cohort: str) -> dict[tuple[str, int, int], str]:
+    """SHA-256 of a cohort's files by (path, bytes, modification time), as they went in."""
     rows = base.scan("files", cohort=cohort).select(
         "path", "bytes", "mtime_ns", "sha256"
     ).collect().rows()  # fmt: skip
-    stamps = {(p, b, t): sha for p, b, t, sha in rows}
+    return {(p, b, t): sha for p, b, t, sha in rows}
+
+
+def _fingerprint(
+    stamps: dict[tuple[str, int, int], str], files: list[str], settings: str
+) -> str:
+    """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
     found = []
     for file in files:
         stamp = _stamp(file)

@@ -17,7 +17,7 @@ from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import Strata, make_strata
-from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, read_chunk
+from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, Place, read_chunk
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
 from varhouse.ingest.run import Run
 from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, REJECTS, SITES
@@ -191,7 +191,7 @@ def remove_alleles(result: ChunkResult, gone: pl.Series) -> None:
     if not gone.any():
         return
     twice = result.alleles.filter(gone)
-    rows = duplicate_rows(twice, result.sites)
+    rows = duplicate_rows(twice, result.sites, result.place)
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
     result.sites = blank_alleles(result.sites, twice.select("record", "alt_index"))
     keep = (~gone).to_numpy()
@@ -199,28 +199,18 @@ def remove_alleles(result: ChunkResult, gone: pl.Series) -> None:
     result.counts = {k: v[keep] for k, v in result.counts.items()}
 
 
-def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame) -> pl.DataFrame:
+def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl.DataFrame:
     """Rows of the rejects for alleles that stand before in the cohort.
 
-    The record itself stays in `sites` and `genotypes`, so `text` need not hold its
-    genotypes: it is the line's first eight columns.
+    Their lines are read again from the chunk's `place`: few are needed, so none are kept.
     """
     c = pl.col
-    qual = (
-        pl.when(c("qual").is_null()).then(pl.lit("."))
-        .when(c("qual") == c("qual").round(0)).then(c("qual").cast(pl.Int64).cast(pl.String))
-        .otherwise(c("qual").cast(pl.String))
-    )  # fmt: skip
-    text = pl.concat_str(
-        "chrom", c("site_pos").cast(pl.String), c("site_id").fill_null("."), "site_ref",
-        "site_alt", qual, "filter", "info", separator="\t",
-    )  # fmt: skip
-    names = {"pos": "site_pos", "ref": "site_ref", "alt": "site_alt", "id": "site_id"}
-    places = sites.select("record", "chrom", *names, "qual", "filter", "info").rename(names)
+    places = sites.select("record", "chrom", c("pos").alias("site_pos"))
+    places = places.join(place.lines(twice["record"]), on="record")
     return twice.join(places, on="record", how="left", maintain_order="left").select(
         "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
         pl.lit("duplicate_allele").alias("reason"),
-        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"), text.alias("text"),
+        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"), "text",
     )  # fmt: skip
 
 

@@ -31,17 +31,20 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
         path, run.open_contigs(), run.open_reference(),
         copy=output.with_suffix(".vcf.gz"),
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
-        chunk_records=_chunk_records(run, cohort, path),
+        chunk_records=_chunk_records(run, cohort, path), limits=run.limits,
     )  # fmt: skip
     hold = scan.account.reasons_to_hold(
         refuse_records=run.policy.record_fault == "refuse"
     )  # fmt: skip
     data = scan.as_json()
     data["hold"] = hold
+    data["verdict"] = scan.account.verdict
+    data["effects"] = dict(scan.account.effects)
     data["notes"] = [
         f"{scan.account.counts[p.code]:,} x {p.code}: {p}"
         for p in _first_of_each(scan.account.problems())
-        if p.severity == "warning" and p.code not in ("VH-F-005",)
+        if scan.account.effects[p.code] == "note"
+        or (p.severity == "warning" and scan.account.effects[p.code] == "reject")
     ]
     data["unknown_contig"] = scan.account.counts.get("VH-R-001", 0)
     temporary = output.with_suffix(".tmp")
@@ -59,7 +62,7 @@ def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 def _chunk_records(run: Run, cohort: str, path: Path) -> int:
     """Bound the records of a chunk, so that its frequencies fit in memory."""
-    header = trusted_header(path)
+    header = trusted_header(path, run.limits)
     if header is None or not header.samples:
         return 200_000
     people = file_samples(run, cohort, header.samples)

@@ -5,16 +5,17 @@ from pathlib import Path
 from varhouse.errors import InputError
 from varhouse.source.bgzf import file_kind, iter_text
 from varhouse.source.header import Header, read_header
+from varhouse.source.limits import DEFAULTS, LimitError, Limits
 from varhouse.source.problems import Account
 
 
-def peek_header(path: Path) -> list[str]:
+def peek_header(path: Path, limits: Limits = DEFAULTS) -> list[str]:
     """Give the header lines of a VCF or BCF.
 
     Raises
     ------
     InputError
-        If the file cannot be read.
+        If the file cannot be read, or its header is larger than the limits allow.
     """
     kind = file_kind(path)
     if kind == "bcf":
@@ -25,19 +26,25 @@ def peek_header(path: Path) -> list[str]:
         except Exception as error:  # cyvcf2 raises bare Exception for anything it cannot read
             raise InputError(f"{path}: not a whole BCF ({error})") from error
     lines: list[str] = []
-    for block in iter_text(path, kind, 1 << 20):
-        for line in block.data.decode("utf-8", "replace").split("\n"):
+    size = 0
+    for block in iter_text(path, kind, 1 << 20, limits):
+        # A block ends with a newline: what stands behind it is no line.
+        for line in block.data.decode("utf-8", "replace").split("\n")[:-1]:
             if not line.startswith("#") and not line.startswith("\ufeff#"):
                 return lines
             lines.append(line.rstrip("\r").removeprefix("\ufeff"))
+        size += len(block.data)
+        if size > limits.header_bytes or len(lines) > limits.header_lines:
+            key = "header_bytes" if size > limits.header_bytes else "header_lines"
+            raise LimitError(f"{path}: the header is too large", key)
     return lines
 
 
-def trusted_header(path: Path) -> Header | None:
+def trusted_header(path: Path, limits: Limits = DEFAULTS) -> Header | None:
     """Read a file's header; None if an ingest would refuse the file because of it."""
     account = Account(path.name)
     try:
-        header = read_header(peek_header(path), account)
+        header = read_header(peek_header(path, limits), account)
     except (InputError, OSError):
         return None
     return None if account.errors_in_file() else header
