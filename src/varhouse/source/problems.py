@@ -104,6 +104,12 @@ class Account:
             return
         kept.sort(key=lambda p: p.severity != "error")
 
+    def more(self, code: str, count: int, *, severity: str | None = None) -> None:
+        """Count more problems of a code that has been added before, without showing them."""
+        self.counts[code] += count
+        if (severity or RULES[code].severity) == "error":
+            self.errors_by_code[code] = self.errors_by_code.get(code, 0) + count
+
     def room(self, code: str) -> int:
         """How many more problems of a code would be kept."""
         return SHOWN - len(self.first.get(code, []))

@@ -202,6 +202,7 @@ _INFO = (
     ("VH-I-009", "info_range", "error/note", "1.6.1", "such a value cannot be: correct it"),
     ("VH-I-010", "info_space", "error/note", "1.6.1 (4.1, 4.2: 1.4.1)",
      "replace white space, with %20 or _"),
+    ("VH-I-011", "info_cigar", "error/note", "1.6.1", "a CIGAR is of counts and letters"),
 )  # fmt: skip
 
 _FORMAT = (

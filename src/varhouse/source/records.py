@@ -1,0 +1,49 @@
+"""All rules of records, applied batch by batch: one walk over each part of a line."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.source.faults import Fault, Faults
+from varhouse.source.findings import Findings
+from varhouse.source.fixed import FixedColumns
+from varhouse.source.header import Header
+from varhouse.source.info import InfoReader
+from varhouse.source.keys import key_table
+from varhouse.source.lines import RecordBatch
+from varhouse.source.problems import Account
+from varhouse.source.structural import RareRules
+
+
+@dataclass
+class RecordRules:
+    """Checks the records of a file in its order and puts what is wrong in the account.
+
+    `take` each batch of lines that have the columns of the header, `finish` at the end.
+    """
+
+    account: Account
+    header: Header
+    _fixed: FixedColumns = field(init=False)
+
+    def __post_init__(self) -> None:
+        info, format_ = key_table(self.header, "INFO"), key_table(self.header, "FORMAT")
+        self._fixed = FixedColumns(self.header)
+        self._info = InfoReader(info)
+        self._rare = RareRules(self.account, self.header)
+        self._findings = Findings(self.account, self.header, info, format_)
+
+    def take(self, batch: RecordBatch) -> npt.NDArray[np.bool_]:
+        """Check a batch; tells for each record whether CHROM differs from the one before."""
+        faults = Faults.empty()
+        change, structural = self._fixed.check(batch, faults)
+        self._info.read(batch, faults)
+        self._findings.take(batch, faults)
+        undeclared = bool(faults.count[Fault.INFO_UNDECLARED])
+        self._rare.take(batch, structural, undeclared=undeclared)
+        return change
+
+    def finish(self) -> None:
+        """Tell what only the whole file shows."""
+        self._rare.finish()

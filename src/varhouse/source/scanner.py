@@ -1,0 +1,320 @@
+"""The state of one pass over a file, and the checks of whole lines and of the order."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.contigs import Contigs
+from varhouse.reference import (
+    REF_AGREES,
+    REF_DIFFERS,
+    REF_OUTSIDE,
+    Reference,
+    compare_ref,
+)
+from varhouse.source.cuts import Cutter
+from varhouse.source.duplicates import ElsewhereWatch
+from varhouse.source.encoding import TextWatch
+from varhouse.source.header import Header, read_header
+from varhouse.source.limits import LimitError, Limits
+from varhouse.source.lines import RecordBatch
+from varhouse.source.problems import SHOWN, Account
+from varhouse.source.records import RecordRules
+from varhouse.source.world import World
+
+MISSHAPEN = 1_000
+"""Lines with a wrong number of columns after which the other rules are not looked at."""
+
+
+@nb.njit(cache=True, nogil=True)
+def _most_alleles(text, start):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Give the largest number of commas in an ALT, and its line."""
+    most, where = 0, 0
+    for k in range(start.shape[0]):
+        n = 0
+        for i in range(start[k, 4], min(start[k, 5] - 1, text.size)):
+            if text[i] == 44:
+                n += 1
+        if n > most:
+            most, where = n, k
+    return most, where
+
+
+def _slice(batch: RecordBatch, a: int, b: int) -> RecordBatch:
+    return RecordBatch(
+        batch.text, batch.start[a:b], batch.end[a:b], batch.tabs[a:b], batch.pos[a:b],
+        batch.record + a, batch.line + a,
+    )  # fmt: skip
+
+
+class Scanner:
+    """State of one pass over a file: takes its header, then its records batch by batch."""
+
+    def __init__(
+        self, path: Path, contigs: Contigs, reference: Reference | None,
+        account: Account, cutter: Cutter, limits: Limits,
+    ) -> None:  # fmt: skip
+        self.path, self.contigs, self.reference = path, contigs, reference
+        self.account, self.cutter, self.limits = account, cutter, limits
+        self.world, self.text = World(account, contigs, reference), TextWatch(account)
+        self.elsewhere: ElsewhereWatch | None = None
+        self.header_bytes = 0
+        self.header: Header | None = None
+        self.header_lines: list[str] = []
+        self.seen: dict[str, int] = {}
+        self.current: str | None = None
+        self.last_pos = -1
+        self.n_records = 0
+        self.n_lines = 0
+        self.rules: RecordRules | None = None
+        self.columns = 0
+        self.n_misshapen = 0
+        self.blanks: list[int] = []
+        self.n_blanks = 0
+        self.checked = {"agrees": 0, "differs": 0, "outside": 0, "unchecked": 0}
+
+    def take_header(self, data: bytes) -> bytes:
+        """Take header lines from the front of a block and return what is left."""
+        if not self.header_lines:
+            data = data.removeprefix(b"\xef\xbb\xbf")
+        at = 0
+        while data.startswith(b"#", at):
+            cut = data.index(b"\n", at) + 1
+            line = data[at:cut].decode("utf-8", "replace").rstrip("\r\n")
+            self.header_lines.append(line)
+            self.header_bytes += cut - at
+            at = cut
+            self._check_header_size()
+            if line.startswith("#CHROM") or not line.startswith("##"):
+                break
+        data = data[at:]
+        last = self.header_lines[-1] if self.header_lines else ""
+        if data or not last.startswith("##"):
+            self.header = read_header(self.header_lines, self.account)
+            self.n_lines = len(self.header_lines)
+            self._check_contigs(len(self.header.contigs))
+            self._check_contig_lengths()
+            self.world.take_header(self.header)
+            self.columns = last.count("\t") + 1 if self.header.complete else 0
+            self.rules = RecordRules(self.account, self.header)
+        return data
+
+    def _check_header_size(self) -> None:
+        limits, lines = self.limits, len(self.header_lines)
+        if lines > limits.header_lines:
+            raise LimitError(
+                f"{self.path}: more than {limits.header_lines:,} header lines", "header_lines"
+            )
+        if self.header_bytes > limits.header_bytes:
+            raise LimitError(
+                f"{self.path}: the header has more than {limits.header_bytes:,} bytes",
+                "header_bytes",
+            )
+
+    def _check_contigs(self, n: int) -> None:
+        if n > self.limits.contigs:
+            raise LimitError(
+                f"{self.path}: more than {self.limits.contigs:,} contigs", "contigs"
+            )
+
+    def _check_alleles(self, batch: RecordBatch) -> None:
+        commas, k = _most_alleles(batch.text, batch.start)
+        if commas >= self.limits.alleles:
+            raise LimitError(
+                f"{self.path}: line {batch.line + k:,} has {commas + 1:,} ALT alleles, more "
+                f"than {self.limits.alleles:,}",
+                "alleles",
+            )
+
+    def _check_contig_lengths(self) -> None:
+        assert self.header is not None
+        for name, length in self.header.contigs.items():
+            contig = self.contigs.canonical(name)
+            known = self.contigs.by_name[contig].length if contig else None
+            if length is not None and known is not None and length != known:
+                self.account.add(
+                    "VH-H-005", f"declared with {length:,} bases; the assembly has {known:,}",
+                    contig=name, name="contig", value=str(length),
+                )  # fmt: skip
+
+    def take_records(self, batch: RecordBatch, text_start: int) -> None:
+        """Check a batch of lines, and cut it if all are records."""
+        assert self.header is not None
+        self.n_lines += batch.size
+        if self.columns < 8:
+            return
+        blank = batch.end == batch.start[:, 0]
+        if self.blanks or blank.any():
+            self._take_blanks(batch, blank)
+        good = batch.tabs == self.columns - 1
+        wrong = np.flatnonzero(~good & ~blank)
+        if wrong.size:
+            self._report_columns(batch, wrong)
+        if self.n_misshapen > MISSHAPEN:
+            return
+        if good.all():
+            self._take_segment(batch, text_start)
+            return
+        rows = np.flatnonzero(good)
+        for piece in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+            if piece.size:
+                self._take_segment(_slice(batch, piece[0], piece[-1] + 1), text_start)
+
+    def _take_segment(self, batch: RecordBatch, text_start: int) -> None:
+        """Check lines that have the columns of the header."""
+        batch.record = self.n_records
+        self._check_alleles(batch)
+        assert self.rules is not None
+        edges = np.flatnonzero(self.rules.take(batch))
+        bounds = [*edges.tolist(), batch.size]
+        for a, b in pairwise(bounds):
+            self._take_run(batch, a, b, text_start)
+        self.n_records += batch.size
+
+    def _take_blanks(self, batch: RecordBatch, blank: npt.NDArray[np.bool_]) -> None:
+        """Blank lines are harmless at the end of a file and a fault before a record."""
+        lines = np.flatnonzero(blank)
+        others = np.flatnonzero(~blank)
+        if others.size:
+            before = lines[lines < others[-1]]
+            found = self.blanks + (batch.line + before[: SHOWN + 1]).tolist()
+            count = self.n_blanks + before.size
+            for line in found[:SHOWN]:
+                self.account.add(
+                    "VH-B-004", "a blank line between records", line=line, severity="error",
+                    ingest="refuse",
+                )  # fmt: skip
+            if count > SHOWN:
+                self.account.more("VH-B-004", count - SHOWN, severity="error")
+            self.blanks, self.n_blanks = [], 0
+            lines = lines[lines > others[-1]]
+        self.blanks = (self.blanks + (batch.line + lines[:SHOWN]).tolist())[:SHOWN]
+        self.n_blanks += lines.size
+
+    def _report_columns(self, batch: RecordBatch, wrong: npt.NDArray[np.int64]) -> None:
+        room = max(0, self.account.room("VH-B-001"))
+        for k in wrong[:room].tolist():
+            self.account.add(
+                "VH-B-001", f"{batch.tabs[k] + 1:,} columns, not {self.columns:,}",
+                line=batch.line + k, value=batch.lines(np.array([k]))[0][:60],
+            )  # fmt: skip
+        if wrong.size > room:
+            self.account.more("VH-B-001", wrong.size - room)
+        self.n_misshapen += wrong.size
+
+    def finish(self) -> None:
+        """Tell what only the whole file shows."""
+        if self.blanks:
+            self.account.add("VH-B-004", "a blank line at the end", line=self.blanks[0])
+            if self.n_blanks > 1:
+                self.account.more("VH-B-004", self.n_blanks - 1)
+        if self.rules is not None:
+            self.rules.finish()
+        self.world.finish()
+        self.text.finish(self.header.version if self.header else None)
+
+    def _take_run(self, batch: RecordBatch, a: int, b: int, text_start: int) -> None:
+        """Take records a..b, all of one CHROM."""
+        rows = np.arange(a, b)
+        chrom = str(batch.column("chrom", rows[:1])[0])
+        pos, line = batch.pos[a:b], batch.line + a
+        # <ID> names a contig of the assembly file: it may stand among those of others.
+        apart = chrom.startswith("<")
+        continues = chrom == self.current
+        if chrom not in self.seen:
+            self._check_declared(chrom, line)
+        elif not continues and not apart:
+            self.account.add(
+                "VH-B-003", "records of this contig stand apart from each other",
+                line=line, contig=chrom, pos=int(pos[0]),
+            )  # fmt: skip
+        before = np.concatenate([[self.last_pos if continues else -1], pos[:-1]])
+        back = np.flatnonzero((pos < before) & (pos >= 0))
+        room = max(0, self.account.room("VH-B-002"))
+        for k in back[:room].tolist():
+            self.account.add(
+                "VH-B-002", f"POS {pos[k]:,} after {before[k]:,}", line=line + k,
+                contig=chrom, pos=int(pos[k]), name="POS", value=str(pos[k]),
+            )  # fmt: skip
+        if back.size > room:
+            self.account.more("VH-B-002", back.size - room)
+        contig = self.contigs.canonical(chrom)
+        self._check_ref(batch, rows, chrom, contig)
+        self.seen[chrom] = self.seen.get(chrom, 0) + b - a
+        self._check_contigs(len(self.seen))
+        if not apart:
+            self.current, self.last_pos = chrom, int(pos[-1])
+        part = self.contigs.part(contig) if contig else "other"
+        self.cutter.add(
+            part, contig or chrom, text_start + batch.start[a:b, 0],
+            text_start + int(batch.end[b - 1]) + 1, pos, batch.record + a, line,
+        )  # fmt: skip
+
+    def _check_declared(self, chrom: str, line: int) -> None:
+        assert self.header is not None
+        name = chrom[1:-1] if chrom.startswith("<") else chrom
+        if self.header.contigs and name not in self.header.contigs:
+            self.account.add(
+                "VH-B-016", "the header declares other contigs, but not this one", line=line,
+                contig=chrom[:200], name="CHROM", value=chrom[:200],
+            )  # fmt: skip
+
+    def _check_ref(
+        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
+    ) -> None:
+        if contig is None:
+            if chrom in self.seen:
+                self.account.more("VH-R-001", rows.size)
+            else:
+                self.account.add(
+                    "VH-R-001", self.contigs.unknown(chrom), line=batch.line + int(rows[0]),
+                    contig=chrom, pos=int(batch.pos[rows[0]]), name="CHROM",
+                    value=chrom[:200], count=rows.size,
+                )  # fmt: skip
+            return
+        if self.reference is None:
+            return
+        sequence = self.reference.sequence(contig)
+        state = compare_ref(
+            sequence, batch.pos[rows], batch.text,
+            np.ascontiguousarray(batch.start[rows, 3]),
+            np.ascontiguousarray(batch.start[rows, 4] - 1),
+        )  # fmt: skip
+        whole = self.reference.is_whole(contig)
+        self.checked["agrees"] += int((state == REF_AGREES).sum())
+        outside = int((state == REF_OUTSIDE).sum())
+        self.checked["outside" if whole else "unchecked"] += outside
+        self.checked["differs"] += int((state == REF_DIFFERS).sum())
+        self.world.take(batch, rows[state == REF_DIFFERS], sequence, chrom)
+        if self.elsewhere is not None:
+            self.elsewhere.take(batch, rows[state == REF_AGREES], contig, chrom)
+        self._report(batch, rows[state == REF_DIFFERS], chrom, "VH-R-002",
+                     "REF differs from the reference", sequence)  # fmt: skip
+        if whole:
+            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-003",
+                         f"past the contig's end ({sequence.size:,} bases)", None)  # fmt: skip
+        elif outside:
+            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-004",
+                         "the reference does not hold this place", None)  # fmt: skip
+
+    def _report(
+        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, code: str,
+        message: str, sequence: npt.NDArray[np.uint8] | None,
+    ) -> None:  # fmt: skip
+        if not rows.size:
+            return
+        shown = rows[: max(1, self.account.room(code))]
+        refs = batch.column("ref", shown).to_list()
+        for i, (k, ref) in enumerate(zip(shown.tolist(), refs, strict=True)):
+            pos = int(batch.pos[k])
+            text = message
+            if sequence is not None:
+                held = sequence[pos - 1 : pos - 1 + min(len(ref), 20)].tobytes().decode()
+                text = f"{message} ({held})"
+            self.account.add(
+                code, text, line=batch.line + k, contig=chrom, pos=pos, name="REF",
+                value=ref[:60], count=rows.size - (shown.size - 1) if i == 0 else 1,
+            )  # fmt: skip
