@@ -27,7 +27,7 @@ Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
 FLANK = 5_000
 """Bases beside a transcript that count as up- or downstream (VEP's default)."""
 
@@ -67,7 +67,8 @@ class GeneModel:
     contigs
         Canonical names of the contigs that have transcripts, in the assembly's order.
     transcripts
-        T rows: transcript_id, version, gene_id, gene_name, biotype, contig, canonical.
+        T rows: transcript_id, version, gene_id, gene_name, biotype, contig, canonical,
+        protein_id (with its version if the annotation has it).
     genes
         gene_id, gene_name, contig, start, end (1-based, closed), strand, biotype.
     contig_start, contig_span

@@ -4,7 +4,7 @@ Whole batches are annotated as arrays. `alleles.py` packs and trims the alleles 
 them on the model's axis; SNVs go through `snv.py`, everything else through `interval.py`
 (with `coding.py` for the reading frame and `edges.py` for the few rows at the start and
 stop codon); `zones.py` holds the splice sites, `terms.py` the Sequence Ontology terms,
-`codes.py` the genetic codes; `annotate.py` joins the paths and `render.py` writes the
+`annotate.py` joins the paths and `render.py` writes the
 columns. Terms and their definitions are those of Ensembl VEP 115.
 """
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from varhouse.consequence.alleles import pack_alleles
 from varhouse.consequence.interval import annotate_intervals
-from varhouse.consequence.render import no_rows, pairs_frame, render, sort_pairs
+from varhouse.consequence.render import Describe, no_rows, pairs_frame, render, sort_pairs
 from varhouse.consequence.snv import annotate_snvs
 from varhouse.genemodel import GeneModel
 from varhouse.schema import KEY
@@ -17,7 +17,10 @@ CHUNK = 100_000
 
 
 def iter_consequences(
-    model: GeneModel, alleles: pl.DataFrame, chunk: int = CHUNK
+    model: GeneModel,
+    alleles: pl.DataFrame,
+    chunk: int = CHUNK,
+    describe: Describe | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Annotate alleles chunk by chunk, so that memory stays bounded.
 
@@ -38,12 +41,17 @@ def iter_consequences(
         .collect()
     )
     for start in range(0, ordered.height, chunk):
-        frame = _annotate(model, ordered.slice(start, chunk))
+        frame = _annotate(model, ordered.slice(start, chunk), describe)
         if frame.height:
             yield frame
 
 
-def consequences(model: GeneModel, alleles: pl.DataFrame, chunk: int = CHUNK) -> pl.DataFrame:
+def consequences(
+    model: GeneModel,
+    alleles: pl.DataFrame,
+    chunk: int = CHUNK,
+    describe: Describe | None = None,
+) -> pl.DataFrame:
     """Give the consequences of alleles on every transcript within 5,000 bases.
 
     Parameters
@@ -55,6 +63,8 @@ def consequences(model: GeneModel, alleles: pl.DataFrame, chunk: int = CHUNK) ->
         alleles count once.
     chunk
         Alleles annotated at once.
+    describe
+        Writes the HGVS names (`varhouse.hgvs.Describer`); without it they are null.
 
     Returns
     -------
@@ -64,11 +74,13 @@ def consequences(model: GeneModel, alleles: pl.DataFrame, chunk: int = CHUNK) ->
         far from every transcript have no row, nor have those with other letters than
         ACGTN (symbolic, breakend, `*`, `.`).
     """
-    frames = list(iter_consequences(model, alleles, chunk))
+    frames = list(iter_consequences(model, alleles, chunk, describe))
     return pl.concat(frames, rechunk=True) if frames else no_rows()
 
 
-def _annotate(model: GeneModel, frame: pl.DataFrame) -> pl.DataFrame:
+def _annotate(
+    model: GeneModel, frame: pl.DataFrame, describe: Describe | None
+) -> pl.DataFrame:
     packed = pack_alleles(frame, model)
     snv = (packed.end - packed.start == 1) & (packed.alt_length == 1)
     parts = []
@@ -82,4 +94,4 @@ def _annotate(model: GeneModel, frame: pl.DataFrame) -> pl.DataFrame:
         return no_rows()
     pairs = pairs_frame(parts)
     pairs = sort_pairs(model, pairs, packed.row[pairs["allele"].to_numpy()])
-    return render(model, frame, pairs)
+    return render(model, frame, pairs, describe)

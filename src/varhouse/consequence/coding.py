@@ -14,9 +14,9 @@ import polars as pl
 import pyarrow as pa
 
 from varhouse.consequence import terms as so
-from varhouse.consequence.codes import AMINO_ACID, LETTERS, STOP, UNKNOWN
 from varhouse.consequence.edges import annotate_edge
 from varhouse.genemodel import NO_CODON, Bool, GeneModel, Int64, UInt8
+from varhouse.geneticcode import AMINO_ACID, LETTERS, STOP, UNKNOWN
 
 WINDOW = 48
 """Bases of the widest window: 16 codons hold 98 % of the coding indels seen."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varhouse.consequence import terms as so
-from varhouse.consequence.codes import LETTERS, translate
 from varhouse.genemodel import GeneModel, UInt8
+from varhouse.geneticcode import LETTERS, translate
 
 if TYPE_CHECKING:
     from varhouse.consequence.coding import Edits

@@ -4,6 +4,7 @@ Strings come from small dictionaries (transcripts, a few hundred distinct masks)
 gather each; nothing is formatted per row in Python.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from varhouse.schema import CONSEQUENCES
 OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 """Column name to type of what the room gives: the table without its partition."""
 
+_HGVS = ("hgvsc", "hgvsp", "hgvs_offset")
 _MOST_RANKS = 1_000
 """Exons of a transcript up to which all texts `rank/number` are kept in one table."""
 
@@ -37,7 +39,17 @@ def sort_pairs(model: GeneModel, frame: pl.DataFrame, row: Int64) -> pl.DataFram
     return by.sort("row", "name_rank").drop("name_rank")
 
 
-def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+Describe = Callable[[pl.DataFrame, Int64, Int64], tuple[pl.Series, pl.Series, pl.Series]]
+"""Gives hgvsc, hgvsp and hgvs_offset of pairs from alleles (contig, pos, ref, alt), the
+row of each pair's allele and its transcript."""
+
+
+def render(
+    model: GeneModel,
+    alleles: pl.DataFrame,
+    pairs: pl.DataFrame,
+    describe: Describe | None = None,
+) -> pl.DataFrame:
     """Write sorted pairs as rows with the columns of `OUTPUT`.
 
     Parameters
@@ -48,6 +60,8 @@ def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.D
         contig, pos, ref, alt by the row that `pairs` name.
     pairs
         What `Pairs.frame` gives, sorted, with the column `row`.
+    describe
+        Writes the HGVS names; without it they are null.
     """
     tx, row = pairs["tx"], pairs["row"]
     terms = pairs["terms"].to_numpy()
@@ -58,6 +72,12 @@ def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.D
     impact = pl.Series([impact_of(int(m)) for m in masks], dtype=pl.String)
     names = model.transcripts
     index = pl.Series(which)
+    if describe is not None:
+        named = describe(alleles, row.to_numpy(), tx.to_numpy())
+        hgvs = dict(zip(_HGVS, named, strict=True))
+    else:
+        blank = pl.Series([None])
+        hgvs = {c: blank.cast(OUTPUT[c]).new_from_index(0, len(tx)) for c in _HGVS}
     number = model.n_exon[tx.to_numpy()]
     frame = pairs.with_columns(
         *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
@@ -74,6 +94,7 @@ def render(model: GeneModel, alleles: pl.DataFrame, pairs: pl.DataFrame) -> pl.D
         intron=_rank_text(pairs["intron_first"], pairs["intron_last"], number - 1),
         protein_start=(pl.col("cds_start") - 1) // 3 + 1,
         protein_end=(pl.col("cds_end") - 1) // 3 + 1,
+        **hgvs,
     )
     return frame.select(pl.col(n).cast(t) for n, t in OUTPUT.items())
 

@@ -14,7 +14,6 @@ import polars as pl
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.alleles import Alleles
-from varhouse.consequence.codes import AMINO_ACID, ATG, LETTERS, STOP, UNKNOWN
 from varhouse.consequence.pairs import Pairs, distance_to, scattered
 from varhouse.consequence.zones import WIDTH, base_zones, splice_terms
 from varhouse.genemodel import (
@@ -31,6 +30,7 @@ from varhouse.genemodel import (
     UInt8,
     ranges,
 )
+from varhouse.geneticcode import AMINO_ACID, ATG, LETTERS, STOP, UNKNOWN
 
 _POWER = np.array([16, 4, 1], np.int64)
 

@@ -106,8 +106,9 @@ def _digest(rows: Rows, reference: Reference) -> str:
 
 def _names(transcripts: pl.DataFrame) -> pl.DataFrame:
     return transcripts.select(
-        "transcript_id", "version", "gene_id", "gene_name", "biotype", "contig", "canonical"
-    )
+        "transcript_id", "version", "gene_id", "gene_name", "biotype", "contig", "canonical",
+        "protein_id",
+    )  # fmt: skip
 
 
 def _genetic_codes(pieces: Pieces, reference: Reference) -> Any:

@@ -126,6 +126,7 @@ def _transcripts(
         start_unknown=both.str.contains(r"cds_start_NF|(?:^|;)start_range=\.,"),
         end_unknown=both.str.contains(r"cds_end_NF|(?:^|;)end_range=[^;,]*,\."),
         code=pl.col("cds_attr").str.extract(r"(?:^|;)transl_table=(\d+)").cast(pl.Int64),
+        protein_id=_protein_id(),
     )
     # RefSeq places one transcript id twice: then the id of the row tells them apart.
     tx = tx.with_columns(
@@ -152,8 +153,23 @@ def _transcripts(
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "canonical", "start_unknown", "end_unknown", "code",
+        "canonical", "start_unknown", "end_unknown", "code", "protein_id",
     ), counts  # fmt: skip
+
+
+def _protein_id() -> pl.Expr:
+    """Id of the protein, with its version where the CDS row has one."""
+
+    def of_cds(key: str) -> pl.Expr:
+        return pl.col("cds_attr").str.extract(rf"(?:^|;){key}=([^;]+)")
+
+    given = pl.coalesce(of_cds("protein_id"), of_cds("ID").str.extract("^CDS:(.+)$"))
+    return pl.concat_str(
+        given,
+        pl.when(~given.str.contains(r"\.\d+$"))
+        .then(pl.lit(".") + of_cds("version"))
+        .fill_null(""),
+    )
 
 
 def _candidates(parts: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:

@@ -86,6 +86,11 @@ def _transcripts(
         start_unknown=pl.col("attr").str.contains("cds_start_NF", literal=True),
         end_unknown=pl.col("attr").str.contains("cds_end_NF", literal=True),
         code=pl.col("cds_attr").str.extract(r'transl_table +"?(\d+)').cast(pl.Int64),
+        protein_id=pl.concat_str(
+            pl.col("cds_attr").str.extract(r'protein_id +"([^"]+)"'),
+            (pl.lit(".") + pl.col("cds_attr").str.extract(r'protein_version +"?(\d+)'))
+            .fill_null(""),
+        ),
     )  # fmt: skip
     counts = {
         "transcripts_without_row": int(tx["without_row"].sum()),
@@ -97,7 +102,7 @@ def _transcripts(
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "canonical", "start_unknown", "end_unknown", "code",
+        "canonical", "start_unknown", "end_unknown", "code", "protein_id",
     ), counts  # fmt: skip
 
 

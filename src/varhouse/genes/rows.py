@@ -55,7 +55,7 @@ class Features:
     ----------
     transcripts
         contig, key, transcript_id, version, gene_id, gene_name, biotype, canonical,
-        start_unknown, end_unknown, code (Int64).
+        start_unknown, end_unknown, code (Int64), protein_id.
     parts
         contig, key, type (exon, CDS or stop_codon), start, end, strand, phase.
     genes

@@ -1,0 +1,143 @@
+"""Alleles as HGVS sees them: trimmed, and how far they can be shifted either way.
+
+HGVS wants an insertion or a deletion as far in the 3' direction of the *described*
+sequence as it can go (HGVS Nomenclature 21.1, general recommendations): to the right on
+the genome for a transcript on the forward strand, to the left for one on the reverse.
+Both shifts are found once for each allele, on the genome; so an exon's bases may be
+shifted into the intron behind it, never over an intron into the next exon.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from numba import njit
+
+from varhouse.genemodel import CODE, GeneModel, Int64, UInt8
+from varhouse.hgvs.text import pack
+from varhouse.reference import Reference
+
+
+class Alleles(NamedTuple):
+    """n trimmed alleles.
+
+    Attributes
+    ----------
+    start, end
+        int64[n]: changed bases on the model's axis, 0-based, half-open; -1, -1 for an
+        allele that has no name (letters other than ACGTN, unknown contig, no change).
+    alt_at, alt_length, alt
+        int64[n], int64[n], uint8: base codes of what stands there instead.
+    left, right
+        int64[n]: bases by which a pure insertion or deletion may be shifted.
+    to_reference
+        int64[n]: what to add to a place on the axis for its place in the bases.
+    """
+
+    start: Int64
+    end: Int64
+    alt_at: Int64
+    alt_length: Int64
+    alt: UInt8
+    left: Int64
+    right: Int64
+    to_reference: Int64
+
+
+def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -> Alleles:
+    """Trim alleles (contig, pos 1-based, ref, alt) and measure their shifts.
+
+    Bases that REF and ALT share are taken off in front first, then behind.
+    """
+    index = {c: i for i, c in enumerate(model.contigs)}
+    contig = frame["contig"].replace_strict(index, default=-1, return_dtype=pl.Int64)
+    bases, starts, lengths = reference.packed(model.contigs)
+    ref, ref_at = pack(frame["ref"])
+    alt, alt_at = pack(frame["alt"])
+    n = frame.height
+    out = [np.zeros(n, np.int64) for _ in range(7)]
+    codes = CODE[alt]
+    _place(
+        contig.fill_null(-1).to_numpy(), frame["pos"].fill_null(0).cast(pl.Int64).to_numpy(),
+        CODE[ref], ref_at, codes, alt_at, _letters(ref), _letters(alt),
+        np.asarray(bases), starts, lengths, model.contig_start, CODE, *out,
+    )  # fmt: skip
+    start, end, at, length, left, right, shift = out
+    return Alleles(start, end, at, length, codes, left, right, shift)
+
+
+_IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGTNacgtn", np.uint8))
+
+
+def _letters(text: UInt8) -> npt.NDArray[np.bool_]:
+    return _IS_BASE[text]
+
+
+@njit(cache=True, nogil=True)
+def _right_shift(  # type: ignore[no-untyped-def]
+    bases, first, held, s, e, alt, a0, n, code
+):
+    """Count the bases by which [s, e), or an insertion at s, may go right."""
+    size, k = (n if n else e - s), 0
+    while e + k < held:
+        out = alt[a0 + k] if n and k < n else code[bases[first + e + k - size]]
+        if code[bases[first + e + k]] != out or out > 3:
+            break
+        k += 1
+    return k
+
+
+@njit(cache=True, nogil=True)
+def _left_shift(  # type: ignore[no-untyped-def]
+    bases, first, s, e, alt, a0, n, code
+):
+    size, k = (n if n else e - s), 0
+    while s - k > 0:
+        out = alt[a0 + n - 1 - k] if n and k < n else code[bases[first + s - 1 - k + size]]
+        if code[bases[first + s - 1 - k]] != out or out > 3:
+            break
+        k += 1
+    return k
+
+
+@njit(cache=True, nogil=True)
+def _place(  # type: ignore[no-untyped-def]
+    contig, pos, ref, ref_at, alt, alt_at, ref_good, alt_good, bases, starts, lengths,
+    axis, code, start, end, at, length, left, right, to_reference,
+):  # fmt: skip
+    for i in range(contig.size):
+        c = contig[i]
+        r0, r1, a0, a1 = ref_at[i], ref_at[i + 1], alt_at[i], alt_at[i + 1]
+        good = c >= 0 and pos[i] > 0 and r1 > r0 and a1 > a0
+        for j in range(r0, r1):
+            good = good and ref_good[j]
+        for j in range(a0, a1):
+            good = good and alt_good[j]
+        start[i] = end[i] = -1
+        if not good:
+            continue
+        s = pos[i] - 1
+        if r1 - r0 == 1 and a1 - a0 == 1:
+            if ref[r0] == alt[a0] or s >= lengths[c]:
+                continue
+            start[i], end[i] = axis[c] + s, axis[c] + s + 1
+            at[i], length[i] = a0, 1
+            to_reference[i] = starts[c] - axis[c]
+            continue
+        while r1 > r0 and a1 > a0 and ref[r0] == alt[a0] and ref[r0] < 4:
+            r0 += 1
+            a0 += 1
+            s += 1
+        while r1 > r0 and a1 > a0 and ref[r1 - 1] == alt[a1 - 1] and ref[r1 - 1] < 4:
+            r1 -= 1
+            a1 -= 1
+        e, n = s + r1 - r0, a1 - a0
+        if (n == 0 and e == s) or e > lengths[c]:
+            continue
+        start[i], end[i] = axis[c] + s, axis[c] + e
+        at[i], length[i] = a0, n
+        to_reference[i] = starts[c] - axis[c]
+        if n == 0 or e == s:
+            right[i] = _right_shift(bases, starts[c], lengths[c], s, e, alt, a0, n, code)
+            left[i] = _left_shift(bases, starts[c], s, e, alt, a0, n, code)

@@ -1,0 +1,80 @@
+"""HGVS names of the pairs of an allele and a transcript, batch by batch."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from varhouse.genemodel import GeneModel, Int64
+from varhouse.hgvs.alleles import place_alleles
+from varhouse.hgvs.protein import name_in_proteins
+from varhouse.hgvs.text import pack, strings
+from varhouse.hgvs.transcript import name_in_transcripts
+from varhouse.reference import Reference
+
+
+class Names(NamedTuple):
+    """Names of n pairs; null where there is none.
+
+    Attributes
+    ----------
+    hgvsc, hgvsp
+        String[n].
+    shift
+        Int32[n]: bases by which an insertion or deletion was shifted in the transcript's
+        3' direction, negative to the left on the genome; null for none.
+    """
+
+    hgvsc: pl.Series
+    hgvsp: pl.Series
+    shift: pl.Series
+
+
+class Describer:
+    """Names alleles in the transcripts and proteins of one gene model.
+
+    Parameters
+    ----------
+    model
+        The gene model.
+    reference
+        The reference that it was compiled with; its bases decide how far an allele may
+        be shifted.
+    as_vep
+        Follow VEP where it numbers otherwise (see `docs/consequence-differences.md`).
+    """
+
+    def __init__(self, model: GeneModel, reference: Reference, as_vep: bool = False) -> None:
+        self._model, self._reference, self._as_vep = model, reference, as_vep
+        bases, _, _ = reference.packed(model.contigs)
+        self._bases = np.asarray(bases)
+        versioned = pl.col("transcript_id").str.contains(r"\.\d+$")
+        version = pl.when(~versioned).then(pl.lit(".") + pl.col("version").cast(pl.String))
+        kind = pl.Series(np.where(model.coding, ":c.", ":n."))
+        names = model.transcripts.select(
+            transcript=pl.concat_str("transcript_id", version.fill_null(""), kind),
+            # A protein without an id of its own is named by its transcript.
+            protein=pl.coalesce("protein_id", "transcript_id") + ":p.",
+        )
+        self._transcript, self._protein = pack(names["transcript"]), pack(names["protein"])
+
+    def __call__(self, alleles: pl.DataFrame, row: Int64, tx: Int64) -> Names:
+        """Name pairs.
+
+        Parameters
+        ----------
+        alleles
+            contig (canonical), pos (1-based), ref, alt.
+        row, tx
+            int64[n]: row of `alleles` and transcript of the model, of each pair.
+        """
+        placed = place_alleles(alleles, self._model, self._reference)
+        data, at, valid, shift = name_in_transcripts(
+            self._model, placed, self._transcript, self._bases, row, tx, self._as_vep
+        )
+        hgvsc = strings("hgvsc", data, at, valid)
+        shifted = pl.Series("shift", np.where(valid, shift, 0), dtype=pl.Int32)
+        data, at, valid = name_in_proteins(
+            self._model, placed, self._protein, row, tx, self._as_vep
+        )
+        return Names(hgvsc, strings("hgvsp", data, at, valid), shifted.replace(0, None))

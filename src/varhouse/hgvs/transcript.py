@@ -1,0 +1,252 @@
+"""Names in the transcript: `ENST00000256474.3:c.340+5G>C`, `n.` without a CDS.
+
+Positions as in HGVS Nomenclature 21.1 (https://hgvs-nomenclature.org, reference
+sequences and numbering): c.1 is the first base of the CDS that is there, `-` counts
+backwards in the 5' UTR, `*` onwards in the 3' UTR, intron bases count from the nearer
+exon (from the one before at equal distance). An incomplete first codon is counted from
+its first base that is there.
+"""
+
+import numpy as np
+from numba import njit
+
+from varhouse.genemodel import EXON, FLANK_RIGHT, Bool, GeneModel, Int64, UInt8
+from varhouse.hgvs.alleles import Alleles
+from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
+
+BASES: UInt8 = np.frombuffer(b"ACGTN", np.uint8)
+
+_DEL, _INS, _DELINS, _DUP, _INV = (
+    np.frombuffer(b, np.uint8) for b in (b"del", b"ins", b"delins", b"dup", b"inv")
+)
+_NOWHERE = -1
+_MARKS = 40
+"""Bytes that a name has beside its prefix, its numbers and its bases, at most."""
+
+
+def name_in_transcripts(
+    model: GeneModel,
+    alleles: Alleles,
+    prefixes: Packed,
+    bases: UInt8,
+    row: Int64,
+    tx: Int64,
+    as_vep: bool,
+) -> tuple[UInt8, Int64, Bool, Int64]:
+    """Write the c. or n. name of pairs of an allele and a transcript.
+
+    Parameters
+    ----------
+    prefixes
+        `ENST00000256474.3:c.` of each transcript.
+    bases
+        All bases of the reference, ASCII, upper case.
+    row, tx
+        int64[n]: allele and transcript of each pair.
+    as_vep
+        Count the padding of an incomplete first codon for SNVs in the CDS, as VEP does.
+
+    Returns
+    -------
+    text, offsets, valid, shift
+        The names end to end with int64[n + 1] offsets; bool[n], false where the shifted
+        allele is not wholly inside the transcript; int64[n], bases by which an insertion
+        or a deletion was shifted, to the right on the genome.
+    """
+    n = len(row)
+    offsets, shift = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
+    valid = np.zeros(n, np.bool_)
+    prefix, prefix_at = prefixes
+    longest = np.diff(prefix_at)[tx] + alleles.alt_length[row] + 4 * DIGITS + _MARKS
+    text = np.empty(int(longest.sum()), np.uint8)
+    _write_all(
+        text, offsets, valid, shift, row, tx, *alleles, prefix, prefix_at, bases,
+        model.strand, model.start, model.end, model.coding, model.phase, model.cds_offset,
+        model.cds_length, model.seg_ptr, model.seg_start, model.seg_end, model.seg_kind,
+        model.seg_anchor, as_vep,
+    )  # fmt: skip
+    return text, offsets, valid, shift
+
+
+@njit(cache=True, nogil=True)
+def segment_of(seg_start: Int64, low: int, high: int, place: int) -> int:
+    """Find the last of the segments [low, high) that begins at or before a place."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if seg_start[middle] <= place:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _put_position(  # type: ignore[no-untyped-def]
+    out, w, place, forward, coding, lead, offset, length, low, high,
+    seg_start, seg_end, seg_kind, seg_anchor, padded,
+):  # fmt: skip
+    """Write a position; give -1 outside the transcript."""
+    seg = segment_of(seg_start, low, high, place)
+    kind = seg_kind[seg]
+    if kind <= FLANK_RIGHT:
+        return _NOWHERE
+    away, sign = 0, 43
+    if kind != EXON:
+        from_left, from_right = place - seg_start[seg] + 1, seg_end[seg] - place
+        # 5' side first at equal distance; 5' is left on the forward strand.
+        on_left = from_left <= from_right if forward else from_left < from_right
+        if on_left:
+            place, away, seg = seg_start[seg] - 1, from_left, seg - 1
+        else:
+            place, away, seg = seg_end[seg], from_right, seg + 1
+        sign = 43 if on_left == forward else 45
+    index = seg_anchor[seg] + (place if forward else -place)
+    number = index + 1
+    if coding:
+        number = index - offset - lead
+        if number < 0:
+            out[w] = 45
+            number = -number
+            w += 1
+        elif number >= length - lead:
+            out[w] = 42
+            number = number - (length - lead) + 1
+            w += 1
+        else:
+            number += 1 + (lead if padded and not away else 0)
+    w = put_number(out, w, number)
+    if away:
+        out[w] = sign
+        w = put_number(out, w + 1, away)
+    return w
+
+
+@njit(cache=True, nogil=True)
+def allele_base(  # type: ignore[no-untyped-def]
+    alt, at, length, turn, forward, j
+):
+    """Give base code j, in the transcript's sense, of an inserted sequence.
+
+    `turn` is the shift to the right on the genome: the sequence is rotated by it.
+    """
+    if forward:
+        return alt[at + (j + turn) % length]
+    code = alt[at + (length - 1 - j + turn) % length]
+    return 3 - code if code < 4 else 4
+
+
+@njit(cache=True, nogil=True)
+def _sense_base(bases, place, forward):  # type: ignore[no-untyped-def]
+    """Give the ASCII base of the reference at a place, in the transcript's sense."""
+    base = bases[place]
+    if forward:
+        return base
+    if base == 65:
+        return 84
+    if base == 67:
+        return 71
+    if base == 71:
+        return 67
+    return 65 if base == 84 else base
+
+
+@njit(cache=True, nogil=True)
+def _is_copy(  # type: ignore[no-untyped-def]
+    bases, at, first, alt, alt_at, n, turn, forward
+):
+    """Whether an insertion at `at` repeats the n bases on its 5' side."""
+    if forward and at - n < first:
+        return False
+    if not forward and at + n > bases.size:
+        return False
+    for j in range(n):
+        place = at - n + j if forward else at + n - 1 - j
+        if (
+            _sense_base(bases, place, forward)
+            != BASES[allele_base(alt, alt_at, n, turn, forward, j)]
+        ):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _is_inversion(  # type: ignore[no-untyped-def]
+    bases, s, n, alt, alt_at, forward
+):
+    """Whether n bases are replaced by their reverse complement."""
+    for j in range(n):
+        place = s + n - 1 - j
+        if BASES[alt[alt_at + j]] != _sense_base(bases, place, False) or alt[alt_at + j] > 3:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _write_all(  # type: ignore[no-untyped-def]
+    out, offsets, valid, shift, row, tx, a_start, a_end, a_at, a_length, alt, a_left, a_right,
+    to_reference, prefix, prefix_at, bases, strand, tx_start, tx_end, coding, phase,
+    cds_offset, cds_length, seg_ptr, seg_start, seg_end, seg_kind, seg_anchor, as_vep,
+):  # fmt: skip
+    w = 0
+    for i in range(row.size):
+        a, t = row[i], tx[i]
+        offsets[i + 1] = w
+        s, e, n, at = a_start[a], a_end[a], a_length[a], a_at[a]
+        if s < 0:
+            continue
+        forward = strand[t] > 0
+        turn = a_right[a] if forward else -a_left[a]
+        inside = s < tx_end[t] and e > tx_start[t]
+        if s == e:
+            inside = tx_start[t] < s < tx_end[t]
+        if not inside:
+            continue
+        s, e = s + turn, e + turn
+        shift[i] = turn
+        size = e - s
+        to = to_reference[a]
+        copied = size == 0 and _is_copy(bases, s + to, 0, alt, at, n, turn, forward)
+        # First and last base named, on the genome.
+        first, last = s, e - 1
+        if copied:
+            first, last = (s - n, s - 1) if forward else (s, s + n - 1)
+            # What lies before the transcript has no name in it: an insertion then.
+            copied = first >= tx_start[t] and last < tx_end[t]
+        if size == 0 and not copied:
+            first, last = s - 1, s
+        padded = as_vep and size == 1 and n == 1
+        begin, end = (first, last) if forward else (last, first)
+        start = w
+        w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
+        lead = (3 - phase[t]) % 3
+        w = _put_position(
+            out, w, begin, forward, coding[t], lead, cds_offset[t], cds_length[t],
+            seg_ptr[t], seg_ptr[t + 1], seg_start, seg_end, seg_kind, seg_anchor, padded,
+        )  # fmt: skip
+        if w != _NOWHERE and begin != end:
+            out[w] = 95
+            w = _put_position(
+                out, w + 1, end, forward, coding[t], lead, cds_offset[t], cds_length[t],
+                seg_ptr[t], seg_ptr[t + 1], seg_start, seg_end, seg_kind, seg_anchor, padded,
+            )  # fmt: skip
+        if w == _NOWHERE:
+            w = start
+            continue
+        if copied:
+            w = put_span(out, w, _DUP, 0, 3)
+        elif n == 0:
+            w = put_span(out, w, _DEL, 0, 3)
+        elif size == 1 and n == 1:
+            out[w] = _sense_base(bases, s + to, forward)
+            out[w + 1] = 62
+            out[w + 2] = BASES[allele_base(alt, at, 1, 0, forward, 0)]
+            w += 3
+        elif size == n and _is_inversion(bases, s + to, n, alt, at, forward):
+            w = put_span(out, w, _INV, 0, 3)
+        else:
+            w = put_span(out, w, _DELINS, 0, 6) if size else put_span(out, w, _INS, 0, 3)
+            for j in range(n):
+                out[w] = BASES[allele_base(alt, at, n, turn, forward, j)]
+                w += 1
+        valid[i] = True
+        offsets[i + 1] = w
