@@ -86,8 +86,8 @@ def list_column(tape: Int32s, at: Ints, many: Int32s, *, real: bool) -> pa.Array
 
 
 @nb.njit(cache=True, nogil=True)
-def _split(text, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Cut spans at commas: (offsets of the lists, starts and sizes of the pieces).
+def _split(text, at, many, separator):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Cut spans at a separator: (offsets of the lists, starts and sizes of the pieces).
 
     The size of a missing piece (`.`) is -1.
     """
@@ -98,7 +98,7 @@ def _split(text, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover 
         if many[k] >= 0:
             pieces = 1
             for j in range(at[k], at[k] + many[k]):
-                pieces += text[j] == 44
+                pieces += text[j] == separator
         offset[k + 1] = offset[k] + pieces
     start = np.empty(offset[n], np.int64)
     size = np.empty(offset[n], np.int32)
@@ -109,7 +109,7 @@ def _split(text, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover 
         a = at[k]
         end = a + many[k]
         for j in range(a, end + 1):
-            if j == end or text[j] == 44:
+            if j == end or text[j] == separator:
                 start[w] = a
                 size[w] = -1 if j - a == 1 and text[a] == 46 else j - a
                 w += 1
@@ -117,8 +117,10 @@ def _split(text, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover 
     return offset, start, size
 
 
-def text_array(text: Bytes, at: Ints, many: Int32s, *, split: bool = False) -> pa.Array:
-    """Copy spans of a text into a column of strings, or of lists cut at commas.
+def text_array(
+    text: Bytes, at: Ints, many: Int32s, *, split: str | None = None
+) -> pa.Array:
+    """Copy spans of a text into a column of strings, or of lists of strings.
 
     Parameters
     ----------
@@ -127,12 +129,12 @@ def text_array(text: Bytes, at: Ints, many: Int32s, *, split: bool = False) -> p
     at, many
         int64[n], int32[n]: start and bytes of each span; -1 bytes are null.
     split
-        Give lists of strings; a piece that is `.` is null.
+        A character to cut the spans at; a piece that is `.` is null.
 
     Bytes that are not UTF-8 become U+FFFD.
     """
-    if split:
-        offset, start, size = _split(text, at, many)
+    if split is not None:
+        offset, start, size = _split(text, at, many, ord(split))
         return _list(offset, text_array(text, start, size), many)
     bits, nulls = _bits(many, -1)
     offset, data, ascii_only = copy_spans(text, at, many)

@@ -531,7 +531,7 @@ class InfoReader:
             return number_column(out.cells[row], real=real)
         if role == _LIST:
             return list_column(out.tape, out.at[row], out.many[row], real=real)
-        split = self.table.is_list(k)
+        split = "," if self.table.is_list(k) else None
         return text_array(batch.text, out.at[row], out.many[row], split=split)
 
 
