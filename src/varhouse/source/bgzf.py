@@ -29,6 +29,11 @@ SHORTEST_RECORD = 16
 
 _EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _HEADER = struct.Struct("<4BI2BH")
+_NOT_READ = (
+    b"PK\x03\x04", b"\xfd7zXZ\x00", b"\x1f\x9d", b"\x1f\xa0", b"\x28\xb5\x2f\xfd",
+    b"x\x01", b"x\x9c", b"x\xda", b"Rar!", b"7z\xbc\xaf",
+)  # fmt: skip
+"""First bytes of zip, xz, compress, zstd, zlib, rar and 7z."""
 
 
 @dataclass
@@ -83,9 +88,10 @@ def file_kind(path: Path) -> str:
             raise InputError(f"{path}: the file is empty")
         if head[:3] == b"BZh":
             return "bzip2"
-        if head[:4] == b"PK\x03\x04" or head[:6] == b"\xfd7zXZ\x00" or head[:2] == b"\x1f\x9d":
+        if head.startswith(_NOT_READ):
             raise InputError(
-                f"{path}: zip, xz or compress is not read", "unpack it and compress with bgzip"
+                f"{path}: zip, xz, zstd, zlib or compress is not read",
+                "unpack it and compress with bgzip",
             )
         if head[:5] == b"BCF\x02\x02":
             return "bcf"
@@ -147,7 +153,7 @@ def has_end_block(path: Path) -> bool:
         return f.read() == _EOF_BLOCK
 
 
-def _pieces(path: Path, kind: str) -> Iterator[tuple[int, bytes]]:
+def read_pieces(path: Path, kind: str) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in file or -1, text) of a whole file, whatever its compression."""
     with path.open("rb") as raw:
         if kind == "bgzf":
@@ -190,7 +196,7 @@ def iter_text(
     members: list[tuple[int, int]] = []
     start = total = cut = 0  # of the block, of what was read, length of its whole lines
     size = path.stat().st_size
-    for at, text in _pieces(path, kind):
+    for at, text in read_pieces(path, kind):
         if at >= 0:
             members.append((total, at))
         newline = text.find(b"\n")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from varhouse.source.lines import COLUMNS
+from varhouse.source.lines import COLUMNS, _count_lines
 from varhouse.source.problems import SHOWN, Account
 
 BOM = b"\xef\xbb\xbf"
@@ -32,7 +32,7 @@ class TextWatch:
             self.account.add(
                 "VH-F-007", "the file begins with a byte order mark (U+FEFF)", line=1
             )
-        n = data.count(b"\n")
+        n = int(_count_lines(np.frombuffer(data, np.uint8)))
         if b"\r" in data:
             self._take_returns(data, n)
         elif not self.first_lf:

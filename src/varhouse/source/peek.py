@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from varhouse.errors import InputError
+from varhouse.source.bcf import bcf_header
 from varhouse.source.bgzf import file_kind, iter_text
 from varhouse.source.header import Header, read_header
 from varhouse.source.limits import DEFAULTS, LimitError, Limits
@@ -19,12 +20,7 @@ def peek_header(path: Path, limits: Limits = DEFAULTS) -> list[str]:
     """
     kind = file_kind(path)
     if kind == "bcf":
-        import cyvcf2  # noqa: PLC0415 - loads htslib, which only BCF needs
-
-        try:
-            return str(cyvcf2.VCF(str(path)).raw_header).rstrip("\n").split("\n")
-        except Exception as error:  # cyvcf2 raises bare Exception for anything it cannot read
-            raise InputError(f"{path}: not a whole BCF ({error})") from error
+        return bcf_header(path)
     lines: list[str] = []
     size = 0
     for block in iter_text(path, kind, 1 << 20, limits):

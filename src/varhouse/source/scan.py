@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from varhouse.contigs import Contigs
@@ -108,14 +109,14 @@ def scan_file(
             str(path), str(path), "none", 0, 0, "", "", "", None, [], 0, {}, {}, [], account
         )
     stat = path.stat()
-    with ThreadPoolExecutor(1) as pool:
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
         pending = pool.submit(hash_file, path) if hashes else None
         total = 0
         try:
             kind = file_kind(path)
             text_path, text_kind = path, kind
             if kind == "bcf":
-                target = copy or path.with_suffix(".none")
+                target = copy or Path(folder) / "copy.vcf.gz"
                 text_path = data = copy_bcf(path, target)
                 text_kind = "bgzf"
             elif kind != "bgzf" and copy is not None:
