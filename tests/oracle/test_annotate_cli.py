@@ -91,6 +91,7 @@ def test_cohort_gets_csq_and_stays_as_it_is(
     by_place = {r[1]: r[7] for r in after}
     assert "T|missense_variant|MODERATE|DEFB125|" in by_place["68363"]
     assert "|5|M/L|Atg/Ttg|" in by_place["68363"]
+    assert "|ENST00000382410.2:c.13A>T|ENST00000382410.2:p.Met5Leu|" in by_place["68363"]
     assert "|16|R/W|Cgg/Tgg|" in by_place["68396"]
     # BGZF that htslib reads, with the header line VEP's users know.
     with pysam.VariantFile(str(out)) as f:
@@ -99,8 +100,8 @@ def test_cohort_gets_csq_and_stays_as_it_is(
     assert description is not None
     assert description.endswith(
         "Format: Allele|Consequence|IMPACT|SYMBOL|Gene|Feature_type|Feature|BIOTYPE|EXON|"
-        "INTRON|cDNA_position|CDS_position|Protein_position|Amino_acids|Codons|DISTANCE|"
-        "STRAND|CANONICAL"
+        "INTRON|HGVSc|HGVSp|cDNA_position|CDS_position|Protein_position|Amino_acids|Codons|"
+        "DISTANCE|STRAND|CANONICAL|HGVS_OFFSET"
     )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.vcf.gz"]
     again = tmp_path / "again.vcf"

@@ -31,7 +31,8 @@ normalised. Alleles more than 5,000 bases from every transcript get no consequen
 
 _EPILOG = """\
 files written:
-  OUT ending in .vcf.gz or .vcf   IN with INFO/CSQ in the format of Ensembl VEP, and
+  OUT ending in .vcf.gz or .vcf   IN with INFO/CSQ in the format of Ensembl VEP (HGVS c.,
+                                  n. and p. names included), and
                                   NAME_FIELD for each field of each --source
   OUT ending in .parquet          one typed row per allele x transcript
 """
@@ -67,6 +68,11 @@ def add_parser(commands: Any) -> None:
         metavar="NAME:F1,F2",
         help="INFO fields to take of a source (default: all)",
     )
+    parser.add_argument(
+        "--hgvs-as-vep",
+        action="store_true",
+        help="number and write HGVS as VEP does where it departs from the nomenclature",
+    )
     parser.set_defaults(run=run)
 
 
@@ -74,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Annotate the input."""
     from varhouse.cli.annotate_vcf import Annotator
     from varhouse.contigs import read_aliases
+    from varhouse.hgvs import Describer
     from varhouse.reference import OpenedReference
     from varhouse.sources import read_source
 
@@ -97,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
             read_source(path, name, fields.get(name), reference.contigs, None, normalise)
             for name, path in files.items()
         ]
-        annotator = Annotator(model, reference.contigs, sources, normalise)
+        describe = Describer(model, reference, args.hgvs_as_vep)
+        annotator = Annotator(model, reference.contigs, sources, normalise, describe)
         with _written(args.output) as temporary:
             if args.output.suffix == ".parquet":
                 _to_parquet(args.input, temporary, annotator)
@@ -275,7 +283,7 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
     with pq.ParquetWriter(
         output, pl.DataFrame(schema=schema).to_arrow().schema, compression="zstd"
     ) as writer:
-        for frame in iter_consequences(annotator.model, alleles):
+        for frame in iter_consequences(annotator.model, alleles, describe=annotator.describe):
             if found is not None:
                 frame = frame.join(found, on=KEY, how="left", maintain_order="left")
             writer.write_table(frame.select(schema.names()).to_arrow())

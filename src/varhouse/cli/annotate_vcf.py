@@ -19,6 +19,7 @@ from varhouse.consequence import consequences
 from varhouse.consequence.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.contigs import Contigs
 from varhouse.genemodel import GeneModel
+from varhouse.hgvs import Describer
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources import Normalise, Source, join_source
 from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
@@ -35,6 +36,7 @@ class Annotator:
     contigs: Contigs
     sources: list[Source] = field(default_factory=list)
     normalise: Normalise | None = None
+    describe: Describer | None = None
     unknown_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
 
@@ -163,7 +165,7 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
 def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
     """`CSQ=...` of each record that has a consequence."""
     placed = alleles.filter(pl.col("contig").is_not_null(), pl.col("pos").is_not_null())
-    rows = consequences(annotator.model, placed.select(KEY))
+    rows = consequences(annotator.model, placed.select(KEY), describe=annotator.describe)
     entries = rows.select(*KEY, csq=csq_entries(rows))
     return (
         vep_alleles(alleles)

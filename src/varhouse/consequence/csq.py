@@ -4,8 +4,8 @@ import polars as pl
 
 CSQ_FIELDS = (
     "Allele", "Consequence", "IMPACT", "SYMBOL", "Gene", "Feature_type", "Feature", "BIOTYPE",
-    "EXON", "INTRON", "cDNA_position", "CDS_position", "Protein_position", "Amino_acids",
-    "Codons", "DISTANCE", "STRAND", "CANONICAL",
+    "EXON", "INTRON", "HGVSc", "HGVSp", "cDNA_position", "CDS_position", "Protein_position",
+    "Amino_acids", "Codons", "DISTANCE", "STRAND", "CANONICAL", "HGVS_OFFSET",
 )  # fmt: skip
 
 CSQ_HEADER = (
@@ -14,6 +14,9 @@ CSQ_HEADER = (
     + "|".join(CSQ_FIELDS)
     + '">'
 )
+
+
+_UNSAFE = r"[|,;=\s]"
 
 
 def _range(name: str) -> pl.Expr:
@@ -33,7 +36,7 @@ def _range(name: str) -> pl.Expr:
 
 def _safe(name: str) -> pl.Expr:
     """Text without the letters that separate fields, entries and INFO keys."""
-    return pl.col(name).str.replace_all(r"[|,;=\s]", "_")
+    return pl.col(name).str.replace_all(_UNSAFE, "_")
 
 
 def csq_entries(rows: pl.DataFrame) -> pl.Series:
@@ -42,7 +45,7 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
     Returns
     -------
     pl.Series
-        `Consequence|IMPACT|...|CANONICAL`, one string for each row.
+        `Consequence|IMPACT|...|HGVS_OFFSET`, one string for each row.
     """
     columns = [
         pl.col("consequence"),
@@ -54,6 +57,9 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
         _safe("biotype"),
         pl.col("exon"),
         pl.col("intron"),
+        _safe("hgvsc"),
+        # As VEP does, `=` is percent-encoded in INFO.
+        pl.col("hgvsp").str.replace("=", "%3D", literal=True).str.replace_all(_UNSAFE, "_"),
         _range("cdna"),
         _range("cds"),
         _range("protein"),
@@ -62,6 +68,7 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
         pl.col("distance").cast(pl.String),
         pl.col("strand").cast(pl.String),
         pl.when("canonical").then(pl.lit("YES")),
+        pl.col("hgvs_offset").cast(pl.String),
     ]
     filled = [c.fill_null("") for c in columns]
     return rows.select(csq=pl.concat_str(filled, separator="|")).to_series()

@@ -15,6 +15,7 @@ from varhouse.consequence import consequences
 from varhouse.contigs import Contigs
 from varhouse.genemodel import GeneModel
 from varhouse.genes import load_genes
+from varhouse.hgvs import Describer
 from varhouse.ingest.run import Run
 from varhouse.ingest.settings import SourceConfig
 from varhouse.normalise import Status, normalise_alleles
@@ -43,6 +44,7 @@ def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path)
     # Only what these partitions need: a source may be larger than the memory.
     near = Contigs(c for c in contigs.contigs if contigs.part(c.name) in parts)
     sources = [(s, open_source(s, reference, near)) for s in run.sources]
+    describe = Describer(model, reference) if model else None
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
     windows = json.loads((alleles / "windows.json").read_text())
@@ -50,7 +52,7 @@ def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path)
     old = [(s, t) for s, t in sources if s.name in run.annotate_sources]
     again = model if run.annotate_all else None
     for i, part in enumerate(parts):
-        rows = _Rows(part, f"{i:05d}", directory, model, sources)
+        rows = _Rows(part, f"{i:05d}", directory, model, describe, sources)
         for window in windows:
             if window["part"] == part:
                 rows.add(pl.read_parquet(alleles / window["file"]))
@@ -58,7 +60,7 @@ def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path)
         if run.annotate_all or run.annotate_sources:
             replace += _replaced(part, again is not None, old)
             for k, frames in enumerate(_stored(run, part, orphans)):
-                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, again, old)
+                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, again, describe, old)
                 for frame in frames:
                     rows.add(frame)
                 shards += rows.close()
@@ -89,11 +91,11 @@ class _Rows:
 
     def __init__(
         self, part: str, name: str, directory: Path, model: GeneModel | None,
-        sources: list[tuple[SourceConfig, Source]],
+        describe: Describer | None, sources: list[tuple[SourceConfig, Source]],
     ) -> None:  # fmt: skip
         partition = {"part": part}
         self._name, self._directory, self._partition = name, directory, partition
-        self._model, self._sources = model, sources
+        self._model, self._describe, self._sources = model, describe, sources
         self._writers = {
             t.name: ShardWriter(t, directory, f"{t.name}-{name}", partition)
             for t in (CONSEQUENCES, *(annotation_table(c.name, s.fields) for c, s in sources))
@@ -104,7 +106,8 @@ class _Rows:
         """Annotate alleles that sort behind those before."""
         if self._model is not None:
             checked = alleles.filter("ref_checked").select(KEY)
-            self._writers["consequences"].add(consequences(self._model, checked))
+            rows = consequences(self._model, checked, describe=self._describe)
+            self._writers["consequences"].add(rows)
         for config, source in self._sources:
             table, rows, ids = join_one(alleles.select(KEY), config, source)
             self._writers[table.name].add(rows)
