@@ -11,7 +11,7 @@ from typing import NamedTuple
 from varhouse.source.faults import Fault, Faults
 from varhouse.source.header import Header
 from varhouse.source.keys import KeyTable, Kind, Number
-from varhouse.source.lines import RecordBatch
+from varhouse.source.lines import COLUMNS, RecordBatch
 from varhouse.source.problems import SHOWN, Account
 
 _LONGEST = 200
@@ -193,6 +193,11 @@ class Findings:
 
     def _case(self, batch: RecordBatch, row: list[int], column: str) -> _Case:
         record, start, end, key, sample = row
+        if end <= start:
+            # Nothing stands there: the whole column shows where.
+            k = COLUMNS.index("format" if column == "GT" else column.lower())
+            span = batch.start[record, [k, k + 1]]
+            start, end = int(span[0]), min(int(span[1]) - 1, int(batch.end[record]))
         raw = batch.text[start : min(end, start + 4 * _LONGEST)].tobytes()
         value = raw.decode("utf-8", "replace")[:_LONGEST]
         table = {"INFO": self.info, "FORMAT": self.format}.get(column)

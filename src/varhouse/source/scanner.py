@@ -229,7 +229,7 @@ class Scanner:
         elif not continues and not apart:
             self.account.add(
                 "VH-B-003", "records of this contig stand apart from each other",
-                line=line, contig=chrom, pos=int(pos[0]),
+                line=line, contig=chrom, pos=int(pos[0]), name="CHROM", value=chrom[:200],
             )  # fmt: skip
         before = np.concatenate([[self.last_pos if continues else -1], pos[:-1]])
         back = np.flatnonzero((pos < before) & (pos >= 0))
