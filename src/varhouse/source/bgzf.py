@@ -196,7 +196,11 @@ def iter_text(
     members: list[tuple[int, int]] = []
     start = total = cut = 0  # of the block, of what was read, length of its whole lines
     size = path.stat().st_size
-    for at, text in read_pieces(path, kind):
+    damage: InputError | None = None
+    for at, text in _until_damage(path, kind):
+        if isinstance(text, InputError):
+            damage = text
+            break
         if at >= 0:
             members.append((total, at))
         newline = text.find(b"\n")
@@ -218,9 +222,22 @@ def iter_text(
         start, cut = start + cut, 0
         members = _from(members, start)
     data = b"".join(pieces)
+    if damage is not None:
+        # The whole lines before it first: what is found does not hang on the batch.
+        if cut:
+            yield from _blocks(data[:cut], start, True, members)
+        raise damage
     if data:
         ended = data.endswith(b"\n")
         yield from _blocks(data if ended else data + b"\n", start, ended, members)
+
+
+def _until_damage(path: Path, kind: str) -> Iterator[tuple[int, bytes | InputError]]:
+    """Yield the pieces of a file, and last of all what is wrong if it cannot be read on."""
+    try:
+        yield from read_pieces(path, kind)
+    except InputError as error:
+        yield -1, error
 
 
 def _check_size(path: Path, kind: str, total: int, size: int, limits: Limits) -> None:

@@ -94,7 +94,16 @@ class Account:
             self.effects[code] = effect
         kept = self.first.setdefault(code, [])
         problem = Problem(
-            self.file, line, contig, pos, code, severity, name, value, message, rule.fix
+            self.file,
+            _plain(line),
+            contig,
+            _plain(pos),
+            code,
+            severity,
+            name,
+            value,
+            message,
+            rule.fix,
         )
         if len(kept) < SHOWN:
             kept.append(problem)
@@ -159,3 +168,8 @@ class Account:
     def as_json(self) -> dict[str, Any]:
         """Give counts and kept problems as plain data."""
         return {"counts": self.counts, "first": [asdict(p) for p in self.problems()]}
+
+
+def _plain(number: int | None) -> int | None:
+    """Make a number of an array a number that JSON can hold."""
+    return None if number is None else int(number)
