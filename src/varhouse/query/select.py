@@ -6,6 +6,7 @@ a contig do not overlap; an allele that reaches over the border of two belongs t
 first, so each is given once.
 """
 
+import logging
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import polars as pl
 
 from varhouse.contigs import Region, parse_region
 from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.query.names import Change, match_change, match_written, parse_name
 from varhouse.schema import KEY
 from varhouse.store.reader import Store
 
@@ -22,12 +24,13 @@ PIECE_ROWS = 200_000
 """Rows of a piece: joins of 8 tables stay below some 300 MB, and cost little to start."""
 
 _NEAR = 1_000_000
-_SHIFT = 10_000
+LOG = logging.getLogger("varhouse.query")
+
 _WITHIN = ["pos", "ref", "alt"]
 
-_TEXT_KEY = re.compile(r"^(?P<contig>.+)-(?P<pos>\d+)-(?P<ref>[A-Za-z]+)-(?P<alt>[^-]+)$")
-_SPDI = re.compile(r"^(?P<contig>[^:]+):(?P<pos>\d+):[A-Za-z0-9]*:[A-Za-z]*$")
-_HGVS = re.compile(r"^(?P<contig>[^:]+):(?P<name>[gm]\.\(?(?P<pos>\d+).*)$")
+_LOOSE_RS = re.compile(r"^[Rr][Ss]\d+$")
+_VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)$")
+_HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)$")
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
         The store.
     text
         An rs id, SPDI, VRS id, HGVS g. name, a cohort's own id, or
-        `contig-pos-ref-alt`, whose contig may go by any of its names.
+        `contig-pos-ref-alt`, whose contig may go by any of its names; any spelling of
+        the same change finds it (`names.py`).
 
     Returns
     -------
@@ -119,49 +123,50 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
         If the contig of a name is unknown.
     """
     text = text.strip()
+    if _LOOSE_RS.match(text):
+        text = text.lower()
     known = store.scan("ids", id=text).select(KEY).unique().collect()
     if known.height:
         return known
+    if match := _VRS.match(text):
+        return _by_vrs(store, match["digest"])
+    written = match_written(store, text)
+    if written is not None and written.height:
+        return written
+    readings = parse_name(text, store.contigs)
+    for change in readings:
+        known = match_change(store, change)
+        if known.height:
+            _say(text, change, known, several=len(readings) > 1)
+            return known
     if match := _HGVS.match(text):
-        return _by_hgvs(store, match["contig"], match["name"], int(match["pos"]))
-    if match := _TEXT_KEY.match(text):
-        contig = _canonical(store, match["contig"])
-        pos = int(match["pos"])
-        wanted = (pl.col("ref") == match["ref"].upper()) & (
-            pl.col("alt").str.to_uppercase() == match["alt"].upper()
-        )
-        rows = store.scan("variants", contig=contig, start=pos, end=pos)
-        return rows.filter(pl.col("pos") == pos, wanted).select(KEY).collect()
-    if match := _SPDI.match(text):
-        return _by_spdi(store, text, match["contig"], int(match["pos"]))
-    if text.startswith("ga4gh:VA."):
-        return store.scan("variants").filter(pl.col("vrs_id") == text).select(KEY).collect()
+        return _by_hgvs(store, match["contig"], match["name"])
     return known
 
 
-def _canonical(store: Store, name: str) -> str:
-    contig = store.contigs.canonical(name)
-    if contig is None:
-        raise UsageError(store.contigs.unknown(name))
-    return contig
+def _say(text: str, change: Change, keys: pl.DataFrame, *, several: bool) -> None:
+    """Tell which allele another spelling was taken for."""
+    own = "-".join(map(str, keys.row(0)))
+    how = f", read as {change.spelling}" if several else ""
+    LOG.info("%s is %s here%s", text, own, how)
 
 
-def _by_spdi(store: Store, text: str, prefix: str, pos: int) -> pl.DataFrame:
-    contig = _canonical(store, prefix)
-    # The interval is justified to both sides, so the key begins at it or one base before.
-    near = store.scan("variants", contig=contig, start=max(pos, 1), end=pos + 1)
-    wanted = pl.col("spdi").str.ends_with(text[text.index(":") :])
-    return near.filter(wanted).select(KEY).collect()
-
-
-def _by_hgvs(store: Store, prefix: str, name: str, pos: int) -> pl.DataFrame:
-    contig = _canonical(store, prefix)
-    wanted = pl.col("hgvs_g").str.ends_with(f":{name}")
-    # HGVS shifts to the 3' end, keys to the 5' end: the key lies before, mostly near.
-    near = store.scan("variants", contig=contig, start=max(pos - _SHIFT, 1), end=pos + 1)
-    found = near.filter(wanted).select(KEY).collect()
-    if found.height:
+def _by_vrs(store: Store, digest: str) -> pl.DataFrame:
+    full = f"ga4gh:VA.{digest}"
+    found = store.scan("ids", id=full).select(KEY).unique().collect()
+    files = store.file_frame("ids")
+    listed = "min.kind" in files.columns and (files["min.kind"] == "vrs").any()
+    if found.height or listed:
         return found
+    return store.scan("variants").filter(pl.col("vrs_id") == full).select(KEY).collect()
+
+
+def _by_hgvs(store: Store, prefix: str, name: str) -> pl.DataFrame:
+    """Find alleles whose shift is too wide for a SPDI by their name as it is."""
+    contig = store.contigs.canonical(prefix)
+    if contig is None:
+        raise UsageError(store.contigs.unknown(prefix))
+    wanted = pl.col("spdi").is_null() & pl.col("hgvs_g").str.ends_with(f":{name}")
     return store.scan("variants", contig=contig).filter(wanted).select(KEY).collect()
 
 
