@@ -208,7 +208,7 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, required=True, help="folder of VCF files")
     parser.add_argument("--engine", choices=("random", "coverage"), default="random")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--limit", type=int, default=20, help="seconds for one input")
+    parser.add_argument("--limit", type=int, default=120, help="seconds for one input")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     args = parser.parse_args()
