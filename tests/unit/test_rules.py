@@ -131,6 +131,7 @@ CASES = {
     "VH-M-011": _sample("GT:X:X2", "0/1::1", meta=(GT, DEPTH)),
     "VH-G-001": _sample("GT", "0/x", meta=(GT,)),
     "VH-G-002": _sample("GT", "0/2", meta=(GT,)),
+    "VH-G-003": _sample("GT", "0/1", meta=(GT,), alt="."),
     "VH-V-001": _info("SVLEN=1", alt="<ABC:D>"),
     "VH-V-002": _info("SVCLAIM=D", alt="<DEL>", version=4),
     "VH-V-003": _info("SVLEN=5", version=4),

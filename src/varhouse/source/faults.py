@@ -70,6 +70,8 @@ class Fault(IntEnum):
     """FILTER is neither PASS nor missing: no fault, but a policy may ask."""
     DUPLICATE = 37
     """An allele that a record before it has too."""
+    GT_NO_ALT = 38
+    """A GT names allele 1 where ALT is missing: some callers know of one and hide it."""
 
 
 N_FAULTS = len(Fault)

@@ -109,6 +109,9 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
         "VH-G-002", "GT",
         lambda c: f"GT names an allele that is not there: the record has {c.n_alt()} ALT",
     ),
+    Fault.GT_NO_ALT: (
+        "VH-G-003", "GT", lambda c: "GT names allele 1, and ALT is missing",
+    ),
     Fault.CHROM_INVALID: ("VH-B-010", "CHROM", lambda c: "CHROM is no legal contig name"),
     Fault.POS_INVALID: (
         "VH-B-005", "POS", lambda c: "POS is no whole number from 0 to 2,147,483,647",

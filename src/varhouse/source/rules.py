@@ -225,6 +225,8 @@ _FORMAT = (
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),
+    ("VH-G-003", "gt_without_alt", "warning/reject", "1.6.2",
+     "name the ALT allele that GT 1 is, or write GT 0 or ."),
 )  # fmt: skip
 
 _STRUCTURAL = (
