@@ -143,7 +143,9 @@ class Overview:
         return makers[source](piece, names)
 
     def _ids(self, piece: Piece, _names: list[str]) -> pl.LazyFrame:
-        rows = scan_piece(self.store, "ids", piece).filter(pl.col("kind") == "rs")
+        # The range lets files of other kinds be left out by their first and last id.
+        is_rs = (pl.col("kind") == "rs") & pl.col("id").is_between(pl.lit("rs"), pl.lit("rs:"))
+        rows = scan_piece(self.store, "ids", piece).filter(is_rs)
         number = pl.col("id").str.slice(2).cast(pl.Int64, strict=False)
         return (
             rows.select(*_KEY, "id")

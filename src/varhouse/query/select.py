@@ -155,7 +155,8 @@ def _by_vrs(store: Store, digest: str) -> pl.DataFrame:
     full = f"ga4gh:VA.{digest}"
     found = store.scan("ids", id=full).select(KEY).unique().collect()
     files = store.file_frame("ids")
-    listed = "min.kind" in files.columns and (files["min.kind"] == "vrs").any()
+    # A file holds ids of one kind: one that begins with VRS ids lists all of its alleles.
+    listed = "min.id" in files.columns and files["min.id"].str.starts_with("ga4gh:VA.").any()
     if found.height or listed:
         return found
     return store.scan("variants").filter(pl.col("vrs_id") == full).select(KEY).collect()
