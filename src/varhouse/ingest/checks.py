@@ -1,6 +1,5 @@
 """Checks of single files outside an ingest: `varhouse validate`."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,17 +7,20 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.contigs import Contig, Contigs, read_aliases
-from varhouse.errors import InputError
 from varhouse.ingest.known_names import with_known_names
 from varhouse.ingest.sample_names import check_samples_of_file
 from varhouse.normalise import normalise_packed
 from varhouse.reference import OpenedReference, Reference
-from varhouse.source.bgzf import file_kind
 from varhouse.source.header import Header, read_header
 from varhouse.source.peek import peek_header
 from varhouse.source.problems import Account
 from varhouse.source.repair import Repair, repair_file
 from varhouse.source.scan import FileScan, scan_file
+from varhouse.source.stale_index import check_index
+
+_UNREAD = {"VH-F-001", "VH-F-002", "VH-F-003", "VH-F-010", "VH-F-011", "VH-F-012",
+           "VH-F-013", "VH-F-014", "VH-F-015", "VH-B-001"}  # fmt: skip
+"""Codes with which the records of a file are not all counted."""
 
 
 class AnyContigs(Contigs):
@@ -59,23 +61,13 @@ def check_file(
 
     What is wrong is in the `account` of the scan; nothing is written beside the file.
     """
-    with tempfile.TemporaryDirectory(prefix="varhouse-validate-") as folder:
-        scan = scan_file(
-            path, contigs, reference, copy=_copy_of(path, Path(folder)), hashes=False,
-            normalise=normalise_packed,
-        )  # fmt: skip
+    scan = scan_file(path, contigs, reference, hashes=False, normalise=normalise_packed)
+    if not scan.account.counts.keys() & _UNREAD:
+        check_index(path, scan.kind, scan.contigs, scan.account)
     _note_aliases(scan, contigs)
     if sheet is not None and scan.samples:
         check_samples_of_file(scan.account, scan.samples, sheet)
     return scan
-
-
-def _copy_of(path: Path, folder: Path) -> Path | None:
-    """Say where a copy as text goes: only BCF needs one, to be read at all."""
-    try:
-        return folder / "copy.vcf.gz" if file_kind(path) == "bcf" else None
-    except (InputError, OSError):
-        return None
 
 
 def _note_aliases(scan: FileScan, contigs: Contigs) -> None:

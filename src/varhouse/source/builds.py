@@ -77,11 +77,11 @@ _MD5 = {
 """MD5 of upper-case sequences (chromosomes 1 to 5), as in M5 of SAM headers."""
 
 _WORDS = (
-    ("NCBI36 (hg18)", r"(?:GRCh|NCBI[ _]?(?:build)?[ _]?|\bb)36|hg18|GCA_000001405\.0"),
-    ("GRCh37 (hg19)", r"GRCh37|NCBI[ _]?37|hg19|hs37|\bb37|g1k_v37|assembly19"
+    ("NCBI36 (hg18)", r"(?:GRCh|NCBI[ _]?(?:build)?[ _]?|(?<![A-Za-z0-9])b)36|hg18"),
+    ("GRCh37 (hg19)", r"GRCh37|NCBI[ _]?37|hg19|hs37|(?<![A-Za-z0-9])b37|g1k_v37|assembly19"
                       r"|GCA_000001405\.(?:[1-9]|1[0-4])(?!\d)|GCF_000001405\.(?:1[3-9]|2[0-5])"),
-    ("GRCh38 (hg38)", r"GRCh38|hg38|hs38|\bb38|assembly38|GCA_000001405\.(?:1[5-9]|2\d)"
-                      r"|GCF_000001405\.(?:2[6-9]|[34]\d)"),
+    ("GRCh38 (hg38)", r"GRCh38|hg38|hs38|(?<![A-Za-z0-9])b38|assembly38"
+                      r"|GCA_000001405\.(?:1[5-9]|2\d)|GCF_000001405\.(?:2[6-9]|[34]\d)"),
     ("T2T-CHM13v2.0", r"T2T[-_]?CHM13|CHM13|\bhs1\b|GCA_009914755\.4|GCF_009914755\.1"),
     ("MGSCv37 (mm9)", r"MGSCv37|\bmm9\b"),
     ("GRCm38 (mm10)", r"GRCm38|\bmm10\b"),

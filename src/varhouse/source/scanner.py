@@ -270,7 +270,7 @@ class Scanner:
                 self.account.more("VH-R-001", rows.size)
             else:
                 self.account.add(
-                    "VH-R-001", self.contigs.unknown(chrom), line=batch.line + int(rows[0]),
+                    "VH-R-001", self.world.unknown(chrom), line=batch.line + int(rows[0]),
                     contig=chrom, pos=int(batch.pos[rows[0]]), name="CHROM",
                     value=chrom[:200], count=rows.size,
                 )  # fmt: skip

@@ -81,9 +81,12 @@ class World:
     count: Ints = field(default_factory=lambda: np.zeros(6, np.int64))
     example: tuple[int, str, int] | None = None
     claim: Claim | None = None
+    header: Header | None = None
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def take_header(self, header: Header) -> None:
         """Compare what the header says of the assembly with the reference."""
+        self.header = header
         self.claim = build_of_header(header.text, header.contigs)
         own = self.own_build()
         if self.claim and own and not same_build(self.claim.build, own):
@@ -114,8 +117,7 @@ class World:
                 continue
             if not self.reference.is_whole(contig):
                 continue
-            bases = self.reference.sequence(contig)
-            held = hashlib.md5(bases.tobytes(), usedforsecurity=False).hexdigest()
+            held = self._digest(contig)
             if held != said.lower():
                 self.account.add(
                     "VH-R-010",
@@ -123,6 +125,42 @@ class World:
                     f"contig {contig} is {held}: other bases",
                     line=number, contig=meta.get("ID"), name="contig", value=said,
                 )  # fmt: skip
+
+    def unknown(self, name: str) -> str:
+        """Say that a contig is not in the assembly, and which one it may be.
+
+        The MD5 in the header decides, then the length there, then the spelling.
+        """
+        if self.header is not None:
+            said = re.search(
+                rf"##contig=<[^\n]*\bID={re.escape(name)}[,>][^\n]*", self.header.text
+            )
+            meta = parse_meta(said[0]) if said else {}
+            digest = meta.get("md5", meta.get("M5", "")).lower()
+            for contig in self._whole() if _MD5.fullmatch(digest) else ():
+                if self._digest(contig) == digest:
+                    return f"no contig {name!r} in this assembly; its MD5 is that of {contig}"
+            length = self.header.contigs.get(name)
+            same = [c.name for c in self.contigs.contigs if c.length == length]
+            if length is not None and len(same) == 1:
+                return (
+                    f"no contig {name!r} in this assembly; it is as long as {same[0]} "
+                    f"({length:,} bases)"
+                )
+        return self.contigs.unknown(name)
+
+    def _whole(self) -> list[str]:
+        if self.reference is None:
+            return []
+        return [c for c in self.contigs.names if self.reference.is_whole(c)]
+
+    def _digest(self, contig: str) -> str:
+        """Give the MD5 of a whole sequence."""
+        if contig not in self._digests:
+            assert self.reference is not None
+            bases = self.reference.sequence(contig).tobytes()
+            self._digests[contig] = hashlib.md5(bases, usedforsecurity=False).hexdigest()
+        return self._digests[contig]
 
     def take(
         self,
