@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
+from varhouse.source.faults import Fault, Faults, note
 from varhouse.source.lines import ONE, TAB, RecordBatch
-from varhouse.source.words import load8, lowest, other16, same64
+from varhouse.source.words import find_byte, load8, lowest, other16, same64
 
 Ints = npt.NDArray[np.int64]
 
@@ -23,6 +24,11 @@ _SLOTS = 1 << 16
 _MAX_TEXTS = 1 << 15
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 MAX_PLOIDY = 16
+OK = -1
+_SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
+_NO_ALT = int(Fault.GT_NO_ALT)
+_EMPTY = int(Fault.SAMPLE_EMPTY)
+COLON = np.uint8(58)
 ONE_BYTE, TWO_BYTES = np.uint64(8), np.uint64(16)
 ALL_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -210,7 +216,8 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
     """Scan the sample columns of records whose FORMAT begins with GT.
 
     Returns (texts found, span of each [d, 2], default text [n], pointer [n + 1], listed
-    people, their text); the number of texts is -1 when there are too many.
+    people, their text, which records are of texts of three bytes and nothing else); the
+    number of texts is -1 when there are too many.
     """
     n = start.size
     slot = np.full(_SLOTS, -1, np.int32)
@@ -225,6 +232,7 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
     seen = np.zeros(_MAX_TEXTS + 1, np.int32)
     default = np.zeros(n, np.int32)
     pointer = np.zeros(n + 1, np.int64)
+    plain = np.zeros(n, np.bool_)
     who = np.empty(max_listed, np.int32)
     what = np.empty(max_listed, np.int32)
     lists = (who, what, count, seen)
@@ -246,7 +254,7 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
         if listed == -1:
             matched = _row_of_cells(text, i, e, n_samples, guess, codes, lists, tables)
         if listed == -2 or matched < 0:
-            return -1, span, default, pointer, who, what
+            return -1, span, default, pointer, who, what, plain
         # The most frequent text; of two, the one that sorts first: a record is then held
         # in one way only, whatever batch it was in.
         best = guess if matched else -1
@@ -273,6 +281,7 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
                     who[w] = s
                     what[w] = codes[s]
                     w += 1
+        plain[k] = listed >= 0
         default[k] = best
         pointer[k + 1] = w
         if best != guess:
@@ -283,7 +292,7 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
                 word = np.uint32(
                     text[a] | text[a + 1] << 8 | text[a + 2] << 16 | np.uint32(9) << 24
                 )
-    return used[0], span, default, pointer, who, what
+    return used[0], span, default, pointer, who, what, plain
 
 
 @dataclass
@@ -337,11 +346,27 @@ def read_genotypes(batch: RecordBatch, rows: Ints, n_samples: int) -> Genotypes:
     InputError
         If a batch holds more than 32,768 distinct genotypes: no real file does.
     """
+    return scan_genotypes(batch, rows, n_samples)[0]
+
+
+def scan_genotypes(
+    batch: RecordBatch, rows: Ints, n_samples: int
+) -> tuple[Genotypes, Ints, npt.NDArray[np.bool_]]:
+    """Read genotypes as `read_genotypes` does, and tell where the texts are.
+
+    Returns
+    -------
+    tuple
+        The genotypes; int64[d, 2] the span of each distinct text; bool[n] records of
+        which every sample column is known to be three bytes of a GT and nothing else.
+    """
     start = np.ascontiguousarray(batch.start[rows, 9])
     end = np.ascontiguousarray(batch.end[rows])
     # A listed person takes two bytes of text at least ("0" and a tab).
     most = int(np.minimum((end - start) // 2 + 2, n_samples).sum()) + n_samples + 1
-    d, span, default, pointer, who, what = _scan_gt(batch.text, start, end, n_samples, most)
+    d, span, default, pointer, who, what, plain = _scan_gt(
+        batch.text, start, end, n_samples, most
+    )
     if d < 0:
         raise InputError(
             f"lines {batch.line:,}-{batch.line + batch.size:,}: more than {_MAX_TEXTS:,} "
@@ -361,7 +386,100 @@ def read_genotypes(batch: RecordBatch, rows: Ints, n_samples: int) -> Genotypes:
             alleles[k, : len(parsed)] = parsed
     used = int((alleles > -2).any(0).sum())
     listed = int(pointer[-1])
-    return Genotypes(
+    genotypes = Genotypes(
         texts, alleles[:, : max(used, 1)].copy(), valid, default, pointer,
         who[:listed].copy(), what[:listed].copy(),
     )  # fmt: skip
+    return genotypes, span[:d], plain
+
+
+@nb.njit(cache=True, nogil=True)
+def count_alts(text, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Count the ALT alleles of each record: int64[n]; `.` is none."""
+    out = np.zeros(end.size, np.int64)
+    for k in range(end.size):
+        a = start[k, 4]
+        b = min(start[k, 5] - 1, end[k])
+        if b <= a or (b - a == 1 and text[a] == 46):
+            continue
+        out[k] = 1
+        for j in range(a, b):
+            out[k] += text[j] == 44
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _above(top, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Name the fault of an allele number that is too high."""
+    return _NO_ALT if n_alt == 0 and top == 1 else _ALLELE
+
+
+@nb.njit(cache=True, nogil=True)
+def _note_texts(text, start, end, rows, n_alts, state, top, span, lists, plain, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Note the faults of records by their texts; tells which have sub-fields."""
+    default, pointer, who, what = lists
+    odd = np.zeros(rows.size, np.bool_)
+    key = state[-1]
+    for r in range(rows.size):
+        k = rows[r]
+        a, b = pointer[r], pointer[r + 1]
+        if not plain[r] and find_byte(text, start[k, 9], end[k], COLON) < end[k]:
+            odd[r] = True
+            continue
+        c = default[r]
+        if c >= 0 and (state[c] != OK or top[c] > n_alts[k]):
+            fault = state[c] if state[c] != OK else _above(top[c], n_alts[k])
+            s = 0
+            while a + s < b and who[a + s] == s:
+                s += 1
+            note(count, first, fault, k, span[c, 0], span[c, 1], key, s)
+        for i in range(a, b):
+            c = what[i]
+            if state[c] != OK or top[c] > n_alts[k]:
+                fault = state[c] if state[c] != OK else _above(top[c], n_alts[k])
+                note(count, first, fault, k, span[c, 0], span[c, 1], key, who[i])
+    return odd
+
+
+def note_genotypes(
+    batch: RecordBatch, rows: Ints, genotypes: Genotypes, spans: Ints,
+    plain: npt.NDArray[np.bool_], n_alts: Ints, key: int, faults: Faults,
+) -> Ints:  # fmt: skip
+    """Note what is wrong with the genotypes of records whose FORMAT is GT alone.
+
+    Parameters
+    ----------
+    rows, genotypes, spans, plain
+        The records and what `scan_genotypes` gave for them.
+    n_alts
+        int64[batch]: see `count_alts`.
+    key
+        Number of GT in the key table, for the account.
+
+    Returns
+    -------
+    Ints
+        Records (numbers in `rows`) with sub-fields that FORMAT does not name: nothing is
+        noted of these.
+    """
+    d = len(genotypes.texts)
+    state = np.full(d + 1, key, np.int64)
+    state[:d] = np.where(genotypes.valid[:d], OK, _SYNTAX)
+    state[:d][spans[:, 0] == spans[:, 1]] = _EMPTY
+    lists = (genotypes.default, genotypes.pointer, genotypes.who, genotypes.what)
+    top = genotypes.alleles.max(1).astype(np.int64)
+    odd = _note_texts(
+        batch.text,
+        batch.start,
+        batch.end,
+        rows,
+        n_alts,
+        state,
+        top,
+        spans,
+        lists,
+        plain,
+        faults.count,
+        faults.first,
+    )
+    return np.flatnonzero(odd)

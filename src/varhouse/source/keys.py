@@ -152,6 +152,10 @@ class KeyTable:
         """Place of a key in the table, -1 if it is not there."""
         return self._places.get(name, -1)
 
+    def is_legal(self, name: str) -> bool:
+        """Tell whether a name may be a key in this version of VCF."""
+        return _legal(name, strict=self.strict_names)
+
     def is_list(self, k: int) -> bool:
         """Tell whether a key has other than one value (flags have none)."""
         number, fixed = self.arrays.number[k], self.arrays.fixed[k]

@@ -1,0 +1,673 @@
+"""FORMAT: one walk over the sample columns that reads typed values and finds faults.
+
+The walk finds tabs, colons and commas 64 bytes at a time, so that it knows where each
+value ends before it looks at it; a whole number of up to eight digits is then read
+without a loop. Values go to a tape in the order of the text, and where each field ends on
+the tape says how many it has: nothing is padded, and `varhouse.source.cells` makes
+columns of the keys that are asked for. A missing value is null, never 0, and so is a
+value that is not of its type, which is a fault too.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.errors import InputError
+from varhouse.source.cells import SampleColumns, Tape
+from varhouse.source.decimals import (
+    BAD,
+    FLOAT_MISSING,
+    INT_MISSING,
+    NEAR,
+    ROOM,
+    bits_of,
+    exact_floats,
+    parse_float,
+    parse_integer,
+    quick_float,
+)
+from varhouse.source.faults import Fault, Faults, note
+from varhouse.source.gt import Genotypes, count_alts, note_genotypes, scan_genotypes
+from varhouse.source.info import fits_number
+from varhouse.source.keys import KeyTable, Kind, Number
+from varhouse.source.layout import GENOTYPE, FormatReader, Layouts, pack_layouts
+from varhouse.source.lines import RecordBatch
+from varhouse.source.words import load1, load8, lowest, ones, same64
+
+Ints = npt.NDArray[np.int64]
+
+FIELD_LIMIT = 1 << 26
+"""Sample fields of one call that are kept: their places take four bytes each."""
+
+_FIELDS, _NUMBER = int(Fault.SAMPLE_FIELDS), int(Fault.SAMPLE_NUMBER)
+_TYPE, _RANGE = int(Fault.SAMPLE_TYPE), int(Fault.SAMPLE_RANGE)
+_SPACE, _EMPTY = int(Fault.SAMPLE_SPACE), int(Fault.SAMPLE_EMPTY)
+_SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
+_NO_ALT = int(Fault.GT_NO_ALT)
+_COLUMNS = int(Fault.LINE_COLUMNS)
+_INTEGER, _FLOAT = int(Kind.INTEGER), int(Kind.FLOAT)
+_CHARACTER = int(Kind.CHARACTER)
+_FIXED, _A, _R, _G = int(Number.FIXED), int(Number.A), int(Number.R), int(Number.G)
+_LA, _LR, _LG = int(Number.LA), int(Number.LR), int(Number.LG)
+_P = int(Number.P)
+
+_TAB, _COLON, _COMMA, _BLANK = np.uint8(9), np.uint8(58), np.uint8(44), np.uint8(32)
+_ONE, _ZERO, _ALL = np.uint64(1), np.uint64(0), np.uint64(2**64 - 1)
+_ASCII_ZEROS = np.uint64(0x3030303030303030)
+_ABOVE_NINE, _TOP = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
+_PAIRS, _FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
+_BY_10, _BY_100 = np.uint64(10 * 2**8 + 1), np.uint64(100 * 2**16 + 1)
+_BY_10000 = np.uint64(10000 * 2**32 + 1)
+_8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
+_BLOCKS = 32
+"""Blocks of 64 bytes whose delimiters are found at once: they stay in the nearest cache."""
+
+_NO_LIMIT = 2**62
+
+
+class _Out(NamedTuple):
+    """What the walk fills."""
+
+    tape: npt.NDArray[np.int32]
+    tape_floats: npt.NDArray[np.float32]  # the same memory
+    cut: npt.NDArray[np.int32]  # [fields + 1]: where each kept field ends on the tape
+    near: npt.NDArray[np.int64]  # [m, 3]: place and span of Floats to convert exactly
+    used: npt.NDArray[np.int64]  # [2]: values on the tape, rows of `near`
+    count: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+
+
+@nb.njit(cache=True, nogil=True)
+def _bits_at(base, size, at, byte):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Compare up to 64 bytes with a byte, none beyond the end of the text."""
+    if at + 64 <= size:
+        return same64(base, at, byte)
+    bits = np.uint64(0)
+    for j in range(size - at):
+        if load1(base, at + j) == byte:
+            bits |= _ONE << np.uint64(j)
+    return bits
+
+
+@nb.njit(cache=True, nogil=True)
+def _find_stops(base, size, at, e, blanks, stops):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Find the next tabs, colons and commas from `at`; `e` counts as one.
+
+    Returns (how many, where to go on, whether the line has had a blank). `stops` holds the
+    address of int32[64 * _BLOCKS + 8].
+    """
+    n = np.int64(0)
+    blank_bits = _ZERO
+    for _ in range(_BLOCKS):
+        if at > e:
+            break
+        bits = (
+            _bits_at(base, size, at, _TAB)
+            | _bits_at(base, size, at, _COLON)
+            | _bits_at(base, size, at, _COMMA)
+        )
+        blank = _bits_at(base, size, at, _BLANK)
+        if e - at < 64:
+            last = _ONE << np.uint64(e - at)
+            bits = (bits & (last - _ONE)) | last
+            blank &= last - _ONE
+        blank_bits |= blank
+        many = ones(bits)
+        j = np.int64(0)
+        while j < many:
+            # Four at a time: what is written too much is written over.
+            for m in range(4):
+                stops[n + j + m] = at + lowest(bits)
+                bits &= bits - _ONE
+            j += 4
+        n += many
+        at += 64
+    return n, at, blanks or blank_bits != 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read text[a:q] as an Integer or say what it is instead."""
+    if q - a == 1 and text[a] == 46:
+        return INT_MISSING
+    if a == q:
+        note(count, first, _EMPTY, k, a, q, key, s)
+        return INT_MISSING
+    state, value = parse_integer(text, a, q)
+    if state == BAD:
+        fault = _TYPE
+        for j in range(a, q):
+            if text[j] == 32:
+                fault = _SPACE
+        note(count, first, fault, k, a, q, key, s)
+        return INT_MISSING
+    if value < low or value > high:
+        note(count, first, _RANGE, k, a, q, key, s)
+    return np.int32(value)
+
+
+@nb.njit(cache=True, nogil=True)
+def _slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read text[a:q] as a Float: (bits, whether they are only near)."""
+    if q - a == 1 and text[a] == 46:
+        return FLOAT_MISSING, False
+    if a == q:
+        note(count, first, _EMPTY, k, a, q, key, s)
+        return FLOAT_MISSING, False
+    state, value = parse_float(text, a, q)
+    if state == BAD:
+        fault = _TYPE
+        for j in range(a, q):
+            if text[j] == 32:
+                fault = _SPACE
+        note(count, first, fault, k, a, q, key, s)
+        return FLOAT_MISSING, False
+    if value < low or value > high:
+        note(count, first, _RANGE, k, a, q, key, s)
+    return bits_of(value), state == NEAR
+
+
+@nb.njit(cache=True, nogil=True)
+def _slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read text[a:q] as a genotype of any ploidy: (new end of the tape, ploidy).
+
+    The ploidy of `.` is not known (0); what is no genotype becomes one missing allele.
+    """
+    if a == q:
+        note(count, first, _EMPTY, k, a, q, key, s)
+        tape[w] = 0
+        return w + step, 0
+    begin = w
+    ploidy = 0
+    called = False
+    good = True
+    most = np.int64(-1)
+    phase = np.int64(0)
+    i = a
+    if text[i] == 47 or text[i] == 124:
+        phase = np.int64(text[i] == 124)
+        i += 1
+    while True:
+        value = np.int64(-1)
+        if i < q and text[i] == 46:
+            i += 1
+        else:
+            digits = 0
+            value = np.int64(0)
+            while i < q and 48 <= text[i] <= 57:
+                value = min(value * 10 + (np.int64(text[i]) - 48), np.int64(2**29))
+                digits += 1
+                i += 1
+            if digits == 0:
+                good = False
+                break
+            called = True
+            most = max(most, value)
+        tape[w] = (value + 1) << 1 | phase
+        w += step
+        ploidy += 1
+        if i == q:
+            break
+        if text[i] != 47 and text[i] != 124:
+            good = False
+            break
+        phase = np.int64(text[i] == 124)
+        i += 1
+    if not good:
+        note(count, first, _SYNTAX, k, a, q, key, s)
+        tape[begin] = 0
+        return begin + step, 0
+    if most > n_alt:
+        fault = _NO_ALT if n_alt == 0 and most == 1 else _ALLELE
+        note(count, first, fault, k, a, q, key, s)
+    return w, ploidy if called or ploidy > 1 else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _ways(alleles, ploidy):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Count genotypes of a ploidy (VCF 4.5 section 1.6.2, at GL)."""
+    ways = 1
+    for j in range(1, ploidy + 1):
+        ways = ways * (alleles - 1 + j) // j
+        if ways > 2**40:
+            break
+    return ways
+
+
+@nb.njit(cache=True, nogil=True)
+def _check_numbers(
+    text, a, e, k, s, n_alt, ploidy, f0, nf, layouts, local, local_ref, count, first
+):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Check how many values each field of the cell from `a` has, and note those at fault."""
+    own = np.int64(-1)
+    has_gt = False
+    for f in range(nf):
+        has_gt = has_gt or layouts.kind[f0 + f] == GENOTYPE
+    for turn in range(0 if local >= 0 else 1, 2):
+        i = a
+        f = 0
+        while f < nf:
+            begin = i
+            n = 1
+            while i < e and text[i] != 9 and text[i] != 58:
+                n += text[i] == 44
+                i += 1
+            missing = i - begin == 0 or (i - begin == 1 and text[begin] == 46)
+            if turn == 0:
+                if f == local:
+                    own = np.int64(0) if missing else np.int64(max(n - local_ref, 0))
+            elif not missing:
+                number, fixed = layouts.number[f0 + f], layouts.fixed[f0 + f]
+                good = True
+                if number == _LA:
+                    good = own < 0 or n == own
+                elif number == _LR:
+                    good = own < 0 or n == own + 1
+                elif number == _LG:
+                    good = own < 0 or (
+                        fits_number(_G, fixed, n, own)
+                        if not has_gt or ploidy == 0
+                        else n == _ways(own + 1, ploidy)
+                    )
+                elif number == _P:
+                    good = not has_gt or ploidy == 0 or n == ploidy
+                elif number == _G and has_gt and ploidy:
+                    # Where ALT is missing, callers give what they had for one.
+                    good = n == _ways(n_alt + 1, ploidy) or (
+                        n_alt == 0 and n == _ways(2, ploidy)
+                    )
+                else:
+                    good = fits_number(number, fixed, n, n_alt)
+                if not good and layouts.kind[f0 + f] != GENOTYPE:
+                    note(count, first, _NUMBER, k, begin, i, layouts.key[f0 + f], s)
+            if i >= e or text[i] == 9:
+                break
+            i += 1
+            f += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _check_text(text, a, q, n, kind, blanks, k, s, key, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Check a string field of `n` values that ends at `q`."""
+    if a == q:
+        note(count, first, _EMPTY, k, a, q, key, s)
+        return
+    if blanks:
+        for j in range(a, q):
+            if text[j] == 32:
+                note(count, first, _SPACE, k, a, q, key, s)
+                break
+    if kind == _CHARACTER and q - a != 2 * n - 1:
+        # Characters beyond ASCII take several bytes.
+        size = 0
+        for j in range(a, q + 1):
+            if j == q or text[j] == 44:
+                if size != 1:
+                    note(count, first, _TYPE, k, a, q, key, s)
+                    break
+                size = 0
+            elif text[j] & 0xC0 != 0x80:
+                size += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _wanted(layouts, f0, nf, n_alt, wanted, lows, highs):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill in how many values each field of a record has when all is plain: -1 for any.
+
+    -2 asks for a look at each cell. Returns whether the ploidy matters.
+    """
+    by_ploidy = False
+    for f in range(nf):
+        number = layouts.number[f0 + f]
+        by_ploidy = by_ploidy or number == _G or number == _P or number == _LG
+        if number == _FIXED:
+            wanted[f] = layouts.fixed[f0 + f]
+        elif number == _A:
+            wanted[f] = max(n_alt, 1)
+        elif number == _R:
+            wanted[f] = n_alt + 1
+        elif number == _G:
+            wanted[f] = (n_alt + 1) * (n_alt + 2) // 2
+        elif number == _P:
+            wanted[f] = 2
+        elif number == _LA or number == _LR or number == _LG:
+            wanted[f] = -2
+        else:
+            wanted[f] = -1
+        if layouts.kind[f0 + f] == GENOTYPE:
+            wanted[f] = -1
+        low, high = layouts.low[f0 + f], layouts.high[f0 + f]
+        lows[f] = np.int64(low) if low > -1e15 else -_NO_LIMIT
+        highs[f] = np.int64(high) if high < 1e15 else _NO_LIMIT
+    return by_ploidy
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read the sample columns of records `rows` (numbers in the batch)."""
+    tape, tape_floats, cut, near, used, count, first = out
+    kinds, keys, keeps = layouts.kind, layouts.key, layouts.keep
+    base, size = text.ctypes.data, text.size
+    stops = np.empty(64 * _BLOCKS + 8, np.int32)
+    most = 1
+    for c in range(layouts.begin.size - 1):
+        most = max(most, layouts.begin[c + 1] - layouts.begin[c])
+    wanted = np.empty(most, np.int64)
+    lows, highs = np.empty(most, np.int64), np.empty(most, np.int64)
+    w = np.int64(0)
+    p = np.int64(1)
+    for r in range(rows.size):
+        k = rows[r]
+        c = layout[r]
+        f0 = layouts.begin[c]
+        nf = layouts.begin[c + 1] - f0
+        n_kept = layouts.kept[c]
+        n_alt = n_alts[k]
+        for x in range(layouts.fault_begin[c], layouts.fault_begin[c + 1]):
+            at = start[k, 8]
+            note(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
+                 at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
+        by_ploidy = _wanted(layouts, f0, nf, n_alt, wanted, lows, highs)
+        local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
+        i0, e = start[k, 9], end[k]
+        s = 0
+        n_stops = t = np.int64(0)
+        at = i0
+        blanks = False
+        a = i0
+        whole = i0 > e
+        while s < n_samples and a <= e:
+            f = 0
+            j = 0
+            ploidy = 2
+            look = False
+            cell = a
+            q = a
+            while True:
+                if f >= nf:
+                    # More fields than FORMAT has keys: skipped up to the next sample.
+                    while True:
+                        if t == n_stops:
+                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            t = 0
+                        q = np.int64(stops[t])
+                        t += 1
+                        if q >= e or load1(base, q) == 9:
+                            break
+                    note(count, first, _FIELDS, k, cell, q, -1, s)
+                    a = q + 1
+                    break
+                kind = kinds[f0 + f]
+                keep = keeps[f0 + f]
+                n = 0
+                dot = False
+                d = np.uint8(0)
+                if kind == _INTEGER:
+                    low, high = lows[f], highs[f]
+                    while True:
+                        if t == n_stops:
+                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            t = 0
+                        q = np.int64(stops[t])
+                        t += 1
+                        many = q - a
+                        # Nine columns stand before: eight bytes before q are there.
+                        word = (load8(base, q - 8) ^ _ASCII_ZEROS) & (
+                            _ALL << (np.uint64(64 - 8 * many) & np.uint64(63))
+                        )
+                        value = (word * _BY_10) >> _8
+                        value = (((value & _PAIRS) * _BY_100) >> _16) & _FOURS
+                        number = np.int64((value * _BY_10000) >> _32)
+                        if (
+                            many < 1
+                            or many > 8
+                            or (((word + _ABOVE_NINE) | word) & _TOP)
+                            or number < low
+                            or number > high
+                        ):
+                            number = np.int64(
+                                _slow_integer(text, a, q, k, s, keys[f0 + f], low, high,
+                                              count, first)
+                            )  # fmt: skip
+                            dot = number == INT_MISSING
+                        tape[w] = number
+                        w += keep
+                        n += 1
+                        d = load1(base, q)
+                        a = q + 1
+                        if d != 44:
+                            break
+                elif kind == GENOTYPE:
+                    if t == n_stops:
+                        n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                        t = 0
+                    q = np.int64(stops[t])
+                    t += 1
+                    d = load1(base, q)
+                    while d == 44 and q < e:
+                        # A comma belongs to no genotype.
+                        if t == n_stops:
+                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            t = 0
+                        q = np.int64(stops[t])
+                        t += 1
+                        d = load1(base, q)
+                    x, y = np.int64(load1(base, a)) - 48, np.int64(load1(base, q - 1)) - 48
+                    between = load1(base, q - 2)
+                    if (
+                        q - a == 3
+                        and 0 <= x <= min(n_alt, 9)
+                        and 0 <= y <= min(n_alt, 9)
+                        and (between == 47 or between == 124)
+                    ):
+                        tape[w] = (x + 1) << 1
+                        tape[w + 1] = (y + 1) << 1 | np.int64(between == 124)
+                        w += 2 * keep
+                        ploidy = 2
+                    else:
+                        w, ploidy = _slow_genotype(
+                            text, a, q, n_alt, k, s, keys[f0 + f], tape, w, keep, count, first
+                        )
+                    a = q + 1
+                elif kind == _FLOAT:
+                    low_f, high_f = layouts.low[f0 + f], layouts.high[f0 + f]
+                    while True:
+                        if t == n_stops:
+                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            t = 0
+                        q = np.int64(stops[t])
+                        t += 1
+                        to = np.int64(-1)
+                        real = 0.0
+                        if a + ROOM <= size:
+                            to, real = quick_float(base, a, q)
+                        if to == q and low_f <= real <= high_f:
+                            tape_floats[w] = real
+                        else:
+                            bits, is_near = _slow_float(
+                                text, a, q, k, s, keys[f0 + f], low_f, high_f, count, first
+                            )
+                            tape[w] = bits
+                            dot = bits == FLOAT_MISSING
+                            if is_near and keep:
+                                near[used[1], 0] = w
+                                near[used[1], 1] = a
+                                near[used[1], 2] = q
+                                used[1] += 1
+                        w += keep
+                        n += 1
+                        d = load1(base, q)
+                        a = q + 1
+                        if d != 44:
+                            break
+                else:
+                    begin = a
+                    while True:
+                        if t == n_stops:
+                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            t = 0
+                        q = np.int64(stops[t])
+                        t += 1
+                        n += 1
+                        d = load1(base, q)
+                        a = q + 1
+                        if d != 44:
+                            break
+                    dot = q - begin == 1 and load1(base, begin) == 46
+                    if blanks or q == begin or kind == _CHARACTER:
+                        _check_text(text, begin, q, n, kind, True, k, s, keys[f0 + f],
+                                    count, first)  # fmt: skip
+                    if not dot and q > begin:
+                        tape[w] = begin
+                        tape[w + keep] = q
+                        w += 2 * keep
+                if n != wanted[f] and wanted[f] != -1 and not (dot and n == 1):
+                    look = True
+                f += 1
+                cut[p] = w
+                p += keep
+                j += keep
+                if q >= e or d == 9:
+                    break
+            if look or (by_ploidy and ploidy != 2):
+                _check_numbers(text, cell, e, k, s, n_alt, ploidy, f0, nf, layouts, local,
+                               local_ref, count, first)  # fmt: skip
+            while j < n_kept:
+                cut[p] = w
+                p += 1
+                j += 1
+            s += 1
+        if s < n_samples or (a <= e and not whole):
+            note(count, first, _COLUMNS, k, min(i0, e), e, -1, -1)
+        for _ in range((n_samples - s) * n_kept):
+            cut[p] = w
+            p += 1
+    used[0] = w
+
+
+class SampleReader:
+    """Reads and checks the sample columns of batches.
+
+    Parameters
+    ----------
+    table
+        The keys (of `keys.key_table(header, "FORMAT", names)`).
+    n_samples
+        Sample columns that the #CHROM line has.
+    names
+        Keys whose values are kept. All others are checked only.
+    """
+
+    def __init__(self, table: KeyTable, n_samples: int, names: Sequence[str] = ()) -> None:
+        for name in names:
+            if table.number_of(name) < 0:
+                raise KeyError(name)
+        self.table, self.n_samples, self.names = table, n_samples, list(names)
+        self._format = FormatReader(table, self.names)
+
+    def check(
+        self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
+    ) -> tuple[Ints, Genotypes | None]:
+        """Check the sample columns, and keep nothing but the genotypes of GT-only records.
+
+        Returns
+        -------
+        tuple
+            Records (numbers in the batch, ascending) with no other field than GT, and
+            their genotypes; none when there are no such records.
+
+        Raises
+        ------
+        InputError
+            If the batch holds more than 32,768 distinct genotypes.
+        """
+        rows = np.arange(batch.size) if rows is None else rows
+        if not self.n_samples or not rows.size:
+            return np.zeros(0, np.int64), None
+        number, layouts = self._format.read(batch, rows)
+        packed = pack_layouts(layouts)
+        alone = packed.gt_only[number] & (batch.tabs[rows] == 8 + self.n_samples)
+        n_alts = count_alts(batch.text, batch.start, batch.end)
+        if not alone.any():
+            self._walk(batch, faults, rows, number, packed, n_alts)
+            return np.zeros(0, np.int64), None
+        genotypes, spans, plain = scan_genotypes(batch, rows[alone], self.n_samples)
+        key = self.table.number_of("GT")
+        mine, other = Faults.empty(), Faults.empty()
+        # A record with sub-fields that FORMAT does not name goes the slow way.
+        odd = note_genotypes(batch, rows[alone], genotypes, spans, plain, n_alts, key, mine)
+        slow = ~alone
+        slow[np.flatnonzero(alone)[odd]] = True
+        if slow.any():
+            self._walk(batch, other, rows[slow], number[slow], packed, n_alts)
+        join_faults(faults, mine, other)
+        return rows[alone], genotypes
+
+    def read(
+        self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
+    ) -> SampleColumns:
+        """Read the keys asked for, and check all.
+
+        Raises
+        ------
+        InputError
+            If samples and keys are so many that their places alone would take more than
+            256 MB: read fewer records at once, or fewer keys.
+        """
+        rows = np.arange(batch.size) if rows is None else rows
+        number, layouts = self._format.read(batch, rows)
+        packed = pack_layouts(layouts)
+        n_alts = count_alts(batch.text, batch.start, batch.end)
+        tape = self._walk(batch, faults, rows, number, packed, n_alts)
+        return SampleColumns(
+            batch.text, self.table, self.n_samples, number, packed, tape, rows
+        )
+
+    def _walk(
+        self, batch: RecordBatch, faults: Faults, rows: Ints,
+        number: npt.NDArray[np.int32], packed: Layouts, n_alts: Ints,
+    ) -> Tape:  # fmt: skip
+        fields = packed.kept[number] * self.n_samples
+        total = int(fields.sum())
+        if total > FIELD_LIMIT:
+            raise InputError(
+                f"lines {batch.line:,}-{batch.line + batch.size:,}: {total:,} sample fields "
+                f"at once; the limit is {FIELD_LIMIT:,}"
+            )
+        length = np.maximum(batch.end[rows] - batch.start[rows, 9], 0) + 2
+        # A value takes a byte of text at least: what is not used is never touched.
+        room = int(length.sum()) + 8 if packed.kept.any() else 8
+        real = bool(((packed.kind == Kind.FLOAT) & (packed.keep > 0)).any())
+        tape = np.empty(room, np.int32)
+        cut = np.zeros(total + 2, np.int32)
+        near = np.empty((room // 3 + 1 if real else 1, 3), np.int64)
+        used = np.zeros(2, np.int64)
+        floats = tape.view(np.float32)
+        out = _Out(tape, floats, cut, near, used, faults.count, faults.first)
+        _walk(batch.text, batch.start, batch.end, n_alts, rows, number, packed,
+              self.n_samples, out)  # fmt: skip
+        n_near = int(used[1])
+        if n_near:
+            where, begin, end = (np.ascontiguousarray(c) for c in near[:n_near].T)
+            with np.errstate(over="ignore"):
+                # Beyond float32 is infinite, as the cast of htslib has it.
+                floats[where] = exact_floats(batch.text, begin, end).astype(np.float32)
+        begin = np.zeros(rows.size + 1, np.int64)
+        begin[1:] = np.cumsum(fields)
+        return Tape(tape[: int(used[0])], cut[: total + 1], begin, n_near)
+
+
+def join_faults(faults: Faults, one: Faults, two: Faults) -> None:
+    """Add the faults that two walks over different records of a batch noted."""
+    shown = faults.first.shape[1]
+    for fault in np.flatnonzero(one.count + two.count).tolist():
+        both = np.concatenate([one.first[fault], two.first[fault]])
+        both = both[both[:, 0] >= 0]
+        both = both[np.argsort(both[:, 0], kind="stable")][:shown]
+        n = min(int(faults.count[fault]), shown)
+        both = both[: shown - n]
+        faults.first[fault, n : n + len(both)] = both
+        faults.count[fault] += one.count[fault] + two.count[fault]
