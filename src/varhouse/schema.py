@@ -271,6 +271,31 @@ SITES = Table(
     sort=("contig", "pos", "file", "record"),
 )
 
+LIFTED = Table(
+    "lifted",
+    "controlled",
+    "where a record of a lifted cohort comes from",
+    (
+        Column("contig", pl.String, "canonical contig name, as in `sites`"),
+        Column("pos", pl.Int32, "1-based POS, as in `sites`"),
+        COHORT,
+        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        Column("record", pl.Int64, "0-based ordinal in the lifted file, as in `sites`"),
+        Column("source_assembly", pl.String, "assembly of the file"),
+        Column("source_record", pl.Int64, "0-based ordinal of the record in the file"),
+        Column("source_contig", pl.String, "CHROM as in the file"),
+        Column("source_pos", pl.Int32, "1-based POS as in the file"),
+        Column("source_ref", pl.String, "REF as in the file"),
+        Column("source_alt", pl.String, "ALT as in the file; one of several if taken apart"),
+        Column("reverse", pl.Boolean, "the store's assembly has the other strand"),
+        Column("swapped", pl.Boolean, "REF and an ALT have changed places"),
+        Column("ambiguous", pl.Boolean, "the way back may lead elsewhere"),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "pos", "file", "record"),
+)
+
 GENOTYPES = Table(
     "genotypes",
     "controlled",
@@ -454,7 +479,7 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
-        GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
+        LIFTED, GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
     )
 }  # fmt: skip
 

@@ -101,7 +101,7 @@ def test_record_faults_are_rejected_or_refuse_the_cohort(tmp_path):
     config = _write(tmp_path, BAD_GT, record_fault="refuse")
     refused = ingest_here(tmp_path / "store", config)
     assert refused["release"] is None
-    assert "record_fault is refuse" in refused["held_back"][0]["reasons"][0]
+    assert "VH-G-002" in refused["held_back"][0]["reasons"][0]
     # What was in before stays in.
     store = varhouse.open(tmp_path / "store")
     assert store.release == refused["recorded_in"] == account["release"] + 1

@@ -31,6 +31,7 @@ from varhouse.frequencies.count import (
 from varhouse.frequencies.strata import Strata
 from varhouse.genotypes import genotype_columns
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.lifted import PLACEHOLDER, lifted_columns
 from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
@@ -49,7 +50,7 @@ class Context:
     """What stays the same for all chunks of a file.
 
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
-    bool[columns].
+    bool[columns]. `source_assembly` is set when the file was lifted from another one.
     """
 
     cohort: str
@@ -61,6 +62,7 @@ class Context:
     strata: Strata
     ordinal: npt.NDArray[np.int32]
     male: npt.NDArray[np.bool_]
+    source_assembly: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class ChunkResult:
     genotypes: pl.DataFrame
     rejects: pl.DataFrame
     people: npt.NDArray[np.int64]
+    lifted: pl.DataFrame = field(default_factory=pl.DataFrame)
     n_records: int = 0
     n_alleles: int = 0
     n_moved: int = 0
@@ -113,6 +116,7 @@ class _Batches:
     sites: list[pl.DataFrame] = field(default_factory=list)
     genotypes: list[pl.DataFrame] = field(default_factory=list)
     rejects: list[pl.DataFrame] = field(default_factory=list)
+    lifted: list[pl.DataFrame] = field(default_factory=list)
 
 
 REJECT_SCHEMA = {
@@ -147,6 +151,7 @@ def read_chunk(
     result.n_records = seen
     result.alleles = pl.concat(batches.alleles) if batches.alleles else pl.DataFrame()
     result.sites = pl.concat(batches.sites) if batches.sites else pl.DataFrame()
+    result.lifted = pl.concat(batches.lifted) if batches.lifted else pl.DataFrame()
     result.genotypes = pl.concat(batches.genotypes) if batches.genotypes else pl.DataFrame()
     result.rejects = pl.concat([pl.DataFrame(schema=REJECT_SCHEMA), *batches.rejects])
     for name in COUNT_NAMES:
@@ -171,7 +176,7 @@ def _take(
     records = _hold_back(records, batch, pl.col("fault"), rejects).drop("fault", "why")
     records, genotypes = _genotypes(records, batch, context, rejects)
     alleles = alleles.join(records.select("k"), on="k", how="semi", maintain_order="left")
-    faulty = alleles.filter(pl.col("fault").is_not_null())
+    faulty = alleles.filter(pl.col("fault").is_not_null() & _TOLD)
     if faulty.height:
         rejects.append(
             _reject_rows(
@@ -216,6 +221,8 @@ def _take(
                 pl.lit(context.file, pl.Int32).alias("file"), "record",
             ).with_columns(**columns)
         )  # fmt: skip
+    if context.source_assembly is not None:
+        batches.lifted.append(_lifted(records, context))
     batches.rejects += rejects
 
 
@@ -230,6 +237,8 @@ def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
     )  # fmt: skip
     names = frame["chrom"].unique().to_list()
     canonical = {n: context.contigs.canonical(n) for n in names}
+    if context.source_assembly is not None:
+        frame = lifted_columns(frame, batch.column("info"))
     return frame.with_columns(
         pl.col("chrom")
         .replace_strict(list(canonical), list(canonical.values()), return_dtype=pl.String)
@@ -318,7 +327,9 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
     past_end = unchecked & pl.col("contig").is_in(whole)
     codes = {int(s): s.code for s in Status if s.is_fault}
     fault = (
-        pl.when(pl.col("status").is_in(list(codes)))
+        pl.when((pl.col("alt0") == PLACEHOLDER) & pl.lit(context.source_assembly is not None))
+        .then(pl.lit(_UNLIFTED))
+        .when(pl.col("status").is_in(list(codes)))
         .then(pl.col("status").replace_strict(codes, default=None, return_dtype=pl.String))
         .when(past_end)
         .then(pl.lit("beyond_contig"))
@@ -334,6 +345,10 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
     )
 
 
+_UNLIFTED = "unlifted"
+_TOLD = pl.col("fault").ne_missing(_UNLIFTED)
+"""An allele that was not lifted is among the rejects already."""
+
 _OF_RECORD = ("ref_mismatch", "ref_invalid", "beyond_contig", "ref_unchecked")
 
 
@@ -342,7 +357,7 @@ def _whole_record_faults(alleles: pl.DataFrame, context: Context) -> pl.DataFram
     return (
         alleles.group_by("k", maintain_order=True)
         .agg(
-            pl.col("fault").first(), pl.col("why").first(),
+            pl.col("fault").filter(_TOLD).first(), pl.col("why").filter(_TOLD).first(),
             (pl.col("fault").is_in(_OF_RECORD).any() | pl.col("fault").is_not_null().all())
             .alias("all"),
         )
@@ -463,9 +478,10 @@ def _sites(
         "allele_pos": pl.List(pl.Int32), "allele_ref": pl.List(pl.String),
         "allele_alt": pl.List(pl.String),
     }  # fmt: skip
+    lifted = context.source_assembly is not None
     return (
         records.with_columns(
-            batch.column("info", rows).alias("info"),
+            records["info"] if lifted else batch.column("info", rows).alias("info"),
             (form if form is not None else pl.lit(None, pl.String)).alias("format"),
         )
         .join(lists, on="k", how="left", maintain_order="left")
@@ -477,6 +493,16 @@ def _sites(
             "filter", "info", "format",
             *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
         )
+    )  # fmt: skip
+
+
+def _lifted(records: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Say where the records of a lifted file come from: rows of the table lifted."""
+    return records.select(
+        "contig", pl.col("pos").cast(pl.Int32), pl.lit(context.file, pl.Int32).alias("file"),
+        "record", pl.lit(context.source_assembly).alias("source_assembly"), "source_record",
+        "source_contig", "source_pos", "source_ref", "source_alt", "reverse", "swapped",
+        "ambiguous",
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import polars as pl
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.ingest.chunk import Place
 from varhouse.ingest.held import problems_json
+from varhouse.ingest.lifted import source_lines, source_record
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
 from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
@@ -64,8 +65,10 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         for k, c in enumerate(v["chunks"])
     }
     n_twice = _drop_carried(chunks, group_of, places, directory)
+    if cohort.chain is not None:
+        _tell_source(run, cohort, chunks, verdicts, directory)
     summary = _summary(cohort, verdicts, chunks, n_twice)
-    hold = _reasons(run, summary)
+    hold = _reasons(run, verdicts, summary)
     summary["hold"] = hold
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
@@ -76,7 +79,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
         replace = [
             (table, {"cohort": name})
-            for table in ("frequencies", "sites", "genotypes", "rejects", "cohorts",
+            for table in ("frequencies", "sites", "lifted", "genotypes", "rejects", "cohorts",
                           "samples", "files")
         ]  # fmt: skip
     alleles = [
@@ -193,6 +196,51 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
     reasons["duplicate_allele"] = reasons.get("duplicate_allele", 0) + twice.height
 
 
+def _tell_source(
+    run: Run, cohort: RunCohort, chunks: list[_Chunk], verdicts: list[dict[str, Any]],
+    directory: Path,
+) -> None:  # fmt: skip
+    """Let the rejects of a lifted cohort have the lines and places of its own files.
+
+    Those of the chunks have those of the lifted copy; those of the lift are added.
+    """
+    columns = [n for n in REJECTS.names if n not in ("cohort", "file", "part")]
+    for f, verdict in enumerate(verdicts):
+        lost = pl.read_parquet(verdict["lift"]["rejects"])
+        frames = [lost.select(*columns, "part")]
+        for c in (c for c in chunks if c.file == f):
+            frames += [
+                pl.read_parquet(s.path).select(*columns, pl.lit(c.part).alias("part"))
+                for s in c.shards if s.table == "rejects"
+            ]  # fmt: skip
+            c.shards = [s for s in c.shards if s.table != "rejects"]
+        rows = pl.concat([frames[0], *(_of_source(run, cohort, f, x) for x in frames[1:])])
+        rows = rows.with_columns(pl.lit(f, pl.Int32).alias("file"))
+        for (part,), some in rows.group_by("part", maintain_order=True):
+            shard = write_shard(
+                some.drop("part"), REJECTS, directory, f"rejects-{f}-{_safe(str(part))}",
+                {"cohort": cohort.name, "part": str(part)},
+            )  # fmt: skip
+            mine = next((c for c in chunks if c.file == f), None)
+            if shard is not None and mine is not None:
+                mine.extra.append(shard)
+
+
+def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl.DataFrame:
+    """Give rejects of a lifted copy the record, line, place and text of the file."""
+    records = rows.select(source_record("text")).to_series()
+    if not records.len():
+        return rows
+    lines = source_lines(Path(cohort.files[file]), run, records)
+    own = ["record", "line", "contig", "pos", "text"]
+    return (
+        rows.drop(own)
+        .with_columns(records.alias("record"))
+        .join(lines, on="record", how="left", maintain_order="left")
+        .select(rows.columns)
+    )
+
+
 def _merge(name: str, chunks: list[_Chunk], directory: Path) -> int:
     """Add the frequencies of files with different samples up; return distinct alleles."""
     n = 0
@@ -260,6 +308,10 @@ def _summary(
     for c in chunks:
         for reason, n in c.info["reasons"].items():
             reasons[reason] = reasons.get(reason, 0) + n
+    for v in verdicts:
+        for reason, n in v.get("lift", {}).get("reasons", {}).items():
+            reasons[reason] = reasons.get(reason, 0) + n
+    lift = ("lifted", "reverse", "swapped", "ambiguous", "split")
     return {
         "cohort": cohort.name,
         "replaces": cohort.replaces,
@@ -276,10 +328,13 @@ def _summary(
             k: sum(v["ref_checked"][k] for v in verdicts) for k in verdicts[0]["ref_checked"]
         },
         "notes": [n for v in verdicts for n in v["notes"]],
+        "lift": {k: sum(v["lift"][k] for v in verdicts) for k in lift}
+        if cohort.chain is not None
+        else None,
     }
 
 
-def _reasons(run: Run, summary: dict[str, Any]) -> list[str]:
+def _reasons(run: Run, verdicts: list[dict[str, Any]], summary: dict[str, Any]) -> list[str]:
     """Reasons to hold the cohort back that only reading its records shows."""
     twice = summary["reasons"].get("duplicate_allele", 0)
     out = []
@@ -288,7 +343,8 @@ def _reasons(run: Run, summary: dict[str, Any]) -> list[str]:
             f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
             "policy.duplicate_alleles: reject"
         )
-    counted = ("duplicate_allele", "not_pass", "ref_unchecked")
+    counted = {"duplicate_allele", "not_pass", "ref_unchecked"}
+    counted |= {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
     faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
     if faults and run.policy.record_fault == "refuse":
         kinds = ", ".join(
@@ -306,7 +362,11 @@ def _own_rows(
     name = cohort.name
     partition = {"cohort": name}
     known = {k: cohort.metadata.get(k) for k in METADATA}
-    further = {k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None}
+    further: dict[str, str | None] = {
+        k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None
+    }
+    if cohort.chain is not None:
+        further |= {"lifted_from": cohort.assembly, "chain": Path(cohort.chain).name}
     row = {
         "cohort": name, "n_samples": summary["n_samples"], "n_records": summary["n_records"],
         "n_alleles": summary["n_alleles"], "n_rejects": summary["n_rejects"],

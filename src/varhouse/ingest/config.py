@@ -25,11 +25,17 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 
 @dataclass
 class Cohort:
-    """A cohort of the sheet; `files` are absolute paths in order."""
+    """A cohort of the sheet; `files` are absolute paths in order.
+
+    One of another assembly has a `chain` to that of the store.
+    """
 
     name: str
     files: list[str]
     metadata: dict[str, str | None]
+    assembly: str | None = None
+    chain: Path | None = None
+    source_reference: Path | None = None
 
 
 @dataclass
@@ -118,19 +124,15 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         for row in sheet.iter_rows(named=True):
             files, found = _files(base, str(row["cohort"]), row["files"] or "")
             problems += found
-            named = row.get("assembly")
-            if named and named != assembly["name"]:
-                problems.append(
-                    f"cohort {row['cohort']!r}: assembly {named!r}, the store has "
-                    f"{assembly['name']!r}; lift-over is not built yet"
-                )
+            lift, found = _lift(base, row, assembly["name"])
+            problems += found
             metadata = {
                 k: v
                 for k, v in row.items()
                 if k not in ("cohort", "files", "line", "assembly", "chain",
                              "source_reference", "callable")
             }  # fmt: skip
-            cohort = Cohort(str(row["cohort"]), files, metadata)
+            cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
             cohorts.append(cohort)
             problems += _sample_problems(cohort, samples, limits)
         if not cohorts:
@@ -222,6 +224,30 @@ def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
         if files.count(f) > 1
     ]
     return files, problems
+
+
+def _lift(
+    base: Path, row: dict[str, Any], assembly: str
+) -> tuple[tuple[str | None, Path | None, Path | None], list[str]]:
+    """Read what a cohort of another assembly needs: (assembly, chain, reference)."""
+    who, named = f"cohort {row['cohort']!r}", row.get("assembly")
+    paths = {k: base / row[k] if row.get(k) else None for k in ("chain", "source_reference")}
+    problems = [f"{who}: {k}: no such file: {p}" for k, p in paths.items()
+                if p is not None and not p.is_file()]  # fmt: skip
+    other = bool(named) and named != assembly
+    if other and paths["chain"] is None:
+        problems.append(
+            f"{who}: assembly {named!r}, the store has {assembly!r}; name the chain file from "
+            "one to the other in the column chain"
+        )
+    elif paths["chain"] is not None and not other:
+        what = f"{named!r} is that of the store" if named else "is not named"
+        problems.append(f"{who}: has a chain, but its assembly {what}: correct the sheet")
+    elif paths["source_reference"] is not None and not other:
+        problems.append(f"{who}: source_reference is for a cohort of another assembly only")
+    if problems or not other:
+        return (None, None, None), problems
+    return (named, paths["chain"], paths["source_reference"]), []
 
 
 def _sample_problems(cohort: Cohort, samples: pl.DataFrame, limits: Limits) -> list[str]:

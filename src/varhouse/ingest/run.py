@@ -39,6 +39,7 @@ class RunCohort:
     """A cohort that this run takes in; `files` are sorted by name.
 
     `batches` are the numbers of the files that one job checks: small files share a job.
+    A cohort of another assembly has a `chain` and perhaps a compiled `source_reference`.
     """
 
     name: str
@@ -47,6 +48,9 @@ class RunCohort:
     settings: str
     replaces: bool
     batches: list[list[int]]
+    assembly: str | None = None
+    chain: str | None = None
+    source_reference: str | None = None
 
 
 @dataclass
@@ -291,9 +295,19 @@ def _changed(
                 settings,
                 row is not None,
                 share_out([Path(f).stat().st_size for f in files]),
+                cohort.assembly,
+                str(cohort.chain) if cohort.chain else None,
+                _compiled_source(base, cohort),
             )
         )
     return cohorts, unchanged, held
+
+
+def _compiled_source(base: Store, cohort: "Cohort") -> str | None:
+    """Compile the reference of a cohort of another assembly."""
+    if cohort.source_reference is None:
+        return None
+    return str(compiled_reference(base.path, cohort.source_reference))
 
 
 def share_out(sizes: list[int]) -> list[list[int]]:
@@ -329,10 +343,14 @@ def _settings(config: "Config", cohort: "Cohort", reference: str, par: str) -> s
     sheet = config.samples_of(cohort.name).drop("line")
     sheet = sheet.select(sorted(sheet.columns)).sort("sample")
     aliases = config.aliases.read_text(encoding="utf-8-sig") if config.aliases else ""
+    lift: list[object] = []
+    if cohort.chain is not None:
+        named = (cohort.chain, cohort.source_reference)
+        lift = [cohort.assembly, *(hash_file(p)[1] if p else None for p in named)]
     return text_digest(
         FORMAT_VERSION, reference, aliases, par, sorted(config.strata), asdict(config.policy),
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
-        sheet.columns, sheet.rows(),
+        sheet.columns, sheet.rows(), *lift,
     )  # fmt: skip
 
 

@@ -108,8 +108,7 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
             problems.append(f"{at}: permit_valid_until {until!r} is no date (2026-12-31)")
         problems += [
             f"{at}: column {c!r}: {what} inside an ingest is not built yet; leave it empty"
-            for c, what in (("chain", "lift-over"), ("source_reference", "lift-over"),
-                            ("callable", "callable intervals"))
+            for c, what in (("callable", "callable intervals"),)
             if row.get(c)
         ]  # fmt: skip
     names = [c for c in frame["cohort"].to_list() if c]

@@ -20,7 +20,7 @@ from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, Place, read_chunk
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
 from varhouse.ingest.run import Run
-from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, REJECTS, SITES
+from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.shards import Shard, write_manifest, write_shard
 
 ROWS_AT_ONCE = 2_000_000
@@ -97,6 +97,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 make_strata(people, run.strata),
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
+                run.cohort(cohort).assembly,
             )  # fmt: skip
             check_unchanged(verdict)
         context = contexts[file]
@@ -132,6 +133,8 @@ def _write_chunk(
         shards.append(write_shard(result.sites, SITES, folder, "sites", partition))
     if not result.genotypes.is_empty():
         shards.append(write_shard(result.genotypes, GENOTYPES, folder, "genotypes", partition))
+    if not result.lifted.is_empty():
+        shards.append(write_shard(result.lifted, LIFTED, folder, "lifted", partition))
     rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
     shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition))
     write_manifest(folder / "manifest.json", shards)

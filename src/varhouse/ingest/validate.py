@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
 from varhouse.source.peek import trusted_header
 from varhouse.source.problems import Problem
-from varhouse.source.scan import scan_file
+from varhouse.source.scan import FileScan, scan_file
 
 CHUNK_ROWS = 3_000_000
 """Frequency rows of a chunk: bounds the memory of the job that makes them."""
@@ -27,12 +28,58 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     """
     path = Path(run.cohort(cohort).files[number])
     output.parent.mkdir(parents=True, exist_ok=True)
-    scan = scan_file(
-        path, run.open_contigs(), run.open_reference(),
-        copy=output.with_suffix(".vcf.gz"),
+    if run.cohort(cohort).chain is not None:
+        data = _check_and_lift(run, cohort, path, output)
+    else:
+        scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
+        data = _verdict(run, scan)
+    temporary = output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, ensure_ascii=False))
+    temporary.rename(output)
+
+
+def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:
+    return scan_file(
+        path, run.open_contigs(), run.open_reference(), copy=copy,
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
-        chunk_records=_chunk_records(run, cohort, path), limits=run.limits,
+        chunk_records=_chunk_records(run, cohort, path), limits=run.limits, **more,
     )  # fmt: skip
+
+
+def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str, Any]:
+    """Check a file in its own assembly, lift it, and cut the lifted copy."""
+    from varhouse.ingest.lift import lift_file, open_source  # noqa: PLC0415
+
+    source = open_source(run, run.cohort(cohort))
+    scan = scan_file(
+        path, source.contigs, source.reference, copy=output.with_suffix(".own.vcf.gz"),
+        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate, limits=run.limits,
+    )  # fmt: skip
+    data = _verdict(run, scan)
+    if data["hold"]:
+        return data
+    lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
+    done = lift_file(Path(scan.data), run, source, lifted, rejects)
+    Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
+    copy = _scan(run, cohort, lifted, lifted.with_suffix(".copy"), hashes=False)
+    if scan.n_records and not copy.n_records:
+        first = max(done["reasons"], key=done["reasons"].__getitem__)
+        data["hold"].append(
+            f"no record could be lifted ({first}: {done['reasons'][first]:,}); fix: the chain "
+            f"file {source.chain_name}, or the cohort's assembly"
+        )
+    data["hold"] += copy.account.reasons_to_hold(refuse_records=False)
+    own = copy.as_json()
+    data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})
+    data["lift"] = {**done, "rejects": str(rejects), "n_header": scan.header.count("\n") + 1}
+    data["notes"] += [
+        f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow a swap"
+        for name, n in sorted(done["left_out"].items())
+    ]
+    return data
+
+
+def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
     hold = scan.account.reasons_to_hold(
         refuse_records=run.policy.record_fault == "refuse"
     )  # fmt: skip
@@ -47,9 +94,7 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
         or (p.severity == "warning" and scan.account.effects[p.code] == "reject")
     ]
     data["unknown_contig"] = scan.account.counts.get("VH-R-001", 0)
-    temporary = output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(data, ensure_ascii=False))
-    temporary.rename(output)
+    return data
 
 
 def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
