@@ -7,9 +7,6 @@ of its own. HGVS: recommendations 21.0, DNA level: the most 3' place, `dup` befo
 `delins` for the rest, no `inv`.
 """
 
-import base64
-import hashlib
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -26,7 +23,10 @@ from varhouse.identify.kernel import (
     Justified,
     justify_packed,
 )
+from varhouse.identify.vrs import SIZE, vrs_ids
 from varhouse.reference import Reference
+
+Ints = npt.NDArray[np.int32]
 
 _TYPES = {SNV: "snv", MNV: "mnv", DELINS: "delins", DELETION: "deletion", EQUAL: "other",
           INSERTION: "insertion"}  # fmt: skip
@@ -73,7 +73,7 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
         spdi=_spdi(),
         hgvs_g=_hgvs(),
     )
-    vrs = _vrs_ids(work)
+    vrs = _vrs_ids(found, codes, [reference.refget(c) for c in names])
     return frame.with_columns(named["end"], named["type"], named["spdi"], vrs, named["hgvs_g"])
 
 
@@ -97,13 +97,11 @@ def _columns(
         {
             "_accession": accession,
             "_letter": letter,
-            "_refget": [reference.refget(c) for c in names],
             "_held": [reference.length(c) for c in names],
         },
         schema={
             "_accession": pl.String,
             "_letter": pl.String,
-            "_refget": pl.String,
             "_held": pl.Int64,
         },
     )
@@ -116,8 +114,6 @@ def _columns(
         pl.Series("_start", found.start),
         pl.Series("_end", found.end),
         pl.Series("_size", found.size),
-        pl.Series("_subunit", found.subunit),
-        pl.Series("_length", found.length),
         _strings("_deleted", found.deleted, found.deleted_at),
         _strings("_inserted", found.inserted, found.inserted_at),
     )
@@ -182,46 +178,25 @@ def _hgvs() -> pl.Expr:
     )  # fmt: skip
 
 
-def _vrs_ids(work: pl.DataFrame) -> pl.Series:
-    """Digest the canonical JSON of every allele that has one (2 SHA-512 each)."""
-    has = work["_known"] & work["_refget"].is_not_null() & (work["_kind"] != EQUAL)
-    rows = work.filter(has)
-    location = rows.select(
-        pl.concat_str(
-            pl.lit('{"end":'), "_end",
-            pl.lit(',"sequenceReference":{"refgetAccession":"'), "_refget",
-            pl.lit('","type":"SequenceReference"},"start":'), "_start",
-            pl.lit(',"type":"SequenceLocation"}'),
-        )
-    ).to_series()  # fmt: skip
-    derived = pl.concat_str(
-        pl.lit('","state":{"length":'), "_length",
-        pl.lit(',"repeatSubunitLength":'), "_subunit",
-        pl.lit(',"type":"ReferenceLengthExpression"},"type":"Allele"}'),
+def _vrs_ids(found: Justified, codes: Ints, refgets: list[str | None]) -> pl.Series:
+    """Digest the canonical JSON of every allele that has one."""
+    known = np.array([r is not None for r in refgets] + [False], np.bool_)
+    has = found.known & known[codes] & (found.kind != EQUAL)
+    rows = np.flatnonzero(has)
+    # Literal states lie end to end already; those of the rest are not read.
+    sizes = np.diff(found.inserted_at)[rows]
+    at = np.append(0, np.cumsum(sizes))
+    bases = found.inserted
+    if rows.size != has.size:
+        bases = bases[np.repeat(has, np.diff(found.inserted_at))]
+    texts = [(r or "").encode() for r in refgets]
+    data = vrs_ids(
+        codes[rows], np.frombuffer(b"".join(texts), np.uint8),
+        np.append(0, np.cumsum([len(t) for t in texts], dtype=np.int64)),
+        found.start[rows], found.end[rows], found.length[rows], found.subunit[rows], bases, at,
     )  # fmt: skip
-    literal = pl.concat_str(
-        pl.lit('","state":{"sequence":"'),
-        "_inserted",
-        pl.lit('","type":"LiteralSequenceExpression"},"type":"Allele"}'),
-    )
-    allele = rows.select(
-        pl.concat_str(
-            pl.lit('{"location":"'),
-            _sha512t24u(location),
-            pl.when(pl.col("_subunit") > 0).then(derived).otherwise(literal),
-        )
-    ).to_series()
-    out = pl.repeat(None, work.height, dtype=pl.String, eager=True).alias("vrs_id")
-    return out.scatter(has.arg_true(), "ga4gh:VA." + _sha512t24u(allele))
-
-
-def _sha512t24u(texts: pl.Series) -> pl.Series:
-    """Digest each text: base64url of the first 24 bytes of its SHA-512 (GA4GH refget)."""
-    sha = hashlib.sha512
-    digests = [sha(t).digest()[:24] for t in texts.cast(pl.Binary).to_list()]
-    # 24 bytes are 32 letters without padding, so that all can be encoded as one.
-    data = np.frombuffer(base64.urlsafe_b64encode(b"".join(digests)), np.uint8)
-    return _strings("digest", data, np.arange(len(digests) + 1, dtype=np.int64) * 32)
+    offsets = np.append(0, np.cumsum(np.where(has, SIZE, 0)))
+    return _strings("vrs_id", data, offsets, has)
 
 
 def _packed(column: pl.Series) -> tuple[Bytes, npt.NDArray[np.int64]]:
@@ -233,9 +208,15 @@ def _packed(column: pl.Series) -> tuple[Bytes, npt.NDArray[np.int64]]:
     return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), at
 
 
-def _strings(name: str, data: Bytes, offsets: npt.NDArray[np.int64]) -> pl.Series:
-    """Make a String column of ASCII bytes that lie end to end."""
+def _strings(
+    name: str,
+    data: Bytes,
+    offsets: npt.NDArray[np.int64],
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> pl.Series:
+    """Make a String column of ASCII bytes that lie end to end; null where not valid."""
+    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
     array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)
+        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data), bits
     )
     return pl.Series(name, array)

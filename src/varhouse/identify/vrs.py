@@ -1,0 +1,135 @@
+"""VRS 2 ids of many alleles: canonical JSON and digests in one compiled pass.
+
+GA4GH VRS 2.0, "Computed identifiers": the id is `ga4gh:VA.` and the sha512t24u digest of
+the allele's canonical JSON (keys sorted, no blanks, no id), in which the location is the
+digest of its own JSON and the sequence is named by its refget digest.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from varhouse.identify.sha512 import BLOCK, Bytes, sha512t24u
+
+Longs = npt.NDArray[np.int64]
+
+PREFIX = b"ga4gh:VA."
+SIZE = len(PREFIX) + 32
+"""Letters of an id."""
+
+
+def _text(text: str) -> Bytes:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+_PREFIX = _text(PREFIX.decode())
+_END = _text('{"end":')
+_SEQUENCE = _text(',"sequenceReference":{"refgetAccession":"')
+_START = _text('","type":"SequenceReference"},"start":')
+_LOCATION = _text(',"type":"SequenceLocation"}')
+_ALLELE = _text('{"location":"')
+_LENGTH = _text('","state":{"length":')
+_SUBUNIT = _text(',"repeatSubunitLength":')
+_DERIVED = _text(',"type":"ReferenceLengthExpression"},"type":"Allele"}')
+_LITERAL = _text('","state":{"sequence":"')
+_LITERAL_END = _text('","type":"LiteralSequenceExpression"},"type":"Allele"}')
+_ROOM = 256
+"""Bytes of either JSON without the refget digest and the literal sequence, at most."""
+
+
+@njit(cache=True, nogil=True)
+def _put(source: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
+    for j in range(start, end):
+        out[w + j - start] = source[j]
+    return w + end - start
+
+
+@njit(cache=True, nogil=True)
+def _number(value: int, out: Bytes, w: int) -> int:
+    if value < 0:
+        out[w] = 45
+        w, value = w + 1, -value
+    digits, rest = 1, value // 10
+    while rest:
+        digits, rest = digits + 1, rest // 10
+    for j in range(digits - 1, -1, -1):
+        out[w + j] = 48 + value % 10
+        value //= 10
+    return w + digits
+
+
+@njit(cache=True, nogil=True)
+def write_location(
+    refget: Bytes, r0: int, r1: int, start: int, end: int, message: Bytes
+) -> int:
+    """Write the location's JSON and give its size."""
+    w = _number(end, message, _put(_END, 0, _END.size, message, 0))
+    w = _put(_SEQUENCE, 0, _SEQUENCE.size, message, w)
+    w = _put(refget, r0, r1, message, w)
+    w = _number(start, message, _put(_START, 0, _START.size, message, w))
+    return _put(_LOCATION, 0, _LOCATION.size, message, w)
+
+
+@njit(cache=True, nogil=True)
+def write_allele(
+    location: Bytes, length: int, subunit: int, inserted: Bytes, i0: int, i1: int,
+    message: Bytes,
+) -> int:  # fmt: skip
+    """Write the allele's JSON and give its size."""
+    w = _put(_ALLELE, 0, _ALLELE.size, message, 0)
+    w = _put(location, 0, 32, message, w)
+    if subunit > 0:
+        w = _number(length, message, _put(_LENGTH, 0, _LENGTH.size, message, w))
+        w = _number(subunit, message, _put(_SUBUNIT, 0, _SUBUNIT.size, message, w))
+        return _put(_DERIVED, 0, _DERIVED.size, message, w)
+    w = _put(_LITERAL, 0, _LITERAL.size, message, w)
+    w = _put(inserted, i0, i1, message, w)
+    return _put(_LITERAL_END, 0, _LITERAL_END.size, message, w)
+
+
+@njit(cache=True, nogil=True)
+def vrs_ids(
+    contig: npt.NDArray[np.int32], refget: Bytes, refget_at: Longs,
+    start: Longs, end: Longs, length: Longs, subunit: Longs,
+    inserted: Bytes, inserted_at: Longs,
+) -> Bytes:  # fmt: skip
+    """Give the VRS ids of n alleles, SIZE letters each, end to end.
+
+    Parameters
+    ----------
+    contig
+        Index into the refget digests, int32[n].
+    refget, refget_at
+        The digests `SQ....` end to end, with offsets.
+    start, end
+        int64[n], 0-based half-open: the fully-justified interval.
+    length, subunit
+        int64[n]: `length` and `repeatSubunitLength` of the state; subunit 0: literal.
+    inserted, inserted_at
+        Bases of literal states end to end, with n + 1 offsets.
+    """
+    n = contig.size
+    longest = 0
+    for c in range(refget_at.size - 1):
+        longest = max(longest, refget_at[c + 1] - refget_at[c])
+    most = longest
+    for k in range(n):
+        if subunit[k] == 0:
+            most = max(most, inserted_at[k + 1] - inserted_at[k])
+    message = np.zeros((most + _ROOM) // BLOCK * BLOCK + 2 * BLOCK, np.uint8)
+    location = np.zeros(32, np.uint8)
+    state, words = np.zeros(8, np.uint64), np.zeros(80, np.uint64)
+    out = np.empty(n * SIZE, np.uint8)
+    for k in range(n):
+        c = contig[k]
+        size = write_location(
+            refget, refget_at[c], refget_at[c + 1], start[k], end[k], message
+        )
+        sha512t24u(message, size, location, 0, state, words)
+        size = write_allele(
+            location, length[k], subunit[k], inserted, inserted_at[k], inserted_at[k + 1],
+            message,
+        )  # fmt: skip
+        w = _put(_PREFIX, 0, _PREFIX.size, out, k * SIZE)
+        sha512t24u(message, size, out, w, state, words)
+    return out
