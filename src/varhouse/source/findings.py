@@ -76,7 +76,7 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.INFO_TWICE: ("VH-I-003", "INFO", lambda c: f"{c.name} stands twice"),
     Fault.INFO_UNDECLARED: ("VH-I-004", "INFO", lambda c: "the INFO key is not declared"),
     Fault.INFO_NO_VALUE: (
-        "VH-I-005", "INFO", lambda c: f"{c.name} is a {c.kind} and has no value",
+        "VH-I-005", "INFO", lambda c: f"{c.name} is of Type {c.kind} and has no value",
     ),
     Fault.INFO_FLAG_VALUE: ("VH-I-006", "INFO", lambda c: f"{c.name} is a Flag with a value"),
     Fault.INFO_NUMBER: (

@@ -13,6 +13,7 @@ from varhouse.source.info import InfoReader
 from varhouse.source.keys import key_table
 from varhouse.source.lines import RecordBatch
 from varhouse.source.problems import Account
+from varhouse.source.samples import SampleReader
 from varhouse.source.structural import RareRules
 
 
@@ -31,6 +32,7 @@ class RecordRules:
         info, format_ = key_table(self.header, "INFO"), key_table(self.header, "FORMAT")
         self._fixed = FixedColumns(self.header)
         self._info = InfoReader(info)
+        self._samples = SampleReader(format_, len(self.header.samples))
         self._rare = RareRules(self.account, self.header)
         self._findings = Findings(self.account, self.header, info, format_)
 
@@ -39,6 +41,7 @@ class RecordRules:
         faults = Faults.empty()
         change, structural = self._fixed.check(batch, faults)
         self._info.read(batch, faults)
+        self._samples.check(batch, faults)
         self._findings.take(batch, faults)
         undeclared = bool(faults.count[Fault.INFO_UNDECLARED])
         self._rare.take(batch, structural, undeclared=undeclared)
