@@ -315,6 +315,15 @@ def test_long_contigs_have_a_csi(tmp_path):
     assert len(_view(out, "-r", "1:600000000-700000001")) == 1
 
 
+def test_plain_text_on_demand(spoilt, tmp_path):
+    _, _, bad = spoilt
+    done = repair_file(bad, tmp_path / "a.vcf", AnyContigs())
+    packed = repair_file(bad, tmp_path / "b.vcf.gz", AnyContigs())
+    assert done.index is None
+    assert (tmp_path / "a.vcf").read_bytes() == gzip.decompress(packed.output.read_bytes())
+    assert not (tmp_path / "a.vcf.tbi").exists()
+
+
 # --- REF and ALT ------------------------------------------------------------------------
 
 NUMBERS = {("INFO", "AC"): "A", ("INFO", "AF"): "A", ("INFO", "XA"): "A", ("INFO", "AD"): "R",

@@ -411,7 +411,7 @@ def test_the_report_is_grouped(genome, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "more",
-    [["--swap-ref-alt"], ["--fix", "y.vcf"], ["{path}", "--fix", "y.vcf.gz"],
+    [["--swap-ref-alt"], ["--fix", "y.bcf"], ["{path}", "--fix", "y.vcf.gz"],
      ["--fix", "y.vcf.gz", "--swap-ref-alt"], ["--fix", "{path}"]],
 )  # fmt: skip
 def test_wrong_use(more, tmp_path):

@@ -24,11 +24,11 @@ keys file, line, contig, pos, code, severity, field, value, message, fix, then o
 file with its verdict. Of each code and file the first 5 are shown and all are counted.
 docs/problem-codes.md lists the codes.
 
---fix writes OUT (BGZF), OUT.tbi (OUT.csi for contigs of 512 Mb and more) and
-OUT.changes.tsv (line contig pos field before after code why count: every change), and
-checks OUT. It does only what needs no guess: header lines that follow from the
-specification, the reference or the records, order, contig names, line ends, identical
-lines. Genotypes stay as they are.
+--fix writes OUT (BGZF; plain text without an index if it ends in .vcf), OUT.tbi (OUT.csi
+for contigs of 512 Mb and more) and OUT.changes.tsv (every change: line contig pos field
+before after code why count), and checks OUT. It does only what needs no guess: header
+lines that follow from the specification, the reference or the records, order, contig
+names, line ends, identical lines. Genotypes stay as they are.
 
 exit codes: 0 all valid (warnings allowed), 1 a file is invalid (with --fix: OUT is, or
 nothing could be written), 2 usage
@@ -50,7 +50,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--samples", type=Path, metavar="TSV",
                         help="sample sheet; rows of other files do no harm")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="JSON Lines")
-    parser.add_argument("--fix", type=Path, metavar="OUT", help="write a repaired copy (.gz)")
+    parser.add_argument(
+        "--fix", type=Path, metavar="OUT", help="write a repaired copy (.vcf.gz)"
+    )
     parser.add_argument("--swap-ref-alt", action="store_true",
                         help="with --fix: swap REF and ALT, and GT with them, where ALT is "
                         "what the reference holds")  # fmt: skip
@@ -96,8 +98,8 @@ def _check_usage(args: argparse.Namespace) -> None:
         return
     if len(args.files) > 1:
         raise UsageError("--fix takes one FILE", "run it once for each file")
-    if args.fix.suffix not in (".gz", ".bgz"):
-        raise UsageError(f"--fix {args.fix}: OUT is BGZF", "name it ...vcf.gz")
+    if args.fix.suffix not in (".gz", ".bgz", ".vcf"):
+        raise UsageError(f"--fix {args.fix}: OUT is a VCF", "name it ...vcf.gz")
     if args.fix.exists() and args.files[0].exists() and args.fix.samefile(args.files[0]):
         raise UsageError("--fix: OUT is FILE itself", "give OUT another name")
     if args.swap_ref_alt and args.reference is None:

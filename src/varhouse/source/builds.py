@@ -104,6 +104,12 @@ def chromosome_of(length: int) -> tuple[str, str] | None:
     return _BY_LENGTH.get(length)
 
 
+def named(length: int) -> str:
+    """Give a number of bases, with the chromosome of a known assembly that has as many."""
+    known = _BY_LENGTH.get(length)
+    return f"{length:,} bases" + (f" ({known[0]}, chromosome {known[1]})" if known else "")
+
+
 def build_of_lengths(contigs: Mapping[str, int | None]) -> Claim | None:
     """Name the assembly whose chromosomes have these lengths.
 

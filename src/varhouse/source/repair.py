@@ -6,6 +6,7 @@ is mended as BGZF with an index. Only what needs no guess is done; a file that n
 No genotype changes, unless REF and ALT are swapped on demand.
 """
 
+import gzip
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from varhouse.source.repair_lines import Lines, LineSorter, identical_lines, joi
 from varhouse.source.repair_names import Names
 from varhouse.source.repair_read import Survey, read_records, survey_file
 from varhouse.source.repair_swap import NotSwappedError, swap_line, swappable
+from varhouse.source.repair_values import unfit_keys
 from varhouse.source.reserved import reserved
 
 Ints = npt.NDArray[np.int64]
@@ -51,7 +53,7 @@ class Repair:
     """What a repair did: files written, changes by code, what it left and why."""
 
     output: Path
-    index: Path
+    index: Path | None
     table: Path
     n_records: int
     changes: dict[str, int] = field(default_factory=dict)
@@ -148,8 +150,8 @@ class _Body:
         self.contigs, self.reference, self.table = contigs, reference, table
         self.old = survey.contigs
         self.wanted = [contigs.canonical(name) or name for name in survey.names().contigs]
-        ranks = {c: i for i, c in enumerate(_contig_lines(header.lines))}
-        self.order = list(ranks)
+        self.order = header.contigs
+        ranks = {c: i for i, c in enumerate(self.order)}
         self.rank = np.array([ranks[c] for c in self.wanted], np.int64)
         self.new = Names()
         for name in self.wanted:
@@ -250,10 +252,6 @@ def _with_edits(
     return np.concatenate([text, new]), rest
 
 
-def _contig_lines(lines: list[str]) -> list[str]:
-    return [parse_meta(line).get("ID", "") for line in lines if line.startswith("##contig=<")]
-
-
 def _numbers(header: HeaderRepair) -> dict[tuple[str, str], str]:
     """Give the Number of every key: declared, else reserved."""
     out: dict[tuple[str, str], str] = {}
@@ -310,6 +308,7 @@ def repair_file(
 
     `output`, its index (`.tbi`, or `.csi` for long contigs) and `output.changes.tsv`
     appear together at the end; nothing half-written is ever seen under these names.
+    An `output` that ends in `.vcf` is plain text and has no index.
 
     Parameters
     ----------
@@ -346,9 +345,7 @@ def _repair(
     if kind == "bcf":
         source, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
     survey = survey_file(source, kind, contigs.canonical)
-    header = repair_header(
-        survey.header, survey.numbers, survey.names(), contigs.canonical, reference
-    )
+    header = _mend_header(source, kind, survey, contigs, reference)
     written, listed = folder / "out.vcf.gz", folder / "changes.tsv"
     table = _Table(listed)
     for change in header.changes:
@@ -379,6 +376,19 @@ def _repair(
     return _publish(written, index, listed, output, out.n_records, table, dict(left))
 
 
+def _mend_header(
+    path: Path, kind: str, survey: Survey, contigs: Contigs, reference: Reference | None
+) -> HeaderRepair:
+    """Mend the header; a key is declared anew only if all its values fit."""
+    given = (survey.header, survey.numbers, survey.names(), contigs.canonical, reference)
+    header = repair_header(*given)
+    if not header.wanted:
+        return header
+    batches = (batch for batch, _ in read_records(path, kind))
+    unfit = unfit_keys(batches, header.wanted)
+    return repair_header(*given, unfit) if unfit else header
+
+
 def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
     import pysam  # noqa: PLC0415 - loads htslib, which only a repair needs
 
@@ -396,12 +406,18 @@ def _publish(
     written: Path, index: Path, listed: Path, output: Path, n_records: int, table: _Table,
     left: dict[str, int],
 ) -> Repair:  # fmt: skip
-    """Give the finished files their names; an index of another kind would be stale."""
-    final = output.with_name(output.name + index.suffix)
-    other = output.with_name(output.name + (".tbi" if index.suffix == ".csi" else ".csi"))
+    """Give the finished files their names; an index of an older OUT would be stale."""
+    final: Path | None = output.with_name(output.name + index.suffix)
+    if output.suffix == ".vcf":
+        plain = written.with_name("out.vcf")
+        with gzip.open(written) as source, plain.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        written, final = plain, None
+    for ending in (".tbi", ".csi"):
+        output.with_name(output.name + ending).unlink(missing_ok=True)
     changes = output.with_name(output.name + ".changes.tsv")
-    other.unlink(missing_ok=True)
     os.replace(listed, changes)  # noqa: PTH105 - atomic also over a file that is there
     os.replace(written, output)  # noqa: PTH105
-    os.replace(index, final)  # noqa: PTH105
+    if final is not None:
+        os.replace(index, final)  # noqa: PTH105
     return Repair(output, final, changes, n_records, dict(table.counts), left)

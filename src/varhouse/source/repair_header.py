@@ -7,7 +7,7 @@ twice.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from varhouse.reference import Reference
@@ -17,6 +17,9 @@ from varhouse.source.reserved import ANY, reserved
 _PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
 _VERSION = re.compile(r"##\s*fileformat\s*=\s*VCF\s*v?\s*(4\.[1-5])\s*", re.IGNORECASE)
 _NAME = re.compile(r"[^\s;,\"<>=]+")
+
+_CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
+"""Names that a ##contig line may have (VCF 4.3, section 1.4.7)."""
 
 DESCRIPTION = "Reserved by the VCF specification"
 
@@ -57,6 +60,11 @@ class HeaderRepair:
     changes: list[Change] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     version: int | None = None
+    contigs: list[str] = field(default_factory=list)
+    """Contigs in the order in which records shall stand."""
+
+    wanted: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """Keys that are declared anew: (`INFO` or `FORMAT`, key) to (Number, Type)."""
 
 
 def set_value(line: str, key: str, value: str) -> str:
@@ -73,6 +81,7 @@ def repair_header(
     used: BodyNames,
     canonical: Callable[[str], str | None],
     reference: Reference | None,
+    unfit: Collection[tuple[str, str]] = (),
 ) -> HeaderRepair:
     """Mend a header.
 
@@ -86,19 +95,21 @@ def repair_header(
         Gives the reference's name of a contig, or None.
     reference
         Gives the lengths of contigs that are not declared; None: no lengths.
+    unfit
+        Keys that are not declared anew, because values of theirs would not fit.
     """
     out = HeaderRepair([])
     rows = list(zip(lines, numbers, strict=True))
     columns, number = rows.pop()
     rows = _version_first(rows, out)
     rows = _without_repeats(rows, out)
-    rows = [(_mend_declared(line, n, out), n) for line, n in rows]
+    rows = [(_mend_declared(line, n, out, unfit), n) for line, n in rows]
     rows = _rename_contigs(rows, canonical, out)
     meta = [line for line, _ in rows]
     meta = _add_contigs(meta, used.contigs, canonical, reference, out)
     meta += _missing_filters(meta, _split(used.filters, ";"), out)
-    meta += _missing(meta, "INFO", used.info, out)
-    meta += _missing(meta, "FORMAT", _split(used.formats, ":"), out)
+    meta += _missing(meta, "INFO", used.info, out, unfit)
+    meta += _missing(meta, "FORMAT", _split(used.formats, ":"), out, unfit)
     out.lines = [*meta, _mend_columns(columns, number, out)]
     return out
 
@@ -144,7 +155,9 @@ def _without_repeats(rows: list[tuple[str, int]], out: HeaderRepair) -> list[tup
     return kept
 
 
-def _mend_declared(line: str, number: int, out: HeaderRepair) -> str:
+def _mend_declared(
+    line: str, number: int, out: HeaderRepair, unfit: Collection[tuple[str, str]]
+) -> str:
     """Declare a reserved INFO or FORMAT key as the specification defines it."""
     kind = line[2:].partition("=")[0]
     if kind not in ("INFO", "FORMAT"):
@@ -155,10 +168,24 @@ def _mend_declared(line: str, number: int, out: HeaderRepair) -> str:
     if wanted is None:
         return line
     code = "VH-H-006" if wanted.strict else "VH-H-024"
+    others = [
+        key
+        for key, value in (("Number", wanted.number), ("Type", wanted.type))
+        if key in meta and value not in (meta[key], ANY)
+    ]
+    if not others:
+        return line
+    if (kind, name) in unfit:
+        out.left.append(
+            f"{code}: {kind}/{name} is reserved as Number={wanted.number}, "
+            f"Type={wanted.type}, and has values that do not fit: which is wrong is a guess"
+        )
+        return line
+    out.wanted[kind, name] = (wanted.number, wanted.type)
     for key, value in (("Number", wanted.number), ("Type", wanted.type)):
-        said = meta.get(key)
-        if said is None or value in (said, ANY):
+        if key not in others:
             continue
+        said = meta[key]
         line = set_value(line, key, value)
         out.changes.append(
             Change(number, None, None, f"{kind}/{name}", f"{key}={said}", f"{key}={value}",
@@ -206,7 +233,10 @@ def _add_contigs(
     declared = [
         parse_meta(line).get("ID", "") for line in meta if line.startswith("##contig=<")
     ]
-    missing = [c for c in dict.fromkeys(canonical(c) or c for c in used) if c not in declared]
+    absent = [c for c in dict.fromkeys(canonical(c) or c for c in used) if c not in declared]
+    missing = [c for c in absent if _CONTIG.fullmatch(c)]
+    # `<1>` is a sequence of an ##assembly file; other odd names cannot be declared.
+    out.contigs = [*dict.fromkeys(declared), *absent]
     if not missing:
         return meta
     lines: dict[str, str] = {}
@@ -223,6 +253,7 @@ def _add_contigs(
     order = reference.contigs.ordinal if reference is not None else {}
     first = {c: i for i, c in enumerate([*declared, *missing])}
     ranked = sorted(lines, key=lambda c: (order.get(c, len(order)), first[c]))
+    out.contigs = [*ranked, *(c for c in absent if c not in lines)]
     others = [line for line in meta if not line.startswith("##contig=<")]
     return [*others, *(lines[c] for c in ranked)]
 
@@ -255,7 +286,10 @@ def _missing_filters(meta: list[str], used: list[str], out: HeaderRepair) -> lis
     return lines
 
 
-def _missing(meta: list[str], kind: str, used: list[str], out: HeaderRepair) -> list[str]:
+def _missing(
+    meta: list[str], kind: str, used: list[str], out: HeaderRepair,
+    unfit: Collection[tuple[str, str]],
+) -> list[str]:  # fmt: skip
     """Declare reserved keys that records use and the header does not."""
     declared = _declared(meta, kind)
     lines = []
@@ -266,6 +300,13 @@ def _missing(meta: list[str], kind: str, used: list[str], out: HeaderRepair) -> 
         if found is None or found.type == ANY:
             out.left.append(f"{kind}/{name} is not declared, and is no reserved key")
             continue
+        if (kind, name) in unfit:
+            out.left.append(
+                f"{kind}/{name} is not declared, and has values that are not those of the "
+                "reserved key"
+            )
+            continue
+        out.wanted[kind, name] = (found.number, found.type)
         line = (
             f"##{kind}=<ID={name},Number={found.number},Type={found.type},"
             f'Description="{DESCRIPTION}">'

@@ -19,10 +19,10 @@ from varhouse.source.repair_names import hash_span
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-RUN_BYTES = 192 << 20
+RUN_BYTES = 96 << 20
 """Text of a run that is sorted in memory."""
 
-MERGE_BYTES = 64 << 20
+MERGE_BYTES = 48 << 20
 """Text that a merge holds of all runs together."""
 
 

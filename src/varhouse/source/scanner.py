@@ -15,6 +15,7 @@ from varhouse.reference import (
     Reference,
     compare_ref,
 )
+from varhouse.source.builds import named
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
 from varhouse.source.encoding import TextWatch
@@ -136,7 +137,8 @@ class Scanner:
             known = self.contigs.by_name[contig].length if contig else None
             if length is not None and known is not None and length != known:
                 self.account.add(
-                    "VH-H-005", f"declared with {length:,} bases; the assembly has {known:,}",
+                    "VH-H-005",
+                    f"declared with {named(length)}; the assembly has {named(known)}",
                     contig=name, name="contig", value=str(length),
                 )  # fmt: skip
 
@@ -277,6 +279,8 @@ class Scanner:
             return
         if self.reference is None:
             return
+        # A POS that is no number is a fault of its own (VH-B-005).
+        rows = rows[batch.pos[rows] >= 0]
         sequence = self.reference.sequence(contig)
         state = compare_ref(
             sequence, batch.pos[rows], batch.text,
