@@ -1,14 +1,16 @@
 """varhouse: a genomic variant warehouse of sorted Parquet on a plain file system."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from varhouse.source.read import VcfReader
     from varhouse.store.reader import Store
 
 __version__ = version("varhouse")
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "open", "read_vcf"]
 
 
 def open(path: str | Path, release: str | int | None = None) -> "Store":  # noqa: A001
@@ -30,3 +32,43 @@ def open(path: str | Path, release: str | int | None = None) -> "Store":  # noqa
     from varhouse.store.reader import open_store  # noqa: PLC0415
 
     return open_store(Path(path), release)
+
+
+def read_vcf(
+    path: str | Path,
+    *,
+    info: Sequence[str] | None = None,
+    region: str | Sequence[str] | None = None,
+    lists: bool = False,
+    threads: int = 1,
+) -> "VcfReader":
+    """Read a VCF or BCF as data frames with typed columns.
+
+    Parameters
+    ----------
+    path
+        Text, gzip, BGZF, bzip2 or BCF.
+    info
+        INFO keys to give columns `INFO/<key>` for; None gives all that the header declares.
+    region
+        One or several `CONTIG`, `CONTIG:POS` or `CONTIG:LOW-HIGH` (1-based, inclusive) of
+        a BGZF file with an index.
+    lists
+        Give lists also for numbers of keys with one value.
+    threads
+        Threads that read ahead; the result is the same for any number.
+
+    Returns
+    -------
+    varhouse.source.read.VcfReader
+        Iterate over it for polars data frames. `varhouse.source.read.read_vcf` tells the
+        columns and the rules.
+
+    Raises
+    ------
+    varhouse.errors.InputError
+        If the file or its index cannot be read, or a region is none.
+    """
+    from varhouse.source.read import read_vcf as read  # noqa: PLC0415
+
+    return read(path, info=info, region=region, lists=lists, threads=threads)

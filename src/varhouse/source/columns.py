@@ -5,7 +5,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING, copy_spans
+from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING
+from varhouse.source.spans import copy_spans
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -50,7 +51,7 @@ def number_column(values: Int32s, *, real: bool) -> pa.Array:
 
     Missing values hold `decimals.INT_MISSING` or `FLOAT_MISSING`.
     """
-    missing = FLOAT_MISSING if real else INT_MISSING
+    missing = int(FLOAT_MISSING if real else INT_MISSING)
     bits, nulls = _bits(values, missing)
     kind = pa.float32() if real else pa.int32()
     return pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)], nulls)
@@ -117,9 +118,7 @@ def _split(text, at, many, separator):  # type: ignore[no-untyped-def]  # pragma
     return offset, start, size
 
 
-def text_array(
-    text: Bytes, at: Ints, many: Int32s, *, split: str | None = None
-) -> pa.Array:
+def text_array(text: Bytes, at: Ints, many: Int32s, *, split: str | None = None) -> pa.Array:
     """Copy spans of a text into a column of strings, or of lists of strings.
 
     Parameters

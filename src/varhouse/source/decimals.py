@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from varhouse.source.spans import copy_spans
 from varhouse.source.words import _address, load1, load8, lowest
 
 Bytes = npt.NDArray[np.uint8]
@@ -48,7 +49,7 @@ _LOW16, _BIT16, _ONE = np.uint64(0xFFFF), np.uint64(0x10000), np.uint64(1)
 _EXACT_LIMIT = 2**53
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _classes16(_context: Any, text: Any, at: Any) -> Any:
     """Tell what each of text[at:at + 16] is.
 
@@ -73,14 +74,12 @@ def _classes16(_context: Any, text: Any, at: Any) -> Any:
             stop = builder.or_(stop, builder.icmp_unsigned("==", v, all_of(byte)))
         point = builder.icmp_unsigned("==", v, all_of(46))
         digit = builder.icmp_unsigned("<", builder.sub(v, all_of(48)), all_of(10))
-        return builder.or_(
-            builder.or_(bits(stop, 0), bits(point, 16)), bits(digit, 32)
-        )
+        return builder.or_(builder.or_(bits(stop, 0), bits(point, 16)), bits(digit, 32))
 
     return types.uint64(text, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def bits_of(_context: Any, value: Any) -> Any:
     """Round a double to float32 and give its bits as an int32."""
 
@@ -114,7 +113,7 @@ def quick_integer(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cov
     """
     negative = load1(text, i) == 45
     a = i + 1 if negative else i
-    classes = _classes16(text, a)
+    classes = _classes16(text, a)  # type: ignore[call-arg, var-annotated]
     n = lowest((classes & _LOW16) | _BIT16)
     below = (_ONE << np.uint64(n)) - _ONE
     if n < 1 or n > 8 or ((classes >> _32) & below) != below or a + n > e:
@@ -128,7 +127,7 @@ def quick_float(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read a Float of at most 15 characters and no exponent, as `quick_integer` does."""
     negative = load1(text, i) == 45
     a = i + 1 if negative else i
-    classes = _classes16(text, a)
+    classes = _classes16(text, a)  # type: ignore[call-arg, var-annotated]
     n = lowest((classes & _LOW16) | _BIT16)
     below = (_ONE << np.uint64(n)) - _ONE
     point = (classes >> _16) & below
@@ -183,10 +182,10 @@ def _same_word(text, a, b, word):  # type: ignore[no-untyped-def]  # pragma: no 
     """Compare text[a:b] with a lower-case word, whatever its case."""
     if b - a != len(word):
         return False
+    same = True
     for j in range(b - a):
-        if (text[a + j] | 32) != word[j]:
-            return False
-    return True
+        same = same and (text[a + j] | 32) == word[j]
+    return same
 
 
 _NAN, _INF, _INFINITY = (np.frombuffer(w, np.uint8) for w in (b"nan", b"inf", b"infinity"))
@@ -256,31 +255,9 @@ def parse_float(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     return state, -value if negative else value
 
 
-@nb.njit(cache=True, nogil=True)
-def copy_spans(text, start, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Copy spans of a text one after another; a negative size is an empty span.
-
-    Returns (int32[n + 1] offsets, uint8 bytes, whether all are ASCII).
-    """
-    n = start.size
-    offset = np.zeros(n + 1, np.int32)
-    for k in range(n):
-        offset[k + 1] = offset[k] + max(0, size[k])
-    out = np.empty(offset[n], np.uint8)
-    every = np.uint8(0)
-    for k in range(n):
-        w = offset[k]
-        a = start[k]
-        for j in range(size[k]):
-            c = text[a + j]
-            out[w + j] = c
-            every |= c
-    return offset, out, every < 128
-
-
 def exact_floats(text: Bytes, start: Ints, end: Ints) -> npt.NDArray[np.float64]:
     """Convert spans that `parse_float` found NEAR to the nearest doubles."""
-    offset, data, _ = copy_spans(text, start, end - start)
+    offset, data, _ = copy_spans(text, start, (end - start).astype(np.int32))
     array = pa.StringArray.from_buffers(start.size, pa.py_buffer(offset), pa.py_buffer(data))
     # Arrow wants no plus before a number.
     array = pc.utf8_ltrim(array, "+")

@@ -181,7 +181,9 @@ def read_index(path: Path) -> Index:
         for _, text in _members(f, path):
             total += len(text)
             if total > INDEX_LIMIT:
-                raise InputError(f"{path}: the index unpacks to more than {INDEX_LIMIT:,} bytes")
+                raise InputError(
+                    f"{path}: the index unpacks to more than {INDEX_LIMIT:,} bytes"
+                )
             pieces.append(text)
     cursor = _Cursor(path, b"".join(pieces))
     magic = cursor.take(4)
@@ -326,6 +328,7 @@ def record_ends(batch: RecordBatch) -> Ints:
     -------
     int64[n]
     """
+    last: Ints
     last, rare = _ends(batch.text, batch.start, batch.end, batch.pos)
     for k in np.flatnonzero(rare).tolist():
         line = batch.text[batch.start[k, 0] : batch.end[k]].tobytes()

@@ -78,11 +78,11 @@ class _Out(NamedTuple):
     flags: npt.NDArray[np.bool_]  # [flag keys, n]
     near: npt.NDArray[np.int64]  # [m, 3]: place and span of Floats to convert exactly
     used: npt.NDArray[np.int64]  # [2]: rows of `near`; values that are near, all keys
-    count: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _same32(_context: Any, text: Any, at: Any, other: Any, other_at: Any) -> Any:
     """Compare 32 bytes with 32 others: bit j is set where bytes j are the same."""
 
@@ -164,11 +164,11 @@ def _floats(  # type: ignore[no-untyped-def]
             if state == BAD:
                 note(count, first, _TYPE, r, i, j, k, -1)
             else:
-                value = bits_of(found)
+                value = bits_of(found)  # type: ignore[call-arg]
                 if found < low or found > high:
                     note(count, first, _RANGE, r, i, j, k, -1)
                 used[1] += state == NEAR
-                if state == NEAR and (role == _SCALAR or role == _LIST):
+                if state == NEAR and (role in (_SCALAR, _LIST)):
                     cell = row * cells.shape[1] + r
                     near[n_near, 0] = w + n - 1 if role == _LIST else -1 - cell
                     near[n_near, 1] = i
@@ -255,10 +255,10 @@ def fits_number(number, fixed, n, n_alt):  # type: ignore[no-untyped-def]  # pra
 def _legal_name(text, a, b, strict):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Tell whether text[a:b] may be a key (`keys.KeyArrays.legal` of unknown names)."""
     if not strict:
+        legal = True
         for j in range(a, b):
-            if text[j] <= 32 or text[j] == 44:
-                return False
-        return True
+            legal = legal and text[j] > 32 and text[j] != 44
+        return legal
     for j in range(a, b):
         c = text[j]
         letter = 65 <= (c & 0xDF) <= 90 or c == 95
@@ -331,7 +331,8 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
             if i + ROOM <= size:
                 guess = after[before]
                 for _ in range(2):
-                    if _same32(base, i, names, guess * _WIDTH) & need[guess] == need[guess]:
+                    same = _same32(base, i, names, guess * _WIDTH)  # type: ignore[call-arg, var-annotated]
+                    if same & need[guess] == need[guess]:
                         # The `=` of a key with a value was compared too.
                         j = i + offset[guess + 1] - offset[guess]
                         if j <= e and (kinds[guess] != _IS_FLAG or j == e or text[j] == 59):
@@ -399,13 +400,39 @@ def _walk(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragm
                                     cells[row, r] = whole
                         elif real:
                             i, n, dot = _floats(
-                                text, a, e, r, k, role, row, low, high, cells, tape, w,
-                                count, first, near, used,
+                                text,
+                                a,
+                                e,
+                                r,
+                                k,
+                                role,
+                                row,
+                                low,
+                                high,
+                                cells,
+                                tape,
+                                w,
+                                count,
+                                first,
+                                near,
+                                used,
                             )
                         else:
                             i, n, dot = _integers(
-                                text, a, e, r, k, role, row, low, high, cells, tape, w,
-                                count, first,
+                                text,
+                                a,
+                                e,
+                                r,
+                                k,
+                                role,
+                                row,
+                                low,
+                                high,
+                                cells,
+                                tape,
+                                w,
+                                count,
+                                first,
                             )
                         if role == _LIST and not dot:
                             at[row, r] = w
@@ -494,7 +521,9 @@ class InfoReader:
         used = int(out.used[0])
         if used:
             where, start, end = (np.ascontiguousarray(c) for c in out.near[:used].T)
-            values = exact_floats(batch.text, start, end).astype(np.float32)
+            with np.errstate(over="ignore"):
+                # Beyond float32 is infinite, as the cast of htslib has it.
+                values = exact_floats(batch.text, start, end).astype(np.float32)
             on_tape = where >= 0
             out.tape_floats[where[on_tape]] = values[on_tape]
             out.cell_floats.reshape(-1)[-1 - where[~on_tape]] = values[~on_tape]

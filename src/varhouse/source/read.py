@@ -165,9 +165,7 @@ class VcfReader:
 _Task = Callable[[], Iterable[RecordBatch]]
 
 
-def _in_order(
-    jobs: Iterator[Callable[[], list[_Result]]], threads: int
-) -> Iterator[_Result]:
+def _in_order(jobs: Iterator[Callable[[], list[_Result]]], threads: int) -> Iterator[_Result]:
     if threads <= 1:
         for job in jobs:
             yield from job()
@@ -287,13 +285,13 @@ def _file_tasks(path: Path, kind: str, n_header: int, batch_bytes: int) -> Itera
                 left -= 1
             data = data[at:] if at else data
             if data:
-                yield _whole_block(data, record, line)
-                n = data.count(b"\n")
-                line, record = line + n, record + n
+                batch = read_batch(data, record, line)
+                line, record = line + batch.size, record + batch.size
+                yield _one_batch(_without_blanks(batch))
 
 
-def _whole_block(data: bytes, record: int, line: int) -> _Task:
-    return lambda: [_without_blanks(read_batch(data, record, line))]
+def _one_batch(batch: RecordBatch) -> _Task:
+    return lambda: [batch]
 
 
 def _without_blanks(batch: RecordBatch) -> RecordBatch:
