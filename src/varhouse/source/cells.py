@@ -188,6 +188,29 @@ class SampleColumns:
         shaped = out.reshape(rows.size, self.n_samples, width)
         return self.rows[rows], shaped.view(np.float32) if real else shaped
 
+    def strings(self, name: str) -> tuple[Ints, pa.Array]:
+        """Give a text key as it stands, lists not cut.
+
+        Returns
+        -------
+        tuple
+            int64[r]: records (numbers in the batch) whose FORMAT has the key; and a
+            fixed_size_list[samples] of strings, null where the field is `.` or dropped.
+        """
+        k, rows, at, many = self._find(name)
+        if not self._is_text(k):
+            raise TypeError(f"{name} is no text")
+        return self.rows[rows], self._per_record(self._cut_strings(at, many, None), rows.size)
+
+    def _cut_strings(self, at: Ints, many: Int32s, split: str | None) -> pa.Array:
+        start, size = _spans(self.tape.values, at, many)
+        return text_array(self.text, start, size, split=split)
+
+    def _per_record(self, cells: pa.Array, n: int) -> pa.Array:
+        if not self.n_samples:
+            return pa.array([[]] * n, pa.list_(cells.type, 0))
+        return pa.FixedSizeListArray.from_arrays(cells, self.n_samples)
+
     def arrow(self, name: str, *, lists: bool = False) -> tuple[Ints, pa.Array]:
         """Give a key as Arrow: for each record the values of its samples.
 
@@ -208,8 +231,7 @@ class SampleColumns:
         k, rows, at, many = self._find(name)
         several = lists or self.table.is_list(k) or name == "GT"
         if self._is_text(k):
-            start, size = _spans(self.tape.values, at, many)
-            cells = text_array(self.text, start, size, split="," if several else None)
+            cells = self._cut_strings(at, many, "," if several else None)
         else:
             real = self._is_real(k)
             missing = FLOAT_MISSING if real else INT_MISSING
@@ -221,7 +243,4 @@ class SampleColumns:
                 one = many == 1
                 values[one] = self.tape.values[at[one]]
                 cells = number_column(values, real=real)
-        if not self.n_samples:
-            kind = pa.list_(cells.type, 0)
-            return self.rows[rows], pa.array([[]] * rows.size, kind)
-        return self.rows[rows], pa.FixedSizeListArray.from_arrays(cells, self.n_samples)
+        return self.rows[rows], self._per_record(cells, rows.size)
