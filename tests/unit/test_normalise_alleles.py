@@ -1,5 +1,6 @@
 """Alleles of a frame: verdicts, places at contig ends, hostile offsets."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,61 @@ def test_hostile_offsets_read_nothing_outside() -> None:
             seq, np.array([2]), np.array([4]), np.zeros(5, np.int32), pos,
             text, offsets, lengths, text, one_base, one_base,
         )  # fmt: skip
+
+
+_FAR = "chr_with_a_name_of_more_than_12_letters"
+
+
+def _by_spans(frame: pl.DataFrame, reference: Reference) -> list[tuple[object, ...]]:
+    """Normalise a frame row by row, from bytes that lie end to end."""
+    out = []
+    for contig, pos, ref, alt in frame.select("contig", "pos", "ref", "alt").rows():
+        seq, starts, lengths = reference.packed([contig] if contig is not None else [])
+        text = np.frombuffer(f"{ref or ''}{alt or ''}".encode(), np.uint8)
+        n, m = len(ref or ""), len(alt or "")
+        found = normalise_packed(
+            seq, starts, lengths, np.array([0 if contig is not None else -1]), np.array([pos]),
+            text, np.array([0]), np.array([n]), text, np.array([n]), np.array([m]),
+        )  # fmt: skip
+        out.append(
+            (int(found[0][0]), found[1].tobytes().decode(), found[3].tobytes().decode(),
+             int(found[5][0]))
+        )  # fmt: skip
+    return out
+
+
+def test_columns_of_any_make(tmp_path: Path) -> None:
+    """Texts of 0 to 40 letters, long contig names, nulls, chunks and slices."""
+    rnd = random.Random(3)
+    sequences = {"chr1": "".join(rnd.choices("ACGTacgtNR", k=300)), _FAR: "ACGT" * 30}
+    fasta = tmp_path / "r.fa"
+    fasta.write_text("".join(f">{c}\n{s}\n" for c, s in sequences.items()))
+    reference = Reference(compile_reference(fasta, tmp_path / "compiled"))
+    rows = []
+    for _ in range(600):
+        contig = rnd.choice(["chr1", "chr1", _FAR, "other", None, ""])
+        bases = sequences.get(contig or "", "A" * 300).upper().replace("R", "A")
+        at, n = (
+            rnd.randrange(250),
+            rnd.choice([0, 1, 1, 1, 2, 4, 5, 8, 11, 12, 13, 16, 17, 40]),
+        )
+        ref = bases[at : at + n]
+        m = rnd.choice([0, 1, 1, 1, 2, 3, 12, 13, 40])
+        alt = rnd.choice([ref[:m], ref + ref[:m], "".join(rnd.choices("ACGTN", k=m)), "*",
+                          "<DEL:ME:ALU:LONG>", None, ref.lower()])  # fmt: skip
+        rows.append((contig, at + 1, ref if rnd.random() < 0.95 else None, alt))
+    schema = {"contig": pl.String, "pos": pl.Int64, "ref": pl.String, "alt": pl.String}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    expected = _by_spans(frame, reference)
+    assert len({e[3] for e in expected}) >= 6
+    columns = ["pos", "ref", "alt", "status"]
+    for made in (frame, pl.concat([frame[:7], frame[7:300], frame[300:]], rechunk=False)):
+        assert normalise_alleles(made, reference).select(columns).rows() == expected
+    assert (
+        normalise_alleles(frame[41:333], reference).select(columns).rows() == expected[41:333]
+    )
+    out = normalise_alleles(frame, reference)
+    # The columns are sound: polars can sort, compare and take them apart.
+    assert out["ref"].str.len_bytes().to_list() == [len(e[1]) for e in expected]
+    assert sorted(out["alt"].to_list()) == out["alt"].sort().to_list()
+    assert normalise_alleles(frame[:0], reference).height == 0

@@ -1,11 +1,21 @@
 """Normalise the alleles of a frame, from Arrow buffer to Arrow buffer."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from varhouse.normalise.kernel import Bytes, normalise_packed
+from varhouse.normalise.views import (
+    MAX_TEXT,
+    column_of,
+    put_texts,
+    runs,
+    take_bases,
+    views_of,
+)
 from varhouse.reference import Reference
 
 Longs = npt.NDArray[np.int64]
@@ -28,30 +38,64 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
         The same rows in the same order with pos (Int32), ref and alt replaced, and a
         column status (Int8, values of `Status`). See `normalise_packed` for the rules.
     """
-    names = frame["contig"].unique().drop_nulls().to_list()
-    contig = frame["contig"].replace_strict(
-        names, range(len(names)), default=-1, return_dtype=pl.Int32
-    )
-    seq, starts, lengths = reference.packed(names)
-    ref, ref_off = _packed(frame["ref"])
-    alt, alt_off = _packed(frame["alt"])
+    contig, names = _contig_codes(frame["contig"])
+    seq, starts, lengths = (_fixed(a) for a in reference.packed(names))
     # A position beyond Int32 is outside every contig.
-    pos = frame["pos"].cast(pl.Int32, strict=False).fill_null(0)
-    new_pos, ref, ref_at, alt, alt_at, status = normalise_packed(
-        seq, starts, lengths, contig.fill_null(-1).to_numpy(), pos.to_numpy(),
-        ref, ref_off[:-1], np.diff(ref_off), alt, alt_off[:-1], np.diff(alt_off),
+    place = frame["pos"]
+    if place.dtype != pl.Int32 or place.null_count():
+        place = place.cast(pl.Int32, strict=False).fill_null(0)
+    pos = _fixed(place.to_numpy())
+    ref, alt = _filled(frame["ref"]), _filled(frame["alt"])
+    new_ref, new_alt = np.empty((pos.size, 4), np.int32), np.empty((pos.size, 4), np.int32)
+    status = np.empty(pos.size, np.int8)
+    rows = take_bases(
+        seq, starts, lengths, contig, pos, _fixed(views_of(ref)), _fixed(views_of(alt)),
+        new_ref, new_alt, status,
     )  # fmt: skip
+    # What is not one base for another lies apart, and has its text copied.
+    some_ref, ref_off = _packed(ref.gather(rows))
+    some_alt, alt_off = _packed(alt.gather(rows))
+    moved, ref_text, ref_at, alt_text, alt_at, said = normalise_packed(
+        seq, starts, lengths, contig[rows], pos[rows],
+        some_ref, ref_off[:-1], np.diff(ref_off), some_alt, alt_off[:-1], np.diff(alt_off),
+    )  # fmt: skip
+    if max(ref_text.size, alt_text.size) > MAX_TEXT:
+        raise ValueError("2 GB of alleles at once: normalise them in parts")
+    put_texts(rows, ref_text, ref_at, new_ref)
+    put_texts(rows, alt_text, alt_at, new_alt)
+    status[rows] = said
+    new_pos = pos.copy()
+    new_pos[rows] = moved
     return frame.with_columns(
         pl.Series("pos", new_pos),
-        string_column("ref", ref, ref_at),
-        string_column("alt", alt, alt_at),
+        column_of("ref", new_ref, ref_text),
+        column_of("alt", new_alt, alt_text),
         pl.Series("status", status),
     )
 
 
+def _filled(column: pl.Series) -> pl.Series:
+    """Put an empty text for null; without nulls nothing is copied."""
+    return column.fill_null("") if column.null_count() else column
+
+
+def _contig_codes(column: pl.Series) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Give each row its contig's place in a list of names; -1: null."""
+    filled = _filled(column)
+    first = runs(_fixed(views_of(filled)))
+    texts = filled.gather(first)
+    names = texts.unique(maintain_order=True).to_list()
+    if column.null_count() and "" in names:
+        names.remove("")
+    codes = texts.replace_strict(
+        names, range(len(names)), default=-1, return_dtype=pl.Int32
+    ).to_numpy()
+    return _fixed(np.repeat(codes, np.diff(np.append(first, column.len())))), names
+
+
 def _packed(column: pl.Series) -> tuple[Bytes, Longs]:
     """Give the bytes and the n + 1 offsets of a String column."""
-    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = _filled(column).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     array = array.cast(pa.large_utf8())
@@ -60,9 +104,10 @@ def _packed(column: pl.Series) -> tuple[Bytes, Longs]:
     return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), at
 
 
-def string_column(name: str, data: Bytes, offsets: Longs) -> pl.Series:
-    """Make a String column of bytes that lie end to end (ASCII); offsets int64[n + 1]."""
-    array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)
-    )
-    return pl.Series(name, array)
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """View an array as read-only and contiguous, so that one compiled version serves."""
+    view = np.ascontiguousarray(array).view(np.ndarray)
+    if view.flags.writeable:
+        view = view.view()
+        view.flags.writeable = False
+    return view
