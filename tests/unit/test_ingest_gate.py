@@ -10,6 +10,8 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.errors import ConfigError
 from varhouse.ingest.config import read_config
+from varhouse.source.document import REASONS
+from varhouse.source.problems import RULES
 from varhouse.store.drop import drop_cohort
 
 GENOME = "ACGTACGTACGTACGTCACACACACAGGTTTTTTAACC"
@@ -184,3 +186,62 @@ def test_duplicate_keeps_its_whole_line(fx_gate):
             (k, "duplicate_allele", 1, "\t".join(rows[k].split())) for k in (1, 3)
         ]
         assert rejects.select(pl.col("text").str.count_matches("\t") == 9)["text"].all()
+
+
+FAULTS = """\
+c1 x . C A . . . GT 0/1 0/0
+c1 2 . C A . . . GT 0/1 0/0
+c1 3 . G A,T 1x . . GT 0/1 0/0
+c1 4 . T1 A . . . GT 0/1 0/0
+c1 5 . A !,C . . . GT 0/1 0/0
+c1 5 . A ? . . . GT 0/1 0/0
+c1 6 . C C . . . GT 0/1 0/0
+c1 6 . C C,G . . . GT 0/1 0/0
+c1 7 . A T . . . GT 0/1 0/0
+c1 8 . T A . . . GT 0/1/x 0/0
+c1 9 . A C . . . GT 0/2 0/0
+c1 10 . C A . . . GT 0/1 0/0
+c1 10 . C A . . . GT 0/1 0/0
+c1 11 . G . . . . GT 0/1 0/0
+c1 70 . G C . . . GT 0/1 0/0
+c9 1 . G C . . . GT 0/1 0/0
+c,8 1 . G C . . . GT 0/1 0/0
+""".splitlines()
+
+
+@pytest.mark.parametrize("size", [None, 3])
+def test_rejects_agree_with_what_validate_counted(fx_gate, size):
+    """Each record has one fault: as many rejects of a code as the file's verdict counts."""
+    _vcf(fx_gate / "good.vcf", FAULTS, "s1\ts2")
+    policy = {"max_ref_mismatch_rate": 1.0}
+    config = _config(fx_gate, "good", policy=policy)
+    ingest_here(fx_gate / "store", config, chunk_records=size)
+    store = varhouse.open(fx_gate / "store")
+    problems = json.loads(store.scan("files").collect()["problems"][0])
+    rejects = store.scan("rejects").collect()
+    code_of = {r.word: r.code for r in REASONS}
+    found = {}
+    for word, n in rejects["reason"].value_counts().rows():
+        found[code_of[word]] = n
+    counted = {
+        code: n for code, n in problems["counts"].items()
+        if problems["effects"][code] == "reject" or code == "VH-D-001"
+    }  # fmt: skip
+    # A name that is illegal is no contig either: rejected once, for the first.
+    counted["VH-R-001"] -= counted["VH-B-010"]
+    assert found == counted
+    told = {c for c, r in RULES.items() if r.ingest == "reject"} - {"VH-R-004"}
+    assert told <= set(found), "every code of this kind has a record here"
+    for record, text in rejects.select("record", "text").rows():
+        assert text == FAULTS[record].replace(" ", "\t")
+
+
+def test_record_faults_refuse_the_cohort_by_policy(fx_gate):
+    for k, row in enumerate(FAULTS):
+        if k in (1, 11, 12, 13):
+            continue  # no error of a record
+        _vcf(fx_gate / "good.vcf", [FAULTS[1], row] if k else [row, FAULTS[1]], "s1\ts2")
+        policy = {"max_ref_mismatch_rate": 1.0, "record_fault": "refuse"}
+        account = ingest_here(fx_gate / "store", _config(fx_gate, "good", policy=policy))
+        assert account["release"] is None, row
+        assert account["held_back"][0]["cohort"] == "good"

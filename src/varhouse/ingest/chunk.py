@@ -37,11 +37,13 @@ from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import KEY
 from varhouse.source.bgzf import iter_range
+from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
 from varhouse.source.lategt import gt_places, with_gt_first
 from varhouse.source.lines import RecordBatch, read_batch
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
+_BASES = "^[ACGTNacgtn]+$"
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 
 
@@ -51,6 +53,7 @@ class Context:
 
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
+    `version` is the x of the file's VCF version 4.x.
     """
 
     cohort: str
@@ -63,6 +66,7 @@ class Context:
     ordinal: npt.NDArray[np.int32]
     male: npt.NDArray[np.bool_]
     source_assembly: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -237,12 +241,14 @@ def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
     )  # fmt: skip
     names = frame["chrom"].unique().to_list()
     canonical = {n: context.contigs.canonical(n) for n in names}
+    illegal = [n for n in names if not legal_chrom(n, context.version)]
     if context.source_assembly is not None:
         frame = lifted_columns(frame, batch.column("info"))
     return frame.with_columns(
         pl.col("chrom")
         .replace_strict(list(canonical), list(canonical.values()), return_dtype=pl.String)
         .alias("contig"),
+        pl.col("chrom").is_in(illegal).alias("chrom_illegal"),
         (pl.col("k") + batch.record).alias("record"),
         (pl.col("k") + batch.line).alias("line"),
         pl.when(pl.col("alt") == ".")
@@ -258,6 +264,8 @@ def _record_faults(policy: Policy) -> pl.Expr:
     reason = (
         pl.when(c("pos") < 0)
         .then(pl.lit("pos_invalid"))
+        .when("chrom_illegal")
+        .then(pl.lit("chrom_invalid"))
         .when(c("contig").is_null())
         .then(pl.lit("contig_unknown"))
         .when((c("qual") != ".") & ~c("qual").str.contains(_QUAL))
@@ -278,7 +286,9 @@ def _hold_back(
         why = (
             pl.col("why")
             if "why" in bad.columns
-            else pl.format("POS {} QUAL {} FILTER {}", "pos", "qual", "filter")
+            else pl.format(
+                "CHROM {} POS {} QUAL {} FILTER {}", "chrom", "pos", "qual", "filter"
+            )
         )
         rows = bad.select(
             "k", pl.lit(None, pl.Int32).alias("alt_index"), pl.col("_reason").alias("fault"),
@@ -329,6 +339,8 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
     fault = (
         pl.when((pl.col("alt0") == PLACEHOLDER) & pl.lit(context.source_assembly is not None))
         .then(pl.lit(_UNLIFTED))
+        .when(~pl.col("ref0").str.contains(_BASES))
+        .then(pl.lit(Status.REF_INVALID.code))
         .when(pl.col("status").is_in(list(codes)))
         .then(pl.col("status").replace_strict(codes, default=None, return_dtype=pl.String))
         .when(past_end)
@@ -392,6 +404,11 @@ def _genotypes(
     marked = records.with_columns(
         pl.Series("state", [reasons.get(s) for s in state.tolist()], dtype=pl.String),
         pl.format("GT {} ALT {}", pl.Series("t", texts), "alt").alias("why"),
+    ).with_columns(
+        pl.when((pl.col("state") == reasons[GT_ALLELE]) & (pl.col("n_alt") == 0))
+        .then(pl.lit("gt_without_alt"))
+        .otherwise("state")
+        .alias("state")
     )
     kept = _hold_back(marked, batch, pl.col("state"), rejects).drop("state", "why")
     return kept, _pick(found, state == 0)

@@ -343,7 +343,7 @@ def _reasons(run: Run, verdicts: list[dict[str, Any]], summary: dict[str, Any]) 
             f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
             "policy.duplicate_alleles: reject"
         )
-    counted = {"duplicate_allele", "not_pass", "ref_unchecked"}
+    counted = {"duplicate_allele", "not_pass", "ref_unchecked", "gt_without_alt"}
     counted |= {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
     faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
     if faults and run.policy.record_fault == "refuse":

@@ -113,7 +113,7 @@ def _write(
     context = Context(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
         HaploidRegions(contigs, par), groups, np.arange(people.height, dtype=np.int32),
-        (people["sex"] == "male").to_numpy().astype(np.bool_),
+        (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
     )  # fmt: skip
     temporary = output.with_name(output.name + ".tmp")
     pieces = work / "pieces"

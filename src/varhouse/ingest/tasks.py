@@ -97,7 +97,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 make_strata(people, run.strata),
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
-                run.cohort(cohort).assembly,
+                run.cohort(cohort).assembly, verdict["version"],
             )  # fmt: skip
             check_unchanged(verdict)
         context = contexts[file]

@@ -70,6 +70,7 @@ REASONS = tuple(
     Reason(*row)
     for row in (
         ("pos_invalid", "VH-B-005", "record", "POS is no whole number from 0 to 2^31 - 1"),
+        ("chrom_invalid", "VH-B-010", "record", "CHROM is no legal name"),
         ("contig_unknown", "VH-R-001", "record", "CHROM is no contig of the assembly"),
         ("qual_invalid", "VH-B-009", "record", "QUAL is neither a number nor `.`"),
         ("not_pass", "VH-D-002", "record",
@@ -84,6 +85,7 @@ REASONS = tuple(
         ("gt_invalid", "VH-G-001", "record",
          "a GT that is no genotype, or of more than 16 alleles"),
         ("gt_allele_unknown", "VH-G-002", "record", "a GT names an ALT that is not there"),
+        ("gt_without_alt", "VH-G-003", "record", "a GT names allele 1, and ALT is `.`"),
         ("duplicate_allele", "VH-D-001", "allele",
          "the same allele, once normalised, stands before in files of these people"),
     )

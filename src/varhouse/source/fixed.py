@@ -430,6 +430,14 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     return change, structural
 
 
+def legal_chrom(name: str, version: int | None) -> bool:
+    """Tell whether CHROM may have a name in a file of a version (the x of 4.x)."""
+    strict = (version or 3) >= 3
+    text = np.frombuffer(name.encode(), np.uint8)
+    first, other = (_CHROM_START, _CHROM) if strict else (_LOOSE_CHROM, _LOOSE_CHROM)
+    return bool(_legal_chrom(text, 0, text.size, first, other))
+
+
 @dataclass
 class FixedColumns:
     """Checks the fixed columns of a file's records, batch by batch in file order.
