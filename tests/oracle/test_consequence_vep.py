@@ -3,38 +3,20 @@
 Every difference that is left is named here, with its number: more is a fault.
 """
 
-import gzip
 from pathlib import Path
 
 import polars as pl
 import pytest
+from vep_answers import KEY, read_vep
 
 from varhouse.consequence import TERMS, consequences
 from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
 from varhouse.reference import OpenedReference
 
-KEY = ["contig", "pos", "ref", "alt"]
 RANK = {t: i for i, t in enumerate(TERMS)}
 # VEP skips transcripts whose gene row is missing; they are kept here (trap 31).
 WITHOUT_GENE = 9
-
-
-def _read_vep(path: Path) -> pl.DataFrame:
-    with gzip.open(path, "rt") as f:
-        lines = f.read().splitlines()
-    head = next(x for x in lines if x.startswith("##INFO=<ID=CSQ"))
-    fields = head.split("Format: ")[1].rstrip('">').split("|")
-    rows = []
-    for line in lines:
-        f = line.split("\t")
-        if line.startswith("#") or "CSQ=" not in f[7]:
-            continue
-        key = dict(zip(KEY, (f[0], int(f[1]), f[3], f[4]), strict=True))
-        for entry in f[7].split("CSQ=")[1].split(";")[0].split(","):
-            rows.append({**key, **dict(zip(fields, entry.split("|"), strict=True))})
-    frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"pos": pl.Int32})
-    return frame.filter(pl.col("Feature") != "")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +49,7 @@ def answers(
 ) -> tuple[str, pl.DataFrame]:
     """Pairs of VEP with ours beside them."""
     name: str = request.param
-    vep = _read_vep(data_dir / "consequence" / "vep115" / f"{name}.vep115.vcf.gz")
+    vep = read_vep(data_dir / "consequence" / "vep115" / f"{name}.vep115.vcf.gz")
     ours = consequences(model, vep.select(KEY))
     extra = ours.join(
         vep.select(*KEY, transcript_id="Feature"), on=[*KEY, "transcript_id"], how="anti"

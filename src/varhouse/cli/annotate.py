@@ -273,11 +273,11 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
         alleles = alleles.with_columns(contig=mapped)
     else:
         text = open_records(source)
-        parts = [annotator.split(split_lines(b)).select(KEY).unique() for b in text.blocks]
+        parts = [annotator.split(split_lines(b)).select(KEY) for b in text.blocks]
         alleles = (
             pl.concat(parts) if parts else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
         )
-    alleles = alleles.filter(pl.col("contig").is_not_null()).unique()
+    alleles = alleles.filter(pl.col("contig").is_not_null())
     schema = pl.Schema({**OUTPUT, **annotator.source_columns})
     found = annotator.with_sources(alleles) if annotator.sources else None
     with pq.ParquetWriter(

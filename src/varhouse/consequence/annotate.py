@@ -27,19 +27,7 @@ def iter_consequences(
     Parameters and rows are those of `consequences`; joined in order, the frames are its
     result.
     """
-    rank = {c: i for i, c in enumerate(model.contigs)}
-    ordered = (
-        alleles.lazy()
-        .select(KEY)
-        .filter(pl.col("contig").is_in(model.contigs))
-        .unique()
-        .with_columns(
-            ordinal=pl.col("contig").replace_strict(rank, default=-1, return_dtype=pl.Int32)
-        )
-        .sort("ordinal", "pos", "ref", "alt")
-        .select(KEY)
-        .collect()
-    )
+    ordered = _ordered(model, alleles)
     for start in range(0, ordered.height, chunk):
         frame = _annotate(model, ordered.slice(start, chunk), describe)
         if frame.height:
@@ -76,6 +64,32 @@ def consequences(
     """
     frames = list(iter_consequences(model, alleles, chunk, describe))
     return pl.concat(frames, rechunk=True) if frames else no_rows()
+
+
+def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
+    """Give the different alleles on the model's contigs, sorted.
+
+    Sorting by strings is what costs; most callers have sorted alleles, which is cheap to see.
+    """
+    ordinal = pl.col("contig").cast(pl.Enum(model.contigs), strict=False).to_physical()
+    placed = (
+        alleles.lazy()
+        .select(KEY)
+        .with_columns(ordinal=ordinal.cast(pl.Int64))
+        .filter(pl.col("ordinal").is_not_null(), pl.col("pos").is_not_null())
+        .with_columns(place=pl.col("ordinal") * 2**32 + pl.col("pos").cast(pl.Int64))
+        .collect()
+    )
+    step = np.diff(placed["place"].to_numpy())
+    if not (step < 0).any():
+        tie = np.flatnonzero(step == 0)
+        before, after = placed[tie], placed[tie + 1]
+        rises = (before["ref"] < after["ref"]) | (
+            (before["ref"] == after["ref"]) & (before["alt"] < after["alt"])
+        )
+        if rises.all():
+            return placed.select(KEY)
+    return placed.unique(KEY).sort("place", "ref", "alt").select(KEY)
 
 
 def _annotate(

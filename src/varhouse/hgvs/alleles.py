@@ -50,8 +50,7 @@ def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -
 
     Bases that REF and ALT share are taken off in front first, then behind.
     """
-    index = {c: i for i, c in enumerate(model.contigs)}
-    contig = frame["contig"].replace_strict(index, default=-1, return_dtype=pl.Int64)
+    contig = frame["contig"].cast(pl.Enum(model.contigs), strict=False).to_physical()
     bases, starts, lengths = reference.packed(model.contigs)
     ref, ref_at = pack(frame["ref"])
     alt, alt_at = pack(frame["alt"])
@@ -59,7 +58,7 @@ def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -
     out = [np.zeros(n, np.int64) for _ in range(7)]
     codes = CODE[alt]
     _place(
-        contig.fill_null(-1).to_numpy(), frame["pos"].fill_null(0).cast(pl.Int64).to_numpy(),
+        contig.cast(pl.Int64).fill_null(-1).to_numpy(), frame["pos"].fill_null(0).cast(pl.Int64).to_numpy(),
         CODE[ref], ref_at, codes, alt_at, _letters(ref), _letters(alt),
         np.asarray(bases), starts, lengths, model.contig_start, CODE, *out,
     )  # fmt: skip
