@@ -57,6 +57,13 @@ def number_column(values: Int32s, *, real: bool) -> pa.Array:
     return pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)], nulls)
 
 
+def double_column(values: npt.NDArray[np.float64], valid: npt.NDArray[np.bool_]) -> pa.Array:
+    """Make a column of float64, null where a value is not valid."""
+    # From buffers, because `pa.array` of a numpy array imports pandas where there is one.
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(pa.float64(), values.size, [bits, pa.py_buffer(values)])
+
+
 @nb.njit(cache=True, nogil=True)
 def _collect(tape, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Bring the values of one key together: (offsets, values)."""

@@ -262,8 +262,8 @@ def exact_floats(text: Bytes, start: Ints, end: Ints) -> npt.NDArray[np.float64]
     # Arrow wants no plus before a number.
     array = pc.utf8_ltrim(array, "+")
     try:
-        found = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
+        cast = pc.cast(array, pa.float64())
+        return np.frombuffer(cast.buffers()[1], np.float64, len(cast)).copy()
     except pa.ArrowInvalid:
         # A value beyond the doubles: infinity, as strtod gives.
-        found = np.array([float(v) for v in array.to_pylist()])
-    return np.asarray(found, np.float64)
+        return np.array([float(v) for v in array.to_pylist()])

@@ -21,8 +21,16 @@ import pyarrow as pa
 from varhouse.errors import InputError
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BATCH_BYTES, file_kind, iter_range, iter_text
-from varhouse.source.columns import text_array
-from varhouse.source.decimals import BAD, NEAR, ROOM, exact_floats, parse_float, quick_float
+from varhouse.source.columns import double_column, number_column, text_array
+from varhouse.source.decimals import (
+    BAD,
+    INT_MISSING,
+    NEAR,
+    ROOM,
+    exact_floats,
+    parse_float,
+    quick_float,
+)
 from varhouse.source.faults import Faults
 from varhouse.source.findings import Findings
 from varhouse.source.header import Header, read_header
@@ -185,8 +193,8 @@ def _fixed_columns(batch: RecordBatch) -> tuple[list[str], list[pa.Array], int]:
     columns, slow = [], 0
     for name in FIXED:
         if name == "pos":
-            pos = batch.pos.astype(np.int32)
-            columns.append(pa.array(pos, mask=pos < 0 if (pos < 0).any() else None))
+            pos = np.where(batch.pos < 0, INT_MISSING, batch.pos).astype(np.int32)
+            columns.append(number_column(pos, real=False))
             continue
         at, size = _spans(batch.start, batch.end, COLUMNS.index(name))
         _null_dots(batch.text, at, size)
@@ -196,7 +204,7 @@ def _fixed_columns(batch: RecordBatch) -> tuple[list[str], list[pa.Array], int]:
             slow = near.size
             if slow:
                 value[near] = exact_floats(batch.text, at[near], at[near] + size[near])
-            columns.append(pa.array(value, mask=state == BAD))
+            columns.append(double_column(value, state != BAD))
             continue
         separator = {"alt": ",", "filter": ";"}.get(name)
         columns.append(text_array(batch.text, at, size, split=separator))
