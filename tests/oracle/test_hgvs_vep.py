@@ -137,7 +137,7 @@ def _is_true(name: str, both: tuple[str, str]) -> bool:
 
 def test_who_is_right(pairs: tuple[str, pl.DataFrame], model: GeneModel) -> None:
     """Where our own names are others than VEP's, the proteins agree with ours."""
-    name, rows = pairs
+    _, rows = pairs
     wrong = rows.filter(
         pl.col("own_p") != pl.col("HGVSp"), pl.col("own_p") != "", pl.col("HGVSp") != ""
     )

@@ -324,13 +324,14 @@ def _put_inframe(  # type: ignore[no-untyped-def]
     if alen == 0 and not lost:
         return _put_deletion(out, w, codon, first_codon, n_codon, table, k, rlen)
     w = _put_range(out, w, codon, first_codon, n_codon, table, k, rlen)
-    if alen == 0:
+    if alen == 0 and (as_vep or rlen > 1):
         w = put_span(out, w, _DEL, 0, 3)
     elif rlen > 1 or alen > 1:
         w = put_span(out, w, _DELINS, 0, 6)
         return _put_inserted(out, w, table, edit, k, alen, 0)
     else:
-        w = _put_inserted(out, w, table, edit, k, alen, 0)
+        # In place of a deleted stop codon stands what followed it.
+        w = _put_inserted(out, w, table, edit, k, 1, 0)
     if not lost:
         return w
     end = _next_stop(table, k, *edit)
