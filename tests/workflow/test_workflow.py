@@ -160,3 +160,59 @@ def test_what_a_killed_step_left_is_not_used(tmp_path):
     with whole_folder(folder) as own:
         (own / "new.parquet").write_text("whole")
     assert [p.name for p in folder.iterdir()] == ["new.parquet"]
+
+
+def test_what_is_held_back_is_told_once_and_the_code_says_so(fx_toy):
+    """Exit 1, 3 and 0; a bad file makes one release that tells of it, not one a night."""
+    good = (fx_toy / "south.vcf").read_text()
+    lines = good.splitlines(keepends=True)
+    (fx_toy / "south.vcf").write_text("".join([*lines[:-2], lines[-1], lines[-2]]))
+    (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nsouth\tsouth.vcf\n")
+    first = _ingest(fx_toy, "--json")
+    assert (first.returncode, json.loads(first.stdout)["release"]) == (1, None)
+    again = _ingest(fx_toy)
+    assert again.returncode == 1
+    assert "still held south  south.vcf" in again.stdout
+    assert "VH-B-002" in again.stdout
+    assert varhouse.open(fx_toy / "store").release == 2
+    (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n")
+    both = _ingest(fx_toy)
+    assert both.returncode == 3, both.stderr
+    assert "still held south" in both.stdout
+    assert _ingest(fx_toy).returncode == 3
+    store = varhouse.open(fx_toy / "store")
+    assert store.release == 3
+    held = store.scan("held_back").select("cohort", "verdict").collect().rows()
+    assert held == [("south", "invalid")]
+    (fx_toy / "south.vcf").write_text(good)
+    done = _ingest(fx_toy, "--json")
+    assert done.returncode == 0, done.stderr
+    here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
+    assert json.loads(done.stdout)["digest"] == here["digest"]
+    assert varhouse.open(fx_toy / "store").scan("held_back").collect().height == 0
+
+
+def test_lifted_cohort_under_the_workflow(fx_toy):
+    """An assembly whose c1 begins with 100 bases more takes the cohort of the other."""
+    old, new = fx_toy / "old.fa", fx_toy / "ref.fa"
+    old.write_text(new.read_text())
+    c1, c2 = (ln for ln in old.read_text().splitlines() if ln[0] != ">")
+    new.write_text(f">c1\n{'ACGT' * 25}{c1}\n>c2\n{c2}\n")
+    (fx_toy / "o.chain").write_text(
+        "chain 9 c1 2000 + 0 2000 c1 2100 + 100 2100 1\n2000\n\n"
+        "chain 9 c2 2000 + 0 2000 c2 2000 + 0 2000 2\n2000\n\n"
+    )
+    (fx_toy / "cohorts.tsv").write_text(
+        "cohort\tfiles\tassembly\tchain\tsource_reference\n"
+        "north\tnorth.vcf\told\to.chain\told.fa\n"
+    )
+    done = _ingest(fx_toy, "--json")
+    assert done.returncode == 0, done.stderr
+    account = json.loads(done.stdout)
+    assert account["cohorts"][0]["lift"]["lifted"] == 400
+    here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
+    assert account["digest"] == here["digest"]
+    lifted = varhouse.open(fx_toy / "store").scan("lifted").collect()
+    shift = (lifted["pos"] - lifted["source_pos"]).to_list()
+    assert sorted(set(shift)) == [0, 100]
+    assert lifted.height == 400
