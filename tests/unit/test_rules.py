@@ -276,6 +276,7 @@ def test_versions_differ(tmp_path):
 
 def _much_is_wrong():
     kinds = [text.split("\n") for c, text in CASES.items() if c[3] in "BIVD"]
+    kinds = [lines for lines in kinds if "FORMAT" not in lines[-3]]
     rows = []
     for k in range(40):
         for lines in kinds:
@@ -284,10 +285,22 @@ def _much_is_wrong():
     return _file(version=4, rows=()) + "\n".join(rows) + "\n\n\n"
 
 
-def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch):
-    text = _much_is_wrong()
+def _much_is_wrong_with_samples():
+    kinds = [text.split("\n") for c, text in CASES.items() if c[3] in "MGV"]
+    rows = []
+    for k in range(40):
+        for lines in kinds:
+            body = [ln for ln in lines if ln and not ln.startswith("#")]
+            body = [ln for ln in body if ln.count("\t") == 9]
+            rows += [re.sub(r"^(\S+)\t5\t", rf"\1\t{k + 5}\t", ln) for ln in body]
+    return _file(GT, DEPTH, version=4, samples=("s",)) + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("make", [_much_is_wrong, _much_is_wrong_with_samples])
+def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch, make):
+    text = make()
     whole = _scan(tmp_path / "x.vcf", text)
-    assert len(whole.counts) > 25
+    assert len(whole.counts) > 14
     assert _scan(tmp_path / "x.vcf", text).as_json() == whole.as_json()
     for size in (60, 500, 4_000):
         small = functools.partial(iter_text, batch_bytes=size)
@@ -295,6 +308,10 @@ def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch):
         pieces = _scan(tmp_path / "x.vcf", text)
         assert pieces.as_json() == whole.as_json()
         assert pieces.errors == whole.errors
+
+
+def test_a_format_of_nothing_is_legal(tmp_path):
+    assert _scan(tmp_path / "x.vcf", _sample(".", ".")).counts == {}
 
 
 def test_against_an_assembly(tmp_path):

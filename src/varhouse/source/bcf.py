@@ -4,6 +4,7 @@ htslib reads the records, in a process of its own: it can crash on damaged binar
 records, and takes nobody with it then. The header is read here.
 """
 
+import re
 import struct
 import subprocess
 import sys
@@ -39,7 +40,9 @@ def bcf_header(path: Path) -> list[str]:
                 raise InputError(f"{path}: damaged: a BCF header of {wanted - 9:,} bytes")
         if len(held) >= wanted > 9:
             text = held[9:wanted].rstrip(b"\0").decode("utf-8", "replace")
-            return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")]
+            # IDX is a number of the binary records; the text of a VCF has none.
+            lines = text.rstrip("\n").split("\n")
+            return [re.sub(r",IDX=[0-9]+(?=>$)", "", line.rstrip("\r")) for line in lines]
     raise InputError(f"{path}: cut off in the header", "copy it again")
 
 

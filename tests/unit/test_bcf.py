@@ -1,0 +1,100 @@
+"""BCF is read by htslib in a process of its own, and damaged files are told."""
+
+import gzip
+import random
+import subprocess
+from pathlib import Path
+
+import cyvcf2
+import pytest
+
+from varhouse.errors import InputError
+from varhouse.ingest.checks import AnyContigs
+from varhouse.source import bcf
+from varhouse.source.bgzf import BgzfWriter, file_kind
+from varhouse.source.peek import peek_header
+from varhouse.source.scan import scan_file
+
+TEXT = """\
+##fileformat=VCFv4.3
+##contig=<ID=c1,length=1000>
+##INFO=<ID=N,Number=1,Type=Integer,Description="n">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="g">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    text = tmp_path / "x.vcf"
+    rows = [f"c1\t{k + 1}\t.\tA\tC\t.\t.\tN={k}\tGT\t0/1\n" for k in range(50)]
+    text.write_text(TEXT + "".join(rows))
+    reader = cyvcf2.VCF(str(text))
+    writer = cyvcf2.Writer(str(tmp_path / "x.bcf"), reader, mode="wb")
+    for record in reader:
+        writer.write_record(record)
+    writer.close()
+    return tmp_path / "x.bcf"
+
+
+def _scan(path):
+    return scan_file(path, AnyContigs(), None, hashes=False)
+
+
+def test_a_bcf_is_checked_like_a_vcf(source):
+    before = sorted(source.parent.iterdir())
+    found = _scan(source)
+    assert (found.n_records, found.samples) == (50, ["s"])
+    assert found.account.counts == {}
+    assert sorted(source.parent.iterdir()) == before, "a copy was left behind"
+
+
+def test_the_header_is_read_without_htslib(source):
+    wanted = TEXT.rstrip("\n").split("\n")
+    lines = [ln for ln in peek_header(source) if not ln.startswith("##FILTER=<ID=PASS")]
+    assert lines == wanted
+    assert bcf.bcf_header(source) == peek_header(source)
+
+
+def _packed(path: Path, text: bytes) -> Path:
+    writer = BgzfWriter(path)
+    writer.write(text)
+    writer.close()
+    return path
+
+
+def test_damaged_records_are_told(source, tmp_path):
+    text = gzip.decompress(source.read_bytes())
+    rng = random.Random(5)
+    told = 0
+    for k in range(6):
+        data = bytearray(text)
+        at = rng.randrange(len(TEXT) + 300, len(data))
+        data[at : at + 4] = b"\xff\xff\xff\xff"
+        account = _scan(_packed(tmp_path / f"{k}.bcf", bytes(data))).account
+        assert account.verdict in ("valid", "invalid")
+        told += account.verdict == "invalid"
+    assert told >= 3
+    cut = _packed(tmp_path / "cut.bcf", text[:-7])
+    assert "VH-F-002" in _scan(cut).account.counts
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [(b"BCF\x02\x02\xff\xff\xff\x7f", "a BCF header of"),
+     (b"BCF\x02\x02\x50\0\0\0##f", "cut off"),
+     (b"BCF\x04\x01" + bytes(20), "not BCF 2")],
+)  # fmt: skip
+def test_damaged_headers_are_told(tmp_path, head, says):
+    path = _packed(tmp_path / "x.bcf", head)
+    assert file_kind(path) == "bcf"
+    with pytest.raises(InputError, match=says):
+        bcf.bcf_header(path)
+    assert _scan(path).account.verdict == "invalid"
+
+
+def test_a_crash_of_htslib_is_an_error(source, tmp_path, monkeypatch):
+    done = subprocess.CompletedProcess([], -11, "", "")
+    monkeypatch.setattr(bcf.subprocess, "run", lambda *a, **k: done)
+    with pytest.raises(InputError, match="crashed on it: segmentation fault"):
+        bcf.copy_bcf(source, tmp_path / "out.vcf.gz")
