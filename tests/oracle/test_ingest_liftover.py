@@ -147,3 +147,28 @@ def test_lifted_and_native_cohort_add_up(fx_store, data_dir, fx_genotyped, tmp_p
     assert totals.select(key).rows() == one.select(key).rows()
     assert totals.select(pl.col(COUNTS) // 2).rows() == one.select(COUNTS).rows()
     assert totals["n_cohorts"].unique().to_list() == [2]
+
+
+def test_a_megabase_goes_in(data_dir, tmp_path):
+    """The 1000 Genomes sites of 20:1,000,001-2,000,000, whose file counts from 1."""
+    folder = data_dir / "reference" / "GRCh37-chr20-1Mb-2Mb"
+    bases = "".join((folder / "z.fa").read_text().splitlines()[1:])
+    (tmp_path / "20.fa").write_text(">20\n" + "N" * 1_000_000 + bases + "\n")
+    head, *rows = _lines(folder / "z.vcf.gz")
+    with (tmp_path / "z.vcf").open("w") as out:
+        out.write("##fileformat=VCFv4.1\n" + "\t".join(head) + "\n")
+        for r in rows:
+            out.write("\t".join(["20", str(int(r[1]) + 1_000_000), *r[2:]]) + "\n")
+    chain = data_dir / "liftover" / "chains" / "hg19ToHg38.over.chain.gz"
+    row = f"z\t{tmp_path / 'z.vcf'}\tGRCh37\t{chain}\t{tmp_path / '20.fa'}"
+    (cohort,) = ingest_here(tmp_path / "store", _config(tmp_path, data_dir, [row]))["cohorts"]
+    assert cohort["n_records"] == len(rows) == 28_998
+    assert cohort["lift"]["swapped"] == 5
+    assert cohort["reasons"] == {"symbolic": 24, "spans_gap": 1}
+    assert cohort["n_alleles"] == 29_144 - 25
+    store = varhouse.open(tmp_path / "store")
+    rejects = store.scan("rejects").sort("record").collect()
+    assert rejects["text"].to_list() == [
+        "\t".join(["20", str(int(rows[k][1]) + 1_000_000), *rows[k][2:]])
+        for k in rejects["record"].to_list()
+    ]

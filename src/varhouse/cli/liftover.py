@@ -229,32 +229,11 @@ def _splitter(header: "Header") -> "Split":
     return split
 
 
-def _header_text(work: _Work) -> bytes:
-    """Make the header: that of the input with the contigs of the target."""
-    from varhouse import __version__
-    from varhouse.liftover.vcf import HEADER
-
-    target = work.lifter.target
-    own = ("LIFTED_FROM", "LIFT_REVERSE", "LIFT_SWAP", "LIFT_AMBIGUOUS")
-    dropped = ("##contig=", "##reference=", *(f"##INFO=<ID={name}," for name in own))
-    lines = [ln for ln in work.header.text.split("\n") if not ln.startswith(dropped)]
-    contigs = []
-    for contig in target.contigs.contigs:
-        held = target.length(contig.name)
-        if held:
-            contigs.append(f"##contig=<ID={contig.name},length={contig.length or held}>")
-    note = (
-        f"##varhouse_liftover=<Version={__version__},Chain={work.args.chain.name},"
-        f"Reference={target.fasta_name}>"
-    )
-    text = "\n".join([*lines[:-1], *contigs, HEADER + note, lines[-1], ""])
-    return text.encode()
-
-
 def _write_text(out: Path, work: _Work) -> None:
     import numpy as np
     import polars as pl
 
+    from varhouse.ingest.lift import lifted_header
     from varhouse.liftover.lines import SortedLines, sort_keys
     from varhouse.source.bgzf import BgzfWriter
 
@@ -269,7 +248,7 @@ def _write_text(out: Path, work: _Work) -> None:
             data = np.frombuffer("".join(done.lines["line"].to_list()).encode(), np.uint8)
             lines.add(sort_keys(rank.to_numpy(), done.lines["pos"].to_numpy()), at, data)
         sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
-        sink.write(_header_text(work))
+        sink.write(lifted_header(work.header, work.lifter.target, work.args.chain.name))
         for piece in lines.pieces():
             sink.write(piece)
         sink.close()
