@@ -202,6 +202,9 @@ class FormatReader:
             faults = []
             if not name:
                 faults.append(Fault.FORMAT_EMPTY)
+            elif names == ["."]:
+                # No fields at all: zero-length columns are not allowed (VCF 4.5 section 1).
+                continue
             elif number < 0:
                 legal = self.table.is_legal(name)
                 faults.append(Fault.FORMAT_UNDECLARED if legal else Fault.FORMAT_KEY)
