@@ -18,7 +18,6 @@ from pathlib import Path
 import cyvcf2
 import numpy as np
 
-from varhouse.source.bgzf import file_kind
 from varhouse.source.cells import FLOAT_END, INT_END
 from varhouse.source.faults import Faults
 from varhouse.source.keys import Kind, key_table

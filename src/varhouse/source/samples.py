@@ -65,6 +65,10 @@ _8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
 _BLOCKS = 32
 """Blocks of 64 bytes whose delimiters are found at once: they stay in the nearest cache."""
 
+_PLAN = 64
+_SHIFTS, _DIGIT_0 = np.uint64(63), np.uint64(48)
+_3, _63 = np.uint64(3), np.uint64(63)
+
 _NO_LIMIT = 2**62
 
 
@@ -345,6 +349,43 @@ def _wanted(layouts, f0, nf, n_alt, wanted, lows, highs):  # type: ignore[no-unt
     return by_ploidy
 
 
+@nb.njit(cache=True, nogil=True)
+def _plan_cell(layouts, f0, nf, wanted, lows, highs, steps):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Lay out the plain cell of a record whose fields are GT and Integers of known number.
+
+    Fills for each value which byte follows it, its upper bound, and how many kept values stand
+    before it; and for each kept field where it ends. Returns (values in a cell, how many
+    of them are kept); (0, 0) when there is no such cell.
+    """
+    follows, most, before, ends = steps
+    n = 0
+    kept = np.int64(0)
+    x = 0
+    for f in range(nf):
+        keep = layouts.keep[f0 + f]
+        many = wanted[f]
+        if layouts.kind[f0 + f] == GENOTYPE:
+            if f:
+                return 0, 0
+            many = 1
+            kept += keep
+        elif layouts.kind[f0 + f] != _INTEGER or many < 1 or lows[f] > 0:
+            return 0, 0
+        if n + many > follows.size:
+            return 0, 0
+        for _ in range(many):
+            follows[n] = 44
+            most[n] = highs[f]
+            before[n] = kept
+            kept += keep
+            n += 1
+        follows[n - 1] = 58
+        if keep:
+            ends[x] = kept
+            x += 1
+    return n, kept
+
+
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read the sample columns of records `rows` (numbers in the batch)."""
@@ -357,6 +398,9 @@ def _walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # t
         most = max(most, layouts.begin[c + 1] - layouts.begin[c])
     wanted = np.empty(most, np.int64)
     lows, highs = np.empty(most, np.int64), np.empty(most, np.int64)
+    follows = np.empty(_PLAN, np.uint8)
+    highest = np.empty(_PLAN, np.int64)
+    before, ends = np.empty(_PLAN, np.int64), np.empty(_PLAN, np.int64)
     w = np.int64(0)
     p = np.int64(1)
     for r in range(rows.size):
@@ -371,6 +415,11 @@ def _walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # t
             note(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
                  at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
         by_ploidy = _wanted(layouts, f0, nf, n_alt, wanted, lows, highs)
+        n_plan, w_plan = _plan_cell(
+            layouts, f0, nf, wanted, lows, highs, (follows, highest, before, ends)
+        )
+        gt_plan = np.int64(n_plan > 0 and kinds[f0] == GENOTYPE)
+        top = np.uint64(min(n_alt, 9))
         local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
         i0, e = start[k, 9], end[k]
         s = 0
@@ -380,6 +429,55 @@ def _walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # t
         a = i0
         whole = i0 > e
         while s < n_samples and a <= e:
+            if n_plan and t + n_plan <= n_stops:
+                # The plain cell, without a question before its end.
+                bad = _ZERO
+                i = a
+                q = np.int64(stops[t])
+                if gt_plan:
+                    x = np.uint64(load1(base, i)) - _DIGIT_0
+                    y = np.uint64(load1(base, q - 1)) - _DIGIT_0
+                    between = np.uint64(load1(base, q - 2))
+                    bad = (
+                        np.uint64(q - i != 3)
+                        | np.uint64(x > top)
+                        | np.uint64(y > top)
+                        | np.uint64(between != 47 and between != 124)
+                        | (np.uint64(load1(base, q)) ^ np.uint64(follows[0]))
+                        * np.uint64(n_plan > 1)
+                    )
+                    tape[w] = np.int64(x + _ONE) << 1
+                    tape[w + 1] = np.int64(y + _ONE) << 1 | np.int64(between == 124)
+                    i = q + 1
+                for m in range(gt_plan, n_plan):
+                    q = np.int64(stops[t + m])
+                    many = q - i
+                    word = (load8(base, q - 8) ^ _ASCII_ZEROS) & (
+                        _ALL << (np.uint64(64 - 8 * many) & _SHIFTS)
+                    )
+                    value = (word * _BY_10) >> _8
+                    value = (((value & _PAIRS) * _BY_100) >> _16) & _FOURS
+                    number = np.int64((value * _BY_10000) >> _32)
+                    bad |= (
+                        (np.uint64(many - 1) >> _3)
+                        | (((word + _ABOVE_NINE) | word) & _TOP)
+                        | (np.uint64(highest[m] - number) >> _63)
+                        | (
+                            (np.uint64(load1(base, q)) ^ np.uint64(follows[m]))
+                            * np.uint64(m < n_plan - 1)
+                        )
+                    )
+                    tape[w + before[m]] = number
+                    i = q + 1
+                if bad == 0 and (q == e or load1(base, q) == 9):
+                    for m in range(n_kept):
+                        cut[p + m] = w + ends[m]
+                    p += n_kept
+                    w += w_plan
+                    t += n_plan
+                    a = i
+                    s += 1
+                    continue
             f = 0
             j = 0
             ploidy = 2
