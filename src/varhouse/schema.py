@@ -398,7 +398,11 @@ FILES = Table(
         Column("n_records", pl.Int64, "data lines"),
         Column("n_samples", pl.Int32, "sample columns"),
         Column("samples", pl.List(pl.Int32), "ordinal (table samples) of each column"),
-        Column("header", pl.String, "header lines as in the file"),
+        Column(
+            "header",
+            pl.String,
+            "header lines as in the file; of a lifted one with the contigs of the store",
+        ),
         Column(
             "problems",
             pl.String,

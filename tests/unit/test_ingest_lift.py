@@ -1,5 +1,6 @@
 """Cohorts of another assembly: counts, genotypes, rejects and mistakes by hand."""
 
+import io
 import json
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from test_liftover_command import CHAIN, HEADER, SOURCE, TARGET
 
 import varhouse
 from varhouse.errors import ConfigError
+from varhouse.ingest.account import print_account
 from varhouse.ingest.config import read_config
 from varhouse.liftover import Reason
+from varhouse.store.drop import drop_cohort
 
 # Places of the source: 1[0:20] behind GG of chrA, with C>T at 6; 1[20:28] reversed on chrB.
 ROWS = [
@@ -81,6 +84,12 @@ def test_counts_and_places(folder):
     genotypes = store.scan("genotypes").sort("contig", "pos").collect()
     texts = [sorted(set(g)) for g in genotypes["gt_values"].to_list()]
     assert texts == [["0/1", "0|0"], ["0/2", "1|0"], ["1/2", "2/2"], ["0/1", "1|1"]]
+    out = io.StringIO()
+    print_account({**account, "seconds": 1}, folder / "store", out)
+    assert (
+        "lifted from A: 5 records, 1 with REF and ALT swapped, 1 on the other"
+        in out.getvalue()
+    )
 
 
 @pytest.mark.parametrize("size", [None, 1, 2])
@@ -127,6 +136,14 @@ def test_chain_of_nothing_holds_the_cohort_back(folder):
     assert "no record" in account["held_back"][0]["reasons"][0]
     held = varhouse.open(folder / "store").scan("held_back").collect()
     assert held["name"].to_list() == ["old.vcf"]
+
+
+def test_dropped_cohort_leaves_no_place(folder):
+    ingest_here(folder / "store", _config(folder))
+    drop_cohort(folder / "store", "old")
+    store = varhouse.open(folder / "store")
+    for table in ("lifted", "sites", "rejects", "variants"):
+        assert store.scan(table).collect().height == 0, table
 
 
 def test_another_chain_is_another_cohort(folder):

@@ -26,6 +26,13 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         )
         for reason, n in sorted(c["reasons"].items()):
             print(f"           {'':<{width}}  {n:>7,} {reason}", file=out)
+        if lift := c.get("lift"):
+            print(
+                f"           {'':<{width}}  lifted from {lift['source_assembly']}: "
+                f"{lift['lifted']:,} records, {lift['swapped']:,} with REF and ALT swapped, "
+                f"{lift['reverse']:,} on the other strand",
+                file=out,
+            )
         for note in c["notes"]:
             print(f"           {'':<{width}}  note: {note}", file=out)
         checked = c["ref_checked"]

@@ -328,7 +328,10 @@ def _summary(
             k: sum(v["ref_checked"][k] for v in verdicts) for k in verdicts[0]["ref_checked"]
         },
         "notes": [n for v in verdicts for n in v["notes"]],
-        "lift": {k: sum(v["lift"][k] for v in verdicts) for k in lift}
+        "lift": {
+            "source_assembly": cohort.assembly,
+            **{k: sum(v["lift"][k] for v in verdicts) for k in lift},
+        }
         if cohort.chain is not None
         else None,
     }
