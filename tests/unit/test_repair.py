@@ -179,7 +179,7 @@ def test_sorting_in_pieces_gives_the_same(spoilt, tmp_path, monkeypatch):
         real = LineSorter
 
         def small(folder, take):
-            return real(folder, take, run_bytes=3000, merge_bytes=1000)
+            return real(folder, take, run_bytes=3000, merge_bytes=4000)
 
         monkeypatch.setattr(repair, "LineSorter", small)
         monkeypatch.setattr("varhouse.source.bgzf.BATCH_BYTES", 2000)
@@ -257,6 +257,35 @@ def test_names_are_numbered_in_order():
 def test_a_value_in_quotes_is_not_touched():
     line = '##INFO=<ID=X,Description="Number=3,x",Number=1>'
     assert set_value(line, "Number", "A") == '##INFO=<ID=X,Description="Number=3,x",Number=A>'
+
+
+def test_a_key_whose_values_do_not_fit_is_left(tmp_path):
+    path, out = tmp_path / "x.vcf", tmp_path / "y.vcf.gz"
+    meta = [
+        '##INFO=<ID=DP,Number=1,Type=Float,Description="x">',
+        '##INFO=<ID=AC,Number=.,Type=Integer,Description="x">',
+        '##INFO=<ID=AN,Number=.,Type=Integer,Description="x">',
+        '##FORMAT=<ID=PL,Number=.,Type=Integer,Description="x">',
+        '##FORMAT=<ID=DP,Number=1,Type=String,Description="x">',
+    ]
+    path.write_text(
+        HEAD.replace("\n", "\n" + "\n".join(meta) + "\n", 1).replace(
+            "INFO\n", "INFO\tFORMAT\ts\tt\n"
+        )
+        + "1\t5\t.\tA\tC,G\t.\t.\tDP=3;AC=1,2;AN=4\tGT:GQ:PL:DP\t0/1:3:1,2,3,4,5,6:1\t.\n"
+        + "1\t6\t.\tA\tC\t.\t.\tDP=3.5;AC=1;AN=.\tGT:GQ:PL:DP\t0/1:3:.:4\t0:3.5:1,2:x\n"
+        + "1\t7\t.\tA\tC\t.\t.\tDP=.;AC=1;AN=3,4\tGT\t0/1\t0\n"
+    )
+    done = repair_file(path, out, AnyContigs())
+    text = gzip.decompress(out.read_bytes()).decode()
+    assert "ID=AC,Number=A,Type=Integer" in text
+    assert "ID=PL,Number=G,Type=Integer" in text
+    assert "##FORMAT=<ID=GT,Number=1,Type=String" in text
+    for kept in ("INFO=<ID=DP,Number=1,Type=Float", "INFO=<ID=AN,Number=.",
+                 "FORMAT=<ID=DP,Number=1,Type=String"):  # fmt: skip
+        assert kept in text
+    assert "##FORMAT=<ID=GQ" not in text
+    assert sum("do not fit" in x or "are not those" in x for x in done.left) == 4
 
 
 # --- what is refused --------------------------------------------------------------------

@@ -176,6 +176,9 @@ def test_the_digest_decides_on_names():
     assert found.canonical("2") == "chr2"
     assert found.canonical("chr7") == "chr7"
     assert found.canonical("chrM") == "MT"
+    # Two that could both be `M`: neither is.
+    two = with_known_names(Contigs([Contig("chrM"), Contig("MT")]))
+    assert (two.canonical("M"), two.canonical("MT")) == (None, "MT")
     # CHM13 has no digests in its table: the length decides.
     t2t = with_known_names(Contigs([Contig("CP068277.2", [], None, 248_387_328)]))
     assert t2t.canonical("chr1") == t2t.canonical("NC_060925.1") == "CP068277.2"
@@ -208,13 +211,14 @@ def test_one_deletion_at_two_positions(tmp_path):
         _head("##contig=<ID=1,length=102>")
         + _row("1", 4, "CA", "C")
         + _row("1", 6, "AA", "A,AAA")
+        + _row("1", 7, "AA", "A")
         + _row("1", 8, "A", "C")
         + _row("1", 13, "CTCT", "CT")
         + _row("1", 14, "TCTC", "TC")
         + _row("1", 15, "CT", "C")
     )
     problems = _check(path, fasta).first["VH-D-003"]
-    assert [(p.pos, p.line) for p in problems] == [(6, 5), (14, 8)]
+    assert [(p.pos, p.line) for p in problems] == [(6, 5), (7, 6), (14, 9)]
     assert "line 4 (POS 4)" in problems[0].message
     assert problems[0].message.endswith("both are at 4")
 
@@ -345,6 +349,23 @@ def test_an_index_of_another_file(indexed, tmp_path):
     assert _index_codes(indexed) == {"VH-F-021"}
 
 
+def test_an_index_of_another_bcf(tmp_path):
+    code = (
+        "import sys, pysam.bcftools as b\n"
+        "b.view('-Ob', '-o', sys.argv[2], sys.argv[1], catch_stdout=False)\n"
+        "if len(sys.argv) == 4: b.index('-f', sys.argv[2])"
+    )
+    bcf = tmp_path / "x.bcf"
+    for n, found in ((50, set()), (40, {"VH-F-021"})):
+        text = tmp_path / "x.vcf"
+        rows = [_row("1", p, "A", "C") for p in range(5, 5 + n)]
+        text.write_text(_head("##contig=<ID=1>") + "".join(rows))
+        more = ["index"] if n == 50 else []
+        subprocess.run([sys.executable, "-c", code, str(text), str(bcf), *more], check=True)
+        Path(f"{bcf}.csi").touch()
+        assert _index_codes(bcf) == found
+
+
 # --- samples ----------------------------------------------------------------------------
 
 
@@ -358,13 +379,13 @@ def test_names_differ_in():
 
 def test_samples_of_a_sheet():
     sheet = pl.DataFrame({
-        "cohort": ["a", "a", "a", "b"], "sample": ["na1", "NA2", "NA33", "other"],
+        "cohort": ["a", "a", "a", "b"], "sample": ["Na1", "NA2", "NA33", "other"],
         "line": [2, 3, 4, 5],
     })  # fmt: skip
     account = Account("x.vcf")
     check_samples_of_file(account, ["NA1 ", "NA2", "NA3", "na2"], sheet)
     assert {(p.code, p.value) for p in account.problems()} == {
-        ("VH-S-003", "na1"), ("VH-S-001", "NA33"), ("VH-S-002", "NA3"), ("VH-S-002", "na2"),
+        ("VH-S-003", "Na1"), ("VH-S-001", "NA33"), ("VH-S-002", "NA3"), ("VH-S-002", "na2"),
         ("VH-S-004", "na2"),
     }  # fmt: skip
     assert account.first["VH-S-001"][0].message.endswith("nearest: NA3, na2, NA1 ")

@@ -162,7 +162,7 @@ class LineSorter:
             return
         if self._held:
             self._runs.append(_Run.write(self.folder, len(self._runs), self._sorted()))
-        step = max(1 << 16, self.merge_bytes // len(self._runs))
+        step = max(16, self.merge_bytes // len(self._runs))
         while any(not r.done for r in self._runs):
             blocks = [r.peek(step) for r in self._runs]
             open_ends = [

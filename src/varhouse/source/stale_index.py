@@ -2,7 +2,8 @@
 
 A TBI or CSI (SAM specification, section 5.2, and the tabix and CSI notes) names the
 contigs, counts the records of each and holds virtual offsets: all three must fit the
-file. An index that is of another file silently gives the wrong records.
+file. An index that is of another file silently gives the wrong records. Here are the
+names and counts, `varhouse.source.index` looks at the places.
 """
 
 import struct
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from varhouse.source import index as by_place
 from varhouse.source.problems import Account
 
 INDEX_LIMIT = 512 << 20
@@ -114,6 +116,10 @@ def check_index(path: Path, kind: str, contigs: Mapping[str, int], account: Acco
         why = _misfit(index, path, kind, contigs)
         if why:
             account.add("VH-F-021", f"{index.name}: {why}", value=index.name)
+    if kind == "bgzf" and contigs and not account.counts.keys() & {"VH-F-020", "VH-F-021"}:
+        place = by_place.check_index(path)
+        if place:
+            account.add("VH-F-021", place)
 
 
 def _misfit(index: Path, path: Path, kind: str, contigs: Mapping[str, int]) -> str | None:
