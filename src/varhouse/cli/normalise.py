@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from varhouse.source.header import Header
     from varhouse.source.lines import RecordBatch
 
+Piece = bytes | memoryview
+
 _FAULTS = (
     "columns", "pos_invalid", "ref_mismatch", "ref_invalid", "alt_invalid", "alt_equals_ref",
 )  # fmt: skip
@@ -54,7 +56,7 @@ class _Work:
     normaliser: "VcfNormaliser"
     header: "Header"
     window: "Reorder"
-    pieces: Iterator[bytes]
+    pieces: Iterator[Piece]
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -164,16 +166,18 @@ def _pieces(
     blocks: "Iterator[Lines]",
     rejects: IO[str] | None,
     window: "Reorder",
-) -> Iterator[bytes]:
+) -> "Iterator[Piece]":
     """Give the normalised lines, in order but for what is `late` in the window."""
     for lines in blocks:
         done = normaliser.block(lines)
         if rejects is not None:
             rejects.writelines(_reject_line(r) for r in done.rejects)
-        if piece := window.push(done.keys, done.at, done.data, done.bound):
-            yield piece
-    if piece := window.flush():
-        yield piece
+        piece = window.push(done.keys, done.at, done.data, done.bound)
+        if piece.size:
+            yield piece.data
+    piece = window.flush()
+    if piece.size:
+        yield piece.data
 
 
 def _reject_line(reject: "Reject") -> str:
@@ -201,7 +205,7 @@ def _sorted(body: bytes, ranks: dict[str, int]) -> bytes:
 def _write_text(out: Path, header: bytes, work: "_Work") -> None:
     from varhouse.source.bgzf import BgzfWriter
 
-    def write(pieces: Iterable[bytes]) -> None:
+    def write(pieces: Iterable[Piece]) -> None:
         sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
         sink.write(header)
         for piece in pieces:
@@ -278,9 +282,9 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
         "alt_index",
     ]
 
-    def table(piece: bytes) -> pl.DataFrame:
+    def table(piece: Piece) -> pl.DataFrame:
         frame = pl.read_csv(
-            piece, separator="\t", has_header=False, schema=types, quote_char=None,
+            bytes(piece), separator="\t", has_header=False, schema=types, quote_char=None,
             encoding="utf8-lossy",
         )  # fmt: skip
         names = {c: reference.contigs.canonical(c) or c for c in frame["contig"].unique()}

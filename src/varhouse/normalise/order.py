@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from varhouse.normalise.text import Bytes, Longs, gather
+from varhouse.normalise.text import Bytes, Longs, merge
 
 WINDOW = 10_000
 """Bases that lines are held back: few alleles move further, and memory stays small."""
@@ -33,7 +33,7 @@ class Reorder:
         self._last = -1
         self.late = False
 
-    def push(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> bytes:
+    def push(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> Bytes:
         """Add lines and give those that may leave, in order.
 
         Parameters
@@ -49,22 +49,20 @@ class Reorder:
         rank, pos = bound >> _CONTIG, bound & ((1 << _CONTIG) - 1)
         return self._take(keys, at, data, (rank << _CONTIG) | max(0, pos - self._window))
 
-    def flush(self) -> bytes:
+    def flush(self) -> Bytes:
         """Give all lines that are left."""
         none = np.zeros(0, np.int64)
         return self._take(none, np.zeros(1, np.int64), np.zeros(0, np.uint8), 1 << 62)
 
-    def _take(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> bytes:
+    def _take(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> Bytes:
         all_keys = np.concatenate([self._keys, keys])
-        all_at = np.concatenate([self._at, at[1:] + self._at[-1]])
-        all_data = np.concatenate([self._data, data])
         order = np.argsort(all_keys, kind="stable")
         all_keys = all_keys[order]
         n = int(np.searchsorted(all_keys, bound))
-        _, out = gather(all_data, all_at, order[:n])
+        _, out = merge(self._data, self._at, data, at, order[:n])
+        self._at, self._data = merge(self._data, self._at, data, at, order[n:])
         self._keys = all_keys[n:]
-        self._at, self._data = gather(all_data, all_at, order[n:])
         if n:
             self.late |= bool(all_keys[0] < self._last)
             self._last = max(self._last, int(all_keys[n - 1]))
-        return out.tobytes()
+        return out

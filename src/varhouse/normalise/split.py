@@ -9,7 +9,12 @@ haploid value of a Number=G text among diploid ones is cut to its two genotypes.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from varhouse.normalise.info import Bytes, Longs, make_rules, split_info
 
 _NUMBER = re.compile(rb"\d+")
 _TWO_DIGITS = re.compile(rb"\d\d")
@@ -48,28 +53,31 @@ class Splitter:
     ) -> None:
         self._other = other.encode()
         self.dropped: Counter[str] = Counter()
-        self._split: dict[tuple[str, bytes], tuple[str, bool]] = {
-            (kind, name.encode()): (number, types.get((kind, name)) == "String")
+        split = {
+            (kind, name): (name.encode(), number, types.get((kind, name)) == "String")
             for (kind, name), number in numbers.items()
             if number in ("A", "R", "G")
         }
+        of_info = [f for (kind, _), f in split.items() if kind == "INFO"]
+        self._names = [key.decode() for key, _, _ in of_info]
+        self._rules = make_rules(of_info)
+        self._format = {f[0]: f[1:] for (kind, _), f in split.items() if kind == "FORMAT"}
+
+    def infos(
+        self, text: Bytes, start: Longs, info: Longs, end: Longs, n_alt: Longs
+    ) -> tuple[Longs, Bytes]:
+        """Split QUAL, FILTER and INFO of many records (see `split_info`): (offsets, text)."""
+        at, out, dropped = split_info(text, start, info, end, n_alt, self._rules)
+        for i in np.flatnonzero(dropped).tolist():
+            self.dropped["INFO/" + self._names[i]] += int(dropped[i])
+        return at, out
 
     def info(self, info: bytes, n_alt: int) -> list[bytes]:
-        """Split INFO: one text for each ALT."""
-        out: list[Values] = [[] for _ in range(n_alt)]
-        for item in info.split(b";"):
-            key, equals, value = item.partition(b"=")
-            rule = self._split.get(("INFO", key))
-            if rule is None or not equals or value == b".":
-                parts: Sequence[bytes] | None = [value] * n_alt
-            else:
-                parts = _split_info(value.split(b","), n_alt, *rule)
-            if parts is None:
-                self.dropped["INFO/" + key.decode(errors="replace")] += 1
-                continue
-            for k in range(n_alt):
-                out[k].append(key + equals + parts[k])
-        return [b";".join(items) or b"." for items in out]
+        """Split the INFO of one record: one text for each ALT."""
+        text = np.frombuffer(info, np.uint8)
+        zero, size = np.zeros(1, np.int64), np.array([text.size])
+        at, out = self.infos(text, zero, zero, size, np.array([n_alt]))
+        return [out[a:b].tobytes() for a, b in pairwise(at)]
 
     def samples(self, keys: bytes, samples: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
         """Split FORMAT and the sample columns (tab-separated): a pair for each ALT."""
@@ -98,7 +106,7 @@ class Splitter:
     def _column(self, name: bytes, column: Values, n_alt: int) -> list[Values] | None:
         if name == b"GT":
             return [g.split(b"\t") for g in self._genotypes(b"\t".join(column), n_alt)]
-        rule = self._split.get(("FORMAT", name))
+        rule = self._format.get(name)
         if rule is None:
             return [column] * n_alt
         values = [v.split(b",") for v in column]
@@ -139,18 +147,6 @@ def _places(number: str, k: int) -> tuple[int, ...]:
     if number == "R":
         return (0, k)
     return (0, k * (k + 1) // 2, k * (k + 1) // 2 + k)
-
-
-def _split_info(values: Values, n_alt: int, number: str, is_text: bool) -> Values | None:
-    wanted = {"A": n_alt, "R": n_alt + 1, "G": _genotype_count(n_alt)}[number]
-    if len(values) != wanted and not is_text:
-        return None
-    out = []
-    for k in range(1, n_alt + 1):
-        places = _places(number, k)
-        whole = places[-1] < len(values)
-        out.append(b",".join(values[i] for i in places) if whole else b".")
-    return out
 
 
 def _fits(most: int, n_alt: int, number: str, *, is_text: bool) -> bool:

@@ -69,10 +69,10 @@ def has_end_key(text: Bytes, start: Longs, end: Longs) -> Flags:
 
 @njit(cache=True, nogil=True)
 def _copy(source: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
-    for j in range(start, end):
-        out[w] = source[j]
-        w += 1
-    return w
+    n = end - start
+    for j in range(n):
+        out[w + j] = source[start + j]
+    return w + n
 
 
 @njit(cache=True, nogil=True)
@@ -90,15 +90,16 @@ def _number(value: int, out: Bytes, w: int) -> int:
 
 @njit(cache=True, nogil=True)
 def assemble(
-    text: Bytes, line: Longs, verbatim: Flags, chrom: Longs, ident: Longs,
-    pos: Longs, alleles: Bytes, ref: Longs, alt: Longs, tail_text: Bytes, tail: Longs,
-    suffix: Longs,
+    text: Bytes, line: Longs, verbatim: Flags, chrom: Longs, ident: Longs, pos: Longs,
+    own: Flags, ref_text: Bytes, alt_text: Bytes, ref: Longs, alt: Longs,
+    made: Flags, tail_text: Bytes, tail: Longs, suffix: Longs,
 ) -> tuple[Longs, Bytes]:  # fmt: skip
     """Write n lines: (n + 1 offsets, bytes).
 
     A verbatim row is the span `line` of `text`. Another has CHROM and ID as spans of
-    `text`, POS, REF and ALT as spans of `alleles`, and everything from QUAL on as a span
-    of `tail_text`. Spans are int64[n, 2]. Columns of `suffix` (int64[n, c]) follow.
+    `text`, REF and ALT as spans of `ref_text` and `alt_text` if they are its `own`, else
+    of `text`, and everything from QUAL on as a span of `tail_text` if it was `made`, else
+    of `text`. Spans are int64[n, 2]. Columns of `suffix` (int64[n, c]) follow.
     """
     n = line.shape[0]
     total = 0
@@ -122,11 +123,11 @@ def assemble(
             out[w] = _TAB
             w = _copy(text, ident[k, 0], ident[k, 1], out, w + 1)
             out[w] = _TAB
-            w = _copy(alleles, ref[k, 0], ref[k, 1], out, w + 1)
+            w = _copy(ref_text if own[k] else text, ref[k, 0], ref[k, 1], out, w + 1)
             out[w] = _TAB
-            w = _copy(alleles, alt[k, 0], alt[k, 1], out, w + 1)
+            w = _copy(alt_text if own[k] else text, alt[k, 0], alt[k, 1], out, w + 1)
             out[w] = _TAB
-            w = _copy(tail_text, tail[k, 0], tail[k, 1], out, w + 1)
+            w = _copy(tail_text if made[k] else text, tail[k, 0], tail[k, 1], out, w + 1)
         for j in range(suffix.shape[1]):
             out[w] = _TAB
             w = _number(suffix[k, j], out, w + 1)
@@ -143,6 +144,44 @@ def gather(data: Bytes, at: Longs, order: Longs) -> tuple[Longs, Bytes]:
     for k in range(order.size):
         new[k + 1] = new[k] + at[order[k] + 1] - at[order[k]]
     out = np.empty(new[-1], np.uint8)
+    k = 0
+    while k < order.size:
+        # Lines that follow each other are copied at once.
+        first, last = k, order[k]
+        while k + 1 < order.size and order[k + 1] == last + 1:
+            k, last = k + 1, last + 1
+        _copy(data, at[order[first]], at[last + 1], out, new[first])
+        k += 1
+    return new, out
+
+
+@njit(cache=True, nogil=True)
+def merge(
+    first: Bytes, first_at: Longs, second: Bytes, second_at: Longs, order: Longs
+) -> tuple[Longs, Bytes]:
+    """Put the lines of two buffers into one order: (offsets, bytes).
+
+    Lines of `second` are numbered on from those of `first`.
+    """
+    n = first_at.size - 1
+    new = np.zeros(order.size + 1, np.int64)
     for k in range(order.size):
-        _copy(data, at[order[k]], at[order[k] + 1], out, new[k])
+        j = order[k]
+        size = (
+            first_at[j + 1] - first_at[j] if j < n else second_at[j - n + 1] - second_at[j - n]
+        )
+        new[k + 1] = new[k] + size
+    out = np.empty(new[-1], np.uint8)
+    k = 0
+    while k < order.size:
+        # Lines that follow each other are copied at once.
+        i, a = k, order[k]
+        b = a
+        while k + 1 < order.size and order[k + 1] == b + 1 and b + 1 != n:
+            k, b = k + 1, b + 1
+        if a < n:
+            _copy(first, first_at[a], first_at[b + 1], out, new[i])
+        else:
+            _copy(second, second_at[a - n], second_at[b - n + 1], out, new[i])
+        k += 1
     return new, out

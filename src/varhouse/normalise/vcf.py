@@ -213,21 +213,20 @@ class VcfNormaliser:
         lone &= lines.text[alleles.alt_off[keep]] == ord(".")
         lone &= alleles.alt_len[keep] == 1
         own = changed | self.sites
-        # One buffer for alleles: the file's text, then the normalised ones.
-        buffer = np.concatenate([lines.text, ref, alt])
-        ref_from, alt_from = lines.text.size, lines.text.size + ref.size
         ref_span = _spans(start[:, _REF], start[:, _ALT] - 1)
         ref_span[lone, 1] = ref_span[lone, 0] + 1
-        ref_span[own] = _spans(ref_from + ref_at[keep], ref_from + ref_at[keep + 1])[own]
+        ref_span[own] = _spans(ref_at[keep], ref_at[keep + 1])[own]
         alt_span = _spans(alleles.alt_off[keep], alleles.alt_off[keep] + alleles.alt_len[keep])
-        alt_span[own] = _spans(alt_from + alt_at[keep], alt_from + alt_at[keep + 1])[own]
+        alt_span[own] = _spans(alt_at[keep], alt_at[keep + 1])[own]
         info_end = np.minimum(start[:, _FORMAT] - 1, end)
-        end_moves = changed & has_end_key(lines.text, start[:, _INFO].copy(), info_end)
+        end_moves = np.zeros(keep.size, np.bool_)
+        moved = np.flatnonzero(changed)
+        end_moves[moved] = has_end_key(lines.text, start[moved, _INFO], info_end[moved])
         split = alleles.several[keep]
         tails, tail = self._tails(lines, alleles, keep, split, end_moves)
-        plain = ~(split | end_moves)
-        tail[plain, 0] = start[plain, _QUAL]
-        tail[plain, 1] = info_end[plain] if self.sites else end[plain]
+        made = split | end_moves
+        tail[~made, 0] = start[~made, _QUAL]
+        tail[~made, 1] = info_end[~made] if self.sites else end[~made]
         suffix = np.zeros((keep.size, 0), np.int64)
         if self.sites:
             ordinal = at + lines.record
@@ -236,7 +235,8 @@ class VcfNormaliser:
             lines.text, _spans(start[:, 0], end), ~(own | split | lone),
             _spans(start[:, _CHROM], start[:, _POS] - 1),
             _spans(start[:, _ID], start[:, _REF] - 1),
-            new_pos[keep].astype(np.int64), buffer, ref_span, alt_span, tails, tail, suffix,
+            new_pos[keep].astype(np.int64), own, ref, alt, ref_span, alt_span,
+            made, tails, tail, suffix,
         )  # fmt: skip
 
     def _tails(
@@ -244,54 +244,65 @@ class VcfNormaliser:
     ) -> tuple[Bytes, Longs]:
         """Make anew what follows ALT where it changes.
 
-        Returns the text (that of the block, then the new pieces) and a span in it for
-        every kept allele; the spans of the others are left to the caller.
+        Returns the texts and a span in them for every kept allele; the spans of the
+        others are left to the caller.
         """
         tail = np.zeros((keep.size, 2), np.int64)
-        pieces = [lines.text.tobytes()]
-        size = len(pieces[0])
-        fields: list[list[bytes]] = []
-        last = -1
+        rows = np.flatnonzero(split)
+        # The records of the rows, each once, and the place of its first ALT.
+        records, which = np.unique(alleles.record[keep[rows]], return_inverse=True)
+        n_alt = np.bincount(alleles.record, minlength=lines.end.size)[records]
+        first = np.append(0, np.cumsum(n_alt))
+        start, end = lines.start[records], lines.end[records]
+        at, infos = self.splitter.infos(
+            lines.text, start[:, _QUAL].copy(), start[:, _INFO].copy(),
+            np.minimum(start[:, _FORMAT] - 1, end), n_alt,
+        )  # fmt: skip
+        place = first[which] + alleles.index[keep[rows]] - 1
+        tail[rows] = _spans(at[place], at[place + 1])
+        with_samples = lines.tabs[records] > _INFO if not self.sites else np.zeros(0, np.bool_)
+        if not with_samples.any() and not end_moves.any():
+            return infos, tail
+        ends: dict[int, list[bytes]] = {}
+        pieces, size = [infos.tobytes()], infos.size
         for i in np.flatnonzero(split | end_moves).tolist():
             k = int(keep[i])
             record = int(alleles.record[k])
-            if record != last:
-                fields, last = self._fields(lines, record, alleles, k), record
-            columns = fields[int(alleles.index[k]) - 1]
+            if split[i]:
+                piece = infos[tail[i, 0] : tail[i, 1]].tobytes()
+                if not self.sites:
+                    if record not in ends:
+                        ends = {record: self._samples(lines, record, n_alt, records)}
+                    piece += ends[record][int(alleles.index[k]) - 1]
+            else:
+                stop = self._stop(lines, record)
+                piece = lines.text[lines.start[record, _QUAL] : stop].tobytes()
             if end_moves[i]:
                 new_pos, _, ref_at = alleles.found[:3]
-                columns = columns.copy()
-                new_end = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
-                columns[2] = set_end(columns[2], new_end)
-            piece = b"\t".join(columns)
+                cells = piece.split(b"\t", 3)
+                last = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
+                cells[2] = set_end(cells[2], last)
+                piece = b"\t".join(cells)
             tail[i] = size, size + len(piece)
             size += len(piece)
             pieces.append(piece)
-        if len(pieces) == 1:
-            return lines.text, tail
         return np.frombuffer(b"".join(pieces), np.uint8), tail
 
-    def _fields(
-        self, lines: Lines, record: int, alleles: "_Alleles", k: int
-    ) -> list[list[bytes]]:
-        """Give the columns from QUAL on, for each ALT of a record."""
-        begin = int(lines.start[record, _QUAL])
-        columns = lines.text[begin : lines.end[record]].tobytes().split(b"\t", 4)
-        if self.sites:
-            columns = columns[:3]
-        if not alleles.several[k]:
-            return [columns]
-        span = lines.text[lines.start[record, _ALT] : lines.start[record, _QUAL] - 1]
-        n_alt = int((span == ord(",")).sum()) + 1
-        out = [[columns[0], columns[1], i] for i in self.splitter.info(columns[2], n_alt)]
-        if len(columns) == 5:
-            pairs = self.splitter.samples(columns[3], columns[4], n_alt)
-            for cells, pair in zip(out, pairs, strict=True):
-                cells += pair
-        else:
-            for cells in out:
-                cells += columns[3:]
-        return out
+    def _stop(self, lines: Lines, record: int) -> int:
+        end = int(lines.end[record])
+        return min(int(lines.start[record, _FORMAT]) - 1, end) if self.sites else end
+
+    def _samples(self, lines: Lines, record: int, n_alt: Longs, records: Longs) -> list[bytes]:
+        """Give FORMAT and the samples, a tab before them, for each ALT of a record."""
+        n = int(n_alt[np.searchsorted(records, record)])
+        begin, end = int(lines.start[record, _FORMAT]), int(lines.end[record])
+        if begin > end:
+            return [b""] * n
+        keys, tab, cells = lines.text[begin:end].tobytes().partition(b"\t")
+        if not tab:
+            return [b"\t" + keys] * n
+        pairs = self.splitter.samples(keys, cells, n)
+        return [b"\t" + k + b"\t" + c for k, c in pairs]
 
     def _reject(
         self, lines: Lines, record: int, alt_span: tuple[int, int], status: int

@@ -327,7 +327,7 @@ class BgzfWriter:
         self._file = path.open("wb")
         self._stream = BgzfStream(self._file)
 
-    def write(self, text: bytes) -> None:
+    def write(self, text: bytes | memoryview) -> None:
         """Add text."""
         self._stream.write(text)
 
