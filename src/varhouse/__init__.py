@@ -38,6 +38,8 @@ def read_vcf(
     path: str | Path,
     *,
     info: Sequence[str] | None = None,
+    formats: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
     region: str | Sequence[str] | None = None,
     lists: bool = False,
     threads: int = 1,
@@ -50,6 +52,11 @@ def read_vcf(
         Text, gzip, BGZF, bzip2 or BCF.
     info
         INFO keys to give columns `INFO/<key>` for; None gives all that the header declares.
+    formats
+        FORMAT keys to give columns `FORMAT/<key>` for, with a cell for each sample; None
+        leaves the sample columns alone.
+    samples
+        Names of samples to give cells for; None gives all.
     region
         One or several `CONTIG`, `CONTIG:POS` or `CONTIG:LOW-HIGH` (1-based, inclusive) of
         a BGZF file with an index.
@@ -71,4 +78,7 @@ def read_vcf(
     """
     from varhouse.source.read import read_vcf as read  # noqa: PLC0415
 
-    return read(path, info=info, region=region, lists=lists, threads=threads)
+    return read(
+        path, info=info, formats=formats, samples=samples, region=region, lists=lists,
+        threads=threads,
+    )  # fmt: skip

@@ -253,3 +253,35 @@ def test_floats_are_those_of_python(text: str) -> None:
         np.testing.assert_equal(value, wanted)
     end, value = quick_integer(data.ctypes.data, 0, n)
     assert end < 0 or (end == n and value == wanted)
+
+
+def test_sample_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.vcf"
+    path.write_text(
+        "##fileformat=VCFv4.3\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="d">\n'
+        '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="d">\n'
+        '##FORMAT=<ID=AD,Number=R,Type=Integer,Description="d">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tp\tq\tr\n"
+        "1\t1\t.\tA\tC\t.\t.\t.\tGT:DP:AD\t0/1:5:2,3\t.|1:.\t1\n"
+        "1\t2\t.\tA\tC\t.\t.\t.\tGT\t0|0\t1|1\t./.\n"
+        f"1\t3\t.\tA\t{','.join(['C' * k for k in range(1, 14)])}\t.\t.\t.\tDP:AD\t1\t2\t3:.\n"
+        "1\t4\t.\tA\tC,G\t.\t.\t.\tGT\t0/1/2\t2\t10/1\n"
+    )
+    keys = ["GT", "DP", "AD"]
+    reader = read_vcf(path, formats=keys)
+    frame = reader.read()
+    assert counts(reader) == {"VH-G-002": 1}
+    assert frame["FORMAT/GT"].to_list() == [
+        ["0/1", ".|1", "1"], ["0|0", "1|1", "./."], None, ["0/1/2", "2", "10/1"],
+    ]  # fmt: skip
+    assert frame["FORMAT/DP"].to_list() == [[5, None, None], None, [1, 2, 3], None]
+    assert frame["FORMAT/AD"].to_list() == [[[2, 3], None, None], None, [None] * 3, None]
+    two = read_vcf(path, formats=keys, samples=["r", "p"]).read()
+    for name in keys:
+        wanted = [
+            None if v is None else [v[2], v[0]] for v in frame[f"FORMAT/{name}"].to_list()
+        ]
+        assert two[f"FORMAT/{name}"].to_list() == wanted
+    with pytest.raises(InputError, match="no sample"):
+        read_vcf(path, formats=keys, samples=["x"])

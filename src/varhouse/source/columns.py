@@ -156,3 +156,57 @@ def text_array(text: Bytes, at: Ints, many: Int32s, *, split: str | None = None)
                 pa.string(),
             )
     return pa.Array.from_buffers(pa.string(), at.size, buffers, nulls)
+
+
+@nb.njit(cache=True, nogil=True)
+def _write_genotypes(offset, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Write genotypes coded as in BCF as text: (offsets, bytes)."""
+    n = offset.size - 1
+    end = np.zeros(n + 1, np.int32)
+    # A number of at most eight digits and a separator for each allele.
+    out = np.empty(9 * (offset[n] - offset[0]) + 1, np.uint8)
+    w = 0
+    for k in range(n):
+        for j in range(offset[k], offset[k + 1]):
+            allele = (values[j] >> 1) - 1
+            if j > offset[k]:
+                out[w] = 124 if values[j] & 1 else 47
+                w += 1
+            if allele < 0:
+                out[w] = 46
+                w += 1
+                continue
+            power = 1
+            while allele // power > 9 and power < 10_000_000:
+                power *= 10
+            while power:
+                out[w] = 48 + allele // power % 10
+                power //= 10
+                w += 1
+        end[k + 1] = w
+    return end, out[:w].copy()
+
+
+def genotype_texts(genotypes: pa.Array) -> pa.Array:
+    """Write genotypes as text.
+
+    Parameters
+    ----------
+    genotypes
+        List of int32: for each allele (number + 1) << 1 | phased, as in BCF (section 6.3.3
+        of the specification).
+
+    Returns
+    -------
+    string array, null where the list is
+    """
+    n = len(genotypes)
+    offset = np.frombuffer(genotypes.buffers()[1], np.int32, n + 1, 4 * genotypes.offset)
+    held = genotypes.values
+    values = np.zeros(0, np.int32)
+    if len(held):
+        values = np.frombuffer(held.buffers()[1], np.int32, len(held), 4 * held.offset)
+    end, data = _write_genotypes(offset, values)
+    valid = genotypes.is_valid()
+    buffers = [valid.buffers()[1], pa.py_buffer(end), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), n, buffers)

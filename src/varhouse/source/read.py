@@ -21,7 +21,7 @@ import pyarrow as pa
 from varhouse.errors import InputError
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BATCH_BYTES, file_kind, iter_range, iter_text
-from varhouse.source.columns import double_column, number_column, text_array
+from varhouse.source.columns import double_column, genotype_texts, number_column, text_array
 from varhouse.source.decimals import (
     BAD,
     INT_MISSING,
@@ -47,6 +47,7 @@ from varhouse.source.keys import KeyTable, key_table
 from varhouse.source.lines import COLUMNS, RecordBatch, read_batch
 from varhouse.source.peek import peek_header
 from varhouse.source.problems import Account
+from varhouse.source.samples import SampleReader
 
 Ints = npt.NDArray[np.int64]
 FIXED = ("chrom", "pos", "id", "ref", "alt", "qual", "filter")
@@ -115,7 +116,7 @@ class VcfReader:
     header
         The parsed header.
     account
-        Problems of INFO that were found so far, with code, count and first lines.
+        Problems of INFO and of the samples' fields found so far: code, count, first lines.
     n_records
         Records that were read so far.
     fallback
@@ -125,12 +126,14 @@ class VcfReader:
 
     def __init__(
         self, path: Path, header: Header, tables: tuple[KeyTable, KeyTable],
-        info: InfoReader, source: Callable[[], Iterator["_Task"]], threads: int,
+        info: InfoReader, formats: SampleReader | None, samples: Ints,
+        source: Callable[[], Iterator["_Task"]], threads: int,
     ) -> None:  # fmt: skip
         self.path, self.header = path, header
         self.account = Account(path.name)
         self.n_records = self.fallback = 0
-        self._info, self._source, self._threads = info, source, threads
+        self._info, self._formats, self._samples = info, formats, samples
+        self._source, self._threads = source, threads
         self._findings = Findings(self.account, header, *tables)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
@@ -166,8 +169,36 @@ class VcfReader:
         names, columns, fallback = _fixed_columns(batch)
         info = self._info.read(batch, faults)
         names += [f"INFO/{name}" for name in info.names]
-        table = pa.RecordBatch.from_arrays(columns + info.columns, names=names)
-        return _Result(batch, table, faults, fallback + info.fallback)
+        columns += info.columns
+        fallback += info.fallback
+        if self._formats is not None:
+            found = self._formats.read(batch, faults)
+            fallback += found.tape.fallback
+            for name in self._formats.names:
+                rows, cells = found.arrow(name)
+                if name == "GT":
+                    width = cells.type.list_size
+                    cells = pa.FixedSizeListArray.from_arrays(
+                        genotype_texts(cells.values), width
+                    )
+                names.append(f"FORMAT/{name}")
+                columns.append(_spread(cells, rows, batch.size, self._samples))
+        table = pa.RecordBatch.from_arrays(columns, names=names)
+        return _Result(batch, table, faults, fallback)
+
+
+def _spread(cells: pa.Array, rows: Ints, n: int, samples: Ints) -> pa.Array:
+    """Put the cells of some records beside all `n`, and keep the samples asked for."""
+    width = cells.type.list_size
+    if samples.size != width:
+        places = (np.arange(rows.size)[:, None] * width + samples).astype(np.int32)
+        values = cells.values.take(number_column(places.reshape(-1), real=False))
+        cells = pa.FixedSizeListArray.from_arrays(values, samples.size)
+    if rows.size == n:
+        return cells
+    places = np.full(n, INT_MISSING, np.int32)
+    places[rows] = np.arange(rows.size)
+    return cells.take(number_column(places, real=False))
 
 
 _Task = Callable[[], Iterable[RecordBatch]]
@@ -215,6 +246,8 @@ def read_vcf(
     path: str | Path,
     *,
     info: Sequence[str] | None = None,
+    formats: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
     region: str | Sequence[str] | None = None,
     batch_bytes: int = BATCH_BYTES,
     lists: bool = False,
@@ -230,6 +263,11 @@ def read_vcf(
         INFO keys to give columns `INFO/<key>` for; None gives all that the header
         declares. A key that it does not declare is given as a list of strings. The other
         keys are checked all the same.
+    formats
+        FORMAT keys to give columns `FORMAT/<key>` for: one array per record with a cell
+        for each sample. None leaves the sample columns alone: they are not checked either.
+    samples
+        Names of samples to give cells for, in this order; None gives all.
     region
         One or several `CONTIG`, `CONTIG:POS` or `CONTIG:LOW-HIGH` (1-based, inclusive):
         only records that overlap one of them (by REF, END, SVLEN and LEN, as in `bcftools
@@ -248,8 +286,9 @@ def read_vcf(
         Iterate over it for data frames with the columns chrom (string), pos (int32,
         1-based), id, ref (string), alt (list of string), qual (float64), filter (list of
         string) and the INFO columns: bool for flags, int32, float32 or string for one
-        value, lists for more. What is missing is null, in lists too. Floats are the
-        float32 nearest to the double nearest to the text, as in htslib.
+        value, lists for more; then the FORMAT columns (GT as text). What is missing is
+        null, in lists too. Floats are the float32 nearest to the double nearest to the
+        text, as in htslib.
 
     Raises
     ------
@@ -268,7 +307,15 @@ def read_vcf(
         raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
     table = key_table(header, "INFO", info or ())
     names = table.names[: table.n_declared] if info is None else list(info)
-    formats = key_table(header, "FORMAT")
+    format_table = key_table(header, "FORMAT", formats or ())
+    unknown = [name for name in samples or () if name not in header.samples]
+    if unknown:
+        raise InputError(f"{path}: no sample {unknown[0]!r}", "see the #CHROM line")
+    place = {name: k for k, name in enumerate(header.samples)}
+    chosen = np.array(
+        [place[name] for name in (header.samples if samples is None else samples)], np.int64
+    )
+    reader = SampleReader(format_table, len(header.samples), list(formats or ()))
 
     def source() -> Iterator[_Task]:
         if region is not None:
@@ -276,8 +323,9 @@ def read_vcf(
         return _file_tasks(path, kind, header.n_lines, batch_bytes)
 
     return VcfReader(
-        path, header, (table, formats), InfoReader(table, names, lists=lists), source, threads
-    )
+        path, header, (table, format_table), InfoReader(table, names, lists=lists),
+        reader if formats and header.samples else None, chosen, source, threads,
+    )  # fmt: skip
 
 
 def _file_tasks(path: Path, kind: str, n_header: int, batch_bytes: int) -> Iterator[_Task]:
