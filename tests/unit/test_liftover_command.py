@@ -73,6 +73,15 @@ def rejects(folder: Path) -> list[list[str]]:
     return [ln.split("\t") for ln in lines[1:]]
 
 
+def test_bcf_holds_the_same_records(folder: Path) -> None:
+    rows = ["1 1 . A C 9 PASS AC=1;AN=4 GT:AD 0/1:5,6 0|0:7,0", "1 24 r1 A C . . . GT 0/1 1|1"]
+    text = body(lift(folder, rows))
+    out = lift(folder, rows, out="o.bcf")
+    assert gzip.decompress(out.read_bytes())[:4] == b"BCF\x02"
+    with pysam.VariantFile(str(out)) as bcf:
+        assert [str(r).rstrip("\n").replace("\t", " ") for r in bcf] == text
+
+
 def test_records_are_sorted_by_the_target_and_keep_their_fields(folder: Path) -> None:
     rows = [
         "1 1 . A C 9 PASS AC=1;AN=4;END=1 GT:AD 0/1:5,6 0|0:7,0",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("varhouse.liftover")
 
-_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".parquet")
+_ENDINGS = (".vcf.gz", ".vcf.bgz", ".bcf", ".vcf", ".parquet")
 _REJECT_COLUMNS = ("line", "contig", "pos", "ref", "alt", "reason", "detail", "text")
 
 _EXAMPLE = """\
@@ -34,7 +34,7 @@ example:  printf 'chain 1 chr1 120000 + 0 120000 chr1 120000 + 0 120000\\n120000
 
 _EPILOG = """\
 files written:
-  OUT        .vcf.gz or .vcf: records of the target, sorted, with INFO/LIFTED_FROM
+  OUT        .vcf.gz, .bcf or .vcf: records of the target, sorted, with INFO/LIFTED_FROM
              (original place) and the flags LIFT_REVERSE, LIFT_SWAP, LIFT_AMBIGUOUS;
              .parquet: one row for each ALT, with source_contig ... source_alt
   --rejects  TSV: line contig pos ref alt reason detail text (tabs in text as \\t)
@@ -140,7 +140,8 @@ def run(args: argparse.Namespace) -> int:
             rejects.write("\t".join(_REJECT_COLUMNS) + "\n")
         work = _Work(args, header, batches, vcf, rejects)
         out = folder / f"out{ending}"
-        (_write_parquet if ending == ".parquet" else _write_text)(out, work)
+        write = {".parquet": _write_parquet, ".bcf": _write_bcf}.get(ending, _write_text)
+        write(out, work)
         if rejects is not None:
             rejects.close()
             made.replace(args.rejects)
@@ -252,6 +253,14 @@ def _write_text(out: Path, work: _Work) -> None:
         for piece in lines.pieces():
             sink.write(piece)
         sink.close()
+
+
+def _write_bcf(out: Path, work: _Work) -> None:
+    from varhouse.cli.bcf_output import write_bcf
+
+    text = out.with_name("body.vcf")
+    _write_text(text, work)
+    write_bcf(text, out, work.args.input)
 
 
 def _write_parquet(out: Path, work: _Work) -> None:

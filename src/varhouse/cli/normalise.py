@@ -2,9 +2,6 @@
 
 import argparse
 import logging
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from varhouse.errors import InputError, UsageError
+from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
     from varhouse.contigs import Region
@@ -226,34 +223,13 @@ def _read_body(path: Path, header: bytes) -> bytes:
 
 def _write_bcf(out: Path, header: bytes, work: "_Work") -> None:
     """Write BCF by htslib, which wants every contig in the header."""
+    from varhouse.cli.bcf_output import write_bcf
+
     text = out.with_name("body.vcf")
     _write_text(text, header, work)
     known = work.header.contigs
     extra = "".join(f"##contig=<ID={c}>\n" for c in work.normaliser.contigs if c not in known)
-    at = header.index(b"\n") + 1
-    code = (
-        "import sys, pysam.bcftools as b; "
-        "b.view('--no-version', '-Ob', '-o', sys.argv[1], '-', catch_stdout=False)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(out)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process, text.open("rb") as source:  # fmt: skip
-        assert process.stdin is not None
-        assert process.stderr is not None
-        try:
-            process.stdin.write(source.read(at) + extra.encode())
-            shutil.copyfileobj(source, process.stdin, 1 << 22)
-            process.stdin.close()
-        except BrokenPipeError:
-            # It has given up; what it says is read below.
-            pass
-        said = process.stderr.read().decode(errors="replace").strip()
-    if process.returncode or not out.exists():
-        reason = next((x for x in said.splitlines() if x.startswith("[E::")), said[-200:])
-        raise InputError(
-            f"{work.source}: htslib cannot write it as BCF ({reason})",
-            "declare every field in the header, or write .vcf.gz",
-        )
+    write_bcf(text, out, work.source, extra.encode())
 
 
 _PARQUET_COLUMNS = (
