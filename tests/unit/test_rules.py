@@ -2,10 +2,13 @@
 
 import functools
 import gzip
+import random
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from varhouse.contigs import Contig, Contigs
 from varhouse.ingest.checks import AnyContigs
@@ -341,3 +344,23 @@ def test_errors_come_before_warnings(tmp_path):
     account = _scan(tmp_path / "x.vcf", text)
     assert account.first["VH-B-004"][0].severity == "error"
     assert (account.verdict, account.effects["VH-B-004"]) == ("invalid", "refuse")
+
+
+@given(st.sampled_from(sorted(CASES)), st.integers(0, 2**32))
+@settings(max_examples=150, derandomize=True, deadline=None)
+def test_a_spoilt_file_gets_a_verdict(tmp_path_factory, code, seed):
+    rng = random.Random(seed)
+    data = bytearray(CASES[code].encode())
+    tokens = [b"\t", b"\n", b",", b";", b":", b"=", b"<", b">", b'"', b".", b"\0", b"\xff",
+              b"[", b"/", b"9" * 20, b"-", b"SVLEN=", b"RN=", b"1e999", b"\\",
+              b""]  # fmt: skip
+    for _ in range(rng.randint(1, 10)):
+        at = rng.randint(0, len(data))
+        data[at : at + rng.choice((0, 1, 3, 20))] = rng.choice(tokens)
+    path = tmp_path_factory.mktemp("spoilt") / "x.vcf"
+    path.write_bytes(data)
+    account = scan_file(path, AnyContigs(), None, hashes=False).account
+    assert account.verdict in ("valid", "invalid")
+    assert sum(account.counts.values()) == account.errors + account.warnings
+    for code_found, kept in account.first.items():
+        assert 1 <= len(kept) <= min(5, account.counts[code_found])
