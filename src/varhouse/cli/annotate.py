@@ -261,7 +261,7 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
     from varhouse.consequence import iter_consequences
     from varhouse.consequence.render import OUTPUT
     from varhouse.schema import KEY
-    from varhouse.sources.text import split_lines
+    from varhouse.sources.text import split_sites
 
     if source.suffix == ".parquet":
         alleles = _read_alleles(source)
@@ -273,22 +273,38 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
         alleles = alleles.with_columns(contig=mapped)
     else:
         text = open_records(source)
-        parts = [annotator.split(split_lines(b)).select(KEY) for b in text.blocks]
+        parts = [annotator.split(split_sites(b)).select(KEY) for b in text.blocks]
         alleles = (
             pl.concat(parts) if parts else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
         )
     alleles = alleles.filter(pl.col("contig").is_not_null())
     schema = pl.Schema({**OUTPUT, **annotator.source_columns})
     found = annotator.with_sources(alleles) if annotator.sources else None
+    digest = annotator.model.digest
+    # Without the Arrow schema in the file, dictionaries are read back as strings.
+    empty = _arrow_table(pl.DataFrame(schema=schema), digest)
     with pq.ParquetWriter(
-        output, pl.DataFrame(schema=schema).to_arrow().schema, compression="zstd"
+        output, empty.schema, compression="zstd", store_schema=False
     ) as writer:
         for frame in iter_consequences(annotator.model, alleles, describe=annotator.describe):
             if found is not None:
                 frame = frame.join(found, on=KEY, how="left", maintain_order="left")
-            writer.write_table(frame.select(schema.names()).to_arrow())
+            writer.write_table(_arrow_table(frame.select(schema.names()), digest))
         if found is not None:
-            writer.write_table(_far_alleles(found, annotator, schema).to_arrow())
+            far = _far_alleles(found, annotator, schema)
+            writer.write_table(_arrow_table(far, digest))
+
+
+def _arrow_table(frame: "pl.DataFrame", digest: str) -> Any:
+    """Convert rows; the digest, 64 letters that are all the same, becomes a dictionary."""
+    import numpy as np
+    import pyarrow as pa
+
+    name = "genes_digest"
+    index = pa.array(np.zeros(frame.height, np.int8), mask=frame[name].is_null().to_numpy())
+    held = pa.DictionaryArray.from_arrays(index, pa.array([digest], pa.large_string()))
+    table = frame.drop(name).to_arrow()
+    return table.add_column(frame.get_column_index(name), name, held)
 
 
 def _far_alleles(
