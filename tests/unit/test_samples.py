@@ -1,7 +1,5 @@
 """Sample columns of any FORMAT, against a parser that is too simple to be wrong."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -238,14 +236,14 @@ def test_every_value_comes_back(records):
         for row, held in zip(wanted, array.to_pylist(), strict=True):
             for text, values in zip(row, held, strict=True):
                 assert (values is None) == (
-                    text in (None, ".") and name != "GT" or text is None
+                    (text in (None, ".") and name != "GT") or text is None
                 )
 
 
-@given(_records(), st.integers(0, 2**32))
+@given(_records())
 @settings(max_examples=60, derandomize=True, deadline=None)
-def test_batches_do_not_matter(records, seed):
-    """However the records are cut, and whatever else is read, values and faults are the same."""
+def test_batches_do_not_matter(records):
+    """However the records are cut, and whatever is read, values and faults are the same."""
     n_samples, lines = records
     names = ["DP", "XF", "GT"]
     whole, pieces = Faults.empty(), Faults.empty()
@@ -258,8 +256,8 @@ def test_batches_do_not_matter(records, seed):
         two = [row for c in alone for row in c.arrow(name)[1].to_pylist()]
         assert repr(one) == repr(two)
     assert whole.count.tolist() == pieces.count.tolist()
-    # A check that keeps nothing finds the same; so does one that skips over some records.
+    # A check that keeps nothing finds the same.
     checked = Faults.empty()
     SampleReader(_table(), n_samples).check(batch, checked)
     assert checked.count.tolist() == whole.count.tolist()
-    assert checked.first[:, :, :4].tolist() != [] and not math.isnan(seed)
+    assert checked.first.tolist() == whole.first.tolist()

@@ -79,7 +79,7 @@ class Layouts(NamedTuple):
 
 @nb.njit(cache=True, nogil=True)
 def _distinct(text, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Number the distinct texts: (number of each record's, spans of the texts)."""
+    """Give each text its number among the distinct ones, and their spans."""
     n = start.size
     size = 16
     while size < 2 * n:
@@ -113,10 +113,10 @@ def _same(text, a, b, span, c):  # type: ignore[no-untyped-def]  # pragma: no co
     if c < 0 or b - a != span[c, 1] - span[c, 0]:
         return False
     at = span[c, 0]
+    same = True
     for j in range(b - a):
-        if text[a + j] != text[at + j]:
-            return False
-    return True
+        same = same and text[a + j] == text[at + j]
+    return same
 
 
 class FormatReader:

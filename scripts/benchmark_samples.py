@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Measure reading and checking of sample columns against `bcftools view -Ou`.
+
+usage: scripts/benchmark_samples.py FILE... [--runs N]
+
+For each FILE three processes a run, one after another: V (`bcftools view -Ou -o /dev/null`
+of pysam), `check` (genotypes of GT-only records as lists, all checks) and, when the file
+has more FORMAT keys than GT, `typed` (the same, and every FORMAT value typed). Prints one
+JSON line a file with the medians of the CPU seconds of whole processes (user and system),
+their ratios to V, the peak memory, and whether the counts agree with bcftools' own: the
+ALT alleles that were read are compared with the sum of INFO/AC.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from varhouse.source.bgzf import file_kind, iter_text
+from varhouse.source.faults import Faults
+from varhouse.source.header import read_header
+from varhouse.source.keys import key_table
+from varhouse.source.lines import read_batch
+from varhouse.source.peek import peek_header
+from varhouse.source.problems import Account
+from varhouse.source.samples import SampleReader
+
+V = "import sys, pysam.bcftools as b; b.view('-Ou', '-o', '/dev/null', sys.argv[1], catch_stdout=False)"  # noqa: E501
+
+
+def read(path: Path, *, typed: bool) -> dict[str, int]:
+    """Read a file once; gives records, values, faults and called ALT alleles."""
+    header = read_header(peek_header(path), Account(path.name))
+    table = key_table(header, "FORMAT")
+    names = [n for k, n in enumerate(table.names) if table.arrays.declared[k]]
+    reader = SampleReader(table, len(header.samples), names if typed else ())
+    faults = Faults.empty()
+    records = values = alts = 0
+    left = header.n_lines
+    for block in iter_text(path, file_kind(path)):
+        at = 0
+        while left:
+            at = block.data.index(b"\n", at) + 1
+            left -= 1
+        batch = read_batch(block.data[at:] if at else block.data, records, 0)
+        if typed:
+            columns = reader.read(batch, faults)
+            values += columns.tape.values.size
+        else:
+            _, found = reader.check(batch, faults)
+            alts += _count_alts(found, len(header.samples)) if found else 0
+        records += batch.size
+    return {"records": records, "values": values, "alts": alts,
+            "faults": int(faults.count.sum()),
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}  # fmt: skip
+
+
+def _count_alts(found, n_samples: int) -> int:
+    """Count called ALT alleles, as a check that nobody was lost."""
+    copies = (found.alleles > 0).sum(1)
+    others = n_samples - np.diff(found.pointer)
+    return int((copies[found.default] * others).sum() + copies[found.what].sum())
+
+
+def sum_of_ac(path: Path) -> int:
+    """Add up INFO/AC of a file, by bcftools."""
+    code = (
+        "import sys, pysam.bcftools as b; "
+        "b.query('-f', '%INFO/AC\\n', '-o', sys.argv[2], sys.argv[1], catch_stdout=False)"
+    )
+    out = Path(f"/dev/shm/ac.{os.getpid()}")
+    subprocess.run([sys.executable, "-c", code, str(path), str(out)], check=True)
+    total = sum(int(n) for n in re.findall(r"\d+", out.read_text()))
+    out.unlink()
+    return total
+
+
+def timed(command: list[str]) -> tuple[float, str]:
+    """Run a process; gives its CPU seconds and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
+
+
+def measure(path: Path, runs: int) -> dict[str, object]:
+    """Measure a file: V and our ways in turn, `runs` times."""
+    ways = {"V": [sys.executable, "-c", V, str(path)]}
+    for mode in ("check", "typed"):
+        ways[mode] = [sys.executable, __file__, str(path), "--mode", mode]
+        subprocess.run(ways[mode], check=True, capture_output=True)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    answers = {}
+    for _ in range(runs):
+        for name, command in ways.items():
+            cpu, text = timed(command)
+            seconds[name].append(cpu)
+            if name != "V":
+                answers[name] = json.loads(text)
+    medians = {name: statistics.median(s) for name, s in seconds.items()}
+    row: dict[str, object] = {"file": path.name}
+    row.update({f"{name}_cpu_s": round(s, 2) for name, s in medians.items()})
+    row.update({f"{n}_by_V": round(medians[n] / medians["V"], 3) for n in answers})
+    row["answers"] = answers
+    if answers["check"]["alts"]:
+        row["alts_agree"] = answers["check"]["alts"] == sum_of_ac(path)
+    return row
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--mode", choices=("check", "typed"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    for path in args.files:
+        if args.mode:
+            print(json.dumps(read(path, typed=args.mode == "typed")))
+        else:
+            print(json.dumps(measure(path, args.runs)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
