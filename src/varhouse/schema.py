@@ -130,7 +130,7 @@ IDS = Table(
         Column("id", pl.String, "the id"),
         Column("kind", pl.String, "rs, spdi, vrs or other"),
         *_key_columns(),
-        Column("source", pl.String, "computed, cohort:NAME or source:NAME"),
+        Column("source", pl.String, "computed, cohort:NAME, source:NAME or merged:NAME"),
         PART,
     ),
     partition=("part",),

@@ -11,6 +11,7 @@ from varhouse.errors import InputError, UsageError
 from varhouse.reference import OpenedReference
 from varhouse.schema import KEY, annotation_table, check_table
 from varhouse.sources import join_source, read_source, source_ids
+from varhouse.sources.merged import read_merges
 
 HEADER = """##fileformat=VCFv4.2
 ##fileDate=2026-01-02
@@ -75,11 +76,50 @@ def test_join_is_by_the_whole_allele_and_fits_the_table(vcf: Path) -> None:
 
 
 def test_ids_are_split(vcf: Path) -> None:
-    ids = source_ids(read_source(vcf, "s", [], CONTIGS).frame)
+    source = read_source(vcf, "s", [], CONTIGS)
+    ids = source_ids(source.frame, source)
     assert ids.select("id", "kind", "alt").rows() == [
         ("rs1", "rs", "C"), ("rs2", "rs", "C"), ("rs1", "rs", "G"), ("rs2", "rs", "G"),
         ("x", "other", "CA"),
     ]  # fmt: skip
+    assert set(ids["source"]) == {"source:s"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_merged_ids_are_followed(vcf: Path, tmp_path: Path, packed: bool) -> None:
+    # 11 -> 10 -> 1; 12 -> 10; rings; 30 leads to no id of the source.
+    text = "old\tnew\tbuild\nrs10\trs1\t150\n11\t10\n12\t10\tx\ty\n1\t12\n30\t31\n"
+    text += "RS20\t2\n\n20\t2\n"
+    table = tmp_path / "merged.tsv"
+    table.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    source = read_source(vcf, "s", [], CONTIGS, merges=table)
+    assert source.merged.rows() == [
+        ("rs1", "rs10"), ("rs1", "rs11"), ("rs1", "rs12"), ("rs2", "rs20"),
+    ]  # fmt: skip
+    ids = source_ids(source.frame, source).filter(pl.col("alt") == "C")
+    assert sorted(ids.select("id", "kind", "source").rows()) == [
+        ("rs1", "rs", "source:s"), ("rs10", "rs", "merged:s"), ("rs11", "rs", "merged:s"),
+        ("rs12", "rs", "merged:s"), ("rs2", "rs", "source:s"), ("rs20", "rs", "merged:s"),
+    ]  # fmt: skip
+    one = source_ids(source.frame.filter(pl.col("alt") == "CA"), source)
+    assert one["id"].to_list() == ["x"]
+
+
+def test_the_columns_of_dbsnp(tmp_path: Path) -> None:
+    """A row of RsMergeArch.bcp: rsHigh, rsLow, build_id, orien, times, rsCurrent, ..."""
+    table = tmp_path / "RsMergeArch.bcp"
+    row = "386833980\t80338944\t137\t0\t2012-05-03\t2012-05-03\t80338944\t1\t\n"
+    table.write_text(row)
+    assert read_merges(table).rows() == [(386833980, 80338944)]
+    (tmp_path / "empty").write_text("")
+    assert read_merges(tmp_path / "empty").height == 0
+    for bad in ("rs1 rs2\n", "rs1\n", "rs1\tx\n", "12\t99999999999999999999\n"):
+        table.write_text(row + bad)
+        with pytest.raises(InputError, match=r"line 2: .* is no pair of rs ids"):
+            read_merges(table)
+    table.write_bytes(gzip.compress(row.encode())[:-9])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        read_merges(table)
 
 
 def test_ref_is_checked_when_a_reference_is_given(vcf: Path, tmp_path: Path) -> None:
@@ -155,4 +195,4 @@ def test_clinvar_against_a_plain_reader(data_dir: Path) -> None:
     got = source.frame.select("pos", "ref", "alt", "CLNSIG", "ALLELEID", "id").rows()
     assert len(got) > 1900
     assert sorted(got, key=str) == sorted(expected, key=str)
-    assert source_ids(source.frame).filter(pl.col("kind") == "rs").height > 500
+    assert source_ids(source.frame, source).filter(pl.col("kind") == "rs").height > 500

@@ -135,7 +135,8 @@ def open_source(config: SourceConfig, reference: Reference, contigs: Contigs) ->
         return out.with_columns(pl.when(good).then("pos").alias("pos")).drop("status")
 
     return read_source(
-        Path(config.path), config.name, config.fields or None, contigs, reference, normalise
+        Path(config.path), config.name, config.fields or None, contigs, reference, normalise,
+        Path(config.merged) if config.merged else None,
     )  # fmt: skip
 
 
@@ -149,5 +150,4 @@ def join_one(
         pl.lit(config.version or source.version, pl.String).alias("source_version"),
         pl.lit(config.licence, pl.String).alias("licence"),
     ).select(c for c in table.names if c != "part")
-    ids = source_ids(joined).with_columns(pl.lit(f"source:{config.name}").alias("source"))
-    return table, rows, ids
+    return table, rows, source_ids(joined, source)

@@ -158,6 +158,9 @@ def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[
     for s in raw.get("sources") or []:
         if not (base / s["path"]).is_file():
             problems.append(f"sources.{s['name']}: no such file: {base / s['path']}")
+        merged = s.get("merged")
+        if merged and not (base / merged).is_file():
+            problems.append(f"sources.{s['name']}: merged: no such file: {base / merged}")
         if s["kind"] != "allele":
             problems.append(f"sources.{s['name']}: kind {s['kind']!r} is not built yet")
         version = s.get("version")
@@ -165,6 +168,7 @@ def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[
             SourceConfig(
                 s["name"], str(base / s["path"]), s["kind"], list(s.get("fields") or []),
                 None if version is None else str(version), s.get("licence"),
+                str(base / merged) if merged else None,
             )
         )  # fmt: skip
     names = [s.name for s in sources]

@@ -222,7 +222,8 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
     check_same_assembly(base, reference)
     digests = {s.name: hash_file(Path(s.path))[1] for s in config.sources}
     for s in config.sources:
-        digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence)
+        merged = [hash_file(Path(s.merged))[1]] if s.merged else []
+        digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence, *merged)
     genes = text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
     par = config.par.read_text() if config.par else ""
     cohorts, unchanged, held = _changed(config, base, reference.digest, par)

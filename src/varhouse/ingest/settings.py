@@ -27,6 +27,7 @@ class SourceConfig:
     fields: list[str] = field(default_factory=list)
     version: str | None = None
     licence: str | None = None
+    merged: str | None = None
 
 
 def text_digest(*parts: object) -> str:

@@ -145,6 +145,8 @@ class Overview:
     def _ids(self, piece: Piece, _names: list[str]) -> pl.LazyFrame:
         # The range lets files of other kinds be left out by their first and last id.
         is_rs = (pl.col("kind") == "rs") & pl.col("id").is_between(pl.lit("rs"), pl.lit("rs:"))
+        # Ids that were merged into others find the allele, but are not its ids of today.
+        is_rs &= ~pl.col("source").str.starts_with("merged:")
         rows = scan_piece(self.store, "ids", piece).filter(is_rs)
         number = pl.col("id").str.slice(2).cast(pl.Int64, strict=False)
         return (

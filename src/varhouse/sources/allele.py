@@ -8,7 +8,7 @@ function that the caller gives; then the join is by equality of contig, pos, ref
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from varhouse.contigs import Contigs
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.reference import Reference
 from varhouse.schema import KEY, PolarsType
+from varhouse.sources.merged import old_ids, read_merges
 from varhouse.sources.text import open_vcf_text, split_lines
 
 Normalise = Callable[[pl.DataFrame], pl.DataFrame]
@@ -60,6 +61,8 @@ class Source:
         What the header says of it (`##fileDate`, `##dbSNP_BUILD_ID`), if anything.
     counts
         records, alleles, and what was left out, by reason.
+    merged
+        id, old: ids of the source, and those that were merged into them.
     """
 
     name: str
@@ -67,6 +70,9 @@ class Source:
     frame: pl.DataFrame
     version: str | None
     counts: dict[str, int] = field(default_factory=dict)
+    merged: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"id": pl.String, "old": pl.String})
+    )
 
 
 def read_source(
@@ -76,6 +82,7 @@ def read_source(
     contigs: Contigs,
     reference: Reference | None = None,
     normalise: Normalise | None = None,
+    merges: Path | None = None,
 ) -> Source:
     """Read a VCF source to typed rows, one for each allele of each record.
 
@@ -93,6 +100,8 @@ def read_source(
         When given, alleles whose REF is not the reference's are left out and counted.
     normalise
         Normalises the alleles (rooms do not import each other); None if they are.
+    merges
+        Table of merged ids, see `read_merges`.
 
     Raises
     ------
@@ -127,13 +136,17 @@ def read_source(
         counts["not_normalised"] = key.height - frame.height
     counts["alleles"] = frame.height
     frame = frame.select(pl.col(n).cast(t) for n, t in schema.items())
-    return Source(
+    found = Source(
         name,
         {f.column: f.dtype for f in chosen},
         frame.sort(KEY, maintain_order=True),
         _version(text.header),
         counts,
     )
+    if merges is None:
+        return found
+    merged = old_ids(read_merges(merges), _ids(found.frame)["id"])
+    return replace(found, merged=merged)
 
 
 def _choose(path: Path, header: list[str], wanted: list[str] | None) -> list[_Field]:
@@ -249,25 +262,36 @@ def join_source(alleles: pl.DataFrame, source: Source) -> pl.DataFrame:
     return source.frame.join(keys, on=KEY, how="semi", maintain_order="left")
 
 
-def source_ids(frame: pl.DataFrame) -> pl.DataFrame:
+def source_ids(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """List the ids of a source's rows (what `join_source` gives).
 
     Returns
     -------
     pl.DataFrame
-        id, kind (`rs` or `other`), contig, pos, ref, alt; distinct. `rs1;rs2` is two
-        ids, and the rs number that ClinVar keeps in its field RS is one.
+        id, kind (`rs` or `other`), contig, pos, ref, alt, source; distinct. `rs1;rs2` is
+        two ids, and the rs number that ClinVar keeps in its field RS is one. Ids that
+        were merged into one of them follow, with `merged:NAME` as their source instead
+        of `source:NAME`.
     """
+    ids = _ids(frame).with_columns(source=pl.lit(f"source:{source.name}"))
+    old = ids.join(source.merged, on="id", how="inner", maintain_order="left").with_columns(
+        id=pl.col("old"), source=pl.lit(f"merged:{source.name}")
+    )
+    is_rs = pl.col("id").str.contains(r"^rs\d+$")
+    return (
+        pl.concat([ids, old.select(ids.columns)])
+        .with_columns(kind=pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")))
+        .select("id", "kind", *KEY, "source")
+        .unique(maintain_order=True)
+    )
+
+
+def _ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the key and each id of the rows of a source."""
     ids = frame.select(*KEY, pl.col("id").str.split(";"))
     ids = ids.explode("id", empty_as_null=True, keep_nulls=True)
     if "RS" in frame.columns:
         numbers = pl.col("RS").cast(pl.String).str.split("|").alias("id")
         rs = frame.select(*KEY, numbers).explode("id", empty_as_null=True, keep_nulls=True)
         ids = pl.concat([ids, rs.with_columns(id=pl.lit("rs") + pl.col("id"))])
-    is_rs = pl.col("id").str.contains(r"^rs\d+$")
-    return (
-        ids.filter(pl.col("id").is_not_null(), pl.col("id") != "")
-        .with_columns(kind=pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")))
-        .select("id", "kind", *KEY)
-        .unique(maintain_order=True)
-    )
+    return ids.filter(pl.col("id").is_not_null(), pl.col("id") != "")
