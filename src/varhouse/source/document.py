@@ -121,7 +121,8 @@ refuse` holds the cohort back instead. The rest is noted in the account and goes
 declared with the wrong Number makes a file invalid, and is read as the specification has it.
 VH-R-005 is the limit: too many records that do not fit the reference mean another assembly.
 
-*Section* is that of the VCF 4.5 specification, unless it says otherwise.
+*Section* is that of the VCF 4.5 specification, unless it says otherwise. Where the text and
+the test files of others disagree, [disputed verdicts](disputed-verdicts.md) says which holds.
 """
 
 
