@@ -20,7 +20,7 @@ HEADER = """##fileformat=VCFv4.5
 """
 SHAPES = [
     ("A", "C", "."), ("ACGTACGT", "A", "."), ("A", "<DEL>", "END={e}"), ("A", "C", "END={e}"),
-    ("ACGT", "<DEL>", "END=5"), ("A", "<DEL>", "SVLEN={n}"), ("A", "<DEL>", "SVLEN=-{n}"),
+    ("ACGT", "G", "END=5"), ("A", "<DEL>", "SVLEN={n}"), ("A", "<DEL>", "SVLEN=-{n}"),
     ("A", "<INS>", "SVLEN={n}"), ("A", "<DUP:TANDEM>", "SVLEN={n}"),
     ("A", "<DELX>", "SVLEN={n}"),
     ("A", "C,<INV>", "SVLEN=.,{n}"), ("A", "<CNV>", "END={e};SVLEN={n}"),
