@@ -283,8 +283,14 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
     digest = annotator.model.digest
     # Without the Arrow schema in the file, dictionaries are read back as strings.
     empty = _arrow_table(pl.DataFrame(schema=schema), digest)
+    unique = ("pos", "hgvsc", "hgvsp")
     with pq.ParquetWriter(
-        output, empty.schema, compression="zstd", store_schema=False
+        output,
+        empty.schema,
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=[c for c in schema.names() if c not in unique],
+        write_statistics=["contig", "pos"],
     ) as writer:
         for frame in iter_consequences(annotator.model, alleles, describe=annotator.describe):
             if found is not None:
@@ -298,12 +304,13 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
 def _arrow_table(frame: "pl.DataFrame", digest: str) -> Any:
     """Convert rows; the digest, 64 letters that are all the same, becomes a dictionary."""
     import numpy as np
+    import polars as pl
     import pyarrow as pa
 
     name = "genes_digest"
     index = pa.array(np.zeros(frame.height, np.int8), mask=frame[name].is_null().to_numpy())
     held = pa.DictionaryArray.from_arrays(index, pa.array([digest], pa.large_string()))
-    table = frame.drop(name).to_arrow()
+    table = frame.drop(name).to_arrow(compat_level=pl.CompatLevel.newest())
     return table.add_column(frame.get_column_index(name), name, held)
 
 
