@@ -1,10 +1,12 @@
 """Cohorts of another assembly: counts, genotypes, rejects and mistakes by hand."""
 
+import gzip
 import io
 import json
 from pathlib import Path
 
 import polars as pl
+import pysam
 import pytest
 from inprocess import ingest_here
 from test_liftover_command import CHAIN, HEADER, SOURCE, TARGET
@@ -175,3 +177,51 @@ def test_reasons_are_documented():
     for reason in Reason:
         if reason and reason.code not in ("swap_off", "line_invalid"):
             assert f"`{reason.code}`" in text
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bgzf", "bcf"])
+def test_other_kinds_of_files_give_the_same(folder, kind):
+    config = _config(folder, [r.replace("q10", "PASS") for r in ROWS[:6]])
+    ingest_here(folder / "text", config)
+    text, new = folder / "old.vcf", folder / "new"
+    if kind == "gzip":
+        new.write_bytes(gzip.compress(text.read_bytes()))
+    elif kind == "bgzf":
+        pysam.tabix_compress(str(text), str(new))
+    else:
+        with (
+            pysam.VariantFile(str(text)) as source,
+            pysam.VariantFile(str(new), "wb", header=source.header) as out,
+        ):
+            for record in source:
+                out.write(record)
+    new.rename(text)
+    ingest_here(folder / "other", config)
+    one, other = varhouse.open(folder / "text"), varhouse.open(folder / "other")
+    for table in ("frequencies", "totals", "lifted"):
+        sort = ["contig", "pos", "alt"] if table != "lifted" else ["contig", "pos"]
+        frames = [s.scan(table).collect().sort(sort) for s in (one, other)]
+        assert frames[0].equals(frames[1]), table
+    places = ["record", "contig", "pos", "alt_index", "reason"]
+    found = [s.scan("rejects").sort("record").select(places).collect() for s in (one, other)]
+    assert found[0].rows() == found[1].rows()
+
+
+def test_files_of_a_lifted_cohort_are_joined(folder):
+    """The same people on other contigs of the target, in two files and in one."""
+    ingest_here(folder / "one", _config(folder))
+    whole = (folder / "old.vcf").read_text()
+    head = whole[: whole.index("\n1\t") + 1]
+    rows = whole[len(head) :].splitlines(keepends=True)
+    row = "old\ta.vcf,b.vcf\tA\tc.chain\ta.fa"
+    config = _config(folder, row=row)
+    (folder / "a.vcf").write_text(head + "".join(rows[:3]))
+    (folder / "b.vcf").write_text(head + "".join(rows[3:]))
+    account = ingest_here(folder / "two", config, chunk_records=1)
+    assert account["cohorts"][0]["n_rejects"] == 4
+    one, two = varhouse.open(folder / "one"), varhouse.open(folder / "two")
+    for table in ("frequencies", "totals"):
+        frames = [s.scan(table).collect().sort("contig", "pos", "alt") for s in (one, two)]
+        assert frames[0].equals(frames[1]), table
+    texts = [sorted(s.scan("rejects").collect()["text"]) for s in (one, two)]
+    assert texts[0] == texts[1]
