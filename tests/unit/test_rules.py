@@ -317,6 +317,12 @@ def test_a_format_of_nothing_is_legal(tmp_path):
     assert _scan(tmp_path / "x.vcf", _sample(".", ".")).counts == {}
 
 
+def test_local_alleles_may_be_none(tmp_path):
+    laa = '##FORMAT=<ID=LAA,Number=.,Type=Integer,Description="a">'
+    account = _scan(tmp_path / "x.vcf", _sample("GT:LAA", "0/0:", meta=(GT, laa), version=5))
+    assert account.verdict == "valid"
+
+
 def test_against_an_assembly(tmp_path):
     (tmp_path / "r.fa").write_text(">c1\nACGTACGTAC\n>c2\nACGT\n")
     contigs = Contigs([Contig("c1", [], None, 10), Contig("c2", [], None, 1000)])

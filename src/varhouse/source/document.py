@@ -31,6 +31,7 @@ _DIFFERENT = {
     "VH-H-021": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-I-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-M-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-M-011": ("error (with LAA: warning)", "goes in, noted"),
     "VH-G-003": ("warning", "record rejected"),
     "VH-R-001": ("error", "record rejected; cohort held back if no record fits"),
     "VH-R-004": ("warning", "record rejected; `policy.unchecked_ref: store` keeps it"),

@@ -176,6 +176,9 @@ class Findings:
         if fault == Fault.INFO_SPACE and version >= 3:
             return
         severity = "warning" if fault in _LATER and version < 3 else None
+        if fault == Fault.SAMPLE_EMPTY and ("FORMAT", "LAA") in self.header.numbers:
+            # VCF 4.5, section 1.6.2, itself writes `0/0::30:0` for a sample without ALT.
+            severity = "warning"
         taken = self._taken.get(fault, 0)
         shown = min(count, SHOWN - taken)
         code, column, message = _MESSAGES[fault]
