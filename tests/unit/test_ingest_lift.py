@@ -16,6 +16,7 @@ from varhouse.errors import ConfigError
 from varhouse.ingest.account import print_account
 from varhouse.ingest.config import read_config
 from varhouse.liftover import Reason
+from varhouse.source.bgzf import TextBlock, iter_text
 from varhouse.store.drop import drop_cohort
 
 # Places of the source: 1[0:20] behind GG of chrA, with C>T at 6; 1[20:28] reversed on chrB.
@@ -225,3 +226,19 @@ def test_files_of_a_lifted_cohort_are_joined(folder):
         assert frames[0].equals(frames[1]), table
     texts = [sorted(s.scan("rejects").collect()["text"]) for s in (one, two)]
     assert texts[0] == texts[1]
+
+
+def test_batches_of_the_lift_change_nothing(folder, monkeypatch):
+    config = _config(folder)
+    whole = ingest_here(folder / "whole", config)
+
+    def small(path, kind, **_):
+        data = b"".join(b.data for b in iter_text(path, kind))
+        at = 0
+        for line in data.splitlines(keepends=True):
+            yield TextBlock(line, at)
+            at += len(line)
+        assert data.count(b"\n") > 10
+
+    monkeypatch.setattr("varhouse.source.stream.iter_text", small)
+    assert ingest_here(folder / "small", config)["digest"] == whole["digest"]
