@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from varhouse.errors import InputError
 from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
-from varhouse.source import repair
 from varhouse.source.bgzf import has_end_block
 from varhouse.source.repair import repair_file
 from varhouse.source.repair_header import set_value
@@ -167,35 +166,15 @@ def test_mending_twice_changes_nothing(spoilt, tmp_path):
         repair_file(bad, one, contigs, reference)
         again = repair_file(one, two, contigs, reference)
     assert again.changes == {}
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{n}.vcf.gz{e}" for n in ("one", "two") for e in ("", ".changes.tsv", ".tbi")
+    ]
     assert _changes(two) == []
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_sorting_in_pieces_gives_the_same(spoilt, tmp_path, monkeypatch):
-    fasta, _, bad = spoilt
-    one, two = tmp_path / "one.vcf.gz", tmp_path / "two.vcf.gz"
-    with open_assembly(fasta, None) as (contigs, reference):
-        repair_file(bad, one, contigs, reference)
-        real = LineSorter
-
-        def small(folder, take):
-            return real(folder, take, run_bytes=3000, merge_bytes=4000)
-
-        monkeypatch.setattr(repair, "LineSorter", small)
-        monkeypatch.setattr("varhouse.source.bgzf.BATCH_BYTES", 2000)
-        repair_file(bad, two, contigs, reference)
-    assert gzip.decompress(one.read_bytes()) == gzip.decompress(two.read_bytes())
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        f"{n}.vcf.gz{e}" for n in ("one", "two") for e in ("", ".changes.tsv", ".tbi")
-    ]
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.integers(0, 3)), max_size=60),
-    st.integers(1, 400), st.integers(1, 200),
-)  # fmt: skip
-@settings(max_examples=60, derandomize=True, deadline=None)
-def test_the_sorter_is_a_stable_sort(tmp_path_factory, keys, run_bytes, merge_bytes):
+def _sort(folder, keys, run_bytes, merge_bytes, chunk):
+    """Sort keys with lines of their own through a sorter; give (rank, pos, line)."""
     got: list[tuple[int, int, int]] = []
 
     def take(lines: Lines) -> None:
@@ -206,10 +185,9 @@ def test_the_sorter_is_a_stable_sort(tmp_path_factory, keys, run_bytes, merge_by
             text = lines.text[lines.start[k] : lines.end[k]].tobytes().decode()
             assert text == f"L{lines.line[k]}" * (1 + int(lines.line[k]) % 5)
 
-    sorter = LineSorter(tmp_path_factory.mktemp("runs"), take, run_bytes, merge_bytes)
-    wanted = []
-    for at in range(0, len(keys), 7):
-        some = keys[at : at + 7]
+    sorter = LineSorter(folder, take, run_bytes, merge_bytes)
+    for at in range(0, len(keys), chunk):
+        some = keys[at : at + chunk]
         texts = [f"L{at + i}" * (1 + (at + i) % 5) for i in range(len(some))]
         ends = np.cumsum([len(t) for t in texts])
         sorter.add(
@@ -220,9 +198,30 @@ def test_the_sorter_is_a_stable_sort(tmp_path_factory, keys, run_bytes, merge_by
                 np.arange(at, at + len(some)),
             )
         )  # fmt: skip
-        wanted += [(k[0], k[1], at + i) for i, k in enumerate(some)]
     sorter.finish()
-    assert got == sorted(wanted)
+    return got
+
+
+def _wanted(keys):
+    return sorted((rank, pos, i) for i, (rank, pos) in enumerate(keys))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), max_size=60),
+    st.integers(1, 400), st.integers(1, 200),
+)  # fmt: skip
+@settings(max_examples=40, derandomize=True, deadline=None)
+def test_the_sorter_is_a_stable_sort(tmp_path_factory, keys, run_bytes, merge_bytes):
+    folder = tmp_path_factory.mktemp("runs")
+    assert _sort(folder, keys, run_bytes, merge_bytes, 7) == _wanted(keys)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("merge_bytes", [1, 600, 5_000])
+def test_many_runs_are_merged_in_blocks(merge_bytes, tmp_path):
+    rng = random.Random(merge_bytes)
+    keys = [(rng.randrange(3), rng.randrange(300)) for _ in range(3000)]
+    assert _sort(tmp_path, keys, 2_000, merge_bytes, 50) == _wanted(keys)
 
 
 @given(
