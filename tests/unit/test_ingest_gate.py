@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import polars as pl
 import pytest
@@ -245,3 +246,20 @@ def test_record_faults_refuse_the_cohort_by_policy(fx_gate):
         account = ingest_here(fx_gate / "store", _config(fx_gate, "good", policy=policy))
         assert account["release"] is None, row
         assert account["held_back"][0]["cohort"] == "good"
+
+
+def test_what_is_no_readable_file_is_told_once_too(fx_gate):
+    (fx_gate / "folder.vcf").mkdir()
+    os.mkfifo(fx_gate / "pipe.vcf")
+    (fx_gate / "empty.vcf").touch()
+    config = _config(fx_gate, "good", "folder", "pipe", "empty")
+    account = ingest_here(fx_gate / "store", config)
+    assert [c["cohort"] for c in account["cohorts"]] == ["good"]
+    held = _held(fx_gate).sort("cohort")
+    nothing = hashlib.sha256(b"").hexdigest()
+    assert held.select("cohort", "sha256", "verdict").rows() == [
+        ("empty", nothing, "invalid"), ("folder", "", "invalid"), ("pipe", "", "invalid"),
+    ]  # fmt: skip
+    again = ingest_here(fx_gate / "store", config)
+    assert again["up_to_date"]
+    assert len(again["held_back"]) == 3

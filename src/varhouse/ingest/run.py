@@ -381,6 +381,16 @@ def _fingerprint(
     """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
     found = []
     for file in files:
-        stamp = _stamp(file)
-        found.append(stamps.get(stamp) or hash_file(Path(file))[1])
+        known = stamps.get(_stamp(file))
+        found.append(_sha256(Path(file)) if known is None else known)
     return cohort_fingerprint(settings, found)
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; empty, as in its verdict, where none can be read."""
+    if not path.is_file():
+        return ""
+    try:
+        return hash_file(path)[1]
+    except OSError:
+        return ""

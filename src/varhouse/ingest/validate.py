@@ -1,6 +1,7 @@
 """The gate: one file's verdict, its checksums and where to cut it."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
 from varhouse.source.peek import trusted_header
 from varhouse.source.problems import Problem
-from varhouse.source.scan import FileScan, scan_file
+from varhouse.source.scan import FileScan, hash_file, scan_file
 
 CHUNK_ROWS = 3_000_000
 """Frequency rows of a chunk: bounds the memory of the job that makes them."""
@@ -84,6 +85,8 @@ def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
         refuse_records=run.policy.record_fault == "refuse"
     )  # fmt: skip
     data = scan.as_json()
+    if not scan.sha256:
+        data |= _identity(Path(scan.path))
     data["hold"] = hold
     data["verdict"] = scan.account.verdict
     data["effects"] = dict(scan.account.effects)
@@ -95,6 +98,15 @@ def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
     ]
     data["unknown_contig"] = scan.account.counts.get("VH-R-001", 0)
     return data
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    """Say which bytes were refused unread: an empty file has checksums, a folder none."""
+    stat = path.stat()
+    found: dict[str, Any] = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    if path.is_file() and os.access(path, os.R_OK):
+        found["md5"], found["sha256"] = hash_file(path)
+    return found
 
 
 def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
