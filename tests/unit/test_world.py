@@ -223,6 +223,39 @@ def test_one_deletion_at_two_positions(tmp_path):
     assert problems[0].message.endswith("both are at 4")
 
 
+def test_duplicates_are_those_of_bcftools_norm(tmp_path):
+    rng = random.Random(5)
+    bases = "".join(
+        rng.choice(["AC", "A", "ACG", "GT"]) * rng.randrange(1, 7) for _ in range(99)
+    )
+    fasta = make_fasta(tmp_path / "g.fa", {"1": bases})
+    rows = []
+    for p in range(2, len(bases) - 8, 2):
+        n = rng.randrange(1, 4)
+        ref = bases[p - 1 : p + n]
+        rows.append((p, ref, ref[0]))
+        if rng.random() < 0.4:
+            rows.append((p, bases[p - 1], bases[p - 1] + bases[p : p + n]))
+    path = tmp_path / "x.vcf"
+    text = "".join(_row("1", *row) for row in rows)
+    path.write_text(_head(f"##contig=<ID=1,length={len(bases)}>") + text)
+    code = (
+        "import sys, pysam, pysam.bcftools as b\npysam.faidx(sys.argv[1])\n"
+        "sys.stdout.write(b.norm('-f', sys.argv[1], '--no-version', sys.argv[2]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(fasta), str(path)], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    moved = [
+        tuple(x.split("\t")[1:5]) for x in done.stdout.splitlines() if not x.startswith("#")
+    ]
+    assert len(moved) == len(rows)
+    twice = len(moved) - len(set(moved))
+    assert twice > 50
+    assert _check(path, fasta).counts["VH-D-003"] == twice
+
+
 def test_the_window_is_bounded(genome, tmp_path):
     fasta = make_fasta(tmp_path / "g.fa", {"1": "C" + "A" * 60_000})
     path = tmp_path / "x.vcf"
