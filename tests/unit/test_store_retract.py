@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, contents, new_store
 
 from varhouse.errors import StoreError
-from varhouse.schema import FREQUENCIES, KEY
+from varhouse.schema import FREQUENCIES, IDS, KEY
 from varhouse.store import retract
 from varhouse.store.drop import drop_cohort
+from varhouse.store.layout import table_folder
 from varhouse.store.reader import open_store
 from varhouse.store.retract import totals_frame
 
@@ -163,3 +164,27 @@ def test_totals_that_pass_the_integers() -> None:
     with pytest.raises(StoreError, match="2,147,483,647"):
         totals_frame(frame.lazy())
     assert totals_frame(frame[:1].lazy()).schema["an"] == pl.Int32
+
+
+def test_ids_of_a_source_that_is_joined_anew_go(three: Path, tmp_path: Path) -> None:
+    store = open_store(three)
+    parts = ["1", "HLA-A*01:01"]
+    # The computed ids stand for those of a source here: no cohort goes.
+    found = retract.retract(store, [], tmp_path / "w", parts=parts, ids_of=["computed"])
+    assert found.alleles == 0
+    files = {f for t, f in found.manifest.remove if t == "ids"}
+    assert len(files) == len(found.manifest.remove) > 0
+    folder = table_folder(store.path, IDS)
+    every = {str(f.relative_to(folder)) for f in store.files("ids")}
+
+    def rows(paths: list[Path]) -> pl.DataFrame:
+        return pl.concat([pl.read_parquet(p, hive_partitioning=False) for p in paths])
+
+    left = rows([Path(s.path) for s in found.manifest.shards])
+    was = rows([folder / f for f in sorted(files)])
+    assert sorted(left.rows()) == sorted(r for r in was.rows() if "computed" not in r)
+    assert was.height > left.height > 0
+    if every - files:
+        assert "computed" not in rows([folder / f for f in every - files])["source"]
+    nothing = retract.retract(store, [], tmp_path / "v", parts=parts, ids_of=["source:x"])
+    assert nothing.manifest.remove == []

@@ -134,11 +134,13 @@ def _retract(
     run: Run, parts: list[str], entries: list[dict[str, Any]], replaced: list[str],
     directory: Path,
 ) -> Manifest:  # fmt: skip
-    """Take out what only the old state of a replaced cohort brought.
+    """Take out what only the old state of a replaced cohort or a source brought.
 
     Tables that are annotated anew as a whole are left out: their old rows go anyway.
     """
-    if not replaced:
+    # The ids of a source that is joined anew come again with the annotation.
+    ids_of = [f"{kind}:{n}" for n in run.annotate_sources for kind in ("source", "merged")]
+    if not replaced and not ids_of:
         return Manifest()
     frames = [
         pl.scan_parquet(e["path"]).select(*KEY, pl.lit(e["part"]).alias("part"))
@@ -146,8 +148,9 @@ def _retract(
     ]
     incoming = pl.concat(frames) if frames else None
     found = retract(
-        run.base(), replaced, directory / "retract", parts=parts, incoming=incoming
-    ).manifest
+        run.base(), replaced, directory / "retract", parts=parts, incoming=incoming,
+        ids_of=ids_of,
+    ).manifest  # fmt: skip
     anew = {f"annotations_{n}" for n in run.annotate_sources}
     anew |= {"consequences"} if run.annotate_all else set()
     return Manifest(

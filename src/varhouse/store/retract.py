@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.schema import FREQUENCIES, KEY, TABLES, TOTALS, Table
+from varhouse.schema import FREQUENCIES, IDS, KEY, TABLES, TOTALS, Table
 from varhouse.shards import Manifest, Shard, ShardWriter, write_shard
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -76,6 +76,7 @@ def retract(
     *,
     parts: Iterable[str] | None = None,
     incoming: pl.LazyFrame | None = None,
+    ids_of: Sequence[str] = (),
 ) -> Retraction:
     """Work out what the shared tables lose when cohorts go or are replaced.
 
@@ -91,6 +92,9 @@ def retract(
         Only these partitions; None: all in which the cohorts have alleles.
     incoming
         Alleles that come in by the same commit: the key columns and `part`.
+    ids_of
+        Values of `ids.source` whose rows go as well, from all `parts`: those of a source
+        that is joined anew.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def retract(
     touched = carriers.filter(pl.col("cohort").is_in(list(cohorts)))["part"].unique().to_list()
     if parts is not None:
         wanted = set(parts)
-        touched = [p for p in touched if p in wanted]
+        touched = sorted(p for p in (wanted if ids_of else touched) if p in wanted)
     shards: list[Shard] = []
     remove: list[tuple[str, str]] = []
     alleles = 0
@@ -114,7 +118,10 @@ def retract(
         orphans = _find_orphans(store, part, list(cohorts), others, new, folder)
         alleles += sum(pl.scan_parquet(f).select(pl.len()).collect().item() for f in orphans)
         for table in _shared_tables(store):
-            for file, kept in _rewrite(store, table, part, list(cohorts), orphans, folder):
+            given = (
+                [*(f"cohort:{c}" for c in cohorts), *ids_of] if table.name == IDS.name else []
+            )
+            for file, kept in _rewrite(store, table, part, given, orphans, folder):
                 remove.append((table.name, file))
                 shards.extend(kept)
     return Retraction(Manifest(shards, [], remove), sorted(touched), alleles)
@@ -183,13 +190,12 @@ def _rewrite(
     store: Store,
     table: Table,
     part: str,
-    cohorts: list[str],
+    given: list[str],
     orphans: list[Path],
     folder: Path,
 ) -> Iterator[tuple[str, list[Shard]]]:
     """Write again the files of a table that hold rows to go; give file and shards."""
     root = table_folder(store.path, table)
-    given = [f"cohort:{c}" for c in cohorts] if table.name == "ids" else []
     if not orphans and not given:
         return
     number = 0
@@ -213,7 +219,7 @@ def _rewrite(
 
 
 def _goes(piece: pl.DataFrame, orphans: list[Path], given: list[str]) -> pl.Series:
-    """Tell for each row whether it goes: an orphan's, or an id that a cohort gave."""
+    """Tell for each row whether it goes: an orphan's, or an id of a source in `given`."""
     goes = pl.Series("goes", [False]).new_from_index(0, piece.height)
     if orphans:
         keys = pl.scan_parquet(orphans, glob=False).filter(_near(piece)).unique().collect()
