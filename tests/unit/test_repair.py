@@ -287,6 +287,15 @@ def test_a_key_whose_values_do_not_fit_is_left(tmp_path):
     assert sum("do not fit" in x or "are not those" in x for x in done.left) == 4
 
 
+def test_names_of_samples_stay_empty_columns_go(tmp_path):
+    path, out = tmp_path / "x.vcf", tmp_path / "y.vcf.gz"
+    head = HEAD.replace("INFO\n", "INFO\tFORMAT\tNA1 \t\t \n")
+    path.write_text(head + "1\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
+    done = repair_file(path, out, AnyContigs())
+    assert done.changes["VH-H-003"] == 1
+    assert b"FORMAT\tNA1 \n" in gzip.decompress(out.read_bytes())
+
+
 # --- what is refused --------------------------------------------------------------------
 
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"

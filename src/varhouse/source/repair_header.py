@@ -21,6 +21,8 @@ _NAME = re.compile(r"[^\s;,\"<>=]+")
 _CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 """Names that a ##contig line may have (VCF 4.3, section 1.4.7)."""
 
+_EMPTY_COLUMNS = re.compile(r"(?:\t *)+$")
+
 DESCRIPTION = "Reserved by the VCF specification"
 
 
@@ -320,9 +322,14 @@ def _missing(
     return lines
 
 
+def without_empty_columns(line: str) -> str:
+    """Give a #CHROM line without empty columns at its end; names keep their spaces."""
+    return _EMPTY_COLUMNS.sub("", line)
+
+
 def _mend_columns(line: str, number: int, out: HeaderRepair) -> str:
     """Remove tabs at the end of the #CHROM line; records decide whether they fit."""
-    bare = line.rstrip("\t ")
+    bare = without_empty_columns(line)
     if bare != line and tuple(bare.split("\t")[:8]) == FIXED:
         out.changes.append(
             Change(number, None, None, "#CHROM", line[-20:], bare[-20:], "VH-H-003",

@@ -12,7 +12,7 @@ from varhouse.source.bgzf import iter_text
 from varhouse.source.encoding import BOM
 from varhouse.source.header import FIXED
 from varhouse.source.lines import RecordBatch, read_batch
-from varhouse.source.repair_header import BodyNames
+from varhouse.source.repair_header import BodyNames, without_empty_columns
 from varhouse.source.repair_names import Names
 
 Ints = npt.NDArray[np.int64]
@@ -170,7 +170,7 @@ def survey_file(path: Path, kind: str, canonical: Canonical) -> Survey:
 
 
 def _count_columns(path: Path, survey: Survey) -> int:
-    cells = survey.header[-1].rstrip("\t ").split("\t")
+    cells = without_empty_columns(survey.header[-1]).split("\t")
     if tuple(cells[:8]) != FIXED or (len(cells) > 8 and cells[8] != "FORMAT"):
         raise InputError(
             f"{path}:{survey.numbers[-1]}: the column names are not those of VCF",

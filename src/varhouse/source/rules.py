@@ -126,8 +126,8 @@ _HEADER = (
 
 _BODY = (
     ("VH-B-001", "columns", "error/refuse", "1.6", "remove or complete the line"),
-    ("VH-B-002", "unsorted", "error/refuse", "1.6.1", "bcftools sort"),
-    ("VH-B-003", "contig_apart", "error/refuse", "1.6.1", "bcftools sort"),
+    ("VH-B-002", "unsorted", "error/refuse", "1.6.1", "bcftools sort; --fix does"),
+    ("VH-B-003", "contig_apart", "error/refuse", "1.6.1", "bcftools sort; --fix does"),
     ("VH-B-004", "blank_line", "warning/note", "1.6", "remove the line"),
     ("VH-B-005", "pos_invalid", "error/reject", "1.6.1", "POS is a whole number from 0 on"),
     ("VH-B-006", "ref_invalid", "error/reject", "1.6.1", "REF is of A, C, G, T, N"),
