@@ -149,7 +149,8 @@ def scan_file(
         version=header.version, samples=header.samples, n_records=scanner.n_records,
         contigs=scanner.seen, ref_checked=scanner.checked, account=account,
         chunks=[
-            Chunk(part, offset(begin), offset(end), record, line, n, sorted(names), low, high)
+            Chunk(part, offset(begin), offset(end), int(record), int(line), int(n),
+                  sorted(names), low, high)
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
         ] if not account.errors_in_file() and (writer or kind in ("bgzf", "bcf")) else [],
     )  # fmt: skip
