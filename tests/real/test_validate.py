@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from varhouse.errors import VarhouseError
 from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
 from varhouse.source.repair import repair_file
 
@@ -73,3 +74,23 @@ def test_a_cohort_on_another_reference_is_told(data_dir):
     assert "66.67%" in found.first["VH-R-005"][0].message
     # No pattern: these are neither swapped nor flipped alleles.
     assert not {"VH-R-006", "VH-R-007", "VH-R-008"} & set(found.counts)
+
+
+def test_no_file_of_the_corpus_is_made_worse(data_dir, tmp_path):
+    seen = 0
+    for path in sorted((data_dir / "validity").rglob("*.vcf*")):
+        if path.suffix in (".tbi", ".csi") or not path.is_file():
+            continue
+        before = check_file(path, AnyContigs(), None, None).account
+        try:
+            repair_file(path, tmp_path / "a.vcf.gz", AnyContigs())
+        except VarhouseError:
+            assert before.verdict == "invalid", path
+            continue
+        seen += 1
+        after = check_file(tmp_path / "a.vcf.gz", AnyContigs(), None, None).account
+        assert before.verdict == "invalid" or after.verdict == "valid", path
+        again = repair_file(tmp_path / "a.vcf.gz", tmp_path / "b.vcf.gz", AnyContigs())
+        assert again.changes == {}, path
+        assert (tmp_path / "a.vcf.gz").read_bytes() == (tmp_path / "b.vcf.gz").read_bytes()
+    assert seen > 500

@@ -26,25 +26,19 @@ from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block
 from varhouse.source.header import parse_meta
 from varhouse.source.lines import RecordBatch
 from varhouse.source.repair_header import Change, HeaderRepair, repair_header
-from varhouse.source.repair_lines import Lines, LineSorter, identical_lines, join, rename
+from varhouse.source.repair_lines import Lines, LineSorter, rename
 from varhouse.source.repair_names import Names
 from varhouse.source.repair_read import Survey, read_records, survey_file
 from varhouse.source.repair_swap import NotSwappedError, swap_line, swappable
 from varhouse.source.repair_values import unfit_keys
+from varhouse.source.repair_write import ChangeTable, RecordOutput
 from varhouse.source.reserved import reserved
 
 Ints = npt.NDArray[np.int64]
 
-COLUMNS = ("line", "contig", "pos", "field", "before", "after", "code", "why", "count")
-"""Columns of the table of changes; `count` lines were changed as the row says."""
-
 TBI_LIMIT = 1 << 29
 """A position from here on needs a CSI index."""
 
-GROUP_BYTES = 256 << 20
-"""Text of the records of one position that is searched for identical lines."""
-
-_SHOWN = 200
 _MATE = re.compile(rb"([\[\]])([^\[\]]+)(:\d+[\[\]])")
 
 
@@ -60,92 +54,12 @@ class Repair:
     left: dict[str, int] = field(default_factory=dict)
 
 
-class _Table:
-    """The table of changes, written as they come."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._file.write("\t".join(COLUMNS) + "\n")
-        self.counts: Counter[str] = Counter()
-
-    def add(self, change: Change) -> None:
-        """Write a row; an empty cell is a value that does not apply."""
-        c = change
-        cells = (c.line, c.contig, c.pos, c.field, c.before, c.after, c.code, c.why, c.count)
-        self._file.write("\t".join(_cell(v) for v in cells) + "\n")
-        self.counts[c.code] += c.count
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    for raw, shown in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(raw, shown)
-    return text
-
-
-class _Output:
-    """Takes sorted lines, leaves out those that repeat one, writes the others."""
-
-    def __init__(self, writer: BgzfWriter, table: _Table, contigs: list[str]) -> None:
-        self.writer, self.table, self.contigs = writer, table, contigs
-        self.n_records = 0
-        self.overtaken = 0
-        self.first_overtaken = 0
-        self._highest = 0
-        self._held: Lines | None = None
-
-    def take(self, lines: Lines) -> None:
-        """Take lines; the last position is held until it is whole."""
-        if self._held is not None:
-            lines = join([self._held, lines])
-            self._held = None
-        last = (lines.rank == lines.rank[-1]) & (lines.pos == lines.pos[-1])
-        cut = lines.size - int(np.argmin(last[::-1])) if not last.all() else 0
-        held = lines.rows(slice(cut, None))
-        if int((held.end - held.start).sum()) <= GROUP_BYTES:
-            self._held = held.packed()
-            lines = lines.rows(slice(0, cut))
-        self._write(lines)
-
-    def finish(self) -> None:
-        """Write what is held."""
-        if self._held is not None:
-            self._write(self._held)
-
-    def _write(self, lines: Lines) -> None:
-        if not lines.size:
-            return
-        drop, kept = identical_lines(lines)
-        for d, k in zip(drop.tolist(), kept.tolist(), strict=True):
-            text = lines.text[lines.start[d] : lines.end[d]].tobytes()
-            self.table.add(
-                Change(
-                    int(lines.line[d]), self.contigs[int(lines.rank[d])], int(lines.pos[d]),
-                    "record", text.decode("utf-8", "replace")[:_SHOWN], "", "VH-D-001",
-                    f"the same, byte by byte, as line {lines.line[k]}",
-                )
-            )  # fmt: skip
-        if drop.size:
-            lines = lines.rows(np.setdiff1d(np.arange(lines.size), drop))
-        highest = np.maximum.accumulate(np.concatenate([[self._highest], lines.line]))
-        late = np.flatnonzero(lines.line < highest[:-1])
-        if late.size and not self.first_overtaken:
-            self.first_overtaken = int(lines.line[late[0]])
-        self.overtaken += late.size
-        self._highest = int(highest[-1])
-        self.n_records += lines.size
-        self.writer.write(memoryview(lines.packed().text))  # type: ignore[arg-type]
-
-
 class _Body:
     """Mends batches of records and hands them on as lines with their ranks."""
 
     def __init__(
         self, survey: Survey, header: HeaderRepair, contigs: Contigs,
-        reference: Reference | None, table: _Table, *, swap: bool,
+        reference: Reference | None, table: ChangeTable, *, swap: bool,
     ) -> None:  # fmt: skip
         self.contigs, self.reference, self.table = contigs, reference, table
         self.old = survey.contigs
@@ -265,7 +179,7 @@ def _numbers(header: HeaderRepair) -> dict[tuple[str, str], str]:
     return out
 
 
-def _note_lines(survey: Survey, table: _Table) -> None:
+def _note_lines(survey: Survey, table: ChangeTable) -> None:
     """Note what changed of line ends, blank lines and the byte order mark."""
     if survey.bom:
         table.add(Change(1, None, None, "file", "byte order mark", "", "VH-F-007", "UTF-8"))
@@ -286,7 +200,7 @@ def _note_lines(survey: Survey, table: _Table) -> None:
         )  # fmt: skip
 
 
-def _note_names(survey: Survey, body: _Body, table: _Table) -> None:
+def _note_names(survey: Survey, body: _Body, table: ChangeTable) -> None:
     for i, (line, count) in sorted(survey.contig_lines.items()):
         before = survey.contigs.names[i].decode("utf-8", "replace")
         if before != body.wanted[i]:
@@ -347,7 +261,7 @@ def _repair(
     survey = survey_file(source, kind, contigs.canonical)
     header = _mend_header(source, kind, survey, contigs, reference)
     written, listed = folder / "out.vcf.gz", folder / "changes.tsv"
-    table = _Table(listed)
+    table = ChangeTable(listed)
     for change in header.changes:
         table.add(change)
     _note_lines(survey, table)
@@ -355,7 +269,7 @@ def _repair(
     _note_names(survey, body, table)
     writer = BgzfWriter(written)
     writer.write(("\n".join(header.lines) + "\n").encode())
-    out = _Output(writer, table, body.order)
+    out = RecordOutput(writer, table, body.order)
     sorter = None if survey.in_order else LineSorter(folder, out.take)
     for batch, lines in read_records(source, kind):
         if batch.size:
@@ -403,7 +317,7 @@ def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
 
 
 def _publish(
-    written: Path, index: Path, listed: Path, output: Path, n_records: int, table: _Table,
+    written: Path, index: Path, listed: Path, output: Path, n_records: int, table: ChangeTable,
     left: dict[str, int],
 ) -> Repair:  # fmt: skip
     """Give the finished files their names; an index of an older OUT would be stale."""
