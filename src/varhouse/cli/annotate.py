@@ -275,7 +275,9 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
         text = open_records(source)
         parts = [annotator.split(split_sites(b)).select(KEY) for b in text.blocks]
         alleles = (
-            pl.concat(parts) if parts else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
+            pl.concat(parts, rechunk=True)
+            if parts
+            else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
         )
     alleles = alleles.filter(pl.col("contig").is_not_null())
     schema = pl.Schema({**OUTPUT, **annotator.source_columns})

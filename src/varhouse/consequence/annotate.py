@@ -81,15 +81,17 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
         .collect()
     )
     step = np.diff(placed["place"].to_numpy())
-    if not (step < 0).any():
-        tie = np.flatnonzero(step == 0)
-        before, after = placed[tie], placed[tie + 1]
-        rises = (before["ref"] < after["ref"]) | (
-            (before["ref"] == after["ref"]) & (before["alt"] < after["alt"])
-        )
-        if rises.all():
-            return placed.select(KEY)
-    return placed.unique(KEY).sort("place", "ref", "alt").select(KEY)
+    if (step < 0).any():
+        return placed.unique(KEY).sort("place", "ref", "alt").select(KEY)
+    # Only alleles of one place are compared as strings.
+    tied = np.zeros(placed.height, bool)
+    tied[:-1] = step == 0
+    tied[1:] |= step == 0
+    if not tied.any():
+        return placed.select(KEY)
+    several = placed.filter(pl.Series(tied)).unique(KEY).sort("ref", "alt")
+    single = placed.filter(pl.Series(~tied))
+    return pl.concat([single, several]).sort("place", maintain_order=True).select(KEY)
 
 
 def _annotate(
