@@ -160,7 +160,7 @@ def test_parquet(tmp_path: Path, fasta: Path) -> None:
     assert frame.rows() == [
         ("one", 5, "G", "GT", "x", 50.0, "PASS", "AC=3", 0, 1),
         ("one", 9, "T", "C", "x", 50.0, "PASS", "AC=4", 0, 2),
-        ("two", 7, "GT", "<DEL>", None, None, ".", ".", 1, 1),
+        ("two", 7, "G", "<DEL>", None, None, ".", ".", 1, 1),
     ]
     assert frame.columns[8:] == ["record", "alt_index"]
 

@@ -40,7 +40,8 @@ files written:
 
 POS, REF, ALT and the values of fields declared with Number A, R or G are those of
 `bcftools norm -m- -c x`; records with a fault go to the rejects, the rest goes on.
-Symbolic alleles, `*` and breakends stay as they are (bcftools 1.24 moves <DEL> left).
+<DEL> and <DUP> of known length (END, SVLEN) move left and get a REF of one base, as in
+bcftools; other symbolic alleles, `*` and breakends stay as they are.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
 """
 

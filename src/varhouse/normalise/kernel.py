@@ -310,8 +310,8 @@ def normalise_packed(
         `(pos int32[n], ref uint8[], ref_offsets int64[n+1], alt uint8[],
         alt_offsets int64[n+1], status int8[n])`. REF and ALT lie end to end as in an
         Arrow large string; letters are upper case, but for ALTs that are no sequence.
-        Rows keep their order; `status` holds values of `Status`. `<DEL>` is carried as
-        it is (bcftools 1.24 moves it left).
+        Rows keep their order; `status` holds values of `Status`. Symbolic ALTs
+        are carried as they are (`symbolic.py` moves those of a known length).
     """
     starts, lengths = np.asarray(starts, np.int64), np.asarray(lengths, np.int64)
     if starts.size != lengths.size or (

@@ -14,6 +14,7 @@ from varhouse.normalise.kernel import Packed, normalise_packed
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.split import Splitter, set_end
 from varhouse.normalise.status import Status
+from varhouse.normalise.symbolic import concrete, covered, shift_span
 from varhouse.normalise.text import (
     Bytes,
     Flags,
@@ -151,13 +152,43 @@ class VcfNormaliser:
             keep &= status != Status.REF_UNCHECKED
         for k in np.flatnonzero(~keep).tolist():
             rejects.append(self._reject(lines, at[k], (alt_off[k], alt_len[k]), status[k]))
+        found, ends = self._shift_symbolic(lines, at, alt_off, alt_len, found)
         several = np.bincount(alt_row, minlength=chosen.size) > 1
         self.counts["multiallelic"] += int(several.sum())
-        alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found)
+        alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found, ends)
         offsets, data = self._write(lines, alleles, np.flatnonzero(keep))
         keys = sort_keys(rank[rows][alt_row], np.maximum(found[0].astype(np.int64), 0))
         rejects.sort(key=lambda r: r.line)
         return Output(keys[keep], offsets, data, self._bound, rejects)
+
+    def _shift_symbolic(
+        self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed
+    ) -> tuple[Packed, dict[int, int]]:
+        """Move `<DEL>` and `<DUP>` left: (alleles, END of those that are changed)."""
+        kept = np.flatnonzero((found[5] == Status.KEPT) & (alt_len > 4))
+        rows = kept[lines.text[alt_off[kept]] == ord("<")]
+        ends: dict[int, int] = {}
+        if not rows.size:
+            return found, ends
+        new_pos, ref = found[0].copy(), found[1].copy()
+        for k in rows.tolist():
+            r = int(at[k])
+            chrom = _text(lines, int(lines.start[r, _CHROM]), int(lines.start[r, _POS]) - 1)
+            contig = self.reference.contigs.canonical(chrom)
+            if contig is None:
+                continue
+            stop = min(int(lines.start[r, _FORMAT]) - 1, int(lines.end[r]))
+            info = lines.text[lines.start[r, _INFO] : stop].tobytes()
+            pos = int(new_pos[k])
+            alt = lines.text[alt_off[k] : alt_off[k] + alt_len[k]].tobytes()
+            size = covered(alt, info, pos, int(found[2][k + 1] - found[2][k]))
+            if size is None:
+                continue
+            bases = np.asarray(self.reference.sequence(contig))
+            new_pos[k] = shift_span(bases, pos, size)
+            ref[found[2][k]] = ord(concrete(bases, int(new_pos[k])))
+            ends[k] = int(new_pos[k]) + max(size, 0)
+        return (new_pos, ref, *found[2:]), ends
 
     def _usable(self, lines: Lines, rejects: list[Reject]) -> Longs:
         """Give the rows that are records; report those that are none."""
@@ -212,10 +243,13 @@ class VcfNormaliser:
         lone = (status == Status.KEPT) & (alleles.ref_len[keep] > 1)
         lone &= lines.text[alleles.alt_off[keep]] == ord(".")
         lone &= alleles.alt_len[keep] == 1
+        single = np.isin(keep, np.fromiter(alleles.ends, np.int64, len(alleles.ends)))
+        changed |= single & (alleles.ref_len[keep] > 1)
         own = changed | self.sites
         ref_span = _spans(start[:, _REF], start[:, _ALT] - 1)
         ref_span[lone, 1] = ref_span[lone, 0] + 1
         ref_span[own] = _spans(ref_at[keep], ref_at[keep + 1])[own]
+        ref_span[single, 1] = ref_span[single, 0] + 1
         alt_span = _spans(alleles.alt_off[keep], alleles.alt_off[keep] + alleles.alt_len[keep])
         alt_span[own] = _spans(alt_at[keep], alt_at[keep + 1])[own]
         info_end = np.minimum(start[:, _FORMAT] - 1, end)
@@ -281,6 +315,7 @@ class VcfNormaliser:
                 new_pos, _, ref_at = alleles.found[:3]
                 cells = piece.split(b"\t", 3)
                 last = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
+                last = alleles.ends.get(k, last)
                 cells[2] = set_end(cells[2], last)
                 piece = b"\t".join(cells)
             tail[i] = size, size + len(piece)
@@ -347,7 +382,10 @@ class VcfNormaliser:
 
 @dataclass(frozen=True)
 class _Alleles:
-    """One row for each ALT of a block: its record (line), number, bytes and outcome."""
+    """One row for each ALT of a block: its record (line), number, bytes and outcome.
+
+    `ends` has the END of symbolic ALTs whose REF is one base now.
+    """
 
     record: Longs
     index: Longs
@@ -356,6 +394,7 @@ class _Alleles:
     ref_len: Longs
     several: Flags
     found: Packed
+    ends: dict[int, int]
 
 
 def _spans(start: Longs, end: Longs) -> Longs:
