@@ -36,6 +36,7 @@ from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import KEY
+from varhouse.source.alts import legal_alt
 from varhouse.source.bgzf import iter_range
 from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
@@ -330,6 +331,9 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
         .with_columns(pl.col("pos").alias("pos0"), pl.col("ref").alias("ref0"),
                       pl.col("alt").alias("alt0"))
     )  # fmt: skip
+    # Few alleles are no bases, and of those many are the same.
+    others = split.filter(~pl.col("alt").str.contains(_BASES))["alt"].unique().to_list()
+    illegal = [a for a in others if not legal_alt(a)]
     out = normalise_alleles(split, context.reference)
     names = out["contig"].unique().to_list()
     whole = [n for n in names if context.reference.is_whole(n)]
@@ -341,6 +345,8 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
         .then(pl.lit(_UNLIFTED))
         .when(~pl.col("ref0").str.contains(_BASES))
         .then(pl.lit(Status.REF_INVALID.code))
+        .when(pl.col("alt0").is_in(illegal))
+        .then(pl.lit(Status.ALT_INVALID.code))
         .when(pl.col("status").is_in(list(codes)))
         .then(pl.col("status").replace_strict(codes, default=None, return_dtype=pl.String))
         .when(past_end)

@@ -113,6 +113,12 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
     return BREAKEND
 
 
+def legal_alt(allele: str) -> bool:
+    """Tell whether an ALT allele is bases, `*`, `<ID>` or a breakend."""
+    text = np.frombuffer(allele.encode(), np.uint8)
+    return allele_kind(text, 0, text.size, IS_BASE) not in (BAD, MISSING)
+
+
 @nb.njit(cache=True, nogil=True)
 def _trimmed_hash(text, r0, r1, a0, a1):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Trim what REF and ALT share at their ends, last first: (bases cut off, hash)."""
