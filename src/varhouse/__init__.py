@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from varhouse.source.read import VcfReader
+    from varhouse.source.reader import VcfReader
     from varhouse.store.reader import Store
 
 __version__ = version("varhouse")
@@ -43,6 +43,7 @@ def read_vcf(
     region: str | Sequence[str] | None = None,
     lists: bool = False,
     threads: int = 1,
+    check: bool = False,
 ) -> "VcfReader":
     """Read a VCF or BCF as data frames with typed columns.
 
@@ -64,10 +65,13 @@ def read_vcf(
         Give lists also for numbers of keys with one value.
     threads
         Threads that read ahead; the result is the same for any number.
+    check
+        Apply all rules of `varhouse validate` for header and records on the way:
+        `account.verdict` and `account.problems()` of the reader tell what was found.
 
     Returns
     -------
-    varhouse.source.read.VcfReader
+    varhouse.source.reader.VcfReader
         Iterate over it for polars data frames. `varhouse.source.read.read_vcf` tells the
         columns and the rules.
 
@@ -75,10 +79,12 @@ def read_vcf(
     ------
     varhouse.errors.InputError
         If the file or its index cannot be read, or a region is none.
+    varhouse.errors.UsageError
+        If `check` is asked for with a region or several threads.
     """
     from varhouse.source.read import read_vcf as read  # noqa: PLC0415
 
     return read(
         path, info=info, formats=formats, samples=samples, region=region, lists=lists,
-        threads=threads,
+        threads=threads, check=check,
     )  # fmt: skip

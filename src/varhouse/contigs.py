@@ -81,6 +81,19 @@ class Contigs:
         return f"no contig {name!r} in this assembly{nearest(name, self._alias)}"
 
 
+class AnyContigs(Contigs):
+    """Takes every contig name as it is, for reading without an assembly."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def canonical(self, name: str) -> str | None:
+        """Give the name itself."""
+        if name not in self.by_name:
+            self.by_name[name] = Contig(name)
+        return name
+
+
 def read_aliases(path: Path) -> Contigs:
     """Read an aliases table: TSV with the columns contig alias accession length refget.
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from varhouse.errors import VarhouseError
 from varhouse.source.bgzf import file_kind, iter_text
-from varhouse.source.read import VcfReader, read_vcf
+from varhouse.source.read import read_vcf
+from varhouse.source.reader import VcfReader
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")

@@ -26,7 +26,7 @@ from varhouse.source.header import Header, read_header
 from varhouse.source.index import check_index, parse_region, read_index
 from varhouse.source.keys import Kind, Number, find_key, key_table
 from varhouse.source.problems import Account
-from varhouse.source.read import VcfReader
+from varhouse.source.reader import VcfReader
 
 HEADER = """##fileformat=VCFv4.3
 ##contig=<ID=1>

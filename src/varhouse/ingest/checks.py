@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.contigs import Contig, Contigs, read_aliases
+from varhouse.contigs import AnyContigs, Contigs, read_aliases
 from varhouse.ingest.known_names import with_known_names
 from varhouse.ingest.sample_names import check_samples_of_file
 from varhouse.normalise import normalise_packed
@@ -21,19 +21,6 @@ from varhouse.source.stale_index import check_index
 _UNREAD = {"VH-F-001", "VH-F-002", "VH-F-003", "VH-F-010", "VH-F-011", "VH-F-012",
            "VH-F-013", "VH-F-014", "VH-F-015", "VH-B-001"}  # fmt: skip
 """Codes with which the records of a file are not all counted."""
-
-
-class AnyContigs(Contigs):
-    """Takes every contig name as it is, for checks without an assembly."""
-
-    def __init__(self) -> None:
-        super().__init__([])
-
-    def canonical(self, name: str) -> str | None:
-        """Give the name itself."""
-        if name not in self.by_name:
-            self.by_name[name] = Contig(name)
-        return name
 
 
 @contextmanager

@@ -8,10 +8,13 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from varhouse.errors import InputError
-from varhouse.source.bgzf import read_pieces
+from varhouse.source.bgzf import file_kind, read_pieces
 from varhouse.source.limits import DEFAULTS
 
 _SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
@@ -44,6 +47,23 @@ def bcf_header(path: Path) -> list[str]:
             lines = text.rstrip("\n").split("\n")
             return [re.sub(r",IDX=[0-9]+(?=>$)", "", line.rstrip("\r")) for line in lines]
     raise InputError(f"{path}: cut off in the header", "copy it again")
+
+
+@contextmanager
+def text_of(path: Path) -> Iterator[tuple[Path, str]]:
+    """Give a file of text and its kind: of a BCF a copy, which is removed at the end.
+
+    Raises
+    ------
+    InputError
+        If the file is of a kind that is not read, or a BCF cannot be read to its end.
+    """
+    kind = file_kind(path)
+    if kind != "bcf":
+        yield path, kind
+        return
+    with tempfile.TemporaryDirectory(prefix="varhouse-") as folder:
+        yield copy_bcf(path, Path(folder) / "in.vcf.gz"), "bgzf"
 
 
 def copy_bcf(path: Path, target: Path) -> Path:

@@ -1,0 +1,56 @@
+"""Reading and checking in one pass: tables, and everything `varhouse validate` would say."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from varhouse.contigs import AnyContigs
+from varhouse.source.bcf import text_of
+from varhouse.source.bgzf import iter_text
+from varhouse.source.cuts import Cutter
+from varhouse.source.faults import Faults
+from varhouse.source.limits import DEFAULTS
+from varhouse.source.lines import RecordBatch, read_batch
+from varhouse.source.problems import Account
+from varhouse.source.reader import Converted, VcfReader
+from varhouse.source.scanner import Scanner
+
+_WHOLE = 1 << 62
+
+
+class CheckedVcfReader(VcfReader):
+    """Reads a whole file in its order, and applies all rules of header and records.
+
+    `account` is complete, and `account.verdict` is the file's, when everything was read.
+    Lines with another number of columns than the header are in the account only.
+    """
+
+    def arrow(self) -> Iterator[pa.RecordBatch]:
+        """Yield the records as pyarrow record batches, in the order of the file."""
+        self.account = Account(self.path.name)
+        self.n_records = self.fallback = 0
+        cutter = Cutter(_WHOLE, _WHOLE)
+        scanner = Scanner(self.path, AnyContigs(), None, self.account, cutter, DEFAULTS)
+        results: list[Converted] = []
+
+        def walk(batch: RecordBatch, faults: Faults) -> None:
+            results.append(self.convert(batch, faults))
+            if self.formats is None and scanner.rules is not None:
+                scanner.rules.check_samples(batch, faults)
+
+        with text_of(self.path) as (path, kind):
+            for block in iter_text(path, kind, self.batch_bytes):
+                data = block.data
+                if scanner.rules is None:
+                    data = scanner.take_header(data)
+                if scanner.rules is not None:
+                    scanner.rules.walk = walk
+                if data:
+                    line = scanner.n_lines + 1
+                    scanner.take_records(read_batch(data, scanner.n_records, line), 0)
+                for result in results:
+                    self.n_records += result.batch.size
+                    self.fallback += result.fallback
+                    yield result.table
+                results.clear()
+        scanner.finish()

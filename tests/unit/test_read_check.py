@@ -1,0 +1,59 @@
+"""Reading and checking in one pass gives what reading and what checking give alone."""
+
+import pytest
+
+import varhouse
+from varhouse.contigs import AnyContigs
+from varhouse.errors import UsageError
+from varhouse.source.scan import scan_file
+
+TEXT = """\
+##fileformat=VCFv4.3
+##contig=<ID=1>
+##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">
+##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\tB
+1\t10\trs1\tA\tC\t30\tPASS\tDP=7;AF=0.5\tGT:DP\t0/1:3\t./.:.
+1\t11\t.\tA\tC,G\tx\tPASS\tDP=-4;AF=0.5,2\tGT:DP\t0/3:3\t1/1:q
+1\t12\t.\tA
+1\t9\t.\tA\tT\t.\tPASS\tDP=1\tGT\t0/1\t0|1
+"""
+
+
+@pytest.fixture
+def fx_file(tmp_path):
+    path = tmp_path / "a.vcf"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.mark.parametrize("formats", [None, ["GT", "DP"]])
+def test_account_is_that_of_validate(fx_file, formats):
+    reader = varhouse.read_vcf(fx_file, formats=formats, check=True)
+    frame = reader.read()
+    scan = scan_file(fx_file, AnyContigs(), None, hashes=False)
+    assert reader.account.as_json() == scan.account.as_json()
+    assert reader.account.verdict == "invalid"
+    assert {"VH-B-001", "VH-B-002", "VH-B-009", "VH-G-002", "VH-M-008"} <= set(
+        reader.account.counts
+    ), reader.account.counts
+    # The line with four columns is in the account only.
+    assert frame["pos"].to_list() == [10, 11, 9]
+
+
+def test_tables_are_those_without_check(tmp_path):
+    path = tmp_path / "good.vcf"
+    lines = TEXT.splitlines(keepends=True)
+    path.write_text("".join(lines[:8]))
+    with_check = varhouse.read_vcf(path, formats=["GT", "DP"], check=True)
+    assert with_check.read().equals(varhouse.read_vcf(path, formats=["GT", "DP"]).read())
+    assert with_check.account.verdict == "valid"
+    assert with_check.n_records == 1
+
+
+@pytest.mark.parametrize("more", [{"threads": 2}, {"region": "1"}])
+def test_check_wants_the_whole_file(fx_file, more):
+    with pytest.raises(UsageError, match="whole file"):
+        varhouse.read_vcf(fx_file, check=True, **more)
