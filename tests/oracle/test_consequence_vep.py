@@ -75,9 +75,7 @@ def test_sets_of_terms(answers: tuple[str, pl.DataFrame]) -> None:
         assert different.height == 0
         return
     assert pairs.height > 81_000
-    # Deliberate (an insertion in or before the stop codon is no retained stop when the
-    # frame is lost), 7; the restored stop of ENST00000269081, 1; the others are rules
-    # at incomplete codons and at the first codon on which VEP contradicts itself.
+    # docs/consequence-differences.md names each, and who is right.
     assert different.height <= 16
     assert 1 - different.height / pairs.height >= 0.9998
 
