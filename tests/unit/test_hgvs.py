@@ -35,7 +35,8 @@ class Gene:
         self, folder: Path, strand: str, gene: str, coding: bool, **more: Any
     ) -> None:
         self.gene, self.strand, n = gene, strand, len(gene)
-        exons, cds = EXONS, CDS if coding else []
+        exons = more.pop("exons", EXONS)
+        cds = more.pop("cds", CDS) if coding else []
         if strand == "-":
             exons, cds = (
                 [(n + 1 - b, n + 1 - a) for a, b in part[::-1]] for part in (exons, cds)
@@ -159,6 +160,24 @@ def test_genetic_code_of_the_model_is_used(tmp_path: Path, strand: str) -> None:
     # Vertebrate mitochondria: AGA is a stop, ATA is Met.
     assert gene.names(23, 25, "AGA")[1] == "PT:p.Lys3Ter"
     assert gene.names(23, 25, "ATA")[1] == "PT:p.Lys3Met"
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_long_alleles_fit(tmp_path: Path, strand: str) -> None:
+    """Names as long as their alleles, more than any constant."""
+    codons = "GCTAAAGAC" * 60
+    longer = GENE.replace("ATGGCTAAAGG", "ATG" + codons + "GCTAAAGG")
+    n = len(codons)
+    exons, cds = [(11, 27 + n), (68 + n, 88 + n)], [(17, 27 + n), (68 + n, 80 + n)]
+    gene = Gene(tmp_path, strand, longer, coding=True, exons=exons, cds=cds)
+    assert gene.names(17, 16 + n, "")[1] == "PT:p.Met1?"
+    assert gene.names(17, 16 + n, "", vep=True)[1] == f"PT:p.Met{'AlaLysAsp' * 60}"[:-3] + (
+        f"1_?{n // 3}"
+    )
+    new = "TGTGACGAA" * 60
+    hgvsc, hgvsp = gene.names(23, 22, new)
+    assert hgvsc == f"T:c.6_7ins{new}"
+    assert hgvsp == f"PT:p.Ala2_Lys3ins{'CysAspGlu' * 60}"
 
 
 def test_alleles_without_a_name(gene: Gene) -> None:

@@ -58,7 +58,8 @@ def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -
     out = [np.zeros(n, np.int64) for _ in range(7)]
     codes = CODE[alt]
     _place(
-        contig.cast(pl.Int64).fill_null(-1).to_numpy(), frame["pos"].fill_null(0).cast(pl.Int64).to_numpy(),
+        contig.cast(pl.Int64).fill_null(-1).to_numpy(),
+        frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
         CODE[ref], ref_at, codes, alt_at, _letters(ref), _letters(alt),
         np.asarray(bases), starts, lengths, model.contig_start, CODE, *out,
     )  # fmt: skip

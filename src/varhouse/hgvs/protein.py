@@ -61,10 +61,12 @@ def name_in_proteins(
     """
     offsets, valid = np.zeros(len(row) + 1, np.int64), np.zeros(len(row), np.bool_)
     prefix, prefix_at = prefixes
+    bases = alleles.alt_length[row]
+    if as_vep:
+        # The residues of a deletion may be written out.
+        bases = bases + np.maximum(alleles.end - alleles.start, 0)[row]
     longest = np.where(
-        model.coding[tx],
-        np.diff(prefix_at)[tx] + alleles.alt_length[row] + 4 * DIGITS + _MARKS,
-        0,
+        model.coding[tx], np.diff(prefix_at)[tx] + bases + 4 * DIGITS + _MARKS, 0
     )
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
