@@ -177,8 +177,7 @@ class VcfNormaliser:
             contig = self.reference.contigs.canonical(chrom)
             if contig is None:
                 continue
-            stop = min(int(lines.start[r, _FORMAT]) - 1, int(lines.end[r]))
-            info = lines.text[lines.start[r, _INFO] : stop].tobytes()
+            info = lines.text[lines.start[r, _INFO] : _info_end(lines, r)].tobytes()
             pos = int(new_pos[k])
             alt = lines.text[alt_off[k] : alt_off[k] + alt_len[k]].tobytes()
             size = covered(alt, info, pos, int(found[2][k + 1] - found[2][k]))
@@ -283,7 +282,7 @@ class VcfNormaliser:
         """
         tail = np.zeros((keep.size, 2), np.int64)
         rows = np.flatnonzero(split)
-        # The records of the rows, each once, and the place of its first ALT.
+        # The records of the rows, each once.
         records, which = np.unique(alleles.record[keep[rows]], return_inverse=True)
         n_alt = np.bincount(alleles.record, minlength=lines.end.size)[records]
         first = np.append(0, np.cumsum(n_alt))
@@ -309,7 +308,7 @@ class VcfNormaliser:
                         ends = {record: self._samples(lines, record, n_alt, records)}
                     piece += ends[record][int(alleles.index[k]) - 1]
             else:
-                stop = self._stop(lines, record)
+                stop = _info_end(lines, record) if self.sites else int(lines.end[record])
                 piece = lines.text[lines.start[record, _QUAL] : stop].tobytes()
             if end_moves[i]:
                 new_pos, _, ref_at = alleles.found[:3]
@@ -322,10 +321,6 @@ class VcfNormaliser:
             size += len(piece)
             pieces.append(piece)
         return np.frombuffer(b"".join(pieces), np.uint8), tail
-
-    def _stop(self, lines: Lines, record: int) -> int:
-        end = int(lines.end[record])
-        return min(int(lines.start[record, _FORMAT]) - 1, end) if self.sites else end
 
     def _samples(self, lines: Lines, record: int, n_alt: Longs, records: Longs) -> list[bytes]:
         """Give FORMAT and the samples, a tab before them, for each ALT of a record."""
@@ -399,6 +394,10 @@ class _Alleles:
 
 def _spans(start: Longs, end: Longs) -> Longs:
     return np.stack([start, end], 1)
+
+
+def _info_end(lines: Lines, row: int) -> int:
+    return min(int(lines.start[row, _FORMAT]) - 1, int(lines.end[row]))
 
 
 def _text(lines: Lines, start: int, end: int) -> str:
