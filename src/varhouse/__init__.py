@@ -1,13 +1,20 @@
 """varhouse: a genomic variant warehouse of sorted Parquet on a plain file system."""
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from varhouse.compiled import find_cache
+
 if TYPE_CHECKING:
     from varhouse.source.reader import VcfReader
     from varhouse.store.reader import Store
+
+if (_cache := find_cache()) is not None:
+    # numba reads it when it is imported.
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache)
 
 __version__ = version("varhouse")
 __all__ = ["__version__", "open", "read_vcf"]
