@@ -86,7 +86,7 @@ def frame_of(rows: list[tuple[str, int, str, str]]) -> pl.DataFrame:
 
 
 @settings(
-    max_examples=25, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate]
+    max_examples=20, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate]
 )
 @given(genes(), st.lists(edits(), min_size=20, max_size=40))
 def test_names_do_what_the_alleles_do(
@@ -117,7 +117,11 @@ def test_names_do_what_the_alleles_do(
                 assert distance is None
                 name = hgvsc.split(".", 1)[1]
                 assert apply_to_genome(name, transcript, genome) == edited, name
-                shifted.append((hgvsc, vcf(genome, *edit_of(name, transcript, genome))))
+                edit = edit_of(name, transcript, genome)
+                # Written as doubled bases, a copy of the outermost base stands outside.
+                ends = {transcript.exons[0][0], transcript.exons[-1][1]}
+                if not (name.endswith("dup") and ends & {edit[0], edit[1]}):
+                    shifted.append((hgvsc, vcf(genome, *edit)))
                 if hgvsp is not None:
                     _check(hgvsp.split(".", 1)[1], name, genome, transcript)
             # Described again from where it was shifted to, an allele has the same name.
