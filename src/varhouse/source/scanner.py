@@ -171,9 +171,10 @@ class Scanner:
         self._check_alleles(batch)
         assert self.rules is not None
         edges = np.flatnonzero(self.rules.take(batch))
+        names = batch.column("chrom", edges).to_list()
         bounds = [*edges.tolist(), batch.size]
-        for a, b in pairwise(bounds):
-            self._take_run(batch, a, b, text_start)
+        for chrom, (a, b) in zip(names, pairwise(bounds), strict=True):
+            self._take_run(batch, chrom, a, b, text_start)
         self.n_records += batch.size
 
     def _take_blanks(self, batch: RecordBatch, blank: npt.NDArray[np.bool_]) -> None:
@@ -218,10 +219,11 @@ class Scanner:
         self.world.finish()
         self.text.finish(self.header.version if self.header else None)
 
-    def _take_run(self, batch: RecordBatch, a: int, b: int, text_start: int) -> None:
+    def _take_run(
+        self, batch: RecordBatch, chrom: str, a: int, b: int, text_start: int
+    ) -> None:
         """Take records a..b, all of one CHROM."""
         rows = np.arange(a, b)
-        chrom = str(batch.column("chrom", rows[:1])[0])
         pos, line = batch.pos[a:b], batch.line + a
         # <ID> names a contig of the assembly file: it may stand among those of others.
         apart = chrom.startswith("<")
@@ -268,7 +270,8 @@ class Scanner:
         self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
     ) -> None:
         if contig is None:
-            if chrom in self.seen:
+            # A file may have very many: look for what each may be only if it is shown.
+            if chrom in self.seen or self.account.room("VH-R-001") <= 0:
                 self.account.more("VH-R-001", rows.size)
             else:
                 self.account.add(
