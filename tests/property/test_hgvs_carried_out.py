@@ -134,6 +134,10 @@ def test_names_do_what_the_alleles_do(
 def _check(hgvsp: str, name: str, genome: str, transcript: Transcript) -> None:
     """Check a p. name on the proteins of the spliced transcript, before and after."""
     first, last, new = edit_of(name, transcript, genome)
+    if name.endswith("dup"):
+        # The copy stands on the 3' side; that may be an exon's edge.
+        new = genome[first - 1 : last]
+        first, last = (last + 1, last) if transcript.strand == "+" else (first, first - 1)
     marked = [p for a, b in transcript.exons for p in range(a, b + 1)]
     before = [p for p in marked if p < first]
     inside = [p for p in marked if first <= p <= last]

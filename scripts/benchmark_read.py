@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Measure reading and checking of sample columns against `bcftools view -Ou`.
+"""Measure reading and checking of whole files against `bcftools view -Ou`.
 
-usage: scripts/benchmark_samples.py FILE... [--runs N]
+usage: scripts/benchmark_read.py FILE... [--runs N]
 
 For each FILE three processes a run, one after another: V (`bcftools view -Ou -o /dev/null`
-of pysam), `check` (genotypes of GT-only records as lists, all checks) and, when the file
-has more FORMAT keys than GT, `typed` (the same, and every FORMAT value typed). Prints one
-JSON line a file with the medians of the CPU seconds of whole processes (user and system),
-their ratios to V, the peak memory, and whether the counts agree with bcftools' own: the
-ALT alleles that were read are compared with the sum of INFO/AC.
+of pysam), `check` (all rules of header and records; genotypes of GT-only records as lists
+of carriers, counted) and `typed` (the same rules, every INFO key as an Arrow column, every
+FORMAT value typed). Prints one JSON line a file with the medians of the CPU seconds of
+whole processes (user and system, start included), their ratios to V, the peak memory, and
+whether the counts agree with bcftools' own: the ALT alleles that were read are compared
+with the sum of INFO/AC.
 """
 
 import argparse
@@ -23,42 +24,58 @@ from pathlib import Path
 
 import numpy as np
 
+from varhouse.contigs import AnyContigs
 from varhouse.source.bgzf import file_kind, iter_text
+from varhouse.source.cuts import Cutter
 from varhouse.source.faults import Faults
-from varhouse.source.header import read_header
+from varhouse.source.info import InfoReader
 from varhouse.source.keys import key_table
-from varhouse.source.lines import read_batch
-from varhouse.source.peek import peek_header
+from varhouse.source.limits import DEFAULTS
+from varhouse.source.lines import RecordBatch, read_batch
 from varhouse.source.problems import Account
 from varhouse.source.samples import SampleReader
+from varhouse.source.scanner import Scanner
 
 V = "import sys, pysam.bcftools as b; b.view('-Ou', '-o', '/dev/null', sys.argv[1], catch_stdout=False)"  # noqa: E501
 
 
-def read(path: Path, *, typed: bool) -> dict[str, int]:
-    """Read a file once; gives records, values, faults and called ALT alleles."""
-    header = read_header(peek_header(path), Account(path.name))
-    table = key_table(header, "FORMAT")
-    names = [n for k, n in enumerate(table.names) if table.arrays.declared[k]]
-    reader = SampleReader(table, len(header.samples), names if typed else ())
-    faults = Faults.empty()
-    records = values = alts = 0
-    left = header.n_lines
-    for block in iter_text(path, file_kind(path)):
-        at = 0
-        while left:
-            at = block.data.index(b"\n", at) + 1
-            left -= 1
-        batch = read_batch(block.data[at:] if at else block.data, records, 0)
-        if typed:
-            columns = reader.read(batch, faults)
-            values += columns.tape.values.size
+def read(path: Path, *, typed: bool) -> dict[str, int | str]:
+    """Read and check a file; gives records, values, verdict and called ALT alleles."""
+    account = Account(path.name)
+    cutter = Cutter(1 << 62, 1 << 62)
+    scanner = Scanner(path, AnyContigs(), None, account, cutter, DEFAULTS)
+    readers: list = []
+    values = alts = 0
+
+    def walk(batch: RecordBatch, faults: Faults) -> None:
+        nonlocal values, alts
+        info, samples = readers
+        values += sum(map(len, info.read(batch, faults).columns))
+        if typed and scanner.header.samples:
+            values += samples.read(batch, faults).tape.values.size
         else:
-            _, found = reader.check(batch, faults)
-            alts += _count_alts(found, len(header.samples)) if found else 0
-        records += batch.size
-    return {"records": records, "values": values, "alts": alts,
-            "faults": int(faults.count.sum()),
+            _, found = samples.check(batch, faults)
+            alts += _count_alts(found, len(scanner.header.samples)) if found else 0
+
+    for block in iter_text(path, file_kind(path)):
+        scanner.text.take(block.data)
+        data = block.data
+        if scanner.rules is None:
+            data = scanner.take_header(data)
+            header = scanner.header
+            info, form = key_table(header, "INFO"), key_table(header, "FORMAT")
+            keys = [n for k, n in enumerate(form.names) if form.arrays.declared[k]]
+            readers += [
+                InfoReader(info, info.names[: info.n_declared] if typed else ()),
+                SampleReader(form, len(header.samples), keys if typed else ()),
+            ]
+            scanner.rules.walk = walk
+        if data:
+            line = scanner.n_lines + 1
+            scanner.take_records(read_batch(data, scanner.n_records, line), 0)
+    scanner.finish()
+    return {"records": scanner.n_records, "values": values, "alts": alts,
+            "verdict": account.verdict, "problems": sum(account.counts.values()),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}  # fmt: skip
 
 
