@@ -118,6 +118,7 @@ def test_duplicates_can_refuse_the_cohort(tmp_path):
 
 
 def test_pass_only(tmp_path):
+    """VH-D-002 is a reason of rejects only: a FILTER that failed is no fault of a file."""
     rows = [BAD_GT[0], BAD_GT[1].replace("0/3", "0/1")]
     ingest_here(tmp_path / "store", _write(tmp_path, rows, pass_only=True))
     store = varhouse.open(tmp_path / "store")

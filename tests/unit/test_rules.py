@@ -30,6 +30,7 @@ ELSEWHERE = {
     "test_source.py": "VH-F-002 VH-F-003",
     "test_rules.py": "VH-F-004 VH-H-005 VH-R-003 VH-R-004",
     "test_source_limits.py": "VH-F-010",
+    "test_ingest_policy.py": "VH-D-002",
 }  # fmt: skip
 """Codes that need an assembly, a sheet or a damaged file, and the tests that raise them."""
 
@@ -109,7 +110,6 @@ CASES = {
     "VH-B-016": _site(meta=("##contig=<ID=2>",)),
     "VH-B-017": _site("1 5 . A C,C . . ."),
     "VH-D-001": _site("1 5 . AT AAT,AA . . .", "1 6 . T A . . ."),
-    "VH-D-002": _site("1 5 . A C . q10 ."),
     "VH-I-001": _info("N=1;;F", meta=(INT, FLAG)),
     "VH-I-002": _info("N-1=2"),
     "VH-I-003": _info("N=1;N=1", meta=(INT,)),

@@ -44,7 +44,7 @@ _DIFFERENT = {
         "error",
         "later allele rejected; `policy.duplicate_alleles: refuse` holds back",
     ),
-    "VH-D-002": ("warning", "goes in; `policy.pass_only: true` rejects the record"),
+    "VH-D-002": ("not told by `validate`", "`policy.pass_only: true` rejects the record"),
 }
 """Code to (severity, effect on an ingest) where the rule alone does not say it."""
 

@@ -66,15 +66,13 @@ class Fault(IntEnum):
     FILTER_INVALID = 33
     FILTER_TWICE = 34
     FILTER_UNDECLARED = 35
-    NOT_PASS = 36
-    """FILTER is neither PASS nor missing: no fault, but a policy may ask."""
     DUPLICATE = 37
     """An allele that a record before it has too."""
     GT_NO_ALT = 38
     """A GT names allele 1 where ALT is missing: some callers know of one and hide it."""
 
 
-N_FAULTS = len(Fault)
+N_FAULTS = max(Fault) + 1
 
 
 @dataclass

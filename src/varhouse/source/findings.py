@@ -132,7 +132,6 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     ),
     Fault.FILTER_TWICE: ("VH-B-014", "FILTER", lambda c: "a filter stands twice"),
     Fault.FILTER_UNDECLARED: ("VH-B-015", "FILTER", lambda c: "the filter is not declared"),
-    Fault.NOT_PASS: ("VH-D-002", "FILTER", lambda c: "FILTER is neither PASS nor ."),
     Fault.DUPLICATE: (
         "VH-D-001", "ALT", lambda c: f"the same allele stands on line {c.key:,}",
     ),
