@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numba import njit
 
 from varhouse.genemodel import (
     CODE,
@@ -28,7 +29,6 @@ from varhouse.genemodel import (
     Bool,
     Int64,
     UInt8,
-    ranges,
 )
 from varhouse.genes.pieces import Chain, Pieces
 from varhouse.reference import Reference
@@ -162,20 +162,42 @@ def _spliced(
     out = np.full(int(layout["cdna_length"].sum()), 4, np.uint8)
     of_exon = contig[exons.tx] if len(exons.tx) else np.zeros(0, np.int64)
     for i, name in enumerate(contigs):
-        bases = reference.sequence(name)
         rows = np.flatnonzero(of_exon == i)
-        length = (exons.end - exons.start)[rows]
-        place = ranges(exons.start[rows], length)
-        local = place - offset[i]
-        held = local < len(bases)
-        seq = np.full(len(place), 4, np.uint8)
-        seq[held] = CODE[bases[local[held]]]
-        tx = np.repeat(exons.tx[rows], length)
-        reverse = strand[tx] < 0
-        seq = np.where(reverse & (seq < 4), 3 - seq, seq)
-        index = np.repeat(layout["anchor"][rows], length) + strand[tx] * place
-        out[layout["cdna_ptr"][tx] + index] = seq
+        tx = exons.tx[rows]
+        _splice(
+            out, reference.sequence(name), CODE, exons.start[rows] - offset[i],
+            exons.end[rows] - offset[i],
+            layout["cdna_ptr"][tx] + layout["anchor"][rows] + strand[tx] * offset[i],
+            strand[tx] < 0,
+        )  # fmt: skip
     return out
+
+
+@njit(cache=True, nogil=True)
+def _splice(out, bases, code, start, end, anchor, reverse):  # type: ignore[no-untyped-def]
+    """Write the codes of exons: `out[anchor +- place]` for the places of each."""
+    for i in range(start.size):
+        for place in range(start[i], min(end[i], bases.size)):
+            base = code[bases[place]]
+            if reverse[i]:
+                out[anchor[i] - place] = 3 - base if base < 4 else base
+            else:
+                out[anchor[i] + place] = base
+
+
+@njit(cache=True, nogil=True)
+def _read_codons(codon, codon_ptr, cdna, begin, lead, padded):  # type: ignore[no-untyped-def]
+    """Write the codes of codons of CDS that begin at `cdna[begin]` behind `lead` N."""
+    for i in range(begin.size):
+        for k in range((padded[i] + 2) // 3):
+            value, known = 0, True
+            for j in range(3 * k, 3 * k + 3):
+                base = 4
+                if lead[i] <= j < padded[i]:
+                    base = cdna[begin[i] + j - lead[i]]
+                known = known and base < 4
+                value = 4 * value + base
+            codon[codon_ptr[i] + k] = value if known else NO_CODON
 
 
 def _coding(
@@ -201,12 +223,9 @@ def _coding(
     padded = length + lead
     n_codon = (padded + 2) // 3
     codon_ptr = np.concatenate([[0], np.cumsum(n_codon)]).astype(np.int64)
-    bases = np.full(int(codon_ptr[-1]) * 3, 4, np.uint8)
-    source = ranges(layout["cdna_ptr"][has] + offset[has], length[has])
-    bases[ranges(codon_ptr[has] * 3 + lead[has], length[has])] = cdna[source]
-    b = bases.reshape(-1, 3)
-    whole = (b < 4).all(axis=1)
-    codon = np.where(whole, b[:, 0] * 16 + b[:, 1] * 4 + b[:, 2], NO_CODON).astype(np.uint8)
+    codon = np.empty(int(codon_ptr[-1]), np.uint8)
+    begin = layout["cdna_ptr"][has] + offset[has]
+    _read_codons(codon, codon_ptr[has], cdna, begin, lead[has], padded[has])
     return {
         "coding": coding,
         "cds_start": low,
