@@ -132,9 +132,13 @@ CASES = {
     "VH-M-009": _sample("GT:DP", "0/1:-1", meta=(GT,)),
     "VH-M-010": _sample("GT:S", "0/1:a_b").replace("a_b", "a b"),
     "VH-M-011": _sample("GT:X:X2", "0/1::1", meta=(GT, DEPTH)),
+    "VH-M-012": _sample("GT:LAD:LAA", "0/1:3,4:1", version=5),
+    "VH-M-013": _sample("M6mA", "0.5", version=5, meta=(
+        '##FORMAT=<ID=M6mA,Number=M,Type=Float,Description="m">',)),
     "VH-G-001": _sample("GT", "0/x", meta=(GT,)),
     "VH-G-002": _sample("GT", "0/2", meta=(GT,)),
     "VH-G-003": _sample("GT", "0/1", meta=(GT,), alt="."),
+    "VH-G-004": _sample("GT", "|0/1", meta=(GT,)),
     "VH-V-001": _info("SVLEN=1", alt="<ABC:D>"),
     "VH-V-002": _info("SVCLAIM=D", alt="<DEL>", version=4),
     "VH-V-003": _info("SVLEN=5", version=4),
@@ -321,6 +325,43 @@ def test_local_alleles_may_be_none(tmp_path):
     laa = '##FORMAT=<ID=LAA,Number=.,Type=Integer,Description="a">'
     account = _scan(tmp_path / "x.vcf", _sample("GT:LAA", "0/0:", meta=(GT, laa), version=5))
     assert account.verdict == "valid"
+
+
+LAA = '##FORMAT=<ID=LAA,Number=.,Type=Integer,Description="a">'
+LAD = '##FORMAT=<ID=LAD,Number=LR,Type=Integer,Description="d">'
+
+
+@pytest.mark.parametrize(
+    ("keys", "cells", "codes"),
+    [
+        ("GT:LAA:LAD", "0/1:1:3,4", set()), ("LAA:LAD", "1:3,4", set()),
+        ("GT:LAA", "0/1:1", set()), ("GT:LAD", "0/1:3,4", {"VH-M-012"}),
+        ("GT:X:LAA:LAD", "0/1:2:1:3,4", {"VH-M-012"}), ("LAD:LAA", "3,4:1", {"VH-M-012"}),
+        ("GT:M27551C", "0/1:0.5", set()), ("X:M27551C", "1:0.5", {"VH-M-013"}),
+    ],
+)  # fmt: skip
+def test_local_alleles_and_modifications_lean_on_other_keys(tmp_path, keys, cells, codes):
+    modified = '##FORMAT=<ID=M27551C,Number=M,Type=Float,Description="m">'
+    meta = (GT, DEPTH, LAA, LAD, modified)
+    account = _scan(tmp_path / "x.vcf", _sample(keys, cells, meta=meta, version=5))
+    assert set(account.counts) == codes
+
+
+@pytest.mark.parametrize("rest", ["", ":7"])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_a_leading_phase_mark_is_new_in_4_4(tmp_path, version, rest):
+    for gt, always in (("/0/1", set()), ("|1", set()), ("|0/2", {"VH-G-002"})):
+        text = _sample("GT:X" if rest else "GT", gt + rest, meta=(GT, DEPTH), version=version)
+        account = _scan(tmp_path / "x.vcf", text)
+        wanted = always or ({"VH-G-004"} if version < 4 else set())
+        assert set(account.counts) == wanted
+        assert not account.reasons_to_hold(refuse_records=True) or always
+
+
+def test_a_modification_names_its_base(tmp_path):
+    for name, codes in (("M76792C", set()), ("MM", {"VH-H-012"})):
+        line = f'##FORMAT=<ID={name},Number=M,Type=Float,Description="m">'
+        assert set(_scan(tmp_path / "x.vcf", _meta(line, version=5)).counts) == codes
 
 
 def test_against_an_assembly(tmp_path):

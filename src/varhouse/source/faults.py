@@ -70,6 +70,12 @@ class Fault(IntEnum):
     """An allele that a record before it has too."""
     GT_NO_ALT = 38
     """A GT names allele 1 where ALT is missing: some callers know of one and hide it."""
+    GT_LEADING = 39
+    """A GT that begins with / or |, which VCF 4.4 brought."""
+    FORMAT_LAA = 40
+    """Fields of local alleles, and LAA is not there or not before all fields but GT."""
+    FORMAT_NO_GT = 41
+    """Base modifications (Number=M) in a record without GT."""
 
 
 N_FAULTS = max(Fault) + 1

@@ -112,6 +112,17 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.GT_NO_ALT: (
         "VH-G-003", "GT", lambda c: "GT names allele 1, and ALT is missing",
     ),
+    Fault.GT_LEADING: (
+        "VH-G-004", "GT", lambda c: "GT begins with / or |, which is new in VCF 4.4",
+    ),
+    Fault.FORMAT_LAA: (
+        "VH-M-012", "FORMAT",
+        lambda c: f"{c.name} is of local alleles, and LAA does not stand before all but GT",
+    ),
+    Fault.FORMAT_NO_GT: (
+        "VH-M-013", "FORMAT",
+        lambda c: f"{c.name} is of base modifications, and there is no GT",
+    ),
     Fault.CHROM_INVALID: ("VH-B-010", "CHROM", lambda c: "CHROM is no legal contig name"),
     Fault.POS_INVALID: (
         "VH-B-005", "POS", lambda c: "POS is no whole number from 0 to 2,147,483,647",
@@ -144,6 +155,12 @@ CODES = {fault: code for fault, (code, _, _) in _MESSAGES.items()}
 _LATER = {Fault.INFO_TWICE, Fault.FORMAT_TWICE, Fault.ID_TWICE, Fault.FILTER_TWICE}
 """Faults that are errors from VCF 4.3 on; before, nothing forbids them."""
 
+_VERSIONS = {
+    Fault.INFO_SPACE: (1, 2), Fault.GT_LEADING: (1, 3),
+    Fault.FORMAT_LAA: (5, 5), Fault.FORMAT_NO_GT: (5, 5),
+}  # fmt: skip
+"""First and last version (the x of 4.x) that forbid what only some do."""
+
 
 @dataclass
 class Findings:
@@ -172,7 +189,8 @@ class Findings:
 
     def _take(self, batch: RecordBatch, fault: Fault, count: int, faults: Faults) -> None:
         version = 3 if self.header.version is None else self.header.version
-        if fault == Fault.INFO_SPACE and version >= 3:
+        first, last = _VERSIONS.get(fault, (1, 5))
+        if not first <= version <= last:
             return
         severity = "warning" if fault in _LATER and version < 3 else None
         if fault == Fault.SAMPLE_EMPTY and ("FORMAT", "LAA") in self.header.numbers:

@@ -27,6 +27,7 @@ MAX_PLOIDY = 16
 OK = -1
 _SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
 _NO_ALT = int(Fault.GT_NO_ALT)
+_LEADING = int(Fault.GT_LEADING)
 _EMPTY = int(Fault.SAMPLE_EMPTY)
 COLON = np.uint8(58)
 ONE_BYTE, TWO_BYTES = np.uint64(8), np.uint64(16)
@@ -409,9 +410,11 @@ def count_alts(text, start, end):  # type: ignore[no-untyped-def]  # pragma: no 
 
 
 @nb.njit(cache=True, nogil=True)
-def _above(top, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Name the fault of an allele number that is too high."""
-    return _NO_ALT if n_alt == 0 and top == 1 else _ALLELE
+def _fault(state, top, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Name the fault of a text: a number that is too high before what it is by itself."""
+    if top > n_alt:
+        return _NO_ALT if n_alt == 0 and top == 1 else _ALLELE
+    return state
 
 
 @nb.njit(cache=True, nogil=True)
@@ -428,7 +431,7 @@ def _note_texts(text, start, end, rows, n_alts, state, top, span, lists, plain, 
             continue
         c = default[r]
         if c >= 0 and (state[c] != OK or top[c] > n_alts[k]):
-            fault = state[c] if state[c] != OK else _above(top[c], n_alts[k])
+            fault = _fault(state[c], top[c], n_alts[k])
             s = 0
             while a + s < b and who[a + s] == s:
                 s += 1
@@ -436,7 +439,7 @@ def _note_texts(text, start, end, rows, n_alts, state, top, span, lists, plain, 
         for i in range(a, b):
             c = what[i]
             if state[c] != OK or top[c] > n_alts[k]:
-                fault = state[c] if state[c] != OK else _above(top[c], n_alts[k])
+                fault = _fault(state[c], top[c], n_alts[k])
                 note(count, first, fault, k, span[c, 0], span[c, 1], key, who[i])
     return odd
 
@@ -465,6 +468,9 @@ def note_genotypes(
     d = len(genotypes.texts)
     state = np.full(d + 1, key, np.int64)
     state[:d] = np.where(genotypes.valid[:d], OK, _SYNTAX)
+    for k, text in enumerate(genotypes.texts):
+        if text[0] in "/|" and genotypes.valid[k]:
+            state[k] = _LEADING
     state[:d][spans[:, 0] == spans[:, 1]] = _EMPTY
     lists = (genotypes.default, genotypes.pointer, genotypes.who, genotypes.what)
     top = genotypes.alleles.max(1).astype(np.int64)

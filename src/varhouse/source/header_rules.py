@@ -202,6 +202,11 @@ class HeaderRules:
             self._add(
                 "VH-H-012", f"{meta.name} has Number={number}", meta.line, meta.name, number
             )
+        elif number == "M" and not re.search("[ACGTUN]$", name):
+            self._add(
+                "VH-H-012", f"{meta.name} has Number=M, and its ID does not end with the base "
+                "that is modified (A, C, G, T, U or N)", meta.line, meta.name, number,
+            )  # fmt: skip
         if type_ and type_ not in _TYPES[kind]:
             self._add("VH-H-013", f"{meta.name} has Type={type_}", meta.line, meta.name, type_)
         if name:

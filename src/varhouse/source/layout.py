@@ -21,6 +21,7 @@ GENOTYPE = 5
 """Kind of the field GT, beside `keys.Kind`."""
 
 _CACHED = 4096
+_LOCAL_NUMBERS = (Number.LA, Number.LR, Number.LG)
 _LOCAL = {"LAA": 0, "LA": 1}
 """Keys that list a sample's own alleles, and how many of these are REF (VCF 4.5, 1.6.2)."""
 
@@ -195,6 +196,7 @@ class FormatReader:
         found: list[tuple[int, int, int, int]] = []
         arrays = self.table.arrays
         seen: set[str] = set()
+        late, modified = self._out_of_place(names, key)
         at = 0
         for k, name in enumerate(names):
             end = at + len(name.encode("utf-8", "surrogateescape"))
@@ -217,12 +219,28 @@ class FormatReader:
                 faults.append(Fault.FORMAT_TWICE)
             if name == "GT" and k and "GT" not in seen:
                 faults.append(Fault.FORMAT_GT_LATE)
+            if k == late:
+                faults.append(Fault.FORMAT_LAA)
+            if k == modified:
+                faults.append(Fault.FORMAT_NO_GT)
             seen.add(name)
             found += [(int(f), at, end, number) for f in faults]
             at = end + 1
         if not names:
             found = [(int(Fault.FORMAT_EMPTY), 0, 0, -1)]
         return np.array(found, np.int64).reshape(-1, 4)
+
+    def _out_of_place(self, names: list[str], key: npt.NDArray[np.int32]) -> tuple[int, int]:
+        """Find the first field that lacks another (VCF 4.5, 1.4.4 and 1.6.2), -1 for none.
+
+        Returns (field of local alleles without LAA before all fields but GT, base
+        modification without GT).
+        """
+        numbers = [int(self.table.arrays.number[k]) if k >= 0 else -1 for k in key.tolist()]
+        laa_first = names[names[:1] == ["GT"] :][:1] == ["LAA"]
+        local = [k for k, n in enumerate(numbers) if n in _LOCAL_NUMBERS and not laa_first]
+        modified = [k for k, n in enumerate(numbers) if n == Number.M and "GT" not in names]
+        return (local or [-1])[0], (modified or [-1])[0]
 
 
 def pack_layouts(layouts: list[Layout]) -> Layouts:

@@ -98,7 +98,7 @@ _SIGNED = {"SVLEN", "CIPOS", "CIEND", "CILEN", "CICN", "CICNADJ", "CIRUC", "CIRB
            "DPADJ"}  # fmt: skip
 _PROBABILITY = {("INFO", "AF"), ("FORMAT", "GP"), ("FORMAT", "CNP")}
 _MODIFIED = re.compile(
-    r"(?:(?P<depth>DPM|ADM)|M)(?:\d+[ACGTUN]|5mC|5hmC|5fC|5caC|5hmU|5fU|5caU|6mA|8oxoG|XaoN)"
+    r"(?:(?P<depth>DPM|ADM)|M)(?:\d+[ACGTUN]|5mC|5hmC|5fC|5caC|5hmU|5fU|5caU|6mA|8oxoG|[Xx]aoN)"
 )
 """Base modifications of VCF 4.5 (`M5mC`, `DPM27551C` ...)."""
 

@@ -222,11 +222,17 @@ _FORMAT = (
     ("VH-M-009", "sample_range", "error/note", "1.6.2", "such a value cannot be: correct it"),
     ("VH-M-010", "sample_space", "error/note", "1.6.2", "remove the white space"),
     ("VH-M-011", "sample_empty", "error/note", "1", "write . for a missing value"),
+    ("VH-M-012", "laa_late", "error/note", "1.6.2 (4.5)",
+     "write LAA first, or next to GT, before the fields of local alleles"),
+    ("VH-M-013", "modification_without_gt", "error/note", "1.4.4 (4.5)",
+     "give GT: it says how many values a base modification has"),
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),
     ("VH-G-003", "gt_without_alt", "warning/reject", "1.6.2",
      "name the ALT allele that GT 1 is, or write GT 0 or ."),
+    ("VH-G-004", "gt_leading_phase", "error/note", "1.6.2 (4.1, 4.2: 1.4.2)",
+     "leave out the first / or |, or declare VCFv4.4 or later"),
 )  # fmt: skip
 
 _STRUCTURAL = (

@@ -31,7 +31,7 @@ _FIELDS, _NUMBER = int(Fault.SAMPLE_FIELDS), int(Fault.SAMPLE_NUMBER)
 _TYPE, _RANGE = int(Fault.SAMPLE_TYPE), int(Fault.SAMPLE_RANGE)
 _SPACE, _EMPTY = int(Fault.SAMPLE_SPACE), int(Fault.SAMPLE_EMPTY)
 _SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
-_NO_ALT = int(Fault.GT_NO_ALT)
+_NO_ALT, _LEADING = int(Fault.GT_NO_ALT), int(Fault.GT_LEADING)
 _COLUMNS = int(Fault.LINE_COLUMNS)
 _INTEGER, _FLOAT = int(Kind.INTEGER), int(Kind.FLOAT)
 _CHARACTER = int(Kind.CHARACTER)
@@ -212,6 +212,8 @@ def _slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  
     if most > n_alt:
         fault = _NO_ALT if n_alt == 0 and most == 1 else _ALLELE
         note(count, first, fault, k, a, q, key, s)
+    elif text[a] == 47 or text[a] == 124:
+        note(count, first, _LEADING, k, a, q, key, s)
     return w, ploidy if called or ploidy > 1 else 0
 
 
