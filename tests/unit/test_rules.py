@@ -327,6 +327,18 @@ def test_local_alleles_may_be_none(tmp_path):
     assert account.verdict == "valid"
 
 
+def test_another_declaration_has_other_values(tmp_path):
+    # GATK 2 and 3 wrote SB as a score; up to 4.2 GP is phred-scaled (section 1.4.2).
+    score = '##INFO=<ID=SB,Number=1,Type=Float,Description="Strand Bias">'
+    for version in (1, 2, 3):
+        account = _scan(tmp_path / "x.vcf", _info("SB=-3.5", version=version, meta=(score,)))
+        assert account.verdict == "valid", account.counts
+    phred = '##FORMAT=<ID=GP,Number=G,Type=Float,Description="p">'
+    for version, codes in ((1, set()), (2, set()), (3, {"VH-M-009"})):
+        text = _sample("GT:GP", "0/1:30,0,45.5", version=version, meta=(GT, phred))
+        assert set(_scan(tmp_path / "x.vcf", text).counts) == codes
+
+
 LAA = '##FORMAT=<ID=LAA,Number=.,Type=Integer,Description="a">'
 LAD = '##FORMAT=<ID=LAD,Number=LR,Type=Integer,Description="d">'
 

@@ -144,8 +144,13 @@ def _members(f: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def has_end_block(path: Path) -> bool:
-    """Tell whether a BGZF file ends with the empty block that marks its end."""
+    """Tell whether a BGZF file ends with the empty block that marks its end.
+
+    A BCF that is not compressed has no such block and needs none.
+    """
     with path.open("rb") as f:
+        if f.read(3) == b"BCF":
+            return True
         f.seek(0, 2)
         if f.tell() < len(_EOF_BLOCK):
             return False

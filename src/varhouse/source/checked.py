@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from varhouse.contigs import AnyContigs
 from varhouse.source.bcf import text_of
-from varhouse.source.bgzf import iter_text
+from varhouse.source.bgzf import file_kind, iter_text
 from varhouse.source.cuts import Cutter
 from varhouse.source.faults import Faults
 from varhouse.source.limits import DEFAULTS
@@ -40,9 +40,7 @@ class CheckedVcfReader(VcfReader):
 
         with text_of(self.path) as (path, kind):
             for block in iter_text(path, kind, self.batch_bytes):
-                data = block.data
-                if scanner.rules is None:
-                    data = scanner.take_header(data)
+                data = scanner.take_block(block)
                 if scanner.rules is not None:
                     scanner.rules.walk = walk
                 if data:
@@ -53,4 +51,7 @@ class CheckedVcfReader(VcfReader):
                     self.fallback += result.fallback
                     yield result.table
                 results.clear()
+        kind = file_kind(self.path)
+        scanner.take_end(kind)
+        scanner.tell_whole(kind)
         scanner.finish()

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.source.header import WELL_KNOWN_NUMBER, Header
-from varhouse.source.reserved import all_reserved, reserved
+from varhouse.source.reserved import ANY, all_reserved, reserved
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -219,7 +219,10 @@ def _pack(
         else:
             number[k] = _NUMBERS.get(how_many, Number.ANY)
         known = reserved(field, name, version)
-        if known is not None and kind[k] in (Kind.INTEGER, Kind.FLOAT):
+        if known is None or (not known.strict and known.type not in (ANY, type_)):
+            # Another key under the same name, such as the score SB of GATK 3.
+            continue
+        if kind[k] in (Kind.INTEGER, Kind.FLOAT):
             low[k], high[k] = known.low, known.high
     strict = version is None or version >= 3
     return KeyArrays(

@@ -7,7 +7,7 @@ the text holds.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 ANY = "."
@@ -133,7 +133,11 @@ def all_reserved(kind: str, version: int) -> dict[str, Reserved]:
     loose = _LOOSE[version][kind]
     out = {n: _make(kind, n, w, section, strict=False) for n, w in loose.items()}
     out |= {n: _make(kind, n, w, sv_section) for n, w in sv.items()}
-    return out | {n: _make(kind, n, w, section) for n, w in plain.items()}
+    out |= {n: _make(kind, n, w, section) for n, w in plain.items()}
+    if kind == "FORMAT" and version <= 2:
+        # Up to 4.2 GP is phred-scaled (section 1.4.2).
+        out["GP"] = replace(out["GP"], high=float("inf"))
+    return out
 
 
 def reserved(kind: str, name: str, version: int | None) -> Reserved | None:

@@ -19,10 +19,10 @@ from varhouse.errors import InputError
 from varhouse.reference import Reference
 from varhouse.source.admission import check_path
 from varhouse.source.bcf import copy_bcf
-from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block, iter_text
+from varhouse.source.bgzf import BgzfWriter, file_kind, iter_text
 from varhouse.source.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.source.duplicates import ElsewhereWatch, Normalise
-from varhouse.source.header import Header, read_header
+from varhouse.source.header import Header
 from varhouse.source.limits import DEFAULTS, LimitError, Limits
 from varhouse.source.lines import read_batch
 from varhouse.source.problems import Account
@@ -126,8 +126,7 @@ def scan_file(
                 batch = read_batch(text, scanner.n_records, scanner.n_lines + 1)
                 scanner.take_records(batch, start)
                 total = min(cutter.end, start + size)
-            if kind == "bgzf" and not has_end_block(path):
-                account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
+            scanner.take_end(kind)
         except LimitError as error:
             account.add(
                 "VH-F-010", error.message.removeprefix(f"{path}: "),
@@ -161,32 +160,18 @@ def _records(
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield (text position, data lines, their size in the file) block by block."""
     for block in iter_text(path, kind, limits=scanner.limits):
-        scanner.text.take(block.data)
         if writer is not None:
             writer.write(block.data)
         members.extend(block.members)
-        data = block.data
-        if scanner.header is None:
-            data = scanner.take_header(data)
-        if not block.ended and data:
-            scanner.account.add(
-                "VH-F-005", "the last line has no newline: the file may be cut off",
-                severity="error" if (scanner.header and (scanner.header.version or 0) >= 3)
-                else "warning",
-            )  # fmt: skip
-        if data and scanner.header is not None:
+        data = scanner.take_block(block)
+        if data:
             start = block.start + len(block.data) - len(data)
             # A newline that was added is not in the file.
             yield start, data, len(data) - (0 if block.ended or writer is not None else 1)
-    if scanner.header is None:
-        scanner.header = read_header(scanner.header_lines, scanner.account)
 
 
 def _finish(account: Account, scanner: Scanner, kind: str, max_rate: float) -> None:
-    if kind == "gzip":
-        account.add("VH-F-004", "plain gzip, not BGZF: read from the start by every tool")
-    if scanner.n_records == 0 and not account.errors_in_file():
-        account.add("VH-F-006", "no records")
+    scanner.tell_whole(kind)
     checked = scanner.checked
     wrong = checked["differs"] + checked["outside"]
     done = checked["agrees"] + wrong

@@ -15,6 +15,7 @@ from varhouse.reference import (
     Reference,
     compare_ref,
 )
+from varhouse.source.bgzf import TextBlock, has_end_block
 from varhouse.source.builds import named
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
@@ -76,6 +77,34 @@ class Scanner:
         self.blanks: list[int] = []
         self.n_blanks = 0
         self.checked = {"agrees": 0, "differs": 0, "outside": 0, "unchecked": 0}
+
+    def take_block(self, block: TextBlock) -> bytes:
+        """Take the next text of the file and return the lines in it that are no header."""
+        self.text.take(block.data)
+        data = self.take_header(block.data) if self.header is None else block.data
+        if not block.ended and data:
+            newer = self.header is not None and (self.header.version or 0) >= 3
+            self.account.add(
+                "VH-F-005", "the last line has no newline: the file may be cut off",
+                severity="error" if newer else "warning",
+            )  # fmt: skip
+        return data if self.header is not None else b""
+
+    def take_end(self, kind: str) -> None:
+        """Take the end of a file of some kind, after its last block."""
+        if self.header is None:
+            self.header = read_header(self.header_lines, self.account)
+        if kind in ("bgzf", "bcf") and not has_end_block(self.path):
+            self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
+
+    def tell_whole(self, kind: str) -> None:
+        """Tell what a file of some kind is as a whole."""
+        if kind == "gzip":
+            self.account.add(
+                "VH-F-004", "plain gzip, not BGZF: read from the start by every tool"
+            )
+        if self.n_records == 0 and not self.account.errors_in_file():
+            self.account.add("VH-F-006", "no records")
 
     def take_header(self, data: bytes) -> bytes:
         """Take header lines from the front of a block and return what is left."""
