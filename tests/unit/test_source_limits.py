@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -59,6 +60,24 @@ def test_alleles(tmp_path):
         line = b"1\t9\t.\tA\t" + b",".join([b"C"] * n) + b"\t.\t.\t.\n"
         path = _write(tmp_path / "a.vcf", HEAD, COLUMNS, line)
         assert _refused(_scan(path, alleles=20), "alleles") is (n == 21)
+
+
+@pytest.mark.parametrize("block", [64, 300, 1 << 20])
+def test_account_at_the_allele_limit_does_not_depend_on_blocks(tmp_path, monkeypatch, block):
+    many = b"1\t9\t.\tA\t" + b",".join([b"C"] * 21) + b"\t.\t.\t.\n"
+    bad = RECORD.replace(b"A\t", b"!\t", 1)
+    lines = [bad % 3, RECORD % 5, b"a\tb\n", many, bad % 12, b"a\tb\n", b"1\t8"]
+    path = _write(tmp_path / "a.vcf", HEAD, COLUMNS, *lines)
+    monkeypatch.setattr(
+        "varhouse.source.scan.iter_text", partial(iter_text, batch_bytes=block)
+    )
+    account = _scan(path, alleles=20).account
+    assert account.counts["VH-F-010"] == 1
+    assert "VH-F-005" not in account.counts
+    shown = [(p.line, p.code) for p in account.problems() if p.line]
+    assert len(shown) > 1
+    assert shown == sorted(shown, key=lambda p: p[1])
+    assert {line for line, _ in shown} == {3, 5}
 
 
 def test_contigs_declared_and_used(tmp_path):

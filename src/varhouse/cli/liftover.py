@@ -170,7 +170,7 @@ class _Work:
         from varhouse.liftover.reasons import Reason
         from varhouse.liftover.vcf import COLUMNS
         from varhouse.source.lines import COLUMNS as NAMES
-        from varhouse.source.lines import text_column
+        from varhouse.source.lines import text_array
 
         columns = 8 + (1 + len(self.header.samples) if self.header.has_format else 0)
         for batch in self.batches:
@@ -193,7 +193,7 @@ class _Work:
             rows = np.flatnonzero(good)
             text = {c: batch.column(n, rows) for c, n in zip(COLUMNS, NAMES[:8], strict=False)}
             start = np.ascontiguousarray(batch.start[rows, 8])
-            text["rest"] = text_column(batch.text, start, batch.end[rows])
+            text["rest"] = text_array(batch.text, start, batch.end[rows])
             text["pos"] = pl.Series(batch.pos[rows], dtype=pl.Int64)
             yield pl.DataFrame({"line": pl.Series(rows + batch.line), **text})
 

@@ -31,7 +31,7 @@ from varhouse.schema import REJECTS
 from varhouse.source.bgzf import BgzfWriter
 from varhouse.source.header import Header
 from varhouse.source.lines import COLUMNS as NAMES
-from varhouse.source.lines import RecordBatch, text_column
+from varhouse.source.lines import RecordBatch, text_array
 from varhouse.source.stream import open_records
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _frame(batch: RecordBatch) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows, bad = np.flatnonzero(good), np.flatnonzero(filled & ~good)
     text = {c: batch.column(n, rows) for c, n in zip(COLUMNS, NAMES[:8], strict=False)}
     start = np.ascontiguousarray(batch.start[rows, 8])
-    text["rest"] = text_column(batch.text, start, batch.end[rows])
+    text["rest"] = text_array(batch.text, start, batch.end[rows])
     text["pos"] = pl.Series(batch.pos[rows], dtype=pl.Int64)
     record = pl.Series(rows + batch.record, dtype=pl.Int64)
     mark = pl.DataFrame({"info": text["info"], "record": record}).select(

@@ -1,14 +1,17 @@
 """Records as columns: the lines of a block of VCF text, found and cut in one pass."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
 from varhouse.source.words import lowest, ones, same64
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -120,8 +123,8 @@ def _gather(
     return offset, out
 
 
-def text_column(text: Bytes, start: Ints, end: Ints) -> pl.Series:
-    """Copy spans of a text into a string column.
+def text_array(text: Bytes, start: Ints, end: Ints) -> pa.LargeStringArray:
+    """Copy spans of a text into a string array.
 
     Bytes that are not UTF-8 become U+FFFD, so that a table can hold them.
     """
@@ -133,10 +136,8 @@ def text_column(text: Bytes, start: Ints, end: Ints) -> pl.Series:
         values = [
             None if v is None else v.decode("utf-8", "replace") for v in array.to_pylist()
         ]
-        return pl.Series(values, dtype=pl.String)
-    out = pl.from_arrow(array.cast(pa.large_string()))
-    assert isinstance(out, pl.Series)
-    return out
+        return pa.array(values, pa.large_string())
+    return array.cast(pa.large_string())
 
 
 @dataclass
@@ -174,17 +175,33 @@ class RecordBatch:
         """Number of records."""
         return int(self.end.size)
 
-    def column(self, name: str, rows: Ints | None = None) -> pl.Series:
+    def column(self, name: str, rows: Ints | None = None) -> "pl.Series":
         """One of the first nine columns as text."""
+        return _series(self._texts(name, rows))
+
+    def values(self, name: str, rows: Ints) -> list[str]:
+        """One of the first nine columns as text, for a few records."""
+        return list(self._texts(name, rows).to_pylist())
+
+    def lines(self, rows: Ints) -> "pl.Series":
+        """Whole lines as text."""
+        return _series(text_array(self.text, self.start[rows, 0], self.end[rows]))
+
+    def _texts(self, name: str, rows: Ints | None) -> pa.LargeStringArray:
         k = COLUMNS.index(name)
         start, end = self.start[:, k], np.minimum(self.start[:, k + 1] - 1, self.end)
         if rows is not None:
             start, end = start[rows], end[rows]
-        return text_column(self.text, np.ascontiguousarray(start), np.ascontiguousarray(end))
+        return text_array(self.text, np.ascontiguousarray(start), np.ascontiguousarray(end))
 
-    def lines(self, rows: Ints) -> pl.Series:
-        """Whole lines as text."""
-        return text_column(self.text, self.start[rows, 0], self.end[rows])
+
+def _series(array: pa.LargeStringArray) -> "pl.Series":
+    # A check alone makes no table: polars would be a fifth of the start of it.
+    import polars as pl  # noqa: PLC0415
+
+    out = pl.from_arrow(array)
+    assert isinstance(out, pl.Series)
+    return out
 
 
 def read_batch(data: bytes, record: int, line: int) -> RecordBatch:

@@ -32,17 +32,16 @@ MISSHAPEN = 1_000
 
 
 @nb.njit(cache=True, nogil=True)
-def _most_alleles(text, start):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the largest number of commas in an ALT, and its line."""
-    most, where = 0, 0
+def _too_many_alleles(text, start, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the first line with more ALT alleles than the limit (-1: none), and how many."""
     for k in range(start.shape[0]):
-        n = 0
+        n = 1
         for i in range(start[k, 4], min(start[k, 5] - 1, text.size)):
             if text[i] == 44:
                 n += 1
-        if n > most:
-            most, where = n, k
-    return most, where
+        if n > limit:
+            return k, n
+    return -1, 0
 
 
 def _slice(batch: RecordBatch, a: int, b: int) -> RecordBatch:
@@ -65,6 +64,7 @@ class Scanner:
         self.elsewhere: ElsewhereWatch | None = None
         self.header_bytes = 0
         self.header: Header | None = None
+        self.ended = True
         self.header_lines: list[str] = []
         self.seen: dict[str, int] = {}
         self.current: str | None = None
@@ -82,18 +82,18 @@ class Scanner:
         """Take the next text of the file and return the lines in it that are no header."""
         self.text.take(block.data)
         data = self.take_header(block.data) if self.header is None else block.data
-        if not block.ended and data:
-            newer = self.header is not None and (self.header.version or 0) >= 3
-            self.account.add(
-                "VH-F-005", "the last line has no newline: the file may be cut off",
-                severity="error" if newer else "warning",
-            )  # fmt: skip
+        self.ended = block.ended or not data
         return data if self.header is not None else b""
 
     def take_end(self, kind: str) -> None:
         """Take the end of a file of some kind, after its last block."""
         if self.header is None:
             self.header = read_header(self.header_lines, self.account)
+        if not self.ended:
+            self.account.add(
+                "VH-F-005", "the last line has no newline: the file may be cut off",
+                severity="error" if (self.header.version or 0) >= 3 else "warning",
+            )  # fmt: skip
         if kind in ("bgzf", "bcf") and not has_end_block(self.path):
             self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
 
@@ -150,15 +150,6 @@ class Scanner:
                 f"{self.path}: more than {self.limits.contigs:,} contigs", "contigs"
             )
 
-    def _check_alleles(self, batch: RecordBatch) -> None:
-        commas, k = _most_alleles(batch.text, batch.start)
-        if commas >= self.limits.alleles:
-            raise LimitError(
-                f"{self.path}: line {batch.line + k:,} has {commas + 1:,} ALT alleles, more "
-                f"than {self.limits.alleles:,}",
-                "alleles",
-            )
-
     def _check_contig_lengths(self) -> None:
         assert self.header is not None
         for name, length in self.header.contigs.items():
@@ -173,9 +164,21 @@ class Scanner:
 
     def take_records(self, batch: RecordBatch, text_start: int) -> None:
         """Check a batch of lines, and cut it if all are records."""
-        assert self.header is not None
+        k, n = _too_many_alleles(batch.text, batch.start, self.limits.alleles)
+        if k < 0:
+            self._take_lines(batch, text_start)
+            return
+        # The lines before it are taken, so that the account does not depend on the blocks.
+        self._take_lines(_slice(batch, 0, k), text_start)
+        raise LimitError(
+            f"{self.path}: line {batch.line + k:,} has {n:,} ALT alleles, more than "
+            f"{self.limits.alleles:,}",
+            "alleles",
+        )
+
+    def _take_lines(self, batch: RecordBatch, text_start: int) -> None:
         self.n_lines += batch.size
-        if self.columns < 8:
+        if self.columns < 8 or not batch.size:
             return
         blank = batch.end == batch.start[:, 0]
         if self.blanks or blank.any():
@@ -197,10 +200,9 @@ class Scanner:
     def _take_segment(self, batch: RecordBatch, text_start: int) -> None:
         """Check lines that have the columns of the header."""
         batch.record = self.n_records
-        self._check_alleles(batch)
         assert self.rules is not None
         edges = np.flatnonzero(self.rules.take(batch))
-        names = batch.column("chrom", edges).to_list()
+        names = batch.values("chrom", edges)
         bounds = [*edges.tolist(), batch.size]
         for chrom, (a, b) in zip(names, pairwise(bounds), strict=True):
             self._take_run(batch, chrom, a, b, text_start)
@@ -343,7 +345,7 @@ class Scanner:
         if not rows.size:
             return
         shown = rows[: max(1, self.account.room(code))]
-        refs = batch.column("ref", shown).to_list()
+        refs = batch.values("ref", shown)
         for i, (k, ref) in enumerate(zip(shown.tolist(), refs, strict=True)):
             pos = int(batch.pos[k])
             text = message
