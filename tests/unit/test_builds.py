@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.contigs import read_aliases
-from varhouse.source.builds import (
+from varhouse.builds import (
     BUILDS,
     build_of_header,
     build_of_lengths,
@@ -13,6 +12,7 @@ from varhouse.source.builds import (
     chromosome_of,
     same_build,
 )
+from varhouse.contigs import read_aliases
 
 ROOT = Path(__file__).parents[2]
 

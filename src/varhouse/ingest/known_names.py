@@ -10,8 +10,8 @@ from collections import Counter
 from functools import cache
 from importlib.resources import as_file, files
 
+from varhouse.builds import chromosome_of
 from varhouse.contigs import Contig, Contigs, read_aliases
-from varhouse.source.builds import chromosome_of
 
 _MITOCHONDRION = ("chrM", "MT", "M", "chrMT")
 

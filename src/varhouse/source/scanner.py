@@ -7,6 +7,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.builds import named
 from varhouse.contigs import Contigs
 from varhouse.reference import (
     REF_AGREES,
@@ -16,7 +17,6 @@ from varhouse.reference import (
     compare_ref,
 )
 from varhouse.source.bgzf import TextBlock, has_end_block
-from varhouse.source.builds import named
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
 from varhouse.source.encoding import TextWatch

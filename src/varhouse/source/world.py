@@ -14,9 +14,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.builds import Claim, build_of_header, build_of_lengths, same_build
 from varhouse.contigs import Contigs
 from varhouse.reference import COMPLEMENT, Reference
-from varhouse.source.builds import Claim, build_of_header, build_of_lengths, same_build
 from varhouse.source.header import Header, parse_meta
 from varhouse.source.lines import RecordBatch
 from varhouse.source.problems import Account
