@@ -150,7 +150,7 @@ GENES = Table(
         Column("strand", pl.Int8, "1 or -1"),
         Column("biotype", pl.String, "as in the gene model", nullable=True),
         Column("n_transcripts", pl.Int32, "transcripts of the gene"),
-        Column("genes_digest", pl.String, "digest of the gene model and its reference"),
+        Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
     ),
     sort=("contig", "start", "gene_id"),
 )
@@ -202,7 +202,7 @@ CONSEQUENCES = Table(
         Column("hgvs_offset", pl.Int32, "bases shifted 3' for these names", nullable=True),
         Column("canonical", pl.Boolean, "tagged canonical by the gene model"),
         Column("most_severe", pl.Boolean, "has the most severe term of this allele"),
-        Column("genes_digest", pl.String, "digest of the gene model and its reference"),
+        Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
         PART,
     ),
     partition=("part",),
@@ -508,7 +508,13 @@ def annotation_table(source: str, fields: Mapping[str, PolarsType]) -> Table:
                 Column(n, t, f"field {n} of {source}", nullable=True)
                 for n, t in fields.items()
             ),
-            Column("source_version", pl.String, "version of the source", nullable=True),
+            Column(
+                "source_version",
+                pl.String,
+                "version of the source in this release; in a file: as of when it was written",
+                nullable=True,
+                content=False,
+            ),
             Column("licence", pl.String, "licence of the source", nullable=True),
             PART,
         ),

@@ -13,6 +13,7 @@ import polars as pl
 from varhouse.consequence.pairs import Pairs
 from varhouse.consequence.terms import impact_of, terms_of
 from varhouse.genemodel import GeneModel, Int64
+from varhouse.modeldigest import contig_digests
 from varhouse.schema import CONSEQUENCES
 
 OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
@@ -79,6 +80,9 @@ def render(
         blank = pl.Series([None])
         hgvs = {c: blank.cast(OUTPUT[c]).new_from_index(0, len(tx)) for c in _HGVS}
     number = model.n_exon[tx.to_numpy()]
+    digest = alleles["contig"].replace_strict(
+        contig_digests(model), default=None, return_dtype=pl.String
+    )
     frame = pairs.with_columns(
         *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
         *(
@@ -89,7 +93,7 @@ def render(
         consequence=text.gather(index),
         impact=impact.gather(index),
         most_severe=pl.Series(_most_severe(row.to_numpy(), terms)),
-        genes_digest=pl.lit(model.digest),
+        genes_digest=digest.gather(row),
         exon=_rank_text(pairs["exon_first"], pairs["exon_last"], number),
         intron=_rank_text(pairs["intron_first"], pairs["intron_last"], number - 1),
         protein_start=(pl.col("cds_start") - 1) // 3 + 1,

@@ -20,6 +20,7 @@ from varhouse.genes.gtf import read_gtf
 from varhouse.genes.pieces import Pieces, make_pieces
 from varhouse.genes.rows import Rows, read_rows
 from varhouse.genes.tables import build_arrays
+from varhouse.modeldigest import contig_digests
 from varhouse.reference import Reference
 from varhouse.schema import GENES
 
@@ -92,6 +93,7 @@ def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
         code=codes,
         **arrays,
     )
+    model.meta["contig_digests"] = contig_digests(model)
     save_model(model, directory)
     _report(path, model)
     return directory
@@ -180,7 +182,9 @@ def genes_frame(model: GeneModel) -> pl.DataFrame:
             .alias("strand"),
             "biotype",
             pl.col("n_transcripts").fill_null(0).cast(pl.Int32),
-            pl.lit(model.digest).alias("genes_digest"),
+            pl.col("contig")
+            .replace_strict(contig_digests(model), default=None, return_dtype=pl.String)
+            .alias("genes_digest"),
         )
         .select(GENES.names)
         .sort("contig", "start", "gene_id")
