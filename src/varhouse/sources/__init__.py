@@ -5,6 +5,15 @@ record; `join_source` gives the rows of the alleles one has, `source_ids` the id
 `text.py` reads VCF text in blocks of whole lines.
 """
 
-from varhouse.sources.allele import Normalise, Source, join_source, read_source, source_ids
+from varhouse.sources.allele import (
+    Normalise,
+    Source,
+    header_version,
+    join_source,
+    read_source,
+    source_ids,
+)
 
-__all__ = ["Normalise", "Source", "join_source", "read_source", "source_ids"]
+__all__ = [
+    "Normalise", "Source", "header_version", "join_source", "read_source", "source_ids",
+]  # fmt: skip

@@ -140,7 +140,7 @@ def read_source(
         name,
         {f.column: f.dtype for f in chosen},
         frame.sort(KEY, maintain_order=True),
-        _version(text.header),
+        header_version(text.header),
         counts,
     )
     if merges is None:
@@ -169,7 +169,8 @@ def _choose(path: Path, header: list[str], wanted: list[str] | None) -> list[_Fi
     return [declared[key] for key in dict.fromkeys(wanted)]
 
 
-def _version(header: list[str]) -> str | None:
+def header_version(header: list[str]) -> str | None:
+    """Find what a VCF header says of the release: `##dbSNP_BUILD_ID`, else `##fileDate`."""
     for key in ("##dbSNP_BUILD_ID=", "##fileDate="):
         for line in header:
             if line.startswith(key):
