@@ -5,6 +5,7 @@ import gzip
 import random
 import subprocess
 import sys
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from builders import make_fasta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from varhouse.cli import main
 from varhouse.errors import InputError
 from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
 from varhouse.source.bgzf import has_end_block
@@ -429,3 +431,35 @@ def test_a_piece_gives_no_length(tmp_path):
         repair_file(path, tmp_path / "a.vcf.gz", contigs, reference)
     text = gzip.decompress((tmp_path / "a.vcf.gz").read_bytes()).decode()
     assert "##contig=<ID=chr1,length=9000>" in text
+
+
+def test_limits_can_be_raised(tmp_path, capsys):
+    path = tmp_path / "a.vcf"
+    alts = ",".join("".join(a) for a in islice(product("ACGT", repeat=7), 10_001))
+    path.write_text(
+        "##fileformat=VCFv4.3\n##contig=<ID=1,length=10>\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t5\t.\tA\t" + alts + "\t.\t.\t."
+    )
+    fix = ["--fix", str(tmp_path / "b.vcf")]
+    assert main(["validate", str(path)]) == 1
+    assert "VH-F-010" in capsys.readouterr().out
+    assert main(["validate", str(path), "--limit", "alleles=20000", *fix]) == 0
+    small = [
+        "validate",
+        str(path),
+        "--limit",
+        "header_bytes=100",
+        "--limit",
+        "alleles=20000",
+    ]
+    assert main(small) == 1
+    assert "limits.header_bytes" in capsys.readouterr().out
+    for wrong in (
+        "allele=5",
+        "alleles=0",
+        "alleles=-1",
+        "alleles",
+        "alleles=32768",
+        "line_bytes=9",
+    ):
+        assert main(["validate", str(path), "--limit", wrong]) == 2

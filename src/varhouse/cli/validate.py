@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from varhouse.contigs import Contigs
     from varhouse.reference import Reference
+    from varhouse.source.limits import Limits
     from varhouse.source.problems import Account, Problem
     from varhouse.source.repair import Repair
     from varhouse.source.scan import FileScan
@@ -56,6 +57,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--swap-ref-alt", action="store_true",
                         help="with --fix: swap REF and ALT, and GT with them, where ALT is "
                         "what the reference holds")  # fmt: skip
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="KEY=N",
+        help="raise a limit of a file: line_bytes, alleles, contigs, ... (config/README.md)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -63,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.checks import check_file, open_assembly
 
     _check_usage(args)
+    limits = _limits(args.limit)
     sheet = None
     if args.samples is not None:
         from varhouse.errors import ConfigError
@@ -75,13 +81,12 @@ def run(args: argparse.Namespace) -> int:
     with open_assembly(args.reference, args.aliases) as (contigs, reference):
         files = list(args.files)
         for path in files:
-            scan = check_file(path, contigs, reference, sheet)
+            scan = check_file(path, contigs, reference, sheet, limits)
             verdicts.append(_tell(scan, as_json=args.json))
         if args.fix is not None:
-            repair = _fix(args, contigs, reference)
-            verdicts.append(
-                _tell(check_file(repair.output, contigs, reference, sheet), as_json=args.json)
-            )
+            repair = _fix(args, contigs, reference, limits)
+            scan = check_file(repair.output, contigs, reference, sheet, limits)
+            verdicts.append(_tell(scan, as_json=args.json))
     if args.json:
         for verdict in verdicts:
             print(json.dumps(verdict, ensure_ascii=False))
@@ -106,12 +111,38 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise UsageError("--swap-ref-alt without --reference", "add --reference FASTA")
 
 
+def _limits(settings: list[str]) -> "Limits":
+    """Read KEY=N settings."""
+    from dataclasses import asdict, replace
+
+    from varhouse.errors import UsageError, nearest
+    from varhouse.source.limits import BOUNDS, DEFAULTS
+
+    chosen = {}
+    for setting in settings:
+        key, _, number = setting.partition("=")
+        if key not in asdict(DEFAULTS):
+            known = nearest(key, asdict(DEFAULTS))
+            raise UsageError(f"--limit {setting}: no limit {key!r}{known}")
+        if not number.isascii() or not number.isdigit():
+            raise UsageError(f"--limit {setting}: {number!r} is no number")
+        low, high = BOUNDS.get(key, (1, None))
+        chosen[key] = int(number)
+        if chosen[key] < low or (high is not None and chosen[key] > high):
+            most = "" if high is None else f", at most {high:,}"
+            raise UsageError(f"--limit {setting}: at least {low:,}{most}")
+    return replace(DEFAULTS, **chosen)
+
+
 def _fix(
-    args: argparse.Namespace, contigs: "Contigs", reference: "Reference | None"
-) -> "Repair":
+    args: argparse.Namespace, contigs: "Contigs", reference: "Reference | None",
+    limits: "Limits",
+) -> "Repair":  # fmt: skip
     from varhouse.ingest.checks import fix_file
 
-    repair = fix_file(args.files[0], args.fix, contigs, reference, swap=args.swap_ref_alt)
+    repair = fix_file(
+        args.files[0], args.fix, contigs, reference, limits, swap=args.swap_ref_alt
+    )
     out = sys.stderr if args.json else sys.stdout
     for line in _account_of(repair):
         print(line, file=out)

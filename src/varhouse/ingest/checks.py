@@ -12,6 +12,7 @@ from varhouse.ingest.sample_names import check_samples_of_file
 from varhouse.normalise import normalise_packed
 from varhouse.reference import OpenedReference, Reference
 from varhouse.source.header import Header, read_header
+from varhouse.source.limits import DEFAULTS, Limits
 from varhouse.source.peek import peek_header
 from varhouse.source.problems import Account
 from varhouse.source.repair import Repair, repair_file
@@ -42,13 +43,16 @@ def open_assembly(
 
 
 def check_file(
-    path: Path, contigs: Contigs, reference: Reference | None, sheet: pl.DataFrame | None
-) -> FileScan:
+    path: Path, contigs: Contigs, reference: Reference | None, sheet: pl.DataFrame | None,
+    limits: Limits = DEFAULTS,
+) -> FileScan:  # fmt: skip
     """Check one file; with a sample sheet also its samples.
 
     What is wrong is in the `account` of the scan; nothing is written beside the file.
     """
-    scan = scan_file(path, contigs, reference, hashes=False, normalise=normalise_packed)
+    scan = scan_file(
+        path, contigs, reference, hashes=False, normalise=normalise_packed, limits=limits
+    )
     if not scan.account.counts.keys() & _UNREAD:
         check_index(path, scan.kind, scan.contigs, scan.account)
     _note_aliases(scan, contigs)
@@ -79,8 +83,9 @@ def header_of(path: Path) -> Header:
 
 
 def fix_file(
-    path: Path, output: Path, contigs: Contigs, reference: Reference | None, *, swap: bool
-) -> Repair:
+    path: Path, output: Path, contigs: Contigs, reference: Reference | None,
+    limits: Limits = DEFAULTS, *, swap: bool,
+) -> Repair:  # fmt: skip
     """Write a repaired copy of a file (see `varhouse.source.repair`).
 
     Raises
@@ -88,4 +93,4 @@ def fix_file(
     InputError
         If the file cannot be mended without a guess; nothing is written.
     """
-    return repair_file(path, output, contigs, reference, swap=swap)
+    return repair_file(path, output, contigs, reference, swap=swap, limits=limits)

@@ -51,6 +51,9 @@ class Limits:
     text_bytes: int = 16 << 40
 
 
+BOUNDS = {"line_bytes": (1 << 20, None), "alleles": (1, 32_767)}
+"""Least and largest values of limits, where they have some besides 1 and none."""
+
 RATIO_FROM = 256 << 20
 """Text from which on the ratio counts: less does no harm, whatever its ratio."""
 

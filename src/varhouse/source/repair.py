@@ -12,7 +12,9 @@ import re
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from varhouse.reference import Reference
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block
 from varhouse.source.header import parse_meta
+from varhouse.source.limits import DEFAULTS, Limits
 from varhouse.source.lines import RecordBatch
 from varhouse.source.repair_header import Change, HeaderRepair, repair_header
 from varhouse.source.repair_lines import Lines, LineSorter, rename
@@ -217,6 +220,7 @@ def repair_file(
     reference: Reference | None = None,
     *,
     swap: bool = False,
+    limits: Limits = DEFAULTS,
 ) -> Repair:
     """Write a repaired copy of a file as BGZF with an index and a table of changes.
 
@@ -232,6 +236,8 @@ def repair_file(
         Gives lengths of undeclared contigs, their order, and what is swapped.
     swap
         Swap REF and ALT where ALT is what the reference holds.
+    limits
+        A file that holds more is not read.
 
     Raises
     ------
@@ -241,14 +247,14 @@ def repair_file(
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        return _repair(path, output, folder, contigs, reference, swap=swap)
+        return _repair(path, output, folder, contigs, reference, limits, swap=swap)
     finally:
         shutil.rmtree(folder)
 
 
 def _repair(
     path: Path, output: Path, folder: Path, contigs: Contigs,
-    reference: Reference | None, *, swap: bool,
+    reference: Reference | None, limits: Limits, *, swap: bool,
 ) -> Repair:  # fmt: skip
     kind = file_kind(path)
     if kind in ("bgzf", "bcf") and not has_end_block(path):
@@ -258,8 +264,9 @@ def _repair(
     source = path
     if kind == "bcf":
         source, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
-    survey = survey_file(source, kind, contigs.canonical)
-    header = _mend_header(source, kind, survey, contigs, reference)
+    survey = survey_file(source, kind, contigs.canonical, limits)
+    read = partial(read_records, source, kind, limits=limits)
+    header = _mend_header(read, survey, contigs, reference)
     written, listed = folder / "out.vcf.gz", folder / "changes.tsv"
     table = ChangeTable(listed)
     for change in header.changes:
@@ -271,7 +278,7 @@ def _repair(
     writer.write(("\n".join(header.lines) + "\n").encode())
     out = RecordOutput(writer, table, body.order)
     sorter = None if survey.in_order else LineSorter(folder, out.take)
-    for batch, lines in read_records(source, kind):
+    for batch, lines in read():
         if batch.size:
             (out.take if sorter is None else sorter.add)(body.mend(batch, lines))
     if sorter is not None:
@@ -291,14 +298,15 @@ def _repair(
 
 
 def _mend_header(
-    path: Path, kind: str, survey: Survey, contigs: Contigs, reference: Reference | None
-) -> HeaderRepair:
+    read: Callable[[], Iterator[tuple[RecordBatch, Ints]]], survey: Survey, contigs: Contigs,
+    reference: Reference | None,
+) -> HeaderRepair:  # fmt: skip
     """Mend the header; a key is declared anew only if all its values fit."""
     given = (survey.header, survey.numbers, survey.names(), contigs.canonical, reference)
     header = repair_header(*given)
     if not header.wanted:
         return header
-    batches = (batch for batch, _ in read_records(path, kind))
+    batches = (batch for batch, _ in read())
     unfit = unfit_keys(batches, header.wanted)
     return repair_header(*given, unfit) if unfit else header
 

@@ -11,6 +11,7 @@ from varhouse.errors import InputError
 from varhouse.source.bgzf import iter_text
 from varhouse.source.encoding import BOM
 from varhouse.source.header import FIXED
+from varhouse.source.limits import DEFAULTS, Limits
 from varhouse.source.lines import RecordBatch, read_batch
 from varhouse.source.repair_header import BodyNames, without_empty_columns
 from varhouse.source.repair_names import Names
@@ -56,7 +57,7 @@ class Survey:
 
 
 def read_records(
-    path: Path, kind: str, survey: Survey | None = None
+    path: Path, kind: str, survey: Survey | None = None, *, limits: Limits = DEFAULTS
 ) -> Iterator[tuple[RecordBatch, Ints]]:
     """Yield the records of a file and their 1-based lines, without blank lines.
 
@@ -71,7 +72,7 @@ def read_records(
         If there is no #CHROM line, or a record before it.
     """
     line, in_header = 1, True
-    for block in iter_text(path, kind):
+    for block in iter_text(path, kind, limits=limits):
         data = block.data
         if survey is not None:
             survey.ended = block.ended
@@ -136,7 +137,9 @@ def _without_blanks(batch: RecordBatch, survey: Survey | None) -> tuple[RecordBa
     return kept, lines[keep]
 
 
-def survey_file(path: Path, kind: str, canonical: Canonical) -> Survey:
+def survey_file(
+    path: Path, kind: str, canonical: Canonical, limits: Limits = DEFAULTS
+) -> Survey:
     """Read a file once and say what it holds.
 
     Raises
@@ -146,7 +149,7 @@ def survey_file(path: Path, kind: str, canonical: Canonical) -> Survey:
     """
     out = Survey()
     order = _Order(canonical)
-    for batch, lines in read_records(path, kind, out):
+    for batch, lines in read_records(path, kind, out, limits=limits):
         if not out.columns:
             out.columns = _count_columns(path, out)
         if not batch.size:

@@ -62,7 +62,7 @@ _FILE = (
      "if the file is whole, end it with a newline"),
     ("VH-F-006", "no_records", "warning/note", "1.6", "check that it is the right file"),
     ("VH-F-010", "limit", "error/refuse", "",
-     "if the file is right, raise the limit: `limits` in the configuration"),
+     "if the file is right, raise the limit: `limits` in the configuration; here `--limit`"),
     ("VH-F-007", "byte_order_mark", "warning/note", "1.2",
      "remove the first three bytes; --fix does"),
     ("VH-F-008", "line_ends", "warning/note", "1.2 (from 4.3 on)",
