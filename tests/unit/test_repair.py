@@ -448,12 +448,12 @@ def test_limits_can_be_raised(tmp_path, capsys):
         "validate",
         str(path),
         "--limit",
-        "header_bytes=100",
+        "header_lines=2",
         "--limit",
         "alleles=20000",
     ]
     assert main(small) == 1
-    assert "limits.header_bytes" in capsys.readouterr().out
+    assert "limits.header_lines" in capsys.readouterr().out
     for wrong in (
         "allele=5",
         "alleles=0",

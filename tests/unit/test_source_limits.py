@@ -6,15 +6,17 @@ import resource
 import subprocess
 import sys
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 
 import pytest
+import yaml
 
 from varhouse.bgzf import BgzfStream
 from varhouse.ingest.checks import AnyContigs
 from varhouse.source.bgzf import iter_text
-from varhouse.source.limits import DEFAULTS, LimitError
+from varhouse.source.limits import BOUNDS, DEFAULTS, LimitError
 from varhouse.source.peek import peek_header
 from varhouse.source.scan import scan_file
 
@@ -22,6 +24,7 @@ HEAD = b"##fileformat=VCFv4.3\n"
 COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 RECORD = b"1\t%d\t.\tA\tC\t.\t.\t.\n"
 MIB = 1 << 20
+ROOT = Path(__file__).parents[2]
 
 
 def _scan(path, **limits):
@@ -206,3 +209,11 @@ def test_header_alone_is_read_whole_and_within_the_limits(tmp_path):
         with pytest.raises(LimitError) as caught:
             peek_header(path, replace(DEFAULTS, **{key: value}))
         assert caught.value.key == key
+
+
+def test_bounds_are_those_of_the_configuration():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    limits = schema["properties"]["limits"]["properties"]
+    assert {k: v["default"] for k, v in limits.items()} == asdict(DEFAULTS)
+    found = {k: (v["minimum"], v.get("maximum")) for k, v in limits.items()}
+    assert {k: b for k, b in found.items() if b != (1, None)} == BOUNDS
