@@ -27,7 +27,7 @@ Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-MODEL_FORMAT = 2
+MODEL_FORMAT = 3
 FLANK = 5_000
 """Bases beside a transcript that count as up- or downstream (VEP's default)."""
 
@@ -51,7 +51,11 @@ for _i, _letter in enumerate(b"ACGT"):
 
 NO_CODON = 64
 """Codon code of a codon with an unknown base or without its last bases; others are
-16 * first + 4 * second + third base code."""
+16 * first + 4 * second + third base code, or one of `RECODED`."""
+
+RECODED = {65: (56, "U"), 66: (50, "O")}
+"""Codes of codons that the annotation says are read otherwise: code of the same bases
+and residue (TGA selenocysteine, TAG pyrrolysine)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class GeneModel:
     cdna_ptr, cdna
         int64[T], uint8: packed spliced sequences in the sense of the transcript.
     codon_ptr, codon
-        int64[T], uint8: packed codon codes (0-63, 64: unknown or incomplete).
+        int64[T], uint8: packed codon codes (0-63, 64: unknown or incomplete, `RECODED`).
     n_exon
         int64[T]: exons.
     name_rank

@@ -1,14 +1,15 @@
 """Genetic codes as lookup tables over codon codes.
 
 A codon code is 16 * first + 4 * second + third base (A 0, C 1, G 2, T 3); 64 is a codon
-with an unknown base or without its last bases and reads X. The codes are NCBI's
+with an unknown base or without its last bases and reads X; 65 and 66 are TGA and TAG that
+are read as selenocysteine and pyrrolysine in one transcript (`RECODED`). The codes are NCBI's
 (https://www.ncbi.nlm.nih.gov/Taxonomy/Utils/wprintgc.cgi), written as what differs from
 the standard code.
 """
 
 import numpy as np
 
-from varhouse.genemodel import CODE, NO_CODON, UInt8
+from varhouse.genemodel import CODE, NO_CODON, RECODED, UInt8
 
 LETTERS: UInt8 = np.frombuffer(b"ACGTN", np.uint8)
 """Base code to ASCII letter."""
@@ -49,18 +50,25 @@ def codon_code(codon: str) -> int:
 
 
 def _table(number: int) -> UInt8:
-    table = np.full(NO_CODON + 1, UNKNOWN, np.uint8)
+    table = np.full(NO_CODON + 1 + len(RECODED), UNKNOWN, np.uint8)
     order = "TCAG"
     for i, letter in enumerate(_STANDARD):
         table[codon_code(order[i // 16] + order[i // 4 % 4] + order[i % 4])] = ord(letter)
     for codon, letter in _DIFFERENCES.get(number, {}).items():
         table[codon_code(codon)] = ord(letter)
+    for code, (_, letter) in RECODED.items():
+        table[code] = ord(letter)
     return table
 
 
 AMINO_ACID: UInt8 = np.stack([_table(n) for n in range(34)])
-"""uint8[34, 65]: ASCII amino acid by NCBI number of the code and codon code. Numbers
+"""uint8[34, 67]: ASCII amino acid by NCBI number of the code and codon code. Numbers
 that NCBI does not use, or that are not listed here, are the standard code."""
+
+BASES_OF: UInt8 = np.arange(AMINO_ACID.shape[1], dtype=np.uint8)
+"""uint8[67]: codon code to the code of the same bases read by the genetic code."""
+for _code, (_bases, _) in RECODED.items():
+    BASES_OF[_code] = _bases
 
 _BY_TEXT = {
     n: {
@@ -70,14 +78,25 @@ _BY_TEXT = {
     for n in range(34)
 }
 
+_RECODED_TEXT = {
+    bytes(LETTERS[[c >> 4, c >> 2 & 3, c & 3]]).lower(): letter
+    for c, letter in RECODED.values()
+}
+
 
 def translate(sequence: bytes, code: int) -> str:
     """Translate a piece of CDS as VEP does.
 
+    A codon in lower case is one of `RECODED`, read as the annotation says; where only
+    some of its bases are left it is read as usual.
     Codons with other letters than ACGT are X; bases behind the last whole codon are one
     more X, except behind a lone stop.
     """
     table = _BY_TEXT[code if 0 <= code < len(_BY_TEXT) else 1]
     whole = len(sequence) // 3 * 3
-    peptide = "".join(table.get(sequence[i : i + 3], "X") for i in range(0, whole, 3))
+    codons = [sequence[i : i + 3] for i in range(0, whole, 3)]
+    if not sequence.isupper():
+        codons = [c if c in _RECODED_TEXT else c.upper() for c in codons]
+        table = table | _RECODED_TEXT
+    peptide = "".join(table.get(c, "X") for c in codons)
     return peptide + "X" if len(sequence) > whole and peptide != "*" else peptide

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varhouse.consequence import terms as so
-from varhouse.genemodel import GeneModel, UInt8
+from varhouse.genemodel import NO_CODON, GeneModel, UInt8
 from varhouse.geneticcode import LETTERS, translate
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class _Edit:
     """One edit: bases [first, stop) of the CDS become `alt`.
 
     `cdna` is the transcript from `utr` bases before codon 0 on, `length` the CDS with
-    the `lead` bases of padding.
+    the `lead` bases of padding. Codons that are not read by the genetic code are in
+    lower case, so that `translate` knows them as long as all their bases stand together.
     """
 
     cdna: bytes
@@ -108,6 +109,10 @@ def _make_edit(model: GeneModel, edits: "Edits", row: int, t: int, alt: UInt8) -
         bases = np.where(bases < 4, 3 - bases, 4)[::-1].astype(np.uint8)
     at, offset = int(model.cdna_ptr[t]), int(model.cds_offset[t])
     cdna = LETTERS[model.cdna[at : at + int(model.cdna_length[t])]].tobytes()
+    codon = model.codon[model.codon_ptr[t] :][: (int(model.cds_length[t]) + 2) // 3]
+    for k in np.flatnonzero(codon > NO_CODON):
+        first = offset + 3 * int(k)
+        cdna = cdna[:first] + cdna[first : first + 3].lower() + cdna[first + 3 :]
     if offset < 0:
         cdna, offset = b"N" * -offset + cdna, 0
     return _Edit(
@@ -133,7 +138,7 @@ def _codon_text(edit: _Edit) -> str:
     at = edit.first - 3 * edit.first_codon if edit.ref_codons else 0
 
     def text(codons: bytes, changed: int) -> str:
-        s = codons.decode()
+        s = codons.decode().upper()
         return s[:at].lower() + s[at : at + changed] + s[at + changed :].lower()
 
     return _or_dash(
@@ -214,6 +219,7 @@ def _stop_retained(edit: _Edit, ref: str, alt: str, over_stop: bool) -> bool:
 
 def _is_inner(ref: bytes, alt: bytes) -> bool:
     """Whether `alt` is `ref` without some inner bases."""
+    ref, alt = ref.upper(), alt.upper()
     i = j = 0
     while i < len(alt) and ref[i] == alt[i]:
         i += 1

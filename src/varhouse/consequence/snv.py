@@ -30,7 +30,7 @@ from varhouse.genemodel import (
     UInt8,
     ranges,
 )
-from varhouse.geneticcode import AMINO_ACID, ATG, LETTERS, STOP, UNKNOWN
+from varhouse.geneticcode import AMINO_ACID, ATG, BASES_OF, LETTERS, STOP, UNKNOWN
 
 _POWER = np.array([16, 4, 1], np.int64)
 
@@ -138,7 +138,8 @@ def _coding(model: GeneModel, pairs: Pairs, exonic: Int64, cdna: Int64, alt: UIn
 def _make_codons(model: GeneModel, tx: Int64, cds: Int64, alt: UInt8) -> _Codons:
     index = cds // 3
     phase = cds - 3 * index
-    ref = model.codon[model.codon_ptr[tx] + index].astype(np.int64)
+    read = model.codon[model.codon_ptr[tx] + index]
+    ref = BASES_OF[read].astype(np.int64)
     base = np.where((model.strand[tx] < 0) & (alt < 4), 3 - alt, alt).astype(np.uint8)
     power = _POWER[phase]
     changed = ref + (base.astype(np.int64) - ((ref // power) & 3)) * power
@@ -151,7 +152,7 @@ def _make_codons(model: GeneModel, tx: Int64, cds: Int64, alt: UInt8) -> _Codons
         alt_base=base,
         ref=ref,
         alt=new,
-        ref_aa=AMINO_ACID[table, ref],
+        ref_aa=AMINO_ACID[table, read],
         alt_aa=AMINO_ACID[table, new],
         partial=(model.cds_length[tx] - 3 * index) < 3,
     )

@@ -7,7 +7,16 @@ its own. Rows may stand in any order; a parent list `A,B` counts for each.
 
 import polars as pl
 
-from varhouse.genes.rows import BARE_GENE, PARTS, Features, Rows, unused_types, without_version
+from varhouse.genes.rows import (
+    BARE_GENE,
+    PARTS,
+    SELENOCYSTEINES,
+    Features,
+    Rows,
+    translation_exceptions,
+    unused_types,
+    without_version,
+)
 
 # Old Ensembl files have transcripts of type `pseudogene`, and genes of type `RNA`.
 _IS_GENE = pl.col("parent").is_null() & (
@@ -38,14 +47,20 @@ def read_gff3(rows: Rows) -> Features:
     # GFF3's stop codon rows lie inside the CDS: they add nothing.
     is_part = pl.col("type").is_in(["exon", "CDS"])
     nodes = (
-        frame.filter(~pl.col("type").is_in(PARTS), pl.col("id").is_not_null())
+        frame.filter(
+            ~pl.col("type").is_in([*PARTS, *SELENOCYSTEINES]), pl.col("id").is_not_null()
+        )
         .unique(["contig", "id"], keep="first", maintain_order=True)
         .with_columns(is_gene=_IS_GENE)
     )
     parts = _parts(frame.filter(is_part), nodes)
-    transcripts, counts = _transcripts(parts, nodes)
+    is_codon = pl.col("type").is_in(SELENOCYSTEINES)
+    codons = frame.filter(is_codon).select("contig", key="parent", pos="start")
+    transcripts, exceptions, counts = _transcripts(parts, nodes, codons)
     genes = _gene_names(nodes).drop("gene_key")
-    used = is_part | _IS_GENE | pl.col("id").is_in(parts["parent"].unique().implode())
+    used = (
+        is_part | is_codon | _IS_GENE | pl.col("id").is_in(parts["parent"].unique().implode())
+    )
     features = unused_types(frame, used.fill_null(False))
     counts["features_not_used"] = sum(features.values())
     columns = ["contig", "key", "type", "start", "end", "strand", "phase"]
@@ -53,6 +68,7 @@ def read_gff3(rows: Rows) -> Features:
         transcripts,
         parts.select(columns),
         genes,
+        exceptions,
         {**counts, **{f"feature:{k}": v for k, v in features.items()}},
     )
 
@@ -89,10 +105,16 @@ def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _transcripts(
-    parts: pl.DataFrame, nodes: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, int]]:
+    parts: pl.DataFrame, nodes: pl.DataFrame, codons: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
     """One row for each transcript: from its own row, else from its first part."""
     tx = _with_gene(_candidates(parts, nodes), nodes)
+    exceptions = translation_exceptions(
+        tx,
+        parts.filter(pl.col("type") == "CDS"),
+        codons,
+        r"(?:^|;)tag=(?:[^;]*,)?seleno(?:[,;]|$)",
+    )
     own_id = (
         pl.when("bare")
         .then(pl.coalesce(_value("protein_id"), pl.col("key").str.slice(1)))
@@ -147,14 +169,12 @@ def _transcripts(
         "transcripts_without_row": int(tx["without_row"].sum()),
         "transcripts_without_gene_row": int((~tx["gene_found"] & ~tx["bare"]).sum()),
         "transcripts_made_from_genes": int(tx["bare"].sum()),
-        "transcripts_with_transl_except": int(
-            tx["cds_attr"].str.contains("transl_except|seleno").fill_null(False).sum()
-        ),
+        "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
         "canonical", "start_unknown", "end_unknown", "code", "protein_id",
-    ), counts  # fmt: skip
+    ), exceptions, counts  # fmt: skip
 
 
 def _protein_id() -> pl.Expr:

@@ -7,7 +7,15 @@ those that lie directly behind the CDS.
 
 import polars as pl
 
-from varhouse.genes.rows import PARTS, Features, Rows, unused_types, without_version
+from varhouse.genes.rows import (
+    PARTS,
+    SELENOCYSTEINES,
+    Features,
+    Rows,
+    translation_exceptions,
+    unused_types,
+    without_version,
+)
 
 _BIOTYPE_SOURCES = (
     "protein_coding", "processed_transcript", "nonsense_mediated_decay", "retained_intron",
@@ -28,8 +36,12 @@ def read_gtf(rows: Rows) -> Features:
     frame = rows.frame.with_columns(key=_value("transcript_id"))
     is_part = pl.col("type").is_in(PARTS) & pl.col("key").is_not_null()
     parts = frame.filter(is_part)
-    transcripts, counts = _transcripts(frame, parts)
-    used = is_part | pl.col("type").is_in(["gene", "transcript"])
+    transcripts, exceptions, counts = _transcripts(frame, parts)
+    used = (
+        is_part
+        | pl.col("type").is_in(SELENOCYSTEINES)
+        | pl.col("type").is_in(["gene", "transcript"])
+    )
     features = unused_types(frame, used)
     counts["features_not_used"] = sum(features.values())
     columns = ["contig", "key", "type", "start", "end", "strand", "phase"]
@@ -37,13 +49,14 @@ def read_gtf(rows: Rows) -> Features:
         transcripts,
         parts.select(columns),
         _genes(frame, parts),
+        exceptions,
         {**counts, **{f"feature:{k}": v for k, v in features.items()}},
     )
 
 
 def _transcripts(
     frame: pl.DataFrame, parts: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, int]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
     own = frame.filter(pl.col("type") == "transcript", pl.col("key").is_not_null()).unique(
         ["contig", "key"], keep="first", maintain_order=True
     )
@@ -62,6 +75,12 @@ def _transcripts(
             attr=pl.coalesce("attr", "part_attr"), source=pl.coalesce("source", "part_source")
         )
         .with_columns(raw_gene=_value("gene_id"))
+    )
+    codons = frame.filter(pl.col("type").is_in(SELENOCYSTEINES)).select(
+        "contig", "key", pos="start"
+    )
+    exceptions = translation_exceptions(
+        tx, parts.filter(pl.col("type") == "CDS"), codons, r'tag "?seleno"?(?:[ ;]|$)'
     )
     gene_rows = frame.filter(pl.col("type") == "gene").select(
         "contig", raw_gene=_value("gene_id"), name=_value("gene_name"), gene_found=pl.lit(True)
@@ -96,14 +115,12 @@ def _transcripts(
         "transcripts_without_row": int(tx["without_row"].sum()),
         "transcripts_without_gene_row": int(tx["gene_found"].is_null().sum()),
         "transcripts_made_from_genes": 0,
-        "transcripts_with_transl_except": int(
-            tx["attr"].str.contains(r'tag "?seleno|transl_except').sum()
-        ),
+        "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
         "canonical", "start_unknown", "end_unknown", "code", "protein_id",
-    ), counts  # fmt: skip
+    ), exceptions, counts  # fmt: skip
 
 
 def _genes(frame: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:

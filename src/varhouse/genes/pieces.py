@@ -38,6 +38,7 @@ class Pieces:
     """Transcripts with their exons and CDS, positions on each contig.
 
     `transcripts` are sorted by contig (the assembly's order), first base and key.
+    `exceptions` are codons not read by the genetic code: tx, pos (0-based), aa.
     """
 
     contigs: list[str]
@@ -45,6 +46,7 @@ class Pieces:
     exons: Chain
     cds: Chain
     slippage: Bool
+    exceptions: pl.DataFrame
     counts: dict[str, int]
 
 
@@ -87,7 +89,10 @@ def make_pieces(features: Features, contig_order: list[str]) -> Pieces:
     slippage[exons.tx[1:][overlap]] = True
     counts["transcripts_with_slippage"] = int(slippage.sum())
     contigs = [c for c in contig_order if c in set(transcripts["contig"].to_list())]
-    return Pieces(contigs, transcripts, exons, cds, slippage, counts)
+    exceptions = features.exceptions.join(
+        transcripts.select("contig", "key", "tx"), on=["contig", "key"]
+    ).select("tx", pl.col("pos") - 1, "aa")
+    return Pieces(contigs, transcripts, exons, cds, slippage, exceptions, counts)
 
 
 def _ordered(

@@ -20,6 +20,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 PARTS = ("exon", "CDS", "stop_codon")
 """Types of rows that make a transcript."""
 
+SELENOCYSTEINES = ("Selenocysteine", "stop_codon_redefined_as_selenocysteine")
+"""Types of rows for single selenocysteines (GTF, GFF3)."""
+
 BARE_GENE = "@"
 """First letter of the keys of transcripts that have no row: their parts hang on a gene."""
 
@@ -60,6 +63,9 @@ class Features:
         contig, key, type (exon, CDS or stop_codon), start, end, strand, phase.
     genes
         gene_id, gene_name, contig, start, end, strand, biotype.
+    exceptions
+        contig, key, pos (Int64, 1-based: a base of the codon), aa (three letters): codons
+        not read by the genetic code. Without `pos` it is every TGA inside the CDS.
     counts
         What was left out or taken otherwise than written, by reason.
     """
@@ -67,6 +73,7 @@ class Features:
     transcripts: pl.DataFrame
     parts: pl.DataFrame
     genes: pl.DataFrame
+    exceptions: pl.DataFrame
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -142,6 +149,50 @@ def _text(path: Path) -> bytes:
 def without_version(column: pl.Expr) -> pl.Expr:
     """Take the version off Ensembl ids: `ENSG00000182378.14_PAR_Y` loses the `.14`."""
     return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
+
+
+def translation_exceptions(
+    transcripts: pl.DataFrame, cds: pl.DataFrame, rows: pl.DataFrame, tag: str
+) -> pl.DataFrame:
+    """Find the codons that an annotation says are read otherwise.
+
+    Parameters
+    ----------
+    transcripts
+        contig, key, attr.
+    cds
+        contig, key, attr of CDS rows: `transl_except=(pos:..,aa:..)` of NCBI's files.
+    rows
+        contig, key, pos: rows of GENCODE and Ensembl for single selenocysteines.
+    tag
+        Pattern of the attributes of a transcript that has selenocysteines, for
+        transcripts without either.
+
+    Returns
+    -------
+    pl.DataFrame
+        `Features.exceptions`.
+    """
+    columns = ["contig", "key", "pos", "aa"]
+    written = (
+        cds.filter(pl.col("attr").str.contains("transl_except", literal=True))
+        .select("contig", "key", one=pl.col("attr").str.extract_all(r"\(pos:[^:]*aa:\w+\)"))
+        .explode("one", empty_as_null=False, keep_nulls=False)
+        .select(
+            "contig",
+            "key",
+            pos=pl.col("one").str.extract(r"(\d+)").cast(pl.Int64),
+            aa=pl.col("one").str.extract(r"aa:(\w+)"),
+        )
+    )
+    by_row = rows.select("contig", "key", pl.col("pos").cast(pl.Int64), aa=pl.lit("Sec"))
+    placed = pl.concat([written.select(columns), by_row.select(columns)])
+    tagged = (
+        transcripts.filter(pl.col("attr").str.contains(tag))
+        .join(placed, on=["contig", "key"], how="anti")
+        .select("contig", "key", pos=pl.lit(None, pl.Int64), aa=pl.lit("Sec"))
+    )
+    return pl.concat([placed, tagged]).unique(maintain_order=True)
 
 
 def unused_types(frame: pl.DataFrame, used: pl.Expr) -> dict[str, int]:

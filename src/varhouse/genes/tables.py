@@ -24,6 +24,7 @@ from varhouse.genemodel import (
     FLANK_RIGHT,
     INTRON,
     NO_CODON,
+    RECODED,
     TINY_INTRON,
     TINY_INTRON_LENGTH,
     Bool,
@@ -34,6 +35,8 @@ from varhouse.genes.pieces import Chain, Pieces
 from varhouse.reference import Reference
 
 _BIG = np.int64(1) << 36
+_RESIDUES = {"Sec": 65, "Pyl": 66}
+"""Residues of `transl_except` that have codon codes of their own."""
 
 
 def build_arrays(
@@ -80,6 +83,7 @@ def build_arrays(
         "cdna": cdna,
     }
     arrays |= _coding(exons, cds, layout, strand, cdna, n)
+    counts |= _recode(arrays, exons, layout["anchor"], shift, pieces.exceptions)
     arrays |= _segments(exons, layout, start, end, strand)
     arrays["n_exon"] = layout["n_exon"]
     return arrays, counts
@@ -235,6 +239,38 @@ def _coding(
         "cds_length": padded,
         "codon_ptr": codon_ptr[:-1],
         "codon": codon,
+    }
+
+
+def _recode(
+    arrays: dict[str, Any], exons: Chain, anchor: Int64, shift: Int64, codons: pl.DataFrame
+) -> dict[str, int]:
+    """Write the codes of codons that the annotation says are read otherwise."""
+    code, begin = arrays["codon"], arrays["codon_ptr"]
+    number = (arrays["cds_length"] + 2) // 3
+    # Without positions every TGA before the last codon is one.
+    for t in codons.filter(pl.col("pos").is_null())["tx"].to_list():
+        own = code[begin[t] : begin[t] + max(number[t] - 1, 0)]
+        own[own == RECODED[_RESIDUES["Sec"]][0]] = _RESIDUES["Sec"]
+    placed = codons.filter(pl.col("pos").is_not_null())
+    tx = placed["tx"].to_numpy()
+    place = placed["pos"].to_numpy() + (shift[tx] if len(tx) else 0)
+    k = np.searchsorted(exons.tx * _BIG + exons.start, tx * _BIG + place, "right") - 1
+    index = (anchor[k] + arrays["strand"][tx] * place - arrays["cds_offset"][tx]) // 3
+    known = (k >= 0) & (exons.tx[k] == tx) & (place < exons.end[k])
+    known &= (index >= 0) & (index < number[tx])
+    at = np.where(known, begin[tx] + index, 0)
+    wanted = placed["aa"].replace_strict(_RESIDUES, default=NO_CODON, return_dtype=pl.Int64)
+    new = wanted.to_numpy()
+    for number_of, (bases, _) in RECODED.items():
+        # The rows of a codon that two exons share name it twice.
+        some = known & (new == number_of) & np.isin(code[at], (bases, number_of))
+        code[at[some]] = number_of
+        known &= (new != number_of) | some
+    known &= new != NO_CODON
+    return {
+        "codons_recoded": int((code > NO_CODON).sum()),
+        "translation_exceptions_not_used": int((~known).sum()),
     }
 
 

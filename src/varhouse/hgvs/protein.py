@@ -17,8 +17,8 @@ from varhouse.hgvs.alleles import Alleles
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
 from varhouse.hgvs.transcript import allele_base, segment_of
 
-_ONE = "ARNDCQEGHILKMFPSTWYVUX*"
-_NAMES = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrValSecXaaTer"
+_ONE = "ARNDCQEGHILKMFPSTWYVUOX*"
+_NAMES = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrValSecPylXaaTer"
 _THREE: UInt8 = np.zeros((128, 3), np.uint8)
 """Three letters of each amino acid (IUPAC), by the ASCII code of its one letter."""
 for _i, _letter in enumerate(_ONE):
@@ -116,9 +116,16 @@ def _alt_base(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _alt_codon(  # type: ignore[no-untyped-def]
-    k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
+    k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
+    codon, first_codon, n_codon,
+):  # fmt: skip
     """Give the code of codon k of the edited CDS; -1 behind the transcript's end."""
+    # A codon that the annotation says is read otherwise stays so while its frame does.
+    own, gain = k, n - stop + first
+    if 3 * k + 3 > first:
+        own = k - gain // 3 if 3 * k >= first + n and gain % 3 == 0 else -1
+    if 0 <= own < n_codon and codon[first_codon + own] > NO_CODON:
+        return codon[first_codon + own]
     code, known = 0, True
     for i in range(3 * k, 3 * k + 3):
         base = _alt_base(
@@ -185,23 +192,27 @@ def _put_same(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _residues(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
+    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
+    codon, first_codon, n_codon,
+):  # fmt: skip
     code = _alt_codon(
-        k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-    )
+        k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
+        codon, first_codon, n_codon,
+    )  # fmt: skip
     return _ENDED if code < 0 else table[code]
 
 
 @njit(cache=True, nogil=True)
 def _next_stop(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
+    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
+    codon, first_codon, n_codon,
+):  # fmt: skip
     """Find ALT's first stop codon at or behind codon k; -1 if there is none."""
     while True:
         residue = _residues(
-            table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-        )
+            table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
+            codon, first_codon, n_codon,
+        )  # fmt: skip
         if residue == STOP:
             return k
         if residue == _ENDED:
@@ -435,11 +446,11 @@ def _write_all(  # type: ignore[no-untyped-def]
         first = two - offset if s == e else one - offset
         stop = first if s == e else two - offset + 1
         table = amino_acid[code[t] if 0 <= code[t] < amino_acid.shape[0] else 1]
+        n_codon, at = (length + 2) // 3, codon_ptr[t]
         edit = (
             cdna, cdna_ptr[t], cdna_length[t], offset, lead, first, stop, alt, a_at[a], n,
-            turn, forward,
+            turn, forward, codon, at, n_codon,
         )  # fmt: skip
-        n_codon, at = (length + 2) // 3, codon_ptr[t]
         w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
         valid[i] = True
         k, gain = first // 3, n - stop + first
@@ -457,7 +468,7 @@ def _write_all(  # type: ignore[no-untyped-def]
             if s == e and _ends_inside(
                 (
                     cdna, cdna_ptr[t], cdna_length[t], offset, lead, unshifted, unshifted,
-                    alt, a_at[a], n, 0, forward,
+                    alt, a_at[a], n, 0, forward, codon, at, n_codon,
                 ),
                 codon, at, n_codon, table, unshifted, n,
             ):  # fmt: skip
