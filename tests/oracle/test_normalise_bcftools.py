@@ -5,6 +5,7 @@ of alleles are compared without case: bcftools copies the case of the FASTA.
 """
 
 import argparse
+import json
 import os
 import random
 import subprocess
@@ -13,8 +14,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from inprocess import ingest_here
 
+import varhouse
 from varhouse.cli import normalise
+from varhouse.schema import KEY
 
 _BCFTOOLS = """
 import sys, pysam.bcftools as b
@@ -428,3 +432,27 @@ def write_symbolic(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
 def test_symbolic_alleles_equal_bcftools(tmp_path: Path) -> None:
     fasta, vcf = write_symbolic(tmp_path, 1500, seed=11)
     assert assert_equal(vcf, fasta, tmp_path) > 1000
+
+
+def test_a_store_has_the_same_symbolic_alleles(tmp_path: Path) -> None:
+    fasta, vcf = write_symbolic(tmp_path, 800, seed=12)
+    (tmp_path / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{vcf.name}\n")
+    assembly = {"name": "toy", "reference": fasta.name}
+    (tmp_path / "config.json").write_text(
+        json.dumps({"assembly": assembly, "cohorts": "cohorts.tsv"})
+    )
+    ingest_here(tmp_path / "store", tmp_path / "config.json", chunk_records=100)
+    stored = varhouse.open(tmp_path / "store").scan("variants").select(KEY).collect().rows()
+    given = bcftools("view", tmp_path / "given.txt", str(vcf))
+    made = bcftools(
+        "norm", tmp_path / "made.txt", "-m-", "-c", "x", "-f", str(fasta), str(vcf)
+    )
+
+    def keys(lines: list[str]) -> set[tuple[str, int, str, str]]:
+        cells = [line.split("\t") for line in lines]
+        alts = [c[4] if "<" in c[4] else c[4].upper() for c in cells]
+        return {
+            (c[0], int(c[1]), c[3].upper(), alt) for c, alt in zip(cells, alts, strict=True)
+        }
+
+    assert set(stored) == keys(made) != keys(given)

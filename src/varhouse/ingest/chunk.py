@@ -33,7 +33,7 @@ from varhouse.genotypes import genotype_columns
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.lifted import PLACEHOLDER, lifted_columns
 from varhouse.ingest.settings import Policy
-from varhouse.normalise import Status, normalise_alleles
+from varhouse.normalise import Status, move_symbolic, normalise_alleles, symbolic_rows
 from varhouse.reference import Reference
 from varhouse.schema import KEY
 from varhouse.source.alts import legal_alt
@@ -175,7 +175,7 @@ def _take(
     records = _records(batch, context)
     rejects: list[pl.DataFrame] = []
     records = _hold_back(records, batch, _record_faults(context.policy), rejects)
-    alleles = _alleles(records, context, result)
+    alleles = _alleles(records, batch, context, result)
     whole = _whole_record_faults(alleles, context)
     records = records.join(whole, on="k", how="left", maintain_order="left")
     records = _hold_back(records, batch, pl.col("fault"), rejects).drop("fault", "why")
@@ -317,7 +317,9 @@ def _reject_rows(
     )  # fmt: skip
 
 
-def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl.DataFrame:
+def _alleles(
+    records: pl.DataFrame, batch: RecordBatch, context: Context, result: ChunkResult
+) -> pl.DataFrame:
     """One row per ALT, normalised; `fault` is the reason to hold it back, or null."""
     split = (
         records.filter(pl.col("n_alt") > 0)
@@ -335,6 +337,10 @@ def _alleles(records: pl.DataFrame, context: Context, result: ChunkResult) -> pl
     others = split.filter(~pl.col("alt").str.contains(_BASES))["alt"].unique().to_list()
     illegal = [a for a in others if not legal_alt(a)]
     out = normalise_alleles(split, context.reference)
+    rows = symbolic_rows(out)
+    if rows.size:
+        infos = batch.column("info", out["k"].to_numpy()[rows].astype(np.int64))
+        out = move_symbolic(out, rows, infos, context.reference)
     names = out["contig"].unique().to_list()
     whole = [n for n in names if context.reference.is_whole(n)]
     unchecked = pl.col("status") == int(Status.REF_UNCHECKED)

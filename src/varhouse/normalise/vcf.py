@@ -14,7 +14,7 @@ from varhouse.normalise.kernel import Packed, normalise_packed
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.split import Splitter, set_end
 from varhouse.normalise.status import Status
-from varhouse.normalise.symbolic import concrete, covered, shift_span
+from varhouse.normalise.symbolic import move_span
 from varhouse.normalise.text import (
     Bytes,
     Flags,
@@ -180,13 +180,11 @@ class VcfNormaliser:
             info = lines.text[lines.start[r, _INFO] : _info_end(lines, r)].tobytes()
             pos = int(new_pos[k])
             alt = lines.text[alt_off[k] : alt_off[k] + alt_len[k]].tobytes()
-            size = covered(alt, info, pos, int(found[2][k + 1] - found[2][k]))
-            if size is None:
+            ref_size = int(found[2][k + 1] - found[2][k])
+            moved = move_span(self.reference, contig, pos, ref_size, alt, info)
+            if moved is None:
                 continue
-            bases = np.asarray(self.reference.sequence(contig))
-            new_pos[k] = shift_span(bases, pos, size)
-            ref[found[2][k]] = ord(concrete(bases, int(new_pos[k])))
-            ends[k] = int(new_pos[k]) + max(size, 0)
+            new_pos[k], ref[found[2][k]], ends[k] = moved.pos, ord(moved.base), moved.end
         return (new_pos, ref, *found[2:]), ends
 
     def _usable(self, lines: Lines, rejects: list[Reject]) -> Longs:
