@@ -257,7 +257,7 @@ def _repair(
     reference: Reference | None, limits: Limits, *, swap: bool,
 ) -> Repair:  # fmt: skip
     kind = file_kind(path)
-    if kind in ("bgzf", "bcf") and not has_end_block(path):
+    if kind == "bgzf" and not has_end_block(path):
         raise InputError(
             f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"
         )

@@ -94,7 +94,7 @@ class Scanner:
                 "VH-F-005", "the last line has no newline: the file may be cut off",
                 severity="error" if (self.header.version or 0) >= 3 else "warning",
             )  # fmt: skip
-        if kind in ("bgzf", "bcf") and not has_end_block(self.path):
+        if kind == "bgzf" and not has_end_block(self.path):
             self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
 
     def tell_whole(self, kind: str) -> None:
