@@ -11,6 +11,7 @@ from varhouse.consequence.render import Describe, no_rows, pairs_frame, render, 
 from varhouse.consequence.snv import annotate_snvs
 from varhouse.genemodel import GeneModel
 from varhouse.schema import KEY
+from varhouse.slippage import find_sites
 
 CHUNK = 100_000
 """Alleles annotated at once: 20k to 500k differ by less than 20 % in time."""
@@ -99,6 +100,11 @@ def _annotate(
 ) -> pl.DataFrame:
     packed = pack_alleles(frame, model)
     snv = (packed.end - packed.start == 1) & (packed.alt_length == 1)
+    # A base that is read twice changes two places of the CDS: an SNV there is no SNV.
+    sites = find_sites(model)
+    for left, right in zip(sites.left, sites.right, strict=True):
+        twice = packed.start >= model.seg_start[right]
+        snv &= ~(twice & (packed.start < model.seg_end[left]))
     parts = []
     for rows, kernel in (
         (np.flatnonzero(snv), annotate_snvs),

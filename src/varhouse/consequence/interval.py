@@ -30,8 +30,10 @@ from varhouse.genemodel import (
     Bool,
     GeneModel,
     Int64,
+    UInt8,
     ranges,
 )
+from varhouse.slippage import find_sites, pairs_near, spliced_edit
 
 _BIG = np.int64(1) << 36
 _FAR = np.int64(10) ** 9
@@ -56,7 +58,20 @@ class _Inside:
     right_seg: Int64
     zones: Zones
     touches_exon: Bool
+    touches_tiny: Bool
     intronic: Bool
+
+
+@dataclass
+class _Edit:
+    """Edits of the spliced sequences: first and last base (an insertion's neighbours)."""
+
+    first: Int64
+    last: Int64
+    insertion: Bool
+    alt_ptr: Int64
+    alt_length: Int64
+    alt: UInt8
 
 
 def annotate_intervals(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
@@ -112,7 +127,7 @@ def _localise(model: GeneModel, pairs: Pairs, row: Int64, start: Int64, end: Int
     n = len(row)
     inside = _Inside(
         row, tx, s, e, insertion, left, right, left_seg, right_seg,
-        np.zeros(n, np.int16), np.zeros(n, bool), np.zeros(n, bool),
+        np.zeros(n, np.int16), *(np.zeros(n, bool) for _ in range(3)),
     )  # fmt: skip
     ranks = _walk(model, inside)
     _insertions(model, inside, ranks)
@@ -143,6 +158,7 @@ def _walk(model: GeneModel, inside: _Inside) -> list[Int64]:
         )
         is_exon, is_intron = kind == EXON, (kind == INTRON) | (kind == TINY_INTRON)
         inside.touches_exon[current] |= is_exon
+        inside.touches_tiny[current] |= kind == TINY_INTRON
         inside.intronic[current] |= (kind == INTRON) & (b > 2) & (a < length - 2)
         for i, of_kind in enumerate((is_exon, is_intron & (a < b))):
             c = current[of_kind]
@@ -172,7 +188,11 @@ def _insertions(model: GeneModel, inside: _Inside, ranks: list[Int64]) -> None:
         zones(inside.left_seg[q], inside.left[q]), zones(inside.right_seg[q], inside.right[q])
     )
     # Between exon and intron an insertion is in neither (VEP leaves both empty).
-    border = q[inside.left_seg[q] != inside.right_seg[q]]
+    left, right = inside.left_seg[q], inside.right_seg[q]
+    # (the pieces of an exon in which a ribosome slips are one).
+    one = (model.seg_kind[left] == EXON) & (model.seg_kind[right] == EXON)
+    one &= model.seg_rank[left] == model.seg_rank[right]
+    border = q[(left != right) & ~one]
     for rank in ranks:
         rank[border] = NONE
 
@@ -193,11 +213,18 @@ def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> I
     terms |= (non_coding & ~exonic) * so.NON_CODING
     # UTR: by the genomic side of the CDS, and some exon base.
     low, high = model.cds_start[tx], model.cds_end[tx]
-    touches = coding & inside.touches_exon
+    only_tiny = inside.touches_tiny & ~inside.touches_exon
+    touches = coding & (inside.touches_exon | only_tiny)
     left = touches & np.where(insertion, inside.start <= low, inside.start < low)
     right = touches & np.where(insertion, inside.start >= high, inside.end > high)
     terms |= np.where(forward, left, right) * so.UTR_5
     terms |= np.where(forward, right, left) * so.UTR_3
+    over = np.where(
+        insertion,
+        (inside.start > low) & (inside.start < high),
+        (inside.start < high) & (inside.end > low),
+    )
+    terms |= (coding & only_tiny & over) * so.CODING_SEQUENCE
     deleted = inside.end - inside.start > alt_length
     ablated: Int64 = np.where(whole & deleted, so.ABLATION, terms)
     return ablated
@@ -208,6 +235,33 @@ def _whole(model: GeneModel, inside: _Inside) -> Bool:
     tx = inside.tx
     covers: Bool = (inside.start <= model.start[tx]) & (inside.end >= model.end[tx])
     return covers & ~inside.insertion
+
+
+def _slipped(model: GeneModel, edit: _Edit, inside: _Inside) -> _Edit:
+    """Replace the edits at a ribosomal slippage by those of the sequence that is read."""
+    sites = find_sites(model)
+    near = pairs_near(sites, model, inside.tx, inside.start, inside.end)
+    if not len(near):
+        return edit
+    first, last, insertion = edit.first.copy(), edit.last.copy(), inside.insertion.copy()
+    at, length, alt = edit.alt_ptr.copy(), edit.alt_length.copy(), [edit.alt]
+    held = len(edit.alt)
+    for row, site in near.tolist():
+        own = edit.alt[at[row] : at[row] + length[row]]
+        found = spliced_edit(
+            model, sites, site, int(inside.start[row]), int(inside.end[row]), own
+        )
+        if found is None:
+            continue
+        begin, stop, new = found
+        if model.strand[inside.tx[row]] < 0:
+            new = np.where(new < 4, 3 - new, 4)[::-1].astype(np.uint8)
+        insertion[row] = begin == stop
+        first[row], last[row] = (begin - 1, begin) if begin == stop else (begin, stop - 1)
+        at[row], length[row] = held, len(new)
+        alt.append(new)
+        held += len(new)
+    return _Edit(first, last, insertion, at, length, np.concatenate(alt))
 
 
 def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -> None:
@@ -233,7 +287,12 @@ def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -
         np.where(one & (first < 0), last - 1, first),
         np.where(one & (last < 0), first + 1, last),
     )
-    row = inside.row
+    row, a = inside.row, pairs.allele[inside.row]
+    edit = _Edit(
+        first, last, inside.insertion, alleles.alt_ptr[a], alleles.alt_length[a], alleles.alt
+    )
+    edit = _slipped(model, edit, inside)
+    first, last = edit.first, edit.last
     pairs.cdna_start[row] = np.where(first >= 0, first + 1, NONE)
     pairs.cdna_end[row] = np.where(last >= 0, last + 1, NONE)
     offset, length = model.cds_offset[tx], model.cds_length[tx]
@@ -242,7 +301,7 @@ def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -
         model.coding[tx] & (c >= 0) & (c - offset >= lead) & (c - offset < length)
         for c in (first, last)
     ]
-    known = np.where(inside.insertion, in_cds[0] & in_cds[1], True)
+    known = np.where(edit.insertion, in_cds[0] & in_cds[1], True)
     pairs.cds_start[row] = np.where(in_cds[0] & known, first - offset + 1, NONE)
     pairs.cds_end[row] = np.where(in_cds[1] & known, last - offset + 1, NONE)
     low, high = model.cds_start[tx], model.cds_end[tx]
@@ -256,12 +315,11 @@ def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -
     )
     if not part.size:
         return
-    a = pairs.allele[row[part]]
     edits = Edits.between(
-        model, tx[part], first[part], last[part], inside.insertion[part],
-        alleles.alt_ptr[a], alleles.alt_length[a],
+        model, tx[part], first[part], last[part], edit.insertion[part],
+        edit.alt_ptr[part], edit.alt_length[part],
     )  # fmt: skip
-    result = annotate_edits(model, edits, alleles.alt)
+    result = annotate_edits(model, edits, edit.alt)
     rows = row[part]
     pairs.terms[rows] |= result.terms
     both_known = ((pairs.cds_start >= 0) & (pairs.cds_end >= 0))[rows]

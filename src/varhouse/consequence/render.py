@@ -25,18 +25,10 @@ _MOST_RANKS = 1_000
 
 
 def sort_pairs(model: GeneModel, frame: pl.DataFrame, row: Int64) -> pl.DataFrame:
-    """Sort pairs by allele (its row in the caller's order) and transcript id.
-
-    A base that a ribosomal slippage reads twice gives two pairs: the more severe stays.
-    """
+    """Sort pairs by allele (its row in the caller's order) and transcript id."""
     by = frame.with_columns(
         row=pl.Series(row), name_rank=pl.Series(model.name_rank[frame["tx"].to_numpy()])
     )
-    if model.has_slippage:
-        lowest = pl.col("terms") & -pl.col("terms")
-        by = by.sort("row", "name_rank", lowest).unique(
-            ["row", "tx"], keep="first", maintain_order=True
-        )
     return by.sort("row", "name_rank").drop("name_rank")
 
 

@@ -61,6 +61,8 @@ def annotate_snvs(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
     cdna = model.seg_anchor[at[exonic]] + model.strand[t] * place[exonic]
     pairs.cdna_start[exonic] = pairs.cdna_end[exonic] = cdna + 1
     some = model.coding[t]
+    tiny = np.flatnonzero(kind == TINY_INTRON)
+    terms[tiny] |= _tiny_terms(model, tx[tiny], place[tiny])
     pairs.terms = terms
     _coding(model, pairs, exonic[some], cdna[some], alt[v])
     return pairs
@@ -78,6 +80,18 @@ def _segment_terms(model: GeneModel, seg: Int64) -> Int64:
     terms |= (non_coding & (kind == EXON)) * so.NON_CODING_EXON
     terms |= (non_coding & (kind != EXON)) * so.NON_CODING
     return terms
+
+
+def _tiny_terms(model: GeneModel, tx: Int64, place: Int64) -> Int64:
+    """Terms in a tiny intron of a coding transcript, which counts as exon with no codons."""
+    before, behind = place < model.cds_start[tx], place >= model.cds_end[tx]
+    forward = model.strand[tx] > 0
+    terms: Int64 = (
+        np.where(forward, before, behind) * so.UTR_5
+        | np.where(forward, behind, before) * so.UTR_3
+        | ~(before | behind) * so.CODING_SEQUENCE
+    )
+    return terms * model.coding[tx]
 
 
 def _splice(model: GeneModel, at: Int64, kind: Int8, place: Int64) -> Int64:

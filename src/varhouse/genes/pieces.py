@@ -18,6 +18,9 @@ from varhouse.genes.rows import Features
 
 _BIG = np.int64(1) << 36
 
+SLIP = 2
+"""Bases that a ribosome jumps over; wider gaps between CDS rows are introns."""
+
 
 @dataclass
 class Chain:
@@ -68,7 +71,8 @@ def make_pieces(features: Features, contig_order: list[str]) -> Pieces:
     bare = np.bincount(exons.tx, minlength=n) == 0
     counts["transcripts_without_exon_rows"] = int(bare.sum())
     exons = _merged(exons)
-    exons = _joined(exons, _take(cds, bare[cds.tx]), _take(stops, bare[stops.tx]))
+    bare_cds = _merged(_take(cds, bare[cds.tx]), SLIP)
+    exons = _joined(exons, bare_cds, _take(stops, bare[stops.tx]))
     outside = np.unique(cds.tx[~_inside(exons, cds)])
     counts["transcripts_with_cds_outside_exons"] = len(outside)
     if len(outside):
@@ -148,13 +152,18 @@ def _joined(*chains: Chain) -> Chain:
     return Chain(*(c[order] for c in columns))
 
 
-def _merged(chain: Chain) -> Chain:
-    """Join rows of a transcript that overlap (not those that only touch)."""
+def _merged(chain: Chain, gap: int = 0) -> Chain:
+    """Join rows of a transcript that overlap, or have 1 to `gap` bases between them.
+
+    Rows that only touch stay apart: they are two exons of a transcript that is its own
+    reference.
+    """
     if not len(chain.tx):
         return chain
     reach = np.maximum.accumulate(chain.tx * _BIG + chain.end)
     opens = np.ones(len(chain.tx), bool)
-    opens[1:] = (chain.tx * _BIG + chain.start)[1:] >= reach[:-1]
+    between = (chain.tx * _BIG + chain.start)[1:] - reach[:-1]
+    opens[1:] = (between >= 0) & ((between == 0) | (between > gap))
     first = np.flatnonzero(opens)
     end = np.maximum.reduceat(chain.end, first)
     return Chain(chain.tx[first], chain.start[first], end, chain.phase[first])

@@ -298,7 +298,9 @@ def _segments(
     high[gap] = exons.start[inner + 1]
     kind[gap] = np.where(high[gap] - low[gap] <= TINY_INTRON_LENGTH, TINY_INTRON, INTRON)
     forward = strand[exons.tx] > 0
-    rank[gap] = np.where(forward[inner], layout["rank"][inner], layout["rank"][inner] - 1)
+    before = np.where(forward[inner], layout["rank"][inner], layout["rank"][inner] - 1)
+    # Bases that a ribosome jumps over inside an exon are no intron.
+    rank[gap] = np.where(exons.number[inner] == exons.number[inner + 1], -1, before)
     left, right = seg_ptr[:-1], seg_ptr[1:] - 1
     low[left], high[left], kind[left] = start - FLANK, start, FLANK_LEFT
     low[right], high[right], kind[right] = end, end + FLANK, FLANK_RIGHT

@@ -75,7 +75,7 @@ def _letters(text: UInt8) -> npt.NDArray[np.bool_]:
 
 
 @njit(cache=True, nogil=True)
-def _right_shift(  # type: ignore[no-untyped-def]
+def right_shift(  # type: ignore[no-untyped-def]
     bases, first, held, s, e, alt, a0, n, code
 ):
     """Count the bases by which [s, e), or an insertion at s, may go right."""
@@ -89,9 +89,10 @@ def _right_shift(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _left_shift(  # type: ignore[no-untyped-def]
+def left_shift(  # type: ignore[no-untyped-def]
     bases, first, s, e, alt, a0, n, code
 ):
+    """Count the bases by which [s, e), or an insertion at s, may go left."""
     size, k = (n if n else e - s), 0
     while s - k > 0:
         out = alt[a0 + n - 1 - k] if n and k < n else code[bases[first + s - 1 - k + size]]
@@ -139,5 +140,5 @@ def _place(  # type: ignore[no-untyped-def]
         at[i], length[i] = a0, n
         to_reference[i] = starts[c] - axis[c]
         if n == 0 or e == s:
-            right[i] = _right_shift(bases, starts[c], lengths[c], s, e, alt, a0, n, code)
-            left[i] = _left_shift(bases, starts[c], s, e, alt, a0, n, code)
+            right[i] = right_shift(bases, starts[c], lengths[c], s, e, alt, a0, n, code)
+            left[i] = left_shift(bases, starts[c], s, e, alt, a0, n, code)

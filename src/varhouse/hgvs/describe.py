@@ -8,6 +8,7 @@ import polars as pl
 from varhouse.genemodel import GeneModel, Int64
 from varhouse.hgvs.alleles import place_alleles
 from varhouse.hgvs.protein import name_in_proteins
+from varhouse.hgvs.slippage import Slippages
 from varhouse.hgvs.text import pack, strings
 from varhouse.hgvs.transcript import name_in_transcripts
 from varhouse.reference import Reference
@@ -57,6 +58,7 @@ class Describer:
             protein=pl.coalesce("protein_id", "transcript_id") + ":p.",
         )
         self._transcript, self._protein = pack(names["transcript"]), pack(names["protein"])
+        self._slippages = Slippages(model, self._transcript, self._protein, as_vep)
 
     def __call__(self, alleles: pl.DataFrame, row: Int64, tx: Int64) -> Names:
         """Name pairs.
@@ -77,4 +79,5 @@ class Describer:
         data, at, valid = name_in_proteins(
             self._model, placed, self._protein, row, tx, self._as_vep
         )
-        return Names(hgvsc, strings("hgvsp", data, at, valid), shifted.replace(0, None))
+        found = hgvsc, strings("hgvsp", data, at, valid), shifted.replace(0, None)
+        return Names(*self._slippages.rename(placed, row, tx, found))
