@@ -14,6 +14,7 @@ from varhouse.ingest.driver import open_or_init
 from varhouse.ingest.finish import commit_run
 from varhouse.ingest.plan import load_plan, make_plan
 from varhouse.ingest.run import prepare
+from varhouse.ingest.side_digests import read_sides
 from varhouse.ingest.tasks import run_task
 from varhouse.ingest.totals import add_totals
 
@@ -23,7 +24,7 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
     config = read_config(config_file)
     open_or_init(store, config)
     run = prepare(store, config, "2026-01-01T00:00:00Z")
-    if not (run.cohorts or run.annotate_all or run.annotate_sources):
+    if not run.has_work:
         return {"release": run.base_release, "up_to_date": True, "held_back": run.held_before}
     work = Path(run.work)
     if run.genes:
@@ -38,7 +39,8 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
                 out = work / "validate" / cohort.name / f"{i}.json"
                 validate.validate_file(run, cohort.name, i, out)
                 verdicts.setdefault(cohort.name, []).append(out)
-    make_plan(run, verdicts).save(work / "plan.json")
+    sides = read_sides(run) if run.new_sides else None
+    make_plan(run, verdicts, sides).save(work / "plan.json")
     plan = load_plan(work / "plan.json")
     tasks: dict[str, list[Path]] = {}
     for task, chunks in plan.tasks.items():
@@ -53,10 +55,10 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
     manifests = [f / "manifest.json" for f in folders]
     for bundle, parts in plan.bundles.items():
         alleles, notes, totals = (work / s / bundle for s in ("alleles", "annotate", "totals"))
-        find_alleles(run, parts, folders, alleles)
-        annotate_alleles(run, parts, alleles, notes)
-        add_totals(run, parts, folders, totals)
+        find_alleles(run, parts, folders, alleles, plan.again)
+        annotate_alleles(run, parts, alleles, notes, plan.again)
+        add_totals(run, [p for p in parts if p in plan.called], folders, totals)
         manifests += [d / "manifest.json" for d in (alleles, notes, totals)]
-    account = commit_run(run, plan, manifests)
+    account = commit_run(run, plan, manifests, sides)
     json.dumps(account)
     return account

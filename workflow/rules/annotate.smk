@@ -38,12 +38,51 @@ rule genes:
         "varhouse stage genes --run run.json -o {output.marker} 2> {log}"
 
 
+rule source:
+    """Compile a source, once for each state of its file, its settings and the reference."""
+    input:
+        file=lambda wildcards: SOURCES[wildcards.source]["path"],
+    output:
+        marker="sources/{source}.done",
+    log:
+        "logs/sources/{source}.log",
+    benchmark:
+        "benchmarks/sources/{source}.tsv"
+    resources:
+        mem_mb=mem_mb(2000),
+    params:
+        version=VERSION,
+    shell:
+        "varhouse stage source --run run.json --source {wildcards.source}"
+        " -o {output.marker} 2> {log}"
+
+
+rule sides:
+    """Digest what the gene model and the sources say of each partition."""
+    input:
+        genes="genes.done" if HAS_GENES else [],
+        sources=[s["path"] for s in RUN["sources"]],
+    output:
+        sides="sides.json",
+    log:
+        "logs/sides.log",
+    benchmark:
+        "benchmarks/sides.tsv"
+    resources:
+        mem_mb=mem_mb(2000),
+    params:
+        version=VERSION,
+    shell:
+        "varhouse stage sides --run run.json -o {output.sides} 2> {log}"
+
+
 rule annotate:
     """Consequences by transcript and joins with the sources, for new alleles only."""
     input:
         plan="plan.json",
         alleles="alleles/{bundle}/manifest.json",
         genes="genes.done" if HAS_GENES else [],
+        sources=[f"sources/{name}.done" for name in SOURCES],
     output:
         manifest="annotate/{bundle}/manifest.json",
     log:

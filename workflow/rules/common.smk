@@ -20,7 +20,11 @@ workdir: RUN["work"]
 
 
 COHORTS = {c["name"]: c for c in RUN["cohorts"]}
+SOURCES = {s["name"]: s for s in RUN["sources"]}
 HAS_GENES = RUN["genes"] is not None
+# The gene model or a source is another one than in the release before.
+NEW_SIDES = "sides.json" if RUN["new_sides"] else []
+SIDES_OPTION = "--sides sides.json" if RUN["new_sides"] else ""
 
 
 def mem_mb(base):
@@ -67,8 +71,14 @@ def get_cohort_folders(wildcards):
 
 
 def get_bundle_manifests(wildcards):
-    steps = ("alleles", "annotate", "totals")
-    return [f"{s}/{b}/manifest.json" for b in get_plan()["bundles"] for s in steps]
+    plan = get_plan()
+    called = set(plan["called"])
+    return [
+        f"{step}/{bundle}/manifest.json"
+        for bundle, parts in plan["bundles"].items()
+        for step in ("alleles", "annotate", "totals")
+        if step != "totals" or called & set(parts)
+    ]
 
 
 def get_cohort_manifests(wildcards):
@@ -78,5 +88,6 @@ def get_cohort_manifests(wildcards):
 wildcard_constraints:
     cohort="[A-Za-z0-9][A-Za-z0-9._-]*",
     batch=r"\d+",
+    source="[a-z][a-z0-9_]*",
     task=r"\d+",
     bundle=r"\d+",

@@ -22,6 +22,7 @@ checkpoint plan:
     """Decide which cohorts go in and which job reads what."""
     input:
         verdicts=get_verdicts,
+        sides=NEW_SIDES,
     output:
         plan="plan.json",
     log:
@@ -30,5 +31,8 @@ checkpoint plan:
         "benchmarks/plan.tsv"
     resources:
         mem_mb=mem_mb(2000),
+    params:
+        sides=SIDES_OPTION,
     shell:
-        "varhouse stage plan --run run.json --verdicts validate -o {output.plan} 2> {log}"
+        "varhouse stage plan --run run.json --verdicts validate"
+        " {params.sides} -o {output.plan} 2> {log}"

@@ -14,6 +14,7 @@ import polars as pl
 
 from varhouse.identify import identify
 from varhouse.ingest.run import Run
+from varhouse.ingest.sides import GENE_MODEL
 from varhouse.schema import IDS, KEY, VARIANTS
 from varhouse.shards import Manifest, Shard, ShardWriter, write_manifest, write_shard
 from varhouse.store.retract import retract
@@ -88,11 +89,16 @@ def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
 
 
 def find_alleles(
-    run: Run, parts: list[str], cohort_folders: list[Path], directory: Path
+    run: Run,
+    parts: list[str],
+    cohort_folders: list[Path],
+    directory: Path,
+    again: dict[str, list[str]],
 ) -> None:
     """Write the shards of `variants` and `ids` for the new alleles of some partitions.
 
     Also writes `new.parquet` per window, which the annotation reads, and `windows.json`.
+    `again` names what is annotated anew in a partition (see `Plan`).
     """
     directory.mkdir(parents=True, exist_ok=True)
     reference = run.open_reference()
@@ -124,22 +130,33 @@ def find_alleles(
         if run.cohort(folder.name).replaces
         and not json.loads((folder / "summary.json").read_text())["hold"]
     )
-    gone = _retract(run, parts, entries, replaced, directory)
-    shards += gone.shards
+    remove: list[tuple[str, str]] = []
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for part in parts:
+        alike.setdefault(tuple(again.get(part, ())), []).append(part)
+    for i, (anew, some) in enumerate(sorted(alike.items())):
+        gone = _retract(run, some, entries, replaced, directory / "retract" / f"{i:05d}", anew)
+        shards += gone.shards
+        remove += gone.remove
     (directory / "windows.json").write_text(json.dumps(windows))
-    write_manifest(directory / "manifest.json", shards, (), gone.remove)
+    write_manifest(directory / "manifest.json", shards, (), remove)
 
 
 def _retract(
     run: Run, parts: list[str], entries: list[dict[str, Any]], replaced: list[str],
-    directory: Path,
+    directory: Path, again: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
     """Take out what only the old state of a replaced cohort or a source brought.
 
-    Tables that are annotated anew as a whole are left out: their old rows go anyway.
+    Tables that are made anew for these partitions are left out: their old rows go anyway.
     """
     # The ids of a source that is joined anew come again with the annotation.
-    ids_of = [f"{kind}:{n}" for n in run.annotate_sources for kind in ("source", "merged")]
+    ids_of = [
+        f"{kind}:{n}"
+        for n in (*again, *run.gone_sources)
+        if n != GENE_MODEL
+        for kind in ("source", "merged")
+    ]
     if not replaced and not ids_of:
         return Manifest()
     frames = [
@@ -148,11 +165,11 @@ def _retract(
     ]
     incoming = pl.concat(frames) if frames else None
     found = retract(
-        run.base(), replaced, directory / "retract", parts=parts, incoming=incoming,
-        ids_of=ids_of,
+        run.base(), replaced, directory, parts=parts, incoming=incoming, ids_of=ids_of,
     ).manifest  # fmt: skip
-    anew = {f"annotations_{n}" for n in run.annotate_sources}
-    anew |= {"consequences"} if run.annotate_all else set()
+    anew = {"consequences" if n == GENE_MODEL else f"annotations_{n}" for n in again}
+    anew |= {f"annotations_{n}" for n in run.gone_sources}
+    anew |= {"consequences"} if run.genes_gone else set()
     return Manifest(
         [s for s in found.shards if s.table not in anew], [],
         [r for r in found.remove if r[0] not in anew],

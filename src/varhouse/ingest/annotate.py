@@ -1,7 +1,7 @@
 """Annotation of the new alleles: consequences by transcript, joins with the sources.
 
-When the gene model or a source has changed since the last release, all alleles of the
-store are annotated again, and the old rows are replaced.
+Where the gene model or a source says something else of a partition than in the last
+release, all alleles of that partition are annotated again, and the old rows are replaced.
 """
 
 import json
@@ -18,6 +18,7 @@ from varhouse.genes import load_genes
 from varhouse.hgvs import Describer
 from varhouse.ingest.run import Run
 from varhouse.ingest.settings import SourceConfig
+from varhouse.ingest.sides import GENE_MODEL
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import CONSEQUENCES, IDS, KEY, Table, annotation_table
@@ -29,38 +30,47 @@ ALLELES_AT_ONCE = 20_000
 """Alleles annotated at once: bounds the memory, and costs no speed."""
 
 
-def annotate_alleles(run: Run, parts: list[str], alleles: Path, directory: Path) -> None:
+def annotate_alleles(
+    run: Run, parts: list[str], alleles: Path, directory: Path, again: dict[str, list[str]]
+) -> None:
     """Write the shards of `consequences` and `annotations_*` of some partitions.
 
     Parameters
     ----------
     alleles
         The folder that `find_alleles` wrote for the same partitions.
+    again
+        Partition to what is made anew for the alleles that it holds (see `Plan`).
     """
     directory.mkdir(parents=True, exist_ok=True)
     reference = run.open_reference()
     model = load_genes(Path(run.genes_folder)) if run.genes else None
     contigs = run.open_contigs()
-    # Only what these partitions need: a source may be larger than the memory.
-    near = Contigs(c for c in contigs.contigs if contigs.part(c.name) in parts)
-    sources = [(s, open_source(s, reference, near)) for s in run.sources]
+    windows = json.loads((alleles / "windows.json").read_text())
+    new = {w["part"] for w in windows if w["rows"]}
+    sources = []
+    for config in run.sources:
+        # Only what these partitions need: a source may be larger than the memory.
+        need = {p for p in parts if p in new or config.name in again.get(p, ())}
+        near = Contigs(c for c in contigs.contigs if contigs.part(c.name) in need)
+        if need:
+            sources.append((config, open_source(config, reference, near)))
     describe = Describer(model, reference) if model else None
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
-    windows = json.loads((alleles / "windows.json").read_text())
-    orphans = sorted(alleles.glob("retract/*/orphans-*.parquet"))
-    old = [(s, t) for s, t in sources if s.name in run.annotate_sources]
-    again = model if run.annotate_all else None
+    orphans = sorted(alleles.glob("retract/*/*/orphans-*.parquet"))
     for i, part in enumerate(parts):
         rows = _Rows(part, f"{i:05d}", directory, model, describe, sources)
         for window in windows:
             if window["part"] == part:
                 rows.add(pl.read_parquet(alleles / window["file"]))
         shards += rows.close()
-        if run.annotate_all or run.annotate_sources:
-            replace += _replaced(part, again is not None, old)
+        if names := again.get(part):
+            old = [(s, t) for s, t in sources if s.name in names]
+            anew = model if GENE_MODEL in names else None
+            replace += _replaced(part, anew is not None, old)
             for k, frames in enumerate(_stored(run, part, orphans)):
-                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, again, describe, old)
+                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, anew, describe, old)
                 for frame in frames:
                     rows.add(frame)
                 shards += rows.close()

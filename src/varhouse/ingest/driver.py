@@ -115,7 +115,7 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             LOG.warning("note  %s", warning)
         for name in run.unchanged:
             LOG.info("unchanged  %s", name)
-        if not (run.cohorts or run.annotate_all or run.annotate_sources):
+        if not run.has_work:
             LOG.info("nothing to do: release %d is up to date", run.base_release)
             account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
                        "held_back": run.held_before, "up_to_date": True}  # fmt: skip
@@ -124,6 +124,8 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         if options.dry_run:
             for cohort in run.cohorts:
                 LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
+            for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:
+                LOG.info("would bring up to date  %s", name)
             return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
         _run_snakemake(run, options, holder.token)
         account = json.loads((Path(run.work) / "commit.json").read_text())

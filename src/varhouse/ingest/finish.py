@@ -12,6 +12,7 @@ from varhouse import __version__
 from varhouse.ingest.held import held_fingerprint, held_shards
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
+from varhouse.ingest.sides import GENE_MODEL, merge_annotation
 from varhouse.schema import GENES, INGESTS
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
@@ -20,11 +21,13 @@ from varhouse.store.reader import open_store
 LOG = logging.getLogger("varhouse.ingest")
 
 
-def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
+def commit_run(
+    run: Run, plan: Plan, manifests: list[Path], sides: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Commit what the jobs made, and what is known of the files that are held back.
 
     When every cohort is held back, the release holds that alone: its content is that of
-    the release before.
+    the release before. `sides` is what `read_sides` found; None: as in the base release.
 
     Returns
     -------
@@ -39,8 +42,8 @@ def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
         h["cohort"]: h["reasons"] for h in account["held_back"] if h not in run.held_before
     }
     came = [name for name in plan.files if name not in held]
-    again = run.annotate_all or bool(run.annotate_sources)
-    has_data = bool(came or again) and any(m.shards or m.replace for m in found)
+    # Another release of a source may change no row: its version is news all the same.
+    has_data = run.renews_sides or (bool(came) and any(m.shards or m.replace for m in found))
     if not has_data and not held:
         return {**account, "release": None, "recorded_in": None}
     own = _held_rows(run, plan, held, work)
@@ -49,12 +52,15 @@ def commit_run(run: Run, plan: Plan, manifests: list[Path]) -> dict[str, Any]:
     if has_data:
         meta = {
             "assembly": run.assembly,
-            "annotation": {"genes": run.genes_digest, "sources": run.source_digests},
             "reference": run.reference_digest,
         }
-        if run.genes and _new_genes(run):
-            own.append(_genes_shard(run, work))
+        if sides is not None:
+            meta["annotation"] = merge_annotation(run, sides)
+        if _new_genes(run):
+            own.append(_genes_shard(run, work) if run.genes else None)
             replace.append(("genes", {}))
+        replace += [(f"annotations_{n}", {}) for n in run.gone_sources]
+        replace += [("consequences", {})] if run.genes_gone else []
     else:
         found = []
     operation = "ingest" if has_data else "hold back"
@@ -127,6 +133,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "ingest_id": run.ingest_id, "base_release": run.base_release, "started": run.started,
         "version": __version__, "cohorts": cohorts, "held_back": held,
         "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
+        "renewed": _renewed(run, plan), "gone": _gone(run),
         "stages": stage_costs(work), "warnings": run.warnings,
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
@@ -136,10 +143,27 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:
+    """Name the side tables of another gene model or source: table to partitions."""
+    names = ([GENE_MODEL] if run.annotate_all else []) + run.annotate_sources
+    return {
+        "consequences" if n == GENE_MODEL else f"annotations_{n}": [
+            p for p, again in sorted(plan.again.items()) if n in again
+        ]
+        for n in names
+    }
+
+
+def _gone(run: Run) -> list[str]:
+    genes = ["consequences", "genes"] if run.genes_gone else []
+    return genes + [f"annotations_{n}" for n in run.gone_sources]
+
+
 def stage_costs(work: Path) -> list[dict[str, Any]]:
     """Add up Snakemake's benchmark files: jobs, wall and CPU seconds, peak memory."""
     out = []
-    order = ("validate", "plan", "read", "cohort", "alleles", "genes", "annotate", "totals")
+    order = ("validate", "genes", "sides", "plan", "read", "cohort", "alleles", "annotate",
+             "totals")  # fmt: skip
     for stage in order:
         files = sorted((work / "benchmarks").glob(f"{stage}/**/*.tsv"))
         files += sorted((work / "benchmarks").glob(f"{stage}.tsv"))

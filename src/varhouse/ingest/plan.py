@@ -13,6 +13,7 @@ import polars as pl
 
 from varhouse.ingest.run import Run, RunCohort
 from varhouse.ingest.settings import text_digest
+from varhouse.ingest.sides import changed_parts
 
 TASK_BYTES = 96 << 20
 TASK_MINIMUM = 4 << 20
@@ -35,12 +36,19 @@ class Plan:
         Task to its chunks: (cohort, file number, chunk number).
     bundles
         Bundle to the partitions that one job annotates.
+    called
+        Partitions in which calls come in or go: their totals are made anew.
+    again
+        Partition to what is made anew for the alleles that are there: names of sources,
+        `sides.GENE_MODEL` among them.
     """
 
     held_back: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
     tasks: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
     bundles: dict[str, list[str]] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+    again: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     held_files: dict[str, list[str]] = field(default_factory=dict)
 
@@ -100,13 +108,17 @@ def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
     return [files for _, files in groups]
 
 
-def make_plan(run: Run, verdict_files: dict[str, list[Path]]) -> Plan:
+def make_plan(
+    run: Run, verdict_files: dict[str, list[Path]], sides: dict[str, Any] | None = None
+) -> Plan:
     """Decide which cohorts go in and share the work out.
 
     Parameters
     ----------
     verdict_files
         Cohort to one verdict per file, in the order of the run.
+    sides
+        What `sides.read_sides` found, where the gene model or a source is another one.
     """
     plan = Plan()
     sheet = run.samples()
@@ -141,7 +153,7 @@ def make_plan(run: Run, verdict_files: dict[str, list[Path]]) -> Plan:
         held += size
     if open_task:
         plan.tasks[f"{len(plan.tasks):05d}"] = open_task
-    plan.bundles = _bundles(run, plan, parts)
+    plan.bundles = _bundles(run, plan, parts, sides)
     return plan
 
 
@@ -169,7 +181,9 @@ def _cohort_reasons(
     return reasons
 
 
-def _bundles(run: Run, plan: Plan, parts: dict[str, int]) -> dict[str, list[str]]:
+def _bundles(
+    run: Run, plan: Plan, parts: dict[str, int], sides: dict[str, Any] | None
+) -> dict[str, list[str]]:
     """Partitions that change, in the order of the assembly, some to a job."""
     base = run.base()
     touched = dict(parts)
@@ -180,12 +194,15 @@ def _bundles(run: Run, plan: Plan, parts: dict[str, int]) -> dict[str, list[str]
             mine = files.filter(pl.col("partition.cohort").is_in([c.name for c in gone]))
             for part in mine["partition.part"].unique():
                 touched.setdefault(part, 0)
-    if (run.annotate_all or run.annotate_sources) and "variants" in base.tables:
-        files = base.file_frame("variants")
-        if files.height:
-            by_part = files.group_by("partition.part").agg(pl.col("num_records").sum())
-            for part, rows in by_part.rows():
-                touched[part] = touched.get(part, 0) + rows
+    plan.called = sorted(touched)
+    files = base.file_frame("variants") if run.renews_sides else pl.DataFrame()
+    if files.height:
+        by_part = files.group_by("partition.part").agg(pl.col("num_records").sum())
+        held_parts = dict(by_part.sort("partition.part").rows())
+        plan.again = changed_parts(run, sides or {}, held_parts)
+        # The ids of a source that is gone may stand in any partition.
+        for part in held_parts if run.gone_sources else plan.again:
+            touched[part] = touched.get(part, 0) + held_parts[part]
     order = {run_part: i for i, run_part in enumerate(_part_order(run))}
     bundles: dict[str, list[str]] = {}
     current: list[str] = []

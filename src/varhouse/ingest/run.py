@@ -16,6 +16,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import ConfigError, StoreError
+from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
 from varhouse.ingest.settings import Policy, SourceConfig, text_digest
@@ -57,8 +58,12 @@ class RunCohort:
 class Run:
     """One ingest. Paths are absolute.
 
-    `held_before` are the cohorts (`cohort`, `reasons`) that were held back before, and of
-    which nothing has changed since: they are not looked at again.
+    `annotate_all` says that the gene model is another than that of the base release,
+    `annotate_sources` are the sources that are new or others; `genes_gone` and
+    `gone_sources` tell what the configuration no longer has; `new_sides` says that any of
+    this differs, if only for alleles to come. `held_before` are the cohorts (`cohort`,
+    `reasons`) that were held back before, and of which nothing has changed since: they
+    are not looked at again.
     """
 
     store: str
@@ -84,6 +89,9 @@ class Run:
     held_before: list[dict[str, Any]] = field(default_factory=list)
     annotate_all: bool = False
     annotate_sources: list[str] = field(default_factory=list)
+    genes_gone: bool = False
+    gone_sources: list[str] = field(default_factory=list)
+    new_sides: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def save(self) -> Path:
@@ -93,6 +101,17 @@ class Run:
         temporary.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False))
         temporary.rename(path)
         return path
+
+    @property
+    def renews_sides(self) -> bool:
+        """Whether the gene model or a source is another one than before, or gone."""
+        changed = self.annotate_all or self.annotate_sources
+        return bool(changed or self.genes_gone or self.gone_sources)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything differs from the base release."""
+        return bool(self.cohorts) or self.renews_sides
 
     def open_contigs(self) -> Contigs:
         """Read the assembly's contigs: of the aliases table, else of the reference."""
@@ -220,24 +239,24 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
             "one store holds one assembly: use another store",
         )
     check_same_assembly(base, reference)
-    digests = {s.name: hash_file(Path(s.path))[1] for s in config.sources}
-    for s in config.sources:
-        merged = [hash_file(Path(s.merged))[1]] if s.merged else []
-        digests[s.name] = text_digest(digests[s.name], s.fields, s.version, s.licence, *merged)
-    genes = text_digest(hash_file(config.genes)[1], reference.digest) if config.genes else None
+    digests = {
+        s.name: text_digest(hash_file(Path(s.path))[1], s.version, source_settings(s))
+        for s in config.sources
+    }
+    genes = None
+    if config.genes:
+        genes = text_digest(hash_file(config.genes)[1], reference.digest, MODEL_FORMAT)
     par = config.par.read_text() if config.par else ""
     cohorts, unchanged, held = _changed(config, base, reference.digest, par)
     annotation = annotation_of(base)
-    if annotation.get("genes") and genes is None and config.genes is None:
-        raise ConfigError(
-            ["genes: the store is annotated with a gene model; name it in the configuration"]
-        )
     old_sources = annotation.get("sources", {})
-    lost = sorted(set(old_sources) - set(digests))
-    if lost:
-        raise ConfigError(
-            [f"sources: the store is annotated with {', '.join(lost)}; name it (them) as well"]
-        )
+    gone = sorted(set(old_sources) - set(digests))
+    genes_gone = bool(annotation.get("genes")) and genes is None
+    warnings = [
+        *config.warnings,
+        *(f"sources: {n} is no longer there: its table goes" for n in gone),
+        *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
+    ]
     identity = text_digest(
         base.release, genes, sorted(digests.items()),
         [(c.name, c.settings, [_stamp(f) for f in c.files]) for c in cohorts], config.limits,
@@ -250,11 +269,12 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         str(reference_dir), reference.digest, str(config.aliases) if config.aliases else None,
         str(config.par) if config.par else None, str(config.genes) if config.genes else None,
         genes, config.strata, config.sources, digests, config.policy, config.raw, cohorts,
-        config.limits, unchanged, held, has_alleles and genes != annotation.get("genes"),
+        config.limits, unchanged, held,
+        has_alleles and genes is not None and genes != annotation.get("genes"),
         [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
-        config.warnings,
+        genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
     )  # fmt: skip
-    if cohorts or run.annotate_all or run.annotate_sources:
+    if run.has_work:
         work.mkdir(parents=True, exist_ok=True)
         if not (work / "run.json").exists():
             config.samples.write_parquet(work / "samples.parquet")
@@ -328,8 +348,15 @@ def share_out(sizes: list[int]) -> list[list[int]]:
     return batches
 
 
+def source_settings(source: SourceConfig) -> str:
+    """Digest what decides the rows of a source besides its file; not its version."""
+    said = {k: v for k, v in asdict(source).items() if k not in ("path", "version", "merged")}
+    merged = hash_file(Path(source.merged))[1] if source.merged else ""
+    return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
+
+
 def annotation_of(base: Store) -> dict[str, Any]:
-    """Give the digests of what a release is annotated with (`genes`, `sources`)."""
+    """Give what a release is annotated with, as digests (`sides.merge_annotation`)."""
     found: dict[str, Any] = base.record.meta.get("annotation", {})
     return found
 

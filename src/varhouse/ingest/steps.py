@@ -44,6 +44,13 @@ def _genes(args: argparse.Namespace, run: Run) -> None:
     args.output.touch()
 
 
+def _source(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.annotate import open_source  # noqa: PLC0415
+
+    open_source(run, next(s for s in run.sources if s.name == args.source))
+    args.output.touch()
+
+
 def _validate(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.validate import validate_file  # noqa: PLC0415
 
@@ -57,7 +64,16 @@ def _make_plan(args: argparse.Namespace, run: Run) -> None:
         c.name: [args.verdicts / c.name / f"{i}.json" for i in range(len(c.files))]
         for c in run.cohorts
     }
-    make_plan(run, verdicts).save(args.output)
+    sides = json.loads(args.sides.read_text()) if args.sides else None
+    make_plan(run, verdicts, sides).save(args.output)
+
+
+def _sides(args: argparse.Namespace, run: Run) -> None:
+    from varhouse.ingest.side_digests import read_sides  # noqa: PLC0415
+
+    temporary = args.output.with_name(args.output.name + ".tmp")
+    temporary.write_text(json.dumps(read_sides(run), indent=1))
+    temporary.rename(args.output)
 
 
 def _read(args: argparse.Namespace, run: Run) -> None:
@@ -78,32 +94,37 @@ def _alleles(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.alleles import find_alleles  # noqa: PLC0415
 
     with whole_folder(args.output) as folder:
-        find_alleles(run, _plan(args).bundles[args.bundle], args.cohorts, folder)
+        plan = _plan(args)
+        find_alleles(run, plan.bundles[args.bundle], args.cohorts, folder, plan.again)
 
 
 def _annotate(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.annotate import annotate_alleles  # noqa: PLC0415
 
     with whole_folder(args.output) as folder:
-        annotate_alleles(run, _plan(args).bundles[args.bundle], args.alleles, folder)
+        plan = _plan(args)
+        annotate_alleles(run, plan.bundles[args.bundle], args.alleles, folder, plan.again)
 
 
 def _totals(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.totals import add_totals  # noqa: PLC0415
 
     with whole_folder(args.output) as folder:
-        add_totals(run, _plan(args).bundles[args.bundle], args.cohorts, folder)
+        plan = _plan(args)
+        parts = [p for p in plan.bundles[args.bundle] if p in plan.called]
+        add_totals(run, parts, args.cohorts, folder)
 
 
 def _commit(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.finish import commit_run  # noqa: PLC0415
 
-    out = commit_run(run, _plan(args), args.manifests)
+    sides = json.loads(args.sides.read_text()) if args.sides else None
+    out = commit_run(run, _plan(args), args.manifests, sides)
     args.output.write_text(json.dumps(out))
 
 
 _STEPS: dict[str, Callable[[argparse.Namespace, Run], None]] = {
-    "genes": _genes, "validate": _validate, "plan": _make_plan, "read": _read,
+    "genes": _genes, "source": _source, "sides": _sides, "validate": _validate, "plan": _make_plan, "read": _read,
     "cohort": _cohort, "alleles": _alleles, "annotate": _annotate, "totals": _totals,
     "commit": _commit,
 }  # fmt: skip

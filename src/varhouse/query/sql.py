@@ -119,8 +119,11 @@ def _make_views(store: Store, connection: Any) -> None:
 
 
 def _view(store: Store, table: Table, files: list[str]) -> str:
+    given = store.constants(table.name)
+    values = {n: "NULL" if v is None else _text(v) for n, v in given.items()}
     columns = ", ".join(
-        f"CAST({_name(c.name)} AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
+        f"CAST({values.get(c.name, _name(c.name))} AS {_type(c.dtype)}) AS {_name(c.name)}"
+        for c in table.columns
     )
     if not files:
         nulls = ", ".join(
@@ -132,8 +135,8 @@ def _view(store: Store, table: Table, files: list[str]) -> str:
     # DuckDB would take `x=y` above the store for a partition: name the values instead.
     groups: dict[tuple[str, ...], list[str]] = {}
     listed = store.file_frame(table.name)
-    values = listed.select(f"partition.{c}" for c in table.partition).rows()
-    for path, value in zip(files, values, strict=True):
+    parts = listed.select(f"partition.{c}" for c in table.partition).rows()
+    for path, value in zip(files, parts, strict=True):
         groups.setdefault(value, []).append(path)
     return " UNION ALL BY NAME ".join(
         f"SELECT {columns} FROM (SELECT *, "

@@ -42,7 +42,7 @@ def open_vcf_text(path: Path, block: int = BLOCK) -> VcfText:
     InputError
         If the file has no `#CHROM` line, is cut off or damaged (also while reading).
     """
-    pieces = _line_blocks(path, block)
+    pieces = line_blocks(path, block)
     header: list[str] = []
     for piece in pieces:
         at = 0
@@ -75,7 +75,7 @@ def _open(path: Path) -> Any:
     return path.open("rb")
 
 
-def _line_blocks(path: Path, block: int) -> Iterator[bytes]:
+def line_blocks(path: Path, block: int) -> Iterator[bytes]:
     """Yield pieces that end with a line end (the last one as it is)."""
     held = b""
     with _open(path) as file:

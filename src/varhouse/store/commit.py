@@ -247,7 +247,12 @@ def _carry_out(
     tables = dict(base.tables) if base else {}
     known = Catalogue(path)
     for plan in plans:
-        tables[plan.table.name] = _commit_table(path, plan, known, ingest_id, number)
+        pinned = _commit_table(path, plan, known, ingest_id, number)
+        if pinned.files or plan.table.name in TABLES:
+            tables[plan.table.name] = pinned
+        else:
+            # The annotations of a source that is gone: older releases still pin them.
+            tables.pop(plan.table.name, None)
         _reached(f"committed {plan.table.name}")
     release = Release(
         number,
@@ -403,7 +408,7 @@ def _commit_table(
 ) -> Pinned:
     name = plan.table.name
     folder = table_folder(path, plan.table)
-    if plan.base is None and delta.exists(folder):
+    if plan.base is None and delta.exists(folder) and not _was_pinned(path, name):
         # Left by an ingest that died: no release has ever pinned this table.
         shutil.rmtree(folder / "_delta_log")
     wanted = [*plan.kept, *plan.new]
@@ -427,6 +432,11 @@ def _commit_table(
         sums=combine([sums, *(s.digest for s in new)]),
         span=_span(before.span, plan, known),
     )
+
+
+def _was_pinned(path: Path, name: str) -> bool:
+    """Whether any release holds a table, be it that the newest does not."""
+    return any(name in read_release(path, n).tables for n in list_releases(path))
 
 
 def _span(before: int, plan: _Plan, known: Catalogue) -> int:

@@ -123,6 +123,18 @@ class Store:
             }
         )
 
+    def constants(self, table: str) -> dict[str, str | None]:
+        """Give the columns of a table that the release decides, not the files.
+
+        The files of a source's annotations stay as they are where a later version of the
+        source says the same; `source_version` is that of this release all the same.
+        """
+        source = table.removeprefix("annotations_")
+        versions = self.record.meta.get("annotation", {}).get("versions", {})
+        if source == table or source not in versions:
+            return {}
+        return {"source_version": versions[source]}
+
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
         """Give a table's declaration and its files, opened once."""
         if name in self._opened:
@@ -242,9 +254,15 @@ class Store:
         return pinned.span if pinned else 0
 
     def _scan_files(self, declared: Table, files: pl.DataFrame) -> pl.LazyFrame:
-        """Scan files as they are, partition columns added, missing columns null."""
+        """Scan files as they are, but for `constants`."""
         if not files.height:
             return pl.LazyFrame(schema=declared.polars_schema)
+        frame = self._scan_pieces(declared, files)
+        given = self.constants(declared.name).items()
+        return frame.with_columns(pl.lit(v, pl.String).alias(n) for n, v in given)
+
+    def _scan_pieces(self, declared: Table, files: pl.DataFrame) -> pl.LazyFrame:
+        """Scan files with partition columns added, missing columns null."""
         folder = table_folder(self.path, declared)
         if "=" in str(folder) and declared.partition:
             # Polars would take `x=y` above the store for one of its partitions.
