@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from varhouse.cli.annotate_vcf import Annotator
     from varhouse.genemodel import GeneModel
     from varhouse.reference import Reference
-    from varhouse.sources import Normalise
+    from varhouse.sources import CompiledSource, Normalise, SourceSpec
 
 _LOG = logging.getLogger("varhouse.annotate")
 
@@ -59,14 +59,29 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="table of contig names")
     parser.add_argument(
-        "--source", action="append", default=[], metavar="NAME=FILE", help="a VCF to join"
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a VCF, BCF or BED, or a TSV or Parquet of alleles, to join",
+    )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="YAML",
+        help="sources as in the configuration of an ingest (key `sources`): any kind",
+    )
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="leave out sources that may not be passed on (redistribute: false)",
     )
     parser.add_argument(
         "--fields",
         action="append",
         default=[],
         metavar="NAME:F1,F2",
-        help="INFO fields to take of a source (default: all)",
+        help="fields to take of a source (default: all)",
     )
     parser.add_argument(
         "--hgvs-as-vep",
@@ -82,15 +97,14 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.contigs import read_aliases
     from varhouse.hgvs import Describer
     from varhouse.reference import OpenedReference
-    from varhouse.sources import read_source
 
     if not args.output.name.endswith((".vcf", ".vcf.gz", ".parquet")):
         raise UsageError(
             f"-o {args.output}: the ending says no format",
             "end it in .vcf.gz, .vcf or .parquet",
         )
-    files, fields = _sources(args.source, args.fields)
-    for path in (args.input, args.genes, args.reference, *files.values()):
+    specs = _sources(args)
+    for path in (args.input, args.genes, args.reference, *(Path(s.path) for s in specs)):
         if not path.exists():
             raise InputError(f"{path}: no such file", "check the path")
     if args.output.exists() and args.output.samefile(args.input):
@@ -100,10 +114,7 @@ def run(args: argparse.Namespace) -> int:
         reference = stack.enter_context(OpenedReference(args.reference, contigs))
         model = stack.enter_context(_opened_genes(args.genes, reference))
         normalise = _normaliser(reference)
-        sources = [
-            read_source(path, name, fields.get(name), reference.contigs, None, normalise)
-            for name, path in files.items()
-        ]
+        sources = _compiled(specs, reference, normalise, stack)
         describe = Describer(model, reference, args.hgvs_as_vep)
         annotator = Annotator(model, reference.contigs, sources, normalise, describe)
         with _written(args.output) as temporary:
@@ -123,28 +134,77 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sources(
-    sources: list[str], fields: list[str]
-) -> tuple[dict[str, Path], dict[str, list[str]]]:
-    files: dict[str, Path] = {}
-    for text in sources:
-        name, equals, path = text.partition("=")
-        if not equals or not name.isidentifier() or not path:
+def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
+    """Read the options and the file that name sources; what may not leave is left out."""
+    import yaml
+
+    from varhouse.errors import ConfigError
+    from varhouse.sources import SourceSpec, read_spec
+    from varhouse.sources.spec import format_of
+
+    entries: dict[str, tuple[dict[str, Any], Path]] = {}
+    for text in args.source:
+        name, equals, file = text.partition("=")
+        if not equals or not name.isidentifier() or not file:
             raise UsageError(
                 f"--source {text!r} is not NAME=FILE", "NAME: letters, digits and _"
             )
-        if name in files:
+        if name in entries:
             raise UsageError(f"--source {name} stands twice", "give each source its own name")
-        files[name] = Path(path)
-    chosen: dict[str, list[str]] = {}
-    for text in fields:
+        form = format_of(Path(file)) or "vcf"
+        kind = "overlap" if form == "bed" else "allele"
+        entry = {"name": name, "path": file, "kind": kind, "format": form}
+        entries[name] = (entry, Path())
+    for text in args.fields:
         name, colon, names = text.partition(":")
-        if not colon or name not in files:
+        if not colon or name not in entries:
             raise UsageError(
                 f"--fields {text!r} names no --source", "write NAME:FIELD1,FIELD2"
             )
-        chosen.setdefault(name, []).extend(n for n in names.split(",") if n)
-    return files, chosen
+        entries[name][0].setdefault("fields", []).extend(n for n in names.split(",") if n)
+    problems: list[str] = []
+    if args.sources:
+        try:
+            raw = yaml.safe_load(args.sources.read_text(encoding="utf-8-sig"))
+            said = raw["sources"]
+            found = {str(e["name"]): (e, args.sources.resolve().parent) for e in said}
+        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{args.sources}: no list `sources` of entries with name and path ({error})"
+            ) from error
+        problems += [f"source {n!r} stands twice" for n in found if n in entries]
+        entries |= found
+    specs: list[SourceSpec] = []
+    for entry, base in entries.values():
+        path = base / str(entry.get("path", ""))
+        if not path.is_file():
+            raise InputError(f"{path}: no such file", "check the path")
+        spec, found_problems = read_spec(entry, base)
+        problems += found_problems
+        if args.public and not spec.redistribute:
+            _LOG.warning("source %s may not be passed on: left out (--public)", spec.name)
+        else:
+            specs.append(spec)
+    if problems:
+        raise ConfigError(problems)
+    return specs
+
+
+def _compiled(
+    specs: "list[SourceSpec]", reference: "Reference", normalise: "Normalise", stack: ExitStack
+) -> "list[CompiledSource]":
+    """Compile the sources in a temporary folder that goes with the stack."""
+    import tempfile
+
+    from varhouse.sources import CompiledSource, Target, compile_source
+
+    if not specs:
+        return []
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="varhouse-sources-")))
+    target = Target(reference.contigs, None, reference, not reference.has_aliases)
+    for spec in specs:
+        compile_source(spec, target, folder / spec.name, normalise)
+    return [CompiledSource(folder / spec.name, spec) for spec in specs]
 
 
 @contextmanager

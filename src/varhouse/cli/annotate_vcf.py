@@ -21,7 +21,7 @@ from varhouse.contigs import Contigs
 from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer
 from varhouse.schema import KEY, PolarsType
-from varhouse.sources import Normalise, Source, join_source
+from varhouse.sources import CompiledSource, Normalise
 from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
 
 _LOG = logging.getLogger("varhouse.annotate")
@@ -34,7 +34,7 @@ class Annotator:
 
     model: GeneModel
     contigs: Contigs
-    sources: list[Source] = field(default_factory=list)
+    sources: list[CompiledSource] = field(default_factory=list)
     normalise: Normalise | None = None
     describe: Describer | None = None
     unknown_contigs: set[str] = field(default_factory=set)
@@ -65,15 +65,20 @@ class Annotator:
         """Give the alleles that a source knows, with columns `source_field`.
 
         The alleles are normalised for the join; the key columns stay as they were. Of
-        several records that a source has for one allele the first counts.
+        several records that a source has for one allele the first counts; of several
+        intervals, genes or entries the texts are joined by `&`, and of numbers the first
+        counts.
         """
         out = alleles.select(KEY).unique()
         key = self.normalise(out) if self.normalise is not None else out
         normal = {f"_{c}": key[c] for c in KEY}
         out = out.with_columns(**normal)
+        genes = None
+        if any(s.kind == "gene" for s in self.sources):
+            genes = consequences(self.model, key.filter(pl.col("pos").is_not_null()))
         for source in self.sources:
-            found = join_source(key.select(KEY), source).unique(KEY, keep="first")
-            columns = {c: f"{source.name}_{c}" for c in (*source.fields, "id")}
+            found = _one_each(source.join(key.select(KEY), genes), source)
+            columns = {c: f"{source.name}_{c}" for c in _columns(source)}
             renamed = found.rename({**columns, **{c: f"_{c}" for c in KEY}})
             out = out.join(renamed, on=[f"_{c}" for c in KEY], how="left")
         out = out.drop([f"_{c}" for c in KEY])
@@ -84,9 +89,36 @@ class Annotator:
         """Columns that the sources add, by name."""
         columns: dict[str, PolarsType] = {}
         for source in self.sources:
-            columns |= {f"{source.name}_{c}": t for c, t in source.fields.items()}
-            columns[f"{source.name}_id"] = pl.String
+            columns |= {f"{source.name}_{c}": t for c, t in _columns(source).items()}
         return columns
+
+
+def _columns(source: CompiledSource) -> dict[str, PolarsType]:
+    """Columns that a source gives an allele; an interval without fields gives itself."""
+    if source.kind == "allele":
+        return {**source.fields, "id": pl.String}
+    if source.fields:
+        return source.fields
+    return {"gene_key": pl.String} if source.kind == "gene" else {"interval_start": pl.Int32}
+
+
+def _one_each(found: pl.DataFrame, source: CompiledSource) -> pl.DataFrame:
+    """Make one row an allele of the rows of a join."""
+    columns = _columns(source)
+    if source.kind == "allele" and source.spec.entries is None:
+        return found.unique(KEY, keep="first").select(*KEY, *columns)
+    texts = [
+        pl.col(n).drop_nulls().unique(maintain_order=True).alias(n)
+        if t == pl.String
+        else pl.col(n).drop_nulls().first().alias(n)
+        for n, t in columns.items()
+    ]
+    joined = [
+        pl.when(pl.col(n).list.len() > 0).then(pl.col(n).list.join("&")).alias(n)
+        for n, t in columns.items()
+        if t == pl.String
+    ]
+    return found.group_by(KEY, maintain_order=True).agg(texts).with_columns(joined)
 
 
 def open_records(path: Path) -> VcfText:
@@ -113,9 +145,9 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     new = [CSQ_HEADER]
     for source in annotator.sources:
         what = f"{source.name}{f' ({source.version})' if source.version else ''}"
-        for name, dtype in {**source.fields, "id": pl.String}.items():
+        for name, dtype in _columns(source).items():
             kind = "Float" if dtype == pl.Float64 else "String"
-            kind = "Integer" if dtype in (pl.Int64, pl.Boolean) else kind
+            kind = "Integer" if dtype in (pl.Int64, pl.Int32, pl.Boolean) else kind
             new.append(
                 f"##INFO=<ID={source.name}_{name},Number=A,Type={kind},"
                 f'Description="{name} of {what}">'

@@ -12,18 +12,17 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contigs
 from varhouse.genemodel import GeneModel
 from varhouse.genes import load_genes
 from varhouse.hgvs import Describer
 from varhouse.ingest.run import Run
-from varhouse.ingest.settings import SourceConfig
+from varhouse.ingest.settings import SourceConfig, text_digest
 from varhouse.ingest.sides import GENE_MODEL
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
-from varhouse.schema import CONSEQUENCES, IDS, KEY, Table, annotation_table
+from varhouse.schema import CONSEQUENCES, IDS, KEY
 from varhouse.shards import Shard, ShardWriter, write_manifest, write_shard
-from varhouse.sources import Source, join_source, read_source, source_ids
+from varhouse.sources import COMPILER, CompiledSource, Normalise, Target, compile_source
 
 LOG = logging.getLogger("varhouse.ingest")
 ALLELES_AT_ONCE = 20_000
@@ -45,32 +44,29 @@ def annotate_alleles(
     directory.mkdir(parents=True, exist_ok=True)
     reference = run.open_reference()
     model = load_genes(Path(run.genes_folder)) if run.genes else None
-    contigs = run.open_contigs()
     windows = json.loads((alleles / "windows.json").read_text())
     new = {w["part"] for w in windows if w["rows"]}
     sources = []
     for config in run.sources:
-        # Only what these partitions need: a source may be larger than the memory.
-        need = {p for p in parts if p in new or config.name in again.get(p, ())}
-        near = Contigs(c for c in contigs.contigs if contigs.part(c.name) in need)
-        if need:
-            sources.append((config, open_source(config, reference, near)))
+        if any(p in new or config.name in again.get(p, ()) for p in parts):
+            sources.append(open_source(run, config))
     describe = Describer(model, reference) if model else None
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
     orphans = sorted(alleles.glob("retract/*/*/orphans-*.parquet"))
     for i, part in enumerate(parts):
-        rows = _Rows(part, f"{i:05d}", directory, model, describe, sources)
+        rows = _Rows(part, f"{i:05d}", directory, model, describe, sources, model)
         for window in windows:
             if window["part"] == part:
                 rows.add(pl.read_parquet(alleles / window["file"]))
         shards += rows.close()
         if names := again.get(part):
-            old = [(s, t) for s, t in sources if s.name in names]
+            old = [s for s in sources if s.name in names]
             anew = model if GENE_MODEL in names else None
             replace += _replaced(part, anew is not None, old)
             for k, frames in enumerate(_stored(run, part, orphans)):
-                rows = _Rows(part, f"again-{i:05d}-{k:05d}", directory, anew, describe, old)
+                name = f"again-{i:05d}-{k:05d}"
+                rows = _Rows(part, name, directory, anew, describe, old, model)
                 for frame in frames:
                     rows.add(frame)
                 shards += rows.close()
@@ -78,9 +74,9 @@ def annotate_alleles(
 
 
 def _replaced(
-    part: str, genes: bool, sources: list[tuple[SourceConfig, Source]]
+    part: str, genes: bool, sources: list[CompiledSource]
 ) -> list[tuple[str, dict[str, str]]]:
-    names = [f"annotations_{s.name}" for s, _ in sources]
+    names = [f"annotations_{s.name}" for s in sources]
     return [(t, {"part": part}) for t in ([*names, "consequences"] if genes else names)]
 
 
@@ -101,27 +97,34 @@ class _Rows:
 
     def __init__(
         self, part: str, name: str, directory: Path, model: GeneModel | None,
-        describe: Describer | None, sources: list[tuple[SourceConfig, Source]],
+        describe: Describer | None, sources: list[CompiledSource],
+        genes: GeneModel | None,
     ) -> None:  # fmt: skip
         partition = {"part": part}
         self._name, self._directory, self._partition = name, directory, partition
         self._model, self._describe, self._sources = model, describe, sources
+        self._genes = genes if any(s.kind == "gene" for s in sources) else None
         self._writers = {
             t.name: ShardWriter(t, directory, f"{t.name}-{name}", partition)
-            for t in (CONSEQUENCES, *(annotation_table(c.name, s.fields) for c, s in sources))
+            for t in (CONSEQUENCES, *(s.table for s in sources))
         }
         self._ids: list[pl.DataFrame] = []
 
     def add(self, alleles: pl.DataFrame) -> None:
         """Annotate alleles that sort behind those before."""
+        checked = alleles.filter("ref_checked").select(KEY)
+        rows = None
         if self._model is not None:
-            checked = alleles.filter("ref_checked").select(KEY)
             rows = consequences(self._model, checked, describe=self._describe)
             self._writers["consequences"].add(rows)
-        for config, source in self._sources:
-            table, rows, ids = join_one(alleles.select(KEY), config, source)
-            self._writers[table.name].add(rows)
-            self._ids.append(ids)
+        elif self._genes is not None:
+            # The consequences stay as they are; a source by gene needs their genes.
+            rows = consequences(self._genes, checked)
+        for source in self._sources:
+            joined = source.join(alleles.select(KEY), rows)
+            self._writers[source.table.name].add(source.labelled(joined))
+            if source.kind == "allele":
+                self._ids.append(source.ids(joined))
 
     def close(self) -> list[Shard | None]:
         """Write what is left and give the shards."""
@@ -135,29 +138,32 @@ class _Rows:
         return out
 
 
-def open_source(config: SourceConfig, reference: Reference, contigs: Contigs) -> Source:
-    """Read a source with its alleles normalised as the store's are."""
+def open_source(run: Run, config: SourceConfig) -> CompiledSource:
+    """Open a source in the store's cache; it is compiled there if it is not yet."""
+    aliases = Path(run.aliases).read_text(encoding="utf-8-sig") if run.aliases else ""
+    key = text_digest(
+        COMPILER, run.source_digests[config.name], run.reference_digest, aliases, run.assembly
+    )
+    folder = Path(run.store) / "_cache" / f"source-{config.name}-{key[:16]}"
+    if not (folder / "source.json").exists():
+        reference = run.open_reference()
+        partial = run.policy.partial_reference and not run.aliases
+        target = Target(run.open_contigs(), run.assembly, reference, partial)
+        compile_source(config, target, folder, _normaliser(reference))
+        found = CompiledSource(folder, config)
+        left = {k: n for k, n in found.counts.items() if n and k != "records"}
+        LOG.info("source %s: %d rows of %d records%s", config.name, found.rows,
+                 found.counts["records"], f"; left out: {left}" if left else "")  # fmt: skip
+    return CompiledSource(folder, config)
+
+
+def _normaliser(reference: Reference) -> Normalise:
+    """Normalise the alleles of a source as the store's are."""
+    faults = [int(s) for s in Status if s.is_fault]
 
     def normalise(frame: pl.DataFrame) -> pl.DataFrame:
         out = normalise_alleles(frame, reference)
-        faults = [int(s) for s in Status if s.is_fault]
         good = ~pl.col("status").is_in(faults)
         return out.with_columns(pl.when(good).then("pos").alias("pos")).drop("status")
 
-    return read_source(
-        Path(config.path), config.name, config.fields or None, contigs, reference, normalise,
-        Path(config.merged) if config.merged else None,
-    )  # fmt: skip
-
-
-def join_one(
-    alleles: pl.DataFrame, config: SourceConfig, source: Source
-) -> tuple[Table, pl.DataFrame, pl.DataFrame]:
-    """Join alleles with a source: (its table, annotation rows, id rows)."""
-    table = annotation_table(config.name, source.fields)
-    joined = join_source(alleles, source)
-    rows = joined.with_columns(
-        pl.lit(config.version or source.version, pl.String).alias("source_version"),
-        pl.lit(config.licence, pl.String).alias("licence"),
-    ).select(c for c in table.names if c != "part")
-    return table, rows, source_ids(joined, source)
+    return normalise

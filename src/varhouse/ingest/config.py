@@ -19,6 +19,7 @@ from varhouse.ingest.settings import Policy, SourceConfig
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.source.limits import Limits
 from varhouse.source.peek import trusted_header
+from varhouse.sources import read_spec
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -155,22 +156,12 @@ def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[
     """Read the sources of a configuration: (sources, problems)."""
     sources = []
     problems = []
-    for s in raw.get("sources") or []:
-        if not (base / s["path"]).is_file():
-            problems.append(f"sources.{s['name']}: no such file: {base / s['path']}")
-        merged = s.get("merged")
-        if merged and not (base / merged).is_file():
-            problems.append(f"sources.{s['name']}: merged: no such file: {base / merged}")
-        if s["kind"] != "allele":
-            problems.append(f"sources.{s['name']}: kind {s['kind']!r} is not built yet")
-        version = s.get("version")
-        sources.append(
-            SourceConfig(
-                s["name"], str(base / s["path"]), s["kind"], list(s.get("fields") or []),
-                None if version is None else str(version), s.get("licence"),
-                str(base / merged) if merged else None,
-            )
-        )  # fmt: skip
+    for entry in raw.get("sources") or []:
+        source, found = read_spec(entry, base)
+        sources.append(source)
+        problems += found
+        if source.kind == "gene" and not raw.get("genes"):
+            problems.append(f"sources.{source.name}: kind gene needs a gene model (genes)")
     names = [s.name for s in sources]
     problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
     return sources, problems

@@ -1,7 +1,9 @@
 """What jobs know of the configuration, without what it takes to read one."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from varhouse.sources.spec import SourceSpec
 
 
 @dataclass
@@ -17,17 +19,8 @@ class Policy:
     pass_only: bool = False
 
 
-@dataclass
-class SourceConfig:
-    """A source of annotations."""
-
-    name: str
-    path: str
-    kind: str
-    fields: list[str] = field(default_factory=list)
-    version: str | None = None
-    licence: str | None = None
-    merged: str | None = None
+SourceConfig = SourceSpec
+"""A source of annotations, as the configuration describes it."""
 
 
 def text_digest(*parts: object) -> str:

@@ -124,7 +124,8 @@ def _commit(args: argparse.Namespace, run: Run) -> None:
 
 
 _STEPS: dict[str, Callable[[argparse.Namespace, Run], None]] = {
-    "genes": _genes, "source": _source, "sides": _sides, "validate": _validate, "plan": _make_plan, "read": _read,
+    "genes": _genes, "source": _source, "sides": _sides, "validate": _validate,
+    "plan": _make_plan, "read": _read,
     "cohort": _cohort, "alleles": _alleles, "annotate": _annotate, "totals": _totals,
     "commit": _commit,
 }  # fmt: skip

@@ -1,19 +1,18 @@
-"""The sources room: what others know about an allele, joined allele-exactly.
+"""The sources room: what others know about an allele, an interval or a gene.
 
-`read_source` takes a VCF such as ClinVar's or gnomAD's to one typed row per allele and
-record; `join_source` gives the rows of the alleles one has, `source_ids` the ids.
-`text.py` reads VCF text in blocks of whole lines.
+A configuration's entry (`spec.py`, `presets.py`) says what a VCF, BCF, BED, TSV or
+Parquet file is; `compile_source` makes sorted Parquet of it, once, and refuses a file of
+another assembly (`origin.py`); `CompiledSource` joins alleles with what was compiled.
+`vcf.py`, `entries.py` and `tables.py` read, `spill.py` sorts, `keys.py` encodes alleles.
 """
 
-from varhouse.sources.allele import (
-    Normalise,
-    Source,
-    header_version,
-    join_source,
-    read_source,
-    source_ids,
-)
+from varhouse.sources.compile import COMPILER, Normalise, compile_source
+from varhouse.sources.compiled import CompiledSource
+from varhouse.sources.origin import Target
+from varhouse.sources.spec import FieldSpec, SourceSpec, read_spec
+from varhouse.sources.vcf import header_version
 
 __all__ = [
-    "Normalise", "Source", "header_version", "join_source", "read_source", "source_ids",
+    "COMPILER", "CompiledSource", "FieldSpec", "Normalise", "SourceSpec", "Target",
+    "compile_source", "header_version", "read_spec",
 ]  # fmt: skip

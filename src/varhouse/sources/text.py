@@ -42,7 +42,11 @@ def open_vcf_text(path: Path, block: int = BLOCK) -> VcfText:
     InputError
         If the file has no `#CHROM` line, is cut off or damaged (also while reading).
     """
-    pieces = line_blocks(path, block)
+    return read_vcf_text(path, line_blocks(path, block))
+
+
+def read_vcf_text(path: Path, pieces: Iterator[bytes]) -> VcfText:
+    """Read the header from pieces of text that end with a line end; see `open_vcf_text`."""
     header: list[str] = []
     for piece in pieces:
         at = 0
@@ -75,8 +79,8 @@ def _open(path: Path) -> Any:
     return path.open("rb")
 
 
-def line_blocks(path: Path, block: int) -> Iterator[bytes]:
-    """Yield pieces that end with a line end (the last one as it is)."""
+def line_blocks(path: Path, block: int = BLOCK) -> Iterator[bytes]:
+    """Yield pieces of a text, plain or gzip, that end with a line end (the last as it is)."""
     held = b""
     with _open(path) as file:
         while True:

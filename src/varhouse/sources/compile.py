@@ -1,0 +1,284 @@
+"""Compile a source once: normalised, sorted, in Parquet, with an index of row groups.
+
+Whatever the file, the folder holds `rows-N.parquet` (one for each partition), an index
+of the positions in each row group, and `source.json`, which is written last and makes
+the folder count. Memory is bounded by the windows of `spill.py`, not by the source.
+"""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from varhouse.errors import InputError
+from varhouse.schema import KEY, PolarsType
+from varhouse.sources.entries import entry_fields, entry_rows
+from varhouse.sources.keys import allele_keys
+from varhouse.sources.merged import old_ids, read_merges
+from varhouse.sources.origin import RefCheck, Target, check_header, check_known, check_said
+from varhouse.sources.spec import SourceSpec
+from varhouse.sources.spill import Spill
+from varhouse.sources.tables import SourceTable
+from varhouse.sources.vcf import (
+    choose_fields,
+    header_version,
+    map_contigs,
+    open_vcf,
+    vcf_alleles,
+)
+
+Normalise = Callable[[pl.DataFrame], pl.DataFrame]
+"""Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos
+is null where an allele cannot be."""
+
+COMPILER = 1
+"""Raised when a compiled source of before is no longer what would be compiled now."""
+
+ROW_GROUP = 65_536
+_COUNTS = ("records", "unknown_contig", "not_an_allele", "not_an_interval", "ref_mismatch",
+           "not_normalised", "unreadable")  # fmt: skip
+_BASES = r"^[ACGTNacgtn]+$"
+_AF = re.compile(r"(?i)^(?:.*_)?AF(?:_.*)?$")
+_COUNT = re.compile(r"(?i)^(?:.*_)?(?:AC|AN)(?:_.*)?$")
+NAMES: dict[str, PolarsType] = {
+    "Int32": pl.Int32, "Int64": pl.Int64, "Float64": pl.Float64, "String": pl.String,
+    "Boolean": pl.Boolean,
+}  # fmt: skip
+
+
+def compile_source(
+    spec: SourceSpec, target: Target, folder: Path, normalise: Normalise | None = None
+) -> None:
+    """Compile a source into `folder`; one that is compiled already is left as it is.
+
+    Two processes may do so at the same time: the folder appears as a whole.
+
+    Parameters
+    ----------
+    target
+        The contigs, the reference and the assembly of the alleles that it will be joined to.
+    normalise
+        Normalises the alleles (rooms do not import each other); None if they are.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what it should be, or is of another assembly.
+    UsageError
+        If a field or a column is asked for that the file does not have.
+    """
+    if (folder / "source.json").exists():
+        return
+    own = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    own.mkdir(parents=True)
+    try:
+        _Compiler(spec, target, normalise, own).run()
+        if folder.exists() and not (folder / "source.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        # Another process may have been faster: its folder is the same.
+        with suppress(OSError):
+            own.rename(folder)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+class _Compiler:
+    """One compilation: what is read, where it goes, what is counted."""
+
+    def __init__(
+        self, spec: SourceSpec, target: Target, normalise: Normalise | None, folder: Path
+    ) -> None:
+        self._spec, self._target, self._normalise = spec, target, normalise
+        self._folder, self._path = folder, Path(spec.path)
+        self._counts = dict.fromkeys(_COUNTS, 0)
+        self._fields: dict[str, PolarsType] = {}
+        self._version: str | None = None
+        self._all_names: list[str] = []
+        self._unknown: set[str] = set()
+        self._refs = RefCheck(self._path, target, [])
+
+    def run(self) -> None:
+        check_said(self._path, self._spec.assembly, self._target)
+        source = {"allele": self._alleles, "overlap": self._intervals, "gene": self._genes}
+        frames = source[self._spec.kind]()
+        if self._spec.kind == "gene":
+            # One row a gene and record: small, whatever the source.
+            every = [f for f in frames if f.height]
+            empty = pl.DataFrame(schema={"gene": pl.String, **self._fields})
+            table = pl.concat(every) if every else empty
+            table.write_parquet(self._folder / "rows-0.parquet")
+            rows = table.height
+        else:
+            rows = self._sorted(frames)
+            check_known(self._path, self._counts, self._target, sorted(self._unknown))
+        self._refs.decide()
+        if self._spec.merged:
+            merges = read_merges(Path(self._spec.merged))
+            current = pl.Series((f"rs{n}" for n in merges["new"].unique()), dtype=pl.String)
+            old_ids(merges, current).write_parquet(self._folder / "merged.parquet")
+        self._finish(rows)
+
+    def _finish(self, rows: int) -> None:
+        numbers = {n for n in self._all_names if _COUNT.match(n)}
+        af_only = any(_AF.match(n) for n in self._fields) and not numbers
+        facts = {
+            "compiler": COMPILER, "name": self._spec.name, "kind": self._spec.kind,
+            "fields": {n: str(t) for n, t in self._fields.items()},
+            "version": self._version, "af_only": self._spec.kind == "allele" and af_only,
+            "rows": rows, "counts": self._counts,
+        }  # fmt: skip
+        (self._folder / "source.json").write_text(json.dumps(facts, indent=1))
+
+    # What each kind reads.
+
+    def _alleles(self) -> Iterator[pl.DataFrame]:
+        frames = self._vcf() if self._spec.format == "vcf" else self._table_alleles()
+        for frame in frames:
+            rows = frame
+            if self._target.reference is not None:
+                agrees = self._refs.agrees(rows)
+                self._counts["ref_mismatch"] += rows.height - int(agrees.sum())
+                rows = rows.filter(agrees)
+            if self._normalise is not None and rows.height:
+                key = self._normalise(rows.select(KEY)).select(KEY)
+                good = key["pos"].is_not_null()
+                self._counts["not_normalised"] += rows.height - int(good.sum())
+                rows = rows.with_columns(key.get_columns()).filter(good)
+            rows = rows.select(*KEY, *self._fields, "id")
+            yield rows.with_columns(pl.Series("key", allele_keys(rows), pl.Int64))
+
+    def _vcf(self) -> Iterator[pl.DataFrame]:
+        text = open_vcf(self._path)
+        check_header(self._path, text.header, self._target)
+        self._refs = RefCheck(self._path, self._target, text.header)
+        self._version = header_version(text.header)
+        declared = choose_fields(self._path, text.header, None)
+        self._all_names = [f.key for f in declared]
+        wanted, entries = self._spec.fields, None
+        if self._spec.entries:
+            entries = entry_fields(self._path, text.header, self._spec.entries, wanted)
+            wanted = []
+        fields = choose_fields(self._path, text.header, wanted)
+        self._fields = {f.column: f.dtype for f in fields}
+        if entries is not None:
+            self._fields = entries.columns
+        self._note_contigs(text.header)
+        frames = vcf_alleles(self._spec, text, fields, self._target.contigs, self._counts)
+        for frame in frames:
+            yield frame if entries is None else entry_rows(frame, entries, self._counts)
+
+    def _note_contigs(self, header: list[str]) -> None:
+        found = (re.search(r"^##contig=<ID=([^,>]+)", line) for line in header)
+        self._unknown = {m[1] for m in found if m}
+
+    def _table(self) -> Iterator[pl.DataFrame]:
+        """Yield a table's frames with canonical contigs; other contigs are counted."""
+        table = SourceTable(self._spec)
+        self._fields = table.fields
+        self._all_names = [*table.fields, *(f.key for f in self._spec.fields or ())]
+        self._all_names += table.names
+        for frame in table.frames(self._counts):
+            placed = frame.with_columns(
+                contig=map_contigs(frame["chrom"], self._target.contigs)
+            )
+            unknown = placed.filter(pl.col("contig").is_null())
+            self._counts["unknown_contig"] += unknown.height
+            if unknown.height and len(self._unknown) < 10:
+                self._unknown |= set(unknown["chrom"].drop_nulls().head(10).cast(pl.String))
+            yield placed.filter(pl.col("contig").is_not_null()).drop("chrom")
+
+    def _table_alleles(self) -> Iterator[pl.DataFrame]:
+        for frame in self._table():
+            rows = frame.with_columns(
+                pl.col("ref").cast(pl.String).str.to_uppercase(),
+                pl.col("alt").cast(pl.String).str.to_uppercase().str.split(","),
+                *([] if "id" in frame.columns else [pl.lit(None, pl.String).alias("id")]),
+            ).explode("alt", empty_as_null=True, keep_nulls=True)
+            good = rows.filter(
+                pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES),
+                pl.col("pos").is_between(1, 2**31 - 1),
+            )  # fmt: skip
+            self._counts["not_an_allele"] += rows.height - good.height
+            yield good.with_columns(pl.col("pos").cast(pl.Int32), pl.col("id").cast(pl.String))
+
+    def _intervals(self) -> Iterator[pl.DataFrame]:
+        """Yield contig, start, end (1-based, closed) and the fields."""
+        lengths = {c.name: c.length for c in self._target.contigs.contigs}
+        for frame in self._table():
+            rows = frame.with_columns(pl.col("start") + int(self._spec.zero_based))
+            good = rows.filter(
+                pl.col("start") >= 1, pl.col("start") <= pl.col("end"),
+                pl.col("end") < 2**31,
+            )  # fmt: skip
+            self._counts["not_an_interval"] += rows.height - good.height
+            length = pl.col("contig").replace_strict(lengths, return_dtype=pl.Int64)
+            past = good.filter(pl.col("end") > length)
+            if past.height and not self._target.partial:
+                contig, end = past.select("contig", "end").row(0)
+                raise InputError(
+                    f"{self._path}: an interval on {contig} ends at {end:,}, the contig of "
+                    f"{self._target.name} has {lengths[contig]:,} bases",
+                    "use the source's release for this assembly, or mend the interval",
+                )
+            yield good.with_columns(pl.col("start", "end").cast(pl.Int32)).select(
+                "contig", "start", "end", *self._fields
+            )
+
+    def _genes(self) -> Iterator[pl.DataFrame]:
+        table = SourceTable(self._spec)
+        self._fields = table.fields
+        for frame in table.frames(self._counts):
+            named = frame.with_columns(pl.col("gene").cast(pl.String).str.strip_chars())
+            yield named.filter(pl.col("gene").is_not_null()).select("gene", *self._fields)
+
+    # Where it goes.
+
+    def _sorted(self, frames: Iterator[pl.DataFrame]) -> int:
+        """Sort the rows into one file a partition, and index their row groups."""
+        contigs = self._target.contigs
+        alleles = self._spec.kind == "allele"
+        place, last = ("pos", "pos") if alleles else ("start", "end")
+        order = ["key"] if alleles else ["start", "end"]
+        runs = self._folder / "runs"
+        runs.mkdir()
+        spill = Spill(runs, place, order, {c: contigs.part(c) for c in contigs.names})
+        for frame in frames:
+            spill.add(frame)
+        index: list[tuple[int, int, str, int, int, int]] = []
+        for number, (_, sorted_frames) in enumerate(spill.windows()):
+            file = self._folder / f"rows-{number}.parquet"
+            writer: pq.ParquetWriter | None = None
+            group = 0
+            for frame in sorted_frames:
+                for some in frame.iter_slices(ROW_GROUP):
+                    arrow = some.to_arrow(compat_level=pl.CompatLevel.oldest())
+                    writer = writer or _writer(file, arrow.schema)
+                    writer.write_table(arrow, row_group_size=ROW_GROUP)
+                    ends = some[last].to_numpy()
+                    span = (some["contig"][0], some[place][0], int(ends.max()))
+                    index.append((number, group, *span, some.height))
+                    group += 1
+            if writer is not None:
+                writer.close()
+        shutil.rmtree(runs)
+        schema = {"file": pl.Int32, "group": pl.Int32, "contig": pl.String, "low": pl.Int32,
+                  "high": pl.Int32, "rows": pl.Int32}  # fmt: skip
+        frame = pl.DataFrame(index, schema=schema, orient="row")
+        frame.write_parquet(self._folder / "index.parquet")
+        return int(frame["rows"].sum())
+
+
+def _writer(file: Path, schema: object) -> pq.ParquetWriter:
+    names = schema.names  # type: ignore[attr-defined]
+    plain = {"pos", "start", "end", "key", "id"}
+    return pq.ParquetWriter(
+        file, schema, compression="zstd", compression_level=1,
+        use_dictionary=[n for n in names if n not in plain],
+    )  # fmt: skip

@@ -1,0 +1,287 @@
+"""VCF and BCF sources: records become one typed row for each ALT allele.
+
+INFO fields are typed as the header declares them, or as the configuration says. By
+their Number, A and R pick the value of the allele, G the values of the genotypes that
+only the reference and the allele are in, 1 and Flag count for every allele, and anything
+else stays text. A value of the wrong count or type is null, and counted.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from isal import igzip
+
+from varhouse.contigs import Contigs
+from varhouse.errors import InputError, UsageError, nearest
+from varhouse.schema import PolarsType
+from varhouse.sources.presets import STARS
+from varhouse.sources.spec import RESERVED, FieldSpec, SourceSpec
+from varhouse.sources.text import BLOCK, VcfText, open_vcf_text, read_vcf_text, split_lines
+
+_INFO = re.compile(r"^##INFO=<ID=([^,]+),Number=([^,]+),Type=([^,>]+)")
+_TYPES: dict[str, PolarsType] = {
+    "Integer": pl.Int64, "Float": pl.Float64, "Flag": pl.Boolean,
+    "String": pl.String, "Character": pl.String,
+}  # fmt: skip
+_BASES = r"^[ACGTNacgtn]+$"
+_SINGLE = ("1", "A", "R")
+_COLUMNS = {"FILTER": pl.String, "QUAL": pl.Float64}
+_BCF = """import sys, pysam.bcftools
+how = "-Ov --no-version -o /dev/stdout".split()
+pysam.bcftools.view(*how, sys.argv[1], catch_stdout=False)
+"""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a VCF; `column` is its name in the frame, `place` where it stands."""
+
+    key: str
+    column: str
+    number: str
+    dtype: PolarsType
+    place: str = "info"
+    stars: bool = False
+
+
+def open_vcf(path: Path) -> VcfText:
+    """Open a VCF (plain, gzip, BGZF) or a BCF as blocks of VCF text.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or damaged (also while reading).
+    """
+    return read_vcf_text(path, _bcf_blocks(path)) if _is_bcf(path) else open_vcf_text(path)
+
+
+def _is_bcf(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return False
+    try:
+        with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
+            return bool(packed.read(3) == b"BCF")
+    except (EOFError, OSError, igzip.BadGzipFile):
+        return False
+
+
+def _bcf_blocks(path: Path) -> Iterator[bytes]:
+    """Yield the text of a BCF in whole lines, written by bcftools in its own process."""
+    command = [sys.executable, "-c", _BCF, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        held = b""
+        while data := process.stdout.read(BLOCK):
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield held + data[:cut]
+                held = data[cut:]
+            else:
+                held += data
+        said = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+    if process.returncode != 0 or held:
+        why = said[-1] if said else "cut off"
+        raise InputError(f"{path}: cannot be read as BCF ({why})", "copy it again")
+
+
+def choose_fields(
+    path: Path, header: list[str], wanted: list[FieldSpec] | None
+) -> list[Field]:
+    """Find the wanted fields in a header; all INFO fields for None.
+
+    Raises
+    ------
+    UsageError
+        If the header does not declare a field that is asked for.
+    """
+    declared: dict[str, Field] = {}
+    for line in header:
+        if match := _INFO.match(line):
+            key, number, kind = match.groups()
+            declared.setdefault(
+                key, _typed(Field(key, own_column(key), number, _TYPES.get(kind, pl.String)))
+            )
+    if wanted is None:
+        return list(declared.values())
+    known = {**{k: Field(k, k, "1", t, k.lower()) for k, t in _COLUMNS.items()}, **declared}
+    chosen = []
+    for spec in wanted:
+        found = known.get(spec.key)
+        if found is None and spec.optional:
+            continue
+        if found is None:
+            near = nearest(spec.key, declared)
+            raise UsageError(f"{path}: no INFO field {spec.key!r} in its header{near}")
+        dtype, number = spec.dtype or found.dtype, spec.number or found.number
+        said = Field(spec.key, spec.column, number, dtype, found.place, spec.type == "stars")
+        chosen.append(said if spec.type else _typed(said))
+    if not chosen and wanted:
+        keys = ", ".join(s.key for s in wanted)
+        raise UsageError(
+            f"{path}: has none of the fields of the preset ({keys})",
+            "name its fields: fields: [...]",
+        )
+    return chosen
+
+
+def own_column(key: str) -> str:
+    """Name the column of a field; one of ours is `info_NAME`."""
+    return f"info_{key}" if key.lower() in RESERVED else key
+
+
+def _typed(field: Field) -> Field:
+    """Make text of a field whose values cannot be one number for an allele."""
+    if field.dtype == pl.Boolean or field.number in _SINGLE:
+        return field
+    return Field(field.key, field.column, field.number, pl.String, field.place)
+
+
+def header_version(header: list[str]) -> str | None:
+    """Give what a header says of its version (dbSNP's build, else the file's date)."""
+    for key in ("##dbSNP_BUILD_ID=", "##fileDate="):
+        for line in header:
+            if line.startswith(key):
+                return line.removeprefix(key).strip() or None
+    return None
+
+
+def vcf_alleles(
+    spec: SourceSpec,
+    text: VcfText,
+    fields: list[Field],
+    contigs: Contigs,
+    counts: dict[str, int],
+) -> Iterator[pl.DataFrame]:
+    """Yield the alleles of a VCF's records, block by block.
+
+    Yields
+    ------
+    pl.DataFrame
+        contig (canonical), pos (1-based), ref, alt as in the file in capitals, the
+        fields, id (null for `.`), and what entries need: alts (the ALT column) and
+        index (0-based number of the ALT), entries (text of the field `spec.entries`).
+    """
+    path = Path(spec.path)
+    for block in text.blocks:
+        lines = split_lines(block)
+        if lines["info"].null_count():
+            raise InputError(f"{path}: a record has fewer than 8 columns", "copy it again")
+        yield _alleles(path, lines, fields, spec.entries, contigs, counts)
+
+
+def map_contigs(names: pl.Series, contigs: Contigs) -> pl.Expr:
+    """Make an expression that maps the values of a column to canonical names."""
+    seen = names.unique().to_list()
+    known = {n: c for n in seen if n and (c := contigs.canonical(n)) is not None}
+    column = pl.col(names.name).cast(pl.String)
+    return column.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def _alleles(
+    path: Path,
+    lines: pl.DataFrame,
+    fields: list[Field],
+    entries: str | None,
+    contigs: Contigs,
+    counts: dict[str, int],
+) -> pl.DataFrame:
+    placed = lines.with_columns(
+        contig=map_contigs(lines["chrom"], contigs),
+        number=pl.col("pos").cast(pl.Int32, strict=False),
+    )
+    if placed["number"].null_count():
+        bad = placed.filter(pl.col("number").is_null())["pos"][0]
+        raise InputError(f"{path}: POS {bad!r} is no number", "mend the record")
+    counts["records"] += lines.height
+    counts["unknown_contig"] += placed["contig"].null_count()
+    split = (
+        placed.with_row_index("record")
+        .filter(pl.col("contig").is_not_null())
+        .with_columns(
+            alts=pl.col("alt"),
+            alt=pl.col("alt").str.split(","),
+            index=pl.int_ranges(pl.col("alt").str.count_matches(",", literal=True) + 1),
+        )
+        .explode("alt", "index", empty_as_null=True, keep_nulls=True)
+        .with_columns(n_alt=pl.col("alts").str.count_matches(",", literal=True) + 1)
+    )
+    good = split.filter(pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES))
+    counts["not_an_allele"] += split.height - good.height
+    values = {f.column: _value(f) for f in fields}
+    frame = good.select(
+        "contig",
+        pl.col("number").alias("pos"),
+        pl.col("ref").str.to_uppercase(),
+        pl.col("alt").str.to_uppercase(),
+        *(value.alias(name) for name, (value, _) in values.items()),
+        pl.when(pl.col("id") != ".").then("id").alias("id"),
+        *(
+            [_info(entries).alias("entries"), pl.col("alts", "index", "record")]
+            if entries
+            else []
+        ),
+        *(given.alias(f"\t{name}") for name, (_, given) in values.items()),
+    )
+    marks = [f"\t{name}" for name in values]
+    if marks:
+        lost = [pl.col(m).sum() for m in marks]
+        counts["unreadable"] += int(frame.select(pl.sum_horizontal(lost)).item() or 0)
+    return frame.drop(marks)
+
+
+def _info(key: str) -> pl.Expr:
+    """Text of an INFO field; null when it is missing, empty or `.`."""
+    text = pl.col("info").str.extract(rf"(?:^|;){re.escape(key)}=([^;]*)")
+    return pl.when(~text.is_in(["", "."])).then(text)
+
+
+def _value(f: Field) -> tuple[pl.Expr, pl.Expr]:
+    """Typed value of a field for the allele of each row, and whether one was lost."""
+    never = pl.lit(value=False)
+    if f.place == "info" and f.dtype == pl.Boolean:
+        key = re.escape(f.key)
+        return pl.col("info").str.contains(rf"(?:^|;){key}(?:[;=]|$)"), never
+    if f.place == "info":
+        whole = _info(f.key)
+    else:
+        whole = pl.when(pl.col(f.place) != ".").then(f.place)
+    if f.stars:
+        value = whole.replace_strict(STARS, default=None, return_dtype=pl.Int64)
+        return value, whole.is_not_null() & value.is_null()
+    text, fits = _of_allele(whole, f.number)
+    text = pl.when(~text.is_in(["", "."])).then(text)
+    if f.dtype == pl.String:
+        return text, ~fits
+    value = text.cast(f.dtype, strict=False)
+    return value, ~fits | (text.is_not_null() & value.is_null())
+
+
+def _of_allele(whole: pl.Expr, number: str) -> tuple[pl.Expr, pl.Expr]:
+    """Pick the values of the allele, and say whether the count was as declared."""
+    alts, index = pl.col("n_alt"), pl.col("index")
+    if number not in ("A", "R", "G"):
+        return whole, pl.lit(value=True)
+    values = whole.str.split(",")
+    count = values.list.len()
+    if number in ("A", "R"):
+        shift = int(number == "R")
+        fits = whole.is_null() | (count == alts + shift)
+        one = values.list.get(index + shift, null_on_oob=True)
+        return pl.when(fits).then(one), fits
+    # Genotypes j/k in the order of the specification: at k * (k + 1) / 2 + j.
+    k = index.cast(pl.Int64) + 1
+    het = k * (k + 1) // 2
+    zero = pl.lit(0, pl.Int64)
+    diploid = values.list.gather(pl.concat_list(zero, het, het + k), null_on_oob=True)
+    haploid = values.list.gather(pl.concat_list(zero, k), null_on_oob=True)
+    is_diploid = count == (alts + 1) * (alts + 2) // 2
+    is_haploid = count == alts + 1
+    picked = pl.when(is_diploid).then(diploid).when(is_haploid).then(haploid).list.join(",")
+    return picked, whole.is_null() | is_diploid | is_haploid
