@@ -11,8 +11,8 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import StoreError
-from varhouse.ingest.settings import SourceConfig
-from varhouse.ingest.side_digests import source_parts
+from varhouse.sources import CompiledSource, Target, compile_source, read_spec
+from varhouse.sources.content import content_digests
 from varhouse.store.reader import Store
 
 CALLS = ("variants", "genotypes", "sites", "frequencies", "totals", "cohorts", "samples")
@@ -61,7 +61,7 @@ def fx_sides(tmp_path: Path) -> Path:
 
 def ingest(
     folder: Path, store: str, genes: str | None = None, clinvar: str | None = None,
-    **source: Any,
+    sources: list[dict[str, Any]] | None = None, **source: Any,
 ) -> dict[str, Any]:  # fmt: skip
     config: dict[str, Any] = {
         "assembly": {"name": "toy", "reference": "ref.fa"},
@@ -69,6 +69,8 @@ def ingest(
     }  # fmt: skip
     if genes:
         config["genes"] = genes
+    if sources:
+        config["sources"] = sources
     if clinvar:
         config["sources"] = [
             {"name": "clinvar", "path": clinvar, "kind": "allele", "fields": ["CLNSIG"],
@@ -214,26 +216,48 @@ def test_swap_with_new_and_replaced_cohorts_at_once(fx_sides: Path) -> None:
     assert account["digest"] == fresh["digest"]
 
 
+def test_gene_source_follows_the_gene_model(fx_sides: Path) -> None:
+    (fx_sides / "scores.tsv").write_text("gene\tscore\nGc1\t1\nGc2\t2\n")
+    scores = {"name": "scores", "path": "scores.tsv", "kind": "gene",
+              "fields": {"score": "integer"}}  # fmt: skip
+    first = ingest(fx_sides, "store", genes="g1.gff3", sources=[scores])
+    assert first["renewed"] == {"annotations_scores": ["c1", "c2", "c3"]}
+    (fx_sides / "g2.gff3").write_text("##gff-version 3\n" + gene("c1") + gene("c2", 800))
+    account = ingest(fx_sides, "store", genes="g2.gff3", sources=[scores])
+    assert account["renewed"]["annotations_scores"] == ["c2", "c3"]
+    fresh = ingest(fx_sides, "fresh", genes="g2.gff3", sources=[scores])
+    assert account["digest"] == fresh["digest"]
+
+
 ASSEMBLY = Contigs([Contig("c1", ["one"]), Contig("c2", []), Contig("c3", [])])
 
 
-def parts(path: Path, text: str, kind: str = "overlap") -> dict[str, str]:
-    path.write_text(text)
-    return source_parts(SourceConfig("s", str(path), kind), ASSEMBLY)[0]
+def content(folder: Path, rows: str, kind: str = "overlap") -> dict[str, str]:
+    """Compile a table, with windows of few rows, and digest what it holds."""
+    folder.mkdir()
+    (folder / "x.tsv").write_text(rows)
+    spec, problems = read_spec(
+        {"name": "s", "path": "x.tsv", "kind": kind, "fields": {"name": "text"}}, folder
+    )
+    assert problems == []
+    compile_source(spec, Target(ASSEMBLY, "toy"), folder / "compiled")
+    return content_digests(CompiledSource(folder / "compiled", spec))
 
 
-def test_lines_count_for_the_contig_of_their_first_column(tmp_path: Path) -> None:
-    file = tmp_path / "x.bed"
-    base = parts(file, "c1\t1\t2\tx\nc2\t1\t2\ty\n")
+def test_order_and_cuts_of_a_source_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "contig\tstart\tend\tname\n"
+    rows = [f"c{1 + i % 2}\t{i * 50 + 1}\t{i * 50 + 60}\tn{i}\n" for i in range(400)]
+    base = content(tmp_path / "a", head + "".join(rows))
     assert set(base) == {"c1", "c2"}
-    changed = parts(file, "c1\t1\t2\tx\nc2\t1\t2\tz\none\t5\t6\n")
-    assert changed["c1"] != base["c1"]
-    assert changed["c2"] != base["c2"]
-    assert parts(file, "one\t1\t2\tx\nc2\t1\t2\ty\n")["c2"] == base["c2"]
-    # Column names count for all; so do rows that name no contig where one is looked for.
-    named = parts(file, "chrom\tstart\tend\nc1\t1\t2\tx\nc2\t1\t2\ty\n")
-    assert named["c1"] != base["c1"]
-    genes = parts(file, "gene\tscore\nBRCA2\t3\nTP53\t4\n")
+    monkeypatch.setattr("varhouse.sources.spill.WINDOW_ROWS", 50)
+    monkeypatch.setattr("varhouse.sources.compile.ROW_GROUP", 7)
+    assert content(tmp_path / "b", head + "".join(rows[::-1]).replace("c1", "one")) == base
+    other = content(tmp_path / "c", head + "".join(rows).replace("n3\n", "n4\n"))
+    assert other["c1"] == base["c1"]
+    assert other["c2"] != base["c2"]
+    assert content(tmp_path / "d", head + "".join(rows[1:]))["c1"] != base["c1"]
+    genes = content(tmp_path / "e", "gene\tname\nBRCA2\t3\nTP53\t4\n", kind="gene")
     assert set(genes) == {"*"}
-    assert parts(file, "gene\tscore\nBRCA2\t3\nTP53\t5\n") != genes
-    assert set(parts(file, "c1\t3\n", kind="gene")) == {"*"}
+    assert content(tmp_path / "f", "gene\tname\nBRCA2\t3\n", kind="gene") != genes

@@ -61,7 +61,7 @@ rule sides:
     """Digest what the gene model and the sources say of each partition."""
     input:
         genes="genes.done" if HAS_GENES else [],
-        sources=[s["path"] for s in RUN["sources"]],
+        sources=[f"sources/{name}.done" for name in SOURCES],
     output:
         sides="sides.json",
     log:

@@ -146,6 +146,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
 def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:
     """Name the side tables of another gene model or source: table to partitions."""
     names = ([GENE_MODEL] if run.annotate_all else []) + run.annotate_sources
+    names += sorted({n for again in plan.again.values() for n in again} - set(names))
     return {
         "consequences" if n == GENE_MODEL else f"annotations_{n}": [
             p for p, again in sorted(plan.again.items()) if n in again

@@ -240,7 +240,7 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
         )
     check_same_assembly(base, reference)
     digests = {
-        s.name: text_digest(hash_file(Path(s.path))[1], s.version, source_settings(s))
+        s.name: text_digest(hash_file(Path(s.path))[1], s.version, s.date, source_settings(s))
         for s in config.sources
     }
     genes = None
@@ -348,9 +348,13 @@ def share_out(sizes: list[int]) -> list[list[int]]:
     return batches
 
 
+# What a source's file or its release decides; the rest decides its rows.
+_NOT_ROWS = ("path", "version", "date", "merged")
+
+
 def source_settings(source: SourceConfig) -> str:
     """Digest what decides the rows of a source besides its file; not its version."""
-    said = {k: v for k, v in asdict(source).items() if k not in ("path", "version", "merged")}
+    said = {k: v for k, v in asdict(source).items() if k not in _NOT_ROWS}
     merged = hash_file(Path(source.merged))[1] if source.merged else ""
     return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
 

@@ -39,6 +39,7 @@ def changed_parts(
                 out.setdefault(part, []).append(name)
 
     parts = sorted(parts)
+    by_gene = [s.name for s in run.sources if s.kind == "gene"]
     if run.annotate_all and run.genes:
         # A release of an older version holds no digests: then all is made anew.
         compare(
@@ -54,6 +55,10 @@ def changed_parts(
         there = name in before.get("sources", {})
         old = before.get("source_parts", {}).get(name) if there else {}
         compare(name, old, sides["sources"][name])
+    for names in out.values():
+        # Which gene an allele concerns is what the gene model says.
+        if GENE_MODEL in names:
+            names += [n for n in by_gene if n not in names]
     return out
 
 

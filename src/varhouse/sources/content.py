@@ -1,0 +1,49 @@
+"""What a compiled source holds of each contig, as one hash.
+
+Rows count, not their file, their order, or how the file was cut into row groups: a
+release of a source that says the same of a contig has the same hash of it.
+"""
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from varhouse.digest import combine
+from varhouse.rowdigest import digest_frame
+from varhouse.schema import Column, Table
+from varhouse.sources.compiled import CompiledSource
+
+EVERYWHERE = "*"
+"""Stands for every contig: rows of a source by gene lie on none in particular."""
+
+
+def content_digests(source: CompiledSource) -> dict[str, str]:
+    """Digest the rows of each contig of a compiled source.
+
+    Returns
+    -------
+    dict
+        Contig (`*` for a source of kind `gene`) to a digest; contigs without rows have
+        none. Of columns, names and values count.
+    """
+    if source.kind == "gene":
+        rows = pl.read_parquet(source.folder / "rows-0.parquet", glob=False)
+        return {EVERYWHERE: _text([_digest(rows)], rows.height)} if rows.height else {}
+    index = pl.read_parquet(source.folder / "index.parquet", glob=False)
+    sums: dict[str, list[tuple[int, int]]] = {}
+    count: dict[str, int] = {}
+    for (number,), mine in index.group_by("file", maintain_order=True):
+        with pq.ParquetFile(source.folder / f"rows-{number}.parquet") as file:
+            for group, contig, n in mine.select("group", "contig", "rows").rows():
+                rows = pl.DataFrame(file.read_row_group(group))
+                sums.setdefault(contig, []).append(_digest(rows))
+                count[contig] = count.get(contig, 0) + n
+    return {contig: _text(found, count[contig]) for contig, found in sums.items()}
+
+
+def _digest(rows: pl.DataFrame) -> tuple[int, int]:
+    columns = tuple(Column(n, t, "", nullable=True) for n, t in rows.schema.items())
+    return digest_frame(rows, Table("source", "open", "", columns))
+
+
+def _text(sums: list[tuple[int, int]], rows: int) -> str:
+    return f"{rows} " + " ".join(f"{s:016x}" for s in combine(sums))
