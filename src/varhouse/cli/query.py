@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from varhouse.query.answer import Answer
     from varhouse.query.output import Sink, Writer
+    from varhouse.store.reader import Store
 
 TERMINAL_ROWS = 1_000
 
@@ -86,12 +87,31 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
     )
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="the answer may be passed on: leave out sources that may not "
+        "(redistribute: false)",
+    )
+
+
+def open_asked(args: argparse.Namespace) -> "Store":
+    """Open the store as the options say; tell what `--public` leaves out."""
+    from varhouse import open as open_store
+
+    store = open_store(args.store, args.release)
+    if args.public:
+        store = store.public()
+        for name in store.withheld:
+            logging.getLogger("varhouse.query").warning(
+                "source %s may not be passed on: its columns, table and ids are left out", name
+            )
+    return store
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer a question."""
     began = time.perf_counter()
-    from varhouse import open as open_store
     from varhouse.query import Answer, Question, Selection
     from varhouse.query.output import choose_format, open_output
 
@@ -109,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     limit = args.limit
     if limit is None and form == "table" and args.output is None and _on_terminal():
         limit = TERMINAL_ROWS
-    store = open_store(args.store, args.release)
+    store = open_asked(args)
     answer = Answer(
         store,
         Question(

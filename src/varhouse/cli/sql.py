@@ -39,8 +39,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one query and write its rows."""
     began = time.perf_counter()
-    from varhouse import open as open_store
-    from varhouse.cli.query import report, say_hidden, write_all
+    from varhouse.cli.query import open_asked, report, say_hidden, write_all
     from varhouse.query.output import Writer, choose_format, make_writer, open_output
     from varhouse.query.sql import run_sql
     from varhouse.query.terminal import TableWriter, terminal_width
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "the rows of a query are no VCF", "use --format tsv, or varhouse query"
         )
-    store = open_store(args.store, args.release)
+    store = open_asked(args)
     result = run_sql(store, args.query)
     with open_output(args.output) as stream:
         writer: Writer

@@ -112,7 +112,15 @@ def _make_views(store: Store, connection: Any) -> None:
         declared = store.declaration(name)
         files = [str(p) for p in store.files(name)]
         paths += files
-        connection.execute(f"CREATE VIEW {_name(name)} AS {_view(store, declared, files)}")
+        view = _view(store, declared, files)
+        if name == "ids" and store.withheld:
+            hidden = ", ".join(
+                _text(f"{kind}:{source}")
+                for source in store.withheld
+                for kind in ("source", "merged")
+            )
+            view = f"SELECT * FROM ({view}) WHERE source NOT IN ({hidden})"
+        connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(_text, paths))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -7,6 +7,7 @@ that cannot hold the wanted region are left out by the statistics in the Delta l
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from varhouse.store.releases import Release, read_release, resolve_release
 
 Wanted = str | list[str] | None
 
+_ID_KINDS = ("source", "merged")
 _SCAN = re.compile(r"Parquet SCAN \[(.*)\]")
 _TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet")
 _MORE = re.compile(r"\.\.\. (\d+) other")
@@ -65,6 +67,8 @@ class Store:
         release record adds (annotation, reference, ...).
     record
         The release record.
+    withheld
+        Sources that this view leaves out, see `public`.
     """
 
     def __init__(self, path: Path, meta: dict[str, Any], record: Release) -> None:
@@ -72,6 +76,7 @@ class Store:
         self.path = path
         self.meta = {**meta, **record.meta}
         self.record = record
+        self.withheld: tuple[str, ...] = ()
         self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
 
     def __repr__(self) -> str:
@@ -135,12 +140,38 @@ class Store:
             return {}
         return {"source_version": versions[source]}
 
+    @cached_property
+    def restricted(self) -> list[str]:
+        """Names of the sources that may not be passed on (`redistribute: false`)."""
+        prefix = "annotations_"
+        return [
+            table.removeprefix(prefix)
+            for table in self.tables
+            if table.startswith(prefix) and "redistribute" in self.declaration(table).names
+        ]
+
+    def public(self) -> "Store":
+        """Give the store as it may be passed on: without what restricted sources say.
+
+        Their tables and the ids that only they know are not there.
+        """
+        gone = {f"annotations_{name}" for name in self.restricted}
+        kept = {name: t for name, t in self.record.tables.items() if name not in gone}
+        view = Store(self.path, self.meta, replace(self.record, tables=kept))
+        view.withheld = tuple(self.restricted)
+        return view
+
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
         """Give a table's declaration and its files, opened once."""
         if name in self._opened:
             return self._opened[name]
         pinned = self.record.tables.get(name)
         if pinned is None:
+            if name.removeprefix("annotations_") in self.withheld:
+                raise StoreError(
+                    f"table {name} may not be passed on: its source says redistribute: false",
+                    "leave out --public for your own eyes, or choose another table",
+                )
             if name not in TABLES:
                 known = sorted({*TABLES, *self.tables})
                 raise StoreError(
@@ -247,6 +278,9 @@ class Store:
             frame = frame.filter(last >= start)
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
+        if table == "ids" and self.withheld:
+            hidden = [f"{kind}:{name}" for name in self.withheld for kind in _ID_KINDS]
+            frame = frame.filter(~pl.col("source").is_in(hidden))
         return frame
 
     def _span(self, table: str) -> int:
