@@ -90,9 +90,16 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
     tied[1:] |= step == 0
     if not tied.any():
         return placed.select(KEY)
-    several = placed.filter(pl.Series(tied)).unique(KEY).sort("ref", "alt")
-    single = placed.filter(pl.Series(~tied))
-    return pl.concat([single, several]).sort("place", maintain_order=True).select(KEY)
+    slots = np.flatnonzero(tied)
+    several = placed[slots].with_columns(row=slots).sort("place", "ref", "alt")
+    # The rows of a place stand together: sorted, they take the same slots.
+    rows = np.arange(placed.height)
+    rows[slots] = several["row"].to_numpy()
+    keep = np.ones(placed.height, bool)
+    keep[slots] = several.select(KEY).with_columns(
+        pl.struct(KEY).is_first_distinct().alias("first")
+    )["first"].to_numpy()
+    return placed.select(KEY)[rows[keep]]
 
 
 def _annotate(
