@@ -27,7 +27,7 @@ Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-MODEL_FORMAT = 3
+MODEL_FORMAT = 4
 FLANK = 5_000
 """Bases beside a transcript that count as up- or downstream (VEP's default)."""
 
@@ -43,6 +43,10 @@ TINY_INTRON_LENGTH = 13
 EDGE_NONE, EDGE_INTRON, EDGE_EXON, EDGE_REVERSE = 0, 1, 2, 3
 """Codes of a segment's edge: no splice site, the intron's side of one, the exon's side
 of one; `EDGE_REVERSE` is added for transcripts on the reverse strand."""
+
+SITE_GT, SITE_GC, SITE_AG, SITE_NAGNAG, SITE_UNKNOWN = (1 << i for i in range(5))
+"""Bits of an intron: it begins with GT, or GC; it ends with AG; another AG stands 3 bases
+beside that; its ends hold bases that are not known."""
 
 CODE: UInt8 = np.full(256, 4, np.uint8)
 """ASCII letter to base code: A 0, C 1, G 2, T 3 (either case), anything else 4."""
@@ -71,8 +75,10 @@ class GeneModel:
     contigs
         Canonical names of the contigs that have transcripts, in the assembly's order.
     transcripts
-        T rows: transcript_id, version, gene_id, gene_name, biotype, contig, canonical,
-        protein_id (with its version if the annotation has it).
+        T rows: transcript_id, version, gene_id, gene_name, biotype, contig, protein_id
+        (with its version if the annotation has it), canonical, mane_select,
+        mane_plus_clinical, gencode_basic (Boolean), tsl (Int8), appris (`P1`, `A2`), flags
+        (`cds_start_NF&cds_end_NF`).
     genes
         gene_id, gene_name, contig, start, end (1-based, closed), strand, biotype.
     contig_start, contig_span
@@ -98,6 +104,11 @@ class GeneModel:
         int64[T], uint8: packed codon codes (0-63, 64: unknown or incomplete, `RECODED`).
     n_exon
         int64[T]: exons.
+    preference
+        int64[T]: MANE, canonical, APPRIS, TSL, biotype and CCDS as one number, the preferred
+        transcript having the lower.
+    gene
+        int64[T]: number of the gene among those of its contig.
     name_rank
         int64[T]: rank of the transcript when sorted by transcript_id.
     seg_ptr
@@ -109,6 +120,8 @@ class GeneModel:
         int8[S]: codes of the two edges.
     seg_anchor
         int64[S]: for exons, cDNA index = anchor + strand * position.
+    seg_site
+        int8[S]: for introns, splice sites as bits `SITE_*`.
     """
 
     digest: str
@@ -138,6 +151,8 @@ class GeneModel:
     codon_ptr: Int64
     codon: UInt8
     n_exon: Int64
+    preference: Int64
+    gene: Int64
     name_rank: Int64
     seg_ptr: Int64
     seg_tx: Int32
@@ -148,6 +163,7 @@ class GeneModel:
     seg_left: Int8
     seg_right: Int8
     seg_anchor: Int64
+    seg_site: Int8
 
     @property
     def n_transcripts(self) -> int:

@@ -101,7 +101,8 @@ def test_cohort_gets_csq_and_stays_as_it_is(
     assert description.endswith(
         "Format: Allele|Consequence|IMPACT|SYMBOL|Gene|Feature_type|Feature|BIOTYPE|EXON|"
         "INTRON|HGVSc|HGVSp|cDNA_position|CDS_position|Protein_position|Amino_acids|Codons|"
-        "DISTANCE|STRAND|CANONICAL|HGVS_OFFSET"
+        "DISTANCE|STRAND|FLAGS|PICK|CANONICAL|MANE_SELECT|MANE_PLUS_CLINICAL|TSL|APPRIS|"
+        "HGVS_OFFSET|LoF|LoF_filter|LoF_flags"
     )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.vcf.gz"]
     again = tmp_path / "again.vcf"

@@ -5,7 +5,9 @@ import polars as pl
 CSQ_FIELDS = (
     "Allele", "Consequence", "IMPACT", "SYMBOL", "Gene", "Feature_type", "Feature", "BIOTYPE",
     "EXON", "INTRON", "HGVSc", "HGVSp", "cDNA_position", "CDS_position", "Protein_position",
-    "Amino_acids", "Codons", "DISTANCE", "STRAND", "CANONICAL", "HGVS_OFFSET",
+    "Amino_acids", "Codons", "DISTANCE", "STRAND", "FLAGS", "PICK", "CANONICAL",
+    "MANE_SELECT", "MANE_PLUS_CLINICAL", "TSL", "APPRIS", "HGVS_OFFSET", "LoF", "LoF_filter",
+    "LoF_flags",
 )  # fmt: skip
 
 CSQ_HEADER = (
@@ -45,7 +47,7 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
     Returns
     -------
     pl.Series
-        `Consequence|IMPACT|...|HGVS_OFFSET`, one string for each row.
+        `Consequence|IMPACT|...|LoF_flags`, one string for each row.
     """
     columns = [
         pl.col("consequence"),
@@ -67,8 +69,17 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
         pl.col("codons"),
         pl.col("distance").cast(pl.String),
         pl.col("strand").cast(pl.String),
+        pl.col("flags"),
+        pl.when("pick").then(pl.lit("1")),
         pl.when("canonical").then(pl.lit("YES")),
+        pl.when("mane_select").then(pl.lit("YES")),
+        pl.when("mane_plus_clinical").then(pl.lit("YES")),
+        pl.col("tsl").cast(pl.String),
+        pl.col("appris"),
         pl.col("hgvs_offset").cast(pl.String),
+        pl.col("lof"),
+        pl.col("lof_reasons"),
+        pl.col("lof_flags"),
     ]
     filled = [c.fill_null("") for c in columns]
     return rows.select(csq=pl.concat_str(filled, separator="|")).to_series()

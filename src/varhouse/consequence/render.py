@@ -10,7 +10,9 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from varhouse.consequence.lof import add_lof
 from varhouse.consequence.pairs import Pairs
+from varhouse.consequence.picks import pick_rows
 from varhouse.consequence.terms import impact_of, terms_of
 from varhouse.genemodel import GeneModel, Int64
 from varhouse.modeldigest import contig_digests
@@ -20,6 +22,10 @@ OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 """Column name to type of what the room gives: the table without its partition."""
 
 _HGVS = ("hgvsc", "hgvsp", "hgvs_offset")
+_TAGS = (
+    "canonical", "mane_select", "mane_plus_clinical", "gencode_basic", "tsl", "appris",
+    "flags",
+)  # fmt: skip
 _MOST_RANKS = 1_000
 """Exons of a transcript up to which all texts `rank/number` are kept in one table."""
 
@@ -72,6 +78,7 @@ def render(
         blank = pl.Series([None])
         hgvs = {c: blank.cast(OUTPUT[c]).new_from_index(0, len(tx)) for c in _HGVS}
     number = model.n_exon[tx.to_numpy()]
+    pick, pick_gene = pick_rows(model, row.to_numpy(), tx.to_numpy(), terms)
     digest = alleles["contig"].replace_strict(
         contig_digests(model), default=None, return_dtype=pl.String
     )
@@ -79,20 +86,31 @@ def render(
         *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
         *(
             names[c].gather(tx).alias(c)
-            for c in ("transcript_id", "gene_id", "gene_name", "biotype", "canonical")
+            for c in ("transcript_id", "gene_id", "gene_name", "biotype")
         ),
+        *(_of_transcripts(names[c], tx) for c in _TAGS),
         strand=pl.Series(model.strand[tx.to_numpy()].astype(np.int8)),
         consequence=text.gather(index),
         impact=impact.gather(index),
         most_severe=pl.Series(_most_severe(row.to_numpy(), terms)),
+        pick=pl.Series(pick),
+        pick_gene=pl.Series(pick_gene),
         genes_digest=digest.gather(row),
         exon=_rank_text(pairs["exon_first"], pairs["exon_last"], number),
         intron=_rank_text(pairs["intron_first"], pairs["intron_last"], number - 1),
         protein_start=(pl.col("cds_start") - 1) // 3 + 1,
         protein_end=(pl.col("cds_end") - 1) // 3 + 1,
         **hgvs,
+        **add_lof(model, pairs),
     )
     return frame.select(pl.col(n).cast(t) for n, t in OUTPUT.items())
+
+
+def _of_transcripts(column: pl.Series, tx: pl.Series) -> pl.Series:
+    """Give the column's values of transcripts; most annotations lack most of the tags."""
+    if column.null_count() == len(column) or (column.dtype == pl.Boolean and not column.any()):
+        return column.head(1).new_from_index(0, len(tx)) if len(column) else column
+    return column.gather(tx)
 
 
 @lru_cache(maxsize=4)

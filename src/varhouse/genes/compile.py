@@ -18,7 +18,7 @@ from varhouse.genemodel import MODEL_FORMAT, GeneModel, save_model
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
 from varhouse.genes.pieces import Pieces, make_pieces
-from varhouse.genes.rows import Rows, read_rows
+from varhouse.genes.rows import TAGS, Rows, read_rows
 from varhouse.genes.tables import build_arrays
 from varhouse.modeldigest import contig_digests
 from varhouse.reference import Reference
@@ -108,8 +108,14 @@ def _digest(rows: Rows, reference: Reference) -> str:
 
 def _names(transcripts: pl.DataFrame) -> pl.DataFrame:
     return transcripts.select(
-        "transcript_id", "version", "gene_id", "gene_name", "biotype", "contig", "canonical",
-        "protein_id",
+        "transcript_id", "version", "gene_id", "gene_name", "biotype", "contig", "protein_id",
+        *(t for t in TAGS if t != "ccds"),
+        flags=pl.concat_str(
+            pl.when("start_unknown").then(pl.lit("cds_start_NF")),
+            pl.when("end_unknown").then(pl.lit("cds_end_NF")),
+            separator="&",
+            ignore_nulls=True,
+        ).replace("", None),
     )  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from varhouse.genes.rows import (
     BARE_GENE,
     PARTS,
     SELENOCYSTEINES,
+    TAGS,
     Features,
     Rows,
+    tag_columns,
     translation_exceptions,
     unused_types,
     without_version,
@@ -144,7 +146,11 @@ def _transcripts(
             "gene_id", _value("gene_id"), pl.col("gene_key").str.replace(_PREFIX, "")
         ),
         biotype=pl.coalesce(biotype, by_type),
-        canonical=pl.col("attr").str.contains("Ensembl_canonical", literal=True),
+        **tag_columns(
+            _value("tag"),
+            _value("transcript_support_level"),
+            pl.coalesce(_value("ccdsid"), both.str.extract(r"[=,]CCDS:(CCDS[\d.]+)")),
+        ),
         start_unknown=both.str.contains(r"cds_start_NF|(?:^|;)start_range=\.,"),
         end_unknown=both.str.contains(r"cds_end_NF|(?:^|;)end_range=[^;,]*,\."),
         code=pl.col("cds_attr").str.extract(r"(?:^|;)transl_table=(\d+)").cast(pl.Int64),
@@ -173,7 +179,7 @@ def _transcripts(
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "canonical", "start_unknown", "end_unknown", "code", "protein_id",
+        "start_unknown", "end_unknown", "code", "protein_id", *TAGS,
     ), exceptions, counts  # fmt: skip
 
 

@@ -10,8 +10,10 @@ import polars as pl
 from varhouse.genes.rows import (
     PARTS,
     SELENOCYSTEINES,
+    TAGS,
     Features,
     Rows,
+    tag_columns,
     translation_exceptions,
     unused_types,
     without_version,
@@ -92,6 +94,12 @@ def _transcripts(
     )
     source = pl.when(pl.col("source").is_in(_BIOTYPE_SOURCES)).then("source")
     coding = pl.when(pl.col("cds_attr").is_not_null()).then(pl.lit("protein_coding"))
+    tags = (
+        pl.col("attr")
+        .str.extract_all(r'(?:^|[ ;])tag +(?:"[^"]+"|[^";]+)')
+        .list.eval(pl.element().str.replace(r'^[ ;]?tag +"?', "").str.strip_chars('"'))
+        .list.join(",")
+    )
     tx = tx.with_columns(
         transcript_id=pl.col("key"),
         version=_value("transcript_version").cast(pl.Int32, strict=False),
@@ -101,7 +109,10 @@ def _transcripts(
             _value("transcript_biotype"), _value("transcript_type"), source, coding,
             _value("gene_biotype"), _value("gene_type"),
         ),
-        canonical=pl.col("attr").str.contains("Ensembl_canonical", literal=True),
+        **tag_columns(
+            tags, _value("transcript_support_level"),
+            pl.coalesce(_value("ccdsid"), _value("ccds_id")),
+        ),
         start_unknown=pl.col("attr").str.contains("cds_start_NF", literal=True),
         end_unknown=pl.col("attr").str.contains("cds_end_NF", literal=True),
         code=pl.col("cds_attr").str.extract(r'transl_table +"?(\d+)').cast(pl.Int64),
@@ -119,7 +130,7 @@ def _transcripts(
     }
     return tx.select(
         "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "canonical", "start_unknown", "end_unknown", "code", "protein_id",
+        "start_unknown", "end_unknown", "code", "protein_id", *TAGS,
     ), exceptions, counts  # fmt: skip
 
 

@@ -23,6 +23,11 @@ PARTS = ("exon", "CDS", "stop_codon")
 SELENOCYSTEINES = ("Selenocysteine", "stop_codon_redefined_as_selenocysteine")
 """Types of rows for single selenocysteines (GTF, GFF3)."""
 
+TAGS = (
+    "canonical", "mane_select", "mane_plus_clinical", "gencode_basic", "tsl", "appris", "ccds",
+)  # fmt: skip
+"""Columns that `tag_columns` makes."""
+
 BARE_GENE = "@"
 """First letter of the keys of transcripts that have no row: their parts hang on a gene."""
 
@@ -57,8 +62,8 @@ class Features:
     Attributes
     ----------
     transcripts
-        contig, key, transcript_id, version, gene_id, gene_name, biotype, canonical,
-        start_unknown, end_unknown, code (Int64), protein_id.
+        contig, key, transcript_id, version, gene_id, gene_name, biotype,
+        start_unknown, end_unknown, code (Int64), protein_id, and `TAGS`.
     parts
         contig, key, type (exon, CDS or stop_codon), start, end, strand, phase.
     genes
@@ -149,6 +154,43 @@ def _text(path: Path) -> bytes:
 def without_version(column: pl.Expr) -> pl.Expr:
     """Take the version off Ensembl ids: `ENSG00000182378.14_PAR_Y` loses the `.14`."""
     return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
+
+
+def tag_columns(tags: pl.Expr, tsl: pl.Expr, ccds: pl.Expr) -> dict[str, pl.Expr]:
+    """Make typed columns of what an annotation says of the rank of a transcript.
+
+    Parameters
+    ----------
+    tags
+        Tags joined by commas. Ensembl and GENCODE write `MANE_Select`, RefSeq `MANE Select`;
+        RefSeq's own choice (`RefSeq Select`, or MANE Select) counts as canonical.
+    tsl
+        Transcript support level, `1 (assigned to previous version 5)` or `NA`.
+    ccds
+        Id of the consensus CDS, null for none.
+
+    Returns
+    -------
+    dict
+        `TAGS`: Boolean; tsl Int8; appris as VEP shortens it (`P1`, `A2`); ccds Boolean.
+    """
+    lower = tags.str.to_lowercase().str.replace_all(" ", "_").fill_null("")
+
+    def has(*names: str) -> pl.Expr:
+        return lower.str.contains(rf"(?:^|,)(?:{'|'.join(names)})(?:,|$)")
+
+    appris = lower.str.extract_groups(r"(?:^|,)appris_(?<kind>[pa])[a-z]+_?(?<grade>\d?)")
+    return {
+        "canonical": has("ensembl_canonical", "refseq_select", "mane_select"),
+        "mane_select": has("mane_select"),
+        "mane_plus_clinical": has("mane_plus_clinical"),
+        "gencode_basic": has("basic", "gencode_basic"),
+        "tsl": tsl.str.extract(r"^([1-5])").cast(pl.Int8),
+        "appris": pl.concat_str(
+            appris.struct["kind"].str.to_uppercase(), appris.struct["grade"]
+        ),
+        "ccds": ccds.is_not_null() | has("ccds"),
+    }
 
 
 def translation_exceptions(

@@ -25,9 +25,15 @@ from varhouse.genemodel import (
     INTRON,
     NO_CODON,
     RECODED,
+    SITE_AG,
+    SITE_GC,
+    SITE_GT,
+    SITE_NAGNAG,
+    SITE_UNKNOWN,
     TINY_INTRON,
     TINY_INTRON_LENGTH,
     Bool,
+    Int8,
     Int64,
     UInt8,
 )
@@ -76,7 +82,10 @@ def build_arrays(
             ((local_last > held[contig]) & ~missing).sum() if n else 0
         ),
     }
-    cdna = _spliced(pieces.contigs, exons, layout, strand, contig, offset, reference)
+    segments = _segments(exons, layout, start, end, strand)
+    cdna, segments["seg_site"] = _spliced(
+        pieces.contigs, exons, layout, strand, contig, offset, reference, segments
+    )
     arrays |= {
         "cdna_length": layout["cdna_length"],
         "cdna_ptr": layout["cdna_ptr"],
@@ -84,7 +93,7 @@ def build_arrays(
     }
     arrays |= _coding(exons, cds, layout, strand, cdna, n)
     counts |= _recode(arrays, exons, layout["anchor"], shift, pieces.exceptions)
-    arrays |= _segments(exons, layout, start, end, strand)
+    arrays |= segments
     arrays["n_exon"] = layout["n_exon"]
     return arrays, counts
 
@@ -125,7 +134,38 @@ def _flags(tx: pl.DataFrame) -> dict[str, Any]:
         "nmd": (biotype == "nonsense_mediated_decay").to_numpy().copy(),
         "protein_coding": (biotype == "protein_coding").to_numpy().copy(),
         "name_rank": rank,
+        "preference": _preference(tx),
+        "gene": _genes(tx),
     }
+
+
+def _preference(tx: pl.DataFrame) -> Int64:
+    """Put what comes before the consequence in VEP's order of picking into one number.
+
+    `mane_select,mane_plus_clinical,canonical,appris,tsl,biotype,ccds` (VEP 115, --pick_order);
+    principal isoforms come before alternative ones, what has no level comes last.
+    """
+    grade = pl.col("appris").str.slice(1).replace("", "9").cast(pl.Int64)
+    alternative = pl.col("appris").str.starts_with("A")
+    number = pl.lit(0, pl.Int64)
+    for digit, base in (
+        (~pl.col("mane_select"), 2),
+        (~pl.col("mane_plus_clinical"), 2),
+        (~pl.col("canonical"), 2),
+        ((grade + 10 * alternative).fill_null(31), 32),
+        (pl.col("tsl").fill_null(7), 8),
+        ((pl.col("biotype") != "protein_coding").fill_null(True), 2),
+        (~pl.col("ccds"), 2),
+    ):
+        number = number * base + digit.cast(pl.Int64)
+    return tx.select(number).to_series().to_numpy().copy()
+
+
+def _genes(tx: pl.DataFrame) -> Int64:
+    """Give each transcript the number of its gene; without one it is a gene of its own."""
+    own = pl.coalesce("gene_id", pl.lit("@") + pl.col("transcript_id"))
+    number = own.rank("dense").over("contig")
+    return tx.select(number.cast(pl.Int64)).to_series().to_numpy().copy()
 
 
 def _layout(exons: Chain, strand: Int64, n: int) -> dict[str, Any]:
@@ -161,10 +201,14 @@ def _spliced(
     contig: Int64,
     offset: Int64,
     reference: Reference,
-) -> UInt8:
-    """Packed spliced sequences, base codes in the sense of each transcript."""
+    segments: dict[str, Any],
+) -> tuple[UInt8, Int8]:
+    """Read the spliced sequences in the sense of each transcript, and the splice sites."""
     out = np.full(int(layout["cdna_length"].sum()), 4, np.uint8)
+    sites = np.zeros(len(segments["seg_kind"]), np.int8)
     of_exon = contig[exons.tx] if len(exons.tx) else np.zeros(0, np.int64)
+    introns = np.flatnonzero(segments["seg_kind"] == INTRON)
+    of_intron = contig[segments["seg_tx"][introns]] if len(introns) else introns
     for i, name in enumerate(contigs):
         rows = np.flatnonzero(of_exon == i)
         tx = exons.tx[rows]
@@ -174,7 +218,49 @@ def _spliced(
             layout["cdna_ptr"][tx] + layout["anchor"][rows] + strand[tx] * offset[i],
             strand[tx] < 0,
         )  # fmt: skip
-    return out
+        rows = introns[of_intron == i]
+        _read_sites(
+            sites, rows, reference.sequence(name), CODE,
+            segments["seg_start"][rows] - offset[i], segments["seg_end"][rows] - offset[i],
+            strand[segments["seg_tx"][rows]] < 0,
+        )  # fmt: skip
+    return out, sites
+
+
+@njit(cache=True, nogil=True)
+def _two(bases, code, place, reverse):  # type: ignore[no-untyped-def]
+    """Give two bases in the sense of the strand as 4 * first + second; -1 if unknown."""
+    if place < 0 or place + 2 > bases.size:
+        return -1
+    one, two = code[bases[place]], code[bases[place + 1]]
+    if one > 3 or two > 3:
+        return -1
+    return 4 * (3 - two) + 3 - one if reverse else 4 * one + two
+
+
+@njit(cache=True, nogil=True)
+def _read_sites(  # type: ignore[no-untyped-def]
+    sites, rows, bases, code, start, end, reverse
+):
+    """Write the bits of introns [start, end): how they begin and end."""
+    for i in range(rows.size):
+        turned = reverse[i]
+        donor = _two(bases, code, end[i] - 2 if turned else start[i], turned)
+        at = start[i] if turned else end[i] - 2
+        acceptor = _two(bases, code, at, turned)
+        site = SITE_UNKNOWN if donor < 0 or acceptor < 0 else 0
+        if donor == 11:
+            site |= SITE_GT
+        elif donor == 9:
+            site |= SITE_GC
+        if acceptor == 2:
+            site |= SITE_AG
+            if (
+                _two(bases, code, at - 3, turned) == 2
+                or _two(bases, code, at + 3, turned) == 2
+            ):
+                site |= SITE_NAGNAG
+        sites[rows[i]] = site
 
 
 @njit(cache=True, nogil=True)
