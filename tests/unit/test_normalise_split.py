@@ -1,4 +1,7 @@
-"""Fields of multiallelic records; the expected texts are those of bcftools norm 1.24."""
+"""Fields of multiallelic records; the expected texts are those of bcftools norm 1.24.
+
+Not those of lists that fit no ploidy: bcftools takes their first values, we none.
+"""
 
 import pytest
 
@@ -77,7 +80,7 @@ def test_more_than_nine_alts() -> None:
         (b"AI", b"1,2 . 3,. .,.", b"1 . 3 .", b"2 . . ."),
         (b"RI", b"1,2,3 . 4", b"1,2 .,. 4,.", b"1,3 .,. 4,."),
         (b"RS", b"a,b,c .", b"a,b .", b"a,c ."),
-        (b"GI", b"1,2,3,4,5,6 . 7,8,9 1,2", b"1,2,3 . 7,8 1,2", b"1,4,6 . 7,9 1"),
+        (b"GI", b"1,2,3,4,5,6 . 7,8,9 1,2", b"1,2,3 . 7,8 .", b"1,4,6 . 7,9 ."),
         (b"GS", b"a,b,c .", b"a,b .", b"a,c ."),
         # One value each: taken as it is.
         (b"AI", b"1 .", b"1 .", b"1 ."),
@@ -92,6 +95,52 @@ def test_samples(
     assert [k for k, _ in pairs] == [b"GT:" + key] * 2
     for (_, text), gt, wanted in zip(pairs, (b"1/0:", b"0/1:"), (first, second), strict=True):
         assert text == b"\t".join(gt + v for v in wanted.split(b" "))
+
+
+def genotypes(ploidy: int, n_alt: int) -> list[tuple[int, ...]]:
+    """List genotypes in the order of VCF 4.3, section 1.6.2, by its recursion."""
+    if ploidy == 0:
+        return [()]
+    return [
+        (*g, a)
+        for a in range(n_alt + 1)
+        for g in genotypes(ploidy - 1, n_alt)
+        if not g or g[-1] <= a
+    ]
+
+
+def ordered(ploidy: int, n_alt: int) -> list[tuple[int, ...]]:
+    return sorted(genotypes(ploidy, n_alt), key=lambda g: g[::-1])
+
+
+@pytest.mark.parametrize("n_alt", [2, 3, 5])
+@pytest.mark.parametrize("key", [b"GI", b"GF", b"GS"])
+def test_likelihoods_of_any_and_mixed_ploidy(
+    splitter: Splitter, key: bytes, n_alt: int
+) -> None:
+    ploidies = (2, 1, 3, 4, 8)
+    names = [[".".join(map(str, g)) for g in ordered(p, n_alt)] for p in ploidies]
+    cells = b"\t".join(b"./.:" + ",".join(n).encode() for n in names)
+    for k, (_, text) in enumerate(splitter.samples(b"GT:" + key, cells, n_alt), 1):
+        for p, cell in zip(ploidies, text.split(b"\t"), strict=True):
+            wanted = [[0] * (p - j) + [k] * j for j in range(p + 1)]
+            assert cell[4:].decode() == ",".join(".".join(map(str, g)) for g in wanted)
+    assert not splitter.dropped
+
+
+def test_a_list_that_fits_no_ploidy_becomes_missing_and_is_counted(splitter: Splitter) -> None:
+    samples = b"1/2:1,2,3,4,5,6\t1/2:1,2\t1/2:1,2,3,4,5"
+    pairs = splitter.samples(b"GT:GI", samples, 2)
+    assert [c for _, c in pairs] == [b"1/0:1,2,3\t1/0:.\t1/0:.", b"0/1:1,4,6\t0/1:.\t0/1:."]
+    assert splitter.dropped == {"FORMAT/GI": 1}
+    # When the longest list fits none, nothing says which samples are right.
+    pairs = splitter.samples(b"GT:GI", b"1/2:1,2,3,4,5,6,7\t1/2:1,2,3,4,5,6", 2)
+    assert pairs == [(b"GT", b"1/0\t1/0"), (b"GT", b"0/1\t0/1")]
+
+
+def test_more_cells_than_keys_stay(splitter: Splitter) -> None:
+    pairs = splitter.samples(b"GT:AI", b"1/2:3,4:9:8,7\t:5,6", 2)
+    assert pairs[1] == (b"GT:AI", b"0/1:4:9:8,7\t:6")
 
 
 def test_trailing_fields_left_off_are_missing(splitter: Splitter) -> None:

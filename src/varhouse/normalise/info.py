@@ -15,11 +15,12 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 
 _TAB, _COMMA, _DOT, _SEMICOLON, _EQUALS = 9, 44, 46, 59, 61
-_NUMBERS = {"A": 1, "R": 2, "G": 3}
+OF_ALT, OF_ALL, OF_GENOTYPES, GENOTYPE = 1, 2, 3, 4
+_NUMBERS = {"A": OF_ALT, "R": OF_ALL, "G": OF_GENOTYPES, "GT": GENOTYPE}
 
 
 class Rules(NamedTuple):
-    """The INFO fields that are split; one entry each.
+    """The fields of INFO, or of FORMAT, that are split; one entry each.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class Rules(NamedTuple):
     text, at
         Keys end to end, with offsets.
     number
-        int32: 1, 2, 3 for Number A, R, G.
+        int32: 1, 2, 3 for Number A, R, G; 4 for FORMAT/GT.
     is_text
         bool: Type String.
     """
@@ -41,7 +42,7 @@ class Rules(NamedTuple):
 
 
 def make_rules(fields: Sequence[tuple[bytes, str, bool]]) -> Rules:
-    """Make the table of (key, Number, whether its Type is String)."""
+    """Make the table of (key, Number or `GT`, whether its Type is String)."""
     keys = [f[0] for f in fields]
     text = np.frombuffer(b"".join(keys), np.uint8)
     at = np.append(0, np.cumsum([len(k) for k in keys], dtype=np.int64)).astype(np.int64)
@@ -71,7 +72,7 @@ def _hash(text: Bytes, start: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _find(rules: Rules, text: Bytes, start: int, end: int) -> int:
+def find_rule(rules: Rules, text: Bytes, start: int, end: int) -> int:
     """Give the entry of a key, -1 if it has none."""
     mask = rules.slots.size - 1
     slot = _hash(text, start, end) & mask
@@ -91,14 +92,16 @@ def _find(rules: Rules, text: Bytes, start: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _copy(text: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
+def copy_span(text: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
+    """Copy bytes to `out` from `w` on, and give the place behind them."""
     for j in range(end - start):
         out[w + j] = text[start + j]
     return w + end - start
 
 
 @njit(cache=True, nogil=True)
-def _count(text: Bytes, start: int, end: int) -> int:
+def count_values(text: Bytes, start: int, end: int) -> int:
+    """Count the values of a list."""
     n = 1
     for j in range(start, end):
         if text[j] == _COMMA:
@@ -118,7 +121,7 @@ def _value(text: Bytes, start: int, end: int, index: int, out: Bytes, w: int) ->
     b = a
     while b < end and text[b] != _COMMA:
         b += 1
-    return _copy(text, a, b, out, w)
+    return copy_span(text, a, b, out, w)
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +129,7 @@ def _values(text: Bytes, start: int, end: int, number: int, k: int, out: Bytes, 
     """Copy the values that belong to ALT k (1-based); `.` where the list is too short."""
     # Genotype (j, k) stands at k(k+1)/2 + j (VCF 4.3, section 1.6.2).
     last = k - 1 if number == 1 else k if number == 2 else k * (k + 1) // 2 + k
-    if last >= _count(text, start, end):
+    if last >= count_values(text, start, end):
         out[w] = _DOT
         return w + 1
     if number > 1:
@@ -164,18 +167,18 @@ def _write(
             if eq < 0 and text[b] == _EQUALS:
                 eq = b
             b += 1
-        i = _find(rules, text, a, eq) if eq >= 0 else -1
+        i = find_rule(rules, text, a, eq) if eq >= 0 else -1
         plain = i < 0 or (b - eq == 2 and text[eq + 1] == _DOT)
-        if not plain and _wrong(rules, i, _count(text, eq + 1, b), n_alt):
+        if not plain and _wrong(rules, i, count_values(text, eq + 1, b), n_alt):
             dropped[i] += k == 1
         else:
             if w > first:
                 out[w] = _SEMICOLON
                 w += 1
             if plain:
-                w = _copy(text, a, b, out, w)
+                w = copy_span(text, a, b, out, w)
             else:
-                w = _copy(text, a, eq + 1, out, w)
+                w = copy_span(text, a, eq + 1, out, w)
                 w = _values(text, eq + 1, b, rules.number[i], k, out, w)
         a = b + 1
     if w == first:
@@ -217,7 +220,7 @@ def split_info(
     w, m = 0, 0
     for i in range(start.size):
         for k in range(1, n_alt[i] + 1):
-            w = _copy(text, start[i], info[i], out, w)
+            w = copy_span(text, start[i], info[i], out, w)
             w = _write(rules, text, info[i], end[i], n_alt[i], k, dropped, out, w)
             m += 1
             at[m] = w

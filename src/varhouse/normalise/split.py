@@ -2,9 +2,9 @@
 
 Follows `bcftools norm -m-` 1.24. Fields declared with Number A, R or G keep the values of
 REF and of their ALT; in GT an allele that is neither becomes 0 (or `.`), so that the split
-genotype is not a count of anything: frequencies come from the original one. Differences,
-all on the side of keeping data: fields that the header does not declare are kept, and a
-haploid value of a Number=G text among diploid ones is cut to its two genotypes.
+genotype is not a count of anything: frequencies come from the original one. Differences:
+fields that the header does not declare are kept, Number=G is split at any ploidy, also of
+texts, and in a sample whose list fits no ploidy it becomes missing.
 """
 
 import re
@@ -15,12 +15,9 @@ from itertools import pairwise
 import numpy as np
 
 from varhouse.normalise.info import Bytes, Longs, make_rules, split_info
+from varhouse.normalise.samples import split_samples
 
-_NUMBER = re.compile(rb"\d+")
-_TWO_DIGITS = re.compile(rb"\d\d")
 _END = re.compile(rb"(^|;)END=[^;]*")
-
-Values = list[bytes]
 
 
 def set_end(info: bytes, end: int) -> bytes:
@@ -41,8 +38,9 @@ class Splitter:
     Attributes
     ----------
     dropped
-        Fields left out because their number of values is wrong, with counts of records
-        (`bcftools norm --force` leaves them out as well, without it gives up).
+        Fields left out because their number of values is wrong, of the record or of some
+        samples, with counts of records (`bcftools norm --force` leaves out the former as
+        well, without it gives up; of the latter it takes the first values).
     """
 
     def __init__(
@@ -61,7 +59,10 @@ class Splitter:
         of_info = [f for (kind, _), f in split.items() if kind == "INFO"]
         self._names = [key.decode() for key, _, _ in of_info]
         self._rules = make_rules(of_info)
-        self._format = {f[0]: f[1:] for (kind, _), f in split.items() if kind == "FORMAT"}
+        of_format = [f for (kind, n), f in split.items() if kind == "FORMAT" and n != "GT"]
+        of_format.append((b"GT", "GT", True))
+        self._format_names = [key.decode() for key, _, _ in of_format]
+        self._format = make_rules(of_format)
 
     def infos(
         self, text: Bytes, start: Longs, info: Longs, end: Longs, n_alt: Longs
@@ -81,99 +82,23 @@ class Splitter:
 
     def samples(self, keys: bytes, samples: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
         """Split FORMAT and the sample columns (tab-separated): a pair for each ALT."""
-        if keys == b"GT":
-            return [(keys, gt) for gt in self._genotypes(samples, n_alt)]
-        names = keys.split(b":")
-        rows = [sample.split(b":") for sample in samples.split(b"\t")]
-        kept: Values = []
-        columns: list[list[Values]] = []
-        for i, name in enumerate(names):
-            column = [row[i] if i < len(row) else b"." for row in rows]
-            parts = self._column(name, column, n_alt)
-            if parts is None:
-                self.dropped["FORMAT/" + name.decode(errors="replace")] += 1
-            else:
-                kept.append(name)
-                columns.append(parts)
-        if not kept:
-            return [(b".", b"\t".join([b"."] * len(rows)))] * n_alt
-        out = []
-        for k in range(n_alt):
-            cells = zip(*(parts[k] for parts in columns), strict=True)
-            out.append((b":".join(kept), b"\t".join(b":".join(c) for c in cells)))
-        return out
+        text = np.frombuffer(keys + b"\t" + samples, np.uint8)
+        zero, cells, size = (np.array([i]) for i in (0, len(keys) + 1, text.size))
+        nothing = np.zeros(0, np.uint8)
+        at, out = self.tails(
+            text, zero, cells, size, np.array([n_alt]), np.zeros(n_alt + 1, np.int64), nothing
+        )
+        pairs = (out[a + 1 : b].tobytes().partition(b"\t") for a, b in pairwise(at))
+        return [(k, c) for k, _, c in pairs]
 
-    def _column(self, name: bytes, column: Values, n_alt: int) -> list[Values] | None:
-        if name == b"GT":
-            return [g.split(b"\t") for g in self._genotypes(b"\t".join(column), n_alt)]
-        rule = self._format.get(name)
-        if rule is None:
-            return [column] * n_alt
-        values = [v.split(b",") for v in column]
-        number, is_text = rule
-        most = max(len(v) for v in values)
-        if most == 1 and not is_text:
-            return [column] * n_alt
-        if not _fits(most, n_alt, number, is_text=is_text):
-            return None
-        one = _text_of_one if is_text else _number_of_one
-        return [[one(v, n_alt, number, k) for v in values] for k in range(1, n_alt + 1)]
-
-    def _genotypes(self, samples: bytes, n_alt: int) -> list[bytes]:
-        if n_alt > 9 or _TWO_DIGITS.search(samples):
-            return [self._long_numbers(samples, k) for k in range(1, n_alt + 1)]
-        out = []
-        for k in range(1, n_alt + 1):
-            to = self._other * (k - 1) + b"1" + self._other * (9 - k)
-            out.append(samples.translate(bytes.maketrans(b"123456789", to)))
-        return out
-
-    def _long_numbers(self, samples: bytes, k: int) -> bytes:
-        def change(found: re.Match[bytes]) -> bytes:
-            number = int(found[0])
-            return b"0" if number == 0 else b"1" if number == k else self._other
-
-        return _NUMBER.sub(change, samples)
-
-
-def _genotype_count(n_alt: int) -> int:
-    return (n_alt + 1) * (n_alt + 2) // 2
-
-
-def _places(number: str, k: int) -> tuple[int, ...]:
-    """Places of the values of ALT k; genotype (j, k) stands at k(k+1)/2 + j."""
-    if number == "A":
-        return (k - 1,)
-    if number == "R":
-        return (0, k)
-    return (0, k * (k + 1) // 2, k * (k + 1) // 2 + k)
-
-
-def _fits(most: int, n_alt: int, number: str, *, is_text: bool) -> bool:
-    """Tell whether the longest list of values of a FORMAT field has a right length."""
-    if number == "G":
-        return most in (1, n_alt + 1, _genotype_count(n_alt))
-    return is_text or most == n_alt + (number == "R")
-
-
-def _number_of_one(values: Values, n_alt: int, number: str, k: int) -> bytes:
-    """Pick one sample's numbers; lists cut short are filled with missing values."""
-    if number == "A":
-        return values[k - 1] if k <= len(values) else b"."
-    if number == "R":
-        return values[0] + b"," + (values[k] if k < len(values) else b".")
-    return _genotype_values(values, n_alt, k)
-
-
-def _text_of_one(values: Values, n_alt: int, number: str, k: int) -> bytes:
-    if number == "G":
-        return _genotype_values(values, n_alt, k)
-    places = _places(number, k)
-    return b",".join(values[i] for i in places) if places[-1] < len(values) else b"."
-
-
-def _genotype_values(values: Values, n_alt: int, k: int) -> bytes:
-    if len(values) == _genotype_count(n_alt):
-        return b",".join(values[i] for i in _places("G", k))
-    # A haploid call: one value for each allele.
-    return b",".join(values[0:1] + values[k : k + 1])
+    def tails(
+        self, text: Bytes, form: Longs, sample: Longs, end: Longs, n_alt: Longs,
+        info_at: Longs, infos: Bytes,
+    ) -> tuple[Longs, Bytes]:  # fmt: skip
+        """Split FORMAT and samples of many records (see `split_samples`): (offsets, text)."""
+        at, out, dropped = split_samples(
+            text, form, sample, end, n_alt, self._format, self._other[0], info_at, infos
+        )
+        for i in np.flatnonzero(dropped).tolist():
+            self.dropped["FORMAT/" + self._format_names[i]] += int(dropped[i])
+        return at, out

@@ -1,7 +1,7 @@
 """Normalise blocks of VCF text: lines in, lines out, and what was held back.
 
 Records with one ALT keep every byte but POS, REF and ALT (and INFO/END, which bcftools
-sets for an allele it changes). Only records with several ALTs are taken apart in Python.
+sets for an allele it changes). Only the few lines whose END moves are made in Python.
 """
 
 from collections import Counter
@@ -289,48 +289,35 @@ class VcfNormaliser:
             lines.text, start[:, _QUAL].copy(), start[:, _INFO].copy(),
             np.minimum(start[:, _FORMAT] - 1, end), n_alt,
         )  # fmt: skip
+        if not self.sites and records.size:
+            at, infos = self.splitter.tails(
+                lines.text, start[:, _FORMAT].copy(), start[:, _SAMPLE].copy(), end, n_alt,
+                at, infos,
+            )  # fmt: skip
         place = first[which] + alleles.index[keep[rows]] - 1
         tail[rows] = _spans(at[place], at[place + 1])
-        with_samples = lines.tabs[records] > _INFO if not self.sites else np.zeros(0, np.bool_)
-        if not with_samples.any() and not end_moves.any():
+        moved = np.flatnonzero(end_moves).tolist()
+        if not moved:
             return infos, tail
-        ends: dict[int, list[bytes]] = {}
-        pieces, size = [infos.tobytes()], infos.size
-        for i in np.flatnonzero(split | end_moves).tolist():
+        pieces, size = [infos], infos.size
+        for i in moved:
             k = int(keep[i])
             record = int(alleles.record[k])
             if split[i]:
                 piece = infos[tail[i, 0] : tail[i, 1]].tobytes()
-                if not self.sites:
-                    if record not in ends:
-                        ends = {record: self._samples(lines, record, n_alt, records)}
-                    piece += ends[record][int(alleles.index[k]) - 1]
             else:
                 stop = _info_end(lines, record) if self.sites else int(lines.end[record])
                 piece = lines.text[lines.start[record, _QUAL] : stop].tobytes()
-            if end_moves[i]:
-                new_pos, _, ref_at = alleles.found[:3]
-                cells = piece.split(b"\t", 3)
-                last = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
-                last = alleles.ends.get(k, last)
-                cells[2] = set_end(cells[2], last)
-                piece = b"\t".join(cells)
+            new_pos, _, ref_at = alleles.found[:3]
+            cells = piece.split(b"\t", 3)
+            last = int(new_pos[k]) + int(ref_at[k + 1] - ref_at[k]) - 1
+            last = alleles.ends.get(k, last)
+            cells[2] = set_end(cells[2], last)
+            piece = b"\t".join(cells)
             tail[i] = size, size + len(piece)
             size += len(piece)
-            pieces.append(piece)
-        return np.frombuffer(b"".join(pieces), np.uint8), tail
-
-    def _samples(self, lines: Lines, record: int, n_alt: Longs, records: Longs) -> list[bytes]:
-        """Give FORMAT and the samples, a tab before them, for each ALT of a record."""
-        n = int(n_alt[np.searchsorted(records, record)])
-        begin, end = int(lines.start[record, _FORMAT]), int(lines.end[record])
-        if begin > end:
-            return [b""] * n
-        keys, tab, cells = lines.text[begin:end].tobytes().partition(b"\t")
-        if not tab:
-            return [b"\t" + keys] * n
-        pairs = self.splitter.samples(keys, cells, n)
-        return [b"\t" + k + b"\t" + c for k, c in pairs]
+            pieces.append(np.frombuffer(piece, np.uint8))
+        return np.concatenate(pieces), tail
 
     def _reject(
         self, lines: Lines, record: int, alt_span: tuple[int, int], status: int

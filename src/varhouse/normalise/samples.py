@@ -1,0 +1,323 @@
+"""Split FORMAT and the sample columns of multiallelic records, compiled.
+
+The rules are those of `split.py`; every sample is read twice for a record (how many values
+has each field, and is that a number that fits?) and once more for each ALT.
+"""
+
+import numpy as np
+from numba import njit
+
+from varhouse.normalise.info import (
+    GENOTYPE,
+    OF_ALL,
+    OF_ALT,
+    OF_GENOTYPES,
+    Bytes,
+    Longs,
+    Rules,
+    copy_span,
+    count_values,
+    find_rule,
+)
+
+_TAB, _COMMA, _DOT, _COLON, _ZERO, _ONE, _NINE = 9, 44, 46, 58, 48, 49, 57
+_PLAIN, _LEFT_OUT = 0, -1
+
+
+@njit(cache=True, nogil=True)
+def _count_byte(text: Bytes, start: int, end: int, byte: int) -> int:
+    n = 0
+    for j in range(start, end):
+        if text[j] == byte:
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _ploidy(n_values: int, n_alt: int) -> int:
+    """Give the ploidy at which that many genotypes can be made of REF and the ALTs; or 0."""
+    # C(n_alt + p, p) genotypes (VCF 4.3, section 1.6.2); each is a whole number.
+    genotypes, p = 1, 0
+    while genotypes < n_values:
+        p += 1
+        genotypes = genotypes * (n_alt + p) // p
+    return p if genotypes == n_values else 0
+
+
+@njit(cache=True, nogil=True)
+def _steps(k: int, m: int) -> int:
+    """Give C(k + m - 1, m): the genotypes of m alleles that are all below k."""
+    out = 1
+    for i in range(1, m + 1):
+        out = out * (k + i - 1) // i
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _separate(written: int, out: Bytes, w: int) -> int:
+    if written:
+        out[w] = _COLON
+        w += 1
+    return w
+
+
+@njit(cache=True, nogil=True)
+def _cell_end(text: Bytes, start: int, end: int) -> int:
+    while start < end and text[start] != _COLON and text[start] != _TAB:
+        start += 1
+    return start
+
+
+@njit(cache=True, nogil=True)
+def _next_value(text: Bytes, start: int, end: int) -> int:
+    """Give the end of the value that starts here."""
+    while start < end and text[start] != _COMMA:
+        start += 1
+    return start
+
+
+@njit(cache=True, nogil=True)
+def _write_genotypes(
+    text: Bytes, start: int, end: int, n_alt: int, k: int, out: Bytes, w: int
+) -> int:
+    """Copy the values of the genotypes of REF and ALT k alone, fewest ALTs first."""
+    ploidy = _ploidy(count_values(text, start, end), n_alt)
+    if ploidy == 0:
+        out[w] = _DOT
+        return w + 1
+    a, at, wanted = start, 0, 0
+    for j in range(ploidy + 1):
+        if j:
+            # One more allele is k: the j last of the sorted alleles (VCF 4.3, 1.6.2).
+            wanted += _steps(k, ploidy - j + 1)
+            out[w] = _COMMA
+            w += 1
+        while at < wanted:
+            a = _next_value(text, a, end) + 1
+            at += 1
+        w = copy_span(text, a, _next_value(text, a, end), out, w)
+    return w
+
+
+@njit(cache=True, nogil=True)
+def _write_listed(
+    text: Bytes, start: int, end: int, kind: int, is_text: bool, k: int, out: Bytes, w: int
+) -> int:
+    """Copy what belongs to ALT k of a list with Number A or R.
+
+    Lists of numbers that are cut short get missing values, such texts are missing.
+    """
+    place = k - 1 if kind == OF_ALT else k
+    a = start
+    for _ in range(place):
+        a = _next_value(text, a, end) + 1
+        if a > end:
+            break
+    if a > end and is_text:
+        out[w] = _DOT
+        return w + 1
+    if kind != OF_ALT:
+        w = copy_span(text, start, _next_value(text, start, end), out, w)
+        out[w] = _COMMA
+        w += 1
+    if a > end:
+        out[w] = _DOT
+        return w + 1
+    return copy_span(text, a, _next_value(text, a, end), out, w)
+
+
+@njit(cache=True, nogil=True)
+def _write_calls(
+    text: Bytes, start: int, end: int, k: int, other: int, out: Bytes, w: int
+) -> int:
+    """Copy a GT: ALT k becomes 1, REF stays, any other allele becomes `other`."""
+    j = start
+    while j < end:
+        c = text[j]
+        if c < _ZERO or c > _NINE:
+            out[w] = c
+            w += 1
+            j += 1
+            continue
+        number = 0
+        while j < end and _ZERO <= text[j] <= _NINE:
+            # No ALT has a number so large: from there on it only must not come back.
+            if number < 1 << 40:
+                number = number * 10 + int(text[j]) - _ZERO
+            j += 1
+        if number == 0:
+            out[w] = _ZERO
+        else:
+            out[w] = _ONE if number == k else other
+        w += 1
+    return w
+
+
+@njit(cache=True, nogil=True)
+def _judge(
+    text: Bytes, start: int, end: int, n_alt: int, rules: Rules, rule: Longs, kind: Longs,
+    dropped: Longs,
+) -> None:  # fmt: skip
+    """Decide for each field whether it is split, copied or left out; count what is lost."""
+    most = np.ones(kind.size, np.int64)
+    # Number G: a list that no ploidy has, though it is more than a missing value.
+    strange = np.zeros(kind.size, np.bool_)
+    f, a = 0, start
+    while a <= end:
+        b = _cell_end(text, a, end)
+        if f < kind.size and kind[f] > 0 and kind[f] != GENOTYPE:
+            n = count_values(text, a, b)
+            most[f] = max(most[f], n)
+            strange[f] |= n > 1 and kind[f] == OF_GENOTYPES and _ploidy(n, n_alt) == 0
+        f = f + 1 if b < end and text[b] == _COLON else 0
+        a = b + 1
+    for f in range(kind.size):
+        if kind[f] <= 0 or kind[f] == GENOTYPE:
+            continue
+        is_text = rules.is_text[rule[f]]
+        if most[f] == 1 and not is_text:
+            kind[f] = _PLAIN
+        elif kind[f] == OF_GENOTYPES:
+            if most[f] > 1 and _ploidy(most[f], n_alt) == 0:
+                kind[f] = _LEFT_OUT
+        elif not is_text and most[f] != n_alt + (kind[f] != OF_ALT):
+            kind[f] = _LEFT_OUT
+        dropped[rule[f]] += kind[f] == _LEFT_OUT or strange[f]
+
+
+@njit(cache=True, nogil=True)
+def _write_cell(
+    text: Bytes, a: int, b: int, kind: int, is_text: bool, n_alt: int, k: int, other: int,
+    out: Bytes, w: int,
+) -> int:  # fmt: skip
+    if kind == GENOTYPE:
+        return _write_calls(text, a, b, k, other, out, w)
+    if kind == _PLAIN or (kind == OF_GENOTYPES and count_values(text, a, b) == 1):
+        return copy_span(text, a, b, out, w)
+    if kind == OF_GENOTYPES:
+        return _write_genotypes(text, a, b, n_alt, k, out, w)
+    return _write_listed(text, a, b, kind, is_text, k, out, w)
+
+
+@njit(cache=True, nogil=True)
+def _write_columns(
+    text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, rules: Rules,
+    rule: Longs, kind: Longs, out: Bytes, w: int,
+) -> int:  # fmt: skip
+    """Write the samples of ALT k, a tab before each."""
+    a = start
+    while a <= end:
+        out[w] = _TAB
+        w += 1
+        f, written, more = 0, 0, True
+        while more:
+            b = _cell_end(text, a, end)
+            more = b < end and text[b] == _COLON
+            if f >= kind.size or kind[f] != _LEFT_OUT:
+                w = _separate(written, out, w)
+                written += 1
+                if f >= kind.size:
+                    # More cells than FORMAT has keys: as they came, for others to find.
+                    w = copy_span(text, a, b, out, w)
+                else:
+                    is_text = rule[f] >= 0 and rules.is_text[rule[f]]
+                    w = _write_cell(text, a, b, kind[f], is_text, n_alt, k, other, out, w)
+            a = b + 1
+            f += 1
+        # Trailing fields may be left off (VCF 4.3, section 1.6.2).
+        for i in range(f, kind.size):
+            if kind[i] != _LEFT_OUT:
+                w = _separate(written, out, w)
+                written += 1
+                out[w] = _DOT
+                w += 1
+                if kind[i] == OF_ALL and not rules.is_text[rule[i]]:
+                    out[w], out[w + 1] = _COMMA, _DOT
+                    w += 2
+        if written == 0:
+            out[w] = _DOT
+            w += 1
+    return w
+
+
+@njit(cache=True, nogil=True)
+def split_samples(
+    text: Bytes, form: Longs, sample: Longs, end: Longs, n_alt: Longs, rules: Rules,
+    other: int, info_at: Longs, infos: Bytes,
+) -> tuple[Longs, Bytes, Longs]:  # fmt: skip
+    """Split FORMAT and the samples of records, and put them behind what is split before.
+
+    Parameters
+    ----------
+    text
+        The lines.
+    form, sample, end
+        int64[n]: first byte of FORMAT and of the first sample (behind `end` if there is
+        none), end of the line.
+    n_alt
+        int64[n]: number of ALTs.
+    rules
+        FORMAT keys that are split, GT among them.
+    other
+        Byte for an allele of GT that is neither REF nor the ALT.
+    info_at, infos
+        What `split_info` gives for the records.
+
+    Returns
+    -------
+    tuple
+        `(at, out, dropped)` as of `split_info`, with FORMAT and samples at the end.
+    """
+    total, slots = infos.size, 0
+    for i in range(form.size):
+        if form[i] <= end[i]:
+            # Each cell may get a missing value or two more.
+            fields = 1 + _count_byte(text, form[i], min(sample[i], end[i]), _COLON)
+            columns = 1 + _count_byte(text, min(sample[i], end[i]), end[i], _TAB)
+            total += n_alt[i] * (end[i] - form[i] + 2 + columns * (4 * fields + 1))
+        slots += n_alt[i]
+    out = np.empty(total, np.uint8)
+    at = np.zeros(slots + 1, np.int64)
+    dropped = np.zeros(rules.number.size, np.int64)
+    w, m = 0, 0
+    for i in range(form.size):
+        if form[i] > end[i] or sample[i] > end[i]:
+            for _ in range(n_alt[i]):
+                w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
+                if form[i] <= end[i]:
+                    out[w] = _TAB
+                    w = copy_span(text, form[i], end[i], out, w + 1)
+                m += 1
+                at[m] = w
+            continue
+        fields = 1 + _count_byte(text, form[i], sample[i] - 1, _COLON)
+        rule, kind = np.full(fields, -1, np.int64), np.zeros(fields, np.int64)
+        starts = np.empty(fields + 1, np.int64)
+        a = form[i]
+        for f in range(fields):
+            b = _cell_end(text, a, sample[i] - 1)
+            starts[f], starts[f + 1] = a, b + 1
+            rule[f] = find_rule(rules, text, a, b)
+            if rule[f] >= 0:
+                kind[f] = rules.number[rule[f]]
+            a = b + 1
+        _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, dropped)
+        for k in range(1, n_alt[i] + 1):
+            w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
+            out[w] = _TAB
+            w += 1
+            written = 0
+            for f in range(fields):
+                if kind[f] != _LEFT_OUT:
+                    w = _separate(written, out, w)
+                    written += 1
+                    w = copy_span(text, starts[f], starts[f + 1] - 1, out, w)
+            if written == 0:
+                out[w] = _DOT
+                w += 1
+            w = _write_columns(
+                text, sample[i], end[i], n_alt[i], k, other, rules, rule, kind, out, w
+            )
+            m += 1
+            at[m] = w
+    return at, out[:w], dropped
