@@ -342,9 +342,8 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
     alleles = alleles.filter(pl.col("contig").is_not_null())
     schema = pl.Schema({**OUTPUT, **annotator.source_columns})
     found = annotator.with_sources(alleles) if annotator.sources else None
-    digest = annotator.model.digest
     # Without the Arrow schema in the file, dictionaries are read back as strings.
-    empty = _arrow_table(pl.DataFrame(schema=schema), digest)
+    empty = _arrow_table(pl.DataFrame(schema=schema))
     unique = ("pos", "hgvsc", "hgvsp")
     with pq.ParquetWriter(
         output,
@@ -357,22 +356,21 @@ def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
         for frame in iter_consequences(annotator.model, alleles, describe=annotator.describe):
             if found is not None:
                 frame = frame.join(found, on=KEY, how="left", maintain_order="left")
-            writer.write_table(_arrow_table(frame.select(schema.names()), digest))
+            writer.write_table(_arrow_table(frame.select(schema.names())))
         if found is not None:
             far = _far_alleles(found, annotator, schema)
-            writer.write_table(_arrow_table(far, digest))
+            writer.write_table(_arrow_table(far))
 
 
-def _arrow_table(frame: "pl.DataFrame", digest: str) -> Any:
-    """Convert rows; the digest, 64 letters that are all the same, becomes a dictionary."""
+def _arrow_table(frame: "pl.DataFrame") -> Any:
+    """Convert rows; the digests, 64 letters and one a contig, become a dictionary."""
     import polars as pl
     import pyarrow as pa
 
     name = "genes_digest"
-    index = frame.select(pl.when(pl.col(name).is_not_null()).then(pl.lit(0, pl.Int8)))
-    # Not `pa.array`: it imports pandas, a fifth of the start.
-    text = pl.Series([digest]).to_arrow(compat_level=pl.CompatLevel.oldest())
-    held = pa.DictionaryArray.from_arrays(index.to_series().to_arrow(), text)
+    known = pl.Enum(frame[name].drop_nulls().unique().sort())
+    held = frame[name].cast(known).to_arrow(compat_level=pl.CompatLevel.oldest())
+    held = held.cast(pa.dictionary(pa.int32(), pa.large_string()))
     table = frame.drop(name).to_arrow(compat_level=pl.CompatLevel.newest())
     return table.add_column(frame.get_column_index(name), name, held)
 
