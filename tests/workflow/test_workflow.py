@@ -216,3 +216,34 @@ def test_lifted_cohort_under_the_workflow(fx_toy):
     shift = (lifted["pos"] - lifted["source_pos"]).to_list()
     assert sorted(set(shift)) == [0, 100]
     assert lifted.height == 400
+
+
+def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
+    """A gene on c2 and a source that knows c1: calls and the other contigs stay."""
+    ingest_here(fx_toy / "store", fx_toy / "config.yaml")
+    old = varhouse.open(fx_toy / "store")
+    genes = fx_toy / "genes.gff3"
+    more = [ln.replace("c1\t", "c2\t") for ln in genes.read_text().splitlines()[1:]]
+    more = "\n".join(more).replace("G1", "G2").replace("T1", "T2").replace("TOY1", "TOY2")
+    genes.write_text(genes.read_text() + more + "\n")
+    contig, pos, ref, alt = old.variants("c1").select(old.key).first().collect().row(0)
+    (fx_toy / "known.vcf").write_text(
+        '##fileformat=VCFv4.2\n##INFO=<ID=SIG,Number=1,Type=String,Description="s">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        f"{contig}\t{pos}\t.\t{ref}\t{alt}\t.\t.\tSIG=bad\n"
+    )
+    config = yaml.safe_load((fx_toy / "config.yaml").read_text())
+    config["sources"] = [{"name": "known", "path": "known.vcf", "kind": "allele"}]
+    (fx_toy / "config.yaml").write_text(json.dumps(config))
+    done = _ingest(fx_toy, "--json")
+    assert done.returncode == 0, done.stderr
+    account = json.loads(done.stdout)
+    assert account["renewed"] == {"consequences": ["c2"], "annotations_known": ["c1"]}
+    assert "totals" not in {s["stage"] for s in account["stages"]}
+    new = varhouse.open(fx_toy / "store")
+    for table in ("variants", "genotypes", "sites", "frequencies", "totals"):
+        assert new.files(table) == old.files(table)
+    assert new.files("consequences", part="c1") == old.files("consequences", part="c1")
+    here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
+    assert account["digest"] == here["digest"]
+    assert "nothing to do" in _ingest(fx_toy).stdout
