@@ -1,7 +1,7 @@
 """Split FORMAT and the sample columns of multiallelic records, compiled.
 
-The rules are those of `split.py`; every sample is read twice for a record (how many values
-has each field, and is that a number that fits?) and once more for each ALT.
+The rules are those of `split.py`. Every record is read once (how many values has each
+cell, and is that a number that fits?) and once more for each ALT.
 """
 
 import numpy as np
@@ -16,7 +16,6 @@ from varhouse.normalise.info import (
     Longs,
     Rules,
     copy_span,
-    count_values,
     find_rule,
 )
 
@@ -36,7 +35,12 @@ def _count_byte(text: Bytes, start: int, end: int, byte: int) -> int:
 @njit(cache=True, nogil=True)
 def _ploidy(n_values: int, n_alt: int) -> int:
     """Give the ploidy at which that many genotypes can be made of REF and the ALTs; or 0."""
-    # C(n_alt + p, p) genotypes (VCF 4.3, section 1.6.2); each is a whole number.
+    # C(n_alt + p, p) genotypes (VCF 4.3, section 1.6.2); each is a whole number. The two
+    # usual ones need no division, which takes longer than all else done to a cell.
+    if 2 * n_values == (n_alt + 1) * (n_alt + 2):
+        return 2
+    if n_values == n_alt + 1:
+        return 1
     genotypes, p = 1, 0
     while genotypes < n_values:
         p += 1
@@ -47,6 +51,8 @@ def _ploidy(n_values: int, n_alt: int) -> int:
 @njit(cache=True, nogil=True)
 def _steps(k: int, m: int) -> int:
     """Give C(k + m - 1, m): the genotypes of m alleles that are all below k."""
+    if m <= 2:
+        return k if m == 1 else (k * (k + 1)) >> 1
     out = 1
     for i in range(1, m + 1):
         out = out * (k + i - 1) // i
@@ -78,10 +84,9 @@ def _next_value(text: Bytes, start: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _write_genotypes(
-    text: Bytes, start: int, end: int, n_alt: int, k: int, out: Bytes, w: int
+    text: Bytes, start: int, end: int, ploidy: int, k: int, out: Bytes, w: int
 ) -> int:
     """Copy the values of the genotypes of REF and ALT k alone, fewest ALTs first."""
-    ploidy = _ploidy(count_values(text, start, end), n_alt)
     if ploidy == 0:
         out[w] = _DOT
         return w + 1
@@ -156,21 +161,28 @@ def _write_calls(
 @njit(cache=True, nogil=True)
 def _judge(
     text: Bytes, start: int, end: int, n_alt: int, rules: Rules, rule: Longs, kind: Longs,
-    dropped: Longs,
+    ends: Longs, counts: Longs, dropped: Longs,
 ) -> None:  # fmt: skip
-    """Decide for each field whether it is split, copied or left out; count what is lost."""
+    """Decide for each field whether it is split, copied or left out; count what is lost.
+
+    Notes the end and the number of values of each cell, sample by sample.
+    """
     most = np.ones(kind.size, np.int64)
     # Number G: a list that no ploidy has, though it is more than a missing value.
     strange = np.zeros(kind.size, np.bool_)
-    f, a = 0, start
-    while a <= end:
-        b = _cell_end(text, a, end)
-        if f < kind.size and kind[f] > 0 and kind[f] != GENOTYPE:
-            n = count_values(text, a, b)
-            most[f] = max(most[f], n)
-            strange[f] |= n > 1 and kind[f] == OF_GENOTYPES and _ploidy(n, n_alt) == 0
-        f = f + 1 if b < end and text[b] == _COLON else 0
-        a = b + 1
+    f, c, n = 0, 0, 1
+    for j in range(start, end + 1):
+        byte = text[j] if j < end else np.uint8(_TAB)
+        if byte == _COMMA:
+            n += 1
+        elif byte in (_COLON, _TAB):
+            ends[c], counts[c] = j, n
+            c += 1
+            if n > 1 and f < kind.size and kind[f] > 0 and kind[f] != GENOTYPE:
+                most[f] = max(most[f], n)
+                strange[f] |= kind[f] == OF_GENOTYPES and _ploidy(n, n_alt) == 0
+            f = f + 1 if byte == _COLON else 0
+            n = 1
     for f in range(kind.size):
         if kind[f] <= 0 or kind[f] == GENOTYPE:
             continue
@@ -187,31 +199,32 @@ def _judge(
 
 @njit(cache=True, nogil=True)
 def _write_cell(
-    text: Bytes, a: int, b: int, kind: int, is_text: bool, n_alt: int, k: int, other: int,
-    out: Bytes, w: int,
+    text: Bytes, a: int, b: int, n_values: int, kind: int, is_text: bool, n_alt: int, k: int,
+    other: int, out: Bytes, w: int,
 ) -> int:  # fmt: skip
     if kind == GENOTYPE:
         return _write_calls(text, a, b, k, other, out, w)
-    if kind == _PLAIN or (kind == OF_GENOTYPES and count_values(text, a, b) == 1):
+    if kind == _PLAIN or (kind == OF_GENOTYPES and n_values == 1):
         return copy_span(text, a, b, out, w)
     if kind == OF_GENOTYPES:
-        return _write_genotypes(text, a, b, n_alt, k, out, w)
+        return _write_genotypes(text, a, b, _ploidy(n_values, n_alt), k, out, w)
     return _write_listed(text, a, b, kind, is_text, k, out, w)
 
 
 @njit(cache=True, nogil=True)
 def _write_columns(
     text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, rules: Rules,
-    rule: Longs, kind: Longs, out: Bytes, w: int,
+    rule: Longs, kind: Longs, ends: Longs, counts: Longs, out: Bytes, w: int,
 ) -> int:  # fmt: skip
     """Write the samples of ALT k, a tab before each."""
-    a = start
+    a, c = start, 0
     while a <= end:
         out[w] = _TAB
         w += 1
         f, written, more = 0, 0, True
         while more:
-            b = _cell_end(text, a, end)
+            b, n = ends[c], counts[c]
+            c += 1
             more = b < end and text[b] == _COLON
             if f >= kind.size or kind[f] != _LEFT_OUT:
                 w = _separate(written, out, w)
@@ -221,7 +234,7 @@ def _write_columns(
                     w = copy_span(text, a, b, out, w)
                 else:
                     is_text = rule[f] >= 0 and rules.is_text[rule[f]]
-                    w = _write_cell(text, a, b, kind[f], is_text, n_alt, k, other, out, w)
+                    w = _write_cell(text, a, b, n, kind[f], is_text, n_alt, k, other, out, w)
             a = b + 1
             f += 1
         # Trailing fields may be left off (VCF 4.3, section 1.6.2).
@@ -301,7 +314,10 @@ def split_samples(
             if rule[f] >= 0:
                 kind[f] = rules.number[rule[f]]
             a = b + 1
-        _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, dropped)
+        cells = 1 + _count_byte(text, sample[i], end[i], _COLON)
+        cells += _count_byte(text, sample[i], end[i], _TAB)
+        ends, counts = np.empty(cells, np.int64), np.empty(cells, np.int64)
+        _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, dropped)
         for k in range(1, n_alt[i] + 1):
             w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
             out[w] = _TAB
@@ -316,7 +332,19 @@ def split_samples(
                 out[w] = _DOT
                 w += 1
             w = _write_columns(
-                text, sample[i], end[i], n_alt[i], k, other, rules, rule, kind, out, w
+                text,
+                sample[i],
+                end[i],
+                n_alt[i],
+                k,
+                other,
+                rules,
+                rule,
+                kind,
+                ends,
+                counts,
+                out,
+                w,
             )
             m += 1
             at[m] = w
