@@ -256,15 +256,18 @@ def _written(output: Path) -> Iterator[Path]:
 
 def _to_vcf(source: Path, output: Path, annotator: "Annotator", compress: bool) -> None:
     """Stream the input's lines with INFO/CSQ."""
-    import pysam
-
+    from varhouse.bgzf import BgzfStream
     from varhouse.cli.annotate_vcf import annotate_block, annotated_header, open_records
 
     text = open_records(source) if source.suffix != ".parquet" else _sites(source)
-    with pysam.BGZFile(str(output), "wb", None) if compress else output.open("wb") as out:
+    with output.open("wb") as file:
+        packed = BgzfStream(file) if compress else None
+        out = packed or file
         out.write(annotated_header(text.header, annotator))
         for block in text.blocks:
             out.write(annotate_block(block, annotator))
+        if packed is not None:
+            packed.finish()
 
 
 def _read_alleles(path: Path) -> "pl.DataFrame":

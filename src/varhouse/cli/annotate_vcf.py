@@ -171,17 +171,10 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         added = added.join(columns, on="record", how="full", coalesce=True).select(
             "record", add=pl.concat_str("add", "more", separator=";", ignore_nulls=True)
         )
-    tags = "|".join(re.escape(t) for t in ("CSQ", *annotator.source_columns))
-    old = rf"(?:^|;)(?:{tags})(?:=[^;]*)?(?:$|;)"
-    # Neighbouring tags share the `;` between them: each pass takes every second one.
-    without = pl.col("info")
-    for _ in range(2):
-        without = without.str.replace_all(old, ";").str.strip_chars(";")
-    info = pl.when(pl.col("info").str.contains(old)).then(without).otherwise("info")
     with_new = (
         lines.with_row_index("record")
         .join(added, on="record", how="left", maintain_order="left")
-        .with_columns(info=info)
+        .with_columns(info=_without(block, ("CSQ", *annotator.source_columns)))
         .with_columns(
             info=pl.when(pl.col("info").is_in(["", "."]))
             .then(pl.col("add").fill_null("."))
@@ -192,6 +185,20 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         pl.concat_str([*FIXED, "rest"], separator="\t", ignore_nulls=True)
     ).to_series()
     return (str(text.str.join("\n").item()) + "\n").encode()
+
+
+def _without(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
+    """INFO of the lines of a block without what an earlier run wrote."""
+    info = pl.col("info")
+    there = [t for t in tags if t.encode() in block]
+    if not there:
+        return info
+    old = rf"(?:^|;)(?:{'|'.join(re.escape(t) for t in there)})(?:=[^;]*)?(?:$|;)"
+    # Neighbouring tags share the `;` between them: each pass takes every second one.
+    without = info
+    for _ in range(2):
+        without = without.str.replace_all(old, ";").str.strip_chars(";")
+    return pl.when(info.str.contains(old)).then(without).otherwise(info)
 
 
 def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
