@@ -127,7 +127,7 @@ def test_verify(path: Path, capsys: pytest.CaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "commit", "log", "show", "digest", "drop", "verify"]
+    "command", ["init", "commit", "log", "show", "diff", "tag", "digest", "drop", "verify"]
 )
 def test_help_begins_with_an_example(command: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""`varhouse store`: make a store, see what is in it, check it, drop a cohort."""
+"""`varhouse store`: make a store, see what is in it, compare releases, drop a cohort."""
 
 import argparse
 import json
@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.errors import AssemblyError, StoreError
+from varhouse.errors import AssemblyError, StoreError, UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from varhouse.contigs import Contigs
 
 log = logging.getLogger("varhouse.store")
@@ -18,13 +20,15 @@ log = logging.getLogger("varhouse.store")
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "store",
-        help="a store's life: init, log, show, digest, drop, verify",
+        help="a store's life: init, log, show, diff, tag, digest, drop, verify",
         description="example:  varhouse store show demo/store",
     )
     steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_init(steps)
     _add_commit(steps)
     _add_readers(steps)
+    _add_diff(steps)
+    _add_tag(steps)
     drop = _add(
         steps, "drop", _drop, "make a release without a cohort",
         "example:  varhouse store drop demo/store --cohort south",
@@ -129,6 +133,47 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
                         help="read the data instead of the release record")  # fmt: skip
 
 
+def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        steps, "diff", _diff, "alleles of which two releases say something else",
+        "example:  varhouse store diff demo/store 2 3 --format tsv",
+        "A row is an allele that was added or is gone, or whose most severe consequence or\n"
+        "ClinVar class (field CLNSIG of a source; others by --field) is another one. On a\n"
+        "terminal a summary is shown; else rows go to stdout and the summary to stderr.\n"
+        "Writes only the file of -o.",
+    )  # fmt: skip
+    parser.add_argument("old", nargs="?", metavar="OLD",
+                        help="release, number or tag (default: that before NEW)")  # fmt: skip
+    parser.add_argument("new", nargs="?", metavar="NEW",
+                        help="release, number or tag (default: the newest)")  # fmt: skip
+    parser.add_argument(
+        "--table", action="append", default=[], metavar="NAME",
+        help="only variants, consequences or annotations_SOURCE (all its fields); may be "
+        "repeated",
+    )  # fmt: skip
+    parser.add_argument("--field", action="append", default=[], metavar="SOURCE.FIELD",
+                        help="a field of a source; may be repeated")  # fmt: skip
+    parser.add_argument("--format", choices=("tsv", "csv", "json", "parquet"),
+                        help="default: by the name of -o, else tsv")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help="write to FILE instead of stdout")  # fmt: skip
+
+
+def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        steps, "tag", _tag, "name a release, or list the names",
+        "example:  varhouse store tag demo/store paper-2026 --release 2",
+        "Writes STORE/_store/tags/NAME. A name stands for its release wherever one is asked\n"
+        "for: varhouse query demo/store --release paper-2026.",
+    )  # fmt: skip
+    parser.add_argument("name", nargs="?", metavar="NAME",
+                        help="letters, digits, _ . -; without it all are listed")  # fmt: skip
+    _add_release(parser)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--move", action="store_true", help="take the name from its release")
+    how.add_argument("--delete", action="store_true", help="take the name away")
+
+
 def run(args: argparse.Namespace) -> int:
     code: int = args.store_command(args)
     return code
@@ -227,6 +272,99 @@ def _digest(args: argparse.Namespace) -> int:
             f"release {store.release}: not what was committed: {', '.join(wrong)}",
             f"varhouse store verify {args.store} says which files",
         )
+    return 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    import polars as pl
+
+    from varhouse.query.output import choose_format, make_writer, open_output
+    from varhouse.store.diff import SCHEMA, compare_releases
+    from varhouse.store.reader import open_store
+
+    new = open_store(args.store, args.new)
+    before = new.record.parent
+    if args.old is None and before is None:
+        raise StoreError(f"release {new.release} of {args.store} has none before it")
+    old = open_store(args.store, before if args.old is None else args.old)
+    frames = compare_releases(old, new, args.table, args.field)
+    quiet = args.format is None and args.output is None and sys.stdout.isatty()
+    counts: list[pl.DataFrame] = []
+    if quiet:
+        counts += [_count(f) for f in frames]
+    else:
+        form = choose_format(args.format or (None if args.output else "tsv"), args.output)
+        with open_output(args.output) as stream:
+            writer = make_writer(form, stream, SCHEMA)
+            for frame in frames:
+                if frame.height:
+                    writer.write(frame)
+                    counts.append(_count(frame))
+            writer.close()
+    lines = _summary(counts, f"release {old.release} -> {new.release}")
+    for line in lines:
+        print(line, file=sys.stdout if quiet else sys.stderr)
+    if quiet and len(lines) > 1:
+        log.info("the alleles: --format tsv, or -o FILE")
+    return 0
+
+
+_SHOWN = 12
+
+
+def _count(frame: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    return frame.group_by("change", "old", "new").agg(n=pl.len().cast(pl.Int64))
+
+
+def _summary(counts: "list[pl.DataFrame]", title: str) -> list[str]:
+    """Write how many alleles changed in what way, the most frequent first."""
+    import polars as pl
+
+    if not any(c.height for c in counts):
+        return [f"{title}: no difference"]
+    whole = pl.concat(counts).group_by("change", "old", "new").agg(pl.col("n").sum())
+    totals = whole.group_by("change").agg(pl.col("n").sum())
+    # Alleles first, then what is said of them, by name.
+    rank = pl.col("change").replace_strict(
+        {"added": 0, "gone": 1, "most_severe": 2}, default=3
+    )
+    lines = [title]
+    for change, n in totals.sort(rank, "change").rows():
+        lines.append(f"  {n:>12,}  {change}")
+        mine = whole.filter(pl.col("change") == change).sort(
+            "n", "old", "new", descending=[True, False, False]
+        )
+        if change in ("added", "gone"):
+            continue
+        lines += [
+            f"  {k:>12,}    {a or '-'} -> {b or '-'}"
+            for a, b, k in mine.head(_SHOWN).select("old", "new", "n").rows()
+        ]
+        if mine.height > _SHOWN:
+            rest = int(mine["n"][_SHOWN:].sum())
+            lines.append(f"  {rest:>12,}    in {mine.height - _SHOWN:,} other ways")
+    return lines
+
+
+def _tag(args: argparse.Namespace) -> int:
+    from varhouse.store.layout import read_store_file
+    from varhouse.store.releases import delete_tag, read_tags, resolve_release, write_tag
+
+    read_store_file(args.store)
+    if args.name is None:
+        if args.move or args.delete or args.release:
+            raise UsageError("no NAME", "varhouse store tag STORE NAME --release R")
+        for name, number in sorted(read_tags(args.store).items(), key=lambda t: (t[1], t[0])):
+            print(f"{number:>6}  {name}")
+        return 0
+    if args.delete:
+        delete_tag(args.store, args.name)
+        return 0
+    number = resolve_release(args.store, args.release)
+    write_tag(args.store, args.name, number, move=args.move)
+    print(number)
     return 0
 
 

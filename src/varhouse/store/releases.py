@@ -177,6 +177,49 @@ def read_tags(path: Path) -> dict[str, int]:
     return {f.name: int(read_json(f)) for f in sorted(folder.iterdir()) if f.name[0] != "."}
 
 
+def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool:
+    """Give a release a name.
+
+    Returns
+    -------
+    bool
+        False if it has the name already.
+
+    Raises
+    ------
+    StoreError
+        If the name cannot be one, or is that of another release and `move` is False.
+    """
+    check_name("tag", name)
+    if name.isdigit() or name == "latest":
+        meant = "a number" if name.isdigit() else "the newest release"
+        raise StoreError(f"tag {name!r} would be taken for {meant}", "choose another name")
+    held = read_tags(path).get(name)
+    if held == number:
+        return False
+    file = tags_folder(path) / name
+    if not write_json(file, number, replace=move):
+        raise StoreError(
+            f"release {read_tags(path)[name]} has the tag {name!r} already",
+            "another name, or --move",
+        )
+    return True
+
+
+def delete_tag(path: Path, name: str) -> None:
+    """Take a name away; the release stays.
+
+    Raises
+    ------
+    StoreError
+        If there is no such tag.
+    """
+    tags = read_tags(path)
+    if name not in tags:
+        raise StoreError(f"{path} has no tag {name!r}{nearest(name, tags)}")
+    (tags_folder(path) / name).unlink()
+
+
 def resolve_release(path: Path, release: str | int | None) -> int:
     """Find the number of a release by number or tag; None or `latest`: the newest.
 
