@@ -4,11 +4,14 @@ import argparse
 import gzip
 import random
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
 import pysam
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from varhouse.cli import normalise
 from varhouse.cli.normalise import _lines
@@ -251,13 +254,49 @@ def test_records_one_block_or_many(
 
 def test_the_window_holds_back_what_may_be_overtaken() -> None:
     window = Reorder()
-    line = np.frombuffer(b"x\n", np.uint8)
-    at = np.array([0, 2])
-    assert window.push(np.array([WINDOW * 3]), at, line, WINDOW * 3).size == 0
-    assert window.push(np.array([WINDOW]), at, line, WINDOW * 3).tobytes() == b"x\n"
+
+    def push(key: int) -> bytes:
+        line = np.frombuffer(f"{key}\n".encode(), np.uint8)
+        source, span = np.zeros(1, np.int64), np.array([[0, line.size]])
+        pieces = window.push(np.array([key]), [line], source, span, WINDOW * 3)
+        return b"".join(p.tobytes() for p in pieces)
+
+    assert push(WINDOW * 3) == b""
+    assert push(WINDOW) == b"10000\n"
     assert not window.late
-    window.push(np.array([5]), at, line, WINDOW * 3)
+    assert push(5) == b"5\n"
     assert window.late
+    assert b"".join(p.tobytes() for p in window.flush()) == b"30000\n"
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 1)), max_size=9)),
+    st.sampled_from([1, 5, 1 << 40]),
+)
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_lines_leave_in_order_from_any_buffers(
+    blocks: list[list[tuple[int, int]]], long_run: int
+) -> None:
+    window, wanted, found = Reorder(window=100), [], b""
+    with patch("varhouse.normalise.order._LONG_RUN", long_run):
+        for i, block in enumerate(blocks):
+            texts, spans = [b"", b""], []
+            for j, (key, source) in enumerate(block):
+                line = f"{key} {i} {j}\n".encode()
+                spans.append((len(texts[source]), len(texts[source]) + len(line)))
+                texts[source] += line
+                wanted.append((key, i, j))
+            pieces = window.push(
+                np.array([k for k, _ in block], np.int64),
+                [np.frombuffer(t, np.uint8) for t in texts],
+                np.array([s for _, s in block], np.int64),
+                np.array(spans, np.int64).reshape(-1, 2),
+                99,
+            )
+            found += b"".join(p.tobytes() for p in pieces)
+        found += b"".join(p.tobytes() for p in window.flush())
+    assert not window.late
+    assert found.decode() == "".join(f"{k} {i} {j}\n" for k, i, j in sorted(wanted))
 
 
 def test_nothing_of_a_block_is_wanted(fasta: Path, tmp_path: Path) -> None:

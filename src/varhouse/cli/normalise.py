@@ -170,12 +170,9 @@ def _pieces(
         done = normaliser.block(lines)
         if rejects is not None:
             rejects.writelines(_reject_line(r) for r in done.rejects)
-        piece = window.push(done.keys, done.at, done.data, done.bound)
-        if piece.size:
-            yield piece.data
-    piece = window.flush()
-    if piece.size:
-        yield piece.data
+        pieces = window.push(done.keys, done.buffers, done.source, done.span, done.bound)
+        yield from (piece.data for piece in pieces if piece.size)
+    yield from (piece.data for piece in window.flush() if piece.size)
 
 
 def _reject_line(reject: "Reject") -> str:

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from varhouse.normalise.text import Bytes, Longs, merge
+from varhouse.normalise.text import Bytes, Longs, copy_runs, join_runs
 
 WINDOW = 10_000
 """Bases that lines are held back: few alleles move further, and memory stays small."""
 
 _CONTIG = 32
+_LONG_RUN = 32_768
 
 
 def sort_keys(rank: Longs, pos: Longs) -> Longs:
@@ -27,42 +28,68 @@ class Reorder:
 
     def __init__(self, window: int = WINDOW) -> None:
         self._window = window
+        # Lines that are held are spans of the buffers they came in: nothing is copied.
+        self._buffers: list[Bytes] = []
         self._keys = np.zeros(0, np.int64)
-        self._at = np.zeros(1, np.int64)
-        self._data = np.zeros(0, np.uint8)
+        self._source = np.zeros(0, np.int64)
+        self._span = np.zeros((0, 2), np.int64)
         self._last = -1
         self.late = False
 
-    def push(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> Bytes:
+    def push(
+        self, keys: Longs, buffers: list[Bytes], source: Longs, span: Longs, bound: int
+    ) -> list[Bytes]:
         """Add lines and give those that may leave, in order.
 
         Parameters
         ----------
         keys
             int64[n] from `sort_keys`.
-        at, data
-            Line k is `data[at[k] : at[k + 1]]`.
+        buffers, source, span
+            Line k is `buffers[source[k]][span[k, 0] : span[k, 1]]`. The buffers must not
+            be changed after.
         bound
             Key of the last record read: later ones are expected to lie after it, less
             the window.
+
+        Returns
+        -------
+        list
+            Pieces of text, each of one line or more.
         """
         rank, pos = bound >> _CONTIG, bound & ((1 << _CONTIG) - 1)
-        return self._take(keys, at, data, (rank << _CONTIG) | max(0, pos - self._window))
+        self._keys = np.concatenate([self._keys, keys])
+        self._source = np.concatenate([self._source, source + len(self._buffers)])
+        self._span = np.concatenate([self._span, span])
+        self._buffers += buffers
+        return self._leave((rank << _CONTIG) | max(0, pos - self._window))
 
-    def flush(self) -> Bytes:
+    def flush(self) -> list[Bytes]:
         """Give all lines that are left."""
-        none = np.zeros(0, np.int64)
-        return self._take(none, np.zeros(1, np.int64), np.zeros(0, np.uint8), 1 << 62)
+        return self._leave(1 << 62)
 
-    def _take(self, keys: Longs, at: Longs, data: Bytes, bound: int) -> Bytes:
-        all_keys = np.concatenate([self._keys, keys])
-        order = np.argsort(all_keys, kind="stable")
-        all_keys = all_keys[order]
-        n = int(np.searchsorted(all_keys, bound))
-        _, out = merge(self._data, self._at, data, at, order[:n])
-        self._at, self._data = merge(self._data, self._at, data, at, order[n:])
-        self._keys = all_keys[n:]
+    def _leave(self, bound: int) -> list[Bytes]:
+        if (self._keys[1:] < self._keys[:-1]).any():
+            order = np.argsort(self._keys, kind="stable")
+            self._keys = self._keys[order]
+            self._source, self._span = self._source[order], self._span[order]
+        n = int(np.searchsorted(self._keys, bound))
+        pieces = self._pieces(join_runs(self._source[:n], self._span[:n]))
         if n:
-            self.late |= bool(all_keys[0] < self._last)
-            self._last = max(self._last, int(all_keys[n - 1]))
-        return out
+            self.late |= bool(self._keys[0] < self._last)
+            self._last = max(self._last, int(self._keys[n - 1]))
+        self._keys, self._span = self._keys[n:], self._span[n:]
+        used, self._source = np.unique(self._source[n:], return_inverse=True)
+        self._buffers = [self._buffers[i] for i in used.tolist()]
+        return pieces
+
+    def _pieces(self, runs: Longs) -> list[Bytes]:
+        """Give long runs as they lie; copy many short ones to one piece."""
+        sizes = runs[:, 2] - runs[:, 1]
+        if sizes.sum() >= sizes.size * _LONG_RUN:
+            return [self._buffers[i][a:b] for i, a, b in runs.tolist()]
+        at = np.concatenate([[0], np.cumsum(sizes)])
+        out = np.empty(at[-1], np.uint8)
+        for i in np.unique(runs[:, 0]).tolist():
+            copy_runs(self._buffers[i], i, runs, at, out)
+        return [out]

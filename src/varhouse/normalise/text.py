@@ -93,27 +93,36 @@ def assemble(
     text: Bytes, line: Longs, verbatim: Flags, chrom: Longs, ident: Longs, pos: Longs,
     own: Flags, ref_text: Bytes, alt_text: Bytes, ref: Longs, alt: Longs,
     made: Flags, tail_text: Bytes, tail: Longs, suffix: Longs,
-) -> tuple[Longs, Bytes]:  # fmt: skip
-    """Write n lines: (n + 1 offsets, bytes).
+) -> tuple[Flags, Longs, Bytes]:  # fmt: skip
+    """Write the lines that change: (whether it was written, span int64[n, 2], bytes).
 
-    A verbatim row is the span `line` of `text`. Another has CHROM and ID as spans of
+    A verbatim row stays where it is in `text` with the line end behind its span `line`,
+    unless that is not a mere newline. Another has CHROM and ID as spans of
     `text`, REF and ALT as spans of `ref_text` and `alt_text` if they are its `own`, else
     of `text`, and everything from QUAL on as a span of `tail_text` if it was `made`, else
     of `text`. Spans are int64[n, 2]. Columns of `suffix` (int64[n, c]) follow.
     """
     n = line.shape[0]
     total = 0
+    written = np.empty(n, np.bool_)
     for k in range(n):
-        total += line[k, 1] - line[k, 0] if verbatim[k] else (
-            chrom[k, 1] - chrom[k, 0] + ident[k, 1] - ident[k, 0] + ref[k, 1] - ref[k, 0]
-            + alt[k, 1] - alt[k, 0] + tail[k, 1] - tail[k, 0] + _MAX_DIGITS + 5
-        )  # fmt: skip
-        total += 1 + suffix.shape[1] * (_MAX_DIGITS + 1)
+        end = line[k, 1]
+        written[k] = not verbatim[k] or suffix.shape[1] > 0
+        written[k] |= end >= text.size or text[end] != _NEWLINE
+        if written[k]:
+            total += end - line[k, 0] if verbatim[k] else (
+                chrom[k, 1] - chrom[k, 0] + ident[k, 1] - ident[k, 0] + ref[k, 1] - ref[k, 0]
+                + alt[k, 1] - alt[k, 0] + tail[k, 1] - tail[k, 0] + _MAX_DIGITS + 5
+            )  # fmt: skip
+            total += 1 + suffix.shape[1] * (_MAX_DIGITS + 1)
     out = np.empty(total, np.uint8)
-    at = np.empty(n + 1, np.int64)
+    span = np.empty((n, 2), np.int64)
     w = 0
     for k in range(n):
-        at[k] = w
+        if not written[k]:
+            span[k, 0], span[k, 1] = line[k, 0], line[k, 1] + 1
+            continue
+        span[k, 0] = w
         if verbatim[k]:
             w = _copy(text, line[k, 0], line[k, 1], out, w)
         else:
@@ -133,8 +142,8 @@ def assemble(
             w = _number(suffix[k, j], out, w + 1)
         out[w] = _NEWLINE
         w += 1
-    at[n] = w
-    return at, out[:w]
+        span[k, 1] = w
+    return written, span, out[:w]
 
 
 @njit(cache=True, nogil=True)
@@ -156,32 +165,22 @@ def gather(data: Bytes, at: Longs, order: Longs) -> tuple[Longs, Bytes]:
 
 
 @njit(cache=True, nogil=True)
-def merge(
-    first: Bytes, first_at: Longs, second: Bytes, second_at: Longs, order: Longs
-) -> tuple[Longs, Bytes]:
-    """Put the lines of two buffers into one order: (offsets, bytes).
-
-    Lines of `second` are numbered on from those of `first`.
-    """
-    n = first_at.size - 1
-    new = np.zeros(order.size + 1, np.int64)
-    for k in range(order.size):
-        j = order[k]
-        size = (
-            first_at[j + 1] - first_at[j] if j < n else second_at[j - n + 1] - second_at[j - n]
-        )
-        new[k + 1] = new[k] + size
-    out = np.empty(new[-1], np.uint8)
-    k = 0
-    while k < order.size:
-        # Lines that follow each other are copied at once.
-        i, a = k, order[k]
-        b = a
-        while k + 1 < order.size and order[k + 1] == b + 1 and b + 1 != n:
-            k, b = k + 1, b + 1
-        if a < n:
-            _copy(first, first_at[a], first_at[b + 1], out, new[i])
+def join_runs(source: Longs, span: Longs) -> Longs:
+    """Join spans that follow each other in one source: int64[r, 3] of source, first, end."""
+    out = np.empty((source.size, 3), np.int64)
+    n = 0
+    for k in range(source.size):
+        if n and out[n - 1, 0] == source[k] and out[n - 1, 2] == span[k, 0]:
+            out[n - 1, 2] = span[k, 1]
         else:
-            _copy(second, second_at[a - n], second_at[b - n + 1], out, new[i])
-        k += 1
-    return new, out
+            out[n, 0], out[n, 1], out[n, 2] = source[k], span[k, 0], span[k, 1]
+            n += 1
+    return out[:n]
+
+
+@njit(cache=True, nogil=True)
+def copy_runs(text: Bytes, source: int, runs: Longs, at: Longs, out: Bytes) -> None:
+    """Copy the runs of one source to their places in `out`."""
+    for k in range(runs.shape[0]):
+        if runs[k, 0] == source:
+            _copy(text, runs[k, 1], runs[k, 2], out, at[k])

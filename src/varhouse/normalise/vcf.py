@@ -78,11 +78,16 @@ class Reject:
 
 @dataclass(frozen=True)
 class Output:
-    """Normalised lines of a block: sort keys, lines, and the key of the last record."""
+    """Normalised lines of a block: sort keys, lines, and the key of the last record.
+
+    Line k is `buffers[source[k]][span[k, 0] : span[k, 1]]`, its newline included: what
+    has not changed lies in the block itself.
+    """
 
     keys: Longs
-    at: Longs
-    data: Bytes
+    buffers: list[Bytes]
+    source: Longs
+    span: Longs
     bound: int
     rejects: list[Reject]
 
@@ -129,8 +134,7 @@ class VcfNormaliser:
             self._bound = int(sort_keys(rank[-1], lines.pos[usable[-1]]))
         if not rows.size:
             none = np.zeros(0, np.int64)
-            nothing = np.zeros(0, np.uint8)
-            return Output(none, np.zeros(1, np.int64), nothing, self._bound, rejects)
+            return Output(none, [], none, np.zeros((0, 2), np.int64), self._bound, rejects)
         chosen = usable[rows]
         start = lines.start[chosen]
         alt_row, index, alt_off, alt_len = split_alts(
@@ -156,10 +160,11 @@ class VcfNormaliser:
         several = np.bincount(alt_row, minlength=chosen.size) > 1
         self.counts["multiallelic"] += int(several.sum())
         alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found, ends)
-        offsets, data = self._write(lines, alleles, np.flatnonzero(keep))
+        written, span, made = self._write(lines, alleles, np.flatnonzero(keep))
         keys = sort_keys(rank[rows][alt_row], np.maximum(found[0].astype(np.int64), 0))
         rejects.sort(key=lambda r: r.line)
-        return Output(keys[keep], offsets, data, self._bound, rejects)
+        source = written.astype(np.int64)
+        return Output(keys[keep], [lines.text, made], source, span, self._bound, rejects)
 
     def _shift_symbolic(
         self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed
@@ -227,8 +232,10 @@ class VcfNormaliser:
             keep[here] = self.wanted(name, first[here], last[here])
         return np.flatnonzero(keep)
 
-    def _write(self, lines: Lines, alleles: "_Alleles", keep: Longs) -> tuple[Longs, Bytes]:
-        """Write the alleles that are kept."""
+    def _write(
+        self, lines: Lines, alleles: "_Alleles", keep: Longs
+    ) -> tuple[Flags, Longs, Bytes]:
+        """Write the alleles that are kept and change (see `assemble`)."""
         at = alleles.record[keep]
         start, end = lines.start[at], lines.end[at]
         new_pos, ref, ref_at, alt, alt_at, all_status = alleles.found
