@@ -14,7 +14,7 @@ from varhouse.errors import InputError, UsageError, VarhouseError
 from varhouse.reference import OpenedReference
 from varhouse.schema import KEY, check_table
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
-from varhouse.sources.compiled import bounds, match_intervals
+from varhouse.sources.intervals import bounds, match_intervals
 from varhouse.sources.keys import HASHED, allele_keys
 from varhouse.sources.spill import Spill
 
@@ -360,7 +360,7 @@ def test_a_join_reads_only_the_row_groups_it_needs(
     s = source(tmp_path / "s.tsv", kind="allele", fields={"n": "integer"})
     read = []
     inner = s._read
-    monkeypatch.setattr(s, "_read", lambda some, c: read.append(some.height) or inner(some, c))
+    monkeypatch.setattr(s, "_read", lambda i, p, c: read.append(p.size) or inner(i, p, c))
     mine = alleles(*(("chr2", p, "A", "C") for p in (881, 5, 6)), ("chr1", 3, "A", "G"))
     assert s.join(mine).select(*KEY, "n").sort("n").rows() == [
         ("chr2", p, "A", "C", p) for p in (5, 6, 881)

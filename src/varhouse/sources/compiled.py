@@ -1,7 +1,7 @@
 """A compiled source, opened for joins: only the row groups that alleles fall into are read.
 
-What a join holds is bounded by the alleles and by `GROUPS` row groups, whatever the size
-of the source.
+What a join holds is bounded by the alleles and by `READ_ROWS`, whatever the size of the
+source.
 """
 
 import json
@@ -9,20 +9,18 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow.parquet as pq
 
 from varhouse.errors import UsageError
 from varhouse.schema import KEY, PolarsType, Table, annotation_table
-from varhouse.sources.compile import NAMES
 from varhouse.sources.keys import HASHED, allele_keys, match_keys
-from varhouse.sources.spec import SourceSpec
+from varhouse.sources.spec import NAMES, SourceSpec
 
-GROUPS = 8
-"""Row groups held at once."""
+READ_ROWS = 1 << 20
+READ_BYTES = 64 << 20
+"""Rows and bytes that are read at once, whichever is less."""
 
 Ints = npt.NDArray[np.int64]
 _OWN: dict[str, dict[str, PolarsType]] = {
@@ -60,6 +58,7 @@ class CompiledSource:
         self.af_only: bool = facts["af_only"]
         self.rows: int = facts["rows"]
         self.counts: dict[str, int] = facts["counts"]
+        self._step = max(1, min(READ_ROWS, READ_BYTES // max(1, facts["row_bytes"])))
 
     @cached_property
     def table(self) -> Table:
@@ -135,45 +134,53 @@ class CompiledSource:
         index = self._index(contig)
         first = np.searchsorted(pos, index["low"].to_numpy())
         last = np.searchsorted(pos, index["high"].to_numpy(), side="right")
-        for groups, some in self._near(index, first < last):
-            a, b = int(first[groups[0]]), int(last[groups[-1]])
-            theirs = self._read(some, ["key"])["key"].to_numpy()
+        for pieces in self._near(index, first < last):
+            a, b = int(first[pieces[0]]), int(last[pieces[-1]])
+            theirs = self._read(index, pieces, ["key"])["key"].to_numpy()
             left, right = match_keys(mine[a:b], theirs)
             if left.size:
-                yield self._allele_rows(alleles[a:b], mine[a:b], left, right, some)
+                yield self._allele_rows(alleles[a:b], mine[a:b], left, right, index, pieces)
 
     def _allele_rows(
-        self, alleles: pl.DataFrame, mine: Ints, left: Ints, right: Ints, some: pl.DataFrame
-    ) -> pl.DataFrame:
+        self, alleles: pl.DataFrame, mine: Ints, left: Ints, right: Ints,
+        index: pl.DataFrame, pieces: Ints,
+    ) -> pl.DataFrame:  # fmt: skip
         hashed = (mine[left] & HASHED) != 0
-        names = [*self.fields, "id"]
-        theirs = self._read(some, names)[right]
+        texts = bool(index["texts"].to_numpy()[pieces].any())
+        names = [*self.fields, "rs", *(["id"] if texts else [])]
+        theirs = self._read(index, pieces, names)
+        theirs = theirs[right]
         if hashed.any():
             # Hashes may be equal by chance: the alleles decide.
-            text = self._read(some, ["ref", "alt"])[right[hashed]]
+            text = self._read(index, pieces, ["ref", "alt"])[right[hashed]]
             own = alleles[left[hashed]]
             same = ((text["ref"] == own["ref"]) & (text["alt"] == own["alt"])).to_numpy()
-            keep = np.ones(left.size, bool)
-            keep[np.flatnonzero(hashed)[~same]] = False
-            left, theirs = left[keep], theirs.filter(pl.Series(keep))
-        rows = alleles[left].hstack(theirs)
+            if not same.all():
+                keep = np.ones(left.size, bool)
+                keep[np.flatnonzero(hashed)[~same]] = False
+                left, theirs = left[keep], theirs.filter(pl.Series(keep))
+        every = left.size == alleles.height and bool((np.diff(left) == 1).all())
+        rows = (alleles if every else alleles[left]).hstack(theirs)
+        number = pl.lit("rs") + pl.col("rs").cast(pl.String)
+        rows = rows.with_columns(id=pl.coalesce("id", number) if texts else number)
         return rows.select(pl.col(n).cast(t) for n, t in self._schema.items())
 
     # Intervals.
 
     def _by_overlap(self, contig: str, alleles: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        from varhouse.sources.intervals import bounds, match_intervals  # noqa: PLC0415
+
         alleles = alleles.sort("pos", maintain_order=True)
         before, after = bounds(alleles)
         index = self._index(contig)
-        # Intervals begin at `low` or behind, and end at `high` or before.
-        begins = np.sort(before)
-        ends = np.sort(after)
+        # Intervals begin at `low` or behind, and end at `high` or before. An allele fails
+        # at one of the two at most, so that more passes than alleles mean one that passes
+        # both.
         low, high = index["low"].to_numpy(), index["high"].to_numpy()
-        hit = (begins.size - np.searchsorted(begins, low)) + np.searchsorted(
-            ends, high, side="right"
-        ) > begins.size
-        for _, some in self._near(index, hit):
-            theirs = self._read(some, ["start", "end", *self.fields])
+        passes = before.size - np.searchsorted(np.sort(before), low)
+        passes += np.searchsorted(np.sort(after), high, side="right")
+        for pieces in self._near(index, passes > before.size):
+            theirs = self._read(index, pieces, ["start", "end", *self.fields])
             start = theirs["start"].to_numpy().astype(np.int64)
             end = theirs["end"].to_numpy().astype(np.int64)
             left, right = match_intervals(before, after, start, end)
@@ -217,24 +224,39 @@ class CompiledSource:
         return {str(contig): rows for (contig,), rows in groups.items()}
 
     def _index(self, contig: str) -> pl.DataFrame:
-        """Row groups of a contig in order: file, group, low, high (1-based positions)."""
-        empty = {"file": pl.Int32, "group": pl.Int32, "low": pl.Int32, "high": pl.Int32}
+        """Pieces of a contig in order: file, offset and rows, first and last position."""
+        empty = {"file": pl.Int32, "offset": pl.Int64, "rows": pl.Int64, "low": pl.Int32,
+                 "high": pl.Int32, "texts": pl.Boolean}  # fmt: skip
         return self._indices.get(contig, pl.DataFrame(schema=empty))
 
-    def _near(
-        self, index: pl.DataFrame, hit: npt.NDArray[np.bool_]
-    ) -> Iterator[tuple[Ints, pl.DataFrame]]:
-        """Yield the row groups that are wanted, some at a time: (places in index, rows)."""
+    def _near(self, index: pl.DataFrame, hit: npt.NDArray[np.bool_]) -> Iterator[Ints]:
+        """Yield the places in the index of wanted pieces, some at a time, one file each."""
         wanted = np.flatnonzero(hit)
-        for k in range(0, wanted.size, GROUPS):
-            some = wanted[k : k + GROUPS]
-            yield some, index[some]
+        file, rows = index["file"].to_numpy()[wanted], index["rows"].to_numpy()[wanted]
+        some: list[int] = []
+        held = 0
+        for k, place in enumerate(wanted.tolist()):
+            if some and (file[k] != file[k - 1] or held + rows[k] > self._step):
+                yield np.array(some)
+                some, held = [], 0
+            some.append(place)
+            held += int(rows[k])
+        if some:
+            yield np.array(some)
 
-    def _read(self, some: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-        """Read columns of row groups (all of one file)."""
-        with pq.ParquetFile(self.folder / f"rows-{some['file'][0]}.parquet") as file:
-            table = file.read_row_groups(some["group"].to_list(), columns=columns)
-        return pl.DataFrame(pl.from_arrow(table))
+    def _read(self, index: pl.DataFrame, pieces: Ints, columns: list[str]) -> pl.DataFrame:
+        """Read columns of pieces of one file; only their row groups are touched."""
+        offset, rows = (index[n].to_numpy()[pieces] for n in ("offset", "rows"))
+        path = self.folder / f"rows-{index['file'][int(pieces[0])]}.parquet"
+        # Neighbours are read as one.
+        ends = np.flatnonzero(np.append(offset[1:] != (offset + rows)[:-1], True))
+        starts = np.append(0, ends[:-1] + 1)
+        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(columns)
+        found = [
+            scan.slice(int(offset[a]), int(offset[b] + rows[b] - offset[a]))
+            for a, b in zip(starts, ends, strict=True)
+        ]
+        return pl.concat(pl.collect_all(found), rechunk=True)
 
     # Ids.
 
@@ -280,87 +302,3 @@ def _ids(frame: pl.DataFrame) -> pl.DataFrame:
         rs = frame.select(*KEY, numbers).explode("id", empty_as_null=True, keep_nulls=True)
         ids = pl.concat([ids, rs.with_columns(id=pl.lit("rs") + pl.col("id"))])
     return ids.filter(pl.col("id").is_not_null(), pl.col("id") != "")
-
-
-def bounds(alleles: pl.DataFrame) -> tuple[Ints, Ints]:
-    """Where an interval must begin at the latest, and end at the earliest, to overlap.
-
-    An allele takes up pos to pos + len(ref) - 1, and an interval overlaps that holds one
-    of these bases. An insertion takes up no base: it lies between two, and an interval
-    must hold both.
-
-    Returns
-    -------
-    tuple
-        int64[n] each, 1-based: an interval overlaps if start <= first and end >= second.
-    """
-    pos = alleles["pos"].to_numpy().astype(np.int64)
-    last = pos + alleles["ref"].str.len_bytes().to_numpy().astype(np.int64) - 1
-    inserts = alleles.select(
-        pl.col("alt").str.starts_with(pl.col("ref"))
-        & (pl.col("alt").str.len_bytes() > pl.col("ref").str.len_bytes())
-    ).to_series().to_numpy()  # fmt: skip
-    return last, np.where(inserts, last + 1, pos)
-
-
-@numba.njit(nogil=True, cache=True)
-def _tops(end, tree, size):  # type: ignore[no-untyped-def]
-    for k in range(end.size):
-        tree[size + k] = end[k]
-    for k in range(size - 1, 0, -1):
-        tree[k] = max(tree[2 * k], tree[2 * k + 1])
-
-
-@numba.njit(nogil=True, cache=True)
-def _overlaps(before, after, start, tree, size, left, right, write):  # type: ignore[no-untyped-def]
-    n = 0
-    stack = np.empty(128, np.int64)
-    for i in range(before.size):
-        # Intervals sort by start: the first `stop` begin early enough.
-        stop = np.searchsorted(start, before[i], side="right")
-        depth = 1
-        stack[0] = 1
-        while depth:
-            depth -= 1
-            node = stack[depth]
-            if tree[node] < after[i]:
-                continue
-            low, width = node, 1
-            while low < size:
-                low *= 2
-                width *= 2
-            if low - size >= stop:
-                continue
-            if node >= size:
-                if write:
-                    left[n] = i
-                    right[n] = node - size
-                n += 1
-            else:
-                stack[depth] = 2 * node + 1
-                stack[depth + 1] = 2 * node
-                depth += 2
-    return n
-
-
-def match_intervals(before: Ints, after: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """Pair alleles with the intervals that overlap them: rows of both, int64[pairs].
-
-    Parameters
-    ----------
-    before, after
-        What `bounds` gives.
-    start, end
-        Intervals sorted by start, 1-based and closed.
-    """
-    size = 1
-    while size < max(1, start.size):
-        size *= 2
-    # A tree of the furthest ends: what ends too early is passed over as a whole.
-    tree = np.full(2 * size, -1, np.int64)
-    _tops(end, tree, size)
-    none = np.empty(0, np.int64)
-    n = _overlaps(before, after, start, tree, size, none, none, False)
-    left, right = np.empty(n, np.int64), np.empty(n, np.int64)
-    _overlaps(before, after, start, tree, size, left, right, True)
-    return left, right

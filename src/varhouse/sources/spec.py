@@ -28,6 +28,11 @@ TYPES: dict[str, PolarsType] = {
 }  # fmt: skip
 """Type names of a configuration; `stars` reads ClinVar's CLNREVSTAT as 0 to 4."""
 
+NAMES: dict[str, PolarsType] = {
+    "Int64": pl.Int64, "Float64": pl.Float64, "String": pl.String, "Boolean": pl.Boolean,
+}  # fmt: skip
+"""Types of fields by their names in a compiled source."""
+
 ROLES: dict[str, tuple[str, ...]] = {
     "allele": (*KEY, "id"),
     "overlap": ("contig", "start", "end"),

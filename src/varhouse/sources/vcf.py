@@ -214,6 +214,9 @@ def _alleles(
     )
     good = split.filter(pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES))
     counts["not_an_allele"] += split.height - good.height
+    good = good.with_columns(info=pl.lit(";") + pl.col("info"))
+    # Texts first, each once: what is made of them looks at them several times.
+    good = good.with_columns(_whole(f).alias(f"\t{f.column}") for f in fields)
     values = {f.column: _value(f) for f in fields}
     frame = good.select(
         "contig",
@@ -227,7 +230,7 @@ def _alleles(
             if entries
             else []
         ),
-        *(given.alias(f"\t{name}") for name, (_, given) in values.items()),
+        *(lost.alias(f"\t{name}") for name, (_, lost) in values.items()),
     )
     marks = [f"\t{name}" for name in values]
     if marks:
@@ -237,26 +240,32 @@ def _alleles(
 
 
 def _info(key: str) -> pl.Expr:
-    """Text of an INFO field; null when it is missing, empty or `.`."""
-    text = pl.col("info").str.extract(rf"(?:^|;){re.escape(key)}=([^;]*)")
+    """Text of a field of INFO (with `;` before it); null when missing, empty or `.`."""
+    rest = pl.col("info").str.splitn(f";{key}=", 2).struct[1]
+    text = rest.str.splitn(";", 2).struct[0]
     return pl.when(~text.is_in(["", "."])).then(text)
+
+
+def _whole(f: Field) -> pl.Expr:
+    """Text of a field for the whole record; of a flag whether it is there."""
+    if f.place != "info":
+        return pl.when(pl.col(f.place) != ".").then(f.place)
+    if f.dtype == pl.Boolean:
+        return pl.col("info").str.contains(rf";{re.escape(f.key)}(?:[;=]|$)")
+    return _info(f.key)
 
 
 def _value(f: Field) -> tuple[pl.Expr, pl.Expr]:
     """Typed value of a field for the allele of each row, and whether one was lost."""
-    never = pl.lit(value=False)
+    whole = pl.col(f"\t{f.column}")
     if f.place == "info" and f.dtype == pl.Boolean:
-        key = re.escape(f.key)
-        return pl.col("info").str.contains(rf"(?:^|;){key}(?:[;=]|$)"), never
-    if f.place == "info":
-        whole = _info(f.key)
-    else:
-        whole = pl.when(pl.col(f.place) != ".").then(f.place)
+        return whole, pl.lit(value=False)
     if f.stars:
         value = whole.replace_strict(STARS, default=None, return_dtype=pl.Int64)
         return value, whole.is_not_null() & value.is_null()
     text, fits = _of_allele(whole, f.number)
-    text = pl.when(~text.is_in(["", "."])).then(text)
+    if f.number in ("A", "R"):
+        text = pl.when(~text.is_in(["", "."])).then(text)
     if f.dtype == pl.String:
         return text, ~fits
     value = text.cast(f.dtype, strict=False)
