@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from varhouse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from varhouse.cli.annotate_vcf import Annotator
     from varhouse.genemodel import GeneModel
     from varhouse.reference import Reference
@@ -119,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
         annotator = Annotator(model, reference.contigs, sources, normalise, describe)
         with _written(args.output) as temporary:
             if args.output.suffix == ".parquet":
-                _to_parquet(args.input, temporary, annotator)
+                from varhouse.cli.annotate_table import write_table
+
+                write_table(args.input, temporary, annotator)
             else:
                 _to_vcf(args.input, temporary, annotator, args.output.suffix == ".gz")
     if annotator.unknown_contigs:
@@ -129,6 +129,13 @@ def run(args: argparse.Namespace) -> int:
             args.input,
             len(names),
             ", ".join(names[:5]),
+        )
+    if describe.mismatches:
+        _LOG.warning(
+            "%s: %d allele(s) whose REF is not what the reference holds have no HGVS names: "
+            "`varhouse validate --reference` names them",
+            args.input,
+            describe.mismatches,
         )
     _LOG.info("%s: %d records annotated", args.output, annotator.n_records)
     return 0
@@ -259,7 +266,12 @@ def _to_vcf(source: Path, output: Path, annotator: "Annotator", compress: bool) 
     from varhouse.bgzf import BgzfStream
     from varhouse.cli.annotate_vcf import annotate_block, annotated_header, open_records
 
-    text = open_records(source) if source.suffix != ".parquet" else _sites(source)
+    if source.suffix == ".parquet":
+        from varhouse.cli.annotate_table import sites_of
+
+        text = sites_of(source)
+    else:
+        text = open_records(source)
     with output.open("wb") as file:
         packed = BgzfStream(file) if compress else None
         out = packed or file
@@ -268,126 +280,3 @@ def _to_vcf(source: Path, output: Path, annotator: "Annotator", compress: bool) 
             out.write(annotate_block(block, annotator))
         if packed is not None:
             packed.finish()
-
-
-def _read_alleles(path: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    from varhouse.schema import KEY
-
-    try:
-        frame = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise InputError(
-            f"{path}: no Parquet file ({error})", "give Parquet or VCF"
-        ) from error
-    missing = [c for c in KEY if c not in frame.columns]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}", "name the columns contig pos ref alt"
-        )
-    return frame.select(
-        pl.col("contig").cast(pl.String),
-        pl.col("pos").cast(pl.Int32),
-        pl.col("ref").cast(pl.String).str.to_uppercase(),
-        pl.col("alt").cast(pl.String).str.to_uppercase(),
-    )
-
-
-def _sites(path: Path) -> Any:
-    """Write the alleles of a Parquet file as VCF text without samples."""
-    import polars as pl
-
-    from varhouse.sources.text import VcfText
-
-    frame = _read_alleles(path)
-    names = frame["contig"].unique(maintain_order=True).to_list()
-    header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
-    header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
-    dot = pl.lit(".")
-    text = frame.select(
-        pl.concat_str("contig", "pos", dot, "ref", "alt", dot, dot, dot, separator="\t")
-    ).to_series()
-    blocks = (
-        ("\n".join(text.slice(i, 100_000).to_list()) + "\n").encode()
-        for i in range(0, len(text), 100_000)
-    )
-    return VcfText(header, blocks)
-
-
-def _to_parquet(source: Path, output: Path, annotator: "Annotator") -> None:
-    """Write one row per allele x transcript, chunk by chunk."""
-    import polars as pl
-    import pyarrow.parquet as pq
-
-    from varhouse.cli.annotate_vcf import open_records
-    from varhouse.consequence import iter_consequences
-    from varhouse.consequence.render import OUTPUT
-    from varhouse.schema import KEY
-    from varhouse.sources.text import split_sites
-
-    if source.suffix == ".parquet":
-        alleles = _read_alleles(source)
-        annotator.n_records = alleles.height
-        names = alleles["contig"].unique().to_list()
-        known = {n: c for n in names if (c := annotator.contigs.canonical(n)) is not None}
-        annotator.unknown_contigs.update(n for n in names if n not in known)
-        mapped = pl.col("contig").replace_strict(known, default=None, return_dtype=pl.String)
-        alleles = alleles.with_columns(contig=mapped)
-    else:
-        text = open_records(source)
-        parts = [annotator.split(split_sites(b)).select(KEY) for b in text.blocks]
-        alleles = (
-            pl.concat(parts, rechunk=True)
-            if parts
-            else pl.DataFrame(schema={c: OUTPUT[c] for c in KEY})
-        )
-    alleles = alleles.filter(pl.col("contig").is_not_null())
-    schema = pl.Schema({**OUTPUT, **annotator.source_columns})
-    found = annotator.with_sources(alleles) if annotator.sources else None
-    # Without the Arrow schema in the file, dictionaries are read back as strings.
-    empty = _arrow_table(pl.DataFrame(schema=schema))
-    unique = ("pos", "hgvsc", "hgvsp")
-    with pq.ParquetWriter(
-        output,
-        empty.schema,
-        compression="zstd",
-        store_schema=False,
-        use_dictionary=[c for c in schema.names() if c not in unique],
-        write_statistics=["contig", "pos"],
-    ) as writer:
-        for frame in iter_consequences(annotator.model, alleles, describe=annotator.describe):
-            if found is not None:
-                frame = frame.join(found, on=KEY, how="left", maintain_order="left")
-            writer.write_table(_arrow_table(frame.select(schema.names())))
-        if found is not None:
-            far = _far_alleles(found, annotator, schema)
-            writer.write_table(_arrow_table(far))
-
-
-def _arrow_table(frame: "pl.DataFrame") -> Any:
-    """Convert rows; the digests, 64 letters and one a contig, become a dictionary."""
-    import polars as pl
-    import pyarrow as pa
-
-    name = "genes_digest"
-    known = pl.Enum(frame[name].drop_nulls().unique().sort())
-    held = frame[name].cast(known).to_arrow(compat_level=pl.CompatLevel.oldest())
-    held = held.cast(pa.dictionary(pa.int32(), pa.large_string()))
-    table = frame.drop(name).to_arrow(compat_level=pl.CompatLevel.newest())
-    return table.add_column(frame.get_column_index(name), name, held)
-
-
-def _far_alleles(
-    found: "pl.DataFrame", annotator: "Annotator", schema: "pl.Schema"
-) -> "pl.DataFrame":
-    """Rows of alleles that a source knows but that are near no transcript."""
-    import polars as pl
-
-    from varhouse.consequence import consequences
-    from varhouse.schema import KEY
-
-    near = consequences(annotator.model, found.select(KEY)).select(KEY).unique()
-    far = found.join(near, on=KEY, how="anti").sort(KEY)
-    blank = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in found.columns]
-    return far.with_columns(blank).select(schema.names())

@@ -1,0 +1,221 @@
+"""Alleles in, one typed Parquet row per allele x transcript out, in batches.
+
+Sorted input, and nearly all input is, is annotated as it comes: memory does not grow with
+the file. Input in another order is read once more and its alleles are held.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from varhouse.cli.annotate_vcf import Annotator, open_records
+from varhouse.consequence import consequences
+from varhouse.consequence.render import OUTPUT
+from varhouse.contigs import Contigs
+from varhouse.errors import InputError
+from varhouse.schema import KEY
+from varhouse.sources.text import VcfText, split_sites
+
+BATCH = 100_000
+"""Alleles annotated at once; those of one place are never parted."""
+
+
+class _OrderError(Exception):
+    """The alleles are not sorted by contig and position."""
+
+
+def write_table(source: Path, output: Path, annotator: Annotator) -> None:
+    """Write consequences and source fields, sorted by allele and transcript.
+
+    Alleles that a source knows and that are near no transcript have one row without
+    transcript.
+
+    Parameters
+    ----------
+    source
+        A VCF, a BCF, or a Parquet file with the columns contig, pos, ref, alt.
+
+    Raises
+    ------
+    InputError
+        If the input cannot be read.
+    """
+    read = _parquet_alleles if source.suffix == ".parquet" else _vcf_alleles
+
+    def alleles() -> Iterator[pl.DataFrame]:
+        annotator.n_records = 0
+        return _placed(read(source, annotator), annotator)
+
+    names = annotator.contigs.names
+    with suppress(_OrderError):
+        _write(lambda: in_order(alleles(), names), output, annotator)
+        return
+    held = list(alleles())
+    _write(lambda: iter([pl.concat(held, rechunk=True)]), output, annotator)
+
+
+def _write(
+    batches: Callable[[], Iterator[pl.DataFrame]], output: Path, annotator: Annotator
+) -> None:
+    schema = pl.Schema({**OUTPUT, **annotator.source_columns})
+    # Without the Arrow schema in the file, dictionaries are read back as strings.
+    empty = _arrow_table(pl.DataFrame(schema=schema))
+    unique = ("pos", "hgvsc", "hgvsp")
+    with pq.ParquetWriter(
+        output, empty.schema, compression="zstd", store_schema=False,
+        use_dictionary=[c for c in schema.names() if c not in unique],
+        write_statistics=["contig", "pos"],
+    ) as writer:  # fmt: skip
+        for alleles in batches():
+            for frame in _annotated(alleles, annotator, schema):
+                writer.write_table(_arrow_table(frame))
+
+
+def _annotated(
+    alleles: pl.DataFrame, annotator: Annotator, schema: pl.Schema
+) -> Iterator[pl.DataFrame]:
+    """Annotate alleles of whole places in slices."""
+    model, describe = annotator.model, annotator.describe
+    if not annotator.sources:
+        rows = consequences(model, alleles, BATCH, describe)
+        if rows.height:
+            yield rows
+        return
+    found = annotator.with_sources(alleles)
+    rows = consequences(model, alleles, BATCH, describe)
+    far = found.join(rows, on=KEY, how="anti").select(KEY)
+    rows = pl.concat([rows, far], how="diagonal").join(
+        found, on=KEY, how="left", maintain_order="left"
+    )
+    if far.height:
+        order = pl.Enum(annotator.contigs.names)
+        rows = rows.sort(pl.col("contig").cast(order), "pos", "ref", "alt",
+                         maintain_order=True)  # fmt: skip
+    if rows.height:
+        yield rows.select(schema.names())
+
+
+def in_order(frames: Iterator[pl.DataFrame], contigs: list[str]) -> Iterator[pl.DataFrame]:
+    """Give sorted alleles in batches that hold all alleles of each of their places.
+
+    Parameters
+    ----------
+    frames
+        contig, pos, ref, alt; no nulls.
+    contigs
+        The order of the contigs.
+    """
+    order = pl.Enum(contigs)
+    held: list[pl.DataFrame] = []
+    last, rows = -1, 0
+    for frame in frames:
+        if frame.is_empty():
+            continue
+        place = _places(frame, order)
+        if place[0] < last or (np.diff(place) < 0).any():
+            raise _OrderError
+        last = int(place[-1])
+        held.append(frame)
+        rows += frame.height
+        if rows >= BATCH:
+            whole = pl.concat(held, rechunk=True)
+            cut = int(np.searchsorted(_places(whole, order), last))
+            if cut:
+                yield whole.slice(0, cut)
+            held, rows = [whole.slice(cut)], whole.height - cut
+    if rows:
+        yield pl.concat(held, rechunk=True)
+
+
+def _places(frame: pl.DataFrame, order: pl.Enum) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    ordinal = frame["contig"].cast(order).to_physical().cast(pl.Int64)
+    return (ordinal * 2**32 + frame["pos"].cast(pl.Int64)).to_numpy()
+
+
+def _placed(frames: Iterator[pl.DataFrame], annotator: Annotator) -> Iterator[pl.DataFrame]:
+    """Leave out alleles on unknown contigs, and those without a position."""
+    for frame in frames:
+        yield frame.filter(pl.col("contig").is_not_null(), pl.col("pos").is_not_null())
+
+
+def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
+    for block in open_records(path).blocks:
+        yield annotator.split(split_sites(block)).select(KEY)
+
+
+def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
+    for frame in read_alleles(path):
+        annotator.n_records += frame.height
+        known = _canonical(frame["contig"], annotator.contigs)
+        annotator.unknown_contigs |= {n for n, c in known.items() if c is None}
+        yield frame.with_columns(
+            contig=pl.col("contig").replace_strict(known, default=None, return_dtype=pl.String)
+        )
+
+
+def _canonical(names: pl.Series, contigs: Contigs) -> dict[str, str | None]:
+    return {n: contigs.canonical(n) for n in names.drop_nulls().unique().to_list()}
+
+
+def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
+    """Read contig, pos, ref, alt of a Parquet file in batches.
+
+    Raises
+    ------
+    InputError
+        If it is no Parquet file, or a column is missing.
+    """
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            f"{path}: no Parquet file ({error})", "give Parquet or VCF"
+        ) from error
+    with file:
+        missing = [c for c in KEY if c not in file.schema_arrow.names]
+        if missing:
+            raise InputError(
+                f"{path}: no column {', '.join(missing)}",
+                "name the columns contig pos ref alt",
+            )
+        for batch in file.iter_batches(BATCH, columns=list(KEY)):
+            frame = pl.DataFrame(pl.from_arrow(batch))
+            yield frame.select(
+                pl.col("contig").cast(pl.String),
+                pl.col("pos").cast(pl.Int32),
+                pl.col("ref").cast(pl.String).str.to_uppercase(),
+                pl.col("alt").cast(pl.String).str.to_uppercase(),
+            )
+
+
+def sites_of(path: Path) -> VcfText:
+    """Give the alleles of a Parquet file as VCF text without samples."""
+    names: dict[str, None] = {}
+    for frame in read_alleles(path):
+        names |= dict.fromkeys(frame["contig"].unique(maintain_order=True).to_list())
+    header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
+    header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    return VcfText(header, (_lines(frame) for frame in read_alleles(path)))
+
+
+def _lines(frame: pl.DataFrame) -> bytes:
+    dot = pl.lit(".")
+    text = frame.select(
+        pl.concat_str("contig", "pos", dot, "ref", "alt", dot, dot, dot, separator="\t")
+    ).to_series()
+    return ("\n".join(text.to_list()) + "\n").encode()
+
+
+def _arrow_table(frame: pl.DataFrame) -> pa.Table:
+    """Convert rows; the digests, 64 letters and one a contig, become a dictionary."""
+    name = "genes_digest"
+    known = pl.Enum(frame[name].drop_nulls().unique().sort())
+    held = frame[name].cast(known).to_arrow(compat_level=pl.CompatLevel.oldest())
+    held = held.cast(pa.dictionary(pa.int32(), pa.large_string()))
+    table = frame.drop(name).to_arrow(compat_level=pl.CompatLevel.newest())
+    return table.add_column(frame.get_column_index(name), name, held)

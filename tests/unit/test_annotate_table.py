@@ -1,0 +1,77 @@
+"""Annotated Parquet: the same for any batches and any order of the input."""
+
+import random
+
+import polars as pl
+import pytest
+from gene_builders import gff3_text, transcript_rows, write_fasta
+
+from varhouse.cli import annotate_table, main
+from varhouse.cli.annotate_table import in_order
+
+HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+
+@pytest.fixture
+def fx_inputs(tmp_path):
+    rng = random.Random(5)
+    sequence = {n: "".join(rng.choices("ACGT", k=30_000)) for n in ("b", "a")}
+    write_fasta(tmp_path / "r.fa", sequence)
+    rows = transcript_rows([(1_001, 1_300)], [(1_101, 1_250)])
+    (tmp_path / "g.gff3").write_text(gff3_text(rows, "a"))
+    alleles = []
+    for contig in ("b", "a"):
+        for pos in sorted(rng.choices(range(900, 20_000, 97), k=150)):
+            ref = sequence[contig][pos - 1]
+            for alt in rng.sample([b for b in "ACGT" if b != ref] + [ref + "A"], 2):
+                alleles.append((contig, pos, ref, alt))
+    lines = ["\t".join(map(str, (c, p, ".", r, a, ".", ".", "."))) for c, p, r, a in alleles]
+    known = [f"{line}X=1" if i % 5 == 0 else "" for i, line in enumerate(lines)]
+    info = '##INFO=<ID=X,Number=1,Type=Integer,Description="x">\n'
+    known = [line.replace(".X=1", "X=1") for line in known if line]
+    (tmp_path / "s.vcf").write_text(HEAD.replace("#CHROM", info + "#CHROM") + _text(known))
+    return tmp_path, lines
+
+
+def _text(lines):
+    return "\n".join(lines) + "\n"
+
+
+def _annotate(folder, name, lines, *more):
+    (folder / f"{name}.vcf").write_text(HEAD + _text(lines))
+    out = folder / f"{name}.parquet"
+    args = ["annotate", str(folder / f"{name}.vcf"), "-o", str(out), "--genes"]
+    args += [str(folder / "g.gff3"), "--reference", str(folder / "r.fa"), *more]
+    assert main(args) == 0
+    return pl.read_parquet(out)
+
+
+def test_any_batches_and_any_order(fx_inputs, monkeypatch):
+    folder, lines = fx_inputs
+    source = ("--source", f"s={folder / 's.vcf'}")
+    for more in ((), source):
+        whole = _annotate(folder, "whole", lines, *more)
+        monkeypatch.setattr(annotate_table, "BATCH", 7)
+        small = _annotate(folder, "small", lines, *more)
+        random.Random(1).shuffle(mixed := list(lines))
+        assert small.equals(_annotate(folder, "mixed", mixed, *more))
+        monkeypatch.undo()
+        assert small.equals(whole)
+        assert whole.height > 50
+    # Alleles that the source knows far from genes have their place among the others.
+    assert whole["transcript_id"].null_count() > 20
+    assert whole["s_X"].sum() >= 100
+    order = pl.col("contig").cast(pl.Enum(["b", "a"]))
+    assert whole.equals(whole.sort(order, "pos", "ref", "alt", maintain_order=True))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_alleles_of_a_place_stay_together(monkeypatch, size):
+    monkeypatch.setattr(annotate_table, "BATCH", 3)
+    pos = [1, 1, 1, 1, 2, 3, 3, 9, 9, 9, 9, 9, 9, 12]
+    frame = pl.DataFrame({"contig": ["a"] * 14, "pos": pos, "row": range(14)})
+    frames = [frame.slice(i, size) for i in range(0, 14, size)]
+    found = list(in_order(iter(frames), ["a"]))
+    assert pl.concat(found).equals(frame)
+    assert sum(f["pos"].n_unique() for f in found) == 5
+    assert len(found) > 1
