@@ -276,3 +276,23 @@ def test_help_names_the_files_written(module: object) -> None:
     text = f"{module._DESCRIPTION}{module._EPILOG}"  # type: ignore[attr-defined]
     assert "example:" in text
     assert "files written" in text
+
+
+def test_ref_that_is_not_the_references_is_told(tmp_path: Path) -> None:
+    (tmp_path / "r.fa").write_text(">c\n" + "ACGTACGTAC" * 10 + "\n")
+    rows = (("gene", "ID=gene:G"), ("mRNA", "ID=transcript:T;Parent=gene:G"))
+    parts = (("exon", "Parent=transcript:T"),)
+    (tmp_path / "g.gff3").write_text(
+        "".join(f"c\tt\t{kind}\t5\t60\t.\t+\t.\t{text}\n" for kind, text in (*rows, *parts))
+    )
+    head = "##fileformat=VCFv4.2\n##contig=<ID=c>\n"
+    head += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    body = "c\t11\t.\tA\tG\t.\t.\t.\nc\t12\t.\tA\tG\t.\t.\t.\n"
+    (tmp_path / "in.vcf").write_text(head + body)
+    out = tmp_path / "out.vcf"
+    told = varhouse(
+        "annotate", tmp_path / "in.vcf", "-o", out,
+        "--genes", tmp_path / "g.gff3", "--reference", tmp_path / "r.fa",
+    )  # fmt: skip
+    assert "1 allele(s) whose REF is not what the reference holds" in told
+    assert ["T:n.7A>G" in r[7] for r in records(out)] == [True, False]

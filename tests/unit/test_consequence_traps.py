@@ -7,6 +7,7 @@ exon 2 with `T CTG TGT GAC TAA` and a 3' UTR of 8, and a tail.
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from gene_builders import alleles, build, call, gff3_text, reverse_complement, terms
 from gene_builders import transcript_rows as rows
@@ -14,6 +15,8 @@ from gene_builders import transcript_rows as rows
 from varhouse.consequence import consequences
 from varhouse.contigs import Contig, Contigs
 from varhouse.genemodel import GeneModel
+from varhouse.hgvs import Describer
+from varhouse.reference import OpenedReference
 
 UP, UTR5, CDS1 = "TTTTTTTTTT", "CCACCC", "ATGGCTAAAGG"
 INTRON = "GTAAGTCCCC" + "CATCATCATC" + "CATCATCTTC" + "TTCTTTTCAG"
@@ -146,6 +149,24 @@ def test_08_stop_lost_by_mnv_only_inside_the_cds(forward: GeneModel) -> None:
     assert terms(forward, 80, "AG", "CC") == "coding_sequence_variant&3_prime_UTR_variant"
 
 
+@pytest.mark.parametrize(("first", "last"), [(79, 81), (80, 82)])
+def test_09_stop_that_the_next_bases_restore(tmp_path: Path, first: int, last: int) -> None:
+    """`TAA|TAAGG` without three bases over the border still reads TAA."""
+    gene = GENE.replace(CDS2 + UTR3, CDS2 + "TAAGGCCT")
+    model = build(tmp_path / "m", gene, rows(EXONS, CDS))
+    found = terms(model, first - 1, gene[first - 2 : last], gene[first - 2])
+    assert found == "stop_retained_variant&3_prime_UTR_variant"
+
+
+def test_10_insertion_before_the_stop_that_loses_the_frame(forward: GeneModel) -> None:
+    """VEP says stop_retained for `-/X`; the length is no multiple of 3."""
+    found = insertion(forward, 77, "TA")
+    assert (found["consequence"], found["amino_acids"]) == ("frameshift_variant", "-/X")
+    # A whole stop codon before the stop: the protein stays as it was.
+    whole = insertion(forward, 77, "TGA")["consequence"]
+    assert whole == "inframe_insertion&stop_retained_variant"
+
+
 def test_11_cds_that_is_no_multiple_of_three(tmp_path: Path) -> None:
     model = build(
         tmp_path / "m", GENE, rows(EXONS, [(17, 27), (68, 76)], extra=";tag=cds_end_NF")
@@ -170,6 +191,29 @@ def test_12_first_phase_is_padded(tmp_path: Path) -> None:
     # The next codons are in frame.
     assert terms(model, 21, "C", "A") == "missense_variant"
     assert call(model, 21, "C", "A")["protein_start"] == 2
+
+
+def names(
+    folder: Path, model: GeneModel, pos: int, ref: str, alt: str, as_vep: bool = False
+) -> tuple[str | None, str | None]:
+    """HGVS names of an allele on the one transcript, without their prefixes."""
+    with OpenedReference(folder / "r.fa") as reference:
+        describe = Describer(model, reference, as_vep=as_vep)
+        found = consequences(model, alleles((pos, ref, alt)), describe=describe)
+    hgvsc, hgvsp = found["hgvsc"][0], found["hgvsp"][0]
+    return hgvsc and hgvsc.split(":")[1], hgvsp and hgvsp.split(":")[1]
+
+
+def test_13_numbers_behind_an_incomplete_first_codon(tmp_path: Path) -> None:
+    """One numbering by default; with `as_vep` the padding counts for SNVs, as in VEP."""
+    sequence = UP + "GGCTAAAGG" + INTRON + CDS2 + UTR3 + TAIL
+    exons = [(11, 19), (60, 80)]
+    model = build(tmp_path / "m", sequence, rows(exons, [(11, 19), (60, 72)], phase=1))
+    assert names(tmp_path / "m", model, 13, "C", "A")[0] == "c.3C>A"
+    assert names(tmp_path / "m", model, 13, "C", "A", as_vep=True)[0] == "c.5C>A"
+    for vep in (False, True):
+        assert names(tmp_path / "m", model, 12, "GC", "G", as_vep=vep)[0] == "c.3del"
+        assert names(tmp_path / "m", model, 20, "G", "A", as_vep=vep)[0] == "c.9+1G>A"
 
 
 def test_14_tiny_intron_has_no_splice_sites(tmp_path: Path) -> None:
@@ -276,6 +320,62 @@ def test_21_five_thousand_bases_by_strand(tmp_path: Path) -> None:
         assert consequences(model, alleles((pos, "A", "G"))).is_empty()
 
 
+def test_22_shared_bases_are_taken_off_an_mnv(forward: GeneModel) -> None:
+    """VEP gives the positions of the whole block; here the allele is what changes."""
+    block, single = call(forward, 20, "GCT", "ACT"), call(forward, 20, "G", "A")
+    same = ["consequence", "cds_start", "cds_end", "codons", "amino_acids", "hgvsc"]
+    assert [block[k] for k in same] == [single[k] for k in same]
+    # What is left is one block: its splice site is that of all its bases.
+    assert terms(forward, 26, "GGGT", "CGGA") == (
+        "splice_donor_variant&coding_sequence_variant"
+    )
+
+
+def test_23_names_are_shifted_terms_are_not(tmp_path: Path, forward: GeneModel) -> None:
+    """The last base of exon 1 is deleted; its name moves into the intron."""
+    model = build(tmp_path / "m", GENE, rows(EXONS, CDS))
+    assert GENE[25:28] == "GGG"
+    assert terms(model, 26, "GG", "G") == "frameshift_variant&splice_region_variant"
+    assert names(tmp_path / "m", model, 26, "GG", "G") == ("c.11+1del", None)
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_24_shifts_near_the_end_of_a_contig(tmp_path: Path, strand: str) -> None:
+    """VEP looks 1,000 bases to each side and shifts wrongly on short contigs."""
+    sequence = "ATGGCTAAAGGTCTGTGTGACTAA" + "C" * 12
+    held = sequence if strand == "+" else reverse_complement(sequence)
+    n = len(sequence)
+    cds = [(1, 24)] if strand == "+" else [(n - 23, n)]
+    model = build(tmp_path / "m", held, rows([(1, n)], cds, strand=strand))
+    pos, ref, alt = (24, "AC", "A") if strand == "+" else (1, "GG", "G")
+    assert names(tmp_path / "m", model, pos, ref, alt)[0] == "c.*12del"
+
+
+def test_25_intron_before_the_last_base_of_the_cds(tmp_path: Path) -> None:
+    """VEP names it `c.*-7`, which is no position."""
+    sequence = UP + UTR5 + "ATGGCTAAATA" + INTRON + "A" + UTR3 + TAIL
+    model = build(tmp_path / "m", sequence, rows([(11, 27), (68, 76)], [(17, 27), (68, 68)]))
+    assert sequence[60] == "T"
+    assert names(tmp_path / "m", model, 61, "T", "C")[0] == "c.12-7T>C"
+    assert names(tmp_path / "m", model, 68, "A", "C")[0] == "c.12A>C"
+
+
+def test_26_base_that_is_read_twice(tmp_path: Path) -> None:
+    """One row that changes both codons (more in `test_slippage.py`)."""
+    sequence = "C" + "ATGGCTAAAGGTTAATGA" + "C" * 20
+    text = [
+        ("gene", 2, 18, "+", ".", "ID=gene-V"),
+        ("CDS", 2, 10, "+", "0", "ID=cds-P;Parent=gene-V"),
+        ("CDS", 10, 18, "+", "0", "ID=cds-P;Parent=gene-V"),
+    ]
+    model = build(tmp_path / "m", sequence, text)
+    found = call(model, 10, "A", "C", "P")
+    assert (found["codons"], found["amino_acids"]) == ("aaAAgg/aaCCgg", "KR/NR")
+    assert names(tmp_path / "m", model, 10, "A", "C") == (
+        "c.9_10delinsCC", "p.Lys3Asn",
+    )  # fmt: skip
+
+
 def test_27_dialects_give_the_same_calls(forward: GeneModel, tmp_path: Path) -> None:
     gtf = []
     common = 'gene_id "G"; gene_name "NG"; transcript_id "T"; gene_biotype "protein_coding";'
@@ -335,6 +435,18 @@ def test_29_unknown_letters(tmp_path: Path) -> None:
     assert consequences(model, frame).is_empty()
 
 
+def test_30_ref_that_is_not_the_references(tmp_path: Path) -> None:
+    """Counted, and without a name: what it would say of the reference is not true."""
+    model = build(tmp_path / "m", GENE, rows(EXONS, CDS))
+    frame = alleles((20, "G", "A"), (21, "G", "A"), (21, "CTA", "C"), (21, "CTC", "C"))
+    with OpenedReference(tmp_path / "m" / "r.fa") as reference:
+        describe = Describer(model, reference)
+        found = consequences(model, frame, describe=describe)
+    named = found.filter(pl.col("hgvsc").is_not_null())
+    assert named.select("pos", "ref").rows() == [(20, "G"), (21, "CTA")]
+    assert describe.mismatches == 2
+
+
 def test_31_transcripts_without_gene_or_row_are_kept(tmp_path: Path) -> None:
     lines = [r for r in rows(EXONS, CDS) if r[0] != "gene"]
     model = build(tmp_path / "m", GENE, lines)
@@ -353,6 +465,20 @@ def test_32_order_and_duplicate_genes(forward: GeneModel, tmp_path: Path) -> Non
     assert (
         consequences(model, frame).drop(drop).equals(consequences(forward, frame).drop(drop))
     )
+
+
+def test_33_selenocysteine_is_no_stop(tmp_path: Path) -> None:
+    """More in `test_translation_exceptions.py`."""
+    gene = GENE.replace("GCTAAA", "GCTTGA")
+    sec = rows(EXONS, CDS, cds_extra=";transl_except=(pos:23..25%2Caa:Sec)")
+    model = build(tmp_path / "m", gene, sec)
+    assert call(model, 25, "A", "C")["amino_acids"] == "U/C"
+    assert terms(model, 25, "A", "C") == "missense_variant&splice_region_variant"
+
+
+def test_every_trap_has_a_test() -> None:
+    found = {int(n[5:7]) for n in globals() if n.startswith("test_") and n[5:7].isdigit()}
+    assert found == set(range(1, 34))
 
 
 def test_strands_mirror_each_other(forward: GeneModel, reverse: GeneModel) -> None:

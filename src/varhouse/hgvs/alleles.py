@@ -45,10 +45,18 @@ class Alleles(NamedTuple):
     to_reference: Int64
 
 
-def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -> Alleles:
+def place_alleles(
+    frame: pl.DataFrame, model: GeneModel, reference: Reference
+) -> tuple[Alleles, int]:
     """Trim alleles (contig, pos 1-based, ref, alt) and measure their shifts.
 
     Bases that REF and ALT share are taken off in front first, then behind.
+
+    Returns
+    -------
+    alleles, mismatches
+        The alleles; how many have a REF with another base than the reference (they have no
+        name; N on either side is no other base).
     """
     contig = frame["contig"].cast(pl.Enum(model.contigs), strict=False).to_physical()
     bases, starts, lengths = reference.packed(model.contigs)
@@ -57,14 +65,14 @@ def place_alleles(frame: pl.DataFrame, model: GeneModel, reference: Reference) -
     n = frame.height
     out = [np.zeros(n, np.int64) for _ in range(7)]
     codes = CODE[alt]
-    _place(
+    mismatches = _place(
         contig.cast(pl.Int64).fill_null(-1).to_numpy(),
         frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
         CODE[ref], ref_at, codes, alt_at, _letters(ref), _letters(alt),
         np.asarray(bases), starts, lengths, model.contig_start, CODE, *out,
     )  # fmt: skip
     start, end, at, length, left, right, shift = out
-    return Alleles(start, end, at, length, codes, left, right, shift)
+    return Alleles(start, end, at, length, codes, left, right, shift), int(mismatches)
 
 
 _IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGTNacgtn", np.uint8))
@@ -103,10 +111,21 @@ def left_shift(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _differs(ref, r0, r1, bases, at, end, code):  # type: ignore[no-untyped-def]
+    """Whether a base of REF is not the reference's; N and what is not held never differ."""
+    for j in range(r0, min(r1, r0 + end - at)):
+        held = code[bases[at + j - r0]]
+        if held != ref[j] and held < 4 and ref[j] < 4:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
 def _place(  # type: ignore[no-untyped-def]
     contig, pos, ref, ref_at, alt, alt_at, ref_good, alt_good, bases, starts, lengths,
     axis, code, start, end, at, length, left, right, to_reference,
 ):  # fmt: skip
+    mismatches = 0
     for i in range(contig.size):
         c = contig[i]
         r0, r1, a0, a1 = ref_at[i], ref_at[i + 1], alt_at[i], alt_at[i + 1]
@@ -119,6 +138,9 @@ def _place(  # type: ignore[no-untyped-def]
         if not good:
             continue
         s = pos[i] - 1
+        if _differs(ref, r0, r1, bases, starts[c] + s, starts[c] + lengths[c], code):
+            mismatches += 1
+            continue
         if r1 - r0 == 1 and a1 - a0 == 1:
             if ref[r0] == alt[a0] or s >= lengths[c]:
                 continue
@@ -142,3 +164,4 @@ def _place(  # type: ignore[no-untyped-def]
         if n == 0 or e == s:
             right[i] = right_shift(bases, starts[c], lengths[c], s, e, alt, a0, n, code)
             left[i] = left_shift(bases, starts[c], s, e, alt, a0, n, code)
+    return mismatches

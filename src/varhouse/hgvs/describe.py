@@ -43,10 +43,16 @@ class Describer:
         be shifted.
     as_vep
         Follow VEP where it numbers otherwise (see `docs/consequence-differences.md`).
+
+    Attributes
+    ----------
+    mismatches
+        Alleles met so far whose REF is not what the reference holds; they have no names.
     """
 
     def __init__(self, model: GeneModel, reference: Reference, as_vep: bool = False) -> None:
         self._model, self._reference, self._as_vep = model, reference, as_vep
+        self.mismatches = 0
         bases, _, _ = reference.packed(model.contigs)
         self._bases = np.asarray(bases)
         versioned = pl.col("transcript_id").str.contains(r"\.\d+$")
@@ -70,7 +76,8 @@ class Describer:
         row, tx
             int64[n]: row of `alleles` and transcript of the model, of each pair.
         """
-        placed = place_alleles(alleles, self._model, self._reference)
+        placed, mismatches = place_alleles(alleles, self._model, self._reference)
+        self.mismatches += mismatches
         data, at, valid, shift = name_in_transcripts(
             self._model, placed, self._transcript, self._bases, row, tx, self._as_vep
         )
