@@ -8,6 +8,8 @@ import polars as pl
 import pyarrow as pa
 
 from varhouse.normalise.kernel import Bytes, normalise_packed
+from varhouse.normalise.status import Status
+from varhouse.normalise.symbolic import move_span
 from varhouse.normalise.views import (
     MAX_TEXT,
     column_of,
@@ -72,6 +74,53 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
         column_of("alt", new_alt, alt_text),
         pl.Series("status", status),
     )
+
+
+def move_symbolic(
+    alleles: pl.DataFrame, rows: Longs, infos: pl.Series, reference: Reference
+) -> pl.DataFrame:
+    """Move the `<DEL>` and `<DUP>` of a frame from `normalise_alleles`.
+
+    Parameters
+    ----------
+    alleles
+        Columns contig, pos, ref, alt and status; others stay as they are.
+    rows
+        int64[n]: the rows that `symbolic_rows` lists.
+    infos
+        The text of INFO for each of them.
+
+    Returns
+    -------
+    pl.DataFrame
+        The frame with pos and ref of these rows replaced, and the status CHANGED where
+        that is another allele than it came in.
+    """
+    found = []
+    some = alleles[rows].select("contig", "pos", "ref", "alt")
+    for row, (contig, pos, ref, alt), info in zip(
+        rows.tolist(), some.iter_rows(), infos, strict=True
+    ):
+        moved = move_span(
+            reference, contig, pos, len(ref), alt.encode(), (info or "").encode()
+        )
+        if moved is not None and (moved.pos, moved.base) != (pos, ref):
+            found.append((row, moved.pos, moved.base))
+    if not found:
+        return alleles
+    at, pos, ref = (list(column) for column in zip(*found, strict=True))
+    return alleles.with_columns(
+        alleles["pos"].scatter(at, pos),
+        alleles["ref"].scatter(at, ref),
+        alleles["status"].scatter(at, int(Status.CHANGED)),
+    )
+
+
+def symbolic_rows(alleles: pl.DataFrame) -> Longs:
+    """List the rows of a frame from `normalise_alleles` that hold `<DEL>` or `<DUP>`."""
+    kept = (pl.col("status") == int(Status.KEPT)) & pl.col("alt").str.contains("^<D(EL|UP)")
+    rows: Longs = alleles.select(kept.arg_true()).to_series().to_numpy().astype(np.int64)
+    return rows
 
 
 def _filled(column: pl.Series) -> pl.Series:

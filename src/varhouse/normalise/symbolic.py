@@ -11,14 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from numba import njit
 
-from varhouse.normalise.status import Status
 from varhouse.reference import Reference
 
 Bytes = npt.NDArray[np.uint8]
-Longs = npt.NDArray[np.int64]
 
 _CONCRETE = np.frombuffer(
     bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
@@ -78,50 +75,3 @@ def move_span(
     bases = np.asarray(reference.sequence(contig))
     q = shift_span(bases, pos, size)
     return Moved(q, chr(_CONCRETE[bases[q - 1]]), q + max(size, 0))
-
-
-def move_symbolic(
-    alleles: pl.DataFrame, rows: Longs, infos: pl.Series, reference: Reference
-) -> pl.DataFrame:
-    """Move the `<DEL>` and `<DUP>` of a frame from `normalise_alleles`.
-
-    Parameters
-    ----------
-    alleles
-        Columns contig, pos, ref, alt and status; others stay as they are.
-    rows
-        int64[n]: the rows that `symbolic_rows` lists.
-    infos
-        The text of INFO for each of them.
-
-    Returns
-    -------
-    pl.DataFrame
-        The frame with pos and ref of these rows replaced, and the status CHANGED where
-        that is another allele than it came in.
-    """
-    found = []
-    some = alleles[rows].select("contig", "pos", "ref", "alt")
-    for row, (contig, pos, ref, alt), info in zip(
-        rows.tolist(), some.iter_rows(), infos, strict=True
-    ):
-        moved = move_span(
-            reference, contig, pos, len(ref), alt.encode(), (info or "").encode()
-        )
-        if moved is not None and (moved.pos, moved.base) != (pos, ref):
-            found.append((row, moved.pos, moved.base))
-    if not found:
-        return alleles
-    at, pos, ref = (list(column) for column in zip(*found, strict=True))
-    return alleles.with_columns(
-        alleles["pos"].scatter(at, pos),
-        alleles["ref"].scatter(at, ref),
-        alleles["status"].scatter(at, int(Status.CHANGED)),
-    )
-
-
-def symbolic_rows(alleles: pl.DataFrame) -> Longs:
-    """List the rows of a frame from `normalise_alleles` that hold `<DEL>` or `<DUP>`."""
-    kept = (pl.col("status") == int(Status.KEPT)) & pl.col("alt").str.contains("^<D(EL|UP)")
-    rows: Longs = alleles.select(kept.arg_true()).to_series().to_numpy().astype(np.int64)
-    return rows
