@@ -155,6 +155,30 @@ GENES = Table(
     sort=("contig", "start", "gene_id"),
 )
 
+TRANSCRIPTS = Table(
+    "transcripts",
+    "open",
+    "a transcript of the gene model",
+    (
+        Column("transcript_id", pl.String, "as in `consequences`"),
+        Column("gene_id", pl.String, "stable id of the gene", nullable=True),
+        Column("gene_name", pl.String, "symbol", nullable=True),
+        Column("protein_id", pl.String, "id of the protein", nullable=True),
+        Column("biotype", pl.String, "as in the gene model", nullable=True),
+        Column("contig", pl.String, "canonical contig name"),
+        Column("start", pl.Int32, "1-based first base"),
+        Column("end", pl.Int32, "1-based last base"),
+        Column("strand", pl.Int8, "1 or -1"),
+        Column("cds_start", pl.Int32, "1-based first base of the CDS", nullable=True),
+        Column("cds_end", pl.Int32, "1-based last base of the CDS", nullable=True),
+        Column("canonical", pl.Boolean, "tagged canonical by the gene model"),
+        Column("exon_start", pl.List(pl.Int32), "first base of each exon, ascending"),
+        Column("exon_end", pl.List(pl.Int32), "last base of each exon, ascending"),
+        Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
+    ),
+    sort=("transcript_id", "contig", "start"),
+)
+
 CONTIGS = Table(
     "contigs",
     "open",
@@ -493,7 +517,7 @@ INGESTS = Table(
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
-        VARIANTS, IDS, GENES, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
+        VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
         LIFTED, GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
     )
 }  # fmt: skip

@@ -187,7 +187,7 @@ def test_what_leaves_the_configuration_leaves_the_next_release(fx_sides: Path) -
     assert account["digest"] == ingest(fx_sides, "fresh", genes="g1.gff3")["digest"]
     assert files(new, (*CALLS, "consequences")) == files(old, (*CALLS, "consequences"))
     bare = ingest(fx_sides, "store")
-    assert bare["gone"] == ["consequences", "genes"]
+    assert bare["gone"] == ["consequences", "genes", "transcripts"]
     assert bare["digest"] == ingest(fx_sides, "bare")["digest"]
     # It comes back, and no release in between or before has lost what it had.
     back = ingest(fx_sides, "store", genes="g1.gff3", clinvar="v1.vcf")

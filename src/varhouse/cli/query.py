@@ -63,8 +63,8 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="X",
-        help="rs id (a merged one too), SPDI, VRS id, HGVS g. or contig-pos-ref-alt, in any "
-        "spelling; may be repeated",
+        help="rs id (a merged one too), SPDI, VRS id, HGVS name (g. c. n. p.) or "
+        "contig-pos-ref-alt, in any spelling; may be repeated",
     )
     parser.add_argument(
         "--where", action="append", default=[], metavar="EXPR", help="condition on the columns"

@@ -13,7 +13,7 @@ from varhouse.ingest.held import held_fingerprint, held_shards
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
 from varhouse.ingest.sides import GENE_MODEL, merge_annotation
-from varhouse.schema import GENES, INGESTS
+from varhouse.schema import GENES, INGESTS, TRANSCRIPTS
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
@@ -57,8 +57,8 @@ def commit_run(
         if sides is not None:
             meta["annotation"] = merge_annotation(run, sides)
         if _new_genes(run):
-            own.append(_genes_shard(run, work) if run.genes else None)
-            replace.append(("genes", {}))
+            own += _genes_shards(run, work) if run.genes else []
+            replace += [("genes", {}), ("transcripts", {})]
         replace += [(f"annotations_{n}", {}) for n in run.gone_sources]
         replace += [("consequences", {})] if run.genes_gone else []
     else:
@@ -104,12 +104,18 @@ def _new_genes(run: Run) -> bool:
     return bool(annotation_of(run.base()).get("genes") != run.genes_digest)
 
 
-def _genes_shard(run: Run, work: Path) -> Shard | None:
-    from varhouse.genes import genes_frame, load_genes  # noqa: PLC0415
-
-    return write_shard(
-        genes_frame(load_genes(Path(run.genes_folder))), GENES, work, "genes", {}
+def _genes_shards(run: Run, work: Path) -> list[Shard | None]:
+    from varhouse.genes import (  # noqa: PLC0415 - the other jobs do without
+        genes_frame,
+        load_genes,
+        transcripts_frame,
     )
+
+    model = load_genes(Path(run.genes_folder))
+    return [
+        write_shard(genes_frame(model), GENES, work, "genes", {}),
+        write_shard(transcripts_frame(model), TRANSCRIPTS, work, "transcripts", {}),
+    ]
 
 
 def make_account(run: Run, plan: Plan) -> dict[str, Any]:
@@ -156,7 +162,7 @@ def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:
 
 
 def _gone(run: Run) -> list[str]:
-    genes = ["consequences", "genes"] if run.genes_gone else []
+    genes = ["consequences", "genes", "transcripts"] if run.genes_gone else []
     return genes + [f"annotations_{n}" for n in run.gone_sources]
 
 

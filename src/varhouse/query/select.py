@@ -17,6 +17,7 @@ import polars as pl
 from varhouse.contigs import Region, parse_region
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query.names import Change, match_change, match_written, parse_name
+from varhouse.query.transcript_names import find_transcript_name
 from varhouse.schema import KEY
 from varhouse.store.reader import Store
 
@@ -108,9 +109,9 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     store
         The store.
     text
-        An rs id, SPDI, VRS id, HGVS g. name, a cohort's own id, or
+        An rs id, SPDI, VRS id, HGVS g., c., n. or p. name, a cohort's own id, or
         `contig-pos-ref-alt`, whose contig may go by any of its names; any spelling of
-        the same change finds it (`names.py`).
+        the same change finds it (`names.py`, `transcript_names.py`).
 
     Returns
     -------
@@ -120,7 +121,7 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     Raises
     ------
     UsageError
-        If the contig of a name is unknown.
+        If the contig or the transcript of a name is unknown.
     """
     text = text.strip()
     if _LOOSE_RS.match(text):
@@ -128,6 +129,9 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     known = store.scan("ids", id=text).select(KEY).unique().collect()
     if known.height:
         return known
+    in_transcript = find_transcript_name(store, text)
+    if in_transcript is not None:
+        return in_transcript
     if match := _VRS.match(text):
         return _by_vrs(store, match["digest"])
     written = match_written(store, text)

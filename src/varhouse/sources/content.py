@@ -1,11 +1,10 @@
 """What a compiled source holds of each contig, as one hash.
 
-Rows count, not their file, their order, or how the file was cut into row groups: a
-release of a source that says the same of a contig has the same hash of it.
+Rows count, not their file, their order, or how the file was cut into pieces: a release
+of a source that says the same of a contig has the same hash of it.
 """
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from varhouse.digest import combine
 from varhouse.rowdigest import digest_frame
@@ -32,11 +31,10 @@ def content_digests(source: CompiledSource) -> dict[str, str]:
     sums: dict[str, list[tuple[int, int]]] = {}
     count: dict[str, int] = {}
     for (number,), mine in index.group_by("file", maintain_order=True):
-        with pq.ParquetFile(source.folder / f"rows-{number}.parquet") as file:
-            for group, contig, n in mine.select("group", "contig", "rows").rows():
-                rows = pl.DataFrame(file.read_row_group(group))
-                sums.setdefault(contig, []).append(_digest(rows))
-                count[contig] = count.get(contig, 0) + n
+        held = pl.read_parquet(source.folder / f"rows-{number}.parquet", glob=False)
+        for contig, offset, n in mine.select("contig", "offset", "rows").rows():
+            sums.setdefault(contig, []).append(_digest(held[offset : offset + n]))
+            count[contig] = count.get(contig, 0) + n
     return {contig: _text(found, count[contig]) for contig, found in sums.items()}
 
 

@@ -25,6 +25,9 @@ from varhouse.store.releases import Release, read_release, resolve_release
 Wanted = str | list[str] | None
 
 _ID_KINDS = ("source", "merged")
+_SPANS = ("genes", "transcripts")
+"""Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
+
 _SCAN = re.compile(r"Parquet SCAN \[(.*)\]")
 _TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet")
 _MORE = re.compile(r"\.\.\. (\d+) other")
@@ -216,7 +219,7 @@ class Store:
             if wanted is not None:
                 keep.append(pl.col(f"partition.{name}").is_in(values))
         span = max(self.record.tables[table].span, 1)
-        low, high = ("start", "end") if table == "genes" else ("pos", "pos")
+        low, high = ("start", "end") if table in _SPANS else ("pos", "pos")
         if contig is not None and table != "rejects":
             keep.append(_may(files, "contig", contig, contig))
         if start is not None:
@@ -264,14 +267,14 @@ class Store:
             declared.names
         ):
             raise StoreError(f"table {table} has no positions to choose a region by")
-        if table == "genes":
+        if table in _SPANS:
             first, last = pl.col("start"), pl.col("end")
         else:
             first, last = pl.col("pos"), pl.col("pos") + pl.col("ref").str.len_bytes() - 1
         if end is not None:
             frame = frame.filter(first <= end)
         if start is not None:
-            if table != "genes":
+            if table not in _SPANS:
                 # Lets the reader skip row groups, which the sum below does not.
                 span = max(self._span(table), 1)
                 frame = frame.filter(pl.col("pos") >= start - span + 1)
