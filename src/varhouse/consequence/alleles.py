@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numba import njit
 
 from varhouse.genemodel import CODE, FLANK, GeneModel, Int64, UInt8, ranges
 
-_BASES = r"^[ACGTNacgtn]+$"
+_OTHER = 9
 
 
 @dataclass(frozen=True)
@@ -45,78 +46,77 @@ class Alleles:
 
 def pack_alleles(frame: pl.DataFrame, model: GeneModel) -> Alleles:
     """Trim and pack the alleles of a frame (contig, pos 1-based, ref, alt)."""
-    place = pl.DataFrame(
-        {
-            "contig": pl.Series(model.contigs, dtype=pl.String),
-            "at": model.contig_start,
-            "reach": model.contig_start + model.contig_span + FLANK,
-        }
-    )
-    kept = (
-        frame.lazy()
-        .select("contig", "pos", "ref", "alt")
-        .with_row_index("row")
-        .filter(
-            pl.col("ref").str.contains(_BASES),
-            pl.col("alt").str.contains(_BASES),
-            pl.col("ref").str.to_uppercase() != pl.col("alt").str.to_uppercase(),
-            pl.col("pos") >= 1,
-        )
-        .join(place.lazy(), on="contig", how="inner", maintain_order="left")
-        .with_columns(start=pl.col("at") + pl.col("pos").cast(pl.Int64) - 1)
-        .filter(pl.col("start") < pl.col("reach"))
-        .collect()
-    )
-    ref_ptr, ref = _bytes(kept["ref"])
-    alt_ptr, alt = _bytes(kept["alt"])
-    ref_length, alt_length = np.diff(ref_ptr), np.diff(alt_ptr)
-    front, back = _shared(ref_ptr[:-1], ref_length, ref, alt_ptr[:-1], alt_length, alt)
-    start = kept["start"].to_numpy() + front
-    ref_length = ref_length - front - back
-    alt_length = alt_length - front - back
-    end = np.minimum(start + ref_length, kept["reach"].to_numpy())
-    changed = np.flatnonzero((ref_length > 0) | (alt_length > 0))
-    order = changed[np.argsort(start[changed], kind="stable")]
+    contig = frame["contig"].cast(pl.Enum(model.contigs), strict=False).to_physical()
+    ref_ptr, ref = _bytes(frame["ref"])
+    alt_ptr, alt = _bytes(frame["alt"])
+    n = frame.height
+    start, end, alt_at, alt_length = (np.zeros(n, np.int64) for _ in range(4))
+    _trim(
+        contig.cast(pl.Int64).fill_null(-1).to_numpy(),
+        frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
+        ref_ptr, ref, alt_ptr, alt, model.contig_start,
+        model.contig_start + model.contig_span + FLANK, start, end, alt_at, alt_length,
+    )  # fmt: skip
+    kept = np.flatnonzero(start >= 0)
+    order = kept[np.argsort(start[kept], kind="stable")]
     length = alt_length[order]
-    packed = alt[ranges((alt_ptr[:-1] + front)[order], length)]
     return Alleles(
-        row=kept["row"].to_numpy().astype(np.int64)[order],
+        row=order,
         start=start[order],
         end=end[order],
         alt_ptr=(np.cumsum(length) - length).astype(np.int64),
         alt_length=length,
-        alt=packed,
+        alt=alt[ranges(alt_at[order], length)],
     )
 
 
+_BASE: UInt8 = CODE.copy()
+_BASE[(CODE == 4) & ~np.isin(np.arange(256), list(b"Nn"))] = _OTHER
+"""ASCII letter to base code, N 4, anything else `_OTHER`."""
+
+
 def _bytes(column: pl.Series) -> tuple[Int64, UInt8]:
-    """Offsets int64[n + 1] and base codes of a column of strings."""
-    array = column.rechunk().to_arrow().cast(pa.large_string())
+    """Offsets int64[n + 1] and base codes of a column of strings; null is empty."""
+    array = column.fill_null("").rechunk().to_arrow().cast(pa.large_string())
     _, offsets, data = array.buffers()
-    ptr = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     if not len(array) or data is None:
         return np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8)
-    return ptr - ptr[0], CODE[np.frombuffer(data, np.uint8)[ptr[0] : ptr[-1]]]
+    ptr = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return ptr - ptr[0], _BASE[np.frombuffer(data, np.uint8)[ptr[0] : ptr[-1]]]
 
 
-def _shared(
-    ref_at: Int64, ref_length: Int64, ref: UInt8, alt_at: Int64, alt_length: Int64, alt: UInt8
-) -> tuple[Int64, Int64]:
-    """Count the bases that REF and ALT share in front and behind (in front goes first)."""
-    front, back = np.zeros(len(ref_at), np.int64), np.zeros(len(ref_at), np.int64)
-    least = np.minimum(ref_length, alt_length)
-    longer = (ref_length > 1) | (alt_length > 1)
-    active = np.flatnonzero(longer)
-    while active.size:
-        r, a = ref[(ref_at + front)[active]], alt[(alt_at + front)[active]]
-        active = active[(r == a) & (r < 4)]
-        front[active] += 1
-        active = active[front[active] < least[active]]
-    active = np.flatnonzero(longer & (front < least))
-    while active.size:
-        r = ref[(ref_at + ref_length - back)[active] - 1]
-        a = alt[(alt_at + alt_length - back)[active] - 1]
-        active = active[(r == a) & (r < 4)]
-        back[active] += 1
-        active = active[(front + back)[active] < least[active]]
-    return front, back
+@njit(cache=True, nogil=True)
+def _trim(  # type: ignore[no-untyped-def]
+    contig, pos, ref_ptr, ref, alt_ptr, alt, origin, reach, start, end, alt_at, alt_length
+):
+    """Write the trimmed alleles; start is -1 for those that are left out.
+
+    Bases that REF and ALT share go in front first, then behind; N is shared with nothing.
+    """
+    for i in range(contig.size):
+        c = contig[i]
+        r0, r1, a0, a1 = ref_ptr[i], ref_ptr[i + 1], alt_ptr[i], alt_ptr[i + 1]
+        good = c >= 0 and pos[i] >= 1 and r1 > r0 and a1 > a0
+        for j in range(r0, r1):
+            good = good and ref[j] != _OTHER
+        for j in range(a0, a1):
+            good = good and alt[j] != _OTHER
+        start[i] = -1
+        if not good:
+            continue
+        same = r1 - r0 == a1 - a0
+        for j in range(r1 - r0):
+            same = same and ref[r0 + j] == alt[a0 + j]
+        s = origin[c] + pos[i] - 1
+        if same or s >= reach[c]:
+            continue
+        while r1 > r0 and a1 > a0 and ref[r0] == alt[a0] and ref[r0] < 4:
+            r0 += 1
+            a0 += 1
+            s += 1
+        while r1 > r0 and a1 > a0 and ref[r1 - 1] == alt[a1 - 1] and ref[r1 - 1] < 4:
+            r1 -= 1
+            a1 -= 1
+        start[i] = s
+        end[i] = min(s + r1 - r0, reach[c])
+        alt_at[i], alt_length[i] = a0, a1 - a0

@@ -64,7 +64,7 @@ def consequences(
         ACGTN (symbolic, breakend, `*`, `.`).
     """
     frames = list(iter_consequences(model, alleles, chunk, describe))
-    return pl.concat(frames, rechunk=True) if frames else no_rows()
+    return pl.concat(frames) if frames else no_rows()
 
 
 def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
@@ -96,9 +96,11 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
     rows = np.arange(placed.height)
     rows[slots] = several["row"].to_numpy()
     keep = np.ones(placed.height, bool)
-    keep[slots] = several.select(KEY).with_columns(
-        pl.struct(KEY).is_first_distinct().alias("first")
-    )["first"].to_numpy()
+    keep[slots] = (
+        several.select(KEY)
+        .with_columns(pl.struct(KEY).is_first_distinct().alias("first"))["first"]
+        .to_numpy()
+    )
     return placed.select(KEY)[rows[keep]]
 
 
