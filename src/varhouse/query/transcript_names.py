@@ -272,11 +272,12 @@ def _read_edit(transcript: _Transcript, kind: str, match: re.Match[str]) -> Chan
         return Change(contig, low, low, "", turned(match["ins"]), "literal", says)
     given = match["ref"] or match["old"] or match["gone"] or match["twice"] or ""
     old = turned(given) if given and not given.isdigit() else None
-    if old is not None and len(old) != end - start:
-        # As in c.76delAC: the bases say how many there are.
+    size = len(old) if old is not None else int(given or end - start)
+    if size != end - start:
+        # As in c.76delAC or c.76del2: the bases say how many there are.
         if match["last"]:
             return None
-        start, end = (start, start + len(old)) if transcript.forward else (end - len(old), end)
+        start, end = (start, start + size) if transcript.forward else (end - size, end)
     if match["inv"]:
         return Change(contig, start, end, None, None, "inv", says)
     if match["dup"]:
