@@ -279,7 +279,9 @@ def test_the_presets_take_what_is_there(data_dir: Path, tmp_path: Path) -> None:
         {"name": "g", "path": path, "preset": "gnomad"}, folder / "gnomad-hail"
     )
     compile_source(spec, Target(human, "GRCh37"), tmp_path / "g")
-    rows = pl.read_parquet(tmp_path / "g" / "rows-0.parquet")
+    gnomad = CompiledSource(tmp_path / "g", spec)
+    rows = gnomad.join(pl.read_parquet(tmp_path / "g" / "rows-0.parquet"))
+    assert rows.height == 100
     assert rows.schema["AC"] == rows.schema["AN_eas"] == pl.Int64
     # gnomAD writes no AF where AN is 0: that stays null.
     assert rows.filter(pl.col("AN_afr") == 0)["AF_afr"].null_count() > 0

@@ -64,10 +64,10 @@ def compiled(
 def rows_of(source: CompiledSource) -> pl.DataFrame:
     """All rows, in the order of the file that each partition has."""
     files = sorted(source.folder.glob("rows-*.parquet"))
-    rows = pl.concat(pl.read_parquet(f) for f in files)
+    rows = pl.concat([pl.read_parquet(f) for f in files], how="vertical_relaxed")
     if "rs" in rows.columns:
         number = pl.lit("rs") + pl.col("rs").cast(pl.String)
-        rows = rows.with_columns(id=pl.coalesce("id", number)).drop("rs")
+        rows = rows.with_columns(id=pl.coalesce("id", number)).drop("rs", "long")
     return rows
 
 

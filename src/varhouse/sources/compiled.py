@@ -145,19 +145,17 @@ class CompiledSource:
         self, alleles: pl.DataFrame, mine: Ints, left: Ints, right: Ints,
         index: pl.DataFrame, pieces: Ints,
     ) -> pl.DataFrame:  # fmt: skip
-        hashed = (mine[left] & HASHED) != 0
+        hashed = np.flatnonzero(mine[left] & HASHED)
         texts = bool(index["texts"].to_numpy()[pieces].any())
-        names = [*self.fields, "rs", *(["id"] if texts else [])]
-        theirs = self._read(index, pieces, names)
-        theirs = theirs[right]
-        if hashed.any():
+        more = [*(["id"] if texts else []), *(["long"] if hashed.size else [])]
+        theirs = self._read(index, pieces, [*self.fields, "rs", *more])[right]
+        if hashed.size:
             # Hashes may be equal by chance: the alleles decide.
-            text = self._read(index, pieces, ["ref", "alt"])[right[hashed]]
-            own = alleles[left[hashed]]
-            same = ((text["ref"] == own["ref"]) & (text["alt"] == own["alt"])).to_numpy()
+            own = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
+            same = (theirs["long"].gather(hashed) == own.to_series()).to_numpy()
             if not same.all():
                 keep = np.ones(left.size, bool)
-                keep[np.flatnonzero(hashed)[~same]] = False
+                keep[hashed[~same]] = False
                 left, theirs = left[keep], theirs.filter(pl.Series(keep))
         every = left.size == alleles.height and bool((np.diff(left) == 1).all())
         rows = (alleles if every else alleles[left]).hstack(theirs)

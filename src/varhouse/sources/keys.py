@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 HASHED = 1 << 31
 _MAX_EACH, _MAX_BOTH = 7, 12
 _HASHED_BASES = 64
-_CODE = np.full(256, 4, np.int64)
+_CODE = np.full(256, 4, np.uint8)
 _CODE[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
@@ -34,16 +34,22 @@ def _text(column: pl.Series) -> Text:
 
 def _exact(ref: Text, alt: Text) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Encode alleles base by base; the mask says which ones that encodes whole."""
-    low = np.zeros(ref[1].size, np.int64)
     fits = (ref[2] <= _MAX_EACH) & (alt[2] <= _MAX_EACH) & (ref[2] + alt[2] <= _MAX_BOTH)
-    for raw, first, size in (ref, alt):
-        for k in range(_MAX_EACH):
-            rows = np.flatnonzero(fits & (size > k)) if k else np.flatnonzero(fits)
-            if not rows.size:
-                break
-            code = _CODE[raw[first[rows] + k]]
-            low[rows] = (low[rows] << 2) | (code & 3)
-            fits[rows[code > 3]] = False
+    # Most alleles are SNVs: one base each is taken of all, more only of the others.
+    one, other = _CODE[ref[0][ref[1]]], _CODE[alt[0][alt[1]]]
+    low = ((one << 2) | (other & 3)).astype(np.int64)
+    fits &= (one | other) < 4
+    rest = np.flatnonzero(fits & (ref[2] + alt[2] > 2))
+    if rest.size:
+        low[rest] = 0
+        for raw, first, size in (ref, alt):
+            for k in range(_MAX_EACH):
+                rows = rest[size[rest] > k]
+                if not rows.size:
+                    break
+                code = _CODE[raw[first[rows] + k]]
+                low[rows] = (low[rows] << 2) | (code & 3)
+                fits[rows[code > 3]] = False
     return low | (ref[2] << 27) | (alt[2] << 24), fits
 
 
