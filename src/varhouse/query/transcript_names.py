@@ -168,16 +168,20 @@ def _transcripts(store: Store, who: str, *, protein: bool) -> list[_Transcript]:
         # Names of proteins are those of transcripts without one, so both are looked for.
         columns = ["protein_id"] if protein else []
         columns += ["gene_id", "gene_name"]
-        rows = table.filter(_is(columns, who, bare)).collect()
+        # Only these columns are read of all transcripts.
+        names = table.filter(_is(columns, who, bare)).select("transcript_id").collect()
+        own = names["transcript_id"]
+        near = pl.col("transcript_id").is_between(pl.lit(own.min()), pl.lit(own.max()))
+        rows = table.filter(near, pl.col("transcript_id").is_in(own.implode())).collect()
         if not protein and rows["canonical"].any():
             # A gene's c. names are those of its canonical transcript.
             rows = rows.filter("canonical")
     if not rows.height:
         known = table.select("transcript_id", "gene_name", "protein_id").collect()
-        names = [n for c in known.get_columns() for n in c.drop_nulls().unique()]
+        spelt = [n for c in known.get_columns() for n in c.drop_nulls().unique()]
         raise UsageError(
             f"no transcript, protein or gene {who!r} in the gene model of release "
-            f"{store.release}{nearest(who, names)}"
+            f"{store.release}{nearest(who, spelt)}"
         )
     if _VERSION.search(who):
         same = rows.filter(pl.any_horizontal(pl.col(c) == who for c in columns))
@@ -199,14 +203,14 @@ def _is(columns: list[str], who: str, bare: str) -> pl.Expr:
             near = pl.col(c).is_between(pl.lit(bare), pl.lit(f"{low}9999"))
             tests.append(near & _same(c, bare))
         elif c == "gene_name":
-            tests.append(pl.col(c).str.to_lowercase() == who.lower())
+            tests.append(pl.col(c).is_in([who, who.upper(), who.capitalize()]))
         else:
             tests.append(_same(c, bare))
     return pl.any_horizontal(tests)
 
 
 def _same(column: str, bare: str) -> pl.Expr:
-    return (pl.col(column) == bare) | pl.col(column).str.contains(rf"^{re.escape(bare)}\.\d+$")
+    return (pl.col(column) == bare) | pl.col(column).str.starts_with(f"{bare}.")
 
 
 def _transcript(row: dict[str, Any]) -> _Transcript:
