@@ -1,0 +1,177 @@
+"""Sources of every kind through an ingest: tables, licence, public answers."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from inprocess import ingest_here
+
+from varhouse import open as open_store
+from varhouse.cli import main
+from varhouse.errors import ConfigError, InputError
+from varhouse.ingest.config import check_config
+
+REF = "ACGTTGCAAC" * 100
+GENES = """##gff-version 3
+c1\tt\tgene\t101\t400\t.\t+\t.\tID=gene:G1;Name=TOY1;biotype=protein_coding
+c1\tt\tmRNA\t101\t400\t.\t+\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding
+c1\tt\texon\t101\t400\t.\t+\t.\tParent=transcript:T1
+c1\tt\tCDS\t131\t370\t.\t+\t0\tParent=transcript:T1
+"""
+VCF = """##fileformat=VCFv4.3
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta
+c1\t11\t.\tA\tC\t.\tPASS\t.\tGT\t0/1
+c1\t205\t.\tT\tG\t.\tPASS\t.\tGT\t0/1
+c1\t900\t.\tC\tCA\t.\tPASS\t.\tGT\t0/1
+"""
+SOURCE = """##fileformat=VCFv4.3
+##contig=<ID=c1,length=1000>
+##INFO=<ID=AF,Number=A,Type=Float,Description="x">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+one\t11\trs11\tA\tC,T\t.\t.\tAF=0.5,0.1
+one\t204\tHG1\tTT\tTG\t.\t.\tAF=.
+"""
+
+
+@pytest.fixture
+def fx_sources(tmp_path: Path) -> Path:
+    files = {
+        "ref.fa": f">c1\n{REF}\n", "genes.gff3": GENES, "a.vcf": VCF, "s.vcf": SOURCE,
+        "aliases.tsv": "contig\talias\tlength\nc1\tone\t1000\n",
+        "samples.tsv": "cohort\tsample\tsex\tpopulation\nn\ta\tfemale\tP\n",
+        "cohorts.tsv": "cohort\tfiles\nn\ta.vcf\n",
+        "panel.bed": "one\t200\t210\tinside\nc1\t0\t5\tnothing\n",
+        "genes.tsv": "symbol\tpLI\nTOY1\t0.75\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    yield
+    # The command line's handler writes to a stream that ends with the test.
+    logging.getLogger("varhouse").handlers.clear()
+    logging.getLogger("varhouse").propagate = True
+
+
+def ingest(folder: Path, store: str = "store", **changes: dict) -> dict:
+    sources = {
+        "freq": {"path": "s.vcf", "kind": "allele", "licence": "secret",
+                 "redistribute": False, "version": 3, "fields": {"af": {"from": "AF"}}},
+        "panel": {"path": "panel.bed", "kind": "overlap", "fields": ["name"]},
+        "constraint": {"path": "genes.tsv", "kind": "gene", "fields": {"pLI": "float"}},
+    }  # fmt: skip
+    for name, change in changes.items():
+        sources[name] = {**sources[name], **change}
+    config = {
+        "assembly": {"name": "toy", "reference": "ref.fa", "aliases": "aliases.tsv"},
+        "genes": "genes.gff3", "cohorts": "cohorts.tsv", "samples": "samples.tsv",
+        "sources": [{"name": n, **s} for n, s in sources.items()],
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return ingest_here(folder / store, folder / "config.yaml")
+
+
+def rows(folder: Path, table: str, *columns: str) -> list[tuple]:
+    scan = open_store(folder / "store").scan(f"annotations_{table}")
+    return scan.select("pos", "alt", *columns).sort("pos").collect().rows()
+
+
+def test_each_kind_has_its_table(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    # TT>TG at 204 is T>G at 205; the missing AF stays null, counts are not made up.
+    marks = ("af", "af_only", "redistribute", "licence", "source_version")
+    assert rows(fx_sources, "freq", *marks) == [
+        (11, "C", 0.5, True, False, "secret", "3"),
+        (205, "G", None, True, False, "secret", "3"),
+    ]
+    assert rows(fx_sources, "panel", "name", "interval_start", "interval_end") == [
+        (205, "G", "inside", 201, 210)
+    ]
+    # The upstream allele has a consequence on the gene as well.
+    genes = rows(fx_sources, "constraint", "gene_key", "pLI")
+    assert (205, "G", "TOY1", 0.75) in genes
+    consequences = open_store(fx_sources / "store").scan("consequences")
+    expected = consequences.filter(pl.col("gene_name") == "TOY1").select("pos").unique()
+    assert {g[0] for g in genes} == set(expected.collect()["pos"])
+
+
+def test_a_public_answer_leaves_out_what_may_not_leave(
+    fx_sources: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ingest(fx_sources)
+    store = str(fx_sources / "store")
+
+    def query(*args: str) -> tuple[int, str, str]:
+        code = main([*args])
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    columns = ["--columns", "pos,id,freq.af,panel.name"]
+    code, out, _ = query("query", store, *columns)
+    assert code == 0
+    assert "11\trs11\t0.5" in out
+    code, out, err = query("query", store, *columns, "--public")
+    assert code == 2
+    assert "freq.af" in err
+    code, out, err = query("query", store, "--columns", "pos,id,panel.name", "--public")
+    assert code == 0
+    assert "rs11" not in out
+    assert "inside" in out
+    assert "source freq may not be passed on" in err
+    assert query("query", store, "--table", "annotations_freq")[0] == 0
+    code, out, err = query("query", store, "--table", "annotations_freq", "--public")
+    assert (code, out) == (1, "")
+    assert "may not be passed on" in err
+    _, out, _ = query("query", store, "--table", "ids", "--public")
+    assert "rs11" not in out
+    assert "HG1" not in out
+    assert "VA." in out or "c1:" in out
+    pytest.importorskip("duckdb")
+    count = "SELECT count(*) AS n FROM ids WHERE source LIKE 'source:%'"
+    assert query("sql", store, count)[1].split() == ["n", "2"]
+    assert query("sql", store, count, "--public")[1].split() == ["n", "0"]
+    assert query("sql", store, "SELECT * FROM annotations_freq", "--public")[0] == 2
+
+
+def test_a_source_that_may_be_passed_on_after_all(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    assert open_store(fx_sources / "store").restricted == ["freq"]
+    ingest(fx_sources, freq={"redistribute": True})
+    assert open_store(fx_sources / "store").restricted == []
+    assert open_store(fx_sources / "store", 2).restricted == ["freq"]
+
+
+def test_a_source_is_compiled_once(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    cache = fx_sources / "store" / "_cache"
+    stamps = {p: p.stat().st_mtime_ns for p in cache.glob("source-*/source.json")}
+    assert len(stamps) == 3
+    (fx_sources / "b.vcf").write_text(VCF.replace("\ta\n", "\tb\n").replace("\t900", "\t910"))
+    with (fx_sources / "samples.tsv").open("a") as out:
+        out.write("m\tb\tmale\tP\n")
+    with (fx_sources / "cohorts.tsv").open("a") as out:
+        out.write("m\tb.vcf\n")
+    ingest(fx_sources)
+    assert {p: p.stat().st_mtime_ns for p in cache.glob("source-*/source.json")} == stamps
+
+
+def test_another_assembly_is_refused(fx_sources: Path) -> None:
+    (fx_sources / "s.vcf").write_text(SOURCE.replace("length=1000", "length=248956422"))
+    with pytest.raises(InputError, match=r"248,956,422 bases \(GRCh38 \(hg38\)\)"):
+        ingest(fx_sources)
+    assert open_store(fx_sources / "store").release == 1
+
+
+def test_kind_gene_needs_a_gene_model(fx_sources: Path) -> None:
+    entry = {"name": "g", "path": "genes.tsv", "kind": "gene"}
+    raw = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
+           "samples": "samples.tsv", "sources": [entry]}  # fmt: skip
+    with pytest.raises(ConfigError, match="kind gene needs a gene model"):
+        check_config(raw, fx_sources)
