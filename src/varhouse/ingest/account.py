@@ -63,6 +63,11 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
             )
         return
     print(f"annotated  {account['new_alleles']:,} new alleles", file=out)
+    for table, parts in account.get("renewed", {}).items():
+        shown = ", ".join(parts[:6]) + (", ..." if len(parts) > 6 else "")
+        print(f"renewed    {table}: {shown or 'nothing differs'}", file=out)
+    for table in account.get("gone", []):
+        print(f"gone       {table} (older releases keep it)", file=out)
     print(
         f"release    {account['release']}   digest {account['digest'][:16]}...   "
         f"store {store}   {account['seconds']} s",

@@ -59,8 +59,8 @@ def headline(ingest: Ingest) -> str:
             text += f", {int(account['new_alleles']):,} of them new to the store"
         refused = total(came, "n_rejects")
         told.append(f"{text}; {f'{refused:,} were' if refused else 'none was'} rejected.")
-    elif account.get("annotated_again"):
-        told.append("No cohort came in; every allele of the store was annotated again.")
+    elif account.get("renewed") or account.get("gone"):
+        told.append("No cohort came in; annotations were brought up to date.")
     else:
         told.append("No cohort came in.")
     if held:
