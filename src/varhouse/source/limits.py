@@ -52,9 +52,11 @@ class Limits:
 
 
 BOUNDS = {
-    "line_bytes": (1 << 20, 2**31 - 1), "alleles": (1, 32_767), "header_bytes": (1 << 20, None),
+    "line_bytes": (1 << 20, 2**31 - 1),
+    "alleles": (1, 32_767),
+    "header_bytes": (1 << 20, None),
     "text_bytes": (1 << 20, None),
-}  # fmt: skip
+}
 """Least and largest values of limits, where they have some besides 1 and none."""
 
 RATIO_FROM = 256 << 20

@@ -119,6 +119,12 @@ class Account:
         if (severity or RULES[code].severity) == "error":
             self.errors_by_code[code] = self.errors_by_code.get(code, 0) + count
 
+    def keep_only(self, code: str) -> None:
+        """Forget the problems of all other codes."""
+        for kept in (self.counts, self.first, self.errors_by_code, self.effects):
+            for other in kept.keys() - {code}:
+                del kept[other]
+
     def room(self, code: str) -> int:
         """How many more problems of a code would be kept."""
         return SHOWN - len(self.first.get(code, []))

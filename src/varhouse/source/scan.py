@@ -140,6 +140,10 @@ def scan_file(
             writer.close()
         md5, sha = pending.result() if pending else ("", "")
     _finish(account, scanner, kind, max_ref_mismatch_rate)
+    if "VH-F-010" in account.counts:
+        # How far the file was read depends on its blocks, what is told of it must not.
+        account.keep_only("VH-F-010")
+        scanner.forget()
     header = scanner.header or Header()
     offset = writer.virtual_offset if writer is not None else members.virtual_offset
     return FileScan(

@@ -165,20 +165,14 @@ class Scanner:
     def take_records(self, batch: RecordBatch, text_start: int) -> None:
         """Check a batch of lines, and cut it if all are records."""
         k, n = _too_many_alleles(batch.text, batch.start, self.limits.alleles)
-        if k < 0:
-            self._take_lines(batch, text_start)
-            return
-        # The lines before it are taken, so that the account does not depend on the blocks.
-        self._take_lines(_slice(batch, 0, k), text_start)
-        raise LimitError(
-            f"{self.path}: line {batch.line + k:,} has {n:,} ALT alleles, more than "
-            f"{self.limits.alleles:,}",
-            "alleles",
-        )
-
-    def _take_lines(self, batch: RecordBatch, text_start: int) -> None:
+        if k >= 0:
+            raise LimitError(
+                f"{self.path}: line {batch.line + k:,} has {n:,} ALT alleles, more than "
+                f"{self.limits.alleles:,}",
+                "alleles",
+            )
         self.n_lines += batch.size
-        if self.columns < 8 or not batch.size:
+        if self.columns < 8:
             return
         blank = batch.end == batch.start[:, 0]
         if self.blanks or blank.any():
@@ -238,6 +232,11 @@ class Scanner:
         if wrong.size > room:
             self.account.more("VH-B-001", wrong.size - room)
         self.n_misshapen += wrong.size
+
+    def forget(self) -> None:
+        """Forget what was counted in a file that was not read to its end."""
+        self.n_records, self.seen = 0, {}
+        self.checked = dict.fromkeys(self.checked, 0)
 
     def finish(self) -> None:
         """Tell what only the whole file shows."""
