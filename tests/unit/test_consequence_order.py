@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from varhouse.consequence import consequences, mask_of, terms_of
 from varhouse.consequence.alleles import pack_alleles
 from varhouse.consequence.interval import annotate_intervals
-from varhouse.consequence.render import OUTPUT, render, sort_pairs
+from varhouse.consequence.render import OUTPUT, render, sorted_pairs
 from varhouse.genemodel import GeneModel
 from varhouse.schema import CONSEQUENCES, PART, check_table
 
@@ -113,7 +113,6 @@ def test_snv_path_agrees_with_interval_path(model: GeneModel) -> None:
           for p in range(80, 640))
     )  # fmt: skip
     packed = pack_alleles(snvs, model)
-    pairs = annotate_intervals(model, packed, np.arange(len(packed))).frame()
-    pairs = sort_pairs(model, pairs, packed.row[pairs["allele"].to_numpy()])
-    other = render(model, snvs, pairs)
+    pairs = annotate_intervals(model, packed, np.arange(len(packed)))
+    other = render(model, snvs, sorted_pairs(model, [pairs], packed.row))
     assert other.equals(consequences(model, snvs))

@@ -214,8 +214,10 @@ def _lines(frame: pl.DataFrame) -> bytes:
 def _arrow_table(frame: pl.DataFrame) -> pa.Table:
     """Convert rows; the digests, 64 letters and one a contig, become a dictionary."""
     name = "genes_digest"
-    known = pl.Enum(frame[name].drop_nulls().unique().sort())
-    held = frame[name].cast(known).to_arrow(compat_level=pl.CompatLevel.oldest())
-    held = held.cast(pa.dictionary(pa.int32(), pa.large_string()))
+    known = frame[name].drop_nulls().unique().sort()
+    index = frame[name].cast(pl.Enum(known)).to_physical().cast(pl.Int32)
+    held = pa.DictionaryArray.from_arrays(
+        index.to_arrow(), known.to_arrow(compat_level=pl.CompatLevel.oldest())
+    )
     table = frame.drop(name).to_arrow(compat_level=pl.CompatLevel.newest())
     return table.add_column(frame.get_column_index(name), name, held)

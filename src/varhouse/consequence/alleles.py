@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numba import njit
 
 from varhouse.genemodel import CODE, FLANK, GeneModel, Int64, UInt8, ranges
@@ -77,7 +76,7 @@ _BASE[(CODE == 4) & ~np.isin(np.arange(256), list(b"Nn"))] = _OTHER
 
 def _bytes(column: pl.Series) -> tuple[Int64, UInt8]:
     """Offsets int64[n + 1] and base codes of a column of strings; null is empty."""
-    array = column.fill_null("").rechunk().to_arrow().cast(pa.large_string())
+    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
     if not len(array) or data is None:
         return np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8)

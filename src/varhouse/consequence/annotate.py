@@ -7,7 +7,7 @@ import polars as pl
 
 from varhouse.consequence.alleles import pack_alleles
 from varhouse.consequence.interval import annotate_intervals
-from varhouse.consequence.render import Describe, no_rows, pairs_frame, render, sort_pairs
+from varhouse.consequence.render import Describe, no_rows, render, sorted_pairs
 from varhouse.consequence.snv import annotate_snvs
 from varhouse.genemodel import GeneModel
 from varhouse.schema import KEY
@@ -123,6 +123,4 @@ def _annotate(
             parts.append(kernel(model, packed, rows))
     if not any(len(p) for p in parts):
         return no_rows()
-    pairs = pairs_frame(parts)
-    pairs = sort_pairs(model, pairs, packed.row[pairs["allele"].to_numpy()])
-    return render(model, frame, pairs, describe)
+    return render(model, frame, sorted_pairs(model, parts, packed.row), describe)

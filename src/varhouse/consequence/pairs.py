@@ -1,6 +1,7 @@
 """The pairs of an allele and a transcript: what the kernels hand to the renderer."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -57,6 +58,22 @@ class Pairs:
         blank = pl.Series([None], dtype=pl.String).new_from_index(0, n)
         a, b, c, d, e, f, g, h, i = (np.full(n, NONE) for _ in range(9))
         return cls(allele, tx, np.zeros(n, np.int64), a, b, c, d, e, f, g, h, i, blank, blank)
+
+    @classmethod
+    def joined(cls, parts: list["Pairs"]) -> "Pairs":
+        """Put pairs behind each other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns: list[Any] = []
+        for f in fields(cls):
+            held = [getattr(p, f.name) for p in parts]
+            is_text = isinstance(held[0], pl.Series)
+            columns.append(pl.concat(held, rechunk=True) if is_text else np.concatenate(held))
+        return cls(*columns)
+
+    def take(self, rows: Int64) -> "Pairs":
+        """Pick rows."""
+        return Pairs(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def __len__(self) -> int:
         return len(self.allele)

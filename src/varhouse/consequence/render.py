@@ -30,12 +30,23 @@ _MOST_RANKS = 1_000
 """Exons of a transcript up to which all texts `rank/number` are kept in one table."""
 
 
-def sort_pairs(model: GeneModel, frame: pl.DataFrame, row: Int64) -> pl.DataFrame:
-    """Sort pairs by allele (its row in the caller's order) and transcript id."""
-    by = frame.with_columns(
-        row=pl.Series(row), name_rank=pl.Series(model.name_rank[frame["tx"].to_numpy()])
-    )
-    return by.sort("row", "name_rank").drop("name_rank")
+def sorted_pairs(model: GeneModel, parts: list[Pairs], row: Int64) -> pl.DataFrame:
+    """Join the pairs of the two paths, sorted by allele and transcript id.
+
+    Parameters
+    ----------
+    row
+        int64: row of the caller's frame of each packed allele.
+
+    Returns
+    -------
+    pl.DataFrame
+        What `Pairs.frame` gives, and `row`.
+    """
+    whole = Pairs.joined(parts)
+    of_pair = row[whole.allele]
+    order = np.argsort(of_pair * model.n_transcripts + model.name_rank[whole.tx])
+    return whole.take(order).frame().with_columns(row=pl.Series(of_pair[order]))
 
 
 Describe = Callable[[pl.DataFrame, Int64, Int64], tuple[pl.Series, pl.Series, pl.Series]]
@@ -156,8 +167,3 @@ def _most_severe(row: Int64, terms: Int64) -> np.ndarray[tuple[int], np.dtype[np
 def no_rows() -> pl.DataFrame:
     """Give a frame of the right columns without rows."""
     return pl.DataFrame(schema=OUTPUT)
-
-
-def pairs_frame(parts: list[Pairs]) -> pl.DataFrame:
-    """Join the pairs of the two paths."""
-    return pl.concat([p.frame() for p in parts], rechunk=True)

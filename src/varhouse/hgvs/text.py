@@ -17,7 +17,7 @@ DIGITS = 20
 
 def pack(strings: pl.Series) -> Packed:
     """Give the bytes of strings end to end, and int64[n + 1] offsets; null is empty."""
-    array = strings.fill_null("").rechunk().to_arrow().cast(pa.large_string())
+    array = strings.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
     if not len(array):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
