@@ -8,6 +8,7 @@ in ANN, the ALT itself. Entries of no ALT are counted, not guessed.
 
 import re
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 
 import polars as pl
@@ -139,7 +140,7 @@ def entry_rows(
     indel = real.list.eval(pl.element().str.len_bytes()).list.eval(pl.element())
     size = pl.col("ref").str.len_bytes()
     rows = (
-        frame.filter(pl.col("entries").is_not_null())
+        _with_minimal(frame.filter(pl.col("entries").is_not_null()))
         .with_columns(
             real=real,
             cut=real.list.eval(pl.element().str.slice(0, 1)).list.n_unique().eq(1)
@@ -191,20 +192,26 @@ def _belongs(fields: EntryFields) -> pl.Expr:
         .otherwise(pl.lit("-"))
     )
     others = pl.when("cut").then(short).otherwise("real")
-    return (said == own) | ((said == _minimal()) & ~others.list.contains(said))
+    minimal = (said == pl.col("minimal")).fill_null(value=False)
+    return (said == own) | (minimal & ~others.list.contains(said))
 
 
-def _minimal() -> pl.Expr:
-    """Give the alternate allele without what it shares with REF, `-` for nothing.
+def _with_minimal(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add `minimal`: ALT without what it shares with REF, first its start, then its end.
 
-    As VEP's `--minimal` does: the first bases, then the last.
+    As VEP's `--minimal` writes it, `-` for nothing. Only records of several ALTs, one of
+    them no SNV, need it: few, so each pair of alleles is trimmed by itself.
     """
-    ref, alt = pl.col("ref"), pl.col("alt")
-    n, m = ref.str.len_bytes(), alt.str.len_bytes()
-    # An SNV or a plain insertion or deletion is all that a shared start leaves here;
-    # alleles of this frame are those of the file, not normalised.
-    inserted = pl.when(alt.str.starts_with(ref)).then(alt.str.slice(n))
-    deleted = pl.when(ref.str.starts_with(alt)).then(pl.lit("-"))
-    ends = pl.when(alt.str.ends_with(ref) & (m > n)).then(alt.str.head(m.cast(pl.Int64) - n))
-    gone = pl.when(ref.str.ends_with(alt)).then(pl.lit("-"))
-    return pl.coalesce(inserted, deleted, ends, gone, alt)
+    several = pl.col("alts").str.contains(",", literal=True)
+    longer = pl.col("ref").str.len_bytes() + pl.col("alt").str.len_bytes() > 2
+    pairs = frame.filter(several & longer).select("ref", "alt").unique()
+    trimmed = [_trim(ref, alt) for ref, alt in pairs.rows()]
+    pairs = pairs.with_columns(pl.Series("minimal", trimmed, pl.String))
+    return frame.join(pairs, on=["ref", "alt"], how="left", maintain_order="left")
+
+
+def _trim(ref: str, alt: str) -> str:
+    start = len(commonprefix([ref, alt]))
+    ref, alt = ref[start:], alt[start:]
+    end = len(commonprefix([ref[::-1], alt[::-1]]))
+    return alt[: len(alt) - end] or "-"
