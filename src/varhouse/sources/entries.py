@@ -8,7 +8,6 @@ in ANN, the ALT itself. Entries of no ALT are counted, not guessed.
 
 import re
 from dataclasses import dataclass
-from os.path import commonprefix
 from pathlib import Path
 
 import polars as pl
@@ -211,7 +210,13 @@ def _with_minimal(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _trim(ref: str, alt: str) -> str:
-    start = len(commonprefix([ref, alt]))
+    start = _shared(ref, alt)
     ref, alt = ref[start:], alt[start:]
-    end = len(commonprefix([ref[::-1], alt[::-1]]))
+    end = _shared(ref[::-1], alt[::-1])
     return alt[: len(alt) - end] or "-"
+
+
+def _shared(one: str, other: str) -> int:
+    """Count the letters that two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
