@@ -145,6 +145,7 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     new = [CSQ_HEADER]
     for source in annotator.sources:
         what = f"{source.name}{f' ({source.version})' if source.version else ''}"
+        what += ", frequencies without counts" if source.af_only else ""
         for name, dtype in _columns(source).items():
             kind = "Float" if dtype == pl.Float64 else "String"
             kind = "Integer" if dtype in (pl.Int64, pl.Int32, pl.Boolean) else kind

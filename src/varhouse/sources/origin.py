@@ -14,7 +14,7 @@ import polars as pl
 from varhouse.builds import build_of_header, build_of_lengths, build_of_words, same_build
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.reference import Reference
+from varhouse.reference import REF_AGREES, REF_DIFFERS, Reference, compare_ref
 
 MISMATCHES = 5
 MISMATCH_RATE = 0.05
@@ -144,21 +144,18 @@ class RefCheck:
         reference = self._target.reference
         assert reference is not None
         bases = reference.sequence(contig)
-        start = part["pos"].to_numpy().astype(np.int64) - 1
+        pos = part["pos"].to_numpy().astype(np.int64)
         length = part["ref"].str.len_bytes().to_numpy().astype(np.int64)
-        inside = (start >= 0) & (start + length <= len(bases))
-        held = np.flatnonzero(inside)
-        size = length[held]
-        first = np.cumsum(size) - size
-        place = np.arange(int(size.sum())) - np.repeat(first - start[held], size)
-        joined = "".join(part["ref"].gather(held).to_list()).encode()
-        wrong = np.frombuffer(joined, np.uint8) != bases[place]
-        bad = np.unique(np.repeat(held, size)[wrong])
+        end = np.cumsum(length)
+        text = np.frombuffer(str(part["ref"].str.join("").item()).encode(), np.uint8)
+        state = compare_ref(bases, pos, text, end - length, end)
+        bad = np.flatnonzero(state == REF_DIFFERS)
+        checked = int(((state == REF_DIFFERS) | (state == REF_AGREES)).sum())
         whole = self._target.contigs.by_name[contig].length
         if whole is not None and (not self._target.partial or whole > len(bases)):
-            past = np.flatnonzero(start + length > whole)
-            return np.union1d(bad, past), held.size + past.size
-        return bad, held.size
+            past = np.flatnonzero(pos + length - 1 > whole)
+            return np.union1d(bad, past), checked + past.size
+        return bad, checked
 
     def decide(self) -> None:
         """Refuse the source if too many REFs differ.
