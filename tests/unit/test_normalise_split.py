@@ -138,6 +138,14 @@ def test_a_list_that_fits_no_ploidy_becomes_missing_and_is_counted(splitter: Spl
     assert pairs == [(b"GT", b"1/0\t1/0"), (b"GT", b"0/1\t0/1")]
 
 
+def test_an_allele_that_the_record_has_not_is_missing_not_reference(
+    splitter: Splitter,
+) -> None:
+    pairs = splitter.samples(b"GT", b"0/3\t99999999999999999999/1\t1/2", 2)
+    assert [c for _, c in pairs] == [b"0/.\t./1\t1/0", b"0/.\t./0\t0/1"]
+    assert splitter.dropped == {"FORMAT/GT": 1}
+
+
 def test_more_cells_than_keys_stay(splitter: Splitter) -> None:
     pairs = splitter.samples(b"GT:AI", b"1/2:3,4:9:8,7\t:5,6", 2)
     assert pairs[1] == (b"GT:AI", b"0/1:4:9:8,7\t:6")

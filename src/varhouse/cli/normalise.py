@@ -333,4 +333,7 @@ def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
         where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
         log.warning("%s held back: %s; %s", f"{sum(faults.values()):,}", what, where)
     for name, n in sorted(normaliser.splitter.dropped.items()):
-        log.warning("%s left out of %s split records: wrong number of values", name, f"{n:,}")
+        log.warning(
+            "%s left out of %s split records, or of samples in them: wrong number of values, "
+            "or an allele that the record does not have", name, f"{n:,}",
+        )  # fmt: skip

@@ -133,9 +133,13 @@ def _write_listed(
 
 @njit(cache=True, nogil=True)
 def _write_calls(
-    text: Bytes, start: int, end: int, k: int, other: int, out: Bytes, w: int
-) -> int:
-    """Copy a GT: ALT k becomes 1, REF stays, any other allele becomes `other`."""
+    text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, unknown: Longs,
+    out: Bytes, w: int,
+) -> int:  # fmt: skip
+    """Copy a GT: ALT k becomes 1, REF stays, any other allele becomes `other`.
+
+    A number that no ALT has becomes `.`, and is counted in `unknown`.
+    """
     j = start
     while j < end:
         c = text[j]
@@ -152,6 +156,9 @@ def _write_calls(
             j += 1
         if number == 0:
             out[w] = _ZERO
+        elif number > n_alt:
+            out[w] = _DOT
+            unknown[0] += 1
         else:
             out[w] = _ONE if number == k else other
         w += 1
@@ -200,10 +207,10 @@ def _judge(
 @njit(cache=True, nogil=True)
 def _write_cell(
     text: Bytes, a: int, b: int, n_values: int, kind: int, is_text: bool, n_alt: int, k: int,
-    other: int, out: Bytes, w: int,
+    other: int, unknown: Longs, out: Bytes, w: int,
 ) -> int:  # fmt: skip
     if kind == GENOTYPE:
-        return _write_calls(text, a, b, k, other, out, w)
+        return _write_calls(text, a, b, n_alt, k, other, unknown, out, w)
     if kind == _PLAIN or (kind == OF_GENOTYPES and n_values == 1):
         return copy_span(text, a, b, out, w)
     if kind == OF_GENOTYPES:
@@ -214,7 +221,7 @@ def _write_cell(
 @njit(cache=True, nogil=True)
 def _write_columns(
     text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, rules: Rules,
-    rule: Longs, kind: Longs, ends: Longs, counts: Longs, out: Bytes, w: int,
+    rule: Longs, kind: Longs, ends: Longs, counts: Longs, unknown: Longs, out: Bytes, w: int,
 ) -> int:  # fmt: skip
     """Write the samples of ALT k, a tab before each."""
     a, c = start, 0
@@ -234,7 +241,9 @@ def _write_columns(
                     w = copy_span(text, a, b, out, w)
                 else:
                     is_text = rule[f] >= 0 and rules.is_text[rule[f]]
-                    w = _write_cell(text, a, b, n, kind[f], is_text, n_alt, k, other, out, w)
+                    w = _write_cell(
+                        text, a, b, n, kind[f], is_text, n_alt, k, other, unknown, out, w
+                    )
             a = b + 1
             f += 1
         # Trailing fields may be left off (VCF 4.3, section 1.6.2).
@@ -318,6 +327,7 @@ def split_samples(
         cells += _count_byte(text, sample[i], end[i], _TAB)
         ends, counts = np.empty(cells, np.int64), np.empty(cells, np.int64)
         _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, dropped)
+        unknown = np.zeros(1, np.int64)
         for k in range(1, n_alt[i] + 1):
             w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
             out[w] = _TAB
@@ -332,20 +342,14 @@ def split_samples(
                 out[w] = _DOT
                 w += 1
             w = _write_columns(
-                text,
-                sample[i],
-                end[i],
-                n_alt[i],
-                k,
-                other,
-                rules,
-                rule,
-                kind,
-                ends,
-                counts,
-                out,
-                w,
-            )
+                text, sample[i], end[i], n_alt[i], k, other, rules, rule, kind, ends, counts,
+                unknown, out, w,
+            )  # fmt: skip
             m += 1
             at[m] = w
+        if unknown[0]:
+            for f in range(fields):
+                if kind[f] == GENOTYPE:
+                    dropped[rule[f]] += 1
+                    break
     return at, out[:w], dropped

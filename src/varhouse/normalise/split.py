@@ -40,7 +40,8 @@ class Splitter:
     dropped
         Fields left out because their number of values is wrong, of the record or of some
         samples, with counts of records (`bcftools norm --force` leaves out the former as
-        well, without it gives up; of the latter it takes the first values).
+        well, without it gives up; of the latter it takes the first values). `FORMAT/GT`:
+        records with an allele that they do not have, which becomes missing in a split one.
     """
 
     def __init__(
