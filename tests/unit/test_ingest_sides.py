@@ -11,9 +11,11 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import StoreError
+from varhouse.query.sql import run_sql
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
 from varhouse.sources.content import content_digests
 from varhouse.store.reader import Store
+from varhouse.store.verify import verify
 
 CALLS = ("variants", "genotypes", "sites", "frequencies", "totals", "cohorts", "samples")
 CONTIGS = ("c1", "c2", "c3")
@@ -148,6 +150,11 @@ def test_source_release_renews_the_contigs_that_it_changes(fx_sides: Path) -> No
         for s in (old, new)
     }
     assert versions == {old.release: ["20260101"], new.release: ["20260201"]}
+    query = "SELECT DISTINCT source_version FROM annotations_clinvar"
+    assert [next(iter(run_sql(s, query).batches)).item() for s in (old, new)] == [
+        "20260101", "20260201",
+    ]  # fmt: skip
+    assert verify(new) == []
     said = [
         s.table("annotations_clinvar").collect()["CLNSIG"].value_counts().sort("CLNSIG").rows()
         for s in (latest(fx_sides, old.release), new)
