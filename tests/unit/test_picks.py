@@ -114,9 +114,9 @@ def test_biotype_then_rank_then_length_then_name(tmp_path: Path) -> None:
         f"ID=transcript:T0;Parent=gene:G{decay}",
     )
     assert picked(build(tmp_path / "a", GENE, text)) == ["T1"]
-    # T1 has no CDS: intronless UTR, a lesser term.
+    # Base 21 lies in the 5' UTR of T0, in a codon of T1.
     both = several("", "")
-    lesser = [r for r in both if not (r[0] == "CDS" and "PT0" in r[5])]
+    lesser = [("CDS", 50, 79, *r[3:]) if r[0] == "CDS" and "PT0" in r[5] else r for r in both]
     assert picked(build(tmp_path / "b", GENE, lesser)) == ["T1"]
     # Both change the same codon; T1's CDS is longer.
     longer = [("CDS", 20, 79, *r[3:]) if r[0] == "CDS" and "PT0" in r[5] else r for r in both]

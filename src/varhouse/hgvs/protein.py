@@ -116,16 +116,13 @@ def _alt_base(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _alt_codon(  # type: ignore[no-untyped-def]
-    k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-    codon, first_codon, n_codon,
-):  # fmt: skip
-    """Give the code of codon k of the edited CDS; -1 behind the transcript's end."""
-    # A codon that the annotation says is read otherwise stays so while its frame does.
-    own, gain = k, n - stop + first
-    if 3 * k + 3 > first:
-        own = k - gain // 3 if 3 * k >= first + n and gain % 3 == 0 else -1
-    if 0 <= own < n_codon and codon[first_codon + own] > NO_CODON:
-        return codon[first_codon + own]
+    k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
+):
+    """Give the code of codon k of the edited CDS; -1 behind the transcript's end.
+
+    It is read by the genetic code: only codons that an allele touches, or that stand in
+    another frame or behind the old stop codon, are asked for.
+    """
     code, known = 0, True
     for i in range(3 * k, 3 * k + 3):
         base = _alt_base(
@@ -192,27 +189,23 @@ def _put_same(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _residues(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-    codon, first_codon, n_codon,
-):  # fmt: skip
+    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
+):
     code = _alt_codon(
-        k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-        codon, first_codon, n_codon,
-    )  # fmt: skip
+        k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
+    )
     return _ENDED if code < 0 else table[code]
 
 
 @njit(cache=True, nogil=True)
 def _next_stop(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-    codon, first_codon, n_codon,
-):  # fmt: skip
+    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
+):
     """Find ALT's first stop codon at or behind codon k; -1 if there is none."""
     while True:
         residue = _residues(
-            table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-            codon, first_codon, n_codon,
-        )  # fmt: skip
+            table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
+        )
         if residue == STOP:
             return k
         if residue == _ENDED:
@@ -449,7 +442,7 @@ def _write_all(  # type: ignore[no-untyped-def]
         n_codon, at = (length + 2) // 3, codon_ptr[t]
         edit = (
             cdna, cdna_ptr[t], cdna_length[t], offset, lead, first, stop, alt, a_at[a], n,
-            turn, forward, codon, at, n_codon,
+            turn, forward,
         )  # fmt: skip
         w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
         valid[i] = True
@@ -468,7 +461,7 @@ def _write_all(  # type: ignore[no-untyped-def]
             if s == e and _ends_inside(
                 (
                     cdna, cdna_ptr[t], cdna_length[t], offset, lead, unshifted, unshifted,
-                    alt, a_at[a], n, 0, forward, codon, at, n_codon,
+                    alt, a_at[a], n, 0, forward,
                 ),
                 codon, at, n_codon, table, unshifted, n,
             ):  # fmt: skip
