@@ -46,6 +46,7 @@ compile_source(spec, Target(contigs), Path(sys.argv[2]))
 """.replace("LENGTH", str(LENGTH))
 JOIN = """import sys, time
 from pathlib import Path
+import numpy.ma
 import polars as pl
 from varhouse.sources import CompiledSource, SourceSpec
 source = CompiledSource(Path(sys.argv[2]), SourceSpec("s", "", "allele"))

@@ -151,14 +151,17 @@ class CompiledSource:
         theirs = self._read(index, pieces, [*self.fields, "rs", *more])[right]
         if hashed.size:
             # Hashes may be equal by chance: the alleles decide.
-            own = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
-            same = (theirs["long"].gather(hashed) == own.to_series()).to_numpy()
+            text = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
+            same = (theirs["long"].gather(hashed) == text.to_series()).to_numpy()
             if not same.all():
                 keep = np.ones(left.size, bool)
                 keep[hashed[~same]] = False
                 left, theirs = left[keep], theirs.filter(pl.Series(keep))
         every = left.size == alleles.height and bool((np.diff(left) == 1).all())
-        rows = (alleles if every else alleles[left]).hstack(theirs)
+        # The contig is one text for all: it need not be gathered.
+        contig = pl.lit(alleles["contig"][0]).alias("contig")
+        own = alleles.drop("contig")
+        rows = (own if every else own[left]).hstack(theirs).with_columns(contig)
         number = pl.lit("rs") + pl.col("rs").cast(pl.String)
         rows = rows.with_columns(id=pl.coalesce("id", number) if texts else number)
         return rows.select(pl.col(n).cast(t) for n, t in self._schema.items())
