@@ -3,11 +3,11 @@
 
 usage: scripts/benchmark_sources.py WORKDIR [--rows 10000000] [--alleles 1000000]
 
-Makes a source (VCF, one contig, AC, AN, AF and rs ids; nine of ten rows are SNVs) and a
-VCF of alleles, of which nine in ten are in it. The source is compiled in a process of its
-own, then joined in another: alleles from Parquet, the joined rows to Parquet. bcftools
-annotate (of pysam) does the same from BGZF to uncompressed BCF, and so does vcfanno if it
-is on the path. Prints a JSON line each: CPU (user + system) and wall seconds of the whole
+Makes a source (VCF, one contig, six fields of frequencies, of which four are joined; nine of
+ten rows are SNVs) and a VCF of alleles, of which nine in ten are in it. The source is
+compiled in a process of its own, then joined in another: alleles from Parquet, the joined
+rows to Parquet. bcftools annotate (of pysam) does the same from BGZF to uncompressed BCF,
+and so does vcfanno if it is on the path. Prints a JSON line each: CPU (user + system) and wall seconds of the whole
 process, peak memory, hits; and the ratios. Hits are compared row by row with bcftools'.
 """
 
@@ -25,12 +25,15 @@ import polars as pl
 import pysam
 
 LENGTH = 248_956_422
-FIELDS = ("AC", "AN", "AF")
+FIELDS = ("AC", "AN", "AF", "AF_eas")
 HEADER = f"""##fileformat=VCFv4.2
 ##contig=<ID=1,length={LENGTH}>
 ##INFO=<ID=AC,Number=A,Type=Integer,Description="copies">
 ##INFO=<ID=AN,Number=1,Type=Integer,Description="alleles">
 ##INFO=<ID=AF,Number=A,Type=Float,Description="frequency">
+##INFO=<ID=AF_eas,Number=A,Type=Float,Description="frequency">
+##INFO=<ID=AF_afr,Number=A,Type=Float,Description="frequency">
+##INFO=<ID=nhomalt,Number=A,Type=Integer,Description="people">
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 """
 ALLELES_HEADER = "".join(
@@ -39,8 +42,9 @@ ALLELES_HEADER = "".join(
 COMPILE = """import sys, time
 from pathlib import Path
 from varhouse.contigs import Contig, Contigs
-from varhouse.sources import SourceSpec, Target, compile_source
-spec = SourceSpec("s", sys.argv[1], "allele")
+from varhouse.sources import FieldSpec, SourceSpec, Target, compile_source
+fields = [FieldSpec(n, n) for n in ("AC", "AN", "AF", "AF_eas")]
+spec = SourceSpec("s", sys.argv[1], "allele", fields=fields)
 contigs = Contigs([Contig("1", length=LENGTH)])
 compile_source(spec, Target(contigs), Path(sys.argv[2]))
 """.replace("LENGTH", str(LENGTH))
@@ -58,19 +62,20 @@ cpu, wall = time.process_time() - cpu, time.perf_counter() - start
 print(rows.height, round(cpu, 3), round(wall, 3))
 """
 ANNOTATE = """import sys, pysam.bcftools
-pysam.bcftools.annotate("-a", sys.argv[1], "-c", "ID,INFO/AC,INFO/AN,INFO/AF", "-Ou", "-o",
-                        sys.argv[3], sys.argv[2], catch_stdout=False)
+columns = "INFO/AC,INFO/AN,INFO/AF,INFO/AF_eas"
+pysam.bcftools.annotate("-a", sys.argv[1], "-c", columns, "-Ou", "-o", sys.argv[3], sys.argv[2],
+                        catch_stdout=False)
 """
 VCFANNO = """[[annotation]]
 file = "{source}"
-fields = ["ID", "AC", "AN", "AF"]
+fields = ["AC", "AN", "AF", "AF_eas"]
 ops = ["self", "self", "self", "self"]
-names = ["RS", "AC", "AN", "AF"]
+names = ["AC", "AN", "AF", "AF_eas"]
 """
 
 
 def make_rows(n: int, seed: int) -> pl.DataFrame:
-    """Make n rows with distinct positions: pos, ref, alt, ac, an, rs."""
+    """Make n rows with distinct positions: pos, ref, alt, ac, an."""
     rng = np.random.default_rng(seed)
     pos = np.sort(rng.choice(LENGTH // 20, n, replace=False).astype(np.int64)) * 20 + 1
     bases = np.array(list("ACGT"))
@@ -89,7 +94,6 @@ def make_rows(n: int, seed: int) -> pl.DataFrame:
         alt=pl.when(pl.col("k") < 0.05).then("r").when(pl.col("k") > 0.95)
         .then(pl.col("r") + pl.col("t")).otherwise("a"),
         ac=pl.Series(ac), an=pl.Series(an),
-        rs=pl.Series(rng.permutation(n) + 1_000_000),
     )  # fmt: skip
 
 
@@ -108,10 +112,13 @@ def write_vcf(path: Path, header: str, lines: pl.Series) -> None:
 def make_files(work: Path, n_rows: int, n_alleles: int) -> None:
     """Write source.vcf.gz, alleles.vcf.gz and alleles.parquet."""
     rows = make_rows(n_rows, 1)
+    af = pl.col("ac") / pl.col("an")
     info = pl.format(
-        "AC={};AN={};AF={}", "ac", "an", (pl.col("ac") / pl.col("an")).round_sig_figs(6)
-    )
-    line = pl.format("1\t{}\trs{}\t{}\t{}\t.\t.\t{}", "pos", "rs", "ref", "alt", info)
+        "AC={};AN={};AF={};AF_eas={};AF_afr={};nhomalt={}", "ac", "an",
+        af.round_sig_figs(6), (af * 0.9).round_sig_figs(6), (af * 0.7).round_sig_figs(6),
+        (pl.col("ac") * af).cast(pl.Int64),
+    )  # fmt: skip
+    line = pl.format("1\t{}\t.\t{}\t{}\t.\tPASS\t{}", "pos", "ref", "alt", info)
     write_vcf(work / "source.vcf.gz", HEADER, rows.select(line).to_series())
     mine = rows.sample(n_alleles, seed=2).sort("pos").with_row_index()
     # One in ten is another allele at the same place.
@@ -143,16 +150,16 @@ def timed(what: str, command: list[str], stdout: Path) -> dict[str, float]:
 
 
 def bcftools_hits(path: Path) -> pl.DataFrame:
-    """Read what bcftools annotate wrote: rows with pos, ref, alt, id, AC, AN, AF."""
+    """Read what bcftools annotate wrote: rows with pos, ref, alt and the fields."""
     script = """import sys, pysam.bcftools
 pysam.bcftools.query("-i", "AC>=0", "-f", sys.argv[2], "-o", sys.argv[3], sys.argv[1],
                      catch_stdout=False)
 """
-    form = "%POS\\t%REF\\t%ALT\\t%ID\\t%AC\\t%AN\\t%AF\\n"
+    form = "%POS\\t%REF\\t%ALT\\t%AC\\t%AN\\t%AF\\t%AF_eas\\n"
     out = path.with_suffix(".tsv")
     subprocess.run([sys.executable, "-c", script, str(path), form, str(out)], check=True)
-    names = ["pos", "ref", "alt", "id", "AC", "AN", "AF"]
-    types = [pl.Int32, pl.String, pl.String, pl.String, pl.Int64, pl.Int64, pl.Float32]
+    names = ["pos", "ref", "alt", *FIELDS]
+    types = [pl.Int32, pl.String, pl.String, pl.Int64, pl.Int64, pl.Float32, pl.Float32]
     return pl.read_csv(
         out, separator="\t", has_header=False, new_columns=names,
         schema_overrides=dict(zip(names, types, strict=True)),
@@ -195,8 +202,12 @@ def main() -> int:
             (work / "vcfanno.toml").write_text(VCFANNO.format(source=source))
             command = ["vcfanno", "-p", "1", str(work / "vcfanno.toml"), str(alleles)]
             vcfanno.append(timed("vcfanno", command, work / "vcfanno.vcf"))
-    names = ["pos", "ref", "alt", "id", *FIELDS]
-    mine = pl.read_parquet(joined).select(names).with_columns(pl.col("AF").cast(pl.Float32))
+    names = ["pos", "ref", "alt", *FIELDS]
+    mine = (
+        pl.read_parquet(joined)
+        .select(names)
+        .with_columns(pl.col("AF", "AF_eas").cast(pl.Float32))
+    )
     expected = bcftools_hits(annotated)
     same = mine.sort(names[:3]).equals(expected.sort(names[:3]))
 

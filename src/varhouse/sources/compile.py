@@ -38,7 +38,7 @@ Normalise = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos
 is null where an allele cannot be."""
 
-COMPILER = 1
+COMPILER = 2
 """Raised when a compiled source of before is no longer what would be compiled now."""
 
 ROW_GROUP = 65_536
@@ -279,15 +279,16 @@ class _Files:
         self._folder, self._place, self._last = folder, place, last
         self._held: list[pl.DataFrame] = []
         self._offset = self._file = self._bytes = 0
-        self._index: list[tuple[int, str, int, int, int, int, bool]] = []
+        self._index: list[tuple[int, str, int, int, int, int, bool, bool]] = []
         self.rows = 0
 
     def add(self, frame: pl.DataFrame) -> None:
         offset = self._offset
         for some in frame.iter_slices(ROW_GROUP):
             low, high = some[self._place][0], some[self._last].to_numpy().max()
-            texts = "id" in some.columns and some["id"].null_count() < some.height
-            piece = (self._file, some["contig"][0], offset, some.height, low, int(high), texts)
+            has = ["id" in some.columns and some[n].null_count() < some.height
+                   for n in ("id", "rs")]  # fmt: skip
+            piece = (self._file, some["contig"][0], offset, some.height, low, int(high), *has)
             self._index.append(piece)
             offset += some.height
         self._offset = offset
@@ -324,6 +325,7 @@ class _Files:
     def close(self) -> None:
         self._flush()
         schema = {"file": pl.Int32, "contig": pl.String, "offset": pl.Int64, "rows": pl.Int64,
-                  "low": pl.Int32, "high": pl.Int32, "texts": pl.Boolean}  # fmt: skip
+                  "low": pl.Int32, "high": pl.Int32, "texts": pl.Boolean,
+                  "numbers": pl.Boolean}  # fmt: skip
         frame = pl.DataFrame(self._index, schema=schema, orient="row")
         frame.write_parquet(self._folder / "index.parquet")

@@ -146,9 +146,12 @@ class CompiledSource:
         index: pl.DataFrame, pieces: Ints,
     ) -> pl.DataFrame:  # fmt: skip
         hashed = np.flatnonzero(mine[left] & HASHED)
-        texts = bool(index["texts"].to_numpy()[pieces].any())
-        more = [*(["id"] if texts else []), *(["long"] if hashed.size else [])]
-        theirs = self._read(index, pieces, [*self.fields, "rs", *more])[right]
+        texts, numbers = (
+            bool(index[n].to_numpy()[pieces].any()) for n in ("texts", "numbers")
+        )
+        wanted = {"id": texts, "rs": numbers, "long": bool(hashed.size)}
+        more = [n for n, is_wanted in wanted.items() if is_wanted]
+        theirs = self._read(index, pieces, [*self.fields, *more])[right]
         if hashed.size:
             # Hashes may be equal by chance: the alleles decide.
             text = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
@@ -162,7 +165,8 @@ class CompiledSource:
         contig = pl.lit(alleles["contig"][0]).alias("contig")
         own = alleles.drop("contig")
         rows = (own if every else own[left]).hstack(theirs).with_columns(contig)
-        number = pl.lit("rs") + pl.col("rs").cast(pl.String)
+        nothing = pl.lit(None, pl.String)
+        number = pl.lit("rs") + pl.col("rs").cast(pl.String) if numbers else nothing
         rows = rows.with_columns(id=pl.coalesce("id", number) if texts else number)
         return rows.select(pl.col(n).cast(t) for n, t in self._schema.items())
 
@@ -227,7 +231,7 @@ class CompiledSource:
     def _index(self, contig: str) -> pl.DataFrame:
         """Pieces of a contig in order: file, offset and rows, first and last position."""
         empty = {"file": pl.Int32, "offset": pl.Int64, "rows": pl.Int64, "low": pl.Int32,
-                 "high": pl.Int32, "texts": pl.Boolean}  # fmt: skip
+                 "high": pl.Int32, "texts": pl.Boolean, "numbers": pl.Boolean}  # fmt: skip
         return self._indices.get(contig, pl.DataFrame(schema=empty))
 
     def _near(self, index: pl.DataFrame, hit: npt.NDArray[np.bool_]) -> Iterator[Ints]:
