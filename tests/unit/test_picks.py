@@ -9,7 +9,11 @@ from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
 from varhouse.consequence.csq import CSQ_FIELDS, csq_entries
+from varhouse.contigs import Contig, Contigs
 from varhouse.genemodel import GeneModel
+from varhouse.genes.gff3 import read_gff3
+from varhouse.genes.gtf import read_gtf
+from varhouse.genes.rows import read_rows
 
 GENE = "T" * 10 + "CCACCC" + "ATG" + "GCT" * 19 + "TAA" + "GGCCTTGG" + "A" * 30
 CDS = [(17, 79)]
@@ -171,3 +175,21 @@ def test_fields_of_csq(tmp_path: Path) -> None:
     assert [entry[n] for n in ("LoF", "LoF_filter", "LoF_flags")] == [
         "LC", "INCOMPLETE_CDS", "SINGLE_EXON",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ensembl_test.GRCh38.111.gtf", (2, 1, 0, 2)),
+        ("refseq_test.GRCh38.p14_genomic.RS_2023_03.gff", (1, 1, 0, 0)),
+    ],
+)
+def test_tags_of_real_files(
+    data_dir: Path, name: str, expected: tuple[int, int, int, int]
+) -> None:
+    path = data_dir / "hgvs" / "cdot" / name
+    lines = [x.split("\t") for x in path.read_text().splitlines() if x[0] != "#"]
+    contigs = Contigs([Contig(n, []) for n in dict.fromkeys(x[0] for x in lines)])
+    rows_of = read_rows(path, contigs)
+    found = (read_gtf if rows_of.is_gtf else read_gff3)(rows_of).transcripts
+    assert found.select(pl.col(TAGS[:4]).sum()).row(0) == expected
