@@ -247,3 +247,6 @@ def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert account["digest"] == here["digest"]
     assert "nothing to do" in _ingest(fx_toy).stdout
+    # The compiled gene model of before is not kept.
+    kept = sorted(p.name.split("-")[0] for p in (fx_toy / "store/_cache").iterdir())
+    assert kept == ["genes", "reference", "source"]

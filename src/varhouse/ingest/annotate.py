@@ -138,13 +138,18 @@ class _Rows:
         return out
 
 
-def open_source(run: Run, config: SourceConfig) -> CompiledSource:
-    """Open a source in the store's cache; it is compiled there if it is not yet."""
+def source_folder(run: Run, config: SourceConfig) -> Path:
+    """Give the folder of the store's cache that holds a compiled source."""
     aliases = Path(run.aliases).read_text(encoding="utf-8-sig") if run.aliases else ""
     key = text_digest(
         COMPILER, run.source_digests[config.name], run.reference_digest, aliases, run.assembly
     )
-    folder = Path(run.store) / "_cache" / f"source-{config.name}-{key[:16]}"
+    return Path(run.store) / "_cache" / f"source-{config.name}-{key[:16]}"
+
+
+def open_source(run: Run, config: SourceConfig) -> CompiledSource:
+    """Open a source in the store's cache; it is compiled there if it is not yet."""
+    folder = source_folder(run, config)
     if not (folder / "source.json").exists():
         reference = run.open_reference()
         partial = run.policy.partial_reference and not run.aliases

@@ -132,8 +132,21 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         if not options.keep_work:
             # Work folders hold copies of the inputs. Those of dead runs go too.
             shutil.rmtree(store / "_staging", ignore_errors=True)
+        if account["release"] is not None:
+            _clear_cache(run)
     account["seconds"] = round(time.monotonic() - started, 1)
     return _exit_code(account), account
+
+
+def _clear_cache(run: Run) -> None:
+    """Remove compiled gene models and sources that the configuration no longer names."""
+    from varhouse.ingest.annotate import source_folder  # noqa: PLC0415 - slow to import
+
+    named = {Path(run.genes_folder), *(source_folder(run, s) for s in run.sources)}
+    cache = Path(run.store) / "_cache"
+    for folder in (*cache.glob("genes-*"), *cache.glob("source-*")):
+        if folder not in named:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _exit_code(account: dict[str, Any]) -> int:

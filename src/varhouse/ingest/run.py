@@ -239,8 +239,12 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
             "one store holds one assembly: use another store",
         )
     check_same_assembly(base, reference)
+    from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
+
     digests = {
-        s.name: text_digest(hash_file(Path(s.path))[1], s.version, s.date, source_settings(s))
+        s.name: text_digest(
+            hash_file(Path(s.path))[1], s.version, s.date, source_settings(s), COMPILER
+        )
         for s in config.sources
     }
     genes = None
