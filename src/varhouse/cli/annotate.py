@@ -30,7 +30,8 @@ normalised. Alleles more than 5,000 bases from every transcript get no consequen
 _EPILOG = """\
 files written:
   OUT ending in .vcf.gz or .vcf   IN with INFO/CSQ in the format of Ensembl VEP (HGVS c.,
-                                  n. and p. names included), and
+                                  n. and p. names, tags, PICK and LoF
+                                  included), and
                                   NAME_FIELD for each field of each --source
   OUT ending in .parquet          one typed row per allele x transcript
 """
