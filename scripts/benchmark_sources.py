@@ -7,8 +7,9 @@ Makes a source (VCF, one contig, six fields of frequencies, of which four are jo
 ten rows are SNVs) and a VCF of alleles, of which nine in ten are in it. The source is
 compiled in a process of its own, then joined in another: alleles from Parquet, the joined
 rows to Parquet. bcftools annotate (of pysam) does the same from BGZF to uncompressed BCF,
-and so does vcfanno if it is on the path. Prints a JSON line each: CPU (user + system) and wall seconds of the whole
-process, peak memory, hits; and the ratios. Hits are compared row by row with bcftools'.
+and so does vcfanno if it is on the path. Prints a JSON line each: CPU (user + system) and
+wall seconds of the whole process, peak memory, hits; and the ratios. Hits are compared row
+by row with bcftools'.
 """
 
 import argparse
@@ -63,8 +64,8 @@ print(rows.height, round(cpu, 3), round(wall, 3))
 """
 ANNOTATE = """import sys, pysam.bcftools
 columns = "INFO/AC,INFO/AN,INFO/AF,INFO/AF_eas"
-pysam.bcftools.annotate("-a", sys.argv[1], "-c", columns, "-Ou", "-o", sys.argv[3], sys.argv[2],
-                        catch_stdout=False)
+options = ["-c", columns, "-Ou", "-o", sys.argv[3]]
+pysam.bcftools.annotate("-a", sys.argv[1], *options, sys.argv[2], catch_stdout=False)
 """
 VCFANNO = """[[annotation]]
 file = "{source}"

@@ -63,6 +63,31 @@ def test_a_tsv_of_alleles(tmp_path: Path, packed: bool) -> None:
     assert s.counts["unreadable"] == 2
 
 
+def test_rough_tables(tmp_path: Path) -> None:
+    """Line ends of Windows, short and long rows, empty files, contigs that are numbers."""
+    text = "chrom\tstart\tend\tn\r\n1\t10\t10\t5\r\n2\t10\t12\r\n2\t9\t10\t7\tmore\r\n"
+    (tmp_path / "s.tsv").write_bytes(text.encode())
+    s = source(tmp_path / "s.tsv", kind="overlap", fields={"n": "integer"})
+    assert s.join(MINE).select("contig", "n").rows() == [
+        ("chr1", 5), ("chr2", 7), ("chr2", None)
+    ]  # fmt: skip
+    assert s.counts["unreadable"] == 0
+    (tmp_path / "e.bed").write_text("")
+    assert source(tmp_path / "e.bed", kind="overlap").join(MINE).is_empty()
+    (tmp_path / "e.tsv").write_text("chrom\tpos\tref\talt\tx\n")
+    assert source(tmp_path / "e.tsv", kind="allele").join(MINE).is_empty()
+    frame = pl.DataFrame({"chrom": [1, 2], "start": [10, 1], "end": [10, 2], "x": ["a", "b"]})
+    frame.write_parquet(tmp_path / "n.parquet")
+    s = source(tmp_path / "n.parquet", kind="overlap")
+    assert s.join(MINE).select("contig", "x").rows() == [("chr1", "a")]
+    (tmp_path / "bad.parquet").write_text("no")
+    with pytest.raises(InputError, match="no Parquet file"):
+        source(tmp_path / "bad.parquet", kind="allele")
+    (tmp_path / "spaces.bed").write_text("chr1 1 2\n")
+    with pytest.raises(InputError, match="fewer than 3 columns"):
+        source(tmp_path / "spaces.bed", kind="overlap")
+
+
 def test_a_parquet_of_alleles_with_columns_of_other_names(tmp_path: Path) -> None:
     frame = pl.DataFrame(
         {"c": ["1", "2"], "p": [10, 10], "a": ["A", "A"], "b": ["C", "C"],

@@ -178,7 +178,7 @@ def vcf_alleles(
 
 def map_contigs(names: pl.Series, contigs: Contigs) -> pl.Expr:
     """Make an expression that maps the values of a column to canonical names."""
-    seen = names.unique().to_list()
+    seen = names.unique().cast(pl.String).to_list()
     known = {n: c for n in seen if n and (c := contigs.canonical(n)) is not None}
     column = pl.col(names.name).cast(pl.String)
     return column.replace_strict(known, default=None, return_dtype=pl.String)
