@@ -25,11 +25,6 @@ from varhouse.genemodel import (
     INTRON,
     NO_CODON,
     RECODED,
-    SITE_AG,
-    SITE_GC,
-    SITE_GT,
-    SITE_NAGNAG,
-    SITE_UNKNOWN,
     TINY_INTRON,
     TINY_INTRON_LENGTH,
     Bool,
@@ -38,6 +33,7 @@ from varhouse.genemodel import (
     UInt8,
 )
 from varhouse.genes.pieces import Chain, Pieces
+from varhouse.genes.sites import read_sites
 from varhouse.reference import Reference
 
 _BIG = np.int64(1) << 36
@@ -219,48 +215,12 @@ def _spliced(
             strand[tx] < 0,
         )  # fmt: skip
         rows = introns[of_intron == i]
-        _read_sites(
+        read_sites(
             sites, rows, reference.sequence(name), CODE,
             segments["seg_start"][rows] - offset[i], segments["seg_end"][rows] - offset[i],
             strand[segments["seg_tx"][rows]] < 0,
         )  # fmt: skip
     return out, sites
-
-
-@njit(cache=True, nogil=True)
-def _two(bases, code, place, reverse):  # type: ignore[no-untyped-def]
-    """Give two bases in the sense of the strand as 4 * first + second; -1 if unknown."""
-    if place < 0 or place + 2 > bases.size:
-        return -1
-    one, two = code[bases[place]], code[bases[place + 1]]
-    if one > 3 or two > 3:
-        return -1
-    return 4 * (3 - two) + 3 - one if reverse else 4 * one + two
-
-
-@njit(cache=True, nogil=True)
-def _read_sites(  # type: ignore[no-untyped-def]
-    sites, rows, bases, code, start, end, reverse
-):
-    """Write the bits of introns [start, end): how they begin and end."""
-    for i in range(rows.size):
-        turned = reverse[i]
-        donor = _two(bases, code, end[i] - 2 if turned else start[i], turned)
-        at = start[i] if turned else end[i] - 2
-        acceptor = _two(bases, code, at, turned)
-        site = SITE_UNKNOWN if donor < 0 or acceptor < 0 else 0
-        if donor == 11:
-            site |= SITE_GT
-        elif donor == 9:
-            site |= SITE_GC
-        if acceptor == 2:
-            site |= SITE_AG
-            if (
-                _two(bases, code, at - 3, turned) == 2
-                or _two(bases, code, at + 3, turned) == 2
-            ):
-                site |= SITE_NAGNAG
-        sites[rows[i]] = site
 
 
 @njit(cache=True, nogil=True)
