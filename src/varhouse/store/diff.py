@@ -207,6 +207,11 @@ def _moves(alleles: _Pair, window: pl.Expr) -> pl.DataFrame:
 def _changes(pair: _Pair, value: _Value, window: pl.Expr) -> pl.DataFrame:
     """Alleles of a window whose value differs."""
     rows = [_rows(f, value).filter(window).collect() for f in (pair.old, pair.new)]
+    # Most rows stand in both: values are put together for the others' alleles only.
+    one_sided = pl.concat(
+        a.join(b, on=[*KEY, "value"], how="anti").select(KEY) for a, b in (rows, rows[::-1])
+    )
+    rows = [r.join(one_sided, on=KEY, how="semi") for r in rows]
     found = _differ(rows[0], rows[1], value)
     if pair.both is None or not found.height:
         return found
