@@ -175,3 +175,20 @@ def test_kind_gene_needs_a_gene_model(fx_sources: Path) -> None:
            "samples": "samples.tsv", "sources": [entry]}  # fmt: skip
     with pytest.raises(ConfigError, match="kind gene needs a gene model"):
         check_config(raw, fx_sources)
+
+
+def test_a_public_difference_leaves_it_out_too(
+    fx_sources: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ingest(fx_sources)
+    (fx_sources / "s.vcf").write_text(SOURCE.replace("AF=0.5", "AF=0.25"))
+    # The newer release may be passed on, the older one may not.
+    ingest(fx_sources, freq={"redistribute": True})
+    store = str(fx_sources / "store")
+    options = ["--field", "freq.af", "--format", "tsv"]
+    assert main(["store", "diff", store, "2", "3", *options]) == 0
+    assert "0.25" in capfd.readouterr().out
+    assert main(["store", "diff", store, "2", "3", *options, "--public"]) != 0
+    said = capfd.readouterr()
+    assert "0.25" not in said.out
+    assert "freq may not be passed on" in said.err

@@ -157,6 +157,8 @@ def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
                         help="default: by the name of -o, else tsv")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write to FILE instead of stdout")  # fmt: skip
+    parser.add_argument("--public", action="store_true",
+                        help="leave out sources that may not be passed on")  # fmt: skip
 
 
 def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -287,6 +289,11 @@ def _diff(args: argparse.Namespace) -> int:
     if args.old is None and before is None:
         raise StoreError(f"release {new.release} of {args.store} has none before it")
     old = open_store(args.store, before if args.old is None else args.old)
+    if args.public:
+        withheld = sorted({*old.restricted, *new.restricted})
+        old, new = old.public(withheld), new.public(withheld)
+        for name in withheld:
+            log.warning("source %s may not be passed on: it is left out", name)
     frames = compare_releases(old, new, args.table, args.field)
     quiet = args.format is None and args.output is None and sys.stdout.isatty()
     counts: list[pl.DataFrame] = []

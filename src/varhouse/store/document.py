@@ -72,6 +72,14 @@ def describe_table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+_SOURCES = """One table for each source of annotations, with the fields of the source. Among
+them stand what the kind of the source adds and its marks: `interval_start` and `interval_end`
+(Int32, 1-based, both included; kind `overlap`), `gene_key` (kind `gene`), `af_only` (true in
+every row of a source with frequencies but without the counts they are of), `redistribute`
+(false in every row of a source that may not be passed on):
+"""
+
+
 def document() -> str:
     """Write the whole page as Markdown."""
     text = (layout or "").partition("::\n\n")[2]
@@ -79,7 +87,7 @@ def document() -> str:
     described = f"```text\n{_dedent(tree)}\n```\n\n{rest}"
     parts = [_INTRODUCTION.replace("{layout}", described), "## Tables\n"]
     parts += [describe_table(t) for t in TABLES.values()]
-    parts.append("One table for each source of annotations, with the fields of the source:\n")
+    parts.append(_SOURCES)
     parts.append(describe_table(annotation_table("<source>", {"<field>": pl.String})))
     return "\n".join(parts)
 

@@ -6,7 +6,7 @@ that cannot hold the wanted region are left out by the statistics in the Delta l
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -153,15 +153,21 @@ class Store:
             if table.startswith(prefix) and "redistribute" in self.declaration(table).names
         ]
 
-    def public(self) -> "Store":
+    def public(self, withheld: Sequence[str] = ()) -> "Store":
         """Give the store as it may be passed on: without what restricted sources say.
 
         Their tables and the ids that only they know are not there.
+
+        Parameters
+        ----------
+        withheld
+            Further sources to leave out, such as those that another release restricts.
         """
-        gone = {f"annotations_{name}" for name in self.restricted}
+        names = sorted({*self.restricted, *withheld})
+        gone = {f"annotations_{name}" for name in names}
         kept = {name: t for name, t in self.record.tables.items() if name not in gone}
         view = Store(self.path, self.meta, replace(self.record, tables=kept))
-        view.withheld = tuple(self.restricted)
+        view.withheld = tuple(names)
         return view
 
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
