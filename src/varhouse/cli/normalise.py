@@ -48,6 +48,8 @@ POS, REF, ALT and the values of fields declared with Number A, R or G are those 
 `bcftools norm -m- -c x`; records with a fault go to the rejects, the rest goes on.
 <DEL> and <DUP> of known length (END, SVLEN) move left and get a REF of one base, as in
 bcftools; other symbolic alleles, `*` and breakends stay as they are.
+Unlike bcftools, Number=G is split at any ploidy; a sample's list that fits no ploidy, and
+an allele number in GT that the record does not have, become missing and are named on stderr.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
 """
 
