@@ -393,3 +393,29 @@ def test_a_join_reads_only_the_row_groups_it_needs(
         ("chr2", p, "A", "C", p) for p in (5, 6, 881)
     ]
     assert max(read) == 2
+
+
+def test_equal_hashes_are_no_hits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("varhouse.sources.keys._hash", lambda ref, alt, rows: rows * 0)
+    long = ["A" * 20, "C" * 20, "G" * 20, "ACGTN"]
+    rows = [f"1\t10\tT\tT{x}\t{k}" for k, x in enumerate(long[:2] + long[3:])]
+    rows += ["1\t10\tT\tA\t7", f"1\t10\tT\tT{long[1]}\t8"]
+    (tmp_path / "s.tsv").write_text("\n".join(["chr\tpos\tref\talt\tn", *rows]) + "\n")
+    s = source(tmp_path / "s.tsv", kind="allele", fields={"n": "integer"})
+    mine = alleles(*(("chr1", 10, "T", f"T{x}") for x in long[1:]), ("chr1", 10, "T", "A"))
+    got = s.join(mine).select("alt", "n").rows()
+    assert sorted(got) == [
+        ("A", 7), ("TACGTN", 2), (f"T{long[1]}", 1), (f"T{long[1]}", 8)
+    ]  # fmt: skip
+
+
+def test_ids_of_every_form_come_back(tmp_path: Path) -> None:
+    """Whether all, none or some are rs numbers, and those that only look like one."""
+    ids = ["rs1", "rs007", "rs12;rs13", "x", ".", "rs99999999999999999999", "RS5"]
+    for k, some in enumerate((ids, ids[:1], ids[1:4], ids[4:5])):
+        rows = [f"1\t{p}\tA\tC\t{i}" for p, i in enumerate(some, 10)]
+        path = tmp_path / f"s{k}.tsv"
+        path.write_text("\n".join(["chr\tpos\tref\talt\tid", *rows]) + "\n")
+        mine = alleles(*(("chr1", p, "A", "C") for p in range(10, 10 + len(some))))
+        found = source(path, kind="allele").join(mine).sort("pos")["id"].to_list()
+        assert found == [None if i == "." else i for i in some]

@@ -151,7 +151,9 @@ class CompiledSource:
         )
         wanted = {"id": texts, "rs": numbers, "long": bool(hashed.size)}
         more = [n for n, is_wanted in wanted.items() if is_wanted]
-        theirs = self._read(index, pieces, [*self.fields, *more])[right]
+        names = [*self.fields, *more]
+        # Of a source that says no more than that it knows an allele nothing is read.
+        theirs = self._read(index, pieces, names)[right] if names else pl.DataFrame()
         if hashed.size:
             # Hashes may be equal by chance: the alleles decide.
             text = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
@@ -164,7 +166,7 @@ class CompiledSource:
         # The contig is one text for all: it need not be gathered.
         contig = pl.lit(alleles["contig"][0]).alias("contig")
         own = alleles.drop("contig")
-        rows = (own if every else own[left]).hstack(theirs).with_columns(contig)
+        rows = (own if every else own[left]).hstack(theirs.get_columns()).with_columns(contig)
         nothing = pl.lit(None, pl.String)
         number = pl.lit("rs") + pl.col("rs").cast(pl.String) if numbers else nothing
         rows = rows.with_columns(id=pl.coalesce("id", number) if texts else number)
