@@ -192,3 +192,16 @@ def test_a_public_difference_leaves_it_out_too(
     said = capfd.readouterr()
     assert "0.25" not in said.out
     assert "freq may not be passed on" in said.err
+
+
+def test_a_table_by_gene_follows_its_file_and_the_gene_model(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    (fx_sources / "genes.tsv").write_text("symbol\tpLI\nTOY1\t0.25\nTOY2\t0.5\n")
+    account = ingest(fx_sources)
+    assert account["renewed"] == {"annotations_constraint": ["c1"]}
+    assert {g[-1] for g in rows(fx_sources, "constraint", "pLI")} == {0.25}
+    (fx_sources / "genes.gff3").write_text(GENES.replace("TOY1", "TOY2"))
+    ingest(fx_sources)
+    assert {g[-1] for g in rows(fx_sources, "constraint", "pLI")} == {0.5}
+    fresh = ingest(fx_sources, "fresh")
+    assert fresh["digest"] == open_store(fx_sources / "store").digest()
