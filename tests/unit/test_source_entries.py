@@ -167,3 +167,21 @@ def test_scikit_allel(data_dir: Path, tmp_path: Path) -> None:
     got = rows.select("pos", "alt", "Annotation", "HGVS_p", "CDS_pos", "CDS_length").rows()
     assert (13513722, "T", "missense_variant", "p.Asp6Val", 17, 4788) in got
     assert (13513722, "G", "synonymous_variant", "p.Asp6Asp", 12, 4768) in got
+
+
+def test_vep_115(data_dir: Path, tmp_path: Path) -> None:
+    """SNVs, indels and MNVs of VEP 115.2, which numbers no alleles: none is lost."""
+    file = data_dir / "consequence" / "vep115" / "mix.vep115.vcf.gz"
+    text = gzip.decompress(file.read_bytes()).decode()
+    records = [line.split("\t", 8) for line in text.splitlines() if line[0] != "#"]
+    names = dict.fromkeys(r[0] for r in records)
+    spec, _ = read_spec(
+        {"name": "v", "path": str(file), "kind": "allele", "entries": "CSQ",
+         "fields": ["Consequence", "Feature", "STRAND"]}, Path(),
+    )  # fmt: skip
+    contigs = Contigs([Contig(n) for n in names])
+    compile_source(spec, Target(contigs), tmp_path / "c")
+    source = CompiledSource(tmp_path / "c", spec)
+    assert source.counts["entries_of_no_allele"] == source.counts["unreadable"] == 0
+    assert source.rows == sum(r[7].split("CSQ=")[1].split(";")[0].count(",") + 1
+                              for r in records if "CSQ=" in r[7])  # fmt: skip
