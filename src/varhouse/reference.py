@@ -240,7 +240,7 @@ def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
     """Yield (name, upper-case bases) of each sequence, one at a time in memory."""
     name: str | None = None
     pieces: list[Bases] = []
-    rest = b""
+    rest, line_starts = b"", True
     try:
         with _chunks(fasta) as f:  # type: ignore[attr-defined]
             while True:
@@ -251,7 +251,9 @@ def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
                     cut = data.rfind(b"\n") + 1
                     data, rest = data[:cut], data[cut:]
                 # A header line cuts the block; everything between is sequence.
-                for i, piece in enumerate(data.split(b">")):
+                lines = b"\n" + data if line_starts else data
+                line_starts = lines.endswith(b"\n")
+                for i, piece in enumerate(lines.split(b"\n>")):
                     if i:
                         head, _, piece = piece.partition(b"\n")
                         if name is not None:
