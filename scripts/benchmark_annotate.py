@@ -92,7 +92,8 @@ def time_arrays(alleles: pl.DataFrame, genes: Path, runs: int) -> tuple[float, i
         pairs, began = 0, time.process_time()
         for packed in chunks:
             snv = (packed.end - packed.start == 1) & (packed.alt_length == 1)
-            pairs += len(annotate_snvs(model, packed, np.flatnonzero(snv)))
+            if snv.any():
+                pairs += len(annotate_snvs(model, packed, np.flatnonzero(snv)))
             if not snv.all():
                 pairs += len(annotate_intervals(model, packed, np.flatnonzero(~snv)))
         least = min(least, time.process_time() - began)
