@@ -129,9 +129,8 @@ def theirs(vcf: Path, tag: str, place: tuple[int, int]) -> pl.DataFrame:
                 if len(y) > transcript and y[transcript]:
                     name = y[transcript].removeprefix("transcript:")
                     rows += [(int(f[1]), f[4], name, t) for t in y[term].split("&")]
-    return pl.DataFrame(
-        rows, schema=["pos", "alt", "transcript_id", "term"], orient="row"
-    ).with_columns(pl.col("pos").cast(pl.Int32))
+    schema = {"pos": pl.Int32, "alt": pl.String, "transcript_id": pl.String, "term": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def compare(way: str, other: pl.DataFrame, mine: pl.DataFrame) -> None:
