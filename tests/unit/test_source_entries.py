@@ -98,7 +98,9 @@ def test_chosen_values_and_mistakes(tmp_path: Path) -> None:
     assert rows.select("term", "DISTANCE").rows() == [("x", "7")]
     assert source.fields == {"term": pl.String, "DISTANCE": pl.String}
     (tmp_path / "other.vcf").write_bytes(path.read_bytes())
-    with pytest.raises(UsageError, match=r"entries of CSQ have no 'Featurex'; nearest: Feature"):
+    with pytest.raises(
+        UsageError, match=r"entries of CSQ have no 'Featurex'; nearest: Feature"
+    ):
         read(tmp_path / "other.vcf", fields=["Featurex"])
     with pytest.raises(InputError, match="does not say what the entries of EFF are"):
         read(path, key="EFF")
