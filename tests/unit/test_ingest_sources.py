@@ -11,8 +11,9 @@ from inprocess import ingest_here
 
 from varhouse import open as open_store
 from varhouse.cli import main
-from varhouse.errors import ConfigError, InputError
+from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.ingest.config import check_config
+from varhouse.query.sql import run_sql
 
 REF = "ACGTTGCAAC" * 100
 GENES = """##gff-version 3
@@ -175,6 +176,26 @@ def test_kind_gene_needs_a_gene_model(fx_sources: Path) -> None:
            "samples": "samples.tsv", "sources": [entry]}  # fmt: skip
     with pytest.raises(ConfigError, match="kind gene needs a gene model"):
         check_config(raw, fx_sources)
+
+
+def test_public_sql_reaches_no_file_behind_a_view(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    public = open_store(fx_sources / "store").public()
+    file = str(public.files("ids")[0])
+    for query in (
+        f"SELECT * FROM read_parquet('{file}')",
+        f"SELECT 1 WHERE 'rs11' IN (SELECT id FROM '{file}')",
+        f"WITH a AS (FROM parquet_scan('{file}')) SELECT * FROM a",
+        f"SUMMARIZE '{file}'",
+        f"FROM query('FROM read_parquet(''{file}'')')",
+        "SELECT sql FROM duckdb_views()",
+        f"EXPLAIN ANALYZE SELECT * FROM '{file}'",
+    ):
+        with pytest.raises(UsageError, match="--public"):
+            list(run_sql(public, query).batches)
+    rows = "SELECT n FROM (SELECT count(*) AS n FROM ids), range(1)"
+    assert next(run_sql(public, rows).batches).rows()[0][0] > 0
+    assert list(run_sql(public, "SHOW TABLES").batches)
 
 
 def test_a_public_difference_leaves_it_out_too(

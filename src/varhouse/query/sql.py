@@ -4,6 +4,7 @@ Each table is a view over exactly the files that the release pins. DuckDB may re
 these files and nothing else; it may write nothing, attach nothing, load no extension.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _TYPES: dict[PolarsType, str] = {
     pl.String: "VARCHAR", pl.Boolean: "BOOLEAN", pl.Int8: "TINYINT", pl.Int16: "SMALLINT",
     pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Float32: "FLOAT", pl.Float64: "DOUBLE",
 }  # fmt: skip
+_FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
+"""Table functions that read no files and tell of none."""
+
 _EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(select|with|from|values)\b", re.IGNORECASE)
 
 
@@ -61,6 +65,8 @@ def run_sql(store: Store, query: str) -> SqlResult:
     try:
         _make_views(store, connection)
         _check_statement(connection, query)
+        if store.withheld:
+            _check_only_views(connection, query)
         relation = connection.sql(query)
         if relation is None:
             raise UsageError(
@@ -104,6 +110,34 @@ def _check_statement(connection: Any, query: str) -> None:
             f"varhouse sql only reads: {kind} is not allowed",
             "use SELECT, WITH, DESCRIBE, SHOW TABLES or SUMMARIZE",
         )
+
+
+def _check_only_views(connection: Any, query: str) -> None:
+    """Check that a query names views alone: files behind them hold what they leave out."""
+    text = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
+    parsed = json.loads(text[0][0])
+    if parsed["error"]:
+        raise UsageError("--public runs SELECT, DESCRIBE, SHOW and SUMMARIZE only")
+    left: list[Any] = [parsed]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            left += node.values()
+            name = None
+            if node.get("type") == "TABLE_FUNCTION":
+                function = str(node["function"]["function_name"])
+                name = function if function.lower() not in _FUNCTIONS else None
+            elif node.get("type") == "BASE_TABLE":
+                table = str(node["table_name"])
+                # DuckDB takes a name with an ending for a file.
+                name = table if re.search(r"[./\\]", table) else None
+            if name is not None:
+                raise UsageError(
+                    f"--public reads the release's tables, not {name}",
+                    "name a table, or leave out --public for your own eyes",
+                )
+        elif isinstance(node, list):
+            left += node
 
 
 def _make_views(store: Store, connection: Any) -> None:
