@@ -151,6 +151,26 @@ def test_transcripts_that_are_not_whole_or_not_coding(tmp_path: Path, strand: st
     assert decay.stop(10) == (None, None, None)
 
 
+def test_a_slippage_does_not_begin_another_last_exon(tmp_path: Path, strand: str) -> None:
+    # Exon 2 is the last; in its midst the CDS jumps over a base.
+    first, last = "ATG" + "GAA" * 39, "GAA" * 25 + "T" + "GAA" * 70 + "TAA"
+    text = UP + first + INTRON + last + UTR3 + TAIL
+    at = len(UP + first + INTRON) + 1
+    exons = [(11, 10 + len(first)), (at, at - 1 + len(last + UTR3))]
+    cds = [exons[0], (at, at + 74), (at + 76, at + len(last) - 1)]
+    pos, change, n = at + 30, ("G", "T"), len(text)
+    if strand == "-":
+        text, pos, change = reverse_complement(text), n + 1 - pos, ("C", "A")
+        exons, cds = ([(n + 1 - b, n + 1 - a) for a, b in x[::-1]] for x in (exons, cds))
+    # 45 bases from the slippage it would be near the end of another exon; 75 it is not.
+    model = build(tmp_path / "m", text, rows(exons, cds, strand=strand))
+    assert model.has_slippage
+    for shift in (0, -30):
+        place = pos + shift if strand == "+" else pos - shift
+        row = consequences(model, alleles((place, *change))).row(0, named=True)
+        assert (row["lof"], row["lof_reasons"]) == ("LC", "NMD_ESCAPE")
+
+
 def test_insertion_between_exon_and_intron_is_of_neither(tmp_path: Path) -> None:
     gene = Gene(tmp_path / "m", "+")
     end = gene.exons[0][1]

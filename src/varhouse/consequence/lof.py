@@ -204,6 +204,14 @@ def _is_odd(model: GeneModel, seg: Int64, donors: int, acceptors: int) -> Bool:
 def _last_junction(model: GeneModel, t: Int64) -> Int64:
     """Bases of the spliced transcript before its last exon."""
     forward = model.strand[t] > 0
-    last = np.where(forward, model.seg_ptr[t + 1] - 2, model.seg_ptr[t] + 1)
-    size: Int64 = model.cdna_length[t] - (model.seg_end[last] - model.seg_start[last])
+    seg = np.where(forward, model.seg_ptr[t + 1] - 2, model.seg_ptr[t] + 1)
+    step = np.where(forward, -2, 2)
+    size: Int64 = model.cdna_length[t] - (model.seg_end[seg] - model.seg_start[seg])
+    # A slippage cuts an exon into pieces of one rank.
+    more = np.full(len(t), model.has_slippage)
+    while more.any():
+        seg = np.clip(seg + step, 0, len(model.seg_tx) - 1)
+        more &= (model.seg_tx[seg] == t) & (model.seg_kind[seg] == EXON)
+        more &= model.seg_rank[seg] == model.n_exon[t]
+        size -= np.where(more, model.seg_end[seg] - model.seg_start[seg], 0)
     return size
