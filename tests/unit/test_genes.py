@@ -276,6 +276,17 @@ def test_real_annotations_lose_nothing(data_dir: Path, tmp_path: Path) -> None:
     assert spans["a"].is_sorted()
 
 
+@pytest.mark.parametrize("where", ["extra", "cds_extra"])
+@pytest.mark.parametrize(("strand", "start"), [("+", False), ("-", True)])
+def test_open_end_of_refseq_is_genomic(
+    tmp_path: Path, where: str, strand: str, start: bool
+) -> None:
+    more = {where: ";partial=true;end_range=70,."}
+    one = rows([(11, 100)], [(11, 70)], strand=strand, **more)
+    model = build(tmp_path / "m", "ACGT" * 60, one)
+    assert (model.start_unknown[0], model.end_unknown[0]) == (start, not start)
+
+
 def test_ranges() -> None:
     low, count = np.array([5, 1, 9]), np.array([2, 0, 3])
     assert ranges(low, count).tolist() == [5, 6, 9, 10, 11]

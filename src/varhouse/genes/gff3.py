@@ -232,7 +232,8 @@ def _candidates(parts: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_strand(own: str, other: str) -> pl.Expr:
-    partial = pl.col("attr").str.contains("_range=", literal=True)
+    both = pl.concat_str("attr", pl.lit(";"), "cds_attr", ignore_nulls=True)
+    partial = both.str.contains("_range=", literal=True)
     return pl.when(pl.col("reverse") & partial).then(other).otherwise(own)
 
 
