@@ -1,6 +1,8 @@
 """Annotated Parquet: the same for any batches and any order of the input."""
 
 import random
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -75,3 +77,52 @@ def test_alleles_of_a_place_stay_together(monkeypatch, size):
     assert pl.concat(found).equals(frame)
     assert sum(f["pos"].n_unique() for f in found) == 5
     assert len(found) > 1
+
+
+def test_lower_case_is_the_same_allele(fx_inputs):
+    folder, lines = fx_inputs
+    whole = _annotate(folder, "whole", lines)
+    assert whole.equals(_annotate(folder, "lower", [line.lower() for line in lines]))
+
+
+def test_rows_that_are_no_allele_are_left_out(fx_inputs):
+    folder, lines = fx_inputs
+    whole = _annotate(folder, "whole", lines)
+    without = ["\t5\t.\tA\tC\t.\t.\t.", "b\tx\t.\tA\tC\t.\t.\t.", "b\t5\t.\t\tC\t.\t.\t."]
+    assert whole.equals(_annotate(folder, "more", [*without, *lines]))
+    cells = [line.split("\t") for line in lines]
+    frame = pl.DataFrame(
+        [(c[0], int(c[1]), c[3], c[4]) for c in cells] + [(None, 5, "A", "C")],
+        schema=["contig", "pos", "ref", "alt"],
+        orient="row",
+    )
+    half = [pl.when(pl.int_range(pl.len()) != 3).then(c).alias(c) for c in frame.columns[1:3]]
+    frame.with_columns(half).write_parquet(folder / "in.parquet")
+    out = folder / "out.vcf"
+    args = ["annotate", str(folder / "in.parquet"), "-o", str(out), "--genes"]
+    assert main([*args, str(folder / "g.gff3"), "--reference", str(folder / "r.fa")]) == 0
+    body = [line for line in out.read_text().splitlines() if line[0] != "#"]
+    assert len(body) == len(lines) - 1
+
+
+@pytest.mark.parametrize("ending", ["vcf", "parquet"])
+@pytest.mark.parametrize("damage", ["cut", "middle", "other"])
+def test_damaged_bcf_is_told(fx_inputs, capsys, ending, damage):
+    folder, lines = fx_inputs
+    head = HEAD.replace("#CHROM", "##contig=<ID=b>\n##contig=<ID=a>\n#CHROM")
+    (folder / "in.vcf").write_text(head + _text(lines * 200))
+    code = "import pysam.bcftools as b, sys; "
+    code += "b.view('-Ob', '-o', *sys.argv[1:], catch_stdout=False)"
+    bcf = folder / "in.bcf"
+    subprocess.run([sys.executable, "-c", code, bcf, folder / "in.vcf"], check=True)
+    data = bcf.read_bytes()
+    half = len(data) // 2
+    changed = {
+        "cut": data[:-40],
+        "middle": data[:half] + bytes(9) + data[half + 9 :],
+        "other": b"hello\n",
+    }
+    bcf.write_bytes(changed[damage])
+    args = ["annotate", str(bcf), "-o", str(folder / f"out.{ending}"), "--genes"]
+    assert main([*args, str(folder / "g.gff3"), "--reference", str(folder / "r.fa")]) == 1
+    assert "in.bcf: no BCF, or cut off or damaged" in capsys.readouterr().err

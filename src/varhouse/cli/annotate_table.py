@@ -145,7 +145,9 @@ def _placed(frames: Iterator[pl.DataFrame], annotator: Annotator) -> Iterator[pl
 
 def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
     for block in open_records(path).blocks:
-        yield annotator.split(split_sites(block)).select(KEY)
+        # As of Parquet: one allele in either case is one row.
+        alleles = annotator.split(split_sites(block)).select(KEY)
+        yield alleles.with_columns(pl.col("alt").str.to_uppercase())
 
 
 def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
@@ -194,10 +196,14 @@ def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
 
 
 def sites_of(path: Path) -> VcfText:
-    """Give the alleles of a Parquet file as VCF text without samples."""
+    """Give the alleles of a Parquet file as VCF text without samples.
+
+    Rows that lack one of the four values cannot be a line, and are left out.
+    """
     names: dict[str, None] = {}
     for frame in read_alleles(path):
-        names |= dict.fromkeys(frame["contig"].unique(maintain_order=True).to_list())
+        held = frame["contig"].drop_nulls().unique(maintain_order=True)
+        names |= dict.fromkeys(held.to_list())
     header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
     header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
     return VcfText(header, (_lines(frame) for frame in read_alleles(path)))
@@ -205,9 +211,13 @@ def sites_of(path: Path) -> VcfText:
 
 def _lines(frame: pl.DataFrame) -> bytes:
     dot = pl.lit(".")
-    text = frame.select(
-        pl.concat_str("contig", "pos", dot, "ref", "alt", dot, dot, dot, separator="\t")
-    ).to_series()
+    text = (
+        frame.drop_nulls()
+        .select(
+            pl.concat_str("contig", "pos", dot, "ref", "alt", dot, dot, dot, separator="\t")
+        )
+        .to_series()
+    )
     return ("\n".join(text.to_list()) + "\n").encode()
 
 

@@ -7,8 +7,10 @@ object is made per record. The records themselves are not changed.
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +20,7 @@ from varhouse import __version__
 from varhouse.consequence import consequences
 from varhouse.consequence.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.contigs import Contigs
+from varhouse.errors import InputError
 from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer
 from varhouse.schema import KEY, PolarsType
@@ -42,7 +45,7 @@ class Annotator:
 
     def split(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Give one row for each ALT; contig is canonical, null if it is unknown."""
-        names = lines["chrom"].unique().to_list()
+        names = lines["chrom"].drop_nulls().unique().to_list()
         known = {n: c for n in names if (c := self.contigs.canonical(n)) is not None}
         self.unknown_contigs.update(n for n in names if n not in known)
         self.n_records += lines.height
@@ -122,22 +125,44 @@ def _one_each(found: pl.DataFrame, source: CompiledSource) -> pl.DataFrame:
 
 
 def open_records(path: Path) -> VcfText:
-    """Open a VCF (plain, gzip) or a BCF as blocks of VCF text."""
+    """Open a VCF (plain, gzip) or a BCF as blocks of VCF text.
+
+    Raises
+    ------
+    InputError
+        If the file is cut off, damaged or neither of them (also while reading).
+    """
     if path.suffix != ".bcf":
         return open_vcf_text(path)
-    file = pysam.VariantFile(str(path))
-    return VcfText(str(file.header).rstrip("\n").split("\n"), _bcf_blocks(file))
+    with _told(path):
+        file = pysam.VariantFile(str(path))
+    return VcfText(str(file.header).rstrip("\n").split("\n"), _bcf_blocks(path, file))
 
 
-def _bcf_blocks(file: Iterable[object]) -> Iterator[bytes]:
-    held: list[str] = []
-    for record in file:
-        held.append(str(record))
-        if len(held) == _BCF_LINES:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say what htslib cannot read as a mistake of the user."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: no BCF, or cut off or damaged ({error})", "copy it again"
+        ) from error
+
+
+def _bcf_blocks(path: Path, file: pysam.VariantFile) -> Iterator[bytes]:
+    records = iter(file)
+    try:
+        while True:
+            with _told(path):
+                held = [str(record) for record in islice(records, _BCF_LINES)]
+            if not held:
+                return
             yield "".join(held).encode()
-            held = []
-    if held:
-        yield "".join(held).encode()
+    finally:
+        # Of a damaged file htslib complains once more when it is closed.
+        with suppress(OSError):
+            file.close()
 
 
 def annotated_header(header: list[str], annotator: Annotator) -> bytes:
