@@ -419,3 +419,78 @@ def test_ids_of_every_form_come_back(tmp_path: Path) -> None:
         mine = alleles(*(("chr1", p, "A", "C") for p in range(10, 10 + len(some))))
         found = source(path, kind="allele").join(mine).sort("pos")["id"].to_list()
         assert found == [None if i == "." else i for i in some]
+
+
+def test_fields_that_are_named_as_columns_of_ours(tmp_path: Path) -> None:
+    """A field keeps its own values, whatever its name."""
+    head = "".join(
+        f'##INFO=<ID={k},Number=1,Type=String,Description="x">\n'
+        for k in ("key", "rs", "long")
+    )
+    (tmp_path / "a.vcf").write_text(
+        f"##fileformat=VCFv4.2\n{head}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        "chr1\t10\trs5\tA\tC\t.\t.\tkey=K;rs=R;long=L\n"
+    )
+    found = source(tmp_path / "a.vcf").join(MINE)
+    assert found.select("info_key", "info_rs", "info_long", "id").rows() == [
+        ("K", "R", "L", "rs5")
+    ]
+    (tmp_path / "o.tsv").write_text("seq\tchrom\tstart\tbegins\tend\n1\tX\t7\t9\t10\n")
+    columns = {"contig": "seq", "start": "begins"}
+    found = source(tmp_path / "o.tsv", kind="overlap", columns=columns).join(MINE)
+    assert found.select("interval_start", "info_chrom", "info_start").rows() == [(9, "X", "7")]
+    (tmp_path / "g.tsv").write_text("symbol\tgene\tgene_id\tgene_name\nTOY\tX\tFILE\tOWN\n")
+    genes = MINE[:1].with_columns(gene_id=pl.lit("ENSG1.7"), gene_name=pl.lit("TOY"))
+    s = source(tmp_path / "g.tsv", kind="gene", columns={"gene": "symbol"})
+    found = s.join(MINE, genes)
+    assert found.select("gene_key", "info_gene", "gene_id", "gene_name").rows() == [
+        ("TOY", "X", "FILE", "OWN")
+    ]
+
+
+def test_names_that_differ_only_in_case_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.tsv"
+    path.write_text("chrom\tpos\tref\talt\tAF\taf\n1\t10\tA\tC\t1\t2\n")
+    with pytest.raises(UsageError, match="case does not count"):
+        source(path)
+    assert source(path, fields={"AF": "float"}).join(MINE)["AF"].to_list() == [1.0]
+    fields = {"x": {"from": "AF"}, "X": {"from": "af"}}
+    _, problems = read_spec({"name": "s", "path": path.name, "fields": fields}, tmp_path)
+    assert "case does not count" in problems[0]
+    path = tmp_path / "twice.tsv"
+    path.write_text("chrom\tpos\tref\talt\tAF\tAF\n1\t10\tA\tC\t1\t2\n")
+    with pytest.raises(InputError, match="two columns are named 'AF'"):
+        source(path, fields={"AF": "float"})
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x0c", "\x85", "\x1e"])
+def test_no_row_is_taken_for_a_comment(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "s.tsv"
+    many = "##c\n" * 20_000
+    path.write_text(
+        f"{many}##a{odd}##b\n\nchrom\tpos\tref\talt\tx\n1\t10\tA\tC\tq\n1\t11\tA\tAT\tz\n"
+    )
+    assert source(path, kind="allele").join(MINE)["x"].to_list() == ["q", "z"]
+
+
+def test_odd_records_of_a_vcf(tmp_path: Path) -> None:
+    """POS 0 and below is no place of an allele; a separator of ASCII is a letter."""
+    path = tmp_path / "s.vcf"
+    path.write_text(
+        '##fileformat=VCFv4.2\n##INFO=<ID=A,Number=1,Type=String,Description="x">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t-5\t.\tA\tC\t.\t.\tA=1\n"
+        "chr1\t0\t.\tA\tC\t.\t.\tA=1\nchr1\t10\t.\tA\tC\t.\t.\tA=p\x1fq\n"
+    )
+    s = source(path)
+    assert s.join(MINE)["A"].to_list() == ["p?q"]
+    assert s.counts["not_an_allele"] == 2
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("varhouse.sources.text.LONGEST_LINE", 1 << 20)
+    path = tmp_path / "s.bed.gz"
+    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    with pytest.raises(InputError, match="a line of more than 1 MiB"):
+        source(path, kind="overlap")

@@ -205,13 +205,16 @@ class CompiledSource:
     def _by_gene(self, genes: pl.DataFrame) -> pl.DataFrame:
         """Join by gene id (with or without its version), else by gene name."""
         version = r"\.\d+$"
-        pairs = genes.select(*KEY, "gene_id", "gene_name").unique()
+        # The source may have fields of these names too: its own are what is asked for.
+        pairs = genes.select(
+            *KEY, pl.col("gene_id").alias("\tid"), pl.col("gene_name").alias("\tname")
+        ).unique()
         table = self._genes.with_columns(pl.col("gene").str.replace(version, "").alias("_id"))
-        by_id = pairs.with_columns(pl.col("gene_id").str.replace(version, "").alias("_id"))
+        by_id = pairs.with_columns(pl.col("\tid").str.replace(version, "").alias("_id"))
         found = [
             by_id.join(table, on="_id", how="inner", maintain_order="left_right"),
             pairs.join(
-                table, left_on="gene_name", right_on="gene", how="inner", coalesce=False,
+                table, left_on="\tname", right_on="gene", how="inner", coalesce=False,
                 maintain_order="left_right",
             ),
         ]  # fmt: skip

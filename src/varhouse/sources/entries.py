@@ -14,8 +14,7 @@ import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
-from varhouse.sources.spec import FieldSpec
-from varhouse.sources.vcf import own_column
+from varhouse.sources.spec import FieldSpec, own_column
 
 _FORMAT = re.compile(r"[Ff]ormat: ?([^\"]+)|'([^']*\|[^']*)'")
 _INTEGERS = {"DISTANCE", "Distance", "STRAND", "ALLELE_NUM", "HGVS_OFFSET", "PICK_ORDER"}

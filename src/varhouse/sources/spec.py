@@ -9,7 +9,7 @@
 A field is a name of the file, or `new_name: type`, or `new_name: {from: X, type: T}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,13 @@ ROLES: dict[str, tuple[str, ...]] = {
 RESERVED = {*KEY, "id", "part", "source_version", "licence", "redistribute", "af_only",
             "interval_start", "interval_end", "gene_key"}  # fmt: skip
 """Columns of a source's table that are ours: a field of this name is `info_NAME`."""
+
+OWN_NAMES: dict[str, set[str]] = {
+    "allele": {"chrom", "key", "rs", "long"},
+    "overlap": {"chrom", "start", "end"},
+    "gene": {"gene"},
+}  # fmt: skip
+"""Columns of a compiled source by kind; a field that is spelt so is `info_NAME` too."""
 
 SUFFIXES = {
     "vcf": "vcf", "bcf": "vcf", "bed": "bed", "tsv": "tsv", "txt": "tsv", "tab": "tsv",
@@ -154,7 +161,7 @@ def read_spec(raw: Mapping[str, Any], base: Path) -> tuple[SourceSpec, list[str]
         problems.append(f"{where}: {path.name}: the ending says no format; "
                         f"fix: format: {' | '.join(FORMATS)}")  # fmt: skip
         form = "vcf"
-    fields, found = _fields(said.get("fields"), where, "fields" not in raw)
+    fields, found = _fields(said.get("fields"), where, kind, "fields" not in raw)
     columns = {str(k): str(v) for k, v in (said.get("columns") or {}).items()}
     problems += found
     problems += _contradictions(where, kind, form, columns, said)
@@ -168,6 +175,24 @@ def read_spec(raw: Mapping[str, Any], base: Path) -> tuple[SourceSpec, list[str]
         ),
         problems,
     )  # fmt: skip
+
+
+def own_column(key: str, kind: str = "allele") -> str:
+    """Name the column of a field; one of ours is `info_NAME`."""
+    ours = key.lower() in RESERVED or key in OWN_NAMES.get(kind, ())
+    return f"info_{key}" if ours else key
+
+
+def same_names(columns: Iterable[str]) -> list[str]:
+    """Find columns that a table cannot tell apart: Delta and SQL do not look at case."""
+    seen: dict[str, str] = {}
+    out = []
+    for column in columns:
+        first = seen.setdefault(column.lower(), column)
+        if first is not column:
+            more = "" if first == column else f" (as {first!r}: case does not count)"
+            out.append(f"{column!r} stands twice{more}")
+    return out
 
 
 def format_of(path: Path) -> str | None:
@@ -206,7 +231,7 @@ def _contradictions(
 
 
 def _fields(
-    raw: object, where: str, optional: bool
+    raw: object, where: str, of_kind: str, optional: bool
 ) -> tuple[list[FieldSpec] | None, list[str]]:
     """Read `fields`: a list of names, or a mapping of columns to types and names."""
     if raw is None or raw == []:
@@ -224,11 +249,8 @@ def _fields(
             )
             kind = None
         key = str(said.get("from", column))
-        own = f"info_{column}" if column.lower() in RESERVED else column
+        own = own_column(column, of_kind)
         number = said.get("number")
         fields.append(FieldSpec(own, key, kind, optional, _text(number)))
-    names = [f.column for f in fields]
-    problems += [
-        f"{where}: fields: {n!r} stands twice" for n in {*names} if names.count(n) > 1
-    ]
+    problems += [f"{where}: fields: {twice}" for twice in same_names(f.column for f in fields)]
     return fields, problems

@@ -15,9 +15,8 @@ import pyarrow.parquet as pq
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import ROLES, FieldSpec, SourceSpec
+from varhouse.sources.spec import ROLES, FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import line_blocks
-from varhouse.sources.vcf import own_column
 
 ROWS = 200_000
 _NULLS = ["", ".", "NA"]
@@ -91,7 +90,12 @@ class SourceTable:
             extra = [f"column{k + 1}" for k in range(len(_BED), len(cells))]
             return [*_BED[: len(cells)], *extra]
         self._skip += 1
-        return [c.strip() for c in cells]
+        names = [c.strip() for c in cells]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"{self.path}: two columns are named {name!r}",
+                                 "give each column a name of its own")  # fmt: skip
+        return names
 
     def _find_roles(self, names: list[str]) -> dict[str, str]:
         """Find the columns of the key.
@@ -120,7 +124,8 @@ class SourceTable:
     def _choose(self, names: list[str]) -> list[FieldSpec]:
         if self.spec.fields is None:
             keys = set(self.roles.values())
-            return [FieldSpec(own_column(n), n) for n in names if n not in keys]
+            kind = self.spec.kind
+            return [FieldSpec(own_column(n, kind), n) for n in names if n not in keys]
         chosen = []
         for f in self.spec.fields:
             if f.key in names:
@@ -196,7 +201,9 @@ def _cells(path: Path, data: bytes, names: list[str], number: int) -> pl.DataFra
 
 def _first_lines(path: Path) -> Iterator[str]:
     for block in line_blocks(path, 1 << 16):
-        yield from block.decode("utf-8-sig", "replace").splitlines()
+        # Lines end as in `_blocks`: str.splitlines knows of more ends and would cost rows.
+        lines = block.decode("utf-8-sig", "replace").removesuffix("\n").split("\n")
+        yield from (line.removesuffix("\r") for line in lines)
 
 
 def _cast(cell: pl.Expr, found: PolarsType, wanted: PolarsType, f: FieldSpec) -> pl.Expr:

@@ -17,12 +17,15 @@ from varhouse.errors import InputError
 BLOCK = 16 << 20
 """Bytes of text read at once."""
 
+LONGEST_LINE = 256 << 20
+"""Bytes of a line at most: a gzip of a few MB may unpack to one that fills the memory."""
+
 FIXED = ("chrom", "pos", "id", "ref", "alt", "qual", "filter", "info")
 """The eight fixed columns; what stands behind them is `rest`, null for sites-only."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
-# A byte that no VCF holds: polars then reads each line as one string.
+# A byte that no VCF should hold (it becomes `?`): polars then reads each line as one string.
 _NO_SEPARATOR = "\x1f"
 
 
@@ -95,6 +98,11 @@ def line_blocks(path: Path, block: int = BLOCK) -> Iterator[bytes]:
             cut = data.rfind(b"\n") + 1
             if not cut:
                 held += data
+                if len(held) > LONGEST_LINE:
+                    raise InputError(
+                        f"{path}: a line of more than {LONGEST_LINE >> 20} MiB",
+                        "is this text? mend the line",
+                    )
                 continue
             yield held + data[:cut]
             held = data[cut:]
@@ -108,7 +116,7 @@ def split_lines(block: bytes) -> pl.DataFrame:
     if not block.strip():
         return empty
     frame = pl.read_csv(
-        block,
+        block.replace(_NO_SEPARATOR.encode(), b"?"),
         has_header=False,
         new_columns=["line"],
         separator=_NO_SEPARATOR,

@@ -20,7 +20,7 @@ from varhouse.contigs import Contigs
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import RESERVED, FieldSpec, SourceSpec
+from varhouse.sources.spec import FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import BLOCK, VcfText, open_vcf_text, read_vcf_text, split_lines
 
 _INFO = re.compile(r"^##INFO=<ID=([^,]+),Number=([^,]+),Type=([^,>]+)")
@@ -131,11 +131,6 @@ def choose_fields(
     return chosen
 
 
-def own_column(key: str) -> str:
-    """Name the column of a field; one of ours is `info_NAME`."""
-    return f"info_{key}" if key.lower() in RESERVED else key
-
-
 def _typed(field: Field) -> Field:
     """Make text of a field whose values cannot be one number for an allele."""
     if field.dtype == pl.Boolean or field.number in _SINGLE:
@@ -212,7 +207,10 @@ def _alleles(
         .explode("alt", "index", empty_as_null=True, keep_nulls=True)
         .with_columns(n_alt=pl.col("alts").str.count_matches(",", literal=True) + 1)
     )
-    good = split.filter(pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES))
+    good = split.filter(
+        pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES),
+        pl.col("number") >= 1,
+    )  # fmt: skip
     counts["not_an_allele"] += split.height - good.height
     good = good.with_columns(info=pl.lit(";") + pl.col("info"))
     # Texts first, each once: what is made of them looks at them several times.
