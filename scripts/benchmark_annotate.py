@@ -20,6 +20,7 @@ stand for it.
 
 import argparse
 import json
+import os
 import re
 import resource
 import subprocess
@@ -192,6 +193,8 @@ def time_snpeff(args: argparse.Namespace, folder: Path, mine: pl.DataFrame) -> f
 
 
 def main() -> int:
+    # The processes timed start as a user's do: their modules were compiled by an earlier run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vcf", type=Path)
     parser.add_argument("--reference", type=Path, required=True)
