@@ -27,7 +27,7 @@ Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-MODEL_FORMAT = 4
+MODEL_FORMAT = 5
 FLANK = 5_000
 """Bases beside a transcript that count as up- or downstream (VEP's default)."""
 
@@ -77,8 +77,8 @@ class GeneModel:
     transcripts
         T rows: transcript_id, version, gene_id, gene_name, biotype, contig, protein_id
         (with its version if the annotation has it), canonical, mane_select,
-        mane_plus_clinical, gencode_basic (Boolean), tsl (Int8), appris (`P1`, `A2`), flags
-        (`cds_start_NF&cds_end_NF`).
+        mane_plus_clinical, gencode_basic (Boolean), mane_id (the counterpart's id, with
+        version), tsl (Int8), appris (`P1`, `A2`), flags (`cds_start_NF&cds_end_NF`).
     genes
         gene_id, gene_name, contig, start, end (1-based, closed), strand, biotype.
     contig_start, contig_span

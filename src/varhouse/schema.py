@@ -227,6 +227,7 @@ CONSEQUENCES = Table(
         Column("canonical", pl.Boolean, "tagged canonical by the gene model"),
         Column("mane_select", pl.Boolean, "tagged MANE Select by the gene model"),
         Column("mane_plus_clinical", pl.Boolean, "tagged MANE Plus Clinical"),
+        Column("mane_id", pl.String, "RefSeq's id of it, or Ensembl's", nullable=True),
         Column("gencode_basic", pl.Boolean, "in GENCODE's basic set"),
         Column("tsl", pl.Int8, "transcript support level, 1 (best) to 5", nullable=True),
         Column("appris", pl.String, "P1 (principal) to A2 (alternative)", nullable=True),

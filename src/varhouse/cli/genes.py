@@ -34,6 +34,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("annotation", type=Path, metavar="GFF3_OR_GTF")
     parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="table of contig names")
+    parser.add_argument(
+        "--mane",
+        type=Path,
+        metavar="TSV",
+        help="NCBI's table MANE.GRCh38.v*.summary.txt.gz: the RefSeq id of each MANE "
+        "transcript of Ensembl or GENCODE, and the other way round",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.set_defaults(run=run)
 
@@ -49,5 +56,5 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output} is a file, not a folder", "name another -o")
     contigs = read_aliases(args.aliases) if args.aliases else None
     with OpenedReference(args.reference, contigs) as reference:
-        compile_genes(args.annotation, reference, args.output)
+        compile_genes(args.annotation, reference, args.output, args.mane)
     return 0

@@ -49,6 +49,8 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
     pl.Series
         `Consequence|IMPACT|...|LoF_flags`, one string for each row.
     """
+    # As VEP, the id of the other set's transcript, where the gene model knows it.
+    mane = pl.coalesce(_safe("mane_id"), pl.lit("YES"))
     columns = [
         pl.col("consequence"),
         pl.col("impact"),
@@ -72,8 +74,8 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
         pl.col("flags"),
         pl.when("pick").then(pl.lit("1")),
         pl.when("canonical").then(pl.lit("YES")),
-        pl.when("mane_select").then(pl.lit("YES")),
-        pl.when("mane_plus_clinical").then(pl.lit("YES")),
+        pl.when("mane_select").then(mane),
+        pl.when("mane_plus_clinical").then(mane),
         pl.col("tsl").cast(pl.String),
         pl.col("appris"),
         pl.col("hgvs_offset").cast(pl.String),

@@ -23,8 +23,8 @@ OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 
 _HGVS = ("hgvsc", "hgvsp", "hgvs_offset")
 _TAGS = (
-    "canonical", "mane_select", "mane_plus_clinical", "gencode_basic", "tsl", "appris",
-    "flags",
+    "canonical", "mane_select", "mane_plus_clinical", "mane_id", "gencode_basic", "tsl",
+    "appris", "flags",
 )  # fmt: skip
 _MOST_RANKS = 1_000
 """Exons of a transcript up to which all texts `rank/number` are kept in one table."""

@@ -8,6 +8,7 @@ Nothing is dropped in silence: `meta.json` counts what was left out and why.
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from varhouse.errors import InputError
 from varhouse.genemodel import MODEL_FORMAT, GeneModel, save_model
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
+from varhouse.genes.mane import add_mane, read_mane
 from varhouse.genes.pieces import Pieces, make_pieces
 from varhouse.genes.rows import TAGS, Rows, read_rows
 from varhouse.genes.tables import build_arrays
@@ -32,7 +34,9 @@ _MITOCHONDRIAL_NAMES = {"MT", "chrM", "M", "chrMT", "MtDNA"}
 _MITOCHONDRIAL_ACCESSIONS = ("NC_012920", "J01415")
 
 
-def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
+def compile_genes(
+    path: Path, reference: Reference, directory: Path, mane: Path | None = None
+) -> Path:
     """Compile a GFF3 or GTF file into `directory` and return the directory.
 
     The folder gets one `.npy` file for each array, `transcripts.parquet`,
@@ -48,6 +52,8 @@ def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
         does not hold count as N.
     directory
         Folder to write; made when it is not there.
+    mane
+        NCBI's table of MANE pairs, for annotations that only tag their transcripts.
 
     Raises
     ------
@@ -56,7 +62,8 @@ def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
         or has neither a gene nor a transcript on one.
     """
     rows = read_rows(path, reference.contigs)
-    digest = _digest(rows, reference)
+    pairs = read_mane(mane) if mane is not None else None
+    digest = _digest(rows, reference, pairs)
     index = directory / "meta.json"
     if index.exists():
         meta = json.loads(index.read_text())
@@ -68,6 +75,10 @@ def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
             f"{path}: no gene and no transcript in it (no row of type gene, exon or CDS)",
             "give the GFF3 or GTF file of a gene annotation",
         )
+    if pairs is not None:
+        transcripts, found = add_mane(features.transcripts, pairs)
+        counts = {**features.counts, **found}
+        features = replace(features, transcripts=transcripts, counts=counts)
     pieces = make_pieces(features, reference.contigs.names)
     arrays, counts = build_arrays(pieces, reference)
     codes = _genetic_codes(pieces, reference)
@@ -99,10 +110,13 @@ def compile_genes(path: Path, reference: Reference, directory: Path) -> Path:
     return directory
 
 
-def _digest(rows: Rows, reference: Reference) -> str:
-    """SHA-256 over the annotation's text, the reference and the contig names used."""
+def _digest(rows: Rows, reference: Reference, pairs: pl.DataFrame | None) -> str:
+    """SHA-256 over the annotation's text, the reference, contig names and MANE pairs."""
     names = rows.frame["contig"].unique().sort().to_list()
-    text = json.dumps([MODEL_FORMAT, rows.digest, reference.digest, names])
+    said = [MODEL_FORMAT, rows.digest, reference.digest, names]
+    if pairs is not None:
+        said.append(pairs.sort("transcript_id").rows())
+    text = json.dumps(said)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -150,6 +150,7 @@ def _transcripts(
             _value("tag"),
             _value("transcript_support_level"),
             pl.coalesce(_value("ccdsid"), both.str.extract(r"[=,]CCDS:(CCDS[\d.]+)")),
+            pl.col("attr"),
         ),
         start_unknown=both.str.contains(r"cds_start_NF|(?:^|;)start_range=\.,"),
         end_unknown=both.str.contains(r"cds_end_NF|(?:^|;)end_range=[^;,]*,\."),

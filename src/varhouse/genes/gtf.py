@@ -111,7 +111,7 @@ def _transcripts(
         ),
         **tag_columns(
             tags, _value("transcript_support_level"),
-            pl.coalesce(_value("ccdsid"), _value("ccds_id")),
+            pl.coalesce(_value("ccdsid"), _value("ccds_id")), pl.col("attr"),
         ),
         start_unknown=pl.col("attr").str.contains("cds_start_NF", literal=True),
         end_unknown=pl.col("attr").str.contains("cds_end_NF", literal=True),

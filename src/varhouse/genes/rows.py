@@ -13,6 +13,7 @@ from isal import igzip
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.genes.mane import MANE_ID, mane_id
 
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attr"]
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -24,7 +25,8 @@ SELENOCYSTEINES = ("Selenocysteine", "stop_codon_redefined_as_selenocysteine")
 """Types of rows for single selenocysteines (GTF, GFF3)."""
 
 TAGS = (
-    "canonical", "mane_select", "mane_plus_clinical", "gencode_basic", "tsl", "appris", "ccds",
+    "canonical", "mane_select", "mane_plus_clinical", "mane_id", "gencode_basic", "tsl",
+    "appris", "ccds",
 )  # fmt: skip
 """Columns that `tag_columns` makes."""
 
@@ -156,7 +158,9 @@ def without_version(column: pl.Expr) -> pl.Expr:
     return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
 
 
-def tag_columns(tags: pl.Expr, tsl: pl.Expr, ccds: pl.Expr) -> dict[str, pl.Expr]:
+def tag_columns(
+    tags: pl.Expr, tsl: pl.Expr, ccds: pl.Expr, attributes: pl.Expr
+) -> dict[str, pl.Expr]:
     """Make typed columns of what an annotation says of the rank of a transcript.
 
     Parameters
@@ -168,11 +172,13 @@ def tag_columns(tags: pl.Expr, tsl: pl.Expr, ccds: pl.Expr) -> dict[str, pl.Expr
         Transcript support level, `1 (assigned to previous version 5)` or `NA`.
     ccds
         Id of the consensus CDS, null for none.
+    attributes
+        All attributes, for the cross-references.
 
     Returns
     -------
     dict
-        `TAGS`: Boolean; tsl Int8; appris as VEP shortens it (`P1`, `A2`); ccds Boolean.
+        `TAGS`: Boolean; mane_id String; tsl Int8; appris as VEP shortens it (`P1`, `A2`).
     """
     lower = tags.str.to_lowercase().str.replace_all(" ", "_").fill_null("")
 
@@ -184,6 +190,7 @@ def tag_columns(tags: pl.Expr, tsl: pl.Expr, ccds: pl.Expr) -> dict[str, pl.Expr
         "canonical": has("ensembl_canonical", "refseq_select", "mane_select"),
         "mane_select": has("mane_select"),
         "mane_plus_clinical": has("mane_plus_clinical"),
+        MANE_ID: mane_id(attributes, has("mane_select", "mane_plus_clinical")),
         "gencode_basic": has("basic", "gencode_basic"),
         "tsl": tsl.str.extract(r"^([1-5])").cast(pl.Int8),
         "appris": pl.concat_str(
