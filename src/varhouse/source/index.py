@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
 from varhouse.source.bgzf import _members, file_kind
-from varhouse.source.lines import RecordBatch
 
 Ints = npt.NDArray[np.int64]
 
@@ -281,83 +279,6 @@ def region_ranges(index: Index, regions: list[Region]) -> list[tuple[int, int]]:
     pairs = [p for r in regions for p in index.ranges(r.contig, r.low, r.high)]
     pairs.sort()
     return _merge(np.array(pairs, np.uint64).reshape(-1, 2))
-
-
-@nb.njit(cache=True, nogil=True)
-def _ends(text, start, end, pos):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the last position of each record from REF and END, and which need a look.
-
-    A record needs one if an ALT is symbolic, and SVLEN or the sample fields' LEN may count.
-    """
-    n = end.size
-    last = np.empty(n, np.int64)
-    rare = np.zeros(n, np.bool_)
-    for k in range(n):
-        last[k] = pos[k] + max(start[k, 4] - 1 - start[k, 3], 1) - 1
-        for j in range(start[k, 4], min(start[k, 5] - 1, end[k])):
-            if text[j] == 60:
-                rare[k] = True
-                break
-        i, e = start[k, 7], min(start[k, 8] - 1, end[k])
-        while i + 4 < e:
-            if text[i] == 69 and text[i + 1] == 78 and text[i + 2] == 68 and text[i + 3] == 61:
-                value = np.int64(0)
-                i += 4
-                while i < e and 48 <= text[i] <= 57 and value < 2**40:
-                    value = value * 10 + (text[i] - 48)
-                    i += 1
-                # An END before POS is ignored, as htslib does.
-                last[k] = max(last[k], value)
-                break
-            while i < e and text[i] != 59:
-                i += 1
-            i += 1
-    return last, rare
-
-
-_MEASURED = (b"DEL", b"DUP", b"INV", b"CNV")
-
-
-def record_ends(batch: RecordBatch) -> Ints:
-    """Give the last position (1-based) that each record covers, as htslib 1.24 has it.
-
-    The largest of: REF's last base, END, POS + |SVLEN| - 1 of <DEL>, <DUP>, <INV> and
-    <CNV> alleles, and POS + LEN - 1 of reference blocks (<*> or <NON_REF>).
-
-    Returns
-    -------
-    int64[n]
-    """
-    last: Ints
-    last, rare = _ends(batch.text, batch.start, batch.end, batch.pos)
-    for k in np.flatnonzero(rare).tolist():
-        line = batch.text[batch.start[k, 0] : batch.end[k]].tobytes()
-        cells = line.split(b"\t")
-        if len(cells) >= 8:
-            last[k] = max(last[k], int(batch.pos[k]) + _longest(cells) - 1)
-    return last
-
-
-def _longest(cells: list[bytes]) -> int:
-    """Give the largest length by SVLEN and LEN of a record with a symbolic ALT."""
-    alts = cells[4].split(b",")
-    lengths = [1]
-    for pair in cells[7].split(b";"):
-        if pair.startswith(b"SVLEN="):
-            for alt, value in zip(alts, pair[6:].split(b","), strict=False):
-                if alt[:1] == b"<" and alt[1:-1].split(b":")[0] in _MEASURED:
-                    lengths.append(_whole(value.removeprefix(b"-")))
-    block = b"<*>" in alts or b"<NON_REF>" in alts
-    if block and len(cells) > 9 and b"LEN" in (keys := cells[8].split(b":")):
-        place = keys.index(b"LEN")
-        for cell in cells[9:]:
-            values = cell.split(b":")
-            lengths.append(_whole(values[place]) if place < len(values) else 0)
-    return max(lengths)
-
-
-def _whole(text: bytes) -> int:
-    return int(text) if text.isdigit() and len(text) < 11 else 0
 
 
 def check_index(path: Path) -> str | None:

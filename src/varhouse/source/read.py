@@ -17,13 +17,13 @@ from varhouse.errors import InputError, UsageError
 from varhouse.source.bcf import text_of
 from varhouse.source.bgzf import BATCH_BYTES, file_kind, iter_range, iter_text
 from varhouse.source.checked import CheckedVcfReader
+from varhouse.source.ends import record_ends
 from varhouse.source.header import read_header
 from varhouse.source.index import (
     Region,
     find_index,
     parse_region,
     read_index,
-    record_ends,
     region_ranges,
 )
 from varhouse.source.info import InfoReader
@@ -89,7 +89,9 @@ def read_vcf(
         string) and the INFO columns: bool for flags, int32, float32 or string for one
         value, lists for more; then the FORMAT columns (GT as text). What is missing is
         null, in lists too. Floats are the float32 nearest to the double nearest to the
-        text, as in htslib.
+        text, as in htslib. In a VCF 4.5 file INFO/END, if it is declared or asked for,
+        is computed where a record leaves it out (`ends.compute_ends`); what is stated
+        stays, and `varhouse validate` tells where it is another.
 
     Raises
     ------

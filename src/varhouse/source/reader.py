@@ -22,16 +22,20 @@ from varhouse.source.decimals import (
     parse_float,
     quick_float,
 )
+from varhouse.source.ends import fill_ends
 from varhouse.source.faults import Faults
 from varhouse.source.findings import Findings
 from varhouse.source.header import Header
 from varhouse.source.info import InfoReader
-from varhouse.source.keys import KeyTable
+from varhouse.source.keys import KeyTable, Kind
 from varhouse.source.lines import COLUMNS, RecordBatch, read_batch
 from varhouse.source.problems import Account
 from varhouse.source.samples import SampleReader
 
 Ints = npt.NDArray[np.int64]
+_COMPUTED = 5
+"""Version (the x of 4.x) whose END is a computed field."""
+
 FIXED = ("chrom", "pos", "id", "ref", "alt", "qual", "filter")
 
 
@@ -116,6 +120,15 @@ class VcfReader:
         self._source, self._threads = source, threads
         self.batch_bytes = 0
         self._findings = Findings(self.account, header, *tables)
+        self._fill = self._computed_end(tables[0])
+
+    def _computed_end(self, table: KeyTable) -> int | None:
+        """Give the place of INFO/END if it is one to compute: only VCF 4.5 defines how."""
+        if self.header.version != _COMPUTED or "END" not in self._info.names:
+            return None
+        if table.arrays.kind[table.number_of("END")] != Kind.INTEGER:
+            return None
+        return len(FIXED) + self._info.names.index("END")
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for table in self.arrow():
@@ -151,6 +164,8 @@ class VcfReader:
         info = self._info.read(batch, faults)
         names += [f"INFO/{name}" for name in info.names]
         columns += info.columns
+        if self._fill is not None:
+            columns[self._fill] = fill_ends(batch, columns[self._fill])
         fallback += info.fallback
         if self.formats is not None:
             found = self.formats.read(batch, faults)

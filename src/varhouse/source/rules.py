@@ -259,7 +259,8 @@ _STRUCTURAL = (
     ("VH-V-011", "cicn_without_cn", "error/note", "4 (from 4.4 on)", "give FORMAT CN too"),
     ("VH-V-012", "phase_list", "error/note", "1.6.2 (from 4.4 on)",
      "PSL, PSO and PSQ have a value for each allele of GT, and . where PSL is ."),
-    ("VH-V-013", "end_invalid", "warning/note", "1.6.1", "END is at or after POS"),
+    ("VH-V-013", "end_invalid", "warning/note", "1.6.1",
+     "END is at or after POS; in 4.5 it is where REF, SVLEN or LEN end, whichever is last"),
     ("VH-V-014", "mate_missing", "warning/note", "3, 5.4",
      "MATEID is the ID of a record of the file"),
 )  # fmt: skip

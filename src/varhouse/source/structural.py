@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.source.ends import check_ends
 from varhouse.source.header import Header
 from varhouse.source.keys import hash_name
 from varhouse.source.lines import RecordBatch
@@ -135,6 +136,8 @@ class RareRules:
         undeclared
             Some INFO key of the batch is not declared, so that any may be there.
         """
+        if self.version >= 5 and (undeclared or ("INFO", "END") in self.header.numbers):
+            check_ends(batch, self.account)
         rows = structural.copy()
         if self._declared or undeclared:
             stop = np.minimum(batch.start[:, 8] - 1, batch.end)
@@ -201,22 +204,10 @@ class RareRules:
 
     def _check_end(self, r: _Record) -> None:
         end = r.info.get("END", "")
-        if not re.fullmatch(r"-?[0-9]{1,12}", end) or r.pos is None:
+        if self.version >= 5 or not re.fullmatch(r"-?[0-9]{1,12}", end) or r.pos is None:
             return
         if int(end) < r.pos:
             self._add(r, "VH-V-013", "END is before POS", "INFO/END", end)
-            return
-        if self.version < 5 or any(alt in ("<*>", "<NON_REF>") for alt in r.alts):
-            return
-        lengths = r.values("SVLEN")
-        reach = [r.pos + len(r.ref) - 1]
-        for k in range(min(len(r.alts), len(lengths))):
-            level, length = r.level(k), lengths[k].lstrip("-")
-            if level in ("DEL", "DUP", "INV", "CNV") and re.fullmatch("[0-9]{1,12}", length):
-                reach.append(r.pos + int(length))
-        if "SVLEN" in r.info and int(end) != max(reach):
-            self._add(r, "VH-V-013", f"END is computed from REF and SVLEN: {max(reach)}",
-                      "INFO/END", end, severity="error")  # fmt: skip
 
     def _remember_mates(self, r: _Record) -> None:
         if len(self._ids) + len(self._mates) > 2 * MATES:
