@@ -10,6 +10,8 @@ import base64
 import gzip
 import hashlib
 import json
+import os
+import socket
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +42,8 @@ REF_AGREES, REF_DIFFERS, REF_OUTSIDE, REF_INVALID = range(4)
 
 
 _UPPER: Bases = np.frombuffer(bytes(range(256)).upper(), np.uint8)
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BLANKS = b"\r\n \t"
 
 _IS_BASE = np.zeros(256, np.bool_)
 _IS_BASE[np.frombuffer(b"ACGTNRYSWKMBDHVacgtnryswkmbdhv", np.uint8)] = True
@@ -204,36 +208,71 @@ def compile_reference(fasta: Path, directory: Path) -> Path:
     InputError
         If the file is not FASTA, is cut off, or names a contig twice.
     """
-    stat = fasta.stat()
-    stamp = {"path": str(fasta.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    stamp = _stamp(fasta)
     index = directory / "reference.json"
     if index.exists() and json.loads(index.read_text())["stamp"] == stamp:
         return directory
     directory.mkdir(parents=True, exist_ok=True)
-    temporary = directory / "reference.bases.tmp"
-    entries: list[dict[str, object]] = []
-    with temporary.open("wb") as out:
+    # Jobs that compile the same file at the same time write the same, each in its own file.
+    unfinished = f"{os.getpid()}.{socket.gethostname()}.tmp"
+    temporary = directory / f"reference.bases.{unfinished}"
+    try:
+        entries = _compile(fasta, temporary)
+        text = json.dumps([[e["name"], e["refget"]] for e in entries])
+        meta = {
+            "fasta": fasta.name,
+            "stamp": stamp,
+            "digest": hashlib.sha256(text.encode()).hexdigest(),
+            "contigs": entries,
+        }
+        temporary.rename(directory / "reference.bases")
+        partial = directory / f"reference.json.{unfinished}"
+        partial.write_text(json.dumps(meta))
+        partial.rename(index)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return directory
+
+
+def cached_reference(fasta: Path, cache: Path) -> Path:
+    """Compile a FASTA into a folder of `cache` that is of this state of the file alone.
+
+    Returns
+    -------
+    Path
+        `CACHE/reference-KEY`; found again as long as the file's path, size and time of
+        change stay.
+
+    Raises
+    ------
+    InputError
+        As `compile_reference`.
+    """
+    key = hashlib.sha256(json.dumps(_stamp(fasta)).encode()).hexdigest()[:16]
+    return compile_reference(fasta, cache / f"reference-{key}")
+
+
+def _stamp(fasta: Path) -> dict[str, object]:
+    stat = fasta.stat()
+    return {
+        "path": str(fasta.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns,
+    }  # fmt: skip
+
+
+def _compile(fasta: Path, output: Path) -> list[dict[str, object]]:
+    """Write the bases; gives name, length and refget digest of each contig."""
+    entries: dict[str, dict[str, object]] = {}
+    with output.open("wb") as out:
         for name, bases in _iter_fasta(fasta):
-            if any(e["name"] == name for e in entries):
+            if name in entries:
                 raise InputError(f"{fasta}: contig {name} stands twice in the FASTA")
             out.write(bases)
-            entries.append(
-                {"name": name, "length": int(bases.size), "refget": refget_digest(bases)}
-            )
+            entries[name] = {
+                "name": name, "length": int(bases.size), "refget": refget_digest(bases),
+            }  # fmt: skip
     if not entries:
         raise InputError(f"{fasta}: no sequence in it", "give a FASTA file")
-    text = json.dumps([[e["name"], e["refget"]] for e in entries])
-    meta = {
-        "fasta": fasta.name,
-        "stamp": stamp,
-        "digest": hashlib.sha256(text.encode()).hexdigest(),
-        "contigs": entries,
-    }
-    temporary.rename(directory / "reference.bases")
-    partial = directory / "reference.json.tmp"
-    partial.write_text(json.dumps(meta))
-    partial.rename(index)
-    return directory
+    return list(entries.values())
 
 
 def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
@@ -281,17 +320,19 @@ def _join(pieces: list[Bases]) -> Bases:
 
 
 def _clean(piece: bytes, fasta: Path, name: str) -> Bases:
-    bases = _UPPER[np.frombuffer(piece.translate(None, b"\r\n \t"), np.uint8)]
-    bad = (bases < ord("A")) | (bases > ord("Z"))
-    if bad.any():
-        letter = chr(int(bases[np.argmax(bad)]))
-        if letter not in "*-":
-            raise InputError(f"{fasta}: {letter!r} in the sequence of {name}: not FASTA")
-    return bases
+    bases = piece.translate(_UPPER.tobytes(), _BLANKS)
+    if bad := bases.translate(None, _LETTERS + b"*-"):
+        raise InputError(f"{fasta}: {chr(bad[0])!r} in the sequence of {name}: not FASTA")
+    return np.frombuffer(bases, np.uint8)
 
 
 class OpenedReference:
-    """A reference for one command: compiled in a temporary folder, removed at the end."""
+    """A reference for one command.
+
+    A folder that is compiled already is used as it is. A FASTA is compiled: into the folder
+    `$VARHOUSE_CACHE`, where later commands find it, else into a temporary one that is
+    removed at the end.
+    """
 
     def __init__(self, path: Path, contigs: Contigs | None = None) -> None:
         self._path, self._contigs = path, contigs
@@ -300,6 +341,8 @@ class OpenedReference:
     def __enter__(self) -> Reference:
         if (self._path / "reference.json").exists():
             return Reference(self._path, self._contigs)
+        if cache := os.environ.get("VARHOUSE_CACHE"):
+            return Reference(cached_reference(self._path, Path(cache)), self._contigs)
         self._tmp = tempfile.TemporaryDirectory(prefix="varhouse-reference-")
         return Reference(compile_reference(self._path, Path(self._tmp.name)), self._contigs)
 

@@ -27,6 +27,10 @@ _EPILOG = """\
 start here:  scripts/demo builds a store in demo/store, then
   varhouse query demo/store --gene DEMO7
   varhouse query demo/store --region chr1:48,000-49,000 --format tsv
+
+environment:
+  VARHOUSE_CACHE   a folder that keeps each --reference FASTA compiled, for the next command
+  NUMBA_CACHE_DIR  a folder for compiled code, if the installation cannot be written to
 """
 
 

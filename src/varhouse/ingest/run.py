@@ -20,7 +20,7 @@ from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
 from varhouse.ingest.settings import Policy, SourceConfig, text_digest
-from varhouse.reference import Reference, compile_reference
+from varhouse.reference import Reference, cached_reference
 from varhouse.schema import FORMAT_VERSION
 from varhouse.source.limits import Limits
 from varhouse.source.scan import hash_file
@@ -158,9 +158,7 @@ def load_run(path: Path) -> Run:
 
 def compiled_reference(store: Path, fasta: Path) -> Path:
     """Compile the reference into the store's cache, once for each state of the FASTA."""
-    stat = fasta.stat()
-    key = text_digest(fasta.resolve(), stat.st_size, stat.st_mtime_ns)[:16]
-    return compile_reference(fasta, store / "_cache" / f"reference-{key}")
+    return cached_reference(fasta, store / "_cache")
 
 
 def check_reference(config: "Config", reference: Reference) -> None:
