@@ -9,8 +9,8 @@ from gene_builders import Row, alleles, gff3_text, write_fasta
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.consequence.csq import CSQ_FIELDS, csq_entries
 from varhouse.contigs import Contig, Contigs
+from varhouse.csq import CSQ_FIELDS, csq_entries
 from varhouse.errors import InputError
 from varhouse.genemodel import GeneModel, load_genes
 from varhouse.genes import compile_genes

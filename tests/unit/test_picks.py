@@ -8,8 +8,8 @@ from gene_builders import Row, alleles, build, gff3_text
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.consequence.csq import CSQ_FIELDS, csq_entries
 from varhouse.contigs import Contig, Contigs
+from varhouse.csq import CSQ_FIELDS, csq_entries
 from varhouse.genemodel import GeneModel
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf

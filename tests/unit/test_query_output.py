@@ -265,7 +265,7 @@ def test_a_terminal_gets_a_table_that_fits(path: Path) -> None:
         (["--release", "7"], 1, "no release 7"),
         (["--limit", "-1"], 2, "negative"),
         (["--format", "parquet"], 2, "-o answer.parquet"),
-        (["--format", "vcf", "--columns", "pos"], 2, "neither --table nor --columns"),
+        (["--format", "vcf", "--table", "variants"], 2, "not go with --table"),
         (["-o", "nowhere/x.tsv"], 2, "no folder nowhere"),
         (["--id", "rs999"], 0, "0 alleles"),
     ],

@@ -18,8 +18,8 @@ import pysam
 
 from varhouse import __version__
 from varhouse.consequence import consequences
-from varhouse.consequence.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.contigs import Contigs
+from varhouse.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.errors import InputError
 from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer

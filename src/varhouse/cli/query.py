@@ -32,6 +32,9 @@ Without --table a row is an allele with its worst consequence and its frequencie
 `af` over all cohorts, `af_COHORT` of each. A null is an empty cell (`not assessed` in
 tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
 
+--format vcf has counts, genes, names, the fields of the sources (SOURCE_FIELD) and CSQ of
+the worst transcript as INFO, or the --columns asked for.
+
 Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 """
 
@@ -119,10 +122,10 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
     form = choose_format(args.format, args.output)
-    if form == "vcf" and (args.table or args.columns):
+    if form == "vcf" and args.table:
         raise UsageError(
-            "VCF holds the overview of alleles: it goes with neither --table nor --columns",
-            "leave them out, or choose another --format",
+            "VCF holds the overview of alleles: it does not go with --table",
+            "leave it out, or choose another --format",
         )
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     if args.columns is not None and not columns:
@@ -166,7 +169,8 @@ def _writer(
 
     if form == "vcf":
         assert answer.overview is not None
-        vcf = VcfWriter(stream, answer.overview)
+        asked = answer.columns if answer.question.columns else []
+        vcf = VcfWriter(stream, answer.overview, asked)
         return vcf, vcf.columns
     if form == "table":
         table = TableWriter(

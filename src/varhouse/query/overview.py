@@ -117,6 +117,30 @@ class Overview:
         frame = self._join(frame, piece, rest, needed)
         return frame.sort(_KEY).select(wanted)
 
+    def meaning(self, column: str) -> str:
+        """Say what a column means."""
+        return self._columns[column].meaning
+
+    def source_text(self, source: str) -> str:
+        """Name a source with its version, and say if its frequencies lack counts."""
+        table = f"annotations_{source}"
+        version = self.store.constants(table).get("source_version")
+        no_counts = "af_only" in self.store.declaration(table).names
+        return (
+            source
+            + (f" ({version})" if version else "")
+            + (", frequencies without counts" if no_counts else "")
+        )
+
+    def greatest(self, column: str) -> int:
+        """Find the greatest absolute value of an integer column of a table."""
+        table = self._of(column)
+        if not table.startswith("annotations_"):
+            # Only `terms`, a mask of more bits than 32, is as wide elsewhere.
+            return 2**63 - 1
+        value = pl.col(column.partition(".")[2]).cast(pl.Int64).abs().max()
+        return int(self.store.scan(table).select(value).collect().item() or 0)
+
     def _of(self, name: str) -> str:
         return self._columns[name].source
 

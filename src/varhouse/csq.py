@@ -18,6 +18,15 @@ CSQ_HEADER = (
 )
 
 
+CSQ_COLUMNS = (
+    "consequence", "impact", "gene_name", "gene_id", "transcript_id", "biotype", "exon",
+    "intron", "hgvsc", "hgvsp", "cdna_start", "cdna_end", "cds_start", "cds_end",
+    "protein_start", "protein_end", "amino_acids", "codons", "distance", "strand", "flags",
+    "pick", "canonical", "mane_select", "mane_plus_clinical", "mane_id", "tsl", "appris",
+    "hgvs_offset", "lof", "lof_reasons", "lof_flags",
+)  # fmt: skip
+"""Columns of the table `consequences` that an entry is made of."""
+
 _UNSAFE = r"[|,;=\s]"
 
 
@@ -42,7 +51,7 @@ def _safe(name: str) -> pl.Expr:
 
 
 def csq_entries(rows: pl.DataFrame) -> pl.Series:
-    """Write each row as a CSQ entry without its first field, the allele.
+    """Write each row, with the columns `CSQ_COLUMNS`, as a CSQ entry without the allele.
 
     Returns
     -------
