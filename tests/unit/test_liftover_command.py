@@ -223,6 +223,23 @@ def test_fields_that_cannot_follow_are_left_out_and_counted() -> None:
     assert swapper.samples(cells, 1, 1) == b"GT:DS:AF\t1|0:1.75:0.9\t0:0"
     assert swapper.samples(b"GT\t10/0\t9|10", 10, 10) == b"GT\t0/10\t9|0"
     assert swapper.samples(b"X\t1", 1, 1) == b".\t."
+    swapper.removed.clear()
+    assert swapper.samples(b"GT:AD\t0/1:1,2\t0/1:3\t0/0:4", 1, 1) == (
+        b"GT:AD\t1/0:2,1\t1/0:.\t1/1:."
+    )
+    assert swapper.removed == {"FORMAT/AD of some samples": 1}
+
+
+def test_what_a_split_record_loses_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lift(folder, ["1 4 . T C,<DEL> 9 . AC=1;AN=4 GT:AD 1/2:1,2,3 0/1:4,5"])
+    told = [x for x in capsys.readouterr().err.splitlines() if "split records" in x]
+    assert told == [
+        "FORMAT/AD of 1 split records: some lists have a wrong number of values; read from "
+        "the left as in bcftools",
+        "INFO/AC of 1 split records: left out, the number of values is wrong",
+    ]
 
 
 def test_alleles_of_one_record_are_aligned_together() -> None:

@@ -126,6 +126,36 @@ def test_faults_are_listed_and_the_rest_goes_on(
     assert "8 held back: alt_equals_ref 1, alt_invalid 1, columns 1" in caplog.text
 
 
+def test_what_is_lost_of_a_record_is_told(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        "chr1 6 . T G . . AC=1 GT:AD 0/1:1,2",
+        "chr1 7 . T G,C . . AC=1,2 GT:AD 0/3:1,2,3 0/1:1,2",
+        "chr1 8 . TT . x . AC=1,2 GT:AD 0/3:1,2,3 0/1:1,2",
+        "chr1 9 . T G,C . . AC=1 GT:AD 0/2:1,2,3 0/1:4",
+    ]
+    two = rows[0] + " 0/0:5,6"
+    vcf = write(tmp_path, [two, *rows[1:]], "s1\ts2")
+    text = vcf.read_text()
+    ad = '##FORMAT=<ID=AD,Number=R,Type=Integer,Description="x">\n#CHROM'
+    vcf.write_text(text.replace("#CHROM", ad))
+    run(vcf, fasta, "out.vcf")
+    told = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert told == [
+        "1 records without ALT: REF cut to its first base, as in bcftools",
+        "FORMAT/AD of 2 split records, first at chr1:7: some lists have a wrong number of "
+        "values; read from the left as in bcftools",
+        "FORMAT/GT of 1 split records, first at chr1:7: allele numbers that the record does "
+        "not have became missing",
+        "INFO/AC of 1 split records, first at chr1:9: left out, the number of values is wrong",
+    ]
+    caplog.clear()
+    run(vcf, fasta, "out.parquet")
+    told = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert "1 QUAL are no numbers: missing" in told
+
+
 def test_unchecked_records_are_kept_on_demand(tmp_path: Path, fasta: Path) -> None:
     vcf = write(tmp_path, ["chr1 33 . TAA TA . . .", "chrX 5 . GC GG . . ."])
     out = run(vcf, fasta, "out.vcf", "--unchecked-ref", "keep")

@@ -5,7 +5,7 @@ Not those of lists that fit no ploidy: bcftools takes their first values, we non
 
 import pytest
 
-from varhouse.normalise.split import Splitter, set_end
+from varhouse.normalise.split import Loss, Splitter, set_end
 
 NUMBERS = {
     (kind, n + t[0]): n
@@ -19,6 +19,10 @@ TYPES = {key: {"I": "Integer", "F": "Float", "S": "String"}[key[1][1]] for key i
 @pytest.fixture
 def splitter() -> Splitter:
     return Splitter(NUMBERS, TYPES)
+
+
+def losses(splitter: Splitter) -> dict[tuple[str, Loss], int]:
+    return {what: lost.records for what, lost in splitter.losses.items()}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,49 @@ def test_what_is_left_out_is_counted(splitter: Splitter) -> None:
     splitter.info(b"AI=1;RF=1", 2)
     splitter.info(b"AI=1,2,3", 2)
     splitter.samples(b"GT:GI", b"0/1:1,2", 2)
-    assert splitter.dropped == {"INFO/AI": 2, "INFO/RF": 1, "FORMAT/GI": 1}
+    assert losses(splitter) == {
+        ("INFO/AI", Loss.LEFT_OUT): 2,
+        ("INFO/RF", Loss.LEFT_OUT): 1,
+        ("FORMAT/GI", Loss.LEFT_OUT): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "loss"),
+    [
+        # Whole lists and missing ones say nothing.
+        (b"AI", b"1,2 . .,.", None),
+        (b"RI", b"1,2,3 .", None),
+        (b"RS", b"a,b,c .", None),
+        (b"GI", b"1,2,3,4,5,6 . 7,8,9", None),
+        (b"GI", b". .", None),
+        (b"XX", b"1,2,3,4 .", None),
+        # Cut short in a sample, or in all of them down to one value.
+        (b"AI", b"1,2 3", Loss.UNEVEN),
+        (b"AI", b"3 .", Loss.UNEVEN),
+        (b"RI", b"1,2,3 1,2", Loss.UNEVEN),
+        (b"RF", b"1,2,3 .,.", Loss.UNEVEN),
+        (b"AS", b"a,b,c a,b", Loss.UNEVEN),
+        (b"AS", b"a a,b", Loss.UNEVEN),
+        (b"GI", b"1,2,3,4,5,6 7", Loss.UNEVEN),
+        (b"GI", b"1,2,3,4,5,6 7,8", Loss.NO_PLOIDY),
+        (b"RI", b"1,2,3,4 1,2,3", Loss.LEFT_OUT),
+    ],
+)
+def test_nothing_is_filled_in_without_a_word(
+    splitter: Splitter, key: bytes, values: bytes, loss: Loss | None
+) -> None:
+    samples = b"\t".join(b"1/2:" + v for v in values.split(b" "))
+    splitter.samples(b"GT:" + key, samples, 2, "chr1:7")
+    found = {what: (lost.records, lost.first) for what, lost in splitter.losses.items()}
+    wanted = {} if loss is None else {("FORMAT/" + key.decode(), loss): (1, "chr1:7")}
+    assert found == wanted
+
+
+def test_texts_of_info_with_a_wrong_number_are_counted(splitter: Splitter) -> None:
+    splitter.info(b"AS=a;RS=a,b,c", 2)
+    splitter.info(b"AS=a,b,c", 2)
+    assert losses(splitter) == {("INFO/AS", Loss.UNEVEN): 2}
 
 
 @pytest.mark.parametrize(
@@ -125,14 +171,14 @@ def test_likelihoods_of_any_and_mixed_ploidy(
         for p, cell in zip(ploidies, text.split(b"\t"), strict=True):
             wanted = [[0] * (p - j) + [k] * j for j in range(p + 1)]
             assert cell[4:].decode() == ",".join(".".join(map(str, g)) for g in wanted)
-    assert not splitter.dropped
+    assert not splitter.losses
 
 
 def test_a_list_that_fits_no_ploidy_becomes_missing_and_is_counted(splitter: Splitter) -> None:
     samples = b"1/2:1,2,3,4,5,6\t1/2:1,2\t1/2:1,2,3,4,5"
     pairs = splitter.samples(b"GT:GI", samples, 2)
     assert [c for _, c in pairs] == [b"1/0:1,2,3\t1/0:.\t1/0:.", b"0/1:1,4,6\t0/1:.\t0/1:."]
-    assert splitter.dropped == {"FORMAT/GI": 1}
+    assert losses(splitter) == {("FORMAT/GI", Loss.NO_PLOIDY): 1}
     # When the longest list fits none, nothing says which samples are right.
     pairs = splitter.samples(b"GT:GI", b"1/2:1,2,3,4,5,6,7\t1/2:1,2,3,4,5,6", 2)
     assert pairs == [(b"GT", b"1/0\t1/0"), (b"GT", b"0/1\t0/1")]
@@ -143,7 +189,7 @@ def test_an_allele_that_the_record_has_not_is_missing_not_reference(
 ) -> None:
     pairs = splitter.samples(b"GT", b"0/3\t99999999999999999999/1\t1/2", 2)
     assert [c for _, c in pairs] == [b"0/.\t./1\t1/0", b"0/.\t./0\t0/1"]
-    assert splitter.dropped == {"FORMAT/GT": 1}
+    assert losses(splitter) == {("FORMAT/GT", Loss.NO_ALLELE): 1}
 
 
 def test_more_cells_than_keys_stay(splitter: Splitter) -> None:

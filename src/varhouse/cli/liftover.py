@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from varhouse.liftover.alleles import Lifter
     from varhouse.liftover.chain import Chain
     from varhouse.liftover.vcf import Split, VcfLifter
+    from varhouse.normalise.split import Splitter
     from varhouse.source.header import Header
     from varhouse.source.lines import RecordBatch
 
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.liftover.fields import Swapper
     from varhouse.liftover.vcf import VcfLifter
     from varhouse.normalise import normalise_alleles
+    from varhouse.normalise.split import Splitter
     from varhouse.reference import OpenedReference
     from varhouse.source.stream import open_records
 
@@ -132,13 +134,15 @@ def run(args: argparse.Namespace) -> int:
             chain, target, normalise_alleles, source=source, source_contigs=own or aliases,
             swap=args.swap,
         )  # fmt: skip
-        vcf = VcfLifter(lifter, Swapper(header.numbers), _splitter(header))
+        # The other ALTs may not be lifted: in GT they are unknown, not REF.
+        splitter = Splitter(header.numbers, header.types, other=".")
+        vcf = VcfLifter(lifter, Swapper(header.numbers), _split_with(splitter))
         rejects = None
         if args.rejects:
             made = folder / "rejects.tsv"
             rejects = stack.enter_context(made.open("w", encoding="utf-8"))
             rejects.write("\t".join(_REJECT_COLUMNS) + "\n")
-        work = _Work(args, header, batches, vcf, rejects)
+        work = _Work(args, header, batches, vcf, splitter, rejects)
         out = folder / f"out{ending}"
         write = {".parquet": _write_parquet, ".bcf": _write_bcf}.get(ending, _write_text)
         write(out, work)
@@ -156,6 +160,7 @@ class _Work:
     header: "Header"
     batches: "Iterator[RecordBatch]"
     vcf: "VcfLifter"
+    splitter: "Splitter"
     rejects: IO[str] | None
 
     @property
@@ -213,12 +218,7 @@ class _Work:
         self.rejects.write("\n".join([*lines.to_series().to_list(), ""]))
 
 
-def _splitter(header: "Header") -> "Split":
-    from varhouse.normalise.split import Splitter
-
-    # The other ALTs may not be lifted: in GT they are unknown, not REF.
-    splitter = Splitter(header.numbers, header.types, other=".")
-
+def _split_with(splitter: "Splitter") -> "Split":
     def split(info: bytes, rest: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
         infos = splitter.info(info, n_alt)
         keys, tab, cells = rest.partition(b"\t")
@@ -325,3 +325,5 @@ def _account(work: _Work, chain: "Chain") -> None:
         )  # fmt: skip
     for name, n in sorted(work.vcf.swapper.removed.items()):
         log.warning("%s left out of %s swapped records: it cannot follow", name, f"{n:,}")
+    for (name, loss), lost in sorted(work.splitter.losses.items()):
+        log.warning("%s of %s split records: %s", name, f"{lost.records:,}", loss.says)

@@ -49,7 +49,9 @@ POS, REF, ALT and the values of fields declared with Number A, R or G are those 
 <DEL> and <DUP> of known length (END, SVLEN) move left and get a REF of one base, as in
 bcftools; other symbolic alleles, `*` and breakends stay as they are.
 Unlike bcftools, Number=G is split at any ploidy; a sample's list that fits no ploidy, and
-an allele number in GT that the record does not have, become missing and are named on stderr.
+an allele number in GT that the record does not have, become missing. Lists with a wrong
+number of values are read from the left, or left out where no sample has the right number.
+stderr names each field that this befell, with the number of records and the first place.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
 """
 
@@ -286,6 +288,9 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
             bytes(piece), separator="\t", has_header=False, schema=types, quote_char=None,
             encoding="utf8-lossy",
         )  # fmt: skip
+        number = pl.col("qual").cast(pl.Float64, strict=False)
+        bad = frame.select((number.is_null() & (pl.col("qual") != ".")).sum()).item()
+        work.normaliser.counts["qual_invalid"] += bad
         names = {c: reference.contigs.canonical(c) or c for c in frame["contig"].unique()}
         dot = pl.lit(".")
         return frame.select(
@@ -294,10 +299,7 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
             "ref",
             "alt",
             pl.when(pl.col("id") != dot).then("id").alias("id"),
-            pl.when(pl.col("qual") != dot)
-            .then("qual")
-            .cast(pl.Float64, strict=False)
-            .alias("qual"),
+            number,
             "filter",
             "info",
             "record",
@@ -334,8 +336,15 @@ def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
         what = ", ".join(f"{code} {n:,}" for code, n in faults.items())
         where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
         log.warning("%s held back: %s; %s", f"{sum(faults.values()):,}", what, where)
-    for name, n in sorted(normaliser.splitter.dropped.items()):
+    if counts["ref_cut"]:
         log.warning(
-            "%s left out of %s split records, or of samples in them: wrong number of values, "
-            "or an allele that the record does not have", name, f"{n:,}",
+            "%s records without ALT: REF cut to its first base, as in bcftools",
+            f"{counts['ref_cut']:,}",
+        )
+    if counts["qual_invalid"]:
+        log.warning("%s QUAL are no numbers: missing", f"{counts['qual_invalid']:,}")
+    for (name, loss), lost in sorted(normaliser.splitter.losses.items()):
+        log.warning(
+            "%s of %s split records, first at %s: %s",
+            name, f"{lost.records:,}", lost.first, loss.says,
         )  # fmt: skip

@@ -44,7 +44,8 @@ class Swapper:
     Attributes
     ----------
     removed
-        Fields left out (`INFO/MLEAC`), with counts of records.
+        Fields left out (`INFO/MLEAC`), and fields that became missing in some samples
+        (`FORMAT/AD of some samples`), with counts of records.
     """
 
     def __init__(self, numbers: Mapping[tuple[str, str], str]) -> None:
@@ -96,12 +97,20 @@ class Swapper:
             else:
                 self.removed["FORMAT/" + name.decode(errors="replace")] += 1
         out = []
+        lost: set[bytes] = set()
         for row in rows:
             ploidy = len(_NUMBER.findall(row[gt]) or b"22") if gt >= 0 else 0
-            new = [
-                self._cell(names[i], row[i], n_alt, k, ploidy) for i in kept if i < len(row)
-            ]
+            new = []
+            for i in kept:
+                if i < len(row):
+                    cell = self._cell(names[i], row[i], n_alt, k, ploidy)
+                    if cell is None:
+                        lost.add(names[i])
+                    new.append(b"." if cell is None else cell)
             out.append(b":".join(new) or b".")
+        self.removed.update(
+            f"FORMAT/{name.decode(errors='replace')} of some samples" for name in lost
+        )
         return b"\t".join([b":".join(names[i] for i in kept) or b".", *out])
 
     def _can_follow(self, name: bytes, gt: int) -> bool:
@@ -111,17 +120,17 @@ class Swapper:
             return gt >= 0
         return self._numbers.get(("FORMAT", name)) != "A" and name != b"HDS"
 
-    def _cell(self, name: bytes, value: bytes, n_alt: int, k: int, ploidy: int) -> bytes:
+    def _cell(
+        self, name: bytes, value: bytes, n_alt: int, k: int, ploidy: int
+    ) -> bytes | None:
         if name == b"GT":
             return _genotypes(value, n_alt, k)
         if not value.strip(b".,"):
             return value
         if name in (b"AF", b"VAF", b"DS"):
             total = b"%d" % ploidy if name == b"DS" else b"1"
-            new = _rest(value.split(b","), total, n_alt, k)
-        else:
-            new = _by_number(self._numbers.get(("FORMAT", name)), value, n_alt, k)
-        return b"." if new is None else new
+            return _rest(value.split(b","), total, n_alt, k)
+        return _by_number(self._numbers.get(("FORMAT", name)), value, n_alt, k)
 
 
 def _genotypes(cells: bytes, n_alt: int, k: int) -> bytes:

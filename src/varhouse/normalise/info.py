@@ -16,6 +16,8 @@ Ints = npt.NDArray[np.int32]
 
 _TAB, _COMMA, _DOT, _SEMICOLON, _EQUALS = 9, 44, 46, 59, 61
 OF_ALT, OF_ALL, OF_GENOTYPES, GENOTYPE = 1, 2, 3, 4
+LEFT_OUT, UNEVEN, NO_PLOIDY, NO_ALLELE = 0, 1, 2, 3
+"""What becomes of values that do not fit a record (see `split.Loss`)."""
 _NUMBERS = {"A": OF_ALT, "R": OF_ALL, "G": OF_GENOTYPES, "GT": GENOTYPE}
 
 
@@ -110,6 +112,20 @@ def count_values(text: Bytes, start: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def no_losses(rules: Rules) -> Longs:
+    """Make an empty account: int64[rule, kind of loss, (records, first record)]."""
+    return np.zeros((rules.number.size, 4, 2), np.int64)
+
+
+@njit(cache=True, nogil=True)
+def count_loss(losses: Longs, rule: int, kind: int, record: int) -> None:
+    """Count one more record that loses something of a field."""
+    if losses[rule, kind, 0] == 0:
+        losses[rule, kind, 1] = record
+    losses[rule, kind, 0] += 1
+
+
+@njit(cache=True, nogil=True)
 def _value(text: Bytes, start: int, end: int, index: int, out: Bytes, w: int) -> int:
     """Copy the value at a place of a list."""
     a = start
@@ -144,21 +160,19 @@ def _values(text: Bytes, start: int, end: int, number: int, k: int, out: Bytes, 
 
 
 @njit(cache=True, nogil=True)
-def _wrong(rules: Rules, i: int, n_values: int, n_alt: int) -> bool:
-    """Whether a field has another number of values than declared; texts may."""
-    number = rules.number[i]
-    wanted = n_alt if number == 1 else n_alt + 1
-    if number == 3:
-        wanted = (n_alt + 1) * (n_alt + 2) // 2
-    return n_values != wanted and not rules.is_text[i]
+def _wanted(number: int, n_alt: int) -> int:
+    """Give the number of values that a list should have."""
+    if number == OF_GENOTYPES:
+        return (n_alt + 1) * (n_alt + 2) // 2
+    return n_alt if number == OF_ALT else n_alt + 1
 
 
 @njit(cache=True, nogil=True)
 def _write(
-    rules: Rules, text: Bytes, start: int, end: int, n_alt: int, k: int, dropped: Longs,
-    out: Bytes, w: int,
+    rules: Rules, text: Bytes, start: int, end: int, n_alt: int, k: int, record: int,
+    losses: Longs, out: Bytes, w: int,
 ) -> int:  # fmt: skip
-    """Write INFO for ALT k; count fields left out, once a record."""
+    """Write INFO for ALT k; count what is lost, once a record."""
     first = w
     a = start
     while a <= end:
@@ -169,9 +183,14 @@ def _write(
             b += 1
         i = find_rule(rules, text, a, eq) if eq >= 0 else -1
         plain = i < 0 or (b - eq == 2 and text[eq + 1] == _DOT)
-        if not plain and _wrong(rules, i, count_values(text, eq + 1, b), n_alt):
-            dropped[i] += k == 1
-        else:
+        fits = plain
+        if not plain:
+            fits = count_values(text, eq + 1, b) == _wanted(rules.number[i], n_alt)
+        # Lists of texts may have another number of values, as in bcftools.
+        kept = fits or rules.is_text[i]
+        if not fits and k == 1:
+            count_loss(losses, i, UNEVEN if kept else LEFT_OUT, record)
+        if kept:
             if w > first:
                 out[w] = _SEMICOLON
                 w += 1
@@ -205,9 +224,9 @@ def split_info(
     Returns
     -------
     tuple
-        `(at, out, dropped)`: QUAL, FILTER and INFO, with tabs between, of ALT 1 ... of
-        record 0, then of record 1 ... end to end with offsets; and for each rule the
-        records that lost the field for a wrong number of values.
+        `(at, out, losses)`: QUAL, FILTER and INFO, with tabs between, of ALT 1 ... of
+        record 0, then of record 1 ... end to end with offsets; and what was lost (see
+        `no_losses`).
     """
     total, slots = 0, 0
     for i in range(start.size):
@@ -216,12 +235,12 @@ def split_info(
         slots += n_alt[i]
     out = np.empty(total, np.uint8)
     at = np.zeros(slots + 1, np.int64)
-    dropped = np.zeros(rules.number.size, np.int64)
+    losses = no_losses(rules)
     w, m = 0, 0
     for i in range(start.size):
         for k in range(1, n_alt[i] + 1):
             w = copy_span(text, start[i], info[i], out, w)
-            w = _write(rules, text, info[i], end[i], n_alt[i], k, dropped, out, w)
+            w = _write(rules, text, info[i], end[i], n_alt[i], k, i, losses, out, w)
             m += 1
             at[m] = w
-    return at, out[:w], dropped
+    return at, out[:w], losses

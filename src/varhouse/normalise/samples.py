@@ -9,14 +9,20 @@ from numba import njit
 
 from varhouse.normalise.info import (
     GENOTYPE,
+    LEFT_OUT,
+    NO_ALLELE,
+    NO_PLOIDY,
     OF_ALL,
     OF_ALT,
     OF_GENOTYPES,
+    UNEVEN,
     Bytes,
     Longs,
     Rules,
     copy_span,
+    count_loss,
     find_rule,
+    no_losses,
 )
 
 _TAB, _COMMA, _DOT, _COLON, _ZERO, _ONE, _NINE = 9, 44, 46, 58, 48, 49, 57
@@ -168,16 +174,24 @@ def _write_calls(
 @njit(cache=True, nogil=True)
 def _judge(
     text: Bytes, start: int, end: int, n_alt: int, rules: Rules, rule: Longs, kind: Longs,
-    ends: Longs, counts: Longs, dropped: Longs,
+    ends: Longs, counts: Longs, record: int, losses: Longs,
 ) -> None:  # fmt: skip
     """Decide for each field whether it is split, copied or left out; count what is lost.
 
     Notes the end and the number of values of each cell, sample by sample.
     """
     most = np.ones(kind.size, np.int64)
-    # Number G: a list that no ploidy has, though it is more than a missing value.
-    strange = np.zeros(kind.size, np.bool_)
-    f, c, n = 0, 0, 1
+    # Values there should be; 0: no list, -1: as many as some ploidy has genotypes.
+    wanted = np.zeros(kind.size, np.int64)
+    # Lists of another number of values, and Number=G lists that no ploidy has; a missing
+    # value is neither.
+    uneven, strange = np.zeros(kind.size, np.bool_), np.zeros(kind.size, np.bool_)
+    for f in range(kind.size):
+        if kind[f] == OF_GENOTYPES:
+            wanted[f] = -1
+        elif kind[f] == OF_ALT or kind[f] == OF_ALL:
+            wanted[f] = n_alt + (kind[f] != OF_ALT)
+    f, c, n, a = 0, 0, 1, start
     for j in range(start, end + 1):
         byte = text[j] if j < end else np.uint8(_TAB)
         if byte == _COMMA:
@@ -185,23 +199,34 @@ def _judge(
         elif byte in (_COLON, _TAB):
             ends[c], counts[c] = j, n
             c += 1
-            if n > 1 and f < kind.size and kind[f] > 0 and kind[f] != GENOTYPE:
+            if f < kind.size and wanted[f] != 0:
                 most[f] = max(most[f], n)
-                strange[f] |= kind[f] == OF_GENOTYPES and _ploidy(n, n_alt) == 0
+                if n == 1:
+                    uneven[f] |= j - a > 1 or (j > a and text[a] != _DOT)
+                elif wanted[f] > 0:
+                    uneven[f] |= n != wanted[f]
+                else:
+                    strange[f] |= _ploidy(n, n_alt) == 0
             f = f + 1 if byte == _COLON else 0
-            n = 1
+            n, a = 1, j + 1
     for f in range(kind.size):
-        if kind[f] <= 0 or kind[f] == GENOTYPE:
+        if wanted[f] == 0:
             continue
         is_text = rules.is_text[rule[f]]
         if most[f] == 1 and not is_text:
             kind[f] = _PLAIN
-        elif kind[f] == OF_GENOTYPES:
+        elif wanted[f] < 0:
             if most[f] > 1 and _ploidy(most[f], n_alt) == 0:
                 kind[f] = _LEFT_OUT
-        elif not is_text and most[f] != n_alt + (kind[f] != OF_ALT):
+        elif not is_text and most[f] != wanted[f]:
             kind[f] = _LEFT_OUT
-        dropped[rule[f]] += kind[f] == _LEFT_OUT or strange[f]
+        if kind[f] == _LEFT_OUT:
+            count_loss(losses, rule[f], LEFT_OUT, record)
+        else:
+            if strange[f]:
+                count_loss(losses, rule[f], NO_PLOIDY, record)
+            if uneven[f]:
+                count_loss(losses, rule[f], UNEVEN, record)
 
 
 @njit(cache=True, nogil=True)
@@ -288,7 +313,7 @@ def split_samples(
     Returns
     -------
     tuple
-        `(at, out, dropped)` as of `split_info`, with FORMAT and samples at the end.
+        `(at, out, losses)` as of `split_info`, with FORMAT and samples at the end.
     """
     total, slots = infos.size, 0
     for i in range(form.size):
@@ -300,7 +325,7 @@ def split_samples(
         slots += n_alt[i]
     out = np.empty(total, np.uint8)
     at = np.zeros(slots + 1, np.int64)
-    dropped = np.zeros(rules.number.size, np.int64)
+    losses = no_losses(rules)
     w, m = 0, 0
     for i in range(form.size):
         if form[i] > end[i] or sample[i] > end[i]:
@@ -326,7 +351,7 @@ def split_samples(
         cells = 1 + _count_byte(text, sample[i], end[i], _COLON)
         cells += _count_byte(text, sample[i], end[i], _TAB)
         ends, counts = np.empty(cells, np.int64), np.empty(cells, np.int64)
-        _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, dropped)
+        _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, i, losses)
         unknown = np.zeros(1, np.int64)
         for k in range(1, n_alt[i] + 1):
             w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
@@ -350,6 +375,6 @@ def split_samples(
         if unknown[0]:
             for f in range(fields):
                 if kind[f] == GENOTYPE:
-                    dropped[rule[f]] += 1
+                    count_loss(losses, rule[f], NO_ALLELE, i)
                     break
-    return at, out[:w], dropped
+    return at, out[:w], losses

@@ -4,25 +4,68 @@ Follows `bcftools norm -m-` 1.24. Fields declared with Number A, R or G keep the
 REF and of their ALT; in GT an allele that is neither becomes 0 (or `.`), so that the split
 genotype is not a count of anything: frequencies come from the original one. Differences:
 fields that the header does not declare are kept, Number=G is split at any ploidy, also of
-texts, and in a sample whose list fits no ploidy it becomes missing.
+texts, and in a sample whose list fits no ploidy it becomes missing. Whatever values do not
+fit their record is counted (`Splitter.losses`), also what bcftools does without a word.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
 from itertools import pairwise
 
 import numpy as np
 
-from varhouse.normalise.info import Bytes, Longs, make_rules, split_info
+from varhouse.normalise.info import (
+    LEFT_OUT,
+    NO_ALLELE,
+    NO_PLOIDY,
+    UNEVEN,
+    Bytes,
+    Longs,
+    make_rules,
+    split_info,
+)
 from varhouse.normalise.samples import split_samples
 
+_PLACE = 1000
+"""Bytes of a line that hold CHROM and POS."""
 _END = re.compile(rb"(^|;)END=[^;]*")
 
 
 def set_end(info: bytes, end: int) -> bytes:
     """Set the value of INFO/END (1-based), if it is there."""
     return _END.sub(rb"\g<1>END=%d" % end, info)
+
+
+class Loss(IntEnum):
+    """What became of values that do not fit their record."""
+
+    LEFT_OUT = LEFT_OUT
+    UNEVEN = UNEVEN
+    NO_PLOIDY = NO_PLOIDY
+    NO_ALLELE = NO_ALLELE
+
+    @property
+    def says(self) -> str:
+        """What happened, for users."""
+        return _SAYS[self]
+
+
+_SAYS = {
+    Loss.LEFT_OUT: "left out, the number of values is wrong",
+    Loss.UNEVEN: "some lists have a wrong number of values; read from the left as in bcftools",
+    Loss.NO_PLOIDY: "lists that fit no ploidy became missing",
+    Loss.NO_ALLELE: "allele numbers that the record does not have became missing",
+}
+
+
+@dataclass
+class Lost:
+    """Records that lost something, and where the first one is (`contig:pos`)."""
+
+    records: int
+    first: str
 
 
 class Splitter:
@@ -37,11 +80,10 @@ class Splitter:
 
     Attributes
     ----------
-    dropped
-        Fields left out because their number of values is wrong, of the record or of some
-        samples, with counts of records (`bcftools norm --force` leaves out the former as
-        well, without it gives up; of the latter it takes the first values). `FORMAT/GT`:
-        records with an allele that they do not have, which becomes missing in a split one.
+    losses
+        What was lost, by field and kind. Fields are left out of a record whose longest
+        list has a wrong number of values (`bcftools norm --force` does that as well,
+        without it gives up); the other kinds are of single samples, or of texts.
     """
 
     def __init__(
@@ -51,7 +93,7 @@ class Splitter:
         other: str = "0",
     ) -> None:
         self._other = other.encode()
-        self.dropped: Counter[str] = Counter()
+        self.losses: dict[tuple[str, Loss], Lost] = {}
         split = {
             (kind, name): (name.encode(), number, types.get((kind, name)) == "String")
             for (kind, name), number in numbers.items()
@@ -66,40 +108,61 @@ class Splitter:
         self._format = make_rules(of_format)
 
     def infos(
-        self, text: Bytes, start: Longs, info: Longs, end: Longs, n_alt: Longs
-    ) -> tuple[Longs, Bytes]:
-        """Split QUAL, FILTER and INFO of many records (see `split_info`): (offsets, text)."""
-        at, out, dropped = split_info(text, start, info, end, n_alt, self._rules)
-        for i in np.flatnonzero(dropped).tolist():
-            self.dropped["INFO/" + self._names[i]] += int(dropped[i])
+        self, text: Bytes, start: Longs, info: Longs, end: Longs, n_alt: Longs,
+        line: Longs | None = None,
+    ) -> tuple[Longs, Bytes]:  # fmt: skip
+        """Split QUAL, FILTER and INFO of many records (see `split_info`): (offsets, text).
+
+        `line` is the first byte of each record's line, if CHROM and POS are in the text.
+        """
+        at, out, losses = split_info(text, start, info, end, n_alt, self._rules)
+        self._note("INFO/", self._names, losses, text, line, "")
         return at, out
 
-    def info(self, info: bytes, n_alt: int) -> list[bytes]:
-        """Split the INFO of one record: one text for each ALT."""
+    def info(self, info: bytes, n_alt: int, place: str = "") -> list[bytes]:
+        """Split the INFO of one record (at `contig:pos`): one text for each ALT."""
         text = np.frombuffer(info, np.uint8)
         zero, size = np.zeros(1, np.int64), np.array([text.size])
-        at, out = self.infos(text, zero, zero, size, np.array([n_alt]))
+        at, out, losses = split_info(text, zero, zero, size, np.array([n_alt]), self._rules)
+        self._note("INFO/", self._names, losses, text, None, place)
         return [out[a:b].tobytes() for a, b in pairwise(at)]
 
-    def samples(self, keys: bytes, samples: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
+    def samples(
+        self, keys: bytes, samples: bytes, n_alt: int, place: str = ""
+    ) -> list[tuple[bytes, bytes]]:
         """Split FORMAT and the sample columns (tab-separated): a pair for each ALT."""
         text = np.frombuffer(keys + b"\t" + samples, np.uint8)
         zero, cells, size = (np.array([i]) for i in (0, len(keys) + 1, text.size))
-        nothing = np.zeros(0, np.uint8)
-        at, out = self.tails(
-            text, zero, cells, size, np.array([n_alt]), np.zeros(n_alt + 1, np.int64), nothing
-        )
+        at, out, losses = split_samples(
+            text, zero, cells, size, np.array([n_alt]), self._format, self._other[0],
+            np.zeros(n_alt + 1, np.int64), np.zeros(0, np.uint8),
+        )  # fmt: skip
+        self._note("FORMAT/", self._format_names, losses, text, None, place)
         pairs = (out[a + 1 : b].tobytes().partition(b"\t") for a, b in pairwise(at))
         return [(k, c) for k, _, c in pairs]
 
     def tails(
         self, text: Bytes, form: Longs, sample: Longs, end: Longs, n_alt: Longs,
-        info_at: Longs, infos: Bytes,
+        info_at: Longs, infos: Bytes, line: Longs | None = None,
     ) -> tuple[Longs, Bytes]:  # fmt: skip
         """Split FORMAT and samples of many records (see `split_samples`): (offsets, text)."""
-        at, out, dropped = split_samples(
+        at, out, losses = split_samples(
             text, form, sample, end, n_alt, self._format, self._other[0], info_at, infos
         )
-        for i in np.flatnonzero(dropped).tolist():
-            self.dropped["FORMAT/" + self._format_names[i]] += int(dropped[i])
+        self._note("FORMAT/", self._format_names, losses, text, line, "")
         return at, out
+
+    def _note(
+        self, prefix: str, names: list[str], losses: Longs, text: Bytes,
+        line: Longs | None, place: str,
+    ) -> None:  # fmt: skip
+        for i, kind in np.argwhere(losses[:, :, 0] > 0).tolist():
+            n, record = losses[i, kind].tolist()
+            key = prefix + names[i], Loss(kind)
+            if key in self.losses:
+                self.losses[key].records += n
+                continue
+            if line is not None:
+                here = text[line[record] : line[record] + _PLACE].tobytes()
+                place = ":".join(here.decode(errors="replace").split("\t")[:2])
+            self.losses[key] = Lost(n, place)

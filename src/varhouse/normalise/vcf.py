@@ -247,6 +247,7 @@ class VcfNormaliser:
         lone = (status == Status.KEPT) & (alleles.ref_len[keep] > 1)
         lone &= lines.text[alleles.alt_off[keep]] == ord(".")
         lone &= alleles.alt_len[keep] == 1
+        self.counts["ref_cut"] += int(lone.sum())
         single = np.isin(keep, np.fromiter(alleles.ends, np.int64, len(alleles.ends)))
         changed |= single & (alleles.ref_len[keep] > 1)
         own = changed | self.sites
@@ -294,12 +295,12 @@ class VcfNormaliser:
         start, end = lines.start[records], lines.end[records]
         at, infos = self.splitter.infos(
             lines.text, start[:, _QUAL].copy(), start[:, _INFO].copy(),
-            np.minimum(start[:, _FORMAT] - 1, end), n_alt,
+            np.minimum(start[:, _FORMAT] - 1, end), n_alt, start[:, _CHROM],
         )  # fmt: skip
         if not self.sites and records.size:
             at, infos = self.splitter.tails(
                 lines.text, start[:, _FORMAT].copy(), start[:, _SAMPLE].copy(), end, n_alt,
-                at, infos,
+                at, infos, start[:, _CHROM],
             )  # fmt: skip
         place = first[which] + alleles.index[keep[rows]] - 1
         tail[rows] = _spans(at[place], at[place + 1])
