@@ -19,7 +19,8 @@ from varhouse.consequence.render import OUTPUT
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.schema import KEY
-from varhouse.sources.text import VcfText, split_sites
+from varhouse.sources.sites import split_alleles
+from varhouse.sources.text import VcfText
 
 BATCH = 100_000
 """Alleles annotated at once; those of one place are never parted."""
@@ -144,10 +145,16 @@ def _placed(frames: Iterator[pl.DataFrame], annotator: Annotator) -> Iterator[pl
 
 
 def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
+    def canonical(name: str) -> str | None:
+        known = annotator.contigs.canonical(name)
+        if known is None:
+            annotator.unknown_contigs.add(name)
+        return known
+
     for block in open_records(path).blocks:
-        # As of Parquet: one allele in either case is one row.
-        alleles = annotator.split(split_sites(block)).select(KEY)
-        yield alleles.with_columns(pl.col("alt").str.to_uppercase())
+        alleles, lines = split_alleles(block, canonical)
+        annotator.n_records += lines
+        yield alleles
 
 
 def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:

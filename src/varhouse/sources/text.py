@@ -131,29 +131,3 @@ def split_lines(block: bytes) -> pl.DataFrame:
         .select(pl.col("line").str.strip_suffix("\r").str.splitn("\t", len(names)).alias("f"))
         .select(pl.col("f").struct.rename_fields(names).struct.unnest())
     )
-
-
-def split_sites(block: bytes) -> pl.DataFrame:
-    """Read only chrom, pos, ref and alt of the lines of a block, all String.
-
-    Twice as fast as `split_lines` where INFO is long.
-    """
-    names = ["chrom", "pos", "ref", "alt"]
-    if not block.strip():
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    try:
-        frame = pl.read_csv(
-            block,
-            has_header=False,
-            columns=[0, 1, 3, 4],
-            separator="\t",
-            quote_char=None,
-            infer_schema=False,
-            truncate_ragged_lines=True,
-            encoding="utf8-lossy",
-        )
-    except pl.exceptions.PolarsError:
-        # A first line of other columns, such as one of spaces.
-        return split_lines(block).select(names)
-    frame.columns = names
-    return frame.filter(pl.col("alt").is_not_null())
