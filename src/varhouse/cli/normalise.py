@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from varhouse.contigs import Region
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.vcf import Lines, Reject, VcfNormaliser
+    from varhouse.reference import Reference
     from varhouse.source.header import Header
     from varhouse.source.lines import RecordBatch
 
@@ -52,6 +54,8 @@ Unlike bcftools, Number=G is split at any ploidy; a sample's list that fits no p
 an allele number in GT that the record does not have, become missing. Lists with a wrong
 number of values are read from the left, or left out where no sample has the right number.
 stderr names each field that this befell, with the number of records and the first place.
+--region takes the records of IN whose REF overlaps R, by the index of IN (.csi, .tbi) if
+there is one; then `line` is empty in the rejects, and lines elsewhere are not looked at.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
 """
 
@@ -105,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.normalise.split import Splitter
     from varhouse.normalise.vcf import VcfNormaliser
     from varhouse.reference import OpenedReference
-    from varhouse.source.stream import open_records
+    from varhouse.source.stream import open_records, region_records
 
     gc.freeze()
     gc.enable()
@@ -122,6 +126,11 @@ def run(args: argparse.Namespace) -> int:
         region = parse_region(args.region, reference.contigs) if args.region else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
         header, batches = open_records(args.input, folder)
+        by_index = region is not None and _reads_by_index(args.input, ending)
+        if region is not None and by_index:
+            batches = region_records(
+                args.input, partial(_is_contig, reference, region), region.start, region.end
+            )
         blocks = _lines(batches)
         normaliser = VcfNormaliser(
             reference,
@@ -137,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
             rejects = stack.enter_context(args.rejects.open("w", encoding="utf-8"))
             rejects.write("line\tcontig\tpos\tref\talt\treason\tdetail\ttext\n")
         window = Reorder()
-        pieces = _pieces(normaliser, blocks, rejects, window)
+        pieces = _pieces(normaliser, blocks, rejects, window, numbered=not by_index)
         work = _Work(args.input, normaliser, header, window, pieces)
         write = {".parquet": _write_parquet, ".bcf": _write_bcf}.get(ending, _write_text)
         write(made, _header_text(header, reference.fasta_name), work)
@@ -163,6 +172,22 @@ def _lines(batches: "Iterator[RecordBatch]") -> "Iterator[Lines]":
 
     for b in batches:
         yield Lines(b.text, b.start, b.end, b.tabs, b.pos, b.line, b.record)
+
+
+def _reads_by_index(path: Path, ending: str) -> bool:
+    """Tell whether the region is looked up in the index; if not, say why."""
+    from varhouse.source.stream import why_no_index
+
+    reason = why_no_index(path)
+    if reason is None and ending == ".parquet":
+        reason = "the column `record` counts from the first record"
+    if reason is not None:
+        log.info("the whole file is read for --region: %s", reason)
+    return reason is None
+
+
+def _is_contig(reference: "Reference", region: "Region", name: str) -> bool:
+    return reference.contigs.canonical(name) == region.contig
 
 
 def _overlaps(region: "Region") -> Any:
@@ -191,22 +216,27 @@ def _pieces(
     blocks: "Iterator[Lines]",
     rejects: IO[str] | None,
     window: "Reorder",
+    *,
+    numbered: bool,
 ) -> "Iterator[Piece]":
-    """Give the normalised lines, in order but for what is `late` in the window."""
+    """Give the normalised lines, in order but for what is `late` in the window.
+
+    `numbered`: whether the numbers of lines are known.
+    """
     for lines in blocks:
         done = normaliser.block(lines)
         if rejects is not None:
-            rejects.writelines(_reject_line(r) for r in done.rejects)
+            rejects.writelines(_reject_line(r, numbered=numbered) for r in done.rejects)
         pieces = window.push(done.keys, done.buffers, done.source, done.span, done.bound)
         yield from (piece.data for piece in pieces if piece.size)
     yield from (piece.data for piece in window.flush() if piece.size)
 
 
-def _reject_line(reject: "Reject") -> str:
+def _reject_line(reject: "Reject", *, numbered: bool) -> str:
     text = reject.text.replace("\\", "\\\\").replace("\t", "\\t")
     pos = "" if reject.pos < 0 else str(reject.pos)
     cells = (reject.contig, pos, reject.ref, reject.alt, reject.reason, reject.detail, text)
-    return "\t".join([str(reject.line), *cells]) + "\n"
+    return "\t".join([str(reject.line) if numbered else "", *cells]) + "\n"
 
 
 def _sorted(body: bytes, ranks: dict[str, int]) -> bytes:
