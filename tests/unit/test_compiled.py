@@ -1,11 +1,16 @@
 """Compiled code is kept also where neither the package nor a home can be written to."""
 
+import logging
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from varhouse import compiled
+from varhouse.ingest import driver
 
 
 @pytest.fixture
@@ -44,3 +49,45 @@ def test_what_is_asked_for_is_kept(fx_locked, monkeypatch):
     monkeypatch.setenv("HOME", "/proc/nobody")
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
     assert compiled.find_cache() is None
+
+
+def test_only_the_first_use_says_that_it_compiles(tmp_path):
+    path = tmp_path / "x.vcf"
+    path.write_text("##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+    library = (
+        "import sys; from pathlib import Path; from varhouse.contigs import AnyContigs; "
+        "from varhouse.source.scan import scan_file; "
+        "scan_file(Path(sys.argv[1]), AnyContigs(), None)"
+    )
+
+    def stderr(cache: str, *command: str) -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache)}
+        environment.pop("VARHOUSE_LOG", None)
+        done = subprocess.run(
+            [sys.executable, *command, str(path)], env=environment, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        return done.stderr
+
+    validate = ("-m", "varhouse", "validate")
+    assert stderr("a", *validate).splitlines() == [compiled.COMPILING]
+    assert stderr("a", *validate) == ""
+    assert stderr("b", "-m", "varhouse", "-q", "validate") == ""
+    assert stderr("c", "-c", library) == ""
+
+
+def test_a_step_of_an_ingest_tells_the_command(tmp_path, monkeypatch, caplog):
+    marker = tmp_path / "compiling"
+    log = logging.getLogger("varhouse")
+    # The command line keeps its log to itself.
+    monkeypatch.setattr(log, "propagate", True)
+    monkeypatch.setenv(compiled.MARKER, str(marker))
+    with caplog.at_level("INFO", logger="varhouse"):
+        monkeypatch.setattr(compiled, "_SAID", set())
+        compiled.say_compiling(log)
+        compiled.say_compiling(log)
+        assert [r.getMessage() for r in caplog.records] == [compiled.COMPILING]
+        caplog.clear()
+        monkeypatch.setattr(compiled, "_SAID", set())
+        driver._tell_compiling(marker, threading.Event())
+    assert [r.getMessage() for r in caplog.records] == [compiled.COMPILING]

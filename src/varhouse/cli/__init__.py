@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from varhouse import __version__
 from varhouse.cli.log import set_up_log
+from varhouse.compiled import say_compiling, tell_compiling
 from varhouse.errors import VarhouseError
 
 COMMANDS = (
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     set_up_log(verbose=args.verbose, quiet=args.quiet)
+    if argv is None:
+        # The process is ours alone.
+        tell_compiling(lambda: say_compiling(logging.getLogger("varhouse")))
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, StoreError, VarhouseError
 from varhouse.ingest.config import DATA, Config, check_config, read_config
 from varhouse.ingest.run import Run, check_reference, compiled_reference, prepare
@@ -177,7 +179,7 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     else:
         command += ["--resources", "store_writer=1"]
     environment = {
-        **os.environ, TOKEN: token,
+        **os.environ, TOKEN: token, MARKER: str(work / "compiling"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "2"),
         # Polars' allocator gives memory back at once: peaks then do not creep up with
@@ -194,6 +196,9 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     ):  # fmt: skip
         assert process.stdout is not None
         progress = _Progress()
+        ended = threading.Event()
+        watch = threading.Thread(target=_tell_compiling, args=(work / "compiling", ended))
+        watch.start()
         try:
             for line in process.stdout:
                 log.write(line)
@@ -202,10 +207,21 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
             process.terminate()
             process.wait()
             raise
+        finally:
+            ended.set()
+            watch.join()
         progress.end()
         code = process.wait()
     if code != 0:
         raise VarhouseError(_failure(work, log_file))
+
+
+def _tell_compiling(marker: Path, ended: threading.Event) -> None:
+    """Say so when a step compiles; the log of a step is not read before it fails."""
+    while not ended.wait(0.5):
+        if marker.exists():
+            say_compiling(LOG)
+            return
 
 
 class _Progress:
