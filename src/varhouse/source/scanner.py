@@ -9,13 +9,8 @@ import numpy.typing as npt
 
 from varhouse.builds import named
 from varhouse.contigs import Contigs
-from varhouse.reference import (
-    REF_AGREES,
-    REF_DIFFERS,
-    REF_OUTSIDE,
-    Reference,
-    compare_ref,
-)
+from varhouse.refcompare import REF_AGREES, REF_DIFFERS, REF_OUTSIDE, compare_ref
+from varhouse.reference import Reference
 from varhouse.source.bgzf import TextBlock, has_end_block
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
