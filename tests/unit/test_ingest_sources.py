@@ -226,3 +226,94 @@ def test_a_table_by_gene_follows_its_file_and_the_gene_model(fx_sources: Path) -
     assert {g[-1] for g in rows(fx_sources, "constraint", "pLI")} == {0.5}
     fresh = ingest(fx_sources, "fresh")
     assert fresh["digest"] == open_store(fx_sources / "store").digest()
+
+
+MARK = "Zebra"
+HIDDEN = ("rs11", "HG1", MARK, "0.625", "secret")
+OUT = ("tsv", "csv", "json", "parquet", "vcf")
+
+
+def test_no_way_out_of_a_store_passes_it_on(
+    fx_sources: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = SOURCE.replace("AF=0.5,0.1", f"AF=0.625,0.1;T={MARK}")
+    text = text.replace("AF=.", f"AF=.;T={MARK}")
+    declared = '##INFO=<ID=T,Number=1,Type=String,Description="x">\n#CHROM'
+    (fx_sources / "s.vcf").write_text(text.replace("#CHROM", declared))
+    ingest(fx_sources, freq={"fields": {"af": {"from": "AF"}, "t": {"from": "T"}}})
+    store, found = str(fx_sources / "store"), {}
+
+    def said(name: str, *args: str) -> None:
+        out = fx_sources / f"out.{args[-1]}" if args[-1] in OUT else fx_sources / "out.html"
+        out.unlink(missing_ok=True)
+        more = ["-o", str(out)] if name not in ("store show", "store log") else []
+        args = (*name.split(), store, *args[:-1], *more)
+        code = main(list(args))
+        data = capfd.readouterr().out
+        if out.exists():
+            data += (
+                str(pl.read_parquet(out).rows())
+                if out.suffix == ".parquet"
+                else (out.read_text())
+            )
+        found[" ".join(args)] = (code, data)
+
+    names = open_store(store).public()
+    for form in OUT:
+        said("query", "--public", form)
+        said("query", "--public", "--id", "rs11", form)
+    for name in names.tables:
+        said("query", "--public", "--table", name, "tsv")
+        said("sql", f'SELECT * FROM "{name}"', "--public", "json")
+    said("store diff", "1", "2", "--public", "tsv")
+    said("report", "html")
+    said("report", "--open", "html")
+    said("export", "--cohort", "n", "vcf")
+    said("store show", "")
+    said("store log", "")
+    for command, (code, data) in found.items():
+        assert code == 0, command
+        # The configuration of an ingest names the licence, and that alone.
+        hidden = HIDDEN[:-1] if "ingests" in command else HIDDEN
+        assert not [h for h in hidden if h in data], command
+    assert len(found) > 20
+    # The same questions without --public do find it.
+    said("query", "tsv")
+    assert "rs11" in next(reversed(found.values()))[1]
+    said("query", "--columns", "freq.af,freq.t,freq.licence", "json")
+    last = next(reversed(found.values()))
+    assert [h for h in HIDDEN[2:] if h not in last[1]] == [], last
+
+
+def test_a_public_view_stays_public(fx_sources: Path) -> None:
+    ingest(fx_sources)
+    public = open_store(fx_sources / "store").public().public()
+    assert public.withheld == ("freq",)
+    assert not public.scan("ids").filter(pl.col("source") == "source:freq").collect().height
+    # The licence was put right later: older releases do not pass it on either.
+    ingest(fx_sources, panel={"redistribute": False}, freq={"redistribute": True})
+    old = open_store(fx_sources / "store", 2).public()
+    assert old.withheld == ("freq", "panel")
+    assert open_store(fx_sources / "store").public().withheld == ("panel",)
+
+
+def test_annotate_leaves_out_what_an_earlier_run_wrote(
+    fx_sources: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = [
+        {"name": "freq", "path": "s.vcf", "redistribute": False, "version": 3},
+        {"name": "freq_panel", "path": "panel.bed", "kind": "overlap", "fields": ["name"]},
+    ]
+    (fx_sources / "s.yaml").write_text(json.dumps({"sources": entries}))
+    given = {"genes": "genes.gff3", "sources": "s.yaml", "reference": "ref.fa",
+             "aliases": "aliases.tsv"}  # fmt: skip
+    fixed = [x for n, file in given.items() for x in (f"--{n}", str(fx_sources / file))]
+    own, public = fx_sources / "own.vcf", fx_sources / "public.vcf"
+    assert main(["annotate", str(fx_sources / "a.vcf"), "-o", str(own), *fixed]) == 0
+    assert "freq_AF=0.5" in own.read_text()
+    assert main(["annotate", str(own), "-o", str(public), *fixed, "--public"]) == 0
+    text = public.read_text()
+    assert "freq_AF" not in text
+    assert "freq_id" not in text
+    assert "freq_panel_name=inside" in text
+    assert "freq may not be passed on" in capfd.readouterr().err

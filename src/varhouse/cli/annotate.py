@@ -103,6 +103,10 @@ def run(args: argparse.Namespace) -> int:
             "end it in .vcf.gz, .vcf or .parquet",
         )
     specs = _sources(args)
+    withheld = tuple(s.name for s in specs if args.public and not s.redistribute)
+    for name in withheld:
+        _LOG.warning("source %s may not be passed on: left out (--public)", name)
+    specs = [s for s in specs if s.name not in withheld]
     for path in (args.input, args.genes, args.reference, *(Path(s.path) for s in specs)):
         if not path.exists():
             raise InputError(f"{path}: no such file", "check the path")
@@ -115,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
         normalise = _normaliser(reference)
         sources = _compiled(specs, reference, normalise, stack)
         describe = Describer(model, reference, args.hgvs_as_vep)
-        annotator = Annotator(model, reference.contigs, sources, normalise, describe)
+        annotator = Annotator(model, reference.contigs, sources, normalise, describe, withheld)
         with _written(args.output) as temporary:
             if args.output.suffix == ".parquet":
                 from varhouse.cli.annotate_table import write_table
@@ -143,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
-    """Read the options and the file that name sources; what may not leave is left out."""
+    """Read the options and the file that name sources."""
     import yaml
 
     from varhouse.errors import ConfigError
@@ -189,10 +193,7 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
             raise InputError(f"{path}: no such file", "check the path")
         spec, found_problems = read_spec(entry, base)
         problems += found_problems
-        if args.public and not spec.redistribute:
-            _LOG.warning("source %s may not be passed on: left out (--public)", spec.name)
-        else:
-            specs.append(spec)
+        specs.append(spec)
     if problems:
         raise ConfigError(problems)
     return specs

@@ -33,15 +33,21 @@ _BCF_LINES = 20_000
 
 @dataclass
 class Annotator:
-    """What is needed to annotate alleles, and what was met on the way."""
+    """What is needed to annotate alleles, and what was met on the way.
+
+    `withheld` are sources that may not be passed on: `old_keys`, what an earlier run wrote
+    of them into the input, is left out too.
+    """
 
     model: GeneModel
     contigs: Contigs
     sources: list[CompiledSource] = field(default_factory=list)
     normalise: Normalise | None = None
     describe: Describer | None = None
+    withheld: tuple[str, ...] = ()
     unknown_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
+    old_keys: list[str] = field(default_factory=list)
 
     def split(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Give one row for each ALT; contig is canonical, null if it is unknown."""
@@ -179,7 +185,16 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
                 f'Description="{name} of {what}">'
             )
     new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
+    annotator.old_keys = [
+        match[1]
+        for name in annotator.withheld
+        for line in header
+        if (match := re.match(
+            rf'##INFO=<ID=({name}_[^,]+),.* of {name}(?:"| \(|, frequencies)', line
+        ))
+    ]  # fmt: skip
     ids = tuple(line.split(",", 1)[0] + "," for line in new if line.startswith("##INFO"))
+    ids += tuple(f"##INFO=<ID={key}," for key in annotator.old_keys)
     kept = [line for line in header[:-1] if not line.startswith(ids)]
     kept = [line for line in kept if not line.startswith("##varhouse_annotate=")]
     return ("\n".join([*kept, *new, header[-1]]) + "\n").encode()
@@ -200,7 +215,9 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
     with_new = (
         lines.with_row_index("record")
         .join(added, on="record", how="left", maintain_order="left")
-        .with_columns(info=_without(block, ("CSQ", *annotator.source_columns)))
+        .with_columns(
+            info=_without(block, ("CSQ", *annotator.source_columns, *annotator.old_keys))
+        )
         .with_columns(
             info=pl.when(pl.col("info").is_in(["", "."]))
             .then(pl.col("add").fill_null("."))

@@ -20,7 +20,7 @@ from varhouse.errors import StoreError, nearest
 from varhouse.schema import KEY, TABLES, Table
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
-from varhouse.store.releases import Release, read_release, resolve_release
+from varhouse.store.releases import Release, list_releases, read_release, resolve_release
 
 Wanted = str | list[str] | None
 
@@ -156,14 +156,17 @@ class Store:
     def public(self, withheld: Sequence[str] = ()) -> "Store":
         """Give the store as it may be passed on: without what restricted sources say.
 
-        Their tables and the ids that only they know are not there.
+        Their tables and the ids that only they know are not there; nor are those of a
+        source that only a later release restricts, as a mistake that was put right.
 
         Parameters
         ----------
         withheld
             Further sources to leave out, such as those that another release restricts.
         """
-        names = sorted({*self.restricted, *withheld})
+        later = [n for n in list_releases(self.path) if n > self.release]
+        also = {name for n in later for name in open_store(self.path, n).restricted}
+        names = sorted({*self.restricted, *self.withheld, *withheld, *also})
         gone = {f"annotations_{name}" for name in names}
         kept = {name: t for name, t in self.record.tables.items() if name not in gone}
         view = Store(self.path, self.meta, replace(self.record, tables=kept))
