@@ -8,38 +8,24 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.source.decimals import (
-    BAD,
-    FLOAT_MISSING,
-    INT_MISSING,
-    NEAR,
-    ROOM,
-    bits_of,
-    parse_float,
-    parse_integer,
-    quick_float,
-)
+from varhouse.source.counts import check_numbers, wanted_counts
+from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING, ROOM, quick_float
 from varhouse.source.faults import Fault, note
-from varhouse.source.info import fits_number
-from varhouse.source.keys import Kind, Number
+from varhouse.source.keys import Kind
 from varhouse.source.layout import GENOTYPE
-from varhouse.source.words import load1, load8, lowest, ones, same64
+from varhouse.source.stops import BLOCKS, find_stops
+from varhouse.source.walk_values import (
+    check_text,
+    slow_float,
+    slow_genotype,
+    slow_integer,
+)
+from varhouse.source.words import load1, load8
 
-Ints = npt.NDArray[np.int64]
-
-_FIELDS, _NUMBER = int(Fault.SAMPLE_FIELDS), int(Fault.SAMPLE_NUMBER)
-_TYPE, _RANGE = int(Fault.SAMPLE_TYPE), int(Fault.SAMPLE_RANGE)
-_SPACE, _EMPTY = int(Fault.SAMPLE_SPACE), int(Fault.SAMPLE_EMPTY)
-_SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
-_NO_ALT, _LEADING = int(Fault.GT_NO_ALT), int(Fault.GT_LEADING)
-_COLUMNS = int(Fault.LINE_COLUMNS)
+_FIELDS, _COLUMNS = int(Fault.SAMPLE_FIELDS), int(Fault.LINE_COLUMNS)
 _INTEGER, _FLOAT = int(Kind.INTEGER), int(Kind.FLOAT)
 _CHARACTER = int(Kind.CHARACTER)
-_FIXED, _A, _R, _G = int(Number.FIXED), int(Number.A), int(Number.R), int(Number.G)
-_LA, _LR, _LG = int(Number.LA), int(Number.LR), int(Number.LG)
-_P = int(Number.P)
 
-_TAB, _COLON, _COMMA, _BLANK = np.uint8(9), np.uint8(58), np.uint8(44), np.uint8(32)
 _ONE, _ZERO, _ALL = np.uint64(1), np.uint64(0), np.uint64(2**64 - 1)
 _ASCII_ZEROS = np.uint64(0x3030303030303030)
 _ABOVE_NINE, _TOP = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
@@ -47,14 +33,10 @@ _PAIRS, _FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
 _BY_10, _BY_100 = np.uint64(10 * 2**8 + 1), np.uint64(100 * 2**16 + 1)
 _BY_10000 = np.uint64(10000 * 2**32 + 1)
 _8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
-_BLOCKS = 32
-"""Blocks of 64 bytes whose delimiters are found at once: they stay in the nearest cache."""
 
 _PLAN = 64
 _SHIFTS, _DIGIT_0 = np.uint64(63), np.uint64(48)
 _3, _63 = np.uint64(3), np.uint64(63)
-
-_NO_LIMIT = 2**62
 
 
 class Out(NamedTuple):
@@ -67,273 +49,6 @@ class Out(NamedTuple):
     used: npt.NDArray[np.int64]  # [2]: values on the tape, rows of `near`
     count: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
-
-
-@nb.njit(cache=True, nogil=True)
-def _bits_at(base, size, at, byte):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Compare up to 64 bytes with a byte, none beyond the end of the text."""
-    if at + 64 <= size:
-        return same64(base, at, byte)
-    bits = np.uint64(0)
-    for j in range(size - at):
-        if load1(base, at + j) == byte:
-            bits |= _ONE << np.uint64(j)
-    return bits
-
-
-@nb.njit(cache=True, nogil=True)
-def _find_stops(base, size, at, e, blanks, stops):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Find the next tabs, colons and commas from `at`; `e` counts as one.
-
-    Returns (how many, where to go on, whether the line has had a blank). `stops` holds the
-    address of int32[64 * _BLOCKS + 8].
-    """
-    n = np.int64(0)
-    blank_bits = _ZERO
-    for _ in range(_BLOCKS):
-        if at > e:
-            break
-        bits = (
-            _bits_at(base, size, at, _TAB)
-            | _bits_at(base, size, at, _COLON)
-            | _bits_at(base, size, at, _COMMA)
-        )
-        blank = _bits_at(base, size, at, _BLANK)
-        if e - at < 64:
-            last = _ONE << np.uint64(e - at)
-            bits = (bits & (last - _ONE)) | last
-            blank &= last - _ONE
-        blank_bits |= blank
-        many = ones(bits)
-        j = np.int64(0)
-        while j < many:
-            # Four at a time: what is written too much is written over.
-            for m in range(4):
-                stops[n + j + m] = at + lowest(bits)
-                bits &= bits - _ONE
-            j += 4
-        n += many
-        at += 64
-    return n, at, blanks or blank_bits != 0
-
-
-@nb.njit(cache=True, nogil=True)
-def _slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read text[a:q] as an Integer or say what it is instead."""
-    if q - a == 1 and text[a] == 46:
-        return INT_MISSING
-    if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
-        return INT_MISSING
-    state, value = parse_integer(text, a, q)
-    if state == BAD:
-        fault = _TYPE
-        for j in range(a, q):
-            if text[j] == 32:
-                fault = _SPACE
-        note(count, first, fault, k, a, q, key, s)
-        return INT_MISSING
-    if value < low or value > high:
-        note(count, first, _RANGE, k, a, q, key, s)
-    return np.int32(value)
-
-
-@nb.njit(cache=True, nogil=True)
-def _slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read text[a:q] as a Float: (bits, whether they are only near)."""
-    if q - a == 1 and text[a] == 46:
-        return FLOAT_MISSING, False
-    if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
-        return FLOAT_MISSING, False
-    state, value = parse_float(text, a, q)
-    if state == BAD:
-        fault = _TYPE
-        for j in range(a, q):
-            if text[j] == 32:
-                fault = _SPACE
-        note(count, first, fault, k, a, q, key, s)
-        return FLOAT_MISSING, False
-    if value < low or value > high:
-        note(count, first, _RANGE, k, a, q, key, s)
-    return bits_of(value), state == NEAR
-
-
-@nb.njit(cache=True, nogil=True)
-def _slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read text[a:q] as a genotype of any ploidy: (new end of the tape, ploidy).
-
-    The ploidy of `.` is not known (0); what is no genotype becomes one missing allele.
-    """
-    if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
-        tape[w] = 0
-        return w + step, 0
-    begin = w
-    ploidy = 0
-    called = False
-    good = True
-    most = np.int64(-1)
-    phase = np.int64(0)
-    i = a
-    if text[i] == 47 or text[i] == 124:
-        phase = np.int64(text[i] == 124)
-        i += 1
-    while True:
-        value = np.int64(-1)
-        if i < q and text[i] == 46:
-            i += 1
-        else:
-            digits = 0
-            value = np.int64(0)
-            while i < q and 48 <= text[i] <= 57:
-                value = min(value * 10 + (np.int64(text[i]) - 48), np.int64(2**29))
-                digits += 1
-                i += 1
-            if digits == 0:
-                good = False
-                break
-            called = True
-            most = max(most, value)
-        tape[w] = (value + 1) << 1 | phase
-        w += step
-        ploidy += 1
-        if i == q:
-            break
-        if text[i] != 47 and text[i] != 124:
-            good = False
-            break
-        phase = np.int64(text[i] == 124)
-        i += 1
-    if not good:
-        note(count, first, _SYNTAX, k, a, q, key, s)
-        tape[begin] = 0
-        return begin + step, 0
-    if most > n_alt:
-        fault = _NO_ALT if n_alt == 0 and most == 1 else _ALLELE
-        note(count, first, fault, k, a, q, key, s)
-    elif text[a] == 47 or text[a] == 124:
-        note(count, first, _LEADING, k, a, q, key, s)
-    return w, ploidy if called or ploidy > 1 else 0
-
-
-@nb.njit(cache=True, nogil=True)
-def _ways(alleles, ploidy):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Count genotypes of a ploidy (VCF 4.5 section 1.6.2, at GL)."""
-    ways = 1
-    for j in range(1, ploidy + 1):
-        ways = ways * (alleles - 1 + j) // j
-        if ways > 2**40:
-            break
-    return ways
-
-
-@nb.njit(cache=True, nogil=True)
-def _check_numbers(
-    text, a, e, k, s, n_alt, ploidy, f0, nf, layouts, local, local_ref, count, first
-):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Check how many values each field of the cell from `a` has, and note those at fault."""
-    own = np.int64(-1)
-    has_gt = False
-    for f in range(nf):
-        has_gt = has_gt or layouts.kind[f0 + f] == GENOTYPE
-    for turn in range(0 if local >= 0 else 1, 2):
-        i = a
-        f = 0
-        while f < nf:
-            begin = i
-            n = 1
-            while i < e and text[i] != 9 and text[i] != 58:
-                n += text[i] == 44
-                i += 1
-            missing = i - begin == 0 or (i - begin == 1 and text[begin] == 46)
-            if turn == 0:
-                if f == local:
-                    own = np.int64(0) if missing else np.int64(max(n - local_ref, 0))
-            elif not missing:
-                number, fixed = layouts.number[f0 + f], layouts.fixed[f0 + f]
-                good = True
-                if number == _LA:
-                    good = own < 0 or n == own
-                elif number == _LR:
-                    good = own < 0 or n == own + 1
-                elif number == _LG:
-                    good = own < 0 or (
-                        fits_number(_G, fixed, n, own)
-                        if not has_gt or ploidy == 0
-                        else n == _ways(own + 1, ploidy)
-                    )
-                elif number == _P:
-                    good = not has_gt or ploidy == 0 or n == ploidy
-                elif number == _G and has_gt and ploidy:
-                    # Where ALT is missing, callers give what they had for one.
-                    good = n == _ways(n_alt + 1, ploidy) or (
-                        n_alt == 0 and n == _ways(2, ploidy)
-                    )
-                else:
-                    good = fits_number(number, fixed, n, n_alt)
-                if not good and layouts.kind[f0 + f] != GENOTYPE:
-                    note(count, first, _NUMBER, k, begin, i, layouts.key[f0 + f], s)
-            if i >= e or text[i] == 9:
-                break
-            i += 1
-            f += 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _check_text(text, a, q, n, kind, blanks, k, s, key, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Check a string field of `n` values that ends at `q`."""
-    if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
-        return
-    if blanks:
-        for j in range(a, q):
-            if text[j] == 32:
-                note(count, first, _SPACE, k, a, q, key, s)
-                break
-    if kind == _CHARACTER and q - a != 2 * n - 1:
-        # Characters beyond ASCII take several bytes.
-        size = 0
-        for j in range(a, q + 1):
-            if j == q or text[j] == 44:
-                if size != 1:
-                    note(count, first, _TYPE, k, a, q, key, s)
-                    break
-                size = 0
-            elif text[j] & 0xC0 != 0x80:
-                size += 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _wanted(layouts, f0, nf, n_alt, wanted, lows, highs):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Fill in how many values each field of a record has when all is plain: -1 for any.
-
-    -2 asks for a look at each cell. Returns whether the ploidy matters.
-    """
-    by_ploidy = False
-    for f in range(nf):
-        number = layouts.number[f0 + f]
-        by_ploidy = by_ploidy or number in (_G, _P, _LG)
-        if number == _FIXED:
-            wanted[f] = layouts.fixed[f0 + f]
-        elif number == _A:
-            wanted[f] = max(n_alt, 1)
-        elif number == _R:
-            wanted[f] = n_alt + 1
-        elif number == _G:
-            wanted[f] = (n_alt + 1) * (n_alt + 2) // 2
-        elif number == _P:
-            wanted[f] = 2
-        elif number in (_LA, _LR, _LG):
-            wanted[f] = -2
-        else:
-            wanted[f] = -1
-        if layouts.kind[f0 + f] == GENOTYPE:
-            wanted[f] = -1
-        low, high = layouts.low[f0 + f], layouts.high[f0 + f]
-        lows[f] = np.int64(low) if low > -1e15 else -_NO_LIMIT
-        highs[f] = np.int64(high) if high < 1e15 else _NO_LIMIT
-    return by_ploidy
 
 
 @nb.njit(cache=True, nogil=True)
@@ -379,7 +94,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
     tape, tape_floats, cut, near, used, count, first = out
     kinds, keys, keeps = layouts.kind, layouts.key, layouts.keep
     base, size = text.ctypes.data, text.size
-    stops = np.empty(64 * _BLOCKS + 8, np.int32)
+    stops = np.empty(64 * BLOCKS + 8, np.int32)
     most = 1
     for c in range(layouts.begin.size - 1):
         most = max(most, layouts.begin[c + 1] - layouts.begin[c])
@@ -401,7 +116,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
             at = start[k, 8]
             note(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
                  at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
-        by_ploidy = _wanted(layouts, f0, nf, n_alt, wanted, lows, highs)
+        by_ploidy = wanted_counts(layouts, f0, nf, n_alt, wanted, lows, highs)
         n_plan, w_plan = _plan_cell(
             layouts, f0, nf, wanted, lows, highs, (follows, highest, before, ends)
         )
@@ -476,7 +191,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     # More fields than FORMAT has keys: skipped up to the next sample.
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -494,7 +209,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     low, high = lows[f], highs[f]
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -514,7 +229,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             or number > high
                         ):
                             number = np.int64(
-                                _slow_integer(text, a, q, k, s, keys[f0 + f], low, high,
+                                slow_integer(text, a, q, k, s, keys[f0 + f], low, high,
                                               count, first)
                             )  # fmt: skip
                             dot = number == INT_MISSING
@@ -527,7 +242,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             break
                 elif kind == GENOTYPE:
                     if t == n_stops:
-                        n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                        n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                         t = 0
                     q = np.int64(stops[t])
                     t += 1
@@ -535,7 +250,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     while d == 44 and q < e:
                         # A comma belongs to no genotype.
                         if t == n_stops:
-                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -553,7 +268,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         w += 2 * keep
                         ploidy = 2
                     else:
-                        w, ploidy = _slow_genotype(
+                        w, ploidy = slow_genotype(
                             text, a, q, n_alt, k, s, keys[f0 + f], tape, w, keep, count, first
                         )
                     a = q + 1
@@ -561,7 +276,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     low_f, high_f = layouts.low[f0 + f], layouts.high[f0 + f]
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -572,7 +287,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         if to == q and low_f <= real <= high_f:
                             tape_floats[w] = real
                         else:
-                            bits, is_near = _slow_float(
+                            bits, is_near = slow_float(
                                 text, a, q, k, s, keys[f0 + f], low_f, high_f, count, first
                             )
                             tape[w] = bits
@@ -592,7 +307,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     begin = a
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = _find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -603,7 +318,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             break
                     dot = q - begin == 1 and load1(base, begin) == 46
                     if blanks or q == begin or kind == _CHARACTER:
-                        _check_text(text, begin, q, n, kind, True, k, s, keys[f0 + f],
+                        check_text(text, begin, q, n, kind, True, k, s, keys[f0 + f],
                                     count, first)  # fmt: skip
                     if not dot and q > begin:
                         tape[w] = begin
@@ -618,7 +333,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                 if q >= e or d == 9:
                     break
             if look or (by_ploidy and ploidy != 2):
-                _check_numbers(text, cell, e, k, s, n_alt, ploidy, f0, nf, layouts, local,
+                check_numbers(text, cell, e, k, s, n_alt, ploidy, f0, nf, layouts, local,
                                local_ref, count, first)  # fmt: skip
             while j < n_kept:
                 cut[p] = w
