@@ -230,6 +230,25 @@ def test_fields_that_cannot_follow_are_left_out_and_counted() -> None:
     assert swapper.removed == {"FORMAT/AD of some samples": 1}
 
 
+def test_marks_of_an_earlier_lift_are_replaced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks = "LIFTED_FROM=9:1:A:C;LIFT_REVERSE;LIFT_SWAP;LIFT_AMBIGUOUS"
+    rows = [
+        f"1 1 . A C 9 . {marks} GT 0 1",
+        f"1 2 . C A 9 . {marks};NS=3 GT 0 1",
+        f"1 3 . G A 9 . NS=3;{marks};LIFT_SWAPS=1 GT 0 1",
+        "1 4 . T A 9 . NS=3;LIFT_SWAPS=2 GT 0 1",
+    ]
+    assert [r.split(" ")[7] for r in body(lift(folder, rows))] == [
+        "LIFTED_FROM=1:1:A:C",
+        "NS=3;LIFTED_FROM=1:2:C:A",
+        "NS=3;LIFT_SWAPS=1;LIFTED_FROM=1:3:G:A",
+        "NS=3;LIFT_SWAPS=2;LIFTED_FROM=1:4:T:A",
+    ]
+    assert "3 records had been lifted before" in capsys.readouterr().err
+
+
 def test_what_a_split_record_loses_is_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

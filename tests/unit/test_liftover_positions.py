@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError
 from varhouse.liftover import lift_positions, match_names, read_chain
-from varhouse.liftover.chain import Chain
+from varhouse.liftover.chain import END, N_HITS, Chain
 
 HERE = Path(__file__).parent
 
@@ -100,6 +100,36 @@ def test_every_position_of_random_chains(
                 best = max(hits, key=lambda h: h[3])
                 place = (chain.targets[found.contig[pos]], found.pos[pos], found.strand[pos])
                 assert place == best[:3]
+
+
+def named(source: str, target: str, score: int, start: int = 0) -> str:
+    return f"chain {score} {source} 9 + {start} 9 {target} 9 + {start} 9 1\n{9 - start}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "hits_there", "hits_back"),
+    [
+        # Ensembl's files have each contig twice.
+        (named("1", "1", 1) + named("chr1", "1", 1), 1, 1),
+        (named("MT", "MT", 1) + named("chrM", "MT", 2), 1, 1),
+        (named("1", "1", 1) + named("1", "chr1", 1), 1, 1),
+        # These are two contigs: other blocks, or another name.
+        (named("1", "1", 1) + named("chr1", "1", 1, start=1), 1, 2),
+        (named("1", "1", 1) + named("2", "1", 1), 1, 2),
+        (named("1", "1", 1) + named("1", "2", 1), 2, 1),
+    ],
+)
+def test_a_contig_with_two_names_counts_once(
+    tmp_path: Path, text: str, hits_there: int, hits_back: int
+) -> None:
+    path = tmp_path / "c.chain"
+    path.write_text(text)
+    chain = read_chain(path)
+    for source in range(len(chain.sources)):
+        found = lift_positions(chain, source, np.array([4]))
+        assert (found.pos[0], found.n_hits[0]) == (4, hits_there)
+    table = chain.backward.table
+    assert table[table[:, END] > 4][:, N_HITS].tolist()[:1] == [hits_back]
 
 
 def test_a_gzip_file_gives_the_same(tmp_path: Path) -> None:

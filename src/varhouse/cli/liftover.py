@@ -323,6 +323,11 @@ def _account(work: _Work, chain: "Chain") -> None:
             "%s has the source contigs %s; --source-aliases maps names",
             args.chain.name, ", ".join(chain.sources[:5]),
         )  # fmt: skip
+    if counts["again"]:
+        log.warning(
+            "%s records had been lifted before: the older LIFTED_FROM and flags are replaced",
+            f"{counts['again']:,}",
+        )
     for name, n in sorted(work.vcf.swapper.removed.items()):
         log.warning("%s left out of %s swapped records: it cannot follow", name, f"{n:,}")
     for (name, loss), lost in sorted(work.splitter.losses.items()):

@@ -105,7 +105,8 @@ def lift_file(
     -------
     dict
         lifted, reverse, swapped, ambiguous, split: numbers of records; `reasons`: number
-        of rejects by their reason.
+        of rejects by their reason; `again`: records with the marks of an earlier
+        lift-over, which are replaced; `left_out`: fields that could not follow a swap.
     """
     target = run.open_reference()
     lifter = Lifter(
@@ -140,7 +141,7 @@ def lift_file(
     names = ("lifted", "reverse", "swapped", "ambiguous", "split")
     reasons = dict(all_rejects.group_by("reason").len().sort("reason").rows())
     return {**{n: vcf.counts[n] for n in names}, "reasons": reasons,
-            "left_out": dict(vcf.swapper.removed)}  # fmt: skip
+            "again": vcf.counts["again"], "left_out": dict(vcf.swapper.removed)}  # fmt: skip
 
 
 def _keep_genotypes(info: bytes, rest: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:

@@ -77,6 +77,10 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
         f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow a swap"
         for name, n in sorted(done["left_out"].items())
     ]
+    if done["again"]:
+        data["notes"].append(
+            f"{done['again']:,} record(s): marks of an earlier lift-over replaced"
+        )
     return data
 
 

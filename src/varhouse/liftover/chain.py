@@ -13,7 +13,7 @@ the end of the target contig. Here every block has its target place on the plus 
 import gzip
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,8 @@ class Chain:
     score
         int64[n]: score of its chain.
     forward, backward
-        Lookup of places in the source, and in the target.
+        Lookup of places in the source, and in the target. A contig that the other side has
+        under two names counts once.
     """
 
     sources: list[str]
@@ -118,6 +119,8 @@ def read_chain(path: Path) -> Chain:
     rows = np.array(reader.rows, np.int64).reshape(-1, 7).T.copy()
     source, start, size, target, target_start, reverse, score = rows
     sides = (source, start, start + size), (target, target_start, target_start + size)
+    of_targets = _without_second_names(reader.targets, target, rows[[0, 1, 2, 4, 5]])
+    of_sources = _without_second_names(reader.sources, source, rows[[1, 2, 3, 4, 5]])
     return Chain(
         sources=list(reader.sources),
         targets=list(reader.targets),
@@ -130,9 +133,30 @@ def read_chain(path: Path) -> Chain:
         target_start=target_start,
         reverse=reverse == 1,
         score=score,
-        forward=_segments(*sides, reverse == 1, score, len(reader.sources)),
-        backward=_segments(*sides[::-1], reverse == 1, score, len(reader.targets)),
+        forward=_segments(of_targets, *sides, reverse == 1, score, len(reader.sources)),
+        backward=_segments(of_sources, *sides[::-1], reverse == 1, score, len(reader.targets)),
     )
+
+
+def _without_second_names(sizes: Mapping[str, int], contig: Longs, blocks: Longs) -> Longs:
+    """Give the blocks without those of contigs that are there under another name.
+
+    Ensembl's chain files have each chromosome twice, as `20` and as `chr20`. Two contigs
+    are one if their names are spellings of the same, and their sizes and blocks are equal.
+    """
+    order = np.argsort(contig, kind="stable")
+    edges = np.searchsorted(contig[order], np.arange(len(sizes) + 1))
+    seen: dict[tuple[str, int], list[Longs]] = {}
+    again = np.zeros(contig.size, np.bool_)
+    for c, (name, size) in enumerate(sizes.items()):
+        rows = order[edges[c] : edges[c + 1]]
+        others = seen.setdefault((_plain(name), size), [])
+        mine = blocks[:, rows]
+        mine = mine[:, np.lexsort(mine)]
+        if any(np.array_equal(mine, other) for other in others):
+            again[rows] = True
+        others.append(mine)
+    return np.flatnonzero(~again)
 
 
 def match_names(
@@ -288,13 +312,15 @@ class _Reader:
 Side = tuple[Longs, Longs, Longs]
 
 
-def _segments(side: Side, other: Side, reverse: Flags, score: Longs, n: int) -> Segments:
-    """Cut the axis of each of `n` contigs where blocks begin and end.
+def _segments(
+    blocks: Longs, side: Side, other: Side, reverse: Flags, score: Longs, n: int
+) -> Segments:
+    """Cut the axis of each of `n` contigs where some of the blocks begin and end.
 
     A side is (contig, start, end) of each block.
     """
     contig, start, end = side
-    order = np.lexsort((start, contig))
+    order = blocks[np.lexsort((start[blocks], contig[blocks]))]
     edges = np.searchsorted(contig[order], np.arange(n + 1))
     parts = []
     for c in range(n):

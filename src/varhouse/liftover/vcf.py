@@ -41,6 +41,7 @@ Split = Callable[[bytes, bytes, int], list[tuple[bytes, bytes]]]
 _TEXT = bytes(COMPLEMENT)
 _END = r"(^|;)END="
 _AROUND_END = r"^(?<a>(?:.*;)?END=)[^;]*(?<b>(?:;.*)?)$"
+_OWN = r"LIFTED_FROM=[^;]*|LIFT_REVERSE|LIFT_SWAP|LIFT_AMBIGUOUS"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class VcfLifter:
     split
         Splits the fields of records with several ALTs.
     counts
-        records, lifted, reverse, swapped, ambiguous, split; and each reason.
+        records, lifted, reverse, swapped, ambiguous, split, again (those that an earlier
+        lift-over has marked); and each reason.
     """
 
     lifter: Lifter
@@ -188,7 +190,9 @@ class VcfLifter:
         self.counts["lifted"] += records.height
         for name in ("reverse", "ambiguous"):
             self.counts[name] += int(plan[name].sum())
-        info, rest = records["info"], records["rest"]
+        info, n_marked = _without_marks(records["info"])
+        self.counts["again"] += n_marked
+        rest = records["rest"]
         swapped = np.flatnonzero(plan["k"].to_numpy() > 0)
         self.counts["swapped"] += swapped.size
         if swapped.size:
@@ -233,6 +237,27 @@ class VcfLifter:
                 pl.lit("\n"),
             ),
         )  # fmt: skip
+
+
+def _without_marks(info: pl.Series) -> tuple[pl.Series, int]:
+    """Take the marks of an earlier lift-over out of INFO: (INFO, records that had them)."""
+    marked = info.str.contains(rf"(?:^|;)(?:{_OWN})(?:;|$)")
+    n = int(marked.sum())
+    if not n:
+        return info, 0
+    # Each item gets separators of its own, as a pattern cannot share them.
+    items = pl.concat_str(pl.lit(";"), pl.col("info").str.replace_all(";", ";;"), pl.lit(";"))
+    kept = items.str.replace_all(f";(?:{_OWN});", "").str.replace_all(";;", ";")
+    bare = kept.str.strip_chars(";")
+    frame = pl.DataFrame({"info": info, "marked": marked}).select(
+        pl.when(~pl.col("marked"))
+        .then("info")
+        .when(bare == "")
+        .then(pl.lit("."))
+        .otherwise(bare)
+        .alias("info")
+    )
+    return frame.to_series(), n
 
 
 def _with_end(info: pl.Series, ends: pl.DataFrame) -> pl.Series:
