@@ -9,9 +9,9 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.errors import StoreError, UsageError
+from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query import find_keys
-from varhouse.query.transcript_names import residues
+from varhouse.query.transcript_names import alike, residues
 from varhouse.schema import KEY
 from varhouse.store.reader import Store
 
@@ -192,3 +192,25 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     empty = varhouse.open(store.path, 1)
     with pytest.raises(StoreError, match="no transcripts"):
         found(empty, "TF:c.5A>G")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ENST00000100999", "ENST00000100998"),
+        ("ENST0000100998", "ENST00000100998"),
+        ("EMST00000100998", "ENST00000100998"),
+        ("SYNBOL4", "SYMBOL4"),
+        ("xymbol4", "SYMBOL4"),
+    ],
+)
+def test_hints_of_a_whole_gene_model_are_found_among_few(typed: str, meant: str) -> None:
+    ids = [f"ENST{n:011d}" for n in range(90_000, 110_000, 2)]
+    names = [f"SYMBOL{n}" for n in range(1, 10_001)]
+    table = pl.LazyFrame({"transcript_id": ids, "gene_name": names, "protein_id": ids})
+    found = alike(table, typed)
+    assert meant in found
+    assert len(found) <= 5_000
+    assert meant in nearest(typed, found)
+    assert alike(table, "Q") == []
+    assert alike(table.with_columns(gene_name=pl.lit("QA")), "Q") == ["QA"]

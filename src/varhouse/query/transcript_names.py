@@ -24,6 +24,9 @@ LOG = logging.getLogger("varhouse.query")
 NEAR = 1_000
 """Bases around the codons in which alleles are looked for first: shifts are short."""
 
+_HINTS = 5_000
+"""Names that are compared letter by letter for a hint."""
+
 _NAME = re.compile(
     r"^(?P<who>[^\s:()]+)(?:\((?P<gene>[^\s:()]*)\))?:(?P<kind>[cnp])\.(?P<rest>\S+)$"
 )
@@ -168,20 +171,19 @@ def _transcripts(store: Store, who: str, *, protein: bool) -> list[_Transcript]:
         # Names of proteins are those of transcripts without one, so both are looked for.
         columns = ["protein_id"] if protein else []
         columns += ["gene_id", "gene_name"]
-        # Only these columns are read of all transcripts.
-        names = table.filter(_is(columns, who, bare)).select("transcript_id").collect()
+        # Only these columns are read of all transcripts: exons take longer than the rest.
+        wanted = table.filter(_is(columns, who, bare)).select("transcript_id", "canonical")
+        names = wanted.collect()
+        if not protein and names["canonical"].any():
+            # A gene's c. names are those of its canonical transcript.
+            names = names.filter("canonical")
         own = names["transcript_id"]
         near = pl.col("transcript_id").is_between(pl.lit(own.min()), pl.lit(own.max()))
         rows = table.filter(near, pl.col("transcript_id").is_in(own.implode())).collect()
-        if not protein and rows["canonical"].any():
-            # A gene's c. names are those of its canonical transcript.
-            rows = rows.filter("canonical")
     if not rows.height:
-        known = table.select("transcript_id", "gene_name", "protein_id").collect()
-        spelt = [n for c in known.get_columns() for n in c.drop_nulls().unique()]
         raise UsageError(
             f"no transcript, protein or gene {who!r} in the gene model of release "
-            f"{store.release}{nearest(who, spelt)}"
+            f"{store.release}{nearest(who, alike(table, who))}"
         )
     if _VERSION.search(who):
         same = rows.filter(pl.any_horizontal(pl.col(c) == who for c in columns))
@@ -191,6 +193,23 @@ def _transcripts(store: Store, who: str, *, protein: bool) -> list[_Transcript]:
         elif own.len() and own.str.contains(r"\.\d+$").any():
             LOG.warning("%s is not in the gene model: taken for %s", who, own[0])
     return [_transcript(r) for r in rows.iter_rows(named=True)]
+
+
+def alike(table: pl.LazyFrame, who: str) -> list[str]:
+    """Give names that share their first or their last letters with a name, for a hint.
+
+    A slip leaves one half of a name as it is. Of a whole gene model fewer are compared
+    letter by letter, which would take seconds.
+    """
+    known = table.select("transcript_id", "gene_name", "protein_id").collect()
+    found = pl.concat(c.drop_nulls().unique().alias("name") for c in known.get_columns())
+    found = found.filter(found.str.len_chars().is_between(max(len(who) - 2, 1), len(who) + 2))
+    lower, low = found.str.to_lowercase(), who.lower()
+    for shared in range(max(len(who) // 2, 1), len(who) + 1):
+        near = lower.str.starts_with(low[:shared]) | lower.str.ends_with(low[-shared:])
+        if near.sum() <= _HINTS:
+            return found.filter(near).sort().to_list()
+    return []
 
 
 def _is(columns: list[str], who: str, bare: str) -> pl.Expr:
@@ -236,14 +255,19 @@ def _find_edit(
     found = [pl.DataFrame(schema={"contig": pl.String, "pos": pl.Int32, "ref": pl.String,
                                   "alt": pl.String})]  # fmt: skip
     anywhere = False
+    seen: dict[Change, pl.DataFrame] = {}
     for transcript in transcripts:
         change = _read_edit(transcript, kind, match)
         if change is None:
             continue
         anywhere = True
-        hits = match_change(store, trim(change))
-        if not hits.height:
-            # An allele whose shift is too wide for a SPDI, or whose REF was not checked.
+        # Transcripts of a gene mostly agree in where a place is.
+        change = trim(change)
+        hits = seen.get(change)
+        if hits is None:
+            hits = seen[change] = match_change(store, change)
+        if not hits.height and not (change.old and change.new):
+            # An allele whose shift is too wide for a SPDI; bases for bases do not shift.
             near = (change.start - NEAR, change.end + NEAR)
             hits = _named(store, transcript, near, "hgvsc", f":{kind}.{rest}")
         found.append(hits.select(KEY))
