@@ -93,7 +93,9 @@ def cohort_frames(
         (CONSEQUENCES, fill(CONSEQUENCES, [
             k | {"transcript_id": t} for k in fresh for t in "TU"
         ])),
-        (DEMO, fill(DEMO, [k | {"score": k["pos"] / 2} for k in fresh if k["pos"] != 30])),
+        (DEMO, fill(DEMO, [
+            k | {"score": k["pos"] / 2, "source_version": "1"} for k in fresh if k["pos"] != 30
+        ])),
         (FREQUENCIES, fill(FREQUENCIES, [
             k | {"stratum_by": b, "stratum": s} | _counts(ac)
             for k, ac in zip(every, alleles.values(), strict=True) for b, s in strata

@@ -4,14 +4,27 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from store_builders import COHORT_A, COHORT_B, add_cohort, fill, new_store
 
+from varhouse.cli import main
+from varhouse.digest import combine
 from varhouse.errors import StoreError
-from varhouse.schema import COHORTS, FREQUENCIES, SAMPLES, TOTALS, VARIANTS, Column, Table
+from varhouse.rowdigest import digest_frame
+from varhouse.schema import (
+    COHORTS,
+    FREQUENCIES,
+    SAMPLES,
+    TOTALS,
+    VARIANTS,
+    Column,
+    Table,
+    annotation_table,
+)
 from varhouse.shards import Manifest, Shard, write_shard
 from varhouse.store import verify as module
 from varhouse.store.commit import commit
@@ -174,3 +187,60 @@ def test_free_space(tmp_path: Path) -> None:
     check_free_space(tmp_path / "not" / "yet", 1)
     with pytest.raises(StoreError, match=r"1,048,576\.0 GiB needed, [\d,.]+ GiB free"):
         check_free_space(tmp_path, 2**50)
+
+
+def digest_as_before(path: Path, source: str) -> None:
+    """Record of a source's table the digests of when source_version was content."""
+    name = f"annotations_{source}"
+    catalogues = sorted((path / "_store").rglob("*.json"))
+    total, held = 0, (0, 0)
+    for file in catalogues:
+        data = json.loads(file.read_text())
+        for relative, entry in data.get(name, {}).items() if isinstance(data, dict) else ():
+            rows = pl.read_parquet(path / "open" / name / relative, hive_partitioning=False)
+            rows = rows.with_columns(pl.lit(v).alias(k) for k, v in entry["partition"].items())
+            table = annotation_table(source, {"score": pl.Float64})
+            columns = tuple(
+                replace(c, content=c.content or c.name == "source_version")
+                for c in table.columns
+            )
+            sums = digest_frame(rows, replace(table, columns=columns))
+            assert [f"{s:016x}" for s in sums] != entry["sums"]
+            entry["sums"] = [f"{s:016x}" for s in sums]
+            total, held = total + rows.height, combine([held, sums])
+            file.write_text(json.dumps(data))
+    record = path / "_store" / "releases" / "00000003.json"
+    data = json.loads(record.read_text())
+    assert data["tables"][name]["rows"] == total > 0
+    data["tables"][name]["sums"] = [f"{s:016x}" for s in held]
+    record.write_text(json.dumps(data))
+
+
+def test_digests_of_an_earlier_version_are_no_mistake(path: Path) -> None:
+    digest_as_before(path, "demo")
+    problems = verify(open_store(path))
+    assert [p.is_note for p in problems] == [True]
+    assert "that an earlier version gave them" in str(problems[0])
+    assert main(["store", "verify", str(path)]) == 0
+    # Other content is one still, whichever way it is digested.
+    file = next((path / "open" / "annotations_demo").rglob("*.parquet"))
+    rewrite(file, lambda f: f.with_columns(pl.col("source_version") + "x"))
+    assert "annotations_demo part" in found(path)
+    assert "content is not what was committed" in found(path)
+    assert main(["store", "verify", str(path)]) == 1
+
+
+@pytest.mark.parametrize("nullable", [True, False])
+def test_a_table_without_a_newer_column(
+    path: Path, monkeypatch: pytest.MonkeyPatch, nullable: bool
+) -> None:
+    table = module.TABLES["consequences"]
+    columns = (*table.columns, Column("newer", pl.Boolean, "", nullable=nullable))
+    monkeypatch.setitem(module.TABLES, "consequences", replace(table, columns=columns))
+    problems = verify(open_store(path))
+    assert [(p.table, p.is_note) for p in problems] == [("consequences", True)]
+    assert "an earlier version wrote it, without newer" in problems[0].what
+    # What else is wrong is found all the same.
+    file = next((path / "open" / "consequences").rglob("*.parquet"))
+    rewrite(file, lambda f: f.with_columns(impact=pl.lit("LOW")))
+    assert "content is not what was committed" in found(path)

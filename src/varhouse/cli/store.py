@@ -41,7 +41,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verify = _add(
         steps, "verify", _verify, "read everything again and check it",
         "example:  varhouse store verify demo/store",
-        "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.",
+        "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.\n"
+        "A `note:` is of a table that an earlier version of varhouse made otherwise.",
     )  # fmt: skip
     _add_release(verify)
 
@@ -392,8 +393,9 @@ def _verify(args: argparse.Namespace) -> int:
         print(problem)
     tables = len(store.tables)
     rows = sum(t.rows for t in store.record.tables.values())
-    if problems:
-        print(f"{len(problems)} problem(s) in release {store.release}", file=sys.stderr)
+    wrong = sum(not p.is_note for p in problems)
+    if wrong:
+        print(f"{wrong} problem(s) in release {store.release}", file=sys.stderr)
         return 1
     log.info(
         "release %d: %d tables, %s rows, nothing wrong", store.release, tables, f"{rows:,}"
