@@ -5,8 +5,10 @@ wrongly: those alleles are left out. `docs/consequence-differences.md` names wha
 more is a fault.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hgvs_reading import check_protein, protein
@@ -16,7 +18,7 @@ from varhouse.consequence import consequences
 from varhouse.genemodel import EXON, GeneModel
 from varhouse.genes import compile_genes, load_genes
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
+from varhouse.reference import OpenedReference, Reference
 
 # The first base of the CDS's last exon is its last base: VEP writes `c.*-7` for the
 # intron before it.
@@ -98,6 +100,47 @@ def test_names_in_proteins(pairs: tuple[str, pl.DataFrame]) -> None:
     rest = wrong.height - fault.height
     assert rest <= (0 if name == "snv" else 22)
     assert 1 - rest / (named.height - fault.height) >= 0.998
+
+
+def mirrored(model: GeneModel, reference: Reference) -> GeneModel:
+    """Put what VEP takes for the 3' UTR of the reverse strand in the place of the UTR.
+
+    An exon that lies d bases above the transcript's low end is read d bases behind its
+    5' end: the bases of the mirrored places, introns among them.
+    """
+    pair = bytes.maketrans(b"ACGTN", bytes((3, 2, 1, 0, 4)))
+    contigs = model.transcripts["contig"].to_list()
+    origin = dict(zip(model.contigs, model.contig_start.tolist(), strict=True))
+    cdna = model.cdna.copy()
+    for t in np.flatnonzero(model.coding & (model.strand < 0)):
+        letters, zero = reference.sequence(contigs[t]).tobytes(), origin[contigs[t]]
+        low, high = int(model.start[t]), int(model.end[t])
+        segments = range(int(model.seg_ptr[t + 1]) - 1, int(model.seg_ptr[t]) - 1, -1)
+        pieces = []
+        for s in segments:
+            if model.seg_kind[s] == EXON:
+                a, b = int(model.seg_start[s]) - low, int(model.seg_end[s]) - low
+                pieces.append(letters[high - b - zero : high - a - zero][::-1].translate(pair))
+        bases = np.frombuffer(b"".join(pieces), np.uint8)
+        behind = int(model.cds_offset[t] + model.cds_length[t])
+        at = int(model.cdna_ptr[t])
+        cdna[at + behind : at + bases.size] = bases[behind:]
+    return replace(model, cdna=cdna)
+
+
+def test_what_the_reverse_strand_reads(
+    pairs: tuple[str, pl.DataFrame], model: GeneModel, data_dir: Path
+) -> None:
+    """VEP's names behind the stop codon are ours, once the mirrored bases are read."""
+    _, rows = pairs
+    fault = rows.filter(_behind_the_stop(), pl.col("hgvsp") != pl.col("HGVSp"))
+    with OpenedReference(data_dir / "consequence" / "vep115" / "genome.fa") as reference:
+        names = Describer(mirrored(model, reference), reference, as_vep=True)
+        found = consequences(model, fault.select(KEY), describe=names)
+    on = [*KEY, "transcript_id"]
+    both = fault.join(found.select(*on, pl.col("hgvsp").alias("mirrored")), on=on)
+    assert both.height == fault.height > 0
+    assert both.filter(pl.col("mirrored") != pl.col("HGVSp")).rows() == []
 
 
 def _proteins(model: GeneModel, row: dict[str, object]) -> tuple[str, str] | None:
