@@ -12,6 +12,7 @@ from inprocess import ingest_here
 from varhouse import open as open_store
 from varhouse.cli import main
 from varhouse.errors import ConfigError, InputError, UsageError
+from varhouse.ingest import known_files
 from varhouse.ingest.config import check_config
 from varhouse.query.sql import run_sql
 
@@ -317,3 +318,20 @@ def test_annotate_leaves_out_what_an_earlier_run_wrote(
     assert "freq_id" not in text
     assert "freq_panel_name=inside" in text
     assert "freq may not be passed on" in capfd.readouterr().err
+
+
+def test_sources_that_stay_are_not_read_again(
+    fx_sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_files, "RACY_NS", 0)
+    read, own = [], known_files._hash
+    monkeypatch.setattr(known_files, "_hash", lambda p: (read.append(p.name), own(p))[1])
+    ingest(fx_sources)
+    first = list(read)
+    assert sorted(first) == ["genes.gff3", "genes.tsv", "panel.bed", "s.vcf"]
+    assert ingest(fx_sources)["up_to_date"]
+    assert read == first
+    # Other bytes, as many.
+    (fx_sources / "genes.tsv").write_text("symbol\tpLI\nTOY1\t0.25\n")
+    assert ingest(fx_sources)["renewed"] == {"annotations_constraint": ["c1"]}
+    assert read == [*first, "genes.tsv"]

@@ -14,7 +14,7 @@ example:
 writes:
   STORE/open, STORE/controlled   the tables (Delta Lake, Parquet)
   STORE/_store/releases          one record a release; only what it pins exists
-  STORE/_cache                   compiled reference and gene model
+  STORE/_cache                   compiled reference, gene model and sources; digests of files
   STORE/_staging                 work folders; removed after the commit
 
 exit codes: 0 all in; 3 something was held back, the rest is in; 1 nothing committed;
@@ -43,6 +43,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS",
                         help="wait so long for another writer, then give up [0]")  # fmt: skip
     parser.add_argument("--keep-work", action="store_true", help="keep the work folder")
+    parser.add_argument(
+        "--rehash", action="store_true",
+        help="read sources and gene model even where size and times say: unchanged",
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
     parser.set_defaults(run=run)
@@ -52,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.account import print_account
     from varhouse.ingest.driver import Options, ingest
 
-    options = Options(args.cores, args.profile, args.wait, args.keep_work, args.dry_run)
+    options = Options(args.cores, args.profile, args.wait, args.keep_work, args.dry_run,
+                      args.rehash)  # fmt: skip
     code, account = ingest(args.store, args.config, options)
     if args.json:
         print(json.dumps(account, ensure_ascii=False))

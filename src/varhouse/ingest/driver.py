@@ -39,6 +39,7 @@ class Options:
     wait: float = 0.0
     keep_work: bool = False
     dry_run: bool = False
+    rehash: bool = False
 
 
 def open_or_init(store: Path, config: Config) -> None:
@@ -112,7 +113,7 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
     store = store.absolute()
     open_or_init(store, config)
     with store_lock(store, options.wait) as holder:
-        run = prepare(store, config, utc_now())
+        run = prepare(store, config, utc_now(), rehash=options.rehash)
         for warning in run.warnings:
             LOG.warning("note  %s", warning)
         for name in run.unchanged:

@@ -19,6 +19,7 @@ from varhouse.errors import ConfigError, StoreError
 from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
+from varhouse.ingest.known_files import KnownFiles
 from varhouse.ingest.settings import Policy, SourceConfig, text_digest
 from varhouse.reference import Reference, cached_reference
 from varhouse.schema import FORMAT_VERSION
@@ -213,8 +214,14 @@ def check_same_assembly(base: Store, reference: Reference) -> None:
     )
 
 
-def prepare(store_path: Path, config: "Config", started: str) -> Run:
+def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
     """Find what an ingest has to do and write its `run.json`.
+
+    Parameters
+    ----------
+    rehash
+        Read the sources and the gene model even where their stamps say that they are as
+        they were (`known_files.py`).
 
     Returns
     -------
@@ -239,15 +246,17 @@ def prepare(store_path: Path, config: "Config", started: str) -> Run:
     check_same_assembly(base, reference)
     from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
 
+    known = KnownFiles(store_path / "_cache", rehash=rehash)
     digests = {
         s.name: text_digest(
-            hash_file(Path(s.path))[1], s.version, s.date, source_settings(s), COMPILER
+            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, known), COMPILER
         )
         for s in config.sources
     }
     genes = None
     if config.genes:
-        genes = text_digest(hash_file(config.genes)[1], reference.digest, MODEL_FORMAT)
+        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT)
+    known.save()
     par = config.par.read_text() if config.par else ""
     cohorts, unchanged, held = _changed(config, base, reference.digest, par)
     annotation = annotation_of(base)
@@ -354,10 +363,10 @@ def share_out(sizes: list[int]) -> list[list[int]]:
 _NOT_ROWS = ("path", "version", "date", "merged")
 
 
-def source_settings(source: SourceConfig) -> str:
+def source_settings(source: SourceConfig, files: KnownFiles) -> str:
     """Digest what decides the rows of a source besides its file; not its version."""
     said = {k: v for k, v in asdict(source).items() if k not in _NOT_ROWS}
-    merged = hash_file(Path(source.merged))[1] if source.merged else ""
+    merged = files.sha256(Path(source.merged)) if source.merged else ""
     return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
 
 

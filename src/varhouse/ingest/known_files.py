@@ -1,0 +1,100 @@
+"""Digests of large files that are read once, and not again while they stay as they are.
+
+A nightly ingest asks whether its sources and its gene model changed. Of each file the
+store's cache keeps the SHA-256 beside size, times of change and inode; where all of these
+are as they were, the bytes are too, and the file is not opened. A file that changed
+shortly before it was read could have changed once more within the grain of the file
+system's clock, and is not trusted (Git's rule for its index, racy-git).
+"""
+
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+RACY_NS = 2_000_000_000
+"""The coarsest clock of a file system in use: FAT's, 2 seconds."""
+
+_NAME = "file-digests.json"
+
+Stamp = list[int]
+
+
+class KnownFiles:
+    """Digests of files by their paths, kept in a folder.
+
+    Parameters
+    ----------
+    cache
+        The folder; what it holds may be lost, and is then made again.
+    rehash
+        Read every file, whatever is known of it.
+    """
+
+    def __init__(self, cache: Path, *, rehash: bool = False) -> None:
+        self._file = cache / _NAME
+        self._rehash = rehash
+        self._known = _read(self._file)
+        self._asked: dict[str, str] = {}
+
+    def sha256(self, path: Path) -> str:
+        """Give the SHA-256 of a file's bytes, 64 hex digits.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        key = str(path.resolve())
+        if key not in self._asked:
+            self._asked[key] = self._digest(key, path)
+        return self._asked[key]
+
+    def _digest(self, key: str, path: Path) -> str:
+        stamp = _stamp(path)
+        known = self._known.get(key)
+        if known is not None and not self._rehash and known[0] == stamp:
+            return known[1]
+        began = time.time_ns()
+        digest = _hash(path)
+        self._known.pop(key, None)
+        # Only of a file that stayed as it was meanwhile, and had been so for a while.
+        if _stamp(path) == stamp and max(stamp[1:3]) < began - RACY_NS:
+            self._known[key] = (stamp, digest)
+        return digest
+
+    def save(self) -> None:
+        """Keep what is known of files that are there; nothing else depends on it."""
+        data = {k: v for k, v in self._known.items() if k in self._asked or Path(k).exists()}
+        temporary = self._file.with_name(f".{_NAME}.{os.getpid()}")
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(data, indent=0))
+            temporary.replace(self._file)
+
+
+def _stamp(path: Path) -> Stamp:
+    """Give size, time of change of the bytes and of the entry (ns), inode and device.
+
+    The second time cannot be set by hand, as `cp -p` and `rsync -t` set the first.
+    """
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(file: Path) -> dict[str, tuple[Stamp, str]]:
+    try:
+        data = json.loads(file.read_text())
+        return {
+            str(k): ([int(n) for n in stamp], str(sha)) for k, (stamp, sha) in data.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        # None yet, or damaged: every file is read again.
+        return {}
