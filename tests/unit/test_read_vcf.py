@@ -285,3 +285,26 @@ def test_sample_columns(tmp_path: Path) -> None:
         assert two[f"FORMAT/{name}"].to_list() == wanted
     with pytest.raises(InputError, match="no sample"):
         read_vcf(path, formats=keys, samples=["x"])
+
+
+def test_genotypes_are_the_text_of_the_file(tmp_path: Path) -> None:
+    alts = ",".join("A" * k for k in range(2, 130))
+    told = ["0/1", "1|0", ".|.", "./1", "9|9", "10/9", "9|10", "128/127", "1", ".", "0/1/2",
+            "0|.|11", "0/0"]  # fmt: skip
+    names = "\t".join(f"s{k}" for k in range(len(told)))
+    head = HEADER.rstrip("\n") + f"\tFORMAT\t{names}\n"
+    for key, kind in (("GT", "String"), ("DP", "Integer")):
+        line = f'##FORMAT=<ID={key},Number=1,Type={kind},Description="d">\n'
+        head = head.replace("#CHROM", f"{line}#CHROM")
+    rows = [("GT", told), ("DP", ["3"] * len(told)), ("GT:DP", [f"{g}:7" for g in told]),
+            ("GT", told[::-1])]  # fmt: skip
+    lines = [
+        f"1\t{k + 1}\t.\tA\t{alts}\t.\t.\t.\t{keys}\t" + "\t".join(cells) + "\n"
+        for k, (keys, cells) in enumerate(rows)
+    ]
+    path = tmp_path / "a.vcf"
+    path.write_text(head + "".join(lines))
+    held = read_vcf(path, info=[], formats=["GT"]).read()["FORMAT/GT"].to_list()
+    assert held == [told, None, told, told[::-1]]
+    chosen = read_vcf(path, info=[], formats=["DP", "GT"], samples=["s8", "s0"]).read()
+    assert chosen["FORMAT/GT"].to_list()[0] == ["1", "0/1"]

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from varhouse.source.columns import list_column, number_column, text_array
 from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING
+from varhouse.source.genotype_text import write_genotypes
 from varhouse.source.keys import KeyTable, Kind
 from varhouse.source.layout import Layouts
 
@@ -135,7 +136,8 @@ class SampleColumns:
     tape: Tape
     rows: Ints
 
-    def _find(self, name: str) -> tuple[int, Ints, Ints, Int32s]:
+    def _places(self, name: str) -> tuple[int, Ints]:
+        """Give a key's number, and which kept field it is in each layout (-1: none)."""
         k = self.table.number_of(name)
         if k < 0:
             raise KeyError(name)
@@ -147,6 +149,11 @@ class SampleColumns:
             mine = np.flatnonzero((lay.key[fields] == k) & (keep > 0))
             if mine.size:
                 place[c] = keep[: mine[0]].sum()
+        return k, place
+
+    def _find(self, name: str) -> tuple[int, Ints, Ints, Int32s]:
+        k, place = self._places(name)
+        lay = self.layouts
         rows, at, many = _places(
             self.tape.begin, self.number, lay.kept, place, self.n_samples, self.tape.cut
         )
@@ -201,6 +208,17 @@ class SampleColumns:
         if not self._is_text(k):
             raise TypeError(f"{name} is no text")
         return self.rows[rows], self._per_record(self._cut_strings(at, many, None), rows.size)
+
+    def genotypes(self) -> tuple[Ints, pa.Array]:
+        """Give GT as text: `arrow`, but with a string for each sample, null without one."""
+        _, place = self._places("GT")
+        rows = np.flatnonzero(place[self.number] >= 0)
+        number = self.number[rows]
+        cells = write_genotypes(
+            self.tape.values, self.tape.cut, self.tape.begin[rows],
+            self.layouts.kept[number], place[number], self.n_samples,
+        )  # fmt: skip
+        return self.rows[rows], self._per_record(cells, rows.size)
 
     def _cut_strings(self, at: Ints, many: Int32s, split: str | None) -> pa.Array:
         start, size = _spans(self.tape.values, at, many)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from varhouse.source.columns import double_column, genotype_texts, number_column, text_array
+from varhouse.source.columns import double_column, number_column, text_array
 from varhouse.source.decimals import (
     BAD,
     INT_MISSING,
@@ -171,12 +171,7 @@ class VcfReader:
             found = self.formats.read(batch, faults)
             fallback += found.tape.fallback
             for name in self.formats.names:
-                rows, cells = found.arrow(name)
-                if name == "GT":
-                    width = cells.type.list_size
-                    cells = pa.FixedSizeListArray.from_arrays(
-                        genotype_texts(cells.values), width
-                    )
+                rows, cells = found.genotypes() if name == "GT" else found.arrow(name)
                 names.append(f"FORMAT/{name}")
                 columns.append(_spread(cells, rows, batch.size, self._samples))
         table = pa.RecordBatch.from_arrays(columns, names=names)
