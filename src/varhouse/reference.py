@@ -331,7 +331,13 @@ class OpenedReference:
         if cache := os.environ.get("VARHOUSE_CACHE"):
             return Reference(cached_reference(self._path, Path(cache)), self._contigs)
         self._tmp = tempfile.TemporaryDirectory(prefix="varhouse-reference-")
-        return Reference(compile_reference(self._path, Path(self._tmp.name)), self._contigs)
+        try:
+            folder = compile_reference(self._path, Path(self._tmp.name))
+            return Reference(folder, self._contigs)
+        except BaseException:
+            # Without it no `__exit__` follows.
+            self._tmp.cleanup()
+            raise
 
     def __exit__(
         self,

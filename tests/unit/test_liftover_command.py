@@ -2,9 +2,12 @@
 
 import gzip
 import math
+import random
+import time
 from itertools import combinations_with_replacement
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pysam
 import pytest
@@ -13,8 +16,8 @@ from varhouse.cli import main
 from varhouse.cli.liftover import _REJECT_COLUMNS
 from varhouse.liftover import Reason
 from varhouse.liftover.fields import Swapper, genotype_order
+from varhouse.liftover.join import join_alleles
 from varhouse.liftover.lines import SortedLines, sort_keys
-from varhouse.liftover.vcf import join_alleles
 
 SOURCE = ">1\nACGTACGGTTTTACACACGATCGATCGG\n>2\nACGTACGTAC\n"
 # 1[0:20] with C>T at 6 (1-based), behind GG; 1[20:28] reversed on chrB.
@@ -196,6 +199,48 @@ def test_a_file_without_records_gives_a_header(folder: Path) -> None:
     assert "##contig=<ID=chrA,length=22>" in out.read_text()
 
 
+def test_a_file_without_records_gives_a_table(folder: Path) -> None:
+    none = pl.read_parquet(lift(folder, [], out="none.parquet"))
+    some = pl.read_parquet(lift(folder, ["1 1 . A C 9 . . GT 0 1"], out="o.parquet"))
+    assert (none.height, some.height) == (0, 1)
+    assert none.schema == some.schema
+
+
+def told(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    capsys.readouterr()
+    lift(folder, ["1 1 . A C 9 . . GT 0 1"], *options)
+    return capsys.readouterr().err
+
+
+def test_a_chain_of_other_assemblies_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain, source = folder / "c.chain", ["--source-reference", str(folder / "a.fa")]
+    assert "bases there" not in told(folder, capsys, *source)
+    chain.write_text(CHAIN.replace("chrA 22", "chrA 21").replace(" 2 22 ", " 1 21 "))
+    assert "c.chain: chrA has 21 bases there and 22 in the assembly" in told(folder, capsys)
+    chain.write_text(CHAIN.replace("chrA 22", "chrA 2200"))
+    assert "chrA has 2,200 bases there and 22 in the assembly" in told(folder, capsys)
+    # A FASTA may hold a part of the contig, if a table says how long that is.
+    table = folder / "t.tsv"
+    table.write_text("contig\talias\tlength\nchrA\t\t2200\nchrB\t\t12\n")
+    assert "bases there" not in told(folder, capsys, "--aliases", str(table))
+    table.write_text("contig\talias\tlength\nchrA\t\t2201\nchrB\t\t12\n")
+    says = told(folder, capsys, "--aliases", str(table))
+    assert "chrA has 2,200 bases there and 2,201 in the assembly" in says
+    chain.write_text(CHAIN.replace("chrA", "chrZ"))
+    assert "c.chain leads to chrZ, chrB, b.fa has chrB, chrA" in told(folder, capsys)
+
+
+def test_a_ref_that_is_not_checked_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ["--source-reference", str(folder / "a.fa")]
+    assert "without a check" not in told(folder, capsys, *source)
+    (folder / "a.fa").write_text(SOURCE.replace(">1", ">one"))
+    assert "1 alleles lifted without a check of REF: a.fa" in told(folder, capsys, *source)
+
+
 @pytest.mark.parametrize("ploidy", [1, 2, 3, 4])
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_genotypes_are_reordered_for_any_ploidy(ploidy: int, n: int) -> None:
@@ -262,18 +307,53 @@ def test_what_a_split_record_loses_is_told(
 
 
 def test_alleles_of_one_record_are_aligned_together() -> None:
-    import numpy as np  # noqa: PLC0415
-
     bases = np.frombuffer(b"GCACACACT", np.uint8)
     assert join_alleles(bases, 5, ["CAC", "C"]) == (0, ["GCA", "G"])
     assert join_alleles(bases, 1, ["CA", "CT", "CG"]) == (2, ["A", "T", "G"])
     assert join_alleles(bases, 2, ["A", "TA", "*"]) == (1, ["C", "CT", "*"])
     assert join_alleles(bases, 0, ["G", "TG"]) == (0, ["G", "TG"])
+    assert join_alleles(bases, 8, ["T", "TT", "TTT"]) == (7, ["C", "CT", "CTT"])
+    # A letter of the reference that stands for several bases is its first one.
+    assert join_alleles(np.frombuffer(b"ARTT", np.uint8), 3, ["T", "TT"]) == (1, ["A", "AT"])
+
+
+def slowly_joined(bases: str, place: int, texts: list[str]) -> tuple[int, list[str]]:
+    """The rule of Tan and others, letter by letter."""
+    while len({t[-1] for t in texts}) == 1 and (place or min(map(len, texts)) > 1):
+        texts = [t[:-1] for t in texts]
+        if not all(texts):
+            texts = [bases[place - 1] + t for t in texts]
+            place -= 1
+    while min(map(len, texts)) > 1 and len({t[0] for t in texts}) == 1:
+        texts = [t[1:] for t in texts]
+        place += 1
+    return place, texts
+
+
+def test_alleles_are_aligned_together_as_by_hand() -> None:
+    rnd = random.Random(2)
+    for _ in range(2000):
+        unit = "".join(rnd.choices("ACG", k=rnd.randint(1, 3)))
+        bases = (unit * 8)[: rnd.randint(4, 20)]
+        place = rnd.randrange(len(bases))
+        ref = bases[place : place + rnd.randint(1, 4)]
+        alts = [ref[0], ref + unit, ref + unit * 2, unit, "".join(rnd.choices("ACG", k=3))]
+        alleles = list(dict.fromkeys([ref, *rnd.sample(alts, rnd.randint(1, 4))]))
+        if len(alleles) < 2:
+            continue
+        found = join_alleles(np.frombuffer(bases.encode(), np.uint8), place, alleles)
+        assert found == slowly_joined(bases, place, alleles)
+
+
+def test_a_megabase_in_a_homopolymer_is_aligned_at_once() -> None:
+    bases = np.frombuffer(b"A" * 3_000_000, np.uint8)
+    join_alleles(bases, 0, ["A", "AA"])
+    start = time.process_time()
+    assert join_alleles(bases, 2_000_000, ["A", "A" * 1_000_001, "AA"])[0] == 0
+    assert time.process_time() - start < 2
 
 
 def test_lines_come_back_sorted_and_stable(tmp_path: Path) -> None:
-    import numpy as np  # noqa: PLC0415
-
     with SortedLines(tmp_path / "x") as lines:
         for keys, texts in (([3, 1], ["c", "aa"]), ([1, 2], ["ab", "b"])):
             at = np.cumsum([0, *map(len, texts)])

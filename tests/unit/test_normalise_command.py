@@ -251,7 +251,7 @@ def test_usage(tmp_path: Path, fasta: Path) -> None:
     vcf = write(tmp_path, [])
     with pytest.raises(UsageError, match="ending"):
         run(vcf, fasta, "out.txt")
-    with pytest.raises(UsageError, match="same file"):
+    with pytest.raises(UsageError, match="overwrite an input"):
         run(vcf, fasta, "in.vcf")
     (tmp_path / "no.vcf").write_text("nonsense\n")
     with pytest.raises(VarhouseError, match="#CHROM"):

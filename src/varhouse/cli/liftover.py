@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-
-from varhouse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,7 +74,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF"
+        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF; - or a pipe"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument(
@@ -102,6 +101,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Lift one file."""
+    from varhouse.cli.files import as_file, keep_inputs, output_ending, put
     from varhouse.contigs import read_aliases
     from varhouse.liftover import Lifter, read_chain
     from varhouse.liftover.fields import Swapper
@@ -111,19 +111,18 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.reference import OpenedReference
     from varhouse.source.stream import open_records
 
-    ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
-    if ending is None:
-        raise UsageError(
-            f"{args.output}: the ending says no format", "use " + ", ".join(_ENDINGS)
-        )
-    if args.output.exists() and args.output.samefile(args.input):
-        raise UsageError(f"{args.output}: input and output are the same file")
+    ending = output_ending(args.output, _ENDINGS)
+    keep_inputs(
+        [args.output, args.rejects],
+        [args.input, args.chain, args.source_reference, args.target_reference, args.aliases,
+         args.source_aliases],
+    )  # fmt: skip
     aliases = read_aliases(args.aliases) if args.aliases else None
     own = read_aliases(args.source_aliases) if args.source_aliases else None
     chain = read_chain(args.chain)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
-        header, batches = open_records(args.input, folder)
+        header, batches = open_records(as_file(args.input, folder), folder)
         target = stack.enter_context(OpenedReference(args.target_reference, aliases))
         source = None
         if args.source_reference:
@@ -136,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
         # The other ALTs may not be lifted: in GT they are unknown, not REF.
         splitter = Splitter(header.numbers, header.types, other=".")
+        _warn_of_sizes(lifter, args.chain)
         vcf = VcfLifter(lifter, Swapper(header.numbers), _split_with(splitter))
         rejects = None
         if args.rejects:
@@ -148,10 +148,21 @@ def run(args: argparse.Namespace) -> int:
         write(out, work)
         if rejects is not None:
             rejects.close()
-            made.replace(args.rejects)
-        out.replace(args.output)
+            put(made, args.rejects)
+        put(out, args.output)
     _account(work, chain)
     return 0
+
+
+def _warn_of_sizes(lifter: "Lifter", chain: Path) -> None:
+    unlike = lifter.unlike_sizes()
+    if unlike:
+        name, size, has = unlike[0]
+        log.warning(
+            "%s: %s has %s bases there and %s in the assembly (%s contigs like it): is the "
+            "chain of other assemblies, or is a FASTA without table of contigs a part?",
+            chain.name, name, f"{size:,}", f"{has:,}", f"{len(unlike):,}",
+        )  # fmt: skip
 
 
 @dataclass
@@ -267,24 +278,28 @@ def _write_parquet(out: Path, work: _Work) -> None:
     """Write alleles: one row for each ALT, whatever the others of its record."""
     import polars as pl
 
+    from varhouse.liftover.vcf import COLUMNS
+
     counts = work.vcf.counts
     frames = []
-    record = 0
-    for records in work.records():
+    # Without records the table has its columns all the same.
+    texts = {c: pl.Int64 if c == "pos" else pl.String for c in COLUMNS}
+    none = pl.DataFrame(schema={"line": pl.Int64, **texts})
+    for records in chain_of(work.records(), [none]):
+        first = counts["records"]
         counts["records"] += records.height
         alleles = (
             records.select(
                 "line", "contig", pl.col("pos").cast(pl.Int32), "ref",
                 pl.col("alt").str.split(","),
                 id=pl.when(pl.col("id") != ".").then("id"),
-                record=pl.int_range(record, record + records.height, dtype=pl.Int64),
+                record=pl.int_range(first, first + records.height, dtype=pl.Int64),
                 alt_index=pl.int_ranges(
                     1, pl.col("alt").str.count_matches(",", literal=True) + 2, dtype=pl.Int32
                 ),
             )
             .explode("alt", "alt_index", empty_as_null=True, keep_nulls=True)
         )  # fmt: skip
-        record += records.height
         done = work.lifter.lift(alleles)
         frames.append(done.lifted.drop("line"))
         counts["lifted"] += done.lifted.height
@@ -293,8 +308,6 @@ def _write_parquet(out: Path, work: _Work) -> None:
         for reason, n in done.rejects["reason"].value_counts().iter_rows():
             counts[reason] += n
         work.reject_lines(done.rejects.with_columns(detail=pl.lit(""), text=pl.lit("")))
-    if not frames:
-        raise InputError(f"{work.args.input}: no record in it", "write .vcf.gz")
     ranks = work.lifter.target.contigs.ordinal
     key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int64)
     table = pl.concat(frames).sort(key, "pos", "ref", "alt", maintain_order=True)
@@ -322,6 +335,17 @@ def _account(work: _Work, chain: "Chain") -> None:
         log.warning(
             "%s has the source contigs %s; --source-aliases maps names",
             args.chain.name, ", ".join(chain.sources[:5]),
+        )  # fmt: skip
+    if bad.get(Reason.CONTIG_MISSING.code) and not counts["lifted"]:
+        log.warning(
+            "%s leads to %s, %s has %s; --aliases maps names",
+            args.chain.name, ", ".join(chain.targets[:5]), args.target_reference.name,
+            ", ".join(work.lifter.target.contigs.names[:5]),
+        )  # fmt: skip
+    if work.lifter.unchecked:
+        log.warning(
+            "%s alleles lifted without a check of REF: %s does not hold their place",
+            f"{work.lifter.unchecked:,}", args.source_reference.name,
         )  # fmt: skip
     if counts["again"]:
         log.warning(

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from varhouse.errors import UsageError
-
 if TYPE_CHECKING:
     from varhouse.contigs import Region
     from varhouse.normalise.order import Reorder
@@ -81,7 +79,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF"
+        "input", type=Path, metavar="IN", help="VCF (plain, gzip, BGZF) or BCF; - or a pipe"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
@@ -104,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     _keep_memory()
     # Imports leave no garbage, and looking for it takes a tenth of their time.
     gc.disable()
+    from varhouse.cli.files import as_file, keep_inputs, output_ending, put
     from varhouse.contigs import parse_region, read_aliases
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.split import Splitter
@@ -113,23 +112,19 @@ def run(args: argparse.Namespace) -> int:
 
     gc.freeze()
     gc.enable()
-    ending = next((e for e in _ENDINGS if args.output.name.endswith(e)), None)
-    if ending is None:
-        raise UsageError(
-            f"{args.output}: the ending says no format", "use " + ", ".join(_ENDINGS)
-        )
-    if args.output.exists() and args.output.samefile(args.input):
-        raise UsageError(f"{args.output}: input and output are the same file")
+    ending = output_ending(args.output, _ENDINGS)
+    keep_inputs([args.output, args.rejects], [args.input, args.reference, args.aliases])
     contigs = read_aliases(args.aliases) if args.aliases else None
     with ExitStack() as stack:
         reference = stack.enter_context(OpenedReference(args.reference, contigs))
         region = parse_region(args.region, reference.contigs) if args.region else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
-        header, batches = open_records(args.input, folder)
-        by_index = region is not None and _reads_by_index(args.input, ending)
+        source = as_file(args.input, folder)
+        header, batches = open_records(source, folder)
+        by_index = region is not None and _reads_by_index(source, ending)
         if region is not None and by_index:
             batches = region_records(
-                args.input, partial(_is_contig, reference, region), region.start, region.end
+                source, partial(_is_contig, reference, region), region.start, region.end
             )
         blocks = _lines(batches)
         normaliser = VcfNormaliser(
@@ -142,15 +137,19 @@ def run(args: argparse.Namespace) -> int:
         )
         made = folder / f"out{ending}"
         rejects = None
+        held = folder / "rejects.tsv"
         if args.rejects:
-            rejects = stack.enter_context(args.rejects.open("w", encoding="utf-8"))
+            rejects = stack.enter_context(held.open("w", encoding="utf-8"))
             rejects.write("line\tcontig\tpos\tref\talt\treason\tdetail\ttext\n")
         window = Reorder()
         pieces = _pieces(normaliser, blocks, rejects, window, numbered=not by_index)
         work = _Work(args.input, normaliser, header, window, pieces)
         write = {".parquet": _write_parquet, ".bcf": _write_bcf}.get(ending, _write_text)
         write(made, _header_text(header, reference.fasta_name), work)
-        made.replace(args.output)
+        if rejects is not None:
+            rejects.close()
+            put(held, args.rejects)
+        put(made, args.output)
     _account(normaliser, args)
     return 0
 

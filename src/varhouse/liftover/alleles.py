@@ -65,6 +65,12 @@ class Lifter:
         Aliases of the source, for the names in frames and in the chain.
     swap
         Swap REF and ALT where the target's reference is ALT; otherwise reject those.
+
+    Attributes
+    ----------
+    unchecked
+        Alleles lifted so far whose place the source reference does not hold: their REF was
+        not checked there. 0 without a source reference.
     """
 
     def __init__(
@@ -84,11 +90,35 @@ class Lifter:
         self.targets = [target.contigs.names[own[t]] if t in own else t for t in chain.targets]
         self._target = _packed_bases(target, self.targets)
         self._source = (np.zeros(0, np.uint8), *(np.zeros(len(chain.sources), np.int64),) * 2)
+        self.unchecked = 0
+        self._checks = source is not None
         if source is not None:
             names = source.contigs.names
             found = match_names(chain.sources, names, source_contigs or source.contigs)
             known = [names[found[s]] if s in found else s for s in chain.sources]
             self._source = _packed_bases(source, known)
+
+    def unlike_sizes(self) -> list[tuple[str, int, int]]:
+        """List contigs whose size in the chain file is not that of the assembly.
+
+        Returns
+        -------
+        list
+            (name in the chain file, bases there, bases in the assembly). The size in the
+            assembly is that of the aliases, without one that of what the FASTA holds.
+        """
+        chain, out = self.chain, []
+        sides = [
+            (chain.sources, chain.source_sizes, self._source[2], self._source_contigs),
+            (chain.targets, chain.target_sizes, self._target[2], self.target.contigs),
+        ]
+        for names, sizes, held, contigs in sides:
+            for name, size, has in zip(names, sizes.tolist(), held.tolist(), strict=True):
+                own = contigs.canonical(name) if contigs is not None else None
+                known = contigs.by_name[own].length if contigs is not None and own else None
+                if has and (has > size or (known or size) != size):
+                    out.append((name, size, max(has, known or 0)))
+        return out
 
     def lift(self, frame: pl.DataFrame) -> LiftedAlleles:
         """Lift every allele of a frame (one ALT a row) and part lifted ones from rejects.
@@ -137,6 +167,9 @@ class Lifter:
             *_packed(frame["ref"]), *_packed(frame["alt"]), self.swap,
         )  # fmt: skip
         good = reason == int(Reason.LIFTED)
+        if self._checks:
+            code = contig.fill_null(-1).to_numpy()[good]
+            self.unchecked += int((pos[good] + size[good] > self._source[2][code]).sum())
         raw = pl.DataFrame(
             {
                 # -1, in no chain, takes the last: null.

@@ -61,7 +61,7 @@ _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.zeros(256, np.bool_)
 _IS_BASE[np.frombuffer(b"ACGTNacgtn", np.uint8)] = True
 _COMPLEMENT = COMPLEMENT.copy()
-_CONCRETE = np.frombuffer(
+CONCRETE = np.frombuffer(
     bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
 )
 Raw = tuple[npt.NDArray[np.int8], Ints, Longs, Longs, Flags, Flags, Bytes, Longs, Bytes, Longs]
@@ -95,7 +95,7 @@ def _is_there(  # type: ignore[no-untyped-def]
     """Tell whether the letters [a, b), or their reverse complement, stand at `at`."""
     for j in range(b - a):
         c = _UPPER[buf[a + j]]
-        here = _CONCRETE[seq[at + (b - a - 1 - j)]] if reverse else _CONCRETE[seq[at + j]]
+        here = CONCRETE[seq[at + (b - a - 1 - j)]] if reverse else CONCRETE[seq[at + j]]
         if here != (_COMPLEMENT[c] if reverse else c):
             return False
     return True
@@ -264,11 +264,11 @@ def _right_end(seq, begin, held, q, n, alt, a0):  # type: ignore[no-untyped-def]
     A deletion of the `n` bases at `q` (a0 < 0), or an insertion of `n` letters before q.
     """
     if a0 < 0:
-        while q + n < held and _CONCRETE[seq[begin + q]] == _CONCRETE[seq[begin + q + n]]:
+        while q + n < held and CONCRETE[seq[begin + q]] == CONCRETE[seq[begin + q + n]]:
             q += 1
         return q + n
     turn = 0
-    while q < held and _CONCRETE[seq[begin + q]] == alt[a0 + turn]:
+    while q < held and CONCRETE[seq[begin + q]] == alt[a0 + turn]:
         q += 1
         turn = turn + 1 if turn + 1 < n else 0
     return q
@@ -282,8 +282,8 @@ def _differs(  # type: ignore[no-untyped-def]
     for t in range(low, high):
         s = sign * (t - place)
         if 0 <= s < source_held:
-            c = _CONCRETE[source_seq[source_begin + s]]
-            if (c if sign > 0 else _COMPLEMENT[c]) != _CONCRETE[seq[begin + t]]:
+            c = CONCRETE[source_seq[source_begin + s]]
+            if (c if sign > 0 else _COMPLEMENT[c]) != CONCRETE[seq[begin + t]]:
                 return True
     return False
 

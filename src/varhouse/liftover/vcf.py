@@ -15,8 +15,9 @@ import polars as pl
 
 from varhouse.liftover.alleles import Lifter
 from varhouse.liftover.fields import Swapper
+from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
-from varhouse.reference import COMPLEMENT, Bases
+from varhouse.reference import COMPLEMENT
 
 COLUMNS = ("contig", "pos", "id", "ref", "alt", "qual", "filter", "info", "rest")
 """Columns of a block: those of VCF as text (pos Int64); rest is FORMAT and all that
@@ -290,47 +291,6 @@ def _exchanged(
         if i != k and (reason != Reason.REF_NOT_FOUND or len(alts[i]) != len(ref)):
             return None
     return None if "." in alts or ("*" in alts and len(ref) > 1) else k + 1
-
-
-def join_alleles(bases: Bases, place: int, alleles: list[str]) -> tuple[int, list[str]]:
-    """Trim and left-align the alleles of one record together.
-
-    The rule of Tan, Abecasis, Kang 2015 (doi:10.1093/bioinformatics/btv112): while all
-    end with the same base, cut it, and extend to the left by a base of the reference when
-    one becomes empty; then cut common first bases but one. `*` stays.
-
-    Parameters
-    ----------
-    bases
-        The contig in the target.
-    place
-        0-based place of the first base of REF.
-    alleles
-        REF and the ALTs, upper case.
-
-    Returns
-    -------
-    tuple
-        (0-based place, alleles).
-    """
-    rows = [i for i, a in enumerate(alleles) if a != "*"]
-    texts = [alleles[i] for i in rows]
-
-    def before() -> str:
-        return chr(bases[place - 1])
-
-    while len({t[-1] for t in texts}) == 1 and (place or min(map(len, texts)) > 1):
-        texts = [t[:-1] for t in texts]
-        if not all(texts):
-            texts = [before() + t for t in texts]
-            place -= 1
-    while min(map(len, texts)) > 1 and len({t[0] for t in texts}) == 1:
-        texts = [t[1:] for t in texts]
-        place += 1
-    out = list(alleles)
-    for i, text in zip(rows, texts, strict=True):
-        out[i] = text
-    return place, out
 
 
 def _rejects(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:

@@ -28,6 +28,7 @@ from varhouse.reference import Reference
 
 _CHROM, _POS, _ID, _REF, _ALT, _QUAL, _FILTER, _INFO, _FORMAT, _SAMPLE = range(10)
 _DETAIL_BASES = 40
+_NO_POS = "POS is no whole number from 0 to 2,147,483,647"
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class VcfNormaliser:
                 detail = f"{lines.tabs[k] + 1} columns, the header has {self.columns}"
                 rejects.append(self._plain_reject(lines, k, "columns", detail))
             else:
-                rejects.append(self._plain_reject(lines, k, "pos_invalid", "POS is no number"))
+                rejects.append(self._plain_reject(lines, k, "pos_invalid", _NO_POS))
             self.counts[rejects[-1].reason] += 1
         return np.flatnonzero((width > 0) & columns & pos)
 
