@@ -25,6 +25,9 @@ from varhouse.sources.text import VcfText
 BATCH = 100_000
 """Alleles annotated at once; those of one place are never parted."""
 
+TEXT = 4 << 20
+"""Bytes of text read at once: more must be asked of the system anew each time."""
+
 
 class _OrderError(Exception):
     """The alleles are not sorted by contig and position."""
@@ -151,7 +154,7 @@ def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
             annotator.unknown_contigs.add(name)
         return known
 
-    for block in open_records(path).blocks:
+    for block in open_records(path, TEXT).blocks:
         alleles, lines = split_alleles(block, canonical)
         annotator.n_records += lines
         yield alleles

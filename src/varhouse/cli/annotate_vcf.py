@@ -25,7 +25,7 @@ from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
-from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
+from varhouse.sources.text import BLOCK, FIXED, VcfText, open_vcf_text, split_lines
 
 _LOG = logging.getLogger("varhouse.annotate")
 _BCF_LINES = 20_000
@@ -130,8 +130,8 @@ def _one_each(found: pl.DataFrame, source: CompiledSource) -> pl.DataFrame:
     return found.group_by(KEY, maintain_order=True).agg(texts).with_columns(joined)
 
 
-def open_records(path: Path) -> VcfText:
-    """Open a VCF (plain, gzip) or a BCF as blocks of VCF text.
+def open_records(path: Path, block: int = BLOCK) -> VcfText:
+    """Open a VCF (plain, gzip) or a BCF as blocks of VCF text of about `block` bytes.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def open_records(path: Path) -> VcfText:
         If the file is cut off, damaged or neither of them (also while reading).
     """
     if path.suffix != ".bcf":
-        return open_vcf_text(path)
+        return open_vcf_text(path, block)
     with _told(path):
         file = pysam.VariantFile(str(path))
     return VcfText(str(file.header).rstrip("\n").split("\n"), _bcf_blocks(path, file))
