@@ -2,12 +2,14 @@
 
 import gzip
 import random
-import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import cyvcf2
 import pytest
 
+from varhouse import read_vcf
 from varhouse.errors import InputError
 from varhouse.ingest.checks import AnyContigs
 from varhouse.source import bcf
@@ -93,8 +95,42 @@ def test_damaged_headers_are_told(tmp_path, head, says):
     assert _scan(path).account.verdict == "invalid"
 
 
+def _crash(monkeypatch, how):
+    monkeypatch.setattr(bcf, "_COMMAND", [sys.executable, "-c", f"import os, sys; {how}"])
+
+
 def test_a_crash_of_htslib_is_an_error(source, tmp_path, monkeypatch):
-    done = subprocess.CompletedProcess([], -11, "", "")
-    monkeypatch.setattr(bcf.subprocess, "run", lambda *a, **k: done)
+    _crash(monkeypatch, "os.kill(os.getpid(), 11)")
     with pytest.raises(InputError, match="crashed on it: segmentation fault"):
         bcf.copy_bcf(source, tmp_path / "out.vcf.gz")
+    account = _scan(source).account
+    assert account.counts["VH-F-002"] == 1
+
+
+def test_what_htslib_gave_before_it_failed_is_read_and_the_failure_told(source, monkeypatch):
+    row = r"c1\t7\t.\tA\tC\t.\t.\tN=1\tGT\t0/1\n"
+    _crash(monkeypatch, f"print('{row}' * 70000, end='', flush=True); sys.exit('half read')")
+    found = _scan(source)
+    assert found.n_records == 70_000
+    assert found.chunks == []
+    assert "half read" in found.account.first["VH-F-002"][0].message
+    reader = read_vcf(source)
+    with pytest.raises(InputError, match="half read"):
+        list(reader)
+    assert reader.n_records == 70_000
+
+
+def test_a_reader_that_stops_leaves_no_process(source, monkeypatch):
+    row = r"c1\t7\t.\tA\tC\t.\t.\tN=1\tGT\t0/1\n"
+    _crash(monkeypatch, f"[print('{row}' * 9999, end='') for _ in range(10**9)]")
+    before = _children()
+    tables = iter(read_vcf(source))
+    assert next(tables).height > 9999
+    assert _children() - before
+    tables.close()
+    assert _children() == before
+
+
+def _children():
+    own = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    return set(own.read_text().split())

@@ -1,22 +1,25 @@
-"""BCF is copied to BGZF text once; every later step then reads one kind of file.
+"""BCF as text: every later step then reads one kind of file.
 
 htslib reads the records, in a process of its own: it can crash on damaged binary
 records, and takes nobody with it then. The header is read here.
 """
 
+import fcntl
 import re
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from varhouse.errors import InputError
-from varhouse.source.bgzf import file_kind, has_end_block, read_pieces
+from varhouse.source.bgzf import BgzfWriter, has_end_block, read_pieces
 from varhouse.source.limits import DEFAULTS
 
+_COMMAND = [sys.executable, "-m", "varhouse.source.bcf"]
+_PIPE_BYTES = 1 << 20
 _SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
             11: "segmentation fault"}  # fmt: skip
 
@@ -49,25 +52,44 @@ def bcf_header(path: Path) -> list[str]:
     raise InputError(f"{path}: cut off in the header", "copy it again")
 
 
-@contextmanager
-def text_of(path: Path) -> Iterator[tuple[Path, str]]:
-    """Give a file of text and its kind: of a BCF a copy, which is removed at the end.
+def bcf_pieces(path: Path) -> Iterator[bytes]:
+    """Yield the text of a BCF in pieces: its header as it stands, and the records.
+
+    htslib writes the records to a pipe, so that nothing is packed, unpacked or put on disk.
 
     Raises
     ------
     InputError
-        If the file is of a kind that is not read, or a BCF cannot be read to its end.
+        If htslib cannot read the file to its end: after what it has read of it.
     """
-    kind = file_kind(path)
-    if kind != "bcf":
-        yield path, kind
-        return
-    with tempfile.TemporaryDirectory(prefix="varhouse-") as folder:
-        yield copy_bcf(path, Path(folder) / "in.vcf.gz"), "bgzf"
+    header = bcf_header(path)
+    _check_end(path)
+    yield ("\n".join(header) + "\n").encode("utf-8", "surrogateescape")
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            [*_COMMAND, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=said,
+        )  # fmt: skip
+        assert process.stdout is not None
+        ended = False
+        try:
+            if hasattr(fcntl, "F_SETPIPE_SZ"):
+                fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            while piece := process.stdout.read(_PIPE_BYTES):
+                yield piece
+            ended = True
+        finally:
+            if not ended:
+                # Whoever reads may stop before the end.
+                process.kill()
+            process.stdout.close()
+            code = process.wait()
+        said.seek(0)
+        _check_code(path, code, said.read().decode("utf-8", "replace"))
 
 
 def copy_bcf(path: Path, target: Path) -> Path:
-    """Write a BCF file as BGZF VCF.
+    """Write a BCF file as BGZF VCF, for what has to read it more than once.
 
     Raises
     ------
@@ -75,36 +97,39 @@ def copy_bcf(path: Path, target: Path) -> Path:
         If htslib cannot read the file to its end.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    bcf_header(path)
+    with closing(BgzfWriter(target)) as writer:
+        for piece in bcf_pieces(path):
+            writer.write(piece)
+    return target
+
+
+def _check_end(path: Path) -> None:
     if not has_end_block(path):
         raise InputError(
             f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"
         )
-    command = [sys.executable, "-m", "varhouse.source.bcf", str(path), str(target)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False
-    )
-    if done.returncode == 0:
-        return target
-    if done.returncode < 0:
-        signal = _SIGNALS.get(-done.returncode, f"signal {-done.returncode}")
-        why = f"htslib crashed on it: {signal}"
+
+
+def _check_code(path: Path, code: int, said: str) -> None:
+    """Say why the process that reads a file has failed, if it has."""
+    if code == 0:
+        return
+    if code < 0:
+        why = f"htslib crashed on it: {_SIGNALS.get(-code, f'signal {-code}')}"
     else:
-        why = " ".join(done.stderr.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
+        why = " ".join(said.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
     raise InputError(f"{path}: cut off or damaged BCF ({why})", "copy it again")
 
 
-def _copy(path: str, target: str) -> None:
+def _write_records(path: str) -> None:
     # Half the time of a loop over records.
     import pysam.bcftools  # noqa: PLC0415 - loads htslib, which only BCF needs
 
-    pysam.bcftools.view(
-        "--no-version", "-Oz1", "-o", target, path, catch_stdout=False
-    )  # fmt: skip
+    pysam.bcftools.view("-H", "-Ov", path, catch_stdout=False)
 
 
 if __name__ == "__main__":
     try:
-        _copy(sys.argv[1], sys.argv[2])
+        _write_records(sys.argv[1])
     except Exception as error:  # pysam has an exception of its own, and others
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Blocks of text from plain, gzip, BGZF or bzip2 files, cut at line ends.
+"""Blocks of text from plain, gzip, BGZF, bzip2 or BCF files, cut at line ends.
 
 BGZF (SAM specification, section 4.1) is a series of gzip members of at most 64 KiB
 that each say their size, so that a reader can start at any of them. A place in such a
@@ -160,6 +160,13 @@ def has_end_block(path: Path) -> bool:
 
 def read_pieces(path: Path, kind: str) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in file or -1, text) of a whole file, whatever its compression."""
+    if kind == "bcf":
+        # It reads its header with what is here.
+        from varhouse.source.bcf import bcf_pieces  # noqa: PLC0415
+
+        for piece in bcf_pieces(path):
+            yield -1, piece
+        return
     with path.open("rb") as raw:
         if kind == "bgzf":
             yield from _members(raw, path)
@@ -257,9 +264,11 @@ def _check_size(path: Path, kind: str, total: int, size: int, limits: Limits) ->
         raise LimitError(
             f"{path}: unpacks to more than {limits.text_bytes:,} bytes", "text_bytes"
         )
-    if kind != "text" and total > RATIO_FROM and total > limits.ratio * size:
+    # A byte of BCF may be five of text: -100 and a comma.
+    ratio = 5 * limits.ratio if kind == "bcf" else limits.ratio
+    if kind != "text" and total > RATIO_FROM and total > ratio * size:
         raise LimitError(
-            f"{path}: {size:,} bytes unpack to more than {limits.ratio:,} times as many: "
+            f"{path}: {size:,} bytes unpack to more than {ratio:,} times as many: "
             "a decompression bomb",
             "ratio",
         )

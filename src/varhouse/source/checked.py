@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from varhouse.contigs import AnyContigs
-from varhouse.source.bcf import text_of
 from varhouse.source.bgzf import file_kind, iter_text
 from varhouse.source.cuts import Cutter
 from varhouse.source.faults import Faults
@@ -38,20 +37,19 @@ class CheckedVcfReader(VcfReader):
             if self.formats is None and scanner.rules is not None:
                 scanner.rules.check_samples(batch, faults)
 
-        with text_of(self.path) as (path, kind):
-            for block in iter_text(path, kind, self.batch_bytes):
-                data = scanner.take_block(block)
-                if scanner.rules is not None:
-                    scanner.rules.walk = walk
-                if data:
-                    line = scanner.n_lines + 1
-                    scanner.take_records(read_batch(data, scanner.n_records, line), 0)
-                for result in results:
-                    self.n_records += result.batch.size
-                    self.fallback += result.fallback
-                    yield result.table
-                results.clear()
         kind = file_kind(self.path)
+        for block in iter_text(self.path, kind, self.batch_bytes):
+            data = scanner.take_block(block)
+            if scanner.rules is not None:
+                scanner.rules.walk = walk
+            if data:
+                line = scanner.n_lines + 1
+                scanner.take_records(read_batch(data, scanner.n_records, line), 0)
+            for result in results:
+                self.n_records += result.batch.size
+                self.fallback += result.fallback
+                yield result.table
+            results.clear()
         scanner.take_end(kind)
         scanner.tell_whole(kind)
         scanner.finish()

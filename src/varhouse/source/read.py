@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError, UsageError
-from varhouse.source.bcf import text_of
 from varhouse.source.bgzf import BATCH_BYTES, file_kind, iter_range, iter_text
 from varhouse.source.checked import CheckedVcfReader
 from varhouse.source.ends import record_ends
@@ -129,7 +128,7 @@ def read_vcf(
     def source() -> Iterator[Task]:
         if region is not None:
             return _region_tasks(path, kind, region, batch_bytes)
-        return _file_tasks(path, header.n_lines, batch_bytes)
+        return _file_tasks(path, kind, header.n_lines, batch_bytes)
 
     made: VcfReader = (CheckedVcfReader if check else VcfReader)(
         path, header, (table, format_table), InfoReader(table, names, lists=lists),
@@ -139,21 +138,18 @@ def read_vcf(
     return made
 
 
-def _file_tasks(path: Path, n_header: int, batch_bytes: int) -> Iterator[Task]:
-    with text_of(path) as (text, kind):
-        if text != path:
-            n_header = len(peek_header(text))
-        line, record, left = n_header + 1, 0, n_header
-        for block in iter_text(text, kind, batch_bytes):
-            data, at = block.data, 0
-            while left and at < len(data):
-                at = data.index(b"\n", at) + 1
-                left -= 1
-            data = data[at:] if at else data
-            if data:
-                batch = read_batch(data, record, line)
-                line, record = line + batch.size, record + batch.size
-                yield _one_batch(_without_blanks(batch))
+def _file_tasks(path: Path, kind: str, n_header: int, batch_bytes: int) -> Iterator[Task]:
+    line, record, left = n_header + 1, 0, n_header
+    for block in iter_text(path, kind, batch_bytes):
+        data, at = block.data, 0
+        while left and at < len(data):
+            at = data.index(b"\n", at) + 1
+            left -= 1
+        data = data[at:] if at else data
+        if data:
+            batch = read_batch(data, record, line)
+            line, record = line + batch.size, record + batch.size
+            yield _one_batch(_without_blanks(batch))
 
 
 def _one_batch(batch: RecordBatch) -> Task:

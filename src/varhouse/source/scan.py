@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.reference import Reference
 from varhouse.source.admission import check_path
-from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BgzfWriter, file_kind, iter_text
 from varhouse.source.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.source.duplicates import ElsewhereWatch, Normalise
@@ -109,20 +107,15 @@ def scan_file(
             str(path), str(path), "none", 0, 0, "", "", "", None, [], 0, {}, {}, [], account
         )
     stat = path.stat()
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(hash_file, path) if hashes else None
         total = 0
         try:
             kind = file_kind(path)
-            text_path, text_kind = path, kind
-            if kind == "bcf":
-                target = copy or Path(folder) / "copy.vcf.gz"
-                text_path = data = copy_bcf(path, target)
-                text_kind = "bgzf"
-            elif kind != "bgzf" and copy is not None:
+            if kind != "bgzf" and copy is not None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 writer, data = BgzfWriter(copy), copy
-            for start, text, size in _records(scanner, text_path, text_kind, writer, members):
+            for start, text, size in _records(scanner, path, kind, writer, members):
                 batch = read_batch(text, scanner.n_records, scanner.n_lines + 1)
                 scanner.take_records(batch, start)
                 total = min(cutter.end, start + size)
@@ -155,7 +148,7 @@ def scan_file(
             Chunk(part, offset(begin), offset(end), int(record), int(line), int(n),
                   sorted(names), low, high)
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
-        ] if not account.errors_in_file() and (writer or kind in ("bgzf", "bcf")) else [],
+        ] if not account.errors_in_file() and (writer or kind == "bgzf") else [],
     )  # fmt: skip
 
 
