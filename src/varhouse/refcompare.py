@@ -4,19 +4,13 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.reference import Bases
+from varhouse.reference import CONCRETE, Bases
 
 REF_AGREES, REF_DIFFERS, REF_OUTSIDE, REF_INVALID = range(4)
 
 _UPPER: Bases = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.zeros(256, np.bool_)
 _IS_BASE[np.frombuffer(b"ACGTNRYSWKMBDHVacgtnryswkmbdhv", np.uint8)] = True
-
-_CONCRETE: Bases = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
-"""The base that an ambiguity code in the reference stands for: the first of its bases in
-the alphabet (VCF 4.3, section 1.6.1; bcftools norm does the same)."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -70,6 +64,6 @@ def compare_ref(
         REF_AGREES, REF_DIFFERS, REF_OUTSIDE (past the bases held) or REF_INVALID.
     """
     out: npt.NDArray[np.int8] = _compare(
-        sequence, pos, text, start, end, _IS_BASE, _UPPER, _CONCRETE
+        sequence, pos, text, start, end, _IS_BASE, _UPPER, CONCRETE
     )
     return out

@@ -37,6 +37,12 @@ COMPLEMENT: Bases = np.frombuffer(
 )
 """Complement of each byte, IUPAC codes included; other bytes stay as they are."""
 
+CONCRETE: Bases = np.frombuffer(
+    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
+)
+"""The base that an ambiguity code of the reference stands for: the first of its bases in the
+alphabet (VCF 4.3, section 1.6.1; bcftools norm does the same)."""
+
 _UPPER = bytes(range(256)).upper()
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BLANKS = b"\r\n \t"

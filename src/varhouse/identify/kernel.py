@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from varhouse.reference import CONCRETE
+
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int8]
@@ -23,10 +25,6 @@ MAX_TEXT = 100_000
 
 _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGTN", np.uint8))
-# An ambiguity code of the reference stands for the first of its bases (VCF 4.3, 1.6.1).
-_CONCRETE = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
 
 
 class Justified(NamedTuple):
@@ -80,7 +78,7 @@ def _agrees(seq: Bytes, first: int, held: int, p: int, rb: Bytes, r0: int, r1: i
     same = p >= 0 and p + r1 - r0 <= held
     if same:
         for j in range(r1 - r0):
-            same = same and _CONCRETE[seq[first + p + j]] == _UPPER[rb[r0 + j]]
+            same = same and CONCRETE[seq[first + p + j]] == _UPPER[rb[r0 + j]]
     return same
 
 

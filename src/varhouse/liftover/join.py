@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 
 from varhouse.liftover.chain import Longs
-from varhouse.liftover.kernel import CONCRETE, Bytes
+from varhouse.liftover.kernel import Bytes
+from varhouse.reference import CONCRETE
 
 
 @njit(cache=True, nogil=True)

@@ -38,7 +38,7 @@ from varhouse.liftover.chain import (
 )
 from varhouse.liftover.positions import find_segment
 from varhouse.liftover.reasons import Reason
-from varhouse.reference import COMPLEMENT
+from varhouse.reference import COMPLEMENT, CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -61,9 +61,6 @@ _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.zeros(256, np.bool_)
 _IS_BASE[np.frombuffer(b"ACGTNacgtn", np.uint8)] = True
 _COMPLEMENT = COMPLEMENT.copy()
-CONCRETE = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
 Raw = tuple[npt.NDArray[np.int8], Ints, Longs, Longs, Flags, Flags, Bytes, Longs, Bytes, Longs]
 _SEQUENCE, _NO_SEQUENCE, _SYMBOL, _BAD = range(4)
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from numba import njit
 
 from varhouse.normalise.status import Status
+from varhouse.reference import CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.integer]
@@ -46,9 +47,6 @@ _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _KIND = np.zeros(256, np.uint8)
 _KIND[np.frombuffer(b"RYSWKMBDHV", np.uint8)] = 2
 _KIND[np.frombuffer(b"ACGTN", np.uint8)] = 1
-_CONCRETE = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
 
 _LT, _GT, _STAR, _DOT, _OPEN, _CLOSE = 60, 62, 42, 46, 91, 93
 
@@ -101,7 +99,7 @@ def _judge(
         if _KIND[c] == 0:
             return _REF_INVALID
         q = p + j
-        if 0 <= q < held and _CONCRETE[seq[first + q]] != c:
+        if 0 <= q < held and CONCRETE[seq[first + q]] != c:
             mismatch = True
     if mismatch:
         return _REF_MISMATCH
@@ -148,7 +146,7 @@ def _copy(source: Bytes, start: int, n: int, out: Bytes, w: int) -> int:
 @njit(cache=True, nogil=True)
 def _copy_reference(seq: Bytes, start: int, n: int, out: Bytes, w: int) -> int:
     for j in range(n):
-        out[w + j] = _CONCRETE[seq[start + j]]
+        out[w + j] = CONCRETE[seq[start + j]]
     return w + n
 
 
@@ -158,7 +156,7 @@ def _write_deletion(
     out_ref: Bytes, wr: int, out_alt: Bytes, wa: int,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Shift and write the deletion of `n` bases at `q`: (anchor's place, ends written)."""
-    while q > 0 and _CONCRETE[seq[first + q - 1]] == _CONCRETE[seq[first + q + n - 1]]:
+    while q > 0 and CONCRETE[seq[first + q - 1]] == CONCRETE[seq[first + q + n - 1]]:
         q -= 1
     if q > 0:
         wr = _copy_reference(seq, first + q - 1, n + 1, out_ref, wr)
@@ -175,7 +173,7 @@ def _write_insertion(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Shift and write the insertion of `n` bases before `q`: as `_write_deletion`."""
     turn = 0
-    while q > 0 and _CONCRETE[seq[first + q - 1]] == _UPPER[buf[a0 + n - 1 - turn]]:
+    while q > 0 and CONCRETE[seq[first + q - 1]] == _UPPER[buf[a0 + n - 1 - turn]]:
         q -= 1
         turn = turn + 1 if turn + 1 < n else 0
     if q > 0:
@@ -239,7 +237,7 @@ def _normalise(
             continue
         if nr == 1 and na == 1 and 0 <= p < held:
             r, a = _UPPER[rb[r0]], _UPPER[ab[a0]]
-            if r != a and _KIND[a] == 1 and _CONCRETE[seq[first + p]] == r:
+            if r != a and _KIND[a] == 1 and CONCRETE[seq[first + p]] == r:
                 out_ref[wr], out_alt[wa] = r, a
                 wr, wa = wr + 1, wa + 1
                 status[k] = _UNCHANGED

@@ -13,13 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from varhouse.reference import Reference
+from varhouse.reference import CONCRETE, Reference
 
 Bytes = npt.NDArray[np.uint8]
 
-_CONCRETE = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
 _END = re.compile(rb"(?:^|;)END=(\d+)(?:;|$)")
 _LENGTH = re.compile(rb"(?:^|;)SVLEN=-?(\d+)(?:[,;]|$)")
 
@@ -49,7 +46,7 @@ def shift_span(bases: Bytes, pos: int, size: int) -> int:
     q = pos
     if size < 1 or q < 1 or q + size > bases.size:
         return pos
-    while q > 1 and _CONCRETE[bases[q - 1]] == _CONCRETE[bases[q + size - 1]]:
+    while q > 1 and CONCRETE[bases[q - 1]] == CONCRETE[bases[q + size - 1]]:
         q -= 1
     return q
 
@@ -74,4 +71,4 @@ def move_span(
         return None
     bases = np.asarray(reference.sequence(contig))
     q = shift_span(bases, pos, size)
-    return Moved(q, chr(_CONCRETE[bases[q - 1]]), q + max(size, 0))
+    return Moved(q, chr(CONCRETE[bases[q - 1]]), q + max(size, 0))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numba import njit
 
 from varhouse.normalise.status import Status
+from varhouse.reference import CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
@@ -29,9 +30,6 @@ _INLINE = 12
 
 _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGTN", np.uint8))
-_CONCRETE = np.frombuffer(
-    bytes(range(256)).translate(bytes.maketrans(b"RYSWKMBDHV", b"ACCAGACAAA")), np.uint8
-)
 
 
 def views_of(column: pl.Series) -> Views:
@@ -90,7 +88,7 @@ def take_bases(
         c, p = contig[k], np.int64(pos[k]) - 1
         if ref[k, 0] == 1 and alt[k, 0] == 1 and 0 <= c < starts.size and 0 <= p < lengths[c]:
             r, a = _UPPER[ref[k, 1] & 255], _UPPER[alt[k, 1] & 255]
-            if r != a and _IS_BASE[a] and _CONCRETE[seq[starts[c] + p]] == r:
+            if r != a and _IS_BASE[a] and CONCRETE[seq[starts[c] + p]] == r:
                 new_ref[k, 0], new_alt[k, 0] = 1, 1
                 new_ref[k, 1], new_alt[k, 1] = r, a
                 new_ref[k, 2], new_alt[k, 2] = 0, 0
