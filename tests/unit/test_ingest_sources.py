@@ -302,7 +302,7 @@ def test_annotate_leaves_out_what_an_earlier_run_wrote(
     fx_sources: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     entries = [
-        {"name": "freq", "path": "s.vcf", "redistribute": False, "version": 3},
+        {"name": "freq", "path": "s.vcf", "kind": "allele", "redistribute": False},
         {"name": "freq_panel", "path": "panel.bed", "kind": "overlap", "fields": ["name"]},
     ]
     (fx_sources / "s.yaml").write_text(json.dumps({"sources": entries}))

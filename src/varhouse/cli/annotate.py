@@ -151,6 +151,7 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
     import yaml
 
     from varhouse.errors import ConfigError
+    from varhouse.ingest.config import dates_as_text, source_problems
     from varhouse.sources import SourceSpec, read_spec
     from varhouse.sources.spec import format_of
 
@@ -178,7 +179,9 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
     if args.sources:
         try:
             raw = yaml.safe_load(args.sources.read_text(encoding="utf-8-sig"))
-            said = raw["sources"]
+            said = dates_as_text(raw["sources"])
+            if wrong := source_problems(said):
+                raise ConfigError(wrong)
             found = {str(e["name"]): (e, args.sources.resolve().parent) for e in said}
         except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise InputError(

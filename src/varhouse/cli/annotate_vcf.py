@@ -179,7 +179,9 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
         what += ", frequencies without counts" if source.af_only else ""
         for name, dtype in _columns(source).items():
             kind = "Float" if dtype == pl.Float64 else "String"
-            kind = "Integer" if dtype in (pl.Int64, pl.Int32, pl.Boolean) else kind
+            # VCF has no integers beyond 32 bits, and rs numbers are beyond.
+            if dtype in (pl.Int64, pl.Int32, pl.Boolean) and name not in source.wide:
+                kind = "Integer"
             new.append(
                 f"##INFO=<ID={source.name}_{name},Number=A,Type={kind},"
                 f'Description="{name} of {what}">'

@@ -6,6 +6,7 @@ Every mistake is found before any job starts, and all are reported at once.
 import glob
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def read_config(path: Path) -> Config:
         raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
         raise ConfigError([f"{path}: not a YAML mapping of keys"])
-    return check_config(raw, path.resolve().parent)
+    return check_config(dates_as_text(raw), path.resolve().parent)
 
 
 def check_config(raw: dict[str, Any], base: Path) -> Config:
@@ -167,8 +168,26 @@ def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[
     return sources, problems
 
 
-def _schema_problems(raw: dict[str, Any]) -> Iterator[str]:
+def source_problems(entries: list[Any]) -> list[str]:
+    """Check the form of entries of `sources`; one line for each mistake."""
     schema = yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
+    only = {"type": "object", "properties": {"sources": schema["properties"]["sources"]}}
+    return list(_schema_problems({"sources": entries}, only))
+
+
+def dates_as_text(value: Any) -> Any:
+    """Give what YAML takes for a date as it was written: `version: 2026-11-01`."""
+    if isinstance(value, dict):
+        return {k: dates_as_text(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [dates_as_text(v) for v in value]
+    return str(value) if isinstance(value, date) else value
+
+
+def _schema_problems(raw: dict[str, Any], own: dict[str, Any] | None = None) -> Iterator[str]:
+    schema = own
+    if schema is None:
+        schema = yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(validator.iter_errors(raw), key=lambda e: list(map(str, e.path))):
         place = ".".join(str(p) for p in error.path)

@@ -38,7 +38,7 @@ Normalise = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos
 is null where an allele cannot be."""
 
-COMPILER = 2
+COMPILER = 3
 """Raised when a compiled source of before is no longer what would be compiled now."""
 
 ROW_GROUP = 65_536
@@ -101,6 +101,7 @@ class _Compiler:
         self._all_names: list[str] = []
         self._unknown: set[str] = set()
         self._row_bytes = 1
+        self._wide: list[str] = []
         self._refs = RefCheck(self._path, target, [])
 
     def run(self) -> None:
@@ -112,6 +113,7 @@ class _Compiler:
             every = [f for f in frames if f.height]
             empty = pl.DataFrame(schema={"gene": pl.String, **self._fields})
             table = pl.concat(every) if every else empty
+            self._wide = _beyond_32_bits(table)
             table.write_parquet(self._folder / "rows-0.parquet")
             rows = table.height
         else:
@@ -131,7 +133,8 @@ class _Compiler:
             "compiler": COMPILER, "name": self._spec.name, "kind": self._spec.kind,
             "fields": {n: str(t) for n, t in self._fields.items()},
             "version": self._version, "af_only": self._spec.kind == "allele" and af_only,
-            "rows": rows, "row_bytes": self._row_bytes, "counts": self._counts,
+            "wide": self._wide, "rows": rows, "row_bytes": self._row_bytes,
+            "counts": self._counts,
         }  # fmt: skip
         (self._folder / "source.json").write_text(json.dumps(facts, indent=1))
 
@@ -169,8 +172,9 @@ class _Compiler:
         if entries is not None:
             self._fields = entries.columns
         self._check_names()
-        self._note_contigs(text.header)
-        frames = vcf_alleles(self._spec, text, fields, self._target.contigs, self._counts)
+        frames = vcf_alleles(
+            self._spec, text, fields, self._target.contigs, self._counts, self._unknown
+        )
         for frame in frames:
             yield frame if entries is None else entry_rows(frame, entries, self._counts)
 
@@ -180,10 +184,6 @@ class _Compiler:
                 f"{self._path}: {twice[0]}",
                 "choose its fields and name them: fields: {NAME: {from: FIELD}}",
             )
-
-    def _note_contigs(self, header: list[str]) -> None:
-        found = (re.search(r"^##contig=<ID=([^,>]+)", line) for line in header)
-        self._unknown = {m[1] for m in found if m}
 
     def _table(self) -> Iterator[pl.DataFrame]:
         """Yield a table's frames with canonical contigs; other contigs are counted."""
@@ -267,6 +267,7 @@ class _Compiler:
         shutil.rmtree(runs)
         files.close()
         self._row_bytes = files.row_bytes
+        self._wide = sorted(files.wide & set(self._fields))
         return files.rows
 
 
@@ -282,6 +283,17 @@ def _packed(frame: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(id=pl.when(pl.col("rs").is_null()).then("id"))
 
 
+def _beyond_32_bits(rows: pl.DataFrame) -> list[str]:
+    """Name the columns of Int64 that hold more than Int32 does."""
+    names = [n for n, t in rows.schema.items() if t == pl.Int64 and n != "key"]
+    low, high = rows.select(names).min(), rows.select(names).max()
+    return [
+        n for n in names if rows.height and (
+            (low[n][0] or 0) < -(2**31) or (high[n][0] or 0) >= 2**31
+        )
+    ]  # fmt: skip
+
+
 class _Files:
     """Writes sorted frames, each of one contig, to files; several short ones share one."""
 
@@ -291,6 +303,7 @@ class _Files:
         self._offset = self._file = self._bytes = 0
         self._index: list[tuple[int, str, int, int, int, int, bool, bool]] = []
         self.rows = 0
+        self.wide: set[str] = set()
 
     def add(self, frame: pl.DataFrame) -> None:
         offset = self._offset
@@ -314,8 +327,9 @@ class _Files:
         rows = pl.concat(self._held)
         # Half the bytes, where they do; a join gives Int64 again.
         wide = [n for n, t in rows.schema.items() if t == pl.Int64 and n != "key"]
-        most = rows.select(pl.col(wide).abs().max().fill_null(0)).row(0) if wide else ()
-        small = [n for n, m in zip(wide, most, strict=True) if 0 <= m < 2**31]
+        beyond = _beyond_32_bits(rows)
+        self.wide.update(beyond)
+        small = [n for n in wide if n not in beyond]
         rows = rows.with_columns(pl.col(small).cast(pl.Int32))
         # Numbers as they are: packed ones take nearly as much, and time at each read.
         texts = [n for n, t in rows.schema.items() if t == pl.String]

@@ -46,6 +46,8 @@ class CompiledSource:
         The chosen fields: column to type.
     af_only
         Its frequencies come without the counts that they are of.
+    wide
+        Fields with integers beyond 32 bits.
     """
 
     def __init__(self, folder: Path, spec: SourceSpec) -> None:
@@ -56,6 +58,7 @@ class CompiledSource:
         self.fields: dict[str, PolarsType] = {n: NAMES[t] for n, t in facts["fields"].items()}
         self.version: str | None = spec.version or spec.date or facts["version"]
         self.af_only: bool = facts["af_only"]
+        self.wide: frozenset[str] = frozenset(facts["wide"])
         self.rows: int = facts["rows"]
         self.counts: dict[str, int] = facts["counts"]
         self._step = max(1, min(READ_ROWS, READ_BYTES // max(1, facts["row_bytes"])))

@@ -74,7 +74,7 @@ def entry_fields(
     names = [n.strip() for n in (match[1] or match[2]).strip(" '").split("|")]
     known: dict[str, _Entry] = {}
     for place, name in enumerate(names):
-        if name == "Allele":
+        if name == "Allele" or not name:
             continue
         if pair := _PAIR.match(name):
             for part, what in enumerate(("pos", "length")):

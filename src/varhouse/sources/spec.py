@@ -157,10 +157,13 @@ def read_spec(raw: Mapping[str, Any], base: Path) -> tuple[SourceSpec, list[str]
     if merged and not (base / merged).is_file():
         problems.append(f"{where}: merged: no such file: {base / merged}")
     form = said.get("format") or format_of(path)
-    if form is None:
+    if form is not None and form not in FORMATS:
+        problems.append(f"{where}: no format {form!r}; fix: format: {' | '.join(FORMATS)}")
+        form = None
+    elif form is None:
         problems.append(f"{where}: {path.name}: the ending says no format; "
                         f"fix: format: {' | '.join(FORMATS)}")  # fmt: skip
-        form = "vcf"
+    form = form or "vcf"
     fields, found = _fields(said.get("fields"), where, kind, "fields" not in raw)
     columns = {str(k): str(v) for k, v in (said.get("columns") or {}).items()}
     problems += found

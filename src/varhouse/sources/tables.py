@@ -1,8 +1,10 @@
 """Tables as sources: BED, TSV (plain or gzip) and Parquet, in frames of bounded size.
 
-A TSV has its column names in the first line that is no `##` comment (a `#` before the
-first name is taken off). Empty cells, `.` and `NA` are missing. Names of the columns of
-the key are found in any of their usual spellings, or as `columns` says.
+A TSV has its column names in the first line that is no comment: one that begins with
+`##`, or with `#` and has fewer cells than the line behind it (a `#` before the first name
+is taken off). Empty cells, `.` and `NA` are missing, as is a number that is none (NaN).
+Names of the columns of the key are found in any of their usual spellings, or as `columns`
+says.
 """
 
 from collections.abc import Iterator
@@ -34,6 +36,18 @@ _BED = ("contig", "start", "end", "name", "score", "strand", "thickStart", "thic
         "itemRgb", "blockCount", "blockSizes", "blockStarts")  # fmt: skip
 _BED_TYPES: dict[str, PolarsType] = {"score": pl.Float64}
 _OPTIONAL = {"id"}
+_NO_FIELDS = (pl.Struct, pl.Array, pl.Object, pl.Binary, pl.Duration)
+_EXACT = 2**53
+"""Whole numbers below are told apart by a float."""
+
+_UNPACK = "unpack it, or pack it with gzip"
+_MAGIC = (
+    (b"\xff\xfe", "UTF-16", "save it as UTF-8"), (b"\xfe\xff", "UTF-16", "save it as UTF-8"),
+    (b"BZh", "packed by bzip2", _UNPACK), (b"\xfd7zXZ\0", "packed by xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", _UNPACK),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", "save it as text, set off by tabs"),
+    (b"PAR1", "a Parquet file", "format: parquet"),
+)  # fmt: skip
 _NUMBERS = ("pos", "start", "end")
 
 
@@ -55,7 +69,7 @@ class SourceTable:
         self.roles = self._find_roles(self.names)
         self._chosen = self._choose(self.names)
         self.fields: dict[str, PolarsType] = {
-            f.column: f.dtype or self._type(f.key) for f in self._chosen
+            f.column: self._type(f.key, f.dtype) for f in self._chosen
         }
 
     def _names(self) -> list[str]:
@@ -67,21 +81,16 @@ class SourceTable:
                 raise InputError(f"{self.path}: no Parquet file ({error})") from error
             self._types = dict(pl.DataFrame(pl.from_arrow(schema.empty_table())).schema)
             return list(schema.names)
-        self._skip, first = 0, ""
-        for line in _first_lines(self.path):
-            skipped = line.startswith(
-                ("#", "track", "browser") if self.spec.format == "bed" else "##"
-            )
-            if skipped or not line.strip():
-                self._skip += 1
-                continue
-            first = line
-            break
+        _check_text(self.path)
+        first = self._first_line()
         if not first:
             # An empty BED is one without intervals.
             if self.spec.format == "bed":
                 return list(_BED[:3])
             raise InputError(f"{self.path}: no line with the names of its columns")
+        if "\r" in first:
+            raise InputError(f"{self.path}: its lines end with a carriage return alone",
+                             "save it with line ends of Unix or Windows")  # fmt: skip
         cells = first.removeprefix("#").split("\t")
         if self.spec.format == "bed":
             if len(cells) < 3:
@@ -90,12 +99,32 @@ class SourceTable:
             extra = [f"column{k + 1}" for k in range(len(_BED), len(cells))]
             return [*_BED[: len(cells)], *extra]
         self._skip += 1
-        names = [c.strip() for c in cells]
+        # A column without a name, such as the row numbers that pandas writes.
+        names = [c.strip() or f"column{k}" for k, c in enumerate(cells, 1)]
         for name in names:
             if names.count(name) > 1:
                 raise InputError(f"{self.path}: two columns are named {name!r}",
                                  "give each column a name of its own")  # fmt: skip
         return names
+
+    def _first_line(self) -> str:
+        """Find the first line that counts; `_skip` is the number of those before it."""
+        is_bed = self.spec.format == "bed"
+        comment = ("#", "track", "browser") if is_bed else "##"
+        held: tuple[int, str] | None = None
+        for k, line in enumerate(_first_lines(self.path)):
+            if not line.strip() or line.startswith(comment):
+                continue
+            if held is not None:
+                more = line.count("\t") - held[1].count("\t")
+                is_text = line.startswith("#") and "\t" not in line
+                if more <= 0 and not is_text:
+                    break
+            held = (k, line)
+            if not line.startswith("#"):
+                break
+        self._skip, first = held or (0, "")
+        return first
 
     def _find_roles(self, names: list[str]) -> dict[str, str]:
         """Find the columns of the key.
@@ -113,10 +142,11 @@ class SourceTable:
                 raise UsageError(f"{self.path}: no column {asked!r}{nearest(asked, names)}")
             hit = asked or next((low[s] for s in _SPELLINGS[role] if s in low), None)
             if hit is None and role not in _OPTIONAL:
-                raise UsageError(
-                    f"{self.path}: no column for {role} (it has {', '.join(names[:12])})",
-                    f"name it: columns: {{{role}: NAME}}",
-                )
+                fix = f"name it: columns: {{{role}: NAME}}"
+                if len(names) == 1 and self.spec.format == "tsv":
+                    fix = "set its columns off by tabs"
+                shown = ", ".join(names[:12])[:200]
+                raise UsageError(f"{self.path}: no column for {role} (it has {shown})", fix)
             if hit is not None:
                 found[role] = hit
         return found
@@ -134,13 +164,22 @@ class SourceTable:
                 raise UsageError(f"{self.path}: no column {f.key!r}{nearest(f.key, names)}")
         return chosen
 
-    def _type(self, key: str) -> PolarsType:
-        """Give the type of a column whose type nobody asked for."""
+    def _type(self, key: str, asked: PolarsType | None) -> PolarsType:
+        """Give the type of a field: the one asked for, or the column's own."""
         if self.spec.format == "bed":
-            return _BED_TYPES.get(key, pl.String)
+            return asked or _BED_TYPES.get(key, pl.String)
         if self.spec.format == "tsv":
-            return pl.String
+            return asked or pl.String
         found = self._types[key]
+        if isinstance(found, _NO_FIELDS) or (
+            isinstance(found, pl.List) and isinstance(found.inner, (*_NO_FIELDS, pl.List))
+        ):
+            raise UsageError(
+                f"{self.path}: column {key!r} is of type {found}, which no field can be",
+                "name the fields you want: fields: [NAME, ...]",
+            )
+        if asked is not None:
+            return asked
         if found.is_integer():
             return pl.Int64
         if found.is_float() or found.is_decimal():
@@ -158,18 +197,28 @@ class SourceTable:
             counts["records"] += raw.height
             columns, lost = [], []
             for role, name in self.roles.items():
-                value = pl.col(name)
+                value = _key_cell(pl.col(name), raw.schema[name])
                 if role in _NUMBERS:
-                    value = value.cast(pl.Int64, strict=False)
+                    value = _integer(value, raw.schema[name])
                     lost.append(pl.col(name).is_not_null() & value.is_null())
                 columns.append(value.alias("chrom" if role == "contig" else role))
             for f in self._chosen:
                 value = _cast(pl.col(f.key), raw.schema[f.key], self.fields[f.column], f)
                 lost.append(pl.col(f.key).is_not_null() & value.is_null())
+                if self.fields[f.column] == pl.Float64:
+                    value = value.fill_nan(None)
                 columns.append(value.alias(f.column))
             sums = [e.sum().alias(str(k)) for k, e in enumerate(lost)]
-            counts["unreadable"] += sum(raw.select(sums).row(0)) if sums else 0
-            yield raw.select(columns)
+            try:
+                counts["unreadable"] += sum(raw.select(sums).row(0)) if sums else 0
+                rows = raw.select(columns)
+            except pl.exceptions.PolarsError as error:
+                why = str(error).splitlines()[0][:100]
+                raise InputError(
+                    f"{self.path}: its columns cannot be read as asked for ({why})",
+                    "choose other fields, or other types",
+                ) from error
+            yield rows
 
     def _blocks(self, wanted: list[str]) -> Iterator[pl.DataFrame]:
         if self.spec.format == "parquet":
@@ -188,12 +237,14 @@ class SourceTable:
 
 
 def _cells(path: Path, data: bytes, names: list[str], number: int) -> pl.DataFrame:
+    # The first row says how many cells there are at least: it must not be a short one.
+    whole = b"\t" * (len(names) - 1) + b"\n" + data
     try:
         return pl.read_csv(
-            data, has_header=False, separator="\t", quote_char=None, infer_schema=False,
+            whole, has_header=False, separator="\t", quote_char=None, infer_schema=False,
             null_values=_NULLS, truncate_ragged_lines=True, encoding="utf8-lossy",
             schema=dict.fromkeys(names, pl.String),
-        )  # fmt: skip
+        )[1:]  # fmt: skip
     except pl.exceptions.PolarsError as error:
         why = str(error).splitlines()[0][:100]
         raise InputError(f"{path}: block {number}: cannot be read as TSV ({why})") from error
@@ -206,10 +257,46 @@ def _first_lines(path: Path) -> Iterator[str]:
         yield from (line.removesuffix("\r") for line in lines)
 
 
+def _check_text(path: Path) -> None:
+    """Refuse what is no text, by its first bytes, and say what it is.
+
+    Raises
+    ------
+    InputError
+        If it is packed otherwise than by gzip, UTF-16, or a Parquet file.
+    """
+    with path.open("rb") as file:
+        first = file.read(8)
+    for magic, what, fix in _MAGIC:
+        if first.startswith(magic):
+            raise InputError(f"{path}: {what}, no text", fix)
+
+
+def _key_cell(cell: pl.Expr, found: PolarsType) -> pl.Expr:
+    """Give a column of the key without blanks around it; a list joined by commas."""
+    if isinstance(found, pl.List):
+        return cell.cast(pl.List(pl.String)).list.join(",")
+    return cell.str.strip_chars() if found == pl.String else cell
+
+
+def _integer(cell: pl.Expr, found: PolarsType) -> pl.Expr:
+    """Read whole numbers, `3.0` and `1e3` too; others are null, not cut off."""
+    if not (found == pl.String or found.is_float() or found.is_decimal()):
+        return cell.cast(pl.Int64, strict=False)
+    real = cell.cast(pl.Float64, strict=False)
+    is_whole = (real.abs() < _EXACT) & (real == real.floor())
+    whole = pl.when(is_whole).then(real).cast(pl.Int64, strict=False)
+    if found != pl.String:
+        return whole
+    return pl.coalesce(cell.cast(pl.Int64, strict=False), whole)
+
+
 def _cast(cell: pl.Expr, found: PolarsType, wanted: PolarsType, f: FieldSpec) -> pl.Expr:
     """Read cells as a type; what cannot be read is null."""
     if f.type == "stars":
-        return cell.replace_strict(STARS, default=None, return_dtype=pl.Int64)
+        return cell.cast(pl.String).replace_strict(STARS, default=None, return_dtype=pl.Int64)
+    if found == pl.String and wanted != pl.String:
+        cell = cell.str.strip_chars()
     if wanted == pl.Boolean and found == pl.String:
         low = cell.str.to_lowercase()
         yes, no = (
@@ -219,4 +306,6 @@ def _cast(cell: pl.Expr, found: PolarsType, wanted: PolarsType, f: FieldSpec) ->
         return pl.when(yes).then(pl.lit(value=True)).when(no).then(pl.lit(value=False))
     if isinstance(found, pl.List) and wanted == pl.String:
         return cell.cast(pl.List(pl.String)).list.join(",")
+    if wanted == pl.Int64:
+        return _integer(cell, found)
     return cell.cast(wanted, strict=False)

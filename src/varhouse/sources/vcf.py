@@ -23,7 +23,8 @@ from varhouse.sources.presets import STARS
 from varhouse.sources.spec import FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import BLOCK, VcfText, open_vcf_text, read_vcf_text, split_lines
 
-_INFO = re.compile(r"^##INFO=<ID=([^,]+),Number=([^,]+),Type=([^,>]+)")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PART = re.compile(r"[<,]\s*(ID|Number|Type)\s*=\s*([^,>\s]+)")
 _TYPES: dict[str, PolarsType] = {
     "Integer": pl.Int64, "Float": pl.Float64, "Flag": pl.Boolean,
     "String": pl.String, "Character": pl.String,
@@ -103,11 +104,14 @@ def choose_fields(
     """
     declared: dict[str, Field] = {}
     for line in header:
-        if match := _INFO.match(line):
-            key, number, kind = match.groups()
-            declared.setdefault(
-                key, _typed(Field(key, own_column(key), number, _TYPES.get(kind, pl.String)))
-            )
+        if not line.startswith("##INFO=<"):
+            continue
+        # Whatever the order of the parts; a description may read like them.
+        parts = dict(_PART.findall(_QUOTED.sub("", line)))
+        if {"ID", "Number", "Type"} <= parts.keys():
+            key, dtype = parts["ID"], _TYPES.get(parts["Type"].capitalize(), pl.String)
+            field = Field(key, own_column(key), parts["Number"], dtype)
+            declared.setdefault(key, _typed(field))
     if wanted is None:
         return list(declared.values())
     known = {**{k: Field(k, k, "1", t, k.lower()) for k, t in _COLUMNS.items()}, **declared}
@@ -153,8 +157,11 @@ def vcf_alleles(
     fields: list[Field],
     contigs: Contigs,
     counts: dict[str, int],
+    unknown: set[str],
 ) -> Iterator[pl.DataFrame]:
     """Yield the alleles of a VCF's records, block by block.
+
+    Names of contigs that are not known are added to `unknown`, the first ones.
 
     Yields
     ------
@@ -168,6 +175,9 @@ def vcf_alleles(
         lines = split_lines(block)
         if lines["info"].null_count():
             raise InputError(f"{path}: a record has fewer than 8 columns", "copy it again")
+        if len(unknown) < 10:
+            names = lines["chrom"].unique(maintain_order=True).head(1_000)
+            unknown.update(n for n in names if contigs.canonical(n) is None)
         yield _alleles(path, lines, fields, spec.entries, contigs, counts)
 
 
@@ -267,7 +277,9 @@ def _value(f: Field) -> tuple[pl.Expr, pl.Expr]:
     if f.dtype == pl.String:
         return text, ~fits
     value = text.cast(f.dtype, strict=False)
-    return value, ~fits | (text.is_not_null() & value.is_null())
+    lost = ~fits | (text.is_not_null() & value.is_null())
+    # What is no number is no value: comparisons would take NaN for the greatest.
+    return (value.fill_nan(None) if f.dtype == pl.Float64 else value), lost
 
 
 def _of_allele(whole: pl.Expr, number: str) -> tuple[pl.Expr, pl.Expr]:
