@@ -93,6 +93,16 @@ def test_a_column_without_a_name_gets_one(tmp_path: Path) -> None:
     assert source(path, kind="allele").join(MINE).select("column1", "x").rows() == [("0", "p")]
 
 
+@pytest.mark.parametrize("odd", ["*", "^x$"])
+def test_names_that_stand_for_several_columns_are_refused(tmp_path: Path, odd: str) -> None:
+    path = table(tmp_path / "s.tsv", "p\tq", head=HEAD.replace("x", f"x\t{odd}"))
+    with pytest.raises(UsageError, match="reads like a pattern"):
+        read(path)
+    with pytest.raises(UsageError, match="no column"):
+        read(path, fields={"y": {"from": odd}})
+    assert read(path, fields=["x"]) == ["p"]
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [
@@ -203,13 +213,18 @@ def test_annotate_checks_entries_and_writes_wide_numbers(
     fields = "".join(
         f'##INFO=<ID={n},Number=1,Type=Integer,Description="x">\n' for n in ("RS", "AC")
     )
+    odd = 'c d\te=f\te;f\tq"q'
+    (tmp_path / "odd.tsv").write_text(
+        f"chrom\tpos\tref\talt\t{odd}\nc\t21\tC\tA\t1\t2\t3\t4\n"
+    )
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     row = "c\t21\t.\tC\tA\t.\t.\t"
     (tmp_path / "in.vcf").write_text(f"{head}{columns}{row}.\n")
     (tmp_path / "s.vcf").write_text(f"{head}{fields}{columns}{row}RS={2**31};AC=7\n")
     entry = {"name": "s", "path": "s.vcf", "kind": "allele", "redistribute": "false"}
     for given, code in ((entry, 2), ({**entry, "redistribute": False}, 0)):
-        (tmp_path / "s.yaml").write_text(json.dumps({"sources": [given]}))
+        more = {"name": "odd", "path": "odd.tsv", "kind": "allele", "version": '"new"'}
+        (tmp_path / "s.yaml").write_text(json.dumps({"sources": [given, more]}))
         argv = ["annotate", "in.vcf", "-o", "out.vcf", "--genes", "g.gff3",
                 "--reference", "r.fa", "--sources", "s.yaml"]  # fmt: skip
         argv = [str(tmp_path / a) if "." in a else a for a in argv]
@@ -219,3 +234,5 @@ def test_annotate_checks_entries_and_writes_wide_numbers(
         record = next(file)
         assert record.info["s_RS"] == (str(2**31),)
         assert record.info["s_AC"] == (7,)
+        keys = ("odd_c_d", "odd_e_f", "odd_e_f_2", "odd_q_q")
+        assert [record.info[k] for k in keys] == [("1",), ("2",), ("3",), ("4",)]

@@ -23,6 +23,7 @@ from varhouse.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.errors import InputError
 from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer
+from varhouse.infokeys import info_key
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
 from varhouse.sources.text import BLOCK, FIXED, VcfText, open_vcf_text, split_lines
@@ -101,6 +102,12 @@ class Annotator:
             columns |= {f"{source.name}_{c}": t for c, t in _columns(source).items()}
         return columns
 
+    @property
+    def info_keys(self) -> dict[str, str]:
+        """INFO keys of the columns of the sources, by column."""
+        taken = {"CSQ"}
+        return {column: info_key(column, taken) for column in self.source_columns}
+
 
 def _columns(source: CompiledSource) -> dict[str, PolarsType]:
     """Columns that a source gives an allele; an interval without fields gives itself."""
@@ -173,7 +180,7 @@ def _bcf_blocks(path: Path, file: pysam.VariantFile) -> Iterator[bytes]:
 
 def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     """Write the header with the lines of CSQ and of the sources before `#CHROM`."""
-    new = [CSQ_HEADER]
+    new, keys = [CSQ_HEADER], annotator.info_keys
     for source in annotator.sources:
         what = f"{source.name}{f' ({source.version})' if source.version else ''}"
         what += ", frequencies without counts" if source.af_only else ""
@@ -183,8 +190,8 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
             if dtype in (pl.Int64, pl.Int32, pl.Boolean) and name not in source.wide:
                 kind = "Integer"
             new.append(
-                f"##INFO=<ID={source.name}_{name},Number=A,Type={kind},"
-                f'Description="{name} of {what}">'
+                f"##INFO=<ID={keys[f'{source.name}_{name}']},Number=A,Type={kind},"
+                f'Description="{_plain(name)} of {_plain(what)}">'
             )
     new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
     annotator.old_keys = [
@@ -200,6 +207,11 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     kept = [line for line in header[:-1] if not line.startswith(ids)]
     kept = [line for line in kept if not line.startswith("##varhouse_annotate=")]
     return ("\n".join([*kept, *new, header[-1]]) + "\n").encode()
+
+
+def _plain(text: str) -> str:
+    """Text as it may stand in a description."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def annotate_block(block: bytes, annotator: Annotator) -> bytes:
@@ -218,7 +230,7 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         lines.with_row_index("record")
         .join(added, on="record", how="left", maintain_order="left")
         .with_columns(
-            info=_without(block, ("CSQ", *annotator.source_columns, *annotator.old_keys))
+            info=_without(block, ("CSQ", *annotator.info_keys.values(), *annotator.old_keys))
         )
         .with_columns(
             info=pl.when(pl.col("info").is_in(["", "."]))
@@ -265,7 +277,7 @@ def _source_info(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
     placed = alleles.filter(pl.col("contig").is_not_null())
     found = annotator.with_sources(placed)
     joined = alleles.join(found, on=KEY, how="left", maintain_order="left")
-    texts = []
+    texts, keys = [], annotator.info_keys
     for name, dtype in annotator.source_columns.items():
         value = pl.col(name)
         value = value.cast(pl.Int8) if dtype == pl.Boolean else value
@@ -273,7 +285,7 @@ def _source_info(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
         joined_text = text.fill_null(".").str.join(",")
         texts.append(
             pl.when(value.is_not_null().any())
-            .then(pl.lit(f"{name}=") + joined_text)
+            .then(pl.lit(f"{keys[name]}=") + joined_text)
             .alias(name)
         )
     names = list(annotator.source_columns)

@@ -16,6 +16,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.csq import CSQ_COLUMNS, CSQ_FIELDS, csq_entries
+from varhouse.infokeys import info_key
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.schema import KEY, PolarsType
@@ -185,20 +186,7 @@ def _info(overview: Overview, column: str, keys: set[str]) -> _Info:
         kind = "Integer"
     several = isinstance(dtype, pl.List) or column in _JOINED
     number = "." if several else "1" if _PER_RECORD.match(column) else "A"
-    return _Info(_free_key(name, keys), column, number, kind, meaning)
-
-
-def _free_key(name: str, keys: set[str]) -> str:
-    """Make a VCF key of a name: letters, digits, `_` and `.` only; add it to `keys`."""
-    plain = re.sub(r"[^0-9A-Za-z_.]", "_", name)
-    if not re.match(r"[A-Za-z_]", plain):
-        plain = f"_{plain}"
-    key, n = plain, 1
-    while key in keys:
-        n += 1
-        key = f"{plain}_{n}"
-    keys.add(key)
-    return key
+    return _Info(info_key(name, keys), column, number, kind, meaning)
 
 
 def _quoted(text: str) -> str:

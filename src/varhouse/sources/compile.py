@@ -23,7 +23,7 @@ from varhouse.sources.entries import entry_fields, entry_rows
 from varhouse.sources.keys import HASHED, allele_keys
 from varhouse.sources.merged import old_ids, read_merges
 from varhouse.sources.origin import RefCheck, Target, check_header, check_known, check_said
-from varhouse.sources.spec import SourceSpec, same_names
+from varhouse.sources.spec import SourceSpec, is_pattern, same_names
 from varhouse.sources.spill import Spill
 from varhouse.sources.tables import SourceTable
 from varhouse.sources.vcf import (
@@ -183,6 +183,11 @@ class _Compiler:
             raise UsageError(
                 f"{self._path}: {twice[0]}",
                 "choose its fields and name them: fields: {NAME: {from: FIELD}}",
+            )
+        if odd := [n for n in self._fields if is_pattern(n)]:
+            raise UsageError(
+                f"{self._path}: {odd[0]!r} reads like a pattern: no field can be named so",
+                "choose its fields: fields: [NAME, ...]",
             )
 
     def _table(self) -> Iterator[pl.DataFrame]:

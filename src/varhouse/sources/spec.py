@@ -186,6 +186,11 @@ def own_column(key: str, kind: str = "allele") -> str:
     return f"info_{key}" if ours else key
 
 
+def is_pattern(name: str) -> bool:
+    """Tell names that polars takes for several columns: `*`, `^...$`."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
 def same_names(columns: Iterable[str]) -> list[str]:
     """Find columns that a table cannot tell apart: Delta and SQL do not look at case."""
     seen: dict[str, str] = {}

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import ROLES, FieldSpec, SourceSpec, own_column
+from varhouse.sources.spec import ROLES, FieldSpec, SourceSpec, is_pattern, own_column
 from varhouse.sources.text import line_blocks
 
 ROWS = 200_000
@@ -158,7 +158,7 @@ class SourceTable:
             return [FieldSpec(own_column(n, kind), n) for n in names if n not in keys]
         chosen = []
         for f in self.spec.fields:
-            if f.key in names:
+            if f.key in names and not is_pattern(f.key):
                 chosen.append(f)
             elif not f.optional:
                 raise UsageError(f"{self.path}: no column {f.key!r}{nearest(f.key, names)}")
