@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
 
     from varhouse.liftover.alleles import Lifter
@@ -192,20 +194,10 @@ class _Work:
         for batch in self.batches:
             filled = batch.end > batch.start[:, 0]
             good = filled & (batch.tabs == columns - 1) & (batch.pos >= 0)
-            for i in np.flatnonzero(filled & ~good).tolist():
-                reason = Reason.LINE_INVALID
-                line = bytes(batch.text[batch.start[i, 0] : batch.end[i]]).decode(
-                    "utf-8", "replace"
-                )
-                cells = [*line.split("\t"), "", "", "", ""]
-                self.vcf.counts[reason.code] += 1
-                self.reject_lines(
-                    pl.DataFrame(
-                        [[batch.line + i, cells[0], cells[1], cells[3], cells[4],
-                          reason.code, reason.says, line]],
-                        schema=list(_REJECT_COLUMNS), orient="row",
-                    )
-                )  # fmt: skip
+            bad = np.flatnonzero(filled & ~good)
+            if bad.size:
+                self.vcf.counts[Reason.LINE_INVALID.code] += bad.size
+                self.reject_lines(_no_records(batch, bad))
             rows = np.flatnonzero(good)
             text = {c: batch.column(n, rows) for c, n in zip(COLUMNS, NAMES[:8], strict=False)}
             start = np.ascontiguousarray(batch.start[rows, 8])
@@ -227,6 +219,25 @@ class _Work:
             pl.concat_str(*_REJECT_COLUMNS, separator="\t")
         )
         self.rejects.write("\n".join([*lines.to_series().to_list(), ""]))
+
+
+def _no_records(batch: "RecordBatch", rows: "npt.NDArray[np.int64]") -> "pl.DataFrame":
+    """Give the rejects of lines that are no records."""
+    import polars as pl
+
+    from varhouse.liftover.reasons import Reason
+
+    text = batch.lines(rows)
+    cells = text.str.splitn("\t", 6).struct
+    reason = Reason.LINE_INVALID
+    return pl.DataFrame(
+        [
+            pl.Series(rows + batch.line), *(cells[k].fill_null("") for k in (0, 1, 3, 4)),
+            pl.repeat(reason.code, rows.size, eager=True),
+            pl.repeat(reason.says, rows.size, eager=True), text,
+        ],
+        schema=list(_REJECT_COLUMNS),
+    )  # fmt: skip
 
 
 def _split_with(splitter: "Splitter") -> "Split":
