@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import igzip
 
+from varhouse.cache import VARIABLE, file_stamp
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import AssemblyError, InputError
 
@@ -201,7 +202,7 @@ def compile_reference(fasta: Path, directory: Path) -> Path:
     InputError
         If the file is not FASTA, is cut off, or names a contig twice.
     """
-    stamp = _stamp(fasta)
+    stamp = file_stamp(fasta)
     index = directory / "reference.json"
     if index.exists() and json.loads(index.read_text())["stamp"] == stamp:
         return directory
@@ -241,15 +242,8 @@ def cached_reference(fasta: Path, cache: Path) -> Path:
     InputError
         As `compile_reference`.
     """
-    key = hashlib.sha256(json.dumps(_stamp(fasta)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps(file_stamp(fasta)).encode()).hexdigest()[:16]
     return compile_reference(fasta, cache / f"reference-{key}")
-
-
-def _stamp(fasta: Path) -> dict[str, object]:
-    stat = fasta.stat()
-    return {
-        "path": str(fasta.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns,
-    }  # fmt: skip
 
 
 def _compile(fasta: Path, output: Path) -> list[dict[str, object]]:
@@ -334,7 +328,7 @@ class OpenedReference:
     def __enter__(self) -> Reference:
         if (self._path / "reference.json").exists():
             return Reference(self._path, self._contigs)
-        if cache := os.environ.get("VARHOUSE_CACHE"):
+        if cache := os.environ.get(VARIABLE):
             return Reference(cached_reference(self._path, Path(cache)), self._contigs)
         self._tmp = tempfile.TemporaryDirectory(prefix="varhouse-reference-")
         try:

@@ -126,3 +126,28 @@ def test_damaged_bcf_is_told(fx_inputs, capsys, ending, damage):
     args = ["annotate", str(bcf), "-o", str(folder / f"out.{ending}"), "--genes"]
     assert main([*args, str(folder / "g.gff3"), "--reference", str(folder / "r.fa")]) == 1
     assert "in.bcf: no BCF, or cut off or damaged" in capsys.readouterr().err
+
+
+def test_what_is_compiled_is_kept(fx_inputs, monkeypatch):
+    folder, lines = fx_inputs
+    source = ("--source", f"s={folder / 's.vcf'}")
+    wanted = _annotate(folder, "wanted", lines, *source)
+    cache = folder / "cache"
+    monkeypatch.setenv("VARHOUSE_CACHE", str(cache))
+    assert _annotate(folder, "first", lines, *source).equals(wanted)
+    kept = sorted(p.name for p in cache.iterdir())
+    assert [n.rsplit("-", 1)[0] for n in kept] == ["genes", "reference", "source-s"]
+    stamps = {p: p.stat().st_mtime_ns for p in cache.rglob("*")}
+    assert _annotate(folder, "second", lines, *source).equals(wanted)
+    assert {p: p.stat().st_mtime_ns for p in cache.rglob("*")} == stamps
+    # Other records, other fields, other genes: each has a folder of its own.
+    _annotate(folder, "fewer", lines, *source, "--fields", "s:X")
+    assert len(list(cache.iterdir())) == 4
+    text = (folder / "s.vcf").read_text().replace("X=1", "X=2")
+    (folder / "s.vcf").write_text(text)
+    assert _annotate(folder, "other", lines, *source)["s_X"].max() == 2
+    rows = transcript_rows([(901, 1_300)], [(1_101, 1_250)])
+    (folder / "g.gff3").write_text(gff3_text(rows, "a"))
+    assert not _annotate(folder, "genes", lines, *source).equals(wanted)
+    kept = sorted(p.name.rsplit("-", 1)[0] for p in cache.iterdir())
+    assert kept == ["genes", "genes", "reference", *["source-s"] * 3]

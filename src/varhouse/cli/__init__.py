@@ -30,7 +30,8 @@ start here:  scripts/demo builds a store in demo/store, then
   varhouse query demo/store --region chr1:48,000-49,000 --format tsv
 
 environment:
-  VARHOUSE_CACHE   a folder that keeps each --reference FASTA compiled, for the next command
+  VARHOUSE_CACHE   a folder that keeps what commands compile (FASTA, annotations, sources)
+                   for the next one; nothing in it is ever deleted
   NUMBA_CACHE_DIR  a folder for compiled code, if the installation cannot be written to
 """
 

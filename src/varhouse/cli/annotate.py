@@ -205,25 +205,38 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
 def _compiled(
     specs: "list[SourceSpec]", reference: "Reference", normalise: "Normalise", stack: ExitStack
 ) -> "list[CompiledSource]":
-    """Compile the sources in a temporary folder that goes with the stack."""
+    """Compile the sources: into the cache, or a temporary folder that goes with the stack."""
     import tempfile
 
-    from varhouse.sources import CompiledSource, Target, compile_source
+    from varhouse.cache import cached_folder
+    from varhouse.sources import COMPILER, CompiledSource, Target, compile_source
 
     if not specs:
         return []
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="varhouse-sources-")))
+    temporary = Path(
+        stack.enter_context(tempfile.TemporaryDirectory(prefix="varhouse-sources-"))
+    )
     target = Target(reference.contigs, None, reference, not reference.has_aliases)
+    contigs = reference.contigs.contigs
+    found = []
     for spec in specs:
-        compile_source(spec, target, folder / spec.name, normalise)
-    return [CompiledSource(folder / spec.name, spec) for spec in specs]
+        files = [Path(f) for f in (spec.path, spec.merged) if f]
+        folder = cached_folder(
+            f"source-{spec.name}", files, COMPILER, spec, reference.digest, contigs
+        )
+        folder = folder or temporary / spec.name
+        compile_source(spec, target, folder, normalise)
+        found.append(CompiledSource(folder, spec))
+    return found
 
 
 @contextmanager
 def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
-    """Open a compiled model, or compile an annotation into a temporary folder."""
+    """Open a compiled model, or compile an annotation: into the cache, else for now."""
     import tempfile
 
+    from varhouse.cache import cached_folder, fill_folder
+    from varhouse.genemodel import MODEL_FORMAT
     from varhouse.genes import compile_genes, load_genes
 
     if path.is_dir():
@@ -234,6 +247,12 @@ def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
                 "compile it again with `varhouse genes`",
             )
         yield model
+        return
+    contigs = reference.contigs.contigs
+    kept = cached_folder("genes", [path], MODEL_FORMAT, reference.digest, contigs)
+    if kept is not None:
+        fill_folder(kept, lambda folder: compile_genes(path, reference, folder))
+        yield load_genes(kept)
         return
     with tempfile.TemporaryDirectory(prefix="varhouse-genes-") as folder:
         yield load_genes(compile_genes(path, reference, Path(folder)))
