@@ -126,6 +126,18 @@ def test_faults_are_listed_and_the_rest_goes_on(
     assert "8 held back: alt_equals_ref 1, alt_invalid 1, columns 1" in caplog.text
 
 
+def test_another_assembly_is_suspected(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = ["chr1 6 . C A . . .", "chr1 7 . A G . . .", "chr1 7 . T G . . ."]
+    run(write(tmp_path, rows), fasta, "out.vcf")
+    assert "2 held back: ref_mismatch 2; --rejects FILE lists them" in caplog.text
+    assert "most REF are not those of r.fa" in caplog.text
+    caplog.clear()
+    run(write(tmp_path, rows[1:]), fasta, "out.vcf")
+    assert "most REF" not in caplog.text
+
+
 def test_what_is_lost_of_a_record_is_told(
     tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

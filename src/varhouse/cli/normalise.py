@@ -134,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
             keep_unchecked=args.unchecked_ref == "keep",
             sites=ending == ".parquet",
             wanted=_overlaps(region) if region else None,
+            lists_rejects=args.rejects is not None,
         )
         made = folder / f"out{ending}"
         rejects = None
@@ -365,6 +366,11 @@ def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
         what = ", ".join(f"{code} {n:,}" for code, n in faults.items())
         where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
         log.warning("%s held back: %s; %s", f"{sum(faults.values()):,}", what, where)
+    if counts["ref_mismatch"] > counts["records"] / 2:
+        log.warning(
+            "most REF are not those of %s: is it another assembly? varhouse validate tells",
+            args.reference.name,
+        )
     if counts["ref_cut"]:
         log.warning(
             "%s records without ALT: REF cut to its first base, as in bcftools",

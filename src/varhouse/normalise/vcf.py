@@ -111,8 +111,9 @@ class VcfNormaliser:
         Write the first eight columns only, letters in upper case, and behind them the
         record's ordinal and the 1-based number of the ALT.
     wanted
-        Decides by canonical contig (None: not known), first and last base (1-based) of
-        REF, as arrays, which records are read.
+        Decides which records are read, by canonical contig, first and last base of REF.
+    lists_rejects
+        Whether alleles that are held back are listed one by one, or counted only.
     """
 
     reference: Reference
@@ -121,6 +122,7 @@ class VcfNormaliser:
     keep_unchecked: bool = False
     sites: bool = False
     wanted: Callable[[str | None, Longs, Longs], Flags] | None = None
+    lists_rejects: bool = True
     contigs: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     _bound: int = 0
@@ -155,7 +157,7 @@ class VcfNormaliser:
         keep = status < Status.REF_MISMATCH
         if not self.keep_unchecked:
             keep &= status != Status.REF_UNCHECKED
-        for k in np.flatnonzero(~keep).tolist():
+        for k in np.flatnonzero(~keep).tolist() if self.lists_rejects else ():
             rejects.append(self._reject(lines, at[k], (alt_off[k], alt_len[k]), status[k]))
         found, ends = self._shift_symbolic(lines, at, alt_off, alt_len, found)
         several = np.bincount(alt_row, minlength=chosen.size) > 1
