@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from varhouse.errors import InputError, UsageError
 from varhouse.schema import KEY, PolarsType
@@ -328,6 +327,8 @@ class _Files:
     def _flush(self) -> None:
         if not self._held:
             return
+        import pyarrow.parquet as pq  # noqa: PLC0415 - a join does without
+
         path = self._folder / f"rows-{self._file}.parquet"
         rows = pl.concat(self._held)
         # Half the bytes, where they do; a join gives Int64 again.

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
@@ -75,6 +73,9 @@ class SourceTable:
     def _names(self) -> list[str]:
         """Give the names of all columns, and remember where the rows begin."""
         if self.spec.format == "parquet":
+            import pyarrow as pa  # noqa: PLC0415 - a join does without
+            import pyarrow.parquet as pq  # noqa: PLC0415
+
             try:
                 schema = pq.read_schema(self.path)
             except (OSError, pa.ArrowException) as error:
@@ -222,6 +223,8 @@ class SourceTable:
 
     def _blocks(self, wanted: list[str]) -> Iterator[pl.DataFrame]:
         if self.spec.format == "parquet":
+            import pyarrow.parquet as pq  # noqa: PLC0415
+
             with pq.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(ROWS, columns=wanted):
                     yield pl.DataFrame(pl.from_arrow(batch))
