@@ -199,6 +199,20 @@ def test_a_file_without_records_gives_a_header(folder: Path) -> None:
     assert "##contig=<ID=chrA,length=22>" in out.read_text()
 
 
+def test_rejects_are_the_same_beside_a_table(folder: Path) -> None:
+    rows = ["1 3 . C A 9 . . GT 0 1", "1 8 x A C,<DEL> 9 . NS=1 GT 0 1", "1 x . A C . . . . ."]
+    lift(folder, rows)
+    of_text = rejects(folder)
+    lift(folder, rows, out="o.parquet")
+    of_table = rejects(folder)
+    key = slice(0, 6)
+    assert sorted(r[key] for r in of_table) == sorted(r[key] for r in of_text)
+    assert {r[0]: r[7] for r in of_table} == {
+        str(14 + i): row.replace(" ", r"\t") for i, row in enumerate(rows)
+    }
+    assert all(r[6] for r in of_table)
+
+
 def test_a_file_without_records_gives_a_table(folder: Path) -> None:
     none = pl.read_parquet(lift(folder, [], out="none.parquet"))
     some = pl.read_parquet(lift(folder, ["1 1 . A C 9 . . GT 0 1"], out="o.parquet"))

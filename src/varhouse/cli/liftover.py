@@ -289,7 +289,8 @@ def _write_parquet(out: Path, work: _Work) -> None:
     """Write alleles: one row for each ALT, whatever the others of its record."""
     import polars as pl
 
-    from varhouse.liftover.vcf import COLUMNS
+    from varhouse.liftover.reasons import Reason
+    from varhouse.liftover.vcf import COLUMNS, line_text
 
     counts = work.vcf.counts
     frames = []
@@ -318,7 +319,13 @@ def _write_parquet(out: Path, work: _Work) -> None:
             counts[name] += int(done.lifted[name].sum())
         for reason, n in done.rejects["reason"].value_counts().iter_rows():
             counts[reason] += n
-        work.reject_lines(done.rejects.with_columns(detail=pl.lit(""), text=pl.lit("")))
+        lines = records.select("line", text=line_text())
+        says = pl.col("reason").replace_strict({r.code: r.says for r in Reason})
+        work.reject_lines(
+            done.rejects.join(lines, on="line", maintain_order="left").with_columns(
+                detail=says
+            )
+        )
     ranks = work.lifter.target.contigs.ordinal
     key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int64)
     table = pl.concat(frames).sort(key, "pos", "ref", "alt", maintain_order=True)

@@ -303,14 +303,15 @@ def _rejects(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
                             pl.lit(")")))
         .otherwise(pl.lit(""))
     )  # fmt: skip
-    rest = pl.when(pl.col("rest").str.len_bytes() > 0)
     return records.select(
         "line", "contig", "pos", "ref", "alt",
         reason=codes.gather(reason),
         detail=pl.concat_str(says.gather(reason), where),
-        text=pl.concat_str(
-            *COLUMNS[:8],
-            rest.then(pl.col("rest")).otherwise(pl.lit(None, pl.String)),
-            separator="\t", ignore_nulls=True,
-        ),
+        text=line_text(),
     )  # fmt: skip
+
+
+def line_text() -> pl.Expr:
+    """Give the line of a record again, from the columns of a block."""
+    rest = pl.when(pl.col("rest").str.len_bytes() > 0).then("rest")
+    return pl.concat_str(*COLUMNS[:8], rest, separator="\t", ignore_nulls=True)
