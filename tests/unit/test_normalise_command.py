@@ -210,6 +210,12 @@ def test_parquet(tmp_path: Path, fasta: Path) -> None:
     assert frame.columns[8:] == ["record", "alt_index"]
 
 
+def test_an_empty_contig_in_a_table(tmp_path: Path, fasta: Path) -> None:
+    vcf = write(tmp_path, [" 9 x T C . . .", "chr1 9 . T C . . ."])
+    frame = pl.read_parquet(run(vcf, fasta, "out.parquet", "--unchecked-ref", "keep"))
+    assert frame.select("contig", "pos").rows() == [("", 9), ("chr1", 9)]
+
+
 def test_contig_names_stay_and_aliases_find_them(tmp_path: Path, fasta: Path) -> None:
     (tmp_path / "a.tsv").write_text("contig\talias\nc1\tchr1,1\nc2\tchr2\n")
     vcf = write(tmp_path, ["1 9 . T TT . . ."])

@@ -317,7 +317,7 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
         frame = pl.read_csv(
             bytes(piece), separator="\t", has_header=False, schema=types, quote_char=None,
             encoding="utf8-lossy",
-        )  # fmt: skip
+        ).with_columns(pl.col("contig").fill_null(""))  # fmt: skip
         number = pl.col("qual").cast(pl.Float64, strict=False)
         bad = frame.select((number.is_null() & (pl.col("qual") != ".")).sum()).item()
         work.normaliser.counts["qual_invalid"] += bad
