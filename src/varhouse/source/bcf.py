@@ -25,7 +25,19 @@ _SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
 
 
 def bcf_header(path: Path) -> list[str]:
-    """Read the header lines of a BCF (VCF 4.5 section 6.2).
+    """Read the header lines of a BCF (VCF 4.5 section 6.2) as a VCF would have them.
+
+    Raises
+    ------
+    InputError
+        If the file is cut off in its header, or is no BCF 2.
+    """
+    # IDX is a number of the binary records; the text of a VCF has none.
+    return [re.sub(r",IDX=[0-9]+(?=>$)", "", line) for line in raw_header(path)]
+
+
+def raw_header(path: Path) -> list[str]:
+    """Read the header lines of a BCF as they stand, with IDX.
 
     Raises
     ------
@@ -46,9 +58,7 @@ def bcf_header(path: Path) -> list[str]:
                 raise InputError(f"{path}: damaged: a BCF header of {wanted - 9:,} bytes")
         if len(held) >= wanted > 9:
             text = held[9:wanted].rstrip(b"\0").decode("utf-8", "replace")
-            # IDX is a number of the binary records; the text of a VCF has none.
-            lines = text.rstrip("\n").split("\n")
-            return [re.sub(r",IDX=[0-9]+(?=>$)", "", line.rstrip("\r")) for line in lines]
+            return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")]
     raise InputError(f"{path}: cut off in the header", "copy it again")
 
 

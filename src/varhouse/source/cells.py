@@ -136,6 +136,11 @@ class SampleColumns:
     tape: Tape
     rows: Ints
 
+    @property
+    def fallback(self) -> int:
+        """Floats that compiled code could not convert exactly."""
+        return self.tape.fallback
+
     def _places(self, name: str) -> tuple[int, Ints]:
         """Give a key's number, and which kept field it is in each layout (-1: none)."""
         k = self.table.number_of(name)

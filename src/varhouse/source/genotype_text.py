@@ -12,12 +12,12 @@ Int32s = npt.NDArray[np.int32]
 _MANY = 22
 """Codes below are of one digit, or missing."""
 
-_DIGITS = np.frombuffer(b"..00112233445566778899"[:_MANY], np.uint8)
-_MARKS = np.frombuffer(b"/|" * (_MANY // 2), np.uint8)
+DIGITS = np.frombuffer(b"..00112233445566778899"[:_MANY], np.uint8)
+MARKS = np.frombuffer(b"/|" * (_MANY // 2), np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)
-def _write_allele(out, w, allele):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def write_allele(out, w, allele):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Write an allele's number (-1: missing) of at most eight digits; gives the new end."""
     if allele < 0:
         out[w] = 46
@@ -53,9 +53,9 @@ def _write(values, cut, begin, steps, places, n_samples, out, end, bits):  # typ
             if b - a == 2:
                 one, two = np.uint32(values[a]), np.uint32(values[a + 1])
             if one < _MANY and two < _MANY:
-                out[w] = _DIGITS[one]
-                out[w + 1] = _MARKS[two]
-                out[w + 2] = _DIGITS[two]
+                out[w] = DIGITS[one]
+                out[w + 1] = MARKS[two]
+                out[w + 2] = DIGITS[two]
                 w += 3
             elif a == b:
                 bits[x >> 3] &= ~np.uint8(1 << (x & 7))
@@ -65,7 +65,7 @@ def _write(values, cut, begin, steps, places, n_samples, out, end, bits):  # typ
                     if j > a:
                         out[w] = 124 if values[j] & 1 else 47
                         w += 1
-                    w = _write_allele(out, w, (values[j] >> 1) - 1)
+                    w = write_allele(out, w, (values[j] >> 1) - 1)
             x += 1
             end[x] = w
     return w, nulls

@@ -151,12 +151,15 @@ class FormatReader:
             self._known.clear()
         layouts = []
         for a, b in spans.tolist():
-            text = batch.text[a:b].tobytes()
-            layout = self._known.get(text)
-            if layout is None:
-                layout = self._known[text] = self._take_apart(text)
-            layouts.append(layout)
+            layouts.append(self.layout(batch.text[a:b].tobytes()))
         return number, layouts
+
+    def layout(self, text: bytes) -> Layout:
+        """Take a FORMAT text apart, or give what is known of it."""
+        layout = self._known.get(text)
+        if layout is None:
+            layout = self._known[text] = self._take_apart(text)
+        return layout
 
     def _take_apart(self, text: bytes) -> Layout:
         arrays = self.table.arrays

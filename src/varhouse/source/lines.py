@@ -13,6 +13,8 @@ from varhouse.source.words import lowest, ones, same64
 if TYPE_CHECKING:
     import polars as pl
 
+    from varhouse.source.bcf_samples import BcfColumns
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
@@ -160,6 +162,8 @@ class RecordBatch:
         0-based ordinal in the file of the first line.
     line
         1-based line in the file of the first line.
+    samples
+        The samples' values where they are not in the text (BCF).
     """
 
     text: Bytes
@@ -169,6 +173,7 @@ class RecordBatch:
     pos: Ints
     record: int
     line: int
+    samples: "BcfColumns | None" = None
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError, UsageError
+from varhouse.source.bcf_plain import PlainRecords
 from varhouse.source.bgzf import BATCH_BYTES, file_kind, iter_range, iter_text
 from varhouse.source.checked import CheckedVcfReader
 from varhouse.source.ends import record_ends
@@ -128,6 +129,10 @@ def read_vcf(
     def source() -> Iterator[Task]:
         if region is not None:
             return _region_tasks(path, kind, region, batch_bytes)
+        if kind == "bcf" and not made.computes_end:
+            wanted, line = list(formats or ()) if header.samples else [], header.n_lines + 1
+            plain = PlainRecords(path, format_table, wanted, len(header.samples), line)
+            return _bcf_tasks(plain, path, header.n_lines, batch_bytes)
         return _file_tasks(path, kind, header.n_lines, batch_bytes)
 
     made: VcfReader = (CheckedVcfReader if check else VcfReader)(
@@ -150,6 +155,26 @@ def _file_tasks(path: Path, kind: str, n_header: int, batch_bytes: int) -> Itera
             batch = read_batch(data, record, line)
             line, record = line + batch.size, record + batch.size
             yield _one_batch(_without_blanks(batch))
+
+
+def _bcf_tasks(
+    plain: PlainRecords, path: Path, n_header: int, batch_bytes: int
+) -> Iterator[Task]:
+    # A number takes half the bytes of its text.
+    for batch in plain.batches(batch_bytes // 2):
+        yield _one_batch(batch)
+    if plain.whole:
+        return
+    for task in _file_tasks(path, "bcf", n_header, batch_bytes):
+        for batch in task():
+            first = plain.n_records - batch.record
+            if first <= 0:
+                yield _one_batch(batch)
+            elif first < batch.size:
+                rest = _take(batch, np.arange(batch.size) >= first)
+                yield _one_batch(
+                    replace(rest, record=batch.record + first, line=batch.line + first)
+                )
 
 
 def _one_batch(batch: RecordBatch) -> Task:

@@ -130,6 +130,11 @@ class VcfReader:
             return None
         return len(FIXED) + self._info.names.index("END")
 
+    @property
+    def computes_end(self) -> bool:
+        """Whether INFO/END is computed, for which the samples' text is looked at."""
+        return self._fill is not None
+
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for table in self.arrow():
             frame = pl.from_arrow(table)
@@ -168,8 +173,8 @@ class VcfReader:
             columns[self._fill] = fill_ends(batch, columns[self._fill])
         fallback += info.fallback
         if self.formats is not None:
-            found = self.formats.read(batch, faults)
-            fallback += found.tape.fallback
+            found = batch.samples or self.formats.read(batch, faults)
+            fallback += found.fallback
             for name in self.formats.names:
                 rows, cells = found.genotypes() if name == "GT" else found.arrow(name)
                 names.append(f"FORMAT/{name}")
