@@ -50,6 +50,8 @@ def arguments(folder: Path, command: str, **changed: str) -> list[str]:
         ({"o": "link.vcf"}, "would overwrite an input"),
         ({"rejects": "out.vcf"}, "written twice"),
         ({"o": "nowhere/out.vcf"}, "nowhere: no such folder"),
+        ({"o": "folder.vcf"}, "folder.vcf: a folder"),
+        ({"rejects": "folder.vcf"}, "folder.vcf: a folder"),
     ],
 )
 def test_nothing_that_is_read_is_overwritten(
@@ -57,10 +59,19 @@ def test_nothing_that_is_read_is_overwritten(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (folder / "link.vcf").symlink_to(folder / "in.vcf")
-    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    (folder / "folder.vcf").mkdir()
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
     assert main(arguments(folder, command, **changed)) == 2
     assert says in capsys.readouterr().err
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    after = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    assert after == before
+    assert not list((folder / "folder.vcf").iterdir())
+
+
+def test_export_writes_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "o.vcf").mkdir()
+    assert main(["export", "store", "--cohort", "a", "-o", str(tmp_path / "o.vcf")]) == 2
+    assert "o.vcf: a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["normalise", "liftover"])

@@ -41,8 +41,10 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export a cohort."""
     from varhouse import open as open_store
+    from varhouse.cli.files import keep_inputs
     from varhouse.export import export_cohort
 
+    keep_inputs([args.output], [])
     log = logging.getLogger("varhouse.export")
     began = last = time.perf_counter()
 

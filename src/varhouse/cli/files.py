@@ -28,7 +28,7 @@ def output_ending(output: Path, endings: Sequence[str]) -> str:
 
 
 def keep_inputs(written: Sequence[Path | None], read: Sequence[Path | None]) -> None:
-    """See that no file that is written is one that is read, or written twice.
+    """See that no file that is written is a folder, one that is read, or written twice.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def keep_inputs(written: Sequence[Path | None], read: Sequence[Path | None]) -> 
     """
     outputs = [p for p in written if p is not None]
     for i, output in enumerate(outputs):
+        if output.is_dir():
+            raise UsageError(f"{output}: a folder, not a file", "name a file in it")
         for other in outputs[:i]:
             if output.absolute() == other.absolute():
                 raise UsageError(f"{output}: written twice", "give each output its own name")
