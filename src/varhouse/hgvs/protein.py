@@ -202,7 +202,7 @@ def _next_stop(  # type: ignore[no-untyped-def]
     table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
 ):
     """Find ALT's first stop codon at or behind codon k; -1 if there is none."""
-    while True:
+    while 3 * k < first + n:
         residue = _residues(
             table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
         )
@@ -211,6 +211,14 @@ def _next_stop(  # type: ignore[no-untyped-def]
         if residue == _ENDED:
             return -1
         k += 1
+    # Behind the edit ALT is the transcript, in its frame or another.
+    i, end = at + offset + 3 * k + stop - first - n, at + size
+    while i + 2 < end:
+        one, two, three = cdna[i], cdna[i + 1], cdna[i + 2]
+        if (one | two | three) < 4 and table[16 * one + 4 * two + three] == STOP:
+            return k
+        i, k = i + 3, k + 1
+    return -1
 
 
 @njit(cache=True, nogil=True)
