@@ -15,81 +15,23 @@ import pyarrow as pa
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.edges import annotate_edge
-from varhouse.genemodel import NO_CODON, Bool, GeneModel, Int64, UInt8
-from varhouse.geneticcode import AMINO_ACID, LETTERS, STOP, UNKNOWN
+from varhouse.consequence.windows import (
+    CODONS,
+    WINDOW,
+    Edits,
+    Peptides,
+    Windows,
+    cut_windows,
+    touched_codons,
+)
+from varhouse.genemodel import Bool, GeneModel, Int64, UInt8
+from varhouse.geneticcode import LETTERS, STOP
 
-WINDOW = 48
-"""Bases of the widest window: 16 codons hold 98 % of the coding indels seen."""
-
-_CODONS = WINDOW // 3
 _BATCH = 16_384
 """Rows decided at once: about 40 MB of matrices."""
 
 _BASE = np.arange(WINDOW)
-_CODON = np.arange(_CODONS)
-
-
-@dataclass(frozen=True)
-class Edits:
-    """Replacements in the CDS of transcripts, one row each.
-
-    Attributes
-    ----------
-    tx
-        int64[n]: transcript.
-    first, stop
-        int64[n]: replaced bases of the CDS, 0-based, half-open, padding of an incomplete
-        first codon included; `first == stop` for an insertion.
-    first_known, stop_known
-        bool[n]: whether that end lies in an exon of the transcript.
-    insertion
-        bool[n]
-    alt_ptr, alt_length
-        int64[n]: what stands there instead, in the packed alleles (reference strand).
-    """
-
-    tx: Int64
-    first: Int64
-    stop: Int64
-    first_known: Bool
-    stop_known: Bool
-    insertion: Bool
-    alt_ptr: Int64
-    alt_length: Int64
-
-    @classmethod
-    def between(
-        cls,
-        model: GeneModel,
-        tx: Int64,
-        first: Int64,
-        last: Int64,
-        insertion: Bool,
-        alt_ptr: Int64,
-        alt_length: Int64,
-    ) -> "Edits":
-        """Make edits from the cDNA indices of the first and last base touched.
-
-        An index is -1 where that base is in no exon. `first` and `last` are the two
-        neighbours of an insertion.
-        """
-        offset = model.cds_offset[tx]
-        begin = np.where(insertion, last, first)
-        stop = np.where(insertion, begin, last + 1)
-        return cls(
-            tx,
-            begin - offset,
-            stop - offset,
-            first >= 0,
-            last >= 0,
-            insertion,
-            alt_ptr,
-            alt_length,
-        )
-
-    def take(self, rows: Int64) -> "Edits":
-        """Pick rows."""
-        return Edits(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+_CODON = np.arange(CODONS)
 
 
 @dataclass(frozen=True)
@@ -118,8 +60,7 @@ def annotate_edits(model: GeneModel, edits: Edits, alt: UInt8) -> CodingResult:
     candidates = np.flatnonzero(_is_simple(model, edits))
     for k in range(0, len(candidates), _BATCH):
         rows = candidates[k : k + _BATCH]
-        windows = _windows(model, edits.take(rows), alt)
-        ref, new = _peptides(windows)
+        windows, ref, new = cut_windows(model, edits.take(rows), alt)
         plain = np.flatnonzero(_is_plain(windows, ref, new))
         windows, ref, new = windows.take(plain), ref.take(plain), new.take(plain)
         rows = rows[plain]
@@ -140,16 +81,9 @@ def annotate_edits(model: GeneModel, edits: Edits, alt: UInt8) -> CodingResult:
     return CodingResult(terms, codon_text.is_not_null().to_numpy(), codon_text, peptide_text)
 
 
-def _touched(edits: Edits) -> tuple[Int64, Int64]:
-    """First and last codon touched; an insertion between codons has last < first."""
-    longer = edits.stop > edits.first
-    last = np.where(longer, (edits.stop - 1) // 3, (edits.first - 1) // 3)
-    return edits.first // 3, last
-
-
 def _is_simple(model: GeneModel, edits: Edits) -> Bool:
     length = model.cds_length[edits.tx]
-    first, last = _touched(edits)
+    first, last = touched_codons(edits)
     ref_length = (last - first + 1) * 3
     alt_length = ref_length + edits.alt_length - (edits.stop - edits.first)
     simple: Bool = (
@@ -164,87 +98,7 @@ def _is_simple(model: GeneModel, edits: Edits) -> Bool:
     return simple
 
 
-@dataclass(frozen=True)
-class _Windows:
-    """Touched codons: uint8[n, 48] base codes, their lengths, and where they differ."""
-
-    ref: UInt8
-    alt: UInt8
-    ref_length: Int64
-    alt_length: Int64
-    at: Int64
-    removed: Int64
-    inserted: Int64
-    code: Int64
-
-    @property
-    def gain(self) -> Int64:
-        return self.inserted - self.removed
-
-    def take(self, rows: Int64) -> "_Windows":
-        return _Windows(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class _Peptides:
-    """uint8[n, 16] amino acids, 0 behind the last, and how many there are."""
-
-    letters: UInt8
-    length: Int64
-
-    def take(self, rows: Int64) -> "_Peptides":
-        return _Peptides(self.letters[rows], self.length[rows])
-
-    @property
-    def has_stop(self) -> Bool:
-        found: Bool = (self.letters == STOP).any(axis=1)
-        return found
-
-
-def _windows(model: GeneModel, edits: Edits, alt: UInt8) -> _Windows:
-    """Cut REF's codons out of the packed cDNA and put the allele into them."""
-    first, last = _touched(edits)
-    ref_length = (last - first + 1) * 3
-    removed, inserted = edits.stop - edits.first, edits.alt_length
-    gain = inserted - removed
-    at = edits.first - 3 * first
-    origin = model.cdna_ptr[edits.tx] + model.cds_offset[edits.tx] + 3 * first
-    top = len(model.cdna) - 1
-    ref = model.cdna[np.minimum(origin[:, None] + _BASE, top)]
-    place = _BASE - at[:, None]
-    new = (place >= 0) & (place < inserted[:, None])
-    reverse = (model.strand[edits.tx] < 0)[:, None]
-    index = edits.alt_ptr[:, None] + np.where(reverse, inserted[:, None] - 1 - place, place)
-    bases = alt[np.where(new, index, 0)] if len(alt) else np.zeros_like(ref)
-    bases = np.where(reverse & (bases < 4), 3 - bases, bases)
-    behind = model.cdna[np.clip(origin[:, None] + _BASE - gain[:, None], 0, top)]
-    mixed = np.where(at[:, None] > _BASE, ref, np.where(new, bases, behind)).astype(np.uint8)
-    return _Windows(
-        ref, mixed, ref_length, ref_length + gain, at, removed, inserted, model.code[edits.tx]
-    )
-
-
-def _peptides(w: _Windows) -> tuple[_Peptides, _Peptides]:
-    """Translate both windows; bases behind the last whole codon read X."""
-    ref = _translated(w.ref, w.ref_length, w.code)
-    alt = _translated(w.alt, w.alt_length, w.code)
-    length = w.alt_length // 3
-    partial = (w.alt_length % 3 > 0) & ~((length == 1) & (alt[:, 0] == STOP))
-    rows = np.flatnonzero(partial)
-    alt[rows, length[rows]] = UNKNOWN
-    return _Peptides(ref, w.ref_length // 3), _Peptides(alt, length + partial)
-
-
-def _translated(bases: UInt8, length: Int64, code: Int64) -> UInt8:
-    b = bases.reshape(len(bases), _CODONS, 3).astype(np.int16)
-    codon = b[:, :, 0] * 16 + b[:, :, 1] * 4 + b[:, :, 2]
-    known = (b < 4).all(axis=2)
-    letters = AMINO_ACID[code[:, None], np.where(known, codon, NO_CODON)]
-    whole: UInt8 = np.where((length // 3)[:, None] > _CODON, letters, 0).astype(np.uint8)
-    return whole
-
-
-def _is_plain(w: _Windows, ref: _Peptides, alt: _Peptides) -> Bool:
+def _is_plain(w: Windows, ref: Peptides, alt: Peptides) -> Bool:
     """Whether the matrices decide: no stop in REF, no unknown base, no retained stop."""
     unknown = ((w.ref == 4) & (w.ref_length[:, None] > _BASE)).any(axis=1)
     unknown |= ((w.alt == 4) & (w.alt_length[:, None] > _BASE)).any(axis=1)
@@ -253,7 +107,7 @@ def _is_plain(w: _Windows, ref: _Peptides, alt: _Peptides) -> Bool:
     return plain & (ref.length + alt.length > 0)
 
 
-def _terms(w: _Windows, ref: _Peptides, alt: _Peptides) -> Int64:
+def _terms(w: Windows, ref: Peptides, alt: Peptides) -> Int64:
     """Terms of plain edits (VEP's predicates on codons and peptides)."""
     gain, stop = w.gain, alt.has_stop
     shifted = gain % 3 != 0
@@ -288,7 +142,7 @@ def _terms(w: _Windows, ref: _Peptides, alt: _Peptides) -> Int64:
     return terms
 
 
-def _is_inner_deletion(w: _Windows) -> Bool:
+def _is_inner_deletion(w: Windows) -> Bool:
     """Whether ALT's codons are REF's without some inner bases (VEP compares codons)."""
     beyond = w.alt_length[:, None] <= _BASE
     same = (w.ref == w.alt) | beyond
@@ -303,14 +157,14 @@ def _is_inner_deletion(w: _Windows) -> Bool:
     return inner
 
 
-def _starts_alike(ref: _Peptides, alt: _Peptides) -> Bool:
+def _starts_alike(ref: Peptides, alt: Peptides) -> Bool:
     same = (ref.letters == alt.letters) | (ref.length[:, None] <= _CODON)
     return np.asarray(same.all(axis=1))
 
 
-def _ends_alike(ref: _Peptides, alt: _Peptides, alt_length: Int64) -> Bool:
+def _ends_alike(ref: Peptides, alt: Peptides, alt_length: Int64) -> Bool:
     """Whether the first `alt_length` residues of ALT end with all of REF."""
-    place = np.clip((alt_length - ref.length)[:, None] + _CODON, 0, _CODONS - 1)
+    place = np.clip((alt_length - ref.length)[:, None] + _CODON, 0, CODONS - 1)
     same = np.take_along_axis(alt.letters, place, 1) == ref.letters
     same |= ref.length[:, None] <= _CODON
     return np.asarray(same.all(axis=1) & (alt_length >= ref.length))
@@ -326,7 +180,7 @@ def ragged_text(letters: UInt8, length: Int64) -> pl.Series:
     return pl.Series(pl.from_arrow(array), dtype=pl.String)
 
 
-def _codon_text(w: _Windows) -> pl.Series:
+def _codon_text(w: Windows) -> pl.Series:
     """`gaACtc/gatc`: changed bases in capitals, `-` for no codon."""
 
     def text(bases: UInt8, length: Int64, changed: Int64) -> pl.Series:
@@ -339,7 +193,7 @@ def _codon_text(w: _Windows) -> pl.Series:
     )
 
 
-def _peptide_text(ref: _Peptides, alt: _Peptides) -> pl.Series:
+def _peptide_text(ref: Peptides, alt: Peptides) -> pl.Series:
     return _pair(
         ragged_text(ref.letters, ref.length), ragged_text(alt.letters, alt.length), True
     )

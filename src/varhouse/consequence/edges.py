@@ -8,16 +8,13 @@ touched codons of REF and ALT.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varhouse.consequence import terms as so
+from varhouse.consequence.windows import Edits
 from varhouse.genemodel import NO_CODON, GeneModel, UInt8
 from varhouse.geneticcode import LETTERS, translate
-
-if TYPE_CHECKING:
-    from varhouse.consequence.coding import Edits
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class _Edit:
         return ref[: self.first - begin] + self.alt + ref[self.stop - begin :]
 
 
-def annotate_edge(model: GeneModel, edits: "Edits", row: int, alt: UInt8) -> EdgeResult:
+def annotate_edge(model: GeneModel, edits: Edits, row: int, alt: UInt8) -> EdgeResult:
     """Annotate one edit."""
     t = int(edits.tx[row])
     if not (edits.first_known[row] or edits.stop_known[row]):
@@ -103,7 +100,7 @@ def annotate_edge(model: GeneModel, edits: "Edits", row: int, alt: UInt8) -> Edg
     )
 
 
-def _make_edit(model: GeneModel, edits: "Edits", row: int, t: int, alt: UInt8) -> _Edit:
+def _make_edit(model: GeneModel, edits: Edits, row: int, t: int, alt: UInt8) -> _Edit:
     bases = alt[edits.alt_ptr[row] : edits.alt_ptr[row] + edits.alt_length[row]]
     if model.strand[t] < 0:
         bases = np.where(bases < 4, 3 - bases, 4)[::-1].astype(np.uint8)

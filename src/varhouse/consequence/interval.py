@@ -13,8 +13,9 @@ import numpy as np
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.alleles import Alleles
-from varhouse.consequence.coding import Edits, annotate_edits
+from varhouse.consequence.coding import annotate_edits
 from varhouse.consequence.pairs import NONE, Pairs, distance_to, scattered
+from varhouse.consequence.windows import Edits
 from varhouse.consequence.zones import (
     Zones,
     base_zones,
