@@ -28,7 +28,8 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
         return {"release": run.base_release, "up_to_date": True, "held_back": run.held_before}
     work = Path(run.work)
     if run.genes:
-        compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))
+        mane = Path(run.mane) if run.mane else None
+        compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder), mane)
     limit = mock.patch.object(
         validate, "_chunk_records", return_value=chunk_records or 200_000
     )

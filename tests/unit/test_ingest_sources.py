@@ -335,3 +335,24 @@ def test_sources_that_stay_are_not_read_again(
     (fx_sources / "genes.tsv").write_text("symbol\tpLI\nTOY1\t0.25\n")
     assert ingest(fx_sources)["renewed"] == {"annotations_constraint": ["c1"]}
     assert read == [*first, "genes.tsv"]
+
+
+def test_a_table_of_mane_pairs_gives_the_other_ids(fx_sources: Path) -> None:
+    tagged = GENES.replace("ID=transcript:T1;", "ID=transcript:T1;tag=MANE_Select;")
+    (fx_sources / "genes.gff3").write_text(tagged)
+    names = "RefSeq_nuc\tEnsembl_nuc\tMANE_status\n"
+    (fx_sources / "mane.tsv").write_text(f"#{names}NM_1.1\tT1\tMANE Select\n")
+
+    def ids() -> list[str | None]:
+        scan = open_store(fx_sources / "store").scan("consequences").filter("mane_select")
+        return scan.collect()["mane_id"].unique().to_list()
+
+    ingest(fx_sources)
+    assert ids() == [None]
+    config = json.loads((fx_sources / "config.yaml").read_text())
+    (fx_sources / "config.yaml").write_text(json.dumps({**config, "mane": "mane.tsv"}))
+    account = ingest_here(fx_sources / "store", fx_sources / "config.yaml")
+    assert account["renewed"]["consequences"] == ["c1"]
+    assert ids() == ["NM_1.1"]
+    with pytest.raises(ConfigError, match="mane: needs a gene model"):
+        check_config({**config, "mane": "mane.tsv", "genes": None}, fx_sources)

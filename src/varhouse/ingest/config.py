@@ -58,6 +58,7 @@ class Config:
     contigs: Contigs | None
     limits: Limits = field(default_factory=Limits)
     warnings: list[str] = field(default_factory=list)
+    mane: Path | None = None
 
     def samples_of(self, cohort: str) -> pl.DataFrame:
         """Rows of the sample sheet for a cohort."""
@@ -94,6 +95,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     for key, value in (
         ("assembly.reference", assembly["reference"]), ("assembly.par", assembly.get("par")),
         ("assembly.aliases", assembly.get("aliases")), ("genes", raw.get("genes")),
+        ("mane", raw.get("mane")),
         ("cohorts", raw["cohorts"]), ("samples", raw.get("samples")),
     ):  # fmt: skip
         paths[key] = base / value if value else None
@@ -142,6 +144,8 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
     for name in sorted(listed - {c.name for c in cohorts}):
         warnings.append(f"samples: cohort {name!r} is not in the cohort sheet")
+    if paths["mane"] and not paths["genes"]:
+        problems.append("mane: needs a gene model (genes)")
     if problems:
         raise ConfigError(problems)
     reference = paths["assembly.reference"]
@@ -149,7 +153,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     return Config(
         assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
         paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
-        raw, contigs, limits, warnings,
+        raw, contigs, limits, warnings, paths["mane"],
     )  # fmt: skip
 
 

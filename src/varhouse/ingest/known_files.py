@@ -60,8 +60,8 @@ class KnownFiles:
         began = time.time_ns()
         digest = _hash(path)
         self._known.pop(key, None)
-        # Only of a file that stayed as it was meanwhile, and had been so for a while.
-        if _stamp(path) == stamp and max(stamp[1:3]) < began - RACY_NS:
+        # Should it change meanwhile, its stamp is another one than that of before.
+        if max(stamp[1:3]) < began - RACY_NS:
             self._known[key] = (stamp, digest)
         return digest
 

@@ -94,6 +94,7 @@ class Run:
     gone_sources: list[str] = field(default_factory=list)
     new_sides: bool = False
     warnings: list[str] = field(default_factory=list)
+    mane: str | None = None
 
     def save(self) -> Path:
         """Write `run.json` into the work folder."""
@@ -255,7 +256,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     }
     genes = None
     if config.genes:
-        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT)
+        pairs = [known.sha256(config.mane)] if config.mane else []
+        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT, *pairs)
     known.save()
     par = config.par.read_text() if config.par else ""
     cohorts, unchanged, held = _changed(config, base, reference.digest, par)
@@ -284,6 +286,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         has_alleles and genes is not None and genes != annotation.get("genes"),
         [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
         genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
+        str(config.mane) if config.mane else None,
     )  # fmt: skip
     if run.has_work:
         work.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,8 @@ def _genes(args: argparse.Namespace, run: Run) -> None:
     from varhouse.genes import compile_genes  # noqa: PLC0415
 
     assert run.genes is not None
-    compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder))
+    mane = Path(run.mane) if run.mane else None
+    compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder), mane)
     args.output.touch()
 
 
