@@ -236,3 +236,16 @@ def test_annotate_checks_entries_and_writes_wide_numbers(
         assert record.info["s_AC"] == (7,)
         keys = ("odd_c_d", "odd_e_f", "odd_e_f_2", "odd_q_q")
         assert [record.info[k] for k in keys] == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_the_rows_of_several_genes_keep_their_order(tmp_path: Path) -> None:
+    (tmp_path / "g.tsv").write_text("gene\tp\n" + "".join(f"G{k}\t{k}\n" for k in range(40)))
+    genes = pl.concat(
+        MINE.with_columns(gene_id=pl.lit(f"G{k}"), gene_name=pl.lit("T")) for k in range(40)
+    )
+    s = source(tmp_path / "g.tsv", kind="gene")
+    first = s.join(MINE, genes)
+    assert first.filter(pl.col("contig") == "chr2")["p"].to_list() == [
+        str(k) for k in range(40)
+    ]
+    assert all(s.join(MINE, genes).equals(first) for _ in range(5))

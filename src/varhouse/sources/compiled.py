@@ -211,7 +211,7 @@ class CompiledSource:
         # The source may have fields of these names too: its own are what is asked for.
         pairs = genes.select(
             *KEY, pl.col("gene_id").alias("\tid"), pl.col("gene_name").alias("\tname")
-        ).unique()
+        ).unique(maintain_order=True)
         table = self._genes.with_columns(pl.col("gene").str.replace(version, "").alias("_id"))
         by_id = pairs.with_columns(pl.col("\tid").str.replace(version, "").alias("_id"))
         found = [
