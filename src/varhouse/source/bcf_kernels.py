@@ -203,15 +203,15 @@ def write_genotypes(data, types, counts, places, n_samples, digits, marks, out, 
 
 
 @nb.njit(cache=True, nogil=True)
-def read_integers(data, types, counts, places, n_samples, values, at, many):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read whole numbers of plain fields one after another.
+def read_integers(data, types, counts, places, n_samples, values, offset, many):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read whole numbers of plain fields one after another; gives how many.
 
-    Of each sample `at` and `many` say where its values are in `values`, and how many; -1
-    is one that is missing. With `at` empty only the first value of each is kept.
+    `offset` says where those of each sample end, and `many` how many they are; -1 is one
+    that is missing, which is left out. With `many` empty there is one value for each.
     """
     w = 0
     x = 0
-    single = at.size == 0
+    single = many.size == 0
     for r in range(types.size):
         kind, count, i = types[r], counts[r], places[r]
         step = width_of(kind)
@@ -227,19 +227,22 @@ def read_integers(data, types, counts, places, n_samples, values, at, many):  # 
             w += n_samples
             continue
         for _ in range(n_samples):
-            begin = w
-            for j in range(count):
-                value = value_at(data, i + j * step, kind)
+            n = 0
+            while n < count:
+                value = value_at(data, i + n * step, kind)
                 if value == END:
                     break
-                values[w] = value
-                w += 1
+                values[w + n] = value
+                n += 1
             i += count * step
-            at[x] = begin
-            many[x] = w - begin
-            if w - begin == 1 and values[begin] == MISSING:
+            if n == 1 and values[w] == MISSING:
                 many[x] = -1
+            else:
+                many[x] = n
+                w += n
             x += 1
+            offset[x] = w
+    return w
 
 
 @nb.njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from varhouse.source.bcf_kernels import find_texts, read_integers, write_genotypes
 from varhouse.source.bcf_records import Fields
-from varhouse.source.columns import list_column, number_column, text_array
+from varhouse.source.columns import join_lists, number_column, text_array
 from varhouse.source.genotype_text import DIGITS, MARKS
 from varhouse.source.keys import KeyTable, Kind
 
@@ -67,10 +67,8 @@ class BcfColumns:
             find_texts(data, counts, places, self.n_samples, at, many)
             cells = text_array(data, at, many, split="," if several else None)
             return rows, self._per_record(cells)
-        m = n if several else 0
         values = np.empty(int(counts.sum()) * self.n_samples if several else n, np.int32)
-        at, many = np.empty(m, np.int64), np.empty(m, np.int32)
-        read_integers(data, types, counts, places, self.n_samples, values, at, many)
-        if several:
-            return rows, self._per_record(list_column(values, at, many, real=False))
-        return rows, self._per_record(number_column(values, real=False))
+        offset, many = np.zeros(n + 1, np.int32), np.empty(n if several else 0, np.int32)
+        w = read_integers(data, types, counts, places, self.n_samples, values, offset, many)
+        cells = number_column(values[:w], real=False)
+        return rows, self._per_record(join_lists(offset, cells, many) if several else cells)

@@ -21,6 +21,9 @@ _GAP = 16
 
 _POWERS = 10 ** np.arange(10, dtype=np.int64)
 _BOUNDS = 10.0 ** np.arange(-3, 6)
+_SCALES = 2.0 ** (np.arange(255) - 150)
+"""Weight of the last digit of a float32 by its exponent."""
+
 _SIZES = np.zeros(16, np.int64)
 _SIZES[[INT8, INT16, INT32, FLOAT32, TEXT]] = 1, 2, 4, 4, 1
 
@@ -87,8 +90,9 @@ def _put_float(out, w, value):  # type: ignore[no-untyped-def]  # pragma: no cov
     while k > 0 and size >= _BOUNDS[9 - k]:
         k -= 1
     whole = np.int64(np.rint(size * _POWERS[k]))
-    w = _put_integer(out, w, whole // _POWERS[k])
-    rest = whole % _POWERS[k]
+    front = np.int64(0) if whole < _POWERS[k] else whole // _POWERS[k]
+    w = _put_integer(out, w, front)
+    rest = whole - front * _POWERS[k]
     if rest:
         out[w] = 46
         w += 1
@@ -103,10 +107,16 @@ def _put_float(out, w, value):  # type: ignore[no-untyped-def]  # pragma: no cov
 
 
 @nb.njit(cache=True, nogil=True)
-def _float_at(data, i):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    bits = np.empty(1, np.uint32)
-    bits[0] = np.uint32(u32(data, i))
-    return np.float64(bits.view(np.float32)[0])
+def _float_of(bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Give the value of a float32 with these bits."""
+    exponent, digits = (bits >> 23) & 255, bits & 0x7FFFFF
+    if exponent == 255:
+        value = np.nan if digits else np.inf
+    elif exponent:
+        value = np.float64(digits | 0x800000) * _SCALES[exponent]
+    else:
+        value = np.float64(digits) * _SCALES[1]
+    return -value if bits >> 31 else value
 
 
 @nb.njit(cache=True, nogil=True)
@@ -116,7 +126,7 @@ def _put_number(data, i, out, w, odd, n_odd):  # type: ignore[no-untyped-def]  #
     if bits == _FLOAT_MISSING:
         out[w] = 46
         return w + 1, n_odd
-    value = _float_at(data, i)
+    value = _float_of(bits)
     if np.isnan(value) or n_odd == odd.shape[0]:
         return np.int64(-1), n_odd
     end = _put_float(out, w, value)

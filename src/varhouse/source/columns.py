@@ -79,7 +79,8 @@ def _collect(tape, at, many):  # type: ignore[no-untyped-def]  # pragma: no cove
     return offset, out
 
 
-def _list(offset: Int32s, values: pa.Array, many: Int32s) -> pa.Array:
+def join_lists(offset: Int32s, values: pa.Array, many: Int32s) -> pa.Array:
+    """Make lists of values that stand one after another; `many` is -1 for none."""
     bits, nulls = _bits(many, -1)
     return pa.Array.from_buffers(
         pa.list_(values.type), many.size, [bits, pa.py_buffer(offset)], nulls,
@@ -90,7 +91,7 @@ def _list(offset: Int32s, values: pa.Array, many: Int32s) -> pa.Array:
 def list_column(tape: Int32s, at: Ints, many: Int32s, *, real: bool) -> pa.Array:
     """Make a column of lists; `many` is -1 where there is none."""
     offset, values = _collect(tape, at, many)
-    return _list(offset, number_column(values, real=real), many)
+    return join_lists(offset, number_column(values, real=real), many)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -141,7 +142,7 @@ def text_array(text: Bytes, at: Ints, many: Int32s, *, split: str | None = None)
     """
     if split is not None:
         offset, start, size = _split(text, at, many, ord(split))
-        return _list(offset, text_array(text, start, size), many)
+        return join_lists(offset, text_array(text, start, size), many)
     bits, nulls = _bits(many, -1)
     offset, data, ascii_only = copy_spans(text, at, many)
     buffers = [bits, pa.py_buffer(offset), pa.py_buffer(data)]
