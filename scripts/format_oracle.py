@@ -12,7 +12,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import cyvcf2
@@ -27,35 +26,34 @@ from varhouse.source.stream import open_records
 
 def compare(path: Path, limit: int) -> dict[str, object]:
     """Read a file both ways and count the differences."""
-    with tempfile.TemporaryDirectory() as folder:
-        header, batches = open_records(path, Path(folder))
-        table = key_table(header, "FORMAT")
-        names = [n for k, n in enumerate(table.names) if table.arrays.declared[k]]
-        reader = SampleReader(table, len(header.samples), names)
-        theirs = iter(cyvcf2.VCF(str(path)))
-        done = values = differ = unlike = 0
-        first: list[str] = []
-        for batch in batches:
-            columns = reader.read(batch, Faults.empty())
-            held = {n: _column(columns, table, n) for n in names}
-            for k in range(min(batch.size, limit - done) if limit else batch.size):
-                variant = next(theirs)
-                if batch.pos[k] != variant.POS:
-                    raise ValueError(f"record {done + k + 1}: another POS")
-                for name in [n for n in variant.FORMAT if n in held]:
-                    places, mine = held[name]
-                    wanted = _theirs(variant, name)
-                    if wanted is None:
-                        unlike += 1
-                        continue
-                    bad = _unequal(name, mine[places[k]], wanted)
-                    values += wanted.size
-                    differ += bad
-                    if bad and len(first) < 5:
-                        first.append(f"record {done + k + 1} {name}")
-            done += batch.size
-            if limit and done >= limit:
-                break
+    header, batches = open_records(path)
+    table = key_table(header, "FORMAT")
+    names = [n for k, n in enumerate(table.names) if table.arrays.declared[k]]
+    reader = SampleReader(table, len(header.samples), names)
+    theirs = iter(cyvcf2.VCF(str(path)))
+    done = values = differ = unlike = 0
+    first: list[str] = []
+    for batch in batches:
+        columns = reader.read(batch, Faults.empty())
+        held = {n: _column(columns, table, n) for n in names}
+        for k in range(min(batch.size, limit - done) if limit else batch.size):
+            variant = next(theirs)
+            if batch.pos[k] != variant.POS:
+                raise ValueError(f"record {done + k + 1}: another POS")
+            for name in [n for n in variant.FORMAT if n in held]:
+                places, mine = held[name]
+                wanted = _theirs(variant, name)
+                if wanted is None:
+                    unlike += 1
+                    continue
+                bad = _unequal(name, mine[places[k]], wanted)
+                values += wanted.size
+                differ += bad
+                if bad and len(first) < 5:
+                    first.append(f"record {done + k + 1} {name}")
+        done += batch.size
+        if limit and done >= limit:
+            break
     return {"file": path.name, "records": min(done, limit or done), "values": values,
             "differ": differ, "not_given": unlike, "first": first}  # fmt: skip
 

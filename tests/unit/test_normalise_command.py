@@ -297,7 +297,7 @@ def test_records_one_block_or_many(
 
     monkeypatch.setattr("varhouse.source.stream.iter_text", small)
     assert body(run(vcf, fasta, "blocks.vcf")) == whole
-    assert [x.line for x in _lines(open_records(vcf, vcf.parent)[1])][:1] == [8]
+    assert [x.line for x in _lines(open_records(vcf)[1])][:1] == [8]
 
 
 def test_the_window_holds_back_what_may_be_overtaken() -> None:
@@ -351,6 +351,6 @@ def test_nothing_of_a_block_is_wanted(fasta: Path, tmp_path: Path) -> None:
     reference = Reference(compile_reference(fasta, tmp_path / "c"))
     vcf = write(tmp_path, ["", "chr1 x . T G . . ."])
     normaliser = VcfNormaliser(reference, Splitter({}, {}), columns=8)
-    (lines,) = _lines(open_records(vcf, tmp_path)[1])
+    (lines,) = _lines(open_records(vcf)[1])
     done = normaliser.block(lines)
     assert (done.keys.size, len(done.rejects)) == (0, 1)

@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     chain = read_chain(args.chain)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
-        header, batches = open_records(as_file(args.input, folder), folder)
+        header, batches = open_records(as_file(args.input, folder))
         target = stack.enter_context(OpenedReference(args.target_reference, aliases))
         source = None
         if args.source_reference:

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         region = parse_region(args.region, reference.contigs) if args.region else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
         source = as_file(args.input, folder)
-        header, batches = open_records(source, folder)
+        header, batches = open_records(source)
         by_index = region is not None and _reads_by_index(source, ending)
         if region is not None and by_index:
             batches = region_records(

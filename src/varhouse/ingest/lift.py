@@ -116,7 +116,7 @@ def lift_file(
     frames = [pl.DataFrame(schema={n: t for n, t in REJECTS.polars_schema.items()
                                    if n not in ("cohort", "file")})]  # fmt: skip
     with tempfile.TemporaryDirectory(dir=output.parent) as tmp:
-        header, batches = open_records(path, Path(tmp), run.limits)
+        header, batches = open_records(path, run.limits)
         vcf = VcfLifter(lifter, Swapper(header.numbers), _keep_genotypes)
         ranks = target.contigs.ordinal
         with SortedLines(Path(tmp) / "lines") as lines:

@@ -1,6 +1,5 @@
 """What the lifted copy of a file says of itself: where its records come from."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,9 +70,8 @@ def source_record(text: str) -> pl.Expr:
 def source_lines(path: Path, run: "Run", records: pl.Series) -> pl.DataFrame:
     """Read lines of a file again by their ordinals: (record, line, contig, pos, text)."""
     wanted = np.unique(records.to_numpy().astype(np.int64))
-    with tempfile.TemporaryDirectory(prefix="varhouse-lines-") as tmp:
-        _, batches = open_records(path, Path(tmp), run.limits)
-        return pl.concat([_empty_lines(), *_pick(batches, wanted)])
+    _, batches = open_records(path, run.limits)
+    return pl.concat([_empty_lines(), *_pick(batches, wanted)])
 
 
 def _empty_lines() -> pl.DataFrame:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from varhouse.errors import InputError
-from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import file_kind, iter_range, iter_text
 from varhouse.source.header import Header, read_header
 from varhouse.source.index import (
@@ -21,14 +20,9 @@ from varhouse.source.problems import Account
 
 
 def open_records(
-    path: Path, folder: Path, limits: Limits = DEFAULTS
+    path: Path, limits: Limits = DEFAULTS
 ) -> tuple[Header, Iterator[RecordBatch]]:
     """Read the header of a VCF or BCF, and give its records in batches.
-
-    Parameters
-    ----------
-    folder
-        Where a BCF is copied to as text.
 
     Raises
     ------
@@ -36,8 +30,6 @@ def open_records(
         If the file has no #CHROM line or cannot be read.
     """
     kind = file_kind(path)
-    if kind == "bcf":
-        path, kind = copy_bcf(path, folder / "in.vcf.gz"), "bgzf"
     header = read_header(peek_header(path, limits), Account(path.name))
     if not header.complete:
         raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
