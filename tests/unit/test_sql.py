@@ -100,6 +100,21 @@ def test_what_is_refused(store: Store, tmp_path: Path, query: str) -> None:
     assert not out.exists()
 
 
+def test_columns_of_one_name_are_told_apart(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = run_sql(store, "SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS a")
+    assert next(result.batches).to_dicts() == [{"a": 1, "a_2": 2, "a_1": 3, "a_3": 4}]
+    assert "a -> a_2, a -> a_3" in caplog.text
+    # As of the example of `varhouse sql --help`, but for a column left out of USING.
+    join = "SELECT * FROM totals JOIN consequences USING ({}contig, pos, ref, alt) LIMIT 0"
+    assert (
+        run_sql(store, join.format("part, ")).schema.keys()
+        == dict.fromkeys([*TABLES["totals"].names, *TABLES["consequences"].names]).keys()
+    )
+    assert "part_1" in run_sql(store, join.format("")).schema
+
+
 def test_a_wrong_table_names_the_right_one(store: Store) -> None:
     with pytest.raises(UsageError, match='Did you mean "frequencies"'):
         run_sql(store, "SELECT * FROM frequences")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from varhouse.store.reader import Store
 
 TERMINAL_ROWS = 1_000
+FORMATS = ("table", "tsv", "csv", "json", "parquet")
+"""Formats that hold any rows; only alleles go into a VCF."""
 
 _TEXT = """\
 examples, on the demo store of scripts/demo:
@@ -76,16 +78,16 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
     parser.add_argument("--table", metavar="NAME", help="a table of the store as it is")
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
-    add_common(parser)
+    add_common(parser, (*FORMATS, "vcf"))
     parser.set_defaults(run=run)
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
     """Declare what query and sql share."""
     parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
     parser.add_argument(
         "--format",
-        choices=("table", "tsv", "csv", "json", "parquet", "vcf"),
+        choices=formats,
         help="default: a table on a terminal, else by the name of -o, else tsv",
     )
     parser.add_argument(

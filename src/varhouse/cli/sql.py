@@ -10,10 +10,12 @@ _TEXT = """\
 examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT cohort, count(*) AS n FROM frequencies GROUP BY cohort"
   varhouse sql demo/store "SHOW TABLES"
-  varhouse sql demo/store "SELECT * FROM totals JOIN consequences USING (contig, pos, ref, alt)
+  varhouse sql demo/store "SELECT * FROM totals
+                           JOIN consequences USING (part, contig, pos, ref, alt)
                            WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet
 
 The tables of the release are views; nothing else can be read and nothing written.
+Of two columns of one name the second is called NAME_1.
 Needs DuckDB: pip install 'varhouse[sql]'.
 
 Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
@@ -22,7 +24,7 @@ Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 
 def add_parser(commands: Any) -> None:
     """Declare `varhouse sql`."""
-    from varhouse.cli.query import add_common
+    from varhouse.cli.query import FORMATS, add_common
 
     parser = commands.add_parser(
         "sql",
@@ -32,7 +34,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("store", metavar="STORE", help="the store's folder")
     parser.add_argument("query", metavar="QUERY", help="one statement that reads")
-    add_common(parser)
+    add_common(parser, FORMATS)
     parser.set_defaults(run=run)
 
 
@@ -47,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     form = choose_format(args.format, args.output)
     if form == "vcf":
         raise UsageError(
-            "the rows of a query are no VCF", "use --format tsv, or varhouse query"
+            f"-o {args.output}: the rows of a query are no VCF",
+            "name a .tsv, .csv, .json or .parquet, or use varhouse query",
         )
     store = open_asked(args)
     result = run_sql(store, args.query)

@@ -5,6 +5,7 @@ these files and nothing else; it may write nothing, attach nothing, load no exte
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from polars.datatypes import DataTypeClass
 from varhouse.errors import UsageError
 from varhouse.schema import TABLES, PolarsType, Table
 from varhouse.store.reader import Store
+
+LOG = logging.getLogger("varhouse.query")
 
 _BATCH = 100_000
 _TYPES: dict[PolarsType, str] = {
@@ -45,7 +48,7 @@ def run_sql(store: Store, query: str) -> SqlResult:
         The opened store; its release is what the views show.
     query
         One statement that only reads: SELECT, WITH, FROM, DESCRIBE, SHOW, SUMMARIZE or
-        EXPLAIN of these.
+        EXPLAIN of these. Columns of one name are told apart as `a`, `a_1`, `a_2`.
 
     Raises
     ------
@@ -73,20 +76,47 @@ def run_sql(store: Store, query: str) -> SqlResult:
                 "the query gives no rows", 'write a SELECT: "SELECT * FROM cohorts"'
             )
         reader = relation.to_arrow_reader(_BATCH)
-        empty = _plain(pl.DataFrame(pl.from_arrow(reader.schema.empty_table())))
+        names = _own_names(reader.schema.names)
+        empty = _frame(reader.schema.empty_table(), names)
     except duckdb.Error as error:
         raise _refused(error) from None
-    return SqlResult(dict(empty.schema), _batches(connection, reader, duckdb.Error))
+    return SqlResult(dict(empty.schema), _batches(connection, reader, names, duckdb.Error))
 
 
-def _batches(connection: Any, reader: Any, failure: type[Exception]) -> Iterator[pl.DataFrame]:
+def _own_names(given: list[str]) -> list[str]:
+    """Give each column a name of its own, as a join of two tables need not."""
+    names: list[str] = []
+    told: list[str] = []
+    for name in given:
+        own, n = name, 0
+        while own in names or (n and own in given):
+            n += 1
+            own = f"{name}_{n}"
+        if n:
+            told.append(f"{name} -> {own}")
+        names.append(own)
+    if told:
+        LOG.warning(
+            "columns of one name: %s (name them with AS, or join tables by USING)",
+            ", ".join(told),
+        )
+    return names
+
+
+def _frame(table: Any, names: list[str]) -> pl.DataFrame:
+    return _plain(pl.DataFrame(pl.from_arrow(table.rename_columns(names))))
+
+
+def _batches(
+    connection: Any, reader: Any, names: list[str], failure: type[Exception]
+) -> Iterator[pl.DataFrame]:
     try:
         while True:
             try:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
-            yield _plain(pl.DataFrame(pl.from_arrow(batch)))
+            yield _frame(batch, names)
     except (failure, OSError) as error:
         # Arrow passes on an error that DuckDB meets while it runs as an OSError.
         raise _refused(error) from None
