@@ -308,3 +308,13 @@ def test_genotypes_are_the_text_of_the_file(tmp_path: Path) -> None:
     assert held == [told, None, told, told[::-1]]
     chosen = read_vcf(path, info=[], formats=["DP", "GT"], samples=["s8", "s0"]).read()
     assert chosen["FORMAT/GT"].to_list()[0] == ["1", "0/1"]
+
+
+def test_a_character_cut_in_two_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.vcf"
+    rows = b"1\t1\t.\tA\tC\t.\t.\tL=a\xc3,\xa9,\xc3\xa9;S=\xc3\n1\t2\t.\tA\tC\t.\t.\tS=\xa9\n"
+    path.write_bytes(HEADER.encode() + rows)
+    for table in read_vcf(path).arrow():
+        table.validate(full=True)
+        assert table.column("INFO/L").to_pylist() == [["a\ufffd", "\ufffd", "é"], None]
+        assert table.column("INFO/S").to_pylist() == ["\ufffd", "\ufffd"]

@@ -126,6 +126,16 @@ def _split(text, at, many, separator):  # type: ignore[no-untyped-def]  # pragma
     return offset, start, size
 
 
+def _is_utf8(offset: Int32s, data: Bytes) -> bool:
+    """Tell whether every string is UTF-8: all of them together, and none begun in another."""
+    try:
+        data.tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    begins = data[offset[:-1][np.diff(offset) > 0]]
+    return not bool((begins & 0xC0 == 0x80).any())
+
+
 def text_array(text: Bytes, at: Ints, many: Int32s, *, split: str | None = None) -> pa.Array:
     """Copy spans of a text into a column of strings, or of lists of strings.
 
@@ -146,14 +156,10 @@ def text_array(text: Bytes, at: Ints, many: Int32s, *, split: str | None = None)
     bits, nulls = _bits(many, -1)
     offset, data, ascii_only = copy_spans(text, at, many)
     buffers = [bits, pa.py_buffer(offset), pa.py_buffer(data)]
-    if not ascii_only:
-        try:
-            data.tobytes().decode("utf-8")
-        except UnicodeDecodeError:
-            array = pa.Array.from_buffers(pa.binary(), at.size, buffers, nulls)
-            values = array.to_pylist()
-            return pa.array(
-                [None if v is None else v.decode("utf-8", "replace") for v in values],
-                pa.string(),
-            )
+    if not ascii_only and not _is_utf8(offset, data):
+        array = pa.Array.from_buffers(pa.binary(), at.size, buffers, nulls)
+        return pa.array(
+            [None if v is None else v.decode("utf-8", "replace") for v in array.to_pylist()],
+            pa.string(),
+        )
     return pa.Array.from_buffers(pa.string(), at.size, buffers, nulls)
