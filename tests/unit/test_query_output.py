@@ -14,15 +14,18 @@ from types import ModuleType
 import polars as pl
 import pysam
 import pytest
-from builders import make_small_store, make_store, read_json_text
+from builders import make_contigs, make_fasta, make_small_store, make_store, read_json_text
 
 import varhouse.cli.export
 import varhouse.cli.query
+import varhouse.cli.report
 import varhouse.cli.sql
+import varhouse.cli.store
 from varhouse.cli.log import set_up_log
-from varhouse.errors import VarhouseError
+from varhouse.errors import UsageError, VarhouseError
 from varhouse.query.output import JsonWriter, make_writer
 from varhouse.query.terminal import TableWriter, format_value, len_shown
+from varhouse.store.commit import init_store
 
 ODD = ["plain", 'quo"te', "a,b", "tab\there", "line\nbreak", "back\\slash", "", None, "样本"]
 
@@ -287,6 +290,32 @@ def test_no_store(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(varhouse.cli.sql, str(tmp_path), "SELECT 1") == 1
     assert run(varhouse.cli.export, str(tmp_path), "--cohort", "c", "-o", "x.vcf") == 1
     assert capfd.readouterr().err.count("is no varhouse store") == 3
+
+
+def test_a_store_is_no_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Every command that takes STORE says so in a line, and leaves the file alone."""
+    file = tmp_path / "a file"
+    file.write_text("x")
+    with pytest.raises(UsageError, match="is a file"):
+        init_store(file / "below", "t", make_contigs())
+    fasta = make_fasta(tmp_path / "r.fa", {"c": "ACGT"})
+    given = ["--assembly", "t", "--reference", str(fasta)]
+    manifest = ["--manifest", str(fasta), "--ingest-id", "x"]
+    readers = ["log", "show", "diff", "tag", "digest", "verify"]
+    commands = [
+        (varhouse.cli.sql, [str(file), "SELECT 1"]),
+        (varhouse.cli.query, [str(file)]),
+        (varhouse.cli.export, [str(file), "--cohort", "c", "-o", "x.vcf"]),
+        (varhouse.cli.report, [str(file), "-o", str(tmp_path / "x.html")]),
+        (varhouse.cli.store, ["init", str(file), *given]),
+        (varhouse.cli.store, ["drop", str(file), "--cohort", "c"]),
+        (varhouse.cli.store, ["commit", str(file), *manifest]),
+        *((varhouse.cli.store, [name, str(file)]) for name in readers),
+    ]
+    for module, argv in commands:
+        assert run(module, *argv) == 2, argv
+        assert f"{file} is a file; a store is a folder" in capfd.readouterr().err
+    assert file.read_text() == "x"
 
 
 def test_a_failed_query_leaves_the_old_file(path: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_release_by_number_and_tag(path: Path) -> None:
 
 
 def test_what_is_no_store(tmp_path: Path, path: Path) -> None:
-    with pytest.raises(StoreError, match=r"is no varhouse store.*\n.*store init"):
+    with pytest.raises(StoreError, match=r"is no varhouse store.*\n.*varhouse ingest"):
         open_store(tmp_path)
     newer = shutil.copytree(path, tmp_path / "newer")
     write_json(newer / "_store" / "store.json", {"format": 99}, replace=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,8 +203,10 @@ def _init(args: argparse.Namespace) -> int:
 def _commit(args: argparse.Namespace) -> int:
     from varhouse.shards import read_manifest
     from varhouse.store.commit import commit
+    from varhouse.store.layout import read_store_file
     from varhouse.store.releases import resolve_release
 
+    read_store_file(args.store)
     manifests = [read_manifest(file) for file in args.manifest]
     base = args.base_release
     number = commit(
@@ -273,7 +276,7 @@ def _digest(args: argparse.Namespace) -> int:
         wrong = sorted(n for n in {*digests, *recorded} if digests.get(n) != recorded.get(n))
         raise StoreError(
             f"release {store.release}: not what was committed: {', '.join(wrong)}",
-            f"varhouse store verify {args.store} says which files",
+            f"varhouse store verify {shlex.quote(str(args.store))} says which files",
         )
     return 0
 

@@ -8,6 +8,8 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     """Print what came in, what was held back and why, and the release."""
     if account.get("up_to_date"):
         _print_held(account["held_back"], _width(account), out)
+        for name in account["unchanged"]:
+            print(f"unchanged  {name}", file=out)
         print(f"nothing to do: release {account['release']} is up to date", file=out)
         return
     if account.get("dry_run"):

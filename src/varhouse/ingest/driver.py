@@ -20,7 +20,7 @@ from varhouse.ingest.config import DATA, Config, check_config, read_config
 from varhouse.ingest.run import Run, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now
-from varhouse.store.layout import check_free_space
+from varhouse.store.layout import check_free_space, check_is_folder
 from varhouse.store.lock import TOKEN, store_lock
 from varhouse.store.releases import list_releases
 
@@ -47,9 +47,10 @@ def open_or_init(store: Path, config: Config) -> None:
 
     Raises
     ------
-    ConfigError, StoreError
+    ConfigError, StoreError, UsageError
         If the reference contradicts the aliases table, or the folder is no store.
     """
+    check_is_folder(store)
     if list_releases(store):
         return
     if (
@@ -116,15 +117,14 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         run = prepare(store, config, utc_now(), rehash=options.rehash)
         for warning in run.warnings:
             LOG.warning("note  %s", warning)
-        for name in run.unchanged:
-            LOG.info("unchanged  %s", name)
         if not run.has_work:
-            LOG.info("nothing to do: release %d is up to date", run.base_release)
             account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
                        "held_back": run.held_before, "up_to_date": True}  # fmt: skip
             return _exit_code(account), account
         check_free_space(store, _needed_bytes(run))
         if options.dry_run:
+            for name in run.unchanged:
+                LOG.info("unchanged  %s", name)
             for cohort in run.cohorts:
                 LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
             for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:

@@ -1,6 +1,7 @@
 """Frequencies of one file without a store: `varhouse frequencies`."""
 
 import logging
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,7 +13,13 @@ from varhouse.contigs import Contig, Contigs, read_aliases
 from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.checks import header_of
-from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, read_chunk
+from varhouse.ingest.chunk import (
+    COUNT_NAMES,
+    ChunkResult,
+    Context,
+    has_own_lengths,
+    read_chunk,
+)
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.settings import Policy
 from varhouse.ingest.sheets import check_samples, read_sheet
@@ -108,12 +115,13 @@ def _write(
     if scan.account.errors_in_file():
         first = scan.account.reasons_to_hold(refuse_records=False)
         raise InputError(first[0] if first else f"{path}: not a valid VCF",
-                         f"varhouse validate {path}")  # fmt: skip
+                         f"varhouse validate {shlex.quote(str(path))}")  # fmt: skip
     groups = make_strata(people, strata)
     context = Context(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
         HaploidRegions(contigs, par), groups, np.arange(people.height, dtype=np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
+        own_svlen=has_own_lengths(scan.header),
     )  # fmt: skip
     temporary = output.with_name(output.name + ".tmp")
     pieces = work / "pieces"

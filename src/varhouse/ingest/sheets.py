@@ -131,11 +131,12 @@ def check_samples(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
     for name in ("sex", "population"):
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(None, pl.String).alias(name))
+    said = frame["sex"].rename("said")
     frame = frame.with_columns(pl.col("sex").fill_null("unknown").str.to_lowercase())
-    bad = frame.filter(~pl.col("sex").is_in(SEXES))
+    bad = frame.with_columns(said).filter(~pl.col("sex").is_in(SEXES))
     problems += [
         f"{where}:{line}: sample {s!r}: sex {x!r} is not male, female or unknown"
-        for line, s, x in bad.select("line", "sample", "sex").rows()
+        for line, s, x in bad.select("line", "sample", "said").rows()
     ]
     empty = frame.filter(pl.col("cohort").is_null() | pl.col("sample").is_null())
     problems += [f"{where}:{line}: no cohort or no sample" for line in empty["line"].to_list()]

@@ -36,6 +36,7 @@ from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
+    check_is_folder,
     check_name,
     describe_new_store,
     partition_folder,
@@ -94,6 +95,7 @@ def init_store(
     StoreError
         If there is a store already, or the folder holds other things.
     """
+    check_is_folder(path)
     file = path / "_store" / "store.json"
     if list_releases(path):
         raise StoreError(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from varhouse.errors import StoreError, nearest
 from varhouse.schema import INGESTS, TABLES
 from varhouse.shards import Manifest, write_shard
 from varhouse.store.commit import commit, utc_now
-from varhouse.store.layout import check_free_space, staging_folder
+from varhouse.store.layout import check_free_space, read_store_file, staging_folder
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
 from varhouse.store.retract import cohorts_of, prepare_totals, retract
@@ -52,6 +53,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
     """
     path = path.absolute()
     started = utc_now()
+    read_store_file(path)
     with store_lock(path, wait) as holder:
         store = open_store(path)
         known = cohorts_of(store)
@@ -59,7 +61,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
             raise StoreError(
                 f"release {store.release} of {path} has no cohort {cohort!r}"
                 f"{nearest(cohort, known)}",
-                f"varhouse store show {path} lists the cohorts",
+                f"varhouse store show {shlex.quote(str(path))} lists the cohorts",
             )
         check_free_space(path, _shared_bytes(store))
         # The name of the cohort must not stand in file names of the new release.

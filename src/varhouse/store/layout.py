@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from varhouse import __version__
-from varhouse.errors import StoreError
+from varhouse.errors import StoreError, UsageError
 from varhouse.schema import FORMAT_VERSION, Table
 
 ROOTS = ("open", "controlled")
@@ -149,6 +150,22 @@ def describe_new_store(assembly: str, now: str) -> dict[str, Any]:
     }
 
 
+def check_is_folder(path: Path) -> None:
+    """Check that a store is or can be in a place: it may be missing, but is no file.
+
+    Raises
+    ------
+    UsageError
+        If the place, or a folder that it should lie in, is a file.
+    """
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        is_it = f"{path} is" if there == path.absolute() else f"{path}: {there} is"
+        raise UsageError(f"{is_it} a file; a store is a folder", "give the store's folder")
+
+
 def read_store_file(path: Path) -> dict[str, Any]:
     """Read `store.json` and check that this version can read the store.
 
@@ -156,12 +173,17 @@ def read_store_file(path: Path) -> dict[str, Any]:
     ------
     StoreError
         If there is no store, or it is of a newer format.
+    UsageError
+        If the path is that of a file.
     """
+    check_is_folder(path)
     file = path / "_store" / "store.json"
     if not file.exists():
+        why = "it has no _store/store.json" if path.is_dir() else "there is no such folder"
         raise StoreError(
-            f"{path} is no varhouse store (it has no _store/store.json)",
-            f"varhouse store init {path} --assembly NAME --reference FASTA makes one",
+            f"{path} is no varhouse store ({why})",
+            "give the folder of a store; "
+            f"varhouse ingest {shlex.quote(str(path))} --config FILE makes one",
         )
     meta: dict[str, Any] = read_json(file)
     if meta.get("format") != FORMAT_VERSION:

@@ -5,6 +5,7 @@ and carries the sums of the content digest, so that the digest of a release is k
 without reading data.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -249,5 +250,5 @@ def resolve_release(path: Path, release: str | int | None) -> int:
             raise StoreError(f"{path} has no release {text!r}{nearest(text, tags)}")
     raise StoreError(
         f"{path} has no release {text}; it has {numbers[0]} to {numbers[-1]}",
-        f"varhouse store log {path} lists them",
+        f"varhouse store log {shlex.quote(str(path))} lists them",
     )
