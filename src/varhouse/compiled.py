@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-COMPILING = "compiling code for this machine, once: half a minute or so"
+COMPILING = "compiling this command's code for this machine, once: up to half a minute"
 MARKER = "VARHOUSE_COMPILING"
 """Names the file by which a step of an ingest tells the command that it compiles."""
 

@@ -381,7 +381,7 @@ def test_against_an_assembly(tmp_path):
     contigs = Contigs([Contig("c1", [], None, 10), Contig("c2", [], None, 1000)])
     reference = Reference(compile_reference(tmp_path / "r.fa", tmp_path / "r"), contigs)
     path = tmp_path / "x.vcf.gz"
-    rows = ("c1 5 . A C . . .", "c1 11 . A C . . .", "c2 50 . A C . . .")
+    rows = ("c1 5 . A C . . .", "c1 11 . A C . . .", "c1 12 . A C . . .", "c2 50 . A C . . .")
     path.write_bytes(gzip.compress(_file("##contig=<ID=c1,length=99>", rows=rows).encode()))
     account = scan_file(path, contigs, reference, hashes=False).account
     found = {c: (RULES[c].severity, account.effects[c]) for c in account.counts}

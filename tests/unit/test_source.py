@@ -250,6 +250,26 @@ def test_ref_against_the_reference(tmp_path):
     assert "REF differs from the reference (G)" in str(found.account.first["VH-R-002"][0])
 
 
+@pytest.mark.parametrize(
+    ("good", "wrong", "limit", "refused"),
+    [
+        (8, 1, 0.001, False), (95, 4, 0.001, False), (95, 5, 0.001, True), (0, 1, 0.001, True),
+        (2, 2, 0.001, False), (1, 2, 0.001, True), (8, 1, 0, True), (5, 5, 0.6, False),
+    ],
+)  # fmt: skip
+def test_a_single_bad_record_is_no_other_assembly(tmp_path, good, wrong, limit, refused):
+    (tmp_path / "r.fa").write_text(">c1\n" + "A" * 200 + "\n")
+    contigs = Contigs([Contig("c1", [])])
+    reference = Reference(compile_reference(tmp_path / "r.fa", tmp_path / "r"), contigs)
+    refs = "A" * good + "G" * wrong
+    rows = [f"c1\t{k}\t.\t{ref}\tC\t.\t.\t.\n" for k, ref in enumerate(refs, 1)]
+    path = tmp_path / "x.vcf"
+    path.write_text(HEAD + _columns() + "".join(rows))
+    found = scan_file(path, contigs, reference, max_ref_mismatch_rate=limit)
+    assert ("VH-R-005" in found.account.counts) is refused
+    assert found.account.counts["VH-R-002"] == wrong
+
+
 @given(st.lists(st.tuples(st.sampled_from("12"), st.integers(1, 40)), min_size=1, max_size=60),
        st.integers(1, 9))  # fmt: skip
 @settings(max_examples=40, derandomize=True, deadline=None)

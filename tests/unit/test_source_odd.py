@@ -111,7 +111,7 @@ def test_names_that_stand_for_several_columns_are_refused(tmp_path: Path, odd: s
         (b"PK\x03\x04...", "spreadsheet"),
         (b"PAR1....", "Parquet"),
         ((HEAD + KEYS[0] + "p\n").replace("\n", "\r").encode(), "carriage return"),
-        (HEAD.replace("\t", ",").encode(), "set its columns off by tabs"),
+        (HEAD.replace("\t", ",").encode(), "set off by ',', not by tabs"),
     ],
 )
 def test_what_is_no_table_is_said(tmp_path: Path, data: bytes, what: str) -> None:

@@ -121,7 +121,8 @@ goes in whole or not at all; the other cohorts go in). What makes single records
 sends them to the table `rejects`, and the rest of the file goes in; `policy.record_fault:
 refuse` holds the cohort back instead. The rest is noted in the account and goes in: an AC
 declared with the wrong Number makes a file invalid, and is read as the specification has it.
-VH-R-005 is the limit: too many records that do not fit the reference mean another assembly.
+VH-R-005 is the limit: too many records that do not fit the reference mean another assembly. It
+takes five of them, or more than half of the file; fewer are rejected by themselves.
 
 *Section* is that of the VCF 4.5 specification, unless it says otherwise. Where the text and
 the test files of others disagree, [disputed verdicts](disputed-verdicts.md) says which holds.

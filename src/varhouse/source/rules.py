@@ -267,7 +267,7 @@ _STRUCTURAL = (
 
 _TOO_MANY = (
     ("VH-R-005", "ref_mismatch_rate", "error/refuse", "1.6.1",
-     "the file is of another assembly: give its own reference, or lift it over"),
+     "the file is likely of another assembly than is said: name its own, with its reference"),
 )  # fmt: skip
 
 _OF_A_FILE = {

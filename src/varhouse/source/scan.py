@@ -26,6 +26,9 @@ from varhouse.source.lines import read_batch
 from varhouse.source.problems import Account
 from varhouse.source.scanner import Scanner
 
+MISMATCHES = 5
+"""So many records that do not fit are no single bad ones, as with annotation sources."""
+
 
 @dataclass
 class FileScan:
@@ -172,10 +175,19 @@ def _finish(account: Account, scanner: Scanner, kind: str, max_rate: float) -> N
     checked = scanner.checked
     wrong = checked["differs"] + checked["outside"]
     done = checked["agrees"] + wrong
-    if done and wrong / done > max_rate:
+    if done and wrong / done > max_rate and _is_many(wrong, done, max_rate):
         account.add(
             "VH-R-005",
             f"{wrong:,} of {done:,} checked records ({wrong / done:.2%}) do not fit the "
             f"reference; the limit is {max_rate:.2%}{scanner.world.likely()}",
         )
     scanner.finish()
+
+
+def _is_many(wrong: int, done: int, max_rate: float) -> bool:
+    """Tell whether that many records speak of another assembly, not of a few bad records.
+
+    One of nine is a rate above any limit, and still a single bad record; of four records
+    that are all wrong each is. A limit of 0 is meant as such.
+    """
+    return wrong >= MISMATCHES or 2 * wrong > done or not max_rate

@@ -53,6 +53,8 @@ OWN_NAMES: dict[str, set[str]] = {
 
 SUFFIXES = {
     "vcf": "vcf", "bcf": "vcf", "bed": "bed", "tsv": "tsv", "txt": "tsv", "tab": "tsv",
+    # Refused by name where it is one of commas; some write tabs into it.
+    "csv": "tsv",
     "parquet": "parquet",
 }  # fmt: skip
 

@@ -93,6 +93,12 @@ class SourceTable:
             raise InputError(f"{self.path}: its lines end with a carriage return alone",
                              "save it with line ends of Unix or Windows")  # fmt: skip
         cells = first.removeprefix("#").split("\t")
+        if len(cells) == 1 and (mark := next((m for m in ",;" if m in first), None)):
+            raise InputError(
+                f"{self.path}: its columns are set off by {mark!r}, not by tabs "
+                f"({first[:60]})",
+                "set its columns off by tabs",
+            )
         if self.spec.format == "bed":
             if len(cells) < 3:
                 raise InputError(f"{self.path}: {first[:60]!r} has fewer than 3 columns",
