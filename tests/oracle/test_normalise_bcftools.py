@@ -13,11 +13,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import normalise
+from varhouse.ingest.one_file import write_file_frequencies
 from varhouse.schema import KEY
 
 _BCFTOOLS = """
@@ -400,6 +402,9 @@ def write_symbolic(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
         alts = f"<{kind}>"
         if rnd.random() < 0.2 and len(ref) > 1:
             alts += f",{ref[0]}"
+            info = info.replace(given, f"{given},.")
+        if i % 3 == 0:
+            ref, alts, info = _several(rnd, bases, at)
         rows.append((contig, at + 1, f"s{i}", ref, alts, ".", ".", f"NS=1;{info}"))
     order = list(genome)
     rows.sort(key=lambda r: (order.index(r[0]), r[1]))
@@ -407,14 +412,32 @@ def write_symbolic(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
         f.write("##fileformat=VCFv4.3\n")
         for name, bases in genome.items():
             f.write(f"##contig=<ID={name},length={len(bases)}>\n")
-        for name in ("END", "SVLEN", "NS"):
-            f.write(f'##INFO=<ID={name},Number=1,Type=Integer,Description="x">\n')
+        for name, number in (("END", 1), ("SVLEN", "A"), ("NS", 1)):
+            f.write(f'##INFO=<ID={name},Number={number},Type=Integer,Description="x">\n')
         f.write('##INFO=<ID=SVTYPE,Number=1,Type=String,Description="x">\n')
         for name in ("DEL", "DUP", *_OTHER):
             f.write(f'##ALT=<ID={name},Description="x">\n')
         f.write("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
         f.writelines("\t".join(map(str, row)) + "\n" for row in rows)
     return fasta, vcf
+
+
+def _several(rnd: random.Random, bases: str, at: int) -> tuple[str, str, str]:
+    """Make a record of two or three ALTs, each with its own SVLEN."""
+    sizes = [min(rnd.choice([1, 2, 3, 6, 30]), len(bases) - at - 1) for _ in range(3)]
+    end = at + 1 + max(0, rnd.choice(sizes) - rnd.choice([0, 0, 40]))
+    has_end = rnd.random() < 0.5
+    base = "C" if bases[at] in "Aa" else "A"
+    alts, lengths = [], []
+    for size in sizes[: rnd.choice([2, 3])]:
+        kind = rnd.choice(["<DEL>", "<DUP>", "<INS>", base])
+        alts.append(kind)
+        length = str(-size if kind == "<DEL>" or rnd.random() < 0.2 else size)
+        # bcftools moves one of unknown length to the start of the contig.
+        free = kind in ("<INS>", base) or (has_end and end > at + 1)
+        lengths.append("." if free and rnd.random() < 0.5 else length)
+    info = f"END={end};" if has_end else ""
+    return bases[at], ",".join(alts), f"{info}SVLEN={','.join(lengths)}"
 
 
 def test_symbolic_alleles_equal_bcftools(tmp_path: Path) -> None:
@@ -424,7 +447,9 @@ def test_symbolic_alleles_equal_bcftools(tmp_path: Path) -> None:
 
 def test_a_store_has_the_same_symbolic_alleles(tmp_path: Path) -> None:
     fasta, vcf = write_symbolic(tmp_path, 800, seed=12)
-    (tmp_path / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{vcf.name}\n")
+    # One cohort has records of several ALTs, the other one record for each.
+    bcftools("norm", tmp_path / "split.vcf", "-m-", str(vcf))
+    (tmp_path / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{vcf.name}\nb\tsplit.vcf\n")
     assembly = {"name": "toy", "reference": fasta.name}
     (tmp_path / "config.json").write_text(
         json.dumps({"assembly": assembly, "cohorts": "cohorts.tsv"})
@@ -444,3 +469,9 @@ def test_a_store_has_the_same_symbolic_alleles(tmp_path: Path) -> None:
         }
 
     assert set(stored) == keys(made) != keys(given)
+    table = tmp_path / "frequencies.parquet"
+    write_file_frequencies(
+        vcf, table, samples=None, strata=[], par=None, cohort=None, reference=fasta,
+        aliases=None,
+    )  # fmt: skip
+    assert set(pl.read_parquet(table).select(KEY).rows()) == keys(made)

@@ -9,6 +9,7 @@ import pytest
 
 from varhouse.contigs import Contig, Contigs
 from varhouse.normalise import Status, normalise_alleles, normalise_packed
+from varhouse.normalise.symbolic import Alt, Span, covered
 from varhouse.reference import Reference, compile_reference
 
 FASTA = """>1
@@ -202,3 +203,33 @@ def test_columns_of_any_make(tmp_path: Path) -> None:
     assert out["ref"].str.len_bytes().to_list() == [len(e[1]) for e in expected]
     assert sorted(out["alt"].to_list()) == out["alt"].sort().to_list()
     assert normalise_alleles(frame[:0], reference).height == 0
+
+
+@pytest.mark.parametrize(
+    ("alt", "info", "which", "span"),
+    [
+        ("<DEL>", "SVLEN=-5,-7;X=1", (2, 2, True), (7, 7)),
+        ("<DEL>", "SVLEN=-5,-7", (2, 2, False), (7, 7)),
+        ("<DUP>", "SVLEN=.,7", (2, 2, True), (7, 7)),
+        # One value is of all ALTs, unless the header says that each has its own.
+        ("<DEL>", "SVLEN=-5", (2, 2, False), (5, 5)),
+        ("<DEL>", "SVLEN=-5", (2, 2, True), (0, 0)),
+        ("<DUP>", "SVLEN=5", (1, 2, True), None),
+        # The list of a record that was split: it is not known whose value is which.
+        ("<DEL>", "SVLEN=-5,-7", (1, 1, False), (0, 0)),
+        ("<DUP>", "END=19;SVLEN=5,7,9", (2, 2, False), None),
+        ("<DEL>", "END=19;SVLEN=-5", (1, 1, True), (9, 9)),
+        ("<DEL>", "SVLEN=-15;END=19", (1, 1, True), (15, 15)),
+        ("<DUP>", "END=19;SVLEN=5", (1, 1, True), (5, 9)),
+        ("<DUP>", "END=19;SVLEN=-5", (1, 1, True), (9, 9)),
+        ("<DUP>", "END=19;SVLEN=.", (1, 1, True), (9, 9)),
+        ("<DUP>", "END=19", (1, 1, True), None),
+        ("<DEL>", "END=3;SVLEN=x,99999999999999999999", (2, 2, True), (0, 0)),
+        ("<INS>", "SVLEN=5", (1, 1, True), None),
+    ],
+)
+def test_a_symbolic_allele_has_the_length_of_its_own(
+    alt: str, info: str, which: tuple[int, int, bool], span: tuple[int, int] | None
+) -> None:
+    found = covered(alt.encode(), info.encode(), 10, 1, Alt(*which))
+    assert found == (span if span is None else Span(*span))

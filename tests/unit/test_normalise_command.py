@@ -90,6 +90,21 @@ def test_lines_are_moved_split_and_put_in_order(tmp_path: Path, fasta: Path) -> 
     ]
 
 
+def test_symbolic_alleles_that_move_are_told_of(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rows = ["chr1 8 a T A,<DEL> . . SVLEN=.,-1", "chr1 9 b T <INS> . . SVLEN=4",
+            "chr1 9 c TA <DEL> . . END=10"]  # fmt: skip
+    assert body(run(write(tmp_path, rows), fasta, "out.vcf")) == [
+        "chr1 5 a G <DEL> . . SVLEN=.,-1",
+        "chr1 8 a T A . . SVLEN=.,-1",
+        "chr1 9 b T <INS> . . SVLEN=4",
+        "chr1 9 c T <DEL> . . END=10",
+    ]
+    assert "3 records, 1 split, 2 alleles changed, 1 kept as they are" in caplog.text
+
+
 def test_faults_are_listed_and_the_rest_goes_on(
     tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

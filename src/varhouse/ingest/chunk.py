@@ -40,8 +40,10 @@ from varhouse.source.alts import legal_alt
 from varhouse.source.bgzf import iter_range
 from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
+from varhouse.source.header import read_header
 from varhouse.source.lategt import gt_places, with_gt_first
 from varhouse.source.lines import RecordBatch, read_batch
+from varhouse.source.problems import Account
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
@@ -54,7 +56,8 @@ class Context:
 
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
-    `version` is the x of the file's VCF version 4.x.
+    `version` is the x of the file's VCF version 4.x; `own_svlen` is set where its header
+    declares SVLEN with Number=A.
     """
 
     cohort: str
@@ -68,6 +71,13 @@ class Context:
     male: npt.NDArray[np.bool_]
     source_assembly: str | None = None
     version: int | None = None
+    own_svlen: bool = False
+
+
+def has_own_lengths(header: str) -> bool:
+    """Tell whether the header declares INFO/SVLEN with Number=A."""
+    lines = header.splitlines()
+    return read_header(lines, Account("")).numbers.get(("INFO", "SVLEN")) == "A"
 
 
 @dataclass(frozen=True)
@@ -340,7 +350,7 @@ def _alleles(
     rows = symbolic_rows(out)
     if rows.size:
         infos = batch.column("info", out["k"].to_numpy()[rows].astype(np.int64))
-        out = move_symbolic(out, rows, infos, context.reference)
+        out = move_symbolic(out, rows, infos, context.reference, own=context.own_svlen)
     names = out["contig"].unique().to_list()
     whole = [n for n in names if context.reference.is_whole(n)]
     unchecked = pl.col("status") == int(Status.REF_UNCHECKED)

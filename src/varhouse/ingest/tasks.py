@@ -17,7 +17,14 @@ from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import Strata, make_strata
-from varhouse.ingest.chunk import COUNT_NAMES, ChunkResult, Context, Place, read_chunk
+from varhouse.ingest.chunk import (
+    COUNT_NAMES,
+    ChunkResult,
+    Context,
+    Place,
+    has_own_lengths,
+    read_chunk,
+)
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
 from varhouse.ingest.run import Run
 from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
@@ -98,6 +105,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
                 run.cohort(cohort).assembly, verdict["version"],
+                has_own_lengths(verdict["header"]),
             )  # fmt: skip
             check_unchanged(verdict)
         context = contexts[file]

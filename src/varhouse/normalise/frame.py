@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from varhouse.normalise.kernel import Bytes, normalise_packed
 from varhouse.normalise.status import Status
-from varhouse.normalise.symbolic import move_span
+from varhouse.normalise.symbolic import Alt, move_span
 from varhouse.normalise.views import (
     MAX_TEXT,
     column_of,
@@ -77,18 +77,21 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
 
 
 def move_symbolic(
-    alleles: pl.DataFrame, rows: Longs, infos: pl.Series, reference: Reference
+    alleles: pl.DataFrame, rows: Longs, infos: pl.Series, reference: Reference, *, own: bool
 ) -> pl.DataFrame:
     """Move the `<DEL>` and `<DUP>` of a frame from `normalise_alleles`.
 
     Parameters
     ----------
     alleles
-        Columns contig, pos, ref, alt and status; others stay as they are.
+        Columns contig, pos, ref, alt, status, alt_index (1-based) and n_original (ALTs
+        of the record); others stay as they are.
     rows
         int64[n]: the rows that `symbolic_rows` lists.
     infos
         The text of INFO for each of them.
+    own
+        Whether SVLEN is declared with Number=A.
 
     Returns
     -------
@@ -97,13 +100,14 @@ def move_symbolic(
         that is another allele than it came in.
     """
     found = []
-    some = alleles[rows].select("contig", "pos", "ref", "alt")
-    for row, (contig, pos, ref, alt), info in zip(
+    some = alleles[rows].select("contig", "pos", "ref", "alt", "alt_index", "n_original")
+    for row, (contig, pos, ref, alt, index, count), info in zip(
         rows.tolist(), some.iter_rows(), infos, strict=True
     ):
         moved = move_span(
-            reference, contig, pos, len(ref), alt.encode(), (info or "").encode()
-        )
+            reference, contig, pos, len(ref), alt.encode(), (info or "").encode(),
+            Alt(index, count, own),
+        )  # fmt: skip
         if moved is not None and (moved.pos, moved.base) != (pos, ref):
             found.append((row, moved.pos, moved.base))
     if not found:

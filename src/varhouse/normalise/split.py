@@ -80,6 +80,8 @@ class Splitter:
 
     Attributes
     ----------
+    numbers
+        As given.
     losses
         What was lost, by field and kind. Fields are left out of a record whose longest
         list has a wrong number of values (`bcftools norm --force` does that as well,
@@ -92,6 +94,7 @@ class Splitter:
         types: Mapping[tuple[str, str], str],
         other: str = "0",
     ) -> None:
+        self.numbers = numbers
         self._other = other.encode()
         self.losses: dict[tuple[str, Loss], Lost] = {}
         split = {

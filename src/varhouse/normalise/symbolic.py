@@ -1,9 +1,15 @@
 """Left-align symbolic deletions and duplications, as `bcftools norm` 1.24 does.
 
-`<DEL>` and `<DUP>` (and `<DEL:...>`) stand for the bases behind POS up to END, or as many
-as SVLEN says. They move left as a written deletion of these bases would, and REF becomes
-the one base at POS. Two kinds stay as they are, which bcftools puts at the start of the
-contig: a `<DEL>` of unknown length, and a `<DUP>` whose REF has more than one base.
+`<DEL>` and `<DUP>` (and `<DEL:...>`) stand for as many bases behind POS as SVLEN says of
+that ALT, or for those up to END. They move left as a written deletion of these bases would,
+and REF becomes the one base at POS. A `<DEL>` reaches to END or as far as SVLEN says,
+whichever is further; a `<DUP>` has the size in SVLEN, and END counts where that is missing
+or negative. END is one value for all ALTs.
+
+Two kinds stay as they are, which bcftools puts at the start of the contig: a `<DEL>` or
+`<DUP>` of unknown length, and a `<DUP>` whose REF has more than one base. Of a list that is
+not declared with Number=A bcftools takes the first value for every `<DEL>` and none for a
+`<DUP>`; here each ALT has its own, and a list of another length says nothing.
 """
 
 import re
@@ -18,23 +24,68 @@ from varhouse.reference import CONCRETE, Reference
 Bytes = npt.NDArray[np.uint8]
 
 _END = re.compile(rb"(?:^|;)END=(\d+)(?:;|$)")
-_LENGTH = re.compile(rb"(?:^|;)SVLEN=-?(\d+)(?:[,;]|$)")
+_LENGTHS = re.compile(rb"(?:^|;)SVLEN=([^;]*)")
+_LENGTH = re.compile(rb"[+-]?\d{1,10}")
 
 
-def covered(alt: bytes, info: bytes, pos: int, ref_size: int) -> int | None:
-    """Give the number of bases behind POS (1-based) that a symbolic ALT covers.
+class Alt(NamedTuple):
+    """Which ALT of its record an allele is, and how its SVLEN is to be read.
+
+    Attributes
+    ----------
+    index
+        1-based number of the ALT.
+    count
+        ALTs of the record.
+    own
+        Whether SVLEN is declared with Number=A: one value is then not of all ALTs.
+    """
+
+    index: int
+    count: int
+    own: bool
+
+
+class Span(NamedTuple):
+    """Bases behind POS: those that move the allele, and those up to its END."""
+
+    size: int
+    end: int
+
+
+def own_length(info: bytes, alt: Alt) -> tuple[bool, int | None]:
+    """Give whether SVLEN has a value for the ALT, and which; None: a missing one."""
+    found = _LENGTHS.search(info)
+    if found is None:
+        return False, None
+    values = found[1].split(b",")
+    if len(values) == alt.count:
+        text = values[alt.index - 1]
+    elif len(values) == 1 and (not alt.own or values[0] == b"."):
+        text = values[0]
+    else:
+        # A split record has no such list any more, or the whole one: of no known ALT.
+        return False, None
+    return True, int(text) if _LENGTH.fullmatch(text) else None
+
+
+def covered(alt: bytes, info: bytes, pos: int, ref_size: int, which: Alt) -> Span | None:
+    """Give the bases behind POS (1-based) that a symbolic ALT covers.
 
     None: the allele stays as it is. That is any other than `<DEL>` and `<DUP>`, a
     duplication without SVLEN (as in bcftools), and one whose REF has more than a base.
     """
-    length = _LENGTH.search(info)
-    if alt.startswith(b"<DUP"):
-        return int(length[1]) if length and ref_size == 1 else None
-    if not alt.startswith(b"<DEL"):
+    is_dup = alt.startswith(b"<DUP")
+    if not is_dup and not alt.startswith(b"<DEL"):
         return None
-    if found := _END.search(info):
-        return int(found[1]) - pos
-    return int(length[1]) if length else ref_size - 1
+    said, length = own_length(info, which)
+    if is_dup and (not said or ref_size > 1):
+        return None
+    end = _END.search(info)
+    size = max(int(end[1]) - pos if end else 0, abs(length or 0), ref_size - 1)
+    if is_dup and length is not None and length >= 0:
+        return Span(length, size)
+    return Span(size, size)
 
 
 @njit(cache=True, nogil=True)
@@ -60,15 +111,16 @@ class Moved(NamedTuple):
 
 
 def move_span(
-    reference: Reference, contig: str, pos: int, ref_size: int, alt: bytes, info: bytes
-) -> Moved | None:
+    reference: Reference, contig: str, pos: int, ref_size: int, alt: bytes, info: bytes,
+    which: Alt,
+) -> Moved | None:  # fmt: skip
     """Move one `<DEL>` or `<DUP>` left; None: the allele stays as it is.
 
     `contig` is the canonical name, `info` the text of INFO as the record has it.
     """
-    size = covered(alt, info, pos, ref_size)
-    if size is None:
+    span = covered(alt, info, pos, ref_size, which)
+    if span is None:
         return None
     bases = np.asarray(reference.sequence(contig))
-    q = shift_span(bases, pos, size)
-    return Moved(q, chr(CONCRETE[bases[q - 1]]), q + max(size, 0))
+    q = shift_span(bases, pos, span.size)
+    return Moved(q, chr(CONCRETE[bases[q - 1]]), q + span.end)

@@ -14,7 +14,7 @@ from varhouse.normalise.kernel import Packed, normalise_packed
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.split import Splitter, set_end
 from varhouse.normalise.status import Status
-from varhouse.normalise.symbolic import move_span
+from varhouse.normalise.symbolic import Alt, move_span
 from varhouse.normalise.text import (
     Bytes,
     Flags,
@@ -159,8 +159,11 @@ class VcfNormaliser:
             keep &= status != Status.REF_UNCHECKED
         for k in np.flatnonzero(~keep).tolist() if self.lists_rejects else ():
             rejects.append(self._reject(lines, at[k], (alt_off[k], alt_len[k]), status[k]))
-        found, ends = self._shift_symbolic(lines, at, alt_off, alt_len, found)
-        several = np.bincount(alt_row, minlength=chosen.size) > 1
+        n_alt = np.bincount(alt_row, minlength=chosen.size)
+        found, ends = self._shift_symbolic(
+            lines, at, alt_off, alt_len, found, index, n_alt[alt_row]
+        )
+        several = n_alt > 1
         self.counts["multiallelic"] += int(several.sum())
         alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found, ends)
         written, span, made = self._write(lines, alleles, np.flatnonzero(keep))
@@ -170,8 +173,9 @@ class VcfNormaliser:
         return Output(keys[keep], [lines.text, made], source, span, self._bound, rejects)
 
     def _shift_symbolic(
-        self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed
-    ) -> tuple[Packed, dict[int, int]]:
+        self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed,
+        index: Longs, n_alt: Longs,
+    ) -> tuple[Packed, dict[int, int]]:  # fmt: skip
         """Move `<DEL>` and `<DUP>` left: (alleles, END of those that are changed)."""
         kept = np.flatnonzero((found[5] == Status.KEPT) & (alt_len > 4))
         rows = kept[lines.text[alt_off[kept]] == ord("<")]
@@ -179,6 +183,8 @@ class VcfNormaliser:
         if not rows.size:
             return found, ends
         new_pos, ref = found[0].copy(), found[1].copy()
+        own = self.splitter.numbers.get(("INFO", "SVLEN")) == "A"
+        changed = 0
         for k in rows.tolist():
             r = int(at[k])
             chrom = _text(lines, int(lines.start[r, _CHROM]), int(lines.start[r, _POS]) - 1)
@@ -189,10 +195,14 @@ class VcfNormaliser:
             pos = int(new_pos[k])
             alt = lines.text[alt_off[k] : alt_off[k] + alt_len[k]].tobytes()
             ref_size = int(found[2][k + 1] - found[2][k])
-            moved = move_span(self.reference, contig, pos, ref_size, alt, info)
+            which = Alt(int(index[k]), int(n_alt[k]), own)
+            moved = move_span(self.reference, contig, pos, ref_size, alt, info, which)
             if moved is None:
                 continue
+            changed += moved.pos != pos or ref_size > 1
             new_pos[k], ref[found[2][k]], ends[k] = moved.pos, ord(moved.base), moved.end
+        self.counts[Status.CHANGED.code] += changed
+        self.counts[Status.KEPT.code] -= changed
         return (new_pos, ref, *found[2:]), ends
 
     def _usable(self, lines: Lines, rejects: list[Reject]) -> Longs:
