@@ -33,16 +33,16 @@ class Alt(NamedTuple):
 
     Attributes
     ----------
-    index
+    number
         1-based number of the ALT.
-    count
+    of
         ALTs of the record.
     own
         Whether SVLEN is declared with Number=A: one value is then not of all ALTs.
     """
 
-    index: int
-    count: int
+    number: int
+    of: int
     own: bool
 
 
@@ -59,8 +59,8 @@ def own_length(info: bytes, alt: Alt) -> tuple[bool, int | None]:
     if found is None:
         return False, None
     values = found[1].split(b",")
-    if len(values) == alt.count:
-        text = values[alt.index - 1]
+    if len(values) == alt.of:
+        text = values[alt.number - 1]
     elif len(values) == 1 and (not alt.own or values[0] == b"."):
         text = values[0]
     else:
