@@ -104,7 +104,9 @@ def test_cohort_gets_csq_and_stays_as_it_is(
         "DISTANCE|STRAND|FLAGS|PICK|CANONICAL|MANE_SELECT|MANE_PLUS_CLINICAL|TSL|APPRIS|"
         "HGVS_OFFSET|LoF|LoF_filter|LoF_flags"
     )
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.vcf.gz"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.vcf.gz", "out.vcf.gz.tbi"]
+    with pysam.VariantFile(str(out)) as f:
+        assert sum(1 for _ in f.fetch("20", 68_395, 68_396)) == 1
     again = tmp_path / "again.vcf"
     varhouse("annotate", out, "-o", again, *chr20)
     assert records(again) == after
@@ -244,6 +246,24 @@ def test_sources_are_joined_after_normalising(chr20: list[object], tmp_path: Pat
     assert text.startswith("A=1;CSQ=")
     assert text.endswith(";cv_SIG=bad_thing,.;cv_N=4,.;cv_id=rs9,.")
     assert '##INFO=<ID=cv_N,Number=A,Type=Integer,Description="N of cv">' in out.read_text()
+    # A chosen field of a source without ids brings no id, a whole source does.
+    source.write_text(source.read_text().replace("rs9", "."))
+    varhouse("annotate", cohort, "-o", out, *chr20, *options)
+    assert records(out)[0][7].endswith(";cv_SIG=bad_thing,.;cv_N=4,.")
+    assert "cv_id" not in out.read_text()
+    varhouse("annotate", cohort, "-o", out, *chr20, *options[:2])
+    assert "##INFO=<ID=cv_id," in out.read_text()
+    # Records out of order have no index, and none that stood there.
+    lines = cohort.read_text().splitlines()
+    first = lines[-1].replace(f"\t{run - 1}\t.\t{before}T\t{before},", f"\t{run}\t.\tTT\tT,")
+    cohort.write_text("\n".join([*lines[:-1], first, lines[-1]]) + "\n")
+    packed, index = tmp_path / "out.vcf.gz", tmp_path / "out.vcf.gz.tbi"
+    index.touch()
+    said = varhouse("annotate", cohort, "-o", packed, *chr20)
+    assert "not indexed" in said
+    assert "hts_idx" not in said
+    assert not index.exists()
+    cohort.write_text("\n".join(lines) + "\n")
     table = tmp_path / "out.parquet"
     varhouse("annotate", cohort, "-o", table, *chr20, *options)
     rows = pl.read_parquet(table)
@@ -258,6 +278,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
     out = tmp_path / "out.vcf"
     said = varhouse("annotate", cohort, "-o", tmp_path / "out.txt", *chr20, code=2)
     assert ".vcf.gz, .vcf or .parquet" in said
+    (tmp_path / "s.csv").write_text("chrom,pos,ref,alt,x\n")
+    given = ("--source", f"s={tmp_path / 's.csv'}")
+    said = varhouse("annotate", cohort, "-o", out, *chr20, *given, code=1)
+    assert "set off by ',', not by tabs" in said
     said = varhouse("annotate", cohort, "-o", out, *chr20, "--source", "x", code=2)
     assert "NAME=FILE" in said
     cut = tmp_path / "cut.vcf.gz"
@@ -268,7 +292,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     wrong = ["--genes", chr20[1], "--reference", other]
     said = varhouse("annotate", cohort, "-o", out, *wrong, code=1)
     assert "compiled with another reference" in said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.vcf.gz"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.vcf.gz", "s.csv"]
 
 
 @pytest.mark.parametrize("module", [annotate, genes])

@@ -3,7 +3,7 @@
 import argparse
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ files written:
                                   n. and p. names, tags, PICK and LoF
                                   included), and
                                   NAME_FIELD for each field of each --source
+  OUT.tbi                         the index of a .vcf.gz (.csi for contigs of 512 Mb and more);
+                                  none where IN is not sorted
   OUT ending in .parquet          one typed row per allele x transcript
 """
 
@@ -127,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
                 write_table(args.input, temporary, annotator)
             else:
                 _to_vcf(args.input, temporary, annotator, args.output.suffix == ".gz")
+        if args.output.suffix == ".gz":
+            _index(args.output)
     if annotator.unknown_contigs:
         names = sorted(annotator.unknown_contigs)
         _LOG.warning(
@@ -283,6 +287,28 @@ def _written(output: Path) -> Iterator[Path]:
         temporary.rename(output)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _index(output: Path) -> None:
+    """Index a VCF; where it is not sorted there is no index, and none of an older file."""
+    import pysam
+
+    for ending in (".tbi", ".csi"):
+        output.with_name(output.name + ending).unlink(missing_ok=True)
+    said = pysam.set_verbosity(0)
+    try:
+        # A tbi has no place for positions past 512 Mb.
+        for long in (False, True):
+            with suppress(OSError):
+                pysam.tabix_index(str(output), preset="vcf", force=True, csi=long)
+                return
+    finally:
+        pysam.set_verbosity(said)
+    _LOG.warning(
+        "%s: not indexed, its records are not in order: sort them with bcftools sort or "
+        "`varhouse validate --fix`",
+        output,
+    )
 
 
 def _to_vcf(source: Path, output: Path, annotator: "Annotator", compress: bool) -> None:

@@ -110,9 +110,13 @@ class Annotator:
 
 
 def _columns(source: CompiledSource) -> dict[str, PolarsType]:
-    """Columns that a source gives an allele; an interval without fields gives itself."""
+    """Columns that a source gives an allele; an interval without fields gives itself.
+
+    An id that nobody asked for and no allele has is no column.
+    """
     if source.kind == "allele":
-        return {**source.fields, "id": pl.String}
+        asked = source.spec.fields is None or "id" in source.spec.columns
+        return {**source.fields, "id": pl.String} if asked or source.has_ids else source.fields
     if source.fields:
         return source.fields
     return {"gene_key": pl.String} if source.kind == "gene" else {"interval_start": pl.Int32}

@@ -64,6 +64,14 @@ class CompiledSource:
         self._step = max(1, min(READ_ROWS, READ_BYTES // max(1, facts["row_bytes"])))
 
     @cached_property
+    def has_ids(self) -> bool:
+        """Whether an allele of it has an id."""
+        if self.kind != "allele":
+            return False
+        index = pl.read_parquet(self.folder / "index.parquet", columns=["texts", "numbers"])
+        return bool(index.select(pl.any_horizontal(pl.all()).any()).item())
+
+    @cached_property
     def table(self) -> Table:
         """Declare the table that its rows stand in.
 
