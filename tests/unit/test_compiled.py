@@ -76,18 +76,17 @@ def test_only_the_first_use_says_that_it_compiles(tmp_path):
     assert stderr("c", "-c", library) == ""
 
 
-def test_a_step_of_an_ingest_tells_the_command(tmp_path, monkeypatch, caplog):
+def test_a_step_of_an_ingest_tells_the_command(tmp_path, monkeypatch):
     marker = tmp_path / "compiling"
-    log = logging.getLogger("varhouse")
-    # The command line keeps its log to itself.
-    monkeypatch.setattr(log, "propagate", True)
+    said = []
     monkeypatch.setenv(compiled.MARKER, str(marker))
-    with caplog.at_level("INFO", logger="varhouse"):
-        monkeypatch.setattr(compiled, "_SAID", set())
-        compiled.say_compiling(log)
-        compiled.say_compiling(log)
-        assert [r.getMessage() for r in caplog.records] == [compiled.COMPILING]
-        caplog.clear()
-        monkeypatch.setattr(compiled, "_SAID", set())
-        driver._tell_compiling(marker, threading.Event())
-    assert [r.getMessage() for r in caplog.records] == [compiled.COMPILING]
+    monkeypatch.setattr(compiled, "_SAID", set())
+    step = logging.Logger("step")
+    monkeypatch.setattr(step, "info", said.append)
+    compiled.say_compiling(step)
+    compiled.say_compiling(step)
+    assert said == [compiled.COMPILING]
+    monkeypatch.setattr(compiled, "_SAID", set())
+    monkeypatch.setattr(driver.LOG, "info", said.append)
+    driver._tell_compiling(marker, threading.Event())
+    assert said == [compiled.COMPILING] * 2
