@@ -13,7 +13,7 @@ from varhouse.ingest.config import read_config
 from varhouse.ingest.driver import open_or_init
 from varhouse.ingest.finish import commit_run
 from varhouse.ingest.plan import load_plan, make_plan
-from varhouse.ingest.run import prepare
+from varhouse.ingest.run import begin, prepare
 from varhouse.ingest.side_digests import read_sides
 from varhouse.ingest.tasks import run_task
 from varhouse.ingest.totals import add_totals
@@ -26,6 +26,7 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
     run = prepare(store, config, "2026-01-01T00:00:00Z")
     if not run.has_work:
         return {"release": run.base_release, "up_to_date": True, "held_back": run.held_before}
+    begin(run, config)
     work = Path(run.work)
     if run.genes:
         mane = Path(run.mane) if run.mane else None

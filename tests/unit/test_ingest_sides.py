@@ -1,19 +1,24 @@
 """Another gene model or source release renews what it changes, and touches no calls."""
 
+import io
 import json
 import random
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from inprocess import ingest_here
 
 import varhouse
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import StoreError
+from varhouse.ingest.account import print_account
+from varhouse.query.answer import Answer, Question
 from varhouse.query.sql import run_sql
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
 from varhouse.sources.content import content_digests
+from varhouse.store.drop import drop_cohort
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
 
@@ -274,3 +279,62 @@ def test_order_and_cuts_of_a_source_do_not_count(
     genes = content(tmp_path / "e", "gene\tname\nBRCA2\t3\nTP53\t4\n", kind="gene")
     assert set(genes) == {"*"}
     assert content(tmp_path / "f", "gene\tname\nBRCA2\t3\n", kind="gene") != genes
+
+
+def test_source_that_matches_nothing_has_its_table(fx_sides: Path) -> None:
+    """A source of genes that the store lacks: a column of nulls, an empty table, a note."""
+    (fx_sides / "pli.tsv").write_text("symbol\tpLI\nFAR1\t0.5\n")
+    given: dict[str, Any] = {
+        "name": "constraint", "path": "pli.tsv", "kind": "gene",
+        "columns": {"gene": "symbol"}, "fields": {"pLI": "float"},
+    }  # fmt: skip
+    old = latest(fx_sides)
+    plain: dict[str, Any] = {
+        "name": "clinvar",
+        "path": "v1.vcf",
+        "kind": "allele",
+        "fields": ["CLNSIG"],
+    }
+
+    def again(store: str) -> dict[str, Any]:
+        return ingest(fx_sides, store, genes="g1.gff3", sources=[plain, given])
+
+    account = again("store")
+    assert account["unmatched"] == ["constraint"]
+    out = io.StringIO()
+    print_account({**account, "seconds": 0}, fx_sides / "store", out)
+    assert "source constraint: no row matches" in out.getvalue()
+    new = latest(fx_sides)
+    # What holds no row is no content: the digest is that of the store without it.
+    assert new.digest() == old.digest() == again("fresh")["digest"]
+    for store in (new, varhouse.open(fx_sides / "fresh")):
+        assert "annotations_constraint" in store.tables
+        question = Question(columns=["pos", "constraint.pLI"])
+        frame = pl.concat(Answer(store, question).frames())
+        assert frame.height == frame["constraint.pLI"].null_count() > 0
+        rows = next(
+            run_sql(store, "SELECT count(*), count(pLI) FROM annotations_constraint").batches
+        )
+        assert rows.row(0) == (0, 0)
+        assert store.public().schema("annotations_constraint").height > 0
+        assert verify(store) == []
+    # It stays through a release that does not touch it, takes rows, loses them, and goes.
+    (fx_sides / "v2.vcf").write_text(
+        (fx_sides / "v1.vcf").read_text().replace("Benign", "Odd")
+    )
+    plain["path"] = "v2.vcf"
+    assert again("store")["unmatched"] == ["constraint"]
+    assert drop_cohort(fx_sides / "fresh", "a")
+    assert "annotations_constraint" in varhouse.open(fx_sides / "fresh").tables
+    (fx_sides / "pli.tsv").write_text("symbol\tpLI\nNc1\t0.5\n")
+    assert again("store")["unmatched"] == []
+    given["fields"] = {"pLI": "text"}
+    (fx_sides / "pli.tsv").write_text("symbol\tpLI\nFAR1\t0.5\n")
+    assert again("store")["unmatched"] == ["constraint"]
+    assert (
+        latest(fx_sides).declaration("annotations_constraint").polars_schema["pLI"]
+        == pl.String
+    )
+    assert verify(latest(fx_sides)) == []
+    ingest(fx_sides, "store", genes="g1.gff3", sources=[plain])
+    assert "annotations_constraint" not in latest(fx_sides).tables

@@ -127,6 +127,36 @@ def test_unknown_key_is_refused_with_the_nearest(fx_toy):
     assert "unknown key 'policy.unchecked_reff'; nearest: unchecked_ref" in done.stderr
 
 
+def _tree(folder):
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None
+        for p in folder.rglob("*")
+        if "_cache" not in p.relative_to(folder).parts
+    }
+
+
+def test_a_dry_run_leaves_nothing_behind(fx_toy, caplog):
+    caplog.set_level("INFO", logger="varhouse.ingest")
+    store, config = fx_toy / "store", fx_toy / "config.yaml"
+    before = _tree(fx_toy)
+    code, account = ingest(store, config, Options(dry_run=True))
+    assert (code, account["dry_run"]) == (0, True)
+    assert "would ingest  south  (1 file(s))" in caplog.text
+    assert _tree(fx_toy) == before
+    assert not store.exists()
+    ingest_here(store, config)
+    # The work of an ingest that was killed is neither taken up nor cleared away.
+    shutil.rmtree(store / "_staging")
+    (store / "_staging" / "000003-00000000").mkdir(parents=True)
+    south = fx_toy / "south.vcf"
+    south.write_text("".join(south.read_text().splitlines(keepends=True)[:-1]))
+    before = _tree(fx_toy)
+    assert ingest(store, config, Options(dry_run=True))[0] == 0
+    assert "would ingest  north" not in caplog.text.split("would ingest  south", 2)[2]
+    assert _tree(fx_toy) == before
+    assert "resuming" not in caplog.text
+
+
 def test_too_little_disk_is_said_before_the_work(fx_toy, monkeypatch):
     free = shutil.disk_usage(fx_toy)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)

@@ -68,6 +68,12 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     for table, parts in account.get("renewed", {}).items():
         shown = ", ".join(parts[:6]) + (", ..." if len(parts) > 6 else "")
         print(f"renewed    {table}: {shown or 'nothing differs'}", file=out)
+    for name in account.get("unmatched", []):
+        print(
+            f"note       source {name}: no row matches an allele of the store (table "
+            f"annotations_{name} is empty)",
+            file=out,
+        )
     for table in account.get("gone", []):
         print(f"gone       {table} (older releases keep it)", file=out)
     print(

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from typing import Any
 from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, StoreError, VarhouseError
 from varhouse.ingest.config import DATA, Config, check_config, read_config
-from varhouse.ingest.run import Run, check_reference, compiled_reference, prepare
+from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import check_free_space, check_is_folder
@@ -50,15 +51,8 @@ def open_or_init(store: Path, config: Config) -> None:
     ConfigError, StoreError, UsageError
         If the reference contradicts the aliases table, or the folder is no store.
     """
-    check_is_folder(store)
-    if list_releases(store):
+    if _is_made(store):
         return
-    if (
-        store.is_dir()
-        and any(p.name != "_cache" for p in store.iterdir())
-        and not (store / "_store").exists()
-    ):
-        raise StoreError(f"{store} is not empty and no store", "choose another folder")
     # The reference is compiled beside, and moved in once the store is there.
     outside = store.with_name(f".{store.name}.reference-{os.getpid()}")
     try:
@@ -69,6 +63,20 @@ def open_or_init(store: Path, config: Config) -> None:
             (outside / "_cache").rename(store / "_cache")
     finally:
         shutil.rmtree(outside, ignore_errors=True)
+
+
+def _is_made(store: Path) -> bool:
+    """Tell whether there is a store; False: there is room for one."""
+    check_is_folder(store)
+    if list_releases(store):
+        return True
+    if (
+        store.is_dir()
+        and any(p.name != "_cache" for p in store.iterdir())
+        and not (store / "_store").exists()
+    ):
+        raise StoreError(f"{store} is not empty and no store", "choose another folder")
+    return False
 
 
 def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
@@ -87,12 +95,8 @@ def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
     checked = check_config(raw, base)
     open_or_init(store, checked)
     run = prepare(store, checked, utc_now())
-    path = Path(run.work) / "run.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        checked.samples.write_parquet(path.parent / "samples.parquet")
-        run.save()
-    return path
+    begin(run, checked)
+    return Path(run.work) / "run.json"
 
 
 def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[str, Any]]:
@@ -112,24 +116,22 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
     started = time.monotonic()
     config = read_config(config_file)
     store = store.absolute()
+    if options.dry_run and not _is_made(store):
+        # Where there is no store, none may be there afterwards.
+        with tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder:
+            elsewhere = Path(folder) / "store"
+            open_or_init(elsewhere, config)
+            return _dry_run(store, prepare(elsewhere, config, utc_now()))
     open_or_init(store, config)
     with store_lock(store, options.wait) as holder:
         run = prepare(store, config, utc_now(), rehash=options.rehash)
-        for warning in run.warnings:
-            LOG.warning("note  %s", warning)
-        if not run.has_work:
-            account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
-                       "held_back": run.held_before, "up_to_date": True}  # fmt: skip
-            return _exit_code(account), account
-        check_free_space(store, _needed_bytes(run))
         if options.dry_run:
-            for name in run.unchanged:
-                LOG.info("unchanged  %s", name)
-            for cohort in run.cohorts:
-                LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
-            for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:
-                LOG.info("would bring up to date  %s", name)
-            return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
+            return _dry_run(store, run)
+        _warn(run)
+        if not run.has_work:
+            return _up_to_date(run)
+        check_free_space(store, _needed_bytes(run))
+        begin(run, config)
         _run_snakemake(run, options, holder.token)
         account = json.loads((Path(run.work) / "commit.json").read_text())
         if not options.keep_work:
@@ -139,6 +141,32 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             _clear_cache(run)
     account["seconds"] = round(time.monotonic() - started, 1)
     return _exit_code(account), account
+
+
+def _warn(run: Run) -> None:
+    for warning in run.warnings:
+        LOG.warning("note  %s", warning)
+
+
+def _up_to_date(run: Run) -> tuple[int, dict[str, Any]]:
+    account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
+               "held_back": run.held_before, "up_to_date": True}  # fmt: skip
+    return _exit_code(account), account
+
+
+def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
+    """Say what an ingest into a store would do."""
+    _warn(run)
+    if not run.has_work:
+        return _up_to_date(run)
+    check_free_space(store, _needed_bytes(run))
+    for name in run.unchanged:
+        LOG.info("unchanged  %s", name)
+    for cohort in run.cohorts:
+        LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
+    for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:
+        LOG.info("would bring up to date  %s", name)
+    return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
 
 
 def _clear_cache(run: Run) -> None:

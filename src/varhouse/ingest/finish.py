@@ -13,7 +13,7 @@ from varhouse.ingest.held import held_fingerprint, held_shards
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
 from varhouse.ingest.sides import GENE_MODEL, merge_annotation
-from varhouse.schema import GENES, INGESTS, TRANSCRIPTS
+from varhouse.schema import GENES, INGESTS, TRANSCRIPTS, Table
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
@@ -76,12 +76,30 @@ def commit_run(
     release = commit(
         Path(run.store), found, ingest_id=run.ingest_id, operation=operation,
         base_release=run.base_release, meta=meta,
+        empty=_tables_of_sources(run) if has_data else (),
     )  # fmt: skip
     account["recorded_in"] = release if held else None
     if not has_data:
         return {**account, "release": None}
     store = open_store(Path(run.store), release)
+    pinned = store.record.tables
+    account["unmatched"] = [
+        s.name for s in run.sources if not pinned[f"annotations_{s.name}"].rows
+    ]
     return {**account, "release": release, "digest": store.digest()}
+
+
+def _tables_of_sources(run: Run) -> list[Table]:
+    """Declare the tables of sources that may have no row, so that they are there."""
+    from varhouse.ingest.annotate import open_source  # noqa: PLC0415 - slow to import
+
+    before = run.base().record.tables
+    tables = []
+    for source in run.sources:
+        pinned = before.get(f"annotations_{source.name}")
+        if source.name in run.annotate_sources or pinned is None or not pinned.files:
+            tables.append(open_source(run, source).table)
+    return tables
 
 
 def _held_rows(

@@ -1,7 +1,7 @@
 """A run: everything the jobs of one ingest need, written once, read by each.
 
-`prepare` checks the configuration, finds which cohorts are new or changed, and writes
-`run.json` into the work folder. The id of a run follows from what it does and from the
+`prepare` checks the configuration and finds which cohorts are new or changed; `begin`
+writes `run.json` into the work folder. The id of a run follows from what it does and from the
 release it starts from, so that a killed run that is started again finds its own work.
 """
 
@@ -216,7 +216,7 @@ def check_same_assembly(base: Store, reference: Reference) -> None:
 
 
 def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
-    """Find what an ingest has to do and write its `run.json`.
+    """Find what an ingest has to do; only the store's cache is written to.
 
     Parameters
     ----------
@@ -288,14 +288,18 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
         str(config.mane) if config.mane else None,
     )  # fmt: skip
-    if run.has_work:
-        work.mkdir(parents=True, exist_ok=True)
-        if not (work / "run.json").exists():
-            config.samples.write_parquet(work / "samples.parquet")
-            run.save()
-        else:
-            LOG.info("resuming ingest %s", ingest_id)
     return run
+
+
+def begin(run: Run, config: "Config") -> None:
+    """Make the work folder of a run with its `run.json`, or take up one that was killed."""
+    work = Path(run.work)
+    work.mkdir(parents=True, exist_ok=True)
+    if (work / "run.json").exists():
+        LOG.info("resuming ingest %s", run.ingest_id)
+        return
+    config.samples.write_parquet(work / "samples.parquet")
+    run.save()
 
 
 def _changed(

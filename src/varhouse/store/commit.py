@@ -140,10 +140,11 @@ def contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame
 
 @dataclass
 class _Plan:
-    """What happens to one table."""
+    """What happens to one table; `ends` if all of it was to go."""
 
     table: Table
     base: Pinned | None
+    ends: bool
     kept: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     new: dict[str, Shard] = field(default_factory=dict)
@@ -157,6 +158,7 @@ def commit(
     operation: str,
     base_release: int,
     meta: Mapping[str, Any] | None = None,
+    empty: Iterable[Table] = (),
     wait: float = 60.0,
     token: str | None = None,
 ) -> int:
@@ -181,6 +183,8 @@ def commit(
     meta
         Kept in the release record, on top of what the base release keeps; `event` is
         about this commit alone and is not handed on.
+    empty
+        Tables that are to be there with their columns, be it without rows.
     wait
         Seconds to wait for another writer.
     token
@@ -219,7 +223,7 @@ def commit(
                 "run again: what is done is used again where it still fits",
             )
         base = read_release(path, newest) if newest else None
-        plans = _plan(path, list(manifests), base, ingest_id)
+        plans = _plan(path, list(manifests), base, ingest_id, {t.name: t for t in empty})
         return _carry_out(
             path, plans, base, ingest_id, operation, _handed_on(base) | dict(meta or {})
         )
@@ -250,7 +254,7 @@ def _carry_out(
     known = Catalogue(path)
     for plan in plans:
         pinned = _commit_table(path, plan, known, ingest_id, number)
-        if pinned.files or plan.table.name in TABLES:
+        if pinned.files or plan.table.name in TABLES or not plan.ends:
             tables[plan.table.name] = pinned
         else:
             # The annotations of a source that is gone: older releases still pin them.
@@ -277,7 +281,11 @@ def _carry_out(
 
 
 def _plan(
-    path: Path, manifests: Sequence[Manifest], base: Release | None, ingest_id: str
+    path: Path,
+    manifests: Sequence[Manifest],
+    base: Release | None,
+    ingest_id: str,
+    empty: Mapping[str, Table],
 ) -> list[_Plan]:
     shards = [s for m in manifests for s in m.shards]
     replaced = [r for m in manifests for r in m.replace]
@@ -290,12 +298,12 @@ def _plan(
     # read the latest Delta version see the newest release again after each commit.
     left = {n for n, t in pinned.items() if _latest(path, n) != t.version}
     plans = []
-    for name in sorted({*names, *left}):
+    for name in sorted({*names, *left, *empty}):
         mine = sorted(
             (s for s in shards if s.table == name),
             key=lambda s: (sorted(s.partition.items()), s.path),
         )
-        if not mine and name not in pinned:
+        if not mine and name not in pinned and name not in empty:
             continue
         columns, files = _base_files(path, name, pinned.get(name))
         kept: list[str] = []
@@ -307,8 +315,12 @@ def _plan(
             )
             (gone if goes else kept).append(file)
         # Columns of files that all go bind nobody: a source may change its types then.
-        table = _declare(name, columns if kept or not mine else {}, mine)
-        plan = _Plan(table, pinned.get(name), kept, gone)
+        if name in empty and not kept and not mine:
+            table = empty[name]
+        else:
+            table = _declare(name, columns if kept or not mine else {}, mine)
+        ends = name not in empty and any(not values for values in matches)
+        plan = _Plan(table, pinned.get(name), ends, kept, gone)
         missing = {f for t, f in removed if t == name} - set(plan.gone)
         if missing:
             raise StoreError(f"table {name} has no file {sorted(missing)[0]} to remove")
