@@ -79,10 +79,13 @@ def test_alleles_of_a_place_stay_together(monkeypatch, size):
     assert len(found) > 1
 
 
-def test_lower_case_is_the_same_allele(fx_inputs):
+def test_lower_case_and_known_names_are_the_same_allele(fx_inputs, capsys):
     folder, lines = fx_inputs
     whole = _annotate(folder, "whole", lines)
     assert whole.equals(_annotate(folder, "lower", [line.lower() for line in lines]))
+    assert "known names" not in capsys.readouterr().err
+    assert whole.equals(_annotate(folder, "chr", ["chr" + line for line in lines]))
+    assert "as there is no --aliases: chra = a, chrb = b" in capsys.readouterr().err
 
 
 def test_rows_that_are_no_allele_are_left_out(fx_inputs):

@@ -244,6 +244,8 @@ def test_a_chain_of_other_assemblies_is_told(
     assert "chrA has 2,200 bases there and 2,201 in the assembly" in says
     chain.write_text(CHAIN.replace("chrA", "chrZ"))
     assert "c.chain leads to chrZ, chrB, b.fa has chrB, chrA" in told(folder, capsys)
+    chain.write_text(CHAIN.replace("chrA", "A"))
+    assert "as there is no --aliases: A = chrA" in told(folder, capsys)
 
 
 def test_a_ref_that_is_not_checked_is_told(

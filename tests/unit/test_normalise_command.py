@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from varhouse.cli import normalise
 from varhouse.cli.normalise import _lines
 from varhouse.errors import InputError, UsageError, VarhouseError
+from varhouse.ingest.one_file import write_file_frequencies
 from varhouse.normalise.order import WINDOW, Reorder
 from varhouse.normalise.split import Splitter
 from varhouse.normalise.vcf import VcfNormaliser
@@ -231,11 +232,24 @@ def test_an_empty_contig_in_a_table(tmp_path: Path, fasta: Path) -> None:
     assert frame.select("contig", "pos").rows() == [("", 9), ("chr1", 9)]
 
 
-def test_contig_names_stay_and_aliases_find_them(tmp_path: Path, fasta: Path) -> None:
+def test_contig_names_stay_and_aliases_find_them(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     (tmp_path / "a.tsv").write_text("contig\talias\nc1\tchr1,1\nc2\tchr2\n")
     vcf = write(tmp_path, ["1 9 . T TT . . ."])
     out = run(vcf, fasta, "out.vcf", "--aliases", str(tmp_path / "a.tsv"))
     assert body(out) == ["1 5 . G GT . . ."]
+    assert "known names" not in caplog.text
+    # Without a table the FASTA's chr1 is found as well, and that is said.
+    assert body(run(vcf, fasta, "out.vcf")) == ["1 5 . G GT . . ."]
+    assert "contigs by their known names, as there is no --aliases: 1 = chr1" in caplog.text
+    table = tmp_path / "frequencies.parquet"
+    write_file_frequencies(
+        vcf, table, samples=None, strata=[], par=None, cohort=None, reference=fasta,
+        aliases=None,
+    )  # fmt: skip
+    assert pl.read_parquet(table).select("contig", "pos").rows() == [("chr1", 5)]
 
 
 @pytest.mark.parametrize(

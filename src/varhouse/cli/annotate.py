@@ -36,6 +36,11 @@ files written:
   OUT.tbi                         the index of a .vcf.gz (.csi for contigs of 512 Mb and more);
                                   none where IN is not sorted
   OUT ending in .parquet          one typed row per allele x transcript
+
+Without --aliases well-known contig names are found too (1 = chr1), and told on stderr.
+
+exit codes: 0 OUT is written; 1 a file cannot be read: nothing is written; 2 usage, or a
+mistake in the description of a source
 """
 
 
@@ -95,9 +100,8 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Annotate the input."""
     from varhouse.cli.annotate_vcf import Annotator
-    from varhouse.contigs import read_aliases
     from varhouse.hgvs import Describer
-    from varhouse.reference import OpenedReference
+    from varhouse.ingest.known_names import open_reference, tell_other_names
 
     if not args.output.name.endswith((".vcf", ".vcf.gz", ".parquet")):
         raise UsageError(
@@ -114,9 +118,8 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"{path}: no such file", "check the path")
     if args.output.exists() and args.output.samefile(args.input):
         raise UsageError(f"-o {args.output} is the input itself", "name another -o")
-    contigs = read_aliases(args.aliases) if args.aliases else None
     with ExitStack() as stack:
-        reference = stack.enter_context(OpenedReference(args.reference, contigs))
+        reference = stack.enter_context(open_reference(args.reference, args.aliases))
         model = stack.enter_context(_opened_genes(args.genes, reference))
         normalise = _normaliser(reference)
         sources = _compiled(specs, reference, normalise, stack)
@@ -131,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
                 _to_vcf(args.input, temporary, annotator, args.output.suffix == ".gz")
         if args.output.suffix == ".gz":
             _index(args.output)
+    tell_other_names(sorted(annotator.seen_contigs), reference, _LOG)
     if annotator.unknown_contigs:
         names = sorted(annotator.unknown_contigs)
         _LOG.warning(

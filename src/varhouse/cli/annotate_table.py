@@ -150,6 +150,7 @@ def _placed(frames: Iterator[pl.DataFrame], annotator: Annotator) -> Iterator[pl
 def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
     def canonical(name: str) -> str | None:
         known = annotator.contigs.canonical(name)
+        annotator.seen_contigs.add(name)
         if known is None:
             annotator.unknown_contigs.add(name)
         return known
@@ -164,6 +165,7 @@ def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]
     for frame in read_alleles(path):
         annotator.n_records += frame.height
         known = _canonical(frame["contig"], annotator.contigs)
+        annotator.seen_contigs |= known.keys()
         annotator.unknown_contigs |= {n for n, c in known.items() if c is None}
         yield frame.with_columns(
             contig=pl.col("contig").replace_strict(known, default=None, return_dtype=pl.String)

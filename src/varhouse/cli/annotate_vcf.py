@@ -47,12 +47,14 @@ class Annotator:
     describe: Describer | None = None
     withheld: tuple[str, ...] = ()
     unknown_contigs: set[str] = field(default_factory=set)
+    seen_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
     old_keys: list[str] = field(default_factory=list)
 
     def split(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Give one row for each ALT; contig is canonical, null if it is unknown."""
         names = lines["chrom"].drop_nulls().unique().to_list()
+        self.seen_contigs.update(names)
         known = {n: c for n in names if (c := self.contigs.canonical(n)) is not None}
         self.unknown_contigs.update(n for n in names if n not in known)
         self.n_records += lines.height

@@ -12,6 +12,11 @@ example:
 writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt cohort stratum_by stratum ac an
 af n_het n_hom_alt n_hemi n_missing n_samples call_rate. Counts are those of the original
 genotypes (1/2 is one heterozygote for each ALT); a null af has no called allele.
+Rejected records are counted on stderr; `varhouse validate` names what is wrong with them.
+Without --aliases well-known names are found in the FASTA too (1 = chr1).
+
+exit codes: 0 OUT is written; 1 IN is no valid VCF or BCF: nothing is written; 2 usage, or
+a mistake in the sample sheet
 """
 
 

@@ -63,6 +63,10 @@ reasons of rejects:
   swap_off             the target's reference is ALT, and swapping was switched off
   swap_of_split        the target's reference is one of several ALTs of unlike outcome
   line_invalid         the line is no record
+Without --aliases well-known names are found too (1 = chr1); OUT has the FASTA's.
+
+exit codes: 0 OUT is written, also where records went to the rejects; 1 a file cannot be
+read: nothing is written; 2 usage
 """
 
 
@@ -105,12 +109,12 @@ def run(args: argparse.Namespace) -> int:
     """Lift one file."""
     from varhouse.cli.files import as_file, keep_inputs, output_ending, put
     from varhouse.contigs import read_aliases
+    from varhouse.ingest.known_names import open_reference
     from varhouse.liftover import Lifter, read_chain
     from varhouse.liftover.fields import Swapper
     from varhouse.liftover.vcf import VcfLifter
     from varhouse.normalise import normalise_alleles
     from varhouse.normalise.split import Splitter
-    from varhouse.reference import OpenedReference
     from varhouse.source.stream import open_records
 
     ending = output_ending(args.output, _ENDINGS)
@@ -125,11 +129,11 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
         header, batches = open_records(as_file(args.input, folder))
-        target = stack.enter_context(OpenedReference(args.target_reference, aliases))
+        target = stack.enter_context(open_reference(args.target_reference, args.aliases))
         source = None
         if args.source_reference:
             source = stack.enter_context(
-                OpenedReference(args.source_reference, own or aliases)
+                open_reference(args.source_reference, args.source_aliases or args.aliases)
             )
         lifter = Lifter(
             chain, target, normalise_alleles, source=source, source_contigs=own or aliases,
@@ -334,9 +338,11 @@ def _write_parquet(out: Path, work: _Work) -> None:
 
 def _account(work: _Work, chain: "Chain") -> None:
     """Say on stderr what was lifted and what was not."""
+    from varhouse.ingest.known_names import tell_other_names
     from varhouse.liftover.reasons import Reason
 
     counts, args = work.vcf.counts, work.args
+    tell_other_names(chain.targets, work.lifter.target, log)
     log.info(
         "%s: %s records, %s lifted, %s on the other strand, %s swapped, %s split, "
         "%s ambiguous on the way back",

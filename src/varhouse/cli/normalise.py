@@ -45,16 +45,23 @@ files written:
   --rejects  TSV: line contig pos ref alt reason detail text (tabs in text as \\t)
 
 POS, REF, ALT and the values of fields declared with Number A, R or G are those of
-`bcftools norm -m- -c x`; records with a fault go to the rejects, the rest goes on.
-<DEL> and <DUP> of known length (END, SVLEN) move left and get a REF of one base, as in
-bcftools; other symbolic alleles, `*` and breakends stay as they are.
-Unlike bcftools, Number=G is split at any ploidy; a sample's list that fits no ploidy, and
-an allele number in GT that the record does not have, become missing. Lists with a wrong
-number of values are read from the left, or left out where no sample has the right number.
-stderr names each field that this befell, with the number of records and the first place.
+`bcftools norm -m- -c x`. Checked are the number of columns, POS, and REF and ALT (letters,
+the bases of the FASTA, ALT unlike REF): what is wrong goes to the rejects, the rest goes
+on. Other columns and values are not checked but passed on: `varhouse validate` does that.
+<DEL> and <DUP> of known length (END, the ALT's own SVLEN) move left and get a REF of one
+base, as in bcftools; other symbolic alleles, `*` and breakends stay as they are.
+In split records, unlike bcftools, Number=G is split at any ploidy; a sample's list that
+fits no ploidy, and an allele number in GT that the record does not have, become missing.
+Lists with a wrong number of values are read from the left, or left out where no sample
+has the right number. stderr names each field that this befell, with the number of records
+and the first place. Records with one ALT keep their values as they are.
 --region takes the records of IN whose REF overlaps R, by the index of IN (.csi, .tbi) if
 there is one; then `line` is empty in the rejects, and lines elsewhere are not looked at.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
+Without --aliases well-known names are found too (1 = chr1), and told on stderr.
+
+exit codes: 0 OUT is written, also where records went to the rejects; 1 IN or the FASTA
+cannot be read: nothing is written; 2 usage
 """
 
 
@@ -103,20 +110,19 @@ def run(args: argparse.Namespace) -> int:
     # Imports leave no garbage, and looking for it takes a tenth of their time.
     gc.disable()
     from varhouse.cli.files import as_file, keep_inputs, output_ending, put
-    from varhouse.contigs import parse_region, read_aliases
+    from varhouse.contigs import parse_region
+    from varhouse.ingest.known_names import open_reference
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.split import Splitter
     from varhouse.normalise.vcf import VcfNormaliser
-    from varhouse.reference import OpenedReference
     from varhouse.source.stream import open_records, region_records
 
     gc.freeze()
     gc.enable()
     ending = output_ending(args.output, _ENDINGS)
     keep_inputs([args.output, args.rejects], [args.input, args.reference, args.aliases])
-    contigs = read_aliases(args.aliases) if args.aliases else None
     with ExitStack() as stack:
-        reference = stack.enter_context(OpenedReference(args.reference, contigs))
+        reference = stack.enter_context(open_reference(args.reference, args.aliases))
         region = parse_region(args.region, reference.contigs) if args.region else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=args.output.parent)))
         source = as_file(args.input, folder)
@@ -351,6 +357,9 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
 
 def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
     """Say on stderr what was done and what was held back."""
+    from varhouse.ingest.known_names import tell_other_names
+
+    tell_other_names(normaliser.contigs, normaliser.reference, log)
     counts = normaliser.counts
     faults = {
         code: n

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.contigs import AnyContigs, Contigs, read_aliases
-from varhouse.ingest.known_names import with_known_names
+from varhouse.ingest.known_names import open_reference
 from varhouse.ingest.sample_names import check_samples_of_file
 from varhouse.normalise import normalise_packed
-from varhouse.reference import OpenedReference, Reference
+from varhouse.reference import Reference
 from varhouse.source.header import Header, read_header
 from varhouse.source.limits import DEFAULTS, Limits
 from varhouse.source.peek import peek_header
@@ -32,13 +32,10 @@ def open_assembly(
 
     Contigs of a FASTA without an aliases table have the names of known assemblies too.
     """
-    contigs = read_aliases(aliases) if aliases else None
     if fasta is None:
-        yield contigs or AnyContigs(), None
+        yield read_aliases(aliases) if aliases else AnyContigs(), None
         return
-    with OpenedReference(fasta, contigs) as reference:
-        if contigs is None:
-            reference.contigs = with_known_names(reference.contigs)
+    with open_reference(fasta, aliases) as reference:
         yield reference.contigs, reference
 
 

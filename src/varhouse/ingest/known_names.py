@@ -6,14 +6,42 @@ tables that are shipped has the names of that table. Beside that only `chr` befo
 is added or taken away.
 """
 
+import logging
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
 
 from varhouse.builds import chromosome_of
 from varhouse.contigs import Contig, Contigs, read_aliases
+from varhouse.reference import OpenedReference, Reference
 
 _MITOCHONDRION = ("chrM", "MT", "M", "chrMT")
+
+
+@contextmanager
+def open_reference(fasta: Path, aliases: Path | None) -> Iterator[Reference]:
+    """Open a FASTA with the names of the aliases table, or without one with known names."""
+    with OpenedReference(fasta, read_aliases(aliases) if aliases else None) as reference:
+        if aliases is None:
+            reference.contigs = with_known_names(reference.contigs)
+        yield reference
+
+
+def tell_other_names(names: Iterable[str], reference: Reference, log: logging.Logger) -> None:
+    """Say in one line which contigs of a file were found by known names."""
+    if reference.has_aliases:
+        return
+    found = [(n, reference.contigs.canonical(n)) for n in names]
+    others = [f"{name} = {own}" for name, own in found if own not in (None, name)]
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        log.info(
+            "contigs by their known names, as there is no --aliases: %s%s",
+            ", ".join(others[:3]), more,
+        )  # fmt: skip
 
 
 @cache

@@ -21,10 +21,11 @@ from varhouse.ingest.chunk import (
     read_chunk,
 )
 from varhouse.ingest.haploid import HaploidRegions
+from varhouse.ingest.known_names import open_reference, tell_other_names
 from varhouse.ingest.settings import Policy
 from varhouse.ingest.sheets import check_samples, read_sheet
 from varhouse.ingest.tasks import ROWS_AT_ONCE, drop_duplicates, frequency_frame
-from varhouse.reference import OpenedReference, Reference, empty_reference
+from varhouse.reference import Reference, empty_reference
 from varhouse.source.scan import scan_file
 
 LOG = logging.getLogger("varhouse.frequencies")
@@ -51,14 +52,15 @@ def write_file_frequencies(
             f"{output}: cannot write {ending!r}", "end it in .tsv, .tsv.gz or .parquet"
         )
     header = header_of(path)
-    contigs = read_aliases(aliases) if aliases else None
-    names = contigs or Contigs(
-        Contig(n, [], None, length) for n, length in header.contigs.items()
+    names = (
+        read_aliases(aliases)
+        if aliases
+        else Contigs(Contig(n, [], None, length) for n, length in header.contigs.items())
     )
     people, cohort = _people(header.samples, samples, cohort, path)
     with tempfile.TemporaryDirectory(prefix="varhouse-frequencies-") as tmp:
         if reference is not None:
-            with OpenedReference(reference, contigs) as opened:
+            with open_reference(reference, aliases) as opened:
                 _write(path, output, people, cohort, strata, par, opened.contigs, opened,
                        Path(tmp))  # fmt: skip
         else:
@@ -116,6 +118,7 @@ def _write(
         first = scan.account.reasons_to_hold(refuse_records=False)
         raise InputError(first[0] if first else f"{path}: not a valid VCF",
                          f"varhouse validate {shlex.quote(str(path))}")  # fmt: skip
+    tell_other_names(scan.contigs, reference, LOG)
     groups = make_strata(people, strata)
     context = Context(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
