@@ -98,11 +98,16 @@ def test_ids(store: Store, id_: str) -> None:
     assert keys(store, ids=[id_]) == ["chr1-100-A-T"]
 
 
-def test_ids_that_nothing_has(store: Store) -> None:
+def test_ids_that_nothing_has(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     for id_ in ("rs999", "chr1-100-A-G", "ga4gh:VA.x", "NC_000001.1:g.100A>G", "nonsense"):
         assert keys(store, ids=[id_]) == []
     with pytest.raises(UsageError, match="no contig 'chr99'"):
         keys(store, ids=["chr99-1-A-T"])
+    text = caplog.text
+    assert text.count("rs999: no such id in release 3") == 1
+    assert text.count("ga4gh:VA.x: no such id") == 1
+    assert text.count("chr1-100-A-G: no such allele") == 1
+    assert text.count("nonsense: no id in release 3, and no name of an allele; forms: rs") == 1
     assert keys(store, ids=["rs8", "rs7"]) == ["chr1-100-A-T", "chr2-50-C-G"]
     assert keys(store, ids=["rs8", "rs7"], regions=["chr2"]) == ["chr2-50-C-G"]
     assert keys(store, ids=["rs7"], genes=["DEMO7"]) == []

@@ -123,6 +123,25 @@ def test_what_is_no_allele_of_the_store(store: Store, name: str) -> None:
     assert found(store, name) == []
 
 
+def test_a_name_of_other_bases_is_told_those_of_the_reference(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store's compiled reference knows every base, if it is the store's own."""
+    fasta = tmp_path / "r.fa"
+    fasta.write_text(f">chr1\n{BASES}\n")
+    reference = Reference(compile_reference(fasta, store.path / "_cache" / "reference-1"))
+    own = varhouse.open(store.path)
+    names = ("1:g.16delC", "chr1-15-CC-C", "NC_000001.1:15:C:T")
+    for digest, told in (("another", 0), (reference.digest, 3)):
+        own.meta["reference"] = digest
+        assert [found(own, name) for name in names] == [[], [], []]
+        assert caplog.text.count("the reference has A at chr1:16, not C") == told
+        # An allele at the place knows its REF.
+        caplog.clear()
+        assert found(own, "chr1-2-C-G") == []
+        assert "the reference has A at chr1:2, not C" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["chr9-2-A-G", "NC_000001.2:1:A:G", "9:g.2A>G", "9:g.2_3bad"])
 def test_an_unknown_contig_is_a_mistake(store: Store, name: str) -> None:
     with pytest.raises(UsageError, match="no contig"):

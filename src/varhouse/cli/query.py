@@ -30,6 +30,9 @@ examples, on the demo store of scripts/demo:
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
 is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
+--gene gives the alleles that overlap the gene; the column `gene` names that of the worst
+consequence, also up to 5,000 bases beside the allele: --where 'gene == "DEMO4"'.
+The column `id` shows rs ids alone; --id finds any id, and --table ids lists them all.
 Without --table a row is an allele with its worst consequence and its frequencies:
 `af` over all cohorts, `af_COHORT` of each. A null is an empty cell (`not assessed` in
 tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.

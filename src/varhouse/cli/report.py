@@ -11,14 +11,15 @@ from varhouse.errors import UsageError
 
 _TEXT = """\
 examples, on the demo store of scripts/demo:
-  varhouse report demo/store --ingest latest -o demo/report.html
-  varhouse report demo/store --ingest latest --open -o demo/report-open.html
+  varhouse report demo/store --ingest latest --open -o demo/report.html
+  varhouse report demo/store --ingest latest -o demo/report-full.html
 
 The page says what came in, what was held back and why, and draws frequencies,
 consequences, missing genotypes, people who stand out, rejects, time and memory. It needs
 no network, is readable on a phone and on paper, and every plot's data can be saved from
-it. With --open it holds nothing about single people, files or lines; look at the counts
-of small cohorts yet before you give it away.
+it. With --open, as scripts/demo writes it, it holds nothing about single people, files or
+lines; look at the counts of small cohorts yet before you give it away. Without, it holds
+personal data: give it another name, so that neither takes the place of the other.
 
 Writes only FILE.
 """

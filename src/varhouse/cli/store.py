@@ -32,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_tag(steps)
     drop = _add(
         steps, "drop", _drop, "make a release without a cohort",
-        "example:  varhouse store drop demo/store --cohort south",
+        "example:  varhouse store drop demo/store --cohort zhejiang",
         "Writes a new release to STORE and prints its number. Its tables hold no trace of\n"
         "the cohort, and its digest is that of a store built without it. Older releases\n"
         "keep the cohort's data.",
@@ -97,7 +97,9 @@ def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = _add(
         steps, "commit", _commit, "make a release of shards that an ingest has written",
         "example:  varhouse store commit my-store --manifest work/manifest.json "
-        "--ingest-id 2026-11-a",
+        "--ingest-id 2026-11-a\n\n"
+        "It needs shards of your own with the manifest that varhouse.shards.write_manifest\n"
+        "writes beside them: the demo has none. varhouse ingest makes and commits its own.",
         "Links the shards into STORE, writes a release record and prints its number.\n"
         "Run twice with the same ingest id it does nothing the second time.",
     )  # fmt: skip
@@ -138,7 +140,7 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
         steps, "diff", _diff, "alleles of which two releases say something else",
-        "example:  varhouse store diff demo/store 2 3 --format tsv",
+        "example:  varhouse store diff demo/store 1 2 --format tsv",
         "A row is an allele that was added or is gone, or whose most severe consequence or\n"
         "ClinVar class (field CLNSIG of a source; others by --field) is another one. On a\n"
         "terminal a summary is shown; else rows go to stdout and the summary to stderr.\n"

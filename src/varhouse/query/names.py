@@ -82,16 +82,26 @@ def parse_name(text: str, contigs: Contigs) -> list[Change]:
     UsageError
         If the contig is unknown in every reading.
     """
-    found, unknown = [], None
-    for reading in _readings(text):
-        contig = contigs.canonical(reading.contig)
-        if contig is None:
-            unknown = unknown or reading.contig
-        else:
-            found.append(trim(replace(reading, contig=contig)))
-    if unknown is not None and not found:
-        raise UsageError(contigs.unknown(unknown))
+    found = [trim(change) for change in read_names(text, contigs)]
+    unknown = None if found else next(_readings(text), None)
+    if unknown is not None:
+        raise UsageError(contigs.unknown(unknown.contig))
     return found
+
+
+def read_names(text: str, contigs: Contigs) -> list[Change]:
+    """Read a name as `parse_name` does, but with the bases that both sides share.
+
+    Returns
+    -------
+    list[Change]
+        The readings whose contig is known.
+    """
+    return [
+        replace(reading, contig=contig)
+        for reading in _readings(text)
+        if (contig := contigs.canonical(reading.contig)) is not None
+    ]
 
 
 def _readings(text: str) -> Iterator[Change]:

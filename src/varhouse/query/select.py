@@ -16,6 +16,7 @@ import polars as pl
 
 from varhouse.contigs import Region, parse_region
 from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.query.missing import explain_missing
 from varhouse.query.names import Change, match_change, match_written, parse_name
 from varhouse.query.transcript_names import find_transcript_name
 from varhouse.schema import KEY
@@ -116,7 +117,7 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        The keys, none for an unknown id.
+        The keys, none for an unknown id; the log says why.
 
     Raises
     ------
@@ -132,6 +133,13 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     in_transcript = find_transcript_name(store, text)
     if in_transcript is not None:
         return in_transcript
+    found = _find_name(store, text)
+    if not found.height:
+        LOG.warning("%s", explain_missing(store, text))
+    return found
+
+
+def _find_name(store: Store, text: str) -> pl.DataFrame:
     if match := _VRS.match(text):
         return _by_vrs(store, match["digest"])
     written = match_written(store, text)
@@ -145,7 +153,7 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
             return known
     if match := _HGVS.match(text):
         return _by_hgvs(store, match["contig"], match["name"])
-    return known
+    return pl.DataFrame(schema=dict.fromkeys(KEY, pl.String) | {"pos": pl.Int32})
 
 
 def _say(text: str, change: Change, keys: pl.DataFrame, *, several: bool) -> None:

@@ -153,7 +153,7 @@ def find_transcript_name(store: Store, text: str) -> pl.DataFrame | None:
         LOG.info("%s is %s%s here", text, shown, ", ..." if found.height > 4 else "")
     else:
         names = ", ".join(t.name for t in transcripts[:3])
-        LOG.info("%s: no allele of release %d does that in %s", text, store.release, names)
+        LOG.warning("%s: no allele of release %d does that in %s", text, store.release, names)
     return found
 
 
