@@ -280,7 +280,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert ".vcf.gz, .vcf or .parquet" in said
     (tmp_path / "s.csv").write_text("chrom,pos,ref,alt,x\n")
     given = ("--source", f"s={tmp_path / 's.csv'}")
-    said = varhouse("annotate", cohort, "-o", out, *chr20, *given, code=1)
+    said = varhouse("annotate", cohort, "-o", out, *chr20, *given, code=2)
     assert "set off by ',', not by tabs" in said
     said = varhouse("annotate", cohort, "-o", out, *chr20, "--source", "x", code=2)
     assert "NAME=FILE" in said

@@ -9,7 +9,7 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.errors import StoreError
+from varhouse.errors import ConfigError
 from varhouse.store.drop import drop_cohort
 
 CONTIG = "c1"
@@ -137,8 +137,14 @@ def test_another_reference_is_refused(fx_world):
     config = _config(fx_world, ["a"])
     ingest_here(fx_world / "store", config)
     (fx_world / "ref.fa").write_text(f">{CONTIG}\n{GENOME[:-1]}A\n")
-    with pytest.raises(StoreError, match="is not the one that the store was"):
+    said = json.loads(config.read_text())
+    said["assembly"]["name"] = "other"
+    config.write_text(json.dumps(said))
+    with pytest.raises(ConfigError, match="difference: contig c1") as told:
         ingest_here(fx_world / "store", config)
+    assert told.value.exit_code == 2
+    assert len(told.value.problems) == 2
+    assert "the configuration of other" in told.value.problems[0]
 
 
 def test_other_genes_annotate_everything_again(fx_world):

@@ -179,6 +179,63 @@ def test_kind_gene_needs_a_gene_model(fx_sources: Path) -> None:
         check_config(raw, fx_sources)
 
 
+def test_all_mistakes_are_told_at_once_before_any_job(fx_sources: Path) -> None:
+    """Columns of every source, the gene model, types beside what the schema refuses."""
+    (fx_sources / "scores.tsv").write_text("chrom\tpos\tref\talt\tPHRED\n")
+    (fx_sources / "csv.csv").write_text("chrom,pos,ref,alt\n")
+    with (fx_sources / "samples.tsv").open("a") as out:
+        out.write("nn\tb\tmale\tP\n")
+    sources = [
+        {"name": "panel", "path": "panel.bed", "kind": "overlap", "fields": ["nme", "score"]},
+        {"name": "scores", "path": "scores.tsv", "kind": "allele", "colour": "red",
+         "fields": {"cadd": {"from": "PHREDD", "type": "flot"}}},
+        {"name": "constraint", "path": "genes.tsv", "kind": "gene",
+         "columns": {"gene": "symbool"}, "fields": {"pLJ": "float"}},
+        {"name": "freq", "path": "s.vcf", "kind": "allele", "fields": ["AFF", "AG", "AF"]},
+        {"name": "commas", "path": "csv.csv", "kind": "allele"},
+        {"name": "misspelt", "path": "scores.tsv", "kind": "allele", "columnz": {"pos": "p"}},
+        {"name": "kind", "path": "scores.tsv", "kind": "alele"},
+        {"path": "scores.tsv", "kind": "allele"},
+    ]  # fmt: skip
+    raw = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
+           "samples": "samples.tsv", "genes": "panel.bed", "sources": sources,
+           "strata": ["sx"], "policy": {"pass_only": 7}}  # fmt: skip
+    with pytest.raises(ConfigError) as told:
+        check_config(raw, fx_sources)
+    text = [p.replace(f"{fx_sources}/", "") for p in told.value.problems]
+    wanted = [
+        "policy.pass_only: 7 is not of type 'boolean'",
+        "unknown key 'sources.1.colour'; nearest: columns",
+        "unknown key 'sources.5.columnz'; nearest: columns",
+        "sources.6.kind: 'alele' is not one of ['allele', 'overlap', 'gene']",
+        "sources.7: 'name' is a required property",
+        "genes: panel.bed: no GFF3 or GTF: its first row is 'one\\t200\\t210\\tinside'; "
+        "fix: name a GFF3 or GTF file",
+        "sources.panel: panel.bed: no column 'nme'; nearest: name",
+        "sources.panel: panel.bed: no column 'score'",
+        "sources.scores: fields: cadd: no type 'flot'; nearest: float, flag; fix: one of "
+        "integer, int, float, text, string, flag, stars",
+        "sources.scores: scores.tsv: no column 'PHREDD'; nearest: PHRED",
+        "sources.constraint: genes.tsv: no column 'symbool'; nearest: symbol",
+        "sources.constraint: genes.tsv: no column 'pLJ'; nearest: pLI",
+        "sources.freq: s.vcf: no INFO field 'AFF' in its header; nearest: AF",
+        "sources.freq: s.vcf: no INFO field 'AG' in its header; nearest: AF",
+        "sources.commas: csv.csv: its columns are set off by ',', not by tabs "
+        "(chrom,pos,ref,alt); fix: set its columns off by tabs",
+        "strata: the sample sheet has no column 'sx'; nearest: sex",
+        "samples: cohort 'nn' is not in the cohort sheet; nearest: n",
+    ]
+    assert text == wanted
+    ways = {"assembly": "toy", "cohorts": ["a"], "samples": 3, "sources": {}, "strata": [1]}
+    for key, value in ways.items():
+        with pytest.raises(ConfigError):
+            check_config({**raw, key: value}, fx_sources)
+    # A gene model that begins with rows which are none is told by its others.
+    (fx_sources / "genes.gff3").write_text("#!x\nc1 odd\n" + GENES)
+    good = {**raw, "genes": "genes.gff3", "sources": [], "strata": [], "policy": {}}
+    assert "'nn'" in check_config(good, fx_sources).warnings[0]
+
+
 def test_public_sql_reaches_no_file_behind_a_view(fx_sources: Path) -> None:
     ingest(fx_sources)
     public = open_store(fx_sources / "store").public()

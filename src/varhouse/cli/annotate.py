@@ -159,8 +159,8 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
     import yaml
 
     from varhouse.errors import ConfigError
-    from varhouse.ingest.config import dates_as_text, source_problems
-    from varhouse.sources import SourceSpec, read_spec
+    from varhouse.ingest.config_form import dates_as_text, source_problems
+    from varhouse.sources import SourceSpec, read_spec, source_faults
     from varhouse.sources.spec import format_of
 
     entries: dict[str, tuple[dict[str, Any], Path]] = {}
@@ -203,7 +203,7 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
         if not path.is_file():
             raise InputError(f"{path}: no such file", "check the path")
         spec, found_problems = read_spec(entry, base)
-        problems += found_problems
+        problems += found_problems or source_faults(spec)
         specs.append(spec)
     if problems:
         raise ConfigError(problems)

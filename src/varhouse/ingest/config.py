@@ -4,25 +4,26 @@ Every mistake is found before any job starts, and all are reported at once.
 """
 
 import glob
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import polars as pl
 import yaml
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
+from varhouse.ingest.config_form import Form, check_form, dates_as_text
 from varhouse.ingest.settings import Policy, SourceConfig
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.source.limits import Limits
 from varhouse.source.peek import trusted_header
-from varhouse.sources import read_spec
+from varhouse.sources import read_spec, source_faults
+from varhouse.sources.text import line_blocks
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+_Lift = tuple[str | None, Path | None, Path | None]
+_FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
 
 
 @dataclass
@@ -87,21 +88,23 @@ def read_config(path: Path) -> Config:
 
 def check_config(raw: dict[str, Any], base: Path) -> Config:
     """Check a configuration; relative paths are taken from `base`."""
-    problems = list(_schema_problems(raw))
-    if problems:
-        raise ConfigError(problems)
-    assembly = raw["assembly"]
+    form = check_form(raw)
+    said, problems = form.said, form.problems
+    assembly = said.get("assembly") or {}
     paths: dict[str, Path | None] = {}
     for key, value in (
-        ("assembly.reference", assembly["reference"]), ("assembly.par", assembly.get("par")),
-        ("assembly.aliases", assembly.get("aliases")), ("genes", raw.get("genes")),
-        ("mane", raw.get("mane")),
-        ("cohorts", raw["cohorts"]), ("samples", raw.get("samples")),
+        ("assembly.reference", assembly.get("reference")),
+        ("assembly.par", assembly.get("par")),
+        ("assembly.aliases", assembly.get("aliases")), ("genes", said.get("genes")),
+        ("mane", said.get("mane")),
+        ("cohorts", said.get("cohorts")), ("samples", said.get("samples")),
     ):  # fmt: skip
         paths[key] = base / value if value else None
         if value and not (base / value).is_file():
             problems.append(f"{key}: no such file: {base / value}")
-    sources, found = _sources(raw, base)
+    if paths["genes"] and paths["genes"].is_file():
+        problems += genes_problems(paths["genes"])
+    sources, found = _sources(form, base, has_genes=bool(raw.get("genes")))
     problems += found
     contigs = None
     if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
@@ -111,43 +114,17 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
             problems.append(str(error))
     samples, found = _read(paths["samples"], check_samples)
     problems += found
-    sheet, found = _read(paths["cohorts"], check_cohorts)
+    strata = list(said.get("strata") or [])
+    if paths["samples"] is not None or not raw.get("samples"):
+        problems += _strata_problems(strata, samples)
+    limits = Limits(**(said.get("limits") or {}))
+    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, limits)
     problems += found
-    strata = list(raw.get("strata") or [])
-    known = [c for c in samples.columns if c not in ("cohort", "sample", "line")]
-    problems += [
-        f"strata: the sample sheet has no column {c!r}{nearest(c, known)}"
-        for s in strata
-        for c in s.split("+")
-        if c not in known
-    ]
-    limits = Limits(**(raw.get("limits") or {}))
-    cohorts: list[Cohort] = []
-    warnings: list[str] = []
-    if {"cohort", "files"} <= set(sheet.columns):
-        for row in sheet.iter_rows(named=True):
-            files, found = _files(base, str(row["cohort"]), row["files"] or "")
-            problems += found
-            lift, found = _lift(base, row, assembly["name"])
-            problems += found
-            metadata = {
-                k: v
-                for k, v in row.items()
-                if k not in ("cohort", "files", "line", "assembly", "chain",
-                             "source_reference", "callable")
-            }  # fmt: skip
-            cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
-            cohorts.append(cohort)
-            problems += _sample_problems(cohort, samples, limits)
-        if not cohorts:
-            problems.append("cohorts: the sheet has no rows")
-    listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
-    for name in sorted(listed - {c.name for c in cohorts}):
-        warnings.append(f"samples: cohort {name!r} is not in the cohort sheet")
-    if paths["mane"] and not paths["genes"]:
+    if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
     if problems:
-        raise ConfigError(problems)
+        # What stops nothing alone may be what the others come of.
+        raise ConfigError(problems + warnings)
     reference = paths["assembly.reference"]
     assert reference is not None
     return Config(
@@ -157,53 +134,91 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     )  # fmt: skip
 
 
-def _sources(raw: dict[str, Any], base: Path) -> tuple[list[SourceConfig], list[str]]:
+def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:
+    known = [c for c in samples.columns if c not in ("cohort", "sample", "line")]
+    return [
+        f"strata: the sample sheet has no column {c!r}{nearest(c, known)}"
+        for s in strata
+        for c in s.split("+")
+        if c not in known
+    ]
+
+
+def _cohorts(
+    said: dict[str, Any], base: Path, path: Path | None, samples: pl.DataFrame, limits: Limits
+) -> tuple[list[Cohort], list[str], list[str]]:
+    """Read the cohort sheet: (cohorts, warnings, problems)."""
+    sheet, problems = _read(path, check_cohorts)
+    if not {"cohort", "files"} <= set(sheet.columns):
+        return [], [], problems
+    cohorts: list[Cohort] = []
+    assembly = (said.get("assembly") or {}).get("name")
+    for row in sheet.iter_rows(named=True):
+        files, found = _files(base, str(row["cohort"]), row["files"] or "")
+        problems += found
+        lift: _Lift = (None, None, None)
+        if assembly:
+            lift, found = _lift(base, row, assembly)
+            problems += found
+        metadata = {
+            k: v
+            for k, v in row.items()
+            if k not in ("cohort", "files", "line", "assembly", "chain",
+                         "source_reference", "callable")
+        }  # fmt: skip
+        cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
+        cohorts.append(cohort)
+        problems += _sample_problems(cohort, samples, limits)
+    if not cohorts:
+        problems.append("cohorts: the sheet has no rows")
+    names = {c.name for c in cohorts}
+    listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
+    warnings = [
+        f"samples: cohort {name!r} is not in the cohort sheet{nearest(name, names)}"
+        for name in sorted(listed - names)
+    ]
+    return cohorts, warnings, problems
+
+
+def _sources(
+    form: Form, base: Path, *, has_genes: bool
+) -> tuple[list[SourceConfig], list[str]]:
     """Read the sources of a configuration: (sources, problems)."""
     sources = []
     problems = []
-    for entry in raw.get("sources") or []:
+    for entry in form.said.get("sources") or []:
         source, found = read_spec(entry, base)
         sources.append(source)
         problems += found
-        if source.kind == "gene" and not raw.get("genes"):
+        if source.kind == "gene" and not has_genes:
             problems.append(f"sources.{source.name}: kind gene needs a gene model (genes)")
+        if source.name not in form.unclear and all(": fields: " in text for text in found):
+            problems += source_faults(source)
     names = [s.name for s in sources]
     problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
     return sources, problems
 
 
-def source_problems(entries: list[Any]) -> list[str]:
-    """Check the form of entries of `sources`; one line for each mistake."""
-    schema = yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
-    only = {"type": "object", "properties": {"sources": schema["properties"]["sources"]}}
-    return list(_schema_problems({"sources": entries}, only))
+def genes_problems(path: Path) -> list[str]:
+    """Look at the first rows of a gene model: GFF3 and GTF have nine columns.
 
-
-def dates_as_text(value: Any) -> Any:
-    """Give what YAML takes for a date as it was written: `version: 2026-11-01`."""
-    if isinstance(value, dict):
-        return {k: dates_as_text(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [dates_as_text(v) for v in value]
-    return str(value) if isinstance(value, date) else value
-
-
-def _schema_problems(raw: dict[str, Any], own: dict[str, Any] | None = None) -> Iterator[str]:
-    schema = own
-    if schema is None:
-        schema = yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(raw), key=lambda e: list(map(str, e.path))):
-        place = ".".join(str(p) for p in error.path)
-        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-            known = error.schema.get("properties", {})
-            for key in sorted(set(map(str, error.instance)) - set(known)):
-                where = f"{place}.{key}" if place else key
-                yield f"unknown key {where!r}{nearest(key, known)}"
-        elif error.validator == "required":
-            yield f"{place + ': ' if place else ''}{error.message}"
-        else:
-            yield f"{place}: {error.message}"
+    The fourth and the fifth are whole numbers, the seventh is a strand.
+    """
+    rows: list[str] = []
+    try:
+        for block in line_blocks(path, 1 << 16):
+            lines = (x.strip(b"\r") for x in block.split(b"\n") if not x.startswith(b"#"))
+            rows += [x.decode("utf-8", "replace") for x in lines if x.strip()]
+            if rows:
+                break
+    except InputError as error:
+        return [f"genes: {error.message}; fix: {error.fix}"]
+    except OSError as error:
+        return [f"genes: {path}: cannot be read ({error.strerror})"]
+    if any(_FEATURE.match(row) for row in rows[:10]):
+        return []
+    first = f"its first row is {rows[0][:60]!r}" if rows else "it has no rows"
+    return [f"genes: {path}: no GFF3 or GTF: {first}; fix: name a GFF3 or GTF file"]
 
 
 def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
@@ -244,9 +259,7 @@ def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
     return files, problems
 
 
-def _lift(
-    base: Path, row: dict[str, Any], assembly: str
-) -> tuple[tuple[str | None, Path | None, Path | None], list[str]]:
+def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[str]]:
     """Read what a cohort of another assembly needs: (assembly, chain, reference)."""
     who, named = f"cohort {row['cohort']!r}", row.get("assembly")
     paths = {k: base / row[k] if row.get(k) else None for k in ("chain", "source_reference")}

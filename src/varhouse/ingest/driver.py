@@ -17,7 +17,8 @@ from typing import Any
 
 from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, StoreError, VarhouseError
-from varhouse.ingest.config import DATA, Config, check_config, read_config
+from varhouse.ingest.config import Config, check_config, read_config
+from varhouse.ingest.config_form import DATA
 from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now

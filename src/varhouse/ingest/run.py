@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
-from varhouse.errors import ConfigError, StoreError
+from varhouse.errors import ConfigError
 from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
@@ -183,8 +183,8 @@ def check_reference(config: "Config", reference: Reference) -> None:
         raise ConfigError(problems)
 
 
-def check_same_assembly(base: Store, reference: Reference) -> None:
-    """Check that the reference and the aliases are those the store was made with.
+def check_same_assembly(base: Store, assembly: str, reference: Reference) -> None:
+    """Check that assembly, reference and aliases are those the store was made with.
 
     Names, positions and partitions of what is stored would change their meaning
     otherwise. Further contigs at the end, other aliases and accessions do no harm to
@@ -192,14 +192,31 @@ def check_same_assembly(base: Store, reference: Reference) -> None:
 
     Raises
     ------
-    StoreError
-        Naming the first contig that differs.
+    ConfigError
+        Naming both assemblies, and the first contig that differs.
     """
+    problems = []
+    if base.assembly != assembly:
+        problems.append(
+            f"{base.path}: the store is of assembly {base.assembly}, the configuration of "
+            f"{assembly}; fix: one store holds one assembly: use another store"
+        )
+    if (difference := _first_difference(base, reference)) is not None:
+        problems.append(
+            f"{base.path}: the reference or the aliases table is not the one that the store "
+            f"was made with ({difference}); fix: use the same files, or make a new store"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _first_difference(base: Store, reference: Reference) -> str | None:
+    """Say what differs from the reference and the aliases of a store; None: nothing."""
     known = base.scan("contigs").sort("ordinal").collect()
     now = contigs_frame(reference.contigs, reference)
     digest = base.record.meta.get("reference")
     if known.equals(now.select(known.columns)) and digest in (None, reference.digest):
-        return
+        return None
     both = known.join(now, on="contig", how="full", suffix="_now")
     other = both.filter(
         pl.any_horizontal(
@@ -207,12 +224,7 @@ def check_same_assembly(base: Store, reference: Reference) -> None:
         )
     )
     names = other.select(pl.coalesce("contig", "contig_now")).to_series()
-    first = f"first difference: contig {names[0]}" if len(names) else "other bases"
-    raise StoreError(
-        f"{base.path}: the reference or the aliases table is not the one that the store was "
-        f"made with ({first})",
-        "use the same files, or make a new store",
-    )
+    return f"first difference: contig {names[0]}" if len(names) else "other bases"
 
 
 def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
@@ -231,20 +243,14 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
 
     Raises
     ------
-    ConfigError, StoreError
+    ConfigError
         For what contradicts the reference or the store.
     """
     reference_dir = compiled_reference(store_path, config.reference)
     reference = Reference(reference_dir, config.contigs)
     check_reference(config, reference)
     base = open_store(store_path)
-    if base.assembly != config.assembly:
-        raise StoreError(
-            f"{store_path}: the store is of assembly {base.assembly}, the configuration of "
-            f"{config.assembly}",
-            "one store holds one assembly: use another store",
-        )
-    check_same_assembly(base, reference)
+    check_same_assembly(base, config.assembly, reference)
     from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
 
     known = KnownFiles(store_path / "_cache", rehash=rehash)

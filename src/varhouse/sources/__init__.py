@@ -6,6 +6,7 @@ another assembly (`origin.py`); `CompiledSource` joins alleles with what was com
 `vcf.py`, `entries.py` and `tables.py` read, `spill.py` sorts, `keys.py` encodes alleles.
 """
 
+from varhouse.sources.check import source_faults
 from varhouse.sources.compile import COMPILER, Normalise, compile_source
 from varhouse.sources.compiled import CompiledSource
 from varhouse.sources.origin import Target
@@ -14,5 +15,5 @@ from varhouse.sources.vcf import header_version
 
 __all__ = [
     "COMPILER", "CompiledSource", "FieldSpec", "Normalise", "SourceSpec", "Target",
-    "compile_source", "header_version", "read_spec",
+    "compile_source", "header_version", "read_spec", "source_faults",
 ]  # fmt: skip

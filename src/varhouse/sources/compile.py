@@ -16,13 +16,13 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.errors import InputError, UsageError
+from varhouse.errors import InputError
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources.entries import entry_fields, entry_rows
 from varhouse.sources.keys import HASHED, allele_keys
 from varhouse.sources.merged import old_ids, read_merges
 from varhouse.sources.origin import RefCheck, Target, check_header, check_known, check_said
-from varhouse.sources.spec import SourceSpec, is_pattern, same_names
+from varhouse.sources.spec import SourceSpec, check_names
 from varhouse.sources.spill import Spill
 from varhouse.sources.tables import SourceTable
 from varhouse.sources.vcf import (
@@ -170,30 +170,18 @@ class _Compiler:
         self._fields = {f.column: f.dtype for f in fields}
         if entries is not None:
             self._fields = entries.columns
-        self._check_names()
+        check_names(self._path, self._fields)
         frames = vcf_alleles(
             self._spec, text, fields, self._target.contigs, self._counts, self._unknown
         )
         for frame in frames:
             yield frame if entries is None else entry_rows(frame, entries, self._counts)
 
-    def _check_names(self) -> None:
-        if twice := same_names(self._fields):
-            raise UsageError(
-                f"{self._path}: {twice[0]}",
-                "choose its fields and name them: fields: {NAME: {from: FIELD}}",
-            )
-        if odd := [n for n in self._fields if is_pattern(n)]:
-            raise UsageError(
-                f"{self._path}: {odd[0]!r} reads like a pattern: no field can be named so",
-                "choose its fields: fields: [NAME, ...]",
-            )
-
     def _table(self) -> Iterator[pl.DataFrame]:
         """Yield a table's frames with canonical contigs; other contigs are counted."""
         table = SourceTable(self._spec)
         self._fields = table.fields
-        self._check_names()
+        check_names(self._path, self._fields)
         self._all_names = [*table.fields, *(f.key for f in self._spec.fields or ())]
         self._all_names += table.names
         for frame in table.frames(self._counts):
@@ -246,7 +234,7 @@ class _Compiler:
     def _genes(self) -> Iterator[pl.DataFrame]:
         table = SourceTable(self._spec)
         self._fields = table.fields
-        self._check_names()
+        check_names(self._path, self._fields)
         for frame in table.frames(self._counts):
             named = frame.with_columns(pl.col("gene").cast(pl.String).str.strip_chars())
             yield named.filter(pl.col("gene").is_not_null()).select("gene", *self._fields)

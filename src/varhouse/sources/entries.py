@@ -14,7 +14,7 @@ import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
-from varhouse.sources.spec import FieldSpec, own_column
+from varhouse.sources.spec import FieldsError, FieldSpec, own_column
 
 _FORMAT = re.compile(r"[Ff]ormat: ?([^\"]+)|'([^']*\|[^']*)'")
 _INTEGERS = {"DISTANCE", "Distance", "STRAND", "ALLELE_NUM", "HGVS_OFFSET", "PICK_ORDER"}
@@ -61,8 +61,8 @@ def entry_fields(
     ------
     InputError
         If the header does not declare the field, or not the format of its entries.
-    UsageError
-        If a value is asked for that the entries do not have.
+    FieldsError
+        With all values that are asked for and that the entries do not have.
     """
     line = next((x for x in header if x.startswith(f"##INFO=<ID={key},")), None)
     match = _FORMAT.search(line) if line else None
@@ -104,14 +104,16 @@ def _chosen(
 ) -> list[_Entry]:
     if wanted is None:
         return list(known.values())
-    chosen = []
+    chosen, faults = [], []
     for f in wanted:
         found = known.get(f.key) or known.get(re.sub(r"\W+", "_", f.key).strip("_"))
         if found is None:
-            raise UsageError(
-                f"{path}: the entries of {key} have no {f.key!r}{nearest(f.key, names)}"
-            )
+            text = f"{path}: the entries of {key} have no {f.key!r}{nearest(f.key, names)}"
+            faults.append(UsageError(text))
+            continue
         chosen.append(_Entry(found.place, f.column, f.dtype or found.dtype, found.part))
+    if faults:
+        raise FieldsError(faults)
     return chosen
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.errors import nearest
+from varhouse.errors import UsageError, VarhouseError, nearest
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources.presets import PRESETS
 
@@ -57,6 +57,20 @@ SUFFIXES = {
     "csv": "tsv",
     "parquet": "parquet",
 }  # fmt: skip
+
+
+class FieldsError(UsageError):
+    """Fields or columns that a source's file does not have, all of them (exit 2)."""
+
+    def __init__(self, faults: list[UsageError]) -> None:
+        self.problems = [in_one_line(f) for f in faults]
+        first = [f"{problem}\n       " for problem in self.problems[:-1]]
+        super().__init__("".join(first) + faults[-1].message, faults[-1].fix)
+
+
+def in_one_line(fault: VarhouseError) -> str:
+    """Say a mistake and the way out in one line."""
+    return f"{fault.message}; fix: {fault.fix}" if fault.fix else fault.message
 
 
 @dataclass
@@ -191,6 +205,27 @@ def own_column(key: str, kind: str = "allele") -> str:
 def is_pattern(name: str) -> bool:
     """Tell names that polars takes for several columns: `*`, `^...$`."""
     return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
+def check_names(path: Path, fields: Iterable[str]) -> None:
+    """Check that the columns of a source's fields can stand in one table.
+
+    Raises
+    ------
+    UsageError
+        If one stands twice, or reads like a pattern.
+    """
+    names = list(fields)
+    if twice := same_names(names):
+        raise UsageError(
+            f"{path}: {twice[0]}",
+            "choose its fields and name them: fields: {NAME: {from: FIELD}}",
+        )
+    if odd := [n for n in names if is_pattern(n)]:
+        raise UsageError(
+            f"{path}: {odd[0]!r} reads like a pattern: no field can be named so",
+            "choose its fields: fields: [NAME, ...]",
+        )
 
 
 def same_names(columns: Iterable[str]) -> list[str]:

@@ -15,7 +15,14 @@ import polars as pl
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import ROLES, FieldSpec, SourceSpec, is_pattern, own_column
+from varhouse.sources.spec import (
+    ROLES,
+    FieldsError,
+    FieldSpec,
+    SourceSpec,
+    is_pattern,
+    own_column,
+)
 from varhouse.sources.text import line_blocks
 
 ROWS = 200_000
@@ -64,8 +71,11 @@ class SourceTable:
         self.spec = spec
         self.path = Path(spec.path)
         self.names = self._names()
+        self._faults: list[UsageError] = []
         self.roles = self._find_roles(self.names)
         self._chosen = self._choose(self.names)
+        if self._faults:
+            raise FieldsError(self._faults)
         self.fields: dict[str, PolarsType] = {
             f.column: self._type(f.key, f.dtype) for f in self._chosen
         }
@@ -134,26 +144,23 @@ class SourceTable:
         return first
 
     def _find_roles(self, names: list[str]) -> dict[str, str]:
-        """Find the columns of the key.
-
-        Raises
-        ------
-        UsageError
-            If the table has no column for a part of the key.
-        """
+        """Find the columns of the key; a part of it without one is a fault."""
         low = {n.lower(): n for n in reversed(names)}
         found = {}
         for role in ROLES[self.spec.kind]:
             asked = self.spec.columns.get(role)
             if asked is not None and asked not in names:
-                raise UsageError(f"{self.path}: no column {asked!r}{nearest(asked, names)}")
+                text = f"{self.path}: no column {asked!r}{nearest(asked, names)}"
+                self._faults.append(UsageError(text))
+                continue
             hit = asked or next((low[s] for s in _SPELLINGS[role] if s in low), None)
             if hit is None and role not in _OPTIONAL:
                 fix = f"name it: columns: {{{role}: NAME}}"
                 if len(names) == 1 and self.spec.format == "tsv":
                     fix = "set its columns off by tabs"
                 shown = ", ".join(names[:12])[:200]
-                raise UsageError(f"{self.path}: no column for {role} (it has {shown})", fix)
+                text = f"{self.path}: no column for {role} (it has {shown})"
+                self._faults.append(UsageError(text, fix))
             if hit is not None:
                 found[role] = hit
         return found
@@ -168,7 +175,8 @@ class SourceTable:
             if f.key in names and not is_pattern(f.key):
                 chosen.append(f)
             elif not f.optional:
-                raise UsageError(f"{self.path}: no column {f.key!r}{nearest(f.key, names)}")
+                text = f"{self.path}: no column {f.key!r}{nearest(f.key, names)}"
+                self._faults.append(UsageError(text))
         return chosen
 
     def _type(self, key: str, asked: PolarsType | None) -> PolarsType:

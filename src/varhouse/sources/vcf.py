@@ -20,7 +20,7 @@ from varhouse.contigs import Contigs
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import FieldSpec, SourceSpec, own_column
+from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import BLOCK, VcfText, open_vcf_text, read_vcf_text, split_lines
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -32,6 +32,8 @@ _TYPES: dict[str, PolarsType] = {
 _BASES = r"^[ACGTNacgtn]+$"
 _SINGLE = ("1", "A", "R")
 _COLUMNS = {"FILTER": pl.String, "QUAL": pl.Float64}
+_HEADER_BLOCK = 1 << 16
+_LONGEST_HEADER = 128 << 20
 _BCF = """import sys, pysam.bcftools
 how = "-Ov --no-version -o /dev/stdout".split()
 pysam.bcftools.view(*how, sys.argv[1], catch_stdout=False)
@@ -59,6 +61,26 @@ def open_vcf(path: Path) -> VcfText:
         If it is neither, or damaged (also while reading).
     """
     return read_vcf_text(path, _bcf_blocks(path)) if _is_bcf(path) else open_vcf_text(path)
+
+
+def read_header(path: Path) -> list[str]:
+    """Read the header of a VCF or a BCF and no more than it.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not _is_bcf(path):
+        return open_vcf_text(path, _HEADER_BLOCK).header
+    # BCF2: magic, version, the header's length, the header with a NUL behind it (VCF 4.5, 6).
+    try:
+        with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
+            size = int.from_bytes(packed.read(9)[5:], "little")
+            text = packed.read(min(size, _LONGEST_HEADER))
+    except (EOFError, OSError, igzip.BadGzipFile) as error:
+        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+    return str(text.rstrip(b"\0").decode("utf-8", "replace")).splitlines()
 
 
 def _is_bcf(path: Path) -> bool:
@@ -99,8 +121,8 @@ def choose_fields(
 
     Raises
     ------
-    UsageError
-        If the header does not declare a field that is asked for.
+    FieldsError
+        With all fields that are asked for and that the header does not declare.
     """
     declared: dict[str, Field] = {}
     for line in header:
@@ -115,17 +137,20 @@ def choose_fields(
     if wanted is None:
         return list(declared.values())
     known = {**{k: Field(k, k, "1", t, k.lower()) for k, t in _COLUMNS.items()}, **declared}
-    chosen = []
+    chosen, faults = [], []
     for spec in wanted:
         found = known.get(spec.key)
-        if found is None and spec.optional:
-            continue
         if found is None:
-            near = nearest(spec.key, declared)
-            raise UsageError(f"{path}: no INFO field {spec.key!r} in its header{near}")
+            if not spec.optional:
+                near = nearest(spec.key, declared)
+                text = f"{path}: no INFO field {spec.key!r} in its header{near}"
+                faults.append(UsageError(text))
+            continue
         dtype, number = spec.dtype or found.dtype, spec.number or found.number
         said = Field(spec.key, spec.column, number, dtype, found.place, spec.type == "stars")
         chosen.append(said if spec.type else _typed(said))
+    if faults:
+        raise FieldsError(faults)
     if not chosen and wanted:
         keys = ", ".join(s.key for s in wanted)
         raise UsageError(
