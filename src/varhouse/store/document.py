@@ -72,8 +72,8 @@ def describe_table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-_SOURCES = """One table for each source of annotations, with the fields of the source; it is there
-without rows, too, where the source matches no allele. Among
+_SOURCES = """One table for each source of annotations, with the fields of the source; it is
+there without rows, too, where the source matches no allele. Among
 them stand what the kind of the source adds and its marks: `interval_start` and `interval_end`
 (Int32, 1-based, both included; kind `overlap`), `gene_key` (kind `gene`), `af_only` (true in
 every row of a source with frequencies but without the counts they are of), `redistribute`
