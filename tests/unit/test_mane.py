@@ -133,6 +133,7 @@ def test_another_table_compiles_the_model_anew(tmp_path: Path) -> None:
         (b"", "cannot be read as a table"),
         (gzip.compress(HEADER.encode())[:-4], "cut off or damaged"),
     ],
+    ids=["columns", "empty", "cut"],
 )
 def test_damaged_tables(tmp_path: Path, data: bytes, what: str) -> None:
     (tmp_path / "genes").write_text(gff3_text(one("")))
