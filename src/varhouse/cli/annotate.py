@@ -156,10 +156,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
     """Read the options and the file that name sources."""
-    import yaml
-
     from varhouse.errors import ConfigError
-    from varhouse.ingest.config_form import dates_as_text, source_problems
     from varhouse.sources import SourceSpec, read_spec, source_faults
     from varhouse.sources.spec import format_of
 
@@ -185,16 +182,7 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
         entries[name][0].setdefault("fields", []).extend(n for n in names.split(",") if n)
     problems: list[str] = []
     if args.sources:
-        try:
-            raw = yaml.safe_load(args.sources.read_text(encoding="utf-8-sig"))
-            said = dates_as_text(raw["sources"])
-            if wrong := source_problems(said):
-                raise ConfigError(wrong)
-            found = {str(e["name"]): (e, args.sources.resolve().parent) for e in said}
-        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{args.sources}: no list `sources` of entries with name and path ({error})"
-            ) from error
+        found = _entries(args.sources)
         problems += [f"source {n!r} stands twice" for n in found if n in entries]
         entries |= found
     specs: list[SourceSpec] = []
@@ -208,6 +196,25 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
     if problems:
         raise ConfigError(problems)
     return specs
+
+
+def _entries(path: Path) -> dict[str, tuple[dict[str, Any], Path]]:
+    """Read the sources of a configuration: name to entry and the folder of its paths."""
+    import yaml
+
+    from varhouse.errors import ConfigError
+    from varhouse.ingest.config_form import dates_as_text, source_problems
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        said = dates_as_text(raw["sources"])
+        if wrong := source_problems(said):
+            raise ConfigError(wrong)
+        return {str(e["name"]): (e, path.resolve().parent) for e in said}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: no list `sources` of entries with name and path ({error})"
+        ) from error
 
 
 def _compiled(
