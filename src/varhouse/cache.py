@@ -39,21 +39,26 @@ def cached_folder(kind: str, files: list[Path], *said: object) -> Path | None:
         `$VARHOUSE_CACHE/KIND-KEY`, which may not be there yet; None without the variable.
     """
     cache = os.environ.get(VARIABLE)
-    if not cache:
-        return None
+    return Path(cache) / f"{kind}-{state_key(files, *said)}" if cache else None
+
+
+def state_key(files: list[Path], *said: object) -> str:
+    """Give 16 letters that name the state of some files, and all else that is said."""
     text = json.dumps([[file_stamp(f) for f in files], [repr(s) for s in said]])
-    return Path(cache) / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def fill_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+def fill_folder(folder: Path, last: str, fill: Callable[[Path], object]) -> None:
     """Make a folder that appears as a whole; one that is there is left as it is.
 
     Parameters
     ----------
+    last
+        The file without which a folder is not whole: it is made anew.
     fill
         Writes into the folder that it is given.
     """
-    if folder.exists():
+    if (folder / last).exists():
         return
     own = folder.with_name(
         f".{folder.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
@@ -61,6 +66,8 @@ def fill_folder(folder: Path, fill: Callable[[Path], object]) -> None:
     own.mkdir(parents=True)
     try:
         fill(own)
+        if folder.exists() and not (folder / last).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         # Another process may have been faster: its folder is the same.
         with suppress(OSError):
             own.rename(folder)

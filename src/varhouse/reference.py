@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import igzip
 
-from varhouse.cache import VARIABLE, file_stamp
+from varhouse.cache import VARIABLE, file_stamp, state_key
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import AssemblyError, InputError
 
@@ -242,8 +242,7 @@ def cached_reference(fasta: Path, cache: Path) -> Path:
     InputError
         As `compile_reference`.
     """
-    key = hashlib.sha256(json.dumps(file_stamp(fasta)).encode()).hexdigest()[:16]
-    return compile_reference(fasta, cache / f"reference-{key}")
+    return compile_reference(fasta, cache / f"reference-{state_key([fasta])}")
 
 
 def _compile(fasta: Path, output: Path) -> list[dict[str, object]]:

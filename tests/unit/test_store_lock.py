@@ -77,6 +77,11 @@ def test_the_lock_of_a_dead_process_is_taken_over(
         pass
 
 
+def held_by(store: Path) -> int | None:
+    found = read_holder(store)
+    return found.pid if found else None
+
+
 def change(store: Path, **values: object) -> None:
     file = store / "_store" / "lock.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
@@ -86,7 +91,7 @@ def test_a_process_id_that_was_given_again(store: Path) -> None:
     with hold(store) as other:
         change(store, started="1")
         with store_lock(store):
-            pass
+            assert held_by(store) == os.getpid()
         other.communicate()
 
 
@@ -94,7 +99,7 @@ def test_before_the_last_boot(store: Path) -> None:
     with hold(store) as other:
         change(store, boot="another")
         with store_lock(store):
-            pass
+            assert held_by(store) == os.getpid()
         other.communicate()
 
 

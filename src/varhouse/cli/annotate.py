@@ -266,7 +266,7 @@ def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
     contigs = reference.contigs.contigs
     kept = cached_folder("genes", [path], MODEL_FORMAT, reference.digest, contigs)
     if kept is not None:
-        fill_folder(kept, lambda folder: compile_genes(path, reference, folder))
+        fill_folder(kept, "meta.json", lambda folder: compile_genes(path, reference, folder))
         yield load_genes(kept)
         return
     with tempfile.TemporaryDirectory(prefix="varhouse-genes-") as folder:

@@ -14,6 +14,8 @@ import polars as pl
 from numba import njit
 
 from varhouse.genemodel import CODE, FLANK, GeneModel, Int64, UInt8, ranges
+from varhouse.textcolumn import pack
+from varhouse.trim import trim_ends
 
 _OTHER = 9
 
@@ -46,8 +48,9 @@ class Alleles:
 def pack_alleles(frame: pl.DataFrame, model: GeneModel) -> Alleles:
     """Trim and pack the alleles of a frame (contig, pos 1-based, ref, alt)."""
     contig = frame["contig"].cast(pl.Enum(model.contigs), strict=False).to_physical()
-    ref_ptr, ref = _bytes(frame["ref"])
-    alt_ptr, alt = _bytes(frame["alt"])
+    ref, ref_ptr = pack(frame["ref"])
+    alt, alt_ptr = pack(frame["alt"])
+    ref, alt = _BASE[ref], _BASE[alt]
     n = frame.height
     start, end, alt_at, alt_length = (np.zeros(n, np.int64) for _ in range(4))
     _trim(
@@ -72,16 +75,6 @@ def pack_alleles(frame: pl.DataFrame, model: GeneModel) -> Alleles:
 _BASE: UInt8 = CODE.copy()
 _BASE[(CODE == 4) & ~np.isin(np.arange(256), list(b"Nn"))] = _OTHER
 """ASCII letter to base code, N 4, anything else `_OTHER`."""
-
-
-def _bytes(column: pl.Series) -> tuple[Int64, UInt8]:
-    """Offsets int64[n + 1] and base codes of a column of strings; null is empty."""
-    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    _, offsets, data = array.buffers()
-    if not len(array) or data is None:
-        return np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8)
-    ptr = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    return ptr - ptr[0], _BASE[np.frombuffer(data, np.uint8)[ptr[0] : ptr[-1]]]
 
 
 @njit(cache=True, nogil=True)
@@ -109,13 +102,9 @@ def _trim(  # type: ignore[no-untyped-def]
         s = origin[c] + pos[i] - 1
         if same or s >= reach[c]:
             continue
-        while r1 > r0 and a1 > a0 and ref[r0] == alt[a0] and ref[r0] < 4:
-            r0 += 1
-            a0 += 1
-            s += 1
-        while r1 > r0 and a1 > a0 and ref[r1 - 1] == alt[a1 - 1] and ref[r1 - 1] < 4:
-            r1 -= 1
-            a1 -= 1
+        front = r0
+        r0, r1, a0, a1 = trim_ends(ref, r0, r1, alt, a0, a1)
+        s += r0 - front
         start[i] = s
         end[i] = min(s + r1 - r0, reach[c])
         alt_at[i], alt_length[i] = a0, a1 - a0

@@ -5,13 +5,13 @@
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numba import njit
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.windows import Peptides, Windows
-from varhouse.genemodel import Bool, Int64, UInt8
+from varhouse.genemodel import Bool, Int64
 from varhouse.geneticcode import LETTERS, STOP
+from varhouse.textcolumn import strings
 
 _FRAMESHIFT, _STOP_GAINED, _DELETION, _INSERTION, _SYNONYMOUS, _MISSENSE, _ALTERING = (
     so.FRAMESHIFT, so.STOP_GAINED, so.INFRAME_DELETION, so.INFRAME_INSERTION, so.SYNONYMOUS,
@@ -48,7 +48,7 @@ def codon_text(windows: Windows) -> pl.Series:
         windows.ref, windows.alt, windows.ref_length, windows.alt_length, windows.at,
         windows.removed, windows.inserted, LETTERS, text, offsets,
     )  # fmt: skip
-    return _strings(text, offsets)
+    return strings(text, offsets)
 
 
 def peptide_text(ref: Peptides, alt: Peptides) -> pl.Series:
@@ -59,14 +59,7 @@ def peptide_text(ref: Peptides, alt: Peptides) -> pl.Series:
         np.zeros(len(longest) + 1, np.int64),
     )
     _write_residues(ref.letters, ref.length, alt.letters, alt.length, text, offsets)
-    return _strings(text, offsets)
-
-
-def _strings(text: UInt8, offsets: Int64) -> pl.Series:
-    array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(text[: offsets[-1]])
-    )
-    return pl.Series(pl.from_arrow(array), dtype=pl.String)
+    return strings(text, offsets)
 
 
 @njit(cache=True, nogil=True)

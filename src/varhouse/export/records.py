@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from varhouse.errors import StoreError
 from varhouse.export.kernel import write_lines
 from varhouse.store.reader import Store
+from varhouse.textcolumn import pack
 
 WINDOW = 32_768
 """Records read at once: a row group of the store."""
@@ -210,7 +210,7 @@ def iter_lines(
         file, text_at, listed_at, who, what, texts, texts_at = _blocks(
             sites, genotypes, rows, layout
         )
-        head, head_at = _bytes(_heads(records[first:last], samples=n_columns > 0))
+        head, head_at = pack(_heads(records[first:last], samples=n_columns > 0))
         blocks = block_at[first : last + 1] - block_at[first]
         lines = write_lines(
             head, head_at, blocks, file, text_at, listed_at, who, what, texts, texts_at,
@@ -246,7 +246,7 @@ def _blocks(
     text_at, values = _flat(mine["gt_values"])
     listed_at, people = _flat(mine["sample"])
     _, what = _flat(mine["gt"])
-    texts, texts_at = _bytes(values)
+    texts, texts_at = pack(values)
     who = layout.place[people.to_numpy()]
     return file, text_at[:-1], listed_at, who, what.to_numpy(), texts, texts_at
 
@@ -256,13 +256,3 @@ def _flat(lists: pl.Series) -> tuple[npt.NDArray[np.int64], pl.Series]:
     at = np.zeros(lists.len() + 1, np.int64)
     at[1:] = np.cumsum(lists.list.len().to_numpy())
     return at, lists.explode(empty_as_null=False)
-
-
-def _bytes(texts: pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Give the bytes and the offsets of a text column without nulls."""
-    array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    array = array.cast(pa.large_string())
-    _, offsets, data = array.buffers()
-    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    flat = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-    return flat, at

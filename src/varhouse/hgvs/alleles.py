@@ -15,8 +15,9 @@ import polars as pl
 from numba import njit
 
 from varhouse.genemodel import CODE, GeneModel, Int64, UInt8
-from varhouse.hgvs.text import pack
 from varhouse.reference import Reference
+from varhouse.textcolumn import pack
+from varhouse.trim import trim_ends
 
 
 class Alleles(NamedTuple):
@@ -148,13 +149,9 @@ def _place(  # type: ignore[no-untyped-def]
             at[i], length[i] = a0, 1
             to_reference[i] = starts[c] - axis[c]
             continue
-        while r1 > r0 and a1 > a0 and ref[r0] == alt[a0] and ref[r0] < 4:
-            r0 += 1
-            a0 += 1
-            s += 1
-        while r1 > r0 and a1 > a0 and ref[r1 - 1] == alt[a1 - 1] and ref[r1 - 1] < 4:
-            r1 -= 1
-            a1 -= 1
+        front = r0
+        r0, r1, a0, a1 = trim_ends(ref, r0, r1, alt, a0, a1)
+        s += r0 - front
         e, n = s + r1 - r0, a1 - a0
         if (n == 0 and e == s) or e > lengths[c]:
             continue

@@ -9,9 +9,9 @@ from varhouse.genemodel import GeneModel, Int64
 from varhouse.hgvs.alleles import place_alleles
 from varhouse.hgvs.protein import name_in_proteins
 from varhouse.hgvs.slippage import Slippages
-from varhouse.hgvs.text import pack, strings
 from varhouse.hgvs.transcript import name_in_transcripts
 from varhouse.reference import Reference
+from varhouse.textcolumn import pack, strings
 
 
 class Names(NamedTuple):
@@ -81,10 +81,10 @@ class Describer:
         data, at, valid, shift = name_in_transcripts(
             self._model, placed, self._transcript, self._bases, row, tx, self._as_vep
         )
-        hgvsc = strings("hgvsc", data, at, valid)
+        hgvsc = strings(data, at, valid, "hgvsc")
         shifted = pl.Series("shift", np.where(valid, shift, 0), dtype=pl.Int32)
         data, at, valid = name_in_proteins(
             self._model, placed, self._protein, row, tx, self._as_vep
         )
-        found = hgvsc, strings("hgvsp", data, at, valid), shifted.replace(0, None)
+        found = hgvsc, strings(data, at, valid, "hgvsp"), shifted.replace(0, None)
         return Names(*self._slippages.rename(placed, row, tx, found))

@@ -23,9 +23,10 @@ from varhouse.genemodel import (
 from varhouse.geneticcode import LETTERS
 from varhouse.hgvs.alleles import Alleles, left_shift, right_shift
 from varhouse.hgvs.protein import name_in_proteins
-from varhouse.hgvs.text import Packed, strings
+from varhouse.hgvs.text import Packed
 from varhouse.hgvs.transcript import name_in_transcripts
 from varhouse.slippage import Sites, find_sites, pairs_near, spliced_edit
+from varhouse.textcolumn import strings
 
 
 class Slippages:
@@ -105,12 +106,12 @@ class Slippages:
         text, offsets, valid, shift = name_in_transcripts(
             twin, allele, transcript, bases, zero, zero, self._as_vep
         )
-        hgvsc = strings("hgvsc", text, offsets, valid)[0]
+        hgvsc = strings(text, offsets, valid)[0]
         turn = int(shift[0] * self._model.strand[t]) if valid[0] else 0
         text, offsets, valid = name_in_proteins(
             twin, allele, protein, zero, zero, self._as_vep
         )
-        return hgvsc, strings("hgvsp", text, offsets, valid)[0], turn or None
+        return hgvsc, strings(text, offsets, valid)[0], turn or None
 
 
 def _prefix(prefixes: Packed, t: int) -> Packed:

@@ -10,7 +10,6 @@ of its own. HGVS: recommendations 21.0, DNA level: the most 3' place, `dup` befo
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from varhouse.identify.kernel import (
     DELETION,
@@ -19,12 +18,12 @@ from varhouse.identify.kernel import (
     INSERTION,
     MNV,
     SNV,
-    Bytes,
     Justified,
     justify_packed,
 )
 from varhouse.identify.vrs import SIZE, vrs_ids
 from varhouse.reference import Reference
+from varhouse.textcolumn import pack, strings
 
 Ints = npt.NDArray[np.int32]
 
@@ -64,7 +63,7 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     whole = np.array([reference.is_whole(c) for c in names], np.bool_)
     found = justify_packed(
         seq, starts, lengths, whole, codes, frame["pos"].cast(pl.Int32).to_numpy(),
-        *_packed(frame["ref"]), *_packed(frame["alt"]),
+        *pack(frame["ref"]), *pack(frame["alt"]),
     )  # fmt: skip
     work = _columns(frame, found, names, contig, reference)
     named = work.with_columns(
@@ -114,8 +113,8 @@ def _columns(
         pl.Series("_start", found.start),
         pl.Series("_end", found.end),
         pl.Series("_size", found.size),
-        _strings("_deleted", found.deleted, found.deleted_at),
-        _strings("_inserted", found.inserted, found.inserted_at),
+        strings(found.deleted, found.deleted_at, name="_deleted"),
+        strings(found.inserted, found.inserted_at, name="_inserted"),
     )
 
 
@@ -196,27 +195,4 @@ def _vrs_ids(found: Justified, codes: Ints, refgets: list[str | None]) -> pl.Ser
         found.start[rows], found.end[rows], found.length[rows], found.subunit[rows], bases, at,
     )  # fmt: skip
     offsets = np.append(0, np.cumsum(np.where(has, SIZE, 0)))
-    return _strings("vrs_id", data, offsets, has)
-
-
-def _packed(column: pl.Series) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """Give the bytes and the n + 1 offsets of a String column."""
-    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    array = array.cast(pa.large_utf8())
-    _, offsets, data = array.buffers()
-    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), at
-
-
-def _strings(
-    name: str,
-    data: Bytes,
-    offsets: npt.NDArray[np.int64],
-    valid: npt.NDArray[np.bool_] | None = None,
-) -> pl.Series:
-    """Make a String column of ASCII bytes that lie end to end; null where not valid."""
-    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data), bits
-    )
-    return pl.Series(name, array)
+    return strings(data, offsets, has, name="vrs_id")

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from varhouse.contigs import Contigs
 from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
 from varhouse.liftover.kernel import Bytes, check_indels, lift_packed
 from varhouse.liftover.reasons import Reason
 from varhouse.reference import Reference
+from varhouse.textcolumn import pack, strings
 
 Normalise = Callable[[pl.DataFrame, Reference], pl.DataFrame]
 """Trims and left-aligns: a frame with contig, pos, ref, alt and its reference in, the same
@@ -164,7 +164,7 @@ class Lifter:
         reason, target, image, block, reverse, swapped, ref, ref_at, alt, alt_at = lift_packed(
             *_arrays(look), *self._target, *self._source,
             _frozen(contig.fill_null(-1).to_numpy(), np.int32), _frozen(pos, np.int64),
-            *_packed(frame["ref"]), *_packed(frame["alt"]), self.swap,
+            *pack(frame["ref"]), *pack(frame["alt"]), self.swap,
         )  # fmt: skip
         good = reason == int(Reason.LIFTED)
         if self._checks:
@@ -177,8 +177,8 @@ class Lifter:
                     np.where(target < 0, len(self.targets), target)
                 ),
                 "pos": pl.Series((image + 1).astype(np.int32)),
-                "ref": _text(ref, ref_at),
-                "alt": _text(alt, alt_at),
+                "ref": strings(ref, ref_at),
+                "alt": strings(alt, alt_at),
             }
         )
         rows = np.flatnonzero(good)
@@ -188,7 +188,7 @@ class Lifter:
             chain.source, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
             *self._target, *self._source, block[rows], image[rows], size[rows],
             _frozen(normal["pos"].to_numpy(), np.int64) - 1,
-            *_packed(normal["ref"]), *_packed(normal["alt"]),
+            *pack(normal["ref"]), *pack(normal["alt"]),
         )  # fmt: skip
         reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
         unsure = np.zeros(reason.size, np.bool_)
@@ -234,24 +234,3 @@ def _frozen(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any
     view = np.ascontiguousarray(array, dtype).view(np.ndarray).view()
     view.flags.writeable = False
     return view
-
-
-def _packed(column: pl.Series) -> tuple[Bytes, Longs]:
-    """Give the bytes and the n + 1 offsets of a String column; null counts as empty."""
-    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    array = array.cast(pa.large_utf8())
-    _, offsets, data = array.buffers()
-    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    text = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
-    return _frozen(text, np.uint8), _frozen(at, np.int64)
-
-
-def _text(data: Bytes, offsets: Longs) -> pl.Series:
-    array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))
-    )
-    out = pl.from_arrow(array)
-    assert isinstance(out, pl.Series)
-    return out

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from varhouse.normalise.kernel import Bytes, normalise_packed
+from varhouse.normalise.kernel import normalise_packed
 from varhouse.normalise.status import Status
 from varhouse.normalise.symbolic import Alt, move_span
 from varhouse.normalise.views import (
@@ -19,6 +18,7 @@ from varhouse.normalise.views import (
     views_of,
 )
 from varhouse.reference import Reference
+from varhouse.textcolumn import pack
 
 Longs = npt.NDArray[np.int64]
 
@@ -55,8 +55,8 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
         new_ref, new_alt, status,
     )  # fmt: skip
     # What is not one base for another lies apart, and has its text copied.
-    some_ref, ref_off = _packed(ref.gather(rows))
-    some_alt, alt_off = _packed(alt.gather(rows))
+    some_ref, ref_off = pack(ref.gather(rows))
+    some_alt, alt_off = pack(alt.gather(rows))
     moved, ref_text, ref_at, alt_text, alt_at, said = normalise_packed(
         seq, starts, lengths, contig[rows], pos[rows],
         some_ref, ref_off[:-1], np.diff(ref_off), some_alt, alt_off[:-1], np.diff(alt_off),
@@ -144,17 +144,6 @@ def _contig_codes(column: pl.Series) -> tuple[npt.NDArray[np.int32], list[str]]:
         names, range(len(names)), default=-1, return_dtype=pl.Int32
     ).to_numpy()
     return _fixed(np.repeat(codes, np.diff(np.append(first, column.len())))), names
-
-
-def _packed(column: pl.Series) -> tuple[Bytes, Longs]:
-    """Give the bytes and the n + 1 offsets of a String column."""
-    array = _filled(column).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    array = array.cast(pa.large_utf8())
-    _, offsets, data = array.buffers()
-    at = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), at
 
 
 def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -102,13 +102,19 @@ def copy_span(text: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def count_values(text: Bytes, start: int, end: int) -> int:
-    """Count the values of a list."""
-    n = 1
+def count_byte(text: Bytes, start: int, end: int, byte: int) -> int:
+    """Count a byte between two places."""
+    n = 0
     for j in range(start, end):
-        if text[j] == _COMMA:
+        if text[j] == byte:
             n += 1
     return n
+
+
+@njit(cache=True, nogil=True)
+def count_values(text: Bytes, start: int, end: int) -> int:
+    """Count the values of a list."""
+    return count_byte(text, start, end, _COMMA) + 1
 
 
 @njit(cache=True, nogil=True)

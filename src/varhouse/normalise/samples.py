@@ -20,6 +20,7 @@ from varhouse.normalise.info import (
     Longs,
     Rules,
     copy_span,
+    count_byte,
     count_loss,
     find_rule,
     no_losses,
@@ -27,15 +28,6 @@ from varhouse.normalise.info import (
 
 _TAB, _COMMA, _DOT, _COLON, _ZERO, _ONE, _NINE = 9, 44, 46, 58, 48, 49, 57
 _PLAIN, _LEFT_OUT = 0, -1
-
-
-@njit(cache=True, nogil=True)
-def _count_byte(text: Bytes, start: int, end: int, byte: int) -> int:
-    n = 0
-    for j in range(start, end):
-        if text[j] == byte:
-            n += 1
-    return n
 
 
 @njit(cache=True, nogil=True)
@@ -319,8 +311,8 @@ def split_samples(
     for i in range(form.size):
         if form[i] <= end[i]:
             # Each cell may get a missing value or two more.
-            fields = 1 + _count_byte(text, form[i], min(sample[i], end[i]), _COLON)
-            columns = 1 + _count_byte(text, min(sample[i], end[i]), end[i], _TAB)
+            fields = 1 + count_byte(text, form[i], min(sample[i], end[i]), _COLON)
+            columns = 1 + count_byte(text, min(sample[i], end[i]), end[i], _TAB)
             total += n_alt[i] * (end[i] - form[i] + 2 + columns * (4 * fields + 1))
         slots += n_alt[i]
     out = np.empty(total, np.uint8)
@@ -337,7 +329,7 @@ def split_samples(
                 m += 1
                 at[m] = w
             continue
-        fields = 1 + _count_byte(text, form[i], sample[i] - 1, _COLON)
+        fields = 1 + count_byte(text, form[i], sample[i] - 1, _COLON)
         rule, kind = np.full(fields, -1, np.int64), np.zeros(fields, np.int64)
         starts = np.empty(fields + 1, np.int64)
         a = form[i]
@@ -348,8 +340,8 @@ def split_samples(
             if rule[f] >= 0:
                 kind[f] = rules.number[rule[f]]
             a = b + 1
-        cells = 1 + _count_byte(text, sample[i], end[i], _COLON)
-        cells += _count_byte(text, sample[i], end[i], _TAB)
+        cells = 1 + count_byte(text, sample[i], end[i], _COLON)
+        cells += count_byte(text, sample[i], end[i], _TAB)
         ends, counts = np.empty(cells, np.int64), np.empty(cells, np.int64)
         _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, i, losses)
         unknown = np.zeros(1, np.int64)

@@ -6,16 +6,14 @@ the folder count. Memory is bounded by the windows of `spill.py`, not by the sou
 """
 
 import json
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
+from varhouse.cache import fill_folder
 from varhouse.errors import InputError
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources.entries import entry_fields, entry_rows
@@ -71,19 +69,9 @@ def compile_source(
     UsageError
         If a field or a column is asked for that the file does not have.
     """
-    if (folder / "source.json").exists():
-        return
-    own = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    own.mkdir(parents=True)
-    try:
-        _Compiler(spec, target, normalise, own).run()
-        if folder.exists() and not (folder / "source.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        # Another process may have been faster: its folder is the same.
-        with suppress(OSError):
-            own.rename(folder)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
+    fill_folder(
+        folder, "source.json", lambda own: _Compiler(spec, target, normalise, own).run()
+    )
 
 
 class _Compiler:

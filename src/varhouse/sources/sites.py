@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
+
+from varhouse.textcolumn import strings
 
 Int64 = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
@@ -62,18 +63,11 @@ def split_alleles(
         {
             "contig": contigs.gather(run),
             "pos": positions,
-            "ref": _strings(ref, ref_at),
-            "alt": _strings(alt, alt_at),
+            "ref": strings(ref, ref_at),
+            "alt": strings(alt, alt_at),
         }
     )
     return frame, n
-
-
-def _strings(data: UInt8, offsets: Int64) -> pl.Series:
-    array = pa.LargeStringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)
-    )
-    return pl.Series(pl.from_arrow(array), dtype=pl.String)
 
 
 @njit(cache=True, nogil=True)
