@@ -16,10 +16,21 @@ from varhouse.errors import SchemaError
 FORMAT_VERSION = 1
 """Raised when a store written before can no longer be read as it is."""
 
-KEY = ("contig", "pos", "ref", "alt")
+PolarsType = pl.DataType | type[pl.DataType]
+
+KEY_SCHEMA: dict[str, PolarsType] = {
+    "contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
+}  # fmt: skip
+"""Columns of the allele key and their types."""
+
+KEY = tuple(KEY_SCHEMA)
 """The allele key: canonical contig, 1-based position, normalised biallelic REF and ALT."""
 
-PolarsType = pl.DataType | type[pl.DataType]
+SPELT = KEY[:4]
+"""What CHROM, POS, REF and ALT of a line spell: all there is where ALT is written out."""
+
+WITHIN = KEY[1:]
+"""What tells the alleles of one contig apart, in sort order."""
 
 
 @dataclass(frozen=True)

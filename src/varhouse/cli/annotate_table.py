@@ -18,7 +18,7 @@ from varhouse.consequence import consequences
 from varhouse.consequence.render import OUTPUT
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.schema import KEY
+from varhouse.schema import KEY, WITHIN
 from varhouse.sources.sites import split_alleles
 from varhouse.sources.text import VcfText
 
@@ -98,8 +98,7 @@ def _annotated(
     )
     if far.height:
         order = pl.Enum(annotator.contigs.names)
-        rows = rows.sort(pl.col("contig").cast(order), "pos", "ref", "alt",
-                         maintain_order=True)  # fmt: skip
+        rows = rows.sort(pl.col("contig").cast(order), *WITHIN, maintain_order=True)
     if rows.height:
         yield rows.select(schema.names())
 

@@ -295,6 +295,7 @@ def _write_parquet(out: Path, work: _Work) -> None:
 
     from varhouse.liftover.reasons import Reason
     from varhouse.liftover.vcf import COLUMNS, line_text
+    from varhouse.schema import SPELT
 
     counts = work.vcf.counts
     frames = []
@@ -332,7 +333,7 @@ def _write_parquet(out: Path, work: _Work) -> None:
         )
     ranks = work.lifter.target.contigs.ordinal
     key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int64)
-    table = pl.concat(frames).sort(key, "pos", "ref", "alt", maintain_order=True)
+    table = pl.concat(frames).sort(key, *SPELT[1:], maintain_order=True)
     table.write_parquet(out, compression="zstd")
 
 

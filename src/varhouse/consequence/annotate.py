@@ -10,7 +10,7 @@ from varhouse.consequence.interval import annotate_intervals
 from varhouse.consequence.render import Describe, no_rows, render, sorted_pairs
 from varhouse.consequence.snv import annotate_snvs
 from varhouse.genemodel import GeneModel
-from varhouse.schema import KEY
+from varhouse.schema import SPELT
 from varhouse.slippage import find_sites
 
 CHUNK = 100_000
@@ -75,7 +75,7 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
     ordinal = pl.col("contig").cast(pl.Enum(model.contigs), strict=False).to_physical()
     placed = (
         alleles.lazy()
-        .select(KEY)
+        .select(SPELT)
         .with_columns(ordinal=ordinal.cast(pl.Int64))
         .filter(pl.col("ordinal").is_not_null(), pl.col("pos").is_not_null())
         .with_columns(place=pl.col("ordinal") * 2**32 + pl.col("pos").cast(pl.Int64))
@@ -83,25 +83,25 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
     )
     step = np.diff(placed["place"].to_numpy())
     if (step < 0).any():
-        return placed.unique(KEY).sort("place", "ref", "alt").select(KEY)
+        return placed.unique(SPELT).sort("place", *SPELT[2:]).select(SPELT)
     # Only alleles of one place are compared as strings.
     tied = np.zeros(placed.height, bool)
     tied[:-1] = step == 0
     tied[1:] |= step == 0
     if not tied.any():
-        return placed.select(KEY)
+        return placed.select(SPELT)
     slots = np.flatnonzero(tied)
-    several = placed[slots].with_columns(row=slots).sort("place", "ref", "alt")
+    several = placed[slots].with_columns(row=slots).sort("place", *SPELT[2:])
     # The rows of a place stand together: sorted, they take the same slots.
     rows = np.arange(placed.height)
     rows[slots] = several["row"].to_numpy()
     keep = np.ones(placed.height, bool)
     keep[slots] = (
-        several.select(KEY)
-        .with_columns(pl.struct(KEY).is_first_distinct().alias("first"))["first"]
+        several.select(SPELT)
+        .with_columns(pl.struct(SPELT).is_first_distinct().alias("first"))["first"]
         .to_numpy()
     )
-    return placed.select(KEY)[rows[keep]]
+    return placed.select(SPELT)[rows[keep]]
 
 
 def _annotate(

@@ -16,7 +16,7 @@ from varhouse.consequence.picks import pick_rows
 from varhouse.consequence.terms import impact_of, terms_of
 from varhouse.genemodel import GeneModel, Int64
 from varhouse.modeldigest import contig_digests
-from varhouse.schema import CONSEQUENCES
+from varhouse.schema import CONSEQUENCES, SPELT
 
 OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 """Column name to type of what the room gives: the table without its partition."""
@@ -94,7 +94,7 @@ def render(
         contig_digests(model), default=None, return_dtype=pl.String
     )
     frame = pairs.with_columns(
-        *(alleles[c].gather(row).alias(c) for c in ("contig", "pos", "ref", "alt")),
+        *(alleles[c].gather(row).alias(c) for c in SPELT),
         *(
             names[c].gather(tx).alias(c)
             for c in ("transcript_id", "gene_id", "gene_name", "biotype")

@@ -20,6 +20,7 @@ LINES_BYTES = 64 << 20
 
 _ABSENT = np.frombuffer(b"./.", np.uint8)
 _RECORD = ["file", "record"]
+_EQUAL = ["pos", "ref", "alt"]
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,10 @@ def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     (records, group)
         Joined records in order, and for each row of `sites` the record it went to.
     """
-    key = ["pos", "ref", "alt"]
     numbered = sites.with_row_index("_row").with_columns(
-        pl.col("record").cum_count().over(*key, "file").alias("_nth")
+        pl.col("record").cum_count().over(*_EQUAL, "file").alias("_nth")
     )
-    groups = numbered.group_by(*key, "_nth", maintain_order=True).agg(
+    groups = numbered.group_by(*_EQUAL, "_nth", maintain_order=True).agg(
         pl.col("_row"),
         pl.col("chrom").first(),
         pl.col("id").drop_nulls().first(),

@@ -15,7 +15,7 @@ import polars as pl
 from varhouse.identify import identify
 from varhouse.ingest.run import Run
 from varhouse.ingest.sides import GENE_MODEL
-from varhouse.schema import IDS, KEY, VARIANTS
+from varhouse.schema import IDS, KEY, KEY_SCHEMA, VARIANTS
 from varhouse.shards import Manifest, Shard, ShardWriter, write_manifest, write_shard
 from varhouse.store.retract import retract
 
@@ -185,8 +185,8 @@ def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
     ]
     if not frames:
         return pl.DataFrame(
-            schema={"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
-                    "id": pl.String, "ref_checked": pl.Boolean, "cohort": pl.String}
+            schema={**KEY_SCHEMA, "id": pl.String, "ref_checked": pl.Boolean,
+                    "cohort": pl.String}
         )  # fmt: skip
     return pl.concat(frames).collect()
 

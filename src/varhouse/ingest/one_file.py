@@ -26,11 +26,12 @@ from varhouse.ingest.settings import Policy
 from varhouse.ingest.sheets import check_samples, read_sheet
 from varhouse.ingest.tasks import ROWS_AT_ONCE, drop_duplicates, frequency_frame
 from varhouse.reference import Reference, empty_reference
+from varhouse.schema import KEY
 from varhouse.source.scan import scan_file
 
 LOG = logging.getLogger("varhouse.frequencies")
 COLUMNS = (
-    "contig", "pos", "ref", "alt", "cohort", "stratum_by", "stratum", "ac", "an", "af",
+    *KEY, "cohort", "stratum_by", "stratum", "ac", "an", "af",
     "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "call_rate",
 )  # fmt: skip
 
@@ -156,7 +157,7 @@ def _write(
 def _write_piece(result: ChunkResult, context: Context, pieces: Path, number: int) -> None:
     if result.alleles.is_empty():
         return
-    order = result.alleles.select(pl.arg_sort_by("contig", "pos", "ref", "alt")).to_series()
+    order = result.alleles.select(pl.arg_sort_by(KEY)).to_series()
     rows = order.to_numpy()
     step = max(1, ROWS_AT_ONCE // len(context.strata.by))
     for i, first in enumerate(range(0, rows.size, step)):

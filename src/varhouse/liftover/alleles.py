@@ -13,13 +13,13 @@ from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
 from varhouse.liftover.kernel import Bytes, check_indels, lift_packed
 from varhouse.liftover.reasons import Reason
 from varhouse.reference import Reference
+from varhouse.schema import SPELT
 from varhouse.textcolumn import pack, strings
 
 Normalise = Callable[[pl.DataFrame, Reference], pl.DataFrame]
 """Trims and left-aligns: a frame with contig, pos, ref, alt and its reference in, the same
 rows in the same order with pos, ref and alt replaced out."""
 
-_KEY = ("contig", "pos", "ref", "alt")
 _REASONS = pl.Series([r.code for r in Reason], dtype=pl.String)
 
 
@@ -129,18 +129,18 @@ class Lifter:
             contig (String), pos (1-based), ref, alt (String) and any other columns.
         """
         rows = self.lift_rows(frame)
-        source = {c: f"source_{c}" for c in _KEY}
-        others = [c for c in frame.columns if c not in _KEY]
+        source = {c: f"source_{c}" for c in SPELT}
+        others = [c for c in frame.columns if c not in SPELT]
         good = rows["reason"] == int(Reason.LIFTED)
         lifted = pl.concat(
             [
-                rows.filter(good).select(*_KEY, "reverse", "swapped", "ambiguous"),
-                frame.filter(good).select(*_KEY).rename(source),
+                rows.filter(good).select(*SPELT, "reverse", "swapped", "ambiguous"),
+                frame.filter(good).select(*SPELT).rename(source),
                 frame.filter(good).select(others),
             ],
             how="horizontal",
         )
-        order = [*_KEY, *source.values(), "reverse", "swapped", "ambiguous", *others]
+        order = [*SPELT, *source.values(), "reverse", "swapped", "ambiguous", *others]
         reason = _REASONS.gather(rows["reason"].filter(~good).cast(pl.Int64)).alias("reason")
         return LiftedAlleles(lifted.select(order), frame.filter(~good).with_columns(reason))
 
@@ -182,7 +182,7 @@ class Lifter:
             }
         )
         rows = np.flatnonzero(good)
-        normal = self._normalise(raw.filter(good), self.target).select(_KEY)
+        normal = self._normalise(raw.filter(good), self.target).select(SPELT)
         at_gap, ambiguous = check_indels(
             chain.target, chain.start, chain.end, chain.target_start, chain.reverse,
             chain.source, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
@@ -199,7 +199,7 @@ class Lifter:
             back = np.full(reason.size, -1, np.int64)
             back[rows] = np.arange(rows.size)
             spread = normal[pl.Series(np.where(back < 0, 0, back)), :] if rows.size else raw
-        return spread.select(_KEY).with_columns(
+        return spread.select(SPELT).with_columns(
             reason=pl.Series(reason),
             contig=raw["contig"],
             image=pl.Series(image),

@@ -9,7 +9,7 @@ from varhouse.errors import UsageError
 from varhouse.query.expression import Condition, find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
-from varhouse.schema import KEY, PolarsType
+from varhouse.schema import KEY, WITHIN, PolarsType
 from varhouse.store.reader import Store
 
 _AS_IN_FILE = ("sites", "genotypes")
@@ -97,7 +97,7 @@ class Answer:
             self._genes = _gene_rows(store, selection)
 
     def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """Give the rows in order of contig, pos, ref and alt (or as the table is sorted).
+        """Give the rows in order of the allele key (or as the table is sorted).
 
         They are given once.
 
@@ -133,7 +133,7 @@ class Answer:
             frame = self._genes if table == "genes" else self.store.scan(table)
             yield self._finish(frame, [*declared.partition, *declared.sort], wanted)
             return
-        order = [*KEY[1:], *declared.partition, *declared.sort]
+        order = [*WITHIN, *declared.partition, *declared.sort]
         for piece in self._pieces:
             frame = scan_piece(self.store, table, piece)
             if self._own is not None:

@@ -17,7 +17,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs
 from varhouse.errors import UsageError
-from varhouse.schema import KEY
+from varhouse.schema import KEY, KEY_SCHEMA
 from varhouse.store.reader import Store
 
 JUSTIFIED = 100_000
@@ -183,7 +183,7 @@ def match_change(store: Store, change: Change) -> pl.DataFrame:
         Their keys (contig, pos, ref, alt).
     """
     if change.old == change.new == "":
-        return pl.DataFrame(schema=dict.fromkeys(KEY, pl.String)).cast({"pos": pl.Int32})
+        return pl.DataFrame(schema=KEY_SCHEMA)
     if change.old and change.new:
         # Bases for bases, trimmed: there is one way to write it, as a key too.
         rows = _near(store, change, change.start + 1, change.start + 1)

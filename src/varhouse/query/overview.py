@@ -11,11 +11,11 @@ import polars as pl
 
 from varhouse.query.expression import Condition
 from varhouse.query.select import Piece, scan_piece
-from varhouse.schema import CONSEQUENCES, KEY, TOTALS, VARIANTS, PolarsType
+from varhouse.schema import CONSEQUENCES, KEY, TOTALS, VARIANTS, WITHIN, PolarsType
 from varhouse.store.reader import Store
 
 DEFAULT = (
-    "contig", "pos", "ref", "alt", "id", "type", "gene", "consequence", "impact", "hgvs_g",
+    *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",
     "ac", "an", "af",
 )  # fmt: skip
 """Columns that are shown unless others are asked for; `af_<cohort>` of each follow."""
@@ -23,7 +23,6 @@ DEFAULT = (
 COHORT_COUNTS = (
     "af", "ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "call_rate",
 )  # fmt: skip
-_KEY = ["pos", "ref", "alt"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Overview:
     def frame(
         self, piece: Piece, columns: Iterable[str], where: Condition | None = None
     ) -> pl.LazyFrame:
-        """Make the overview of a piece, sorted by pos, ref and alt.
+        """Make the overview of a piece, sorted by the allele key.
 
         Parameters
         ----------
@@ -106,7 +105,7 @@ class Overview:
         """
         wanted = list(columns)
         tested = where.columns if where is not None else frozenset()
-        needed = {*wanted, *tested, *_KEY}
+        needed = {*wanted, *tested, *WITHIN}
         own = [n for n in VARIANTS.names if n in needed and self._of(n) == "variants"]
         frame = scan_piece(self.store, "variants", piece).select(own)
         first = {self._of(n) for n in tested}
@@ -115,7 +114,7 @@ class Overview:
             frame = frame.filter(where.expression)
         rest = {self._of(n) for n in wanted} - first
         frame = self._join(frame, piece, rest, needed)
-        return frame.sort(_KEY).select(wanted)
+        return frame.sort(WITHIN).select(wanted)
 
     def meaning(self, column: str) -> str:
         """Say what a column means."""
@@ -150,7 +149,7 @@ class Overview:
         for source in sorted(set(sources) - {"variants"}):
             names = sorted(n for n in needed if self._of(n) == source)
             side = self._side(source, piece, names)
-            frame = frame.join(side, on=_KEY, how="left")
+            frame = frame.join(side, on=WITHIN, how="left")
         return frame
 
     def _side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
@@ -174,10 +173,10 @@ class Overview:
         rows = scan_piece(self.store, "ids", piece).filter(is_rs)
         number = pl.col("id").str.slice(2).cast(pl.Int64, strict=False)
         return (
-            rows.select(*_KEY, "id")
+            rows.select(*WITHIN, "id")
             .unique()
             .sort(number, "id")
-            .group_by(_KEY, maintain_order=True)
+            .group_by(WITHIN, maintain_order=True)
             .agg("id")
             .with_columns(pl.col("id").list.join(";"))
         )
@@ -189,30 +188,30 @@ class Overview:
             scan_piece(self.store, "consequences", piece)
             .filter("most_severe")
             .with_columns(symbol)
-            .sort(*_KEY, ~pl.col("canonical"), "transcript_id")
+            .sort(*WITHIN, ~pl.col("canonical"), "transcript_id")
         )
-        first = worst.unique(_KEY, keep="first", maintain_order=True).select(*_KEY, *own)
+        first = worst.unique(WITHIN, keep="first", maintain_order=True).select(*WITHIN, *own)
         if "gene" not in names:
             return first
         genes = (
-            worst.select(*_KEY, "gene")
+            worst.select(*WITHIN, "gene")
             .drop_nulls("gene")
             .unique(maintain_order=True)
-            .group_by(_KEY, maintain_order=True)
+            .group_by(WITHIN, maintain_order=True)
             .agg("gene")
             .with_columns(pl.col("gene").list.join(";"))
         )
-        return first.join(genes, on=_KEY, how="left")
+        return first.join(genes, on=WITHIN, how="left")
 
     def _totals(self, piece: Piece, names: list[str]) -> pl.LazyFrame:
         rows = scan_piece(self.store, "totals", piece)
-        return rows.filter(pl.col("stratum_by") == "all").select(*_KEY, *names)
+        return rows.filter(pl.col("stratum_by") == "all").select(*WITHIN, *names)
 
     def _cohort(self, piece: Piece, cohort: str, names: list[str]) -> pl.LazyFrame:
         rows = scan_piece(self.store, "frequencies", piece, cohort=cohort)
         end = len(cohort) + 1
         return rows.filter(pl.col("stratum_by") == "all").select(
-            *_KEY, *(pl.col(n[:-end]).alias(n) for n in names)
+            *WITHIN, *(pl.col(n[:-end]).alias(n) for n in names)
         )
 
     def _annotations(self, piece: Piece, table: str, names: list[str]) -> pl.LazyFrame:
@@ -230,4 +229,4 @@ class Overview:
             for n in texts
         ]
         rows = scan_piece(self.store, table, piece)
-        return rows.group_by(_KEY, maintain_order=True).agg(merged).with_columns(joined)
+        return rows.group_by(WITHIN, maintain_order=True).agg(merged).with_columns(joined)

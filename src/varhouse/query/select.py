@@ -19,7 +19,7 @@ from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query.missing import explain_missing
 from varhouse.query.names import Change, match_change, match_written, parse_name
 from varhouse.query.transcript_names import find_transcript_name
-from varhouse.schema import KEY
+from varhouse.schema import KEY, KEY_SCHEMA, WITHIN
 from varhouse.store.reader import Store
 
 PIECE_ROWS = 200_000
@@ -27,8 +27,6 @@ PIECE_ROWS = 200_000
 
 _NEAR = 1_000_000
 LOG = logging.getLogger("varhouse.query")
-
-_WITHIN = ["pos", "ref", "alt"]
 
 _LOOSE_RS = re.compile(r"^[Rr][Ss]\d+$")
 _VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)$")
@@ -153,7 +151,7 @@ def _find_name(store: Store, text: str) -> pl.DataFrame:
             return known
     if match := _HGVS.match(text):
         return _by_hgvs(store, match["contig"], match["name"])
-    return pl.DataFrame(schema=dict.fromkeys(KEY, pl.String) | {"pos": pl.Int32})
+    return pl.DataFrame(schema=KEY_SCHEMA)
 
 
 def _say(text: str, change: Change, keys: pl.DataFrame, *, several: bool) -> None:
@@ -255,7 +253,7 @@ def _key_pieces(
 ) -> Iterator[Piece]:
     """Give a piece for each cluster of the wanted alleles."""
     for contig in store.contigs.names:
-        mine = keys.filter(pl.col("contig") == contig).select(_WITHIN)
+        mine = keys.filter(pl.col("contig") == contig).select(WITHIN)
         if not mine.height or contig not in spans:
             continue
         whole = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
@@ -335,5 +333,5 @@ def scan_piece(
         inside = [(pl.col("pos") <= b) & (last >= a) for a, b in piece.also]
         frame = frame.filter(pl.any_horizontal(*inside))
     if piece.keys is not None:
-        frame = frame.join(piece.keys.lazy(), on=_WITHIN, how="semi", maintain_order="left")
+        frame = frame.join(piece.keys.lazy(), on=WITHIN, how="semi", maintain_order="left")
     return frame

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import UsageError
-from varhouse.schema import KEY, PolarsType, Table, annotation_table
+from varhouse.schema import KEY, KEY_SCHEMA, PolarsType, Table, annotation_table
 from varhouse.sources.keys import HASHED, allele_keys, match_keys
 from varhouse.sources.spec import NAMES, SourceSpec
 
@@ -128,10 +128,7 @@ class CompiledSource:
 
     @cached_property
     def _schema(self) -> dict[str, PolarsType]:
-        key: dict[str, PolarsType] = {
-            "contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
-        }  # fmt: skip
-        own = {**key, **_OWN[self.kind], **self.fields}
+        own = {**KEY_SCHEMA, **_OWN[self.kind], **self.fields}
         return {**own, "id": pl.String} if self.kind == "allele" else own
 
     # Alleles.

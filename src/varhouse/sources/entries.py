@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
-from varhouse.schema import PolarsType
+from varhouse.schema import KEY, PolarsType
 from varhouse.sources.spec import FieldsError, FieldSpec, own_column
 
 _FORMAT = re.compile(r"[Ff]ormat: ?([^\"]+)|'([^']*\|[^']*)'")
@@ -171,7 +171,7 @@ def entry_rows(
         values.append(value.alias(v.column))
     if faults:
         counts["unreadable"] += sum(mine.select(faults).row(0))
-    return mine.select("contig", "pos", "ref", "alt", *values, "id")
+    return mine.select(*KEY, *values, "id")
 
 
 def _belongs(fields: EntryFields) -> pl.Expr:

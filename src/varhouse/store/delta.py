@@ -21,7 +21,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from varhouse.errors import SchemaError, StoreError
-from varhouse.schema import TABLES, PolarsType, Table, annotation_table
+from varhouse.schema import KEY, TABLES, PolarsType, Table, annotation_table
 from varhouse.store.layout import sync_file, sync_folder
 
 _CONFIGURATION = {
@@ -30,7 +30,7 @@ _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
 }
-_FIXED = ("contig", "pos", "ref", "alt", "source_version", "licence", "part")
+_FIXED = (*KEY, "source_version", "licence", "part")
 
 
 @dataclass(frozen=True)

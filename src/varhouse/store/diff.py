@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
-from varhouse.schema import KEY, Table, annotation_table
+from varhouse.schema import KEY, KEY_SCHEMA, Table, annotation_table
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.retract import windows
@@ -20,8 +20,7 @@ ADDED, GONE, MOST_SEVERE = "added", "gone", "most_severe"
 """Kinds of changes; that of a source's field is `SOURCE.FIELD`."""
 
 SCHEMA = {
-    "contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
-    "change": pl.String, "old": pl.String, "new": pl.String,
+    **KEY_SCHEMA, "change": pl.String, "old": pl.String, "new": pl.String,
 }  # fmt: skip
 """Columns of a diff: the allele, what changed, its values before and after."""
 
@@ -184,7 +183,7 @@ class _Pair:
 
 def _scan(store: Store, table: str, paths: list[str]) -> pl.LazyFrame:
     if not paths:
-        return pl.LazyFrame(schema={n: t for n, t in SCHEMA.items() if n in KEY})
+        return pl.LazyFrame(schema=KEY_SCHEMA)
     declared: Table = store.declaration(table)
     folder = table_folder(store.path, declared)
     return pl.scan_parquet(
