@@ -32,6 +32,9 @@ SPELT = KEY[:4]
 WITHIN = KEY[1:]
 """What tells the alleles of one contig apart, in sort order."""
 
+BOUNDED = frozenset({"contig", "pos", "start", "end", "id", "ac", "an", "record"})
+"""Columns whose least and greatest value the Delta log has, where they are never null."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -72,6 +75,19 @@ class Table:
     def polars_schema(self) -> dict[str, PolarsType]:
         """Column name to polars type, partition columns included."""
         return {c.name: c.dtype for c in self.columns}
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """Columns with statistics in the Delta log, for every file of the table.
+
+        A column has them in all files or in none, and the table says in which: delta-rs
+        makes `column >= null` of a bound that is not there, so that a filter finds nothing
+        (`to_pyarrow_dataset`). Hence no column that can be null, in some file altogether;
+        no boolean or list, which have no bounds; no fraction, which may be no number.
+        A change of this set needs a new FORMAT_VERSION: files in place lack the bounds.
+        """
+        own = (c for c in self.columns if not c.nullable and c.name not in self.partition)
+        return tuple(c.name for c in own if c.name in BOUNDED)
 
     @property
     def file_schema(self) -> dict[str, PolarsType]:

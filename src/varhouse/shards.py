@@ -6,9 +6,8 @@ links them into the store's tables. A shard carries what a reader needs to skip 
 """
 
 import json
-import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,11 @@ _HIGH_CARDINALITY = {"pos", "end", "spdi", "vrs_id", "hgvs_g", "id", "ac", "an",
 _DELTA = {"pos", "end"}
 _DELTA_ENCODING = "DELTA_BINARY_PACKED"
 
-_STATISTICS = {"pos", "end", "start", "id", "ac", "an", "af", "record", "contig"}
 _TEXT_LIMIT = 64
+"""Letters of a text bound: a least value is cut, a greatest one rounded up."""
+
+_LAST = "\U0010ffff"
+"""The code point that sorts behind all others, in UTF-8 too."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Shard:
     digest
         Content digest of its rows (see `varhouse.digest`), two unsigned 64-bit sums.
     stats
-        Delta statistics: numRecords, minValues, maxValues, nullCount.
+        Delta statistics: numRecords, minValues, maxValues, nullCount, of all columns in
+        `Table.bounded`.
     span
         Bases of the longest REF; 0 for a table without one. A row that overlaps a
         region begins at most this far before it.
@@ -111,9 +114,7 @@ def write_shard(
     kept = full.select(list(table.file_schema))
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
-    kept.write_parquet(
-        path, compression="zstd", compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
-    )
+    _write_parquet(kept, path)
     return Shard(
         table=table.name,
         path=str(path),
@@ -121,7 +122,7 @@ def write_shard(
         rows=kept.height,
         bytes=path.stat().st_size,
         digest=digest_frame(full, table),
-        stats=_statistics(kept),
+        stats=_statistics(kept, table),
         span=_span(kept),
     )
 
@@ -184,7 +185,7 @@ class ShardWriter:
             )  # fmt: skip
         self._writer.write_table(arrow, row_group_size=ROW_GROUP)
         digest = digest_frame(full, self._table)
-        self._pieces.append((kept.height, digest, _statistics(kept), _span(kept)))
+        self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
         if sum(p[0] for p in self._pieces) >= self._max_rows:
             self._end()
 
@@ -219,24 +220,37 @@ def _sort_key(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
     return tuple((v is not None, v if v is not None else 0) for v in row)
 
 
+def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    floats = [n for n, t in frame.schema.items() if t.is_float()]
+    odd = {n for n in floats if frame[n].is_nan().any()}
+    if not odd:
+        frame.write_parquet(
+            path, compression="zstd", compression_level=COMPRESSION_LEVEL,
+            row_group_size=ROW_GROUP,
+        )  # fmt: skip
+        return
+    # Statistics pass over what is no number (Parquet format, IEEE 754 note), and readers
+    # skip by them rows that they hold for greater than all numbers: write none.
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    pq.write_table(
+        arrow, path, compression="zstd", compression_level=COMPRESSION_LEVEL,
+        row_group_size=ROW_GROUP,
+        write_statistics=[n for n in frame.columns if n not in odd],
+    )  # fmt: skip
+
+
 def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:
-    """Join statistics of pieces; a bound that one piece lacks is not known of the whole."""
-    whole: dict[str, Any] = {"numRecords": sum(p["numRecords"] for p in pieces)}
-    whole["nullCount"] = {
-        c: sum(p["nullCount"][c] for p in pieces) for c in pieces[0]["nullCount"]
+    """Join the statistics of pieces of one file."""
+
+    def bounds(side: str, choose: Callable[[list[Any]], Any]) -> dict[str, Any]:
+        return {c: choose([p[side][c] for p in pieces]) for c in pieces[0][side]}
+
+    return {
+        "numRecords": sum(p["numRecords"] for p in pieces),
+        "minValues": bounds("minValues", min),
+        "maxValues": bounds("maxValues", max),
+        "nullCount": bounds("nullCount", sum),
     }
-    for side, choose in (("minValues", min), ("maxValues", max)):
-        known = set.intersection(*(set(p[side]) for p in pieces))
-        # A column that is all null in a piece has no bounds there, and needs none.
-        for c in whole["nullCount"]:
-            if all(c in p[side] or p["nullCount"][c] == p["numRecords"] for p in pieces):
-                known.add(c)
-        whole[side] = {
-            c: choose(p[side][c] for p in pieces if c in p[side])
-            for c in sorted(known)
-            if any(c in p[side] for p in pieces)
-        }
-    return whole
 
 
 def _span(frame: pl.DataFrame) -> int:
@@ -245,30 +259,33 @@ def _span(frame: pl.DataFrame) -> int:
     return int(frame.select(pl.col("ref").str.len_bytes().max()).item() or 0)
 
 
-def _statistics(frame: pl.DataFrame) -> dict[str, Any]:
-    low: dict[str, Any] = {}
-    high: dict[str, Any] = {}
-    nulls: dict[str, int] = {}
-    for name in frame.columns:
-        if name not in _STATISTICS:
-            continue
-        column = frame[name]
-        nulls[name] = column.null_count()
-        small, large = column.min(), column.max()
-        # Long text would have to be cut, and a cut maximum must be rounded up: left out.
-        if small is None or (isinstance(small, str) and len(str(large)) > _TEXT_LIMIT):
-            continue
-        if isinstance(small, str) and len(small) > _TEXT_LIMIT:
-            continue
-        if any(isinstance(v, float) and not math.isfinite(v) for v in (small, large)):
-            continue
-        low[name], high[name] = small, large
+def _statistics(frame: pl.DataFrame, table: Table) -> dict[str, Any]:
+    columns = table.bounded
     return {
         "numRecords": frame.height,
-        "minValues": low,
-        "maxValues": high,
-        "nullCount": nulls,
+        "minValues": {c: cut_low(frame[c].min()) for c in columns},
+        "maxValues": {c: cut_high(frame[c].max()) for c in columns},
+        "nullCount": dict.fromkeys(columns, 0),
     }
+
+
+def cut_low(value: Any) -> Any:
+    """Shorten a least value; a prefix sorts before the whole."""
+    return value[:_TEXT_LIMIT] if isinstance(value, str) else value
+
+
+def cut_high(value: Any) -> Any:
+    """Shorten a greatest value to a text that sorts behind the whole.
+
+    Delta's protocol (Per-file statistics) asks for that. What is kept ends before the last
+    code point: another one behind it would not do.
+    """
+    if not isinstance(value, str) or len(value) <= _TEXT_LIMIT:
+        return value
+    end = _TEXT_LIMIT
+    while end < len(value) and value[end] == _LAST:
+        end += 1
+    return value if end == len(value) else value[:end] + _LAST
 
 
 def write_manifest(

@@ -115,6 +115,13 @@ def _delta_schema(table: Table) -> Schema:
     return Schema.from_arrow(empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
 
 
+def _configuration(table: Table) -> dict[str, str | None]:
+    """Give the properties of a table; they name the columns that have statistics."""
+    if not table.bounded:
+        return {**_CONFIGURATION, "delta.dataSkippingNumIndexedCols": "0"}
+    return {**_CONFIGURATION, "delta.dataSkippingStatsColumns": ",".join(table.bounded)}
+
+
 def _add(file: DataFile) -> AddAction:
     return AddAction(
         file.path,
@@ -122,7 +129,8 @@ def _add(file: DataFile) -> AddAction:
         dict(file.partition),
         int(time.time() * 1000),
         True,
-        json.dumps(file.stats, allow_nan=False),
+        # As UTF-8: arrow-json, in delta-rs, misreads escapes of what is beyond U+FFFF.
+        json.dumps(file.stats, allow_nan=False, ensure_ascii=False),
     )
 
 
@@ -173,7 +181,7 @@ def commit_files(
                 partition_by=list(table.partition),
                 name=table.name,
                 description=table.row,
-                configuration=dict(_CONFIGURATION),
+                configuration=_configuration(table),
                 commit_properties=properties,
             )
             version = 0

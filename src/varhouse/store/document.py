@@ -31,6 +31,12 @@ A release record (`_store/releases/NNNNNNNN.json`) holds `release`, `parent`, `o
 (hex) and `span`, a bound on the length of REF. Read a table at that version: the latest
 Delta version of a table may be ahead of the newest release while an ingest commits.
 
+The Delta log has numbers of rows, bounds and counts of nulls of the columns marked
+*bounded*, for every file, and the table says so (`delta.dataSkippingStatsColumns`; or
+`delta.dataSkippingNumIndexedCols` 0 where there are none): whatever reads Delta may skip files
+by them, and finds by the other columns all rows too. Text bounds are cut to 64 letters, the
+upper one rounded up.
+
 ## The content digest
 
 The digest covers the columns marked *content*, in the tables that are content. A row is
@@ -61,14 +67,16 @@ def describe_table(table: Table) -> str:
         f"One row is {table.row}. Partitioned by {by}; sorted by {order}."
         + ("" if table.content else " Not covered by the content digest."),
         "",
-        "| column | type | null | content | meaning |",
-        "|---|---|---|---|---|",
+        "| column | type | null | content | bounded | meaning |",
+        "|---|---|---|---|---|---|",
     ]
     for c in table.columns:
         null = "yes" if c.nullable else ""
         content = "yes" if c.content and table.content else ""
         meaning = c.meaning.replace("|", "\\|")
-        lines.append(f"| `{c.name}` | {_type(c.dtype)} | {null} | {content} | {meaning} |")
+        bounded = "yes" if c.name in table.bounded else ""
+        cells = (f"`{c.name}`", _type(c.dtype), null, content, bounded, meaning)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
