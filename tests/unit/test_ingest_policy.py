@@ -132,3 +132,42 @@ def test_sites_without_samples(tmp_path):
     rows = store.scan("frequencies").select("ac", "an", "af", "n_samples").collect().rows()
     assert rows == [(0, 0, None, 0)]
     assert store.scan("ids", id="rs7").select("pos").collect()["pos"].to_list() == [2]
+
+
+UNSAID = [
+    "1 0 . N .[X:5[ . . . GT 0/1 0/0 0/0 0/0",
+    "1 2 . N <DEL> . . END=9;SVLEN=-7 GT 0/1 0/0 0/0 0/0",
+    "1 3 . N N]X:7] . . . GT 0/0 1/1 0/0 0/0",
+    "1 4 . NN <DUP:TANDEM> . . SVLEN=8 GT 0/0 0/1 0/0 0/0",
+    "1 31 . N ]X:7]N . . . GT 0/0 0/1 0/0 0/0",
+]
+"""REF is N, which no base of the reference is: legal, and no sign of another assembly."""
+
+
+@pytest.mark.parametrize("unchecked", ["store", "reject"])
+def test_ref_n_of_symbolic_alleles_is_unchecked(tmp_path, unchecked):
+    config = _write(tmp_path, UNSAID, unchecked_ref=unchecked)
+    ingest_here(tmp_path / "store", config)
+    store = varhouse.open(tmp_path / "store")
+    alts = store.scan("variants").collect()["alt"].to_list()
+    reasons = store.scan("rejects").collect()["reason"].to_list()
+    if unchecked == "store":
+        assert sorted(alts) == sorted(row.split()[4] for row in UNSAID)
+        assert reasons == []
+    else:
+        assert alts == []
+        assert reasons == ["ref_unchecked"] * len(UNSAID)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [("1 2 . N A . . . GT 0/1 0/0 0/0 0/0", "ref_mismatch"),
+     ("1 2 . N <DEL>,A . . . GT 0/1 0/0 0/0 0/0", "ref_mismatch"),
+     ("1 2 . G <DEL> . . . GT 0/1 0/0 0/0 0/0", "ref_mismatch"),
+     ("1 32 . N <DEL> . . . GT 0/1 0/0 0/0 0/0", "beyond_contig")],
+)  # fmt: skip
+def test_other_ref_is_compared_as_ever(tmp_path, row, reason):
+    config = _write(tmp_path, [row], unchecked_ref="store", max_ref_mismatch_rate=1.0)
+    ingest_here(tmp_path / "store", config)
+    rejects = varhouse.open(tmp_path / "store").scan("rejects").collect()
+    assert rejects["reason"].to_list() == [reason]

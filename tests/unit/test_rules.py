@@ -73,7 +73,7 @@ CASES = {
     "VH-H-002": _site().replace("FILTER", "FILTERS"),
     "VH-H-003": _file(samples=("a", ""), rows=("1 5 . A C . . . GT 0/0 0/0",)),
     "VH-H-004": _file(samples=("a", "a"), rows=("1 5 . A C . . . GT 0/0 0/0",)),
-    "VH-H-006": _meta('##INFO=<ID=AC,Number=.,Type=Integer,Description="c">'),
+    "VH-H-006": _meta('##INFO=<ID=AC,Number=2,Type=Integer,Description="c">'),
     "VH-H-007": _meta("##reference="),
     "VH-H-008": _meta('##INFO=<ID=N,Number=1,Type=Integer,Description="n"'),
     "VH-H-009": _meta('##ALT=<ID=DEL,Description="not "escaped">'),
@@ -121,6 +121,12 @@ CASES = {
     "VH-I-009": _info("AF=1.5"),
     "VH-I-010": _info("S=a_b", version=2, meta=(TEXT,)).replace("a_b", "a b"),
     "VH-I-011": _info("CIGAR=12MYC"),
+    "VH-I-012": _info("F=1", meta=(FLAG,)),
+    "VH-I-013": _info("AS_SB_TABLE=6,8|2,1", meta=(
+        '##INFO=<ID=AS_SB_TABLE,Number=1,Type=String,Description="s">',)),
+    "VH-M-014": _sample("GT:LAA", "0/1:2", version=5),
+    "VH-M-015": _sample("GT:LAA", "1/2:2,1", version=5, alt="C,G"),
+    "VH-M-016": _sample("GT:LAA", "0/2:1", version=5, alt="C,G"),
     "VH-M-001": _sample("GT::X", "0/1:1:1", meta=(GT, DEPTH)),
     "VH-M-002": _sample("GT:X*Y", "0/1:1", meta=(GT,)),
     "VH-M-003": _sample("GT:X:X", "0/1:1:1", meta=(GT, DEPTH)),
@@ -315,6 +321,13 @@ def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch, make):
         pieces = _scan(tmp_path / "x.vcf", text)
         assert pieces.as_json() == whole.as_json()
         assert pieces.errors == whole.errors
+
+
+def test_blanks_in_info_values(tmp_path):
+    for version in range(1, 6):
+        text = _info("S=a@b", version=version, meta=(TEXT,)).replace("@", " ")
+        account = _scan(tmp_path / "x.vcf", text)
+        assert set(account.counts) == ({"VH-I-010"} if version < 3 else set())
 
 
 def test_a_format_of_nothing_is_legal(tmp_path):

@@ -354,7 +354,12 @@ def _alleles(
     names = out["contig"].unique().to_list()
     whole = [n for n in names if context.reference.is_whole(n)]
     unchecked = pl.col("status") == int(Status.REF_UNCHECKED)
+    # REF N of such an allele says nothing, at the telomeres (POS 0, N + 1) neither.
+    unsaid = pl.col("ref0").str.contains("^[Nn]+$") & ~pl.col("alt0").str.contains(_BASES)
+    lengths = {n: context.reference.sequence(n).size for n in whole}
+    size = pl.col("contig").replace_strict(lengths, default=0, return_dtype=pl.Int64)
     past_end = unchecked & pl.col("contig").is_in(whole)
+    past_end &= ~(unsaid & (pl.col("pos0") <= size + 1))
     codes = {int(s): s.code for s in Status if s.is_fault}
     fault = (
         pl.when((pl.col("alt0") == PLACEHOLDER) & pl.lit(context.source_assembly is not None))

@@ -13,7 +13,8 @@ class Status(IntEnum):
     KEPT = 2
     """REF agrees, ALT is no sequence (`<DEL>`, `*`, `.`, `<*>`, breakend): as it was."""
     REF_UNCHECKED = 3
-    """REF lies outside the bases the reference holds: trimmed only, not shifted."""
+    """REF lies outside the bases the reference holds, or is N of an allele that is no
+    sequence: trimmed only, not shifted."""
     REF_MISMATCH = 4
     """REF differs from the reference: as it was."""
     REF_INVALID = 5

@@ -82,7 +82,8 @@ REASONS = tuple(
         ("ref_mismatch", "VH-R-002", "record", "REF differs from the reference"),
         ("beyond_contig", "VH-R-003", "record", "REF reaches past the end of the contig"),
         ("ref_unchecked", "VH-R-004", "record",
-         "the FASTA does not hold the place, and `policy.unchecked_ref` is `reject`"),
+         "the FASTA does not hold the place, or REF is N of an allele that is no sequence, "
+         "and `policy.unchecked_ref` is `reject`"),
         ("alt_invalid", "VH-B-007", "allele", "ALT is neither bases nor a notation of VCF"),
         ("alt_equals_ref", "VH-B-008", "allele", "ALT is REF"),
         ("gt_invalid", "VH-G-001", "record",

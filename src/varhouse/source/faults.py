@@ -76,6 +76,16 @@ class Fault(IntEnum):
     """Fields of local alleles, and LAA is not there or not before all fields but GT."""
     FORMAT_NO_GT = 41
     """Base modifications (Number=M) in a record without GT."""
+    INFO_FLAG_DIGIT = 42
+    """A flag written `DB=1` or `DB=0`."""
+    INFO_JOINED = 43
+    """A list in a key that is declared as one String, as GATK writes `AS_SB_TABLE`."""
+    LAA_VALUE = 44
+    """LAA names an ALT that is not there, REF, or one ALT twice."""
+    LAA_ORDER = 45
+    """LAA does not rise: legal, and unusual."""
+    LAA_CALLED = 46
+    """GT names an ALT that LAA does not list."""
 
 
 N_FAULTS = max(Fault) + 1

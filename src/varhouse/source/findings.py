@@ -79,6 +79,14 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
         "VH-I-005", "INFO", lambda c: f"{c.name} is of Type {c.kind} and has no value",
     ),
     Fault.INFO_FLAG_VALUE: ("VH-I-006", "INFO", lambda c: f"{c.name} is a Flag with a value"),
+    Fault.INFO_FLAG_DIGIT: (
+        "VH-I-012", "INFO",
+        lambda c: f"{c.name}={c.value}: a flag has no value; it is read as set",
+    ),
+    Fault.INFO_JOINED: (
+        "VH-I-013", "INFO",
+        lambda c: f"{c.name} is declared as one String and holds a list, as GATK writes it",
+    ),
     Fault.INFO_NUMBER: (
         "VH-I-007", "INFO",
         lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}",
@@ -118,6 +126,14 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.FORMAT_LAA: (
         "VH-M-012", "FORMAT",
         lambda c: f"{c.name} is of local alleles, and LAA does not stand before all but GT",
+    ),
+    Fault.LAA_VALUE: (
+        "VH-M-014", "FORMAT",
+        lambda c: f"LAA numbers ALT from 1 on, each once: the record has {c.n_alt()} ALT",
+    ),
+    Fault.LAA_ORDER: ("VH-M-015", "FORMAT", lambda c: "LAA does not rise"),
+    Fault.LAA_CALLED: (
+        "VH-M-016", "FORMAT", lambda c: "GT names an ALT that LAA does not list",
     ),
     Fault.FORMAT_NO_GT: (
         "VH-M-013", "FORMAT",
@@ -193,6 +209,9 @@ class Findings:
         if not first <= version <= last:
             return
         severity = "warning" if fault in _LATER and version < 3 else None
+        if fault == Fault.LAA_VALUE and version < 5:
+            # The key is reserved from 4.5 on; DRAGEN writes it in older versions, too.
+            severity = "warning"
         if fault == Fault.SAMPLE_EMPTY and ("FORMAT", "LAA") in self.header.numbers:
             # VCF 4.5, section 1.6.2, itself writes `0/0::30:0` for a sample without ALT.
             severity = "warning"

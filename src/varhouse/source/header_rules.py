@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from varhouse.source.deviations import known_deviation
 from varhouse.source.problems import Account
 from varhouse.source.reserved import ANY, reserved
 
@@ -233,10 +234,12 @@ class HeaderRules:
             ("Type", type_, known.type),
         ):
             if found and wanted not in (ANY, found):
+                habit = known_deviation(meta.kind, name, key, found)
                 self._add(
-                    code,
+                    "VH-H-024" if habit else code,
                     f"{meta.name} is declared {key}={found}; it is {key}={wanted} (VCF "
-                    f"4.{self.version} section {known.section})",
+                    f"4.{self.version} section {known.section})"
+                    + (f"; {habit.tool} declare it so" if habit else ""),
                     meta.line, meta.name, f"{key}={found}",
                 )  # fmt: skip
 

@@ -23,7 +23,7 @@ from varhouse.source.info_values import (
     floats,
     integers,
 )
-from varhouse.source.keys import KeyArrays, Kind, find_key
+from varhouse.source.keys import JOINED, KeyArrays, Kind, find_key
 from varhouse.source.words import _address, find_byte, load1
 
 WIDTH = 32
@@ -33,6 +33,7 @@ _EMPTY, _KEY, _TWICE = int(Fault.INFO_EMPTY), int(Fault.INFO_KEY), int(Fault.INF
 _UNDECLARED, _NO_VALUE = int(Fault.INFO_UNDECLARED), int(Fault.INFO_NO_VALUE)
 _FLAG_VALUE, _NUMBER = int(Fault.INFO_FLAG_VALUE), int(Fault.INFO_NUMBER)
 _TYPE, _SPACE = int(Fault.INFO_TYPE), int(Fault.INFO_SPACE)
+_DIGIT, _JOINED = int(Fault.INFO_FLAG_DIGIT), int(Fault.INFO_JOINED)
 _IS_FLAG, _IS_INTEGER, _IS_FLOAT = int(Kind.FLAG), int(Kind.INTEGER), int(Kind.FLOAT)
 _IS_CHARACTER = int(Kind.CHARACTER)
 _SEMICOLON = np.uint8(59)
@@ -138,6 +139,7 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
     table, packed, need, roles, rows, strict = plan
     cells, cell_floats, tape, tape_floats, at, many, flags, near, used, count, first = out
     kinds, numbers, fixed, offset = table.kind, table.number, table.fixed, table.offset
+    also = table.also
     lows, highs, plain = table.low, table.high, table.declared & table.legal
     n_keys = kinds.size
     seen = np.full(n_keys, -1, np.int64)
@@ -189,7 +191,10 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                     i = j
                     if valued:
                         i = find_byte(text, j, e, _SEMICOLON)
-                        note(count, first, _FLAG_VALUE, r, j + 1, i, k, -1)
+                        digit = i - j == 2 and (text[j + 1] == 48 or text[j + 1] == 49)
+                        note(
+                            count, first, _DIGIT if digit else _FLAG_VALUE, r, j + 1, i, k, -1
+                        )
                     if role == FLAG:
                         flags[row, r] = True
                 elif not valued or j + 1 == e or text[j + 1] == 59:
@@ -282,7 +287,10 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                             at[row, r] = a
                             many[row, r] = i - a
                     if not dot and not fits_number(numbers[k], fixed[k], n, n_alt):
-                        note(count, first, _NUMBER, r, a, i, k, -1)
+                        if also[k] == JOINED:
+                            note(count, first, _JOINED, r, a, i, k, -1)
+                        elif also[k] != 0 and also[k] != n:
+                            note(count, first, _NUMBER, r, a, i, k, -1)
             if i >= e:
                 break
             i += 1

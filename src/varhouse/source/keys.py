@@ -14,6 +14,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.source.deviations import joins_lists, known_deviation
 from varhouse.source.header import WELL_KNOWN_NUMBER, Header
 from varhouse.source.reserved import ANY, all_reserved, reserved
 
@@ -50,6 +51,10 @@ class Number(IntEnum):
     M = 9
 
 
+NO_OTHER, JOINED = -1, -2
+"""`KeyArrays.also` of keys whose Number holds, and of those that hold a list by habit."""
+
+
 _KINDS = {
     "Flag": Kind.FLAG, "Integer": Kind.INTEGER, "Float": Kind.FLOAT,
     "Character": Kind.CHARACTER, "String": Kind.STRING,
@@ -72,6 +77,9 @@ class KeyArrays(NamedTuple):
         int8[n]: `Kind` and `Number` of each key.
     fixed
         int32[n]: how many values a FIXED key has.
+    also
+        int32[n]: how many values will do, too, because a tool's habit is known
+        (`deviations`): 0 for any, NO_OTHER for none, JOINED where it is told of.
     low, high
         float64[n]: inclusive bounds of a value; infinite when there are none.
     declared
@@ -86,6 +94,7 @@ class KeyArrays(NamedTuple):
     kind: npt.NDArray[np.int8]
     number: npt.NDArray[np.int8]
     fixed: npt.NDArray[np.int32]
+    also: npt.NDArray[np.int32]
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     declared: npt.NDArray[np.bool_]
@@ -178,10 +187,13 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     """
     version = header.version
     rows: dict[str, tuple[str, str, bool]] = {}
+    also: dict[str, int] = {}
     for (group, name), number in header.numbers.items():
         if group == field and name:
+            type_ = header.types[group, name]
+            also[name] = _other_count(field, name, number, type_)
             number = WELL_KNOWN_NUMBER.get((field, name), number)
-            rows[name] = number, header.types[group, name], True
+            rows[name] = number, _read_as(field, name, type_, version), True
     n_declared = len(rows)
     for name, known in all_reserved(field, 3 if version is None else version).items():
         if known.strict:
@@ -189,7 +201,24 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     for name in extra:
         rows.setdefault(name, (".", "String", False))
     strict = version is None or version >= 3
-    return KeyTable(field, list(rows), n_declared, strict, _pack(field, rows, version))
+    arrays = _pack(field, rows, version, also)
+    return KeyTable(field, list(rows), n_declared, strict, arrays)
+
+
+def _other_count(field: str, name: str, number: str, type_: str) -> int:
+    """Give `KeyArrays.also` of a key that is declared."""
+    if joins_lists(field, name, number, type_):
+        return JOINED
+    if known_deviation(field, name, "Number", number) is None:
+        return NO_OTHER
+    return int(number) if number.isdigit() else 0
+
+
+def _read_as(field: str, name: str, type_: str, version: int | None) -> str:
+    """Give the Type by which a key is read: numbers are not cut down to whole ones."""
+    known = reserved(field, name, version)
+    widened = known is not None and known.type == "Float" and type_ == "Integer"
+    return "Float" if widened and known_deviation(field, name, "Type", type_) else type_
 
 
 def _legal(name: str, *, strict: bool) -> bool:
@@ -200,8 +229,9 @@ def _legal(name: str, *, strict: bool) -> bool:
 
 
 def _pack(
-    field: str, rows: dict[str, tuple[str, str, bool]], version: int | None
-) -> KeyArrays:
+    field: str, rows: dict[str, tuple[str, str, bool]], version: int | None,
+    also: dict[str, int],
+) -> KeyArrays:  # fmt: skip
     n = len(rows)
     encoded = [name.encode("utf-8", "surrogateescape") for name in rows]
     offset = np.zeros(n + 1, np.int64)
@@ -226,7 +256,8 @@ def _pack(
             low[k], high[k] = known.low, known.high
     strict = version is None or version >= 3
     return KeyArrays(
-        names, offset, _slots(names, offset), kind, number, fixed, low, high,
+        names, offset, _slots(names, offset), kind, number, fixed,
+        np.array([also.get(name, NO_OTHER) for name in rows], np.int32), low, high,
         np.array([declared for _, _, declared in rows.values()], np.bool_),
         np.array([_legal(name, strict=strict) for name in rows], np.bool_),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.source.faults import Fault
-from varhouse.source.keys import KeyTable, Kind, Number, hash_name
+from varhouse.source.keys import NO_OTHER, KeyTable, Kind, Number, hash_name
 from varhouse.source.lines import RecordBatch
 
 Bytes = npt.NDArray[np.uint8]
@@ -33,7 +33,7 @@ class Layout(NamedTuple):
     ----------
     key
         int32: number in the key table, -1 for an unknown key.
-    kind, number, fixed, low, high
+    kind, number, fixed, also, low, high
         As in `keys.KeyArrays`; the kind of GT is GENOTYPE.
     keep
         int64: 1 when the field's values are kept, else 0.
@@ -48,6 +48,7 @@ class Layout(NamedTuple):
     kind: npt.NDArray[np.int8]
     number: npt.NDArray[np.int8]
     fixed: npt.NDArray[np.int32]
+    also: npt.NDArray[np.int32]
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     keep: Ints
@@ -68,6 +69,7 @@ class Layouts(NamedTuple):
     kind: npt.NDArray[np.int8]
     number: npt.NDArray[np.int8]
     fixed: npt.NDArray[np.int32]
+    also: npt.NDArray[np.int32]
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     keep: Ints
@@ -169,11 +171,11 @@ class FormatReader:
         known = key >= 0
         kind = np.full(n, Kind.STRING, np.int8)
         number = np.full(n, Number.ANY, np.int8)
-        fixed = np.zeros(n, np.int32)
+        fixed, also = np.zeros(n, np.int32), np.full(n, NO_OTHER, np.int32)
         low, high = np.full(n, -np.inf), np.full(n, np.inf)
         for mine, its in (
             (kind, arrays.kind), (number, arrays.number), (fixed, arrays.fixed),
-            (low, arrays.low), (high, arrays.high),
+            (also, arrays.also), (low, arrays.low), (high, arrays.high),
         ):  # fmt: skip
             mine[known] = its[key[known]]
         # A Flag means nothing in FORMAT; what stands there is text.
@@ -191,7 +193,7 @@ class FormatReader:
                     local = k, _LOCAL[name]
             seen.add(name)
         return Layout(
-            key, kind, number, fixed, low, high, keep, self._faults(names, key), local,
+            key, kind, number, fixed, also, low, high, keep, self._faults(names, key), local,
             names == ["GT"],
         )  # fmt: skip
 
@@ -260,6 +262,7 @@ def pack_layouts(layouts: list[Layout]) -> Layouts:
     return Layouts(
         starts("key"), joined("key", np.int32), joined("kind", np.int8),  # type: ignore[arg-type]
         joined("number", np.int8), joined("fixed", np.int32),  # type: ignore[arg-type]
+        joined("also", np.int32),  # type: ignore[arg-type]
         joined("low", np.float64), joined("high", np.float64),  # type: ignore[arg-type]
         joined("keep", np.int64), starts("faults"),  # type: ignore[arg-type]
         np.concatenate([np.zeros((0, 4), np.int64), *(x.faults for x in layouts)]),

@@ -203,6 +203,10 @@ _INFO = (
     ("VH-I-010", "info_space", "error/note", "1.6.1 (4.1, 4.2: 1.4.1)",
      "replace white space, with %20 or _"),
     ("VH-I-011", "info_cigar", "error/note", "1.6.1", "a CIGAR is of counts and letters"),
+    ("VH-I-012", "info_flag_digit", "warning/note", "1.4.2",
+     "write the flag alone (`DB`), and leave out what is not set"),
+    ("VH-I-013", "info_joined_list", "warning/note", "1.4.2",
+     "declare the key with Number=. (GATK's allele-specific annotations)"),
 )  # fmt: skip
 
 _FORMAT = (
@@ -226,6 +230,12 @@ _FORMAT = (
      "write LAA first, or next to GT, before the fields of local alleles"),
     ("VH-M-013", "modification_without_gt", "error/note", "1.4.4 (4.5)",
      "give GT: it says how many values a base modification has"),
+    ("VH-M-014", "laa_value", "error/note", "1.6.2 (4.5)",
+     "LAA lists ALT alleles by number: from 1 to the number of ALT, each once"),
+    ("VH-M-015", "laa_order", "warning/note", "1.6.2 (4.5)",
+     "list the alleles in rising order: not every tool reads another one"),
+    ("VH-M-016", "laa_not_called", "warning/note", "1.6.2 (4.5)",
+     "LAA lists the ALT alleles that are observed in the sample: add those of GT"),
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),

@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from varhouse.builds import named
 from varhouse.contigs import Contigs
-from varhouse.refcompare import REF_AGREES, REF_DIFFERS, REF_OUTSIDE, compare_ref
+from varhouse.refcompare import (
+    REF_AGREES,
+    REF_DIFFERS,
+    REF_OPEN,
+    REF_OUTSIDE,
+    compare_ref,
+    open_refs,
+)
 from varhouse.reference import Reference
 from varhouse.source.bgzf import TextBlock, has_end_block
 from varhouse.source.cuts import Cutter
@@ -310,12 +317,18 @@ class Scanner:
         # A POS that is no number is a fault of its own (VH-B-005).
         rows = rows[batch.pos[rows] >= 0]
         sequence = self.reference.sequence(contig)
-        state = compare_ref(
-            sequence, batch.pos[rows], batch.text,
-            np.ascontiguousarray(batch.start[rows, 3]),
-            np.ascontiguousarray(batch.start[rows, 4] - 1),
-        )  # fmt: skip
+        start, end, alt_end = (
+            np.ascontiguousarray(batch.start[rows, c] - shift)
+            for c, shift in ((3, 0), (4, 1), (5, 1))
+        )
+        state = compare_ref(sequence, batch.pos[rows], batch.text, start, end)
+        open_refs(batch.text, state, batch.pos[rows], start, end, alt_end, sequence.size)
         whole = self.reference.is_whole(contig)
+        unsaid = rows[state == REF_OPEN]
+        self.checked["unchecked"] += unsaid.size
+        self._report(batch, unsaid, chrom, "VH-R-004",
+                     "REF is N, of an allele that is no sequence: nothing to compare",
+                     None)  # fmt: skip
         self.checked["agrees"] += int((state == REF_AGREES).sum())
         outside = int((state == REF_OUTSIDE).sum())
         self.checked["outside" if whole else "unchecked"] += outside

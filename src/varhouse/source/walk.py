@@ -116,13 +116,13 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
             at = start[k, 8]
             note(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
                  at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
-        by_ploidy = wanted_counts(layouts, f0, nf, n_alt, wanted, lows, highs)
+        local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
+        by_ploidy = wanted_counts(layouts, f0, nf, n_alt, local, wanted, lows, highs)
         n_plan, w_plan = _plan_cell(
             layouts, f0, nf, wanted, lows, highs, (follows, highest, before, ends)
         )
         gt_plan = np.int64(n_plan > 0 and kinds[f0] == GENOTYPE)
         top = np.uint64(min(n_alt, 9))
-        local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
         i0, e = start[k, 9], end[k]
         s = 0
         n_stops = t = np.int64(0)

@@ -1,0 +1,79 @@
+"""Declarations that well-known tools write otherwise than the specification has them.
+
+No reader trips over these: they are warnings that name the tool, and the key is read as
+the specification defines it. Records that give as many values as such a header says are
+not told of a second time. A declaration that is not listed here is an error (VH-H-006).
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How a tool declares a key.
+
+    Attributes
+    ----------
+    number, type
+        Values of Number and Type that the tool is known to write; empty for none.
+    tool
+        Who writes so.
+    """
+
+    number: frozenset[str]
+    type: frozenset[str]
+    tool: str
+
+
+def _row(number: str, type_: str, tool: str) -> Deviation:
+    return Deviation(frozenset(number.split()), frozenset(type_.split()), tool)
+
+
+_KNOWN = {
+    ("INFO", "AC"): _row("1 .", "", "GATK 1 and 2, the 1000 Genomes Project and Ensembl"),
+    ("INFO", "AF"): _row("1 .", "", "GATK 1 and 2, the 1000 Genomes Project and Ensembl"),
+    ("INFO", "END"): _row(".", "", "Illumina's Isaac and hap.py"),
+    ("INFO", "DP"): _row("", "Float", "tools that average depths"),
+    ("INFO", "DBVARID"): _row(".", "", "ClinVar"),
+    ("INFO", "SB"): _row("1 .", "Float", "GATK 1 to 3"),
+    ("FORMAT", "AD"): _row("1 2 . A", "", "GATK up to 3, VarScan and Isaac"),
+    ("FORMAT", "ADF"): _row("1 2 . A", "", "VarScan and Strelka"),
+    ("FORMAT", "ADR"): _row("1 2 . A", "", "VarScan and Strelka"),
+    ("FORMAT", "DP"): _row("", "Float", "tools that average depths"),
+    ("FORMAT", "FT"): _row(".", "", "PharmCAT and GATK's CombineGVCFs"),
+    ("FORMAT", "GL"): _row("3 .", "Integer", "samtools 0.1, Platypus and vcftools"),
+    ("FORMAT", "GP"): _row("3 .", "", "imputation tools"),
+    ("FORMAT", "GQ"): _row("", "Float", "freebayes, Strelka and Isaac"),
+    ("FORMAT", "PL"): _row("3 .", "", "samtools 0.1 and Hail"),
+    ("FORMAT", "PS"): _row("", "String", "the benchmark sets of Genome in a Bottle"),
+}  # fmt: skip
+"""Widespread declarations of reserved keys."""
+
+_LISTS_IN_TEXT = re.compile(r"AS_\w+")
+"""GATK's allele-specific annotations: Number=1 strings such as `6,8|2,1`."""
+
+
+def known_deviation(kind: str, name: str, key: str, found: str) -> Deviation | None:
+    """Give the tool that declares a reserved key so; None where it is no known habit.
+
+    Parameters
+    ----------
+    kind
+        `INFO` or `FORMAT`.
+    key, found
+        `Number` or `Type`, and what the header gives for it.
+    """
+    deviation = _KNOWN.get((kind, name))
+    if deviation is None:
+        return None
+    values = deviation.number if key == "Number" else deviation.type
+    return deviation if found in values else None
+
+
+def joins_lists(kind: str, name: str, number: str, type_: str) -> bool:
+    """Tell whether a key is declared as one String, and holds a list by a tool's habit."""
+    return (
+        kind == "INFO" and number == "1" and type_ == "String"
+        and _LISTS_IN_TEXT.fullmatch(name) is not None
+    )  # fmt: skip
