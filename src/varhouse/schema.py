@@ -177,6 +177,11 @@ GENES = Table(
         Column("strand", pl.Int8, "1 or -1"),
         Column("biotype", pl.String, "as in the gene model", nullable=True),
         Column("n_transcripts", pl.Int32, "transcripts of the gene"),
+        Column(
+            "xrefs",
+            pl.List(pl.String),
+            "ids in other databases that the gene model names: `HGNC:5`, `GeneID:1`",
+        ),
         Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
     ),
     sort=("contig", "start", "gene_id"),

@@ -209,9 +209,10 @@ def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> I
         model.seg_kind[inside.right_seg] == EXON
     )
     exonic = np.where(insertion, both, inside.touches_exon) & ~whole
-    non_coding = ~coding & ~model.protein_coding[tx]
-    terms |= (non_coding & exonic) * so.NON_CODING_EXON
-    terms |= (non_coding & ~exonic) * so.NON_CODING
+    # Whatever the biotype says: without a CDS no exon codes. VEP says no more of the others.
+    terms |= (~coding & exonic) * so.NON_CODING_EXON
+    elsewhere = ~coding & ~exonic & (~model.protein_coding[tx] | (terms == 0))
+    terms |= elsewhere * so.NON_CODING
     # UTR: by the genomic side of the CDS, and some exon base.
     low, high = model.cds_start[tx], model.cds_end[tx]
     only_tiny = inside.touches_tiny & ~inside.touches_exon

@@ -75,10 +75,11 @@ def _segment_terms(model: GeneModel, seg: Int64) -> Int64:
     upstream = (kind == FLANK_LEFT) == (model.strand[tx] > 0)
     terms: Int64 = np.where(flank, np.where(upstream, so.UPSTREAM, so.DOWNSTREAM), np.int64(0))
     terms |= (model.nmd[tx] & ~flank) * so.NMD
-    # A protein coding transcript without a CDS gets neither non-coding term.
-    non_coding = ~model.coding[tx] & ~model.protein_coding[tx] & ~flank
+    # Whatever the biotype says: without a CDS no exon codes. VEP says no more of introns.
+    non_coding = ~model.coding[tx] & ~flank
     terms |= (non_coding & (kind == EXON)) * so.NON_CODING_EXON
-    terms |= (non_coding & (kind != EXON)) * so.NON_CODING
+    elsewhere = (kind != EXON) & (~model.protein_coding[tx] | (kind == TINY_INTRON))
+    terms |= (non_coding & elsewhere) * so.NON_CODING
     return terms
 
 

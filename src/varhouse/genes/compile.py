@@ -16,6 +16,7 @@ import polars as pl
 
 from varhouse.errors import InputError
 from varhouse.genemodel import MODEL_FORMAT, GeneModel, save_model
+from varhouse.genes.circular import say_refused
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
 from varhouse.genes.mane import add_mane, read_mane
@@ -79,6 +80,7 @@ def compile_genes(
         transcripts, found = add_mane(features.transcripts, pairs)
         counts = {**features.counts, **found}
         features = replace(features, transcripts=transcripts, counts=counts)
+    say_refused(path, features.refused.join(features.transcripts, on=["contig", "key"]))
     pieces = make_pieces(features, reference.contigs.names)
     arrays, counts = build_arrays(pieces, reference)
     codes = _genetic_codes(pieces, reference)
@@ -163,7 +165,7 @@ def _report(path: Path, model: GeneModel) -> None:
         "%s: %d transcripts of %d genes on %d contigs",
         path.name,
         model.n_transcripts,
-        model.genes.height,
+        model.genes.select("contig", "gene_id").n_unique(),
         len(model.contigs),
     )
     if model.meta["unknown_contigs"]:
@@ -202,6 +204,7 @@ def genes_frame(model: GeneModel) -> pl.DataFrame:
             .alias("strand"),
             "biotype",
             pl.col("n_transcripts").fill_null(0).cast(pl.Int32),
+            "xrefs",
             pl.col("contig")
             .replace_strict(contig_digests(model), default=None, return_dtype=pl.String)
             .alias("genes_digest"),

@@ -1,19 +1,34 @@
 """GFF3 rows to features: Ensembl, GENCODE, RefSeq, and genes whose CDS hang on them.
 
-A transcript is what exon and CDS rows name as their parent. When that parent is a gene
-(viruses, bacteria), or when a CDS has no parent (Prokka), each CDS id is a transcript of
-its own. Rows may stand in any order; a parent list `A,B` counts for each.
+A transcript is what exon, CDS and UTR rows name as their parent. When that parent is a gene
+(viruses, bacteria), or when a CDS has no parent (Prokka, Bakta), each CDS id is a transcript
+of its own. A row of a non-coding RNA that has no parts is its own exon. Rows may stand in
+any order; a parent list `A,B` counts for each, but a gene beside its transcripts does not.
 """
 
 import polars as pl
 
+from varhouse.genes.attributes import (
+    GENE_BIOTYPES,
+    GENE_SYMBOLS,
+    TRANSCRIPT_BIOTYPES,
+    decoded,
+    first_of,
+    gff3_text,
+    gff3_value,
+)
+from varhouse.genes.circular import over_the_origin, split_genes
 from varhouse.genes.rows import (
     BARE_GENE,
-    PARTS,
     SELENOCYSTEINES,
     TAGS,
+    UTR,
+    UTRS,
     Features,
     Rows,
+    biotype_of,
+    gene_xrefs,
+    made_genes,
     tag_columns,
     translation_exceptions,
     unused_types,
@@ -25,78 +40,121 @@ _IS_GENE = pl.col("parent").is_null() & (
     pl.col("type").str.contains(r"(?i)(?:^|_)(?:gene|pseudogene)$")
     | pl.col("id").str.contains(r"^gene[:-]").fill_null(False)
 )
+_PARTS = ("exon", "CDS", UTR)
+# SO's terms for RNAs end so; a messenger without parts has no known exons.
+_NON_CODING = (
+    r"(?i)^(?:t|tm|r|nc|lnc|linc|sn|sno|sca|sc|mi|pre_mi|si|pi|misc_|antisense_?|guide_|SRP_"
+    r"|RNase_P_|RNase_MRP_|telomerase_|vault_|Y_)RNA$"
+)
 _PREFIX = r"^(?:transcript|rna|mrna|mRNA|cds|CDS|gene|id):|^(?:rna|gene|cds|id)-"
-
-
-def _value(name: str) -> pl.Expr:
-    """Value of an attribute; null when it is not there."""
-    return _plain(pl.col("attr").str.extract(rf"(?:^|;)\s*{name}=([^;]+)"))
-
-
-def _plain(column: pl.Expr) -> pl.Expr:
-    """Undo the escapes that GFF3 prescribes."""
-    for code, letter in (("%2C", ","), ("%3B", ";"), ("%3D", "="), ("%26", "&"), ("%20", " ")):
-        column = column.str.replace_all(f"(?i){code}", letter)
-    return column.str.replace_all("%25", "%", literal=True)
 
 
 def read_gff3(rows: Rows) -> Features:
     """Make features of the rows of a GFF3 file."""
     frame = rows.frame.with_columns(
-        id=pl.col("attr").str.extract(r"(?:^|;)\s*ID=([^;]+)"),
-        parent=pl.col("attr").str.extract(r"(?:^|;)\s*Parent=([^;]+)"),
+        id=gff3_value("ID"),
+        parent=gff3_text("Parent"),
+        type=pl.when(pl.col("type").is_in(UTRS)).then(pl.lit(UTR)).otherwise("type"),
     )
     # GFF3's stop codon rows lie inside the CDS: they add nothing.
-    is_part = pl.col("type").is_in(["exon", "CDS"])
-    nodes = (
-        frame.filter(
-            ~pl.col("type").is_in([*PARTS, *SELENOCYSTEINES]), pl.col("id").is_not_null()
-        )
-        .unique(["contig", "id"], keep="first", maintain_order=True)
-        .with_columns(is_gene=_IS_GENE)
+    is_part = pl.col("type").is_in(_PARTS)
+    placed = frame.filter(
+        ~is_part, ~pl.col("type").is_in([*SELENOCYSTEINES, "stop_codon"]),
+        pl.col("id").is_not_null(),
+    ).with_columns(is_gene=_IS_GENE, parent=decoded(pl.col("parent")))  # fmt: skip
+    nodes = placed.unique(["contig", "id"], keep="first", maintain_order=True)
+    lone = _without_parts(frame, nodes)
+    parts = _parts(pl.concat([frame.filter(is_part), lone], how="diagonal"), nodes)
+    own_rows = placed.join(parts, on="contig", how="semi").select(
+        "contig", "start", "end", "line", key="id"
     )
-    parts = _parts(frame.filter(is_part), nodes)
+    refused = over_the_origin(
+        pl.concat([own_rows, parts.select(own_rows.columns)]).join(
+            parts, on=["contig", "key"], how="semi"
+        ),
+        rows.circular,
+    )
     is_codon = pl.col("type").is_in(SELENOCYSTEINES)
     codons = frame.filter(is_codon).select("contig", key="parent", pos="start")
     transcripts, exceptions, counts = _transcripts(parts, nodes, codons)
-    genes = _gene_names(nodes).drop("gene_key")
+    genes = _all_genes(placed, transcripts, parts)
     used = (
-        is_part | is_codon | _IS_GENE | pl.col("id").is_in(parts["parent"].unique().implode())
+        is_part
+        | is_codon
+        | _IS_GENE
+        | pl.col("id").is_in(parts["parent"].unique().implode())
+        | pl.col("id").is_in(lone["id"].implode())
     )
     features = unused_types(frame, used.fill_null(False))
     counts["features_not_used"] = sum(features.values())
+    counts["transcripts_without_parts"] = lone.height
     columns = ["contig", "key", "type", "start", "end", "strand", "phase"]
     return Features(
         transcripts,
         parts.select(columns),
-        genes,
+        split_genes(genes, rows.circular),
         exceptions,
         {**counts, **{f"feature:{k}": v for k, v in features.items()}},
+        refused,
+    )
+
+
+def _without_parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Rows of non-coding RNAs that no row names as its parent (Prokka, Bakta): exons."""
+    parents = (
+        frame.select("contig", parent=pl.col("parent").str.split(","))
+        .explode("parent", empty_as_null=True, keep_nulls=True)
+        .select("contig", id=decoded(pl.col("parent")))
+    )
+    return (
+        nodes.filter(pl.col("type").str.contains(_NON_CODING), pl.col("is_gene").not_())
+        .join(parents, on=["contig", "id"], how="anti")
+        .select(*frame.columns)
+        .with_columns(parent=pl.col("id"), type=pl.lit("exon"), own_row=pl.lit(True))
     )
 
 
 def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Exon and CDS rows, one for each parent, with the key of their transcript."""
+    """Exon, CDS and UTR rows, one for each parent, with the key of their transcript."""
+    is_lone = pl.col("own_row").is_not_null()
     parts = (
-        frame.with_columns(pl.col("parent").str.split(","))
+        frame.with_row_index("row")
+        .with_columns(
+            pl.when(is_lone).then(pl.concat_list("parent")).otherwise(
+                pl.col("parent").str.split(",")
+            )
+        )
         .explode("parent", empty_as_null=True, keep_nulls=True)
+        .with_columns(
+            parent=pl.when(is_lone).then("parent").otherwise(decoded(pl.col("parent")))
+        )
         .join(
             nodes.select("contig", parent="id", on_gene="is_gene"),
             on=["contig", "parent"],
             how="left",
+            maintain_order="left",
         )
         .with_columns(
             bare=pl.col("parent").is_null() | pl.col("on_gene").fill_null(False),
         )
-    )
+        # `Parent=gene,transcript` (Prokka) is a part of the transcript alone.
+        .filter(~pl.col("bare") | pl.col("bare").all().over("row"))
+    )  # fmt: skip
     # A gene with exon rows of its own is one transcript, its CDS belong to it.
-    own = (
-        parts.filter(pl.col("bare"), pl.col("type") == "exon", pl.col("parent").is_not_null())
-        .select("contig", "parent", has_exons=pl.lit(True))
-        .unique()
+    bare = parts.filter(pl.col("bare"), pl.col("parent").is_not_null())
+    of_gene = bare.group_by("contig", "parent").agg(
+        has_exons=(pl.col("type") == "exon").any(),
+        of_cds=pl.col("id").filter(pl.col("type") == "CDS").unique(),
     )
-    parts = parts.join(own, on=["contig", "parent"], how="left")
-    of_cds = pl.coalesce("id", _value("protein_id"), "parent", _value("locus_tag"))
+    parts = parts.join(of_gene, on=["contig", "parent"], how="left", maintain_order="left")
+    of_cds = pl.coalesce(
+        pl.when(pl.col("type") == "CDS").then("id"),
+        # UTR rows of a gene are of its CDS, if that is one.
+        pl.when(pl.col("of_cds").list.len() == 1).then(pl.col("of_cds").list.first()),
+        pl.when(pl.col("type") == "CDS").then(
+            pl.coalesce(gff3_value("protein_id"), "parent", gff3_value("locus_tag"))
+        ),
+    )
     return parts.with_columns(
         key=pl.when(~pl.col("bare"))
         .then("parent")
@@ -119,37 +177,38 @@ def _transcripts(
     )
     own_id = (
         pl.when("bare")
-        .then(pl.coalesce(_value("protein_id"), pl.col("key").str.slice(1)))
+        .then(pl.coalesce(gff3_value("protein_id"), pl.col("key").str.slice(1)))
         .otherwise(
             pl.coalesce(
-                pl.when("without_row").then(None).otherwise(_value("transcript_id")), "key"
+                pl.when("without_row").then(None).otherwise(gff3_value("transcript_id")), "key"
             )
         )
     )
-    biotype = pl.coalesce(
-        _value("biotype"), _value("transcript_type"), _value("transcript_biotype")
-    )
-    coding = pl.col("cds_attr").is_not_null()
-    by_type = (
-        pl.when(coding & pl.col("type").is_in(["mRNA", "transcript"]).fill_null(True))
-        .then(pl.lit("protein_coding"))
-        .when(pl.col("type").is_in(["transcript", "primary_transcript"]))
-        .then(None)
-        .otherwise("type")
+    biotype = biotype_of(
+        pl.coalesce(gff3_value("biotype"), first_of(gff3_value, TRANSCRIPT_BIOTYPES)),
+        pl.col("type"),
+        pl.col("cds_attr").is_not_null(),
+        pl.col("gene_biotype"),
+        pl.when(pl.col("bare") & (pl.col("gene_biotype") != "protein_coding")).then(
+            "gene_biotype"
+        ),
     )
     both = pl.concat_str("attr", pl.lit(";"), "cds_attr", ignore_nulls=True)
     tx = tx.with_columns(
         transcript_id=own_id.str.replace(_PREFIX, ""),
-        version=_value("version").cast(pl.Int32, strict=False),
-        gene_name=pl.coalesce("gene_name", _value("gene_name"), _value("gene")),
+        version=gff3_value("version").cast(pl.Int32, strict=False),
+        gene_name=pl.coalesce("gene_name", first_of(gff3_value, GENE_SYMBOLS)),
         gene_id=pl.coalesce(
-            "gene_id", _value("gene_id"), pl.col("gene_key").str.replace(_PREFIX, "")
+            "gene_id",
+            gff3_value("gene_id"),
+            pl.col("gene_key").str.replace(_PREFIX, ""),
+            gff3_value("locus_tag"),
         ),
-        biotype=pl.coalesce(biotype, by_type),
+        biotype=biotype,
         **tag_columns(
-            _value("tag"),
-            _value("transcript_support_level"),
-            pl.coalesce(_value("ccdsid"), both.str.extract(r"[=,]CCDS:(CCDS[\d.]+)")),
+            gff3_value("tag"),
+            gff3_value("transcript_support_level"),
+            pl.coalesce(gff3_value("ccdsid"), both.str.extract(r"[=,]CCDS:(CCDS[\d.]+)")),
             pl.col("attr"),
         ),
         start_unknown=both.str.contains(r"cds_start_NF|(?:^|;)start_range=\.,"),
@@ -239,7 +298,7 @@ def _by_strand(own: str, other: str) -> pl.Expr:
 
 
 def _with_gene(tx: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Add gene_id and gene_name of the gene's row (parent, or parent's parent)."""
+    """Add what the gene's row (parent, or parent's parent) says of the gene."""
     up = nodes.select("contig", "is_gene", gene_key="id", above="parent")
     tx = tx.join(up, on=["contig", "gene_key"], how="left").with_columns(
         gene_key=pl.when(pl.col("is_gene").not_() & pl.col("above").is_not_null())
@@ -249,8 +308,13 @@ def _with_gene(tx: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     return (
         tx.drop("is_gene", "above")
         .join(
-            _gene_names(nodes).select(
-                "contig", "gene_key", "gene_id", "gene_name", gene_found=pl.lit(True)
+            _genes(nodes).select(
+                "contig",
+                "gene_key",
+                "gene_id",
+                "gene_name",
+                gene_biotype="biotype",
+                gene_found=pl.lit(True),
             ),
             on=["contig", "gene_key"],
             how="left",
@@ -259,7 +323,9 @@ def _with_gene(tx: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _gene_names(nodes: pl.DataFrame) -> pl.DataFrame:
+def _genes(nodes: pl.DataFrame) -> pl.DataFrame:
+    """Rows of genes, with the id that their children name."""
+    kind = pl.col("type").str.contains(r"(?i)pseudogene$")
     return nodes.filter("is_gene").select(
         "contig",
         "start",
@@ -267,8 +333,34 @@ def _gene_names(nodes: pl.DataFrame) -> pl.DataFrame:
         "strand",
         gene_key="id",
         gene_id=without_version(
-            pl.coalesce(_value("gene_id"), pl.col("id").str.replace(_PREFIX, ""))
+            pl.coalesce(gff3_value("gene_id"), pl.col("id").str.replace(_PREFIX, ""))
         ),
-        gene_name=pl.coalesce(_value("gene_name"), _value("Name"), _value("gene")),
-        biotype=pl.coalesce(_value("biotype"), _value("gene_type"), _value("gene_biotype")),
+        gene_name=pl.coalesce(
+            gff3_value("gene_name"), gff3_value("Name"), first_of(gff3_value, GENE_SYMBOLS[1:])
+        ),
+        biotype=pl.coalesce(
+            gff3_value("biotype"),
+            first_of(gff3_value, GENE_BIOTYPES),
+            pl.when(kind).then("type"),
+        ),
+        xrefs=gene_xrefs(
+            pl.col("attr").str.extract(r"(?i)(?:^|;)\s*Dbxref=([^;]+)").str.split(","),
+            gff3_value("hgnc_id").str.split(","),
+        ),
     )
+
+
+def _all_genes(
+    placed: pl.DataFrame, transcripts: pl.DataFrame, parts: pl.DataFrame
+) -> pl.DataFrame:
+    """Rows of genes, and genes that only their transcripts name (CDS without a parent)."""
+    own = _genes(placed).drop("gene_key")
+    named = parts.join(
+        transcripts.filter(pl.col("gene_id").is_not_null()).select(
+            "contig", "key", "gene_id", "gene_name", "biotype"
+        ),
+        on=["contig", "key"],
+    )
+    made = made_genes(named, pl.lit([], pl.List(pl.String)))
+    made = made.join(own, on=["contig", "gene_id"], how="anti")
+    return pl.concat([own, made.select(own.columns)])

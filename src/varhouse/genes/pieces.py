@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.genemodel import Bool, Int64
-from varhouse.genes.rows import Features
+from varhouse.genes.rows import UTR, Features
 
 _BIG = np.int64(1) << 36
 
@@ -64,15 +64,16 @@ def make_pieces(features: Features, contig_order: list[str]) -> Pieces:
         Canonical contig names in the assembly's order.
     """
     transcripts, parts, counts = _ordered(features, contig_order)
-    exons, cds, stops = (
-        _chain(parts.filter(pl.col("type") == t)) for t in ("exon", "CDS", "stop_codon")
+    exons, cds, stops, utrs = (
+        _chain(parts.filter(pl.col("type") == t)) for t in ("exon", "CDS", "stop_codon", UTR)
     )
     n = transcripts.height
     bare = np.bincount(exons.tx, minlength=n) == 0
     counts["transcripts_without_exon_rows"] = int(bare.sum())
     exons = _merged(exons)
     bare_cds = _merged(_take(cds, bare[cds.tx]), SLIP)
-    exons = _joined(exons, bare_cds, _take(stops, bare[stops.tx]))
+    beside = _joined(_take(stops, bare[stops.tx]), _take(utrs, bare[utrs.tx]))
+    exons = _joined(exons, _exons_of(bare_cds, beside))
     outside = np.unique(cds.tx[~_inside(exons, cds)])
     counts["transcripts_with_cds_outside_exons"] = len(outside)
     if len(outside):
@@ -115,9 +116,11 @@ def _ordered(
     counts = {
         "transcripts_on_both_strands": spans.filter(pl.col("strands") > 1).height,
         "transcripts_without_strand": spans.filter("unstranded").height,
+        "transcripts_over_the_origin": features.refused.height,
     }
     transcripts = (
         features.transcripts.join(spans.filter(pl.col("strands") == 1), on=by)
+        .join(features.refused, on=by, how="anti")
         .with_columns(
             ordinal=pl.col("contig").replace_strict(rank, return_dtype=pl.Int32),
         )
@@ -167,6 +170,29 @@ def _merged(chain: Chain, gap: int = 0) -> Chain:
     first = np.flatnonzero(opens)
     end = np.maximum.reduceat(chain.end, first)
     return Chain(chain.tx[first], chain.start[first], end, chain.phase[first])
+
+
+def _exons_of(cds: Chain, beside: Chain) -> Chain:
+    """Make exons of transcripts that have CDS, UTR and stop codon rows, but no exon rows.
+
+    A UTR or stop codon that touches another row is of the same exon; CDS rows that touch
+    each other stay apart, as exon rows do.
+    """
+    if not len(beside.tx):
+        return cds
+    tx = np.concatenate([cds.tx, beside.tx])
+    start = np.concatenate([cds.start, beside.start])
+    end = np.concatenate([cds.end, beside.end])
+    glue = np.repeat([False, True], [len(cds.tx), len(beside.tx)])
+    order = np.lexsort((end, start, tx))
+    tx, start, end, glue = tx[order], start[order], end[order], glue[order]
+    reach = np.maximum.accumulate(tx * _BIG + end)
+    between = (tx * _BIG + start)[1:] - reach[:-1]
+    opens = np.ones(len(tx), bool)
+    opens[1:] = (between > 0) | ((between == 0) & ~(glue[1:] | glue[:-1]))
+    first = np.flatnonzero(opens)
+    end = np.maximum.reduceat(end, first)
+    return Chain(tx[first], start[first], end, np.zeros(len(first), np.int64))
 
 
 def _exon_of(exons: Chain, tx: Int64, base: Int64) -> Int64:

@@ -13,13 +13,22 @@ from isal import igzip
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.genes.attributes import mask_gtf
+from varhouse.genes.circular import circular_lengths, number_lines, past_the_origin
 from varhouse.genes.mane import MANE_ID, mane_id
 
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attr"]
 _GZIP_MAGIC = b"\x1f\x8b"
 
-PARTS = ("exon", "CDS", "stop_codon")
-"""Types of rows that make a transcript."""
+UTR = "UTR"
+UTRS = (
+    "UTR", "five_prime_UTR", "three_prime_UTR", "five_prime_utr", "three_prime_utr", "5UTR",
+    "3UTR", "5'UTR", "3'UTR",
+)  # fmt: skip
+"""Types of rows for untranslated regions; as parts of a transcript they are all `UTR`."""
+
+PARTS = ("exon", "CDS", "stop_codon", UTR)
+"""Types of parts that make a transcript."""
 
 SELENOCYSTEINES = ("Selenocysteine", "stop_codon_redefined_as_selenocysteine")
 """Types of rows for single selenocysteines (GTF, GFF3)."""
@@ -29,6 +38,8 @@ TAGS = (
     "appris", "ccds",
 )  # fmt: skip
 """Columns that `tag_columns` makes."""
+
+_ROW_TYPES = ("mRNA", "transcript", "primary_transcript")
 
 BARE_GENE = "@"
 """First letter of the keys of transcripts that have no row: their parts hang on a gene."""
@@ -41,7 +52,11 @@ class Rows:
     Attributes
     ----------
     frame
-        contig, type, start, end (Int64, 1-based, closed), strand, phase, source, attr.
+        contig, type, start, end (Int64, 1-based, closed), strand, phase, source, attr
+        (of GTF masked, see `attributes.py`), line (Int64: number of the line, null on
+        contigs that are not circular).
+    circular
+        Length of each contig that the annotation calls circular, by canonical name.
     is_gtf
         Whether attributes are written as `key "value";`.
     digest
@@ -55,6 +70,7 @@ class Rows:
     digest: str
     counts: dict[str, int]
     unknown_contigs: list[str]
+    circular: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,14 +83,16 @@ class Features:
         contig, key, transcript_id, version, gene_id, gene_name, biotype,
         start_unknown, end_unknown, code (Int64), protein_id, and `TAGS`.
     parts
-        contig, key, type (exon, CDS or stop_codon), start, end, strand, phase.
+        contig, key, type (one of `PARTS`), start, end, strand, phase.
     genes
-        gene_id, gene_name, contig, start, end, strand, biotype.
+        gene_id, gene_name, contig, start, end, strand, biotype, xrefs (List(String)).
     exceptions
         contig, key, pos (Int64, 1-based: a base of the codon), aa (three letters): codons
         not read by the genetic code. Without `pos` it is every TGA inside the CDS.
     counts
         What was left out or taken otherwise than written, by reason.
+    refused
+        contig, key, line of transcripts that cannot be read (`circular.py`).
     """
 
     transcripts: pl.DataFrame
@@ -82,6 +100,11 @@ class Features:
     genes: pl.DataFrame
     exceptions: pl.DataFrame
     counts: dict[str, int] = field(default_factory=dict)
+    refused: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(
+            schema={"contig": pl.String, "key": pl.String, "line": pl.Int64}
+        )
+    )
 
 
 def read_rows(path: Path, contigs: Contigs) -> Rows:
@@ -118,11 +141,13 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
         dict(zip(frame.columns[:9], _COLUMNS, strict=True))
     )
     n_lines = frame.height
-    frame = frame.with_columns(
+    circles = circular_lengths(frame)
+    frame = number_lines(frame, data, list(circles)).with_columns(
         pl.col("start", "end").cast(pl.Int64, strict=False),
         attr=pl.col("attr").str.strip_chars(" \r"),
         phase=pl.col("phase").cast(pl.Int64, strict=False),
-    ).filter(
+    )
+    frame = past_the_origin(frame, circles).filter(
         pl.col("attr").is_not_null(), pl.col("start") >= 1, pl.col("end") >= pl.col("start")
     )
     names = frame["seqid"].unique(maintain_order=True).to_list()
@@ -140,7 +165,12 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
     ).filter(pl.col("contig").is_not_null())
     counts["lines_on_unknown_contigs"] = frame.height - placed.height
     quoted = placed["attr"].head(200).str.contains(r'^\s*[\w.]+ +"?').mean()
-    return Rows(placed, float(str(quoted or 0.0)) > 0.5, digest, counts, unknown)
+    is_gtf = float(str(quoted or 0.0)) > 0.5
+    if is_gtf:
+        masked, counts["rows_with_odd_quotes"] = mask_gtf(placed["attr"])
+        placed = placed.with_columns(masked.alias("attr"))
+    lengths = {known[n]: length for n, length in circles.items() if n in known}
+    return Rows(placed, is_gtf, digest, counts, unknown, lengths)
 
 
 def _text(path: Path) -> bytes:
@@ -156,6 +186,78 @@ def _text(path: Path) -> bytes:
 def without_version(column: pl.Expr) -> pl.Expr:
     """Take the version off Ensembl ids: `ENSG00000182378.14_PAR_Y` loses the `.14`."""
     return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
+
+
+def biotype_of(
+    stated: pl.Expr, kind: pl.Expr, coding: pl.Expr, of_gene: pl.Expr, fallback: pl.Expr
+) -> pl.Expr:
+    """Give the biotype of a transcript in the words of Ensembl, whatever the dialect.
+
+    RefSeq writes the type of the transcript's row (`mRNA`, `lnc_RNA`) for its biotype: in
+    GFF3 as that type, in GTF as `transcript_biotype`. One that has a CDS is protein coding,
+    unless its gene is a pseudogene.
+
+    Parameters
+    ----------
+    stated, kind
+        Biotype that the transcript has, and type of its row (null without a row).
+    coding
+        Whether it has a CDS.
+    of_gene
+        Biotype or type of the gene.
+    fallback
+        What it is when neither says more than that it is a transcript.
+    """
+    said = pl.coalesce(pl.when(~stated.is_in(_ROW_TYPES)).then(stated), kind, stated)
+    pseudo = of_gene.str.to_lowercase().str.contains("pseudogene", literal=True)
+    loose = said.is_in(_ROW_TYPES).fill_null(True)
+    return (
+        pl.when(coding & loose & pseudo.fill_null(False))
+        .then(of_gene)
+        .when(coding & loose)
+        .then(pl.lit("protein_coding"))
+        .when(said.is_in(["transcript", "primary_transcript"]).fill_null(True))
+        .then(fallback)
+        .otherwise(said)
+    )
+
+
+def made_genes(parts: pl.DataFrame, xrefs: pl.Expr) -> pl.DataFrame:
+    """Make rows of genes that have none, from the parts of their transcripts.
+
+    Parameters
+    ----------
+    parts
+        contig, start, end, strand, gene_id, gene_name, biotype.
+    xrefs
+        Their cross-references, List(String).
+    """
+    return (
+        parts.group_by("contig", "gene_id", maintain_order=True)
+        .agg(
+            pl.col("start").min(),
+            pl.col("end").max(),
+            pl.col("strand", "gene_name", "biotype").first(),
+        )
+        .with_columns(xrefs=xrefs)
+    )
+
+
+def gene_xrefs(*lists: pl.Expr) -> pl.Expr:
+    """Make one sorted list of cross-references `HGNC:5`, `GeneID:79501` of some lists.
+
+    RefSeq writes `HGNC:HGNC:5`: a prefix that stands twice is taken once.
+    """
+    none = pl.lit([], pl.List(pl.String))
+    one = (
+        pl.element().str.strip_chars(' "').str.replace(r"(?i)^(HGNC|MGI):(?:HGNC|MGI):", "$1:")
+    )
+    return (
+        pl.concat_list(*(x.fill_null(none) for x in lists))
+        .list.eval(one.filter(one.str.contains(r"^[^:]+:\S+$")))
+        .list.unique()
+        .list.sort()
+    )
 
 
 def tag_columns(

@@ -31,7 +31,7 @@ BATCH_ROWS = 500_000
 UNIQUE: dict[str, tuple[str, ...]] = {
     "variants": KEY,
     "ids": ("id", *KEY, "source"),
-    "genes": ("gene_id",),
+    "genes": ("gene_id", "contig", "start"),
     "contigs": ("contig",),
     "consequences": (*KEY, "transcript_id"),
     "frequencies": (*KEY, "cohort", "stratum_by", "stratum"),
