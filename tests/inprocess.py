@@ -21,6 +21,16 @@ from varhouse.ingest.totals import add_totals
 
 def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:
     """Run all steps of an ingest; `chunk_records` cuts files into pieces of that size."""
+    made = steps_here(store, config_file, chunk_records=chunk_records)
+    if isinstance(made, dict):
+        return made
+    account = commit_run(*made)
+    json.dumps(account)
+    return account
+
+
+def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = None):
+    """Run all steps but the commit: what it takes, or the account if there is none to do."""
     config = read_config(config_file)
     open_or_init(store, config)
     run = prepare(store, config, "2026-01-01T00:00:00Z")
@@ -61,6 +71,4 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
         annotate_alleles(run, parts, alleles, notes, plan.again)
         add_totals(run, [p for p in parts if p in plan.called], folders, totals)
         manifests += [d / "manifest.json" for d in (alleles, notes, totals)]
-    account = commit_run(run, plan, manifests, sides)
-    json.dumps(account)
-    return account
+    return run, plan, manifests, sides

@@ -10,7 +10,6 @@ On disk a model is one `.npy` file for each array (mapped into memory, hence sha
 all processes of a node), two Parquet files with the names, and `meta.json`.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,6 +19,8 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import InputError
+from varhouse.files import new_file, read_json, write_json
+from varhouse.shards import write_frame
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
@@ -225,22 +226,17 @@ def save_model(model: GeneModel, directory: Path) -> Path:
     index = directory / "meta.json"
     index.unlink(missing_ok=True)
     for name in ARRAYS:
-        temporary = directory / f"{name}.tmp.npy"
-        np.save(temporary, getattr(model, name), allow_pickle=False)
-        temporary.rename(directory / f"{name}.npy")
+        with new_file(directory / f"{name}.npy") as own, own.open("xb") as out:
+            np.save(out, getattr(model, name), allow_pickle=False)
     for name in ("transcripts", "genes"):
-        temporary = directory / f"{name}.parquet.tmp"
-        getattr(model, name).write_parquet(temporary)
-        temporary.rename(directory / f"{name}.parquet")
+        write_frame(getattr(model, name), directory / f"{name}.parquet")
     meta = {
         "format": MODEL_FORMAT,
         "digest": model.digest,
         "contigs": model.contigs,
         **model.meta,
     }
-    temporary = directory / "meta.json.tmp"
-    temporary.write_text(json.dumps(meta, indent=1))
-    temporary.rename(index)
+    write_json(index, meta)
     return directory
 
 
@@ -258,7 +254,7 @@ def load_genes(directory: Path) -> GeneModel:
             f"{directory}: no compiled gene model in it",
             "varhouse genes GFF3_OR_GTF --reference FASTA -o DIR",
         )
-    meta = json.loads(index.read_text())
+    meta = read_json(index, "delete the folder: it is compiled again")
     if meta.get("format") != MODEL_FORMAT:
         raise InputError(
             f"{directory}: gene model of format {meta.get('format')}, not {MODEL_FORMAT}",

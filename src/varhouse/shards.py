@@ -16,7 +16,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from varhouse.digest import combine
-from varhouse.errors import SchemaError, StoreError
+from varhouse.errors import SchemaError
+from varhouse.files import new_file, read_json, unfinished_name, write_json
 from varhouse.rowdigest import digest_frame
 from varhouse.schema import Table, check_table
 
@@ -91,6 +92,12 @@ class Manifest:
     remove: list[tuple[str, str]] = field(default_factory=list)
 
 
+def write_frame(frame: pl.DataFrame, path: Path, **options: Any) -> None:
+    """Write a frame as a new Parquet file; `options` are those of `write_parquet`."""
+    with new_file(path) as own:
+        frame.write_parquet(own, **options)
+
+
 def write_shard(
     frame: pl.DataFrame, table: Table, directory: Path, name: str, partition: Mapping[str, str]
 ) -> Shard | None:
@@ -114,7 +121,8 @@ def write_shard(
     kept = full.select(list(table.file_schema))
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
-    _write_parquet(kept, path)
+    with new_file(path) as own:
+        _write_parquet(kept, own)
     return Shard(
         table=table.name,
         path=str(path),
@@ -150,6 +158,7 @@ class ShardWriter:
         self._table, self._directory, self._name = table, directory, name
         self._partition, self._max_rows = dict(partition), max_rows
         self._writer: pq.ParquetWriter | None = None
+        self._own = directory
         self._shards: list[Shard] = []
         self._pieces: list[tuple[int, tuple[int, int], dict[str, Any], int]] = []
         self._last: tuple[Any, ...] | None = None
@@ -177,8 +186,9 @@ class ShardWriter:
         arrow = kept.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
+            self._own = unfinished_name(self._path())
             self._writer = pq.ParquetWriter(
-                self._path(), arrow.schema, compression="zstd",
+                self._own, arrow.schema, compression="zstd",
                 compression_level=COMPRESSION_LEVEL,
                 use_dictionary=[c for c in kept.columns if c not in _HIGH_CARDINALITY],
                 column_encoding=dict.fromkeys(_DELTA & set(kept.columns), _DELTA_ENCODING),
@@ -198,6 +208,7 @@ class ShardWriter:
         self._writer.close()
         self._writer = None
         path = self._path()
+        self._own.rename(path)
         self._shards.append(
             Shard(
                 table=self._table.name, path=str(path), partition=dict(self._partition),
@@ -301,10 +312,8 @@ def write_manifest(
             row = asdict(shard)
             row["path"] = os.path.relpath(Path(shard.path).resolve(), path.parent.resolve())
             rows.append(row)
-    temporary = path.with_name(path.name + ".tmp")
     data = {"shards": rows, "replace": list(replace), "remove": list(remove)}
-    temporary.write_text(json.dumps(data, indent=1))
-    temporary.rename(path)
+    write_json(path, data)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -315,10 +324,7 @@ def read_manifest(path: Path) -> Manifest:
     StoreError
         If it is no manifest.
     """
-    try:
-        data = json.loads(path.read_text())
-    except ValueError as error:
-        raise StoreError(f"{path} is no manifest: {error}") from None
+    data = read_json(path)
     shards = [
         Shard(
             **{**row, "path": str(path.parent / row["path"]), "digest": tuple(row["digest"])}

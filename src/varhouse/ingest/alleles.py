@@ -4,7 +4,6 @@ One job looks after some partitions. It works through each in windows of bounded
 so that memory does not grow with a contig.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,19 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.files import read_json, write_json
 from varhouse.identify import identify
 from varhouse.ingest.run import Run
 from varhouse.ingest.sides import GENE_MODEL
 from varhouse.schema import IDS, KEY, KEY_SCHEMA, VARIANTS
-from varhouse.shards import Manifest, Shard, ShardWriter, write_manifest, write_shard
+from varhouse.shards import (
+    Manifest,
+    Shard,
+    ShardWriter,
+    write_frame,
+    write_manifest,
+    write_shard,
+)
 from varhouse.store.retract import retract
 
 WINDOW_ALLELES = 20_000
@@ -84,7 +91,7 @@ def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
     return [
         {**e, "path": str(folder / e["path"])}
         for folder in cohort_folders
-        for e in json.loads((folder / "alleles.json").read_text())
+        for e in read_json(folder / "alleles.json")
     ]
 
 
@@ -120,15 +127,14 @@ def find_alleles(
                 .sort(KEY)
             )
             file = f"new-{len(windows):05d}.parquet"
-            new.write_parquet(directory / file)
+            write_frame(new, directory / file)
             windows.append({"part": part, "file": file, "rows": new.height})
             names.add(identify(new, reference), come)
         shards += names.close()
     replaced = sorted(
         folder.name
         for folder in cohort_folders
-        if run.cohort(folder.name).replaces
-        and not json.loads((folder / "summary.json").read_text())["hold"]
+        if run.cohort(folder.name).replaces and not read_json(folder / "summary.json")["hold"]
     )
     remove: list[tuple[str, str]] = []
     alike: dict[tuple[str, ...], list[str]] = {}
@@ -138,7 +144,7 @@ def find_alleles(
         gone = _retract(run, some, entries, replaced, directory / "retract" / f"{i:05d}", anew)
         shards += gone.shards
         remove += gone.remove
-    (directory / "windows.json").write_text(json.dumps(windows))
+    write_json(directory / "windows.json", windows)
     write_manifest(directory / "manifest.json", shards, (), remove)
 
 

@@ -4,7 +4,6 @@ Where the gene model or a source says something else of a partition than in the 
 release, all alleles of that partition are annotated again, and the old rows are replaced.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.consequence import consequences
+from varhouse.files import read_json
 from varhouse.genemodel import GeneModel
 from varhouse.genes import load_genes
 from varhouse.hgvs import Describer
@@ -44,7 +44,7 @@ def annotate_alleles(
     directory.mkdir(parents=True, exist_ok=True)
     reference = run.open_reference()
     model = load_genes(Path(run.genes_folder)) if run.genes else None
-    windows = json.loads((alleles / "windows.json").read_text())
+    windows = read_json(alleles / "windows.json")
     new = {w["part"] for w in windows if w["rows"]}
     sources = []
     for config in run.sources:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from varhouse.files import read_json, write_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.ingest.chunk import Place
 from varhouse.ingest.held import problems_json
@@ -29,7 +30,7 @@ from varhouse.ingest.tasks import (
     file_samples,
 )
 from varhouse.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
-from varhouse.shards import Shard, read_manifest, write_manifest, write_shard
+from varhouse.shards import Shard, read_manifest, write_frame, write_manifest, write_shard
 
 MERGE_ROWS = 2_000_000
 
@@ -87,15 +88,15 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
          "rows": c.info["n_alleles"], "cohort": name}
         for c in chunks if c.alleles is not None and not hold
     ]  # fmt: skip
-    (directory / "alleles.json").write_text(json.dumps(alleles))
+    write_json(directory / "alleles.json", alleles)
     write_manifest(directory / "manifest.json", shards, replace)
-    (directory / "summary.json").write_text(json.dumps(summary, ensure_ascii=False))
+    write_json(directory / "summary.json", summary)
 
 
 def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     chunks = []
     for task in tasks:
-        for info in json.loads(task.read_text()):
+        for info in read_json(task):
             if info["cohort"] != name:
                 continue
             folder = task.parent / info["folder"]
@@ -189,7 +190,7 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
         maintain_order="left",
     )  # fmt: skip
     chunk.alleles = folder / "alleles.parquet"
-    kept.write_parquet(chunk.alleles)
+    write_frame(kept, chunk.alleles)
     chunk.shards = mended
     chunk.info["n_alleles"] = kept.height
     reasons = chunk.info["reasons"]

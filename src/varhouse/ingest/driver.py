@@ -1,6 +1,5 @@
 """`varhouse ingest`: check, lock, start Snakemake, account for what happened."""
 
-import json
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, StoreError, VarhouseError
+from varhouse.files import read_json
 from varhouse.ingest.config import Config, check_config, read_config
 from varhouse.ingest.config_form import DATA
 from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
@@ -134,7 +134,7 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         check_free_space(store, _needed_bytes(run))
         begin(run, config)
         _run_snakemake(run, options, holder.token)
-        account = json.loads((Path(run.work) / "commit.json").read_text())
+        account = read_json(Path(run.work) / "commit.json")
         if not options.keep_work:
             # Work folders hold copies of the inputs. Those of dead runs go too.
             shutil.rmtree(store / "_staging", ignore_errors=True)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
+from varhouse.files import read_json
 from varhouse.ingest.held import held_fingerprint, held_shards
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
@@ -17,6 +18,7 @@ from varhouse.schema import GENES, INGESTS, TRANSCRIPTS, Table
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
+from varhouse.store.releases import find_ingest
 
 LOG = logging.getLogger("varhouse.ingest")
 
@@ -25,6 +27,8 @@ def commit_run(
     run: Run, plan: Plan, manifests: list[Path], sides: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Commit what the jobs made, and what is known of the files that are held back.
+
+    Run again after it has succeeded, it writes nothing and gives the same account.
 
     When every cohort is held back, the release holds that alone: its content is that of
     the release before. `sides` is what `read_sides` found; None: as in the base release.
@@ -35,7 +39,6 @@ def commit_run(
         The account: release (None if no data was committed), cohorts, held back, and
         `recorded_in`, the release that tells of what was held back (None without).
     """
-    work = Path(run.work)
     account = make_account(run, plan)
     found = [read_manifest(p) for p in manifests]
     held = {
@@ -46,7 +49,25 @@ def commit_run(
     has_data = run.renews_sides or (bool(came) and any(m.shards or m.replace for m in found))
     if not has_data and not held:
         return {**account, "release": None, "recorded_in": None}
+    release = find_ingest(Path(run.store), run.ingest_id)
+    if release is None:
+        release = _commit_rows(run, plan, found, held, sides, account, has_data=has_data)
+    return _with_release(run, account, release, has_data=has_data, held=bool(held))
+
+
+def _reached(_point: str) -> None:
+    """Do nothing: tests replace this to die at a point."""
+
+
+def _commit_rows(
+    run: Run, plan: Plan, found: list[Manifest], held: dict[str, list[str]],
+    sides: dict[str, Any] | None, account: dict[str, Any], *, has_data: bool,
+) -> int:  # fmt: skip
+    """Write the rows that only the end of an ingest knows, and commit everything."""
+    work = Path(run.work)
     own = _held_rows(run, plan, held, work)
+    _reached("held back")
+    came = [name for name in plan.files if name not in held]
     replace = [("held_back", {"cohort": name}) for name in (*held, *came, *run.unchanged)]
     meta: dict[str, Any] = {}
     if has_data:
@@ -64,6 +85,7 @@ def commit_run(
     else:
         found = []
     operation = "ingest" if has_data else "hold back"
+    _reached("genes")
     row = {
         "ingest_id": run.ingest_id, "release": run.base_release + 1, "operation": operation,
         "started": run.started, "finished": utc_now(), "version": __version__,
@@ -73,11 +95,20 @@ def commit_run(
     frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
     own.append(write_shard(frame, INGESTS, work, "ingests", {}))
     found.append(Manifest([s for s in own if s is not None], replace))
+    _reached("ingests")
     release = commit(
         Path(run.store), found, ingest_id=run.ingest_id, operation=operation,
         base_release=run.base_release, meta=meta,
         empty=_tables_of_sources(run) if has_data else (),
     )  # fmt: skip
+    _reached("committed")
+    return release
+
+
+def _with_release(
+    run: Run, account: dict[str, Any], release: int, *, has_data: bool, held: bool
+) -> dict[str, Any]:
+    """Add to the account what the release says."""
     account["recorded_in"] = release if held else None
     if not has_data:
         return {**account, "release": None}
@@ -141,10 +172,10 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
     work = Path(run.work)
     cohorts = []
     for name in plan.files:
-        cohorts.append(json.loads((work / "cohorts" / name / "summary.json").read_text()))
+        cohorts.append(read_json(work / "cohorts" / name / "summary.json"))
     new = 0
     for bundle in plan.bundles:
-        windows = json.loads((work / "alleles" / bundle / "windows.json").read_text())
+        windows = read_json(work / "alleles" / bundle / "windows.json")
         new += sum(w["rows"] for w in windows)
     held: list[dict[str, Any]] = [
         {"cohort": name, "reasons": reasons, "notes": plan.notes.get(name, [])}

@@ -9,10 +9,11 @@ system's clock, and is not trusted (Git's rule for its index, racy-git).
 
 import hashlib
 import json
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from varhouse.files import write_json
 
 RACY_NS = 2_000_000_000
 """The coarsest clock of a file system in use: FAT's, 2 seconds."""
@@ -68,11 +69,9 @@ class KnownFiles:
     def save(self) -> None:
         """Keep what is known of files that are there; nothing else depends on it."""
         data = {k: v for k, v in self._known.items() if k in self._asked or Path(k).exists()}
-        temporary = self._file.with_name(f".{_NAME}.{os.getpid()}")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(data, indent=0))
-            temporary.replace(self._file)
+            write_json(self._file, data, indent=0)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -28,6 +28,7 @@ from varhouse.liftover.vcf import COLUMNS, HEADER, VcfLifter
 from varhouse.normalise import normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import REJECTS
+from varhouse.shards import write_frame
 from varhouse.source.bgzf import BgzfWriter
 from varhouse.source.header import Header
 from varhouse.source.lines import COLUMNS as NAMES
@@ -137,7 +138,7 @@ def lift_file(
                 sink.write(piece)
             sink.close()
     all_rejects = pl.concat(frames)
-    all_rejects.write_parquet(rejects)
+    write_frame(all_rejects, rejects)
     names = ("lifted", "reverse", "swapped", "ambiguous", "split")
     reasons = dict(all_rejects.group_by("reason").len().sort("reason").rows())
     return {**{n: vcf.counts[n] for n in names}, "reasons": reasons,

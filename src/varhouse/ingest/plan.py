@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.files import read_json, write_json
 from varhouse.ingest.run import Run, RunCohort
 from varhouse.ingest.settings import text_digest
 from varhouse.ingest.sides import changed_parts
@@ -59,21 +60,19 @@ class Plan:
 
     def save(self, path: Path) -> None:
         """Write the plan."""
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False))
-        temporary.rename(path)
+        write_json(path, asdict(self))
 
 
 def load_plan(path: Path) -> Plan:
     """Read a plan."""
-    data = json.loads(path.read_text())
+    data = read_json(path)
     data["tasks"] = {k: [tuple(c) for c in v] for k, v in data["tasks"].items()}
     return Plan(**data)
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
     """Read what `varhouse stage validate` wrote about a file."""
-    out: dict[str, Any] = json.loads(path.read_text())
+    out: dict[str, Any] = read_json(path)
     return out
 
 

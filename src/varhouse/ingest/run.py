@@ -16,6 +16,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import ConfigError
+from varhouse.files import read_json, write_json
 from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
@@ -23,6 +24,7 @@ from varhouse.ingest.known_files import KnownFiles
 from varhouse.ingest.settings import Policy, SourceConfig, text_digest
 from varhouse.reference import Reference, cached_reference
 from varhouse.schema import FORMAT_VERSION
+from varhouse.shards import write_frame
 from varhouse.source.limits import Limits
 from varhouse.source.scan import hash_file
 from varhouse.store.commit import contigs_frame
@@ -99,9 +101,7 @@ class Run:
     def save(self) -> Path:
         """Write `run.json` into the work folder."""
         path = Path(self.work) / "run.json"
-        temporary = path.with_name("run.json.tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False))
-        temporary.rename(path)
+        write_json(path, asdict(self))
         return path
 
     @property
@@ -150,7 +150,7 @@ class Run:
 
 def load_run(path: Path) -> Run:
     """Read `run.json`."""
-    data = json.loads(path.read_text())
+    data = read_json(path)
     data["policy"] = Policy(**data["policy"])
     data["limits"] = Limits(**data["limits"])
     data["sources"] = [SourceConfig(**s) for s in data["sources"]]
@@ -304,7 +304,7 @@ def begin(run: Run, config: "Config") -> None:
     if (work / "run.json").exists():
         LOG.info("resuming ingest %s", run.ingest_id)
         return
-    config.samples.write_parquet(work / "samples.parquet")
+    write_frame(config.samples, work / "samples.parquet")
     run.save()
 
 

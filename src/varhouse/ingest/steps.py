@@ -1,13 +1,13 @@
 """One function per step of the workflow: arguments in, files out."""
 
 import argparse
-import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from varhouse.files import read_json, write_json
 from varhouse.ingest.plan import Plan, load_plan, make_plan
 from varhouse.ingest.run import Run, load_run
 
@@ -65,16 +65,14 @@ def _make_plan(args: argparse.Namespace, run: Run) -> None:
         c.name: [args.verdicts / c.name / f"{i}.json" for i in range(len(c.files))]
         for c in run.cohorts
     }
-    sides = json.loads(args.sides.read_text()) if args.sides else None
+    sides = read_json(args.sides) if args.sides else None
     make_plan(run, verdicts, sides).save(args.output)
 
 
 def _sides(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.side_digests import read_sides  # noqa: PLC0415
 
-    temporary = args.output.with_name(args.output.name + ".tmp")
-    temporary.write_text(json.dumps(read_sides(run), indent=1))
-    temporary.rename(args.output)
+    write_json(args.output, read_sides(run))
 
 
 def _read(args: argparse.Namespace, run: Run) -> None:
@@ -119,9 +117,9 @@ def _totals(args: argparse.Namespace, run: Run) -> None:
 def _commit(args: argparse.Namespace, run: Run) -> None:
     from varhouse.ingest.finish import commit_run  # noqa: PLC0415
 
-    sides = json.loads(args.sides.read_text()) if args.sides else None
+    sides = read_json(args.sides) if args.sides else None
     out = commit_run(run, _plan(args), args.manifests, sides)
-    args.output.write_text(json.dumps(out))
+    write_json(args.output, out)
 
 
 _STEPS: dict[str, Callable[[argparse.Namespace, Run], None]] = {

@@ -5,7 +5,6 @@ A chunk's shards are final but for two cases that only the whole cohort shows, a
 chunk's range and that stands there too, and files with different samples.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.files import write_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.ingest.chunk import (
@@ -28,7 +28,7 @@ from varhouse.ingest.chunk import (
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
 from varhouse.ingest.run import Run
 from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
-from varhouse.shards import Shard, write_manifest, write_shard
+from varhouse.shards import Shard, write_frame, write_manifest, write_shard
 
 ROWS_AT_ONCE = 2_000_000
 """Rows of frequencies made at once."""
@@ -122,8 +122,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
             )
         folder = directory / f"{cohort}-{file}-{number}"
         done.append(_write_chunk(result, context, chunk["part"], folder, contigs))
-    (directory / "task.json.tmp").write_text(json.dumps(done, indent=1))
-    (directory / "task.json.tmp").rename(directory / "task.json")
+    write_json(directory / "task.json", done)
 
 
 def _write_chunk(
@@ -134,7 +133,7 @@ def _write_chunk(
     partition = {"cohort": context.cohort, "part": part}
     alleles = result.alleles
     if not alleles.is_empty():
-        alleles.write_parquet(folder / "alleles.parquet")
+        write_frame(alleles, folder / "alleles.parquet")
     shards: list[Shard | None] = []
     shards += write_frequencies(result, context.strata, partition, folder)
     if not result.sites.is_empty():

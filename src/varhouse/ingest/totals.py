@@ -1,10 +1,10 @@
 """Totals of the partitions that an ingest touches, made anew from all cohorts."""
 
-import json
 from pathlib import Path
 
 import polars as pl
 
+from varhouse.files import read_json
 from varhouse.ingest.run import Run
 from varhouse.schema import FREQUENCIES
 from varhouse.shards import read_manifest, write_manifest
@@ -25,7 +25,7 @@ def add_totals(
     names = [c for c in FREQUENCIES.names if c not in ("cohort", "part")]
     frames, without = [], []
     for folder in cohort_folders:
-        if json.loads((folder / "summary.json").read_text())["hold"]:
+        if read_json(folder / "summary.json")["hold"]:
             continue
         without.append(folder.name)
         for shard in read_manifest(folder / "manifest.json").shards:

@@ -1,11 +1,11 @@
 """The gate: one file's verdict, its checksums and where to cut it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from varhouse.files import write_json
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
@@ -34,9 +34,7 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     else:
         scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
         data = _verdict(run, scan)
-    temporary = output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(data, ensure_ascii=False))
-    temporary.rename(output)
+    write_json(output, data, indent=None)
 
 
 def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:

@@ -28,6 +28,7 @@ from varhouse import __version__
 from varhouse.contigs import Contigs
 from varhouse.digest import combine, subtract
 from varhouse.errors import SchemaError, StoreError
+from varhouse.files import new_file, sync_file, sync_folder
 from varhouse.reference import Reference
 from varhouse.schema import CONTIGS, TABLES, Table
 from varhouse.shards import Manifest, Shard, write_shard
@@ -42,8 +43,6 @@ from varhouse.store.layout import (
     partition_folder,
     read_store_file,
     staging_folder,
-    sync_file,
-    sync_folder,
     table_folder,
     write_json,
 )
@@ -58,6 +57,8 @@ from varhouse.store.releases import (
 )
 
 log = logging.getLogger("varhouse.store")
+
+_SMALL_BYTES = 4 << 20
 
 
 def _reached(_point: str) -> None:
@@ -382,10 +383,16 @@ def _check_shard(shard: Shard, table: Table, found: Mapping[str, Any]) -> None:
 
 
 def _file_name(table: Table, shard: Shard, ingest_id: str, number: int) -> str:
-    """Name a shard in its table; the end of the name stands for its content."""
+    """Name a shard in its table; the end of the name stands for its content.
+
+    Columns such as times of a run are no content and may differ when a commit is run again:
+    of small files, which the commit's own step writes, every byte counts.
+    """
     content = f"{shard.digest} {shard.rows} {shard.bytes} {sorted(shard.partition.items())}"
-    tag = hashlib.sha256(content.encode()).hexdigest()[:12]
-    name = f"{ingest_id}-{number:05d}-{tag}.parquet"
+    tag = hashlib.sha256(content.encode())
+    if shard.bytes <= _SMALL_BYTES:
+        tag.update(Path(shard.path).read_bytes())
+    name = f"{ingest_id}-{number:05d}-{tag.hexdigest()[:12]}.parquet"
     folder = partition_folder(table, shard.partition)
     return f"{folder}/{name}" if folder else name
 
@@ -409,9 +416,8 @@ def _link_shards(path: Path, plan: _Plan) -> None:
                 os.link(source, target)
             except OSError:
                 # Another file system, or one without hard links.
-                temporary = target.with_name(f".{target.name}.tmp")
-                shutil.copyfile(source, temporary)
-                temporary.rename(target)
+                with new_file(target) as own:
+                    shutil.copyfile(source, own)
         sync_file(target)
     for folder in sorted(folders):
         sync_folder(folder)
@@ -422,9 +428,6 @@ def _commit_table(
 ) -> Pinned:
     name = plan.table.name
     folder = table_folder(path, plan.table)
-    if plan.base is None and delta.exists(folder) and not _was_pinned(path, name):
-        # Left by an ingest that died: no release has ever pinned this table.
-        shutil.rmtree(folder / "_delta_log")
     wanted = [*plan.kept, *plan.new]
     before = plan.base or Pinned(0, 0, 0, 0, (0, 0), 0)
     version = delta.commit_files(
@@ -446,11 +449,6 @@ def _commit_table(
         sums=combine([sums, *(s.digest for s in new)]),
         span=_span(before.span, plan, known),
     )
-
-
-def _was_pinned(path: Path, name: str) -> bool:
-    """Whether any release holds a table, be it that the newest does not."""
-    return any(name in read_release(path, n).tables for n in list_releases(path))
 
 
 def _span(before: int, plan: _Plan, known: Catalogue) -> int:

@@ -21,8 +21,8 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from varhouse.errors import SchemaError, StoreError
+from varhouse.files import sync_file, sync_folder
 from varhouse.schema import KEY, TABLES, PolarsType, Table, annotation_table
-from varhouse.store.layout import sync_file, sync_folder
 
 _CONFIGURATION = {
     # Releases pin old versions: log clean-up after the usual 30 days would break them.

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from varhouse import __version__
+from varhouse import __version__, files
 from varhouse.errors import StoreError, UsageError
+from varhouse.files import sync_folder, unfinished_name, write_text
 from varhouse.schema import FORMAT_VERSION, Table
 
 ROOTS = ("open", "controlled")
@@ -68,24 +69,6 @@ def check_name(kind: str, name: str) -> str:
     return name
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last through a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_file(file: Path) -> None:
-    """Make the bytes of a file last through a power failure."""
-    handle = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_json(file: Path, data: Any, *, replace: bool) -> bool:
     """Write JSON in one step: either the whole file is there or none of it.
 
@@ -104,22 +87,19 @@ def write_json(file: Path, data: Any, *, replace: bool) -> bool:
         False if the file was there and `replace` is False.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as out:
-        json.dump(data, out, indent=1, ensure_ascii=False)
-        out.write("\n")
-        out.flush()
-        os.fsync(out.fileno())
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    if replace:
+        write_text(file, text, flush=True)
+        return True
+    whole = unfinished_name(file)
     try:
-        if replace:
-            temporary.rename(file)
-        else:
-            # A link never replaces, unlike a rename: two writers cannot both succeed.
-            os.link(temporary, file)
-            temporary.unlink()
+        write_text(whole, text, flush=True)
+        # A link never replaces, unlike a rename: two writers cannot both succeed.
+        os.link(whole, file)
     except FileExistsError:
-        temporary.unlink()
         return False
+    finally:
+        whole.unlink(missing_ok=True)
     sync_folder(file.parent)
     return True
 
@@ -133,11 +113,9 @@ def read_json(file: Path) -> Any:
         If it is missing or damaged.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return files.read_json(file, "restore it from a backup")
     except FileNotFoundError:
         raise StoreError(f"{file} is missing: the store is damaged") from None
-    except ValueError as error:
-        raise StoreError(f"{file} is damaged: {error}", "restore it from a backup") from None
 
 
 def describe_new_store(assembly: str, now: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from varhouse.errors import StoreError
+from varhouse.files import unfinished_name
+from varhouse.processes import boot_id, has_ended, start_time
 
 log = logging.getLogger("varhouse.store")
 
@@ -55,27 +57,6 @@ class Holder:
         )
 
 
-def _started(pid: int) -> str:
-    """Give the start time of a process; empty where there is no /proc or no process.
-
-    A process that has ended and waits for its parent (a zombie) started `ended`.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    # The command, in parentheses, may hold spaces: field 22 counts from after it.
-    fields = text.rpartition(")")[2].split()
-    return "ended" if fields[0] in "ZX" else fields[19]
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
 def _user() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -90,8 +71,8 @@ def _me() -> Holder:
         host=socket.gethostname(),
         user=_user(),
         pid=pid,
-        started=_started(pid),
-        boot=_boot(),
+        started=start_time(pid),
+        boot=boot_id(),
         command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
         since=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         token=uuid.uuid4().hex,
@@ -120,18 +101,7 @@ def read_holder(path: Path) -> Holder | None:
 
 def _is_dead(holder: Holder) -> bool:
     """Tell whether a holder is known to be gone; False where that cannot be known."""
-    if holder.host != socket.gethostname():
-        return False
-    if holder.boot and _boot() and holder.boot != _boot():
-        return True
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    now = _started(holder.pid)
-    return bool(holder.started and now and holder.started != now)
+    return has_ended(holder.host, holder.pid, holder.started, holder.boot)
 
 
 def _take_over(path: Path, dead: Holder) -> None:
@@ -148,8 +118,8 @@ def _take_over(path: Path, dead: Holder) -> None:
 
 def _try(path: Path, me: Holder) -> bool:
     file = path / "_store" / "lock.json"
-    temporary = file.with_name(f".lock.{me.token}.tmp")
-    with temporary.open("w", encoding="utf-8") as out:
+    temporary = unfinished_name(file)
+    with temporary.open("x", encoding="utf-8") as out:
         json.dump(asdict(me), out, indent=1)
         out.flush()
         os.fsync(out.fileno())

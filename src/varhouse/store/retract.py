@@ -20,7 +20,7 @@ import polars as pl
 
 from varhouse.errors import StoreError
 from varhouse.schema import FREQUENCIES, IDS, KEY, TABLES, TOTALS, Table
-from varhouse.shards import Manifest, Shard, ShardWriter, write_shard
+from varhouse.shards import Manifest, Shard, ShardWriter, write_frame, write_shard
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 
@@ -182,7 +182,7 @@ def _find_orphans(
             if keys.height:
                 folder.mkdir(parents=True, exist_ok=True)
                 found.append(folder / f"orphans-{len(found):05d}.parquet")
-                keys.write_parquet(found[-1])
+                write_frame(keys, found[-1])
     return found
 
 

@@ -1,0 +1,125 @@
+"""How files are made: each under a name of its own, and renamed when it is whole.
+
+A commit gives the files of a work folder a second name in the store (hard links), so a
+file that has its final name may be what a release holds. None is ever opened for writing
+again: whoever makes it anew makes another file, and the name goes over to that one.
+Names of unfinished files tell which process makes them, so that what a killed one left can
+be found and removed.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import StoreError
+from varhouse.processes import has_ended, start_time
+
+_UNFINISHED = re.compile(r"\.(?P<host>[^/]+)\.(?P<pid>\d+)-(?P<started>\d*)-[0-9a-f]{8}\.tmp$")
+
+FOREIGN_SECONDS = 86_400.0
+"""Age from which an unfinished file of another host counts as left by a dead process."""
+
+
+def unfinished_name(path: Path) -> Path:
+    """Name a new file or folder beside `path`, which no other process and no retry uses."""
+    # A name may have 255 bytes; the start of the last one is enough for people.
+    stem = path.name.encode()[:80].decode(errors="ignore")
+    host, pid = socket.gethostname()[:80], os.getpid()
+    mark = f"{host}.{pid}-{start_time(pid)}-{uuid.uuid4().hex[:8]}"
+    return path.with_name(f".{stem}.{mark}.tmp")
+
+
+def is_abandoned(path: Path) -> bool:
+    """Tell whether a file or folder is the unfinished one of a process that has ended.
+
+    One of another host counts after a day without a change: whether its process is alive
+    cannot be seen from here.
+    """
+    match = _UNFINISHED.search(path.name)
+    if match is None:
+        return False
+    # The file's own name may hold dots: the host is what fits.
+    host = socket.gethostname()[:80]
+    if match["host"] == host or match["host"].endswith(f".{host}"):
+        return has_ended(socket.gethostname(), int(match["pid"]), match["started"])
+    try:
+        return time.time() - path.lstat().st_mtime > FOREIGN_SECONDS
+    except OSError:
+        return False
+
+
+@contextmanager
+def new_file(path: Path, *, flush: bool = False) -> Iterator[Path]:
+    """Give the name of a new file that becomes `path` when the block ends.
+
+    When the block fails, the file is removed, and what `path` was before stays.
+
+    Parameters
+    ----------
+    path
+        The file to make or to replace; its folder is there.
+    flush
+        Make it last through a power failure before it gets its name. The shards of a work
+        folder do without: the commit flushes what it links.
+    """
+    own = unfinished_name(path)
+    try:
+        yield own
+        if flush:
+            sync_file(own)
+        own.rename(path)
+    except BaseException:
+        own.unlink(missing_ok=True)
+        raise
+    if flush:
+        sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str, *, flush: bool = False) -> None:
+    """Write a text file (UTF-8) in one step: the whole of it is there or none."""
+    with new_file(path, flush=flush) as own, own.open("x", encoding="utf-8") as out:
+        out.write(text)
+
+
+def write_json(path: Path, data: Any, *, indent: int | None = 1) -> None:
+    """Write a JSON file of a work folder or a cache in one step."""
+    write_text(path, json.dumps(data, indent=indent, ensure_ascii=False))
+
+
+def read_json(path: Path, fix: str = "delete the work folder and run it again") -> Any:
+    """Read a JSON file that an earlier step wrote.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged; a file that is not there raises FileNotFoundError.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}", fix) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last through a power failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(file: Path) -> None:
+    """Make the bytes of a file last through a power failure."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
