@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from varhouse.digest import combine
 from varhouse.errors import SchemaError
-from varhouse.files import new_file, read_json, unfinished_name, write_json
+from varhouse.files import new_file, unfinished_name, write_json
 from varhouse.rowdigest import digest_frame
 from varhouse.schema import Table, check_table
 
@@ -324,15 +324,24 @@ def read_manifest(path: Path) -> Manifest:
     StoreError
         If it is no manifest.
     """
-    data = read_json(path)
-    shards = [
-        Shard(
-            **{**row, "path": str(path.parent / row["path"]), "digest": tuple(row["digest"])}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        shards = [
+            Shard(
+                **{
+                    **row,
+                    "path": str(path.parent / row["path"]),
+                    "digest": tuple(row["digest"]),
+                }
+            )
+            for row in data["shards"]
+        ]
+        return Manifest(
+            shards,
+            [(t, p) for t, p in data["replace"]],
+            [(t, f) for t, f in data.get("remove", [])],
         )
-        for row in data["shards"]
-    ]
-    return Manifest(
-        shards,
-        [(t, p) for t, p in data["replace"]],
-        [(t, f) for t, f in data.get("remove", [])],
-    )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path} is no manifest: {error}", "delete the work folder and run it again"
+        ) from None
