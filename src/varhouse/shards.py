@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from varhouse.digest import combine
-from varhouse.errors import SchemaError
+from varhouse.errors import SchemaError, StoreError
 from varhouse.files import new_file, unfinished_name, write_json
 from varhouse.rowdigest import digest_frame
 from varhouse.schema import Table, check_table
