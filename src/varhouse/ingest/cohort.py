@@ -17,22 +17,21 @@ import polars as pl
 
 from varhouse.files import read_json, write_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.chunk import Place
 from varhouse.ingest.held import problems_json
 from varhouse.ingest.lifted import source_lines, source_record
+from varhouse.ingest.merge import People, merge_part
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
 from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
 from varhouse.ingest.tasks import (
     blank_alleles,
-    derived,
     duplicate_rows,
     file_samples,
 )
 from varhouse.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
 from varhouse.shards import Shard, read_manifest, write_frame, write_manifest, write_shard
-
-MERGE_ROWS = 2_000_000
 
 
 @dataclass
@@ -75,7 +74,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     replace: list[tuple[str, dict[str, str]]] = []
     if not hold:
         if len(set(group_of.values())) > 1:
-            summary["n_alleles"] = _merge(name, chunks, directory)
+            summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
         shards += [s for c in chunks for s in (*c.shards, *c.extra)]
         shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
         replace = [
@@ -242,60 +241,30 @@ def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl
     )
 
 
-def _merge(name: str, chunks: list[_Chunk], directory: Path) -> int:
+def _merge(
+    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk],
+    group_of: dict[int, int], directory: Path,
+) -> int:  # fmt: skip
     """Add the frequencies of files with different samples up; return distinct alleles."""
+    names = cohort_samples(verdicts)
+    ordinal = {s: i for i, s in enumerate(names)}
+    members: list[list[int]] = [[] for _ in set(group_of.values())]
+    for file, group in group_of.items():
+        members[group] = [ordinal[s] for s in verdicts[file]["samples"]]
+    people = People(
+        make_strata(file_samples(run, name, names), run.strata), group_of, members,
+        run.open_haploid(),
+    )  # fmt: skip
     n = 0
     for part in dict.fromkeys(c.part for c in chunks):
         mine = [c for c in chunks if c.part == part]
-        shards = [s for c in mine for s in c.shards if s.table == "frequencies"]
+        shards = [(c.file, s) for c in mine for s in c.shards]
+        merged, found = merge_part(name, part, shards, people, directory / "merged")
         for c in mine:
             c.shards = [s for s in c.shards if s.table != "frequencies"]
-        if not shards:
-            continue
-        frame = pl.scan_parquet([s.path for s in shards])
-        partition = shards[0].partition
-        for i, (contig, low, high) in enumerate(_windows(shards)):
-            piece = (
-                frame.filter(
-                    pl.col("contig") == contig, pl.col("pos") >= low, pl.col("pos") < high
-                )
-                .group_by(*KEY, "stratum_by", "stratum")
-                .agg(pl.col("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing",
-                            "n_samples").sum())
-                .with_columns(**derived(), cohort=pl.lit(name))
-                .collect()
-            )  # fmt: skip
-            n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
-            shard = write_shard(
-                piece, FREQUENCIES, directory / "merged", f"{_safe(part)}-{i}", partition
-            )
-            if shard is not None:
-                mine[0].extra.append(shard)
+        mine[0].extra += merged
+        n += found
     return n
-
-
-def _windows(shards: list[Shard]) -> list[tuple[str, int, int]]:
-    """Cut the contigs of some shards into windows [low, high) of bounded rows."""
-    out: list[tuple[str, int, int]] = []
-    starts: dict[str, list[tuple[int, int]]] = {}
-    for s in shards:
-        low, high = s.stats["minValues"], s.stats["maxValues"]
-        if low["contig"] == high["contig"]:
-            starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
-        else:
-            for contig in (
-                pl.scan_parquet(s.path).select("contig").unique().collect()["contig"]
-            ):
-                starts.setdefault(contig, []).append((0, s.rows))
-    for contig, found in starts.items():
-        first, held = -1, 0
-        for low, rows in sorted(found):
-            if held + rows > MERGE_ROWS and held and low > first:
-                out.append((contig, first, low))
-                first, held = low, 0
-            held += rows
-        out.append((contig, first, 2**31))
-    return out
 
 
 def _safe(part: str) -> str:

@@ -58,9 +58,14 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
 
 
 def frequency_frame(
-    keys: pl.DataFrame, counts: dict[str, npt.NDArray[np.int32]], strata: Strata
-) -> pl.DataFrame:
-    """Spread counts, int32[rows, groups], to one row per allele x stratum."""
+    keys: pl.DataFrame, counts: dict[str, npt.NDArray[np.int32]], strata: Strata,
+    n_samples: npt.NDArray[np.int32] | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Spread counts, int32[rows, groups], to one row per allele x stratum.
+
+    `n_samples` is int32[rows, groups] too; None: everybody of the strata.
+    """
+    everybody = np.tile(strata.n_samples.astype(np.int32), keys.height)
     n, groups = keys.height, len(strata.by)
     spread = keys.select(KEY)[np.repeat(np.arange(n), groups)]
     flat = {name: pl.Series(name, counts[name].reshape(-1)) for name in COUNT_NAMES}
@@ -68,7 +73,7 @@ def frequency_frame(
         pl.Series("stratum_by", strata.by * n, dtype=pl.String),
         pl.Series("stratum", strata.value * n, dtype=pl.String),
         *flat.values(),
-        pl.Series("n_samples", np.tile(strata.n_samples.astype(np.int32), n)),
+        pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
     ).with_columns(**derived())
 
 

@@ -1,0 +1,243 @@
+"""Whether somebody was assessed is a matter of the site, whatever the ALT of his file."""
+
+import json
+import random
+from collections import defaultdict
+
+import polars as pl
+import pytest
+from builders import make_fasta
+from inprocess import ingest_here
+
+import varhouse
+
+GENOME = "GATTACACACACACAGGGGGGTCTCTCTCTAAAAAAACGTACGTTTTTTTTTTGCATGC"
+CONTIGS = {"c1": GENOME, "X": GENOME}
+STRATA = ["population", "population+sex"]
+
+
+# --- a slow reader of its own, record by record and person by person ---
+
+
+def _normal(genome, pos, ref, alt):
+    """Trim and left-align one allele (1-based pos); others than bases stay."""
+    if not set(alt) <= set("ACGT"):
+        return pos, ref, alt
+    while True:
+        if ref[-1] == alt[-1] and (len(ref) > 1 or len(alt) > 1) and pos > 1:
+            ref, alt = ref[:-1], alt[:-1]
+            if not ref or not alt:
+                pos -= 1
+                ref, alt = genome[pos - 1] + ref, genome[pos - 1] + alt
+        elif ref[-1] == alt[-1] and len(ref) > 1 and len(alt) > 1:
+            ref, alt = ref[:-1], alt[:-1]
+        else:
+            break
+    while ref[0] == alt[0] and len(ref) > 1 and len(alt) > 1:
+        pos, ref, alt = pos + 1, ref[1:], alt[1:]
+    return pos, ref, alt
+
+
+def _call(gt, male, haploid):
+    """Alleles of a genotype, and whether it is fully called."""
+    alleles = gt.replace("|", "/").strip("/").split("/")
+    called = [a for a in alleles if a != "."]
+    full = len(called) == len(alleles) or (
+        male and haploid and len(alleles) == 2 and len(called) == 1
+    )
+    return called, full
+
+
+def _slow(files, people):
+    """Count ac, an, n_missing and n_samples of each allele and stratum.
+
+    `files`: lists of (contig, pos, ref, alt text, {sample: GT}); those with the same
+    samples are of the same people: the first record of an allele counts, others are rejected.
+    """
+    groups = defaultdict(list)
+    for records in files:
+        groups[frozenset(records[0][4])] += records
+    alleles = set()
+    own, about = {}, defaultdict(list)
+    for who, records in groups.items():
+        for record in records:
+            contig, pos, ref, alt, _ = record
+            places = {(contig, pos)} if alt == "." else set()
+            for i, a in enumerate(alt.split(",") if alt != "." else [], 1):
+                key = (contig, *_normal(CONTIGS[contig], pos, ref, a))
+                alleles.add(key)
+                if (who, key) not in own:
+                    own[who, key] = (record, str(i))
+                    places |= {(contig, pos), key[:2]}
+            for place in places:
+                about[who, place].append(record)
+    out = defaultdict(lambda: [0, 0, 0, 0])
+    for key in alleles:
+        for who in groups:
+            if (who, key) in own:
+                records, number = [own[who, key][0]], own[who, key][1]
+            else:
+                records, number = about[who, key[:2]], None
+            for sample in who if records else ():
+                sex, population = people[sample]
+                calls = [_call(r[4][sample], sex == "male", r[0] == "X") for r in records]
+                called, full = max(calls, key=lambda c: (c[1], len(c[0])))
+                for stratum in (("all", "all"), ("population", population),
+                                ("population+sex", f"{population}+{sex}")):  # fmt: skip
+                    row = out[*key, *stratum]
+                    row[0] += called.count(number)
+                    row[1] += len(called)
+                    row[2] += not full
+                    row[3] += 1
+    return {k: tuple(v) for k, v in out.items()}
+
+
+# --- what the store says ---
+
+
+def _write(folder, number, records):
+    samples = list(records[0][4])
+    head = ["##fileformat=VCFv4.3", *(f"##contig=<ID={c}>" for c in CONTIGS),
+            '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+            "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT",
+                       *samples])]  # fmt: skip
+    body = ["\t".join([c, str(p), ".", r, a, ".", "PASS", ".", "GT", *gts.values()])
+            for c, p, r, a, gts in records]  # fmt: skip
+    (folder / f"f{number}.vcf").write_text("\n".join([*head, *body]) + "\n")
+
+
+def _config(folder, files, people, name="cohort"):
+    make_fasta(folder / "ref.fa", CONTIGS)
+    for i, records in enumerate(files):
+        _write(folder, i, records)
+    rows = [f"{name}\t{s}\t{sex}\t{p}" for s, (sex, p) in people.items()]
+    (folder / "samples.tsv").write_text(
+        "\n".join(["cohort\tsample\tsex\tpopulation", *rows]) + "\n"
+    )
+    names = ",".join(f"f{i}.vcf" for i in range(len(files)))
+    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\n{name}\t{names}\n")
+    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
+              "samples": "samples.tsv", "strata": STRATA}  # fmt: skip
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return folder / "config.yaml"
+
+
+def _counts(store, table="frequencies"):
+    columns = ["contig", "pos", "ref", "alt", "stratum_by", "stratum", "ac", "an", "n_missing",
+               "n_samples"]  # fmt: skip
+    return {
+        r[:6]: r[6:] for r in varhouse.open(store).scan(table).select(columns).collect().rows()
+    }
+
+
+def _one(files, tmp_path, sexes=()):
+    people = {}
+    for records in files:
+        people |= {s: ("female", "P") for s in records[0][4]}
+    people |= {s: ("male", "P") for s in sexes}
+    config = _config(tmp_path, files, people)
+    ingest_here(tmp_path / "store", config)
+    found = _counts(tmp_path / "store")
+    assert found == _slow(files, people)
+    return {"-".join(map(str, k[:4])): v for k, v in found.items() if k[4] == "all"}
+
+
+def _snv(pos, alt, contig="c1"):
+    return contig, pos, GENOME[pos - 1], alt
+
+
+def test_another_alt_at_the_site_was_assessed(tmp_path):
+    # Issue 9, A3: A has `G A`, B `G A,T`; both people are called at the site.
+    files = [[("c1", 1, "G", "A", {"a": "0/1"})], [("c1", 1, "G", "A,T", {"b": "1/2"})]]
+    found = _one(files, tmp_path)
+    assert found["c1-1-G-A"] == (2, 4, 0, 2)
+    assert found["c1-1-G-T"] == (1, 4, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "allele", "right"),
+    [
+        # Monomorphic record: called reference.
+        ([("c1", 1, "G", ".", {"a": "0/0"})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 4, 0, 2)),
+        # Not called at the site: assessed, but missing.
+        ([("c1", 1, "G", "A", {"a": "./."})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 2, 1, 2)),
+        ([("c1", 1, "G", "A", {"a": "./1"})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 3, 1, 2)),
+        # No record at the site; a deletion that reaches over it is none.
+        ([("c1", 2, "A", "C", {"a": "0/1"})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 2, 0, 1)),
+        ([("c1", 1, "GATT", "G", {"a": "0/1"})], ("c1", 3, "T", "C"),
+         "c1-3-T-C", (1, 2, 0, 1)),
+        # An indel and an SNV at one POS, either way round; spanning deletion.
+        ([("c1", 1, "GA", "G", {"a": "0/1"})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 4, 0, 2)),
+        ([("c1", 1, "G", "T", {"a": "0/1"})], ("c1", 1, "GA", "G"), "c1-1-GA-G", (1, 4, 0, 2)),
+        ([("c1", 1, "G", "*", {"a": "0/1"})], ("c1", 1, "G", "T"), "c1-1-G-T", (1, 4, 0, 2)),
+        # Two records of the site: the person counts once, by the record that says most.
+        ([("c1", 1, "G", "A", {"a": "0/1"}), ("c1", 1, "GA", "G", {"a": "./."})],
+         ("c1", 1, "G", "T"), "c1-1-G-T", (1, 4, 0, 2)),
+        ([("c1", 1, "G", "A", {"a": "./."}), ("c1", 1, "GA", "G", {"a": "./1"})],
+         ("c1", 1, "G", "T"), "c1-1-G-T", (1, 3, 1, 2)),
+        # The record stands at 20, its allele at 15: it is about both places.
+        ([("c1", 20, "G", "GG", {"a": "0/1"})], ("c1", 20, "G", "C"),
+         "c1-20-G-C", (1, 4, 0, 2)),
+        ([("c1", 20, "G", "GG", {"a": "0/1"})], ("c1", 15, "A", "C"),
+         "c1-15-A-C", (1, 4, 0, 2)),
+        # A record with bases in front: its allele stands behind its POS.
+        ([("c1", 1, "GAT", "GAC", {"a": "0/1"})], ("c1", 3, "T", "G"),
+         "c1-3-T-G", (1, 4, 0, 2)),
+        # Haploid calls, and the half-missing call of a male on X.
+        ([("X", 1, "G", "A", {"a": "0"})], ("X", 1, "G", "T"), "X-1-G-T", (1, 3, 0, 2)),
+        ([("X", 1, "G", "A", {"a": "0/."})], ("X", 1, "G", "T"), "X-1-G-T", (1, 3, 0, 2)),
+    ],
+)  # fmt: skip
+def test_what_assesses_a_site(tmp_path, here, there, allele, right):
+    files = [here, [(*there, {"b": "0/1"})]]
+    assert _one(files, tmp_path, sexes=["a"])[allele] == right
+
+
+def _random_files(rng, groups):
+    """Files of groups of people; some groups have two files, that overlap."""
+    files = []
+    gts = ["0/0", "0/1", "1|1", "./.", "./1", ".", "0", "1"]
+    for samples in groups:
+        for _ in range(rng.choice([1, 1, 2])):
+            records = []
+            order = rng.sample(samples, len(samples))
+            for contig in CONTIGS:
+                for pos in range(1, len(GENOME) - 8):
+                    for _ in range(rng.choice([0, 0, 1, 1, 2])):
+                        ref = GENOME[pos - 1 : pos - 1 + rng.choice([1, 1, 1, 3])]
+                        other = [b for b in "ACGT" if b != ref[0]]
+                        alt = rng.choice([
+                            rng.choice(other) + ref[1:], ref[0], ref + ref[-1], ".",
+                            ",".join([rng.choice(other) + ref[1:], ref + "AC"]),
+                        ])  # fmt: skip
+                        if alt == ref:
+                            alt = ref + "T"
+                        row = {s: rng.choice(gts) for s in order}
+                        if alt == ".":
+                            row = {s: g.replace("1", "0") for s, g in row.items()}
+                        records.append((contig, pos, ref, alt, row))
+            files.append(records)
+    return files
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_files_against_a_slow_reader(tmp_path, seed):
+    rng = random.Random(seed)
+    groups = [["a"], ["b"], ["c", "d", "e"], ["f"]]
+    files = _random_files(rng, groups)
+    names = [s for g in groups for s in g]
+    people = {s: (rng.choice(["male", "female"]), f"P{i % 2}") for i, s in enumerate(names)}
+    config = _config(tmp_path, files, people)
+    digests = {
+        ingest_here(tmp_path / f"store{n}", config, chunk_records=n)["digest"]
+        for n in (None, 17)
+    }
+    assert len(digests) == 1
+    right = _slow(files, people)
+    found = _counts(tmp_path / "storeNone")
+    assert found.keys() == right.keys()
+    wrong = {k: (found[k], right[k]) for k in right if found[k] != right[k]}
+    assert not wrong, f"{len(wrong)} of {len(right)}: {list(wrong.items())[:3]}"
+    rows = varhouse.open(tmp_path / "storeNone").scan("frequencies").collect()
+    assert rows.filter(pl.col("n_het") + pl.col("n_hom_alt") + pl.col("n_hemi")
+                       > pl.col("n_samples") - pl.col("n_missing")).is_empty()  # fmt: skip
