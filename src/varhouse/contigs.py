@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from varhouse.errors import AssemblyError, UsageError, nearest
+from varhouse.textfile import read_text, split_lines
 
 MAX_PARTS = 100
 """Assemblies with more contigs than twice this keep the short ones in one partition."""
@@ -104,7 +105,7 @@ def read_aliases(path: Path) -> Contigs:
     AssemblyError
         For a missing column, a length that is no number, or a name with two owners.
     """
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = split_lines(read_text(path))
     rows = [ln.split("\t") for ln in lines if ln.strip() and not ln.startswith("##")]
     if not rows:
         raise AssemblyError(f"{path}: the aliases table is empty")

@@ -200,18 +200,16 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
 
 def _entries(path: Path) -> dict[str, tuple[dict[str, Any], Path]]:
     """Read the sources of a configuration: name to entry and the folder of its paths."""
-    import yaml
-
     from varhouse.errors import ConfigError
     from varhouse.ingest.config_form import dates_as_text, source_problems
+    from varhouse.yamltext import read_yaml
 
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        said = dates_as_text(raw["sources"])
+        said = dates_as_text(read_yaml(path)["sources"])
         if wrong := source_problems(said):
             raise ConfigError(wrong)
         return {str(e["name"]): (e, path.resolve().parent) for e in said}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: no list `sources` of entries with name and path ({error})"
         ) from error

@@ -26,7 +26,8 @@ from varhouse.hgvs import Describer
 from varhouse.infokeys import info_key
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
-from varhouse.sources.text import BLOCK, FIXED, VcfText, open_vcf_text, split_lines
+from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
+from varhouse.textfile import BLOCK
 
 _LOG = logging.getLogger("varhouse.annotate")
 _BCF_LINES = 20_000

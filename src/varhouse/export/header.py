@@ -31,12 +31,12 @@ def merge_headers(
         The first file's lines, after them the contig, INFO, FORMAT, FILTER and ALT lines
         that only others have, the GT line if it is missing, and the column names.
     """
-    lines = [ln for ln in headers[0].splitlines() if ln.startswith("##")]
+    lines = [ln for ln in headers[0].split("\n") if ln.startswith("##")]
     if not lines or not lines[0].startswith("##fileformat="):
         lines.insert(0, "##fileformat=VCFv4.3")
     known = {name for ln in lines if (name := _name(ln))}
     for text in headers[1:]:
-        for line in text.splitlines():
+        for line in text.split("\n"):
             name = _name(line)
             if name and name not in known:
                 known.add(name)

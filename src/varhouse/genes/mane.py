@@ -4,13 +4,12 @@ NCBI's files name it as a cross-reference of the transcript; Ensembl and GENCODE
 that there is one. NCBI's table of the pairs (`MANE.GRCh38.v1.4.summary.txt.gz`) has all.
 """
 
-import zlib
 from pathlib import Path
 
 import polars as pl
-from isal import igzip
 
 from varhouse.errors import InputError
+from varhouse.textfile import read_small
 
 MANE_ID = "mane_id"
 """Column of the counterpart's id, with its version."""
@@ -18,7 +17,6 @@ MANE_ID = "mane_id"
 _OTHER = r"(?:Ensembl:(ENST\d+(?:\.\d+)?)|RefSeq:(N[MR]_\d+(?:\.\d+)?))"
 _COLUMNS = ("RefSeq_nuc", "Ensembl_nuc", "MANE_status")
 _STATUS = {"MANE Select": "mane_select", "MANE Plus Clinical": "mane_plus_clinical"}
-_DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
 _VERSION = r"\.\d+$"
 
 
@@ -52,13 +50,9 @@ def read_mane(path: Path) -> pl.DataFrame:
         If it is damaged or lacks a column.
     """
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+        data = read_small(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file", "check the path") from error
-    except _DAMAGED as error:
-        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
     try:
         table = pl.read_csv(
             data, separator="\t", quote_char=None, infer_schema=False, encoding="utf8-lossy"

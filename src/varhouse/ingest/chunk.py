@@ -76,7 +76,7 @@ class Context:
 
 def has_own_lengths(header: str) -> bool:
     """Tell whether the header declares INFO/SVLEN with Number=A."""
-    lines = header.splitlines()
+    lines = header.split("\n")
     return read_header(lines, Account("")).numbers.get(("INFO", "SVLEN")) == "A"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
@@ -20,7 +19,8 @@ from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.source.limits import Limits
 from varhouse.source.peek import trusted_header
 from varhouse.sources import read_spec, source_faults
-from varhouse.sources.text import line_blocks
+from varhouse.textfile import line_blocks
+from varhouse.yamltext import read_yaml
 
 _Lift = tuple[str | None, Path | None, Path | None]
 _FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
@@ -76,11 +76,11 @@ def read_config(path: Path) -> Config:
         that are in the sheet but not in the file, duplicate cohorts, ...
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        raw = read_yaml(path)
     except FileNotFoundError as error:
         raise ConfigError([f"no such file: {path}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from error
+    except InputError as error:
+        raise ConfigError([str(error)]) from error
     if not isinstance(raw, dict):
         raise ConfigError([f"{path}: not a YAML mapping of keys"])
     return check_config(dates_as_text(raw), path.resolve().parent)
@@ -110,7 +110,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
         try:
             contigs = read_aliases(paths["assembly.aliases"])
-        except AssemblyError as error:
+        except (AssemblyError, InputError) as error:
             problems.append(str(error))
     samples, found = _read(paths["samples"], check_samples)
     problems += found

@@ -8,6 +8,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.textfile import read_text, split_lines
 
 _SEX_NAMES = {"x", "chrx", "y", "chry"}
 
@@ -26,7 +27,7 @@ class HaploidRegions:
         self.par: dict[str, list[tuple[int, int]]] = {}
         if par is None:
             return
-        for number, line in enumerate(par.read_text().splitlines(), 1):
+        for number, line in enumerate(split_lines(read_text(par)), 1):
             if not line.strip() or line.startswith(("#", "track", "browser")):
                 continue
             cells = line.split("\t") if "\t" in line else line.split()

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError
+from varhouse.textfile import read_text, split_lines
 
 COHORT_COLUMNS = (
     "cohort", "files", "assembly", "chain", "source_reference", "callable", "project",
@@ -38,21 +39,10 @@ def read_sheet(path: Path) -> pl.DataFrame:
         If it is not UTF-8 (GBK is recognised and named), or a row has another number
         of cells than the header.
     """
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        try:
-            raw.decode("gbk")
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from error
-        raise InputError(
-            f"{path}: the sheet is not UTF-8 but looks like GBK",
-            "save it as UTF-8 (iconv -f GBK -t UTF-8)",
-        ) from error
+    text = read_text(path)
     rows = [
         (n, ln.split("\t"))
-        for n, ln in enumerate(text.splitlines(), 1)
+        for n, ln in enumerate(split_lines(text), 1)
         if ln.strip() and not ln.startswith("##")
     ]
     if not rows:

@@ -10,7 +10,6 @@ the *target*. Coordinates are 0-based and half-open; where qStrand is `-`, q cou
 the end of the target contig. Here every block has its target place on the plus strand.
 """
 
-import gzip
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from isal import igzip
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.textfile import line_blocks, split_lines
 
 Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -30,6 +29,9 @@ Flags = npt.NDArray[np.bool_]
 
 MAX_LENGTH = 2**31 - 1
 """Longest contig (POS is a 32-bit number in VCF and in the store)."""
+
+_BLOCK = 1 << 20
+"""Bytes of a chain file read at once."""
 
 _FIX = "give a chain file (UCSC or Ensembl), plain or gzip"
 
@@ -204,14 +206,8 @@ def _plain(name: str) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with path.open("rb") as f:
-        packed = f.read(2) == b"\x1f\x8b"
-    try:
-        with igzip.open(path, "rb") if packed else path.open("rb") as f:  # type: ignore[no-untyped-call]
-            for line in f:
-                yield line.decode("utf-8", "replace")
-    except (EOFError, gzip.BadGzipFile, igzip.BadGzipFile) as error:
-        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+    for block in line_blocks(path, _BLOCK):
+        yield from split_lines(block.decode("utf-8", "replace"))
 
 
 class _Reader:

@@ -7,18 +7,17 @@ old and new, with or without `rs`, and anything behind them (a build, say). dbSN
 way. An id may be merged again: chains are followed to their end.
 """
 
-import zlib
 from pathlib import Path
 
 import polars as pl
-from isal import igzip
 
 from varhouse.errors import InputError
+from varhouse.textfile import read_small
 
 _HEADER = r"(?i)^#|^old|^rs_?(old|high|id)"
 _NUMBER = r"^(?:[rR][sS])?(\d+)$"
 _SCHEMA = {"old": pl.Int64, "new": pl.Int64}
-_DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
+_MOST = 4 << 30
 
 
 def read_merges(path: Path) -> pl.DataFrame:
@@ -34,16 +33,7 @@ def read_merges(path: Path) -> pl.DataFrame:
     InputError
         If a row has no two ids, or the file is damaged.
     """
-    try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        opener = igzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[no-untyped-call]
-        with opener as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise
-    except _DAMAGED as error:
-        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+    data = read_small(path, _MOST)
     if not data.strip():
         return pl.DataFrame(schema=_SCHEMA)
     lines = pl.read_csv(

@@ -23,7 +23,7 @@ from varhouse.sources.spec import (
     is_pattern,
     own_column,
 )
-from varhouse.sources.text import line_blocks
+from varhouse.textfile import line_blocks
 
 ROWS = 200_000
 _NULLS = ["", ".", "NA"]

@@ -3,28 +3,18 @@
 A block becomes columns with polars; no object is made per record.
 """
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from isal import igzip
 
 from varhouse.errors import InputError
-
-BLOCK = 16 << 20
-"""Bytes of text read at once."""
-
-LONGEST_LINE = 256 << 20
-"""Bytes of a line at most: a gzip of a few MB may unpack to one that fills the memory."""
+from varhouse.textfile import BLOCK, line_blocks
 
 FIXED = ("chrom", "pos", "id", "ref", "alt", "qual", "filter", "info")
 """The eight fixed columns; what stands behind them is `rest`, null for sites-only."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
 # A byte that no VCF should hold (it becomes `?`): polars then reads each line as one string.
 _NO_SEPARATOR = "\x1f"
 
@@ -72,42 +62,6 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
-
-
-def _open(path: Path) -> Any:
-    with path.open("rb") as file:
-        magic = file.read(2)
-    if magic == _GZIP_MAGIC:
-        return igzip.open(path, "rb")  # type: ignore[no-untyped-call]
-    return path.open("rb")
-
-
-def line_blocks(path: Path, block: int = BLOCK) -> Iterator[bytes]:
-    """Yield pieces of a text, plain or gzip, that end with a line end (the last as it is)."""
-    held = b""
-    with _open(path) as file:
-        while True:
-            try:
-                data = file.read(block)
-            except _DAMAGED as error:
-                raise InputError(
-                    f"{path}: cut off or damaged ({error})", "copy it again"
-                ) from error
-            if not data:
-                break
-            cut = data.rfind(b"\n") + 1
-            if not cut:
-                held += data
-                if len(held) > LONGEST_LINE:
-                    raise InputError(
-                        f"{path}: a line of more than {LONGEST_LINE >> 20} MiB",
-                        "is this text? mend the line",
-                    )
-                continue
-            yield held + data[:cut]
-            held = data[cut:]
-    if held:
-        yield held
 
 
 def split_lines(block: bytes) -> pl.DataFrame:

@@ -21,7 +21,8 @@ from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
 from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
-from varhouse.sources.text import BLOCK, VcfText, open_vcf_text, read_vcf_text, split_lines
+from varhouse.sources.text import VcfText, open_vcf_text, read_vcf_text, split_lines
+from varhouse.textfile import whole_lines
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PART = re.compile(r"[<,]\s*(ID|Number|Type)\s*=\s*([^,>\s]+)")
@@ -80,7 +81,7 @@ def read_header(path: Path) -> list[str]:
             text = packed.read(min(size, _LONGEST_HEADER))
     except (EOFError, OSError, igzip.BadGzipFile) as error:
         raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
-    return str(text.rstrip(b"\0").decode("utf-8", "replace")).splitlines()
+    return str(text.rstrip(b"\0").decode("utf-8", "replace")).split("\n")
 
 
 def _is_bcf(path: Path) -> bool:
@@ -100,16 +101,11 @@ def _bcf_blocks(path: Path) -> Iterator[bytes]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        held = b""
-        while data := process.stdout.read(BLOCK):
-            cut = data.rfind(b"\n") + 1
-            if cut:
-                yield held + data[:cut]
-                held = data[cut:]
-            else:
-                held += data
+        last = b"\n"
+        for last in whole_lines(path, process.stdout):
+            yield last
         said = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
-    if process.returncode != 0 or held:
+    if process.returncode != 0 or not last.endswith(b"\n"):
         why = said[-1] if said else "cut off"
         raise InputError(f"{path}: cannot be read as BCF ({why})", "copy it again")
 

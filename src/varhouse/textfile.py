@@ -1,0 +1,133 @@
+"""Text files that people give: plain or gzip, in pieces of bounded size, cut into lines.
+
+A line ends with a line feed; a carriage return before it is no part of it. `str.splitlines`
+knows of more ends (form feed, U+0085, U+2028, ...), which are characters of a cell here.
+A text without any line feed may be of old Macs and spreadsheets: its carriage returns count.
+"""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from isal import igzip
+
+from varhouse.errors import InputError
+
+BLOCK = 16 << 20
+"""Bytes of text read at once."""
+
+LONGEST_LINE = 256 << 20
+"""Bytes of a line at most: a gzip of a few MB may unpack to one that fills the memory."""
+
+SMALL_FILE = 512 << 20
+"""Bytes at most of a text that is held whole: sheets, aliases, PAR, configuration."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
+"""What reading a cut off or damaged gzip raises."""
+
+
+def open_text(path: Path) -> IO[bytes]:
+    """Open a text, plain or gzip (BGZF too), to read its bytes unpacked."""
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if magic == _GZIP_MAGIC:
+        return cast(IO[bytes], igzip.open(path, "rb"))  # type: ignore[no-untyped-call]
+    return path.open("rb")
+
+
+def line_blocks(path: Path, block: int = BLOCK) -> Iterator[bytes]:
+    """Yield pieces of a text that end with a line end (the last as it is).
+
+    Raises
+    ------
+    InputError
+        If the file is cut off or damaged, or a line is longer than `LONGEST_LINE`.
+    """
+    with open_text(path) as file:
+        yield from whole_lines(path, file, block)
+
+
+def whole_lines(path: Path, file: IO[bytes], block: int = BLOCK) -> Iterator[bytes]:
+    """Yield what an open file holds as `line_blocks` does; `path` is for messages."""
+    # Pieces of one line are joined once, at its end: joining at each costs their square.
+    held: list[bytes] = []
+    size = 0
+    while data := _read(path, file, block):
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            first = data.find(b"\n")
+            _check_length(path, size + first)
+            yield b"".join([*held, data[:cut]])
+            held, size = [], 0
+        if cut < len(data):
+            held.append(data[cut:])
+            size += len(data) - cut
+            _check_length(path, size)
+    if held:
+        yield b"".join(held)
+
+
+def _read(path: Path, file: IO[bytes], size: int) -> bytes:
+    try:
+        return file.read(size)
+    except DAMAGED as error:
+        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+
+
+def _check_length(path: Path, size: int) -> None:
+    if size > LONGEST_LINE:
+        raise InputError(
+            f"{path}: a line of more than {LONGEST_LINE >> 20} MiB",
+            "is this text? mend the line",
+        )
+
+
+def read_small(path: Path, most: int = SMALL_FILE) -> bytes:
+    """Read a text that is held whole, plain or gzip.
+
+    Raises
+    ------
+    InputError
+        If it holds more than `most` bytes, or is cut off or damaged.
+    """
+    with open_text(path) as file:
+        data = _read(path, file, most + 1)
+    if len(data) > most:
+        raise InputError(
+            f"{path}: more than {most >> 20} MiB of text", "is this the right file?"
+        )
+    return data
+
+
+def read_text(path: Path, most: int = SMALL_FILE) -> str:
+    """Read a UTF-8 text that is held whole, plain or gzip, without its byte order mark.
+
+    Raises
+    ------
+    InputError
+        As `read_small`; if it is not UTF-8 (GBK is recognised and named).
+    """
+    raw = read_small(path, most)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        try:
+            raw.decode("gbk")
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from error
+        raise InputError(
+            f"{path}: not UTF-8 but looks like GBK", "save it as UTF-8 (iconv -f GBK -t UTF-8)"
+        ) from error
+
+
+def split_lines(text: str) -> list[str]:
+    """Split a text into lines without their ends; carriage returns alone end lines, too."""
+    text = text.replace("\r\n", "\n")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
