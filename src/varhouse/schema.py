@@ -122,7 +122,7 @@ def _count_columns() -> tuple[Column, ...]:
         Column("n_hom_alt", pl.Int32, "people with two or more alleles, all alt"),
         Column("n_hemi", pl.Int32, "people with one allele only, which is alt"),
         Column("n_missing", pl.Int32, "people whose genotype is not fully called"),
-        Column("n_samples", pl.Int32, "people of the stratum in the assessed files"),
+        Column("n_samples", pl.Int32, "people of the stratum in files that assessed the site"),
     )
 
 
@@ -297,13 +297,13 @@ FREQUENCIES = Table(
 TOTALS = Table(
     "totals",
     "open",
-    "an allele x stratum over all cohorts that assessed it",
+    "an allele x stratum over all cohorts that assessed its site",
     (
         *_key_columns(),
         Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
         Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
         *_count_columns(),
-        Column("n_cohorts", pl.Int32, "cohorts in which the allele was assessed"),
+        Column("n_cohorts", pl.Int32, "cohorts that hold an allele of the site"),
         PART,
     ),
     partition=("part",),

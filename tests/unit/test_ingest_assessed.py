@@ -10,6 +10,8 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.store.drop import drop_cohort
+from varhouse.store.verify import verify
 
 GENOME = "GATTACACACACACAGGGGGGTCTCTCTCTAAAAAAACGTACGTTTTTTTTTTGCATGC"
 CONTIGS = {"c1": GENOME, "X": GENOME}
@@ -107,6 +109,8 @@ def _write(folder, number, records):
 
 
 def _config(folder, files, people, name="cohort"):
+    """Write the configuration of one cohort of some files, in a folder of its own."""
+    folder.mkdir(exist_ok=True)
     make_fasta(folder / "ref.fa", CONTIGS)
     for i, records in enumerate(files):
         _write(folder, i, records)
@@ -241,3 +245,79 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     rows = varhouse.open(tmp_path / "storeNone").scan("frequencies").collect()
     assert rows.filter(pl.col("n_het") + pl.col("n_hom_alt") + pl.col("n_hemi")
                        > pl.col("n_samples") - pl.col("n_missing")).is_empty()  # fmt: skip
+
+
+# --- totals: the same for cohorts ---
+
+
+def _totals_of(counted):
+    """Add up counts of cohorts, {cohort: {(*key, by, stratum): counts}}, by the rule."""
+    sites = defaultdict(dict)
+    for cohort, rows in counted.items():
+        for (contig, pos, _, _, *stratum), (_, an, missing, n) in rows.items():
+            old = sites[cohort, contig, pos].get(tuple(stratum), (0, n, n))
+            sites[cohort, contig, pos][tuple(stratum)] = (
+                max(an, old[0]), min(missing, old[1]), n
+            )  # fmt: skip
+    out = defaultdict(lambda: [0, 0, 0, 0, 0])
+    for key in {k[:4] for rows in counted.values() for k in rows}:
+        for cohort, rows in counted.items():
+            own = {k[4:]: v for k, v in rows.items() if k[:4] == key}
+            if not own:
+                here = sites.get((cohort, *key[:2]), {})
+                own = {k: (0, *v) for k, v in here.items()}
+            for stratum, numbers in own.items():
+                for i, x in enumerate((*numbers, 1)):
+                    out[*key, *stratum][i] += x
+    return {k: tuple(v) for k, v in out.items()}
+
+
+def _totals(store):
+    columns = ["contig", "pos", "ref", "alt", "stratum_by", "stratum", "ac", "an", "n_missing",
+               "n_samples", "n_cohorts"]  # fmt: skip
+    rows = varhouse.open(store).scan("totals").select(columns).collect().rows()
+    return {r[:6]: r[6:] for r in rows}
+
+
+def _cohort(folder, name, records, population="P"):
+    people = {s: ("female", population) for s in records[0][4]}
+    return _config(folder / name, [records], people, name)
+
+
+def test_a_cohort_called_at_the_site_is_in_the_totals(tmp_path):
+    x = _cohort(tmp_path, "x", [("c1", 1, "G", "A", {"a": "0/1", "b": "./."})])
+    y = _cohort(tmp_path, "y", [("c1", 1, "G", "T", {"a": "0/0", "c": "0/1"})], "Q")
+    z = _cohort(tmp_path, "z", [("c1", 2, "A", "T", {"d": "0/1"})])
+    for config in (x, y, z):
+        ingest_here(tmp_path / "store", config)
+    found = _totals(tmp_path / "store")
+    assert found["c1", 1, "G", "A", "all", "all"] == (1, 6, 1, 4, 2)
+    assert found["c1", 1, "G", "T", "all", "all"] == (1, 6, 1, 4, 2)
+    assert found["c1", 1, "G", "A", "population", "Q"] == (0, 4, 0, 2, 1)
+    assert found["c1", 2, "A", "T", "all", "all"] == (1, 2, 0, 1, 1)
+    assert not verify(varhouse.open(tmp_path / "store"))
+
+
+def test_totals_do_not_depend_on_order_and_forget_a_dropped_cohort(tmp_path):
+    rng = random.Random(11)
+    configs, counted = {}, {}
+    for name, samples in (("x", "ab"), ("y", "c"), ("z", "def")):
+        files = _random_files(rng, [list(samples)])
+        people = {s: (rng.choice(["male", "female"]), f"P{ord(s) % 2}") for s in samples}
+        configs[name] = _config(tmp_path / name, files, people, name)
+        counted[name] = _slow(files, people)
+    digests = set()
+    for i, order in enumerate(["xyz", "zxy"]):
+        for name in order:
+            ingest_here(tmp_path / f"s{i}", configs[name])
+        store = varhouse.open(tmp_path / f"s{i}")
+        digests.add(store.digest())
+        assert not verify(store)
+    assert len(digests) == 1
+    assert _totals(tmp_path / "s0") == _totals_of(counted)
+    drop_cohort(tmp_path / "s0", "x")
+    for name in "yz":
+        ingest_here(tmp_path / "fresh", configs[name])
+    assert (
+        varhouse.open(tmp_path / "s0").digest() == varhouse.open(tmp_path / "fresh").digest()
+    )

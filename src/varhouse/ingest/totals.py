@@ -33,7 +33,7 @@ def add_totals(
                 frames.append(
                     pl.scan_parquet(shard.path, hive_partitioning=False)
                     .select(names)
-                    .with_columns(pl.lit(shard.partition["part"]).alias("part"))
+                    .with_columns(pl.lit(v).alias(k) for k, v in shard.partition.items())
                 )
     manifest = prepare_totals(
         run.base(), parts, directory, without=without,

@@ -236,12 +236,16 @@ def _goes(piece: pl.DataFrame, orphans: list[Path], given: list[str]) -> pl.Seri
 
 
 def totals_frame(frequencies: pl.LazyFrame) -> pl.DataFrame:
-    """Sum frequencies over cohorts.
+    """Sum frequencies over cohorts that assessed the site of an allele.
+
+    A cohort that holds another allele of the site (contig and pos), but not this one,
+    assessed its people there: it adds its `an` with no copy, not nothing.
 
     Parameters
     ----------
     frequencies
-        Rows of the table frequencies: one for each allele, cohort and stratum.
+        Rows of the table frequencies, all of every site that is among them: one for each
+        allele, cohort and stratum.
 
     Returns
     -------
@@ -255,17 +259,39 @@ def totals_frame(frequencies: pl.LazyFrame) -> pl.DataFrame:
         If a sum passes 2**31 - 1.
     """
     wide = [pl.col(c).cast(pl.Int64).sum() for c in _SUMMED]
+    rows = frequencies.select("cohort", *_GROUP, *_SUMMED).collect(engine="streaming")
     frame = (
-        frequencies.group_by(_GROUP)
+        pl.concat([rows, _without_copy(rows)])
+        .group_by(_GROUP)
         .agg(*wide, n_cohorts=(pl.col("n_samples") > 0).sum().cast(pl.Int32))
         .with_columns(af=pl.when(pl.col("an") > 0).then(pl.col("ac") / pl.col("an")))
         .sort(_GROUP)
-        .collect(engine="streaming")
     )
     if frame.height and max(frame[c].max() or 0 for c in _SUMMED) > _MAX_INT32:  # type: ignore[operator]
         raise StoreError("a sum over all cohorts passes 2,147,483,647 alleles")
     names = [c for c in TOTALS.names if c != "part"]
     return frame.with_columns(pl.col(_SUMMED).cast(pl.Int32)).select(names)
+
+
+def _without_copy(rows: pl.DataFrame) -> pl.DataFrame:
+    """Make rows of frequencies of the cohorts that hold only other alleles of a site.
+
+    Alleles of one site may differ in `an` inside a cohort, if they stand in records of
+    their own: the record in which most were called speaks for the site.
+    """
+    site = ["contig", "pos"]
+    alleles = rows.select(KEY).unique()
+    several = alleles.filter(pl.len().over(site) > 1)
+    assessed = (
+        rows.join(several.select(site).unique(), on=site, how="semi")
+        .group_by(*site, "cohort", "stratum_by", "stratum")
+        .agg(pl.col("an").max(), pl.col("n_missing").min(), pl.col("n_samples").max())
+    )
+    lacking = several.join(assessed, on=site).join(rows, on=[*KEY, "cohort"], how="anti")
+    none = [c for c in _SUMMED if c not in assessed.columns]
+    return lacking.with_columns(pl.lit(0, rows.schema[c]).alias(c) for c in none).select(
+        rows.columns
+    )
 
 
 def prepare_totals(
@@ -297,7 +323,7 @@ def prepare_totals(
         The shards of these partitions, each of which is replaced whole.
     """
     carriers = _carriers(store).filter(~pl.col("cohort").is_in(list(without)))
-    names = [c for c in FREQUENCIES.names if c != "cohort"]
+    names = list(FREQUENCIES.names)
     shards: list[Shard] = []
     replaced: list[tuple[str, dict[str, str]]] = []
     for i, part in enumerate(sorted(set(parts))):

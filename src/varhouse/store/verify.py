@@ -314,10 +314,31 @@ def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[
     return problems
 
 
+def _of_the_site(table: pa.Table) -> pa.Table:
+    """Give cohorts a row for the alleles of a site of which they hold only others."""
+    site, most = ["contig", "pos"], {"an": "max", "n_missing": "min", "n_samples": "max"}
+    sites = table.group_by([*site, "cohort", "stratum_by", "stratum"])
+    sites = sites.aggregate(list(most.items()))
+    sites = sites.rename_columns(
+        [c.removesuffix("_max").removesuffix("_min") for c in sites.column_names]
+    )
+    every = table.group_by(list(KEY)).aggregate([]).join(sites, site, join_type="inner")
+    rest = every.join(
+        table.group_by([*KEY, "cohort"]).aggregate([]), [*KEY, "cohort"], join_type="left anti"
+    )
+    zeros = pa.array([0] * rest.num_rows, pa.int32())
+    for name in _SUMS:
+        rest = rest if name in most else rest.append_column(name, zeros)
+    return rest.select(table.column_names)
+
+
 def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
     """Compare totals with the sums, made with pyarrow to share nothing with the writer."""
     group = [*KEY, "stratum_by", "stratum"]
-    table = frequencies.select([*group, *_SUMS]).to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = frequencies.select(["cohort", *group, *_SUMS]).to_arrow(
+        compat_level=pl.CompatLevel.oldest()
+    )
+    table = pa.concat_tables([table, _of_the_site(table)])
     assessed = pc.cast(pc.greater(table["n_samples"], 0), pa.int64())
     table = table.append_column("n_cohorts", assessed)
     names = [*_SUMS, "n_cohorts"]
