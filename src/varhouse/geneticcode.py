@@ -8,6 +8,7 @@ the standard code.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from varhouse.genemodel import CODE, NO_CODON, RECODED, UInt8
 
@@ -84,6 +85,51 @@ _RECODED_TEXT = {
 }
 
 
+_STARTS: dict[int, tuple[str, ...]] = {
+    2: ("ATT", "ATC", "ATA", "ATG", "GTG"),
+    3: ("ATA", "ATG", "GTG"),
+    4: ("TTA", "TTG", "CTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    5: ("TTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    9: ("ATG", "GTG"),
+    11: ("TTG", "CTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    13: ("TTG", "ATA", "ATG", "GTG"),
+    21: ("ATG", "GTG"),
+    23: ("ATT", "ATG", "GTG"),
+    24: ("TTG", "CTG", "ATG", "GTG"),
+    25: ("TTG", "ATG", "GTG"),
+}
+"""Codons that start in the codes of bacteria and organelles. NCBI's lists for nuclear codes
+have TTG and CTG too (1, 12, 26), which start a few transcripts, in a context of their own:
+there a codon that changes keeps its start as ATG alone, as VEP and bcftools say."""
+
+STARTS: npt.NDArray[np.bool_] = np.zeros(AMINO_ACID.shape, np.bool_)
+"""bool[34, 67]: whether a codon starts, by NCBI number of the code and codon code."""
+for _number in range(len(STARTS)):
+    for _codon in _STARTS.get(_number, ("ATG",)):
+        STARTS[_number, codon_code(_codon)] = True
+
+BEGINS: npt.NDArray[np.bool_] = STARTS.copy()
+"""bool[34, 67]: whether a codon may begin a protein where the annotation says so: also those
+of one other base than ATG. Any other first codon means that the start is not there."""
+for _place in range(3):
+    for _base in "ACGT":
+        BEGINS[:, codon_code("ATG"[:_place] + _base + "ATG"[_place + 1 :])] = True
+
+
+def is_start(codon: bytes, code: int) -> bool:
+    """Whether a codon of three letters starts in a genetic code."""
+    return bool(STARTS[_number_of(code), codon_code(codon.decode())])
+
+
+def may_begin(codon: bytes, code: int) -> bool:
+    """Whether a codon of three letters may begin a protein (`BEGINS`)."""
+    return bool(BEGINS[_number_of(code), codon_code(codon.decode())])
+
+
+def _number_of(code: int) -> int:
+    return code if 0 <= code < len(AMINO_ACID) else 1
+
+
 def translate(sequence: bytes, code: int) -> str:
     """Translate a piece of CDS as VEP does.
 
@@ -92,7 +138,7 @@ def translate(sequence: bytes, code: int) -> str:
     Codons with other letters than ACGT are X; bases behind the last whole codon are one
     more X, except behind a lone stop.
     """
-    table = _BY_TEXT[code if 0 <= code < len(_BY_TEXT) else 1]
+    table = _BY_TEXT[_number_of(code)]
     whole = len(sequence) // 3 * 3
     codons = [sequence[i : i + 3] for i in range(0, whole, 3)]
     if not sequence.isupper():

@@ -87,10 +87,16 @@ def alleles(*rows: tuple[int, str, str], contig: str = "c") -> pl.DataFrame:
 
 
 def call(
-    model: GeneModel, pos: int, ref: str, alt: str, name: str = "T", contig: str = "c"
+    model: GeneModel,
+    pos: int,
+    ref: str,
+    alt: str,
+    name: str = "T",
+    contig: str = "c",
+    as_vep: bool = False,
 ) -> dict[str, object]:
     """Give the one row of an allele on a transcript; empty when there is none."""
-    rows = consequences(model, alleles((pos, ref, alt), contig=contig))
+    rows = consequences(model, alleles((pos, ref, alt), contig=contig), as_vep=as_vep)
     rows = rows.filter(pl.col("transcript_id") == name)
     assert rows.height <= 1
     return rows.to_dicts()[0] if rows.height else {}

@@ -94,6 +94,13 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="number and write HGVS as VEP does where it departs from the nomenclature",
     )
+    parser.add_argument(
+        "--terms",
+        choices=("so", "vep115"),
+        default="so",
+        help="consequence terms by the Sequence Ontology (default), or as VEP 115 gives them "
+        "where it differs: for comparisons",
+    )
     parser.set_defaults(run=run)
 
 
@@ -124,7 +131,10 @@ def run(args: argparse.Namespace) -> int:
         normalise = _normaliser(reference)
         sources = _compiled(specs, reference, normalise, stack)
         describe = Describer(model, reference, args.hgvs_as_vep)
-        annotator = Annotator(model, reference.contigs, sources, normalise, describe, withheld)
+        annotator = Annotator(
+            model, reference.contigs, sources, normalise, describe, withheld,
+            as_vep=args.terms == "vep115",
+        )  # fmt: skip
         with _written(args.output) as temporary:
             if args.output.suffix == ".parquet":
                 from varhouse.cli.annotate_table import write_table

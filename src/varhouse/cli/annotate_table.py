@@ -86,12 +86,12 @@ def _annotated(
     """Annotate alleles of whole places in slices."""
     model, describe = annotator.model, annotator.describe
     if not annotator.sources:
-        rows = consequences(model, alleles, BATCH, describe)
+        rows = consequences(model, alleles, BATCH, describe, annotator.as_vep)
         if rows.height:
             yield rows
         return
     found = annotator.with_sources(alleles)
-    rows = consequences(model, alleles, BATCH, describe)
+    rows = consequences(model, alleles, BATCH, describe, annotator.as_vep)
     far = found.join(rows, on=KEY, how="anti").select(KEY)
     rows = pl.concat([rows, far], how="diagonal").join(
         found, on=KEY, how="left", maintain_order="left"

@@ -38,7 +38,7 @@ class Annotator:
     """What is needed to annotate alleles, and what was met on the way.
 
     `withheld` are sources that may not be passed on: `old_keys`, what an earlier run wrote
-    of them into the input, is left out too.
+    of them into the input, is left out too. `as_vep` gives VEP 115's terms.
     """
 
     model: GeneModel
@@ -47,6 +47,7 @@ class Annotator:
     normalise: Normalise | None = None
     describe: Describer | None = None
     withheld: tuple[str, ...] = ()
+    as_vep: bool = False
     unknown_contigs: set[str] = field(default_factory=set)
     seen_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
@@ -268,7 +269,12 @@ def _without(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
 def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
     """`CSQ=...` of each record that has a consequence."""
     placed = alleles.filter(pl.col("contig").is_not_null(), pl.col("pos").is_not_null())
-    rows = consequences(annotator.model, placed.select(KEY), describe=annotator.describe)
+    rows = consequences(
+        annotator.model,
+        placed.select(KEY),
+        describe=annotator.describe,
+        as_vep=annotator.as_vep,
+    )
     entries = rows.select(*KEY, csq=csq_entries(rows))
     return (
         vep_alleles(alleles)

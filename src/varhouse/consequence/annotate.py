@@ -22,6 +22,7 @@ def iter_consequences(
     alleles: pl.DataFrame,
     chunk: int = CHUNK,
     describe: Describe | None = None,
+    as_vep: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Annotate alleles chunk by chunk, so that memory stays bounded.
 
@@ -30,7 +31,7 @@ def iter_consequences(
     """
     ordered = _ordered(model, alleles)
     for start in range(0, ordered.height, chunk):
-        frame = _annotate(model, ordered.slice(start, chunk), describe)
+        frame = _annotate(model, ordered.slice(start, chunk), describe, as_vep)
         if frame.height:
             yield frame
 
@@ -40,6 +41,7 @@ def consequences(
     alleles: pl.DataFrame,
     chunk: int = CHUNK,
     describe: Describe | None = None,
+    as_vep: bool = False,
 ) -> pl.DataFrame:
     """Give the consequences of alleles on every transcript within 5,000 bases.
 
@@ -54,6 +56,9 @@ def consequences(
         Alleles annotated at once.
     describe
         Writes the HGVS names (`varhouse.hgvs.Describer`); without it they are null.
+    as_vep
+        Give the coding terms of VEP 115 also where they contradict the sequence
+        (`docs/consequence-differences.md`), for comparisons with it.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def consequences(
         far from every transcript have no row, nor have those with other letters than
         ACGTN (symbolic, breakend, `*`, `.`).
     """
-    frames = list(iter_consequences(model, alleles, chunk, describe))
+    frames = list(iter_consequences(model, alleles, chunk, describe, as_vep))
     return pl.concat(frames) if frames else no_rows()
 
 
@@ -105,7 +110,7 @@ def _ordered(model: GeneModel, alleles: pl.DataFrame) -> pl.DataFrame:
 
 
 def _annotate(
-    model: GeneModel, frame: pl.DataFrame, describe: Describe | None
+    model: GeneModel, frame: pl.DataFrame, describe: Describe | None, as_vep: bool
 ) -> pl.DataFrame:
     packed = pack_alleles(frame, model)
     snv = (packed.end - packed.start == 1) & (packed.alt_length == 1)
@@ -120,7 +125,7 @@ def _annotate(
         (np.flatnonzero(~snv), annotate_intervals),
     ):
         if rows.size:
-            parts.append(kernel(model, packed, rows))
+            parts.append(kernel(model, packed, rows, as_vep))
     if not any(len(p) for p in parts):
         return no_rows()
     return render(model, frame, sorted_pairs(model, parts, packed.row), describe)

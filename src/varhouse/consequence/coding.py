@@ -30,8 +30,10 @@ class CodingResult:
     amino_acids: pl.Series
 
 
-def annotate_edits(model: GeneModel, edits: Edits, alt: UInt8) -> CodingResult:
-    """Annotate edits; terms are masks, texts REF/ALT.
+def annotate_edits(
+    model: GeneModel, edits: Edits, alt: UInt8, as_vep: bool = False
+) -> CodingResult:
+    """Annotate edits; terms are masks, texts REF/ALT. `as_vep` gives VEP 115's terms.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def annotate_edits(model: GeneModel, edits: Edits, alt: UInt8) -> CodingResult:
     for k in range(0, len(candidates), _BATCH):
         rows = candidates[k : k + _BATCH]
         windows, ref, new = cut_windows(model, edits.take(rows), alt)
-        found, is_plain = decide(windows, ref, new)
+        found, is_plain = decide(windows, ref, new, as_vep)
         plain = np.flatnonzero(is_plain)
         terms[rows] = found
         done[rows] = is_plain
@@ -55,7 +57,7 @@ def annotate_edits(model: GeneModel, edits: Edits, alt: UInt8) -> CodingResult:
         codons.append(codon_text(windows.take(plain)))
         peptides.append(peptide_text(ref.take(plain), new.take(plain)))
     rest = np.flatnonzero(~done)
-    few = [annotate_edge(model, edits, int(i), alt) for i in rest]
+    few = [annotate_edge(model, edits, int(i), alt, as_vep) for i in rest]
     terms[rest] = np.array([e.terms for e in few], np.int64)
     order.append(rest)
     codons.append(pl.Series([e.codons for e in few], dtype=pl.String))

@@ -1,6 +1,6 @@
-"""Terms and texts of edits whose codons can be read: VEP's predicates, an edit at a time.
+"""Terms and texts of edits whose codons can be read, an edit at a time.
 
-`windows.py` cuts and translates the codons; the same rules on text are in `edges.py`.
+`windows.py` cuts and translates the codons; the same rules on text are in `rules.py`.
 """
 
 import numpy as np
@@ -20,19 +20,24 @@ _FRAMESHIFT, _STOP_GAINED, _DELETION, _INSERTION, _SYNONYMOUS, _MISSENSE, _ALTER
 _SLASH, _MINUS = ord("/"), ord("-")
 
 
-def decide(windows: Windows, ref: Peptides, alt: Peptides) -> tuple[Int64, Bool]:
+def decide(
+    windows: Windows, ref: Peptides, alt: Peptides, as_vep: bool = False
+) -> tuple[Int64, Bool]:
     """Give the terms of edits, and whether these can be told from the codons alone.
+
+    With `as_vep` an insertion that leaves its residue and brings a stop codon is left to
+    `vep115.py`.
 
     Returns
     -------
     terms, plain
         int64[n]: masks. bool[n]: false where REF has a stop codon or either an unknown
-        base, or where a stop codon stays; the terms are 0 there.
+        base; the terms are 0 there.
     """
     terms, plain = np.zeros(len(ref.length), np.int64), np.zeros(len(ref.length), np.bool_)
     _decide(
         windows.ref, windows.alt, windows.ref_length, windows.alt_length, ref.letters,
-        ref.length, alt.letters, alt.length, terms, plain,
+        ref.length, alt.letters, alt.length, as_vep, terms, plain,
     )  # fmt: skip
     return terms, plain
 
@@ -94,14 +99,15 @@ def _is_inner_deletion(ref, ref_length, alt, alt_length):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def _decide(  # type: ignore[no-untyped-def]
-    ref, alt, ref_length, alt_length, ref_residue, n_ref, alt_residue, n_alt, terms, plain
-):
+    ref, alt, ref_length, alt_length, ref_residue, n_ref, alt_residue, n_alt, as_vep, terms,
+    plain,
+):  # fmt: skip
     for k in range(n_ref.size):
         old, new, m, n = ref_residue[k], alt_residue[k], n_ref[k], n_alt[k]
         stop = _holds(new, n, STOP)
         if _holds(ref[k], ref_length[k], 4) >= 0 or _holds(alt[k], alt_length[k], 4) >= 0:
             continue
-        stays = m == 1 and old[0] == new[0] and stop >= 0
+        stays = as_vep and m == 1 and old[0] == new[0] and stop >= 0
         if _holds(old, m, STOP) >= 0 or stays or m + n == 0:
             continue
         plain[k] = True

@@ -75,7 +75,9 @@ class _Edit:
     alt: UInt8
 
 
-def annotate_intervals(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
+def annotate_intervals(
+    model: GeneModel, alleles: Alleles, rows: Int64, as_vep: bool = False
+) -> Pairs:
     """Annotate the alleles at `rows` against every transcript near."""
     start, end = alleles.start[rows], alleles.end[rows]
     allele, tx = _join(model, start, end)
@@ -93,8 +95,8 @@ def annotate_intervals(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs
     if w.size:
         inside = _localise(model, pairs, w, s, e)
         alt_length = alleles.alt_length[pairs.allele[w]]
-        pairs.terms[w] |= _transcript_terms(model, inside, alt_length)
-        _coding(model, alleles, pairs, inside)
+        pairs.terms[w] |= _transcript_terms(model, inside, alt_length, as_vep)
+        _coding(model, alleles, pairs, inside, as_vep)
     return pairs
 
 
@@ -198,11 +200,13 @@ def _insertions(model: GeneModel, inside: _Inside, ranks: list[Int64]) -> None:
         rank[border] = NONE
 
 
-def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> Int64:
+def _transcript_terms(
+    model: GeneModel, inside: _Inside, alt_length: Int64, as_vep: bool
+) -> Int64:
     """Every term that does not need the reading frame."""
     tx, insertion = inside.tx, inside.insertion
     coding, forward = model.coding[tx], model.strand[tx] > 0
-    whole = _whole(model, inside)
+    whole = _whole(model, inside, alt_length)
     terms = splice_terms(inside.zones, inside.touches_exon) | inside.intronic * so.INTRON
     terms |= model.nmd[tx] * so.NMD
     both = (model.seg_kind[inside.left_seg] == EXON) & (
@@ -217,8 +221,10 @@ def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> I
     low, high = model.cds_start[tx], model.cds_end[tx]
     only_tiny = inside.touches_tiny & ~inside.touches_exon
     touches = coding & (inside.touches_exon | only_tiny)
-    left = touches & np.where(insertion, inside.start <= low, inside.start < low)
-    right = touches & np.where(insertion, inside.start >= high, inside.end > high)
+    # What lies outside the transcript is no UTR, but to VEP.
+    begin, end = (inside.start, inside.end) if as_vep else (inside.left, inside.right + 1)
+    left = touches & np.where(insertion, inside.start <= low, begin < low)
+    right = touches & np.where(insertion, inside.start >= high, end > high)
     terms |= np.where(forward, left, right) * so.UTR_5
     terms |= np.where(forward, right, left) * so.UTR_3
     over = np.where(
@@ -227,16 +233,36 @@ def _transcript_terms(model: GeneModel, inside: _Inside, alt_length: Int64) -> I
         (inside.start < high) & (inside.end > low),
     )
     terms |= (coding & only_tiny & over) * so.CODING_SEQUENCE
-    deleted = inside.end - inside.start > alt_length
-    ablated: Int64 = np.where(whole & deleted, so.ABLATION, terms)
+    ablated: Int64 = np.where(whole, so.ABLATION, terms)
     return ablated
 
 
-def _whole(model: GeneModel, inside: _Inside) -> Bool:
-    """Whether the allele replaces the whole transcript."""
+def _whole(model: GeneModel, inside: _Inside, alt_length: Int64) -> Bool:
+    """Whether the allele deletes the whole transcript."""
     tx = inside.tx
     covers: Bool = (inside.start <= model.start[tx]) & (inside.end >= model.end[tx])
-    return covers & ~inside.insertion
+    return covers & (inside.end - inside.start > alt_length)
+
+
+def _touched(model: GeneModel, inside: _Inside) -> tuple[Int64, Int64]:
+    """Give the cDNA indices of the first and last exonic base that each allele touches.
+
+    An end in an intron stands for the exon's edge on the allele's inner side, one outside
+    the transcript for the transcript's end; of no meaning where no exon is touched.
+    """
+    strand = model.strand[inside.tx]
+    left, right = inside.left, inside.right
+    seg = np.where(
+        model.seg_kind[inside.left_seg] == EXON, inside.left_seg, inside.left_seg + 1
+    )
+    place = np.where(seg == inside.left_seg, left, model.seg_start[seg])
+    low = model.seg_anchor[seg] + strand * place
+    seg = np.where(
+        model.seg_kind[inside.right_seg] == EXON, inside.right_seg, inside.right_seg - 1
+    )
+    place = np.where(seg == inside.right_seg, right, model.seg_end[seg] - 1)
+    high = model.seg_anchor[seg] + strand * place
+    return np.where(strand > 0, low, high), np.where(strand > 0, high, low)
 
 
 def _slipped(model: GeneModel, edit: _Edit, inside: _Inside) -> _Edit:
@@ -266,7 +292,9 @@ def _slipped(model: GeneModel, edit: _Edit, inside: _Inside) -> _Edit:
     return _Edit(first, last, insertion, at, length, np.concatenate(alt))
 
 
-def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -> None:
+def _coding(
+    model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside, as_vep: bool
+) -> None:
     """Positions in the transcript and its CDS, coding terms, codons and amino acids."""
     tx, strand = inside.tx, model.strand[inside.tx]
     # An end outside the transcript or in an intron has no position in it.
@@ -313,15 +341,19 @@ def _coding(model: GeneModel, alleles: Alleles, pairs: Pairs, inside: _Inside) -
         (inside.start < high) & (inside.end > low),
     )
     part = np.flatnonzero(
-        over & model.coding[tx] & inside.touches_exon & ~_whole(model, inside)
+        over
+        & model.coding[tx]
+        & inside.touches_exon
+        & ~_whole(model, inside, alleles.alt_length[a])
     )
     if not part.size:
         return
+    one_end, other_end = _touched(model, inside)
     edits = Edits.between(
-        model, tx[part], first[part], last[part], edit.insertion[part],
-        edit.alt_ptr[part], edit.alt_length[part],
+        model, tx[part], first[part], last[part], (one_end[part], other_end[part]),
+        edit.insertion[part], edit.alt_ptr[part], edit.alt_length[part],
     )  # fmt: skip
-    result = annotate_edits(model, edits, edit.alt)
+    result = annotate_edits(model, edits, edit.alt, as_vep)
     rows = row[part]
     pairs.terms[rows] |= result.terms
     both_known = ((pairs.cds_start >= 0) & (pairs.cds_end >= 0))[rows]

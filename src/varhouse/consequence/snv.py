@@ -30,12 +30,23 @@ from varhouse.genemodel import (
     UInt8,
     ranges,
 )
-from varhouse.geneticcode import AMINO_ACID, ATG, BASES_OF, LETTERS, STOP, UNKNOWN
+from varhouse.geneticcode import (
+    AMINO_ACID,
+    ATG,
+    BASES_OF,
+    BEGINS,
+    LETTERS,
+    STARTS,
+    STOP,
+    UNKNOWN,
+)
 
 _POWER = np.array([16, 4, 1], np.int64)
 
 
-def annotate_snvs(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
+def annotate_snvs(
+    model: GeneModel, alleles: Alleles, rows: Int64, as_vep: bool = False
+) -> Pairs:
     """Annotate the alleles at `rows`, which are SNVs, against every transcript near."""
     g, alt = alleles.start[rows], alleles.alt[alleles.alt_ptr[rows]]
     seg = model.window(int(g[0]), int(g[-1]) + 1)
@@ -64,7 +75,7 @@ def annotate_snvs(model: GeneModel, alleles: Alleles, rows: Int64) -> Pairs:
     tiny = np.flatnonzero(kind == TINY_INTRON)
     terms[tiny] |= _tiny_terms(model, tx[tiny], place[tiny])
     pairs.terms = terms
-    _coding(model, pairs, exonic[some], cdna[some], alt[v])
+    _coding(model, pairs, exonic[some], cdna[some], alt[v], as_vep)
     return pairs
 
 
@@ -132,7 +143,9 @@ class _Codons:
     partial: Bool
 
 
-def _coding(model: GeneModel, pairs: Pairs, exonic: Int64, cdna: Int64, alt: UInt8) -> None:
+def _coding(
+    model: GeneModel, pairs: Pairs, exonic: Int64, cdna: Int64, alt: UInt8, as_vep: bool
+) -> None:
     """Add UTR and coding terms, CDS positions, codons and amino acids."""
     tx = pairs.tx[exonic]
     cds = cdna - model.cds_offset[tx]
@@ -142,7 +155,7 @@ def _coding(model: GeneModel, pairs: Pairs, exonic: Int64, cdna: Int64, alt: UIn
     inside = ~(utr5 | utr3)
     rows, cds, tx, lead = exonic[inside], cds[inside], tx[inside], lead[inside]
     codons = _make_codons(model, tx, cds, alt[rows])
-    pairs.terms[rows] |= _codon_terms(model, codons, lead)
+    pairs.terms[rows] |= _codon_terms(model, codons, lead, as_vep)
     pairs.cds_start[rows] = pairs.cds_end[rows] = cds + 1
     n = len(pairs)
     pairs.codons = scattered(n, rows, _codon_text(model, codons))
@@ -173,21 +186,40 @@ def _make_codons(model: GeneModel, tx: Int64, cds: Int64, alt: UInt8) -> _Codons
     )
 
 
-def _codon_terms(model: GeneModel, c: _Codons, lead: Int64) -> Int64:
+def _starts(
+    model: GeneModel, c: _Codons, lead: Int64, unknown: Bool, as_vep: bool
+) -> tuple[Bool, Bool]:
+    """Whether a start codon is lost, and whether another one stands there.
+
+    VEP knows ATG alone, and without a 5' UTR it has no sequence to look for it in: there
+    the residue decides.
+    """
+    start = (c.cds < 3) & ~model.start_unknown[c.tx] & (lead == 0)
+    if as_vep:
+        has_utr = model.cds_offset[c.tx] > 0
+        changed = (c.ref_aa != c.alt_aa) & (c.ref_aa != UNKNOWN)
+        return start & np.where(has_utr, c.alt != ATG, changed), start & (c.alt == ATG)
+    code = model.code[c.tx]
+    start &= BEGINS[code, c.ref]
+    retained = start & STARTS[code, c.alt]
+    return start & ~retained & ~unknown, retained
+
+
+def _codon_terms(model: GeneModel, c: _Codons, lead: Int64, as_vep: bool) -> Int64:
     """Terms of a changed codon (VEP's predicates for one codon)."""
     ref, alt = c.ref_aa, c.alt_aa
-    start = (c.cds < 3) & ~model.start_unknown[c.tx] & (lead == 0)
-    # Without a 5' UTR VEP has no sequence to look for the start in: the peptide decides.
-    has_utr = model.cds_offset[c.tx] > 0
-    start_lost = start & np.where(has_utr, c.alt != ATG, (ref != alt) & (ref != UNKNOWN))
-    start_retained = start & (c.alt == ATG)
     unknown = (ref == UNKNOWN) | (alt == UNKNOWN)
+    start_lost, start_retained = _starts(model, c, lead, unknown, as_vep)
     stop_retained = (ref == STOP) & (alt == STOP)
     stop_gained = (alt == STOP) & (ref != STOP) & ~c.partial
     stop_lost = (ref == STOP) & (alt != STOP) & ~c.partial & ~unknown
     synonymous = (ref == alt) & ~stop_retained & ~start_retained & ~unknown
     missense = (ref != alt) & ~unknown
     missense &= ~(start_lost | stop_gained | stop_lost | c.partial | stop_retained)
+    if not as_vep:
+        # Whatever the codon, a protein begins with Met.
+        synonymous &= ~start_lost
+        missense &= ~start_retained
     terms: Int64 = (
         start_lost * so.START_LOST
         | start_retained * so.START_RETAINED

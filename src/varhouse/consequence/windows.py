@@ -24,7 +24,8 @@ class Edits:
         int64[n]: transcript.
     first, stop
         int64[n]: replaced bases of the CDS, 0-based, half-open, padding of an incomplete
-        first codon included; `first == stop` for an insertion.
+        first codon included; `first == stop` for an insertion. Where an end lies in an
+        intron or outside the transcript, the exonic bases touched.
     first_known, stop_known
         bool[n]: whether that end lies in an exon of the transcript.
     insertion
@@ -49,18 +50,21 @@ class Edits:
         tx: Int64,
         first: Int64,
         last: Int64,
+        touched: tuple[Int64, Int64],
         insertion: Bool,
         alt_ptr: Int64,
         alt_length: Int64,
     ) -> "Edits":
         """Make edits from the cDNA indices of the first and last base touched.
 
-        An index is -1 where that base is in no exon. `first` and `last` are the two
-        neighbours of an insertion.
+        An index is -1 where that base is in no exon; `touched` are the first and last
+        exonic base then. `first` and `last` are the two neighbours of an insertion.
         """
         offset = model.cds_offset[tx]
-        begin = np.where(insertion, last, first)
-        stop = np.where(insertion, begin, last + 1)
+        begin = np.where(first >= 0, first, touched[0])
+        stop = np.where(last >= 0, last, touched[1]) + 1
+        begin = np.where(insertion, last, begin)
+        stop = np.where(insertion, begin, stop)
         return cls(
             tx,
             begin - offset,
