@@ -118,6 +118,7 @@ def test_csq_of_vep_records_equals_vep(data_dir: Path, tmp_path: Path) -> None:
     folder = data_dir / "consequence" / "vep115"
     out = tmp_path / "out.vcf"
     options = ["--genes", folder / "genes.gff3", "--reference", folder / "genome.fa"]
+    options += ["--terms", "vep115"]
     varhouse("annotate", folder / "mix.vep115.vcf.gz", "-o", out, *options)
 
     def entries(path: Path) -> dict[tuple[str, str], dict[str, str]]:

@@ -41,7 +41,7 @@ NOT_IN_CSQ = {
 SAMD11 = "ENST00000341065/"
 DIFFERENCES: dict[tuple[str, int], tuple[set[str], set[str]]] = {
     ("ENST00000295641/not-a-start-lost", 79): (
-        {"missense_variant"}, {"missense_variant", "start_retained_variant"},
+        {"missense_variant"}, {"start_retained_variant"},
     ),
     (SAMD11 + "frame3", 19026): (
         {"inframe_deletion", "splice_acceptor_variant", "synonymous_variant"},

@@ -102,7 +102,7 @@ class Edit:
 
     @cached_property
     def keeps_cds(self) -> bool:
-        """Whether the whole CDS stands in the edited transcript: only bases before it changed."""
+        """Whether the whole CDS is there still, and only bases before it are others."""
         behind = len(self.cdna) - self.utr - self.length
         until = len(self.edited) - behind
         return self.edited[:until].endswith(self.cdna[self.utr : self.utr + self.length])
