@@ -29,6 +29,7 @@ from varhouse.errors import AssemblyError, InputError
 Bases = npt.NDArray[np.uint8]
 
 _BLOCK = 1 << 20
+_LONGEST_HEAD = 2 << 20
 """Bytes of a FASTA that are read at once: its copies stay in the cache of the processor."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -275,6 +276,9 @@ def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
                 if block and b">" in data:
                     cut = data.rfind(b"\n") + 1
                     data, rest = data[:cut], data[cut:]
+                    if len(rest) > _LONGEST_HEAD:
+                        raise InputError(f"{fasta}: a line of more than 2 MiB with > in it",
+                                         "is this a FASTA? mend the line")  # fmt: skip
                 # A header line cuts the block; everything between is sequence.
                 lines = b"\n" + data if line_starts else data
                 line_starts = lines.endswith(b"\n")

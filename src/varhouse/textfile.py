@@ -20,6 +20,9 @@ BLOCK = 16 << 20
 LONGEST_LINE = 256 << 20
 """Bytes of a line at most: a gzip of a few MB may unpack to one that fills the memory."""
 
+LONGEST_ROW = 8 << 20
+"""Bytes at most of a line of a table, gene model or chain: of what has no genotypes."""
+
 SMALL_FILE = 512 << 20
 """Bytes at most of a text that is held whole: sheets, aliases, PAR, configuration."""
 
@@ -37,20 +40,24 @@ def open_text(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def line_blocks(path: Path, block: int = BLOCK) -> Iterator[bytes]:
+def line_blocks(path: Path, block: int = BLOCK, longest: int | None = None) -> Iterator[bytes]:
     """Yield pieces of a text that end with a line end (the last as it is).
 
     Raises
     ------
     InputError
-        If the file is cut off or damaged, or a line is longer than `LONGEST_LINE`.
+        If the file is cut off or damaged, or a line that spans pieces is longer than
+        `longest` bytes, by default `LONGEST_LINE`.
     """
     with open_text(path) as file:
-        yield from whole_lines(path, file, block)
+        yield from whole_lines(path, file, block, longest)
 
 
-def whole_lines(path: Path, file: IO[bytes], block: int = BLOCK) -> Iterator[bytes]:
+def whole_lines(
+    path: Path, file: IO[bytes], block: int = BLOCK, longest: int | None = None
+) -> Iterator[bytes]:
     """Yield what an open file holds as `line_blocks` does; `path` is for messages."""
+    longest = LONGEST_LINE if longest is None else longest
     # Pieces of one line are joined once, at its end: joining at each costs their square.
     held: list[bytes] = []
     size = 0
@@ -58,13 +65,13 @@ def whole_lines(path: Path, file: IO[bytes], block: int = BLOCK) -> Iterator[byt
         cut = data.rfind(b"\n") + 1
         if cut:
             first = data.find(b"\n")
-            _check_length(path, size + first)
+            _check_length(path, size + first, longest)
             yield b"".join([*held, data[:cut]])
             held, size = [], 0
         if cut < len(data):
             held.append(data[cut:])
             size += len(data) - cut
-            _check_length(path, size)
+            _check_length(path, size, longest)
     if held:
         yield b"".join(held)
 
@@ -76,10 +83,10 @@ def _read(path: Path, file: IO[bytes], size: int) -> bytes:
         raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
 
 
-def _check_length(path: Path, size: int) -> None:
-    if size > LONGEST_LINE:
+def _check_length(path: Path, size: int, longest: int) -> None:
+    if size > longest:
         raise InputError(
-            f"{path}: a line of more than {LONGEST_LINE >> 20} MiB",
+            f"{path}: a line of more than {longest >> 20} MiB",
             "is this text? mend the line",
         )
 

@@ -489,7 +489,7 @@ def test_odd_records_of_a_vcf(tmp_path: Path) -> None:
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("varhouse.textfile.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("varhouse.sources.tables.LONGEST_ROW", 1 << 20)
     path = tmp_path / "s.bed.gz"
     path.write_bytes(gzip.compress(bytes(64 << 20)))
     with pytest.raises(InputError, match="a line of more than 1 MiB"):

@@ -10,6 +10,10 @@ from varhouse import textfile
 from varhouse.contigs import read_aliases
 from varhouse.errors import InputError
 from varhouse.ingest.sheets import read_sheet
+from varhouse.liftover.chain import read_chain
+from varhouse.reference import compile_reference
+from varhouse.sources.spec import SourceSpec
+from varhouse.sources.tables import SourceTable
 from varhouse.textfile import line_blocks, read_small, read_text, split_lines, whole_lines
 
 
@@ -91,3 +95,27 @@ def test_gbk_is_named_wherever_text_is_held_whole(tmp_path: Path) -> None:
     table.write_bytes(b"contig\talias\nchr1\t\xff\xff\n")
     with pytest.raises(InputError, match=r"not UTF-8 text \(byte 18\)"):
         read_text(table)
+
+
+READERS = {
+    "a.bed": lambda p: SourceTable(SourceSpec("s", str(p), "overlap", "bed")),
+    "a.tsv": lambda p: SourceTable(SourceSpec("s", str(p), "allele", "tsv")),
+    "a.chain": read_chain,
+    "a.fa": lambda p: compile_reference(p, p.parent / "compiled"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_row_without_end_is_refused_not_held(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b">chr1 " + b"\t>" * (9 << 19)))
+    with pytest.raises(InputError, match=r"a line of more than \d MiB"):
+        READERS[name](path)
+    assert not list(tmp_path.glob("compiled/*"))
+
+
+@pytest.mark.parametrize("name", ["a.bed", "a.tsv"])
+def test_a_table_has_columns_that_can_be_counted(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("\t".join(map(str, range(5000))) + "\n")
+    with pytest.raises(InputError, match="5,000 columns, at most 4,096"):
+        READERS[name](tmp_path / name)

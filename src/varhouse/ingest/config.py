@@ -19,7 +19,7 @@ from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.source.limits import Limits
 from varhouse.source.peek import trusted_header
 from varhouse.sources import read_spec, source_faults
-from varhouse.textfile import line_blocks
+from varhouse.textfile import LONGEST_ROW, line_blocks
 from varhouse.yamltext import read_yaml
 
 _Lift = tuple[str | None, Path | None, Path | None]
@@ -206,7 +206,7 @@ def genes_problems(path: Path) -> list[str]:
     """
     rows: list[str] = []
     try:
-        for block in line_blocks(path, 1 << 16):
+        for block in line_blocks(path, 1 << 16, LONGEST_ROW):
             lines = (x.strip(b"\r") for x in block.split(b"\n") if not x.startswith(b"#"))
             rows += [x.decode("utf-8", "replace") for x in lines if x.strip()]
             if rows:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.textfile import line_blocks, split_lines
+from varhouse.textfile import LONGEST_ROW, line_blocks, split_lines
 
 Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -206,7 +206,7 @@ def _plain(name: str) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    for block in line_blocks(path, _BLOCK):
+    for block in line_blocks(path, _BLOCK, LONGEST_ROW):
         yield from split_lines(block.decode("utf-8", "replace"))
 
 

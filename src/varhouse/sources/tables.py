@@ -7,6 +7,7 @@ Names of the columns of the key are found in any of their usual spellings, or as
 says.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from varhouse.sources.spec import (
     is_pattern,
     own_column,
 )
-from varhouse.textfile import line_blocks
+from varhouse.textfile import LONGEST_ROW, line_blocks
 
 ROWS = 200_000
 _NULLS = ["", ".", "NA"]
@@ -43,6 +44,7 @@ _BED_TYPES: dict[str, PolarsType] = {"score": pl.Float64}
 _OPTIONAL = {"id"}
 _NO_FIELDS = (pl.Struct, pl.Array, pl.Object, pl.Binary, pl.Duration)
 _EXACT = 2**53
+_MOST_COLUMNS = 4096
 """Whole numbers below are told apart by a float."""
 
 _UNPACK = "unpack it, or pack it with gzip"
@@ -103,6 +105,9 @@ class SourceTable:
             raise InputError(f"{self.path}: its lines end with a carriage return alone",
                              "save it with line ends of Unix or Windows")  # fmt: skip
         cells = first.removeprefix("#").split("\t")
+        if len(cells) > _MOST_COLUMNS:
+            raise InputError(f"{self.path}: {len(cells):,} columns, at most {_MOST_COLUMNS:,}",
+                             "keep those that are annotations")  # fmt: skip
         if len(cells) == 1 and (mark := next((m for m in ",;" if m in first), None)):
             raise InputError(
                 f"{self.path}: its columns are set off by {mark!r}, not by tabs "
@@ -118,10 +123,10 @@ class SourceTable:
         self._skip += 1
         # A column without a name, such as the row numbers that pandas writes.
         names = [c.strip() or f"column{k}" for k, c in enumerate(cells, 1)]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"{self.path}: two columns are named {name!r}",
-                                 "give each column a name of its own")  # fmt: skip
+        name, times = Counter(names).most_common(1)[0]
+        if times > 1:
+            raise InputError(f"{self.path}: two columns are named {name!r}",
+                             "give each column a name of its own")  # fmt: skip
         return names
 
     def _first_line(self) -> str:
@@ -130,7 +135,7 @@ class SourceTable:
         comment = ("#", "track", "browser") if is_bed else "##"
         held: tuple[int, str] | None = None
         for k, line in enumerate(_first_lines(self.path)):
-            if not line.strip() or line.startswith(comment):
+            if line.startswith(comment) or line.isspace() or not line:
                 continue
             if held is not None:
                 more = line.count("\t") - held[1].count("\t")
@@ -244,7 +249,7 @@ class SourceTable:
                     yield pl.DataFrame(pl.from_arrow(batch))
             return
         names, skip = self.names, self._skip
-        for number, block in enumerate(line_blocks(self.path)):
+        for number, block in enumerate(line_blocks(self.path, longest=LONGEST_ROW)):
             data = block
             while skip and data:
                 _, _, data = data.partition(b"\n")
@@ -268,7 +273,7 @@ def _cells(path: Path, data: bytes, names: list[str], number: int) -> pl.DataFra
 
 
 def _first_lines(path: Path) -> Iterator[str]:
-    for block in line_blocks(path, 1 << 16):
+    for block in line_blocks(path, 1 << 16, LONGEST_ROW):
         # Lines end as in `_blocks`: str.splitlines knows of more ends and would cost rows.
         lines = block.decode("utf-8-sig", "replace").removesuffix("\n").split("\n")
         yield from (line.removesuffix("\r") for line in lines)
