@@ -161,7 +161,7 @@ def test_limits_of_the_configuration(fx_gate):
 def test_mended_declaration_is_told(fx_gate):
     path = _vcf(fx_gate / "good.vcf", GOOD, "g1")
     text = path.read_text().replace(
-        "##contig", '##INFO=<ID=AC,Number=1,Type=Integer,Description="x">\n##contig'
+        "##contig", '##INFO=<ID=AC,Number=2,Type=Integer,Description="x">\n##contig'
     )
     path.write_text(text)
     account = ingest_here(fx_gate / "store", _config(fx_gate, "good"))

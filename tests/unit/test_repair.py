@@ -142,7 +142,7 @@ def test_a_spoilt_copy_comes_back(spoilt, tmp_path):
         "VH-R-011",
         "VH-B-016",
         "VH-H-001",
-        "VH-H-006",
+        "VH-H-024",
         "VH-H-021",
         "VH-M-004",
     }

@@ -2,11 +2,15 @@
 
 No reader trips over these: they are warnings that name the tool, and the key is read as
 the specification defines it. Records that give as many values as such a header says are
-not told of a second time. A declaration that is not listed here is an error (VH-H-006).
+not told of a second time. So is Number=. where the count varies or the text does not give one.
+Any other declaration is an error (VH-H-006).
 """
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from varhouse.source.reserved import ANY, reserved
 
 
 @dataclass(frozen=True)
@@ -77,3 +81,49 @@ def joins_lists(kind: str, name: str, number: str, type_: str) -> bool:
         kind == "INFO" and number == "1" and type_ == "String"
         and _LISTS_IN_TEXT.fullmatch(name) is not None
     )  # fmt: skip
+
+
+class Difference(NamedTuple):
+    """A Number or Type (`key`) that a header declares otherwise than it is reserved.
+
+    `code` is that of an error or of a warning; `tool` names who declares it so.
+    """
+
+    key: str
+    found: str
+    wanted: str
+    section: str
+    code: str
+    tool: str = ""
+
+
+def differences(
+    kind: str, name: str, number: str, type_: str, version: int | None
+) -> list[Difference]:
+    """Compare a declaration with what the key is reserved for.
+
+    Parameters
+    ----------
+    kind
+        `INFO` or `FORMAT`.
+    number, type_
+        As declared; empty where the line has none.
+    version
+        Minor version of the file; None is read as 4.3.
+    """
+    known = reserved(kind, name, version)
+    if known is None:
+        return []
+    out = []
+    for key, found, wanted in (("Number", number, known.number), ("Type", type_, known.type)):
+        if not found or wanted in (ANY, found):
+            continue
+        habit = known_deviation(kind, name, key, found)
+        # 4.1 and 4.2 give no Numbers, and "." for one that "varies, is unknown, or is
+        # unbounded"; one value for each allele varies in every version.
+        varies = (version or 3) <= 2 or not wanted.isdigit()
+        free = key == "Number" and found == "." and type_ != "Flag" and varies
+        code = "VH-H-024" if habit or free or not known.strict else "VH-H-006"
+        tool = habit.tool if habit else ""
+        out.append(Difference(key, found, wanted, known.section, code, tool))
+    return out

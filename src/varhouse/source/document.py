@@ -23,11 +23,16 @@ GROUPS = {
 """Letter of a code to what its codes are about."""
 
 _DIFFERENT = {
-    "VH-F-005": ("warning, error", "cohort held back"),
+    "VH-F-005": ("error (4.1, 4.2 with records: warning)", "cohort held back"),
+    "VH-F-007": ("warning (from 4.4 on: error)", "goes in, noted"),
+    "VH-F-008": ("warning (CR inside a line from 4.3 on: error)", "goes in, noted"),
+    "VH-F-016": ("error (4.1, 4.2 without NUL: warning)", "goes in, noted"),
     "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
     "VH-B-012": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-B-014": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-H-014": ("error (ALT, FILTER: warning)", "goes in, noted"),
+    "VH-H-015": ("error (before 4.3 warning for what is advised)", "goes in, noted"),
+    "VH-H-017": ("error (no scheme: warning)", "goes in, noted"),
     "VH-H-021": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-I-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-M-003": ("error (4.1, 4.2: warning)", "goes in, noted"),

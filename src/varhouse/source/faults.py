@@ -86,6 +86,7 @@ class Fault(IntEnum):
     """LAA does not rise: legal, and unusual."""
     LAA_CALLED = 46
     """GT names an ALT that LAA does not list."""
+    QUAL_NEGATIVE = 47
 
 
 N_FAULTS = max(Fault) + 1

@@ -153,6 +153,9 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.ALT_REF: ("VH-B-008", "ALT", lambda c: "the ALT allele is REF"),
     Fault.ALT_TWICE: ("VH-B-017", "ALT", lambda c: "the ALT allele stands twice"),
     Fault.QUAL_INVALID: ("VH-B-009", "QUAL", lambda c: "QUAL is no number"),
+    Fault.QUAL_NEGATIVE: (
+        "VH-B-018", "QUAL", lambda c: "QUAL is negative: a probability cannot be above 1",
+    ),
     Fault.FILTER_INVALID: (
         "VH-B-013", "FILTER",
         lambda c: "FILTER has an empty name, white space, 0, or . beside a name",

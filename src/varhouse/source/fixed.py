@@ -31,10 +31,13 @@ _CHROM_START[[ord("*"), ord("=")]] = False
 _LOOSE_CHROM = np.ones(256, np.bool_)
 _LOOSE_CHROM[:33] = False
 _LOOSE_CHROM[np.frombuffer(b',<>"', np.uint8)] = False
+_LOOSE_START = _LOOSE_CHROM.copy()
+_LOOSE_START[[ord("*"), ord("=")]] = False
 
 CHROM_INVALID, POS_INVALID = int(Fault.CHROM_INVALID), int(Fault.POS_INVALID)
 ID_INVALID, ID_TWICE = int(Fault.ID_INVALID), int(Fault.ID_TWICE)
 QUAL_INVALID, FILTER_INVALID = int(Fault.QUAL_INVALID), int(Fault.FILTER_INVALID)
+QUAL_NEGATIVE = int(Fault.QUAL_NEGATIVE)
 FILTER_TWICE, FILTER_UNDECLARED = int(Fault.FILTER_TWICE), int(Fault.FILTER_UNDECLARED)
 
 _SEMICOLON, _DOT = 59, 46
@@ -97,6 +100,20 @@ def _is_number(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover 
         word = word << 8 | np.int64(text[j] | 32)
     # inf, nan, infinity
     return word == 0x696E66 or word == 0x6E616E or word == 0x696E66696E697479
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_negative(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether the number text[a:b] is below 0; -0.0 and NaN are not."""
+    if text[a] != 45:
+        return False
+    for j in range(a + 1, b):
+        c = text[j] | 32
+        if 49 <= text[j] <= 57 or (j == a + 1 and c == 105):
+            return True
+        if c == 101:
+            break
+    return False
 
 
 @nb.njit(cache=True, nogil=True)
@@ -208,8 +225,11 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             first_line + k, base, window, hashes, held, count, first,
         )  # fmt: skip
         a, b = start[k, 5], start[k, 6] - 1
-        if (b - a != 1 or text[a] != _DOT) and not _is_number(text, a, b):
-            note(count, first, QUAL_INVALID, k, a, b, -1, -1)
+        if b - a != 1 or text[a] != _DOT:
+            if not _is_number(text, a, b):
+                note(count, first, QUAL_INVALID, k, a, b, -1, -1)
+            elif _is_negative(text, a, b):
+                note(count, first, QUAL_NEGATIVE, k, a, b, -1, -1)
         a, b = start[k, 6], min(start[k, 7] - 1, end[k])
         if filter_of < 0 or not _same(
             text, a, b, start[filter_of, 6], min(start[filter_of, 7] - 1, end[filter_of])
@@ -243,7 +263,7 @@ def legal_chrom(name: str, version: int | None) -> bool:
     """Tell whether CHROM may have a name in a file of a version (the x of 4.x)."""
     strict = (version or 3) >= 3
     text = np.frombuffer(name.encode(), np.uint8)
-    first, other = (_CHROM_START, _CHROM) if strict else (_LOOSE_CHROM, _LOOSE_CHROM)
+    first, other = (_CHROM_START, _CHROM) if strict else (_LOOSE_START, _LOOSE_CHROM)
     return bool(_legal_chrom(text, 0, text.size, first, other))
 
 
@@ -267,7 +287,7 @@ class FixedColumns:
 
     def __post_init__(self) -> None:
         strict = (self.header.version or 3) >= 3
-        self._first = _CHROM_START if strict else _LOOSE_CHROM
+        self._first = _CHROM_START if strict else _LOOSE_START
         self._other = _CHROM if strict else _LOOSE_CHROM
         hashes = []
         for name in self.header.filters:

@@ -91,6 +91,13 @@ def _read_meta(line: str, header: Header) -> None:
 def _read_columns(line: str, number: int, header: Header, account: Account) -> None:
     cells = line.split("\t")
     header.complete = True
+    if tuple(cells[:8]) == FIXED and len(cells) > 8 and not any(cells[8:]):
+        # The files of the GATK bundle end so; 4.1 and 4.2 do not forbid it.
+        account.add(
+            "VH-H-002", "a tab at the end of the line", line=number, value=line[-80:],
+            severity="error" if (header.version or 3) >= 3 else "warning", ingest="note",
+        )  # fmt: skip
+        cells = cells[:8]
     if tuple(cells[:8]) != FIXED or (len(cells) > 8 and cells[8] != "FORMAT"):
         account.add(
             "VH-H-002", "the column names are not those of VCF", line=number, value=line[:80]
@@ -98,6 +105,8 @@ def _read_columns(line: str, number: int, header: Header, account: Account) -> N
         return
     header.has_format = len(cells) > 8
     header.samples = cells[9:]
+    if len(cells) == 9:
+        account.add("VH-H-025", "FORMAT without a sample", line=number, value=line[-80:])
     if any(not s.strip() for s in header.samples):
         account.add(
             "VH-H-003",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from varhouse.reference import Reference
+from varhouse.source.deviations import differences
 from varhouse.source.header import FIXED, parse_meta
 from varhouse.source.reserved import ANY, reserved
 
@@ -169,29 +170,21 @@ def _mend_declared(
     wanted = reserved(kind, name, out.version)
     if wanted is None:
         return line
-    code = "VH-H-006" if wanted.strict else "VH-H-024"
-    others = [
-        key
-        for key, value in (("Number", wanted.number), ("Type", wanted.type))
-        if key in meta and value not in (meta[key], ANY)
-    ]
+    others = differences(kind, name, meta.get("Number", ""), meta.get("Type", ""), out.version)
     if not others:
         return line
     if (kind, name) in unfit:
         out.left.append(
-            f"{code}: {kind}/{name} is reserved as Number={wanted.number}, "
+            f"{others[0].code}: {kind}/{name} is reserved as Number={wanted.number}, "
             f"Type={wanted.type}, and has values that do not fit: which is wrong is a guess"
         )
         return line
     out.wanted[kind, name] = (wanted.number, wanted.type)
-    for key, value in (("Number", wanted.number), ("Type", wanted.type)):
-        if key not in others:
-            continue
-        said = meta[key]
-        line = set_value(line, key, value)
+    for d in others:
+        line = set_value(line, d.key, d.wanted)
         out.changes.append(
-            Change(number, None, None, f"{kind}/{name}", f"{key}={said}", f"{key}={value}",
-                   code, f"VCF specification, section {wanted.section}")
+            Change(number, None, None, f"{kind}/{name}", f"{d.key}={d.found}",
+                   f"{d.key}={d.wanted}", d.code, f"VCF specification, section {d.section}")
         )  # fmt: skip
     return line
 

@@ -74,6 +74,8 @@ _FILE = (
     ("VH-F-013", "no_permission", "error/refuse", "", "chmod +r, or ask who owns it"),
     ("VH-F-014", "special_file", "error/refuse", "", "write it to a file first"),
     ("VH-F-015", "missing", "error/refuse", "", "correct the path"),
+    ("VH-F-016", "control_character", "error/note", "1.2 (from 4.3 on)",
+     "remove it: tr -d '\\000-\\010\\013\\014\\016-\\037'"),
     ("VH-F-020", "index_older", "warning/note", "SAM 5.2",
      "make it again: tabix -f -p vcf FILE"),
     ("VH-F-021", "index_other", "warning/note", "SAM 5.2",
@@ -105,7 +107,8 @@ _HEADER = (
      "Type is Integer, Float, Flag (INFO only), Character or String"),
     ("VH-H-014", "meta_missing", "error/note", "1.4.2, 1.4.4",
      "add what is missing: ID, Number, Type and Description are required"),
-    ("VH-H-015", "meta_quotes", "error/note", "1.4.2", 'write Description="..."'),
+    ("VH-H-015", "meta_quotes", "error/note", "1.4, 1.4.2",
+     'write Description="...", and quotes around the values of optional keys'),
     ("VH-H-016", "meta_order", "warning/note", "1.4",
      "write ID, Number, Type, Description, then the rest"),
     ("VH-H-017", "meta_url", "error/note", "1.4.6, 1.4.9",
@@ -122,6 +125,8 @@ _HEADER = (
      "the first level is DEL, INS, DUP, INV or CNV"),
     ("VH-H-024", "misdeclared_loose", "warning/note", "1.6.1, 1.6.2, 3, 4",
      "read as the specification defines it; varhouse validate --fix mends the file"),
+    ("VH-H-025", "format_without_samples", "error/note", "1.5",
+     "leave FORMAT out of #CHROM and of the records: bcftools view -G"),
 )  # fmt: skip
 
 _BODY = (
@@ -136,7 +141,7 @@ _BODY = (
     ("VH-B-008", "alt_equals_ref", "error/reject", "1.6.1", "remove the allele"),
     ("VH-B-009", "qual_invalid", "error/reject", "1.6.1", "QUAL is a number or ."),
     ("VH-B-010", "chrom_invalid", "error/reject", "1.6.1, 1.4.7",
-     "rename the contig: no white space, comma or lone bracket (4.1, 4.2: no colon)"),
+     "rename the contig: no white space, comma or lone bracket, no * or = in front"),
     ("VH-B-011", "id_invalid", "error/note", "1.6.1",
      "ID is . or names without white space, split by ;"),
     ("VH-B-012", "id_twice", "error/note", "1.6.1", "name each identifier once"),
@@ -147,6 +152,8 @@ _BODY = (
      "declare it: ##FILTER=<ID=...,Description=\"...\">; --fix does"),
     ("VH-B-016", "contig_undeclared", "warning/note", "1.4.7",
      "declare it: ##contig=<ID=...>; --fix does"),
+    ("VH-B-018", "qual_negative", "error/note", "1.6.1",
+     "a phred-scaled probability is 0 or above: correct it, or write ."),
     ("VH-B-017", "alt_twice", "error/note", "1.6.1", "name each ALT allele once"),
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
 from varhouse.source.encoding import TextWatch
 from varhouse.source.header import Header, read_header
+from varhouse.source.header_rules import SYMBOLIC
 from varhouse.source.limits import LimitError, Limits
 from varhouse.source.lines import RecordBatch
 from varhouse.source.problems import SHOWN, Account
@@ -84,7 +85,7 @@ class Scanner:
         """Take the next text of the file and return the lines in it that are no header."""
         self.text.take(block.data)
         data = self.take_header(block.data) if self.header is None else block.data
-        self.ended = block.ended or not data
+        self.ended = block.ended
         return data if self.header is not None else b""
 
     def take_end(self, kind: str) -> None:
@@ -92,9 +93,11 @@ class Scanner:
         if self.header is None:
             self.header = read_header(self.header_lines, self.account)
         if not self.ended:
+            # A header that stops in its last line may stop in a sample's name.
+            strict = (self.header.version or 0) >= 3 or not self.n_records
             self.account.add(
                 "VH-F-005", "the last line has no newline: the file may be cut off",
-                severity="error" if (self.header.version or 0) >= 3 else "warning",
+                severity="error" if strict else "warning",
             )  # fmt: skip
         if kind == "bgzf" and not has_end_block(self.path):
             self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
@@ -130,9 +133,18 @@ class Scanner:
             self._check_contigs(len(self.header.contigs))
             self._check_contig_lengths()
             self.world.take_header(self.header)
-            self.columns = last.count("\t") + 1 if self.header.complete else 0
+            self.columns = self._count_columns(last)
             self.rules = RecordRules(self.account, self.header)
         return data
+
+    def _count_columns(self, last: str) -> int:
+        """Count the columns that records must have; tabs at the end of #CHROM make none."""
+        assert self.header is not None
+        if not self.header.complete:
+            return 0
+        return len(last.rstrip("\t").split("\t")) if not self.header.has_format else (
+            last.count("\t") + 1
+        )  # fmt: skip
 
     def _check_header_size(self) -> None:
         limits, lines = self.limits, len(self.header_lines)
@@ -292,6 +304,11 @@ class Scanner:
     def _check_declared(self, chrom: str, line: int) -> None:
         assert self.header is not None
         name = chrom[1:-1] if chrom.startswith("<") else chrom
+        if name in SYMBOLIC and (self.header.version or 3) >= 3:
+            self.account.add(
+                "VH-B-010", "CHROM is named as a symbolic allele", line=line, contig=name,
+                name="CHROM", value=chrom, ingest="note",
+            )  # fmt: skip
         if self.header.contigs and name not in self.header.contigs:
             self.account.add(
                 "VH-B-016", "the header declares other contigs, but not this one", line=line,
