@@ -3,6 +3,8 @@
 Not those of lists that fit no ploidy: bcftools takes their first values, we none.
 """
 
+import random
+
 import pytest
 
 from varhouse.normalise.split import Loss, Splitter, set_end
@@ -210,3 +212,60 @@ def test_end_is_set_where_it_stands() -> None:
     assert set_end(b"AC=1;END=90;CIEND=4", 7) == b"AC=1;END=7;CIEND=4"
     assert set_end(b"END=90", 7) == b"END=7"
     assert set_end(b"CIEND=4", 7) == b"CIEND=4"
+
+
+LOCAL_KEYS = {"GT": "1", "LAA": ".", "LAD": "LR", "LPL": "LG", "LEC": "LA", "AD": "R",
+              "PL": "G", "EC": "A"}  # fmt: skip
+
+
+def _local_splitter(**numbers: str) -> Splitter:
+    keys = {("FORMAT", k): n for k, n in {**LOCAL_KEYS, **numbers}.items()}
+    return Splitter(keys, {k: "String" if k[1] == "GT" else "Integer" for k in keys})
+
+
+def _cell(ploidy: int, laa: tuple[int, ...], n_alt: int, rng: random.Random) -> bytes:
+    """A sample with the same values of all alleles and of its local ones (VCF 4.5, 1.6.2)."""
+    ad = {a: rng.randint(0, 99) for a in range(n_alt + 1)}
+    likelihood = {g: rng.randint(0, 99) for g in ordered(ploidy, n_alt)}
+    mine = (0, *laa)
+    lpl = [likelihood[tuple(sorted(mine[i] for i in g))] for g in ordered(ploidy, len(laa))]
+    local = (laa, [ad[a] for a in mine], lpl, [ad[a] for a in laa])
+    lists = (*local, ad.values(), likelihood.values(), list(ad.values())[1:])
+    cells = [",".join(map(str, x)) or "." for x in lists]
+    return ":".join(["/".join("0" * ploidy), *cells]).encode()
+
+
+@pytest.mark.parametrize("ploidy", [1, 2, 3])
+def test_local_alleles_say_the_same_as_all_alleles(ploidy: int) -> None:
+    rng = random.Random(ploidy)
+    n_alt = 4
+    lists = [(2, 4), (4, 2), (), (1,), (3, 1, 2), (1, 2, 3, 4)]
+    cells = b"\t".join(_cell(ploidy, laa, n_alt, rng) for laa in lists)
+    splitter = _local_splitter()
+    pairs = splitter.samples(b"GT:LAA:LAD:LPL:LEC:AD:PL:EC", cells, n_alt)
+    assert splitter.losses == {}
+    for k, (_, samples) in enumerate(pairs, 1):
+        for laa, sample in zip(lists, samples.decode().split("\t"), strict=True):
+            _, new_laa, lad, lpl, lec, ad, pl, ec = sample.split(":")
+            if k in laa:
+                assert (new_laa, lad, lpl, lec) == ("1", ad, pl, ec)
+            else:
+                assert (new_laa, lec) == (".", ".")
+                assert (lad, lpl) == (ad.split(",")[0], pl.split(",")[0])
+
+
+def test_local_alleles_of_older_versions_and_faults() -> None:
+    # DRAGEN declares them with Number=. in VCF 4.2.
+    splitter = _local_splitter(LAD=".", LPL=".", LEC=".")
+    keys = b"GT:LAA:LAD:LPL"
+    cells = b"0/2:2:3,4:10,0,20\t0/0::9:0\t0/1:1:3,4,5:.\t0/0"
+    assert splitter.samples(keys, cells, 2) == [
+        (keys, b"0/0:.:3:10\t0/0:.:9:0\t0/1:1:.:.\t0/0:.:.:."),
+        (keys, b"0/1:1:3,4:10,0,20\t0/0:.:9:0\t0/0:.:.:.\t0/0:.:.:."),
+    ]
+    assert losses(splitter) == {("FORMAT/LAD", Loss.UNEVEN): 1}
+
+
+def test_keys_of_that_name_without_laa_stay_as_they_are() -> None:
+    splitter = Splitter({("FORMAT", "LAD"): "."}, {("FORMAT", "LAD"): "Integer"})
+    assert splitter.samples(b"LAD", b"3,4,5", 2) == [(b"LAD", b"3,4,5")] * 2

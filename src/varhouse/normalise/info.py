@@ -16,9 +16,13 @@ Ints = npt.NDArray[np.int32]
 
 _TAB, _COMMA, _DOT, _SEMICOLON, _EQUALS = 9, 44, 46, 59, 61
 OF_ALT, OF_ALL, OF_GENOTYPES, GENOTYPE = 1, 2, 3, 4
+LOCAL, OF_LOCAL_ALT, OF_LOCAL, OF_LOCAL_GENOTYPES = 5, 6, 7, 8
 LEFT_OUT, UNEVEN, NO_PLOIDY, NO_ALLELE = 0, 1, 2, 3
 """What becomes of values that do not fit a record (see `split.Loss`)."""
-_NUMBERS = {"A": OF_ALT, "R": OF_ALL, "G": OF_GENOTYPES, "GT": GENOTYPE}
+_NUMBERS = {
+    "A": OF_ALT, "R": OF_ALL, "G": OF_GENOTYPES, "GT": GENOTYPE,
+    "LAA": LOCAL, "LA": OF_LOCAL_ALT, "LR": OF_LOCAL, "LG": OF_LOCAL_GENOTYPES,
+}  # fmt: skip
 
 
 class Rules(NamedTuple):
@@ -31,7 +35,8 @@ class Rules(NamedTuple):
     text, at
         Keys end to end, with offsets.
     number
-        int32: 1, 2, 3 for Number A, R, G; 4 for FORMAT/GT.
+        int32: 1, 2, 3 for Number A, R, G; 4 for FORMAT/GT; 5 for FORMAT/LAA and 6, 7, 8
+        for Number LA, LR, LG.
     is_text
         bool: Type String.
     """
@@ -44,7 +49,7 @@ class Rules(NamedTuple):
 
 
 def make_rules(fields: Sequence[tuple[bytes, str, bool]]) -> Rules:
-    """Make the table of (key, Number or `GT`, whether its Type is String)."""
+    """Make the table of (key, Number or `GT` or `LAA`, whether its Type is String)."""
     keys = [f[0] for f in fields]
     text = np.frombuffer(b"".join(keys), np.uint8)
     at = np.append(0, np.cumsum([len(k) for k in keys], dtype=np.int64)).astype(np.int64)

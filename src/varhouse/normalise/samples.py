@@ -10,11 +10,15 @@ from numba import njit
 from varhouse.normalise.info import (
     GENOTYPE,
     LEFT_OUT,
+    LOCAL,
     NO_ALLELE,
     NO_PLOIDY,
     OF_ALL,
     OF_ALT,
     OF_GENOTYPES,
+    OF_LOCAL,
+    OF_LOCAL_ALT,
+    OF_LOCAL_GENOTYPES,
     UNEVEN,
     Bytes,
     Longs,
@@ -222,6 +226,58 @@ def _judge(
 
 
 @njit(cache=True, nogil=True)
+def _local_place(text: Bytes, a: int, b: int, k: int) -> tuple[int, int]:
+    """Read LAA text[a:b]: (local ALTs, 1-based place of ALT k among them or 0)."""
+    n, place, number = 0, 0, 0
+    for j in range(a, b + 1):
+        if j < b and _ZERO <= text[j] <= _NINE:
+            number = min(number * 10 + int(text[j]) - _ZERO, 1 << 40)
+        elif j == b or text[j] == _COMMA:
+            if number > 0:
+                n += 1
+                if number == k:
+                    place = n
+            number = 0
+    return n, place
+
+
+@njit(cache=True, nogil=True)
+def _write_local(
+    text: Bytes, a: int, b: int, n_values: int, kind: int, n: int, place: int, bad: Longs,
+    out: Bytes, w: int,
+) -> int:  # fmt: skip
+    """Copy what belongs to REF and to the local ALT at `place` of n (0: to REF alone).
+
+    VCF 4.5, section 1.6.2. A list of another length than LAA says becomes missing and is
+    counted in `bad`.
+    """
+    missing = b == a or (b - a == 1 and text[a] == _DOT)
+    fits = not missing
+    ploidy = 0
+    if kind == LOCAL:
+        out[w] = _ONE if place else _DOT
+        return w + 1
+    if kind == OF_LOCAL_GENOTYPES:
+        ploidy = _ploidy(n_values, n) if n else 1
+        fits = fits and ploidy > 0 and (n > 0 or n_values == 1)
+    elif kind == OF_LOCAL:
+        fits = fits and n_values == n + 1
+    else:
+        fits = fits and n_values == n
+    if not fits or (kind == OF_LOCAL_ALT and place == 0):
+        bad[0] += not fits and not missing
+        out[w] = _DOT
+        return w + 1
+    if place == 0:
+        # REF, or the genotype of nothing but REF, stands first.
+        return copy_span(text, a, _next_value(text, a, b), out, w)
+    if kind == OF_LOCAL_GENOTYPES:
+        return _write_genotypes(text, a, b, ploidy, place, out, w)
+    of = OF_ALT if kind == OF_LOCAL_ALT else OF_ALL
+    return _write_listed(text, a, b, of, False, place, out, w)
+
+
+@njit(cache=True, nogil=True)
 def _write_cell(
     text: Bytes, a: int, b: int, n_values: int, kind: int, is_text: bool, n_alt: int, k: int,
     other: int, unknown: Longs, out: Bytes, w: int,
@@ -238,13 +294,26 @@ def _write_cell(
 @njit(cache=True, nogil=True)
 def _write_columns(
     text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, rules: Rules,
-    rule: Longs, kind: Longs, ends: Longs, counts: Longs, unknown: Longs, out: Bytes, w: int,
+    rule: Longs, kind: Longs, ends: Longs, counts: Longs, unknown: Longs, bad: Longs,
+    out: Bytes, w: int,
 ) -> int:  # fmt: skip
     """Write the samples of ALT k, a tab before each."""
     a, c = start, 0
+    laa = -1
+    for f in range(kind.size):
+        if kind[f] == LOCAL and laa < 0:
+            laa = f
     while a <= end:
         out[w] = _TAB
         w += 1
+        n_local, place = 0, 0
+        if laa >= 0:
+            x, begin = 0, a
+            while x < laa and ends[c + x] < end and text[ends[c + x]] == _COLON:
+                begin = ends[c + x] + 1
+                x += 1
+            if x == laa:
+                n_local, place = _local_place(text, begin, ends[c + x], k)
         f, written, more = 0, 0, True
         while more:
             b, n = ends[c], counts[c]
@@ -258,9 +327,14 @@ def _write_columns(
                     w = copy_span(text, a, b, out, w)
                 else:
                     is_text = rule[f] >= 0 and rules.is_text[rule[f]]
-                    w = _write_cell(
-                        text, a, b, n, kind[f], is_text, n_alt, k, other, unknown, out, w
-                    )
+                    if kind[f] >= LOCAL:
+                        w = _write_local(
+                            text, a, b, n, kind[f], n_local, place, bad[f : f + 1], out, w
+                        )
+                    else:
+                        w = _write_cell(
+                            text, a, b, n, kind[f], is_text, n_alt, k, other, unknown, out, w
+                        )
             a = b + 1
             f += 1
         # Trailing fields may be left off (VCF 4.3, section 1.6.2).
@@ -345,6 +419,7 @@ def split_samples(
         ends, counts = np.empty(cells, np.int64), np.empty(cells, np.int64)
         _judge(text, sample[i], end[i], n_alt[i], rules, rule, kind, ends, counts, i, losses)
         unknown = np.zeros(1, np.int64)
+        bad = np.zeros(fields, np.int64)
         for k in range(1, n_alt[i] + 1):
             w = copy_span(infos, info_at[m], info_at[m + 1], out, w)
             out[w] = _TAB
@@ -360,10 +435,13 @@ def split_samples(
                 w += 1
             w = _write_columns(
                 text, sample[i], end[i], n_alt[i], k, other, rules, rule, kind, ends, counts,
-                unknown, out, w,
+                unknown, bad, out, w,
             )  # fmt: skip
             m += 1
             at[m] = w
+        for f in range(fields):
+            if bad[f]:
+                count_loss(losses, rule[f], UNEVEN, i)
         if unknown[0]:
             for f in range(fields):
                 if kind[f] == GENOTYPE:

@@ -2,7 +2,9 @@
 
 Follows `bcftools norm -m-` 1.24. Fields declared with Number A, R or G keep the values of
 REF and of their ALT; in GT an allele that is neither becomes 0 (or `.`), so that the split
-genotype is not a count of anything: frequencies come from the original one. Differences:
+genotype is not a count of anything: frequencies come from the original one. Fields of
+local alleles (VCF 4.5) keep the values of REF and, where LAA lists it, of their ALT; LAA
+becomes 1, or missing. Differences:
 fields that the header does not declare are kept, Number=G is split at any ploidy, also of
 texts, and in a sample whose list fits no ploidy it becomes missing. Whatever values do not
 fit their record is counted (`Splitter.losses`), also what bcftools does without a word.
@@ -68,6 +70,28 @@ class Lost:
     first: str
 
 
+_LOCAL = {
+    "LAD": "LR", "LADF": "LR", "LADR": "LR", "LEC": "LA", "LGL": "LG", "LGP": "LG",
+    "LPL": "LG", "LPP": "LG",
+}  # fmt: skip
+"""Reserved keys of local alleles (VCF 4.5, table of genotype keys)."""
+
+
+def _local_fields(numbers: Mapping[tuple[str, str], str]) -> list[tuple[bytes, str, bool]]:
+    """List the fields of local alleles, if the header declares LAA.
+
+    DRAGEN writes them into files of VCF 4.2, which has no such Numbers: there the reserved
+    names say what they are.
+    """
+    if ("FORMAT", "LAA") not in numbers:
+        return []
+    found = {"LAA": "LAA"}
+    for (kind, name), number in numbers.items():
+        if kind == "FORMAT" and (number in ("LA", "LR", "LG") or name in _LOCAL):
+            found[name] = number if number in ("LA", "LR", "LG") else _LOCAL[name]
+    return [(name.encode(), number, False) for name, number in found.items()]
+
+
 class Splitter:
     """Splits records of one file.
 
@@ -105,8 +129,9 @@ class Splitter:
         of_info = [f for (kind, _), f in split.items() if kind == "INFO"]
         self._names = [key.decode() for key, _, _ in of_info]
         self._rules = make_rules(of_info)
-        of_format = [f for (kind, n), f in split.items() if kind == "FORMAT" and n != "GT"]
-        of_format.append((b"GT", "GT", True))
+        of_format = [*_local_fields(numbers), (b"GT", "GT", True)]
+        own = {key.decode() for key, _, _ in of_format}
+        of_format += [f for (kind, n), f in split.items() if kind == "FORMAT" and n not in own]
         self._format_names = [key.decode() for key, _, _ in of_format]
         self._format = make_rules(of_format)
 
