@@ -70,6 +70,8 @@ CASES = {
     "VH-F-005": _file(rows=("1 5 . A C . . .",), end=""),
     "VH-F-006": _file(),
     "VH-F-016": _info("S=a\x01b", meta=(TEXT,)),
+    "VH-F-030": _site("1 5 . A <*> . . END=9", meta=(
+        '##INFO=<ID=END,Number=1,Type=Integer,Description="e">',)),
     "VH-H-001": _site().replace("VCFv4.3", "VCF v4.3"),
     "VH-H-002": _site().replace("FILTER", "FILTERS"),
     "VH-H-003": _file(samples=("a", ""), rows=("1 5 . A C . . . GT 0/0 0/0",)),

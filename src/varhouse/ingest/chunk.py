@@ -36,7 +36,7 @@ from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles, symbolic_rows
 from varhouse.reference import Reference
 from varhouse.schema import KEY
-from varhouse.source.alts import legal_alt
+from varhouse.source.alts import UNSPECIFIED_ALTS, legal_alt
 from varhouse.source.bgzf import iter_range
 from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
@@ -47,6 +47,7 @@ from varhouse.source.problems import Account
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
+_NO_ALT = r"^(\.|<\*>|<NON_REF>)(,(<\*>|<NON_REF>))*$"
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 
 
@@ -57,7 +58,7 @@ class Context:
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
     `version` is the x of the file's VCF version 4.x; `own_svlen` is set where its header
-    declares SVLEN with Number=A.
+    declares SVLEN with Number=A. Of a gVCF (`gvcf`) only records with a real ALT are read.
     """
 
     cohort: str
@@ -72,6 +73,7 @@ class Context:
     source_assembly: str | None = None
     version: int | None = None
     own_svlen: bool = False
+    gvcf: bool = False
 
 
 def has_own_lengths(header: str) -> bool:
@@ -183,6 +185,9 @@ def _take(
     batch: RecordBatch, context: Context, batches: _Batches, result: ChunkResult
 ) -> None:
     records = _records(batch, context)
+    if context.gvcf:
+        # Blocks and bare reference records say nothing that can be stored yet.
+        records = records.filter(~pl.col("alt").str.contains(_NO_ALT))
     rejects: list[pl.DataFrame] = []
     records = _hold_back(records, batch, _record_faults(context.policy), rejects)
     alleles = _alleles(records, batch, context, result)
@@ -364,6 +369,8 @@ def _alleles(
     fault = (
         pl.when((pl.col("alt0") == PLACEHOLDER) & pl.lit(context.source_assembly is not None))
         .then(pl.lit(_UNLIFTED))
+        .when(pl.col("alt0").is_in(UNSPECIFIED_ALTS))
+        .then(pl.lit(_UNSPECIFIED))
         .when(~pl.col("ref0").str.contains(_BASES))
         .then(pl.lit(Status.REF_INVALID.code))
         .when(pl.col("alt0").is_in(illegal))
@@ -385,8 +392,10 @@ def _alleles(
 
 
 _UNLIFTED = "unlifted"
-_TOLD = pl.col("fault").ne_missing(_UNLIFTED)
-"""An allele that was not lifted is among the rejects already."""
+_UNSPECIFIED = "unspecified"
+_TOLD = ~pl.col("fault").is_in([_UNLIFTED, _UNSPECIFIED]).fill_null(value=False)
+"""An allele that was not lifted is among the rejects already; one of no known sequence
+(`<*>`, `<NON_REF>`) is none, and no fault of the record."""
 
 _OF_RECORD = ("ref_mismatch", "ref_invalid", "beyond_contig", "ref_unchecked")
 

@@ -125,7 +125,7 @@ def _write(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
         HaploidRegions(contigs, par), groups, np.arange(people.height, dtype=np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
-        own_svlen=has_own_lengths(scan.header),
+        own_svlen=has_own_lengths(scan.header), gvcf=scan.gvcf,
     )  # fmt: skip
     temporary = output.with_name(output.name + ".tmp")
     pieces = work / "pieces"

@@ -17,6 +17,7 @@ class Policy:
     duplicate_alleles: str = "reject"
     record_fault: str = "reject"
     pass_only: bool = False
+    gvcf: str = "refuse"
 
 
 SourceConfig = SourceSpec

@@ -110,7 +110,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
                 run.cohort(cohort).assembly, verdict["version"],
-                has_own_lengths(verdict["header"]),
+                has_own_lengths(verdict["header"]), verdict["gvcf"],
             )  # fmt: skip
             check_unchanged(verdict)
         context = contexts[file]

@@ -37,12 +37,20 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     write_json(output, data, indent=None)
 
 
+def _let_in(run: Run, scan: FileScan) -> FileScan:
+    """Turn into notes what the policy lets in."""
+    if run.policy.gvcf == "variants" and scan.gvcf:
+        scan.account.effects["VH-F-030"] = "note"
+    return scan
+
+
 def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:
-    return scan_file(
+    scan = scan_file(
         path, run.open_contigs(), run.open_reference(), copy=copy,
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
         chunk_records=_chunk_records(run, cohort, path), limits=run.limits, **more,
     )  # fmt: skip
+    return _let_in(run, scan)
 
 
 def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str, Any]:
@@ -54,7 +62,7 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
         path, source.contigs, source.reference, copy=output.with_suffix(".own.vcf.gz"),
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate, limits=run.limits,
     )  # fmt: skip
-    data = _verdict(run, scan)
+    data = _verdict(run, _let_in(run, scan))
     if data["hold"]:
         return data
     lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")

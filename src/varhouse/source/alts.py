@@ -23,6 +23,10 @@ REF_INVALID, ALT_INVALID = int(Fault.REF_INVALID), int(Fault.ALT_INVALID)
 ALT_REF, ALT_TWICE = int(Fault.ALT_REF), int(Fault.ALT_TWICE)
 DUPLICATE = int(Fault.DUPLICATE)
 
+UNSPECIFIED_ALTS = ("<*>", "<NON_REF>")
+"""Names of the unspecified allele (VCF 4.5 section 5.5): of no known sequence, it stands
+for whatever else may be there, and is no allele that can be stored or counted."""
+
 _COMMA, _DOT = 44, 46
 
 

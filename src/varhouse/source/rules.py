@@ -76,6 +76,8 @@ _FILE = (
     ("VH-F-015", "missing", "error/refuse", "", "correct the path"),
     ("VH-F-016", "control_character", "error/note", "1.2 (from 4.3 on)",
      "remove it: tr -d '\\000-\\010\\013\\014\\016-\\037'"),
+    ("VH-F-030", "gvcf", "warning/refuse", "5.5",
+     "genotype it first (GATK GenotypeGVCFs, GLnexus), or set policy.gvcf: variants"),
     ("VH-F-020", "index_older", "warning/note", "SAM 5.2",
      "make it again: tabix -f -p vcf FILE"),
     ("VH-F-021", "index_other", "warning/note", "SAM 5.2",

@@ -49,6 +49,7 @@ class FileScan:
     ref_checked: dict[str, int]
     chunks: list[Chunk]
     account: Account
+    gvcf: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
@@ -152,6 +153,7 @@ def scan_file(
                   sorted(names), low, high)
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
         ] if not account.errors_in_file() and (writer or kind == "bgzf") else [],
+        gvcf=scanner.blocks.is_gvcf(scanner.n_records),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from varhouse.source.bgzf import TextBlock, has_end_block
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
 from varhouse.source.encoding import TextWatch
+from varhouse.source.gvcf import BlockWatch
 from varhouse.source.header import Header, read_header
 from varhouse.source.header_rules import SYMBOLIC
 from varhouse.source.limits import LimitError, Limits
@@ -65,6 +66,7 @@ class Scanner:
         self.account, self.cutter, self.limits = account, cutter, limits
         self.world, self.text = World(account, contigs, reference), TextWatch(account)
         self.elsewhere: ElsewhereWatch | None = None
+        self.blocks = BlockWatch()
         self.header_bytes = 0
         self.header: Header | None = None
         self.ended = True
@@ -108,6 +110,7 @@ class Scanner:
             self.account.add(
                 "VH-F-004", "plain gzip, not BGZF: read from the start by every tool"
             )
+        self.blocks.tell(self.account, self.n_records)
         if self.n_records == 0 and not self.account.errors_in_file():
             self.account.add("VH-F-006", "no records")
 
@@ -209,6 +212,7 @@ class Scanner:
         """Check lines that have the columns of the header."""
         batch.record = self.n_records
         assert self.rules is not None
+        self.blocks.take(batch)
         edges = np.flatnonzero(self.rules.take(batch))
         names = batch.values("chrom", edges)
         bounds = [*edges.tolist(), batch.size]

@@ -1,0 +1,142 @@
+"""gVCF at the door: told from a VCF, held back or read without its blocks."""
+
+import json
+
+import polars as pl
+import pytest
+from inprocess import ingest_here
+
+import varhouse
+from varhouse.contigs import AnyContigs
+from varhouse.export import export_cohort
+from varhouse.ingest.one_file import write_file_frequencies
+from varhouse.source.scan import scan_file
+
+GENOME = "ACGTACGTAC" * 6
+META = """\
+##fileformat=VCFv4.2
+##INFO=<ID=END,Number=1,Type=Integer,Description="x">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
+"""
+STYLES = {
+    "gatk": ("1 A <NON_REF> END=4", "5 A C,<NON_REF> .", "6 C <NON_REF> END=9"),
+    "gatk-each-base": ("1 A <NON_REF> .", "2 C <NON_REF> .", "3 G T,<NON_REF> ."),
+    "gatk-no-blocks": ("1 A C,<NON_REF> .", "5 A C,G,<NON_REF> ."),
+    "deepvariant": ("1 A <*> END=4", "5 A C,<*> .", "6 C <*> END=9"),
+    "mpileup": ("1 A <*> END=4;MinDP=3", "5 A C,<*> .", "6 C <*> END=9"),
+    "octopus": ("1 A <NON_REF> END=4", "5 A C .", "6 C <NON_REF> END=9"),
+    "strelka": ("1 A . END=4;BLOCKAVG_min30p3a", "5 A C .", "6 C . END=9", "10 C . ."),
+    "xatlas": ("1 A . DP=3;END=4", "5 A C .", "6 C . END=9"),
+    "blocks-only": ("1 A <*> END=40",),
+}  # fmt: skip
+PLAIN = {
+    "variants": ("1 A C .", "5 A G ."),
+    "all-sites": ("1 A . .", "2 C . END=2", "3 G . .", "5 A C ."),
+    "left-over": ("1 A C .", "5 A G,<NON_REF> .", "9 A T .", "10 C <*> END=12", "13 G A ."),
+    "deletions": ("1 A <DEL> END=4;SVLEN=-3", "9 A <DUP> END=14;SVLEN=5"),
+    "star": ("1 A C,* .", "5 A *,G ."),
+}
+
+
+def _text(rows, gt="0/1", meta=META):
+    lines = [meta + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1"]
+    for cells in (row.split() for row in rows):
+        pos, ref, alt, info = cells[:4]
+        call = cells[4] if len(cells) > 4 else ("0/0" if alt in (".", "<*>") else gt)
+        lines.append("\t".join(["1", pos, ".", ref, alt, ".", ".", info, "GT", call]))
+    return "\n".join(lines) + "\n"
+
+
+def _scan(path, text):
+    path.write_text(text)
+    return scan_file(path, AnyContigs(), None, hashes=False)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_gvcf_is_valid_and_told(tmp_path, style):
+    scan = _scan(tmp_path / "x.vcf", _text(STYLES[style]))
+    assert scan.account.verdict == "valid"
+    assert scan.gvcf
+    assert "VH-F-030" in scan.account.counts
+    assert len(scan.account.reasons_to_hold(refuse_records=False)) == 1
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_is_no_gvcf(tmp_path, kind):
+    marks = '##GVCFBlock0-1=minGQ=0\n##ALT=<ID=NON_REF,Description="any">\n'
+    scan = _scan(tmp_path / "x.vcf", _text(PLAIN[kind], meta=META + marks))
+    assert not scan.gvcf
+    assert "VH-F-030" not in scan.account.counts
+
+
+def _config(folder, policy):
+    (folder / "ref.fa").write_text(f">1\n{GENOME}\n")
+    (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\nb\tb.vcf\n")
+    (folder / "b.vcf").write_text(_text(["5 A C ."]))
+    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
+              "policy": {"unlisted_samples": "unknown", **policy}}  # fmt: skip
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return folder / "config.yaml"
+
+
+ROWS = (
+    "1 A <NON_REF> END=4 0/0", "5 A C,<NON_REF> . 0/1", "6 C <NON_REF> END=8 0/0",
+    "9 A G,<NON_REF> . 0/2", "10 C <NON_REF> END=11 0/1", "13 G . . 0/0", "14 T A,<*> . 2/2",
+)  # fmt: skip
+
+
+def test_a_gvcf_is_held_back_by_default(tmp_path):
+    (tmp_path / "a.vcf").write_text(_text(ROWS))
+    ingest_here(tmp_path / "store", _config(tmp_path, {}))
+    store = varhouse.open(tmp_path / "store")
+    held = store.scan("held_back").collect()
+    assert held["cohort"].to_list() == ["a"]
+    assert "policy.gvcf: variants" in str(held.to_dicts())
+    assert store.scan("variants").collect().height == 1
+
+
+def test_variants_of_a_gvcf(tmp_path):
+    (tmp_path / "a.vcf").write_text(_text(ROWS))
+    ingest_here(tmp_path / "store", _config(tmp_path, {"gvcf": "variants"}))
+    store = varhouse.open(tmp_path / "store")
+    alleles = store.scan("variants").select("pos", "alt").collect().rows()
+    assert sorted(alleles) == [(5, "C"), (9, "G"), (14, "A")]
+    # A called allele of unknown sequence is in AN, and is neither reference nor the ALT.
+    counts = store.scan("frequencies").filter(pl.col("cohort") == "a")
+    found = {
+        r[0]: r[1:] for r in counts.select("pos", "ac", "an", "n_missing").collect().rows()
+    }
+    assert found == {5: (1, 2, 0), 9: (0, 2, 0), 14: (0, 2, 0)}
+    sites = store.scan("sites").filter(pl.col("cohort") == "a").collect().sort("pos")
+    assert sites["pos"].to_list() == [5, 9, 14]
+    assert sites["alt"].to_list() == ["C,<NON_REF>", "G,<NON_REF>", "A,<*>"]
+    assert sites["allele_alt"].to_list() == [["C", None], ["G", None], ["A", None]]
+    assert store.scan("rejects").collect().height == 0
+    export_cohort(store, "a", tmp_path / "out.vcf")
+    out = [ln.split("\t") for ln in (tmp_path / "out.vcf").read_text().splitlines()]
+    kept = [(c[1], c[3], c[4], c[9]) for c in out if not c[0].startswith("#")]
+    assert kept == [("5", "A", "C,<NON_REF>", "0/1"), ("9", "A", "G,<NON_REF>", "0/2"),
+                    ("14", "T", "A,<*>", "2/2")]  # fmt: skip
+
+
+def test_a_left_over_unspecified_allele_is_no_allele(tmp_path):
+    rows = PLAIN["left-over"]
+    (tmp_path / "a.vcf").write_text(_text(rows))
+    ingest_here(tmp_path / "store", _config(tmp_path, {}))
+    store = varhouse.open(tmp_path / "store")
+    alts = store.scan("variants").collect()["alt"].to_list()
+    assert sorted(alts) == ["A", "C", "C", "G", "T"]
+    assert store.scan("sites").filter(pl.col("cohort") == "a").collect().height == len(rows)
+
+
+def test_frequencies_of_one_gvcf(tmp_path):
+    (tmp_path / "a.vcf").write_text(_text(ROWS))
+    (tmp_path / "ref.fa").write_text(f">1\n{GENOME}\n")
+    out = tmp_path / "out.parquet"
+    write_file_frequencies(
+        tmp_path / "a.vcf", out, samples=None, strata=[], par=None, cohort=None,
+        reference=tmp_path / "ref.fa", aliases=None,
+    )  # fmt: skip
+    frame = pl.read_parquet(out)
+    assert frame["alt"].to_list() == ["C", "G", "A"]
+    assert frame.select("ac", "an").rows() == [(1, 2), (0, 2), (0, 2)]
