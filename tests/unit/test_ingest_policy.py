@@ -8,6 +8,10 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import main
+from varhouse.contigs import AnyContigs
+from varhouse.errors import ConfigError
+from varhouse.frequencies.strata import make_strata
+from varhouse.source.scan import scan_file
 
 REF = {"1": "ACGTACGTAC" * 3, "X": "ACGTACGTAC" * 3}
 HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
@@ -74,6 +78,53 @@ def test_null_stratum_is_unknown_and_pairs_are_joined(fx_rules):
     rows = varhouse.open(fx_rules / "store").frequencies(stratum_by="province+sex")
     sizes = dict(rows.filter(pl.col("pos") == 3).select("stratum", "an").collect().rows())
     assert sizes == {"P+male": 0, "unknown+male": 1, "P+female": 2, "Q+female": 1}
+
+
+def test_values_with_plus_do_not_fall_together(tmp_path):
+    people = pl.DataFrame({"sex": ["female"] * 5,
+                           "p": ["a+b", "a", "a+b", "a%2Bb", None],
+                           "q": ["c", "b+c", "c", "c", "a+b"]})  # fmt: skip
+    found = make_strata(people, ["p", "p+q"])
+    of = {(b, v): n for b, v, n in zip(found.by, found.value, found.n_samples, strict=True)}
+    assert of == {
+        ("all", "all"): 5, ("p", "a+b"): 2, ("p", "a"): 1, ("p", "a%2Bb"): 1,
+        ("p", "unknown"): 1,
+        ("p+q", "a%2Bb+c"): 2, ("p+q", "a+b%2Bc"): 1, ("p+q", "a%252Bb+c"): 1,
+        ("p+q", "unknown+a%2Bb"): 1,
+    }  # fmt: skip
+
+
+def test_a_column_named_all_is_no_stratum(tmp_path):
+    config = _write(tmp_path, list(RULES)[:1])
+    sheet = (tmp_path / "samples.tsv").read_text().replace("province", "all")
+    (tmp_path / "samples.tsv").write_text(sheet)
+    said = json.loads(config.read_text()) | {"strata": ["all"]}
+    config.write_text(json.dumps(said))
+    with pytest.raises(ConfigError, match="is the name of everybody"):
+        ingest_here(tmp_path / "store", config)
+    with pytest.raises(ConfigError, match="is the name of everybody"):
+        make_strata(pl.DataFrame({"sex": ["male"], "all": ["x"]}), ["all"])
+
+
+def test_names_in_another_encoding_stay_apart(tmp_path):
+    """Two names in GBK differ, whatever a reader that expects UTF-8 makes of them."""
+    config = _write(tmp_path, ["1 2 . C A . . . GT 0/1 1/1"], ("p", "q"))
+    names = [b"\xd5\xc5\xc8\xfd", b"\xc0\xee\xcb\xc4"]
+    text = (tmp_path / "a.vcf").read_bytes().replace(b"VCFv4.3", b"VCFv4.2")
+    text = text.replace(b"FORMAT\tp\tq", b"FORMAT\t" + b"\t".join(names))
+    (tmp_path / "a.vcf").write_bytes(text)
+    account = scan_file(tmp_path / "a.vcf", AnyContigs(), None).account
+    told = {p.code for p in account.problems()}
+    assert "VH-F-009" in told
+    assert "VH-H-004" not in told
+    shown = [n.decode("utf-8", "backslashreplace") for n in names]
+    rows = "".join(f"a\t{n}\tmale\tP\n" for n in shown)
+    (tmp_path / "samples.tsv").write_text("cohort\tsample\tsex\tprovince\n" + rows)
+    ingest_here(tmp_path / "store", config)
+    store = varhouse.open(tmp_path / "store")
+    assert store.scan("samples").select("sample", "n_het", "n_hom_alt").collect().rows() == [
+        (shown[0], 1, 0), (shown[1], 0, 1)
+    ]  # fmt: skip
 
 
 def test_command_counts_the_same(fx_rules):

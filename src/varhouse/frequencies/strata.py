@@ -15,6 +15,9 @@ from varhouse.errors import ConfigError
 
 ALL = "all"
 UNKNOWN = "unknown"
+TAKEN = (
+    "strata: `all` is the name of everybody together; rename the column of the sample sheet"
+)
 
 
 @dataclass
@@ -52,6 +55,17 @@ class Strata:
         return out
 
 
+def _joined(columns: list[str]) -> pl.Expr:
+    """Give the value of a stratum: that of its column, or those of several joined by `+`."""
+    if len(columns) == 1:
+        return pl.col(columns[0])
+    escaped = (
+        pl.col(c).str.replace_all("%", "%25", literal=True)
+        .str.replace_all("+", "%2B", literal=True) for c in columns
+    )  # fmt: skip
+    return pl.concat_str(*escaped, separator="+")
+
+
 def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
     """Sort people into groups.
 
@@ -61,17 +75,21 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
         One row per sample column, in the order of the file; column `sex` (male, female
         or unknown) and every column that `strata` names.
     strata
-        Column names, or columns joined by `+`. A null value counts under `unknown`.
+        Column names, or columns joined by `+`. A null value counts under `unknown`. In the
+        value of a combination `+` and `%` of the values are `%2B` and `%25`, so that no two
+        tuples of values have one text.
 
     Raises
     ------
     ConfigError
-        If a stratum names a column that the sheet lacks.
+        If a stratum names a column that the sheet lacks, or is `all`.
     """
     names = sorted({c for s in strata for c in s.split("+")} | {"sex"})
     missing = [n for n in names if n not in samples.columns]
     if missing:
         raise ConfigError([f"strata: the sample sheet has no column {m!r}" for m in missing])
+    if ALL in strata:
+        raise ConfigError([TAKEN])
     keys = samples.select(
         pl.col(n).cast(pl.String).replace("", None).fill_null(UNKNOWN) for n in names
     )
@@ -80,7 +98,7 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
     n_cells = cells.height
     by, value, member = [ALL], [ALL], [np.ones(n_cells)]
     for stratum in dict.fromkeys(strata):
-        label = cells.select(pl.concat_str(stratum.split("+"), separator="+")).to_series()
+        label = cells.select(_joined(stratum.split("+"))).to_series()
         for one in sorted(label.unique()):
             by.append(stratum)
             value.append(one)

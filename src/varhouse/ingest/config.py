@@ -13,6 +13,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
+from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.ingest.config_form import Form, check_form, dates_as_text
 from varhouse.ingest.settings import Policy, SourceConfig
 from varhouse.ingest.sheets import check_cohorts, check_samples, read_sheet
@@ -136,7 +137,8 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
 
 def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:
     known = [c for c in samples.columns if c not in ("cohort", "sample", "line")]
-    return [
+    taken = [TAKEN] if ALL in strata else []
+    return taken + [
         f"strata: the sample sheet has no column {c!r}{nearest(c, known)}"
         for s in strata
         for c in s.split("+")

@@ -16,6 +16,7 @@ from tempfile import TemporaryFile
 
 from varhouse.errors import InputError
 from varhouse.source.bgzf import BgzfWriter, has_end_block, read_pieces
+from varhouse.source.encoding import header_text
 from varhouse.source.limits import DEFAULTS
 
 _COMMAND = [sys.executable, "-m", "varhouse.source.bcf"]
@@ -57,7 +58,7 @@ def raw_header(path: Path) -> list[str]:
             if wanted > DEFAULTS.header_bytes:
                 raise InputError(f"{path}: damaged: a BCF header of {wanted - 9:,} bytes")
         if len(held) >= wanted > 9:
-            text = held[9:wanted].rstrip(b"\0").decode("utf-8", "replace")
+            text = header_text(held[9:wanted].rstrip(b"\0"))
             return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")]
     raise InputError(f"{path}: cut off in the header", "copy it again")
 

@@ -20,10 +20,13 @@ _R, _G = int(Number.R), int(Number.G)
 
 
 @nb.njit(cache=True, nogil=True)
-def _plain_genotypes(data, at, kind, count, n_samples, n_alt, diploid):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _plain_genotypes(data, at, kind, count, n_samples, n_alt, diploid, implied):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Tell whether all genotypes are plain: of alleles that are there, without a mark before.
 
-    A first allele that is phased before one that is not stands for a leading `|`.
+    A first allele that is phased before one that is not stands for a leading `|`. From
+    VCF 4.4 on (`implied`) the first allele has its phase written: a mark stands before it
+    where it is another than that of the others (phased if all of them are; one allele
+    alone is phased if it is called).
     """
     top = 2 * (n_alt + 1) + 1
     if kind == INT8 and count == 2:
@@ -33,6 +36,7 @@ def _plain_genotypes(data, at, kind, count, n_samples, n_alt, diploid):  # type:
         for s in range(n_samples):
             one, two = data[at + 2 * s], data[at + 2 * s + 1]
             bad |= (one > top) | (two > top) | ((one & 1) > (two & 1))
+            bad |= implied & ((one & 1) != (two & 1))
         if not bad:
             return True
     step = width_of(kind)
@@ -41,15 +45,22 @@ def _plain_genotypes(data, at, kind, count, n_samples, n_alt, diploid):  # type:
         first = value_at(data, i, kind)
         ended = False
         many = 0
+        phased = np.int64(1)
         for j in range(count):
             value = value_at(data, i + j * step, kind)
             if value == END:
                 ended = True
                 continue
+            if j:
+                phased &= value & 1
             if ended or value < 0 or value > top or (first & 1) > (value & 1):
                 return False
             many += 1
         if many == 0 or (diploid and many != 2):
+            return False
+        if many == 1:
+            phased = np.int64(first > 1)
+        if implied and (first & 1) != phased:
             return False
     return True
 
@@ -118,7 +129,7 @@ def _plain_texts(data, at, count, n_samples, wanted):  # type: ignore[no-untyped
 
 
 @nb.njit(cache=True, nogil=True)
-def count_plain(fields, layout, layouts, n_alts, n_samples):  # type: ignore[no-untyped-def]  # pragma: no cover
+def count_plain(fields, layout, layouts, n_alts, n_samples, implied):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Count the records at the front whose sample fields have no fault and no oddity."""
     data, first, _, types, counts, places = fields
     for k in range(layout.size):
@@ -145,7 +156,14 @@ def count_plain(fields, layout, layouts, n_alts, n_samples):  # type: ignore[no-
             good = False
             if kind == GENOTYPE and whole:
                 good = _plain_genotypes(
-                    data, places[m], types[m], counts[m], n_samples, n_alt, by_ploidy
+                    data,
+                    places[m],
+                    types[m],
+                    counts[m],
+                    n_samples,
+                    n_alt,
+                    by_ploidy,
+                    implied,
                 )
             elif kind == _INTEGER and whole:
                 low, high = layouts.low[f0 + f], layouts.high[f0 + f]

@@ -86,11 +86,15 @@ class PlainRecords:
         Samples of the file.
     first_line
         Line of the first record in the text.
+    version
+        The x of the file's VCF version 4.x.
     """
 
     def __init__(
-        self, path: Path, table: KeyTable, names: Sequence[str], samples: int, first_line: int
-    ) -> None:
+        self, path: Path, table: KeyTable, names: Sequence[str], samples: int, first_line: int,
+        version: int | None,
+    ) -> None:  # fmt: skip
+        self._implied = version is not None and version >= 4
         self._path, self._table, self._samples = path, table, samples
         self._line, self._wanted = first_line, bool(names)
         self._formats = FormatReader(table, list(names))
@@ -145,5 +149,7 @@ class PlainRecords:
         odd = np.flatnonzero(~np.append(np.array(good, np.bool_), False)[number])
         n = int(odd[0]) if odd.size else sound
         return int(
-            count_plain(fields, number[:n], pack_layouts(layouts), n_alts, self._samples)
+            count_plain(
+                fields, number[:n], pack_layouts(layouts), n_alts, self._samples, self._implied
+            )
         )

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from varhouse.source.columns import list_column, number_column, text_array
 from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING
-from varhouse.source.genotype_text import write_genotypes
+from varhouse.source.genotype_text import LEAD, write_genotypes
 from varhouse.source.keys import KeyTable, Kind
 from varhouse.source.layout import Layouts
 
@@ -197,6 +197,9 @@ class SampleColumns:
         if name == "GT":
             missing = np.int32(0)
         out = _fill(self.tape.values, at, many, width, missing, end)
+        if name == "GT":
+            # Of INT_END and INT_MISSING the bit is not set either.
+            out &= np.int32(~LEAD)
         shaped = out.reshape(rows.size, self.n_samples, width)
         return self.rows[rows], shaped.view(np.float32) if real else shaped
 

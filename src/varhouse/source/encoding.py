@@ -28,6 +28,15 @@ def _has_control(text):  # type: ignore[no-untyped-def]  # pragma: no cover - co
     return found > 0
 
 
+def header_text(data: bytes) -> str:
+    r"""Decode lines of a header; bytes that are not UTF-8 become escapes like `\xd5`.
+
+    Two names that differ in bytes so stay two names (a replacement character would make
+    one of them), in messages, sheets and the store alike.
+    """
+    return data.decode("utf-8", "backslashreplace")
+
+
 @dataclass
 class TextWatch:
     """Looks at the text of a file block by block; `finish` tells what it saw.

@@ -13,6 +13,8 @@ _MANY = 22
 """Codes below are of one digit, or missing."""
 
 DIGITS = np.frombuffer(b"..00112233445566778899"[:_MANY], np.uint8)
+LEAD = 1 << 30
+"""Bit of a first allele on the tape that has a phase mark of its own before it (VCF 4.4)."""
 MARKS = np.frombuffer(b"/|" * (_MANY // 2), np.uint8)
 
 
@@ -62,10 +64,11 @@ def _write(values, cut, begin, steps, places, n_samples, out, end, bits):  # typ
                 nulls += 1
             else:
                 for j in range(a, b):
-                    if j > a:
-                        out[w] = 124 if values[j] & 1 else 47
+                    value = np.int64(values[j])
+                    if j > a or value & LEAD:
+                        out[w] = 124 if value & 1 else 47
                         w += 1
-                    w = write_allele(out, w, (values[j] >> 1) - 1)
+                    w = write_allele(out, w, ((value & ~LEAD) >> 1) - 1)
             x += 1
             end[x] = w
     return w, nulls
@@ -80,7 +83,7 @@ def write_genotypes(
     ----------
     values, cut
         The tape (`cells.Tape`): for each allele (number + 1) << 1 | phased, as in BCF
-        (section 6.3.3 of the specification).
+        (section 6.3.3 of the specification), and LEAD where a text begins with a mark.
     begin, steps, places
         int64[r]: for each record its first field, how many fields a sample has, and which
         of them is GT.

@@ -5,6 +5,7 @@ from pathlib import Path
 from varhouse.errors import InputError
 from varhouse.source.bcf import bcf_header
 from varhouse.source.bgzf import file_kind, iter_text
+from varhouse.source.encoding import header_text
 from varhouse.source.header import Header, read_header
 from varhouse.source.limits import DEFAULTS, LimitError, Limits
 from varhouse.source.problems import Account
@@ -25,7 +26,7 @@ def peek_header(path: Path, limits: Limits = DEFAULTS) -> list[str]:
     size = 0
     for block in iter_text(path, kind, 1 << 20, limits):
         # A block ends with a newline: what stands behind it is no line.
-        for line in block.data.decode("utf-8", "replace").split("\n")[:-1]:
+        for line in header_text(block.data).split("\n")[:-1]:
             if not line.startswith("#") and not line.startswith("\ufeff#"):
                 return lines
             lines.append(line.rstrip("\r").removeprefix("\ufeff"))

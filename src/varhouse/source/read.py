@@ -131,7 +131,9 @@ def read_vcf(
             return _region_tasks(path, kind, region, batch_bytes)
         if kind == "bcf" and not made.computes_end:
             wanted, line = list(formats or ()) if header.samples else [], header.n_lines + 1
-            plain = PlainRecords(path, format_table, wanted, len(header.samples), line)
+            plain = PlainRecords(
+                path, format_table, wanted, len(header.samples), line, header.version
+            )
             return _bcf_tasks(plain, path, header.n_lines, batch_bytes)
         return _file_tasks(path, kind, header.n_lines, batch_bytes)
 

@@ -21,7 +21,7 @@ from varhouse.reference import Reference
 from varhouse.source.bgzf import TextBlock, has_end_block
 from varhouse.source.cuts import Cutter
 from varhouse.source.duplicates import ElsewhereWatch
-from varhouse.source.encoding import TextWatch
+from varhouse.source.encoding import TextWatch, header_text
 from varhouse.source.gvcf import BlockWatch
 from varhouse.source.header import Header, read_header
 from varhouse.source.header_rules import SYMBOLIC
@@ -121,7 +121,7 @@ class Scanner:
         at = 0
         while data.startswith(b"#", at):
             cut = data.index(b"\n", at) + 1
-            line = data[at:cut].decode("utf-8", "replace").rstrip("\r\n")
+            line = header_text(data[at:cut]).rstrip("\r\n")
             self.header_lines.append(line)
             self.header_bytes += cut - at
             at = cut

@@ -15,6 +15,7 @@ from varhouse.source.decimals import (
     parse_integer,
 )
 from varhouse.source.faults import Fault, note
+from varhouse.source.genotype_text import LEAD
 from varhouse.source.keys import Kind
 
 _TYPE, _RANGE = int(Fault.SAMPLE_TYPE), int(Fault.SAMPLE_RANGE)
@@ -84,7 +85,7 @@ def slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  #
     phase = np.int64(0)
     i = a
     if text[i] == 47 or text[i] == 124:
-        phase = np.int64(text[i] == 124)
+        phase = np.int64(text[i] == 124) | LEAD
         i += 1
     while True:
         value = np.int64(-1)
@@ -94,7 +95,7 @@ def slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  #
             digits = 0
             value = np.int64(0)
             while i < q and 48 <= text[i] <= 57:
-                value = min(value * 10 + (np.int64(text[i]) - 48), np.int64(2**29))
+                value = min(value * 10 + (np.int64(text[i]) - 48), np.int64(2**28))
                 digits += 1
                 i += 1
             if digits == 0:
