@@ -102,6 +102,43 @@ def make_vcf(
     return path
 
 
+def make_small_inputs(folder: Path) -> dict[str, Any]:
+    """Write all files of an ingest of two cohorts, a and b, and give its configuration.
+
+    Two contigs of 900 bases, a gene, a source `known` with a score for each allele; the
+    configuration is `config.json`, the sheet `cohorts.tsv` holds both cohorts.
+    """
+    rng = random.Random(5)
+    contigs = {c: "".join(rng.choices("ACGT", k=900)) for c in ("c1", "c2")}
+    make_fasta(folder / "ref.fa", contigs)
+    gene = {"contig": "c1", "start": 101, "end": 700, "strand": "+", "id": "G1", "name": "N1",
+            "exons": [(101, 700)], "cds": [(131, 370)]}  # fmt: skip
+    make_gff(folder / "genes.gff3", [gene])
+    lines = []
+    for contig, bases in contigs.items():
+        for pos in sorted(rng.sample(range(50, 850), 20)):
+            ref = bases[pos - 1]
+            alt = rng.choice([b for b in "ACGT" if b != ref])
+            lines.append(f"{contig} {pos} . {ref} {alt} . PASS .")
+    for name in "ab":
+        rows = [f"{row} GT {rng.choice(['0/1', '1/1'])} 0/0" for row in lines[name == "b" :]]
+        make_vcf(folder / f"{name}.vcf", rows, [f"{name}1", f"{name}2"])
+    make_vcf(
+        folder / "known.vcf", [f"{row[:-1]}SCORE={i}" for i, row in enumerate(lines)],
+        meta=['##INFO=<ID=SCORE,Number=1,Type=Integer,Description="x">'],
+    )  # fmt: skip
+    people = "".join(f"{c}\t{c}{i}\tfemale\n" for c in "ab" for i in (1, 2))
+    (folder / "samples.tsv").write_text("cohort\tsample\tsex\n" + people)
+    (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\nb\tb.vcf\n")
+    config: dict[str, Any] = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv", "samples": "samples.tsv", "genes": "genes.gff3",
+        "sources": [{"name": "known", "path": "known.vcf", "kind": "allele"}],
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    return config
+
+
 # --- stores ---
 
 _ZERO: dict[Any, Any] = {pl.String: "", pl.Boolean: False, pl.Float64: 0.0}

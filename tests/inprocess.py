@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from unittest import mock
 
-from varhouse.genes import compile_genes
 from varhouse.ingest import validate
 from varhouse.ingest.alleles import find_alleles
-from varhouse.ingest.annotate import annotate_alleles
+from varhouse.ingest.annotate import annotate_alleles, compile_model
 from varhouse.ingest.cohort import gather_cohort
 from varhouse.ingest.config import read_config
 from varhouse.ingest.driver import open_or_init
@@ -39,8 +38,7 @@ def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = No
     begin(run, config)
     work = Path(run.work)
     if run.genes:
-        mane = Path(run.mane) if run.mane else None
-        compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder), mane)
+        compile_model(run)
     limit = mock.patch.object(
         validate, "_chunk_records", return_value=chunk_records or 200_000
     )

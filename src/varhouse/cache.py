@@ -1,16 +1,23 @@
-"""What commands compile and keep for the next one, where `$VARHOUSE_CACHE` says."""
+"""What commands compile and keep for the next one, where `$VARHOUSE_CACHE` says.
+
+A folder of a cache holds what was made of some files, and in `inputs.json` their state and
+their digests: one whose files have other bytes is made anew, whatever its name says.
+"""
 
 import hashlib
 import json
 import os
 import shutil
-import socket
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from varhouse.files import unfinished_name, write_json
+from varhouse.filestate import Stamp, file_state, is_recorded, read_as_recorded
 
 VARIABLE = "VARHOUSE_CACHE"
+INPUTS = "inputs.json"
 
 
 def file_stamp(path: Path) -> dict[str, object]:
@@ -36,10 +43,13 @@ def cached_folder(kind: str, files: list[Path], *said: object) -> Path | None:
     Returns
     -------
     Path or None
-        `$VARHOUSE_CACHE/KIND-KEY`, which may not be there yet; None without the variable.
+        `$VARHOUSE_CACHE/KIND-KEY`, which may not be there yet; None without the variable,
+        and for pipes, whose bytes cannot be looked at again.
     """
     cache = os.environ.get(VARIABLE)
-    return Path(cache) / f"{kind}-{state_key(files, *said)}" if cache else None
+    if not cache or any(f.exists() and not f.is_file() for f in files):
+        return None
+    return Path(cache) / f"{kind}-{state_key(files, *said)}"
 
 
 def state_key(files: list[Path], *said: object) -> str:
@@ -48,7 +58,13 @@ def state_key(files: list[Path], *said: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def fill_folder(folder: Path, last: str, fill: Callable[[Path], object]) -> None:
+def fill_folder(
+    folder: Path,
+    last: str,
+    fill: Callable[[Path], object],
+    files: Sequence[Path] = (),
+    recorded: Mapping[str, str] | None = None,
+) -> None:
     """Make a folder that appears as a whole; one that is there is left as it is.
 
     Parameters
@@ -57,19 +73,65 @@ def fill_folder(folder: Path, last: str, fill: Callable[[Path], object]) -> None
         The file without which a folder is not whole: it is made anew.
     fill
         Writes into the folder that it is given.
+    files
+        What it is made of. A folder that was made of other bytes is made anew.
+    recorded
+        Path to the SHA-256 that the folder is to be made of (see `read_as_recorded`).
+
+    Raises
+    ------
+    InputError
+        If a file changes meanwhile, or is not what was recorded; no folder is left then.
     """
-    if (folder / last).exists():
+    # A pipe cannot be looked at again.
+    files = [f for f in files if not f.exists() or f.is_file()]
+    if (folder / last).exists() and is_made_of(folder, files, recorded):
         return
-    own = folder.with_name(
-        f".{folder.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
-    )
+    own = unfinished_name(folder)
     own.mkdir(parents=True)
     try:
-        fill(own)
-        if folder.exists() and not (folder / last).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        states = {str(f): file_state(f) for f in files}
+        with read_as_recorded(files, recorded) as digests:
+            fill(own)
+        write_inputs(own, states, digests)
+        if folder.exists() and not (
+            (folder / last).exists() and is_made_of(folder, files, recorded)
+        ):
+            # Renamed first: another process never sees half of it.
+            old = unfinished_name(folder)
+            folder.rename(old)
+            shutil.rmtree(old, ignore_errors=True)
         # Another process may have been faster: its folder is the same.
         with suppress(OSError):
             own.rename(folder)
     finally:
         shutil.rmtree(own, ignore_errors=True)
+
+
+def write_inputs(
+    folder: Path, states: Mapping[str, Stamp], digests: Mapping[str, str]
+) -> None:
+    """Write down what a folder was made of."""
+    said = {path: {"state": states[path], "sha256": digests[path]} for path in digests}
+    write_json(folder / INPUTS, said)
+
+
+def is_made_of(
+    folder: Path, files: Sequence[Path], recorded: Mapping[str, str] | None = None
+) -> bool:
+    """Tell whether a folder was made of the bytes that files hold, or of recorded ones."""
+    if not files:
+        return True
+    try:
+        said: dict[str, Any] = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+        for file in files:
+            found = said[str(file)]
+            wanted = (recorded or {}).get(str(file))
+            if wanted is not None and wanted != found["sha256"]:
+                return False
+            if wanted is None and not is_recorded(file, found["state"], found["sha256"]):
+                return False
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        # Of a version that did not write it down, or damaged.
+        return False
+    return True

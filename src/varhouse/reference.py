@@ -11,9 +11,9 @@ import gzip
 import hashlib
 import json
 import os
-import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,8 @@ from isal import igzip
 from varhouse.cache import VARIABLE, file_stamp, state_key
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import AssemblyError, InputError
+from varhouse.files import read_json, unfinished_name, write_json
+from varhouse.filestate import file_state, is_recorded, read_as_recorded
 
 Bases = npt.NDArray[np.uint8]
 
@@ -74,7 +76,7 @@ class Reference:
     """
 
     def __init__(self, directory: Path, contigs: Contigs | None = None) -> None:
-        meta = json.loads((directory / "reference.json").read_text())
+        meta = read_json(directory / "reference.json", "delete it: it is compiled again")
         self.directory = directory
         self.digest: str = meta["digest"]
         self.fasta_name: str = meta["fasta"]
@@ -85,7 +87,7 @@ class Reference:
         self.contigs = contigs if contigs is not None else own
         size = sum(e["length"] for e in meta["contigs"])
         self._all: Bases = (
-            np.memmap(directory / "reference.bases", np.uint8, "r", shape=(size,))
+            _map_bases(directory / meta.get("bases", "reference.bases"), size)
             if size
             else np.zeros(0, np.uint8)
         )
@@ -182,6 +184,16 @@ class Reference:
         return problems
 
 
+def _map_bases(file: Path, size: int) -> Bases:
+    held = file.stat().st_size if file.exists() else 0
+    if held != size:
+        raise InputError(
+            f"{file}: {held:,} bytes, its reference.json says {size:,}: damaged",
+            "delete the folder: it is compiled again",
+        )
+    return np.memmap(file, np.uint8, "r", shape=(size,))
+
+
 def _chunks(path: Path) -> "igzip.IGzipFile | object":
     with path.open("rb") as f:
         magic = f.read(2)
@@ -190,46 +202,73 @@ def _chunks(path: Path) -> "igzip.IGzipFile | object":
     return igzip.open(path, "rb")  # type: ignore[no-untyped-call, no-any-return]
 
 
-def compile_reference(fasta: Path, directory: Path) -> Path:
+def compile_reference(
+    fasta: Path, directory: Path, recorded: Mapping[str, str] | None = None
+) -> Path:
     """Compile a FASTA into `directory`: `reference.bases` and `reference.json`.
+
+    Parameters
+    ----------
+    recorded
+        Path to the SHA-256 that the FASTA had when it was checked.
 
     Returns
     -------
     Path
-        The directory. A compiled reference of the same file is kept as it is.
+        The directory. A compiled reference of the same bytes is kept as it is.
 
     Raises
     ------
     InputError
-        If the file is not FASTA, is cut off, or names a contig twice.
+        If the file is not FASTA, is cut off, names a contig twice, changes while it is
+        read, or is no longer what was recorded.
     """
-    stamp = file_stamp(fasta)
     index = directory / "reference.json"
-    if index.exists() and json.loads(index.read_text())["stamp"] == stamp:
+    if _is_compiled(fasta, directory, recorded):
         return directory
     directory.mkdir(parents=True, exist_ok=True)
-    # Jobs that compile the same file at the same time write the same, each in its own file.
-    unfinished = f"{os.getpid()}.{socket.gethostname()}.tmp"
-    temporary = directory / f"reference.bases.{unfinished}"
-    try:
-        entries = _compile(fasta, temporary)
+    state = file_state(fasta)
+    with ExitStack() as stack:
+        # Jobs that compile the same file at the same time write the same, each its own file.
+        own = unfinished_name(directory / "reference.bases")
+        stack.callback(own.unlink, missing_ok=True)
+        with read_as_recorded([fasta], recorded) as digests:
+            entries = _compile(fasta, own)
         text = json.dumps([[e["name"], e["refget"]] for e in entries])
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        # Another process may map the bases of other bytes under the old name.
+        bases = "reference.bases" if not index.exists() else f"reference-{digest[:16]}.bases"
         meta = {
             "fasta": fasta.name,
-            "stamp": stamp,
-            "digest": hashlib.sha256(text.encode()).hexdigest(),
+            "stamp": file_stamp(fasta),
+            "state": state,
+            "sha256": digests[str(fasta)],
+            "digest": digest,
             "contigs": entries,
+            "bases": bases,
         }
-        temporary.rename(directory / "reference.bases")
-        partial = directory / f"reference.json.{unfinished}"
-        partial.write_text(json.dumps(meta))
-        partial.rename(index)
-    finally:
-        temporary.unlink(missing_ok=True)
+        own.rename(directory / bases)
+        write_json(index, meta, indent=None)
     return directory
 
 
-def cached_reference(fasta: Path, cache: Path) -> Path:
+def _is_compiled(fasta: Path, directory: Path, recorded: Mapping[str, str] | None) -> bool:
+    try:
+        meta = json.loads((directory / "reference.json").read_text())
+        wanted = (recorded or {}).get(str(fasta), meta["sha256"])
+        return bool(
+            meta["stamp"] == file_stamp(fasta)
+            and meta["sha256"] == wanted
+            and is_recorded(fasta, meta["state"], meta["sha256"])
+        )
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        # Not there, of an earlier version, or damaged: it is compiled anew.
+        return False
+
+
+def cached_reference(
+    fasta: Path, cache: Path, recorded: Mapping[str, str] | None = None
+) -> Path:
     """Compile a FASTA into a folder of `cache` that is of this state of the file alone.
 
     Returns
@@ -243,7 +282,7 @@ def cached_reference(fasta: Path, cache: Path) -> Path:
     InputError
         As `compile_reference`.
     """
-    return compile_reference(fasta, cache / f"reference-{state_key([fasta])}")
+    return compile_reference(fasta, cache / f"reference-{state_key([fasta])}", recorded)
 
 
 def _compile(fasta: Path, output: Path) -> list[dict[str, object]]:

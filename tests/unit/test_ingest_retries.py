@@ -3,13 +3,12 @@
 import contextlib
 import hashlib
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from builders import make_fasta, make_gff, make_vcf
+from builders import make_small_inputs
 from inprocess import ingest_here, steps_here
 
 import varhouse
@@ -42,35 +41,13 @@ def snapshot(store: Path) -> Snapshot:
 @pytest.fixture
 def fx_small(tmp_path: Path) -> Path:
     """A store with cohort a, and a configuration that brings cohort b, genes and a source."""
-    rng = random.Random(5)
-    contigs = {c: "".join(rng.choices("ACGT", k=900)) for c in ("c1", "c2")}
-    make_fasta(tmp_path / "ref.fa", contigs)
-    gene = {"contig": "c1", "start": 101, "end": 700, "strand": "+", "id": "G1", "name": "N1",
-            "exons": [(101, 700)], "cds": [(131, 370)]}  # fmt: skip
-    make_gff(tmp_path / "genes.gff3", [gene])
-    sites = [(c, pos) for c in contigs for pos in sorted(rng.sample(range(50, 850), 20))]
-    alts = {s: rng.choice([b for b in "ACGT" if b != contigs[s[0]][s[1] - 1]]) for s in sites}
-    lines = [f"{c} {pos} . {contigs[c][pos - 1]} {alts[c, pos]} . PASS ." for c, pos in sites]
-    for name in "ab":
-        rows = [f"{row} GT {rng.choice(['0/1', '1/1'])} 0/0" for row in lines[name == "b" :]]
-        make_vcf(tmp_path / f"{name}.vcf", rows, [f"{name}1", f"{name}2"])
-    make_vcf(
-        tmp_path / "known.vcf", [f"{row[:-1]}SCORE={i}" for i, row in enumerate(lines)],
-        meta=['##INFO=<ID=SCORE,Number=1,Type=Integer,Description="x">'],
-    )  # fmt: skip
-    (tmp_path / "broken.vcf").write_text("no VCF\n")
-    people = "".join(f"{c}\t{c}{i}\tfemale\n" for c in "ab" for i in (1, 2))
-    (tmp_path / "samples.tsv").write_text("cohort\tsample\tsex\n" + people)
-    config: dict[str, Any] = {
-        "assembly": {"name": "toy", "reference": "ref.fa"},
-        "cohorts": "cohorts.tsv", "samples": "samples.tsv",
-    }  # fmt: skip
+    config = make_small_inputs(tmp_path)
+    sides = {k: config.pop(k) for k in ("genes", "sources")}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
     ingest_here(tmp_path / "store", tmp_path / "config.json")
-    config["genes"] = "genes.gff3"
-    config["sources"] = [{"name": "known", "path": "known.vcf", "kind": "allele"}]
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "config.json").write_text(json.dumps({**config, **sides}))
+    (tmp_path / "broken.vcf").write_text("no VCF\n")
     held = "cohort\tfiles\na\ta.vcf\nb\tb.vcf\nc\tbroken.vcf\n"
     (tmp_path / "cohorts.tsv").write_text(held)
     return tmp_path

@@ -232,7 +232,7 @@ def _compiled(
     import tempfile
 
     from varhouse.cache import cached_folder
-    from varhouse.sources import COMPILER, CompiledSource, Target, compile_source
+    from varhouse.sources import COMPILER, CompiledSource, Target, compile_source, source_files
 
     if not specs:
         return []
@@ -243,9 +243,13 @@ def _compiled(
     contigs = reference.contigs.contigs
     found = []
     for spec in specs:
-        files = [Path(f) for f in (spec.path, spec.merged) if f]
         folder = cached_folder(
-            f"source-{spec.name}", files, COMPILER, spec, reference.digest, contigs
+            f"source-{spec.name}",
+            source_files(spec),
+            COMPILER,
+            spec,
+            reference.digest,
+            contigs,
         )
         folder = folder or temporary / spec.name
         compile_source(spec, target, folder, normalise)
@@ -274,7 +278,9 @@ def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
     contigs = reference.contigs.contigs
     kept = cached_folder("genes", [path], MODEL_FORMAT, reference.digest, contigs)
     if kept is not None:
-        fill_folder(kept, "meta.json", lambda folder: compile_genes(path, reference, folder))
+        fill_folder(
+            kept, "meta.json", lambda folder: compile_genes(path, reference, folder), [path]
+        )
         yield load_genes(kept)
         return
     with tempfile.TemporaryDirectory(prefix="varhouse-genes-") as folder:

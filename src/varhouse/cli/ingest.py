@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--keep-work", action="store_true", help="keep the work folder")
     parser.add_argument(
         "--rehash", action="store_true",
-        help="read sources and gene model even where size and times say: unchanged",
+        help="read all files even where size and times say: unchanged",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="print the account as JSON")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import polars as pl
 
+from varhouse.cache import fill_folder, is_made_of
 from varhouse.consequence import consequences
 from varhouse.files import read_json
 from varhouse.genemodel import GeneModel
-from varhouse.genes import load_genes
+from varhouse.genes import compile_genes, load_genes
 from varhouse.hgvs import Describer
 from varhouse.ingest.run import Run
 from varhouse.ingest.settings import SourceConfig, text_digest
@@ -22,7 +23,14 @@ from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import CONSEQUENCES, IDS, KEY
 from varhouse.shards import Shard, ShardWriter, write_manifest, write_shard
-from varhouse.sources import COMPILER, CompiledSource, Normalise, Target, compile_source
+from varhouse.sources import (
+    COMPILER,
+    CompiledSource,
+    Normalise,
+    Target,
+    compile_source,
+    source_files,
+)
 
 LOG = logging.getLogger("varhouse.ingest")
 ALLELES_AT_ONCE = 20_000
@@ -138,6 +146,25 @@ class _Rows:
         return out
 
 
+def compile_model(run: Run) -> None:
+    """Compile the gene model into the store's cache, if it is not there.
+
+    Raises
+    ------
+    InputError
+        If the annotation or the MANE table is no longer what the run recorded.
+    """
+    assert run.genes is not None
+    path, mane = Path(run.genes), Path(run.mane) if run.mane else None
+    fill_folder(
+        Path(run.genes_folder),
+        "meta.json",
+        lambda folder: compile_genes(path, run.open_reference(), folder, mane),
+        [path, *([mane] if mane else [])],
+        run.inputs,
+    )
+
+
 def source_folder(run: Run, config: SourceConfig) -> Path:
     """Give the folder of the store's cache that holds a compiled source."""
     aliases = Path(run.aliases).read_text(encoding="utf-8-sig") if run.aliases else ""
@@ -150,11 +177,12 @@ def source_folder(run: Run, config: SourceConfig) -> Path:
 def open_source(run: Run, config: SourceConfig) -> CompiledSource:
     """Open a source in the store's cache; it is compiled there if it is not yet."""
     folder = source_folder(run, config)
-    if not (folder / "source.json").exists():
+    is_there = (folder / "source.json").exists()
+    if not (is_there and is_made_of(folder, source_files(config), run.inputs)):
         reference = run.open_reference()
         partial = run.policy.partial_reference and not run.aliases
         target = Target(run.open_contigs(), run.assembly, reference, partial)
-        compile_source(config, target, folder, _normaliser(reference))
+        compile_source(config, target, folder, _normaliser(reference), run.inputs)
         found = CompiledSource(folder, config)
         left = {k: n for k, n in found.counts.items() if n and k != "records"}
         LOG.info("source %s: %d rows of %d records%s", config.name, found.rows,

@@ -27,6 +27,7 @@ from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
 from varhouse.ingest.tasks import (
     blank_alleles,
+    check_unchanged,
     duplicate_rows,
     file_samples,
 )
@@ -87,6 +88,9 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
          "rows": c.info["n_alleles"], "cohort": name}
         for c in chunks if c.alleles is not None and not hold
     ]  # fmt: skip
+    for verdict in verdicts:
+        # Rejected records were read once more from there.
+        check_unchanged(verdict)
     write_json(directory / "alleles.json", alleles)
     write_manifest(directory / "manifest.json", shards, replace)
     write_json(directory / "summary.json", summary)

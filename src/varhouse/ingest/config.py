@@ -13,6 +13,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
+from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.ingest.config_form import Form, check_form, dates_as_text
 from varhouse.ingest.settings import Policy, SourceConfig
@@ -61,6 +62,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     warnings: list[str] = field(default_factory=list)
     mane: Path | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the files that were parsed already, by path."""
 
     def samples_of(self, cohort: str) -> pl.DataFrame:
         """Rows of the sample sheet for a cohort."""
@@ -107,10 +110,11 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         problems += genes_problems(paths["genes"])
     sources, found = _sources(form, base, has_genes=bool(raw.get("genes")))
     problems += found
-    contigs = None
+    contigs, inputs = None, dict[str, str]()
     if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
         try:
-            contigs = read_aliases(paths["assembly.aliases"])
+            with read_as_recorded([paths["assembly.aliases"]]) as inputs:
+                contigs = read_aliases(paths["assembly.aliases"])
         except (AssemblyError, InputError) as error:
             problems.append(str(error))
     samples, found = _read(paths["samples"], check_samples)
@@ -131,7 +135,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     return Config(
         assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
         paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
-        raw, contigs, limits, warnings, paths["mane"],
+        raw, contigs, limits, warnings, paths["mane"], inputs,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.files import read_json
 from varhouse.ingest.held import held_fingerprint, held_shards
+from varhouse.ingest.known_files import KnownFiles
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
 from varhouse.ingest.sides import GENE_MODEL, merge_annotation
@@ -52,7 +53,18 @@ def commit_run(
     release = find_ingest(Path(run.store), run.ingest_id)
     if release is None:
         release = _commit_rows(run, plan, found, held, sides, account, has_data=has_data)
+    _remember_files(run, plan)
     return _with_release(run, account, release, has_data=has_data, held=bool(held))
+
+
+def _remember_files(run: Run, plan: Plan) -> None:
+    """Keep the state in which the files were read: the next ingest need not read them."""
+    known = KnownFiles(Path(run.store) / "_cache")
+    for paths in (*plan.files.values(), *plan.held_files.values()):
+        for verdict in (read_verdict(Path(p)) for p in paths):
+            if verdict["sha256"]:
+                known.learn(Path(verdict["path"]), verdict["state"], verdict["sha256"])
+    known.save()
 
 
 def _reached(_point: str) -> None:

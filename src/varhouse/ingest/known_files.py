@@ -7,20 +7,18 @@ shortly before it was read could have changed once more within the grain of the 
 system's clock, and is not trusted (Git's rule for its index, racy-git).
 """
 
-import hashlib
 import json
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from varhouse.files import write_json
+from varhouse.filestate import Stamp, file_digest, file_state
 
 RACY_NS = 2_000_000_000
 """The coarsest clock of a file system in use: FAT's, 2 seconds."""
 
 _NAME = "file-digests.json"
-
-Stamp = list[int]
 
 
 class KnownFiles:
@@ -32,6 +30,11 @@ class KnownFiles:
         The folder; what it holds may be lost, and is then made again.
     rehash
         Read every file, whatever is known of it.
+
+    Attributes
+    ----------
+    told
+        Path, as it was asked for, to digest.
     """
 
     def __init__(self, cache: Path, *, rehash: bool = False) -> None:
@@ -39,6 +42,7 @@ class KnownFiles:
         self._rehash = rehash
         self._known = _read(self._file)
         self._asked: dict[str, str] = {}
+        self.told: dict[str, str] = {}
 
     def sha256(self, path: Path) -> str:
         """Give the SHA-256 of a file's bytes, 64 hex digits.
@@ -51,10 +55,11 @@ class KnownFiles:
         key = str(path.resolve())
         if key not in self._asked:
             self._asked[key] = self._digest(key, path)
+        self.told[str(path)] = self._asked[key]
         return self._asked[key]
 
     def _digest(self, key: str, path: Path) -> str:
-        stamp = _stamp(path)
+        stamp = file_state(path)
         known = self._known.get(key)
         if known is not None and not self._rehash and known[0] == stamp:
             return known[1]
@@ -66,6 +71,15 @@ class KnownFiles:
             self._known[key] = (stamp, digest)
         return digest
 
+    def learn(self, path: Path, state: Stamp, sha256: str) -> None:
+        """Take over what another step found of a file in a state."""
+        self._known[str(path.resolve())] = (state, sha256)
+
+    def is_other(self, path: Path) -> bool:
+        """Tell whether a file that is known is in another state now."""
+        known = self._known.get(str(path.resolve()))
+        return self._rehash or (known is not None and known[0] != file_state(path))
+
     def save(self) -> None:
         """Keep what is known of files that are there; nothing else depends on it."""
         data = {k: v for k, v in self._known.items() if k in self._asked or Path(k).exists()}
@@ -74,18 +88,8 @@ class KnownFiles:
             write_json(self._file, data, indent=0)
 
 
-def _stamp(path: Path) -> Stamp:
-    """Give size, time of change of the bytes and of the entry (ns), inode and device.
-
-    The second time cannot be set by hand, as `cp -p` and `rsync -t` set the first.
-    """
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
-
-
 def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def _read(file: Path) -> dict[str, tuple[Stamp, str]]:

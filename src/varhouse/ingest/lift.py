@@ -55,7 +55,8 @@ class SourceAssembly:
 def open_source(run: "Run", cohort: "RunCohort") -> SourceAssembly:
     """Open the chain and the source reference of a cohort."""
     assert cohort.chain is not None
-    chain = read_chain(Path(cohort.chain))
+    with run.as_recorded(cohort.chain):
+        chain = read_chain(Path(cohort.chain))
     contigs = source_contigs(chain, run.open_contigs())
     held = cohort.source_reference
     reference = Reference(Path(held), contigs) if held else None

@@ -8,6 +8,8 @@ release it starts from, so that a killed run that is started again finds its own
 import hashlib
 import json
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ import polars as pl
 from varhouse.contigs import Contigs, read_aliases
 from varhouse.errors import ConfigError
 from varhouse.files import read_json, write_json
+from varhouse.filestate import file_state, read_as_recorded
 from varhouse.genemodel import MODEL_FORMAT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.held import held_fingerprint, known_held
@@ -66,7 +69,8 @@ class Run:
     `gone_sources` tell what the configuration no longer has; `new_sides` says that any of
     this differs, if only for alleles to come. `held_before` are the cohorts (`cohort`,
     `reasons`) that were held back before, and of which nothing has changed since: they
-    are not looked at again.
+    are not looked at again. `inputs` tells the SHA-256 of the files that jobs compile or
+    read: by these digests, the run and what is kept of it go.
     """
 
     store: str
@@ -97,6 +101,7 @@ class Run:
     new_sides: bool = False
     warnings: list[str] = field(default_factory=list)
     mane: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> Path:
         """Write `run.json` into the work folder."""
@@ -117,18 +122,35 @@ class Run:
 
     def open_contigs(self) -> Contigs:
         """Read the assembly's contigs: of the aliases table, else of the reference."""
-        if self.aliases:
+        return self._aliases() or Reference(Path(self.reference)).contigs
+
+    def _aliases(self) -> Contigs | None:
+        if not self.aliases:
+            return None
+        with self.as_recorded(self.aliases):
             return read_aliases(Path(self.aliases))
-        return Reference(Path(self.reference)).contigs
+
+    def as_recorded(self, *files: str) -> AbstractContextManager[object]:
+        """Check that a block reads the bytes that the run was prepared with.
+
+        Raises
+        ------
+        InputError
+            When the block ends, if a file is another one.
+        """
+        return read_as_recorded([Path(f) for f in files], self.inputs)
 
     def open_reference(self) -> Reference:
         """Map the compiled reference into memory."""
-        contigs = read_aliases(Path(self.aliases)) if self.aliases else None
-        return Reference(Path(self.reference), contigs)
+        return Reference(Path(self.reference), self._aliases())
 
     def open_haploid(self) -> HaploidRegions:
         """Read where males have one copy."""
-        return HaploidRegions(self.open_contigs(), Path(self.par) if self.par else None)
+        contigs = self.open_contigs()
+        if self.par is None:
+            return HaploidRegions(contigs, None)
+        with self.as_recorded(self.par):
+            return HaploidRegions(contigs, Path(self.par))
 
     def samples(self) -> pl.DataFrame:
         """Read the sample sheet."""
@@ -254,9 +276,13 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
 
     known = KnownFiles(store_path / "_cache", rehash=rehash)
+
+    def sha256(path: str) -> str:
+        return known.sha256(Path(path))
+
     digests = {
         s.name: text_digest(
-            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, known), COMPILER
+            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, sha256), COMPILER
         )
         for s in config.sources
     }
@@ -264,9 +290,9 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     if config.genes:
         pairs = [known.sha256(config.mane)] if config.mane else []
         genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT, *pairs)
+    par = _recorded_text(config.par, known, config)
+    cohorts, unchanged, held = _changed(config, base, reference.digest, par, known)
     known.save()
-    par = config.par.read_text() if config.par else ""
-    cohorts, unchanged, held = _changed(config, base, reference.digest, par)
     annotation = annotation_of(base)
     old_sources = annotation.get("sources", {})
     gone = sorted(set(old_sources) - set(digests))
@@ -278,7 +304,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     ]
     identity = text_digest(
         base.release, genes, sorted(digests.items()),
-        [(c.name, c.settings, [_stamp(f) for f in c.files]) for c in cohorts], config.limits,
+        # The whole state: verdicts in the work folder are those of these very bytes.
+        [(c.name, c.settings, [_state(f) for f in c.files]) for c in cohorts], config.limits,
     )  # fmt: skip
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
@@ -292,7 +319,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         has_alleles and genes is not None and genes != annotation.get("genes"),
         [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
         genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
-        str(config.mane) if config.mane else None,
+        str(config.mane) if config.mane else None, {**known.told, **config.inputs},
     )  # fmt: skip
     return run
 
@@ -309,20 +336,21 @@ def begin(run: Run, config: "Config") -> None:
 
 
 def _changed(
-    config: "Config", base: Store, reference: str, par: str
+    config: "Config", base: Store, reference: str, par: str, digests: KnownFiles
 ) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
     """Sort the cohorts: those to take in, those that are in, those held back as before."""
     known, refused = _known(base), known_held(base)
+    aliases = _recorded_text(config.aliases, digests, config)
     cohorts: list[RunCohort] = []
     unchanged: list[str] = []
     held: list[dict[str, Any]] = []
     for cohort in config.cohorts:
         files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
-        settings = _settings(config, cohort, reference, par)
+        settings = _settings(config, cohort, reference, aliases, par, digests)
         row, before = known.get(cohort.name), refused.get(cohort.name)
         if row is not None or before is not None:
             stamps = {**_stamps(base, cohort.name), **(before["stamps"] if before else {})}
-            found = _fingerprint(stamps, files, settings)
+            found = _fingerprint(stamps, files, settings, digests)
             if row == found:
                 unchanged.append(cohort.name)
                 continue
@@ -342,17 +370,18 @@ def _changed(
                 share_out([Path(f).stat().st_size for f in files]),
                 cohort.assembly,
                 str(cohort.chain) if cohort.chain else None,
-                _compiled_source(base, cohort),
+                _compiled_source(base, cohort, digests),
             )
         )
     return cohorts, unchanged, held
 
 
-def _compiled_source(base: Store, cohort: "Cohort") -> str | None:
+def _compiled_source(base: Store, cohort: "Cohort", digests: KnownFiles) -> str | None:
     """Compile the reference of a cohort of another assembly."""
     if cohort.source_reference is None:
         return None
-    return str(compiled_reference(base.path, cohort.source_reference))
+    cache = base.path / "_cache"
+    return str(cached_reference(cohort.source_reference, cache, digests.told))
 
 
 def share_out(sizes: list[int]) -> list[list[int]]:
@@ -376,10 +405,13 @@ def share_out(sizes: list[int]) -> list[list[int]]:
 _NOT_ROWS = ("path", "version", "date", "merged")
 
 
-def source_settings(source: SourceConfig, files: KnownFiles) -> str:
-    """Digest what decides the rows of a source besides its file; not its version."""
+def source_settings(source: SourceConfig, sha256: Callable[[str], str]) -> str:
+    """Digest what decides the rows of a source besides its file; not its version.
+
+    `sha256` gives the digest of a file's bytes by its path.
+    """
     said = {k: v for k, v in asdict(source).items() if k not in _NOT_ROWS}
-    merged = files.sha256(Path(source.merged)) if source.merged else ""
+    merged = sha256(str(Path(source.merged))) if source.merged else ""
     return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
 
 
@@ -394,15 +426,30 @@ def _stamp(file: str) -> tuple[str, int, int]:
     return file, stat.st_size, stat.st_mtime_ns
 
 
-def _settings(config: "Config", cohort: "Cohort", reference: str, par: str) -> str:
+def _state(file: str) -> tuple[str, list[int]]:
+    return file, file_state(Path(file))
+
+
+def _recorded_text(path: Path | None, digests: KnownFiles, config: "Config") -> str:
+    """Read a small text whose digest the run records; empty without a file."""
+    if path is None:
+        return ""
+    wanted = {str(path): digests.sha256(path), **config.inputs}
+    with read_as_recorded([path], wanted):
+        return path.read_text(encoding="utf-8-sig")
+
+
+def _settings(
+    config: "Config", cohort: "Cohort", reference: str, aliases: str, par: str,
+    digests: KnownFiles,
+) -> str:  # fmt: skip
     """Digest everything but the files that decides the rows of a cohort."""
     sheet = config.samples_of(cohort.name).drop("line")
     sheet = sheet.select(sorted(sheet.columns)).sort("sample")
-    aliases = config.aliases.read_text(encoding="utf-8-sig") if config.aliases else ""
     lift: list[object] = []
     if cohort.chain is not None:
         named = (cohort.chain, cohort.source_reference)
-        lift = [cohort.assembly, *(hash_file(p)[1] if p else None for p in named)]
+        lift = [cohort.assembly, *(digests.sha256(p) if p else None for p in named)]
     return text_digest(
         FORMAT_VERSION, reference, aliases, par, sorted(config.strata), asdict(config.policy),
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
@@ -431,12 +478,15 @@ def _stamps(base: Store, cohort: str) -> dict[tuple[str, int, int], str]:
 
 
 def _fingerprint(
-    stamps: dict[tuple[str, int, int], str], files: list[str], settings: str
+    stamps: dict[tuple[str, int, int], str],
+    files: list[str],
+    settings: str,
+    digests: KnownFiles,
 ) -> str:
     """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
     found = []
     for file in files:
-        known = stamps.get(_stamp(file))
+        known = None if digests.is_other(Path(file)) else stamps.get(_stamp(file))
         found.append(_sha256(Path(file)) if known is None else known)
     return cohort_fingerprint(settings, found)
 

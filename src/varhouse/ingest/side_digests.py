@@ -6,7 +6,6 @@ from typing import Any
 from varhouse.contigs import Contigs
 from varhouse.genes import load_genes
 from varhouse.ingest.annotate import open_source
-from varhouse.ingest.known_files import KnownFiles
 from varhouse.ingest.run import Run, annotation_of, source_settings
 from varhouse.ingest.settings import text_digest
 from varhouse.ingest.sides import EVERYWHERE
@@ -27,7 +26,6 @@ def read_sides(run: Run) -> dict[str, Any]:
     """
     before = annotation_of(run.base())
     contigs = run.open_contigs()
-    files = KnownFiles(Path(run.store) / "_cache")
     out: dict[str, Any] = {"genes": {}, "sources": {}, "versions": {}}
     if run.genes:
         known = before.get("genes_parts")
@@ -44,7 +42,9 @@ def read_sides(run: Run) -> dict[str, Any]:
             out["versions"][name] = before.get("versions", {}).get(name)
         else:
             source = open_source(run, spec)
-            settings = text_digest(source_settings(spec, files), source.fields, source.af_only)
+            settings = text_digest(
+                source_settings(spec, run.inputs.__getitem__), source.fields, source.af_only
+            )
             out["sources"][name] = by_part(content_digests(source), contigs, settings)
             out["versions"][name] = source.version
     return out

@@ -37,11 +37,9 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _genes(args: argparse.Namespace, run: Run) -> None:
-    from varhouse.genes import compile_genes  # noqa: PLC0415
+    from varhouse.ingest.annotate import compile_model  # noqa: PLC0415
 
-    assert run.genes is not None
-    mane = Path(run.mane) if run.mane else None
-    compile_genes(Path(run.genes), run.open_reference(), Path(run.genes_folder), mane)
+    compile_model(run)
     args.output.touch()
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.files import write_json
+from varhouse.filestate import is_recorded
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.ingest.chunk import (
@@ -48,10 +49,9 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        If its size or time has changed.
+        If it holds other bytes; it is read again only if it may.
     """
-    stat = Path(verdict["path"]).stat()
-    if (stat.st_size, stat.st_mtime_ns) != (verdict["bytes"], verdict["mtime_ns"]):
+    if not is_recorded(Path(verdict["path"]), verdict.get("state"), verdict["sha256"]):
         raise InputError(
             f"{verdict['path']}: the file changed after it was checked", "run again"
         )
@@ -125,6 +125,8 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 f"{result.n_records:,} now",
                 "the file changed during the ingest: run again",
             )
+        # After the last byte was read, before anything counts.
+        check_unchanged(verdict)
         folder = directory / f"{cohort}-{file}-{number}"
         done.append(_write_chunk(result, context, chunk["part"], folder, contigs))
     write_json(directory / "task.json", done)

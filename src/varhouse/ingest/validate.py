@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.files import write_json
+from varhouse.filestate import unmoved
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.run import Run
 from varhouse.ingest.tasks import file_samples
@@ -29,11 +30,13 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     """
     path = Path(run.cohort(cohort).files[number])
     output.parent.mkdir(parents=True, exist_ok=True)
-    if run.cohort(cohort).chain is not None:
-        data = _check_and_lift(run, cohort, path, output)
-    else:
-        scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
-        data = _verdict(run, scan)
+    with unmoved(path) as state:
+        if run.cohort(cohort).chain is not None:
+            data = _check_and_lift(run, cohort, path, output)
+        else:
+            scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
+            data = _verdict(run, scan)
+    data["state"] = state
     write_json(output, data, indent=None)
 
 

@@ -7,7 +7,7 @@ another assembly (`origin.py`); `CompiledSource` joins alleles with what was com
 """
 
 from varhouse.sources.check import source_faults
-from varhouse.sources.compile import COMPILER, Normalise, compile_source
+from varhouse.sources.compile import COMPILER, Normalise, compile_source, source_files
 from varhouse.sources.compiled import CompiledSource
 from varhouse.sources.origin import Target
 from varhouse.sources.spec import FieldSpec, SourceSpec, read_spec
@@ -16,4 +16,5 @@ from varhouse.sources.vcf import header_version
 __all__ = [
     "COMPILER", "CompiledSource", "FieldSpec", "Normalise", "SourceSpec", "Target",
     "compile_source", "header_version", "read_spec", "source_faults",
+    "source_files",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ the folder count. Memory is bounded by the windows of `spill.py`, not by the sou
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -49,7 +49,11 @@ _COUNT = re.compile(r"(?i)^(?:.*_)?(?:AC|AN)(?:_.*)?$")
 
 
 def compile_source(
-    spec: SourceSpec, target: Target, folder: Path, normalise: Normalise | None = None
+    spec: SourceSpec,
+    target: Target,
+    folder: Path,
+    normalise: Normalise | None = None,
+    recorded: Mapping[str, str] | None = None,
 ) -> None:
     """Compile a source into `folder`; one that is compiled already is left as it is.
 
@@ -61,17 +65,29 @@ def compile_source(
         The contigs, the reference and the assembly of the alleles that it will be joined to.
     normalise
         Normalises the alleles (rooms do not import each other); None if they are.
+    recorded
+        Path to the SHA-256 that the source's files had when they were checked.
 
     Raises
     ------
     InputError
-        If the file cannot be read as what it should be, or is of another assembly.
+        If the file cannot be read as what it should be, is of another assembly, or is no
+        longer what was recorded.
     UsageError
         If a field or a column is asked for that the file does not have.
     """
     fill_folder(
-        folder, "source.json", lambda own: _Compiler(spec, target, normalise, own).run()
+        folder,
+        "source.json",
+        lambda own: _Compiler(spec, target, normalise, own).run(),
+        source_files(spec),
+        recorded,
     )
+
+
+def source_files(spec: SourceSpec) -> list[Path]:
+    """List the files that a source is compiled from."""
+    return [Path(f) for f in (spec.path, spec.merged) if f]
 
 
 class _Compiler:
