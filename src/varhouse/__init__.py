@@ -20,7 +20,9 @@ __version__ = version("varhouse")
 __all__ = ["__version__", "open", "read_vcf"]
 
 
-def open(path: str | Path, release: str | int | None = None) -> "Store":  # noqa: A001
+def open(  # noqa: A001
+    path: str | Path, release: str | int | None = None, audience: str = "own"
+) -> "Store":
     """Open a store for reading, pinned to one release.
 
     Parameters
@@ -29,16 +31,22 @@ def open(path: str | Path, release: str | int | None = None) -> "Store":  # noqa
         The store's root directory.
     release
         Release number or tag; None pins the newest release.
+    audience
+        `own`: all that the file system lets you read. `public`: only what may be given to
+        anybody; tables about single people and files, permits and sources that may not be
+        passed on are not there.
 
     Raises
     ------
     varhouse.errors.StoreError
         If there is no store at `path`, or no such release.
+    varhouse.errors.UsageError
+        If there is no such audience.
     """
     # The reader pulls in polars and deltalake; `varhouse --help` must not.
     from varhouse.store.reader import open_store  # noqa: PLC0415
 
-    return open_store(Path(path), release)
+    return open_store(Path(path), release, audience)
 
 
 def read_vcf(

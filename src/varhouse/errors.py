@@ -64,6 +64,10 @@ class StoreError(VarhouseError):
     """A store that is missing, damaged, of another format or in use."""
 
 
+class AccessError(StoreError):
+    """What the reader may not see: not public, or without permission on the file system."""
+
+
 class SchemaError(VarhouseError):
     """A table whose columns are not the declared ones."""
 

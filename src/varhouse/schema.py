@@ -57,6 +57,9 @@ class Table:
 
     `root` is `open` (aggregates) or `controlled` (anything about single people).
     `content` is False for tables that the content digest leaves out.
+    `public` names the columns that may be given to anybody (see `view`), `own` the others:
+    each column of an open table stands in one of them, and is not shown before it does. A
+    controlled table has no public column.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Table:
     partition: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     content: bool = True
+    public: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +98,10 @@ class Table:
     def file_schema(self) -> dict[str, PolarsType]:
         """Column name to polars type of what stands in the files."""
         return {c.name: c.dtype for c in self.columns if c.name not in self.partition}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _key_columns() -> tuple[Column, ...]:
@@ -147,6 +156,7 @@ VARIANTS = Table(
     ),
     partition=("part",),
     sort=KEY,
+    public=KEY + _words("end type ref_checked spdi vrs_id hgvs_g part"),
 )
 
 IDS = Table(
@@ -162,6 +172,7 @@ IDS = Table(
     ),
     partition=("part",),
     sort=("id", *KEY, "source"),
+    public=KEY + _words("id kind source part"),
 )
 
 GENES = Table(
@@ -185,6 +196,9 @@ GENES = Table(
         Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
     ),
     sort=("contig", "start", "gene_id"),
+    public=_words(
+        "gene_id gene_name contig start end strand biotype n_transcripts xrefs genes_digest"
+    ),
 )
 
 TRANSCRIPTS = Table(
@@ -209,6 +223,10 @@ TRANSCRIPTS = Table(
         Column("genes_digest", pl.String, "digest of what the gene model says of this contig"),
     ),
     sort=("transcript_id", "contig", "start"),
+    public=_words(
+        "transcript_id gene_id gene_name protein_id biotype contig start end "
+        "strand cds_start cds_end canonical exon_start exon_end genes_digest"
+    ),
 )
 
 CONTIGS = Table(
@@ -226,6 +244,7 @@ CONTIGS = Table(
         Column("aliases", pl.List(pl.String), "other names"),
     ),
     sort=("ordinal",),
+    public=_words("contig part ordinal length checked_length refget accession aliases"),
 )
 
 CONSEQUENCES = Table(
@@ -275,6 +294,15 @@ CONSEQUENCES = Table(
     ),
     partition=("part",),
     sort=(*KEY, "transcript_id"),
+    public=KEY
+    + _words(
+        "transcript_id gene_id gene_name biotype strand consequence terms impact "
+        "exon intron cdna_start cdna_end cds_start cds_end protein_start "
+        "protein_end amino_acids codons distance hgvsc hgvsp hgvs_offset "
+        "canonical mane_select mane_plus_clinical mane_id gencode_basic tsl "
+        "appris flags pick pick_gene lof lof_reasons lof_flags most_severe "
+        "genes_digest part"
+    ),
 )
 
 FREQUENCIES = Table(
@@ -292,6 +320,11 @@ FREQUENCIES = Table(
     ),
     partition=("cohort", "part"),
     sort=(*KEY, "stratum_by", "stratum"),
+    public=KEY
+    + _words(
+        "cohort stratum_by stratum ac an af n_het n_hom_alt n_hemi n_missing "
+        "n_samples call_rate part"
+    ),
 )
 
 TOTALS = Table(
@@ -308,6 +341,10 @@ TOTALS = Table(
     ),
     partition=("part",),
     sort=(*KEY, "stratum_by", "stratum"),
+    public=KEY
+    + _words(
+        "stratum_by stratum ac an af n_het n_hom_alt n_hemi n_missing n_samples n_cohorts part"
+    ),
 )
 
 SITES = Table(
@@ -418,6 +455,14 @@ COHORTS = Table(
     ),
     partition=("cohort",),
     sort=("cohort",),
+    public=_words(
+        "cohort n_samples n_records n_alleles n_rejects assembly reference_digest "
+        "project province assay platform caller ingest_id"
+    ),
+    own=_words(
+        "ethics_approval consent_scope permit_kind permit_number "
+        "permit_valid_until data_tier fingerprint attributes"
+    ),
 )
 
 SAMPLES = Table(
@@ -547,11 +592,29 @@ INGESTS = Table(
     content=False,
 )
 
+ACCOUNTS = Table(
+    "accounts",
+    "open",
+    "an ingest, as it may be told to anybody",
+    (
+        Column("ingest_id", pl.String, "id of the ingest"),
+        Column("release", pl.Int64, "the release it made"),
+        Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
+        Column("started", pl.String, "UTC time, ISO 8601"),
+        Column("finished", pl.String, "UTC time, ISO 8601"),
+        Column("version", pl.String, "version of varhouse"),
+        Column("account", pl.String, "counts, codes, times and versions, as JSON"),
+    ),
+    sort=("ingest_id",),
+    content=False,
+    public=("ingest_id", "release", "operation", "started", "finished", "version", "account"),
+)
+
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
-        LIFTED, GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
+        LIFTED, GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
     )
 }  # fmt: skip
 
@@ -588,6 +651,8 @@ def annotation_table(source: str, fields: Mapping[str, PolarsType]) -> Table:
         ),
         partition=("part",),
         sort=KEY,
+        # Whether the source may be passed on is said by its configuration.
+        public=(*KEY, *fields, "source_version", "licence", "part"),
     )
 
 

@@ -14,10 +14,12 @@ import polars as pl
 import pytest
 from store_builders import CONTIGS, fill
 
+from varhouse.account import public_row
 from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.report import find_ingest, make_page
 from varhouse.schema import (
+    ACCOUNTS,
     COHORTS,
     CONSEQUENCES,
     FILES,
@@ -30,6 +32,7 @@ from varhouse.schema import (
 from varhouse.shards import Manifest, write_shard
 from varhouse.store.commit import commit, init_store
 from varhouse.store.drop import drop_cohort
+from varhouse.view import PUBLIC
 
 EVIL = '<script>alert("x")</script>'
 EVIL_SAMPLE = "<img src=http://evil.example/a onerror='x'>&é"
@@ -147,13 +150,13 @@ def _commit(path: Path, ingest_id: str, account: dict, tables: list) -> None:
     number = int(ingest_id[:6]) + 1
     row = {
         "ingest_id": ingest_id, "release": number, "operation": "ingest",
-        "started": "2026-11-21T02:00:00Z", "finished": "2026-11-21T04:11:09Z",
+        "started": "2026-11-21T02:00:00Z", "finished": "2026-11-21T04:11:09Z", "version": "1",
         "config": json.dumps({"assembly": {"reference": "/data/secret-ref.fa"},
                               "strata": ["sex"], "policy": {"pass_only": True}}),
         "summary": json.dumps(account),
     }  # fmt: skip
     shards = []
-    for table, rows in [*tables, (INGESTS, [row])]:
+    for table, rows in [*tables, (INGESTS, [row]), (ACCOUNTS, [public_row(row)])]:
         frame = fill(table, rows)
         groups = (
             frame.partition_by(table.partition, as_dict=True) if table.partition
@@ -174,7 +177,7 @@ def full(store: Path) -> str:
 
 @pytest.fixture(scope="module")
 def opened(store: Path) -> str:
-    return make_page(find_ingest(store, MINE), {"VH-B-001": "columns"}, open_tier=True)
+    return make_page(find_ingest(store, MINE, PUBLIC), {"VH-B-001": "columns"})
 
 
 class Page(HTMLParser):

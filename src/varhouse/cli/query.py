@@ -99,22 +99,21 @@ def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> Non
     parser.add_argument(
         "--public",
         action="store_true",
-        help="the answer may be passed on: leave out sources that may not "
-        "(redistribute: false)",
+        help="the answer may be given to anybody: no table about single people or files, no "
+        "permits, no source that may not be passed on (redistribute: false)",
     )
 
 
 def open_asked(args: argparse.Namespace) -> "Store":
     """Open the store as the options say; tell what `--public` leaves out."""
     from varhouse import open as open_store
+    from varhouse.view import OWN, PUBLIC
 
-    store = open_store(args.store, args.release)
-    if args.public:
-        store = store.public()
-        for name in store.withheld:
-            logging.getLogger("varhouse.query").warning(
-                "source %s may not be passed on: its columns, table and ids are left out", name
-            )
+    store = open_store(args.store, args.release, PUBLIC if args.public else OWN)
+    for name in store.withheld:
+        logging.getLogger("varhouse.query").warning(
+            "source %s may not be passed on: its columns, table and ids are left out", name
+        )
     return store
 
 

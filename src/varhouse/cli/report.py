@@ -42,9 +42,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--open",
+        "--public",
         action="store_true",
-        dest="open_tier",
-        help="leave out everything about single people, files and lines",
+        dest="public",
+        help="leave out everything about single people, files and lines; needs no access to "
+        "STORE/controlled",
     )
     parser.set_defaults(run=run)
 
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     from varhouse.report import find_ingest, make_page
     from varhouse.source.problems import RULES
+    from varhouse.view import OWN, PUBLIC
 
     out: Path = args.output
     if not out.parent.is_dir():
@@ -62,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {out} is a folder", "name a file, such as report.html")
     meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
-    ingest = find_ingest(args.store, args.ingest)
-    page = make_page(ingest, meanings, open_tier=args.open_tier)
+    ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else OWN)
+    page = make_page(ingest, meanings)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(page, encoding="utf-8")

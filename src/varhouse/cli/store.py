@@ -162,7 +162,7 @@ def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write to FILE instead of stdout")  # fmt: skip
     parser.add_argument("--public", action="store_true",
-                        help="leave out sources that may not be passed on")  # fmt: skip
+                        help="only what may be given to anybody")  # fmt: skip
 
 
 def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -289,14 +289,16 @@ def _diff(args: argparse.Namespace) -> int:
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
     from varhouse.store.reader import open_store
+    from varhouse.view import OWN, PUBLIC
 
-    new = open_store(args.store, args.new)
+    audience = PUBLIC if args.public else OWN
+    new = open_store(args.store, args.new, audience)
     before = new.record.parent
     if args.old is None and before is None:
         raise StoreError(f"release {new.release} of {args.store} has none before it")
-    old = open_store(args.store, before if args.old is None else args.old)
+    old = open_store(args.store, before if args.old is None else args.old, audience)
     if args.public:
-        withheld = sorted({*old.restricted, *new.restricted})
+        withheld = sorted({*old.withheld, *new.withheld})
         old, new = old.public(withheld), new.public(withheld)
         for name in withheld:
             log.warning("source %s may not be passed on: it is left out", name)

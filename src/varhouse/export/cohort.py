@@ -98,7 +98,7 @@ def _check_cohort(store: Store, cohort: str) -> None:
     known = store.scan("cohorts").select("cohort").collect()["cohort"].sort().to_list()
     if cohort not in known:
         raise StoreError(
-            f"{store.path} release {store.release} has no cohort {cohort!r}"
+            f"{store.name} release {store.release} has no cohort {cohort!r}"
             f"{nearest(cohort, known) or '; it has ' + (', '.join(known[:10]) or 'none')}"
         )
     if not store.file_frame("files", cohort=cohort).height:

@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
+from varhouse.account import public_row
 from varhouse.files import read_json
 from varhouse.ingest.held import held_fingerprint, held_shards
 from varhouse.ingest.known_files import KnownFiles
 from varhouse.ingest.plan import Plan, read_verdict
 from varhouse.ingest.run import Run, annotation_of, cohort_fingerprint
 from varhouse.ingest.sides import GENE_MODEL, merge_annotation
-from varhouse.schema import GENES, INGESTS, TRANSCRIPTS, Table
+from varhouse.schema import ACCOUNTS, GENES, INGESTS, TRANSCRIPTS, Table
 from varhouse.shards import Manifest, Shard, read_manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
@@ -106,6 +107,9 @@ def _commit_rows(
     }  # fmt: skip
     frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
     own.append(write_shard(frame, INGESTS, work, "ingests", {}))
+    withheld = [s.name for s in run.sources if not s.redistribute]
+    told = pl.DataFrame([public_row(row, withheld)], schema=ACCOUNTS.polars_schema)
+    own.append(write_shard(told, ACCOUNTS, work, "accounts", {}))
     found.append(Manifest([s for s in own if s is not None], replace))
     _reached("ingests")
     release = commit(

@@ -11,7 +11,7 @@ import polars as pl
 
 from varhouse.query.expression import Condition
 from varhouse.query.select import Piece, scan_piece
-from varhouse.schema import CONSEQUENCES, KEY, TOTALS, VARIANTS, WITHIN, PolarsType
+from varhouse.schema import KEY, VARIANTS, WITHIN, PolarsType
 from varhouse.store.reader import Store
 
 DEFAULT = (
@@ -60,15 +60,15 @@ class Overview:
         def add(name: str, source: str, dtype: PolarsType, meaning: str) -> None:
             columns.setdefault(name, _Column(source, dtype, meaning))
 
-        for c in VARIANTS.columns:
+        for c in self.store.declaration("variants").columns:
             if c.name != "part":
                 add(c.name, "variants", c.dtype, c.meaning)
         add("id", "ids", pl.String, "rs ids, joined by ;")
         add("gene", "consequences", pl.String, "genes of the most severe consequences, by ;")
-        for c in CONSEQUENCES.columns:
+        for c in self.store.declaration("consequences").columns:
             if c.name != "part":
                 add(c.name, "consequences", c.dtype, f"worst transcript: {c.meaning}")
-        for c in TOTALS.columns:
+        for c in self.store.declaration("totals").columns:
             if c.name not in ("part", "stratum_by", "stratum"):
                 add(c.name, "totals", c.dtype, f"all cohorts: {c.meaning}")
         for cohort in self.cohorts:

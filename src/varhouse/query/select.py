@@ -91,7 +91,7 @@ def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
         if not rows.height:
             if not genes.height:
                 raise StoreError(
-                    f"{store.path} knows no genes",
+                    f"{store.name} knows no genes",
                     "add `genes` to the configuration and ingest",
                 )
             known = [*genes["gene_name"].drop_nulls(), *genes["gene_id"]]

@@ -2,21 +2,29 @@
 
 Each table is a view over exactly the files that the release pins. DuckDB may read
 these files and nothing else; it may write nothing, attach nothing, load no extension.
+For a public audience it may open no file at all: it is handed the rows that are shown, and
+a query may name these tables only, so that no path and no hidden row is within its reach.
 """
 
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from polars.datatypes import DataTypeClass
+from pyarrow.fs import LocalFileSystem
 
-from varhouse.errors import UsageError
+from varhouse.errors import AccessError, UsageError
 from varhouse.schema import TABLES, PolarsType, Table
+from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
+from varhouse.view import quote_text
 
 LOG = logging.getLogger("varhouse.query")
 
@@ -28,6 +36,14 @@ _TYPES: dict[PolarsType, str] = {
 _FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
 """Table functions that read no files and tell of none."""
 
+_TELLING = re.compile(
+    r"^(getenv|getvariable|current_setting|pg_get_.*|query.*|which_secret|read_.*|glob"
+    r"|file_.*|md5_number_file|parse_path|in_search_path|current_.*schema.*)$"
+)
+"""Functions that tell of the process, its settings or the definitions of views."""
+
+_ENGINE = ("duckdb_", "pg_", "pragma_", "sqlite_")
+_UNKNOWN = re.compile(r"Table with name (\w+) does not exist")
 _EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(select|with|from|values)\b", re.IGNORECASE)
 
 
@@ -63,13 +79,18 @@ def run_sql(store: Store, query: str) -> SqlResult:
         ) from None
     connection = duckdb.connect(
         ":memory:",
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
-    )
+        config={
+            "autoinstall_known_extensions": False, "autoload_known_extensions": False,
+            # A query shall not find the variables of this program by their names.
+            "python_enable_replacements": False,
+        },
+    )  # fmt: skip
+    denied: dict[str, AccessError] = {}
     try:
-        _make_views(store, connection)
+        denied = _make_views(store, connection)
         _check_statement(connection, query)
-        if store.withheld:
-            _check_only_views(connection, query)
+        if store.view.is_public:
+            _check_only_views(connection, query, store)
         relation = connection.sql(query)
         if relation is None:
             raise UsageError(
@@ -79,8 +100,8 @@ def run_sql(store: Store, query: str) -> SqlResult:
         names = _own_names(reader.schema.names)
         empty = _frame(reader.schema.empty_table(), names)
     except duckdb.Error as error:
-        raise _refused(error) from None
-    return SqlResult(dict(empty.schema), _batches(connection, reader, names, duckdb.Error))
+        raise _denial(error, denied) or _refused(error, store) from None
+    return SqlResult(dict(empty.schema), _batches(connection, reader, names, store))
 
 
 def _own_names(given: list[str]) -> list[str]:
@@ -108,8 +129,10 @@ def _frame(table: Any, names: list[str]) -> pl.DataFrame:
 
 
 def _batches(
-    connection: Any, reader: Any, names: list[str], failure: type[Exception]
+    connection: Any, reader: Any, names: list[str], store: Store
 ) -> Iterator[pl.DataFrame]:
+    import duckdb  # noqa: PLC0415 - an optional extra
+
     try:
         while True:
             try:
@@ -117,17 +140,26 @@ def _batches(
             except StopIteration:
                 return
             yield _frame(batch, names)
-    except (failure, OSError) as error:
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
         # Arrow passes on an error that DuckDB meets while it runs as an OSError.
-        raise _refused(error) from None
+        raise _refused(error, store) from None
     finally:
         connection.close()
 
 
-def _refused(error: Exception) -> UsageError:
+def _refused(error: Exception, store: Store) -> UsageError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     hints = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
-    return UsageError("SQL: " + " ".join([*lines[:1], *hints[:1]]))
+    text = " ".join([*lines[:1], *hints[:1]])
+    if store.view.is_public:
+        text = text.replace(str(store.path), store.name)
+    return UsageError(f"SQL: {text}")
+
+
+def _denial(error: Exception, denied: Mapping[str, AccessError]) -> AccessError | None:
+    """Find the table that a query names and that there is no permission for."""
+    found = _UNKNOWN.search(str(error))
+    return denied.get(found[1].lower()) if found else None
 
 
 def _check_statement(connection: Any, query: str) -> None:
@@ -142,66 +174,155 @@ def _check_statement(connection: Any, query: str) -> None:
         )
 
 
-def _check_only_views(connection: Any, query: str) -> None:
-    """Check that a query names views alone: files behind them hold what they leave out."""
+def _check_only_views(connection: Any, query: str, store: Store) -> None:
+    """Check that a query names what is shown alone, and asks nothing of the engine itself.
+
+    Raises
+    ------
+    UsageError
+        If it does otherwise, or cannot be looked at.
+    """
     text = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
     parsed = json.loads(text[0][0])
     if parsed["error"]:
         raise UsageError("--public runs SELECT, DESCRIBE, SHOW and SUMMARIZE only")
+    nodes = list(_nodes(parsed))
+    named = {str(e["key"]).lower() for n in nodes for e in _entries(n.get("cte_map"))}
+    # A name counts wherever it stands: it must not be that of a table of the engine.
+    own = {name for name in named if not name.startswith(_ENGINE)}
+    shown = own | {name.lower() for name in store.tables} | {n.lower() for n in TABLES}
+    for node in nodes:
+        name = _outside(node, shown)
+        if name is not None:
+            raise UsageError(
+                f"--public reads the release's tables, not {name}",
+                "name a table, or leave out --public for your own eyes",
+            )
+        table = str(node.get("table_name", "")).lower() if _is_table(node) else ""
+        if table in TABLES and table not in own and not store.view.shows(TABLES[table]):
+            raise store.view.refuse(table)
+
+
+def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:
     left: list[Any] = [parsed]
     while left:
         node = left.pop()
         if isinstance(node, dict):
+            yield node
             left += node.values()
-            name = None
-            if node.get("type") == "TABLE_FUNCTION":
-                function = str(node["function"]["function_name"])
-                name = function if function.lower() not in _FUNCTIONS else None
-            elif node.get("type") == "BASE_TABLE":
-                table = str(node["table_name"])
-                # DuckDB takes a name with an ending for a file.
-                name = table if re.search(r"[./\\]", table) else None
-            if name is not None:
-                raise UsageError(
-                    f"--public reads the release's tables, not {name}",
-                    "name a table, or leave out --public for your own eyes",
-                )
         elif isinstance(node, list):
             left += node
 
 
-def _make_views(store: Store, connection: Any) -> None:
+def _entries(cte_map: Any) -> list[dict[str, Any]]:
+    return cte_map.get("map", []) if isinstance(cte_map, dict) else []
+
+
+def _is_table(node: dict[str, Any]) -> bool:
+    return node.get("type") == "BASE_TABLE"
+
+
+def _outside(node: dict[str, Any], shown: Collection[str]) -> str | None:
+    """Name what a node of a query reads beyond the tables that are shown, if anything."""
+    if node.get("type") == "TABLE_FUNCTION":
+        function = str(node["function"]["function_name"])
+        return function if function.lower() not in _FUNCTIONS else None
+    if _is_table(node):
+        table = str(node["table_name"])
+        parts = [str(node.get(k) or "") for k in ("catalog_name", "schema_name")]
+        if any(parts) or table.lower() not in shown:
+            return ".".join(p for p in (*parts, table) if p)
+    if node.get("class") == "FUNCTION":
+        function = str(node["function_name"])
+        return function if _TELLING.match(function.lower()) else None
+    return None
+
+
+def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
+    """Make a view of each table that is shown; give why others are not there."""
     paths: list[str] = []
+    denied: dict[str, AccessError] = {}
     for name in sorted({*TABLES, *store.tables}):
-        declared = store.declaration(name)
+        if name in TABLES and not store.view.shows(TABLES[name]):
+            continue
+        try:
+            declared = store.declaration(name)
+        except AccessError as error:
+            denied[name] = error
+            continue
+        if store.view.is_public:
+            _make_public_view(store, declared, connection)
+            continue
         files = [str(p) for p in store.files(name)]
         paths += files
         view = _view(store, declared, files)
-        if name == "ids" and store.withheld:
-            hidden = ", ".join(
-                _text(f"{kind}:{source}")
-                for source in store.withheld
-                for kind in ("source", "merged")
-            )
-            view = f"SELECT * FROM ({view}) WHERE source NOT IN ({hidden})"
         connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
-    connection.execute(f"SET allowed_paths = [{', '.join(map(_text, paths))}]")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+    return denied
 
 
-def _view(store: Store, table: Table, files: list[str]) -> str:
+def _make_public_view(store: Store, table: Table, connection: Any) -> None:
+    """Make a view of what is shown of a table, of rows that DuckDB is handed.
+
+    Neither the view's text nor the engine's settings tell where the rows come from.
+    """
+    listed = store.file_frame(table.name)
+    if not listed.height:
+        connection.execute(f"CREATE VIEW {_name(table.name)} AS {_no_rows(table)}")
+        return
+    rows = connection.from_arrow(_dataset(store, table, listed))
+    if hidden := store.view.hidden_rows(table.name):
+        rows = rows.filter(f"NOT ({hidden})")
+    rows.project(_columns(store, table)).create_view(table.name)
+
+
+def _dataset(store: Store, table: Table, listed: pl.DataFrame) -> ds.Dataset:
+    """Make an Arrow dataset of a table's files: shown columns only, partitions added."""
+    empty = pl.DataFrame(schema=table.polars_schema)
+    schema = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    folder = table_folder(store.path, table)
+    names = [f"partition.{c}" for c in table.partition]
+    form = ds.ParquetFileFormat()
+    system = LocalFileSystem()
+    fragments = [
+        form.make_fragment(
+            str(folder / path), system,
+            partition_expression=_all_equal(dict(zip(table.partition, values, strict=True))),
+        )
+        for path, *values in listed.select("path", *names).rows()
+    ]  # fmt: skip
+    return ds.FileSystemDataset(fragments, schema, form, system)
+
+
+def _all_equal(values: Mapping[str, str]) -> pc.Expression:
+    whole = pc.scalar(value=True)
+    for name, value in values.items():
+        whole = whole & (pc.field(name) == pc.scalar(value))
+    return whole
+
+
+def _columns(store: Store, table: Table) -> str:
     given = store.constants(table.name)
-    values = {n: "NULL" if v is None else _text(v) for n, v in given.items()}
-    columns = ", ".join(
+    values = {n: "NULL" if v is None else quote_text(v) for n, v in given.items()}
+    return ", ".join(
         f"CAST({values.get(c.name, _name(c.name))} AS {_type(c.dtype)}) AS {_name(c.name)}"
         for c in table.columns
     )
+
+
+def _no_rows(table: Table) -> str:
+    nulls = ", ".join(
+        f"CAST(NULL AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
+    )
+    return f"SELECT {nulls} WHERE false"
+
+
+def _view(store: Store, table: Table, files: list[str]) -> str:
+    columns = _columns(store, table)
     if not files:
-        nulls = ", ".join(
-            f"CAST(NULL AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
-        )
-        return f"SELECT {nulls} WHERE false"
+        return _no_rows(table)
     if not table.partition or "=" not in str(store.path):
         return f"SELECT {columns} FROM {_read(table, files, hive=bool(table.partition))}"
     # DuckDB would take `x=y` above the store for a partition: name the values instead.
@@ -213,7 +334,8 @@ def _view(store: Store, table: Table, files: list[str]) -> str:
     return " UNION ALL BY NAME ".join(
         f"SELECT {columns} FROM (SELECT *, "
         + ", ".join(
-            f"{_text(v)} AS {_name(c)}" for c, v in zip(table.partition, value, strict=True)
+            f"{quote_text(v)} AS {_name(c)}"
+            for c, v in zip(table.partition, value, strict=True)
         )
         + f" FROM {_read(table, mine, hive=False)})"
         for value, mine in groups.items()
@@ -221,8 +343,8 @@ def _view(store: Store, table: Table, files: list[str]) -> str:
 
 
 def _read(table: Table, files: list[str], *, hive: bool) -> str:
-    listed = ", ".join(map(_text, files))
-    types = ", ".join(f"{_text(c)}: VARCHAR" for c in table.partition)
+    listed = ", ".join(map(quote_text, files))
+    types = ", ".join(f"{quote_text(c)}: VARCHAR" for c in table.partition)
     how = (
         f", hive_partitioning = true, hive_types = {{{types}}}"
         if hive
@@ -239,10 +361,6 @@ def _type(dtype: DataTypeClass | pl.DataType) -> str:
 
 def _name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:

@@ -160,7 +160,7 @@ def find_transcript_name(store: Store, text: str) -> pl.DataFrame | None:
 def _transcripts(store: Store, who: str, *, protein: bool) -> list[_Transcript]:
     if not store.file_frame("transcripts").height:
         raise StoreError(
-            f"release {store.release} of {store.path} knows no transcripts",
+            f"release {store.release} of {store.name} knows no transcripts",
             "ingest with `genes` in the configuration",
         )
     table = store.scan("transcripts")

@@ -1,15 +1,19 @@
 """Which ingest is reported, and at which release its tables are read."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from varhouse.account import parse
 from varhouse.errors import StoreError, nearest
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases, read_release
+from varhouse.view import OWN
+
+_CONFIG = ("strata", "policy")
+"""What a public account tells of the configuration."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class Ingest:
     Attributes
     ----------
     row
-        Its row of the table `ingests`; config and summary as parsed JSON.
+        Its row of the table `ingests`, config and summary as parsed JSON; in a public view
+        made of the table `accounts`, which has no more than may be told to anybody.
     store
         The store at the release that the page shows.
     own_release
@@ -37,6 +42,32 @@ class Ingest:
     def id(self) -> str:
         """The id of the ingest."""
         return str(self.row["ingest_id"])
+
+    @property
+    def is_public(self) -> bool:
+        """Tell whether the page may be given to anybody."""
+        return self.store.view.is_public
+
+    def rejects(self) -> pl.DataFrame | None:
+        """Give the rejects by reason as the account counts them; None: count the table.
+
+        Returns
+        -------
+        pl.DataFrame or None
+            `reason, cohort, n`, most frequent reason first.
+        """
+        if not self.is_public:
+            return None
+        rows = [
+            (reason, c["cohort"], n)
+            for c in self.cohorts()
+            if c["cohort"] in self.known
+            for reason, n in (c.get("reasons") or {}).items()
+        ]
+        schema = {"reason": pl.String, "cohort": pl.String, "n": pl.Int64}
+        found = pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("n") > 0)
+        total = pl.col("n").sum().over("reason")
+        return found.sort(total, "reason", "cohort", descending=[True, False, False])
 
     @property
     def account(self) -> dict[str, Any]:
@@ -78,7 +109,7 @@ def _dicts(found: Any) -> list[dict[str, Any]]:
     return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
 
 
-def find_ingest(path: str | Path, ingest: str) -> Ingest:
+def find_ingest(path: str | Path, ingest: str, audience: str = OWN) -> Ingest:
     """Find an ingest in the newest release, and open the release that it made.
 
     The newest release is shown instead when the ingest's own is gone, or when a cohort
@@ -90,17 +121,20 @@ def find_ingest(path: str | Path, ingest: str) -> Ingest:
         The store's root folder.
     ingest
         Id of the ingest, or `latest`.
+    audience
+        For whom the page is, see `varhouse.view`.
 
     Raises
     ------
     StoreError
         If there is no store, no ingest yet, or none of this id.
     """
-    newest = open_store(path)
-    rows = newest.scan("ingests").sort("release", "ingest_id").collect()
+    newest = open_store(path, audience=audience)
+    table = "accounts" if newest.view.is_public else "ingests"
+    rows = newest.scan(table).sort("release", "ingest_id").collect()
     if rows.is_empty():
         raise StoreError(
-            f"release {newest.release} of {newest.path} holds no ingest yet",
+            f"release {newest.release} of {newest.name} holds no ingest yet",
             "varhouse ingest brings cohorts in",
         )
     wanted = rows["ingest_id"][-1] if ingest == "latest" else ingest
@@ -109,11 +143,15 @@ def find_ingest(path: str | Path, ingest: str) -> Ingest:
         ids = rows["ingest_id"].to_list()
         close = nearest(wanted, ids) or f"; the newest is {ids[-1]}"
         raise StoreError(
-            f"release {newest.release} of {newest.path} has no ingest {wanted!r}{close}",
+            f"release {newest.release} of {newest.name} has no ingest {wanted!r}{close}",
             "give one of these, or --ingest latest",
         )
     row = mine.row(-1, named=True)
-    row["config"], row["summary"] = _parse(row["config"]), _parse(row["summary"])
+    if newest.view.is_public:
+        told = parse(row.pop("account"))
+        row["summary"], row["config"] = told, {k: told[k] for k in _CONFIG if k in told}
+    else:
+        row["config"], row["summary"] = parse(row["config"]), parse(row["summary"])
     store = _release_of(newest, int(row["release"]))
     known = (
         store.scan("cohorts").filter(pl.col("ingest_id") == wanted).sort("cohort").collect()
@@ -122,19 +160,11 @@ def find_ingest(path: str | Path, ingest: str) -> Ingest:
     return Ingest(row, store, store.release == row["release"], cohorts)
 
 
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _release_of(newest: Store, number: int) -> Store:
     later = [n for n in list_releases(newest.path) if number < n <= newest.release]
     if any(read_release(newest.path, n).operation == "drop" for n in later):
         return newest
     try:
-        return open_store(newest.path, number)
+        return open_store(newest.path, number, newest.view.audience)
     except StoreError:
         return newest

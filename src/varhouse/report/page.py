@@ -15,7 +15,7 @@ from varhouse.report.people import count_summary, outliers, read_people
 from varhouse.report.style import style_sheet
 from varhouse.report.svg import STYLES
 from varhouse.report.tables import download, facts, figure, frame_table, table
-from varhouse.report.words import duration, headline, note_text, plural, reason_text, total
+from varhouse.report.words import duration, headline, plural, total, with_meaning
 
 AGAINST = 12
 """Cohorts that are drawn against the others at most."""
@@ -26,20 +26,16 @@ NAMED = 40
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def make_page(
-    ingest: Ingest, meanings: Mapping[str, str] | None = None, *, open_tier: bool = False
-) -> str:
+def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
     """Make the report of an ingest: one HTML document without outside resources.
 
     Parameters
     ----------
     ingest
-        The ingest, from `find_ingest`.
+        The ingest, from `find_ingest`. If its store is a public view, everything about
+        single people, files and lines is left out, and no such table is read.
     meanings
         Problem code and reject reason to a few words.
-    open_tier
-        Leave out everything about single people, files and lines. The individual-level
-        tables are not even read then, but for counting rejects by reason.
 
     Returns
     -------
@@ -51,13 +47,13 @@ def make_page(
     measures = measure(ingest.store, names)
     styles = _styles(ingest)
     sections = [
-        ("cohorts", "Cohorts", _cohorts(ingest, words, measures, open_tier=open_tier)),
+        ("cohorts", "Cohorts", _cohorts(ingest, words, measures)),
         ("alleles", "Alleles", _alleles(ingest, measures, styles)),
         ("against", "Against the other cohorts", _against(ingest, measures, styles)),
-        ("people", "People", "" if open_tier else _people(ingest, styles)),
-        ("refused", "Rejected", _refused(ingest, words, styles, open_tier=open_tier)),
+        ("people", "People", "" if ingest.is_public else _people(ingest, styles)),
+        ("refused", "Rejected", _refused(ingest, words, styles)),
         ("run", "Time and memory", _run(ingest)),
-        ("provenance", "Versions and digests", _provenance(ingest, open_tier=open_tier)),
+        ("provenance", "Versions and digests", _provenance(ingest)),
     ]
     kept = [s for s in sections if s[2]]
     links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in kept)
@@ -65,7 +61,9 @@ def make_page(
         f'<section id="{name}"><h2>{escape(title)}</h2>{text}</section>'
         for name, title, text in kept
     )
-    badge = "open: nothing about single people" if open_tier else "controlled: names people"
+    badge = (
+        "open: nothing about single people" if ingest.is_public else "controlled: names people"
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
@@ -104,23 +102,23 @@ def _tiles(ingest: Ingest) -> str:
     return f'<ul class="facts">{inner}</ul>'
 
 
-def _cohorts(
-    ingest: Ingest, words: Mapping[str, str], measures: Measures, *, open_tier: bool
-) -> str:
+def _cohorts(ingest: Ingest, words: Mapping[str, str], measures: Measures) -> str:
     """Write the table of cohorts: in, held back, unchanged, and why."""
+
+    def told(text: str) -> str:
+        return with_meaning(text, words, public=ingest.is_public)
+
     rows = []
     for c in ingest.cohorts():
         reasons = c.get("reasons") or {}
         why = [f"{n:,} {reason}" for reason, n in sorted(reasons.items())]
-        notes = [note_text(n, words, open_tier=open_tier) for n in c.get("notes") or []]
+        notes = [told(n) for n in c.get("notes") or []]
         state = "replaced" if c.get("replaces") else "in"
-        rows.append(_row(c, state, why, [n for n in notes if n], measures))
+        rows.append(_row(c, state, why, notes, measures))
     for held in ingest.held_back():
-        why = [reason_text(r, words, open_tier=open_tier) for r in held.get("reasons") or []]
-        notes = [note_text(n, words, open_tier=open_tier) for n in held.get("notes") or []]
-        rows.append(
-            _row({"cohort": held["cohort"]}, "held back", why, [n for n in notes if n], None)
-        )
+        why = [told(r) for r in held.get("reasons") or []]
+        notes = [told(n) for n in held.get("notes") or []]
+        rows.append(_row({"cohort": held["cohort"]}, "held back", why, notes, None))
     for name in ingest.account.get("unchanged") or []:
         rows.append(_row({"cohort": name}, "unchanged", [], [], None))
     if not rows:
@@ -148,7 +146,7 @@ def _cohorts(
             "out; the rest of their cohort went in. Ts/Tv counts every stored allele once; "
             "seen once: alleles with AC 1.</p>"
         )
-    return out + _shared(ingest, open_tier=open_tier)
+    return out + _shared(ingest)
 
 
 _COUNTS = (
@@ -185,14 +183,14 @@ def _row(
     return f"<tr{kind}>{''.join(cells)}</tr>"
 
 
-def _shared(ingest: Ingest, *, open_tier: bool) -> str:
+def _shared(ingest: Ingest) -> str:
     shared = ingest.account.get("shared_samples") or []
     if not shared:
         return ""
     lines = []
     for s in shared:
         text = f"{int(s.get('n', 0)):,} in both {' and '.join(s.get('cohorts') or [])}"
-        if not open_tier and s.get("first"):
+        if s.get("first"):
             more = ", ..." if int(s.get("n", 0)) > len(s["first"]) else ""
             text += f" ({', '.join(s['first'])}{more})"
         lines.append(f"<li>{escape(text)}</li>")
@@ -299,12 +297,11 @@ def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return cohort, name.removeprefix("n_").replace("_", "-"), *rest
 
 
-def _refused(
-    ingest: Ingest, words: Mapping[str, str], styles: Styles, *, open_tier: bool
-) -> str:
-    frame = rejects_by_reason(ingest.store, ingest.known)
+def _refused(ingest: Ingest, words: Mapping[str, str], styles: Styles) -> str:
+    told = ingest.rejects()
+    frame = rejects_by_reason(ingest.store, ingest.known) if told is None else told
     text = _plots([bars.rejects(frame, styles, dict(words))], styles, ingest)
-    if not text or open_tier:
+    if not text or ingest.is_public:
         return text
     first = first_rejects(ingest.store, ingest.known).with_columns(
         pl.col("detail").str.slice(0, 100)
@@ -327,7 +324,7 @@ def _run(ingest: Ingest) -> str:
     return _plots(list(bars.stages([s for s in found if isinstance(s, dict)])), {}, ingest)
 
 
-def _provenance(ingest: Ingest, *, open_tier: bool) -> str:
+def _provenance(ingest: Ingest) -> str:
     account, row, store = ingest.account, ingest.row, ingest.store
     known = account if "assembly" in account else {**store.meta, **account}
     assembly = ingest.config.get("assembly")
@@ -341,9 +338,9 @@ def _provenance(ingest: Ingest, *, open_tier: bool) -> str:
         ("finished", f"{row['finished']}{f' ({took})' if took else ''}"),
         ("varhouse", str(row["version"])),
         ("assembly", str(known.get("assembly", store.assembly))),
-        ("reference", "" if open_tier else reference.replace("\\", "/").rsplit("/", 1)[-1]),
+        ("reference", reference.replace("\\", "/").rsplit("/", 1)[-1]),
         ("reference digest", str(digest)),
-        ("gene model", "" if open_tier else str(account.get("genes") or "")),
+        ("gene model", str(account.get("genes") or "")),
         ("gene model digest", str(account.get("genes_digest") or "")),
         ("sources", "; ".join(f"{s.get('name')} {s.get('version') or ''}".strip()
                               for s in account.get("sources") or [])),
@@ -361,7 +358,7 @@ def _provenance(ingest: Ingest, *, open_tier: bool) -> str:
         "<details><summary>tables of the release</summary>"
         f"{table(['table', 'rows', 'files', 'bytes', 'digest'], rows)}</details>"
     )
-    return text if open_tier else text + _files(ingest) + _warnings(account)
+    return text if ingest.is_public else text + _files(ingest) + _warnings(account)
 
 
 def _policy(policy: Any) -> str:

@@ -1,4 +1,4 @@
-"""What happened, in words; and what an open report may say of a reason."""
+"""What happened, in words."""
 
 import re
 from collections.abc import Mapping
@@ -7,22 +7,7 @@ from typing import Any
 
 from varhouse.report.find import Ingest
 
-_CODE = re.compile(r"\b(?:error|warning) (VH-[A-Z]-\d{3})\b")
-_MORE = re.compile(r"\(and ([\d,]+) more like it\)")
-_NOTE = re.compile(r"^([\d,]+) x (VH-[A-Z]-\d{3})\b")
-_SAFE = (
-    (re.compile(r"^([\d,]+) sample\(s\) have no row in the sample sheet"),
-     "{0} sample(s) have no row in the sample sheet"),
-    (re.compile(r"^files .* share some samples \(.*\) but not all$"),
-     "two files share some samples but not all"),
-    (re.compile(r"^no record lies on a contig of this assembly"),
-     "no record lies on a contig of this assembly"),
-    (re.compile(r"^([\d,]+) allele\(s\) stand twice"), "{0} allele(s) stand twice"),
-    (re.compile(r"^([\d,]+) record\(s\) at fault"), "{0} record(s) at fault"),
-)  # fmt: skip
-"""Reasons of an ingest that hold no name once the rest is cut off."""
-
-ELSEWHERE = "the reason is in the full report"
+_CODE = re.compile(r"\bVH-[A-Z]-\d{3}\b")
 
 
 def plural(n: int, noun: str) -> str:
@@ -88,32 +73,7 @@ def duration(started: str, finished: str) -> str:
     return f"{seconds // 3600:,} h {seconds % 3600 // 60} min"
 
 
-def reason_text(reason: str, meanings: Mapping[str, str], *, open_tier: bool) -> str:
-    """Write a reason for holding a cohort back.
-
-    A reason quotes file names, lines and sample names. An open report gives only its
-    code, what the code means and how often; a reason without a code is replaced by the
-    part of it that is ours, or left to the full report.
-    """
-    if not open_tier:
-        return reason
-    if code := _CODE.search(reason):
-        text = code[1]
-        if more := _MORE.search(reason):
-            text += f", {int(more[1].replace(',', '')) + 1:,} times"
-        return f"{text}: {meanings[code[1]]}" if code[1] in meanings else text
-    for pattern, words in _SAFE:
-        if found := pattern.match(reason):
-            return words.format(*found.groups())
-    return ELSEWHERE
-
-
-def note_text(note: str, meanings: Mapping[str, str], *, open_tier: bool) -> str:
-    """Write a note on a file; an open report has only its code, meaning and count."""
-    if not open_tier:
-        return note
-    found = _NOTE.match(note)
-    if not found:
-        return ""
-    text = f"{found[1]} × {found[2]}"
-    return f"{text}: {meanings[found[2]]}" if found[2] in meanings else text
+def with_meaning(text: str, meanings: Mapping[str, str], *, public: bool) -> str:
+    """Write a reason or note; one of a public account, which is bare, with what it means."""
+    code = _CODE.search(text) if public else None
+    return f"{text}: {meanings[code[0]]}" if code and code[0] in meanings else text

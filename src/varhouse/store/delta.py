@@ -7,6 +7,7 @@ on disk (`part=HLA-A%2A01` is `part=HLA-A%252A01` there); delta-rs does that.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from varhouse.errors import SchemaError, StoreError
+from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.files import sync_file, sync_folder
 from varhouse.schema import KEY, TABLES, PolarsType, Table, annotation_table
 
@@ -62,9 +63,12 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
 
     Raises
     ------
+    AccessError
+        If the file system does not let us read it.
     StoreError
         If it is missing or damaged.
     """
+    _check_permission(folder)
     try:
         return DeltaTable(str(folder), version=version)
     except DeltaError as error:
@@ -72,6 +76,23 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
             f"{folder}: the Delta table cannot be read at version {version}: {error}",
             "restore the store from a backup; varhouse store verify says what else is wrong",
         ) from None
+
+
+def _check_permission(folder: Path) -> None:
+    """Check that we may read a table; delta-rs cannot tell that from a damaged one."""
+    try:
+        with os.scandir(folder / "_delta_log") as files:
+            denied = next((f.path for f in files if not os.access(f.path, os.R_OK)), None)
+    except PermissionError as error:
+        denied = str(error.filename)
+    except OSError:
+        return
+    if denied is not None:
+        raise AccessError(
+            f"no permission to read {denied}, of table {folder.name}",
+            f"ask whoever keeps the store for access to {folder.parent.name}/; what needs no "
+            "such table goes on without, and so does varhouse report --open",
+        )
 
 
 def list_files(table: DeltaTable) -> pl.DataFrame:

@@ -188,7 +188,7 @@ def _scan(store: Store, table: str, paths: list[str]) -> pl.LazyFrame:
     folder = table_folder(store.path, declared)
     return pl.scan_parquet(
         [f"{folder}/{p}" for p in paths], glob=False, schema=declared.file_schema,
-        missing_columns="insert", hive_partitioning=False,
+        missing_columns="insert", extra_columns="ignore", hive_partitioning=False,
     )  # fmt: skip
 
 

@@ -45,6 +45,14 @@ rows, so neither the order of rows nor the files they stand in matter; the store
 is the SHA-256 of the names and digests of its tables that have rows. Details:
 `src/varhouse/digest.py`.
 
+## Who sees what
+
+Columns marked *public* may be given to anybody: they are what a view for the audience
+`public` shows (`--public`, `varhouse report --open`, `varhouse.open(..., audience="public")`;
+`src/varhouse/view.py`). It leaves out the whole of `controlled/`, sources that may not be
+passed on, and ids that only they know or that a cohort's file gave and are no rs ids. The
+files themselves hold all columns: who may read them is for the file system to say.
+
 ## Keys and coordinates
 
 Alleles are `contig, pos, ref, alt`: canonical contig name, 1-based position, normalised
@@ -67,15 +75,16 @@ def describe_table(table: Table) -> str:
         f"One row is {table.row}. Partitioned by {by}; sorted by {order}."
         + ("" if table.content else " Not covered by the content digest."),
         "",
-        "| column | type | null | content | bounded | meaning |",
-        "|---|---|---|---|---|---|",
+        "| column | type | null | content | bounded | public | meaning |",
+        "|---|---|---|---|---|---|---|",
     ]
     for c in table.columns:
         null = "yes" if c.nullable else ""
         content = "yes" if c.content and table.content else ""
         meaning = c.meaning.replace("|", "\\|")
         bounded = "yes" if c.name in table.bounded else ""
-        cells = (f"`{c.name}`", _type(c.dtype), null, content, bounded, meaning)
+        public = "yes" if c.name in table.public else ""
+        cells = (f"`{c.name}`", _type(c.dtype), null, content, bounded, public, meaning)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
+from varhouse.account import public_row
 from varhouse.errors import StoreError, nearest
-from varhouse.schema import INGESTS, TABLES
+from varhouse.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.shards import Manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import check_free_space, read_store_file, staging_folder
@@ -89,7 +90,8 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
                 removed.manifest,
                 totals,
                 _cohorts_without(store, cohort, work),
-                _ingests_without(store, cohort, account, work),
+                _accounts_without(store, cohort, INGESTS, account, work),
+                _accounts_without(store, cohort, ACCOUNTS, public_row(account), work),
             ],
             ingest_id=ingest_id,
             operation="drop",
@@ -132,23 +134,26 @@ def _cohorts_without(store: Store, cohort: str, work: Path) -> Manifest:
     return Manifest([shard] if shard else [], [("cohorts", {})])
 
 
-def _ingests_without(
-    store: Store, cohort: str, account: dict[str, Any], work: Path
+def _accounts_without(
+    store: Store, cohort: str, table: Table, account: dict[str, Any], work: Path
 ) -> Manifest:
-    """Write the accounts of the ingests without the cohort, and that of the drop."""
+    """Write the accounts of the ingests without the cohort, and that of the drop.
+
+    `table` is `ingests` or `accounts`.
+    """
     cohorts = store.scan("cohorts").select("cohort", "ingest_id").collect()
     mine = set(cohorts.filter(pl.col("cohort") == cohort)["ingest_id"])
     still = set(cohorts.filter(pl.col("cohort") != cohort)["ingest_id"])
-    rows = (
-        store.scan("ingests").filter(~pl.col("ingest_id").is_in(list(mine - still))).collect()
+    rows = store.scan(table.name)
+    rest = rows.filter(~pl.col("ingest_id").is_in(list(mine - still))).collect()
+    rest = rest.with_columns(
+        pl.Series(name, [_scrub_json(text, cohort) for text in rest[name]], pl.String)
+        for name in ("config", "summary", "account")
+        if name in table.names
     )
-    rows = rows.with_columns(
-        pl.Series(name, [_scrub_json(text, cohort) for text in rows[name]], pl.String)
-        for name in ("config", "summary")
-    )
-    new = pl.DataFrame([account], schema=INGESTS.polars_schema)
-    shard = write_shard(pl.concat([rows, new]), INGESTS, work, "ingests", {})
-    return Manifest([shard] if shard else [], [("ingests", {})])
+    new = pl.DataFrame([account], schema=table.polars_schema)
+    shard = write_shard(pl.concat([rest, new]), table, work, table.name, {})
+    return Manifest([shard] if shard else [], [(table.name, {})])
 
 
 def _scrub_json(text: str, cohort: str) -> str:

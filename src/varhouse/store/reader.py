@@ -16,15 +16,15 @@ import polars as pl
 
 from varhouse.contigs import Contig, Contigs, parse_region
 from varhouse.digest import EMPTY
-from varhouse.errors import StoreError, nearest
-from varhouse.schema import KEY, TABLES, Table
+from varhouse.errors import AccessError, StoreError, nearest
+from varhouse.schema import KEY, TABLES, Table, annotation_table
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
+from varhouse.view import OWN, PUBLIC, View
 
 Wanted = str | list[str] | None
 
-_ID_KINDS = ("source", "merged")
 _SPANS = ("genes", "transcripts")
 """Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
 
@@ -33,7 +33,9 @@ _TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet
 _MORE = re.compile(r"\.\.\. (\d+) other")
 
 
-def open_store(path: str | Path, release: str | int | None = None) -> "Store":
+def open_store(
+    path: str | Path, release: str | int | None = None, audience: str = OWN
+) -> "Store":
     """Open a store for reading, pinned to one release.
 
     Parameters
@@ -42,6 +44,9 @@ def open_store(path: str | Path, release: str | int | None = None) -> "Store":
         The store's root folder.
     release
         Number or tag; None: the newest.
+    audience
+        `own` shows what the file system lets its reader see, `public` only what may be
+        given to anybody (see `varhouse.view`).
 
     Raises
     ------
@@ -50,7 +55,8 @@ def open_store(path: str | Path, release: str | int | None = None) -> "Store":
     """
     root = Path(path).absolute()
     meta = read_store_file(root)
-    return Store(root, meta, read_release(root, resolve_release(root, release)))
+    store = Store(root, meta, read_release(root, resolve_release(root, release)))
+    return store if View(audience) == View() else store.public()
 
 
 class Store:
@@ -70,20 +76,35 @@ class Store:
         release record adds (annotation, reference, ...).
     record
         The release record.
-    withheld
-        Sources that this view leaves out, see `public`.
+    view
+        What of it is shown, see `varhouse.view`.
     """
 
-    def __init__(self, path: Path, meta: dict[str, Any], record: Release) -> None:
+    def __init__(
+        self, path: Path, meta: dict[str, Any], record: Release, view: View | None = None
+    ) -> None:
         self.key = list(KEY)
         self.path = path
-        self.meta = {**meta, **record.meta}
-        self.record = record
-        self.withheld: tuple[str, ...] = ()
+        self.view = view or View()
+        self.meta = self.view.show_meta({**meta, **record.meta})
+        # Of the whole release, also where a view shows a part of it.
+        self._digest = record.digest
+        shown = {n: t for n, t in record.tables.items() if self.view.shows(_known(n))}
+        self.record = replace(record, tables=shown, meta=self.view.show_meta(record.meta))
         self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
 
     def __repr__(self) -> str:
-        return f"<Store {self.path} release {self.release}: {', '.join(self.tables)}>"
+        return f"<Store {self.name} release {self.release}: {', '.join(self.tables)}>"
+
+    @property
+    def name(self) -> str:
+        """What messages call the store: its path, or the folder's name in a public view."""
+        return self.path.name if self.view.is_public else str(self.path)
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Sources that this view leaves out, see `public`."""
+        return self.view.withheld
 
     def __getattr__(self, name: str) -> Callable[..., pl.LazyFrame]:
         if name in TABLES or name.startswith("annotations_"):
@@ -116,8 +137,14 @@ class Store:
         )
 
     def declaration(self, table: str) -> Table:
-        """Give the declaration of a table; that of annotations as of this release."""
-        return self._open(table)[0]
+        """Give what is shown of a table's declaration, of annotations as of this release.
+
+        Raises
+        ------
+        AccessError
+            If the view shows nothing of it, or there is no permission to read it.
+        """
+        return self.view.show(self._open(table)[0])
 
     def schema(self, table: str) -> pl.DataFrame:
         """Describe a table: one row a column with name, type, nullable and meaning."""
@@ -150,14 +177,16 @@ class Store:
         return [
             table.removeprefix(prefix)
             for table in self.tables
-            if table.startswith(prefix) and "redistribute" in self.declaration(table).names
+            if table.startswith(prefix) and "redistribute" in self._open(table)[0].names
         ]
 
     def public(self, withheld: Sequence[str] = ()) -> "Store":
-        """Give the store as it may be passed on: without what restricted sources say.
+        """Give the store as it may be passed on.
 
-        Their tables and the ids that only they know are not there; nor are those of a
-        source that only a later release restricts, as a mistake that was put right.
+        No table about single people, files or lines, no column that is not declared
+        public, and nothing that restricted sources say, nor the ids that only they know;
+        nor those of a source that only a later release restricts, as a mistake that was
+        put right.
 
         Parameters
         ----------
@@ -166,34 +195,30 @@ class Store:
         """
         later = [n for n in list_releases(self.path) if n > self.release]
         also = {name for n in later for name in open_store(self.path, n).restricted}
-        names = sorted({*self.restricted, *self.withheld, *withheld, *also})
-        gone = {f"annotations_{name}" for name in names}
-        kept = {name: t for name, t in self.record.tables.items() if name not in gone}
-        view = Store(self.path, self.meta, replace(self.record, tables=kept))
-        view.withheld = tuple(names)
-        return view
+        view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *also})
+        shown = Store(self.path, self.meta, self.record, view)
+        shown._digest = self._digest
+        return shown
 
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
-        """Give a table's declaration and its files, opened once."""
+        """Give a table's whole declaration and its files, opened once."""
         if name in self._opened:
             return self._opened[name]
+        if not self.view.shows(_known(name)):
+            raise self.view.refuse(name)
         pinned = self.record.tables.get(name)
         if pinned is None:
-            if name.removeprefix("annotations_") in self.withheld:
-                raise StoreError(
-                    f"table {name} may not be passed on: its source says redistribute: false",
-                    "leave out --public for your own eyes, or choose another table",
-                )
             if name not in TABLES:
-                known = sorted({*TABLES, *self.tables})
+                known = sorted({*(n for n, t in TABLES.items() if self.view.shows(t)),
+                                *self.tables})  # fmt: skip
                 raise StoreError(
-                    f"release {self.release} of {self.path} has no table {name!r}"
+                    f"release {self.release} of {self.name} has no table {name!r}"
                     f"{nearest(name, known)}"
                 )
             opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
         else:
-            root = "open" if name not in TABLES else TABLES[name].root
-            handle = delta.open_table(self.path / root / name, pinned.version)
+            folder = table_folder(self.path, _known(name))
+            handle = delta.open_table(folder, pinned.version)
             columns = None if name in TABLES else delta.read_schema(handle)
             opened = delta.declare(name, columns), delta.list_files(handle)
         self._opened[name] = opened
@@ -240,7 +265,17 @@ class Store:
         return files.filter(*keep) if keep else files
 
     def files(self, table: str, **filters: Any) -> list[Path]:
-        """List the files of a table, absolute paths; takes the filters of `scan`."""
+        """List the files of a table, absolute paths; takes the filters of `scan`.
+
+        Raises
+        ------
+        AccessError
+            In a public view: the files hold more than it shows.
+        """
+        if self.view.is_public:
+            raise AccessError(
+                f"the files of table {table} hold more than is public", "use scan instead"
+            )
         folder = table_folder(self.path, self.declaration(table))
         return [folder / p for p in self.file_frame(table, **filters)["path"]]
 
@@ -268,7 +303,7 @@ class Store:
             If there is no such table, or it is not partitioned by a filter's column.
         """
         contig, start, end, id_, _ = _split(filters)
-        declared = self.declaration(table)
+        declared, _ = self._open(table)
         frame = self._scan_files(declared, self.file_frame(table, **filters))
         if contig is not None and "contig" in declared.names and table != "rejects":
             frame = frame.filter(pl.col("contig") == contig)
@@ -290,10 +325,9 @@ class Store:
             frame = frame.filter(last >= start)
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
-        if table == "ids" and self.withheld:
-            hidden = [f"{kind}:{name}" for name in self.withheld for kind in _ID_KINDS]
-            frame = frame.filter(~pl.col("source").is_in(hidden))
-        return frame
+        if hidden := self.view.hidden_rows(table):
+            frame = frame.filter(~pl.sql_expr(hidden))
+        return frame.select(self.declaration(table).names) if self.view.is_public else frame
 
     def _span(self, table: str) -> int:
         pinned = self.record.tables.get(table)
@@ -377,8 +411,11 @@ class Store:
         return {n: d for n, d in self.record.table_digests().items() if d != EMPTY}
 
     def digest(self) -> str:
-        """Give the content digest of the release, 64 hex digits; no data is read."""
-        return self.record.digest
+        """Give the content digest of the release, 64 hex digits; no data is read.
+
+        It is that of the whole release in any view.
+        """
+        return self._digest
 
     def explain(self, frame: pl.LazyFrame) -> str:
         """Say how many of the files of its tables a query will open: `3 of 24 files`."""
@@ -390,6 +427,11 @@ class Store:
             if name := _TABLE.search(listed):
                 total += self.record.tables[name[1]].files
         return f"{opened} of {total} files"
+
+
+def _known(name: str) -> Table:
+    """Declare a table as far as its name tells; of annotations the fixed columns."""
+    return TABLES.get(name) or annotation_table(name.removeprefix("annotations_"), {})
 
 
 def _split(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from varhouse.digest import combine
-from varhouse.errors import StoreError
+from varhouse.errors import AccessError, StoreError
 from varhouse.rowdigest import digest_frame
 from varhouse.schema import KEY, TABLES, Table
 from varhouse.store import delta
@@ -42,6 +42,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "samples": ("cohort", "ordinal"),
     "files": ("cohort", "file"),
     "ingests": ("ingest_id",),
+    "accounts": ("ingest_id",),
 }
 """Columns that name one row of a table."""
 
@@ -96,6 +97,9 @@ def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
         handle = delta.open_table(store.path / root / name, pinned.version)
         columns = delta.read_schema(handle)
         table = delta.declare(name, columns)
+    except AccessError:
+        # Not a fault of the store: what cannot be read is not verified.
+        raise
     except StoreError as error:
         return [Problem(name, "", error.message)]
     problems = []
