@@ -1,8 +1,9 @@
 """The sentences of the VCF specification, each with files that keep it and files that do not.
 
-`rulebook_header.py` holds the sentences on the file, its header and the fixed columns,
-`rulebook_fields.py` those on INFO, FORMAT, genotypes and structural variants. The tests of
-`unit/test_vcf_rules.py` read every file in every version; the page is written from here:
+`rulebook_header.py`, `rulebook_lines.py` and `rulebook_columns.py` hold the sentences on the
+file, its header and the fixed columns, `rulebook_fields.py` those on INFO, FORMAT, genotypes
+and structural variants. The tests of `unit/test_vcf_rules.py` read every file in every
+version; the page is written from here:
 
     python tests/rulebook.py > docs/vcf-rules.md
 """
