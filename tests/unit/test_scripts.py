@@ -20,7 +20,7 @@ case "$2" in
     *platform*) echo {version}; exit 0 ;;
     *version_info*) exit {old} ;;
     *ensurepip*) exit {bare} ;;
-    *fcntl*) exec {python} -c "$2" ;;
+    *fcntl*) exec "{python}" -c "$2" ;;
     *affinity*) echo 2; exit 0 ;;
 esac
 case "$*" in

@@ -19,6 +19,7 @@ from varhouse.errors import ConfigError, StoreError, VarhouseError
 from varhouse.files import read_json
 from varhouse.ingest.config import Config, check_config, read_config
 from varhouse.ingest.config_form import DATA
+from varhouse.ingest.interpreter import plain_python
 from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now
@@ -198,7 +199,7 @@ def _needed_bytes(run: Run) -> int:
 def _run_snakemake(run: Run, options: Options, token: str) -> None:
     work = Path(run.work)
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str((DATA / "Snakefile").resolve()),
+        plain_python(), "-m", "snakemake", "--snakefile", str((DATA / "Snakefile").resolve()),
         "--config", f"run={work / 'run.json'}", "--nolock", "--rerun-incomplete",
         "--rerun-triggers", "mtime", "params", "input",
     ]  # fmt: skip
