@@ -30,12 +30,16 @@ examples, on the demo store of scripts/demo:
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
 is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
---gene gives the alleles that overlap the gene; the column `gene` names that of the worst
-consequence, also up to 5,000 bases beside the allele: --where 'gene == "DEMO4"'.
+--gene gives the alleles that overlap the gene, named by symbol or id (of any version, or
+HGNC:5, GeneID:1 where the gene model has them). The column `gene` names the genes of the
+worst consequence, `genes` all that the allele has a consequence on, also up to 5,000 bases
+beside it; --where 'gene == "DEMO4"' is about all of them.
 The column `id` shows rs ids alone; --id finds any id, and --table ids lists them all.
 Without --table a row is an allele with its worst consequence and its frequencies:
 `af` over all cohorts, `af_COHORT` of each. A null is an empty cell (`not assessed` in
 tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
+Of several genes, ids, records of a source or values of a list one that fits is enough;
+!=, not in and not like are the opposite: none does.
 
 --format vcf has counts, genes, names, the fields of the sources (SOURCE_FIELD) and CSQ of
 the worst transcript as INFO, or the --columns asked for.
@@ -153,6 +157,12 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger("varhouse.query").info(
             "only the first %s are shown: --limit N, or --format tsv for all", f"{rows:,}"
         )
+    for source, number in answer.several.items():
+        logging.getLogger("varhouse.query").warning(
+            "source %s has several records of %s: numbers are those of the first, conditions "
+            "are about all (--table annotations_%s lists them)",
+            source, f"{number:,} allele{'' if number == 1 else 's'}", source,
+        )  # fmt: skip
     say_hidden(writer)
     return 0
 

@@ -471,6 +471,8 @@ def _known(base: Store) -> dict[str, str]:
 
 def _stamps(base: Store, cohort: str) -> dict[tuple[str, int, int], str]:
     """SHA-256 of a cohort's files by (path, bytes, modification time), as they went in."""
+    if cohort not in _known(base):
+        return {}
     rows = base.scan("files", cohort=cohort).select(
         "path", "bytes", "mtime_ns", "sha256"
     ).collect().rows()  # fmt: skip

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, nearest
 from varhouse.query.expression import Condition, find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
 from varhouse.schema import KEY, WITHIN, PolarsType
 from varhouse.store.reader import Store
+
+_AS_WRITTEN = ("rejects", "held_back", "lifted")
+"""Tables that name contigs and cohorts that did not go in."""
 
 _AS_IN_FILE = ("sites", "genotypes")
 
@@ -53,6 +56,9 @@ class Answer:
         The overview that the rows come from; None for a table.
     cut
         True, after all frames were given, if `limit` has left out rows.
+    several
+        After all frames were given, of each source the alleles that it has several records
+        of, where a cell shows the number of the first; empty for those without such.
 
     Raises
     ------
@@ -65,6 +71,7 @@ class Answer:
         self.store = store
         self.question = question
         self.cut = False
+        self.several: dict[str, int] = {}
         self.overview = Overview(store) if question.table is None else None
         if question.table is None:
             assert self.overview is not None
@@ -80,10 +87,33 @@ class Answer:
         self.columns: list[str] = list(dict.fromkeys(asked or default))
         self.schema: dict[str, PolarsType] = {n: known[n] for n in self.columns}
         self._known = known
-        self._where = _join_conditions([parse_where(w, known) for w in question.where])
+        several = self.overview.several if self.overview is not None else {}
+        self._where = _join_conditions(
+            [parse_where(w, known, several, self._check_word) for w in question.where]
+        )
         self._own: pl.Series | None = None
         self._pieces: Iterator[Piece] | None = None
         self._prepare()
+
+    def _check_word(self, column: str, word: str) -> None:
+        """Check that there is such a contig, cohort or stratum, as a slip finds nothing."""
+        store, table = self.store, self.question.table
+        if table in _AS_WRITTEN:
+            return
+        if column == "contig":
+            own = store.contigs.canonical(word)
+            if own is None:
+                raise UsageError(store.contigs.unknown(word))
+            if own != word:
+                raise UsageError(f"contig {word!r} is called {own!r} in this store")
+        if column == "cohort" and table is not None:
+            known = store.words("cohorts", "cohort", word)
+        elif column in ("stratum_by", "stratum") and table in ("frequencies", "totals"):
+            known = store.words(table, column, word)
+        else:
+            return
+        if word not in known:
+            raise UsageError(f"no {column} {word!r} in this release{nearest(word, known)}")
 
     def _prepare(self) -> None:
         """Resolve regions, genes and ids, so that mistakes show before any output."""
@@ -107,8 +137,9 @@ class Answer:
             Other columns than `self.columns`; for writers that need more.
         """
         wanted = list(columns or self.columns)
+        counts = self.overview.counts_of(wanted) if self.overview is not None else {}
         left = self.question.limit
-        for frame in self._lazy_frames(wanted):
+        for frame in self._lazy_frames(list(dict.fromkeys([*wanted, *counts.values()]))):
             # One row more than wanted tells that there is more.
             rows = (frame if left is None else frame.head(left + 1)).collect()
             if left is not None:
@@ -116,8 +147,11 @@ class Answer:
                     self.cut = True
                     rows = rows.head(left)
                 left -= rows.height
+            for source, name in counts.items():
+                if number := int((rows[name] > 1).sum()):
+                    self.several[source] = self.several.get(source, 0) + number
             if rows.height:
-                yield rows
+                yield rows.select(wanted)
             if self.cut:
                 return
 

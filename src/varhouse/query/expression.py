@@ -10,7 +10,7 @@
 The spelling of Python and that of SQL are both understood. Nothing is evaluated as
 code: the result is a polars expression made of declared columns and literals. A null
 makes a comparison neither true nor false, as in SQL, so `af < 0.01` leaves out alleles
-that were not assessed.
+that were not assessed. Of a list one value that fits is enough (`lists.py`).
 """
 
 import re
@@ -19,30 +19,26 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from varhouse.errors import UsageError, nearest
 from varhouse.query.tokens import Token, tokenise
+from varhouse.query.values import (
+    COMPARE,
+    Link,
+    Value,
+    calculate,
+    column_value,
+    compare,
+    compare_chain,
+    is_one_of,
+    matches,
+    number,
+    truth,
+)
 from varhouse.schema import PolarsType
 
 MAX_DEPTH = 60
 """Nested parentheses: enough for anybody, and far from the recursion limit."""
-
-_COMPARE: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
-    "==": pl.Expr.eq,
-    "!=": pl.Expr.ne,
-    "<": pl.Expr.lt,
-    "<=": pl.Expr.le,
-    ">": pl.Expr.gt,
-    ">=": pl.Expr.ge,
-}
-_ARITHMETIC: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
-    "+": pl.Expr.add,
-    "-": pl.Expr.sub,
-    "*": pl.Expr.mul,
-    "/": pl.Expr.truediv,
-}
-_KINDS = {"number": "a number", "text": "text", "boolean": "true or false", "list": "a list"}
 
 
 @dataclass(frozen=True)
@@ -53,17 +49,12 @@ class Condition:
     columns: frozenset[str]
 
 
-@dataclass(frozen=True)
-class _Value:
-    """A part of a condition: its expression, kind, text and, if constant, its value."""
-
-    expression: pl.Expr
-    kind: str
-    text: str
-    literal: Any = None
-
-
-def parse_where(text: str, schema: Mapping[str, PolarsType]) -> Condition:
+def parse_where(
+    text: str,
+    schema: Mapping[str, PolarsType],
+    several: Mapping[str, str] | None = None,
+    check_word: Callable[[str, str], None] | None = None,
+) -> Condition:
     """Read a condition over the columns of a table.
 
     Parameters
@@ -72,13 +63,19 @@ def parse_where(text: str, schema: Mapping[str, PolarsType]) -> Condition:
         The condition.
     schema
         Column name to polars type. A name that differs only in case is found.
+    several
+        Columns of `schema` that stand for several values, to the names of the columns that
+        hold these as lists: a condition is about the lists.
+    check_word
+        Is given each column and text that are compared by `==`, `!=` or `in`; raises if the
+        column cannot have it.
 
     Raises
     ------
     UsageError
         If it cannot be read, names an unknown column, or compares a number with text.
     """
-    parser = _Parser(text, schema)
+    parser = _Parser(text, schema, several or {}, check_word)
     value = parser.read()
     return Condition(value.expression, frozenset(parser.used))
 
@@ -100,16 +97,6 @@ def find_column(name: str, known: Iterable[str]) -> str:
     raise UsageError(f"no column {name!r} here{nearest(name, names)}")
 
 
-def _kind(dtype: PolarsType) -> str:
-    if dtype.is_numeric():
-        return "number"
-    if dtype == pl.String:
-        return "text"
-    if dtype == pl.Boolean:
-        return "boolean"
-    return "list"
-
-
 def like_pattern(text: str) -> str:
     """Translate a pattern of SQL LIKE (`%` anything, `_` one letter) to a regex."""
     pieces = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in text)
@@ -117,9 +104,17 @@ def like_pattern(text: str) -> str:
 
 
 class _Parser:
-    def __init__(self, text: str, schema: Mapping[str, PolarsType]) -> None:
+    def __init__(
+        self,
+        text: str,
+        schema: Mapping[str, PolarsType],
+        several: Mapping[str, str],
+        check_word: Callable[[str, str], None] | None,
+    ) -> None:
         self.tokens = tokenise(text)
         self.schema = schema
+        self.several = several
+        self.check_word = check_word
         self.used: set[str] = set()
         self.i = 0
         self.depth = 0
@@ -157,97 +152,100 @@ class _Parser:
 
     # --- grammar --------------------------------------------------------------------
 
-    def read(self) -> _Value:
-        value = self.truth(self.either())
+    def read(self) -> Value:
+        value = truth(self.either())
         if self.token.kind != "end":
             self.fail("expected `and` or `or`")
         return value
 
-    def either(self) -> _Value:
+    def either(self) -> Value:
         return self.chain("or", self.both, pl.any_horizontal)
 
-    def both(self) -> _Value:
+    def both(self) -> Value:
         return self.chain("and", self.negation, pl.all_horizontal)
 
     def chain(
-        self, word: str, part: Callable[[], _Value], join: Callable[..., pl.Expr]
-    ) -> _Value:
+        self, word: str, part: Callable[[], Value], join: Callable[..., pl.Expr]
+    ) -> Value:
         first = part()
         if not (self.token.kind == "mark" and self.token.value == word):
             return first
-        parts = [self.truth(first).expression]
+        parts = [truth(first).expression]
         while self.take(word):
-            parts.append(self.truth(part()).expression)
+            parts.append(truth(part()).expression)
         # One flat node however long the chain: polars walks deep trees by recursion.
-        return _Value(join(*parts), "boolean", f"... {word} ...")
+        return Value(join(*parts), "boolean", f"... {word} ...")
 
-    def negation(self) -> _Value:
+    def negation(self) -> Value:
         if self.take("not"):
             self.deeper()
-            inner = self.truth(self.negation())
+            inner = truth(self.negation())
             self.depth -= 1
-            return _Value(~inner.expression, "boolean", f"not {inner.text}")
+            return Value(~inner.expression, "boolean", f"not {inner.text}")
         return self.comparison()
 
-    def comparison(self) -> _Value:
+    def comparison(self) -> Value:
         left = self.sum()
-        links: list[pl.Expr] = []
-        while (mark := self.take(*_COMPARE)) is not None:
+        chain: list[Link] = []
+        while (mark := self.take(*COMPARE)) is not None:
             right = self.sum()
-            links.append(self.compare(mark, left, right))
+            chain.append((mark, left, right))
+            if mark in ("==", "!="):
+                self.check_words(left, right)
             left = right
-        if links:
-            whole = links[0] if len(links) == 1 else pl.all_horizontal(*links)
-            return _Value(whole, "boolean", "a comparison")
+        if chain:
+            return Value(compare_chain(chain), "boolean", "a comparison")
         if self.take("is"):
             return self.null_test(left)
         if self.take("~"):
-            return self.matches(left, self.pattern(), "~")
+            return Value(matches(left, self.pattern(), "~"), "boolean", "a pattern test")
         place = self.i
         negate = self.take("not") is not None
         test = self.word_test(left)
         if test is None:
             self.i = place
             return left
-        return _Value(~test.expression, "boolean", test.text) if negate else test
+        return Value(~test.expression, "boolean", test.text) if negate else test
 
-    def word_test(self, left: _Value) -> _Value | None:
+    def word_test(self, left: Value) -> Value | None:
         if self.take("in"):
             return self.one_of(left)
         if self.take("between"):
             low = self.sum()
             self.need("and")
-            high = self.sum()
-            both = self.compare(">=", left, low) & self.compare("<=", left, high)
-            return _Value(both, "boolean", "a comparison")
+            chain = [("<=", low, left), ("<=", left, self.sum())]
+            return Value(compare_chain(chain), "boolean", "a comparison")
         if self.take("like"):
-            return self.matches(left, like_pattern(self.pattern()), "like")
+            found = matches(left, like_pattern(self.pattern()), "like")
+            return Value(found, "boolean", "a pattern test")
         return None
 
-    def sum(self) -> _Value:
+    def sum(self) -> Value:
         value = self.product()
         while (mark := self.take("+", "-")) is not None:
             value = self.calculate(mark, value, self.product())
         return value
 
-    def product(self) -> _Value:
+    def product(self) -> Value:
         value = self.sign()
         while (mark := self.take("*", "/")) is not None:
             value = self.calculate(mark, value, self.sign())
         return value
 
-    def sign(self) -> _Value:
+    def sign(self) -> Value:
         if self.take("-"):
             self.deeper()
-            value = self.number(self.sign())
+            value = number(self.sign())
             self.depth -= 1
             if value.literal is not None:
-                return _Value(pl.lit(-value.literal), "number", str(-value.literal),
+                return Value(pl.lit(-value.literal), "number", str(-value.literal),
                               -value.literal)  # fmt: skip
-            return _Value(-value.expression, "number", f"-{value.text}")
+            if value.many:
+                return calculate("*", Value(pl.lit(-1), "number", "-1", -1), value)
+            return Value(-value.expression, "number", f"-{value.text}")
         return self.atom()
 
-    def atom(self) -> _Value:
+    def atom(self) -> Value:
         token = self.token
         if self.take("("):
             self.deeper()
@@ -257,7 +255,7 @@ class _Parser:
             return value
         if self.take("true", "false"):
             truth = token.value == "true"
-            return _Value(pl.lit(truth), "boolean", token.value, truth)
+            return Value(pl.lit(truth), "boolean", token.value, truth)
         if token.kind == "mark" and token.value in ("null", "none"):
             self.fail("a comparison with null is never true: write `is null` or `is not null`")
         if token.kind not in ("number", "text", "name"):
@@ -266,68 +264,33 @@ class _Parser:
         if token.kind == "number":
             return self.numeral(token)
         if token.kind == "text":
-            return _Value(pl.lit(token.value), "text", repr(token.value), token.value)
+            return Value(pl.lit(token.value), "text", repr(token.value), token.value)
         name = find_column(token.value, self.schema)
-        self.used.add(name)
-        return _Value(pl.col(name), _kind(self.schema[name]), name)
+        held = self.several.get(name, name)
+        self.used.add(held)
+        return column_value(name, self.schema[name], held)
 
     # --- meaning --------------------------------------------------------------------
 
-    def numeral(self, token: Token) -> _Value:
+    def numeral(self, token: Token) -> Value:
         whole = token.value.isdecimal()
         number = int(token.value) if whole and len(token.value) < 19 else float(token.value)
-        return _Value(pl.lit(number), "number", token.value, number)
+        return Value(pl.lit(number), "number", token.value, number)
 
-    def truth(self, value: _Value) -> _Value:
-        if value.kind != "boolean":
-            raise UsageError(
-                f"{value.text} is {_KINDS[value.kind]}, not a condition",
-                f"compare it with something, e.g. {value.text} is not null",
-            )
-        return value
-
-    def number(self, value: _Value) -> _Value:
-        if value.kind != "number":
-            raise UsageError(
-                f"{value.text} is {_KINDS[value.kind]}: it cannot be calculated with"
-            )
-        return value
-
-    def calculate(self, mark: str, left: _Value, right: _Value) -> _Value:
-        a, b = self.number(left).expression, self.number(right).expression
-        if mark != "/":
-            # Small integer columns must not overflow.
-            a, b = a.cast(pl.Float64), b.cast(pl.Float64)
+    def calculate(self, mark: str, left: Value, right: Value) -> Value:
         # A long sum is a deep tree; nobody needs more than this.
         self.depth += 1
         if self.depth > 2 * MAX_DEPTH:
             raise UsageError("the condition has too long a calculation")
-        return _Value(_ARITHMETIC[mark](a, b), "number", f"{left.text} {mark} {right.text}")
+        return calculate(mark, left, right)
 
-    def compare(self, mark: str, left: _Value, right: _Value) -> pl.Expr:
-        kinds = {left.kind, right.kind}
-        if "list" in kinds:
-            name = left.text if left.kind == "list" else right.text
-            raise UsageError(f"{name} is a list: only `is null` and `is not null` work on it")
-        if len(kinds) > 1:
-            raise UsageError(
-                f"cannot compare {left.text} ({_KINDS[left.kind]}) with {right.text} "
-                f"({_KINDS[right.kind]})"
-            )
-        if isinstance(left.literal, str) and isinstance(right.literal, str):
-            raise UsageError(
-                f"{left.text} {mark} {right.text} compares two texts",
-                "a column's name goes without quotes",
-            )
-        return _COMPARE[mark](left.expression, right.expression)
-
-    def null_test(self, left: _Value) -> _Value:
+    def null_test(self, left: Value) -> Value:
         negate = self.take("not") is not None
         self.need("null", "none")
         test = left.expression.is_not_null() if negate else left.expression.is_null()
-        return _Value(test, "boolean", "a null test")
+        return Value(test, "boolean", "a null test")
 
-    def one_of(self, left: _Value) -> _Value:
+    def one_of(self, left: Value) -> Value:
         closing = {"(": ")", "[": "]"}
         opening = self.take(*closing)
         if opening is None:
@@ -341,16 +304,17 @@ class _Parser:
             item = self.sign()
             if item.literal is None:
                 self.fail("expected a number or 'text' in the list")
-            self.compare("==", _Value(left.expression, left.kind, left.text), item)
+            compare("==", left, item)
+            self.check_words(left, item)
             values.append(item.literal)
-        kinds = {"number": None, "text": pl.String(), "boolean": pl.Boolean()}
-        if left.kind not in kinds:
-            raise UsageError(f"{left.text} is a list: only `is null` works on it")
-        whole = all(isinstance(v, int) for v in values)
-        dtype = kinds[left.kind] or (pl.Int64() if whole else pl.Float64())
-        expression = left.expression.cast(dtype) if left.kind == "number" else left.expression
-        test = expression.is_in(pl.Series("", values, dtype, strict=False).implode())
-        return _Value(test, "boolean", "a list test")
+        return Value(is_one_of(left, values), "boolean", "a list test")
+
+    def check_words(self, left: Value, right: Value) -> None:
+        """Check a text against the column that it is compared with."""
+        for column, word in ((left, right), (right, left)):
+            known = column.text in self.schema and column.literal is None
+            if self.check_word and known and isinstance(word.literal, str):
+                self.check_word(column.text, word.literal)
 
     def pattern(self) -> str:
         token = self.token
@@ -358,13 +322,3 @@ class _Parser:
             self.fail("expected a pattern in quotes")
         self.i += 1
         return token.value
-
-    def matches(self, left: _Value, pattern: str, how: str) -> _Value:
-        if left.kind != "text":
-            raise UsageError(f"{left.text} is {_KINDS[left.kind]}: `{how}` works on text")
-        try:
-            pl.Series([""]).str.contains(pattern)
-        except PolarsError as error:
-            reason = " ".join(str(error).split("This error occurred")[0].split())
-            raise UsageError(f"{pattern!r} is no regular expression: {reason}") from None
-        return _Value(left.expression.str.contains(pattern), "boolean", "a pattern test")

@@ -31,23 +31,34 @@ def explain_missing(store: Store, text: str) -> str:
         return f"{text}: no such id in {release}"
     changes = read_names(text, store.contigs)
     if changes:
-        return f"{text}: no such allele in {release}{_other_base(store, changes[0])}"
+        other = other_base(store, changes[0])
+        return f"{text}: no such allele in {release}{f': {other}' if other else ''}"
     if _NAME.match(text):
         return f"{text}: no such allele in {release}"
     return f"{text}: no id in {release}, and no name of an allele; forms: {FORMS}"
 
 
-def _other_base(store: Store, change: Change) -> str:
-    """Say where a name's bases are not those of the reference, if that is known."""
+def other_base(store: Store, change: Change, inner: Change | None = None) -> str:
+    """Say where a name's bases are not those of the reference; empty if none is known.
+
+    Parameters
+    ----------
+    change
+        The name as it is written.
+    inner
+        The bases of it that change: these are not looked at.
+    """
     old = change.old
     if not old or len(old) > _BASES:
         return ""
     known = _cached(store, change) or _of_alleles(store, change)
     for i, base in enumerate(old):
+        if inner is not None and inner.start <= change.start + i < inner.end:
+            continue
         there = known.get(change.start + i)
         if there is not None and there != base:
             place = f"{change.contig}:{change.start + i + 1}"
-            return f": the reference has {there} at {place}, not {base}"
+            return f"the reference has {there} at {place}, not {base}"
     return ""
 
 

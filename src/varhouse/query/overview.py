@@ -25,6 +25,14 @@ COHORT_COUNTS = (
 )  # fmt: skip
 
 
+_HELD = "[]"
+"""Ends the names of hidden columns: what a cell stands for, as a list."""
+
+_RECORDS = "n_records"
+_RECORDS_MEANING = "records of the source that are of the allele"
+"""Column of a source that counts, unless a field of it has that name."""
+
+
 @dataclass(frozen=True)
 class _Column:
     source: str
@@ -43,6 +51,10 @@ class Overview:
         Names of the columns that are shown unless others are asked for.
     schema
         Every column that may be asked for: name to polars type.
+    several
+        Columns that stand for several values, to those that hold these as lists: a condition
+        on `gene` is about every gene on which the allele has a consequence, one on a field
+        of a source about every record of the allele.
     """
 
     def __init__(self, store: Store) -> None:
@@ -52,7 +64,12 @@ class Overview:
         )
         self.default = [*DEFAULT, *(f"af_{c}" for c in self.cohorts)]
         self._columns = self._declare()
-        self.schema: dict[str, PolarsType] = {n: c.dtype for n, c in self._columns.items()}
+        self.schema: dict[str, PolarsType] = {
+            n: c.dtype for n, c in self._columns.items() if not n.endswith(_HELD)
+        }
+        self.several = {"gene": "genes"} | {
+            n.removesuffix(_HELD): n for n in self._columns if n.endswith(_HELD)
+        }
 
     def _declare(self) -> dict[str, _Column]:
         columns: dict[str, _Column] = {}
@@ -64,7 +81,14 @@ class Overview:
             if c.name != "part":
                 add(c.name, "variants", c.dtype, c.meaning)
         add("id", "ids", pl.String, "rs ids, joined by ;")
+        add("id" + _HELD, "ids", pl.List(pl.String), "rs ids")
         add("gene", "consequences", pl.String, "genes of the most severe consequences, by ;")
+        add(
+            "genes",
+            "consequences",
+            pl.List(pl.String),
+            "all genes with a consequence, the most severe first",
+        )
         for c in self.store.declaration("consequences").columns:
             if c.name != "part":
                 add(c.name, "consequences", c.dtype, f"worst transcript: {c.meaning}")
@@ -80,7 +104,11 @@ class Overview:
                 source = table.removeprefix("annotations_")
                 for c in self.store.declaration(table).columns:
                     if c.name not in (*KEY, "part"):
-                        add(f"{source}.{c.name}", table, c.dtype, c.meaning)
+                        name = f"{source}.{c.name}"
+                        add(name, table, c.dtype, c.meaning)
+                        many = c.dtype if isinstance(c.dtype, pl.List) else pl.List(c.dtype)
+                        add(name + _HELD, table, many, "")
+                add(f"{source}.{_RECORDS}", table, pl.UInt32, _RECORDS_MEANING)
         return columns
 
     def frame(
@@ -115,6 +143,25 @@ class Overview:
         rest = {self._of(n) for n in wanted} - first
         frame = self._join(frame, piece, rest, needed)
         return frame.sort(WITHIN).select(wanted)
+
+    def counts_of(self, columns: Iterable[str]) -> dict[str, str]:
+        """Give the sources of cells that show one number of possibly several records.
+
+        Returns
+        -------
+        dict
+            Source to the column that counts its records.
+        """
+        sources = {
+            self._of(n).removeprefix("annotations_")
+            for n in columns
+            if self._of(n).startswith("annotations_") and self.schema[n].is_numeric()
+        }
+        return {s: f"{s}.{_RECORDS}" for s in sorted(sources)}
+
+    def is_count_of_records(self, column: str) -> bool:
+        """Whether a column counts the records of a source."""
+        return self._columns[column].meaning == _RECORDS_MEANING
 
     def meaning(self, column: str) -> str:
         """Say what a column means."""
@@ -177,12 +224,12 @@ class Overview:
             .unique()
             .sort(number, "id")
             .group_by(WITHIN, maintain_order=True)
-            .agg("id")
-            .with_columns(pl.col("id").list.join(";"))
+            .agg(pl.col("id").alias("id" + _HELD))
+            .with_columns(id=pl.col("id" + _HELD).list.join(";"))
         )
 
     def _consequences(self, piece: Piece, names: list[str]) -> pl.LazyFrame:
-        own = [n for n in names if n != "gene"]
+        own = [n for n in names if n not in ("gene", "genes")]
         symbol = pl.coalesce("gene_name", "gene_id").alias("gene")
         worst = (
             scan_piece(self.store, "consequences", piece)
@@ -191,6 +238,10 @@ class Overview:
             .sort(*WITHIN, ~pl.col("canonical"), "transcript_id")
         )
         first = worst.unique(WITHIN, keep="first", maintain_order=True).select(*WITHIN, *own)
+        if "genes" in names:
+            first = self._genes(piece, symbol).join(
+                first, on=WITHIN, how="full", coalesce=True
+            )
         if "gene" not in names:
             return first
         genes = (
@@ -202,6 +253,20 @@ class Overview:
             .with_columns(pl.col("gene").list.join(";"))
         )
         return first.join(genes, on=WITHIN, how="left")
+
+    def _genes(self, piece: Piece, symbol: pl.Expr) -> pl.LazyFrame:
+        """Give every gene of an allele, by the rank of its worst consequence there."""
+        rank = (pl.col("terms") & -pl.col("terms")).alias("rank")
+        return (
+            scan_piece(self.store, "consequences", piece)
+            .select(*WITHIN, symbol, rank)
+            .drop_nulls("gene")
+            .group_by([*WITHIN, "gene"])
+            .agg(pl.col("rank").min())
+            .sort(*WITHIN, "rank", "gene")
+            .group_by(WITHIN, maintain_order=True)
+            .agg(genes="gene")
+        )
 
     def _totals(self, piece: Piece, names: list[str]) -> pl.LazyFrame:
         rows = scan_piece(self.store, "totals", piece)
@@ -215,18 +280,49 @@ class Overview:
         )
 
     def _annotations(self, piece: Piece, table: str, names: list[str]) -> pl.LazyFrame:
-        """Give the first record's values; different texts of several are joined by ;."""
+        """Give what all records of an allele say, see `_cell`; lists hold every record."""
         start = len(table) - len("annotations_") + 1
-        merged = [
-            pl.col(n[start:]).drop_nulls().unique(maintain_order=True).alias(n)
-            if self.schema[n] == pl.String
-            else pl.col(n[start:]).first().alias(n)
+        cells = [n for n in names if not n.endswith(_HELD) and n[start:] != _RECORDS]
+        told = [_cell(pl.col(n[start:]), self.schema[n]).alias(n) for n in cells]
+        for n in names:
+            if n.endswith(_HELD):
+                every = pl.col(n[start:].removesuffix(_HELD))
+                is_list = isinstance(self.schema[n.removesuffix(_HELD)], pl.List)
+                told.append((_joined(every) if is_list else every).alias(n))
+        counts = [pl.len().alias(n) for n in names if n not in cells and n[start:] == _RECORDS]
+        known = [
+            pl.when(pl.col(n).list.drop_nulls().list.len() > 0).then(pl.col(n)).alias(n)
             for n in names
+            if n.endswith(_HELD)
         ]
-        texts = [n for n in names if self.schema[n] == pl.String]
-        joined = [
+        texts = [
             pl.when(pl.col(n).list.len() > 0).then(pl.col(n).list.join(";")).alias(n)
-            for n in texts
+            for n in cells
+            if self.schema[n] == pl.String
+        ]
+        lists = [
+            pl.when(pl.col(n).list.len() > 0).then(pl.col(n)).alias(n)
+            for n in cells
+            if isinstance(self.schema[n], pl.List)
         ]
         rows = scan_piece(self.store, table, piece)
-        return rows.group_by(WITHIN, maintain_order=True).agg(merged).with_columns(joined)
+        grouped = rows.group_by(WITHIN, maintain_order=True).agg(*told, *counts)
+        return grouped.with_columns(*known, *texts, *lists)
+
+
+def _joined(lists: pl.Expr) -> pl.Expr:
+    return lists.explode(empty_as_null=False, keep_nulls=False)
+
+
+def _cell(field: pl.Expr, dtype: PolarsType) -> pl.Expr:
+    """Give one cell for the records of an allele: a flag that some has, the first number.
+
+    Different texts are joined by `;` afterwards; lists are put behind each other.
+    """
+    if dtype == pl.String:
+        return field.drop_nulls().unique(maintain_order=True)
+    if dtype == pl.Boolean:
+        return field.max()
+    if isinstance(dtype, pl.List):
+        return _joined(field)
+    return field.drop_nulls().first()

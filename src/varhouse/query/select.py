@@ -16,8 +16,14 @@ import polars as pl
 
 from varhouse.contigs import Region, parse_region
 from varhouse.errors import StoreError, UsageError, nearest
-from varhouse.query.missing import explain_missing
-from varhouse.query.names import Change, match_change, match_written, parse_name
+from varhouse.query.missing import explain_missing, other_base
+from varhouse.query.names import (
+    Change,
+    match_change,
+    match_written,
+    parse_name,
+    read_names,
+)
 from varhouse.query.transcript_names import find_transcript_name
 from varhouse.schema import KEY, KEY_SCHEMA, WITHIN
 from varhouse.store.reader import Store
@@ -29,6 +35,7 @@ _NEAR = 1_000_000
 LOG = logging.getLogger("varhouse.query")
 
 _LOOSE_RS = re.compile(r"^[Rr][Ss]\d+$")
+_VERSION = re.compile(r"^(ens[a-z]*\d+)\.\d+")
 _VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)$")
 _HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)$")
 
@@ -70,6 +77,10 @@ Spans = dict[str, list[tuple[int, int | None]]]
 def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
     """Find genes by symbol or id, in any case.
 
+    A version behind an Ensembl id counts for nothing, whoever has it: `ENSG00000141510.9`
+    and `ENSG00000141510` are one gene. So does the last part of other ids that the gene
+    model has (`CHS.7.2`), if the question leaves it out and one gene alone has the rest.
+
     Returns
     -------
     pl.DataFrame
@@ -83,11 +94,7 @@ def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
     genes = store.scan("genes").collect()
     found = []
     for name in names:
-        low = name.strip().lower()
-        rows = genes.filter(
-            (pl.col("gene_name").str.to_lowercase() == low)
-            | (pl.col("gene_id").str.to_lowercase() == low)
-        )
+        rows = _named(genes, name.strip().lower())
         if not rows.height:
             if not genes.height:
                 raise StoreError(
@@ -98,6 +105,31 @@ def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
             raise StoreError(f"no gene {name!r} in the gene model{nearest(name, known)}")
         found.append(rows)
     return pl.concat(found).unique(maintain_order=True)
+
+
+def _named(genes: pl.DataFrame, low: str) -> pl.DataFrame:
+    """Rows of the genes that a name in lower case stands for."""
+    own_id = pl.col("gene_id").str.to_lowercase()
+    rows = genes.filter((pl.col("gene_name").str.to_lowercase() == low) | (own_id == low))
+    if rows.height:
+        return rows
+    plain = _VERSION.sub(r"\1", low)
+    xref = re.sub(r"^(hgnc|mgi):(?:hgnc|mgi):", r"\1:", low)
+    xref = re.sub(r"^(?:(?:entrez|ncbi|geneid|ncbigene):)?(\d+)$", r"geneid:\1", xref)
+    shorter = own_id.str.replace(r"\.\d+$", "")
+    tests = (
+        own_id == plain,
+        pl.col("xrefs").list.eval(pl.element().str.to_lowercase()).list.contains(xref),
+        (shorter == plain) & (pl.col("gene_id").n_unique().over(shorter) == 1),
+    )
+    for test in tests:
+        rows = genes.filter(test)
+        if rows.height:
+            LOG.info(
+                "%s is taken for gene %s", low, ", ".join(rows["gene_id"].unique().sort())
+            )
+            break
+    return rows
 
 
 def find_keys(store: Store, text: str) -> pl.DataFrame:
@@ -120,7 +152,8 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     Raises
     ------
     UsageError
-        If the contig or the transcript of a name is unknown.
+        If the contig or the transcript of a name is unknown, or it has another base than
+        the reference beside its change.
     """
     text = text.strip()
     if _LOOSE_RS.match(text):
@@ -144,11 +177,19 @@ def _find_name(store: Store, text: str) -> pl.DataFrame:
     if written is not None and written.height:
         return written
     readings = parse_name(text, store.contigs)
-    for change in readings:
+    wrong = ""
+    for change, whole in zip(readings, read_names(text, store.contigs), strict=True):
         known = match_change(store, change)
-        if known.height:
-            _say(text, change, known, several=len(readings) > 1)
-            return known
+        if not known.height:
+            continue
+        # The bases beside the change say where it is: others are of another place.
+        if other := other_base(store, whole, change):
+            wrong = wrong or other
+            continue
+        _say(text, change, known, several=len(readings) > 1)
+        return known
+    if wrong:
+        raise UsageError(f"{text}: {wrong}", "check the assembly and position of the name")
     if match := _HGVS.match(text):
         return _by_hgvs(store, match["contig"], match["name"])
     return pl.DataFrame(schema=KEY_SCHEMA)

@@ -152,7 +152,7 @@ def _source_columns(overview: Overview) -> list[str]:
     by_source: dict[str, list[str]] = {}
     for name in overview.schema:
         source, dot, field = name.partition(".")
-        if dot and field not in _MARKS:
+        if dot and field not in _MARKS and not overview.is_count_of_records(name):
             by_source.setdefault(source, []).append(name)
     chosen = []
     for source, names in by_source.items():

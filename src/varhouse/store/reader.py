@@ -16,7 +16,7 @@ import polars as pl
 
 from varhouse.contigs import Contig, Contigs, parse_region
 from varhouse.digest import EMPTY
-from varhouse.errors import AccessError, StoreError, nearest
+from varhouse.errors import AccessError, StoreError, UsageError, nearest
 from varhouse.schema import KEY, TABLES, Table, annotation_table
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
@@ -27,6 +27,8 @@ Wanted = str | list[str] | None
 
 _SPANS = ("genes", "transcripts")
 """Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
+
+_FEW = 10_000
 
 _SCAN = re.compile(r"Parquet SCAN \[(.*)\]")
 _TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet")
@@ -243,6 +245,7 @@ class Store:
                 f"table {table} is not partitioned by {', '.join(unknown)}"
                 f" (by {', '.join(declared.partition) or 'nothing'})"
             )
+        self._check_cohorts(partition.get("cohort"), files)
         if not files.height:
             return files
         keep: list[pl.Expr] = []
@@ -263,6 +266,25 @@ class Store:
         if id_ is not None:
             keep.append(_may(files, "id", id_, id_))
         return files.filter(*keep) if keep else files
+
+    def _canonical(self, contig: str) -> str:
+        own = self.contigs.canonical(contig)
+        if own is None and self.contigs.names:
+            raise UsageError(self.contigs.unknown(contig))
+        return own or contig
+
+    def _check_cohorts(self, wanted: Wanted, files: pl.DataFrame) -> None:
+        """Check that there are such cohorts; a table need not hold rows of each."""
+        if wanted is None:
+            return
+        listed = self._open("cohorts")[1]
+        known = {c for f in (files, listed) if f.height for c in f["partition.cohort"]}
+        for value in [wanted] if isinstance(wanted, str) else wanted:
+            if value not in known:
+                raise StoreError(
+                    f"release {self.release} of {self.path} has no cohort {value!r}"
+                    f"{nearest(value, sorted(known))}"
+                )
 
     def files(self, table: str, **filters: Any) -> list[Path]:
         """List the files of a table, absolute paths; takes the filters of `scan`.
@@ -300,9 +322,14 @@ class Store:
         Raises
         ------
         StoreError
-            If there is no such table, or it is not partitioned by a filter's column.
+            If there is no such table or cohort, or it is not partitioned by a
+            filter's column.
+        UsageError
+            If there is no such contig.
         """
         contig, start, end, id_, _ = _split(filters)
+        if contig is not None and table != "contigs":
+            contig = filters["contig"] = self._canonical(contig)
         declared, _ = self._open(table)
         frame = self._scan_files(declared, self.file_frame(table, **filters))
         if contig is not None and "contig" in declared.names and table != "rejects":
@@ -403,8 +430,27 @@ class Store:
         """Scan the frequencies, of a region, cohort(s) or kind of stratum if given."""
         frame = self.table("frequencies", region, cohort=cohort)
         if stratum_by is not None:
+            known = self.words("frequencies", "stratum_by", stratum_by)
+            if stratum_by not in known:
+                raise StoreError(
+                    f"release {self.release} of {self.path} has no strata by {stratum_by!r}"
+                    f"{nearest(stratum_by, known)}"
+                )
             frame = frame.filter(pl.col("stratum_by") == stratum_by)
         return frame
+
+    def words(self, table: str, column: str, wanted: str) -> list[str]:
+        """List the values of a column that has few of them, sorted.
+
+        The first rows tell of all strata in most stores; the whole column is read only if
+        `wanted` is not among them.
+        """
+        values = self.scan(table).select(column)
+        for some in (values.head(_FEW), values):
+            found: list[str] = some.unique().collect()[column].drop_nulls().sort().to_list()
+            if wanted in found:
+                break
+        return found
 
     def table_digests(self) -> dict[str, str]:
         """Give the content digest of each table, 64 hex digits; no data is read."""
