@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from varhouse.alleleswap import Swapper
 from varhouse.liftover import LiftedAlleles, Lifter, Reason, read_chain
-from varhouse.liftover.fields import Swapper
 from varhouse.liftover.vcf import COLUMNS, VcfLifter
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.normalise.split import Splitter

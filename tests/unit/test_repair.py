@@ -14,6 +14,7 @@ from builders import make_fasta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from varhouse.alleleswap import Swapper
 from varhouse.cli import main
 from varhouse.errors import InputError
 from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
@@ -374,29 +375,40 @@ def test_swap_renumbers_everything():
         b"1\t5\trs1\tA\tC\t.\tPASS\tAC=3;AN=8;AF=0.375;AD=7,4;NS=4\tGT:AD:PL:DP"
         b"\t0/0:3,0:0,3,9:3\t0|1:2,2\t1/1:0,4:.:4\t./.\t0"
     )
-    assert swap_line(line, NUMBERS) == (
+    swapper = Swapper(NUMBERS)
+    assert swap_line(line, swapper) == (
         b"1\t5\trs1\tC\tA\t.\tPASS\tAC=5;AN=8;AF=0.625;AD=4,7;NS=4\tGT:AD:PL:DP"
         b"\t1/1:0,3:9,3,0:3\t1|0:2,2\t0/0:4,0:.:4\t./.\t1"
     )
-    assert swap_line(swap_line(line, NUMBERS), NUMBERS) == line
+    assert swap_line(swap_line(line, swapper), swapper) == line
+    assert not swapper.removed
 
 
 def test_an_unphased_heterozygote_stays():
     line = b"1\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\t0|1\t1/1"
-    assert swap_line(line, {}).endswith(b"\t0/1\t1|0\t0/0")
+    assert swap_line(line, Swapper({})).endswith(b"\t0/1\t1|0\t0/0")
 
 
 @pytest.mark.parametrize(
-    ("info", "form", "sample"),
+    ("info", "form", "sample", "lost"),
     [
-        (b"AC=3", b"GT", b"0/1"), (b"XA=3", b"GT", b"0/1"), (b"CSQ=C|x", b"GT", b"0/1"),
-        (b".", b"GT:DS", b"0/1:1.0"), (b".", b"GT", b"0/2"), (b"AF=2", b"GT", b"0/1"),
+        (b"AC=3", b"GT", b"0/1", "INFO/AC"), (b"XA=3", b"GT", b"0/1", "INFO/XA"),
+        (b"CSQ=C|x", b"GT", b"0/1", "INFO/CSQ"), (b"AF=2", b"GT", b"0/1", "INFO/AF"),
+        (b".", b"GT:AO", b"0/1:1", "FORMAT/AO"),
     ],
 )  # fmt: skip
-def test_what_is_not_known_is_not_swapped(info, form, sample):
+def test_what_cannot_follow_is_left_out_and_counted(info, form, sample, lost):
     line = b"\t".join([b"1", b"5", b".", b"A", b"C", b".", b".", info, form, sample])
+    swapper = Swapper(NUMBERS)
+    assert swap_line(line, swapper) == b"1\t5\t.\tC\tA\t.\t.\t.\tGT\t0/1"
+    assert swapper.removed == {lost: 1}
+
+
+@pytest.mark.parametrize("sample", [b"0/2", b"x", b""])
+def test_what_is_no_genotype_is_not_swapped(sample):
+    line = b"1\t5\t.\tA\tC\t.\t.\t.\tGT\t" + sample
     with pytest.raises(NotSwappedError):
-        swap_line(line, NUMBERS)
+        swap_line(line, Swapper(NUMBERS))
 
 
 def test_swap_only_on_demand(tmp_path):
@@ -406,19 +418,22 @@ def test_swap_only_on_demand(tmp_path):
         HEAD.replace("INFO\n", "INFO\tFORMAT\ts\n")
         + "1\t5\t.\tC\tA\t.\t.\t.\tGT\t1/1\n"
         + "1\t6\t.\tC\tA\t.\t.\t.\tGT\t1/1\n"
-        + "1\t9\t.\tG\tA\t.\t.\tCSQ=x\tGT\t1/1\n"
+        + "1\t9\t.\tG\tA\t.\t.\tCSQ=x;DP=3\tGT\t1/1\n"
     )
     with open_assembly(fasta, None) as (contigs, reference):
         plain = repair_file(path, tmp_path / "a.vcf.gz", contigs, reference)
         swapped = repair_file(path, tmp_path / "b.vcf.gz", contigs, reference, swap=True)
     assert "VH-R-006" not in plain.changes
-    assert swapped.changes["VH-R-006"] == 1
+    assert swapped.changes["VH-R-006"] == 2
     rows = [r for r in _changes(tmp_path / "b.vcf.gz") if r["code"] == "VH-R-006"]
-    assert [(r["line"], r["before"], r["after"]) for r in rows] == [("3", "C/A", "A/C")]
-    assert [x.split("\t")[3:5] + x.split("\t")[9:] for x in _view(tmp_path / "b.vcf.gz")] == [
-        ["A", "C", "0/0"], ["C", "A", "1/1"], ["G", "A", "1/1"]
+    assert [(r["line"], r["before"], r["after"]) for r in rows] == [
+        ("3", "C/A", "A/C"), ("5", "G/A", "A/G")
     ]  # fmt: skip
-    assert any("CSQ" in x for x in swapped.left)
+    assert "left out: INFO/CSQ" in rows[1]["why"]
+    assert [x.split("\t")[3:5] + x.split("\t")[9:] for x in _view(tmp_path / "b.vcf.gz")] == [
+        ["A", "C", "0/0"], ["C", "A", "1/1"], ["A", "G", "0/0"]
+    ]  # fmt: skip
+    assert swapped.left_out == {"INFO/CSQ": 1}
 
 
 def test_a_piece_gives_no_length(tmp_path):

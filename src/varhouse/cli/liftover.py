@@ -44,8 +44,9 @@ files written:
 Without --source-reference REF is not checked in the source, and LIFT_AMBIGUOUS does not
 tell of indels that were moved over a difference between the assemblies.
 Where the target's reference is ALT, REF and ALT change places: GT, AC, AF (and EAS_AF and
-the like), AD, PL, GL, GP and declared Number=R or G follow; Number=A fields that cannot
-are left out, and named on stderr. Other INFO (annotations, AA) stays as it is.
+the like), AD, PL, GL, GP, RO with AO, local alleles and declared Number=R or G follow.
+What cannot follow (other Number=A fields, consequences of the ALT, tests of ALT against
+REF) is left out, and named on stderr; what is about the place or the person stays.
 A record with several ALTs is lifted as one if all ALTs share the outcome, or split.
 reasons of rejects:
   contig_not_in_chain  the chain file has no source contig of this name
@@ -107,11 +108,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Lift one file."""
+    from varhouse.alleleswap import Swapper
     from varhouse.cli.files import as_file, keep_inputs, output_ending, put
     from varhouse.contigs import read_aliases
     from varhouse.ingest.known_names import open_reference
     from varhouse.liftover import Lifter, read_chain
-    from varhouse.liftover.fields import Swapper
     from varhouse.liftover.vcf import VcfLifter
     from varhouse.normalise import normalise_alleles
     from varhouse.normalise.split import Splitter

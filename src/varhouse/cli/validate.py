@@ -146,6 +146,8 @@ def _fix(
     out = sys.stderr if args.json else sys.stdout
     for line in _account_of(repair):
         print(line, file=out)
+    for name, count in sorted(repair.left_out.items()) if out is sys.stdout else ():
+        print(f"warning: {name} left out of {count:,} swapped record(s)", file=sys.stderr)
     return repair
 
 
@@ -158,6 +160,8 @@ def _account_of(repair: "Repair") -> Iterator[str]:
         yield f"  mended  {code} {RULES[code].name}  {count:,} x"
     for what, count in sorted(repair.left.items()):
         yield f"  left    {what}" + (f"  {count:,} x" if count > 1 else "")
+    for name, count in sorted(repair.left_out.items()):
+        yield f"  lost    {name} left out of {count:,} swapped record(s): it cannot follow"
     if not repair.changes:
         yield "  nothing to mend"
     yield f"  every change: {repair.table}"

@@ -19,9 +19,9 @@ import numpy as np
 import polars as pl
 
 from varhouse import __version__
+from varhouse.alleleswap import Swapper
 from varhouse.contigs import Contig, Contigs
 from varhouse.liftover import Chain, Lifter, match_names, read_chain
-from varhouse.liftover.fields import Swapper
 from varhouse.liftover.lines import SortedLines, sort_keys
 from varhouse.liftover.reasons import Reason
 from varhouse.liftover.vcf import COLUMNS, HEADER, VcfLifter

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from varhouse.alleleswap import Swapper
 from varhouse.liftover.alleles import Lifter
-from varhouse.liftover.fields import Swapper
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
 from varhouse.reference import COMPLEMENT

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.alleleswap import Swapper
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.reference import Reference
@@ -47,7 +48,10 @@ _MATE = re.compile(rb"([\[\]])([^\[\]]+)(:\d+[\[\]])")
 
 @dataclass
 class Repair:
-    """What a repair did: files written, changes by code, what it left and why."""
+    """What a repair did: files written, changes by code, what it left and why.
+
+    `left_out` counts the records by field that REF and ALT swapped could not take along.
+    """
 
     output: Path
     index: Path | None
@@ -55,6 +59,7 @@ class Repair:
     n_records: int
     changes: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 class _Body:
@@ -77,7 +82,8 @@ class _Body:
         self.renames = any(
             new.encode() != old for new, old in zip(self.wanted, self.old.names, strict=True)
         )
-        self.numbers = _numbers(header) if swap and reference is not None else None
+        with_swap = swap and reference is not None
+        self.swapper = Swapper(_numbers(header)) if with_swap else None
         self.left: Counter[str] = Counter()
 
     def mend(self, batch: RecordBatch, lines: Ints) -> Lines:
@@ -86,7 +92,7 @@ class _Body:
         edits: dict[int, bytes] = {}
         if self.renames:
             self._rename_mates(batch, lines, edits)
-        if self.numbers is not None:
+        if self.swapper is not None:
             self._swap(batch, lines, ids, edits)
         text, start, end = batch.text, batch.start[:, 0].copy(), batch.end.copy()
         rest = batch.start[:, 1] - 1
@@ -125,21 +131,24 @@ class _Body:
         self, batch: RecordBatch, lines: Ints, ids: Ints, edits: dict[int, bytes]
     ) -> None:
         assert self.reference is not None
-        assert self.numbers is not None
+        assert self.swapper is not None
         for i in np.unique(ids).tolist():
             sequence = self.reference.sequence(self.wanted[i])
             for k in swappable(batch, np.flatnonzero(ids == i), sequence).tolist():
                 line = edits.get(k) or batch.text[batch.start[k, 0] : batch.end[k]].tobytes()
                 cells = line.split(b"\t", 5)
+                before = self.swapper.removed.copy()
                 try:
-                    edits[k] = swap_line(line, self.numbers)
+                    edits[k] = swap_line(line, self.swapper)
                 except NotSwappedError as error:
                     self.left[f"VH-R-006: REF and ALT not swapped: {error}"] += 1
                     continue
+                gone = sorted(self.swapper.removed - before)
                 self._note(
                     batch, lines, k, "REF/ALT", cells[3] + b"/" + cells[4],
                     cells[4] + b"/" + cells[3], "VH-R-006",
-                    "ALT is the reference; GT and what follows from it renumbered",
+                    "ALT is the reference; GT and what follows from it renumbered"
+                    + (f"; left out: {', '.join(gone)}" if gone else ""),
                 )  # fmt: skip
 
     def _note(
@@ -294,7 +303,9 @@ def _repair(
     table.close()
     index = _make_index(written, header, survey.last_pos)
     left = Counter(header.left) + body.left
-    return _publish(written, index, listed, output, out.n_records, table, dict(left))
+    done = _publish(written, index, listed, output, out.n_records, table, dict(left))
+    done.left_out = dict(body.swapper.removed) if body.swapper is not None else {}
+    return done
 
 
 def _mend_header(
