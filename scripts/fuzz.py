@@ -171,6 +171,28 @@ def time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def stop_clock_while_compiling() -> None:
+    """Let no input pay for what is compiled on its way: that happens once in a process."""
+    from numba.core import event
+
+    class Clock(event.Listener):
+        """Holds the alarm from the first compilation to the end of the last inside of it."""
+
+        depth = left = 0
+
+        def on_start(self, event: event.Event) -> None:
+            self.depth += 1
+            if self.depth == 1:
+                self.left = signal.alarm(0)
+
+        def on_end(self, event: event.Event) -> None:
+            self.depth -= 1
+            if self.depth == 0 and self.left:
+                signal.alarm(self.left)
+
+    event.register("numba:compile", Clock())
+
+
 def keep(data: bytes, error: BaseException, findings: Path) -> Path:
     """Keep an input that broke something."""
     findings.mkdir(parents=True, exist_ok=True)
@@ -264,6 +286,7 @@ def main() -> int:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(args.findings / "numba"))
     faulthandler.enable()
     guard_texts()
+    stop_clock_while_compiling()
     with tempfile.TemporaryDirectory(prefix="varhouse-fuzz-") as tmp:
         if args.engine == "coverage":
             return run_coverage(Target(Path(tmp)), args)

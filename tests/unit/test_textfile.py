@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from varhouse import textfile
-from varhouse.contigs import read_aliases
+from varhouse.contigs import Contig, Contigs, read_aliases
 from varhouse.errors import InputError
+from varhouse.genes.rows import read_rows
 from varhouse.ingest.sheets import read_sheet
 from varhouse.liftover.chain import read_chain
 from varhouse.reference import compile_reference
@@ -97,7 +98,9 @@ def test_gbk_is_named_wherever_text_is_held_whole(tmp_path: Path) -> None:
         read_text(table)
 
 
+GENES = Contigs([Contig("chr1")])
 READERS = {
+    "a.gff3": lambda p: read_rows(p, GENES),
     "a.bed": lambda p: SourceTable(SourceSpec("s", str(p), "overlap", "bed")),
     "a.tsv": lambda p: SourceTable(SourceSpec("s", str(p), "allele", "tsv")),
     "a.chain": read_chain,
@@ -119,3 +122,9 @@ def test_a_table_has_columns_that_can_be_counted(tmp_path: Path, name: str) -> N
     (tmp_path / name).write_text("\t".join(map(str, range(5000))) + "\n")
     with pytest.raises(InputError, match="5,000 columns, at most 4,096"):
         READERS[name](tmp_path / name)
+
+
+def test_columns_of_a_gene_model_beyond_the_ninth_are_not_made(tmp_path: Path) -> None:
+    row = "chr1\tx\tgene\t1\t9\t.\t+\t.\tID=a" + "\t" * 500_000 + "\n"
+    (tmp_path / "a.gff3").write_text("##gff-version 3\n" + row)
+    assert read_rows(tmp_path / "a.gff3", GENES).frame["attr"].to_list() == ["ID=a"]

@@ -5,20 +5,23 @@ transcripts of them. Coordinates stay 1-based and closed as in the file.
 """
 
 import hashlib
+import io
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-from isal import igzip
 
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.genes.attributes import mask_gtf
 from varhouse.genes.circular import circular_lengths, number_lines, past_the_origin
 from varhouse.genes.mane import MANE_ID, mane_id
+from varhouse.textfile import LONGEST_ROW, line_blocks
 
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attr"]
-_GZIP_MAGIC = b"\x1f\x8b"
+_MOST_BYTES = 8 << 30
+_ROW = re.compile(rb"^(?!#)[^\n]*\S[^\n]*", re.MULTILINE)
 
 UTR = "UTR"
 UTRS = (
@@ -120,6 +123,7 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
     cut = data.find(b"\n##FASTA")
     if cut >= 0:
         data = data[: cut + 1]
+    _check_width(path, data)
     try:
         frame = pl.read_csv(
             data,
@@ -127,19 +131,14 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
             comment_prefix="#",
             has_header=False,
             quote_char=None,
-            infer_schema=False,
+            # Columns behind the ninth, of which a line of hostile text may have millions,
+            # are not made.
+            schema=dict.fromkeys(_COLUMNS, pl.String),
+            extra_columns="ignore",
             truncate_ragged_lines=True,
         )
-    except (pl.exceptions.NoDataError, pl.exceptions.ComputeError) as error:
+    except pl.exceptions.PolarsError as error:
         raise InputError(f"{path}: no line of GFF3 or GTF in it ({error})") from error
-    if frame.width < len(_COLUMNS):
-        raise InputError(
-            f"{path}: {frame.width} columns separated by tabs, GFF3 and GTF have 9",
-            "give a GFF3 or GTF file",
-        )
-    frame = frame.select(frame.columns[:9]).rename(
-        dict(zip(frame.columns[:9], _COLUMNS, strict=True))
-    )
     n_lines = frame.height
     circles = circular_lengths(frame)
     frame = number_lines(frame, data, list(circles)).with_columns(
@@ -173,14 +172,25 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
     return Rows(placed, is_gtf, digest, counts, unknown, lengths)
 
 
+def _check_width(path: Path, data: bytes) -> None:
+    first = _ROW.search(data)
+    if first is None:
+        raise InputError(f"{path}: no line of GFF3 or GTF in it")
+    if (width := first[0].count(b"\t") + 1) < len(_COLUMNS):
+        raise InputError(
+            f"{path}: {width} columns separated by tabs, GFF3 and GTF have 9",
+            "give a GFF3 or GTF file",
+        )
+
+
 def _text(path: Path) -> bytes:
-    data = path.read_bytes()
-    if data[:2] != _GZIP_MAGIC:
-        return data
-    try:
-        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
-    except (EOFError, OSError, igzip.BadGzipFile) as error:
-        raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
+    """Read a whole annotation, in which no line is longer than `LONGEST_ROW`."""
+    whole = io.BytesIO()
+    for block in line_blocks(path, longest=LONGEST_ROW):
+        if whole.tell() + len(block) > _MOST_BYTES:
+            raise InputError(f"{path}: more than {_MOST_BYTES >> 30} GiB of text")
+        whole.write(block)
+    return whole.getvalue()
 
 
 def without_version(column: pl.Expr) -> pl.Expr:
