@@ -21,7 +21,7 @@ log = logging.getLogger("varhouse.store")
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "store",
-        help="a store's life: init, log, show, diff, tag, digest, drop, verify",
+        help="a store's life: init, log, show, diff, tag, digest, drop, gc, verify",
         description="example:  varhouse store show demo/store",
     )
     steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -39,6 +39,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
     _add_wait(drop)
+    gc = _add(
+        steps, "gc", _gc, "remove what killed processes left",
+        "example:  varhouse store gc demo/store --dry-run",
+        "Removes work folders of processes that have ended (those that --keep-work kept,\n"
+        "too), unfinished files, and shards and tables that no release holds. What a release\n"
+        "holds stays, and so does the work folder of a process that is alive. The next\n"
+        "ingest or drop does the same by itself. Prints a line for each: MiB, path, what.",
+    )  # fmt: skip
+    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+    _add_wait(gc)
     verify = _add(
         steps, "verify", _verify, "read everything again and check it",
         "example:  varhouse store verify demo/store",
@@ -387,6 +397,27 @@ def _drop(args: argparse.Namespace) -> int:
     from varhouse.store.drop import drop_cohort
 
     print(drop_cohort(args.store, args.cohort, wait=args.wait))
+    return 0
+
+
+def _gc(args: argparse.Namespace) -> int:
+    from varhouse.store.layout import read_store_file
+    from varhouse.store.leftovers import find_leftovers, remove_leftovers
+    from varhouse.store.lock import store_lock
+
+    path = args.store.absolute()
+    read_store_file(path)
+    with store_lock(path, args.wait):
+        found = find_leftovers(path, kept=True, thorough=True)
+        for leftover in found:
+            place = leftover.path.relative_to(path if path in leftover.path.parents
+                                              else path.parent)  # fmt: skip
+            print(f"{leftover.bytes / 2**20:>10,.2f}  {place}  {leftover.what}")
+        if not args.dry_run:
+            remove_leftovers(path, found)
+    size = sum(f.bytes for f in found) / 2**20
+    what = "would go" if args.dry_run else "are gone"
+    log.info("%d left-over(s), %.2f MiB, %s", len(found), size, what)
     return 0
 
 

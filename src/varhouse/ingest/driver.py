@@ -10,12 +10,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from varhouse.compiled import MARKER, say_compiling
-from varhouse.errors import ConfigError, StoreError, VarhouseError
+from varhouse.errors import ConfigError, VarhouseError
 from varhouse.files import read_json
 from varhouse.ingest.config import Config, check_config, read_config
 from varhouse.ingest.config_form import DATA
@@ -23,7 +24,8 @@ from varhouse.ingest.interpreter import plain_python
 from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now
-from varhouse.store.layout import check_free_space, check_is_folder
+from varhouse.store.layout import check_free_space, check_is_free, close_folders
+from varhouse.store.leftovers import KEPT, clear, hold_work
 from varhouse.store.lock import TOKEN, store_lock
 from varhouse.store.releases import list_releases
 
@@ -45,39 +47,60 @@ class Options:
     rehash: bool = False
 
 
-def open_or_init(store: Path, config: Config) -> None:
-    """Make the store if there is none.
+def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
+    """Make the store if there is none; a making that was killed goes on.
 
     Raises
     ------
     ConfigError, StoreError, UsageError
-        If the reference contradicts the aliases table, or the folder is no store.
+        If the reference contradicts the aliases table, the folder is no store, or
+        somebody else is making it.
     """
     if _is_made(store):
         return
-    # The reference is compiled beside, and moved in once the store is there.
-    outside = store.with_name(f".{store.name}.reference-{os.getpid()}")
+    was_there = store.exists()
+    (store / "_store").mkdir(parents=True, exist_ok=True)
     try:
-        reference = Reference(compiled_reference(outside, config.reference), config.contigs)
-        check_reference(config, reference)
-        init_store(store, config.assembly, reference.contigs, reference=reference)
-        if not (store / "_cache").exists():
-            (outside / "_cache").rename(store / "_cache")
+        with store_lock(store, wait) as holder:
+            if list_releases(store):
+                return
+            try:
+                compiled = compiled_reference(store, config.reference)
+                reference = Reference(compiled, config.contigs)
+                check_reference(config, reference)
+                init_store(
+                    store, config.assembly, reference.contigs, reference=reference,
+                    token=holder.token,
+                )  # fmt: skip
+            finally:
+                if not list_releases(store):
+                    _forget(store)
     finally:
-        shutil.rmtree(outside, ignore_errors=True)
+        if not list_releases(store):
+            _remove_empty(store, whole=not was_there)
+
+
+def _forget(store: Path) -> None:
+    """Remove what a making that failed has written; a kill leaves it for the next one."""
+    shutil.rmtree(store / "_cache", ignore_errors=True)
+    shutil.rmtree(store / "_staging", ignore_errors=True)
+    (store / "_store" / "store.json").unlink(missing_ok=True)
+
+
+def _remove_empty(store: Path, *, whole: bool) -> None:
+    if not (store / "_store" / "lock.json").exists():
+        (store / "_store" / "lock.guard").unlink(missing_ok=True)
+    for folder in (store / "_store", *([store] if whole else [])):
+        # Another process may have begun to make it meanwhile.
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _is_made(store: Path) -> bool:
     """Tell whether there is a store; False: there is room for one."""
-    check_is_folder(store)
     if list_releases(store):
         return True
-    if (
-        store.is_dir()
-        and any(p.name != "_cache" for p in store.iterdir())
-        and not (store / "_store").exists()
-    ):
-        raise StoreError(f"{store} is not empty and no store", "choose another folder")
+    check_is_free(store)
     return False
 
 
@@ -98,6 +121,8 @@ def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
     open_or_init(store, checked)
     run = prepare(store, checked, utc_now())
     begin(run, checked)
+    # The lock is taken by the commit alone: what works here says so in the folder.
+    hold_work(Path(run.work))
     return Path(run.work) / "run.json"
 
 
@@ -124,21 +149,30 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             elsewhere = Path(folder) / "store"
             open_or_init(elsewhere, config)
             return _dry_run(store, prepare(elsewhere, config, utc_now()))
-    open_or_init(store, config)
+    open_or_init(store, config, options.wait)
     with store_lock(store, options.wait) as holder:
+        if not options.dry_run:
+            for line in close_folders(store):
+                LOG.warning("note  %s", line)
         run = prepare(store, config, utc_now(), rehash=options.rehash)
         if options.dry_run:
             return _dry_run(store, run)
         _warn(run)
         if not run.has_work:
+            clear(store)
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
         begin(run, config)
+        clear(store, keep=run.ingest_id)
+        (Path(run.work) / KEPT).unlink(missing_ok=True)
         _run_snakemake(run, options, holder.token)
         account = read_json(Path(run.work) / "commit.json")
-        if not options.keep_work:
+        if options.keep_work:
+            (Path(run.work) / KEPT).touch()
+        else:
             # Work folders hold copies of the inputs. Those of dead runs go too.
-            shutil.rmtree(store / "_staging", ignore_errors=True)
+            shutil.rmtree(run.work, ignore_errors=True)
+            clear(store, kept=True)
         if account["release"] is not None:
             _clear_cache(run)
     account["seconds"] = round(time.monotonic() - started, 1)

@@ -31,6 +31,7 @@ from varhouse.shards import write_frame
 from varhouse.source.limits import Limits
 from varhouse.source.scan import hash_file
 from varhouse.store.commit import contigs_frame
+from varhouse.store.layout import make_folder
 from varhouse.store.reader import Store, open_store
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
 def begin(run: Run, config: "Config") -> None:
     """Make the work folder of a run with its `run.json`, or take up one that was killed."""
     work = Path(run.work)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work, Path(run.store))
     if (work / "run.json").exists():
         LOG.info("resuming ingest %s", run.ingest_id)
         return

@@ -26,7 +26,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     writes that outlived its Snakemake.
     """
     own = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    own.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    own.mkdir(mode=0o700)
     yield own
     shutil.rmtree(folder, ignore_errors=True)
     own.rename(folder)

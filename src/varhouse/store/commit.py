@@ -11,6 +11,7 @@ readers see unchanged, and that the same commit can be run again on:
 4. the release record pins the versions. Only now readers see anything.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -37,9 +38,10 @@ from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
-    check_is_folder,
+    check_is_free,
     check_name,
     describe_new_store,
+    make_folder,
     partition_folder,
     read_store_file,
     staging_folder,
@@ -71,9 +73,17 @@ def utc_now() -> str:
 
 
 def init_store(
-    path: Path, assembly: str, contigs: Contigs, *, reference: Reference | None = None
+    path: Path,
+    assembly: str,
+    contigs: Contigs,
+    *,
+    reference: Reference | None = None,
+    wait: float = 60.0,
+    token: str | None = None,
 ) -> int:
     """Make an empty store: `store.json`, the table contigs, and release 1.
+
+    A making that was killed is taken up again.
 
     Parameters
     ----------
@@ -85,6 +95,10 @@ def init_store(
         The contigs of the assembly with their aliases.
     reference
         Gives the lengths that were checked and refget digests, if given.
+    wait
+        Seconds to wait for another writer.
+    token
+        Token of the store's lock, if the caller holds it.
 
     Returns
     -------
@@ -96,28 +110,36 @@ def init_store(
     StoreError
         If there is a store already, or the folder holds other things.
     """
-    check_is_folder(path)
-    file = path / "_store" / "store.json"
+    path = path.absolute()
     if list_releases(path):
         raise StoreError(
             f"{path} is a store already", "choose another folder, or delete this one"
         )
-    if path.is_dir() and not file.exists() and any(path.iterdir()):
-        raise StoreError(f"{path} is not empty and no store", "choose another folder")
-    for root in ROOTS:
-        (path / root).mkdir(parents=True, exist_ok=True)
-    write_json(file, describe_new_store(assembly, utc_now()), replace=True)
-    work = staging_folder(path, "init")
-    shard = write_shard(contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
-    number = commit(
-        path,
-        [Manifest([shard] if shard else [])],
-        ingest_id="init",
-        operation="init",
-        base_release=0,
-        meta={"assembly": assembly},
-    )
-    shutil.rmtree(work, ignore_errors=True)
+    check_is_free(path)
+    (path / "_store").mkdir(parents=True, exist_ok=True)
+    with store_lock(path, wait, token) as holder:
+        for root in ROOTS:
+            make_folder(path / root, path)
+        file = path / "_store" / "store.json"
+        write_json(file, describe_new_store(assembly, utc_now()), replace=True)
+        # Whatever a making that was killed has left is made again.
+        work = staging_folder(path, "init")
+        shutil.rmtree(work, ignore_errors=True)
+        make_folder(work, path)
+        frame = contigs_frame(contigs, reference)
+        shard = write_shard(frame, CONTIGS, work, "contigs", {})
+        number = commit(
+            path,
+            [Manifest([shard] if shard else [])],
+            ingest_id="init",
+            operation="init",
+            base_release=0,
+            meta={"assembly": assembly},
+            token=holder.token,
+        )
+        shutil.rmtree(work, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            work.parent.rmdir()
     return number
 
 
@@ -402,7 +424,7 @@ def _link_shards(path: Path, plan: _Plan) -> None:
     folders: set[Path] = set()
     for name, shard in plan.new.items():
         target = root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, path)
         folders.update(f for f in target.parents if f == root or root in f.parents)
         if not target.exists():
             source = Path(shard.path)
@@ -428,6 +450,7 @@ def _commit_table(
 ) -> Pinned:
     name = plan.table.name
     folder = table_folder(path, plan.table)
+    make_folder(folder / "_delta_log", path)
     wanted = [*plan.kept, *plan.new]
     before = plan.base or Pinned(0, 0, 0, 0, (0, 0), 0)
     version = delta.commit_files(

@@ -16,7 +16,13 @@ from varhouse.errors import StoreError, nearest
 from varhouse.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.shards import Manifest, write_shard
 from varhouse.store.commit import commit, utc_now
-from varhouse.store.layout import check_free_space, read_store_file, staging_folder
+from varhouse.store.layout import (
+    check_free_space,
+    make_folder,
+    read_store_file,
+    staging_folder,
+)
+from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
 from varhouse.store.retract import cohorts_of, prepare_totals, retract
@@ -69,6 +75,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
         ingest_id = f"drop-{store.release + 1:08d}"
         work = staging_folder(path, ingest_id)
         shutil.rmtree(work, ignore_errors=True)
+        make_folder(work, path)
         removed = retract(store, [cohort], work / "shared")
         totals = prepare_totals(store, removed.parts, work / "totals", without=[cohort])
         account = {
@@ -101,6 +108,8 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
             token=holder.token,
         )
         shutil.rmtree(work, ignore_errors=True)
+        # Work folders of killed ingests were for the release of before.
+        clear(path)
     log.info(
         "dropped %s: %s alleles had no other carrier (releases up to %d still hold it)",
         cohort,

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from varhouse.files import sync_folder, unfinished_name, write_text
 from varhouse.schema import FORMAT_VERSION, Table
 
 ROOTS = ("open", "controlled")
+PRIVATE = ("controlled", "_staging")
+"""What holds data about single people; other people's permissions end here."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 
 
@@ -67,6 +70,68 @@ def check_name(kind: str, name: str) -> str:
             "use letters, digits, _ . and -, beginning with a letter or digit",
         )
     return name
+
+
+def make_folder(folder: Path, store: Path) -> None:
+    """Make a folder of a store with those above it.
+
+    What is new under `controlled/` and `_staging/` is open to nobody else, whatever the
+    umask; where somebody opened `controlled/` itself to a group, it is as open as that. A
+    setgid bit is handed down, as everywhere.
+    """
+    root = store / folder.relative_to(store).parts[0]
+    for part in reversed([folder, *folder.parents]):
+        if part.exists():
+            continue
+        if root.name not in PRIVATE or not (part == root or root in part.parents):
+            part.mkdir(exist_ok=True)
+            continue
+        try:
+            part.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        group = 0 if part == root else root.stat().st_mode & stat.S_IRWXG
+        part.chmod(stat.S_IRWXU | group | (part.stat().st_mode & stat.S_ISGID))
+
+
+def close_folders(store: Path) -> list[str]:
+    """Close `controlled/` and `_staging/` to people that nobody let in on purpose.
+
+    A group was let in on purpose if the folder has the setgid bit or an access list, or is
+    not of the writer's own group.
+
+    Returns
+    -------
+    list of str
+        A line for each folder that was open, and what has become of it.
+    """
+    said = []
+    for folder in (store / name for name in PRIVATE):
+        if not folder.is_dir():
+            continue
+        status = folder.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        wanted = mode & ~stat.S_IRWXO
+        if not (mode & stat.S_ISGID or status.st_gid != os.getegid() or _has_acl(folder)):
+            wanted &= ~stat.S_IRWXG
+        if wanted == mode:
+            continue
+        was = stat.filemode(status.st_mode)
+        try:
+            folder.chmod(wanted)
+        except PermissionError:
+            said.append(f"{folder} is open to others ({was}): its owner should close it")
+        else:
+            now = stat.filemode(folder.stat().st_mode)
+            said.append(f"{folder} was open to others ({was}) and is closed now ({now})")
+    return said
+
+
+def _has_acl(folder: Path) -> bool:
+    try:
+        return bool(os.getxattr(folder, "system.posix_acl_access"))
+    except (OSError, AttributeError):
+        return False
 
 
 def write_json(file: Path, data: Any, *, replace: bool) -> bool:
@@ -142,6 +207,26 @@ def check_is_folder(path: Path) -> None:
     if not there.is_dir():
         is_it = f"{path} is" if there == path.absolute() else f"{path}: {there} is"
         raise UsageError(f"{is_it} a file; a store is a folder", "give the store's folder")
+
+
+def check_is_free(path: Path) -> None:
+    """Check that a store can be made in a place, or one whose making was killed finished.
+
+    Raises
+    ------
+    UsageError
+        If the place, or a folder that it should lie in, is a file.
+    StoreError
+        If the folder holds other things.
+    """
+    check_is_folder(path)
+    if not path.is_dir() or (path / "_store").is_dir():
+        return
+    for entry in path.iterdir():
+        # Somebody may have made them, with permissions of choice.
+        is_empty_root = entry.name in ROOTS and entry.is_dir() and not any(entry.iterdir())
+        if entry.name not in ("_cache", "_staging") and not is_empty_root:
+            raise StoreError(f"{path} is not empty and no store", "choose another folder")
 
 
 def read_store_file(path: Path) -> dict[str, Any]:

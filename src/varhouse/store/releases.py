@@ -233,7 +233,7 @@ def resolve_release(path: Path, release: str | int | None) -> int:
     if not numbers:
         raise StoreError(
             f"{path} has no release yet: its making was interrupted",
-            "run varhouse store init again",
+            "run varhouse ingest or varhouse store init again",
         )
     if release is None or release == "latest":
         return numbers[-1]

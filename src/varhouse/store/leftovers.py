@@ -1,0 +1,262 @@
+"""What killed processes leave in a store, and how it goes.
+
+Readers never see any of it: it is what no release pins. It is looked for while the lock is
+held, so that nobody is writing: work folders, unfinished files, catalogues and shards of
+ingests that made no release, and the Delta versions that name them. Nothing is a left-over
+that a release pins, whoever made it; when a release record cannot be read, nothing is.
+"""
+
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from varhouse.errors import StoreError
+from varhouse.files import FOREIGN_SECONDS, is_abandoned, write_json
+from varhouse.processes import boot_id, has_ended, start_time
+from varhouse.store import delta
+from varhouse.store.catalogue import Catalogue, file_ingest
+from varhouse.store.layout import ROOTS, releases_folder
+from varhouse.store.releases import Release, list_releases, read_release
+
+log = logging.getLogger("varhouse.store")
+
+OWNER = "owner.json"
+"""In a work folder: the process that works there without holding the store's lock."""
+
+KEPT = "kept"
+"""In a work folder: somebody asked for it to be kept."""
+
+_OUTSIDE = re.compile(r"reference-(\d+)$")
+_SHARD = re.compile(r"^.+-\d{5,}-[0-9a-f]{12}\.parquet$")
+_STAGED = re.compile(r"^_commit_.*\.json\.tmp$|#\d+$")
+"""What delta-rs writes before it gives a file of the log its name."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or folder that goes; `bytes` that it takes and what it is."""
+
+    path: Path
+    bytes: int
+    what: str
+
+
+def find_leftovers(
+    path: Path, *, keep: str | None = None, kept: bool = False, thorough: bool = False
+) -> list[Leftover]:
+    """Find what killed processes left; the caller holds the store's lock.
+
+    Parameters
+    ----------
+    keep
+        Id of the ingest that is going on: its work folder, catalogue and shards stay.
+    kept
+        Also work folders that somebody asked for to be kept.
+    thorough
+        Also shards that no release pins of ingests that made one: of a commit that was
+        killed and run again.
+
+    Raises
+    ------
+    StoreError
+        If a release record is missing or damaged.
+    """
+    found = [*_work_folders(path, keep, kept), *_outside(path), *_unfinished(path)]
+    numbers = list_releases(path)
+    if not numbers:
+        return found
+    if numbers != list(range(1, numbers[-1] + 1)):
+        gone = min(set(range(1, numbers[-1])) - set(numbers))
+        file = releases_folder(path) / f"{gone:08d}.json"
+        raise StoreError(
+            f"{file} is missing: nobody knows what it pins", "restore it from a backup"
+        )
+    releases = [read_release(path, n) for n in numbers]
+    ingests = {r.ingest_id for r in releases}
+    for file in sorted((path / "_store" / "files").glob("[!.]*.json")):
+        if file.stem not in ingests and file.stem != keep:
+            found.append(_leftover(file, "catalogue of an ingest that made no release"))
+    return found + _shards(path, releases, ingests, keep, thorough)
+
+
+def remove_leftovers(path: Path, found: list[Leftover]) -> None:
+    """Remove what `find_leftovers` found; the caller holds the store's lock."""
+    if any(f.path.suffix == ".parquet" for f in found):
+        _roll_back(path)
+    for leftover in found:
+        if leftover.path.is_dir() and not leftover.path.is_symlink():
+            shutil.rmtree(leftover.path, ignore_errors=True)
+        else:
+            leftover.path.unlink(missing_ok=True)
+        root = next((path / r for r in ROOTS if path / r in leftover.path.parents), None)
+        for folder in leftover.path.parents if root else ():
+            if folder == root:
+                break
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def clear(path: Path, *, keep: str | None = None, kept: bool = False) -> None:
+    """Remove what killed processes left, as every command that holds the lock does."""
+    try:
+        found = find_leftovers(path, keep=keep, kept=kept)
+    except StoreError as error:
+        log.warning("nothing is cleared away: %s", error.message)
+        return
+    if found:
+        size = sum(f.bytes for f in found) / 2**20
+        log.info("removing %d left-over(s) of killed processes, %.1f MiB", len(found), size)
+        remove_leftovers(path, found)
+    with suppress(OSError):
+        (path / "_staging").rmdir()
+
+
+def hold_work(folder: Path) -> None:
+    """Say in a work folder that this process works there, unless another one does."""
+    if _is_used(folder):
+        return
+    pid = os.getpid()
+    me = {"host": socket.gethostname(), "pid": pid, "started": start_time(pid),
+          "boot": boot_id()}  # fmt: skip
+    write_json(folder / OWNER, me)
+
+
+def _leftover(path: Path, what: str) -> Leftover:
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    size = 0
+    for file in files:
+        with suppress(OSError):
+            status = file.lstat()
+            # A shard that a release holds too is not freed with its other name.
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                size += status.st_size
+    return Leftover(path, size, what)
+
+
+def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover]:
+    staging = path / "_staging"
+    for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
+        if folder.name == keep or _is_used(folder):
+            continue
+        if not (folder / KEPT).exists():
+            yield _leftover(folder, "work folder of a process that has ended")
+        elif kept:
+            yield _leftover(folder, "work folder that --keep-work kept")
+
+
+def _is_used(folder: Path) -> bool:
+    """Tell whether a process works in a folder that it did not take the lock for."""
+    try:
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        if has_ended(owner["host"], owner["pid"], owner["started"], owner["boot"]):
+            return False
+        newest = max(f.lstat().st_mtime for f in [folder, *folder.iterdir()])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return time.time() - newest < FOREIGN_SECONDS
+
+
+def _outside(path: Path) -> Iterator[Leftover]:
+    """Find references that earlier versions compiled beside a store that was to be made."""
+    start = f".{path.name}.reference-"
+    for folder in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
+        match = _OUTSIDE.search(folder.name)
+        if (
+            folder.name.startswith(start)
+            and match
+            and has_ended(socket.gethostname(), int(match[1]), "")
+        ):
+            yield _leftover(folder, "reference of an ingest that was killed")
+
+
+def _unfinished(path: Path) -> Iterator[Leftover]:
+    store = path / "_store"
+    folders = [store, store / "releases", store / "files", store / "tags", path / "_cache"]
+    folders += [f for f in (path / "_cache").glob("reference-*") if f.is_dir()]
+    for root in ROOTS:
+        folders += [f for f in (path / root).rglob("*") if f.is_dir()]
+    for folder in folders:
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            is_staged = folder.name == "_delta_log" and _STAGED.search(file.name)
+            if is_abandoned(file) or _is_old(file) or is_staged:
+                yield _leftover(file, "unfinished file of a process that has ended")
+
+
+def _is_old(file: Path) -> bool:
+    """Tell whether it is an unfinished file as earlier versions named them, and a day old."""
+    if not (file.name.startswith(".") or ".bases." in file.name or ".json." in file.name):
+        return False
+    try:
+        return file.name.endswith(".tmp") and (
+            time.time() - file.lstat().st_mtime > FOREIGN_SECONDS
+        )
+    except OSError:
+        return False
+
+
+def _shards(
+    path: Path, releases: list[Release], ingests: set[str], keep: str | None, thorough: bool
+) -> list[Leftover]:
+    """Find files in the tables that no release pins."""
+    found: list[Leftover] = []
+    for root in ROOTS:
+        for folder in sorted((path / root).iterdir()) if (path / root).is_dir() else ():
+            if not folder.is_dir():
+                continue
+            table = folder.name
+            files = [f for f in folder.rglob("*.parquet") if _SHARD.match(f.name)]
+            strange = [f for f in files if file_ingest(f.name) not in {*ingests, keep}]
+            candidates = files if thorough else strange
+            candidates = [f for f in candidates if file_ingest(f.name) != keep]
+            # Whoever a file is of, what a release pins stays; this is asked seldom.
+            pinned = _pinned(folder, table, releases) if candidates else set()
+            found += [
+                _leftover(f, "shard that no release holds")
+                for f in sorted(candidates)
+                if str(f.relative_to(folder)) not in pinned
+            ]
+            is_held = keep is not None or any(table in r.tables for r in releases)
+            if not is_held and (folder / "_delta_log").is_dir():
+                found.append(_leftover(folder / "_delta_log", "table that no release holds"))
+    return found
+
+
+def _pinned(folder: Path, table: str, releases: list[Release]) -> set[str]:
+    """List the files of a table that any release pins, relative to the table's folder."""
+    versions = {r.tables[table].version for r in releases if table in r.tables}
+    pinned: set[str] = set()
+    for version in sorted(versions):
+        pinned.update(delta.list_files(delta.open_table(folder, version))["path"].to_list())
+    return pinned
+
+
+def _roll_back(path: Path) -> None:
+    """Bring tables that a dead ingest has touched back to what the newest release pins.
+
+    Readers who take the latest Delta version would look for shards that are gone.
+    """
+    release = read_release(path, list_releases(path)[-1])
+    known = Catalogue(path)
+    for name, pinned in release.tables.items():
+        folder = next((path / r / name for r in ROOTS if (path / r / name).is_dir()), None)
+        if folder is None or delta.latest_version(folder) == pinned.version:
+            continue
+        handle = delta.open_table(folder, pinned.version)
+        wanted = delta.list_files(handle)["path"].to_list()
+        delta.commit_files(
+            folder,
+            delta.declare(name, delta.read_schema(handle)),
+            wanted,
+            partial(known.data_file, name),
+            {"ingest_id": release.ingest_id, "release": str(release.number)},
+        )
