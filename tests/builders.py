@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.allelekey import complete_key, key_text
 from varhouse.contigs import Contig, Contigs
 from varhouse.schema import KEY, TABLES, Table, annotation_table
 from varhouse.shards import Manifest, Shard, write_shard
@@ -185,7 +186,7 @@ def add_tables(
     shards: list[Shard | None] = []
     for table_name, rows in tables.items():
         table = TABLES.get(table_name) or _annotations(table_name, rows)
-        frame = rows
+        frame = complete_key(rows) if "extent" in table.names else rows
         if "part" in table.names and "contig" in table.names and table_name != "contigs":
             parts = {c: contigs.part(c) for c in frame["contig"].unique()}
             frame = frame.with_columns(
@@ -230,9 +231,15 @@ def make_store(
 
 
 def key(text: str) -> dict[str, Any]:
-    """Read `chr1-100-A-T` as the columns of the allele key."""
-    contig, pos, ref, alt = text.rsplit("-", 3)
-    return {"contig": contig, "pos": int(pos), "ref": ref, "alt": alt}
+    """Read `chr1-100-A-T` or `chr1-100-A-<DEL>-40` as the columns of the allele key."""
+    spelt, symbol, extent = text.partition(">-")
+    contig, pos, ref, alt = (spelt + symbol[:1]).rsplit("-", 3)
+    return {"contig": contig, "pos": int(pos), "ref": ref, "alt": alt, "extent": extent}
+
+
+def names_of(frame: pl.DataFrame) -> list[str]:
+    """Write the keys of a frame as `key` reads them."""
+    return frame.select(key_text()).to_series().to_list()
 
 
 def variant(text: str, **columns: Any) -> dict[str, Any]:

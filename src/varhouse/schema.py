@@ -13,18 +13,20 @@ import polars as pl
 
 from varhouse.errors import SchemaError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when a store written before can no longer be read as it is."""
 
 PolarsType = pl.DataType | type[pl.DataType]
 
 KEY_SCHEMA: dict[str, PolarsType] = {
     "contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
+    "extent": pl.String,
 }  # fmt: skip
 """Columns of the allele key and their types."""
 
 KEY = tuple(KEY_SCHEMA)
-"""The allele key: canonical contig, 1-based position, normalised biallelic REF and ALT."""
+"""The allele key: canonical contig, 1-based position, normalised biallelic REF and ALT, and
+the extent of a symbolic ALT (`varhouse.extent`)."""
 
 SPELT = KEY[:4]
 """What CHROM, POS, REF and ALT of a line spell: all there is where ALT is written out."""
@@ -32,7 +34,7 @@ SPELT = KEY[:4]
 WITHIN = KEY[1:]
 """What tells the alleles of one contig apart, in sort order."""
 
-BOUNDED = frozenset({"contig", "pos", "start", "end", "id", "ac", "an", "record"})
+BOUNDED = frozenset({"contig", "pos", "extent", "start", "end", "id", "ac", "an", "record"})
 """Columns whose least and greatest value the Delta log has, where they are never null."""
 
 
@@ -109,8 +111,16 @@ def _key_columns() -> tuple[Column, ...]:
         Column("contig", pl.String, "canonical contig name"),
         Column("pos", pl.Int32, "1-based position of the first base of ref, normalised"),
         Column("ref", pl.String, "reference allele, normalised"),
-        Column("alt", pl.String, "alternate allele, normalised"),
-    )
+        Column(
+            "alt", pl.String,
+            "alternate allele, normalised; of a breakend with the canonical name of the mate",
+        ),
+        Column(
+            "extent", pl.String,
+            "of a symbolic allele its length in bases (`.`: unknown), then what else tells it"
+            " apart as /KEY=value; empty for any other",
+        ),
+    )  # fmt: skip
 
 
 PART = Column(
@@ -141,7 +151,12 @@ VARIANTS = Table(
     "a distinct allele",
     (
         *_key_columns(),
-        Column("end", pl.Int32, "1-based position of the last base of ref"),
+        Column(
+            "end",
+            pl.Int32,
+            "1-based last base that the allele covers: of ref; of a symbolic allele of known"
+            " length its END",
+        ),
         Column(
             "type",
             pl.String,
@@ -370,6 +385,7 @@ SITES = Table(
         ),
         Column("allele_ref", pl.List(pl.String), "normalised ref of each ALT"),
         Column("allele_alt", pl.List(pl.String), "normalised alt of each ALT"),
+        Column("allele_extent", pl.List(pl.String), "extent of each ALT, rejected ones too"),
         PART,
     ),
     partition=("cohort", "part"),

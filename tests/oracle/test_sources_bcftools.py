@@ -10,7 +10,7 @@ import pytest
 from varhouse.contigs import Contig, Contigs
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.reference import OpenedReference, Reference
-from varhouse.schema import KEY
+from varhouse.schema import SPELT
 from varhouse.sources import CompiledSource, Normalise, Target, compile_source, read_spec
 
 CALL = """import sys, pysam.bcftools
@@ -61,13 +61,13 @@ def test_dbsnp(data_dir: Path, fx_dbsnp: Path) -> None:
         "query", "-f", r"%CHROM\t%POS\t%REF\t%ALT\n", "-o", query, fx_dbsnp / "norm.vcf.gz"
     )
     every = pl.read_csv(
-        query, separator="\t", has_header=False, new_columns=list(KEY),
+        query, separator="\t", has_header=False, new_columns=list(SPELT),
         schema_overrides={"contig": pl.String, "pos": pl.Int32},
     ).unique(maintain_order=True)  # fmt: skip
     mine = every.gather_every(3)
     others = every.gather_every(3, 1).with_columns(alt=pl.col("alt") + "G")
-    mine = pl.concat([mine, others]).unique().sort(KEY)
-    lines = mine.select(pl.format("{}\t{}\t.\t{}\t{}\t.\t.\t.", *KEY)).to_series()
+    mine = pl.concat([mine, others]).unique().sort(SPELT)
+    lines = mine.select(pl.format("{}\t{}\t.\t{}\t{}\t.\t.\t.", *SPELT)).to_series()
     text = "##fileformat=VCFv4.2\n" + "".join(f"##contig=<ID={c}>\n" for c in "123")
     text += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "\n".join(lines) + "\n"
     (fx_dbsnp / "mine.vcf").write_text(text)
@@ -78,7 +78,7 @@ def test_dbsnp(data_dir: Path, fx_dbsnp: Path) -> None:
     out = fx_dbsnp / "out.tsv"
     form = r"%CHROM\t%POS\t%REF\t%ALT\t%ID\t%RS\t%dbSNPBuildID\n"
     bcftools("query", "-i", "RS>0", "-f", form, "-o", out, fx_dbsnp / "out.vcf.gz")
-    columns = [*KEY, "id", "RS", "dbSNPBuildID"]
+    columns = [*SPELT, "id", "RS", "dbSNPBuildID"]
     expected = pl.read_csv(
         out, separator="\t", has_header=False, new_columns=columns,
         schema_overrides={"contig": pl.String, "pos": pl.Int32},
@@ -95,9 +95,9 @@ def test_dbsnp(data_dir: Path, fx_dbsnp: Path) -> None:
     # 42 alleles of 22 records, as a plain comparison with the FASTA finds.
     assert source.counts["ref_mismatch"] == 42
     # bcftools takes one of several records of an allele.
-    found = source.join(mine).unique(KEY, keep="first").select(columns)
-    several = source.join(mine).filter(pl.struct(KEY).is_duplicated()).select(KEY).unique()
+    found = source.join(mine).unique(SPELT, keep="first").select(columns)
+    several = source.join(mine).filter(pl.struct(SPELT).is_duplicated()).select(SPELT).unique()
     assert several.height < 30
     assert found.height == expected.height > 2500
-    alone = found.join(several, on=KEY, how="anti").sort(KEY)
-    assert alone.rows() == expected.join(several, on=KEY, how="anti").sort(KEY).rows()
+    alone = found.join(several, on=SPELT, how="anti").sort(SPELT)
+    assert alone.rows() == expected.join(several, on=SPELT, how="anti").sort(SPELT).rows()

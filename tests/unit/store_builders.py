@@ -13,10 +13,10 @@ from varhouse.schema import (
     GENOTYPES,
     IDS,
     INGESTS,
-    KEY,
     REJECTS,
     SAMPLES,
     SITES,
+    SPELT,
     TOTALS,
     VARIANTS,
     Table,
@@ -58,7 +58,7 @@ def fill(table: Table, rows: list[dict]) -> pl.DataFrame:
 
 
 def _key(allele: Allele) -> dict:
-    return {**dict(zip(KEY, allele, strict=True)), "part": allele[0]}
+    return {**dict(zip(SPELT, allele, strict=True)), "part": allele[0]}
 
 
 def _counts(ac: int) -> dict:
@@ -70,7 +70,7 @@ def cohort_frames(
 ) -> list[tuple[Table, pl.DataFrame]]:
     """Make all rows that a cohort brings; per-allele rows only for new alleles."""
     store = open_store(path)
-    known = set(store.scan("variants").select(KEY).collect().rows())
+    known = set(store.scan("variants").select(SPELT).collect().rows())
     fresh = [_key(a) for a in alleles if a not in known]
     every = [_key(a) | {"cohort": cohort} for a in alleles]
     row = {"cohort": cohort, "n_alleles": len(alleles), "ingest_id": ingest_id}

@@ -13,6 +13,7 @@ from builders import (
     make_rows,
     make_small_store,
     make_store,
+    names_of,
     variant,
 )
 from hypothesis import given, settings
@@ -40,7 +41,7 @@ def ask(store: Store, question: Question) -> pl.DataFrame:
 
 def keys(store: Store, *, table: str | None = None, **selection: list[str]) -> list[str]:
     found = ask(store, Question(Selection(**selection), columns=KEY, table=table))
-    return ["-".join(map(str, r)) for r in found.rows()]
+    return names_of(found)
 
 
 # --- what is chosen ---
@@ -136,9 +137,10 @@ def test_the_default_overview(store: Store) -> None:
     found = ask(store, Question(Selection(ids=["rs7"]))).to_dicts()
     assert found == [
         {
-            "contig": "chr1", "pos": 100, "ref": "A", "alt": "T", "id": "rs7;rs33",
-            "type": "snv", "gene": "DEMO1;DEMO2", "consequence": "stop_gained",
-            "impact": "HIGH", "hgvs_g": "NC_000001.1:g.100A>T", "ac": 2, "an": 1100,
+            "contig": "chr1", "pos": 100, "ref": "A", "alt": "T", "extent": "",
+            "id": "rs7;rs33", "type": "snv", "gene": "DEMO1;DEMO2",
+            "consequence": "stop_gained", "impact": "HIGH",
+            "hgvs_g": "NC_000001.1:g.100A>T", "ac": 2, "an": 1100,
             "af": 2 / 1100, "af_east-1": 0.01, "af_north": 0.0025, "af_south": 0.0,
         }
     ]  # fmt: skip
@@ -147,7 +149,7 @@ def test_the_default_overview(store: Store) -> None:
 def test_not_assessed_is_null_and_reference_is_zero(store: Store) -> None:
     columns = ["af_north", "af_south", "an_south", "af"]
     found = ask(store, Question(columns=[*KEY, *columns]))
-    by_key = {"-".join(map(str, r[:4])): r[4:] for r in found.rows()}
+    by_key = {"-".join(map(str, r[:4])): r[5:] for r in found.rows()}
     assert by_key["chr1-100-A-T"] == (0.0025, 0.0, 600, 2 / 1100)
     assert by_key["chr2-50-C-G"] == (None, 0.5, 10, 0.5)
     assert by_key["chr2-60-G-GA"] == (None, None, 0, None)

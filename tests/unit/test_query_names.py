@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from builders import make_store, variant
+from builders import make_store, names_of, variant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from varhouse.normalise import normalise_alleles
 from varhouse.query import find_keys
 from varhouse.query.names import Change, trim
 from varhouse.reference import Reference, compile_reference
-from varhouse.schema import KEY
+from varhouse.schema import KEY_SCHEMA, SPELT
 from varhouse.store.reader import Store
 
 #         1234567890123456789012345678
@@ -39,11 +39,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     reference = compiled(folder, BASES)
     frame = pl.DataFrame(
         [("chr1", *a) for a in ALLELES],
-        schema=dict.fromkeys(KEY, pl.String) | {"pos": pl.Int32},
+        schema={n: KEY_SCHEMA[n] for n in SPELT},
         orient="row",
     )  # fmt: skip
     checked = normalise_alleles(frame, reference)
-    assert checked.select(KEY).equals(frame)
+    assert checked.select(SPELT).equals(frame)
     assert checked["status"].sum() == 0
     named = identify(frame, reference).with_columns(
         pl.col("spdi", "hgvs_g").str.replace("^chr1", "NC_000001.1")
@@ -64,7 +64,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def found(store: Store, name: str) -> list[str]:
-    return ["-".join(map(str, r)) for r in find_keys(store, name).rows()]
+    return names_of(find_keys(store, name))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_spellings_of_one_haplotype_are_one_allele(
     folder = tmp_path_factory.mktemp("one")
     reference = compiled(folder, bases)
     key = (a, bases[a - 1] + old, bases[a - 1] + new)
-    frame = pl.DataFrame([("chr1", *key)], schema=[*KEY], orient="row")
+    frame = pl.DataFrame([("chr1", *key)], schema=[*SPELT], orient="row")
     row = identify(normalise_alleles(frame, reference), reference).to_dicts()[0]
     text = f"chr1-{row['pos']}-{row['ref']}-{row['alt']}"
     made = variant(text, spdi=row["spdi"], type=row["type"], hgvs_g=row["hgvs_g"])

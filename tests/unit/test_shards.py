@@ -64,7 +64,7 @@ def test_statistics_of_all_bounded_columns_and_no_others(tmp_path: Path) -> None
     shard = write_shard(fill(table, [row]), table, tmp_path, "x", {"part": "1"})
     assert shard is not None
     for side in ("minValues", "maxValues", "nullCount"):
-        assert shard.stats[side].keys() == {"contig", "pos"}
+        assert shard.stats[side].keys() == {"contig", "pos", "extent"}
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -106,6 +106,7 @@ def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
             "pos": np.sort(rng.integers(1, 10_000, n)).astype(np.int32),
             "ref": rng.choice(["A", "ACC"], n),
             "alt": [f"T{'G' * (i % 50)}{i}" for i in range(n)],
+            "extent": [""] * n,
             "stratum_by": ["all"] * n,
             "stratum": ["all"] * n,
             **{

@@ -85,9 +85,9 @@ def test_values_are_typed(tmp_path: Path) -> None:
     )
     source, rows = read(path)
     assert rows.sort("pos", "Feature").rows() == [
-        ("1", 10, "A", "C", "stop_gained&splice", "T1", 12, True, 0.25, "rs1"),
-        ("1", 10, "A", "C", "intron", "T2", None, False, None, "rs1"),
-        ("1", 12, "A", "C", "x", "T1", None, False, None, None),
+        ("1", 10, "A", "C", "", "stop_gained&splice", "T1", 12, True, 0.25, "rs1"),
+        ("1", 10, "A", "C", "", "intron", "T2", None, False, None, "rs1"),
+        ("1", 12, "A", "C", "", "x", "T1", None, False, None, None),
     ]
     assert source.counts["unreadable"] == 1
 
@@ -113,7 +113,7 @@ def test_snpeff(tmp_path: Path) -> None:
         "ANN=AT|frameshift_variant|T1|17/4788||W1,C|missense_variant|T1|5/9|3|",
     )
     _, rows = read(path, "ANN")
-    assert rows.sort("alt").drop("contig", "pos", "ref", "id").rows(named=True) == [
+    assert rows.sort("alt").drop("contig", "pos", "ref", "extent", "id").rows(named=True) == [
         {"alt": "AT", "Annotation": "frameshift_variant", "Feature_ID": "T1", "cDNA_pos": 17,
          "cDNA_length": 4788, "Distance": None, "ERRORS_WARNINGS_INFO": "W1"},
         {"alt": "C", "Annotation": "missense_variant", "Feature_ID": "T1", "cDNA_pos": 5,

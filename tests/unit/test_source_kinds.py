@@ -54,8 +54,9 @@ def test_a_tsv_of_alleles(tmp_path: Path, packed: bool) -> None:
     s = source(path, kind="allele", fields={"Score": "float", "remark": {"from": "Note"}})
     found = s.join(MINE)
     assert found.rows() == [
-        ("chr1", 10, "A", "C", 0.5, "x", None), ("chr1", 11, "A", "AT", None, None, None),
-        ("chr2", 10, "A", "C", None, "y", None),
+        ("chr1", 10, "A", "C", "", 0.5, "x", None),
+        ("chr1", 11, "A", "AT", "", None, None, None),
+        ("chr2", 10, "A", "C", "", None, "y", None),
     ]  # fmt: skip
     assert found.schema["Score"] == pl.Float64
     assert s.counts["unknown_contig"] == 1
@@ -390,7 +391,7 @@ def test_a_join_reads_only_the_row_groups_it_needs(
     monkeypatch.setattr(s, "_read", lambda i, p, c: read.append(p.size) or inner(i, p, c))
     mine = alleles(*(("chr2", p, "A", "C") for p in (881, 5, 6)), ("chr1", 3, "A", "G"))
     assert s.join(mine).select(*KEY, "n").sort("n").rows() == [
-        ("chr2", p, "A", "C", p) for p in (5, 6, 881)
+        ("chr2", p, "A", "C", "", p) for p in (5, 6, 881)
     ]
     assert max(read) == 2
 

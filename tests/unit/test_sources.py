@@ -85,14 +85,15 @@ def test_fields_are_typed_by_the_header(vcf: Path) -> None:
         "DB": pl.Boolean, "info_alt": pl.String,
     }  # fmt: skip
     assert rows_of(source).drop("key").rows() == [
-        ("chr1", 5, "A", "C", 0.1, 4, 7, "a|b,c", "1,2,3", True, "z", "rs1;rs2"),
-        ("chr1", 5, "A", "G", None, 5, 7, "a|b,c", "1,4,6", True, "z", "rs1;rs2"),
-        ("chr1", 5, "A", "T", 0.002, None, None, None, None, False, None, None),
-        ("chr1", 9, "C", "CA", 0.3, None, None, None, None, False, None, "x"),
+        ("chr1", 5, "A", "C", "", 0.1, 4, 7, "a|b,c", "1,2,3", True, "z", "rs1;rs2"),
+        ("chr1", 5, "A", "G", "", None, 5, 7, "a|b,c", "1,4,6", True, "z", "rs1;rs2"),
+        ("chr1", 5, "A", "T", "", 0.002, None, None, None, None, False, None, None),
+        ("chr1", 9, "C", "CA", "", 0.3, None, None, None, None, False, None, "x"),
+        ("chr1", 9, "C", "<DEL>", ".", 0.1, None, None, None, None, False, None, "x"),
     ]
     assert source.version == "2026-01-02"
     assert source.counts == {
-        "records": 4, "unknown_contig": 1, "not_an_allele": 2, "not_an_interval": 0,
+        "records": 4, "unknown_contig": 1, "not_an_allele": 1, "not_an_interval": 0,
         "ref_mismatch": 0, "not_normalised": 0, "unreadable": 0,
     }  # fmt: skip
 
@@ -105,8 +106,8 @@ def test_join_is_by_the_whole_allele_and_fits_the_table(vcf: Path) -> None:
     )
     found = source.join(mine)
     assert found.select(*KEY, "DP", "AF").rows() == [
-        ("chr1", 5, "A", "G", 7, None),
-        ("chr1", 9, "C", "CA", None, 0.3),
+        ("chr1", 5, "A", "G", "", 7, None),
+        ("chr1", 9, "C", "CA", "", None, 0.3),
     ]
     ready = source.labelled(found).with_columns(part=pl.lit("chr1"))
     check_table(ready, source.table)
@@ -117,7 +118,7 @@ def test_ids_are_split(vcf: Path) -> None:
     ids = source.ids(source.join(rows_of(source)))
     assert ids.select("id", "kind", "alt").rows() == [
         ("rs1", "rs", "C"), ("rs2", "rs", "C"), ("rs1", "rs", "G"), ("rs2", "rs", "G"),
-        ("x", "other", "CA"),
+        ("x", "other", "CA"), ("x", "other", "<DEL>"),
     ]  # fmt: skip
     assert set(ids["source"]) == {"source:s"}
 
@@ -162,7 +163,7 @@ def test_ref_is_checked_when_a_reference_is_given(vcf: Path, tmp_path: Path) -> 
     with OpenedReference(tmp_path / "r.fa", CONTIGS) as reference:
         source = read_source(vcf, "s", [], CONTIGS, reference)
     assert rows_of(source)["pos"].to_list() == [5, 5, 5]
-    assert source.counts["ref_mismatch"] == 1
+    assert source.counts["ref_mismatch"] == 2
 
 
 def test_alleles_go_through_the_normaliser(vcf: Path) -> None:
@@ -171,7 +172,9 @@ def test_alleles_go_through_the_normaliser(vcf: Path) -> None:
         return frame.with_columns(pos=moved)
 
     source = read_source(vcf, "s", ["DP"], CONTIGS, None, normalise)
-    assert rows_of(source).select("pos", "alt").rows() == [(4, "C"), (4, "G"), (8, "CA")]
+    assert rows_of(source).select("pos", "alt").rows() == [
+        (4, "C"), (4, "G"), (8, "CA"), (8, "<DEL>")
+    ]  # fmt: skip
     assert source.counts["not_normalised"] == 1
 
 

@@ -107,7 +107,8 @@ def test_columns_of_one_name_are_told_apart(
     assert next(result.batches).to_dicts() == [{"a": 1, "a_2": 2, "a_1": 3, "a_3": 4}]
     assert "a -> a_2, a -> a_3" in caplog.text
     # As of the example of `varhouse sql --help`, but for a column left out of USING.
-    join = "SELECT * FROM totals JOIN consequences USING ({}contig, pos, ref, alt) LIMIT 0"
+    by = "USING ({}contig, pos, ref, alt, extent)"
+    join = f"SELECT * FROM totals JOIN consequences {by} LIMIT 0"
     assert (
         run_sql(store, join.format("part, ")).schema.keys()
         == dict.fromkeys([*TABLES["totals"].names, *TABLES["consequences"].names]).keys()

@@ -9,8 +9,10 @@ import pytest
 from store_builders import COHORT_A, COHORT_B, add_cohort, cohort_manifest, new_store
 
 import varhouse
+from varhouse.cli import main
 from varhouse.cli import store as module
 from varhouse.errors import AssemblyError, StoreError
+from varhouse.schema import FORMAT_VERSION
 from varhouse.shards import write_manifest
 from varhouse.store import document
 
@@ -38,6 +40,40 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def path(made: Path, tmp_path: Path) -> Path:
     """A copy of the store of two cohorts, to be changed."""
     return shutil.copytree(made, tmp_path / "s")
+
+
+OLD = (
+    "query S", "query S --id rs1", "sql S select(1)", "export S --cohort a -o x.vcf",
+    "report S -o r.html", "store log S", "store digest S", "store show S", "store verify S",
+    "store tag S x", "store diff S", "store drop S --cohort a", "ingest S --config c.yaml",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", OLD)
+def test_a_store_of_an_older_format_is_refused_in_one_line(
+    path: Path, tmp_path: Path, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.fa").write_text(">1\nACGT\n")
+    (tmp_path / "a.vcf").write_text("##fileformat=VCFv4.3\n" + "\t".join(
+        ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]) + "\n")  # fmt: skip
+    (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
+    (tmp_path / "c.yaml").write_text(
+        "assembly: {name: demo1, reference: r.fa}\ncohorts: cohorts.tsv\n"
+    )
+    about = path / "_store" / "store.json"
+    meta = json.loads(about.read_text())
+    about.write_text(json.dumps({**meta, "format": FORMAT_VERSION - 1}))
+    before = sorted(str(p) for p in path.rglob("*"))
+    asked = [str(path) if w == "S" else str(tmp_path / w) if "." in w else w
+             for w in words.split()]  # fmt: skip
+    assert main(asked) == 1
+    said = capsys.readouterr().err
+    assert f"is a store of format {FORMAT_VERSION - 1}, made by varhouse" in said
+    assert "ingest its cohorts again into another folder" in said
+    assert "Traceback" not in said
+    assert sorted(str(p) for p in path.rglob("*")) == before
+    with pytest.raises(StoreError, match="ingest its cohorts again"):
+        varhouse.open(path)
 
 
 def test_init(tmp_path: Path) -> None:

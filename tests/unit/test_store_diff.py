@@ -117,20 +117,20 @@ def test_equals_a_comparison_of_everything(
     path, before, after = fx_two
     old, new = varhouse.open(path, 2), varhouse.open(path)
     wanted = expected(before, after)
-    assert {w[4] for w in wanted} == {"added", "gone", "most_severe", "clinvar.CLNSIG"}
+    assert {w[5] for w in wanted} == {"added", "gone", "most_severe", "clinvar.CLNSIG"}
     assert found(old, new) == wanted
     monkeypatch.setattr(retract, "WINDOW_ROWS", 20)
     assert found(old, new) == wanted
     assert found(new, old) == expected(after, before)
     assert found(new, new) == []
-    moved = [w for w in wanted if w[4] in ("added", "gone")]
+    moved = [w for w in wanted if w[5] in ("added", "gone")]
     assert found(old, new, ["variants"]) == moved
-    assert found(old, new, ["consequences"]) == [w for w in wanted if w[4] == "most_severe"]
+    assert found(old, new, ["consequences"]) == [w for w in wanted if w[5] == "most_severe"]
     only = found(old, new, ["annotations_clinvar"])
-    assert [w for w in only if w[4] == "clinvar.CLNSIG"] == [
-        w for w in wanted if w[4] == "clinvar.CLNSIG"
+    assert [w for w in only if w[5] == "clinvar.CLNSIG"] == [
+        w for w in wanted if w[5] == "clinvar.CLNSIG"
     ]
-    assert {w[4] for w in only} == {"clinvar.CLNSIG", "clinvar.n"}
+    assert {w[5] for w in only} == {"clinvar.CLNSIG", "clinvar.n"}
 
 
 def test_only_files_that_differ_are_read(
@@ -157,8 +157,8 @@ def test_allele_whose_rows_stand_in_a_file_of_both_releases(tmp_path: Path) -> N
     commit(path, [Manifest([], [], [gone])], ingest_id="x", operation="t", base_release=2)
     old, new = varhouse.open(path, 2), varhouse.open(path)
     rows = found(old, new)
-    assert [r[5] for r in rows] == ["Benign;Pathogenic"]
-    assert rows[0][6] in ("Benign", "Pathogenic")
+    assert [r[6] for r in rows] == ["Benign;Pathogenic"]
+    assert rows[0][7] in ("Benign", "Pathogenic")
 
 
 def test_mistakes_are_named(fx_two: tuple[Path, dict, dict]) -> None:
@@ -180,12 +180,12 @@ def test_command(
     answer = capsys.readouterr()
     rows = [tuple(r[c] for c in SCHEMA) for r in json.loads(answer.out)]
     assert sorted(rows, key=str) == expected(before, after)
-    added = sum(w[4] == "added" for w in expected(before, after))
+    added = sum(w[5] == "added" for w in expected(before, after))
     assert f"{added:>14,}  added" in answer.err
     assert run("diff", path, 2, "-o", tmp_path / "d.parquet") == 0
     frame = pl.read_parquet(tmp_path / "d.parquet")
     assert sorted(frame.rows(), key=str) == expected(before, after)
-    assert frame.columns[:4] == list(KEY)
+    assert frame.columns[:5] == list(KEY)
     capsys.readouterr()
     assert run("diff", path, newest, newest) == 0
     assert "no difference" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_every_declared_table_can_be_scanned(store: Store) -> None:
 
 
 def test_methods_for_analysts(store: Store) -> None:
-    assert store.key == ["contig", "pos", "ref", "alt"]
+    assert store.key == ["contig", "pos", "ref", "alt", "extent"]
     assert store.variants("chr1:15-25").collect()["pos"].to_list() == [20]
     assert set(store.frequencies("1", cohort="b").collect()["cohort"]) == {"b"}
     both = store.frequencies("1:10", cohort=["a", "b"], stratum_by="all").collect()

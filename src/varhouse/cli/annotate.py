@@ -290,10 +290,10 @@ def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
 def _normaliser(reference: "Reference") -> "Normalise":
     import polars as pl
 
-    from varhouse.normalise import Status, normalise_alleles
+    from varhouse.normalise import Status, move_symbolic, normalise_alleles
 
     def normalise(frame: pl.DataFrame) -> pl.DataFrame:
-        done = normalise_alleles(frame, reference)
+        done = move_symbolic(normalise_alleles(frame, reference), reference)
         fault = pl.col("status") >= int(Status.REF_MISMATCH)
         return done.with_columns(pos=pl.when(~fault).then("pos"))
 

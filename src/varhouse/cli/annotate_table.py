@@ -13,20 +13,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from varhouse.allelekey import Declared, complete_key
 from varhouse.cli.annotate_vcf import Annotator, open_records
 from varhouse.consequence import consequences
 from varhouse.consequence.render import OUTPUT
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.schema import KEY, WITHIN
+from varhouse.schema import KEY, KEY_SCHEMA, SPELT, WITHIN
 from varhouse.sources.sites import split_alleles
-from varhouse.sources.text import VcfText
+from varhouse.sources.text import VcfText, split_lines
 
 BATCH = 100_000
 """Alleles annotated at once; those of one place are never parted."""
 
 TEXT = 4 << 20
 """Bytes of text read at once: more must be asked of the system anew each time."""
+
+
+_NO_BASES = (b"\t<", b",<", b"[", b"]")
+"""Marks of blocks that may hold alleles that are not written out."""
 
 
 class _OrderError(Exception):
@@ -42,7 +47,8 @@ def write_table(source: Path, output: Path, annotator: Annotator) -> None:
     Parameters
     ----------
     source
-        A VCF, a BCF, or a Parquet file with the columns contig, pos, ref, alt.
+        A VCF, a BCF, or a Parquet file with the columns contig, pos, ref, alt and, for
+        symbolic alleles, extent.
 
     Raises
     ------
@@ -154,10 +160,20 @@ def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
             annotator.unknown_contigs.add(name)
         return known
 
-    for block in open_records(path, TEXT).blocks:
+    text = open_records(path, TEXT)
+    annotator.declared = Declared.of_header(text.header)
+    for block in text.blocks:
+        if any(mark in block for mark in _NO_BASES):
+            # What INFO says of symbolic alleles belongs to their key.
+            written = pl.col("alt").str.contains("^[A-Za-z]+$")
+            alleles = annotator.split(split_lines(block)).with_columns(
+                alt=pl.when(written).then(pl.col("alt").str.to_uppercase()).otherwise("alt")
+            )
+            yield alleles.select(KEY)
+            continue
         alleles, lines = split_alleles(block, canonical)
         annotator.n_records += lines
-        yield alleles
+        yield alleles.with_columns(extent=pl.lit(""))
 
 
 def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
@@ -176,7 +192,7 @@ def _canonical(names: pl.Series, contigs: Contigs) -> dict[str, str | None]:
 
 
 def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
-    """Read contig, pos, ref, alt of a Parquet file in batches.
+    """Read contig, pos, ref, alt and, where it is there, extent of a Parquet file.
 
     Raises
     ------
@@ -190,19 +206,22 @@ def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
             f"{path}: no Parquet file ({error})", "give Parquet or VCF"
         ) from error
     with file:
-        missing = [c for c in KEY if c not in file.schema_arrow.names]
+        missing = [c for c in SPELT if c not in file.schema_arrow.names]
         if missing:
             raise InputError(
                 f"{path}: no column {', '.join(missing)}",
                 "name the columns contig pos ref alt",
             )
-        for batch in file.iter_batches(BATCH, columns=list(KEY)):
-            frame = pl.DataFrame(pl.from_arrow(batch))
-            yield frame.select(
-                pl.col("contig").cast(pl.String),
-                pl.col("pos").cast(pl.Int32),
-                pl.col("ref").cast(pl.String).str.to_uppercase(),
-                pl.col("alt").cast(pl.String).str.to_uppercase(),
+        held = [c for c in KEY if c in file.schema_arrow.names]
+        written = pl.col("alt").str.contains("^[A-Za-z]+$")
+        for batch in file.iter_batches(BATCH, columns=held):
+            frame = pl.DataFrame(pl.from_arrow(batch)).cast({c: KEY_SCHEMA[c] for c in held})
+            yield complete_key(frame).select(
+                "contig",
+                "pos",
+                pl.col("ref").str.to_uppercase(),
+                pl.when(written).then(pl.col("alt").str.to_uppercase()).otherwise("alt"),
+                pl.col("extent").fill_null(""),
             )
 
 

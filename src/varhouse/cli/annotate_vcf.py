@@ -17,6 +17,7 @@ import polars as pl
 import pysam
 
 from varhouse import __version__
+from varhouse.allelekey import NOTHING, Declared, add_extents
 from varhouse.consequence import consequences
 from varhouse.contigs import Contigs
 from varhouse.csq import CSQ_HEADER, csq_entries, vep_alleles
@@ -37,8 +38,9 @@ _BCF_LINES = 20_000
 class Annotator:
     """What is needed to annotate alleles, and what was met on the way.
 
-    `withheld` are sources that may not be passed on: `old_keys`, what an earlier run wrote
-    of them into the input, is left out too. `as_vep` gives VEP 115's terms.
+    `declared` is of the header of what is read. `withheld` are sources that may not be
+    passed on: `old_keys`, what an earlier run wrote of them into the input, is left out too.
+    `as_vep` gives VEP 115's terms.
     """
 
     model: GeneModel
@@ -52,18 +54,20 @@ class Annotator:
     seen_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
     old_keys: list[str] = field(default_factory=list)
+    declared: Declared = NOTHING
 
     def split(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """Give one row for each ALT; contig is canonical, null if it is unknown."""
+        """Give one row for each ALT with its key; contig is null if it is unknown."""
         names = lines["chrom"].drop_nulls().unique().to_list()
         self.seen_contigs.update(names)
         known = {n: c for n in names if (c := self.contigs.canonical(n)) is not None}
         self.unknown_contigs.update(n for n in names if n not in known)
         self.n_records += lines.height
-        return (
+        alleles = (
             lines.with_row_index("record")
             .select(
                 "record",
+                n_original=pl.col("alt").str.count_matches(",", literal=True) + 1,
                 index=pl.int_ranges(pl.col("alt").str.count_matches(",", literal=True) + 1),
                 contig=pl.col("chrom").replace_strict(
                     known, default=None, return_dtype=pl.String
@@ -73,7 +77,13 @@ class Annotator:
                 alt=pl.col("alt").str.split(","),
             )
             .explode("index", "alt", empty_as_null=True, keep_nulls=True)
+            .with_columns(alt_index=pl.col("index") + 1)
         )
+        infos = lines["info"]
+        return add_extents(
+            alleles, lambda rows: infos.gather(alleles["record"].gather(pl.Series(rows))),
+            self.declared, self.contigs.canonical,
+        ).drop("n_original", "alt_index")  # fmt: skip
 
     def with_sources(self, alleles: pl.DataFrame) -> pl.DataFrame:
         """Give the alleles that a source knows, with columns `source_field`.
@@ -188,6 +198,7 @@ def _bcf_blocks(path: Path, file: pysam.VariantFile) -> Iterator[bytes]:
 
 def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     """Write the header with the lines of CSQ and of the sources before `#CHROM`."""
+    annotator.declared = Declared.of_header(header)
     new, keys = [CSQ_HEADER], annotator.info_keys
     for source in annotator.sources:
         what = f"{source.name}{f' ({source.version})' if source.version else ''}"

@@ -303,21 +303,15 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
     import polars as pl
     import pyarrow.parquet as pq
 
+    from varhouse.allelekey import Declared, add_extents
+    from varhouse.schema import KEY
+
     reference = work.normaliser.reference
     types: dict[str, type[pl.DataType]] = dict.fromkeys(_PARQUET_COLUMNS, pl.String)
     types |= {"pos": pl.Int32, "record": pl.Int64, "alt_index": pl.Int32}
-    order = [
-        "contig",
-        "pos",
-        "ref",
-        "alt",
-        "id",
-        "qual",
-        "filter",
-        "info",
-        "record",
-        "alt_index",
-    ]
+    order = [*KEY, "id", "qual", "filter", "info", "record", "alt_index"]
+    numbers = work.normaliser.splitter.numbers
+    declared = Declared(*(numbers.get(("INFO", k)) == "A" for k in ("SVLEN", "CN")))
 
     def table(piece: Piece) -> pl.DataFrame:
         frame = pl.read_csv(
@@ -329,18 +323,26 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
         work.normaliser.counts["qual_invalid"] += bad
         names = {c: reference.contigs.canonical(c) or c for c in frame["contig"].unique()}
         dot = pl.lit(".")
-        return frame.select(
-            pl.col("contig").replace(names),
-            "pos",
-            "ref",
-            "alt",
-            pl.when(pl.col("id") != dot).then("id").alias("id"),
-            number,
-            "filter",
-            "info",
-            "record",
-            "alt_index",
-        ).select(order)
+        # Each ALT has a record of its own by now.
+        own = frame.with_columns(
+            pl.col("contig").replace(names), alt_index=pl.lit(1), n_original=pl.lit(1)
+        )
+        keys = add_extents(
+            own, lambda rows: frame["info"].gather(rows), declared, reference.contigs.canonical
+        )
+        return (
+            frame.with_columns(keys.select(KEY))
+            .select(
+                *KEY,
+                pl.when(pl.col("id") != dot).then("id").alias("id"),
+                number,
+                "filter",
+                "info",
+                "record",
+                "alt_index",
+            )
+            .select(order)
+        )
 
     empty = table(b"").to_arrow(compat_level=pl.CompatLevel.oldest())
     with pq.ParquetWriter(out, empty.schema, compression="zstd") as writer:

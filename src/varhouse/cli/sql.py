@@ -11,7 +11,7 @@ examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT cohort, count(*) AS n FROM frequencies GROUP BY cohort"
   varhouse sql demo/store "SHOW TABLES"
   varhouse sql demo/store "SELECT * FROM totals
-                           JOIN consequences USING (part, contig, pos, ref, alt)
+                           JOIN consequences USING (part, contig, pos, ref, alt, extent)
                            WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet
 
 The tables of the release are views; nothing else can be read and nothing written.

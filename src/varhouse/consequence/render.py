@@ -95,6 +95,8 @@ def render(
     )
     frame = pairs.with_columns(
         *(alleles[c].gather(row).alias(c) for c in SPELT),
+        # What is annotated is written out.
+        pl.lit("").alias("extent"),
         *(
             names[c].gather(tx).alias(c)
             for c in ("transcript_id", "gene_id", "gene_name", "biotype")

@@ -157,7 +157,7 @@ def _write_records(
 ) -> int:
     done = 0
     for contig, name in names.items():
-        windows = iter_windows(store, cohort, contig, has_samples=bool(layout.samples))
+        windows = iter_windows(store, cohort, contig, layout.sampled)
         for sites, genotypes in windows:
             # One name for a contig, or the header would not fit.
             sites = sites.with_columns(pl.lit(name).alias("chrom"))

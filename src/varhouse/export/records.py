@@ -9,6 +9,7 @@ import polars as pl
 
 from varhouse.errors import StoreError
 from varhouse.export.kernel import write_lines
+from varhouse.extent import INFO_KEYS
 from varhouse.store.reader import Store
 from varhouse.textcolumn import pack
 
@@ -18,9 +19,10 @@ WINDOW = 32_768
 LINES_BYTES = 64 << 20
 """Text made at once, about."""
 
-_ABSENT = np.frombuffer(b"./.", np.uint8)
+_MISSING = "./."
+_ABSENT = np.frombuffer(_MISSING.encode(), np.uint8)
 _RECORD = ["file", "record"]
-_EQUAL = ["pos", "ref", "alt"]
+_EQUAL = ["pos", "ref", "alt", "allele_extent"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class Layout:
     columns: npt.NDArray[np.int32]
     place: npt.NDArray[np.int32]
     merged: bool
+
+    @property
+    def sampled(self) -> list[int]:
+        """Numbers of the files with sample columns."""
+        found: list[int] = np.flatnonzero(np.diff(self.column_at)).tolist()
+        return found
 
 
 def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
@@ -85,11 +93,12 @@ def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
 
 
 def iter_windows(
-    store: Store, cohort: str, contig: str, *, has_samples: bool
+    store: Store, cohort: str, contig: str, sampled: Sequence[int]
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Give sites and genotypes of a contig, some ten thousand records at a time.
 
-    Both have the same records in the same order: by pos, file and record.
+    Both have the same records in the same order: by pos, file and record. `sampled` are the
+    files with sample columns; in records of others nobody is called.
     """
     sites = store.scan("sites", cohort=cohort, contig=contig)
     pos = sites.select("pos").sort("pos").collect()["pos"]
@@ -98,12 +107,12 @@ def iter_windows(
     for high in dict.fromkeys([*last, int(pos[-1])]):
         if high < low:
             continue
-        yield _window(store, cohort, contig, (low, int(high)), has_samples=has_samples)
+        yield _window(store, cohort, contig, (low, int(high)), sampled)
         low = int(high) + 1
 
 
 def _window(
-    store: Store, cohort: str, contig: str, span: tuple[int, int], *, has_samples: bool
+    store: Store, cohort: str, contig: str, span: tuple[int, int], sampled: Sequence[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     inside = pl.col("pos").is_between(*span)
     where = {"contig": contig, "start": span[0], "end": span[1]}
@@ -112,15 +121,26 @@ def _window(
         frame = store.scan(table, cohort=cohort, **where).filter(inside)
         return frame.sort("pos", *_RECORD).select(*_RECORD, *columns).collect()
 
-    sites = read("sites", ["pos", "ref", "alt", "chrom", "id", "qual", "filter", "info"])
-    if not has_samples:
+    sites = read("sites", [*_EQUAL, "chrom", "id", "qual", "filter", "info"])
+    if not sampled:
         return sites, pl.DataFrame()
     genotypes = read("genotypes", ["gt_values", "sample", "gt"])
-    if not sites.select(_RECORD).equals(genotypes.select(_RECORD)):
+    known = sites.filter(pl.col("file").is_in(sampled)).select(_RECORD)
+    if not known.equals(genotypes.select(_RECORD)):
         raise StoreError(
             f"cohort {cohort}, {contig}:{span[0]}-{span[1]}: the tables sites and genotypes "
             "do not hold the same records",
             "varhouse store verify says what else is wrong",
+        )
+    if known.height < sites.height:
+        nobody = {
+            "gt_values": pl.lit([_MISSING]), "sample": pl.lit([], pl.List(pl.Int32)),
+            "gt": pl.lit([], pl.List(pl.Int16)),
+        }  # fmt: skip
+        genotypes = (
+            sites.select(_RECORD)
+            .join(genotypes, on=_RECORD, how="left", maintain_order="left")
+            .with_columns(pl.col(n).fill_null(empty) for n, empty in nobody.items())
         )
     return sites, genotypes
 
@@ -128,9 +148,10 @@ def _window(
 def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Join equal records of files with different samples.
 
-    Records are equal if POS, REF and ALT are, and they are the same-numbered of their
-    file with these. ID, QUAL and CHROM are the first file's that has them; FILTER the
-    union; INFO the entries that all agree on (AC or AN of one file is not that of all).
+    Records are equal if POS, REF, ALT and the extents of symbolic ALTs are, and they are the
+    same-numbered of their file with these. ID, QUAL and CHROM are the first file's that has
+    them; FILTER the union; INFO the entries that all agree on (AC or AN of one file is not
+    that of all), and of symbolic ALTs what extents are made of as a file has it.
 
     Returns
     -------
@@ -150,10 +171,18 @@ def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     )
     records = groups.with_columns(
         _same_or(groups["filter"], _join_filters).alias("filter"),
-        _same_or(groups["info"], _join_infos).alias("info"),
+        _join_all_infos(groups).alias("info"),
     ).with_row_index("_group")
     place = records.select("_group", "_row").explode("_row").sort("_row")["_group"]
     return records.drop("_row", "_group", "_nth"), place
+
+
+def _join_all_infos(groups: pl.DataFrame) -> pl.Series:
+    is_open = groups["alt"].str.contains("<", literal=True)
+    if not is_open.any():
+        return _same_or(groups["info"], _join_infos)
+    plain = _same_or(groups["info"], _join_infos)
+    return plain.zip_with(~is_open, _same_or(groups["info"], _join_open_infos))
 
 
 def _same_or(values: pl.Series, join: object) -> pl.Series:
@@ -177,6 +206,16 @@ def _join_filters(values: list[str]) -> str:
 def _join_infos(values: list[str]) -> str:
     others = [set(v.split(";")) for v in values[1:]]
     kept = [e for e in values[0].split(";") if all(e in o for o in others)]
+    return ";".join(kept) or "."
+
+
+def _join_open_infos(values: list[str]) -> str:
+    """Join INFO of symbolic alleles of equal extent, which need not be written alike."""
+    kept = dict.fromkeys(e for e in _join_infos(values).split(";") if e != ".")
+    for value in values:
+        known = {e.partition("=")[0] for e in kept}
+        entries = [(e, e.partition("=")[0]) for e in value.split(";")]
+        kept |= dict.fromkeys(e for e, k in entries if k in INFO_KEYS and k not in known)
     return ";".join(kept) or "."
 
 

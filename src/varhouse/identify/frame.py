@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.allelekey import complete_key, last_base
 from varhouse.identify.kernel import (
     DELETION,
     DELINS,
@@ -23,6 +24,7 @@ from varhouse.identify.kernel import (
 )
 from varhouse.identify.vrs import SIZE, vrs_ids
 from varhouse.reference import Reference
+from varhouse.schema import KEY
 from varhouse.textcolumn import pack, strings
 
 Ints = npt.NDArray[np.int32]
@@ -48,7 +50,7 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        The same rows with the columns end (Int32, 1-based last base of ref), type,
+        The same rows with the columns end (Int32, 1-based last base covered), type,
         spdi, vrs_id and hgvs_g (String). The last three are null for an allele that is
         no sequence, whose ref does not agree with the reference, or that may be shifted
         beyond the bases the reference holds; vrs_id also where the contig's refget
@@ -67,7 +69,7 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     )  # fmt: skip
     work = _columns(frame, found, names, contig, reference)
     named = work.with_columns(
-        end=(pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int32) - 1).cast(pl.Int32),
+        end=last_base().cast(pl.Int32),
         type=_type(),
         spdi=_spdi(),
         hgvs_g=_hgvs(),
@@ -105,16 +107,20 @@ def _columns(
         },
     )
     rows = contig.replace(-1, None)
-    return frame.select("contig", "pos", "ref", "alt").with_columns(
-        *(table[c].gather(rows).alias(c) for c in table.columns),
-        pl.Series("_kind", found.kind),
-        pl.Series("_known", found.known),
-        pl.Series("_written", found.written),
-        pl.Series("_start", found.start),
-        pl.Series("_end", found.end),
-        pl.Series("_size", found.size),
-        strings(found.deleted, found.deleted_at, name="_deleted"),
-        strings(found.inserted, found.inserted_at, name="_inserted"),
+    return (
+        complete_key(frame)
+        .select(KEY)
+        .with_columns(
+            *(table[c].gather(rows).alias(c) for c in table.columns),
+            pl.Series("_kind", found.kind),
+            pl.Series("_known", found.known),
+            pl.Series("_written", found.written),
+            pl.Series("_start", found.start),
+            pl.Series("_end", found.end),
+            pl.Series("_size", found.size),
+            strings(found.deleted, found.deleted_at, name="_deleted"),
+            strings(found.inserted, found.inserted_at, name="_inserted"),
+        )
     )
 
 

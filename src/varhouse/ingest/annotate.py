@@ -19,7 +19,7 @@ from varhouse.hgvs import Describer
 from varhouse.ingest.run import Run
 from varhouse.ingest.settings import SourceConfig, text_digest
 from varhouse.ingest.sides import GENE_MODEL
-from varhouse.normalise import Status, normalise_alleles
+from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import CONSEQUENCES, IDS, KEY
 from varhouse.shards import Shard, ShardWriter, write_manifest, write_shard
@@ -195,7 +195,7 @@ def _normaliser(reference: Reference) -> Normalise:
     faults = [int(s) for s in Status if s.is_fault]
 
     def normalise(frame: pl.DataFrame) -> pl.DataFrame:
-        out = normalise_alleles(frame, reference)
+        out = move_symbolic(normalise_alleles(frame, reference), reference)
         good = ~pl.col("status").is_in(faults)
         return out.with_columns(pl.when(good).then("pos").alias("pos")).drop("status")
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.allelekey import NOTHING, Declared, add_extents
 from varhouse.contigs import Contigs
 from varhouse.frequencies.count import (
     GT_ALLELE,
@@ -33,17 +34,15 @@ from varhouse.genotypes import genotype_columns
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.lifted import PLACEHOLDER, lifted_columns
 from varhouse.ingest.settings import Policy
-from varhouse.normalise import Status, move_symbolic, normalise_alleles, symbolic_rows
+from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import KEY
 from varhouse.source.alts import UNSPECIFIED_ALTS, legal_alt
 from varhouse.source.bgzf import iter_range
 from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
-from varhouse.source.header import read_header
 from varhouse.source.lategt import gt_places, with_gt_first
 from varhouse.source.lines import RecordBatch, read_batch
-from varhouse.source.problems import Account
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
@@ -57,8 +56,8 @@ class Context:
 
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
-    `version` is the x of the file's VCF version 4.x; `own_svlen` is set where its header
-    declares SVLEN with Number=A. Of a gVCF (`gvcf`) only records with a real ALT are read.
+    `version` is the x of the file's VCF version 4.x; `declared` says what its header gives
+    to each ALT. Of a gVCF (`gvcf`) only records with a real ALT are read.
     """
 
     cohort: str
@@ -72,14 +71,8 @@ class Context:
     male: npt.NDArray[np.bool_]
     source_assembly: str | None = None
     version: int | None = None
-    own_svlen: bool = False
+    declared: Declared = NOTHING
     gvcf: bool = False
-
-
-def has_own_lengths(header: str) -> bool:
-    """Tell whether the header declares INFO/SVLEN with Number=A."""
-    lines = header.split("\n")
-    return read_header(lines, Account("")).numbers.get(("INFO", "SVLEN")) == "A"
 
 
 @dataclass(frozen=True)
@@ -352,10 +345,11 @@ def _alleles(
     others = split.filter(~pl.col("alt").str.contains(_BASES))["alt"].unique().to_list()
     illegal = [a for a in others if not legal_alt(a)]
     out = normalise_alleles(split, context.reference)
-    rows = symbolic_rows(out)
-    if rows.size:
-        infos = batch.column("info", out["k"].to_numpy()[rows].astype(np.int64))
-        out = move_symbolic(out, rows, infos, context.reference, own=context.own_svlen)
+    out = add_extents(
+        out, lambda rows: batch.column("info", out["k"].to_numpy()[rows].astype(np.int64)),
+        context.declared, context.contigs.canonical,
+    )  # fmt: skip
+    out = move_symbolic(out, context.reference)
     names = out["contig"].unique().to_list()
     whole = [n for n in names if context.reference.is_whole(n)]
     unchecked = pl.col("status") == int(Status.REF_UNCHECKED)
@@ -525,11 +519,12 @@ def _sites(
         pl.when(good).then("pos").alias("allele_pos"),
         pl.when(good).then("ref").alias("allele_ref"),
         pl.when(good).then("alt").alias("allele_alt"),
+        pl.col("extent").alias("allele_extent"),
     )
     form = batch.column("format", rows) if context.ordinal.size else None
     empty = {
         "allele_pos": pl.List(pl.Int32), "allele_ref": pl.List(pl.String),
-        "allele_alt": pl.List(pl.String),
+        "allele_alt": pl.List(pl.String), "allele_extent": pl.List(pl.String),
     }  # fmt: skip
     lifted = context.source_assembly is not None
     return (

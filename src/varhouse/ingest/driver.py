@@ -24,7 +24,12 @@ from varhouse.ingest.interpreter import plain_python
 from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.reference import Reference
 from varhouse.store.commit import init_store, utc_now
-from varhouse.store.layout import check_free_space, check_is_free, close_folders
+from varhouse.store.layout import (
+    check_free_space,
+    check_is_free,
+    close_folders,
+    read_store_file,
+)
 from varhouse.store.leftovers import KEPT, clear, hold_work
 from varhouse.store.lock import TOKEN, store_lock
 from varhouse.store.releases import list_releases
@@ -57,6 +62,8 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
         somebody else is making it.
     """
     if _is_made(store):
+        # Before anything is written into a store of another format.
+        read_store_file(store)
         return
     was_there = store.exists()
     (store / "_store").mkdir(parents=True, exist_ok=True)

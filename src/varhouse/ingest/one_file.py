@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from varhouse.allelekey import Declared
 from varhouse.contigs import Contig, Contigs, read_aliases
 from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.frequencies.strata import make_strata
@@ -17,7 +18,6 @@ from varhouse.ingest.chunk import (
     COUNT_NAMES,
     ChunkResult,
     Context,
-    has_own_lengths,
     read_chunk,
 )
 from varhouse.ingest.haploid import HaploidRegions
@@ -125,7 +125,7 @@ def _write(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
         HaploidRegions(contigs, par), groups, np.arange(people.height, dtype=np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
-        own_svlen=has_own_lengths(scan.header), gvcf=scan.gvcf,
+        declared=Declared.of_header(scan.header.split("\n")), gvcf=scan.gvcf,
     )  # fmt: skip
     temporary = output.with_name(output.name + ".tmp")
     pieces = work / "pieces"

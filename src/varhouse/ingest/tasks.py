@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.allelekey import Declared, key_text
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.files import write_json
@@ -23,7 +24,6 @@ from varhouse.ingest.chunk import (
     ChunkResult,
     Context,
     Place,
-    has_own_lengths,
     read_chunk,
 )
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
@@ -110,7 +110,7 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
                 np.array([ordinal[s] for s in verdict["samples"]], np.int32),
                 (people["sex"] == "male").to_numpy().astype(np.bool_),
                 run.cohort(cohort).assembly, verdict["version"],
-                has_own_lengths(verdict["header"]), verdict["gvcf"],
+                Declared.of_header(verdict["header"].split("\n")), verdict["gvcf"],
             )  # fmt: skip
             check_unchanged(verdict)
         context = contexts[file]
@@ -227,7 +227,7 @@ def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl
     return twice.join(places, on="record", how="left", maintain_order="left").select(
         "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
         pl.lit("duplicate_allele").alias("reason"),
-        pl.format("{}-{}-{}-{} stands before", *KEY).alias("detail"), "text",
+        pl.format("{} stands before", key_text()).alias("detail"), "text",
     )  # fmt: skip
 
 

@@ -6,14 +6,13 @@ from varhouse.normalise.kernel import normalise_packed
 from varhouse.normalise.status import Status
 
 if TYPE_CHECKING:
-    from varhouse.normalise.frame import move_symbolic, normalise_alleles, symbolic_rows
+    from varhouse.normalise.frame import move_symbolic, normalise_alleles
 
 __all__ = [
     "Status",
     "move_symbolic",
     "normalise_alleles",
     "normalise_packed",
-    "symbolic_rows",
 ]
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.extent import parse_extent
 from varhouse.normalise.kernel import normalise_packed
 from varhouse.normalise.status import Status
-from varhouse.normalise.symbolic import Alt, move_span
+from varhouse.normalise.symbolic import move_span
 from varhouse.normalise.views import (
     MAX_TEXT,
     column_of,
@@ -18,6 +19,7 @@ from varhouse.normalise.views import (
     views_of,
 )
 from varhouse.reference import Reference
+from varhouse.schema import KEY
 from varhouse.textcolumn import pack
 
 Longs = npt.NDArray[np.int64]
@@ -76,22 +78,15 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
     )
 
 
-def move_symbolic(
-    alleles: pl.DataFrame, rows: Longs, infos: pl.Series, reference: Reference, *, own: bool
-) -> pl.DataFrame:
-    """Move the `<DEL>` and `<DUP>` of a frame from `normalise_alleles`.
+def move_symbolic(alleles: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """Move the `<DEL>` and `<DUP>` of a frame from `normalise_alleles` left.
 
     Parameters
     ----------
     alleles
-        Columns contig, pos, ref, alt, status, alt_index (1-based) and n_original (ALTs
-        of the record); others stay as they are.
-    rows
-        int64[n]: the rows that `symbolic_rows` lists.
-    infos
-        The text of INFO for each of them.
-    own
-        Whether SVLEN is declared with Number=A.
+        Columns contig, pos, ref, alt, extent and status; others stay as they are.
+    reference
+        The opened reference.
 
     Returns
     -------
@@ -99,17 +94,15 @@ def move_symbolic(
         The frame with pos and ref of these rows replaced, and the status CHANGED where
         that is another allele than it came in.
     """
+    movable = (pl.col("status") == int(Status.KEPT)) & pl.col("alt").str.contains("^<D(EL|UP)")
+    rows = alleles.select(movable.arg_true()).to_series()
     found = []
-    some = alleles[rows].select("contig", "pos", "ref", "alt", "alt_index", "n_original")
-    for row, (contig, pos, ref, alt, index, count), info in zip(
-        rows.tolist(), some.iter_rows(), infos, strict=True
-    ):
-        moved = move_span(
-            reference, contig, pos, len(ref), alt.encode(), (info or "").encode(),
-            Alt(index, count, own),
-        )  # fmt: skip
-        if moved is not None and (moved.pos, moved.base) != (pos, ref):
-            found.append((row, moved.pos, moved.base))
+    some = alleles[rows].select(KEY)
+    for row, (contig, pos, ref, alt, extent) in zip(rows, some.iter_rows(), strict=True):
+        size = parse_extent(extent)
+        moved = move_span(reference, contig, pos, len(ref), alt, size)
+        if moved is not None and moved != (pos, ref):
+            found.append((row, *moved))
     if not found:
         return alleles
     at, pos, ref = (list(column) for column in zip(*found, strict=True))
@@ -118,13 +111,6 @@ def move_symbolic(
         alleles["ref"].scatter(at, ref),
         alleles["status"].scatter(at, int(Status.CHANGED)),
     )
-
-
-def symbolic_rows(alleles: pl.DataFrame) -> Longs:
-    """List the rows of a frame from `normalise_alleles` that hold `<DEL>` or `<DUP>`."""
-    kept = (pl.col("status") == int(Status.KEPT)) & pl.col("alt").str.contains("^<D(EL|UP)")
-    rows: Longs = alleles.select(kept.arg_true()).to_series().to_numpy().astype(np.int64)
-    return rows
 
 
 def _filled(column: pl.Series) -> pl.Series:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from varhouse.extent import Alt, is_open, measure, read_fields
 from varhouse.normalise.kernel import Packed, normalise_packed
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.split import Splitter, set_end
 from varhouse.normalise.status import Status
-from varhouse.normalise.symbolic import Alt, move_span
+from varhouse.normalise.symbolic import move_span
 from varhouse.normalise.text import (
     Bytes,
     Flags,
@@ -160,12 +161,14 @@ class VcfNormaliser:
         for k in np.flatnonzero(~keep).tolist() if self.lists_rejects else ():
             rejects.append(self._reject(lines, at[k], (alt_off[k], alt_len[k]), status[k]))
         n_alt = np.bincount(alt_row, minlength=chosen.size)
-        found, ends = self._shift_symbolic(
+        found, ends, late = self._shift_symbolic(
             lines, at, alt_off, alt_len, found, index, n_alt[alt_row]
         )
         several = n_alt > 1
         self.counts["multiallelic"] += int(several.sum())
-        alleles = _Alleles(at, index, alt_off, alt_len, ref_len, several[alt_row], found, ends)
+        alleles = _Alleles(
+            at, index, alt_off, alt_len, ref_len, several[alt_row], found, ends, late
+        )
         written, span, made = self._write(lines, alleles, np.flatnonzero(keep))
         keys = sort_keys(rank[rows][alt_row], np.maximum(found[0].astype(np.int64), 0))
         rejects.sort(key=lambda r: r.line)
@@ -175,35 +178,49 @@ class VcfNormaliser:
     def _shift_symbolic(
         self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed,
         index: Longs, n_alt: Longs,
-    ) -> tuple[Packed, dict[int, int]]:  # fmt: skip
-        """Move `<DEL>` and `<DUP>` left: (alleles, END of those that are changed)."""
+    ) -> tuple[Packed, dict[int, int], list[int]]:  # fmt: skip
+        """Move `<DEL>` and `<DUP>` left: (alleles, END of symbolic ones, those before it).
+
+        The third are ALTs that end before the END of their record, which is of another.
+        """
         kept = np.flatnonzero((found[5] == Status.KEPT) & (alt_len > 4))
         rows = kept[lines.text[alt_off[kept]] == ord("<")]
         ends: dict[int, int] = {}
+        late: list[int] = []
         if not rows.size:
-            return found, ends
+            return found, ends, late
         new_pos, ref = found[0].copy(), found[1].copy()
         own = self.splitter.numbers.get(("INFO", "SVLEN")) == "A"
         changed = 0
         for k in rows.tolist():
             r = int(at[k])
+            alt = _text(lines, alt_off[k], alt_off[k] + alt_len[k])
+            if not is_open(alt):
+                continue
             chrom = _text(lines, int(lines.start[r, _CHROM]), int(lines.start[r, _POS]) - 1)
             contig = self.reference.contigs.canonical(chrom)
             if contig is None:
                 continue
             info = lines.text[lines.start[r, _INFO] : _info_end(lines, r)].tobytes()
             pos = int(new_pos[k])
-            alt = lines.text[alt_off[k] : alt_off[k] + alt_len[k]].tobytes()
             ref_size = int(found[2][k + 1] - found[2][k])
             which = Alt(int(index[k]), int(n_alt[k]), own)
-            moved = move_span(self.reference, contig, pos, ref_size, alt, info, which)
-            if moved is None:
-                continue
-            changed += moved.pos != pos or ref_size > 1
-            new_pos[k], ref[found[2][k]], ends[k] = moved.pos, ord(moved.base), moved.end
+            fields = read_fields(info)
+            size = measure(alt, fields, pos, ref_size, which)
+            moved = move_span(self.reference, contig, pos, ref_size, alt, size)
+            far = max(size.length or 0, size.span or 0, ref_size - 1)
+            end = fields.get("END", "")
+            if which.of > 1 and far and end.isdecimal() and int(end) > pos + far:
+                late.append(k)
+            if moved is not None:
+                changed += moved.pos != pos or ref_size > 1
+                new_pos[k], ref[found[2][k]] = moved.pos, ord(moved.base)
+                ends[k] = moved.pos + far
+            elif ref_size == 1 and not alt.startswith("<INS"):
+                ends[k] = pos + far
         self.counts[Status.CHANGED.code] += changed
         self.counts[Status.KEPT.code] -= changed
-        return (new_pos, ref, *found[2:]), ends
+        return (new_pos, ref, *found[2:]), ends, late
 
     def _usable(self, lines: Lines, rejects: list[Reject]) -> Longs:
         """Give the rows that are records; report those that are none."""
@@ -262,7 +279,8 @@ class VcfNormaliser:
         lone &= alleles.alt_len[keep] == 1
         self.counts["ref_cut"] += int(lone.sum())
         single = np.isin(keep, np.fromiter(alleles.ends, np.int64, len(alleles.ends)))
-        changed |= single & (alleles.ref_len[keep] > 1)
+        # The END of a record may be of another of its ALTs.
+        changed |= single & ((alleles.ref_len[keep] > 1) | np.isin(keep, alleles.late))
         own = changed | self.sites
         ref_span = _spans(start[:, _REF], start[:, _ALT] - 1)
         ref_span[lone, 1] = ref_span[lone, 0] + 1
@@ -385,7 +403,8 @@ class VcfNormaliser:
 class _Alleles:
     """One row for each ALT of a block: its record (line), number, bytes and outcome.
 
-    `ends` has the END of symbolic ALTs whose REF is one base now.
+    `ends` has the END of symbolic ALTs whose REF is one base now; those in `late` end before
+    the END of their record.
     """
 
     record: Longs
@@ -396,6 +415,7 @@ class _Alleles:
     several: Flags
     found: Packed
     ends: dict[int, int]
+    late: list[int]
 
 
 def _spans(start: Longs, end: Longs) -> Longs:

@@ -9,7 +9,7 @@ from varhouse.errors import UsageError, nearest
 from varhouse.query.expression import Condition, find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
-from varhouse.schema import KEY, WITHIN, PolarsType
+from varhouse.schema import SPELT, WITHIN, PolarsType
 from varhouse.store.reader import Store
 
 _AS_WRITTEN = ("rejects", "held_back", "lifted")
@@ -118,7 +118,7 @@ class Answer:
     def _prepare(self) -> None:
         """Resolve regions, genes and ids, so that mistakes show before any output."""
         store, selection, table = self.store, self.question.selection, self.question.table
-        if table is None or _has_key(store.declaration(table).names):
+        if table is None or _has_place(store.declaration(table).names):
             self._pieces = find_pieces(store, selection, table or "variants")
         if table == "consequences" and selection.genes:
             # The gene's own transcripts, not those of its neighbours.
@@ -167,7 +167,8 @@ class Answer:
             frame = self._genes if table == "genes" else self.store.scan(table)
             yield self._finish(frame, [*declared.partition, *declared.sort], wanted)
             return
-        order = [*WITHIN, *declared.partition, *declared.sort]
+        key = [c for c in WITHIN if c in declared.names]
+        order = [*key, *declared.partition, *declared.sort]
         for piece in self._pieces:
             frame = scan_piece(self.store, table, piece)
             if self._own is not None:
@@ -192,14 +193,14 @@ def _join_conditions(conditions: list[Condition]) -> Condition | None:
     )
 
 
-def _has_key(names: Sequence[str]) -> bool:
-    return set(KEY) <= set(names)
+def _has_place(names: Sequence[str]) -> bool:
+    return set(SPELT) <= set(names)
 
 
 def _check_selection(table: str, names: Sequence[str], selection: Selection) -> None:
     if table == "genes":
         asked = [("--id", selection.ids)]
-    elif _has_key(names):
+    elif _has_place(names):
         asked = [("--id", selection.ids)] if table in _AS_IN_FILE else []
     else:
         asked = [

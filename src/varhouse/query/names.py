@@ -17,6 +17,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs
 from varhouse.errors import UsageError
+from varhouse.extent import canonical_breakend
 from varhouse.schema import KEY, KEY_SCHEMA
 from varhouse.store.reader import Store
 
@@ -37,6 +38,11 @@ _HGVS = re.compile(
     rf"|del(?P<old>{_BASES}*)ins(?P<new>{_BASES}+)|ins(?P<ins>{_BASES}+)"
     rf"|(?P<del>del)(?P<gone>{_BASES}*|\d+)|(?P<dup>dup)(?P<twice>{_BASES}*|\d+)|(?P<inv>inv))$"
 )
+# What a symbol leaves open follows it: `chr1-1303-G-<DEL>-40`.
+_SYMBOLIC = re.compile(
+    rf"^(?P<contig>[^<]+)[-:_](?P<pos>\d+)[-:_]?(?P<ref>{_BASES}+)[-:_/>](?P<alt><.+)$"
+)
+_OPEN = re.compile(r"^(?P<symbol><[^<>]+>)[-:_/](?P<extent>.+)$")
 # A versioned accession (RefSeq, INSDC) begins a SPDI, never a key of a table.
 _ACCESSION = re.compile(r"^[A-Z]{1,4}_?\d{5,}\.\d+$")
 
@@ -206,16 +212,22 @@ def match_change(store: Store, change: Change) -> pl.DataFrame:
 def match_written(store: Store, text: str) -> pl.DataFrame | None:
     """Find an allele by its key as it is written; None if the text is no key.
 
-    Letters are compared without case. It finds `<DEL>`, breakends and `*` as well.
+    Letters are compared without case. It finds `<DEL>`, breakends and `*` as well; a symbol
+    without its extent finds all of them.
     """
-    key = _KEY.match(text)
+    key = _SYMBOLIC.match(text) or _KEY.match(text)
     contig = store.contigs.canonical(key["contig"]) if key else None
     spdi = _SPDI.match(text)
     if key is None or contig is None or (spdi and _ACCESSION.match(spdi["contig"])):
         return None
-    pos, ref, alt = int(key["pos"]), key["ref"].upper(), key["alt"].upper()
+    pos, ref = int(key["pos"]), key["ref"].upper()
+    alt = canonical_breakend(key["alt"], store.contigs.canonical).upper()
     rows = store.scan("variants", contig=contig, start=pos, end=pos)
+    opened = _OPEN.match(alt)
+    alt = opened["symbol"] if opened else alt
     same = (pl.col("ref") == ref) & (pl.col("alt").str.to_uppercase() == alt)
+    if opened:
+        same &= pl.col("extent").str.to_uppercase() == opened["extent"]
     return rows.filter(pl.col("pos") == pos, same).select(KEY).collect()
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from varhouse.allelekey import last_base, write_key
 from varhouse.contigs import Region, parse_region
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query.missing import explain_missing, other_base
@@ -27,6 +28,8 @@ from varhouse.query.names import (
 from varhouse.query.transcript_names import find_transcript_name
 from varhouse.schema import KEY, KEY_SCHEMA, WITHIN
 from varhouse.store.reader import Store
+
+_LAST_OF_REF = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
 
 PIECE_ROWS = 200_000
 """Rows of a piece: joins of 8 tables stay below some 300 MB, and cost little to start."""
@@ -44,8 +47,8 @@ _HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)$")
 class Piece:
     """A part of a contig, 1-based and closed; None: to its end.
 
-    Alleles are wanted whose REF overlaps start..end and that begin after `after`; of
-    `keys` (pos, ref, alt), if given, only these; and that overlap one of `also`.
+    Alleles are wanted that cover a base of start..end and begin after `after`; of `keys`
+    (columns `WITHIN`), if given, only these; and that overlap one of `also`.
     """
 
     contig: str
@@ -141,7 +144,8 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
         The store.
     text
         An rs id, SPDI, VRS id, HGVS g., c., n. or p. name, a cohort's own id, or
-        `contig-pos-ref-alt`, whose contig may go by any of its names; any spelling of
+        `contig-pos-ref-alt`, whose contig may go by any of its names, with the extent of a
+        symbolic allele behind it, or without for all extents; any spelling of
         the same change finds it (`names.py`, `transcript_names.py`).
 
     Returns
@@ -197,7 +201,7 @@ def _find_name(store: Store, text: str) -> pl.DataFrame:
 
 def _say(text: str, change: Change, keys: pl.DataFrame, *, several: bool) -> None:
     """Tell which allele another spelling was taken for."""
-    own = "-".join(map(str, keys.row(0)))
+    own = write_key(keys)
     how = f", read as {change.spelling}" if several else ""
     LOG.info("%s is %s here%s", text, own, how)
 
@@ -297,7 +301,7 @@ def _key_pieces(
         mine = keys.filter(pl.col("contig") == contig).select(WITHIN)
         if not mine.height or contig not in spans:
             continue
-        whole = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+        whole = last_base()
         for wanted in (spans, genes):
             if wanted is not None:
                 inside = [
@@ -370,7 +374,7 @@ def scan_piece(
     if piece.after is not None:
         frame = frame.filter(pl.col("pos") > piece.after)
     if piece.also is not None:
-        last = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+        last = last_base() if "extent" in store.declaration(table).names else _LAST_OF_REF
         inside = [(pl.col("pos") <= b) & (last >= a) for a, b in piece.also]
         frame = frame.filter(pl.any_horizontal(*inside))
     if piece.keys is not None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.allelekey import key_text
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query.names import Change, match_change, trim
-from varhouse.schema import KEY
+from varhouse.schema import KEY, KEY_SCHEMA
 from varhouse.store.reader import Store
 
 LOG = logging.getLogger("varhouse.query")
@@ -149,7 +150,7 @@ def find_transcript_name(store: Store, text: str) -> pl.DataFrame | None:
         found = _find_edit(store, transcripts, kind, rest, text)
     found = found.unique().sort(KEY)
     if found.height:
-        shown = ", ".join("-".join(map(str, r)) for r in found.head(4).rows())
+        shown = ", ".join(found.head(4).select(key_text()).to_series())
         LOG.info("%s is %s%s here", text, shown, ", ..." if found.height > 4 else "")
     else:
         names = ", ".join(t.name for t in transcripts[:3])
@@ -252,8 +253,7 @@ def _find_edit(
             f"{text} cannot be read as an HGVS {kind}. name",
             "forms: c.76A>G c.76del c.76_77insT c.76dup c.76_78delinsTT c.77-2A>G c.*5del",
         )
-    found = [pl.DataFrame(schema={"contig": pl.String, "pos": pl.Int32, "ref": pl.String,
-                                  "alt": pl.String})]  # fmt: skip
+    found = [pl.DataFrame(schema=KEY_SCHEMA)]
     anywhere = False
     seen: dict[Change, pl.DataFrame] = {}
     for transcript in transcripts:

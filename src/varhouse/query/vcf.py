@@ -1,11 +1,12 @@
 """Answers as a sites-only VCF 4.3 that bcftools reads.
 
-INFO holds AC, AN and AF over all cohorts and of each cohort, the type, genes and genomic
-name of the allele, each field of each source as `SOURCE_FIELD`, and CSQ of the most severe
-transcript in the layout of VEP, for `bcftools +split-vep`; or only the columns that were
-asked for. An allele that was not assessed has no AN; one that nobody was called for has
-AN=0 and no AF. What is missing has no key. Letters that mean something in INFO are
-percent-encoded (VCF 4.3, section 1.2); in CSQ they are `_`, as VEP writes them.
+INFO holds END and SVLEN of symbolic alleles and what else tells them apart, AC, AN and AF
+over all cohorts and of each cohort, the type, genes and genomic name of the allele, each
+field of each source as `SOURCE_FIELD`, and CSQ of the most severe transcript in the layout
+of VEP, for `bcftools +split-vep`; or only the columns that were asked for. An allele that
+was not assessed has no AN; one that nobody was called for has AN=0 and no AF. What is
+missing has no key. Letters that mean something in INFO are percent-encoded (VCF 4.3,
+section 1.2); in CSQ they are `_`, as VEP writes them.
 """
 
 import re
@@ -17,6 +18,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.csq import CSQ_COLUMNS, CSQ_FIELDS, csq_entries
 from varhouse.infokeys import info_key
+from varhouse.query.openinfo import OPEN_KEYS, OPEN_LINES, open_info
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.schema import KEY, PolarsType
@@ -105,6 +107,7 @@ class VcfWriter:
         for c in store.contigs.contigs:
             length = f",length={c.length}" if c.length else ""
             lines.append(f'##contig=<ID={c.name}{length},assembly="{store.assembly}">')
+        lines += OPEN_LINES if store.may_be_open(store.file_frame("variants")) else []
         lines += [i.line for i in self._infos]
         if self._with_csq:
             lines.append(
@@ -120,7 +123,7 @@ class VcfWriter:
         """Write rows."""
         if not frame.height:
             return
-        infos = [i.text(self._schema[i.column]) for i in self._infos]
+        infos = [open_info(frame), *(i.text(self._schema[i.column]) for i in self._infos)]
         if self._with_csq:
             infos.append(_csq(frame))
         info = pl.concat_str([*infos, pl.lit(None, pl.String)], separator=";",
@@ -143,7 +146,7 @@ def _infos(overview: Overview, asked: Sequence[str]) -> list[_Info]:
     if not asked:
         of_cohorts = [f"{n}_{c}" for c in overview.cohorts for n in _COUNTS]
         columns = [*_COUNTS, *of_cohorts, *_OF_ALLELE, *_source_columns(overview)]
-    keys: set[str] = {"CSQ"}
+    keys: set[str] = {"CSQ", *OPEN_KEYS}
     return [_info(overview, column, keys) for column in columns]
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
+from varhouse.allelekey import complete_key
 from varhouse.cache import fill_folder
 from varhouse.errors import InputError
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources.entries import entry_fields, entry_rows
-from varhouse.sources.keys import HASHED, allele_keys
+from varhouse.sources.keys import HASHED, allele_keys, allele_text
 from varhouse.sources.merged import old_ids, read_merges
 from varhouse.sources.origin import RefCheck, Target, check_header, check_known, check_said
 from varhouse.sources.spec import SourceSpec, check_names
@@ -35,7 +36,7 @@ Normalise = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos
 is null where an allele cannot be."""
 
-COMPILER = 3
+COMPILER = 4
 """Raised when a compiled source of before is no longer what would be compiled now."""
 
 ROW_GROUP = 65_536
@@ -146,7 +147,7 @@ class _Compiler:
     def _alleles(self) -> Iterator[pl.DataFrame]:
         frames = self._vcf() if self._spec.format == "vcf" else self._table_alleles()
         for frame in frames:
-            rows = frame
+            rows = complete_key(frame)
             if self._target.reference is not None:
                 agrees = self._refs.agrees(rows)
                 self._counts["ref_mismatch"] += rows.height - int(agrees.sum())
@@ -275,7 +276,7 @@ def _packed(frame: pl.DataFrame) -> pl.DataFrame:
     number = pl.col("id").str.extract(r"^rs([1-9]\d{0,17})$").cast(pl.Int64)
     hashed = (pl.col("key") & HASHED) != 0
     return frame.with_columns(
-        rs=number, long=pl.when(hashed).then(pl.concat_str("ref", "alt", separator=">"))
+        rs=number, long=pl.when(hashed).then(allele_text())
     ).with_columns(id=pl.when(pl.col("rs").is_null()).then("id"))
 
 

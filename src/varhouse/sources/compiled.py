@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.allelekey import complete_key
 from varhouse.errors import UsageError
 from varhouse.schema import KEY, KEY_SCHEMA, PolarsType, Table, annotation_table
-from varhouse.sources.keys import HASHED, allele_keys, match_keys
+from varhouse.sources.keys import HASHED, allele_keys, allele_text, match_keys
 from varhouse.sources.spec import NAMES, SourceSpec
 
 READ_ROWS = 1 << 20
@@ -119,7 +120,8 @@ class CompiledSource:
         find = self._by_allele if self.kind == "allele" else self._by_overlap
         found = [
             piece
-            for (contig,), mine in alleles.select(KEY)
+            for (contig,), mine in complete_key(alleles)
+            .select(KEY)
             .drop_nulls()
             .group_by("contig", maintain_order=True)
             for piece in find(str(contig), mine)
@@ -164,7 +166,7 @@ class CompiledSource:
         theirs = self._read(index, pieces, names)[right] if names else pl.DataFrame()
         if hashed.size:
             # Hashes may be equal by chance: the alleles decide.
-            text = alleles[left[hashed]].select(pl.concat_str("ref", "alt", separator=">"))
+            text = alleles[left[hashed]].select(allele_text())
             same = (theirs["long"].gather(hashed) == text.to_series()).to_numpy()
             if not same.all():
                 keep = np.ones(left.size, bool)
@@ -214,9 +216,11 @@ class CompiledSource:
         """Join by gene id (with or without its version), else by gene name."""
         version = r"\.\d+$"
         # The source may have fields of these names too: its own are what is asked for.
-        pairs = genes.select(
-            *KEY, pl.col("gene_id").alias("\tid"), pl.col("gene_name").alias("\tname")
-        ).unique(maintain_order=True)
+        pairs = (
+            complete_key(genes)
+            .select(*KEY, pl.col("gene_id").alias("\tid"), pl.col("gene_name").alias("\tname"))
+            .unique(maintain_order=True)
+        )
         table = self._genes.with_columns(pl.col("gene").str.replace(version, "").alias("_id"))
         by_id = pairs.with_columns(pl.col("\tid").str.replace(version, "").alias("_id"))
         found = [

@@ -5,15 +5,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.allelekey import complete_key, last_base
+
 Ints = npt.NDArray[np.int64]
 
 
 def bounds(alleles: pl.DataFrame) -> tuple[Ints, Ints]:
     """Where an interval must begin at the latest, and end at the earliest, to overlap.
 
-    An allele takes up pos to pos + len(ref) - 1, and an interval overlaps that holds one
-    of these bases. An insertion takes up no base: it lies between two, and an interval
-    must hold both.
+    An allele takes up pos to its last base (`allelekey.last_base`), and an interval
+    overlaps that holds one of these bases. An insertion takes up no base: it lies between
+    two, and an interval must hold both.
 
     Returns
     -------
@@ -21,7 +23,7 @@ def bounds(alleles: pl.DataFrame) -> tuple[Ints, Ints]:
         int64[n] each, 1-based: an interval overlaps if start <= first and end >= second.
     """
     pos = alleles["pos"].to_numpy().astype(np.int64)
-    last = pos + alleles["ref"].str.len_bytes().to_numpy().astype(np.int64) - 1
+    last = complete_key(alleles).select(last_base()).to_series().to_numpy()
     inserts = alleles.select(
         pl.col("alt").str.starts_with(pl.col("ref"))
         & (pl.col("alt").str.len_bytes() > pl.col("ref").str.len_bytes())

@@ -76,6 +76,11 @@ def allele_keys(frame: pl.DataFrame) -> Ints:
     return (frame["pos"].to_numpy().astype(np.int64) << 32) | low
 
 
+def allele_text() -> pl.Expr:
+    """Make the text that tells alleles of equal keys apart: ref, alt and extent."""
+    return pl.concat_str("ref", pl.lit(">"), "alt", "extent")
+
+
 def match_keys(mine: Ints, theirs: Ints) -> tuple[Ints, Ints]:
     """Pair equal keys of two sorted arrays, each with each: rows of both, int64[pairs]."""
     first = np.searchsorted(theirs, mine)

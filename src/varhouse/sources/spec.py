@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import UsageError, VarhouseError, nearest
-from varhouse.schema import KEY, PolarsType
+from varhouse.schema import KEY, SPELT, PolarsType
 from varhouse.sources.presets import PRESETS
 
 KINDS = ("allele", "overlap", "gene")
@@ -34,7 +34,7 @@ NAMES: dict[str, PolarsType] = {
 """Types of fields by their names in a compiled source."""
 
 ROLES: dict[str, tuple[str, ...]] = {
-    "allele": (*KEY, "id"),
+    "allele": (*SPELT, "id"),
     "overlap": ("contig", "start", "end"),
     "gene": ("gene",),
 }

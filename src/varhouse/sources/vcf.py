@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 from isal import igzip
 
+from varhouse.allelekey import Declared, add_extents
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.schema import PolarsType
@@ -31,6 +32,9 @@ _TYPES: dict[str, PolarsType] = {
     "String": pl.String, "Character": pl.String,
 }  # fmt: skip
 _BASES = r"^[ACGTNacgtn]+$"
+# A symbol or a breakend; what stands for any other allele is none.
+_NO_SEQUENCE = r"^<[^<>*]+>$|[\[\]]|^\.[A-Za-z]+$|^[A-Za-z]+\.$"
+_ANY_OTHER = ("<NON_REF>", "<X>")
 _SINGLE = ("1", "A", "R")
 _COLUMNS = {"FILTER": pl.String, "QUAL": pl.Float64}
 _HEADER_BLOCK = 1 << 16
@@ -187,11 +191,12 @@ def vcf_alleles(
     Yields
     ------
     pl.DataFrame
-        contig (canonical), pos (1-based), ref, alt as in the file in capitals, the
+        contig (canonical), pos (1-based), ref, alt as in the file in capitals, extent, the
         fields, id (null for `.`), and what entries need: alts (the ALT column) and
         index (0-based number of the ALT), entries (text of the field `spec.entries`).
     """
     path = Path(spec.path)
+    declared = Declared.of_header(text.header)
     for block in text.blocks:
         lines = split_lines(block)
         if lines["info"].null_count():
@@ -199,7 +204,7 @@ def vcf_alleles(
         if len(unknown) < 10:
             names = lines["chrom"].unique(maintain_order=True).head(1_000)
             unknown.update(n for n in names if contigs.canonical(n) is None)
-        yield _alleles(path, lines, fields, spec.entries, contigs, counts)
+        yield _alleles(path, lines, fields, spec.entries, contigs, counts, declared)
 
 
 def map_contigs(names: pl.Series, contigs: Contigs) -> pl.Expr:
@@ -217,6 +222,7 @@ def _alleles(
     entries: str | None,
     contigs: Contigs,
     counts: dict[str, int],
+    declared: Declared,
 ) -> pl.DataFrame:
     placed = lines.with_columns(
         contig=map_contigs(lines["chrom"], contigs),
@@ -238,11 +244,13 @@ def _alleles(
         .explode("alt", "index", empty_as_null=True, keep_nulls=True)
         .with_columns(n_alt=pl.col("alts").str.count_matches(",", literal=True) + 1)
     )
+    written = pl.col("alt").str.contains(_BASES)
+    told = pl.col("alt").str.contains(_NO_SEQUENCE) & ~pl.col("alt").is_in(_ANY_OTHER)
     good = split.filter(
-        pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES),
-        pl.col("number") >= 1,
-    )  # fmt: skip
+        pl.col("ref").str.contains(_BASES), written | told, pl.col("number") >= 1
+    )
     counts["not_an_allele"] += split.height - good.height
+    good = _with_keys(good, declared, contigs)
     good = good.with_columns(info=pl.lit(";") + pl.col("info"))
     # Texts first, each once: what is made of them looks at them several times.
     good = good.with_columns(_whole(f).alias(f"\t{f.column}") for f in fields)
@@ -251,7 +259,11 @@ def _alleles(
         "contig",
         pl.col("number").alias("pos"),
         pl.col("ref").str.to_uppercase(),
-        pl.col("alt").str.to_uppercase(),
+        pl.when(pl.col("alt").str.contains(_BASES))
+        .then(pl.col("alt").str.to_uppercase())
+        .otherwise("alt")
+        .alias("alt"),
+        "extent",
         *(value.alias(name) for name, (value, _) in values.items()),
         pl.when(pl.col("id") != ".").then("id").alias("id"),
         *(
@@ -266,6 +278,17 @@ def _alleles(
         lost = [pl.col(m).sum() for m in marks]
         counts["unreadable"] += int(frame.select(pl.sum_horizontal(lost)).item() or 0)
     return frame.drop(marks)
+
+
+def _with_keys(alleles: pl.DataFrame, declared: Declared, contigs: Contigs) -> pl.DataFrame:
+    """Complete the key of the alleles of a block."""
+    named = alleles.with_columns(
+        pos=pl.col("number"), alt_index=pl.col("index") + 1, n_original=pl.col("n_alt")
+    )
+    texts = alleles["info"]
+    return add_extents(
+        named, lambda rows: texts.gather(pl.Series(rows)), declared, contigs.canonical
+    ).drop("pos", "alt_index", "n_original")
 
 
 def _info(key: str) -> pl.Expr:

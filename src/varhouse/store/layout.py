@@ -235,7 +235,7 @@ def read_store_file(path: Path) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        If there is no store, or it is of a newer format.
+        If there is no store, or it is of another format.
     UsageError
         If the path is that of a file.
     """
@@ -249,12 +249,15 @@ def read_store_file(path: Path) -> dict[str, Any]:
             f"varhouse ingest {shlex.quote(str(path))} --config FILE makes one",
         )
     meta: dict[str, Any] = read_json(file)
-    if meta.get("format") != FORMAT_VERSION:
+    found = meta.get("format")
+    if found != FORMAT_VERSION:
+        is_older = isinstance(found, int) and found < FORMAT_VERSION
         raise StoreError(
-            f"{path} is a store of format {meta.get('format')}, made by "
-            f"{meta.get('created_by')}; this varhouse {__version__} reads format "
-            f"{FORMAT_VERSION}",
-            "use the version of varhouse that made it, or newer",
+            f"{path} is a store of format {found}, made by {meta.get('created_by')}; this "
+            f"varhouse {__version__} reads format {FORMAT_VERSION}",
+            "ingest its cohorts again into another folder, or use the version that made it"
+            if is_older
+            else "use the version of varhouse that made it, or newer",
         )
     return meta
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.allelekey import last_base
 from varhouse.contigs import Contig, Contigs, parse_region
 from varhouse.digest import EMPTY
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
+from varhouse.extent import UNKNOWN
 from varhouse.schema import KEY, TABLES, Table, annotation_table
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
@@ -260,7 +262,9 @@ class Store:
         if contig is not None and table != "rejects":
             keep.append(_may(files, "contig", contig, contig))
         if start is not None:
-            keep.append(_may(files, high, start - (span - 1 if high == "pos" else 0), None))
+            near = _may(files, high, start - (span - 1 if high == "pos" else 0), None)
+            # A symbolic allele may reach over from far before.
+            keep.append(near | _may(files, "extent", UNKNOWN, None))
         if end is not None:
             keep.append(_may(files, low, None, end))
         if id_ is not None:
@@ -309,10 +313,11 @@ class Store:
         table
             Name of the table; a declared one that the store does not hold is empty.
         **filters
-            `contig`, `start`, `end` (1-based, closed): only rows that overlap the
-            region, from only the files that can hold some. `id` (table ids): only rows
-            with this id. `part`, `cohort`, where a table is partitioned by them: only
-            rows with this value, or one of a list of values.
+            `contig`, `start`, `end` (1-based, closed): only rows that overlap the region
+            (an allele: that cover a base of it, see `end` of variants), from only the files
+            that can hold some. `id` (table ids): only rows with this id. `part`, `cohort`,
+            where a table is partitioned by them: only rows with this value, or one of a
+            list of values.
 
         Returns
         -------
@@ -331,7 +336,8 @@ class Store:
         if contig is not None and table != "contigs":
             contig = filters["contig"] = self._canonical(contig)
         declared, _ = self._open(table)
-        frame = self._scan_files(declared, self.file_frame(table, **filters))
+        files = self.file_frame(table, **filters)
+        frame = self._scan_files(declared, files)
         if contig is not None and "contig" in declared.names and table != "rejects":
             frame = frame.filter(pl.col("contig") == contig)
         if (start is not None or end is not None) and not {"pos", "start"} & set(
@@ -348,13 +354,25 @@ class Store:
             if table not in _SPANS:
                 # Lets the reader skip row groups, which the sum below does not.
                 span = max(self._span(table), 1)
-                frame = frame.filter(pl.col("pos") >= start - span + 1)
+                near = pl.col("pos") >= start - span + 1
+                if (
+                    "extent" in declared.names
+                    and files.select(_may(files, "extent", UNKNOWN, None).any()).item()
+                ):
+                    near |= pl.col("extent") >= UNKNOWN
+                    last = pl.col("end") if "end" in declared.names else last_base()
+                frame = frame.filter(near)
             frame = frame.filter(last >= start)
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
         if hidden := self.view.hidden_rows(table):
             frame = frame.filter(~pl.sql_expr(hidden))
         return frame.select(self.declaration(table).names) if self.view.is_public else frame
+
+    @staticmethod
+    def may_be_open(files: pl.DataFrame) -> bool:
+        """Tell whether files of `file_frame` may hold symbolic alleles with an extent."""
+        return bool(files.select(_may(files, "extent", UNKNOWN, None).any()).item())
 
     def _span(self, table: str) -> int:
         pinned = self.record.tables.get(table)

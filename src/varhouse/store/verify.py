@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from varhouse.allelekey import write_key
 from varhouse.digest import combine
 from varhouse.errors import AccessError, StoreError
 from varhouse.rowdigest import digest_frame
@@ -301,7 +302,7 @@ def _check_counts(store: Store) -> list[Problem]:
 
 
 def _allele(frame: pl.DataFrame) -> str:
-    return "-".join(str(v) for v in frame.select(KEY).row(0))
+    return write_key(frame)
 
 
 def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[Problem]:
