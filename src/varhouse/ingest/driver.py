@@ -18,6 +18,7 @@ from typing import Any
 from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, VarhouseError
 from varhouse.files import read_json
+from varhouse.ingest import supervise
 from varhouse.ingest.config import Config, check_config, read_config
 from varhouse.ingest.config_form import DATA
 from varhouse.ingest.interpreter import plain_python
@@ -38,6 +39,8 @@ LOG = logging.getLogger("varhouse.ingest")
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):")
 GIB = 1 << 30
+CANCEL_SECONDS = 30
+"""How long Snakemake may take to take its jobs back when this process has died."""
 
 
 @dataclass
@@ -239,8 +242,11 @@ def _needed_bytes(run: Run) -> int:
 
 def _run_snakemake(run: Run, options: Options, token: str) -> None:
     work = Path(run.work)
+    # Jobs on a cluster have to be taken back; those of this host are simply ended.
+    seconds = 0 if options.profile is None else CANCEL_SECONDS
     command = [
-        plain_python(), "-m", "snakemake", "--snakefile", str((DATA / "Snakefile").resolve()),
+        plain_python(), supervise.__file__, str(seconds), plain_python(), "-m", "snakemake",
+        "--snakefile", str((DATA / "Snakefile").resolve()),
         "--config", f"run={work / 'run.json'}", "--nolock", "--rerun-incomplete",
         "--rerun-triggers", "mtime", "params", "input",
     ]  # fmt: skip
@@ -263,7 +269,7 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         log_file.open("a") as log,
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=environment, cwd=work, stdin=subprocess.DEVNULL,
+            env=environment, cwd=work, stdin=subprocess.PIPE,
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None

@@ -48,7 +48,7 @@ from varhouse.store.layout import (
     table_folder,
     write_json,
 )
-from varhouse.store.lock import store_lock
+from varhouse.store.lock import Holder, read_holder, store_lock
 from varhouse.store.releases import (
     Pinned,
     Release,
@@ -228,7 +228,7 @@ def commit(
     path = path.absolute()
     check_name("ingest id", ingest_id)
     read_store_file(path)
-    with store_lock(path, wait, token):
+    with store_lock(path, wait, token) as holder:
         done = find_ingest(path, ingest_id)
         if done is not None:
             if read_release(path, done).operation != operation:
@@ -248,7 +248,13 @@ def commit(
         base = read_release(path, newest) if newest else None
         plans = _plan(path, list(manifests), base, ingest_id, {t.name: t for t in empty})
         return _carry_out(
-            path, plans, base, ingest_id, operation, _handed_on(base) | dict(meta or {})
+            path,
+            plans,
+            base,
+            ingest_id,
+            operation,
+            _handed_on(base) | dict(meta or {}),
+            holder,
         )
 
 
@@ -263,6 +269,7 @@ def _carry_out(
     ingest_id: str,
     operation: str,
     meta: dict[str, Any],
+    holder: Holder,
 ) -> int:
     number = (base.number if base else 0) + 1
     for plan in plans:
@@ -293,6 +300,9 @@ def _carry_out(
         tables,
         meta,
     )
+    if read_holder(path) != holder:
+        # Who started this has died, and somebody else is writing.
+        raise StoreError(f"the lock of {path} was taken over", "run again")
     if not write_release(path, release):
         raise StoreError(
             f"somebody else made release {number} of {path} at the same time",

@@ -1,0 +1,70 @@
+"""A process that is killed takes with it what it started, wherever that has gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from varhouse.ingest import supervise
+from varhouse.ingest.supervise import descendants
+
+# Stands for the main process; what it starts has a child, one in a session of its own, and
+# one whose parent has ended.
+MAIN = """
+import subprocess, sys
+command = "sleep 300 & setsid sleep 301 & (sleep 302 &) ; echo up; wait"
+process = subprocess.Popen(
+    [sys.executable, sys.argv[1], sys.argv[2], "bash", "-c", command],
+    stdin=subprocess.PIPE,
+)
+sys.exit(process.wait())
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def gone(pids: list[int], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(is_alive, pids))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("seconds", ["0", "0.5"])
+def test_main_process_killed_alone(seconds: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, supervise.__file__, seconds],
+        stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        deadline = time.monotonic() + 20
+        while len(pids := descendants(process.pid)) < 5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(pids) == 5
+        os.kill(process.pid, signal.SIGKILL)
+        assert gone(pids)
+
+
+def test_exit_code_is_that_of_the_command() -> None:
+    read, write = os.pipe()
+    try:
+        for script, code in (("exit 7", 7), ("true", 0), ("kill -9 $$", 137)):
+            done = subprocess.run(
+                [sys.executable, supervise.__file__, "0", "bash", "-c", script],
+                stdin=read, check=False, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == code
+    finally:
+        os.close(read)
+        os.close(write)
