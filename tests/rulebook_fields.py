@@ -1,15 +1,12 @@
 """Sentences on INFO, FORMAT, genotypes, local alleles and structural variants."""
 
 from rulebook import Sentence, row
+from rulebook_samples import SAMPLES
 from rulebook_structural import STRUCTURAL
 
 
 def _info(name: str, number: str, type_: str) -> str:
     return f'##INFO=<ID={name},Number={number},Type={type_},Description="x">'
-
-
-def _format(name: str, number: str, type_: str) -> str:
-    return f'##FORMAT=<ID={name},Number={number},Type={type_},Description="x">'
 
 
 N, F, S = _info("N", "1", "Integer"), _info("F", "1", "Float"), _info("S", "1", "String")
@@ -29,32 +26,6 @@ def info(*values: str, alt: str = "C", ref: str = "A", meta: tuple[str, ...] = M
     """Write an example: one record for each INFO, one position apart."""
     rows = (f"1 {5 + 10 * k} {id_} {ref} {alt} . . {v}" for k, v in enumerate(values))
     return row(*rows, meta=meta)
-
-
-GT, DP = _format("GT", "1", "String"), _format("DP", "1", "Integer")
-FORMATS = (
-    GT, DP, _format("X", "1", "Integer"), _format("Y", ".", "String"),
-    _format("Z", "1", "Float"), _format("AD", "R", "Integer"), _format("GQ", "1", "Integer"),
-    _format("PL", "G", "Integer"), _format("GL", "G", "Float"), _format("EC", "A", "Integer"),
-    _format("HQ", "2", "Integer"), _format("FT", "1", "String"),
-    _format("C", "1", "Character"), _format("PS", "1", "Integer"),
-    _format("MQ", "1", "Integer"), _format("PQ", "1", "Integer"),
-)  # fmt: skip
-LOCAL = (
-    _format("LAA", ".", "Integer"), _format("LAD", "LR", "Integer"),
-    _format("LEC", "LA", "Integer"), _format("LPL", "LG", "Integer"),
-    _format("LGL", "LG", "Float"), _format("LEN", "1", "Integer"),
-)  # fmt: skip
-PHASE = (_format("PSL", "P", "String"), _format("PSO", "P", "Integer"),
-         _format("PSQ", "P", "Integer"))  # fmt: skip
-
-
-def samples(keys: str, *cells: str, alt: str = "C", info_: str = ".", ref: str = "A",
-            meta: tuple[str, ...] = FORMATS) -> str:  # fmt: skip
-    """Write an example of one record with the samples given."""
-    names = " ".join(f"s{k}" for k in range(len(cells)))
-    line = f"1 5 . {ref} {alt} . . {info_} {keys} {' '.join(cells)}"
-    return row(line, meta=meta, samples=names)
 
 
 _INFO = (
@@ -281,5 +252,5 @@ _INFO = (
     ),
 )  # fmt: skip
 
-GROUPS: dict[str, tuple[Sentence, ...]] = {"INFO": _INFO, **STRUCTURAL}
+GROUPS: dict[str, tuple[Sentence, ...]] = {"INFO": _INFO, **SAMPLES, **STRUCTURAL}
 """Heading of the page to its sentences, in order."""

@@ -146,6 +146,13 @@ CASES = {
     "VH-M-012": _sample("GT:LAD:LAA", "0/1:3,4:1", version=5),
     "VH-M-013": _sample("M6mA", "0.5", version=5, meta=(
         '##FORMAT=<ID=M6mA,Number=M,Type=Float,Description="m">',)),
+    "VH-M-017": _sample("GT:LAA:LAD:AD", "0/1:1:3,4:3,5", version=5),
+    "VH-V-015": _sample("GT:CN", "1/2:2", version=4, alt="<DEL>,<DUP>",
+                        info="SVLEN=5,9;SVCLAIM=D,D"),
+    "VH-V-016": _info("SVLEN=9", alt="ACC"),
+    "VH-V-017": _info("SVLEN=9", alt="<DEL>"),
+    "VH-V-018": _site("1 5 a A A[2:5[ . . MATEID=b", "1 6 b A A[2:5[ . . MATEID=c",
+                      "1 7 c A A[2:5[ . . MATEID=b"),
     "VH-G-001": _sample("GT", "0/x", meta=(GT,)),
     "VH-G-002": _sample("GT", "0/2", meta=(GT,)),
     "VH-G-003": _sample("GT", "0/1", meta=(GT,), alt="."),
@@ -326,6 +333,13 @@ def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch, make):
         pieces = _scan(tmp_path / "x.vcf", text)
         assert pieces.as_json() == whole.as_json()
         assert pieces.errors == whole.errors
+
+
+def test_copy_number_likelihoods_are_as_many_as_copy_numbers(tmp_path):
+    for declared in ((), ('##FORMAT=<ID=CNL,Number=G,Type=Float,Description="l">',)):
+        for version in (3, 4, 5):
+            text = _sample("GT:CNL", "./.:-1,-2,0,-5", version=version, meta=(GT, *declared))
+            assert "VH-M-007" not in _scan(tmp_path / "x.vcf", text).counts
 
 
 def test_blanks_in_info_values(tmp_path):

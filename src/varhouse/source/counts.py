@@ -131,13 +131,14 @@ def check_numbers(
                 elif number == _LG:
                     good = own < 0 or (
                         fits_number(_G, fixed, n, own)
-                        if not has_gt or ploidy == 0
+                        if ploidy == 0
                         else n == _ways(own + 1, ploidy)
                     )
                 elif number == _P:
                     good = not has_gt or ploidy == 0 or n == ploidy
-                elif number == _G and has_gt and ploidy:
-                    # Where ALT is missing, callers give what they had for one.
+                elif number == _G and ploidy:
+                    # Without GT two are assumed (section 1.6.2). Where ALT is missing,
+                    # callers give what they had for one.
                     good = n == _ways(n_alt + 1, ploidy) or (
                         n_alt == 0 and n == _ways(2, ploidy)
                     )

@@ -40,6 +40,8 @@ _DIFFERENT = {
     "VH-H-021": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-I-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-M-003": ("error (4.1, 4.2: warning)", "goes in, noted"),
+    "VH-M-014": ("error (before 4.5: warning)", "goes in, noted"),
+    "VH-V-016": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-M-011": ("error (with LAA: warning)", "goes in, noted"),
     "VH-G-003": ("warning", "record rejected"),
     "VH-G-004": ("error (from 4.4 on: none)", "goes in, noted"),

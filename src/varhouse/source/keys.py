@@ -22,7 +22,7 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
-_NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G")
+_NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 
 
 class Kind(IntEnum):
@@ -60,6 +60,8 @@ _KINDS = {
     "Character": Kind.CHARACTER, "String": Kind.STRING,
 }  # fmt: skip
 _NUMBERS = {n.name: n for n in Number if n not in (Number.FIXED, Number.ANY)}
+_SINCE = {Number.P: 4, Number.LA: 5, Number.LR: 5, Number.LG: 5, Number.M: 5}
+"""Minor version that brought a Number; before, it means nothing."""
 
 
 class KeyArrays(NamedTuple):
@@ -163,7 +165,7 @@ class KeyTable:
 
     def is_legal(self, name: str) -> bool:
         """Tell whether a name may be a key in this version of VCF."""
-        return _legal(name, strict=self.strict_names)
+        return _legal(name, self.field, strict=self.strict_names)
 
     def is_list(self, k: int) -> bool:
         """Tell whether a key has other than one value (flags have none)."""
@@ -205,6 +207,17 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     return KeyTable(field, list(rows), n_declared, strict, arrays)
 
 
+def _also(field: str, name: str, also: dict[str, int]) -> int:
+    """Give `KeyArrays.also` of a key.
+
+    Copy number likelihoods are declared with Number=G and have a value "for each potential
+    copy number, starting from zero" (section 4): any count.
+    """
+    if field == "FORMAT" and name in ("CNL", "CNP"):
+        return 0
+    return also.get(name, NO_OTHER)
+
+
 def _other_count(field: str, name: str, number: str, type_: str) -> int:
     """Give `KeyArrays.also` of a key that is declared."""
     if joins_lists(field, name, number, type_):
@@ -221,10 +234,10 @@ def _read_as(field: str, name: str, type_: str, version: int | None) -> str:
     return "Float" if widened and known_deviation(field, name, "Type", type_) else type_
 
 
-def _legal(name: str, *, strict: bool) -> bool:
+def _legal(name: str, field: str, *, strict: bool) -> bool:
     """Tell whether a key's name is legal; before 4.3 only what would split it is not."""
     if strict:
-        return _NAME.fullmatch(name) is not None
+        return _NAME.fullmatch(name) is not None or (field, name) == ("INFO", "1000G")
     return name.isprintable() and not set(name) & set(" ;=,")
 
 
@@ -248,6 +261,8 @@ def _pack(
             number[k], fixed[k] = Number.FIXED, int(how_many)
         else:
             number[k] = _NUMBERS.get(how_many, Number.ANY)
+            if _SINCE.get(Number(number[k]), 0) > (3 if version is None else version):
+                number[k] = Number.ANY
         known = reserved(field, name, version)
         if known is None or (not known.strict and known.type not in (ANY, type_)):
             # Another key under the same name, such as the score SB of GATK 3.
@@ -257,9 +272,9 @@ def _pack(
     strict = version is None or version >= 3
     return KeyArrays(
         names, offset, _slots(names, offset), kind, number, fixed,
-        np.array([also.get(name, NO_OTHER) for name in rows], np.int32), low, high,
+        np.array([_also(field, name, also) for name in rows], np.int32), low, high,
         np.array([declared for _, _, declared in rows.values()], np.bool_),
-        np.array([_legal(name, strict=strict) for name in rows], np.bool_),
+        np.array([_legal(name, field, strict=strict) for name in rows], np.bool_),
     )  # fmt: skip
 
 

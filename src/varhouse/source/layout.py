@@ -81,7 +81,7 @@ class Layouts(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _distinct(text, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def distinct_texts(text, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give each text its number among the distinct ones, and their spans."""
     n = start.size
     size = 16
@@ -148,7 +148,7 @@ class FormatReader:
         end = np.maximum(np.minimum(batch.start[rows, 9] - 1, batch.end[rows]), start)
         end = np.minimum(end, batch.text.size)
         start = np.minimum(start, end)
-        number, spans = _distinct(batch.text, start, end)
+        number, spans = distinct_texts(batch.text, start, end)
         if len(self._known) > _CACHED:
             self._known.clear()
         layouts = []

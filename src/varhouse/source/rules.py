@@ -245,6 +245,8 @@ _FORMAT = (
      "list the alleles in rising order: not every tool reads another one"),
     ("VH-M-016", "laa_not_called", "warning/note", "1.6.2 (4.5)",
      "LAA lists the ALT alleles that are observed in the sample: add those of GT"),
+    ("VH-M-017", "local_differs", "error/note", "1.6.2 (4.5)",
+     "leave one of the two out, or write . for it"),
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),
@@ -282,6 +284,14 @@ _STRUCTURAL = (
      "END is at or after POS; in 4.5 it is where REF, SVLEN or LEN end, whichever is last"),
     ("VH-V-014", "mate_missing", "warning/note", "3, 5.4",
      "MATEID is the ID of a record of the file"),
+    ("VH-V-015", "svlen_by_cn", "error/note", "4 (from 4.4 on)",
+     "give alleles of other lengths records of their own, or leave FORMAT CN out"),
+    ("VH-V-016", "svlen_not_difference", "error/note", "4.1 to 4.3: 3",
+     "SVLEN is the length of ALT less that of REF"),
+    ("VH-V-017", "svlen_sign", "warning/note", "4.1 to 4.3: 3",
+     "up to 4.3 SVLEN of a deletion is negative, of an insertion or duplication positive"),
+    ("VH-V-018", "mate_not_back", "warning/note", "5.4",
+     "the two records of an adjacency name each other in MATEID"),
 )  # fmt: skip
 
 _TOO_MANY = (

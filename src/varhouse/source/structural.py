@@ -15,6 +15,9 @@ from varhouse.source.ends import check_ends
 from varhouse.source.header import Header
 from varhouse.source.keys import hash_name
 from varhouse.source.lines import RecordBatch
+from varhouse.source.localcopies import check_local_copies
+from varhouse.source.mates import MateWatch
+from varhouse.source.phaselists import phase_list_fault
 from varhouse.source.problems import Account
 
 Flags = npt.NDArray[np.bool_]
@@ -33,12 +36,11 @@ _RARE_44 = (
     *_RARE, *_PER_ALT, *_REPEATS, "SVLEN", "SVCLAIM", "RN", "CIRUC", "CIRB", "RUB",
 )  # fmt: skip
 _FORMATS = {"CICN", "PSL", "PSO", "PSQ"}
+_RARE_43 = (*_RARE, "SVLEN")
 _CIGAR = re.compile(r"\.|(?:[0-9]+[MIDNSHPX=])+")
 _UNIT = re.compile(r"\.|[ACGTUNRYSWKMBDHVacgtunryswkmbdhv]+")
+_ONLY_BASES = re.compile("[ACGTNacgtn]+")
 _WHOLE = re.compile(r"[0-9]+(?:\.0*)?")
-
-MATES = 200_000
-"""Mates that are remembered; a file with more breakends is not checked for them."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -116,12 +118,12 @@ class RareRules:
 
     account: Account
     header: Header
-    _ids: set[str] = field(default_factory=set)
-    _mates: dict[str, tuple[int, str, int | None]] = field(default_factory=dict)
+    _mates: MateWatch = field(init=False)
 
     def __post_init__(self) -> None:
+        self._mates = MateWatch(self.account)
         self.version = 3 if self.header.version is None else self.header.version
-        keys = _RARE_44 if self.version >= 4 else _RARE
+        keys = _RARE_44 if self.version >= 4 else _RARE_43
         self._keys = _hashes(keys)
         self._formats = _hashes(_FORMATS)
         self._declared = any(("INFO", k) in self.header.numbers for k in keys)
@@ -149,6 +151,8 @@ class RareRules:
             _rows_with(batch.text, start, stop, self._formats, 58, rows)
         for k in np.flatnonzero(rows).tolist():
             self._check(self._record(batch, k))
+        if self.version >= 5 and self.header.has_format:
+            check_local_copies(batch, self.account, self.header.samples)
 
     def _record(self, batch: RecordBatch, k: int) -> _Record:
         start, end = batch.start[k], int(batch.end[k])
@@ -158,7 +162,7 @@ class RareRules:
         )
         names = cells[8].split(":") if len(cells) > 8 else []
         samples: list[str] = []
-        if _FORMATS & set(names) and start[9] <= end:
+        if (_FORMATS & set(names)) and start[9] <= end:
             text = batch.text[start[9] : end].tobytes().decode("utf-8", "replace")
             samples = text.split("\t")
         info: dict[str, str] = {}
@@ -183,9 +187,12 @@ class RareRules:
                 self._add(r, "VH-I-011", "INFO/CIGAR is no CIGAR string", "INFO/CIGAR", value)
         self._check_types(r)
         self._check_end(r)
-        self._remember_mates(r)
-        if self.version >= 4:
+        self._mates.take(r.ids, r.values("MATEID"), (r.line, r.contig, r.pos))
+        if self.version < 4:
+            self._check_differences(r)
+        else:
             self._check_lengths(r)
+            self._check_copies(r)
             self._check_claims(r)
             self._check_counts(r)
             self._check_repeats(r)
@@ -209,14 +216,6 @@ class RareRules:
         if int(end) < r.pos:
             self._add(r, "VH-V-013", "END is before POS", "INFO/END", end)
 
-    def _remember_mates(self, r: _Record) -> None:
-        if len(self._ids) + len(self._mates) > 2 * MATES:
-            return
-        self._ids.update(r.ids.split(";"))
-        for mate in r.values("MATEID"):
-            if mate not in (".", ""):
-                self._mates.setdefault(mate, (r.line, r.contig, r.pos))
-
     def _check_lengths(self, r: _Record) -> None:
         lengths = r.values("SVLEN")
         for k, alt in enumerate(r.alts):
@@ -227,6 +226,59 @@ class RareRules:
             elif not level and value != "." and not alt.startswith("<"):
                 self._add(r, "VH-V-003", f"SVLEN of {alt[:60]}, which is of bases",
                           "INFO/SVLEN", value)  # fmt: skip
+
+    def _check_copies(self, r: _Record) -> None:
+        """With FORMAT CN "all <CNV>, <DEL> and <DUP> alleles must have the same SVLEN"."""
+        if "CN" not in r.format:
+            return
+        lengths = r.values("SVLEN")
+        counted = [
+            v.lstrip("-+") for k, v in enumerate(lengths)
+            if k < len(r.alts) and r.level(k) in ("CNV", "DEL", "DUP") and v != "."
+        ]  # fmt: skip
+        if len(set(counted)) > 1:
+            self._add(r, "VH-V-015", "FORMAT has CN, and SVLEN is not the same for all <CNV>, "
+                      "<DEL> and <DUP>", "INFO/SVLEN", r.info["SVLEN"])  # fmt: skip
+
+    def _check_differences(self, r: _Record) -> None:
+        """Compare SVLEN with REF and ALT: up to 4.3 it is the difference in length.
+
+        One more or less is that of tools that write no base before an insertion, a sign
+        that of tools that write lengths: no reader trips over either. An imprecise record
+        has a best estimate; what is inverted or doubled is as long as before.
+        """
+        values = r.values("SVLEN")
+        if len(values) != len(r.alts):
+            return
+        for k, (alt, text) in enumerate(zip(r.alts, values, strict=True)):
+            length = _number(text)
+            if length is None:
+                continue
+            level = r.level(k)
+            sign = {"DEL": -1, "INS": 1, "DUP": 1}.get(level, 0)
+            if not level and _ONLY_BASES.fullmatch(alt):
+                difference = len(alt) - len(r.ref)
+                sign = (difference > 0) - (difference < 0)
+                if abs(abs(length) - abs(difference)) > 1 and self._is_difference(r):
+                    self._add(r, "VH-V-016", f"ALT is {difference:+,} bases long against REF",
+                              "INFO/SVLEN", text, severity=self._own_example())  # fmt: skip
+                    continue
+                if abs(length) != abs(difference) and self._is_difference(r):
+                    self._add(r, "VH-V-017", f"ALT is {difference:+,} bases long against REF",
+                              "INFO/SVLEN", text)  # fmt: skip
+                    continue
+            if length * sign < 0:
+                what = "negative" if sign < 0 else "positive"
+                self._add(r, "VH-V-017", f"SVLEN of {alt[:60]} is {what} up to VCF 4.3; "
+                          "GATK-SV and DRAGEN write lengths", "INFO/SVLEN", text)  # fmt: skip
+
+    def _own_example(self) -> str | None:
+        """Give the severity where the specification's own example has another SVLEN."""
+        return "warning" if self.version <= 2 else None
+
+    def _is_difference(self, r: _Record) -> bool:
+        kind = r.info.get("SVTYPE", "")
+        return "IMPRECISE" not in r.info and kind not in ("INV", "DUP", "BND", "CNV")
 
     def _check_claims(self, r: _Record) -> None:
         claims = r.values("SVCLAIM")
@@ -324,21 +376,14 @@ class RareRules:
             return
         for k, sample in enumerate(r.samples):
             cells = dict(zip(r.format, sample.split(":"), strict=False))
-            why = _phase_list_fault(cells)
+            why = phase_list_fault(cells)
             if why:
                 who = self.header.samples[k] if k < len(self.header.samples) else str(k)
                 self._add(r, "VH-V-012", why, f"FORMAT/PSL of {who}", sample)
 
     def finish(self) -> None:
-        """Tell which mates are not in the file."""
-        if len(self._ids) + len(self._mates) > 2 * MATES:
-            return
-        for mate, (line, contig, pos) in self._mates.items():
-            if mate not in self._ids:
-                self.account.add(
-                    "VH-V-014", "no record has this ID", line=line, contig=contig, pos=pos,
-                    name="INFO/MATEID", value=mate[:200],
-                )  # fmt: skip
+        """Tell what only the whole file shows."""
+        self._mates.finish()
 
 
 def _number(text: str) -> float | None:
@@ -346,24 +391,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _phase_list_fault(cells: dict[str, str]) -> str | None:
-    """Say what is wrong with PSL, PSO and PSQ of a sample (section 1.6.2)."""
-    names = cells.get("PSL", ".").split(",")
-    for key in ("PSO", "PSQ"):
-        values = cells.get(key, ".").split(",")
-        pairs = zip(names, values, strict=False)
-        if values != ["."] and any(n == "." and v != "." for n, v in pairs):
-            return f"{key} where PSL is ."
-    gt = cells.get("GT", "")
-    if names == ["."] or not gt:
-        return None
-    if cells.get("PS", ".") != ".":
-        return "both PS and PSL"
-    marks = re.findall(r"[/|]", gt)
-    if gt[:1] not in "/|":
-        marks.insert(0, "/" if "/" in marks else "|")
-    if any(m == "/" and n != "." for m, n in zip(marks, names, strict=False)):
-        return "PSL names a phase set for an allele that is not phased"
-    return None

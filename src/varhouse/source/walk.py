@@ -324,8 +324,8 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         tape[w] = begin
                         tape[w + keep] = q
                         w += 2 * keep
-                if n != wanted[f] and wanted[f] != -1 and not (dot and n == 1):
-                    look = True
+                if n != wanted[f] and wanted[f] != -1:
+                    look = look or wanted[f] == -2 or not (dot and n == 1)
                 f += 1
                 cut[p] = w
                 p += keep
