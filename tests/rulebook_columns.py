@@ -96,14 +96,15 @@ _LINES = (
         "chrom-name", "1.4.7, 1.6.1", "Contig names follow the same rules as ... SAM",
         "3-5 error", "VH-B-010",
         good=cells(0, "HLA-A*01:01:01:01", "a=b", "a;b"),
-        bad=cells(0, "a(b", "a)b", "a'b", "a\\b", "a[b", "a]b", "a{b", "a`b", "chré"),
+        bad=cells(0, "a(b", "a)b", "a'b", "a\\b", "a[b", "a]b", "a{b", "a`b", "chré",
+                  'a"b'),
         note="4.1 and 4.2 ask for no white space only",
     ),
     Sentence(
         "chrom-separators", "1.4.7, 1.6.1",
         "excluding commas facilitates parsing ..., avoids clashes with symbolic alleles",
         "1-5 error", "VH-B-010",
-        good=cells(0, "a-b"), bad=cells(0, "a,b", "<1", "1>", "a<b", 'a"b', "*a", "=a", "<>"),
+        good=cells(0, "a-b"), bad=cells(0, "a,b", "<1", "1>", "a<b", "*a", "=a", "<>"),
         note="in 4.1 and 4.2 what would end a name in a header line, and SAM's first letter",
     ),
     Sentence(

@@ -195,7 +195,8 @@ _META = (
                  '##contig=<ID=1,length=9,>', '##FILTER=<ID=q,Description="x"y>',
                  '##INFO=<ID=X,Number=1,Type=String,Description="x",,Source="s">',
                  '##FORMAT=<ID=X, Number=1,Type=String,Description="x">',
-                 '##contig=<ID=1,species=Homo "sapiens">'),
+                 '##contig=<ID=1,species=Homo "sapiens">', "##contig=<ID=1,leng th=9>",
+                 '##SAMPLE=<ID=s,Description=x">'),
     ),
     Sentence(
         "structured-closed", "1.4", "enclosed within '<' and '>' characters",
@@ -261,7 +262,8 @@ _META = (
         bad=(field(rest=',Description="x",Source=dbsnp'),
              field("FORMAT", rest=',Description="x",Version=138'),
              *meta('##FILTER=<ID=q,Description="x",Level=3>',
-                   '##ALT=<ID=DEL,Description="x",Source=me>')),
+                   '##ALT=<ID=DEL,Description="x",Source=me>',
+                   '##ALT=<ID=DEL,Number=1,Type=String,Description="x">')),
         note="4.2 \"should\", 4.3 \"must be stored as strings\"; contig, SAMPLE and PEDIGREE "
              "stand unquoted in the examples of every version, IDX in BCF",
     ),

@@ -174,10 +174,17 @@ _FIELDS = (
 _OTHERS = (
     Sentence(
         "filter-description", "1.4.3", "with required fields ID and Description",
-        "1-5 warning", "VH-H-014",
-        good=meta('##FILTER=<ID=q,Description="x">', '##ALT=<ID=DEL,Description="x">'),
-        bad=meta("##FILTER=<ID=q>", "##ALT=<ID=DEL>"),
-        note="\"required\" from 4.4 on, but EVA's own valid files of 4.4 leave it out",
+        "1-3 error, 4-5 warning", "VH-H-014",
+        good=meta('##FILTER=<ID=q,Description="x">'),
+        bad=meta("##FILTER=<ID=q>", '##FILTER=<ID=q,Descripton="x">'),
+        note="up to 4.3 \"must be completely well-formed\"; from 4.4 on \"required\", but "
+             "EVA's own valid files leave it out",
+    ),
+    Sentence(
+        "alt-description", "1.4.5", "with require fields of ID and Description",
+        "1-2 warning, 3 error, 4-5 warning", "VH-H-014",
+        good=meta('##ALT=<ID=DEL,Description="x">'), bad=meta("##ALT=<ID=DEL>"),
+        note="4.1 and 4.2 say \"must be completely well-formed\" of INFO, FILTER and FORMAT",
     ),
     Sentence(
         "filter-id", "1.4.3, 1.6.1",
@@ -197,7 +204,8 @@ _OTHERS = (
         "1-5 error", "VH-H-010",
         good=meta('##ALT=<ID=DEL,Description="x">', '##ALT=<ID=*,Description="any other">',
                   '##ALT=<ID=NON_REF,Description="x">', '##ALT=<ID=R,Description="R = A/G">',
-                  '##ALT=<ID=CN0,Description="x">', '##ALT=<ID=a"b\'c/d;e,Description="x">'),
+                  '##ALT=<ID=CN0,Description="x">', '##ALT=<ID="DEL,Description="x">',
+                  '##ALT=<ID=a"b\'c/d;e,Description="x">'),
         bad=meta('##ALT=<Description="x">', '##ALT=<ID=DE L,Description="x">',
                  '##ALT=<ID=:,Description="x">', '##ALT=<ID=.-,Description="x">'),
         note="of punctuation alone, but for *: by EVA",
@@ -251,14 +259,15 @@ _OTHERS = (
     Sentence(
         "assembly-name", "1.4.6", "The URL field specifies the location of a fasta file",
         "1-5 warning", "VH-H-017",
-        good=meta("##assembly=ftp://h.org/x"), bad=meta("##assembly=b37", "##assembly=b.fa"),
+        good=meta("##assembly=ftp://h.org/x"), bad=meta("##assembly=b37", "##assembly=a/b.fa",
+                                                     "##assembly=ftp://h.org/a b.fa"),
         note="a name, not a location: readers pass over it",
     ),
     Sentence(
         "pedigree-db", "1.4.9", "##pedigreeDB=URL",
         "1-5 error", "VH-H-017",
         good=meta("##pedigreeDB=http://h.org/p", "##pedigreeDB=<http://h.org/p>"),
-        bad=meta("##pedigreeDB=<>", "##pedigreeDB=<ftp://8080:8080/x>"),
+        bad=meta("##pedigreeDB=<>", "##pedigreeDB=<http://h.org/p", "##pedigreeDB=<ftp://8080:8080/x>"),
         note="4.1 has <url>, EVA in every version",
     ),
     Sentence(
@@ -299,7 +308,7 @@ _OTHERS = (
     ),
     Sentence(
         "contig-length", "1.4.7", "length: the length of the sequence",
-        "1-5 error", "VH-H-009",
+        "1-3 warning, 4-5 error", "VH-H-009",
         good=meta("##contig=<ID=1,length=0>", "##contig=<ID=1,length=249250621>"),
         bad=meta("##contig=<ID=1,length=x>", "##contig=<ID=1,length=-5>",
                  "##contig=<ID=1,length=1e6>"),
@@ -378,7 +387,7 @@ _OTHERS = (
         "meta-line-values", "1.4.8", "##META=<ID=Assay,...,Values=[WholeGenome, Exome]>",
         "3-5 warning", "VH-H-020",
         good=meta("##META=<ID=T,Type=String,Number=.,Values=[a, b]>"),
-        bad=meta("##META=<ID=T,Type=String,Number=.>"),
+        bad=meta("##META=<ID=T,Type=String,Number=.>", "##META=<ID=T,Values=[a]>"),
     ),
     Sentence(
         "meta-before-4.3", "1.4", "(4.1 and 4.2 know no ##META)", "1-2 none",

@@ -440,13 +440,28 @@ def test_json_lines(genome, tmp_path, capsys):
     keys = ["file", "line", "contig", "pos", "code", "severity", "field", "value", "message",
             "fix"]  # fmt: skip
     assert all(list(x) == keys for x in lines[:-2])
-    assert [x["file"] for x in lines[-2:]] == ["bad.vcf", "good.vcf"]
+    assert [x["file"] for x in lines[-2:]] == [str(bad), str(good)]
+    assert {x["file"] for x in lines[:-2]} == {str(bad), str(good)}
     assert list(lines[-1]) == ["file", "verdict", "errors", "warnings"]
     assert lines[-2]["verdict"] == "invalid"
     assert sum(x.get("code") == "VH-R-002" for x in lines) == 5
     assert main(call) == 1
     assert capsys.readouterr().out == first
     assert main(["validate", str(good), "--reference", str(fasta)]) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["./a//x.vcf", "a/../a/x.vcf", "a/./missing.vcf", "a/\udcff.vcf", "a/张 三.vcf"]
+)
+def test_json_names_a_file_as_it_is_given(tmp_path, monkeypatch, capsys, name):
+    (tmp_path / "a").mkdir()
+    for file in ("x", "\udcff", "张 三"):
+        (tmp_path / "a" / f"{file}.vcf").write_text(_head() + _row("1", 5, "R", "C"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "--json", name]) == 1
+    lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
+    assert len(lines) >= 2
+    assert {x["file"] for x in lines} == {name}
 
 
 def test_the_report_is_grouped(genome, tmp_path, capsys):

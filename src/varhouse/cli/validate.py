@@ -45,15 +45,14 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    # Not paths yet: --json gives them as they stand on the command line.
+    parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--reference", type=Path, metavar="FASTA", help="check REF against it")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="names of contigs")
     parser.add_argument("--samples", type=Path, metavar="TSV",
                         help="sample sheet; rows of other files do no harm")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="JSON Lines")
-    parser.add_argument(
-        "--fix", type=Path, metavar="OUT", help="write a repaired copy (.vcf.gz)"
-    )
+    parser.add_argument("--fix", metavar="OUT", help="write a repaired copy (.vcf.gz)")
     parser.add_argument("--swap-ref-alt", action="store_true",
                         help="with --fix: swap REF and ALT, and GT with them, where ALT is "
                         "what the reference holds")  # fmt: skip
@@ -67,6 +66,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.checks import check_file, open_assembly
 
+    given, fix = list(args.files), args.fix
+    args.files = [Path(name) for name in given]
+    args.fix = None if fix is None else Path(fix)
     _check_usage(args)
     limits = _limits(args.limit)
     sheet = None
@@ -79,17 +81,16 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(problems)
     verdicts = []
     with open_assembly(args.reference, args.aliases) as (contigs, reference):
-        files = list(args.files)
-        for path in files:
+        for name, path in zip(given, args.files, strict=True):
             scan = check_file(path, contigs, reference, sheet, limits)
-            verdicts.append(_tell(scan, as_json=args.json))
+            verdicts.append(_tell(scan, name, as_json=args.json))
         if args.fix is not None:
             repair = _fix(args, contigs, reference, limits)
             scan = check_file(repair.output, contigs, reference, sheet, limits)
-            verdicts.append(_tell(scan, as_json=args.json))
+            verdicts.append(_tell(scan, fix, as_json=args.json))
     if args.json:
         for verdict in verdicts:
-            print(json.dumps(verdict, ensure_ascii=False))
+            print(_as_json(verdict))
     judged = verdicts[-1:] if args.fix is not None else verdicts
     return 1 if any(v["verdict"] == "invalid" for v in judged) else 0
 
@@ -168,12 +169,18 @@ def _account_of(repair: "Repair") -> Iterator[str]:
     yield ""
 
 
-def _tell(scan: "FileScan", *, as_json: bool) -> dict[str, Any]:
-    """Print a file's problems; give its verdict."""
+def _as_json(row: dict[str, Any]) -> str:
+    """Write a JSON line; with escapes where a file name is no UTF-8."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(row)
+
+
+def _tell(scan: "FileScan", given: str, *, as_json: bool) -> dict[str, Any]:
+    """Print a file's problems; give its verdict. `given` is the file as the user names it."""
     account = scan.account
     if as_json:
         for problem in account.as_json()["first"]:
-            print(json.dumps(problem, ensure_ascii=False))
+            print(_as_json({**problem, "file": given}))
     else:
         for line in _report(account):
             print(line)
@@ -181,8 +188,10 @@ def _tell(scan: "FileScan", *, as_json: bool) -> dict[str, Any]:
             f"{account.file}: {account.verdict}, {account.errors:,} error(s), "
             f"{account.warnings:,} warning(s)  [{_about(scan)}]"
         )
-    return {"file": account.file, "verdict": account.verdict, "errors": account.errors,
-            "warnings": account.warnings}  # fmt: skip
+    return {
+        "file": given, "verdict": account.verdict, "errors": account.errors,
+        "warnings": account.warnings,
+    }  # fmt: skip
 
 
 def _about(scan: "FileScan") -> str:

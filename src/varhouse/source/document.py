@@ -34,7 +34,7 @@ _DIFFERENT = {
     "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
     "VH-B-012": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-B-014": ("error (4.1, 4.2: warning)", "goes in, noted"),
-    "VH-H-014": ("error (ALT, FILTER: warning)", "goes in, noted"),
+    "VH-H-014": ("error (Description of ALT and FILTER by version)", "goes in, noted"),
     "VH-H-015": ("error (before 4.3 warning for what is advised)", "goes in, noted"),
     "VH-H-017": ("error (no scheme: warning)", "goes in, noted"),
     "VH-H-021": ("error (4.1, 4.2: warning)", "goes in, noted"),

@@ -30,7 +30,7 @@ _CHROM_START[:] = _CHROM
 _CHROM_START[[ord("*"), ord("=")]] = False
 _LOOSE_CHROM = np.ones(256, np.bool_)
 _LOOSE_CHROM[:33] = False
-_LOOSE_CHROM[np.frombuffer(b',<>"', np.uint8)] = False
+_LOOSE_CHROM[np.frombuffer(b",<>", np.uint8)] = False
 _LOOSE_START = _LOOSE_CHROM.copy()
 _LOOSE_START[[ord("*"), ord("=")]] = False
 

@@ -12,6 +12,9 @@ from varhouse.source.meta_lines import Meta, is_name, split_meta, url_fault
 from varhouse.source.problems import Account
 from varhouse.source.reserved import reserved
 
+_OLD_FORMAT = re.compile("[0-9A-Za-z_.-]+")
+"""FORMAT keys of 4.1 and 4.2: "alphanumeric" (1.4.2), and what GATK and others write."""
+
 _KEY = {
     "INFO": re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G"),
     "FORMAT": re.compile(r"[A-Za-z_][0-9A-Za-z_.]*"),
@@ -101,7 +104,7 @@ class HeaderRules:
             return
         if not defined and bare.startswith('<"') and bare.endswith('">'):
             return
-        meta = split_meta(kind, number, bare[1:-1], self.version)
+        meta = split_meta(kind, number, bare[1:-1], self.version, defined=defined)
         if meta.broken is not None:
             self._add(
                 "VH-H-009",
@@ -159,7 +162,7 @@ class HeaderRules:
         if self.version >= 3:
             legal = _KEY[kind].fullmatch(name) is not None
         else:
-            legal = is_name(name) and not (kind == "FORMAT" and ":" in name)
+            legal = is_name(name) and (kind == "INFO" or bool(_OLD_FORMAT.fullmatch(name)))
         if name and not legal:
             self._add(
                 "VH-H-010", f"{kind} key of illegal characters", meta.line, meta.name, name
@@ -211,7 +214,8 @@ class HeaderRules:
         BCF's IDX is a number (section 6.2.1), and htslib writes it bare.
         """
         for key in meta.keys:
-            if key in meta.quoted or key in ("ID", "Number", "Type", "IDX"):
+            field = meta.kind in ("INFO", "FORMAT") and key in ("Number", "Type")
+            if key in meta.quoted or field or key in ("ID", "IDX"):
                 continue
             if key == "Description":
                 severity = self._from(3) if meta.kind == "ALT" else "error"
@@ -248,12 +252,18 @@ class HeaderRules:
         type_ = meta.values.get("Type", "")
         if type_ and type_ not in _TYPES["INFO"]:
             self._add("VH-H-013", f"{meta.name} has Type={type_}", meta.line, meta.name, type_)
-        self._advise_description(meta)
+        self._check_described(meta, error=self.version == 3)
 
-    def _advise_description(self, meta: Meta) -> None:
+    def _check_described(self, meta: Meta, *, error: bool) -> None:
+        """Ask for a Description of ALT and FILTER.
+
+        A line that the text describes "must be completely well-formed"; in 4.1 and 4.2 this
+        is said of INFO, FILTER and FORMAT. From 4.4 on it is "required", but EVA's own valid
+        files leave it out.
+        """
         if meta.broken is None and "Description" not in meta.values:
             self._add("VH-H-014", f"##{meta.kind} without Description", meta.line, meta.name,
-                      meta.text, severity="warning")  # fmt: skip
+                      meta.text, severity="error" if error else "warning")  # fmt: skip
 
     def _check_filter(self, meta: Meta) -> None:
         """FILTER (section 1.4.3)."""
@@ -264,7 +274,7 @@ class HeaderRules:
             why = "0 is reserved" if name == "0" else "illegal characters"
             self._add("VH-H-010", f"a FILTER ID that cannot be used: {why}", meta.line,
                       meta.name, name)  # fmt: skip
-        self._advise_description(meta)
+        self._check_described(meta, error=self.version <= 3)
 
     def _check_contig(self, meta: Meta) -> None:
         """Check a contig (section 1.4.7)."""
@@ -282,7 +292,8 @@ class HeaderRules:
         if length is not None and not re.fullmatch("[0-9]+", length, re.ASCII):
             self._add(
                 "VH-H-009", f"contig {name} has length={length}", meta.line, meta.name, length,
-                severity="warning" if re.fullmatch(r"\s*[0-9]+\s*", length) else None,
+                severity="warning" if re.fullmatch(r"\s*[0-9]+\s*", length) else (
+                    self._from(4)),
             )  # fmt: skip
         md5 = meta.values.get("md5")
         if md5 is not None and self.version >= 4 and not _MD5.fullmatch(md5):
@@ -343,11 +354,12 @@ class HeaderRules:
             if meta.values.get(key, value) != value:
                 self._add("VH-H-020", f"META has {key}={meta.values[key]}, not {value}",
                           meta.line, meta.name, meta.values[key])  # fmt: skip
+        for key in ("Number", "Type", "Values"):
+            if key not in meta.values and meta.broken is None:
+                self._add("VH-H-020", f"##META without {key}", meta.line, meta.name,
+                          meta.text, severity="warning")  # fmt: skip
         values = meta.values.get("Values")
-        if values is None and meta.broken is None:
-            self._add("VH-H-020", "##META without Values", meta.line, meta.name, meta.text,
-                      severity="warning")  # fmt: skip
-        elif values is not None and not re.fullmatch(r"\[.*\]", values):
+        if values is not None and not re.fullmatch(r"\[.*\]", values):
             self._add(
                 "VH-H-020", "Values is no list [a, b, ...]", meta.line, meta.name, values
             )
@@ -363,7 +375,7 @@ def legal_contig(name: str, version: int) -> bool:
     """
     if version >= 3:
         return _CONTIG.fullmatch(name) is not None
-    return re.search(r"[\s,<>\"]", name) is None and name[0] not in "*="
+    return re.search(r"[\s,<>]", name) is None and name[0] not in "*="
 
 
 def filters_of(lines: list[str]) -> Iterator[str]:

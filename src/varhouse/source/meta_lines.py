@@ -6,13 +6,14 @@ What a kind of line must hold is said in `header_rules.py`.
 import re
 from dataclasses import dataclass, field
 
-_KEY = re.compile(r'([^=,<>"\s][^=,"]*)=')
+_KEY = re.compile(r'([^=,<>"\s]+)=')
+_FREE_KEY = re.compile(r'([^=,<>"\s][^=,"]*)=')
 _END = r"(?=,|$)"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"' + _END, re.DOTALL)
 _LITERAL = re.compile(r'"([^"]*)"' + _END)
 _GROUP = re.compile(r"(?:\[[^\]]*\]|<[^<>]*>)" + _END)
-_BARE = re.compile(r'[^,"]*' + _END)
-_BARE_ALT = re.compile(r"[^,]*" + _END)
+_BARE = re.compile(r"[^,]*" + _END)
+_BARE_ID = re.compile(r"[^,<>]*" + _END)
 _SEPARATOR = re.compile(r",(?=.)|$", re.DOTALL)
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -20,7 +21,7 @@ _URL = re.compile(
     r"file:/.+|[A-Za-z][^:/?#\s]*://(?:[^/?#\s@]*@)?"
     r"(?:\[[0-9A-Fa-f:.]+\](?::\d+)?|[^/?#\s]*[A-Za-z][^/?#\s]*"
     r"|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?)"
-    r"(?:[/?#]\S*)?"
+    r"(?:[/?#].*)?"
 )
 _WORD = re.compile(r"\w")
 _SPLITS = re.compile(r"[\s,;=<>\"]")
@@ -60,17 +61,22 @@ class Meta:
         return f"{self.kind}/{self.values['ID']}" if self.values.get("ID") else self.kind
 
 
-def split_meta(kind: str, line: int, inside: str, version: int) -> Meta:
+def split_meta(
+    kind: str, line: int, inside: str, version: int, *, defined: bool = True
+) -> Meta:
     """Split what stands between `<` and `>` into keys and values.
 
-    `version` is the minor one: up to 4.2 a quote "can" be escaped with a backslash, so that
-    a backslash may also stand for itself; from 4.3 on it must be escaped (section 1.4.2).
+    Keys of kinds that the specification does not define (`defined`) may hold blanks, and
+    their IDs brackets. `version` is the minor one: up to 4.2 a quote "can" be escaped with a
+    backslash, so that a backslash may also stand for itself; from 4.3 on it must be escaped
+    (section 1.4.2).
     """
     meta = Meta(kind, line, inside)
+    keys = _KEY if defined else _FREE_KEY
     at = 0
     while at < len(inside):
-        key = _KEY.match(inside, at)
-        end = _take_value(meta, key[1], key.end(), version) if key else -1
+        key = keys.match(inside, at)
+        end = _take_value(meta, key[1], key.end(), version, defined) if key else -1
         separator = _SEPARATOR.match(inside, end) if end >= 0 else None
         if separator is None:
             meta.broken = inside[at:]
@@ -81,24 +87,27 @@ def split_meta(kind: str, line: int, inside: str, version: int) -> Meta:
     return meta
 
 
-def _take_value(meta: Meta, key: str, at: int, version: int) -> int:
+def _take_value(meta: Meta, key: str, at: int, version: int, defined: bool) -> int:
     """Take the value at a place of the line; gives its end, -1 if it cannot be read."""
     inside = meta.text
+    named = key == "ID" and defined
+    # A quote may stand in the name of an allele, and up to 4.2 in that of a contig.
+    quotes = named and (meta.kind == "ALT" or (meta.kind == "contig" and version <= 2))
+    match, value = None, ""
     if inside.startswith('"', at):
-        meta.quoted.add(key)
-        match = _QUOTED.match(inside, at)
-        value = re.sub(r"\\(.)", r"\1", match[1]) if match else ""
-        if match is None and version <= 2 and (match := _LITERAL.match(inside, at)):
+        if match := _QUOTED.match(inside, at):
+            value = re.sub(r"\\(.)", r"\1", match[1])
+        elif version <= 2 and (match := _LITERAL.match(inside, at)):
             value = match[1]
-    else:
+        if match or not quotes:
+            meta.quoted.add(key)
+    if match is None and (quotes or not inside.startswith('"', at)):
         # The Values of META, and lists of TCGA's ##SAMPLE, hold commas.
         match = _GROUP.match(inside, at) if key != "ID" else None
-        if match is None:
-            bare = _BARE_ALT if (meta.kind, key) == ("ALT", "ID") else _BARE
-            match = bare.match(inside, at)
-            if match is not None and re.search("[<>]", match[0]):
-                match = None
+        match = match or (_BARE_ID if named else _BARE).match(inside, at)
         value = match[0] if match else ""
+        if '"' in value and not quotes:
+            match = None
     if match is None:
         return -1
     meta.keys.append(key)
@@ -112,7 +121,12 @@ def is_name(text: str) -> bool:
 
 
 def url_fault(text: str) -> str | None:
-    """Say what is wrong with a URL: `error`, or `warning` for a text that names no scheme."""
+    """Say how grave the fault of a URL is; None if it has none.
+
+    A text without a scheme is a name and no location, and blanks and brackets have to be
+    encoded: a `warning`. An `error` is what names no host.
+    """
     if _URL.fullmatch(text):
-        return None
-    return "warning" if text and not _SCHEME.match(text) else "error"
+        return "warning" if re.search(r"[\s<>]", text) else None
+    plain = bool(text) and not re.search("[<>]", text)
+    return "warning" if plain and not _SCHEME.match(text) else "error"
