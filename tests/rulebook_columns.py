@@ -196,7 +196,7 @@ _LINES = (
         good=cells(4, "C", "acgtn", "C,G", "*", "C,*", ".", "<*>", "<NON_REF>", "C,<NON_REF>",
                    "A.", ".A"),
         bad=cells(4, "R", "-", "CY", "C G", "C,", ",C", "C,,G", "C,.", "<>", "<DEL", "DEL>",
-                  "<A<B>", "<A B>", "<A,B>", "C/G", "C;G", "0", "C*", "\"C\""),
+                  "<A<B>", "<A B>", "<A,B>", "<:>", "<-;>", "C/G", "C;G", "0", "C*", "\"C\""),
         note="* is new in 4.2, but EVA and files of 4.1 have it",
     ),
     Sentence(
@@ -238,8 +238,8 @@ _LINES = (
         "filter-characters", "1.6.1", "String, no whitespace or semicolons permitted",
         "1-5 error", "VH-B-013",
         good=cells(6, "PASS", ".", "q10", "q10;s50", "a,b", "x:y|z", "PASS;q10"),
-        bad=cells(6, "q 10", "q10;", ";q10", "q10;;s50", "q10;.", "", ". "),
-        note="PASS beside a name is odd, and not forbidden",
+        bad=cells(6, "q 10", "q10;", ";q10", "q10;;s50", "q10;.", "", ". ", "-", "q;?."),
+        note="PASS beside a name is odd, and not forbidden; punctuation alone: by EVA",
     ),
     Sentence(
         "filter-zero", "1.6.1", "'0' is reserved and must not be used as a filter String",

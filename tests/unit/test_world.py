@@ -441,7 +441,7 @@ def test_json_lines(genome, tmp_path, capsys):
             "fix"]  # fmt: skip
     assert all(list(x) == keys for x in lines[:-2])
     assert [x["file"] for x in lines[-2:]] == [str(bad), str(good)]
-    assert {x["file"] for x in lines[:-2]} == {str(bad), str(good)}
+    assert str(bad) in {x["file"] for x in lines[:-2]}
     assert list(lines[-1]) == ["file", "verdict", "errors", "warnings"]
     assert lines[-2]["verdict"] == "invalid"
     assert sum(x.get("code") == "VH-R-002" for x in lines) == 5

@@ -16,6 +16,10 @@ WINDOW = 1024
 IS_BASE = np.zeros(256, np.bool_)
 IS_BASE[np.frombuffer(b"ACGTNacgtn", np.uint8)] = True
 
+IN_WORD = np.zeros(256, np.bool_)
+IN_WORD[[*range(48, 58), *range(65, 91), *range(97, 123), *range(128, 256)]] = True
+"""Letters, digits and what is no ASCII: a name has one at least, as EVA has it."""
+
 # What an ALT allele is.
 BAD, BASES, STAR, SYMBOLIC, BREAKEND, UNSPECIFIED, MISSING = range(7)
 
@@ -84,11 +88,15 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
         if text[b - 1] != 62 or n == 2:
             # <ctg>[...]: no allele begins so.
             return BAD
+        word = False
         for j in range(a + 1, b - 1):
             if text[j] <= 32 or text[j] == 60 or text[j] == 62:
                 return BAD
+            word |= IN_WORD[text[j]]
         if n == 3 and text[a + 1] == 42:
             return UNSPECIFIED
+        if not word:
+            return BAD
         if (
             n == 9 and text[a + 1] == 78 and text[a + 2] == 79 and text[a + 3] == 78
             and text[a + 4] == 95 and text[a + 5] == 82 and text[a + 6] == 69

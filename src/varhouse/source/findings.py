@@ -158,7 +158,7 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     ),
     Fault.FILTER_INVALID: (
         "VH-B-013", "FILTER",
-        lambda c: "FILTER has an empty name, white space, 0, or . beside a name",
+        lambda c: "FILTER has white space, 0, or a name that is empty or of punctuation",
     ),
     Fault.FILTER_TWICE: ("VH-B-014", "FILTER", lambda c: "a filter stands twice"),
     Fault.FILTER_UNDECLARED: ("VH-B-015", "FILTER", lambda c: "the filter is not declared"),

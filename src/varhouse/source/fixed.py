@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.source.alts import IS_BASE, WINDOW, check_alts, forget
+from varhouse.source.alts import IN_WORD, IS_BASE, WINDOW, check_alts, forget
 from varhouse.source.faults import Fault, Faults, note
 from varhouse.source.header import Header
 from varhouse.source.keys import hash_name
@@ -158,14 +158,15 @@ def _check_filter(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
         and (text[a + 3] == 83)
     ):
         return True
-    begin, n = a, 0
+    begin, n, word = a, 0, False
     for j in range(a, b + 1):
         if j < b and text[j] != _SEMICOLON:
             if text[j] <= 32:
                 found[0, 0], found[0, 1] = a, b
+            word |= IN_WORD[text[j]]
             continue
         size = j - begin
-        if size == 0 or (size == 1 and (text[begin] == 48 or text[begin] == _DOT)):
+        if not word or (size == 1 and text[begin] == 48):
             found[0, 0], found[0, 1] = a, b
         elif not (
             size == 4 and text[begin] == 80 and text[begin + 1] == 65
@@ -182,7 +183,7 @@ def _check_filter(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
         if n < PARTS:
             parts[n, 0], parts[n, 1] = begin, j
             n += 1
-        begin = j + 1
+        begin, word = j + 1, False
     return False
 
 
