@@ -18,7 +18,7 @@ _NOTE = re.compile(r"^([\d,]+) x (VH-[A-Z]-\d{3})\b")
 _SAFE = (
     (re.compile(r"^([\d,]+) sample\(s\) have no row in the sample sheet"),
      "{0} sample(s) have no row in the sample sheet"),
-    (re.compile(r"^files .* share some samples \(.*\) but not all$"),
+    (re.compile(r"^files .* share some samples \(.*\) but not all\Z"),
      "two files share some samples but not all"),
     (re.compile(r"^no record lies on a contig of this assembly"),
      "no record lies on a contig of this assembly"),

@@ -132,7 +132,7 @@ def read_aliases(path: Path) -> Contigs:
         c.accession = cell.get("accession") or c.accession
         c.refget = cell.get("refget") or c.refget
         if text := cell.get("length", ""):
-            if not text.isdigit():
+            if not (text.isascii() and text.isdigit()):
                 raise AssemblyError(f"{path}: row {number}: length {text!r} is no number")
             c.length = int(text)
     return Contigs(contigs.values())
@@ -147,7 +147,7 @@ class Region:
     end: int | None = None
 
 
-_REGION = re.compile(r"^(?P<contig>.+?)(?::(?P<start>[\d,]+)?(?:-(?P<end>[\d,]+)?)?)?$")
+_REGION = re.compile(r"^(?P<contig>.+?)(?::(?P<start>[\d,]+)?(?:-(?P<end>[\d,]+)?)?)?\Z")
 
 
 def parse_region(text: str, contigs: Contigs) -> Region:

@@ -21,7 +21,9 @@ from typing import Any
 from varhouse.errors import StoreError
 from varhouse.processes import has_ended, start_time
 
-_UNFINISHED = re.compile(r"\.(?P<host>[^/]+)\.(?P<pid>\d+)-(?P<started>\d*)-[0-9a-f]{8}\.tmp$")
+_UNFINISHED = re.compile(
+    r"\.(?P<host>[^/]+)\.(?P<pid>\d+)-(?P<started>\d*)-[0-9a-f]{8}\.tmp\Z"
+)
 
 FOREIGN_SECONDS = 86_400.0
 """Age from which an unfinished file of another host counts as left by a dead process."""

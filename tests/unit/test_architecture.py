@@ -1,6 +1,7 @@
 """Rooms do not know each other; what a room may import is checked on the syntax tree."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,38 @@ def test_what_is_allowed_is_not_a_breach(path: str, text: str) -> None:
 
 def test_there_are_rooms() -> None:
     assert {"source", "normalise", "store"} <= ROOMS
+
+
+def loose_ends(text: str) -> list[str]:
+    r"""List regular expressions whose `$` lets a line feed through at the end.
+
+    `$` of Python's `re` matches before a last `\n` too, so a name with one would pass:
+    `\Z`, or fullmatch, means the end. With MULTILINE it means the end of a line.
+    """
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        owner = node.func.value
+        if not isinstance(owner, ast.Name) or owner.id != "re" or not node.args:
+            continue
+        if "MULTILINE" in ast.dump(node):
+            continue
+        for piece in ast.walk(node.args[0]):
+            if isinstance(piece, ast.Constant) and isinstance(piece.value, str | bytes):
+                value = piece.value if isinstance(piece.value, str) else piece.value.decode()
+                if "$" in re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", value):
+                    found.append(value)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_names_are_matched_to_their_end(path: Path) -> None:
+    assert loose_ends(path.read_text()) == []
+
+
+@pytest.mark.parametrize("text", ['re.compile(r"^a$")', 're.match(rb"a|$", x)'])
+def test_a_loose_end_is_found(text: str) -> None:
+    assert loose_ends(text)
+    assert not loose_ends(text.replace("$", r"\\Z"))
+    assert not loose_ends(text.replace("$", "[$]"))

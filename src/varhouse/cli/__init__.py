@@ -17,6 +17,7 @@ from varhouse import __version__
 from varhouse.cli.log import set_up_log
 from varhouse.compiled import say_compiling, tell_compiling
 from varhouse.errors import VarhouseError
+from varhouse.masking import say
 
 COMMANDS = (
     "ingest", "query", "sql", "export", "report", "store",
@@ -74,16 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("VARHOUSE_LOG") == "json":
             logging.getLogger("varhouse").error(str(error))
         else:
-            print(f"error: {error}", file=sys.stderr)
+            say(f"error: {error}", sys.stderr)
         return error.exit_code
     except FileNotFoundError as error:
-        print(f"error: no such file: {error.filename}", file=sys.stderr)
+        say(f"error: no such file: {error.filename}", sys.stderr)
         return 1
     except IsADirectoryError as error:
-        print(f"error: {error.filename} is a directory, not a file", file=sys.stderr)
+        say(f"error: {error.filename} is a directory, not a file", sys.stderr)
         return 1
     except PermissionError as error:
-        print(f"error: no permission for {error.filename}", file=sys.stderr)
+        say(f"error: no permission for {error.filename}", sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our stdout has gone (`| head`): not a mistake.

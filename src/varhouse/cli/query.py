@@ -100,12 +100,33 @@ def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> Non
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
     )
+    add_safe(parser)
     parser.add_argument(
         "--public",
         action="store_true",
         help="the answer may be given to anybody: no table about single people or files, no "
         "permits, no source that may not be passed on (redistribute: false)",
     )
+
+
+def add_safe(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of CSV and TSV that go into a spreadsheet."""
+    parser.add_argument(
+        "--spreadsheet-safe",
+        action="store_true",
+        help="CSV and TSV: put ' before text that a spreadsheet would take for a formula "
+        "(= + - @, tab, CR); numbers stay as they are",
+    )
+
+
+def check_safe(args: argparse.Namespace, form: str) -> None:
+    """Check that --spreadsheet-safe goes with the format."""
+    if args.spreadsheet_safe and form not in ("csv", "tsv"):
+        raise UsageError(
+            f"--spreadsheet-safe does not go with {form}: no spreadsheet takes its text for "
+            "formulas",
+            "--format csv or tsv, or leave it out",
+        )
 
 
 def open_asked(args: argparse.Namespace) -> "Store":
@@ -135,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
             "VCF holds the overview of alleles: it does not go with --table",
             "leave it out, or choose another --format",
         )
+    check_safe(args, form)
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     if args.columns is not None and not columns:
         raise UsageError("--columns names no column")
@@ -149,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
         ),
     )
     with open_output(args.output) as stream:
-        writer, wanted = _writer(form, stream, args.output, answer)
+        writer, wanted = _writer(form, stream, args, answer)
         rows = write_all(writer, answer.frames(wanted))
     noun = "row" if args.table not in (None, "variants") else "allele"
     report(rows, noun, f"release {store.release}", began, args.output)
@@ -174,7 +196,7 @@ def _on_terminal() -> bool:
 
 
 def _writer(
-    form: str, stream: "Sink", out: Path | None, answer: "Answer"
+    form: str, stream: "Sink", args: argparse.Namespace, answer: "Answer"
 ) -> tuple["Writer", list[str] | None]:
     """Make the writer and name the columns that it needs."""
     from varhouse.query.output import make_writer
@@ -191,13 +213,13 @@ def _writer(
             stream,
             answer.columns,
             keep=bool(answer.question.columns),
-            width=terminal_width() if out is None else None,
+            width=terminal_width() if args.output is None else None,
         )
         # The allele number tells `not called` from `not assessed`.
         numbers = [f"an{n[2:]}" for n in answer.columns if n == "af" or n.startswith("af_")]
         extra = [n for n in numbers if answer.overview and n in answer.overview.schema]
         return table, list(dict.fromkeys([*answer.columns, *extra]))
-    return make_writer(form, stream, answer.schema), None
+    return make_writer(form, stream, answer.schema, safe=args.spreadsheet_safe), None
 
 
 def write_all(writer: "Writer", frames: "Iterable[pl.DataFrame]") -> int:

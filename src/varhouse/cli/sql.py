@@ -15,7 +15,8 @@ examples, on the demo store of scripts/demo:
                            WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet
 
 The tables of the release are views; nothing else can be read and nothing written.
-Of two columns of one name the second is called NAME_1.
+Of two columns of one name the second is called NAME_1. Integers of more than 64 bits end
+the query with a line, decimals become 64-bit numbers, structs and maps are JSON in cells.
 Needs DuckDB: pip install 'varhouse[sql]'.
 
 Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
@@ -41,7 +42,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one query and write its rows."""
     began = time.perf_counter()
-    from varhouse.cli.query import open_asked, report, say_hidden, write_all
+    from varhouse.cli.query import check_safe, open_asked, report, say_hidden, write_all
     from varhouse.query.output import Writer, choose_format, make_writer, open_output
     from varhouse.query.sql import run_sql
     from varhouse.query.terminal import TableWriter, terminal_width
@@ -52,15 +53,16 @@ def run(args: argparse.Namespace) -> int:
             f"-o {args.output}: the rows of a query are no VCF",
             "name a .tsv, .csv, .json or .parquet, or use varhouse query",
         )
+    check_safe(args, form)
     store = open_asked(args)
-    result = run_sql(store, args.query)
+    result = run_sql(store, args.query, form)
     with open_output(args.output) as stream:
         writer: Writer
         if form == "table":
             width = terminal_width() if args.output is None else None
             writer = TableWriter(stream, list(result.schema), keep=True, width=width)
         else:
-            writer = make_writer(form, stream, result.schema)
+            writer = make_writer(form, stream, result.schema, safe=args.spreadsheet_safe)
         rows = write_all(writer, result.batches)
     report(rows, "row", f"release {store.release}", began, args.output)
     say_hidden(writer)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varhouse.errors import AssemblyError, StoreError, UsageError
+from varhouse.masking import say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,6 +149,8 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from varhouse.cli.query import add_safe
+
     parser = _add(
         steps, "diff", _diff, "alleles of which two releases say something else",
         "example:  varhouse store diff demo/store 1 2 --format tsv",
@@ -171,6 +174,7 @@ def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
                         help="default: by the name of -o, else tsv")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write to FILE instead of stdout")  # fmt: skip
+    add_safe(parser)
     parser.add_argument("--public", action="store_true",
                         help="only what may be given to anybody")  # fmt: skip
 
@@ -242,7 +246,7 @@ def _log(args: argparse.Namespace) -> int:
             continue
         event = " ".join(f"{k}={v}" for k, v in row["event"].items())
         tags = f" [{', '.join(row['tags'])}]" if row["tags"] else ""
-        print(
+        say(
             f"{row['release']:>6}  {row['time']}  {row['digest'][:12]}  "
             f"{row['operation']:<8} {row['ingest_id']}{tags}  {event}".rstrip()
         )
@@ -257,11 +261,11 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(about, ensure_ascii=False, indent=1))
         return 0
-    print(f"store     {about['path']}")
-    print(f"assembly  {about['assembly']}")
+    say(f"store     {about['path']}")
+    say(f"assembly  {about['assembly']}")
     print(f"release   {about['release']} of {about['time']}")
     print(f"digest    {about['digest']}")
-    print(f"cohorts   {', '.join(about['cohorts']) or '-'}")
+    say(f"cohorts   {', '.join(about['cohorts']) or '-'}")
     print()
     width = max(len(name) for name in about["tables"])
     print(f"{'table':<{width}}  {'rows':>14}  {'files':>7}  {'MiB':>10}")
@@ -296,6 +300,7 @@ def _digest(args: argparse.Namespace) -> int:
 def _diff(args: argparse.Namespace) -> int:
     import polars as pl
 
+    from varhouse.cli.query import check_safe
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
     from varhouse.store.reader import open_store
@@ -319,8 +324,9 @@ def _diff(args: argparse.Namespace) -> int:
         counts += [_count(f) for f in frames]
     else:
         form = choose_format(args.format or (None if args.output else "tsv"), args.output)
+        check_safe(args, form)
         with open_output(args.output) as stream:
-            writer = make_writer(form, stream, SCHEMA)
+            writer = make_writer(form, stream, SCHEMA, safe=args.spreadsheet_safe)
             for frame in frames:
                 if frame.height:
                     writer.write(frame)
@@ -328,7 +334,7 @@ def _diff(args: argparse.Namespace) -> int:
             writer.close()
     lines = _summary(counts, f"release {old.release} -> {new.release}")
     for line in lines:
-        print(line, file=sys.stdout if quiet else sys.stderr)
+        say(line, sys.stdout if quiet else sys.stderr)
     if quiet and len(lines) > 1:
         log.info("the alleles: --format tsv, or -o FILE")
     return 0
@@ -428,7 +434,7 @@ def _verify(args: argparse.Namespace) -> int:
     store = open_store(args.store, args.release)
     problems = verify(store)
     for problem in problems:
-        print(problem)
+        say(problem)
     tables = len(store.tables)
     rows = sum(t.rows for t in store.record.tables.values())
     wrong = sum(not p.is_note for p in problems)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.masking import say
+
 if TYPE_CHECKING:
     from varhouse.contigs import Contigs
     from varhouse.reference import Reference
@@ -146,7 +148,7 @@ def _fix(
     )
     out = sys.stderr if args.json else sys.stdout
     for line in _account_of(repair):
-        print(line, file=out)
+        say(line, out)
     for name, count in sorted(repair.left_out.items()) if out is sys.stdout else ():
         print(f"warning: {name} left out of {count:,} swapped record(s)", file=sys.stderr)
     return repair
@@ -183,8 +185,8 @@ def _tell(scan: "FileScan", given: str, *, as_json: bool) -> dict[str, Any]:
             print(_as_json({**problem, "file": given}))
     else:
         for line in _report(account):
-            print(line)
-        print(
+            say(line)
+        say(
             f"{account.file}: {account.verdict}, {account.errors:,} error(s), "
             f"{account.warnings:,} warning(s)  [{_about(scan)}]"
         )

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any, TextIO
 
+from varhouse.masking import say
+
 
 def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     """Print what came in, what was held back and why, and the release."""
     if account.get("up_to_date"):
         _print_held(account["held_back"], _width(account), out)
         for name in account["unchanged"]:
-            print(f"unchanged  {name}", file=out)
-        print(f"nothing to do: release {account['release']} is up to date", file=out)
+            say(f"unchanged  {name}", out)
+        say(f"nothing to do: release {account['release']} is up to date", out)
         return
     if account.get("dry_run"):
         return
@@ -20,66 +22,66 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         if c["cohort"] in held:
             continue
         verb = "replaced" if c["replaces"] else "ingested"
-        print(
+        say(
             f"{verb}   {c['cohort']:<{width}}  {c['n_samples']:>7,} people  "
             f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
             f"{c['n_rejects']:>6,} rejects",
-            file=out,
+            out,
         )
         for reason, n in sorted(c["reasons"].items()):
-            print(f"           {'':<{width}}  {n:>7,} {reason}", file=out)
+            say(f"           {'':<{width}}  {n:>7,} {reason}", out)
         if lift := c.get("lift"):
-            print(
+            say(
                 f"           {'':<{width}}  lifted from {lift['source_assembly']}: "
                 f"{lift['lifted']:,} records, {lift['swapped']:,} with REF and ALT swapped, "
                 f"{lift['reverse']:,} on the other strand",
-                file=out,
+                out,
             )
         for note in c["notes"]:
-            print(f"           {'':<{width}}  note: {note}", file=out)
+            say(f"           {'':<{width}}  note: {note}", out)
         checked = c["ref_checked"]
         if checked["unchecked"]:
             total = sum(checked.values())
-            print(
+            say(
                 f"           {'':<{width}}  REF not checked: {checked['unchecked']:,} of "
                 f"{total:,} records (the reference does not hold the place)",
-                file=out,
+                out,
             )
     _print_held(account["held_back"], width, out)
     for name in account["unchanged"]:
-        print(f"unchanged  {name}", file=out)
+        say(f"unchanged  {name}", out)
     for shared in account.get("shared_samples", []):
         a, b = shared["cohorts"]
-        print(
+        say(
             f"note       {shared['n']:,} sample ids stand in both {a} and {b} "
             f"({', '.join(shared['first'])}, ...): totals count them twice",
-            file=out,
+            out,
         )
     if account["release"] is None:
-        print("committed  nothing", file=out)
+        say("committed  nothing", out)
         if account.get("recorded_in"):
-            print(
+            say(
                 f"release    {account['recorded_in']}   tells of what was held back (table "
                 "held_back); the data are those of the release before",
-                file=out,
+                out,
             )
         return
-    print(f"annotated  {account['new_alleles']:,} new alleles", file=out)
+    say(f"annotated  {account['new_alleles']:,} new alleles", out)
     for table, parts in account.get("renewed", {}).items():
         shown = ", ".join(parts[:6]) + (", ..." if len(parts) > 6 else "")
-        print(f"renewed    {table}: {shown or 'nothing differs'}", file=out)
+        say(f"renewed    {table}: {shown or 'nothing differs'}", out)
     for name in account.get("unmatched", []):
-        print(
+        say(
             f"note       source {name}: no row matches an allele of the store (table "
             f"annotations_{name} is empty)",
-            file=out,
+            out,
         )
     for table in account.get("gone", []):
-        print(f"gone       {table} (older releases keep it)", file=out)
-    print(
+        say(f"gone       {table} (older releases keep it)", out)
+    say(
         f"release    {account['release']}   digest {account['digest'][:16]}...   "
         f"store {store}   {account['seconds']} s",
-        file=out,
+        out,
     )
 
 
@@ -91,6 +93,6 @@ def _width(account: dict[str, Any]) -> int:
 def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
     for h in held:
         label = "still held" if h.get("before") else "held back "
-        print(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", file=out)
+        say(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", out)
         for reason in h["reasons"][1:]:
-            print(f"           {'':<{width}}  {reason}", file=out)
+            say(f"           {'':<{width}}  {reason}", out)

@@ -31,7 +31,7 @@ class HaploidRegions:
             if not line.strip() or line.startswith(("#", "track", "browser")):
                 continue
             cells = line.split("\t") if "\t" in line else line.split()
-            if len(cells) < 3 or not cells[1].isdigit() or not cells[2].isdigit():
+            if len(cells) < 3 or not all(c.isascii() and c.isdigit() for c in cells[1:3]):
                 raise InputError(
                     f"{par}:{number}: not a BED line (contig, start, end): {line[:60]!r}"
                 )

@@ -15,8 +15,8 @@ FORMS = (
 )
 """The forms of a name, by example."""
 
-_ID = re.compile(r"^(rs\d+|(ga4gh:)?VA\.[\w-]+)$", re.IGNORECASE)
-_NAME = re.compile(r"^.+(:[gm]\.\d.*|[-:_]\d+[-:_]?[A-Za-z]+[-:_/>]\S+)$")
+_ID = re.compile(r"^(rs\d+|(ga4gh:)?VA\.[\w-]+)\Z", re.IGNORECASE)
+_NAME = re.compile(r"^.+(:[gm]\.\d.*|[-:_]\d+[-:_]?[A-Za-z]+[-:_/>]\S+)\Z")
 _BASES = 1_000
 
 

@@ -28,23 +28,25 @@ _FIRST_LOOK = 1_000
 _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 
 _BASES = "[A-Za-z]"
-_SPDI = re.compile(rf"^(?P<contig>.+):(?P<pos>\d+):(?P<old>{_BASES}*|\d+):(?P<new>{_BASES}*)$")
+_SPDI = re.compile(
+    rf"^(?P<contig>.+):(?P<pos>\d+):(?P<old>{_BASES}*|\d+):(?P<new>{_BASES}*)\Z"
+)
 _KEY = re.compile(
-    rf"^(?P<contig>.+)[-:_](?P<pos>\d+)[-:_]?(?P<ref>{_BASES}+)[-:_/>](?P<alt>[^\s:_/>-].*|<.+>)$"
+    rf"^(?P<contig>.+)[-:_](?P<pos>\d+)[-:_]?(?P<ref>{_BASES}+)[-:_/>](?P<alt>[^\s:_/>-].*|<.+>)\Z"
 )
 _HGVS = re.compile(
     r"^(?P<contig>[^\s]+):[gm]\.(?P<first>\d+)(?:_(?P<last>\d+))?"
     rf"(?:(?P<ref>{_BASES})>(?P<alt>{_BASES})"
     rf"|del(?P<old>{_BASES}*)ins(?P<new>{_BASES}+)|ins(?P<ins>{_BASES}+)"
-    rf"|(?P<del>del)(?P<gone>{_BASES}*|\d+)|(?P<dup>dup)(?P<twice>{_BASES}*|\d+)|(?P<inv>inv))$"
+    rf"|(?P<del>del)(?P<gone>{_BASES}*|\d+)|(?P<dup>dup)(?P<twice>{_BASES}*|\d+)|(?P<inv>inv))\Z"
 )
 # What a symbol leaves open follows it: `chr1-1303-G-<DEL>-40`.
 _SYMBOLIC = re.compile(
-    rf"^(?P<contig>[^<]+)[-:_](?P<pos>\d+)[-:_]?(?P<ref>{_BASES}+)[-:_/>](?P<alt><.+)$"
+    rf"^(?P<contig>[^<]+)[-:_](?P<pos>\d+)[-:_]?(?P<ref>{_BASES}+)[-:_/>](?P<alt><.+)\Z"
 )
-_OPEN = re.compile(r"^(?P<symbol><[^<>]+>)[-:_/](?P<extent>.+)$")
+_OPEN = re.compile(r"^(?P<symbol><[^<>]+>)[-:_/](?P<extent>.+)\Z")
 # A versioned accession (RefSeq, INSDC) begins a SPDI, never a key of a table.
-_ACCESSION = re.compile(r"^[A-Z]{1,4}_?\d{5,}\.\d+$")
+_ACCESSION = re.compile(r"^[A-Z]{1,4}_?\d{5,}\.\d+\Z")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import UsageError
 from varhouse.schema import PolarsType
+
+if TYPE_CHECKING:
+    from polars._typing import CsvQuoteStyle
 
 FORMATS = ("table", "tsv", "csv", "json", "parquet", "vcf")
 _ENDINGS = {
@@ -106,26 +109,45 @@ def open_output(out: Path | None) -> Iterator[Sink]:
         temporary.unlink(missing_ok=True)
 
 
-def make_writer(name: str, stream: Sink, schema: Schema) -> Writer:
-    """Make the writer of a format that needs nothing but the columns."""
+def make_writer(name: str, stream: Sink, schema: Schema, *, safe: bool = False) -> Writer:
+    """Make the writer of a format that needs nothing but the columns.
+
+    `safe` is for TSV and CSV, see `DelimitedWriter`.
+    """
     if name == "json":
         return JsonWriter(stream)
     if name == "parquet":
         return ParquetWriter(stream, schema)
-    return DelimitedWriter(stream, schema, "," if name == "csv" else "\t")
+    return DelimitedWriter(stream, schema, "," if name == "csv" else "\t", safe=safe)
 
 
 class DelimitedWriter:
     """Writes TSV (no quotes; tab, newline and backslash escaped) or CSV (RFC 4180).
 
     A null is an empty cell, a list is joined by `;`.
+
+    Parameters
+    ----------
+    safe
+        Defuse text that a spreadsheet would take for a formula (see `defuse`), in names of
+        columns too; all text of a CSV is quoted then, as `;` separates cells in many places.
     """
 
-    def __init__(self, stream: Sink, schema: Schema, separator: str) -> None:
+    def __init__(
+        self, stream: Sink, schema: Schema, separator: str, *, safe: bool = False
+    ) -> None:
         self._stream = stream
         self._separator = separator
-        self._cells = [_cell(n, t, escape=separator == "\t") for n, t in schema.items()]
+        self._quote: CsvQuoteStyle = (
+            "never" if separator == "\t" else "non_numeric" if safe else "necessary"
+        )
+        self._cells = [
+            _cell(n, t, escape=separator == "\t", safe=safe) for n, t in schema.items()
+        ]
         names = list(schema)
+        if safe:
+            written = pl.DataFrame({"n": names}, {"n": pl.String})
+            names = written.select(defuse(pl.col("n")).alias("n"))["n"].to_list()
         self._write(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), header=True)
 
     def write(self, frame: pl.DataFrame) -> None:
@@ -137,7 +159,7 @@ class DelimitedWriter:
         text = frame.write_csv(
             include_header=header,
             separator=self._separator,
-            quote_style="never" if self._separator == "\t" else "necessary",
+            quote_style=self._quote,
         )
         self._stream.write(text.encode())
 
@@ -145,7 +167,18 @@ class DelimitedWriter:
         """Do nothing: there is no end mark."""
 
 
-def _cell(name: str, dtype: PolarsType, *, escape: bool) -> pl.Expr:
+def defuse(text: pl.Expr) -> pl.Expr:
+    """Put `'` before text that a spreadsheet would take for a formula.
+
+    Letters that begin one, as OWASP lists them (CSV Injection): = + - @, tab, carriage
+    return and line feed, and the wide forms of the first four. What is a number stays.
+    """
+    formula = text.str.contains("^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+    number = text.str.contains(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    return pl.when(formula & ~number).then(pl.lit("'") + text).otherwise(text)
+
+
+def _cell(name: str, dtype: PolarsType, *, escape: bool, safe: bool) -> pl.Expr:
     cell = pl.col(name)
     if isinstance(dtype, pl.List):
         cell = (
@@ -153,12 +186,14 @@ def _cell(name: str, dtype: PolarsType, *, escape: bool) -> pl.Expr:
         )
     elif dtype != pl.String:
         return cell
+    if safe:
+        cell = defuse(cell)
     if escape:
-        safe = cell
+        written = cell
         for letter, text in _ESCAPES:
-            safe = safe.str.replace_all(letter, text, literal=True)
+            written = written.str.replace_all(letter, text, literal=True)
         # A backslash alone stays: only what would break the line is written otherwise.
-        cell = pl.when(cell.str.contains(r"[\t\n\r]")).then(safe).otherwise(cell)
+        cell = pl.when(cell.str.contains(r"[\t\n\r]")).then(written).otherwise(cell)
     return cell.alias(name)
 
 

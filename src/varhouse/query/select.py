@@ -37,10 +37,10 @@ PIECE_ROWS = 200_000
 _NEAR = 1_000_000
 LOG = logging.getLogger("varhouse.query")
 
-_LOOSE_RS = re.compile(r"^[Rr][Ss]\d+$")
+_LOOSE_RS = re.compile(r"^[Rr][Ss]\d+\Z")
 _VERSION = re.compile(r"^(ens[a-z]*\d+)\.\d+")
-_VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)$")
-_HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)$")
+_VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)\Z")
+_HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)\Z")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _named(genes: pl.DataFrame, low: str) -> pl.DataFrame:
         return rows
     plain = _VERSION.sub(r"\1", low)
     xref = re.sub(r"^(hgnc|mgi):(?:hgnc|mgi):", r"\1:", low)
-    xref = re.sub(r"^(?:(?:entrez|ncbi|geneid|ncbigene):)?(\d+)$", r"geneid:\1", xref)
+    xref = re.sub(r"^(?:(?:entrez|ncbi|geneid|ncbigene):)?(\d+)\Z", r"geneid:\1", xref)
     shorter = own_id.str.replace(r"\.\d+$", "")
     tests = (
         own_id == plain,

@@ -21,6 +21,7 @@ from polars.datatypes import DataTypeClass
 from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
+from varhouse.query.sqltypes import plain_columns
 from varhouse.schema import TABLES, PolarsType, Table
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -38,10 +39,11 @@ _FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
 
 _TELLING = re.compile(
     r"^(getenv|getvariable|current_setting|pg_get_.*|query.*|which_secret|read_.*|glob"
-    r"|file_.*|md5_number_file|parse_path|in_search_path|current_.*schema.*)$"
+    r"|file_.*|md5_number_file|parse_path|in_search_path|current_.*schema.*)\Z"
 )
 """Functions that tell of the process, its settings or the definitions of views."""
 
+_TOO_WIDE = re.compile("out of range for the destination type|Failed to cast decimal")
 _ENGINE = ("duckdb_", "pg_", "pragma_", "sqlite_")
 _UNKNOWN = re.compile(r"Table with name (\w+) does not exist")
 _EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(select|with|from|values)\b", re.IGNORECASE)
@@ -55,7 +57,7 @@ class SqlResult:
     batches: Iterator[pl.DataFrame]
 
 
-def run_sql(store: Store, query: str) -> SqlResult:
+def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     """Run one SELECT over the tables of a store.
 
     Parameters
@@ -65,6 +67,8 @@ def run_sql(store: Store, query: str) -> SqlResult:
     query
         One statement that only reads: SELECT, WITH, FROM, DESCRIBE, SHOW, SUMMARIZE or
         EXPLAIN of these. Columns of one name are told apart as `a`, `a_1`, `a_2`.
+    form
+        The format that the result goes into, see `sqltypes`.
 
     Raises
     ------
@@ -96,8 +100,11 @@ def run_sql(store: Store, query: str) -> SqlResult:
             raise UsageError(
                 "the query gives no rows", 'write a SELECT: "SELECT * FROM cohorts"'
             )
+        names = _own_names(relation.columns)
+        plain = plain_columns(relation.types, names, form)
+        if plain is not None:
+            relation = relation.project(", ".join(plain))
         reader = relation.to_arrow_reader(_BATCH)
-        names = _own_names(reader.schema.names)
         empty = _frame(reader.schema.empty_table(), names)
     except duckdb.Error as error:
         raise _denial(error, denied) or _refused(error, store) from None
@@ -125,7 +132,7 @@ def _own_names(given: list[str]) -> list[str]:
 
 
 def _frame(table: Any, names: list[str]) -> pl.DataFrame:
-    return _plain(pl.DataFrame(pl.from_arrow(table.rename_columns(names))))
+    return pl.DataFrame(pl.from_arrow(table.rename_columns(names)))
 
 
 def _batches(
@@ -153,7 +160,8 @@ def _refused(error: Exception, store: Store) -> UsageError:
     text = " ".join([*lines[:1], *hints[:1]])
     if store.view.is_public:
         text = text.replace(str(store.path), store.name)
-    return UsageError(f"SQL: {text}")
+    fix = "CAST(... AS VARCHAR) or AS DOUBLE in the query" if _TOO_WIDE.search(text) else ""
+    return UsageError(f"SQL: {text}", fix)
 
 
 def _denial(error: Exception, denied: Mapping[str, AccessError]) -> AccessError | None:
@@ -258,6 +266,7 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
         view = _view(store, declared, files)
         connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return denied
@@ -361,12 +370,3 @@ def _type(dtype: DataTypeClass | pl.DataType) -> str:
 
 def _name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
-
-
-def _plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give sums of integers, which DuckDB makes decimals of 38 digits, as Int64."""
-    return frame.with_columns(
-        pl.col(n).cast(pl.Int64 if t.scale == 0 else pl.Float64)
-        for n, t in frame.schema.items()
-        if isinstance(t, pl.Decimal)
-    )

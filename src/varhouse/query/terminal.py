@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 import polars as pl
 
+from varhouse.masking import mask_text
 from varhouse.query.output import Sink
 
 GAP = "  "
@@ -62,7 +63,7 @@ class TableWriter:
         widths = {n: max(len_shown(n), *map(len_shown, cells[n]), 1) for n in shown}
         if self._width is not None:
             self._fit(widths, {n for n in shown if frame.schema[n] == pl.String})
-        lines = [_line(widths, frame, {n: n for n in widths})]
+        lines = [_line(widths, frame, {n: mask_text(n) for n in widths})]
         for i in range(frame.height):
             lines.append(_line(widths, frame, {n: cells[n][i] for n in widths}))
         self._stream.write(("\n".join(lines) + "\n").encode())
@@ -155,6 +156,6 @@ def format_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.3g}"
     if isinstance(value, list):
-        return ";".join("" if v is None else str(v) for v in value)
+        value = ";".join("" if v is None else str(v) for v in value)
     # Control letters would break the lines, or worse, steer the terminal.
-    return "".join(c if c.isprintable() else "␣" for c in str(value))
+    return mask_text(str(value))

@@ -29,7 +29,7 @@ _HINTS = 5_000
 """Names that are compared letter by letter for a hint."""
 
 _NAME = re.compile(
-    r"^(?P<who>[^\s:()]+)(?:\((?P<gene>[^\s:()]*)\))?:(?P<kind>[cnp])\.(?P<rest>\S+)$"
+    r"^(?P<who>[^\s:()]+)(?:\((?P<gene>[^\s:()]*)\))?:(?P<kind>[cnp])\.(?P<rest>\S+)\Z"
 )
 _BASES = "[A-Za-z]"
 _PLACE = r"(?:[*-]?\d+)(?:[+-]\d+)?"
@@ -37,11 +37,11 @@ _EDIT = re.compile(
     rf"^(?P<first>{_PLACE})(?:_(?P<last>{_PLACE}))?"
     rf"(?:(?P<ref>{_BASES})>(?P<alt>{_BASES})"
     rf"|del(?P<old>{_BASES}*)ins(?P<new>{_BASES}+)|ins(?P<ins>{_BASES}+)"
-    rf"|(?P<del>del)(?P<gone>{_BASES}*|\d+)|(?P<dup>dup)(?P<twice>{_BASES}*|\d+)|(?P<inv>inv))$"
+    rf"|(?P<del>del)(?P<gone>{_BASES}*|\d+)|(?P<dup>dup)(?P<twice>{_BASES}*|\d+)|(?P<inv>inv))\Z"
 )
-_POSITION = re.compile(r"^(?P<zone>[*-]?)(?P<number>\d+)(?P<away>[+-]\d+)?$")
+_POSITION = re.compile(r"^(?P<zone>[*-]?)(?P<number>\d+)(?P<away>[+-]\d+)?\Z")
 _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
-_VERSION = re.compile(r"\.\d+$")
+_VERSION = re.compile(r"\.\d+\Z")
 
 _THREE = {
     "A": "Ala", "R": "Arg", "N": "Asn", "D": "Asp", "C": "Cys", "Q": "Gln", "E": "Glu",
@@ -50,9 +50,9 @@ _THREE = {
     "O": "Pyl", "X": "Ter", "*": "Ter",
 }  # fmt: skip
 _LONG = re.compile("|".join([*dict.fromkeys(_THREE.values()), "Xaa"]))
-_SAME = re.compile(r"^([A-Z][a-z]{2})(\d+)\1$")
+_SAME = re.compile(r"^([A-Z][a-z]{2})(\d+)\1\Z")
 _RESIDUES = re.compile(r"^[A-Z][a-z]{2}(\d+)(?:_[A-Z][a-z]{2}(\d+))?")
-_SHORT_FRAMESHIFT = re.compile(r"^[A-Z][a-z]{2}\d+fs$")
+_SHORT_FRAMESHIFT = re.compile(r"^[A-Z][a-z]{2}\d+fs\Z")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _OF_ALLELE = ("type", "gene", "hgvs_g")
 _JOINED = {"gene"}
 """Columns whose texts are several, joined by `;`."""
 
-_PER_RECORD = re.compile(r"^(?:an|n_samples|n_missing|n_cohorts|call_rate)(?:_|$)")
+_PER_RECORD = re.compile(r"^(?:an|n_samples|n_missing|n_cohorts|call_rate)(?:_|\Z)")
 _MARKS = {"source_version", "licence", "redistribute", "af_only"}
 """Columns of a source that say the same of every allele."""
 

@@ -34,7 +34,7 @@ def bcf_header(path: Path) -> list[str]:
         If the file is cut off in its header, or is no BCF 2.
     """
     # IDX is a number of the binary records; the text of a VCF has none.
-    return [re.sub(r",IDX=[0-9]+(?=>$)", "", line) for line in raw_header(path)]
+    return [re.sub(r",IDX=[0-9]+(?=>\Z)", "", line) for line in raw_header(path)]
 
 
 def raw_header(path: Path) -> list[str]:

@@ -32,7 +32,7 @@ _FIXED = 24
 _WIDTHS = np.zeros(16, np.int64)
 _WIDTHS[[INT8, INT16, INT32, FLOAT32, TEXT]] = 1, 2, 4, 4, 1
 _DEFINES = re.compile(r"##(FILTER|INFO|FORMAT|contig)=<ID=([^,>]+)[,>]")
-_IDX = re.compile(r",IDX=([0-9]{1,6})>$")
+_IDX = re.compile(r",IDX=([0-9]{1,6})>\Z")
 
 
 class Fields(NamedTuple):

@@ -7,7 +7,7 @@ from varhouse.source.header_rules import HeaderRules, filters_of
 from varhouse.source.problems import Account
 
 FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-VERSION = re.compile(r"##fileformat=VCFv4\.([1-5])$")
+VERSION = re.compile(r"##fileformat=VCFv4\.([1-5])\Z")
 _PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
 
 WELL_KNOWN_NUMBER = {

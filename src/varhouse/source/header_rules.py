@@ -187,7 +187,7 @@ class HeaderRules:
                 "VH-H-012", f"{meta.name} has Number={number}", meta.line, meta.name, number,
                 severity="warning" if number == "R" else None,
             )  # fmt: skip
-        elif number == "M" and not re.search("[ACGTUN]$", name):
+        elif number == "M" and not re.search(r"[ACGTUN]\Z", name):
             self._add(
                 "VH-H-012", f"{meta.name} has Number=M, and its ID does not end with the base "
                 "that is modified (A, C, G, T, U or N)", meta.line, meta.name, number,

@@ -224,7 +224,7 @@ def _other_count(field: str, name: str, number: str, type_: str) -> int:
         return JOINED
     if known_deviation(field, name, "Number", number) is None:
         return NO_OTHER
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _read_as(field: str, name: str, type_: str, version: int | None) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 _KEY = re.compile(r'([^=,<>"\s]+)=')
 _FREE_KEY = re.compile(r'([^=,<>"\s][^=,"]*)=')
-_END = r"(?=,|$)"
+_END = r"(?=,|\Z)"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"' + _END, re.DOTALL)
 _LITERAL = re.compile(r'"([^"]*)"' + _END)
 _GROUP = re.compile(r"(?:\[[^\]]*\]|<[^<>]*>)" + _END)
 _BARE = re.compile(r"[^,]*" + _END)
 _BARE_ID = re.compile(r"[^,<>]*" + _END)
-_SEPARATOR = re.compile(r",(?=.)|$", re.DOTALL)
+_SEPARATOR = re.compile(r",(?=.)|\Z", re.DOTALL)
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _URL = re.compile(

@@ -326,7 +326,7 @@ def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
     import pysam  # noqa: PLC0415 - loads htslib, which only a repair needs
 
     lengths = [parse_meta(x).get("length", "") for x in header.lines if x[:9] == "##contig="]
-    longest = max([last_pos, *(int(n) for n in lengths if n.isdigit())])
+    longest = max([last_pos, *(int(n) for n in lengths if n.isascii() and n.isdigit())])
     long = longest >= TBI_LIMIT
     try:
         pysam.tabix_index(str(path), preset="vcf", force=True, csi=long)

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[^\s;,\"<>=]+")
 _CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 """Names that a ##contig line may have (VCF 4.3, section 1.4.7)."""
 
-_EMPTY_COLUMNS = re.compile(r"(?:\t *)+$")
+_EMPTY_COLUMNS = re.compile(r"(?:\t *)+\Z")
 
 DESCRIPTION = "Reserved by the VCF specification"
 

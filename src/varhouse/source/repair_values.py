@@ -148,7 +148,9 @@ def unfit_keys(
     open_keys = {
         key: (
             np.frombuffer(key[1].encode(), np.uint8),
-            int(number) if number.isdigit() else _NUMBERS.get(number, _FREE),
+            int(number)
+            if number.isascii() and number.isdigit()
+            else _NUMBERS.get(number, _FREE),
             _TYPES.get(type_, 3),
         )
         for key, (number, type_) in wanted.items()

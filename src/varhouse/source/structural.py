@@ -109,7 +109,7 @@ class _Record:
         if alt.startswith("<") and alt.endswith(">"):
             first = alt[1:-1].partition(":")[0]
             return first if first in LEVELS else ""
-        return "BREAKEND" if re.search(r"[\[\]]|^\.[^.]|[^.]\.$", alt) else ""
+        return "BREAKEND" if re.search(r"[\[\]]|^\.[^.]|[^.]\.\Z", alt) else ""
 
 
 @dataclass

@@ -45,8 +45,8 @@ FILE_BYTES = 128 << 20
 _COUNTS = ("records", "unknown_contig", "not_an_allele", "not_an_interval", "ref_mismatch",
            "not_normalised", "unreadable")  # fmt: skip
 _BASES = r"^[ACGTNacgtn]+$"
-_AF = re.compile(r"(?i)^(?:.*_)?AF(?:_.*)?$")
-_COUNT = re.compile(r"(?i)^(?:.*_)?(?:AC|AN)(?:_.*)?$")
+_AF = re.compile(r"(?i)^(?:.*_)?AF(?:_.*)?\Z")
+_COUNT = re.compile(r"(?i)^(?:.*_)?(?:AC|AN)(?:_.*)?\Z")
 
 
 def compile_source(

@@ -19,8 +19,8 @@ from varhouse.sources.spec import FieldsError, FieldSpec, own_column
 _FORMAT = re.compile(r"[Ff]ormat: ?([^\"]+)|'([^']*\|[^']*)'")
 _INTEGERS = {"DISTANCE", "Distance", "STRAND", "ALLELE_NUM", "HGVS_OFFSET", "PICK_ORDER"}
 _FLAGS = {"CANONICAL", "PICK"}
-_AF = re.compile(r"^(?:.*_)?AF(?:_.*)?$")
-_PAIR = re.compile(r"^(\w+)\.pos ?/ ?\1\.length$")
+_AF = re.compile(r"^(?:.*_)?AF(?:_.*)?\Z")
+_PAIR = re.compile(r"^(\w+)\.pos ?/ ?\1\.length\Z")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from varhouse.schema import FORMAT_VERSION, Table
 ROOTS = ("open", "controlled")
 PRIVATE = ("controlled", "_staging")
 """What holds data about single people; other people's permissions end here."""
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
 def releases_folder(path: Path) -> Path:

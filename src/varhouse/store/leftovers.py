@@ -36,9 +36,9 @@ OWNER = "owner.json"
 KEPT = "kept"
 """In a work folder: somebody asked for it to be kept."""
 
-_OUTSIDE = re.compile(r"reference-(\d+)$")
-_SHARD = re.compile(r"^.+-\d{5,}-[0-9a-f]{12}\.parquet$")
-_STAGED = re.compile(r"^_commit_.*\.json\.tmp$|#\d+$")
+_OUTSIDE = re.compile(r"reference-(\d+)\Z")
+_SHARD = re.compile(r"^.+-\d{5,}-[0-9a-f]{12}\.parquet\Z")
+_STAGED = re.compile(r"^_commit_.*\.json\.tmp\Z|#\d+\Z")
 """What delta-rs writes before it gives a file of the log its name."""
 
 

@@ -57,10 +57,11 @@ def open_store(
     StoreError
         If there is no store, no such release, or the format is newer.
     """
+    view = View(audience)
     root = Path(path).absolute()
     meta = read_store_file(root)
     store = Store(root, meta, read_release(root, resolve_release(root, release)))
-    return store if View(audience) == View() else store.public()
+    return store.public() if view.is_public else store
 
 
 class Store:

@@ -5,6 +5,7 @@ and carries the sums of the content digest, so that the digest of a release is k
 without reading data.
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from varhouse.store.layout import (
     tags_folder,
     write_json,
 )
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Release:
 
 
 def _number(file: Path) -> int | None:
-    return int(file.stem) if file.stem.isdigit() and file.suffix == ".json" else None
+    return int(file.stem) if _NUMBER.fullmatch(file.stem) and file.suffix == ".json" else None
 
 
 def list_releases(path: Path) -> list[int]:
@@ -192,8 +195,9 @@ def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool
         If the name cannot be one, or is that of another release and `move` is False.
     """
     check_name("tag", name)
-    if name.isdigit() or name == "latest":
-        meant = "a number" if name.isdigit() else "the newest release"
+    is_number = _NUMBER.fullmatch(name) is not None
+    if is_number or name == "latest":
+        meant = "a number" if is_number else "the newest release"
         raise StoreError(f"tag {name!r} would be taken for {meant}", "choose another name")
     held = read_tags(path).get(name)
     if held == number:
@@ -238,7 +242,7 @@ def resolve_release(path: Path, release: str | int | None) -> int:
     if release is None or release == "latest":
         return numbers[-1]
     text = str(release)
-    if text.isdigit():
+    if _NUMBER.fullmatch(text):
         if int(text) in numbers:
             return int(text)
     else:
