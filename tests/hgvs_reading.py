@@ -118,7 +118,7 @@ _RESIDUE = r"[A-Z][a-z]{2}"
 _PROTEIN = re.compile(
     rf"^(?P<x>{_RESIDUE})(?P<a>\d+)(?:_(?P<y>{_RESIDUE})(?P<b>\d+))?"
     rf"(?P<what>=|\?|delins|del|dup|ins|)(?P<new>(?:{_RESIDUE})*?)"
-    rf"(?P<end>(?:fsTer|extTer)(?:\d+|\?))?$"
+    rf"(?P<end>(?:fsTer|extTer)(?:\d+|\?)|fs)?$"
 )
 
 
@@ -135,8 +135,10 @@ def check_protein(name: str, ref: str, new: str) -> None:
     assert match["y"] is None or ref[b - 1 : b] == ONE[match["y"]], name
     residues = "".join(ONE[match["new"][i : i + 3]] for i in range(0, len(match["new"]), 3))
     what, end = match["what"], match["end"]
-    if what == "?":
-        assert a == 1, name
+    if what == "?" or end == "fs":
+        # The start is lost, or ALT's transcript ends before the next residue.
+        assert a == 1 or new == ref[: a - 1], name
+        assert (a == 1 or ref[a - 1] == "*") == (what == "?"), name
         return
     if end is not None:
         # Only the first new residue and the distance to the stop are named.

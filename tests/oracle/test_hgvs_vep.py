@@ -167,7 +167,10 @@ def _proteins(model: GeneModel, row: dict[str, object]) -> tuple[str, str] | Non
     start = int(model.cds_offset[t])
     if start < 0 or model.phase[t]:
         return None
-    return protein(bases, start), protein(edited, start)
+    # Where the whole CDS is there still, it is read from its own start codon.
+    cds = bases[start : start + int(model.cds_length[t])]
+    moved = low < start + 3 and edited.find(cds, low) >= 0
+    return protein(bases, start), protein(edited, start + moved * (len(alt) - len(ref)))
 
 
 def _is_true(name: str, both: tuple[str, str]) -> bool:
@@ -180,7 +183,7 @@ def _is_true(name: str, both: tuple[str, str]) -> bool:
 
 def test_who_is_right(pairs: tuple[str, pl.DataFrame], model: GeneModel) -> None:
     """Where our own names are others than VEP's, the proteins agree with ours."""
-    _, rows = pairs
+    name, rows = pairs
     wrong = rows.filter(
         pl.col("own_p") != pl.col("HGVSp"), pl.col("own_p") != "", pl.col("HGVSp") != ""
     )
@@ -192,4 +195,5 @@ def test_who_is_right(pairs: tuple[str, pl.DataFrame], model: GeneModel) -> None
         checked += 1
         ours += _is_true(row["own_p"], both)
         theirs += _is_true(row["HGVSp"], both)
-    assert ours == checked > 0
+    assert ours == checked > (0 if name == "snv" else 300)
+    assert theirs < checked

@@ -153,5 +153,8 @@ def _check(hgvsp: str, name: str, genome: str, transcript: Transcript) -> None:
         # A CDS with a stop codon in it: names behind it describe no protein.
         return
     # Without a stop codon at the end of the CDS both run on.
-    ref = protein(spliced, start)
-    check_protein(hgvsp, ref, protein(edited, start))
+    ref, new = protein(spliced, start), protein(edited, start)
+    if hgvsp.startswith("Met1"):
+        # Proteins begin with Met, whatever their first codon.
+        ref, new = "M" + ref[1:], "M" + new[1:]
+    check_protein(hgvsp, ref, new)

@@ -96,7 +96,7 @@ def gene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         (20, 22, "AGC", "c.4_6inv", "p.Ala2Ser"),
         (20, 25, "TAC", "c.4_9delinsTAC", "p.Ala2_Lys3delinsTyr"),
         (20, 25, "", "c.5_10del", "p.Ala2_Lys3del"),
-        (23, 22, "TAG", "c.6_7insTAG", "p.Ala2_Lys3insTer"),
+        (23, 22, "TAG", "c.6_7insTAG", "p.Lys3Ter"),
         # Frames lost: no stop behind, a stop 4 residues on, a stop at once.
         (20, 20, "", "c.4del", "p.Ala2LeufsTer?"),
         (19, 19, "", "c.4del", "p.Ala2LeufsTer?"),

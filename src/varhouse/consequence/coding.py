@@ -77,6 +77,7 @@ def _is_simple(model: GeneModel, edits: Edits) -> Bool:
         & edits.stop_known
         & (edits.first >= 3)
         & (edits.stop < length // 3 * 3 - 3)
+        & (3 * first + alt_length <= length // 3 * 3 - 3)
         & (ref_length <= WINDOW)
         & (alt_length <= WINDOW)
         & (edits.first < edits.stop + edits.insertion)

@@ -84,6 +84,8 @@ def _inside(edit: Edit) -> int:
 def _elsewhere(edit: Edit, ref: str, alt: str) -> int:
     """Terms of an edit whose REF codons hold no stop."""
     at = alt.find("*")
+    if at >= 0 and _ends_alike(edit, alt[:at]):
+        return int(so.STOP_RETAINED | (0 if edit.gain % 3 else so.INFRAME_INSERTION))
     terms = so.STOP_GAINED if at >= 0 else np.int64(0)
     if edit.gain % 3:
         return int(terms | so.FRAMESHIFT)
@@ -97,6 +99,14 @@ def _elsewhere(edit: Edit, ref: str, alt: str) -> int:
         altered = shape & so.PROTEIN_ALTERING
         return int(shape if altered else shape | so.CODING_SEQUENCE)
     return int(terms | shape)
+
+
+def _ends_alike(edit: Edit, residues: str) -> bool:
+    """Whether ALT ends as REF does: a new stop codon stands where the old one stood."""
+    begin, end = 3 * edit.first_codon, edit.length - 3
+    if edit.gain == 0 or not edit.has_stop or begin + 3 * len(residues) != end:
+        return False
+    return residues == translate(edit.cds(begin, end), edit.code)
 
 
 def _shape(edit: Edit, ref: str, alt: str) -> int:

@@ -1,41 +1,51 @@
 """Names in the protein: `ENSP00000256474.2:p.Arg97ProfsTer23`.
 
 REF's and ALT's protein are compared from the first codon that the (3'-shifted) allele
-touches: equal residues are taken off in front and behind, an insertion or deletion of
-residues goes as far to the C-terminus as it can, and an insertion that repeats the
-residues before it is a duplication (HGVS Nomenclature 21.1, protein). Behind a frameshift
-and a lost stop codon ALT is translated on, into the 3' UTR, to its first stop codon.
-`p.?` stands where a residue is unknown (N in a codon, an incomplete last codon).
+touches (HGVS Nomenclature 21.1, protein): equal residues are taken off in front and behind,
+an insertion or deletion of residues goes as far to the C-terminus as it can, and an insertion
+that repeats the residues before it is a duplication. An immediate stop codon is a
+substitution (`Lys3Ter`); what changes the stop codon itself is an extension, in whatever
+frame (`Ter22SerextTer4`); what begins before it and takes it away is a frameshift
+(`Cys21GlyfsTer6`), where ALT is translated on, into the 3' UTR, to its first stop codon.
+A start that is lost is `Met1?`, whatever its codon: proteins begin with Met. `p.?` stands
+where a residue is unknown (N in a codon, an incomplete last codon); `Ter22?` and `Cys21fs`
+where the transcript ends and nobody knows how it is read on.
 """
 
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import EXON, NO_CODON, Bool, GeneModel, Int64, UInt8
-from varhouse.geneticcode import AMINO_ACID, ATG, STOP, UNKNOWN
+from varhouse.genemodel import EXON, FLANK_RIGHT, NO_CODON, Bool, GeneModel, Int64, UInt8
+from varhouse.geneticcode import AMINO_ACID, ATG, BEGINS, STARTS, STOP, UNKNOWN
 from varhouse.hgvs.alleles import Alleles
-from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
-from varhouse.hgvs.transcript import allele_base, segment_of
-
-_ONE = "ARNDCQEGHILKMFPSTWYVUOX*"
-_NAMES = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrValSecPylXaaTer"
-_THREE: UInt8 = np.zeros((128, 3), np.uint8)
-"""Three letters of each amino acid (IUPAC), by the ASCII code of its one letter."""
-for _i, _letter in enumerate(_ONE):
-    _THREE[ord(_letter)] = np.frombuffer(_NAMES[3 * _i : 3 * _i + 3].encode(), np.uint8)
-
-_DEL, _INS, _DELINS, _DUP, _FS, _EXT = (
-    np.frombuffer(b, np.uint8)
-    for b in (b"del", b"ins", b"delins", b"dup", b"fsTer", b"extTer")
+from varhouse.hgvs.asvep import put_as_vep, put_lost_start
+from varhouse.hgvs.residues import (
+    AS_VEP,
+    DELINS,
+    ENDED,
+    EXT_TER,
+    FS,
+    FS_TER,
+    INS,
+    MET,
+    alt_codon,
+    alt_residue,
+    keeps_cds,
+    next_stop,
+    put_deletion,
+    put_inserted,
+    put_insertion,
+    put_new_stop,
+    put_question,
+    put_range,
+    put_residue,
+    put_same,
+    ref_residue,
 )
-_AS_VEP: UInt8 = AMINO_ACID.copy()
-_AS_VEP[:, NO_CODON] = _UNREADABLE = 1
-_THREE[_UNREADABLE] = _THREE[STOP]
-"""VEP writes the residue of a codon that cannot be read as it writes a stop."""
+from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
+from varhouse.hgvs.transcript import segment_of
 
 _MARKS = 40
-_ENDED = 0
-"""Stands for a codon behind the end of the transcript."""
 
 
 def name_in_proteins(
@@ -50,14 +60,14 @@ def name_in_proteins(
     row, tx
         int64[n]: allele and transcript of each pair.
     as_vep
-        Write several residues that stay, a start codon lost with its neighbours, and
-        codons that cannot be read as VEP does: `AlaLeu76=`, `MetPhe1_?2`, `Ter`.
+        Write names as VEP does where it departs from the nomenclature (`asvep.py`).
 
     Returns
     -------
     text, offsets, valid
-        The names end to end with int64[n + 1] offsets; bool[n], false where the shifted
-        allele does not lie, with both ends, in the coding sequence.
+        The names end to end with int64[n + 1] offsets; bool[n], false where the allele
+        changes no codon, or an end of it is in an intron: but for a start that is lost, and
+        a stop codon that the allele reaches beyond.
     """
     offsets, valid = np.zeros(len(row) + 1, np.int64), np.zeros(len(row), np.bool_)
     prefix, prefix_at = prefixes
@@ -73,8 +83,9 @@ def name_in_proteins(
         text, offsets, valid, row, tx, *alleles, prefix, prefix_at, model.strand,
         model.coding, model.start_unknown, model.phase, model.cdna_length,
         model.cds_offset, model.cds_length, model.code, model.cdna_ptr, model.cdna,
-        model.codon_ptr, model.codon, model.seg_ptr, model.seg_start, model.seg_kind,
-        model.seg_anchor, _AS_VEP if as_vep else AMINO_ACID, as_vep,
+        model.codon_ptr, model.codon, model.seg_ptr, model.seg_start, model.seg_end,
+        model.seg_kind, model.seg_anchor, AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS,
+        as_vep,
     )  # fmt: skip
     return text, offsets, valid
 
@@ -88,301 +99,6 @@ def _cdna_index(  # type: ignore[no-untyped-def]
     if seg_kind[seg] != EXON:
         return -1
     return seg_anchor[seg] + (place if forward else -place)
-
-
-@njit(cache=True, nogil=True)
-def _ref_residue(codon, first_codon, n_codon, table, k):  # type: ignore[no-untyped-def]
-    if k < 0 or k >= n_codon:
-        return _ENDED
-    return table[codon[first_codon + k]]
-
-
-@njit(cache=True, nogil=True)
-def _alt_base(  # type: ignore[no-untyped-def]
-    i, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
-    """Give base code i of the edited CDS and what follows it; -1 behind the end."""
-    if i < lead:
-        return 4
-    if i >= first:
-        if i < first + n:
-            return allele_base(alt, alt_at, n, turn, forward, i - first)
-        i += stop - first - n
-    i += offset
-    if i >= size:
-        return -1
-    return cdna[at + i]
-
-
-@njit(cache=True, nogil=True)
-def _alt_codon(  # type: ignore[no-untyped-def]
-    k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
-    """Give the code of codon k of the edited CDS; -1 behind the transcript's end.
-
-    It is read by the genetic code: only codons that an allele touches, or that stand in
-    another frame or behind the old stop codon, are asked for.
-    """
-    code, known = 0, True
-    for i in range(3 * k, 3 * k + 3):
-        base = _alt_base(
-            i, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-        )
-        if base < 0:
-            return -1 if i == 3 * k else NO_CODON
-        known = known and base < 4
-        code = 4 * code + base
-    return code if known else NO_CODON
-
-
-@njit(cache=True, nogil=True)
-def _put_residue(out, w, residue):  # type: ignore[no-untyped-def]
-    for j in range(3):
-        out[w + j] = _THREE[residue, j]
-    return w + 3
-
-
-@njit(cache=True, nogil=True)
-def _put_range(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, k, count
-):
-    """Write REF's residues k to k + count - 1: `Arg97` or `Arg97_Leu99`."""
-    w = _put_residue(out, w, _ref_residue(codon, first_codon, n_codon, table, k))
-    w = put_number(out, w, k + 1)
-    if count > 1:
-        out[w] = 95
-        last = k + count - 1
-        w = _put_residue(out, w + 1, _ref_residue(codon, first_codon, n_codon, table, last))
-        w = put_number(out, w, last + 1)
-    return w
-
-
-@njit(cache=True, nogil=True)
-def _put_new_stop(out, w, mark, distance):  # type: ignore[no-untyped-def]
-    """Write `fsTer23`, `extTer17`, or `?` for a stop that is not found."""
-    w = put_span(out, w, mark, 0, mark.size)
-    if distance > 0:
-        return put_number(out, w, distance)
-    out[w] = 63
-    return w + 1
-
-
-@njit(cache=True, nogil=True)
-def _put_question(out, w):  # type: ignore[no-untyped-def]
-    out[w] = 63
-    return w + 1
-
-
-@njit(cache=True, nogil=True)
-def _put_same(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, k, count, as_vep
-):
-    if as_vep and count > 1:
-        for j in range(k, k + count):
-            w = _put_residue(out, w, _ref_residue(codon, first_codon, n_codon, table, j))
-        w = put_number(out, w, k + 1)
-    else:
-        w = _put_range(out, w, codon, first_codon, n_codon, table, k, count)
-    out[w] = 61
-    return w + 1
-
-
-@njit(cache=True, nogil=True)
-def _residues(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
-    code = _alt_codon(
-        k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-    )
-    return _ENDED if code < 0 else table[code]
-
-
-@njit(cache=True, nogil=True)
-def _next_stop(  # type: ignore[no-untyped-def]
-    table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-):
-    """Find ALT's first stop codon at or behind codon k; -1 if there is none."""
-    while 3 * k < first + n:
-        residue = _residues(
-            table, k, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward
-        )
-        if residue == STOP:
-            return k
-        if residue == _ENDED:
-            return -1
-        k += 1
-    # Behind the edit ALT is the transcript, in its frame or another.
-    i, end = at + offset + 3 * k + stop - first - n, at + size
-    while i + 2 < end:
-        one, two, three = cdna[i], cdna[i + 1], cdna[i + 2]
-        if (one | two | three) < 4 and table[16 * one + 4 * two + three] == STOP:
-            return k
-        i, k = i + 3, k + 1
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def _put_frameshift(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, edit, k
-):
-    while True:
-        ref = _ref_residue(codon, first_codon, n_codon, table, k)
-        new = _residues(table, k, *edit)
-        if ref in (_ENDED, UNKNOWN) or new in (_ENDED, UNKNOWN):
-            return _put_question(out, w)
-        if ref != new:
-            break
-        if ref == STOP:
-            return _put_same(out, w, codon, first_codon, n_codon, table, k, 1, False)
-        k += 1
-    w = _put_residue(out, w, ref)
-    w = put_number(out, w, k + 1)
-    w = _put_residue(out, w, new)
-    if new == STOP:
-        return w
-    end = _next_stop(table, k, *edit)
-    return _put_new_stop(out, w, _FS, end - k + 1 if end >= 0 else 0)
-
-
-@njit(cache=True, nogil=True)
-def _put_insertion(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, edit, k, alen
-):
-    """Residues k to k + alen - 1 of ALT stand between REF's residues k - 1 and k."""
-    shift = 0
-    while True:
-        ref = _ref_residue(codon, first_codon, n_codon, table, k + shift)
-        same = ref == _residues(table, k + shift % alen, *edit)
-        if not same or ref in (STOP, _ENDED):
-            break
-        shift += 1
-    copied = shift + k >= alen
-    for j in range(alen):
-        new = _residues(table, k + (j + shift) % alen, *edit)
-        ref = _ref_residue(codon, first_codon, n_codon, table, k + shift - alen + j)
-        copied = copied and new == ref and new != STOP
-    if copied:
-        w = _put_range(out, w, codon, first_codon, n_codon, table, k + shift - alen, alen)
-        return put_span(out, w, _DUP, 0, 3)
-    if _ref_residue(codon, first_codon, n_codon, table, k + shift) in (_ENDED, UNKNOWN):
-        return _put_question(out, w)
-    w = _put_range(out, w, codon, first_codon, n_codon, table, k + shift - 1, 2)
-    w = put_span(out, w, _INS, 0, 3)
-    return _put_inserted(out, w, table, edit, k, alen, shift)
-
-
-@njit(cache=True, nogil=True)
-def _put_inserted(out, w, table, edit, k, alen, shift):  # type: ignore[no-untyped-def]
-    """Write ALT's new residues, rotated by `shift`, until a stop."""
-    for j in range(alen):
-        new = _residues(table, k + (j + shift) % alen, *edit)
-        w = _put_residue(out, w, new)
-        if new == STOP:
-            break
-    return w
-
-
-@njit(cache=True, nogil=True)
-def _put_deletion(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, k, rlen
-):
-    while True:
-        behind = _ref_residue(codon, first_codon, n_codon, table, k + rlen)
-        if behind in (STOP, _ENDED):
-            break
-        if behind != _ref_residue(codon, first_codon, n_codon, table, k):
-            break
-        k += 1
-    w = _put_range(out, w, codon, first_codon, n_codon, table, k, rlen)
-    return put_span(out, w, _DEL, 0, 3)
-
-
-@njit(cache=True, nogil=True)
-def _put_inframe(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, edit, k, rlen, alen, as_vep
-):
-    """REF's residues k to k + rlen - 1 became ALT's k to k + alen - 1."""
-    begin, count = k, rlen
-    ref_stop = alt_stop = False
-    for j in range(max(rlen, alen)):
-        if j < rlen:
-            residue = _ref_residue(codon, first_codon, n_codon, table, k + j)
-            ref_stop = ref_stop or residue == STOP
-        if j < alen:
-            alt_stop = alt_stop or _residues(table, k + j, *edit) == STOP
-    while rlen and alen:
-        ref = _ref_residue(codon, first_codon, n_codon, table, k)
-        if ref != _residues(table, k, *edit) or ref == UNKNOWN:
-            break
-        if ref == STOP:
-            return _put_same(out, w, codon, first_codon, n_codon, table, k, 1, False)
-        k, rlen, alen = k + 1, rlen - 1, alen - 1
-    if rlen == 0 and alen == 0:
-        return _put_same(out, w, codon, first_codon, n_codon, table, begin, count, as_vep)
-    while rlen and alen:
-        ref = _ref_residue(codon, first_codon, n_codon, table, k + rlen - 1)
-        if ref != _residues(table, k + alen - 1, *edit) or ref == UNKNOWN:
-            break
-        rlen, alen = rlen - 1, alen - 1
-    for j in range(rlen):
-        ref = _ref_residue(codon, first_codon, n_codon, table, k + j)
-        if ref in (UNKNOWN, _ENDED):
-            return _put_question(out, w)
-    for j in range(alen):
-        new = _residues(table, k + j, *edit)
-        if new in (UNKNOWN, _ENDED):
-            return _put_question(out, w)
-    if rlen == 0:
-        return _put_insertion(out, w, codon, first_codon, n_codon, table, edit, k, alen)
-    lost = ref_stop and not alt_stop
-    if alen == 0 and not lost:
-        return _put_deletion(out, w, codon, first_codon, n_codon, table, k, rlen)
-    w = _put_range(out, w, codon, first_codon, n_codon, table, k, rlen)
-    if alen == 0 and (as_vep or rlen > 1):
-        w = put_span(out, w, _DEL, 0, 3)
-    elif rlen > 1 or alen > 1:
-        w = put_span(out, w, _DELINS, 0, 6)
-        return _put_inserted(out, w, table, edit, k, alen, 0)
-    else:
-        # In place of a deleted stop codon stands what followed it.
-        w = _put_inserted(out, w, table, edit, k, 1, 0)
-    if not lost:
-        return w
-    end = _next_stop(table, k, *edit)
-    return _put_new_stop(out, w, _EXT, end - n_codon + 1 if end >= 0 else 0)
-
-
-@njit(cache=True, nogil=True)
-def _put_lost_start(  # type: ignore[no-untyped-def]
-    out, w, codon, first_codon, n_codon, table, count, shifted
-):
-    """Write `Met1?`, as VEP does `MetPhe1_?2`."""
-    for j in range(1 if shifted else count):
-        w = _put_residue(out, w, _ref_residue(codon, first_codon, n_codon, table, j))
-    w = put_number(out, w, 1)
-    if count > 1:
-        out[w] = 95
-        w += 1
-    w = _put_question(out, w)
-    return put_number(out, w, count) if count > 1 else w
-
-
-@njit(cache=True, nogil=True)
-def _ends_inside(  # type: ignore[no-untyped-def]
-    edit, codon, first_codon, n_codon, table, first, n
-):
-    """Whether an insertion into a codon, whose residue stays, brings its own stop.
-
-    Then no base of the shifted frame is read, and the change is an insertion (VEP's
-    `stop_retained`, on the allele as it stands).
-    """
-    k = first // 3
-    if first % 3 == 0:
-        return False
-    if _residues(table, k, *edit) != _ref_residue(codon, first_codon, n_codon, table, k):
-        return False
-    end = _next_stop(table, k + 1, *edit)
-    return k < end < k + (n + 3) // 3
 
 
 @njit(cache=True, nogil=True)
@@ -415,69 +131,268 @@ def _in_frame(index, lead, offset, length):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _put_reading(out, w, protein, edit, k):  # type: ignore[no-untyped-def]
+    """Write a frameshift, or an extension: ALT is read on from codon k."""
+    table = protein[3]
+    while True:
+        ref, new = ref_residue(k, *protein), alt_residue(table, k, *edit)
+        if ref in (ENDED, UNKNOWN) or new == UNKNOWN:
+            return put_question(out, w)
+        if ref != new:
+            break
+        if ref == STOP:
+            return put_same(out, w, protein, k, 1)
+        k += 1
+    w = put_residue(out, w, ref)
+    w = put_number(out, w, k + 1)
+    if new == ENDED:
+        return put_question(out, w) if ref == STOP else put_span(out, w, FS, 0, FS.size)
+    w = put_residue(out, w, new)
+    if new == STOP:
+        return w
+    end = next_stop(table, k, *edit)
+    if ref == STOP:
+        return put_new_stop(out, w, EXT_TER, end - k if end >= 0 else 0)
+    return put_new_stop(out, w, FS_TER, end - k + 1 if end >= 0 else 0)
+
+
+@njit(cache=True, nogil=True)
+def _put_ending(out, w, protein, edit, k, rlen, alen):  # type: ignore[no-untyped-def]
+    """Write that ALT's residues k to k + alen - 1, of which the last is a stop, end it."""
+    table = protein[3]
+    while alen > 1:
+        ref = ref_residue(k, *protein)
+        if ref in (STOP, ENDED, UNKNOWN) or ref != alt_residue(table, k, *edit):
+            break
+        k, rlen, alen = k + 1, max(rlen - 1, 0), alen - 1
+    ref = ref_residue(k, *protein)
+    if ref in (ENDED, UNKNOWN):
+        return put_question(out, w)
+    if alen == 1 and ref == STOP:
+        return put_same(out, w, protein, k, 1)
+    for j in range(alen):
+        if alt_residue(table, k + j, *edit) in (UNKNOWN, ENDED):
+            return put_question(out, w)
+    if alen == 1:
+        # An immediate stop codon is a substitution, however it came.
+        w = put_range(out, w, protein, k, 1)
+        return put_residue(out, w, STOP)
+    if ref == STOP:
+        return _put_reading(out, w, protein, edit, k)
+    if rlen == 0:
+        w = put_range(out, w, protein, k - 1, 2)
+        w = put_span(out, w, INS, 0, INS.size)
+    else:
+        w = put_range(out, w, protein, k, rlen)
+        w = put_span(out, w, DELINS, 0, DELINS.size)
+    return put_inserted(out, w, table, edit, k, alen, 0)
+
+
+@njit(cache=True, nogil=True)
+def _put_inframe(out, w, protein, edit, k, rlen, alen):  # type: ignore[no-untyped-def]
+    """REF's residues k to k + rlen - 1 became ALT's k to k + alen - 1."""
+    table, begin, count = protein[3], k, rlen
+    ref_stop, alt_stop = -1, -1
+    for j in range(rlen - 1, -1, -1):
+        if ref_residue(k + j, *protein) == STOP:
+            ref_stop = j
+    for j in range(alen - 1, -1, -1):
+        if alt_residue(table, k + j, *edit) == STOP:
+            alt_stop = j
+    if ref_stop >= 0 and alt_stop < 0:
+        return _put_reading(out, w, protein, edit, k)
+    old = ref_stop >= 0 and alt_stop == alen - 1
+    if alt_stop >= 0 and not old and (ref_stop < 0 or alt_stop < ref_stop):
+        return _put_ending(out, w, protein, edit, k, rlen, alt_stop + 1)
+    if ref_stop >= 0:
+        rlen, alen = ref_stop + 1, alt_stop + 1
+    while rlen and alen:
+        ref = ref_residue(k, *protein)
+        if ref != alt_residue(table, k, *edit) or ref == UNKNOWN:
+            break
+        if ref == STOP:
+            return put_same(out, w, protein, k, 1)
+        k, rlen, alen = k + 1, rlen - 1, alen - 1
+    if rlen == 0 and alen == 0:
+        return put_same(out, w, protein, begin, count)
+    while rlen and alen:
+        ref = ref_residue(k + rlen - 1, *protein)
+        if ref != alt_residue(table, k + alen - 1, *edit) or ref == UNKNOWN:
+            break
+        rlen, alen = rlen - 1, alen - 1
+    for j in range(rlen):
+        if ref_residue(k + j, *protein) in (UNKNOWN, ENDED):
+            return put_question(out, w)
+    for j in range(alen):
+        if alt_residue(table, k + j, *edit) in (UNKNOWN, ENDED):
+            return put_question(out, w)
+    if rlen == 0:
+        return put_insertion(out, w, protein, edit, k, alen)
+    if alen == 0:
+        return put_deletion(out, w, protein, k, rlen)
+    w = put_range(out, w, protein, k, rlen)
+    if rlen > 1 or alen > 1:
+        w = put_span(out, w, DELINS, 0, DELINS.size)
+    return put_inserted(out, w, table, edit, k, alen, 0)
+
+
+@njit(cache=True, nogil=True)
+def _touched(  # type: ignore[no-untyped-def]
+    s, e, forward, low, high, seg_start, seg_end, seg_kind, seg_anchor
+):
+    """Give the cDNA indices of the first and last exonic base of [s, e), and what is known.
+
+    Returns
+    -------
+    first, last, readable, over
+        -1, -2 where no exon is touched; whether both ends lie in exons; whether the 3' end
+        lies behind the transcript.
+    """
+    left, right = segment_of(seg_start, low, high, s), segment_of(seg_start, low, high, e - 1)
+    readable = seg_kind[left] == EXON and seg_kind[right] == EXON
+    over = seg_kind[right if forward else left] <= FLANK_RIGHT
+    a, b = s, e - 1
+    if seg_kind[left] != EXON:
+        left += 1
+        a = seg_start[left] if left < high else s
+    if seg_kind[right] != EXON:
+        right -= 1
+        b = seg_end[right] - 1
+    if left > right or left >= high or right < low:
+        return -1, -2, readable, over
+    if forward:
+        return seg_anchor[left] + a, seg_anchor[right] + b, readable, over
+    return seg_anchor[right] - b, seg_anchor[left] - a, readable, over
+
+
+@njit(cache=True, nogil=True)
+def _loses_start(edit, first, stop, readable, starts):  # type: ignore[no-untyped-def]
+    """Whether a start codon that is touched is none afterwards (`consequence/rules.py`)."""
+    if not readable:
+        return True
+    if keeps_cds(*edit):
+        return False
+    _, _, cdna, at, _, offset, _, _, _, _, _, n, _, _ = edit
+    begin = n - stop + first if first < 0 else 0
+    code = alt_codon(begin, *edit)
+    if code < 0 or code >= NO_CODON:
+        return True
+    i = at + offset
+    old = 16 * cdna[i] + 4 * cdna[i + 1] + cdna[i + 2]
+    return not starts[code] and code != old
+
+
+@njit(cache=True, nogil=True)
+def _put_change(out, w, protein, edit, k, rlen, gain):  # type: ignore[no-untyped-def]
+    """Write what becomes of REF's residues k to k + rlen - 1."""
+    if gain % 3 == 0:
+        if k == 0 and protein[4]:
+            # Whatever stands there now, the first residue stays Met.
+            rlen += 1
+        return _put_inframe(out, w, protein, edit, k, rlen, rlen + gain // 3)
+    return _put_reading(out, w, protein, edit, k)
+
+
+@njit(cache=True, nogil=True)
 def _write_all(  # type: ignore[no-untyped-def]
     out, offsets, valid, row, tx, a_start, a_end, a_at, a_length, alt, a_left, a_right,
     to_reference, prefix, prefix_at, strand, coding, start_unknown, phase, cdna_length,
     cds_offset, cds_length, code, cdna_ptr, cdna, codon_ptr, codon, seg_ptr, seg_start,
-    seg_kind, seg_anchor, amino_acid, as_vep,
+    seg_end, seg_kind, seg_anchor, amino_acid, starts, may_begin, as_vep,
 ):  # fmt: skip
     w = 0
+    partial = NO_CODON if as_vep else -1
     for i in range(row.size):
         a, t = row[i], tx[i]
         offsets[i + 1] = w
         if a_start[a] < 0 or not coding[t]:
             continue
         forward, lead = strand[t] > 0, (3 - phase[t]) % 3
-        turn = a_right[a] if forward else -a_left[a]
         offset, length, n = cds_offset[t], cds_length[t], a_length[a]
         low, high = seg_ptr[t], seg_ptr[t + 1]
         s, e = a_start[a], a_end[a]
+        insertion = s == e
+        number = code[t] if 0 <= code[t] < amino_acid.shape[0] else 1
+        table, at, n_codon = amino_acid[number], codon_ptr[t], (length + 2) // 3
+        has_start = lead == 0 and not start_unknown[t]
+        begins = not as_vep and has_start and may_begin[number, codon[at]]
+        protein = (codon, at, n_codon, table, begins)
         one, two = _ends(s, e, forward, low, high, seg_start, seg_kind, seg_anchor)
         from_one = _in_frame(one, lead, offset, length)
         from_two = _in_frame(two, lead, offset, length)
+        first, stop = (two if insertion else one) - offset, two - offset
+        stop += 0 if insertion else 1
+        readable, over = one >= 0 and two >= 0, False
+        if not (as_vep or readable or insertion) and e - s > 1:
+            one, two, readable, over = _touched(
+                s, e, forward, low, high, seg_start, seg_end, seg_kind, seg_anchor
+            )
+            first, stop = one - offset, two - offset + 1
+        unshifted = (
+            begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, first, stop, alt,
+            a_at[a], n, 0, forward,
+        )  # fmt: skip
+        start = w
+        w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
+        at_start = first < 3 and (first > 0 if insertion else first < stop and stop > 0)
+        if begins and at_start and (readable or not insertion):
+            if _loses_start(unshifted, first, stop, readable, starts[number]):
+                w = put_question(out, put_number(out, put_residue(out, w, MET), 1))
+                valid[i], offsets[i + 1] = True, w
+                continue
+            if keeps_cds(*unshifted) or first < 0:
+                # What stands in place of bases before the CDS too begins it as well.
+                same = keeps_cds(*unshifted) or stop <= 3
+                w = put_same(out, w, protein, 0, 1) if same else put_question(out, w)
+                valid[i], offsets[i + 1] = True, w
+                continue
+        if not (as_vep or insertion) and 0 <= first < length and (stop > length or over):
+            # The end of the CDS is gone, and what stands behind it is read.
+            ends = length % 3 == 0 and table[codon[at + n_codon - 1]] == STOP
+            if ends and first >= lead and (readable or (over and from_one)):
+                edit = unshifted if readable else (
+                    begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, first,
+                    stop, alt, a_at[a], n - n, 0, forward,
+                )  # fmt: skip
+                w = _put_reading(out, w, protein, edit, first // 3)
+                valid[i], offsets[i + 1] = True, w
+                continue
         # An allele that touches no codon as it stands has no protein term, nor a name.
-        if not (from_one or from_two) or (s == e and not (from_one and from_two)):
+        if not (from_one or from_two) or (insertion and not (from_one and from_two)):
+            w = start
             continue
-        unshifted = two - offset
+        turn = a_right[a] if forward else -a_left[a]
         one, two = _ends(
             s + turn, e + turn, forward, low, high, seg_start, seg_kind, seg_anchor
         )
-        if not (_in_frame(one, lead, offset, length) and _in_frame(two, lead, offset, length)):
+        inside = _in_frame(one, lead, offset, length) and _in_frame(two, lead, offset, length)
+        if not inside and (as_vep or not (from_one and from_two) or min(one, two) < 0):
+            w = start
             continue
-        first = two - offset if s == e else one - offset
-        stop = first if s == e else two - offset + 1
-        table = amino_acid[code[t] if 0 <= code[t] < amino_acid.shape[0] else 1]
-        n_codon, at = (length + 2) // 3, codon_ptr[t]
+        k_first = (two if insertion else one) - offset
+        k_stop = k_first if insertion else two - offset + 1
+        moved = k_first - first != abs(turn) or k_stop - k_first != e - s
+        if not as_vep and (not inside or (readable and moved)):
+            # Shifted into the 3' UTR or over an intron, or with one in it: the protein is that
+            # of the allele as it stands.
+            k_first, k_stop, turn = first, stop, 0
         edit = (
-            cdna, cdna_ptr[t], cdna_length[t], offset, lead, first, stop, alt, a_at[a], n,
-            turn, forward,
+            begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, k_first, k_stop,
+            alt, a_at[a], n, turn, forward,
         )  # fmt: skip
-        w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
-        valid[i] = True
-        k, gain = first // 3, n - stop + first
-        rlen = (stop - 1) // 3 - k + 1 if stop > first else int(first % 3 > 0)
-        lost = k == 0 and lead == 0 and not start_unknown[t] and (stop > first or first > 0)
-        if lost and _alt_codon(0, *edit) != ATG:
-            w = _put_lost_start(
-                out, w, codon, at, n_codon, table, rlen if as_vep else 1, gain % 3 != 0
-            )
-        elif gain % 3 == 0:
-            alen = rlen + gain // 3
-            w = _put_inframe(out, w, codon, at, n_codon, table, edit, k, rlen, alen, as_vep)
+        k, gain = k_first // 3, n - k_stop + k_first
+        rlen = (k_stop - 1) // 3 - k + 1 if k_stop > k_first else int(k_first % 3 > 0)
+        if not as_vep:
+            w = _put_change(out, w, protein, edit, k, rlen, gain)
+        elif (
+            k == 0
+            and has_start
+            and (k_stop > k_first or k_first > 0)
+            and alt_codon(0, *edit) != ATG
+        ):
+            w = put_lost_start(out, w, protein, rlen, gain % 3 != 0)
         else:
-            alen = 0
-            if s == e and _ends_inside(
-                (
-                    cdna, cdna_ptr[t], cdna_length[t], offset, lead, unshifted, unshifted,
-                    alt, a_at[a], n, 0, forward,
-                ),
-                codon, at, n_codon, table, unshifted, n,
-            ):  # fmt: skip
-                alen = _next_stop(table, k, *edit) - k + 1
-            if alen > 0:
-                w = _put_inframe(
-                    out, w, codon, at, n_codon, table, edit, k, rlen, alen, as_vep
-                )
-            else:
-                w = _put_frameshift(out, w, codon, at, n_codon, table, edit, k)
-        offsets[i + 1] = w
+            w = put_as_vep(
+                out, w, protein, edit, unshifted, k, rlen, gain, first, n, insertion
+            )
+        valid[i], offsets[i + 1] = True, w
