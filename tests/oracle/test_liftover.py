@@ -298,4 +298,4 @@ def test_alleles_of_chr20_come_back(
     assert out.lifted.filter(of_cohort)["swapped"].sum() == 5
     assert sure.filter(of_cohort).height == 29_144 - 25
     assert set(out.rejects["reason"]) >= {"spans_gap", "indel_at_gap", "no_chain"}
-    assert sure.filter(~of_cohort).height > 19_500
+    assert sure.filter(~of_cohort).height > 19_400

@@ -58,7 +58,8 @@ reasons of rejects:
   target_outside       the place lies past what the target FASTA holds of the contig
   source_ref_mismatch  REF is not what the source FASTA has at POS
   ref_not_found        the target has neither REF nor ALT at the place
-  indel_at_gap         the indel reaches the edge of its block in the chain
+  indel_at_gap         the indel reaches the edge of its block in the chain, wherever in a
+                       repeat the aligner put the gap
   symbolic             symbolic alleles and breakends are not lifted
   allele_invalid       REF or ALT is no sequence of bases, or ALT equals REF
   swap_off             the target's reference is ALT, and swapping was switched off

@@ -10,7 +10,7 @@ import polars as pl
 
 from varhouse.contigs import Contigs
 from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
-from varhouse.liftover.kernel import Bytes, check_indels, lift_packed
+from varhouse.liftover.kernel import Bytes, at_sliding_gap, check_indels, lift_packed
 from varhouse.liftover.reasons import Reason
 from varhouse.reference import Reference
 from varhouse.schema import SPELT
@@ -161,10 +161,13 @@ class Lifter:
         contig = frame["contig"].replace_strict(codes, default=-1, return_dtype=pl.Int32)
         pos = frame["pos"].cast(pl.Int64, strict=False).fill_null(0).to_numpy() - 1
         size = frame["ref"].fill_null("").str.len_bytes().cast(pl.Int64).to_numpy()
+        own, places = (
+            _frozen(contig.fill_null(-1).to_numpy(), np.int32),
+            _frozen(pos, np.int64),
+        )
+        alleles = (*pack(frame["ref"]), *pack(frame["alt"]))
         reason, target, image, block, reverse, swapped, ref, ref_at, alt, alt_at = lift_packed(
-            *_arrays(look), *self._target, *self._source,
-            _frozen(contig.fill_null(-1).to_numpy(), np.int32), _frozen(pos, np.int64),
-            *pack(frame["ref"]), *pack(frame["alt"]), self.swap,
+            *_arrays(look), *self._target, *self._source, own, places, *alleles, self.swap,
         )  # fmt: skip
         good = reason == int(Reason.LIFTED)
         if self._checks:
@@ -183,9 +186,17 @@ class Lifter:
         )
         rows = np.flatnonzero(good)
         normal = self._normalise(raw.filter(good), self.target).select(SPELT)
+        blocks = (chain.target, chain.start, chain.end, chain.target_start, chain.reverse,
+                  chain.source, chain.number)  # fmt: skip
+        no_block = np.isin(reason, (int(Reason.NO_CHAIN), int(Reason.SPANS_GAP)))
+        unsure_of = np.flatnonzero(no_block)
+        sliding = at_sliding_gap(
+            unsure_of, own, places, *alleles, look.first, look.table, blocks,
+            *self._target, *self._source,
+        )  # fmt: skip
+        reason[unsure_of[sliding]] = int(Reason.INDEL_AT_GAP)
         at_gap, ambiguous = check_indels(
-            chain.target, chain.start, chain.end, chain.target_start, chain.reverse,
-            chain.source, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
+            blocks, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
             *self._target, *self._source, block[rows], image[rows], size[rows],
             _frozen(normal["pos"].to_numpy(), np.int64) - 1,
             *pack(normal["ref"]), *pack(normal["alt"]),

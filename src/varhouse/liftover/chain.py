@@ -87,6 +87,9 @@ class Chain:
         bool[n]: the target has the block on the minus strand.
     score
         int64[n]: score of its chain.
+    number
+        int64[n]: 0-based number of its chain in the file; blocks of a chain ascend in the
+        source.
     forward, backward
         Lookup of places in the source, and in the target. A contig that the other side has
         under two names counts once.
@@ -103,6 +106,7 @@ class Chain:
     target_start: Longs
     reverse: Flags
     score: Longs
+    number: Longs
     forward: Segments
     backward: Segments
 
@@ -118,8 +122,8 @@ def read_chain(path: Path) -> Chain:
     """
     reader = _Reader(path)
     reader.read(_lines(path))
-    rows = np.array(reader.rows, np.int64).reshape(-1, 7).T.copy()
-    source, start, size, target, target_start, reverse, score = rows
+    rows = np.array(reader.rows, np.int64).reshape(-1, 8).T.copy()
+    source, start, size, target, target_start, reverse, score, number = rows
     sides = (source, start, start + size), (target, target_start, target_start + size)
     of_targets = _without_second_names(reader.targets, target, rows[[0, 1, 2, 4, 5]])
     of_sources = _without_second_names(reader.sources, source, rows[[1, 2, 3, 4, 5]])
@@ -135,6 +139,7 @@ def read_chain(path: Path) -> Chain:
         target_start=target_start,
         reverse=reverse == 1,
         score=score,
+        number=number,
         forward=_segments(of_targets, *sides, reverse == 1, score, len(reader.sources)),
         backward=_segments(of_sources, *sides[::-1], reverse == 1, score, len(reader.targets)),
     )
@@ -214,7 +219,7 @@ class _Reader:
     """Reads the lines of a chain file into rows, and checks that they add up.
 
     A row: source contig, start, size, target contig, target start (plus strand),
-    reverse (0 or 1), score.
+    reverse (0 or 1), score, number of the chain.
     """
 
     def __init__(self, path: Path) -> None:
@@ -222,7 +227,8 @@ class _Reader:
         self.line = 0
         self.sources: dict[str, int] = {}
         self.targets: dict[str, int] = {}
-        self.rows: list[tuple[int, int, int, int, int, int, int]] = []
+        self.rows: list[tuple[int, ...]] = []
+        self._number = -1
         self._source_code: dict[str, int] = {}
         self._target_code: dict[str, int] = {}
         self._open = False
@@ -281,6 +287,7 @@ class _Reader:
         self._target = self._target_code.setdefault(w[7], len(self._target_code))
         self._reverse, self._q_size, self._score = w[9] == "-", q_size, score
         self._t, self._t_end, self._q, self._q_end = t0, t1, q0, q1
+        self._number += 1
         self._open = True
 
     def _block(self, words: Sequence[str]) -> None:
@@ -294,7 +301,16 @@ class _Reader:
         if size:
             place = self._q_size - q - size if self._reverse else q
             self.rows.append(
-                (self._source, t, size, self._target, place, self._reverse, self._score)
+                (
+                    self._source,
+                    t,
+                    size,
+                    self._target,
+                    place,
+                    self._reverse,
+                    self._score,
+                    self._number,
+                )
             )
         self._t, self._q = t + size + dt, q + size + dq
         if self._t > self._t_end or self._q > self._q_end:

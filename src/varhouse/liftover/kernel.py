@@ -13,7 +13,9 @@ The rule for one allele, REF covering the source bases [p, p + n):
 5. `check_indels`: a pure indel, in all the places where it can be written in the target,
    keeps one base between itself and the edges of its block. At an edge the assemblies
    may differ in the number of units of the repeat, and the same deletion then makes
-   another sequence.
+   another sequence. Where the aligner put a gap in a repeat is a choice of its own: the
+   gap may slide as long as the bases that come to lie on each other are equal, and the
+   edge is where it comes to lie farthest inside the block (`_slides`).
 
 Letters are compared in upper case; an ambiguity code in a reference stands for the first
 of its bases in the alphabet, as in normalisation (VCF 4.3, section 1.6.1).
@@ -286,14 +288,110 @@ def _differs(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _letter(contig, at, back):  # type: ignore[no-untyped-def]
+    """Give a base of a contig, of the other strand if `back`; 0 where it is not held."""
+    seq, begin, held = contig
+    if at < 0 or at >= held:
+        return np.uint8(0)
+    c = CONCRETE[seq[begin + at]]
+    return _COMPLEMENT[c] if back else c
+
+
+@njit(cache=True, nogil=True)
+def _image(b, x, blocks):  # type: ignore[no-untyped-def]
+    """Give the target place of source place `x` on the diagonal of a block."""
+    _, start, end, place, reverse, _, _ = blocks
+    return place[b] + (end[b] - 1 - x if reverse[b] else x - start[b])
+
+
+@njit(cache=True, nogil=True)
+def _slides(b, right, wanted, blocks, target, source):  # type: ignore[no-untyped-def]
+    """Tell whether the gap at an end of a block can slide `wanted` bases into it.
+
+    `right` is the end with the larger place in the source. Source bases that are not held
+    are taken for those of the target they lie on.
+    """
+    _, start, end, _, reverse, _, number = blocks
+    n = b + 1 if right else b - 1
+    if n < 0 or n >= start.size or number[n] != number[b] or wanted > end[b] - start[b]:
+        return False
+    for j in range(wanted):
+        x = start[n] - 1 - j if right else end[n] + j
+        there = _letter(target, _image(n, x, blocks), reverse[b])
+        here = _letter(source, x, False)
+        if here == 0 and start[b] <= x < end[b]:
+            here = _letter(target, _image(b, x, blocks), reverse[b])
+        if here == 0 or here != there:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _is_insertion(ref, r0, r1, alt, a0, a1):  # type: ignore[no-untyped-def]
+    """Tell whether an allele, trimmed, only inserts bases."""
+    least = r1 - r0
+    if a1 - a0 <= least:
+        return False
+    same = 0
+    while same < least and _UPPER[ref[r0 + same]] == _UPPER[alt[a0 + same]]:
+        same += 1
+    behind = 0
+    while behind < least and _UPPER[ref[r1 - 1 - behind]] == _UPPER[alt[a1 - 1 - behind]]:
+        behind += 1
+    return same + behind >= least
+
+
+@njit(cache=True, nogil=True)
+def at_sliding_gap(  # type: ignore[no-untyped-def]
+    rows, contig, pos, ref, ref_at, alt, alt_at, first, table,
+    blocks, seq, starts, lengths, source_seq, source_starts, source_lengths,
+) -> Flags:  # fmt: skip
+    """Mark insertions among some rows whose REF touches a gap that can slide.
+
+    Whether the base before an insertion lies in a block depends on where the aligner put
+    the gap. (A deletion of bases of which some have no place in the target is held back
+    either way, as spanning the gap or as standing at it.)
+    """
+    out = np.zeros(rows.size, np.bool_)
+    block_target, start, _, _, _, block_source, number = blocks
+    for i in range(rows.size):
+        k = rows[i]
+        c, p, m = np.int64(contig[k]), pos[k], ref_at[k + 1] - ref_at[k]
+        if c < 0 or not _is_insertion(
+            ref, ref_at[k], ref_at[k + 1], alt, alt_at[k], alt_at[k + 1]
+        ):
+            continue
+        low, high = first[c], first[c + 1]
+        while low < high:
+            middle = (low + high) >> 1
+            if table[middle, START] <= p:
+                low = middle + 1
+            else:
+                high = middle
+        # The last row that begins at or before p, and those that begin inside REF.
+        for r in range(max(low - 1, first[c]), first[c + 1]):
+            if table[r, START] >= p + m:
+                break
+            b = table[r, BLOCK]
+            if b + 1 >= start.size or number[b + 1] != number[b] or start[b + 1] < p:
+                continue
+            t, s = np.int64(block_target[b]), np.int64(block_source[b])
+            target = seq, starts[t], lengths[t]
+            source = source_seq, source_starts[s], source_lengths[s]
+            out[i] |= _slides(b, True, 1, blocks, target, source)
+            out[i] |= _slides(b + 1, False, 1, blocks, target, source)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def check_indels(  # type: ignore[no-untyped-def]
-    block_target, block_start, block_end, block_place, block_reverse, block_source,
-    chain_sizes, source_sizes, first, table, shift, bucket_first, bucket,
+    blocks, chain_sizes, source_sizes, first, table, shift, bucket_first, bucket,
     seq, starts, lengths, source_seq, source_starts, source_lengths,
     block, place, size, pos, ref, ref_at, alt, alt_at,
 ) -> tuple[Flags, Flags]:  # fmt: skip
     """Look at lifted, left-aligned alleles again: (at a gap, ambiguous on the way back).
 
+    `blocks` are target, start, end, target_start, reverse, source and number of `Chain`;
     `first` ... `bucket` is `Chain.backward`; `place` and `size` are the image of REF
     before left-aligning, `pos` (0-based), REF and ALT what came of it. Ambiguous: another
     block leads to the place as well; or left-aligning passed a base in which the
@@ -301,6 +399,8 @@ def check_indels(  # type: ignore[no-untyped-def]
     """
     n = pos.size
     at_gap, ambiguous = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    (block_target, block_start, block_end, block_place, block_reverse, block_source,
+     _) = blocks  # fmt: skip
     for k in range(n):
         b = block[k]
         t = np.int64(block_target[b])
@@ -331,10 +431,18 @@ def check_indels(  # type: ignore[no-untyped-def]
                     at_gap[k] = True
                 if end >= high and not (last and end == high):
                     at_gap[k] = True
+                s = np.int64(block_source[b])
+                target = seq, starts[t], lengths[t]
+                source = source_seq, source_starts[s], source_lengths[s]
+                back = block_reverse[b]
+                at_gap[k] = (
+                    at_gap[k]
+                    or _slides(b, back, q - low, blocks, target, source)
+                    or _slides(b, not back, high - end, blocks, target, source)
+                )
                 if at_gap[k]:
                     continue
                 from_, to = max(q - 1, low), min(max(end + 1, place[k] + size[k]), high)
-                s = np.int64(block_source[b])
                 sign = -1 if block_reverse[b] else 1
                 base = low + block_end[b] - 1 if sign < 0 else low - block_start[b]
                 # t = base + sign * source position.
