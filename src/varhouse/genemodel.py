@@ -265,8 +265,8 @@ def load_genes(directory: Path) -> GeneModel:
         digest=meta.pop("digest"),
         contigs=meta.pop("contigs"),
         meta=meta,
-        transcripts=pl.read_parquet(directory / "transcripts.parquet"),
-        genes=pl.read_parquet(directory / "genes.parquet"),
+        transcripts=pl.read_parquet(directory / "transcripts.parquet", glob=False),
+        genes=pl.read_parquet(directory / "genes.parquet", glob=False),
         **arrays,
     )
 

@@ -352,7 +352,7 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
     if work.window.late:
         names = list(work.normaliser.contigs)
         ranks = {reference.contigs.canonical(c) or c: i for i, c in enumerate(names)}
-        frame = pl.read_parquet(out, memory_map=False)
+        frame = pl.read_parquet(out, memory_map=False, glob=False)
         key = pl.col("contig").replace_strict(ranks, return_dtype=pl.Int32)
         frame.sort(key, "pos", maintain_order=True).write_parquet(out, compression="zstd")
 

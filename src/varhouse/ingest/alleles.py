@@ -166,7 +166,7 @@ def _retract(
     if not replaced and not ids_of:
         return Manifest()
     frames = [
-        pl.scan_parquet(e["path"]).select(*KEY, pl.lit(e["part"]).alias("part"))
+        pl.scan_parquet(e["path"], glob=False).select(*KEY, pl.lit(e["part"]).alias("part"))
         for e in entries
     ]
     incoming = pl.concat(frames) if frames else None
@@ -184,7 +184,7 @@ def _retract(
 
 def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
     frames = [
-        pl.scan_parquet(e["path"])
+        pl.scan_parquet(e["path"], glob=False)
         .filter(window.rows())
         .select(*KEY, "id", "ref_checked", pl.lit(e["cohort"]).alias("cohort"))
         for e in pieces

@@ -66,7 +66,7 @@ def annotate_alleles(
         rows = _Rows(part, f"{i:05d}", directory, model, describe, sources, model)
         for window in windows:
             if window["part"] == part:
-                rows.add(pl.read_parquet(alleles / window["file"]))
+                rows.add(pl.read_parquet(alleles / window["file"], glob=False))
         shards += rows.close()
         if names := again.get(part):
             old = [s for s in sources if s.name in names]
@@ -92,10 +92,12 @@ def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[Iterator[pl.Da
     """Yield the alleles that stay in a partition, file by file, some at a time."""
     base = run.base()
     for path in base.files("variants", part=part):
-        frame = pl.read_parquet(path, columns=[*KEY, "ref_checked"], hive_partitioning=False)
+        frame = pl.read_parquet(
+            path, columns=[*KEY, "ref_checked"], hive_partitioning=False, glob=False
+        )
         for gone in orphans:
             frame = frame.join(
-                pl.read_parquet(gone), on=KEY, how="anti", maintain_order="left"
+                pl.read_parquet(gone, glob=False), on=KEY, how="anti", maintain_order="left"
             )
         yield frame.iter_slices(ALLELES_AT_ONCE)
 

@@ -150,7 +150,7 @@ def _drop_carried(
 
 
 def _between(path: Path, contig: str, first: int, last: int) -> pl.LazyFrame:
-    return pl.scan_parquet(path).filter(
+    return pl.scan_parquet(path, glob=False).filter(
         (pl.col("contig") == contig) & pl.col("pos").is_between(first, last)
     )
 
@@ -165,7 +165,7 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
         if shard.table not in ("frequencies", "sites", "rejects"):
             mended.append(shard)
             continue
-        frame = pl.read_parquet(shard.path)
+        frame = pl.read_parquet(shard.path, glob=False)
         stem = Path(shard.path).stem
         if shard.table == "frequencies":
             frame = frame.join(twice.select(KEY), on=KEY, how="anti", maintain_order="left")
@@ -183,12 +183,12 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
     rows = duplicate_rows(twice, sites, place).with_columns(
         pl.lit(chunk.file, pl.Int32).alias("file")
     )
-    old = [pl.read_parquet(s.path).select(rows.columns) for s in rejects]
+    old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
     partition = chunk.shards[0].partition
     new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)
     if new is not None:
         mended.append(new)
-    kept = pl.read_parquet(chunk.alleles).join(
+    kept = pl.read_parquet(chunk.alleles, glob=False).join(
         twice.select("record", "alt_index"), on=["record", "alt_index"], how="anti",
         maintain_order="left",
     )  # fmt: skip
@@ -210,11 +210,12 @@ def _tell_source(
     """
     columns = [n for n in REJECTS.names if n not in ("cohort", "file", "part")]
     for f, verdict in enumerate(verdicts):
-        lost = pl.read_parquet(verdict["lift"]["rejects"])
+        lost = pl.read_parquet(verdict["lift"]["rejects"], glob=False)
         frames = [lost.select(*columns, "part")]
         for c in (c for c in chunks if c.file == f):
             frames += [
-                pl.read_parquet(s.path).select(*columns, pl.lit(c.part).alias("part"))
+                pl.read_parquet(s.path, glob=False)
+                .select(*columns, pl.lit(c.part).alias("part"))
                 for s in c.shards if s.table == "rejects"
             ]  # fmt: skip
             c.shards = [s for s in c.shards if s.table != "rejects"]

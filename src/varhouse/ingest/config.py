@@ -251,7 +251,8 @@ def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
         if Path(pattern).exists():
             files.append(pattern)
         elif glob.has_magic(item):
-            hits = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
+            whole = str(Path(glob.escape(str(base))) / item)
+            hits = sorted(glob.glob(whole))  # noqa: PTH207 - the pattern may be absolute
             files += hits
             if not hits:
                 problems.append(f"cohort {cohort!r}: no file matches {item!r}")

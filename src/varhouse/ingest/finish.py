@@ -239,7 +239,9 @@ def stage_costs(work: Path) -> list[dict[str, Any]]:
     for stage in order:
         files = sorted((work / "benchmarks").glob(f"{stage}/**/*.tsv"))
         files += sorted((work / "benchmarks").glob(f"{stage}.tsv"))
-        rows = [pl.read_csv(f, separator="\t", null_values=["NA", "-"]) for f in files]
+        rows = [
+            pl.read_csv(f, separator="\t", null_values=["NA", "-"], glob=False) for f in files
+        ]
         if not rows:
             continue
         frame = pl.concat(

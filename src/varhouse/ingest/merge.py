@@ -87,7 +87,9 @@ def merge_part(
             "group": [people.group_of[f] for f, _ in by_table["frequencies"]],
         }
     )
-    frame = pl.scan_parquet([s.path for s in frequencies], include_file_paths="path")
+    frame = pl.scan_parquet(
+        [s.path for s in frequencies], include_file_paths="path", glob=False
+    )
     sites = _Sites(
         [s.path for _, s in by_table["sites"]],
         [s.path for _, s in by_table["genotypes"]],
@@ -124,9 +126,9 @@ class _Sites:
 
     def __init__(self, sites: list[str], genotypes: list[str], people: People) -> None:
         self._people = people
-        self._genotypes = pl.scan_parquet(genotypes) if genotypes else None
+        self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
-        self._sites = pl.scan_parquet(sites).select(
+        self._sites = pl.scan_parquet(sites, glob=False).select(
             "contig", "pos", *_RECORD, "allele_pos",
             group=pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64),
         ).filter(
@@ -265,7 +267,10 @@ def _windows(shards: list[Shard]) -> Iterator[tuple[str, int, int]]:
             starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
         else:
             for contig in (
-                pl.scan_parquet(s.path).select("contig").unique().collect()["contig"]
+                pl.scan_parquet(s.path, glob=False)
+                .select("contig")
+                .unique()
+                .collect()["contig"]
             ):
                 starts.setdefault(contig, []).append((0, s.rows))
     for contig, found in starts.items():

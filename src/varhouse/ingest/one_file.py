@@ -139,7 +139,7 @@ def _write(
         _write_piece(result, context, pieces, k)
     files = sorted(pieces.glob("*.parquet"))
     frame = (
-        pl.scan_parquet(files)
+        pl.scan_parquet(files, glob=False)
         if files
         else pl.LazyFrame(schema=dict.fromkeys(COLUMNS, pl.String))
     )

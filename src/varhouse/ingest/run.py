@@ -155,7 +155,7 @@ class Run:
 
     def samples(self) -> pl.DataFrame:
         """Read the sample sheet."""
-        return pl.read_parquet(Path(self.work) / "samples.parquet")
+        return pl.read_parquet(Path(self.work) / "samples.parquet", glob=False)
 
     def cohort(self, name: str) -> RunCohort:
         """Find the cohort of a name."""

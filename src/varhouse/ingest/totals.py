@@ -31,7 +31,7 @@ def add_totals(
         for shard in read_manifest(folder / "manifest.json").shards:
             if shard.table == "frequencies" and shard.partition["part"] in parts:
                 frames.append(
-                    pl.scan_parquet(shard.path, hive_partitioning=False)
+                    pl.scan_parquet(shard.path, hive_partitioning=False, glob=False)
                     .select(names)
                     .with_columns(pl.lit(v).alias(k) for k, v in shard.partition.items())
                 )

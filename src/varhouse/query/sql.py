@@ -262,7 +262,8 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
             _make_public_view(store, declared, connection)
             continue
         files = [str(p) for p in store.files(name)]
-        paths += files
+        # A pattern that is looked up, and the file that it finds.
+        paths += {*files, *map(_pattern, files)}
         view = _view(store, declared, files)
         connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
@@ -351,8 +352,13 @@ def _view(store: Store, table: Table, files: list[str]) -> str:
     )
 
 
+def _pattern(file: str) -> str:
+    """Write a path so that DuckDB takes nothing in it for a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", file)
+
+
 def _read(table: Table, files: list[str], *, hive: bool) -> str:
-    listed = ", ".join(map(quote_text, files))
+    listed = ", ".join(quote_text(_pattern(f)) for f in files)
     types = ", ".join(f"{quote_text(c)}: VARCHAR" for c in table.partition)
     how = (
         f", hive_partitioning = true, hive_types = {{{types}}}"

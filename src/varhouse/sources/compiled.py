@@ -69,7 +69,9 @@ class CompiledSource:
         """Whether an allele of it has an id."""
         if self.kind != "allele":
             return False
-        index = pl.read_parquet(self.folder / "index.parquet", columns=["texts", "numbers"])
+        index = pl.read_parquet(
+            self.folder / "index.parquet", columns=["texts", "numbers"], glob=False
+        )
         return bool(index.select(pl.any_horizontal(pl.all()).any()).item())
 
     @cached_property
@@ -210,7 +212,7 @@ class CompiledSource:
 
     @cached_property
     def _genes(self) -> pl.DataFrame:
-        return pl.read_parquet(self.folder / "rows-0.parquet")
+        return pl.read_parquet(self.folder / "rows-0.parquet", glob=False)
 
     def _by_gene(self, genes: pl.DataFrame) -> pl.DataFrame:
         """Join by gene id (with or without its version), else by gene name."""
@@ -241,7 +243,7 @@ class CompiledSource:
 
     @cached_property
     def _indices(self) -> dict[str, pl.DataFrame]:
-        whole = pl.read_parquet(self.folder / "index.parquet")
+        whole = pl.read_parquet(self.folder / "index.parquet", glob=False)
         groups = whole.partition_by("contig", as_dict=True, maintain_order=True)
         return {str(contig): rows for (contig,), rows in groups.items()}
 
@@ -299,7 +301,7 @@ class CompiledSource:
         parts = [ids]
         merged = self.folder / "merged.parquet"
         if merged.exists():
-            near = pl.scan_parquet(merged).filter(
+            near = pl.scan_parquet(merged, glob=False).filter(
                 pl.col("id").is_in(ids["id"].unique().implode())
             )
             old = ids.join(near.collect(), on="id", how="inner", maintain_order="left")

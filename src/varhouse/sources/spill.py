@@ -99,7 +99,7 @@ class Spill:
                 near = [r.path for r in runs if _touches(r.spans.get(contig), low, high)]
                 if near:
                     inside = pl.col(self._place).is_between(low, high - 1)
-                    rows = pl.scan_parquet(near, low_memory=True).filter(
+                    rows = pl.scan_parquet(near, low_memory=True, glob=False).filter(
                         pl.col("contig") == contig, inside
                     )
                     yield rows.collect().sort(self._order, maintain_order=True)

@@ -388,7 +388,10 @@ def _base_files(
 
 def _declare(name: str, columns: Mapping[str, Any], shards: Sequence[Shard]) -> Table:
     """Find the declaration of a table that keeps columns and takes shards in."""
-    found = [pl.read_parquet_schema(s.path) for s in shards]
+    found = [
+        pl.scan_parquet(s.path, glob=False, hive_partitioning=False).collect_schema()
+        for s in shards
+    ]
     table = delta.declare(name, delta.union_columns([columns, *found], name))
     for shard, schema in zip(shards, found, strict=True):
         _check_shard(shard, table, schema)

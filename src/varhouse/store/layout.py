@@ -19,6 +19,8 @@ from varhouse.schema import FORMAT_VERSION, Table
 ROOTS = ("open", "controlled")
 PRIVATE = ("controlled", "_staging")
 """What holds data about single people; other people's permissions end here."""
+_ODD = re.compile(r"[\x00-\x1f\x7f\\]|%[0-9A-Fa-f]{2}")
+"""What delta-rs reads otherwise in a path: it makes URLs of them, and decodes them."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -199,8 +201,15 @@ def check_is_folder(path: Path) -> None:
     Raises
     ------
     UsageError
-        If the place, or a folder that it should lie in, is a file.
+        If the place, or a folder that it should lie in, is a file, or has a name that
+        Delta takes for another one.
     """
+    if odd := _ODD.search(str(path.absolute())):
+        raise UsageError(
+            f"{str(path)!r}: {odd[0]!r} in the path of a store: the readers of its tables "
+            "would look elsewhere",
+            "use a folder without control characters, backslashes and % with two digits",
+        )
     there = path.absolute()
     while not there.exists() and there != there.parent:
         there = there.parent

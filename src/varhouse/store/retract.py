@@ -116,7 +116,9 @@ def retract(
         new = None if incoming is None else incoming.filter(pl.col("part") == part)
         folder = work / f"{i:05d}"
         orphans = _find_orphans(store, part, list(cohorts), others, new, folder)
-        alleles += sum(pl.scan_parquet(f).select(pl.len()).collect().item() for f in orphans)
+        alleles += sum(
+            pl.scan_parquet(f, glob=False).select(pl.len()).collect().item() for f in orphans
+        )
         for table in _shared_tables(store):
             given = (
                 [*(f"cohort:{c}" for c in cohorts), *ids_of] if table.name == IDS.name else []

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Kill ingests and drops at many points, run them again, and look at what is left.
+
+    nice -n 10 python scripts/kill_harness.py --steps 200 --real 20
+
+A store must come out that has the content digest of a run that nobody killed; `verify` must
+find nothing; no file that a release holds may change, in bytes or inode; and nothing of the
+killed may be left. `--steps` kills in this process, at changes of the file system that are
+spread evenly over a first ingest, a further ingest and a drop; half of the retries are
+killed, too. `--real` sends SIGKILL to the real command after delays that are spread over its
+run, in turn to its process group and to the main process alone. `tests/kills.py` says how.
+Prints a line for each kill and the numbers; exit code 1 if anything went wrong.
+"""
+
+import argparse
+import contextlib
+import logging
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from kills import Scenario, kill_and_retry, kill_for_real, points, scenarios
+
+
+def attempt(name: str, act: Callable[[], object]) -> bool:
+    """Run one case; tell how it ended."""
+    began = time.monotonic()
+    try:
+        told = act()
+    except Exception:
+        traceback.print_exc()
+        print(f"FAILED  {name}", flush=True)
+        return False
+    print(f"ok  {time.monotonic() - began:5.1f} s  {name}  {told}", flush=True)
+    return True
+
+
+def steps(number: int, rng: random.Random, folder: Path, until: float) -> list[bool]:
+    """Kill in this process."""
+    done: list[bool] = []
+    every = scenarios()
+    for scenario in every:
+        scenario.prepare(folder / scenario.name)
+        print(f"{scenario.name}: {scenario.changes} changes of the file system", flush=True)
+    total = sum(s.changes for s in every)
+    cases: list[tuple[Scenario, int]] = []
+    for scenario in every:
+        wanted = max(1, round(number * scenario.changes / total))
+        cases += [(scenario, p) for p in points(scenario.changes, wanted, rng)]
+    rng.shuffle(cases)
+    for scenario, point in cases:
+        if time.monotonic() > until:
+            break
+        kills = [point]
+        if rng.random() < 0.5:
+            kills.append(rng.randrange(scenario.changes))
+        name = f"{scenario.name} at {kills}"
+        place = folder / "case"
+        done.append(
+            attempt(name, lambda s=scenario, k=kills, p=place: kill_and_retry(s, p, k))  # type: ignore[misc]
+        )
+    return done
+
+
+def real(number: int, rng: random.Random, folder: Path, until: float) -> list[bool]:
+    """Kill the real command."""
+    done: list[bool] = []
+    every = scenarios()[:2]
+    for scenario in every:
+        scenario.prepare(folder / f"real {scenario.name}")
+        began = time.monotonic()
+        kill_for_real(scenario, folder / "case", [], alone=False)
+        seconds = time.monotonic() - began
+        print(f"{scenario.name}: {seconds:.1f} s", flush=True)
+        delays = [seconds * (i + rng.random()) / (number // 2) for i in range(number // 2)]
+        for i, delay in enumerate(delays):
+            if time.monotonic() > until:
+                break
+            kills = [delay, *([seconds * rng.random()] if i % 4 == 3 else [])]
+            alone = bool(i % 2)
+            whom = "main process" if alone else "group"
+            name = (
+                f"real: {scenario.name}, {whom} after {', '.join(f'{k:.1f} s' for k in kills)}"
+            )
+            done.append(
+                attempt(
+                    name,
+                    lambda s=scenario, k=kills, a=alone: kill_for_real(  # type: ignore[misc]
+                        s, folder / "case", k, alone=a
+                    ),
+                )
+            )
+    return done
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=200, help="kills in this process")
+    parser.add_argument("--real", type=int, default=20, help="kills of the real command")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after that")
+    args = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    rng, until = random.Random(args.seed), time.monotonic() + args.seconds
+    with tempfile.TemporaryDirectory(prefix="varhouse-kills-") as name:
+        folder = Path(name)
+        in_process = steps(args.steps, rng, folder, until) if args.steps else []
+        for_real = real(args.real, rng, folder, until) if args.real > 1 else []
+    wrong = [*in_process, *for_real].count(False)
+    print(f"{len(in_process)} in one process, {len(for_real)} real, {wrong} failed")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
