@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from varhouse.infotext import encoded_csq
+
 CSQ_FIELDS = (
     "Allele", "Consequence", "IMPACT", "SYMBOL", "Gene", "Feature_type", "Feature", "BIOTYPE",
     "EXON", "INTRON", "HGVSc", "HGVSp", "cDNA_position", "CDS_position", "Protein_position",
@@ -27,8 +29,6 @@ CSQ_COLUMNS = (
 )  # fmt: skip
 """Columns of the table `consequences` that an entry is made of."""
 
-_UNSAFE = r"[|,;=\s]"
-
 
 def _range(name: str) -> pl.Expr:
     """`12`, `12-14`, `?-14` or `12-?`; null when both ends are unknown."""
@@ -46,8 +46,8 @@ def _range(name: str) -> pl.Expr:
 
 
 def _safe(name: str) -> pl.Expr:
-    """Text without the letters that separate fields, entries and INFO keys."""
-    return pl.col(name).str.replace_all(_UNSAFE, "_")
+    """Text with the letters encoded that separate fields, entries and INFO keys."""
+    return encoded_csq(pl.col(name))
 
 
 def csq_entries(rows: pl.DataFrame) -> pl.Series:
@@ -71,8 +71,7 @@ def csq_entries(rows: pl.DataFrame) -> pl.Series:
         pl.col("exon"),
         pl.col("intron"),
         _safe("hgvsc"),
-        # As VEP does, `=` is percent-encoded in INFO.
-        pl.col("hgvsp").str.replace("=", "%3D", literal=True).str.replace_all(_UNSAFE, "_"),
+        _safe("hgvsp"),
         _range("cdna"),
         _range("cds"),
         _range("protein"),

@@ -160,6 +160,13 @@ def run(args: argparse.Namespace) -> int:
             args.input,
             describe.mismatches,
         )
+    for name, number in annotator.cut.items():
+        _LOG.warning(
+            "source %s: %d allele(s) have several of its intervals, genes or entries with "
+            "different numbers: the first of each is given",
+            name,
+            number,
+        )
     _LOG.info("%s: %d records annotated", args.output, annotator.n_records)
     return 0
 

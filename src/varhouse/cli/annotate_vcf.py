@@ -25,6 +25,7 @@ from varhouse.errors import InputError
 from varhouse.genemodel import GeneModel
 from varhouse.hgvs import Describer
 from varhouse.infokeys import info_key
+from varhouse.infotext import encoded
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
 from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
@@ -32,6 +33,8 @@ from varhouse.textfile import BLOCK
 
 _LOG = logging.getLogger("varhouse.annotate")
 _BCF_LINES = 20_000
+_ALT = "_ALT"
+"""Ends the key that says which ALT the values of a source are of."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Annotator:
     n_records: int = 0
     old_keys: list[str] = field(default_factory=list)
     declared: Declared = NOTHING
+    cut: dict[str, int] = field(default_factory=dict)
 
     def split(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Give one row for each ALT with its key; contig is null if it is unknown."""
@@ -88,10 +92,10 @@ class Annotator:
     def with_sources(self, alleles: pl.DataFrame) -> pl.DataFrame:
         """Give the alleles that a source knows, with columns `source_field`.
 
-        The alleles are normalised for the join; the key columns stay as they were. Of
-        several records that a source has for one allele the first counts; of several
-        intervals, genes or entries the texts are joined by `&`, and of numbers the first
-        counts.
+        The alleles are normalised for the join; the key columns stay as they were. Fields
+        of a source that has several records of an allele are lists, with a value for each
+        record. Of several intervals, genes or entries the texts are joined by `&`, and of
+        numbers the first counts: `cut` counts the alleles that have others.
         """
         out = alleles.select(KEY).unique()
         key = self.normalise(out) if self.normalise is not None else out
@@ -101,7 +105,9 @@ class Annotator:
         if any(s.kind == "gene" for s in self.sources):
             genes = consequences(self.model, key.filter(pl.col("pos").is_not_null()))
         for source in self.sources:
-            found = _one_each(source.join(key.select(KEY), genes), source)
+            found, cut = _one_each(source.join(key.select(KEY), genes), source)
+            if cut:
+                self.cut[source.name] = self.cut.get(source.name, 0) + cut
             columns = {c: f"{source.name}_{c}" for c in _columns(source)}
             renamed = found.rename({**columns, **{c: f"_{c}" for c in KEY}})
             out = out.join(renamed, on=[f"_{c}" for c in KEY], how="left")
@@ -113,14 +119,18 @@ class Annotator:
         """Columns that the sources add, by name."""
         columns: dict[str, PolarsType] = {}
         for source in self.sources:
-            columns |= {f"{source.name}_{c}": t for c, t in _columns(source).items()}
+            for name, dtype in _columns(source).items():
+                own = pl.List(dtype) if _several(source) else dtype
+                columns[f"{source.name}_{name}"] = own
         return columns
 
     @property
     def info_keys(self) -> dict[str, str]:
         """INFO keys of the columns of the sources, by column."""
         taken = {"CSQ"}
-        return {column: info_key(column, taken) for column in self.source_columns}
+        keys = {column: info_key(column, taken) for column in self.source_columns}
+        marks = [f"{s.name}{_ALT}" for s in self.sources if _several(s)]
+        return keys | {mark: info_key(mark, taken) for mark in marks}
 
 
 def _columns(source: CompiledSource) -> dict[str, PolarsType]:
@@ -136,23 +146,44 @@ def _columns(source: CompiledSource) -> dict[str, PolarsType]:
     return {"gene_key": pl.String} if source.kind == "gene" else {"interval_start": pl.Int32}
 
 
-def _one_each(found: pl.DataFrame, source: CompiledSource) -> pl.DataFrame:
-    """Make one row an allele of the rows of a join."""
+def _several(source: CompiledSource) -> bool:
+    """Whether the fields of a source are lists, with a value for each record."""
+    return source.several and source.spec.entries is None
+
+
+def _one_each(found: pl.DataFrame, source: CompiledSource) -> tuple[pl.DataFrame, int]:
+    """Make one row an allele of the rows of a join.
+
+    Returns
+    -------
+    rows, cut
+        contig, pos, ref, alt and the columns of the source; alleles of which a number is
+        the first of different ones.
+    """
     columns = _columns(source)
+    if _several(source):
+        rows = found.select(*KEY, *columns).unique(maintain_order=True)
+        return rows.group_by(KEY, maintain_order=True).agg(*columns), 0
     if source.kind == "allele" and source.spec.entries is None:
-        return found.unique(KEY, keep="first").select(*KEY, *columns)
+        # What is there twice says the same.
+        return found.unique(KEY, keep="first").select(*KEY, *columns), 0
     texts = [
         pl.col(n).drop_nulls().unique(maintain_order=True).alias(n)
         if t == pl.String
         else pl.col(n).drop_nulls().first().alias(n)
         for n, t in columns.items()
     ]
+    others = [
+        pl.col(n).drop_nulls().n_unique() > 1 for n, t in columns.items() if t != pl.String
+    ]
     joined = [
         pl.when(pl.col(n).list.len() > 0).then(pl.col(n).list.join("&")).alias(n)
         for n, t in columns.items()
         if t == pl.String
     ]
-    return found.group_by(KEY, maintain_order=True).agg(texts).with_columns(joined)
+    cut = pl.any_horizontal(pl.lit(value=False), *others).alias("\tcut")
+    rows = found.group_by(KEY, maintain_order=True).agg(*texts, cut).with_columns(joined)
+    return rows.drop("\tcut"), int(rows["\tcut"].sum())
 
 
 def open_records(path: Path, block: int = BLOCK) -> VcfText:
@@ -208,9 +239,16 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
             # VCF has no integers beyond 32 bits, and rs numbers are beyond.
             if dtype in (pl.Int64, pl.Int32, pl.Boolean) and name not in source.wide:
                 kind = "Integer"
+            number = "." if _several(source) else "A"
             new.append(
-                f"##INFO=<ID={keys[f'{source.name}_{name}']},Number=A,Type={kind},"
+                f"##INFO=<ID={keys[f'{source.name}_{name}']},Number={number},Type={kind},"
                 f'Description="{_plain(name)} of {_plain(what)}">'
+            )
+        if _several(source):
+            new.append(
+                f"##INFO=<ID={keys[source.name + _ALT]},Number=.,Type=Integer,Description="
+                f'"ALT, from 1, that each value is of, where there are several, '
+                f'of {_plain(what)}">'
             )
     new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
     annotator.old_keys = [
@@ -269,11 +307,10 @@ def _without(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
     there = [t for t in tags if t.encode() in block]
     if not there:
         return info
-    old = rf"(?:^|;)(?:{'|'.join(re.escape(t) for t in there)})(?:=[^;]*)?(?:$|;)"
-    # Neighbouring tags share the `;` between them: each pass takes every second one.
-    without = info
-    for _ in range(2):
-        without = without.str.replace_all(old, ";").str.strip_chars(";")
+    # A run of such tags at once, as neighbours share the `;` between them.
+    tag = "|".join(re.escape(t) for t in there)
+    old = rf"(?:^|;)(?:(?:{tag})(?:=[^;]*)?(?:;|$))+"
+    without = info.str.replace_all(old, ";").str.strip_chars(";")
     return pl.when(info.str.contains(old)).then(without).otherwise(info)
 
 
@@ -297,25 +334,48 @@ def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
 
 
 def _source_info(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
-    """`name_field=...` of each record with an allele that a source knows."""
+    """`name_field=...` of each record with an allele that a source knows.
+
+    Values stand in the order of the ALTs. Of a source with several records of an allele
+    there is one for each record, and `name_ALT` says which ALT each is of.
+    """
     placed = alleles.filter(pl.col("contig").is_not_null())
     found = annotator.with_sources(placed)
     joined = alleles.join(found, on=KEY, how="left", maintain_order="left")
-    texts, keys = [], annotator.info_keys
-    for name, dtype in annotator.source_columns.items():
-        value = pl.col(name)
-        value = value.cast(pl.Int8) if dtype == pl.Boolean else value
-        text = value.cast(pl.String).str.replace_all(r"[,;=\s]", "_")
-        joined_text = text.fill_null(".").str.join(",")
-        texts.append(
-            pl.when(value.is_not_null().any())
-            .then(pl.lit(f"{keys[name]}=") + joined_text)
-            .alias(name)
-        )
-    names = list(annotator.source_columns)
+    keys = annotator.info_keys
+    texts = [
+        _values(name, dtype, keys[name]) for name, dtype in annotator.source_columns.items()
+    ]
+    for source in annotator.sources:
+        if _several(source):
+            size = pl.col(f"{source.name}_{next(iter(_columns(source)))}").list.len()
+            number = (pl.col("index") + 1).cast(pl.String).repeat_by(size.fill_null(0))
+            name = source.name + _ALT
+            text = number.list.join(",").filter(size > 0).str.join(",")
+            some = (pl.len() > 1) & (size > 0).any()
+            texts.append(pl.when(some).then(pl.lit(f"{keys[name]}=") + text).alias(name))
     return (
         joined.group_by("record", maintain_order=True)
         .agg(texts)
-        .filter(pl.any_horizontal(pl.col(names).is_not_null()))
-        .select("record", more=pl.concat_str(names, separator=";", ignore_nulls=True))
+        .filter(pl.any_horizontal(pl.col(list(keys)).is_not_null()))
+        .select("record", more=pl.concat_str(list(keys), separator=";", ignore_nulls=True))
     )
+
+
+def _values(name: str, dtype: PolarsType, key: str) -> pl.Expr:
+    """`key=...` of the alleles of a record; null where no allele has a value."""
+    value = pl.col(name)
+    if not isinstance(dtype, pl.List):
+        joined = _text(value, dtype).fill_null(".").str.join(",")
+        return pl.when(value.is_not_null().any()).then(pl.lit(f"{key}=") + joined).alias(name)
+    inner: PolarsType = dtype.inner  # type: ignore[assignment]
+    each = value.list.eval(_text(pl.element(), inner).fill_null("."))
+    there = value.list.drop_nulls().list.len() > 0
+    joined = each.list.join(",").drop_nulls().str.join(",")
+    return pl.when(there.any()).then(pl.lit(f"{key}=") + joined).alias(name)
+
+
+def _text(value: pl.Expr, dtype: PolarsType) -> pl.Expr:
+    if dtype == pl.String:
+        return encoded(value)
+    return (value.cast(pl.Int8) if dtype == pl.Boolean else value).cast(pl.String)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.infotext import decoded
 from varhouse.source.lines import RecordBatch
 from varhouse.source.stream import open_records
 
@@ -50,7 +51,7 @@ def lifted_columns(records: pl.DataFrame, info: pl.Series) -> pl.DataFrame:
                                ("ambiguous", "LIFT_AMBIGUOUS"))
         ),
         of.struct[0].cast(pl.Int64).alias("_i"), of.struct[1].cast(pl.Int64).alias("_n"),
-    )  # fmt: skip
+    ).with_columns(decoded(pl.col("source_contig", "source_alt")))  # fmt: skip
     before = pl.lit(f"{PLACEHOLDER},").repeat_by(pl.col("_i") - 1).list.join("")
     after = pl.lit(f",{PLACEHOLDER}").repeat_by(pl.col("_n") - pl.col("_i")).list.join("")
     return frame.with_columns(

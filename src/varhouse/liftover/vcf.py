@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.alleleswap import Swapper
+from varhouse.infotext import encoded
 from varhouse.liftover.alleles import Lifter
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
@@ -206,9 +207,12 @@ class VcfLifter:
             info = info.scatter(swapped, pl.Series(new_info, dtype=pl.String))
             rest = rest.scatter(swapped, pl.Series(new_rest, dtype=pl.String))
         end = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
+        alts = pl.col("alt").str.replace_all(",", "/", literal=True)
+        # Names of contigs and ALTs may hold what means something in INFO.
         source = pl.concat_str(
-            records["contig"], pl.lit(":"), records["pos"], pl.lit(":"), records["ref"],
-            pl.lit(":"), records["alt"].str.replace_all(",", "/", literal=True),
+            records.select(encoded(pl.col("contig"))).to_series(), pl.lit(":"),
+            records["pos"], pl.lit(":"), records["ref"], pl.lit(":"),
+            records.select(encoded(alts)).to_series(),
         )  # fmt: skip
         flags = pl.concat_str(
             *(

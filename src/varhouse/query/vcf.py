@@ -5,8 +5,8 @@ over all cohorts and of each cohort, the type, genes and genomic name of the all
 field of each source as `SOURCE_FIELD`, and CSQ of the most severe transcript in the layout
 of VEP, for `bcftools +split-vep`; or only the columns that were asked for. An allele that
 was not assessed has no AN; one that nobody was called for has AN=0 and no AF. What is
-missing has no key. Letters that mean something in INFO are percent-encoded (VCF 4.3,
-section 1.2); in CSQ they are `_`, as VEP writes them.
+missing has no key. Letters that mean something in INFO are percent-encoded
+(`varhouse.infotext`).
 """
 
 import re
@@ -18,15 +18,12 @@ import polars as pl
 from varhouse import __version__
 from varhouse.csq import CSQ_COLUMNS, CSQ_FIELDS, csq_entries
 from varhouse.infokeys import info_key
+from varhouse.infotext import encoded
 from varhouse.query.openinfo import OPEN_KEYS, OPEN_LINES, open_info
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.schema import KEY, PolarsType
 
-_ENCODED = {
-    "%": "%25", ";": "%3B", "=": "%3D", ",": "%2C", " ": "%20", "\t": "%09", "\n": "%0A",
-    "\r": "%0D",
-}  # fmt: skip
 _FIXED = (*KEY, "id")
 _COUNTS = ("ac", "an", "af")
 _OF_ALLELE = ("type", "gene", "hgvs_g")
@@ -65,14 +62,14 @@ class _Info:
         value = pl.col(self.column)
         if isinstance(dtype, pl.List):
             texts = value.cast(pl.List(pl.String)).list.eval(
-                _encoded(pl.element()).fill_null(".")
+                encoded(pl.element()).fill_null(".")
             )
             text = pl.when(value.list.len() > 0).then(texts.list.join(","))
         elif dtype == pl.String and self.column in _JOINED:
-            parts = value.str.split(";").list.eval(_encoded(pl.element()))
+            parts = value.str.split(";").list.eval(encoded(pl.element()))
             text = pl.when(value != "").then(parts.list.join(","))
         elif dtype == pl.String:
-            text = pl.when(value != "").then(_encoded(value))
+            text = pl.when(value != "").then(encoded(value))
         elif dtype == pl.Boolean:
             text = pl.when(value.is_not_null()).then(value.cast(pl.Int8).cast(pl.String))
         else:
@@ -195,10 +192,6 @@ def _info(overview: Overview, column: str, keys: set[str]) -> _Info:
 def _quoted(text: str) -> str:
     plain = re.sub(r"\s+", " ", text)
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _encoded(text: pl.Expr) -> pl.Expr:
-    return text.str.replace_many(_ENCODED)
 
 
 def _csq(frame: pl.DataFrame) -> pl.Expr:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from varhouse.allelekey import complete_key
@@ -106,6 +107,7 @@ class _Compiler:
         self._unknown: set[str] = set()
         self._row_bytes = 1
         self._wide: list[str] = []
+        self._several = False
         self._refs = RefCheck(self._path, target, [])
 
     def run(self) -> None:
@@ -138,6 +140,7 @@ class _Compiler:
             "fields": {n: str(t) for n, t in self._fields.items()},
             "version": self._version, "af_only": self._spec.kind == "allele" and af_only,
             "wide": self._wide, "rows": rows, "row_bytes": self._row_bytes,
+            "several": self._several,
             "counts": self._counts,
         }  # fmt: skip
         (self._folder / "source.json").write_text(json.dumps(facts, indent=1))
@@ -261,11 +264,24 @@ class _Compiler:
         for _, sorted_frames in spill.windows():
             for frame in sorted_frames:
                 files.add(_packed(frame) if alleles else frame)
+                self._several = self._several or (alleles and _says_twice(frame))
         shutil.rmtree(runs)
         files.close()
         self._row_bytes = files.row_bytes
         self._wide = sorted(files.wide & set(self._fields))
         return files.rows
+
+
+def _says_twice(frame: pl.DataFrame) -> bool:
+    """Whether sorted rows hold an allele in two records that do not say the same."""
+    key = frame["key"].to_numpy()
+    twice = np.zeros(key.size, bool)
+    twice[1:] = key[1:] == key[:-1]
+    twice[:-1] |= twice[1:]
+    if not twice.any():
+        return False
+    rows = frame.filter(pl.Series(twice)).unique()
+    return bool(rows.select(pl.struct(KEY).is_duplicated().any()).item())
 
 
 def _packed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -49,6 +49,8 @@ class CompiledSource:
         Its frequencies come without the counts that they are of.
     wide
         Fields with integers beyond 32 bits.
+    several
+        It has alleles in several records that do not say the same (kind `allele`).
     """
 
     def __init__(self, folder: Path, spec: SourceSpec) -> None:
@@ -60,6 +62,7 @@ class CompiledSource:
         self.version: str | None = spec.version or spec.date or facts["version"]
         self.af_only: bool = facts["af_only"]
         self.wide: frozenset[str] = frozenset(facts["wide"])
+        self.several: bool = facts["several"]
         self.rows: int = facts["rows"]
         self.counts: dict[str, int] = facts["counts"]
         self._step = max(1, min(READ_ROWS, READ_BYTES // max(1, facts["row_bytes"])))

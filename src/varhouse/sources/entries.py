@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
+from varhouse.infotext import decoded
 from varhouse.schema import KEY, PolarsType
 from varhouse.sources.spec import FieldsError, FieldSpec, own_column
 
@@ -161,7 +162,8 @@ def entry_rows(
         text: pl.Expr = pl.col("value").list.get(v.place, null_on_oob=True)
         if v.part is not None:
             text = text.str.split("/").list.get(v.part, null_on_oob=True)
-        text = pl.when(text != "").then(text)
+        # VEP and SnpEff encode what parts entries in VCF of every version.
+        text = decoded(pl.when(text != "").then(text))
         value: pl.Expr = text
         if v.dtype == pl.Boolean:
             value = text.is_in(["YES", "1"]).fill_null(value=False)

@@ -3,7 +3,8 @@
 INFO fields are typed as the header declares them, or as the configuration says. By
 their Number, A and R pick the value of the allele, G the values of the genotypes that
 only the reference and the allele are in, 1 and Flag count for every allele, and anything
-else stays text. A value of the wrong count or type is null, and counted.
+else stays text. A value of the wrong count or type is null, and counted. Text of VCF 4.3
+or later is percent-decoded; text of several values keeps the escapes of `,` and `%`.
 """
 
 import re
@@ -19,6 +20,7 @@ from isal import igzip
 from varhouse.allelekey import Declared, add_extents
 from varhouse.contigs import Contigs
 from varhouse.errors import InputError, UsageError, nearest
+from varhouse.infotext import decoded, is_encoded
 from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
 from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
@@ -197,6 +199,7 @@ def vcf_alleles(
     """
     path = Path(spec.path)
     declared = Declared.of_header(text.header)
+    escapes = is_encoded(text.header)
     for block in text.blocks:
         lines = split_lines(block)
         if lines["info"].null_count():
@@ -204,7 +207,9 @@ def vcf_alleles(
         if len(unknown) < 10:
             names = lines["chrom"].unique(maintain_order=True).head(1_000)
             unknown.update(n for n in names if contigs.canonical(n) is None)
-        yield _alleles(path, lines, fields, spec.entries, contigs, counts, declared)
+        yield _alleles(
+            path, lines, fields, spec.entries, contigs, counts, declared, escapes=escapes
+        )
 
 
 def map_contigs(names: pl.Series, contigs: Contigs) -> pl.Expr:
@@ -223,6 +228,8 @@ def _alleles(
     contigs: Contigs,
     counts: dict[str, int],
     declared: Declared,
+    *,
+    escapes: bool,
 ) -> pl.DataFrame:
     placed = lines.with_columns(
         contig=map_contigs(lines["chrom"], contigs),
@@ -254,7 +261,7 @@ def _alleles(
     good = good.with_columns(info=pl.lit(";") + pl.col("info"))
     # Texts first, each once: what is made of them looks at them several times.
     good = good.with_columns(_whole(f).alias(f"\t{f.column}") for f in fields)
-    values = {f.column: _value(f) for f in fields}
+    values = {f.column: _value(f, escapes=escapes) for f in fields}
     frame = good.select(
         "contig",
         pl.col("number").alias("pos"),
@@ -307,7 +314,7 @@ def _whole(f: Field) -> pl.Expr:
     return _info(f.key)
 
 
-def _value(f: Field) -> tuple[pl.Expr, pl.Expr]:
+def _value(f: Field, *, escapes: bool) -> tuple[pl.Expr, pl.Expr]:
     """Typed value of a field for the allele of each row, and whether one was lost."""
     whole = pl.col(f"\t{f.column}")
     if f.place == "info" and f.dtype == pl.Boolean:
@@ -319,6 +326,8 @@ def _value(f: Field) -> tuple[pl.Expr, pl.Expr]:
     if f.number in ("A", "R"):
         text = pl.when(~text.is_in(["", "."])).then(text)
     if f.dtype == pl.String:
+        if escapes and f.place == "info":
+            text = decoded(text, whole=f.number in _SINGLE)
         return text, ~fits
     value = text.cast(f.dtype, strict=False)
     lost = ~fits | (text.is_not_null() & value.is_null())
