@@ -15,6 +15,7 @@ from varhouse.consequence import terms as so
 from varhouse.consequence.alleles import Alleles
 from varhouse.consequence.coding import annotate_edits
 from varhouse.consequence.pairs import NONE, Pairs, distance_to, scattered
+from varhouse.consequence.tiny import beside_tiny
 from varhouse.consequence.windows import Edits
 from varhouse.consequence.zones import (
     Zones,
@@ -134,6 +135,9 @@ def _localise(model: GeneModel, pairs: Pairs, row: Int64, start: Int64, end: Int
     )  # fmt: skip
     ranks = _walk(model, inside)
     _insertions(model, inside, ranks)
+    zones, intronic = beside_tiny(model, window, tx, s, e)
+    inside.zones |= zones
+    inside.intronic |= intronic
     pairs.exon_first[row], pairs.exon_last[row] = ranks[0], ranks[1]
     pairs.intron_first[row], pairs.intron_last[row] = ranks[2], ranks[3]
     return inside

@@ -15,7 +15,8 @@ import polars as pl
 from varhouse.consequence import terms as so
 from varhouse.consequence.alleles import Alleles
 from varhouse.consequence.pairs import Pairs, distance_to, scattered
-from varhouse.consequence.zones import WIDTH, base_zones, splice_terms
+from varhouse.consequence.tiny import beside_tiny
+from varhouse.consequence.zones import WIDTH, Zones, base_zones, splice_terms
 from varhouse.genemodel import (
     EXON,
     FLANK_LEFT,
@@ -49,7 +50,7 @@ def annotate_snvs(
 ) -> Pairs:
     """Annotate the alleles at `rows`, which are SNVs, against every transcript near."""
     g, alt = alleles.start[rows], alleles.alt[alleles.alt_ptr[rows]]
-    seg = model.window(int(g[0]), int(g[-1]) + 1)
+    seg = window = model.window(int(g[0]), int(g[-1]) + 1)
     low = np.searchsorted(g, model.seg_start[seg])
     count = np.searchsorted(g, model.seg_end[seg]) - low
     hit = count > 0
@@ -60,7 +61,8 @@ def annotate_snvs(
     place = g[v]
     pairs = Pairs.empty(rows[v], tx)
     terms = np.repeat(_segment_terms(model, seg), count)
-    terms |= _splice(model, at, kind, place)
+    zones, _ = beside_tiny(model, window, tx, place, place + 1)
+    terms |= _splice(model, at, kind, place, zones)
     _ranks(model, pairs, at, kind)
     flank = np.flatnonzero(kind <= FLANK_RIGHT)
     t = tx[flank]
@@ -106,16 +108,17 @@ def _tiny_terms(model: GeneModel, tx: Int64, place: Int64) -> Int64:
     return terms * model.coding[tx]
 
 
-def _splice(model: GeneModel, at: Int64, kind: Int8, place: Int64) -> Int64:
-    """Splice and intron terms of each pair."""
+def _splice(model: GeneModel, at: Int64, kind: Int8, place: Int64, tiny: Zones) -> Int64:
+    """Splice and intron terms of each pair; `tiny` are its zones of tiny introns."""
     from_left = place - model.seg_start[at]
     from_right = model.seg_end[at] - 1 - place
-    near_edge = (from_left < WIDTH - 1) | (from_right < WIDTH - 1)
+    near_edge = (from_left < WIDTH - 1) | (from_right < WIDTH - 1) | (tiny > 0)
     near = np.flatnonzero(near_edge & (kind >= EXON))
     s = at[near]
     zones = base_zones(
         model.seg_left[s], model.seg_right[s], from_left[near], from_right[near]
     )
+    zones |= tiny[near]
     terms: Int64 = ((kind == INTRON) & (from_left >= 2) & (from_right >= 2)) * so.INTRON
     terms[near] |= splice_terms(zones, kind[near] == EXON)
     return terms

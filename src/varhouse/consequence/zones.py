@@ -15,11 +15,13 @@ from varhouse.genemodel import EDGE_EXON, EDGE_INTRON, EDGE_REVERSE, Bool, Int64
 
 Zones = npt.NDArray[np.int16]
 
-DONOR, ACCEPTOR, FIFTH, DONOR_REGION, TRACT, REGION, INSERT_RIGHT, INSERT_LEFT = (
-    np.int16(1 << i) for i in range(8)
-)
-"""Bits of a zone. The last two mark bases whose left or right side is a place where an
-insertion counts as splice region although only one neighbour is in it."""
+(
+    DONOR, ACCEPTOR, FIFTH, DONOR_REGION, TRACT, REGION, REGION_RIGHT, INSERT_RIGHT,
+    INSERT_LEFT,
+) = (np.int16(1 << i) for i in range(9))  # fmt: skip
+"""Bits of a zone. The splice region of a segment's left edge is not that of its right one: an
+insertion between the two is in neither. The last two mark bases whose left or right side is a
+place where an insertion counts as splice region although only one neighbour is in it."""
 
 WIDTH = 18
 """One more than the widest zone: distances are cut off at WIDTH - 1."""
@@ -38,12 +40,12 @@ def _single_base_tables() -> tuple[Zones, Zones]:
         donor[2:6] |= DONOR_REGION
         acceptor[0:2] |= ACCEPTOR
         acceptor[2:17] |= TRACT
-        for side in (intron_left, intron_right):
-            side[2:8] |= REGION
+        intron_left[2:8] |= REGION
+        intron_right[2:8] |= REGION_RIGHT
         intron_left[[0, 2]] |= INSERT_RIGHT
         intron_right[[0, 2]] |= INSERT_LEFT
-        for table in (left, right):
-            table[EDGE_EXON + reverse, 0:3] |= REGION
+        left[EDGE_EXON + reverse, 0:3] |= REGION
+        right[EDGE_EXON + reverse, 0:3] |= REGION_RIGHT
     return left, right
 
 
@@ -116,7 +118,9 @@ def splice_terms(zones: Zones, touches_exon: Bool) -> Int64:
     donor, acceptor = (zones & DONOR) != 0, (zones & ACCEPTOR) != 0
     fifth = (zones & FIFTH) != 0
     donor_region = ((zones & DONOR_REGION) != 0) & ~fifth
-    region = ((zones & REGION) != 0) & ~(donor | acceptor | fifth | donor_region)
+    region = ((zones & (REGION | REGION_RIGHT)) != 0) & ~(
+        donor | acceptor | fifth | donor_region
+    )
     tract = ((zones & TRACT) != 0) & ~touches_exon
     masks: Int64 = (
         donor * so.DONOR

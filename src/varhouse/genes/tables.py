@@ -354,10 +354,11 @@ def _segments(
     left_edge, right_edge = edge.copy(), edge.copy()
     left_edge[at[is_first]] = EDGE_NONE
     right_edge[at[is_last]] = EDGE_NONE
-    # Where the frame slips there is no splicing either.
-    slip = gap[high[gap] - low[gap] <= 2]
-    right_edge[slip - 1] = EDGE_NONE
-    left_edge[slip + 1] = EDGE_NONE
+    # Where the frame slips there is no splicing; beside tiny introns it has rules of its own
+    # (`consequence/tiny.py`).
+    tiny = gap[kind[gap] == TINY_INTRON]
+    right_edge[tiny - 1] = EDGE_NONE
+    left_edge[tiny + 1] = EDGE_NONE
     reverse = EDGE_REVERSE * (strand[seg_tx] < 0)
     return {
         "seg_ptr": seg_ptr,
