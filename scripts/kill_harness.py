@@ -68,34 +68,40 @@ def steps(number: int, rng: random.Random, folder: Path, until: float) -> list[b
     return done
 
 
-def real(number: int, rng: random.Random, folder: Path, until: float) -> list[bool]:
-    """Kill the real command."""
+def real(
+    number: int, rng: random.Random, folder: Path, until: float, span: float | None
+) -> list[bool]:
+    """Kill the real command, in turn of each scenario."""
     done: list[bool] = []
     every = scenarios()[:2]
+    spans = {}
     for scenario in every:
         scenario.prepare(folder / f"real {scenario.name}")
         began = time.monotonic()
-        kill_for_real(scenario, folder / "case", [], alone=False)
-        seconds = time.monotonic() - began
-        print(f"{scenario.name}: {seconds:.1f} s", flush=True)
-        delays = [seconds * (i + rng.random()) / (number // 2) for i in range(number // 2)]
-        for i, delay in enumerate(delays):
-            if time.monotonic() > until:
-                break
-            kills = [delay, *([seconds * rng.random()] if i % 4 == 3 else [])]
-            alone = bool(i % 2)
-            whom = "main process" if alone else "group"
-            name = (
-                f"real: {scenario.name}, {whom} after {', '.join(f'{k:.1f} s' for k in kills)}"
+        if span is None:
+            kill_for_real(scenario, folder / "case", [], alone=False)
+        spans[scenario.name] = span or time.monotonic() - began
+        print(f"{scenario.name}: {spans[scenario.name]:.1f} s", flush=True)
+    order = list(range(number))
+    rng.shuffle(order)
+    for i in order:
+        if time.monotonic() > until:
+            break
+        scenario, alone = every[i % 2], bool(i // 2 % 2)
+        seconds = spans[scenario.name]
+        kills = [seconds * (i + rng.random()) / number]
+        if i % 5 == 4:
+            kills.append(seconds * rng.random())
+        whom = "main process" if alone else "group"
+        name = f"real: {scenario.name}, {whom} after {', '.join(f'{k:.1f} s' for k in kills)}"
+        done.append(
+            attempt(
+                name,
+                lambda s=scenario, k=kills, a=alone: kill_for_real(  # type: ignore[misc]
+                    s, folder / "case", k, alone=a
+                ),
             )
-            done.append(
-                attempt(
-                    name,
-                    lambda s=scenario, k=kills, a=alone: kill_for_real(  # type: ignore[misc]
-                        s, folder / "case", k, alone=a
-                    ),
-                )
-            )
+        )
     return done
 
 
@@ -107,13 +113,14 @@ def main() -> int:
     parser.add_argument("--real", type=int, default=20, help="kills of the real command")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after that")
+    parser.add_argument("--span", type=float, help="seconds of a real run [measured]")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     rng, until = random.Random(args.seed), time.monotonic() + args.seconds
     with tempfile.TemporaryDirectory(prefix="varhouse-kills-") as name:
         folder = Path(name)
         in_process = steps(args.steps, rng, folder, until) if args.steps else []
-        for_real = real(args.real, rng, folder, until) if args.real > 1 else []
+        for_real = real(args.real, rng, folder, until, args.span) if args.real else []
     wrong = [*in_process, *for_real].count(False)
     print(f"{len(in_process)} in one process, {len(for_real)} real, {wrong} failed")
     return 1 if wrong else 0

@@ -23,7 +23,7 @@ rule alleles:
 rule genes:
     """Compile the gene model, once for each annotation and reference."""
     input:
-        annotation=lookup("genes", within=RUN) if HAS_GENES else [],
+        annotation=get_nameable([RUN["genes"]] if HAS_GENES else []),
     output:
         marker="genes.done",
     log:
@@ -41,7 +41,7 @@ rule genes:
 rule source:
     """Compile a source, once for each state of its file, its settings and the reference."""
     input:
-        file=lambda wildcards: SOURCES[wildcards.source]["path"],
+        file=lambda wildcards: get_nameable([SOURCES[wildcards.source]["path"]]),
     output:
         marker="sources/{source}.done",
     log:

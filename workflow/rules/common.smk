@@ -44,9 +44,17 @@ def get_batch(wildcards):
     return COHORTS[wildcards.cohort]["batches"][int(wildcards.batch)]
 
 
+def get_nameable(files):
+    """Leave out paths with braces: Snakemake would take them for wildcards.
+
+    That a file is there, and is the one that was meant, the steps check themselves.
+    """
+    return [f for f in files if not set("{}") & set(f)]
+
+
 def get_input_files(wildcards):
     files = COHORTS[wildcards.cohort]["files"]
-    return [files[i] for i in get_batch(wildcards)]
+    return get_nameable([files[i] for i in get_batch(wildcards)])
 
 
 def get_verdicts(wildcards):
