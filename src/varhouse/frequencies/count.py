@@ -28,7 +28,8 @@ SAMPLE_COUNTS = (
 )  # fmt: skip
 """Columns of the counts per person."""
 
-KIND_OTHER, KIND_TRANSITION, KIND_TRANSVERSION, KIND_INDEL = range(4)
+KIND_OTHER, KIND_TRANSITION, KIND_TRANSVERSION, KIND_INDEL, KIND_TWICE = range(5)
+"""What an allele is for the counts per person; TWICE: it stands before, and counts there."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -145,8 +146,10 @@ def _profile(alleles, code, hemi, rows, n_rows, kind, out):  # type: ignore[no-u
                 same = False
             last = a
         if a > 0 and a <= n_rows:
-            alts += 1
             t = kind[rows + a - 1]
+            if t == KIND_TWICE:
+                continue
+            alts += 1
             if t == KIND_TRANSITION:
                 out[4] += 1
                 out[6] += 1

@@ -20,10 +20,6 @@ from varhouse.contigs import Contigs
 from varhouse.frequencies.count import (
     GT_ALLELE,
     GT_INVALID,
-    KIND_INDEL,
-    KIND_OTHER,
-    KIND_TRANSITION,
-    KIND_TRANSVERSION,
     Counts,
     check_genotypes,
     count_genotypes,
@@ -33,6 +29,7 @@ from varhouse.frequencies.strata import Strata
 from varhouse.genotypes import genotype_columns
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.lifted import PLACEHOLDER, lifted_columns
+from varhouse.ingest.recount import kind_of
 from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.reference import Reference
@@ -200,10 +197,11 @@ def _take(
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
     haploid = context.haploid.contains(records["contig"], records["pos"])
     counts = _count(genotypes, first_row, haploid, context)
-    kind = _kinds(alleles)
+    # Nothing for rejected alleles.
+    kind = alleles.select(kind_of("ref", "alt", is_kept=pl.col("fault").is_null()))
     result.people += count_people(
         genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
-        genotypes.what, first_row, haploid, context.male, kind,
+        genotypes.what, first_row, haploid, context.male, kind.to_series().to_numpy(),
     )  # fmt: skip
     kept = alleles["fault"].is_null().to_numpy()
     rows = np.flatnonzero(kept)
@@ -488,26 +486,6 @@ def _count(
         genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
         genotypes.what, first_row, haploid, strata.cell, strata.size, strata.male,
     )  # fmt: skip
-
-
-def _kinds(alleles: pl.DataFrame) -> npt.NDArray[np.int8]:
-    """Kind of each allele row for the counts per person; nothing for rejected ones."""
-    c = pl.col
-    bases = ["A", "C", "G", "T"]
-    snv = c("ref").is_in(bases) & c("alt").is_in(bases)
-    purine = c("ref").is_in(["A", "G"]) == c("alt").is_in(["A", "G"])
-    short = c("alt").str.contains("^[ACGTN]+$")
-    kind = (
-        pl.when(c("fault").is_not_null() | ~short)
-        .then(KIND_OTHER)
-        .when(snv & purine)
-        .then(KIND_TRANSITION)
-        .when(snv)
-        .then(KIND_TRANSVERSION)
-        .otherwise(KIND_INDEL)
-        .cast(pl.Int8)
-    )
-    return alleles.select(kind.alias("kind"))["kind"].to_numpy()
 
 
 def _sites(

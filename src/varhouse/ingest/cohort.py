@@ -8,6 +8,7 @@ people.
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from varhouse.ingest.held import problems_json
 from varhouse.ingest.lifted import source_lines, source_record
 from varhouse.ingest.merge import People, merge_part
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict, sample_groups
+from varhouse.ingest.recount import Columns, counted_twice
 from varhouse.ingest.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.sheets import METADATA
 from varhouse.ingest.tasks import (
@@ -65,7 +67,9 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         for f, v in enumerate(verdicts)
         for k, c in enumerate(v["chunks"])
     }
-    n_twice = _drop_carried(chunks, group_of, places, directory)
+    n_twice = _drop_carried(
+        chunks, group_of, places, directory, lambda f: _columns(run, name, verdicts, f)
+    )
     if cohort.chain is not None:
         _tell_source(run, cohort, chunks, verdicts, directory)
     summary = _summary(cohort, verdicts, chunks, n_twice)
@@ -115,9 +119,20 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     return sorted(chunks, key=lambda c: (c.file, c.number))
 
 
+def _columns(run: Run, cohort: str, verdicts: list[dict[str, Any]], file: int) -> Columns:
+    """Say who stands in the sample columns of a file."""
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    names = verdicts[file]["samples"]
+    people = file_samples(run, cohort, names)
+    return Columns(
+        np.array([ordinal[s] for s in names], np.int32),
+        (people["sex"] == "male").to_numpy().astype(np.bool_), run.open_haploid(),
+    )  # fmt: skip
+
+
 def _drop_carried(
     chunks: list[_Chunk], group_of: dict[int, int], places: dict[tuple[int, int], Place],
-    directory: Path,
+    directory: Path, columns: Callable[[int], Columns],
 ) -> int:  # fmt: skip
     """Find alleles that an earlier chunk of the same people holds too; reject them."""
     n = 0
@@ -145,7 +160,8 @@ def _drop_carried(
         if gone:
             twice = pl.concat(gone).unique(["record", "alt_index"]).sort("record", "alt_index")
             n += twice.height
-            _reject(late, twice, directory, places[late.file, late.number])
+            place = places[late.file, late.number]
+            _reject(late, twice, directory, place, columns(late.file))
     return n
 
 
@@ -155,7 +171,9 @@ def _between(path: Path, contig: str, first: int, last: int) -> pl.LazyFrame:
     )
 
 
-def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -> None:
+def _reject(
+    chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place, columns: Columns
+) -> None:
     """Take alleles out of a chunk's shards; they become rejects."""
     assert chunk.alleles is not None
     folder = directory / f"mended-{chunk.folder.name}"
@@ -184,6 +202,7 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
         pl.lit(chunk.file, pl.Int32).alias("file")
     )
     old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
+    _count_once(chunk, sites, twice, pl.concat([rows.clear(), *old]), columns)
     partition = chunk.shards[0].partition
     new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)
     if new is not None:
@@ -198,6 +217,24 @@ def _reject(chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place) -
     chunk.info["n_alleles"] = kept.height
     reasons = chunk.info["reasons"]
     reasons["duplicate_allele"] = reasons.get("duplicate_allele", 0) + twice.height
+
+
+def _count_once(
+    chunk: _Chunk, sites: pl.DataFrame, twice: pl.DataFrame, rejects: pl.DataFrame,
+    columns: Columns,
+) -> None:  # fmt: skip
+    """Take the genotypes of duplicates out of a chunk's counts per person."""
+    genotypes = [s.path for s in chunk.shards if s.table == "genotypes"]
+    if not genotypes:
+        return
+    before = rejects.filter(pl.col("reason") == "duplicate_allele")
+    gone = counted_twice(
+        pl.read_parquet(genotypes, glob=False), sites, twice.select("record", "alt_index"),
+        before.select("record", "alt_index"), columns,
+    )  # fmt: skip
+    people = chunk.info["people"]
+    for k, name in enumerate(SAMPLE_COUNTS):
+        people[name] = (np.array(people[name], np.int64) - gone[:, k]).tolist()
 
 
 def _tell_source(

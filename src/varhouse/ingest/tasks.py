@@ -27,6 +27,7 @@ from varhouse.ingest.chunk import (
     read_chunk,
 )
 from varhouse.ingest.plan import Plan, cohort_samples, read_verdict
+from varhouse.ingest.recount import Columns, counted_twice
 from varhouse.ingest.run import Run
 from varhouse.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.shards import Shard, write_frame, write_manifest, write_shard
@@ -200,17 +201,23 @@ def drop_duplicates(result: ChunkResult, context: Context) -> None:
     if result.alleles.is_empty():
         return
     first = result.alleles.select(pl.struct(KEY).is_first_distinct()).to_series()
-    remove_alleles(result, ~first)
+    remove_alleles(result, ~first, context)
 
 
-def remove_alleles(result: ChunkResult, gone: pl.Series) -> None:
+def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> None:
     """Move alleles (bool per row) to the rejects as duplicates."""
     if not gone.any():
         return
     twice = result.alleles.filter(gone)
     rows = duplicate_rows(twice, result.sites, result.place)
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
-    result.sites = blank_alleles(result.sites, twice.select("record", "alt_index"))
+    again = twice.select("record", "alt_index")
+    if context.ordinal.size:
+        columns = Columns(context.ordinal, context.male, context.haploid)
+        result.people -= counted_twice(
+            result.genotypes, result.sites, again, again.clear(), columns
+        )
+    result.sites = blank_alleles(result.sites, again)
     keep = (~gone).to_numpy()
     result.alleles = result.alleles.filter(pl.Series(keep))
     result.counts = {k: v[keep] for k, v in result.counts.items()}

@@ -1,0 +1,115 @@
+"""Counts per person leave out what is a reject because it stands before."""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from inprocess import ingest_here
+
+import varhouse
+
+GENOME = "".join(random.Random(3).choices("ACGT", k=400))
+SEX = {"s0": "male", "s1": "female", "s2": "male", "s3": "unknown"}
+HEAD = """##fileformat=VCFv4.3
+##contig=<ID=chr1,length=400>
+##contig=<ID=chrX,length=400>
+##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
+"""
+
+
+def write(
+    path: Path, rows: list[tuple[str, int, str, str, list[str]]], names: list[str]
+) -> None:
+    fixed = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+    lines = ["\t".join([*fixed, *names])]
+    for contig, pos, ref, alt, calls in rows:
+        lines.append("\t".join([contig, str(pos), ".", ref, alt, ".", ".", ".", "GT", *calls]))
+    path.write_text(HEAD + "\n".join(lines) + "\n")
+
+
+def config(folder: Path, files: list[str]) -> Path:
+    (folder / "ref.fa").write_text(f">chr1\n{GENOME}\n>chrX\n{GENOME}\n")
+    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{','.join(files)}\n")
+    rows = "".join(f"a\t{s}\t{x}\n" for s, x in SEX.items())
+    (folder / "samples.tsv").write_text("cohort\tsample\tsex\n" + rows)
+    path = folder / "c.yaml"
+    assembly = {"name": "toy", "reference": "ref.fa"}
+    path.write_text(json.dumps(
+        {"assembly": assembly, "cohorts": "cohorts.tsv", "samples": "samples.tsv"}
+    ))  # fmt: skip
+    return path
+
+
+def slow_people(files: list[tuple[list, list[str]]]) -> dict[str, Counter[str]]:
+    """Count as the glossary says: each genotype by the alleles that did not stand before."""
+    seen: set[tuple] = set()
+    out: dict[str, Counter[str]] = {s: Counter() for s in SEX}
+    for rows, names in files:
+        for contig, pos, ref, alts, calls in rows:
+            keys = [(contig, pos, ref, a) for a in alts.split(",")]
+            new = [k not in seen for k in keys]
+            seen.update(keys)
+            if not any(new):
+                continue
+            for name, text in zip(names, calls, strict=True):
+                call = [None if c == "." else int(c)
+                        for c in text.lstrip("|/").replace("|", "/").split("/")]  # fmt: skip
+                kept = [a for a in call if a and new[a - 1]]
+                for a in kept:
+                    alt = alts.split(",")[a - 1]
+                    ti = {ref, alt} in ({"A", "G"}, {"C", "T"})
+                    out[name].update(["n_snv", "n_ti" if ti else "n_tv"])
+                size = len(call)
+                called = [c for c in call if c is not None]
+                if contig == "chrX" and SEX[name] == "male" and size == 2 and len(called) == 1:
+                    call, size = called, 1
+                if None in call:
+                    out[name]["n_missing"] += 1
+                elif kept:
+                    same = len(set(call)) == 1
+                    kind = "n_hemi" if size == 1 else "n_hom_alt" if same else "n_het"
+                    out[name][kind] += 1
+    return out
+
+
+def random_rows(rng: random.Random, n: int) -> list[tuple[str, int, str, str, list[str]]]:
+    rows = []
+    for contig in ("chr1", "chrX"):
+        for pos in sorted(rng.choices(range(10, 40), k=n)):
+            ref = GENOME[pos - 1]
+            others = [b for b in "ACGT" if b != ref]
+            alts = rng.sample(others, rng.choice([1, 1, 2]))
+            top = len(alts)
+            cells = [str(k) for k in range(top + 1)] + ["."]
+            calls = [
+                rng.choice(["/", "|"]).join(rng.choices(cells, k=rng.choice([1, 2, 2, 2])))
+                for _ in SEX
+            ]
+            rows.append((contig, pos, ref, ",".join(alts), calls))
+    return rows
+
+
+@pytest.mark.parametrize("cut", [None, 3])
+def test_duplicates_count_once_for_each_person(tmp_path: Path, cut: int | None) -> None:
+    """In a chunk, in another chunk, in another file with its columns in another order."""
+    rng = random.Random(8)
+    names = list(SEX)
+    first, second = random_rows(rng, 30), random_rows(rng, 20)
+    turned = names[::-1]
+    write(tmp_path / "a1.vcf", first, names)
+    write(tmp_path / "a2.vcf", second, turned)
+    ingest_here(tmp_path / "s", config(tmp_path, ["a1.vcf", "a2.vcf"]), chunk_records=cut)
+    store = varhouse.open(tmp_path / "s")
+    reasons = store.scan("rejects").collect()["reason"]
+    assert (reasons == "duplicate_allele").sum() > 40
+    wanted = slow_people([(first, names), (second, turned)])
+    rows = store.scan("samples").collect().sort("ordinal").to_dicts()
+    columns = ("n_missing", "n_het", "n_hom_alt", "n_hemi", "n_snv", "n_ti", "n_tv")
+    for row in rows:
+        assert {c: row[c] for c in columns} == {c: wanted[row["sample"]][c] for c in columns}
+    every = store.scan("frequencies").filter(stratum_by="all").collect()
+    assert sum(r["n_snv"] for r in rows) == every["ac"].sum()
+    assert every.height == every.select(pl.struct(store.key).n_unique()).item()
