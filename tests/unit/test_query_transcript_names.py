@@ -170,6 +170,18 @@ def residues_short(text: str) -> str:
         ("C28delinsWV", "Cys28delinsTrpVal"), ("*110Qext*17", "Ter110GlnextTer17"),
         ("R12R", "Arg12="), ("Arg12Arg", "Arg12="), ("R12=", "Arg12="), ("M1?", "Met1?"),
         ("U3C", "Sec3Cys"), ("G5dup", "Gly5dup"),
+        # The names at start and stop codons, in either spelling, and in older ones.
+        ("Lys3*", "Lys3Ter"), ("(K3*)", "Lys3Ter"), ("Lys3X", "Lys3Ter"), ("K3X", "Lys3Ter"),
+        ("Lys3stop", "Lys3Ter"), ("Lys3delinsTer", "Lys3Ter"), ("K3delins*", "Lys3Ter"),
+        ("A2_K3ins*", "Lys3Ter"), ("Cys5_Ser6delins*GluAsp", "Cys5Ter"),
+        ("Tyr4TerfsTer1", "Tyr4Ter"), ("Y4*fs*1", "Tyr4Ter"),
+        ("A2_K3insP*", "Ala2_Lys3insProTer"), ("K3_G4delinsF*", "Lys3_Gly4delinsPheTer"),
+        ("*22Sext*4", "Ter22SerextTer4"), ("(Ter22Serext*4)", "Ter22SerextTer4"),
+        ("*22SerextX4", "Ter22SerextTer4"), ("X22SextX4", "Ter22SerextTer4"),
+        ("*22Sfs*5", "Ter22SerextTer4"), ("Ter22LysfsTer?", "Ter22LysextTer?"),
+        ("C21Gfs*6", "Cys21GlyfsTer6"), ("(Cys21Glyfs*6)", "Cys21GlyfsTer6"),
+        ("*22?", "Ter22?"), ("(Ter22?)", "Ter22?"), ("*22=", "Ter22="), ("C21fs", "Cys21fs"),
+        ("(M1?)", "Met1?"), ("V1?", "Met1?"), ("Val1?", "Met1?"), ("Met1=", "Met1="),
     ],
 )  # fmt: skip
 def test_residues_are_spelt_as_in_the_store(written: str, meant: str) -> None:

@@ -50,7 +50,18 @@ _THREE = {
     "O": "Pyl", "X": "Ter", "*": "Ter",
 }  # fmt: skip
 _LONG = re.compile("|".join([*dict.fromkeys(_THREE.values()), "Xaa"]))
-_SAME = re.compile(r"^([A-Z][a-z]{2})(\d+)\1\Z")
+_STOP = re.compile(r"X(?!aa)|\*|[Ss]top|STOP")
+_OLD_FORMS = (
+    # No change, a start that is lost, an immediate stop codon: how others write them, or the
+    # nomenclature once did, and how the store does.
+    (re.compile(r"^([A-Z][a-z]{2})(\d+)\1$"), r"\1\2="),
+    (re.compile(r"^[A-Z][a-z]{2}1\?$"), "Met1?"),
+    (re.compile(r"^([A-Z][a-z]{2}\d+)(?:_[A-Z][a-z]{2}\d+)?delinsTer.*$"), r"\1Ter"),
+    (re.compile(r"^[A-Z][a-z]{2}\d+_([A-Z][a-z]{2}\d+)insTer.*$"), r"\1Ter"),
+    (re.compile(r"^((?!Ter)[A-Z][a-z]{2}\d+)TerfsTer1$"), r"\1Ter"),
+)
+_STOP_SHIFTED = re.compile(r"^(Ter\d+[A-Z][a-z]{2})fsTer(\d+|\?)$")
+"""A frameshift in the stop codon as VEP writes it: `fs` counts the new residue, `ext` not."""
 _RESIDUES = re.compile(r"^[A-Z][a-z]{2}(\d+)(?:_[A-Z][a-z]{2}(\d+))?")
 _SHORT_FRAMESHIFT = re.compile(r"^[A-Z][a-z]{2}\d+fs\Z")
 
@@ -323,11 +334,15 @@ def residues(rest: str) -> str:
     """Spell what stands behind `p.` as the store does: no brackets, three letters."""
     bare = rest.removeprefix("(").removesuffix(")")
     if _LONG.search(bare):
-        long = bare.replace("*", "Ter")
+        long = _STOP.sub("Ter", bare)
     else:
         long = re.sub(r"[A-Z*]", lambda m: _THREE.get(m[0], m[0]), bare)
-    long = long.replace("fsX", "fsTer")
-    return _SAME.sub(r"\1\2=", long)
+    for old, new in _OLD_FORMS:
+        long = old.sub(new, long)
+    if match := _STOP_SHIFTED.match(long):
+        far = match[2]
+        long = f"{match[1]}extTer{int(far) - 1 if far != '?' else far}"
+    return long
 
 
 def _find_protein(store: Store, transcripts: list[_Transcript], rest: str) -> pl.DataFrame:
@@ -339,7 +354,8 @@ def _find_protein(store: Store, transcripts: list[_Transcript], rest: str) -> pl
         ends = transcript.coding()
         if ends is None:
             continue
-        whole = (transcript.start, transcript.end)
+        # A deletion that takes the start or the stop codon may begin before the transcript.
+        whole = (max(transcript.start - 10 * NEAR, 1), transcript.end)
         near = _codons(transcript, ends[0], numbers) or whole
         hits = _protein_rows(store, transcript, near, wanted)
         if not hits.height and near != whole:
