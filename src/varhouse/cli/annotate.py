@@ -23,8 +23,9 @@ example:
       --genes demo/data/demo.gff3 --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
 
 IN is a VCF (plain, gzip), a BCF, or a Parquet file with the columns contig, pos, ref,
-alt. Each ALT is annotated as it stands; `varhouse normalise` first if it may not be
-normalised. Alleles more than 5,000 bases from every transcript get no consequence.
+alt, and extent for symbolic alleles. Each ALT is annotated as it stands; `varhouse
+normalise` first if it may not be normalised. Alleles more than 5,000 bases from every
+transcript get no consequence.
 """
 
 _EPILOG = """\

@@ -9,9 +9,10 @@ example:
   varhouse frequencies demo/data/beijing.vcf.gz -o beijing.tsv \\
       --samples demo/data/samples.tsv --strata sex,population+sex --par demo/data/par.bed
 
-writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt cohort stratum_by stratum ac an
-af n_het n_hom_alt n_hemi n_missing n_samples call_rate. Counts are those of the original
-genotypes (1/2 is one heterozygote for each ALT); a null af has no called allele.
+writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt extent cohort stratum_by stratum
+ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate. Counts are those of the
+original genotypes (1/2 is one heterozygote for each ALT); a null af has no called allele;
+extent is the length of a symbolic ALT (`.`: unknown), empty for any other.
 Rejected records are counted on stderr; `varhouse validate` names what is wrong with them.
 Without --aliases well-known names are found in the FASTA too (1 = chr1).
 

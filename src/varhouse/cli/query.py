@@ -77,7 +77,8 @@ def add_parser(commands: Any) -> None:
         default=[],
         metavar="X",
         help="rs id (a merged one too), SPDI, VRS id, HGVS name (g. c. n. p.) or "
-        "contig-pos-ref-alt, in any spelling; may be repeated",
+        "contig-pos-ref-alt, in any spelling (of a symbolic ALT with its length: "
+        "chr1-1303-G-<DEL>-40; without it all of them); may be repeated",
     )
     parser.add_argument(
         "--where", action="append", default=[], metavar="EXPR", help="condition on the columns"

@@ -55,8 +55,9 @@ files themselves hold all columns: who may read them is for the file system to s
 
 ## Keys and coordinates
 
-Alleles are `contig, pos, ref, alt`: canonical contig name, 1-based position, normalised
-(split, trimmed, left-aligned), one ALT a row. `part` is the contig, or `other` for the
+Alleles are `contig, pos, ref, alt, extent`: canonical contig name, 1-based position,
+normalised (split, trimmed, left-aligned), one ALT a row; `extent` is what a symbolic ALT
+leaves open (decision 0013), empty for all others. `part` is the contig, or `other` for the
 short contigs of an assembly with more than 200 of them.
 """
 
