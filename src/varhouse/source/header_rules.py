@@ -213,7 +213,7 @@ class HeaderRules:
 
         BCF's IDX is a number (section 6.2.1), and htslib writes it bare.
         """
-        for key in meta.keys:
+        for key in dict.fromkeys(meta.keys):
             field = meta.kind in ("INFO", "FORMAT") and key in ("Number", "Type")
             if key in meta.quoted or field or key in ("ID", "IDX"):
                 continue

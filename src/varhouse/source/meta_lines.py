@@ -11,7 +11,8 @@ _FREE_KEY = re.compile(r'([^=,<>"\s][^=,"]*)=')
 _END = r"(?=,|\Z)"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"' + _END, re.DOTALL)
 _LITERAL = re.compile(r'"([^"]*)"' + _END)
-_GROUP = re.compile(r"(?:\[[^\]]*\]|<[^<>]*>)" + _END)
+# A group ends before the next begins, so that a line of openings is read in linear time.
+_GROUP = re.compile(r"(?:\[[^\[\]]*\]|<[^<>]*>)" + _END)
 _BARE = re.compile(r"[^,]*" + _END)
 _BARE_ID = re.compile(r"[^,<>]*" + _END)
 _SEPARATOR = re.compile(r",(?=.)|\Z", re.DOTALL)

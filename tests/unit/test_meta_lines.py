@@ -1,0 +1,54 @@
+"""The grammar of meta lines: what is read, and that hostile lines are read in linear time."""
+
+import time
+
+import pytest
+
+from varhouse.source.header_rules import HeaderRules
+from varhouse.source.meta_lines import is_name, split_meta, url_fault
+from varhouse.source.problems import Account
+
+HOSTILE = (
+    "a=[,", "a=<,", "a=", '"', 'a="\\"', "<", "[", 'a="b",', "a=b,", "\\", 'a="\\\\', "a=[],",
+    "1@", "a.", ",", " ", "a b=",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["x", "INFO", "META", "SAMPLE", "assembly"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_long_lines_take_linear_time(kind, piece):
+    for before, after in (("<", ">"), ("<ID=a,b=", "]x>"), ("http://", "")):
+        line = f"##{kind}={before}{piece * (200_000 // len(piece))}{after}"
+        start = time.process_time()
+        HeaderRules(4, Account("x")).check(line, 2)
+        assert time.process_time() - start < 2
+
+
+def test_values_lists_and_quotes():
+    inside = 'ID=a"b,x="p, \\"q\\"",y=[1, 2],z=<3,4>,w=u v,e=""'
+    meta = split_meta("ALT", 1, inside, 3)
+    assert meta.broken is None
+    assert meta.values == {
+        "ID": 'a"b', "x": 'p, "q"', "y": "[1, 2]", "z": "<3,4>", "w": "u v", "e": "",
+    }  # fmt: skip
+    assert meta.quoted == {"x", "e"}
+    assert split_meta("FILTER", 1, inside, 3).broken == inside
+    assert split_meta("x", 1, "ID=a,b,c=d", 3).broken == "b,c=d"
+
+
+@pytest.mark.parametrize(("version", "good"), [(1, True), (2, True), (3, False), (5, False)])
+def test_a_lone_backslash_stands_for_itself_up_to_4_2(version, good):
+    meta = split_meta("FILTER", 1, 'ID=q,Description="C:\\dir\\"', version)
+    assert (meta.broken is None) == good
+
+
+def test_names_and_urls():
+    assert all(is_name(x) for x in ("a", "1", "é", "a+b", "_1"))
+    assert not any(
+        is_name(x) for x in ("", ".", "--", "a b", "a,b", "a;b", "a=b", 'a"b', "<a>")
+    )
+    assert url_fault("https://a.org/x?y#z") is None
+    assert {url_fault(x) for x in ("a.fa", "ftp://a.org/b c")} == {"warning"}
+    assert {url_fault(x) for x in ("", "<>", "http://", "http://80:80/x", "ftp:x")} == {
+        "error"
+    }
