@@ -213,6 +213,25 @@ def test_rejects_are_the_same_beside_a_table(folder: Path) -> None:
     assert all(r[6] for r in of_table)
 
 
+def test_bases_are_named_by_the_strand_of_the_target(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        "1 24 a A C . . AA=c;DP=3 DP:AU:CU:GU:TU 9:1,1:2,2:3,3:4,4 .",
+        "1 24 b A C . . AA=C|||;DP=3 GT 0/1 .",
+        "1 24 c A C . . AA=.;DP=3 GT 0/1 .",
+        "1 1 d A C . . AA=c;DP=3 AU 5 .",
+    ]
+    assert body(lift(folder, rows)) == [
+        "chrB 5 a T G . . AA=g;DP=3;LIFTED_FROM=1:24:A:C;LIFT_REVERSE "
+        "DP:TU:GU:CU:AU 9:1,1:2,2:3,3:4,4 .",
+        "chrB 5 b T G . . DP=3;LIFTED_FROM=1:24:A:C;LIFT_REVERSE GT 0/1 .",
+        "chrB 5 c T G . . AA=.;DP=3;LIFTED_FROM=1:24:A:C;LIFT_REVERSE GT 0/1 .",
+        "chrA 3 d A C . . AA=c;DP=3;LIFTED_FROM=1:1:A:C AU 5 .",
+    ]
+    assert "INFO/AA of records on the other strand left out of 1 " in capsys.readouterr().err
+
+
 def test_a_file_without_records_gives_a_table(folder: Path) -> None:
     none = pl.read_parquet(lift(folder, [], out="none.parquet"))
     some = pl.read_parquet(lift(folder, ["1 1 . A C 9 . . GT 0 1"], out="o.parquet"))

@@ -58,8 +58,7 @@ reasons of rejects:
   target_outside       the place lies past what the target FASTA holds of the contig
   source_ref_mismatch  REF is not what the source FASTA has at POS
   ref_not_found        the target has neither REF nor ALT at the place
-  indel_at_gap         the indel reaches the edge of its block in the chain, wherever in a
-                       repeat the aligner put the gap
+  indel_at_gap         the indel reaches the edge of its block in the chain
   symbolic             symbolic alleles and breakends are not lifted
   allele_invalid       REF or ALT is no sequence of bases, or ALT equals REF
   swap_off             the target's reference is ALT, and swapping was switched off
@@ -380,6 +379,6 @@ def _account(work: _Work, chain: "Chain") -> None:
             f"{counts['again']:,}",
         )
     for name, n in sorted(work.vcf.swapper.removed.items()):
-        log.warning("%s left out of %s swapped records: it cannot follow", name, f"{n:,}")
+        log.warning("%s left out of %s records: it cannot follow", name, f"{n:,}")
     for (name, loss), lost in sorted(work.splitter.losses.items()):
         log.warning("%s of %s split records: %s", name, f"{lost.records:,}", loss.says)

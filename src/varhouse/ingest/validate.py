@@ -83,7 +83,7 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
     data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})
     data["lift"] = {**done, "rejects": str(rejects), "n_header": scan.header.count("\n") + 1}
     data["notes"] += [
-        f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow a swap"
+        f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow"
         for name, n in sorted(done["left_out"].items())
     ]
     if done["again"]:

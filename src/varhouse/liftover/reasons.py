@@ -29,7 +29,8 @@ class Reason(IntEnum):
     `*` or `.` is not looked for)."""
     INDEL_AT_GAP = 10
     """The indel can be written at the edge of its block as well: the assemblies may differ
-    inside its repeat, so that the same change makes another sequence in the target."""
+    inside its repeat, so that the same change makes another sequence in the target. The edge
+    is where the gap can come to lie: an aligner puts it anywhere in a repeat."""
     SYMBOLIC = 11
     """Symbolic alleles (`<DEL>`, `<NON_REF>`) and breakends are not lifted."""
     ALLELE_INVALID = 12

@@ -18,6 +18,7 @@ from varhouse.infotext import encoded
 from varhouse.liftover.alleles import Lifter
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
+from varhouse.liftover.strand import flip_format, flip_info
 from varhouse.reference import COMPLEMENT
 
 COLUMNS = ("contig", "pos", "id", "ref", "alt", "qual", "filter", "info", "rest")
@@ -194,7 +195,8 @@ class VcfLifter:
             self.counts[name] += int(plan[name].sum())
         info, n_marked = _without_marks(records["info"])
         self.counts["again"] += n_marked
-        rest = records["rest"]
+        info = flip_info(info, plan["reverse"], self.swapper.removed)
+        rest = flip_format(records["rest"], plan["reverse"])
         swapped = np.flatnonzero(plan["k"].to_numpy() > 0)
         self.counts["swapped"] += swapped.size
         if swapped.size:
