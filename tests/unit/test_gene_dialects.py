@@ -434,6 +434,7 @@ def test_protein_coding_without_cds_always_has_a_term(tmp_path: Path, strand: st
     model = build(tmp_path / "m", SEQUENCE, rows + broken)
     assert not model.coding.any()
     assert model.protein_coding.all()
+    assert model.meta["counts"]["protein_coding_transcripts_without_cds"] == 2
     asked = []
     for pos in range(1, 260):
         base = SEQUENCE[pos - 1]

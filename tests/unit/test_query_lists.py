@@ -7,6 +7,7 @@ import pytest
 from builders import add_tables, counts, key, make_contigs, make_store, variant
 
 import varhouse
+from varhouse.cli import main
 from varhouse.errors import StoreError, UsageError, VarhouseError
 from varhouse.query import Answer, Question
 from varhouse.query.expression import parse_where
@@ -333,3 +334,26 @@ def test_strata_of_no_cohort_are_none(tmp_path: Path) -> None:
     empty = varhouse.open(make_store(tmp_path / "s", {}, make_contigs()))
     with pytest.raises(StoreError, match="no strata by 'sex'"):
         empty.frequencies(stratum_by="sex")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--cohort", "nroth"], "samples.tsv: no cohort 'nroth' in it; nearest: north"),
+        (["--strata", "sxe"], "the sample sheet has no column 'sxe'; nearest: sex"),
+    ],
+)
+def test_slips_in_frequencies_of_a_file_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    (tmp_path / "samples.tsv").write_text("cohort\tsample\tsex\nnorth\tS1\tmale\n")
+    (tmp_path / "a.vcf").write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=10>\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
+        "chr1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/1\n"
+    )
+    sheet = ["--samples", str(tmp_path / "samples.tsv")]
+    given = ["frequencies", str(tmp_path / "a.vcf"), "-o", str(tmp_path / "o.tsv"), *sheet]
+    assert main([*given, *options]) == 2
+    assert message in capfd.readouterr().err

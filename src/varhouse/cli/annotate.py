@@ -33,10 +33,14 @@ files written:
   OUT ending in .vcf.gz or .vcf   IN with INFO/CSQ in the format of Ensembl VEP (HGVS c.,
                                   n. and p. names, tags, PICK and LoF
                                   included), and
-                                  NAME_FIELD for each field of each --source
+                                  NAME_FIELD for each field of each --source;
+                                  text is percent-encoded (VCF 4.3). Of a source with
+                                  several records of an allele there is a value for
+                                  each, and NAME_ALT says of which ALT
   OUT.tbi                         the index of a .vcf.gz (.csi for contigs of 512 Mb and more);
                                   none where IN is not sorted
-  OUT ending in .parquet          one typed row per allele x transcript
+  OUT ending in .parquet          one typed row per allele x transcript; fields of such
+                                  a source are lists, a value for each record
 
 Without --aliases well-known contig names are found too (1 = chr1), and told on stderr.
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, nearest
 
 ALL = "all"
 UNKNOWN = "unknown"
@@ -87,7 +87,13 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
     names = sorted({c for s in strata for c in s.split("+")} | {"sex"})
     missing = [n for n in names if n not in samples.columns]
     if missing:
-        raise ConfigError([f"strata: the sample sheet has no column {m!r}" for m in missing])
+        known = [n for n in samples.columns if n != "sample"]
+        raise ConfigError(
+            [
+                f"strata: the sample sheet has no column {m!r}{nearest(m, known)}"
+                for m in missing
+            ]
+        )
     if ALL in strata:
         raise ConfigError([TAKEN])
     keys = samples.select(

@@ -74,6 +74,9 @@ def build_arrays(
     missing = held[contig] == 0 if n else np.zeros(0, bool)
     counts = {
         "transcripts_on_contigs_without_sequence": int(missing.sum()),
+        "protein_coding_transcripts_without_cds": int(
+            (arrays["protein_coding"] & (np.bincount(cds.tx, minlength=n) == 0)).sum()
+        ),
         "transcripts_past_the_end_of_the_sequence": int(
             ((local_last > held[contig]) & ~missing).sum() if n else 0
         ),

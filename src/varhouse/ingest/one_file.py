@@ -11,7 +11,7 @@ import polars as pl
 
 from varhouse.allelekey import Declared
 from varhouse.contigs import Contig, Contigs, read_aliases
-from varhouse.errors import ConfigError, InputError, UsageError
+from varhouse.errors import ConfigError, InputError, UsageError, nearest
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.checks import header_of
 from varhouse.ingest.chunk import (
@@ -88,6 +88,8 @@ def _people(
                 "say which with --cohort",
             )
         cohort = cohorts[0] if cohorts else _stem(path)
+    elif cohort not in (known := rows["cohort"].unique().sort().to_list()):
+        raise UsageError(f"{sheet.name}: no cohort {cohort!r} in it{nearest(cohort, known)}")
     mine = rows.filter(pl.col("cohort") == cohort).drop("cohort", "line")
     lost = mine.filter(~pl.col("sample").is_in(names))
     if lost.height:
