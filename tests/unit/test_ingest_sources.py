@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pysam
 import pytest
 from inprocess import ingest_here
 
@@ -375,6 +376,46 @@ def test_annotate_leaves_out_what_an_earlier_run_wrote(
     assert "freq_id" not in text
     assert "freq_panel_name=inside" in text
     assert "freq may not be passed on" in capfd.readouterr().err
+
+
+def test_annotate_for_anybody_names_nobody(
+    fx_sources: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = (fx_sources / "a.vcf").read_text()
+    head, _, body = text.partition("#CHROM")
+    lines = ("#CHROM" + body).splitlines()
+    columns = lines[0].split("\t")[:8]
+    secret = [
+        "##bcftools_viewCommand=view /data/SECRET.bcf", "##reference=file:///data/SECRET.fa",
+        '##GATKCommandLine=<ID=x,CommandLine="-I /data/SECRET.bam">',
+        "##SAMPLE=<ID=SECRET>", "##PEDIGREE=<Child=SECRET,Mother=b>",
+        '##FORMAT=<ID=ZZ,Number=1,Type=String,Description="SECRET">',
+        "##contig=<ID=c9,length=5,URL=file:///data/SECRET.fa,assembly=SECRET>",
+        '##INFO=<ID=Q1,Number=1,Type=String,Description="q",Source="/data/SECRET">',
+        '##INFO=<ID=Q2,Number=1,Type=String,Description="a \\"q\\" > b">',
+    ]  # fmt: skip
+    records = ["\t".join([*r.split("\t")[:8], "GT:ZZ", "0/1:SECRET"]) for r in lines[1:]]
+    whole = [*head.splitlines(), *secret, "\t".join([*columns, "FORMAT", "SECRET"]), *records]
+    (fx_sources / "people.vcf").write_text("\n".join(whole) + "\n")
+    given = {"genes": "genes.gff3", "reference": "ref.fa", "aliases": "aliases.tsv"}
+    fixed = [x for n, file in given.items() for x in (f"--{n}", str(fx_sources / file))]
+    for name in ("out.vcf", "out.vcf.gz"):
+        out = fx_sources / name
+        assert main(["annotate", str(fx_sources / "people.vcf"), "-o", str(out), *fixed,
+                     "--public"]) == 0  # fmt: skip
+        assert "1 sample(s) and their genotypes are left out" in capfd.readouterr().err
+        with pysam.VariantFile(str(out)) as found:
+            assert list(found.header.samples) == []
+            assert "SECRET" not in str(found.header)
+            assert found.header.info["Q2"].description == r'a \"q\" > b'
+            assert "Q1" in found.header.info
+            assert found.header.contigs["c9"].length == 5
+            rows = list(found)
+        assert [str(r).count("\t") for r in rows] == [7] * len(records)
+        assert not any("SECRET" in str(r) for r in rows)
+    assert main(["annotate", str(fx_sources / "people.vcf"), "-o", str(out), *fixed]) == 0
+    with pysam.VariantFile(str(out)) as found:
+        assert list(found.header.samples) == ["SECRET"]
 
 
 def test_sources_that_stay_are_not_read_again(

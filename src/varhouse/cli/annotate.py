@@ -85,7 +85,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--public",
         action="store_true",
-        help="leave out sources that may not be passed on (redistribute: false)",
+        help="OUT may be given to anybody: no samples, no header lines but of types and "
+        "contigs, no source that may not be passed on (redistribute: false)",
     )
     parser.add_argument(
         "--fields",
@@ -114,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.cli.annotate_vcf import Annotator
     from varhouse.hgvs import Describer
     from varhouse.ingest.known_names import open_reference, tell_other_names
+    from varhouse.view import OWN, PUBLIC, View
 
     if not args.output.name.endswith((".vcf", ".vcf.gz", ".parquet")):
         raise UsageError(
@@ -121,10 +123,11 @@ def run(args: argparse.Namespace) -> int:
             "end it in .vcf.gz, .vcf or .parquet",
         )
     specs = _sources(args)
-    withheld = tuple(s.name for s in specs if args.public and not s.redistribute)
-    for name in withheld:
+    view = View(PUBLIC if args.public else OWN)
+    view = view.without(s.name for s in specs if not s.redistribute)
+    for name in (s.name for s in specs if not view.shows_source(s.name)):
         _LOG.warning("source %s may not be passed on: left out (--public)", name)
-    specs = [s for s in specs if s.name not in withheld]
+    specs = [s for s in specs if view.shows_source(s.name)]
     for path in (args.input, args.genes, args.reference, *(Path(s.path) for s in specs)):
         if not path.exists():
             raise InputError(f"{path}: no such file", "check the path")
@@ -137,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
         sources = _compiled(specs, reference, normalise, stack)
         describe = Describer(model, reference, args.hgvs_as_vep)
         annotator = Annotator(
-            model, reference.contigs, sources, normalise, describe, withheld,
+            model, reference.contigs, sources, normalise, describe, view,
             as_vep=args.terms == "vep115",
         )  # fmt: skip
         with _written(args.output) as temporary:

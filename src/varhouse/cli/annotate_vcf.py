@@ -30,6 +30,7 @@ from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
 from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
 from varhouse.textfile import BLOCK
+from varhouse.view import View
 
 _LOG = logging.getLogger("varhouse.annotate")
 _BCF_LINES = 20_000
@@ -41,8 +42,9 @@ _ALT = "_ALT"
 class Annotator:
     """What is needed to annotate alleles, and what was met on the way.
 
-    `declared` is of the header of what is read. `withheld` are sources that may not be
-    passed on: `old_keys`, what an earlier run wrote of them into the input, is left out too.
+    `declared` is of the header of what is read. `view` says for whom the output is: in a
+    public one `old_keys`, what an earlier run wrote of withheld sources into the input, is
+    left out too.
     `as_vep` gives VEP 115's terms.
     """
 
@@ -51,7 +53,7 @@ class Annotator:
     sources: list[CompiledSource] = field(default_factory=list)
     normalise: Normalise | None = None
     describe: Describer | None = None
-    withheld: tuple[str, ...] = ()
+    view: View = field(default_factory=View)
     as_vep: bool = False
     unknown_contigs: set[str] = field(default_factory=set)
     seen_contigs: set[str] = field(default_factory=set)
@@ -253,7 +255,8 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
     annotator.old_keys = [
         match[1]
-        for name in annotator.withheld
+        for name in annotator.view.withheld
+        if not annotator.view.shows_source(name)
         for line in header
         if (match := re.match(
             rf'##INFO=<ID=({name}_[^,]+),.* of {name}(?:"| \(|, frequencies)', line
@@ -263,7 +266,26 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     ids += tuple(f"##INFO=<ID={key}," for key in annotator.old_keys)
     kept = [line for line in header[:-1] if not line.startswith(ids)]
     kept = [line for line in kept if not line.startswith("##varhouse_annotate=")]
-    return ("\n".join([*kept, *new, header[-1]]) + "\n").encode()
+    columns = header[-1]
+    if annotator.view.is_public:
+        kept, columns = _public_lines(kept), "\t".join(columns.split("\t")[:8])
+        if n := max(len(header[-1].split("\t")) - 9, 0):
+            _LOG.warning("%d sample(s) and their genotypes are left out (--public)", n)
+    return ("\n".join([*kept, *new, columns]) + "\n").encode()
+
+
+_PUBLIC_LINE = re.compile(
+    r'(##fileformat=VCFv4\.\d|##contig=<ID=[^,<>"]+(?:,length=\d+)?'
+    r'|##(?:FILTER|ALT)=<ID=[^,<>"]+,Description="(?:[^"\\]|\\.)*"'
+    r'|##INFO=<ID=[^,<>"]+,Number=[^,<>"]+,Type=\w+,Description="(?:[^"\\]|\\.)*")'
+)
+"""What of a header line may be given to anybody: other lines and keys hold commands, paths,
+samples and pedigrees."""
+
+
+def _public_lines(header: list[str]) -> list[str]:
+    found = (_PUBLIC_LINE.match(line) for line in header)
+    return [m[0] + (">" if "=<" in m[0] else "") for m in found if m]
 
 
 def _plain(text: str) -> str:
@@ -295,9 +317,9 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
             .otherwise(pl.concat_str("info", "add", separator=";", ignore_nulls=True))
         )
     )
-    text = with_new.select(
-        pl.concat_str([*FIXED, "rest"], separator="\t", ignore_nulls=True)
-    ).to_series()
+    # The rest of a line is FORMAT and the samples.
+    shown = FIXED if annotator.view.is_public else (*FIXED, "rest")
+    text = with_new.select(pl.concat_str(shown, separator="\t", ignore_nulls=True)).to_series()
     return (str(text.str.join("\n").item()) + "\n").encode()
 
 
