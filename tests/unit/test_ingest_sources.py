@@ -407,7 +407,7 @@ def test_annotate_for_anybody_names_nobody(
         with pysam.VariantFile(str(out)) as found:
             assert list(found.header.samples) == []
             assert "SECRET" not in str(found.header)
-            assert found.header.info["Q2"].description == r'a \"q\" > b'
+            assert found.header.info["Q2"].description == r"a \"q\" > b"
             assert "Q1" in found.header.info
             assert found.header.contigs["c9"].length == 5
             rows = list(found)

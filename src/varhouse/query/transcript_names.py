@@ -54,13 +54,13 @@ _STOP = re.compile(r"X(?!aa)|\*|[Ss]top|STOP")
 _OLD_FORMS = (
     # No change, a start that is lost, an immediate stop codon: how others write them, or the
     # nomenclature once did, and how the store does.
-    (re.compile(r"^([A-Z][a-z]{2})(\d+)\1$"), r"\1\2="),
-    (re.compile(r"^[A-Z][a-z]{2}1\?$"), "Met1?"),
-    (re.compile(r"^([A-Z][a-z]{2}\d+)(?:_[A-Z][a-z]{2}\d+)?delinsTer.*$"), r"\1Ter"),
-    (re.compile(r"^[A-Z][a-z]{2}\d+_([A-Z][a-z]{2}\d+)insTer.*$"), r"\1Ter"),
-    (re.compile(r"^((?!Ter)[A-Z][a-z]{2}\d+)TerfsTer1$"), r"\1Ter"),
+    (re.compile(r"^([A-Z][a-z]{2})(\d+)\1\Z"), r"\1\2="),
+    (re.compile(r"^[A-Z][a-z]{2}1\?\Z"), "Met1?"),
+    (re.compile(r"^([A-Z][a-z]{2}\d+)(?:_[A-Z][a-z]{2}\d+)?delinsTer.*\Z"), r"\1Ter"),
+    (re.compile(r"^[A-Z][a-z]{2}\d+_([A-Z][a-z]{2}\d+)insTer.*\Z"), r"\1Ter"),
+    (re.compile(r"^((?!Ter)[A-Z][a-z]{2}\d+)TerfsTer1\Z"), r"\1Ter"),
 )
-_STOP_SHIFTED = re.compile(r"^(Ter\d+[A-Z][a-z]{2})fsTer(\d+|\?)$")
+_STOP_SHIFTED = re.compile(r"^(Ter\d+[A-Z][a-z]{2})fsTer(\d+|\?)\Z")
 """A frameshift in the stop codon as VEP writes it: `fs` counts the new residue, `ext` not."""
 _RESIDUES = re.compile(r"^[A-Z][a-z]{2}(\d+)(?:_[A-Z][a-z]{2}(\d+))?")
 _SHORT_FRAMESHIFT = re.compile(r"^[A-Z][a-z]{2}\d+fs\Z")
