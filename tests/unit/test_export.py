@@ -12,11 +12,13 @@ from builders import (
     assert_same_records,
     cohort_rows,
     make_contigs,
+    make_fasta,
     make_store,
     make_vcf,
     read_lines,
     read_records,
 )
+from inprocess import ingest_here
 
 import varhouse
 from varhouse.bgzf import BgzfStream
@@ -267,3 +269,31 @@ def test_bgzf_of_any_text(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "x.gz").read_bytes()) == text
     with pysam.BGZFile(str(tmp_path / "x.gz")) as file:
         assert file.read(len(text)) == text
+
+
+def test_a_cohort_of_genotyped_and_sites_only_files(tmp_path: Path) -> None:
+    """Records that only a file without samples has are written; nobody is called there."""
+    make_fasta(tmp_path / "ref.fa", {"1": "ACGT" * 25, "2": "ACGT" * 5})
+    lengths = {"1": 100, "2": 20}
+    for name, rows, samples in (
+        ("called.vcf", ["1 5 . A C . . . GT 0/1 1/1", "1 9 . A G . . . GT 0|0 ."], ["x", "y"]),
+        ("sites.vcf", ["1 2 a C G . . .", "1 5 b A C . . .", "1 9 c A T . . .",
+                       "2 1 d A G . . ."], []),
+    ):  # fmt: skip
+        make_vcf(tmp_path / name, rows, samples, lengths)
+    (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\nc\tcalled.vcf,sites.vcf\n")
+    (tmp_path / "c.yaml").write_text(
+        "assembly: {name: toy, reference: ref.fa}\ncohorts: cohorts.tsv\n"
+        "policy: {unlisted_samples: unknown}\n"
+    )
+    ingest_here(tmp_path / "s", tmp_path / "c.yaml")
+    out = tmp_path / "out.vcf"
+    export_cohort(varhouse.open(tmp_path / "s"), "c", out)
+    found = [ln.split("\t") for ln in out.read_text().splitlines() if ln[0] != "#"]
+    assert [(c[0], int(c[1]), c[2], c[4], *c[8:]) for c in found] == [
+        ("1", 2, "a", "G", "GT", "./.", "./."),
+        ("1", 5, "b", "C", "GT", "0/1", "1/1"),
+        ("1", 9, ".", "G", "GT", "0|0", "."),
+        ("1", 9, "c", "T", "GT", "./.", "./."),
+        ("2", 1, "d", "G", "GT", "./.", "./."),
+    ]

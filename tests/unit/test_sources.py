@@ -10,7 +10,7 @@ import pytest
 from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError, UsageError
 from varhouse.reference import OpenedReference, Reference
-from varhouse.schema import KEY, check_table
+from varhouse.schema import KEY, KEY_SCHEMA, check_table
 from varhouse.sources import (
     CompiledSource,
     Normalise,
@@ -237,3 +237,28 @@ def test_clinvar_against_a_plain_reader(data_dir: Path, tmp_path: Path) -> None:
     assert sorted(got, key=str) == sorted(expected, key=str)
     ids = source.ids(source.join(rows_of(source)))
     assert ids.filter(pl.col("kind") == "rs").height > 500
+
+
+def test_symbolic_alleles_and_breakends_are_joined_by_the_whole_key(tmp_path: Path) -> None:
+    """Lengths are told by END or SVLEN, mates by any name of their contig."""
+    head = HEADER.replace(
+        "#CHROM", '##INFO=<ID=SVLEN,Number=A,Type=Integer,Description="x">\n#CHROM'
+    )
+    lines = ["9 a C <DEL> . . END=12;AF=0.1", "9 b C <DEL> . . SVLEN=-11;AF=0.2",
+             "9 c C <DEL> . . AF=0.3", "9 d C C[1:30[ . . AF=0.4", "9 e C <*> . . AF=0.5",
+             "9 f C <DUP> . . SVLEN=11;AF=0.6"]  # fmt: skip
+    path = tmp_path / "s.vcf"
+    path.write_text(head + "".join(f"1\t{x}\n".replace(" ", "\t") for x in lines))
+    source = read_source(path, "s", ["AF"], CONTIGS)
+    mine = pl.DataFrame(
+        [("chr1", 9, "C", "<DEL>", "11"), ("chr1", 9, "C", "<DEL>", "3"),
+         ("chr1", 9, "C", "<DEL>", "4"), ("chr1", 9, "C", "<DEL>", "."),
+         ("chr1", 9, "C", "C[chr1:30[", ""), ("chr1", 9, "C", "<DUP>", "11")],
+        schema=KEY_SCHEMA, orient="row",
+    )  # fmt: skip
+    found = source.join(mine).select("alt", "extent", "AF", "id").rows()
+    assert sorted(found) == [
+        ("<DEL>", ".", 0.3, "c"), ("<DEL>", "11", 0.2, "b"), ("<DEL>", "3", 0.1, "a"),
+        ("<DUP>", "11", 0.6, "f"), ("C[chr1:30[", "", 0.4, "d"),
+    ]  # fmt: skip
+    assert source.counts["not_an_allele"] == 1
