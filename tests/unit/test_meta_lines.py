@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from varhouse.source.header_rules import HeaderRules
+from varhouse.source.header_rules import HeaderRules, filters_of
 from varhouse.source.meta_lines import is_name, split_meta, url_fault
 from varhouse.source.problems import Account
 
@@ -40,6 +40,13 @@ def test_values_lists_and_quotes():
 def test_a_lone_backslash_stands_for_itself_up_to_4_2(version, good):
     meta = split_meta("FILTER", 1, 'ID=q,Description="C:\\dir\\"', version)
     assert (meta.broken is None) == good
+
+
+def test_filters_are_those_of_the_key_id():
+    lines = ['##FILTER=<ID=a,Description="not ID=x">', '##FILTER=<Description="p,ID=y",ID=b>',
+             "##FILTER=<ID=c>", '##FILTER=<ID=d,Description="open>', "##FILTER=<ID=e> ",
+             '##FORMAT=<ID=f,Number=1>', "##FILTER=<Description=x>"]  # fmt: skip
+    assert list(filters_of(lines)) == ["a", "b", "c", "d", "e"]
 
 
 def test_names_and_urls():
