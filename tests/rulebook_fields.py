@@ -149,6 +149,14 @@ _INFO = (
         note="GATK's allele-specific annotations are declared as one String",
     ),
     Sentence(
+        "info-commas", "1.6.1",
+        "literal commas (',') are permitted only as delimiters for lists of values",
+        "1-5 warning", "VH-I-014",
+        good=(info("S=a%2Cb", "M=a%2Cb,c"), info('M="a,b"')),
+        bad=(info('S="a,b"'), info('S="x,y,z";N=1'), info('S=a_"b,c"')),
+        note="quotes mean nothing in INFO; other values than the Number says are an error",
+    ),
+    Sentence(
         "info-integer", "1.3", "Integer (32-bit, signed)",
         "1-5 error", "VH-I-008",
         good=(info("N=-2147483640", "N=2147483647", "N=+5", "N=007"),),

@@ -53,7 +53,7 @@ _ALT = (
         good=(sv("<DEL:ME:ALU>", "SVLEN=-5;SVCLAIM=D"), sv("<INS:ME>", "SVLEN=5"),
               sv("<CNV:X>", "SVLEN=5"), sv("<DUP:TANDEM>", "SVLEN=5;SVCLAIM=D")),
         bad=(sv("<ABC:D>", "SVLEN=1"), sv("<del:ME>", "SVLEN=1"), sv("<TRA:X>", "SVLEN=1")),
-        note="an ID without a colon is free: `<R>`, `<TRA>`; <*:DEL> of GATK 3 is told, too",
+        note="an ID without a colon is free: `<R>`, `<TRA>`; <*:DEL> of GATK 3 is a warning",
     ),
     Sentence(
         "alt-unspecified", "1.6.1, 5.5", "the unspecified allele '<*>'",

@@ -402,3 +402,19 @@ def test_the_help_names_every_reason(capsys: pytest.CaptureFixture[str]) -> None
         main(["liftover", "--help"])
     text = capsys.readouterr().out
     assert all(f"  {r.code:<20} {r.says}\n" in text for r in Reason if r)
+
+
+def test_blocks_of_a_gvcf_are_not_lifted(folder: Path) -> None:
+    rows = ["1 3 . G . . . END=12 GT:AD:PL 0/0:9:0 0/0:9:0",
+            "1 4 . T . . . END=4 GT:AD:PL 0/0:9:0 0/0:9:0",
+            "1 5 . A G,<NON_REF> . . . GT:AD:PL 0/2:3,4,5:0,1,2,3,4,5 0/1:3,4,5:0,1,2,3,4,5",
+            "1 7 . G <NON_REF> . . END=9 GT:AD:PL 0/0:9:0 0/0:9:0"]  # fmt: skip
+    out = lift(folder, rows)
+    lines = [ln.split("\t") for ln in out.read_text().splitlines() if ln[0] != "#"]
+    assert [(c[3], c[4], c[7].split(";")[0]) for c in lines] == [
+        ("T", ".", "END=6"), ("A", "G", "LIFTED_FROM=1:5:A:G"),
+    ]  # fmt: skip
+    # What is called and is no known allele is neither REF nor missing: the split says `.`.
+    assert [c.split(":")[0] for c in lines[1][9:]] == ["0/.", "0/1"]
+    reasons = [ln.split("\t")[5] for ln in (folder / "r.tsv").read_text().splitlines()[1:]]
+    assert reasons == ["symbolic"] * 3

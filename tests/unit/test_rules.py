@@ -127,6 +127,7 @@ CASES = {
     "VH-I-010": _info("S=a_b", version=2, meta=(TEXT,)).replace("a_b", "a b"),
     "VH-I-011": _info("CIGAR=12MYC"),
     "VH-I-012": _info("F=1", meta=(FLAG,)),
+    "VH-I-014": _info('S="a,b"', meta=(TEXT,)),
     "VH-I-013": _info("AS_SB_TABLE=6,8|2,1", meta=(
         '##INFO=<ID=AS_SB_TABLE,Number=1,Type=String,Description="s">',)),
     "VH-M-014": _sample("GT:LAA", "0/1:2", version=5),

@@ -59,7 +59,7 @@ reasons of rejects:
   source_ref_mismatch  REF is not what the source FASTA has at POS
   ref_not_found        the target has neither REF nor ALT at the place
   indel_at_gap         the indel reaches the edge of its block in the chain
-  symbolic             symbolic alleles and breakends are not lifted
+  symbolic             symbolic alleles, breakends and reference blocks are not lifted
   allele_invalid       REF or ALT is no sequence of bases, or ALT equals REF
   swap_off             the target's reference is ALT, and swapping was switched off
   swap_of_split        the target's reference is one of several ALTs of unlike outcome

@@ -32,7 +32,8 @@ class Reason(IntEnum):
     inside its repeat, so that the same change makes another sequence in the target. The edge
     is where the gap can come to lie: an aligner puts it anywhere in a repeat."""
     SYMBOLIC = 11
-    """Symbolic alleles (`<DEL>`, `<NON_REF>`) and breakends are not lifted."""
+    """Symbolic alleles (`<DEL>`, `<NON_REF>`), breakends and blocks of a gVCF (ALT `.` and
+    an END behind REF) are not lifted."""
     ALLELE_INVALID = 12
     """REF or ALT is empty or holds other letters than bases, or ALT equals REF."""
     SWAP_OFF = 13
@@ -66,7 +67,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SOURCE_REF_MISMATCH: "REF is not what the source FASTA has at POS",
     Reason.REF_NOT_FOUND: "the target has neither REF nor ALT at the place",
     Reason.INDEL_AT_GAP: "the indel reaches the edge of its block in the chain",
-    Reason.SYMBOLIC: "symbolic alleles and breakends are not lifted",
+    Reason.SYMBOLIC: "symbolic alleles, breakends and reference blocks are not lifted",
     Reason.ALLELE_INVALID: "REF or ALT is no sequence of bases, or ALT equals REF",
     Reason.SWAP_OFF: "the target's reference is ALT, and swapping was switched off",
     Reason.SWAP_OF_SPLIT: "the target's reference is one of several ALTs of unlike outcome",

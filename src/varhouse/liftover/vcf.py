@@ -111,6 +111,8 @@ class VcfLifter:
         plan = rows[pl.Series(first), :].with_columns(
             pl.col("pos").cast(pl.Int64),             k=pl.col("swapped").cast(pl.Int32),
         )  # fmt: skip
+        if (records["alt"] == ".").any():
+            plan = _hold_blocks(records, plan)
         if split:
             # AC and AF of an exchange need those of the other ALTs.
             unable = pl.lit(int(Reason.SWAP_OF_SPLIT), pl.Int8)
@@ -244,6 +246,19 @@ class VcfLifter:
                 pl.lit("\n"),
             ),
         )  # fmt: skip
+
+
+def _hold_blocks(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
+    """Give records with ALT `.` and an END behind REF a reason: blocks of a gVCF.
+
+    Their bases need not stay together, and END alone would shrink to that of REF.
+    """
+    end = records["info"].str.extract(r"(?:^|;)END=(\d{1,18})(?:;|$)").cast(pl.Int64)
+    last = records["pos"] + records["ref"].str.len_bytes().cast(pl.Int64) - 1
+    block = (records["alt"] == ".") & (end > last).fill_null(value=False)
+    held = block & (plan["reason"] == int(Reason.LIFTED))
+    symbolic = pl.lit(int(Reason.SYMBOLIC), plan.schema["reason"])
+    return plan.with_columns(reason=pl.when(held).then(symbolic).otherwise("reason"))
 
 
 def _without_marks(info: pl.Series) -> tuple[pl.Series, int]:

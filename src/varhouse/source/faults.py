@@ -6,7 +6,7 @@ few that are shown.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numba as nb
 import numpy as np
@@ -17,6 +17,7 @@ from varhouse.source.problems import SHOWN
 Ints = npt.NDArray[np.int64]
 
 
+@unique
 class Fault(IntEnum):
     """Kinds of faults that kernels note; `problems.RULES` holds the code of each."""
 
@@ -87,6 +88,8 @@ class Fault(IntEnum):
     LAA_CALLED = 46
     """GT names an ALT that LAA does not list."""
     QUAL_NEGATIVE = 47
+    INFO_QUOTED = 48
+    """A number of values that is right when commas between quotes are no separators."""
 
 
 N_FAULTS = max(Fault) + 1

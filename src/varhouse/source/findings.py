@@ -87,6 +87,10 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
         "VH-I-013", "INFO",
         lambda c: f"{c.name} is declared as one String and holds a list, as GATK writes it",
     ),
+    Fault.INFO_QUOTED: (
+        "VH-I-014", "INFO",
+        lambda c: f"{c.name} has commas between quotes: readers part values there",
+    ),
     Fault.INFO_NUMBER: (
         "VH-I-007", "INFO",
         lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}",

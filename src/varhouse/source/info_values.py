@@ -138,6 +138,19 @@ def find_text(text, size, i, e):  # type: ignore[no-untyped-def]  # pragma: no c
 
 
 @nb.njit(cache=True, nogil=True)
+def count_unquoted(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Count values whose commas between double quotes part nothing; 0 without quotes."""
+    n = 1
+    quotes = 0
+    for j in range(a, b):
+        if text[j] == 34:
+            quotes += 1
+        elif text[j] == 44 and quotes % 2 == 0:
+            n += 1
+    return n if quotes and quotes % 2 == 0 else 0
+
+
+@nb.njit(cache=True, nogil=True)
 def characters(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Check that each value is one character; those beyond ASCII take several bytes."""
     n = 0

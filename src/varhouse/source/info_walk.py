@@ -19,6 +19,7 @@ from varhouse.source.info_values import (
     SCALAR,
     TEXT,
     characters,
+    count_unquoted,
     find_text,
     floats,
     integers,
@@ -35,7 +36,8 @@ _FLAG_VALUE, _NUMBER = int(Fault.INFO_FLAG_VALUE), int(Fault.INFO_NUMBER)
 _TYPE, _SPACE = int(Fault.INFO_TYPE), int(Fault.INFO_SPACE)
 _DIGIT, _JOINED = int(Fault.INFO_FLAG_DIGIT), int(Fault.INFO_JOINED)
 _IS_FLAG, _IS_INTEGER, _IS_FLOAT = int(Kind.FLAG), int(Kind.INTEGER), int(Kind.FLOAT)
-_IS_CHARACTER = int(Kind.CHARACTER)
+_IS_CHARACTER, _IS_STRING = int(Kind.CHARACTER), int(Kind.STRING)
+_QUOTED = int(Fault.INFO_QUOTED)
 _SEMICOLON = np.uint8(59)
 
 
@@ -290,7 +292,12 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                         if also[k] == JOINED:
                             note(count, first, _JOINED, r, a, i, k, -1)
                         elif also[k] != 0 and also[k] != n:
-                            note(count, first, _NUMBER, r, a, i, k, -1)
+                            fault = _NUMBER
+                            if kind == _IS_STRING and fits_number(
+                                numbers[k], fixed[k], count_unquoted(text, a, i), n_alt
+                            ):
+                                fault = _QUOTED
+                            note(count, first, fault, r, a, i, k, -1)
             if i >= e:
                 break
             i += 1

@@ -214,6 +214,8 @@ _INFO = (
     ("VH-I-011", "info_cigar", "error/note", "1.6.1", "a CIGAR is of counts and letters"),
     ("VH-I-012", "info_flag_digit", "warning/note", "1.4.2",
      "write the flag alone (`DB`), and leave out what is not set"),
+    ("VH-I-014", "info_quoted_comma", "warning/note", "1.6.1",
+     "write %2C for a comma in a value"),
     ("VH-I-013", "info_joined_list", "warning/note", "1.4.2",
      "declare the key with Number=. (GATK's allele-specific annotations)"),
 )  # fmt: skip

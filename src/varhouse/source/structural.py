@@ -202,8 +202,10 @@ class RareRules:
         levels = LEVELS if self.version >= 4 else (*LEVELS, "BND")
         for alt in r.alts:
             if alt.startswith("<") and ":" in alt and alt[1:].partition(":")[0] not in levels:
+                # GATK 3 wrote <*:DEL> for what is * since VCF 4.2.
                 self._add(r, "VH-V-001", f"the first level of {alt[:60]} is none of "
-                          f"{', '.join(levels)}", "ALT", alt)  # fmt: skip
+                          f"{', '.join(levels)}", "ALT", alt,
+                          severity="warning" if alt == "<*:DEL>" else None)  # fmt: skip
         kind = r.info.get("SVTYPE", "")
         if kind and kind not in (*LEVELS, "BND"):
             self._add(r, "VH-V-001", f"SVTYPE is none of {', '.join(LEVELS)}, BND",
