@@ -71,21 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
         return code
-    except VarhouseError as error:
-        if os.environ.get("VARHOUSE_LOG") == "json":
-            logging.getLogger("varhouse").error(str(error))
-        else:
-            say(f"error: {error}", sys.stderr)
-        return error.exit_code
-    except FileNotFoundError as error:
-        say(f"error: no such file: {error.filename}", sys.stderr)
-        return 1
-    except IsADirectoryError as error:
-        say(f"error: {error.filename} is a directory, not a file", sys.stderr)
-        return 1
-    except PermissionError as error:
-        say(f"error: no permission for {error.filename}", sys.stderr)
-        return 1
     except BrokenPipeError:
         # The reader of our stdout has gone (`| head`): not a mistake.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -93,3 +78,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if (found := _mistake(error, args)) is None:
+            raise
+        if os.environ.get("VARHOUSE_LOG") == "json":
+            logging.getLogger("varhouse").error(str(found))
+        else:
+            say(f"error: {found}", sys.stderr)
+        return found.exit_code
+
+
+def _mistake(error: Exception, args: argparse.Namespace) -> VarhouseError | None:
+    """Say in a line what a user can do something about; None: a bug, with its traceback."""
+    if isinstance(error, VarhouseError):
+        return error
+    from varhouse.cli.failures import explain
+
+    if found := explain(error, args):
+        return found
+    if isinstance(error, FileNotFoundError):
+        return VarhouseError(f"no such file: {error.filename}")
+    if isinstance(error, IsADirectoryError):
+        return VarhouseError(f"{error.filename} is a directory, not a file")
+    if isinstance(error, PermissionError):
+        return VarhouseError(f"no permission for {error.filename}")
+    return None

@@ -279,7 +279,10 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         watch.start()
         try:
             for line in process.stdout:
-                log.write(line)
+                # On a full disk the jobs fail, too, and say why.
+                with suppress(OSError):
+                    log.write(line)
+                    log.flush()
                 progress.take(line)
         except KeyboardInterrupt:
             process.terminate()
@@ -290,6 +293,11 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
             watch.join()
         progress.end()
         code = process.wait()
+    if code != 0 and shutil.disk_usage(work).free < GIB // 1024:
+        raise VarhouseError(
+            f"{work}: no space left on the disk",
+            "free some space; then run the same command again: it goes on",
+        )
     if code != 0:
         raise VarhouseError(_failure(work, log_file))
 

@@ -49,6 +49,11 @@ class Catalogue:
             self._ingests[ingest_id] = read_json(source) if source.exists() else {}
         try:
             return self._ingests[ingest_id][table][file]
+        except TypeError:
+            file_of = catalogue_file(self._path, ingest_id)
+            raise StoreError(
+                f"{file_of} is damaged: no catalogue", "restore it from a backup"
+            ) from None
         except KeyError:
             raise StoreError(
                 f"{self._path}: file {file} of table {table} is not of this store",

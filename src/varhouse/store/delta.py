@@ -73,7 +73,8 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
         return DeltaTable(str(folder), version=version)
     except DeltaError as error:
         raise StoreError(
-            f"{folder}: the Delta table cannot be read at version {version}: {error}",
+            f"{folder}: the Delta table cannot be read at version {version}: "
+            f"{str(error).partition(chr(10))[0]}",
             "restore the store from a backup; varhouse store verify says what else is wrong",
         ) from None
 

@@ -258,6 +258,8 @@ def read_store_file(path: Path) -> dict[str, Any]:
             f"varhouse ingest {shlex.quote(str(path))} --config FILE makes one",
         )
     meta: dict[str, Any] = read_json(file)
+    if not isinstance(meta, dict):
+        raise StoreError(f"{file} is damaged: no object", "restore it from a backup")
     found = meta.get("format")
     if found != FORMAT_VERSION:
         is_older = isinstance(found, int) and found < FORMAT_VERSION

@@ -178,7 +178,18 @@ def read_tags(path: Path) -> dict[str, int]:
     folder = tags_folder(path)
     if not folder.is_dir():
         return {}
-    return {f.name: int(read_json(f)) for f in sorted(folder.iterdir()) if f.name[0] != "."}
+    found = {}
+    for file in sorted(folder.iterdir()):
+        if file.name[0] == ".":
+            continue
+        number = read_json(file)
+        if not isinstance(number, int):
+            raise StoreError(
+                f"{file} is damaged: no number of a release",
+                "delete it, and name the release again by varhouse store tag",
+            )
+        found[file.name] = number
+    return found
 
 
 def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool:
