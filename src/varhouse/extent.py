@@ -23,8 +23,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from varhouse.errors import InputError
-
 INFO_KEYS = (
     "END", "SVLEN", "CN", "CHR2", "POS2", "CT", "STRANDS", "RN", "RUS", "RUC", "RB",
 )  # fmt: skip
@@ -36,6 +34,7 @@ UNKNOWN = "."
 _FIELD = re.compile(rf"(?:^|;)({'|'.join(INFO_KEYS)})=([^;]*)".encode())
 _NUMBER = re.compile(r"[+-]?\d{1,10}")
 _COPIES = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?:[eE][+-]?\d)?")
+_MOST = 2**31 - 1
 _SYMBOL = re.compile(r"<[^<>]+>")
 _OF_ANY = ("<*>", "<X>", "<NON_REF>")
 _MATED = ("<TRA", "<BND", "<CTX")
@@ -113,8 +112,14 @@ def _own_length(fields: Mapping[str, str], which: Alt) -> int | None:
     if text is None and len(values) == 1 and not which.own:
         text = values[0]
     # A list of another length is of a record that was split: of no known ALT.
-    found = abs(int(text)) if text is not None and _NUMBER.fullmatch(text) else 0
+    found = abs(_whole(text or ""))
     return found or None
+
+
+def _whole(text: str) -> int:
+    """Read a whole number of 32 bits, as VCF has them; 0 for anything else."""
+    found = int(text) if _NUMBER.fullmatch(text) else 0
+    return found if abs(found) <= _MOST else 0
 
 
 def measure(
@@ -124,8 +129,7 @@ def measure(
     length = _own_length(fields, which)
     if alt.startswith("<INS"):
         return Measure(length)
-    end = fields.get("END", "")
-    span = int(end) - pos if _NUMBER.fullmatch(end) else 0
+    span = _whole(fields.get("END", "")) - pos
     if length is None:
         return Measure(max(span, ref_size - 1) or None)
     return Measure(length, span if span > 0 and span != length and which.of == 1 else None)
@@ -239,18 +243,3 @@ def canonical_breakend(alt: str, canonical: Canonical) -> str:
         f"{match['before'].upper()}{match['open']}{name}:{match['pos']}{match['close']}"
         f"{match['after'].upper()}"
     )
-
-
-def check_extent(alt: str, extent: str) -> None:
-    """Check that an extent belongs to its ALT.
-
-    Raises
-    ------
-    InputError
-        If it is no extent, or the ALT needs none.
-    """
-    if (extent == "") == is_open(alt) or (extent and not _TEXT.match(extent)):
-        raise InputError(
-            f"extent {extent!r} does not belong to ALT {alt[:60]}",
-            "a symbolic ALT has its length there, or `.`; any other has an empty text",
-        )
