@@ -1,5 +1,6 @@
 """The same gene in the words of many annotations gives the same model."""
 
+import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.gene_builders import alleles, build, gff3_text, terms, transcript_rows
+import varhouse
+from tests.inprocess import ingest_here
+from tests.unit.gene_builders import (
+    alleles,
+    build,
+    gff3_text,
+    terms,
+    transcript_rows,
+    write_fasta,
+)
 from varhouse.consequence import consequences
 from varhouse.genemodel import ARRAYS, GeneModel
 from varhouse.genes import genes_frame
+from varhouse.ingest.account import print_account
+from varhouse.query import Answer, Question, Selection
+from varhouse.store.verify import verify
 
 Part = tuple[int, int]
 BASES = "ACGTTGCAAGCTTAGGCCATAT"
@@ -522,3 +535,34 @@ def test_the_rest_of_a_circular_contig_is_read(tmp_path: Path) -> None:
     model = build(tmp_path / "m", CIRCLE, [REGION, gene, whole, *OTHER])
     assert sorted(model.transcripts["transcript_id"]) == ["y.1", "z.1"]
     assert model.meta["counts"]["transcripts_over_the_origin"] == 0
+
+
+def test_an_ingest_tells_of_refused_transcripts(tmp_path: Path) -> None:
+    own = [("gene", 121, 186, NAME), ("CDS", 121, 186, CDS)]
+    rows = [(k, a, b, "+", "0" if k == "CDS" else ".", t) for k, a, b, t in own]
+    (tmp_path / "g.gff3").write_text(gff3_text([REGION, *rows, *OTHER]))
+    write_fasta(tmp_path / "r.fa", {"c": CIRCLE})
+    records = [(5, CIRCLE[4]), (100, CIRCLE[99]), (128, CIRCLE[127])]
+    text = "##fileformat=VCFv4.2\n##contig=<ID=c,length=140>\n"
+    text += '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+    text += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
+    for pos, base in records:
+        text += f"c\t{pos}\t.\t{base}\t{'C' if base != 'C' else 'T'}\t.\t.\t.\tGT\t0/1\n"
+    (tmp_path / "a.vcf").write_text(text)
+    (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\nA\ta.vcf\n")
+    (tmp_path / "samples.tsv").write_text("cohort\tsample\tsex\nA\tS1\tmale\n")
+    (tmp_path / "config.yaml").write_text(
+        "assembly: {name: X, reference: r.fa}\ngenes: g.gff3\ncohorts: cohorts.tsv\n"
+        "samples: samples.tsv\n"
+    )
+    account = ingest_here(tmp_path / "s", tmp_path / "config.yaml")
+    (line,) = account["genes_refused"]
+    assert line.startswith("g.gff3: line 4: transcript x.1 runs over the origin")
+    out = io.StringIO()
+    print_account({**account, "seconds": 1}, tmp_path / "s", out)
+    assert f"note       {line}" in out.getvalue()
+    store = varhouse.open(tmp_path / "s")
+    # The alleles of the gene are found on both sides of the origin.
+    found = Answer(store, Question(Selection(genes=["x"]), columns=["pos", "gene"]))
+    assert [r for f in found.frames() for r in f.rows()] == [(5, "y"), (128, "y")]
+    assert verify(store) == []

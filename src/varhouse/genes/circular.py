@@ -7,16 +7,14 @@ kernels read a transcript along a line, so a transcript over the origin is refus
 and nothing is said of it; its gene is listed on both sides of the origin.
 """
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-_LOG = logging.getLogger("varhouse.genes")
 _CIRCULAR = r"(?i)(?:^|;)\s*Is_circular=true\s*(?:;|$)"
 _NAMED = 20
-"""Refused transcripts that the log names one by one."""
+"""Refused transcripts that are named one by one."""
 
 
 def circular_lengths(frame: pl.DataFrame) -> dict[str, int]:
@@ -115,8 +113,8 @@ def over_the_origin(parts: pl.DataFrame, circular: dict[str, int]) -> pl.DataFra
     )
 
 
-def say_refused(path: Path, refused: pl.DataFrame) -> None:
-    """Name the refused transcripts and their lines in the log.
+def refused_lines(path: Path, refused: pl.DataFrame) -> list[str]:
+    """Name the refused transcripts and their lines, one by one up to some number.
 
     Parameters
     ----------
@@ -125,14 +123,15 @@ def say_refused(path: Path, refused: pl.DataFrame) -> None:
     refused
         transcript_id, contig, line.
     """
+    said = []
     rows = refused.select("transcript_id", "contig", "line").head(_NAMED).rows()
     for name, contig, line in rows:
         where = f"line {line}: " if line is not None else ""
-        _LOG.warning(
-            "%s: %stranscript %s runs over the origin of the circular contig %s: it is left "
-            "out, alleles in it have no consequence on it (rotate the contig's sequence and "
-            "annotation so that no gene crosses its ends)",
-            path.name, where, name, contig,
-        )  # fmt: skip
+        said.append(
+            f"{path.name}: {where}transcript {name} runs over the origin of the circular "
+            f"contig {contig}: it is left out, alleles in it have no consequence on it "
+            "(rotate the contig's sequence and annotation so that no gene crosses its ends)"
+        )
     if refused.height > _NAMED:
-        _LOG.warning("%s: and %d more", path.name, refused.height - _NAMED)
+        said.append(f"{path.name}: and {refused.height - _NAMED} transcripts more")
+    return said

@@ -16,7 +16,7 @@ import polars as pl
 
 from varhouse.errors import InputError
 from varhouse.genemodel import MODEL_FORMAT, GeneModel, save_model
-from varhouse.genes.circular import say_refused
+from varhouse.genes.circular import refused_lines
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
 from varhouse.genes.mane import add_mane, read_mane
@@ -80,7 +80,7 @@ def compile_genes(
         transcripts, found = add_mane(features.transcripts, pairs)
         counts = {**features.counts, **found}
         features = replace(features, transcripts=transcripts, counts=counts)
-    say_refused(path, features.refused.join(features.transcripts, on=["contig", "key"]))
+    refused = features.refused.join(features.transcripts, on=["contig", "key"])
     pieces = make_pieces(features, reference.contigs.names)
     arrays, counts = build_arrays(pieces, reference)
     codes = _genetic_codes(pieces, reference)
@@ -96,6 +96,7 @@ def compile_genes(
             if k.startswith("feature:")
         },
         "unknown_contigs": rows.unknown_contigs,
+        "refused": refused_lines(path, refused),
     }
     model = GeneModel(
         digest=digest,
@@ -176,6 +177,8 @@ def _report(path: Path, model: GeneModel) -> None:
             len(names),
             ", ".join(names[:5]) + (", ..." if len(names) > 5 else ""),
         )
+    for line in model.meta["refused"]:
+        _LOG.warning("%s", line)
     for name, number in counts.items():
         _LOG.info("%s: %s: %d", path.name, name.replace("_", " "), number)
 

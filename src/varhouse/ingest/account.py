@@ -70,6 +70,8 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     for table, parts in account.get("renewed", {}).items():
         shown = ", ".join(parts[:6]) + (", ..." if len(parts) > 6 else "")
         say(f"renewed    {table}: {shown or 'nothing differs'}", out)
+    for line in account.get("genes_refused", []):
+        say(f"note       {line}", out)
     for name in account.get("unmatched", []):
         say(
             f"note       source {name}: no row matches an allele of the store (table "

@@ -133,6 +133,9 @@ def _with_release(
     account["unmatched"] = [
         s.name for s in run.sources if not pinned[f"annotations_{s.name}"].rows
     ]
+    if run.genes and _new_genes(run):
+        meta = json.loads((Path(run.genes_folder) / "meta.json").read_text())
+        account["genes_refused"] = meta.get("refused", [])
     return {**account, "release": release, "digest": store.digest()}
 
 
