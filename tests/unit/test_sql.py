@@ -116,6 +116,20 @@ def test_columns_of_one_name_are_told_apart(
     assert "part_1" in run_sql(store, join.format("")).schema
 
 
+@pytest.mark.parametrize("query", ["SELECT '\udcff'", "SELECT ?", "SELECT $x", "SELECT \x00'"])
+def test_what_is_no_query_is_one_line(store: Store, query: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_sql(store, query)
+    assert "\n" not in caught.value.message
+
+
+def test_a_deep_query_is_one_line(store: Store) -> None:
+    deep = "SELECT " + "abs(" * 900 + "1" + ")" * 900
+    assert rows(store, deep) == [(1,)]
+    with pytest.raises(UsageError, match="nested as deeply"):
+        rows(store.public(), deep)
+
+
 def test_a_wrong_table_names_the_right_one(store: Store) -> None:
     with pytest.raises(UsageError, match='Did you mean "frequencies"'):
         run_sql(store, "SELECT * FROM frequences")

@@ -76,6 +76,11 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
         If DuckDB is not installed, the query is no reading one, or DuckDB refuses it.
     """
     try:
+        query.encode()
+    except UnicodeEncodeError:
+        # So the bytes of a command line that are no UTF-8 come.
+        raise UsageError("the query is no UTF-8 text") from None
+    try:
         import duckdb  # noqa: PLC0415 - an optional extra
     except ImportError:
         raise UsageError(
@@ -191,7 +196,10 @@ def _check_only_views(connection: Any, query: str, store: Store) -> None:
         If it does otherwise, or cannot be looked at.
     """
     text = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
-    parsed = json.loads(text[0][0])
+    try:
+        parsed = json.loads(text[0][0])
+    except RecursionError:
+        raise UsageError("--public does not look into a query nested as deeply") from None
     if parsed["error"]:
         raise UsageError("--public runs SELECT, DESCRIBE, SHOW and SUMMARIZE only")
     nodes = list(_nodes(parsed))
