@@ -15,3 +15,12 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip("VARHOUSE_DATA not found")
     return path
+
+
+@pytest.fixture(scope="session")
+def oracles_dir() -> Path:
+    """Folder of the answers by others (VARHOUSE_ORACLES); the test is skipped without it."""
+    path = Path(os.environ.get("VARHOUSE_ORACLES", ROOT.parent / "shared" / "oracles"))
+    if not path.is_dir():
+        pytest.skip("VARHOUSE_ORACLES not found")
+    return path
