@@ -399,6 +399,12 @@ _LOCAL = (
         bad=(samples("M5mC", "0.5", ref="C", alt="A", meta=(_format("M5mC", "M", "Float"),)),),
     ),
     Sentence(
+        "modification-number", "1.4.4",
+        "The cardinality of M fields is determined by genotype and number of possible base "
+        "modifications for the corresponding alleles",
+        note="not counted: any number of values passes",
+    ),
+    Sentence(
         "modification-range", "1.6.2", "Values must be between 0 and 1",
         "5 error", "VH-M-009",
         good=(samples("GT:M5mC", "0/1:1", ref="C", alt="A", meta=(GT, _format("M5mC", "M",

@@ -129,7 +129,7 @@ def test_a_left_over_unspecified_allele_is_no_allele(tmp_path):
     assert store.scan("sites").filter(pl.col("cohort") == "a").collect().height == len(rows)
 
 
-def test_frequencies_of_one_gvcf(tmp_path):
+def test_frequencies_of_one_gvcf(tmp_path, caplog):
     (tmp_path / "a.vcf").write_text(_text(ROWS))
     (tmp_path / "ref.fa").write_text(f">1\n{GENOME}\n")
     out = tmp_path / "out.parquet"
@@ -137,6 +137,7 @@ def test_frequencies_of_one_gvcf(tmp_path):
         tmp_path / "a.vcf", out, samples=None, strata=[], par=None, cohort=None,
         reference=tmp_path / "ref.fa", aliases=None,
     )  # fmt: skip
+    assert "3 are reference blocks, 1 others have no ALT" in caplog.text
     frame = pl.read_parquet(out)
     assert frame["alt"].to_list() == ["C", "G", "A"]
     assert frame.select("ac", "an").rows() == [(1, 2), (0, 2), (0, 2)]

@@ -122,6 +122,9 @@ def _write(
         raise InputError(first[0] if first else f"{path}: not a valid VCF",
                          f"varhouse validate {shlex.quote(str(path))}")  # fmt: skip
     tell_other_names(scan.contigs, reference, LOG)
+    if scan.gvcf:
+        LOG.warning("note  %s; what has no ALT is left out",
+                    scan.account.first["VH-F-030"][0].message)  # fmt: skip
     groups = make_strata(people, strata)
     context = Context(
         cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
