@@ -46,6 +46,8 @@ def decoded(column: pl.Expr) -> pl.Expr:
 
 
 def _unquote(column: pl.Series) -> pl.Series:
+    if not column.str.contains("%", literal=True).any():
+        return column
     some = column.filter(column.str.contains(r"%[0-9A-Fa-f]{2}")).drop_nulls().unique()
     if not some.len():
         return column

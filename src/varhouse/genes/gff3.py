@@ -65,15 +65,7 @@ def read_gff3(rows: Rows) -> Features:
     nodes = placed.unique(["contig", "id"], keep="first", maintain_order=True)
     lone = _without_parts(frame, nodes)
     parts = _parts(pl.concat([frame.filter(is_part), lone], how="diagonal"), nodes)
-    own_rows = placed.join(parts, on="contig", how="semi").select(
-        "contig", "start", "end", "line", key="id"
-    )
-    refused = over_the_origin(
-        pl.concat([own_rows, parts.select(own_rows.columns)]).join(
-            parts, on=["contig", "key"], how="semi"
-        ),
-        rows.circular,
-    )
+    refused = _over_the_origin(placed, parts, rows.circular)
     is_codon = pl.col("type").is_in(SELENOCYSTEINES)
     codons = frame.filter(is_codon).select("contig", key="parent", pos="start")
     transcripts, exceptions, counts = _transcripts(parts, nodes, codons)
@@ -99,16 +91,30 @@ def read_gff3(rows: Rows) -> Features:
     )
 
 
+def _over_the_origin(
+    placed: pl.DataFrame, parts: pl.DataFrame, circular: dict[str, int]
+) -> pl.DataFrame:
+    """Find transcripts that run over an origin by their own rows or their parts."""
+    columns = ["contig", "start", "end", "line", "key"]
+    if not circular:
+        return over_the_origin(parts.select(columns).clear(), circular)
+    own_rows = placed.select("contig", "start", "end", "line", key="id")
+    rows = pl.concat([own_rows, parts.select(columns)])
+    return over_the_origin(rows.join(parts, on=["contig", "key"], how="semi"), circular)
+
+
 def _without_parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     """Rows of non-coding RNAs that no row names as its parent (Prokka, Bakta): exons."""
+    rnas = nodes.filter(pl.col("type").str.contains(_NON_CODING), pl.col("is_gene").not_())
     parents = (
-        frame.select("contig", parent=pl.col("parent").str.split(","))
+        # Most files have no such row, or few.
+        (frame if rnas.height else frame.clear())
+        .select("contig", parent=pl.col("parent").str.split(","))
         .explode("parent", empty_as_null=True, keep_nulls=True)
         .select("contig", id=decoded(pl.col("parent")))
     )
     return (
-        nodes.filter(pl.col("type").str.contains(_NON_CODING), pl.col("is_gene").not_())
-        .join(parents, on=["contig", "id"], how="anti")
+        rnas.join(parents, on=["contig", "id"], how="anti")
         .select(*frame.columns)
         .with_columns(parent=pl.col("id"), type=pl.lit("exon"), own_row=pl.lit(True))
     )
