@@ -193,3 +193,45 @@ def test_a_shift_is_counted_on_the_genome(gene: Gene) -> None:
     frame = alleles((first - 1, anchor + gene.held[first - 1], anchor))
     found = consequences(gene.model, frame, describe=gene.describe)
     assert found["hgvs_offset"].to_list() == [1 if gene.strand == "+" else -1]
+
+
+# ATG GCT AAA GGT CTG TGT TAA GGC CTT GGT GAC CAT TAG: its stop codon, and the next one.
+SHORT = "TTGACTTGCATTCTGC" + "ATGGCTAAAGGTCTGTGTTAA" + "GGCCTTGGTGACCATTAGCA"
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(
+    ("first", "last", "new", "with_utr", "without"),
+    [
+        # An immediate stop codon, however it comes.
+        (7, 9, "TAATTT", "Lys3Ter", "Lys3Ter"),
+        (7, 9, "TAG", "Lys3Ter", "Lys3Ter"),
+        (7, 6, "TAGGCC", "Lys3Ter", "Lys3Ter"),
+        (15, 14, "GTAGC", "Cys6Ter", "Cys6Ter"),
+        # Others on the way to it.
+        (7, 6, "CCCTAACCC", "Ala2_Lys3insProTer", "Ala2_Lys3insProTer"),
+        (7, 12, "TTTTAG", "Lys3_Gly4delinsPheTer", "Lys3_Gly4delinsPheTer"),
+        # From before the stop codon through it: a frameshift.
+        (16, 21, "", "Cys6GlyfsTer6", "Cys6fs"),
+        (16, 23, "", "Cys6ProfsTer3", "Cys6fs"),
+        # The stop codon itself: an extension, in whatever frame.
+        (20, 19, "C", "Ter7SerextTer4", "Ter7SerextTer?"),
+        (19, 21, "", "Ter7GlyextTer5", "Ter7?"),
+        (19, 23, "", "Ter7ProextTer2", "Ter7?"),
+        (21, 21, "C", "Ter7TyrextTer6", "Ter7TyrextTer?"),
+        (20, 20, "G", "Ter7=", "Ter7="),
+        (19, 18, "TAA", "Ter7=", "Ter7="),
+        # The start codon, from wherever.
+        (1, 3, "", "Met1?", "Met1?"),
+        (-1, 1, "", "Met1?", "Met1?"),
+        (2, 2, "C", "Met1?", "Met1?"),
+    ],
+)
+def test_names_at_start_and_stop_codons(
+    tmp_path: Path, strand: str, first: int, last: int, new: str, with_utr: str, without: str
+) -> None:
+    """HGVS Nomenclature 21.1: substitution, insertion, delins, deletion, extension."""
+    for name, utr, expected in (("utr", 16, with_utr), ("bare", 0, without)):
+        exon = [(17 - utr, 37 + min(utr + 4, 20) * (utr > 0))]
+        gene = Gene(tmp_path / name, strand, SHORT, coding=True, exons=exon, cds=[(17, 37)])
+        assert gene.names(first + 16, last + 16, new)[1] == f"PT:p.{expected}"
