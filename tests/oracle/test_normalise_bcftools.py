@@ -342,35 +342,6 @@ def test_a_cohort_of_1000_genomes(data_dir: Path, tmp_path: Path) -> None:
 
 # Local alleles ---------------------------------------------------------------------------
 
-_LOCAL = """##fileformat=VCFv4.5
-##contig=<ID=1>
-##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
-##FORMAT=<ID=LAA,Number=.,Type=Integer,Description="x">
-##FORMAT=<ID=LAD,Number={},Type=Integer,Description="x">
-##FORMAT=<ID=LPL,Number={},Type=Integer,Description="x">
-##FORMAT=<ID=LEC,Number={},Type=Integer,Description="x">
-##FORMAT=<ID=AD,Number=R,Type=Integer,Description="x">
-#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT s1 s2 s3
-1 2 a C A,G,T . . . GT:LAA:LAD:LPL:LEC:AD 0/2:2:10,5:0,10,20:7:10,0,5,0 \
-1/3:1,3:1,2,3:0,1,2,3,4,5:4,5:1,2,0,3 0/0:.:9:0:.:9,0,0,0
-1 9 b T TT,TTT . . . GT:LAA:LAD:LPL:LEC:AD 0/2:2:10,5:0,10,20:7:10,0,5 \
-1/2:1,2:1,2,3:0,1,2,3,4,5:4,5:1,2,3 0/0:.:9:0:.:9,0,0
-"""
-
-
-@pytest.mark.parametrize("numbers", [("LR", "LG", "LA"), (".", ".", ".")])
-def test_local_alleles_are_carried_as_bcftools_does(
-    tmp_path: Path, numbers: tuple[str, str, str]
-) -> None:
-    """Lists by local alleles stay whole in each split record, with their LAA."""
-    text = _LOCAL.replace("\\\n", "").format(*numbers)
-    lines = [x if x.startswith("##") else x.replace(" ", "\t") for x in text.splitlines()]
-    (tmp_path / "in.vcf").write_text("\n".join(lines) + "\n")
-    (tmp_path / "ref.fa").write_text(">1\nACGTACGGTTTTACACACGATCGATCGG\n")
-    assert assert_equal(tmp_path / "in.vcf", tmp_path / "ref.fa", tmp_path) == 5
-    assert "0/0:2:10,5:0,10,20:7:10,0" in (tmp_path / "ours.txt").read_text()
-
-
 # Symbolic deletions and duplications -------------------------------------------------------
 
 
