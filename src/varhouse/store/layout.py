@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from varhouse import __version__, files
 from varhouse.errors import StoreError, UsageError
-from varhouse.files import sync_folder, unfinished_name, write_text
+from varhouse.files import sync_file, sync_folder, unfinished_name, write_text
 from varhouse.schema import FORMAT_VERSION, Table
 
 ROOTS = ("open", "controlled")
@@ -160,7 +160,9 @@ def write_json(file: Path, data: Any, *, replace: bool) -> bool:
         return True
     whole = unfinished_name(file)
     try:
-        write_text(whole, text, flush=True)
+        with whole.open("x", encoding="utf-8") as out:
+            out.write(text)
+        sync_file(whole)
         # A link never replaces, unlike a rename: two writers cannot both succeed.
         os.link(whole, file)
     except FileExistsError:
