@@ -199,6 +199,14 @@ _META = (
                  '##SAMPLE=<ID=s,Description=x">'),
     ),
     Sentence(
+        "structured-keys-twice", "1.4", "they must be completely well-formed",
+        "1-5 error", "VH-H-009",
+        good=meta("##contig=<ID=1,length=9>", "##x=<ID=a,b=c,b=d>"),
+        bad=meta('##INFO=<ID=X,ID=Y,Number=1,Type=Float,Description="x">',
+                 '##FILTER=<ID=q,Description="x",Description="y">', "##contig=<ID=1,ID=2>"),
+        note="which one holds is a guess; another key that stands twice is a warning",
+    ),
+    Sentence(
         "structured-closed", "1.4", "enclosed within '<' and '>' characters",
         "1-5 error", "VH-H-008",
         good=meta("##contig=<ID=1>"),

@@ -5,10 +5,18 @@ Lines of kinds that the specification does not define are only warned about.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from varhouse.source.deviations import differences
-from varhouse.source.meta_lines import Meta, is_name, split_meta, url_fault
+from varhouse.source.meta_lines import (
+    SYMBOLIC,
+    Meta,
+    is_name,
+    legal_contig,
+    split_meta,
+    url_fault,
+)
 from varhouse.source.problems import Account
 from varhouse.source.reserved import reserved
 
@@ -19,14 +27,6 @@ _KEY = {
     "INFO": re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G"),
     "FORMAT": re.compile(r"[A-Za-z_][0-9A-Za-z_.]*"),
 }
-_CONTIG = re.compile(
-    r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
-)  # VCF 4.5, section 1.4.7
-SYMBOLIC = {
-    "DEL", "INS", "DUP", "INV", "CNV", "DUP:TANDEM", "DEL:ME", "INS:ME", "CNV:TR",
-}  # fmt: skip
-"""Names of symbolic alleles that no contig may have (section 1.4.5)."""
-
 _TYPES = {
     "INFO": {"Integer", "Float", "Flag", "Character", "String"},
     "FORMAT": {"Integer", "Float", "Character", "String"},
@@ -116,12 +116,22 @@ class HeaderRules:
             self._add("VH-H-009", "white space at the end of the line", number, meta.name,
                       value[-20:], severity="warning")  # fmt: skip
         if defined:
+            self._check_keys(meta)
             self.checks[kind](meta)
             self._check_order(meta)
         elif self.version >= 3 and meta.broken is None and not meta.values.get("ID"):
             self._add("VH-H-010", f"##{kind} without ID", number, kind, meta.text,
                       severity="warning")  # fmt: skip
         self._check_twice(meta)
+
+    def _check_keys(self, meta: Meta) -> None:
+        """Tell of a key that stands twice: which of its values holds is a guess."""
+        for key, n in Counter(meta.keys).items():
+            if n > 1:
+                self._add(
+                    "VH-H-009", f"the key {key} stands twice", meta.line, meta.name, meta.text,
+                    severity="error" if key in _ORDER else "warning",
+                )  # fmt: skip
 
     def _check_twice(self, meta: Meta) -> None:
         """Tell of an ID that stands twice; a tool that ran twice leaves such lines."""
@@ -363,19 +373,6 @@ class HeaderRules:
             self._add(
                 "VH-H-020", "Values is no list [a, b, ...]", meta.line, meta.name, values
             )
-
-
-def legal_contig(name: str, version: int) -> bool:
-    """Tell whether a contig may have a name.
-
-    From 4.3 on the regular expression of section 1.4.7 holds. Before, a name has no white
-    space (section 1.4.1), nothing that would end it, and begins as SAM allows, whose SQ
-    lines the contig lines follow (1.2.7 there). A colon is legal in all versions: the
-    sentence against it was taken out of each text in 2020 (hts-specs pull request 379).
-    """
-    if version >= 3:
-        return _CONTIG.fullmatch(name) is not None
-    return re.search(r"[\s,<>]", name) is None and name[0] not in "*="
 
 
 def filters_of(lines: list[str]) -> Iterator[str]:

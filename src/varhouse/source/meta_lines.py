@@ -27,6 +27,14 @@ _URL = re.compile(
 _WORD = re.compile(r"\w")
 _SPLITS = re.compile(r"[\s,;=<>\"]")
 
+_CONTIG = re.compile(
+    r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
+)  # VCF 4.5, section 1.4.7
+SYMBOLIC = {
+    "DEL", "INS", "DUP", "INV", "CNV", "DUP:TANDEM", "DEL:ME", "INS:ME", "CNV:TR",
+}  # fmt: skip
+"""Names of symbolic alleles that no contig may have (section 1.4.5)."""
+
 
 @dataclass
 class Meta:
@@ -131,3 +139,16 @@ def url_fault(text: str) -> str | None:
         return "warning" if re.search(r"[\s<>]", text) else None
     plain = bool(text) and not re.search("[<>]", text)
     return "warning" if plain and not _SCHEME.match(text) else "error"
+
+
+def legal_contig(name: str, version: int) -> bool:
+    """Tell whether a contig may have a name.
+
+    From 4.3 on the regular expression of section 1.4.7 holds. Before, a name has no white
+    space (section 1.4.1), nothing that would end it, and begins as SAM allows, whose SQ
+    lines the contig lines follow (1.2.7 there). A colon is legal in all versions: the
+    sentence against it was taken out of each text in 2020 (hts-specs pull request 379).
+    """
+    if version >= 3:
+        return _CONTIG.fullmatch(name) is not None
+    return re.search(r"[\s,<>]", name) is None and name[0] not in "*="

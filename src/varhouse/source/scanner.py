@@ -24,9 +24,9 @@ from varhouse.source.duplicates import ElsewhereWatch
 from varhouse.source.encoding import TextWatch, header_text
 from varhouse.source.gvcf import BlockWatch
 from varhouse.source.header import Header, read_header
-from varhouse.source.header_rules import SYMBOLIC
 from varhouse.source.limits import LimitError, Limits
 from varhouse.source.lines import RecordBatch
+from varhouse.source.meta_lines import SYMBOLIC
 from varhouse.source.problems import SHOWN, Account
 from varhouse.source.records import RecordRules
 from varhouse.source.world import World
