@@ -306,6 +306,13 @@ def shared() -> Iterator[Path]:
         yield store
 
 
+def close_files(store: Path) -> None:
+    """Let everybody into the folders, but read no file of data."""
+    for file in (store / "controlled").rglob("*"):
+        file.chmod(0o600 if file.suffix == ".parquet" else 0o755)
+    (store / "controlled").chmod(0o755)
+
+
 def run_as_nobody(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     runner = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     return subprocess.run(
@@ -318,7 +325,10 @@ def run_as_nobody(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 COMMAND = "import sys; from varhouse.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def test_a_reader_of_the_open_tables_alone(shared: Path) -> None:
+@pytest.mark.parametrize("closed", ["folder", "files"])
+def test_a_reader_of_the_open_tables_alone(shared: Path, closed: str) -> None:
+    if closed == "files":
+        close_files(shared)
     out = shared.parent / "out"
     out.mkdir(mode=0o777)
     out.chmod(0o777)

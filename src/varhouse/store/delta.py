@@ -89,11 +89,40 @@ def _check_permission(folder: Path) -> None:
     except OSError:
         return
     if denied is not None:
-        raise AccessError(
-            f"no permission to read {denied}, of table {folder.name}",
-            f"ask whoever keeps the store for access to {folder.parent.name}/; what needs no "
-            "such table goes on without, and so does varhouse report --open",
-        )
+        raise _no_access(folder, denied)
+
+
+def check_files(folder: Path, paths: Iterable[str]) -> None:
+    """Check that we may read the files of a table: one of each partition.
+
+    Raises
+    ------
+    AccessError
+        If the file system does not let us.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        partition = path.rpartition("/")[0]
+        if partition in seen:
+            continue
+        seen.add(partition)
+        file = folder / path
+        try:
+            file.stat()
+        except PermissionError:
+            raise _no_access(folder, str(file)) from None
+        except OSError:
+            continue
+        if not os.access(file, os.R_OK):
+            raise _no_access(folder, str(file))
+
+
+def _no_access(folder: Path, file: str) -> AccessError:
+    return AccessError(
+        f"no permission to read {file}, of table {folder.name}",
+        f"ask whoever keeps the store for access to {folder.parent.name}/; what needs no such "
+        "table goes on without, and so does varhouse report --open",
+    )
 
 
 def list_files(table: DeltaTable) -> pl.DataFrame:

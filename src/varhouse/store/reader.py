@@ -226,6 +226,9 @@ class Store:
             handle = delta.open_table(folder, pinned.version)
             columns = None if name in TABLES else delta.read_schema(handle)
             opened = delta.declare(name, columns), delta.list_files(handle)
+            if opened[0].root == "controlled":
+                # Not of open tables, which everybody reads, in some thousand files.
+                delta.check_files(folder, opened[1]["path"])
         self._opened[name] = opened
         return opened
 

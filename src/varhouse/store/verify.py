@@ -114,6 +114,7 @@ def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
     if table.root == "open" and (found := _PERSONAL & set(columns)):
         problems.append(Problem(name, "", f"open table with column(s) {sorted(found)}"))
     files = delta.list_files(handle)["path"].to_list()
+    delta.check_files(store.path / root / name, files)
     if len(files) != pinned.files:
         problems.append(Problem(name, "", f"{len(files)} files, {pinned.files} recorded"))
     known = Catalogue(store.path)
