@@ -235,3 +235,17 @@ def test_names_at_start_and_stop_codons(
         exon = [(17 - utr, 37 + min(utr + 4, 20) * (utr > 0))]
         gene = Gene(tmp_path / name, strand, SHORT, coding=True, exons=exon, cds=[(17, 37)])
         assert gene.names(first + 16, last + 16, new)[1] == f"PT:p.{expected}"
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_a_start_codon_that_stays_is_met(tmp_path: Path, strand: str) -> None:
+    """GTG begins with Met, as ATG and TTG do in bacteria; GTA begins nothing."""
+    bacterial = SHORT.replace("ATGGCT", "GTGGCT")
+    gene = Gene(
+        tmp_path, strand, bacterial, coding=True, exons=[(17, 37)], cds=[(17, 37)],
+        cds_extra=";transl_table=11",
+    )  # fmt: skip
+    assert gene.names(17, 17, "A") == ("T:c.1G>A", "PT:p.Met1=")
+    assert gene.names(17, 17, "T") == ("T:c.1G>T", "PT:p.Met1=")
+    assert gene.names(19, 19, "A") == ("T:c.3G>A", "PT:p.Met1?")
+    assert gene.names(17, 17, "A", vep=True) == ("T:c.1G>A", "PT:p.Val1Met")

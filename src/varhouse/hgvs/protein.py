@@ -286,7 +286,7 @@ def _loses_start(edit, first, stop, readable, starts):  # type: ignore[no-untype
 def _put_change(out, w, protein, edit, k, rlen, gain):  # type: ignore[no-untyped-def]
     """Write what becomes of REF's residues k to k + rlen - 1."""
     if gain % 3 == 0:
-        if k == 0 and protein[4]:
+        if k == 0 and gain and protein[4]:
             # Whatever stands there now, the first residue stays Met.
             rlen += 1
         return _put_inframe(out, w, protein, edit, k, rlen, rlen + gain // 3)
