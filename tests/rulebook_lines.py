@@ -176,7 +176,7 @@ _OTHERS = (
         "filter-description", "1.4.3", "with required fields ID and Description",
         "1-3 error, 4-5 warning", "VH-H-014",
         good=meta('##FILTER=<ID=q,Description="x">'),
-        bad=meta("##FILTER=<ID=q>", '##FILTER=<ID=q,Descripton="x">'),
+        bad=meta("##FILTER=<ID=q>", '##FILTER=<ID=q,Describes="x">'),
         note="up to 4.3 \"must be completely well-formed\"; from 4.4 on \"required\", but "
              "EVA's own valid files leave it out",
     ),
@@ -296,8 +296,12 @@ _OTHERS = (
     Sentence(
         "contig-colon", "1.4.1 (old printings)",
         "The colon symbol (:) must be absent from all chromosome names",
-        good=(vcf("##contig=<ID=HLA-B*07:02>"), row("HLA-B*07:02 5 . A C . . .")),
-        note="taken out of the texts of all versions in 2020 (hts-specs 379)",
+        "1-3 error", "VH-B-010",
+        good=(vcf("##contig=<ID=HLA-B*07:02>"),
+              vcf("##contig=<ID=HLA-B*07:02>", rows=("HLA-B*07:02 5 . A C . . .",))),
+        bad=(row("HLA-B*07:02 5 . A C . . ."), row("1:2 5 . A C . . ."),
+             vcf("##contig=<ID=1>", rows=("1:5 5 . A C . . .",))),
+        note="taken out of all texts in 2020 (hts-specs 379): no fault of a declared name",
     ),
     Sentence(
         "contig-symbolic", "1.4.7",
