@@ -183,6 +183,22 @@ def test_edits_over_the_ends(
     assert whole.terms(first, last, new) == f"{expected}&{utr}"
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_bases_behind_bring_a_stop_codon(tmp_path: Path, strand: str) -> None:
+    """`CTA TAG|TAG` without `ATA`: another stop codon stands in the old place."""
+    coding = CODING[:-3] + "CTATAG"
+    genome = BEFORE + coding + "TAGGCC" + BEHIND
+    exon, cds = (LEAD + 1, LEAD + len(coding) + 6), (LEAD + 1, LEAD + len(coding))
+    if strand == "-":
+        n = len(genome)
+        exon, cds = ((n + 1 - b, n + 1 - a) for a, b in (exon, cds))
+        genome = reverse_complement(genome)
+    model = build(tmp_path / "m", genome, rows([exon], [cds], strand=strand))
+    g = Gene(model, genome, strand)
+    # CTA TAG TAG becomes CTG TAG: still leucine, and a stop codon.
+    assert g.terms(21, 23, "") == "inframe_deletion&stop_retained_variant"
+
+
 def test_the_base_behind_the_stop_codon(bare: Gene, whole: Gene) -> None:
     """TAA becomes TAG with the first base of the 3' UTR; outside nothing is read."""
     assert whole.terms(21, 21, "") == "stop_retained_variant"
