@@ -362,7 +362,8 @@ def test_stop_codons(annotated: Annotated) -> None:
             assert same, row
         if "stop_lost" in terms:
             assert reading.touches_stop, row
-            assert not same, row
+            # In another frame a stop codon may stand in the same place by chance.
+            assert not same or "frameshift_variant" in terms, row
         if reading.touches_stop and reading.unchanged:
             assert "stop_retained_variant" in terms, row
         if reading.touches_stop and len(reading.new) > len(reading.ref) + 3:

@@ -143,7 +143,12 @@ def _at_stop(edit: Edit, ref: str, before: bool) -> int:
     place = 0 if before else ref.find("*")
     new = edit.read_on(max(-(-len(edit.alt_codons) // 3), 1))
     at = new.find("*")
-    if at < 0 and (further := edit.read_on(place + 1)).find("*") == place:
+    further = edit.read_on(place + 1)
+    if (
+        at < 0
+        and further.find("*") == place
+        and (gain % 3 == 0 or further[:-1] == ref[:place])
+    ):
         # The bases behind bring another one to the old place.
         new, at = further, place
     if at < 0 and gain == 0 and "X" in new:
