@@ -10,6 +10,7 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.query import Answer, Question, Selection
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
 
@@ -321,3 +322,31 @@ def test_totals_do_not_depend_on_order_and_forget_a_dropped_cohort(tmp_path):
     assert (
         varhouse.open(tmp_path / "s0").digest() == varhouse.open(tmp_path / "fresh").digest()
     )
+
+
+def test_query_shows_what_a_cohort_called_at_the_site(tmp_path):
+    """0 of those called where a cohort holds another allele; null where it has no record."""
+    x = _cohort(tmp_path, "x", [("c1", 38, "CGT", "C", {"a": "0/1", "b": "./."})])
+    y = _cohort(tmp_path, "y", [("c1", 38, "C", "A", {"a": "0/0", "c": "0/1"})], "Q")
+    z = _cohort(tmp_path, "z", [("c1", 40, "T", "C", {"d": "0/1"})])
+    for config in (x, y, z):
+        ingest_here(tmp_path / "store", config)
+    store = varhouse.open(tmp_path / "store")
+    counts = ("ac", "an", "af", "n_missing", "n_samples", "call_rate", "n_het")
+    columns = ["pos", "ref", "alt", *(f"{n}_{c}" for c in "xyz" for n in counts)]
+    none = (None,) * len(counts)
+    deletion = (38, "CGT", "C", 1, 2, 0.5, 1, 2, 0.5, 1, 0, 4, 0.0, 0, 2, 1.0, 0, *none)
+    snv = (38, "C", "A", 0, 2, 0.0, 1, 2, 0.5, 0, 1, 4, 0.25, 0, 2, 1.0, 1, *none)
+    alone = (40, "T", "C", *none, *none, 1, 2, 0.5, 0, 1, 1.0, 1)
+    for asked, right in (
+        ({}, [snv, deletion, alone]),
+        ({"ids": ["c1-38-C-A"]}, [snv]),
+        ({"ids": ["c1-38-CGT-C", "c1-40-T-C"]}, [deletion, alone]),
+        # The deletion covers 39 and begins before it.
+        ({"regions": ["c1:39-39"]}, [deletion]),
+        ({"regions": ["c1:40-50", "c1:38-38"]}, [snv, deletion, alone]),
+    ):
+        answer = Answer(store, Question(Selection(**asked), columns=columns))
+        assert [r for f in answer.frames() for r in f.rows()] == right, asked
+    answer = Answer(store, Question(Selection(), columns=["pos"], where=["an_x == 2"]))
+    assert [r for f in answer.frames() for r in f.rows()] == [(38,), (38,)]

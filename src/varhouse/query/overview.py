@@ -28,6 +28,9 @@ COHORT_COUNTS = (
 _HELD = "[]"
 """Ends the names of hidden columns: what a cell stands for, as a list."""
 
+_AT_SITE = "/site"
+"""Ends the names of counts of a cohort's other alleles of a site."""
+
 _RECORDS = "n_records"
 _RECORDS_MEANING = "records of the source that are of the allele"
 """Column of a source that counts, unless a field of it has that name."""
@@ -273,11 +276,59 @@ class Overview:
         return rows.filter(pl.col("stratum_by") == "all").select(*WITHIN, *names)
 
     def _cohort(self, piece: Piece, cohort: str, names: list[str]) -> pl.LazyFrame:
-        rows = scan_piece(self.store, "frequencies", piece, cohort=cohort)
+        """Give what a cohort counted of each allele of the piece; null: not assessed.
+
+        A cohort without a row of the allele that holds another allele of its site assessed
+        it: 0 copies among the alleles that were called there (decision 0006), as in `totals`.
+        """
         end = len(cohort) + 1
-        return rows.filter(pl.col("stratum_by") == "all").select(
-            *WITHIN, *(pl.col(n[:-end]).alias(n) for n in names)
+        asked = {n: n[:-end] for n in names}
+        whole = pl.col("stratum_by") == "all"
+        rows = scan_piece(self.store, "frequencies", piece, cohort=cohort).filter(whole)
+        own = rows.select(*WITHIN, *COHORT_COUNTS)
+        site = (
+            self._at_sites(piece, cohort)
+            .filter(whole)
+            .group_by("pos")
+            .agg(pl.col("an").max(), pl.col("n_missing").min(), pl.col("n_samples").max())
+            .with_columns(
+                call_rate=pl.when(pl.col("n_samples") > 0).then(
+                    (pl.col("n_samples") - pl.col("n_missing")) / pl.col("n_samples")
+                ),
+                af=pl.when(pl.col("an") > 0).then(0.0),
+                **{n: pl.lit(0, pl.Int32) for n in ("ac", "n_het", "n_hom_alt", "n_hemi")},
+            )
         )
+        lacks = pl.col("n_samples").is_null()
+        return (
+            scan_piece(self.store, "variants", piece)
+            .select(WITHIN)
+            .join(own, on=WITHIN, how="left")
+            .join(site, on="pos", how="left", suffix=_AT_SITE)
+            .select(
+                *WITHIN,
+                *(
+                    pl.when(lacks).then(pl.col(c + _AT_SITE)).otherwise(pl.col(c)).alias(n)
+                    for n, c in asked.items()
+                ),
+            )
+        )
+
+    def _at_sites(self, piece: Piece, cohort: str) -> pl.LazyFrame:
+        """Scan the frequencies of a cohort at every site of which the piece has an allele."""
+        rows = self.store.scan("frequencies", contig=piece.contig, cohort=cohort)
+        pos = pl.col("pos")
+        if piece.keys is not None:
+            return rows.filter(pos.is_in(piece.keys["pos"].unique().to_list()))
+        inside = pl.lit(value=True)
+        if piece.end is not None:
+            inside = pos <= piece.end
+        if piece.start is not None:
+            # Long alleles of the piece may begin before it.
+            reach = scan_piece(self.store, "variants", piece).filter(pos < piece.start)
+            before = reach.select(pos.unique()).collect()["pos"].to_list()
+            inside &= (pos >= piece.start) | pos.is_in(before)
+        return rows.filter(inside)
 
     def _annotations(self, piece: Piece, table: str, names: list[str]) -> pl.LazyFrame:
         """Give what all records of an allele say, see `_cell`; lists hold every record."""
