@@ -68,15 +68,21 @@ PLACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("how", ["empty", "half", "middle", "other", "gone"])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "how"),
+    [
+        (place, how)
+        for place in PLACES
+        for how in ("empty", "half", "middle", "other", "gone")
+        # A store whose newest release was never made looks as one that has lost its record.
+        if not (how == "gone" and "releases" in place)
+    ],
+)
 def test_damaged_file_is_named_in_one_line(
     here: Path, place: str, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = min((here / "store").glob(place))
     data = file.read_bytes()
-    if how == "gone" and "releases" in place:
-        pytest.skip("a store whose newest release was never made looks the same")
     if how == "gone":
         file.unlink()
     else:

@@ -24,7 +24,11 @@ def test_rows_of_the_page_have_four_cells() -> None:
 
 def test_links_between_documents_lead_somewhere() -> None:
     gone = []
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("config/*.md")]:
+    for page in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("config/*.md"),
+    ]:
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
             if not (page.parent / target).exists():
                 gone.append(f"{page.name}: {target}")

@@ -297,6 +297,8 @@ def shared() -> Iterator[Path]:
     """A store whose `controlled` only its owner may enter; skipped unless root."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and setpriv, to run a command as somebody else")
+    if run_as_nobody("import varhouse, polars").returncode != 0:
+        pytest.skip("needs an environment and a clone that others may read")
     # Not below pytest's own folder, which is closed to others again by every run of it.
     with tempfile.TemporaryDirectory(prefix="varhouse-gate-") as name:
         folder = Path(name)
