@@ -121,7 +121,7 @@ def test_misdeclared_fields_are_mended_and_said(fx_chr1):
     account = fx_chr1[2]
     notes = next(c["notes"] for c in account["cohorts"] if c["cohort"] == "phase1")
     text = " ".join(notes)
-    assert "3 x VH-H-006" in text
+    assert "3 x VH-H-024" in text
     assert "INFO/AC is declared Number=." in text
 
 
