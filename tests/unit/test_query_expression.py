@@ -87,6 +87,26 @@ def test_meaning(text: str, expected: list[int] | None) -> None:
         assert rows(text) == expected
 
 
+def test_a_fraction_or_nan_is_no_whole_number() -> None:
+    """`in` says what `==` says of each literal, of numbers and of lists of them."""
+    numbers = [0.3, 1.7, float("nan"), None, 1.0, -0.0]
+    frame = pl.DataFrame(
+        {"af": numbers, "afs": [[x, 0.5] for x in numbers], "n": [0, 1, 2, None, 1, 3]},
+        schema={"af": pl.Float64, "afs": pl.List(pl.Float64), "n": pl.Int32},
+    )
+
+    def kept(text: str) -> list[int]:
+        condition = parse_where(text, dict(frame.schema)).expression
+        return frame.with_row_index("i").filter(condition)["i"].to_list()
+
+    assert kept("af in (0, 1)") == kept("af == 0 or af == 1") == [4, 5]
+    assert kept("af not in (0, 1)") == [0, 1, 2]
+    assert kept("afs in (0, 1)") == kept("afs == 0 or afs == 1") == [4, 5]
+    assert kept("n in (0, 1)") == [0, 1, 4]
+    assert kept("n / 2 in (0, 1)") == [0, 2]
+    assert kept("n in (0.5, 3)") == [5]
+
+
 def test_the_columns_that_are_needed() -> None:
     assert parse_where("AF < 1 and not canonical", SCHEMA).columns == {"af", "canonical"}
 

@@ -33,7 +33,8 @@ class Value:
     """A part of a condition: its expression, kind, text and, if constant, its value.
 
     Of a list `many` is true, `kind` is that of its values, and `beside` names what it has a
-    value of each: lists of one name may be calculated with each other.
+    value of each: lists of one name may be calculated with each other. `whole` numbers are
+    those of a column of integers.
     """
 
     expression: pl.Expr
@@ -42,6 +43,7 @@ class Value:
     literal: Any = None
     many: bool = False
     beside: str = ""
+    whole: bool = False
 
 
 Link = tuple[str, Value, Value]
@@ -66,7 +68,10 @@ def column_value(name: str, dtype: PolarsType, held: str) -> Value:
     # A source's fields have a value for each of its records, lists in them any number.
     beside = name.rpartition(".")[0] if several and not isinstance(dtype, pl.List) else ""
     many = several or isinstance(dtype, pl.List)
-    return Value(pl.col(held), kind_of(dtype), name, many=many, beside=beside)
+    one = dtype.inner if isinstance(dtype, pl.List) else dtype
+    return Value(
+        pl.col(held), kind_of(dtype), name, many=many, beside=beside, whole=one.is_integer()
+    )
 
 
 def truth(value: Value) -> Value:
@@ -157,7 +162,7 @@ def _within(first: str, low: Value, middle: Value, second: str, high: Value) -> 
 def is_one_of(left: Value, wanted: list[Any]) -> pl.Expr:
     """Whether a value, or some of a list, is among literals that `compare` allows."""
     if left.kind == "number":
-        whole = all(isinstance(v, int) for v in wanted)
+        whole = left.whole and all(isinstance(v, int) for v in wanted)
         dtype: PolarsType = pl.Int64() if whole else pl.Float64()
     else:
         dtype = pl.String() if left.kind == "text" else pl.Boolean()
