@@ -88,7 +88,9 @@ def cohort_frames(
         del k["cohort"]
     strata = [("all", "all"), ("sex", "male")]
     return [
-        (VARIANTS, fill(VARIANTS, fresh)),
+        (VARIANTS, fill(VARIANTS, [
+            k | {"end": k["pos"] + len(k["ref"]) - 1} for k in fresh
+        ])),
         (IDS, fill(IDS, key_ids + own)),
         (CONSEQUENCES, fill(CONSEQUENCES, [
             k | {"transcript_id": t} for k in fresh for t in "TU"

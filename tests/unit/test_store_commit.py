@@ -291,7 +291,7 @@ def test_a_hundred_commits_stay_fast(tmp_path: Path) -> None:
     work = path / "_staging"
     times = []
     for i in range(1, 101):
-        frame = fill(VARIANTS, [{"contig": "1", "pos": i, "ref": "A", "alt": "C"}])
+        frame = fill(VARIANTS, [{"contig": "1", "pos": i, "ref": "A", "alt": "C", "end": i}])
         shard = write_shard(frame, VARIANTS, work, f"v{i}", {"part": "1"})
         start = time.perf_counter()
         commit(path, [Manifest([shard])], ingest_id=f"i{i}", operation="i", base_release=i)

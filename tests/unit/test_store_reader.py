@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from builders import make_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_builders import COHORT_A, COHORT_B, CONTIGS, add_cohort, fill, new_store
@@ -98,6 +99,53 @@ def test_only_files_that_can_hold_the_region(store: Store) -> None:
     assert len(store.files("frequencies", cohort="a", part="1")) == 1
     assert store.files("ids", id="zz") == []
     assert all(f.exists() for t in store.tables for f in store.files(t))
+
+
+def test_a_region_opens_few_files_of_any_table(tmp_path: Path) -> None:
+    """Only a symbolic allele reaches over, and of variants the log says how far."""
+    spots = range(100, 1000, 100)
+    at = [{"contig": "chr1", "pos": p, "ref": "A", "alt": "C"} for p in spots]
+    own = [{**r, "cohort": "a"} for r in at]
+    symbolic = {"contig": "chr1", "pos": 150, "ref": "A", "alt": "<DEL>"}
+    far, near = {**symbolic, "extent": "700"}, {**symbolic, "extent": "20"}
+    spans = [{"contig": "chr1", "start": p, "end": p + 50} for p in spots]
+    variants = [{**r, "end": r["pos"], "extent": ""} for r in at]
+    rows = {
+        "variants": [*variants, {**far, "end": 850}, {**near, "end": 170}],
+        "frequencies": [{**r, "extent": ""} for r in own] + [{**far, "cohort": "a"}],
+        "sites": own, "genotypes": own, "genes": spans, "transcripts": spans,
+    }  # fmt: skip
+    store = open_store(make_store(tmp_path / "s", rows, pieces=12))
+    region = {"contig": "chr1", "start": 800, "end": 810}
+    opened = {t: len(store.files(t, **region)) for t in rows}
+    assert opened == {
+        "variants": 2, "frequencies": 2, "sites": 1, "genotypes": 1, "genes": 1,
+        "transcripts": 1,
+    }  # fmt: skip
+    assert store.scan("variants", **region).collect()["pos"].sort().to_list() == [150, 800]
+    assert store.scan("frequencies", **region).collect()["pos"].sort().to_list() == [150, 800]
+
+
+def test_a_source_may_call_a_field_end(tmp_path: Path) -> None:
+    """What a source says of an allele is not how far the allele reaches."""
+    row = {"contig": "chr1", "pos": 150, "ref": "A", "alt": "<DEL>", "extent": "700"}
+    fixed = {"source_version": "1", "licence": ""}
+    said = pl.DataFrame([{**row, "end": 3, **fixed}], schema_overrides={"pos": pl.Int32})
+    store = open_store(make_store(tmp_path / "s", {"annotations_demo": said}))
+    assert store.scan("annotations_demo", contig="chr1", start=800).collect().height == 1
+
+
+def test_a_public_message_does_not_give_the_path(path: Path) -> None:
+    public = open_store(path, audience="public")
+    for wrong in (
+        lambda: public.scan("frequencies", cohort="nobody"),
+        lambda: public.frequencies(stratum_by="nothing"),
+        lambda: public.scan("variant"),
+    ):
+        with pytest.raises(StoreError) as told:
+            wrong()
+        assert str(path) not in str(told.value)
+        assert "of store has no" in str(told.value)
 
 
 def test_explain(store: Store) -> None:

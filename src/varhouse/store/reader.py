@@ -19,7 +19,7 @@ from varhouse.contigs import Contig, Contigs, parse_region
 from varhouse.digest import EMPTY
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
 from varhouse.extent import UNKNOWN
-from varhouse.schema import KEY, TABLES, Table, annotation_table
+from varhouse.schema import KEY, TABLES, VARIANTS, Table, annotation_table
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
@@ -267,8 +267,12 @@ class Store:
             keep.append(_may(files, "contig", contig, contig))
         if start is not None:
             near = _may(files, high, start - (span - 1 if high == "pos" else 0), None)
-            # A symbolic allele may reach over from far before.
-            keep.append(near | _may(files, "extent", UNKNOWN, None))
+            if "extent" in declared.names:
+                # A symbolic allele may reach over from far before.
+                near |= _may(files, "extent", UNKNOWN, None)
+            keep.append(near)
+            if table == VARIANTS.name:
+                keep.append(_may(files, "end", start, None))
         if end is not None:
             keep.append(_may(files, low, None, end))
         if id_ is not None:
@@ -290,7 +294,7 @@ class Store:
         for value in [wanted] if isinstance(wanted, str) else wanted:
             if value not in known:
                 raise StoreError(
-                    f"release {self.release} of {self.path} has no cohort {value!r}"
+                    f"release {self.release} of {self.name} has no cohort {value!r}"
                     f"{nearest(value, sorted(known))}"
                 )
 
@@ -364,7 +368,8 @@ class Store:
                     and files.select(_may(files, "extent", UNKNOWN, None).any()).item()
                 ):
                     near |= pl.col("extent") >= UNKNOWN
-                    last = pl.col("end") if "end" in declared.names else last_base()
+                    # A source may call a field of its own `end`.
+                    last = pl.col("end") if table == VARIANTS.name else last_base()
                 frame = frame.filter(near)
             frame = frame.filter(last >= start)
         if id_ is not None:
@@ -455,7 +460,7 @@ class Store:
             known = self.words("frequencies", "stratum_by", stratum_by)
             if stratum_by not in known:
                 raise StoreError(
-                    f"release {self.release} of {self.path} has no strata by {stratum_by!r}"
+                    f"release {self.release} of {self.name} has no strata by {stratum_by!r}"
                     f"{nearest(stratum_by, known)}"
                 )
             frame = frame.filter(pl.col("stratum_by") == stratum_by)
