@@ -113,3 +113,36 @@ def test_duplicates_count_once_for_each_person(tmp_path: Path, cut: int | None) 
     every = store.scan("frequencies").filter(stratum_by="all").collect()
     assert sum(r["n_snv"] for r in rows) == every["ac"].sum()
     assert every.height == every.select(pl.struct(store.key).n_unique()).item()
+
+
+def test_contigs_that_differ_in_punctuation_alone_keep_their_counts(tmp_path: Path) -> None:
+    """Their partitions are merged over files of different people, each on its own."""
+    contigs = ["p-1", "p_1", "p.1", "HLA-A*01:01", "HLA-A*01_01"]
+    (tmp_path / "ref.fa").write_text("".join(f">{c}\n{GENOME}\n" for c in contigs))
+    head = HEAD.replace("chr1", "p-1").replace("chrX", "p_1") + "".join(
+        f"##contig=<ID={c},length=400>\n" for c in contigs[2:]
+    )
+    wanted = {}
+    for file, names in (("a1.vcf", ["s0", "s1"]), ("a2.vcf", ["s2", "s3"])):
+        fixed = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+        lines = ["\t".join([*fixed, *names])]
+        for k, contig in enumerate(contigs):
+            pos, ref = 10 + k, GENOME[9 + k]
+            alt = "A" if ref != "A" else "C"
+            row = [contig, str(pos), ".", ref, alt, ".", ".", ".", "GT", "0/1", "1/1"]
+            lines.append("\t".join(row))
+            wanted[contig] = (pos, 6, 8)
+        (tmp_path / file).write_text(head + "\n".join(lines) + "\n")
+    (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\na\ta1.vcf,a2.vcf\n")
+    said: dict[str, object] = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv",
+    }
+    said["policy"] = {"unlisted_samples": "unknown"}
+    (tmp_path / "c.yaml").write_text(json.dumps(said))
+    account = ingest_here(tmp_path / "s", tmp_path / "c.yaml")
+    assert not account["held_back"]
+    rows = varhouse.open(tmp_path / "s").scan("frequencies").filter(stratum_by="all").collect()
+    found = {r["contig"]: (r["pos"], r["ac"], r["an"]) for r in rows.to_dicts()}
+    assert rows.height == len(contigs)
+    assert found == wanted

@@ -258,9 +258,9 @@ def _tell_source(
             c.shards = [s for s in c.shards if s.table != "rejects"]
         rows = pl.concat([frames[0], *(_of_source(run, cohort, f, x) for x in frames[1:])])
         rows = rows.with_columns(pl.lit(f, pl.Int32).alias("file"))
-        for (part,), some in rows.group_by("part", maintain_order=True):
+        for k, ((part,), some) in enumerate(rows.group_by("part", maintain_order=True)):
             shard = write_shard(
-                some.drop("part"), REJECTS, directory, f"rejects-{f}-{_safe(str(part))}",
+                some.drop("part"), REJECTS, directory, f"rejects-{f}-{k:05d}",
                 {"cohort": cohort.name, "part": str(part)},
             )  # fmt: skip
             mine = next((c for c in chunks if c.file == f), None)
@@ -298,19 +298,16 @@ def _merge(
         run.open_haploid(),
     )  # fmt: skip
     n = 0
-    for part in dict.fromkeys(c.part for c in chunks):
+    # Folders are numbered: names made of contigs could be the same for two of them.
+    for k, part in enumerate(dict.fromkeys(c.part for c in chunks)):
         mine = [c for c in chunks if c.part == part]
         shards = [(c.file, s) for c in mine for s in c.shards]
-        merged, found = merge_part(name, part, shards, people, directory / "merged")
+        merged, found = merge_part(name, shards, people, directory / f"merged-{k:05d}")
         for c in mine:
             c.shards = [s for s in c.shards if s.table != "frequencies"]
         mine[0].extra += merged
         n += found
     return n
-
-
-def _safe(part: str) -> str:
-    return "".join(ch if ch.isalnum() else "_" for ch in part)
 
 
 def _summary(

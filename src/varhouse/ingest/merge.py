@@ -58,7 +58,7 @@ class People:
 
 
 def merge_part(
-    cohort: str, part: str, shards: list[tuple[int, Shard]], people: People, directory: Path
+    cohort: str, shards: list[tuple[int, Shard]], people: People, directory: Path
 ) -> tuple[list[Shard], int]:
     """Add the frequencies of a partition up over files of different people.
 
@@ -67,7 +67,7 @@ def merge_part(
     shards
         (file, shard) of the tables frequencies, sites and genotypes.
     directory
-        Folder for the new shards of frequencies.
+        Folder for the new shards of frequencies, of this partition alone.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def merge_part(
             .with_columns(**derived(), cohort=pl.lit(cohort))
         )
         n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
-        name = f"{''.join(ch if ch.isalnum() else '_' for ch in part)}-{i}"
+        name = f"frequencies-{i:05d}"
         shard = write_shard(piece, FREQUENCIES, directory, name, frequencies[0].partition)
         out += [shard] if shard is not None else []
     return out, n
