@@ -28,15 +28,16 @@ def file_state(path: Path) -> Stamp:
     Returns
     -------
     list of int
-        Size, time of change of the bytes and of the entry (ns), inode and device; then
-        time and inode of the name itself, which may be a link that is turned elsewhere.
-        The second time cannot be set by hand, as `cp -p` and `rsync -t` set the first.
+        Size, time of change of the bytes and of the entry (ns), and inode; then time and
+        inode of the name itself, which may be a link that is turned elsewhere. The second
+        time cannot be set by hand, as `cp -p` and `rsync -t` set the first. The device is
+        left out: its number is each host's own, and states go from host to host.
     """
     return [*_stamp(path.stat()), *_stamp(path.lstat())[2:4]]
 
 
 def _stamp(stat: os.stat_result) -> Stamp:
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def settled_state(path: Path) -> Stamp:
