@@ -21,11 +21,13 @@ from store_builders import (
     new_store,
 )  # fmt: skip
 
+from varhouse.contigs import Contig, Contigs
 from varhouse.errors import SchemaError, StoreError
 from varhouse.schema import VARIANTS, PolarsType, annotation_table
 from varhouse.shards import Manifest, Shard, read_manifest, write_manifest, write_shard
 from varhouse.store import delta
 from varhouse.store.commit import commit, init_store
+from varhouse.store.layout import read_store_file
 from varhouse.store.reader import open_store
 from varhouse.store.verify import verify
 
@@ -314,6 +316,22 @@ def test_init_refuses_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "full" / "thesis.txt").touch()
     with pytest.raises(StoreError, match="not empty"):
         init_store(tmp_path / "full", "demo1", CONTIGS)
+
+
+def test_init_refuses_a_store_that_was_made_while_it_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s"
+
+    def overtaken(_folder: Path) -> None:
+        monkeypatch.undo()
+        new_store(path)
+
+    monkeypatch.setattr("varhouse.store.commit.check_is_free", overtaken)
+    with pytest.raises(StoreError, match="is a store already"):
+        init_store(path, "other", Contigs([Contig("9", [], length=50)]))
+    assert open_store(path).contigs.names == CONTIGS.names
+    assert read_store_file(path)["assembly"] == "demo1"
 
 
 def test_an_interrupted_init_is_finished(

@@ -111,13 +111,12 @@ def init_store(
         If there is a store already, or the folder holds other things.
     """
     path = path.absolute()
-    if list_releases(path):
-        raise StoreError(
-            f"{path} is a store already", "choose another folder, or delete this one"
-        )
+    _check_is_none(path)
     check_is_free(path)
     (path / "_store").mkdir(parents=True, exist_ok=True)
     with store_lock(path, wait, token) as holder:
+        # Somebody else may have made it while this one waited.
+        _check_is_none(path)
         for root in ROOTS:
             make_folder(path / root, path)
         file = path / "_store" / "store.json"
@@ -141,6 +140,13 @@ def init_store(
         with contextlib.suppress(OSError):
             work.parent.rmdir()
     return number
+
+
+def _check_is_none(path: Path) -> None:
+    if list_releases(path):
+        raise StoreError(
+            f"{path} is a store already", "choose another folder, or delete this one"
+        )
 
 
 def contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame:
