@@ -32,6 +32,19 @@ def boot_id() -> str:
         return ""
 
 
+def is_alive(host: str, pid: int, started: str, boot: str = "") -> bool:
+    """Tell whether a process is known to live, on this host; False where nobody knows.
+
+    Parameters
+    ----------
+    started, boot
+        As `has_ended` takes them.
+    """
+    if host != socket.gethostname() or boot != boot_id():
+        return False
+    return bool(started) and start_time(pid) == started
+
+
 def has_ended(host: str, pid: int, started: str, boot: str = "") -> bool:
     """Tell whether a process is known to be gone; False where that cannot be known.
 

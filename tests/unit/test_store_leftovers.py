@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -19,8 +20,9 @@ from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.files import unfinished_name
 from varhouse.ingest import driver
-from varhouse.ingest.config import read_config
+from varhouse.ingest.config import Config, read_config
 from varhouse.ingest.driver import open_or_init
+from varhouse.ingest.run import Run, begin
 from varhouse.store import commit as commit_module
 from varhouse.store.commit import commit
 from varhouse.store.layout import close_folders, make_folder
@@ -190,6 +192,61 @@ def test_work_folder_of_a_living_process_stays(fx_killed: Path) -> None:
     owner = fx_killed / "_staging" / "ingest-b" / "owner.json"
     owner.write_text(json.dumps({**json.loads(owner.read_text()), "pid": ended()}))
     assert "_staging/ingest-b" in names(fx_killed)
+
+
+def test_age_tells_only_of_a_process_that_cannot_be_seen(fx_killed: Path) -> None:
+    """A job may write nothing for days while the process that waits for it lives."""
+    work = fx_killed / "_staging" / "ingest-b"
+    hold_work(work)
+
+    def grow_old() -> None:
+        for file in (*work.iterdir(), work):
+            os.utime(file, (0, 0))
+
+    grow_old()
+    assert not [n for n in names(fx_killed, kept=True) if n.startswith("_staging")]
+    owner = work / "owner.json"
+    owner.write_text(json.dumps({**json.loads(owner.read_text()), "host": "elsewhere"}))
+    assert "_staging/ingest-b" not in names(fx_killed)
+    grow_old()
+    assert "_staging/ingest-b" in names(fx_killed)
+
+
+def test_run_by_hand_holds_its_folder_before_it_fills_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_small_inputs(tmp_path)
+    given = {**json.loads((tmp_path / "config.json").read_text()), "store": "store"}
+    found: list[str] = []
+
+    def cleared(run: Run, config: Config) -> None:
+        clear(tmp_path / "store")
+        begin(run, config)
+        clear(tmp_path / "store")
+        found.extend(p.name for p in Path(run.work).iterdir())
+
+    monkeypatch.setattr(driver, "begin", cleared)
+    made = driver.prepare_by_hand(given, [str(tmp_path / "config.json")])
+    assert made.exists()
+    assert {"owner.json", "run.json", "samples.parquet"} <= set(found)
+
+
+def test_folder_that_may_not_be_listed_is_passed_over(
+    fx_killed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store may lie in a folder of mode 711, whose other names are nobody's business."""
+    wanted, iterdir = names(fx_killed), Path.iterdir
+
+    def closed(folder: Path) -> Iterator[Path]:
+        if folder == fx_killed.parent:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert names(fx_killed) == wanted
+    with store_lock(fx_killed):
+        clear(fx_killed)
+    assert names(fx_killed) == []
 
 
 def test_reference_beside_the_store_goes(fx_killed: Path) -> None:

@@ -29,6 +29,7 @@ from varhouse.store.layout import (
     check_free_space,
     check_is_free,
     close_folders,
+    make_folder,
     read_store_file,
 )
 from varhouse.store.leftovers import KEPT, clear, hold_work
@@ -130,9 +131,11 @@ def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
     checked = check_config(raw, base)
     open_or_init(store, checked)
     run = prepare(store, checked, utc_now())
-    begin(run, checked)
-    # The lock is taken by the commit alone: what works here says so in the folder.
+    # The lock is taken by the commit alone: what works here says so in the folder, before
+    # there is anything in it that somebody could clear away.
+    make_folder(Path(run.work), store)
     hold_work(Path(run.work))
+    begin(run, checked)
     return Path(run.work) / "run.json"
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from varhouse.errors import StoreError
 from varhouse.files import FOREIGN_SECONDS, is_abandoned, write_json
-from varhouse.processes import boot_id, has_ended, start_time
+from varhouse.processes import boot_id, has_ended, is_alive, start_time
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import ROOTS, releases_folder
@@ -143,9 +143,16 @@ def _leftover(path: Path, what: str) -> Leftover:
     return Leftover(path, size, what)
 
 
+def _listed(folder: Path) -> list[Path]:
+    """List a folder in order; nothing where it is none or may not be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover]:
-    staging = path / "_staging"
-    for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
+    for folder in _listed(path / "_staging"):
         if folder.name == keep or _is_used(folder):
             continue
         if not (folder / KEPT).exists():
@@ -158,8 +165,12 @@ def _is_used(folder: Path) -> bool:
     """Tell whether a process works in a folder that it did not take the lock for."""
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        if has_ended(owner["host"], owner["pid"], owner["started"], owner["boot"]):
+        who = owner["host"], owner["pid"], owner["started"], owner["boot"]
+        if has_ended(*who):
             return False
+        if is_alive(*who):
+            # However long one of its jobs writes nothing.
+            return True
         newest = max(f.lstat().st_mtime for f in [folder, *folder.iterdir()])
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -169,7 +180,7 @@ def _is_used(folder: Path) -> bool:
 def _outside(path: Path) -> Iterator[Leftover]:
     """Find references that earlier versions compiled beside a store that was to be made."""
     start = f".{path.name}.reference-"
-    for folder in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
+    for folder in _listed(path.parent):
         match = _OUTSIDE.search(folder.name)
         if (
             folder.name.startswith(start)
@@ -186,7 +197,7 @@ def _unfinished(path: Path) -> Iterator[Leftover]:
     for root in ROOTS:
         folders += [f for f in (path / root).rglob("*") if f.is_dir()]
     for folder in folders:
-        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for file in _listed(folder):
             is_staged = folder.name == "_delta_log" and _STAGED.search(file.name)
             if is_abandoned(file) or _is_old(file) or is_staged:
                 yield _leftover(file, "unfinished file of a process that has ended")
