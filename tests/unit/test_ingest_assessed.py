@@ -16,6 +16,7 @@ from varhouse.store.verify import verify
 
 GENOME = "GATTACACACACACAGGGGGGTCTCTCTCTAAAAAAACGTACGTTTTTTTTTTGCATGC"
 CONTIGS = {"c1": GENOME, "X": GENOME}
+UNSPECIFIED = ("<*>", "<NON_REF>")
 STRATA = ["population", "population+sex"]
 
 
@@ -65,8 +66,11 @@ def _slow(files, people):
     for who, records in groups.items():
         for record in records:
             contig, pos, ref, alt, _ = record
-            places = {(contig, pos)} if alt == "." else set()
-            for i, a in enumerate(alt.split(",") if alt != "." else [], 1):
+            named = [] if alt == "." else alt.split(",")
+            places = set() if set(named) - set(UNSPECIFIED) else {(contig, pos)}
+            for i, a in enumerate(named, 1):
+                if a in UNSPECIFIED:
+                    continue
                 key = (contig, *_normal(CONTIGS[contig], pos, ref, a))
                 alleles.add(key)
                 if (who, key) not in own:
@@ -198,6 +202,21 @@ def test_what_assesses_a_site(tmp_path, here, there, allele, right):
     assert _one(files, tmp_path, sexes=["a"])[allele] == right
 
 
+@pytest.mark.parametrize("alt", ["<*>", "<NON_REF>", "<*>,<NON_REF>"])
+@pytest.mark.parametrize(
+    ("gt", "right"),
+    [("0/0", (1, 4, 0, 2)), ("./.", (1, 2, 1, 2)), ("0/1", (1, 4, 0, 2)), ("1", (1, 3, 0, 2))],
+)
+def test_who_has_the_unspecified_allele_was_called(tmp_path, alt, gt, right):
+    """`<*>` is no allele that is counted, but a call that is not of the other ALT."""
+    others = [(*_snv(p, a), {"b": "0/1"}) for p, a in ((1, "T"), (2, "C"), (3, "G"))]
+    here = [(*_snv(20, alt), {"b": gt}), *others]
+    files = [[(*_snv(20, "C"), {"a": "0/1"})], sorted(here, key=lambda r: r[1])]
+    found = _one(files, tmp_path)
+    assert found["c1-20-G-C"] == right
+    assert not any("<" in name for name in found)
+
+
 def _random_files(rng, groups):
     """Files of groups of people; some groups have two files, that overlap."""
     files = []
@@ -213,6 +232,7 @@ def _random_files(rng, groups):
                         other = [b for b in "ACGT" if b != ref[0]]
                         alt = rng.choice([
                             rng.choice(other) + ref[1:], ref[0], ref + ref[-1], ".",
+                            rng.choice(UNSPECIFIED),
                             ",".join([rng.choice(other) + ref[1:], ref + "AC"]),
                         ])  # fmt: skip
                         if alt == ref:

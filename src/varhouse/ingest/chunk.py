@@ -43,7 +43,8 @@ from varhouse.source.lines import RecordBatch, read_batch
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
-_NO_ALT = r"^(\.|<\*>|<NON_REF>)(,(<\*>|<NON_REF>))*$"
+NO_ALT = r"^(\.|<\*>|<NON_REF>)(,(<\*>|<NON_REF>))*$"
+"""ALT of a record without an allele that could be stored."""
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 
 
@@ -177,7 +178,7 @@ def _take(
     records = _records(batch, context)
     if context.gvcf:
         # Blocks and bare reference records say nothing that can be stored yet.
-        records = records.filter(~pl.col("alt").str.contains(_NO_ALT))
+        records = records.filter(~pl.col("alt").str.contains(NO_ALT))
     rejects: list[pl.DataFrame] = []
     records = _hold_back(records, batch, _record_faults(context.policy), rejects)
     alleles = _alleles(records, batch, context, result)

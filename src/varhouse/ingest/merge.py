@@ -4,7 +4,8 @@ Whether somebody was assessed is a matter of the *site* (contig and pos), not of
 where file A has `G A` and file B `G T`, the people of both were called there, so `an` of
 either allele counts all of them, with no copy in the other file. A record is about the
 site of its own POS and the sites at which its alleles stand once they are normalised; an
-allele is asked for at its normalised position. What was rejected is about nothing. A file
+allele is asked for at its normalised position. What was rejected is about nothing; ALT `<*>`
+was not, people are called there as where ALT is `.`, and who has it does not have G. A file
 without a record at the site says nothing of its people there, even if a deletion of it
 reaches over the site. `bcftools merge -m all` of normalised files counts the same.
 """
@@ -19,7 +20,7 @@ import polars as pl
 
 from varhouse.frequencies.called import Calls, count_called
 from varhouse.frequencies.strata import Strata
-from varhouse.ingest.chunk import COUNT_NAMES
+from varhouse.ingest.chunk import COUNT_NAMES, NO_ALT
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.tasks import derived, frequency_frame
 from varhouse.schema import FREQUENCIES, KEY
@@ -128,14 +129,13 @@ class _Sites:
         self._people = people
         self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
-        self._sites = pl.scan_parquet(sites, glob=False).select(
+        self._sites = pl.scan_parquet(sites, glob=False).filter(
+            pl.col("alt").str.contains(NO_ALT)
+            | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
+        ).select(
             "contig", "pos", *_RECORD, "allele_pos",
             group=pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64),
-        ).filter(
-            pl.col("group").is_not_null(),
-            (pl.col("allele_pos").list.len() == 0)
-            | (pl.col("allele_pos").list.drop_nulls().list.len() > 0),
-        )  # fmt: skip
+        ).filter(pl.col("group").is_not_null())  # fmt: skip
         left = (pl.col("pos") - pl.col("allele_pos").list.min()).max()
         right = (pl.col("allele_pos").list.max() - pl.col("pos")).max()
         reach = self._sites.select(pl.max_horizontal(left, right, pl.lit(0)))
