@@ -73,7 +73,6 @@ def public_account(
     withheld
         Sources that may not be passed on: not named.
     """
-    gone = {f"{_TABLE}{name}" for name in withheld}
     renewed = account.get("renewed")
     out: dict[str, Any] = {
         "cohorts": [_cohort(c) for c in _dicts(account.get("cohorts")) if "cohort" in c],
@@ -87,21 +86,42 @@ def public_account(
         "sources": [
             {"name": s.get("name"), "version": s.get("version")}
             for s in _dicts(account.get("sources"))
-            if f"{_TABLE}{s.get('name')}" not in gone
         ],
-        "gone": [t for t in account.get("gone") or [] if t not in gone],
+        "gone": list(account.get("gone") or []),
         "strata": [str(s) for s in config.get("strata") or []],
         "policy": _policy(config.get("policy")),
     }
     if isinstance(renewed, dict):
-        out["renewed"] = {t: parts for t, parts in renewed.items() if t not in gone}
+        out["renewed"] = renewed
     for name in ("new_alleles", "alleles_removed"):
         if name in account:
             out[name] = _whole(account[name])
     for name in (*_DIGESTS, "assembly"):
         if account.get(name):
             out[name] = str(account[name])
+    return _without(out, withheld)
+
+
+def _without(told: dict[str, Any], withheld: Iterable[str]) -> dict[str, Any]:
+    """Leave sources out of a public account: they are named in these entries only."""
+    names = set(withheld)
+    tables = {f"{_TABLE}{name}" for name in names}
+    out = dict(told)
+    if "sources" in out:
+        out["sources"] = [s for s in _dicts(out["sources"]) if s.get("name") not in names]
+    if "gone" in out:
+        out["gone"] = [t for t in out["gone"] if t not in tables]
+    if "renewed" in out:
+        out["renewed"] = {t: parts for t, parts in out["renewed"].items() if t not in tables}
     return out
+
+
+def withhold(text: str, withheld: Iterable[str]) -> str:
+    """Leave out of a public account, JSON, the sources that are withheld by now.
+
+    It was written when they may have been public still.
+    """
+    return json.dumps(_without(parse(text), withheld), ensure_ascii=False)
 
 
 def public_row(row: Mapping[str, Any], withheld: Iterable[str] = ()) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
+from varhouse.account import withhold
 from varhouse.errors import AccessError, UsageError
-from varhouse.schema import Table
+from varhouse.schema import ACCOUNTS, Table
 
 OWN = "own"
 PUBLIC = "public"
@@ -116,6 +119,22 @@ class View:
         hidden = [f"{kind}:{s}" for s in self.withheld for kind in ("source", "merged")]
         known = f" OR source IN ({', '.join(map(quote_text, hidden))})" if hidden else ""
         return f"(kind = 'other' AND source LIKE 'cohort:%'){known}"
+
+    def rewrites(self, name: str) -> bool:
+        """Tell whether a table has rows that are shown otherwise than they are stored."""
+        return self.is_public and name == ACCOUNTS.name and bool(self.withheld)
+
+    def show_rows(self, name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Give rows of a table as they are shown.
+
+        An account that was written before a source was withheld names it.
+        """
+        if not self.rewrites(name):
+            return frame
+        told = pl.col("account").map_elements(
+            lambda text: withhold(text, self.withheld), return_dtype=pl.String
+        )
+        return frame.with_columns(told)
 
 
 def quote_text(text: str) -> str:

@@ -289,6 +289,49 @@ def test_an_account_tells_only_what_is_known_to_be_harmless() -> None:
     assert told["sources"] == [{"name": "open", "version": "1"}]
 
 
+def test_an_account_does_not_name_a_source_that_was_withheld_since(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The account of an ingest was written while the source was public."""
+    store = make_small_store(tmp_path / "store")
+    told = {
+        "sources": [{"name": "freq", "version": "7"}, {"name": "clinvar", "version": "1"}],
+        "renewed": {"annotations_freq": ["chr1"], "consequences": ["chr1"]},
+        "gone": ["annotations_freq"], "new_alleles": 3, "strata": ["é"],
+    }  # fmt: skip
+    row = {"ingest_id": "x", "release": 3, "operation": "ingest", "account": json.dumps(told),
+           "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z"}  # fmt: skip
+    add_tables(store, {"accounts": make_rows(TABLES["accounts"], [row])}, make_contigs())
+    query = "SELECT account FROM accounts"
+
+    def accounts() -> list[dict]:
+        public = varhouse.open(store, audience=PUBLIC)
+        scanned = public.scan("accounts").collect()["account"].to_list()
+        asked = [r[0] for frame in run_sql(public, query).batches for r in frame.rows()]
+        assert asked == scanned
+        return [json.loads(text) for text in scanned]
+
+    assert accounts() == [told]
+    freq = pl.DataFrame(
+        {**{k: [v] for k, v in key("chr1-100-A-T").items()}, "redistribute": [False],
+         "source_version": ["8"], "licence": [""]},
+        schema_overrides={"pos": pl.Int32},
+    )  # fmt: skip
+    add_tables(store, {"annotations_freq": freq}, make_contigs())
+    assert accounts() == [
+        {**told, "sources": told["sources"][1:], "renewed": {"consequences": ["chr1"]},
+         "gone": []}
+    ]  # fmt: skip
+    # Nor in a release that was made before, nor on the page.
+    before = varhouse.open(store, 3, audience=PUBLIC)
+    assert "freq" not in str(before.scan("accounts").collect().rows())
+    page = tmp_path / "x.html"
+    assert main(["report", str(store), "--open", "-o", str(page)]) == 0
+    capfd.readouterr()
+    assert "clinvar 1" in page.read_text()
+    assert "freq 7" not in page.read_text()
+
+
 # --- a reader without permission on controlled/ ---
 
 

@@ -108,6 +108,9 @@ def _commit_rows(
     frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
     own.append(write_shard(frame, INGESTS, work, "ingests", {}))
     withheld = [s.name for s in run.sources if not s.redistribute]
+    if run.gone_sources:
+        # Of one that is gone only the release before knows whether it could be told of.
+        withheld += open_store(run.store, run.base_release).restricted
     told = pl.DataFrame([public_row(row, withheld)], schema=ACCOUNTS.polars_schema)
     own.append(write_shard(told, ACCOUNTS, work, "accounts", {}))
     found.append(Manifest([s for s in own if s is not None], replace))

@@ -290,7 +290,12 @@ def _make_public_view(store: Store, table: Table, connection: Any) -> None:
     if not listed.height:
         connection.execute(f"CREATE VIEW {_name(table.name)} AS {_no_rows(table)}")
         return
-    rows = connection.from_arrow(_dataset(store, table, listed))
+    if store.view.rewrites(table.name):
+        shown = store.scan(table.name).collect()
+        given = shown.to_arrow(compat_level=pl.CompatLevel.oldest())
+    else:
+        given = _dataset(store, table, listed)
+    rows = connection.from_arrow(given)
     if hidden := store.view.hidden_rows(table.name):
         rows = rows.filter(f"NOT ({hidden})")
     rows.project(_columns(store, table)).create_view(table.name)

@@ -376,6 +376,7 @@ class Store:
             frame = frame.filter(pl.col("id") == id_)
         if hidden := self.view.hidden_rows(table):
             frame = frame.filter(~pl.sql_expr(hidden))
+        frame = self.view.show_rows(table, frame)
         return frame.select(self.declaration(table).names) if self.view.is_public else frame
 
     @staticmethod
