@@ -379,3 +379,85 @@ def test_open_folders_are_closed_and_told(tmp_path: Path) -> None:
     assert "(drwxrws---)" in line
     make_folder(store / "controlled" / "new" / "part=1", store)
     assert modes(store / "controlled" / "new") == {"new": "0o2770", "new/part=1": "0o2770"}
+
+
+def _files(folder: Path) -> list[os.stat_result]:
+    found = [p.stat() for p in folder.rglob("*") if p.is_file()]
+    assert len(found) > 5
+    return found
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to any group")
+@pytest.mark.parametrize("mode", [0o2750, 0o750])
+def test_files_can_be_read_by_the_group_that_was_let_in(
+    tmp_path: Path, mode: int, umask: int
+) -> None:
+    """Shards are made in `_staging`, with the writer's own group, and linked in."""
+    make_small_inputs(tmp_path)
+    controlled = tmp_path / "store" / "controlled"
+    controlled.mkdir(parents=True)
+    os.chown(controlled, -1, 4321)
+    controlled.chmod(mode)
+    before = os.umask(umask)
+    try:
+        ingest_here(tmp_path / "store", tmp_path / "config.json")
+    finally:
+        os.umask(before)
+    assert set(modes(controlled).values()) == {oct(mode)}
+    assert {p.stat().st_gid for p in controlled.rglob("*")} == {4321}
+    assert all(s.st_mode & 0o060 == 0o040 for s in _files(controlled))
+
+
+def test_group_that_may_not_be_given_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = new_store(tmp_path / "store")
+
+    (store / "controlled").chmod(0o2750)
+    monkeypatch.setattr("varhouse.store.layout._give_group", lambda path, _: path.is_dir())
+    add_cohort(store, "a", COHORT_A, "ingest-a")
+    (line,) = [m for m in caplog.messages if "controlled/samples" in m]
+    assert "people who may list it cannot read its new files" in line
+    caplog.clear()
+    for folder in (store / "controlled").iterdir():
+        shutil.rmtree(folder)
+    monkeypatch.setattr("varhouse.store.layout._give_group", lambda _path, _group: False)
+    make_folder(store / "controlled" / "new", store)
+    assert "controlled: nobody else is let in" in caplog.text
+    assert not any(s.st_mode & 0o070 for s in map(Path.stat, (store / "controlled").iterdir()))
+
+
+def test_files_are_as_open_as_their_folder_whatever_the_umask(tmp_path: Path) -> None:
+    make_small_inputs(tmp_path)
+    made = [tmp_path / "store" / name for name in ("open", "_store")]
+    for folder in made:
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        ingest_here(tmp_path / "store", tmp_path / "config.json")
+    finally:
+        os.umask(before)
+    assert set(modes(made[0]).values()) == {"0o755"}
+    assert {oct(s.st_mode & 0o777) for s in _files(made[0])} == {"0o644"}
+    folders = modes(made[1])
+    assert {folders["_store"], folders["_store/releases"], folders["_store/files"]} == {
+        "0o755"
+    }
+    for pattern in ("store.json", "releases/*.json", "files/*.json"):
+        assert {p.stat().st_mode & 0o777 for p in made[1].glob(pattern)} == {0o644}
+    assert set(modes(tmp_path / "store" / "controlled").values()) == {"0o700"}
+
+
+def test_access_list_of_a_folder_holds_for_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is made in the folder gets the list; a link would keep the old one."""
+    store = new_store(tmp_path / "store")
+    monkeypatch.setattr(commit_module, "hands_down_acl", lambda _folder: True)
+    add_cohort(store, "a", COHORT_A, "ingest-a")
+    shards = list((store / "controlled").rglob("*.parquet"))
+    assert shards
+    assert {p.stat().st_nlink for p in shards} == {1}
+    assert not verify(varhouse.open(store))

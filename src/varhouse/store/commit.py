@@ -41,6 +41,8 @@ from varhouse.store.layout import (
     check_is_free,
     check_name,
     describe_new_store,
+    follow_folder,
+    hands_down_acl,
     make_folder,
     partition_folder,
     read_store_file,
@@ -441,6 +443,7 @@ def _file_name(table: Table, shard: Shard, ingest_id: str, number: int) -> str:
 def _link_shards(path: Path, plan: _Plan) -> None:
     root = table_folder(path, plan.table)
     folders: set[Path] = set()
+    is_read = True
     for name, shard in plan.new.items():
         target = root / name
         make_folder(target.parent, path)
@@ -453,15 +456,33 @@ def _link_shards(path: Path, plan: _Plan) -> None:
                     f"{shard.bytes:,}",
                     "delete the work folder and run the ingest again",
                 )
-            try:
-                os.link(source, target)
-            except OSError:
-                # Another file system, or one without hard links.
-                with new_file(target) as own:
-                    shutil.copyfile(source, own)
+            is_read &= _link(source, target)
         sync_file(target)
     for folder in sorted(folders):
         sync_folder(folder)
+    if not is_read:
+        log.warning(
+            "%s: people who may list it cannot read its new files, whose group this user may "
+            "not change; fix: write as a member of the folder's group",
+            root,
+        )
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Give a shard its name in the store; tells whether its folder's readers can read it.
+
+    Its group and mode are set while no release can hold it, so that it never changes after.
+    """
+    if not hands_down_acl(target.parent):
+        is_read = follow_folder(source, target.parent)
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return is_read
+    # Another file system, one without hard links, or a list that only new files get.
+    with new_file(target) as own:
+        shutil.copyfile(source, own)
+        is_read = follow_folder(own)
+    return is_read
 
 
 def _commit_table(

@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.files import sync_file, sync_folder
 from varhouse.schema import KEY, TABLES, PolarsType, Table, annotation_table
+from varhouse.store.layout import follow_folder
 
 _CONFIGURATION = {
     # Releases pin old versions: log clean-up after the usual 30 days would break them.
@@ -310,11 +311,15 @@ def _removes(files: pl.DataFrame, table: Table) -> list[AddAction | RemoveAction
 
 
 def _sync_log(folder: Path) -> None:
-    """Make the log last: delta-rs never calls fsync."""
+    """Make the log last, and be read by whom its folder lets in.
+
+    delta-rs never calls fsync, and takes the mode from the umask.
+    """
     log = folder / "_delta_log"
     newest = sorted(f for f in log.iterdir() if f.suffix in (".json", ".parquet"))[-4:]
     for file in [*newest, log / "_last_checkpoint"]:
         if file.exists():
+            follow_folder(file)
             sync_file(file)
     sync_folder(log)
     sync_folder(folder)

@@ -1,6 +1,7 @@
 """Where things lie in a store, and how small files are written so that they last."""
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -13,8 +14,10 @@ from urllib.parse import quote
 
 from varhouse import __version__, files
 from varhouse.errors import StoreError, UsageError
-from varhouse.files import sync_file, sync_folder, unfinished_name, write_text
+from varhouse.files import new_file, sync_file, sync_folder, unfinished_name
 from varhouse.schema import FORMAT_VERSION, Table
+
+log = logging.getLogger("varhouse.store")
 
 ROOTS = ("open", "controlled")
 PRIVATE = ("controlled", "_staging")
@@ -78,8 +81,9 @@ def make_folder(folder: Path, store: Path) -> None:
     """Make a folder of a store with those above it.
 
     What is new under `controlled/` and `_staging/` is open to nobody else, whatever the
-    umask; where somebody opened `controlled/` itself to a group, it is as open as that. A
-    setgid bit is handed down, as everywhere.
+    umask; where somebody opened `controlled/` itself to a group, it is as open as that, to
+    that group. A setgid bit is handed down, as everywhere. What is new elsewhere is at
+    least as open as the folder of the store that it lies in.
     """
     root = store / folder.relative_to(store).parts[0]
     for part in reversed([folder, *folder.parents]):
@@ -87,13 +91,68 @@ def make_folder(folder: Path, store: Path) -> None:
             continue
         if root.name not in PRIVATE or not (part == root or root in part.parents):
             part.mkdir(exist_ok=True)
+            if root in part.parents:
+                follow_folder(part)
             continue
         try:
             part.mkdir(mode=0o700)
         except FileExistsError:
             continue
         group = 0 if part == root else root.stat().st_mode & stat.S_IRWXG
+        if group and not _give_group(part, root.stat().st_gid):
+            log.warning("%s: its group is not that of %s: nobody else is let in", part, root)
+            group = 0
         part.chmod(stat.S_IRWXU | group | (part.stat().st_mode & stat.S_ISGID))
+
+
+def follow_folder(path: Path, folder: Path | None = None) -> bool:
+    """Let those read a new file, or folder, who may list the folder it is to lie in.
+
+    A file that is linked in keeps the group and the mode of the place where it was made,
+    and the writer's umask may be narrower than what somebody opened on purpose. Nothing is
+    taken away, and nobody else may write.
+
+    Parameters
+    ----------
+    folder
+        Where it will lie, if not where it lies.
+
+    Returns
+    -------
+    bool
+        False if the system did not permit it: somebody who may list the folder cannot
+        read what lies there.
+    """
+    above = (folder or path.parent).stat()
+    bits = stat.S_IRGRP | stat.S_IROTH
+    if path.is_dir():
+        bits |= stat.S_IXGRP | stat.S_IXOTH
+    wanted, is_done = above.st_mode & bits, True
+    if wanted & stat.S_IRGRP and not _give_group(path, above.st_gid):
+        is_done = bool(wanted & stat.S_IROTH)
+        wanted &= ~stat.S_IRWXG
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if wanted & ~mode:
+        try:
+            path.chmod(mode | wanted)
+        except PermissionError:
+            return False
+    return is_done
+
+
+def _give_group(path: Path, group: int) -> bool:
+    if path.stat().st_gid == group:
+        return True
+    try:
+        os.chown(path, -1, group)
+    except PermissionError:
+        return False
+    return True
+
+
+def hands_down_acl(folder: Path) -> bool:
+    """Tell whether what is made in a folder gets an access list that a link would lack."""
+    return _has_acl(folder, "default")
 
 
 def close_folders(store: Path) -> list[str]:
@@ -129,9 +188,9 @@ def close_folders(store: Path) -> list[str]:
     return said
 
 
-def _has_acl(folder: Path) -> bool:
+def _has_acl(folder: Path, kind: str = "access") -> bool:
     try:
-        return bool(os.getxattr(folder, "system.posix_acl_access"))
+        return bool(os.getxattr(folder, f"system.posix_acl_{kind}"))
     except (OSError, AttributeError):
         return False
 
@@ -153,15 +212,20 @@ def write_json(file: Path, data: Any, *, replace: bool) -> bool:
     bool
         False if the file was there and `replace` is False.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.parent.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        follow_folder(file.parent)
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     if replace:
-        write_text(file, text, flush=True)
+        with new_file(file, flush=True) as own:
+            own.write_text(text, encoding="utf-8")
+            follow_folder(own)
         return True
     whole = unfinished_name(file)
     try:
         with whole.open("x", encoding="utf-8") as out:
             out.write(text)
+        follow_folder(whole)
         sync_file(whole)
         # A link never replaces, unlike a rename: two writers cannot both succeed.
         os.link(whole, file)
