@@ -207,7 +207,8 @@ _LINES = (
     Sentence(
         "alt-once", "1.6.1", "list of alternate non-reference alleles",
         "1-5 error", "VH-B-017",
-        good=(row("1 5 . A C,G . . ."),), bad=cells(4, "C,C", "C,c", "C,G,C"),
+        good=(row("1 5 . A C,G . . .", "1 9 . A *,C . . ."),),
+        bad=cells(4, "C,C", "C,c", "C,G,C", "*,*", "*,C,*"),
         note="by EVA; symbolic alleles may stand twice",
     ),
     Sentence(

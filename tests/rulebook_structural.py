@@ -86,6 +86,18 @@ _ALT = (
         test="test_ingest_policy.py::test_ref_n_of_symbolic_alleles_is_unchecked",
     ),
     Sentence(
+        "alt-inserted-contig", "5.4, Large Insertions",
+        "In the special case of the complete insertion of a sequence between two base pairs, "
+        "it is recommended to use the shorthand notation: C<ctg1>",
+        "1-5 error", "VH-B-007",
+        good=(row("1 5 . T C<ctg1> . . .", "1 6 . T TGA<ctg_2.1> . . .",
+                  "1 7 . T C,T<ctg1> . . ."),),
+        bad=(row("1 5 . T <ctg1>C . . ."), row("1 5 . T C<> . . ."),
+             row("1 5 . T C<ctg1>G . . ."), row("1 5 . T R<ctg1> . . ."),
+             row("1 5 . T .<ctg1> . . ."), row("1 5 . T C<ctg1 . . .")),
+        note="the bases stand first in every version of the text",
+    ),
+    Sentence(
         "alt-single-breakend", "5.4.9", "single breakends ... 'G.' and '.A'",
         "1-5 error", "VH-B-007",
         good=(row("1 5 . G G. . . .", "1 6 . A .A . . .", "1 7 . A .TGCA . . ."),),

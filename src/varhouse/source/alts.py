@@ -72,6 +72,19 @@ def _breakend(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no c
 
 
 @nb.njit(cache=True, nogil=True)
+def _named(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether text[a:b] is `<ID>`."""
+    if b - a < 3 or text[b - 1] != 62:
+        return False
+    word = False
+    for j in range(a + 1, b - 1):
+        if text[j] <= 32 or text[j] == 60 or text[j] == 62:
+            return False
+        word |= IN_WORD[text[j]]
+    return word
+
+
+@nb.njit(cache=True, nogil=True)
 def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Say what the ALT allele text[a:b] is."""
     n = b - a
@@ -85,17 +98,10 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
             return STAR
         return MISSING if c == _DOT else BAD
     if c == 60:
-        if text[b - 1] != 62 or n == 2:
-            # <ctg>[...]: no allele begins so.
-            return BAD
-        word = False
-        for j in range(a + 1, b - 1):
-            if text[j] <= 32 or text[j] == 60 or text[j] == 62:
-                return BAD
-            word |= IN_WORD[text[j]]
-        if n == 3 and text[a + 1] == 42:
+        # <ctg>[...]: no allele begins so.
+        if n == 3 and text[a + 1] == 42 and text[b - 1] == 62:
             return UNSPECIFIED
-        if not word:
+        if not _named(text, a, b):
             return BAD
         if (
             n == 9 and text[a + 1] == 78 and text[a + 2] == 79 and text[a + 3] == 78
@@ -107,9 +113,16 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
     plain = True
     for j in range(a, b):
         if not base[text[j]]:
+            first = plain
             plain = False
             if text[j] == 91 or text[j] == 93:
                 return BREAKEND if _breakend(text, a, b, base) else BAD
+            if text[j] == 60:
+                # C<ctg1>: bases, then a whole contig of the assembly file (section 5.4,
+                # "Large insertions"; the bases come first in the text, never last).
+                return SYMBOLIC if first and _named(text, j, b) else BAD
+            if text[j] != _DOT:
+                return BAD
     if plain:
         return BASES
     low, high = a, b
@@ -126,7 +139,7 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
 
 
 def legal_alt(allele: str) -> bool:
-    """Tell whether an ALT allele is bases, `*`, `<ID>` or a breakend."""
+    """Tell whether an ALT allele is bases, `*`, `<ID>`, `C<ID>` or a breakend."""
     text = np.frombuffer(allele.encode(), np.uint8)
     return allele_kind(text, 0, text.size, IS_BASE) not in (BAD, MISSING)
 
@@ -188,6 +201,7 @@ def check_alts(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 ):
     """Check the ALT alleles of a record: (structural ones among them, n of the window)."""
     structural = False
+    star = False
     good_ref = True
     for j in range(r0, r1):
         if not base[text[j]]:
@@ -204,6 +218,10 @@ def check_alts(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             note(count, first, ALT_INVALID, k, begin, j, -1, -1)
         elif kind in (SYMBOLIC, BREAKEND):
             structural = True
+        elif kind == STAR:
+            if star:
+                note(count, first, ALT_TWICE, k, begin, j, -1, -1)
+            star = True
         elif kind == BASES and good_ref:
             cut, key = _trimmed_hash(text, r0, r1, begin, j)
             same = j - begin == r1 - r0
