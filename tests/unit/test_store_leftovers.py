@@ -423,8 +423,10 @@ def test_group_that_may_not_be_given_is_told(
     for folder in (store / "controlled").iterdir():
         shutil.rmtree(folder)
     monkeypatch.setattr("varhouse.store.layout._give_group", lambda _path, _group: False)
-    make_folder(store / "controlled" / "new", store)
-    assert "controlled: nobody else is let in" in caplog.text
+    for name in ("new", "newer/part=1"):
+        make_folder(store / "controlled" / name, store)
+    (line,) = caplog.messages
+    assert "controlled: this user may not give its group to new folders" in line
     assert not any(s.st_mode & 0o070 for s in map(Path.stat, (store / "controlled").iterdir()))
 
 

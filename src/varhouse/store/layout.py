@@ -1,5 +1,6 @@
 """Where things lie in a store, and how small files are written so that they last."""
 
+import functools
 import json
 import logging
 import os
@@ -100,7 +101,7 @@ def make_folder(folder: Path, store: Path) -> None:
             continue
         group = 0 if part == root else root.stat().st_mode & stat.S_IRWXG
         if group and not _give_group(part, root.stat().st_gid):
-            log.warning("%s: its group is not that of %s: nobody else is let in", part, root)
+            _say_closed(root)
             group = 0
         part.chmod(stat.S_IRWXU | group | (part.stat().st_mode & stat.S_ISGID))
 
@@ -138,6 +139,16 @@ def follow_folder(path: Path, folder: Path | None = None) -> bool:
         except PermissionError:
             return False
     return is_done
+
+
+@functools.cache
+def _say_closed(root: Path) -> None:
+    # Once: a table may have thousands of partitions.
+    log.warning(
+        "%s: this user may not give its group to new folders in it: nobody else is let into "
+        "them; fix: write as a member of that group",
+        root,
+    )
 
 
 def _give_group(path: Path, group: int) -> bool:
