@@ -122,7 +122,7 @@ class View:
 
     def rewrites(self, name: str) -> bool:
         """Tell whether a table has rows that are shown otherwise than they are stored."""
-        return self.is_public and name == ACCOUNTS.name and bool(self.withheld)
+        return self.is_public and name == ACCOUNTS.name
 
     def show_rows(self, name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Give rows of a table as they are shown.

@@ -63,7 +63,7 @@ def _log() -> Iterator[None]:
     logging.getLogger("varhouse").propagate = True
 
 
-def ingest(folder: Path, store: str = "store", **changes: dict) -> dict:
+def ingest(folder: Path, store: str = "store", **changes: dict | None) -> dict:
     sources = {
         "freq": {"path": "s.vcf", "kind": "allele", "licence": "secret",
                  "redistribute": False, "version": 3, "fields": {"af": {"from": "AF"}}},
@@ -71,7 +71,10 @@ def ingest(folder: Path, store: str = "store", **changes: dict) -> dict:
         "constraint": {"path": "genes.tsv", "kind": "gene", "fields": {"pLI": "float"}},
     }  # fmt: skip
     for name, change in changes.items():
-        sources[name] = {**sources[name], **change}
+        if change is None:
+            del sources[name]
+        else:
+            sources[name] = {**sources[name], **change}
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa", "aliases": "aliases.tsv"},
         "genes": "genes.gff3", "cohorts": "cohorts.tsv", "samples": "samples.tsv",
@@ -354,6 +357,24 @@ def test_a_public_view_stays_public(fx_sources: Path) -> None:
     old = open_store(fx_sources / "store", 2).public()
     assert old.withheld == ("freq", "panel")
     assert open_store(fx_sources / "store").public().withheld == ("panel",)
+
+
+def test_public_accounts_do_not_name_a_source_once_it_is_withheld(fx_sources: Path) -> None:
+    """Nor when it is gone afterwards; what of it was public before does not come back."""
+
+    def told() -> list[dict]:
+        public = open_store(fx_sources / "store").public()
+        texts = public.scan("accounts").sort("release").collect()["account"]
+        return [json.loads(text) for text in texts]
+
+    ingest(fx_sources, freq={"redistribute": True})
+    assert {"name": "freq", "version": "3"} in told()[0]["sources"]
+    ingest(fx_sources)
+    assert "freq" not in json.dumps(told())
+    ingest(fx_sources, freq=None)
+    assert len(told()) == 3
+    assert "freq" not in json.dumps(told())
+    assert "panel" in json.dumps(told())
 
 
 def test_annotate_leaves_out_what_an_earlier_run_wrote(

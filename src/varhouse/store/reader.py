@@ -205,6 +205,22 @@ class Store:
         shown._digest = self._digest
         return shown
 
+    def _with_gone(self) -> View:
+        """Give the view that withholds sources that are gone, too.
+
+        The last release before that had such a source says whether it may be named.
+        """
+        seen, hidden = {*self.tables, *(f"annotations_{n}" for n in self.withheld)}, set()
+        for number in sorted(list_releases(self.path), reverse=True):
+            if number >= self.release:
+                continue
+            gone = set(read_release(self.path, number).tables) - seen
+            if any(name.startswith("annotations_") for name in gone):
+                restricted = open_store(self.path, number).restricted
+                hidden |= {n for n in restricted if f"annotations_{n}" in gone}
+            seen |= gone
+        return self.view.without(hidden)
+
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
         """Give a table's whole declaration and its files, opened once."""
         if name in self._opened:
@@ -376,7 +392,8 @@ class Store:
             frame = frame.filter(pl.col("id") == id_)
         if hidden := self.view.hidden_rows(table):
             frame = frame.filter(~pl.sql_expr(hidden))
-        frame = self.view.show_rows(table, frame)
+        if self.view.rewrites(table):
+            frame = self._with_gone().show_rows(table, frame)
         return frame.select(self.declaration(table).names) if self.view.is_public else frame
 
     @staticmethod
