@@ -4,12 +4,15 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.ingest import cohort
+from varhouse.schema import REJECTS
 
 GENOME = "".join(random.Random(3).choices("ACGT", k=400))
 SEX = {"s0": "male", "s1": "female", "s2": "male", "s3": "unknown"}
@@ -146,3 +149,22 @@ def test_contigs_that_differ_in_punctuation_alone_keep_their_counts(tmp_path: Pa
     found = {r["contig"]: (r["pos"], r["ac"], r["an"]) for r in rows.to_dicts()}
     assert rows.height == len(contigs)
     assert found == wanted
+
+
+def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
+    parts = ["p-1", "p_1", "HLA-A*01:01", "HLA-A*01_01"]
+    lost = pl.DataFrame(
+        {"record": range(4), "line": range(4), "contig": parts, "pos": [5] * 4,
+         "alt_index": [None] * 4, "reason": ["unmapped"] * 4, "detail": parts,
+         "text": parts, "part": parts},
+        schema_overrides=REJECTS.polars_schema,
+    )  # fmt: skip
+    lost.write_parquet(tmp_path / "lost.parquet")
+    verdict = {"lift": {"rejects": str(tmp_path / "lost.parquet")}}
+    chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None)
+    run = SimpleNamespace(name="a", files=["a.vcf"])
+    cohort._tell_source(run, run, [chunk], [verdict], tmp_path / "out")
+    found = {s.partition["part"]: pl.read_parquet(s.path, glob=False) for s in chunk.extra}
+    assert {part: frame["text"].to_list() for part, frame in found.items()} == {
+        part: [part] for part in parts
+    }
