@@ -148,6 +148,8 @@ CASES = {
     "VH-M-013": _sample("M6mA", "0.5", version=5, meta=(
         '##FORMAT=<ID=M6mA,Number=M,Type=Float,Description="m">',)),
     "VH-M-017": _sample("GT:LAA:LAD:AD", "0/1:1:3,4:3,5", version=5),
+    "VH-M-018": _sample("GT:RNC", "./.:MM", meta=(
+        GT, '##FORMAT=<ID=RNC,Number=2,Type=Character,Description="r">')),
     "VH-V-015": _sample("GT:CN", "1/2:2", version=4, alt="<DEL>,<DUP>",
                         info="SVLEN=5,9;SVCLAIM=D,D"),
     "VH-V-016": _info("SVLEN=9", alt="ACC"),
@@ -179,6 +181,12 @@ CASES = {
 def _scan(path, text):
     path.write_bytes(text.encode("latin-1"))
     return scan_file(path, AnyContigs(), None, hashes=False).account
+
+
+def test_another_count_by_habit_names_the_tool(tmp_path):
+    account = _scan(tmp_path / "x.vcf", CASES["VH-M-018"])
+    assert set(account.counts) <= {"VH-M-018", "VH-B-016"}
+    assert "GLnexus" in account.first["VH-M-018"][0].message
 
 
 def test_every_rule_has_a_case():

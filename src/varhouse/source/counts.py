@@ -6,10 +6,11 @@ import numba as nb
 import numpy as np
 
 from varhouse.source.faults import Fault, note
-from varhouse.source.keys import Number
+from varhouse.source.keys import TOLD, Number
 from varhouse.source.layout import GENOTYPE
 
 _NUMBER = int(Fault.SAMPLE_NUMBER)
+_COUNT = int(Fault.SAMPLE_COUNT)
 _LAA, _LAA_ORDER = int(Fault.LAA_VALUE), int(Fault.LAA_ORDER)
 _LAA_CALLED = int(Fault.LAA_CALLED)
 _FIXED, _A, _R, _G = int(Number.FIXED), int(Number.A), int(Number.R), int(Number.G)
@@ -147,7 +148,8 @@ def check_numbers(
                 also = layouts.also[f0 + f]
                 good = good or also == 0 or also == n
                 if not good and layouts.kind[f0 + f] != GENOTYPE:
-                    note(count, first, _NUMBER, k, begin, i, layouts.key[f0 + f], s)
+                    fault = _COUNT if also == TOLD - n else _NUMBER
+                    note(count, first, fault, k, begin, i, layouts.key[f0 + f], s)
             if i >= e or text[i] == 9:
                 break
             i += 1

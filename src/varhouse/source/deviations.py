@@ -50,12 +50,35 @@ _KNOWN = {
     ("FORMAT", "GP"): _row("3 .", "", "imputation tools"),
     ("FORMAT", "GQ"): _row("", "Float", "freebayes, Strelka and Isaac"),
     ("FORMAT", "PL"): _row("3 .", "", "samtools 0.1 and Hail"),
+    ("FORMAT", "GT"): _row("", "Integer", "GATK's gCNV"),
+    ("FORMAT", "PQ"): _row("", "Float", "GATK 3"),
+    ("INFO", "CIPOS"): _row("", "String", "SURVIVOR"),
+    ("INFO", "CIEND"): _row("", "String", "SURVIVOR"),
     ("FORMAT", "PS"): _row("", "String", "the benchmark sets of Genome in a Bottle"),
 }  # fmt: skip
 """Widespread declarations of reserved keys."""
 
 _LISTS_IN_TEXT = re.compile(r"AS_\w+")
-"""GATK's allele-specific annotations: Number=1 strings such as `6,8|2,1`."""
+"""GATK's allele-specific annotations: strings such as `6,8|2,1`, whatever their Number."""
+
+
+class Count(NamedTuple):
+    """A tool's own FORMAT key, of which it writes another count of values than it declares.
+
+    `type` is that by which the values are read, `values` how many there are of them.
+    """
+
+    type: str
+    values: int
+    tool: str
+
+
+_OWN_COUNTS = {
+    ("DP4", "1", "String"): Count("String", 4, "VarScan 2"),
+    ("HDS", "2", "Float"): Count("Float", 1, "minimac4 (of a haploid sample)"),
+    ("RNC", "2", "Character"): Count("String", 1, "GLnexus (two letters without a comma)"),
+}
+"""By name, Number and Type as they are declared."""
 
 
 def known_deviation(kind: str, name: str, key: str, found: str) -> Deviation | None:
@@ -75,12 +98,19 @@ def known_deviation(kind: str, name: str, key: str, found: str) -> Deviation | N
     return deviation if found in values else None
 
 
-def joins_lists(kind: str, name: str, number: str, type_: str) -> bool:
-    """Tell whether a key is declared as one String, and holds a list by a tool's habit."""
-    return (
-        kind == "INFO" and number == "1" and type_ == "String"
-        and _LISTS_IN_TEXT.fullmatch(name) is not None
-    )  # fmt: skip
+def joins_lists(kind: str, name: str, type_: str) -> bool:
+    """Tell whether a key is declared as String, and holds lists of its own by GATK's habit."""
+    return kind == "INFO" and type_ == "String" and _LISTS_IN_TEXT.fullmatch(name) is not None
+
+
+def own_count(kind: str, name: str, number: str, type_: str) -> Count | None:
+    """Give the count of values that a tool writes of its key; None where none is known."""
+    return _OWN_COUNTS.get((name, number, type_)) if kind == "FORMAT" else None
+
+
+def count_habit(name: str) -> str:
+    """Name the tool whose FORMAT key has another count than is declared; empty for none."""
+    return next((own.tool for key, own in _OWN_COUNTS.items() if key[0] == name), "")
 
 
 class Difference(NamedTuple):

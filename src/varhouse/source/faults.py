@@ -91,6 +91,9 @@ class Fault(IntEnum):
     INFO_QUOTED = 48
     """A number of values that is right when commas between quotes are no separators."""
 
+    SAMPLE_COUNT = 49
+    """A number of values that a tool is known to write against its own header."""
+
 
 N_FAULTS = max(Fault) + 1
 

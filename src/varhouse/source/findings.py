@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from varhouse.source.deviations import count_habit
 from varhouse.source.faults import Fault, Faults
 from varhouse.source.header import Header
 from varhouse.source.keys import KeyTable, Kind, Number
@@ -40,6 +41,11 @@ class _Case(NamedTuple):
     def kind(self) -> str:
         assert self.table is not None
         return Kind(int(self.table.arrays.kind[self.key])).name.capitalize()
+
+    def tool(self) -> str:
+        """Name the tool that writes another count of values than its header says."""
+        assert self.table is not None
+        return count_habit(self.table.names[self.key])
 
     def n_alt(self) -> int:
         """Count the ALT alleles of the record."""
@@ -85,7 +91,7 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     ),
     Fault.INFO_JOINED: (
         "VH-I-013", "INFO",
-        lambda c: f"{c.name} is declared as one String and holds a list, as GATK writes it",
+        lambda c: f"{c.name} holds a list of its own inside a String, as GATK writes it",
     ),
     Fault.INFO_QUOTED: (
         "VH-I-014", "INFO",
@@ -111,6 +117,11 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.SAMPLE_NUMBER: (
         "VH-M-007", "FORMAT",
         lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}",
+    ),
+    Fault.SAMPLE_COUNT: (
+        "VH-M-018", "FORMAT",
+        lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}, as {c.tool()} "
+        "writes it",
     ),
     Fault.SAMPLE_TYPE: ("VH-M-008", "FORMAT", lambda c: f"{c.name} is no {c.kind}"),
     Fault.SAMPLE_RANGE: ("VH-M-009", "FORMAT", lambda c: f"{c.name} is {c.bounds()}"),

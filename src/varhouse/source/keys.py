@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.source.deviations import joins_lists, known_deviation
+from varhouse.source.deviations import joins_lists, known_deviation, own_count
 from varhouse.source.header import WELL_KNOWN_NUMBER, Header
 from varhouse.source.reserved import ANY, all_reserved, reserved
 
@@ -51,8 +51,9 @@ class Number(IntEnum):
     M = 9
 
 
-NO_OTHER, JOINED = -1, -2
-"""`KeyArrays.also` of keys whose Number holds, and of those that hold a list by habit."""
+NO_OTHER, JOINED, TOLD = -1, -2, -10
+"""`KeyArrays.also` of keys whose Number holds, and of those that hold a list by habit;
+TOLD - n where n values will do and are told of."""
 
 
 _KINDS = {
@@ -81,7 +82,8 @@ class KeyArrays(NamedTuple):
         int32[n]: how many values a FIXED key has.
     also
         int32[n]: how many values will do, too, because a tool's habit is known
-        (`deviations`): 0 for any, NO_OTHER for none, JOINED where it is told of.
+        (`deviations`): 0 for any, NO_OTHER for none, JOINED and TOLD - n
+        where it is told of.
     low, high
         float64[n]: inclusive bounds of a value; infinite when there are none.
     declared
@@ -195,7 +197,7 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
             type_ = header.types[group, name]
             also[name] = _other_count(field, name, number, type_)
             number = WELL_KNOWN_NUMBER.get((field, name), number)
-            rows[name] = number, _read_as(field, name, type_, version), True
+            rows[name] = number, _read_as(field, name, number, type_, version), True
     n_declared = len(rows)
     for name, known in all_reserved(field, 3 if version is None else version).items():
         if known.strict:
@@ -220,15 +222,21 @@ def _also(field: str, name: str, also: dict[str, int]) -> int:
 
 def _other_count(field: str, name: str, number: str, type_: str) -> int:
     """Give `KeyArrays.also` of a key that is declared."""
-    if joins_lists(field, name, number, type_):
+    if joins_lists(field, name, type_):
         return JOINED
+    if own := own_count(field, name, number, type_):
+        return TOLD - own.values
     if known_deviation(field, name, "Number", number) is None:
         return NO_OTHER
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
-def _read_as(field: str, name: str, type_: str, version: int | None) -> str:
+def _read_as(field: str, name: str, number: str, type_: str, version: int | None) -> str:
     """Give the Type by which a key is read: numbers are not cut down to whole ones."""
+    if own := own_count(field, name, number, type_):
+        return own.type
+    if (field, name) == ("FORMAT", "GT"):
+        return "String"
     known = reserved(field, name, version)
     widened = known is not None and known.type == "Float" and type_ == "Integer"
     return "Float" if widened and known_deviation(field, name, "Type", type_) else type_

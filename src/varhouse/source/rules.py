@@ -249,6 +249,8 @@ _FORMAT = (
      "LAA lists the ALT alleles that are observed in the sample: add those of GT"),
     ("VH-M-017", "local_differs", "error/note", "1.6.2 (4.5)",
      "leave one of the two out, or write . for it"),
+    ("VH-M-018", "sample_count", "warning/note", "1.4.4",
+     "correct the ##FORMAT line: Number says how many values there are"),
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),
