@@ -34,6 +34,9 @@ PLAIN = {
     "all-sites": ("1 A . .", "2 C . END=2", "3 G . .", "5 A C ."),
     "left-over": ("1 A C .", "5 A G,<NON_REF> .", "9 A T .", "10 C <*> END=12", "13 G A ."),
     "deletions": ("1 A <DEL> END=4;SVLEN=-3", "9 A <DUP> END=14;SVLEN=5"),
+    "repeats": ("1 A . END=9;REF=3;RL=9;RU=CAG;VARID=x;REPID=x;DP=9", "21 A . END=29;RU=CA"),
+    "copy-numbers": ("1 N . END=20;CN=2", "21 N . END=60;SVTYPE=CNV"),
+    "segments": ("1 N . END=20", "21 N . END=60"),
     "star": ("1 A C,* .", "5 A *,G ."),
 }
 
@@ -67,6 +70,21 @@ def test_what_is_no_gvcf(tmp_path, kind):
     scan = _scan(tmp_path / "x.vcf", _text(PLAIN[kind], meta=META + marks))
     assert not scan.gvcf
     assert "VH-F-030" not in scan.account.counts
+
+
+@pytest.mark.parametrize(
+    ("keys", "call", "blocks"),
+    [
+        ("GT:CN:NP:QA:QS", "0:2:9:30:40", False),
+        ("GT:SO:REPCN:REPCI:LC:DP", "0/0:S:9:9:3:2", False),
+        ("GT:GQX:DP:DPF", "0/0:30:9:0", True), ("GT:MIN_DP", "0/0:3", True),
+        ("GT:ACN:XDP", "0/0:3:4", False),
+    ],
+)  # fmt: skip
+def test_keys_of_format_tell_a_block_from_a_call(tmp_path, keys, call, blocks):
+    text = _text(("1 A . END=9", "21 A . END=29"))
+    text = text.replace("GT\t0/0", f"{keys}\t{call}")
+    assert _scan(tmp_path / "x.vcf", text).gvcf == blocks
 
 
 def _config(folder, policy):
