@@ -34,7 +34,7 @@ PLAIN = {
     "all-sites": ("1 A . .", "2 C . END=2", "3 G . .", "5 A C ."),
     "left-over": ("1 A C .", "5 A G,<NON_REF> .", "9 A T .", "10 C <*> END=12", "13 G A ."),
     "deletions": ("1 A <DEL> END=4;SVLEN=-3", "9 A <DUP> END=14;SVLEN=5"),
-    "repeats": ("1 A . END=9;REF=3;RL=9;RU=CAG;VARID=x;REPID=x;DP=9", "21 A . END=29;RU=CA"),
+    "repeats": ("1 A . END=9;REF=3;RL=9;RU=CAG;VARID=x;DP=9", "21 A . END=29;RU=CA"),
     "copy-numbers": ("1 N . END=20;CN=2", "21 N . END=60;SVTYPE=CNV"),
     "segments": ("1 N . END=20", "21 N . END=60"),
     "star": ("1 A C,* .", "5 A *,G ."),

@@ -54,7 +54,7 @@ def _keys(names: str) -> npt.NDArray[np.uint8]:
 
 
 _OF_BLOCKS = _keys("DP DPF MIN_DP MinDP MIN_GQ GQX")
-_OF_CALLS = _keys("CN CNQ CNL CNP REPCN REPCI RU RUS REPID SVTYPE")
+_OF_CALLS = _keys("CN CNQ CNL CNP REPCN REPCI RU RUS SVTYPE")
 
 
 @nb.njit(cache=True, nogil=True)
