@@ -249,3 +249,31 @@ def test_a_start_codon_that_stays_is_met(tmp_path: Path, strand: str) -> None:
     assert gene.names(17, 17, "T") == ("T:c.1G>T", "PT:p.Met1=")
     assert gene.names(19, 19, "A") == ("T:c.3G>A", "PT:p.Met1?")
     assert gene.names(17, 17, "A", vep=True) == ("T:c.1G>A", "PT:p.Val1Met")
+
+
+# ATG GCT AAA GGT CTG TGC TAA, a transcript without UTRs, and T: the codons TGC TAA can be
+# shifted by one base, out of the transcript.
+BARE = "ACGTCAGGCATTCAGG" + "ATGGCTAAAGGTCTGTGCTAA" + "TCCGATGCATCAGT"
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(
+    ("first", "last", "new", "hgvsc", "hgvsp"),
+    [
+        # The last codon and the stop codon; the stop codon; half of it.
+        (32, 37, "", "T:c.16_21del", "PT:p.Cys6fs"),
+        (35, 37, "", "T:c.19_21del", "PT:p.Ter7?"),
+        (36, 37, "", "T:c.20_21del", "PT:p.Ter7?"),
+        # An insertion stays between two bases, unless it repeats the last ones.
+        (37, 36, "TCA", "T:c.20_21insTCA", "PT:p.Ter7TyrextTer?"),
+        (37, 36, "AC", "T:c.20_21insAC", "PT:p.Ter7="),
+        (37, 36, "A", "T:c.21dup", "PT:p.Ter7="),
+        (35, 34, "TAA", "T:c.19_21dup", "PT:p.Ter7="),
+    ],
+)
+def test_a_shift_ends_with_the_transcript(
+    tmp_path: Path, strand: str, first: int, last: int, new: str, hgvsc: str, hgvsp: str
+) -> None:
+    whole = [(17, 37)]
+    gene = Gene(tmp_path, strand, BARE, coding=True, exons=whole, cds=whole)
+    assert gene.names(first, last, new) == (hgvsc, hgvsp)

@@ -43,7 +43,7 @@ from varhouse.hgvs.residues import (
     ref_residue,
 )
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
-from varhouse.hgvs.transcript import segment_of
+from varhouse.hgvs.transcript import segment_of, shift_within
 
 _MARKS = 40
 
@@ -81,8 +81,9 @@ def name_in_proteins(
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
         text, offsets, valid, row, tx, *alleles, prefix, prefix_at, model.strand,
-        model.coding, model.start_unknown, model.phase, model.cdna_length,
-        model.cds_offset, model.cds_length, model.code, model.cdna_ptr, model.cdna,
+        model.start, model.end, model.coding, model.start_unknown, model.phase,
+        model.cdna_length, model.cds_offset, model.cds_length, model.code, model.cdna_ptr,
+        model.cdna,
         model.codon_ptr, model.codon, model.seg_ptr, model.seg_start, model.seg_end,
         model.seg_kind, model.seg_anchor, AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS,
         as_vep,
@@ -296,9 +297,9 @@ def _put_change(out, w, protein, edit, k, rlen, gain):  # type: ignore[no-untype
 @njit(cache=True, nogil=True)
 def _write_all(  # type: ignore[no-untyped-def]
     out, offsets, valid, row, tx, a_start, a_end, a_at, a_length, alt, a_left, a_right,
-    to_reference, prefix, prefix_at, strand, coding, start_unknown, phase, cdna_length,
-    cds_offset, cds_length, code, cdna_ptr, cdna, codon_ptr, codon, seg_ptr, seg_start,
-    seg_end, seg_kind, seg_anchor, amino_acid, starts, may_begin, as_vep,
+    to_reference, prefix, prefix_at, strand, tx_start, tx_end, coding, start_unknown, phase,
+    cdna_length, cds_offset, cds_length, code, cdna_ptr, cdna, codon_ptr, codon, seg_ptr,
+    seg_start, seg_end, seg_kind, seg_anchor, amino_acid, starts, may_begin, as_vep,
 ):  # fmt: skip
     w = 0
     partial = NO_CODON if as_vep else -1
@@ -362,6 +363,8 @@ def _write_all(  # type: ignore[no-untyped-def]
             w = start
             continue
         turn = a_right[a] if forward else -a_left[a]
+        if not as_vep:
+            turn = shift_within(s, e, a_left[a], a_right[a], forward, tx_start[t], tx_end[t])
         one, two = _ends(
             s + turn, e + turn, forward, low, high, seg_start, seg_kind, seg_anchor
         )

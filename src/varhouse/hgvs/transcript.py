@@ -81,6 +81,22 @@ def segment_of(seg_start: Int64, low: int, high: int, place: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def shift_within(  # type: ignore[no-untyped-def]
+    s, e, left, right, forward, low, high
+):
+    """Give an allele's 3' shift, to the right on the genome, in a transcript [low, high).
+
+    The 3' rule holds on the sequence that is named (HGVS Nomenclature 21.1, general): what
+    lies inside the transcript is not shifted out of it. An insertion may come to lie at its
+    end, where it can be the duplication of its last bases.
+    """
+    inside = low <= s and e <= high
+    if forward:
+        return min(right, high - e) if inside else right
+    return -min(left, s - low) if inside else -left
+
+
+@njit(cache=True, nogil=True)
 def _put_position(  # type: ignore[no-untyped-def]
     out, w, place, forward, coding, lead, offset, length, low, high,
     seg_start, seg_end, seg_kind, seg_anchor, padded,
@@ -201,8 +217,9 @@ def _write_all(  # type: ignore[no-untyped-def]
             inside = tx_start[t] < s < tx_end[t]
         if not inside:
             continue
+        if not as_vep:
+            turn = shift_within(s, e, a_left[a], a_right[a], forward, tx_start[t], tx_end[t])
         s, e = s + turn, e + turn
-        shift[i] = turn
         size = e - s
         to = to_reference[a]
         copied = size == 0 and _is_copy(bases, s + to, 0, alt, at, n, turn, forward)
@@ -213,7 +230,12 @@ def _write_all(  # type: ignore[no-untyped-def]
             # What lies before the transcript has no name in it: an insertion then.
             copied = first >= tx_start[t] and last < tx_end[t]
         if size == 0 and not copied:
+            if not as_vep and turn and s == (tx_end[t] if forward else tx_start[t]):
+                # It stands between two bases of the transcript.
+                back = -1 if forward else 1
+                s, e, turn = s + back, e + back, turn + back
             first, last = s - 1, s
+        shift[i] = turn
         padded = as_vep and size == 1 and n == 1
         begin, end = (first, last) if forward else (last, first)
         start = w
