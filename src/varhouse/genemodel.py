@@ -28,7 +28,7 @@ Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-MODEL_FORMAT = 7
+MODEL_FORMAT = 8
 FLANK = 5_000
 """Bases beside a transcript that count as up- or downstream (VEP's default)."""
 

@@ -17,6 +17,7 @@ from tests.unit.gene_builders import (
     alleles,
     build,
     gff3_text,
+    reverse_complement,
     terms,
     transcript_rows,
     write_fasta,
@@ -566,3 +567,78 @@ def test_an_ingest_tells_of_refused_transcripts(tmp_path: Path) -> None:
     found = Answer(store, Question(Selection(genes=["x"]), columns=["pos", "gene"]))
     assert [r for f in found.frames() for r in f.rows()] == [(5, "y"), (128, "y")]
     assert verify(store) == []
+
+
+PSEUDO = "ATGGCTAAAGGTCTGTGTGACCATTGGTAA"
+
+
+def _pseudogene(style: str, strand: str) -> str:
+    """Bases 11 to 40 as NCBI writes a pseudogene: PGAP, a curated one, or GTF."""
+    said = {
+        "pgap": [
+            ("pseudogene", "ID=gene-p;Name=p;gene_biotype=pseudogene;pseudo=true"),
+            ("CDS", "ID=cds-p;Parent=gene-p;gene=p;product=x;pseudo=true;transl_table=11"),
+        ],
+        "coding gene": [
+            ("gene", "ID=gene-p;Name=p;gene_biotype=protein_coding"),
+            ("CDS", "ID=cds-p;Parent=gene-p;gene=p;pseudo=true"),
+        ],
+        "gene says it": [
+            ("gene", "ID=gene-p;Name=p;gene_biotype=protein_coding;pseudo=true"),
+            ("mRNA", "ID=rna-p;Parent=gene-p"),
+            ("exon", "ID=e;Parent=rna-p"),
+            ("CDS", "ID=cds-p;Parent=rna-p;gene=p"),
+        ],
+        "no parent": [("CDS", "ID=cds-p;locus_tag=p;pseudogene=unknown")],
+        "gtf": [
+            ("gene", 'gene_id "p"; transcript_id ""; gene_type "pseudogene"; pseudo "true";'),
+            ("CDS", 'gene_id "p"; transcript_id "t"; gene "p"; pseudo "true";'),
+        ],
+        "gtf, gene": [
+            ("gene", 'gene_id "p"; gene_biotype "protein_coding"; pseudo "true"; '),
+            ("transcript", 'gene_id "p"; transcript_id "t"; transcript_biotype "mRNA";'),
+            ("exon", 'gene_id "p"; transcript_id "t";'),
+            ("CDS", 'gene_id "p"; transcript_id "t";'),
+        ],
+    }[style]  # fmt: skip
+    return gff3_text([(k, 11, 40, strand, "0" if k == "CDS" else ".", t) for k, t in said])
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(
+    "style", ["pgap", "coding gene", "gene says it", "no parent", "gtf", "gtf, gene"]
+)
+def test_pseudogenes_with_a_cds_have_no_protein(
+    tmp_path: Path, style: str, strand: str
+) -> None:
+    held = PSEUDO if strand == "+" else reverse_complement(PSEUDO)
+    model = build(
+        tmp_path / "m", "CATGCATTAC" + held + "GACTTGACCA", _pseudogene(style, strand)
+    )
+    assert model.n_transcripts == 1
+    assert not model.coding.any()
+    assert model.transcripts["biotype"].to_list() == ["pseudogene"]
+    assert model.meta["counts"]["pseudogenes_with_cds_not_translated"] == 1
+    rows = alleles((20, held[9], "ACGT"[("ACGT".index(held[9]) + 1) % 4]), (22, held[11], "N"))
+    found = consequences(model, rows)
+    assert set(found["consequence"]) == {"non_coding_transcript_exon_variant"}
+    assert set(found["impact"]) == {"MODIFIER"}
+
+
+def test_a_frameshifted_pseudogene_has_no_intron(tmp_path: Path) -> None:
+    text = "ID=cds-p;Parent=gene-p;pseudo=true"
+    rows = [
+        ("pseudogene", 11, 40, "+", ".", "ID=gene-p;gene_biotype=pseudogene;pseudo=true"),
+        ("CDS", 11, 24, "+", "0", text),
+        ("CDS", 26, 40, "+", "1", text),
+    ]
+    model = build(tmp_path / "m", "CATGCATTAC" + PSEUDO + "GACTTGACCA", rows)
+    found = consequences(model, alleles((25, PSEUDO[14], "N"), (24, PSEUDO[13], "N")))
+    assert set(found["consequence"]) == {"non_coding_transcript_exon_variant"}
+
+
+def test_a_gene_that_is_not_pseudo_stays_coding(tmp_path: Path) -> None:
+    text = _pseudogene("gene says it", "+").replace("pseudo=true", "pseudo=false")
+    model = build(tmp_path / "m", "CATGCATTAC" + PSEUDO + "GACTTGACCA", text)
+    assert model.coding.all()
+    assert model.transcripts["biotype"].to_list() == ["protein_coding"]

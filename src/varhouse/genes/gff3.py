@@ -29,9 +29,12 @@ from varhouse.genes.rows import (
     biotype_of,
     gene_xrefs,
     made_genes,
+    no_product,
+    pseudogenes,
     tag_columns,
     translation_exceptions,
     unused_types,
+    without_products,
     without_version,
 )
 
@@ -65,6 +68,7 @@ def read_gff3(rows: Rows) -> Features:
     nodes = placed.unique(["contig", "id"], keep="first", maintain_order=True)
     lone = _without_parts(frame, nodes)
     parts = _parts(pl.concat([frame.filter(is_part), lone], how="diagonal"), nodes)
+    parts, found = without_products(parts)
     refused = _over_the_origin(placed, parts, rows.circular)
     is_codon = pl.col("type").is_in(SELENOCYSTEINES)
     codons = frame.filter(is_codon).select("contig", key="parent", pos="start")
@@ -86,7 +90,7 @@ def read_gff3(rows: Rows) -> Features:
         parts.select(columns),
         split_genes(genes, rows.circular),
         exceptions,
-        {**counts, **{f"feature:{k}": v for k, v in features.items()}},
+        {**counts, **found, **{f"feature:{k}": v for k, v in features.items()}},
         refused,
     )
 
@@ -120,6 +124,15 @@ def _without_parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _said(nodes: pl.DataFrame) -> pl.DataFrame:
+    """Add `of_pseudo`: whether a row or the row of its parent is that of a pseudogene."""
+    nodes = nodes.with_columns(own=no_product())
+    above = nodes.select("contig", "own", parent="id")
+    return nodes.join(
+        above, on=["contig", "parent"], how="left", suffix="_above", maintain_order="left"
+    ).with_columns(of_pseudo=pl.col("own") | pl.col("own_above").fill_null(False))
+
+
 def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     """Exon, CDS and UTR rows, one for each parent, with the key of their transcript."""
     is_lone = pl.col("own_row").is_not_null()
@@ -135,13 +148,14 @@ def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
             parent=pl.when(is_lone).then("parent").otherwise(decoded(pl.col("parent")))
         )
         .join(
-            nodes.select("contig", parent="id", on_gene="is_gene"),
+            _said(nodes).select("contig", "of_pseudo", parent="id", on_gene="is_gene"),
             on=["contig", "parent"],
             how="left",
             maintain_order="left",
         )
         .with_columns(
             bare=pl.col("parent").is_null() | pl.col("on_gene").fill_null(False),
+            pseudo=pl.col("of_pseudo").fill_null(False) | no_product(),
         )
         # `Parent=gene,transcript` (Prokka) is a part of the transcript alone.
         .filter(~pl.col("bare") | pl.col("bare").all().over("row"))
@@ -198,6 +212,7 @@ def _transcripts(
         pl.when(pl.col("bare") & (pl.col("gene_biotype") != "protein_coding")).then(
             "gene_biotype"
         ),
+        pl.col("pseudo").fill_null(False),
     )
     both = pl.concat_str("attr", pl.lit(";"), "cds_attr", ignore_nulls=True)
     tx = tx.with_columns(
@@ -288,6 +303,7 @@ def _candidates(parts: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
             how="left",
         )
         .join(cds, on=["contig", "key"], how="left")
+        .join(pseudogenes(parts), on=["contig", "key"], how="left")
         .with_columns(without_row=pl.col("attr").is_null() & ~pl.col("bare"))
         .with_columns(
             attr=pl.coalesce("attr", "part_attr"),

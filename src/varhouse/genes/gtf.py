@@ -26,9 +26,12 @@ from varhouse.genes.rows import (
     biotype_of,
     gene_xrefs,
     made_genes,
+    no_product,
+    pseudogenes,
     tag_columns,
     translation_exceptions,
     unused_types,
+    without_products,
     without_version,
 )
 
@@ -54,7 +57,7 @@ def read_gtf(rows: Rows) -> Features:
         type=pl.when(pl.col("type").is_in(UTRS)).then(pl.lit(UTR)).otherwise("type"),
     )
     is_part = pl.col("type").is_in(PARTS) & pl.col("key").is_not_null()
-    parts = frame.filter(is_part)
+    parts, found = without_products(_with_pseudo(frame, is_part))
     own = frame.filter(
         pl.col("type").str.contains(_TRANSCRIPT_ROW), pl.col("key").is_not_null()
     ).unique(["contig", "key"], keep="first", maintain_order=True)
@@ -72,7 +75,24 @@ def read_gtf(rows: Rows) -> Features:
         parts.select(columns),
         _genes(frame, parts),
         exceptions,
-        {**counts, **{f"feature:{k}": v for k, v in features.items()}},
+        {**counts, **found, **{f"feature:{k}": v for k, v in features.items()}},
+    )
+
+
+def _with_pseudo(frame: pl.DataFrame, is_part: pl.Expr) -> pl.DataFrame:
+    """Parts, and whether they, their transcript's row or their gene's are of a pseudogene."""
+    said = frame.filter(no_product())
+    genes = said.filter(pl.col("type") == "gene").select(
+        "contig", raw_gene=gtf_value("gene_id"), of_gene=pl.lit(True)
+    )
+    own = said.filter(pl.col("key").is_not_null()).select("contig", "key", own=pl.lit(True))
+    return (
+        frame.filter(is_part)
+        .with_columns(raw_gene=gtf_value("gene_id"))
+        .join(genes.unique(), on=["contig", "raw_gene"], how="left", maintain_order="left")
+        .join(own.unique(), on=["contig", "key"], how="left", maintain_order="left")
+        .with_columns(pseudo=pl.coalesce("own", "of_gene", pl.lit(False)))
+        .drop("raw_gene", "own", "of_gene")
     )
 
 
@@ -93,6 +113,7 @@ def _transcripts(
             how="left",
         )
         .join(cds, on=["contig", "key"], how="left")
+        .join(pseudogenes(parts), on=["contig", "key"], how="left")
         .with_columns(without_row=pl.col("attr").is_null())
         .with_columns(
             attr=pl.coalesce("attr", "part_attr"), source=pl.coalesce("source", "part_source")
@@ -168,6 +189,7 @@ def _biotype() -> pl.Expr:
         pl.col("cds_attr").is_not_null(),
         pl.coalesce(first_of(gtf_value, GENE_BIOTYPES), "gene_biotype"),
         first_of(gtf_value, GENE_BIOTYPES),
+        pl.col("pseudo").fill_null(False),
     )
 
 

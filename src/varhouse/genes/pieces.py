@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.genemodel import Bool, Int64
-from varhouse.genes.rows import UTR, Features
+from varhouse.genes.rows import UNTRANSLATED, UTR, Features
 
 _BIG = np.int64(1) << 36
 
@@ -64,14 +64,16 @@ def make_pieces(features: Features, contig_order: list[str]) -> Pieces:
         Canonical contig names in the assembly's order.
     """
     transcripts, parts, counts = _ordered(features, contig_order)
-    exons, cds, stops, utrs = (
-        _chain(parts.filter(pl.col("type") == t)) for t in ("exon", "CDS", "stop_codon", UTR)
+    exons, cds, stops, utrs, untranslated = (
+        _chain(parts.filter(pl.col("type") == t))
+        for t in ("exon", "CDS", "stop_codon", UTR, UNTRANSLATED)
     )
     n = transcripts.height
     bare = np.bincount(exons.tx, minlength=n) == 0
     counts["transcripts_without_exon_rows"] = int(bare.sum())
     exons = _merged(exons)
-    bare_cds = _merged(_take(cds, bare[cds.tx]), SLIP)
+    every_cds = _joined(cds, untranslated)
+    bare_cds = _merged(_take(every_cds, bare[every_cds.tx]), SLIP)
     beside = _joined(_take(stops, bare[stops.tx]), _take(utrs, bare[utrs.tx]))
     exons = _joined(exons, _exons_of(bare_cds, beside))
     outside = np.unique(cds.tx[~_inside(exons, cds)])

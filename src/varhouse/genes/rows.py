@@ -33,6 +33,9 @@ UTRS = (
 PARTS = ("exon", "CDS", "stop_codon", UTR)
 """Types of parts that make a transcript."""
 
+UNTRANSLATED = "untranslated_CDS"
+"""Type that CDS rows of pseudogenes have as parts (`without_products`)."""
+
 SELENOCYSTEINES = ("Selenocysteine", "stop_codon_redefined_as_selenocysteine")
 """Types of rows for single selenocysteines (GTF, GFF3)."""
 
@@ -86,7 +89,7 @@ class Features:
         contig, key, transcript_id, version, gene_id, gene_name, biotype,
         start_unknown, end_unknown, code (Int64), protein_id, and `TAGS`.
     parts
-        contig, key, type (one of `PARTS`), start, end, strand, phase.
+        contig, key, type (one of `PARTS`, or `UNTRANSLATED`), start, end, strand, phase.
     genes
         gene_id, gene_name, contig, start, end, strand, biotype, xrefs (List(String)).
     exceptions
@@ -198,8 +201,54 @@ def without_version(column: pl.Expr) -> pl.Expr:
     return column.str.replace(r"^(ENS[A-Z]*\d+)\.\d+", "$1")
 
 
+# INSDC's qualifiers of a feature that is not translated: `/pseudo`, and `/pseudogene` with
+# one of five words (https://www.insdc.org/submitting-standards/feature-table). NCBI writes
+# `pseudo=true` in GFF3 and `pseudo "true"` in GTF.
+_NO_PRODUCT = (
+    r'(?i)(?:^|;)\s*(?:pseudo[= ]"?true|pseudogene[= ]'
+    r'"?(?:processed|unprocessed|unitary|allelic|unknown))"?\s*(?:;|$)'
+)
+
+
+def no_product() -> pl.Expr:
+    """Whether the attributes of a row (of GTF masked) say that it is of a pseudogene."""
+    return pl.col("attr").str.contains(_NO_PRODUCT).fill_null(False)
+
+
+def without_products(parts: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Take the CDS of pseudogenes, which have no protein, for rows of their exons alone.
+
+    Parameters
+    ----------
+    parts
+        contig, key, type, and `pseudo`: whether the row is of a pseudogene. NCBI gives such
+        genes CDS rows, for what they were like.
+
+    Returns
+    -------
+    parts, counts
+        The same rows, in which a CDS of a transcript with a part that is `pseudo` is
+        `UNTRANSLATED`, and `pseudo` is true for those; the number of such transcripts.
+    """
+    pseudo = pl.col("pseudo").any().over("contig", "key") & (pl.col("type") == "CDS")
+    parts = parts.with_columns(pseudo=pseudo).with_columns(
+        type=pl.when("pseudo").then(pl.lit(UNTRANSLATED)).otherwise("type")
+    )
+    return parts, {"pseudogenes_with_cds_not_translated": pseudogenes(parts).height}
+
+
+def pseudogenes(parts: pl.DataFrame) -> pl.DataFrame:
+    """Give contig, key and `pseudo` (true) of the transcripts that `without_products` met."""
+    return parts.filter("pseudo").select("contig", "key", "pseudo").unique()
+
+
 def biotype_of(
-    stated: pl.Expr, kind: pl.Expr, coding: pl.Expr, of_gene: pl.Expr, fallback: pl.Expr
+    stated: pl.Expr,
+    kind: pl.Expr,
+    coding: pl.Expr,
+    of_gene: pl.Expr,
+    fallback: pl.Expr,
+    pseudo: pl.Expr,
 ) -> pl.Expr:
     """Give the biotype of a transcript in the words of Ensembl, whatever the dialect.
 
@@ -217,12 +266,20 @@ def biotype_of(
         Biotype or type of the gene.
     fallback
         What it is when neither says more than that it is a transcript.
+    pseudo
+        Whether it has a CDS that is not translated (`without_products`).
     """
     said = pl.coalesce(pl.when(~stated.is_in(_ROW_TYPES)).then(stated), kind, stated)
-    pseudo = of_gene.str.to_lowercase().str.contains("pseudogene", literal=True)
+    of_pseudogene = _is_pseudogene(of_gene)
     loose = said.is_in(_ROW_TYPES).fill_null(True)
     return (
-        pl.when(coding & loose & pseudo.fill_null(False))
+        pl.when(pseudo & _is_pseudogene(stated))
+        .then(stated)
+        .when(pseudo & of_pseudogene)
+        .then(of_gene)
+        .when(pseudo)
+        .then(pl.lit("pseudogene"))
+        .when(coding & loose & of_pseudogene)
         .then(of_gene)
         .when(coding & loose)
         .then(pl.lit("protein_coding"))
@@ -230,6 +287,10 @@ def biotype_of(
         .then(fallback)
         .otherwise(said)
     )
+
+
+def _is_pseudogene(biotype: pl.Expr) -> pl.Expr:
+    return biotype.str.to_lowercase().str.contains("pseudogene", literal=True).fill_null(False)
 
 
 def made_genes(parts: pl.DataFrame, xrefs: pl.Expr) -> pl.DataFrame:
