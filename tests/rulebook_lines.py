@@ -134,7 +134,7 @@ _FIELDS = (
         good=(field(id="AC", number="A"), field(id="AF", number="A", type="Float"),
               field("FORMAT", id="GT", type="String"), field("FORMAT", id="PL", number="G")),
         bad=(field(id="AC", number="A", type="Float"), field(id="AN", number="A"),
-             field(id="DB"), field("FORMAT", id="GT"), field("FORMAT", id="DP", number="2"),
+             field(id="DB"), field("FORMAT", id="GT", type="Float"), field("FORMAT", id="DP", number="2"),
              field("FORMAT", id="GQ", type="String"), field("FORMAT", id="HQ")),
         note="4.1 and 4.2 give Types in words and no Numbers; EVA reads them as 4.3",
     ),

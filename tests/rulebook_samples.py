@@ -206,6 +206,21 @@ _FORMAT = (
              samples("GT:PS", "0|1:-7"), samples("GT:MQ", "0/1:-1")),
     ),
     Sentence(
+        "sample-copies-unknown", "4", "Copy number genotype",
+        "1-5 warning", "VH-M-019",
+        good=(samples("GT:CN", "0/1:2"),),
+        bad=(samples("GT:CN", "0/1:-1", meta=(GT, _format("CN", "1", "Integer"))),
+             samples("GT:CN", "0/1:-1", meta=())),
+        note="names Delly",
+    ),
+    Sentence(
+        "sample-copies-negative", "4", "Copy number genotype",
+        "1-5 error", "VH-M-009",
+        good=(samples("GT:CN", "0/1:0"),),
+        bad=(samples("GT:CN", "0/1:-2", meta=(GT, _format("CN", "1", "Integer"))),
+             samples("GT:CN", "0/1:-3", meta=())),
+    ),
+    Sentence(
         "sample-gp", "1.6.2", "Genotype posterior probabilities in the range 0 to 1",
         "3-5 error", "VH-M-009",
         good=(samples("GT:GP", "0/1:0,1,0", "0/0:0.98,0.02,0",

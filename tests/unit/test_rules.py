@@ -150,6 +150,7 @@ CASES = {
     "VH-M-017": _sample("GT:LAA:LAD:AD", "0/1:1:3,4:3,5", version=5),
     "VH-M-018": _sample("GT:RNC", "./.:MM", meta=(
         GT, '##FORMAT=<ID=RNC,Number=2,Type=Character,Description="r">')),
+    "VH-M-019": _sample("GT:CN", "0/0:-1"),
     "VH-V-015": _sample("GT:CN", "1/2:2", version=4, alt="<DEL>,<DUP>",
                         info="SVLEN=5,9;SVCLAIM=D,D"),
     "VH-V-016": _info("SVLEN=9", alt="ACC"),

@@ -50,6 +50,7 @@ _KNOWN = {
     ("FORMAT", "GP"): _row("3 .", "", "imputation tools"),
     ("FORMAT", "GQ"): _row("", "Float", "freebayes, Strelka and Isaac"),
     ("FORMAT", "PL"): _row("3 .", "", "samtools 0.1 and Hail"),
+    ("FORMAT", "CN"): _row("", "Integer", "Delly and others that count whole copies"),
     ("FORMAT", "GT"): _row("", "Integer", "GATK's gCNV"),
     ("FORMAT", "PQ"): _row("", "Float", "GATK 3"),
     ("INFO", "CIPOS"): _row("", "String", "SURVIVOR"),

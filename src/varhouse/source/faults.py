@@ -94,6 +94,9 @@ class Fault(IntEnum):
     SAMPLE_COUNT = 49
     """A number of values that a tool is known to write against its own header."""
 
+    SAMPLE_UNKNOWN = 50
+    """A copy number of -1, by which Delly says that it is not known."""
+
 
 N_FAULTS = max(Fault) + 1
 

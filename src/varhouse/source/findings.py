@@ -68,7 +68,7 @@ class _Case(NamedTuple):
         assert self.table is not None
         low, high = self.table.arrays.low[self.key], self.table.arrays.high[self.key]
         if high == float("inf"):
-            return f"below {low:g}"
+            return f"below {max(low, 0):g}"
         return f"not from {low:g} to {high:g}"
 
 
@@ -125,6 +125,9 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     ),
     Fault.SAMPLE_TYPE: ("VH-M-008", "FORMAT", lambda c: f"{c.name} is no {c.kind}"),
     Fault.SAMPLE_RANGE: ("VH-M-009", "FORMAT", lambda c: f"{c.name} is {c.bounds()}"),
+    Fault.SAMPLE_UNKNOWN: (
+        "VH-M-019", "FORMAT", lambda c: f"{c.name} is -1, as Delly writes what is not known",
+    ),
     Fault.SAMPLE_SPACE: ("VH-M-010", "FORMAT", lambda c: "white space in a sample's fields"),
     Fault.SAMPLE_EMPTY: ("VH-M-011", "FORMAT", lambda c: "a sample's field is empty"),
     Fault.GT_SYNTAX: ("VH-G-001", "GT", lambda c: "GT is no genotype"),

@@ -277,6 +277,9 @@ def _pack(
             continue
         if kind[k] in (Kind.INTEGER, Kind.FLOAT):
             low[k], high[k] = known.low, known.high
+            if (field, name) == ("FORMAT", "CN"):
+                # Delly writes -1 for what it does not know: `walk_values` tells of it.
+                low[k] = -1.0
     strict = version is None or version >= 3
     return KeyArrays(
         names, offset, _slots(names, offset), kind, number, fixed,

@@ -251,6 +251,8 @@ _FORMAT = (
      "leave one of the two out, or write . for it"),
     ("VH-M-018", "sample_count", "warning/note", "1.4.4",
      "correct the ##FORMAT line: Number says how many values there are"),
+    ("VH-M-019", "copy_number_unknown", "warning/note", "4",
+     "write . for a copy number that is not known"),
     ("VH-G-001", "gt_invalid", "error/reject", "1.6.2", "GT is numbers and . by / or |"),
     ("VH-G-002", "gt_allele_unknown", "error/reject", "1.6.2",
      "GT numbers stop at the ALT count"),

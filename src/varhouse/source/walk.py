@@ -284,7 +284,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         real = 0.0
                         if a + ROOM <= size:
                             to, real = quick_float(base, a, q)
-                        if to == q and low_f <= real <= high_f:
+                        if to == q and low_f <= real <= high_f and (real >= 0 or low_f != -1):
                             tape_floats[w] = real
                         else:
                             bits, is_near = slow_float(

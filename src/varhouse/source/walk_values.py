@@ -19,6 +19,7 @@ from varhouse.source.genotype_text import LEAD
 from varhouse.source.keys import Kind
 
 _TYPE, _RANGE = int(Fault.SAMPLE_TYPE), int(Fault.SAMPLE_RANGE)
+_UNKNOWN = int(Fault.SAMPLE_UNKNOWN)
 _SPACE, _EMPTY = int(Fault.SAMPLE_SPACE), int(Fault.SAMPLE_EMPTY)
 _SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
 _NO_ALT, _LEADING = int(Fault.GT_NO_ALT), int(Fault.GT_LEADING)
@@ -43,6 +44,8 @@ def slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignor
         return INT_MISSING
     if value < low or value > high:
         note(count, first, _RANGE, k, a, q, key, s)
+    elif low == -1 and value == -1:
+        note(count, first, _UNKNOWN, k, a, q, key, s)
     return np.int32(value)
 
 
@@ -62,8 +65,10 @@ def slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[
                 fault = _SPACE
         note(count, first, fault, k, a, q, key, s)
         return FLOAT_MISSING, False
-    if value < low or value > high:
+    if value < low or value > high or (low == -1 and -1 < value < 0):
         note(count, first, _RANGE, k, a, q, key, s)
+    elif low == -1 and value == -1:
+        note(count, first, _UNKNOWN, k, a, q, key, s)
     return bits_of(value), state == NEAR
 
 
