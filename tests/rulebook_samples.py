@@ -263,8 +263,7 @@ _FORMAT = (
              samples("GT:AD", "0/1:3,4", meta=(GT, _format("AD", ".", "Integer"))),
              samples("GT:FT", "0/1:a", meta=(GT, _format("FT", ".", "String"))),
              samples("GT:PS", "0|1:PATMAT", meta=(GT, _format("PS", "1", "String"))),
-             samples("GT", "0/1", "1", meta=(_format("GT", "1", "Integer"),)),
-             samples("GT:PQ", "0|1:34.5", meta=(GT, _format("PQ", "1", "Float")))),
+             samples("GT", "0/1", "1", meta=(_format("GT", "1", "Integer"),))),
         note="names the tool (freebayes, samtools 0.1, VarScan, PharmCAT, Genome in a Bottle)",
     ),
 )  # fmt: skip

@@ -78,7 +78,7 @@ def test_what_is_no_gvcf(tmp_path, kind):
         ("GT:CN:NP:QA:QS", "0:2:9:30:40", False),
         ("GT:SO:REPCN:REPCI:LC:DP", "0/0:S:9:9:3:2", False),
         ("GT:GQX:DP:DPF", "0/0:30:9:0", True), ("GT:MIN_DP", "0/0:3", True),
-        ("GT:ACN:XDP", "0/0:3:4", False),
+        ("GT:ACN:XDP", "0/0:3:4", True),
     ],
 )  # fmt: skip
 def test_keys_of_format_tell_a_block_from_a_call(tmp_path, keys, call, blocks):

@@ -52,7 +52,6 @@ _KNOWN = {
     ("FORMAT", "PL"): _row("3 .", "", "samtools 0.1 and Hail"),
     ("FORMAT", "CN"): _row("", "Integer", "Delly and others that count whole copies"),
     ("FORMAT", "GT"): _row("", "Integer", "GATK's gCNV"),
-    ("FORMAT", "PQ"): _row("", "Float", "GATK 3"),
     ("INFO", "CIPOS"): _row("", "String", "SURVIVOR"),
     ("INFO", "CIEND"): _row("", "String", "SURVIVOR"),
     ("FORMAT", "PS"): _row("", "String", "the benchmark sets of Genome in a Bottle"),

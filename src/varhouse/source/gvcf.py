@@ -6,9 +6,8 @@ VCF 4.5 section 5.5), or `.` with an END behind REF (Strelka, Isaac, xAtlas). Th
 stands beside the ALTs of its variants.
 
 A segment of a known copy number (GATK's gCNV) or a repeat of the length of REF
-(ExpansionHunter) has ALT `.` and END, too, and is a call and no block: its keys say so. Other
-such records are blocks if one at least of them has a key of a model of the reference: a depth
-or a quality of the block.
+(ExpansionHunter) has ALT `.` and END, too, and is a call and no block: its keys, or a REF of
+N, say so.
 
 The rule: a file is a gVCF if at least half of its records are such blocks or hold the
 unspecified allele. A cohort in which a few records have kept the allele is none, and neither
@@ -27,9 +26,9 @@ from varhouse.source.problems import Account
 
 Ints = npt.NDArray[np.int64]
 
-_BLOCK, _OPEN, _BARE, _ENDED, _SIGNS = range(5)
+_BLOCK, _OPEN, _BARE = range(3)
 _BASE = np.zeros(256, np.bool_)
-_LESS, _DOT, _COMMA, _SEMICOLON, _COLON = 60, 46, 44, 59, 58
+_LESS, _DOT, _COMMA, _SEMICOLON, _COLON, _N = 60, 46, 44, 59, 58, 78
 
 
 @nb.njit(cache=True, nogil=True)
@@ -53,7 +52,6 @@ def _keys(names: str) -> npt.NDArray[np.uint8]:
     return np.frombuffer(f" {names} ".encode(), np.uint8)
 
 
-_OF_BLOCKS = _keys("DP DPF MIN_DP MinDP MIN_GQ GQX")
 _OF_CALLS = _keys("CN CNQ CNL CNP REPCN REPCI RU RUS SVTYPE")
 
 
@@ -74,27 +72,24 @@ def _is_one_of(text, a, b, names):  # type: ignore[no-untyped-def]  # pragma: no
 
 
 @nb.njit(cache=True, nogil=True)
-def _signs(text, a, e, apart, blocks, calls):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Look at the keys in text[a:e]: (one is of a block, one is of a call)."""
-    block = call = False
+def _is_call(text, a, e, apart, calls):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell whether one of the keys in text[a:e] is of a repeat or a copy number."""
     while a < e and text[a] != 9:
         q = a
         while q < e and text[q] != apart and text[q] != 61 and text[q] != 9:
             q += 1
-        # BLOCKAVG_min30p3a of Strelka and xAtlas.
-        average = q - a > 8 and text[a] == 66 and text[a + 5] == 65 and text[a + 7] == 71
-        block = block or average or _is_one_of(text, a, q, blocks)
-        call = call or _is_one_of(text, a, q, calls)
+        if _is_one_of(text, a, q, calls):
+            return True
         while q < e and text[q] != apart and text[q] != 9:
             q += 1
         if q < e and text[q] == 9:
             break
         a = q + 1
-    return block, call
+    return False
 
 
 @nb.njit(cache=True, nogil=True)
-def _count(text, start, end, pos, base, blocks, calls, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _count(text, start, end, pos, base, calls, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Count blocks, variants with the unspecified allele, and records with ALT `.`."""
     for k in range(end.size):
         a, b = start[k, 4], min(start[k, 5] - 1, end[k])
@@ -102,12 +97,12 @@ def _count(text, start, end, pos, base, blocks, calls, found):  # type: ignore[n
             info, stop = start[k, 7], min(start[k, 8] - 1, end[k])
             length = start[k, 4] - 1 - start[k, 3]
             if _end_behind(text, info, stop, pos[k] + length - 1):
-                signed, call = _signs(text, info, stop, _SEMICOLON, blocks, calls)
-                if stop < end[k]:
-                    of_format = _signs(text, stop + 1, end[k], _COLON, blocks, calls)
-                    signed, call = signed or of_format[0], call or of_format[1]
-                found[_BARE if call else _ENDED] += 1
-                found[_SIGNS] += signed and not call
+                # Segments of callers of copy numbers have REF N.
+                call = text[start[k, 3]] & 0xDF == _N
+                call = call or _is_call(text, info, stop, _SEMICOLON, calls)
+                if not call and stop < end[k]:
+                    call = _is_call(text, stop + 1, end[k], _COLON, calls)
+                found[_BARE if call else _BLOCK] += 1
             else:
                 found[_BARE] += 1
             continue
@@ -133,12 +128,11 @@ class BlockWatch:
     Attributes
     ----------
     found
-        int64[5]: blocks of the unspecified allele, variants beside it, records whose ALT is
-        `.` and that are no blocks, those with an END behind REF, and how many of these have
-        a key of a block.
+        int64[3]: reference blocks, variants beside the unspecified allele, records whose
+        ALT is `.` and that are no blocks.
     """
 
-    found: Ints = field(default_factory=lambda: np.zeros(5, np.int64))
+    found: Ints = field(default_factory=lambda: np.zeros(3, np.int64))
 
     def take(self, batch: RecordBatch) -> None:
         """Count the records of the next batch."""
@@ -148,26 +142,19 @@ class BlockWatch:
             batch.end,
             batch.pos,
             _BASE,
-            _OF_BLOCKS,
             _OF_CALLS,
             self.found,
         )
 
-    def _blocks(self) -> int:
-        block, ended, signs = self.found[[_BLOCK, _ENDED, _SIGNS]].tolist()
-        return int(block + ended) if signs else int(block)
-
     def is_gvcf(self, n_records: int) -> bool:
         """Tell whether a file of so many records is a gVCF, by the rule above."""
-        marked = self._blocks() + int(self.found[_OPEN])
+        marked = int(self.found[_BLOCK] + self.found[_OPEN])
         return marked > 0 and 2 * marked >= n_records
 
     def tell(self, account: Account, n_records: int) -> None:
         """Say that a file is a gVCF, if it is one."""
         if self.is_gvcf(n_records):
-            blocks = self._blocks()
-            _, beside, bare, ended, signs = self.found.tolist()
-            bare += 0 if signs else ended
+            blocks, beside, bare = self.found.tolist()
             account.add(
                 "VH-F-030",
                 f"a gVCF: of {n_records:,} records {blocks:,} are reference blocks, {bare:,} "
