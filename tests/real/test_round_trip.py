@@ -113,7 +113,9 @@ def is_gvcf(lines: list[str]) -> bool:
         cells = [*line.split("\t", 8), *[""] * 8][:8]
         if {"<*>", "<NON_REF>"} & set(cells[4].split(",")):
             marked += 1
-        elif cells[4] == "." and (end := re.search(r"(?:^|;)END=(\d+)", cells[7])):
+        elif cells[4] != "." or cells[3] in ("N", "n"):
+            continue
+        elif end := re.search(r"(?:^|;)END=(\d+)", cells[7]):
             marked += int(end[1]) > int(cells[1]) + len(cells[3]) - 1
     return marked > 0 and 2 * marked >= len(lines)
 
