@@ -106,14 +106,18 @@ def has_variant(line: str) -> bool:
     return bool(alts - {".", "<*>", "<NON_REF>"})
 
 
+CALLS = {"CN", "CNQ", "CNL", "CNP", "REPCN", "REPCI", "RU", "RUS", "SVTYPE"}
+
+
 def is_gvcf(lines: list[str]) -> bool:
     """Whether half of the records are reference blocks or hold the unspecified allele."""
     marked = 0
     for line in lines:
-        cells = [*line.split("\t", 8), *[""] * 8][:8]
+        cells = [*line.split("\t", 9), *[""] * 9][:9]
+        keys = {k.split("=")[0] for k in (*cells[7].split(";"), *cells[8].split(":"))}
         if {"<*>", "<NON_REF>"} & set(cells[4].split(",")):
             marked += 1
-        elif cells[4] != "." or cells[3] in ("N", "n"):
+        elif cells[4] != "." or cells[3] in ("N", "n") or keys & CALLS:
             continue
         elif end := re.search(r"(?:^|;)END=(\d+)", cells[7]):
             marked += int(end[1]) > int(cells[1]) + len(cells[3]) - 1
