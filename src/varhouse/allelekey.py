@@ -17,6 +17,7 @@ from varhouse.extent import (
     read_extent,
 )
 from varhouse.schema import KEY, SPELT
+from varhouse.unspecified import UNSPECIFIED_ALTS
 
 Longs = npt.NDArray[np.int64]
 
@@ -103,9 +104,7 @@ def complete_key(frame: pl.DataFrame) -> pl.DataFrame:
     """
     if "extent" in frame.columns:
         return frame
-    is_symbol = pl.col("alt").str.contains(_SYMBOL) & ~pl.col("alt").is_in(
-        ["<*>", "<X>", "<NON_REF>"]
-    )
+    is_symbol = pl.col("alt").str.contains(_SYMBOL) & ~pl.col("alt").is_in(UNSPECIFIED_ALTS)
     return frame.with_columns(
         extent=pl.when(is_symbol).then(pl.lit(UNKNOWN)).otherwise(pl.lit(""))
     )

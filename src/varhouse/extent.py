@@ -23,6 +23,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from varhouse.unspecified import UNSPECIFIED_ALTS
+
 INFO_KEYS = (
     "END", "SVLEN", "CN", "CHR2", "POS2", "CT", "STRANDS", "RN", "RUS", "RUC", "RB",
 )  # fmt: skip
@@ -36,7 +38,6 @@ _NUMBER = re.compile(r"[+-]?\d{1,10}")
 _COPIES = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?:[eE][+-]?\d)?")
 _MOST = 2**31 - 1
 _SYMBOL = re.compile(r"<[^<>]+>")
-_OF_ANY = ("<*>", "<X>", "<NON_REF>")
 _MATED = ("<TRA", "<BND", "<CTX")
 _TURN = re.compile(r"[0-9A-Za-z+-]{1,16}")
 _TEXT = re.compile(r"(\d+|\.)(?:/SPAN=(\d+))?")
@@ -89,7 +90,7 @@ class Measure(NamedTuple):
 
 def is_open(alt: str) -> bool:
     """Tell whether an ALT is a symbol whose extent INFO has to say."""
-    return _SYMBOL.fullmatch(alt) is not None and alt not in _OF_ANY
+    return _SYMBOL.fullmatch(alt) is not None and alt not in UNSPECIFIED_ALTS
 
 
 def read_fields(info: bytes) -> dict[str, str]:

@@ -23,6 +23,7 @@ STYLES = {
     "gatk-each-base": ("1 A <NON_REF> .", "2 C <NON_REF> .", "3 G T,<NON_REF> ."),
     "gatk-no-blocks": ("1 A C,<NON_REF> .", "5 A C,G,<NON_REF> ."),
     "deepvariant": ("1 A <*> END=4", "5 A C,<*> .", "6 C <*> END=9"),
+    "samtools-1.0": ("1 A <X> .", "2 C <X> .", "5 A C,<X> .", "6 C <X> ."),
     "mpileup": ("1 A <*> END=4;MinDP=3", "5 A C,<*> .", "6 C <*> END=9"),
     "octopus": ("1 A <NON_REF> END=4", "5 A C .", "6 C <NON_REF> END=9"),
     "strelka": ("1 A . END=4;BLOCKAVG_min30p3a", "5 A C .", "6 C . END=9", "10 C . ."),

@@ -16,7 +16,7 @@ from varhouse.store.verify import verify
 
 GENOME = "GATTACACACACACAGGGGGGTCTCTCTCTAAAAAAACGTACGTTTTTTTTTTGCATGC"
 CONTIGS = {"c1": GENOME, "X": GENOME}
-UNSPECIFIED = ("<*>", "<NON_REF>")
+UNSPECIFIED = ("<*>", "<NON_REF>", "<X>")
 STRATA = ["population", "population+sex"]
 
 
@@ -202,7 +202,7 @@ def test_what_assesses_a_site(tmp_path, here, there, allele, right):
     assert _one(files, tmp_path, sexes=["a"])[allele] == right
 
 
-@pytest.mark.parametrize("alt", ["<*>", "<NON_REF>", "<*>,<NON_REF>"])
+@pytest.mark.parametrize("alt", ["<*>", "<NON_REF>", "<X>", "<*>,<NON_REF>"])
 @pytest.mark.parametrize(
     ("gt", "right"),
     [("0/0", (1, 4, 0, 2)), ("./.", (1, 2, 1, 2)), ("0/1", (1, 4, 0, 2)), ("1", (1, 3, 0, 2))],

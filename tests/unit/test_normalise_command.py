@@ -226,6 +226,16 @@ def test_parquet(tmp_path: Path, fasta: Path) -> None:
     assert frame.columns[9:] == ["record", "alt_index"]
 
 
+def test_the_unspecified_allele_has_no_row_in_a_table(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = ["chr1 6 . T C,<NON_REF> . . . GT 0/2", "chr1 7 . T <*> . . . GT 0/0",
+            "chr1 9 . T <X>,G . . . GT 1/2"]  # fmt: skip
+    out = run(write(tmp_path, rows, "s"), fasta, "out.parquet")
+    assert pl.read_parquet(out)["alt"].to_list() == ["C", "G"]
+    assert "3 times the allele <*>, <X> or <NON_REF> has no row" in caplog.text
+
+
 def test_an_empty_contig_in_a_table(tmp_path: Path, fasta: Path) -> None:
     vcf = write(tmp_path, [" 9 x T C . . .", "chr1 9 . T C . . ."])
     frame = pl.read_parquet(run(vcf, fasta, "out.parquet", "--unchecked-ref", "keep"))

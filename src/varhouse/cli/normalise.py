@@ -299,12 +299,16 @@ _PARQUET_COLUMNS = (
 
 
 def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
-    """Write the first eight columns, the record's ordinal and the number of the ALT."""
+    """Write the first eight columns, the record's ordinal and the number of the ALT.
+
+    The unspecified allele has no row: a table of alleles would make one of it.
+    """
     import polars as pl
     import pyarrow.parquet as pq
 
     from varhouse.allelekey import Declared, add_extents
     from varhouse.schema import KEY
+    from varhouse.unspecified import UNSPECIFIED_ALTS
 
     reference = work.normaliser.reference
     types: dict[str, type[pl.DataType]] = dict.fromkeys(_PARQUET_COLUMNS, pl.String)
@@ -318,6 +322,9 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
             bytes(piece), separator="\t", has_header=False, schema=types, quote_char=None,
             encoding="utf8-lossy",
         ).with_columns(pl.col("contig").fill_null(""))  # fmt: skip
+        height = frame.height
+        frame = frame.filter(~pl.col("alt").is_in(UNSPECIFIED_ALTS))
+        work.normaliser.counts["unspecified"] += height - frame.height
         number = pl.col("qual").cast(pl.Float64, strict=False)
         bad = frame.select((number.is_null() & (pl.col("qual") != ".")).sum()).item()
         work.normaliser.counts["qual_invalid"] += bad
@@ -386,6 +393,11 @@ def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
         log.warning(
             "%s records without ALT: REF cut to its first base, as in bcftools",
             f"{counts['ref_cut']:,}",
+        )
+    if counts["unspecified"]:
+        log.warning(
+            "%s times the allele <*>, <X> or <NON_REF> has no row",
+            f"{counts['unspecified']:,}",
         )
     if counts["qual_invalid"]:
         log.warning("%s QUAL are no numbers: missing", f"{counts['qual_invalid']:,}")

@@ -34,17 +34,16 @@ from varhouse.ingest.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.reference import Reference
 from varhouse.schema import KEY
-from varhouse.source.alts import UNSPECIFIED_ALTS, legal_alt
+from varhouse.source.alts import legal_alt
 from varhouse.source.bgzf import iter_range
 from varhouse.source.fixed import legal_chrom
 from varhouse.source.gt import Genotypes, read_genotypes
 from varhouse.source.lategt import gt_places, with_gt_first
 from varhouse.source.lines import RecordBatch, read_batch
+from varhouse.unspecified import NO_ALT, UNSPECIFIED_ALTS
 
 COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
-NO_ALT = r"^(\.|<\*>|<NON_REF>)(,(<\*>|<NON_REF>))*$"
-"""ALT of a record without an allele that could be stored."""
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 
 

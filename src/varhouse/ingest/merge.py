@@ -20,12 +20,13 @@ import polars as pl
 
 from varhouse.frequencies.called import Calls, count_called
 from varhouse.frequencies.strata import Strata
-from varhouse.ingest.chunk import COUNT_NAMES, NO_ALT
+from varhouse.ingest.chunk import COUNT_NAMES
 from varhouse.ingest.haploid import HaploidRegions
 from varhouse.ingest.tasks import derived, frequency_frame
 from varhouse.schema import FREQUENCIES, KEY
 from varhouse.shards import Shard, write_shard
 from varhouse.source.gt import parse_gt
+from varhouse.unspecified import NO_ALT
 
 MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""

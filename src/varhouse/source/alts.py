@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 
 from varhouse.source.faults import Fault, note
+from varhouse.unspecified import UNSPECIFIED_ALTS
 
 WINDOW = 1024
 """Alleles at one place that are compared with each other; more are only in hostile files."""
@@ -27,10 +28,7 @@ REF_INVALID, ALT_INVALID = int(Fault.REF_INVALID), int(Fault.ALT_INVALID)
 ALT_REF, ALT_TWICE = int(Fault.ALT_REF), int(Fault.ALT_TWICE)
 DUPLICATE = int(Fault.DUPLICATE)
 
-UNSPECIFIED_ALTS = ("<*>", "<NON_REF>")
-"""Names of the unspecified allele (VCF 4.5 section 5.5): of no known sequence, it stands
-for whatever else may be there, and is no allele that can be stored or counted."""
-
+_UNSPECIFIED = np.frombuffer("".join(f"{a}\0" for a in UNSPECIFIED_ALTS).encode(), np.uint8)
 _COMMA, _DOT = 44, 46
 
 
@@ -85,6 +83,25 @@ def _named(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - co
 
 
 @nb.njit(cache=True, nogil=True)
+def _is_unspecified(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether the allele text[a:b] is one of `UNSPECIFIED_ALTS`."""
+    low = 0
+    for high in range(_UNSPECIFIED.size):
+        if _UNSPECIFIED[high] != 0:
+            continue
+        if high - low == b - a:
+            same = True
+            for j in range(b - a):
+                if text[a + j] != _UNSPECIFIED[low + j]:
+                    same = False
+                    break
+            if same:
+                return True
+        low = high + 1
+    return False
+
+
+@nb.njit(cache=True, nogil=True)
 def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Say what the ALT allele text[a:b] is."""
     n = b - a
@@ -99,17 +116,9 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
         return MISSING if c == _DOT else BAD
     if c == 60:
         # <ctg>[...]: no allele begins so.
-        if n == 3 and text[a + 1] == 42 and text[b - 1] == 62:
+        if _is_unspecified(text, a, b):
             return UNSPECIFIED
-        if not _named(text, a, b):
-            return BAD
-        if (
-            n == 9 and text[a + 1] == 78 and text[a + 2] == 79 and text[a + 3] == 78
-            and text[a + 4] == 95 and text[a + 5] == 82 and text[a + 6] == 69
-            and text[a + 7] == 70
-        ):  # fmt: skip
-            return UNSPECIFIED
-        return SYMBOLIC
+        return SYMBOLIC if _named(text, a, b) else BAD
     plain = True
     for j in range(a, b):
         if not base[text[j]]:

@@ -26,6 +26,7 @@ from varhouse.sources.presets import STARS
 from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import VcfText, open_vcf_text, read_vcf_text, split_lines
 from varhouse.textfile import whole_lines
+from varhouse.unspecified import UNSPECIFIED_ALTS
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PART = re.compile(r"[<,]\s*(ID|Number|Type)\s*=\s*([^,>\s]+)")
@@ -35,8 +36,7 @@ _TYPES: dict[str, PolarsType] = {
 }  # fmt: skip
 _BASES = r"^[ACGTNacgtn]+$"
 # A symbol or a breakend; what stands for any other allele is none.
-_NO_SEQUENCE = r"^<[^<>*]+>$|[\[\]]|^\.[A-Za-z]+$|^[A-Za-z]+\.$"
-_ANY_OTHER = ("<NON_REF>", "<X>")
+_NO_SEQUENCE = r"^<[^<>]+>$|[\[\]]|^\.[A-Za-z]+$|^[A-Za-z]+\.$"
 _SINGLE = ("1", "A", "R")
 _COLUMNS = {"FILTER": pl.String, "QUAL": pl.Float64}
 _HEADER_BLOCK = 1 << 16
@@ -252,7 +252,7 @@ def _alleles(
         .with_columns(n_alt=pl.col("alts").str.count_matches(",", literal=True) + 1)
     )
     written = pl.col("alt").str.contains(_BASES)
-    told = pl.col("alt").str.contains(_NO_SEQUENCE) & ~pl.col("alt").is_in(_ANY_OTHER)
+    told = pl.col("alt").str.contains(_NO_SEQUENCE) & ~pl.col("alt").is_in(UNSPECIFIED_ALTS)
     good = split.filter(
         pl.col("ref").str.contains(_BASES), written | told, pl.col("number") >= 1
     )
