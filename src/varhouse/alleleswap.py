@@ -161,8 +161,9 @@ def _exchange(
     if rule is Rule.HAPLOTYPES:
         new = [_rest([v], b"1", 1, 1) for v in listed] if n_alt == 1 else [None]
         return None if None in new else b",".join(v for v in new if v is not None)
-    if rule is Rule.HALVES:
-        return b",".join(listed[2:] + listed[:2]) if n_alt == 1 and len(listed) == 4 else None
+    if rule is Rule.TWOS:
+        twos = [b",".join(listed[i : i + 2]) for i in range(0, len(listed), 2)]
+        return None if len(listed) % 2 else _in_order(twos, allele_order(n_alt, k))
     if rule is Rule.PIPES:
         return _in_order(value.split(b"|"), allele_order(n_alt, k), b"|")
     if rule is Rule.BY_GENOTYPE:

@@ -1,10 +1,19 @@
-"""What becomes of each field of a record when REF and an ALT change places: one table.
+"""What becomes of each field when a record's alleles change: one table for each change.
+
+`rule_of`: REF and an ALT change places. `strand_rule_of`: the record comes to lie on the other
+strand, and its alleles are reverse-complemented.
+
+REF and an ALT change places:
 
 By name first: reserved keys of VCF 4.1 to 4.5 and those of tools in wide use (GATK and
 Mutect2, FreeBayes, Strelka, VarScan, samtools, DeepVariant, imputation servers, dbSNP and
 ClinVar, annotators). Then by Number: values of R and G are put in the new order, those of A
 cannot follow, as nothing is known of REF. All others are about the place, the person or the
 whole record, and stay.
+
+On the other strand, by name alone: what was read forward was read in reverse, what names bases
+names their complements, left is right. Tests that ask for a difference between the strands or
+the ends, in either direction (FS, SOR, SAP, EPP, RPP, VDB, ReadPosRankSum), stay.
 """
 
 import re
@@ -25,7 +34,7 @@ class Rule(Enum):
     COUNT = "a number for each ALT; with REF they make AN of the same affix"
     DOSE = "copies of each ALT; with REF they make the ploidy"
     HAPLOTYPES = "the share of the one ALT on each haplotype"
-    HALVES = "two values of REF, then two of the one ALT"
+    TWOS = "two values for each allele, those of REF first"
     PAIR_REF = "the value of REF; those of the ALTs have a key of their own"
     PAIR_ALT = "values of the ALTs; that of REF has a key of its own"
     LOCAL_LIST = "numbers of the ALTs that matter to the sample (LAA)"
@@ -64,7 +73,7 @@ _NAMES = {
     Rule.FREQUENCY: "AF AAF VAF AP1 AP2",
     Rule.DOSE: "DS EC",
     Rule.HAPLOTYPES: "HDS ADS AP",
-    Rule.HALVES: "SB DP4 STRAND_BIAS",
+    Rule.TWOS: "SB DP4 STRAND_BIAS SAC",
     Rule.PAIR_REF: " ".join(PAIRS),
     Rule.PAIR_ALT: " ".join(PAIRS.values()),
     Rule.LOCAL_LIST: "LAA",
@@ -115,3 +124,53 @@ def rule_of(kind: str, name: str, number: str | None) -> Rule:
         if COUNT.fullmatch(name):
             return Rule.COUNT
     return _NUMBERS.get(number or "", Rule.KEEP)
+
+
+class StrandRule(Enum):
+    """What becomes of a value on the other strand."""
+
+    KEEP = "does not depend on the strand"
+    LOST = "names strands, bases or places in a way that cannot follow"
+    OTHER_KEY = "of one strand, end or base; that of the other has a key of its own"
+    TWOS = "a value of the forward and one of the reverse strand, once or for each allele"
+    PIPES = "the same for each allele, separated by |"
+    FIRST_FOUR = "sixteen values, the first four forward and reverse of REF and of ALT"
+    BY_BASE = "a value for each of A, C, G and T"
+    BASES = "bases of the place, as REF and ALT"
+
+
+_STRANDS = {
+    # GATK and bcftools, FreeBayes, VarScan, local alleles.
+    "ADF": "ADR", "F1R2": "F2R1", "SAF": "SAR", "SRF": "SRR", "RPL": "RPR", "RDF": "RDR",
+    "LADF": "LADR", "REF_F1R2": "REF_F2R1", "ALT_F1R2": "ALT_F2R1",
+    # Ion Torrent, Strelka, ClairS.
+    "FSAF": "FSAR", "FSRF": "FSRR", "AU": "TU", "CU": "GU", "NAU": "NTU", "NCU": "NGU",
+}  # fmt: skip
+"""Keys that change places on the other strand."""
+OTHER_STRAND = _STRANDS | {b: a for a, b in _STRANDS.items()}
+
+_STRAND_NAMES = {
+    StrandRule.OTHER_KEY: " ".join(OTHER_STRAND),
+    # VarDict gives RD two values, VarScan one.
+    StrandRule.TWOS: "DP4 SB STRAND_BIAS SAC ALD RD DPS",
+    StrandRule.PIPES: "AS_SB_TABLE AS_SB",
+    StrandRule.FIRST_FOUR: "I16",
+    StrandRule.BY_BASE: "BCOUNT",
+    StrandRule.BASES: "AA",
+    # Signed comparisons of the strands or of places in reads; strand artefacts in order.
+    StrandRule.LOST: "RPBZ MQSBZ ODDRATIO SA_POST_PROB SA_MAP_AF REFBIAS VARBIAS FWDB REVB"
+    # Letters of alleles, units and neighbours; orientation of a gene or an rs id.
+    " CSQ ANN EFF LOF NMD BCSQ vep SPDI CIGAR RU LSEQ RSEQ FLANKSEQ CONTEXT STRAND RV"
+    " OREF OALT OMAPALT",
+}
+_BY_STRAND_NAME = {n: rule for rule, names in _STRAND_NAMES.items() for n in names.split()}
+_STRAND_LOST = re.compile(r"VRS_\w+|\w*(?i:hgvs)\w*")
+
+
+@cache
+def strand_rule_of(kind: str, name: str) -> StrandRule:
+    """Give the rule of a key (`kind`: INFO or FORMAT) on the other strand."""
+    rule = _BY_STRAND_NAME.get(name)
+    if rule is None and kind == "INFO" and _STRAND_LOST.fullmatch(name):
+        return StrandRule.LOST
+    return rule or StrandRule.KEEP

@@ -232,6 +232,23 @@ def test_bases_are_named_by_the_strand_of_the_target(
     assert "INFO/AA of records on the other strand left out of 1 " in capsys.readouterr().err
 
 
+def test_counts_by_strand_change_places_on_the_other_strand(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        "1 24 a A C . . CSQ=C|x;DP4=1,2,3,4;AC=1;AN=2 GT:SB:ADF:ADR 0/1:1,2,3,4:5,6:7,8 .",
+        "1 1 b A C . . CSQ=C|x;DP4=1,2,3,4;AC=1;AN=2 GT:SB 0/1:1,2,3,4 .",
+    ]
+    assert body(lift(folder, rows)) == [
+        "chrB 5 a T G . . DP4=2,1,4,3;AC=1;AN=2;LIFTED_FROM=1:24:A:C;LIFT_REVERSE "
+        "GT:SB:ADR:ADF 0/1:2,1,4,3:5,6:7,8 .",
+        "chrA 3 b A C . . CSQ=C|x;DP4=1,2,3,4;AC=1;AN=2;LIFTED_FROM=1:1:A:C "
+        "GT:SB 0/1:1,2,3,4 .",
+    ]
+    said = capsys.readouterr().err
+    assert "INFO/CSQ of records on the other strand left out of 1 records" in said
+
+
 def test_a_file_without_records_gives_a_table(folder: Path) -> None:
     none = pl.read_parquet(lift(folder, [], out="none.parquet"))
     some = pl.read_parquet(lift(folder, ["1 1 . A C 9 . . GT 0 1"], out="o.parquet"))

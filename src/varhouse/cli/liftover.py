@@ -47,6 +47,8 @@ Where the target's reference is ALT, REF and ALT change places: GT, AC, AF (and 
 the like), AD, PL, GL, GP, RO with AO, local alleles and declared Number=R or G follow.
 What cannot follow (other Number=A fields, consequences of the ALT, tests of ALT against
 REF) is left out, and named on stderr; what is about the place or the person stays.
+On the other strand counts of forward and reverse reads change places (DP4, SB, SAF and SAR,
+ADF and ADR, AS_SB_TABLE), AA is complemented; CSQ, ANN, HGVS names and the like are left out.
 A record with several ALTs is lifted as one if all ALTs share the outcome, or split.
 reasons of rejects:
   contig_not_in_chain  the chain file has no source contig of this name

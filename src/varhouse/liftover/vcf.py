@@ -7,7 +7,7 @@ is split first, and each ALT goes its own way.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from varhouse.infotext import encoded
 from varhouse.liftover.alleles import Lifter
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
-from varhouse.liftover.strand import flip_format, flip_info
+from varhouse.liftover.strand import Alleles, turn_info, turn_samples
 from varhouse.reference import COMPLEMENT
 
 COLUMNS = ("contig", "pos", "id", "ref", "alt", "qual", "filter", "info", "rest")
@@ -197,8 +197,12 @@ class VcfLifter:
             self.counts[name] += int(plan[name].sum())
         info, n_marked = _without_marks(records["info"])
         self.counts["again"] += n_marked
-        info = flip_info(info, plan["reverse"], self.swapper.removed)
-        rest = flip_format(records["rest"], plan["reverse"])
+        rest = records["rest"]
+        turned = plan["reverse"].arg_true()
+        if turned.len():
+            lost, alleles = self.swapper.removed, _alleles(records[turned], plan[turned])
+            info = info.scatter(turned, turn_info(info.gather(turned), alleles, lost))
+            rest = rest.scatter(turned, turn_samples(rest.gather(turned), lost))
         swapped = np.flatnonzero(plan["k"].to_numpy() > 0)
         self.counts["swapped"] += swapped.size
         if swapped.size:
@@ -246,6 +250,18 @@ class VcfLifter:
                 pl.lit("\n"),
             ),
         )  # fmt: skip
+
+
+def _alleles(records: pl.DataFrame, plan: pl.DataFrame) -> Iterator[Alleles]:
+    """Give the alleles of lifted records before and after, in the order of the source."""
+    rows = zip(
+        records.select("ref", "alt").iter_rows(), plan.select("ref", "alt", "k").iter_rows(),
+        strict=True,
+    )  # fmt: skip
+    for (ref, alts), (new_ref, new_alts, k) in rows:
+        new = [new_ref, *new_alts.split(",")]
+        new[0], new[k] = new[k], new[0]
+        yield Alleles([ref, *alts.split(",")], new)
 
 
 def _hold_blocks(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
