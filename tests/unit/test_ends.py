@@ -36,6 +36,7 @@ RECORDS = [
     ("A A]1:5] . GT 0/1 0/1", 100, "error"),
     ("G <*> . GT:DP:LEN 0/0:3:14 0/0:3:9", 113, "error"),
     ("G <NON_REF> . LEN:DP 14:3 .", 113, "error"),
+    ("G <X> . LEN 14 9", 113, "error"),
     ("G <*> . GT:DP:LEN . 0/0:3:40", 139, "error"),
     ("T TC,<*> . GT:DP:LEN 0/1:2 0/1", 100, None),
     ("T <*> . GT 0/0 0/0", 100, None),

@@ -4,8 +4,16 @@ import time
 
 import pytest
 
-from varhouse.source.header_rules import HeaderRules, filters_of
-from varhouse.source.meta_lines import is_name, split_meta, url_fault
+from varhouse.source.header import read_header
+from varhouse.source.header_rules import HeaderRules
+from varhouse.source.meta_lines import (
+    is_filter,
+    is_name,
+    read_meta,
+    set_value,
+    split_meta,
+    url_fault,
+)
 from varhouse.source.problems import Account
 
 HOSTILE = (
@@ -21,6 +29,7 @@ def test_long_lines_take_linear_time(kind, piece):
         line = f"##{kind}={before}{piece * (200_000 // len(piece))}{after}"
         start = time.process_time()
         HeaderRules(4, Account("x")).check(line, 2)
+        read_meta(line)
         assert time.process_time() - start < 2
 
 
@@ -46,7 +55,32 @@ def test_filters_are_those_of_the_key_id():
     lines = ['##FILTER=<ID=a,Description="not ID=x">', '##FILTER=<Description="p,ID=y",ID=b>',
              "##FILTER=<ID=c>", '##FILTER=<ID=d,Description="open>', "##FILTER=<ID=e> ",
              '##FORMAT=<ID=f,Number=1>', "##FILTER=<Description=x>"]  # fmt: skip
-    assert list(filters_of(lines)) == ["a", "b", "c", "d", "e"]
+    filters = read_header(lines, Account("x")).filters
+    assert filters - {""} == {"a", "b", "c", "d", "e"}
+
+
+def test_a_line_that_is_told_of_is_read_as_far_as_it_goes():
+    good = {"ID": "DP", "Number": "1", "Type": "Integer"}
+    for line in (
+        "##INFO=<ID=DP,Number=1,Type=Integer>", "##INFO=< ID=DP, Number=1, Type=Integer>",
+        '##INFO=<Description="a "b" c, d",ID=DP,Number=1,Type=Integer>',
+        '##INFO=<ID=DP,x"=,Number=1,Type=Integer> ', "##INFO=<ID=DP,,Number=1,Type=Integer,>",
+        '##INFO=<ID="DP",Number="1",Type=Integer',
+        "##INFO=<ID=DP,ID=AF,Number=1,Type=Integer>",
+        '##INFO=<Source="x,ID=y",ID=DP,Number=1,Type=Integer,Description="Number=2>',
+    ):  # fmt: skip
+        assert read_meta(line).items() >= good.items(), line
+        said = read_meta(set_value(line, "Number", "A"))
+        assert said.items() >= {**good, "Number": "A"}.items(), line
+        assert set_value(line, "Number", "1").replace('"', "") == line.replace('"', ""), line
+    assert read_meta("##source=x") == read_meta("##INFO=") == {}
+    assert set_value("##INFO=<ID=DP>", "Number", "1") == "##INFO=<ID=DP>"
+
+
+def test_filters_may_be_named_by_what_they_compare():
+    assert all(is_filter(x) for x in ("QD<2", "a=b", "x>1", "a|b", "é", "00"))
+    assert not any(is_filter(x) for x in ("", "0", "a b", "a;b", "a,b", 'a"b', "--", "<>"))
+    assert read_meta('##FILTER=<ID=QD<2.0,Description="x">')["ID"] == "QD<2.0"
 
 
 def test_names_and_urls():

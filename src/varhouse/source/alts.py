@@ -83,7 +83,7 @@ def _named(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - co
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_unspecified(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def is_unspecified(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Tell whether the allele text[a:b] is one of `UNSPECIFIED_ALTS`."""
     low = 0
     for high in range(_UNSPECIFIED.size):
@@ -116,7 +116,7 @@ def allele_kind(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: no
         return MISSING if c == _DOT else BAD
     if c == 60:
         # <ctg>[...]: no allele begins so.
-        if _is_unspecified(text, a, b):
+        if is_unspecified(text, a, b):
             return UNSPECIFIED
         return SYMBOLIC if _named(text, a, b) else BAD
     plain = True

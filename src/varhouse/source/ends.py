@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from varhouse.source.alts import is_unspecified
 from varhouse.source.columns import list_column, number_column
 from varhouse.source.decimals import INT_MISSING
 from varhouse.source.lines import POS_LIMIT, RecordBatch
@@ -34,7 +35,7 @@ def _kind(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - com
     """Say what an ALT allele's length is told by: SVLEN, LEN, REF or nothing that is known."""
     if b - a < 3 or text[a] != 60 or text[b - 1] != 62:
         return _PLAIN
-    if b - a == 3 and text[a + 1] == 42:
+    if is_unspecified(text, a, b):
         return _BLOCK
     if b - a > 4 and (text[a + 4] == 62 or text[a + 4] == 58):
         word = np.int64(text[a + 1]) << 16 | np.int64(text[a + 2]) << 8 | text[a + 3]
@@ -44,13 +45,6 @@ def _kind(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - com
         if word == 0x494E53:
             # INS takes no base of the reference.
             return _PLAIN
-    if b - a == 9:
-        word = np.int64(0)
-        for j in range(a + 1, b - 1):
-            word = word << 8 | text[j]
-        if word == 0x4E4F4E5F524546:
-            # NON_REF is an alias of <*> (section 5.5).
-            return _BLOCK
     return _OTHER
 
 

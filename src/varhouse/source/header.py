@@ -3,23 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
-from varhouse.source.header_rules import HeaderRules, filters_of
+from varhouse.source.header_rules import HeaderRules
+from varhouse.source.meta_lines import read_meta
 from varhouse.source.problems import Account
 
 FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 VERSION = re.compile(r"##fileformat=VCFv4\.([1-5])\Z")
-_PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
-
-WELL_KNOWN_NUMBER = {
-    ("INFO", "AC"): "A",
-    ("INFO", "AF"): "A",
-    ("INFO", "AD"): "R",
-    ("FORMAT", "AD"): "R",
-    ("FORMAT", "GL"): "G",
-    ("FORMAT", "PL"): "G",
-    ("FORMAT", "GP"): "G",
-}
-"""Numbers of reserved keys (VCF 4.5 specification, tables 1 and 2)."""
 
 
 @dataclass
@@ -38,14 +27,6 @@ class Header:
     complete: bool = False
 
 
-def parse_meta(line: str) -> dict[str, str]:
-    """Read the keys and values of a structured meta line `##KEY=<...>`."""
-    inside = (
-        line[line.index("<") + 1 : line.rindex(">")] if "<" in line and ">" in line else ""
-    )
-    return {k: v.strip('"') for k, v in _PAIR.findall(inside)}
-
-
 def read_header(lines: list[str], account: Account) -> Header:
     """Read and check header lines (the last is #CHROM, unless the file has none)."""
     header = Header(text="\n".join(lines), n_lines=len(lines))
@@ -61,7 +42,6 @@ def read_header(lines: list[str], account: Account) -> Header:
     else:
         header.version = int(match[1])
     rules = HeaderRules(header.version, account)
-    header.filters = set(filters_of(lines))
     for number, line in enumerate(lines, 1):
         if line.startswith("##"):
             rules.check(line, number)
@@ -75,10 +55,13 @@ def read_header(lines: list[str], account: Account) -> Header:
 
 def _read_meta(line: str, header: Header) -> None:
     key = line[2:].partition("=")[0]
-    if key not in ("contig", "INFO", "FORMAT"):
+    if key not in ("contig", "FILTER", "INFO", "FORMAT"):
         return
-    meta = parse_meta(line)
+    meta = read_meta(line)
     name = meta.get("ID", "")
+    if key == "FILTER":
+        header.filters.add(name)
+        return
     if key == "contig":
         length = meta.get("length", "")
         header.contigs[name] = int(length) if re.fullmatch("[0-9]{1,18}", length) else None

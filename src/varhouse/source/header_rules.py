@@ -6,12 +6,14 @@ Lines of kinds that the specification does not define are only warned about.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from varhouse.source.deviations import differences
 from varhouse.source.meta_lines import (
+    LEVELS,
     SYMBOLIC,
     Meta,
+    is_filter,
     is_name,
     legal_contig,
     split_meta,
@@ -32,7 +34,6 @@ _TYPES = {
     "FORMAT": {"Integer", "Float", "Character", "String"},
 }
 _ORDER = ("ID", "Number", "Type", "Description")
-_LEVELS = {"DEL", "INS", "DUP", "INV", "CNV"}
 _MD5 = re.compile("[0-9a-f]{32}")
 _TRUSTED = {"INFO", "FORMAT", "contig"}
 """Kinds that the records are read by: one that is broken off is not trusted."""
@@ -251,7 +252,7 @@ class HeaderRules:
             self._add(
                 "VH-H-010", "an ALT ID of illegal characters", meta.line, meta.name, name
             )
-        levels = _LEVELS | ({"BND"} if self.version < 4 else set())
+        levels = (*LEVELS, "BND") if self.version < 4 else LEVELS
         if ":" in name and name.partition(":")[0] not in levels:
             gatk = name == "*:DEL"
             self._add(
@@ -280,7 +281,7 @@ class HeaderRules:
         self._require(meta, ("ID",))
         self._check_quotes(meta)
         name = meta.values.get("ID", "")
-        if name and (name == "0" or not is_name(name)):
+        if name and not is_filter(name):
             why = "0 is reserved" if name == "0" else "illegal characters"
             self._add("VH-H-010", f"a FILTER ID that cannot be used: {why}", meta.line,
                       meta.name, name)  # fmt: skip
@@ -373,15 +374,3 @@ class HeaderRules:
             self._add(
                 "VH-H-020", "Values is no list [a, b, ...]", meta.line, meta.name, values
             )
-
-
-def filters_of(lines: list[str]) -> Iterator[str]:
-    """Yield the names of the FILTERs that a header declares."""
-    start = "##FILTER=<"
-    for number, line in enumerate(lines, 1):
-        if line.startswith(start):
-            # By the laxer grammar: a line that is told of declares its filter all the same.
-            inside = line.rstrip().removeprefix(start).removesuffix(">")
-            name = split_meta("FILTER", number, inside, 2).values.get("ID")
-            if name:
-                yield name

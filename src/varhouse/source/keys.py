@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.source.deviations import joins_lists, known_deviation, own_count
-from varhouse.source.header import WELL_KNOWN_NUMBER, Header
+from varhouse.source.header import Header
 from varhouse.source.reserved import ANY, all_reserved, reserved
 
 Bytes = npt.NDArray[np.uint8]
@@ -61,6 +61,12 @@ _KINDS = {
     "Character": Kind.CHARACTER, "String": Kind.STRING,
 }  # fmt: skip
 _NUMBERS = {n.name: n for n in Number if n not in (Number.FIXED, Number.ANY)}
+_BY_TABLE = {
+    ("INFO", "AC"), ("INFO", "AF"), ("INFO", "AD"),
+    ("FORMAT", "AD"), ("FORMAT", "GL"), ("FORMAT", "PL"), ("FORMAT", "GP"),
+}  # fmt: skip
+"""Keys whose Number is that of the specification's tables, whatever a header says."""
+
 _SINCE = {Number.P: 4, Number.LA: 5, Number.LR: 5, Number.LG: 5, Number.M: 5}
 """Minor version that brought a Number; before, it means nothing."""
 
@@ -179,8 +185,8 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     """Make the table of a file's INFO or FORMAT keys.
 
     Of a key that is declared twice the first declaration holds, as in htslib. A key that
-    is known to be declared with a wrong Number (`header.WELL_KNOWN_NUMBER`) gets the one
-    of the specification. A key of an unknown Type is a String.
+    is often declared with a wrong Number (`_BY_TABLE`) gets the one of VCF 4.3. A key of an
+    unknown Type is a String.
 
     Parameters
     ----------
@@ -196,12 +202,13 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
         if group == field and name:
             type_ = header.types[group, name]
             also[name] = _other_count(field, name, number, type_)
-            number = WELL_KNOWN_NUMBER.get((field, name), number)
+            if (field, name) in _BY_TABLE and (known := reserved(field, name, 3)):
+                number = known.number
             rows[name] = number, _read_as(field, name, number, type_, version), True
     n_declared = len(rows)
-    for name, known in all_reserved(field, 3 if version is None else version).items():
-        if known.strict:
-            rows.setdefault(name, (known.number, known.type, False))
+    for name, key in all_reserved(field, 3 if version is None else version).items():
+        if key.strict:
+            rows.setdefault(name, (key.number, key.type, False))
     for name in extra:
         rows.setdefault(name, (".", "String", False))
     strict = version is None or version >= 3

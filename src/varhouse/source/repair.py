@@ -26,9 +26,9 @@ from varhouse.errors import InputError
 from varhouse.reference import Reference
 from varhouse.source.bcf import copy_bcf
 from varhouse.source.bgzf import BgzfWriter, file_kind, has_end_block
-from varhouse.source.header import parse_meta
 from varhouse.source.limits import DEFAULTS, Limits
 from varhouse.source.lines import RecordBatch
+from varhouse.source.meta_lines import read_meta
 from varhouse.source.repair_header import Change, HeaderRepair, repair_header
 from varhouse.source.repair_lines import Lines, LineSorter, rename
 from varhouse.source.repair_names import Names
@@ -184,7 +184,7 @@ def _numbers(header: HeaderRepair) -> dict[tuple[str, str], str]:
     for line in header.lines:
         kind = line[2:].partition("=")[0]
         if kind in ("INFO", "FORMAT"):
-            meta = parse_meta(line)
+            meta = read_meta(line)
             name = meta.get("ID", "")
             wanted = reserved(kind, name, header.version)
             out[kind, name] = wanted.number if wanted else meta.get("Number", "")
@@ -325,7 +325,7 @@ def _mend_header(
 def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
     import pysam  # noqa: PLC0415 - loads htslib, which only a repair needs
 
-    lengths = [parse_meta(x).get("length", "") for x in header.lines if x[:9] == "##contig="]
+    lengths = [read_meta(x).get("length", "") for x in header.lines if x[:9] == "##contig="]
     longest = max([last_pos, *(int(n) for n in lengths if n.isascii() and n.isdigit())])
     long = longest >= TBI_LIMIT
     try:

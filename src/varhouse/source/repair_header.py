@@ -12,16 +12,11 @@ from dataclasses import dataclass, field
 
 from varhouse.reference import Reference
 from varhouse.source.deviations import differences
-from varhouse.source.header import FIXED, parse_meta
+from varhouse.source.header import FIXED
+from varhouse.source.meta_lines import is_filter, legal_contig, read_meta, set_value
 from varhouse.source.reserved import ANY, reserved
 
-_PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
 _VERSION = re.compile(r"##\s*fileformat\s*=\s*VCF\s*v?\s*(4\.[1-5])\s*", re.IGNORECASE)
-_NAME = re.compile(r"[^\s;,\"<>=]+")
-
-_CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
-"""Names that a ##contig line may have (VCF 4.3, section 1.4.7)."""
-
 _EMPTY_COLUMNS = re.compile(r"(?:\t *)+\Z")
 
 DESCRIPTION = "Reserved by the VCF specification"
@@ -68,14 +63,6 @@ class HeaderRepair:
 
     wanted: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Keys that are declared anew: (`INFO` or `FORMAT`, key) to (Number, Type)."""
-
-
-def set_value(line: str, key: str, value: str) -> str:
-    """Set the value of a key of a structured meta line, outside of quotes."""
-    for match in _PAIR.finditer(line, line.find("<") + 1):
-        if match[1] == key:
-            return line[: match.start(2)] + value + line[match.end(2) :]
-    return line
 
 
 def repair_header(
@@ -165,7 +152,7 @@ def _mend_declared(
     kind = line[2:].partition("=")[0]
     if kind not in ("INFO", "FORMAT"):
         return line
-    meta = parse_meta(line)
+    meta = read_meta(line)
     name = meta.get("ID", "")
     wanted = reserved(kind, name, out.version)
     if wanted is None:
@@ -198,7 +185,7 @@ def _rename_contigs(
         if not line.startswith("##contig=<"):
             kept.append((line, number))
             continue
-        name = parse_meta(line).get("ID", "")
+        name = read_meta(line).get("ID", "")
         wanted = canonical(name) or name
         if wanted in seen and wanted != name:
             out.changes.append(
@@ -226,10 +213,10 @@ def _add_contigs(
 ) -> list[str]:
     """Declare the contigs that records use; then all stand in the reference's order."""
     declared = [
-        parse_meta(line).get("ID", "") for line in meta if line.startswith("##contig=<")
+        read_meta(line).get("ID", "") for line in meta if line.startswith("##contig=<")
     ]
     absent = [c for c in dict.fromkeys(canonical(c) or c for c in used) if c not in declared]
-    missing = [c for c in absent if _CONTIG.fullmatch(c)]
+    missing = [c for c in absent if legal_contig(c, 3)]
     # `<1>` is a sequence of an ##assembly file; other odd names cannot be declared.
     out.contigs = [*dict.fromkeys(declared), *absent]
     if not missing:
@@ -244,7 +231,7 @@ def _add_contigs(
         )  # fmt: skip
     for line in meta:
         if line.startswith("##contig=<"):
-            lines[parse_meta(line).get("ID", "")] = line
+            lines[read_meta(line).get("ID", "")] = line
     order = reference.contigs.ordinal if reference is not None else {}
     first = {c: i for i, c in enumerate([*declared, *missing])}
     ranked = sorted(lines, key=lambda c: (order.get(c, len(order)), first[c]))
@@ -263,14 +250,14 @@ def _length(name: str, reference: Reference | None) -> int | None:
 
 def _declared(meta: list[str], kind: str) -> set[str]:
     start = f"##{kind}=<"
-    return {parse_meta(line).get("ID", "") for line in meta if line.startswith(start)}
+    return {read_meta(line).get("ID", "") for line in meta if line.startswith(start)}
 
 
 def _missing_filters(meta: list[str], used: list[str], out: HeaderRepair) -> list[str]:
     declared = _declared(meta, "FILTER")
     lines = []
     for name in used:
-        if name in declared or name in ("", ".", "PASS", "0") or not _NAME.fullmatch(name):
+        if name in declared or name == "PASS" or not is_filter(name):
             continue
         line = f'##FILTER=<ID={name},Description="Not described in the input">'
         out.changes.append(

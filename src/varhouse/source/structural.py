@@ -17,12 +17,12 @@ from varhouse.source.keys import hash_name
 from varhouse.source.lines import RecordBatch
 from varhouse.source.localcopies import check_local_copies
 from varhouse.source.mates import MateWatch
+from varhouse.source.meta_lines import LEVELS
 from varhouse.source.phaselists import phase_list_fault
 from varhouse.source.problems import Account
 
 Flags = npt.NDArray[np.bool_]
 
-LEVELS = ("DEL", "INS", "DUP", "INV", "CNV")
 CLAIMS = {
     "DEL": {"D", "J", "DJ"}, "DUP": {"D", "J", "DJ"}, "CNV": {"D", "."},
     "INS": {"J", "DJ", "."}, "INV": {"J", "DJ", "."}, "BREAKEND": {"J", "."}, "": {"."},

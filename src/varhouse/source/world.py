@@ -17,8 +17,9 @@ import numpy.typing as npt
 from varhouse.builds import Claim, build_of_header, build_of_lengths, same_build
 from varhouse.contigs import Contigs
 from varhouse.reference import COMPLEMENT, Reference
-from varhouse.source.header import Header, parse_meta
+from varhouse.source.header import Header
 from varhouse.source.lines import RecordBatch
+from varhouse.source.meta_lines import read_meta
 from varhouse.source.problems import Account
 
 Ints = npt.NDArray[np.int64]
@@ -110,7 +111,7 @@ class World:
         for number, line in enumerate(header.text.split("\n"), 1):
             if not line.startswith("##contig"):
                 continue
-            meta = parse_meta(line)
+            meta = read_meta(line)
             said = meta.get("md5", meta.get("M5", ""))
             contig = self.contigs.canonical(meta.get("ID", ""))
             if not _MD5.fullmatch(said) or contig is None:
@@ -135,7 +136,7 @@ class World:
             said = re.search(
                 rf"##contig=<[^\n]*\bID={re.escape(name)}[,>][^\n]*", self.header.text
             )
-            meta = parse_meta(said[0]) if said else {}
+            meta = read_meta(said[0]) if said else {}
             digest = meta.get("md5", meta.get("M5", "")).lower()
             for contig in self._whole() if _MD5.fullmatch(digest) else ():
                 if self._digest(contig) == digest:
