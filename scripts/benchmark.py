@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from varhouse.ingest.checks import header_of
+from varhouse.onefile.validate import header_of
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
 

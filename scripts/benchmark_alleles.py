@@ -24,10 +24,10 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.genome.reference import OpenedReference
 from varhouse.identify import frame as names
 from varhouse.identify import identify
 from varhouse.normalise import normalise_alleles
-from varhouse.reference import OpenedReference
 from varhouse.sources.text import open_vcf_text, split_lines
 
 _NORM = """

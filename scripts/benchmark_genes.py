@@ -28,7 +28,7 @@ SEED = 11
 _OPEN = """
 import sys
 from pathlib import Path
-from varhouse.genemodel import load_genes
+from varhouse.transcripts.genemodel import load_genes
 assert load_genes(Path(sys.argv[1])).n_transcripts == int(sys.argv[2])
 """
 

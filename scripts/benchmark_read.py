@@ -24,17 +24,18 @@ from pathlib import Path
 
 import numpy as np
 
-from varhouse.contigs import AnyContigs
-from varhouse.source.bgzf import file_kind, iter_text
-from varhouse.source.cuts import Cutter
-from varhouse.source.faults import Faults
-from varhouse.source.info import InfoReader
-from varhouse.source.keys import key_table
-from varhouse.source.limits import DEFAULTS
-from varhouse.source.lines import RecordBatch, read_batch
-from varhouse.source.problems import Account
-from varhouse.source.samples import SampleReader
-from varhouse.source.scanner import Scanner
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.account.faults import Faults
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.check.scanner import Scanner
+from varhouse.vcf.fields.info import InfoReader
+from varhouse.vcf.header.keys import key_table
+from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.text.bgzf import file_kind
+from varhouse.vcf.text.cuts import Cutter
+from varhouse.vcf.text.limits import DEFAULTS
+from varhouse.vcf.text.lines import RecordBatch, read_batch
 
 V = "import sys, pysam.bcftools as b; b.view('-Ou', '-o', '/dev/null', sys.argv[1], catch_stdout=False)"  # noqa: E501
 

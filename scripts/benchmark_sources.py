@@ -42,7 +42,7 @@ ALLELES_HEADER = "".join(
 )
 COMPILE = """import sys, time
 from pathlib import Path
-from varhouse.contigs import Contig, Contigs
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.sources import FieldSpec, SourceSpec, Target, compile_source
 fields = [FieldSpec(n, n) for n in ("AC", "AN", "AF", "AF_eas")]
 spec = SourceSpec("s", sys.argv[1], "allele", fields=fields)

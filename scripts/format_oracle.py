@@ -17,11 +17,11 @@ from pathlib import Path
 import cyvcf2
 import numpy as np
 
-from varhouse.source.cells import FLOAT_END, INT_END
-from varhouse.source.faults import Faults
-from varhouse.source.keys import Kind, key_table
-from varhouse.source.samples import SampleReader
-from varhouse.source.stream import open_records
+from varhouse.vcf.account.faults import Faults
+from varhouse.vcf.header.keys import Kind, key_table
+from varhouse.vcf.samples.cells import FLOAT_END, INT_END
+from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.stream import open_records
 
 
 def compare(path: Path, limit: int) -> dict[str, object]:

@@ -109,7 +109,7 @@ class Target:
     """Runs everything that reads a file on one input."""
 
     def __init__(self, folder: Path) -> None:
-        from varhouse.ingest.checks import open_assembly
+        from varhouse.onefile.validate import open_assembly
 
         self.path = folder / "in.vcf"
         fasta = folder / "ref.fa"
@@ -119,7 +119,7 @@ class Target:
 
     def scan(self, batch_bytes: int | None) -> Any:
         """Scan the input; with another block size if one is given."""
-        from varhouse.source import scan
+        from varhouse.vcf.check import scan
 
         if batch_bytes is None:
             return scan.scan_file(self.path, self.contigs, self.reference, hashes=False)
@@ -130,8 +130,8 @@ class Target:
     def __call__(self, data: bytes) -> None:
         """Check one input; raises what is wrong."""
         from varhouse.errors import VarhouseError
-        from varhouse.source.read import read_vcf
-        from varhouse.source.repair import repair_file
+        from varhouse.vcf.read import read_vcf
+        from varhouse.vcf.repair.run import repair_file
 
         self.path.write_bytes(data)
         whole, cut = (self.scan(size) for size in (None, 300))

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pysam
 
-from varhouse.reference import refget_digest
+from varhouse.genome.reference import refget_digest
 
 Array = npt.NDArray[np.uint8]
 Rng = np.random.Generator

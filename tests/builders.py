@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.allelekey import complete_key, key_text
-from varhouse.contigs import Contig, Contigs
-from varhouse.schema import KEY, TABLES, Table, annotation_table
-from varhouse.shards import Manifest, Shard, write_shard
+from varhouse.alleles.key import complete_key, key_text
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.store.commit import commit, init_store
 from varhouse.store.releases import list_releases
+from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
+from varhouse.tables.shards import Manifest, Shard, write_shard
 
 Row = Mapping[str, Any]
 

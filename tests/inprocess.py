@@ -4,18 +4,18 @@ import json
 from pathlib import Path
 from unittest import mock
 
-from varhouse.ingest import validate
-from varhouse.ingest.alleles import find_alleles
-from varhouse.ingest.annotate import annotate_alleles, compile_model
-from varhouse.ingest.cohort import gather_cohort
-from varhouse.ingest.config import read_config
 from varhouse.ingest.driver import open_or_init
-from varhouse.ingest.finish import commit_run
-from varhouse.ingest.plan import load_plan, make_plan
-from varhouse.ingest.run import begin, prepare
-from varhouse.ingest.side_digests import read_sides
-from varhouse.ingest.tasks import run_task
-from varhouse.ingest.totals import add_totals
+from varhouse.ingest.jobs import validate
+from varhouse.ingest.jobs.alleles import find_alleles
+from varhouse.ingest.jobs.annotate import annotate_alleles, compile_model
+from varhouse.ingest.jobs.cohort import gather_cohort
+from varhouse.ingest.jobs.finish import commit_run
+from varhouse.ingest.jobs.plan import load_plan, make_plan
+from varhouse.ingest.jobs.side_digests import read_sides
+from varhouse.ingest.jobs.tasks import run_task
+from varhouse.ingest.jobs.totals import add_totals
+from varhouse.ingest.setup.config import read_config
+from varhouse.ingest.setup.run import begin, prepare
 
 
 def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:

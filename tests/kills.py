@@ -34,9 +34,10 @@ from deltalake import DeltaTable
 
 import varhouse
 from varhouse import files, processes
-from varhouse.ingest import driver, steps
-from varhouse.ingest.plan import load_plan
-from varhouse.ingest.run import Run
+from varhouse.ingest import driver
+from varhouse.ingest.jobs import steps
+from varhouse.ingest.jobs.plan import load_plan
+from varhouse.ingest.setup.run import Run
 from varhouse.ingest.supervise import descendants
 from varhouse.store import delta, lock
 from varhouse.store.drop import drop_cohort

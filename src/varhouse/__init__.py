@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from varhouse.compiled import find_cache
 
 if TYPE_CHECKING:
-    from varhouse.source.reader import VcfReader
     from varhouse.store.reader import Store
+    from varhouse.vcf.reader import VcfReader
 
 if (_cache := find_cache()) is not None:
     # numba reads it when it is imported.
@@ -86,8 +86,8 @@ def read_vcf(
 
     Returns
     -------
-    varhouse.source.reader.VcfReader
-        Iterate over it for polars data frames. `varhouse.source.read.read_vcf` tells the
+    varhouse.vcf.reader.VcfReader
+        Iterate over it for polars data frames. `varhouse.vcf.read.read_vcf` tells the
         columns and the rules.
 
     Raises
@@ -97,7 +97,7 @@ def read_vcf(
     varhouse.errors.UsageError
         If `check` is asked for with a region or several threads.
     """
-    from varhouse.source.read import read_vcf as read  # noqa: PLC0415
+    from varhouse.vcf.read import read_vcf as read  # noqa: PLC0415
 
     return read(
         path, info=info, formats=formats, samples=samples, region=region, lists=lists,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from varhouse.schema import INGESTS
+from varhouse.tables.schema import INGESTS
 
 _CODE = re.compile(r"\b(?:error|warning) (VH-[A-Z]-\d{3})\b")
 _MORE = re.compile(r"\(and ([\d,]+) more like it\)")

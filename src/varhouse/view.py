@@ -13,7 +13,7 @@ import polars as pl
 
 from varhouse.account import withhold
 from varhouse.errors import AccessError, UsageError
-from varhouse.schema import ACCOUNTS, Table
+from varhouse.tables.schema import ACCOUNTS, Table
 
 OWN = "own"
 PUBLIC = "public"

@@ -19,9 +19,10 @@ import cyvcf2
 import numpy as np
 
 from varhouse.errors import VarhouseError
-from varhouse.source.bgzf import file_kind, iter_text
-from varhouse.source.read import read_vcf
-from varhouse.source.reader import VcfReader
+from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.read import read_vcf
+from varhouse.vcf.reader import VcfReader
+from varhouse.vcf.text.bgzf import file_kind
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")

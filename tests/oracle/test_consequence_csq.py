@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contig, Contigs
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
-from varhouse.reference import OpenedReference
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 FOLDER = "reference/GRCh37-chr20-first-252kb"
 CSQ_NAMES = {

@@ -10,9 +10,9 @@ import pytest
 from vep_answers import KEY, read_vep
 
 from varhouse.consequence import TERMS, consequences
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
-from varhouse.reference import OpenedReference
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 RANK = {t: i for i, t in enumerate(TERMS)}
 # VEP skips transcripts whose gene row is missing; they are kept here (trap 31).

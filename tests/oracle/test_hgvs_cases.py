@@ -14,10 +14,10 @@ import polars as pl
 from hgvs_reading import Transcript, edit_of
 
 from varhouse.consequence import consequences
-from varhouse.genemodel import EXON, GeneModel
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
+from varhouse.transcripts.genemodel import EXON, GeneModel
 
 _POSITION = r"[*-]?\d+(?:[+-]\d+)?"
 _ONE_CHANGE = re.compile(

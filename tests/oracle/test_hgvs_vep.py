@@ -15,10 +15,10 @@ from hgvs_reading import check_protein, protein
 from vep_answers import KEY, read_vep
 
 from varhouse.consequence import consequences
-from varhouse.genemodel import EXON, GeneModel
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference, Reference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference, Reference
+from varhouse.transcripts.genemodel import EXON, GeneModel
 
 # The first base of the CDS's last exon is its last base: VEP writes `c.*-7` for the
 # intron before it.

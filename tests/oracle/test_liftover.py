@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from varhouse.cli import main
+from varhouse.genome.reference import OpenedReference, Reference, compile_reference
 from varhouse.liftover import Chain, Lifter, read_chain
 from varhouse.normalise import normalise_alleles
-from varhouse.reference import OpenedReference, Reference, compile_reference
 
 pytestmark = pytest.mark.real
 

@@ -19,8 +19,8 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import normalise
-from varhouse.ingest.one_file import write_file_frequencies
-from varhouse.schema import SPELT
+from varhouse.onefile.frequencies import write_file_frequencies
+from varhouse.tables.schema import SPELT
 
 _BCFTOOLS = """
 import sys, pysam.bcftools as b

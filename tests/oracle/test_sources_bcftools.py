@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference, Reference
 from varhouse.normalise import Status, normalise_alleles
-from varhouse.reference import OpenedReference, Reference
-from varhouse.schema import SPELT
 from varhouse.sources import CompiledSource, Normalise, Target, compile_source, read_spec
+from varhouse.tables.schema import SPELT
 
 CALL = """import sys, pysam.bcftools
 getattr(pysam.bcftools, sys.argv[1])(*sys.argv[2:], catch_stdout=False)

@@ -15,7 +15,7 @@ import polars as pl
 
 from varhouse.consequence import consequences
 from varhouse.genes import compile_genes, load_genes
-from varhouse.reference import OpenedReference
+from varhouse.genome.reference import OpenedReference
 
 CALL = """
 import sys, pysam

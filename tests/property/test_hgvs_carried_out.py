@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from varhouse.consequence import consequences
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
 
 LENGTH = 150
 KEY = ["contig", "pos", "ref", "alt"]

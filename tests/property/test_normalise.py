@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.identify import identify
 from varhouse.normalise import Status, normalise_alleles
-from varhouse.reference import Reference, compile_reference
 
 # Few letters and short contigs: repeats and contig ends are everywhere.
 SEQUENCES = {

@@ -7,7 +7,7 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse import reference
+from varhouse.genome import reference
 
 SEQUENCES = st.lists(
     st.tuples(

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.source.read import read_vcf
+from varhouse.vcf.read import read_vcf
 
 HEADER = """##fileformat=VCFv4.3
 ##INFO=<ID=I,Number=1,Type=Integer,Description="d">

@@ -16,8 +16,8 @@ from hgvs_reading import CODE, check_protein, reverse_complement
 
 from varhouse.consequence import consequences
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
 
 GENES, ALLELES = 150, 120
 OTHER = {1: {}, 11: {}, 4: {"TGA": "W"}, 2: {"TGA": "W", "ATA": "M", "AGA": "*", "AGG": "*"}}

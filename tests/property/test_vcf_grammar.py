@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from varhouse.contigs import AnyContigs
 from varhouse.errors import VarhouseError
-from varhouse.source import scan
-from varhouse.source.read import read_vcf
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.check import scan
+from varhouse.vcf.check.scan import scan_file
+from varhouse.vcf.read import read_vcf
 
 SETTINGS = settings(
     max_examples=60, deadline=None, derandomize=True,

@@ -14,10 +14,10 @@ import polars as pl
 import pytest
 
 from varhouse.consequence import consequences
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference
 from varhouse.normalise import normalise_alleles
-from varhouse.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 FOLDER = "consequence/bcftools-csq"
 DOCS = Path(__file__).parents[2] / "docs" / "consequence-differences.md"

@@ -7,15 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
+from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.strata import make_strata
-from varhouse.ingest.checks import AnyContigs
-from varhouse.ingest.chunk import Context, read_chunk
-from varhouse.ingest.haploid import HaploidRegions
-from varhouse.ingest.settings import Policy
-from varhouse.reference import empty_reference
-from varhouse.source.document import REASONS
-from varhouse.source.scan import FileScan, scan_file
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import empty_reference
+from varhouse.ingest.jobs.chunk import Context, read_chunk
+from varhouse.ingest.setup.settings import Policy
+from varhouse.onefile.validate import AnyContigs
+from varhouse.vcf.account.document import REASONS
+from varhouse.vcf.check.scan import FileScan, scan_file
 
 pytestmark = pytest.mark.real
 

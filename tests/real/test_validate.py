@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from varhouse.errors import VarhouseError
-from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
-from varhouse.source.repair import repair_file
+from varhouse.onefile.validate import AnyContigs, check_file, open_assembly
+from varhouse.vcf.repair.run import repair_file
 
 pytestmark = pytest.mark.real
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.ingest.checks import AnyContigs
-from varhouse.source.problems import Account
-from varhouse.source.scan import scan_file
+from varhouse.onefile.validate import AnyContigs
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.check.scan import scan_file
 
 pytestmark = pytest.mark.real
 

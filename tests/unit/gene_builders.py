@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contigs
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
-from varhouse.reference import OpenedReference
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 Row = tuple[str, int, int, str, str, str]
 """type, start, end (1-based), strand, phase, attributes."""

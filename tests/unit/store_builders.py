@@ -4,8 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.contigs import Contig, Contigs
-from varhouse.schema import (
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.store.commit import commit, init_store
+from varhouse.store.reader import open_store
+from varhouse.store.retract import prepare_totals, retract
+from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
     FILES,
@@ -22,10 +25,7 @@ from varhouse.schema import (
     Table,
     annotation_table,
 )  # fmt: skip
-from varhouse.shards import Manifest, write_shard
-from varhouse.store.commit import commit, init_store
-from varhouse.store.reader import open_store
-from varhouse.store.retract import prepare_totals, retract
+from varhouse.tables.shards import Manifest, write_shard
 
 CONTIGS = Contigs([Contig("1", ["chr1"], length=1000), Contig("HLA-A*01:01", [], length=900)])
 DEMO = annotation_table("demo", {"score": pl.Float64})

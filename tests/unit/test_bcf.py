@@ -11,12 +11,12 @@ import pytest
 
 from varhouse import read_vcf
 from varhouse.errors import InputError
-from varhouse.ingest.checks import AnyContigs
-from varhouse.source import bcf
-from varhouse.source.bcf_plain import PlainRecords
-from varhouse.source.bgzf import BgzfWriter, file_kind
-from varhouse.source.peek import peek_header
-from varhouse.source.scan import scan_file
+from varhouse.onefile.validate import AnyContigs
+from varhouse.vcf.bcf import htslib as bcf
+from varhouse.vcf.bcf.plain import PlainRecords
+from varhouse.vcf.check.scan import scan_file
+from varhouse.vcf.peek import peek_header
+from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
 
 TEXT = """\
 ##fileformat=VCFv4.3

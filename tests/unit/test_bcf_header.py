@@ -6,9 +6,9 @@ from pathlib import Path
 import pysam
 import pytest
 
-from varhouse.contigs import AnyContigs
-from varhouse.source.bcf import bcf_header
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.bcf.htslib import bcf_header
+from varhouse.vcf.check.scan import scan_file
 
 HEAD = """\
 ##fileformat=VCFv4.3

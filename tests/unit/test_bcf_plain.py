@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 
 from varhouse.errors import InputError
-from varhouse.source.bcf import bcf_pieces
-from varhouse.source.bcf_plain import PlainRecords
-from varhouse.source.bcf_records import iter_records, read_dictionaries
-from varhouse.source.bcf_text import SiteText
-from varhouse.source.bgzf import BgzfWriter
-from varhouse.source.read import read_vcf
+from varhouse.vcf.bcf.htslib import bcf_pieces
+from varhouse.vcf.bcf.plain import PlainRecords
+from varhouse.vcf.bcf.records import iter_records, read_dictionaries
+from varhouse.vcf.bcf.text import SiteText
+from varhouse.vcf.read import read_vcf
+from varhouse.vcf.text.bgzf import BgzfWriter
 
 SAMPLES = [f"s{k}" for k in range(7)]
 META = """##fileformat=VCFv4.3

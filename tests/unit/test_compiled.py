@@ -55,8 +55,9 @@ def test_only_the_first_use_says_that_it_compiles(tmp_path):
     path = tmp_path / "x.vcf"
     path.write_text("##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
     library = (
-        "import sys; from pathlib import Path; from varhouse.contigs import AnyContigs; "
-        "from varhouse.source.scan import scan_file; "
+        "import sys; from pathlib import Path; "
+        "from varhouse.genome.contigs import AnyContigs; "
+        "from varhouse.vcf.check.scan import scan_file; "
         "scan_file(Path(sys.argv[1]), AnyContigs(), None)"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from gene_builders import build, call, reverse_complement
 from gene_builders import transcript_rows as rows
 
-from varhouse.genemodel import GeneModel
+from varhouse.transcripts.genemodel import GeneModel
 
 BEFORE, CODING, BEHIND = "TTGACTTGCATTCTGC", "ATGGCTAAAGGTCTGTGTTAA", "GGCCTTGGTGACCATTAG"
 LEAD, N = len(BEFORE), len(CODING)

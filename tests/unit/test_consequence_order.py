@@ -14,8 +14,8 @@ from varhouse.consequence import consequences, mask_of, terms_of
 from varhouse.consequence.alleles import pack_alleles
 from varhouse.consequence.interval import annotate_intervals
 from varhouse.consequence.render import OUTPUT, render, sorted_pairs
-from varhouse.genemodel import GeneModel
-from varhouse.schema import CONSEQUENCES, PART, check_table
+from varhouse.tables.schema import CONSEQUENCES, PART, check_table
+from varhouse.transcripts.genemodel import GeneModel
 
 _RANDOM = random.Random(7)
 SEQUENCE = "".join(_RANDOM.choice("ACGT") for _ in range(900))

@@ -13,10 +13,10 @@ from gene_builders import alleles, build, call, gff3_text, reverse_complement, t
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contig, Contigs
-from varhouse.genemodel import GeneModel
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 UP, UTR5, CDS1 = "TTTTTTTTTT", "CCACCC", "ATGGCTAAAGG"
 INTRON = "GTAAGTCCCC" + "CATCATCATC" + "CATCATCTTC" + "TTCTTTTCAG"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.ingest.config import read_config
+from varhouse.ingest.setup.config import read_config
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_demo_data.py"
 FLIP = str.maketrans("ACGT", "TGCA")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.digest import EMPTY, combine, store_digest, subtract, table_digest
 from varhouse.errors import SchemaError
-from varhouse.rowdigest import digest_frame
-from varhouse.schema import Column, Table
+from varhouse.tables.digest import EMPTY, combine, store_digest, subtract, table_digest
+from varhouse.tables.rowdigest import digest_frame
+from varhouse.tables.schema import Column, Table
 
 TABLE = Table(
     "t",
@@ -140,7 +140,7 @@ def test_slices_and_chunks_of_a_frame() -> None:
 def test_more_rows_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"a": i} for i in range(10)]
     expected = digest(*rows)
-    monkeypatch.setattr("varhouse.rowdigest._BATCH", 3)
+    monkeypatch.setattr("varhouse.tables.rowdigest._BATCH", 3)
     assert digest(*rows) == expected
 
 

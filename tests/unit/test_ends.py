@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from varhouse import read_vcf
-from varhouse.ingest.checks import AnyContigs
-from varhouse.source.scan import scan_file
+from varhouse.onefile.validate import AnyContigs
+from varhouse.vcf.check.scan import scan_file
 
 HEADER = """##fileformat=VCFv4.{version}
 ##contig=<ID=1,length=100000>

@@ -2,7 +2,7 @@
 
 import pytest
 
-from varhouse.extent import (
+from varhouse.alleles.extent import (
     Alt,
     canonical_breakend,
     parse_details,

@@ -23,11 +23,11 @@ from tests.unit.gene_builders import (
     write_fasta,
 )
 from varhouse.consequence import consequences
-from varhouse.genemodel import ARRAYS, GeneModel
 from varhouse.genes import genes_frame
 from varhouse.ingest.account import print_account
 from varhouse.query import Answer, Question, Selection
 from varhouse.store.verify import verify
+from varhouse.transcripts.genemodel import ARRAYS, GeneModel
 
 Part = tuple[int, int]
 BASES = "ACGTTGCAAGCTTAGGCCATAT"

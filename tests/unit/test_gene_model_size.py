@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from varhouse.genemodel import load_genes
 from varhouse.genes import compile_genes
-from varhouse.reference import OpenedReference
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import load_genes
 
 ROOT = Path(__file__).parents[2]
 N, LENGTH = 300, 160_020

@@ -11,13 +11,13 @@ from gene_builders import alleles, build, call, gff3_text, write_fasta
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError
-from varhouse.genemodel import ARRAYS, GeneModel, load_genes, ranges
 from varhouse.genes import compile_genes, genes_frame
-from varhouse.modeldigest import contig_digests
-from varhouse.reference import OpenedReference
-from varhouse.schema import GENES, check_table
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference
+from varhouse.tables.schema import GENES, check_table
+from varhouse.transcripts.genemodel import ARRAYS, GeneModel, load_genes, ranges
+from varhouse.transcripts.modeldigest import contig_digests
 
 SEQUENCE = "CC" + "ATGGCTAAAGGTTAA" + "C" * 40
 EXONS, CDS = [(1, 8), (10, 30)], [(3, 8), (10, 17)]

@@ -7,10 +7,10 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.contigs import AnyContigs
 from varhouse.export import export_cohort
-from varhouse.ingest.one_file import write_file_frequencies
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.onefile.frequencies import write_file_frequencies
+from varhouse.vcf.check.scan import scan_file
 
 GENOME = "ACGTACGTAC" * 6
 META = """\

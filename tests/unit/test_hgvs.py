@@ -14,8 +14,8 @@ from gene_builders import alleles, build, reverse_complement
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
 
 UP, UTR5, CDS1 = "TTTTTTTTTT", "CCACCC", "ATGGCTAAAGG"
 INTRON = "GTAAGTCCCC" + "CATCATCATC" + "CATCATCTTC" + "TTCTTTTCAG"

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.identify import identify
 from varhouse.identify.kernel import MAX_TEXT
 from varhouse.identify.sha512 import BLOCK, sha512t24u
-from varhouse.reference import Reference, compile_reference
 
 VRS = Path(__file__).parent / "vrs_ids.tsv"
 KEY = {"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String}

@@ -10,10 +10,10 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.errors import ConfigError
-from varhouse.ingest.config import read_config
-from varhouse.source.document import REASONS
-from varhouse.source.problems import RULES
+from varhouse.ingest.setup.config import read_config
 from varhouse.store.drop import drop_cohort
+from varhouse.vcf.account.document import REASONS
+from varhouse.vcf.account.problems import RULES
 
 GENOME = "ACGTACGTACGTACGTCACACACACAGGTTTTTTAACC"
 HEAD = (

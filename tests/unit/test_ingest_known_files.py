@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.ingest import known_files as module
-from varhouse.ingest.known_files import KnownFiles
+from varhouse.ingest.setup import known_files as module
+from varhouse.ingest.setup.known_files import KnownFiles
 
 
 @pytest.fixture

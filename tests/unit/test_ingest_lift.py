@@ -14,10 +14,10 @@ from test_liftover_command import CHAIN, HEADER, SOURCE, TARGET
 import varhouse
 from varhouse.errors import ConfigError
 from varhouse.ingest.account import print_account
-from varhouse.ingest.config import read_config
+from varhouse.ingest.setup.config import read_config
 from varhouse.liftover import Reason
-from varhouse.source.bgzf import TextBlock, iter_text
 from varhouse.store.drop import drop_cohort
+from varhouse.vcf.blocks import TextBlock, iter_text
 
 # Places of the source: 1[0:20] behind GG of chrA, with C>T at 6; 1[20:28] reversed on chrB.
 ROWS = [
@@ -240,5 +240,5 @@ def test_batches_of_the_lift_change_nothing(folder, monkeypatch):
             at += len(line)
         assert data.count(b"\n") > 10
 
-    monkeypatch.setattr("varhouse.source.stream.iter_text", small)
+    monkeypatch.setattr("varhouse.vcf.stream.iter_text", small)
     assert ingest_here(folder / "small", config)["digest"] == whole["digest"]

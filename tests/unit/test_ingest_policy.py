@@ -8,10 +8,10 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import main
-from varhouse.contigs import AnyContigs
 from varhouse.errors import ConfigError
 from varhouse.frequencies.strata import make_strata
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.check.scan import scan_file
 
 REF = {"1": "ACGTACGTAC" * 3, "X": "ACGTACGTAC" * 3}
 HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"

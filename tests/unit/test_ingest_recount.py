@@ -11,8 +11,8 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.ingest import cohort
-from varhouse.schema import REJECTS
+from varhouse.ingest.jobs import cohort
+from varhouse.tables.schema import REJECTS
 
 GENOME = "".join(random.Random(3).choices("ACGT", k=400))
 SEX = {"s0": "male", "s1": "female", "s2": "male", "s3": "unknown"}

@@ -12,8 +12,8 @@ from builders import make_small_inputs
 from inprocess import ingest_here, steps_here
 
 import varhouse
-from varhouse.ingest import finish
-from varhouse.ingest.finish import commit_run
+from varhouse.ingest.jobs import finish
+from varhouse.ingest.jobs.finish import commit_run
 from varhouse.store import commit
 from varhouse.store.verify import verify
 

@@ -11,8 +11,8 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import StoreError
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.ingest.account import print_account
 from varhouse.query.answer import Answer, Question
 from varhouse.query.sql import run_sql

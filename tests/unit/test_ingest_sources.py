@@ -13,8 +13,8 @@ from inprocess import ingest_here
 from varhouse import open as open_store
 from varhouse.cli import main
 from varhouse.errors import ConfigError, InputError, UsageError
-from varhouse.ingest import known_files
-from varhouse.ingest.config import check_config
+from varhouse.ingest.setup import known_files
+from varhouse.ingest.setup.config import check_config
 from varhouse.query.sql import run_sql
 
 REF = "ACGTTGCAAC" * 100

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.ingest.interpreter import plain_python
+from varhouse.ingest.setup.interpreter import plain_python
 
 
 def test_a_plain_path_stays(monkeypatch: pytest.MonkeyPatch) -> None:

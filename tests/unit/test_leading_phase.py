@@ -10,12 +10,12 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import main
-from varhouse.source.cells import INT_END
-from varhouse.source.faults import Faults
-from varhouse.source.header import Header
-from varhouse.source.keys import key_table
-from varhouse.source.lines import read_batch
-from varhouse.source.samples import SampleReader
+from varhouse.vcf.account.faults import Faults
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.header.keys import key_table
+from varhouse.vcf.samples.cells import INT_END
+from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.text.lines import read_batch
 
 HEAD = """##fileformat=VCFv4.4
 ##contig=<ID=c1,length=7>

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.alleleswap import Swapper
+from varhouse.alleles.swap import Swapper
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.liftover import LiftedAlleles, Lifter, Reason, read_chain
 from varhouse.liftover.vcf import COLUMNS, VcfLifter
 from varhouse.normalise import Status, normalise_alleles
 from varhouse.normalise.split import Splitter
-from varhouse.reference import Reference, compile_reference
 
 KEY = ["contig", "pos", "ref", "alt"]
 _FLIP = str.maketrans("ACGTN", "TGCAN")

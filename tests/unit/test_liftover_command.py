@@ -12,7 +12,7 @@ import polars as pl
 import pysam
 import pytest
 
-from varhouse.alleleswap import Swapper, allele_order, genotype_order
+from varhouse.alleles.swap import Swapper, allele_order, genotype_order
 from varhouse.cli import main
 from varhouse.cli.liftover import _REJECT_COLUMNS
 from varhouse.liftover import Reason

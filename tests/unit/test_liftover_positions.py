@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.liftover import lift_positions, match_names, read_chain
 from varhouse.liftover.chain import END, N_HITS, Chain
 

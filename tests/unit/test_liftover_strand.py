@@ -6,9 +6,9 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from varhouse.alleleswap import Swapper
+from varhouse.alleles.swap import Swapper
+from varhouse.alleles.swaprules import OTHER_STRAND, StrandRule, strand_rule_of
 from varhouse.liftover.strand import Alleles, turn_info, turn_samples
-from varhouse.swaprules import OTHER_STRAND, StrandRule, strand_rule_of
 
 _FLIP = str.maketrans("ACGTacgt", "TGCAtgca")
 _ENDS = {"forward": "reverse", "reverse": "forward"}

@@ -9,14 +9,14 @@ from gene_builders import Row, alleles, gff3_text, write_fasta
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contig, Contigs
 from varhouse.csq import CSQ_FIELDS, csq_entries
 from varhouse.errors import InputError
-from varhouse.genemodel import GeneModel, load_genes
 from varhouse.genes import compile_genes
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.rows import read_rows
-from varhouse.reference import OpenedReference
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel, load_genes
 
 GENE = "T" * 10 + "CCACCC" + "ATG" + "GCT" * 19 + "TAA" + "GGCCTTGG" + "A" * 30
 SELECT = ";tag=MANE Select"

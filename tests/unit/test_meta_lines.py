@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from varhouse.source.header import read_header
-from varhouse.source.header_rules import HeaderRules
-from varhouse.source.meta_lines import (
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.header.header import read_header
+from varhouse.vcf.header.meta_lines import (
     is_filter,
     is_name,
     read_meta,
@@ -14,7 +14,7 @@ from varhouse.source.meta_lines import (
     split_meta,
     url_fault,
 )
-from varhouse.source.problems import Account
+from varhouse.vcf.header.rules import HeaderRules
 
 HOSTILE = (
     "a=[,", "a=<,", "a=", '"', 'a="\\"', "<", "[", 'a="b",', "a=b,", "\\", 'a="\\\\', "a=[],",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from gene_builders import gff3_text, transcript_rows, write_fasta
 
-from varhouse.genemodel import ARRAYS, GeneModel
 from varhouse.genes import compile_genes, load_genes
-from varhouse.modeldigest import _LEFT_OUT, _PACKED, BY_TRANSCRIPT, contig_digests
-from varhouse.reference import OpenedReference
+from varhouse.genome.reference import OpenedReference
+from varhouse.transcripts.genemodel import ARRAYS, GeneModel
+from varhouse.transcripts.modeldigest import _LEFT_OUT, _PACKED, BY_TRANSCRIPT, contig_digests
 
 RNG = np.random.default_rng(5)
 BASES = {c: "".join(RNG.choice(list("ACGT"), 3000)) for c in ("c1", "c2", "c3")}

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
-from varhouse.extent import Alt, measure, read_fields
+from varhouse.alleles.extent import Alt, measure, read_fields
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.normalise import Status, normalise_alleles, normalise_packed
 from varhouse.normalise.symbolic import covered
-from varhouse.reference import Reference, compile_reference
 
 FASTA = """>1
 CACAGTTTTACGTNNNRacgtacgtaaaaCCCT

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from varhouse.cli import normalise
 from varhouse.cli.normalise import _lines
 from varhouse.errors import InputError, UsageError, VarhouseError
-from varhouse.ingest.one_file import write_file_frequencies
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.normalise.order import WINDOW, Reorder
 from varhouse.normalise.split import Splitter
 from varhouse.normalise.vcf import VcfNormaliser
-from varhouse.reference import Reference, compile_reference
-from varhouse.source.bgzf import TextBlock
-from varhouse.source.stream import open_records
+from varhouse.onefile.frequencies import write_file_frequencies
+from varhouse.vcf.blocks import TextBlock
+from varhouse.vcf.stream import open_records
 
 FASTA = ">chr1\nCACAGTTTTACGTNNNAACGTACGTAAAACCCT\n>chr2\nAAAAACGT\n"
 HEADER = """##fileformat=VCFv4.3
@@ -334,7 +334,7 @@ def test_records_one_block_or_many(
             yield TextBlock(take, at)
             at += len(take)
 
-    monkeypatch.setattr("varhouse.source.stream.iter_text", small)
+    monkeypatch.setattr("varhouse.vcf.stream.iter_text", small)
     assert body(run(vcf, fasta, "blocks.vcf")) == whole
     assert [x.line for x in _lines(open_records(vcf)[1])][:1] == [8]
 

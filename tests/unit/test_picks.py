@@ -8,12 +8,12 @@ from gene_builders import Row, alleles, build, gff3_text
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.contigs import Contig, Contigs
 from varhouse.csq import CSQ_FIELDS, csq_entries
-from varhouse.genemodel import GeneModel
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
 from varhouse.genes.rows import read_rows
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.transcripts.genemodel import GeneModel
 
 GENE = "T" * 10 + "CCACCC" + "ATG" + "GCT" * 19 + "TAA" + "GGCCTTGG" + "A" * 30
 CDS = [(17, 79)]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from varhouse.normalise import Status
-from varhouse.source.document import GROUPS, REASONS, document
-from varhouse.source.problems import RULES
+from varhouse.vcf.account.document import GROUPS, REASONS, document
+from varhouse.vcf.account.problems import RULES
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "varhouse"
@@ -15,7 +15,9 @@ SRC = ROOT / "src" / "varhouse"
 
 def test_the_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "problem-codes.md").read_text(encoding="utf-8")
-    assert page == document(), "python -m varhouse.source.document > docs/problem-codes.md"
+    assert page == document(), (
+        "python -m varhouse.vcf.account.document > docs/problem-codes.md"
+    )
 
 
 @pytest.mark.parametrize("code", sorted(RULES))
@@ -26,8 +28,8 @@ def test_every_code_is_on_the_page_once(code: str) -> None:
 
 
 def test_every_reason_of_a_reject_is_explained() -> None:
-    text = (SRC / "ingest" / "chunk.py").read_text() + (
-        SRC / "ingest" / "tasks.py"
+    text = (SRC / "ingest" / "jobs" / "chunk.py").read_text() + (
+        SRC / "ingest" / "jobs" / "tasks.py"
     ).read_text()
     words = set(re.findall(r'pl\.lit\("([a-z]+_[a-z_]+)"\)', text))
     words |= set(re.findall(r'GT_\w+: "([a-z_]+)"', text))

@@ -20,13 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import varhouse
-from varhouse.contigs import Region
 from varhouse.errors import StoreError, UsageError
+from varhouse.genome.contigs import Region
 from varhouse.query import Answer, Question, Selection, select
 from varhouse.query.select import merge_spans
 from varhouse.query.vcf import VcfWriter
-from varhouse.schema import KEY, TABLES
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, TABLES
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from builders import add_tables, counts, key, make_contigs, make_store, variant
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import StoreError, UsageError, VarhouseError
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.query import Answer, Question
 from varhouse.query.expression import parse_where
 from varhouse.query.select import find_genes, find_keys
 from varhouse.query.sql import run_sql
-from varhouse.reference import Reference, compile_reference
 from varhouse.store.reader import Store
 
 BASES = "ACGTTTGCAT"

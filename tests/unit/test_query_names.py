@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 import varhouse
 from varhouse.errors import UsageError
+from varhouse.genome.reference import Reference, compile_reference
 from varhouse.identify import identify
 from varhouse.normalise import normalise_alleles
 from varhouse.query import find_keys
 from varhouse.query.names import Change, trim
-from varhouse.reference import Reference, compile_reference
-from varhouse.schema import KEY_SCHEMA, SPELT
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY_SCHEMA, SPELT
 
 #         1234567890123456789012345678
 BASES = "GATTTACACACAGGCATGGGTCCATTGA"

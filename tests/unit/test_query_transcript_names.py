@@ -12,8 +12,8 @@ import varhouse
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query import find_keys
 from varhouse.query.transcript_names import alike, residues
-from varhouse.schema import KEY
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY
 
 # Codons with runs and repeats: shifts of one base and of whole codons.
 UNIT = "GATTTACACACAGGCAGCAGCATGGGTCCATTGAAACTG"

@@ -16,8 +16,8 @@ from varhouse.csq import CSQ_FIELDS
 from varhouse.query import Answer, Question
 from varhouse.query.output import open_output
 from varhouse.query.vcf import VcfWriter
-from varhouse.schema import KEY, annotation_table
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, annotation_table
 
 HIGH, OTHER, DELETION = "chr1-100-A-T", "chr1-200-G-A", "chr1-95-ATTTTTTTTT-A"
 ODD = "a;b=c,d e%3B\tf\ng|样本"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import varhouse
-from varhouse.contigs import AnyContigs
 from varhouse.errors import InputError, UsageError
-from varhouse.source.bgzf import BgzfWriter
-from varhouse.source.repair import repair_file
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.check.scan import scan_file
+from varhouse.vcf.repair.run import repair_file
+from varhouse.vcf.text.bgzf import BgzfWriter
 
 TEXT = """\
 ##fileformat=VCFv4.3

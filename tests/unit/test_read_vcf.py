@@ -13,7 +13,11 @@ import pytest
 from varhouse import read_vcf
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError
-from varhouse.source.decimals import (
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.header.header import Header, read_header
+from varhouse.vcf.header.keys import Kind, Number, find_key, key_table
+from varhouse.vcf.reader import VcfReader
+from varhouse.vcf.text.decimals import (
     BAD,
     NEAR,
     exact_floats,
@@ -22,11 +26,7 @@ from varhouse.source.decimals import (
     quick_float,
     quick_integer,
 )
-from varhouse.source.header import Header, read_header
-from varhouse.source.index import check_index, parse_region, read_index
-from varhouse.source.keys import Kind, Number, find_key, key_table
-from varhouse.source.problems import Account
-from varhouse.source.reader import VcfReader
+from varhouse.vcf.text.index import check_index, parse_region, read_index
 
 HEADER = """##fileformat=VCFv4.3
 ##contig=<ID=1>
@@ -167,7 +167,7 @@ def test_kinds_of_files_line_ends_and_batches(tmp_path: Path) -> None:
         stream.finish()
     for path in sorted(tmp_path.glob("[b-f].vcf*")):
         assert read_vcf(path).read().equals(wanted), path.name
-    from varhouse.source import read  # noqa: PLC0415
+    from varhouse.vcf import read  # noqa: PLC0415
 
     for batch_bytes in (1, 700, 1 << 20):
         reader = read.read_vcf(plain, batch_bytes=batch_bytes, threads=2)

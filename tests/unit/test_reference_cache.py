@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from varhouse.errors import InputError
-from varhouse.reference import OpenedReference, refget_digest
+from varhouse.genome.reference import OpenedReference, refget_digest
 
 
 def test_a_cache_keeps_the_compiled_reference(

@@ -14,16 +14,16 @@ from builders import make_fasta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.alleleswap import Swapper
+from varhouse.alleles.swap import Swapper
 from varhouse.cli import main
 from varhouse.errors import InputError
-from varhouse.ingest.checks import AnyContigs, check_file, open_assembly
-from varhouse.source.bgzf import has_end_block
-from varhouse.source.repair import repair_file
-from varhouse.source.repair_header import set_value
-from varhouse.source.repair_lines import Lines, LineSorter, identical_lines
-from varhouse.source.repair_names import Names
-from varhouse.source.repair_swap import NotSwappedError, swap_line
+from varhouse.onefile.validate import AnyContigs, check_file, open_assembly
+from varhouse.vcf.repair.header import set_value
+from varhouse.vcf.repair.lines import Lines, LineSorter, identical_lines
+from varhouse.vcf.repair.names import Names
+from varhouse.vcf.repair.run import repair_file
+from varhouse.vcf.repair.swap import NotSwappedError, swap_line
+from varhouse.vcf.text.bgzf import has_end_block
 
 NAMES = ("chr1", "chr2", "chrM")
 

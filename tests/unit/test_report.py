@@ -18,7 +18,9 @@ from varhouse.account import public_row
 from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.report import find_ingest, make_page
-from varhouse.schema import (
+from varhouse.store.commit import commit, init_store
+from varhouse.store.drop import drop_cohort
+from varhouse.tables.schema import (
     ACCOUNTS,
     COHORTS,
     CONSEQUENCES,
@@ -29,9 +31,7 @@ from varhouse.schema import (
     SAMPLES,
     TOTALS,
 )
-from varhouse.shards import Manifest, write_shard
-from varhouse.store.commit import commit, init_store
-from varhouse.store.drop import drop_cohort
+from varhouse.tables.shards import Manifest, write_shard
 from varhouse.view import PUBLIC
 
 EVIL = '<script>alert("x")</script>'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from varhouse.source.reserved import all_reserved, reserved
+from varhouse.vcf.header.reserved import all_reserved, reserved
 
 
 @pytest.mark.parametrize(

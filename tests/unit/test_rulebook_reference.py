@@ -2,9 +2,9 @@
 
 import pytest
 
-from varhouse.contigs import Contig, Contigs
-from varhouse.reference import Reference, compile_reference
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import Reference, compile_reference
+from varhouse.vcf.check.scan import scan_file
 
 
 @pytest.fixture

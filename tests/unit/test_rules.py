@@ -10,26 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.contigs import Contig, Contigs
-from varhouse.ingest.checks import AnyContigs
-from varhouse.reference import Reference, compile_reference
-from varhouse.source import scan as scan_module
-from varhouse.source.bgzf import iter_text
-from varhouse.source.rules import RULES
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import Reference, compile_reference
+from varhouse.onefile.validate import AnyContigs
+from varhouse.vcf.account.rules import RULES
+from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.check import scan as scan_module
+from varhouse.vcf.check.scan import scan_file
 
 HERE = Path(__file__).parent
 COLUMNS = "#CHROM POS ID REF ALT QUAL FILTER INFO"
 
 ELSEWHERE = {
-    "test_world.py": (
+    "test_plausibility.py": (
         "VH-F-007 VH-F-008 VH-F-009 VH-F-011 VH-F-012 VH-F-013 VH-F-014 VH-F-015 VH-F-020 "
         "VH-F-021 VH-R-001 VH-R-002 VH-R-005 VH-R-006 VH-R-007 VH-R-008 VH-R-009 VH-R-010 "
         "VH-R-011 VH-S-001 VH-S-002 VH-S-003 VH-S-004 VH-D-003"
     ),
-    "test_source.py": "VH-F-002 VH-F-003",
+    "test_vcf_text.py": "VH-F-002 VH-F-003",
     "test_rules.py": "VH-F-004 VH-H-005 VH-R-003 VH-R-004",
-    "test_source_limits.py": "VH-F-010",
+    "test_vcf_limits.py": "VH-F-010",
     "test_ingest_policy.py": "VH-D-002",
 }  # fmt: skip
 """Codes that need an assembly, a sheet or a damaged file, and the tests that raise them."""

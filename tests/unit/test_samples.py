@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.source.cells import FLOAT_END, INT_END
-from varhouse.source.decimals import FLOAT_MISSING, INT_MISSING
-from varhouse.source.faults import Fault, Faults
-from varhouse.source.header import Header
-from varhouse.source.keys import key_table
-from varhouse.source.lines import read_batch
-from varhouse.source.samples import SampleReader
+from varhouse.vcf.account.faults import Fault, Faults
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.header.keys import key_table
+from varhouse.vcf.samples.cells import FLOAT_END, INT_END
+from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.text.decimals import FLOAT_MISSING, INT_MISSING
+from varhouse.vcf.text.lines import read_batch
 
 KEYS = {
     "GT": ("1", "String"), "DP": ("1", "Integer"), "AD": ("R", "Integer"),

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from store_builders import fill
 
-from varhouse.digest import combine
 from varhouse.errors import SchemaError, StoreError
-from varhouse.rowdigest import digest_frame
-from varhouse.schema import COHORTS, FREQUENCIES, TOTALS, VARIANTS, annotation_table
-from varhouse.shards import (
+from varhouse.tables.digest import combine
+from varhouse.tables.rowdigest import digest_frame
+from varhouse.tables.schema import COHORTS, FREQUENCIES, TOTALS, VARIANTS, annotation_table
+from varhouse.tables.shards import (
     ROW_GROUP,
     Manifest,
     ShardWriter,

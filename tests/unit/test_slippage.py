@@ -13,10 +13,10 @@ from gene_builders import Row, alleles, build, reverse_complement
 from hgvs_reading import Transcript, apply_to_genome, check_protein, protein
 
 from varhouse.consequence import consequences
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
 
 Change = tuple[int, int, str]
 """First and last base replaced (last = first - 1 inserts), and what replaces them."""

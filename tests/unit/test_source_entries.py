@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError, UsageError
-from varhouse.schema import KEY
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
+from varhouse.tables.schema import KEY
 
 CONTIGS = Contigs([Contig("1"), Contig("2L"), Contig("2"), Contig("22"), Contig("X")])
 CSQ = "Allele|Consequence|Feature|DISTANCE|CANONICAL|AF"

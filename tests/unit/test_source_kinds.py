@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError, UsageError, VarhouseError
-from varhouse.reference import OpenedReference
-from varhouse.schema import KEY, check_table
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
 from varhouse.sources.intervals import bounds, match_intervals
 from varhouse.sources.keys import HASHED, allele_keys
 from varhouse.sources.spill import Spill
+from varhouse.tables.schema import KEY, check_table
 
 CONTIGS = Contigs([Contig("chr1", ["1", "NC_1.1"], length=1000), Contig("chr2", ["2"])])
 TARGET = Target(CONTIGS, "GRCh38")

@@ -14,7 +14,7 @@ from test_source_kinds import MINE, source
 
 from varhouse.cli import main
 from varhouse.errors import InputError, UsageError
-from varhouse.ingest.config_form import dates_as_text, source_problems
+from varhouse.ingest.setup.config_form import dates_as_text, source_problems
 
 HEAD = "chrom\tpos\tref\talt\tx\n"
 KEYS = ("1\t10\tA\tC\t", "1\t11\tA\tAT\t", "2\t10\tA\tC\t")

@@ -7,10 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import InputError, UsageError
-from varhouse.reference import OpenedReference, Reference
-from varhouse.schema import KEY, KEY_SCHEMA, check_table
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.reference import OpenedReference, Reference
 from varhouse.sources import (
     CompiledSource,
     Normalise,
@@ -20,6 +19,7 @@ from varhouse.sources import (
     read_spec,
 )
 from varhouse.sources.merged import read_merges
+from varhouse.tables.schema import KEY, KEY_SCHEMA, check_table
 
 HEADER = """##fileformat=VCFv4.2
 ##fileDate=2026-01-02

@@ -10,8 +10,8 @@ from builders import add_tables, counts, make_contigs, make_rows, make_small_sto
 import varhouse
 from varhouse.errors import UsageError
 from varhouse.query.sql import run_sql
-from varhouse.schema import TABLES
 from varhouse.store.reader import Store
+from varhouse.tables.schema import TABLES
 
 
 @pytest.fixture(scope="module")

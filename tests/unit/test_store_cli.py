@@ -12,9 +12,9 @@ import varhouse
 from varhouse.cli import main
 from varhouse.cli import store as module
 from varhouse.errors import AssemblyError, StoreError
-from varhouse.schema import FORMAT_VERSION
-from varhouse.shards import write_manifest
 from varhouse.store import document
+from varhouse.tables.schema import FORMAT_VERSION
+from varhouse.tables.shards import write_manifest
 
 REPOSITORY = Path(__file__).parents[2]
 

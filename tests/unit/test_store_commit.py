@@ -21,21 +21,21 @@ from store_builders import (
     new_store,
 )  # fmt: skip
 
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import SchemaError, StoreError
-from varhouse.schema import VARIANTS, PolarsType, annotation_table
-from varhouse.shards import Manifest, Shard, read_manifest, write_manifest, write_shard
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.store import delta
 from varhouse.store.commit import commit, init_store
 from varhouse.store.layout import read_store_file
 from varhouse.store.reader import open_store
 from varhouse.store.verify import verify
+from varhouse.tables.schema import VARIANTS, PolarsType, annotation_table
+from varhouse.tables.shards import Manifest, Shard, read_manifest, write_manifest, write_shard
 
 ADD_B = """
 import os, sys
 from pathlib import Path
 import varhouse.store.commit as module
-from varhouse.shards import read_manifest
+from varhouse.tables.shards import read_manifest
 store, manifest = Path(sys.argv[1]), Path(sys.argv[2])
 base, point = int(sys.argv[3]), sys.argv[4]
 def reached(name):

@@ -12,12 +12,12 @@ from test_store_cli import run
 
 import varhouse
 from varhouse.errors import StoreError, UsageError
-from varhouse.schema import CONSEQUENCES, KEY, VARIANTS
-from varhouse.shards import Manifest
 from varhouse.store import retract
 from varhouse.store.commit import commit
 from varhouse.store.diff import SCHEMA, compare_releases
 from varhouse.store.reader import Store
+from varhouse.tables.schema import CONSEQUENCES, KEY, VARIANTS
+from varhouse.tables.shards import Manifest
 
 TERMS = ("stop_gained&splice_region_variant", "missense_variant", "intron_variant")
 CLASSES = ("Benign", "Pathogenic", "Uncertain_significance", None)

@@ -20,9 +20,9 @@ from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.files import unfinished_name
 from varhouse.ingest import driver
-from varhouse.ingest.config import Config, read_config
 from varhouse.ingest.driver import open_or_init
-from varhouse.ingest.run import Run, begin
+from varhouse.ingest.setup.config import Config, read_config
+from varhouse.ingest.setup.run import Run, begin
 from varhouse.store import commit as commit_module
 from varhouse.store.commit import commit
 from varhouse.store.layout import close_folders, make_folder

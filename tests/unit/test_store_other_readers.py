@@ -23,9 +23,9 @@ import pytest
 from builders import add_tables, make_contigs
 from deltalake import DeltaTable, QueryBuilder
 
-from varhouse.schema import TABLES, Table, annotation_table
-from varhouse.shards import cut_high, cut_low, write_shard
 from varhouse.store.commit import init_store
+from varhouse.tables.schema import TABLES, Table, annotation_table
+from varhouse.tables.shards import cut_high, cut_low, write_shard
 
 duckdb = pytest.importorskip("duckdb")
 

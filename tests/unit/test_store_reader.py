@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from store_builders import COHORT_A, COHORT_B, CONTIGS, add_cohort, fill, new_store
 
 import varhouse
-from varhouse.contigs import Contig, Contigs
 from varhouse.errors import StoreError, UsageError
-from varhouse.schema import CONSEQUENCES, TABLES, VARIANTS
-from varhouse.shards import Manifest, write_shard
+from varhouse.genome.contigs import Contig, Contigs
 from varhouse.store.commit import commit, init_store
 from varhouse.store.layout import write_json
 from varhouse.store.reader import Store, open_store
+from varhouse.tables.schema import CONSEQUENCES, TABLES, VARIANTS
+from varhouse.tables.shards import Manifest, write_shard
 
 
 @pytest.fixture(scope="module")

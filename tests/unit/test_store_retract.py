@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, contents, new_store
 
 from varhouse.errors import StoreError
-from varhouse.schema import FREQUENCIES, IDS, KEY
 from varhouse.store import retract
 from varhouse.store.drop import drop_cohort
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import open_store
 from varhouse.store.retract import totals_frame
+from varhouse.tables.schema import FREQUENCIES, IDS, KEY
 
 
 @pytest.fixture

@@ -12,10 +12,16 @@ import pytest
 from store_builders import COHORT_A, COHORT_B, add_cohort, fill, new_store
 
 from varhouse.cli import main
-from varhouse.digest import combine
 from varhouse.errors import StoreError
-from varhouse.rowdigest import digest_frame
-from varhouse.schema import (
+from varhouse.store import verify as module
+from varhouse.store.commit import commit
+from varhouse.store.layout import check_free_space
+from varhouse.store.lifecycle import recompute_digests
+from varhouse.store.reader import open_store
+from varhouse.store.verify import verify
+from varhouse.tables.digest import combine
+from varhouse.tables.rowdigest import digest_frame
+from varhouse.tables.schema import (
     COHORTS,
     FREQUENCIES,
     SAMPLES,
@@ -25,13 +31,7 @@ from varhouse.schema import (
     Table,
     annotation_table,
 )
-from varhouse.shards import Manifest, Shard, write_shard
-from varhouse.store import verify as module
-from varhouse.store.commit import commit
-from varhouse.store.layout import check_free_space
-from varhouse.store.lifecycle import recompute_digests
-from varhouse.store.reader import open_store
-from varhouse.store.verify import verify
+from varhouse.tables.shards import Manifest, Shard, write_shard
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import varhouse
 from varhouse.cache import fill_folder
 from varhouse.errors import InputError
 from varhouse.genes import compile as genes_compile
-from varhouse.reference import Reference, cached_reference
+from varhouse.genome.reference import Reference, cached_reference
 from varhouse.store.verify import verify
 
 MANE = (

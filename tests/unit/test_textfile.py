@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from varhouse import textfile
-from varhouse.contigs import Contig, Contigs, read_aliases
 from varhouse.errors import InputError
 from varhouse.genes.rows import read_rows
-from varhouse.ingest.sheets import read_sheet
+from varhouse.genome.contigs import Contig, Contigs, read_aliases
+from varhouse.genome.reference import compile_reference
+from varhouse.ingest.setup.sheets import read_sheet
 from varhouse.liftover.chain import read_chain
-from varhouse.reference import compile_reference
 from varhouse.sources.spec import SourceSpec
 from varhouse.sources.tables import SourceTable
 from varhouse.textfile import line_blocks, read_small, read_text, split_lines, whole_lines

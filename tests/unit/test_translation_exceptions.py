@@ -11,11 +11,11 @@ from gene_builders import Row, alleles, build, gff3_text, reverse_complement
 from gene_builders import transcript_rows as rows
 
 from varhouse.consequence import consequences
-from varhouse.genemodel import GeneModel
 from varhouse.genes import compile_genes, load_genes
-from varhouse.geneticcode import AMINO_ACID
+from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
-from varhouse.reference import OpenedReference
+from varhouse.transcripts.genemodel import GeneModel
+from varhouse.transcripts.geneticcode import AMINO_ACID
 
 CDS1, INTRON, CDS2 = "ATGGCTTG", "GTAAG" + "C" * 40 + "TTCAG", "AAAAGGTTAGCTGTGA"
 GENE = "CCACCC" + CDS1 + INTRON + CDS2 + "GGCTGACCTTTT"

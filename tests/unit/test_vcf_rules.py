@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rulebook import VERSIONS, V, document, sentences
 
-from varhouse.contigs import AnyContigs
-from varhouse.source.rules import RULES
-from varhouse.source.scan import scan_file
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.account.rules import RULES
+from varhouse.vcf.check.scan import scan_file
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = [s for rows in sentences().values() for s in rows]

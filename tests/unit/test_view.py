@@ -21,8 +21,8 @@ from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError, VarhouseError
 from varhouse.export import export_cohort
 from varhouse.query.sql import run_sql
-from varhouse.schema import TABLES, VARIANTS, Column, Table, annotation_table
 from varhouse.store.reader import Store
+from varhouse.tables.schema import TABLES, VARIANTS, Column, Table, annotation_table
 from varhouse.view import AUDIENCES, OWN, PUBLIC, View
 
 SECRET = "Zq7secret"

@@ -16,7 +16,7 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.errors import StoreError
 from varhouse.ingest.driver import Options, ingest
-from varhouse.ingest.steps import whole_folder
+from varhouse.ingest.jobs.steps import whole_folder
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
 

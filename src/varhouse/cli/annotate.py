@@ -11,9 +11,9 @@ from varhouse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from varhouse.cli.annotate_vcf import Annotator
-    from varhouse.genemodel import GeneModel
-    from varhouse.reference import Reference
+    from varhouse.genome.reference import Reference
     from varhouse.sources import CompiledSource, Normalise, SourceSpec
+    from varhouse.transcripts.genemodel import GeneModel
 
 _LOG = logging.getLogger("varhouse.annotate")
 
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     """Annotate the input."""
     from varhouse.cli.annotate_vcf import Annotator
     from varhouse.hgvs import Describer
-    from varhouse.ingest.known_names import open_reference, tell_other_names
+    from varhouse.ingest.setup.known_names import open_reference, tell_other_names
     from varhouse.view import OWN, PUBLIC, View
 
     if not args.output.name.endswith((".vcf", ".vcf.gz", ".parquet")):
@@ -226,7 +226,7 @@ def _sources(args: argparse.Namespace) -> "list[SourceSpec]":
 def _entries(path: Path) -> dict[str, tuple[dict[str, Any], Path]]:
     """Read the sources of a configuration: name to entry and the folder of its paths."""
     from varhouse.errors import ConfigError
-    from varhouse.ingest.config_form import dates_as_text, source_problems
+    from varhouse.ingest.setup.config_form import dates_as_text, source_problems
     from varhouse.yamltext import read_yaml
 
     try:
@@ -278,8 +278,8 @@ def _opened_genes(path: Path, reference: "Reference") -> Iterator["GeneModel"]:
     import tempfile
 
     from varhouse.cache import cached_folder, fill_folder
-    from varhouse.genemodel import MODEL_FORMAT
     from varhouse.genes import compile_genes, load_genes
+    from varhouse.transcripts.genemodel import MODEL_FORMAT
 
     if path.is_dir():
         model = load_genes(path)

@@ -13,15 +13,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from varhouse.allelekey import Declared, complete_key
+from varhouse.alleles.key import Declared, complete_key
 from varhouse.cli.annotate_vcf import Annotator, open_records
 from varhouse.consequence import consequences
 from varhouse.consequence.render import OUTPUT
-from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.schema import KEY, KEY_SCHEMA, SPELT, WITHIN
+from varhouse.genome.contigs import Contigs
 from varhouse.sources.sites import split_alleles
 from varhouse.sources.text import VcfText, split_lines
+from varhouse.tables.schema import KEY, KEY_SCHEMA, SPELT, WITHIN
 
 BATCH = 100_000
 """Alleles annotated at once; those of one place are never parted."""

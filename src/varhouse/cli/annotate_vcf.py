@@ -17,19 +17,19 @@ import polars as pl
 import pysam
 
 from varhouse import __version__
-from varhouse.allelekey import NOTHING, Declared, add_extents
+from varhouse.alleles.key import NOTHING, Declared, add_extents
 from varhouse.consequence import consequences
-from varhouse.contigs import Contigs
 from varhouse.csq import CSQ_HEADER, csq_entries, vep_alleles
 from varhouse.errors import InputError
-from varhouse.genemodel import GeneModel
+from varhouse.genome.contigs import Contigs
 from varhouse.hgvs import Describer
 from varhouse.infokeys import info_key
 from varhouse.infotext import encoded
-from varhouse.schema import KEY, PolarsType
 from varhouse.sources import CompiledSource, Normalise
 from varhouse.sources.text import FIXED, VcfText, open_vcf_text, split_lines
+from varhouse.tables.schema import KEY, PolarsType
 from varhouse.textfile import BLOCK
+from varhouse.transcripts.genemodel import GeneModel
 from varhouse.view import View
 
 _LOG = logging.getLogger("varhouse.annotate")

@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from varhouse.ingest.one_file import write_file_frequencies
+    from varhouse.onefile.frequencies import write_file_frequencies
 
     strata = [s for s in args.strata.split(",") if s]
     write_file_frequencies(

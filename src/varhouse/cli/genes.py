@@ -47,10 +47,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compile the annotation."""
-    from varhouse.contigs import read_aliases
     from varhouse.errors import UsageError
     from varhouse.genes import compile_genes
-    from varhouse.reference import OpenedReference
+    from varhouse.genome.contigs import read_aliases
+    from varhouse.genome.reference import OpenedReference
 
     if args.output.exists() and not args.output.is_dir():
         raise UsageError(f"{args.output} is a file, not a folder", "name another -o")

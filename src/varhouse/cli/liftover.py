@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from varhouse.liftover.chain import Chain
     from varhouse.liftover.vcf import Split, VcfLifter
     from varhouse.normalise.split import Splitter
-    from varhouse.source.header import Header
-    from varhouse.source.lines import RecordBatch
+    from varhouse.vcf.header.header import Header
+    from varhouse.vcf.text.lines import RecordBatch
 
 log = logging.getLogger("varhouse.liftover")
 
@@ -110,15 +110,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Lift one file."""
-    from varhouse.alleleswap import Swapper
+    from varhouse.alleles.swap import Swapper
     from varhouse.cli.files import as_file, keep_inputs, output_ending, put
-    from varhouse.contigs import read_aliases
-    from varhouse.ingest.known_names import open_reference
+    from varhouse.genome.contigs import read_aliases
+    from varhouse.ingest.setup.known_names import open_reference
     from varhouse.liftover import Lifter, read_chain
     from varhouse.liftover.vcf import VcfLifter
     from varhouse.normalise import normalise_alleles
     from varhouse.normalise.split import Splitter
-    from varhouse.source.stream import open_records
+    from varhouse.vcf.stream import open_records
 
     ending = output_ending(args.output, _ENDINGS)
     keep_inputs(
@@ -194,8 +194,8 @@ class _Work:
 
         from varhouse.liftover.reasons import Reason
         from varhouse.liftover.vcf import COLUMNS
-        from varhouse.source.lines import COLUMNS as NAMES
-        from varhouse.source.lines import text_array
+        from varhouse.vcf.text.lines import COLUMNS as NAMES
+        from varhouse.vcf.text.lines import text_array
 
         columns = 8 + (1 + len(self.header.samples) if self.header.has_format else 0)
         for batch in self.batches:
@@ -263,9 +263,9 @@ def _write_text(out: Path, work: _Work) -> None:
     import numpy as np
     import polars as pl
 
-    from varhouse.ingest.lift import lifted_header
+    from varhouse.ingest.jobs.lift import lifted_header
     from varhouse.liftover.lines import SortedLines, sort_keys
-    from varhouse.source.bgzf import BgzfWriter
+    from varhouse.vcf.text.bgzf import BgzfWriter
 
     ranks = work.lifter.target.contigs.ordinal
     with SortedLines(out.with_name("lines")) as lines:
@@ -298,7 +298,7 @@ def _write_parquet(out: Path, work: _Work) -> None:
 
     from varhouse.liftover.reasons import Reason
     from varhouse.liftover.vcf import COLUMNS, line_text
-    from varhouse.schema import SPELT
+    from varhouse.tables.schema import SPELT
 
     counts = work.vcf.counts
     frames = []
@@ -342,7 +342,7 @@ def _write_parquet(out: Path, work: _Work) -> None:
 
 def _account(work: _Work, chain: "Chain") -> None:
     """Say on stderr what was lifted and what was not."""
-    from varhouse.ingest.known_names import tell_other_names
+    from varhouse.ingest.setup.known_names import tell_other_names
     from varhouse.liftover.reasons import Reason
 
     counts, args = work.vcf.counts, work.args

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from varhouse.contigs import Region
+    from varhouse.genome.contigs import Region
+    from varhouse.genome.reference import Reference
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.vcf import Lines, Reject, VcfNormaliser
-    from varhouse.reference import Reference
-    from varhouse.source.header import Header
-    from varhouse.source.lines import RecordBatch
+    from varhouse.vcf.header.header import Header
+    from varhouse.vcf.text.lines import RecordBatch
 
 Piece = bytes | memoryview
 
@@ -110,12 +110,12 @@ def run(args: argparse.Namespace) -> int:
     # Imports leave no garbage, and looking for it takes a tenth of their time.
     gc.disable()
     from varhouse.cli.files import as_file, keep_inputs, output_ending, put
-    from varhouse.contigs import parse_region
-    from varhouse.ingest.known_names import open_reference
+    from varhouse.genome.contigs import parse_region
+    from varhouse.ingest.setup.known_names import open_reference
     from varhouse.normalise.order import Reorder
     from varhouse.normalise.split import Splitter
     from varhouse.normalise.vcf import VcfNormaliser
-    from varhouse.source.stream import open_records, region_records
+    from varhouse.vcf.stream import open_records, region_records
 
     gc.freeze()
     gc.enable()
@@ -182,7 +182,7 @@ def _lines(batches: "Iterator[RecordBatch]") -> "Iterator[Lines]":
 
 def _reads_by_index(path: Path, ending: str) -> bool:
     """Tell whether the region is looked up in the index; if not, say why."""
-    from varhouse.source.stream import why_no_index
+    from varhouse.vcf.stream import why_no_index
 
     reason = why_no_index(path)
     if reason is None and ending == ".parquet":
@@ -251,7 +251,7 @@ def _sorted(body: bytes, ranks: dict[str, int]) -> bytes:
 
     from varhouse.normalise.order import sort_keys
     from varhouse.normalise.text import gather
-    from varhouse.source.lines import read_batch
+    from varhouse.vcf.text.lines import read_batch
 
     batch = read_batch(body, 0, 0)
     rank = batch.column("chrom").replace_strict(ranks).cast(int).to_numpy()
@@ -261,7 +261,7 @@ def _sorted(body: bytes, ranks: dict[str, int]) -> bytes:
 
 
 def _write_text(out: Path, header: bytes, work: "_Work") -> None:
-    from varhouse.source.bgzf import BgzfWriter
+    from varhouse.vcf.text.bgzf import BgzfWriter
 
     def write(pieces: Iterable[Piece]) -> None:
         sink = out.open("wb") if out.suffix == ".vcf" else BgzfWriter(out)
@@ -276,7 +276,8 @@ def _write_text(out: Path, header: bytes, work: "_Work") -> None:
 
 
 def _read_body(path: Path, header: bytes) -> bytes:
-    from varhouse.source.bgzf import file_kind, iter_text
+    from varhouse.vcf.blocks import iter_text
+    from varhouse.vcf.text.bgzf import file_kind
 
     text = b"".join(b.data for b in iter_text(path, file_kind(path)))
     return text[len(header) :]
@@ -306,9 +307,9 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
     import polars as pl
     import pyarrow.parquet as pq
 
-    from varhouse.allelekey import Declared, add_extents
-    from varhouse.schema import KEY
-    from varhouse.unspecified import UNSPECIFIED_ALTS
+    from varhouse.alleles.key import Declared, add_extents
+    from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
+    from varhouse.tables.schema import KEY
 
     reference = work.normaliser.reference
     types: dict[str, type[pl.DataType]] = dict.fromkeys(_PARQUET_COLUMNS, pl.String)
@@ -366,7 +367,7 @@ def _write_parquet(out: Path, header: bytes, work: "_Work") -> None:
 
 def _account(normaliser: "VcfNormaliser", args: argparse.Namespace) -> None:
     """Say on stderr what was done and what was held back."""
-    from varhouse.ingest.known_names import tell_other_names
+    from varhouse.ingest.setup.known_names import tell_other_names
 
     tell_other_names(normaliser.contigs, normaliser.reference, log)
     counts = normaliser.counts

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the report of an ingest."""
     began = time.perf_counter()
     from varhouse.report import find_ingest, make_page
-    from varhouse.source.problems import RULES
+    from varhouse.vcf.account.problems import RULES
     from varhouse.view import OWN, PUBLIC
 
     out: Path = args.output

@@ -70,6 +70,6 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from varhouse.ingest import steps
+    from varhouse.ingest.jobs import steps
 
     return steps.run_step(args)

@@ -14,7 +14,7 @@ from varhouse.masking import say
 if TYPE_CHECKING:
     import polars as pl
 
-    from varhouse.contigs import Contigs
+    from varhouse.genome.contigs import Contigs
 
 log = logging.getLogger("varhouse.store")
 
@@ -109,8 +109,9 @@ def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         steps, "commit", _commit, "make a release of shards that an ingest has written",
         "example:  varhouse store commit my-store --manifest work/manifest.json "
         "--ingest-id 2026-11-a\n\n"
-        "It needs shards of your own with the manifest that varhouse.shards.write_manifest\n"
-        "writes beside them: the demo has none. varhouse ingest makes and commits its own.",
+        "It needs shards of your own with the manifest that\n"
+        "varhouse.tables.shards.write_manifest writes beside them: the demo has none.\n"
+        "varhouse ingest makes and commits its own.",
         "Links the shards into STORE, writes a release record and prints its number.\n"
         "Run twice with the same ingest id it does nothing the second time.",
     )  # fmt: skip
@@ -200,8 +201,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _init(args: argparse.Namespace) -> int:
-    from varhouse.contigs import read_aliases
-    from varhouse.reference import OpenedReference
+    from varhouse.genome.contigs import read_aliases
+    from varhouse.genome.reference import OpenedReference
     from varhouse.store.commit import init_store
 
     contigs: Contigs | None = read_aliases(args.aliases) if args.aliases else None
@@ -217,10 +218,10 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _commit(args: argparse.Namespace) -> int:
-    from varhouse.shards import read_manifest
     from varhouse.store.commit import commit
     from varhouse.store.layout import read_store_file
     from varhouse.store.releases import resolve_release
+    from varhouse.tables.shards import read_manifest
 
     read_store_file(args.store)
     manifests = [read_manifest(file) for file in args.manifest]
@@ -276,9 +277,9 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _digest(args: argparse.Namespace) -> int:
-    from varhouse.digest import store_digest
     from varhouse.store.lifecycle import recompute_digests
     from varhouse.store.reader import open_store
+    from varhouse.tables.digest import store_digest
 
     store = open_store(args.store, args.release)
     recorded = store.table_digests()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from varhouse.masking import say
 
 if TYPE_CHECKING:
-    from varhouse.contigs import Contigs
-    from varhouse.reference import Reference
-    from varhouse.source.limits import Limits
-    from varhouse.source.problems import Account, Problem
-    from varhouse.source.repair import Repair
-    from varhouse.source.scan import FileScan
+    from varhouse.genome.contigs import Contigs
+    from varhouse.genome.reference import Reference
+    from varhouse.vcf.account.problems import Account, Problem
+    from varhouse.vcf.check.scan import FileScan
+    from varhouse.vcf.repair.run import Repair
+    from varhouse.vcf.text.limits import Limits
 
 _EPILOG = """\
 example:
@@ -66,7 +66,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from varhouse.ingest.checks import check_file, open_assembly
+    from varhouse.onefile.validate import check_file, open_assembly
 
     given, fix = list(args.files), args.fix
     args.files = [Path(name) for name in given]
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     sheet = None
     if args.samples is not None:
         from varhouse.errors import ConfigError
-        from varhouse.ingest.sheets import check_samples, read_sheet
+        from varhouse.ingest.setup.sheets import check_samples, read_sheet
 
         sheet, problems = check_samples(args.samples, read_sheet(args.samples))
         if problems:
@@ -119,7 +119,7 @@ def _limits(settings: list[str]) -> "Limits":
     from dataclasses import asdict, replace
 
     from varhouse.errors import UsageError, nearest
-    from varhouse.source.limits import BOUNDS, DEFAULTS
+    from varhouse.vcf.text.limits import BOUNDS, DEFAULTS
 
     chosen = {}
     for setting in settings:
@@ -141,7 +141,7 @@ def _fix(
     args: argparse.Namespace, contigs: "Contigs", reference: "Reference | None",
     limits: "Limits",
 ) -> "Repair":  # fmt: skip
-    from varhouse.ingest.checks import fix_file
+    from varhouse.onefile.validate import fix_file
 
     repair = fix_file(
         args.files[0], args.fix, contigs, reference, limits, swap=args.swap_ref_alt
@@ -155,7 +155,7 @@ def _fix(
 
 
 def _account_of(repair: "Repair") -> Iterator[str]:
-    from varhouse.source.problems import RULES
+    from varhouse.vcf.account.problems import RULES
 
     yield ""
     yield f"{repair.output}: {repair.n_records:,} record(s) written"
@@ -208,7 +208,7 @@ def _about(scan: "FileScan") -> str:
 
 def _report(account: "Account") -> Iterator[str]:
     """Write the problems of a file by code, errors first: what, how many, where, way out."""
-    from varhouse.source.problems import RULES
+    from varhouse.vcf.account.problems import RULES
 
     def grave(code: str) -> bool:
         return any(p.severity == "error" for p in account.first[code])

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from varhouse.genemodel import CODE, FLANK, GeneModel, Int64, UInt8, ranges
-from varhouse.textcolumn import pack
-from varhouse.trim import trim_ends
+from varhouse.alleles.trim import trim_ends
+from varhouse.tables.textcolumn import pack
+from varhouse.transcripts.genemodel import CODE, FLANK, GeneModel, Int64, UInt8, ranges
 
 _OTHER = 9
 

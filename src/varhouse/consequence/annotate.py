@@ -9,9 +9,9 @@ from varhouse.consequence.alleles import pack_alleles
 from varhouse.consequence.interval import annotate_intervals
 from varhouse.consequence.render import Describe, no_rows, render, sorted_pairs
 from varhouse.consequence.snv import annotate_snvs
-from varhouse.genemodel import GeneModel
-from varhouse.schema import SPELT
-from varhouse.slippage import find_sites
+from varhouse.tables.schema import SPELT
+from varhouse.transcripts.genemodel import GeneModel
+from varhouse.transcripts.slippage import find_sites
 
 CHUNK = 100_000
 """Alleles annotated at once: 20k to 500k differ by less than 20 % in time."""

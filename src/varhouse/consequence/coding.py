@@ -14,7 +14,7 @@ import polars as pl
 from varhouse.consequence.decide import codon_text, decide, peptide_text
 from varhouse.consequence.edges import annotate_edge
 from varhouse.consequence.windows import WINDOW, Edits, cut_windows, touched_codons
-from varhouse.genemodel import Bool, GeneModel, Int64, UInt8
+from varhouse.transcripts.genemodel import Bool, GeneModel, Int64, UInt8
 
 _BATCH = 16_384
 """Rows decided at once: about 40 MB of matrices."""

@@ -9,9 +9,9 @@ from numba import njit
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.windows import Peptides, Windows
-from varhouse.genemodel import Bool, Int64
-from varhouse.geneticcode import LETTERS, STOP
-from varhouse.textcolumn import strings
+from varhouse.tables.textcolumn import strings
+from varhouse.transcripts.genemodel import Bool, Int64
+from varhouse.transcripts.geneticcode import LETTERS, STOP
 
 _FRAMESHIFT, _STOP_GAINED, _DELETION, _INSERTION, _SYNONYMOUS, _MISSENSE, _ALTERING = (
     so.FRAMESHIFT, so.STOP_GAINED, so.INFRAME_DELETION, so.INFRAME_INSERTION, so.SYNONYMOUS,

@@ -14,8 +14,8 @@ from varhouse.consequence.edit import Edit
 from varhouse.consequence.rules import terms_of_edit
 from varhouse.consequence.vep115 import terms_as_vep
 from varhouse.consequence.windows import Edits
-from varhouse.genemodel import NO_CODON, GeneModel, UInt8
-from varhouse.geneticcode import LETTERS, translate
+from varhouse.transcripts.genemodel import NO_CODON, GeneModel, UInt8
+from varhouse.transcripts.geneticcode import LETTERS, translate
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from varhouse.geneticcode import is_start, may_begin, translate
+from varhouse.transcripts.geneticcode import is_start, may_begin, translate
 
 
 @dataclass(frozen=True)

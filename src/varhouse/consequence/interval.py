@@ -24,7 +24,7 @@ from varhouse.consequence.zones import (
     interval_zones,
     splice_terms,
 )
-from varhouse.genemodel import (
+from varhouse.transcripts.genemodel import (
     EXON,
     FLANK,
     INTRON,
@@ -35,7 +35,7 @@ from varhouse.genemodel import (
     UInt8,
     ranges,
 )
-from varhouse.slippage import find_sites, pairs_near, spliced_edit
+from varhouse.transcripts.slippage import find_sites, pairs_near, spliced_edit
 
 _BIG = np.int64(1) << 36
 _FAR = np.int64(10) ** 9

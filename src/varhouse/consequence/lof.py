@@ -14,7 +14,7 @@ import polars as pl
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.pairs import scattered
-from varhouse.genemodel import (
+from varhouse.transcripts.genemodel import (
     EXON,
     INTRON,
     SITE_AG,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from varhouse.genemodel import Int64
+from varhouse.transcripts.genemodel import Int64
 
 NONE = np.int64(-1)
 """Stands for a position, rank or distance that does not exist."""

@@ -9,7 +9,7 @@ Where all are equal, the transcript with the first id by name is picked.
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import Bool, GeneModel, Int64
+from varhouse.transcripts.genemodel import Bool, GeneModel, Int64
 
 
 def pick_rows(model: GeneModel, row: Int64, tx: Int64, terms: Int64) -> tuple[Bool, Bool]:

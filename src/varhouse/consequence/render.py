@@ -14,9 +14,9 @@ from varhouse.consequence.lof import add_lof
 from varhouse.consequence.pairs import Pairs
 from varhouse.consequence.picks import pick_rows
 from varhouse.consequence.terms import impact_of, terms_of
-from varhouse.genemodel import GeneModel, Int64
-from varhouse.modeldigest import contig_digests
-from varhouse.schema import CONSEQUENCES, SPELT
+from varhouse.tables.schema import CONSEQUENCES, SPELT
+from varhouse.transcripts.genemodel import GeneModel, Int64
+from varhouse.transcripts.modeldigest import contig_digests
 
 OUTPUT = {n: t for n, t in CONSEQUENCES.polars_schema.items() if n != "part"}
 """Column name to type of what the room gives: the table without its partition."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.edit import Edit
-from varhouse.geneticcode import translate
+from varhouse.transcripts.geneticcode import translate
 
 
 def terms_of_edit(edit: Edit) -> int:

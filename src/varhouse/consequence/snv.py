@@ -17,7 +17,7 @@ from varhouse.consequence.alleles import Alleles
 from varhouse.consequence.pairs import Pairs, distance_to, scattered
 from varhouse.consequence.tiny import beside_tiny
 from varhouse.consequence.zones import WIDTH, Zones, base_zones, splice_terms
-from varhouse.genemodel import (
+from varhouse.transcripts.genemodel import (
     EXON,
     FLANK_LEFT,
     FLANK_RIGHT,
@@ -31,7 +31,7 @@ from varhouse.genemodel import (
     UInt8,
     ranges,
 )
-from varhouse.geneticcode import (
+from varhouse.transcripts.geneticcode import (
     AMINO_ACID,
     ATG,
     BASES_OF,

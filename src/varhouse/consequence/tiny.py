@@ -21,7 +21,7 @@ from varhouse.consequence.zones import (
     WIDTH,
     Zones,
 )
-from varhouse.genemodel import INTRON, TINY_INTRON, Bool, GeneModel, Int64
+from varhouse.transcripts.genemodel import INTRON, TINY_INTRON, Bool, GeneModel, Int64
 
 _BIG = np.int64(1) << 36
 

@@ -8,7 +8,7 @@ For comparison only; `rules.py` has what is right.
 
 from varhouse.consequence import terms as so
 from varhouse.consequence.edit import Edit
-from varhouse.geneticcode import translate
+from varhouse.transcripts.geneticcode import translate
 
 
 def terms_as_vep(edit: Edit) -> int:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import NO_CODON, Bool, GeneModel, Int64, UInt8
-from varhouse.geneticcode import AMINO_ACID, STOP, UNKNOWN
+from varhouse.transcripts.genemodel import NO_CODON, Bool, GeneModel, Int64, UInt8
+from varhouse.transcripts.geneticcode import AMINO_ACID, STOP, UNKNOWN
 
 WINDOW = 48
 """Bases of the widest window: 16 codons hold 98 % of the coding indels seen."""

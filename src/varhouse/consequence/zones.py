@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.consequence import terms as so
-from varhouse.genemodel import EDGE_EXON, EDGE_INTRON, EDGE_REVERSE, Bool, Int64
+from varhouse.transcripts.genemodel import EDGE_EXON, EDGE_INTRON, EDGE_REVERSE, Bool, Int64
 
 Zones = npt.NDArray[np.int16]
 

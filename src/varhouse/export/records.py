@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.alleles.extent import INFO_KEYS
 from varhouse.errors import StoreError
 from varhouse.export.kernel import write_lines
-from varhouse.extent import INFO_KEYS
 from varhouse.store.reader import Store
-from varhouse.textcolumn import pack
+from varhouse.tables.textcolumn import pack
 
 WINDOW = 32_768
 """Records read at once: a row group of the store."""

@@ -1,7 +1,7 @@
 """Counting: alleles, carriers and missing people per cell, from genotypes as lists.
 
 A record is a default genotype and a list of the people who have another (see
-`varhouse.source.gt`); the default is counted once for all who have it.
+`varhouse.vcf.samples.gt`); the default is counted once for all who have it.
 
 Counting rules, all on the original genotype (never on a split one):
 
@@ -242,7 +242,7 @@ def count_genotypes(
     Parameters
     ----------
     alleles, default, pointer, who, what
-        Genotypes (see `varhouse.source.gt.Genotypes`).
+        Genotypes (see `varhouse.vcf.samples.gt.Genotypes`).
     first_row
         int64[n + 1]: allele rows of record k are first_row[k] to first_row[k + 1].
     haploid

@@ -5,8 +5,8 @@ into memory; `genes_frame` and `transcripts_frame` give the rows of the tables `
 `transcripts`.
 """
 
-from varhouse.genemodel import GeneModel, load_genes
 from varhouse.genes.compile import compile_genes, genes_frame
 from varhouse.genes.listing import transcripts_frame
+from varhouse.transcripts.genemodel import GeneModel, load_genes
 
 __all__ = ["GeneModel", "compile_genes", "genes_frame", "load_genes", "transcripts_frame"]

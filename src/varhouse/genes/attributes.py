@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import polars as pl
 from numba import njit
 
-from varhouse.textcolumn import pack, strings
+from varhouse.tables.textcolumn import pack, strings
 
 _QUOTE, _SEMICOLON, _BACKSLASH, _HASH = ord('"'), ord(";"), ord("\\"), ord("#")
 _BLANKS = (ord(" "), ord("\t"))

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import InputError
-from varhouse.genemodel import MODEL_FORMAT, GeneModel, save_model
 from varhouse.genes.circular import refused_lines
 from varhouse.genes.gff3 import read_gff3
 from varhouse.genes.gtf import read_gtf
@@ -23,9 +22,10 @@ from varhouse.genes.mane import add_mane, read_mane
 from varhouse.genes.pieces import Pieces, make_pieces
 from varhouse.genes.rows import TAGS, Rows, read_rows
 from varhouse.genes.tables import build_arrays
-from varhouse.modeldigest import contig_digests
-from varhouse.reference import Reference
-from varhouse.schema import GENES
+from varhouse.genome.reference import Reference
+from varhouse.tables.schema import GENES
+from varhouse.transcripts.genemodel import MODEL_FORMAT, GeneModel, save_model
+from varhouse.transcripts.modeldigest import contig_digests
 
 _LOG = logging.getLogger("varhouse.genes")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 
-from varhouse.genemodel import EXON, GeneModel
-from varhouse.modeldigest import contig_digests
-from varhouse.schema import TRANSCRIPTS
+from varhouse.tables.schema import TRANSCRIPTS
+from varhouse.transcripts.genemodel import EXON, GeneModel
+from varhouse.transcripts.modeldigest import contig_digests
 
 
 def transcripts_frame(model: GeneModel) -> pl.DataFrame:

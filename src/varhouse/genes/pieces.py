@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from varhouse.genemodel import Bool, Int64
 from varhouse.genes.rows import UNTRANSLATED, UTR, Features
+from varhouse.transcripts.genemodel import Bool, Int64
 
 _BIG = np.int64(1) << 36
 

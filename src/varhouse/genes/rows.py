@@ -12,11 +12,11 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.contigs import Contigs
 from varhouse.errors import InputError
 from varhouse.genes.attributes import mask_gtf
 from varhouse.genes.circular import circular_lengths, number_lines, past_the_origin
 from varhouse.genes.mane import MANE_ID, mane_id
+from varhouse.genome.contigs import Contigs
 from varhouse.textfile import LONGEST_ROW, line_blocks
 
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attr"]

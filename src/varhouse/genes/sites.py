@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from varhouse.genemodel import SITE_AG, SITE_GC, SITE_GT, SITE_NAGNAG, SITE_UNKNOWN
+from varhouse.transcripts.genemodel import SITE_AG, SITE_GC, SITE_GT, SITE_NAGNAG, SITE_UNKNOWN
 
 _AG, _GC, _GT = 2, 9, 11
 """Two bases as 4 * first + second."""

@@ -11,7 +11,10 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from varhouse.genemodel import (
+from varhouse.genes.pieces import Chain, Pieces
+from varhouse.genes.sites import read_sites
+from varhouse.genome.reference import Reference
+from varhouse.transcripts.genemodel import (
     CODE,
     CONTIG_GAP,
     EDGE_EXON,
@@ -32,9 +35,6 @@ from varhouse.genemodel import (
     Int64,
     UInt8,
 )
-from varhouse.genes.pieces import Chain, Pieces
-from varhouse.genes.sites import read_sites
-from varhouse.reference import Reference
 
 _BIG = np.int64(1) << 36
 _RESIDUES = {"Sec": 65, "Pyl": 66}

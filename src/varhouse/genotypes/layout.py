@@ -59,7 +59,7 @@ def genotype_columns(
     Parameters
     ----------
     texts, default, pointer, who, what
-        Genotypes (see `varhouse.source.gt.Genotypes`); a default of -1 is `.`.
+        Genotypes (see `varhouse.vcf.samples.gt.Genotypes`); a default of -1 is `.`.
     ordinal
         int32[columns]: ordinal in the cohort of each sample column.
     """

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from varhouse.genemodel import CODE, GeneModel, Int64, UInt8
-from varhouse.reference import Reference
-from varhouse.textcolumn import pack
-from varhouse.trim import trim_ends
+from varhouse.alleles.trim import trim_ends
+from varhouse.genome.reference import Reference
+from varhouse.tables.textcolumn import pack
+from varhouse.transcripts.genemodel import CODE, GeneModel, Int64, UInt8
 
 
 class Alleles(NamedTuple):

@@ -6,7 +6,6 @@ deletion through the stop codon, `fsTer` for a frameshift in it.
 
 from numba import njit
 
-from varhouse.geneticcode import STOP, UNKNOWN
 from varhouse.hgvs.residues import (
     DEL,
     DELINS,
@@ -26,6 +25,7 @@ from varhouse.hgvs.residues import (
     ref_residue,
 )
 from varhouse.hgvs.text import put_number, put_span
+from varhouse.transcripts.geneticcode import STOP, UNKNOWN
 
 
 @njit(cache=True, nogil=True)

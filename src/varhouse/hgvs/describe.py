@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from varhouse.genemodel import GeneModel, Int64
+from varhouse.genome.reference import Reference
 from varhouse.hgvs.alleles import place_alleles
 from varhouse.hgvs.protein import name_in_proteins
 from varhouse.hgvs.slippage import Slippages
 from varhouse.hgvs.transcript import name_in_transcripts
-from varhouse.reference import Reference
-from varhouse.textcolumn import pack, strings
+from varhouse.tables.textcolumn import pack, strings
+from varhouse.transcripts.genemodel import GeneModel, Int64
 
 
 class Names(NamedTuple):

@@ -15,8 +15,6 @@ where the transcript ends and nobody knows how it is read on.
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import EXON, FLANK_RIGHT, NO_CODON, Bool, GeneModel, Int64, UInt8
-from varhouse.geneticcode import AMINO_ACID, ATG, BEGINS, STARTS, STOP, UNKNOWN
 from varhouse.hgvs.alleles import Alleles
 from varhouse.hgvs.asvep import put_as_vep, put_lost_start
 from varhouse.hgvs.residues import (
@@ -44,6 +42,16 @@ from varhouse.hgvs.residues import (
 )
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
 from varhouse.hgvs.transcript import segment_of, shift_within
+from varhouse.transcripts.genemodel import (
+    EXON,
+    FLANK_RIGHT,
+    NO_CODON,
+    Bool,
+    GeneModel,
+    Int64,
+    UInt8,
+)
+from varhouse.transcripts.geneticcode import AMINO_ACID, ATG, BEGINS, STARTS, STOP, UNKNOWN
 
 _MARKS = 40
 

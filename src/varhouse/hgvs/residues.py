@@ -8,10 +8,10 @@ bases. `edit` is the edited CDS: bases [first, stop) are replaced by `n` others.
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import NO_CODON, UInt8
-from varhouse.geneticcode import AMINO_ACID, STOP, UNKNOWN
 from varhouse.hgvs.text import put_number, put_span
 from varhouse.hgvs.transcript import allele_base
+from varhouse.transcripts.genemodel import NO_CODON, UInt8
+from varhouse.transcripts.geneticcode import AMINO_ACID, STOP, UNKNOWN
 
 _ONE = "ARNDCQEGHILKMFPSTWYVUOX*"
 _NAMES = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrValSecPylXaaTer"

@@ -1,8 +1,9 @@
 """Names at a ribosomal slippage: written on the spliced sequence that is really read.
 
 On the genome a base that is read twice has one place, in the transcript two. Alleles there
-are carried over to the spliced sequence (`varhouse.slippage`), and named in it as in a
-transcript of one exon: shifts and copies are then those of the sequence that has the name.
+are carried over to the spliced sequence (`varhouse.transcripts.slippage`), and named in it
+as in a transcript of one exon: shifts and copies are then those of the sequence that has
+the name.
 """
 
 from dataclasses import replace
@@ -10,7 +11,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from varhouse.genemodel import (
+from varhouse.hgvs.alleles import Alleles, left_shift, right_shift
+from varhouse.hgvs.protein import name_in_proteins
+from varhouse.hgvs.text import Packed
+from varhouse.hgvs.transcript import name_in_transcripts
+from varhouse.tables.textcolumn import strings
+from varhouse.transcripts.genemodel import (
     CODE,
     EDGE_NONE,
     EXON,
@@ -20,13 +26,8 @@ from varhouse.genemodel import (
     GeneModel,
     Int64,
 )
-from varhouse.geneticcode import LETTERS
-from varhouse.hgvs.alleles import Alleles, left_shift, right_shift
-from varhouse.hgvs.protein import name_in_proteins
-from varhouse.hgvs.text import Packed
-from varhouse.hgvs.transcript import name_in_transcripts
-from varhouse.slippage import Sites, find_sites, pairs_near, spliced_edit
-from varhouse.textcolumn import strings
+from varhouse.transcripts.geneticcode import LETTERS
+from varhouse.transcripts.slippage import Sites, find_sites, pairs_near, spliced_edit
 
 
 class Slippages:

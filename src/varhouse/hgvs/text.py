@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from varhouse.genemodel import Int64, UInt8
+from varhouse.transcripts.genemodel import Int64, UInt8
 
 Packed = tuple[UInt8, Int64]
 """Strings end to end, and their n + 1 offsets."""

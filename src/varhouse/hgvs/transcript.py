@@ -10,9 +10,9 @@ its first base that is there.
 import numpy as np
 from numba import njit
 
-from varhouse.genemodel import EXON, FLANK_RIGHT, Bool, GeneModel, Int64, UInt8
 from varhouse.hgvs.alleles import Alleles
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
+from varhouse.transcripts.genemodel import EXON, FLANK_RIGHT, Bool, GeneModel, Int64, UInt8
 
 BASES: UInt8 = np.frombuffer(b"ACGTN", np.uint8)
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.allelekey import complete_key, last_base
+from varhouse.alleles.key import complete_key, last_base
+from varhouse.genome.reference import Reference
 from varhouse.identify.kernel import (
     DELETION,
     DELINS,
@@ -23,9 +24,8 @@ from varhouse.identify.kernel import (
     justify_packed,
 )
 from varhouse.identify.vrs import SIZE, vrs_ids
-from varhouse.reference import Reference
-from varhouse.schema import KEY
-from varhouse.textcolumn import pack, strings
+from varhouse.tables.schema import KEY
+from varhouse.tables.textcolumn import pack, strings
 
 Ints = npt.NDArray[np.int32]
 

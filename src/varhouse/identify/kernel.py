@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from varhouse.reference import CONCRETE
+from varhouse.genome.reference import CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]

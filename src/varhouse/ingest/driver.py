@@ -18,12 +18,12 @@ from typing import Any
 from varhouse.compiled import MARKER, say_compiling
 from varhouse.errors import ConfigError, VarhouseError
 from varhouse.files import read_json
+from varhouse.genome.reference import Reference
 from varhouse.ingest import supervise
-from varhouse.ingest.config import Config, check_config, read_config
-from varhouse.ingest.config_form import DATA
-from varhouse.ingest.interpreter import plain_python
-from varhouse.ingest.run import Run, begin, check_reference, compiled_reference, prepare
-from varhouse.reference import Reference
+from varhouse.ingest.setup.config import Config, check_config, read_config
+from varhouse.ingest.setup.config_form import DATA
+from varhouse.ingest.setup.interpreter import plain_python
+from varhouse.ingest.setup.run import Run, begin, check_reference, compiled_reference, prepare
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import (
     check_free_space,
@@ -220,7 +220,7 @@ def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
 
 def _clear_cache(run: Run) -> None:
     """Remove compiled gene models and sources that the configuration no longer names."""
-    from varhouse.ingest.annotate import source_folder  # noqa: PLC0415 - slow to import
+    from varhouse.ingest.jobs.annotate import source_folder  # noqa: PLC0415 - slow to import
 
     named = {Path(run.genes_folder), *(source_folder(run, s) for s in run.sources)}
     cache = Path(run.store) / "_cache"

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.contigs import Contigs
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.reference import Reference
 from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
 from varhouse.liftover.kernel import Bytes, at_sliding_gap, check_indels, lift_packed
 from varhouse.liftover.reasons import Reason
-from varhouse.reference import Reference
-from varhouse.schema import SPELT
-from varhouse.textcolumn import pack, strings
+from varhouse.tables.schema import SPELT
+from varhouse.tables.textcolumn import pack, strings
 
 Normalise = Callable[[pl.DataFrame, Reference], pl.DataFrame]
 """Trims and left-aligns: a frame with contig, pos, ref, alt and its reference in, the same

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.contigs import Contigs
 from varhouse.errors import InputError
+from varhouse.genome.contigs import Contigs
 from varhouse.textfile import LONGEST_ROW, line_blocks, split_lines
 
 Longs = npt.NDArray[np.int64]

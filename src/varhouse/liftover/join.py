@@ -3,9 +3,9 @@
 import numpy as np
 from numba import njit
 
+from varhouse.genome.reference import CONCRETE
 from varhouse.liftover.chain import Longs
 from varhouse.liftover.kernel import Bytes
-from varhouse.reference import CONCRETE
 
 
 @njit(cache=True, nogil=True)

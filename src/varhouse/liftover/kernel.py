@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from varhouse.genome.reference import COMPLEMENT, CONCRETE
 from varhouse.liftover.chain import (
     BLOCK,
     END,
@@ -40,7 +41,6 @@ from varhouse.liftover.chain import (
 )
 from varhouse.liftover.positions import find_segment
 from varhouse.liftover.reasons import Reason
-from varhouse.reference import COMPLEMENT, CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 

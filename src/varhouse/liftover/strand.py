@@ -1,4 +1,4 @@
-"""Fields of records that come to lie on the other strand; the rules stand in `swaprules`.
+"""Fields of records that come to lie on the other strand.
 
 REF and ALT are complemented, so what names bases or strands beside them must follow: counts of
 forward and reverse reads change places, INFO/AA is complemented. What cannot follow is left
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from varhouse.swaprules import OTHER_STRAND, StrandRule, strand_rule_of
+from varhouse.alleles.swaprules import OTHER_STRAND, StrandRule, strand_rule_of
 
 _BASES = re.compile(r"[ACGTNacgtn]+")
 _FLIP = str.maketrans("ACGTNacgtn", "TGCANtgcan")

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from varhouse.alleleswap import Swapper
+from varhouse.alleles.swap import Swapper
+from varhouse.genome.reference import COMPLEMENT
 from varhouse.infotext import encoded
 from varhouse.liftover.alleles import Lifter
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.reasons import Reason
 from varhouse.liftover.strand import Alleles, turn_info, turn_samples
-from varhouse.reference import COMPLEMENT
 
 COLUMNS = ("contig", "pos", "id", "ref", "alt", "qual", "filter", "info", "rest")
 """Columns of a block: those of VCF as text (pos Int64); rest is FORMAT and all that

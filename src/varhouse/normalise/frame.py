@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.extent import parse_extent
+from varhouse.alleles.extent import parse_extent
+from varhouse.genome.reference import Reference
 from varhouse.normalise.kernel import normalise_packed
 from varhouse.normalise.status import Status
 from varhouse.normalise.symbolic import move_span
@@ -18,9 +19,8 @@ from varhouse.normalise.views import (
     take_bases,
     views_of,
 )
-from varhouse.reference import Reference
-from varhouse.schema import KEY
-from varhouse.textcolumn import pack
+from varhouse.tables.schema import KEY
+from varhouse.tables.textcolumn import pack
 
 Longs = npt.NDArray[np.int64]
 

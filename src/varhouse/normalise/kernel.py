@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from varhouse.genome.reference import CONCRETE
 from varhouse.normalise.status import Status
-from varhouse.reference import CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.integer]

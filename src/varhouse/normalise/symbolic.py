@@ -1,9 +1,9 @@
 """Left-align symbolic deletions and duplications, as `bcftools norm` 1.24 does.
 
 `<DEL>` and `<DUP>` (and `<DEL:...>`) stand for as many bases behind POS as their extent says
-(`varhouse.extent`). They move left as a written deletion of these bases would, and REF becomes
-the one base at POS. A `<DEL>` at odds with the END of its record reaches to END or as far as
-SVLEN says, whichever is further; such a `<DUP>` has the size in SVLEN.
+(`varhouse.alleles.extent`). They move left as a written deletion of these bases would, and
+REF becomes the one base at POS. A `<DEL>` at odds with the END of its record reaches to END
+or as far as SVLEN says, whichever is further; such a `<DUP>` has the size in SVLEN.
 
 Differences, so that one event is one allele however it is written: END is one value for
 all ALTs of a record, and says nothing of one with an SVLEN of its own (bcftools takes the
@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from varhouse.extent import Measure
-from varhouse.reference import CONCRETE, Reference
+from varhouse.alleles.extent import Measure
+from varhouse.genome.reference import CONCRETE, Reference
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from varhouse.extent import Alt, is_open, measure, read_fields
+from varhouse.alleles.extent import Alt, is_open, measure, read_fields
+from varhouse.genome.reference import Reference
 from varhouse.normalise.kernel import Packed, normalise_packed
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.split import Splitter, set_end
@@ -25,7 +26,6 @@ from varhouse.normalise.text import (
     has_end_key,
     split_alts,
 )
-from varhouse.reference import Reference
 
 _CHROM, _POS, _ID, _REF, _ALT, _QUAL, _FILTER, _INFO, _FORMAT, _SAMPLE = range(10)
 _DETAIL_BASES = 40

@@ -14,8 +14,8 @@ import polars as pl
 import pyarrow as pa
 from numba import njit
 
+from varhouse.genome.reference import CONCRETE
 from varhouse.normalise.status import Status
-from varhouse.reference import CONCRETE
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]

@@ -9,8 +9,8 @@ from varhouse.errors import UsageError, nearest
 from varhouse.query.expression import Condition, find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
-from varhouse.schema import SPELT, WITHIN, PolarsType
 from varhouse.store.reader import Store
+from varhouse.tables.schema import SPELT, WITHIN, PolarsType
 
 _AS_WRITTEN = ("rejects", "held_back", "lifted")
 """Tables that name contigs and cohorts that did not go in."""

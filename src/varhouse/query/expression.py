@@ -35,7 +35,7 @@ from varhouse.query.values import (
     number,
     truth,
 )
-from varhouse.schema import PolarsType
+from varhouse.tables.schema import PolarsType
 
 MAX_DEPTH = 60
 """Nested parentheses: enough for anybody, and far from the recursion limit."""

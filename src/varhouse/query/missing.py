@@ -5,8 +5,8 @@ import re
 
 import polars as pl
 
+from varhouse.genome.reference import Reference
 from varhouse.query.names import Change, read_names
-from varhouse.reference import Reference
 from varhouse.store.reader import Store
 
 FORMS = (

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from varhouse.contigs import Contigs
+from varhouse.alleles.extent import canonical_breakend
 from varhouse.errors import UsageError
-from varhouse.extent import canonical_breakend
-from varhouse.schema import KEY, KEY_SCHEMA
+from varhouse.genome.contigs import Contigs
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, KEY_SCHEMA
 
 JUSTIFIED = 100_000
 """Bases of a justified interval at most; wider ones have no SPDI in the store."""

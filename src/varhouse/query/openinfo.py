@@ -7,7 +7,7 @@ END alone, as a CNV has. Read back, they give the same allele key.
 
 import polars as pl
 
-from varhouse.extent import parse_details, parse_extent
+from varhouse.alleles.extent import parse_details, parse_extent
 
 _MEANINGS = {
     "END": ("1", "Integer", "Last base of the symbolic allele"),

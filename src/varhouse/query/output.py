@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import UsageError
-from varhouse.schema import PolarsType
+from varhouse.tables.schema import PolarsType
 
 if TYPE_CHECKING:
     from polars._typing import CsvQuoteStyle

@@ -11,8 +11,8 @@ import polars as pl
 
 from varhouse.query.expression import Condition
 from varhouse.query.select import Piece, scan_piece
-from varhouse.schema import KEY, VARIANTS, WITHIN, PolarsType
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
 
 DEFAULT = (
     *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from varhouse.allelekey import last_base, write_key
-from varhouse.contigs import Region, parse_region
+from varhouse.alleles.key import last_base, write_key
 from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.genome.contigs import Region, parse_region
 from varhouse.query.missing import explain_missing, other_base
 from varhouse.query.names import (
     Change,
@@ -26,8 +26,8 @@ from varhouse.query.names import (
     read_names,
 )
 from varhouse.query.transcript_names import find_transcript_name
-from varhouse.schema import KEY, KEY_SCHEMA, WITHIN
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN
 
 _LAST_OF_REF = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
 

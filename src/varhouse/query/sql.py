@@ -22,9 +22,9 @@ from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
 from varhouse.query.sqltypes import plain_columns
-from varhouse.schema import TABLES, PolarsType, Table
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
+from varhouse.tables.schema import TABLES, PolarsType, Table
 from varhouse.view import quote_text
 
 LOG = logging.getLogger("varhouse.query")

@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.allelekey import key_text
+from varhouse.alleles.key import key_text
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.query.names import Change, match_change, trim
-from varhouse.schema import KEY, KEY_SCHEMA
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, KEY_SCHEMA
 
 LOG = logging.getLogger("varhouse.query")
 

@@ -9,7 +9,7 @@ from polars.exceptions import PolarsError
 
 from varhouse.errors import UsageError
 from varhouse.query.lists import FLIPPED, compare_list, compare_lists, some
-from varhouse.schema import PolarsType
+from varhouse.tables.schema import PolarsType
 
 COMPARE: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "==": pl.Expr.eq,

@@ -22,7 +22,7 @@ from varhouse.infotext import encoded
 from varhouse.query.openinfo import OPEN_KEYS, OPEN_LINES, open_info
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
-from varhouse.schema import KEY, PolarsType
+from varhouse.tables.schema import KEY, PolarsType
 
 _FIXED = (*KEY, "id")
 _COUNTS = ("ac", "an", "af")

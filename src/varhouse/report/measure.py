@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.schema import KEY
 from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY
 
 WINDOW_ROWS = 2_000_000
 """Rows of stratum `all` held at a time: about 0.2 GB."""

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from varhouse.allelekey import complete_key
+from varhouse.alleles.key import complete_key
 from varhouse.cache import fill_folder
 from varhouse.errors import InputError
-from varhouse.schema import KEY, PolarsType
 from varhouse.sources.entries import entry_fields, entry_rows
 from varhouse.sources.keys import HASHED, allele_keys, allele_text
 from varhouse.sources.merged import old_ids, read_merges
@@ -32,6 +31,7 @@ from varhouse.sources.vcf import (
     open_vcf,
     vcf_alleles,
 )
+from varhouse.tables.schema import KEY, PolarsType
 
 Normalise = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos

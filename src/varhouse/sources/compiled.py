@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.allelekey import complete_key
+from varhouse.alleles.key import complete_key
 from varhouse.errors import UsageError
-from varhouse.schema import KEY, KEY_SCHEMA, PolarsType, Table, annotation_table
 from varhouse.sources.keys import HASHED, allele_keys, allele_text, match_keys
 from varhouse.sources.spec import NAMES, SourceSpec
+from varhouse.tables.schema import KEY, KEY_SCHEMA, PolarsType, Table, annotation_table
 
 READ_ROWS = 1 << 20
 READ_BYTES = 64 << 20

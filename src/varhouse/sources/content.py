@@ -6,10 +6,10 @@ of a source that says the same of a contig has the same hash of it.
 
 import polars as pl
 
-from varhouse.digest import combine
-from varhouse.rowdigest import digest_frame
-from varhouse.schema import Column, Table
 from varhouse.sources.compiled import CompiledSource
+from varhouse.tables.digest import combine
+from varhouse.tables.rowdigest import digest_frame
+from varhouse.tables.schema import Column, Table
 
 EVERYWHERE = "*"
 """Stands for every contig: rows of a source by gene lie on none in particular."""

@@ -14,8 +14,8 @@ import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
 from varhouse.infotext import decoded
-from varhouse.schema import KEY, PolarsType
 from varhouse.sources.spec import FieldsError, FieldSpec, own_column
+from varhouse.tables.schema import KEY, PolarsType
 
 _FORMAT = re.compile(r"[Ff]ormat: ?([^\"]+)|'([^']*\|[^']*)'")
 _INTEGERS = {"DISTANCE", "Distance", "STRAND", "ALLELE_NUM", "HGVS_OFFSET", "PICK_ORDER"}

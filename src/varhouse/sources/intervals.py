@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.allelekey import complete_key, last_base
+from varhouse.alleles.key import complete_key, last_base
 
 Ints = npt.NDArray[np.int64]
 

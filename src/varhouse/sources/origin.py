@@ -1,7 +1,7 @@
 """Is a source of the store's assembly? Told by its header, its lengths and its REFs.
 
 Another assembly gives wrong answers without an error, so such a source is refused, and
-the refusal names the assembly where it can be told (`varhouse.builds`).
+the refusal names the assembly where it can be told (`varhouse.genome.assemblies`).
 """
 
 import re
@@ -11,10 +11,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from varhouse.builds import build_of_header, build_of_lengths, build_of_words, same_build
-from varhouse.contigs import Contigs
 from varhouse.errors import InputError
-from varhouse.reference import Reference
+from varhouse.genome.assemblies import (
+    build_of_header,
+    build_of_lengths,
+    build_of_words,
+    same_build,
+)
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.reference import Reference
 
 MISMATCHES = 5
 MISMATCH_RATE = 0.05
@@ -142,7 +147,7 @@ class RefCheck:
 
     def _wrong(self, contig: str, part: pl.DataFrame) -> tuple[np.ndarray, int]:
         # Compiled code; joining with a compiled source must not wait for it.
-        from varhouse.refcompare import REF_AGREES, REF_DIFFERS, compare_ref  # noqa: PLC0415
+        from varhouse.genome.refcompare import REF_AGREES, REF_DIFFERS, compare_ref  # noqa: PLC0415
 
         reference = self._target.reference
         assert reference is not None

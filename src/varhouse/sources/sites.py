@@ -11,7 +11,7 @@ import polars as pl
 from numba import njit
 from numpy.typing import NDArray
 
-from varhouse.textcolumn import strings
+from varhouse.tables.textcolumn import strings
 
 Int64 = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]

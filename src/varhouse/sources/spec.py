@@ -17,8 +17,8 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import UsageError, VarhouseError, nearest
-from varhouse.schema import KEY, SPELT, PolarsType
 from varhouse.sources.presets import PRESETS
+from varhouse.tables.schema import KEY, SPELT, PolarsType
 
 KINDS = ("allele", "overlap", "gene")
 FORMATS = ("vcf", "bed", "tsv", "parquet")

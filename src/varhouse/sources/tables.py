@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError, UsageError, nearest
-from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
 from varhouse.sources.spec import (
     ROLES,
@@ -24,6 +23,7 @@ from varhouse.sources.spec import (
     is_pattern,
     own_column,
 )
+from varhouse.tables.schema import PolarsType
 from varhouse.textfile import LONGEST_ROW, line_blocks
 
 ROWS = 200_000

@@ -17,16 +17,16 @@ from pathlib import Path
 import polars as pl
 from isal import igzip
 
-from varhouse.allelekey import Declared, add_extents
-from varhouse.contigs import Contigs
+from varhouse.alleles.key import Declared, add_extents
+from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.errors import InputError, UsageError, nearest
+from varhouse.genome.contigs import Contigs
 from varhouse.infotext import decoded, is_encoded
-from varhouse.schema import PolarsType
 from varhouse.sources.presets import STARS
 from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
 from varhouse.sources.text import VcfText, open_vcf_text, read_vcf_text, split_lines
+from varhouse.tables.schema import PolarsType
 from varhouse.textfile import whole_lines
-from varhouse.unspecified import UNSPECIFIED_ALTS
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PART = re.compile(r"[<,]\s*(ID|Number|Type)\s*=\s*([^,>\s]+)")

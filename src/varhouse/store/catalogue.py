@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import StoreError
-from varhouse.shards import Shard
 from varhouse.store import delta
 from varhouse.store.layout import catalogue_file, read_json
+from varhouse.tables.shards import Shard
 
 Entry = dict[str, Any]
 """A file in a catalogue: rows, bytes, sums (hex), stats, partition, span."""

@@ -26,13 +26,10 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
-from varhouse.contigs import Contigs
-from varhouse.digest import combine, subtract
 from varhouse.errors import SchemaError, StoreError
 from varhouse.files import new_file, sync_file, sync_folder
-from varhouse.reference import Reference
-from varhouse.schema import CONTIGS, TABLES, Table
-from varhouse.shards import Manifest, Shard, write_shard
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.reference import Reference
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.layout import (
@@ -59,6 +56,9 @@ from varhouse.store.releases import (
     read_release,
     write_release,
 )
+from varhouse.tables.digest import combine, subtract
+from varhouse.tables.schema import CONTIGS, TABLES, Table
+from varhouse.tables.shards import Manifest, Shard, write_shard
 
 log = logging.getLogger("varhouse.store")
 

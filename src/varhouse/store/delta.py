@@ -23,8 +23,8 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.files import sync_file, sync_folder
-from varhouse.schema import KEY, TABLES, PolarsType, Table, annotation_table
 from varhouse.store.layout import follow_folder
+from varhouse.tables.schema import KEY, TABLES, PolarsType, Table, annotation_table
 
 _CONFIGURATION = {
     # Releases pin old versions: log clean-up after the usual 30 days would break them.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
-from varhouse.schema import KEY, KEY_SCHEMA, Table, annotation_table
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.retract import windows
+from varhouse.tables.schema import KEY, KEY_SCHEMA, Table, annotation_table
 
 ADDED, GONE, MOST_SEVERE = "added", "gone", "most_severe"
 """Kinds of changes; that of a source's field is `SOURCE.FIELD`."""

@@ -7,14 +7,14 @@ import sys
 
 import polars as pl
 
-from varhouse.schema import FORMAT_VERSION, TABLES, Table, annotation_table
 from varhouse.store import __doc__ as layout
+from varhouse.tables.schema import FORMAT_VERSION, TABLES, Table, annotation_table
 
 _INTRODUCTION = f"""\
 # The store on disk, format {FORMAT_VERSION}
 
 This file is written by `python -m varhouse.store.document` from
-`src/varhouse/schema.py`; a test compares them. Change the declarations, not this file.
+`src/varhouse/tables/schema.py`; a test compares them. Change the declarations, not this file.
 
 ## Layout
 
@@ -43,7 +43,7 @@ The digest covers the columns marked *content*, in the tables that are content. 
 hashed to two 64-bit numbers, a table is the sum of them modulo 2^64 and its number of
 rows, so neither the order of rows nor the files they stand in matter; the store's digest
 is the SHA-256 of the names and digests of its tables that have rows. Details:
-`src/varhouse/digest.py`.
+`src/varhouse/tables/digest.py`.
 
 ## Who sees what
 

@@ -13,8 +13,6 @@ import polars as pl
 from varhouse import __version__
 from varhouse.account import public_row
 from varhouse.errors import StoreError, nearest
-from varhouse.schema import ACCOUNTS, INGESTS, TABLES, Table
-from varhouse.shards import Manifest, write_shard
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import (
     check_free_space,
@@ -26,6 +24,8 @@ from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
 from varhouse.store.retract import cohorts_of, prepare_totals, retract
+from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
+from varhouse.tables.shards import Manifest, write_shard
 
 log = logging.getLogger("varhouse.store")
 

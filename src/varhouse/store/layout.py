@@ -16,7 +16,7 @@ from urllib.parse import quote
 from varhouse import __version__, files
 from varhouse.errors import StoreError, UsageError
 from varhouse.files import new_file, sync_file, sync_folder, unfinished_name
-from varhouse.schema import FORMAT_VERSION, Table
+from varhouse.tables.schema import FORMAT_VERSION, Table
 
 log = logging.getLogger("varhouse.store")
 

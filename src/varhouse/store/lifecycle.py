@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from varhouse.digest import EMPTY, combine, table_digest
-from varhouse.rowdigest import digest_frame
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags
 from varhouse.store.retract import cohorts_of
 from varhouse.store.verify import read_batches
+from varhouse.tables.digest import EMPTY, combine, table_digest
+from varhouse.tables.rowdigest import digest_frame
 
 
 def log_releases(path: Path) -> list[dict[str, Any]]:

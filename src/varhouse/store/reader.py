@@ -14,15 +14,15 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.allelekey import last_base
-from varhouse.contigs import Contig, Contigs, parse_region
-from varhouse.digest import EMPTY
+from varhouse.alleles.extent import UNKNOWN
+from varhouse.alleles.key import last_base
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
-from varhouse.extent import UNKNOWN
-from varhouse.schema import KEY, TABLES, VARIANTS, Table, annotation_table
+from varhouse.genome.contigs import Contig, Contigs, parse_region
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
+from varhouse.tables.digest import EMPTY
+from varhouse.tables.schema import KEY, TABLES, VARIANTS, Table, annotation_table
 from varhouse.view import OWN, PUBLIC, View
 
 Wanted = str | list[str] | None

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from varhouse.digest import store_digest, table_digest
 from varhouse.errors import StoreError, nearest
-from varhouse.schema import TABLES
 from varhouse.store.layout import (
     check_name,
     read_json,
@@ -22,6 +20,8 @@ from varhouse.store.layout import (
     tags_folder,
     write_json,
 )
+from varhouse.tables.digest import store_digest, table_digest
+from varhouse.tables.schema import TABLES
 
 _NUMBER = re.compile(r"[0-9]+")
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.schema import FREQUENCIES, IDS, KEY, TABLES, TOTALS, Table
-from varhouse.shards import Manifest, Shard, ShardWriter, write_frame, write_shard
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
+from varhouse.tables.schema import FREQUENCIES, IDS, KEY, TABLES, TOTALS, Table
+from varhouse.tables.shards import Manifest, Shard, ShardWriter, write_frame, write_shard
 
 SLICE_ROWS = 1_000_000
 """Rows in memory at a time: 0.1 - 0.5 GiB for the widest table."""

@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from varhouse.allelekey import write_key
-from varhouse.digest import combine
+from varhouse.alleles.key import write_key
 from varhouse.errors import AccessError, StoreError
-from varhouse.rowdigest import digest_frame
-from varhouse.schema import KEY, TABLES, Table
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
 from varhouse.store.retract import windows
+from varhouse.tables.digest import combine
+from varhouse.tables.rowdigest import digest_frame
+from varhouse.tables.schema import KEY, TABLES, Table
 
 BATCH_ROWS = 500_000
 

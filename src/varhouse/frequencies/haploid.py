@@ -1,0 +1,52 @@
+"""Where males have one copy: X and Y outside the pseudo-autosomal regions."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.errors import InputError
+from varhouse.genome.contigs import Contigs
+from varhouse.textfile import read_text, split_lines
+
+_SEX_NAMES = {"x", "chrx", "y", "chry"}
+
+
+class HaploidRegions:
+    """X and Y of an assembly without the intervals of a PAR file (0-based, half-open).
+
+    Without a PAR file the whole of X and Y counts; autosomes never do.
+    """
+
+    def __init__(self, contigs: Contigs, par: Path | None) -> None:
+        self.contigs = {
+            c.name for c in contigs.contigs
+            if _SEX_NAMES & {n.lower() for n in (c.name, *c.aliases)}
+        }  # fmt: skip
+        self.par: dict[str, list[tuple[int, int]]] = {}
+        if par is None:
+            return
+        for number, line in enumerate(split_lines(read_text(par)), 1):
+            if not line.strip() or line.startswith(("#", "track", "browser")):
+                continue
+            cells = line.split("\t") if "\t" in line else line.split()
+            if len(cells) < 3 or not all(c.isascii() and c.isdigit() for c in cells[1:3]):
+                raise InputError(
+                    f"{par}:{number}: not a BED line (contig, start, end): {line[:60]!r}"
+                )
+            name = contigs.canonical(cells[0])
+            if name is not None:
+                self.par.setdefault(name, []).append((int(cells[1]), int(cells[2])))
+
+    def contains(self, contig: pl.Series, pos: pl.Series) -> npt.NDArray[np.bool_]:
+        """Tell for each 1-based position whether males have one copy there, bool[n]."""
+        out = contig.is_in(sorted(self.contigs)).to_numpy().copy()
+        if not out.any():
+            return out
+        at = pos.to_numpy() - 1
+        for name, spans in self.par.items():
+            here = (contig == name).to_numpy()
+            for start, end in spans:
+                out &= ~(here & (at >= start) & (at < end))
+        return out

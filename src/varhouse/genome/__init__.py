@@ -1,0 +1,1 @@
+"""The assembly: contig names, bases of the reference, and which assembly a file is of."""

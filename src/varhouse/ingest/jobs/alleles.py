@@ -1,0 +1,263 @@
+"""Distinct alleles: which are new to the store, what they are called, who may go.
+
+One job looks after some partitions. It works through each in windows of bounded size,
+so that memory does not grow with a contig.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.files import read_json, write_json
+from varhouse.identify import identify
+from varhouse.ingest.jobs.sides import GENE_MODEL
+from varhouse.ingest.setup.run import Run
+from varhouse.store.retract import retract
+from varhouse.tables.schema import IDS, KEY, KEY_SCHEMA, VARIANTS
+from varhouse.tables.shards import (
+    Manifest,
+    Shard,
+    ShardWriter,
+    write_frame,
+    write_manifest,
+    write_shard,
+)
+
+WINDOW_ALLELES = 20_000
+SHARD_ALLELES = 250_000
+_RS = r"^rs\d+$"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a partition: contigs, and positions [low, high) if it is one contig."""
+
+    contigs: tuple[str, ...]
+    low: int = 0
+    high: int = 2**31 - 1
+
+    def rows(self) -> pl.Expr:
+        """Choose the rows of the window."""
+        inside = pl.col("contig").is_in(list(self.contigs))
+        if len(self.contigs) == 1:
+            inside &= (pl.col("pos") >= self.low) & (pl.col("pos") < self.high)
+        return inside
+
+    def touches(self, span: dict[str, list[int]]) -> bool:
+        """Tell whether rows of a span (contig to first and last pos) may be in it."""
+        return any(
+            c in span and span[c][0] < self.high and span[c][1] >= self.low
+            for c in self.contigs
+        )
+
+
+def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
+    """Cut a partition into windows by the spans and sizes of its pieces.
+
+    `entries` have `span` (contig to [first, last] pos) and `rows`.
+    """
+    starts: dict[str, list[tuple[int, int]]] = {}
+    for e in entries:
+        share = max(1, e["rows"] // max(1, len(e["span"])))
+        for contig, (low, _) in e["span"].items():
+            starts.setdefault(contig, []).append((low, share))
+    small: list[str] = []
+    held = 0
+    for contig in sorted(starts):
+        total = sum(n for _, n in starts[contig])
+        if small and held + total > WINDOW_ALLELES:
+            yield Window(tuple(small))
+            small, held = [], 0
+        if total > WINDOW_ALLELES:
+            first, count = 0, 0
+            for low, n in sorted(starts[contig]):
+                if count and count + n > WINDOW_ALLELES and low > first:
+                    yield Window((contig,), first, low)
+                    first, count = low, 0
+                count += n
+            yield Window((contig,), first)
+            continue
+        small.append(contig)
+        held += total
+    if small:
+        yield Window(tuple(small))
+
+
+def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
+    """List the pieces of alleles that the cohorts of this ingest bring."""
+    return [
+        {**e, "path": str(folder / e["path"])}
+        for folder in cohort_folders
+        for e in read_json(folder / "alleles.json")
+    ]
+
+
+def find_alleles(
+    run: Run,
+    parts: list[str],
+    cohort_folders: list[Path],
+    directory: Path,
+    again: dict[str, list[str]],
+) -> None:
+    """Write the shards of `variants` and `ids` for the new alleles of some partitions.
+
+    Also writes `new.parquet` per window, which the annotation reads, and `windows.json`.
+    `again` names what is annotated anew in a partition (see `Plan`).
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    reference = run.open_reference()
+    entries = incoming_entries(cohort_folders)
+    base = run.base()
+    shards: list[Shard | None] = []
+    windows: list[dict[str, Any]] = []
+    for part in parts:
+        mine = [e for e in entries if e["part"] == part]
+        names = _Names(part, directory, f"{len(windows):05d}")
+        for window in cut_windows(mine):
+            pieces = [e for e in mine if window.touches(e["span"])]
+            come = _incoming(pieces, window)
+            known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
+            new = (
+                come.select(*KEY, "ref_checked")
+                .unique(KEY)
+                .join(known.collect(), on=KEY, how="anti")
+                .sort(KEY)
+            )
+            file = f"new-{len(windows):05d}.parquet"
+            write_frame(new, directory / file)
+            windows.append({"part": part, "file": file, "rows": new.height})
+            names.add(identify(new, reference), come)
+        shards += names.close()
+    replaced = sorted(
+        folder.name
+        for folder in cohort_folders
+        if run.cohort(folder.name).replaces and not read_json(folder / "summary.json")["hold"]
+    )
+    remove: list[tuple[str, str]] = []
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for part in parts:
+        alike.setdefault(tuple(again.get(part, ())), []).append(part)
+    for i, (anew, some) in enumerate(sorted(alike.items())):
+        gone = _retract(run, some, entries, replaced, directory / "retract" / f"{i:05d}", anew)
+        shards += gone.shards
+        remove += gone.remove
+    write_json(directory / "windows.json", windows)
+    write_manifest(directory / "manifest.json", shards, (), remove)
+
+
+def _retract(
+    run: Run, parts: list[str], entries: list[dict[str, Any]], replaced: list[str],
+    directory: Path, again: tuple[str, ...],
+) -> Manifest:  # fmt: skip
+    """Take out what only the old state of a replaced cohort or a source brought.
+
+    Tables that are made anew for these partitions are left out: their old rows go anyway.
+    """
+    # The ids of a source that is joined anew come again with the annotation.
+    ids_of = [
+        f"{kind}:{n}"
+        for n in (*again, *run.gone_sources)
+        if n != GENE_MODEL
+        for kind in ("source", "merged")
+    ]
+    if not replaced and not ids_of:
+        return Manifest()
+    frames = [
+        pl.scan_parquet(e["path"], glob=False).select(*KEY, pl.lit(e["part"]).alias("part"))
+        for e in entries
+    ]
+    incoming = pl.concat(frames) if frames else None
+    found = retract(
+        run.base(), replaced, directory, parts=parts, incoming=incoming, ids_of=ids_of,
+    ).manifest  # fmt: skip
+    anew = {"consequences" if n == GENE_MODEL else f"annotations_{n}" for n in again}
+    anew |= {f"annotations_{n}" for n in run.gone_sources}
+    anew |= {"consequences"} if run.genes_gone else set()
+    return Manifest(
+        [s for s in found.shards if s.table not in anew], [],
+        [r for r in found.remove if r[0] not in anew],
+    )  # fmt: skip
+
+
+def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
+    frames = [
+        pl.scan_parquet(e["path"], glob=False)
+        .filter(window.rows())
+        .select(*KEY, "id", "ref_checked", pl.lit(e["cohort"]).alias("cohort"))
+        for e in pieces
+    ]
+    if not frames:
+        return pl.DataFrame(
+            schema={**KEY_SCHEMA, "id": pl.String, "ref_checked": pl.Boolean,
+                    "cohort": pl.String}
+        )  # fmt: skip
+    return pl.concat(frames).collect()
+
+
+class _Names:
+    """Collects variants and their ids of a partition, and writes them shard by shard."""
+
+    def __init__(self, part: str, directory: Path, stem: str) -> None:
+        self._partition = {"part": part}
+        self._directory = directory
+        self._stem = stem
+        self._variants = ShardWriter(
+            VARIANTS, directory, f"variants-{self._stem}", self._partition, SHARD_ALLELES
+        )
+        self._ids: dict[str, list[pl.DataFrame]] = {}
+        self._held = 0
+        self._shards: list[Shard | None] = []
+
+    def add(self, named: pl.DataFrame, come: pl.DataFrame) -> None:
+        """Add new alleles with their names, and all that come in with the ids given."""
+        self._variants.add(named.select(c for c in VARIANTS.names if c != "part"))
+        for rows in (computed_ids(named), given_ids(come)):
+            for (kind,), some in rows.group_by("kind"):
+                self._ids.setdefault(str(kind), []).append(some)
+        self._held += named.height
+        if self._held >= SHARD_ALLELES:
+            self._write_ids()
+
+    def _write_ids(self) -> None:
+        # A file of one kind: its first and last id say whether an id can be in it.
+        for kind in sorted(self._ids):
+            name = f"ids-{kind}-{self._stem}-{len(self._shards):05d}"
+            rows = pl.concat(self._ids.pop(kind))
+            shard = write_shard(rows, IDS, self._directory, name, self._partition)
+            self._shards.append(shard)
+        self._held = 0
+
+    def close(self) -> list[Shard | None]:
+        """Write what is left and give the shards."""
+        self._write_ids()
+        return [*self._variants.close(), *self._shards]
+
+
+def computed_ids(named: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of `ids` for the names that were worked out: SPDI and VRS."""
+    return pl.concat(
+        named.filter(pl.col(column).is_not_null()).select(
+            pl.col(column).alias("id"), pl.lit(kind).alias("kind"), *KEY,
+            pl.lit("computed").alias("source"),
+        )
+        for kind, column in (("spdi", "spdi"), ("vrs", "vrs_id"))
+    )  # fmt: skip
+
+
+def given_ids(come: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of `ids` for what the files' ID columns hold; `a;b` is two ids."""
+    is_rs = pl.col("id").str.contains(_RS)
+    return (
+        come.filter((pl.col("id") != ".") & pl.col("id").is_not_null())
+        .with_columns(pl.col("id").str.split(";"))
+        .explode("id", empty_as_null=True)
+        .filter(pl.col("id").is_not_null() & (pl.col("id") != ""))
+        .select(
+            "id", pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")).alias("kind"),
+            *KEY, pl.format("cohort:{}", "cohort").alias("source"),
+        )
+        .unique()
+    )  # fmt: skip

@@ -1,0 +1,456 @@
+"""A cohort as a whole: what its chunks show only together, and its own rows.
+
+Left alignment can carry an allele over a cut, to where an earlier chunk holds the same
+allele: the later one is then a duplicate, as it would have been in one chunk. Files with
+different samples are added up here: a site that a file lacks is not assessed in its
+people.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from varhouse.files import read_json, write_json
+from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.frequencies.strata import make_strata
+from varhouse.ingest.jobs.chunk import Place
+from varhouse.ingest.jobs.lifted import source_lines, source_record
+from varhouse.ingest.jobs.merge import People, merge_part
+from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict, sample_groups
+from varhouse.ingest.jobs.recount import Columns, counted_twice
+from varhouse.ingest.jobs.tasks import (
+    blank_alleles,
+    check_unchanged,
+    duplicate_rows,
+    file_samples,
+)
+from varhouse.ingest.setup.held import problems_json
+from varhouse.ingest.setup.run import Run, RunCohort, cohort_fingerprint
+from varhouse.ingest.setup.sheets import METADATA
+from varhouse.tables.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
+from varhouse.tables.shards import (
+    Shard,
+    read_manifest,
+    write_frame,
+    write_manifest,
+    write_shard,
+)
+
+
+@dataclass
+class _Chunk:
+    folder: Path
+    file: int
+    number: int
+    part: str
+    info: dict[str, Any]
+    shards: list[Shard]
+    alleles: Path | None
+    extra: list[Shard] = field(default_factory=list)
+
+
+def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory: Path) -> None:
+    """Join the chunks of a cohort: `manifest.json`, `alleles.json` and `summary.json`.
+
+    Parameters
+    ----------
+    tasks
+        The `task.json` of every task with chunks of the cohort.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    cohort = run.cohort(name)
+    verdicts = [read_verdict(Path(p)) for p in plan.files[name]]
+    chunks = _load(name, tasks)
+    group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
+    places = {
+        (f, k): Place(Path(v["data"]), c["begin"], c["end"], c["record"])
+        for f, v in enumerate(verdicts)
+        for k, c in enumerate(v["chunks"])
+    }
+    n_twice = _drop_carried(
+        chunks, group_of, places, directory, lambda f: _columns(run, name, verdicts, f)
+    )
+    if cohort.chain is not None:
+        _tell_source(run, cohort, chunks, verdicts, directory)
+    summary = _summary(cohort, verdicts, chunks, n_twice)
+    hold = _reasons(run, verdicts, summary)
+    summary["hold"] = hold
+    shards: list[Shard | None] = []
+    replace: list[tuple[str, dict[str, str]]] = []
+    if not hold:
+        if len(set(group_of.values())) > 1:
+            summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
+        shards += [s for c in chunks for s in (*c.shards, *c.extra)]
+        shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
+        replace = [
+            (table, {"cohort": name})
+            for table in ("frequencies", "sites", "lifted", "genotypes", "rejects", "cohorts",
+                          "samples", "files")
+        ]  # fmt: skip
+    alleles = [
+        {"path": os.path.relpath(c.alleles, directory), "part": c.part, "span": c.info["span"],
+         "rows": c.info["n_alleles"], "cohort": name}
+        for c in chunks if c.alleles is not None and not hold
+    ]  # fmt: skip
+    for verdict in verdicts:
+        # Rejected records were read once more from there.
+        check_unchanged(verdict)
+    write_json(directory / "alleles.json", alleles)
+    write_manifest(directory / "manifest.json", shards, replace)
+    write_json(directory / "summary.json", summary)
+
+
+def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
+    chunks = []
+    for task in tasks:
+        for info in read_json(task):
+            if info["cohort"] != name:
+                continue
+            folder = task.parent / info["folder"]
+            number = int(info["folder"].rsplit("-", 1)[1])
+            alleles = folder / "alleles.parquet"
+            chunks.append(
+                _Chunk(
+                    folder, info["file"], number, info["part"], info,
+                    read_manifest(folder / "manifest.json").shards,
+                    alleles if alleles.exists() else None,
+                )
+            )  # fmt: skip
+    return sorted(chunks, key=lambda c: (c.file, c.number))
+
+
+def _columns(run: Run, cohort: str, verdicts: list[dict[str, Any]], file: int) -> Columns:
+    """Say who stands in the sample columns of a file."""
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    names = verdicts[file]["samples"]
+    people = file_samples(run, cohort, names)
+    return Columns(
+        np.array([ordinal[s] for s in names], np.int32),
+        (people["sex"] == "male").to_numpy().astype(np.bool_), run.open_haploid(),
+    )  # fmt: skip
+
+
+def _drop_carried(
+    chunks: list[_Chunk], group_of: dict[int, int], places: dict[tuple[int, int], Place],
+    directory: Path, columns: Callable[[int], Columns],
+) -> int:  # fmt: skip
+    """Find alleles that an earlier chunk of the same people holds too; reject them."""
+    n = 0
+    for j, late in enumerate(chunks):
+        if late.alleles is None:
+            continue
+        gone: list[pl.DataFrame] = []
+        for early in chunks[:j]:
+            if early.alleles is None or early.part != late.part:
+                continue
+            if group_of[early.file] != group_of[late.file]:
+                continue
+            for contig, (low, high) in late.info["span"].items():
+                span = early.info["span"].get(contig)
+                if span is None or span[1] < low or high < span[0]:
+                    continue
+                first, last = max(low, span[0]), min(high, span[1])
+                both = (
+                    _between(late.alleles, contig, first, last)
+                    .join(_between(early.alleles, contig, first, last), on=KEY, how="semi")
+                    .collect()
+                )
+                if both.height:
+                    gone.append(both)
+        if gone:
+            twice = pl.concat(gone).unique(["record", "alt_index"]).sort("record", "alt_index")
+            n += twice.height
+            place = places[late.file, late.number]
+            _reject(late, twice, directory, place, columns(late.file))
+    return n
+
+
+def _between(path: Path, contig: str, first: int, last: int) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False).filter(
+        (pl.col("contig") == contig) & pl.col("pos").is_between(first, last)
+    )
+
+
+def _reject(
+    chunk: _Chunk, twice: pl.DataFrame, directory: Path, place: Place, columns: Columns
+) -> None:
+    """Take alleles out of a chunk's shards; they become rejects."""
+    assert chunk.alleles is not None
+    folder = directory / f"mended-{chunk.folder.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    mended: list[Shard] = []
+    for shard in chunk.shards:
+        if shard.table not in ("frequencies", "sites", "rejects"):
+            mended.append(shard)
+            continue
+        frame = pl.read_parquet(shard.path, glob=False)
+        stem = Path(shard.path).stem
+        if shard.table == "frequencies":
+            frame = frame.join(twice.select(KEY), on=KEY, how="anti", maintain_order="left")
+            table = FREQUENCIES
+        elif shard.table == "sites":
+            sites = frame
+            frame = blank_alleles(frame, twice.select("record", "alt_index"))
+            table = SITES
+        else:
+            continue
+        new = write_shard(frame, table, folder, stem, shard.partition)
+        if new is not None:
+            mended.append(new)
+    rejects = [s for s in chunk.shards if s.table == "rejects"]
+    rows = duplicate_rows(twice, sites, place).with_columns(
+        pl.lit(chunk.file, pl.Int32).alias("file")
+    )
+    old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
+    _count_once(chunk, sites, twice, pl.concat([rows.clear(), *old]), columns)
+    partition = chunk.shards[0].partition
+    new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)
+    if new is not None:
+        mended.append(new)
+    kept = pl.read_parquet(chunk.alleles, glob=False).join(
+        twice.select("record", "alt_index"), on=["record", "alt_index"], how="anti",
+        maintain_order="left",
+    )  # fmt: skip
+    chunk.alleles = folder / "alleles.parquet"
+    write_frame(kept, chunk.alleles)
+    chunk.shards = mended
+    chunk.info["n_alleles"] = kept.height
+    reasons = chunk.info["reasons"]
+    reasons["duplicate_allele"] = reasons.get("duplicate_allele", 0) + twice.height
+
+
+def _count_once(
+    chunk: _Chunk, sites: pl.DataFrame, twice: pl.DataFrame, rejects: pl.DataFrame,
+    columns: Columns,
+) -> None:  # fmt: skip
+    """Take the genotypes of duplicates out of a chunk's counts per person."""
+    genotypes = [s.path for s in chunk.shards if s.table == "genotypes"]
+    if not genotypes:
+        return
+    before = rejects.filter(pl.col("reason") == "duplicate_allele")
+    gone = counted_twice(
+        pl.read_parquet(genotypes, glob=False), sites, twice.select("record", "alt_index"),
+        before.select("record", "alt_index"), columns,
+    )  # fmt: skip
+    people = chunk.info["people"]
+    for k, name in enumerate(SAMPLE_COUNTS):
+        people[name] = (np.array(people[name], np.int64) - gone[:, k]).tolist()
+
+
+def _tell_source(
+    run: Run, cohort: RunCohort, chunks: list[_Chunk], verdicts: list[dict[str, Any]],
+    directory: Path,
+) -> None:  # fmt: skip
+    """Let the rejects of a lifted cohort have the lines and places of its own files.
+
+    Those of the chunks have those of the lifted copy; those of the lift are added.
+    """
+    columns = [n for n in REJECTS.names if n not in ("cohort", "file", "part")]
+    for f, verdict in enumerate(verdicts):
+        lost = pl.read_parquet(verdict["lift"]["rejects"], glob=False)
+        frames = [lost.select(*columns, "part")]
+        for c in (c for c in chunks if c.file == f):
+            frames += [
+                pl.read_parquet(s.path, glob=False)
+                .select(*columns, pl.lit(c.part).alias("part"))
+                for s in c.shards if s.table == "rejects"
+            ]  # fmt: skip
+            c.shards = [s for s in c.shards if s.table != "rejects"]
+        rows = pl.concat([frames[0], *(_of_source(run, cohort, f, x) for x in frames[1:])])
+        rows = rows.with_columns(pl.lit(f, pl.Int32).alias("file"))
+        for k, ((part,), some) in enumerate(rows.group_by("part", maintain_order=True)):
+            shard = write_shard(
+                some.drop("part"), REJECTS, directory, f"rejects-{f}-{k:05d}",
+                {"cohort": cohort.name, "part": str(part)},
+            )  # fmt: skip
+            mine = next((c for c in chunks if c.file == f), None)
+            if shard is not None and mine is not None:
+                mine.extra.append(shard)
+
+
+def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl.DataFrame:
+    """Give rejects of a lifted copy the record, line, place and text of the file."""
+    records = rows.select(source_record("text")).to_series()
+    if not records.len():
+        return rows
+    lines = source_lines(Path(cohort.files[file]), run, records)
+    own = ["record", "line", "contig", "pos", "text"]
+    return (
+        rows.drop(own)
+        .with_columns(records.alias("record"))
+        .join(lines, on="record", how="left", maintain_order="left")
+        .select(rows.columns)
+    )
+
+
+def _merge(
+    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk],
+    group_of: dict[int, int], directory: Path,
+) -> int:  # fmt: skip
+    """Add the frequencies of files with different samples up; return distinct alleles."""
+    names = cohort_samples(verdicts)
+    ordinal = {s: i for i, s in enumerate(names)}
+    members: list[list[int]] = [[] for _ in set(group_of.values())]
+    for file, group in group_of.items():
+        members[group] = [ordinal[s] for s in verdicts[file]["samples"]]
+    people = People(
+        make_strata(file_samples(run, name, names), run.strata), group_of, members,
+        run.open_haploid(),
+    )  # fmt: skip
+    n = 0
+    # Folders are numbered: names made of contigs could be the same for two of them.
+    for k, part in enumerate(dict.fromkeys(c.part for c in chunks)):
+        mine = [c for c in chunks if c.part == part]
+        shards = [(c.file, s) for c in mine for s in c.shards]
+        merged, found = merge_part(name, shards, people, directory / f"merged-{k:05d}")
+        for c in mine:
+            c.shards = [s for s in c.shards if s.table != "frequencies"]
+        mine[0].extra += merged
+        n += found
+    return n
+
+
+def _summary(
+    cohort: RunCohort, verdicts: list[dict[str, Any]], chunks: list[_Chunk], n_twice: int
+) -> dict[str, Any]:
+    reasons: dict[str, int] = {}
+    for c in chunks:
+        for reason, n in c.info["reasons"].items():
+            reasons[reason] = reasons.get(reason, 0) + n
+    for v in verdicts:
+        for reason, n in v.get("lift", {}).get("reasons", {}).items():
+            reasons[reason] = reasons.get(reason, 0) + n
+    lift = ("lifted", "reverse", "swapped", "ambiguous", "split")
+    return {
+        "cohort": cohort.name,
+        "replaces": cohort.replaces,
+        "n_files": len(verdicts),
+        "n_samples": len(cohort_samples(verdicts)),
+        "n_records": sum(v["n_records"] for v in verdicts),
+        "n_alleles": sum(c.info["n_alleles"] for c in chunks),
+        "n_split": sum(c.info["n_split"] for c in chunks),
+        "n_moved": sum(c.info["n_moved"] for c in chunks),
+        "n_carried_duplicates": n_twice,
+        "n_rejects": sum(reasons.values()),
+        "reasons": reasons,
+        "ref_checked": {
+            k: sum(v["ref_checked"][k] for v in verdicts) for k in verdicts[0]["ref_checked"]
+        },
+        "notes": [n for v in verdicts for n in v["notes"]],
+        "lift": {
+            "source_assembly": cohort.assembly,
+            **{k: sum(v["lift"][k] for v in verdicts) for k in lift},
+        }
+        if cohort.chain is not None
+        else None,
+    }
+
+
+def _reasons(run: Run, verdicts: list[dict[str, Any]], summary: dict[str, Any]) -> list[str]:
+    """Reasons to hold the cohort back that only reading its records shows."""
+    twice = summary["reasons"].get("duplicate_allele", 0)
+    out = []
+    if twice and run.policy.duplicate_alleles == "refuse":
+        out.append(
+            f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
+            "policy.duplicate_alleles: reject"
+        )
+    counted = {"duplicate_allele", "not_pass", "ref_unchecked", "gt_without_alt"}
+    counted |= {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
+    faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
+    if faults and run.policy.record_fault == "refuse":
+        kinds = ", ".join(
+            f"{r} {n:,}" for r, n in summary["reasons"].items() if r not in counted
+        )
+        out.append(f"{faults:,} record(s) at fault ({kinds}); policy.record_fault is refuse")
+    return out
+
+
+def _own_rows(
+    run: Run, plan: Plan, cohort: RunCohort, verdicts: list[dict[str, Any]],
+    chunks: list[_Chunk], summary: dict[str, Any], directory: Path,
+) -> list[Shard | None]:  # fmt: skip
+    """Rows of the tables cohorts, samples and files."""
+    name = cohort.name
+    partition = {"cohort": name}
+    known = {k: cohort.metadata.get(k) for k in METADATA}
+    further: dict[str, str | None] = {
+        k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None
+    }
+    if cohort.chain is not None:
+        further |= {"lifted_from": cohort.assembly, "chain": Path(cohort.chain).name}
+    row = {
+        "cohort": name, "n_samples": summary["n_samples"], "n_records": summary["n_records"],
+        "n_alleles": summary["n_alleles"], "n_rejects": summary["n_rejects"],
+        "assembly": run.assembly, "reference_digest": run.reference_digest, **known,
+        "fingerprint": cohort_fingerprint(cohort.settings, [v["sha256"] for v in verdicts]),
+        "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
+        "ingest_id": run.ingest_id,
+    }  # fmt: skip
+    frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
+    out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
+    out.append(
+        write_shard(
+            _samples(run, name, verdicts, chunks), SAMPLES, directory, "samples", partition
+        )
+    )
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    files = [
+        {
+            "cohort": name, "file": k, "name": Path(v["path"]).name, "path": v["path"],
+            "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
+            "sha256": v["sha256"],
+            "verdict": "valid" if v["verdict"] == "valid" else "mended",
+            "n_records": v["n_records"],
+            "n_samples": len(v["samples"]), "samples": [ordinal[s] for s in v["samples"]],
+            "header": v["header"], "problems": problems_json(v),
+            "ingest_id": run.ingest_id,
+        }
+        for k, v in enumerate(verdicts)
+    ]  # fmt: skip
+    out.append(
+        write_shard(pl.DataFrame(files, schema=FILES.polars_schema), FILES, directory, "files",
+                    partition)
+    )  # fmt: skip
+    return out
+
+
+def _samples(
+    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk]
+) -> pl.DataFrame:
+    names = cohort_samples(verdicts)
+    ordinal = {s: i for i, s in enumerate(names)}
+    counts = np.zeros((len(names), len(SAMPLE_COUNTS)), np.int64)
+    for c in chunks:
+        where = np.array([ordinal[s] for s in verdicts[c.file]["samples"]], np.int64)
+        for k, what in enumerate(SAMPLE_COUNTS):
+            np.add.at(counts[:, k], where, np.array(c.info["people"][what], np.int64))
+    people = file_samples(run, name, names)
+    further = [c for c in people.columns if c not in ("sample", "sex", "population")]
+    attributes = (
+        people.select(
+            pl.struct(pl.col(sorted(further)).fill_null("")).struct.json_encode()
+        ).to_series()
+        if further
+        else pl.Series(["{}"] * len(names), dtype=pl.String)
+    )
+    first: dict[str, int] = {}
+    for k, verdict in enumerate(verdicts):
+        for s in verdict["samples"]:
+            first.setdefault(s, k)
+    return pl.DataFrame(
+        {
+            "cohort": [name] * len(names), "sample": names,
+            "ordinal": pl.Series(range(len(names)), dtype=pl.Int32),
+            "file": pl.Series([first[s] for s in names], dtype=pl.Int32), "sex": people["sex"],
+            "population": people["population"], "attributes": attributes.cast(pl.String),
+            **{what: counts[:, k] for k, what in enumerate(SAMPLE_COUNTS)},
+        },
+        schema=SAMPLES.polars_schema,
+    )  # fmt: skip

@@ -1,0 +1,284 @@
+"""Frequencies of a cohort whose files hold different people, added up by allele.
+
+Whether somebody was assessed is a matter of the *site* (contig and pos), not of the ALT:
+where file A has `G A` and file B `G T`, the people of both were called there, so `an` of
+either allele counts all of them, with no copy in the other file. A record is about the
+site of its own POS and the sites at which its alleles stand once they are normalised; an
+allele is asked for at its normalised position. What was rejected is about nothing; ALT `<*>`
+was not, people are called there as where ALT is `.`, and who has it does not have G. A file
+without a record at the site says nothing of its people there, even if a deletion of it
+reaches over the site. `bcftools merge -m all` of normalised files counts the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.alleles.unspecified import NO_ALT
+from varhouse.frequencies.called import Calls, count_called
+from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.frequencies.strata import Strata
+from varhouse.ingest.jobs.chunk import COUNT_NAMES
+from varhouse.ingest.jobs.tasks import derived, frequency_frame
+from varhouse.tables.schema import FREQUENCIES, KEY
+from varhouse.tables.shards import Shard, write_shard
+from varhouse.vcf.samples.gt import parse_gt
+
+MERGE_ROWS = 2_000_000
+"""Rows of frequencies that are added up at once."""
+
+_SUMMED = (*COUNT_NAMES, "n_samples")
+_GROUP = (*KEY, "stratum_by", "stratum")
+_RECORD = ("file", "record")
+_MAX_POS = 2**31
+
+
+@dataclass(frozen=True)
+class People:
+    """The people of a cohort.
+
+    Attributes
+    ----------
+    strata
+        Their strata, by ordinal.
+    group_of
+        Number of the group of people that each file holds.
+    members
+        Ordinals of the people of each group.
+    haploid
+        Where males have one copy.
+    """
+
+    strata: Strata
+    group_of: dict[int, int]
+    members: list[list[int]]
+    haploid: HaploidRegions
+
+
+def merge_part(
+    cohort: str, shards: list[tuple[int, Shard]], people: People, directory: Path
+) -> tuple[list[Shard], int]:
+    """Add the frequencies of a partition up over files of different people.
+
+    Parameters
+    ----------
+    shards
+        (file, shard) of the tables frequencies, sites and genotypes.
+    directory
+        Folder for the new shards of frequencies, of this partition alone.
+
+    Returns
+    -------
+    tuple
+        The shards, and the number of distinct alleles.
+    """
+    by_table = {
+        table: [(f, s) for f, s in shards if s.table == table]
+        for table in ("frequencies", "sites", "genotypes")
+    }
+    frequencies = [s for _, s in by_table["frequencies"]]
+    if not frequencies:
+        return [], 0
+    groups = pl.DataFrame(
+        {
+            "path": [s.path for _, s in by_table["frequencies"]],
+            "group": [people.group_of[f] for f, _ in by_table["frequencies"]],
+        }
+    )
+    frame = pl.scan_parquet(
+        [s.path for s in frequencies], include_file_paths="path", glob=False
+    )
+    sites = _Sites(
+        [s.path for _, s in by_table["sites"]],
+        [s.path for _, s in by_table["genotypes"]],
+        people,
+    )
+    out, n = [], 0
+    for i, (contig, low, high) in enumerate(_windows(frequencies)):
+        rows = (
+            frame.filter(
+                pl.col("contig") == contig, pl.col("pos") >= low, pl.col("pos") < high
+            )
+            .collect()
+            .join(groups, on="path", how="left")
+        )
+        held = rows.select(*KEY, "group").unique()
+        names = [*_GROUP, *_SUMMED]
+        piece = (
+            pl.concat(
+                [rows.select(names), sites.others(held, contig, low, high).select(names)]
+            )
+            .group_by(_GROUP)
+            .agg(pl.col(_SUMMED).sum())
+            .with_columns(**derived(), cohort=pl.lit(cohort))
+        )
+        n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
+        name = f"frequencies-{i:05d}"
+        shard = write_shard(piece, FREQUENCIES, directory, name, frequencies[0].partition)
+        out += [shard] if shard is not None else []
+    return out, n
+
+
+class _Sites:
+    """Records of the files of a cohort by the sites that they are about."""
+
+    def __init__(self, sites: list[str], genotypes: list[str], people: People) -> None:
+        self._people = people
+        self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
+        files = {f: g for f, g in people.group_of.items() if people.members[g]}
+        self._sites = pl.scan_parquet(sites, glob=False).filter(
+            pl.col("alt").str.contains(NO_ALT)
+            | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
+        ).select(
+            "contig", "pos", *_RECORD, "allele_pos",
+            group=pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64),
+        ).filter(pl.col("group").is_not_null())  # fmt: skip
+        left = (pl.col("pos") - pl.col("allele_pos").list.min()).max()
+        right = (pl.col("allele_pos").list.max() - pl.col("pos")).max()
+        reach = self._sites.select(pl.max_horizontal(left, right, pl.lit(0)))
+        self._reach = int(reach.collect(engine="streaming").item() or 0)
+
+    def others(self, held: pl.DataFrame, contig: str, low: int, high: int) -> pl.DataFrame:
+        """Give counts for the groups of people that were assessed and lack an allele.
+
+        Parameters
+        ----------
+        held
+            The key and `group` of every allele in the files, positions [low, high).
+
+        Returns
+        -------
+        pl.DataFrame
+            Rows of frequencies without `cohort` and `part`; no copy of the allele in any.
+        """
+        alleles = held.select(KEY).unique().sort(KEY).with_row_index("row")
+        about = self._about(contig, low, high).join(
+            alleles.select("contig", "pos").unique(), on=["contig", "pos"], how="semi"
+        )
+        entries = about.select("contig", "pos", "group").unique()
+        lacking = (
+            alleles.join(entries, on=["contig", "pos"])
+            .join(held, on=[*KEY, "group"], how="anti")
+            .select("row", "contig", "pos", "group")
+        )
+        entries = (
+            lacking.select("contig", "pos", "group").unique().sort("contig", "pos", "group")
+        ).with_row_index("entry")
+        pairs = lacking.join(entries, on=["contig", "pos", "group"]).sort("row", "entry")
+        records = about.join(entries, on=["contig", "pos", "group"]).sort("entry", *_RECORD)
+        strata = self._people.strata
+        needed = pairs["row"].unique().sort()
+        index = pl.DataFrame({"row": needed}).with_row_index("index")
+        pairs = pairs.join(index, on="row", how="left", maintain_order="left")
+        members = self._people.members
+        an, missing, n = count_called(
+            _longs(pairs["index"]), _longs(pairs["entry"]),
+            np.searchsorted(_longs(records["entry"]), np.arange(entries.height + 1)),
+            _longs(entries["group"]),
+            np.cumsum([0, *map(len, members)], dtype=np.int64),
+            np.array([s for group in members for s in group], np.int32),
+            self._calls(records), strata.cell, strata.male, needed.len(),
+        )  # fmt: skip
+        counts = {
+            name: np.zeros((needed.len(), len(strata.by)), np.int32) for name in COUNT_NAMES
+        }
+        counts |= {"an": strata.sums(an), "n_missing": strata.sums(missing)}
+        out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))
+        return out.filter(pl.col("n_samples") > 0)
+
+    def _about(self, contig: str, low: int, high: int) -> pl.DataFrame:
+        """Find records about sites [low, high), with pos of the site and own_pos."""
+        near = self._sites.filter(
+            pl.col("contig") == contig,
+            pl.col("pos") >= low - self._reach, pl.col("pos") < high + self._reach,
+        ).collect()  # fmt: skip
+        names = ["contig", "pos", "group", *_RECORD, "own_pos"]
+        near = near.with_columns(own_pos="pos")
+        moved = (
+            near.drop("pos").rename({"allele_pos": "pos"}).explode("pos", empty_as_null=True)
+            .filter(pl.col("pos").is_not_null() & (pl.col("pos") != pl.col("own_pos")))
+        )  # fmt: skip
+        return (
+            pl.concat([near.select(names), moved.select(names).unique()])
+            .filter(pl.col("pos") >= low, pl.col("pos") < high)
+        )  # fmt: skip
+
+    def _calls(self, records: pl.DataFrame) -> Calls:
+        """Read the genotypes of records (contig, own_pos, file, record), in their order."""
+        schema = {"gt_values": pl.List(pl.String), "sample": pl.List(pl.Int32),
+                  "gt": pl.List(pl.Int16)}  # fmt: skip
+        wanted = records.select(*_RECORD).unique()
+        if self._genotypes is None or not wanted.height:
+            found = wanted.with_columns(pl.lit(None, t).alias(n) for n, t in schema.items())
+        else:
+            near = pl.col("pos").is_between(
+                pl.lit(records["own_pos"].min()), pl.lit(records["own_pos"].max())
+            )
+            found = (
+                self._genotypes.filter(near & (pl.col("contig") == records["contig"][0]))
+                .select(*_RECORD, *schema)
+                .join(wanted.lazy(), on=_RECORD, how="semi")
+                .collect()
+            )
+        rows = records.join(found, on=_RECORD, how="left", maintain_order="left")
+        # Text 0 is for records without a genotype column at all.
+        values = rows.select(
+            pl.when(pl.col("gt_values").is_null()).then(pl.lit(["."]))
+            .otherwise("gt_values").alias("v")
+        ).to_series()  # fmt: skip
+        flat = values.explode(empty_as_null=True)
+        texts = flat.unique().sort()
+        code = flat.replace_strict(texts, pl.int_range(texts.len(), eager=True)).to_numpy()
+        base = np.concatenate([[0], np.cumsum(values.list.len().to_numpy(), dtype=np.int64)])[
+            :-1
+        ]
+        listed = rows["sample"].list.len().fill_null(0).to_numpy().astype(np.int64)
+        local = rows["gt"].explode(empty_as_null=True).drop_nulls().to_numpy()
+        alleles = [parse_gt(t) or [] for t in texts]
+        haploid = self._people.haploid.contains(records["contig"], records["own_pos"])
+        return Calls(
+            ploidy=np.array([len(a) for a in alleles], np.int32),
+            called=np.array([sum(x >= 0 for x in a) for a in alleles], np.int32),
+            default=code[base].astype(np.int32),
+            pointer=np.concatenate([[0], np.cumsum(listed)]).astype(np.int64),
+            who=rows["sample"]
+            .explode(empty_as_null=True)
+            .drop_nulls()
+            .to_numpy()
+            .astype(np.int32),
+            what=code[np.repeat(base, listed) + local].astype(np.int32),
+            haploid=haploid,
+        )
+
+
+def _longs(column: pl.Series) -> npt.NDArray[np.int64]:
+    return column.to_numpy().astype(np.int64)
+
+
+def _windows(shards: list[Shard]) -> Iterator[tuple[str, int, int]]:
+    """Cut the contigs of some shards into windows [low, high) of bounded rows."""
+    starts: dict[str, list[tuple[int, int]]] = {}
+    for s in shards:
+        low, high = s.stats["minValues"], s.stats["maxValues"]
+        if low["contig"] == high["contig"]:
+            starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
+        else:
+            for contig in (
+                pl.scan_parquet(s.path, glob=False)
+                .select("contig")
+                .unique()
+                .collect()["contig"]
+            ):
+                starts.setdefault(contig, []).append((0, s.rows))
+    for contig, found in starts.items():
+        first, held = -1, 0
+        for low, rows in sorted(found):
+            if held + rows > MERGE_ROWS and held and low > first:
+                yield contig, first, low
+                first, held = low, 0
+            held += rows
+        yield contig, first, _MAX_POS

@@ -1,0 +1,227 @@
+"""The plan: which cohorts go in, and which job reads which chunks.
+
+Small chunks share a job, since a job costs a second to start; how they are shared
+changes nothing in the result.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.files import read_json, write_json
+from varhouse.ingest.jobs.sides import changed_parts
+from varhouse.ingest.setup.run import Run, RunCohort
+from varhouse.ingest.setup.settings import text_digest
+
+TASK_BYTES = 96 << 20
+TASK_MINIMUM = 4 << 20
+BUNDLE_RECORDS = 400_000
+
+
+@dataclass
+class Plan:
+    """What the jobs do.
+
+    Attributes
+    ----------
+    held_back
+        Cohort to the reasons why it does not go in.
+    files
+        Cohort to its verdict files (one per input file, in order).
+    held_files
+        The same of the cohorts that are held back.
+    tasks
+        Task to its chunks: (cohort, file number, chunk number).
+    bundles
+        Bundle to the partitions that one job annotates.
+    called
+        Partitions in which calls come in or go: their totals are made anew.
+    again
+        Partition to what is made anew for the alleles that are there: names of sources,
+        `sides.GENE_MODEL` among them.
+    """
+
+    held_back: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    bundles: dict[str, list[str]] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+    again: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    held_files: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def cohorts(self) -> list[str]:
+        """Cohorts that go in."""
+        return list(self.files)
+
+    def save(self, path: Path) -> None:
+        """Write the plan."""
+        write_json(path, asdict(self))
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan."""
+    data = read_json(path)
+    data["tasks"] = {k: [tuple(c) for c in v] for k, v in data["tasks"].items()}
+    return Plan(**data)
+
+
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Read what `varhouse stage validate` wrote about a file."""
+    out: dict[str, Any] = read_json(path)
+    return out
+
+
+def cohort_samples(verdicts: list[dict[str, Any]]) -> list[str]:
+    """List the samples of a cohort, by first appearance through its files."""
+    return list(dict.fromkeys(s for v in verdicts for s in v["samples"]))
+
+
+def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
+    """Sort files into groups of the same samples.
+
+    Raises
+    ------
+    ValueError
+        If two files share some samples but not all.
+    """
+    groups: list[tuple[set[str], list[int]]] = []
+    for k, verdict in enumerate(verdicts):
+        names = set(verdict["samples"])
+        for have, files in groups:
+            if have == names:
+                files.append(k)
+                break
+            if have & names:
+                one = sorted(have & names)[0]
+                raise ValueError(
+                    f"files {Path(verdicts[files[0]]['path']).name} and "
+                    f"{Path(verdict['path']).name} share some samples ({one}, ...) but not all"
+                )
+        else:
+            groups.append((names, [k]))
+    return [files for _, files in groups]
+
+
+def make_plan(
+    run: Run, verdict_files: dict[str, list[Path]], sides: dict[str, Any] | None = None
+) -> Plan:
+    """Decide which cohorts go in and share the work out.
+
+    Parameters
+    ----------
+    verdict_files
+        Cohort to one verdict per file, in the order of the run.
+    sides
+        What `sides.read_sides` found, where the gene model or a source is another one.
+    """
+    plan = Plan()
+    sheet = run.samples()
+    chunks: list[tuple[str, int, int, int, str]] = []
+    parts: dict[str, int] = {}
+    for cohort in run.cohorts:
+        paths = verdict_files[cohort.name]
+        verdicts = [read_verdict(p) for p in paths]
+        reasons = [r for v in verdicts for r in v["hold"]]
+        reasons += _cohort_reasons(run, cohort, verdicts, sheet)
+        plan.notes[cohort.name] = [n for v in verdicts for n in v["notes"]]
+        if reasons:
+            plan.held_back[cohort.name] = reasons
+            plan.held_files[cohort.name] = [str(p) for p in paths]
+            continue
+        plan.files[cohort.name] = [str(p) for p in paths]
+        for f, verdict in enumerate(verdicts):
+            for k, chunk in enumerate(verdict["chunks"]):
+                size = (chunk["end"] >> 16) - (chunk["begin"] >> 16) + 1
+                chunks.append((cohort.name, f, k, size, chunk["part"]))
+                parts[chunk["part"]] = parts.get(chunk["part"], 0) + chunk["n_records"]
+    total = sum(c[3] for c in chunks)
+    # Sizes are compressed: genotypes shrink some tenfold or more.
+    limit = max(TASK_MINIMUM // 16, min(TASK_BYTES // 16, total // 8))
+    open_task: list[tuple[str, int, int]] = []
+    held = 0
+    for name, f, k, size, _ in chunks:
+        if open_task and (held + size > limit or open_task[0][0] != name):
+            plan.tasks[f"{len(plan.tasks):05d}"] = open_task
+            open_task, held = [], 0
+        open_task.append((name, f, k))
+        held += size
+    if open_task:
+        plan.tasks[f"{len(plan.tasks):05d}"] = open_task
+    plan.bundles = _bundles(run, plan, parts, sides)
+    return plan
+
+
+def _cohort_reasons(
+    run: Run, cohort: RunCohort, verdicts: list[dict[str, Any]], sheet: pl.DataFrame
+) -> list[str]:
+    names = cohort_samples(verdicts)
+    reasons = []
+    listed = set(sheet.filter(pl.col("cohort") == cohort.name)["sample"].to_list())
+    unlisted = [n for n in names if n not in listed]
+    if unlisted and run.policy.unlisted_samples == "refuse":
+        reasons.append(
+            f"{len(unlisted):,} sample(s) have no row in the sample sheet "
+            f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: add "
+            "them, or policy.unlisted_samples: unknown"
+        )
+    try:
+        sample_groups(verdicts)
+    except ValueError as error:
+        reasons.append(str(error))
+    n_records = sum(v["n_records"] for v in verdicts)
+    lost = sum(v["unknown_contig"] for v in verdicts)
+    if n_records and lost == n_records:
+        reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
+    return reasons
+
+
+def _bundles(
+    run: Run, plan: Plan, parts: dict[str, int], sides: dict[str, Any] | None
+) -> dict[str, list[str]]:
+    """Partitions that change, in the order of the assembly, some to a job."""
+    base = run.base()
+    touched = dict(parts)
+    gone = [c for c in run.cohorts if c.replaces and c.name in plan.files]
+    if "frequencies" in base.tables:
+        files = base.file_frame("frequencies")
+        if files.height:
+            mine = files.filter(pl.col("partition.cohort").is_in([c.name for c in gone]))
+            for part in mine["partition.part"].unique():
+                touched.setdefault(part, 0)
+    plan.called = sorted(touched)
+    files = base.file_frame("variants") if run.renews_sides else pl.DataFrame()
+    if files.height:
+        by_part = files.group_by("partition.part").agg(pl.col("num_records").sum())
+        held_parts = dict(by_part.sort("partition.part").rows())
+        plan.again = changed_parts(run, sides or {}, held_parts)
+        # The ids of a source that is gone may stand in any partition.
+        for part in held_parts if run.gone_sources else plan.again:
+            touched[part] = touched.get(part, 0) + held_parts[part]
+    order = {run_part: i for i, run_part in enumerate(_part_order(run))}
+    bundles: dict[str, list[str]] = {}
+    current: list[str] = []
+    held = 0
+    for part in sorted(touched, key=lambda p: order.get(p, len(order))):
+        if current and held + touched[part] > BUNDLE_RECORDS:
+            bundles[f"{len(bundles):04d}"] = current
+            current, held = [], 0
+        current.append(part)
+        held += touched[part]
+    if current:
+        bundles[f"{len(bundles):04d}"] = current
+    return bundles
+
+
+def _part_order(run: Run) -> list[str]:
+    contigs = run.open_contigs()
+    return list(dict.fromkeys(contigs.part(c) for c in contigs.names))
+
+
+def plan_digest(plan: Plan) -> str:
+    """Digest a plan: jobs of another plan are not taken for its own."""
+    return text_digest(json.dumps(asdict(plan), sort_keys=True))

@@ -1,0 +1,148 @@
+"""Counts per person without what stands before: the genotypes of duplicates count once.
+
+An allele that stands twice in the files of the same people is a reject the second time, and
+so are the copies that its genotypes hold. A person's genotype counts by the alleles that are
+kept; a record of which no allele is kept counts nowhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.frequencies.count import (
+    KIND_INDEL,
+    KIND_OTHER,
+    KIND_TRANSITION,
+    KIND_TRANSVERSION,
+    KIND_TWICE,
+    count_people,
+)
+from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.vcf.samples.gt import parse_gt
+
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The sample columns of a file: ordinal in the cohort, and who is male."""
+
+    ordinal: npt.NDArray[np.int32]
+    male: npt.NDArray[np.bool_]
+    haploid: HaploidRegions
+
+
+def kind_of(ref: str, alt: str, *, is_kept: pl.Expr) -> pl.Expr:
+    """Make the kind of alleles in two columns (KIND_...) for the counts per person."""
+    bases = ["A", "C", "G", "T"]
+    r, a = pl.col(ref), pl.col(alt)
+    snv = r.is_in(bases) & a.is_in(bases)
+    purine = r.is_in(["A", "G"]) == a.is_in(["A", "G"])
+    return (
+        pl.when(~is_kept | ~a.str.contains("^[ACGTN]+$"))
+        .then(KIND_OTHER)
+        .when(snv & purine)
+        .then(KIND_TRANSITION)
+        .when(snv)
+        .then(KIND_TRANSVERSION)
+        .otherwise(KIND_INDEL)
+        .cast(pl.Int8)
+        .alias("kind")
+    )
+
+
+def counted_twice(
+    genotypes: pl.DataFrame, sites: pl.DataFrame, new: pl.DataFrame, old: pl.DataFrame,
+    columns: Columns,
+) -> Longs:  # fmt: skip
+    """Count what goes from each person with some duplicates: int64[columns, 8].
+
+    Parameters
+    ----------
+    genotypes, sites
+        Rows of these tables that hold the records, alleles that are duplicates from here
+        on still among those of `sites`.
+    new, old
+        (record, alt_index): those alleles, and others of the records that went before.
+    columns
+        The columns of their file.
+    """
+    records = new.select("record").unique()
+    held = genotypes.join(records, on="record", how="semi").sort("record")
+    if held.is_empty():
+        return np.zeros((columns.ordinal.size, 8), np.int64)
+    mine = sites.join(records, on="record", how="semi").sort("record")
+    # Records whose genotypes were rejected have none.
+    mine = mine.join(held.select("record"), on="record", how="semi", maintain_order="left")
+    before = _kinds(mine, old)
+    after = _kinds(mine, pl.concat([old, new.select(old.columns)]))
+    return _count(held, mine, before, columns) - _count(held, mine, after, columns)
+
+
+def _kinds(sites: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
+    """Give each ALT of the records its kind: record, kind, and whether the record counts."""
+    marks = twice.unique().with_columns(twice=pl.lit(value=True))
+    kept = pl.col("allele_alt").is_not_null() & ~pl.col("twice")
+    return (
+        sites.select(
+            "record", "allele_ref", "allele_alt",
+            alt_index=pl.int_ranges(1, pl.col("allele_alt").list.len() + 1, dtype=pl.Int32),
+        )
+        .explode("allele_ref", "allele_alt", "alt_index", empty_as_null=True)
+        .join(marks, on=["record", "alt_index"], how="left", maintain_order="left")
+        .with_columns(pl.col("twice").fill_null(value=False))
+        .select(
+            "record",
+            kind=pl.when("twice")
+            .then(pl.lit(KIND_TWICE, pl.Int8))
+            .otherwise(kind_of("allele_ref", "allele_alt",
+                               is_kept=pl.col("allele_alt").is_not_null())),
+            counts=kept.any().over("record") | ~pl.col("twice").any().over("record"),
+        )
+    )  # fmt: skip
+
+
+def _count(
+    genotypes: pl.DataFrame, sites: pl.DataFrame, kinds: pl.DataFrame, columns: Columns
+) -> Longs:
+    """Count the genotypes of the records that count."""
+    wanted = kinds.filter("counts")
+    records = wanted.select("record").unique()
+    held = genotypes.join(records, on="record", how="semi", maintain_order="left")
+    places = sites.join(records, on="record", how="semi", maintain_order="left")
+    if held.is_empty():
+        return np.zeros((columns.ordinal.size, 8), np.int64)
+    sizes = wanted.group_by("record", maintain_order=True).len()["len"].to_numpy()
+    text_at, texts = _flat(held["gt_values"])
+    pointer, people = _flat(held["sample"])
+    _, index = _flat(held["gt"])
+    known = texts.unique()
+    code = texts.replace_strict(known, range(known.len()), return_dtype=pl.Int32).to_numpy()
+    column = np.zeros(int(columns.ordinal.max()) + 1, np.int32)
+    column[columns.ordinal] = np.arange(columns.ordinal.size, dtype=np.int32)
+    record_of = np.repeat(np.arange(held.height), np.diff(pointer))
+    return count_people(
+        _alleles(known.to_list()), code[text_at[:-1]], pointer, column[people.to_numpy()],
+        code[text_at[record_of] + index.to_numpy()],
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        columns.haploid.contains(places["contig"], places["pos"]), columns.male,
+        wanted["kind"].to_numpy(),
+    )  # fmt: skip
+
+
+def _alleles(texts: list[str]) -> npt.NDArray[np.int16]:
+    """Read genotypes: int16[texts, ploidy], -1 missing, -2 no allele."""
+    read = [parse_gt(t) or [-1] for t in texts]
+    out = np.full((len(read), max(map(len, read))), -2, np.int16)
+    for row, alleles in zip(out, read, strict=True):
+        row[: len(alleles)] = alleles
+    return out
+
+
+def _flat(lists: pl.Series) -> tuple[Longs, pl.Series]:
+    """Give the offsets and the values of a column of lists."""
+    at = np.zeros(lists.len() + 1, np.int64)
+    at[1:] = np.cumsum(lists.list.len().to_numpy())
+    return at, lists.explode(empty_as_null=False)

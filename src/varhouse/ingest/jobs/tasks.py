@@ -1,0 +1,263 @@
+"""A task: read some chunks of a cohort and write their shards.
+
+A chunk's shards are final but for two cases that only the whole cohort shows, and that
+`varhouse.ingest.jobs.cohort` mends: an allele that left alignment carried into another
+chunk's range and that stands there too, and files with different samples.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.alleles.key import Declared, key_text
+from varhouse.errors import InputError
+from varhouse.files import write_json
+from varhouse.filestate import is_recorded
+from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.frequencies.strata import Strata, make_strata
+from varhouse.genome.contigs import Contigs
+from varhouse.ingest.jobs.chunk import (
+    COUNT_NAMES,
+    ChunkResult,
+    Context,
+    Place,
+    read_chunk,
+)
+from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict
+from varhouse.ingest.jobs.recount import Columns, counted_twice
+from varhouse.ingest.setup.run import Run
+from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
+from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
+
+ROWS_AT_ONCE = 2_000_000
+"""Rows of frequencies made at once."""
+
+
+def file_samples(run: Run, cohort: str, names: list[str]) -> pl.DataFrame:
+    """Sheet rows of a file's sample columns, in their order; unlisted ones are unknown."""
+    sheet = run.samples().filter(pl.col("cohort") == cohort).drop("cohort", "line")
+    frame = pl.DataFrame({"sample": names}, schema={"sample": pl.String})
+    out = frame.join(sheet, on="sample", how="left", maintain_order="left")
+    return out.with_columns(pl.col("sex").fill_null("unknown"))
+
+
+def check_unchanged(verdict: dict[str, Any]) -> None:
+    """Check that a file is still the one that was checked.
+
+    Raises
+    ------
+    InputError
+        If it holds other bytes; it is read again only if it may.
+    """
+    if not is_recorded(Path(verdict["path"]), verdict.get("state"), verdict["sha256"]):
+        raise InputError(
+            f"{verdict['path']}: the file changed after it was checked", "run again"
+        )
+
+
+def frequency_frame(
+    keys: pl.DataFrame, counts: dict[str, npt.NDArray[np.int32]], strata: Strata,
+    n_samples: npt.NDArray[np.int32] | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Spread counts, int32[rows, groups], to one row per allele x stratum.
+
+    `n_samples` is int32[rows, groups] too; None: everybody of the strata.
+    """
+    everybody = np.tile(strata.n_samples.astype(np.int32), keys.height)
+    n, groups = keys.height, len(strata.by)
+    spread = keys.select(KEY)[np.repeat(np.arange(n), groups)]
+    flat = {name: pl.Series(name, counts[name].reshape(-1)) for name in COUNT_NAMES}
+    return spread.with_columns(
+        pl.Series("stratum_by", strata.by * n, dtype=pl.String),
+        pl.Series("stratum", strata.value * n, dtype=pl.String),
+        *flat.values(),
+        pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
+    ).with_columns(**derived())
+
+
+def derived() -> dict[str, pl.Expr]:
+    """Columns that follow from the counts: af (null when an is 0) and call_rate."""
+    c = pl.col
+    return {
+        "af": pl.when(c("an") > 0).then(c("ac") / c("an")),
+        "call_rate": pl.when(c("n_samples") > 0).then(
+            (c("n_samples") - c("n_missing")) / c("n_samples")
+        ),
+    }
+
+
+def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
+    """Read the chunks of a task and write their shards and manifests.
+
+    Writes `CHUNK/alleles.parquet`, `CHUNK/chunk.json` and shards for each chunk, and
+    `task.json` last.
+    """
+    reference, contigs = run.open_reference(), run.open_contigs()
+    done: list[dict[str, Any]] = []
+    contexts: dict[int, Context] = {}
+    for cohort, file, number in plan.tasks[task]:
+        verdicts = [read_verdict(Path(p)) for p in plan.files[cohort]]
+        verdict = verdicts[file]
+        if file not in contexts:
+            names = cohort_samples(verdicts)
+            ordinal = {s: i for i, s in enumerate(names)}
+            people = file_samples(run, cohort, verdict["samples"])
+            contexts[file] = Context(
+                cohort, file, contigs, reference, run.policy, run.open_haploid(),
+                make_strata(people, run.strata),
+                np.array([ordinal[s] for s in verdict["samples"]], np.int32),
+                (people["sex"] == "male").to_numpy().astype(np.bool_),
+                run.cohort(cohort).assembly, verdict["version"],
+                Declared.of_header(verdict["header"].split("\n")), verdict["gvcf"],
+            )  # fmt: skip
+            check_unchanged(verdict)
+        context = contexts[file]
+        chunk = verdict["chunks"][number]
+        result = read_chunk(
+            Path(verdict["data"]), chunk["begin"], chunk["end"], chunk["record"],
+            chunk["line"], context,
+        )  # fmt: skip
+        if result.n_records != chunk["n_records"]:
+            raise InputError(
+                f"{verdict['path']}: {chunk['n_records']:,} records when it was checked, "
+                f"{result.n_records:,} now",
+                "the file changed during the ingest: run again",
+            )
+        # After the last byte was read, before anything counts.
+        check_unchanged(verdict)
+        folder = directory / f"{cohort}-{file}-{number}"
+        done.append(_write_chunk(result, context, chunk["part"], folder, contigs))
+    write_json(directory / "task.json", done)
+
+
+def _write_chunk(
+    result: ChunkResult, context: Context, part: str, folder: Path, contigs: Contigs
+) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    drop_duplicates(result, context)
+    partition = {"cohort": context.cohort, "part": part}
+    alleles = result.alleles
+    if not alleles.is_empty():
+        write_frame(alleles, folder / "alleles.parquet")
+    shards: list[Shard | None] = []
+    shards += write_frequencies(result, context.strata, partition, folder)
+    if not result.sites.is_empty():
+        shards.append(write_shard(result.sites, SITES, folder, "sites", partition))
+    if not result.genotypes.is_empty():
+        shards.append(write_shard(result.genotypes, GENOTYPES, folder, "genotypes", partition))
+    if not result.lifted.is_empty():
+        shards.append(write_shard(result.lifted, LIFTED, folder, "lifted", partition))
+    rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
+    shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition))
+    write_manifest(folder / "manifest.json", shards)
+    return {
+        "folder": folder.name, "cohort": context.cohort, "file": context.file, "part": part,
+        "n_records": result.n_records, "n_alleles": alleles.height,
+        "n_split": result.n_split, "n_moved": result.n_moved,
+        "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
+        "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
+        "span": _span(alleles),
+        "people": {
+            name: result.people[:, k].tolist() for k, name in enumerate(SAMPLE_COUNTS)
+        },
+    }  # fmt: skip
+
+
+def _span(alleles: pl.DataFrame) -> dict[str, list[int]]:
+    """First and last normalised position of each contig."""
+    if alleles.is_empty():
+        return {}
+    spans = alleles.group_by("contig").agg(
+        pl.col("pos").min().alias("low"), pl.col("pos").max().alias("high")
+    )
+    return {c: [low, high] for c, low, high in spans.rows()}
+
+
+def write_frequencies(
+    result: ChunkResult, strata: Strata, partition: dict[str, str], folder: Path
+) -> list[Shard | None]:
+    """Write the frequencies of a chunk as one or several sorted shards."""
+    if result.alleles.is_empty():
+        return []
+    order = result.alleles.select(pl.arg_sort_by(KEY)).to_series().to_numpy()
+    step = max(1, ROWS_AT_ONCE // max(1, len(strata.by)))
+    shards = []
+    for i, first in enumerate(range(0, order.size, step)):
+        rows = order[first : first + step]
+        counts = {name: result.counts[name][rows] for name in COUNT_NAMES}
+        frame = frequency_frame(result.alleles[rows], counts, strata)
+        shards.append(write_shard(
+            frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),
+            FREQUENCIES, folder, f"frequencies-{i}", partition,
+        ))  # fmt: skip
+    return shards
+
+
+def drop_duplicates(result: ChunkResult, context: Context) -> None:
+    """Keep the first of equal alleles (by order in the file); the others are rejects."""
+    if result.alleles.is_empty():
+        return
+    first = result.alleles.select(pl.struct(KEY).is_first_distinct()).to_series()
+    remove_alleles(result, ~first, context)
+
+
+def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> None:
+    """Move alleles (bool per row) to the rejects as duplicates."""
+    if not gone.any():
+        return
+    twice = result.alleles.filter(gone)
+    rows = duplicate_rows(twice, result.sites, result.place)
+    result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
+    again = twice.select("record", "alt_index")
+    if context.ordinal.size:
+        columns = Columns(context.ordinal, context.male, context.haploid)
+        result.people -= counted_twice(
+            result.genotypes, result.sites, again, again.clear(), columns
+        )
+    result.sites = blank_alleles(result.sites, again)
+    keep = (~gone).to_numpy()
+    result.alleles = result.alleles.filter(pl.Series(keep))
+    result.counts = {k: v[keep] for k, v in result.counts.items()}
+
+
+def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl.DataFrame:
+    """Rows of the rejects for alleles that stand before in the cohort.
+
+    Their lines are read again from the chunk's `place`: few are needed, so none are kept.
+    """
+    c = pl.col
+    places = sites.select("record", "chrom", c("pos").alias("site_pos"))
+    places = places.join(place.lines(twice["record"]), on="record")
+    return twice.join(places, on="record", how="left", maintain_order="left").select(
+        "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
+        pl.lit("duplicate_allele").alias("reason"),
+        pl.format("{} stands before", key_text()).alias("detail"), "text",
+    )  # fmt: skip
+
+
+def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """Null the normalised alleles of (record, alt_index) rows in a frame of sites."""
+    names = ["allele_pos", "allele_ref", "allele_alt"]
+    hit = sites.join(gone.select("record").unique(), on="record", how="semi")
+    marks = gone.with_columns(pl.lit(True).alias("gone"))
+    lists = (
+        hit.select("record", *names)
+        .with_columns(
+            pl.int_ranges(1, pl.col("allele_pos").list.len() + 1, dtype=pl.Int32).alias(
+                "alt_index"
+            )
+        )
+        .explode(*names, "alt_index", empty_as_null=True)
+        .join(marks, on=["record", "alt_index"], how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("gone").is_null()).then(pl.col(n)).alias(n) for n in names
+        )
+        .group_by("record", maintain_order=True)
+        .agg(names)
+    )
+    fixed = hit.drop(names).join(lists, on="record", how="left").select(sites.columns)
+    rest = sites.join(gone.select("record").unique(), on="record", how="anti")
+    return pl.concat([rest, fixed]).sort("record")

@@ -1,0 +1,140 @@
+"""The gate: one file's verdict, its checksums and where to cut it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from varhouse.files import write_json
+from varhouse.filestate import unmoved
+from varhouse.frequencies.strata import make_strata
+from varhouse.ingest.jobs.tasks import file_samples
+from varhouse.ingest.setup.run import Run
+from varhouse.vcf.account.problems import Problem
+from varhouse.vcf.check.scan import FileScan, hash_file, scan_file
+from varhouse.vcf.peek import trusted_header
+
+CHUNK_ROWS = 3_000_000
+"""Frequency rows of a chunk: bounds the memory of the job that makes them."""
+
+
+def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
+    """Check a file and write its verdict; a bad file is a verdict, not an error.
+
+    Parameters
+    ----------
+    number
+        0-based number of the file in the cohort.
+    output
+        The verdict; the BGZF copy, where one is needed, is written beside it.
+    """
+    path = Path(run.cohort(cohort).files[number])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with unmoved(path) as state:
+        if run.cohort(cohort).chain is not None:
+            data = _check_and_lift(run, cohort, path, output)
+        else:
+            scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
+            data = _verdict(run, scan)
+    data["state"] = state
+    write_json(output, data, indent=None)
+
+
+def _let_in(run: Run, scan: FileScan) -> FileScan:
+    """Turn into notes what the policy lets in."""
+    if run.policy.gvcf == "variants" and scan.gvcf:
+        scan.account.effects["VH-F-030"] = "note"
+    return scan
+
+
+def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:
+    scan = scan_file(
+        path, run.open_contigs(), run.open_reference(), copy=copy,
+        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
+        chunk_records=_chunk_records(run, cohort, path), limits=run.limits, **more,
+    )  # fmt: skip
+    return _let_in(run, scan)
+
+
+def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str, Any]:
+    """Check a file in its own assembly, lift it, and cut the lifted copy."""
+    from varhouse.ingest.jobs.lift import lift_file, open_source  # noqa: PLC0415
+
+    source = open_source(run, run.cohort(cohort))
+    scan = scan_file(
+        path, source.contigs, source.reference, copy=output.with_suffix(".own.vcf.gz"),
+        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate, limits=run.limits,
+    )  # fmt: skip
+    data = _verdict(run, _let_in(run, scan))
+    if data["hold"]:
+        return data
+    lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
+    done = lift_file(Path(scan.data), run, source, lifted, rejects)
+    Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
+    copy = _scan(run, cohort, lifted, lifted.with_suffix(".copy"), hashes=False)
+    if scan.n_records and not copy.n_records:
+        first = max(done["reasons"], key=done["reasons"].__getitem__)
+        data["hold"].append(
+            f"no record could be lifted ({first}: {done['reasons'][first]:,}); fix: the chain "
+            f"file {source.chain_name}, or the cohort's assembly"
+        )
+    data["hold"] += copy.account.reasons_to_hold(refuse_records=False)
+    own = copy.as_json()
+    data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})
+    data["lift"] = {**done, "rejects": str(rejects), "n_header": scan.header.count("\n") + 1}
+    data["notes"] += [
+        f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow"
+        for name, n in sorted(done["left_out"].items())
+    ]
+    if done["again"]:
+        data["notes"].append(
+            f"{done['again']:,} record(s): marks of an earlier lift-over replaced"
+        )
+    return data
+
+
+def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
+    hold = scan.account.reasons_to_hold(
+        refuse_records=run.policy.record_fault == "refuse"
+    )  # fmt: skip
+    data = scan.as_json()
+    if not scan.sha256:
+        data |= _identity(Path(scan.path))
+    data["hold"] = hold
+    data["verdict"] = scan.account.verdict
+    data["effects"] = dict(scan.account.effects)
+    data["notes"] = [
+        f"{scan.account.counts[p.code]:,} x {p.code}: {p}"
+        for p in _first_of_each(scan.account.problems())
+        if scan.account.effects[p.code] == "note"
+        or (p.severity == "warning" and scan.account.effects[p.code] == "reject")
+    ]
+    data["unknown_contig"] = scan.account.counts.get("VH-R-001", 0)
+    return data
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    """Say which bytes were refused unread: an empty file has checksums, a folder none."""
+    stat = path.stat()
+    found: dict[str, Any] = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    if path.is_file() and os.access(path, os.R_OK):
+        found["md5"], found["sha256"] = hash_file(path)
+    return found
+
+
+def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for p in problems:
+        if p.code not in seen:
+            seen.add(p.code)
+            yield p
+
+
+def _chunk_records(run: Run, cohort: str, path: Path) -> int:
+    """Bound the records of a chunk, so that its frequencies fit in memory."""
+    header = trusted_header(path, run.limits)
+    if header is None or not header.samples:
+        return 200_000
+    people = file_samples(run, cohort, header.samples)
+    groups = len(make_strata(people, run.strata).by)
+    return max(2_000, min(200_000, CHUNK_ROWS // groups))

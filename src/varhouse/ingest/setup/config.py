@@ -1,0 +1,312 @@
+"""The configuration of an ingest: read, checked as a whole, paths made absolute.
+
+Every mistake is found before any job starts, and all are reported at once.
+"""
+
+import glob
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
+from varhouse.filestate import read_as_recorded
+from varhouse.frequencies.strata import ALL, TAKEN
+from varhouse.genome.contigs import Contigs, read_aliases
+from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text
+from varhouse.ingest.setup.settings import Policy, SourceConfig
+from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.sources import read_spec, source_faults
+from varhouse.textfile import LONGEST_ROW, line_blocks
+from varhouse.vcf.peek import trusted_header
+from varhouse.vcf.text.limits import Limits
+from varhouse.yamltext import read_yaml
+
+_Lift = tuple[str | None, Path | None, Path | None]
+_FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
+
+
+@dataclass
+class Cohort:
+    """A cohort of the sheet; `files` are absolute paths in order.
+
+    One of another assembly has a `chain` to that of the store.
+    """
+
+    name: str
+    files: list[str]
+    metadata: dict[str, str | None]
+    assembly: str | None = None
+    chain: Path | None = None
+    source_reference: Path | None = None
+
+
+@dataclass
+class Config:
+    """A checked configuration; all paths are absolute."""
+
+    assembly: str
+    reference: Path
+    par: Path | None
+    aliases: Path | None
+    genes: Path | None
+    cohorts: list[Cohort]
+    samples: pl.DataFrame
+    strata: list[str]
+    sources: list[SourceConfig]
+    policy: Policy
+    raw: dict[str, Any]
+    contigs: Contigs | None
+    limits: Limits = field(default_factory=Limits)
+    warnings: list[str] = field(default_factory=list)
+    mane: Path | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the files that were parsed already, by path."""
+
+    def samples_of(self, cohort: str) -> pl.DataFrame:
+        """Rows of the sample sheet for a cohort."""
+        return self.samples.filter(pl.col("cohort") == cohort)
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration file and everything it names.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake: unknown keys, missing paths, malformed accessions, samples
+        that are in the sheet but not in the file, duplicate cohorts, ...
+    """
+    try:
+        raw = read_yaml(path)
+    except FileNotFoundError as error:
+        raise ConfigError([f"no such file: {path}"]) from error
+    except InputError as error:
+        raise ConfigError([str(error)]) from error
+    if not isinstance(raw, dict):
+        raise ConfigError([f"{path}: not a YAML mapping of keys"])
+    return check_config(dates_as_text(raw), path.resolve().parent)
+
+
+def check_config(raw: dict[str, Any], base: Path) -> Config:
+    """Check a configuration; relative paths are taken from `base`."""
+    form = check_form(raw)
+    said, problems = form.said, form.problems
+    assembly = said.get("assembly") or {}
+    paths: dict[str, Path | None] = {}
+    for key, value in (
+        ("assembly.reference", assembly.get("reference")),
+        ("assembly.par", assembly.get("par")),
+        ("assembly.aliases", assembly.get("aliases")), ("genes", said.get("genes")),
+        ("mane", said.get("mane")),
+        ("cohorts", said.get("cohorts")), ("samples", said.get("samples")),
+    ):  # fmt: skip
+        paths[key] = base / value if value else None
+        if value and not (base / value).is_file():
+            problems.append(f"{key}: no such file: {base / value}")
+    if paths["genes"] and paths["genes"].is_file():
+        problems += genes_problems(paths["genes"])
+    sources, found = _sources(form, base, has_genes=bool(raw.get("genes")))
+    problems += found
+    contigs, inputs = None, dict[str, str]()
+    if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
+        try:
+            with read_as_recorded([paths["assembly.aliases"]]) as inputs:
+                contigs = read_aliases(paths["assembly.aliases"])
+        except (AssemblyError, InputError) as error:
+            problems.append(str(error))
+    samples, found = _read(paths["samples"], check_samples)
+    problems += found
+    strata = list(said.get("strata") or [])
+    if paths["samples"] is not None or not raw.get("samples"):
+        problems += _strata_problems(strata, samples)
+    limits = Limits(**(said.get("limits") or {}))
+    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, limits)
+    problems += found
+    if paths["mane"] and not raw.get("genes"):
+        problems.append("mane: needs a gene model (genes)")
+    if problems:
+        # What stops nothing alone may be what the others come of.
+        raise ConfigError(problems + warnings)
+    reference = paths["assembly.reference"]
+    assert reference is not None
+    return Config(
+        assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
+        paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
+        raw, contigs, limits, warnings, paths["mane"], inputs,
+    )  # fmt: skip
+
+
+def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:
+    known = [c for c in samples.columns if c not in ("cohort", "sample", "line")]
+    taken = [TAKEN] if ALL in strata else []
+    return taken + [
+        f"strata: the sample sheet has no column {c!r}{nearest(c, known)}"
+        for s in strata
+        for c in s.split("+")
+        if c not in known
+    ]
+
+
+def _cohorts(
+    said: dict[str, Any], base: Path, path: Path | None, samples: pl.DataFrame, limits: Limits
+) -> tuple[list[Cohort], list[str], list[str]]:
+    """Read the cohort sheet: (cohorts, warnings, problems)."""
+    sheet, problems = _read(path, check_cohorts)
+    if not {"cohort", "files"} <= set(sheet.columns):
+        return [], [], problems
+    cohorts: list[Cohort] = []
+    assembly = (said.get("assembly") or {}).get("name")
+    for row in sheet.iter_rows(named=True):
+        files, found = _files(base, str(row["cohort"]), row["files"] or "")
+        problems += found
+        lift: _Lift = (None, None, None)
+        if assembly:
+            lift, found = _lift(base, row, assembly)
+            problems += found
+        metadata = {
+            k: v
+            for k, v in row.items()
+            if k not in ("cohort", "files", "line", "assembly", "chain",
+                         "source_reference", "callable")
+        }  # fmt: skip
+        cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
+        cohorts.append(cohort)
+        problems += _sample_problems(cohort, samples, limits)
+    if not cohorts:
+        problems.append("cohorts: the sheet has no rows")
+    names = {c.name for c in cohorts}
+    listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
+    warnings = [
+        f"samples: cohort {name!r} is not in the cohort sheet{nearest(name, names)}"
+        for name in sorted(listed - names)
+    ]
+    return cohorts, warnings, problems
+
+
+def _sources(
+    form: Form, base: Path, *, has_genes: bool
+) -> tuple[list[SourceConfig], list[str]]:
+    """Read the sources of a configuration: (sources, problems)."""
+    sources = []
+    problems = []
+    for entry in form.said.get("sources") or []:
+        source, found = read_spec(entry, base)
+        sources.append(source)
+        problems += found
+        if source.kind == "gene" and not has_genes:
+            problems.append(f"sources.{source.name}: kind gene needs a gene model (genes)")
+        if source.name not in form.unclear and all(": fields: " in text for text in found):
+            problems += source_faults(source)
+    names = [s.name for s in sources]
+    problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+    return sources, problems
+
+
+def genes_problems(path: Path) -> list[str]:
+    """Look at the first rows of a gene model: GFF3 and GTF have nine columns.
+
+    The fourth and the fifth are whole numbers, the seventh is a strand.
+    """
+    rows: list[str] = []
+    try:
+        for block in line_blocks(path, 1 << 16, LONGEST_ROW):
+            lines = (x.strip(b"\r") for x in block.split(b"\n") if not x.startswith(b"#"))
+            rows += [x.decode("utf-8", "replace") for x in lines if x.strip()]
+            if rows:
+                break
+    except InputError as error:
+        return [f"genes: {error.message}; fix: {error.fix}"]
+    except OSError as error:
+        return [f"genes: {path}: cannot be read ({error.strerror})"]
+    if any(_FEATURE.match(row) for row in rows[:10]):
+        return []
+    first = f"its first row is {rows[0][:60]!r}" if rows else "it has no rows"
+    return [f"genes: {path}: no GFF3 or GTF: {first}; fix: name a GFF3 or GTF file"]
+
+
+def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
+    empty = pl.DataFrame(
+        schema={"cohort": pl.String, "sample": pl.String, "sex": pl.String,
+                "population": pl.String, "line": pl.Int64}
+    )  # fmt: skip
+    if path is None or not path.is_file():
+        return empty, []
+    try:
+        frame, problems = check(path, read_sheet(path))
+    except InputError as error:
+        return empty, [str(error)]
+    return frame, problems
+
+
+def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
+    files: list[str] = []
+    problems: list[str] = []
+    for item in (t.strip() for t in text.split(",")):
+        if not item:
+            continue
+        pattern = str(base / item)
+        if Path(pattern).exists():
+            files.append(pattern)
+        elif glob.has_magic(item):
+            whole = str(Path(glob.escape(str(base))) / item)
+            hits = sorted(glob.glob(whole))  # noqa: PTH207 - the pattern may be absolute
+            files += hits
+            if not hits:
+                problems.append(f"cohort {cohort!r}: no file matches {item!r}")
+        else:
+            problems.append(f"cohort {cohort!r}: no such file: {pattern}")
+    problems += [
+        f"cohort {cohort!r}: {f} stands twice"
+        for f in sorted(set(files))
+        if files.count(f) > 1
+    ]
+    return files, problems
+
+
+def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[str]]:
+    """Read what a cohort of another assembly needs: (assembly, chain, reference)."""
+    who, named = f"cohort {row['cohort']!r}", row.get("assembly")
+    paths = {k: base / row[k] if row.get(k) else None for k in ("chain", "source_reference")}
+    problems = [f"{who}: {k}: no such file: {p}" for k, p in paths.items()
+                if p is not None and not p.is_file()]  # fmt: skip
+    other = bool(named) and named != assembly
+    if other and paths["chain"] is None:
+        problems.append(
+            f"{who}: assembly {named!r}, the store has {assembly!r}; name the chain file from "
+            "one to the other in the column chain"
+        )
+    elif paths["chain"] is not None and not other:
+        what = f"{named!r} is that of the store" if named else "is not named"
+        problems.append(f"{who}: has a chain, but its assembly {what}: correct the sheet")
+    elif paths["source_reference"] is not None and not other:
+        problems.append(f"{who}: source_reference is for a cohort of another assembly only")
+    if problems or not other:
+        return (None, None, None), problems
+    return (named, paths["chain"], paths["source_reference"]), []
+
+
+def _sample_problems(cohort: Cohort, samples: pl.DataFrame, limits: Limits) -> list[str]:
+    """Find samples that the sheet has for a cohort and its files have not."""
+    sheet = samples.filter(pl.col("cohort") == cohort.name)
+    if sheet.is_empty():
+        return []
+    names: set[str] = set()
+    for file in cohort.files:
+        header = trusted_header(Path(file), limits)
+        if header is None:
+            # The file's own faults are the validator's to tell.
+            return []
+        names |= set(header.samples)
+    missing = sheet.filter(~pl.col("sample").is_in(list(names)))
+    shown = [
+        f"cohort {cohort.name!r}: sample {s!r} is in the sheet (line {line}) but not in "
+        f"{Path(cohort.files[0]).name if len(cohort.files) == 1 else 'its files'}"
+        f"{nearest(s, names)}"
+        for s, line in missing.select("sample", "line").head(10).rows()
+    ]
+    if missing.height > 10:
+        shown.append(f"cohort {cohort.name!r}: ... and {missing.height - 10:,} more like it")
+    return shown

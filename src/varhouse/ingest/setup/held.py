@@ -1,0 +1,91 @@
+"""What was held back: the verdict of every file that did not go in, kept in the store.
+
+Nothing enters a store unseen, and nothing is refused unseen either: the table
+`held_back` has the files of each cohort that was held back, with their checksums, what
+is wrong with them, and why the cohort stayed out. The rows of a cohort go when it goes
+in. The same files with the same settings are not looked at again night after night.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse import __version__
+from varhouse.ingest.setup.settings import text_digest
+from varhouse.store.reader import Store
+from varhouse.tables.schema import HELD_BACK
+from varhouse.tables.shards import Shard, write_shard
+from varhouse.vcf.text.limits import Limits
+
+
+def held_fingerprint(cohort: str, limits: Limits) -> str:
+    """Digest what decides that a cohort is held back.
+
+    Parameters
+    ----------
+    cohort
+        The cohort's own fingerprint: its settings and the bytes of its files.
+    limits
+        They decide what is read, never what it gives.
+    """
+    return text_digest(cohort, asdict(limits), __version__)
+
+
+def known_held(base: Store) -> dict[str, dict[str, Any]]:
+    """Read what a release knows of cohorts held back: fingerprint, reasons, stamps.
+
+    `stamps` maps (path, bytes, modification time) to the SHA-256 of a file.
+    """
+    rows = base.scan("held_back").select(
+        "cohort", "fingerprint", "reasons", "path", "bytes", "mtime_ns", "sha256"
+    ).collect()  # fmt: skip
+    out: dict[str, dict[str, Any]] = {}
+    for cohort, fingerprint, reasons, *stamp, sha in rows.rows():
+        known = out.setdefault(
+            cohort, {"fingerprint": fingerprint, "reasons": json.loads(reasons), "stamps": {}}
+        )
+        known["stamps"][tuple(stamp)] = sha
+    return out
+
+
+def problems_json(verdict: Mapping[str, Any]) -> str:
+    """Give the problems of a file for the tables: counts, effects and first examples."""
+    found = {**verdict["account"], "effects": verdict["effects"]}
+    return json.dumps(found, ensure_ascii=False, sort_keys=True)
+
+
+def held_shards(
+    held: Mapping[str, list[str]], verdicts: Mapping[str, list[dict[str, Any]]],
+    fingerprints: Mapping[str, str], ingest_id: str, directory: Path,
+) -> list[Shard | None]:  # fmt: skip
+    """Write the rows of `held_back` for cohorts.
+
+    Parameters
+    ----------
+    held
+        Cohort to the reasons why it is held back.
+    verdicts, fingerprints
+        Of each of these cohorts: one verdict per file, and its `held_fingerprint`.
+    """
+    shards = []
+    for cohort in sorted(held):
+        rows = [
+            {
+                "cohort": cohort, "file": k, "name": Path(v["path"]).name, "path": v["path"],
+                "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
+                "sha256": v["sha256"], "verdict": v["verdict"], "n_records": v["n_records"],
+                "problems": problems_json(v),
+                "reasons": json.dumps(held[cohort], ensure_ascii=False),
+                "fingerprint": fingerprints[cohort], "ingest_id": ingest_id,
+            }
+            for k, v in enumerate(verdicts[cohort])
+        ]  # fmt: skip
+        frame = pl.DataFrame(rows, schema=HELD_BACK.polars_schema)
+        shards.append(
+            write_shard(frame, HELD_BACK, directory, f"held-{cohort}", {"cohort": cohort})
+        )
+    return shards

@@ -1,0 +1,504 @@
+"""A run: everything the jobs of one ingest need, written once, read by each.
+
+`prepare` checks the configuration and finds which cohorts are new or changed; `begin`
+writes `run.json` into the work folder. The id of a run follows from what it does and from the
+release it starts from, so that a killed run that is started again finds its own work.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from varhouse.errors import ConfigError
+from varhouse.files import read_json, write_json
+from varhouse.filestate import file_state, read_as_recorded
+from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.genome.contigs import Contigs, read_aliases
+from varhouse.genome.reference import Reference, cached_reference
+from varhouse.ingest.setup.held import held_fingerprint, known_held
+from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.settings import Policy, SourceConfig, text_digest
+from varhouse.store.commit import contigs_frame
+from varhouse.store.layout import make_folder
+from varhouse.store.reader import Store, open_store
+from varhouse.tables.schema import FORMAT_VERSION
+from varhouse.tables.shards import write_frame
+from varhouse.transcripts.genemodel import MODEL_FORMAT
+from varhouse.vcf.check.scan import hash_file
+from varhouse.vcf.text.limits import Limits
+
+if TYPE_CHECKING:
+    from varhouse.ingest.setup.config import Cohort, Config
+
+BATCH_BYTES = 2 << 20
+
+LOG = logging.getLogger("varhouse.ingest")
+
+
+@dataclass
+class RunCohort:
+    """A cohort that this run takes in; `files` are sorted by name.
+
+    `batches` are the numbers of the files that one job checks: small files share a job.
+    A cohort of another assembly has a `chain` and perhaps a compiled `source_reference`.
+    """
+
+    name: str
+    files: list[str]
+    metadata: dict[str, str | None]
+    settings: str
+    replaces: bool
+    batches: list[list[int]]
+    assembly: str | None = None
+    chain: str | None = None
+    source_reference: str | None = None
+
+
+@dataclass
+class Run:
+    """One ingest. Paths are absolute.
+
+    `annotate_all` says that the gene model is another than that of the base release,
+    `annotate_sources` are the sources that are new or others; `genes_gone` and
+    `gone_sources` tell what the configuration no longer has; `new_sides` says that any of
+    this differs, if only for alleles to come. `held_before` are the cohorts (`cohort`,
+    `reasons`) that were held back before, and of which nothing has changed since: they
+    are not looked at again. `inputs` tells the SHA-256 of the files that jobs compile or
+    read: by these digests, the run and what is kept of it go.
+    """
+
+    store: str
+    work: str
+    ingest_id: str
+    base_release: int
+    started: str
+    assembly: str
+    reference: str
+    reference_digest: str
+    aliases: str | None
+    par: str | None
+    genes: str | None
+    genes_digest: str | None
+    strata: list[str]
+    sources: list[SourceConfig]
+    source_digests: dict[str, str]
+    policy: Policy
+    config: dict[str, Any]
+    cohorts: list[RunCohort]
+    limits: Limits = field(default_factory=Limits)
+    unchanged: list[str] = field(default_factory=list)
+    held_before: list[dict[str, Any]] = field(default_factory=list)
+    annotate_all: bool = False
+    annotate_sources: list[str] = field(default_factory=list)
+    genes_gone: bool = False
+    gone_sources: list[str] = field(default_factory=list)
+    new_sides: bool = False
+    warnings: list[str] = field(default_factory=list)
+    mane: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+
+    def save(self) -> Path:
+        """Write `run.json` into the work folder."""
+        path = Path(self.work) / "run.json"
+        write_json(path, asdict(self))
+        return path
+
+    @property
+    def renews_sides(self) -> bool:
+        """Whether the gene model or a source is another one than before, or gone."""
+        changed = self.annotate_all or self.annotate_sources
+        return bool(changed or self.genes_gone or self.gone_sources)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything differs from the base release."""
+        return bool(self.cohorts) or self.renews_sides
+
+    def open_contigs(self) -> Contigs:
+        """Read the assembly's contigs: of the aliases table, else of the reference."""
+        return self._aliases() or Reference(Path(self.reference)).contigs
+
+    def _aliases(self) -> Contigs | None:
+        if not self.aliases:
+            return None
+        with self.as_recorded(self.aliases):
+            return read_aliases(Path(self.aliases))
+
+    def as_recorded(self, *files: str) -> AbstractContextManager[object]:
+        """Check that a block reads the bytes that the run was prepared with.
+
+        Raises
+        ------
+        InputError
+            When the block ends, if a file is another one.
+        """
+        return read_as_recorded([Path(f) for f in files], self.inputs)
+
+    def open_reference(self) -> Reference:
+        """Map the compiled reference into memory."""
+        return Reference(Path(self.reference), self._aliases())
+
+    def open_haploid(self) -> HaploidRegions:
+        """Read where males have one copy."""
+        contigs = self.open_contigs()
+        if self.par is None:
+            return HaploidRegions(contigs, None)
+        with self.as_recorded(self.par):
+            return HaploidRegions(contigs, Path(self.par))
+
+    def samples(self) -> pl.DataFrame:
+        """Read the sample sheet."""
+        return pl.read_parquet(Path(self.work) / "samples.parquet", glob=False)
+
+    def cohort(self, name: str) -> RunCohort:
+        """Find the cohort of a name."""
+        return next(c for c in self.cohorts if c.name == name)
+
+    @property
+    def genes_folder(self) -> str:
+        """Where the compiled gene model is kept, for this and later ingests."""
+        return str(Path(self.store) / "_cache" / f"genes-{(self.genes_digest or '')[:16]}")
+
+    def base(self) -> Store:
+        """Open the store as of the release that this run starts from."""
+        return open_store(Path(self.store), self.base_release)
+
+
+def load_run(path: Path) -> Run:
+    """Read `run.json`."""
+    data = read_json(path)
+    data["policy"] = Policy(**data["policy"])
+    data["limits"] = Limits(**data["limits"])
+    data["sources"] = [SourceConfig(**s) for s in data["sources"]]
+    data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
+    return Run(**data)
+
+
+def compiled_reference(store: Path, fasta: Path) -> Path:
+    """Compile the reference into the store's cache, once for each state of the FASTA."""
+    return cached_reference(fasta, store / "_cache")
+
+
+def check_reference(config: "Config", reference: Reference) -> None:
+    """Check the FASTA against the aliases table.
+
+    Raises
+    ------
+    ConfigError
+        With every contradiction.
+    """
+    problems = reference.check(config.policy.partial_reference)
+    if config.contigs is not None and not any(
+        reference.length(c) for c in config.contigs.names
+    ):
+        problems.append(
+            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])})"
+            " is in the aliases table"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_same_assembly(base: Store, assembly: str, reference: Reference) -> None:
+    """Check that assembly, reference and aliases are those the store was made with.
+
+    Names, positions and partitions of what is stored would change their meaning
+    otherwise. Further contigs at the end, other aliases and accessions do no harm to
+    the rows, but queries would not know them: they are refused too.
+
+    Raises
+    ------
+    ConfigError
+        Naming both assemblies, and the first contig that differs.
+    """
+    problems = []
+    if base.assembly != assembly:
+        problems.append(
+            f"{base.path}: the store is of assembly {base.assembly}, the configuration of "
+            f"{assembly}; fix: one store holds one assembly: use another store"
+        )
+    if (difference := _first_difference(base, reference)) is not None:
+        problems.append(
+            f"{base.path}: the reference or the aliases table is not the one that the store "
+            f"was made with ({difference}); fix: use the same files, or make a new store"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _first_difference(base: Store, reference: Reference) -> str | None:
+    """Say what differs from the reference and the aliases of a store; None: nothing."""
+    known = base.scan("contigs").sort("ordinal").collect()
+    now = contigs_frame(reference.contigs, reference)
+    digest = base.record.meta.get("reference")
+    if known.equals(now.select(known.columns)) and digest in (None, reference.digest):
+        return None
+    both = known.join(now, on="contig", how="full", suffix="_now")
+    other = both.filter(
+        pl.any_horizontal(
+            ~pl.col(c).eq_missing(pl.col(f"{c}_now")) for c in known.columns if c != "contig"
+        )
+    )
+    names = other.select(pl.coalesce("contig", "contig_now")).to_series()
+    return f"first difference: contig {names[0]}" if len(names) else "other bases"
+
+
+def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
+    """Find what an ingest has to do; only the store's cache is written to.
+
+    Parameters
+    ----------
+    rehash
+        Read the sources and the gene model even where their stamps say that they are as
+        they were (`known_files.py`).
+
+    Returns
+    -------
+    Run
+        With no cohorts when everything is in the store as it is.
+
+    Raises
+    ------
+    ConfigError
+        For what contradicts the reference or the store.
+    """
+    reference_dir = compiled_reference(store_path, config.reference)
+    reference = Reference(reference_dir, config.contigs)
+    check_reference(config, reference)
+    base = open_store(store_path)
+    check_same_assembly(base, config.assembly, reference)
+    from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
+
+    known = KnownFiles(store_path / "_cache", rehash=rehash)
+
+    def sha256(path: str) -> str:
+        return known.sha256(Path(path))
+
+    digests = {
+        s.name: text_digest(
+            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, sha256), COMPILER
+        )
+        for s in config.sources
+    }
+    genes = None
+    if config.genes:
+        pairs = [known.sha256(config.mane)] if config.mane else []
+        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT, *pairs)
+    par = _recorded_text(config.par, known, config)
+    cohorts, unchanged, held = _changed(config, base, reference.digest, par, known)
+    known.save()
+    annotation = annotation_of(base)
+    old_sources = annotation.get("sources", {})
+    gone = sorted(set(old_sources) - set(digests))
+    genes_gone = bool(annotation.get("genes")) and genes is None
+    warnings = [
+        *config.warnings,
+        *(f"sources: {n} is no longer there: its table goes" for n in gone),
+        *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
+    ]
+    identity = text_digest(
+        base.release, genes, sorted(digests.items()),
+        # The whole state: verdicts in the work folder are those of these very bytes.
+        [(c.name, c.settings, [_state(f) for f in c.files]) for c in cohorts], config.limits,
+    )  # fmt: skip
+    ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
+    has_alleles = "variants" in base.tables
+    work = store_path / "_staging" / ingest_id
+    run = Run(
+        str(store_path), str(work), ingest_id, base.release, started, config.assembly,
+        str(reference_dir), reference.digest, str(config.aliases) if config.aliases else None,
+        str(config.par) if config.par else None, str(config.genes) if config.genes else None,
+        genes, config.strata, config.sources, digests, config.policy, config.raw, cohorts,
+        config.limits, unchanged, held,
+        has_alleles and genes is not None and genes != annotation.get("genes"),
+        [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
+        genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
+        str(config.mane) if config.mane else None, {**known.told, **config.inputs},
+    )  # fmt: skip
+    return run
+
+
+def begin(run: Run, config: "Config") -> None:
+    """Make the work folder of a run with its `run.json`, or take up one that was killed."""
+    work = Path(run.work)
+    make_folder(work, Path(run.store))
+    if (work / "run.json").exists():
+        LOG.info("resuming ingest %s", run.ingest_id)
+        return
+    write_frame(config.samples, work / "samples.parquet")
+    run.save()
+
+
+def _changed(
+    config: "Config", base: Store, reference: str, par: str, digests: KnownFiles
+) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
+    """Sort the cohorts: those to take in, those that are in, those held back as before."""
+    known, refused = _known(base), known_held(base)
+    aliases = _recorded_text(config.aliases, digests, config)
+    cohorts: list[RunCohort] = []
+    unchanged: list[str] = []
+    held: list[dict[str, Any]] = []
+    for cohort in config.cohorts:
+        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
+        settings = _settings(config, cohort, reference, aliases, par, digests)
+        row, before = known.get(cohort.name), refused.get(cohort.name)
+        if row is not None or before is not None:
+            stamps = {**_stamps(base, cohort.name), **(before["stamps"] if before else {})}
+            found = _fingerprint(stamps, files, settings, digests)
+            if row == found:
+                unchanged.append(cohort.name)
+                continue
+            if before and before["fingerprint"] == held_fingerprint(found, config.limits):
+                held.append(
+                    {"cohort": cohort.name, "reasons": before["reasons"], "notes": [],
+                     "before": True}
+                )  # fmt: skip
+                continue
+        cohorts.append(
+            RunCohort(
+                cohort.name,
+                files,
+                cohort.metadata,
+                settings,
+                row is not None,
+                share_out([Path(f).stat().st_size for f in files]),
+                cohort.assembly,
+                str(cohort.chain) if cohort.chain else None,
+                _compiled_source(base, cohort, digests),
+            )
+        )
+    return cohorts, unchanged, held
+
+
+def _compiled_source(base: Store, cohort: "Cohort", digests: KnownFiles) -> str | None:
+    """Compile the reference of a cohort of another assembly."""
+    if cohort.source_reference is None:
+        return None
+    cache = base.path / "_cache"
+    return str(cached_reference(cohort.source_reference, cache, digests.told))
+
+
+def share_out(sizes: list[int]) -> list[list[int]]:
+    """Share files out to the jobs that check them, by their size in bytes.
+
+    A job costs about a second to start, so small files share one.
+    """
+    batches: list[list[int]] = []
+    held = 0
+    for k, size in enumerate(sizes):
+        if batches and held + size <= BATCH_BYTES:
+            batches[-1].append(k)
+            held += size
+        else:
+            batches.append([k])
+            held = size
+    return batches
+
+
+# What a source's file or its release decides; the rest decides its rows.
+_NOT_ROWS = ("path", "version", "date", "merged")
+
+
+def source_settings(source: SourceConfig, sha256: Callable[[str], str]) -> str:
+    """Digest what decides the rows of a source besides its file; not its version.
+
+    `sha256` gives the digest of a file's bytes by its path.
+    """
+    said = {k: v for k, v in asdict(source).items() if k not in _NOT_ROWS}
+    merged = sha256(str(Path(source.merged))) if source.merged else ""
+    return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
+
+
+def annotation_of(base: Store) -> dict[str, Any]:
+    """Give what a release is annotated with, as digests (`sides.merge_annotation`)."""
+    found: dict[str, Any] = base.record.meta.get("annotation", {})
+    return found
+
+
+def _stamp(file: str) -> tuple[str, int, int]:
+    stat = Path(file).stat()
+    return file, stat.st_size, stat.st_mtime_ns
+
+
+def _state(file: str) -> tuple[str, list[int]]:
+    return file, file_state(Path(file))
+
+
+def _recorded_text(path: Path | None, digests: KnownFiles, config: "Config") -> str:
+    """Read a small text whose digest the run records; empty without a file."""
+    if path is None:
+        return ""
+    wanted = {str(path): digests.sha256(path), **config.inputs}
+    with read_as_recorded([path], wanted):
+        return path.read_text(encoding="utf-8-sig")
+
+
+def _settings(
+    config: "Config", cohort: "Cohort", reference: str, aliases: str, par: str,
+    digests: KnownFiles,
+) -> str:  # fmt: skip
+    """Digest everything but the files that decides the rows of a cohort."""
+    sheet = config.samples_of(cohort.name).drop("line")
+    sheet = sheet.select(sorted(sheet.columns)).sort("sample")
+    lift: list[object] = []
+    if cohort.chain is not None:
+        named = (cohort.chain, cohort.source_reference)
+        lift = [cohort.assembly, *(digests.sha256(p) if p else None for p in named)]
+    return text_digest(
+        FORMAT_VERSION, reference, aliases, par, sorted(config.strata), asdict(config.policy),
+        sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
+        sheet.columns, sheet.rows(), *lift,
+    )  # fmt: skip
+
+
+def cohort_fingerprint(settings: str, sha256: list[str]) -> str:
+    """Digest what decides the rows of a cohort: its settings and its files' bytes."""
+    return hashlib.sha256("\n".join([settings, *sorted(sha256)]).encode()).hexdigest()
+
+
+def _known(base: Store) -> dict[str, str]:
+    if "cohorts" not in base.tables:
+        return {}
+    rows = base.scan("cohorts").select("cohort", "fingerprint").collect().rows()
+    return dict(rows)
+
+
+def _stamps(base: Store, cohort: str) -> dict[tuple[str, int, int], str]:
+    """SHA-256 of a cohort's files by (path, bytes, modification time), as they went in."""
+    if cohort not in _known(base):
+        return {}
+    rows = base.scan("files", cohort=cohort).select(
+        "path", "bytes", "mtime_ns", "sha256"
+    ).collect().rows()  # fmt: skip
+    return {(p, b, t): sha for p, b, t, sha in rows}
+
+
+def _fingerprint(
+    stamps: dict[tuple[str, int, int], str],
+    files: list[str],
+    settings: str,
+    digests: KnownFiles,
+) -> str:
+    """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
+    found = []
+    for file in files:
+        known = None if digests.is_other(Path(file)) else stamps.get(_stamp(file))
+        found.append(_sha256(Path(file)) if known is None else known)
+    return cohort_fingerprint(settings, found)
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; empty, as in its verdict, where none can be read."""
+    if not path.is_file():
+        return ""
+    try:
+        return hash_file(path)[1]
+    except OSError:
+        return ""

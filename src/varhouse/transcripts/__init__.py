@@ -1,0 +1,1 @@
+"""What a transcript is: the compiled gene model, genetic codes, ribosomal slippage."""

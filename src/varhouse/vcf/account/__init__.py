@@ -1,0 +1,1 @@
+"""What is wrong with a file: the rules, and an account of what broke them."""

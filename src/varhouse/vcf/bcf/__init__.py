@@ -1,0 +1,1 @@
+"""BCF: as text by htslib, and as it stands where records are plain."""

@@ -1,0 +1,146 @@
+"""BCF as text: every later step then reads one kind of file.
+
+htslib reads the records, in a process of its own: it can crash on damaged binary
+records, and takes nobody with it then. The header is read here.
+"""
+
+import fcntl
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from varhouse.errors import InputError
+from varhouse.vcf.text.bgzf import BgzfWriter, has_end_block, read_pieces
+from varhouse.vcf.text.encoding import header_text
+from varhouse.vcf.text.limits import DEFAULTS
+
+_COMMAND = [sys.executable, "-m", "varhouse.vcf.bcf.htslib"]
+_PIPE_BYTES = 1 << 20
+_SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
+            11: "segmentation fault"}  # fmt: skip
+
+
+def bcf_header(path: Path) -> list[str]:
+    """Read the header lines of a BCF (VCF 4.5 section 6.2) as a VCF would have them.
+
+    Raises
+    ------
+    InputError
+        If the file is cut off in its header, or is no BCF 2.
+    """
+    # IDX is a number of the binary records; the text of a VCF has none.
+    return [re.sub(r",IDX=[0-9]+(?=>\Z)", "", line) for line in raw_header(path)]
+
+
+def raw_header(path: Path) -> list[str]:
+    """Read the header lines of a BCF as they stand, with IDX.
+
+    Raises
+    ------
+    InputError
+        If the file is cut off in its header, or is no BCF 2.
+    """
+    with path.open("rb") as f:
+        kind = "text" if f.read(3) == b"BCF" else "bgzf"
+    held = b""
+    wanted = 9
+    for _, piece in read_pieces(path, kind):
+        held += piece
+        if len(held) >= 9 and wanted == 9:
+            if held[:4] != b"BCF\x02":
+                raise InputError(f"{path}: not BCF 2", "bcftools view -Ob writes it")
+            wanted += struct.unpack_from("<I", held, 5)[0]
+            if wanted > DEFAULTS.header_bytes:
+                raise InputError(f"{path}: damaged: a BCF header of {wanted - 9:,} bytes")
+        if len(held) >= wanted > 9:
+            text = header_text(held[9:wanted].rstrip(b"\0"))
+            return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")]
+    raise InputError(f"{path}: cut off in the header", "copy it again")
+
+
+def bcf_pieces(path: Path) -> Iterator[bytes]:
+    """Yield the text of a BCF in pieces: its header as it stands, and the records.
+
+    htslib writes the records to a pipe, so that nothing is packed, unpacked or put on disk.
+
+    Raises
+    ------
+    InputError
+        If htslib cannot read the file to its end: after what it has read of it.
+    """
+    header = bcf_header(path)
+    _check_end(path)
+    yield ("\n".join(header) + "\n").encode("utf-8", "surrogateescape")
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            [*_COMMAND, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=said,
+        )  # fmt: skip
+        assert process.stdout is not None
+        ended = False
+        try:
+            if hasattr(fcntl, "F_SETPIPE_SZ"):
+                fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            while piece := process.stdout.read(_PIPE_BYTES):
+                yield piece
+            ended = True
+        finally:
+            if not ended:
+                # Whoever reads may stop before the end.
+                process.kill()
+            process.stdout.close()
+            code = process.wait()
+        said.seek(0)
+        _check_code(path, code, said.read().decode("utf-8", "replace"))
+
+
+def copy_bcf(path: Path, target: Path) -> Path:
+    """Write a BCF file as BGZF VCF, for what has to read it more than once.
+
+    Raises
+    ------
+    InputError
+        If htslib cannot read the file to its end.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(BgzfWriter(target)) as writer:
+        for piece in bcf_pieces(path):
+            writer.write(piece)
+    return target
+
+
+def _check_end(path: Path) -> None:
+    if not has_end_block(path):
+        raise InputError(
+            f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"
+        )
+
+
+def _check_code(path: Path, code: int, said: str) -> None:
+    """Say why the process that reads a file has failed, if it has."""
+    if code == 0:
+        return
+    if code < 0:
+        why = f"htslib crashed on it: {_SIGNALS.get(-code, f'signal {-code}')}"
+    else:
+        why = " ".join(said.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
+    raise InputError(f"{path}: cut off or damaged BCF ({why})", "copy it again")
+
+
+def _write_records(path: str) -> None:
+    # Half the time of a loop over records.
+    import pysam.bcftools  # noqa: PLC0415 - loads htslib, which only BCF needs
+
+    pysam.bcftools.view("-H", "-Ov", path, catch_stdout=False)
+
+
+if __name__ == "__main__":
+    try:
+        _write_records(sys.argv[1])
+    except Exception as error:  # pysam has an exception of its own, and others
+        sys.exit(str(error))

@@ -1,0 +1,165 @@
+"""Blocks of text from plain, gzip, BGZF, bzip2 or BCF files, cut at line ends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from varhouse.errors import InputError
+from varhouse.vcf.bcf.htslib import bcf_pieces
+from varhouse.vcf.text.bgzf import BATCH_BYTES, read_pieces
+from varhouse.vcf.text.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
+
+SHORTEST_RECORD = 16
+"""Bytes of the shortest line with eight columns, its newline included."""
+
+
+@dataclass
+class TextBlock:
+    """Whole lines of text.
+
+    Attributes
+    ----------
+    data
+        Bytes that end with a newline (added to a last line that lacks it).
+    start
+        Position of the first byte in the whole text.
+    ended
+        False when the file's last line has no newline.
+    """
+
+    data: bytes
+    start: int
+    ended: bool = True
+    members: list[tuple[int, int]] = field(default_factory=list)
+
+    def virtual_offset(self, position: int) -> int:
+        """Virtual offset of a byte of `data` (BGZF files only).
+
+        `members` holds (text position, byte in file) of the members, ascending.
+        """
+        text = self.start + position
+        low, high = 0, len(self.members)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.members[middle][0] <= text:
+                low = middle
+            else:
+                high = middle
+        at, byte = self.members[low]
+        return byte << 16 | (text - at)
+
+
+def iter_text(
+    path: Path, kind: str, batch_bytes: int = BATCH_BYTES, limits: Limits = DEFAULTS
+) -> Iterator[TextBlock]:
+    """Yield a file's text from its first to its last byte in blocks of whole lines.
+
+    Never more than a batch and one line are held, whatever the file says of itself.
+
+    Raises
+    ------
+    LimitError
+        At a line that is too long (from 1 MiB on, see `Limits`), or when the file
+        unpacks to more than it may.
+    InputError
+        If the file is damaged or cut off.
+    """
+    pieces: list[bytes] = []
+    members: list[tuple[int, int]] = []
+    start = total = cut = 0  # of the block, of what was read, length of its whole lines
+    size = path.stat().st_size
+    damage: InputError | None = None
+    for at, text in _until_damage(path, kind):
+        if isinstance(text, InputError):
+            damage = text
+            break
+        if at >= 0:
+            members.append((total, at))
+        newline = text.find(b"\n")
+        first = len(text) if newline < 0 else newline
+        if total - start - cut + first > limits.line_bytes:
+            raise LimitError(
+                f"{path}: a line is longer than {limits.line_bytes:,} bytes", "line_bytes"
+            )
+        if newline >= 0:
+            cut = total - start + text.rfind(b"\n") + 1
+        total += len(text)
+        pieces.append(text)
+        _check_size(path, kind, total, size, limits)
+        if total - start < batch_bytes or not cut:
+            continue
+        data = b"".join(pieces)
+        yield from _blocks(data[:cut], start, True, members)
+        pieces = [data[cut:]]
+        start, cut = start + cut, 0
+        members = _from(members, start)
+    data = b"".join(pieces)
+    if damage is not None:
+        # The whole lines before it first: what is found does not hang on the batch.
+        if cut:
+            yield from _blocks(data[:cut], start, True, members)
+        raise damage
+    if data:
+        ended = data.endswith(b"\n")
+        yield from _blocks(data if ended else data + b"\n", start, ended, members)
+
+
+def _until_damage(path: Path, kind: str) -> Iterator[tuple[int, bytes | InputError]]:
+    """Yield the pieces of a file, and last of all what is wrong if it cannot be read on."""
+    try:
+        if kind == "bcf":
+            yield from ((-1, piece) for piece in bcf_pieces(path))
+        else:
+            yield from read_pieces(path, kind)
+    except InputError as error:
+        yield -1, error
+
+
+def _check_size(path: Path, kind: str, total: int, size: int, limits: Limits) -> None:
+    """Check how much text a file of `size` bytes has given so far.
+
+    Raises
+    ------
+    LimitError
+        When it is more than it may be.
+    """
+    if total > limits.text_bytes:
+        raise LimitError(
+            f"{path}: unpacks to more than {limits.text_bytes:,} bytes", "text_bytes"
+        )
+    # A byte of BCF may be five of text: -100 and a comma.
+    ratio = 5 * limits.ratio if kind == "bcf" else limits.ratio
+    if kind != "text" and total > RATIO_FROM and total > ratio * size:
+        raise LimitError(
+            f"{path}: {size:,} bytes unpack to more than {ratio:,} times as many: "
+            "a decompression bomb",
+            "ratio",
+        )
+
+
+def _blocks(
+    data: bytes, start: int, ended: bool, members: list[tuple[int, int]]
+) -> Iterator[TextBlock]:
+    """Yield whole lines as one block; as several where lines are too short for records.
+
+    What a batch holds in memory beside its text grows with the number of its lines.
+    """
+    lines = int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
+    if lines <= len(data) // SHORTEST_RECORD + 4096:
+        yield TextBlock(data, start, ended, members)
+        return
+    step = max(1, len(data) // SHORTEST_RECORD)
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", min(at + step, len(data)) - 1) + 1
+        yield TextBlock(data[at:end], start + at, ended or end < len(data), members)
+        at = end
+
+
+def _from(members: list[tuple[int, int]], start: int) -> list[tuple[int, int]]:
+    keep = 0
+    while keep + 1 < len(members) and members[keep + 1][0] <= start:
+        keep += 1
+    return members[keep:]

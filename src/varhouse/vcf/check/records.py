@@ -1,0 +1,62 @@
+"""All rules of records, applied batch by batch: one walk over each part of a line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.vcf.account.faults import Fault, Faults
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.check.findings import Findings
+from varhouse.vcf.check.structural import RareRules
+from varhouse.vcf.fields.fixed import FixedColumns
+from varhouse.vcf.fields.info import InfoReader
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.header.keys import key_table
+from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.text.lines import RecordBatch
+
+
+@dataclass
+class RecordRules:
+    """Checks the records of a file in its order and puts what is wrong in the account.
+
+    `take` each batch of lines that have the columns of the header, `finish` at the end.
+    """
+
+    account: Account
+    header: Header
+    walk: Callable[[RecordBatch, Faults], None] | None = None
+    """Walks INFO and the samples in place of a check that keeps nothing of them."""
+    _fixed: FixedColumns = field(init=False)
+
+    def __post_init__(self) -> None:
+        info, format_ = key_table(self.header, "INFO"), key_table(self.header, "FORMAT")
+        self._fixed = FixedColumns(self.header)
+        self._info = InfoReader(info)
+        self._samples = SampleReader(format_, len(self.header.samples))
+        self._rare = RareRules(self.account, self.header)
+        self._findings = Findings(self.account, self.header, info, format_)
+
+    def take(self, batch: RecordBatch) -> npt.NDArray[np.bool_]:
+        """Check a batch; tells for each record whether CHROM differs from the one before."""
+        faults = Faults.empty()
+        change, structural = self._fixed.check(batch, faults)
+        if self.walk is None:
+            self._info.read(batch, faults)
+            self.check_samples(batch, faults)
+        else:
+            self.walk(batch, faults)
+        self._findings.take(batch, faults)
+        undeclared = bool(faults.count[Fault.INFO_UNDECLARED])
+        self._rare.take(batch, structural, undeclared=undeclared)
+        return change
+
+    def check_samples(self, batch: RecordBatch, faults: Faults) -> None:
+        """Check the sample columns of a batch, and keep nothing."""
+        self._samples.check(batch, faults)
+
+    def finish(self) -> None:
+        """Tell what only the whole file shows."""
+        self._rare.finish()

@@ -1,0 +1,196 @@
+"""The whole-file pass: is this file whole and ordered, what is in it, where to cut it.
+
+One pass over the text of a file checks the header, the shape of every line, the order,
+the contigs and REF, and cuts the records into chunks that later jobs read alone. A
+file that is not BGZF is copied to BGZF on the way. Nothing here hands a line to a
+parser that trusts it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import InputError
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.reference import Reference
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.check.duplicates import ElsewhereWatch, Normalise
+from varhouse.vcf.check.scanner import Scanner
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.text.admission import check_path
+from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
+from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
+from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
+from varhouse.vcf.text.lines import read_batch
+
+MISMATCHES = 5
+"""So many records that do not fit are no single bad ones, as with annotation sources."""
+
+
+@dataclass
+class FileScan:
+    """What one pass over a file found; `data` is the BGZF that chunks are read from."""
+
+    path: str
+    data: str
+    kind: str
+    bytes: int
+    mtime_ns: int
+    md5: str
+    sha256: str
+    header: str
+    version: int | None
+    samples: list[str]
+    n_records: int
+    contigs: dict[str, int]
+    ref_checked: dict[str, int]
+    chunks: list[Chunk]
+    account: Account
+    gvcf: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Give everything as plain data."""
+        return {**asdict(self), "account": self.account.as_json()}
+
+
+def hash_file(path: Path) -> tuple[str, str]:
+    """Give MD5 and SHA-256 of a file's bytes."""
+    md5, sha = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as f:
+        while block := f.read(4 << 20):
+            md5.update(block)
+            sha.update(block)
+    return md5.hexdigest(), sha.hexdigest()
+
+
+def scan_file(
+    path: Path,
+    contigs: Contigs,
+    reference: Reference | None,
+    *,
+    copy: Path | None = None,
+    max_ref_mismatch_rate: float = 0.001,
+    chunk_bytes: int = CHUNK_BYTES,
+    chunk_records: int = 200_000,
+    hashes: bool = True,
+    limits: Limits = DEFAULTS,
+    normalise: Normalise | None = None,
+) -> FileScan:
+    """Check a file from its first to its last byte and cut it into chunks.
+
+    Parameters
+    ----------
+    path
+        VCF (plain, gzip, BGZF, bzip2) or BCF.
+    contigs, reference
+        The assembly; without a reference REF is not checked.
+    copy
+        Where to write the BGZF that jobs read when the file is of another kind; None
+        when no job will read it.
+    limits
+        A file that holds more is refused (VH-F-010) as soon as it shows.
+    normalise
+        Moves alleles left, to find the same one at two positions; None: not looked for.
+
+    Returns
+    -------
+    FileScan
+        Nothing is raised for what is wrong inside the file: it is in `account`.
+    """
+    account = Account(path.name)
+    cutter = Cutter(chunk_bytes, chunk_records)
+    scanner = Scanner(path, contigs, reference, account, cutter, limits)
+    if reference is not None and normalise is not None:
+        scanner.elsewhere = ElsewhereWatch(account, reference, normalise)
+    kind, data, writer, members = "text", path, None, Offsets()
+    if not check_path(path, account):
+        return FileScan(
+            str(path), str(path), "none", 0, 0, "", "", "", None, [], 0, {}, {}, [], account
+        )
+    stat = path.stat()
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(hash_file, path) if hashes else None
+        total = 0
+        try:
+            kind = file_kind(path)
+            if kind != "bgzf" and copy is not None:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                writer, data = BgzfWriter(copy), copy
+            for start, text, size in _records(scanner, path, kind, writer, members):
+                batch = read_batch(text, scanner.n_records, scanner.n_lines + 1)
+                scanner.take_records(batch, start)
+                total = min(cutter.end, start + size)
+            scanner.take_end(kind)
+        except LimitError as error:
+            account.add(
+                "VH-F-010", error.message.removeprefix(f"{path}: "),
+                name=f"limits.{error.key}",
+            )  # fmt: skip
+        except InputError as error:
+            code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
+            account.add(code, error.message.removeprefix(f"{path}: "))
+        cutter.close(total, scanner.n_records)
+        if writer is not None:
+            writer.close()
+        md5, sha = pending.result() if pending else ("", "")
+    _finish(account, scanner, kind, max_ref_mismatch_rate)
+    if "VH-F-010" in account.counts:
+        # How far the file was read depends on its blocks, what is told of it must not.
+        account.keep_only("VH-F-010")
+        scanner.forget()
+    header = scanner.header or Header()
+    offset = writer.virtual_offset if writer is not None else members.virtual_offset
+    return FileScan(
+        path=str(path), data=str(data), kind=kind, bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns, md5=md5, sha256=sha, header=header.text,
+        version=header.version, samples=header.samples, n_records=scanner.n_records,
+        contigs=scanner.seen, ref_checked=scanner.checked, account=account,
+        chunks=[
+            Chunk(part, offset(begin), offset(end), int(record), int(line), int(n),
+                  sorted(names), low, high)
+            for part, begin, end, record, line, n, names, low, high in cutter.cuts
+        ] if not account.errors_in_file() and (writer or kind == "bgzf") else [],
+        gvcf=scanner.blocks.is_gvcf(scanner.n_records),
+    )  # fmt: skip
+
+
+def _records(
+    scanner: Scanner, path: Path, kind: str, writer: BgzfWriter | None, members: Offsets
+) -> Iterator[tuple[int, bytes, int]]:
+    """Yield (text position, data lines, their size in the file) block by block."""
+    for block in iter_text(path, kind, limits=scanner.limits):
+        if writer is not None:
+            writer.write(block.data)
+        members.extend(block.members)
+        data = scanner.take_block(block)
+        if data:
+            start = block.start + len(block.data) - len(data)
+            # A newline that was added is not in the file.
+            yield start, data, len(data) - (0 if block.ended or writer is not None else 1)
+
+
+def _finish(account: Account, scanner: Scanner, kind: str, max_rate: float) -> None:
+    scanner.tell_whole(kind)
+    checked = scanner.checked
+    wrong = checked["differs"] + checked["outside"]
+    done = checked["agrees"] + wrong
+    if done and wrong / done > max_rate and _is_many(wrong, done, max_rate):
+        account.add(
+            "VH-R-005",
+            f"{wrong:,} of {done:,} checked records ({wrong / done:.2%}) do not fit the "
+            f"reference; the limit is {max_rate:.2%}{scanner.world.likely()}",
+        )
+    scanner.finish()
+
+
+def _is_many(wrong: int, done: int, max_rate: float) -> bool:
+    """Tell whether that many records speak of another assembly, not of a few bad records.
+
+    One of nine is a rate above any limit, and still a single bad record; of four records
+    that are all wrong each is. A limit of 0 is meant as such.
+    """
+    return wrong >= MISMATCHES or 2 * wrong > done or not max_rate

@@ -1,0 +1,394 @@
+"""The state of one pass over a file, and the checks of whole lines and of the order."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.genome.assemblies import named
+from varhouse.genome.contigs import Contigs
+from varhouse.genome.refcompare import (
+    REF_AGREES,
+    REF_DIFFERS,
+    REF_OPEN,
+    REF_OUTSIDE,
+    compare_ref,
+    open_refs,
+)
+from varhouse.genome.reference import Reference
+from varhouse.vcf.account.problems import SHOWN, Account
+from varhouse.vcf.blocks import TextBlock
+from varhouse.vcf.check.duplicates import ElsewhereWatch
+from varhouse.vcf.check.gvcf import BlockWatch
+from varhouse.vcf.check.plausibility import World
+from varhouse.vcf.check.records import RecordRules
+from varhouse.vcf.header.header import Header, read_header
+from varhouse.vcf.header.meta_lines import SYMBOLIC
+from varhouse.vcf.text.bgzf import has_end_block
+from varhouse.vcf.text.cuts import Cutter
+from varhouse.vcf.text.encoding import TextWatch, header_text
+from varhouse.vcf.text.limits import LimitError, Limits
+from varhouse.vcf.text.lines import RecordBatch
+
+MISSHAPEN = 1_000
+"""Lines with a wrong number of columns after which the other rules are not looked at."""
+
+
+@nb.njit(cache=True, nogil=True)
+def _too_many_alleles(text, start, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the first line with more ALT alleles than the limit (-1: none), and how many."""
+    for k in range(start.shape[0]):
+        n = 1
+        for i in range(start[k, 4], min(start[k, 5] - 1, text.size)):
+            if text[i] == 44:
+                n += 1
+        if n > limit:
+            return k, n
+    return -1, 0
+
+
+def _slice(batch: RecordBatch, a: int, b: int) -> RecordBatch:
+    return RecordBatch(
+        batch.text, batch.start[a:b], batch.end[a:b], batch.tabs[a:b], batch.pos[a:b],
+        batch.record + a, batch.line + a,
+    )  # fmt: skip
+
+
+class Scanner:
+    """State of one pass over a file: takes its header, then its records batch by batch."""
+
+    def __init__(
+        self, path: Path, contigs: Contigs, reference: Reference | None,
+        account: Account, cutter: Cutter, limits: Limits,
+    ) -> None:  # fmt: skip
+        self.path, self.contigs, self.reference = path, contigs, reference
+        self.account, self.cutter, self.limits = account, cutter, limits
+        self.world, self.text = World(account, contigs, reference), TextWatch(account)
+        self.elsewhere: ElsewhereWatch | None = None
+        self.blocks = BlockWatch()
+        self.header_bytes = 0
+        self.header: Header | None = None
+        self.ended = True
+        self.header_lines: list[str] = []
+        self.seen: dict[str, int] = {}
+        self.current: str | None = None
+        self.last_pos = -1
+        self.n_records = 0
+        self.n_lines = 0
+        self.rules: RecordRules | None = None
+        self.columns = 0
+        self.n_misshapen = 0
+        self.blanks: list[int] = []
+        self.n_blanks = 0
+        self.checked = {"agrees": 0, "differs": 0, "outside": 0, "unchecked": 0}
+
+    def take_block(self, block: TextBlock) -> bytes:
+        """Take the next text of the file and return the lines in it that are no header."""
+        self.text.take(block.data)
+        data = self.take_header(block.data) if self.header is None else block.data
+        self.ended = block.ended
+        return data if self.header is not None else b""
+
+    def take_end(self, kind: str) -> None:
+        """Take the end of a file of some kind, after its last block."""
+        if self.header is None:
+            self.header = read_header(self.header_lines, self.account)
+        if not self.ended:
+            # A header that stops in its last line may stop in a sample's name.
+            strict = (self.header.version or 0) >= 3 or not self.n_records
+            self.account.add(
+                "VH-F-005", "the last line has no newline: the file may be cut off",
+                severity="error" if strict else "warning",
+            )  # fmt: skip
+        if kind == "bgzf" and not has_end_block(self.path):
+            self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
+
+    def tell_whole(self, kind: str) -> None:
+        """Tell what a file of some kind is as a whole."""
+        if kind == "gzip":
+            self.account.add(
+                "VH-F-004", "plain gzip, not BGZF: read from the start by every tool"
+            )
+        self.blocks.tell(self.account, self.n_records)
+        if self.n_records == 0 and not self.account.errors_in_file():
+            self.account.add("VH-F-006", "no records")
+
+    def take_header(self, data: bytes) -> bytes:
+        """Take header lines from the front of a block and return what is left."""
+        if not self.header_lines:
+            data = data.removeprefix(b"\xef\xbb\xbf")
+        at = 0
+        while data.startswith(b"#", at):
+            cut = data.index(b"\n", at) + 1
+            line = header_text(data[at:cut]).rstrip("\r\n")
+            self.header_lines.append(line)
+            self.header_bytes += cut - at
+            at = cut
+            self._check_header_size()
+            if line.startswith("#CHROM") or not line.startswith("##"):
+                break
+        data = data[at:]
+        last = self.header_lines[-1] if self.header_lines else ""
+        if data or not last.startswith("##"):
+            self.header = read_header(self.header_lines, self.account)
+            self.n_lines = len(self.header_lines)
+            self._check_contigs(len(self.header.contigs))
+            self._check_contig_lengths()
+            self.world.take_header(self.header)
+            self.columns = self._count_columns(last)
+            self.rules = RecordRules(self.account, self.header)
+        return data
+
+    def _count_columns(self, last: str) -> int:
+        """Count the columns that records must have; tabs at the end of #CHROM make none."""
+        assert self.header is not None
+        if not self.header.complete:
+            return 0
+        return len(last.rstrip("\t").split("\t")) if not self.header.has_format else (
+            last.count("\t") + 1
+        )  # fmt: skip
+
+    def _check_header_size(self) -> None:
+        limits, lines = self.limits, len(self.header_lines)
+        if lines > limits.header_lines:
+            raise LimitError(
+                f"{self.path}: more than {limits.header_lines:,} header lines", "header_lines"
+            )
+        if self.header_bytes > limits.header_bytes:
+            raise LimitError(
+                f"{self.path}: the header has more than {limits.header_bytes:,} bytes",
+                "header_bytes",
+            )
+
+    def _check_contigs(self, n: int) -> None:
+        if n > self.limits.contigs:
+            raise LimitError(
+                f"{self.path}: more than {self.limits.contigs:,} contigs", "contigs"
+            )
+
+    def _check_contig_lengths(self) -> None:
+        assert self.header is not None
+        for name, length in self.header.contigs.items():
+            contig = self.contigs.canonical(name)
+            known = self.contigs.by_name[contig].length if contig else None
+            if length is not None and known is not None and length != known:
+                self.account.add(
+                    "VH-H-005",
+                    f"declared with {named(length)}; the assembly has {named(known)}",
+                    contig=name, name="contig", value=str(length),
+                )  # fmt: skip
+
+    def take_records(self, batch: RecordBatch, text_start: int) -> None:
+        """Check a batch of lines, and cut it if all are records."""
+        k, n = _too_many_alleles(batch.text, batch.start, self.limits.alleles)
+        if k >= 0:
+            raise LimitError(
+                f"{self.path}: line {batch.line + k:,} has {n:,} ALT alleles, more than "
+                f"{self.limits.alleles:,}",
+                "alleles",
+            )
+        self.n_lines += batch.size
+        if self.columns < 8:
+            return
+        blank = batch.end == batch.start[:, 0]
+        if self.blanks or blank.any():
+            self._take_blanks(batch, blank)
+        good = batch.tabs == self.columns - 1
+        wrong = np.flatnonzero(~good & ~blank)
+        if wrong.size:
+            self._report_columns(batch, wrong)
+        if self.n_misshapen > MISSHAPEN:
+            return
+        if good.all():
+            self._take_segment(batch, text_start)
+            return
+        rows = np.flatnonzero(good)
+        for piece in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+            if piece.size:
+                self._take_segment(_slice(batch, piece[0], piece[-1] + 1), text_start)
+
+    def _take_segment(self, batch: RecordBatch, text_start: int) -> None:
+        """Check lines that have the columns of the header."""
+        batch.record = self.n_records
+        assert self.rules is not None
+        self.blocks.take(batch)
+        edges = np.flatnonzero(self.rules.take(batch))
+        names = batch.values("chrom", edges)
+        bounds = [*edges.tolist(), batch.size]
+        for chrom, (a, b) in zip(names, pairwise(bounds), strict=True):
+            self._take_run(batch, chrom, a, b, text_start)
+        self.n_records += batch.size
+
+    def _take_blanks(self, batch: RecordBatch, blank: npt.NDArray[np.bool_]) -> None:
+        """Blank lines are harmless at the end of a file and a fault before a record."""
+        lines = np.flatnonzero(blank)
+        others = np.flatnonzero(~blank)
+        if others.size:
+            before = lines[lines < others[-1]]
+            found = self.blanks + (batch.line + before[: SHOWN + 1]).tolist()
+            count = self.n_blanks + before.size
+            for line in found[:SHOWN]:
+                self.account.add(
+                    "VH-B-004", "a blank line between records", line=line, severity="error",
+                    ingest="refuse",
+                )  # fmt: skip
+            if count > SHOWN:
+                self.account.more("VH-B-004", count - SHOWN, severity="error")
+            self.blanks, self.n_blanks = [], 0
+            lines = lines[lines > others[-1]]
+        self.blanks = (self.blanks + (batch.line + lines[:SHOWN]).tolist())[:SHOWN]
+        self.n_blanks += lines.size
+
+    def _report_columns(self, batch: RecordBatch, wrong: npt.NDArray[np.int64]) -> None:
+        room = max(0, self.account.room("VH-B-001"))
+        for k in wrong[:room].tolist():
+            self.account.add(
+                "VH-B-001", f"{batch.tabs[k] + 1:,} columns, not {self.columns:,}",
+                line=batch.line + k, value=batch.lines(np.array([k]))[0][:60],
+            )  # fmt: skip
+        if wrong.size > room:
+            self.account.more("VH-B-001", wrong.size - room)
+        self.n_misshapen += wrong.size
+
+    def forget(self) -> None:
+        """Forget what was counted in a file that was not read to its end."""
+        self.n_records, self.seen = 0, {}
+        self.checked = dict.fromkeys(self.checked, 0)
+
+    def finish(self) -> None:
+        """Tell what only the whole file shows."""
+        if self.blanks:
+            self.account.add("VH-B-004", "a blank line at the end", line=self.blanks[0])
+            if self.n_blanks > 1:
+                self.account.more("VH-B-004", self.n_blanks - 1)
+        if self.rules is not None:
+            self.rules.finish()
+        self.world.finish()
+        self.text.finish(self.header.version if self.header else None)
+
+    def _take_run(
+        self, batch: RecordBatch, chrom: str, a: int, b: int, text_start: int
+    ) -> None:
+        """Take records a..b, all of one CHROM."""
+        rows = np.arange(a, b)
+        pos, line = batch.pos[a:b], batch.line + a
+        # <ID> names a contig of the assembly file: it may stand among those of others.
+        apart = chrom.startswith("<")
+        continues = chrom == self.current
+        if chrom not in self.seen:
+            self._check_declared(chrom, line)
+        elif not continues and not apart:
+            self.account.add(
+                "VH-B-003", "records of this contig stand apart from each other",
+                line=line, contig=chrom, pos=int(pos[0]), name="CHROM", value=chrom[:200],
+            )  # fmt: skip
+        before = np.concatenate([[self.last_pos if continues else -1], pos[:-1]])
+        back = np.flatnonzero((pos < before) & (pos >= 0))
+        room = max(0, self.account.room("VH-B-002"))
+        for k in back[:room].tolist():
+            self.account.add(
+                "VH-B-002", f"POS {pos[k]:,} after {before[k]:,}", line=line + k,
+                contig=chrom, pos=int(pos[k]), name="POS", value=str(pos[k]),
+            )  # fmt: skip
+        if back.size > room:
+            self.account.more("VH-B-002", back.size - room)
+        contig = self.contigs.canonical(chrom)
+        self._check_ref(batch, rows, chrom, contig)
+        self.seen[chrom] = self.seen.get(chrom, 0) + b - a
+        self._check_contigs(len(self.seen))
+        if not apart:
+            self.current, self.last_pos = chrom, int(pos[-1])
+        part = self.contigs.part(contig) if contig else "other"
+        self.cutter.add(
+            part, contig or chrom, text_start + batch.start[a:b, 0],
+            text_start + int(batch.end[b - 1]) + 1, pos, batch.record + a, line,
+        )  # fmt: skip
+
+    def _check_declared(self, chrom: str, line: int) -> None:
+        assert self.header is not None
+        name = chrom[1:-1] if chrom.startswith("<") else chrom
+        if name in SYMBOLIC and (self.header.version or 3) >= 3:
+            self.account.add(
+                "VH-B-010", "CHROM is named as a symbolic allele", line=line, contig=name,
+                name="CHROM", value=chrom, ingest="note",
+            )  # fmt: skip
+        if ":" in name and name not in self.header.contigs and (self.header.version or 5) <= 3:
+            # Texts printed before 2020 want it absent; who declares such a name (HLA alleles
+            # of GRCh38) means it, and hts-specs 379 took the sentence out for it.
+            self.account.add(
+                "VH-B-010", "CHROM holds a colon, and the header declares no such contig",
+                line=line, contig=name[:200], name="CHROM", value=chrom[:200], ingest="note",
+            )  # fmt: skip
+        if self.header.contigs and name not in self.header.contigs:
+            self.account.add(
+                "VH-B-016", "the header declares other contigs, but not this one", line=line,
+                contig=chrom[:200], name="CHROM", value=chrom[:200],
+            )  # fmt: skip
+
+    def _check_ref(
+        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
+    ) -> None:
+        if contig is None:
+            # A file may have very many: look for what each may be only if it is shown.
+            if chrom in self.seen or self.account.room("VH-R-001") <= 0:
+                self.account.more("VH-R-001", rows.size)
+            else:
+                self.account.add(
+                    "VH-R-001", self.world.unknown(chrom), line=batch.line + int(rows[0]),
+                    contig=chrom, pos=int(batch.pos[rows[0]]), name="CHROM",
+                    value=chrom[:200], count=rows.size,
+                )  # fmt: skip
+            return
+        if self.reference is None:
+            return
+        # A POS that is no number is a fault of its own (VH-B-005).
+        rows = rows[batch.pos[rows] >= 0]
+        sequence = self.reference.sequence(contig)
+        start, end, alt_end = (
+            np.ascontiguousarray(batch.start[rows, c] - shift)
+            for c, shift in ((3, 0), (4, 1), (5, 1))
+        )
+        state = compare_ref(sequence, batch.pos[rows], batch.text, start, end)
+        open_refs(batch.text, state, batch.pos[rows], start, end, alt_end, sequence.size)
+        whole = self.reference.is_whole(contig)
+        unsaid = rows[state == REF_OPEN]
+        self.checked["unchecked"] += unsaid.size
+        self._report(batch, unsaid, chrom, "VH-R-004",
+                     "REF is N, of an allele that is no sequence: nothing to compare",
+                     None)  # fmt: skip
+        self.checked["agrees"] += int((state == REF_AGREES).sum())
+        outside = int((state == REF_OUTSIDE).sum())
+        self.checked["outside" if whole else "unchecked"] += outside
+        self.checked["differs"] += int((state == REF_DIFFERS).sum())
+        self.world.take(batch, rows[state == REF_DIFFERS], sequence, chrom)
+        if self.elsewhere is not None:
+            self.elsewhere.take(batch, rows[state == REF_AGREES], contig, chrom)
+        self._report(batch, rows[state == REF_DIFFERS], chrom, "VH-R-002",
+                     "REF differs from the reference", sequence)  # fmt: skip
+        if whole:
+            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-003",
+                         f"past the contig's end ({sequence.size:,} bases)", None)  # fmt: skip
+        elif outside:
+            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-004",
+                         "the reference does not hold this place", None)  # fmt: skip
+
+    def _report(
+        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, code: str,
+        message: str, sequence: npt.NDArray[np.uint8] | None,
+    ) -> None:  # fmt: skip
+        if not rows.size:
+            return
+        shown = rows[: max(1, self.account.room(code))]
+        refs = batch.values("ref", shown)
+        for i, (k, ref) in enumerate(zip(shown.tolist(), refs, strict=True)):
+            pos = int(batch.pos[k])
+            text = message
+            if sequence is not None:
+                held = sequence[pos - 1 : pos - 1 + min(len(ref), 20)].tobytes().decode()
+                text = f"{message} ({held})"
+            self.account.add(
+                code, text, line=batch.line + k, contig=chrom, pos=pos, name="REF",
+                value=ref[:60], count=rows.size - (shown.size - 1) if i == 0 else 1,
+            )  # fmt: skip

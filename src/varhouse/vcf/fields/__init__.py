@@ -1,0 +1,1 @@
+"""The fields of a record before its samples: fixed columns, ALT, INFO, and where it ends."""

@@ -1,0 +1,1 @@
+"""The header: declared and reserved keys, meta lines, and what these must look like."""

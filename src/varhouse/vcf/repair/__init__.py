@@ -1,0 +1,1 @@
+"""A repaired copy of a file, and a table of every change."""

@@ -1,0 +1,1 @@
+"""The sample columns: FORMAT, typed values, genotypes."""

@@ -1,0 +1,154 @@
+"""FORMAT: one walk over the sample columns that reads typed values and finds faults.
+
+The walk finds tabs, colons and commas 64 bytes at a time, so that it knows where each
+value ends before it looks at it; a whole number of up to eight digits is then read
+without a loop. Values go to a tape in the order of the text, and where each field ends on
+the tape says how many it has: nothing is padded, and `varhouse.vcf.samples.cells` makes
+columns of the keys that are asked for. A missing value is null, never 0, and so is a
+value that is not of its type, which is a fault too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.errors import InputError
+from varhouse.vcf.account.faults import Faults
+from varhouse.vcf.header.keys import KeyTable, Kind
+from varhouse.vcf.samples.cells import SampleColumns, Tape
+from varhouse.vcf.samples.gt import Genotypes, count_alts, note_genotypes, scan_genotypes
+from varhouse.vcf.samples.layout import FormatReader, Layouts, pack_layouts
+from varhouse.vcf.samples.walk import Out, walk
+from varhouse.vcf.text.decimals import exact_floats
+from varhouse.vcf.text.lines import RecordBatch
+
+Ints = npt.NDArray[np.int64]
+
+FIELD_LIMIT = 1 << 26
+"""Sample fields of one call that are kept: their places take four bytes each."""
+
+
+class SampleReader:
+    """Reads and checks the sample columns of batches.
+
+    Parameters
+    ----------
+    table
+        The keys (of `keys.key_table(header, "FORMAT", names)`).
+    n_samples
+        Sample columns that the #CHROM line has.
+    names
+        Keys whose values are kept. All others are checked only.
+    """
+
+    def __init__(self, table: KeyTable, n_samples: int, names: Sequence[str] = ()) -> None:
+        for name in names:
+            if table.number_of(name) < 0:
+                raise KeyError(name)
+        self.table, self.n_samples, self.names = table, n_samples, list(names)
+        self._format = FormatReader(table, self.names)
+
+    def check(
+        self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
+    ) -> tuple[Ints, Genotypes | None]:
+        """Check the sample columns, and keep nothing but the genotypes of GT-only records.
+
+        Returns
+        -------
+        tuple
+            Records (numbers in the batch, ascending) with no other field than GT, and
+            their genotypes; none when there are no such records.
+
+        Raises
+        ------
+        InputError
+            If the batch holds more than 32,768 distinct genotypes.
+        """
+        rows = np.arange(batch.size) if rows is None else rows
+        if not self.n_samples or not rows.size:
+            return np.zeros(0, np.int64), None
+        number, layouts = self._format.read(batch, rows)
+        packed = pack_layouts(layouts)
+        alone = packed.gt_only[number] & (batch.tabs[rows] == 8 + self.n_samples)
+        n_alts = count_alts(batch.text, batch.start, batch.end)
+        if not alone.any():
+            self._walk(batch, faults, rows, number, packed, n_alts)
+            return np.zeros(0, np.int64), None
+        genotypes, spans, plain = scan_genotypes(batch, rows[alone], self.n_samples)
+        key = self.table.number_of("GT")
+        mine, other = Faults.empty(), Faults.empty()
+        # A record with sub-fields that FORMAT does not name goes the slow way.
+        odd = note_genotypes(batch, rows[alone], genotypes, spans, plain, n_alts, key, mine)
+        slow = ~alone
+        slow[np.flatnonzero(alone)[odd]] = True
+        if slow.any():
+            self._walk(batch, other, rows[slow], number[slow], packed, n_alts)
+        join_faults(faults, mine, other)
+        return rows[alone], genotypes
+
+    def read(
+        self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
+    ) -> SampleColumns:
+        """Read the keys asked for, and check all.
+
+        Raises
+        ------
+        InputError
+            If samples and keys are so many that their places alone would take more than
+            256 MB: read fewer records at once, or fewer keys.
+        """
+        rows = np.arange(batch.size) if rows is None else rows
+        number, layouts = self._format.read(batch, rows)
+        packed = pack_layouts(layouts)
+        n_alts = count_alts(batch.text, batch.start, batch.end)
+        tape = self._walk(batch, faults, rows, number, packed, n_alts)
+        return SampleColumns(
+            batch.text, self.table, self.n_samples, number, packed, tape, rows
+        )
+
+    def _walk(
+        self, batch: RecordBatch, faults: Faults, rows: Ints,
+        number: npt.NDArray[np.int32], packed: Layouts, n_alts: Ints,
+    ) -> Tape:  # fmt: skip
+        fields = packed.kept[number] * self.n_samples
+        total = int(fields.sum())
+        if total > FIELD_LIMIT:
+            raise InputError(
+                f"lines {batch.line:,}-{batch.line + batch.size:,}: {total:,} sample fields "
+                f"at once; the limit is {FIELD_LIMIT:,}"
+            )
+        length = np.maximum(batch.end[rows] - batch.start[rows, 9], 0) + 2
+        # A value takes a byte of text at least: what is not used is never touched.
+        room = int(length.sum()) + 8 if packed.kept.any() else 8
+        real = bool(((packed.kind == Kind.FLOAT) & (packed.keep > 0)).any())
+        tape = np.empty(room, np.int32)
+        cut = np.zeros(total + 2, np.int32)
+        near = np.empty((room // 3 + 1 if real else 1, 3), np.int64)
+        used = np.zeros(2, np.int64)
+        floats = tape.view(np.float32)
+        out = Out(tape, floats, cut, near, used, faults.count, faults.first)
+        walk(batch.text, batch.start, batch.end, n_alts, rows, number, packed,
+              self.n_samples, out)  # fmt: skip
+        n_near = int(used[1])
+        if n_near:
+            where, begin, end = (np.ascontiguousarray(c) for c in near[:n_near].T)
+            with np.errstate(over="ignore"):
+                # Beyond float32 is infinite, as the cast of htslib has it.
+                floats[where] = exact_floats(batch.text, begin, end).astype(np.float32)
+        begin = np.zeros(rows.size + 1, np.int64)
+        begin[1:] = np.cumsum(fields)
+        return Tape(tape[: int(used[0])], cut[: total + 1], begin, n_near)
+
+
+def join_faults(faults: Faults, one: Faults, two: Faults) -> None:
+    """Add the faults that two walks over different records of a batch noted."""
+    shown = faults.first.shape[1]
+    for fault in np.flatnonzero(one.count + two.count).tolist():
+        both = np.concatenate([one.first[fault], two.first[fault]])
+        both = both[both[:, 0] >= 0]
+        both = both[np.argsort(both[:, 0], kind="stable")][:shown]
+        n = min(int(faults.count[fault]), shown)
+        both = both[: shown - n]
+        faults.first[fault, n : n + len(both)] = both
+        faults.count[fault] += one.count[fault] + two.count[fault]

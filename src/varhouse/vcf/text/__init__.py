@@ -1,0 +1,1 @@
+"""From bytes to lines: blocks of text, an index, places to cut, columns of spans."""
