@@ -12,6 +12,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.frequencies.haploid import copies_of
+
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -47,9 +49,7 @@ class Calls:
 @nb.njit(cache=True, nogil=True)
 def _rank(ploidy, called, hemi):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Give twice the called alleles, and 1000 more for a fully called genotype."""
-    full = called == ploidy and ploidy > 0
-    # As in `varhouse.frequencies.count`: a male's 1/. on X is a hemizygous call.
-    full = full or (hemi and ploidy == 2 and called == 1)
+    full = called == copies_of(ploidy, called, hemi) and ploidy > 0
     return called * 2 + (1000 if full else 0)
 
 

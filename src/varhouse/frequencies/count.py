@@ -19,13 +19,14 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.frequencies.haploid import copies_of
+from varhouse.tables.statistics import PERSON_COUNTS
+
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 GT_OK, GT_INVALID, GT_ALLELE = range(3)
-SAMPLE_COUNTS = (
-    "n_missing", "n_het", "n_hom_alt", "n_hemi", "n_snv", "n_indel", "n_ti", "n_tv",
-)  # fmt: skip
+SAMPLE_COUNTS = tuple(c.name for c in PERSON_COUNTS)
 """Columns of the counts per person."""
 
 KIND_OTHER, KIND_TRANSITION, KIND_TRANSVERSION, KIND_INDEL, KIND_TWICE = range(5)
@@ -68,10 +69,8 @@ def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, mis
             ploidy += 1
         if a > -1:
             called += 1
+    ploidy = copies_of(ploidy, called, hemi)
     missing = called < ploidy or ploidy == 0
-    if missing and hemi and ploidy == 2 and called == 1:
-        missing = False
-        ploidy = 1
     an[q] += called * times
     if missing:
         miss[q] += times
@@ -158,10 +157,8 @@ def _profile(alleles, code, hemi, rows, n_rows, kind, out):  # type: ignore[no-u
                 out[7] += 1
             elif t == KIND_INDEL:
                 out[5] += 1
+    ploidy = copies_of(ploidy, called, hemi)
     missing = called < ploidy or ploidy == 0
-    if missing and hemi and ploidy == 2 and called == 1:
-        missing = False
-        ploidy = 1
     if missing:
         out[0] = 1
     elif alts:
@@ -202,7 +199,7 @@ def _count_people(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
 
 @dataclass
 class Counts:
-    """Counts of n records with r alleles in q cells.
+    """Counts of n records with r alleles in q cells, named as in `tables.statistics`.
 
     `ac`, `n_het`, `n_hom_alt`, `n_hemi`: int32[r, q]; `an`, `n_missing`: int32[n, q].
     """

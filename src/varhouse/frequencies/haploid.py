@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -9,6 +10,17 @@ import polars as pl
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.textfile import read_text, split_lines
+
+
+@nb.njit(cache=True, nogil=True)
+def copies_of(ploidy, called, is_haploid):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the copies that a genotype is about, from its alleles and how many are called.
+
+    Half of a diploid genotype of a male where he has one copy (`is_haploid`) is a
+    hemizygous call: callers write `1/.` there.
+    """
+    return 1 if is_haploid and ploidy == 2 and called == 1 else ploidy
+
 
 _SEX_NAMES = {"x", "chrx", "y", "chry"}
 

@@ -12,28 +12,25 @@ import polars as pl
 from varhouse.alleles.key import Declared
 from varhouse.errors import ConfigError, InputError, UsageError, nearest
 from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.reference import Reference, empty_reference
 from varhouse.ingest.jobs.chunk import (
-    COUNT_NAMES,
     ChunkResult,
     Context,
     read_chunk,
 )
-from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates, frequency_frame
+from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates
 from varhouse.ingest.setup.known_names import open_reference, tell_other_names
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.onefile.validate import header_of
-from varhouse.tables.schema import KEY
+from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.vcf.check.scan import scan_file
 
 LOG = logging.getLogger("varhouse.frequencies")
-COLUMNS = (
-    *KEY, "cohort", "stratum_by", "stratum", "ac", "an", "af",
-    "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "call_rate",
-)  # fmt: skip
+COLUMNS = tuple(n for n in FREQUENCIES.names if n != "part")
 
 
 def write_file_frequencies(
@@ -167,7 +164,7 @@ def _write_piece(result: ChunkResult, context: Context, pieces: Path, number: in
     step = max(1, ROWS_AT_ONCE // len(context.strata.by))
     for i, first in enumerate(range(0, rows.size, step)):
         some = rows[first : first + step]
-        counts = {name: result.counts[name][some] for name in COUNT_NAMES}
+        counts = {name: values[some] for name, values in result.counts.items()}
         frame = frequency_frame(result.alleles[some], counts, context.strata)
         frame = frame.with_columns(pl.lit(context.cohort).alias("cohort")).select(COLUMNS)
         frame.write_parquet(pieces / f"{number:06d}-{i:04d}.parquet")

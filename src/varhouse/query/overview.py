@@ -13,17 +13,18 @@ from varhouse.query.expression import Condition
 from varhouse.query.select import Piece, scan_piece
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
+from varhouse.tables.statistics import (
+    FREQUENCIES,
+    counts_at_site,
+    made_of,
+    statistics_of,
+)
 
 DEFAULT = (
     *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",
     "ac", "an", "af",
 )  # fmt: skip
 """Columns that are shown unless others are asked for; `af_<cohort>` of each follow."""
-
-COHORT_COUNTS = (
-    "af", "ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "call_rate",
-)  # fmt: skip
-
 
 _HELD = "[]"
 """Ends the names of hidden columns: what a cell stands for, as a list."""
@@ -99,9 +100,9 @@ class Overview:
             if c.name not in ("part", "stratum_by", "stratum"):
                 add(c.name, "totals", c.dtype, f"all cohorts: {c.meaning}")
         for cohort in self.cohorts:
-            for name in COHORT_COUNTS:
-                dtype = pl.Float64 if name in ("af", "call_rate") else pl.Int32
-                add(f"{name}_{cohort}", f"cohort:{cohort}", dtype, f"{name} in {cohort}")
+            for s in statistics_of(FREQUENCIES):
+                name = f"{s.name}_{cohort}"
+                add(name, f"cohort:{cohort}", s.dtype, f"{s.name} in {cohort}")
         for table in self.store.tables:
             if table.startswith("annotations_"):
                 source = table.removeprefix("annotations_")
@@ -285,19 +286,13 @@ class Overview:
         asked = {n: n[:-end] for n in names}
         whole = pl.col("stratum_by") == "all"
         rows = scan_piece(self.store, "frequencies", piece, cohort=cohort).filter(whole)
-        own = rows.select(*WITHIN, *COHORT_COUNTS)
+        own = rows.select(*WITHIN, *(s.name for s in statistics_of(FREQUENCIES)))
         site = (
             self._at_sites(piece, cohort)
             .filter(whole)
             .group_by("pos")
-            .agg(pl.col("an").max(), pl.col("n_missing").min(), pl.col("n_samples").max())
-            .with_columns(
-                call_rate=pl.when(pl.col("n_samples") > 0).then(
-                    (pl.col("n_samples") - pl.col("n_missing")) / pl.col("n_samples")
-                ),
-                af=pl.when(pl.col("an") > 0).then(0.0),
-                **{n: pl.lit(0, pl.Int32) for n in ("ac", "n_het", "n_hom_alt", "n_hemi")},
-            )
+            .agg(**counts_at_site(FREQUENCIES))
+            .with_columns(**made_of(FREQUENCIES))
         )
         lacks = pl.col("n_samples").is_null()
         return (

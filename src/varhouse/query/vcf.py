@@ -23,6 +23,7 @@ from varhouse.query.openinfo import OPEN_KEYS, OPEN_LINES, open_info
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.tables.schema import KEY, PolarsType
+from varhouse.tables.statistics import of_records
 
 _FIXED = (*KEY, "id")
 _COUNTS = ("ac", "an", "af")
@@ -30,7 +31,7 @@ _OF_ALLELE = ("type", "gene", "hgvs_g")
 _JOINED = {"gene"}
 """Columns whose texts are several, joined by `;`."""
 
-_PER_RECORD = re.compile(r"^(?:an|n_samples|n_missing|n_cohorts|call_rate)(?:_|\Z)")
+_PER_RECORD = re.compile(rf"^(?:{'|'.join(map(re.escape, sorted(of_records())))})(?:_|\Z)")
 _MARKS = {"source_version", "licence", "redistribute", "af_only"}
 """Columns of a source that say the same of every allele."""
 

@@ -3,6 +3,7 @@
 import polars as pl
 
 from varhouse.store.reader import Store
+from varhouse.tables.statistics import PERSON_COUNTS
 
 MEASURES = {
     "ts_tv": ("n_ti", "n_tv", "Ts/Tv"),
@@ -10,9 +11,7 @@ MEASURES = {
 }
 """Ratio to its numerator, its denominator and its name for people."""
 
-COUNTS = (
-    "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_snv", "n_indel", "n_ti", "n_tv",
-)  # fmt: skip
+COUNTS = tuple(c.name for c in PERSON_COUNTS)
 
 LIMIT = 4.0
 """Distances from the cohort's median beyond which a sample is named.

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.errors import SchemaError
+from varhouse.tables.statistics import PERSON_COUNTS, made_of, statistics_of
+from varhouse.tables.statistics import PolarsType as PolarsType
 
 FORMAT_VERSION = 2
 """Raised when a store written before can no longer be read as it is."""
-
-PolarsType = pl.DataType | type[pl.DataType]
 
 KEY_SCHEMA: dict[str, PolarsType] = {
     "contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String,
@@ -132,17 +132,17 @@ PART = Column(
 COHORT = Column("cohort", pl.String, "data set ingested together")
 
 
-def _count_columns() -> tuple[Column, ...]:
-    return (
-        Column("ac", pl.Int32, "called copies of alt"),
-        Column("an", pl.Int32, "called alleles, from the original genotypes"),
-        Column("af", pl.Float64, "ac / an; null when an is 0", nullable=True),
-        Column("n_het", pl.Int32, "people with alt and another called allele"),
-        Column("n_hom_alt", pl.Int32, "people with two or more alleles, all alt"),
-        Column("n_hemi", pl.Int32, "people with one allele only, which is alt"),
-        Column("n_missing", pl.Int32, "people whose genotype is not fully called"),
-        Column("n_samples", pl.Int32, "people of the stratum in files that assessed the site"),
+def _statistics(table: str) -> tuple[Column, ...]:
+    """Columns of the statistics; null only where what is made divides by nothing."""
+    made = made_of(table)
+    return tuple(
+        Column(s.name, s.dtype, s.meaning, nullable=s.name in made)
+        for s in statistics_of(table)
     )
+
+
+def _shown(table: str, *, is_public: bool) -> tuple[str, ...]:
+    return tuple(s.name for s in statistics_of(table) if s.is_public is is_public)
 
 
 VARIANTS = Table(
@@ -329,17 +329,15 @@ FREQUENCIES = Table(
         COHORT,
         Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
         Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
-        *_count_columns(),
-        Column("call_rate", pl.Float64, "(n_samples - n_missing) / n_samples", nullable=True),
+        *_statistics("frequencies"),
         PART,
     ),
     partition=("cohort", "part"),
     sort=(*KEY, "stratum_by", "stratum"),
     public=KEY
-    + _words(
-        "cohort stratum_by stratum ac an af n_het n_hom_alt n_hemi n_missing "
-        "n_samples call_rate part"
-    ),
+    + _words("cohort stratum_by stratum part")
+    + _shown("frequencies", is_public=True),
+    own=_shown("frequencies", is_public=False),
 )
 
 TOTALS = Table(
@@ -350,16 +348,13 @@ TOTALS = Table(
         *_key_columns(),
         Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
         Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
-        *_count_columns(),
-        Column("n_cohorts", pl.Int32, "cohorts that hold an allele of the site"),
+        *_statistics("totals"),
         PART,
     ),
     partition=("part",),
     sort=(*KEY, "stratum_by", "stratum"),
-    public=KEY
-    + _words(
-        "stratum_by stratum ac an af n_het n_hom_alt n_hemi n_missing n_samples n_cohorts part"
-    ),
+    public=KEY + _words("stratum_by stratum part") + _shown("totals", is_public=True),
+    own=_shown("totals", is_public=False),
 )
 
 SITES = Table(
@@ -493,14 +488,7 @@ SAMPLES = Table(
         Column("sex", pl.String, "male, female or unknown"),
         Column("population", pl.String, "ancestry label", nullable=True),
         Column("attributes", pl.String, "the sheet's further columns as JSON"),
-        Column("n_missing", pl.Int64, "genotypes not fully called"),
-        Column("n_het", pl.Int64, "heterozygous genotypes"),
-        Column("n_hom_alt", pl.Int64, "homozygous non-reference genotypes"),
-        Column("n_hemi", pl.Int64, "hemizygous or haploid non-reference genotypes"),
-        Column("n_snv", pl.Int64, "copies of SNV alleles carried"),
-        Column("n_indel", pl.Int64, "copies of other short alleles carried"),
-        Column("n_ti", pl.Int64, "copies of transitions carried"),
-        Column("n_tv", pl.Int64, "copies of transversions carried"),
+        *(Column(c.name, pl.Int64, c.meaning) for c in PERSON_COUNTS),
     ),
     partition=("cohort",),
     sort=("ordinal",),

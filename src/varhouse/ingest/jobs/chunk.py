@@ -35,6 +35,7 @@ from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.setup.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.tables.schema import KEY
+from varhouse.tables.statistics import genotype_counts, of_records
 from varhouse.vcf.fields.alts import legal_alt
 from varhouse.vcf.fields.fixed import legal_chrom
 from varhouse.vcf.samples.gt import Genotypes, read_genotypes
@@ -42,7 +43,6 @@ from varhouse.vcf.text.bgzf import iter_range
 from varhouse.vcf.text.lategt import gt_places, with_gt_first
 from varhouse.vcf.text.lines import RecordBatch, read_batch
 
-COUNT_NAMES = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing")
 _BASES = "^[ACGTNacgtn]+$"
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 
@@ -99,7 +99,7 @@ class ChunkResult:
     """What a chunk holds.
 
     `alleles` has one row per stored allele (key, record, alt_index, id) in the order of
-    the file; `counts` int32[rows, groups] per name of COUNT_NAMES stands beside it.
+    the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it.
     """
 
     place: Place
@@ -161,7 +161,7 @@ def read_chunk(
     result.lifted = pl.concat(batches.lifted) if batches.lifted else pl.DataFrame()
     result.genotypes = pl.concat(batches.genotypes) if batches.genotypes else pl.DataFrame()
     result.rejects = pl.concat([pl.DataFrame(schema=REJECT_SCHEMA), *batches.rejects])
-    for name in COUNT_NAMES:
+    for name in genotype_counts():
         pieces = [c[name] for c in batches.counts]
         width = len(context.strata.by)
         result.counts[name] = (
@@ -207,14 +207,14 @@ def _take(
     rows = np.flatnonzero(kept)
     row_record = np.repeat(np.arange(records.height), np.diff(first_row))[rows]
     sums = context.strata.sums
-    an, missing = sums(counts.an), sums(counts.n_missing)
     batches.counts.append(
         {
-            "ac": sums(counts.ac[rows]), "an": an[row_record],
-            "n_het": sums(counts.n_het[rows]), "n_hom_alt": sums(counts.n_hom_alt[rows]),
-            "n_hemi": sums(counts.n_hemi[rows]), "n_missing": missing[row_record],
+            name: sums(getattr(counts, name))[row_record]
+            if name in of_records()
+            else sums(getattr(counts, name)[rows])
+            for name in genotype_counts()
         }
-    )  # fmt: skip
+    )
     batches.alleles.append(
         alleles.filter(pl.Series(kept)).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"

@@ -21,17 +21,16 @@ import polars as pl
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.frequencies.called import Calls, count_called
 from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
-from varhouse.ingest.jobs.chunk import COUNT_NAMES
-from varhouse.ingest.jobs.tasks import derived, frequency_frame
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
+from varhouse.tables.statistics import counts_of, genotype_counts, made_of
 from varhouse.vcf.samples.gt import parse_gt
 
 MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""
 
-_SUMMED = (*COUNT_NAMES, "n_samples")
 _GROUP = (*KEY, "stratum_by", "stratum")
 _RECORD = ("file", "record")
 _MAX_POS = 2**31
@@ -107,14 +106,15 @@ def merge_part(
             .join(groups, on="path", how="left")
         )
         held = rows.select(*KEY, "group").unique()
-        names = [*_GROUP, *_SUMMED]
+        counts = counts_of(FREQUENCIES.name)
+        names = [*_GROUP, *counts]
         piece = (
             pl.concat(
                 [rows.select(names), sites.others(held, contig, low, high).select(names)]
             )
             .group_by(_GROUP)
-            .agg(pl.col(_SUMMED).sum())
-            .with_columns(**derived(), cohort=pl.lit(cohort))
+            .agg(pl.col(counts).sum())
+            .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
         )
         n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
         name = f"frequencies-{i:05d}"
@@ -184,7 +184,8 @@ class _Sites:
             self._calls(records), strata.cell, strata.male, needed.len(),
         )  # fmt: skip
         counts = {
-            name: np.zeros((needed.len(), len(strata.by)), np.int32) for name in COUNT_NAMES
+            name: np.zeros((needed.len(), len(strata.by)), np.int32)
+            for name in genotype_counts()
         }
         counts |= {"an": strata.sums(an), "n_missing": strata.sums(missing)}
         out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))

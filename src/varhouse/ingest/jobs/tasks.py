@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.key import Declared, key_text
@@ -17,10 +16,10 @@ from varhouse.errors import InputError
 from varhouse.files import write_json
 from varhouse.filestate import is_recorded
 from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.genome.contigs import Contigs
 from varhouse.ingest.jobs.chunk import (
-    COUNT_NAMES,
     ChunkResult,
     Context,
     Place,
@@ -56,37 +55,6 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
         raise InputError(
             f"{verdict['path']}: the file changed after it was checked", "run again"
         )
-
-
-def frequency_frame(
-    keys: pl.DataFrame, counts: dict[str, npt.NDArray[np.int32]], strata: Strata,
-    n_samples: npt.NDArray[np.int32] | None = None,
-) -> pl.DataFrame:  # fmt: skip
-    """Spread counts, int32[rows, groups], to one row per allele x stratum.
-
-    `n_samples` is int32[rows, groups] too; None: everybody of the strata.
-    """
-    everybody = np.tile(strata.n_samples.astype(np.int32), keys.height)
-    n, groups = keys.height, len(strata.by)
-    spread = keys.select(KEY)[np.repeat(np.arange(n), groups)]
-    flat = {name: pl.Series(name, counts[name].reshape(-1)) for name in COUNT_NAMES}
-    return spread.with_columns(
-        pl.Series("stratum_by", strata.by * n, dtype=pl.String),
-        pl.Series("stratum", strata.value * n, dtype=pl.String),
-        *flat.values(),
-        pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
-    ).with_columns(**derived())
-
-
-def derived() -> dict[str, pl.Expr]:
-    """Columns that follow from the counts: af (null when an is 0) and call_rate."""
-    c = pl.col
-    return {
-        "af": pl.when(c("an") > 0).then(c("ac") / c("an")),
-        "call_rate": pl.when(c("n_samples") > 0).then(
-            (c("n_samples") - c("n_missing")) / c("n_samples")
-        ),
-    }
 
 
 def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
@@ -187,7 +155,7 @@ def write_frequencies(
     shards = []
     for i, first in enumerate(range(0, order.size, step)):
         rows = order[first : first + step]
-        counts = {name: result.counts[name][rows] for name in COUNT_NAMES}
+        counts = {name: values[rows] for name, values in result.counts.items()}
         frame = frequency_frame(result.alleles[rows], counts, strata)
         shards.append(write_shard(
             frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),

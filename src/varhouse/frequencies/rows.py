@@ -1,0 +1,44 @@
+"""Rows of the table frequencies: counts of alleles spread over strata."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.frequencies.strata import Strata
+from varhouse.tables.schema import KEY
+from varhouse.tables.statistics import FREQUENCIES, genotype_counts, made_of
+
+
+def frequency_frame(
+    keys: pl.DataFrame,
+    counts: Mapping[str, npt.NDArray[np.int32]],
+    strata: Strata,
+    n_samples: npt.NDArray[np.int32] | None = None,
+) -> pl.DataFrame:
+    """Make one row for each allele and stratum.
+
+    Parameters
+    ----------
+    keys
+        The alleles: columns of the key.
+    counts
+        int32[alleles, groups] for each name of `genotype_counts`.
+    n_samples
+        int32[alleles, groups]: people assessed; None: everybody of the strata.
+
+    Returns
+    -------
+    pl.DataFrame
+        Rows of frequencies without `cohort` and `part`, in the order of `keys`.
+    """
+    n, groups = keys.height, len(strata.by)
+    everybody = np.tile(strata.n_samples.astype(np.int32), n)
+    spread = keys.select(KEY)[np.repeat(np.arange(n), groups)]
+    return spread.with_columns(
+        pl.Series("stratum_by", strata.by * n, dtype=pl.String),
+        pl.Series("stratum", strata.value * n, dtype=pl.String),
+        *(pl.Series(name, counts[name].reshape(-1)) for name in genotype_counts()),
+        pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
+    ).with_columns(**made_of(FREQUENCIES))

@@ -1,0 +1,198 @@
+"""Every count and statistic of an allele, and every count of a person: one entry each.
+
+Schema, counting, adding up over files and cohorts, the overview, the VCF of a query, the
+frequencies of one file, and verify read these entries; no other module lists their names.
+
+A statistic is a *count*, which adds up over files and cohorts, or is *made* of counts by an
+expression. To add one that is made, add its entry. A count of genotypes needs, besides its
+entry, its case in the loops of `varhouse.frequencies.count`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import polars as pl
+
+PolarsType = pl.DataType | type[pl.DataType]
+
+ALLELES, PEOPLE, COHORTS, SHARE = "alleles", "people", "cohorts", "share"
+"""Units."""
+
+FREQUENCIES, TOTALS = "frequencies", "totals"
+"""Tables that hold statistics: of a cohort, and of all cohorts."""
+
+_BOTH = (FREQUENCIES, TOTALS)
+
+
+class AtSite(Enum):
+    """What those who hold only other alleles of a site add to a count.
+
+    They were assessed there (decision 0006). NONE: they have no copy, so they add 0. Of
+    their alleles of the site, which may stand in records of their own, MOST takes the
+    greatest value and LEAST the least one: the record in which most were called.
+    """
+
+    NONE = "none"
+    MOST = "most"
+    LEAST = "least"
+
+
+@dataclass(frozen=True, eq=False)
+class Statistic:
+    """A number of an allele in a group of people.
+
+    Attributes
+    ----------
+    name, dtype, meaning
+        Of its column.
+    unit
+        What it counts: ALLELES, PEOPLE or COHORTS; SHARE of a fraction.
+    tables
+        The tables that have it: FREQUENCIES, TOTALS.
+    is_public
+        It may be given to anybody (see `varhouse.view`).
+    of_record
+        It is the same for all alleles of a record.
+    at_site
+        Of a count that adds up: what who lacks the allele adds.
+    made
+        Of any other: how it follows from the counts. In TOTALS also of a count that
+        FREQUENCIES lacks: what a row of a cohort adds.
+    """
+
+    name: str
+    dtype: PolarsType
+    unit: str
+    meaning: str
+    is_public: bool
+    tables: tuple[str, ...] = _BOTH
+    of_record: bool = False
+    at_site: AtSite | None = None
+    made: pl.Expr | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """It is a count: that of several groups is the sum."""
+        return self.at_site is not None
+
+
+def _share(part: pl.Expr, whole: str) -> pl.Expr:
+    """Divide; null where there is nothing to divide by."""
+    return pl.when(pl.col(whole) > 0).then(part / pl.col(whole))
+
+
+STATISTICS: tuple[Statistic, ...] = (
+    Statistic(
+        "ac", pl.Int32, ALLELES, "called copies of alt", is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "an", pl.Int32, ALLELES, "called alleles, from the original genotypes",
+        is_public=True, of_record=True, at_site=AtSite.MOST,
+    ),
+    Statistic(
+        "af", pl.Float64, SHARE, "ac / an; null when an is 0", is_public=True,
+        made=_share(pl.col("ac"), "an"),
+    ),
+    Statistic(
+        "n_het", pl.Int32, PEOPLE, "people with alt and another called allele",
+        is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "n_hom_alt", pl.Int32, PEOPLE, "people with two or more alleles, all alt",
+        is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "n_hemi", pl.Int32, PEOPLE, "people with one allele only, which is alt",
+        is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "n_missing", pl.Int32, PEOPLE, "people whose genotype is not fully called",
+        is_public=True, of_record=True, at_site=AtSite.LEAST,
+    ),
+    Statistic(
+        "n_samples", pl.Int32, PEOPLE,
+        "people of the stratum in files that assessed the site",
+        is_public=True, of_record=True, at_site=AtSite.MOST,
+    ),
+    Statistic(
+        "call_rate", pl.Float64, SHARE, "(n_samples - n_missing) / n_samples",
+        is_public=True, tables=(FREQUENCIES,), of_record=True,
+        made=_share(pl.col("n_samples") - pl.col("n_missing"), "n_samples"),
+    ),
+    Statistic(
+        "n_cohorts", pl.Int32, COHORTS, "cohorts that hold an allele of the site",
+        is_public=True, tables=(TOTALS,), of_record=True, at_site=AtSite.MOST,
+        made=(pl.col("n_samples") > 0).cast(pl.Int32),
+    ),
+)  # fmt: skip
+"""In the order of the columns."""
+
+
+@dataclass(frozen=True)
+class PersonCount:
+    """A count of a person's genotypes, or of the alleles that they hold."""
+
+    name: str
+    meaning: str
+
+
+PERSON_COUNTS: tuple[PersonCount, ...] = (
+    PersonCount("n_missing", "genotypes not fully called"),
+    PersonCount("n_het", "heterozygous genotypes"),
+    PersonCount("n_hom_alt", "homozygous non-reference genotypes"),
+    PersonCount("n_hemi", "hemizygous or haploid non-reference genotypes"),
+    PersonCount("n_snv", "copies of SNV alleles carried"),
+    PersonCount("n_indel", "copies of other short alleles carried"),
+    PersonCount("n_ti", "copies of transitions carried"),
+    PersonCount("n_tv", "copies of transversions carried"),
+)
+"""In the order of the columns, and of the loops of `varhouse.frequencies.count`."""
+
+
+def statistics_of(table: str) -> list[Statistic]:
+    """List the statistics of a table, in the order of its columns."""
+    return [s for s in STATISTICS if table in s.tables]
+
+
+def counts_of(table: str) -> tuple[str, ...]:
+    """Name the counts of a table, which add up over files and cohorts."""
+    return tuple(s.name for s in statistics_of(table) if s.adds_up)
+
+
+def genotype_counts() -> tuple[str, ...]:
+    """Name the counts that genotypes give; `n_samples` is known without any."""
+    return tuple(n for n in counts_of(FREQUENCIES) if n != "n_samples")
+
+
+def of_records() -> frozenset[str]:
+    """Name the statistics that are the same for all alleles of a record."""
+    return frozenset(s.name for s in STATISTICS if s.of_record)
+
+
+def made_of(table: str) -> dict[str, pl.Expr]:
+    """Give the statistics of a table that follow from its counts: name to expression."""
+    return {
+        s.name: s.made for s in statistics_of(table) if s.made is not None and not s.adds_up
+    }
+
+
+def counts_of_a_cohort() -> dict[str, pl.Expr]:
+    """Say what a row of FREQUENCIES adds to the counts of TOTALS: name to expression."""
+    return {
+        s.name: pl.col(s.name) if s.made is None else s.made
+        for s in statistics_of(TOTALS) if s.adds_up
+    }  # fmt: skip
+
+
+def counts_at_site(table: str) -> dict[str, pl.Expr]:
+    """Say what who lacks an allele adds, from his alleles of the site: name to aggregate."""
+    return {s.name: _at_site(s) for s in statistics_of(table) if s.adds_up}
+
+
+def _at_site(statistic: Statistic) -> pl.Expr:
+    column = pl.col(statistic.name)
+    if statistic.at_site is AtSite.MOST:
+        return column.max()
+    if statistic.at_site is AtSite.LEAST:
+        return column.min()
+    return pl.lit(0, statistic.dtype)
