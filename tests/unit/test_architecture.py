@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[2] / "src" / "varhouse"
-GROUND = {"genome", "alleles", "tables", "transcripts"}
+GROUND = {"genome", "alleles", "genotypes", "tables", "transcripts"}
 """Shared vocabulary: what every room may import, and what imports no room."""
 
 JOINING = {"cli", "ingest", "onefile"}

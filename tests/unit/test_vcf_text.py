@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.reference import Reference, compile_reference
+from varhouse.genotypes.calls import parse_gt
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.check.scan import scan_file
-from varhouse.vcf.samples.gt import parse_gt, read_genotypes
+from varhouse.vcf.samples.gt import read_genotypes
 from varhouse.vcf.text.bgzf import BgzfWriter, file_kind, has_end_block, iter_range
 from varhouse.vcf.text.lines import read_batch
 

@@ -1,7 +1,7 @@
 """Counting: alleles, carriers and missing people per cell, from genotypes as lists.
 
 A record is a default genotype and a list of the people who have another (see
-`varhouse.vcf.samples.gt`); the default is counted once for all who have it.
+`varhouse.genotypes.calls`); the default is counted once for all who have it.
 
 Counting rules, all on the original genotype (never on a split one):
 
@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.frequencies.haploid import copies_of
+from varhouse.frequencies.strata import Strata
+from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.tables.statistics import PERSON_COUNTS
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 GT_OK, GT_INVALID, GT_ALLELE = range(3)
 SAMPLE_COUNTS = tuple(c.name for c in PERSON_COUNTS)
@@ -32,9 +31,13 @@ SAMPLE_COUNTS = tuple(c.name for c in PERSON_COUNTS)
 KIND_OTHER, KIND_TRANSITION, KIND_TRANSVERSION, KIND_INDEL, KIND_TWICE = range(5)
 """What an allele is for the counts per person; TWICE: it stands before, and counts there."""
 
+_TALLIES = 4_096
+"""Cells x genotypes up to which a record's genotypes are tallied before they are counted."""
+
 
 @nb.njit(cache=True, nogil=True)
-def _check(alleles, valid, default, pointer, what, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _check(alleles, valid, listed, n_alt):  # type: ignore[no-untyped-def]  # pragma: no cover
+    default, pointer, _, what = listed
     n = default.size
     state = np.zeros(n, np.int8)
     culprit = np.full(n, -1, np.int32)
@@ -95,9 +98,16 @@ def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, mis
 
 
 @nb.njit(cache=True, nogil=True)
+def _tally_pays(tally, listed):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether a record lists so many people that its table of tallies is soon read."""
+    return tally.size > 0 and listed > 2 * tally.size
+
+
+@nb.njit(cache=True, nogil=True)
 def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    alleles, default, pointer, who, what, first_row, haploid, cell, size, male
+    alleles, calls, first_row, haploid, cell, size, male
 ):
+    default, pointer, who, what = calls
     n = default.size
     n_rows = first_row[n]
     n_cells = size.size
@@ -108,15 +118,30 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     an = np.zeros((n, n_cells), np.int32)
     miss = np.zeros((n, n_cells), np.int32)
     listed = np.zeros(n_cells, np.int64)
+    n_codes = alleles.shape[0] if n_cells * alleles.shape[0] <= _TALLIES else 0
+    tally = np.zeros((n_cells, n_codes), np.int64)
     for k in range(n):
         rows = first_row[k]
         n_alt = first_row[k + 1] - rows
         listed[:] = 0
-        for i in range(pointer[k], pointer[k + 1]):
-            q = cell[who[i]]
-            listed[q] += 1
-            _add(alleles, what[i], 1, haploid[k] and male[q], rows, n_alt, q,
-                 ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+        if _tally_pays(tally, pointer[k + 1] - pointer[k]):
+            # Many people of few genotypes: what a genotype adds is worked out once a cell.
+            for i in range(pointer[k], pointer[k + 1]):
+                tally[cell[who[i]], what[i]] += 1
+            for q in range(n_cells):
+                for c in range(n_codes):
+                    times = tally[q, c]
+                    if times:
+                        tally[q, c] = 0
+                        listed[q] += times
+                        _add(alleles, c, times, haploid[k] and male[q], rows, n_alt, q,
+                             ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+        else:
+            for i in range(pointer[k], pointer[k + 1]):
+                q = cell[who[i]]
+                listed[q] += 1
+                _add(alleles, what[i], 1, haploid[k] and male[q], rows, n_alt, q,
+                     ac, het, hom, hem, an[k], miss[k])  # fmt: skip
         if default[k] < 0:
             continue
         for q in range(n_cells):
@@ -172,12 +197,16 @@ def _profile(alleles, code, hemi, rows, n_rows, kind, out):  # type: ignore[no-u
 
 @nb.njit(cache=True, nogil=True)
 def _count_people(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    alleles, default, pointer, who, what, first_row, haploid, male, kind
+    alleles, calls, first_row, haploid, male, kind
 ):
+    default, pointer, who, what = calls
     people = np.zeros((male.size, 8), np.int64)
     everybody = np.zeros((2, 8), np.int64)
     one = np.zeros(8, np.int64)
     base = np.zeros((2, 8), np.int64)
+    # What each genotype adds for men and others, worked out once a record.
+    adds = np.zeros((2, alleles.shape[0], 8), np.int64)
+    known = np.full((2, alleles.shape[0]), -1, np.int64)
     for k in range(default.size):
         rows = first_row[k]
         n_alt = first_row[k + 1] - rows
@@ -190,8 +219,13 @@ def _count_people(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
         for i in range(pointer[k], pointer[k + 1]):
             s = who[i]
             m = 1 if male[s] else 0
-            _profile(alleles, what[i], haploid[k] and m == 1, rows, n_alt, kind, one)
-            people[s] += one - base[m]
+            c = what[i]
+            if known[m, c] != k:
+                _profile(alleles, c, haploid[k] and m == 1, rows, n_alt, kind, one)
+                adds[m, c] = one - base[m]
+                known[m, c] = k
+            for j in range(8):
+                people[s, j] += adds[m, c, j]
     for s in range(male.size):
         people[s] += everybody[1 if male[s] else 0]
     return people
@@ -212,10 +246,7 @@ class Counts:
     n_missing: Int32
 
 
-def check_genotypes(
-    alleles: npt.NDArray[np.int16], valid: npt.NDArray[np.bool_], default: Int32,
-    pointer: Int64, what: Int32, n_alt: Int64,
-) -> tuple[npt.NDArray[np.int8], Int32]:  # fmt: skip
+def check_genotypes(genotypes: Genotypes, n_alt: Int64) -> tuple[npt.NDArray[np.int8], Int32]:
     """Find records with a GT that is no genotype or names an ALT that is not there.
 
     Returns
@@ -224,44 +255,47 @@ def check_genotypes(
         int8[n] GT_OK, GT_INVALID or GT_ALLELE, and int32[n] the text at fault (-1 none).
     """
     out: tuple[npt.NDArray[np.int8], Int32] = _check(
-        alleles, valid, default, pointer, what, n_alt
+        genotypes.alleles, genotypes.valid, genotypes.listed, n_alt
     )
     return out
 
 
 def count_genotypes(
-    alleles: npt.NDArray[np.int16], default: Int32, pointer: Int64, who: Int32, what: Int32,
-    first_row: Int64, haploid: npt.NDArray[np.bool_], cell: Int32, size: Int64,
-    male: npt.NDArray[np.bool_],
-) -> Counts:  # fmt: skip
-    """Count a batch of records per cell.
+    genotypes: Genotypes, first_row: Int64, haploid: Bools, strata: Strata
+) -> Counts:
+    """Count a batch of records per cell of the strata.
 
     Parameters
     ----------
-    alleles, default, pointer, who, what
-        Genotypes (see `varhouse.vcf.samples.gt.Genotypes`).
     first_row
         int64[n + 1]: allele rows of record k are first_row[k] to first_row[k + 1].
     haploid
         bool[n]: the record lies on X or Y outside the pseudo-autosomal regions.
-    cell, size, male
-        See `varhouse.frequencies.strata.Strata`.
     """
     return Counts(
-        *_count(alleles, default, pointer, who, what, first_row, haploid, cell, size, male)
-    )
+        *_count(
+            genotypes.alleles, genotypes.listed, first_row, haploid, strata.cell,
+            strata.size, strata.male,
+        )
+    )  # fmt: skip
 
 
 def count_people(
-    alleles: npt.NDArray[np.int16], default: Int32, pointer: Int64, who: Int32, what: Int32,
-    first_row: Int64, haploid: npt.NDArray[np.bool_], male: npt.NDArray[np.bool_],
+    genotypes: Genotypes, first_row: Int64, haploid: Bools, male: Bools,
     kind: npt.NDArray[np.int8],
 ) -> Int64:  # fmt: skip
     """Count a batch of records per person: int64[people, 8] (SAMPLE_COUNTS).
 
-    `male` is bool[people], `kind` int8[allele rows] (KIND_...).
+    Parameters
+    ----------
+    first_row, haploid
+        As in `count_genotypes`.
+    male
+        bool[people].
+    kind
+        int8[allele rows]: KIND_...
     """
     out: Int64 = _count_people(
-        alleles, default, pointer, who, what, first_row, haploid, male, kind
+        genotypes.alleles, genotypes.listed, first_row, haploid, male, kind
     )
     return out

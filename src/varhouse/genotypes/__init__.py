@@ -1,5 +1,1 @@
-"""The table of genotypes: calls of a record as a default and a list of the others."""
-
-from varhouse.genotypes.layout import genotype_columns
-
-__all__ = ["genotype_columns"]
+"""Genotypes: what a call is (`calls`), and the columns of the table (`layout`)."""

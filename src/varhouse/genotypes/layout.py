@@ -2,12 +2,10 @@
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
+from varhouse.genotypes.calls import Genotypes, Int32, Int64
 
 
 @nb.njit(cache=True, nogil=True)
@@ -50,22 +48,19 @@ def _lists(offsets: Int64, values: pl.Series) -> pl.Series:
     return out
 
 
-def genotype_columns(
-    texts: list[str], default: Int32, pointer: Int64, who: Int32, what: Int32,
-    ordinal: Int32,
-) -> dict[str, pl.Series]:  # fmt: skip
-    """Make the columns gt_values, sample and gt of n records.
+def genotype_columns(genotypes: Genotypes, ordinal: Int32) -> dict[str, pl.Series]:
+    """Make the columns gt_values, sample and gt of n records; a default of -1 is `.`.
 
     Parameters
     ----------
-    texts, default, pointer, who, what
-        Genotypes (see `varhouse.vcf.samples.gt.Genotypes`); a default of -1 is `.`.
     ordinal
         int32[columns]: ordinal in the cohort of each sample column.
     """
-    known = pl.Series([*texts, "."], dtype=pl.String)
-    fixed = np.where(default < 0, len(texts), default).astype(np.int32)
-    index, ends, used = _local(fixed, pointer, what, len(texts) + 1)
+    default, pointer, who, what = genotypes.listed
+    n_texts = len(genotypes.texts)
+    known = pl.Series([*genotypes.texts, "."], dtype=pl.String)
+    fixed = np.where(default < 0, n_texts, default).astype(np.int32)
+    index, ends, used = _local(fixed, pointer, what, n_texts + 1)
     return {
         "gt_values": _lists(ends, known.gather(used)).alias("gt_values"),
         "sample": _lists(pointer, pl.Series(ordinal[who], dtype=pl.Int32)).alias("sample"),

@@ -20,7 +20,6 @@ from varhouse.alleles.unspecified import NO_ALT, UNSPECIFIED_ALTS
 from varhouse.frequencies.count import (
     GT_ALLELE,
     GT_INVALID,
-    Counts,
     check_genotypes,
     count_genotypes,
     count_people,
@@ -29,7 +28,8 @@ from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
-from varhouse.genotypes import genotype_columns
+from varhouse.genotypes.calls import Genotypes
+from varhouse.genotypes.layout import genotype_columns
 from varhouse.ingest.jobs.lifted import PLACEHOLDER, lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.setup.settings import Policy
@@ -38,10 +38,14 @@ from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import genotype_counts, of_records
 from varhouse.vcf.fields.alts import legal_alt
 from varhouse.vcf.fields.fixed import legal_chrom
-from varhouse.vcf.samples.gt import Genotypes, read_genotypes
+from varhouse.vcf.samples.gt import read_genotypes
 from varhouse.vcf.text.bgzf import iter_range
 from varhouse.vcf.text.lategt import gt_places, with_gt_first
 from varhouse.vcf.text.lines import RecordBatch, read_batch
+
+READ_BYTES = 28 << 20
+"""Text of a batch: few long lines cost as many calls as many short ones. From 32 MiB on
+glibc maps every buffer anew, which costs more than the calls."""
 
 _BASES = "^[ACGTNacgtn]+$"
 _QUAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
@@ -74,24 +78,45 @@ class Context:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a chunk lies: virtual offsets in a BGZF, and its first record's ordinal."""
+    """Where a chunk lies: virtual offsets in a BGZF, and its first record's ordinal.
+
+    `held` are lines that were kept while their batch was in hand: (record, text).
+    """
 
     data: Path
     begin: int
     end: int
     record: int
+    held: list[pl.DataFrame] = field(default_factory=list)
 
     def lines(self, records: pl.Series) -> pl.DataFrame:
-        """Read the original lines of some records again: (record, text)."""
+        """Give the original lines of some records, (record, text): held, or read again."""
         wanted = np.unique(records.to_numpy().astype(np.int64))
-        frames, first = [pl.DataFrame(schema={"record": pl.Int64, "text": pl.String})], 0
+        frames = [pl.DataFrame(schema={"record": pl.Int64, "text": pl.String})]
+        for held in self.held:
+            frames.append(held.filter(pl.col("record").is_in(wanted.tolist())))
+            wanted = np.setdiff1d(wanted, frames[-1]["record"].to_numpy())
+        return pl.concat([*frames, *(self._read(wanted) if wanted.size else [])])
+
+    def _read(self, wanted: npt.NDArray[np.int64]) -> Iterator[pl.DataFrame]:
+        first = 0
         for text in iter_range(self.data, self.begin, self.end):
             batch = read_batch(text, self.record + first, 0)
             first += batch.size
             mine = wanted[(wanted >= batch.record) & (wanted < batch.record + batch.size)]
             lines = batch.lines(mine - batch.record)
-            frames.append(pl.DataFrame({"record": mine, "text": lines}))
-        return pl.concat(frames)
+            yield pl.DataFrame({"record": mine, "text": lines})
+
+    def hold(self, batch: RecordBatch, alleles: pl.DataFrame) -> None:
+        """Keep the lines of equal alleles of a batch: most of them stand near each other."""
+        # Equal positions are found much sooner than equal keys.
+        near = alleles.filter(pl.col("fault").is_null() & pl.col("pos").is_duplicated())
+        twice = near.filter(pl.struct(KEY).is_duplicated())
+        if twice.height:
+            k = np.unique(twice["k"].to_numpy().astype(np.int64))
+            self.held.append(
+                pl.DataFrame({"record": k + batch.record, "text": batch.lines(k)})
+            )
 
 
 @dataclass
@@ -151,7 +176,7 @@ def read_chunk(
         people,
     )
     seen = 0
-    for text in iter_range(data, begin, end):
+    for text in iter_range(data, begin, end, READ_BYTES):
         batch = read_batch(text, record + seen, line + seen)
         _take(batch, context, batches, result)
         seen += batch.size
@@ -196,14 +221,14 @@ def _take(
     first_row = np.zeros(records.height + 1, np.int64)
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
     haploid = context.haploid.contains(records["contig"], records["pos"])
-    counts = _count(genotypes, first_row, haploid, context)
+    counts = count_genotypes(genotypes, first_row, haploid, context.strata)
     # Nothing for rejected alleles.
     kind = alleles.select(kind_of("ref", "alt", is_kept=pl.col("fault").is_null()))
     result.people += count_people(
-        genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
-        genotypes.what, first_row, haploid, context.male, kind.to_series().to_numpy(),
+        genotypes, first_row, haploid, context.male, kind.to_series().to_numpy()
     )  # fmt: skip
     kept = alleles["fault"].is_null().to_numpy()
+    result.place.hold(batch, alleles)
     rows = np.flatnonzero(kept)
     row_record = np.repeat(np.arange(records.height), np.diff(first_row))[rows]
     sums = context.strata.sums
@@ -222,10 +247,7 @@ def _take(
     )
     batches.sites.append(_sites(records, alleles, context, batch))
     if context.ordinal.size:
-        columns = genotype_columns(
-            genotypes.texts, genotypes.default, genotypes.pointer, genotypes.who,
-            genotypes.what, context.ordinal,
-        )  # fmt: skip
+        columns = genotype_columns(genotypes, context.ordinal)
         batches.genotypes.append(
             records.select(
                 "contig", pl.col("pos").cast(pl.Int32), "ref", "alt",
@@ -413,18 +435,12 @@ def _genotypes(
     n = context.ordinal.size
     rows = records["k"].to_numpy().astype(np.int64)
     if n == 0:
-        return records, _no_genotypes(rows.size)
+        return records, Genotypes.nobody(rows.size)
     place = gt_places(batch)
     has_gt = place[rows] >= 0
     moved = with_gt_first(batch, place)
-    if has_gt.all():
-        found = read_genotypes(moved, rows, n)
-    else:
-        found = _spread(read_genotypes(moved, rows[has_gt], n), has_gt)
-    state, culprit = check_genotypes(
-        found.alleles, found.valid, found.default, found.pointer, found.what,
-        records["n_alt"].to_numpy(),
-    )  # fmt: skip
+    found = read_genotypes(moved, rows[has_gt], n).spread(has_gt)
+    state, culprit = check_genotypes(found, records["n_alt"].to_numpy())
     if not state.any():
         return records, found
     texts = [found.texts[c] if c >= 0 else "" for c in culprit.tolist()]
@@ -439,53 +455,7 @@ def _genotypes(
         .alias("state")
     )
     kept = _hold_back(marked, batch, pl.col("state"), rejects).drop("state", "why")
-    return kept, _pick(found, state == 0)
-
-
-def _no_genotypes(n: int) -> Genotypes:
-    nobody = np.zeros(0, np.int32)
-    return Genotypes(
-        [], np.full((1, 1), -2, np.int16), np.ones(1, np.bool_), np.full(n, -1, np.int32),
-        np.zeros(n + 1, np.int64), nobody, nobody,
-    )  # fmt: skip
-
-
-def _spread(found: Genotypes, has_gt: npt.NDArray[np.bool_]) -> Genotypes:
-    """Put back records without GT: nobody is called there."""
-    n = has_gt.size
-    missing = len(found.texts)
-    default = np.full(n, missing, np.int32)
-    default[has_gt] = found.default
-    listed = np.zeros(n, np.int64)
-    listed[has_gt] = np.diff(found.pointer)
-    width = found.alleles.shape[1]
-    row = np.full((1, width), -2, np.int16)
-    row[0, 0] = -1
-    return Genotypes(
-        [*found.texts, "."], np.concatenate([found.alleles[:missing], row]),
-        np.concatenate([found.valid[:missing], [True]]), default,
-        np.concatenate([[0], np.cumsum(listed)]), found.who, found.what,
-    )  # fmt: skip
-
-
-def _pick(found: Genotypes, keep: npt.NDArray[np.bool_]) -> Genotypes:
-    listed = np.diff(found.pointer)
-    people = np.repeat(keep, listed)
-    return Genotypes(
-        found.texts, found.alleles, found.valid, found.default[keep],
-        np.concatenate([[0], np.cumsum(listed[keep])]), found.who[people], found.what[people],
-    )  # fmt: skip
-
-
-def _count(
-    genotypes: Genotypes, first_row: npt.NDArray[np.int64],
-    haploid: npt.NDArray[np.bool_], context: Context,
-) -> Counts:  # fmt: skip
-    strata = context.strata
-    return count_genotypes(
-        genotypes.alleles, genotypes.default, genotypes.pointer, genotypes.who,
-        genotypes.what, first_row, haploid, strata.cell, strata.size, strata.male,
-    )  # fmt: skip
+    return kept, found.pick(state == 0)
 
 
 def _sites(

@@ -23,10 +23,10 @@ from varhouse.frequencies.called import Calls, count_called
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
+from varhouse.genotypes.calls import parse_gt
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
 from varhouse.tables.statistics import counts_of, genotype_counts, made_of
-from varhouse.vcf.samples.gt import parse_gt
 
 MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""

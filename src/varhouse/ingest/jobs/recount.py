@@ -20,7 +20,7 @@ from varhouse.frequencies.count import (
     count_people,
 )
 from varhouse.frequencies.haploid import HaploidRegions
-from varhouse.vcf.samples.gt import parse_gt
+from varhouse.genotypes.calls import Genotypes
 
 Longs = npt.NDArray[np.int64]
 
@@ -123,22 +123,16 @@ def _count(
     column = np.zeros(int(columns.ordinal.max()) + 1, np.int32)
     column[columns.ordinal] = np.arange(columns.ordinal.size, dtype=np.int32)
     record_of = np.repeat(np.arange(held.height), np.diff(pointer))
-    return count_people(
-        _alleles(known.to_list()), code[text_at[:-1]], pointer, column[people.to_numpy()],
+    calls = Genotypes(
+        known.to_list(), code[text_at[:-1]], pointer, column[people.to_numpy()],
         code[text_at[record_of] + index.to_numpy()],
+    )  # fmt: skip
+    return count_people(
+        calls,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         columns.haploid.contains(places["contig"], places["pos"]), columns.male,
         wanted["kind"].to_numpy(),
     )  # fmt: skip
-
-
-def _alleles(texts: list[str]) -> npt.NDArray[np.int16]:
-    """Read genotypes: int16[texts, ploidy], -1 missing, -2 no allele."""
-    read = [parse_gt(t) or [-1] for t in texts]
-    out = np.full((len(read), max(map(len, read))), -2, np.int16)
-    for row, alleles in zip(out, read, strict=True):
-        row[: len(alleles)] = alleles
-    return out
 
 
 def _flat(lists: pl.Series) -> tuple[Longs, pl.Series]:

@@ -194,7 +194,7 @@ def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> No
 def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl.DataFrame:
     """Rows of the rejects for alleles that stand before in the cohort.
 
-    Their lines are read again from the chunk's `place`: few are needed, so none are kept.
+    Their lines come from the chunk's `place`.
     """
     c = pl.col
     places = sites.select("record", "chrom", c("pos").alias("site_pos"))
@@ -209,7 +209,8 @@ def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl
 def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
     """Null the normalised alleles of (record, alt_index) rows in a frame of sites."""
     names = ["allele_pos", "allele_ref", "allele_alt"]
-    hit = sites.join(gone.select("record").unique(), on="record", how="semi")
+    records = gone.select("record").unique()
+    hit = sites.join(records, on="record", how="semi", maintain_order="left")
     marks = gone.with_columns(pl.lit(True).alias("gone"))
     lists = (
         hit.select("record", *names)
@@ -226,6 +227,11 @@ def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
         .group_by("record", maintain_order=True)
         .agg(names)
     )
-    fixed = hit.drop(names).join(lists, on="record", how="left").select(sites.columns)
-    rest = sites.join(gone.select("record").unique(), on="record", how="anti")
-    return pl.concat([rest, fixed]).sort("record")
+    fixed = hit.select("record").join(lists, on="record", how="left", maintain_order="left")
+    # Few of very many records: the rows stay where they are, but for these lists.
+    index = np.arange(sites.height)
+    index[sites["record"].is_in(hit["record"].implode()).to_numpy()] = (
+        sites.height + np.arange(hit.height)
+    )
+    both = pl.concat([sites.select(names), fixed.select(names)])
+    return sites.with_columns(both[index].get_columns())

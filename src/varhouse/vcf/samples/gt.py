@@ -1,19 +1,11 @@
-"""Genotypes of a batch: who carries what, as a short list per record.
-
-Nearly all genotypes of a record are the same, so a record is held as its most frequent
-GT text, which everybody has who is not listed, and a list of the others. Texts are kept
-byte for byte (phase, half-missing calls, any ploidy), so nothing is lost; what a text
-means is worked out once per distinct text, not per person.
-"""
-
-import re
-from dataclasses import dataclass
+"""Genotypes of a batch, read from its text: who carries what, as a short list per record."""
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
+from varhouse.genotypes.calls import Genotypes
 from varhouse.vcf.account.faults import Fault, Faults, note
 from varhouse.vcf.text.lines import ONE, TAB, RecordBatch
 from varhouse.vcf.text.words import find_byte, load8, lowest, other16, same64
@@ -23,7 +15,6 @@ Ints = npt.NDArray[np.int64]
 _SLOTS = 1 << 16
 _MAX_TEXTS = 1 << 15
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
-MAX_PLOIDY = 16
 OK = -1
 _SYNTAX, _ALLELE = int(Fault.GT_SYNTAX), int(Fault.GT_ALLELE)
 _NO_ALT = int(Fault.GT_NO_ALT)
@@ -296,49 +287,6 @@ def _scan_gt(text, start, end, n_samples, max_listed):  # type: ignore[no-untype
     return used[0], span, default, pointer, who, what, plain
 
 
-@dataclass
-class Genotypes:
-    """Genotypes of n records.
-
-    Attributes
-    ----------
-    texts
-        The distinct GT texts of the batch.
-    alleles
-        int16[d, p]: alleles of each text, -1 missing, -2 beyond its ploidy.
-    valid
-        bool[d]: the text is a genotype.
-    default
-        int32[n]: text of everybody who is not listed.
-    pointer
-        int64[n + 1]: people listed for record k are `who[pointer[k]:pointer[k + 1]]`.
-    who, what
-        int32[m]: sample column (0-based, ascending in a record) and text.
-    """
-
-    texts: list[str]
-    alleles: npt.NDArray[np.int16]
-    valid: npt.NDArray[np.bool_]
-    default: npt.NDArray[np.int32]
-    pointer: Ints
-    who: npt.NDArray[np.int32]
-    what: npt.NDArray[np.int32]
-
-
-_GT = re.compile(r"[/|]?(\.|\d{1,4})([/|](\.|\d{1,4}))*")
-
-
-def parse_gt(text: str) -> list[int] | None:
-    """Read a GT text: allele numbers, -1 for a missing one; None if it is no genotype.
-
-    VCF 4.5 section 1.6.2: alleles separated by / or |, from 4.4 on with a leading phase.
-    """
-    if not _GT.fullmatch(text):
-        return None
-    cells = re.split(r"[/|]", text.lstrip("/|"))
-    return None if len(cells) > MAX_PLOIDY else [-1 if c == "." else int(c) for c in cells]
-
-
 def read_genotypes(batch: RecordBatch, rows: Ints, n_samples: int) -> Genotypes:
     """Read the genotypes of some records of a batch (all with FORMAT beginning with GT).
 
@@ -377,21 +325,9 @@ def scan_genotypes(
         batch.text[a:b].tobytes().decode("utf-8", "replace") or "."
         for a, b in span[:d].tolist()
     ]
-    alleles = np.full((max(d, 1), MAX_PLOIDY), -2, np.int16)
-    valid = np.ones(max(d, 1), np.bool_)
-    for k, text in enumerate(texts):
-        parsed = parse_gt(text)
-        if parsed is None:
-            valid[k] = False
-        else:
-            alleles[k, : len(parsed)] = parsed
-    used = int((alleles > -2).any(0).sum())
     listed = int(pointer[-1])
-    genotypes = Genotypes(
-        texts, alleles[:, : max(used, 1)].copy(), valid, default, pointer,
-        who[:listed].copy(), what[:listed].copy(),
-    )  # fmt: skip
-    return genotypes, span[:d], plain
+    who, what = who[:listed].copy(), what[:listed].copy()
+    return Genotypes(texts, default, pointer, who, what), span[:d], plain
 
 
 @nb.njit(cache=True, nogil=True)
@@ -467,12 +403,11 @@ def note_genotypes(
     """
     d = len(genotypes.texts)
     state = np.full(d + 1, key, np.int64)
-    state[:d] = np.where(genotypes.valid[:d], OK, _SYNTAX)
+    state[:d] = np.where(genotypes.valid, OK, _SYNTAX)
     for k, text in enumerate(genotypes.texts):
         if text[0] in "/|" and genotypes.valid[k]:
             state[k] = _LEADING
     state[:d][spans[:, 0] == spans[:, 1]] = _EMPTY
-    lists = (genotypes.default, genotypes.pointer, genotypes.who, genotypes.what)
     top = genotypes.alleles.max(1).astype(np.int64)
     odd = _note_texts(
         batch.text,
@@ -483,7 +418,7 @@ def note_genotypes(
         state,
         top,
         spans,
-        lists,
+        genotypes.listed,
         plain,
         faults.count,
         faults.first,

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
+from varhouse.genotypes.calls import Genotypes
 from varhouse.vcf.account.faults import Faults
 from varhouse.vcf.header.keys import KeyTable, Kind
 from varhouse.vcf.samples.cells import SampleColumns, Tape
-from varhouse.vcf.samples.gt import Genotypes, count_alts, note_genotypes, scan_genotypes
+from varhouse.vcf.samples.gt import count_alts, note_genotypes, scan_genotypes
 from varhouse.vcf.samples.layout import FormatReader, Layouts, pack_layouts
 from varhouse.vcf.samples.walk import Out, walk
 from varhouse.vcf.text.decimals import exact_floats
