@@ -1,14 +1,30 @@
-"""varhouse: a genomic variant warehouse of sorted Parquet on a plain file system."""
+"""varhouse: a genomic variant warehouse of sorted Parquet on a plain file system.
 
+`open` reads a store, `read_vcf` a VCF or BCF as typed frames. The work of the commands on
+one file is here under their names: `validate`, `repair`, `normalise`, `liftover`, `genes`,
+`annotate`, `frequencies` take paths or polars frames and give typed results. What a caller
+can mend is raised as a `VarhouseError`; nothing is printed.
+"""
+
+import importlib
 import os
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from varhouse.compiled import find_cache
 
 if TYPE_CHECKING:
+    from varhouse.errors import VarhouseError
+    from varhouse.onefile.annotate import annotate
+    from varhouse.onefile.frequencies import frequencies
+    from varhouse.onefile.genes import genes
+    from varhouse.onefile.liftover import liftover
+    from varhouse.onefile.normalise import normalise
+    from varhouse.onefile.validate import repair, validate
     from varhouse.store.reader import Store
     from varhouse.vcf.reader import VcfReader
 
@@ -17,7 +33,50 @@ if (_cache := find_cache()) is not None:
     os.environ["NUMBA_CACHE_DIR"] = str(_cache)
 
 __version__ = version("varhouse")
-__all__ = ["__version__", "open", "read_vcf"]
+__all__ = [
+    "VarhouseError", "__version__", "annotate", "frequencies", "genes", "liftover",
+    "normalise", "open", "read_vcf", "repair", "validate",
+]  # fmt: skip
+
+_LATE = {
+    "VarhouseError": "varhouse.errors",
+    "annotate": "varhouse.onefile.annotate",
+    "frequencies": "varhouse.onefile.frequencies",
+    "genes": "varhouse.onefile.genes",
+    "liftover": "varhouse.onefile.liftover",
+    "normalise": "varhouse.onefile.normalise",
+    "repair": "varhouse.onefile.validate",
+    "validate": "varhouse.onefile.validate",
+}
+"""Names that are imported when they are first asked for, and the modules that hold them."""
+
+
+def __getattr__(name: str) -> Any:
+    # They pull in numba, polars and more; `import varhouse` must not.
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(importlib.import_module(_LATE[name]), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps the names of the functions theirs.
+
+    Four rooms are called as a function is. When a room is first imported, Python makes it an
+    attribute of the package, in place of the function; `from varhouse.normalise import ...`
+    works without that.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _LATE or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def open(  # noqa: A001

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from gene_builders import gff3_text, transcript_rows, write_fasta
 
-from varhouse.cli import annotate_table, main
-from varhouse.cli.annotate_table import in_order
+from varhouse.cli import main
+from varhouse.onefile import annotate_table
+from varhouse.onefile.annotate_table import in_order
 
 HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

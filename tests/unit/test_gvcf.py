@@ -9,7 +9,7 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.export import export_cohort
 from varhouse.genome.contigs import AnyContigs
-from varhouse.onefile.frequencies import write_file_frequencies
+from varhouse.onefile.frequencies import frequencies
 from varhouse.vcf.check.scan import scan_file
 
 GENOME = "ACGTACGTAC" * 6
@@ -148,15 +148,13 @@ def test_a_left_over_unspecified_allele_is_no_allele(tmp_path):
     assert store.scan("sites").filter(pl.col("cohort") == "a").collect().height == len(rows)
 
 
-def test_frequencies_of_one_gvcf(tmp_path, caplog):
+def test_frequencies_of_one_gvcf(tmp_path):
     (tmp_path / "a.vcf").write_text(_text(ROWS))
     (tmp_path / "ref.fa").write_text(f">1\n{GENOME}\n")
     out = tmp_path / "out.parquet"
-    write_file_frequencies(
-        tmp_path / "a.vcf", out, samples=None, strata=[], par=None, cohort=None,
-        reference=tmp_path / "ref.fa", aliases=None,
-    )  # fmt: skip
-    assert "3 are reference blocks, 1 others have no ALT" in caplog.text
+    done = frequencies(tmp_path / "a.vcf", out, reference=tmp_path / "ref.fa")
+    assert done.is_gvcf
+    assert "3 are reference blocks, 1 others have no ALT" in done.gvcf_note
     frame = pl.read_parquet(out)
     assert frame["alt"].to_list() == ["C", "G", "A"]
     assert frame.select("ac", "an").rows() == [(1, 2), (0, 2), (0, 2)]

@@ -14,10 +14,10 @@ import pytest
 
 from varhouse.alleles.swap import Swapper, allele_order, genotype_order
 from varhouse.cli import main
-from varhouse.cli.liftover import _REJECT_COLUMNS
 from varhouse.liftover import Reason
 from varhouse.liftover.join import join_alleles
 from varhouse.liftover.lines import SortedLines, sort_keys
+from varhouse.onefile.liftover_run import REJECT_COLUMNS
 
 SOURCE = ">1\nACGTACGGTTTTACACACGATCGATCGG\n>2\nACGTACGTAC\n"
 # 1[0:20] with C>T at 6 (1-based), behind GG; 1[20:28] reversed on chrB.
@@ -72,7 +72,7 @@ def body(path: Path) -> list[str]:
 
 def rejects(folder: Path) -> list[list[str]]:
     lines = (folder / "r.tsv").read_text().splitlines()
-    assert lines[0].split("\t") == list(_REJECT_COLUMNS)
+    assert lines[0].split("\t") == list(REJECT_COLUMNS)
     return [ln.split("\t") for ln in lines[1:]]
 
 

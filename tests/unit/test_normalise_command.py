@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from varhouse.cli import normalise
-from varhouse.cli.normalise import _lines
 from varhouse.errors import InputError, UsageError, VarhouseError
 from varhouse.genome.reference import Reference, compile_reference
 from varhouse.normalise.order import WINDOW, Reorder
 from varhouse.normalise.split import Splitter
 from varhouse.normalise.vcf import VcfNormaliser
-from varhouse.onefile.frequencies import write_file_frequencies
+from varhouse.onefile.frequencies import frequencies
+from varhouse.onefile.normalise_run import as_lines
 from varhouse.vcf.blocks import TextBlock
 from varhouse.vcf.stream import open_records
 
@@ -255,10 +255,8 @@ def test_contig_names_stay_and_aliases_find_them(
     assert body(run(vcf, fasta, "out.vcf")) == ["1 5 . G GT . . ."]
     assert "contigs by their known names, as there is no --aliases: 1 = chr1" in caplog.text
     table = tmp_path / "frequencies.parquet"
-    write_file_frequencies(
-        vcf, table, samples=None, strata=[], par=None, cohort=None, reference=fasta,
-        aliases=None,
-    )  # fmt: skip
+    done = frequencies(vcf, table, reference=fasta)
+    assert done.known_names == {"1": "chr1"}
     assert pl.read_parquet(table).select("contig", "pos").rows() == [("chr1", 5)]
 
 
@@ -336,7 +334,7 @@ def test_records_one_block_or_many(
 
     monkeypatch.setattr("varhouse.vcf.stream.iter_text", small)
     assert body(run(vcf, fasta, "blocks.vcf")) == whole
-    assert [x.line for x in _lines(open_records(vcf)[1])][:1] == [8]
+    assert [x.line for x in as_lines(open_records(vcf)[1])][:1] == [8]
 
 
 def test_the_window_holds_back_what_may_be_overtaken() -> None:
@@ -390,6 +388,6 @@ def test_nothing_of_a_block_is_wanted(fasta: Path, tmp_path: Path) -> None:
     reference = Reference(compile_reference(fasta, tmp_path / "c"))
     vcf = write(tmp_path, ["", "chr1 x . T G . . ."])
     normaliser = VcfNormaliser(reference, Splitter({}, {}), columns=8)
-    (lines,) = _lines(open_records(vcf)[1])
+    (lines,) = as_lines(open_records(vcf)[1])
     done = normaliser.block(lines)
     assert (done.keys.size, len(done.rejects)) == (0, 1)

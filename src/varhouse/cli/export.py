@@ -41,8 +41,8 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export a cohort."""
     from varhouse import open as open_store
-    from varhouse.cli.files import keep_inputs
     from varhouse.export import export_cohort
+    from varhouse.onefile.paths import keep_inputs
 
     keep_inputs([args.output], [])
     log = logging.getLogger("varhouse.export")

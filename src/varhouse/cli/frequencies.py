@@ -1,8 +1,13 @@
 """`varhouse frequencies`: allele counts per stratum of one VCF."""
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
+
+from varhouse.cli.log import tell_known_names
+
+log = logging.getLogger("varhouse.frequencies")
 
 _EPILOG = """\
 example:
@@ -42,11 +47,23 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from varhouse.onefile.frequencies import write_file_frequencies
+    from varhouse.onefile.frequencies import frequencies
 
-    strata = [s for s in args.strata.split(",") if s]
-    write_file_frequencies(
-        args.input, args.output, samples=args.samples, strata=strata, par=args.par,
-        cohort=args.cohort, reference=args.reference, aliases=args.aliases,
+    done = frequencies(
+        args.input, args.output, samples=args.samples,
+        strata=[s for s in args.strata.split(",") if s], par=args.par, cohort=args.cohort,
+        reference=args.reference, aliases=args.aliases,
+    )  # fmt: skip
+    if done.n_without_row:
+        log.warning(
+            "note  %d sample(s) have no row in the sheet: counted as unknown",
+            done.n_without_row,
+        )
+    tell_known_names(done.known_names, log)
+    if done.is_gvcf:
+        log.warning("note  %s; what has no ALT is left out", done.gvcf_note)
+    log.info(
+        "%s records, %s rejected -> %s",
+        f"{done.n_records:,}", f"{sum(done.rejected.values()):,}", args.output,
     )  # fmt: skip
     return 0

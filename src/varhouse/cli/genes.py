@@ -47,14 +47,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compile the annotation."""
-    from varhouse.errors import UsageError
-    from varhouse.genes import compile_genes
-    from varhouse.genome.contigs import read_aliases
-    from varhouse.genome.reference import OpenedReference
+    from varhouse.onefile.genes import genes
 
-    if args.output.exists() and not args.output.is_dir():
-        raise UsageError(f"{args.output} is a file, not a folder", "name another -o")
-    contigs = read_aliases(args.aliases) if args.aliases else None
-    with OpenedReference(args.reference, contigs) as reference:
-        compile_genes(args.annotation, reference, args.output, args.mane)
+    genes(
+        args.annotation, args.output, reference=args.reference, aliases=args.aliases,
+        mane=args.mane,
+    )  # fmt: skip
     return 0

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 from varhouse.masking import mask_text
 
@@ -37,3 +38,14 @@ def set_up_log(*, verbose: bool = False, quiet: bool = False) -> None:
     log.handlers[:] = [handler]
     log.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     log.propagate = False
+
+
+def tell_known_names(names: Mapping[str, str], log: logging.Logger) -> None:
+    """Say in one line which contigs of a file were found by well-known names."""
+    others = [f"{name} = {known}" for name, known in names.items()]
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        log.info(
+            "contigs by their known names, as there is no --aliases: %s%s",
+            ", ".join(others[:3]), more,
+        )  # fmt: skip

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 from varhouse.masking import say
 
 if TYPE_CHECKING:
-    from varhouse.genome.contigs import Contigs
-    from varhouse.genome.reference import Reference
+    from varhouse.onefile.validate import Assembly, Validation
     from varhouse.vcf.account.problems import Account, Problem
-    from varhouse.vcf.check.scan import FileScan
     from varhouse.vcf.repair.run import Repair
-    from varhouse.vcf.text.limits import Limits
 
 _EPILOG = """\
 example:
@@ -66,30 +63,23 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from varhouse.onefile.validate import check_file, open_assembly
+    from varhouse.onefile.validate import open_assembly, read_sample_sheet, validate
 
     given, fix = list(args.files), args.fix
     args.files = [Path(name) for name in given]
     args.fix = None if fix is None else Path(fix)
     _check_usage(args)
     limits = _limits(args.limit)
-    sheet = None
-    if args.samples is not None:
-        from varhouse.errors import ConfigError
-        from varhouse.ingest.setup.sheets import check_samples, read_sheet
-
-        sheet, problems = check_samples(args.samples, read_sheet(args.samples))
-        if problems:
-            raise ConfigError(problems)
+    sheet = None if args.samples is None else read_sample_sheet(args.samples)
     verdicts = []
-    with open_assembly(args.reference, args.aliases) as (contigs, reference):
+    with open_assembly(args.reference, args.aliases) as assembly:
         for name, path in zip(given, args.files, strict=True):
-            scan = check_file(path, contigs, reference, sheet, limits)
-            verdicts.append(_tell(scan, name, as_json=args.json))
+            found = validate(path, reference=assembly, samples=sheet, limits=limits)
+            verdicts.append(_tell(found, name, as_json=args.json))
         if args.fix is not None:
-            repair = _fix(args, contigs, reference, limits)
-            scan = check_file(repair.output, contigs, reference, sheet, limits)
-            verdicts.append(_tell(scan, fix, as_json=args.json))
+            mended = _fix(args, assembly, limits)
+            found = validate(mended, reference=assembly, samples=sheet, limits=limits)
+            verdicts.append(_tell(found, fix, as_json=args.json))
     if args.json:
         for verdict in verdicts:
             print(_as_json(verdict))
@@ -114,44 +104,37 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise UsageError("--swap-ref-alt without --reference", "add --reference FASTA")
 
 
-def _limits(settings: list[str]) -> "Limits":
+def _limits(settings: list[str]) -> dict[str, int]:
     """Read KEY=N settings."""
-    from dataclasses import asdict, replace
-
-    from varhouse.errors import UsageError, nearest
-    from varhouse.vcf.text.limits import BOUNDS, DEFAULTS
+    from varhouse.errors import UsageError
+    from varhouse.onefile.validate import make_limits
+    from varhouse.vcf.text.limits import DEFAULTS
 
     chosen = {}
     for setting in settings:
         key, _, number = setting.partition("=")
-        if key not in asdict(DEFAULTS):
-            known = nearest(key, asdict(DEFAULTS))
-            raise UsageError(f"--limit {setting}: no limit {key!r}{known}")
+        said = f"--limit {setting}"
+        make_limits({key: getattr(DEFAULTS, key, 0)}, said)
         if not number.isascii() or not number.isdigit():
-            raise UsageError(f"--limit {setting}: {number!r} is no number")
-        low, high = BOUNDS.get(key, (1, None))
+            raise UsageError(f"{said}: {number!r} is no number")
         chosen[key] = int(number)
-        if chosen[key] < low or (high is not None and chosen[key] > high):
-            most = "" if high is None else f", at most {high:,}"
-            raise UsageError(f"--limit {setting}: at least {low:,}{most}")
-    return replace(DEFAULTS, **chosen)
+        make_limits(chosen, said)
+    return chosen
 
 
-def _fix(
-    args: argparse.Namespace, contigs: "Contigs", reference: "Reference | None",
-    limits: "Limits",
-) -> "Repair":  # fmt: skip
-    from varhouse.onefile.validate import fix_file
+def _fix(args: argparse.Namespace, assembly: "Assembly", limits: dict[str, int]) -> Path:
+    from varhouse.onefile.validate import repair
 
-    repair = fix_file(
-        args.files[0], args.fix, contigs, reference, limits, swap=args.swap_ref_alt
-    )
+    done = repair(
+        args.files[0], args.fix, reference=assembly, swap_ref_alt=args.swap_ref_alt,
+        limits=limits,
+    )  # fmt: skip
     out = sys.stderr if args.json else sys.stdout
-    for line in _account_of(repair):
+    for line in _account_of(done):
         say(line, out)
-    for name, count in sorted(repair.left_out.items()) if out is sys.stdout else ():
+    for name, count in sorted(done.left_out.items()) if out is sys.stdout else ():
         print(f"warning: {name} left out of {count:,} swapped record(s)", file=sys.stderr)
-    return repair
+    return done.output
 
 
 def _account_of(repair: "Repair") -> Iterator[str]:
@@ -177,9 +160,9 @@ def _as_json(row: dict[str, Any]) -> str:
     return text if text.isprintable() else json.dumps(row)
 
 
-def _tell(scan: "FileScan", given: str, *, as_json: bool) -> dict[str, Any]:
+def _tell(found: "Validation", given: str, *, as_json: bool) -> dict[str, Any]:
     """Print a file's problems; give its verdict. `given` is the file as the user names it."""
-    account = scan.account
+    account = found.account
     if as_json:
         for problem in account.as_json()["first"]:
             print(_as_json({**problem, "file": given}))
@@ -188,7 +171,7 @@ def _tell(scan: "FileScan", given: str, *, as_json: bool) -> dict[str, Any]:
             say(line)
         say(
             f"{account.file}: {account.verdict}, {account.errors:,} error(s), "
-            f"{account.warnings:,} warning(s)  [{_about(scan)}]"
+            f"{account.warnings:,} warning(s)  [{_about(found)}]"
         )
     return {
         "file": given, "verdict": account.verdict, "errors": account.errors,
@@ -196,12 +179,11 @@ def _tell(scan: "FileScan", given: str, *, as_json: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _about(scan: "FileScan") -> str:
-    version = f"VCF 4.{scan.version}" if scan.version else "VCF of unknown version"
-    checked = scan.ref_checked.get("agrees", 0) + scan.ref_checked.get("differs", 0)
-    ref = f", {checked:,} REF checked" if checked else ""
+def _about(found: "Validation") -> str:
+    version = f"VCF 4.{found.version}" if found.version else "VCF of unknown version"
+    ref = f", {found.n_ref_checked:,} REF checked" if found.n_ref_checked else ""
     return (
-        f"{version}, {scan.kind}, {scan.n_records:,} record(s), {len(scan.samples):,} "
+        f"{version}, {found.kind}, {found.n_records:,} record(s), {len(found.samples):,} "
         f"sample(s){ref}"
     )
 

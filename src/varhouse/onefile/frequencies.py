@@ -1,77 +1,159 @@
-"""Frequencies of one file without a store: `varhouse frequencies`."""
+"""Frequencies of one file without a store."""
 
-import logging
 import shlex
-import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from varhouse.alleles.key import Declared
 from varhouse.errors import ConfigError, InputError, UsageError, nearest
+from varhouse.files import new_file
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.reference import Reference, empty_reference
-from varhouse.ingest.jobs.chunk import (
-    ChunkResult,
-    Context,
-    read_chunk,
-)
+from varhouse.ingest.jobs.chunk import ChunkResult, Context, read_chunk
 from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates
-from varhouse.ingest.setup.known_names import open_reference, tell_other_names
+from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
+from varhouse.onefile.out import as_path
 from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
-from varhouse.vcf.check.scan import scan_file
+from varhouse.vcf.check.scan import FileScan, scan_file
 
-LOG = logging.getLogger("varhouse.frequencies")
+if TYPE_CHECKING:
+    from varhouse.onefile.out import Out
+
+ENDINGS = (".tsv", ".tsv.gz", ".parquet")
 COLUMNS = tuple(n for n in FREQUENCIES.names if n != "part")
 
 
-def write_file_frequencies(
-    path: Path, output: Path, *, samples: Path | None, strata: list[str], par: Path | None,
-    cohort: str | None, reference: Path | None, aliases: Path | None,
-) -> None:  # fmt: skip
-    """Write the frequencies of a file as TSV or Parquet.
+@dataclass(frozen=True)
+class Frequencies:
+    """What came of `frequencies`.
+
+    Attributes
+    ----------
+    output
+        The file that was written; None if none was asked for.
+    frame
+        The rows, if neither a file nor a function was to take them: one for each allele and
+        stratum, with the columns of the table `frequencies` (docs/store-format.md).
+    n_records
+        Records of the file.
+    rejected
+        Number of rejects by their reason; `varhouse.validate` says what is wrong with them.
+    rejects
+        The rejects, where `frame` is given: columns of the table `rejects`.
+    n_without_row
+        Samples that have no row in the sheet and were counted with unknown sex.
+    is_gvcf
+        Whether the file is a gVCF, of which records without ALT were left out; `gvcf_note`
+        says what it was known by.
+    known_names
+        Contigs of the file that were found by another name, and that name; empty with
+        `aliases`.
+    """
+
+    output: Path | None
+    n_records: int
+    rejected: dict[str, int]
+    n_without_row: int = 0
+    is_gvcf: bool = False
+    gvcf_note: str = ""
+    known_names: dict[str, str] = field(default_factory=dict)
+    frame: pl.DataFrame | None = None
+    rejects: pl.DataFrame | None = None
+
+
+def frequencies(
+    path: str | Path,
+    out: "Out" = None,
+    *,
+    samples: str | Path | None = None,
+    strata: Sequence[str] = (),
+    par: str | Path | None = None,
+    cohort: str | None = None,
+    reference: str | Path | None = None,
+    aliases: str | Path | None = None,
+) -> Frequencies:
+    """Count alleles and carriers of a VCF or BCF, by strata of the sample sheet.
+
+    Alleles are split and trimmed; with a reference they are checked and left-aligned.
+    Counts are those of the original genotypes (1/2 is one heterozygote for each ALT).
+
+    Parameters
+    ----------
+    path
+        The VCF or BCF.
+    out
+        A file to write, by its ending .tsv, .tsv.gz or .parquet; a function that is called
+        with each frame, so that memory does not grow with the file; or None: the result
+        holds one frame.
+    samples
+        Sample sheet (TSV: cohort, sample, sex and more); without it nobody's sex is known.
+    strata
+        Columns of the sheet to count by, or several joined: `population+sex`.
+    par
+        BED of the pseudo-autosomal regions; without it all of X and Y lies outside.
+    cohort
+        Cohort of the sheet; None: the only one with samples of the file.
+    reference
+        FASTA of the assembly; None: alleles are not checked and not left-aligned.
+    aliases
+        Table of contig names (TSV); without it well-known names are found (1 = chr1).
+
+    Returns
+    -------
+    Frequencies
+        Counts, and the frame if there is no `out`.
 
     Raises
     ------
-    UsageError, ConfigError, InputError
-        For a sheet without the file's samples, an unknown stratum, a bad file.
+    varhouse.errors.UsageError
+        For an ending that says no format, an unknown cohort or stratum.
+    varhouse.errors.ConfigError
+        For mistakes in the sheet, all at once.
+    varhouse.errors.InputError
+        If the file is no valid VCF: nothing is written.
     """
-    ending = "".join(output.suffixes[-2:]) if output.suffix == ".gz" else output.suffix
-    if not output.name.endswith((".tsv", ".tsv.gz", ".parquet")):
+    given, fasta, table = Path(path), as_path(reference), as_path(aliases)
+    output = Path(out) if isinstance(out, (str, Path)) else None
+    if output is not None and not output.name.endswith(ENDINGS):
+        ending = "".join(output.suffixes[-2:]) if output.suffix == ".gz" else output.suffix
         raise UsageError(
             f"{output}: cannot write {ending!r}", "end it in .tsv, .tsv.gz or .parquet"
         )
-    header = header_of(path)
-    names = (
-        read_aliases(aliases)
-        if aliases
-        else Contigs(Contig(n, [], None, length) for n, length in header.contigs.items())
-    )
-    people, cohort = _people(header.samples, samples, cohort, path)
+    header = header_of(given)
+    people, cohort, unknown = _people(header.samples, as_path(samples), cohort, given)
     with tempfile.TemporaryDirectory(prefix="varhouse-frequencies-") as tmp:
-        if reference is not None:
-            with open_reference(reference, aliases) as opened:
-                _write(path, output, people, cohort, strata, par, opened.contigs, opened,
-                       Path(tmp))  # fmt: skip
-        else:
-            held = empty_reference(Path(tmp) / "none", names)
-            _write(path, output, people, cohort, strata, par, names, held, Path(tmp))
+        work = Path(tmp)
+        run = _Run(given, people, cohort, list(strata), as_path(par), work)
+        if fasta is not None:
+            with open_reference(fasta, table) as opened:
+                return run.count(opened.contigs, opened, out, output, unknown)
+        declared = (Contig(n, [], None, size) for n, size in header.contigs.items())
+        contigs = read_aliases(table) if table else Contigs(declared)
+        return run.count(
+            contigs, empty_reference(work / "none", contigs), out, output, unknown
+        )
 
 
 def _people(
     names: list[str], sheet: Path | None, cohort: str | None, path: Path
-) -> tuple[pl.DataFrame, str]:
+) -> tuple[pl.DataFrame, str, int]:
+    """Give the samples with their rows of the sheet, the cohort, how many have no row."""
     frame = pl.DataFrame({"sample": names}, schema={"sample": pl.String})
     if sheet is None:
-        return frame.with_columns(pl.lit("unknown").alias("sex")), cohort or _stem(path)
+        return frame.with_columns(pl.lit("unknown").alias("sex")), cohort or _stem(path), 0
     rows, problems = check_samples(sheet, read_sheet(sheet))
     if problems:
         raise ConfigError(problems)
@@ -87,8 +169,8 @@ def _people(
         cohort = cohorts[0] if cohorts else _stem(path)
     elif cohort not in (known := rows["cohort"].unique().sort().to_list()):
         raise UsageError(f"{sheet.name}: no cohort {cohort!r} in it{nearest(cohort, known)}")
-    mine = rows.filter(pl.col("cohort") == cohort).drop("cohort", "line")
-    lost = mine.filter(~pl.col("sample").is_in(names))
+    of_cohort = rows.filter(pl.col("cohort") == cohort).drop("cohort", "line")
+    lost = of_cohort.filter(~pl.col("sample").is_in(names))
     if lost.height:
         raise ConfigError(
             [
@@ -96,75 +178,122 @@ def _people(
                 for s in lost["sample"][:10]
             ]
         )
-    missing = frame.filter(~pl.col("sample").is_in(mine["sample"].to_list()))
-    if missing.height:
-        LOG.warning("note  %d sample(s) have no row in the sheet: counted as unknown",
-                    missing.height)  # fmt: skip
-    out = frame.join(mine, on="sample", how="left", maintain_order="left")
-    return out.with_columns(pl.col("sex").fill_null("unknown")), cohort
+    missing = frame.filter(~pl.col("sample").is_in(of_cohort["sample"].to_list()))
+    out = frame.join(of_cohort, on="sample", how="left", maintain_order="left")
+    return out.with_columns(pl.col("sex").fill_null("unknown")), cohort, missing.height
 
 
 def _stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _write(
-    path: Path, output: Path, people: pl.DataFrame, cohort: str, strata: list[str],
-    par: Path | None, contigs: Contigs, reference: Reference, work: Path,
-) -> None:  # fmt: skip
-    scan = scan_file(path, contigs, reference, copy=work / "copy.vcf.gz",
-                     max_ref_mismatch_rate=1.0, hashes=False)  # fmt: skip
-    if scan.account.errors_in_file():
-        first = scan.account.reasons_to_hold(refuse_records=False)
-        raise InputError(first[0] if first else f"{path}: not a valid VCF",
-                         f"varhouse validate {shlex.quote(str(path))}")  # fmt: skip
-    tell_other_names(scan.contigs, reference, LOG)
-    if scan.gvcf:
-        LOG.warning("note  %s; what has no ALT is left out",
-                    scan.account.first["VH-F-030"][0].message)  # fmt: skip
-    groups = make_strata(people, strata)
-    context = Context(
-        cohort, 0, contigs, reference, Policy(unchecked_ref="store", partial_reference=True),
-        HaploidRegions(contigs, par), groups, np.arange(people.height, dtype=np.int32),
-        (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
-        declared=Declared.of_header(scan.header.split("\n")), gvcf=scan.gvcf,
-    )  # fmt: skip
-    temporary = output.with_name(output.name + ".tmp")
-    pieces = work / "pieces"
-    pieces.mkdir()
-    rejected = 0
-    for k, chunk in enumerate(scan.chunks):
-        result = read_chunk(Path(scan.data), chunk.begin, chunk.end, chunk.record, chunk.line,
-                            context)  # fmt: skip
-        drop_duplicates(result, context)
-        rejected += result.rejects.height
-        _write_piece(result, context, pieces, k)
-    files = sorted(pieces.glob("*.parquet"))
-    frame = (
-        pl.scan_parquet(files, glob=False)
-        if files
-        else pl.LazyFrame(schema=dict.fromkeys(COLUMNS, pl.String))
-    )
-    if output.suffix == ".parquet":
-        frame.sink_parquet(temporary, compression="zstd")
-    else:
-        frame.sink_csv(
-            temporary, separator="\t", check_extension=False,
-            compression="gzip" if output.suffix == ".gz" else "uncompressed",
+@dataclass
+class _Run:
+    """One run over a file, and what was seen on the way."""
+
+    path: Path
+    people: pl.DataFrame
+    cohort: str
+    strata: list[str]
+    par: Path | None
+    work: Path
+    rejected: Counter[str] = field(default_factory=Counter)
+    rejects: list[pl.DataFrame] = field(default_factory=list)
+
+    def count(
+        self, contigs: Contigs, reference: Reference, out: "Out", output: Path | None,
+        n_without_row: int,
+    ) -> Frequencies:  # fmt: skip
+        """Count, and write or give the rows."""
+        scan = self._scan(contigs, reference)
+        rows = self._rows(scan, contigs, reference, keep_rejects=out is None)
+        frame = None
+        if output is not None:
+            _write(rows, output, self.work / "pieces")
+        elif callable(out):
+            for piece in rows:
+                out(piece)
+        else:
+            frame = pl.concat([pl.DataFrame(schema=_TYPES), *rows], rechunk=True)
+        note = scan.account.first["VH-F-030"][0].message if scan.gvcf else ""
+        return Frequencies(
+            output,
+            scan.n_records,
+            dict(sorted(self.rejected.items())),
+            n_without_row,
+            scan.gvcf,
+            note,
+            other_names(scan.contigs, reference),
+            frame,
+            pl.concat(self.rejects) if self.rejects else None,
+        )
+
+    def _scan(self, contigs: Contigs, reference: Reference) -> FileScan:
+        scan = scan_file(
+            self.path, contigs, reference, copy=self.work / "copy.vcf.gz",
+            max_ref_mismatch_rate=1.0, hashes=False,
         )  # fmt: skip
-    shutil.move(temporary, output)
-    LOG.info("%s records, %s rejected -> %s", f"{scan.n_records:,}", f"{rejected:,}", output)
+        if scan.account.errors_in_file():
+            first = scan.account.reasons_to_hold(refuse_records=False)
+            raise InputError(
+                first[0] if first else f"{self.path}: not a valid VCF",
+                f"varhouse validate {shlex.quote(str(self.path))}",
+            )
+        return scan
+
+    def _rows(
+        self, scan: FileScan, contigs: Contigs, reference: Reference, *, keep_rejects: bool
+    ) -> Iterator[pl.DataFrame]:
+        """Give rows of the chunks, sorted inside each chunk."""
+        people = self.people
+        context = Context(
+            self.cohort, 0, contigs, reference,
+            Policy(unchecked_ref="store", partial_reference=True),
+            HaploidRegions(contigs, self.par), make_strata(people, self.strata),
+            np.arange(people.height, dtype=np.int32),
+            (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
+            declared=Declared.of_header(scan.header.split("\n")), gvcf=scan.gvcf,
+        )  # fmt: skip
+        for chunk in scan.chunks:
+            result = read_chunk(
+                Path(scan.data), chunk.begin, chunk.end, chunk.record, chunk.line, context
+            )
+            drop_duplicates(result, context)
+            self.rejected.update(result.rejects["reason"].to_list())
+            if keep_rejects:
+                self.rejects.append(result.rejects)
+            yield from _pieces(result, context)
 
 
-def _write_piece(result: ChunkResult, context: Context, pieces: Path, number: int) -> None:
+_TYPES = {n: t for n, t in FREQUENCIES.polars_schema.items() if n in COLUMNS}
+
+
+def _pieces(result: ChunkResult, context: Context) -> Iterator[pl.DataFrame]:
     if result.alleles.is_empty():
         return
-    order = result.alleles.select(pl.arg_sort_by(KEY)).to_series()
-    rows = order.to_numpy()
+    rows = result.alleles.select(pl.arg_sort_by(KEY)).to_series().to_numpy()
     step = max(1, ROWS_AT_ONCE // len(context.strata.by))
-    for i, first in enumerate(range(0, rows.size, step)):
+    for first in range(0, rows.size, step):
         some = rows[first : first + step]
         counts = {name: values[some] for name, values in result.counts.items()}
         frame = frequency_frame(result.alleles[some], counts, context.strata)
-        frame = frame.with_columns(pl.lit(context.cohort).alias("cohort")).select(COLUMNS)
-        frame.write_parquet(pieces / f"{number:06d}-{i:04d}.parquet")
+        yield frame.with_columns(pl.lit(context.cohort).alias("cohort")).select(COLUMNS)
+
+
+def _write(rows: Iterator[pl.DataFrame], output: Path, pieces: Path) -> None:
+    """Write rows piece by piece, and the pieces as one file."""
+    pieces.mkdir()
+    files = []
+    for number, piece in enumerate(rows):
+        files.append(pieces / f"{number:06d}.parquet")
+        piece.write_parquet(files[-1])
+    empty = pl.LazyFrame(schema=_TYPES)
+    frame = pl.scan_parquet(files, glob=False) if files else empty
+    with new_file(output) as made:
+        if output.suffix == ".parquet":
+            frame.sink_parquet(made, compression="zstd")
+        else:
+            frame.sink_csv(
+                made, separator="\t", check_extension=False,
+                compression="gzip" if output.suffix == ".gz" else "uncompressed",
+            )  # fmt: skip

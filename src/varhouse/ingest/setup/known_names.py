@@ -6,7 +6,6 @@ tables that are shipped has the names of that table. Beside that only `chr` befo
 is added or taken away.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,18 +29,15 @@ def open_reference(fasta: Path, aliases: Path | None) -> Iterator[Reference]:
         yield reference
 
 
-def tell_other_names(names: Iterable[str], reference: Reference, log: logging.Logger) -> None:
-    """Say in one line which contigs of a file were found by known names."""
+def other_names(names: Iterable[str], reference: Reference) -> dict[str, str]:
+    """Give the contigs of a file that were found by a known name, and their own name.
+
+    Empty with a table of aliases: its names are those that the user gave.
+    """
     if reference.has_aliases:
-        return
+        return {}
     found = [(n, reference.contigs.canonical(n)) for n in names]
-    others = [f"{name} = {own}" for name, own in found if own not in (None, name)]
-    if others:
-        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
-        log.info(
-            "contigs by their known names, as there is no --aliases: %s%s",
-            ", ".join(others[:3]), more,
-        )  # fmt: skip
+    return {name: own for name, own in found if own is not None and own != name}
 
 
 @cache

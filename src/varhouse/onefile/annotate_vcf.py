@@ -5,7 +5,6 @@ strings are joined to the records and put into the INFO column, all with polars:
 object is made per record. The records themselves are not changed.
 """
 
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,7 +31,6 @@ from varhouse.textfile import BLOCK
 from varhouse.transcripts.genemodel import GeneModel
 from varhouse.view import View
 
-_LOG = logging.getLogger("varhouse.annotate")
 _BCF_LINES = 20_000
 _ALT = "_ALT"
 """Ends the key that says which ALT the values of a source are of."""
@@ -58,6 +56,7 @@ class Annotator:
     unknown_contigs: set[str] = field(default_factory=set)
     seen_contigs: set[str] = field(default_factory=set)
     n_records: int = 0
+    samples_left_out: int = 0
     old_keys: list[str] = field(default_factory=list)
     declared: Declared = NOTHING
     cut: dict[str, int] = field(default_factory=dict)
@@ -269,8 +268,7 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     columns = header[-1]
     if annotator.view.is_public:
         kept, columns = _public_lines(kept), "\t".join(columns.split("\t")[:8])
-        if n := max(len(header[-1].split("\t")) - 9, 0):
-            _LOG.warning("%d sample(s) and their genotypes are left out (--public)", n)
+        annotator.samples_left_out = max(len(header[-1].split("\t")) - 9, 0)
     return ("\n".join([*kept, *new, columns]) + "\n").encode()
 
 

@@ -4,7 +4,7 @@ Sorted input, and nearly all input is, is annotated as it comes: memory does not
 the file. Input in another order is read once more and its alleles are held.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.alleles.key import Declared, complete_key
-from varhouse.cli.annotate_vcf import Annotator, open_records
 from varhouse.consequence import consequences
 from varhouse.consequence.render import OUTPUT
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
+from varhouse.onefile.annotate_vcf import Annotator, open_records
 from varhouse.sources.sites import split_alleles
 from varhouse.sources.text import VcfText, split_lines
 from varhouse.tables.schema import KEY, KEY_SCHEMA, SPELT, WITHIN
@@ -34,11 +34,11 @@ _NO_BASES = (b"\t<", b",<", b"[", b"]")
 """Marks of blocks that may hold alleles that are not written out."""
 
 
-class _OrderError(Exception):
+class NotInOrderError(Exception):
     """The alleles are not sorted by contig and position."""
 
 
-def write_table(source: Path, output: Path, annotator: Annotator) -> None:
+def write_table(source: Path | pl.DataFrame, output: Path, annotator: Annotator) -> None:
     """Write consequences and source fields, sorted by allele and transcript.
 
     Alleles that a source knows and that are near no transcript have one row without
@@ -47,32 +47,69 @@ def write_table(source: Path, output: Path, annotator: Annotator) -> None:
     Parameters
     ----------
     source
-        A VCF, a BCF, or a Parquet file with the columns contig, pos, ref, alt and, for
-        symbolic alleles, extent.
+        A VCF, a BCF, a Parquet file or a frame with the columns contig, pos, ref, alt and,
+        for symbolic alleles, extent.
 
     Raises
     ------
     InputError
         If the input cannot be read.
     """
-    read = _parquet_alleles if source.suffix == ".parquet" else _vcf_alleles
-
-    def alleles() -> Iterator[pl.DataFrame]:
-        annotator.n_records = 0
-        return _placed(read(source, annotator), annotator)
-
-    names = annotator.contigs.names
-    with suppress(_OrderError):
-        _write(lambda: in_order(alleles(), names), output, annotator)
+    with suppress(NotInOrderError):
+        _write(iter_table(source, annotator), output, annotator)
         return
-    held = list(alleles())
-    _write(lambda: iter([pl.concat(held, rechunk=True)]), output, annotator)
+    _write(iter_table(source, annotator, held=True), output, annotator)
 
 
-def _write(
-    batches: Callable[[], Iterator[pl.DataFrame]], output: Path, annotator: Annotator
-) -> None:
-    schema = pl.Schema({**OUTPUT, **annotator.source_columns})
+def collect_table(source: Path | pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
+    """Give the rows of `write_table` in one frame."""
+    empty = pl.DataFrame(schema=table_schema(annotator))
+    try:
+        rows = list(iter_table(source, annotator))
+    except NotInOrderError:
+        rows = list(iter_table(source, annotator, held=True))
+    return pl.concat([empty, *rows], rechunk=True)
+
+
+def table_schema(annotator: Annotator) -> pl.Schema:
+    """Give the columns of the rows and their types."""
+    return pl.Schema({**OUTPUT, **annotator.source_columns})
+
+
+def iter_table(
+    source: Path | pl.DataFrame, annotator: Annotator, *, held: bool = False
+) -> Iterator[pl.DataFrame]:
+    """Give the rows of `write_table` in frames.
+
+    Parameters
+    ----------
+    held
+        Hold all alleles and sort them first; otherwise memory does not grow with the file.
+
+    Raises
+    ------
+    NotInOrderError
+        If the alleles are not sorted, and not held.
+    """
+    annotator.n_records = 0
+    if isinstance(source, pl.DataFrame):
+        found = _known_alleles(iter_frame(source), annotator)
+    elif source.suffix == ".parquet":
+        found = _known_alleles(read_alleles(source), annotator)
+    else:
+        found = _vcf_alleles(source, annotator)
+    alleles = _placed(found)
+    if held:
+        alleles = iter([pl.concat(list(alleles), rechunk=True)])
+    else:
+        alleles = in_order(alleles, annotator.contigs.names)
+    schema = table_schema(annotator)
+    for batch in alleles:
+        yield from _annotated(batch, annotator, schema)
+
+
+def _write(rows: Iterator[pl.DataFrame], output: Path, annotator: Annotator) -> None:
+    schema = table_schema(annotator)
     # Without the Arrow schema in the file, dictionaries are read back as strings.
     empty = _arrow_table(pl.DataFrame(schema=schema))
     unique = ("pos", "hgvsc", "hgvsp")
@@ -81,9 +118,8 @@ def _write(
         use_dictionary=[c for c in schema.names() if c not in unique],
         write_statistics=["contig", "pos"],
     ) as writer:  # fmt: skip
-        for alleles in batches():
-            for frame in _annotated(alleles, annotator, schema):
-                writer.write_table(_arrow_table(frame))
+        for frame in rows:
+            writer.write_table(_arrow_table(frame))
 
 
 def _annotated(
@@ -127,7 +163,7 @@ def in_order(frames: Iterator[pl.DataFrame], contigs: list[str]) -> Iterator[pl.
             continue
         place = _places(frame, order)
         if place[0] < last or (np.diff(place) < 0).any():
-            raise _OrderError
+            raise NotInOrderError
         last = int(place[-1])
         held.append(frame)
         rows += frame.height
@@ -146,7 +182,7 @@ def _places(frame: pl.DataFrame, order: pl.Enum) -> np.ndarray[tuple[int], np.dt
     return (ordinal * 2**32 + frame["pos"].cast(pl.Int64)).to_numpy()
 
 
-def _placed(frames: Iterator[pl.DataFrame], annotator: Annotator) -> Iterator[pl.DataFrame]:
+def _placed(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Leave out alleles on unknown contigs, and those without a position."""
     for frame in frames:
         yield frame.filter(pl.col("contig").is_not_null(), pl.col("pos").is_not_null())
@@ -176,8 +212,11 @@ def _vcf_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
         yield alleles.with_columns(extent=pl.lit(""))
 
 
-def _parquet_alleles(path: Path, annotator: Annotator) -> Iterator[pl.DataFrame]:
-    for frame in read_alleles(path):
+def _known_alleles(
+    frames: Iterator[pl.DataFrame], annotator: Annotator
+) -> Iterator[pl.DataFrame]:
+    """Give the contigs of a table's alleles their canonical names."""
+    for frame in frames:
         annotator.n_records += frame.height
         known = _canonical(frame["contig"], annotator.contigs)
         annotator.seen_contigs |= known.keys()
@@ -213,30 +252,45 @@ def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
                 "name the columns contig pos ref alt",
             )
         held = [c for c in KEY if c in file.schema_arrow.names]
-        written = pl.col("alt").str.contains("^[A-Za-z]+$")
         for batch in file.iter_batches(BATCH, columns=held):
-            frame = pl.DataFrame(pl.from_arrow(batch)).cast({c: KEY_SCHEMA[c] for c in held})
-            yield complete_key(frame).select(
-                "contig",
-                "pos",
-                pl.col("ref").str.to_uppercase(),
-                pl.when(written).then(pl.col("alt").str.to_uppercase()).otherwise("alt"),
-                pl.col("extent").fill_null(""),
-            )
+            yield _as_key(pl.DataFrame(pl.from_arrow(batch)))
 
 
-def sites_of(path: Path) -> VcfText:
-    """Give the alleles of a Parquet file as VCF text without samples.
+def iter_frame(alleles: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Give a frame in the form of `read_alleles`."""
+    held = [c for c in KEY if c in alleles.columns]
+    for first in range(0, alleles.height, BATCH):
+        yield _as_key(alleles.slice(first, BATCH).select(held))
+
+
+def _as_key(frame: pl.DataFrame) -> pl.DataFrame:
+    written = pl.col("alt").str.contains("^[A-Za-z]+$")
+    typed = frame.cast({c: KEY_SCHEMA[c] for c in frame.columns})
+    return complete_key(typed).select(
+        "contig",
+        "pos",
+        pl.col("ref").str.to_uppercase(),
+        pl.when(written).then(pl.col("alt").str.to_uppercase()).otherwise("alt"),
+        pl.col("extent").fill_null(""),
+    )
+
+
+def sites_of(source: Path | pl.DataFrame) -> VcfText:
+    """Give the alleles of a Parquet file or a frame as VCF text without samples.
 
     Rows that lack one of the four values cannot be a line, and are left out.
     """
+
+    def alleles() -> Iterator[pl.DataFrame]:
+        return iter_frame(source) if isinstance(source, pl.DataFrame) else read_alleles(source)
+
     names: dict[str, None] = {}
-    for frame in read_alleles(path):
+    for frame in alleles():
         held = frame["contig"].drop_nulls().unique(maintain_order=True)
         names |= dict.fromkeys(held.to_list())
     header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
     header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
-    return VcfText(header, (_lines(frame) for frame in read_alleles(path)))
+    return VcfText(header, (_lines(frame) for frame in alleles()))
 
 
 def _lines(frame: pl.DataFrame) -> bytes:

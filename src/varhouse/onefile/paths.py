@@ -43,11 +43,12 @@ def keep_inputs(written: Sequence[Path | None], read: Sequence[Path | None]) -> 
             if output.absolute() == other.absolute():
                 raise UsageError(f"{output}: written twice", "give each output its own name")
         for path in read:
-            if path is not None and _is_same(output, path):
+            if path is not None and is_same(output, path):
                 raise UsageError(f"{output}: would overwrite an input", "give another name")
 
 
-def _is_same(output: Path, path: Path) -> bool:
+def is_same(output: Path, path: Path) -> bool:
+    """Tell whether two paths are one file that is there."""
     return output.exists() and path.exists() and output.samefile(path)
 
 
