@@ -1,9 +1,13 @@
 """varhouse: cohorts in, one release of the variation store out.
 
-    inbox -> validate -> plan -> read (normalise, genotypes, frequencies) -> cohort --.
-                                     alleles -> annotate ------------------> totals -+-> commit
+    genes, source --.
+    intake ---------+-> plan -> cohort -> settle -> commit
+    validate -> read'
 
-`varhouse ingest STORE --config FILE` prepares a run (run.json) and starts this file.
+A job is a list of parts (a file, a cohort, some partitions), and what is there is not made
+again. `varhouse.ingest.setup.sizing` shares the work out: a small ingest is the job `whole`,
+or `commit` alone comes after the files. `varhouse ingest STORE --config FILE` prepares a run
+(run.json) and starts this file.
 """
 
 from snakemake.utils import min_version
@@ -17,13 +21,26 @@ container: config.get("container", "varhouse.sif")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/source.smk"
-include: "workflow/rules/normalise.smk"
-include: "workflow/rules/annotate.smk"
-include: "workflow/rules/aggregate.smk"
-include: "workflow/rules/store.smk"
+
+
+if JOBS["whole"]:
+
+    include: "workflow/rules/whole.smk"
+
+else:
+
+    include: "workflow/rules/genes.smk"
+    include: "workflow/rules/source.smk"
+    include: "workflow/rules/intake.smk"
+    include: "workflow/rules/validate.smk"
+    include: "workflow/rules/read.smk"
+    include: "workflow/rules/plan.smk"
+    include: "workflow/rules/cohort.smk"
+    include: "workflow/rules/settle.smk"
+    include: "workflow/rules/commit.smk"
 
 
 rule all:
+    default_target: True
     input:
-        "commit.json",
+        "jobs/whole.json" if JOBS["whole"] else "jobs/commit.json",

@@ -5,17 +5,17 @@ from pathlib import Path
 from unittest import mock
 
 from varhouse.ingest.driver import open_or_init
-from varhouse.ingest.jobs import validate
+from varhouse.ingest.jobs import intake, validate
 from varhouse.ingest.jobs.alleles import find_alleles
 from varhouse.ingest.jobs.annotate import annotate_alleles, compile_model
 from varhouse.ingest.jobs.cohort import gather_cohort
 from varhouse.ingest.jobs.finish import commit_run
 from varhouse.ingest.jobs.plan import load_plan, make_plan
 from varhouse.ingest.jobs.side_digests import read_sides
-from varhouse.ingest.jobs.tasks import run_task
 from varhouse.ingest.jobs.totals import add_totals
+from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import read_config
-from varhouse.ingest.setup.run import begin, prepare
+from varhouse.ingest.setup.run import prepare
 
 
 def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:
@@ -46,22 +46,18 @@ def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = No
     with limit:
         for cohort in run.cohorts:
             for i in range(len(cohort.files)):
-                out = work / "validate" / cohort.name / f"{i}.json"
-                validate.validate_file(run, cohort.name, i, out)
-                verdicts.setdefault(cohort.name, []).append(out)
+                folder = work / "intake" / cohort.name / str(i)
+                folder.mkdir(parents=True, exist_ok=True)
+                intake.take_in(run, cohort.name, i, folder)
+                verdicts.setdefault(cohort.name, []).append(folder / intake.VERDICT)
     sides = read_sides(run) if run.new_sides else None
     make_plan(run, verdicts, sides).save(work / "plan.json")
     plan = load_plan(work / "plan.json")
-    tasks: dict[str, list[Path]] = {}
-    for task, chunks in plan.tasks.items():
-        folder = work / "read" / task
-        folder.mkdir(parents=True, exist_ok=True)
-        run_task(run, plan, task, folder)
-        tasks.setdefault(chunks[0][0], []).append(folder / "task.json")
     folders = []
     for name in plan.files:
-        folders.append(work / "cohorts" / name)
-        gather_cohort(run, plan, name, tasks.get(name, []), folders[-1])
+        folders.append(work / "cohort" / name)
+        chunks = [path.with_name(intake.CHUNKS) for path in verdicts[name]]
+        gather_cohort(run, plan, name, chunks, folders[-1])
     manifests = [f / "manifest.json" for f in folders]
     for bundle, parts in plan.bundles.items():
         alleles, notes, totals = (work / s / bundle for s in ("alleles", "annotate", "totals"))

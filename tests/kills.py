@@ -37,7 +37,7 @@ from varhouse import files, processes
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
-from varhouse.ingest.setup.run import Run
+from varhouse.ingest.setup.run import Run, load_run
 from varhouse.ingest.supervise import descendants
 from varhouse.store import delta, lock
 from varhouse.store.drop import drop_cohort
@@ -55,58 +55,39 @@ class Killed(BaseException):
 
 
 def run_steps(run: Run, _options: driver.Options, token: str) -> None:
-    """Run what Snakemake would run, in its order; what is there is not made again."""
+    """Run what Snakemake would run, in its order; jobs that have ended do not run again."""
     work = Path(run.work)
 
-    def step(name: str, output: Path, marker: Path, **given: Any) -> Path:
-        if not marker.exists():
-            output.parent.mkdir(parents=True, exist_ok=True)
+    def job(step: str, key: str = "", **given: Any) -> None:
+        output = work / "jobs" / (f"{step}/{key}.json" if key else f"{step}.json")
+        if not output.exists():
             args = argparse.Namespace(
-                run_step=name, run_json=work / "run.json", output=output,
-                plan=work / "plan.json", **given,
-            )  # fmt: skip
+                run_step=step, run_json=work / "run.json", output=output, alone=False, **given
+            )
             steps.run_step(args)
-        return marker
-
-    def folder(name: str, key: str, marker: str = "manifest.json", **given: Any) -> Path:
-        return step(name, work / name / key, work / name / key / marker, **given)
 
     with mock.patch.dict(os.environ, {lock.TOKEN: token}):
-        if run.genes:
-            step("genes", work / "genes.done", work / "genes.done")
-        for source in run.sources:
-            done = work / "sources" / f"{source.name}.done"
-            step("source", done, done, source=source.name)
-        sides = work / "sides.json" if run.new_sides else None
-        if sides:
-            step("sides", sides, sides)
-        for cohort in run.cohorts:
-            for k, batch in enumerate(cohort.batches):
-                done = work / "validate" / cohort.name / f"batch-{k}.done"
-                step("validate", done, done, cohort=cohort.name, files=batch)
-        step("plan", work / "plan.json", work / "plan.json", sides=sides,
-             verdicts=work / "validate")  # fmt: skip
-        plan = load_plan(work / "plan.json")
-        tasks: dict[str, list[Path]] = {}
-        for task, chunks in plan.tasks.items():
-            made = folder("read", task, "task.json", task=task)
-            tasks.setdefault(chunks[0][0], []).append(made)
-        manifests, cohorts = [], []
-        for name in plan.files:
-            done = work / "cohorts" / name / "manifest.json"
-            manifests.append(step("cohort", done.parent, done, cohort=name,
-                                  tasks=tasks.get(name, [])))  # fmt: skip
-            cohorts.append(done.parent)
-        for bundle, parts in plan.bundles.items():
-            given = {"bundle": bundle, "cohorts": cohorts}
-            manifests.append(folder("alleles", bundle, **given))
-            manifests.append(
-                folder("annotate", bundle, bundle=bundle, alleles=work / "alleles" / bundle)
-            )
-            if set(parts) & set(plan.called):
-                manifests.append(folder("totals", bundle, **given))
-        step("commit", work / "commit.json", work / "commit.json", sides=sides,
-             manifests=manifests)  # fmt: skip
+        jobs = load_run(work / "run.json").jobs
+        if jobs.whole:
+            job("whole")
+            return
+        if jobs.genes:
+            job("genes")
+        for name in jobs.sources:
+            job("source", name, source=name)
+        for k in range(len(jobs.intake)):
+            job("intake", str(k), job=k)
+        for f, (_, _, shares) in enumerate(jobs.split):
+            job("validate", str(f), file=f)
+            for k in range(shares):
+                job("read", f"{f}/{k}", file=f, job=k)
+        if jobs.bundled:
+            job("plan")
+            for k in range(len(jobs.cohorts)):
+                job("cohort", str(k), job=k)
+            for bundle in load_plan(work / "plan" / "plan.json").bundles:
+                job("settle", bundle, bundle=bundle)
+        job("commit")
 
 
 def ingest_whole(folder: Path) -> None:

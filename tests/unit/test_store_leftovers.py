@@ -21,8 +21,9 @@ from varhouse.errors import StoreError
 from varhouse.files import unfinished_name
 from varhouse.ingest import driver
 from varhouse.ingest.driver import open_or_init
+from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import Config, read_config
-from varhouse.ingest.setup.run import Run, begin
+from varhouse.ingest.setup.run import Run
 from varhouse.store import commit as commit_module
 from varhouse.store.commit import commit
 from varhouse.store.layout import close_folders, make_folder
@@ -219,9 +220,9 @@ def test_run_by_hand_holds_its_folder_before_it_fills_it(
     given = {**json.loads((tmp_path / "config.json").read_text()), "store": "store"}
     found: list[str] = []
 
-    def cleared(run: Run, config: Config) -> None:
+    def cleared(run: Run, config: Config, cores: int) -> None:
         clear(tmp_path / "store")
-        begin(run, config)
+        begin(run, config, cores)
         clear(tmp_path / "store")
         found.extend(p.name for p in Path(run.work).iterdir())
 

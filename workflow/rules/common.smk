@@ -3,14 +3,23 @@
 import json
 from pathlib import Path
 
-from varhouse import __version__ as VERSION
-
 if "run" not in config:
     # Started by hand (`snakemake --configfile CONFIG --config store=STORE`): prepare the
     # run here; `varhouse ingest` has done it before it starts Snakemake.
+    from snakemake.cli import get_argument_parser
+
     from varhouse.ingest.driver import prepare_by_hand
 
-    config["run"] = str(prepare_by_hand(config, workflow.configfiles))
+    # Snakemake tells its workflow too late that it only looks (-n).
+    ASKED, _ = get_argument_parser().parse_known_args()
+    config["run"] = str(
+        prepare_by_hand(
+            config,
+            workflow.configfiles,
+            workflow.resource_settings.cores,
+            dry_run=bool(getattr(ASKED, "dryrun", False)),
+        )
+    )
 
 RUN = json.loads(Path(config["run"]).read_text())
 
@@ -19,29 +28,20 @@ RUN = json.loads(Path(config["run"]).read_text())
 workdir: RUN["work"]
 
 
-COHORTS = {c["name"]: c for c in RUN["cohorts"]}
-SOURCES = {s["name"]: s for s in RUN["sources"]}
-HAS_GENES = RUN["genes"] is not None
-# The gene model or a source is another one than in the release before.
-NEW_SIDES = "sides.json" if RUN["new_sides"] else []
-SIDES_OPTION = "--sides sides.json" if RUN["new_sides"] else ""
+# Which job does what, and what memory a step needs (varhouse.ingest.setup.sizing).
+JOBS = RUN["jobs"]
+FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
+SOURCES = {s["name"]: s["path"] for s in RUN["sources"]}
 
 
-def mem_mb(base):
+def mem_mb(step):
     """Memory that grows with the attempt; retries are set in the profile."""
 
     def grow(wildcards, attempt):
-        return base * attempt
+        name = f"{step} {wildcards.source}" if step == "source" else step
+        return JOBS["mem_mb"][name] * attempt
 
     return grow
-
-
-def get_plan():
-    return json.loads(Path(checkpoints.plan.get().output[0]).read_text())
-
-
-def get_batch(wildcards):
-    return COHORTS[wildcards.cohort]["batches"][int(wildcards.batch)]
 
 
 def get_nameable(files):
@@ -53,49 +53,44 @@ def get_nameable(files):
 
 
 def get_input_files(wildcards):
-    files = COHORTS[wildcards.cohort]["files"]
-    return get_nameable([files[i] for i in get_batch(wildcards)])
+    """List the files that a job of `intake` takes in."""
+    files = JOBS["intake"][int(wildcards.job)]
+    return get_nameable([FILES[cohort][number] for cohort, number in files])
 
 
-def get_verdicts(wildcards):
+def get_split_file(wildcards):
+    """Name the file that several jobs read."""
+    cohort, number, _ = JOBS["split"][int(wildcards.file)]
+    return get_nameable([FILES[cohort][number]])
+
+
+def get_inputs_done():
+    """List the jobs that compile what is not compiled and take the files in."""
     return [
-        f"validate/{name}/batch-{k}.done"
-        for name, cohort in COHORTS.items()
-        for k in range(len(cohort["batches"]))
+        *(["jobs/genes.json"] if JOBS["genes"] else []),
+        *(f"jobs/source/{name}.json" for name in JOBS["sources"]),
+        *(f"jobs/intake/{k}.json" for k in range(len(JOBS["intake"]))),
+        *(
+            f"jobs/read/{k}/{n}.json"
+            for k, (_, _, jobs) in enumerate(JOBS["split"])
+            for n in range(jobs)
+        ),
     ]
 
 
-def get_tasks(wildcards):
-    tasks = get_plan()["tasks"]
-    return [
-        f"read/{t}/task.json"
-        for t, chunks in tasks.items()
-        if chunks[0][0] == wildcards.cohort
-    ]
+def get_cohorts_done(wildcards):
+    return [f"jobs/cohort/{k}.json" for k in range(len(JOBS["cohorts"]))]
 
 
-def get_cohort_folders(wildcards):
-    return [f"cohorts/{c}" for c in get_plan()["files"]]
-
-
-def get_bundle_manifests(wildcards):
-    plan = get_plan()
-    called = set(plan["called"])
-    return [
-        f"{step}/{bundle}/manifest.json"
-        for bundle, parts in plan["bundles"].items()
-        for step in ("alleles", "annotate", "totals")
-        if step != "totals" or called & set(parts)
-    ]
-
-
-def get_cohort_manifests(wildcards):
-    return [f"cohorts/{c}/manifest.json" for c in get_plan()["files"]]
+def get_bundles_done(wildcards):
+    """List the jobs of the bundles of partitions, which the plan names."""
+    checkpoints.plan.get()
+    plan = json.loads(Path("plan/plan.json").read_text())
+    return [f"jobs/settle/{bundle}.json" for bundle in plan["bundles"]]
 
 
 wildcard_constraints:
-    cohort="[A-Za-z0-9][A-Za-z0-9._-]*",
-    batch=r"\d+",
     source="[a-z][a-z0-9_]*",
-    task=r"\d+",
+    file=r"\d+",
+    job=r"\d+",
     bundle=r"\d+",

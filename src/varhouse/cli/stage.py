@@ -1,6 +1,7 @@
 """`varhouse stage`: the steps of an ingest, one command for each rule of the workflow."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,64 +13,46 @@ def add_parser(commands: Any) -> None:
         NAME,
         help="one step of an ingest, as the workflow runs it",
         description="The steps of `varhouse ingest`, each run by a rule of the workflow. "
-        "Every step reads run.json of the ingest's work folder and writes its output there.",
+        "Every step reads run.json of the ingest's work folder, which says what its jobs do, "
+        "and makes there the parts that are missing.",
     )
     steps = parser.add_subparsers(title="steps", metavar="STEP", required=True)
 
     def step(name: str, what: str) -> argparse.ArgumentParser:
         p: argparse.ArgumentParser = steps.add_parser(name, help=what, description=what)
         p.add_argument("--run", dest="run_json", type=Path, required=True, metavar="JSON")
-        p.set_defaults(run_step=name)
-        p.set_defaults(run=run)
+        p.add_argument("--threads", type=int, default=1, help="threads of this process [1]")
+        p.add_argument("-o", dest="output", type=Path, required=True, metavar="JSON",
+                       help="what the job cost; written when it has ended")  # fmt: skip
+        p.set_defaults(run_step=name, run=run, alone=True)
         return p
 
-    p = step("genes", "Compile the gene model into the store's cache.")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="marker file to write")
+    def numbered(p: argparse.ArgumentParser, name: str, what: str) -> None:
+        p.add_argument(f"--{name}", type=int, required=True, metavar="N", help=what)
+
+    step("whole", "Everything: the ingest is small.")
+    step("genes", "Compile the gene model into the store's cache.")
     p = step("source", "Compile a source into the store's cache, normalised and sorted.")
     p.add_argument("--source", required=True, help="name of the source")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="marker file to write")
-    p = step("sides", "Digest what the gene model and the sources say of each partition.")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="sides.json to write")
-    p = step("validate", "Check files; write a verdict each (and a BGZF copy if needed).")
-    p.add_argument("--cohort", required=True)
-    p.add_argument("--files", type=int, nargs="+", required=True, help="0-based numbers")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="marker file to write")
-    p = step("plan", "Decide which cohorts go in and share the work out.")
-    p.add_argument("--verdicts", type=Path, required=True, help="folder of COHORT/NUMBER.json")
-    p.add_argument("--sides", type=Path, help="sides.json, if the step sides was needed")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="plan.json to write")
-    p = step("read", "Read the chunks of a task: alleles, counts, sites, genotypes, rejects.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--task", required=True)
-    p.add_argument("-o", dest="output", type=Path, required=True, help="folder to write")
-    p = step("cohort", "Join the chunks of a cohort.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--cohort", required=True)
-    p.add_argument("tasks", nargs="+", type=Path, help="task.json of the cohort's tasks")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="folder to write")
-    p = step("alleles", "Find and name the alleles that are new to the store.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--bundle", required=True)
-    p.add_argument("cohorts", nargs="*", type=Path, help="folders of the cohorts")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="folder to write")
-    p = step("annotate", "Annotate the new alleles: consequences and sources.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--bundle", required=True)
-    p.add_argument("--alleles", type=Path, required=True, help="folder of the alleles step")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="folder to write")
-    p = step("totals", "Add the cohorts up, and take out alleles that nobody carries now.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--bundle", required=True)
-    p.add_argument("cohorts", nargs="*", type=Path, help="folders of the cohorts")
-    p.add_argument("-o", dest="output", type=Path, required=True, help="folder to write")
-    p = step("commit", "Make everything visible as one release.")
-    p.add_argument("--plan", type=Path, required=True)
-    p.add_argument("--sides", type=Path, help="sides.json, if the step sides was needed")
-    p.add_argument("manifests", nargs="*", type=Path)
-    p.add_argument("-o", dest="output", type=Path, required=True, help="commit.json to write")
+    p = step("intake", "Take files in: their verdicts, and the shards of their records.")
+    numbered(p, "job", "0-based number in `jobs.intake` of the run")
+    p = step("validate", "Check a file that several jobs will read.")
+    numbered(p, "file", "0-based number in `jobs.split` of the run")
+    p = step("read", "Read a share of a file that was checked.")
+    numbered(p, "file", "0-based number in `jobs.split` of the run")
+    numbered(p, "job", "0-based number of the share")
+    step("plan", "Decide which cohorts go in, and bundle the partitions.")
+    p = step("cohort", "Join the chunks of some cohorts.")
+    numbered(p, "job", "0-based number in `jobs.cohorts` of the run")
+    p = step("settle", "Name new alleles of some partitions, annotate them, make totals.")
+    p.add_argument("--bundle", required=True, help="in `bundles` of the plan")
+    step("commit", "What is left of these steps; then make all visible as one release.")
 
 
 def run(args: argparse.Namespace) -> int:
+    # Polars, numba and OpenMP count cores when they are imported.
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = str(args.threads)
     from varhouse.ingest.jobs import steps
 
     return steps.run_step(args)

@@ -1,5 +1,6 @@
 """`varhouse ingest`: check, lock, start Snakemake, account for what happened."""
 
+import atexit
 import logging
 import os
 import re
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,18 @@ from varhouse.errors import ConfigError, VarhouseError
 from varhouse.files import read_json
 from varhouse.genome.reference import Reference
 from varhouse.ingest import supervise
+from varhouse.ingest.jobs.costs import ATTEMPT, child_seconds, final_costs
+from varhouse.ingest.setup.begin import begin, write_run
 from varhouse.ingest.setup.config import Config, check_config, read_config
 from varhouse.ingest.setup.config_form import DATA
 from varhouse.ingest.setup.interpreter import plain_python
-from varhouse.ingest.setup.run import Run, begin, check_reference, compiled_reference, prepare
+from varhouse.ingest.setup.run import (
+    Run,
+    check_reference,
+    compiled_reference,
+    prepare,
+    source_folder,
+)
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import (
     check_free_space,
@@ -35,13 +44,16 @@ from varhouse.store.layout import (
 from varhouse.store.leftovers import KEPT, clear, hold_work
 from varhouse.store.lock import TOKEN, store_lock
 from varhouse.store.releases import list_releases
+from varhouse.yamltext import read_yaml
 
 LOG = logging.getLogger("varhouse.ingest")
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
-_RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):")
 GIB = 1 << 30
 CANCEL_SECONDS = 30
 """How long Snakemake may take to take its jobs back when this process has died."""
+
+CLUSTER_JOBS = 64
+"""Jobs at once where nothing says how many: the work is then shared out finely enough."""
 
 
 @dataclass
@@ -115,8 +127,13 @@ def _is_made(store: Path) -> bool:
     return False
 
 
-def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
+def prepare_by_hand(
+    config: dict[str, Any], files: Sequence[str], cores: int | None = None,
+    *, dry_run: bool = False,
+) -> Path:  # fmt: skip
     """Prepare a run for a Snakemake that was started by hand; give its run.json.
+
+    With `dry_run` nothing is made but a folder elsewhere, which goes with the process.
 
     Raises
     ------
@@ -129,13 +146,23 @@ def prepare_by_hand(config: dict[str, Any], files: Sequence[str]) -> Path:
     base = Path(files[0]).resolve().parent if files else Path.cwd()
     store = (base / config["store"]).resolve()
     checked = check_config(raw, base)
+    if dry_run:
+        folder = Path(tempfile.mkdtemp(prefix="varhouse-dry-run-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        if not _is_made(store):
+            store = folder / "store"
+            open_or_init(store, checked)
+        run = replace(prepare(store, checked, utc_now()), work=str(folder / "work"))
+        Path(run.work).mkdir()
+        write_run(run, checked, cores or CLUSTER_JOBS)
+        return Path(run.work) / "run.json"
     open_or_init(store, checked)
     run = prepare(store, checked, utc_now())
     # The lock is taken by the commit alone: what works here says so in the folder, before
     # there is anything in it that somebody could clear away.
     make_folder(Path(run.work), store)
     hold_work(Path(run.work))
-    begin(run, checked)
+    begin(run, checked, cores or CLUSTER_JOBS)
     return Path(run.work) / "run.json"
 
 
@@ -175,11 +202,15 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
             clear(store)
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
-        begin(run, config)
+        profile = _read_profile(options.profile)
+        begin(run, config, options.cores or profile.jobs)
         clear(store, keep=run.ingest_id)
         (Path(run.work) / KEPT).unlink(missing_ok=True)
+        before = child_seconds()
         _run_snakemake(run, options, holder.token)
-        account = read_json(Path(run.work) / "commit.json")
+        work = Path(run.work)
+        account = read_json(work / "commit" / "commit.json")
+        account["stages"] = final_costs(work, child_seconds() - before, here=profile.here)
         if options.keep_work:
             (Path(run.work) / KEPT).touch()
         else:
@@ -220,8 +251,6 @@ def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
 
 def _clear_cache(run: Run) -> None:
     """Remove compiled gene models and sources that the configuration no longer names."""
-    from varhouse.ingest.jobs.annotate import source_folder  # noqa: PLC0415 - slow to import
-
     named = {Path(run.genes_folder), *(source_folder(run, s) for s in run.sources)}
     cache = Path(run.store) / "_cache"
     for folder in (*cache.glob("genes-*"), *cache.glob("source-*")):
@@ -235,6 +264,28 @@ def _exit_code(account: dict[str, Any]) -> int:
         return 0
     came = account["release"] is not None and not account.get("up_to_date")
     return 3 if came or account["unchanged"] else 1
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What a Snakemake profile says of the jobs: how many at once, and whether here."""
+
+    jobs: int = 1
+    here: bool = True
+
+
+def _read_profile(folder: Path | None) -> _Profile:
+    if folder is None:
+        return _Profile()
+    said: dict[str, Any] = {}
+    for name in ("profile.yaml", "config.yaml"):
+        with suppress(OSError):
+            said = read_yaml(folder / name) or {}
+            break
+    here = said.get("executor", "local") == "local"
+    jobs = said.get("cores" if here else "jobs", CLUSTER_JOBS)
+    # `all`, or what else Snakemake understands.
+    return _Profile(jobs if isinstance(jobs, int) else os.cpu_count() or 1, here)
 
 
 def _needed_bytes(run: Run) -> int:
@@ -261,12 +312,11 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         command += ["--resources", "store_writer=1"]
     environment = {
         **os.environ, TOKEN: token, MARKER: str(work / "compiling"),
+        ATTEMPT: str(os.getpid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "2"),
-        # Polars' allocator gives memory back at once: peaks then do not creep up with
-        # the number of pieces a job works through.
-        "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     }  # fmt: skip
+    # Of a run that was killed.
+    shutil.rmtree(work / "now", ignore_errors=True)
     log_file = work / "snakemake.log"
     with (
         log_file.open("a") as log,
@@ -276,9 +326,9 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None
-        progress = _Progress()
+        progress = _Progress(work)
         ended = threading.Event()
-        watch = threading.Thread(target=_tell_compiling, args=(work / "compiling", ended))
+        watch = threading.Thread(target=_watch, args=(work, progress, ended))
         watch.start()
         try:
             for line in process.stdout:
@@ -305,40 +355,61 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         raise VarhouseError(_failure(work, log_file))
 
 
-def _tell_compiling(marker: Path, ended: threading.Event) -> None:
-    """Say so when a step compiles; the log of a step is not read before it fails."""
+def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
+    """Tell what goes on inside the jobs; the log of a job is not read before it fails."""
+    compiles = False
     while not ended.wait(0.5):
-        if marker.exists():
+        if not compiles and (work / "compiling").exists():
+            compiles = True
             say_compiling(LOG)
-            return
+        progress.tell()
+
+
+def _parts_now(work: Path) -> list[str]:
+    """List the parts that are being made, by the jobs that make them."""
+    found = []
+    for file in sorted((work / "now").glob("[!.]*.txt")):
+        with suppress(OSError):
+            found.append(file.read_text())
+    return found
 
 
 class _Progress:
     """One line on a terminal, now and then a line elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Path) -> None:
+        self.work = work
         self.terminal = sys.stderr.isatty() and not os.environ.get("VARHOUSE_LOG")
-        self.rule = ""
+        self.done = self.total = 0
         self.told = time.monotonic()
         self.started = self.told
 
     def take(self, line: str) -> None:
-        if match := _RULE.match(line):
-            self.rule = match[1]
-        if (match := _STEPS.search(line)) is None:
-            return
+        """Take a line of Snakemake's output."""
+        if match := _STEPS.search(line):
+            self.done, self.total = int(match[1]), int(match[2])
+            self.tell()
+
+    def tell(self) -> None:
+        """Say how far the ingest is, if somebody looks or it was long ago."""
         now = time.monotonic()
-        done, total = int(match[1]), int(match[2])
-        text = f"{done}/{total} jobs, {now - self.started:.0f} s, now {self.rule}"
+        if not self.terminal and now - self.told < 60:
+            return
+        parts = _parts_now(self.work)
+        more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+        text = (
+            f"{self.done}/{self.total or '?'} jobs, {now - self.started:.0f} s"
+            + (f", now {parts[0]}" if parts else "") + more
+        )  # fmt: skip
         if self.terminal:
-            print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
-        elif now - self.told > 60:
+            print(f"\r{text[:79]:<79}", end="", file=sys.stderr, flush=True)
+        else:
             self.told = now
             LOG.info(text)
 
     def end(self) -> None:
         if self.terminal:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
 
 
 def _failure(work: Path, log_file: Path) -> str:
@@ -353,9 +424,13 @@ def _failure(work: Path, log_file: Path) -> str:
         return "the workflow failed:\n" + "\n".join(tail) + f"\n(log: {log_file})"
     log, lines = found[-1]
     shown = [ln for ln in lines if ln.startswith("error:")][-1:] or lines[-12:]
-    more = f" ({len(found)} steps failed)" if len(found) > 1 else ""
+    more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""
+    job = log.relative_to(work / "logs").with_suffix("")
+    # What the job was at: the part it had begun last.
+    begun = work / "now" / f"{str(job).replace('/', '-')}.txt"
+    part = f"{begun.read_text()} (job {job})" if begun.exists() else str(job)
     return (
-        f"step {log.relative_to(work / 'logs').with_suffix('')} failed{more}: "
+        f"step {part} failed{more}: "
         + "\n".join(shown).removeprefix("error: ")
         + f"\n       log: {log}"
     )

@@ -17,11 +17,10 @@ from varhouse.genes import compile_genes, load_genes
 from varhouse.genome.reference import Reference
 from varhouse.hgvs import Describer
 from varhouse.ingest.jobs.sides import GENE_MODEL
-from varhouse.ingest.setup.run import Run
-from varhouse.ingest.setup.settings import SourceConfig, text_digest
+from varhouse.ingest.setup.run import Run, source_folder
+from varhouse.ingest.setup.settings import SourceConfig
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.sources import (
-    COMPILER,
     CompiledSource,
     Normalise,
     Target,
@@ -165,15 +164,6 @@ def compile_model(run: Run) -> None:
         [path, *([mane] if mane else [])],
         run.inputs,
     )
-
-
-def source_folder(run: Run, config: SourceConfig) -> Path:
-    """Give the folder of the store's cache that holds a compiled source."""
-    aliases = Path(run.aliases).read_text(encoding="utf-8-sig") if run.aliases else ""
-    key = text_digest(
-        COMPILER, run.source_digests[config.name], run.reference_digest, aliases, run.assembly
-    )
-    return Path(run.store) / "_cache" / f"source-{config.name}-{key[:16]}"
 
 
 def open_source(run: Run, config: SourceConfig) -> CompiledSource:

@@ -61,7 +61,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     Parameters
     ----------
     tasks
-        The `task.json` of every task with chunks of the cohort.
+        The `chunks.json` of every part that read chunks of the cohort.
     """
     directory.mkdir(parents=True, exist_ok=True)
     cohort = run.cohort(name)

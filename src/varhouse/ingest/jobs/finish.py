@@ -26,14 +26,16 @@ LOG = logging.getLogger("varhouse.ingest")
 
 
 def commit_run(
-    run: Run, plan: Plan, manifests: list[Path], sides: dict[str, Any] | None = None
-) -> dict[str, Any]:
+    run: Run, plan: Plan, manifests: list[Path], sides: dict[str, Any] | None = None,
+    costs: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Commit what the jobs made, and what is known of the files that are held back.
 
     Run again after it has succeeded, it writes nothing and gives the same account.
 
     When every cohort is held back, the release holds that alone: its content is that of
     the release before. `sides` is what `read_sides` found; None: as in the base release.
+    `costs` are those of the steps up to now (`costs.py`).
 
     Returns
     -------
@@ -41,7 +43,7 @@ def commit_run(
         The account: release (None if no data was committed), cohorts, held back, and
         `recorded_in`, the release that tells of what was held back (None without).
     """
-    account = make_account(run, plan)
+    account = {**make_account(run, plan), "stages": costs or []}
     found = [read_manifest(p) for p in manifests]
     held = {
         h["cohort"]: h["reasons"] for h in account["held_back"] if h not in run.held_before
@@ -190,11 +192,11 @@ def _genes_shards(run: Run, work: Path) -> list[Shard | None]:
 
 
 def make_account(run: Run, plan: Plan) -> dict[str, Any]:
-    """Say what came in and what was held back, with times and memory per stage."""
+    """Say what came in and what was held back."""
     work = Path(run.work)
     cohorts = []
     for name in plan.files:
-        cohorts.append(read_json(work / "cohorts" / name / "summary.json"))
+        cohorts.append(read_json(work / "cohort" / name / "summary.json"))
     new = 0
     for bundle in plan.bundles:
         windows = read_json(work / "alleles" / bundle / "windows.json")
@@ -211,7 +213,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "version": __version__, "cohorts": cohorts, "held_back": held,
         "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
         "renewed": _renewed(run, plan), "gone": _gone(run),
-        "stages": stage_costs(work), "warnings": run.warnings,
+        "warnings": run.warnings,
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest, "reference_digest": run.reference_digest,
@@ -235,34 +237,6 @@ def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:
 def _gone(run: Run) -> list[str]:
     genes = ["consequences", "genes", "transcripts"] if run.genes_gone else []
     return genes + [f"annotations_{n}" for n in run.gone_sources]
-
-
-def stage_costs(work: Path) -> list[dict[str, Any]]:
-    """Add up Snakemake's benchmark files: jobs, wall and CPU seconds, peak memory."""
-    out = []
-    order = ("validate", "genes", "sides", "plan", "read", "cohort", "alleles", "annotate",
-             "totals")  # fmt: skip
-    for stage in order:
-        files = sorted((work / "benchmarks").glob(f"{stage}/**/*.tsv"))
-        files += sorted((work / "benchmarks").glob(f"{stage}.tsv"))
-        rows = [
-            pl.read_csv(f, separator="\t", null_values=["NA", "-"], glob=False) for f in files
-        ]
-        if not rows:
-            continue
-        frame = pl.concat(
-            r.select(pl.col("s", "max_rss", "cpu_time").cast(pl.Float64, strict=False))
-            for r in rows
-        )
-        out.append(
-            {
-                "stage": stage, "jobs": frame.height,
-                "wall_s": round(frame["s"].sum(), 2),
-                "cpu_s": round(frame["cpu_time"].sum(), 2),
-                "peak_mb": frame["max_rss"].max(),
-            }
-        )  # fmt: skip
-    return out
 
 
 def _shared(run: Run, held_back: Iterable[str]) -> list[dict[str, Any]]:

@@ -1,8 +1,4 @@
-"""The plan: which cohorts go in, and which job reads which chunks.
-
-Small chunks share a job, since a job costs a second to start; how they are shared
-changes nothing in the result.
-"""
+"""The plan: which cohorts go in, and which partitions are looked after together."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -16,9 +12,8 @@ from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.ingest.setup.settings import text_digest
 
-TASK_BYTES = 96 << 20
-TASK_MINIMUM = 4 << 20
-BUNDLE_RECORDS = 400_000
+BUNDLE_RECORDS = 2_000_000
+"""Records of a bundle; its job works through them in windows, in bounded memory."""
 
 
 @dataclass
@@ -33,8 +28,6 @@ class Plan:
         Cohort to its verdict files (one per input file, in order).
     held_files
         The same of the cohorts that are held back.
-    tasks
-        Task to its chunks: (cohort, file number, chunk number).
     bundles
         Bundle to the partitions that one job annotates.
     called
@@ -46,7 +39,6 @@ class Plan:
 
     held_back: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
-    tasks: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
     bundles: dict[str, list[str]] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
     again: dict[str, list[str]] = field(default_factory=dict)
@@ -65,14 +57,15 @@ class Plan:
 
 def load_plan(path: Path) -> Plan:
     """Read a plan."""
-    data = read_json(path)
-    data["tasks"] = {k: [tuple(c) for c in v] for k, v in data["tasks"].items()}
-    return Plan(**data)
+    return Plan(**read_json(path))
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
-    """Read what `varhouse stage validate` wrote about a file."""
+    """Read what was found of a file; paths of what lies beside it become absolute."""
     out: dict[str, Any] = read_json(path)
+    out["data"] = str(path.parent / out["data"])
+    if "lift" in out:
+        out["lift"]["rejects"] = str(path.parent / out["lift"]["rejects"])
     return out
 
 
@@ -110,7 +103,7 @@ def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
 def make_plan(
     run: Run, verdict_files: dict[str, list[Path]], sides: dict[str, Any] | None = None
 ) -> Plan:
-    """Decide which cohorts go in and share the work out.
+    """Decide which cohorts go in and bundle the partitions.
 
     Parameters
     ----------
@@ -121,7 +114,6 @@ def make_plan(
     """
     plan = Plan()
     sheet = run.samples()
-    chunks: list[tuple[str, int, int, int, str]] = []
     parts: dict[str, int] = {}
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
@@ -134,24 +126,8 @@ def make_plan(
             plan.held_files[cohort.name] = [str(p) for p in paths]
             continue
         plan.files[cohort.name] = [str(p) for p in paths]
-        for f, verdict in enumerate(verdicts):
-            for k, chunk in enumerate(verdict["chunks"]):
-                size = (chunk["end"] >> 16) - (chunk["begin"] >> 16) + 1
-                chunks.append((cohort.name, f, k, size, chunk["part"]))
-                parts[chunk["part"]] = parts.get(chunk["part"], 0) + chunk["n_records"]
-    total = sum(c[3] for c in chunks)
-    # Sizes are compressed: genotypes shrink some tenfold or more.
-    limit = max(TASK_MINIMUM // 16, min(TASK_BYTES // 16, total // 8))
-    open_task: list[tuple[str, int, int]] = []
-    held = 0
-    for name, f, k, size, _ in chunks:
-        if open_task and (held + size > limit or open_task[0][0] != name):
-            plan.tasks[f"{len(plan.tasks):05d}"] = open_task
-            open_task, held = [], 0
-        open_task.append((name, f, k))
-        held += size
-    if open_task:
-        plan.tasks[f"{len(plan.tasks):05d}"] = open_task
+        for chunk in (c for v in verdicts for c in v["chunks"]):
+            parts[chunk["part"]] = parts.get(chunk["part"], 0) + chunk["n_records"]
     plan.bundles = _bundles(run, plan, parts, sides)
     return plan
 

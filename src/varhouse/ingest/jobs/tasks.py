@@ -1,10 +1,11 @@
-"""A task: read some chunks of a cohort and write their shards.
+"""Read chunks of a file and write their shards.
 
 A chunk's shards are final but for two cases that only the whole cohort shows, and that
 `varhouse.ingest.jobs.cohort` mends: an allele that left alignment carried into another
 chunk's range and that stands there too, and files with different samples.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from varhouse.ingest.jobs.chunk import (
     Place,
     read_chunk,
 )
-from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
@@ -57,33 +57,59 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
         )
 
 
-def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
-    """Read the chunks of a task and write their shards and manifests.
+def file_context(run: Run, cohort: str, number: int, verdict: dict[str, Any]) -> Context:
+    """Gather what stays the same for all chunks of a file.
 
-    Writes `CHUNK/alleles.parquet`, `CHUNK/chunk.json` and shards for each chunk, and
-    `task.json` last.
+    Raises
+    ------
+    InputError
+        If its sample columns are others than when the ingest began: the ordinals of the
+        samples in their cohort were given out then.
     """
-    reference, contigs = run.open_reference(), run.open_contigs()
+    lists = run.sample_lists(cohort)
+    if lists[number] != verdict["samples"]:
+        raise InputError(
+            f"{verdict['path']}: the file changed after the ingest began", "run again"
+        )
+    ordinal = {s: i for i, s in enumerate(dict.fromkeys(s for names in lists for s in names))}
+    people = file_samples(run, cohort, verdict["samples"])
+    return Context(
+        cohort, number, run.open_contigs(), run.open_reference(), run.policy,
+        run.open_haploid(), make_strata(people, run.strata),
+        np.array([ordinal[s] for s in verdict["samples"]], np.int32),
+        (people["sex"] == "male").to_numpy().astype(np.bool_),
+        run.cohort(cohort).assembly, verdict["version"],
+        Declared.of_header(verdict["header"].split("\n")), verdict["gvcf"],
+    )  # fmt: skip
+
+
+def read_chunks(
+    run: Run, cohort: str, number: int, verdict: dict[str, Any], chunks: Iterable[int],
+    directory: Path,
+) -> None:  # fmt: skip
+    """Read chunks of a file and write their shards and manifests.
+
+    Writes `CHUNK/alleles.parquet` and the shards of each chunk, and `chunks.json` last.
+
+    Parameters
+    ----------
+    number
+        0-based number of the file in the cohort.
+    verdict
+        What `plan.read_verdict` gives of the file.
+    chunks
+        Numbers of the chunks.
+
+    Raises
+    ------
+    InputError
+        If the file is no longer the one that was checked.
+    """
+    context = file_context(run, cohort, number, verdict)
+    check_unchanged(verdict)
     done: list[dict[str, Any]] = []
-    contexts: dict[int, Context] = {}
-    for cohort, file, number in plan.tasks[task]:
-        verdicts = [read_verdict(Path(p)) for p in plan.files[cohort]]
-        verdict = verdicts[file]
-        if file not in contexts:
-            names = cohort_samples(verdicts)
-            ordinal = {s: i for i, s in enumerate(names)}
-            people = file_samples(run, cohort, verdict["samples"])
-            contexts[file] = Context(
-                cohort, file, contigs, reference, run.policy, run.open_haploid(),
-                make_strata(people, run.strata),
-                np.array([ordinal[s] for s in verdict["samples"]], np.int32),
-                (people["sex"] == "male").to_numpy().astype(np.bool_),
-                run.cohort(cohort).assembly, verdict["version"],
-                Declared.of_header(verdict["header"].split("\n")), verdict["gvcf"],
-            )  # fmt: skip
-            check_unchanged(verdict)
-        context = contexts[file]
-        chunk = verdict["chunks"][number]
+    for k in chunks:
+        chunk = verdict["chunks"][k]
         result = read_chunk(
             Path(verdict["data"]), chunk["begin"], chunk["end"], chunk["record"],
             chunk["line"], context,
@@ -96,9 +122,9 @@ def run_task(run: Run, plan: Plan, task: str, directory: Path) -> None:
             )
         # After the last byte was read, before anything counts.
         check_unchanged(verdict)
-        folder = directory / f"{cohort}-{file}-{number}"
-        done.append(_write_chunk(result, context, chunk["part"], folder, contigs))
-    write_json(directory / "task.json", done)
+        folder = directory / f"{cohort}-{number}-{k}"
+        done.append(_write_chunk(result, context, chunk["part"], folder, context.contigs))
+    write_json(directory / "chunks.json", done, indent=None)
 
 
 def _write_chunk(

@@ -37,7 +37,15 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
             scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
             data = _verdict(run, scan)
     data["state"] = state
+    # The folder is renamed when it is whole: what lies in it is named from there.
+    data["data"] = _beside(data["data"], output)
+    if "lift" in data:
+        data["lift"]["rejects"] = _beside(data["lift"]["rejects"], output)
     write_json(output, data, indent=None)
+
+
+def _beside(path: str, output: Path) -> str:
+    return Path(path).name if Path(path).parent == output.parent else path
 
 
 def _let_in(run: Run, scan: FileScan) -> FileScan:

@@ -1,8 +1,9 @@
 """A run: everything the jobs of one ingest need, written once, read by each.
 
 `prepare` checks the configuration and finds which cohorts are new or changed; `begin`
-writes `run.json` into the work folder. The id of a run follows from what it does and from the
-release it starts from, so that a killed run that is started again finds its own work.
+(`begin.py`) writes `run.json` into the work folder. The id of a run follows from what it
+does and from the release it starts from, so that a killed run that is started again finds
+its own work.
 """
 
 import hashlib
@@ -16,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from varhouse import __version__
 from varhouse.errors import ConfigError
 from varhouse.files import read_json, write_json
 from varhouse.filestate import file_state, read_as_recorded
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.genome.reference import Reference, cached_reference
+from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.settings import Policy, SourceConfig, text_digest
+from varhouse.ingest.setup.sizing import Jobs
 from varhouse.store.commit import contigs_frame
-from varhouse.store.layout import make_folder
 from varhouse.store.reader import Store, open_store
 from varhouse.tables.schema import FORMAT_VERSION
-from varhouse.tables.shards import write_frame
 from varhouse.transcripts.genemodel import MODEL_FORMAT
 from varhouse.vcf.check.scan import hash_file
 from varhouse.vcf.text.limits import Limits
@@ -37,17 +39,19 @@ from varhouse.vcf.text.limits import Limits
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Cohort, Config
 
-BATCH_BYTES = 2 << 20
-
 LOG = logging.getLogger("varhouse.ingest")
+
+SAMPLE_LISTS = "sample-lists.parquet"
+"""The sample columns of the files, in the work folder."""
 
 
 @dataclass
 class RunCohort:
     """A cohort that this run takes in; `files` are sorted by name.
 
-    `batches` are the numbers of the files that one job checks: small files share a job.
-    A cohort of another assembly has a `chain` and perhaps a compiled `source_reference`.
+    `lists` are the numbers of the files' lists of sample columns (`headers.py`), once the
+    run has begun. A cohort of another assembly has a `chain` and perhaps a compiled
+    `source_reference`.
     """
 
     name: str
@@ -55,7 +59,7 @@ class RunCohort:
     metadata: dict[str, str | None]
     settings: str
     replaces: bool
-    batches: list[list[int]]
+    lists: list[int] = field(default_factory=list)
     assembly: str | None = None
     chain: str | None = None
     source_reference: str | None = None
@@ -103,6 +107,8 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     mane: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
+    jobs: Jobs = field(default_factory=Jobs)
+    version: str = __version__
 
     def save(self) -> Path:
         """Write `run.json` into the work folder."""
@@ -161,6 +167,11 @@ class Run:
         """Find the cohort of a name."""
         return next(c for c in self.cohorts if c.name == name)
 
+    def sample_lists(self, name: str) -> list[list[str]]:
+        """List the sample columns of each file of a cohort, as they were at the start."""
+        lists = read_sample_lists(Path(self.work) / SAMPLE_LISTS, name)
+        return [lists[k] if k != UNREAD else [] for k in self.cohort(name).lists]
+
     @property
     def genes_folder(self) -> str:
         """Where the compiled gene model is kept, for this and later ingests."""
@@ -178,6 +189,7 @@ def load_run(path: Path) -> Run:
     data["limits"] = Limits(**data["limits"])
     data["sources"] = [SourceConfig(**s) for s in data["sources"]]
     data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
+    data["jobs"] = Jobs(**data["jobs"])
     return Run(**data)
 
 
@@ -325,15 +337,15 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     return run
 
 
-def begin(run: Run, config: "Config") -> None:
-    """Make the work folder of a run with its `run.json`, or take up one that was killed."""
-    work = Path(run.work)
-    make_folder(work, Path(run.store))
-    if (work / "run.json").exists():
-        LOG.info("resuming ingest %s", run.ingest_id)
-        return
-    write_frame(config.samples, work / "samples.parquet")
-    run.save()
+def source_folder(run: Run, config: SourceConfig) -> Path:
+    """Give the folder of the store's cache that holds a compiled source."""
+    from varhouse.sources import COMPILER  # noqa: PLC0415 - slow to import
+
+    aliases = Path(run.aliases).read_text(encoding="utf-8-sig") if run.aliases else ""
+    key = text_digest(
+        COMPILER, run.source_digests[config.name], run.reference_digest, aliases, run.assembly
+    )
+    return Path(run.store) / "_cache" / f"source-{config.name}-{key[:16]}"
 
 
 def _changed(
@@ -368,7 +380,7 @@ def _changed(
                 cohort.metadata,
                 settings,
                 row is not None,
-                share_out([Path(f).stat().st_size for f in files]),
+                [],
                 cohort.assembly,
                 str(cohort.chain) if cohort.chain else None,
                 _compiled_source(base, cohort, digests),
@@ -383,23 +395,6 @@ def _compiled_source(base: Store, cohort: "Cohort", digests: KnownFiles) -> str 
         return None
     cache = base.path / "_cache"
     return str(cached_reference(cohort.source_reference, cache, digests.told))
-
-
-def share_out(sizes: list[int]) -> list[list[int]]:
-    """Share files out to the jobs that check them, by their size in bytes.
-
-    A job costs about a second to start, so small files share one.
-    """
-    batches: list[list[int]] = []
-    held = 0
-    for k, size in enumerate(sizes):
-        if batches and held + size <= BATCH_BYTES:
-            batches[-1].append(k)
-            held += size
-        else:
-            batches.append([k])
-            held = size
-    return batches
 
 
 # What a source's file or its release decides; the rest decides its rows.

@@ -1,0 +1,175 @@
+"""How an ingest is shared out to jobs, and that the store does not depend on it."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from builders import make_small_inputs
+from kills import run_steps
+
+import varhouse
+from varhouse.ingest import driver
+from varhouse.ingest.jobs import steps
+from varhouse.ingest.setup import sizing, textsize
+from varhouse.ingest.setup.run import load_run
+from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
+from varhouse.ingest.setup.textsize import text_bytes
+from varhouse.vcf.text.bgzf import BgzfWriter
+
+GIB = 1 << 30
+
+
+def shared(files: list[FileSize], cores: int, **sources: int) -> Jobs:
+    """Share files out and check what holds for any: each is read once, no job is small."""
+    jobs = share_jobs(files, sources, 0, cores)
+    read = [tuple(f) for some in jobs.intake for f in some]
+    read += [(c, n) for c, n, _ in jobs.split]
+    assert sorted(read) == sorted((f.cohort, f.number) for f in files)
+    seconds = {(f.cohort, f.number): f.seconds for f in files}
+    work = [sum(seconds[tuple(f)] for f in some) for some in jobs.intake]
+    if len(work) > 1:
+        assert min(work) >= sizing.JOB_SECONDS
+    assert [c for some in jobs.cohorts for c in some] == list(
+        dict.fromkeys(f.cohort for f in files)
+    )
+    return jobs
+
+
+def n_jobs(jobs: Jobs, bundles: int) -> int:
+    """Count the jobs that Snakemake sees."""
+    if jobs.whole:
+        return 1
+    n = len(jobs.sources) + jobs.genes + len(jobs.intake) + 1
+    n += sum(1 + shares for _, _, shares in jobs.split)
+    return n + (1 + len(jobs.cohorts) + bundles if jobs.bundled else 0)
+
+
+def test_small_ingests_are_one_job() -> None:
+    tiny = [FileSize("a", 0, 300, 2)]
+    assert n_jobs(shared(tiny, 2), 1) == 1
+    cohorts = [FileSize(f"c{k}", 0, 2_000 * 550, 100) for k in range(30)]
+    assert n_jobs(shared(cohorts, 2), 1) == 1
+    # One large file: nothing could be done beside it.
+    f3 = [FileSize("f3", 0, 1_996_435_831, 2504)]
+    assert n_jobs(shared(f3, 2), 1) == 1
+
+
+def test_a_source_is_compiled_beside_the_files() -> None:
+    jobs = shared([FileSize("f1", 0, 268_711_054, 0)], 2, frequencies=1_079_354_121)
+    assert (jobs.whole, jobs.sources, len(jobs.intake)) == (False, ["frequencies"], 1)
+    assert n_jobs(jobs, 1) == 3
+
+
+@pytest.mark.parametrize("cores", [2, 64])
+def test_a_genome_of_2504_people_has_some_hundreds_of_jobs(cores: int) -> None:
+    # 80 million records, 10 kB each, in 23 files of the sizes of the chromosomes.
+    share = [8, 8, 6.5, 6, 6, 5.5, 5, 5, 4.5, 4.5, 4.5, 4.3, 3.7, 3.4, 3.3, 2.9, 2.7, 2.6, 1.9,
+             2.1, 1.5, 1.6, 5]  # fmt: skip
+    files = [FileSize("g", k, int(8e9 * s), 2504) for k, s in enumerate(share)]
+    jobs = shared(files, cores)
+    assert jobs.bundled
+    assert n_jobs(jobs, 24) <= 400
+    assert sum(n for _, _, n in jobs.split) >= (cores if cores > len(files) else 0)
+
+
+def test_two_thousand_files_of_one_person_share_jobs() -> None:
+    files = [FileSize("wgs", k, 800 << 20, 1) for k in range(2000)]
+    assert len(shared(files, 16).intake) <= 200
+
+
+def test_memory_follows_the_inputs() -> None:
+    small = shared([FileSize("a", 0, 300, 2)], 2).mem_mb
+    large = shared([FileSize("a", 0, 2 * GIB, 2504)], 2, known=GIB).mem_mb
+    assert small["intake"] < large["intake"]
+    assert large["commit"] >= max(large["settle"], large["source known"])
+
+
+def test_text_is_told_from_blocks_without_reading_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(f"1\t{k}\t.\tA\tC\t.\tPASS\tDP={k % 97}\n" for k in range(200_000)).encode()
+    plain, packed, blocks = (tmp_path / f"a.vcf{end}" for end in ("", ".gz", ".bgz"))
+    plain.write_bytes(text)
+    packed.write_bytes(gzip.compress(text))
+    writer = BgzfWriter(blocks)
+    writer.write(text)
+    writer.close()
+    assert text_bytes(plain) == len(text)
+    assert text_bytes(blocks) == len(text)
+    assert text_bytes(packed) == pytest.approx(len(text), rel=0.05)
+    # A file too long to look at every block: some stretches tell it nearly as well.
+    monkeypatch.setattr(textsize, "WALKED_BYTES", 0)
+    monkeypatch.setattr(textsize, "SAMPLED_BYTES", 64 << 10)
+    assert text_bytes(blocks) == pytest.approx(len(text), rel=0.05)
+    assert text_bytes(tmp_path / "nowhere") == 0
+
+
+# --- the same store ---
+
+
+@pytest.fixture
+def fx_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Inputs for two cohorts; the jobs run in this process."""
+    make_small_inputs(tmp_path)
+    monkeypatch.setattr(driver, "_run_snakemake", run_steps)
+    return tmp_path
+
+
+def ingest(folder: Path, store: str, cores: int) -> tuple[str, list[str]]:
+    """Ingest in the jobs that the sizes ask for; gives digest and steps."""
+    _, account = driver.ingest(
+        folder / store, folder / "config.json", driver.Options(cores=cores, keep_work=True)
+    )
+    (work,) = (folder / store / "_staging").iterdir()
+    names = sorted(
+        p.relative_to(work / "jobs").parts[0] for p in (work / "jobs").rglob("*.json")
+    )
+    digest: str = varhouse.open(folder / store).digest()
+    assert account["digest"] == digest
+    return digest, [n.removesuffix(".json") for n in names]
+
+
+def test_the_store_does_not_depend_on_jobs(
+    fx_inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, steps_of_whole = ingest(fx_inputs, "whole", 2)
+    assert steps_of_whole == ["whole"]
+    monkeypatch.setattr(sizing, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(sizing, "JOB_SECONDS", 0.0)
+    again, names = ingest(fx_inputs, "one commit", 2)
+    assert (again, set(names)) == (digest, {"commit", "genes", "intake", "source"})
+    monkeypatch.setattr(sizing, "BUNDLED_RECORDS", 0)
+    monkeypatch.setattr(sizing, "SPLIT_BYTES", 0)
+    again, names = ingest(fx_inputs, "all apart", 64)
+    assert again == digest
+    assert set(names) == {"cohort", "commit", "genes", "plan", "read", "settle", "source",
+                          "validate"}  # fmt: skip
+
+
+def test_work_of_another_version_is_done_anew(
+    fx_inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And work of this version is not."""
+    made: list[str] = []
+    real = steps.take_in
+
+    def take_in(run, cohort, number, folder):
+        made.append(cohort)
+        real(run, cohort, number, folder)
+
+    monkeypatch.setattr(steps, "take_in", take_in)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps.Job, "plan", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ingest(fx_inputs, "store", 1)
+        assert made == ["a", "b"]
+        with pytest.raises(ZeroDivisionError):
+            ingest(fx_inputs, "store", 1)
+        assert made == ["a", "b"]
+    (work,) = (fx_inputs / "store" / "_staging").iterdir()
+    run = json.loads((work / "run.json").read_text())
+    (work / "run.json").write_text(json.dumps({**run, "version": "0.0.0"}))
+    ingest(fx_inputs, "store", 1)
+    assert made == ["a", "b", "a", "b"]
+    assert load_run(work / "run.json").version == varhouse.__version__
