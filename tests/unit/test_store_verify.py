@@ -16,9 +16,8 @@ from varhouse.errors import StoreError
 from varhouse.store import verify as module
 from varhouse.store.commit import commit
 from varhouse.store.layout import check_free_space
-from varhouse.store.lifecycle import recompute_digests
 from varhouse.store.reader import open_store
-from varhouse.store.verify import verify
+from varhouse.store.verify import recompute_digests, verify
 from varhouse.tables.digest import combine
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import (

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.extent import (
@@ -19,7 +18,12 @@ from varhouse.alleles.extent import (
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.tables.schema import KEY, SPELT
 
-Longs = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    # Readers of a store have no other need of numpy, and wait for its import.
+    import numpy as np
+    import numpy.typing as npt
+
+    Longs = npt.NDArray[np.int64]
 
 _MOST = 2**31 - 1
 _SYMBOL = r"^<[^<>]+>$"
@@ -50,7 +54,7 @@ NOTHING = Declared()
 
 def add_extents(
     alleles: pl.DataFrame,
-    infos: Callable[[Longs], pl.Series],
+    infos: "Callable[[Longs], pl.Series]",
     declared: Declared,
     canonical: Canonical,
 ) -> pl.DataFrame:
@@ -74,24 +78,25 @@ def add_extents(
         The same rows with the column extent, and breakends with canonical mates.
     """
     out = alleles.with_columns(extent=pl.lit(""))
-    rows = _list(alleles, pl.col("alt").str.contains(_NO_BASES))
-    if not rows.size:
+    is_meant = pl.col("alt").str.contains(_NO_BASES)
+    rows = alleles.select(is_meant.arg_true().cast(pl.Int64)).to_series()
+    if rows.is_empty():
         return out
     some = alleles[rows].select(*SPELT, "alt_index", "n_original")
-    open_ = np.array([is_open(alt or "") for alt in some["alt"]], np.bool_)
+    open_ = pl.Series([is_open(alt or "") for alt in some["alt"]], dtype=pl.Boolean)
     if not open_.all():
         mates = [canonical_breakend(alt or "", canonical) for alt in some["alt"]]
         out = out.with_columns(out["alt"].scatter(rows, pl.Series(mates, dtype=pl.String)))
     if not open_.any():
         return out
-    rows, some = rows[open_], some.filter(pl.Series(open_))
+    rows, some = rows.filter(open_), some.filter(open_)
     texts = [
         read_extent(
             alt, (info or "").encode(), (contig or "", pos or 0, len(ref or "")),
             Alt(index, count, declared.svlen, declared.cn), canonical,
         )
         for (contig, pos, ref, alt, index, count), info in zip(
-            some.iter_rows(), infos(rows), strict=True
+            some.iter_rows(), infos(rows.to_numpy()), strict=True
         )
     ]  # fmt: skip
     return out.with_columns(out["extent"].scatter(rows, pl.Series(texts, dtype=pl.String)))
@@ -108,12 +113,6 @@ def complete_key(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         extent=pl.when(is_symbol).then(pl.lit(UNKNOWN)).otherwise(pl.lit(""))
     )
-
-
-def _list(frame: pl.DataFrame, condition: pl.Expr) -> Longs:
-    found = frame.select(condition.arg_true()).to_series()
-    rows: Longs = found.to_numpy().astype(np.int64)
-    return rows
 
 
 def last_base() -> pl.Expr:

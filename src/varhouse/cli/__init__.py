@@ -6,6 +6,7 @@ Each module of this package is one command (or one group) with two functions:
 """
 
 import argparse
+import gc
 import importlib
 import importlib.util
 import logging
@@ -37,8 +38,8 @@ environment:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of the whole command line, or of one command alone."""
     parser = argparse.ArgumentParser(
         prog="varhouse",
         description="Genomic variant warehouse: cohort VCFs in, a queryable store out.",
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     parser.add_argument("-q", "--quiet", action="store_true", help="only warnings on stderr")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for name in COMMANDS:
+    for name in COMMANDS if command not in COMMANDS else (command,):
         if importlib.util.find_spec(f"varhouse.cli.{name}") is None:
             continue
         importlib.import_module(f"varhouse.cli.{name}").add_parser(commands)
@@ -58,8 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = build_parser(next((w for w in words if not w.startswith("-")), None))
+    args = parser.parse_args(words)
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2
@@ -86,6 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             say(f"error: {found}", sys.stderr)
         return found.exit_code
+    finally:
+        if argv is None and "duckdb" not in sys.modules:
+            # The process ends, and its memory with it: a last search for cycles among the
+            # objects of polars costs more than a short answer does. DuckDB counts on it.
+            gc.freeze()
 
 
 def _mistake(error: Exception, args: argparse.Namespace) -> VarhouseError | None:

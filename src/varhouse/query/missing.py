@@ -5,7 +5,6 @@ import re
 
 import polars as pl
 
-from varhouse.genome.reference import Reference
 from varhouse.query.names import Change, read_names
 from varhouse.store.reader import Store
 
@@ -69,6 +68,8 @@ def _cached(store: Store, change: Change) -> dict[int, str]:
         try:
             if json.loads(index.read_text())["digest"] != store.meta.get("reference"):
                 continue
+            from varhouse.genome.reference import Reference  # noqa: PLC0415 - seldom needed
+
             bases = Reference(index.parent, store.contigs).sequence(change.contig)
         except (OSError, ValueError, KeyError):
             continue

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import UsageError
@@ -222,6 +221,9 @@ class ParquetWriter:
     """Writes Parquet with zstd, a row group a frame."""
 
     def __init__(self, stream: Sink, schema: Schema) -> None:
+        # It takes longer to import than most answers to make.
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         empty = _arrow(pl.DataFrame(schema=dict(schema)))
         self._schema = empty.schema
         self._file = pq.ParquetWriter(stream, self._schema, compression="zstd")

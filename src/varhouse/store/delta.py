@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
@@ -142,8 +141,7 @@ def list_files(table: DeltaTable) -> pl.DataFrame:
 
 def read_schema(table: DeltaTable) -> dict[str, pl.DataType]:
     """Read the columns of an opened table as polars types."""
-    empty = pa.schema(table.schema().to_arrow()).empty_table()
-    return dict(pl.DataFrame(empty).schema)
+    return dict(pl.Schema(table.schema().to_arrow()))
 
 
 def declare(name: str, columns: Mapping[str, PolarsType] | None = None) -> Table:

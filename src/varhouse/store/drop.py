@@ -21,9 +21,10 @@ from varhouse.store.layout import (
     staging_folder,
 )
 from varhouse.store.leftovers import clear
+from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
-from varhouse.store.retract import cohorts_of, prepare_totals, retract
+from varhouse.store.retract import prepare_totals, retract
 from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.tables.shards import Manifest, write_shard
 

@@ -1,15 +1,11 @@
-"""What a store tells about itself: its releases, its content, its digest."""
+"""What a store tells about itself from its records: its releases and its content."""
 
 from pathlib import Path
 from typing import Any
 
-from varhouse.store.layout import read_store_file, table_folder
+from varhouse.store.layout import read_store_file
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags
-from varhouse.store.retract import cohorts_of
-from varhouse.store.verify import read_batches
-from varhouse.tables.digest import EMPTY, combine, table_digest
-from varhouse.tables.rowdigest import digest_frame
 
 
 def log_releases(path: Path) -> list[dict[str, Any]]:
@@ -43,6 +39,11 @@ def log_releases(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def cohorts_of(store: Store) -> list[str]:
+    """List the cohorts of a store, by name."""
+    return sorted(store.scan("cohorts").select("cohort").collect()["cohort"])
+
+
 def describe(store: Store) -> dict[str, Any]:
     """Describe a release: assembly, cohorts, digest, and the size of each table.
 
@@ -65,26 +66,3 @@ def describe(store: Store) -> dict[str, Any]:
             for name, t in sorted(store.record.tables.items())
         },
     }
-
-
-def recompute_digests(store: Store) -> dict[str, str]:
-    """Work out the content digest of each table from the data.
-
-    Returns
-    -------
-    dict
-        Table name to 64 hex digits; tables without rows are left out.
-    """
-    digests = {}
-    for name in store.record.table_digests():
-        table = store.declaration(name)
-        files = store.file_frame(name)
-        folder = table_folder(store.path, table)
-        rows, sums = 0, (0, 0)
-        for row in files.iter_rows(named=True):
-            partition = {c: row[f"partition.{c}"] for c in table.partition}
-            for frame in read_batches(folder / row["path"], partition):
-                rows += frame.height
-                sums = combine([sums, digest_frame(frame, table)])
-        digests[name] = table_digest(name, rows, sums)
-    return {n: d for n, d in digests.items() if d != EMPTY}

@@ -55,11 +55,6 @@ class Retraction:
     alleles: int
 
 
-def cohorts_of(store: Store) -> list[str]:
-    """List the cohorts of a store, by name."""
-    return sorted(store.scan("cohorts").select("cohort").collect()["cohort"])
-
-
 def _carriers(store: Store) -> pl.DataFrame:
     """List (cohort, part) of the files of frequencies."""
     files = store.file_frame("frequencies")

@@ -23,7 +23,7 @@ from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
 from varhouse.store.retract import windows
-from varhouse.tables.digest import combine
+from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import KEY, TABLES, Table
 
@@ -181,6 +181,29 @@ def read_batches(file: Path, partition: Mapping[str, str]) -> Iterator[pl.DataFr
             yield frame.with_columns(
                 pl.lit(v, pl.String).alias(k) for k, v in partition.items()
             )
+
+
+def recompute_digests(store: Store) -> dict[str, str]:
+    """Work out the content digest of each table from the data.
+
+    Returns
+    -------
+    dict
+        Table name to 64 hex digits; tables without rows are left out.
+    """
+    digests = {}
+    for name in store.record.table_digests():
+        table = store.declaration(name)
+        files = store.file_frame(name)
+        folder = table_folder(store.path, table)
+        rows, sums = 0, (0, 0)
+        for row in files.iter_rows(named=True):
+            partition = {c: row[f"partition.{c}"] for c in table.partition}
+            for frame in read_batches(folder / row["path"], partition):
+                rows += frame.height
+                sums = combine([sums, digest_frame(frame, table)])
+        digests[name] = table_digest(name, rows, sums)
+    return {n: d for n, d in digests.items() if d != EMPTY}
 
 
 def _check_file(
