@@ -66,7 +66,7 @@ def whole_lines(
         if cut:
             first = data.find(b"\n")
             _check_length(path, size + first, longest)
-            yield b"".join([*held, data[:cut]])
+            yield b"".join([*held, memoryview(data)[:cut]])
             held, size = [], 0
         if cut < len(data):
             held.append(data[cut:])

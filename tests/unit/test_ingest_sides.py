@@ -17,7 +17,6 @@ from varhouse.ingest.account import print_account
 from varhouse.query.answer import Answer, Question
 from varhouse.query.sql import run_sql
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
-from varhouse.sources.content import content_digests
 from varhouse.store.drop import drop_cohort
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
@@ -259,7 +258,7 @@ def content(folder: Path, rows: str, kind: str = "overlap") -> dict[str, str]:
     )
     assert problems == []
     compile_source(spec, Target(ASSEMBLY, "toy"), folder / "compiled")
-    return content_digests(CompiledSource(folder / "compiled", spec))
+    return CompiledSource(folder / "compiled", spec).digests
 
 
 def test_order_and_cuts_of_a_source_do_not_count(
@@ -270,7 +269,7 @@ def test_order_and_cuts_of_a_source_do_not_count(
     base = content(tmp_path / "a", head + "".join(rows))
     assert set(base) == {"c1", "c2"}
     monkeypatch.setattr("varhouse.sources.spill.WINDOW_ROWS", 50)
-    monkeypatch.setattr("varhouse.sources.compile.ROW_GROUP", 7)
+    monkeypatch.setattr("varhouse.sources.files.ROW_GROUP", 7)
     assert content(tmp_path / "b", head + "".join(rows[::-1]).replace("c1", "one")) == base
     other = content(tmp_path / "c", head + "".join(rows).replace("n3\n", "n4\n"))
     assert other["c1"] == base["c1"]

@@ -382,7 +382,7 @@ def test_a_spill_sorts_whatever_the_order(
 def test_a_join_reads_only_the_row_groups_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("varhouse.sources.compile.ROW_GROUP", 10)
+    monkeypatch.setattr("varhouse.sources.files.ROW_GROUP", 10)
     rows = [f"chr{c}\t{p}\tA\tC\t{p}" for c in (1, 2) for p in range(1, 900)]
     (tmp_path / "s.tsv").write_text("\n".join(["chr\tpos\tref\talt\tn", *rows]) + "\n")
     s = source(tmp_path / "s.tsv", kind="allele", fields={"n": "integer"})

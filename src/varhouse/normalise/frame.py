@@ -11,16 +11,10 @@ from varhouse.genome.reference import Reference
 from varhouse.normalise.kernel import normalise_packed
 from varhouse.normalise.status import Status
 from varhouse.normalise.symbolic import move_span
-from varhouse.normalise.views import (
-    MAX_TEXT,
-    column_of,
-    put_texts,
-    runs,
-    take_bases,
-    views_of,
-)
+from varhouse.normalise.views import runs, take_bases
 from varhouse.tables.schema import KEY
 from varhouse.tables.textcolumn import pack
+from varhouse.tables.textviews import MAX_TEXT, column_of, put_texts, views_of
 
 Longs = npt.NDArray[np.int64]
 
@@ -65,8 +59,8 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
     )  # fmt: skip
     if max(ref_text.size, alt_text.size) > MAX_TEXT:
         raise ValueError("2 GB of alleles at once: normalise them in parts")
-    put_texts(rows, ref_text, ref_at, new_ref)
-    put_texts(rows, alt_text, alt_at, new_alt)
+    put_texts(rows, ref_text, ref_at[:-1], _sizes(ref_at), new_ref)
+    put_texts(rows, alt_text, alt_at[:-1], _sizes(alt_at), new_alt)
     status[rows] = said
     new_pos = pos.copy()
     new_pos[rows] = moved
@@ -111,6 +105,10 @@ def move_symbolic(alleles: pl.DataFrame, reference: Reference) -> pl.DataFrame:
         alleles["ref"].scatter(at, ref),
         alleles["status"].scatter(at, int(Status.CHANGED)),
     )
+
+
+def _sizes(offsets: Longs) -> npt.NDArray[np.int32]:
+    return np.diff(offsets).astype(np.int32)
 
 
 def _filled(column: pl.Series) -> pl.Series:

@@ -1,17 +1,7 @@
-"""String columns as polars keeps them: views that hold short texts themselves.
-
-An Arrow string view is 16 bytes: int32 length, and up to 12 bytes of text; or, for longer
-texts, their first 4 bytes, and where all of them lie (int32 buffer, int32 offset). Most
-alleles are one base, so a kernel that reads and writes views need not copy any text. Only
-little-endian machines are meant, as polars is.
-"""
-
-from typing import Any
+"""Alleles of one base, read and written as views (see `varhouse.tables.textviews`)."""
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
-import pyarrow as pa
 from numba import njit
 
 from varhouse.genome.reference import CONCRETE
@@ -22,33 +12,10 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Views = npt.NDArray[np.int32]
 
-MAX_TEXT = 2**31 - 1
-"""Bytes of long texts that one buffer of a view may hold."""
-
 _UNCHANGED = int(Status.UNCHANGED)
-_INLINE = 12
 
 _UPPER = np.frombuffer(bytes(range(256)).upper(), np.uint8)
 _IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGTN", np.uint8))
-
-
-def views_of(column: pl.Series) -> Views:
-    """Give the views of a String column without nulls, read-only int32[n, 4]."""
-    array: Any = column.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    if not len(array):
-        return np.zeros((0, 4), np.int32)
-    views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4)
-    return views[array.offset : array.offset + len(array)]
-
-
-def column_of(name: str, views: Views, text: Bytes) -> pl.Series:
-    """Make a String column of views, int32[n, 4], whose long texts lie in `text`."""
-    array = pa.Array.from_buffers(
-        pa.string_view(), len(views), [None, pa.py_buffer(views), pa.py_buffer(text)]
-    )
-    return pl.Series(name, array)
 
 
 @njit(cache=True, nogil=True)
@@ -98,19 +65,3 @@ def take_bases(
         rest[m] = k
         m += 1
     return rest[:m]
-
-
-@njit(cache=True, nogil=True)
-def put_texts(rows: Longs, text: Bytes, at: Longs, out: Views) -> None:
-    """Write the views of texts that lie end to end (n + 1 offsets) to rows of `out`."""
-    for i in range(rows.size):
-        k, first, n = rows[i], at[i], at[i + 1] - at[i]
-        out[k, 0] = n
-        inside = n if n <= _INLINE else 4
-        for w in range(3):
-            word = np.uint32(0)
-            for j in range(min(4, max(0, inside - 4 * w))):
-                word |= np.uint32(text[first + 4 * w + j]) << np.uint32(8 * j)
-            out[k, 1 + w] = np.int32(word)
-        if n > _INLINE:
-            out[k, 3] = first

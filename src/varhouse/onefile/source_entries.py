@@ -22,6 +22,7 @@ from varhouse.sources import (
     source_files,
 )
 from varhouse.sources.spec import format_of
+from varhouse.vcf.fields.info_spans import InfoSpans
 from varhouse.yamltext import read_yaml
 
 Entry = Mapping[str, Any]
@@ -130,6 +131,6 @@ def compile_sources(
             f"source-{spec.name}", files, COMPILER, spec, reference.digest, contigs
         )
         folder = kept or temporary / spec.name
-        compile_source(spec, target, folder, normalise)
+        compile_source(spec, target, folder, normalise, read_lines=InfoSpans)
         found.append(CompiledSource(folder, spec))
     return found

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from varhouse.errors import VarhouseError
 from varhouse.sources.entries import entry_fields
+from varhouse.sources.fields import choose_fields
 from varhouse.sources.spec import FieldsError, SourceSpec, check_names, in_one_line
 from varhouse.sources.tables import SourceTable
-from varhouse.sources.vcf import choose_fields, read_header
+from varhouse.sources.vcf import read_header
 
 
 def source_faults(spec: SourceSpec) -> list[str]:

@@ -2,7 +2,8 @@
 
 Whatever the file, the folder holds `rows-N.parquet`, an index of the positions in their
 pieces, and `source.json`, which is written last and makes
-the folder count. Memory is bounded by the windows of `spill.py`, not by the source.
+the folder count. Memory is bounded by the windows of `inorder.py` and `spill.py`, not by the
+source.
 """
 
 import json
@@ -11,38 +12,34 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from varhouse.alleles.key import complete_key
 from varhouse.cache import fill_folder
 from varhouse.errors import InputError
+from varhouse.infotext import is_encoded
+from varhouse.sources.content import EVERYWHERE, ContentSums
 from varhouse.sources.entries import entry_fields, entry_rows
-from varhouse.sources.keys import HASHED, allele_keys, allele_text
+from varhouse.sources.fields import choose_fields, header_version
+from varhouse.sources.files import Files, beyond_32_bits, packed, says_twice, unpacked
+from varhouse.sources.inorder import SLACK, InOrder, NotInOrderError
+from varhouse.sources.keys import allele_keys
+from varhouse.sources.lines import ReadLines
 from varhouse.sources.merged import old_ids, read_merges
 from varhouse.sources.origin import RefCheck, Target, check_header, check_known, check_said
 from varhouse.sources.spec import SourceSpec, check_names
 from varhouse.sources.spill import Spill
 from varhouse.sources.tables import SourceTable
-from varhouse.sources.vcf import (
-    choose_fields,
-    header_version,
-    map_contigs,
-    open_vcf,
-    vcf_alleles,
-)
+from varhouse.sources.vcf import map_contigs, open_vcf, vcf_alleles
 from varhouse.tables.schema import KEY, PolarsType
 
 Normalise = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes contig, pos, ref, alt and gives the same rows in the same order, normalised; pos
 is null where an allele cannot be."""
 
-COMPILER = 4
+COMPILER = 5
 """Raised when a compiled source of before is no longer what would be compiled now."""
 
-ROW_GROUP = 65_536
-FILE_ROWS = 500_000
-FILE_BYTES = 128 << 20
 _COUNTS = ("records", "unknown_contig", "not_an_allele", "not_an_interval", "ref_mismatch",
            "not_normalised", "unreadable")  # fmt: skip
 _BASES = r"^[ACGTNacgtn]+$"
@@ -56,6 +53,7 @@ def compile_source(
     folder: Path,
     normalise: Normalise | None = None,
     recorded: Mapping[str, str] | None = None,
+    read_lines: ReadLines | None = None,
 ) -> None:
     """Compile a source into `folder`; one that is compiled already is left as it is.
 
@@ -69,6 +67,9 @@ def compile_source(
         Normalises the alleles (rooms do not import each other); None if they are.
     recorded
         Path to the SHA-256 that the source's files had when they were checked.
+    read_lines
+        Makes what reads lines of a VCF (`varhouse.vcf.fields.info_spans.InfoSpans`);
+        without it that takes eight times as long.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def compile_source(
     fill_folder(
         folder,
         "source.json",
-        lambda own: _Compiler(spec, target, normalise, own).run(),
+        lambda own: _Compiler(spec, target, normalise, read_lines, own).run(),
         source_files(spec),
         recorded,
     )
@@ -96,9 +97,11 @@ class _Compiler:
     """One compilation: what is read, where it goes, what is counted."""
 
     def __init__(
-        self, spec: SourceSpec, target: Target, normalise: Normalise | None, folder: Path
-    ) -> None:
+        self, spec: SourceSpec, target: Target, normalise: Normalise | None,
+        read_lines: ReadLines | None, folder: Path,
+    ) -> None:  # fmt: skip
         self._spec, self._target, self._normalise = spec, target, normalise
+        self._read_lines = read_lines
         self._folder, self._path = folder, Path(spec.path)
         self._counts = dict.fromkeys(_COUNTS, 0)
         self._fields: dict[str, PolarsType] = {}
@@ -108,6 +111,7 @@ class _Compiler:
         self._row_bytes = 1
         self._wide: list[str] = []
         self._several = False
+        self._sums = ContentSums()
         self._refs = RefCheck(self._path, target, [])
 
     def run(self) -> None:
@@ -119,7 +123,8 @@ class _Compiler:
             every = [f for f in frames if f.height]
             empty = pl.DataFrame(schema={"gene": pl.String, **self._fields})
             table = pl.concat(every) if every else empty
-            self._wide = _beyond_32_bits(table)
+            self._wide = beyond_32_bits(table)
+            self._sums.add(EVERYWHERE, table)
             table.write_parquet(self._folder / "rows-0.parquet")
             rows = table.height
         else:
@@ -140,7 +145,7 @@ class _Compiler:
             "fields": {n: str(t) for n, t in self._fields.items()},
             "version": self._version, "af_only": self._spec.kind == "allele" and af_only,
             "wide": self._wide, "rows": rows, "row_bytes": self._row_bytes,
-            "several": self._several,
+            "several": self._several, "digests": self._sums.digests(),
             "counts": self._counts,
         }  # fmt: skip
         (self._folder / "source.json").write_text(json.dumps(facts, indent=1))
@@ -179,8 +184,17 @@ class _Compiler:
         if entries is not None:
             self._fields = entries.columns
         check_names(self._path, self._fields)
+        plain = None
+        if self._read_lines is not None and entries is None:
+            # Compiled code; joining with a compiled source must not wait for it.
+            from varhouse.sources.plain import PlainReader  # noqa: PLC0415
+
+            plain = PlainReader(
+                self._read_lines, declared, fields, self._target.contigs,
+                escapes=is_encoded(text.header),
+            )  # fmt: skip
         frames = vcf_alleles(
-            self._spec, text, fields, self._target.contigs, self._counts, self._unknown
+            self._spec, text, fields, self._target.contigs, self._counts, self._unknown, plain
         )
         for frame in frames:
             yield frame if entries is None else entry_rows(frame, entries, self._counts)
@@ -251,120 +265,41 @@ class _Compiler:
 
     def _sorted(self, frames: Iterator[pl.DataFrame]) -> int:
         """Sort the rows into files of bounded size, and index pieces of them."""
-        contigs = self._target.contigs
         alleles = self._spec.kind == "allele"
-        place = "pos" if alleles else "start"
+        place, last = ("pos", "pos") if alleles else ("start", "end")
         order = ["key"] if alleles else ["start", "end"]
-        runs = self._folder / "runs"
-        runs.mkdir()
-        spill = Spill(runs, place, order, {c: contigs.part(c) for c in contigs.names})
-        for frame in frames:
-            spill.add(frame)
-        files = _Files(self._folder, place, "pos" if alleles else "end")
-        for _, sorted_frames in spill.windows():
-            for frame in sorted_frames:
-                files.add(_packed(frame) if alleles else frame)
-                self._several = self._several or (alleles and _says_twice(frame))
-        shutil.rmtree(runs)
+        files = Files(self._folder, place, last)
+        ready = InOrder(place, order, SLACK if alleles else 0)
+        try:
+            for frame in frames:
+                for some in ready.add(frame):
+                    self._write(files, some)
+            for some in ready.rest():
+                self._write(files, some)
+        except NotInOrderError:
+            # What was read stays read: it is taken back from the files.
+            parts = {c: self._target.contigs.part(c) for c in self._target.contigs.names}
+            runs = self._folder / "runs"
+            runs.mkdir()
+            spill = Spill(runs, place, order, parts)
+            schema = ready.held[-1].schema
+            for frame in files.take_back():
+                spill.add(unpacked(frame, schema))
+            for frame in (*ready.held, *frames):
+                spill.add(frame)
+            ready.held.clear()
+            files = Files(self._folder, place, last)
+            for _, windows in spill.windows():
+                for some in windows:
+                    self._write(files, some)
+            shutil.rmtree(runs)
         files.close()
-        self._row_bytes = files.row_bytes
+        self._row_bytes, self._sums = files.row_bytes, files.sums
         self._wide = sorted(files.wide & set(self._fields))
         return files.rows
 
-
-def _says_twice(frame: pl.DataFrame) -> bool:
-    """Whether sorted rows hold an allele in two records that do not say the same."""
-    key = frame["key"].to_numpy()
-    twice = np.zeros(key.size, bool)
-    twice[1:] = key[1:] == key[:-1]
-    twice[:-1] |= twice[1:]
-    if not twice.any():
-        return False
-    rows = frame.filter(pl.Series(twice)).unique()
-    return bool(rows.select(pl.struct(KEY).is_duplicated().any()).item())
-
-
-def _packed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add what is quick to read: rs ids as numbers in `rs`, alleles of hashed keys in `long`.
-
-    Other ids stay in `id`; `long` is null where the key itself tells the alleles.
-    """
-    number = pl.col("id").str.extract(r"^rs([1-9]\d{0,17})$").cast(pl.Int64)
-    hashed = (pl.col("key") & HASHED) != 0
-    return frame.with_columns(
-        rs=number, long=pl.when(hashed).then(allele_text())
-    ).with_columns(id=pl.when(pl.col("rs").is_null()).then("id"))
-
-
-def _beyond_32_bits(rows: pl.DataFrame) -> list[str]:
-    """Name the columns of Int64 that hold more than Int32 does."""
-    names = [n for n, t in rows.schema.items() if t == pl.Int64 and n != "key"]
-    low, high = rows.select(names).min(), rows.select(names).max()
-    return [
-        n for n in names if rows.height and (
-            (low[n][0] or 0) < -(2**31) or (high[n][0] or 0) >= 2**31
-        )
-    ]  # fmt: skip
-
-
-class _Files:
-    """Writes sorted frames, each of one contig, to files; several short ones share one."""
-
-    def __init__(self, folder: Path, place: str, last: str) -> None:
-        self._folder, self._place, self._last = folder, place, last
-        self._held: list[pl.DataFrame] = []
-        self._offset = self._file = self._bytes = 0
-        self._index: list[tuple[int, str, int, int, int, int, bool, bool]] = []
-        self.rows = 0
-        self.wide: set[str] = set()
-
-    def add(self, frame: pl.DataFrame) -> None:
-        offset = self._offset
-        for some in frame.iter_slices(ROW_GROUP):
-            low, high = some[self._place][0], some[self._last].to_numpy().max()
-            has = ["id" in some.columns and some[n].null_count() < some.height
-                   for n in ("id", "rs")]  # fmt: skip
-            piece = (self._file, some["contig"][0], offset, some.height, low, int(high), *has)
-            self._index.append(piece)
-            offset += some.height
-        self._offset = offset
-        self._held.append(frame)
-        self._bytes += int(frame.estimated_size())
-        if offset >= FILE_ROWS or sum(f.estimated_size() for f in self._held) > FILE_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        import pyarrow.parquet as pq  # noqa: PLC0415 - a join does without
-
-        path = self._folder / f"rows-{self._file}.parquet"
-        rows = pl.concat(self._held)
-        # Half the bytes, where they do; a join gives Int64 again.
-        wide = [n for n, t in rows.schema.items() if t == pl.Int64 and n != "key"]
-        beyond = _beyond_32_bits(rows)
-        self.wide.update(beyond)
-        small = [n for n in wide if n not in beyond]
-        rows = rows.with_columns(pl.col(small).cast(pl.Int32))
-        # Numbers as they are: packed ones take nearly as much, and time at each read.
-        texts = [n for n, t in rows.schema.items() if t == pl.String]
-        pq.write_table(
-            rows.to_arrow(compat_level=pl.CompatLevel.oldest()), path,
-            row_group_size=ROW_GROUP, use_dictionary=texts, write_statistics=False,
-            compression={n: "zstd" if n in texts else "none" for n in rows.columns},
-        )  # fmt: skip
-        self.rows += self._offset
-        self._held, self._offset, self._file = [], 0, self._file + 1
-
-    @property
-    def row_bytes(self) -> int:
-        """Mean size of a row in memory."""
-        return self._bytes // max(1, self.rows)
-
-    def close(self) -> None:
-        self._flush()
-        schema = {"file": pl.Int32, "contig": pl.String, "offset": pl.Int64, "rows": pl.Int64,
-                  "low": pl.Int32, "high": pl.Int32, "texts": pl.Boolean,
-                  "numbers": pl.Boolean}  # fmt: skip
-        frame = pl.DataFrame(self._index, schema=schema, orient="row")
-        frame.write_parquet(self._folder / "index.parquet")
+    def _write(self, files: Files, rows: pl.DataFrame) -> None:
+        if self._spec.kind == "allele":
+            self._several = self._several or says_twice(rows)
+            rows = packed(rows)
+        files.add(rows)

@@ -15,6 +15,7 @@ import polars as pl
 
 from varhouse.alleles.key import complete_key
 from varhouse.errors import UsageError
+from varhouse.sources.files import PIECE
 from varhouse.sources.keys import HASHED, allele_keys, allele_text, match_keys
 from varhouse.sources.spec import NAMES, SourceSpec
 from varhouse.tables.schema import KEY, KEY_SCHEMA, PolarsType, Table, annotation_table
@@ -51,6 +52,8 @@ class CompiledSource:
         Fields with integers beyond 32 bits.
     several
         It has alleles in several records that do not say the same (kind `allele`).
+    digests
+        Contig (`*` for kind `gene`) to a digest of its rows (`content.py`).
     """
 
     def __init__(self, folder: Path, spec: SourceSpec) -> None:
@@ -64,6 +67,7 @@ class CompiledSource:
         self.wide: frozenset[str] = frozenset(facts["wide"])
         self.several: bool = facts["several"]
         self.rows: int = facts["rows"]
+        self.digests: dict[str, str] = facts["digests"]
         self.counts: dict[str, int] = facts["counts"]
         self._step = max(1, min(READ_ROWS, READ_BYTES // max(1, facts["row_bytes"])))
 
@@ -252,9 +256,7 @@ class CompiledSource:
 
     def _index(self, contig: str) -> pl.DataFrame:
         """Pieces of a contig in order: file, offset and rows, first and last position."""
-        empty = {"file": pl.Int32, "offset": pl.Int64, "rows": pl.Int64, "low": pl.Int32,
-                 "high": pl.Int32, "texts": pl.Boolean, "numbers": pl.Boolean}  # fmt: skip
-        return self._indices.get(contig, pl.DataFrame(schema=empty))
+        return self._indices.get(contig, pl.DataFrame(schema=PIECE))
 
     def _near(self, index: pl.DataFrame, hit: npt.NDArray[np.bool_]) -> Iterator[Ints]:
         """Yield the places in the index of wanted pieces, some at a time, one file each."""

@@ -6,8 +6,7 @@ of a source that says the same of a contig has the same hash of it.
 
 import polars as pl
 
-from varhouse.sources.compiled import CompiledSource
-from varhouse.tables.digest import combine
+from varhouse.tables.digest import Sums, combine
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import Column, Table
 
@@ -15,33 +14,28 @@ EVERYWHERE = "*"
 """Stands for every contig: rows of a source by gene lie on none in particular."""
 
 
-def content_digests(source: CompiledSource) -> dict[str, str]:
-    """Digest the rows of each contig of a compiled source.
+class ContentSums:
+    """Digests the rows of each contig while they are written."""
 
-    Returns
-    -------
-    dict
-        Contig (`*` for a source of kind `gene`) to a digest; contigs without rows have
-        none. Of columns, names and values count.
-    """
-    if source.kind == "gene":
-        rows = pl.read_parquet(source.folder / "rows-0.parquet", glob=False)
-        return {EVERYWHERE: _text([_digest(rows)], rows.height)} if rows.height else {}
-    index = pl.read_parquet(source.folder / "index.parquet", glob=False)
-    sums: dict[str, list[tuple[int, int]]] = {}
-    count: dict[str, int] = {}
-    for (number,), mine in index.group_by("file", maintain_order=True):
-        held = pl.read_parquet(source.folder / f"rows-{number}.parquet", glob=False)
-        for contig, offset, n in mine.select("contig", "offset", "rows").rows():
-            sums.setdefault(contig, []).append(_digest(held[offset : offset + n]))
-            count[contig] = count.get(contig, 0) + n
-    return {contig: _text(found, count[contig]) for contig, found in sums.items()}
+    def __init__(self) -> None:
+        self._sums: dict[str, Sums] = {}
+        self._rows: dict[str, int] = {}
 
+    def add(self, contig: str, rows: pl.DataFrame) -> None:
+        """Add rows of a contig (`EVERYWHERE` for a source by gene)."""
+        if rows.is_empty():
+            return
+        columns = tuple(Column(n, t, "", nullable=True) for n, t in rows.schema.items())
+        sums = digest_frame(rows, Table("source", "open", "", columns))
+        self._sums[contig] = combine([self._sums.get(contig, (0, 0)), sums])
+        self._rows[contig] = self._rows.get(contig, 0) + rows.height
 
-def _digest(rows: pl.DataFrame) -> tuple[int, int]:
-    columns = tuple(Column(n, t, "", nullable=True) for n, t in rows.schema.items())
-    return digest_frame(rows, Table("source", "open", "", columns))
+    def digests(self) -> dict[str, str]:
+        """Give contig to digest; contigs without rows have none.
 
-
-def _text(sums: list[tuple[int, int]], rows: int) -> str:
-    return f"{rows} " + " ".join(f"{s:016x}" for s in combine(sums))
+        Of columns, names and values count.
+        """
+        return {
+            contig: f"{self._rows[contig]} " + " ".join(f"{s:016x}" for s in sums)
+            for contig, sums in self._sums.items()
+        }

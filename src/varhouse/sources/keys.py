@@ -3,20 +3,19 @@
 The upper half is the position, the lower half the two alleles: exact for alleles of
 A, C, G and T of up to 7 bases each and 12 together, else a hash with the top bit set.
 Equal alleles have equal keys; where keys with that bit are equal, the alleles are
-compared as text. All is done a base at a time for all alleles that have as many.
+compared as text. Hashes are made a base at a time for all alleles that have as many.
 """
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.tables.textcolumn import pack
+
 Ints = npt.NDArray[np.int64]
 
 HASHED = 1 << 31
-_MAX_EACH, _MAX_BOTH = 7, 12
 _HASHED_BASES = 64
-_CODE = np.full(256, 4, np.uint8)
-_CODE[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
 _SHIFT = np.uint64(33)
@@ -27,30 +26,8 @@ Text = tuple[npt.NDArray[np.uint8], Ints, Ints]
 
 def _text(column: pl.Series) -> Text:
     """Give the bytes of a String column, and the first byte and length of each row."""
-    size = column.str.len_bytes().to_numpy().astype(np.int64)
-    raw = np.frombuffer(str(column.str.join("").item()).encode(), np.uint8)
-    return raw, np.cumsum(size) - size, size
-
-
-def _exact(ref: Text, alt: Text) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Encode alleles base by base; the mask says which ones that encodes whole."""
-    fits = (ref[2] <= _MAX_EACH) & (alt[2] <= _MAX_EACH) & (ref[2] + alt[2] <= _MAX_BOTH)
-    # Most alleles are SNVs: one base each is taken of all, more only of the others.
-    one, other = _CODE[ref[0][ref[1]]], _CODE[alt[0][alt[1]]]
-    low = ((one << 2) | (other & 3)).astype(np.int64)
-    fits &= (one | other) < 4
-    rest = np.flatnonzero(fits & (ref[2] + alt[2] > 2))
-    if rest.size:
-        low[rest] = 0
-        for raw, first, size in (ref, alt):
-            for k in range(_MAX_EACH):
-                rows = rest[size[rest] > k]
-                if not rows.size:
-                    break
-                code = _CODE[raw[first[rows] + k]]
-                low[rows] = (low[rows] << 2) | (code & 3)
-                fits[rows[code > 3]] = False
-    return low | (ref[2] << 27) | (alt[2] << 24), fits
+    raw, at = pack(column)
+    return raw, at[:-1], np.diff(at)
 
 
 def _hash(ref: Text, alt: Text, rows: Ints) -> Ints:
@@ -69,10 +46,15 @@ def allele_keys(frame: pl.DataFrame) -> Ints:
     """Encode pos (1-based), ref and alt (capitals, not empty) of each row: int64[n]."""
     if not frame.height:
         return np.zeros(0, np.int64)
-    ref, alt = _text(frame["ref"]), _text(frame["alt"])
-    low, fits = _exact(ref, alt)
-    rows = np.flatnonzero(~fits)
-    low[rows] = _hash(ref, alt, rows) | HASHED
+    # Compiled code: whoever joins nothing does without.
+    from varhouse.sources.exactkeys import exact_keys  # noqa: PLC0415
+
+    low, rows = exact_keys(frame["ref"], frame["alt"])
+    if rows.size:
+        some = frame.select("ref", "alt")[rows]
+        low[rows] = (
+            _hash(_text(some["ref"]), _text(some["alt"]), np.arange(rows.size)) | HASHED
+        )
     return (frame["pos"].to_numpy().astype(np.int64) << 32) | low
 
 

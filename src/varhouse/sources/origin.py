@@ -5,6 +5,7 @@ the refusal names the assembly where it can be told (`varhouse.genome.assemblies
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from varhouse.genome.assemblies import (
 )
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
+from varhouse.tables.textcolumn import pack
 
 MISMATCHES = 5
 MISMATCH_RATE = 0.05
@@ -131,11 +133,11 @@ class RefCheck:
         the known end of a contig.
         """
         agrees = np.ones(frame.height, bool)
-        rows = frame.with_row_index("row").select("row", "contig", "pos", "ref")
-        for (contig,), part in rows.group_by("contig"):
-            row = part["row"].to_numpy()
-            bad, checked = self._wrong(str(contig), part)
-            agrees[row[bad]] = False
+        rows = frame.select("contig", "pos", "ref")
+        whole = [(frame["contig"][0], None, rows)] if frame["contig"].n_unique() == 1 else []
+        for contig, row, part in whole or _by_contig(rows):
+            bad, checked = self._wrong(contig, part)
+            agrees[bad if row is None else row[bad]] = False
             self.checked += checked
             self.differ += bad.size
             if bad.size and not self._first:
@@ -153,10 +155,9 @@ class RefCheck:
         assert reference is not None
         bases = reference.sequence(contig)
         pos = part["pos"].to_numpy().astype(np.int64)
-        length = part["ref"].str.len_bytes().to_numpy().astype(np.int64)
-        end = np.cumsum(length)
-        text = np.frombuffer(str(part["ref"].str.join("").item()).encode(), np.uint8)
-        state = compare_ref(bases, pos, text, end - length, end)
+        text, at = pack(part["ref"])
+        length = np.diff(at)
+        state = compare_ref(bases, pos, text, at[:-1], at[1:])
         bad = np.flatnonzero(state == REF_DIFFERS)
         checked = int(((state == REF_DIFFERS) | (state == REF_AGREES)).sum())
         whole = self._target.contigs.by_name[contig].length
@@ -179,6 +180,12 @@ class RefCheck:
                 f"those of {self._target.name}{self._claim}; {self._first}",
                 _FIX,
             )
+
+
+def _by_contig(rows: pl.DataFrame) -> Iterator[tuple[str, np.ndarray, pl.DataFrame]]:
+    """Give each contig with the places of its rows and the rows."""
+    for (contig,), part in rows.with_row_index("row").group_by("contig"):
+        yield str(contig), part["row"].to_numpy(), part
 
 
 def check_known(path: Path, counts: dict[str, int], target: Target, names: list[str]) -> None:

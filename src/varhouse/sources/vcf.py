@@ -11,52 +11,35 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from isal import igzip
 
 from varhouse.alleles.key import Declared, add_extents
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
-from varhouse.errors import InputError, UsageError, nearest
+from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.infotext import decoded, is_encoded
+from varhouse.sources.fields import SINGLE, Field
 from varhouse.sources.presets import STARS
-from varhouse.sources.spec import FieldsError, FieldSpec, SourceSpec, own_column
+from varhouse.sources.spec import SourceSpec
 from varhouse.sources.text import VcfText, open_vcf_text, read_vcf_text, split_lines
-from varhouse.tables.schema import PolarsType
 from varhouse.textfile import whole_lines
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_PART = re.compile(r"[<,]\s*(ID|Number|Type)\s*=\s*([^,>\s]+)")
-_TYPES: dict[str, PolarsType] = {
-    "Integer": pl.Int64, "Float": pl.Float64, "Flag": pl.Boolean,
-    "String": pl.String, "Character": pl.String,
-}  # fmt: skip
+if TYPE_CHECKING:
+    from varhouse.sources.plain import PlainReader
+
 _BASES = r"^[ACGTNacgtn]+$"
 # A symbol or a breakend; what stands for any other allele is none.
 _NO_SEQUENCE = r"^<[^<>]+>$|[\[\]]|^\.[A-Za-z]+$|^[A-Za-z]+\.$"
-_SINGLE = ("1", "A", "R")
-_COLUMNS = {"FILTER": pl.String, "QUAL": pl.Float64}
 _HEADER_BLOCK = 1 << 16
 _LONGEST_HEADER = 128 << 20
 _BCF = """import sys, pysam.bcftools
 how = "-Ov --no-version -o /dev/stdout".split()
 pysam.bcftools.view(*how, sys.argv[1], catch_stdout=False)
 """
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a VCF; `column` is its name in the frame, `place` where it stands."""
-
-    key: str
-    column: str
-    number: str
-    dtype: PolarsType
-    place: str = "info"
-    stars: bool = False
 
 
 def open_vcf(path: Path) -> VcfText:
@@ -116,68 +99,6 @@ def _bcf_blocks(path: Path) -> Iterator[bytes]:
         raise InputError(f"{path}: cannot be read as BCF ({why})", "copy it again")
 
 
-def choose_fields(
-    path: Path, header: list[str], wanted: list[FieldSpec] | None
-) -> list[Field]:
-    """Find the wanted fields in a header; all INFO fields for None.
-
-    Raises
-    ------
-    FieldsError
-        With all fields that are asked for and that the header does not declare.
-    """
-    declared: dict[str, Field] = {}
-    for line in header:
-        if not line.startswith("##INFO=<"):
-            continue
-        # Whatever the order of the parts; a description may read like them.
-        parts = dict(_PART.findall(_QUOTED.sub("", line)))
-        if {"ID", "Number", "Type"} <= parts.keys():
-            key, dtype = parts["ID"], _TYPES.get(parts["Type"].capitalize(), pl.String)
-            field = Field(key, own_column(key), parts["Number"], dtype)
-            declared.setdefault(key, _typed(field))
-    if wanted is None:
-        return list(declared.values())
-    known = {**{k: Field(k, k, "1", t, k.lower()) for k, t in _COLUMNS.items()}, **declared}
-    chosen, faults = [], []
-    for spec in wanted:
-        found = known.get(spec.key)
-        if found is None:
-            if not spec.optional:
-                near = nearest(spec.key, declared)
-                text = f"{path}: no INFO field {spec.key!r} in its header{near}"
-                faults.append(UsageError(text))
-            continue
-        dtype, number = spec.dtype or found.dtype, spec.number or found.number
-        said = Field(spec.key, spec.column, number, dtype, found.place, spec.type == "stars")
-        chosen.append(said if spec.type else _typed(said))
-    if faults:
-        raise FieldsError(faults)
-    if not chosen and wanted:
-        keys = ", ".join(s.key for s in wanted)
-        raise UsageError(
-            f"{path}: has none of the fields of the preset ({keys})",
-            "name its fields: fields: [...]",
-        )
-    return chosen
-
-
-def _typed(field: Field) -> Field:
-    """Make text of a field whose values cannot be one number for an allele."""
-    if field.dtype == pl.Boolean or field.number in _SINGLE:
-        return field
-    return Field(field.key, field.column, field.number, pl.String, field.place)
-
-
-def header_version(header: list[str]) -> str | None:
-    """Give what a header says of its version (dbSNP's build, else the file's date)."""
-    for key in ("##dbSNP_BUILD_ID=", "##fileDate="):
-        for line in header:
-            if line.startswith(key):
-                return line.removeprefix(key).strip() or None
-    return None
-
-
 def vcf_alleles(
     spec: SourceSpec,
     text: VcfText,
@@ -185,10 +106,12 @@ def vcf_alleles(
     contigs: Contigs,
     counts: dict[str, int],
     unknown: set[str],
+    plain: "PlainReader | None" = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the alleles of a VCF's records, block by block.
 
-    Names of contigs that are not known are added to `unknown`, the first ones.
+    Names of contigs that are not known are added to `unknown`, the first ones. `plain`
+    reads what it can; it knows no entries.
 
     Yields
     ------
@@ -201,6 +124,9 @@ def vcf_alleles(
     declared = Declared.of_header(text.header)
     escapes = is_encoded(text.header)
     for block in text.blocks:
+        if plain is not None and (frame := plain.alleles(block, counts)) is not None:
+            yield frame
+            continue
         lines = split_lines(block)
         if lines["info"].null_count():
             raise InputError(f"{path}: a record has fewer than 8 columns", "copy it again")
@@ -327,7 +253,7 @@ def _value(f: Field, *, escapes: bool) -> tuple[pl.Expr, pl.Expr]:
         text = pl.when(~text.is_in(["", "."])).then(text)
     if f.dtype == pl.String:
         if escapes and f.place == "info":
-            text = decoded(text, whole=f.number in _SINGLE)
+            text = decoded(text, whole=f.number in SINGLE)
         return text, ~fits
     value = text.cast(f.dtype, strict=False)
     lost = ~fits | (text.is_not_null() & value.is_null())

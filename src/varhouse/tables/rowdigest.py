@@ -134,6 +134,8 @@ def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
         lane1 = np.zeros(batch.height, np.uint64)
         lane2 = np.zeros(batch.height, np.uint64)
         for name in names:
+            if batch[name].null_count() == batch.height:
+                continue
             _digest_column(batch[name], name, lane1, lane2)
         s1, s2 = _sum_rows(lane1, lane2)
         total = combine([total, (int(s1), int(s2))])

@@ -1,5 +1,7 @@
 """Columns of text as bytes for compiled passes, and columns of what these wrote."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -56,3 +58,13 @@ def strings(
         bits,
     )
     return pl.Series(name, pl.from_arrow(array), dtype=pl.String)
+
+
+def numbers(
+    values: npt.NDArray[Any], valid: npt.NDArray[np.bool_], name: str = ""
+) -> pl.Series:
+    """Make a column of int64[n] or float64[n] without a copy, null where not valid."""
+    bits = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    kind = pa.int64() if values.dtype == np.int64 else pa.float64()
+    array = pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)])
+    return pl.Series(name, pl.from_arrow(array))

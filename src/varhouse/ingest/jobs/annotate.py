@@ -30,6 +30,7 @@ from varhouse.sources import (
 from varhouse.tables.schema import CONSEQUENCES, IDS, KEY
 from varhouse.tables.shards import Shard, ShardWriter, write_manifest, write_shard
 from varhouse.transcripts.genemodel import GeneModel
+from varhouse.vcf.fields.info_spans import InfoSpans
 
 LOG = logging.getLogger("varhouse.ingest")
 ALLELES_AT_ONCE = 20_000
@@ -174,7 +175,7 @@ def open_source(run: Run, config: SourceConfig) -> CompiledSource:
         reference = run.open_reference()
         partial = run.policy.partial_reference and not run.aliases
         target = Target(run.open_contigs(), run.assembly, reference, partial)
-        compile_source(config, target, folder, _normaliser(reference), run.inputs)
+        compile_source(config, target, folder, _normaliser(reference), run.inputs, InfoSpans)
         found = CompiledSource(folder, config)
         left = {k: n for k, n in found.counts.items() if n and k != "records"}
         LOG.info("source %s: %d rows of %d records%s", config.name, found.rows,

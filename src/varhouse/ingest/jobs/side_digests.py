@@ -9,7 +9,6 @@ from varhouse.ingest.jobs.annotate import open_source
 from varhouse.ingest.jobs.sides import EVERYWHERE
 from varhouse.ingest.setup.run import Run, annotation_of, source_settings
 from varhouse.ingest.setup.settings import text_digest
-from varhouse.sources.content import content_digests
 from varhouse.transcripts.modeldigest import contig_digests
 
 
@@ -45,7 +44,7 @@ def read_sides(run: Run) -> dict[str, Any]:
             settings = text_digest(
                 source_settings(spec, run.inputs.__getitem__), source.fields, source.af_only
             )
-            out["sources"][name] = by_part(content_digests(source), contigs, settings)
+            out["sources"][name] = by_part(source.digests, contigs, settings)
             out["versions"][name] = source.version
     return out
 

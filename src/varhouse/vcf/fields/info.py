@@ -95,6 +95,23 @@ class InfoReader:
         columns = [self._column(batch, self.table.number_of(name), out) for name in self.names]
         return InfoColumns(self.names, columns, int(out.used[1]))
 
+    def spans(
+        self, batch: RecordBatch, faults: Faults
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+        """Find where values of text stand instead of copying them, and what flags are set.
+
+        Returns
+        -------
+        int64[texts, n], int32[texts, n]
+            Start in the text of the batch and bytes of each value, keys in the order asked
+            for; -1 bytes where there is none.
+        bool[flags, n]
+            The flags asked for.
+        """
+        out = self._buffers(batch, faults)
+        walk_info(batch.text, batch.start, batch.end, self._plan, out)
+        return out.at, out.many, out.flags
+
     def _buffers(self, batch: RecordBatch, faults: Faults) -> Out:
         n, rows = batch.size, self._rows
         plan = self._plan

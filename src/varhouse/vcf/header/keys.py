@@ -5,7 +5,7 @@ specification reserves and the header does not declare, then keys that a caller 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -214,6 +214,13 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     strict = version is None or version >= 3
     arrays = _pack(field, rows, version, also)
     return KeyTable(field, list(rows), n_declared, strict, arrays)
+
+
+def text_table(keys: Mapping[str, bool]) -> KeyTable:
+    """Make a table of INFO keys that are text of any length, or flags where that is said."""
+    rows = {name: (".", "Flag" if flag else "String", True) for name, flag in keys.items()}
+    # Version 4.2: every name is legal that cannot be split.
+    return KeyTable("INFO", list(rows), len(rows), False, _pack("INFO", rows, 2, {}))
 
 
 def _also(field: str, name: str, also: dict[str, int]) -> int:
