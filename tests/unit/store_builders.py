@@ -7,7 +7,7 @@ import polars as pl
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.store.commit import commit, init_store
 from varhouse.store.reader import open_store
-from varhouse.store.retract import prepare_totals, retract
+from varhouse.store.retract import frequency_files, retract
 from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
@@ -26,6 +26,7 @@ from varhouse.tables.schema import (
     annotation_table,
 )  # fmt: skip
 from varhouse.tables.shards import Manifest, write_shard
+from varhouse.tables.totals import CohortFile, write_totals
 
 CONTIGS = Contigs([Contig("1", ["chr1"], length=1000), Contig("HLA-A*01:01", [], length=900)])
 DEMO = annotation_table("demo", {"score": pl.Float64})
@@ -138,13 +139,16 @@ def cohort_manifest(
     store = open_store(path)
     incoming = next(f for t, f in frames if t is FREQUENCIES)
     removed = retract(store, [cohort], work / "retract", incoming=incoming.lazy())
-    totals = prepare_totals(
-        store, sorted({a[0] for a in alleles} | set(removed.parts)), work / "totals",
-        without=[cohort], incoming=incoming.lazy(),
-    )  # fmt: skip
+    parts = sorted({a[0] for a in alleles} | set(removed.parts))
+    totals = []
+    for i, part in enumerate(parts):
+        new = [CohortFile(cohort, s.path, s.rows) for s in shards
+               if s and s.table == "frequencies" and s.partition["part"] == part]  # fmt: skip
+        files = [*frequency_files(store, part, [cohort]), *new]
+        totals += write_totals(part, files, work / "totals", f"totals-{i}")
     return Manifest(
-        [s for s in shards if s] + removed.manifest.shards + totals.shards,
-        replace + removed.manifest.replace + totals.replace,
+        [s for s in shards if s] + removed.manifest.shards + totals,
+        replace + removed.manifest.replace + [("totals", {"part": p}) for p in parts],
         removed.manifest.remove,
     )
 

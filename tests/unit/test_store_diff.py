@@ -12,7 +12,7 @@ from test_store_cli import run
 
 import varhouse
 from varhouse.errors import StoreError, UsageError
-from varhouse.store import retract
+from varhouse.store import diff
 from varhouse.store.commit import commit
 from varhouse.store.diff import SCHEMA, compare_releases
 from varhouse.store.reader import Store
@@ -119,7 +119,7 @@ def test_equals_a_comparison_of_everything(
     wanted = expected(before, after)
     assert {w[5] for w in wanted} == {"added", "gone", "most_severe", "clinvar.CLNSIG"}
     assert found(old, new) == wanted
-    monkeypatch.setattr(retract, "WINDOW_ROWS", 20)
+    monkeypatch.setattr(diff, "WINDOW_ROWS", 20)
     assert found(old, new) == wanted
     assert found(new, old) == expected(after, before)
     assert found(new, new) == []

@@ -13,8 +13,11 @@ import polars as pl
 from varhouse.errors import UsageError, nearest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
-from varhouse.store.retract import windows
 from varhouse.tables.schema import KEY, KEY_SCHEMA, Table, annotation_table
+from varhouse.tables.windows import cut_windows
+
+WINDOW_ROWS = 100_000
+"""Rows of both releases that are compared at once."""
 
 ADDED, GONE, MOST_SEVERE = "added", "gone", "most_severe"
 """Kinds of changes; that of a source's field is `SOURCE.FIELD`."""
@@ -178,7 +181,8 @@ class _Pair:
 
     def windows(self) -> Iterable[pl.Expr]:
         """Cut the rows that may differ into windows."""
-        return windows(pl.concat([self.old.select(KEY), self.new.select(KEY)]))
+        rows = pl.concat([self.old.select(KEY), self.new.select(KEY)])
+        return [window.rows() for window in cut_windows(rows, WINDOW_ROWS)]
 
 
 def _scan(store: Store, table: str, paths: list[str]) -> pl.LazyFrame:

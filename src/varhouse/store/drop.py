@@ -24,9 +24,10 @@ from varhouse.store.leftovers import clear
 from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
-from varhouse.store.retract import prepare_totals, retract
+from varhouse.store.retract import Retraction, frequency_files, retract
 from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
-from varhouse.tables.shards import Manifest, write_shard
+from varhouse.tables.shards import Manifest, Shard, write_shard
+from varhouse.tables.totals import write_totals
 
 log = logging.getLogger("varhouse.store")
 
@@ -64,13 +65,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
     read_store_file(path)
     with store_lock(path, wait) as holder:
         store = open_store(path)
-        known = cohorts_of(store)
-        if cohort not in known:
-            raise StoreError(
-                f"release {store.release} of {path} has no cohort {cohort!r}"
-                f"{nearest(cohort, known)}",
-                f"varhouse store show {shlex.quote(str(path))} lists the cohorts",
-            )
+        _check_is_there(store, cohort)
         check_free_space(path, _shared_bytes(store))
         # The name of the cohort must not stand in file names of the new release.
         ingest_id = f"drop-{store.release + 1:08d}"
@@ -78,29 +73,9 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
         shutil.rmtree(work, ignore_errors=True)
         make_folder(work, path)
         removed = retract(store, [cohort], work / "shared")
-        totals = prepare_totals(store, removed.parts, work / "totals", without=[cohort])
-        account = {
-            "ingest_id": ingest_id,
-            "release": store.release + 1,
-            "operation": "drop",
-            "started": started,
-            "finished": utc_now(),
-            "version": __version__,
-            "config": "{}",
-            "summary": json.dumps(
-                {"alleles_removed": removed.alleles, "parts": removed.parts}
-            ),
-        }
         number = commit(
             path,
-            [
-                Manifest([], _own_partitions(store, cohort)),
-                removed.manifest,
-                totals,
-                _cohorts_without(store, cohort, work),
-                _accounts_without(store, cohort, INGESTS, account, work),
-                _accounts_without(store, cohort, ACCOUNTS, public_row(account), work),
-            ],
+            _changes(store, cohort, removed, ingest_id, started, work),
             ingest_id=ingest_id,
             operation="drop",
             base_release=store.release,
@@ -118,6 +93,48 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
         store.release,
     )
     return number
+
+
+def _check_is_there(store: Store, cohort: str) -> None:
+    known = cohorts_of(store)
+    if cohort not in known:
+        raise StoreError(
+            f"release {store.release} of {store.path} has no cohort {cohort!r}"
+            f"{nearest(cohort, known)}",
+            f"varhouse store show {shlex.quote(str(store.path))} lists the cohorts",
+        )
+
+
+def _changes(
+    store: Store, cohort: str, removed: Retraction, ingest_id: str, started: str, work: Path
+) -> list[Manifest]:
+    """Write what the new release has in place of what names or counts the cohort."""
+    account = {
+        "ingest_id": ingest_id,
+        "release": store.release + 1,
+        "operation": "drop",
+        "started": started,
+        "finished": utc_now(),
+        "version": __version__,
+        "config": "{}",
+        "summary": json.dumps({"alleles_removed": removed.alleles, "parts": removed.parts}),
+    }
+    return [
+        Manifest([], _own_partitions(store, cohort)),
+        removed.manifest,
+        _totals_without(store, cohort, removed.parts, work / "totals"),
+        _cohorts_without(store, cohort, work),
+        _accounts_without(store, cohort, INGESTS, account, work),
+        _accounts_without(store, cohort, ACCOUNTS, public_row(account), work),
+    ]
+
+
+def _totals_without(store: Store, cohort: str, parts: list[str], work: Path) -> Manifest:
+    shards: list[Shard] = []
+    for i, part in enumerate(parts):
+        files = frequency_files(store, part, [cohort])
+        shards += write_totals(part, files, work, f"totals-{i:05d}")
+    return Manifest(shards, [("totals", {"part": part}) for part in parts])
 
 
 def _shared_bytes(store: Store) -> int:

@@ -6,10 +6,11 @@ allele once, whoever carries it, so two things must be worked out:
 - an allele that no remaining cohort carries (table frequencies) and that does not come
   in at the same time is an orphan: its rows go from variants, ids, consequences and
   annotations; ids that the cohort's own files gave go in any case;
-- totals are sums over cohorts and are made anew for the partitions touched.
+- totals are sums over cohorts and are made anew for the partitions touched, by who takes the
+  cohorts out, from the files of the others (`frequency_files`).
 
-Only files that hold such rows are written again. Work goes by slices of files and by
-windows of positions, so that memory does not grow with the store.
+Only files that hold such rows are written again. Work goes by slices of files, so that
+memory does not grow with the store.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,22 +19,14 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.errors import StoreError
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
-from varhouse.tables.schema import FREQUENCIES, IDS, KEY, TABLES, TOTALS, Table
-from varhouse.tables.shards import Manifest, Shard, ShardWriter, write_frame, write_shard
+from varhouse.tables.schema import IDS, KEY, TABLES, Table
+from varhouse.tables.shards import Manifest, Shard, write_frame, write_shard
+from varhouse.tables.totals import CohortFile
 
 SLICE_ROWS = 1_000_000
 """Rows in memory at a time: 0.1 - 0.5 GiB for the widest table."""
-
-WINDOW_ROWS = 100_000
-"""Rows of frequencies that are summed at a time."""
-
-_BUCKET = 1 << 12
-_SUMMED = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
-_GROUP = (*KEY, "stratum_by", "stratum")
-_MAX_INT32 = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,16 @@ class Retraction:
     manifest: Manifest
     parts: list[str]
     alleles: int
+
+
+def frequency_files(store: Store, part: str, without: Sequence[str] = ()) -> list[CohortFile]:
+    """List the files of frequencies of a partition, but for some cohorts."""
+    files = store.file_frame("frequencies", part=part)
+    if not files.height:
+        return []
+    root = table_folder(store.path, TABLES["frequencies"])
+    columns = files.select("partition.cohort", "path", "num_records").rows()
+    return [CohortFile(c, str(root / p), n) for c, p, n in columns if c not in without]
 
 
 def _carriers(store: Store) -> pl.DataFrame:
@@ -174,8 +177,10 @@ def _find_orphans(
             held = [store.scan("frequencies", part=part, cohort=others)] if others else []
             held += [incoming] if incoming is not None else []
             for frame in held:
-                carried = frame.filter(near).select(KEY).unique().collect(engine="streaming")
-                keys = keys.join(carried, on=KEY, how="anti")
+                # Of what others carry no more is kept than is asked for.
+                carried = frame.filter(near).select(KEY)
+                carried = carried.join(keys.lazy(), on=KEY, how="semi").unique()
+                keys = keys.join(carried.collect(engine="streaming"), on=KEY, how="anti")
             if keys.height:
                 folder.mkdir(parents=True, exist_ok=True)
                 found.append(folder / f"orphans-{len(found):05d}.parquet")
@@ -230,143 +235,3 @@ def _goes(piece: pl.DataFrame, orphans: list[Path], given: list[str]) -> pl.Seri
     if given:
         goes = goes | piece["source"].is_in(given)
     return goes
-
-
-def totals_frame(frequencies: pl.LazyFrame) -> pl.DataFrame:
-    """Sum frequencies over cohorts that assessed the site of an allele.
-
-    A cohort that holds another allele of the site (contig and pos), but not this one,
-    assessed its people there: it adds its `an` with no copy, not nothing.
-
-    Parameters
-    ----------
-    frequencies
-        Rows of the table frequencies, all of every site that is among them: one for each
-        allele, cohort and stratum.
-
-    Returns
-    -------
-    pl.DataFrame
-        Rows of the table totals without `part`, sorted by allele and stratum. `af` is
-        null where nobody was called; `n_cohorts` counts cohorts with people assessed.
-
-    Raises
-    ------
-    StoreError
-        If a sum passes 2**31 - 1.
-    """
-    wide = [pl.col(c).cast(pl.Int64).sum() for c in _SUMMED]
-    rows = frequencies.select("cohort", *_GROUP, *_SUMMED).collect(engine="streaming")
-    frame = (
-        pl.concat([rows, _without_copy(rows)])
-        .group_by(_GROUP)
-        .agg(*wide, n_cohorts=(pl.col("n_samples") > 0).sum().cast(pl.Int32))
-        .with_columns(af=pl.when(pl.col("an") > 0).then(pl.col("ac") / pl.col("an")))
-        .sort(_GROUP)
-    )
-    if frame.height and max(frame[c].max() or 0 for c in _SUMMED) > _MAX_INT32:  # type: ignore[operator]
-        raise StoreError("a sum over all cohorts passes 2,147,483,647 alleles")
-    names = [c for c in TOTALS.names if c != "part"]
-    return frame.with_columns(pl.col(_SUMMED).cast(pl.Int32)).select(names)
-
-
-def _without_copy(rows: pl.DataFrame) -> pl.DataFrame:
-    """Make rows of frequencies of the cohorts that hold only other alleles of a site.
-
-    Alleles of one site may differ in `an` inside a cohort, if they stand in records of
-    their own: the record in which most were called speaks for the site.
-    """
-    site = ["contig", "pos"]
-    alleles = rows.select(KEY).unique()
-    several = alleles.filter(pl.len().over(site) > 1)
-    assessed = (
-        rows.join(several.select(site).unique(), on=site, how="semi")
-        .group_by(*site, "cohort", "stratum_by", "stratum")
-        .agg(pl.col("an").max(), pl.col("n_missing").min(), pl.col("n_samples").max())
-    )
-    lacking = several.join(assessed, on=site).join(rows, on=[*KEY, "cohort"], how="anti")
-    none = [c for c in _SUMMED if c not in assessed.columns]
-    return lacking.with_columns(pl.lit(0, rows.schema[c]).alias(c) for c in none).select(
-        rows.columns
-    )
-
-
-def prepare_totals(
-    store: Store,
-    parts: Iterable[str],
-    work: Path,
-    *,
-    without: Sequence[str] = (),
-    incoming: pl.LazyFrame | None = None,
-) -> Manifest:
-    """Make the totals of partitions anew.
-
-    Parameters
-    ----------
-    store
-        The base release.
-    parts
-        Partitions whose frequencies change.
-    work
-        Folder for the shards.
-    without
-        Cohorts whose frequencies in the store do not count: they go or are replaced.
-    incoming
-        Rows of frequencies that come in, `part` among the columns.
-
-    Returns
-    -------
-    Manifest
-        The shards of these partitions, each of which is replaced whole.
-    """
-    carriers = _carriers(store).filter(~pl.col("cohort").is_in(list(without)))
-    names = list(FREQUENCIES.names)
-    shards: list[Shard] = []
-    replaced: list[tuple[str, dict[str, str]]] = []
-    for i, part in enumerate(sorted(set(parts))):
-        replaced.append(("totals", {"part": part}))
-        there = carriers.filter(pl.col("part") == part)["cohort"].to_list()
-        held = []
-        if there:
-            held.append(
-                store.scan("frequencies", part=part, cohort=sorted(there)).select(names)
-            )
-        if incoming is not None:
-            held.append(incoming.filter(pl.col("part") == part).select(names))
-        if not held:
-            continue
-        rows = pl.concat(held)
-        writer = ShardWriter(TOTALS, work, f"totals-{i:05d}", {"part": part})
-        for window in windows(rows):
-            writer.add(totals_frame(rows.filter(window)))
-        shards += writer.close()
-    return Manifest(shards, replaced)
-
-
-def windows(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
-    """Cut a partition into windows of positions of at most about `WINDOW_ROWS` rows."""
-    counts = (
-        rows.group_by("contig", bucket=pl.col("pos") // _BUCKET)
-        .agg(rows=pl.len())
-        .sort("contig", "bucket")
-        .collect(engine="streaming")
-    )
-    # Whole short contigs share a window; a long one is cut between buckets.
-    start = 0
-    size = 0
-    sizes = counts["rows"].to_list()
-    for i in range(1, len(sizes) + 1):
-        size += sizes[i - 1]
-        if i == len(sizes) or size + sizes[i] > WINDOW_ROWS:
-            yield _between(counts.row(start), counts.row(i - 1))
-            start, size = i, 0
-
-
-def _between(first: tuple[str, int, int], last: tuple[str, int, int]) -> pl.Expr:
-    contig, pos = pl.col("contig"), pl.col("pos")
-    low, high = first[1] * _BUCKET, (last[1] + 1) * _BUCKET - 1
-    if first[0] == last[0]:
-        return (contig == first[0]) & pos.is_between(low, high)
-    after = (contig > first[0]) | ((contig == first[0]) & (pos >= low))
-    before = (contig < last[0]) | ((contig == last[0]) & (pos <= high))
-    return after & before

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from varhouse.alleles.key import write_key
@@ -22,12 +21,15 @@ from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
-from varhouse.store.retract import windows
 from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import KEY, TABLES, Table
+from varhouse.tables.statistics import counts_of, made_of
+from varhouse.tables.totals import sum_cohorts
+from varhouse.tables.windows import cut_windows
 
 BATCH_ROWS = 500_000
+"""Rows of a table in memory at a time."""
 
 UNIQUE: dict[str, tuple[str, ...]] = {
     "variants": KEY,
@@ -49,7 +51,6 @@ UNIQUE: dict[str, tuple[str, ...]] = {
 
 _RENEW = "the next `varhouse ingest` that makes its rows anew adds it"
 _PERSONAL = {"sample", "samples", "sample_id", "gt", "gt_values"}
-_SUMS = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
 
 
 @dataclass(frozen=True)
@@ -263,8 +264,8 @@ def _partitions(store: Store, table: str, columns: tuple[str, ...]) -> list[dict
 def _pieces(rows: pl.LazyFrame, table: Table) -> Iterator[pl.LazyFrame]:
     """Cut a partition into pieces that hold all rows of any key."""
     if {"contig", "pos"} <= set(table.names) and "cohort" not in table.partition:
-        for window in windows(rows):
-            yield rows.filter(window)
+        for window in cut_windows(rows, BATCH_ROWS):
+            yield rows.filter(window.rows())
     else:
         yield rows
 
@@ -301,28 +302,27 @@ def _check_counts(store: Store) -> list[Problem]:
     for part in sorted(parts):
         frames = {n: store.scan(n, part=part) for n in names}
         place = pl.concat([frames[n].select("contig", "pos") for n in names])
-        for window in windows(place):
-            rows = {n: f.filter(window).collect() for n, f in frames.items()}
+        for window in cut_windows(place, BATCH_ROWS):
+            rows = {n: f.filter(window.rows()).collect() for n, f in frames.items()}
             problems += _compare_alleles(rows["variants"], rows["frequencies"])
             problems += _compare_totals(rows["frequencies"], rows["totals"])
             for name in ("frequencies", "totals"):
-                bad = rows[name].filter(
-                    (pl.col("ac") > pl.col("an"))
-                    | (pl.col("ac") < 0)
-                    | (pl.col("af") != pl.col("ac") / pl.col("an"))
-                    | ((pl.col("an") > 0) & pl.col("af").is_null())
-                    | ((pl.col("an") == 0) & pl.col("af").is_not_null())
-                )
-                if bad.height:
-                    problems.append(
-                        Problem(
-                            name,
-                            "",
-                            f"{bad.height} rows with ac, an and af that cannot be, the first: "
-                            + _allele(bad),
-                        )
-                    )
+                problems += _check_statistics(name, rows[name])
     return problems
+
+
+def _check_statistics(name: str, rows: pl.DataFrame) -> list[Problem]:
+    """Find rows with counts that cannot be, or with what does not follow from them."""
+    wrong = (pl.col("ac") > pl.col("an")) | (pl.col("ac") < 0)
+    made = {n: e for n, e in made_of(name).items() if n in rows.columns}
+    for column, value in made.items():
+        wrong |= pl.col(column).ne_missing(value)
+    bad = rows.filter(wrong)
+    if not bad.height:
+        return []
+    names = ", ".join(["ac", "an", *made])
+    what = f"{bad.height} rows with {names} that cannot be, the first: {_allele(bad)}"
+    return [Problem(name, "", what)]
 
 
 def _allele(frame: pl.DataFrame) -> str:
@@ -343,43 +343,14 @@ def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[
     return problems
 
 
-def _of_the_site(table: pa.Table) -> pa.Table:
-    """Give cohorts a row for the alleles of a site of which they hold only others."""
-    site, most = ["contig", "pos"], {"an": "max", "n_missing": "min", "n_samples": "max"}
-    sites = table.group_by([*site, "cohort", "stratum_by", "stratum"])
-    sites = sites.aggregate(list(most.items()))
-    sites = sites.rename_columns(
-        [c.removesuffix("_max").removesuffix("_min") for c in sites.column_names]
-    )
-    every = table.group_by(list(KEY)).aggregate([]).join(sites, site, join_type="inner")
-    rest = every.join(
-        table.group_by([*KEY, "cohort"]).aggregate([]), [*KEY, "cohort"], join_type="left anti"
-    )
-    zeros = pa.array([0] * rest.num_rows, pa.int32())
-    for name in _SUMS:
-        rest = rest if name in most else rest.append_column(name, zeros)
-    return rest.select(table.column_names)
-
-
 def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
-    """Compare totals with the sums, made with pyarrow to share nothing with the writer."""
-    group = [*KEY, "stratum_by", "stratum"]
-    table = frequencies.select(["cohort", *group, *_SUMS]).to_arrow(
-        compat_level=pl.CompatLevel.oldest()
-    )
-    table = pa.concat_tables([table, _of_the_site(table)])
-    assessed = pc.cast(pc.greater(table["n_samples"], 0), pa.int64())
-    table = table.append_column("n_cohorts", assessed)
-    names = [*_SUMS, "n_cohorts"]
-    summed = table.group_by(group).aggregate([(n, "sum") for n in names])
-    wanted = pl.DataFrame(pl.from_arrow(summed)).select(
-        *group, *(pl.col(f"{n}_sum").cast(pl.Int64).alias(n) for n in names)
-    )
-    found = totals.select(*group, *(pl.col(n).cast(pl.Int64) for n in names))
-    wrong = pl.concat([wanted.join(found, on=found.columns, how="anti"),
-                       found.join(wanted, on=found.columns, how="anti")])  # fmt: skip
+    """Compare totals with the sums of the frequencies."""
+    names = [*KEY, "stratum_by", "stratum", *counts_of("totals")]
+    wanted, found = (f.select(names) for f in (sum_cohorts(frequencies), totals))
+    wrong = pl.concat([wanted.join(found, on=names, how="anti"),
+                       found.join(wanted, on=names, how="anti")])  # fmt: skip
     if not wrong.height:
         return []
-    alleles = wrong.select(group).unique(maintain_order=True)
+    alleles = wrong.select(*KEY, "stratum_by", "stratum").unique(maintain_order=True)
     what = f"{alleles.height} sums over cohorts are wrong, the first: {_allele(alleles)}"
     return [Problem("totals", "", what)]

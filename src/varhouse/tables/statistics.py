@@ -172,7 +172,9 @@ def of_records() -> frozenset[str]:
 def made_of(table: str) -> dict[str, pl.Expr]:
     """Give the statistics of a table that follow from its counts: name to expression."""
     return {
-        s.name: s.made for s in statistics_of(table) if s.made is not None and not s.adds_up
+        s.name: s.made.cast(s.dtype)
+        for s in statistics_of(table)
+        if s.made is not None and not s.adds_up
     }
 
 

@@ -4,8 +4,6 @@ One job looks after some partitions. It works through each in windows of bounded
 so that memory does not grow with a contig.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from varhouse.files import read_json, write_json
 from varhouse.identify import identify
 from varhouse.ingest.jobs.sides import GENE_MODEL
 from varhouse.ingest.setup.run import Run
+from varhouse.store.reader import Store
 from varhouse.store.retract import retract
 from varhouse.tables.schema import IDS, KEY, KEY_SCHEMA, VARIANTS
 from varhouse.tables.shards import (
@@ -25,65 +24,17 @@ from varhouse.tables.shards import (
     write_manifest,
     write_shard,
 )
+from varhouse.tables.windows import Window, cut_windows
 
-WINDOW_ALLELES = 20_000
+INCOMING_ROWS = 500_000
+"""Alleles that come in, those of each file and cohort, read at once."""
+
+NAMED_AT_ONCE = 20_000
+"""Distinct new alleles that are named at once."""
+
 SHARD_ALLELES = 250_000
+SHARD_IDS = 500_000
 _RS = r"^rs\d+$"
-
-
-@dataclass(frozen=True)
-class Window:
-    """A piece of a partition: contigs, and positions [low, high) if it is one contig."""
-
-    contigs: tuple[str, ...]
-    low: int = 0
-    high: int = 2**31 - 1
-
-    def rows(self) -> pl.Expr:
-        """Choose the rows of the window."""
-        inside = pl.col("contig").is_in(list(self.contigs))
-        if len(self.contigs) == 1:
-            inside &= (pl.col("pos") >= self.low) & (pl.col("pos") < self.high)
-        return inside
-
-    def touches(self, span: dict[str, list[int]]) -> bool:
-        """Tell whether rows of a span (contig to first and last pos) may be in it."""
-        return any(
-            c in span and span[c][0] < self.high and span[c][1] >= self.low
-            for c in self.contigs
-        )
-
-
-def cut_windows(entries: list[dict[str, Any]]) -> Iterator[Window]:
-    """Cut a partition into windows by the spans and sizes of its pieces.
-
-    `entries` have `span` (contig to [first, last] pos) and `rows`.
-    """
-    starts: dict[str, list[tuple[int, int]]] = {}
-    for e in entries:
-        share = max(1, e["rows"] // max(1, len(e["span"])))
-        for contig, (low, _) in e["span"].items():
-            starts.setdefault(contig, []).append((low, share))
-    small: list[str] = []
-    held = 0
-    for contig in sorted(starts):
-        total = sum(n for _, n in starts[contig])
-        if small and held + total > WINDOW_ALLELES:
-            yield Window(tuple(small))
-            small, held = [], 0
-        if total > WINDOW_ALLELES:
-            first, count = 0, 0
-            for low, n in sorted(starts[contig]):
-                if count and count + n > WINDOW_ALLELES and low > first:
-                    yield Window((contig,), first, low)
-                    first, count = low, 0
-                count += n
-            yield Window((contig,), first)
-            continue
-        small.append(contig)
-        held += total
-    if small:
-        yield Window(tuple(small))
 
 
 def incoming_entries(cohort_folders: list[Path]) -> list[dict[str, Any]]:
@@ -113,23 +64,18 @@ def find_alleles(
     base = run.base()
     shards: list[Shard | None] = []
     windows: list[dict[str, Any]] = []
-    for part in parts:
+    for i, part in enumerate(parts):
         mine = [e for e in entries if e["part"] == part]
-        names = _Names(part, directory, f"{len(windows):05d}")
-        for window in cut_windows(mine):
+        names = _Names(part, directory, f"{i:05d}")
+        for window in _windows(mine):
             pieces = [e for e in mine if window.touches(e["span"])]
             come = _incoming(pieces, window)
-            known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
-            new = (
-                come.select(*KEY, "ref_checked")
-                .unique(KEY)
-                .join(known.collect(), on=KEY, how="anti")
-                .sort(KEY)
-            )
-            file = f"new-{len(windows):05d}.parquet"
-            write_frame(new, directory / file)
-            windows.append({"part": part, "file": file, "rows": new.height})
-            names.add(identify(new, reference), come)
+            names.add_given(come)
+            for new in _new(base, part, come, window).iter_slices(NAMED_AT_ONCE):
+                file = f"new-{len(windows):05d}.parquet"
+                write_frame(new, directory / file)
+                windows.append({"part": part, "file": file, "rows": new.height})
+                names.add(identify(new, reference))
         shards += names.close()
     replaced = sorted(
         folder.name
@@ -182,6 +128,22 @@ def _retract(
     )  # fmt: skip
 
 
+def _windows(pieces: list[dict[str, Any]]) -> list[Window]:
+    if not pieces:
+        return []
+    return cut_windows(pl.scan_parquet([e["path"] for e in pieces], glob=False), INCOMING_ROWS)
+
+
+def _new(base: Store, part: str, come: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Give the distinct alleles of a window that the store lacks, sorted."""
+    alleles = come.select(*KEY, "ref_checked").unique(KEY)
+    # Of what the store has in the window, which may be much more, only the same is kept.
+    known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
+    known = known.join(alleles.lazy(), on=KEY, how="semi")
+    known_here = known.collect(engine="streaming")
+    return alleles.join(known_here, on=KEY, how="anti").sort(KEY)
+
+
 def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
     frames = [
         pl.scan_parquet(e["path"], glob=False)
@@ -211,14 +173,20 @@ class _Names:
         self._held = 0
         self._shards: list[Shard | None] = []
 
-    def add(self, named: pl.DataFrame, come: pl.DataFrame) -> None:
-        """Add new alleles with their names, and all that come in with the ids given."""
+    def add(self, named: pl.DataFrame) -> None:
+        """Add new alleles with their names; they sort behind those before."""
         self._variants.add(named.select(c for c in VARIANTS.names if c != "part"))
-        for rows in (computed_ids(named), given_ids(come)):
-            for (kind,), some in rows.group_by("kind"):
-                self._ids.setdefault(str(kind), []).append(some)
-        self._held += named.height
-        if self._held >= SHARD_ALLELES:
+        self._add_ids(computed_ids(named))
+
+    def add_given(self, come: pl.DataFrame) -> None:
+        """Add the ids that the files give to alleles that come in."""
+        self._add_ids(given_ids(come))
+
+    def _add_ids(self, rows: pl.DataFrame) -> None:
+        for (kind,), some in rows.group_by("kind"):
+            self._ids.setdefault(str(kind), []).append(some)
+        self._held += rows.height
+        if self._held >= SHARD_IDS:
             self._write_ids()
 
     def _write_ids(self) -> None:

@@ -10,7 +10,6 @@ without a record at the site says nothing of its people there, even if a deletio
 reaches over the site. `bcftools merge -m all` of normalised files counts the same.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +26,13 @@ from varhouse.genotypes.calls import parse_gt
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
 from varhouse.tables.statistics import counts_of, genotype_counts, made_of
+from varhouse.tables.windows import Window, cut_windows
 
 MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""
 
 _GROUP = (*KEY, "stratum_by", "stratum")
 _RECORD = ("file", "record")
-_MAX_POS = 2**31
 
 
 @dataclass(frozen=True)
@@ -97,21 +96,13 @@ def merge_part(
         people,
     )
     out, n = [], 0
-    for i, (contig, low, high) in enumerate(_windows(frequencies)):
-        rows = (
-            frame.filter(
-                pl.col("contig") == contig, pl.col("pos") >= low, pl.col("pos") < high
-            )
-            .collect()
-            .join(groups, on="path", how="left")
-        )
+    for i, window in enumerate(cut_windows(frame, MERGE_ROWS)):
+        rows = frame.filter(window.rows()).collect().join(groups, on="path", how="left")
         held = rows.select(*KEY, "group").unique()
         counts = counts_of(FREQUENCIES.name)
         names = [*_GROUP, *counts]
         piece = (
-            pl.concat(
-                [rows.select(names), sites.others(held, contig, low, high).select(names)]
-            )
+            pl.concat([rows.select(names), sites.others(held, window).select(names)])
             .group_by(_GROUP)
             .agg(pl.col(counts).sum())
             .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
@@ -142,13 +133,13 @@ class _Sites:
         reach = self._sites.select(pl.max_horizontal(left, right, pl.lit(0)))
         self._reach = int(reach.collect(engine="streaming").item() or 0)
 
-    def others(self, held: pl.DataFrame, contig: str, low: int, high: int) -> pl.DataFrame:
+    def others(self, held: pl.DataFrame, window: Window) -> pl.DataFrame:
         """Give counts for the groups of people that were assessed and lack an allele.
 
         Parameters
         ----------
         held
-            The key and `group` of every allele in the files, positions [low, high).
+            The key and `group` of every allele in the files, in a window.
 
         Returns
         -------
@@ -156,7 +147,7 @@ class _Sites:
             Rows of frequencies without `cohort` and `part`; no copy of the allele in any.
         """
         alleles = held.select(KEY).unique().sort(KEY).with_row_index("row")
-        about = self._about(contig, low, high).join(
+        about = self._about(window).join(
             alleles.select("contig", "pos").unique(), on=["contig", "pos"], how="semi"
         )
         entries = about.select("contig", "pos", "group").unique()
@@ -191,22 +182,17 @@ class _Sites:
         out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))
         return out.filter(pl.col("n_samples") > 0)
 
-    def _about(self, contig: str, low: int, high: int) -> pl.DataFrame:
-        """Find records about sites [low, high), with pos of the site and own_pos."""
-        near = self._sites.filter(
-            pl.col("contig") == contig,
-            pl.col("pos") >= low - self._reach, pl.col("pos") < high + self._reach,
-        ).collect()  # fmt: skip
+    def _about(self, window: Window) -> pl.DataFrame:
+        """Find records about sites of a window, with pos of the site and own_pos."""
+        near = self._sites.filter(window.widened(self._reach).rows()).collect()
         names = ["contig", "pos", "group", *_RECORD, "own_pos"]
         near = near.with_columns(own_pos="pos")
         moved = (
             near.drop("pos").rename({"allele_pos": "pos"}).explode("pos", empty_as_null=True)
             .filter(pl.col("pos").is_not_null() & (pl.col("pos") != pl.col("own_pos")))
         )  # fmt: skip
-        return (
-            pl.concat([near.select(names), moved.select(names).unique()])
-            .filter(pl.col("pos") >= low, pl.col("pos") < high)
-        )  # fmt: skip
+        about = pl.concat([near.select(names), moved.select(names).unique()])
+        return about.filter(window.rows())
 
     def _calls(self, records: pl.DataFrame) -> Calls:
         """Read the genotypes of records (contig, own_pos, file, record), in their order."""
@@ -218,12 +204,12 @@ class _Sites:
         else:
             near = pl.col("pos").is_between(
                 pl.lit(records["own_pos"].min()), pl.lit(records["own_pos"].max())
-            )
+            ) & pl.col("contig").is_in(records["contig"].unique().to_list())
             found = (
-                self._genotypes.filter(near & (pl.col("contig") == records["contig"][0]))
+                self._genotypes.filter(near)
                 .select(*_RECORD, *schema)
                 .join(wanted.lazy(), on=_RECORD, how="semi")
-                .collect()
+                .collect(engine="streaming")
             )
         rows = records.join(found, on=_RECORD, how="left", maintain_order="left")
         # Text 0 is for records without a genotype column at all.
@@ -258,28 +244,3 @@ class _Sites:
 
 def _longs(column: pl.Series) -> npt.NDArray[np.int64]:
     return column.to_numpy().astype(np.int64)
-
-
-def _windows(shards: list[Shard]) -> Iterator[tuple[str, int, int]]:
-    """Cut the contigs of some shards into windows [low, high) of bounded rows."""
-    starts: dict[str, list[tuple[int, int]]] = {}
-    for s in shards:
-        low, high = s.stats["minValues"], s.stats["maxValues"]
-        if low["contig"] == high["contig"]:
-            starts.setdefault(low["contig"], []).append((low["pos"], s.rows))
-        else:
-            for contig in (
-                pl.scan_parquet(s.path, glob=False)
-                .select("contig")
-                .unique()
-                .collect()["contig"]
-            ):
-                starts.setdefault(contig, []).append((0, s.rows))
-    for contig, found in starts.items():
-        first, held = -1, 0
-        for low, rows in sorted(found):
-            if held + rows > MERGE_ROWS and held and low > first:
-                yield contig, first, low
-                first, held = low, 0
-            held += rows
-        yield contig, first, _MAX_POS

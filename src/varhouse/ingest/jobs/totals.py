@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from varhouse.files import read_json
 from varhouse.ingest.setup.run import Run
-from varhouse.store.retract import prepare_totals
-from varhouse.tables.schema import FREQUENCIES
-from varhouse.tables.shards import read_manifest, write_manifest
+from varhouse.store.retract import frequency_files
+from varhouse.tables.shards import Shard, read_manifest, write_manifest
+from varhouse.tables.totals import CohortFile, write_totals
 
 
 def add_totals(
@@ -22,21 +20,20 @@ def add_totals(
         Folders of the cohorts that come in; their rows replace those in the store.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    names = [c for c in FREQUENCIES.names if c not in ("cohort", "part")]
-    frames, without = [], []
+    new: dict[str, list[CohortFile]] = {part: [] for part in parts}
+    without = []
     for folder in cohort_folders:
         if read_json(folder / "summary.json")["hold"]:
             continue
         without.append(folder.name)
         for shard in read_manifest(folder / "manifest.json").shards:
-            if shard.table == "frequencies" and shard.partition["part"] in parts:
-                frames.append(
-                    pl.scan_parquet(shard.path, hive_partitioning=False, glob=False)
-                    .select(names)
-                    .with_columns(pl.lit(v).alias(k) for k, v in shard.partition.items())
-                )
-    manifest = prepare_totals(
-        run.base(), parts, directory, without=without,
-        incoming=pl.concat(frames) if frames else None,
-    )  # fmt: skip
-    write_manifest(directory / "manifest.json", manifest.shards, manifest.replace)
+            if shard.table == "frequencies" and shard.partition["part"] in new:
+                file = CohortFile(folder.name, shard.path, shard.rows)
+                new[shard.partition["part"]].append(file)
+    base = run.base()
+    shards: list[Shard] = []
+    for i, part in enumerate(sorted(new)):
+        files = [*frequency_files(base, part, without), *new[part]]
+        shards += write_totals(part, files, directory, f"totals-{i:05d}")
+    replaced = [("totals", {"part": part}) for part in sorted(new)]
+    write_manifest(directory / "manifest.json", shards, replaced)

@@ -1,0 +1,277 @@
+"""Rows of `totals` from rows of `frequencies`: how cohorts add up, in bounded memory.
+
+A cohort that holds another allele of a site (contig and pos), but not this one, assessed its
+people there: it adds what it counted at the site with no copy, not nothing (decision 0006).
+So that nothing of the size alleles x cohorts x strata of a site is made, the sum of an allele
+is worked out as
+
+    what all cohorts counted at the site
+    + what those that hold the allele counted of it
+    - what those that hold the allele counted at the site
+
+and every term is a sum over cohorts. Sums of some cohorts, with what they counted at sites
+of several alleles, add up with others in the same way: many small cohorts are read once each,
+some at a time, and their sums take their place.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from varhouse.errors import StoreError
+from varhouse.tables.schema import KEY, KEY_SCHEMA, TOTALS
+from varhouse.tables.shards import ROW_GROUP, Shard, ShardWriter, write_frame
+from varhouse.tables.statistics import (
+    counts_at_site,
+    counts_of,
+    counts_of_a_cohort,
+    made_of,
+)
+from varhouse.tables.windows import cut_windows
+
+ROWS_AT_ONCE = 500_000
+"""Rows of frequencies, or of sums of them, that are added up and written at once."""
+
+MOST_READ = 4
+"""How often rows are decoded when windows are read from all units at once. A window decodes
+whole row groups, of many units more than it needs: beyond this, adding small units up first
+(0.7 microseconds a row) is cheaper."""
+
+_SITE = ("contig", "pos")
+_STRATUM = ("stratum_by", "stratum")
+_GROUP = (*KEY, *_STRATUM)
+_MAX_INT32 = 2**31 - 1
+_UNIT, _OF_SITE, _N = "unit", "of_site", "n"
+
+
+@dataclass(frozen=True)
+class CohortFile:
+    """A file of the table frequencies: its cohort, where it is, how many rows it has."""
+
+    cohort: str
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What adds up as one: the files of a cohort, or the file with the sums of several."""
+
+    paths: tuple[str, ...]
+    rows: int
+    is_sum: bool = False
+
+
+def write_totals(
+    part: str, files: Sequence[CohortFile], directory: Path, name: str
+) -> list[Shard]:
+    """Write the totals of a partition.
+
+    Parameters
+    ----------
+    files
+        All files of frequencies of the partition that count.
+    directory, name
+        Folder and start of the names of the shards.
+
+    Raises
+    ------
+    StoreError
+        If a sum passes 2**31 - 1.
+    """
+    if not files:
+        return []
+    writer = ShardWriter(TOTALS, directory, name, {"part": part})
+    cohorts: dict[str, list[CohortFile]] = {}
+    for file in files:
+        cohorts.setdefault(file.cohort, []).append(file)
+    units = [
+        _Unit(tuple(f.path for f in found), sum(f.rows for f in found))
+        for _, found in sorted(cohorts.items())
+    ]
+    if len(units) == 1:
+        # Nothing to add up: the counts of the one cohort are the totals.
+        for rows in _pieces(units):
+            writer.add(_finish(rows))
+        return writer.close()
+    work = directory / f"{name}-sums"
+    try:
+        while _times_read(units) > MOST_READ:
+            fewer = _combine(units, work)
+            if len(fewer) == len(units):
+                break
+            units = fewer
+        for rows in _pieces(units):
+            writer.add(_finish(_add_up(rows)))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return writer.close()
+
+
+def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
+    """Add rows of frequencies up over cohorts.
+
+    Parameters
+    ----------
+    frequencies
+        Rows of the table frequencies, all of every site that is among them: one for each
+        allele, cohort and stratum.
+
+    Returns
+    -------
+    pl.DataFrame
+        Rows of the table totals without `part`, in no order. `af` is null where nobody was
+        called; `n_cohorts` counts cohorts with people assessed.
+
+    Raises
+    ------
+    StoreError
+        If a sum passes 2**31 - 1.
+    """
+    rows = frequencies.select(
+        pl.col("cohort").alias(_UNIT), pl.lit(value=False).alias(_OF_SITE), *_GROUP,
+        **counts_of_a_cohort(),
+    )  # fmt: skip
+    return _finish(_add_up(rows))
+
+
+def _scan(units: Iterable[_Unit]) -> pl.LazyFrame:
+    """Scan units as rows of one form: unit, of_site, key, stratum, counts."""
+    frames = []
+    counts = counts_of(TOTALS.name)
+    for is_sum in (False, True):
+        number = {
+            path: k for k, u in enumerate(units) if u.is_sum is is_sum for path in u.paths
+        }
+        if not number:
+            continue
+        scan = pl.scan_parquet(
+            list(number), glob=False, hive_partitioning=False, include_file_paths="path"
+        )
+        unit = pl.col("path").replace_strict(
+            list(number), list(number.values()), return_dtype=pl.UInt32
+        )
+        of_site = pl.col(_OF_SITE) if is_sum else pl.lit(value=False)
+        values = {n: pl.col(n) for n in counts} if is_sum else counts_of_a_cohort()
+        frames.append(
+            scan.select(unit.alias(_UNIT), of_site.alias(_OF_SITE), *_GROUP, **values)
+        )
+    # Sums may pass 32 bits, counts of a cohort do not.
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def _pieces(units: Sequence[_Unit]) -> Iterable[pl.DataFrame]:
+    """Read units by windows of positions; all at once if they are small."""
+    rows = _scan(units)
+    if sum(u.rows for u in units) <= ROWS_AT_ONCE:
+        yield rows.collect(engine="streaming")
+        return
+    for window in cut_windows(rows, ROWS_AT_ONCE):
+        yield rows.filter(window.rows()).collect(engine="streaming")
+
+
+def _times_read(units: Sequence[_Unit]) -> float:
+    """Bound how often a row is decoded when units are read by windows."""
+    return min(sum(u.rows for u in units), len(units) * ROW_GROUP) / ROWS_AT_ONCE
+
+
+def _combine(units: Sequence[_Unit], work: Path) -> list[_Unit]:
+    """Put the sums of small units in their place, as many at a time as may be read."""
+    out: list[_Unit] = []
+    batch: list[_Unit] = []
+    for unit in [*sorted(units, key=lambda u: u.rows), None]:
+        if unit is not None and sum(u.rows for u in batch) + unit.rows <= ROWS_AT_ONCE:
+            batch.append(unit)
+            continue
+        if len(batch) > 1:
+            out.append(_write_sums(batch, work))
+        else:
+            out += batch
+        batch = [unit] if unit is not None else []
+    return out
+
+
+def _write_sums(units: Sequence[_Unit], work: Path) -> _Unit:
+    work.mkdir(parents=True, exist_ok=True)
+    path = work / f"{len(list(work.iterdir())):06d}.parquet"
+    rows = _add_up(_scan(units).collect(engine="streaming"), with_sites=True)
+    # In order, so that readers find the rows of a window together; numbers sort fast.
+    rows = rows.sort("pos") if rows["contig"].n_unique() == 1 else rows.sort(_SITE)
+    write_frame(rows, path, compression="lz4", row_group_size=ROW_GROUP)
+    return _Unit((str(path),), rows.height, is_sum=True)
+
+
+def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
+    """Add the rows of units up by allele and stratum.
+
+    Rows with `of_site` are what a unit counted at a site in a stratum, all its cohorts
+    together. A sum of cohorts has them for sites of which it holds several alleles; where
+    there are none, they follow from the rows of the alleles.
+
+    Returns
+    -------
+    pl.DataFrame
+        of_site, key, stratum, counts; rows with `of_site` only if asked `with_sites`.
+    """
+    counts = counts_of(TOTALS.name)
+    own = rows.filter(~pl.col(_OF_SITE)) if rows[_OF_SITE].any() else rows
+    sums = (
+        own.lazy()
+        .group_by(_GROUP)
+        .agg(pl.col(counts).cast(pl.Int64).sum(), pl.len().alias(_N))
+        .collect(engine="streaming")
+    )
+    alleles = sums.select(KEY).unique()
+    several = alleles.filter(pl.len().over(_SITE) > 1)
+    names = [_OF_SITE, *_GROUP, *counts]
+    if several.is_empty():
+        return sums.with_columns(pl.lit(value=False).alias(_OF_SITE)).select(names)
+    sites = several.select(_SITE).unique()
+    own = own.join(sites, on=_SITE, how="semi")
+    at_site = _at_sites(own, rows, sites)
+    # What those that hold an allele counted at its site goes, for it comes with all others.
+    double = (
+        own.select(_UNIT, *KEY).unique().join(at_site, on=[_UNIT, *_SITE])
+        .group_by(_GROUP).agg(-pl.col(counts).sum(), -pl.len().cast(pl.Int64).alias(_N))
+    )  # fmt: skip
+    everybody = at_site.group_by(*_SITE, *_STRATUM).agg(
+        pl.col(counts).sum(), pl.len().alias(_N)
+    )
+    order = [*_GROUP, *counts, _N]
+    terms = [sums.join(sites, on=_SITE, how="semi"), several.join(everybody, on=_SITE), double]
+    mended = (
+        pl.concat([t.select(order).cast({_N: pl.Int64}) for t in terms])
+        .group_by(_GROUP).agg(pl.col(*counts, _N).sum())
+        # Nobody at all was assessed in this stratum.
+        .filter(pl.col(_N) > 0)
+    )  # fmt: skip
+    rest = sums.join(sites, on=_SITE, how="anti")
+    out = [f.select(*_GROUP, *counts) for f in (rest, mended)]
+    marked = [f.with_columns(pl.lit(value=False).alias(_OF_SITE)) for f in out]
+    if with_sites:
+        empty = [pl.lit("", KEY_SCHEMA[n]).alias(n) for n in KEY if n not in _SITE]
+        marked.append(everybody.with_columns(*empty, pl.lit(value=True).alias(_OF_SITE)))
+    return pl.concat([f.select(names) for f in marked])
+
+
+def _at_sites(own: pl.DataFrame, rows: pl.DataFrame, sites: pl.DataFrame) -> pl.DataFrame:
+    """Say what each unit counted at the sites: unit, site, stratum, counts."""
+    counts = counts_of(TOTALS.name)
+    names = [_UNIT, *_SITE, *_STRATUM]
+    said = rows.filter(pl.col(_OF_SITE)).join(sites, on=_SITE, how="semi")
+    rest = own.join(said, on=[_UNIT, *_SITE], how="anti") if said.height else own
+    found = rest.group_by(names).agg(**counts_at_site(TOTALS.name))
+    return pl.concat([f.select(*names, pl.col(counts).cast(pl.Int64)) for f in (said, found)])
+
+
+def _finish(rows: pl.DataFrame) -> pl.DataFrame:
+    """Make rows of totals of sums."""
+    counts = counts_of(TOTALS.name)
+    if rows.height and max(rows.select(pl.col(counts).max()).row(0)) > _MAX_INT32:
+        raise StoreError("a sum over all cohorts passes 2,147,483,647 alleles")
+    return rows.with_columns(pl.col(counts).cast(pl.Int32), **made_of(TOTALS.name)).select(
+        c for c in TOTALS.names if c != "part"
+    )
