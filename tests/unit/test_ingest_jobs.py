@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from builders import make_small_inputs
+from inprocess import ingest_here
 from kills import run_steps
 
 import varhouse
 from varhouse.ingest import driver
-from varhouse.ingest.jobs import steps
+from varhouse.ingest.jobs import joinfiles, steps
 from varhouse.ingest.setup import sizing, textsize
 from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
 from varhouse.ingest.setup.textsize import text_bytes
+from varhouse.store.verify import verify
 from varhouse.vcf.text.bgzf import BgzfWriter
 
 GIB = 1 << 30
@@ -76,6 +78,18 @@ def test_a_genome_of_2504_people_has_some_hundreds_of_jobs(cores: int) -> None:
 def test_two_thousand_files_of_one_person_share_jobs() -> None:
     files = [FileSize("wgs", k, 800 << 20, 1) for k in range(2000)]
     assert len(shared(files, 16).intake) <= 200
+
+
+@pytest.mark.parametrize("people", [2_504, 50_000, 500_000])
+def test_files_of_a_partition_stay_in_the_tens(people: int) -> None:
+    # A chromosome of a million records in chunks of 64 MiB of text, 50,000 people or more.
+    # Of a record some 1,000 carriers are encoded, whoever else there is.
+    records = max(1, (64 << 20) // (4 * people))
+    sizes = [records * 1_000 * 3] * (1_000_000 // records)
+    groups = joinfiles.share_bytes(sizes)
+    assert [k for some in groups for k in some] == list(range(len(sizes)))
+    assert len(groups) < 100
+    assert all(sum(sizes[k] for k in some) <= joinfiles.JOINED_BYTES for some in groups)
 
 
 def test_memory_follows_the_inputs() -> None:
@@ -145,6 +159,35 @@ def test_the_store_does_not_depend_on_jobs(
     assert again == digest
     assert set(names) == {"cohort", "commit", "genes", "plan", "read", "settle", "source",
                           "validate"}  # fmt: skip
+
+
+def test_joined_files_hold_the_rows_of_the_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_small_inputs(tmp_path)
+    apart = ingest_here(tmp_path / "apart", tmp_path / "config.json", chunk_records=3)
+    monkeypatch.setattr(joinfiles, "FILES", 2)
+    joined = ingest_here(tmp_path / "joined", tmp_path / "config.json", chunk_records=3)
+    assert joined["digest"] == apart["digest"]
+    stores = [varhouse.open(tmp_path / name) for name in ("apart", "joined")]
+    for table in ("frequencies", "sites", "genotypes"):
+        many, few = (len(s.files(table, part="c1")) for s in stores)
+        assert few <= 8 < many
+    assert not verify(stores[1])
+
+
+def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -> None:
+    for name in ("logs/intake", "now"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "logs/intake/0.log").write_text("part intake/a/0\n")
+    (tmp_path / "logs/intake/1.log").write_text("part intake/b/7\nerror: b.vcf:3: no\n")
+    (tmp_path / "now/intake-0.txt").write_text("intake/a/0")
+    (tmp_path / "now/intake-1.txt").write_text("intake/b/7")
+    told = driver._failure(tmp_path, tmp_path / "snakemake.log")
+    assert told.startswith("step intake/b/7 (job intake/1) failed: b.vcf:3: no\n")
+    assert "logs/intake/1.log" in told
+    # And while it goes on, one line tells what the jobs are at.
+    assert driver._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
 
 
 def test_work_of_another_version_is_done_anew(

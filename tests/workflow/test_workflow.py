@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import varhouse
 from varhouse.errors import StoreError
 from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.jobs.steps import whole_folder
+from varhouse.store.lifecycle import log_releases
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
 
@@ -30,12 +32,22 @@ def _ingest(folder, *more, **options):
 
 
 def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = _ingest(fx_toy, "--json")
     assert done.returncode == 0, done.stderr
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     account = json.loads(done.stdout)
     here = ingest_here(tmp_path / "here", fx_toy / "config.yaml")
     assert account["digest"] == here["digest"]
     store = varhouse.open(fx_toy / "store")
+    # The account's CPU is what the system says of the command and all that it started.
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    costs = {s["stage"]: s["cpu_s"] for s in account["stages"]}
+    assert sum(costs.values()) == pytest.approx(spent, rel=0.1)
+    assert {"genes", "intake", "commit", "start", "snakemake", "command"} <= set(costs)
+    # What the release says was known when it was made: nearly all of it.
+    (event,) = [r["event"] for r in log_releases(fx_toy / "store") if r["event"]]
+    assert 0.7 * spent < event["cpu_s"] <= spent
     assert {"variants", "consequences", "totals", "genotypes"} <= set(store.tables)
     # Work folders are gone, and a second run starts nothing.
     assert not (fx_toy / "store" / "_staging").exists()

@@ -161,19 +161,21 @@ def stages(found: list[dict[str, Any]]) -> list[Figure]:
     )  # fmt: skip
     time: list[tuple[str, float, str, int]] = []
     memory: list[tuple[str, float, str, int]] = []
-    for stage, jobs, wall, _, peak in frame.rows():
+    for stage, jobs, wall, cpu, peak in frame.rows():
         noun = "job" if jobs == 1 else "jobs"
-        time.append((f"{stage}, {jobs or 0:,} {noun}", wall or 0, f"{wall or 0:,.1f} s", 0))
+        # Of Snakemake and the command only the time on a processor is their own.
+        spent = wall or cpu or 0
+        time.append((f"{stage}, {jobs or 0:,} {noun}", spent, f"{spent:,.1f} s", 0))
         text = "not measured" if peak is None else f"{peak:,.0f} MB"
         memory.append((stage, peak or 0, text, 0))
-    wall, cpu = frame["wall_s"].sum(), frame["cpu_s"].sum()
+    all_wall, all_cpu = frame["wall_s"].sum(), frame["cpu_s"].sum()
     over, most = "seconds, summed over the jobs of a stage", "MB, the largest job of a stage"
     return [
         Figure(
             "time", "Time by stage", _bars("time", "Wall time by stage", over, time),
             f"Look for the stage that has grown since the last ingest. Jobs run side by side, "
-            f"so the sum, {wall:,.1f} s ({cpu:,.1f} s of them on a processor), is more than "
-            "the hours on the clock.",
+            f"so the sum, {all_wall:,.1f} s, is more than the hours on the clock; they all "
+            f"took {all_cpu:,.1f} s of a processor.",
             frame, legend=False,
         ),
         Figure(

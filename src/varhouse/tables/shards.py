@@ -313,7 +313,7 @@ def write_manifest(
             row["path"] = os.path.relpath(Path(shard.path).resolve(), path.parent.resolve())
             rows.append(row)
     data = {"shards": rows, "replace": list(replace), "remove": list(remove)}
-    write_json(path, data)
+    write_json(path, data, indent=None)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -20,6 +20,7 @@ from varhouse.files import read_json, write_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.jobs.chunk import Place
+from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import People, merge_part
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict, sample_groups
@@ -86,7 +87,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     if not hold:
         if len(set(group_of.values())) > 1:
             summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
-        shards += [s for c in chunks for s in (*c.shards, *c.extra)]
+        found = [s for c in chunks for s in (*c.shards, *c.extra)]
+        shards += join_files(found, directory / "joined")
         shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
         replace = [
             (table, {"cohort": name})

@@ -162,6 +162,13 @@ def _row(stage: str, costs: list[Cost]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def total(rows: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Add costs up: CPU seconds of all processes, and the most memory of one in MB."""
+    peaks = [row["peak_mb"] for row in rows if row["peak_mb"] is not None]
+    cpu = round(sum(row["cpu_s"] for row in rows), 1)
+    return {"cpu_s": cpu, "peak_mb": max(peaks, default=None)}
+
+
 def costs_so_far(work: Path, job: JobCosts) -> list[dict[str, Any]]:
     """Tell the costs up to now, as the commit writes them into the release.
 

@@ -11,6 +11,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.account import public_row
 from varhouse.files import read_json
+from varhouse.ingest.jobs.costs import total
 from varhouse.ingest.jobs.plan import Plan, read_verdict
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.held import held_fingerprint, held_shards
@@ -99,6 +100,9 @@ def _commit_rows(
         replace += [("consequences", {})] if run.genes_gone else []
     else:
         found = []
+    if account["stages"]:
+        # Up to now; `varhouse store log` tells it.
+        meta["event"] = total(account["stages"])
     operation = "ingest" if has_data else "hold back"
     _reached("genes")
     row = {

@@ -1,0 +1,84 @@
+"""Small files of a cohort are joined, so that a partition has tens of files, not thousands.
+
+A chunk holds little of a cohort of many people: 64 MiB of text are 300 records of 50,000. A
+reader opens each file of a partition that it asks, and a release lists them all.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from varhouse.tables.schema import TABLES
+from varhouse.tables.shards import Shard, write_shard
+
+FILES = 48
+"""Files of a table and a partition that a cohort may have before they are joined."""
+
+JOINED_BYTES = 64 << 20
+"""Encoded bytes that are joined at once, before compression: bounds the memory."""
+
+
+def share_bytes(sizes: Sequence[int]) -> list[list[int]]:
+    """Put neighbours together to about `FILES` files, of at most `JOINED_BYTES` if of several.
+
+    Parameters
+    ----------
+    sizes
+        Encoded bytes of each file.
+    """
+    limit = min(JOINED_BYTES, -(-sum(sizes) // FILES))
+    out: list[list[int]] = []
+    held = limit
+    for k, size in enumerate(sizes):
+        if held + size > limit:
+            out.append([])
+            held = 0
+        out[-1].append(k)
+        held += size
+    return out
+
+
+def join_files(shards: Sequence[Shard], directory: Path) -> list[Shard]:
+    """Join shards of tables and partitions that have many; the rows stay as they are.
+
+    Parameters
+    ----------
+    shards
+        Of one cohort, in the order of its chunks.
+    directory
+        Where new files are written.
+
+    Returns
+    -------
+    list of Shard
+        With the same rows; shards that were joined are no longer among them.
+    """
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Shard]] = {}
+    for shard in shards:
+        key = shard.table, tuple(sorted(shard.partition.items()))
+        groups.setdefault(key, []).append(shard)
+    out: list[Shard] = []
+    for n, ((table, _), some) in enumerate(groups.items()):
+        if len(some) <= FILES:
+            out += some
+            continue
+        for k, numbers in enumerate(share_bytes([_encoded_bytes(s) for s in some])):
+            out += _join([some[i] for i in numbers], directory, f"{table}-{n:05d}-{k:05d}")
+    return out
+
+
+def _encoded_bytes(shard: Shard) -> int:
+    meta = pq.read_metadata(shard.path)
+    return sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+
+
+def _join(shards: list[Shard], directory: Path, name: str) -> list[Shard]:
+    if len(shards) == 1:
+        return shards
+    first = shards[0]
+    frames = [pl.read_parquet(s.path, hive_partitioning=False, glob=False) for s in shards]
+    rows = pl.concat(frames)
+    joined = write_shard(rows, TABLES[first.table], directory, name, first.partition)
+    return [joined] if joined is not None else []
