@@ -181,7 +181,7 @@ def committed(store: Path) -> Snapshot:
     for record in (store / "_store" / "releases").glob("[!.]*.json"):
         opened = varhouse.open(store, int(record.stem))
         found |= {record, store / "_store" / "files" / f"{opened.record.ingest_id}.json"}
-        found |= {file for table in opened.tables for file in opened.files(table)}
+        found |= {file for table in opened.tables for file in opened.paths(table)}
     return {
         str(f.relative_to(store)): (
             f.stat().st_ino, hashlib.sha256(f.read_bytes()).hexdigest()

@@ -88,7 +88,7 @@ def ingest(
 
 
 def files(store: Store, tables: tuple[str, ...], **part: Any) -> dict[str, list[str]]:
-    return {t: sorted(map(str, store.files(t, **part))) for t in tables}
+    return {t: sorted(map(str, store.paths(t, **part))) for t in tables}
 
 
 def latest(folder: Path, release: int | None = None) -> Store:
@@ -110,7 +110,7 @@ def test_gene_model_changed_on_one_contig_renews_that_contig(fx_sides: Path) -> 
         assert files(new, ("consequences",), part=part) == files(
             old, ("consequences",), part=part
         )
-    assert not set(new.files("consequences", part="c2")) & set(old.files("consequences"))
+    assert not set(new.paths("consequences", part="c2")) & set(old.paths("consequences"))
     fresh = ingest(fx_sides, "fresh", genes="g2.gff3", clinvar="v1.vcf")
     assert account["digest"] == fresh["digest"]
     # The old release gives the old answer.

@@ -243,7 +243,7 @@ def test_all_mistakes_are_told_at_once_before_any_job(fx_sources: Path) -> None:
 def test_public_sql_reaches_no_file_behind_a_view(fx_sources: Path) -> None:
     ingest(fx_sources)
     public = open_store(fx_sources / "store").public()
-    file = str(open_store(fx_sources / "store").files("ids")[0])
+    file = str(open_store(fx_sources / "store").paths("ids")[0])
     for query in (
         f"SELECT * FROM read_parquet('{file}')",
         f"SELECT 1 WHERE 'rs11' IN (SELECT id FROM '{file}')",

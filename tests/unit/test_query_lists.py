@@ -303,7 +303,7 @@ def test_right_names_are_taken(store: Store) -> None:
     assert store.frequencies(cohort="north", stratum_by="sex").collect().height == 1
     assert store.frequencies(cohort="south").collect().is_empty()
     assert store.scan("variants", contig="1").collect().height == len(KEYS)
-    assert store.words("frequencies", "stratum_by", "all") == ["all", "sex"]
+    assert store.values("frequencies", "stratum_by", "all") == ["all", "sex"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_digest(path: Path, capsys: pytest.CaptureFixture) -> None:
 
 def test_verify(path: Path, capsys: pytest.CaptureFixture) -> None:
     assert run("verify", path) == 0
-    varhouse.open(path).files("sites")[0].unlink()
+    varhouse.open(path).paths("sites")[0].unlink()
     capsys.readouterr()
     assert run("verify", path) == 1
     answer = capsys.readouterr()

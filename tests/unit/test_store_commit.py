@@ -125,7 +125,7 @@ def test_leftovers_of_a_dead_ingest_go(store: Path, manifest: Path) -> None:
     reader = open_store(store)
     for name in reader.tables:
         latest = DeltaTable(str(store / reader.declaration(name).root / name))
-        assert sorted(latest.file_uris()) == sorted(str(f) for f in reader.files(name)), name
+        assert sorted(latest.file_uris()) == sorted(str(f) for f in reader.paths(name)), name
     assert not verify(open_store(store))
 
 
@@ -239,15 +239,15 @@ def annotate(
 def test_a_source_gains_a_field_and_changes_a_type(store: Path) -> None:
     annotate(store, "v1", {"score": pl.Int32}, {"score": 1})
     annotate(store, "v2", {"score": pl.Int32, "new": pl.List(pl.String)}, {"new": ["a", None]})
-    rows = open_store(store).annotations_x().select("score", "new").collect()
+    rows = open_store(store).annotations("x").select("score", "new").collect()
     assert sorted(rows.rows(), key=repr) == [(1, None), (None, ["a", None])]
     assert "new" in open_store(store).schema("annotations_x")["name"]
     with pytest.raises(SchemaError, match="column score is"):
         annotate(store, "v3", {"score": pl.String}, {"score": "high"})
     annotate(store, "v4", {"score": pl.String}, {"score": "high"}, replace=True)
-    assert open_store(store).annotations_x().collect()["score"].to_list() == ["high"]
-    assert open_store(store, 3).annotations_x().collect()["score"].to_list() == [1]
-    assert open_store(store, 4).annotations_x().collect().height == 2
+    assert open_store(store).annotations("x").collect()["score"].to_list() == ["high"]
+    assert open_store(store, 3).annotations("x").collect()["score"].to_list() == [1]
+    assert open_store(store, 4).annotations("x").collect().height == 2
     assert not verify(open_store(store))
 
 
@@ -265,7 +265,7 @@ def test_a_dead_ingest_with_other_types_is_healed(
         annotate(store, "v2", {"score": pl.String}, {"score": "high"}, replace=True)
     monkeypatch.undo()
     annotate(store, "v3", {"score": pl.Int32}, {"score": 5})
-    rows = open_store(store).annotations_x().collect()
+    rows = open_store(store).annotations("x").collect()
     assert sorted(rows["score"]) == [1, 5]
     assert not verify(open_store(store))
 
@@ -280,7 +280,7 @@ def test_other_tools_read_the_tables(store: Path) -> None:
     assert {p for p, _ in expected} == {"1", "HLA-A*01:01"}
     found = pl.scan_delta(str(folder)).select("part", "pos").collect()
     assert sorted(found.rows()) == expected
-    files = [str(f) for f in open_store(store).files("variants")]
+    files = [str(f) for f in open_store(store).paths("variants")]
     options = "hive_partitioning=true, hive_types_autocast=false"
     query = f"select part, pos from read_parquet(?, {options})"
     assert sorted(duckdb.execute(query, [files]).fetchall()) == expected
@@ -302,7 +302,7 @@ def test_a_hundred_commits_stay_fast(tmp_path: Path) -> None:
     start = time.perf_counter()
     reader = open_store(path)
     assert reader.variants("1:50-50").collect()["pos"].to_list() == [50]
-    assert len(reader.files("variants", contig="1", start=50, end=60)) == 11
+    assert len(reader.paths("variants", contig="1", start=50, end=60)) == 11
     assert time.perf_counter() - start < 1
     assert open_store(path, 40).variants().collect().height == 39
     assert delta.open_table(path / "open" / "variants").version() == 99
@@ -330,7 +330,7 @@ def test_init_refuses_a_store_that_was_made_while_it_waited(
     monkeypatch.setattr("varhouse.store.commit.check_is_free", overtaken)
     with pytest.raises(StoreError, match="is a store already"):
         init_store(path, "other", Contigs([Contig("9", [], length=50)]))
-    assert open_store(path).contigs.names == CONTIGS.names
+    assert open_store(path).assembly_contigs.names == CONTIGS.names
     assert read_store_file(path)["assembly"] == "demo1"
 
 
@@ -347,4 +347,4 @@ def test_an_interrupted_init_is_finished(
     with pytest.raises(StoreError, match="init again"):
         open_store(tmp_path / "s")
     monkeypatch.undo()
-    assert open_store(new_store(tmp_path / "s")).contigs.names == CONTIGS.names
+    assert open_store(new_store(tmp_path / "s")).assembly_contigs.names == CONTIGS.names

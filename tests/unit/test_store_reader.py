@@ -1,5 +1,6 @@
 """Reading: pruned to the region and the partition, pinned, typed, whatever is missing."""
 
+import inspect
 import shutil
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_methods_for_analysts(store: Store) -> None:
     assert store.consequences("HLA-A*01:01:5-5").collect().height == 2
     assert store.scan("ids", id="rs30").collect()["pos"].to_list() == [30]
     assert store.meta["assembly"] == store.assembly == "demo1"
-    assert store.contigs.canonical("chr1") == "1"
+    assert store.assembly_contigs.canonical("chr1") == "1"
     assert store.schema("variants").columns == ["name", "type", "nullable", "meaning"]
     assert "meaning" in store.schema("annotations_demo").columns
     with pytest.raises(UsageError, match="no contig 'chr9'"):
@@ -91,14 +92,14 @@ def test_methods_for_analysts(store: Store) -> None:
 
 
 def test_only_files_that_can_hold_the_region(store: Store) -> None:
-    assert len(store.files("variants")) == 4
-    assert len(store.files("variants", contig="1")) == 2
-    assert len(store.files("variants", contig="1", start=25)) == 1
-    assert len(store.files("variants", contig="1", start=21, end=21)) == 1
-    assert store.files("variants", contig="1", start=22, end=29) == []
-    assert len(store.files("frequencies", cohort="a", part="1")) == 1
-    assert store.files("ids", id="zz") == []
-    assert all(f.exists() for t in store.tables for f in store.files(t))
+    assert len(store.paths("variants")) == 4
+    assert len(store.paths("variants", contig="1")) == 2
+    assert len(store.paths("variants", contig="1", start=25)) == 1
+    assert len(store.paths("variants", contig="1", start=21, end=21)) == 1
+    assert store.paths("variants", contig="1", start=22, end=29) == []
+    assert len(store.paths("frequencies", cohort="a", part="1")) == 1
+    assert store.paths("ids", id="zz") == []
+    assert all(f.exists() for t in store.tables for f in store.paths(t))
 
 
 def test_a_region_opens_few_files_of_any_table(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_region_opens_few_files_of_any_table(tmp_path: Path) -> None:
     }  # fmt: skip
     store = open_store(make_store(tmp_path / "s", rows, pieces=12))
     region = {"contig": "chr1", "start": 800, "end": 810}
-    opened = {t: len(store.files(t, **region)) for t in rows}
+    opened = {t: len(store.paths(t, **region)) for t in rows}
     assert opened == {
         "variants": 2, "frequencies": 2, "sites": 1, "genotypes": 1, "genes": 1,
         "transcripts": 1,
@@ -149,10 +150,27 @@ def test_a_public_message_does_not_give_the_path(path: Path) -> None:
 
 
 def test_explain(store: Store) -> None:
-    assert store.explain(store.variants()) == "4 of 4 files"
-    assert store.explain(store.variants("1:30")) == "1 of 4 files"
-    joined = store.variants("1:30").join(store.frequencies("1:30"), on=store.key)
-    assert store.explain(joined) == f"2 of {4 + len(store.files('frequencies'))} files"
+    assert store.explain("variants") == "4 of 4 files"
+    assert store.explain("variants", "1:30") == "1 of 4 files"
+    total = len(store.paths("frequencies"))
+    assert total == store.record.tables["frequencies"].files > 2
+    assert store.explain("frequencies", "chr1:30", cohort="b") == f"1 of {total} files"
+    assert store.explain("genes") == "0 of 0 files"
+
+
+def test_every_table_is_a_method(store: Store) -> None:
+    assert set(TABLES) <= set(dir(Store))
+    for name, table in TABLES.items():
+        parameters = inspect.signature(getattr(Store, name)).parameters
+        by_place = "contig" in table.names and bool({"pos", "start"} & set(table.names))
+        wanted = {"self", *table.partition, *(["region"] if by_place else [])}
+        assert set(parameters) - {"stratum_by"} == wanted, name
+        frame = getattr(store, name)()
+        assert frame.collect_schema() == store.scan(name).collect_schema(), name
+    assert store.files().collect().height == store.scan("files").collect().height
+    assert store.contigs().collect()["contig"].to_list() == store.assembly_contigs.names
+    rows = store.annotations("demo", "1:1-20").collect()
+    assert rows.equals(store.table("annotations_demo", "1:1-20").collect())
 
 
 def test_digest(path: Path) -> None:
@@ -218,14 +236,14 @@ def test_many_short_contigs_share_a_partition(tmp_path: Path) -> None:
     )  # fmt: skip
     commit(tmp_path / "s", [Manifest([shard])], ingest_id="i", operation="i", base_release=1)
     store = open_store(tmp_path / "s")
-    assert store.contigs.part("s280") == "other"
-    assert store.contigs.part("big") == "big"
+    assert store.assembly_contigs.part("s280") == "other"
+    assert store.assembly_contigs.part("big") == "big"
     assert store.consequences("s280").collect()["contig"].to_list() == ["s280"]
-    assert store.files("consequences", contig="big") == []
-    assert store.files("consequences", contig="s200") == []
+    assert store.paths("consequences", contig="big") == []
+    assert store.paths("consequences", contig="s200") == []
 
 
 def test_contigs_come_back_as_they_were(store: Store) -> None:
-    assert [(c.name, c.aliases, c.length) for c in store.contigs.contigs] == [
+    assert [(c.name, c.aliases, c.length) for c in store.assembly_contigs.contigs] == [
         (c.name, c.aliases, c.length) for c in CONTIGS.contigs
     ]

@@ -58,7 +58,7 @@ def test_a_dropped_cohort_leaves_no_trace(three: Path) -> None:
     store = open_store(three)
     rows = {t: store.scan(t).collect().rows() for t in store.tables}
     assert "zebra" not in str(rows)
-    assert not [f for t in store.tables for f in store.files(t) if "zebra" in str(f)]
+    assert not [f for t in store.tables for f in store.paths(t) if "zebra" in str(f)]
     assert store.scan("variants").filter(pos=500).collect().is_empty()
     assert len(rows["ingests"]) == 4
 
@@ -100,9 +100,9 @@ def test_slices_and_windows_do_not_matter(
 
 
 def test_only_files_with_orphans_are_written_again(three: Path) -> None:
-    before = {f for f in open_store(three).files("variants")}
+    before = {f for f in open_store(three).paths("variants")}
     drop_cohort(three, "c")
-    after = {f for f in open_store(three).files("variants")}
+    after = {f for f in open_store(three).paths("variants")}
     assert {f.parent.name for f in before - after} == {"part=HLA-A%2A01%3A01"}
     assert len(before & after) == 4
 
@@ -174,7 +174,7 @@ def test_ids_of_a_source_that_is_joined_anew_go(three: Path, tmp_path: Path) -> 
     files = {f for t, f in found.manifest.remove if t == "ids"}
     assert len(files) == len(found.manifest.remove) > 0
     folder = table_folder(store.path, IDS)
-    every = {str(f.relative_to(folder)) for f in store.files("ids")}
+    every = {str(f.relative_to(folder)) for f in store.paths("ids")}
 
     def rows(paths: list[Path]) -> pl.DataFrame:
         return pl.concat([pl.read_parquet(p, hive_partitioning=False) for p in paths])

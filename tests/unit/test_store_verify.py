@@ -90,7 +90,7 @@ def test_a_damaged_file(path: Path, change: Callable, words: str) -> None:
 
 
 def _file_of_a(path: Path) -> Path:
-    files = open_store(path).files("variants", part="1")
+    files = open_store(path).paths("variants", part="1")
     return next(f for f in files if "ingest-a" in f.name)
 
 

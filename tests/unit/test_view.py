@@ -116,7 +116,7 @@ def test_python_gives_no_more_than_is_public(path: Path, public: Store) -> None:
         assert tuple(frame.columns) == public.declaration(name).names
         assert SECRET not in str(frame.rows()), name
         with pytest.raises(AccessError, match="more than is public"):
-            public.files(name)
+            public.paths(name)
     assert "permit_number" not in public.declaration("cohorts").names
     assert "permit_number" in own.declaration("cohorts").names
     assert public.scan("ids").filter(pl.col("id") == "rs4242").collect().is_empty()

@@ -284,8 +284,8 @@ def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
     assert "totals" not in {s["stage"] for s in account["stages"]}
     new = varhouse.open(fx_toy / "store")
     for table in ("variants", "genotypes", "sites", "frequencies", "totals"):
-        assert new.files(table) == old.files(table)
-    assert new.files("consequences", part="c1") == old.files("consequences", part="c1")
+        assert new.paths(table) == old.paths(table)
+    assert new.paths("consequences", part="c1") == old.paths("consequences", part="c1")
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert account["digest"] == here["digest"]
     assert "nothing to do" in _ingest(fx_toy).stdout

@@ -122,7 +122,7 @@ def _contig_names(store: Store, cohort: str) -> dict[str, str]:
 
 def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
     """Make a header line for every contig, FILTER and INFO key that the records use."""
-    lengths = {c.name: c.length for c in store.contigs.contigs}
+    lengths = {c.name: c.length for c in store.assembly_contigs.contigs}
     sites = store.scan("sites", cohort=cohort)
 
     def distinct(column: str) -> pl.LazyFrame:

@@ -89,7 +89,7 @@ def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
     """Give the contigs that hold records of a cohort, in the order of the assembly."""
     held = store.scan("sites", cohort=cohort).select("contig").unique().collect()["contig"]
     present = set(held.to_list())
-    yield from (c for c in store.contigs.names if c in present)
+    yield from (c for c in store.assembly_contigs.names if c in present)
 
 
 def iter_windows(

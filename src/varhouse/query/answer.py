@@ -101,15 +101,15 @@ class Answer:
         if table in _AS_WRITTEN:
             return
         if column == "contig":
-            own = store.contigs.canonical(word)
+            own = store.assembly_contigs.canonical(word)
             if own is None:
-                raise UsageError(store.contigs.unknown(word))
+                raise UsageError(store.assembly_contigs.unknown(word))
             if own != word:
                 raise UsageError(f"contig {word!r} is called {own!r} in this store")
         if column == "cohort" and table is not None:
-            known = store.words("cohorts", "cohort", word)
+            known = store.values("cohorts", "cohort", word)
         elif column in ("stratum_by", "stratum") and table in ("frequencies", "totals"):
-            known = store.words(table, column, word)
+            known = store.values(table, column, word)
         else:
             return
         if word not in known:

@@ -28,7 +28,7 @@ def explain_missing(store: Store, text: str) -> str:
     release = f"release {store.release}"
     if _ID.match(text):
         return f"{text}: no such id in {release}"
-    changes = read_names(text, store.contigs)
+    changes = read_names(text, store.assembly_contigs)
     if changes:
         other = other_base(store, changes[0])
         return f"{text}: no such allele in {release}{f': {other}' if other else ''}"
@@ -70,7 +70,7 @@ def _cached(store: Store, change: Change) -> dict[int, str]:
                 continue
             from varhouse.genome.reference import Reference  # noqa: PLC0415 - seldom needed
 
-            bases = Reference(index.parent, store.contigs).sequence(change.contig)
+            bases = Reference(index.parent, store.assembly_contigs).sequence(change.contig)
         except (OSError, ValueError, KeyError):
             continue
         found = bases[change.start : change.end].tobytes().decode("ascii")

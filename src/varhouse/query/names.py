@@ -218,12 +218,12 @@ def match_written(store: Store, text: str) -> pl.DataFrame | None:
     without its extent finds all of them.
     """
     key = _SYMBOLIC.match(text) or _KEY.match(text)
-    contig = store.contigs.canonical(key["contig"]) if key else None
+    contig = store.assembly_contigs.canonical(key["contig"]) if key else None
     spdi = _SPDI.match(text)
     if key is None or contig is None or (spdi and _ACCESSION.match(spdi["contig"])):
         return None
     pos, ref = int(key["pos"]), key["ref"].upper()
-    alt = canonical_breakend(key["alt"], store.contigs.canonical).upper()
+    alt = canonical_breakend(key["alt"], store.assembly_contigs.canonical).upper()
     rows = store.scan("variants", contig=contig, start=pos, end=pos)
     opened = _OPEN.match(alt)
     alt = opened["symbol"] if opened else alt

@@ -180,9 +180,9 @@ def _find_name(store: Store, text: str) -> pl.DataFrame:
     written = match_written(store, text)
     if written is not None and written.height:
         return written
-    readings = parse_name(text, store.contigs)
+    readings = parse_name(text, store.assembly_contigs)
     wrong = ""
-    for change, whole in zip(readings, read_names(text, store.contigs), strict=True):
+    for change, whole in zip(readings, read_names(text, store.assembly_contigs), strict=True):
         known = match_change(store, change)
         if not known.height:
             continue
@@ -219,9 +219,9 @@ def _by_vrs(store: Store, digest: str) -> pl.DataFrame:
 
 def _by_hgvs(store: Store, prefix: str, name: str) -> pl.DataFrame:
     """Find alleles whose shift is too wide for a SPDI by their name as it is."""
-    contig = store.contigs.canonical(prefix)
+    contig = store.assembly_contigs.canonical(prefix)
     if contig is None:
-        raise UsageError(store.contigs.unknown(prefix))
+        raise UsageError(store.assembly_contigs.unknown(prefix))
     wanted = pl.col("spdi").is_null() & pl.col("hgvs_g").str.ends_with(f":{name}")
     return store.scan("variants", contig=contig).filter(wanted).select(KEY).collect()
 
@@ -239,10 +239,14 @@ def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piec
         If a gene is unknown.
     """
     texts = [r for text in selection.regions for r in text.split() or [text]]
-    spans = merge_spans([parse_region(r, store.contigs) for r in texts])
+    spans = merge_spans([parse_region(r, store.assembly_contigs) for r in texts])
     genes = _gene_spans(store, selection.genes) if selection.genes else None
     if not selection.regions:
-        spans = genes if genes is not None else {c: [(1, None)] for c in store.contigs.names}
+        spans = (
+            genes
+            if genes is not None
+            else {c: [(1, None)] for c in store.assembly_contigs.names}
+        )
         genes = None
     if selection.ids:
         keys = pl.concat([find_keys(store, text) for text in selection.ids]).unique().sort(KEY)
@@ -256,7 +260,7 @@ def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piec
 def _all_pieces(
     store: Store, spans: Spans, genes: Spans | None, table: str
 ) -> Iterator[Piece]:
-    for contig in store.contigs.names:
+    for contig in store.assembly_contigs.names:
         if contig not in spans or (genes is not None and contig not in genes):
             continue
         also = None
@@ -288,16 +292,16 @@ def _held_contigs(store: Store, table: str) -> set[str]:
     """Contigs that a table may hold rows of, from its partitions alone."""
     files = store.file_frame(table)
     if "partition.part" not in files.columns:
-        return set(store.contigs.names)
+        return set(store.assembly_contigs.names)
     parts = set(files["partition.part"])
-    return {c for c in store.contigs.names if store.contigs.part(c) in parts}
+    return {c for c in store.assembly_contigs.names if store.assembly_contigs.part(c) in parts}
 
 
 def _key_pieces(
     store: Store, keys: pl.DataFrame, spans: Spans, genes: Spans | None
 ) -> Iterator[Piece]:
     """Give a piece for each cluster of the wanted alleles."""
-    for contig in store.contigs.names:
+    for contig in store.assembly_contigs.names:
         mine = keys.filter(pl.col("contig") == contig).select(WITHIN)
         if not mine.height or contig not in spans:
             continue

@@ -269,7 +269,7 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
         if store.view.is_public:
             _make_public_view(store, declared, connection)
             continue
-        files = [str(p) for p in store.files(name)]
+        files = [str(p) for p in store.paths(name)]
         # A pattern that is looked up, and the file that it finds.
         paths += {*files, *map(_pattern, files)}
         view = _view(store, declared, files)

@@ -102,7 +102,7 @@ class VcfWriter:
             "##fileformat=VCFv4.3",
             f"##source=varhouse {__version__} release {store.release}",
         ]
-        for c in store.contigs.contigs:
+        for c in store.assembly_contigs.contigs:
             length = f",length={c.length}" if c.length else ""
             lines.append(f'##contig=<ID={c.name}{length},assembly="{store.assembly}">')
         lines += OPEN_LINES if store.may_be_open(store.file_frame("variants")) else []

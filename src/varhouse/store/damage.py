@@ -66,7 +66,7 @@ def _pinned(path: Path) -> list[tuple[Path, int]]:
     for table in store.tables:
         frame = store.file_frame(table)
         sizes = frame["size_bytes"].to_list() if frame.height else []
-        found += list(zip(store.files(table), sizes, strict=True))
+        found += list(zip(store.paths(table), sizes, strict=True))
     return found
 
 

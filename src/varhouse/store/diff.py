@@ -83,7 +83,8 @@ def _by_part(
     by_table: dict[str, list[_Value]] = {}
     for value in values:
         by_table.setdefault(value.table, []).append(value)
-    order = {part: i for i, part in enumerate(new.contigs.part(c) for c in new.contigs.names)}
+    contigs = new.assembly_contigs
+    order = {part: i for i, part in enumerate(contigs.part(c) for c in contigs.names)}
     touched = {t: _differing(old, new, t) for t in ("variants", *by_table)}
     parts = {p for found in touched.values() for p in found}
     for part in sorted(parts, key=lambda p: order[p]):

@@ -5,12 +5,11 @@ a table that is asked for is opened at the Delta version that the record pins, a
 that cannot hold the wanted region are left out by the statistics in the Delta log.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
@@ -20,21 +19,12 @@ from varhouse.errors import AccessError, StoreError, UsageError, nearest
 from varhouse.genome.contigs import Contig, Contigs, parse_region
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
+from varhouse.store.pruning import SPANS, Wanted, may_hold, prune, read_filters
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
+from varhouse.store.table_methods import TableMethods
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, VARIANTS, Table, annotation_table
 from varhouse.view import OWN, PUBLIC, View
-
-Wanted = str | list[str] | None
-
-_SPANS = ("genes", "transcripts")
-"""Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
-
-_FEW = 10_000
-
-_SCAN = re.compile(r"Parquet SCAN \[(.*)\]")
-_TABLE = re.compile(r"/(?:open|controlled)/(\w+)/(?:[^/]+=[^/]+/)*[^/]+\.parquet")
-_MORE = re.compile(r"\.\.\. (\d+) other")
 
 
 def open_store(
@@ -64,11 +54,11 @@ def open_store(
     return store.public() if view.is_public else store
 
 
-class Store:
+class Store(TableMethods):
     """A store at one release.
 
-    Every table is also a method that scans it: `store.consequences(region="chr1:1-99")`.
-    (The names `files` and `contigs` mean something else here: scan those two tables.)
+    Every table is a method that scans it, `store.consequences("chr1:1-99")`: see
+    `TableMethods`. `table` takes the name of one.
 
     Attributes
     ----------
@@ -111,10 +101,10 @@ class Store:
         """Sources that this view leaves out, see `public`."""
         return self.view.withheld
 
-    def __getattr__(self, name: str) -> Callable[..., pl.LazyFrame]:
-        if name in TABLES or name.startswith("annotations_"):
-            return partial(self.table, name)
-        raise AttributeError(f"a store has no {name!r}{nearest(name, self.tables)}")
+    if not TYPE_CHECKING:
+        # Only for the message: a type checker would take any name for an attribute then.
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"a store has no {name!r}{nearest(name, TABLES)}")
 
     @property
     def release(self) -> int:
@@ -132,7 +122,7 @@ class Store:
         return sorted(self.record.tables)
 
     @cached_property
-    def contigs(self) -> Contigs:
+    def assembly_contigs(self) -> Contigs:
         """The contigs of the assembly, with their aliases."""
         rows = self.scan("contigs").collect().sort("ordinal")
         columns = ("contig", "aliases", "accession", "length", "refget")
@@ -259,46 +249,19 @@ class Store:
             `path` (relative to the table's folder), `size_bytes`, `num_records` and,
             where the Delta log has them, `partition.*`, `min.*` and `max.*`.
         """
-        contig, start, end, id_, partition = _split(filters)
+        wanted = read_filters(filters)
         declared, files = self._open(table)
-        unknown = [n for n in partition if n not in declared.partition]
-        if unknown:
-            raise StoreError(
-                f"table {table} is not partitioned by {', '.join(unknown)}"
-                f" (by {', '.join(declared.partition) or 'nothing'})"
-            )
-        self._check_cohorts(partition.get("cohort"), files)
-        if not files.height:
-            return files
-        keep: list[pl.Expr] = []
-        if contig is not None and "part" in declared.partition:
-            keep.append(pl.col("partition.part") == self.contigs.part(contig))
-        for name, wanted in partition.items():
-            values = [wanted] if isinstance(wanted, str) else list(wanted or [])
-            if wanted is not None:
-                keep.append(pl.col(f"partition.{name}").is_in(values))
-        span = max(self.record.tables[table].span, 1)
-        low, high = ("start", "end") if table in _SPANS else ("pos", "pos")
-        if contig is not None and table != "rejects":
-            keep.append(_may(files, "contig", contig, contig))
-        if start is not None:
-            near = _may(files, high, start - (span - 1 if high == "pos" else 0), None)
-            if "extent" in declared.names:
-                # A symbolic allele may reach over from far before.
-                near |= _may(files, "extent", UNKNOWN, None)
-            keep.append(near)
-            if table == VARIANTS.name:
-                keep.append(_may(files, "end", start, None))
-        if end is not None:
-            keep.append(_may(files, low, None, end))
-        if id_ is not None:
-            keep.append(_may(files, "id", id_, id_))
-        return files.filter(*keep) if keep else files
+        part = None
+        if wanted.contig is not None and "part" in declared.partition:
+            part = self.assembly_contigs.part(wanted.contig)
+        kept = prune(files, declared, wanted, self._span(table), part)
+        self._check_cohorts(wanted.partition.get("cohort"), files)
+        return kept
 
     def _canonical(self, contig: str) -> str:
-        own = self.contigs.canonical(contig)
-        if own is None and self.contigs.names:
-            raise UsageError(self.contigs.unknown(contig))
+        own = self.assembly_contigs.canonical(contig)
+        if own is None and self.assembly_contigs.names:
+            raise UsageError(self.assembly_contigs.unknown(contig))
         return own or contig
 
     def _check_cohorts(self, wanted: Wanted, files: pl.DataFrame) -> None:
@@ -314,7 +277,7 @@ class Store:
                     f"{nearest(value, sorted(known))}"
                 )
 
-    def files(self, table: str, **filters: Any) -> list[Path]:
+    def paths(self, table: str, **filters: Any) -> list[Path]:
         """List the files of a table, absolute paths; takes the filters of `scan`.
 
         Raises
@@ -356,7 +319,8 @@ class Store:
         UsageError
             If there is no such contig.
         """
-        contig, start, end, id_, _ = _split(filters)
+        wanted = read_filters(filters)
+        contig, start, end, id_ = wanted.contig, wanted.start, wanted.end, wanted.id
         if contig is not None and table != "contigs":
             contig = filters["contig"] = self._canonical(contig)
         declared, _ = self._open(table)
@@ -368,20 +332,20 @@ class Store:
             declared.names
         ):
             raise StoreError(f"table {table} has no positions to choose a region by")
-        if table in _SPANS:
+        if table in SPANS:
             first, last = pl.col("start"), pl.col("end")
         else:
             first, last = pl.col("pos"), pl.col("pos") + pl.col("ref").str.len_bytes() - 1
         if end is not None:
             frame = frame.filter(first <= end)
         if start is not None:
-            if table not in _SPANS:
+            if table not in SPANS:
                 # Lets the reader skip row groups, which the sum below does not.
                 span = max(self._span(table), 1)
                 near = pl.col("pos") >= start - span + 1
                 if (
                     "extent" in declared.names
-                    and files.select(_may(files, "extent", UNKNOWN, None).any()).item()
+                    and files.select(may_hold(files, "extent", UNKNOWN, None).any()).item()
                 ):
                     near |= pl.col("extent") >= UNKNOWN
                     # A source may call a field of its own `end`.
@@ -399,7 +363,7 @@ class Store:
     @staticmethod
     def may_be_open(files: pl.DataFrame) -> bool:
         """Tell whether files of `file_frame` may hold symbolic alleles with an extent."""
-        return bool(files.select(_may(files, "extent", UNKNOWN, None).any()).item())
+        return bool(files.select(may_hold(files, "extent", UNKNOWN, None).any()).item())
 
     def _span(self, table: str) -> int:
         pinned = self.record.tables.get(table)
@@ -454,48 +418,15 @@ class Store:
 
         Other filters as in `scan`; the contig may go by any of its names.
         """
+        return self.scan(name, **self._with_region(name, region, partition))
+
+    def _with_region(
+        self, name: str, region: str | None, filters: dict[str, Any]
+    ) -> dict[str, Any]:
         if region is None:
-            return self.scan(name, **partition)
-        found = parse_region(region, self.contigs)
-        return self.scan(
-            name, contig=found.contig, start=found.start, end=found.end, **partition
-        )
-
-    def variants(self, region: str | None = None) -> pl.LazyFrame:
-        """Scan the distinct alleles, of a region if one is given."""
-        return self.table("variants", region)
-
-    def frequencies(
-        self,
-        region: str | None = None,
-        *,
-        cohort: Wanted = None,
-        stratum_by: str | None = None,
-    ) -> pl.LazyFrame:
-        """Scan the frequencies, of a region, cohort(s) or kind of stratum if given."""
-        frame = self.table("frequencies", region, cohort=cohort)
-        if stratum_by is not None:
-            known = self.words("frequencies", "stratum_by", stratum_by)
-            if stratum_by not in known:
-                raise StoreError(
-                    f"release {self.release} of {self.name} has no strata by {stratum_by!r}"
-                    f"{nearest(stratum_by, known)}"
-                )
-            frame = frame.filter(pl.col("stratum_by") == stratum_by)
-        return frame
-
-    def words(self, table: str, column: str, wanted: str) -> list[str]:
-        """List the values of a column that has few of them, sorted.
-
-        The first rows tell of all strata in most stores; the whole column is read only if
-        `wanted` is not among them.
-        """
-        values = self.scan(table).select(column)
-        for some in (values.head(_FEW), values):
-            found: list[str] = some.unique().collect()[column].drop_nulls().sort().to_list()
-            if wanted in found:
-                break
-        return found
+            return filters
+        found = parse_region(region, self.assembly_contigs)
+        return {**filters, "contig": found.contig, "start": found.start, "end": found.end}
 
     def table_digests(self) -> dict[str, str]:
         """Give the content digest of each table, 64 hex digits; no data is read."""
@@ -508,36 +439,16 @@ class Store:
         """
         return self._digest
 
-    def explain(self, frame: pl.LazyFrame) -> str:
-        """Say how many of the files of its tables a query will open: `3 of 24 files`."""
-        opened = total = 0
-        for scan in _SCAN.findall(frame.explain()):
-            more = _MORE.search(scan)
-            listed = scan[: more.start()] if more else scan
-            opened += len(re.findall(r"\.parquet\b", listed)) + (int(more[1]) if more else 0)
-            if name := _TABLE.search(listed):
-                total += self.record.tables[name[1]].files
-        return f"{opened} of {total} files"
+    def explain(self, table: str, region: str | None = None, **filters: Any) -> str:
+        """Say how many files of a table are read for a region or filters: `3 of 24 files`.
+
+        Takes what `table` takes.
+        """
+        total = self._open(table)[1].height
+        kept = self.file_frame(table, **self._with_region(table, region, filters))
+        return f"{kept.height} of {total} files"
 
 
 def _known(name: str) -> Table:
     """Declare a table as far as its name tells; of annotations the fixed columns."""
     return TABLES.get(name) or annotation_table(name.removeprefix("annotations_"), {})
-
-
-def _split(
-    filters: dict[str, Any],
-) -> tuple[str | None, int | None, int | None, str | None, dict[str, Wanted]]:
-    rest = dict(filters)
-    contig, start, end, id_ = (rest.pop(n, None) for n in ("contig", "start", "end", "id"))
-    return contig, start, end, id_, rest
-
-
-def _may(files: pl.DataFrame, column: str, low: Any, high: Any) -> pl.Expr:
-    """Tell which files can hold a value in low..high of a column; no statistics: may."""
-    test = pl.lit(value=True)
-    if low is not None and f"max.{column}" in files.columns:
-        test &= (pl.col(f"max.{column}") >= low).fill_null(value=True)
-    if high is not None and f"min.{column}" in files.columns:
-        test &= (pl.col(f"min.{column}") <= high).fill_null(value=True)
-    return test

@@ -170,7 +170,7 @@ def _find_orphans(
 ) -> list[Path]:
     """Write the keys of the orphans of a partition as Parquet files, and list them."""
     found: list[Path] = []
-    for file in store.files("frequencies", part=part, cohort=cohorts):
+    for file in store.paths("frequencies", part=part, cohort=cohorts):
         for piece in _slices(file, KEY):
             keys = piece.unique()
             near = _near(keys)

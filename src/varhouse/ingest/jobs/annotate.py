@@ -91,7 +91,7 @@ def _replaced(
 def _stored(run: Run, part: str, orphans: list[Path]) -> Iterator[Iterator[pl.DataFrame]]:
     """Yield the alleles that stay in a partition, file by file, some at a time."""
     base = run.base()
-    for path in base.files("variants", part=part):
+    for path in base.paths("variants", part=part):
         frame = pl.read_parquet(
             path, columns=[*KEY, "ref_checked"], hive_partitioning=False, glob=False
         )
