@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from varhouse.errors import SchemaError
 from varhouse.tables.digest import Sums, combine
+from varhouse.tables.loads import load1, load8
 from varhouse.tables.schema import Table
 
 Hashes = npt.NDArray[np.uint64]
@@ -23,7 +23,11 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ROW = np.uint64(0xD6E8FEB86659FD93)
 _NULL = np.uint64(0x2545F4914F6CDD1D)
 _LONG = np.uint64(0xA0761D6478BD642F)
-_30, _27, _31, _8, _1 = (np.uint64(n) for n in (30, 27, 31, 8, 1))
+_30, _27, _31, _8, _32 = (np.uint64(n) for n in (30, 27, 31, 8, 32))
+_LOW32 = np.uint64(0xFFFFFFFF)
+_MINUS_ZERO, _INFINITY = np.uint64(1 << 63), np.uint64(0x7FF << 52)
+_NAN = np.uint64(0x7FF8 << 48)
+_INLINE, _WORD = 12, 8
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -37,22 +41,54 @@ def _mix(x):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _hash_integers(values, out):  # type: ignore[no-untyped-def]
     for i in range(values.size):
-        out[i] = _mix(values[i] + _GOLDEN)
+        out[i] = _mix(np.uint64(np.int64(values[i])) + _GOLDEN)
 
 
 @numba.njit(nogil=True, cache=True)
-def _hash_texts(data, offsets, out):  # type: ignore[no-untyped-def]
+def _hash_bits(bits, first, out):  # type: ignore[no-untyped-def]
     for i in range(out.size):
-        start, end = offsets[i], offsets[i + 1]
-        h = np.uint64(end - start) * _LONG + _GOLDEN
-        while start < end:
-            # Little-endian words put together from bytes: the same on every machine.
+        out[i] = _mix(np.uint64((bits[(first + i) >> 3] >> ((first + i) & 7)) & 1) + _GOLDEN)
+
+
+@numba.njit(nogil=True, cache=True)
+def _hash_doubles(bits, out):  # type: ignore[no-untyped-def]
+    for i in range(bits.size):
+        word = bits[i]
+        if word == _MINUS_ZERO:
             word = np.uint64(0)
-            stop = min(start + 8, end)
-            for k in range(stop - 1, start - 1, -1):
-                word = (word << _8) | np.uint64(data[k])
-            h = _mix(h ^ word) + _LONG
-            start = stop
+        elif word & ~_MINUS_ZERO > _INFINITY:
+            word = _NAN
+        out[i] = _mix(word + _GOLDEN)
+
+
+@numba.njit(nogil=True, cache=True)
+def _hash_texts(views, buffers, out):  # type: ignore[no-untyped-def]
+    """Hash texts given by their views (see `textviews`) and the addresses of buffers."""
+    for i in range(out.size):
+        one, two = views[i, 0], views[i, 1]
+        if i and one == views[i - 1, 0] and two == views[i - 1, 1]:
+            # The same text as in the row before, as in most columns of names.
+            out[i] = out[i - 1]
+            continue
+        size = np.int64(one & _LOW32)
+        h = np.uint64(size) * _LONG + _GOLDEN
+        if size <= _INLINE:
+            if size:
+                h = _mix(h ^ ((one >> _32) | (two << _32))) + _LONG
+            if size > _WORD:
+                h = _mix(h ^ (two >> _32)) + _LONG
+        else:
+            text = buffers[np.int64(two & _LOW32)] + np.int64(two >> _32)
+            at = 0
+            # A word at a time, little-endian: the first byte lowest.
+            while at + _WORD <= size:
+                h = _mix(h ^ load8(text, at)) + _LONG
+                at += _WORD
+            if at < size:
+                word = np.uint64(0)
+                for k in range(size - 1, at - 1, -1):
+                    word = (word << _8) | np.uint64(load1(text, k))
+                h = _mix(h ^ word) + _LONG
         out[i] = _mix(h)
 
 
@@ -73,11 +109,18 @@ def _add_column(values, seed1, seed2, lane1, lane2):  # type: ignore[no-untyped-
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_valid(values, valid, seed1, seed2, lane1, lane2):  # type: ignore[no-untyped-def]
+def _add_valid(values, bits, first, seed1, seed2, lane1, lane2):  # type: ignore[no-untyped-def]
     for i in range(values.size):
-        if valid[i]:
+        if (bits[(first + i) >> 3] >> ((first + i) & 7)) & 1:
             lane1[i] += _mix(values[i] + seed1)
             lane2[i] += _mix(values[i] ^ seed2)
+
+
+@numba.njit(nogil=True, cache=True)
+def _put_nulls(values, bits, first):  # type: ignore[no-untyped-def]
+    for i in range(values.size):
+        if not (bits[(first + i) >> 3] >> ((first + i) & 7)) & 1:
+            values[i] = _NULL
 
 
 @numba.njit(nogil=True, cache=True)
@@ -143,53 +186,65 @@ def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
 
 
 def _digest_column(column: pl.Series, name: str, lane1: Hashes, lane2: Hashes) -> None:
-    array = column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    # The buffers as polars has them: nothing is copied or cast.
+    array: Any = column.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
     values = _hash(array, name)
-    seed1, seed2 = _seeds(name)
+    seeds = _seeds(name)
     if array.null_count:
-        _add_valid(values, _valid(array), seed1, seed2, lane1, lane2)
+        _add_valid(values, _bytes(array, 0), array.offset, *seeds, lane1, lane2)
     else:
-        _add_column(values, seed1, seed2, lane1, lane2)
+        _add_column(values, *seeds, lane1, lane2)
 
 
-def _valid(array: Any) -> npt.NDArray[np.bool_]:
-    valid: npt.NDArray[np.bool_] = pc.is_valid(array).to_numpy(zero_copy_only=False)
-    return valid
+def _bytes(array: Any, number: int) -> npt.NDArray[np.uint8]:
+    buffer = array.buffers()[number]
+    return (
+        np.zeros(0, np.uint8) if buffer is None else _frozen(np.frombuffer(buffer, np.uint8))
+    )
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # One compiled version of a kernel serves buffers that may and may not be written to.
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _fixed(array: Any, kind: Any, width: int = 1) -> npt.NDArray[Any]:
+    """Give the values of an array whose second buffer holds `width` words a row."""
+    if not len(array):
+        return _frozen(np.zeros(0, kind))
+    held = np.frombuffer(array.buffers()[1], kind)
+    return _frozen(held[array.offset * width : (array.offset + len(array)) * width])
 
 
 def _hash(array: Any, name: str) -> Hashes:
     """Hash each value of an arrow array; what stands for a null is arbitrary."""
     out = np.empty(len(array), np.uint64)
     kind = array.type
-    if pa.types.is_large_string(kind) or pa.types.is_string(kind):
-        offsets, data = _offsets(array), array.buffers()[2]
-        raw = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
-        _hash_texts(raw, offsets, out)
+    if pa.types.is_string_view(kind):
+        buffers = np.array([b.address if b else 0 for b in array.buffers()[2:]], np.int64)
+        _hash_texts(_fixed(array, np.uint64, 2).reshape(-1, 2), buffers, out)
     elif pa.types.is_large_list(kind) or pa.types.is_list(kind):
         elements = _hash(array.values, name)
         if array.values.null_count:
-            elements[~_valid(array.values)] = _NULL
+            _put_nulls(elements, _bytes(array.values, 0), array.values.offset)
         _hash_lists(elements, _offsets(array), out)
     elif pa.types.is_signed_integer(kind):
-        _hash_integers(_numbers(array, pa.int64()).astype(np.int64).view(np.uint64), out)
+        _hash_integers(_fixed(array, kind.to_pandas_dtype()), out)
     elif pa.types.is_boolean(kind):
-        _hash_integers(_numbers(array, pa.int8()).astype(np.int64).view(np.uint64), out)
+        _hash_bits(_bytes(array, 1), array.offset, out)
     elif pa.types.is_floating(kind):
-        numbers = _numbers(array, pa.float64()) + 0.0  # -0.0 + 0.0 is 0.0
-        numbers[np.isnan(numbers)] = np.nan
-        _hash_integers(numbers.view(np.uint64), out)
+        numbers = _fixed(array, kind.to_pandas_dtype()).astype(np.float64, copy=False)
+        _hash_doubles(_frozen(numbers.view(np.uint64)), out)
     elif not pa.types.is_null(kind):
         raise SchemaError(f"column {name}: type {kind} cannot stand in a table")
     return out
 
 
-def _numbers(array: Any, kind: Any) -> npt.NDArray[Any]:
-    filled = pc.fill_null(array, False if pa.types.is_boolean(array.type) else 0)
-    numbers: npt.NDArray[Any] = filled.cast(kind).to_numpy(zero_copy_only=False)
-    return numbers
-
-
 def _offsets(array: Any) -> npt.NDArray[np.int64]:
-    wide = pa.types.is_large_string(array.type) or pa.types.is_large_list(array.type)
+    wide = pa.types.is_large_list(array.type)
     offsets = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)
     return offsets[array.offset : array.offset + len(array) + 1].astype(np.int64)

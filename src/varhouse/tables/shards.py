@@ -24,8 +24,9 @@ from varhouse.tables.schema import Table, check_table
 ROW_GROUP = 32_768
 """Rows of a row group: 10 kb regions read in 1.1 ms, 16k-64k all fine (store notes)."""
 
-COMPRESSION_LEVEL = 3
-"""zstd 3: within 1 % of the size of 9, at the speed of 1."""
+COMPRESSION_LEVEL = 1
+"""zstd 1: a sixth less time to write than 3; ids, variants and frequencies are smaller,
+sites and genotypes 2 to 5 % larger (decision 0023)."""
 
 SHARD_ROWS = 1_000_000
 """Rows of a shard that is written piece by piece."""
@@ -187,12 +188,7 @@ class ShardWriter:
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._own = unfinished_name(self._path())
-            self._writer = pq.ParquetWriter(
-                self._own, arrow.schema, compression="zstd",
-                compression_level=COMPRESSION_LEVEL,
-                use_dictionary=[c for c in kept.columns if c not in _HIGH_CARDINALITY],
-                column_encoding=dict.fromkeys(_DELTA & set(kept.columns), _DELTA_ENCODING),
-            )  # fmt: skip
+            self._writer = pq.ParquetWriter(self._own, arrow.schema, **_encoding(kept.columns))
         self._writer.write_table(arrow, row_group_size=ROW_GROUP)
         digest = digest_frame(full, self._table)
         self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
@@ -232,22 +228,30 @@ def _sort_key(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
 
 
 def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    floats = [n for n, t in frame.schema.items() if t.is_float()]
-    odd = {n for n in floats if frame[n].is_nan().any()}
-    if not odd:
+    # Statistics pass over what is no number (Parquet format, IEEE 754 note), and readers
+    # skip by them rows that they hold for greater than all numbers: write none.
+    odd = {n for n, t in frame.schema.items() if t.is_float() and frame[n].is_nan().any()}
+    if not odd and any(t.is_nested() for t in frame.dtypes):
+        # Long lists take polars less time, all else takes it a third more.
         frame.write_parquet(
             path, compression="zstd", compression_level=COMPRESSION_LEVEL,
             row_group_size=ROW_GROUP,
         )  # fmt: skip
         return
-    # Statistics pass over what is no number (Parquet format, IEEE 754 note), and readers
-    # skip by them rows that they hold for greater than all numbers: write none.
-    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     pq.write_table(
-        arrow, path, compression="zstd", compression_level=COMPRESSION_LEVEL,
-        row_group_size=ROW_GROUP,
+        frame.to_arrow(compat_level=pl.CompatLevel.oldest()), path,
+        row_group_size=ROW_GROUP, **_encoding(frame.columns),
         write_statistics=[n for n in frame.columns if n not in odd],
     )  # fmt: skip
+
+
+def _encoding(columns: list[str]) -> dict[str, Any]:
+    """Say how the columns of a file are written."""
+    return {
+        "compression": "zstd", "compression_level": COMPRESSION_LEVEL,
+        "use_dictionary": [c for c in columns if c not in _HIGH_CARDINALITY],
+        "column_encoding": dict.fromkeys(_DELTA & set(columns), _DELTA_ENCODING),
+    }  # fmt: skip
 
 
 def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:

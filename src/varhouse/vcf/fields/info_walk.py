@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from varhouse.tables.loads import address_of, load1
 from varhouse.vcf.account.faults import Fault, note
 from varhouse.vcf.fields.info_values import (
     CHECK,
@@ -25,7 +26,7 @@ from varhouse.vcf.fields.info_values import (
 from varhouse.vcf.header.keys import JOINED, KeyArrays, Kind, find_key
 from varhouse.vcf.samples.counts import fits_number
 from varhouse.vcf.text.decimals import ROOM, quick_float, quick_integer
-from varhouse.vcf.text.words import _address, find_byte, load1
+from varhouse.vcf.text.words import find_byte
 
 WIDTH = 32
 """Bytes of a name (and its `=`) that are compared at once."""
@@ -77,7 +78,7 @@ def _same32(_context: Any, text: Any, at: Any, other: Any, other_at: Any) -> Any
         loaded = []
         for k in (0, 2):
             part = type(signature)(signature.return_type, signature.args[k : k + 2], None)
-            address = _address(context, builder, part, args[k : k + 2])
+            address = address_of(context, builder, part, args[k : k + 2])
             pointer = builder.bitcast(address, kind.as_pointer())
             loaded.append(builder.load(pointer, align=1))
         same = builder.icmp_unsigned("==", *loaded)

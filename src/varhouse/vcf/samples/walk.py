@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.tables.loads import load1, load8
 from varhouse.vcf.account.faults import Fault, note
 from varhouse.vcf.header.keys import Kind
 from varhouse.vcf.samples.counts import check_numbers, wanted_counts
@@ -20,7 +21,6 @@ from varhouse.vcf.samples.walk_values import (
 )
 from varhouse.vcf.text.decimals import FLOAT_MISSING, INT_MISSING, ROOM, quick_float
 from varhouse.vcf.text.stops import BLOCKS, find_stops
-from varhouse.vcf.text.words import load1, load8
 
 _FIELDS, _COLUMNS = int(Fault.SAMPLE_FIELDS), int(Fault.LINE_COLUMNS)
 _INTEGER, _FLOAT = int(Kind.INTEGER), int(Kind.FLOAT)

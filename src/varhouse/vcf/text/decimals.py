@@ -17,8 +17,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from varhouse.tables.loads import address_of, load1, load8
 from varhouse.vcf.text.spans import copy_spans
-from varhouse.vcf.text.words import _address, load1, load8, lowest
+from varhouse.vcf.text.words import lowest
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -58,7 +59,7 @@ def _classes16(_context: Any, text: Any, at: Any) -> Any:
     """
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _address(context, builder, signature, args)
+        address = address_of(context, builder, signature, args)
         kind = ir.VectorType(ir.IntType(8), 16)
         v = builder.load(builder.bitcast(address, kind.as_pointer()), align=1)
 

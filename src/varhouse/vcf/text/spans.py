@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from varhouse.vcf.text.words import _address, load8
+from varhouse.tables.loads import address_of, load8
 
 _HIGH = np.uint64(0x8080808080808080)
 
@@ -18,7 +18,7 @@ def _store8(_context: Any, text: Any, at: Any, word: Any) -> Any:
     """Store a word at text[at:at + 8], for a text that is given by its address."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _address(context, builder, signature, args)
+        address = address_of(context, builder, signature, args)
         pointer = builder.bitcast(address, ir.IntType(64).as_pointer())
         builder.store(args[2], pointer, align=1)
         return context.get_dummy_value()

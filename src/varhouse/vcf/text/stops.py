@@ -5,7 +5,8 @@
 import numba as nb
 import numpy as np
 
-from varhouse.vcf.text.words import load1, lowest, ones, same64
+from varhouse.tables.loads import load1
+from varhouse.vcf.text.words import lowest, ones, same64
 
 _TAB, _COLON, _COMMA, _BLANK = np.uint8(9), np.uint8(58), np.uint8(44), np.uint8(32)
 _ONE, _ZERO = np.uint64(1), np.uint64(0)

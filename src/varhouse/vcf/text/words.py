@@ -12,21 +12,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-_BYTE, _INT, _LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+from varhouse.tables.loads import address_of
 
-
-def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Give the address of text[at]; `text` is an array, or the address of its first byte.
-
-    A compiled function that is given an array counts a reference to it on each call,
-    which takes longer than a number takes to read; an address is only a number.
-    """
-    if isinstance(signature.args[0], types.Integer):
-        base = builder.inttoptr(args[0], _BYTE.as_pointer())
-        return builder.gep(base, [args[1]])
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    base = builder.bitcast(array.data, _BYTE.as_pointer())
-    return builder.gep(base, [args[1]])
+_INT, _LONG = ir.IntType(32), ir.IntType(64)
 
 
 def _splat(builder: Any, value: Any, count: int) -> Any:
@@ -45,32 +33,11 @@ def _differ(builder: Any, address: Any, value: Any, count: int, operator: str) -
 
 
 @intrinsic
-def _load1(_context: Any, text: Any, at: Any) -> Any:
-    """Load the byte text[at], for a text that is given by its address."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_address(context, builder, signature, args))
-
-    return types.uint8(text, types.int64), code
-
-
-@intrinsic
-def _load8(_context: Any, text: Any, at: Any) -> Any:
-    """Load text[at:at + 8] as one word, the first byte lowest."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _address(context, builder, signature, args)
-        return builder.load(builder.bitcast(address, _LONG.as_pointer()), align=1)
-
-    return types.uint64(text, types.int64), code
-
-
-@intrinsic
 def _same64(_context: Any, text: Any, at: Any, byte: Any) -> Any:
     """Compare text[at:at + 64] with a byte: bit j is set where byte j is that byte."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _address(context, builder, signature, args)
+        address = address_of(context, builder, signature, args)
         return _differ(builder, address, args[2], 64, "==")
 
     return types.uint64(text, types.int64, types.uint8), code
@@ -81,7 +48,7 @@ def _other16(_context: Any, text: Any, at: Any, word: Any) -> Any:
     """Compare sixteen words of four bytes: bit j is set where word j is another."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _address(context, builder, signature, args)
+        address = address_of(context, builder, signature, args)
         return _differ(builder, address, args[2], 16, "!=")
 
     return types.uint64(text, types.int64, types.uint32), code
@@ -109,8 +76,6 @@ def _ones(_context: Any, bits: Any) -> Any:
 
 # numba's own annotation of an intrinsic names the arguments of its compiler, not the
 # caller's.
-load1: Any = _load1
-load8: Any = _load8
 same64: Any = _same64
 other16: Any = _other16
 lowest: Any = _lowest
