@@ -1,4 +1,4 @@
-"""BCF is read by htslib in a process of its own, and damaged files are told."""
+"""A BCF is checked like a VCF; damaged files are told, by htslib in a process of its own."""
 
 import gzip
 import random
@@ -13,7 +13,8 @@ from varhouse import read_vcf
 from varhouse.errors import InputError
 from varhouse.onefile.validate import AnyContigs
 from varhouse.vcf.bcf import htslib as bcf
-from varhouse.vcf.bcf.plain import PlainRecords
+from varhouse.vcf.bcf.lines import copy_bcf
+from varhouse.vcf.bcf.reader import BcfReader
 from varhouse.vcf.check.scan import scan_file
 from varhouse.vcf.peek import peek_header
 from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
@@ -97,14 +98,14 @@ def test_damaged_headers_are_told(tmp_path, head, says):
 
 
 def _crash(monkeypatch, how):
-    monkeypatch.setattr(PlainRecords, "batches", lambda _self, _size: iter(()))
+    monkeypatch.setattr(BcfReader, "batches", lambda _self, _size: iter(()))
     monkeypatch.setattr(bcf, "_COMMAND", [sys.executable, "-c", f"import os, sys; {how}"])
 
 
 def test_a_crash_of_htslib_is_an_error(source, tmp_path, monkeypatch):
     _crash(monkeypatch, "os.kill(os.getpid(), 11)")
     with pytest.raises(InputError, match="crashed on it: segmentation fault"):
-        bcf.copy_bcf(source, tmp_path / "out.vcf.gz")
+        copy_bcf(source, tmp_path / "out.vcf.gz")
     account = _scan(source).account
     assert account.counts["VH-F-002"] == 1
 

@@ -1,15 +1,19 @@
 """Blocks of text from plain, gzip, BGZF, bzip2 or BCF files, cut at line ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from varhouse.errors import InputError
-from varhouse.vcf.bcf.htslib import bcf_pieces
+from varhouse.vcf.bcf.lines import bcf_batches, bcf_pieces
+from varhouse.vcf.bcf.reader import PlainSamples
+from varhouse.vcf.bcf.samples import BcfColumns
 from varhouse.vcf.text.bgzf import BATCH_BYTES, read_pieces
 from varhouse.vcf.text.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
+from varhouse.vcf.text.lines import RecordBatch, read_batch
 
 SHORTEST_RECORD = 16
 """Bytes of the shortest line with eight columns, its newline included."""
@@ -27,12 +31,15 @@ class TextBlock:
         Position of the first byte in the whole text.
     ended
         False when the file's last line has no newline.
+    samples
+        Of a BCF, the sample values that are left out of the text (see `iter_text`).
     """
 
     data: bytes
     start: int
     ended: bool = True
     members: list[tuple[int, int]] = field(default_factory=list)
+    samples: BcfColumns | None = None
 
     def virtual_offset(self, position: int) -> int:
         """Virtual offset of a byte of `data` (BGZF files only).
@@ -52,11 +59,19 @@ class TextBlock:
 
 
 def iter_text(
-    path: Path, kind: str, batch_bytes: int = BATCH_BYTES, limits: Limits = DEFAULTS
-) -> Iterator[TextBlock]:
+    path: Path, kind: str, batch_bytes: int = BATCH_BYTES, limits: Limits = DEFAULTS,
+    plain: Callable[[], PlainSamples | None] | None = None,
+) -> Iterator[TextBlock]:  # fmt: skip
     """Yield a file's text from its first to its last byte in blocks of whole lines.
 
     Never more than a batch and one line are held, whatever the file says of itself.
+
+    Parameters
+    ----------
+    plain
+        Asked after the header of a BCF was yielded. Leave these sample values where they
+        stand, as numbers: the block has them in `samples`, and `read_block` gives them to
+        the records. None: all is text.
 
     Raises
     ------
@@ -66,12 +81,83 @@ def iter_text(
     InputError
         If the file is damaged or cut off.
     """
+    if kind == "bcf" and plain is not None:
+        yield from _bcf_blocks(path, batch_bytes, limits, plain)
+        return
+    pieces = ((-1, p) for p in bcf_pieces(path)) if kind == "bcf" else read_pieces(path, kind)
+    yield from _text_blocks(path, kind, pieces, batch_bytes, limits)
+
+
+def read_block(block: TextBlock, data: bytes, record: int, line: int) -> RecordBatch:
+    """Cut the data lines of a block into records.
+
+    Parameters
+    ----------
+    data
+        The lines of the block that are no header.
+    record, line
+        0-based ordinal of the first record, and its 1-based line.
+    """
+    batch = read_batch(data, record, line)
+    if block.samples is not None:
+        batch.samples = block.samples
+        batch.tabs += np.where(block.samples.plain, block.samples.n_samples, 0)
+    return batch
+
+
+def _bcf_blocks(
+    path: Path, batch_bytes: int, limits: Limits, plain: Callable[[], PlainSamples | None]
+) -> Iterator[TextBlock]:
+    """Yield the text of a BCF, some sample values left out of it."""
+    total, size = 0, path.stat().st_size
+    # A number takes half the bytes of its text.
+    batches = bcf_batches(path, batch_bytes // 2, plain, limits)
+    for batch in batches:
+        if isinstance(batch, bytes):
+            rest = iter([batch]) if total == 0 else chain([batch], batches)
+            pieces = ((-1, piece) for piece in rest if isinstance(piece, bytes))
+            for block in _text_blocks(path, "bcf", pieces, batch_bytes, limits, total):
+                total = block.start + len(block.data)
+                yield block
+            continue
+        _check_lines(path, batch.text, limits)
+        _check_size(path, "bcf", total + len(batch.text), size, limits)
+        yield TextBlock(batch.text, total, samples=batch.samples)
+        total += len(batch.text)
+
+
+def _check_lines(path: Path, data: bytes, limits: Limits) -> None:
+    """Check the length of whole lines.
+
+    Raises
+    ------
+    LimitError
+        When one is too long.
+    """
+    if len(data) <= limits.line_bytes:
+        return
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    if np.diff(ends, prepend=-1).max() > limits.line_bytes + 1:
+        raise _too_long(path, limits)
+
+
+def _too_long(path: Path, limits: Limits) -> LimitError:
+    return LimitError(
+        f"{path}: a line is longer than {limits.line_bytes:,} bytes", "line_bytes"
+    )
+
+
+def _text_blocks(
+    path: Path, kind: str, source: Iterator[tuple[int, bytes]], batch_bytes: int,
+    limits: Limits, start: int = 0,
+) -> Iterator[TextBlock]:  # fmt: skip
+    """Cut pieces of text at line ends; `start` is how much came before them."""
     pieces: list[bytes] = []
     members: list[tuple[int, int]] = []
-    start = total = cut = 0  # of the block, of what was read, length of its whole lines
+    total, cut = start, 0  # of what was read, length of the whole lines of the block
     size = path.stat().st_size
     damage: InputError | None = None
-    for at, text in _until_damage(path, kind):
+    for at, text in _until_damage(source):
         if isinstance(text, InputError):
             damage = text
             break
@@ -80,9 +166,7 @@ def iter_text(
         newline = text.find(b"\n")
         first = len(text) if newline < 0 else newline
         if total - start - cut + first > limits.line_bytes:
-            raise LimitError(
-                f"{path}: a line is longer than {limits.line_bytes:,} bytes", "line_bytes"
-            )
+            raise _too_long(path, limits)
         if newline >= 0:
             cut = total - start + text.rfind(b"\n") + 1
         total += len(text)
@@ -106,13 +190,12 @@ def iter_text(
         yield from _blocks(data if ended else data + b"\n", start, ended, members)
 
 
-def _until_damage(path: Path, kind: str) -> Iterator[tuple[int, bytes | InputError]]:
+def _until_damage(
+    pieces: Iterator[tuple[int, bytes]],
+) -> Iterator[tuple[int, bytes | InputError]]:
     """Yield the pieces of a file, and last of all what is wrong if it cannot be read on."""
     try:
-        if kind == "bcf":
-            yield from ((-1, piece) for piece in bcf_pieces(path))
-        else:
-            yield from read_pieces(path, kind)
+        yield from pieces
     except InputError as error:
         yield -1, error
 

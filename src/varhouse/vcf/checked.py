@@ -1,19 +1,20 @@
 """Reading and checking in one pass: tables, and everything `varhouse validate` would say."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pyarrow as pa
 
 from varhouse.genome.contigs import AnyContigs
 from varhouse.vcf.account.faults import Faults
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.reader import Converted, VcfReader
 from varhouse.vcf.text.bgzf import file_kind
 from varhouse.vcf.text.cuts import Cutter
 from varhouse.vcf.text.limits import DEFAULTS
-from varhouse.vcf.text.lines import RecordBatch, read_batch
+from varhouse.vcf.text.lines import RecordBatch
 
 _WHOLE = 1 << 62
 
@@ -39,13 +40,14 @@ class CheckedVcfReader(VcfReader):
                 scanner.rules.check_samples(batch, faults)
 
         kind = file_kind(self.path)
-        for block in iter_text(self.path, kind, self.batch_bytes):
+        plain = partial(scanner.plain_samples, self.formats.names if self.formats else ())
+        for block in iter_text(self.path, kind, self.batch_bytes, plain=plain):
             data = scanner.take_block(block)
             if scanner.rules is not None:
                 scanner.rules.walk = walk
             if data:
                 line = scanner.n_lines + 1
-                scanner.take_records(read_batch(data, scanner.n_records, line), 0)
+                scanner.take_records(read_block(block, data, scanner.n_records, line), 0)
             for result in results:
                 self.n_records += result.batch.size
                 self.fallback += result.fallback

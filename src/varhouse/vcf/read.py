@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from varhouse.errors import InputError, UsageError
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.bcf.plain import PlainRecords
-from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.bcf.reader import PlainSamples
+from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.checked import CheckedVcfReader
 from varhouse.vcf.fields.ends import record_ends
 from varhouse.vcf.fields.info import InfoReader
@@ -130,13 +130,13 @@ def read_vcf(
     def source() -> Iterator[Task]:
         if region is not None:
             return _region_tasks(path, kind, region, batch_bytes)
-        if kind == "bcf" and not made.computes_end:
-            wanted, line = list(formats or ()) if header.samples else [], header.n_lines + 1
-            plain = PlainRecords(
-                path, format_table, wanted, len(header.samples), line, header.version
-            )
-            return _bcf_tasks(plain, path, header.n_lines, batch_bytes)
-        return _file_tasks(path, kind, header.n_lines, batch_bytes)
+        # Of text beyond ASCII, or of any length, only a check has something to say.
+        plain = PlainSamples(
+            format_table, list(formats or ()), ascii_only=False,
+            text_keys=frozenset({"LEN"} if made.computes_end else ()),
+            looked_at=bool(formats and header.samples) or made.computes_end,
+        )  # fmt: skip
+        return _file_tasks(path, kind, header.n_lines, batch_bytes, plain)
 
     made: VcfReader = (CheckedVcfReader if check else VcfReader)(
         path, header, (table, format_table), InfoReader(table, names, lists=lists),
@@ -146,38 +146,20 @@ def read_vcf(
     return made
 
 
-def _file_tasks(path: Path, kind: str, n_header: int, batch_bytes: int) -> Iterator[Task]:
+def _file_tasks(
+    path: Path, kind: str, n_header: int, batch_bytes: int, plain: PlainSamples
+) -> Iterator[Task]:
     line, record, left = n_header + 1, 0, n_header
-    for block in iter_text(path, kind, batch_bytes):
+    for block in iter_text(path, kind, batch_bytes, plain=lambda: plain):
         data, at = block.data, 0
         while left and at < len(data):
             at = data.index(b"\n", at) + 1
             left -= 1
         data = data[at:] if at else data
         if data:
-            batch = read_batch(data, record, line)
+            batch = read_block(block, data, record, line)
             line, record = line + batch.size, record + batch.size
             yield _one_batch(_without_blanks(batch))
-
-
-def _bcf_tasks(
-    plain: PlainRecords, path: Path, n_header: int, batch_bytes: int
-) -> Iterator[Task]:
-    # A number takes half the bytes of its text.
-    for batch in plain.batches(batch_bytes // 2):
-        yield _one_batch(batch)
-    if plain.whole:
-        return
-    for task in _file_tasks(path, "bcf", n_header, batch_bytes):
-        for batch in task():
-            first = plain.n_records - batch.record
-            if first <= 0:
-                yield _one_batch(batch)
-            elif first < batch.size:
-                rest = _take(batch, np.arange(batch.size) >= first)
-                yield _one_batch(
-                    replace(rest, record=batch.record + first, line=batch.line + first)
-                )
 
 
 def _one_batch(batch: RecordBatch) -> Task:

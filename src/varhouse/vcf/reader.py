@@ -19,6 +19,7 @@ from varhouse.vcf.fields.ends import fill_ends
 from varhouse.vcf.fields.info import InfoReader
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import KeyTable, Kind
+from varhouse.vcf.samples.cells import SampleColumns
 from varhouse.vcf.samples.typed import SampleReader
 from varhouse.vcf.text.columns import double_column, number_column, text_array
 from varhouse.vcf.text.decimals import (
@@ -30,7 +31,7 @@ from varhouse.vcf.text.decimals import (
     parse_float,
     quick_float,
 )
-from varhouse.vcf.text.lines import COLUMNS, RecordBatch, read_batch
+from varhouse.vcf.text.lines import COLUMNS, RecordBatch, SampleValues, read_batch
 
 Ints = npt.NDArray[np.int64]
 _COMPUTED = 5
@@ -173,28 +174,40 @@ class VcfReader:
             columns[self._fill] = fill_ends(batch, columns[self._fill])
         fallback += info.fallback
         if self.formats is not None:
-            found = batch.samples or self.formats.read(batch, faults)
-            fallback += found.fallback
+            parts: list[SampleValues | SampleColumns] = (
+                [] if batch.samples is None else [batch.samples]
+            )
+            if batch.samples is None or batch.samples.others.size:
+                parts.append(self.formats.read(batch, faults))
             for name in self.formats.names:
-                rows, cells = found.genotypes() if name == "GT" else found.arrow(name)
+                found = [p.genotypes() if name == "GT" else p.arrow(name) for p in parts]
                 names.append(f"FORMAT/{name}")
-                columns.append(_spread(cells, rows, batch.size, self._samples))
+                columns.append(_spread(found, batch.size, self._samples))
+            fallback += sum(part.fallback for part in parts)
         table = pa.RecordBatch.from_arrays(columns, names=names)
         return Converted(batch, table, faults, fallback)
 
 
-def _spread(cells: pa.Array, rows: Ints, n: int, samples: Ints) -> pa.Array:
+def _spread(found: list[tuple[Ints, pa.Array]], n: int, samples: Ints) -> pa.Array:
     """Put the cells of some records beside all `n`, and keep the samples asked for."""
-    width = cells.type.list_size
-    if samples.size != width:
-        places = (np.arange(rows.size)[:, None] * width + samples).astype(np.int32)
-        values = cells.values.take(number_column(places.reshape(-1), real=False))
-        cells = pa.FixedSizeListArray.from_arrays(values, samples.size)
-    if rows.size == n:
-        return cells
+    cells = [_chosen(part, samples) for _, part in found]
+    rows = np.concatenate([rows for rows, _ in found])
+    joined = cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
+    if rows.size == n and len(cells) == 1:
+        return joined
     places = np.full(n, INT_MISSING, np.int32)
     places[rows] = np.arange(rows.size)
-    return cells.take(number_column(places, real=False))
+    return joined.take(number_column(places, real=False))
+
+
+def _chosen(cells: pa.Array, samples: Ints) -> pa.Array:
+    """Keep the samples asked for."""
+    width = cells.type.list_size
+    if samples.size == width:
+        return cells
+    places = (np.arange(len(cells))[:, None] * width + samples).astype(np.int32)
+    values = cells.values.take(number_column(places.reshape(-1), real=False))
+    return pa.FixedSizeListArray.from_arrays(values, samples.size)
 
 
 Task = Callable[[], Iterable[RecordBatch]]

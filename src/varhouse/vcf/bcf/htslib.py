@@ -1,7 +1,8 @@
-"""BCF as text: every later step then reads one kind of file.
+"""The header of a BCF, and its records as htslib writes them.
 
-htslib reads the records, in a process of its own: it can crash on damaged binary
-records, and takes nobody with it then. The header is read here.
+htslib reads what nothing here reads: damaged files, and what only it has a name for. It does
+so in a process of its own: it can crash on damaged binary records, and takes nobody with it
+then.
 """
 
 import fcntl
@@ -10,12 +11,11 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from varhouse.errors import InputError
-from varhouse.vcf.text.bgzf import BgzfWriter, has_end_block, read_pieces
+from varhouse.vcf.text.bgzf import has_end_block, read_pieces
 from varhouse.vcf.text.encoding import header_text
 from varhouse.vcf.text.limits import DEFAULTS
 
@@ -63,19 +63,16 @@ def raw_header(path: Path) -> list[str]:
     raise InputError(f"{path}: cut off in the header", "copy it again")
 
 
-def bcf_pieces(path: Path) -> Iterator[bytes]:
-    """Yield the text of a BCF in pieces: its header as it stands, and the records.
+def htslib_pieces(path: Path) -> Iterator[bytes]:
+    """Yield the lines of all records of a BCF in pieces, as htslib writes them.
 
-    htslib writes the records to a pipe, so that nothing is packed, unpacked or put on disk.
+    They come through a pipe, so that nothing is packed, unpacked or put on disk.
 
     Raises
     ------
     InputError
         If htslib cannot read the file to its end: after what it has read of it.
     """
-    header = bcf_header(path)
-    _check_end(path)
-    yield ("\n".join(header) + "\n").encode("utf-8", "surrogateescape")
     with TemporaryFile() as said:
         process = subprocess.Popen(
             [*_COMMAND, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -99,22 +96,14 @@ def bcf_pieces(path: Path) -> Iterator[bytes]:
         _check_code(path, code, said.read().decode("utf-8", "replace"))
 
 
-def copy_bcf(path: Path, target: Path) -> Path:
-    """Write a BCF file as BGZF VCF, for what has to read it more than once.
+def check_end(path: Path) -> None:
+    """Check that a BCF has its last block.
 
     Raises
     ------
     InputError
-        If htslib cannot read the file to its end.
+        If it has not.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with closing(BgzfWriter(target)) as writer:
-        for piece in bcf_pieces(path):
-            writer.write(piece)
-    return target
-
-
-def _check_end(path: Path) -> None:
     if not has_end_block(path):
         raise InputError(
             f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"

@@ -57,6 +57,10 @@ class Fields(NamedTuple):
     at: Ints
 
 
+NO_FIELDS = Fields(np.zeros(0, np.uint8), *(np.zeros(1, np.int64) for _ in range(5)))
+"""The fields of samples that are not looked at."""
+
+
 @nb.njit(cache=True, nogil=True)
 def u32(data, i):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read a number of four bytes, little-endian, without sign."""
@@ -121,11 +125,11 @@ def _locate(data, starts, n_samples, widths, first, fields):  # type: ignore[no-
         i, e = starts[k] + 8, starts[k + 1]
         shared = u32(data, starts[k])
         n_alts[k] = max((np.int64(data[i + 18]) | np.int64(data[i + 19]) << 8) - 1, 0)
-        mine = u32(data, i + 20)
-        if mine & 0xFFFFFF != n_samples or mine >> 24 == 0:
+        samples = u32(data, i + 20)
+        if samples & 0xFFFFFF != n_samples:
             return k, n_alts
         i += shared
-        for _ in range(mine >> 24):
+        for _ in range(samples >> 24):
             key, i = read_integer(data, i, e)
             if key < 0 or i >= e:
                 return k, n_alts
@@ -148,19 +152,19 @@ def _locate(data, starts, n_samples, widths, first, fields):  # type: ignore[no-
 def find_fields(data: Bytes, starts: Ints, n_samples: int) -> tuple[int, Fields, Ints]:
     """Find the sample fields of records (of `iter_records`).
 
+    A record is sound if it is of so many samples and its fields fill it.
+
     Returns
     -------
     tuple
-        How many records at the front are sound and have sample fields; their fields; and
-        int64[n]: ALT alleles of each.
+        How many records at the front are sound; their fields; and int64[n]: ALT alleles
+        of each.
     """
     n = starts.size - 1
     # A record says in a byte how many fields it has.
     first = np.zeros(n + 1, np.int64)
     room = int(data[starts[:-1] + 31].sum(dtype=np.int64))
     fields = np.zeros((4, room), np.int64)
-    if n and not room:
-        return 0, Fields(data, first, *fields), np.zeros(n, np.int64)
     sound, n_alts = _locate(data, starts, n_samples, _WIDTHS, first, fields)
     return int(sound), Fields(data, first, *fields), n_alts
 

@@ -1,12 +1,18 @@
 """Sample columns of a batch of BCF records, from the numbers as they stand there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from varhouse.vcf.bcf.kernels import find_texts, read_integers, write_genotypes
+from varhouse.vcf.bcf.numbers import floats_at, read_back
+from varhouse.vcf.bcf.read_fields import (
+    find_texts,
+    read_floats,
+    read_integers,
+    write_genotypes,
+)
 from varhouse.vcf.bcf.records import Fields
 from varhouse.vcf.header.keys import KeyTable, Kind
 from varhouse.vcf.samples.genotype_text import DIGITS, MARKS
@@ -14,29 +20,48 @@ from varhouse.vcf.text.columns import join_lists, number_column, text_array
 
 Ints = npt.NDArray[np.int64]
 
+_UNSURE = 1 << 12
+"""Floats of a batch whose text is looked for; there is room for more when there are more."""
+
 
 @dataclass
 class BcfColumns:
-    """The samples' values of a batch of plain records; gives what `cells.SampleColumns` does.
+    """The samples' values of plain records of a batch; gives what `cells.SampleColumns` does.
 
     Attributes
     ----------
+    plain
+        bool[n]: these records are plain. The samples of the others stand in the text.
     numbers
         Number of each key in the dictionary of strings.
+    fallback
+        Floats that compiled code could not convert exactly.
     """
 
     fields: Fields
-    n_records: int
+    plain: npt.NDArray[np.bool_]
     table: KeyTable
     n_samples: int
     numbers: dict[str, int]
     fallback: int = 0
 
+    @property
+    def others(self) -> Ints:
+        """int64[m]: the records whose samples stand in the text."""
+        return np.flatnonzero(~self.plain)
+
+    def part(self, a: int, b: int) -> "BcfColumns":
+        """Give those of the records `a` to `b`."""
+        fields = self.fields._replace(first=self.fields.first[a : b + 1])
+        return replace(self, fields=fields, plain=self.plain[a:b])
+
     def _find(self, name: str) -> tuple[Ints, Ints, Ints, Ints]:
         """Give the records that have a key, and type, count and place of its values."""
-        first = self.fields.first[: self.n_records + 1]
-        mine = np.flatnonzero(self.fields.key[: first[-1]] == self.numbers.get(name, -1))
+        first = self.fields.first[: self.plain.size + 1]
+        keys = self.fields.key[first[0] : first[-1]]
+        mine = first[0] + np.flatnonzero(keys == self.numbers.get(name, -1))
         rows = np.searchsorted(first, mine, "right") - 1
+        mine, rows = mine[self.plain[rows]], rows[self.plain[rows]]
         f = self.fields
         return rows, f.kind[mine], f.count[mine], f.at[mine]
 
@@ -62,13 +87,35 @@ class BcfColumns:
         several = self.table.is_list(k)
         rows, types, counts, places = self._find(name)
         data, n = self.fields.data, rows.size * self.n_samples
-        if self.table.arrays.kind[k] != Kind.INTEGER:
+        if self.table.arrays.kind[k] not in (Kind.INTEGER, Kind.FLOAT):
             at, many = np.empty(n, np.int64), np.empty(n, np.int32)
             find_texts(data, counts, places, self.n_samples, at, many)
             cells = text_array(data, at, many, split="," if several else None)
             return rows, self._per_record(cells)
+        if self.table.arrays.kind[k] == Kind.FLOAT:
+            return rows, self._per_record(self._floats(counts, places, several=several))
         values = np.empty(int(counts.sum()) * self.n_samples if several else n, np.int32)
         offset, many = np.zeros(n + 1, np.int32), np.empty(n if several else 0, np.int32)
         w = read_integers(data, types, counts, places, self.n_samples, values, offset, many)
         cells = number_column(values[:w], real=False)
         return rows, self._per_record(join_lists(offset, cells, many) if several else cells)
+
+    def _floats(self, counts: Ints, places: Ints, *, several: bool) -> pa.Array:
+        """Give the cells of a key of Floats."""
+        n = counts.size * self.n_samples
+        values = np.empty(int(counts.sum()) * self.n_samples if several else n, np.float32)
+        offset, many = np.zeros(n + 1, np.int32), np.empty(n if several else 0, np.int32)
+        unsure = np.empty((_UNSURE, 2), np.int64)
+        while True:
+            w, found = read_floats(
+                self.fields.data, counts, places, self.n_samples, values, offset, many, unsure
+            )
+            if found <= unsure.shape[0]:
+                break
+            unsure = np.empty((int(found), 2), np.int64)
+        if found:
+            at = unsure[:found]
+            values[at[:, 0]] = read_back(floats_at(self.fields.data, at[:, 1]))
+            self.fallback += int(found)
+        cells = number_column(values.view(np.int32)[:w], real=True)
+        return join_lists(offset, cells, many) if several else cells

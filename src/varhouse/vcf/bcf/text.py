@@ -1,28 +1,39 @@
 # mypy: disable-error-code="arg-type,assignment,no-untyped-def,operator,unused-ignore"
 # The types of compiled code are numba's: mypy sees a number become another kind of number.
-"""The first eight columns of BCF records as text, letter by letter as htslib writes them."""
+"""BCF records as lines of text, letter by letter as htslib writes them."""
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.vcf.bcf.records import FLOAT32, INT8, INT16, INT32, TEXT, read_integer, u32
+from varhouse.vcf.bcf.numbers import FLOAT_END, GAP, fill_gaps, put_integer, put_number, u32s
+from varhouse.vcf.bcf.records import (
+    FLOAT32,
+    INT8,
+    INT16,
+    INT32,
+    TEXT,
+    Dictionaries,
+    Fields,
+    read_integer,
+    u32,
+)
+from varhouse.vcf.bcf.sample_text import cells_room, put_cells, put_format
 from varhouse.vcf.bcf.values import END, MISSING, value_at, width_of
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-_FLOAT_MISSING, _FLOAT_END = np.int64(0x7F800001), np.int64(0x7F800002)
 _STRING_MISSING = 7
-_GAP = 16
-"""Bytes that are left for a number with an exponent; `%g` of a float32 takes 13 at most."""
+_ROOM = 32 << 20
+"""Bytes of text that are written at once, if a line is not longer."""
 
-_POWERS = 10 ** np.arange(10, dtype=np.int64)
-_BOUNDS = 10.0 ** np.arange(-3, 6)
-_SCALES = 2.0 ** (np.arange(255) - 150)
-"""Weight of the last digit of a float32 by its exponent."""
+_MOST = 1 << 30
+"""Bytes that a line may take; a longer one is left to htslib."""
+
+_GAPS = 1 << 14
 
 _SIZES = np.zeros(16, np.int64)
 _SIZES[[INT8, INT16, INT32, FLOAT32, TEXT]] = 1, 2, 4, 4, 1
@@ -50,93 +61,6 @@ def _put(out, w, text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cove
         good &= text[j] >= 32
         w += 1
     return w, good
-
-
-@nb.njit(cache=True, nogil=True)
-def _put_integer(out, w, value):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    if value < 0:
-        out[w] = 45
-        w += 1
-        value = -value
-    digits = 1
-    while digits < 10 and value >= _POWERS[digits]:
-        digits += 1
-    for j in range(digits - 1, -1, -1):
-        out[w + j] = 48 + value % 10
-        value //= 10
-    return w + digits
-
-
-@nb.njit(cache=True, nogil=True)
-def _put_float(out, w, value):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Write a float32 with six digits, as %g does; -1 where that takes an exponent.
-
-    In this range value * 10**k is exact in a double (24 and 21 bits), so that rounding it
-    to a whole number, ties to even, is what the C library does.
-    """
-    if value == 0:
-        if np.signbit(value):
-            out[w] = 45
-            w += 1
-        out[w] = 48
-        return w + 1
-    size = abs(value)
-    if not (0.0001 <= size <= 999999):
-        return np.int64(-1)
-    if value < 0:
-        out[w] = 45
-        w += 1
-    k = 9
-    while k > 0 and size >= _BOUNDS[9 - k]:
-        k -= 1
-    whole = np.int64(np.rint(size * _POWERS[k]))
-    front = np.int64(0) if whole < _POWERS[k] else whole // _POWERS[k]
-    w = _put_integer(out, w, front)
-    rest = whole - front * _POWERS[k]
-    if rest:
-        out[w] = 46
-        w += 1
-        while rest % 10 == 0:
-            rest //= 10
-            k -= 1
-        for j in range(k - 1, -1, -1):
-            out[w + j] = 48 + rest % 10
-            rest //= 10
-        w += k
-    return w
-
-
-@nb.njit(cache=True, nogil=True)
-def _float_of(bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the value of a float32 with these bits."""
-    exponent, digits = (bits >> 23) & 255, bits & 0x7FFFFF
-    if exponent == 255:
-        value = np.nan if digits else np.inf
-    elif exponent:
-        value = np.float64(digits | 0x800000) * _SCALES[exponent]
-    else:
-        value = np.float64(digits) * _SCALES[1]
-    return -value if bits >> 31 else value
-
-
-@nb.njit(cache=True, nogil=True)
-def _put_number(data, i, out, w, odd, n_odd):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write the float at `i`, or leave a gap for it: (end, -1 for one not plain; gaps)."""
-    bits = u32(data, i)
-    if bits == _FLOAT_MISSING:
-        out[w] = 46
-        return w + 1, n_odd
-    value = _float_of(bits)
-    if np.isnan(value) or n_odd == odd.shape[0]:
-        return np.int64(-1), n_odd
-    end = _put_float(out, w, value)
-    if end < 0:
-        odd[n_odd, 0] = w
-        odd[n_odd, 1] = i
-        for j in range(_GAP):
-            out[w + j] = 0
-        return w + _GAP, n_odd + 1
-    return end, n_odd
 
 
 @nb.njit(cache=True, nogil=True)
@@ -171,7 +95,7 @@ def _put_values(data, kind, count, i, out, w, odd, n_odd):  # type: ignore[no-un
     for j in range(count):
         at = i + j * step
         if kind == FLOAT32:
-            if u32(data, at) == _FLOAT_END:
+            if u32(data, at) == FLOAT_END:
                 return (w if j else np.int64(-1)), n_odd
         elif value_at(data, at, kind) == END:
             return (w if j else np.int64(-1)), n_odd
@@ -179,7 +103,7 @@ def _put_values(data, kind, count, i, out, w, odd, n_odd):  # type: ignore[no-un
             out[w] = 44
             w += 1
         if kind == FLOAT32:
-            w, n_odd = _put_number(data, at, out, w, odd, n_odd)
+            w, n_odd = put_number(data, at, out, w, odd, n_odd)
             if w < 0:
                 return w, n_odd
         else:
@@ -188,7 +112,7 @@ def _put_values(data, kind, count, i, out, w, odd, n_odd):  # type: ignore[no-un
                 out[w] = 46
                 w += 1
             else:
-                w = _put_integer(out, w, value)
+                w = put_integer(out, w, value)
     return w, n_odd
 
 
@@ -253,7 +177,7 @@ def _put_info(data, i, e, n, sizes, strings, spans, out, w, odd, n_odd):  # type
         if end < 0:
             return np.int64(-1), i, n_odd
         size = spans[number, 1] - spans[number, 0]
-        if w + size + count * (_GAP + 1) + 64 > out.size:
+        if w + size + count * (GAP + 1) + 64 > out.size:
             return np.int64(-2), i, n_odd
         if j:
             out[w] = 59
@@ -268,18 +192,57 @@ def _put_info(data, i, e, n, sizes, strings, spans, out, w, odd, n_odd):  # type
     return w, i, n_odd
 
 
+class Samples(NamedTuple):
+    """The sample columns of records that are written.
+
+    Attributes
+    ----------
+    fields
+        Where the values are (see `Fields`).
+    whole
+        bool[n]: the values are written; else FORMAT is the last column.
+    n_samples
+        Samples of the file; with none the lines end with INFO.
+    gt
+        Number of GT in the dictionary of strings (-1: it has none).
+    implied
+        The phase of a first allele may be implied (VCF 4.4).
+    """
+
+    fields: Fields
+    whole: npt.NDArray[np.bool_]
+    n_samples: int
+    gt: int
+    implied: bool
+
+
+@nb.njit(cache=True, nogil=True)
+def _put_samples(samples, k, strings, spans, out, w, odd, n_odd):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write FORMAT and the sample columns: (end; -1: not plain, -2: no room; gaps)."""
+    fields, whole, n_samples, gt, implied = samples
+    out[w] = 9
+    w = put_format(fields, k, n_samples, strings, spans, out, w + 1)
+    if w < 0 or not whole[k]:
+        return w, n_odd
+    if w + cells_room(fields, k, n_samples) + 64 > out.size:
+        return np.int64(-2), n_odd
+    return put_cells(fields, k, n_samples, gt, implied, out, w, odd, n_odd)
+
+
 @nb.njit(cache=True, nogil=True)
 def _write(
-    data, starts, k, n, sizes, contigs, contig_spans, strings, spans, out, w, odd, n_odd
+    data, starts, k, n, sizes, contigs, contig_spans, strings, spans, samples, out, odd
 ):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write records `k` to `n`: (first not written, why, end, gaps).
 
     Why is 1 where it is not plain, 2 where there is no room for it.
     """
+    w = np.int64(0)
+    n_odd = 0
     while k < n:
         i = starts[k] + 8
         e = i + u32(data, starts[k])
-        begin, held = w, n_odd
+        begin, before = w, n_odd
         chrom, pos = u32(data, i), u32(data, i + 4)
         if chrom >= contig_spans.shape[0] or contig_spans[chrom, 0] < 0 or pos > 2**31 - 2:
             return k, 1, w, n_odd
@@ -290,14 +253,14 @@ def _write(
             return k, 2, w, n_odd
         w, _ = _put(out, w, contigs, contig_spans[chrom, 0], contig_spans[chrom, 1])
         out[w] = 9
-        w = _put_integer(out, w + 1, pos + 1)
+        w = put_integer(out, w + 1, pos + 1)
         out[w] = 9
         w += 1
         at = np.int64(-1)
         if n_allele:
             w, at = _put_alleles(data, i + 24, e, n_allele, sizes, out, w)
         if at >= 0 and w >= 0:
-            w, n_odd = _put_number(data, i + 12, out, w, odd, n_odd)
+            w, n_odd = put_number(data, i + 12, out, w, odd, n_odd)
         if at >= 0 and w >= 0:
             out[w] = 9
             w, at = _put_filter(data, at, e, sizes, strings, spans, out, w + 1)
@@ -305,76 +268,63 @@ def _write(
             w, at, n_odd = _put_info(
                 data, at, e, n_info, sizes, strings, spans, out, w, odd, n_odd
             )
+        if w >= 0 and at == e and samples.n_samples:
+            w, n_odd = _put_samples(samples, k, strings, spans, out, w, odd, n_odd)
         if w < 0 or at != e:
-            return k, (2 if w == -2 else 1), begin, held
+            short = w == -2 or n_odd == odd.shape[0]
+            return k, (2 if short else 1), begin, before
         out[w] = 10
         w += 1
         k += 1
     return k, 0, w, n_odd
 
 
-class SiteText:
-    """Writes the first eight columns of records.
+class LineWriter:
+    """Writes records as lines.
 
     Parameters
     ----------
-    contigs, strings
-        The names in the dictionaries of the header, by number.
+    known
+        The names in the dictionaries of the header.
     """
 
-    def __init__(self, contigs: dict[int, str], strings: dict[int, str]) -> None:
-        self._names = (*pack_names(contigs), *pack_names(strings))
+    def __init__(self, known: Dictionaries) -> None:
+        self._names = (*pack_names(known.contigs), *pack_names(known.strings))
 
-    def write(self, data: Bytes, starts: Ints, n: int) -> tuple[int, bytes]:
+    def write(self, data: Bytes, starts: Ints, n: int, samples: Samples) -> tuple[int, bytes]:
         """Write the first `n` records, or as many at the front as are plain.
 
         Parameters
         ----------
         data, starts
-            Records that `bcf_records.find_fields` found sound.
+            Records (of `records.iter_records`), of which `records.find_fields` found
+            those with samples to write sound.
+        samples
+            Their sample columns.
 
         Returns
         -------
         tuple
             How many, and their lines.
         """
-        shared = int(u32s(data, starts[:n]).sum())
-        room = 4 * shared + 64 * n + 4096
+        shared = 4 * int(u32s(data, starts[:n]).sum()) + 64 * n + 4096
+        if samples.n_samples:
+            # FORMAT, and what a value of one byte takes.
+            shared += 64 * n + 4 * (int(starts[n]) if samples.whole[:n].any() else 0)
+        room, gaps, k = min(shared, _ROOM), _GAPS, 0
+        pieces: list[bytes] = []
         while True:
-            out = np.empty(room, np.uint8)
-            odd = np.empty((shared // 4 + 1, 2), np.int64)
+            out, odd = np.empty(room, np.uint8), np.empty((gaps, 2), np.int64)
             done, why, w, n_odd = _write(
-                data, starts, 0, n, _SIZES, *self._names, out, 0, odd, 0
+                data, starts, k, n, _SIZES, *self._names, samples, out, odd
             )
-            if why != 2 or room > _MOST:
-                break
-            room *= 4
-        if not n_odd:
-            return int(done), out[:w].tobytes()
-        return int(done), _fill_gaps(data, out[:w], odd[:n_odd])
-
-
-_MOST = 1 << 30
-"""Bytes of text of a batch; what takes more is left to htslib."""
-
-
-def u32s(data: Bytes, at: Ints) -> Ints:
-    """Read little-endian numbers of four bytes."""
-    parts = data[at[:, None] + np.arange(4)].astype(np.int64)
-    numbers: Ints = parts @ (np.int64(1) << np.array([0, 8, 16, 24]))
-    return numbers
-
-
-def _fill_gaps(data: Bytes, out: Bytes, odd: Ints) -> bytes:
-    """Write the numbers that take an exponent into their gaps, and close what is left."""
-    bits = u32s(data, odd[:, 1]).astype(np.uint32)
-    texts = _formatted(bits.view(np.float32).astype(np.float64).tolist())
-    out[odd[:, :1] + np.arange(_GAP)] = (
-        np.array(texts, f"S{_GAP}").view(np.uint8).reshape(-1, _GAP)
-    )
-    written: bytes = out[out != 0].tobytes()
-    return written
-
-
-def _formatted(values: Iterable[float]) -> list[bytes]:
-    return [b"%g" % value for value in values]
+            if w:
+                found = out[:w]
+                pieces.append(
+                    fill_gaps(data, found, odd[:n_odd]) if n_odd else found.tobytes()
+                )
+            if why != 2 or (done == k and room > _MOST):
+                return int(done), pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if done == k:
+                room, gaps = 4 * room, 4 * gaps
+            k = int(done)

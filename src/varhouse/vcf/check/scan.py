@@ -17,7 +17,7 @@ from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.blocks import iter_text
+from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.duplicates import ElsewhereWatch, Normalise
 from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.header.header import Header
@@ -25,7 +25,7 @@ from varhouse.vcf.text.admission import check_path
 from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
-from varhouse.vcf.text.lines import read_batch
+from varhouse.vcf.text.lines import RecordBatch
 
 MISMATCHES = 5
 """So many records that do not fit are no single bad ones, as with annotation sources."""
@@ -120,8 +120,7 @@ def scan_file(
             if kind != "bgzf" and copy is not None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 writer, data = BgzfWriter(copy), copy
-            for start, text, size in _records(scanner, path, kind, writer, members):
-                batch = read_batch(text, scanner.n_records, scanner.n_lines + 1)
+            for start, batch, size in _records(scanner, path, kind, writer, members):
                 scanner.take_records(batch, start)
                 total = min(cutter.end, start + size)
             scanner.take_end(kind)
@@ -160,17 +159,20 @@ def scan_file(
 
 def _records(
     scanner: Scanner, path: Path, kind: str, writer: BgzfWriter | None, members: Offsets
-) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (text position, data lines, their size in the file) block by block."""
-    for block in iter_text(path, kind, limits=scanner.limits):
+) -> Iterator[tuple[int, RecordBatch, int]]:
+    """Yield (text position, records, their size in the file) block by block."""
+    # If nobody reads the text again, samples of a BCF without a fault need not become any.
+    plain = scanner.plain_samples if writer is None else None
+    for block in iter_text(path, kind, limits=scanner.limits, plain=plain):
         if writer is not None:
             writer.write(block.data)
         members.extend(block.members)
         data = scanner.take_block(block)
         if data:
-            start = block.start + len(block.data) - len(data)
+            batch = read_block(block, data, scanner.n_records, scanner.n_lines + 1)
             # A newline that was added is not in the file.
-            yield start, data, len(data) - (0 if block.ended or writer is not None else 1)
+            size = len(data) - (0 if block.ended or writer is not None else 1)
+            yield block.start + len(block.data) - len(data), batch, size
 
 
 def _finish(account: Account, scanner: Scanner, kind: str, max_rate: float) -> None:

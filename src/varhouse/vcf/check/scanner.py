@@ -1,5 +1,6 @@
 """The state of one pass over a file, and the checks of whole lines and of the order."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from varhouse.genome.refcompare import (
 )
 from varhouse.genome.reference import Reference
 from varhouse.vcf.account.problems import SHOWN, Account
+from varhouse.vcf.bcf.reader import PlainSamples
 from varhouse.vcf.blocks import TextBlock
 from varhouse.vcf.check.duplicates import ElsewhereWatch
 from varhouse.vcf.check.gvcf import BlockWatch
 from varhouse.vcf.check.plausibility import World
 from varhouse.vcf.check.records import RecordRules
 from varhouse.vcf.header.header import Header, read_header
+from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.header.meta_lines import SYMBOLIC
 from varhouse.vcf.text.bgzf import has_end_block
 from varhouse.vcf.text.cuts import Cutter
@@ -52,7 +55,7 @@ def _too_many_alleles(text, start, limit):  # type: ignore[no-untyped-def]  # pr
 def _slice(batch: RecordBatch, a: int, b: int) -> RecordBatch:
     return RecordBatch(
         batch.text, batch.start[a:b], batch.end[a:b], batch.tabs[a:b], batch.pos[a:b],
-        batch.record + a, batch.line + a,
+        batch.record + a, batch.line + a, batch.samples and batch.samples.part(a, b),
     )  # fmt: skip
 
 
@@ -90,6 +93,15 @@ class Scanner:
         data = self.take_header(block.data) if self.header is None else block.data
         self.ended = block.ended
         return data if self.header is not None else b""
+
+    def plain_samples(self, names: Sequence[str] = ()) -> PlainSamples | None:
+        """Say which sample values of a BCF need no text: nothing would be told of them.
+
+        `names` are FORMAT keys whose values are asked for.
+        """
+        if self.header is None:
+            return None
+        return PlainSamples(key_table(self.header, "FORMAT", names), names)
 
     def take_end(self, kind: str) -> None:
         """Take the end of a file of some kind, after its last block."""

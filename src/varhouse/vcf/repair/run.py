@@ -24,7 +24,7 @@ from varhouse.alleles.swap import Swapper
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
-from varhouse.vcf.bcf.htslib import copy_bcf
+from varhouse.vcf.bcf.lines import copy_bcf
 from varhouse.vcf.header.meta_lines import read_meta
 from varhouse.vcf.header.reserved import reserved
 from varhouse.vcf.repair.header import Change, HeaderRepair, repair_header

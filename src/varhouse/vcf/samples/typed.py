@@ -66,7 +66,7 @@ class SampleReader:
         InputError
             If the batch holds more than 32,768 distinct genotypes.
         """
-        rows = np.arange(batch.size) if rows is None else rows
+        rows = _in_text(batch) if rows is None else rows
         if not self.n_samples or not rows.size:
             return np.zeros(0, np.int64), None
         number, layouts = self._format.read(batch, rows)
@@ -99,7 +99,7 @@ class SampleReader:
             If samples and keys are so many that their places alone would take more than
             256 MB: read fewer records at once, or fewer keys.
         """
-        rows = np.arange(batch.size) if rows is None else rows
+        rows = _in_text(batch) if rows is None else rows
         number, layouts = self._format.read(batch, rows)
         packed = pack_layouts(layouts)
         n_alts = count_alts(batch.text, batch.start, batch.end)
@@ -140,6 +140,11 @@ class SampleReader:
         begin = np.zeros(rows.size + 1, np.int64)
         begin[1:] = np.cumsum(fields)
         return Tape(tape[: int(used[0])], cut[: total + 1], begin, n_near)
+
+
+def _in_text(batch: RecordBatch) -> Ints:
+    """Give the records whose samples stand in the text."""
+    return np.arange(batch.size) if batch.samples is None else batch.samples.others
 
 
 def join_faults(faults: Faults, one: Faults, two: Faults) -> None:

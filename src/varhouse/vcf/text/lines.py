@@ -141,7 +141,9 @@ def text_array(text: Bytes, start: Ints, end: Ints) -> pa.LargeStringArray:
 
 
 class SampleValues(Protocol):
-    """The samples' values of a batch, where they are not in its text (BCF).
+    """The samples' values of some records of a batch, where they are not in its text (BCF).
+
+    They have no fault.
 
     Attributes
     ----------
@@ -150,6 +152,13 @@ class SampleValues(Protocol):
     """
 
     fallback: int
+
+    @property
+    def others(self) -> Ints:
+        """int64[m]: the records whose samples stand in the text."""
+
+    def part(self, a: int, b: int) -> "SampleValues":
+        """Give those of the records `a` to `b`."""
 
     def genotypes(self) -> tuple[Ints, pa.Array]:
         """Give GT as text: records that have it, and a list of the samples for each."""
@@ -179,7 +188,7 @@ class RecordBatch:
     line
         1-based line in the file of the first line.
     samples
-        The samples' values where they are not in the text (BCF).
+        The samples' values where they are not in the text (BCF); `tabs` counts them.
     """
 
     text: Bytes

@@ -1,6 +1,7 @@
 """What is read of a BCF without htslib is what its text gives, and no less is told."""
 
 import gzip
+import itertools
 import random
 import struct
 import subprocess
@@ -13,10 +14,11 @@ import polars as pl
 import pytest
 
 from varhouse.errors import InputError
-from varhouse.vcf.bcf.htslib import bcf_pieces
-from varhouse.vcf.bcf.plain import PlainRecords
-from varhouse.vcf.bcf.records import iter_records, read_dictionaries
-from varhouse.vcf.bcf.text import SiteText
+from varhouse.genome.contigs import AnyContigs
+from varhouse.vcf.bcf.htslib import htslib_pieces
+from varhouse.vcf.bcf.lines import bcf_pieces
+from varhouse.vcf.bcf.reader import BcfReader
+from varhouse.vcf.check.scan import scan_file
 from varhouse.vcf.read import read_vcf
 from varhouse.vcf.text.bgzf import BgzfWriter
 
@@ -39,9 +41,13 @@ META = """##fileformat=VCFv4.3
 ##FORMAT=<ID=FT,Number=1,Type=String,Description="d">
 ##FORMAT=<ID=N,Number=.,Type=Integer,Description="d">
 ##FORMAT=<ID=W,Number=.,Type=String,Description="d">
+##FORMAT=<ID=AB,Number=1,Type=Float,Description="d">
+##FORMAT=<ID=GL,Number=G,Type=Float,Description="d">
+##FORMAT=<ID=EF,Number=.,Type=Float,Description="d">
+##FORMAT=<ID=GP,Number=G,Type=Float,Description="d">
 """
 HEADER = META + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t" + "\t".join(SAMPLES)
-FORMATS = ["GT", "DP", "AD", "PL", "FT", "N", "W"]
+FORMATS = ["GT", "DP", "AD", "PL", "FT", "N", "W", "AB", "GL", "EF", "GP"]
 PLAIN = ["c1\t5\t.\tA\tC\t.\t.\t.\tGT\t" + "\t".join(["0/1"] * 7)]
 
 
@@ -53,6 +59,10 @@ def _float(rng: random.Random) -> str:
     return repr(np.float32(rng.choice([0.0, -0.0, 1.0, 123456.5, 999999.5, 0.00012345])
                            if rng.random() < 0.3 else rng.uniform(-9, 9)
                            * 10 ** rng.randint(-20, 12)).item())  # fmt: skip
+
+
+def _floats(rng: random.Random, n: int) -> str:
+    return ",".join("." if rng.random() < 0.1 else _float(rng) for _ in range(n))
 
 
 def _row(rng: random.Random, k: int) -> str:
@@ -67,8 +77,9 @@ def _row(rng: random.Random, k: int) -> str:
     ]).replace("text ", "text_")  # fmt: skip
     top = rng.choice([90, 200, 40_000, 2**31 - 1])
     keys = rng.choice(["GT", "GT:DP:AD:PL", "DP:GT" if rng.random() < 0.03 else "GT:DP",
-                       "GT:FT:N:W", "DP", "GT:AD"]).split(":")  # fmt: skip
-    haploid = rng.random() < 0.1 and "PL" not in keys
+                       "GT:FT:N:W", "DP", "GT:AD", "GT:AB:GL",
+                       "GT:EF:GP"]).split(":")  # fmt: skip
+    haploid = rng.random() < 0.1 and not {"PL", "GL", "GP"} & set(keys)
     cells = []
     for _ in SAMPLES:
         alleles = [str(rng.randint(0, n)) if rng.random() < 0.9 else "." for _ in range(2)]
@@ -78,8 +89,12 @@ def _row(rng: random.Random, k: int) -> str:
                "FT": rng.choice(["PASS", ".", "q10;low"]),
                "N": _numbers(rng, rng.randint(1, 3), top),
                "W": rng.choice([".", "a", "a,bb", "a,.,é"])}  # fmt: skip
+        ways = (n + 1) * (n + 2) // 2
+        one |= {"AB": _float(rng), "EF": _floats(rng, rng.randint(1, 3)),
+                "GL": _floats(rng, ways),
+                "GP": ",".join(repr(rng.random() ** 9) for _ in range(ways))}  # fmt: skip
         if rng.random() < 0.1:
-            one |= {"AD": ".", "PL": ".", "N": "."}
+            one |= {"AD": ".", "PL": ".", "N": ".", "AB": ".", "GL": ".", "EF": "."}
         cells.append(":".join(one[key] for key in keys))
     qual = rng.choice([".", "0", "30", _float(rng).lstrip("-")])
     row = [rng.choice(["c1", "c1", "c2"]), str(k + 1), rng.choice([".", f"rs{k}"]),
@@ -100,55 +115,94 @@ def _bcf(path: Path, rows: list[str], header: str = HEADER) -> Path:
     return path
 
 
-def _read(path: Path, formats: list[str] | None) -> tuple[pl.DataFrame | None, Any, str]:
-    reader = read_vcf(path, formats=formats, batch_bytes=1 << 16)
+def _read(path: Path, formats: list[str] | None, check: bool = False) -> Any:
+    reader = read_vcf(path, formats=formats, batch_bytes=1 << 16, check=check)
     frames, error = [], ""
     try:
         frames.extend(reader)
     except InputError as found:
         error = found.message
-    counts = {k: [str(p) for p in reader.account.first[k]] for k in reader.account.counts}
-    return (pl.concat(frames) if frames else None), (counts, reader.n_records), error
+    return (
+        (pl.concat(frames) if frames else None),
+        (_told(reader.account), reader.n_records),
+        error,
+    )
+
+
+def _told(account: Any) -> Any:
+    first = {k: [str(p) for p in account.first[k]] for k in account.counts}
+    return account.verdict, dict(account.counts), first
+
+
+def _lines(pieces: Any) -> tuple[bytes, str]:
+    read = []
+    try:
+        for piece in pieces:
+            read.append(piece)
+    except InputError as error:
+        return b"".join(read), error.message
+    return b"".join(read), ""
 
 
 def _assert_same(
     path: Path, formats: list[str] | None, monkeypatch: pytest.MonkeyPatch
-) -> int:
-    """Read with and without htslib; gives the records that were read without."""
-    read = []
-    batches = PlainRecords.batches
+) -> tuple[int, int]:
+    """Read and check with and without htslib.
 
-    def counted(self: PlainRecords, size: int) -> Any:
-        yield from batches(self, size)
-        read.append(self.n_records)
+    Returns (records that were read without it, those whose samples were left as numbers).
+    """
+    here = plain = 0
+    batches = BcfReader.batches
 
-    with monkeypatch.context() as patch:
-        patch.setattr(PlainRecords, "batches", counted)
-        ours, told, error = _read(path, formats)
-        patch.setattr(PlainRecords, "batches", lambda _self, _size: iter(()))
-        theirs, wanted, damage = _read(path, formats)
+    def counted(self: BcfReader, size: int) -> Any:
+        nonlocal here, plain
+        here = plain = 0
+        for batch in batches(self, size):
+            here += batch.size
+            plain += 0 if batch.samples is None else int(batch.samples.plain.sum())
+            yield batch
+
+    ways = ((formats, False), (formats, True)) if formats else ((None, False),)
+    for names, check in ways:
+        with monkeypatch.context() as patch:
+            patch.setattr(BcfReader, "batches", counted)
+            ours, told, error = _read(path, names, check)
+            patch.setattr(BcfReader, "batches", lambda _self, _size: iter(()))
+            theirs, wanted, damage = _read(path, names, check)
+        assert error == damage
+        if error and ours is not None:
+            # htslib leaves with what it has not written yet: all its records are among ours.
+            theirs = ours.clear() if theirs is None else theirs
+            ours = ours.head(theirs.height)
+        else:
+            assert told == wanted
+            assert (ours is None) == (theirs is None)
+        if ours is not None and theirs is not None:
+            assert ours.schema == theirs.schema
+            for name in ours.columns:
+                assert ours[name].equals(theirs[name]), name
+    ours_text, error = _lines(bcf_pieces(path))
+    theirs_text, damage = _lines(htslib_pieces(path))
     assert error == damage
-    if error and ours is not None:
-        # htslib leaves with what it has not written yet: all its records are among ours.
-        theirs = ours.clear() if theirs is None else theirs
-        ours = ours.head(theirs.height)
-    else:
-        assert told == wanted
-        assert (ours is None) == (theirs is None)
-    if ours is not None and theirs is not None:
-        assert ours.schema == theirs.schema
-        for name in ours.columns:
-            assert ours[name].equals(theirs[name]), name
-    return read[0]
+    if not error:
+        assert ours_text.partition(b"#CHROM")[2].partition(b"\n")[2] == theirs_text
+        scanned = scan_file(path, AnyContigs(), None, hashes=False)
+        with monkeypatch.context() as patch:
+            patch.setattr(BcfReader, "batches", lambda _self, _size: iter(()))
+            text = scan_file(path, AnyContigs(), None, hashes=False)
+        assert _told(scanned.account) == _told(text.account)
+        assert scanned.n_records == text.n_records
+    return here, plain
 
 
 @pytest.mark.parametrize("formats", [None, FORMATS, ["GT"], ["AD", "W"]])
 def test_the_same_comes_out(tmp_path, formats, monkeypatch):
     rng = random.Random(5)
-    rows = [_row(rng, k) for k in range(3000)]
-    rows = [row for row in rows if "\tDP:GT\t" not in row]
+    rows = [_row(rng, k) for k in range(1500)]
     path = _bcf(tmp_path / "x.bcf", rows)
-    assert _assert_same(path, formats, monkeypatch) == len(rows)
+    here, plain = _assert_same(path, formats, monkeypatch)
+    assert here == len(rows)
+    assert plain == 0 if formats is None else plain > 0.5 * len(rows)
 
 
 @pytest.mark.parametrize(
@@ -160,12 +214,42 @@ def test_the_same_comes_out(tmp_path, formats, monkeypatch):
         "c1\t8\t.\tA\tC\t.\t.\t.\tGT:DP\t" + "\t".join(["0/1:-3"] * 7),
         "c1\t8\t.\tA\tC\t.\t.\t.\tGT:PL\t" + "\t".join(["0:1,2"] * 7),
         "c1\t8\t.\tA\tC\t.\t.\t.\tGT:FT\t" + "\t".join(["0/1:a b"] * 7),
-        "c1\t8\t.\tA\tC\t.\t.\tX=nan\tGT\t" + "\t".join(["0/1"] * 7),
+        "c1\t8\t.\tA\tC\t.\t.\t.\tGT:AB\t" + "\t".join(["0/1:nan"] * 7),
+        "c1\t8\t.\tA\tC\t.\t.\t.\tGT:GP\t" + "\t".join(["0/1:1.5,0,0"] * 7),
+        "c1\t8\t.\tA\tC\t.\t.\t.\tGT:GL\t" + "\t".join(["0/1:1,-1"] * 7),
+        "c1\t8\t.\tA\tC\t.\t.\t.\t.\t" + "\t".join(["."] * 7),
     ],
 )
-def test_what_is_not_plain_is_left_to_htslib(tmp_path, odd, monkeypatch):
+def test_samples_with_a_fault_become_text(tmp_path, odd, monkeypatch):
     path = _bcf(tmp_path / "x.bcf", [*PLAIN * 3, odd, *PLAIN * 3])
-    assert _assert_same(path, FORMATS, monkeypatch) == 3
+    assert _assert_same(path, FORMATS, monkeypatch) == (7, 6)
+
+
+def test_each_version_has_its_phase_of_the_first_allele(tmp_path, monkeypatch):
+    """All vectors of up to three alleles, of which some have a mark in text from 4.4 on."""
+    vectors = [list(v) + [0x81] * (3 - n) for n in range(4)
+               for v in itertools.product(range(6), repeat=n)]  # fmt: skip
+    names = "\t".join(f"s{k}" for k in range(len(vectors)))
+    row = "c1\t5\t.\tA\tC,G\t.\t.\t.\tGT" + "\t./././." * len(vectors)
+    crafted = b"".join(bytes([*v, 0x81]) for v in vectors)
+    for version in (3, 4, 5):
+        head = META.replace("v4.3", f"v4.{version}").rstrip("\n")
+        header = f"{head}\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}"
+        path = _bcf(tmp_path / f"{version}.bcf", [row], header)
+        _patch(path, lambda data: data.replace(bytes(4 * len(vectors)), crafted))
+        text, error = _lines(htslib_pieces(path))
+        assert not error
+        assert text.count(b"\t|") + text.count(b"\t/") == 0 or version > 3
+        assert _assert_same(path, ["GT"], monkeypatch)[0] == 1
+
+
+def _patch(path: Path, change: Any) -> None:
+    text = gzip.decompress(path.read_bytes())
+    changed = change(text)
+    assert changed != text
+    writer = BgzfWriter(path)
+    writer.write(changed)
+    writer.close()
 
 
 def test_numbers_are_written_as_htslib_writes_them(tmp_path):
@@ -181,17 +265,15 @@ def test_numbers_are_written_as_htslib_writes_them(tmp_path):
         tmp_path / "x.bcf", rows, META + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
     )
     text = b"".join(bcf_pieces(path)).partition(b"\tINFO\n")[2]
-    known = read_dictionaries(path)
-    assert known is not None
-    sites = SiteText(*known)
-    ours = [sites.write(data, starts, starts.size - 1) for data, starts in iter_records(path)]
-    assert sum(n for n, _ in ours) == len(rows)
-    assert b"".join(lines for _, lines in ours) == text
+    assert text == b"".join(htslib_pieces(path))
+    reader = BcfReader(path, 0, 3)
+    assert sum(batch.size for batch in reader.batches(1 << 16)) == len(rows)
+    assert reader.whole
 
 
 def test_damage_is_told_as_ever(tmp_path, monkeypatch):
     rng = random.Random(8)
-    rows = [row for k in range(60) if "\tDP:GT\t" not in (row := _row(rng, k))]
+    rows = [_row(rng, k) for k in range(60)]
     text = gzip.decompress(_bcf(tmp_path / "x.bcf", rows).read_bytes())
     begin = 9 + struct.unpack_from("<I", text, 5)[0]
     for k in range(12):
