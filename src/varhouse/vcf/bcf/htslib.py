@@ -19,7 +19,15 @@ from varhouse.vcf.text.bgzf import has_end_block, read_pieces
 from varhouse.vcf.text.encoding import header_text
 from varhouse.vcf.text.limits import DEFAULTS
 
-_COMMAND = [sys.executable, "-m", "varhouse.vcf.bcf.htslib"]
+_CODE = """import sys
+try:
+    import pysam.bcftools
+    pysam.bcftools.view("-H", "-Ov", sys.argv[1], catch_stdout=False)
+except Exception as error:  # pysam has an exception of its own, and others
+    sys.exit(str(error))
+"""
+_COMMAND = [sys.executable, "-c", _CODE]
+"""Half the time of a loop over records, and nothing of this package to load."""
 _PIPE_BYTES = 1 << 20
 _SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
             11: "segmentation fault"}  # fmt: skip
@@ -119,17 +127,3 @@ def _check_code(path: Path, code: int, said: str) -> None:
     else:
         why = " ".join(said.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
     raise InputError(f"{path}: cut off or damaged BCF ({why})", "copy it again")
-
-
-def _write_records(path: str) -> None:
-    # Half the time of a loop over records.
-    import pysam.bcftools  # noqa: PLC0415 - loads htslib, which only BCF needs
-
-    pysam.bcftools.view("-H", "-Ov", path, catch_stdout=False)
-
-
-if __name__ == "__main__":
-    try:
-        _write_records(sys.argv[1])
-    except Exception as error:  # pysam has an exception of its own, and others
-        sys.exit(str(error))

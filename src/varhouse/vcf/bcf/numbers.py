@@ -6,8 +6,6 @@ Text has six digits of a Float (`%g`). Whoever reads a BCF as text therefore rea
 value, and so does whoever reads it here: `rounded` gives it without the text.
 """
 
-from collections.abc import Iterable
-
 import numba as nb
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +36,11 @@ _PLACES = np.array(
     [5 - int(np.floor((e - 127) * np.log10(2))) for e in range(255)], np.int64
 )  # fmt: skip
 """Decimals of a float32 with six digits by its exponent; one less from 10**n on."""
+
+_QUICK = np.append((_PLACES > 0) & (_PLACES <= _EXACT_PLACES), [False])
+_QUICK_TENS = np.where(_QUICK, _TENS[np.append(_PLACES, 0).clip(1, 22)], 0.0)
+_QUICK_TENTHS = np.where(_QUICK, _TENS[np.append(_PLACES, 0).clip(1, 22) - 1], 0.0)
+"""By exponent 10**`_PLACES`, and a tenth of it, where every product is exact; else 0."""
 
 _MARGIN = 1e-6
 """How near to half a digit a product must not come to be rounded without a doubt.
@@ -99,6 +102,47 @@ def rounded(bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compile
     # Both are doubles, and so their quotient or product is the double nearest to the text.
     size = whole / _TENS[places] if places >= 0 else whole * _TENS[-places]
     return -size if value < 0 else size, True
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def round_all(values, bits, unsure):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Put what their text says for float32 numbers that may be missing.
+
+    Parameters
+    ----------
+    values, bits
+        float32[n], int32[n]: the same memory.
+    unsure
+        int64[m]: gets the places of the first m whose text must be made; these stay as
+        they are.
+
+    Returns
+    -------
+    int
+        How many there are.
+    """
+    n = 0
+    for w in range(values.size):
+        exponent = np.uint8((bits[w] >> 23) & 255)
+        tens = _QUICK_TENS[exponent]
+        value = np.float64(values[w])
+        # No branch that depends on the digits: half of them would be guessed wrong.
+        power = tens if abs(value) * tens < 1e6 else _QUICK_TENTHS[exponent]
+        size = np.rint(abs(value) * power) / power
+        if tens > 0:
+            values[w] = np.copysign(size, value)
+            continue
+        its_bits = np.int64(bits[w]) & 0xFFFFFFFF
+        if its_bits == FLOAT_MISSING:
+            continue
+        value, sure = rounded(its_bits)
+        if sure:
+            values[w] = value
+        else:
+            if n < unsure.size:
+                unsure[n] = w
+            n += 1
+    return n
 
 
 @nb.njit(cache=True, nogil=True)
@@ -210,7 +254,8 @@ def fill_gaps(data: Bytes, out: Bytes, odd: Ints) -> bytes:
     odd
         int64[n, 2]: where each gap is in `out`, and its float in `data`.
     """
-    texts = _formatted(floats_at(data, odd[:, 1]))
+    values = u32s(data, odd[:, 1]).astype(np.uint32).view(np.float32)
+    texts = [b"%g" % value for value in values.tolist()]
     out[odd[:, :1] + np.arange(GAP)] = (
         np.array(texts, f"S{GAP}").view(np.uint8).reshape(-1, GAP)
     )
@@ -218,18 +263,6 @@ def fill_gaps(data: Bytes, out: Bytes, odd: Ints) -> bytes:
     return written
 
 
-def floats_at(data: Bytes, at: Ints) -> list[float]:
-    """Read the floats at some places."""
-    values: list[float] = (
-        u32s(data, at).astype(np.uint32).view(np.float32).astype(np.float64).tolist()
-    )
-    return values
-
-
-def read_back(values: Iterable[float]) -> npt.NDArray[np.float32]:
+def read_back(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Give what the text of floats says, the slow way."""
-    return np.array([float(b"%g" % value) for value in values], np.float32)
-
-
-def _formatted(values: Iterable[float]) -> list[bytes]:
-    return [b"%g" % value for value in values]
+    return np.array([float(b"%g" % value) for value in values.tolist()], np.float32)

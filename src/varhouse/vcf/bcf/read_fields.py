@@ -8,7 +8,7 @@ A vector of a sample ends early with values "end of vector" (VCF 4.5 section 6.3
 import numba as nb
 import numpy as np
 
-from varhouse.vcf.bcf.numbers import FLOAT_END, FLOAT_MISSING, rounded
+from varhouse.vcf.bcf.numbers import FLOAT_END, FLOAT_MISSING
 from varhouse.vcf.bcf.records import INT8, u32
 from varhouse.vcf.bcf.values import END, MISSING, value_at, width_of
 from varhouse.vcf.samples.genotype_text import write_allele
@@ -99,53 +99,38 @@ def read_integers(data, types, counts, places, n_samples, values, offset, many):
 
 
 @nb.njit(cache=True, nogil=True)
-def read_floats(data, counts, places, n_samples, values, offset, many, unsure):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read floats of plain fields, as their text says them, one after another.
+def read_floats(data, counts, places, n_samples, values, offset, many):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read the bits of floats of plain fields one after another; gives how many.
 
-    `offset` and `many` as in `read_integers`; of the first floats whose text must be made
-    `unsure` gets where they are in `values` and in `data`. Returns (values, how many of
-    these there are).
+    `offset` and `many` as in `read_integers`.
     """
     w = 0
     x = 0
-    n_unsure = 0
     single = many.size == 0
-    bits_of = values.view(np.int32)
     for r in range(counts.size):
-        count = counts[r]
-        for s in range(n_samples):
-            i = places[r] + 4 * s * count
+        count, i = counts[r], places[r]
+        for s in range(n_samples if single else 0):
+            values[w + s] = np.int32(u32(data, i + 4 * s * count))
+        if single:
+            w += n_samples
+            continue
+        for _ in range(n_samples):
             n = 0
-            missing = False
             while n < count:
                 bits = u32(data, i + 4 * n)
                 if bits == FLOAT_END:
                     break
-                missing = bits == FLOAT_MISSING
-                if missing:
-                    bits_of[w + n] = np.int32(bits)
-                else:
-                    value, sure = rounded(bits)
-                    values[w + n] = value
-                    if not sure:
-                        if n_unsure < unsure.shape[0]:
-                            unsure[n_unsure, 0] = w + n
-                            unsure[n_unsure, 1] = i + 4 * n
-                        n_unsure += 1
+                values[w + n] = np.int32(bits)
                 n += 1
-                if single:
-                    break
-            if single:
-                w += 1
-                continue
-            if n == 1 and missing:
+            i += 4 * count
+            if n == 1 and values[w] == np.int32(FLOAT_MISSING):
                 many[x] = -1
             else:
                 many[x] = n
                 w += n
             x += 1
             offset[x] = w
-    return w, n_unsure
+    return w
 
 
 @nb.njit(cache=True, nogil=True)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from varhouse.vcf.bcf.numbers import floats_at, read_back
+from varhouse.vcf.bcf.numbers import read_back, round_all
 from varhouse.vcf.bcf.read_fields import (
     find_texts,
     read_floats,
@@ -103,19 +103,19 @@ class BcfColumns:
     def _floats(self, counts: Ints, places: Ints, *, several: bool) -> pa.Array:
         """Give the cells of a key of Floats."""
         n = counts.size * self.n_samples
-        values = np.empty(int(counts.sum()) * self.n_samples if several else n, np.float32)
+        bits = np.empty(int(counts.sum()) * self.n_samples if several else n, np.int32)
         offset, many = np.zeros(n + 1, np.int32), np.empty(n if several else 0, np.int32)
-        unsure = np.empty((_UNSURE, 2), np.int64)
-        while True:
-            w, found = read_floats(
-                self.fields.data, counts, places, self.n_samples, values, offset, many, unsure
-            )
-            if found <= unsure.shape[0]:
-                break
-            unsure = np.empty((int(found), 2), np.int64)
-        if found:
-            at = unsure[:found]
-            values[at[:, 0]] = read_back(floats_at(self.fields.data, at[:, 1]))
-            self.fallback += int(found)
-        cells = number_column(values.view(np.int32)[:w], real=True)
+        bits = bits[
+            : read_floats(self.fields.data, counts, places, self.n_samples, bits, offset, many)
+        ]
+        unsure = np.empty(_UNSURE, np.int64)
+        found = round_all(bits.view(np.float32), bits, unsure)
+        if found > unsure.size:
+            # What is rounded already stays so.
+            unsure = np.empty(found, np.int64)
+            round_all(bits.view(np.float32), bits, unsure)
+        at = unsure[:found]
+        bits.view(np.float32)[at] = read_back(bits.view(np.float32)[at])
+        self.fallback += int(found)
+        cells = number_column(bits, real=True)
         return join_lists(offset, cells, many) if several else cells

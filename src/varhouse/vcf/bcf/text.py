@@ -75,7 +75,7 @@ def _typed(data, i, e, sizes):  # type: ignore[no-untyped-def]  # pragma: no cov
         if count < 0:
             return 0, count, i, np.int64(-1)
     end = i + sizes[kind] * count
-    if end > e or (sizes[kind] == 0 and count > 0):
+    if end > e or (sizes[kind] == 0 and (count > 0 or kind != 0)):
         end = np.int64(-1)
     return kind, count, i, end
 
