@@ -10,11 +10,12 @@ be found and removed.
 import json
 import os
 import re
+import shutil
 import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def is_abandoned(path: Path) -> bool:
 def new_file(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """Give the name of a new file that becomes `path` when the block ends.
 
-    When the block fails, the file is removed, and what `path` was before stays.
+    When the block fails, the file is removed, and what `path` was before stays. What is
+    there and no file (a pipe, /dev/null) is written as it is, and stays what it is.
 
     Parameters
     ----------
@@ -71,6 +73,9 @@ def new_file(path: Path, *, flush: bool = False) -> Iterator[Path]:
         Make it last through a power failure before it gets its name. The shards of a work
         folder do without: the commit flushes what it links.
     """
+    if _is_special(path):
+        yield path
+        return
     own = unfinished_name(path)
     try:
         yield own
@@ -82,6 +87,45 @@ def new_file(path: Path, *, flush: bool = False) -> Iterator[Path]:
         raise
     if flush:
         sync_folder(path.parent)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
+def put(made: Path, path: Path) -> None:
+    """Give a file that is whole, in a folder of its own, its place and name.
+
+    Parameters
+    ----------
+    made
+        The file; it is gone afterwards.
+    path
+        Where it goes; a file there is replaced, what is none (/dev/null) is written.
+    """
+    if not _is_special(path):
+        # Between file systems there is no rename.
+        with suppress(OSError):
+            made.rename(path)
+            return
+    with new_file(path) as own, made.open("rb") as source, own.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+    made.unlink()
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside `folder` that takes its place when the block ends.
+
+    What a killed attempt left is never mixed with what is made now, nor with what a process
+    writes that outlived who started it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    own = unfinished_name(folder)
+    own.mkdir(mode=0o700)
+    yield own
+    shutil.rmtree(folder, ignore_errors=True)
+    own.rename(folder)
 
 
 def write_text(path: Path, text: str, *, flush: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from varhouse.cli import main
-from varhouse.onefile.paths import put
+from varhouse.files import put
 
 VCF = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 RECORD = "1\t1\t.\tA\tC\t.\t.\t.\n"

@@ -16,8 +16,8 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.errors import StoreError
+from varhouse.files import whole_folder
 from varhouse.ingest.driver import Options, ingest
-from varhouse.ingest.jobs.steps import whole_folder
 from varhouse.store.lifecycle import log_releases
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]

@@ -2,12 +2,12 @@
 
 import argparse
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from varhouse.errors import UsageError
+from varhouse.files import write_text
 
 _TEXT = """\
 examples, on the demo store of scripts/demo:
@@ -67,12 +67,7 @@ def run(args: argparse.Namespace) -> int:
     meanings |= {r.name: r.fix for r in RULES.values()}
     ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else OWN)
     page = make_page(ingest, meanings)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(out, page)
     logging.getLogger("varhouse.report").info(
         "ingest %s, release %s: %s, %s kB, %.1f s", ingest.id, f"{ingest.row['release']:,}",
         out, f"{len(page.encode()) / 1000:,.0f}", time.perf_counter() - began,

@@ -5,7 +5,6 @@ BCF goes through the bcftools that pysam carries, in a process of its own.
 """
 
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from varhouse.export.records import (
     iter_windows,
     make_layout,
 )
+from varhouse.files import new_file
 from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.export")
@@ -171,23 +171,19 @@ def _write_records(
 
 @contextmanager
 def _open(out: Path) -> Iterator[Callable[[Buffer], object]]:
-    """Open the file to write under a temporary name; rename it when all went well."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
+    """Open the file to write; it has its name when all went well."""
+    with new_file(out) as own:
         if out.name.endswith(".bcf"):
-            with _bcf(temporary, out) as pipe:
+            with _bcf(own, out) as pipe:
                 yield pipe.write
         else:
-            with temporary.open("wb") as file:
+            with own.open("wb") as file:
                 if out.name.endswith(".vcf"):
                     yield file.write
                 else:
                     packed = BgzfStream(file)
                     yield packed.write
                     packed.finish()
-        temporary.rename(out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

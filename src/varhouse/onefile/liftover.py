@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.errors import UsageError
-from varhouse.files import new_file
+from varhouse.files import new_file, put
 from varhouse.genome.contigs import read_aliases
 from varhouse.ingest.jobs.lift import lifted_header
 from varhouse.ingest.setup.known_names import open_reference, other_names
@@ -28,7 +28,7 @@ from varhouse.onefile.liftover_run import (
     open_run,
 )
 from varhouse.onefile.out import as_path, collected, is_frame
-from varhouse.onefile.paths import as_file, keep_inputs, output_ending, put
+from varhouse.onefile.paths import as_file, keep_inputs, output_ending
 from varhouse.tables.schema import SPELT
 from varhouse.vcf.text.bgzf import BgzfWriter
 

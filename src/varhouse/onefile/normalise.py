@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varhouse import __version__
+from varhouse.files import put
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.normalise.order import sort_keys
 from varhouse.normalise.text import Bytes, gather
@@ -27,7 +28,7 @@ from varhouse.onefile.normalise_run import (
     open_run,
 )
 from varhouse.onefile.out import as_path, check_choice, is_frame
-from varhouse.onefile.paths import keep_inputs, output_ending, put
+from varhouse.onefile.paths import keep_inputs, output_ending
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.bgzf import BgzfWriter, file_kind

@@ -72,12 +72,3 @@ def as_file(path: Path, folder: Path) -> Path:
     if not copy.stat().st_size:
         raise InputError(f"{path}: nothing came through the pipe")
     return copy
-
-
-def put(made: Path, wanted: Path) -> None:
-    """Move a file that is whole to its place; what is no file there (/dev/null) is written."""
-    if wanted.exists() and not wanted.is_file():
-        with made.open("rb") as source, wanted.open("wb") as sink:
-            shutil.copyfileobj(source, sink, 1 << 20)
-        return
-    shutil.move(made, wanted)

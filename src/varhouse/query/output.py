@@ -3,7 +3,6 @@
 stdout is data. A file is written under a temporary name and renamed when it is whole.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import polars as pl
 
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import UsageError
+from varhouse.files import new_file
 from varhouse.tables.schema import PolarsType
 
 if TYPE_CHECKING:
@@ -94,18 +94,13 @@ def open_output(out: Path | None) -> Iterator[Sink]:
         raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
     if out.is_dir():
         raise UsageError(f"{out} is a folder, not a file")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            if out.name.endswith(".gz"):
-                packed = BgzfStream(file)
-                yield packed
-                packed.finish()
-            else:
-                yield file
-        temporary.rename(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with new_file(out) as own, own.open("wb") as file:
+        if out.name.endswith(".gz"):
+            packed = BgzfStream(file)
+            yield packed
+            packed.finish()
+        else:
+            yield file
 
 
 def make_writer(name: str, stream: Sink, schema: Schema, *, safe: bool = False) -> Writer:

@@ -7,14 +7,12 @@ killed goes on part by part: a job that is started again passes over what is don
 
 import argparse
 import logging
-import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from varhouse.files import read_json, write_json, write_text
+from varhouse.files import read_json, whole_folder, write_json, write_text
 from varhouse.ingest.jobs.costs import JobCosts, costs_so_far, cpu_seconds
 from varhouse.ingest.jobs.intake import CHUNKS, VERDICT, drop_shards, share_of_chunks, take_in
 from varhouse.ingest.jobs.plan import Plan, load_plan, make_plan, read_verdict
@@ -22,21 +20,6 @@ from varhouse.ingest.setup.run import Run, load_run
 
 LOG = logging.getLogger("varhouse.ingest")
 MANIFEST = "manifest.json"
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside `folder` that takes its place when the block ends.
-
-    What a killed attempt left is never mixed with what is made now, nor with what a job
-    writes that outlived its Snakemake.
-    """
-    own = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    own.mkdir(mode=0o700)
-    yield own
-    shutil.rmtree(folder, ignore_errors=True)
-    own.rename(folder)
 
 
 class Job:

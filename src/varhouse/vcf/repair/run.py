@@ -7,7 +7,6 @@ No genotype changes, unless REF and ALT are swapped on demand.
 """
 
 import gzip
-import os
 import re
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from varhouse.alleles.swap import Swapper
 from varhouse.errors import InputError
+from varhouse.files import put
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.vcf.bcf.lines import copy_bcf
@@ -349,8 +349,8 @@ def _publish(
     for ending in (".tbi", ".csi"):
         output.with_name(output.name + ending).unlink(missing_ok=True)
     changes = output.with_name(output.name + ".changes.tsv")
-    os.replace(listed, changes)  # noqa: PTH105 - atomic also over a file that is there
-    os.replace(written, output)  # noqa: PTH105
+    put(listed, changes)
+    put(written, output)
     if final is not None:
-        os.replace(index, final)  # noqa: PTH105
+        put(index, final)
     return Repair(output, final, changes, n_records, dict(table.counts), left)
