@@ -458,7 +458,7 @@ def test_access_list_of_a_folder_holds_for_its_files(
 ) -> None:
     """A file that is made in the folder gets the list; a link would keep the old one."""
     store = new_store(tmp_path / "store")
-    monkeypatch.setattr(commit_module, "hands_down_acl", lambda _folder: True)
+    monkeypatch.setattr("varhouse.store.link.hands_down_acl", lambda _folder: True)
     add_cohort(store, "a", COHORT_A, "ingest-a")
     shards = list((store / "controlled").rglob("*.parquet"))
     assert shards

@@ -12,12 +12,10 @@ readers see unchanged, and that the same commit can be run again on:
 """
 
 import contextlib
-import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,27 +24,25 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
-from varhouse.errors import SchemaError, StoreError
-from varhouse.files import new_file, sync_file, sync_folder
+from varhouse.errors import StoreError
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, make_entry
+from varhouse.store.changes import TableChange, plan_changes
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
     check_is_free,
     check_name,
     describe_new_store,
-    follow_folder,
-    hands_down_acl,
     make_folder,
-    partition_folder,
     read_store_file,
     staging_folder,
     table_folder,
     write_json,
 )
+from varhouse.store.link import link_shards
 from varhouse.store.lock import Holder, read_holder, store_lock
 from varhouse.store.releases import (
     Pinned,
@@ -58,11 +54,9 @@ from varhouse.store.releases import (
 )
 from varhouse.tables.digest import combine, subtract
 from varhouse.tables.schema import CONTIGS, TABLES, Table
-from varhouse.tables.shards import Manifest, Shard, write_shard
+from varhouse.tables.shards import Manifest, write_shard
 
 log = logging.getLogger("varhouse.store")
-
-_SMALL_BYTES = 4 << 20
 
 
 def _reached(_point: str) -> None:
@@ -119,28 +113,33 @@ def init_store(
     with store_lock(path, wait, token) as holder:
         # Somebody else may have made it while this one waited.
         _check_is_none(path)
-        for root in ROOTS:
-            make_folder(path / root, path)
-        file = path / "_store" / "store.json"
-        write_json(file, describe_new_store(assembly, utc_now()), replace=True)
-        # Whatever a making that was killed has left is made again.
-        work = staging_folder(path, "init")
-        shutil.rmtree(work, ignore_errors=True)
-        make_folder(work, path)
-        frame = contigs_frame(contigs, reference)
-        shard = write_shard(frame, CONTIGS, work, "contigs", {})
-        number = commit(
-            path,
-            [Manifest([shard] if shard else [])],
-            ingest_id="init",
-            operation="init",
-            base_release=0,
-            meta={"assembly": assembly},
-            token=holder.token,
-        )
-        shutil.rmtree(work, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            work.parent.rmdir()
+        return _make_first_release(path, assembly, contigs, reference, holder.token)
+
+
+def _make_first_release(
+    path: Path, assembly: str, contigs: Contigs, reference: Reference | None, token: str
+) -> int:
+    for root in ROOTS:
+        make_folder(path / root, path)
+    file = path / "_store" / "store.json"
+    write_json(file, describe_new_store(assembly, utc_now()), replace=True)
+    # Whatever a making that was killed has left is made again.
+    work = staging_folder(path, "init")
+    shutil.rmtree(work, ignore_errors=True)
+    make_folder(work, path)
+    shard = write_shard(contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
+    number = commit(
+        path,
+        [Manifest([shard] if shard else [])],
+        ingest_id="init",
+        operation="init",
+        base_release=0,
+        meta={"assembly": assembly},
+        token=token,
+    )
+    shutil.rmtree(work, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        work.parent.rmdir()
     return number
 
 
@@ -167,18 +166,6 @@ def contigs_frame(contigs: Contigs, reference: Reference | None) -> pl.DataFrame
         for i, c in enumerate(contigs.contigs)
     ]
     return pl.DataFrame(rows, schema=CONTIGS.polars_schema, orient="row")
-
-
-@dataclass
-class _Plan:
-    """What happens to one table; `ends` if all of it was to go."""
-
-    table: Table
-    base: Pinned | None
-    ends: bool
-    kept: list[str] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    new: dict[str, Shard] = field(default_factory=dict)
 
 
 def commit(
@@ -237,24 +224,13 @@ def commit(
     check_name("ingest id", ingest_id)
     read_store_file(path)
     with store_lock(path, wait, token) as holder:
-        done = find_ingest(path, ingest_id)
+        done = _find_done(path, ingest_id, operation)
         if done is not None:
-            if read_release(path, done).operation != operation:
-                raise StoreError(
-                    f"release {done} of {path} has the id {ingest_id} already",
-                    "give this ingest another id",
-                )
-            log.info("%s is in release %d already", ingest_id, done)
             return done
-        newest = (list_releases(path) or [0])[-1]
-        if newest != base_release:
-            raise StoreError(
-                f"the store moved on from release {base_release} to {newest} "
-                f"while {ingest_id} was being made",
-                "run again: what is done is used again where it still fits",
-            )
-        base = read_release(path, newest) if newest else None
-        plans = _plan(path, list(manifests), base, ingest_id, {t.name: t for t in empty})
+        base = _read_base(path, base_release, ingest_id)
+        plans = plan_changes(
+            path, list(manifests), base, ingest_id, {t.name: t for t in empty}
+        )
         return _carry_out(
             path,
             plans,
@@ -266,13 +242,39 @@ def commit(
         )
 
 
+def _find_done(path: Path, ingest_id: str, operation: str) -> int | None:
+    """Give the release that holds the ingest already, if there is one."""
+    done = find_ingest(path, ingest_id)
+    if done is None:
+        return None
+    if read_release(path, done).operation != operation:
+        raise StoreError(
+            f"release {done} of {path} has the id {ingest_id} already",
+            "give this ingest another id",
+        )
+    log.info("%s is in release %d already", ingest_id, done)
+    return done
+
+
+def _read_base(path: Path, base_release: int, ingest_id: str) -> Release | None:
+    """Read the base release, which must be the newest; None: there is none yet."""
+    newest = (list_releases(path) or [0])[-1]
+    if newest != base_release:
+        raise StoreError(
+            f"the store moved on from release {base_release} to {newest} "
+            f"while {ingest_id} was being made",
+            "run again: what is done is used again where it still fits",
+        )
+    return read_release(path, newest) if newest else None
+
+
 def _handed_on(base: Release | None) -> dict[str, Any]:
     return {k: v for k, v in base.meta.items() if k != "event"} if base else {}
 
 
 def _carry_out(
     path: Path,
-    plans: Sequence[_Plan],
+    plans: Sequence[TableChange],
     base: Release | None,
     ingest_id: str,
     operation: str,
@@ -281,7 +283,7 @@ def _carry_out(
 ) -> int:
     number = (base.number if base else 0) + 1
     for plan in plans:
-        _link_shards(path, plan)
+        link_shards(path, plan)
         _reached(f"linked {plan.table.name}")
     catalogue = {
         p.table.name: {f: make_entry(s) for f, s in p.new.items()} for p in plans if p.new
@@ -321,172 +323,8 @@ def _carry_out(
     return number
 
 
-def _plan(
-    path: Path,
-    manifests: Sequence[Manifest],
-    base: Release | None,
-    ingest_id: str,
-    empty: Mapping[str, Table],
-) -> list[_Plan]:
-    shards = [s for m in manifests for s in m.shards]
-    replaced = [r for m in manifests for r in m.replace]
-    removed = {r for m in manifests for r in m.remove}
-    pinned = base.tables if base else {}
-    names = sorted(
-        {s.table for s in shards} | {t for t, _ in replaced} | {t for t, _ in removed}
-    )
-    # Tables that nobody asked for but that an ingest which died has touched: those who
-    # read the latest Delta version see the newest release again after each commit.
-    left = {n for n, t in pinned.items() if _latest(path, n) != t.version}
-    plans = []
-    for name in sorted({*names, *left, *empty}):
-        mine = sorted(
-            (s for s in shards if s.table == name),
-            key=lambda s: (sorted(s.partition.items()), s.path),
-        )
-        if not mine and name not in pinned and name not in empty:
-            continue
-        columns, files = _base_files(path, name, pinned.get(name))
-        kept: list[str] = []
-        gone: list[str] = []
-        matches = [values for t, values in replaced if t == name]
-        for file, partition in files:
-            goes = (name, file) in removed or any(
-                all(partition.get(k) == v for k, v in values.items()) for values in matches
-            )
-            (gone if goes else kept).append(file)
-        # Columns of files that all go bind nobody: a source may change its types then.
-        if name in empty and not kept and not mine:
-            table = empty[name]
-        else:
-            table = _declare(name, columns if kept or not mine else {}, mine)
-        ends = name not in empty and any(not values for values in matches)
-        plan = _Plan(table, pinned.get(name), ends, kept, gone)
-        missing = {f for t, f in removed if t == name} - set(plan.gone)
-        if missing:
-            raise StoreError(f"table {name} has no file {sorted(missing)[0]} to remove")
-        for i, shard in enumerate(mine):
-            plan.new[_file_name(table, shard, ingest_id, i)] = shard
-        plans.append(plan)
-    return plans
-
-
-def _folder(path: Path, name: str) -> Path:
-    return path / (TABLES[name].root if name in TABLES else "open") / name
-
-
-def _latest(path: Path, name: str) -> int | None:
-    folder = _folder(path, name)
-    return delta.latest_version(folder) if delta.exists(folder) else None
-
-
-def _base_files(
-    path: Path, name: str, pinned: Pinned | None
-) -> tuple[dict[str, Any], list[tuple[str, dict[str, str]]]]:
-    """Give the columns of a table in the base release, and its files with partitions."""
-    if pinned is None:
-        return {}, []
-    handle = delta.open_table(_folder(path, name), pinned.version)
-    listed = delta.list_files(handle)
-    parts = [c for c in listed.columns if c.startswith("partition.")]
-    values = listed.select(pl.col(parts).name.map(lambda c: c.removeprefix("partition.")))
-    rows = values.to_dicts() if parts else [{} for _ in range(listed.height)]
-    return delta.read_schema(handle), list(zip(listed["path"].to_list(), rows, strict=True))
-
-
-def _declare(name: str, columns: Mapping[str, Any], shards: Sequence[Shard]) -> Table:
-    """Find the declaration of a table that keeps columns and takes shards in."""
-    found = [
-        pl.scan_parquet(s.path, glob=False, hive_partitioning=False).collect_schema()
-        for s in shards
-    ]
-    table = delta.declare(name, delta.union_columns([columns, *found], name))
-    for shard, schema in zip(shards, found, strict=True):
-        _check_shard(shard, table, schema)
-    return table
-
-
-def _check_shard(shard: Shard, table: Table, found: Mapping[str, Any]) -> None:
-    """Check a file against its table: Delta does not when files are registered."""
-    wanted = table.file_schema
-    for column, dtype in found.items():
-        if wanted.get(column) != dtype:
-            raise SchemaError(
-                f"{shard.path}: column {column} is {dtype}, "
-                f"table {table.name} declares {wanted.get(column, 'no such column')}"
-            )
-    needed = [c.name for c in table.columns if c.name in wanted and not c.nullable]
-    for name in needed:
-        if name not in found:
-            raise SchemaError(f"{shard.path}: no column {name} of table {table.name}")
-    if set(shard.partition) != set(table.partition):
-        raise SchemaError(
-            f"{shard.path}: partition {shard.partition} is not that of its table"
-        )
-
-
-def _file_name(table: Table, shard: Shard, ingest_id: str, number: int) -> str:
-    """Name a shard in its table; the end of the name stands for its content.
-
-    Columns such as times of a run are no content and may differ when a commit is run again:
-    of small files, which the commit's own step writes, every byte counts.
-    """
-    content = f"{shard.digest} {shard.rows} {shard.bytes} {sorted(shard.partition.items())}"
-    tag = hashlib.sha256(content.encode())
-    if shard.bytes <= _SMALL_BYTES:
-        tag.update(Path(shard.path).read_bytes())
-    name = f"{ingest_id}-{number:05d}-{tag.hexdigest()[:12]}.parquet"
-    folder = partition_folder(table, shard.partition)
-    return f"{folder}/{name}" if folder else name
-
-
-def _link_shards(path: Path, plan: _Plan) -> None:
-    root = table_folder(path, plan.table)
-    folders: set[Path] = set()
-    is_read = True
-    for name, shard in plan.new.items():
-        target = root / name
-        make_folder(target.parent, path)
-        folders.update(f for f in target.parents if f == root or root in f.parents)
-        if not target.exists():
-            source = Path(shard.path)
-            if source.stat().st_size != shard.bytes:
-                raise StoreError(
-                    f"{source} has {source.stat().st_size:,} bytes, its manifest says "
-                    f"{shard.bytes:,}",
-                    "delete the work folder and run the ingest again",
-                )
-            is_read &= _link(source, target)
-        sync_file(target)
-    for folder in sorted(folders):
-        sync_folder(folder)
-    if not is_read:
-        log.warning(
-            "%s: people who may list it cannot read its new files, whose group this user may "
-            "not change; fix: write as a member of the folder's group",
-            root,
-        )
-
-
-def _link(source: Path, target: Path) -> bool:
-    """Give a shard its name in the store; tells whether its folder's readers can read it.
-
-    Its group and mode are set while no release can hold it, so that it never changes after.
-    """
-    if not hands_down_acl(target.parent):
-        is_read = follow_folder(source, target.parent)
-        with contextlib.suppress(OSError):
-            os.link(source, target)
-            return is_read
-    # Another file system, one without hard links, or a list that only new files get.
-    with new_file(target) as own:
-        shutil.copyfile(source, own)
-        is_read = follow_folder(own)
-    return is_read
-
-
 def _commit_table(
-    path: Path, plan: _Plan, known: Catalogue, ingest_id: str, number: int
+    path: Path, plan: TableChange, known: Catalogue, ingest_id: str, number: int
 ) -> Pinned:
     name = plan.table.name
     folder = table_folder(path, plan.table)
@@ -514,7 +352,7 @@ def _commit_table(
     )
 
 
-def _span(before: int, plan: _Plan, known: Catalogue) -> int:
+def _span(before: int, plan: TableChange, known: Catalogue) -> int:
     """Bound the length of REF; the kept files are looked up only if it may have shrunk."""
     name = plan.table.name
     bound: int = max((s.span for s in plan.new.values()), default=0)
