@@ -102,7 +102,10 @@ def dates_as_text(value: Any) -> Any:
 
 
 def _schema() -> Any:
-    return yaml.safe_load((DATA / "workflow/schemas/config.schema.yaml").read_text())
+    # In C where PyYAML has it: a tenth of a second of every ingest otherwise.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = (DATA / "workflow/schemas/config.schema.yaml").read_text()
+    return yaml.load(text, Loader=loader)
 
 
 def _errors(raw: dict[str, Any], schema: Any) -> list[jsonschema.ValidationError]:

@@ -353,6 +353,7 @@ def _changed(
 ) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
     """Sort the cohorts: those to take in, those that are in, those held back as before."""
     known, refused = _known(base), known_held(base)
+    stamps_of = _stamps(base)
     aliases = _recorded_text(config.aliases, digests, config)
     cohorts: list[RunCohort] = []
     unchanged: list[str] = []
@@ -362,7 +363,9 @@ def _changed(
         settings = _settings(config, cohort, reference, aliases, par, digests)
         row, before = known.get(cohort.name), refused.get(cohort.name)
         if row is not None or before is not None:
-            stamps = {**_stamps(base, cohort.name), **(before["stamps"] if before else {})}
+            stamps = {
+                **stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})
+            }  # fmt: skip
             found = _fingerprint(stamps, files, settings, digests)
             if row == found:
                 unchanged.append(cohort.name)
@@ -465,14 +468,15 @@ def _known(base: Store) -> dict[str, str]:
     return dict(rows)
 
 
-def _stamps(base: Store, cohort: str) -> dict[tuple[str, int, int], str]:
-    """SHA-256 of a cohort's files by (path, bytes, modification time), as they went in."""
-    if cohort not in _known(base):
+def _stamps(base: Store) -> dict[str, dict[tuple[str, int, int], str]]:
+    """SHA-256 of each cohort's files by (path, bytes, modification time), as they went in."""
+    if "files" not in base.tables:
         return {}
-    rows = base.scan("files", cohort=cohort).select(
-        "path", "bytes", "mtime_ns", "sha256"
-    ).collect().rows()  # fmt: skip
-    return {(p, b, t): sha for p, b, t, sha in rows}
+    columns = ("cohort", "path", "bytes", "mtime_ns", "sha256")
+    out: dict[str, dict[tuple[str, int, int], str]] = {}
+    for cohort, path, size, time, sha in base.scan("files").select(columns).collect().rows():
+        out.setdefault(cohort, {})[path, size, time] = sha
+    return out
 
 
 def _fingerprint(
