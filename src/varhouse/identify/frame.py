@@ -23,6 +23,7 @@ from varhouse.identify.kernel import (
     Justified,
     justify_packed,
 )
+from varhouse.identify.text import Sequences, hgvs, spdi
 from varhouse.identify.vrs import SIZE, vrs_ids
 from varhouse.tables.schema import KEY
 from varhouse.tables.textcolumn import pack, strings
@@ -67,60 +68,32 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
         seq, starts, lengths, whole, codes, frame["pos"].cast(pl.Int32).to_numpy(),
         *pack(frame["ref"]), *pack(frame["alt"]),
     )  # fmt: skip
-    work = _columns(frame, found, names, contig, reference)
-    named = work.with_columns(
-        end=last_base().cast(pl.Int32),
-        type=_type(),
-        spdi=_spdi(),
-        hgvs_g=_hgvs(),
-    )
+    work = complete_key(frame).select(KEY).with_columns(pl.Series("_kind", found.kind))
+    named = work.with_columns(end=last_base().cast(pl.Int32), type=_type())
+    sequences = _sequences(names, reference)
     vrs = _vrs_ids(found, codes, [reference.refget(c) for c in names])
-    return frame.with_columns(named["end"], named["type"], named["spdi"], vrs, named["hgvs_g"])
+    return frame.with_columns(
+        named["end"], named["type"], spdi(found, codes, sequences), vrs,
+        hgvs(found, codes, sequences),
+    )  # fmt: skip
 
 
-def _columns(
-    frame: pl.DataFrame,
-    found: Justified,
-    names: list[str],
-    contig: pl.Series,
-    reference: Reference,
-) -> pl.DataFrame:
-    """Put what the names are made of beside the alleles, columns with a leading `_`."""
+def _sequences(names: list[str], reference: Reference) -> Sequences:
+    """Give what names say of contigs."""
     entries = [reference.contigs.by_name.get(c) for c in names]
     accession = [
         (e.accession if e else None) or c for e, c in zip(entries, names, strict=True)
     ]
-    letter = [
-        "m" if c in _MITOCHONDRIA or a.startswith("NC_012920") else "g"
+    texts = [a.encode() for a in accession]
+    letter = b"".join(
+        b"m" if c in _MITOCHONDRIA or a.startswith("NC_012920") else b"g"
         for c, a in zip(names, accession, strict=True)
-    ]
-    table = pl.DataFrame(
-        {
-            "_accession": accession,
-            "_letter": letter,
-            "_held": [reference.length(c) for c in names],
-        },
-        schema={
-            "_accession": pl.String,
-            "_letter": pl.String,
-            "_held": pl.Int64,
-        },
     )
-    rows = contig.replace(-1, None)
-    return (
-        complete_key(frame)
-        .select(KEY)
-        .with_columns(
-            *(table[c].gather(rows).alias(c) for c in table.columns),
-            pl.Series("_kind", found.kind),
-            pl.Series("_known", found.known),
-            pl.Series("_written", found.written),
-            pl.Series("_start", found.start),
-            pl.Series("_end", found.end),
-            pl.Series("_size", found.size),
-            strings(found.deleted, found.deleted_at, name="_deleted"),
-            strings(found.inserted, found.inserted_at, name="_inserted"),
-        )
+    return Sequences(
+        np.frombuffer(b"".join(texts), np.uint8),
+        np.append(0, np.cumsum([len(t) for t in texts], dtype=np.int64)),
+        np.frombuffer(letter, np.uint8),
+        np.array([reference.length(c) for c in names], np.int64),
     )
 
 
@@ -139,48 +112,6 @@ def _type() -> pl.Expr:
         .then(pl.lit("breakend"))
         .otherwise(pl.lit("other"))
     )
-
-
-def _spdi() -> pl.Expr:
-    text = pl.concat_str(
-        "_accession", pl.col("_start").cast(pl.String), "_deleted", "_inserted", separator=":"
-    )
-    # An allele with a REF that equals its ALT changes nothing: no name.
-    return pl.when(pl.col("_written") & (pl.col("_kind") != EQUAL)).then(text)
-
-
-def _hgvs() -> pl.Expr:
-    kind, size, span = pl.col("_kind"), pl.col("_size"), pl.col("_end") - pl.col("_start")
-    prefix = pl.concat_str("_accession", pl.lit(":"), "_letter", pl.lit("."))
-    # 1-based first base of what is deleted, duplicated or replaced.
-    first = pl.when(size > 0).then(pl.col("_end") - size + 1).otherwise(pl.col("_start") + 1)
-    last = pl.col("_end")
-    place = (
-        pl.when(first == last)
-        .then(first.cast(pl.String))
-        .otherwise(pl.concat_str(first, pl.lit("_"), last))
-    )
-    # An insertion before the first or after the last base has no name.
-    inside = (last > 0) & (last < pl.col("_held"))
-    return (
-        pl.when(~pl.col("_known"))
-        .then(None)
-        .when(kind == SNV)
-        .then(pl.concat_str(prefix, last, "_deleted", pl.lit(">"), "_inserted"))
-        .when(kind == DELETION)
-        .then(pl.concat_str(prefix, place, pl.lit("del")))
-        .when((kind == INSERTION) & (span >= size))
-        .then(pl.concat_str(prefix, place, pl.lit("dup")))
-        .when((kind == INSERTION) & inside)
-        .then(
-            pl.concat_str(
-                prefix, last, pl.lit("_"), last + 1, pl.lit("ins"),
-                pl.col("_inserted").str.slice(span),
-            )
-        )
-        .when((kind == MNV) | (kind == DELINS))
-        .then(pl.concat_str(prefix, place, pl.lit("delins"), "_inserted"))
-    )  # fmt: skip
 
 
 def _vrs_ids(found: Justified, codes: Ints, refgets: list[str | None]) -> pl.Series:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from varhouse.identify.sha512 import BLOCK, Bytes, sha512t24u
+from varhouse.identify.text import put, put_number
 
 Longs = npt.NDArray[np.int64]
 
@@ -38,36 +39,15 @@ _ROOM = 256
 
 
 @njit(cache=True, nogil=True)
-def _put(source: Bytes, start: int, end: int, out: Bytes, w: int) -> int:
-    for j in range(start, end):
-        out[w + j - start] = source[j]
-    return w + end - start
-
-
-@njit(cache=True, nogil=True)
-def _number(value: int, out: Bytes, w: int) -> int:
-    if value < 0:
-        out[w] = 45
-        w, value = w + 1, -value
-    digits, rest = 1, value // 10
-    while rest:
-        digits, rest = digits + 1, rest // 10
-    for j in range(digits - 1, -1, -1):
-        out[w + j] = 48 + value % 10
-        value //= 10
-    return w + digits
-
-
-@njit(cache=True, nogil=True)
 def write_location(
     refget: Bytes, r0: int, r1: int, start: int, end: int, message: Bytes
 ) -> int:
     """Write the location's JSON and give its size."""
-    w = _number(end, message, _put(_END, 0, _END.size, message, 0))
-    w = _put(_SEQUENCE, 0, _SEQUENCE.size, message, w)
-    w = _put(refget, r0, r1, message, w)
-    w = _number(start, message, _put(_START, 0, _START.size, message, w))
-    return _put(_LOCATION, 0, _LOCATION.size, message, w)
+    w = put_number(end, message, put(_END, 0, _END.size, message, 0))
+    w = put(_SEQUENCE, 0, _SEQUENCE.size, message, w)
+    w = put(refget, r0, r1, message, w)
+    w = put_number(start, message, put(_START, 0, _START.size, message, w))
+    return put(_LOCATION, 0, _LOCATION.size, message, w)
 
 
 @njit(cache=True, nogil=True)
@@ -76,15 +56,15 @@ def write_allele(
     message: Bytes,
 ) -> int:  # fmt: skip
     """Write the allele's JSON and give its size."""
-    w = _put(_ALLELE, 0, _ALLELE.size, message, 0)
-    w = _put(location, 0, 32, message, w)
+    w = put(_ALLELE, 0, _ALLELE.size, message, 0)
+    w = put(location, 0, 32, message, w)
     if subunit > 0:
-        w = _number(length, message, _put(_LENGTH, 0, _LENGTH.size, message, w))
-        w = _number(subunit, message, _put(_SUBUNIT, 0, _SUBUNIT.size, message, w))
-        return _put(_DERIVED, 0, _DERIVED.size, message, w)
-    w = _put(_LITERAL, 0, _LITERAL.size, message, w)
-    w = _put(inserted, i0, i1, message, w)
-    return _put(_LITERAL_END, 0, _LITERAL_END.size, message, w)
+        w = put_number(length, message, put(_LENGTH, 0, _LENGTH.size, message, w))
+        w = put_number(subunit, message, put(_SUBUNIT, 0, _SUBUNIT.size, message, w))
+        return put(_DERIVED, 0, _DERIVED.size, message, w)
+    w = put(_LITERAL, 0, _LITERAL.size, message, w)
+    w = put(inserted, i0, i1, message, w)
+    return put(_LITERAL_END, 0, _LITERAL_END.size, message, w)
 
 
 @njit(cache=True, nogil=True)
@@ -130,6 +110,6 @@ def vrs_ids(
             location, length[k], subunit[k], inserted, inserted_at[k], inserted_at[k + 1],
             message,
         )  # fmt: skip
-        w = _put(_PREFIX, 0, _PREFIX.size, out, k * SIZE)
+        w = put(_PREFIX, 0, _PREFIX.size, out, k * SIZE)
         sha512t24u(message, size, out, w, state, words)
     return out
