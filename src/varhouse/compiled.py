@@ -1,14 +1,25 @@
-"""Where compiled code is kept between runs."""
+"""Where compiled code is kept between runs, and who sees to it that it is there."""
 
+import hashlib
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 COMPILING = "compiling this command's code for this machine, once: up to half a minute"
+FIRST_USE = (
+    "first use on this machine: compiling all code, a minute or two "
+    "(`varhouse precompile` does it beforehand)"
+)
+SWITCH = "VARHOUSE_PRECOMPILE"
+"""`no` in the environment: functions are compiled as they are called."""
+
 MARKER = "VARHOUSE_COMPILING"
 """Names the file by which a step of an ingest tells the command that it compiles."""
 
@@ -40,16 +51,66 @@ def find_cache() -> Path | None:
     return folder if folder.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
+def cache_folder() -> Path:
+    """Give the folder of what is noted about compiled code: where numba keeps the code."""
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return Path(os.environ["NUMBA_CACHE_DIR"])
+    package = Path(__file__).parent
+    if os.access(package, os.W_OK):
+        return package / "__pycache__"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
+
+
+def record_file() -> Path:
+    """Name the file that says that all code of this version is compiled for this machine.
+
+    Code serves one kind of processor, one Python and one numba: nodes that share a home
+    have a file each where they differ.
+    """
+    from llvmlite import binding  # noqa: PLC0415 - only who compiles has loaded it
+    from numba.core import config as numba_config  # noqa: PLC0415
+
+    config: Any = numba_config
+
+    kind = (
+        version("varhouse"), version("numba"), str(sys.implementation.cache_tag),
+        config.CPU_NAME or binding.get_host_cpu_name(),
+        config.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
+    )  # fmt: skip
+    name = hashlib.sha256("\n".join(kind).encode()).hexdigest()[:12]
+    return cache_folder() / f"varhouse-{name}.json"
+
+
 _SAID: set[str] = set()
 
 
-def say_compiling(log: logging.Logger) -> None:
+def say_compiling(log: logging.Logger, text: str = COMPILING) -> None:
     """Say once in this process that code is compiled, and tell the command that started it."""
     if COMPILING not in _SAID:
-        log.info(COMPILING)
+        log.info(text)
         _SAID.add(COMPILING)
         if marker := os.environ.get(MARKER):
             Path(marker).touch()
+
+
+def compile_at_first_use(log: logging.Logger) -> None:
+    """Let a process of its own compile all code if no process has done so on this machine.
+
+    Commands and jobs that start at once wait for the same one: nothing is compiled twice.
+    A process that is stopped or fails leaves the rest to those who need it.
+    """
+    if os.environ.get(SWITCH) == "no":
+        return
+    with suppress(OSError, RuntimeError):
+        if record_file().exists():
+            return
+        say_compiling(log, FIRST_USE)
+        quiet = [] if log.isEnabledFor(logging.INFO) else ["-q"]
+        subprocess.run(
+            [sys.executable, "-m", "varhouse", *quiet, "precompile"], check=False,
+            stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(),
+            env={**os.environ, SWITCH: "no"},
+        )  # fmt: skip
 
 
 class _Watch:
@@ -59,13 +120,16 @@ class _Watch:
     second: nothing is imported here before it is.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    def __init__(self, tell: Callable[[], None], before: Callable[[], None] | None) -> None:
         self._tell: Callable[[], None] | None = tell
+        self._before = before
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Find no module; begin to listen when numba is about to import its dispatcher."""
         if name == "numba.core.dispatcher":
             sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+            if self._before is not None:
+                self._before()
             self.listen()
 
     def listen(self) -> None:
@@ -87,13 +151,30 @@ class _Watch:
         event.register("numba:compile", Listener())  # type: ignore[no-untyped-call]
 
 
-def tell_compiling(tell: Callable[[], None]) -> None:
+def count_compiled() -> Callable[[], int]:
+    """Count from now on; what is given tells how many of our functions were compiled."""
+    from numba.core import event  # noqa: PLC0415
+
+    with event.install_recorder("numba:compile") as recorder:
+        pass
+    event.register("numba:compile", recorder)  # type: ignore[no-untyped-call]
+
+    def count() -> int:
+        return sum(
+            e.is_start and e.data["dispatcher"].py_func.__module__.startswith("varhouse.")
+            for _, e in recorder.buffer
+        )
+
+    return count
+
+
+def tell_compiling(tell: Callable[[], None], before: Callable[[], None] | None = None) -> None:
     """Call `tell` once, when the first of our functions is compiled in this process.
 
     That is at the first use on a machine, or after a change of the code or of numba; code
-    that is loaded from the cache does not count.
+    that is loaded from the cache does not count. `before` is called when numba is loaded.
     """
-    watch = _Watch(tell)
+    watch = _Watch(tell, before)
     if "numba.core.dispatcher" in sys.modules:
         watch.listen()
     else:

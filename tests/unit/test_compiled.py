@@ -62,7 +62,11 @@ def test_only_the_first_use_says_that_it_compiles(tmp_path):
     )
 
     def stderr(cache: str, *command: str) -> str:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache)}
+        environment = {
+            **os.environ,
+            "NUMBA_CACHE_DIR": str(tmp_path / cache),
+            compiled.SWITCH: "no",
+        }
         environment.pop("VARHOUSE_LOG", None)
         done = subprocess.run(
             [sys.executable, *command, str(path)], env=environment, capture_output=True,

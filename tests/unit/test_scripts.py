@@ -124,6 +124,19 @@ def test_environment_is_made_once_and_again_after_a_change(
     assert len(calls(tmp_path)) == 4
 
 
+def test_code_is_compiled_once_and_again_after_a_change(
+    run: Run, clone: Path, tmp_path: Path
+) -> None:
+    (clone / "src").mkdir()
+    (clone / "src" / "a.py").write_text("a = 1\n")
+    for _ in range(2):
+        assert run("setup").returncode == 0
+        assert calls(tmp_path).count("varhouse precompile") == 1
+    (clone / "src" / "a.py").write_text("a = 2\n")
+    run("setup")
+    assert calls(tmp_path).count("varhouse precompile") == 2
+
+
 def test_tools_of_the_tests_come_on_top_and_serve_the_demo_too(
     run: Run, tmp_path: Path
 ) -> None:

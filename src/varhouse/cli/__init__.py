@@ -16,13 +16,14 @@ from collections.abc import Sequence
 
 from varhouse import __version__
 from varhouse.cli.log import set_up_log
-from varhouse.compiled import say_compiling, tell_compiling
+from varhouse.compiled import compile_at_first_use, say_compiling, tell_compiling
 from varhouse.errors import VarhouseError
 from varhouse.masking import say
 
 COMMANDS = (
     "ingest", "query", "sql", "export", "report", "store",
-    "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "stage",
+    "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
+    "stage",
 )  # fmt: skip
 """Commands in the order of `varhouse --help`; a command that is not built is not here."""
 
@@ -35,6 +36,7 @@ environment:
   VARHOUSE_CACHE   a folder that keeps what commands compile (FASTA, annotations, sources)
                    for the next one; nothing in it is ever deleted
   NUMBA_CACHE_DIR  a folder for compiled code, if the installation cannot be written to
+  VARHOUSE_PRECOMPILE  no: compile functions as they are called, not all at the first use
 """
 
 
@@ -66,9 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     set_up_log(verbose=args.verbose, quiet=args.quiet)
-    if argv is None:
+    if argv is None and args.command != "precompile":
         # The process is ours alone.
-        tell_compiling(lambda: say_compiling(logging.getLogger("varhouse")))
+        log = logging.getLogger("varhouse")
+        tell_compiling(lambda: say_compiling(log), lambda: compile_at_first_use(log))
     try:
         code: int = args.run(args)
         sys.stdout.flush()
