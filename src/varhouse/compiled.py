@@ -90,16 +90,17 @@ def say_compiling(log: logging.Logger, text: str = COMPILING) -> None:
         log.info(text)
         _SAID.add(COMPILING)
         if marker := os.environ.get(MARKER):
-            Path(marker).touch()
+            Path(marker).write_text(text)
 
 
 def compile_at_first_use(log: logging.Logger) -> None:
     """Let a process of its own compile all code if no process has done so on this machine.
 
     Commands and jobs that start at once wait for the same one: nothing is compiled twice.
-    A process that is stopped or fails leaves the rest to those who need it.
+    A process that is stopped or fails leaves the rest to those who need it. In a checkout
+    scripts/setup compiles: there an edit must not cost the next command a minute.
     """
-    if os.environ.get(SWITCH) == "no":
+    if os.environ.get(SWITCH) == "no" or (Path(__file__).parents[2] / ".git").exists():
         return
     with suppress(OSError, RuntimeError):
         if record_file().exists():

@@ -4,8 +4,8 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,5 +93,7 @@ def test_a_step_of_an_ingest_tells_the_command(tmp_path, monkeypatch):
     assert said == [compiled.COMPILING]
     monkeypatch.setattr(compiled, "_SAID", set())
     monkeypatch.setattr(driver.LOG, "info", said.append)
-    driver._tell_compiling(marker, threading.Event())
+    ends = iter([False, False, True])
+    ended = SimpleNamespace(wait=lambda _: next(ends))
+    driver._watch(tmp_path, SimpleNamespace(tell=lambda: None), ended)
     assert said == [compiled.COMPILING] * 2

@@ -77,16 +77,26 @@ def test_every_kind_of_work_can_be_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "there", "started"), [(None, False, 1), ("no", False, 0), (None, True, 0)]
+    ("switch", "there", "checkout", "started"),
+    [
+        (None, False, False, 1),
+        ("no", False, False, 0),
+        (None, True, False, 0),
+        (None, False, True, 0),
+    ],
 )
 def test_the_first_use_compiles_all(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     switch: str | None,
     there: bool,
+    checkout: bool,
     started: int,
 ) -> None:
     calls = []
+    if checkout:
+        (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "src" / "varhouse" / "c.py"))
     monkeypatch.delenv(compiled.SWITCH, raising=False)
     if switch is not None:
         monkeypatch.setenv(compiled.SWITCH, switch)

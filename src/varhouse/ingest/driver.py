@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from varhouse.compiled import MARKER, say_compiling
+from varhouse.compiled import COMPILING, MARKER, say_compiling
 from varhouse.errors import ConfigError, VarhouseError
 from varhouse.files import read_json
 from varhouse.genome.reference import Reference
@@ -361,7 +361,7 @@ def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
     while not ended.wait(0.5):
         if not compiles and (work / "compiling").exists():
             compiles = True
-            say_compiling(LOG)
+            say_compiling(LOG, (work / "compiling").read_text() or COMPILING)
         progress.tell()
 
 
