@@ -186,7 +186,7 @@ def test_failed_installation_says_where_the_log_is(
 def test_arguments_of_the_test_script_reach_pytest(run: Run, tmp_path: Path) -> None:
     done = run("test", "-k", "two words")
     assert done.returncode == 0, done.stderr
-    assert calls(tmp_path)[-1] == "-m pytest -n 2 -k two words"
+    assert calls(tmp_path)[-1] == "-m pytest -n 2 --dist worksteal -k two words"
 
 
 @pytest.mark.parametrize(("code", "right"), [(3, True), (0, False), (1, False)])
