@@ -7,13 +7,14 @@ rows leave this module.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import ceil, pi
+from math import pi
 from typing import Any
 
 import polars as pl
 
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY
+from varhouse.tables.windows import Window, cut_windows
 
 WINDOW_ROWS = 2_000_000
 """Rows of stratum `all` held at a time: about 0.2 GB."""
@@ -38,6 +39,7 @@ CONTIGS = 40
 """Contigs that are drawn at most, those with the most rows."""
 
 _TI = ("AG", "GA", "CT", "TC")
+_EVERYBODY = pl.col("stratum_by") == "all"
 _SUMS = ("n", "sx", "sy", "sxx", "syy", "sxy")
 
 
@@ -95,8 +97,8 @@ def measure(store: Store, cohorts: list[str]) -> Measures:
     """
     width, contigs = _position_bins(store, cohorts)
     found: dict[str, list[pl.DataFrame]] = {n: [] for n in _GROUPS}
-    for part, low, high in _windows(store, cohorts):
-        for name, frame in _window(store, cohorts, part, low, high, width).items():
+    for part, window in _windows(store, cohorts):
+        for name, frame in _window(store, cohorts, part, window, width).items():
             found[name].append(frame)
     added = {name: _add_up(name, frames) for name, frames in found.items()}
     added["missing"] = added["missing"].filter(pl.col("contig").is_in(contigs))
@@ -199,39 +201,24 @@ def _round_up(value: float) -> int:
         step *= 10
 
 
-def _windows(store: Store, cohorts: list[str]) -> Iterator[tuple[str, int, int]]:
-    """Cut the partitions into windows [low, high) of about WINDOW_ROWS rows to hold."""
+def _windows(store: Store, cohorts: list[str]) -> Iterator[tuple[str, Window]]:
+    """Cut the partitions into windows of at most WINDOW_ROWS rows to hold."""
     files = _frequency_files(store, cohorts)
     if files.is_empty():
         return
-    alleles = store.scan("cohorts").select("cohort", "n_alleles").collect()
-    rows = files.group_by(cohort="partition.cohort").agg(all=pl.col("num_records").sum())
-    share = rows.join(alleles, on="cohort", how="left").select(
-        "cohort", share=(pl.col("n_alleles") / pl.col("all")).fill_null(1.0).clip(0, 1)
-    )
-    held = files.join(share, left_on="partition.cohort", right_on="cohort")
-    spans = "min.pos" in files.columns and "max.pos" in files.columns
-    for (part,), group in held.group_by("partition.part", maintain_order=True):
-        expected = group.select((pl.col("num_records") * pl.col("share")).sum()).item()
-        n = max(1, ceil(expected / WINDOW_ROWS))
-        low = _whole(group["min.pos"].min(), 0) if spans else 0
-        high = _whole(group["max.pos"].max(), 2**31 - 2) + 1 if spans else 2**31 - 1
-        step = max(1, ceil((high - low) / n))
-        for start in range(low, high, step):
-            yield str(part), start, min(start + step, high)
-
-
-def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) else default
+    for part in files["partition.part"].unique(maintain_order=True):
+        rows = store.scan("frequencies", cohort=cohorts, part=part).filter(_EVERYBODY)
+        for window in cut_windows(rows, WINDOW_ROWS):
+            yield part, window
 
 
 def _window(
-    store: Store, cohorts: list[str], part: str, low: int, high: int, width: int
+    store: Store, cohorts: list[str], part: str, window: Window, width: int
 ) -> dict[str, pl.DataFrame]:
-    inside = pl.col("pos").is_between(low, high, closed="left")
+    inside = window.rows()
     rows = (
         store.scan("frequencies", cohort=cohorts, part=part)
-        .filter(inside, pl.col("stratum_by") == "all")
+        .filter(inside, _EVERYBODY)
         .select(*KEY, "cohort", "ac", "an", "af", "n_missing", "n_samples")
         .collect(engine="streaming")
     )
@@ -245,7 +232,7 @@ def _window(
     }
     out = dict(zip(queries, pl.collect_all(queries.values(), engine="streaming"), strict=True))
     totals = store.scan("totals", part=part).filter(
-        inside, pl.col("stratum_by") == "all", pl.col("n_cohorts") > 1
+        inside, _EVERYBODY, pl.col("n_cohorts") > 1
     )
     return out | _others(rows.lazy(), totals)
 
