@@ -268,6 +268,14 @@ def test_numbers_are_written_as_htslib_writes_them(tmp_path):
     assert reader.whole
 
 
+def test_an_id_of_another_type_is_damage(tmp_path, monkeypatch):
+    """Without a letter in it htslib looks at its type all the same."""
+    path = _bcf(tmp_path / "x.bcf", PLAIN * 3)
+    record = bytes.fromhex("07 17 41 17 43")
+    _patch(path, lambda data: data.replace(record, b"\x03" + record[1:]))
+    assert _assert_same(path, FORMATS, monkeypatch) == (0, 0)
+
+
 def test_damage_is_told_as_ever(tmp_path, monkeypatch):
     rng = random.Random(8)
     rows = [_row(rng, k) for k in range(60)]

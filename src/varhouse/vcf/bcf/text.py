@@ -121,7 +121,7 @@ def _put_alleles(data, i, e, n, sizes, out, w):  # type: ignore[no-untyped-def] 
     """Write ID, REF and ALT: (end; -1 where they are not plain; where they end)."""
     for j in range(n + 1):
         kind, count, i, end = _typed(data, i, e, sizes)
-        if end < 0 or (count and kind != TEXT) or (j and not count):
+        if end < 0 or kind != TEXT or (j and not count):
             return np.int64(-1), i
         if not count:
             out[w] = 46
