@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from kills import Scenario, kill_and_retry, kill_for_real, points, scenarios
+from kills import Scenario, kill_and_retry, kill_for_real, many_jobs, points, scenarios
 
 
 def attempt(name: str, act: Callable[[], object]) -> bool:
@@ -111,6 +111,8 @@ def main() -> int:
     )
     parser.add_argument("--steps", type=int, default=200, help="kills in this process")
     parser.add_argument("--real", type=int, default=20, help="kills of the real command")
+    parser.add_argument("--apart", action="store_true",
+                        help="kill in this process between many jobs")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after that")
     parser.add_argument("--span", type=float, help="seconds of a real run [measured]")
@@ -119,7 +121,8 @@ def main() -> int:
     rng, until = random.Random(args.seed), time.monotonic() + args.seconds
     with tempfile.TemporaryDirectory(prefix="varhouse-kills-") as name:
         folder = Path(name)
-        in_process = steps(args.steps, rng, folder, until) if args.steps else []
+        with many_jobs() if args.apart else contextlib.nullcontext():
+            in_process = steps(args.steps, rng, folder, until) if args.steps else []
         for_real = real(args.real, rng, folder, until, args.span) if args.real else []
     wrong = [*in_process, *for_real].count(False)
     print(f"{len(in_process)} in one process, {len(for_real)} real, {wrong} failed")

@@ -37,6 +37,7 @@ from varhouse import files, processes
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
+from varhouse.ingest.setup import sizing
 from varhouse.ingest.setup.run import Run, load_run
 from varhouse.ingest.supervise import descendants
 from varhouse.store import delta, lock
@@ -93,7 +94,18 @@ def run_steps(run: Run, _options: driver.Options, token: str) -> None:
 def ingest_whole(folder: Path) -> None:
     """Run `varhouse ingest` on the inputs of a folder, with its steps in this process."""
     with mock.patch.object(driver, "_run_snakemake", run_steps):
-        driver.ingest(folder / "store", folder / "config.json", driver.Options(wait=5.0))
+        options = driver.Options(cores=2, wait=5.0)
+        driver.ingest(folder / "store", folder / "config.json", options)
+
+
+@contextlib.contextmanager
+def many_jobs() -> Iterator[None]:
+    """Share the work of an ingest out as that of a large one: every step a job of its own."""
+    least = {"WHOLE_BYTES": 0, "SPLIT_BYTES": 0, "BUNDLED_RECORDS": 0, "JOB_SECONDS": 0.001}
+    with contextlib.ExitStack() as stack:
+        for name, value in least.items():
+            stack.enter_context(mock.patch.object(sizing, name, value))
+        yield
 
 
 # --- kills ---

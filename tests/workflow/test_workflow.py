@@ -18,6 +18,7 @@ import varhouse
 from varhouse.errors import StoreError
 from varhouse.files import whole_folder
 from varhouse.ingest.driver import Options, ingest
+from varhouse.ingest.setup import sizing
 from varhouse.store.lifecycle import log_releases
 
 VARHOUSE = [sys.executable, "-m", "varhouse"]
@@ -55,6 +56,32 @@ def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_p
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert varhouse.open(fx_toy / "store").release == store.release
+
+
+def test_every_rule_of_a_large_ingest(fx_toy, tmp_path, monkeypatch):
+    """One file is read by several jobs, a source compiled; cohorts and partitions apart."""
+    monkeypatch.setattr(sizing, "SPLIT_BYTES", 0)
+    monkeypatch.setattr(sizing, "BUNDLED_RECORDS", 0)
+    with (fx_toy / "north.vcf").open("a") as f:
+        # Larger than the other: it would keep a core busy alone.
+        f.write((fx_toy / "north.vcf").read_text().splitlines()[-1] + "\n")
+    (fx_toy / "known.vcf").write_text(
+        '##fileformat=VCFv4.2\n##INFO=<ID=SIG,Number=1,Type=String,Description="s">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc1\t5\t.\tA\tC\t.\t.\tSIG=bad\n"
+    )
+    config = yaml.safe_load((fx_toy / "config.yaml").read_text())
+    config["sources"] = [{"name": "known", "path": "known.vcf", "kind": "allele"}]
+    (fx_toy / "config.yaml").write_text(json.dumps(config))
+    options = Options(cores=2, keep_work=True)
+    _, account = ingest(fx_toy / "store", fx_toy / "config.yaml", options)
+    (work,) = (fx_toy / "store" / "_staging").iterdir()
+    logs = {p.relative_to(work / "logs").parts[0] for p in (work / "logs").rglob("*.log")}
+    assert {name.removesuffix(".log") for name in logs} == {
+        "genes", "source", "intake", "validate", "read", "plan", "cohort", "settle", "commit"
+    }  # fmt: skip
+    assert (
+        account["digest"] == ingest_here(tmp_path / "here", fx_toy / "config.yaml")["digest"]
+    )
 
 
 @pytest.mark.parametrize("seconds", [4.0, 8.0])
