@@ -40,7 +40,7 @@ from varhouse.vcf.fields.alts import legal_alt
 from varhouse.vcf.fields.fixed import legal_chrom
 from varhouse.vcf.samples.gt import read_genotypes
 from varhouse.vcf.text.bgzf import iter_range
-from varhouse.vcf.text.lategt import gt_places, with_gt_first
+from varhouse.vcf.text.gt_first import gt_places, with_gt_first
 from varhouse.vcf.text.lines import RecordBatch, read_batch
 
 READ_BYTES = 28 << 20

@@ -55,18 +55,18 @@ def raw_header(path: Path) -> list[str]:
     """
     with path.open("rb") as f:
         kind = "text" if f.read(3) == b"BCF" else "bgzf"
-    held = b""
+    data = b""
     wanted = 9
     for _, piece in read_pieces(path, kind):
-        held += piece
-        if len(held) >= 9 and wanted == 9:
-            if held[:4] != b"BCF\x02":
+        data += piece
+        if len(data) >= 9 and wanted == 9:
+            if data[:4] != b"BCF\x02":
                 raise InputError(f"{path}: not BCF 2", "bcftools view -Ob writes it")
-            wanted += struct.unpack_from("<I", held, 5)[0]
+            wanted += struct.unpack_from("<I", data, 5)[0]
             if wanted > DEFAULTS.header_bytes:
                 raise InputError(f"{path}: damaged: a BCF header of {wanted - 9:,} bytes")
-        if len(held) >= wanted > 9:
-            text = header_text(held[9:wanted].rstrip(b"\0"))
+        if len(data) >= wanted > 9:
+            text = header_text(data[9:wanted].rstrip(b"\0"))
             return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")]
     raise InputError(f"{path}: cut off in the header", "copy it again")
 
@@ -81,10 +81,10 @@ def htslib_pieces(path: Path) -> Iterator[bytes]:
     InputError
         If htslib cannot read the file to its end: after what it has read of it.
     """
-    with TemporaryFile() as said:
+    with TemporaryFile() as messages:
         process = subprocess.Popen(
             [*_COMMAND, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=messages,
         )  # fmt: skip
         assert process.stdout is not None
         ended = False
@@ -100,8 +100,8 @@ def htslib_pieces(path: Path) -> Iterator[bytes]:
                 process.kill()
             process.stdout.close()
             code = process.wait()
-        said.seek(0)
-        _check_code(path, code, said.read().decode("utf-8", "replace"))
+        messages.seek(0)
+        _check_code(path, code, messages.read().decode("utf-8", "replace"))
 
 
 def check_end(path: Path) -> None:
@@ -118,12 +118,12 @@ def check_end(path: Path) -> None:
         )
 
 
-def _check_code(path: Path, code: int, said: str) -> None:
+def _check_code(path: Path, code: int, messages: str) -> None:
     """Say why the process that reads a file has failed, if it has."""
     if code == 0:
         return
     if code < 0:
         why = f"htslib crashed on it: {_SIGNALS.get(-code, f'signal {-code}')}"
     else:
-        why = " ".join(said.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
+        why = " ".join(messages.strip().splitlines()[-1:])[:300] or "htslib cannot read it"
     raise InputError(f"{path}: cut off or damaged BCF ({why})", "copy it again")

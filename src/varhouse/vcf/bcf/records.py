@@ -26,7 +26,7 @@ INT8, INT16, INT32, FLOAT32, TEXT = 1, 2, 3, 5, 7
 """Types of values."""
 
 RECORD_BYTES = 1 << 28
-"""Bytes of a record that is held; a longer one is left to htslib."""
+"""Bytes of a record that is read; a longer one is left to htslib."""
 
 _FIXED = 24
 _WIDTHS = np.zeros(16, np.int64)
@@ -223,28 +223,28 @@ def iter_records(path: Path, batch_bytes: int = BATCH_BYTES) -> Iterator[tuple[B
     """
     with path.open("rb") as f:
         kind = "text" if f.read(3) == b"BCF" else "bgzf"
-    held: list[bytes] = []
+    pieces: list[bytes] = []
     size = 0
     skip, need = -1, 9
     for _, piece in read_pieces(path, kind):
-        held.append(piece)
+        pieces.append(piece)
         size += len(piece)
         if skip < 0 and size >= need:
-            joined = b"".join(held)
-            held, skip = [joined], 9 + int.from_bytes(joined[5:9], "little")
+            joined = b"".join(pieces)
+            pieces, skip = [joined], 9 + int.from_bytes(joined[5:9], "little")
             need = skip + batch_bytes
         if size < need:
             continue
-        data = np.frombuffer(b"".join(held), np.uint8)[skip:]
+        data = np.frombuffer(b"".join(pieces), np.uint8)[skip:]
         starts, wanted = _find_starts(data)
         end = int(starts[-1])
         if starts.size > 1:
             yield _checked(data[:end], starts), starts
         if wanted > RECORD_BYTES:
             raise InputError(f"{path}: a record of {wanted:,} bytes")
-        held, size, skip = [data[end:].tobytes()], data.size - end, 0
+        pieces, size, skip = [data[end:].tobytes()], data.size - end, 0
         need = max(batch_bytes, int(wanted))
-    data = np.frombuffer(b"".join(held), np.uint8)[max(skip, 0) :]
+    data = np.frombuffer(b"".join(pieces), np.uint8)[max(skip, 0) :]
     starts, _ = _find_starts(data)
     if starts.size > 1:
         yield _checked(data[: int(starts[-1])], starts), starts

@@ -59,11 +59,11 @@ class BcfColumns:
         """Give the records that have a key, and type, count and place of its values."""
         first = self.fields.first[: self.plain.size + 1]
         keys = self.fields.key[first[0] : first[-1]]
-        mine = first[0] + np.flatnonzero(keys == self.numbers.get(name, -1))
-        rows = np.searchsorted(first, mine, "right") - 1
-        mine, rows = mine[self.plain[rows]], rows[self.plain[rows]]
+        found = first[0] + np.flatnonzero(keys == self.numbers.get(name, -1))
+        rows = np.searchsorted(first, found, "right") - 1
+        found, rows = found[self.plain[rows]], rows[self.plain[rows]]
         f = self.fields
-        return rows, f.kind[mine], f.count[mine], f.at[mine]
+        return rows, f.kind[found], f.count[found], f.at[found]
 
     def _per_record(self, cells: pa.Array) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(cells, self.n_samples)
@@ -78,8 +78,8 @@ class BcfColumns:
         w = write_genotypes(
             self.fields.data, types, counts, places, self.n_samples, DIGITS, MARKS, out, end
         )
-        held = [None, pa.py_buffer(end), pa.py_buffer(out[:w])]
-        return rows, self._per_record(pa.Array.from_buffers(pa.string(), n, held, 0))
+        buffers = [None, pa.py_buffer(end), pa.py_buffer(out[:w])]
+        return rows, self._per_record(pa.Array.from_buffers(pa.string(), n, buffers, 0))
 
     def arrow(self, name: str) -> tuple[Ints, pa.Array]:
         """Give a key's values: records that have it, and their cells."""

@@ -14,7 +14,7 @@ from varhouse.vcf.text.decimals import (
     parse_float,
     parse_integer,
 )
-from varhouse.vcf.text.words import lowest, ones, same64
+from varhouse.vcf.text.simd import lowest, ones, same64
 
 # What becomes of a key's values; plain numbers, because kernels compare them.
 CHECK, SCALAR, LIST, TEXT, FLAG = 0, 1, 2, 3, 4

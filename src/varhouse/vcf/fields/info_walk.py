@@ -26,7 +26,7 @@ from varhouse.vcf.fields.info_values import (
 from varhouse.vcf.header.keys import JOINED, KeyArrays, Kind, find_key
 from varhouse.vcf.samples.counts import fits_number
 from varhouse.vcf.text.decimals import ROOM, quick_float, quick_integer
-from varhouse.vcf.text.words import find_byte
+from varhouse.vcf.text.simd import find_byte
 
 WIDTH = 32
 """Bytes of a name (and its `=`) that are compared at once."""

@@ -73,7 +73,7 @@ class Count(NamedTuple):
     tool: str
 
 
-_OWN_COUNTS = {
+_KNOWN_COUNTS = {
     ("DP4", "1", "String"): Count("String", 4, "VarScan 2"),
     ("HDS", "2", "Float"): Count("Float", 1, "minimac4 (of a haploid sample)"),
     ("RNC", "2", "Character"): Count("String", 1, "GLnexus (two letters without a comma)"),
@@ -103,14 +103,14 @@ def joins_lists(kind: str, name: str, type_: str) -> bool:
     return kind == "INFO" and type_ == "String" and _LISTS_IN_TEXT.fullmatch(name) is not None
 
 
-def own_count(kind: str, name: str, number: str, type_: str) -> Count | None:
+def known_count(kind: str, name: str, number: str, type_: str) -> Count | None:
     """Give the count of values that a tool writes of its key; None where none is known."""
-    return _OWN_COUNTS.get((name, number, type_)) if kind == "FORMAT" else None
+    return _KNOWN_COUNTS.get((name, number, type_)) if kind == "FORMAT" else None
 
 
 def count_habit(name: str) -> str:
     """Name the tool whose FORMAT key has another count than is declared; empty for none."""
-    return next((own.tool for key, own in _OWN_COUNTS.items() if key[0] == name), "")
+    return next((habit.tool for key, habit in _KNOWN_COUNTS.items() if key[0] == name), "")
 
 
 class Difference(NamedTuple):

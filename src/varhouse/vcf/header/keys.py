@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.vcf.header.deviations import joins_lists, known_deviation, own_count
+from varhouse.vcf.header.deviations import joins_lists, known_count, known_deviation
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.reserved import ANY, all_reserved, reserved
 
@@ -238,8 +238,8 @@ def _other_count(field: str, name: str, number: str, type_: str) -> int:
     """Give `KeyArrays.also` of a key that is declared."""
     if joins_lists(field, name, type_):
         return JOINED
-    if own := own_count(field, name, number, type_):
-        return TOLD - own.values
+    if habit := known_count(field, name, number, type_):
+        return TOLD - habit.values
     if known_deviation(field, name, "Number", number) is None:
         return NO_OTHER
     return int(number) if number.isascii() and number.isdigit() else 0
@@ -247,8 +247,8 @@ def _other_count(field: str, name: str, number: str, type_: str) -> int:
 
 def _read_as(field: str, name: str, number: str, type_: str, version: int | None) -> str:
     """Give the Type by which a key is read: numbers are not cut down to whole ones."""
-    if own := own_count(field, name, number, type_):
-        return own.type
+    if habit := known_count(field, name, number, type_):
+        return habit.type
     if (field, name) == ("FORMAT", "GT"):
         return "String"
     known = reserved(field, name, version)

@@ -151,9 +151,9 @@ class SampleColumns:
         for c in range(lay.kept.size):
             fields = slice(lay.begin[c], lay.begin[c + 1])
             keep = lay.keep[fields]
-            mine = np.flatnonzero((lay.key[fields] == k) & (keep > 0))
-            if mine.size:
-                place[c] = keep[: mine[0]].sum()
+            its_fields = np.flatnonzero((lay.key[fields] == k) & (keep > 0))
+            if its_fields.size:
+                place[c] = keep[: its_fields[0]].sum()
         return k, place
 
     def _find(self, name: str) -> tuple[int, Ints, Ints, Int32s]:

@@ -99,5 +99,5 @@ def write_genotypes(
     # is never touched, and so costs nothing.
     out = np.empty(9 * values.size + 3, np.uint8)
     w, nulls = _write(values, cut, begin, steps, places, n_samples, out, end, bits)
-    held = [pa.py_buffer(bits) if nulls else None, pa.py_buffer(end), pa.py_buffer(out[:w])]
-    return pa.Array.from_buffers(pa.string(), n, held, nulls)
+    buffers = [pa.py_buffer(bits) if nulls else None, pa.py_buffer(end), pa.py_buffer(out[:w])]
+    return pa.Array.from_buffers(pa.string(), n, buffers, nulls)

@@ -9,7 +9,7 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.tables.loads import load8
 from varhouse.vcf.account.faults import Fault, Faults, note
 from varhouse.vcf.text.lines import ONE, TAB, RecordBatch
-from varhouse.vcf.text.words import find_byte, lowest, other16, same64
+from varhouse.vcf.text.simd import find_byte, lowest, other16, same64
 
 Ints = npt.NDArray[np.int64]
 

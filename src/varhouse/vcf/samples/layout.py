@@ -173,11 +173,11 @@ class FormatReader:
         number = np.full(n, Number.ANY, np.int8)
         fixed, also = np.zeros(n, np.int32), np.full(n, NO_OTHER, np.int32)
         low, high = np.full(n, -np.inf), np.full(n, np.inf)
-        for mine, its in (
+        for column, of_table in (
             (kind, arrays.kind), (number, arrays.number), (fixed, arrays.fixed),
             (also, arrays.also), (low, arrays.low), (high, arrays.high),
         ):  # fmt: skip
-            mine[known] = its[key[known]]
+            column[known] = of_table[key[known]]
         # A Flag means nothing in FORMAT; what stands there is text.
         flags = kind == Kind.FLAG
         kind[flags], number[flags] = Kind.STRING, Number.ANY

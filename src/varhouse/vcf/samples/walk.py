@@ -20,7 +20,7 @@ from varhouse.vcf.samples.walk_values import (
     slow_integer,
 )
 from varhouse.vcf.text.decimals import FLOAT_MISSING, INT_MISSING, ROOM, quick_float
-from varhouse.vcf.text.stops import BLOCKS, find_stops
+from varhouse.vcf.text.delimiters import BLOCKS, find_ends
 
 _FIELDS, _COLUMNS = int(Fault.SAMPLE_FIELDS), int(Fault.LINE_COLUMNS)
 _INTEGER, _FLOAT = int(Kind.INTEGER), int(Kind.FLOAT)
@@ -191,7 +191,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     # More fields than FORMAT has keys: skipped up to the next sample.
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -209,7 +209,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     low, high = lows[f], highs[f]
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -242,7 +242,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             break
                 elif kind == GENOTYPE:
                     if t == n_stops:
-                        n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                        n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                         t = 0
                     q = np.int64(stops[t])
                     t += 1
@@ -250,7 +250,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     while d == 44 and q < e:
                         # A comma belongs to no genotype.
                         if t == n_stops:
-                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -276,7 +276,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     low_f, high_f = layouts.low[f0 + f], layouts.high[f0 + f]
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1
@@ -307,7 +307,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     begin = a
                     while True:
                         if t == n_stops:
-                            n_stops, at, blanks = find_stops(base, size, at, e, blanks, stops)
+                            n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                             t = 0
                         q = np.int64(stops[t])
                         t += 1

@@ -18,8 +18,8 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from varhouse.tables.loads import address_of, load1, load8
+from varhouse.vcf.text.simd import lowest
 from varhouse.vcf.text.spans import copy_spans
-from varhouse.vcf.text.words import lowest
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

@@ -72,15 +72,15 @@ class Index:
         """
         if contig not in self.names or high < 1 or low > high:
             return []
-        held = self.contigs[self.names.index(contig)]
+        entry = self.contigs[self.names.index(contig)]
         low0 = max(low - 1, 0)
         high0 = min(high, 1 << (self.min_shift + 3 * self.depth)) - 1
-        if high0 < low0 or not held.bins.size:
+        if high0 < low0 or not entry.bins.size:
             return []
-        wanted = np.isin(held.bins, self._bins(low0, high0))
-        floor = self._floor(held, low0)
+        wanted = np.isin(entry.bins, self._bins(low0, high0))
+        floor = self._floor(entry, low0)
         pairs = [
-            held.chunks[held.first[k] : held.first[k + 1]]
+            entry.chunks[entry.first[k] : entry.first[k + 1]]
             for k in np.flatnonzero(wanted).tolist()
         ]
         if not pairs:
@@ -106,17 +106,17 @@ class Index:
             offset += 1 << 3 * level
         return np.concatenate(parts).astype(np.uint32)
 
-    def _floor(self, held: _Contig, low: int) -> int:
+    def _floor(self, entry: _Contig, low: int) -> int:
         """Give an offset before which no record reaches as far as `low`."""
         if self.linear:
-            window = min(low >> 14, held.lowest.size - 1)
-            return int(held.lowest[window]) if window >= 0 else 0
+            window = min(low >> 14, entry.lowest.size - 1)
+            return int(entry.lowest[window]) if window >= 0 else 0
         # The smallest bin around `low` that exists knows its first overlapping record.
         number = ((1 << 3 * self.depth) - 1) // 7 + (low >> self.min_shift)
         while True:
-            place = np.flatnonzero(held.bins == number)
+            place = np.flatnonzero(entry.bins == number)
             if place.size:
-                return int(held.lowest[place[0]])
+                return int(entry.lowest[place[0]])
             if number == 0:
                 return 0
             number = (number - 1) >> 3

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from varhouse.vcf.text.words import lowest, ones, same64
+from varhouse.vcf.text.simd import lowest, ones, same64
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,13 +80,13 @@ def _scan(
         while k < n_lines:
             # The tabs before the next line end in these 64 bytes.
             until = newline & (~newline + ONE)
-            mine = tab & (until - ONE)
-            tab ^= mine
-            while mine and t < 9:
+            its_tabs = tab & (until - ONE)
+            tab ^= its_tabs
+            while its_tabs and t < 9:
                 t += 1
-                start[k, t] = i + lowest(mine) + 1
-                mine &= mine - ONE
-            t += ones(mine)
+                start[k, t] = i + lowest(its_tabs) + 1
+                its_tabs &= its_tabs - ONE
+            t += ones(its_tabs)
             if not newline:
                 break
             newline ^= until

@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 from varhouse.tables.loads import load1
-from varhouse.vcf.text.words import lowest, ones, same64
+from varhouse.vcf.text.simd import lowest, ones, same64
 
 _TAB, _COLON, _COMMA, _BLANK = np.uint8(9), np.uint8(58), np.uint8(44), np.uint8(32)
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
@@ -28,7 +28,7 @@ def _bits_at(base, size, at, byte):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @nb.njit(cache=True, nogil=True)
-def find_stops(base, size, at, e, blanks, stops):  # type: ignore[no-untyped-def]  # pragma: no cover
+def find_ends(base, size, at, e, blanks, stops):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Find the next tabs, colons and commas from `at`; `e` counts as one.
 
     Returns (how many, where to go on, whether the line has had a blank). `stops` holds the
