@@ -62,7 +62,7 @@ def test_a_change_forgets_those_who_import_it(fx_record, monkeypatch) -> None:
     run.precompile()
     digest = run._digest
     monkeypatch.setattr(
-        run, "_digest", lambda p: "new" if p.match("text/words.py") else digest(p)
+        run, "_digest", lambda p: "new" if p.match("text/simd.py") else digest(p)
     )
     assert run.precompile() == 7
     affected = fx_record.forgotten[-1]
