@@ -12,7 +12,7 @@ from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.reference import Reference, compile_reference
 from varhouse.identify import identify
 from varhouse.identify.kernel import MAX_TEXT
-from varhouse.identify.sha512 import BLOCK, sha512t24u
+from varhouse.identify.sha512 import BLOCK, LANES, sha512t24u
 
 VRS = Path(__file__).parent / "vrs_ids.tsv"
 KEY = {"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String}
@@ -43,16 +43,19 @@ def test_vrs_ids_of_the_reference_implementation(tmp_path: Path) -> None:
 
 
 def test_digests_of_every_length() -> None:
-    """Messages of 0 to 300 bytes: each way that the end of a block can fall."""
-    state, words = np.zeros(8, np.uint64), np.zeros(80, np.uint64)
-    for n in range(301):
-        text = bytes((7 * j + n) % 256 for j in range(n))
-        message = np.full((n + 16) // BLOCK * BLOCK + BLOCK, 255, np.uint8)
-        message[:n] = np.frombuffer(text, np.uint8)
-        out = np.zeros(34, np.uint8)
-        sha512t24u(message, n, out, 1, state, words)
-        wanted = base64.urlsafe_b64encode(hashlib.sha512(text).digest()[:24])
-        assert out.tobytes() == b"\0" + wanted + b"\0"
+    """Messages of 0 to 300 bytes side by side: each way that the end of a block can fall."""
+    state, words = np.zeros((8, LANES), np.uint64), np.zeros((16, LANES), np.uint64)
+    lengths = np.random.default_rng(1).permutation(304)
+    for some in lengths.reshape(-1, LANES):
+        texts = [bytes((7 * j + n) % 256 for j in range(n)) for n in some]
+        messages = np.full((LANES, 3 * BLOCK), 255, np.uint8)
+        for lane, text in enumerate(texts):
+            messages[lane, : len(text)] = np.frombuffer(text, np.uint8)
+        out = np.zeros(34 * LANES, np.uint8)
+        at = 34 * np.arange(LANES) + 1
+        sha512t24u(messages, some.astype(np.int64), out, at, state, words)
+        wanted = [base64.urlsafe_b64encode(hashlib.sha512(t).digest()[:24]) for t in texts]
+        assert out.tobytes() == b"".join(b"\0" + w + b"\0" for w in wanted)
 
 
 @pytest.fixture(scope="module")

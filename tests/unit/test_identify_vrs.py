@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from varhouse.identify.sha512 import sha512t24u
+from varhouse.identify.sha512 import LANES, sha512t24u
 from varhouse.identify.vrs import SIZE, vrs_ids, write_allele, write_location
 
 # `validation/models.yaml` of ga4gh/vrs (Apache-2.0): one literal state, one derived.
@@ -37,10 +37,12 @@ Allele:
 
 
 def digest(text: bytes) -> str:
-    message, out = np.zeros(1024, np.uint8), np.zeros(32, np.uint8)
-    message[: len(text)] = np.frombuffer(text, np.uint8)
-    sha512t24u(message, len(text), out, 0, np.zeros(8, np.uint64), np.zeros(80, np.uint64))
-    return out.tobytes().decode()
+    messages, out = np.zeros((LANES, 1024), np.uint8), np.zeros(32 * LANES, np.uint8)
+    messages[0, : len(text)] = np.frombuffer(text, np.uint8)
+    sizes = np.array([len(text)] + [0] * (LANES - 1))
+    state, words = np.zeros((8, LANES), np.uint64), np.zeros((16, LANES), np.uint64)
+    sha512t24u(messages, sizes, out, 32 * np.arange(LANES), state, words)
+    return out[:32].tobytes().decode()
 
 
 def location_text(location: dict[str, Any]) -> bytes:

@@ -1,20 +1,31 @@
-"""SHA-512 of many short messages in compiled code (FIPS 180-4, sections 4 to 6).
+"""SHA-512 of many short messages, several at once (FIPS 180-4, sections 4 to 6).
 
 `hashlib` takes most of its time for a message of 150 bytes to make a Python object of it;
-here the messages are built and digested in place.
+here messages are built and digested in place, `LANES` of them in the lanes of vectors, which
+the compiler turns into the widest instructions that the processor has.
 """
 
 from math import isqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
 from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+
+from varhouse.tables.loads import load8
 
 Bytes = npt.NDArray[np.uint8]
+Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 BLOCK = 128
 """Bytes of a block; a message ends with a byte 128, zeros, and its bits in 16 bytes."""
+
+LANES = 8
+"""Messages that are digested at once."""
 
 _MASK = (1 << 64) - 1
 
@@ -45,109 +56,120 @@ _START = np.array([isqrt(p << 128) & _MASK for p in _primes(8)], np.uint64)
 _LETTERS = np.frombuffer(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8
 )
+_WORD = ir.IntType(64)
+_VECTOR = ir.VectorType(_WORD, LANES)
 
 
-@njit(cache=True, nogil=True)
-def _rotate(x: np.uint64, n: int) -> np.uint64:
-    return (x >> np.uint64(n)) | (x << np.uint64(64 - n))
+def _splat(value: int) -> ir.Constant:
+    return ir.Constant(_VECTOR, [int(value)] * LANES)
 
 
-@njit(cache=True, nogil=True)
-def _first(e: np.uint64, f: np.uint64, g: np.uint64, h: np.uint64, k: np.uint64) -> np.uint64:
-    s1 = _rotate(e, 14) ^ _rotate(e, 18) ^ _rotate(e, 41)
-    return h + s1 + (g ^ (e & (f ^ g))) + k
+def _turned(b: Any, x: Any, *steps: int) -> Any:
+    """Combine rotations of a vector to the right by exclusive or."""
+    parts = [b.or_(b.lshr(x, _splat(n)), b.shl(x, _splat(64 - n))) for n in steps]
+    found = parts[0]
+    for part in parts[1:]:
+        found = b.xor(found, part)
+    return found
 
 
-@njit(cache=True, nogil=True)
-def _second(a: np.uint64, b: np.uint64, c: np.uint64) -> np.uint64:
-    s0 = _rotate(a, 28) ^ _rotate(a, 34) ^ _rotate(a, 39)
-    return s0 + ((a & b) | (c & (a | b)))
+def _rounds(b: Any, state: list[Any], w: list[Any]) -> list[Any]:
+    """Take a block into the state: sections 6.4.2 and 4.1.3, all rounds in a row."""
+    a, b_, c, d, e, f, g, h = state
+    for t in range(80):
+        if t >= 16:
+            x, y = w[(t - 15) % 16], w[(t - 2) % 16]
+            s0 = b.xor(_turned(b, x, 1, 8), b.lshr(x, _splat(7)))
+            s1 = b.xor(_turned(b, y, 19, 61), b.lshr(y, _splat(6)))
+            w[t % 16] = b.add(b.add(w[t % 16], s0), b.add(w[(t - 7) % 16], s1))
+        choice = b.xor(g, b.and_(e, b.xor(f, g)))
+        first = b.add(b.add(h, _turned(b, e, 14, 18, 41)), choice)
+        first = b.add(first, b.add(_splat(_K[t]), w[t % 16]))
+        most = b.or_(b.and_(a, b_), b.and_(c, b.or_(a, b_)))
+        second = b.add(_turned(b, a, 28, 34, 39), most)
+        a, b_, c, d, e, f, g, h = b.add(first, second), a, b_, c, b.add(d, first), e, f, g
+    after = (a, b_, c, d, e, f, g, h)
+    return [b.add(old, new) for old, new in zip(state, after, strict=True)]
 
 
-@njit(cache=True, nogil=True)
-def _block(message: Bytes, at: int, state: Words, w: Words) -> None:
-    """Take one block into the state; `w` is room for 80 words."""
-    one = np.uint64(1)
-    for k in range(16):
-        x = np.uint64(0)
-        for j in range(8):
-            x = (x << np.uint64(8)) | np.uint64(message[np.uint64(at + 8 * k + j)])
-        w[np.uint64(k)] = x
-    # Unsigned indices: no test for those that count from the end.
-    for k in range(16, 80):
-        t = np.uint64(k)
-        x, y = w[t - np.uint64(15)], w[t - np.uint64(2)]
-        s0 = _rotate(x, 1) ^ _rotate(x, 8) ^ (x >> np.uint64(7))
-        s1 = _rotate(y, 19) ^ _rotate(y, 61) ^ (y >> np.uint64(6))
-        w[t] = w[t - np.uint64(16)] + s0 + w[t - np.uint64(7)] + s1
-    a, b, c, d = state[0], state[1], state[2], state[3]
-    e, f, g, h = state[4], state[5], state[6], state[7]
-    for r in range(10):
-        # Eight rounds a turn: the words move by name, not by value.
-        t = np.uint64(8 * r)
-        x = _first(e, f, g, h, _K[t] + w[t])
-        d, h = d + x, x + _second(a, b, c)
-        t += one
-        x = _first(d, e, f, g, _K[t] + w[t])
-        c, g = c + x, x + _second(h, a, b)
-        t += one
-        x = _first(c, d, e, f, _K[t] + w[t])
-        b, f = b + x, x + _second(g, h, a)
-        t += one
-        x = _first(b, c, d, e, _K[t] + w[t])
-        a, e = a + x, x + _second(f, g, h)
-        t += one
-        x = _first(a, b, c, d, _K[t] + w[t])
-        h, d = h + x, x + _second(e, f, g)
-        t += one
-        x = _first(h, a, b, c, _K[t] + w[t])
-        g, c = g + x, x + _second(d, e, f)
-        t += one
-        x = _first(g, h, a, b, _K[t] + w[t])
-        f, b = f + x, x + _second(c, d, e)
-        t += one
-        x = _first(f, g, h, a, _K[t] + w[t])
-        e, a = e + x, x + _second(b, c, d)
-    state[0] += a
-    state[1] += b
-    state[2] += c
-    state[3] += d
-    state[4] += e
-    state[5] += f
-    state[6] += g
-    state[7] += h
+@intrinsic
+def _compress(_context: Any, state: Any, words: Any) -> Any:
+    """Take a block of each lane into the states: uint64[8, LANES] and [16, LANES].
 
-
-@njit(cache=True, nogil=True)
-def sha512t24u(message: Bytes, n: int, out: Bytes, at: int, state: Words, w: Words) -> None:
-    """Write the digest of a message as 32 letters: base64url of its first 24 bytes.
-
-    Parameters
-    ----------
-    message
-        The message in the first `n` bytes, and room behind it for the end of the last
-        block: (n + 17 rounded up to whole blocks) bytes in all.
-    out, at
-        The letters go to `out[at : at + 32]`.
-    state, w
-        Room for 8 and 80 words.
+    Both are given by the address of their first word.
     """
-    last = (n + 16) // BLOCK * BLOCK
-    message[n] = 128
-    for j in range(n + 1, last + BLOCK):
-        message[j] = 0
-    bits = 8 * n
-    for j in range(8):
-        message[last + BLOCK - 1 - j] = (bits >> (8 * j)) & 255
-    for j in range(8):
-        state[j] = _START[j]
-    for first in range(0, last + BLOCK, BLOCK):
-        _block(message, first, state, w)
-    # 24 bytes are three words: each group of three bytes is four letters.
+
+    def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        def place(address: Any, k: int) -> Any:
+            pointer = builder.inttoptr(address, _VECTOR.as_pointer())
+            return builder.gep(pointer, [ir.Constant(ir.IntType(32), k)])
+
+        old = [builder.load(place(args[0], k), align=8) for k in range(8)]
+        w = [builder.load(place(args[1], k), align=8) for k in range(16)]
+        for k, value in enumerate(_rounds(builder, old, w)):
+            builder.store(value, place(args[0], k), align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), code
+
+
+@njit(cache=True, nogil=True)
+def _swapped(x: np.uint64) -> np.uint64:
+    """Turn the bytes of a word around."""
+    odd, pair = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
+    x = ((x >> np.uint64(8)) & odd) | ((x & odd) << np.uint64(8))
+    x = ((x >> np.uint64(16)) & pair) | ((x & pair) << np.uint64(16))
+    return (x >> np.uint64(32)) | (x << np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
+def _put_letters(state: Words, lane: int, out: Bytes, at: int) -> None:
+    """Write base64url of the first 24 bytes of a digest: three bytes are four letters."""
     for g in range(8):
         three = 0
         for j in range(3 * g, 3 * g + 3):
-            byte = (state[j // 8] >> np.uint64(56 - 8 * (j % 8))) & np.uint64(255)
-            three = (three << 8) | int(byte)
+            word = state[j // 8, lane]
+            three = (three << 8) | int((word >> np.uint64(56 - 8 * (j % 8))) & np.uint64(255))
         for j in range(4):
             out[at + 4 * g + j] = _LETTERS[(three >> (18 - 6 * j)) & 63]
+
+
+@njit(cache=True, nogil=True)
+def sha512t24u(
+    messages: Bytes, sizes: Longs, out: Bytes, at: Longs, state: Words, w: Words
+) -> None:
+    """Write the digests of LANES messages as 32 letters each.
+
+    Parameters
+    ----------
+    messages
+        uint8[LANES, room]: each message in the first bytes of its row, and room behind it
+        for the end of the last block: (size + 17 rounded up to whole blocks) bytes in all.
+    sizes
+        int64[LANES]: bytes of each.
+    out, at
+        The letters of message k go to `out[at[k] : at[k] + 32]`.
+    state, w
+        Room for uint64[8, LANES] and uint64[16, LANES].
+    """
+    most = 0
+    for lane in range(LANES):
+        n = sizes[lane]
+        last = (n + 16) // BLOCK * BLOCK
+        most = max(most, last)
+        messages[lane, n] = 128
+        for j in range(n + 1, last + BLOCK):
+            messages[lane, j] = 0
+        for j in range(8):
+            messages[lane, last + BLOCK - 1 - j] = ((8 * n) >> (8 * j)) & 255
+            state[j, lane] = _START[j]
+    base, room = messages.ctypes.data, messages.shape[1]
+    for first in range(0, most + BLOCK, BLOCK):
+        for lane in range(LANES):
+            if first < sizes[lane] + 17:
+                for t in range(16):
+                    w[t, lane] = _swapped(load8(base, lane * room + first + 8 * t))
+        _compress(state.ctypes.data, w.ctypes.data)  # type: ignore[call-arg]
+        for lane in range(LANES):
+            if first == (sizes[lane] + 16) // BLOCK * BLOCK:
+                _put_letters(state, lane, out, at[lane])

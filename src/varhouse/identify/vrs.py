@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from varhouse.identify.sha512 import BLOCK, Bytes, sha512t24u
+from varhouse.identify.sha512 import BLOCK, LANES, Bytes, sha512t24u
 from varhouse.identify.text import put, put_number
 
 Longs = npt.NDArray[np.int64]
 
 PREFIX = b"ga4gh:VA."
-SIZE = len(PREFIX) + 32
+PREFIX_SIZE = len(PREFIX)
+SIZE = PREFIX_SIZE + 32
 """Letters of an id."""
 
 
@@ -96,20 +97,26 @@ def vrs_ids(
     for k in range(n):
         if subunit[k] == 0:
             most = max(most, inserted_at[k + 1] - inserted_at[k])
-    message = np.zeros((most + _ROOM) // BLOCK * BLOCK + 2 * BLOCK, np.uint8)
-    location = np.zeros(32, np.uint8)
-    state, words = np.zeros(8, np.uint64), np.zeros(80, np.uint64)
-    out = np.empty(n * SIZE, np.uint8)
-    for k in range(n):
-        c = contig[k]
-        size = write_location(
-            refget, refget_at[c], refget_at[c + 1], start[k], end[k], message
-        )
-        sha512t24u(message, size, location, 0, state, words)
-        size = write_allele(
-            location, length[k], subunit[k], inserted, inserted_at[k], inserted_at[k + 1],
-            message,
-        )  # fmt: skip
-        w = put(_PREFIX, 0, _PREFIX.size, out, k * SIZE)
-        sha512t24u(message, size, out, w, state, words)
-    return out
+    room = (most + _ROOM) // BLOCK * BLOCK + 2 * BLOCK
+    messages, sizes = np.zeros((LANES, room), np.uint8), np.zeros(LANES, np.int64)
+    state, words = np.zeros((8, LANES), np.uint64), np.zeros((16, LANES), np.uint64)
+    locations, places = np.zeros((LANES, 32), np.uint8), 32 * np.arange(LANES)
+    # Lanes without an allele write behind all others.
+    out = np.empty((n + LANES) * SIZE, np.uint8)
+    for first in range(0, n, LANES):
+        lanes = min(LANES, n - first)
+        for lane in range(lanes):
+            k = first + lane
+            a, b = refget_at[contig[k]], refget_at[contig[k] + 1]
+            sizes[lane] = write_location(refget, a, b, start[k], end[k], messages[lane])
+        sha512t24u(messages, sizes, locations.reshape(-1), places, state, words)
+        at = (first + np.arange(LANES)) * SIZE + PREFIX_SIZE
+        for lane in range(lanes):
+            k = first + lane
+            sizes[lane] = write_allele(
+                locations[lane], length[k], subunit[k], inserted, inserted_at[k],
+                inserted_at[k + 1], messages[lane],
+            )  # fmt: skip
+            put(_PREFIX, 0, PREFIX_SIZE, out, k * SIZE)
+        sha512t24u(messages, sizes, out, at, state, words)
+    return out[: n * SIZE]
