@@ -20,6 +20,7 @@ from varhouse.files import read_json, write_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.jobs.chunk import Place
+from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import People, merge_part
@@ -80,7 +81,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     if cohort.chain is not None:
         _tell_source(run, cohort, chunks, verdicts, directory)
     summary = _summary(cohort, verdicts, chunks, n_twice)
-    hold = _reasons(run, verdicts, summary)
+    hold = record_reasons(run.policy, verdicts, summary["reasons"])
     summary["hold"] = hold
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
@@ -352,26 +353,6 @@ def _summary(
         if cohort.chain is not None
         else None,
     }
-
-
-def _reasons(run: Run, verdicts: list[dict[str, Any]], summary: dict[str, Any]) -> list[str]:
-    """Reasons to hold the cohort back that only reading its records shows."""
-    twice = summary["reasons"].get("duplicate_allele", 0)
-    out = []
-    if twice and run.policy.duplicate_alleles == "refuse":
-        out.append(
-            f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
-            "policy.duplicate_alleles: reject"
-        )
-    counted = {"duplicate_allele", "not_pass", "ref_unchecked", "gt_without_alt"}
-    counted |= {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
-    faults = sum(n for r, n in summary["reasons"].items() if r not in counted)
-    if faults and run.policy.record_fault == "refuse":
-        kinds = ", ".join(
-            f"{r} {n:,}" for r, n in summary["reasons"].items() if r not in counted
-        )
-        out.append(f"{faults:,} record(s) at fault ({kinds}); policy.record_fault is refuse")
-    return out
 
 
 def _own_rows(

@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from varhouse.files import read_json, write_json
+from varhouse.ingest.jobs.holding import cohort_reasons
 from varhouse.ingest.jobs.sides import changed_parts
-from varhouse.ingest.setup.run import Run, RunCohort
+from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import text_digest
 
 BUNDLE_RECORDS = 2_000_000
@@ -119,7 +120,8 @@ def make_plan(
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
         reasons = [r for v in verdicts for r in v["hold"]]
-        reasons += _cohort_reasons(run, cohort, verdicts, sheet)
+        names, overlap = cohort_samples(verdicts), _overlap(verdicts)
+        reasons += cohort_reasons(run, cohort.name, names, overlap, verdicts, sheet)
         plan.notes[cohort.name] = [n for v in verdicts for n in v["notes"]]
         if reasons:
             plan.held_back[cohort.name] = reasons
@@ -132,28 +134,13 @@ def make_plan(
     return plan
 
 
-def _cohort_reasons(
-    run: Run, cohort: RunCohort, verdicts: list[dict[str, Any]], sheet: pl.DataFrame
-) -> list[str]:
-    names = cohort_samples(verdicts)
-    reasons = []
-    listed = set(sheet.filter(pl.col("cohort") == cohort.name)["sample"].to_list())
-    unlisted = [n for n in names if n not in listed]
-    if unlisted and run.policy.unlisted_samples == "refuse":
-        reasons.append(
-            f"{len(unlisted):,} sample(s) have no row in the sample sheet "
-            f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: add "
-            "them, or policy.unlisted_samples: unknown"
-        )
+def _overlap(verdicts: list[dict[str, Any]]) -> str | None:
+    """Say which files hold some people of another file, but not all; None: no files do."""
     try:
         sample_groups(verdicts)
     except ValueError as error:
-        reasons.append(str(error))
-    n_records = sum(v["n_records"] for v in verdicts)
-    lost = sum(v["unknown_contig"] for v in verdicts)
-    if n_records and lost == n_records:
-        reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
-    return reasons
+        return str(error)
+    return None
 
 
 def _bundles(

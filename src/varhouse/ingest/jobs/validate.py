@@ -8,6 +8,7 @@ from typing import Any
 from varhouse.files import write_json
 from varhouse.filestate import unmoved
 from varhouse.frequencies.strata import make_strata
+from varhouse.ingest.jobs.holding import file_reasons, let_in, lift_reasons
 from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run
 from varhouse.vcf.account.problems import Problem
@@ -48,20 +49,13 @@ def _beside(path: str, output: Path) -> str:
     return Path(path).name if Path(path).parent == output.parent else path
 
 
-def _let_in(run: Run, scan: FileScan) -> FileScan:
-    """Turn into notes what the policy lets in."""
-    if run.policy.gvcf == "variants" and scan.gvcf:
-        scan.account.effects["VH-F-030"] = "note"
-    return scan
-
-
 def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:
     scan = scan_file(
         path, run.open_contigs(), run.open_reference(), copy=copy,
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
         chunk_records=_chunk_records(run, cohort, path), limits=run.limits, **more,
     )  # fmt: skip
-    return _let_in(run, scan)
+    return let_in(run.policy, scan)
 
 
 def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str, Any]:
@@ -73,20 +67,14 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
         path, source.contigs, source.reference, copy=output.with_suffix(".own.vcf.gz"),
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate, limits=run.limits,
     )  # fmt: skip
-    data = _verdict(run, _let_in(run, scan))
+    data = _verdict(run, let_in(run.policy, scan))
     if data["hold"]:
         return data
     lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
     done = lift_file(Path(scan.data), run, source, lifted, rejects)
     Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
     copy = _scan(run, cohort, lifted, lifted.with_suffix(".copy"), hashes=False)
-    if scan.n_records and not copy.n_records:
-        first = max(done["reasons"], key=done["reasons"].__getitem__)
-        data["hold"].append(
-            f"no record could be lifted ({first}: {done['reasons'][first]:,}); fix: the chain "
-            f"file {source.chain_name}, or the cohort's assembly"
-        )
-    data["hold"] += copy.account.reasons_to_hold(refuse_records=False)
+    data["hold"] += lift_reasons(scan, copy, done["reasons"], source.chain_name)
     own = copy.as_json()
     data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})
     data["lift"] = {**done, "rejects": str(rejects), "n_header": scan.header.count("\n") + 1}
@@ -102,13 +90,10 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
 
 
 def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
-    hold = scan.account.reasons_to_hold(
-        refuse_records=run.policy.record_fault == "refuse"
-    )  # fmt: skip
     data = scan.as_json()
     if not scan.sha256:
         data |= _identity(Path(scan.path))
-    data["hold"] = hold
+    data["hold"] = file_reasons(run.policy, scan.account)
     data["verdict"] = scan.account.verdict
     data["effects"] = dict(scan.account.effects)
     data["notes"] = [

@@ -1,0 +1,113 @@
+"""Why a cohort is held back: every reason is made here, whenever it shows.
+
+A cohort goes in whole or not at all. What keeps it out shows at three times: when a file is
+checked (`file_reasons`, `lift_reasons`: they stand in its verdict), when all files of the
+cohort are checked (`cohort_reasons`: the plan leaves it out), and when its records are read
+and joined (`record_reasons`: the commit leaves it out). Each reason is a line for people,
+with the way out.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from varhouse.ingest.setup.run import Run
+from varhouse.ingest.setup.settings import Policy
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.check.scan import FileScan
+
+_NO_FAULT = frozenset({"duplicate_allele", "not_pass", "ref_unchecked", "gt_without_alt"})
+"""Reasons of rejects that `policy.record_fault` is not about."""
+
+
+def let_in(policy: Policy, scan: FileScan) -> FileScan:
+    """Turn into notes what the policy lets in."""
+    if policy.gvcf == "variants" and scan.gvcf:
+        scan.account.effects["VH-F-030"] = "note"
+    return scan
+
+
+def file_reasons(policy: Policy, account: Account) -> list[str]:
+    """Give the reasons that the check of a file shows: the effects of its rules."""
+    return account.reasons_to_hold(refuse_records=policy.record_fault == "refuse")
+
+
+def lift_reasons(
+    scan: FileScan, copy: FileScan, reasons: dict[str, int], chain_name: str
+) -> list[str]:
+    """Give the reasons that only the lifted copy of a file shows.
+
+    Parameters
+    ----------
+    scan, copy
+        The checks of the file and of its copy in the store's assembly.
+    reasons
+        Number of records that were not lifted, by their reason.
+    """
+    out = []
+    if scan.n_records and not copy.n_records:
+        first = max(reasons, key=reasons.__getitem__)
+        out.append(
+            f"no record could be lifted ({first}: {reasons[first]:,}); fix: the chain "
+            f"file {chain_name}, or the cohort's assembly"
+        )
+    return out + copy.account.reasons_to_hold(refuse_records=False)
+
+
+def cohort_reasons(
+    run: Run, cohort: str, names: list[str], overlap: str | None,
+    verdicts: list[dict[str, Any]], sheet: pl.DataFrame,
+) -> list[str]:  # fmt: skip
+    """Give the reasons that no file shows for itself.
+
+    Parameters
+    ----------
+    names
+        Samples of the cohort's files.
+    overlap
+        What is wrong with how the files share people; None if nothing is.
+    sheet
+        Rows of the sample sheet, columns `cohort` and `sample`.
+    """
+    reasons = []
+    listed = set(sheet.filter(pl.col("cohort") == cohort)["sample"].to_list())
+    unlisted = [n for n in names if n not in listed]
+    if unlisted and run.policy.unlisted_samples == "refuse":
+        reasons.append(
+            f"{len(unlisted):,} sample(s) have no row in the sample sheet "
+            f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: add "
+            "them, or policy.unlisted_samples: unknown"
+        )
+    if overlap is not None:
+        reasons.append(overlap)
+    n_records = sum(v["n_records"] for v in verdicts)
+    lost = sum(v["unknown_contig"] for v in verdicts)
+    if n_records and lost == n_records:
+        reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
+    return reasons
+
+
+def record_reasons(
+    policy: Policy, verdicts: list[dict[str, Any]], rejects: dict[str, int]
+) -> list[str]:
+    """Give the reasons that only reading the records shows.
+
+    Parameters
+    ----------
+    rejects
+        Number of the cohort's rejects by their reason.
+    """
+    twice = rejects.get("duplicate_allele", 0)
+    out = []
+    if twice and policy.duplicate_alleles == "refuse":
+        out.append(
+            f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
+            "policy.duplicate_alleles: reject"
+        )
+    lifted = {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
+    faults = {r: n for r, n in rejects.items() if r not in _NO_FAULT | lifted}
+    if faults and policy.record_fault == "refuse":
+        kinds = ", ".join(f"{r} {n:,}" for r, n in faults.items())
+        n_faults = sum(faults.values())
+        out.append(f"{n_faults:,} record(s) at fault ({kinds}); policy.record_fault is refuse")
+    return out
