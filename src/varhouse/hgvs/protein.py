@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from varhouse.hgvs.alleles import Alleles
+from varhouse.hgvs.arrays import Names, segments_of, transcripts_of
 from varhouse.hgvs.asvep import put_as_vep, put_lost_start
 from varhouse.hgvs.residues import (
     AS_VEP,
@@ -78,7 +79,7 @@ def name_in_proteins(
         a stop codon that the allele reaches beyond.
     """
     offsets, valid = np.zeros(len(row) + 1, np.int64), np.zeros(len(row), np.bool_)
-    prefix, prefix_at = prefixes
+    prefix_at = prefixes[1]
     bases = alleles.alt_length[row]
     if as_vep:
         # The residues of a deletion may be written out.
@@ -88,31 +89,26 @@ def name_in_proteins(
     )
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
-        text, offsets, valid, row, tx, *alleles, prefix, prefix_at, model.strand,
-        model.start, model.end, model.coding, model.start_unknown, model.phase,
-        model.cdna_length, model.cds_offset, model.cds_length, model.code, model.cdna_ptr,
-        model.cdna,
-        model.codon_ptr, model.codon, model.seg_ptr, model.seg_start, model.seg_end,
-        model.seg_kind, model.seg_anchor, AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS,
-        as_vep,
+        Names(text, offsets, valid), row, tx, alleles, prefixes, transcripts_of(model),
+        segments_of(model), (AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS), as_vep,
     )  # fmt: skip
     return text, offsets, valid
 
 
 @njit(cache=True, nogil=True)
 def _cdna_index(  # type: ignore[no-untyped-def]
-    place, forward, low, high, seg_start, seg_kind, seg_anchor
+    place, forward, low, high, segments
 ):
     """Index in the spliced transcript of a place; -1 where it is in no exon."""
-    seg = segment_of(seg_start, low, high, place)
-    if seg_kind[seg] != EXON:
+    seg = segment_of(segments.start, low, high, place)
+    if segments.kind[seg] != EXON:
         return -1
-    return seg_anchor[seg] + (place if forward else -place)
+    return segments.anchor[seg] + (place if forward else -place)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _ends(  # type: ignore[no-untyped-def]
-    s, e, forward, low, high, seg_start, seg_kind, seg_anchor
+    s, e, forward, low, high, segments
 ):
     """Give the cDNA indices of an allele's first and last base (-1: in no exon).
 
@@ -123,10 +119,10 @@ def _ends(  # type: ignore[no-untyped-def]
     left, right = (s - 1, s) if insertion else (s, e - 1)
     if not forward:
         left, right = right, left
-    a = _cdna_index(left, forward, low, high, seg_start, seg_kind, seg_anchor)
+    a = _cdna_index(left, forward, low, high, segments)
     b = a
     if left != right:
-        b = _cdna_index(right, forward, low, high, seg_start, seg_kind, seg_anchor)
+        b = _cdna_index(right, forward, low, high, segments)
     if insertion and a < 0 <= b:
         a = b - 1
     elif insertion and b < 0 <= a:
@@ -247,7 +243,7 @@ def _put_inframe(out, w, protein, edit, k, rlen, alen):  # type: ignore[no-untyp
 
 @njit(cache=True, nogil=True)
 def _touched(  # type: ignore[no-untyped-def]
-    s, e, forward, low, high, seg_start, seg_end, seg_kind, seg_anchor
+    s, e, forward, low, high, segments
 ):
     """Give the cDNA indices of the first and last exonic base of [s, e), and what is known.
 
@@ -257,21 +253,22 @@ def _touched(  # type: ignore[no-untyped-def]
         -1, -2 where no exon is touched; whether both ends lie in exons; whether the 3' end
         lies behind the transcript.
     """
-    left, right = segment_of(seg_start, low, high, s), segment_of(seg_start, low, high, e - 1)
-    readable = seg_kind[left] == EXON and seg_kind[right] == EXON
-    over = seg_kind[right if forward else left] <= FLANK_RIGHT
+    left = segment_of(segments.start, low, high, s)
+    right = segment_of(segments.start, low, high, e - 1)
+    readable = segments.kind[left] == EXON and segments.kind[right] == EXON
+    over = segments.kind[right if forward else left] <= FLANK_RIGHT
     a, b = s, e - 1
-    if seg_kind[left] != EXON:
+    if segments.kind[left] != EXON:
         left += 1
-        a = seg_start[left] if left < high else s
-    if seg_kind[right] != EXON:
+        a = segments.start[left] if left < high else s
+    if segments.kind[right] != EXON:
         right -= 1
-        b = seg_end[right] - 1
+        b = segments.end[right] - 1
     if left > right or left >= high or right < low:
         return -1, -2, readable, over
     if forward:
-        return seg_anchor[left] + a, seg_anchor[right] + b, readable, over
-    return seg_anchor[right] - b, seg_anchor[left] - a, readable, over
+        return segments.anchor[left] + a, segments.anchor[right] + b, readable, over
+    return segments.anchor[right] - b, segments.anchor[left] - a, readable, over
 
 
 @njit(cache=True, nogil=True)
@@ -304,78 +301,77 @@ def _put_change(out, w, protein, edit, k, rlen, gain):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True)
 def _write_all(  # type: ignore[no-untyped-def]
-    out, offsets, valid, row, tx, a_start, a_end, a_at, a_length, alt, a_left, a_right,
-    to_reference, prefix, prefix_at, strand, tx_start, tx_end, coding, start_unknown, phase,
-    cdna_length, cds_offset, cds_length, code, cdna_ptr, cdna, codon_ptr, codon, seg_ptr,
-    seg_start, seg_end, seg_kind, seg_anchor, amino_acid, starts, may_begin, as_vep,
-):  # fmt: skip
+    names, row, tx, alleles, prefixes, transcripts, segments, codes, as_vep
+):
+    out, (prefix, prefix_at) = names.text, prefixes
+    amino_acid, starts, may_begin = codes
     w = 0
     partial = NO_CODON if as_vep else -1
     for i in range(row.size):
         a, t = row[i], tx[i]
-        offsets[i + 1] = w
-        if a_start[a] < 0 or not coding[t]:
+        names.offsets[i + 1] = w
+        if alleles.start[a] < 0 or not transcripts.coding[t]:
             continue
-        forward, lead = strand[t] > 0, (3 - phase[t]) % 3
-        offset, length, n = cds_offset[t], cds_length[t], a_length[a]
-        low, high = seg_ptr[t], seg_ptr[t + 1]
-        s, e = a_start[a], a_end[a]
+        forward, lead = transcripts.strand[t] > 0, (3 - transcripts.phase[t]) % 3
+        offset, length = transcripts.cds_offset[t], transcripts.cds_length[t]
+        alt, alt_at, n = alleles.alt, alleles.alt_at[a], alleles.alt_length[a]
+        low, high = segments.ptr[t], segments.ptr[t + 1]
+        s, e = alleles.start[a], alleles.end[a]
         insertion = s == e
-        number = code[t] if 0 <= code[t] < amino_acid.shape[0] else 1
-        table, at, n_codon = amino_acid[number], codon_ptr[t], (length + 2) // 3
-        has_start = lead == 0 and not start_unknown[t]
-        begins = not as_vep and has_start and may_begin[number, codon[at]]
-        protein = (codon, at, n_codon, table, begins)
-        one, two = _ends(s, e, forward, low, high, seg_start, seg_kind, seg_anchor)
+        number = transcripts.code[t] if 0 <= transcripts.code[t] < amino_acid.shape[0] else 1
+        table, at, n_codon = amino_acid[number], transcripts.codon_ptr[t], (length + 2) // 3
+        has_start = lead == 0 and not transcripts.start_unknown[t]
+        begins = not as_vep and has_start and may_begin[number, transcripts.codon[at]]
+        protein = (transcripts.codon, at, n_codon, table, begins)
+        one, two = _ends(s, e, forward, low, high, segments)
         from_one = _in_frame(one, lead, offset, length)
         from_two = _in_frame(two, lead, offset, length)
         first, stop = (two if insertion else one) - offset, two - offset
         stop += 0 if insertion else 1
         readable, over = one >= 0 and two >= 0, False
         if not (as_vep or readable or insertion) and e - s > 1:
-            one, two, readable, over = _touched(
-                s, e, forward, low, high, seg_start, seg_end, seg_kind, seg_anchor
-            )
+            one, two, readable, over = _touched(s, e, forward, low, high, segments)
             first, stop = one - offset, two - offset + 1
-        unshifted = (
-            begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, first, stop, alt,
-            a_at[a], n, 0, forward,
+        spliced = (
+            begins, partial, transcripts.cdna, transcripts.cdna_ptr[t],
+            transcripts.cdna_length[t], offset, lead,
         )  # fmt: skip
+        # numba joins tuples by + only.
+        unshifted = spliced + (first, stop, alt, alt_at, n, 0, forward)  # noqa: RUF005
         start = w
         w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
         at_start = first < 3 and (first > 0 if insertion else first < stop and stop > 0)
         if begins and at_start and (readable or not insertion):
             if _loses_start(unshifted, first, stop, readable, starts[number]):
                 w = put_question(out, put_number(out, put_residue(out, w, MET), 1))
-                valid[i], offsets[i + 1] = True, w
+                names.valid[i], names.offsets[i + 1] = True, w
                 continue
             if keeps_cds(*unshifted) or first < 0:
                 # What stands in place of bases before the CDS too begins it as well.
                 same = keeps_cds(*unshifted) or stop <= 3
                 w = put_same(out, w, protein, 0, 1) if same else put_question(out, w)
-                valid[i], offsets[i + 1] = True, w
+                names.valid[i], names.offsets[i + 1] = True, w
                 continue
         if not (as_vep or insertion) and 0 <= first < length and (stop > length or over):
             # The end of the CDS is gone, and what stands behind it is read.
-            ends = length % 3 == 0 and table[codon[at + n_codon - 1]] == STOP
+            ends = length % 3 == 0 and table[transcripts.codon[at + n_codon - 1]] == STOP
             if ends and first >= lead and (readable or (over and from_one)):
-                edit = unshifted if readable else (
-                    begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, first,
-                    stop, alt, a_at[a], n - n, 0, forward,
-                )  # fmt: skip
+                taken_away = spliced + (first, stop, alt, alt_at, n - n, 0, forward)  # noqa: RUF005
+                edit = unshifted if readable else taken_away
                 w = _put_reading(out, w, protein, edit, first // 3)
-                valid[i], offsets[i + 1] = True, w
+                names.valid[i], names.offsets[i + 1] = True, w
                 continue
         # An allele that touches no codon as it stands has no protein term, nor a name.
         if not (from_one or from_two) or (insertion and not (from_one and from_two)):
             w = start
             continue
-        turn = a_right[a] if forward else -a_left[a]
+        turn = alleles.right[a] if forward else -alleles.left[a]
         if not as_vep:
-            turn = shift_within(s, e, a_left[a], a_right[a], forward, tx_start[t], tx_end[t])
-        one, two = _ends(
-            s + turn, e + turn, forward, low, high, seg_start, seg_kind, seg_anchor
-        )
+            low_end, high_end = transcripts.start[t], transcripts.end[t]
+            turn = shift_within(
+                s, e, alleles.left[a], alleles.right[a], forward, low_end, high_end
+            )
+        one, two = _ends(s + turn, e + turn, forward, low, high, segments)
         inside = _in_frame(one, lead, offset, length) and _in_frame(two, lead, offset, length)
         if not inside and (as_vep or not (from_one and from_two) or min(one, two) < 0):
             w = start
@@ -387,10 +383,7 @@ def _write_all(  # type: ignore[no-untyped-def]
             # Shifted into the 3' UTR or over an intron, or with one in it: the protein is that
             # of the allele as it stands.
             k_first, k_stop, turn = first, stop, 0
-        edit = (
-            begins, partial, cdna, cdna_ptr[t], cdna_length[t], offset, lead, k_first, k_stop,
-            alt, a_at[a], n, turn, forward,
-        )  # fmt: skip
+        edit = spliced + (k_first, k_stop, alt, alt_at, n, turn, forward)  # noqa: RUF005
         k, gain = k_first // 3, n - k_stop + k_first
         rlen = (k_stop - 1) // 3 - k + 1 if k_stop > k_first else int(k_first % 3 > 0)
         if not as_vep:
@@ -406,4 +399,4 @@ def _write_all(  # type: ignore[no-untyped-def]
             w = put_as_vep(
                 out, w, protein, edit, unshifted, k, rlen, gain, first, n, insertion
             )
-        valid[i], offsets[i + 1] = True, w
+        names.valid[i], names.offsets[i + 1] = True, w

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from varhouse.hgvs.alleles import Alleles
+from varhouse.hgvs.arrays import Names, segments_of, transcripts_of
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
 from varhouse.transcripts.genemodel import EXON, FLANK_RIGHT, Bool, GeneModel, Int64, UInt8
 
@@ -56,14 +57,11 @@ def name_in_transcripts(
     n = len(row)
     offsets, shift = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
     valid = np.zeros(n, np.bool_)
-    prefix, prefix_at = prefixes
-    longest = np.diff(prefix_at)[tx] + alleles.alt_length[row] + 4 * DIGITS + _MARKS
+    longest = np.diff(prefixes[1])[tx] + alleles.alt_length[row] + 4 * DIGITS + _MARKS
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
-        text, offsets, valid, shift, row, tx, *alleles, prefix, prefix_at, bases,
-        model.strand, model.start, model.end, model.coding, model.phase, model.cds_offset,
-        model.cds_length, model.seg_ptr, model.seg_start, model.seg_end, model.seg_kind,
-        model.seg_anchor, as_vep,
+        Names(text, offsets, valid), shift, row, tx, alleles, prefixes, bases,
+        transcripts_of(model), segments_of(model), as_vep,
     )  # fmt: skip
     return text, offsets, valid, shift
 
@@ -96,28 +94,32 @@ def shift_within(  # type: ignore[no-untyped-def]
     return -min(left, s - low) if inside else -left
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _put_position(  # type: ignore[no-untyped-def]
-    out, w, place, forward, coding, lead, offset, length, low, high,
-    seg_start, seg_end, seg_kind, seg_anchor, padded,
-):  # fmt: skip
-    """Write a position; give -1 outside the transcript."""
-    seg = segment_of(seg_start, low, high, place)
-    kind = seg_kind[seg]
+    out, w, place, forward, cds, low, high, segments, padded
+):
+    """Write a position; give -1 outside the transcript.
+
+    `cds` is whether there is one, its `lead`, place of codon 0 and bases. (A whole
+    `Transcripts` would be copied at each call: twice the time of all.)
+    """
+    seg = segment_of(segments.start, low, high, place)
+    kind = segments.kind[seg]
     if kind <= FLANK_RIGHT:
         return _NOWHERE
     away, sign = 0, 43
     if kind != EXON:
-        from_left, from_right = place - seg_start[seg] + 1, seg_end[seg] - place
+        from_left, from_right = place - segments.start[seg] + 1, segments.end[seg] - place
         # 5' side first at equal distance; 5' is left on the forward strand.
         on_left = from_left <= from_right if forward else from_left < from_right
         if on_left:
-            place, away, seg = seg_start[seg] - 1, from_left, seg - 1
+            place, away, seg = segments.start[seg] - 1, from_left, seg - 1
         else:
-            place, away, seg = seg_end[seg], from_right, seg + 1
+            place, away, seg = segments.end[seg], from_right, seg + 1
         sign = 43 if on_left == forward else 45
-    index = seg_anchor[seg] + (place if forward else -place)
+    index = segments.anchor[seg] + (place if forward else -place)
     number = index + 1
+    coding, lead, offset, length = cds
     if coding:
         number = index - offset - lead
         if number < 0:
@@ -197,40 +199,58 @@ def _is_inversion(  # type: ignore[no-untyped-def]
     return True
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _put_change(  # type: ignore[no-untyped-def]
+    out, w, bases, s, size, alt, at, n, turn, forward
+):
+    """Write what becomes of `size` bases at `s` of the reference: n of `alt` from `at`."""
+    if n == 0:
+        return put_span(out, w, _DEL, 0, 3)
+    if size == 1 and n == 1:
+        out[w] = _sense_base(bases, s, forward)
+        out[w + 1] = 62
+        out[w + 2] = BASES[allele_base(alt, at, 1, 0, forward, 0)]
+        return w + 3
+    if size == n and _is_inversion(bases, s, n, alt, at, forward):
+        return put_span(out, w, _INV, 0, 3)
+    w = put_span(out, w, _DELINS, 0, 6) if size else put_span(out, w, _INS, 0, 3)
+    for j in range(n):
+        out[w] = BASES[allele_base(alt, at, n, turn, forward, j)]
+        w += 1
+    return w
+
+
 @njit(cache=True, nogil=True)
 def _write_all(  # type: ignore[no-untyped-def]
-    out, offsets, valid, shift, row, tx, a_start, a_end, a_at, a_length, alt, a_left, a_right,
-    to_reference, prefix, prefix_at, bases, strand, tx_start, tx_end, coding, phase,
-    cds_offset, cds_length, seg_ptr, seg_start, seg_end, seg_kind, seg_anchor, as_vep,
-):  # fmt: skip
+    names, shift, row, tx, alleles, prefixes, bases, transcripts, segments, as_vep
+):
+    out, (prefix, prefix_at) = names.text, prefixes
     w = 0
     for i in range(row.size):
         a, t = row[i], tx[i]
-        offsets[i + 1] = w
-        s, e, n, at = a_start[a], a_end[a], a_length[a], a_at[a]
-        if s < 0:
+        names.offsets[i + 1] = w
+        s, e, n = alleles.start[a], alleles.end[a], alleles.alt_length[a]
+        low, high = transcripts.start[t], transcripts.end[t]
+        inside = low < s < high if s == e else s < high and e > low
+        if s < 0 or not inside:
             continue
-        forward = strand[t] > 0
-        turn = a_right[a] if forward else -a_left[a]
-        inside = s < tx_end[t] and e > tx_start[t]
-        if s == e:
-            inside = tx_start[t] < s < tx_end[t]
-        if not inside:
-            continue
+        forward = transcripts.strand[t] > 0
+        turn = alleles.right[a] if forward else -alleles.left[a]
         if not as_vep:
-            turn = shift_within(s, e, a_left[a], a_right[a], forward, tx_start[t], tx_end[t])
+            turn = shift_within(s, e, alleles.left[a], alleles.right[a], forward, low, high)
         s, e = s + turn, e + turn
-        size = e - s
-        to = to_reference[a]
-        copied = size == 0 and _is_copy(bases, s + to, 0, alt, at, n, turn, forward)
+        size, to = e - s, alleles.to_reference[a]
+        copied = size == 0 and _is_copy(
+            bases, s + to, 0, alleles.alt, alleles.alt_at[a], n, turn, forward
+        )
         # First and last base named, on the genome.
         first, last = s, e - 1
         if copied:
             first, last = (s - n, s - 1) if forward else (s, s + n - 1)
             # What lies before the transcript has no name in it: an insertion then.
-            copied = first >= tx_start[t] and last < tx_end[t]
+            copied = first >= low and last < high
         if size == 0 and not copied:
-            if not as_vep and turn and s == (tx_end[t] if forward else tx_start[t]):
+            if not as_vep and turn and s == (high if forward else low):
                 # It stands between two bases of the transcript.
                 back = -1 if forward else 1
                 s, e, turn = s + back, e + back, turn + back
@@ -240,35 +260,26 @@ def _write_all(  # type: ignore[no-untyped-def]
         begin, end = (first, last) if forward else (last, first)
         start = w
         w = put_span(out, w, prefix, prefix_at[t], prefix_at[t + 1])
-        lead = (3 - phase[t]) % 3
-        w = _put_position(
-            out, w, begin, forward, coding[t], lead, cds_offset[t], cds_length[t],
-            seg_ptr[t], seg_ptr[t + 1], seg_start, seg_end, seg_kind, seg_anchor, padded,
-        )  # fmt: skip
+        lead = (3 - transcripts.phase[t]) % 3
+        cds = (
+            transcripts.coding[t],
+            lead,
+            transcripts.cds_offset[t],
+            transcripts.cds_length[t],
+        )
+        from_, to_ = segments.ptr[t], segments.ptr[t + 1]
+        w = _put_position(out, w, begin, forward, cds, from_, to_, segments, padded)
         if w != _NOWHERE and begin != end:
             out[w] = 95
-            w = _put_position(
-                out, w + 1, end, forward, coding[t], lead, cds_offset[t], cds_length[t],
-                seg_ptr[t], seg_ptr[t + 1], seg_start, seg_end, seg_kind, seg_anchor, padded,
-            )  # fmt: skip
+            w = _put_position(out, w + 1, end, forward, cds, from_, to_, segments, padded)
         if w == _NOWHERE:
             w = start
             continue
         if copied:
             w = put_span(out, w, _DUP, 0, 3)
-        elif n == 0:
-            w = put_span(out, w, _DEL, 0, 3)
-        elif size == 1 and n == 1:
-            out[w] = _sense_base(bases, s + to, forward)
-            out[w + 1] = 62
-            out[w + 2] = BASES[allele_base(alt, at, 1, 0, forward, 0)]
-            w += 3
-        elif size == n and _is_inversion(bases, s + to, n, alt, at, forward):
-            w = put_span(out, w, _INV, 0, 3)
         else:
-            w = put_span(out, w, _DELINS, 0, 6) if size else put_span(out, w, _INS, 0, 3)
-            for j in range(n):
-                out[w] = BASES[allele_base(alt, at, n, turn, forward, j)]
-                w += 1
-        valid[i] = True
-        offsets[i + 1] = w
+            w = _put_change(
+                out, w, bases, s + to, size, alleles.alt, alleles.alt_at[a], n, turn, forward
+            )
+        names.valid[i] = True
+        names.offsets[i + 1] = w
