@@ -10,8 +10,15 @@ import polars as pl
 
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
-from varhouse.liftover.chain import Chain, Ints, Longs, Segments, match_names
-from varhouse.liftover.kernel import Bytes, at_sliding_gap, check_indels, lift_packed
+from varhouse.liftover.chain import Chain, match_names
+from varhouse.liftover.kernel import (
+    Blocks,
+    Held,
+    Texts,
+    at_sliding_gap,
+    check_indels,
+    lift_packed,
+)
 from varhouse.liftover.reasons import Reason
 from varhouse.tables.schema import SPELT
 from varhouse.tables.textcolumn import pack, strings
@@ -89,7 +96,8 @@ class Lifter:
         own = match_names(chain.targets, target.contigs.names, target.contigs)
         self.targets = [target.contigs.names[own[t]] if t in own else t for t in chain.targets]
         self._target = _packed_bases(target, self.targets)
-        self._source = (np.zeros(0, np.uint8), *(np.zeros(len(chain.sources), np.int64),) * 2)
+        none = np.zeros(len(chain.sources), np.int64)
+        self._source = Held(np.zeros(0, np.uint8), none, none)
         self.unchecked = 0
         self._checks = source is not None
         if source is not None:
@@ -109,8 +117,8 @@ class Lifter:
         """
         chain, out = self.chain, []
         sides = [
-            (chain.sources, chain.source_sizes, self._source[2], self._source_contigs),
-            (chain.targets, chain.target_sizes, self._target[2], self.target.contigs),
+            (chain.sources, chain.source_sizes, self._source.lengths, self._source_contigs),
+            (chain.targets, chain.target_sizes, self._target.lengths, self.target.contigs),
         ]
         for names, sizes, held, contigs in sides:
             for name, size, has in zip(names, sizes.tolist(), held.tolist(), strict=True):
@@ -165,14 +173,14 @@ class Lifter:
             _frozen(contig.fill_null(-1).to_numpy(), np.int32),
             _frozen(pos, np.int64),
         )
-        alleles = (*pack(frame["ref"]), *pack(frame["alt"]))
+        alleles = Texts(*pack(frame["ref"]), *pack(frame["alt"]))
         reason, target, image, block, reverse, swapped, ref, ref_at, alt, alt_at = lift_packed(
-            *_arrays(look), *self._target, *self._source, own, places, *alleles, self.swap,
-        )  # fmt: skip
+            look, self._target, self._source, own, places, alleles, self.swap
+        )
         good = reason == int(Reason.LIFTED)
         if self._checks:
             code = contig.fill_null(-1).to_numpy()[good]
-            self.unchecked += int((pos[good] + size[good] > self._source[2][code]).sum())
+            self.unchecked += int((pos[good] + size[good] > self._source.lengths[code]).sum())
         raw = pl.DataFrame(
             {
                 # -1, in no chain, takes the last: null.
@@ -186,20 +194,18 @@ class Lifter:
         )
         rows = np.flatnonzero(good)
         normal = self._normalise(raw.filter(good), self.target).select(SPELT)
-        blocks = (chain.target, chain.start, chain.end, chain.target_start, chain.reverse,
-                  chain.source, chain.number)  # fmt: skip
+        blocks = Blocks(*(getattr(chain, name) for name in Blocks._fields))
         no_block = np.isin(reason, (int(Reason.NO_CHAIN), int(Reason.SPANS_GAP)))
         unsure_of = np.flatnonzero(no_block)
         sliding = at_sliding_gap(
-            unsure_of, own, places, *alleles, look.first, look.table, blocks,
-            *self._target, *self._source,
-        )  # fmt: skip
+            unsure_of, own, places, alleles, look, blocks, self._target, self._source
+        )
         reason[unsure_of[sliding]] = int(Reason.INDEL_AT_GAP)
         at_gap, ambiguous = check_indels(
-            blocks, chain.target_sizes, chain.source_sizes, *_arrays(chain.backward),
-            *self._target, *self._source, block[rows], image[rows], size[rows],
+            blocks, chain.target_sizes, chain.source_sizes, chain.backward, self._target,
+            self._source, (block[rows], image[rows], size[rows]),
             _frozen(normal["pos"].to_numpy(), np.int64) - 1,
-            *pack(normal["ref"]), *pack(normal["alt"]),
+            Texts(*pack(normal["ref"]), *pack(normal["alt"])),
         )  # fmt: skip
         reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
         unsure = np.zeros(reason.size, np.bool_)
@@ -231,13 +237,9 @@ def lift_alleles(
     return Lifter(chain, target, normalise, source=source).lift(frame)
 
 
-def _packed_bases(reference: Reference, names: list[str]) -> tuple[Bytes, Longs, Longs]:
+def _packed_bases(reference: Reference, names: list[str]) -> Held:
     bases, starts, lengths = reference.packed(names)
-    return _frozen(bases, np.uint8), starts, lengths
-
-
-def _arrays(s: Segments) -> tuple[Longs, Longs, Longs, Longs, Ints]:
-    return s.first, s.table, s.shift, s.bucket_first, s.bucket
+    return Held(_frozen(bases, np.uint8), starts, lengths)
 
 
 def _frozen(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:

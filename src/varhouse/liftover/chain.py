@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +41,7 @@ END, START, PLACE, SIGN, TARGET, BLOCK, N_HITS, TIED = range(8)
 """Columns of `Segments.table`."""
 
 
-@dataclass(frozen=True)
-class Segments:
+class Segments(NamedTuple):
     """The source axis cut wherever the set of blocks above it changes.
 
     Attributes

@@ -21,6 +21,8 @@ Letters are compared in upper case; an ambiguity code in a reference stands for 
 of its bases in the alphabet, as in normalisation (VCF 4.3, section 1.6.1).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -65,6 +67,35 @@ _IS_BASE[np.frombuffer(b"ACGTNacgtn", np.uint8)] = True
 _COMPLEMENT = COMPLEMENT.copy()
 Raw = tuple[npt.NDArray[np.int8], Ints, Longs, Longs, Flags, Flags, Bytes, Longs, Bytes, Longs]
 _SEQUENCE, _NO_SEQUENCE, _SYMBOL, _BAD = range(4)
+
+
+class Held(NamedTuple):
+    """Bases of some contigs: uint8, end to end, with int64 first base and number of each."""
+
+    seq: Bytes
+    starts: Longs
+    lengths: Longs
+
+
+class Texts(NamedTuple):
+    """REF and ALT of n alleles: uint8 buffers with int64[n + 1] offsets."""
+
+    ref: Bytes
+    ref_at: Longs
+    alt: Bytes
+    alt_at: Longs
+
+
+class Blocks(NamedTuple):
+    """The blocks of a chain, a value each: see `Chain`."""
+
+    target: Ints
+    start: Longs
+    end: Longs
+    target_start: Longs
+    reverse: Flags
+    source: Ints
+    number: Longs
 
 
 @njit(cache=True, nogil=True)
@@ -154,27 +185,23 @@ def _write(source, a, b, reverse, out, w):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def lift_packed(  # type: ignore[no-untyped-def]
-    first, table, shift, bucket_first, bucket,
-    seq, starts, lengths, source_seq, source_starts, source_lengths,
-    contig, pos, ref, ref_at, alt, alt_at, swap,
-) -> Raw:  # fmt: skip
+    segments, target, source, contig, pos, alleles, swap
+) -> Raw:
     """Lift n alleles that lie end to end in two buffers.
 
     Parameters
     ----------
-    first, table, shift, bucket_first, bucket
+    segments
         `Chain.forward`.
-    seq, starts, lengths
-        Bases of the target end to end; first base and number of bases of each contig of
-        the chain's targets (0: the FASTA does not hold it).
-    source_seq, source_starts, source_lengths
-        The same for the contigs of the chain's sources; length 0: REF is not checked.
+    target, source
+        `Held` of the contigs of the chain's targets and of its sources; a target of length
+        0 is not in the FASTA, in a source of length 0 REF is not checked.
     contig
         int32[n]: source contigs of the chain; -1: not in the chain.
     pos
         int64[n], 0-based.
-    ref, ref_at, alt, alt_at
-        uint8 buffers and int64[n + 1] offsets.
+    alleles
+        `Texts` of n alleles.
     swap
         Whether REF and ALT may be swapped.
 
@@ -186,6 +213,10 @@ def lift_packed(  # type: ignore[no-untyped-def]
         offsets, as they are in the target before left-aligning. Rows that are not
         lifted have empty alleles, and -1 for the place if they have none.
     """
+    first, table, shift, bucket_first, bucket = segments
+    seq, starts, lengths = target
+    source_seq, source_starts, source_lengths = source
+    ref, ref_at, alt, alt_at = alleles
     n = pos.size
     reason = np.empty(n, np.int8)
     out_contig, place = np.full(n, -1, np.int32), np.full(n, -1, np.int64)
@@ -343,15 +374,18 @@ def _is_insertion(ref, r0, r1, alt, a0, a1):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def at_sliding_gap(  # type: ignore[no-untyped-def]
-    rows, contig, pos, ref, ref_at, alt, alt_at, first, table,
-    blocks, seq, starts, lengths, source_seq, source_starts, source_lengths,
-) -> Flags:  # fmt: skip
+    rows, contig, pos, alleles, segments, blocks, targets, sources
+) -> Flags:
     """Mark insertions among some rows whose REF touches a gap that can slide.
 
     Whether the base before an insertion lies in a block depends on where the aligner put
     the gap. (A deletion of bases of which some have no place in the target is held back
     either way, as spanning the gap or as standing at it.)
     """
+    first, table = segments.first, segments.table
+    seq, starts, lengths = targets
+    source_seq, source_starts, source_lengths = sources
+    ref, ref_at, alt, alt_at = alleles
     out = np.zeros(rows.size, np.bool_)
     block_target, start, _, _, _, block_source, number = blocks
     for i in range(rows.size):
@@ -385,18 +419,20 @@ def at_sliding_gap(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def check_indels(  # type: ignore[no-untyped-def]
-    blocks, chain_sizes, source_sizes, first, table, shift, bucket_first, bucket,
-    seq, starts, lengths, source_seq, source_starts, source_lengths,
-    block, place, size, pos, ref, ref_at, alt, alt_at,
-) -> tuple[Flags, Flags]:  # fmt: skip
+    blocks, chain_sizes, source_sizes, segments, targets, sources, image, pos, alleles
+) -> tuple[Flags, Flags]:
     """Look at lifted, left-aligned alleles again: (at a gap, ambiguous on the way back).
 
-    `blocks` are target, start, end, target_start, reverse, source and number of `Chain`;
-    `first` ... `bucket` is `Chain.backward`; `place` and `size` are the image of REF
-    before left-aligning, `pos` (0-based), REF and ALT what came of it. Ambiguous: another
-    block leads to the place as well; or left-aligning passed a base in which the
-    assemblies differ.
+    `segments` is `Chain.backward`; `image` is the block, the place in the target and the
+    bases of each REF before left-aligning, `pos` (0-based) and `alleles` what came of it.
+    Ambiguous: another block leads to the place as well; or left-aligning passed a base in
+    which the assemblies differ.
     """
+    first, table, shift, bucket_first, bucket = segments
+    seq, starts, lengths = targets
+    source_seq, source_starts, source_lengths = sources
+    block, place, size = image
+    ref, ref_at, alt, alt_at = alleles
     n = pos.size
     at_gap, ambiguous = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     (block_target, block_start, block_end, block_place, block_reverse, block_source,
