@@ -171,7 +171,7 @@ def test_joined_files_hold_the_rows_of_the_chunks(
     assert joined["digest"] == apart["digest"]
     stores = [varhouse.open(tmp_path / name) for name in ("apart", "joined")]
     for table in ("frequencies", "sites", "genotypes"):
-        many, few = (len(s.files(table, part="c1")) for s in stores)
+        many, few = (len(s.paths(table, part="c1")) for s in stores)
         assert few <= 8 < many
     assert not verify(stores[1])
 
