@@ -59,9 +59,12 @@ class TextBlock:
 
 
 def iter_text(
-    path: Path, kind: str, batch_bytes: int = BATCH_BYTES, limits: Limits = DEFAULTS,
+    path: Path,
+    kind: str,
+    batch_bytes: int = BATCH_BYTES,
+    limits: Limits = DEFAULTS,
     plain: Callable[[], PlainSamples | None] | None = None,
-) -> Iterator[TextBlock]:  # fmt: skip
+) -> Iterator[TextBlock]:
     """Yield a file's text from its first to its last byte in blocks of whole lines.
 
     Never more than a batch and one line are held, whatever the file says of itself.
@@ -148,9 +151,13 @@ def _too_long(path: Path, limits: Limits) -> LimitError:
 
 
 def _text_blocks(
-    path: Path, kind: str, source: Iterator[tuple[int, bytes]], batch_bytes: int,
-    limits: Limits, start: int = 0,
-) -> Iterator[TextBlock]:  # fmt: skip
+    path: Path,
+    kind: str,
+    source: Iterator[tuple[int, bytes]],
+    batch_bytes: int,
+    limits: Limits,
+    start: int = 0,
+) -> Iterator[TextBlock]:
     """Cut pieces of text at line ends; `start` is how much came before them."""
     pieces: list[bytes] = []
     members: list[tuple[int, int]] = []

@@ -132,16 +132,24 @@ def read_vcf(
             return _region_tasks(path, kind, region, batch_bytes)
         # Of text beyond ASCII, or of any length, only a check has something to say.
         plain = PlainSamples(
-            format_table, list(formats or ()), ascii_only=False,
+            format_table,
+            list(formats or ()),
+            ascii_only=False,
             text_keys=frozenset({"LEN"} if made.computes_end else ()),
             looked_at=bool(formats and header.samples) or made.computes_end,
-        )  # fmt: skip
+        )
         return _file_tasks(path, kind, header.n_lines, batch_bytes, plain)
 
     made: VcfReader = (CheckedVcfReader if check else VcfReader)(
-        path, header, (table, format_table), InfoReader(table, names, lists=lists),
-        reader if formats and header.samples else None, chosen, source, threads,
-    )  # fmt: skip
+        path,
+        header,
+        (table, format_table),
+        InfoReader(table, names, lists=lists),
+        reader if formats and header.samples else None,
+        chosen,
+        source,
+        threads,
+    )
     made.batch_bytes = batch_bytes
     return made
 
@@ -174,9 +182,12 @@ def _without_blanks(batch: RecordBatch) -> RecordBatch:
 
 def _take(batch: RecordBatch, keep: npt.NDArray[np.bool_]) -> RecordBatch:
     return replace(
-        batch, start=np.ascontiguousarray(batch.start[keep]), end=batch.end[keep],
-        tabs=batch.tabs[keep], pos=batch.pos[keep],
-    )  # fmt: skip
+        batch,
+        start=np.ascontiguousarray(batch.start[keep]),
+        end=batch.end[keep],
+        tabs=batch.tabs[keep],
+        pos=batch.pos[keep],
+    )
 
 
 def _region_tasks(

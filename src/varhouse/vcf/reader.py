@@ -110,10 +110,16 @@ class VcfReader:
     """
 
     def __init__(
-        self, path: Path, header: Header, tables: tuple[KeyTable, KeyTable],
-        info: InfoReader, formats: SampleReader | None, samples: Ints,
-        source: Callable[[], Iterator["Task"]], threads: int,
-    ) -> None:  # fmt: skip
+        self,
+        path: Path,
+        header: Header,
+        tables: tuple[KeyTable, KeyTable],
+        info: InfoReader,
+        formats: SampleReader | None,
+        samples: Ints,
+        source: Callable[[], Iterator["Task"]],
+        threads: int,
+    ) -> None:
         self.path, self.header = path, header
         self.account = Account(path.name)
         self.n_records = self.fallback = 0

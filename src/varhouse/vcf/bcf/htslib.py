@@ -29,8 +29,13 @@ except Exception as error:  # pysam has an exception of its own, and others
 _COMMAND = [sys.executable, "-c", _CODE]
 """Half the time of a loop over records, and nothing of this package to load."""
 _PIPE_BYTES = 1 << 20
-_SIGNALS = {4: "illegal instruction", 6: "abort", 7: "bus error", 9: "killed",
-            11: "segmentation fault"}  # fmt: skip
+_SIGNALS = {
+    4: "illegal instruction",
+    6: "abort",
+    7: "bus error",
+    9: "killed",
+    11: "segmentation fault",
+}
 
 
 def bcf_header(path: Path) -> list[str]:
@@ -83,9 +88,11 @@ def htslib_pieces(path: Path) -> Iterator[bytes]:
     """
     with TemporaryFile() as messages:
         process = subprocess.Popen(
-            [*_COMMAND, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*_COMMAND, str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=messages,
-        )  # fmt: skip
+        )
         assert process.stdout is not None
         ended = False
         try:

@@ -17,9 +17,11 @@ _BATCH_BYTES = 2 << 20
 
 
 def bcf_batches(
-    path: Path, batch_bytes: int = _BATCH_BYTES,
-    plain: Callable[[], PlainSamples | None] | None = None, limits: Limits = DEFAULTS,
-) -> Iterator[bytes | BcfBatch]:  # fmt: skip
+    path: Path,
+    batch_bytes: int = _BATCH_BYTES,
+    plain: Callable[[], PlainSamples | None] | None = None,
+    limits: Limits = DEFAULTS,
+) -> Iterator[bytes | BcfBatch]:
     """Yield the text of a BCF: its header, its records, and what htslib makes of others.
 
     Parameters

@@ -32,9 +32,7 @@ _EXACT_PLACES = 12
 _SCALES = 2.0 ** (np.arange(255) - 150)
 """Weight of the last digit of a float32 by its exponent."""
 
-_PLACES = np.array(
-    [5 - int(np.floor((e - 127) * np.log10(2))) for e in range(255)], np.int64
-)  # fmt: skip
+_PLACES = np.array([5 - int(np.floor((e - 127) * np.log10(2))) for e in range(255)], np.int64)
 """Decimals of a float32 with six digits by its exponent; one less from 10**n on."""
 
 _QUICK = np.append((_PLACES > 0) & (_PLACES <= _EXACT_PLACES), [False])

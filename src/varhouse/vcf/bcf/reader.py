@@ -163,9 +163,12 @@ class BcfReader:
                 found = None
                 if self._plain is not None and samples.n_samples:
                     found = BcfColumns(
-                        samples.fields, ~samples.whole[:done], self._plain.table,
-                        self._samples, numbers,
-                    )  # fmt: skip
+                        samples.fields,
+                        ~samples.whole[:done],
+                        self._plain.table,
+                        self._samples,
+                        numbers,
+                    )
                 yield BcfBatch(text, done, found)
             if done < n:
                 return
@@ -199,12 +202,20 @@ class BcfReader:
             layout = self._formats.layout(text)
             layouts.append(layout)
             good.append(
-                all(names) and not layout.faults.size and layout.local[0] < 0
+                all(names)
+                and not layout.faults.size
+                and layout.local[0] < 0
                 and self._plain.text_keys.isdisjoint(names)
-            )  # fmt: skip
+            )
         highest = 127 if self._plain.ascii_only else 255
         plain: Flags = find_plain(
-            fields, number, pack_layouts(layouts), np.array(good, np.bool_), n_alts,
-            self._samples, self._implied, highest,
-        )  # fmt: skip
+            fields,
+            number,
+            pack_layouts(layouts),
+            np.array(good, np.bool_),
+            n_alts,
+            self._samples,
+            self._implied,
+            highest,
+        )
         return plain

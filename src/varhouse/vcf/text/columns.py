@@ -83,9 +83,12 @@ def join_lists(offset: Int32s, values: pa.Array, many: Int32s) -> pa.Array:
     """Make lists of values that stand one after another; `many` is -1 for none."""
     bits, nulls = _bits(many, -1)
     return pa.Array.from_buffers(
-        pa.list_(values.type), many.size, [bits, pa.py_buffer(offset)], nulls,
+        pa.list_(values.type),
+        many.size,
+        [bits, pa.py_buffer(offset)],
+        nulls,
         children=[values],
-    )  # fmt: skip
+    )
 
 
 def list_column(tape: Int32s, at: Ints, many: Int32s, *, real: bool) -> pa.Array:

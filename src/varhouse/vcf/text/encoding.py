@@ -121,16 +121,22 @@ class TextWatch:
         newer = version is None or version >= 3
         if self.marked:
             self.account.add(
-                "VH-F-007", "the file begins with a byte order mark (U+FEFF)", line=1,
+                "VH-F-007",
+                "the file begins with a byte order mark (U+FEFF)",
+                line=1,
                 severity="error" if (version or 3) >= 4 else "warning",
-            )  # fmt: skip
+            )
         self._tell_controls(newer)
         for i, (line, name, value) in enumerate(self.examples):
             self.account.add(
-                "VH-F-009", "bytes that are not UTF-8 (Latin-1 or GBK?)", line=line, name=name,
-                value=value, count=self.bad - len(self.examples) + 1 if i == 0 else 1,
+                "VH-F-009",
+                "bytes that are not UTF-8 (Latin-1 or GBK?)",
+                line=line,
+                name=name,
+                value=value,
+                count=self.bad - len(self.examples) + 1 if i == 0 else 1,
                 severity="error" if newer else "warning",
-            )  # fmt: skip
+            )
         if self.crlf and self.crlf < self.lines:
             self.account.add(
                 "VH-F-008",
@@ -139,21 +145,26 @@ class TextWatch:
             )
         elif self.lone_cr:
             self.account.add(
-                "VH-F-008", "a CR that is no line end", line=self.first_cr,
-                count=self.lone_cr, severity="error" if newer else "warning",
-            )  # fmt: skip
+                "VH-F-008",
+                "a CR that is no line end",
+                line=self.first_cr,
+                count=self.lone_cr,
+                severity="error" if newer else "warning",
+            )
 
     def _tell_controls(self, newer: bool) -> None:
         """Tell of control characters; a NUL ends the text for readers written in C."""
         for i, (line, name, value) in enumerate(self.control_examples):
             shown = len(self.control_examples)
             self.account.add(
-                "VH-F-016", "a control character (NUL among them)" if self.nuls else
-                "a control character", line=line, name=name,
+                "VH-F-016",
+                "a control character (NUL among them)" if self.nuls else "a control character",
+                line=line,
+                name=name,
                 value=value.encode("unicode_escape").decode(),
                 count=self.controls - shown + 1 if i == 0 else 1,
                 severity="error" if newer or self.nuls else "warning",
-            )  # fmt: skip
+            )
 
 
 def _place(line: bytes, at: int) -> tuple[str, str]:

@@ -211,8 +211,9 @@ def _contigs(
     cursor: _Cursor, names: list[str], n: int, min_shift: int, depth: int, *, linear: bool
 ) -> Index:
     if n != len(names) and not (n == 0 and names == [""]):
-        raise InputError(f"{cursor.path}: an index of {n:,} contigs, {len(names):,} named",
-                         _REMAKE)  # fmt: skip
+        raise InputError(
+            f"{cursor.path}: an index of {n:,} contigs, {len(names):,} named", _REMAKE
+        )
     # The bin after the last one holds counts, not records.
     last = ((1 << 3 * (depth + 1)) - 1) // 7
     contigs = []
@@ -230,11 +231,14 @@ def _contigs(
                 first.append(first[-1] + n_chunks)
         if linear:
             windows = np.frombuffer(cursor.take(8 * cursor.count(8)), "<u8")
-        contigs.append(_Contig(
-            np.array(bins, np.uint32), np.array(first, np.int64),
-            np.frombuffer(b"".join(chunks), "<u8").reshape(-1, 2),
-            windows if linear else np.array(lowest, np.uint64),
-        ))  # fmt: skip
+        contigs.append(
+            _Contig(
+                np.array(bins, np.uint32),
+                np.array(first, np.int64),
+                np.frombuffer(b"".join(chunks), "<u8").reshape(-1, 2),
+                windows if linear else np.array(lowest, np.uint64),
+            )
+        )
     return Index(cursor.path, names if n else [], min_shift, depth, linear, contigs)
 
 
