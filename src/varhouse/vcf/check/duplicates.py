@@ -124,9 +124,18 @@ class ElsewhereWatch:
         bases, starts, lengths = self.reference.packed([contig])
         zero = np.zeros(k.size, np.int32)
         place, _ref, ref_at, alt, alt_at, _ = self.normalise(
-            bases, starts, lengths, zero, batch.pos[k].astype(np.int32),
-            batch.text, first, length, batch.text, at, size,
-        )  # fmt: skip
+            bases,
+            starts,
+            lengths,
+            zero,
+            batch.pos[k].astype(np.int32),
+            batch.text,
+            first,
+            length,
+            batch.text,
+            at,
+            size,
+        )
         new = np.empty((k.size, _COLUMNS), np.int64)
         new[:, _PLACE] = place
         new[:, _HASH] = _hashes(alt, alt_at[:-1], alt_at[1:], np.diff(ref_at))
@@ -152,9 +161,12 @@ class ElsewhereWatch:
                 "VH-D-003",
                 f"the same allele as on line {a[_LINE]} (POS {a[_POS]:,}), written otherwise: "
                 f"moved left, both are at {b[_PLACE]:,}",
-                line=int(b[_LINE]), contig=chrom, pos=int(b[_POS]), name="ALT",
+                line=int(b[_LINE]),
+                contig=chrom,
+                pos=int(b[_POS]),
+                name="ALT",
                 count=hits.size - min(room, hits.size) + 1 if i == 0 else 1,
-            )  # fmt: skip
+            )
         last = int(new[:, _POS].max())
         rows = rows[rows[:, _PLACE] >= last - WINDOW]
         self.window = rows[-KEPT:].copy()

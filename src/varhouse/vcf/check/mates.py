@@ -48,5 +48,12 @@ class MateWatch:
 
     def _tell(self, code: str, message: str, mate: str, place: _Place) -> None:
         line, contig, pos = place
-        self.account.add(code, message, line=line, contig=contig, pos=pos, name="INFO/MATEID",
-                         value=mate[:200])  # fmt: skip
+        self.account.add(
+            code,
+            message,
+            line=line,
+            contig=contig,
+            pos=pos,
+            name="INFO/MATEID",
+            value=mate[:200],
+        )

@@ -95,8 +95,9 @@ class World:
                 "VH-R-009",
                 f"the header is of {self.claim.build} by its {self.claim.why}; "
                 f"the reference is {own}",
-                name="header", value=self.claim.build,
-            )  # fmt: skip
+                name="header",
+                value=self.claim.build,
+            )
         if self.reference is not None and "md5" in header.text.lower():
             self._check_digests(header)
 
@@ -124,8 +125,11 @@ class World:
                     "VH-R-010",
                     f"the header's MD5 of the sequence is {said}; that of the reference's "
                     f"contig {contig} is {held}: other bases",
-                    line=number, contig=meta.get("ID"), name="contig", value=said,
-                )  # fmt: skip
+                    line=number,
+                    contig=meta.get("ID"),
+                    name="contig",
+                    value=said,
+                )
 
     def unknown(self, name: str) -> str:
         """Say that a contig is not in the assembly, and which one it may be.
@@ -175,9 +179,18 @@ class World:
             return
         first = np.full(1, -1, np.int64)
         _patterns(
-            sequence, batch.pos, batch.text, batch.start[:, 3], batch.start[:, 4] - 1,
-            batch.start[:, 5] - 1, rows, _UPPER, COMPLEMENT, self.count, first,
-        )  # fmt: skip
+            sequence,
+            batch.pos,
+            batch.text,
+            batch.start[:, 3],
+            batch.start[:, 4] - 1,
+            batch.start[:, 5] - 1,
+            rows,
+            _UPPER,
+            COMPLEMENT,
+            self.count,
+            first,
+        )
         k = int(first[0])
         if self.example is None and k >= 0:
             self.example = (batch.line + k, chrom, int(batch.pos[k]))
@@ -197,8 +210,11 @@ class World:
                 "VH-R-006",
                 f"{swap:,} of {snvs:,} SNVs ({swap / snvs:.0%}) whose REF differs have the "
                 "reference's base as ALT: REF and ALT are swapped, as PLINK 1 writes them",
-                line=line, contig=contig, pos=pos, name="REF",
-            )  # fmt: skip
+                line=line,
+                contig=contig,
+                pos=pos,
+                name="REF",
+            )
         elif max(later, earlier) >= SHARE * snvs:
             step = "too small by 1: it counts from 0" if later > earlier else "too large by 1"
             self.account.add(

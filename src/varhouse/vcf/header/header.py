@@ -77,9 +77,13 @@ def _read_columns(line: str, number: int, header: Header, account: Account) -> N
     if tuple(cells[:8]) == FIXED and len(cells) > 8 and not any(cells[8:]):
         # The files of the GATK bundle end so; 4.1 and 4.2 do not forbid it.
         account.add(
-            "VH-H-002", "a tab at the end of the line", line=number, value=line[-80:],
-            severity="error" if (header.version or 3) >= 3 else "warning", ingest="note",
-        )  # fmt: skip
+            "VH-H-002",
+            "a tab at the end of the line",
+            line=number,
+            value=line[-80:],
+            severity="error" if (header.version or 3) >= 3 else "warning",
+            ingest="note",
+        )
         cells = cells[:8]
     if tuple(cells[:8]) != FIXED or (len(cells) > 8 and cells[8] != "FORMAT"):
         account.add(

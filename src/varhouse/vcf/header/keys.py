@@ -57,14 +57,22 @@ TOLD - n where n values will do and are told of."""
 
 
 _KINDS = {
-    "Flag": Kind.FLAG, "Integer": Kind.INTEGER, "Float": Kind.FLOAT,
-    "Character": Kind.CHARACTER, "String": Kind.STRING,
-}  # fmt: skip
+    "Flag": Kind.FLAG,
+    "Integer": Kind.INTEGER,
+    "Float": Kind.FLOAT,
+    "Character": Kind.CHARACTER,
+    "String": Kind.STRING,
+}
 _NUMBERS = {n.name: n for n in Number if n not in (Number.FIXED, Number.ANY)}
 _BY_TABLE = {
-    ("INFO", "AC"), ("INFO", "AF"), ("INFO", "AD"),
-    ("FORMAT", "AD"), ("FORMAT", "GL"), ("FORMAT", "PL"), ("FORMAT", "GP"),
-}  # fmt: skip
+    ("INFO", "AC"),
+    ("INFO", "AF"),
+    ("INFO", "AD"),
+    ("FORMAT", "AD"),
+    ("FORMAT", "GL"),
+    ("FORMAT", "PL"),
+    ("FORMAT", "GP"),
+}
 """Keys whose Number is that of the specification's tables, whatever a header says."""
 
 _SINCE = {Number.P: 4, Number.LA: 5, Number.LR: 5, Number.LG: 5, Number.M: 5}
@@ -264,9 +272,11 @@ def _legal(name: str, field: str, *, strict: bool) -> bool:
 
 
 def _pack(
-    field: str, rows: dict[str, tuple[str, str, bool]], version: int | None,
+    field: str,
+    rows: dict[str, tuple[str, str, bool]],
+    version: int | None,
     also: dict[str, int],
-) -> KeyArrays:  # fmt: skip
+) -> KeyArrays:
     n = len(rows)
     encoded = [name.encode("utf-8", "surrogateescape") for name in rows]
     offset = np.zeros(n + 1, np.int64)
@@ -296,11 +306,18 @@ def _pack(
                 low[k] = -1.0
     strict = version is None or version >= 3
     return KeyArrays(
-        names, offset, _slots(names, offset), kind, number, fixed,
-        np.array([_also(field, name, also) for name in rows], np.int32), low, high,
+        names,
+        offset,
+        _slots(names, offset),
+        kind,
+        number,
+        fixed,
+        np.array([_also(field, name, also) for name in rows], np.int32),
+        low,
+        high,
         np.array([declared for _, _, declared in rows.values()], np.bool_),
         np.array([_legal(name, field, strict=strict) for name in rows], np.bool_),
-    )  # fmt: skip
+    )
 
 
 def _slots(names: Bytes, offset: Ints) -> npt.NDArray[np.int32]:

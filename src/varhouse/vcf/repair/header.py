@@ -132,13 +132,22 @@ def _without_repeats(rows: list[tuple[str, int]], out: HeaderRepair) -> list[tup
     seen: dict[str, int] = {}
     kept = []
     for line, number in rows:
-        declares = line.startswith(("##fileformat=", "##contig=<", "##INFO=<", "##FORMAT=<",
-                                    "##FILTER=<", "##ALT=<"))  # fmt: skip
+        declares = line.startswith(
+            ("##fileformat=", "##contig=<", "##INFO=<", "##FORMAT=<", "##FILTER=<", "##ALT=<")
+        )
         if declares and line in seen:
             out.changes.append(
-                Change(number, None, None, "header", line, "", "VH-H-021",
-                       f"the same as line {seen[line]}")
-            )  # fmt: skip
+                Change(
+                    number,
+                    None,
+                    None,
+                    "header",
+                    line,
+                    "",
+                    "VH-H-021",
+                    f"the same as line {seen[line]}",
+                )
+            )
             continue
         seen.setdefault(line, number)
         kept.append((line, number))
@@ -170,9 +179,17 @@ def _mend_declared(
     for d in others:
         line = set_value(line, d.key, d.wanted)
         out.changes.append(
-            Change(number, None, None, f"{kind}/{name}", f"{d.key}={d.found}",
-                   f"{d.key}={d.wanted}", d.code, f"VCF specification, section {d.section}")
-        )  # fmt: skip
+            Change(
+                number,
+                None,
+                None,
+                f"{kind}/{name}",
+                f"{d.key}={d.found}",
+                f"{d.key}={d.wanted}",
+                d.code,
+                f"VCF specification, section {d.section}",
+            )
+        )
     return line
 
 
@@ -189,17 +206,33 @@ def _rename_contigs(
         wanted = canonical(name) or name
         if wanted in seen and wanted != name:
             out.changes.append(
-                Change(number, name, None, "contig", line, "", "VH-R-011",
-                       f"{wanted} is declared already")
-            )  # fmt: skip
+                Change(
+                    number,
+                    name,
+                    None,
+                    "contig",
+                    line,
+                    "",
+                    "VH-R-011",
+                    f"{wanted} is declared already",
+                )
+            )
             continue
         seen.add(wanted)
         if wanted != name:
             line = set_value(line, "ID", wanted)
             out.changes.append(
-                Change(number, name, None, "contig", name, wanted, "VH-R-011",
-                       "the reference's name")
-            )  # fmt: skip
+                Change(
+                    number,
+                    name,
+                    None,
+                    "contig",
+                    name,
+                    wanted,
+                    "VH-R-011",
+                    "the reference's name",
+                )
+            )
         kept.append((line, number))
     return kept
 
@@ -228,7 +261,7 @@ def _add_contigs(
         why = "length of the reference" if length else "used by records"
         out.changes.append(
             Change(None, name, None, "contig", "", lines[name], "VH-B-016", why)
-        )  # fmt: skip
+        )
     for line in meta:
         if line.startswith("##contig=<"):
             lines[read_meta(line).get("ID", "")] = line
@@ -261,17 +294,19 @@ def _missing_filters(meta: list[str], used: list[str], out: HeaderRepair) -> lis
             continue
         line = f'##FILTER=<ID={name},Description="Not described in the input">'
         out.changes.append(
-            Change(None, None, None, f"FILTER/{name}", "", line, "VH-B-015",
-                   "used by records")
-        )  # fmt: skip
+            Change(None, None, None, f"FILTER/{name}", "", line, "VH-B-015", "used by records")
+        )
         lines.append(line)
     return lines
 
 
 def _missing(
-    meta: list[str], kind: str, used: list[str], out: HeaderRepair,
+    meta: list[str],
+    kind: str,
+    used: list[str],
+    out: HeaderRepair,
     unfit: Collection[tuple[str, str]],
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Declare reserved keys that records use and the header does not."""
     declared = _declared(meta, kind)
     lines = []
@@ -295,9 +330,17 @@ def _missing(
         )
         code = "VH-I-004" if kind == "INFO" else "VH-M-004"
         out.changes.append(
-            Change(None, None, None, f"{kind}/{name}", "", line, code,
-                   f"VCF specification, section {found.section}")
-        )  # fmt: skip
+            Change(
+                None,
+                None,
+                None,
+                f"{kind}/{name}",
+                "",
+                line,
+                code,
+                f"VCF specification, section {found.section}",
+            )
+        )
         lines.append(line)
     return lines
 
@@ -312,8 +355,16 @@ def _mend_columns(line: str, number: int, out: HeaderRepair) -> str:
     bare = without_empty_columns(line)
     if bare != line and tuple(bare.split("\t")[:8]) == FIXED:
         out.changes.append(
-            Change(number, None, None, "#CHROM", line[-20:], bare[-20:], "VH-H-003",
-                   "no sample stands there")
-        )  # fmt: skip
+            Change(
+                number,
+                None,
+                None,
+                "#CHROM",
+                line[-20:],
+                bare[-20:],
+                "VH-H-003",
+                "no sample stands there",
+            )
+        )
         return bare
     return line

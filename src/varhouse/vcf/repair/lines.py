@@ -55,9 +55,13 @@ class Lines:
     def rows(self, rows: Ints | slice) -> "Lines":
         """Give some of the lines; the text is shared."""
         return Lines(
-            self.text, self.start[rows], self.end[rows], self.rank[rows], self.pos[rows],
+            self.text,
+            self.start[rows],
+            self.end[rows],
+            self.rank[rows],
+            self.pos[rows],
             self.line[rows],
-        )  # fmt: skip
+        )
 
     def packed(self) -> "Lines":
         """Copy the lines into a text of their own, each ended by a newline."""

@@ -50,10 +50,12 @@ class Survey:
 
     def names(self) -> BodyNames:
         """Give the names that records use as text."""
-        return BodyNames(*(
-            [name.decode("utf-8", "replace") for name in names.names]
-            for names in (self.contigs, self.info, self.formats, self.filters)
-        ))  # fmt: skip
+        return BodyNames(
+            *(
+                [name.decode("utf-8", "replace") for name in names.names]
+                for names in (self.contigs, self.info, self.formats, self.filters)
+            )
+        )
 
 
 def read_records(
@@ -131,9 +133,14 @@ def _without_blanks(batch: RecordBatch, survey: Survey | None) -> tuple[RecordBa
         survey.first_blank = survey.first_blank or int(lines[blank][0])
     keep = np.flatnonzero(~blank)
     kept = RecordBatch(
-        batch.text, batch.start[keep], batch.end[keep], batch.tabs[keep], batch.pos[keep],
-        batch.record, batch.line,
-    )  # fmt: skip
+        batch.text,
+        batch.start[keep],
+        batch.end[keep],
+        batch.tabs[keep],
+        batch.pos[keep],
+        batch.record,
+        batch.line,
+    )
     return kept, lines[keep]
 
 

@@ -43,9 +43,15 @@ def swappable(
 ) -> npt.NDArray[np.int64]:
     """Give those of `rows` (of one contig) that have REF and ALT the wrong way round."""
     marks = _swappable(
-        sequence, batch.pos, batch.text, batch.start[:, 3], batch.start[:, 4] - 1,
-        batch.start[:, 5] - 1, rows, _UPPER,
-    )  # fmt: skip
+        sequence,
+        batch.pos,
+        batch.text,
+        batch.start[:, 3],
+        batch.start[:, 4] - 1,
+        batch.start[:, 5] - 1,
+        rows,
+        _UPPER,
+    )
     found: npt.NDArray[np.int64] = rows[marks]
     return found
 

@@ -82,11 +82,16 @@ class RecordOutput:
             text = lines.text[lines.start[d] : lines.end[d]].tobytes()
             self.table.add(
                 Change(
-                    int(lines.line[d]), self.contigs[int(lines.rank[d])], int(lines.pos[d]),
-                    "record", text.decode("utf-8", "replace")[:_SHOWN], "", "VH-D-001",
+                    int(lines.line[d]),
+                    self.contigs[int(lines.rank[d])],
+                    int(lines.pos[d]),
+                    "record",
+                    text.decode("utf-8", "replace")[:_SHOWN],
+                    "",
+                    "VH-D-001",
                     f"the same, byte by byte, as line {lines.line[k]}",
                 )
-            )  # fmt: skip
+            )
         if drop.size:
             lines = lines.rows(np.setdiff1d(np.arange(lines.size), drop))
         highest = np.maximum.accumulate(np.concatenate([[self._highest], lines.line]))
