@@ -136,12 +136,17 @@ def _windows(pieces: list[dict[str, Any]]) -> list[Window]:
 
 def _new(base: Store, part: str, come: pl.DataFrame, window: Window) -> pl.DataFrame:
     """Give the distinct alleles of a window that the store lacks, sorted."""
-    alleles = come.select(*KEY, "ref_checked").unique(KEY)
+    # Sorted, equal alleles are neighbours; they come sorted, so that this costs little.
+    alleles = come.select(*KEY, "ref_checked").sort(KEY, maintain_order=True)
+    same = [pl.col(c) == pl.col(c).shift(1) for c in KEY]
+    alleles = alleles.filter(~pl.all_horizontal(same).fill_null(value=False))
     # Of what the store has in the window, which may be much more, only the same is kept.
     known = base.scan("variants", part=part).filter(window.rows()).select(KEY)
     known = known.join(alleles.lazy(), on=KEY, how="semi")
     known_here = known.collect(engine="streaming")
-    return alleles.join(known_here, on=KEY, how="anti").sort(KEY)
+    if known_here.is_empty():
+        return alleles
+    return alleles.join(known_here, on=KEY, how="anti", maintain_order="left")
 
 
 def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
