@@ -200,16 +200,16 @@ def _writer(
     form: str, stream: "Sink", args: argparse.Namespace, answer: "Answer"
 ) -> tuple["Writer", list[str] | None]:
     """Make the writer and name the columns that it needs."""
-    from varhouse.query.output import make_writer
-    from varhouse.query.terminal import TableWriter, terminal_width
-    from varhouse.query.vcf import VcfWriter
-
     if form == "vcf":
+        from varhouse.query.vcf import VcfWriter
+
         assert answer.overview is not None
         asked = answer.columns if answer.question.columns else []
         vcf = VcfWriter(stream, answer.overview, asked)
         return vcf, vcf.columns
     if form == "table":
+        from varhouse.query.terminal import TableWriter, terminal_width
+
         table = TableWriter(
             stream,
             answer.columns,
@@ -220,6 +220,8 @@ def _writer(
         numbers = [f"an{n[2:]}" for n in answer.columns if n == "af" or n.startswith("af_")]
         extra = [n for n in numbers if answer.overview and n in answer.overview.schema]
         return table, list(dict.fromkeys([*answer.columns, *extra]))
+    from varhouse.query.output import make_writer
+
     return make_writer(form, stream, answer.schema, safe=args.spreadsheet_safe), None
 
 
