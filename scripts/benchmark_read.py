@@ -55,7 +55,7 @@ def read(path: Path, *, typed: bool) -> dict[str, int | str]:
         if typed and scanner.header.samples:
             values += samples.read(batch, faults).tape.values.size
         else:
-            _, found = samples.check(batch, faults)
+            found = samples.check_calls(batch, faults)
             alts += _count_alts(found, len(scanner.header.samples)) if found else 0
 
     for block in iter_text(path, file_kind(path)):

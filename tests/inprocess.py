@@ -5,7 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 from varhouse.ingest.driver import open_or_init
-from varhouse.ingest.jobs import intake, validate
+from varhouse.ingest.jobs import intake, tasks, validate
 from varhouse.ingest.jobs.alleles import find_alleles
 from varhouse.ingest.jobs.annotate import annotate_alleles, compile_model
 from varhouse.ingest.jobs.cohort import gather_cohort
@@ -56,7 +56,7 @@ def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = No
     folders = []
     for name in plan.files:
         folders.append(work / "cohort" / name)
-        chunks = [path.with_name(intake.CHUNKS) for path in verdicts[name]]
+        chunks = [path.with_name(tasks.CHUNKS) for path in verdicts[name]]
         gather_cohort(run, plan, name, chunks, folders[-1])
     manifests = [f / "manifest.json" for f in folders]
     for bundle, parts in plan.bundles.items():

@@ -15,6 +15,7 @@ from varhouse.ingest.jobs.chunk import Context, read_chunk
 from varhouse.ingest.setup.settings import Policy
 from varhouse.onefile.validate import AnyContigs
 from varhouse.vcf.account.document import REASONS
+from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import FileScan, scan_file
 
 pytestmark = pytest.mark.real
@@ -23,7 +24,7 @@ ENDINGS = (".vcf", ".vcf.gz", ".bcf", ".vcf.bz2")
 CODE = {r.word: r.code for r in REASONS}
 
 
-def _rejects(scan: FileScan, folder: Path) -> Counter[str]:
+def _rejects(scan: FileScan, marked: MarkedRecords, folder: Path) -> Counter[str]:
     contigs = Contigs(Contig(c) for c in scan.contigs)
     names = {"sample": scan.samples, "sex": ["unknown"] * len(scan.samples)}
     people = pl.DataFrame(names, schema={"sample": pl.String, "sex": pl.String})
@@ -31,11 +32,11 @@ def _rejects(scan: FileScan, folder: Path) -> Counter[str]:
         "c", 0, contigs, empty_reference(folder, contigs),
         Policy(unchecked_ref="store", partial_reference=True), HaploidRegions(contigs, None),
         make_strata(people, []), np.arange(people.height, dtype=np.int32),
-        np.zeros(people.height, np.bool_), version=scan.version,
+        np.zeros(people.height, np.bool_),
     )  # fmt: skip
     found: Counter[str] = Counter()
     for c in scan.chunks:
-        result = read_chunk(Path(scan.data), c.begin, c.end, c.record, c.line, context)
+        result = read_chunk(Path(scan.data), c.begin, c.end, c.record, c.line, context, marked)
         for word, n in result.rejects["reason"].value_counts().rows():
             found[CODE[word]] += n
     return found
@@ -46,10 +47,12 @@ def test_rejects_of_every_file_are_what_validate_counted(data_dir: Path, tmp_pat
     for path in sorted((data_dir / "validity").rglob("*")):
         if not path.name.endswith(ENDINGS) or path.stat().st_size > 5_000_000:
             continue
-        scan = scan_file(path, AnyContigs(), None, copy=tmp_path / "c.gz", hashes=False)
+        marked = MarkedRecords()
+        copy = tmp_path / "c.gz"
+        scan = scan_file(path, AnyContigs(), None, copy=copy, hashes=False, taker=marked)
         if scan.account.reasons_to_hold(refuse_records=False):
             continue
-        found = _rejects(scan, tmp_path / f"none-{read}")
+        found = _rejects(scan, marked.close(), tmp_path / f"none-{read}")
         account = scan.account
         counted = {c: n for c, n in account.counts.items() if account.effects[c] == "reject"}
         assert set(found) == set(counted), path

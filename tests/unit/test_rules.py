@@ -1,6 +1,5 @@
 """Every rule is raised by a file that breaks it, with the severity and effect it has."""
 
-import functools
 import gzip
 import random
 import re
@@ -14,8 +13,7 @@ from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.reference import Reference, compile_reference
 from varhouse.onefile.validate import AnyContigs
 from varhouse.vcf.account.rules import RULES
-from varhouse.vcf.blocks import iter_text
-from varhouse.vcf.check import scan as scan_module
+from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import scan_file
 
 HERE = Path(__file__).parent
@@ -179,9 +177,9 @@ CASES = {
 """Code to a file that breaks its rule."""
 
 
-def _scan(path, text):
+def _scan(path, text, **more):
     path.write_bytes(text.encode("latin-1"))
-    return scan_file(path, AnyContigs(), None, hashes=False).account
+    return scan_file(path, AnyContigs(), None, hashes=False, **more).account
 
 
 def test_another_count_by_habit_names_the_tool(tmp_path):
@@ -334,15 +332,13 @@ def _much_is_wrong_with_samples():
 
 
 @pytest.mark.parametrize("make", [_much_is_wrong, _much_is_wrong_with_samples])
-def test_the_account_does_not_depend_on_batches(tmp_path, monkeypatch, make):
+def test_the_account_does_not_depend_on_batches(tmp_path, make):
     text = make()
     whole = _scan(tmp_path / "x.vcf", text)
     assert len(whole.counts) > 14
     assert _scan(tmp_path / "x.vcf", text).as_json() == whole.as_json()
     for size in (60, 500, 4_000):
-        small = functools.partial(iter_text, batch_bytes=size)
-        monkeypatch.setattr(scan_module, "iter_text", small)
-        pieces = _scan(tmp_path / "x.vcf", text)
+        pieces = _scan(tmp_path / "x.vcf", text, batch_bytes=size)
         assert pieces.as_json() == whole.as_json()
         assert pieces.errors == whole.errors
 
@@ -467,3 +463,27 @@ def test_a_spoilt_file_gets_a_verdict(tmp_path_factory, code, seed):
     assert sum(account.counts.values()) == account.errors + account.warnings
     for code_found, kept in account.first.items():
         assert 1 <= len(kept) <= min(5, account.counts[code_found])
+
+
+class _Calls(MarkedRecords):
+    """A taker that wants genotypes, and so lets them be read with the check."""
+
+    wants_calls = True
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_an_account_is_the_same_for_those_who_read_on(tmp_path, code):
+    text = CASES[code]
+    told = _scan(tmp_path / "x.vcf", text)
+    assert _scan(tmp_path / "x.vcf", text, taker=_Calls()).as_json() == told.as_json()
+
+
+def test_an_account_with_gt_behind_other_keys_is_the_same_for_those_who_read_on(tmp_path):
+    rows = ["AD:GT\t3:0/x", "GT\t0/x", "GT\t0/1:7", "GT:AD\t0/9:a", "GT\t.", "AD\t3,x"]
+    head = _sample("GT", "0/1", meta=(GT,)).splitlines()
+    fixed = head[-1].split("\t")[:8]
+    lines = ["\t".join([fixed[0], str(100 + k), *fixed[2:], r]) for k, r in enumerate(rows)]
+    text = "\n".join([*head[:-1], *lines]) + "\n"
+    told = _scan(tmp_path / "x.vcf", text)
+    assert {"VH-G-001", "VH-G-002"} <= set(told.counts)
+    assert _scan(tmp_path / "x.vcf", text, taker=_Calls()).as_json() == told.as_json()

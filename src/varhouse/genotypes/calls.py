@@ -110,6 +110,14 @@ class Genotypes:
         """Tell which texts are genotypes: bool[d]."""
         return np.array([a is not None for a in self._parsed], np.bool_)
 
+    def part(self, a: int, b: int) -> "Genotypes":
+        """Give the genotypes of records a to b, without a copy of the lists."""
+        i, j = int(self.pointer[a]), int(self.pointer[b])
+        return Genotypes(
+            self.texts, self.default[a:b], self.pointer[a : b + 1] - i, self.who[i:j],
+            self.what[i:j],
+        )  # fmt: skip
+
     def pick(self, keep: Bools) -> "Genotypes":
         """Give the genotypes of some records only (bool[n])."""
         if keep.all():

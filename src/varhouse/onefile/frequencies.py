@@ -27,6 +27,7 @@ from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.onefile.out import as_path
 from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
+from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import FileScan, scan_file
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class _Run:
     work: Path
     rejected: Counter[str] = field(default_factory=Counter)
     rejects: list[pl.DataFrame] = field(default_factory=list)
+    marked: MarkedRecords = field(default_factory=MarkedRecords)
 
     def count(
         self, contigs: Contigs, reference: Reference, out: "Out", output: Path | None,
@@ -231,7 +233,7 @@ class _Run:
     def _scan(self, contigs: Contigs, reference: Reference) -> FileScan:
         scan = scan_file(
             self.path, contigs, reference, copy=self.work / "copy.vcf.gz",
-            max_ref_mismatch_rate=1.0, hashes=False,
+            max_ref_mismatch_rate=1.0, hashes=False, taker=self.marked,
         )  # fmt: skip
         if scan.account.errors_in_file():
             first = scan.account.reasons_to_hold(refuse_records=False)
@@ -246,17 +248,24 @@ class _Run:
     ) -> Iterator[pl.DataFrame]:
         """Give rows of the chunks, sorted inside each chunk."""
         people = self.people
+        self.marked.close()
         context = Context(
             self.cohort, 0, contigs, reference,
             Policy(unchecked_ref="store", partial_reference=True),
             HaploidRegions(contigs, self.par), make_strata(people, self.strata),
             np.arange(people.height, dtype=np.int32),
-            (people["sex"] == "male").to_numpy().astype(np.bool_), version=scan.version,
+            (people["sex"] == "male").to_numpy().astype(np.bool_),
             declared=Declared.of_header(scan.header.split("\n")), gvcf=scan.gvcf,
         )  # fmt: skip
         for chunk in scan.chunks:
             result = read_chunk(
-                Path(scan.data), chunk.begin, chunk.end, chunk.record, chunk.line, context
+                Path(scan.data),
+                chunk.begin,
+                chunk.end,
+                chunk.record,
+                chunk.line,
+                context,
+                self.marked,
             )
             drop_duplicates(result, context)
             self.rejected.update(result.rejects["reason"].to_list())

@@ -11,7 +11,7 @@ from varhouse.errors import InputError
 from varhouse.vcf.bcf.lines import bcf_batches, bcf_pieces
 from varhouse.vcf.bcf.reader import PlainSamples
 from varhouse.vcf.bcf.samples import BcfColumns
-from varhouse.vcf.text.bgzf import BATCH_BYTES, read_pieces
+from varhouse.vcf.text.bgzf import BATCH_BYTES, FileHashes, read_pieces
 from varhouse.vcf.text.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch, read_batch
 
@@ -64,10 +64,12 @@ def iter_text(
     batch_bytes: int = BATCH_BYTES,
     limits: Limits = DEFAULTS,
     plain: Callable[[], PlainSamples | None] | None = None,
+    hashes: FileHashes | None = None,
 ) -> Iterator[TextBlock]:
     """Yield a file's text from its first to its last byte in blocks of whole lines.
 
-    Never more than a batch and one line are held, whatever the file says of itself.
+    Never more than a batch and one line are held, whatever the file says of itself. The
+    bytes of the file go into `hashes` as they are read, but of a BCF.
 
     Parameters
     ----------
@@ -87,7 +89,10 @@ def iter_text(
     if kind == "bcf" and plain is not None:
         yield from _bcf_blocks(path, batch_bytes, limits, plain)
         return
-    pieces = ((-1, p) for p in bcf_pieces(path)) if kind == "bcf" else read_pieces(path, kind)
+    pieces = (
+        ((-1, p) for p in bcf_pieces(path))
+        if kind == "bcf" else read_pieces(path, kind, hashes)
+    )  # fmt: skip
     yield from _text_blocks(path, kind, pieces, batch_bytes, limits)
 
 
@@ -161,6 +166,7 @@ def _text_blocks(
     """Cut pieces of text at line ends; `start` is how much came before them."""
     pieces: list[bytes] = []
     members: list[tuple[int, int]] = []
+    last, behind = 0, 0  # the piece with the last newline, and the place behind that
     total, cut = start, 0  # of what was read, length of the whole lines of the block
     size = path.stat().st_size
     damage: InputError | None = None
@@ -175,15 +181,18 @@ def _text_blocks(
         if total - start - cut + first > limits.line_bytes:
             raise _too_long(path, limits)
         if newline >= 0:
-            cut = total - start + text.rfind(b"\n") + 1
+            last, behind = len(pieces), text.rfind(b"\n") + 1
+            cut = total - start + behind
         total += len(text)
         pieces.append(text)
         _check_size(path, kind, total, size, limits)
         if total - start < batch_bytes or not cut:
             continue
-        data = b"".join(pieces)
-        yield from _blocks(data[:cut], start, True, members)
-        pieces = [data[cut:]]
+        rest = [pieces[last][behind:], *pieces[last + 1 :]]
+        data = b"".join([*pieces[:last], pieces[last][:behind]])
+        yield from _blocks(data, start, True, members)
+        del data
+        pieces = rest
         start, cut = start + cut, 0
         members = _from(members, start)
     data = b"".join(pieces)
@@ -236,7 +245,7 @@ def _blocks(
 
     What a batch holds in memory beside its text grows with the number of its lines.
     """
-    lines = int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
+    lines = data.count(b"\n")
     if lines <= len(data) // SHORTEST_RECORD + 4096:
         yield TextBlock(data, start, ended, members)
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from varhouse.files import read_json, write_json
@@ -27,6 +28,7 @@ from varhouse.ingest.jobs.merge import People, merge_part
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict, sample_groups
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.jobs.tasks import (
+    PEOPLE,
     blank_alleles,
     check_unchanged,
     duplicate_rows,
@@ -54,6 +56,8 @@ class _Chunk:
     info: dict[str, Any]
     shards: list[Shard]
     alleles: Path | None
+    people: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 8), np.int64))
+    """Counts per sample column of all chunks of the part, which share them."""
     extra: list[Shard] = field(default_factory=list)
 
 
@@ -71,7 +75,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     chunks = _load(name, tasks)
     group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
     places = {
-        (f, k): Place(Path(v["data"]), c["begin"], c["end"], c["record"])
+        (f, k): Place(Path(v["data"]), c["begin"], c["end"], c["record"], run.limits)
         for f, v in enumerate(verdicts)
         for k, c in enumerate(v["chunks"])
     }
@@ -112,9 +116,12 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
 def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     chunks = []
     for task in tasks:
+        people = task.with_name(PEOPLE)
+        counts = (
+            pl.read_parquet(people, columns=list(SAMPLE_COUNTS)).to_numpy()
+            if people.exists() else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
+        ).astype(np.int64)  # fmt: skip
         for info in read_json(task):
-            if info["cohort"] != name:
-                continue
             folder = task.parent / info["folder"]
             number = int(info["folder"].rsplit("-", 1)[1])
             alleles = folder / "alleles.parquet"
@@ -123,6 +130,7 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
                     folder, info["file"], number, info["part"], info,
                     read_manifest(folder / "manifest.json").shards,
                     alleles if alleles.exists() else None,
+                    counts,
                 )
             )  # fmt: skip
     return sorted(chunks, key=lambda c: (c.file, c.number))
@@ -207,7 +215,8 @@ def _reject(
         if new is not None:
             mended.append(new)
     rejects = [s for s in chunk.shards if s.table == "rejects"]
-    rows = duplicate_rows(twice, sites, place).with_columns(
+    lines = place.lines(twice["record"])
+    rows = duplicate_rows(twice, sites, lines).with_columns(
         pl.lit(chunk.file, pl.Int32).alias("file")
     )
     old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
@@ -241,9 +250,7 @@ def _count_once(
         pl.read_parquet(genotypes, glob=False), sites, twice.select("record", "alt_index"),
         before.select("record", "alt_index"), columns,
     )  # fmt: skip
-    people = chunk.info["people"]
-    for k, name in enumerate(SAMPLE_COUNTS):
-        people[name] = (np.array(people[name], np.int64) - gone[:, k]).tolist()
+    chunk.people -= gone
 
 
 def _tell_source(
@@ -410,10 +417,10 @@ def _samples(
     names = cohort_samples(verdicts)
     ordinal = {s: i for i, s in enumerate(names)}
     counts = np.zeros((len(names), len(SAMPLE_COUNTS)), np.int64)
-    for c in chunks:
+    for c in {id(c.people): c for c in chunks}.values():
         where = np.array([ordinal[s] for s in verdicts[c.file]["samples"]], np.int64)
-        for k, what in enumerate(SAMPLE_COUNTS):
-            np.add.at(counts[:, k], where, np.array(c.info["people"][what], np.int64))
+        # A file may name a sample only once.
+        counts[where] += c.people
     people = file_samples(run, name, names)
     further = [c for c in people.columns if c not in ("sample", "sex", "population")]
     attributes = (

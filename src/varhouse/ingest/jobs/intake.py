@@ -2,21 +2,26 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from varhouse.files import write_json
+from varhouse.ingest.jobs.chunk import ChunkReader
 from varhouse.ingest.jobs.plan import read_verdict
-from varhouse.ingest.jobs.tasks import read_chunks
+from varhouse.ingest.jobs.tasks import CHUNKS, ChunkShards, file_context
 from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
+from varhouse.vcf.check.gvcf import BlockWatch
+from varhouse.vcf.check.judged import Judged
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.text.lines import RecordBatch
 
 VERDICT = "verdict.json"
-CHUNKS = "chunks.json"
 
 
 def take_in(run: Run, cohort: str, number: int, folder: Path) -> None:
-    """Check a file, and write the shards of its chunks unless it is held back.
+    """Check a file and write the shards of its records, in one pass over its text.
 
-    Writes `verdict.json`, a folder for each chunk and `chunks.json`, which lists them.
+    Writes `verdict.json` and what `ChunkShards` writes; no shards of a file that is held back.
 
     Parameters
     ----------
@@ -30,12 +35,116 @@ def take_in(run: Run, cohort: str, number: int, folder: Path) -> None:
     InputError
         If the file changes meanwhile. What is wrong inside it stands in the verdict.
     """
-    validate_file(run, cohort, number, folder / VERDICT)
-    verdict = read_verdict(folder / VERDICT)
+    writer = ShardWriter(run, cohort, number, folder)
+    verdict = _pass_over(writer)
+    if not verdict["hold"] and verdict["gvcf"] != writer.is_gvcf:
+        # Its first records looked otherwise than the whole.
+        drop_shards(folder)
+        writer = ShardWriter(run, cohort, number, folder, gvcf=verdict["gvcf"])
+        verdict = _pass_over(writer)
     if verdict["hold"]:
+        drop_shards(folder)
         write_json(folder / CHUNKS, [])
         return
-    read_chunks(run, cohort, number, verdict, range(len(verdict["chunks"])), folder)
+    writer.finish(verdict["chunks"])
+
+
+def _pass_over(writer: "ShardWriter") -> dict[str, Any]:
+    path = writer.folder / VERDICT
+    validate_file(writer.run, writer.cohort, writer.number, path, writer)
+    return read_verdict(path)
+
+
+class ShardWriter:
+    """Takes the records of a file as they are checked, and writes the shards of its chunks.
+
+    Parameters
+    ----------
+    gvcf
+        Whether the file is a gVCF, of which only records with a real ALT are read. That only
+        the whole file shows; None: as its first records look, where a policy lets one in.
+    """
+
+    wants_calls = True
+
+    def __init__(
+        self, run: Run, cohort: str, number: int, folder: Path, *, gvcf: bool | None = None
+    ) -> None:
+        self.run, self.cohort, self.number, self.folder = run, cohort, number, folder
+        self._gvcf = gvcf if run.policy.gvcf == "variants" else False
+        self._header = Header()
+        self._shards: ChunkShards | None = None
+        self._reader: ChunkReader | None = None
+        self._chunks: list[tuple[str, int]] = []
+
+    @property
+    def is_gvcf(self) -> bool:
+        """Whether the records were read as those of a gVCF."""
+        return bool(self._gvcf)
+
+    def begin(self, header: Header) -> None:
+        """Take the header."""
+        self._header = header
+
+    def __call__(self, judged: Judged) -> None:
+        """Take the next records; a chunk is written when the next one begins."""
+        if self._shards is None:
+            self._shards = self._open(judged.batch)
+        at = 0
+        for record, part in judged.opened:
+            k = record - judged.batch.record
+            self._take(judged, at, k)
+            self._close_chunk()
+            self._reader = ChunkReader(self._shards.context)
+            self._chunks.append((part, 0))
+            at = k
+        self._take(judged, at, judged.batch.size)
+
+    def _open(self, first: RecordBatch) -> ChunkShards:
+        if self._gvcf is None:
+            watch = BlockWatch()
+            watch.take(first)
+            self._gvcf = watch.is_gvcf(first.size)
+        context = file_context(
+            self.run, self.cohort, self.number, self._header, gvcf=self.is_gvcf
+        )
+        return ChunkShards(context, self.folder)
+
+    def _take(self, judged: Judged, a: int, b: int) -> None:
+        if b > a:
+            assert self._reader is not None
+            self._reader.take(judged.part(a, b))
+
+    def _close_chunk(self) -> None:
+        if self._reader is None:
+            return
+        assert self._shards is not None
+        result, self._reader = self._reader.finish(), None
+        number = len(self._chunks) - 1
+        part = self._chunks[number][0]
+        self._chunks[number] = (part, result.n_records)
+        self._shards.write(result, number, part)
+
+    def finish(self, chunks: list[dict[str, Any]]) -> None:
+        """Write the last chunk, and what lists them.
+
+        Parameters
+        ----------
+        chunks
+            Those of the verdict.
+
+        Raises
+        ------
+        RuntimeError
+            If these are others.
+        """
+        self._close_chunk()
+        if self._chunks != [(c["part"], c["n_records"]) for c in chunks]:
+            raise RuntimeError(f"{self.folder}: chunks {self._chunks}, not {chunks}")
+        if self._shards is None:
+            write_json(self.folder / CHUNKS, [])
+            return
+        self._shards.finish()
 
 
 def share_of_chunks(verdict: Path, job: int, jobs: int) -> list[int]:

@@ -67,6 +67,8 @@ def read_verdict(path: Path) -> dict[str, Any]:
     out["data"] = str(path.parent / out["data"])
     if "lift" in out:
         out["lift"]["rejects"] = str(path.parent / out["lift"]["rejects"])
+    if out.get("marks"):
+        out["marks"] = str(path.parent / out["marks"])
     return out
 
 

@@ -19,17 +19,21 @@ from varhouse.filestate import is_recorded
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata, make_strata
-from varhouse.genome.contigs import Contigs
 from varhouse.ingest.jobs.chunk import (
     ChunkResult,
     Context,
-    Place,
     read_chunk,
 )
+from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
+from varhouse.vcf.account.problems import Account
+from varhouse.vcf.header.header import Header, read_header
+
+CHUNKS, PEOPLE = "chunks.json", "people.parquet"
+"""What a part says of all its chunks: a list, and counts per sample column of its file."""
 
 ROWS_AT_ONCE = 2_000_000
 """Rows of frequencies made at once."""
@@ -57,8 +61,15 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
         )
 
 
-def file_context(run: Run, cohort: str, number: int, verdict: dict[str, Any]) -> Context:
+def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bool) -> Context:
     """Gather what stays the same for all chunks of a file.
+
+    Parameters
+    ----------
+    header
+        Of the file, or of its lifted copy.
+    gvcf
+        The file is a gVCF.
 
     Raises
     ------
@@ -67,19 +78,17 @@ def file_context(run: Run, cohort: str, number: int, verdict: dict[str, Any]) ->
         samples in their cohort were given out then.
     """
     lists = run.sample_lists(cohort)
-    if lists[number] != verdict["samples"]:
-        raise InputError(
-            f"{verdict['path']}: the file changed after the ingest began", "run again"
-        )
+    if lists[number] != header.samples:
+        path = run.cohort(cohort).files[number]
+        raise InputError(f"{path}: the file changed after the ingest began", "run again")
     ordinal = {s: i for i, s in enumerate(dict.fromkeys(s for names in lists for s in names))}
-    people = file_samples(run, cohort, verdict["samples"])
+    people = file_samples(run, cohort, header.samples)
     return Context(
         cohort, number, run.open_contigs(), run.open_reference(), run.policy,
         run.open_haploid(), make_strata(people, run.strata),
-        np.array([ordinal[s] for s in verdict["samples"]], np.int32),
+        np.array([ordinal[s] for s in header.samples], np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_),
-        run.cohort(cohort).assembly, verdict["version"],
-        Declared.of_header(verdict["header"].split("\n")), verdict["gvcf"],
+        run.cohort(cohort).assembly, Declared.of_header(header.text.split("\n")), gvcf,
     )  # fmt: skip
 
 
@@ -89,7 +98,7 @@ def read_chunks(
 ) -> None:  # fmt: skip
     """Read chunks of a file and write their shards and manifests.
 
-    Writes `CHUNK/alleles.parquet` and the shards of each chunk, and `chunks.json` last.
+    What is written, see `ChunkShards`.
 
     Parameters
     ----------
@@ -105,14 +114,16 @@ def read_chunks(
     InputError
         If the file is no longer the one that was checked.
     """
-    context = file_context(run, cohort, number, verdict)
+    header = read_header(verdict["header"].split("\n"), Account(""))
+    context = file_context(run, cohort, number, header, gvcf=verdict["gvcf"])
+    marked = read_marks(verdict["marks"])
     check_unchanged(verdict)
-    done: list[dict[str, Any]] = []
+    shards = ChunkShards(context, directory)
     for k in chunks:
         chunk = verdict["chunks"][k]
         result = read_chunk(
             Path(verdict["data"]), chunk["begin"], chunk["end"], chunk["record"],
-            chunk["line"], context,
+            chunk["line"], context, marked,
         )  # fmt: skip
         if result.n_records != chunk["n_records"]:
             raise InputError(
@@ -122,13 +133,37 @@ def read_chunks(
             )
         # After the last byte was read, before anything counts.
         check_unchanged(verdict)
-        folder = directory / f"{cohort}-{number}-{k}"
-        done.append(_write_chunk(result, context, chunk["part"], folder, context.contigs))
-    write_json(directory / "chunks.json", done, indent=None)
+        shards.write(result, k, chunk["part"])
+    shards.finish()
+
+
+class ChunkShards:
+    """Writes the shards of a file's chunks into the folder of a part.
+
+    A chunk has a folder with its shards and `alleles.parquet`; `people.parquet` holds the
+    counts per person of all of them, and `chunks.json`, the last, lists them.
+    """
+
+    def __init__(self, context: Context, directory: Path) -> None:
+        self.context, self.directory = context, directory
+        self.done: list[dict[str, Any]] = []
+        self._people = np.zeros((context.ordinal.size, len(SAMPLE_COUNTS)), np.int64)
+
+    def write(self, result: ChunkResult, number: int, part: str) -> None:
+        """Write the shards of a chunk of some number in the file."""
+        folder = self.directory / f"{self.context.cohort}-{self.context.file}-{number}"
+        self.done.append(_write_chunk(result, self.context, part, folder))
+        self._people += result.people
+
+    def finish(self) -> None:
+        """Write what lists the chunks."""
+        frame = pl.DataFrame(self._people, schema=dict.fromkeys(SAMPLE_COUNTS, pl.Int64))
+        write_frame(frame, self.directory / PEOPLE)
+        write_json(self.directory / CHUNKS, self.done, indent=None)
 
 
 def _write_chunk(
-    result: ChunkResult, context: Context, part: str, folder: Path, contigs: Contigs
+    result: ChunkResult, context: Context, part: str, folder: Path
 ) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     drop_duplicates(result, context)
@@ -154,9 +189,6 @@ def _write_chunk(
         "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
         "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
         "span": _span(alleles),
-        "people": {
-            name: result.people[:, k].tolist() for k, name in enumerate(SAMPLE_COUNTS)
-        },
     }  # fmt: skip
 
 
@@ -203,7 +235,8 @@ def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> No
     if not gone.any():
         return
     twice = result.alleles.filter(gone)
-    rows = duplicate_rows(twice, result.sites, result.place)
+    lines = result.lines_of(twice["record"])
+    rows = duplicate_rows(twice, result.sites, lines)
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
     again = twice.select("record", "alt_index")
     if context.ordinal.size:
@@ -217,14 +250,16 @@ def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> No
     result.counts = {k: v[keep] for k, v in result.counts.items()}
 
 
-def duplicate_rows(twice: pl.DataFrame, sites: pl.DataFrame, place: Place) -> pl.DataFrame:
+def duplicate_rows(
+    twice: pl.DataFrame, sites: pl.DataFrame, lines: pl.DataFrame
+) -> pl.DataFrame:
     """Rows of the rejects for alleles that stand before in the cohort.
 
-    Their lines come from the chunk's `place`.
+    `lines` holds (record, text) of their records.
     """
     c = pl.col
     places = sites.select("record", "chrom", c("pos").alias("site_pos"))
-    places = places.join(place.lines(twice["record"]), on="record")
+    places = places.join(lines, on="record")
     return twice.join(places, on="record", how="left", maintain_order="left").select(
         "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
         pl.lit("duplicate_allele").alias("reason"),

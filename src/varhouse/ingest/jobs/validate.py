@@ -8,18 +8,24 @@ from typing import Any
 from varhouse.files import write_json
 from varhouse.filestate import unmoved
 from varhouse.frequencies.strata import make_strata
+from varhouse.ingest.jobs.chunk import READ_BYTES
 from varhouse.ingest.jobs.holding import file_reasons, let_in, lift_reasons
+from varhouse.ingest.jobs.marks import write_marks
 from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run
 from varhouse.vcf.account.problems import Problem
+from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
 from varhouse.vcf.check.scan import FileScan, hash_file, scan_file
 from varhouse.vcf.peek import trusted_header
+from varhouse.vcf.text.bgzf import BATCH_BYTES
 
 CHUNK_ROWS = 3_000_000
 """Frequency rows of a chunk: bounds the memory of the job that makes them."""
 
 
-def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
+def validate_file(
+    run: Run, cohort: str, number: int, output: Path, taker: Taker | None = None
+) -> None:
     """Check a file and write its verdict; a bad file is a verdict, not an error.
 
     Parameters
@@ -27,16 +33,27 @@ def validate_file(run: Run, cohort: str, number: int, output: Path) -> None:
     number
         0-based number of the file in the cohort.
     output
-        The verdict; the BGZF copy, where one is needed, is written beside it.
+        The verdict; the marks of records at fault are written beside it, and a BGZF copy
+        of a file of another kind, for jobs that read its chunks.
+    taker
+        Takes the records as they are checked, so that no job reads them again: there are
+        no marks and no copy then, but of a file that is lifted over.
+
+    Raises
+    ------
+    InputError
+        If the file changes meanwhile, or from the taker.
     """
     path = Path(run.cohort(cohort).files[number])
     output.parent.mkdir(parents=True, exist_ok=True)
+    marked = MarkedRecords()
     with unmoved(path) as state:
         if run.cohort(cohort).chain is not None:
-            data = _check_and_lift(run, cohort, path, output)
+            data = _check_and_lift(run, cohort, path, output, taker or marked)
         else:
-            scan = _scan(run, cohort, path, output.with_suffix(".vcf.gz"))
-            data = _verdict(run, scan)
+            copy = None if taker is not None else output.with_suffix(".vcf.gz")
+            data = _verdict(run, _scan(run, cohort, path, copy, taker or marked))
+        data["marks"] = write_marks(marked, output)
     data["state"] = state
     # The folder is renamed when it is whole: what lies in it is named from there.
     data["data"] = _beside(data["data"], output)
@@ -49,16 +66,25 @@ def _beside(path: str, output: Path) -> str:
     return Path(path).name if Path(path).parent == output.parent else path
 
 
-def _scan(run: Run, cohort: str, path: Path, copy: Path, **more: Any) -> FileScan:
-    scan = scan_file(
-        path, run.open_contigs(), run.open_reference(), copy=copy,
-        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
-        chunk_records=_chunk_records(run, cohort, path), limits=run.limits, **more,
-    )  # fmt: skip
+def _scan(
+    run: Run, cohort: str, path: Path, copy: Path | None, taker: Taker, *, hashes: bool = True
+) -> FileScan:
+    try:
+        scan = scan_file(
+            path, run.open_contigs(), run.open_reference(), copy=copy,
+            max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
+            chunk_records=_chunk_records(run, cohort, path), limits=run.limits,
+            hashes=hashes, taker=taker,
+            batch_bytes=READ_BYTES if taker.wants_calls else BATCH_BYTES,
+        )  # fmt: skip
+    except TakingError as error:
+        raise error.why from None
     return let_in(run.policy, scan)
 
 
-def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str, Any]:
+def _check_and_lift(
+    run: Run, cohort: str, path: Path, output: Path, taker: Taker
+) -> dict[str, Any]:
     """Check a file in its own assembly, lift it, and cut the lifted copy."""
     from varhouse.ingest.jobs.lift import lift_file, open_source  # noqa: PLC0415
 
@@ -73,7 +99,7 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path) -> dict[str
     lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
     done = lift_file(Path(scan.data), run, source, lifted, rejects)
     Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
-    copy = _scan(run, cohort, lifted, lifted.with_suffix(".copy"), hashes=False)
+    copy = _scan(run, cohort, lifted, None, taker, hashes=False)
     data["hold"] += lift_reasons(scan, copy, done["reasons"], source.chain_name)
     own = copy.as_json()
     data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})

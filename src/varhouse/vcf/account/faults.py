@@ -1,7 +1,7 @@
 """Faults that compiled code finds in records: all counted, the first few located.
 
 A kernel must say what is wrong without building a Python object per line. It calls
-`note` for each fault; what it noted becomes problems with a message afterwards, for the
+`note_fault` for each fault; what it noted becomes problems with a message afterwards, for the
 few that are shown.
 """
 
@@ -97,6 +97,15 @@ class Fault(IntEnum):
     SAMPLE_UNKNOWN = 50
     """A copy number of -1, by which Delly says that it is not known."""
 
+    CONTIG_UNKNOWN = 51
+    """CHROM is no contig of the assembly. This and the next are found run by run, not by
+    `note_fault`: they are only marked."""
+    REF_DIFFERS = 52
+    REF_OUTSIDE = 53
+    """REF reaches past the end of a contig that the reference holds whole."""
+    REF_UNCHECKED = 54
+    """The reference does not hold the place, or REF says nothing."""
+
 
 N_FAULTS = max(Fault) + 1
 
@@ -107,30 +116,49 @@ class Faults:
 
     Attributes
     ----------
-    count
-        int64[faults]: how often each kind was found.
+    tally
+        int64[faults + n]: how often each kind was found, and then the marks of the records;
+        compiled code takes both as one. No marks are kept where there is no room for them.
     first
         int64[faults, SHOWN, 5]: of the first few of each kind the record in the batch,
         the span in the text [start, end), the key (its number in the key table, -1 for
         none) and the 0-based sample (-1 for none).
     """
 
-    count: Ints
+    tally: Ints
     first: Ints
 
     @classmethod
-    def empty(cls) -> "Faults":
-        """Make an account without faults."""
-        return cls(np.zeros(N_FAULTS, np.int64), np.full((N_FAULTS, SHOWN, 5), -1, np.int64))
+    def empty(cls, records: int = 0) -> "Faults":
+        """Make an account without faults, with marks of so many records."""
+        return cls(
+            np.zeros(N_FAULTS + records, np.int64),
+            np.full((N_FAULTS, SHOWN, 5), -1, np.int64),
+        )
+
+    @property
+    def count(self) -> Ints:
+        """How often each kind was found: int64[faults]."""
+        return self.tally[:N_FAULTS]
+
+    @property
+    def marks(self) -> Ints:
+        """What was found of each record: int64[n], bit f for the fault of number f."""
+        return self.tally[N_FAULTS:]
 
 
 @nb.njit(cache=True, nogil=True)
-def note(  # type: ignore[no-untyped-def]
+def note_fault(  # type: ignore[no-untyped-def]
     count, first, fault, k, start, end, key, sample
 ):  # pragma: no cover - compiled
-    """Count a fault of record `k` at text[start:end], and keep it while there is room."""
+    """Count a fault of record `k` at text[start:end], and keep it while there is room.
+
+    `count` is `Faults.tally`: the record is marked, too.
+    """
     n = count[fault]
     count[fault] = n + 1
+    if count.size > N_FAULTS:
+        count[N_FAULTS + k] |= np.int64(1) << np.int64(fault)
     if n < first.shape[1]:
         first[fault, n, 0] = k
         first[fault, n, 1] = start

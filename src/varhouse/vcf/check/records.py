@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.genotypes.calls import Genotypes
 from varhouse.vcf.account.faults import Fault, Faults
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.findings import Findings
@@ -29,6 +30,11 @@ class RecordRules:
     header: Header
     walk: Callable[[RecordBatch, Faults], None] | None = None
     """Walks INFO and the samples in place of a check that keeps nothing of them."""
+    keeps_marks: bool = False
+    """Whether the marks of a batch (see `Faults.marks`) are kept."""
+    keeps_calls: bool = False
+    marks: npt.NDArray[np.int64] = field(init=False)
+    genotypes: Genotypes = field(init=False)
     _fixed: FixedColumns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,8 +46,12 @@ class RecordRules:
         self._findings = Findings(self.account, self.header, info, format_)
 
     def take(self, batch: RecordBatch) -> npt.NDArray[np.bool_]:
-        """Check a batch; tells for each record whether CHROM differs from the one before."""
-        faults = Faults.empty()
+        """Check a batch; tells for each record whether CHROM differs from the one before.
+
+        The marks and genotypes of the batch are then in `marks` and `genotypes`, if kept.
+        """
+        faults = Faults.empty(batch.size if self.keeps_marks else 0)
+        self.genotypes = Genotypes.nobody(batch.size)
         change, structural = self._fixed.check(batch, faults)
         if self.walk is None:
             self._info.read(batch, faults)
@@ -51,11 +61,15 @@ class RecordRules:
         self._findings.take(batch, faults)
         undeclared = bool(faults.count[Fault.INFO_UNDECLARED])
         self._rare.take(batch, structural, undeclared=undeclared)
+        self.marks = faults.marks
         return change
 
     def check_samples(self, batch: RecordBatch, faults: Faults) -> None:
-        """Check the sample columns of a batch, and keep nothing."""
-        self._samples.check(batch, faults)
+        """Check the sample columns of a batch; `keeps_calls` keeps the genotypes."""
+        if self.keeps_calls:
+            self.genotypes = self._samples.check_calls(batch, faults)
+        else:
+            self._samples.check(batch, faults)
 
     def finish(self) -> None:
         """Tell what only the whole file shows."""

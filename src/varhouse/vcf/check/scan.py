@@ -6,9 +6,7 @@ file that is not BGZF is copied to BGZF on the way. Nothing here hands a line to
 parser that trusts it.
 """
 
-import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,11 @@ from varhouse.genome.reference import Reference
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.duplicates import ElsewhereWatch, Normalise
+from varhouse.vcf.check.judged import Taker
 from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
-from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
+from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, file_kind
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
@@ -59,12 +58,11 @@ class FileScan:
 
 def hash_file(path: Path) -> tuple[str, str]:
     """Give MD5 and SHA-256 of a file's bytes."""
-    md5, sha = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    hashes = FileHashes()
     with path.open("rb") as f:
         while block := f.read(4 << 20):
-            md5.update(block)
-            sha.update(block)
-    return md5.hexdigest(), sha.hexdigest()
+            hashes.update(block)
+    return hashes.digests()
 
 
 def scan_file(
@@ -79,6 +77,8 @@ def scan_file(
     hashes: bool = True,
     limits: Limits = DEFAULTS,
     normalise: Normalise | None = None,
+    taker: Taker | None = None,
+    batch_bytes: int = BATCH_BYTES,
 ) -> FileScan:
     """Check a file from its first to its last byte and cut it into chunks.
 
@@ -95,15 +95,26 @@ def scan_file(
         A file that holds more is refused (VH-F-010) as soon as it shows.
     normalise
         Moves alleles left, to find the same one at two positions; None: not looked for.
+    taker
+        Takes the records as they are checked, until the file shows itself to be one that
+        is refused; what the whole file shows is known afterwards only.
+    batch_bytes
+        Text that is checked, and taken, at once.
 
     Returns
     -------
     FileScan
         Nothing is raised for what is wrong inside the file: it is in `account`.
+
+    Raises
+    ------
+    TakingError
+        If the taker raised an InputError.
     """
     account = Account(path.name)
     cutter = Cutter(chunk_bytes, chunk_records)
     scanner = Scanner(path, contigs, reference, account, cutter, limits)
+    scanner.taker = taker
     if reference is not None and normalise is not None:
         scanner.elsewhere = ElsewhereWatch(account, reference, normalise)
     kind, data, writer, members = "text", path, None, Offsets()
@@ -112,37 +123,41 @@ def scan_file(
             str(path), str(path), "none", 0, 0, "", "", "", None, [], 0, {}, {}, [], account
         )
     stat = path.stat()
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(hash_file, path) if hashes else None
-        total = 0
-        try:
-            kind = file_kind(path)
-            if kind != "bgzf" and copy is not None:
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                writer, data = BgzfWriter(copy), copy
-            for start, batch, size in _records(scanner, path, kind, writer, members):
-                scanner.take_records(batch, start)
-                total = min(cutter.end, start + size)
-            scanner.take_end(kind)
-        except LimitError as error:
-            account.add(
-                "VH-F-010", error.message.removeprefix(f"{path}: "),
-                name=f"limits.{error.key}",
-            )  # fmt: skip
-        except InputError as error:
-            code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
-            account.add(code, error.message.removeprefix(f"{path}: "))
-        cutter.close(total, scanner.n_records)
-        if writer is not None:
-            writer.close()
-        md5, sha = pending.result() if pending else ("", "")
+    hashed, total = FileHashes() if hashes else None, 0
+    try:
+        kind = file_kind(path)
+        if kind != "bgzf" and copy is not None:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            writer, data = BgzfWriter(copy), copy
+        for start, batch, size in _records(
+            scanner, path, kind, writer, members, batch_bytes, hashed
+        ):
+            scanner.take_records(batch, start)
+            total = min(cutter.end, start + size)
+        scanner.take_end(kind)
+    except LimitError as error:
+        account.add(
+            "VH-F-010", error.message.removeprefix(f"{path}: "),
+            name=f"limits.{error.key}",
+        )  # fmt: skip
+    except InputError as error:
+        code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
+        account.add(code, error.message.removeprefix(f"{path}: "))
+    cutter.close(total, scanner.n_records)
+    if writer is not None:
+        writer.close()
+    md5 = sha = ""
+    if hashed is not None:
+        # Damage, a limit or a BCF: the bytes were not all read here.
+        whole = hashed.size == stat.st_size
+        md5, sha = hashed.digests() if whole else hash_file(path)
     _finish(account, scanner, kind, max_ref_mismatch_rate)
     if "VH-F-010" in account.counts:
         # How far the file was read depends on its blocks, what is told of it must not.
         account.keep_only("VH-F-010")
         scanner.forget()
     header = scanner.header or Header()
-    offset = writer.virtual_offset if writer is not None else members.virtual_offset
+    offset = _offsets(kind, writer, members)
     return FileScan(
         path=str(path), data=str(data), kind=kind, bytes=stat.st_size,
         mtime_ns=stat.st_mtime_ns, md5=md5, sha256=sha, header=header.text,
@@ -152,18 +167,32 @@ def scan_file(
             Chunk(part, offset(begin), offset(end), int(record), int(line), int(n),
                   sorted(names), low, high)
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
-        ] if not account.errors_in_file() and (writer or kind == "bgzf") else [],
+        ] if not account.errors_in_file() and (writer or taker or kind == "bgzf") else [],
         gvcf=scanner.blocks.is_gvcf(scanner.n_records),
     )  # fmt: skip
 
 
+def _offsets(kind: str, writer: BgzfWriter | None, members: Offsets) -> Callable[[int], int]:
+    """Give what tells the virtual offset of a text position; -1 in a file without any."""
+    if writer is not None:
+        return writer.virtual_offset
+    return members.virtual_offset if kind == "bgzf" else lambda _: -1
+
+
 def _records(
-    scanner: Scanner, path: Path, kind: str, writer: BgzfWriter | None, members: Offsets
+    scanner: Scanner,
+    path: Path,
+    kind: str,
+    writer: BgzfWriter | None,
+    members: Offsets,
+    batch_bytes: int,
+    hashes: FileHashes | None,
 ) -> Iterator[tuple[int, RecordBatch, int]]:
     """Yield (text position, records, their size in the file) block by block."""
     # If nobody reads the text again, samples of a BCF without a fault need not become any.
-    plain = scanner.plain_samples if writer is None else None
-    for block in iter_text(path, kind, limits=scanner.limits, plain=plain):
+    is_read = writer is not None or (scanner.taker is not None and scanner.taker.wants_calls)
+    plain = None if is_read else scanner.plain_samples
+    for block in iter_text(path, kind, batch_bytes, scanner.limits, plain, hashes):
         if writer is not None:
             writer.write(block.data)
         members.extend(block.members)

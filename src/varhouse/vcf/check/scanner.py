@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.errors import InputError
 from varhouse.genome.assemblies import named
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.refcompare import (
@@ -19,11 +20,13 @@ from varhouse.genome.refcompare import (
     open_refs,
 )
 from varhouse.genome.reference import Reference
+from varhouse.vcf.account.faults import Fault
 from varhouse.vcf.account.problems import SHOWN, Account
 from varhouse.vcf.bcf.reader import PlainSamples
 from varhouse.vcf.blocks import TextBlock
 from varhouse.vcf.check.duplicates import ElsewhereWatch
 from varhouse.vcf.check.gvcf import BlockWatch
+from varhouse.vcf.check.judged import Judged, Taker, TakingError, slice_batch
 from varhouse.vcf.check.plausibility import World
 from varhouse.vcf.check.records import RecordRules
 from varhouse.vcf.header.header import Header, read_header
@@ -52,13 +55,6 @@ def _too_many_alleles(text, start, limit):  # type: ignore[no-untyped-def]  # pr
     return -1, 0
 
 
-def _slice(batch: RecordBatch, a: int, b: int) -> RecordBatch:
-    return RecordBatch(
-        batch.text, batch.start[a:b], batch.end[a:b], batch.tabs[a:b], batch.pos[a:b],
-        batch.record + a, batch.line + a, batch.samples and batch.samples.part(a, b),
-    )  # fmt: skip
-
-
 class Scanner:
     """State of one pass over a file: takes its header, then its records batch by batch."""
 
@@ -70,6 +66,8 @@ class Scanner:
         self.account, self.cutter, self.limits = account, cutter, limits
         self.world, self.text = World(account, contigs, reference), TextWatch(account)
         self.elsewhere: ElsewhereWatch | None = None
+        self.taker: Taker | None = None
+        self._began = False
         self.blocks = BlockWatch()
         self.header_bytes = 0
         self.header: Header | None = None
@@ -150,7 +148,12 @@ class Scanner:
             self._check_contig_lengths()
             self.world.take_header(self.header)
             self.columns = self._count_columns(last)
-            self.rules = RecordRules(self.account, self.header)
+            self.rules = RecordRules(
+                self.account,
+                self.header,
+                keeps_marks=self.taker is not None,
+                keeps_calls=self.taker is not None and self.taker.wants_calls,
+            )
         return data
 
     def _count_columns(self, last: str) -> int:
@@ -219,19 +222,39 @@ class Scanner:
         rows = np.flatnonzero(good)
         for piece in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
             if piece.size:
-                self._take_segment(_slice(batch, piece[0], piece[-1] + 1), text_start)
+                self._take_segment(slice_batch(batch, piece[0], piece[-1] + 1), text_start)
 
     def _take_segment(self, batch: RecordBatch, text_start: int) -> None:
         """Check lines that have the columns of the header."""
         batch.record = self.n_records
         assert self.rules is not None
         self.blocks.take(batch)
+        n_opened = len(self.cutter.opened)
         edges = np.flatnonzero(self.rules.take(batch))
         names = batch.values("chrom", edges)
         bounds = [*edges.tolist(), batch.size]
         for chrom, (a, b) in zip(names, pairwise(bounds), strict=True):
             self._take_run(batch, chrom, a, b, text_start)
         self.n_records += batch.size
+        if self.taker is not None and not self.account.errors_in_file():
+            # Of a file that is refused nothing is taken any more.
+            self._hand_over(
+                Judged(
+                    batch, self.rules.marks, self.rules.genotypes,
+                    self.cutter.opened[n_opened:],
+                )
+            )  # fmt: skip
+
+    def _hand_over(self, judged: Judged) -> None:
+        assert self.taker is not None
+        assert self.header is not None
+        try:
+            if not self._began:
+                self.taker.begin(self.header)
+                self._began = True
+            self.taker(judged)
+        except InputError as error:
+            raise TakingError(error) from error
 
     def _take_blanks(self, batch: RecordBatch, blank: npt.NDArray[np.bool_]) -> None:
         """Blank lines are harmless at the end of a file and a fault before a record."""
@@ -343,6 +366,7 @@ class Scanner:
         self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
     ) -> None:
         if contig is None:
+            self._mark(rows, Fault.CONTIG_UNKNOWN)
             # A file may have very many: look for what each may be only if it is shown.
             if chrom in self.seen or self.account.room("VH-R-001") <= 0:
                 self.account.more("VH-R-001", rows.size)
@@ -365,6 +389,11 @@ class Scanner:
         state = compare_ref(sequence, batch.pos[rows], batch.text, start, end)
         open_refs(batch.text, state, batch.pos[rows], start, end, alt_end, sequence.size)
         whole = self.reference.is_whole(contig)
+        self._mark(rows[state == REF_DIFFERS], Fault.REF_DIFFERS)
+        self._mark(rows[state == REF_OPEN], Fault.REF_UNCHECKED)
+        self._mark(
+            rows[state == REF_OUTSIDE], Fault.REF_OUTSIDE if whole else Fault.REF_UNCHECKED
+        )
         unsaid = rows[state == REF_OPEN]
         self.checked["unchecked"] += unsaid.size
         self._report(batch, unsaid, chrom, "VH-R-004",
@@ -385,6 +414,11 @@ class Scanner:
         elif outside:
             self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-004",
                          "the reference does not hold this place", None)  # fmt: skip
+
+    def _mark(self, rows: npt.NDArray[np.int64], fault: Fault) -> None:
+        assert self.rules is not None
+        if self.rules.keeps_marks:
+            self.rules.marks[rows] |= 1 << int(fault)
 
     def _report(
         self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, code: str,

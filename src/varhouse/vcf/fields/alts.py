@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 
 WINDOW = 1024
 """Alleles at one place that are compared with each other; more are only in hostile files."""
@@ -217,19 +217,19 @@ def check_alts(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             good_ref = False
             break
     if not good_ref or r1 <= r0:
-        note(count, first, REF_INVALID, k, r0, r1, -1, -1)
+        note_fault(count, first, REF_INVALID, k, r0, r1, -1, -1)
     begin = a
     for j in range(a, b + 1):
         if j < b and text[j] != _COMMA:
             continue
         kind = allele_kind(text, begin, j, base)
         if kind == BAD or (kind == MISSING and b - a > 1):
-            note(count, first, ALT_INVALID, k, begin, j, -1, -1)
+            note_fault(count, first, ALT_INVALID, k, begin, j, -1, -1)
         elif kind in (SYMBOLIC, BREAKEND):
             structural = True
         elif kind == STAR:
             if star:
-                note(count, first, ALT_TWICE, k, begin, j, -1, -1)
+                note_fault(count, first, ALT_TWICE, k, begin, j, -1, -1)
             star = True
         elif kind == BASES and good_ref:
             cut, key = _trimmed_hash(text, r0, r1, begin, j)
@@ -240,12 +240,12 @@ def check_alts(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                         same = False
                         break
             if same:
-                note(count, first, ALT_REF, k, begin, j, -1, -1)
+                note_fault(count, first, ALT_REF, k, begin, j, -1, -1)
             elif pos >= 0:
                 where, n = _see_allele(pos + cut, key, line, window, hashes, n)
                 if where == line:
-                    note(count, first, ALT_TWICE, k, begin, j, -1, -1)
+                    note_fault(count, first, ALT_TWICE, k, begin, j, -1, -1)
                 elif where >= 0:
-                    note(count, first, DUPLICATE, k, begin, j, where, -1)
+                    note_fault(count, first, DUPLICATE, k, begin, j, where, -1)
         begin = j + 1
     return structural, n

@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.vcf.account.faults import Fault, Faults, note
+from varhouse.vcf.account.faults import Fault, Faults, note_fault
 from varhouse.vcf.fields.alts import IN_WORD, IS_BASE, WINDOW, check_alts, forget
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import hash_name
@@ -124,18 +124,18 @@ def _check_id(text, a, b, k, count, first):  # type: ignore[no-untyped-def]  # p
     for j in range(a, b + 1):
         if j == b or text[j] == _SEMICOLON:
             if j == begin:
-                note(count, first, ID_INVALID, k, a, b, -1, -1)
+                note_fault(count, first, ID_INVALID, k, a, b, -1, -1)
                 return
             for i in range(n):
                 if _same(text, parts[i, 0], parts[i, 1], begin, j):
-                    note(count, first, ID_TWICE, k, begin, j, -1, -1)
+                    note_fault(count, first, ID_TWICE, k, begin, j, -1, -1)
                     break
             if n < PARTS:
                 parts[n, 0], parts[n, 1] = begin, j
                 n += 1
             begin = j + 1
         elif text[j] <= 32:
-            note(count, first, ID_INVALID, k, a, b, -1, -1)
+            note_fault(count, first, ID_INVALID, k, a, b, -1, -1)
             return
 
 
@@ -213,9 +213,9 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                 held = 0
         before = k
         if not legal:
-            note(count, first, CHROM_INVALID, k, a, b, -1, -1)
+            note_fault(count, first, CHROM_INVALID, k, a, b, -1, -1)
         if pos[k] < 0:
-            note(count, first, POS_INVALID, k, start[k, 1], start[k, 2] - 1, -1, -1)
+            note_fault(count, first, POS_INVALID, k, start[k, 1], start[k, 2] - 1, -1, -1)
         a, b = start[k, 2], start[k, 3] - 1
         if b - a != 1 or text[a] != _DOT:
             _check_id(text, a, b, k, count, first)
@@ -228,9 +228,9 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         a, b = start[k, 5], start[k, 6] - 1
         if b - a != 1 or text[a] != _DOT:
             if not _is_number(text, a, b):
-                note(count, first, QUAL_INVALID, k, a, b, -1, -1)
+                note_fault(count, first, QUAL_INVALID, k, a, b, -1, -1)
             elif _is_negative(text, a, b):
-                note(count, first, QUAL_NEGATIVE, k, a, b, -1, -1)
+                note_fault(count, first, QUAL_NEGATIVE, k, a, b, -1, -1)
         a, b = start[k, 6], min(start[k, 7] - 1, end[k])
         if filter_of < 0 or not _same(
             text, a, b, start[filter_of, 6], min(start[filter_of, 7] - 1, end[filter_of])
@@ -246,7 +246,7 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                         fault = FILTER_TWICE
                     elif i == 2:
                         fault = FILTER_UNDECLARED
-                    note(
+                    note_fault(
                         count,
                         first,
                         fault,
@@ -312,7 +312,7 @@ class FixedColumns:
         change, structural = _check_fixed(
             batch.text, batch.start, batch.end, batch.pos, batch.line, self._first,
             self._other, IS_BASE, self._declared, self._window, self._hashes, self._seen,
-            faults.count, faults.first,
+            faults.tally, faults.first,
         )  # fmt: skip
         k = batch.size - 1
         self._last = batch.text[batch.start[k, 0] : batch.start[k, 1] - 1].tobytes()

@@ -130,7 +130,7 @@ class InfoReader:
             cells, cells.view(np.float32), tape, tape.view(np.float32),
             np.zeros((rows[LIST], n), np.int64), np.full((rows[LIST], n), -1, np.int32),
             np.zeros((rows[FLAG], n), np.bool_), near, np.zeros(2, np.int64),
-            faults.count, faults.first,
+            faults.tally, faults.first,
         )  # fmt: skip
 
     def _column(self, batch: RecordBatch, k: int, out: Out) -> pa.Array:

@@ -4,7 +4,7 @@ import numba as nb
 import numpy as np
 
 from varhouse.tables.loads import load1
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 from varhouse.vcf.text.decimals import (
     BAD,
     FLOAT_MISSING,
@@ -50,11 +50,11 @@ def integers(  # type: ignore[no-untyped-def]
         if not dot:
             state, found = parse_integer(text, i, j)
             if state == BAD:
-                note(count, first, _TYPE, r, i, j, k, -1)
+                note_fault(count, first, _TYPE, r, i, j, k, -1)
             else:
                 value = found
                 if value < low or value > high:
-                    note(count, first, _RANGE, r, i, j, k, -1)
+                    note_fault(count, first, _RANGE, r, i, j, k, -1)
         if role == LIST:
             tape[w + n - 1] = value
         i = j
@@ -86,11 +86,11 @@ def floats(  # type: ignore[no-untyped-def]
         if not dot:
             state, found = parse_float(text, i, j)
             if state == BAD:
-                note(count, first, _TYPE, r, i, j, k, -1)
+                note_fault(count, first, _TYPE, r, i, j, k, -1)
             else:
                 value = bits_of(found)  # type: ignore[call-arg]
                 if found < low or found > high:
-                    note(count, first, _RANGE, r, i, j, k, -1)
+                    note_fault(count, first, _RANGE, r, i, j, k, -1)
                 used[1] += state == NEAR
                 if state == NEAR and (role in (SCALAR, LIST)):
                     cell = row * cells.shape[1] + r

@@ -10,7 +10,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from varhouse.tables.loads import address_of, load1
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 from varhouse.vcf.fields.info_values import (
     CHECK,
     FLAG,
@@ -112,17 +112,17 @@ def _other_key(text, i, e, r, table, strict, count, first):  # type: ignore[no-u
         j += 1
     if j == i:
         fault = _KEY if j < e and text[j] == 61 else _EMPTY
-        note(count, first, fault, r, i, j, -1, -1)
+        note_fault(count, first, fault, r, i, j, -1, -1)
         return np.int64(-1), j
     k = np.int64(find_key(text, i, j, table))
     if k < 0:
         fault = _UNDECLARED if _legal_name(text, i, j, strict) else _KEY
-        note(count, first, fault, r, i, j, -1, -1)
+        note_fault(count, first, fault, r, i, j, -1, -1)
         return k, j
     if not table.legal[k]:
-        note(count, first, _KEY, r, i, j, k, -1)
+        note_fault(count, first, _KEY, r, i, j, k, -1)
     if not table.declared[k]:
-        note(count, first, _UNDECLARED, r, i, j, k, -1)
+        note_fault(count, first, _UNDECLARED, r, i, j, k, -1)
     return k, j
 
 
@@ -156,7 +156,7 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
         if i > e:
             continue
         if i == e:
-            note(count, first, _EMPTY, r, i, e, -1, -1)
+            note_fault(count, first, _EMPTY, r, i, e, -1, -1)
             continue
         if e - i == 1 and text[i] == 46:
             continue
@@ -187,7 +187,7 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                 before = k
                 role, row, kind = roles[k], rows[k], kinds[k]
                 if seen[k] == r:
-                    note(count, first, _TWICE, r, i, j, k, -1)
+                    note_fault(count, first, _TWICE, r, i, j, k, -1)
                     role = CHECK
                 seen[k] = r
                 if kind == _IS_FLAG:
@@ -195,13 +195,13 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                     if valued:
                         i = find_byte(text, j, e, _SEMICOLON)
                         digit = i - j == 2 and (text[j + 1] == 48 or text[j + 1] == 49)
-                        note(
+                        note_fault(
                             count, first, _DIGIT if digit else _FLAG_VALUE, r, j + 1, i, k, -1
                         )
                     if role == FLAG:
                         flags[row, r] = True
                 elif not valued or j + 1 == e or text[j + 1] == 59:
-                    note(count, first, _NO_VALUE, r, i, j, k, -1)
+                    note_fault(count, first, _NO_VALUE, r, i, j, k, -1)
                     i = j + 1 if valued else j
                 else:
                     a = j + 1
@@ -283,25 +283,25 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                         n += 1
                         dot = i - a == 1 and text[a] == 46
                         if blanks:
-                            note(count, first, _SPACE, r, a, i, k, -1)
+                            note_fault(count, first, _SPACE, r, a, i, k, -1)
                         if kind == _IS_CHARACTER and not characters(text, a, i):
-                            note(count, first, _TYPE, r, a, i, k, -1)
+                            note_fault(count, first, _TYPE, r, a, i, k, -1)
                         if role == TEXT and not dot:
                             at[row, r] = a
                             many[row, r] = i - a
                     if not dot and not fits_number(numbers[k], fixed[k], n, n_alt):
                         if also[k] == JOINED:
-                            note(count, first, _JOINED, r, a, i, k, -1)
+                            note_fault(count, first, _JOINED, r, a, i, k, -1)
                         elif also[k] != 0 and also[k] != n:
                             fault = _NUMBER
                             if kind == _IS_STRING and fits_number(
                                 numbers[k], fixed[k], count_unquoted(text, a, i), n_alt
                             ):
                                 fault = _QUOTED
-                            note(count, first, fault, r, a, i, k, -1)
+                            note_fault(count, first, fault, r, a, i, k, -1)
             if i >= e:
                 break
             i += 1
             if i == e:
-                note(count, first, _EMPTY, r, i, e, -1, -1)
+                note_fault(count, first, _EMPTY, r, i, e, -1, -1)
                 break

@@ -5,7 +5,7 @@
 import numba as nb
 import numpy as np
 
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 from varhouse.vcf.header.keys import TOLD, Number
 from varhouse.vcf.samples.layout import GENOTYPE
 
@@ -75,21 +75,21 @@ def _check_laa(text, a, e, n_alt, gt, gt_end, k, s, key, count, first):  # type:
         if digits == 0 or (i < e and text[i] != 44):
             return
         if value < 1 or value > n_alt or listed[value]:
-            note(count, first, _LAA, k, a, e, key, s)
+            note_fault(count, first, _LAA, k, a, e, key, s)
             return
         rises = rises and value > last
         listed[value] = True
         last = value
         i += 1
     if not rises:
-        note(count, first, _LAA_ORDER, k, a, e, key, s)
+        note_fault(count, first, _LAA_ORDER, k, a, e, key, s)
     value = np.int64(0)
     for j in range(gt, gt_end + 1):
         if j < gt_end and 48 <= text[j] <= 57:
             value = min(value * 10 + text[j] - 48, _FAR)
             continue
         if 0 < value <= n_alt and not listed[value]:
-            note(count, first, _LAA_CALLED, k, a, e, key, s)
+            note_fault(count, first, _LAA_CALLED, k, a, e, key, s)
             return
         value = np.int64(0)
 
@@ -149,7 +149,7 @@ def check_numbers(
                 good = good or also == 0 or also == n
                 if not good and layouts.kind[f0 + f] != GENOTYPE:
                     fault = _COUNT if also == TOLD - n else _NUMBER
-                    note(count, first, fault, k, begin, i, layouts.key[f0 + f], s)
+                    note_fault(count, first, fault, k, begin, i, layouts.key[f0 + f], s)
             if i >= e or text[i] == 9:
                 break
             i += 1

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from varhouse.errors import InputError
 from varhouse.genotypes.calls import Genotypes
 from varhouse.tables.loads import load8
-from varhouse.vcf.account.faults import Fault, Faults, note
+from varhouse.vcf.account.faults import Fault, Faults, note_fault
 from varhouse.vcf.text.lines import ONE, TAB, RecordBatch
 from varhouse.vcf.text.simd import find_byte, lowest, other16, same64
 
@@ -372,12 +372,12 @@ def _note_texts(text, start, end, rows, n_alts, state, top, span, lists, plain, 
             s = 0
             while a + s < b and who[a + s] == s:
                 s += 1
-            note(count, first, fault, k, span[c, 0], span[c, 1], key, s)
+            note_fault(count, first, fault, k, span[c, 0], span[c, 1], key, s)
         for i in range(a, b):
             c = what[i]
             if state[c] != OK or top[c] > n_alts[k]:
                 fault = _fault(state[c], top[c], n_alts[k])
-                note(count, first, fault, k, span[c, 0], span[c, 1], key, who[i])
+                note_fault(count, first, fault, k, span[c, 0], span[c, 1], key, who[i])
     return odd
 
 
@@ -421,7 +421,7 @@ def note_genotypes(
         spans,
         genotypes.listed,
         plain,
-        faults.count,
+        faults.tally,
         faults.first,
     )
     return np.flatnonzero(odd)

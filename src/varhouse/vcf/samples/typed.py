@@ -18,10 +18,16 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.vcf.account.faults import Faults
 from varhouse.vcf.header.keys import KeyTable, Kind
 from varhouse.vcf.samples.cells import SampleColumns, Tape
-from varhouse.vcf.samples.gt import count_alts, note_genotypes, scan_genotypes
+from varhouse.vcf.samples.gt import (
+    count_alts,
+    note_genotypes,
+    read_genotypes,
+    scan_genotypes,
+)
 from varhouse.vcf.samples.layout import FormatReader, Layouts, pack_layouts
 from varhouse.vcf.samples.walk import Out, walk
 from varhouse.vcf.text.decimals import exact_floats
+from varhouse.vcf.text.gt_first import gt_places, with_gt_first
 from varhouse.vcf.text.lines import RecordBatch
 
 Ints = npt.NDArray[np.int64]
@@ -50,16 +56,8 @@ class SampleReader:
         self.table, self.n_samples, self.names = table, n_samples, list(names)
         self._format = FormatReader(table, self.names)
 
-    def check(
-        self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
-    ) -> tuple[Ints, Genotypes | None]:
-        """Check the sample columns, and keep nothing but the genotypes of GT-only records.
-
-        Returns
-        -------
-        tuple
-            Records (numbers in the batch, ascending) with no other field than GT, and
-            their genotypes; none when there are no such records.
+    def check(self, batch: RecordBatch, faults: Faults, rows: Ints | None = None) -> None:
+        """Check the sample columns, and keep nothing.
 
         Raises
         ------
@@ -68,25 +66,72 @@ class SampleReader:
         """
         rows = _in_text(batch) if rows is None else rows
         if not self.n_samples or not rows.size:
-            return np.zeros(0, np.int64), None
-        number, layouts = self._format.read(batch, rows)
-        packed = pack_layouts(layouts)
-        alone = packed.gt_only[number] & (batch.tabs[rows] == 8 + self.n_samples)
+            return
+        number, packed, alone = self._layouts(batch, rows)
         n_alts = count_alts(batch.text, batch.start, batch.end)
         if not alone.any():
             self._walk(batch, faults, rows, number, packed, n_alts)
-            return np.zeros(0, np.int64), None
-        genotypes, spans, plain = scan_genotypes(batch, rows[alone], self.n_samples)
+            return
+        found = scan_genotypes(batch, rows[alone], self.n_samples)
+        self._check_both(batch, faults, rows, number, packed, alone, n_alts, found)
+
+    def check_calls(self, batch: RecordBatch, faults: Faults) -> Genotypes:
+        """Check the sample columns, and keep the genotypes.
+
+        Returns
+        -------
+        Genotypes
+            Of all records of the batch; nobody is called in a record without GT.
+
+        Raises
+        ------
+        InputError
+            As `check`.
+        """
+        if not self.n_samples or not batch.size:
+            return Genotypes.nobody(batch.size)
+        place = gt_places(batch)
+        if (place > 0).any():
+            # Texts that were moved are no places in the file to tell a fault of.
+            self.check(batch, faults)
+            return read_calls(batch, self.n_samples)
+        has_gt = place == 0
+        rows = np.arange(batch.size)
+        found = genotypes, spans, plain = scan_genotypes(batch, rows[has_gt], self.n_samples)
+        number, packed, alone = self._layouts(batch, rows)
+        n_alts = count_alts(batch.text, batch.start, batch.end)
+        if alone.any():
+            among = alone[has_gt]
+            found = genotypes.pick(among), spans, plain[among]
+            self._check_both(batch, faults, rows, number, packed, alone, n_alts, found)
+        else:
+            self._walk(batch, faults, rows, number, packed, n_alts)
+        return genotypes.spread(has_gt)
+
+    def _layouts(
+        self, batch: RecordBatch, rows: Ints
+    ) -> tuple[npt.NDArray[np.int32], Layouts, npt.NDArray[np.bool_]]:
+        """Give each record's layout, all layouts, and which records have GT alone."""
+        number, layouts = self._format.read(batch, rows)
+        packed = pack_layouts(layouts)
+        alone = packed.gt_only[number] & (batch.tabs[rows] == 8 + self.n_samples)
+        return number, packed, alone
+
+    def _check_both(
+        self, batch: RecordBatch, faults: Faults, rows: Ints, number: npt.NDArray[np.int32],
+        packed: Layouts, alone: npt.NDArray[np.bool_], n_alts: Ints,
+        found: tuple[Genotypes, Ints, npt.NDArray[np.bool_]],
+    ) -> None:  # fmt: skip
+        """Check records with GT alone by their genotypes, and walk over the others."""
         key = self.table.number_of("GT")
-        mine, other = Faults.empty(), Faults.empty()
+        mine, other = Faults.empty(faults.marks.size), Faults.empty(faults.marks.size)
         # A record with sub-fields that FORMAT does not name goes the slow way.
-        odd = note_genotypes(batch, rows[alone], genotypes, spans, plain, n_alts, key, mine)
+        odd = note_genotypes(batch, rows[alone], *found, n_alts, key, mine)
         slow = ~alone
         slow[np.flatnonzero(alone)[odd]] = True
         if slow.any():
             self._walk(batch, other, rows[slow], number[slow], packed, n_alts)
         join_faults(faults, mine, other)
-        return rows[alone], genotypes
 
     def read(
         self, batch: RecordBatch, faults: Faults, rows: Ints | None = None
@@ -128,7 +173,7 @@ class SampleReader:
         near = np.empty((room // 3 + 1 if real else 1, 3), np.int64)
         used = np.zeros(2, np.int64)
         floats = tape.view(np.float32)
-        out = Out(tape, floats, cut, near, used, faults.count, faults.first)
+        out = Out(tape, floats, cut, near, used, faults.tally, faults.first)
         walk(batch.text, batch.start, batch.end, n_alts, rows, number, packed,
               self.n_samples, out)  # fmt: skip
         n_near = int(used[1])
@@ -147,9 +192,19 @@ def _in_text(batch: RecordBatch) -> Ints:
     return np.arange(batch.size) if batch.samples is None else batch.samples.others
 
 
+def read_calls(batch: RecordBatch, n_samples: int) -> Genotypes:
+    """Read the genotypes of a batch that was checked; as `SampleReader.check_calls`."""
+    if not n_samples or not batch.size:
+        return Genotypes.nobody(batch.size)
+    place = gt_places(batch)
+    moved, has_gt = with_gt_first(batch, place), place >= 0
+    return read_genotypes(moved, np.flatnonzero(has_gt), n_samples).spread(has_gt)
+
+
 def join_faults(faults: Faults, one: Faults, two: Faults) -> None:
     """Add the faults that two walks over different records of a batch noted."""
     shown = faults.first.shape[1]
+    faults.marks[:] |= one.marks | two.marks
     for fault in np.flatnonzero(one.count + two.count).tolist():
         both = np.concatenate([one.first[fault], two.first[fault]])
         both = both[both[:, 0] >= 0]

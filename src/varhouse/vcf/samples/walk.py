@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.tables.loads import load1, load8
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 from varhouse.vcf.header.keys import Kind
 from varhouse.vcf.samples.counts import check_numbers, wanted_counts
 from varhouse.vcf.samples.layout import GENOTYPE
@@ -114,7 +114,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
         n_alt = n_alts[k]
         for x in range(layouts.fault_begin[c], layouts.fault_begin[c + 1]):
             at = start[k, 8]
-            note(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
+            note_fault(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
                  at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
         local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
         by_ploidy = wanted_counts(layouts, f0, nf, n_alt, local, wanted, lows, highs)
@@ -197,7 +197,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         t += 1
                         if q >= e or load1(base, q) == 9:
                             break
-                    note(count, first, _FIELDS, k, cell, q, -1, s)
+                    note_fault(count, first, _FIELDS, k, cell, q, -1, s)
                     a = q + 1
                     break
                 kind = kinds[f0 + f]
@@ -341,7 +341,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                 j += 1
             s += 1
         if s < n_samples or (a <= e and not whole):
-            note(count, first, _COLUMNS, k, min(i0, e), e, -1, -1)
+            note_fault(count, first, _COLUMNS, k, min(i0, e), e, -1, -1)
         for _ in range((n_samples - s) * n_kept):
             cut[p] = w
             p += 1

@@ -5,7 +5,7 @@
 import numba as nb
 import numpy as np
 
-from varhouse.vcf.account.faults import Fault, note
+from varhouse.vcf.account.faults import Fault, note_fault
 from varhouse.vcf.header.keys import Kind
 from varhouse.vcf.samples.genotype_text import LEAD
 from varhouse.vcf.text.decimals import (
@@ -32,7 +32,7 @@ def slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignor
     if q - a == 1 and text[a] == 46:
         return INT_MISSING
     if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
+        note_fault(count, first, _EMPTY, k, a, q, key, s)
         return INT_MISSING
     state, value = parse_integer(text, a, q)
     if state == BAD:
@@ -40,12 +40,12 @@ def slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignor
         for j in range(a, q):
             if text[j] == 32:
                 fault = _SPACE
-        note(count, first, fault, k, a, q, key, s)
+        note_fault(count, first, fault, k, a, q, key, s)
         return INT_MISSING
     if value < low or value > high:
-        note(count, first, _RANGE, k, a, q, key, s)
+        note_fault(count, first, _RANGE, k, a, q, key, s)
     elif low == -1 and value == -1:
-        note(count, first, _UNKNOWN, k, a, q, key, s)
+        note_fault(count, first, _UNKNOWN, k, a, q, key, s)
     return np.int32(value)
 
 
@@ -55,7 +55,7 @@ def slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[
     if q - a == 1 and text[a] == 46:
         return FLOAT_MISSING, False
     if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
+        note_fault(count, first, _EMPTY, k, a, q, key, s)
         return FLOAT_MISSING, False
     state, value = parse_float(text, a, q)
     if state == BAD:
@@ -63,12 +63,12 @@ def slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[
         for j in range(a, q):
             if text[j] == 32:
                 fault = _SPACE
-        note(count, first, fault, k, a, q, key, s)
+        note_fault(count, first, fault, k, a, q, key, s)
         return FLOAT_MISSING, False
     if value < low or value > high or (low == -1 and -1 < value < 0):
-        note(count, first, _RANGE, k, a, q, key, s)
+        note_fault(count, first, _RANGE, k, a, q, key, s)
     elif low == -1 and value == -1:
-        note(count, first, _UNKNOWN, k, a, q, key, s)
+        note_fault(count, first, _UNKNOWN, k, a, q, key, s)
     return bits_of(value), state == NEAR
 
 
@@ -79,7 +79,7 @@ def slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  #
     The ploidy of `.` is not known (0); what is no genotype becomes one missing allele.
     """
     if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
+        note_fault(count, first, _EMPTY, k, a, q, key, s)
         tape[w] = 0
         return w + step, 0
     begin = w
@@ -119,14 +119,14 @@ def slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  #
         phase = np.int64(text[i] == 124)
         i += 1
     if not good:
-        note(count, first, _SYNTAX, k, a, q, key, s)
+        note_fault(count, first, _SYNTAX, k, a, q, key, s)
         tape[begin] = 0
         return begin + step, 0
     if most > n_alt:
         fault = _NO_ALT if n_alt == 0 and most == 1 else _ALLELE
-        note(count, first, fault, k, a, q, key, s)
+        note_fault(count, first, fault, k, a, q, key, s)
     elif text[a] == 47 or text[a] == 124:
-        note(count, first, _LEADING, k, a, q, key, s)
+        note_fault(count, first, _LEADING, k, a, q, key, s)
     return w, ploidy if called or ploidy > 1 else 0
 
 
@@ -134,12 +134,12 @@ def slow_genotype(text, a, q, n_alt, k, s, key, tape, w, step, count, first):  #
 def check_text(text, a, q, n, kind, blanks, k, s, key, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Check a string field of `n` values that ends at `q`."""
     if a == q:
-        note(count, first, _EMPTY, k, a, q, key, s)
+        note_fault(count, first, _EMPTY, k, a, q, key, s)
         return
     if blanks:
         for j in range(a, q):
             if text[j] == 32:
-                note(count, first, _SPACE, k, a, q, key, s)
+                note_fault(count, first, _SPACE, k, a, q, key, s)
                 break
     if kind == _CHARACTER and q - a != 2 * n - 1:
         # Characters beyond ASCII take several bytes.
@@ -147,7 +147,7 @@ def check_text(text, a, q, n, kind, blanks, k, s, key, count, first):  # type: i
         for j in range(a, q + 1):
             if j == q or text[j] == 44:
                 if size != 1:
-                    note(count, first, _TYPE, k, a, q, key, s)
+                    note_fault(count, first, _TYPE, k, a, q, key, s)
                     break
                 size = 0
             elif text[j] & 0xC0 != 0x80:

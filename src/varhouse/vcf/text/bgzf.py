@@ -8,10 +8,12 @@ that every later job reads its own range and nothing before it.
 """
 
 import bz2
+import hashlib
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
 from isal import igzip, isal_zlib
 
@@ -21,6 +23,10 @@ from varhouse.errors import InputError
 BATCH_BYTES = 8 << 20
 """Text of one batch; memory grows with it."""
 
+_READ = 1 << 20
+_LARGEST = 1 << 17
+"""Bytes that hold any member and what it claims of its extra field; it has 64 KiB."""
+
 _EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _HEADER = struct.Struct("<4BI2BH")
 _NOT_READ = (
@@ -28,6 +34,13 @@ _NOT_READ = (
     b"x\x01", b"x\x9c", b"x\xda", b"Rar!", b"7z\xbc\xaf",
 )  # fmt: skip
 """First bytes of zip, xz, compress, zstd, zlib, rar and 7z."""
+
+
+class Readable(Protocol):
+    """What gives the next bytes of a file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Give at most so many bytes, none at the end."""
 
 
 def file_kind(path: Path) -> str:
@@ -62,43 +75,61 @@ def file_kind(path: Path) -> str:
         return "gzip"
 
 
-def _members(f: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte in file, text) of each BGZF member from where `f` stands."""
+def _members(f: Readable, path: Path, at: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield (byte in file, text) of each BGZF member from byte `at`, where `f` stands."""
+    held, i = b"", 0
+    ended = False
     while True:
-        at = f.tell()
-        head = f.read(12)
-        if not head:
+        if len(held) - i < _LARGEST and not ended:
+            more = f.read(_READ)
+            held, i, ended = held[i:] + more, 0, not more
+            continue
+        if i == len(held):
             return
-        cut = InputError(f"{path}: cut off inside a block at byte {at:,}", "copy it again")
-        if len(head) < 12:
-            raise cut
-        id1, id2, method, flags, _, _, _, extra_length = _HEADER.unpack(head)
-        if (id1, id2, method) != (0x1F, 0x8B, 8) or not flags & 4:
-            raise InputError(f"{path}: damaged: no BGZF block at byte {at:,}", "copy it again")
-        extra = f.read(extra_length)
-        size, i = -1, 0
-        while i + 4 <= len(extra):
-            length = extra[i + 2] | extra[i + 3] << 8
-            if extra[i : i + 2] == b"BC" and length == 2 and i + 6 <= len(extra):
-                size = (extra[i + 4] | extra[i + 5] << 8) + 1
-            i += 4 + length
-        if len(extra) < extra_length:
-            raise cut
-        body = f.read(size - 12 - extra_length) if size > 12 + extra_length + 8 else b""
-        if size < 0 or len(body) < size - 12 - extra_length or len(body) < 8:
-            raise cut
-        crc, text_size = struct.unpack_from("<II", body, len(body) - 8)
-        if text_size > 1 << 16:
-            raise InputError(
-                f"{path}: damaged: block at byte {at:,} claims {text_size:,} bytes"
-            )
+        size, text_size, body = _member(held, i, at, path)
         try:
-            text = isal_zlib.decompress(memoryview(body)[:-8], -15, max(text_size, 1))
+            text = isal_zlib.decompress(body, -15, max(text_size, 1))
         except isal_zlib.error as error:  # type: ignore[misc]
             raise InputError(f"{path}: damaged block at byte {at:,} ({error})") from error
+        crc = int.from_bytes(held[i + size - 8 : i + size - 4], "little")
         if len(text) != text_size or isal_zlib.crc32(text) != crc:
             raise InputError(f"{path}: damaged block at byte {at:,} (wrong checksum)")
         yield at, text
+        at += size
+        i += size
+
+
+def _member(held: bytes, i: int, at: int, path: Path) -> tuple[int, int, memoryview]:
+    """Take the member at `held[i]` apart: its size, that of its text, its packed text.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is cut off; `at` is its place in the file.
+    """
+    here = len(held) - i
+    if here < 12:
+        raise _cut_off(path, at)
+    id1, id2, method, flags, _, _, _, extra_length = _HEADER.unpack_from(held, i)
+    if (id1, id2, method) != (0x1F, 0x8B, 8) or not flags & 4:
+        raise InputError(f"{path}: damaged: no BGZF block at byte {at:,}", "copy it again")
+    extra = held[i + 12 : i + 12 + extra_length]
+    size, j = -1, 0
+    while j + 4 <= len(extra):
+        length = extra[j + 2] | extra[j + 3] << 8
+        if extra[j : j + 2] == b"BC" and length == 2 and j + 6 <= len(extra):
+            size = (extra[j + 4] | extra[j + 5] << 8) + 1
+        j += 4 + length
+    if len(extra) < extra_length or size <= 12 + extra_length + 8 or here < size:
+        raise _cut_off(path, at)
+    text_size = int.from_bytes(held[i + size - 4 : i + size], "little")
+    if text_size > 1 << 16:
+        raise InputError(f"{path}: damaged: block at byte {at:,} claims {text_size:,} bytes")
+    return size, text_size, memoryview(held)[i + 12 + extra_length : i + size - 8]
+
+
+def _cut_off(path: Path, at: int) -> InputError:
+    return InputError(f"{path}: cut off inside a block at byte {at:,}", "copy it again")
 
 
 def has_end_block(path: Path) -> bool:
@@ -116,12 +147,60 @@ def has_end_block(path: Path) -> bool:
         return f.read() == _EOF_BLOCK
 
 
-def read_pieces(path: Path, kind: str) -> Iterator[tuple[int, bytes]]:
+class FileHashes:
+    """MD5 and SHA-256 of a file's bytes, made while it is read.
+
+    Attributes
+    ----------
+    size
+        Bytes that were read.
+    """
+
+    def __init__(self) -> None:
+        self._md5, self._sha = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        self.size = 0
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        self._md5.update(data)
+        self._sha.update(data)
+        self.size += len(data)
+
+    def digests(self) -> tuple[str, str]:
+        """Give MD5 and SHA-256 in hexadecimal digits."""
+        return self._md5.hexdigest(), self._sha.hexdigest()
+
+
+class _HashedFile(io.RawIOBase):
+    """A file that is read once, from its start to its end, and hashed on the way."""
+
+    def __init__(self, raw: IO[bytes], hashes: FileHashes) -> None:
+        self._raw, self._hashes = raw, hashes
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._raw.read(size)
+        self._hashes.update(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def read_pieces(
+    path: Path, kind: str, hashes: FileHashes | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in file or -1, bytes) of a whole file, whatever its compression.
 
-    Of a BCF these are its binary records: `varhouse.vcf.blocks` gives its text.
+    Of a BCF these are its binary records: `varhouse.vcf.blocks` gives its text. Every byte
+    that is read of the file goes into `hashes`.
     """
-    with path.open("rb") as raw:
+    with path.open("rb") as opened:
+        raw: Any = opened if hashes is None else _HashedFile(opened, hashes)
         if kind == "bgzf":
             yield from _members(raw, path)
             return
@@ -155,7 +234,7 @@ def iter_range(
     skip = begin & 0xFFFF
     with path.open("rb") as f:
         f.seek(begin >> 16)
-        for at, whole in _members(f, path):
+        for at, whole in _members(f, path, begin >> 16):
             text = whole
             if at == end >> 16:
                 text = text[: end & 0xFFFF]

@@ -33,6 +33,8 @@ class Cutter:
 
     limit_bytes: int
     limit_records: int
+    opened: list[tuple[int, str]] = field(default_factory=list)
+    """Of every chunk the ordinal of its first record, and its partition."""
     cuts: list[tuple[str, int, int, int, int, int, set[str], int, int]] = field(
         default_factory=list
     )
@@ -68,6 +70,7 @@ class Cutter:
             if self.part is None:
                 self.part, self.begin = part, int(at[i])
                 self.record, self.line = record + i, line + i
+                self.opened.append((record + i, part))
                 self.contigs, self.low, self.high = set(), int(pos[i]), int(pos[i])
             self.contigs.add(contig)
             # The first record at which the chunk is full, then the next new position.
