@@ -131,10 +131,10 @@ class View:
         """
         if not self.rewrites(name):
             return frame
-        told = pl.col("account").map_elements(
+        shown = pl.col("account").map_elements(
             lambda text: withhold(text, self.withheld), return_dtype=pl.String
         )
-        return frame.with_columns(told)
+        return frame.with_columns(shown)
 
 
 def quote_text(text: str) -> str:

@@ -194,8 +194,8 @@ def lift_packed(  # type: ignore[no-untyped-def]
     segments
         `Chain.forward`.
     target, source
-        `Held` of the contigs of the chain's targets and of its sources; a target of length
-        0 is not in the FASTA, in a source of length 0 REF is not checked.
+        `Held` of the contigs of the chain's targets and of its sources; a target of
+        length 0 is not in the FASTA, in a source of length 0 REF is not checked.
     contig
         int32[n]: source contigs of the chain; -1: not in the chain.
     pos

@@ -58,7 +58,7 @@ def write_table(source: Path | pl.DataFrame, output: Path, annotator: Annotator)
     with suppress(NotInOrderError):
         _write(iter_table(source, annotator), output, annotator)
         return
-    _write(iter_table(source, annotator, held=True), output, annotator)
+    _write(iter_table(source, annotator, in_memory=True), output, annotator)
 
 
 def collect_table(source: Path | pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
@@ -67,7 +67,7 @@ def collect_table(source: Path | pl.DataFrame, annotator: Annotator) -> pl.DataF
     try:
         rows = list(iter_table(source, annotator))
     except NotInOrderError:
-        rows = list(iter_table(source, annotator, held=True))
+        rows = list(iter_table(source, annotator, in_memory=True))
     return pl.concat([empty, *rows], rechunk=True)
 
 
@@ -77,19 +77,19 @@ def table_schema(annotator: Annotator) -> pl.Schema:
 
 
 def iter_table(
-    source: Path | pl.DataFrame, annotator: Annotator, *, held: bool = False
+    source: Path | pl.DataFrame, annotator: Annotator, *, in_memory: bool = False
 ) -> Iterator[pl.DataFrame]:
     """Give the rows of `write_table` in frames.
 
     Parameters
     ----------
-    held
+    in_memory
         Hold all alleles and sort them first; otherwise memory does not grow with the file.
 
     Raises
     ------
     NotInOrderError
-        If the alleles are not sorted, and not held.
+        If the alleles are not sorted, and not in memory.
     """
     annotator.n_records = 0
     if isinstance(source, pl.DataFrame):
@@ -99,7 +99,7 @@ def iter_table(
     else:
         found = _vcf_alleles(source, annotator)
     alleles = _placed(found)
-    if held:
+    if in_memory:
         alleles = iter([pl.concat(list(alleles), rechunk=True)])
     else:
         alleles = in_order(alleles, annotator.contigs.names)
@@ -156,7 +156,7 @@ def in_order(frames: Iterator[pl.DataFrame], contigs: list[str]) -> Iterator[pl.
         The order of the contigs.
     """
     order = pl.Enum(contigs)
-    held: list[pl.DataFrame] = []
+    waiting: list[pl.DataFrame] = []
     last, rows = -1, 0
     for frame in frames:
         if frame.is_empty():
@@ -165,16 +165,16 @@ def in_order(frames: Iterator[pl.DataFrame], contigs: list[str]) -> Iterator[pl.
         if place[0] < last or (np.diff(place) < 0).any():
             raise NotInOrderError
         last = int(place[-1])
-        held.append(frame)
+        waiting.append(frame)
         rows += frame.height
         if rows >= BATCH:
-            whole = pl.concat(held, rechunk=True)
+            whole = pl.concat(waiting, rechunk=True)
             cut = int(np.searchsorted(_places(whole, order), last))
             if cut:
                 yield whole.slice(0, cut)
-            held, rows = [whole.slice(cut)], whole.height - cut
+            waiting, rows = [whole.slice(cut)], whole.height - cut
     if rows:
-        yield pl.concat(held, rechunk=True)
+        yield pl.concat(waiting, rechunk=True)
 
 
 def _places(frame: pl.DataFrame, order: pl.Enum) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -251,16 +251,16 @@ def read_alleles(path: Path) -> Iterator[pl.DataFrame]:
                 f"{path}: no column {', '.join(missing)}",
                 "name the columns contig pos ref alt",
             )
-        held = [c for c in KEY if c in file.schema_arrow.names]
-        for batch in file.iter_batches(BATCH, columns=held):
+        present = [c for c in KEY if c in file.schema_arrow.names]
+        for batch in file.iter_batches(BATCH, columns=present):
             yield _as_key(pl.DataFrame(pl.from_arrow(batch)))
 
 
 def iter_frame(alleles: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Give a frame in the form of `read_alleles`."""
-    held = [c for c in KEY if c in alleles.columns]
+    present = [c for c in KEY if c in alleles.columns]
     for first in range(0, alleles.height, BATCH):
-        yield _as_key(alleles.slice(first, BATCH).select(held))
+        yield _as_key(alleles.slice(first, BATCH).select(present))
 
 
 def _as_key(frame: pl.DataFrame) -> pl.DataFrame:
@@ -286,8 +286,8 @@ def sites_of(source: Path | pl.DataFrame) -> VcfText:
 
     names: dict[str, None] = {}
     for frame in alleles():
-        held = frame["contig"].drop_nulls().unique(maintain_order=True)
-        names |= dict.fromkeys(held.to_list())
+        named = frame["contig"].drop_nulls().unique(maintain_order=True)
+        names |= dict.fromkeys(named.to_list())
     header = ["##fileformat=VCFv4.2", *(f"##contig=<ID={n}>" for n in names)]
     header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
     return VcfText(header, (_lines(frame) for frame in alleles()))

@@ -197,13 +197,13 @@ def open_records(path: Path, block: int = BLOCK) -> VcfText:
     """
     if path.suffix != ".bcf":
         return open_vcf_text(path, block)
-    with _told(path):
+    with _as_input_error(path):
         file = pysam.VariantFile(str(path))
     return VcfText(str(file.header).rstrip("\n").split("\n"), _bcf_blocks(path, file))
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_input_error(path: Path) -> Iterator[None]:
     """Say what htslib cannot read as a mistake of the user."""
     try:
         yield
@@ -217,11 +217,11 @@ def _bcf_blocks(path: Path, file: pysam.VariantFile) -> Iterator[bytes]:
     records = iter(file)
     try:
         while True:
-            with _told(path):
-                held = [str(record) for record in islice(records, _BCF_LINES)]
-            if not held:
+            with _as_input_error(path):
+                lines = [str(record) for record in islice(records, _BCF_LINES)]
+            if not lines:
                 return
-            yield "".join(held).encode()
+            yield "".join(lines).encode()
     finally:
         # Of a damaged file htslib complains once more when it is closed.
         with suppress(OSError):

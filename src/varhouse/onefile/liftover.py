@@ -125,9 +125,9 @@ def _lift_file(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=beside)))
         work = open_run(as_file(given, folder), lifter)
         work.source, work.chain_name, work.collects = given, chain_name, out is None
-        made, held = folder / f"out{ending}", folder / "rejects.tsv"
+        made, listed_made = folder / f"out{ending}", folder / "rejects.tsv"
         if listed is not None:
-            work.rejects = stack.enter_context(held.open("w", encoding="utf-8"))
+            work.rejects = stack.enter_context(listed_made.open("w", encoding="utf-8"))
             work.rejects.write("\t".join(REJECT_COLUMNS) + "\n")
         frame = None
         if ending in ("", ".parquet"):
@@ -136,7 +136,7 @@ def _lift_file(
             (_write_bcf if ending == ".bcf" else _write_text)(made, work)
         if listed is not None and work.rejects is not None:
             work.rejects.close()
-            put(held, listed)
+            put(listed_made, listed)
         if output is not None:
             put(made, output)
         return work.result(output, frame)

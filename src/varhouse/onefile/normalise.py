@@ -124,14 +124,14 @@ def _normalise_file(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=beside)))
         work = open_run(given, opened, folder, region, ending, multi_overlaps, unchecked_ref)
         work.normaliser.lists_rejects = listed is not None or out is None
-        made, held = folder / f"out{ending}", folder / "rejects.tsv"
+        made, listed_made = folder / f"out{ending}", folder / "rejects.tsv"
         if listed is not None:
-            work.rejects = stack.enter_context(held.open("w", encoding="utf-8"))
+            work.rejects = stack.enter_context(listed_made.open("w", encoding="utf-8"))
             work.rejects.write("\t".join(REJECT_COLUMNS) + "\n")
         frame = _write(work, made, ending, out)
         if listed is not None and work.rejects is not None:
             work.rejects.close()
-            put(held, listed)
+            put(listed_made, listed)
         if output is not None:
             put(made, output)
         return _result(work, output, frame, unchecked_ref)

@@ -238,12 +238,12 @@ def read_sample_sheet(path: str | Path) -> pl.DataFrame:
     return sheet
 
 
-def make_limits(chosen: Mapping[str, int], said: str = "limits") -> Limits:
+def make_limits(chosen: Mapping[str, int], name: str = "limits") -> Limits:
     """Give the limits of a file, with some of them chosen.
 
     Parameters
     ----------
-    said
+    name
         What a message calls the choice.
 
     Raises
@@ -254,11 +254,11 @@ def make_limits(chosen: Mapping[str, int], said: str = "limits") -> Limits:
     for key, number in chosen.items():
         if key not in Limits.__dataclass_fields__:
             known = nearest(key, Limits.__dataclass_fields__)
-            raise UsageError(f"{said}: no limit {key!r}{known}")
+            raise UsageError(f"{name}: no limit {key!r}{known}")
         low, high = BOUNDS.get(key, (1, None))
         if number < low or (high is not None and number > high):
             most = "" if high is None else f", at most {high:,}"
-            raise UsageError(f"{said}: at least {low:,}{most}")
+            raise UsageError(f"{name}: at least {low:,}{most}")
     return replace(DEFAULTS, **chosen)
 
 
