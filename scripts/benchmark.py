@@ -78,16 +78,22 @@ def main() -> int:
     parser.add_argument("--reference", type=Path, help="FASTA of the FILEs")
     parser.add_argument("--genes", type=Path, help="GFF3 or GTF for the FILEs")
     parser.add_argument(
-        "--annotation", action="append", default=[], metavar="NAME=FILE:FIELD,...",
+        "--annotation",
+        action="append",
+        default=[],
+        metavar="NAME=FILE:FIELD,...",
         help="a VCF source for the FILEs",
-    )  # fmt: skip
+    )
     parser.add_argument("--chain", action="store_true", help="time bcftools' chain, too")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument(
-        "--code", action="append", default=[], metavar="[NAME=]SRC",
+        "--code",
+        action="append",
+        default=[],
+        metavar="[NAME=]SRC",
         help="the src folder to measure (this one); several take turns",
-    )  # fmt: skip
+    )
     parser.add_argument("--expect", type=Path, help="results.jsonl of another run")
     args = parser.parse_intermixed_args()
     if any(c not in MADE for c in args.cases) and args.reference is None:
@@ -151,8 +157,13 @@ class Bench:
                 if inputs.sources:
                     self._row(f"{name}+compiled", code, folder / "store", config, v, cache)
             if not made and self.args.chain:
-                self._add({"case": f"{name} bcftools norm|csq|annotate", "code": "bcftools",
-                           **_costs(chain_cost(Path(case), inputs), v)})  # fmt: skip
+                self._add(
+                    {
+                        "case": f"{name} bcftools norm|csq|annotate",
+                        "code": "bcftools",
+                        **_costs(chain_cost(Path(case), inputs), v),
+                    }
+                )
 
     def _measure_next(self) -> None:
         """Measure one more cohort into a store of 1, 10 and 100."""
@@ -179,15 +190,29 @@ class Bench:
         for text in self.args.annotation:
             name, _, rest = text.partition("=")
             file, _, fields = rest.rpartition(":")
-            sources.append({"name": name, "path": str(Path(file).resolve()), "kind": "allele",
-                            "fields": fields.split(",")})  # fmt: skip
+            sources.append(
+                {
+                    "name": name,
+                    "path": str(Path(file).resolve()),
+                    "kind": "allele",
+                    "fields": fields.split(","),
+                }
+            )
         genes = self.args.genes.resolve() if self.args.genes else None
         return Inputs(self.args.reference.resolve(), genes, sources)
 
     def _row(
-        self, case: str, code: str, store: Path, config: Path, v: float | None,
-        cache: Path | None = None, *, keep: Path | None = None, fresh: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        case: str,
+        code: str,
+        store: Path,
+        config: Path,
+        v: float | None,
+        cache: Path | None = None,
+        *,
+        keep: Path | None = None,
+        fresh: bool = True,
+    ) -> None:
         """Measure an ingest; `cache` holds compiled sources, `keep` is where to leave them."""
         cost, talk = self._ingest(code, store, config, cache, fresh=fresh)
         done = self._varhouse(code, "store", "digest", str(store))
@@ -222,17 +247,28 @@ class Bench:
         return {"args": [sys.executable, "-m", "varhouse", *words], "env": environment}
 
     def _ingest(
-        self, code: str, store: Path, config: Path, cache: Path | None = None,
-        *, fresh: bool = True,
-    ) -> tuple[Cost, str]:  # fmt: skip
+        self,
+        code: str,
+        store: Path,
+        config: Path,
+        cache: Path | None = None,
+        *,
+        fresh: bool = True,
+    ) -> tuple[Cost, str]:
         if fresh:
             shutil.rmtree(store, ignore_errors=True)
         if cache is not None:
             self._with_sources(code, store, config, cache)
         call = self._varhouse(
-            code, "ingest", str(store), "--config", str(config),
-            "--cores", str(self.args.cores), "--json",
-        )  # fmt: skip
+            code,
+            "ingest",
+            str(store),
+            "--config",
+            str(config),
+            "--cores",
+            str(self.args.cores),
+            "--json",
+        )
         talk = config.parent / "stderr.txt"
         with talk.open("w") as err:
             cost, status = measure(**call, stdout=subprocess.DEVNULL, stderr=err)
@@ -260,9 +296,10 @@ def _say(text: str) -> None:
 
 def _costs(cost: Cost, v: float | None) -> dict[str, object]:
     row: dict[str, object] = {
-        "cpu_s": round(cost.cpu, 2), "wall_s": round(cost.wall, 1),
+        "cpu_s": round(cost.cpu, 2),
+        "wall_s": round(cost.wall, 1),
         "peak_mb": round(cost.peak),
-    }  # fmt: skip
+    }
     return row if v is None else {**row, "v": round(v, 2), "ratio": round(cost.cpu / v, 2)}
 
 
@@ -355,8 +392,10 @@ def write_config(folder: Path, inputs: Inputs, cohorts: dict[str, Path]) -> Path
         "assembly": {"name": "bench", "reference": str(inputs.reference.resolve())},
         "genes": str(inputs.genes) if inputs.genes else None,
         "sources": inputs.sources,
-        "cohorts": "cohorts.tsv", "samples": "samples.tsv", "strata": ["population"],
-    }  # fmt: skip
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
+        "strata": ["population"],
+    }
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
     return path

@@ -60,11 +60,13 @@ def read_alleles(vcf: Path) -> pl.DataFrame:
     """Read the alleles of a VCF, one a row."""
     frames = [
         split_lines(block).select(
-            pl.col("chrom").alias("contig"), pl.col("pos").cast(pl.Int32), "ref",
+            pl.col("chrom").alias("contig"),
+            pl.col("pos").cast(pl.Int32),
+            "ref",
             pl.col("alt").str.split(","),
         )
         for block in open_vcf_text(vcf).blocks
-    ]  # fmt: skip
+    ]
     return pl.concat(frames).explode("alt", empty_as_null=True, keep_nulls=True)
 
 
@@ -84,12 +86,20 @@ def columns(alleles: pl.DataFrame, reference: Any, runs: int) -> None:
     n = alleles.height
     took, out = best(runs, lambda: normalise_alleles(alleles, reference))
     changed = int((out["status"] == 1).sum())
-    say("normalise_alleles", alleles=n, changed=changed, cpu_s=round(took, 3),
-        million_per_s=round(n / took / 1e6, 1))  # fmt: skip
+    say(
+        "normalise_alleles",
+        alleles=n,
+        changed=changed,
+        cpu_s=round(took, 3),
+        million_per_s=round(n / took / 1e6, 1),
+    )
     some = out.select("contig", "pos", "ref", "alt").head(200_000)
     took, _ = best(runs, lambda: identify(some, reference))
-    say("identify (type, SPDI, VRS, HGVS)", alleles=some.height,
-        microseconds_each=round(took / some.height * 1e6, 2))  # fmt: skip
+    say(
+        "identify (type, SPDI, VRS, HGVS)",
+        alleles=some.height,
+        microseconds_each=round(took / some.height * 1e6, 2),
+    )
     kept = names.vrs_ids
     spent = []
 
@@ -103,8 +113,11 @@ def columns(alleles: pl.DataFrame, reference: Any, runs: int) -> None:
     for _ in range(runs):
         identify(some, reference)
     names.vrs_ids = kept
-    say("VRS ids", alleles=some.height,
-        microseconds_each=round(min(spent) / some.height * 1e6, 2))  # fmt: skip
+    say(
+        "VRS ids",
+        alleles=some.height,
+        microseconds_each=round(min(spent) / some.height * 1e6, 2),
+    )
 
 
 def run(*command: str) -> float:
@@ -122,14 +135,29 @@ def commands(args: argparse.Namespace, folder: Path) -> None:
         ours, theirs = folder / f"ours{ending}", folder / f"theirs{ending}"
         own, other = [], []
         for _ in range(args.runs):
-            own.append(run(sys.executable, "-m", "varhouse", "normalise", vcf, "-o", str(ours),
-                           "--reference", fasta))  # fmt: skip
+            own.append(
+                run(
+                    sys.executable,
+                    "-m",
+                    "varhouse",
+                    "normalise",
+                    vcf,
+                    "-o",
+                    str(ours),
+                    "--reference",
+                    fasta,
+                )
+            )
             other.append(run(sys.executable, "-c", _NORM, fasta, kind, str(theirs), vcf))
         key = ["contig", "pos", "ref", "alt"]
         same = read_alleles(ours).sort(key).equals(read_alleles(theirs).sort(key))
-        say(f"normalise to {ending}", ours_cpu_s=round(min(own), 2),
-            bcftools_cpu_s=round(min(other), 2), ratio=round(min(own) / min(other), 2),
-            same_alleles=same)  # fmt: skip
+        say(
+            f"normalise to {ending}",
+            ours_cpu_s=round(min(own), 2),
+            bcftools_cpu_s=round(min(other), 2),
+            ratio=round(min(own) / min(other), 2),
+            same_alleles=same,
+        )
 
 
 if __name__ == "__main__":

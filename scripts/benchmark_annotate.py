@@ -138,8 +138,12 @@ def compare(way: str, other: pl.DataFrame, mine: pl.DataFrame) -> None:
     """Say how many of another's terms we give too."""
     wanted = other.filter(pl.col("term").is_in(list(TERMS.values()))).unique()
     missing = wanted.join(mine, on=wanted.columns, how="anti")
-    say(f"answers of {way}", terms=wanted.height, not_ours=missing.height,
-        examples=[list(r) for r in missing.head(3).iter_rows()])  # fmt: skip
+    say(
+        f"answers of {way}",
+        terms=wanted.height,
+        not_ours=missing.height,
+        examples=[list(r) for r in missing.head(3).iter_rows()],
+    )
 
 
 def write_gtf(gff: Path, out: Path) -> None:
@@ -173,10 +177,21 @@ def make_snpeff(args: argparse.Namespace, folder: Path) -> list[str]:
     (data / "sequences.fa").write_bytes(args.reference.read_bytes())
     (folder / "snp.config").write_text(f"data.dir = {folder}/data\nbench.genome : bench\n")
     subprocess.run(
-        ["snpEff", "-Xmx6g", "build", "-gtf22", "-noCheckCds", "-noCheckProtein",
-         "-c", "snp.config", "bench"],
-        check=True, cwd=folder, capture_output=True,
-    )  # fmt: skip
+        [
+            "snpEff",
+            "-Xmx6g",
+            "build",
+            "-gtf22",
+            "-noCheckCds",
+            "-noCheckProtein",
+            "-c",
+            "snp.config",
+            "bench",
+        ],
+        check=True,
+        cwd=folder,
+        capture_output=True,
+    )
     return ["snpEff", "-Xmx6g", "ann", "-noStats", "-c", "snp.config", "bench",
             str(args.vcf.resolve())]  # fmt: skip
 
@@ -223,16 +238,23 @@ def main() -> int:
             "csq_bcf": cpu_of([*csq, "u", "/dev/null", vcf], args.runs, folder),
         }
         mine = ours(parquet)
-        compare("csq", theirs(text, "BCSQ", (0, 2)).with_columns(
-            pl.col("term").replace(TERMS)), mine)  # fmt: skip
+        compare(
+            "csq",
+            theirs(text, "BCSQ", (0, 2)).with_columns(pl.col("term").replace(TERMS)),
+            mine,
+        )
         if args.snpeff:
             times["snpeff"] = time_snpeff(args, folder, mine)
         times["vep (stands for it)"] = alleles.height / VEP_PER_SECOND
         for way, cpu in times.items():
-            say(way, alleles=alleles.height, cpu_s=round(cpu, 2),
+            say(
+                way,
+                alleles=alleles.height,
+                cpu_s=round(cpu, 2),
                 by_csq=round(cpu / times["csq"], 3),
                 by_annotate=round(cpu / times["annotate"], 2),
-                **({"pairs": pairs} if way == "arrays" else {}))  # fmt: skip
+                **({"pairs": pairs} if way == "arrays" else {}),
+            )
     return 0
 
 

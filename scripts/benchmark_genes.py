@@ -109,29 +109,61 @@ def write_annotation(path: Path, n: int, length: int) -> dict[str, int]:
     g_id = pl.format("ENSG{}", pl.col("gene").cast(pl.String).str.zfill(11))
     biotype = pl.when("coding").then(pl.lit("protein_coding")).otherwise(pl.lit("lncRNA"))
     of_tx = pl.DataFrame(
-        {"tx": np.arange(n), "gene": gene, "contig": contig[gene] + 1, "coding": coding,
-         "start": low, "end": high, "strand": strand[gene], "reverse": reverse[gene]}
-    )  # fmt: skip
+        {
+            "tx": np.arange(n),
+            "gene": gene,
+            "contig": contig[gene] + 1,
+            "coding": coding,
+            "start": low,
+            "end": high,
+            "strand": strand[gene],
+            "reverse": reverse[gene],
+        }
+    )
     of_gene = of_tx.group_by("gene", maintain_order=True).agg(
-        pl.col("contig", "strand").first(), pl.col("start").min(), pl.col("end").max(),
+        pl.col("contig", "strand").first(),
+        pl.col("start").min(),
+        pl.col("end").max(),
         pl.col("coding").any(),
-    )  # fmt: skip
+    )
     parts = [
-        _rows(of_gene, "gene", 0, pl.format(
-            "ID=gene:{};Name=N{};biotype={};gene_id={};logic_name=havana;version=3",
-            g_id, "gene", biotype, g_id)),
-        _rows(of_tx, "mRNA", 1, pl.format(
-            "ID=transcript:{};Parent=gene:{};Name=N{}-2{};biotype={};tag=basic;"
-            "transcript_id={};transcript_support_level=1;version=2",
-            t_id, g_id, "gene", "tx", biotype, t_id)),
-    ]  # fmt: skip
+        _rows(
+            of_gene,
+            "gene",
+            0,
+            pl.format(
+                "ID=gene:{};Name=N{};biotype={};gene_id={};logic_name=havana;version=3",
+                g_id,
+                "gene",
+                biotype,
+                g_id,
+            ),
+        ),
+        _rows(
+            of_tx,
+            "mRNA",
+            1,
+            pl.format(
+                "ID=transcript:{};Parent=gene:{};Name=N{}-2{};biotype={};tag=basic;"
+                "transcript_id={};transcript_support_level=1;version=2",
+                t_id,
+                g_id,
+                "gene",
+                "tx",
+                biotype,
+                t_id,
+            ),
+        ),
+    ]
     names = of_tx.select("tx", "gene", "contig", "strand")
     exon = pl.format(
         "Parent=transcript:{};Name=ENSE{};constitutive=0;ensembl_end_phase=-1;"
         "ensembl_phase=-1;exon_id=ENSE{};rank={};version=1",
-        t_id, pl.col("row").cast(pl.String).str.zfill(11),
-        pl.col("row").cast(pl.String).str.zfill(11), "rank",
-    )  # fmt: skip
+        t_id,
+        pl.col("row").cast(pl.String).str.zfill(11),
+        pl.col("row").cast(pl.String).str.zfill(11),
+        "rank",
+    )
     p_id = pl.format("ENSP{}", pl.col("tx").cast(pl.String).str.zfill(11))
     cds = pl.format("ID=CDS:{};Parent=transcript:{};protein_id={}", p_id, t_id, p_id)
     joined = [f.join(names, on="tx", maintain_order="left") for f in frames]
@@ -147,31 +179,53 @@ def write_annotation(path: Path, n: int, length: int) -> dict[str, int]:
 
 
 def _frames(
-    tx: np.ndarray, first: np.ndarray, count: np.ndarray, start: np.ndarray,
-    end: np.ndarray, coding: np.ndarray, reverse: np.ndarray,
-) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    tx: np.ndarray,
+    first: np.ndarray,
+    count: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    coding: np.ndarray,
+    reverse: np.ndarray,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Exon rows, and CDS rows with phases: all but the first exon, and two bases less."""
     place = np.arange(len(tx)) - first[tx]
     back = count[tx] - 1 - place
     rank = np.where(reverse[tx], back, place)
-    exons = pl.DataFrame({"tx": tx, "start": start, "end": end, "row": np.arange(len(tx)),
-                          "rank": rank + 1, "phase": np.full(len(tx), None, object)},
-                         schema_overrides={"phase": pl.Int64})  # fmt: skip
+    exons = pl.DataFrame(
+        {
+            "tx": tx,
+            "start": start,
+            "end": end,
+            "row": np.arange(len(tx)),
+            "rank": rank + 1,
+            "phase": np.full(len(tx), None, object),
+        },
+        schema_overrides={"phase": pl.Int64},
+    )
     some = coding[tx] & ((rank > 0) | (count[tx] == 1))
     size = (end - start + 1)[some]
     by = pl.DataFrame({"tx": tx[some], "rank": rank[some], "size": size})
     # Bases of the CDS before each row, in the transcript's direction.
-    before = by.with_row_index().sort("tx", "rank").with_columns(
-        before=pl.col("size").cum_sum().over("tx") - pl.col("size"),
-        rest=pl.col("size").sum().over("tx") % 3,
-        last=pl.col("rank") == pl.col("rank").max().over("tx"),
-    ).sort("index")  # fmt: skip
+    before = (
+        by.with_row_index()
+        .sort("tx", "rank")
+        .with_columns(
+            before=pl.col("size").cum_sum().over("tx") - pl.col("size"),
+            rest=pl.col("size").sum().over("tx") % 3,
+            last=pl.col("rank") == pl.col("rank").max().over("tx"),
+        )
+        .sort("index")
+    )
     cut = np.where(before["last"].to_numpy(), before["rest"].to_numpy(), 0)
     turned = reverse[tx[some]]
-    cds = pl.DataFrame({
-        "tx": tx[some], "start": start[some] + np.where(turned, cut, 0),
-        "end": end[some] - np.where(turned, 0, cut), "phase": -before["before"].to_numpy() % 3,
-    })  # fmt: skip
+    cds = pl.DataFrame(
+        {
+            "tx": tx[some],
+            "start": start[some] + np.where(turned, cut, 0),
+            "end": end[some] - np.where(turned, 0, cut),
+            "phase": -before["before"].to_numpy() % 3,
+        }
+    )
     return exons, cds
 
 
@@ -180,11 +234,19 @@ def _rows(frame: pl.DataFrame, kind: str, order: int, attributes: pl.Expr) -> pl
     has_phase, has_tx = "phase" in frame.columns, "tx" in frame.columns
     phase = pl.col("phase").cast(pl.String).fill_null(".") if has_phase else pl.lit(".")
     return frame.select(
-        "contig", source=pl.lit("ensembl"), type=pl.lit(kind), start="start", end="end",
-        score=pl.lit("."), strand="strand", phase=phase, attr=attributes,
-        gene="gene", tx=pl.col("tx") if has_tx else pl.lit(-1, pl.Int64),
+        "contig",
+        source=pl.lit("ensembl"),
+        type=pl.lit(kind),
+        start="start",
+        end="end",
+        score=pl.lit("."),
+        strand="strand",
+        phase=phase,
+        attr=attributes,
+        gene="gene",
+        tx=pl.col("tx") if has_tx else pl.lit(-1, pl.Int64),
         order=pl.lit(order, pl.Int32),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -75,9 +75,14 @@ def read(path: Path, *, typed: bool) -> dict[str, int | str]:
             line = scanner.n_lines + 1
             scanner.take_records(read_batch(data, scanner.n_records, line), 0)
     scanner.finish()
-    return {"records": scanner.n_records, "values": values, "alts": alts,
-            "verdict": account.verdict, "problems": sum(account.counts.values()),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}  # fmt: skip
+    return {
+        "records": scanner.n_records,
+        "values": values,
+        "alts": alts,
+        "verdict": account.verdict,
+        "problems": sum(account.counts.values()),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+    }
 
 
 def _count_alts(found, n_samples: int) -> int:

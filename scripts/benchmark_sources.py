@@ -92,10 +92,14 @@ def make_rows(n: int, seed: int) -> pl.DataFrame:
     return frame.select(
         "pos",
         ref=pl.when(pl.col("k") < 0.05).then(pl.col("r") + pl.col("t")).otherwise("r"),
-        alt=pl.when(pl.col("k") < 0.05).then("r").when(pl.col("k") > 0.95)
-        .then(pl.col("r") + pl.col("t")).otherwise("a"),
-        ac=pl.Series(ac), an=pl.Series(an),
-    )  # fmt: skip
+        alt=pl.when(pl.col("k") < 0.05)
+        .then("r")
+        .when(pl.col("k") > 0.95)
+        .then(pl.col("r") + pl.col("t"))
+        .otherwise("a"),
+        ac=pl.Series(ac),
+        an=pl.Series(an),
+    )
 
 
 def write_vcf(path: Path, header: str, lines: pl.Series) -> None:
@@ -115,10 +119,14 @@ def make_files(work: Path, n_rows: int, n_alleles: int) -> None:
     rows = make_rows(n_rows, 1)
     af = pl.col("ac") / pl.col("an")
     info = pl.format(
-        "AC={};AN={};AF={};AF_eas={};AF_afr={};nhomalt={}", "ac", "an",
-        af.round_sig_figs(6), (af * 0.9).round_sig_figs(6), (af * 0.7).round_sig_figs(6),
+        "AC={};AN={};AF={};AF_eas={};AF_afr={};nhomalt={}",
+        "ac",
+        "an",
+        af.round_sig_figs(6),
+        (af * 0.9).round_sig_figs(6),
+        (af * 0.7).round_sig_figs(6),
         (pl.col("ac") * af).cast(pl.Int64),
-    )  # fmt: skip
+    )
     line = pl.format("1\t{}\t.\t{}\t{}\t.\tPASS\t{}", "pos", "ref", "alt", info)
     write_vcf(work / "source.vcf.gz", HEADER, rows.select(line).to_series())
     mine = rows.sample(n_alleles, seed=2).sort("pos").with_row_index()
@@ -162,9 +170,12 @@ pysam.bcftools.query("-i", "AC>=0", "-f", sys.argv[2], "-o", sys.argv[3], sys.ar
     names = ["pos", "ref", "alt", *FIELDS]
     types = [pl.Int32, pl.String, pl.String, pl.Int64, pl.Int64, pl.Float32, pl.Float32]
     return pl.read_csv(
-        out, separator="\t", has_header=False, new_columns=names,
+        out,
+        separator="\t",
+        has_header=False,
+        new_columns=names,
         schema_overrides=dict(zip(names, types, strict=True)),
-    )  # fmt: skip
+    )
 
 
 def main() -> int:
@@ -188,8 +199,11 @@ def main() -> int:
         subprocess.run([sys.executable, *sys.argv, "--make"], check=True)
     python = [sys.executable, "-c"]
     if not (work / "compiled").exists():
-        timed("compile", [*python, COMPILE, str(source), str(work / "compiled")],
-              work / "compile.out")  # fmt: skip
+        timed(
+            "compile",
+            [*python, COMPILE, str(source), str(work / "compiled")],
+            work / "compile.out",
+        )
     os.environ["POLARS_MAX_THREADS"] = "1"
     joined, annotated = work / "joined.parquet", work / "annotated.bcf"
     inputs = [str(work / "alleles.parquet"), str(work / "compiled"), str(joined)]

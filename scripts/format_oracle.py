@@ -54,8 +54,14 @@ def compare(path: Path, limit: int) -> dict[str, object]:
         done += batch.size
         if limit and done >= limit:
             break
-    return {"file": path.name, "records": min(done, limit or done), "values": values,
-            "differ": differ, "not_given": unlike, "first": first}  # fmt: skip
+    return {
+        "file": path.name,
+        "records": min(done, limit or done),
+        "values": values,
+        "differ": differ,
+        "not_given": unlike,
+        "first": first,
+    }
 
 
 def _column(columns, table, name):

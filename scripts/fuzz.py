@@ -37,13 +37,63 @@ from typing import Any
 from unittest import mock
 
 WORDS = (
-    b"\t", b"\n", b"\r\n", b";", b",", b":", b"=", b".", b"/", b"|", b"<", b">", b"*", b"[",
-    b"]", b'"', b"\\", b"#", b"\0", b"\xff", b"\xef\xbb\xbf", b"-1", b"0", b"1", b"2147483648",
-    b"-2147483648", b"1e400", b"nan", b"inf", b"0x1p3", b"GT", b"GT:PL", b"0/1", b"./.", b"0|",
-    b"AC=1", b"AF=2", b"END=5", b"SVLEN=-3", b"<DEL>", b"<*>", b"<CNV:TR>", b"]1:5]A", b"PASS",
-    b"Number=A", b"Number=LG", b"Type=Flag", b"##INFO=<ID=", b"##contig=<ID=", b"LAA", b"LPL",
-    b"##fileformat=VCFv4.5", b"A" * 300, b"," * 70_000, b"0|0\t" * 500, b";" * 999,
-)  # fmt: skip
+    b"\t",
+    b"\n",
+    b"\r\n",
+    b";",
+    b",",
+    b":",
+    b"=",
+    b".",
+    b"/",
+    b"|",
+    b"<",
+    b">",
+    b"*",
+    b"[",
+    b"]",
+    b'"',
+    b"\\",
+    b"#",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"-1",
+    b"0",
+    b"1",
+    b"2147483648",
+    b"-2147483648",
+    b"1e400",
+    b"nan",
+    b"inf",
+    b"0x1p3",
+    b"GT",
+    b"GT:PL",
+    b"0/1",
+    b"./.",
+    b"0|",
+    b"AC=1",
+    b"AF=2",
+    b"END=5",
+    b"SVLEN=-3",
+    b"<DEL>",
+    b"<*>",
+    b"<CNV:TR>",
+    b"]1:5]A",
+    b"PASS",
+    b"Number=A",
+    b"Number=LG",
+    b"Type=Flag",
+    b"##INFO=<ID=",
+    b"##contig=<ID=",
+    b"LAA",
+    b"LPL",
+    b"##fileformat=VCFv4.5",
+    b"A" * 300,
+    b"," * 70_000,
+    b"0|0\t" * 500,
+    b";" * 999,
+)
 """Pieces that matter to a reader of VCF."""
 
 MOST_BYTES = 200_000
@@ -147,8 +197,9 @@ class Target:
             if whole.account.verdict == "valid":
                 raise
         with contextlib.suppress(VarhouseError):
-            repair_file(self.path, self.path.with_name("out.vcf.gz"), self.contigs,
-                        self.reference)  # fmt: skip
+            repair_file(
+                self.path, self.path.with_name("out.vcf.gz"), self.contigs, self.reference
+            )
 
 
 def corpus_of(folder: Path) -> list[bytes]:
@@ -273,10 +324,17 @@ def run_coverage(target: Target, args: argparse.Namespace) -> int:
     escaped = ("".join(f"\\x{b:02x}" for b in w) for w in WORDS if len(w) < 60)
     words.write_text("".join(f'"{w}"\n' for w in escaped))
     atheris.Setup(
-        [sys.argv[0], str(seeds), f"-max_total_time={args.seconds}", f"-dict={words}",
-         f"-seed={args.seed + 1}", "-max_len=20000", f"-artifact_prefix={args.findings}/"],
+        [
+            sys.argv[0],
+            str(seeds),
+            f"-max_total_time={args.seconds}",
+            f"-dict={words}",
+            f"-seed={args.seed + 1}",
+            "-max_len=20000",
+            f"-artifact_prefix={args.findings}/",
+        ],
         one,
-    )  # fmt: skip
+    )
     atheris.Fuzz()
     return 0
 

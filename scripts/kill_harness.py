@@ -111,8 +111,9 @@ def main() -> int:
     )
     parser.add_argument("--steps", type=int, default=200, help="kills in this process")
     parser.add_argument("--real", type=int, default=20, help="kills of the real command")
-    parser.add_argument("--apart", action="store_true",
-                        help="kill in this process between many jobs")  # fmt: skip
+    parser.add_argument(
+        "--apart", action="store_true", help="kill in this process between many jobs"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after that")
     parser.add_argument("--span", type=float, help="seconds of a real run [measured]")

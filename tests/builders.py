@@ -125,9 +125,10 @@ def make_small_inputs(folder: Path) -> dict[str, Any]:
         rows = [f"{row} GT {rng.choice(['0/1', '1/1'])} 0/0" for row in lines[name == "b" :]]
         make_vcf(folder / f"{name}.vcf", rows, [f"{name}1", f"{name}2"])
     make_vcf(
-        folder / "known.vcf", [f"{row[:-1]}SCORE={i}" for i, row in enumerate(lines)],
+        folder / "known.vcf",
+        [f"{row[:-1]}SCORE={i}" for i, row in enumerate(lines)],
         meta=['##INFO=<ID=SCORE,Number=1,Type=Integer,Description="x">'],
-    )  # fmt: skip
+    )
     people = "".join(f"{c}\t{c}{i}\tfemale\n" for c in "ab" for i in (1, 2))
     (folder / "samples.tsv").write_text("cohort\tsample\tsex\n" + people)
     (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\nb\tb.vcf\n")
@@ -162,10 +163,14 @@ def make_rows(table: Table, rows: Iterable[Row]) -> pl.DataFrame:
 def make_contigs(contigs: Sequence[str] = ("chr1", "chr2", "chr10", "chrX")) -> Contigs:
     """Make contigs `chrN` with the aliases `N` and accessions."""
     return Contigs(
-        Contig(c, [c.removeprefix("chr")] if c.startswith("chr") else [], f"NC_{i:06d}.1",
-               1_000_000)
+        Contig(
+            c,
+            [c.removeprefix("chr")] if c.startswith("chr") else [],
+            f"NC_{i:06d}.1",
+            1_000_000,
+        )
         for i, c in enumerate(contigs, 1)
-    )  # fmt: skip
+    )
 
 
 def add_tables(
@@ -200,9 +205,10 @@ def add_tables(
             for i in range(0, group.height, size):
                 partition = dict(zip(by, map(str, values), strict=True))
                 shards.append(
-                    write_shard(ordered[i : i + size], table, work, f"{table_name}-{k}-{i}",
-                                partition)
-                )  # fmt: skip
+                    write_shard(
+                        ordered[i : i + size], table, work, f"{table_name}-{k}-{i}", partition
+                    )
+                )
     manifest = Manifest([s for s in shards if s is not None])
     return commit(store, [manifest], ingest_id=name, operation="ingest", base_release=base)
 
@@ -247,8 +253,13 @@ def variant(text: str, **columns: Any) -> dict[str, Any]:
     row = key(text)
     one = len(row["ref"]) == len(row["alt"]) == 1
     kind = "snv" if one else "deletion" if len(row["ref"]) > len(row["alt"]) else "insertion"
-    return {**row, "end": row["pos"] + len(row["ref"]) - 1, "type": kind, "ref_checked": True,
-            **columns}  # fmt: skip
+    return {
+        **row,
+        "end": row["pos"] + len(row["ref"]) - 1,
+        "type": kind,
+        "ref_checked": True,
+        **columns,
+    }
 
 
 def counts(text: str, ac: int, an: int, **columns: Any) -> dict[str, Any]:
@@ -294,54 +305,90 @@ def make_small_store(path: Path) -> Path:
         },
     ]
 
-    def consequence(name: str, transcript: str, gene: str, term: str, impact: str,
-                    **more: Any) -> dict[str, Any]:  # fmt: skip
-        return {**key(name), "transcript_id": transcript, "gene_id": gene, "strand": 1,
-                "gene_name": f"DEMO{gene[1]}", "biotype": "protein_coding",
-                "consequence": term, "impact": impact, **more}  # fmt: skip
+    def consequence(
+        name: str, transcript: str, gene: str, term: str, impact: str, **more: Any
+    ) -> dict[str, Any]:
+        return {
+            **key(name),
+            "transcript_id": transcript,
+            "gene_id": gene,
+            "strand": 1,
+            "gene_name": f"DEMO{gene[1]}",
+            "biotype": "protein_coding",
+            "consequence": term,
+            "impact": impact,
+            **more,
+        }
 
     consequences = [
         consequence(names[1], "T1", "G1", "stop_gained", "HIGH", most_severe=True),
-        consequence(names[1], "T2", "G1", "stop_gained", "HIGH", most_severe=True,
-                    canonical=True, amino_acids="K/*", codons="Aag/Tag", exon="1/2"),
+        consequence(
+            names[1],
+            "T2",
+            "G1",
+            "stop_gained",
+            "HIGH",
+            most_severe=True,
+            canonical=True,
+            amino_acids="K/*",
+            codons="Aag/Tag",
+            exon="1/2",
+        ),
         consequence(names[1], "T0", "G2", "stop_gained", "HIGH", most_severe=True),
         consequence(names[1], "T9", "G2", "intron_variant", "MODIFIER"),
         consequence(names[3], "T9", "G2", "missense_variant", "MODERATE", most_severe=True),
-        consequence(names[4], "T7", "G7", "stop_gained&splice_region_variant", "HIGH",
-                    most_severe=True),
-    ]  # fmt: skip
+        consequence(
+            names[4], "T7", "G7", "stop_gained&splice_region_variant", "HIGH", most_severe=True
+        ),
+    ]
     north, south, east = ({"cohort": c} for c in ("north", "south", "east-1"))
     frequencies = [
-        counts(names[0], 1, 20, **north), counts(names[1], 1, 400, n_het=1, **north),
-        counts(names[1], 0, 600, **south), counts(names[2], 2, 400, **north),
-        counts(names[3], 100, 400, **north), counts(names[4], 3, 1652, **north),
-        counts(names[5], 5, 10, **south), counts(names[6], 0, 0, **south),
+        counts(names[0], 1, 20, **north),
+        counts(names[1], 1, 400, n_het=1, **north),
+        counts(names[1], 0, 600, **south),
+        counts(names[2], 2, 400, **north),
+        counts(names[3], 100, 400, **north),
+        counts(names[4], 3, 1652, **north),
+        counts(names[5], 5, 10, **south),
+        counts(names[6], 0, 0, **south),
         counts(names[1], 1, 100, **east),
         counts(names[1], 1, 300, **north) | {"stratum_by": "province", "stratum": "11"},
         counts(names[1], 0, 100, **north) | {"stratum_by": "province", "stratum": "33"},
-    ]  # fmt: skip
+    ]
     totals = [
-        counts(names[0], 1, 20, n_cohorts=1), counts(names[1], 2, 1100, n_cohorts=3, n_het=1),
-        counts(names[2], 2, 400, n_cohorts=1), counts(names[3], 100, 400, n_cohorts=1),
-        counts(names[4], 3, 1652, n_cohorts=1), counts(names[5], 5, 10, n_cohorts=1),
+        counts(names[0], 1, 20, n_cohorts=1),
+        counts(names[1], 2, 1100, n_cohorts=3, n_het=1),
+        counts(names[2], 2, 400, n_cohorts=1),
+        counts(names[3], 100, 400, n_cohorts=1),
+        counts(names[4], 3, 1652, n_cohorts=1),
+        counts(names[5], 5, 10, n_cohorts=1),
         counts(names[6], 0, 0, n_cohorts=1),
         counts(names[1], 1, 300) | {"stratum_by": "province", "stratum": "11"},
-    ]  # fmt: skip
+    ]
     own = make_contigs()
     make_store(
         path,
         {
-            "variants": variants, "ids": ids, "genes": genes, "consequences": consequences,
-            "frequencies": frequencies, "totals": totals,
+            "variants": variants,
+            "ids": ids,
+            "genes": genes,
+            "consequences": consequences,
+            "frequencies": frequencies,
+            "totals": totals,
             "cohorts": [north | {"n_samples": 200}, south | {"n_samples": 300}, east],
         },
         own,
-    )  # fmt: skip
+    )
     clinvar = pl.DataFrame(
-        {**{k: [v, v] for k, v in key(names[1]).items()}, "clnsig": ["Pathogenic", "Benign"],
-         "stars": [2, 1], "source_version": ["2026-11"] * 2, "licence": ["CC0"] * 2},
+        {
+            **{k: [v, v] for k, v in key(names[1]).items()},
+            "clnsig": ["Pathogenic", "Benign"],
+            "stars": [2, 1],
+            "source_version": ["2026-11"] * 2,
+            "licence": ["CC0"] * 2,
+        },
         schema_overrides={"pos": pl.Int32, "stars": pl.Int32},
-    )  # fmt: skip
+    )
     add_tables(path, {"annotations_clinvar": clinvar}, own)
     return path
 
@@ -458,19 +505,36 @@ def cohort_rows(
                 )
         mine = [ordinals[n] for n in names]
         tables["files"].append(
-            {"cohort": cohort, "file": number, "name": path.name, "samples": mine,
-             "n_samples": len(mine), "header": "\n".join(header)}
-        )  # fmt: skip
+            {
+                "cohort": cohort,
+                "file": number,
+                "name": path.name,
+                "samples": mine,
+                "n_samples": len(mine),
+                "header": "\n".join(header),
+            }
+        )
         for record, row in enumerate(rows):
             place = {
-                "contig": contigs.canonical(row[0]), "pos": int(row[1]), "ref": row[3],
-                "alt": row[4], "cohort": cohort, "file": number, "record": record,
-            }  # fmt: skip
+                "contig": contigs.canonical(row[0]),
+                "pos": int(row[1]),
+                "ref": row[3],
+                "alt": row[4],
+                "cohort": cohort,
+                "file": number,
+                "record": record,
+            }
             tables["sites"].append(
-                {**place, "chrom": row[0], "id": None if row[2] == "." else row[2],
-                 "qual": None if row[5] == "." else float(row[5]), "filter": row[6],
-                 "info": row[7], "format": row[8] if names else None}
-            )  # fmt: skip
+                {
+                    **place,
+                    "chrom": row[0],
+                    "id": None if row[2] == "." else row[2],
+                    "qual": None if row[5] == "." else float(row[5]),
+                    "filter": row[6],
+                    "info": row[7],
+                    "format": row[8] if names else None,
+                }
+            )
             if names:
                 tables["genotypes"].append({**place, **_listed(row, mine)})
     tables["cohorts"].append({"cohort": cohort, "n_samples": len(ordinals)})

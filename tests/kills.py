@@ -196,10 +196,11 @@ def committed(store: Path) -> Snapshot:
         found |= {file for table in opened.tables for file in opened.paths(table)}
     return {
         str(f.relative_to(store)): (
-            f.stat().st_ino, hashlib.sha256(f.read_bytes()).hexdigest()
+            f.stat().st_ino,
+            hashlib.sha256(f.read_bytes()).hexdigest(),
         )
         for f in found
-    }  # fmt: skip
+    }
 
 
 def digest(store: Path, release: int | None = None) -> str | None:
@@ -295,8 +296,10 @@ def further_inputs(folder: Path) -> None:
     (folder / "cohorts.tsv").write_text(sheet)
     text = (folder / "a.vcf").read_text().splitlines(keepends=True)
     (folder / "a.vcf").write_text("".join(text[:-3]))
-    for name, old, new in (("known.vcf", "SCORE=3", "SCORE=4"),
-                           ("genes.gff3", "Name=N1", "Name=N2")):  # fmt: skip
+    for name, old, new in (
+        ("known.vcf", "SCORE=3", "SCORE=4"),
+        ("genes.gff3", "Name=N1", "Name=N2"),
+    ):
         (folder / name).write_text((folder / name).read_text().replace(old, new))
     (folder / "config.json").write_text(json.dumps(config))
 
@@ -338,8 +341,18 @@ def points(changes: int, number: int, rng: random.Random) -> list[int]:
 
 def ingest_command(folder: Path) -> list[str]:
     """Give the command that a person would run."""
-    return [sys.executable, "-m", "varhouse", "-q", "ingest", str(folder / "store"),
-            "--config", str(folder / "config.json"), "--cores", "2"]  # fmt: skip
+    return [
+        sys.executable,
+        "-m",
+        "varhouse",
+        "-q",
+        "ingest",
+        str(folder / "store"),
+        "--config",
+        str(folder / "config.json"),
+        "--cores",
+        "2",
+    ]
 
 
 def kill_for_real(scenario: Scenario, folder: Path, delays: list[float], alone: bool) -> str:
@@ -353,9 +366,11 @@ def kill_for_real(scenario: Scenario, folder: Path, delays: list[float], alone: 
     for delay in [*delays, None]:
         held = committed(store)
         process = subprocess.Popen(
-            ingest_command(here), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            ingest_command(here),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             _, said = process.communicate(timeout=delay)
             assert process.returncode == 0, said.decode()

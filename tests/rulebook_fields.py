@@ -21,8 +21,9 @@ META = (
 )  # fmt: skip
 
 
-def info(*values: str, alt: str = "C", ref: str = "A", meta: tuple[str, ...] = META,
-         id_: str = ".") -> str:  # fmt: skip
+def info(
+    *values: str, alt: str = "C", ref: str = "A", meta: tuple[str, ...] = META, id_: str = "."
+) -> str:
     """Write an example: one record for each INFO, one position apart."""
     rows = (f"1 {5 + 10 * k} {id_} {ref} {alt} . . {v}" for k, v in enumerate(values))
     return row(*rows, meta=meta)

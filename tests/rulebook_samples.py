@@ -21,12 +21,21 @@ LOCAL = (
     _format("LEC", "LA", "Integer"), _format("LPL", "LG", "Integer"),
     _format("LGL", "LG", "Float"), _format("LEN", "1", "Integer"),
 )  # fmt: skip
-PHASE = (_format("PSL", "P", "String"), _format("PSO", "P", "Integer"),
-         _format("PSQ", "P", "Integer"))  # fmt: skip
+PHASE = (
+    _format("PSL", "P", "String"),
+    _format("PSO", "P", "Integer"),
+    _format("PSQ", "P", "Integer"),
+)
 
 
-def samples(keys: str, *cells: str, alt: str = "C", info_: str = ".", ref: str = "A",
-            meta: tuple[str, ...] = FORMATS) -> str:  # fmt: skip
+def samples(
+    keys: str,
+    *cells: str,
+    alt: str = "C",
+    info_: str = ".",
+    ref: str = "A",
+    meta: tuple[str, ...] = FORMATS,
+) -> str:
     """Write an example of one record with the samples given."""
     names = " ".join(f"s{k}" for k in range(len(cells)))
     line = f"1 5 . {ref} {alt} . . {info_} {keys} {' '.join(cells)}"
@@ -270,54 +279,88 @@ _FORMAT = (
 
 _GENOTYPE = (
     Sentence(
-        "gt-syntax", "1.6.2",
+        "gt-syntax",
+        "1.6.2",
         "encoded as allele value preceded by either of / or | depending on whether that "
         "allele is "
         "considered phased",
-        "1-5 error", "VH-G-001",
-        good=(samples("GT", "0/1", "1|0", "0", ".", "./.", "0/0/1", "0|1|1", ".|1", "0/1|1"),
-              samples("GT", "0/10", alt=",".join("A" * k + "C" for k in range(10)))),
-        bad=(samples("GT", "0/"), samples("GT", "/"), samples("GT", "0//1"), samples("GT",
-             "a/b"),
-             samples("GT", "-1/0"), samples("GT", "0\\1"), samples("GT", "0/1/"),
-             samples("GT", "0,1"), samples("GT", "01x"), samples("GT:X", "0/x:1"),
-             samples("GT", "1.0"), samples("GT", "A/C"), samples("GT", "*/1")),
+        "1-5 error",
+        "VH-G-001",
+        good=(
+            samples("GT", "0/1", "1|0", "0", ".", "./.", "0/0/1", "0|1|1", ".|1", "0/1|1"),
+            samples("GT", "0/10", alt=",".join("A" * k + "C" for k in range(10))),
+        ),
+        bad=(
+            samples("GT", "0/"),
+            samples("GT", "/"),
+            samples("GT", "0//1"),
+            samples("GT", "a/b"),
+            samples("GT", "-1/0"),
+            samples("GT", "0\\1"),
+            samples("GT", "0/1/"),
+            samples("GT", "0,1"),
+            samples("GT", "01x"),
+            samples("GT:X", "0/x:1"),
+            samples("GT", "1.0"),
+            samples("GT", "A/C"),
+            samples("GT", "*/1"),
+        ),
     ),
     Sentence(
-        "gt-alleles", "1.6.2",
+        "gt-alleles",
+        "1.6.2",
         "0 for the reference allele ..., 1 for the first allele listed in ALT, 2 for the "
         "second "
         "allele list in ALT and so on",
-        "1-5 error", "VH-G-002",
-        good=(samples("GT", "0/1"), samples("GT", "1/2", alt="C,G"), samples("GT", "2",
-              alt="C,*")),
-        bad=(samples("GT", "0/2"), samples("GT", "3|0", alt="C,G"), samples("GT", "2"),
-             samples("GT:X", "0/0:1", "1/2:1"), samples("GT", "0/1234"),
-             samples("GT", "2/2", alt=".")),
+        "1-5 error",
+        "VH-G-002",
+        good=(
+            samples("GT", "0/1"),
+            samples("GT", "1/2", alt="C,G"),
+            samples("GT", "2", alt="C,*"),
+        ),
+        bad=(
+            samples("GT", "0/2"),
+            samples("GT", "3|0", alt="C,G"),
+            samples("GT", "2"),
+            samples("GT:X", "0/0:1", "1/2:1"),
+            samples("GT", "0/1234"),
+            samples("GT", "2/2", alt="."),
+        ),
     ),
     Sentence(
-        "gt-without-alt", "1.6.2", "1 for the first allele listed in ALT",
-        "1-5 warning", "VH-G-003",
-        good=(samples("GT", "0/0", alt="."),), bad=(samples("GT", "0/1", alt="."),),
+        "gt-without-alt",
+        "1.6.2",
+        "1 for the first allele listed in ALT",
+        "1-5 warning",
+        "VH-G-003",
+        good=(samples("GT", "0/0", alt="."),),
+        bad=(samples("GT", "0/1", alt="."),),
         note="callers that know of an allele and hide it; an ingest rejects the record",
     ),
     Sentence(
-        "gt-leading-phase", "4.1 to 4.3: 1.4.2, 1.6.2",
+        "gt-leading-phase",
+        "4.1 to 4.3: 1.4.2, 1.6.2",
         "encoded as allele values separated by either of / or |",
-        "1-3 error", "VH-G-004",
-        good=(samples("GT", "0/1"),), bad=(samples("GT", "/0/1"), samples("GT", "|1")),
+        "1-3 error",
+        "VH-G-004",
+        good=(samples("GT", "0/1"),),
+        bad=(samples("GT", "/0/1"), samples("GT", "|1")),
         note="4.4 brought the first phase mark",
     ),
     Sentence(
-        "gt-missing", "1.6.2",
+        "gt-missing",
+        "1.6.2",
         "If a call cannot be made for a sample at a given locus, '.' must be specified for "
         "each "
         "missing allele in the GT field",
-        "1-5 error", "VH-M-011",
-        good=(samples("GT", "./.", ".", "./././."),), bad=(samples("GT:X", ":1"),),
+        "1-5 error",
+        "VH-M-011",
+        good=(samples("GT", "./.", ".", "./././."),),
+        bad=(samples("GT:X", ":1"),),
         note="`.` for a diploid person is let pass: its ploidy is not known",
     ),
-)  # fmt: skip
+)
 
 _LOCAL = (
     Sentence(

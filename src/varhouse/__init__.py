@@ -159,6 +159,12 @@ def read_vcf(
     from varhouse.vcf.read import read_vcf as read  # noqa: PLC0415
 
     return read(
-        path, info=info, formats=formats, samples=samples, region=region, lists=lists,
-        threads=threads, check=check,
-    )  # fmt: skip
+        path,
+        info=info,
+        formats=formats,
+        samples=samples,
+        region=region,
+        lists=lists,
+        threads=threads,
+        check=check,
+    )

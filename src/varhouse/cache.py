@@ -24,8 +24,10 @@ def file_stamp(path: Path) -> dict[str, object]:
     """Tell the state of a file without reading it: path, size, time of change."""
     stat = path.stat()
     return {
-        "path": str(path.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns,
-    }  # fmt: skip
+        "path": str(path.resolve()),
+        "bytes": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+    }
 
 
 def cached_folder(kind: str, files: list[Path], *said: object) -> Path | None:

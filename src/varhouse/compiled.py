@@ -73,10 +73,12 @@ def record_file() -> Path:
     config: Any = numba_config
 
     kind = (
-        version("varhouse"), version("numba"), str(sys.implementation.cache_tag),
+        version("varhouse"),
+        version("numba"),
+        str(sys.implementation.cache_tag),
         config.CPU_NAME or binding.get_host_cpu_name(),
         config.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
-    )  # fmt: skip
+    )
     name = hashlib.sha256("\n".join(kind).encode()).hexdigest()[:12]
     return cache_folder() / f"varhouse-{name}.json"
 
@@ -108,10 +110,12 @@ def compile_at_first_use(log: logging.Logger) -> None:
         say_compiling(log, FIRST_USE)
         quiet = [] if log.isEnabledFor(logging.INFO) else ["-q"]
         subprocess.run(
-            [sys.executable, "-m", "varhouse", *quiet, "precompile"], check=False,
-            stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(),
+            [sys.executable, "-m", "varhouse", *quiet, "precompile"],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
             env={**os.environ, SWITCH: "no"},
-        )  # fmt: skip
+        )
 
 
 class _Watch:

@@ -59,8 +59,14 @@ def read_yaml(path: Path) -> Any:
     try:
         _check_size(path, text)
         return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError,
-            AttributeError) as error:  # fmt: skip
+    except (
+        yaml.YAMLError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         # PyYAML's constructors raise whatever: a date such as 2026-13-45, an integer of
         # 5,000 digits, `!!bool x`, `!!int ''`, `!!timestamp x`, `!!map [a]`.
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())[:400]}") from error

@@ -112,11 +112,14 @@ class Comparison:
 
     def batch(self, table, first: int, records: list) -> None:  # type: ignore[no-untyped-def, type-arg]
         fixed = {
-            "chrom": [v.CHROM for v in records], "pos": [v.POS for v in records],
-            "id": [v.ID for v in records], "ref": [v.REF for v in records],
+            "chrom": [v.CHROM for v in records],
+            "pos": [v.POS for v in records],
+            "id": [v.ID for v in records],
+            "ref": [v.REF for v in records],
             "alt": [v.ALT or None for v in records],
-            "qual": [v.QUAL for v in records], "filter": [v.FILTERS or None for v in records],
-        }  # fmt: skip
+            "qual": [v.QUAL for v in records],
+            "filter": [v.FILTERS or None for v in records],
+        }
         for name, theirs in fixed.items():
             ours = table.column(name).to_pylist()
             if name == "qual":
@@ -170,10 +173,13 @@ def compare(path: Path) -> dict[str, object]:
             found.batch(piece, n, records)
             n += piece.num_rows
     return out | {
-        "records": n, "values": found.values, "altered": found.altered,
-        "n_different": len(found.different), "different": found.different[:5],
+        "records": n,
+        "values": found.values,
+        "altered": found.altered,
+        "n_different": len(found.different),
+        "different": found.different[:5],
         "fallback": reader.fallback,
-    }  # fmt: skip
+    }
 
 
 def warm_up() -> None:

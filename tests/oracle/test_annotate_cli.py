@@ -72,8 +72,11 @@ def chr20(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[obje
     out = tmp_path_factory.mktemp("chr20")
     (out / "aliases.tsv").write_text(ALIASES)
     options: list[object] = [
-        "--reference", folder / "chr20.250k.fa.gz", "--aliases", out / "aliases.tsv",
-    ]  # fmt: skip
+        "--reference",
+        folder / "chr20.250k.fa.gz",
+        "--aliases",
+        out / "aliases.tsv",
+    ]
     varhouse(
         "genes", folder / "gencode.v19.annotation.chr20.250k.gtf", *options, "-o", out / "g"
     )
@@ -156,9 +159,10 @@ def test_csq_of_vep_records_equals_vep(data_dir: Path, tmp_path: Path) -> None:
         ]
         assert wrong == [], name
     wrong = [
-        k for k in shared
+        k
+        for k in shared
         if set(theirs[k]["Consequence"].split("&")) != set(ours[k]["Consequence"].split("&"))
-    ]  # fmt: skip
+    ]
     assert len(wrong) <= 16
     order = [k for k in shared if theirs[k]["Consequence"] != ours[k]["Consequence"]]
     assert len(order) == len(wrong)
@@ -316,8 +320,14 @@ def test_ref_that_is_not_the_references_is_told(tmp_path: Path) -> None:
     (tmp_path / "in.vcf").write_text(head + body)
     out = tmp_path / "out.vcf"
     told = varhouse(
-        "annotate", tmp_path / "in.vcf", "-o", out,
-        "--genes", tmp_path / "g.gff3", "--reference", tmp_path / "r.fa",
-    )  # fmt: skip
+        "annotate",
+        tmp_path / "in.vcf",
+        "-o",
+        out,
+        "--genes",
+        tmp_path / "g.gff3",
+        "--reference",
+        tmp_path / "r.fa",
+    )
     assert "1 allele(s) whose REF is not what the reference holds" in told
     assert ["T:n.7A>G" in r[7] for r in records(out)] == [True, False]

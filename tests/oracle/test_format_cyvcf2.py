@@ -24,8 +24,10 @@ def test_every_value_equals_cyvcf2(data_dir):
     ]
     done = subprocess.run(
         [sys.executable, SCRIPT, "--records", "500", *[data_dir / n for n in names]],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["differ"] for r in rows] == [0] * 4, done.stdout
     assert rows[-1]["values"] > 100_000

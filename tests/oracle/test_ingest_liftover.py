@@ -28,12 +28,13 @@ def _config(folder: Path, data: Path, rows: list[str], name: str = "config") -> 
     (folder / f"{name}.tsv").write_text("\n".join([columns, *rows]) + "\n")
     config = {
         "assembly": {
-            "name": "GRCh38", "aliases": str(RESOURCES / "GRCh38.tsv"),
+            "name": "GRCh38",
+            "aliases": str(RESOURCES / "GRCh38.tsv"),
             "reference": str(next((data / "reference" / TARGET).rglob("*.fa"))),
         },
         "cohorts": f"{name}.tsv",
         "policy": {"unlisted_samples": "unknown", "partial_reference": True},
-    }  # fmt: skip
+    }
     (folder / f"{name}.json").write_text(json.dumps(config))
     return folder / f"{name}.json"
 
@@ -135,8 +136,10 @@ def test_lifted_and_native_cohort_add_up(fx_store, data_dir, fx_genotyped, tmp_p
     folder, _ = fx_store
     native = tmp_path / "native.vcf.gz"
     assert main(["export", str(folder / "store"), "--cohort", "old", "-o", str(native)]) == 0
-    rows = ["old\t{vcf}\tGRCh37\t{chain}\t{fasta}".format(**fx_genotyped),
-            f"new\t{native}\t\t\t"]  # fmt: skip
+    rows = [
+        "old\t{vcf}\tGRCh37\t{chain}\t{fasta}".format(**fx_genotyped),
+        f"new\t{native}\t\t\t",
+    ]
     ingest_here(tmp_path / "both", _config(tmp_path, data_dir, rows))
     both = varhouse.open(tmp_path / "both")
     key = ["contig", "pos", "ref", "alt"]

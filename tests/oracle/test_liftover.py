@@ -44,17 +44,31 @@ def haplotypes(bases: str, record: list[str]) -> list[str]:
 def test_picard(data_dir: Path, tmp_path: Path, source: str, chain: str, result: str) -> None:
     folder = data_dir / "liftover" / "picard"
     out, rejected = tmp_path / "o.vcf", tmp_path / "r.tsv"
-    arguments = ["liftover", folder / f"testLiftover{source}.vcf", "-o", out, "--chain",
-                 folder / chain, "--target-reference", folder / "dummy.reference.fasta",
-                 "--rejects", rejected]  # fmt: skip
+    arguments = [
+        "liftover",
+        folder / f"testLiftover{source}.vcf",
+        "-o",
+        out,
+        "--chain",
+        folder / chain,
+        "--target-reference",
+        folder / "dummy.reference.fasta",
+        "--rejects",
+        rejected,
+    ]
     assert main([str(a) for a in arguments]) == 0
     lines = (folder / "dummy.reference.fasta").read_text().splitlines()
     bases = "".join(ln for ln in lines if ln[0] != ">")
 
     def content(record: list[str]) -> tuple[object, ...]:
-        return (haplotypes(bases, record), record[2], record[5:7], record[8:],
-                "Swapped" in record[7] or "LIFT_SWAP" in record[7],
-                "ReverseComp" in record[7] or "LIFT_REVERSE" in record[7])  # fmt: skip
+        return (
+            haplotypes(bases, record),
+            record[2],
+            record[5:7],
+            record[8:],
+            "Swapped" in record[7] or "LIFT_SWAP" in record[7],
+            "ReverseComp" in record[7] or "LIFT_REVERSE" in record[7],
+        )
 
     expected = [content(r) for r in records(folder / f"{result}.lift.vcf")]
     mine = [content(r) for r in records(out)]
@@ -70,10 +84,18 @@ def test_a_contig_that_is_missing(data_dir: Path, tmp_path: Path) -> None:
     folder = data_dir / "liftover" / "picard"
     seen = []
     for chain in ("test.over.chain", "test.over.badContig.chain"):
-        arguments = ["liftover", folder / "testLiftoverUsingMissingContig.vcf", "-o",
-                     tmp_path / "o.vcf", "--chain", folder / chain, "--target-reference",
-                     folder / "dummy.reference.fasta",
-                     "--rejects", tmp_path / "r"]  # fmt: skip
+        arguments = [
+            "liftover",
+            folder / "testLiftoverUsingMissingContig.vcf",
+            "-o",
+            tmp_path / "o.vcf",
+            "--chain",
+            folder / chain,
+            "--target-reference",
+            folder / "dummy.reference.fasta",
+            "--rejects",
+            tmp_path / "r",
+        ]
         assert main([str(a) for a in arguments]) == 0
         lines = (tmp_path / "r").read_text().splitlines()[1:]
         seen.append([(ln.split("\t")[1], ln.split("\t")[5]) for ln in lines])
@@ -88,8 +110,12 @@ def test_an_indel_beside_a_gap_of_the_chain_is_refused(data_dir: Path) -> None:
     folder = data_dir / "liftover" / "picard"
     chain = read_chain(folder / "test.two.block.over.chain")
     with OpenedReference(folder / "dummy.two.block.reference.fasta") as target:
-        rows = {"contig": ["chr1"] * 3, "pos": [540, 541, 300], "ref": ["A", "CA", "A"],
-                "alt": ["AG", "C", "T"]}  # fmt: skip
+        rows = {
+            "contig": ["chr1"] * 3,
+            "pos": [540, 541, 300],
+            "ref": ["A", "CA", "A"],
+            "alt": ["AG", "C", "T"],
+        }
         out = Lifter(chain, target, normalise_alleles).lift(pl.DataFrame(rows))
     assert out.rejects["reason"].to_list()[0] == "indel_at_gap"
     assert out.lifted.filter(pl.col("source_pos") == 300).height == 1
@@ -105,11 +131,24 @@ def target_of(data_dir: Path) -> Path:
 def test_chr20_with_genotypes(data_dir: Path, tmp_path: Path, chain: str) -> None:
     source = data_dir / "cohorts" / "eva-pipeline" / "vcf" / "genotyped.vcf.gz"
     fasta = data_dir / "reference" / "GRCh37-chr20-first-252kb" / "chr20.250k.fa.gz"
-    arguments = ["liftover", source, "-o", tmp_path / "o.vcf.gz", "--chain",
-                 data_dir / "liftover" / "chains" / chain, "--source-reference", fasta,
-                 "--target-reference", target_of(data_dir), "--aliases",
-                 RESOURCES / "GRCh38.tsv", "--source-aliases", RESOURCES / "GRCh37.tsv",
-                 "--rejects", tmp_path / "r.tsv"]  # fmt: skip
+    arguments = [
+        "liftover",
+        source,
+        "-o",
+        tmp_path / "o.vcf.gz",
+        "--chain",
+        data_dir / "liftover" / "chains" / chain,
+        "--source-reference",
+        fasta,
+        "--target-reference",
+        target_of(data_dir),
+        "--aliases",
+        RESOURCES / "GRCh38.tsv",
+        "--source-aliases",
+        RESOURCES / "GRCh37.tsv",
+        "--rejects",
+        tmp_path / "r.tsv",
+    ]
     assert main([str(a) for a in arguments]) == 0
     assert len((tmp_path / "r.tsv").read_text().splitlines()) == 1
     before, after = records(source), records(tmp_path / "o.vcf.gz")
@@ -139,10 +178,24 @@ def run_lift(source: Path, out: Path, chain: Path, *references: Path) -> None:
     sheets = [RESOURCES / "GRCh37.tsv", RESOURCES / "GRCh38.tsv"]
     if references[0].name == "chr20_2Mb.hg38.fa":
         sheets.reverse()
-    arguments = ["liftover", source, "-o", out, "--chain", chain, "--source-reference",
-                 references[0], "--target-reference", references[1],
-                 "--source-aliases", sheets[0], "--aliases", sheets[1],
-                 "--rejects", out.with_name("rejects.tsv")]  # fmt: skip
+    arguments = [
+        "liftover",
+        source,
+        "-o",
+        out,
+        "--chain",
+        chain,
+        "--source-reference",
+        references[0],
+        "--target-reference",
+        references[1],
+        "--source-aliases",
+        sheets[0],
+        "--aliases",
+        sheets[1],
+        "--rejects",
+        out.with_name("rejects.tsv"),
+    ]
     assert main([str(a) for a in arguments]) == 0
 
 
@@ -271,9 +324,14 @@ def grch37(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     ],
 )
 def test_alleles_of_chr20_come_back(
-    data_dir: Path, tmp_path: Path, megabase: pl.DataFrame, grch37: tuple[str, Reference],
-    there: str, back: str, invert: bool,
-) -> None:  # fmt: skip
+    data_dir: Path,
+    tmp_path: Path,
+    megabase: pl.DataFrame,
+    grch37: tuple[str, Reference],
+    there: str,
+    back: str,
+    invert: bool,
+) -> None:
     """29,144 alleles of 1000 Genomes and 20,000 around gaps, by chains of two makers."""
     chains = data_dir / "liftover" / "chains"
     bases, source = grch37

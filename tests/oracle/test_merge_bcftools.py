@@ -28,9 +28,10 @@ getattr(b, sys.argv[1])(*sys.argv[2:], catch_stdout=False)
 def _bcftools(command, *arguments):
     """Run bcftools in a process of its own: it keeps state."""
     subprocess.run(
-        [sys.executable, "-c", _BCFTOOLS, command, *map(str, arguments)], check=True,
+        [sys.executable, "-c", _BCFTOOLS, command, *map(str, arguments)],
+        check=True,
         capture_output=True,
-    )  # fmt: skip
+    )
 
 
 def _merged(folder, files, reference):
@@ -61,8 +62,16 @@ def _merged(folder, files, reference):
                 new.info["AN"] = len(alleles)
                 new.info["AC"] = [n[i] for i in range(1, len(record.alts) + 1)]
                 out.write(new)
-    _bcftools("norm", "-m", "-any", "-f", reference, "-o", folder / "normal.vcf",
-              folder / "counted.vcf")  # fmt: skip
+    _bcftools(
+        "norm",
+        "-m",
+        "-any",
+        "-f",
+        reference,
+        "-o",
+        folder / "normal.vcf",
+        folder / "counted.vcf",
+    )
     with pysam.VariantFile(str(folder / "normal.vcf")) as normal:
         for r in normal:
             if r.alts and r.alts[0] != "*":
@@ -79,16 +88,21 @@ def _stored(folder, files, reference, samples):
               "policy": {"unchecked_ref": "store"}}  # fmt: skip
     (folder / "config.yaml").write_text(json.dumps(config))
     ingest_here(folder / "store", folder / "config.yaml")
-    rows = varhouse.open(folder / "store").scan("frequencies").select(
-        "contig", "pos", "ref", "alt", "ac", "an"
-    )  # fmt: skip
+    rows = (
+        varhouse.open(folder / "store")
+        .scan("frequencies")
+        .select("contig", "pos", "ref", "alt", "ac", "an")
+    )
     return {r[:4]: r[4:] for r in rows.collect().rows() if r[3] != "*"}
 
 
 def _one_sample_file(rng, folder, name, genome):
-    lines = ["##fileformat=VCFv4.2", f"##contig=<ID=c1,length={len(genome)}>",
-             '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">',
-             f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{name}"]  # fmt: skip
+    lines = [
+        "##fileformat=VCFv4.2",
+        f"##contig=<ID=c1,length={len(genome)}>",
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">',
+        f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{name}",
+    ]
     for pos in range(2, len(genome) - 4):
         if rng.random() < 0.2:
             continue

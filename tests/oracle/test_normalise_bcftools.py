@@ -42,9 +42,18 @@ def run(vcf: Path, fasta: Path, out: Path, *options: str) -> None:
     parser = argparse.ArgumentParser()
     normalise.add_parser(parser.add_subparsers())
     args = parser.parse_args(
-        ["normalise", str(vcf), "-o", str(out), "--reference", str(fasta),
-         "--rejects", str(out.parent / "rejects.tsv"), *options]
-    )  # fmt: skip
+        [
+            "normalise",
+            str(vcf),
+            "-o",
+            str(out),
+            "--reference",
+            str(fasta),
+            "--rejects",
+            str(out.parent / "rejects.tsv"),
+            *options,
+        ]
+    )
     assert args.run(args) == 0
 
 
@@ -66,9 +75,18 @@ def assert_equal(
     # Values are compared as htslib writes them: 0.10 and 0.1 are the same number.
     ours = bcftools("view", tmp_path / "ours.txt", str(out))
     theirs = bcftools(
-        "norm", tmp_path / "theirs.txt", "-m-", "--multi-overlaps", multi,
-        "-c", "x", "-f", str(fasta), *options, str(vcf),
-    )  # fmt: skip
+        "norm",
+        tmp_path / "theirs.txt",
+        "-m-",
+        "--multi-overlaps",
+        multi,
+        "-c",
+        "x",
+        "-f",
+        str(fasta),
+        *options,
+        str(vcf),
+    )
     a, b = without_case(ours), without_case(theirs)
     assert sorted((a - b).elements())[:5] == sorted((b - a).elements())[:5] == []
     places = [(line.split("\t")[0], int(line.split("\t")[1])) for line in ours]
@@ -209,9 +227,19 @@ def write_random(folder: Path, records: int, seed: int) -> tuple[Path, Path]:
             samples.append(":".join(cells))
         form = ":".join(["GT", *(k[0] for k in keys)])
         rows.append(
-            (contig, at + 1, f"r{len(rows)}", ref, ",".join(alts), rnd.choice([".", "30.5"]),
-             rnd.choice([".", "PASS", "q10;s5"]), ";".join(info), form, *samples)
-        )  # fmt: skip
+            (
+                contig,
+                at + 1,
+                f"r{len(rows)}",
+                ref,
+                ",".join(alts),
+                rnd.choice([".", "30.5"]),
+                rnd.choice([".", "PASS", "q10;s5"]),
+                ";".join(info),
+                form,
+                *samples,
+            )
+        )
     order = list(genome)
     rows.sort(key=lambda r: (order.index(r[0]), r[1]))
     with vcf.open("w") as f:
@@ -445,7 +473,13 @@ def test_a_store_has_the_same_symbolic_alleles(tmp_path: Path) -> None:
     assert set(stored) == keys(made) != keys(given)
     table = tmp_path / "frequencies.parquet"
     write_file_frequencies(
-        vcf, table, samples=None, strata=[], par=None, cohort=None, reference=fasta,
+        vcf,
+        table,
+        samples=None,
+        strata=[],
+        par=None,
+        cohort=None,
+        reference=fasta,
         aliases=None,
-    )  # fmt: skip
+    )
     assert set(pl.read_parquet(table).select(SPELT).rows()) == keys(made)

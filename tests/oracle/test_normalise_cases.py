@@ -57,23 +57,33 @@ NOT_RUN = {
     ("norm.iupac.vcf", "-c s --old-rec-tag XX"): _SET_REF,
     ("norm.3.vcf", "-c s --old-rec-tag XX"): _SET_REF,
     ("norm.3.vcf", "-c s -i'alt=\"N\"' --old-rec-tag XX"): _SET_REF,
-    **{("norm.rmdup.vcf", f"-d {k}"): _DUPLICATES
-       for k in ("snps", "indels", "both", "all", "none", "exact")},
-    **{("norm.rmdup.2.vcf", f"-d {k}"): _DUPLICATES
-       for k in ("none", "exact", "indels", "any", "both", "snps")},
+    **{
+        ("norm.rmdup.vcf", f"-d {k}"): _DUPLICATES
+        for k in ("snps", "indels", "both", "all", "none", "exact")
+    },
+    **{
+        ("norm.rmdup.2.vcf", f"-d {k}"): _DUPLICATES
+        for k in ("none", "exact", "indels", "any", "both", "snps")
+    },
     **{("norm.rmdup.3.vcf", f"-d {k}"): _DUPLICATES for k in ("exact", "all")},
-    **{("atomize.split.1.vcf", options): _ATOMIZE
-       for options in (
-           "['-a --old-rec-tag OLD_REC','-m -any --force']",
-           "['-m -any --old-rec-tag OLD_REC --force','-a']",
-           "-m -any --old-rec-tag OLD_REC --force -a",
-           "--atomize --atom-overlaps . --old-rec-tag OLD_REC",
-           "--atomize --old-rec-tag OLD_REC",
-       )},
-    **{("atomize.split.2.vcf", options): _ATOMIZE
-       for options in ("--atomize --old-rec-tag OLD_REC",
-                       "--atomize --atom-overlaps . --old-rec-tag OLD_REC")},
-}  # fmt: skip
+    **{
+        ("atomize.split.1.vcf", options): _ATOMIZE
+        for options in (
+            "['-a --old-rec-tag OLD_REC','-m -any --force']",
+            "['-m -any --old-rec-tag OLD_REC --force','-a']",
+            "-m -any --old-rec-tag OLD_REC --force -a",
+            "--atomize --atom-overlaps . --old-rec-tag OLD_REC",
+            "--atomize --old-rec-tag OLD_REC",
+        )
+    },
+    **{
+        ("atomize.split.2.vcf", options): _ATOMIZE
+        for options in (
+            "--atomize --old-rec-tag OLD_REC",
+            "--atomize --atom-overlaps . --old-rec-tag OLD_REC",
+        )
+    },
+}
 
 _UNKNOWN_LENGTH = "1\t{}\t.\tC\t<DEL>\t.\t.\t."
 DIFFERENT = {"norm.merge.4.vcf": (_UNKNOWN_LENGTH.format(2), _UNKNOWN_LENGTH.format(1))}
@@ -103,9 +113,12 @@ def rows(folder: Path) -> list[tuple[str, str, str, str]]:
 
 def bcftools(jobs: list[list[str]]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _BCFTOOLS], input=json.dumps(jobs),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", _BCFTOOLS],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -154,9 +167,21 @@ def test_rows_equal_upstream_and_bcftools(data_dir: Path, tmp_path: Path) -> Non
             run(folder / name, fasta, at / "ours.vcf.gz", "--multi-overlaps", multi)
             jobs += [
                 ["view", "-o", str(at / "ours"), str(at / "ours.vcf.gz")],
-                ["norm", "-m-", "--multi-overlaps", multi, "--force", "-c", "x", "-f",
-                 str(fasta), "-o", str(at / "theirs"), str(folder / name)],
-            ]  # fmt: skip
+                [
+                    "norm",
+                    "-m-",
+                    "--multi-overlaps",
+                    multi,
+                    "--force",
+                    "-c",
+                    "x",
+                    "-f",
+                    str(fasta),
+                    "-o",
+                    str(at / "theirs"),
+                    str(folder / name),
+                ],
+            ]
             pairs.append((at / "ours", at / "theirs", (name, "bcftools 1.24")))
     n_upstream = 0
     for i, row in enumerate(table):

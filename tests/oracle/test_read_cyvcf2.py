@@ -20,9 +20,11 @@ BCF_QUAL = "test.snpeff.bcf"
 
 def compare(files: list[Path]) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, files)], capture_output=True, text=True,
+        [sys.executable, str(SCRIPT), *map(str, files)],
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

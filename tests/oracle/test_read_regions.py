@@ -87,8 +87,10 @@ def test_regions_as_bcftools(indexed: dict[str, Path], kind: str) -> None:
             regions.append(f"1:{low}-{low + size}")
             regions.append(f"{{2:a}}:{low}-{low + size}")
     for region in regions:
-        wanted = [x.split("\t")[2] for x in bcftools(
-            "view", "-H", "-r", region, str(indexed[kind])).splitlines()]  # fmt: skip
+        wanted = [
+            x.split("\t")[2]
+            for x in bcftools("view", "-H", "-r", region, str(indexed[kind])).splitlines()
+        ]
         ours = read_vcf(indexed[kind], region=region.replace("{", "").replace("}", "")).read()
         assert ours["id"].to_list() == wanted, region
 

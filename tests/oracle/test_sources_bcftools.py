@@ -47,8 +47,19 @@ def fx_dbsnp(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (folder / "ref.fa").write_text(text)
     source = data_dir / FOLDER / "dbsnp_138.b37.small.vcf.gz"
-    bcftools("norm", "-m-", "-cx", "-f", folder / "ref.fa", "-Oz", "-o", folder / "n.vcf.gz",
-             "-t", "1:1-190000,2:1-190000,3:1-190000", source)  # fmt: skip
+    bcftools(
+        "norm",
+        "-m-",
+        "-cx",
+        "-f",
+        folder / "ref.fa",
+        "-Oz",
+        "-o",
+        folder / "n.vcf.gz",
+        "-t",
+        "1:1-190000,2:1-190000,3:1-190000",
+        source,
+    )
     bcftools("sort", "-Oz", "-o", folder / "norm.vcf.gz", folder / "n.vcf.gz")
     bcftools("index", "-t", folder / "norm.vcf.gz")
     return folder
@@ -61,9 +72,12 @@ def test_dbsnp(data_dir: Path, fx_dbsnp: Path) -> None:
         "query", "-f", r"%CHROM\t%POS\t%REF\t%ALT\n", "-o", query, fx_dbsnp / "norm.vcf.gz"
     )
     every = pl.read_csv(
-        query, separator="\t", has_header=False, new_columns=list(SPELT),
+        query,
+        separator="\t",
+        has_header=False,
+        new_columns=list(SPELT),
         schema_overrides={"contig": pl.String, "pos": pl.Int32},
-    ).unique(maintain_order=True)  # fmt: skip
+    ).unique(maintain_order=True)
     mine = every.gather_every(3)
     others = every.gather_every(3, 1).with_columns(alt=pl.col("alt") + "G")
     mine = pl.concat([mine, others]).unique().sort(SPELT)
@@ -73,18 +87,34 @@ def test_dbsnp(data_dir: Path, fx_dbsnp: Path) -> None:
     (fx_dbsnp / "mine.vcf").write_text(text)
     bcftools("view", "-Oz", "-o", fx_dbsnp / "mine.vcf.gz", fx_dbsnp / "mine.vcf")
     bcftools("index", "-t", fx_dbsnp / "mine.vcf.gz")
-    bcftools("annotate", "-a", fx_dbsnp / "norm.vcf.gz", "-c", "ID,INFO/RS,INFO/dbSNPBuildID",
-             "-Oz", "-o", fx_dbsnp / "out.vcf.gz", fx_dbsnp / "mine.vcf.gz")  # fmt: skip
+    bcftools(
+        "annotate",
+        "-a",
+        fx_dbsnp / "norm.vcf.gz",
+        "-c",
+        "ID,INFO/RS,INFO/dbSNPBuildID",
+        "-Oz",
+        "-o",
+        fx_dbsnp / "out.vcf.gz",
+        fx_dbsnp / "mine.vcf.gz",
+    )
     out = fx_dbsnp / "out.tsv"
     form = r"%CHROM\t%POS\t%REF\t%ALT\t%ID\t%RS\t%dbSNPBuildID\n"
     bcftools("query", "-i", "RS>0", "-f", form, "-o", out, fx_dbsnp / "out.vcf.gz")
     columns = [*SPELT, "id", "RS", "dbSNPBuildID"]
     expected = pl.read_csv(
-        out, separator="\t", has_header=False, new_columns=columns,
+        out,
+        separator="\t",
+        has_header=False,
+        new_columns=columns,
         schema_overrides={"contig": pl.String, "pos": pl.Int32},
-    )  # fmt: skip
-    entry = {"name": "dbsnp", "path": str(data_dir / FOLDER / "dbsnp_138.b37.small.vcf.gz"),
-             "kind": "allele", "fields": ["RS", "dbSNPBuildID"]}  # fmt: skip
+    )
+    entry = {
+        "name": "dbsnp",
+        "path": str(data_dir / FOLDER / "dbsnp_138.b37.small.vcf.gz"),
+        "kind": "allele",
+        "fields": ["RS", "dbSNPBuildID"],
+    }
     spec, problems = read_spec(entry, Path())
     assert problems == []
     contigs = Contigs([Contig(c) for c in ("1", "2", "3", "8", "11", "X")])

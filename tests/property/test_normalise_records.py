@@ -78,9 +78,16 @@ def run(folder: Path, lines: list[str], *options: str) -> Counter[str]:
     parser = argparse.ArgumentParser()
     normalise.add_parser(parser.add_subparsers())
     args = parser.parse_args(
-        ["normalise", str(folder / "in.vcf"), "-o", str(folder / "out.vcf"),
-         "--reference", str(folder / "r.fa"), *options]
-    )  # fmt: skip
+        [
+            "normalise",
+            str(folder / "in.vcf"),
+            "-o",
+            str(folder / "out.vcf"),
+            "--reference",
+            str(folder / "r.fa"),
+            *options,
+        ]
+    )
     assert args.run(args) == 0
     text = (folder / "out.vcf").read_text()
     return Counter(x for x in text.split("\n") if x and x[0] != "#")

@@ -116,10 +116,13 @@ def annotation(g: Gene) -> str:
     lines = [
         head.format("gene", low, high, ".", f"ID=gene:G{g.contig};biotype=protein_coding"),
         head.format(
-            "transcript", low, high, ".",
+            "transcript",
+            low,
+            high,
+            ".",
             f"ID=transcript:{g.contig};Parent=gene:G{g.contig};biotype=protein_coding",
         ),
-    ]  # fmt: skip
+    ]
     except_ = ""
     if g.sec is not None:
         lead = (3 - g.phase) % 3

@@ -16,9 +16,11 @@ from varhouse.vcf.check.scan import scan_file
 from varhouse.vcf.read import read_vcf
 
 SETTINGS = settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 TYPES = ("Integer", "Float", "String", "Flag")
 NUMBERS = ("1", "2", "A", "R", ".")
 names = st.from_regex(r"X[A-Z]{1,5}", fullmatch=True)
@@ -54,8 +56,11 @@ def files(draw):
     records = []
     for pos in sorted(places):
         ref = draw(bases)
-        alts = draw(st.lists(bases.filter(lambda b, ref=ref: b != ref), unique=True,
-                             min_size=1, max_size=3))  # fmt: skip
+        alts = draw(
+            st.lists(
+                bases.filter(lambda b, ref=ref: b != ref), unique=True, min_size=1, max_size=3
+            )
+        )
         record = Record(pos, ref, alts)
         for key, (number, kind) in keys.items():
             if draw(st.booleans()):

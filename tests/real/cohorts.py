@@ -45,11 +45,12 @@ def read_ped(data: Path) -> dict[str, dict[str, str]]:
     with (data / PED).open() as f:
         return {
             r["Individual ID"]: {
-                "population": r["Population"], "superpopulation": "",
+                "population": r["Population"],
+                "superpopulation": "",
                 "sex": sex.get(r["Gender"], "unknown"),
             }
             for r in csv.DictReader(f, delimiter="\t")
-        }  # fmt: skip
+        }
 
 
 def sample_names(path: Path) -> list[str]:
@@ -106,14 +107,16 @@ def write_config(
     (folder / "samples.tsv").write_text("\n".join(sample_rows) + "\n")
     config = {
         "assembly": {
-            "name": "GRCh37", "reference": str(data / reference), "aliases": "aliases.tsv"
+            "name": "GRCh37",
+            "reference": str(data / reference),
+            "aliases": "aliases.tsv",
         },
         "genes": str(data / genes) if genes else None,
         "cohorts": "cohorts.tsv",
         "samples": "samples.tsv",
         "strata": list(strata),
         "policy": policy or {},
-    }  # fmt: skip
+    }
     # JSON is YAML.
     (folder / "config.yaml").write_text(json.dumps(config))
     return folder / "config.yaml"

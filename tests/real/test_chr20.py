@@ -29,11 +29,15 @@ AF_FIELDS = {
 def fx_chr20(data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chr20")
     config = write_config(
-        folder, data_dir, {"eva": [data_dir / CHR20]}, read_panel(data_dir),
-        reference=CHR20_REFERENCE, genes=CHR20_GENES,
+        folder,
+        data_dir,
+        {"eva": [data_dir / CHR20]},
+        read_panel(data_dir),
+        reference=CHR20_REFERENCE,
+        genes=CHR20_GENES,
         strata=["population", "superpopulation", "sex", "superpopulation+sex"],
         policy={"partial_reference": True},
-    )  # fmt: skip
+    )
     code, account, stderr = run_ingest(folder / "store", config)
     assert code == 0, stderr
     return folder / "store", config, account

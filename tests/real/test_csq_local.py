@@ -35,8 +35,10 @@ NAMES = {
 }  # fmt: skip
 ONE_SPLICE_REGION = {"splice_donor_region_variant", "splice_donor_5th_base_variant"}
 NOT_IN_CSQ = {
-    "splice_polypyrimidine_tract_variant", "upstream_gene_variant", "downstream_gene_variant",
-}  # fmt: skip
+    "splice_polypyrimidine_tract_variant",
+    "upstream_gene_variant",
+    "downstream_gene_variant",
+}
 
 SAMD11 = "ENST00000341065/"
 DIFFERENCES: dict[tuple[str, int], tuple[set[str], set[str]]] = {

@@ -29,11 +29,16 @@ def _rejects(scan: FileScan, marked: MarkedRecords, folder: Path) -> Counter[str
     names = {"sample": scan.samples, "sex": ["unknown"] * len(scan.samples)}
     people = pl.DataFrame(names, schema={"sample": pl.String, "sex": pl.String})
     context = Context(
-        "c", 0, contigs, empty_reference(folder, contigs),
-        Policy(unchecked_ref="store", partial_reference=True), HaploidRegions(contigs, None),
-        make_strata(people, []), np.arange(people.height, dtype=np.int32),
+        "c",
+        0,
+        contigs,
+        empty_reference(folder, contigs),
+        Policy(unchecked_ref="store", partial_reference=True),
+        HaploidRegions(contigs, None),
+        make_strata(people, []),
+        np.arange(people.height, dtype=np.int32),
         np.zeros(people.height, np.bool_),
-    )  # fmt: skip
+    )
     found: Counter[str] = Counter()
     for c in scan.chunks:
         result = read_chunk(Path(scan.data), c.begin, c.end, c.record, c.line, context, marked)

@@ -18,9 +18,14 @@ def fx_genome(data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("genome")
     files = sorted((data_dir / FOLDER).glob("*.vcf.gz"))
     config = write_config(
-        folder, data_dir, {"uw": files}, read_panel(data_dir), reference=CHR1_REFERENCE,
-        strata=["sex"], policy={"partial_reference": True, "unchecked_ref": "store"},
-    )  # fmt: skip
+        folder,
+        data_dir,
+        {"uw": files},
+        read_panel(data_dir),
+        reference=CHR1_REFERENCE,
+        strata=["sex"],
+        policy={"partial_reference": True, "unchecked_ref": "store"},
+    )
     code, account, stderr = run_ingest(folder / "store", config)
     assert code == 0, stderr
     return folder / "store", account
@@ -89,8 +94,11 @@ def test_batches_add_up_to_the_undivided_file(data_dir, tmp_path):
     folder = data_dir / "cohorts/opencga-1000g"
     files = sorted((folder / "1000g_batches").glob("*.vcf.gz"))
     whole = next(folder.glob("filtered.10k.chr22*"))
-    options = {"reference": CHR1_REFERENCE, "strata": ["superpopulation"],
-               "policy": {"partial_reference": True, "unchecked_ref": "store"}}  # fmt: skip
+    options = {
+        "reference": CHR1_REFERENCE,
+        "strata": ["superpopulation"],
+        "policy": {"partial_reference": True, "unchecked_ref": "store"},
+    }
     config = write_config(
         tmp_path, data_dir, {"batches": files}, read_panel(data_dir), **options
     )

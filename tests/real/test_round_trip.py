@@ -66,8 +66,11 @@ def read_text(path: Path, tmp: Path) -> str | None:
     try:
         if path.name.endswith((".bcf", ".bcf.gz", ".bcf.bgzf")):
             out = tmp / "bcf.vcf"
-            subprocess.run([sys.executable, "-c", _BCF_TEXT, str(path), str(out)],
-                           check=True, capture_output=True)  # fmt: skip
+            subprocess.run(
+                [sys.executable, "-c", _BCF_TEXT, str(path), str(out)],
+                check=True,
+                capture_output=True,
+            )
             return out.read_bytes().decode("utf-8", "replace")
         with path.open("rb") as f:
             head = f.read(3)
@@ -185,10 +188,13 @@ def fx_everything(request, tmp_path_factory):
         "assembly": {"name": "any", "reference": "n.fa", "aliases": "aliases.tsv"},
         "cohorts": "cohorts.tsv",
         "policy": {
-            "partial_reference": True, "unchecked_ref": "store", "max_ref_mismatch_rate": 1.0,
-            "unlisted_samples": "unknown", "gvcf": "variants",
+            "partial_reference": True,
+            "unchecked_ref": "store",
+            "max_ref_mismatch_rate": 1.0,
+            "unlisted_samples": "unknown",
+            "gvcf": "variants",
         },
-    }  # fmt: skip
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     account = ingest_here(folder / "store", folder / "config.yaml")
     return varhouse.open(folder / "store"), texts, paths, account, folder, request.param

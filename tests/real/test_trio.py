@@ -18,8 +18,11 @@ getattr(b, sys.argv[1])(*sys.argv[2:], catch_stdout=False)
 
 
 def _bcftools(*arguments):
-    subprocess.run([sys.executable, "-c", _BCFTOOLS, *map(str, arguments)], check=True,
-                   capture_output=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", _BCFTOOLS, *map(str, arguments)],
+        check=True,
+        capture_output=True,
+    )
 
 
 def _trimmed(pos, ref, alt):
@@ -53,9 +56,13 @@ def test_one_sample_files_count_as_the_merged_file(data_dir, tmp_path, trim):
             n_shared += len(r.alts) > 1 and len(calls) > 2
     assert n_shared > 30
     config = write_config(
-        tmp_path, data_dir, {"trio": files}, {}, reference=CHR1_REFERENCE,
+        tmp_path,
+        data_dir,
+        {"trio": files},
+        {},
+        reference=CHR1_REFERENCE,
         policy={"unchecked_ref": "store", "partial_reference": True},
-    )  # fmt: skip
+    )
     ingest_here(tmp_path / "store", config)
     rows = varhouse.open(tmp_path / "store").scan("frequencies").filter(stratum_by="all")
     columns = ["contig", "pos", "ref", "alt", "ac", "an"]

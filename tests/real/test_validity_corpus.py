@@ -93,9 +93,11 @@ def test_odd_files_get_a_verdict_and_no_traceback(data_dir):
     root = data_dir / "validity"
     names = ("cyvcf2", "scikit-allel", "bio2zarr")
     files = [
-        p for n in names for p in sorted((root / n).rglob("*"))
+        p
+        for n in names
+        for p in sorted((root / n).rglob("*"))
         if re.search(r"\.(vcf|bcf)(\.gz)?$", p.name)
-    ]  # fmt: skip
+    ]
     assert len(files) >= 70
     for path in files:
         account = _scan(path)

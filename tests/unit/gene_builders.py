@@ -49,10 +49,14 @@ def transcript_rows(
     rows: list[Row] = [
         ("gene", low, high, strand, ".", f"ID=gene:{gene};Name=N{gene};biotype={biotype}"),
         (
-            "transcript", low, high, strand, ".",
+            "transcript",
+            low,
+            high,
+            strand,
+            ".",
             f"ID=transcript:{name};Parent=gene:{gene};biotype={biotype}{extra}",
         ),
-    ]  # fmt: skip
+    ]
     rows += [("exon", a, b, strand, ".", f"Parent=transcript:{name}") for a, b in exons]
     done = 0
     for a, b in cds if strand == "+" else cds[::-1]:

@@ -24,7 +24,7 @@ from varhouse.tables.schema import (
     VARIANTS,
     Table,
     annotation_table,
-)  # fmt: skip
+)
 from varhouse.tables.shards import Manifest, write_shard
 from varhouse.tables.totals import CohortFile, write_totals
 
@@ -34,11 +34,15 @@ COUNTS = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
 
 Allele = tuple[str, int, str, str]
 COHORT_A: dict[Allele, int] = {
-    ("1", 10, "A", "C"): 1, ("1", 20, "AT", "A"): 2, ("HLA-A*01:01", 5, "G", "T"): 1,
-}  # fmt: skip
+    ("1", 10, "A", "C"): 1,
+    ("1", 20, "AT", "A"): 2,
+    ("HLA-A*01:01", 5, "G", "T"): 1,
+}
 COHORT_B: dict[Allele, int] = {
-    ("1", 10, "A", "C"): 3, ("1", 30, "G", "GA"): 1, ("HLA-A*01:01", 50, "C", "T"): 2,
-}  # fmt: skip
+    ("1", 10, "A", "C"): 3,
+    ("1", 30, "G", "GA"): 1,
+    ("HLA-A*01:01", 50, "C", "T"): 2,
+}
 COHORT_C: dict[Allele, int] = {("1", 20, "AT", "A"): 1, ("HLA-A*01:01", 7, "C", "T"): 2}
 
 
@@ -51,10 +55,13 @@ def fill(table: Table, rows: list[dict]) -> pl.DataFrame:
     """Make rows of a table; what a row does not say is 0, empty or null."""
     plain = {pl.String: "", pl.Boolean: True, pl.Float64: 0.0}
     default = {
-        c.name: None if c.nullable else [] if isinstance(c.dtype, pl.List)
+        c.name: None
+        if c.nullable
+        else []
+        if isinstance(c.dtype, pl.List)
         else plain.get(c.dtype, 0)
         for c in table.columns
-    }  # fmt: skip
+    }
     return pl.DataFrame([{**default, **r} for r in rows], schema=table.polars_schema)
 
 
@@ -80,8 +87,10 @@ def cohort_frames(
         "config": f'{{"cohorts": ["{cohort}"]}}',
         "summary": "{}",
     }
-    key_ids = [k | {"id": f"{k['contig']}:{k['pos']}", "kind": "spdi", "source": "computed"}
-               for k in fresh]  # fmt: skip
+    key_ids = [
+        k | {"id": f"{k['contig']}:{k['pos']}", "kind": "spdi", "source": "computed"}
+        for k in fresh
+    ]
     own = [
         {**k, "id": f"rs{k['pos']}", "kind": "rs", "source": f"cohort:{cohort}"} for k in every
     ]
@@ -89,29 +98,48 @@ def cohort_frames(
         del k["cohort"]
     strata = [("all", "all"), ("sex", "male")]
     return [
-        (VARIANTS, fill(VARIANTS, [
-            k | {"end": k["pos"] + len(k["ref"]) - 1} for k in fresh
-        ])),
+        (VARIANTS, fill(VARIANTS, [k | {"end": k["pos"] + len(k["ref"]) - 1} for k in fresh])),
         (IDS, fill(IDS, key_ids + own)),
-        (CONSEQUENCES, fill(CONSEQUENCES, [
-            k | {"transcript_id": t} for k in fresh for t in "TU"
-        ])),
-        (DEMO, fill(DEMO, [
-            k | {"score": k["pos"] / 2, "source_version": "1"} for k in fresh if k["pos"] != 30
-        ])),
-        (FREQUENCIES, fill(FREQUENCIES, [
-            k | {"stratum_by": b, "stratum": s} | _counts(ac)
-            for k, ac in zip(every, alleles.values(), strict=True) for b, s in strata
-        ])),
+        (
+            CONSEQUENCES,
+            fill(CONSEQUENCES, [k | {"transcript_id": t} for k in fresh for t in "TU"]),
+        ),
+        (
+            DEMO,
+            fill(
+                DEMO,
+                [
+                    k | {"score": k["pos"] / 2, "source_version": "1"}
+                    for k in fresh
+                    if k["pos"] != 30
+                ],
+            ),
+        ),
+        (
+            FREQUENCIES,
+            fill(
+                FREQUENCIES,
+                [
+                    k | {"stratum_by": b, "stratum": s} | _counts(ac)
+                    for k, ac in zip(every, alleles.values(), strict=True)
+                    for b, s in strata
+                ],
+            ),
+        ),
         (SITES, fill(SITES, [k | {"record": i} for i, k in enumerate(every)])),
         (GENOTYPES, fill(GENOTYPES, [k | {"record": i} for i, k in enumerate(every)])),
         (REJECTS, fill(REJECTS, [{"cohort": cohort, "part": "1", "reason": "demo"}])),
-        (SAMPLES, fill(SAMPLES, [{"cohort": cohort, "sample": f"{cohort}{i}", "ordinal": i}
-                                 for i in range(4)])),
+        (
+            SAMPLES,
+            fill(
+                SAMPLES,
+                [{"cohort": cohort, "sample": f"{cohort}{i}", "ordinal": i} for i in range(4)],
+            ),
+        ),
         (FILES, fill(FILES, [{"cohort": cohort, "ingest_id": ingest_id}])),
         (COHORTS, fill(COHORTS, [row])),
         (INGESTS, fill(INGESTS, [ingest])),
-    ]  # fmt: skip
+    ]
 
 
 def shards_of(table: Table, frame: pl.DataFrame, work: Path) -> list:
@@ -142,8 +170,11 @@ def cohort_manifest(
     parts = sorted({a[0] for a in alleles} | set(removed.parts))
     totals = []
     for i, part in enumerate(parts):
-        new = [CohortFile(cohort, s.path, s.rows) for s in shards
-               if s and s.table == "frequencies" and s.partition["part"] == part]  # fmt: skip
+        new = [
+            CohortFile(cohort, s.path, s.rows)
+            for s in shards
+            if s and s.table == "frequencies" and s.partition["part"] == part
+        ]
         files = [*frequency_files(store, part, [cohort]), *new]
         totals += write_totals(part, files, work / "totals", f"totals-{i}")
     return Manifest(

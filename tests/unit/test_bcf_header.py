@@ -54,9 +54,10 @@ def test_idx_is_no_key_of_a_vcf(tmp_path):
 
 def test_the_header_is_judged_as_that_of_a_vcf(tmp_path):
     for bad, code in (
-        (HEAD.replace('"n"', "n"), "VH-H-015"), (HEAD.replace("Integer", "Int"), "VH-H-013"),
+        (HEAD.replace('"n"', "n"), "VH-H-015"),
+        (HEAD.replace("Integer", "Int"), "VH-H-013"),
         (HEAD.replace("VCFv4.3", "VCFv9"), "VH-H-001"),
         (HEAD.replace("##contig", "##reference=\n##contig"), "VH-H-007"),
-    ):  # fmt: skip
+    ):
         account = _account(_bcf(tmp_path / "x.bcf", bad))
         assert account.errors_by_code.get(code), account.counts

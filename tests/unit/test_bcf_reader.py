@@ -56,9 +56,13 @@ def _numbers(rng: random.Random, n: int, top: int) -> str:
 
 
 def _float(rng: random.Random) -> str:
-    return repr(np.float32(rng.choice([0.0, -0.0, 1.0, 123456.5, 999999.5, 0.00012345])
-                           if rng.random() < 0.3 else rng.uniform(-9, 9)
-                           * 10 ** rng.randint(-20, 12)).item())  # fmt: skip
+    return repr(
+        np.float32(
+            rng.choice([0.0, -0.0, 1.0, 123456.5, 999999.5, 0.00012345])
+            if rng.random() < 0.3
+            else rng.uniform(-9, 9) * 10 ** rng.randint(-20, 12)
+        ).item()
+    )
 
 
 def _floats(rng: random.Random, n: int) -> str:
@@ -70,36 +74,65 @@ def _row(rng: random.Random, k: int) -> str:
     if rng.random() < 0.05:
         alts = ["A" * n for n in range(2, 15)]
     n = len(alts)
-    info = rng.choice([
-        ".", "DB", f"AC={_numbers(rng, max(n, 1), 300)}", f"S=text {k}",
-        f"X={','.join(_float(rng) for _ in range(rng.randint(1, 4)))};DB",
-        f"L={_numbers(rng, 5, 70000)};S=a%3Bb;AF={_float(rng)}",
-    ]).replace("text ", "text_")  # fmt: skip
+    info = rng.choice(
+        [
+            ".",
+            "DB",
+            f"AC={_numbers(rng, max(n, 1), 300)}",
+            f"S=text {k}",
+            f"X={','.join(_float(rng) for _ in range(rng.randint(1, 4)))};DB",
+            f"L={_numbers(rng, 5, 70000)};S=a%3Bb;AF={_float(rng)}",
+        ]
+    ).replace("text ", "text_")
     top = rng.choice([90, 200, 40_000, 2**31 - 1])
-    keys = rng.choice(["GT", "GT:DP:AD:PL", "DP:GT" if rng.random() < 0.03 else "GT:DP",
-                       "GT:FT:N:W", "DP", "GT:AD", "GT:AB:GL",
-                       "GT:EF:GP"]).split(":")  # fmt: skip
+    keys = rng.choice(
+        [
+            "GT",
+            "GT:DP:AD:PL",
+            "DP:GT" if rng.random() < 0.03 else "GT:DP",
+            "GT:FT:N:W",
+            "DP",
+            "GT:AD",
+            "GT:AB:GL",
+            "GT:EF:GP",
+        ]
+    ).split(":")
     haploid = rng.random() < 0.1 and not {"PL", "GL", "GP"} & set(keys)
     cells = []
     for _ in SAMPLES:
         alleles = [str(rng.randint(0, n)) if rng.random() < 0.9 else "." for _ in range(2)]
         gt = alleles[0] if haploid and rng.random() < 0.5 else rng.choice("/|").join(alleles)
-        one = {"GT": gt, "DP": _numbers(rng, 1, top), "AD": _numbers(rng, n + 1, top),
-               "PL": _numbers(rng, (n + 1) * (n + 2) // 2, top),
-               "FT": rng.choice(["PASS", ".", "q10;low"]),
-               "N": _numbers(rng, rng.randint(1, 3), top),
-               "W": rng.choice([".", "a", "a,bb", "a,.,é"])}  # fmt: skip
+        one = {
+            "GT": gt,
+            "DP": _numbers(rng, 1, top),
+            "AD": _numbers(rng, n + 1, top),
+            "PL": _numbers(rng, (n + 1) * (n + 2) // 2, top),
+            "FT": rng.choice(["PASS", ".", "q10;low"]),
+            "N": _numbers(rng, rng.randint(1, 3), top),
+            "W": rng.choice([".", "a", "a,bb", "a,.,é"]),
+        }
         ways = (n + 1) * (n + 2) // 2
-        one |= {"AB": _float(rng), "EF": _floats(rng, rng.randint(1, 3)),
-                "GL": _floats(rng, ways),
-                "GP": ",".join(repr(rng.random() ** 9) for _ in range(ways))}  # fmt: skip
+        one |= {
+            "AB": _float(rng),
+            "EF": _floats(rng, rng.randint(1, 3)),
+            "GL": _floats(rng, ways),
+            "GP": ",".join(repr(rng.random() ** 9) for _ in range(ways)),
+        }
         if rng.random() < 0.1:
             one |= {"AD": ".", "PL": ".", "N": ".", "AB": ".", "GL": ".", "EF": "."}
         cells.append(":".join(one[key] for key in keys))
     qual = rng.choice([".", "0", "30", _float(rng).lstrip("-")])
-    row = [rng.choice(["c1", "c1", "c2"]), str(k + 1), rng.choice([".", f"rs{k}"]),
-           rng.choice(["A", "ACGT"]), ",".join(alts) or ".", qual,
-           rng.choice([".", "PASS", "q10", "q10;low"]), info, ":".join(keys)]  # fmt: skip
+    row = [
+        rng.choice(["c1", "c1", "c2"]),
+        str(k + 1),
+        rng.choice([".", f"rs{k}"]),
+        rng.choice(["A", "ACGT"]),
+        ",".join(alts) or ".",
+        qual,
+        rng.choice([".", "PASS", "q10", "q10;low"]),
+        info,
+        ":".join(keys),
+    ]
     return "\t".join(row + cells)
 
 
@@ -110,8 +143,9 @@ def _bcf(path: Path, rows: list[str], header: str = HEADER) -> Path:
         "import sys, pysam.bcftools as b; "
         "b.view('-Ob', '--no-version', '-o', sys.argv[2], sys.argv[1], catch_stdout=False)"
     )
-    subprocess.run([sys.executable, "-c", code, str(text), str(path)], check=True,
-                   capture_output=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", code, str(text), str(path)], check=True, capture_output=True
+    )
     return path
 
 
@@ -213,8 +247,10 @@ ODD = [
 
 
 def test_samples_with_a_fault_become_text(tmp_path, monkeypatch):
-    rows = [f"c1\t8\t.\tA\tC\tnan\t.\tX=nan,-inf,-nan\t{keys}" + f"\t{cell}" * 7
-            for keys, cell in ODD]  # fmt: skip
+    rows = [
+        f"c1\t8\t.\tA\tC\tnan\t.\tX=nan,-inf,-nan\t{keys}" + f"\t{cell}" * 7
+        for keys, cell in ODD
+    ]
     for k, row in enumerate(rows[:2]):
         path = _bcf(tmp_path / f"{k}.bcf", [*PLAIN * 3, row, *PLAIN * 3])
         assert _assert_same(path, FORMATS, monkeypatch) == (7, 6)
@@ -224,8 +260,11 @@ def test_samples_with_a_fault_become_text(tmp_path, monkeypatch):
 
 def test_each_version_has_its_phase_of_the_first_allele(tmp_path, monkeypatch):
     """All vectors of up to three alleles, of which some have a mark in text from 4.4 on."""
-    vectors = [list(v) + [0x81] * (3 - n) for n in range(4)
-               for v in itertools.product(range(6), repeat=n)]  # fmt: skip
+    vectors = [
+        list(v) + [0x81] * (3 - n)
+        for n in range(4)
+        for v in itertools.product(range(6), repeat=n)
+    ]
     names = "\t".join(f"s{k}" for k in range(len(vectors)))
     row = "c1\t5\t.\tA\tC,G\t.\t.\t.\tGT" + "\t./././." * len(vectors)
     crafted = b"".join(bytes([*v, 0x81]) for v in vectors)
@@ -256,8 +295,10 @@ def test_numbers_are_written_as_htslib_writes_them(tmp_path):
     ]
     values += [np.float32(v) for k in range(-6, 8) for v in (10.0**k, 10.0**k * 1.000005)]
     ties = [np.float32((n + 0.5) / 2**b) for n in range(99, 9999, 7) for b in (1, 3, 7, 12)]
-    rows = [f"c1\t{k + 1}\t.\tA\tC\t{abs(v)!r}\t.\tX={v!r},{v!r}"
-            for k, v in enumerate(float(x) for x in values + ties)]  # fmt: skip
+    rows = [
+        f"c1\t{k + 1}\t.\tA\tC\t{abs(v)!r}\t.\tX={v!r},{v!r}"
+        for k, v in enumerate(float(x) for x in values + ties)
+    ]
     path = _bcf(
         tmp_path / "x.bcf", rows, META + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
     )

@@ -42,10 +42,15 @@ def test_another_digest_is_a_failure(
     known.write_text(json.dumps({"case": "tiny", "digest": expected}) + "\n")
     bench = script["Bench"](
         SimpleNamespace(
-            work=tmp_path, cases=["tiny"], code=[], expect=known, repeat=1, cores=1,
+            work=tmp_path,
+            cases=["tiny"],
+            code=[],
+            expect=known,
+            repeat=1,
+            cores=1,
             chain=False,
         )
-    )  # fmt: skip
+    )
     monkeypatch.setattr(bench, "_ingest", lambda *_, **__: (script["Cost"](1.0, 2.0, 3.0), ""))
     monkeypatch.setattr(
         bench, "_varhouse", lambda *_: {"args": [sys.executable, "-c", "print('d1')"]}

@@ -55,9 +55,12 @@ def arguments(folder: Path, command: str, **changed: str) -> list[str]:
     ],
 )
 def test_nothing_that_is_read_is_overwritten(
-    folder: Path, command: str, changed: dict[str, str], says: str,
+    folder: Path,
+    command: str,
+    changed: dict[str, str],
+    says: str,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     (folder / "link.vcf").symlink_to(folder / "in.vcf")
     (folder / "folder.vcf").mkdir()
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
@@ -99,8 +102,9 @@ def test_nothing_through_a_pipe(folder: Path) -> None:
         "varhouse",
         *arguments(folder, "normalise", **{"in": "-"}),
     ]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "-: nothing came through the pipe" in done.stderr
 

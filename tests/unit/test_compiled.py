@@ -69,9 +69,12 @@ def test_only_the_first_use_says_that_it_compiles(tmp_path):
         }
         environment.pop("VARHOUSE_LOG", None)
         done = subprocess.run(
-            [sys.executable, *command, str(path)], env=environment, capture_output=True,
-            text=True, check=True,
-        )  # fmt: skip
+            [sys.executable, *command, str(path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return done.stderr
 
     def forget_one() -> None:

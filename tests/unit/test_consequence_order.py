@@ -109,9 +109,11 @@ def test_masks_and_terms_are_inverse() -> None:
 def test_snv_path_agrees_with_interval_path(model: GeneModel) -> None:
     """An MNV of one changed base is an SNV; forced through the other path it agrees."""
     snvs = alleles(
-        *((p, SEQUENCE[p - 1], "ACGT"[("ACGT".index(SEQUENCE[p - 1]) + 1) % 4])
-          for p in range(80, 640))
-    )  # fmt: skip
+        *(
+            (p, SEQUENCE[p - 1], "ACGT"[("ACGT".index(SEQUENCE[p - 1]) + 1) % 4])
+            for p in range(80, 640)
+        )
+    )
     packed = pack_alleles(snvs, model)
     pairs = annotate_intervals(model, packed, np.arange(len(packed)))
     other = render(model, snvs, sorted_pairs(model, [pairs], packed.row))

@@ -375,8 +375,9 @@ def test_26_base_that_is_read_twice(tmp_path: Path) -> None:
     found = call(model, 10, "A", "C", "P")
     assert (found["codons"], found["amino_acids"]) == ("aaAAgg/aaCCgg", "KR/NR")
     assert names(tmp_path / "m", model, 10, "A", "C") == (
-        "c.9_10delinsCC", "p.Lys3Asn",
-    )  # fmt: skip
+        "c.9_10delinsCC",
+        "p.Lys3Asn",
+    )
 
 
 def test_27_dialects_give_the_same_calls(forward: GeneModel, tmp_path: Path) -> None:
@@ -512,6 +513,8 @@ def test_most_severe_is_per_allele(tmp_path: Path) -> None:
     model = build(tmp_path / "m", GENE, both)
     found = consequences(model, alleles((21, "C", "A"), (10, "T", "G")))
     assert found.select("pos", "transcript_id", "most_severe", "canonical").rows() == [
-        (10, "T", False, False), (10, "U", True, True),
-        (21, "T", True, False), (21, "U", False, True),
-    ]  # fmt: skip
+        (10, "T", False, False),
+        (10, "U", True, True),
+        (21, "T", True, False),
+        (21, "U", False, True),
+    ]

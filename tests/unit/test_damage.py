@@ -51,12 +51,13 @@ def commands(folder: Path) -> list[list[str]]:
     return [
         ["query", store, "--region", "c1:1-900", "--format", "tsv"],
         ["sql", store, "select count(*) from variants, genotypes"],
-        ["store", "show", store], ["store", "verify", store],
+        ["store", "show", store],
+        ["store", "verify", store],
         ["export", store, "--cohort", "a", "-o", str(folder / "o.vcf")],
         ["report", store, "-o", str(folder / "r.html")],
         ["-q", "ingest", store, "--config", str(folder / "config.json")],
         ["store", "drop", store, "--cohort", "a"],
-    ]  # fmt: skip
+    ]
 
 
 PLACES = [
@@ -88,8 +89,11 @@ def test_damaged_file_is_named_in_one_line(
     else:
         middle = data[:8] + bytes(max(len(data) - 24, 0)) + data[-16:]
         other = b"[]" if file.suffix != ".parquet" else b"PAR1 PAR1"
-        file.write_bytes({"empty": b"", "half": data[: len(data) // 2],
-                          "middle": middle, "other": other}[how])  # fmt: skip
+        file.write_bytes(
+            {"empty": b"", "half": data[: len(data) // 2], "middle": middle, "other": other}[
+                how
+            ]
+        )
     named = 0
     with mock.patch.object(driver, "_run_snakemake", run_steps):
         for words in commands(here):
@@ -143,8 +147,10 @@ def limited(size: int, *words: str) -> subprocess.CompletedProcess[str]:
     tests = str(Path(__file__).parents[1])
     return subprocess.run(
         [sys.executable, "-c", LIMITED, tests, str(size), *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of files")

@@ -84,8 +84,12 @@ def test_pysam_reads_the_same_from_both(store: Store, original: Path, tmp_path: 
     ):
         for old, new in zip(a, b, strict=True):
             assert (old.chrom, old.pos, old.id, old.alleles, old.qual) == (
-                new.chrom, new.pos, new.id, new.alleles, new.qual,
-            )  # fmt: skip
+                new.chrom,
+                new.pos,
+                new.id,
+                new.alleles,
+                new.qual,
+            )
             assert dict(old.info) == dict(new.info)
             if "GT" in old.format:
                 for s in SAMPLES:
@@ -250,10 +254,14 @@ def test_headers_are_merged_by_id() -> None:
         ],
     ).splitlines()
     assert merged[:-1] == [
-        "##fileformat=VCFv4.2", "##INFO=<ID=A,Number=1>", "##source=x",
-        "##INFO=<ID=B,Number=1>", "##contig=<ID=chr1,length=5>", "##contig=<ID=chr2>",
+        "##fileformat=VCFv4.2",
+        "##INFO=<ID=A,Number=1>",
+        "##source=x",
+        "##INFO=<ID=B,Number=1>",
+        "##contig=<ID=chr1,length=5>",
+        "##contig=<ID=chr2>",
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-    ]  # fmt: skip
+    ]
     assert merged[-1].endswith("INFO\tFORMAT\ts")
 
 
@@ -277,9 +285,12 @@ def test_a_cohort_of_genotyped_and_sites_only_files(tmp_path: Path) -> None:
     lengths = {"1": 100, "2": 20}
     for name, rows, samples in (
         ("called.vcf", ["1 5 . A C . . . GT 0/1 1/1", "1 9 . A G . . . GT 0|0 ."], ["x", "y"]),
-        ("sites.vcf", ["1 2 a C G . . .", "1 5 b A C . . .", "1 9 c A T . . .",
-                       "2 1 d A G . . ."], []),
-    ):  # fmt: skip
+        (
+            "sites.vcf",
+            ["1 2 a C G . . .", "1 5 b A C . . .", "1 9 c A T . . .", "2 1 d A G . . ."],
+            [],
+        ),
+    ):
         make_vcf(tmp_path / name, rows, samples, lengths)
     (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\nc\tcalled.vcf,sites.vcf\n")
     (tmp_path / "c.yaml").write_text(

@@ -96,8 +96,10 @@ def test_gencode_gtf_gets_its_stop_codon(tmp_path: Path) -> None:
     )
     row = model.transcripts.row(0, named=True)
     assert (row["transcript_id"], row["gene_id"], row["gene_name"]) == (
-        "ENST01.2", "ENSG01", "ABC",
-    )  # fmt: skip
+        "ENST01.2",
+        "ENSG01",
+        "ABC",
+    )
     assert row["canonical"]
     # A stop codon somewhere else is not taken, and is counted.
     lines[-1] = lines[-1].replace("\t15\t17\t", "\t20\t22\t")
@@ -247,8 +249,10 @@ def test_genes_fit_the_table(tmp_path: Path) -> None:
     model = build(tmp_path / "m", SEQUENCE, text + lonely)
     table = check_table(genes_frame(model), GENES)
     assert table.select("gene_id", "start", "end", "strand", "n_transcripts").rows() == [
-        ("G", 1, 30, 1, 1), ("H", 5, 9, 1, 1), ("L", 40, 44, -1, 0),
-    ]  # fmt: skip
+        ("G", 1, 30, 1, 1),
+        ("H", 5, 9, 1, 1),
+        ("L", 40, 44, -1, 0),
+    ]
     assert table["genes_digest"].unique().to_list() == [contig_digests(model)["c"]]
     assert table["gene_name"].to_list() == ["NG", "NH", None]
 

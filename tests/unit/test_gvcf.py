@@ -92,8 +92,11 @@ def _config(folder, policy):
     (folder / "ref.fa").write_text(f">1\n{GENOME}\n")
     (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\nb\tb.vcf\n")
     (folder / "b.vcf").write_text(_text(["5 A C ."]))
-    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
-              "policy": {"unlisted_samples": "unknown", **policy}}  # fmt: skip
+    config = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv",
+        "policy": {"unlisted_samples": "unknown", **policy},
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     return folder / "config.yaml"
 
@@ -134,8 +137,11 @@ def test_variants_of_a_gvcf(tmp_path):
     export_cohort(store, "a", tmp_path / "out.vcf")
     out = [ln.split("\t") for ln in (tmp_path / "out.vcf").read_text().splitlines()]
     kept = [(c[1], c[3], c[4], c[9]) for c in out if not c[0].startswith("#")]
-    assert kept == [("5", "A", "C,<NON_REF>", "0/1"), ("9", "A", "G,<NON_REF>", "0/2"),
-                    ("14", "T", "A,<*>", "2/2")]  # fmt: skip
+    assert kept == [
+        ("5", "A", "C,<NON_REF>", "0/1"),
+        ("9", "A", "G,<NON_REF>", "0/2"),
+        ("14", "T", "A,<*>", "2/2"),
+    ]
 
 
 def test_a_left_over_unspecified_allele_is_no_allele(tmp_path):

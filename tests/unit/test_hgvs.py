@@ -64,9 +64,13 @@ class Gene:
 @pytest.fixture(scope="module", params=["+", "-"])
 def gene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Gene:
     return Gene(
-        tmp_path_factory.mktemp("g"), request.param, GENE, coding=True, extra=EXTRA,
+        tmp_path_factory.mktemp("g"),
+        request.param,
+        GENE,
+        coding=True,
+        extra=EXTRA,
         cds_extra=";protein_id=ENSP1;version=2",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -242,9 +246,14 @@ def test_a_start_codon_that_stays_is_met(tmp_path: Path, strand: str) -> None:
     """GTG begins with Met, as ATG and TTG do in bacteria; GTA begins nothing."""
     bacterial = SHORT.replace("ATGGCT", "GTGGCT")
     gene = Gene(
-        tmp_path, strand, bacterial, coding=True, exons=[(17, 37)], cds=[(17, 37)],
+        tmp_path,
+        strand,
+        bacterial,
+        coding=True,
+        exons=[(17, 37)],
+        cds=[(17, 37)],
         cds_extra=";transl_table=11",
-    )  # fmt: skip
+    )
     assert gene.names(17, 17, "A") == ("T:c.1G>A", "PT:p.Met1=")
     assert gene.names(17, 17, "T") == ("T:c.1G>T", "PT:p.Met1=")
     assert gene.names(19, 19, "A") == ("T:c.3G>A", "PT:p.Met1?")

@@ -58,9 +58,14 @@ def allele_text(allele: dict[str, Any]) -> bytes:
     bases = np.frombuffer(state.get("sequence", "").encode(), np.uint8)
     where = np.frombuffer(digest(location_text(allele["location"])).encode(), np.uint8)
     n = write_allele(
-        where, state.get("length", 0), state.get("repeatSubunitLength", 0),
-        bases, 0, bases.size, message,
-    )  # fmt: skip
+        where,
+        state.get("length", 0),
+        state.get("repeatSubunitLength", 0),
+        bases,
+        0,
+        bases.size,
+        message,
+    )
     return message[:n].tobytes()
 
 
@@ -69,11 +74,16 @@ def identify(allele: dict[str, Any]) -> str:
     refget = np.frombuffer(where["sequenceReference"]["refgetAccession"].encode(), np.uint8)
     bases = np.frombuffer(state.get("sequence", "").encode(), np.uint8)
     out = vrs_ids(
-        np.zeros(1, np.int32), refget, np.array([0, refget.size]),
-        np.array([where["start"]]), np.array([where["end"]]),
-        np.array([state.get("length", 0)]), np.array([state.get("repeatSubunitLength", 0)]),
-        bases, np.array([0, bases.size]),
-    )  # fmt: skip
+        np.zeros(1, np.int32),
+        refget,
+        np.array([0, refget.size]),
+        np.array([where["start"]]),
+        np.array([where["end"]]),
+        np.array([state.get("length", 0)]),
+        np.array([state.get("repeatSubunitLength", 0)]),
+        bases,
+        np.array([0, bases.size]),
+    )
     assert out.size == SIZE
     return out.tobytes().decode()
 
@@ -95,8 +105,11 @@ def test_the_vectors_of_the_specification(data_dir: Path) -> None:
     folder = data_dir / "vrs" / "vrs"
     models = yaml.safe_load((folder / "models.yaml").read_text())
     assert check_alleles(models) == 2
-    plain = [c for c in models["SequenceLocation"] if isinstance(c["in"]["start"], int)
-             and isinstance(c["in"]["end"], int)]  # fmt: skip
+    plain = [
+        c
+        for c in models["SequenceLocation"]
+        if isinstance(c["in"]["start"], int) and isinstance(c["in"]["end"], int)
+    ]
     assert len(plain) == 1
     for case in plain:
         text = location_text(case["in"])

@@ -102,10 +102,14 @@ def test_text_of_a_table_comes_back_through_vcf(files: Path) -> None:
     """Text -> VCF -> cyvcf2, bcftools -> decoded -> text; and through a source of 4.3."""
     places = list(range(20, 20 + len(ODD)))
     frame = pl.DataFrame(
-        {"chrom": ["chr1"] * len(ODD), "pos": places,
-         "ref": [BASES[p - 1] for p in places], "alt": [other(p) for p in places],
-         "note": ODD}
-    )  # fmt: skip
+        {
+            "chrom": ["chr1"] * len(ODD),
+            "pos": places,
+            "ref": [BASES[p - 1] for p in places],
+            "alt": [other(p) for p in places],
+            "note": ODD,
+        }
+    )
     frame.write_parquet(files / "t.parquet")
     asked = vcf(files / "in.vcf", "4.3", "", [(p, other(p), ".") for p in places])
     table = {"name": "t", "path": "t.parquet", "kind": "allele", "format": "parquet",
@@ -122,9 +126,12 @@ def test_text_of_a_table_comes_back_through_vcf(files: Path) -> None:
     source = {"name": "v", "path": "out.vcf.gz", "kind": "allele", "fields": ["t_note"]}
     again = pl.read_parquet(annotate(files, asked, "again.parquet", [source]))
     assert again.sort("pos")["v_t_note"].to_list() == ODD
-    old = vcf(files / "old.vcf", "4.2",
-              '##INFO=<ID=N,Number=1,Type=String,Description="n">\n',
-              [(20, other(20), "N=a%3Bb")])  # fmt: skip
+    old = vcf(
+        files / "old.vcf",
+        "4.2",
+        '##INFO=<ID=N,Number=1,Type=String,Description="n">\n',
+        [(20, other(20), "N=a%3Bb")],
+    )
     source = {"name": "v", "path": old.name, "kind": "allele"}
     found = pl.read_parquet(annotate(files, asked, "old.parquet", [source]))
     assert found.filter(pos=20)["v_N"].to_list() == ["a%3Bb"]
@@ -168,10 +175,17 @@ def test_an_allele_that_a_source_holds_twice(files: Path) -> None:
     ]  # fmt: skip
     source = vcf(files / "s.vcf", "4.2", SRC, rows)
     asked = vcf(
-        files / "in.vcf", "4.2", "",
-        [(20, f"{other(20, 2)},{a},{b}", "."), (20, a, "."), (30, other(30), "."),
-         (40, other(40), "."), (50, other(50), ".")],
-    )  # fmt: skip
+        files / "in.vcf",
+        "4.2",
+        "",
+        [
+            (20, f"{other(20, 2)},{a},{b}", "."),
+            (20, a, "."),
+            (30, other(30), "."),
+            (40, other(40), "."),
+            (50, other(50), "."),
+        ],
+    )
     entry = {"name": "s", "path": source.name, "kind": "allele"}
     out = annotate(files, asked, "o.vcf", [entry])
     got = []
@@ -181,16 +195,21 @@ def test_an_allele_that_a_source_holds_twice(files: Path) -> None:
             got.append({k: v for k, v in (x.split("=", 1) for x in info) if k != "CSQ"})
     assert got == [
         {"s_AF": "0.2,0.7,0.1", "s_NOTE": "x%20y,.,z", "s_ALT": "2,2,3"},
-        {"s_AF": "0.2,0.7", "s_NOTE": "x%20y,."}, {"s_AF": "0.5"}, {"s_NOTE": "n"}, {},
-    ]  # fmt: skip
+        {"s_AF": "0.2,0.7", "s_NOTE": "x%20y,."},
+        {"s_AF": "0.5"},
+        {"s_NOTE": "n"},
+        {},
+    ]
     with pysam.VariantFile(str(out)) as held:
         assert next(iter(held)).info["s_AF"] == pytest.approx((0.2, 0.7, 0.1))
     # Annotated once more, nothing stands twice.
     again = annotate(files, out, "o2.vcf", [entry])
     assert again.read_text() == out.read_text()
     table = pl.read_parquet(annotate(files, asked, "o.parquet", [entry])).sort("pos", "alt")
-    found = {(p, alt): (af, note) for p, alt, af, note in
-             table.select("pos", "alt", "s_AF", "s_NOTE").rows()}  # fmt: skip
+    found = {
+        (p, alt): (af, note)
+        for p, alt, af, note in table.select("pos", "alt", "s_AF", "s_NOTE").rows()
+    }
     assert found[20, a] == ([0.2, 0.7], ["x y", None])
     assert found[20, b] == ([0.1], ["z"])
     assert found[30, other(30)] == ([0.5], [None])

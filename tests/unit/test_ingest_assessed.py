@@ -89,8 +89,11 @@ def _slow(files, people):
                 sex, population = people[sample]
                 calls = [_call(r[4][sample], sex == "male", r[0] == "X") for r in records]
                 called, full = max(calls, key=lambda c: (c[1], len(c[0])))
-                for stratum in (("all", "all"), ("population", population),
-                                ("population+sex", f"{population}+{sex}")):  # fmt: skip
+                for stratum in (
+                    ("all", "all"),
+                    ("population", population),
+                    ("population+sex", f"{population}+{sex}"),
+                ):
                     row = out[*key, *stratum]
                     row[0] += called.count(number)
                     row[1] += len(called)
@@ -104,12 +107,18 @@ def _slow(files, people):
 
 def _write(folder, number, records):
     samples = list(records[0][4])
-    head = ["##fileformat=VCFv4.3", *(f"##contig=<ID={c}>" for c in CONTIGS),
-            '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-            "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT",
-                       *samples])]  # fmt: skip
-    body = ["\t".join([c, str(p), ".", r, a, ".", "PASS", ".", "GT", *gts.values()])
-            for c, p, r, a, gts in records]  # fmt: skip
+    head = [
+        "##fileformat=VCFv4.3",
+        *(f"##contig=<ID={c}>" for c in CONTIGS),
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        "\t".join(
+            ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+        ),
+    ]
+    body = [
+        "\t".join([c, str(p), ".", r, a, ".", "PASS", ".", "GT", *gts.values()])
+        for c, p, r, a, gts in records
+    ]
     (folder / f"f{number}.vcf").write_text("\n".join([*head, *body]) + "\n")
 
 
@@ -230,11 +239,16 @@ def _random_files(rng, groups):
                     for _ in range(rng.choice([0, 0, 1, 1, 2])):
                         ref = GENOME[pos - 1 : pos - 1 + rng.choice([1, 1, 1, 3])]
                         other = [b for b in "ACGT" if b != ref[0]]
-                        alt = rng.choice([
-                            rng.choice(other) + ref[1:], ref[0], ref + ref[-1], ".",
-                            rng.choice(UNSPECIFIED),
-                            ",".join([rng.choice(other) + ref[1:], ref + "AC"]),
-                        ])  # fmt: skip
+                        alt = rng.choice(
+                            [
+                                rng.choice(other) + ref[1:],
+                                ref[0],
+                                ref + ref[-1],
+                                ".",
+                                rng.choice(UNSPECIFIED),
+                                ",".join([rng.choice(other) + ref[1:], ref + "AC"]),
+                            ]
+                        )
                         if alt == ref:
                             alt = ref + "T"
                         row = {s: rng.choice(gts) for s in order}
@@ -264,8 +278,10 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     wrong = {k: (found[k], right[k]) for k in right if found[k] != right[k]}
     assert not wrong, f"{len(wrong)} of {len(right)}: {list(wrong.items())[:3]}"
     rows = varhouse.open(tmp_path / "storeNone").scan("frequencies").collect()
-    assert rows.filter(pl.col("n_het") + pl.col("n_hom_alt") + pl.col("n_hemi")
-                       > pl.col("n_samples") - pl.col("n_missing")).is_empty()  # fmt: skip
+    assert rows.filter(
+        pl.col("n_het") + pl.col("n_hom_alt") + pl.col("n_hemi")
+        > pl.col("n_samples") - pl.col("n_missing")
+    ).is_empty()
 
 
 # --- totals: the same for cohorts ---
@@ -278,8 +294,10 @@ def _totals_of(counted):
         for (contig, pos, _, _, *stratum), (_, an, missing, n) in rows.items():
             old = sites[cohort, contig, pos].get(tuple(stratum), (0, n, n))
             sites[cohort, contig, pos][tuple(stratum)] = (
-                max(an, old[0]), min(missing, old[1]), n
-            )  # fmt: skip
+                max(an, old[0]),
+                min(missing, old[1]),
+                n,
+            )
     out = defaultdict(lambda: [0, 0, 0, 0, 0])
     for key in {k[:4] for rows in counted.values() for k in rows}:
         for cohort, rows in counted.items():

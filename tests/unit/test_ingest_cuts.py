@@ -25,9 +25,10 @@ def _vcf(path: Path, records, samples):
         "##fileformat=VCFv4.3",
         f"##contig=<ID={CONTIG},length={len(GENOME)}>",
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT",
-                   *samples]),
-    ]  # fmt: skip
+        "\t".join(
+            ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+        ),
+    ]
     path.write_text("\n".join([*head, *records]) + "\n")
 
 
@@ -63,8 +64,10 @@ def fx_world(tmp_path):
     for name, n in (("a", 4), ("b", 3)):
         samples = [f"{name}{i}" for i in range(n)]
         _vcf(tmp_path / f"{name}.vcf", _random_records(rng, n), samples)
-        rows += [f"{name}\t{s}\t{rng.choice(['male', 'female'])}\tP{i % 2}"
-                 for i, s in enumerate(samples)]  # fmt: skip
+        rows += [
+            f"{name}\t{s}\t{rng.choice(['male', 'female'])}\tP{i % 2}"
+            for i, s in enumerate(samples)
+        ]
     (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n")
     return tmp_path
 
@@ -76,11 +79,13 @@ def _config(folder, cohorts, name="config"):
     path.write_text(
         json.dumps(
             {
-                "assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": sheet.name,
-                "samples": "samples.tsv", "strata": ["population", "population+sex"],
+                "assembly": {"name": "toy", "reference": "ref.fa"},
+                "cohorts": sheet.name,
+                "samples": "samples.tsv",
+                "strata": ["population", "population+sex"],
             }
         )
-    )  # fmt: skip
+    )
     return path
 
 
@@ -151,9 +156,10 @@ def test_other_genes_annotate_everything_again(fx_world):
     """A changed gene model gives the store that a fresh build with it gives."""
     rows = ["##gff-version 3"]
     features = {
-        "gene": "ID=gene:G;Name=TOY", "mRNA": "ID=transcript:T;Parent=gene:G",
+        "gene": "ID=gene:G;Name=TOY",
+        "mRNA": "ID=transcript:T;Parent=gene:G",
         "exon": "Parent=transcript:T",
-    }  # fmt: skip
+    }
     for kind, more in features.items():
         rows.append(f"{CONTIG}\tt\t{kind}\t11\t70\t.\t+\t.\t{more};biotype=lncRNA")
     (fx_world / "genes.gff3").write_text("\n".join(rows) + "\n")

@@ -66,9 +66,16 @@ def test_held_back_file_is_told_with_its_checksums(fx_gate):
     data = (fx_gate / "bad.vcf").read_bytes()
     columns = ["cohort", "name", "verdict", "bytes", "md5", "sha256", "n_records"]
     assert held.select(columns).rows() == [
-        ("bad", "bad.vcf", "invalid", len(data), hashlib.md5(data).hexdigest(),
-         hashlib.sha256(data).hexdigest(), 2),
-    ]  # fmt: skip
+        (
+            "bad",
+            "bad.vcf",
+            "invalid",
+            len(data),
+            hashlib.md5(data).hexdigest(),
+            hashlib.sha256(data).hexdigest(),
+            2,
+        ),
+    ]
     assert "VH-B-002" in json.loads(held["reasons"][0])[0]
     problems = json.loads(held["problems"][0])
     assert problems["counts"]["VH-B-002"] == 1
@@ -228,9 +235,10 @@ def test_rejects_agree_with_what_validate_counted(fx_gate, size):
     for word, n in rejects["reason"].value_counts().rows():
         found[code_of[word]] = n
     counted = {
-        code: n for code, n in problems["counts"].items()
+        code: n
+        for code, n in problems["counts"].items()
         if problems["effects"][code] == "reject" or code == "VH-D-001"
-    }  # fmt: skip
+    }
     # A name that is illegal is no contig either: rejected once, for the first.
     counted["VH-R-001"] -= counted["VH-B-010"]
     assert found == counted
@@ -261,8 +269,10 @@ def test_what_is_no_readable_file_is_told_once_too(fx_gate):
     held = _held(fx_gate).sort("cohort")
     nothing = hashlib.sha256(b"").hexdigest()
     assert held.select("cohort", "sha256", "verdict").rows() == [
-        ("empty", nothing, "invalid"), ("folder", "", "invalid"), ("pipe", "", "invalid"),
-    ]  # fmt: skip
+        ("empty", nothing, "invalid"),
+        ("folder", "", "invalid"),
+        ("pipe", "", "invalid"),
+    ]
     again = ingest_here(fx_gate / "store", config)
     assert again["up_to_date"]
     assert len(again["held_back"]) == 3

@@ -157,8 +157,16 @@ def test_the_store_does_not_depend_on_jobs(
     monkeypatch.setattr(sizing, "SPLIT_BYTES", 0)
     again, names = ingest(fx_inputs, "all apart", 64)
     assert again == digest
-    assert set(names) == {"cohort", "commit", "genes", "plan", "read", "settle", "source",
-                          "validate"}  # fmt: skip
+    assert set(names) == {
+        "cohort",
+        "commit",
+        "genes",
+        "plan",
+        "read",
+        "settle",
+        "source",
+        "validate",
+    }
 
 
 def test_joined_files_hold_the_rows_of_the_chunks(

@@ -46,9 +46,10 @@ def _config(folder, rows=ROWS, row="old\told.vcf\tA\tc.chain\ta.fa", **policy):
         f"cohort\tfiles\tassembly\tchain\tsource_reference\n{row}\n"
     )
     config = {
-        "assembly": {"name": "B", "reference": "b.fa"}, "cohorts": "cohorts.tsv",
+        "assembly": {"name": "B", "reference": "b.fa"},
+        "cohorts": "cohorts.tsv",
         "policy": {"unlisted_samples": "unknown", "max_ref_mismatch_rate": 1.0, **policy},
-    }  # fmt: skip
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     return folder / "config.yaml"
 

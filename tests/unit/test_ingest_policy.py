@@ -63,10 +63,15 @@ def fx_rules(tmp_path_factory):
 @pytest.mark.parametrize("row", list(RULES))
 def test_counting_rules(fx_rules, row):
     contig, pos = row.split()[:2]
-    rows = varhouse.open(fx_rules / "store").scan("frequencies").filter(
-        (pl.col("contig") == contig) & (pl.col("pos") == int(pos))
-        & (pl.col("stratum_by") == "all")
-    )  # fmt: skip
+    rows = (
+        varhouse.open(fx_rules / "store")
+        .scan("frequencies")
+        .filter(
+            (pl.col("contig") == contig)
+            & (pl.col("pos") == int(pos))
+            & (pl.col("stratum_by") == "all")
+        )
+    )
     found = {r[0]: r[1:] for r in rows.select("alt", *COUNTS).collect().rows()}
     assert found == RULES[row]
     af = dict(rows.select("alt", "af").collect().rows())
@@ -81,17 +86,26 @@ def test_null_stratum_is_unknown_and_pairs_are_joined(fx_rules):
 
 
 def test_values_with_plus_do_not_fall_together(tmp_path):
-    people = pl.DataFrame({"sex": ["female"] * 5,
-                           "p": ["a+b", "a", "a+b", "a%2Bb", None],
-                           "q": ["c", "b+c", "c", "c", "a+b"]})  # fmt: skip
+    people = pl.DataFrame(
+        {
+            "sex": ["female"] * 5,
+            "p": ["a+b", "a", "a+b", "a%2Bb", None],
+            "q": ["c", "b+c", "c", "c", "a+b"],
+        }
+    )
     found = make_strata(people, ["p", "p+q"])
     of = {(b, v): n for b, v, n in zip(found.by, found.value, found.n_samples, strict=True)}
     assert of == {
-        ("all", "all"): 5, ("p", "a+b"): 2, ("p", "a"): 1, ("p", "a%2Bb"): 1,
+        ("all", "all"): 5,
+        ("p", "a+b"): 2,
+        ("p", "a"): 1,
+        ("p", "a%2Bb"): 1,
         ("p", "unknown"): 1,
-        ("p+q", "a%2Bb+c"): 2, ("p+q", "a+b%2Bc"): 1, ("p+q", "a%252Bb+c"): 1,
+        ("p+q", "a%2Bb+c"): 2,
+        ("p+q", "a+b%2Bc"): 1,
+        ("p+q", "a%252Bb+c"): 1,
         ("p+q", "unknown+a%2Bb"): 1,
-    }  # fmt: skip
+    }
 
 
 def test_a_column_named_all_is_no_stratum(tmp_path):
@@ -123,15 +137,26 @@ def test_names_in_another_encoding_stay_apart(tmp_path):
     ingest_here(tmp_path / "store", config)
     store = varhouse.open(tmp_path / "store")
     assert store.scan("samples").select("sample", "n_het", "n_hom_alt").collect().rows() == [
-        (shown[0], 1, 0), (shown[1], 0, 1)
-    ]  # fmt: skip
+        (shown[0], 1, 0),
+        (shown[1], 0, 1),
+    ]
 
 
 def test_command_counts_the_same(fx_rules):
     out = fx_rules / "out.tsv"
-    arguments = [fx_rules / "a.vcf", "-o", out, "--samples", fx_rules / "samples.tsv",
-                 "--strata", "province,province+sex", "--par", fx_rules / "par.bed",
-                 "--reference", fx_rules / "ref.fa"]  # fmt: skip
+    arguments = [
+        fx_rules / "a.vcf",
+        "-o",
+        out,
+        "--samples",
+        fx_rules / "samples.tsv",
+        "--strata",
+        "province,province+sex",
+        "--par",
+        fx_rules / "par.bed",
+        "--reference",
+        fx_rules / "ref.fa",
+    ]
     assert main(["frequencies", *map(str, arguments)]) == 0
     key = ["contig", "pos", "ref", "alt", "stratum_by", "stratum"]
     got = pl.read_csv(out, separator="\t", schema_overrides={"contig": pl.String})

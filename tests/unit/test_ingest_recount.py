@@ -40,9 +40,9 @@ def config(folder: Path, files: list[str]) -> Path:
     (folder / "samples.tsv").write_text("cohort\tsample\tsex\n" + rows)
     path = folder / "c.yaml"
     assembly = {"name": "toy", "reference": "ref.fa"}
-    path.write_text(json.dumps(
-        {"assembly": assembly, "cohorts": "cohorts.tsv", "samples": "samples.tsv"}
-    ))  # fmt: skip
+    path.write_text(
+        json.dumps({"assembly": assembly, "cohorts": "cohorts.tsv", "samples": "samples.tsv"})
+    )
     return path
 
 
@@ -58,8 +58,10 @@ def slow_people(files: list[tuple[list, list[str]]]) -> dict[str, Counter[str]]:
             if not any(new):
                 continue
             for name, text in zip(names, calls, strict=True):
-                call = [None if c == "." else int(c)
-                        for c in text.lstrip("|/").replace("|", "/").split("/")]  # fmt: skip
+                call = [
+                    None if c == "." else int(c)
+                    for c in text.lstrip("|/").replace("|", "/").split("/")
+                ]
                 kept = [a for a in call if a and new[a - 1]]
                 for a in kept:
                     alt = alts.split(",")[a - 1]
@@ -154,11 +156,19 @@ def test_contigs_that_differ_in_punctuation_alone_keep_their_counts(tmp_path: Pa
 def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
     parts = ["p-1", "p_1", "HLA-A*01:01", "HLA-A*01_01"]
     lost = pl.DataFrame(
-        {"record": range(4), "line": range(4), "contig": parts, "pos": [5] * 4,
-         "alt_index": [None] * 4, "reason": ["unmapped"] * 4, "detail": parts,
-         "text": parts, "part": parts},
+        {
+            "record": range(4),
+            "line": range(4),
+            "contig": parts,
+            "pos": [5] * 4,
+            "alt_index": [None] * 4,
+            "reason": ["unmapped"] * 4,
+            "detail": parts,
+            "text": parts,
+            "part": parts,
+        },
         schema_overrides=REJECTS.polars_schema,
-    )  # fmt: skip
+    )
     lost.write_parquet(tmp_path / "lost.parquet")
     verdict = {"lift": {"rejects": str(tmp_path / "lost.parquet")}}
     chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None)

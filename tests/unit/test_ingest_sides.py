@@ -29,11 +29,15 @@ HEAD = '##fileformat=VCFv4.2\n##fileDate={}\n##INFO=<ID=CLNSIG,Number=.,Type=Str
 def gene(contig: str, end: int = 700, extra: str = "") -> str:
     rows = [
         ("gene", 101, end, f"ID=gene:G{contig};Name=N{contig};biotype=protein_coding"),
-        ("mRNA", 101, end, f"ID=transcript:T{contig};Parent=gene:G{contig};"
-         "biotype=protein_coding"),
+        (
+            "mRNA",
+            101,
+            end,
+            f"ID=transcript:T{contig};Parent=gene:G{contig};biotype=protein_coding",
+        ),
         ("exon", 101, end, f"Parent=transcript:T{contig}"),
         ("CDS", 131, 370, f"ID=CDS:P{contig};Parent=transcript:T{contig}"),
-    ]  # fmt: skip
+    ]
     return extra + "".join(
         f"{contig}\tt\t{kind}\t{a}\t{b}\t.\t+\t{'0' if kind == 'CDS' else '.'}\t{more}\n"
         for kind, a, b, more in rows
@@ -46,9 +50,14 @@ def fx_sides(tmp_path: Path) -> Path:
     rng = random.Random(7)
     bases = {c: "".join(rng.choices("ACGT", k=1000)) for c in CONTIGS}
     (tmp_path / "ref.fa").write_text("".join(f">{c}\n{b}\n" for c, b in bases.items()))
-    lines, clinvar = ["##fileformat=VCFv4.3", '##FORMAT=<ID=GT,Number=1,Type=String,'
-                      'Description="g">', "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\t"
-                      "FORMAT\ts1\ts2"], []  # fmt: skip
+    lines, clinvar = (
+        [
+            "##fileformat=VCFv4.3",
+            '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">',
+            "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2",
+        ],
+        [],
+    )
     for contig, text in bases.items():
         for pos in sorted(rng.sample(range(50, 950), 60)):
             ref = text[pos - 1]
@@ -66,22 +75,32 @@ def fx_sides(tmp_path: Path) -> Path:
 
 
 def ingest(
-    folder: Path, store: str, genes: str | None = None, clinvar: str | None = None,
-    sources: list[dict[str, Any]] | None = None, **source: Any,
-) -> dict[str, Any]:  # fmt: skip
+    folder: Path,
+    store: str,
+    genes: str | None = None,
+    clinvar: str | None = None,
+    sources: list[dict[str, Any]] | None = None,
+    **source: Any,
+) -> dict[str, Any]:
     config: dict[str, Any] = {
         "assembly": {"name": "toy", "reference": "ref.fa"},
-        "cohorts": "cohorts.tsv", "samples": "samples.tsv",
-    }  # fmt: skip
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
+    }
     if genes:
         config["genes"] = genes
     if sources:
         config["sources"] = sources
     if clinvar:
         config["sources"] = [
-            {"name": "clinvar", "path": clinvar, "kind": "allele", "fields": ["CLNSIG"],
-             **source}
-        ]  # fmt: skip
+            {
+                "name": "clinvar",
+                "path": clinvar,
+                "kind": "allele",
+                "fields": ["CLNSIG"],
+                **source,
+            }
+        ]
     (folder / "config.json").write_text(json.dumps(config))
     account: dict[str, Any] = ingest_here(folder / store, folder / "config.json")
     return account
@@ -156,8 +175,9 @@ def test_source_release_renews_the_contigs_that_it_changes(fx_sides: Path) -> No
     assert versions == {old.release: ["20260101"], new.release: ["20260201"]}
     query = "SELECT DISTINCT source_version FROM annotations_clinvar"
     assert [next(iter(run_sql(s, query).batches)).item() for s in (old, new)] == [
-        "20260101", "20260201",
-    ]  # fmt: skip
+        "20260101",
+        "20260201",
+    ]
     assert verify(new) == []
     said = [
         s.table("annotations_clinvar").collect()["CLNSIG"].value_counts().sort("CLNSIG").rows()

@@ -43,13 +43,16 @@ one\t204\tHG1\tTT\tTG\t.\t.\tAF=.
 @pytest.fixture
 def fx_sources(tmp_path: Path) -> Path:
     files = {
-        "ref.fa": f">c1\n{REF}\n", "genes.gff3": GENES, "a.vcf": VCF, "s.vcf": SOURCE,
+        "ref.fa": f">c1\n{REF}\n",
+        "genes.gff3": GENES,
+        "a.vcf": VCF,
+        "s.vcf": SOURCE,
         "aliases.tsv": "contig\talias\tlength\nc1\tone\t1000\n",
         "samples.tsv": "cohort\tsample\tsex\tpopulation\nn\ta\tfemale\tP\n",
         "cohorts.tsv": "cohort\tfiles\nn\ta.vcf\n",
         "panel.bed": "one\t200\t210\tinside\nc1\t0\t5\tnothing\n",
         "genes.tsv": "symbol\tpLI\nTOY1\t0.75\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -65,11 +68,17 @@ def _log() -> Iterator[None]:
 
 def ingest(folder: Path, store: str = "store", **changes: dict | None) -> dict:
     sources = {
-        "freq": {"path": "s.vcf", "kind": "allele", "licence": "secret",
-                 "redistribute": False, "version": 3, "fields": {"af": {"from": "AF"}}},
+        "freq": {
+            "path": "s.vcf",
+            "kind": "allele",
+            "licence": "secret",
+            "redistribute": False,
+            "version": 3,
+            "fields": {"af": {"from": "AF"}},
+        },
         "panel": {"path": "panel.bed", "kind": "overlap", "fields": ["name"]},
         "constraint": {"path": "genes.tsv", "kind": "gene", "fields": {"pLI": "float"}},
-    }  # fmt: skip
+    }
     for name, change in changes.items():
         if change is None:
             del sources[name]
@@ -77,9 +86,11 @@ def ingest(folder: Path, store: str = "store", **changes: dict | None) -> dict:
             sources[name] = {**sources[name], **change}
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa", "aliases": "aliases.tsv"},
-        "genes": "genes.gff3", "cohorts": "cohorts.tsv", "samples": "samples.tsv",
+        "genes": "genes.gff3",
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
         "sources": [{"name": n, **s} for n, s in sources.items()],
-    }  # fmt: skip
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     return ingest_here(folder / store, folder / "config.yaml")
 
@@ -422,8 +433,19 @@ def test_annotate_for_anybody_names_nobody(
     fixed = [x for n, file in given.items() for x in (f"--{n}", str(fx_sources / file))]
     for name in ("out.vcf", "out.vcf.gz"):
         out = fx_sources / name
-        assert main(["annotate", str(fx_sources / "people.vcf"), "-o", str(out), *fixed,
-                     "--public"]) == 0  # fmt: skip
+        assert (
+            main(
+                [
+                    "annotate",
+                    str(fx_sources / "people.vcf"),
+                    "-o",
+                    str(out),
+                    *fixed,
+                    "--public",
+                ]
+            )
+            == 0
+        )
         assert "1 sample(s) and their genotypes are left out" in capfd.readouterr().err
         with pysam.VariantFile(str(out)) as found:
             assert list(found.header.samples) == []
@@ -448,8 +470,12 @@ def test_sources_that_stay_are_not_read_again(
     ingest(fx_sources)
     first = list(read)
     assert sorted(first) == [
-        "aliases.tsv", "genes.gff3", "genes.tsv", "panel.bed", "s.vcf",
-    ]  # fmt: skip
+        "aliases.tsv",
+        "genes.gff3",
+        "genes.tsv",
+        "panel.bed",
+        "s.vcf",
+    ]
     assert ingest(fx_sources)["up_to_date"]
     assert read == first
     # Other bytes, as many.

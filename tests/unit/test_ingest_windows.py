@@ -14,8 +14,11 @@ from varhouse.tables.windows import cut_windows
 
 N_FILES, N_RECORDS = 12, 60
 GENOME = "ACGT" * 60
-BOUNDS = {(alleles, "INCOMING_ROWS"): 40, (merge, "MERGE_ROWS"): 30,
-          (totals, "ROWS_AT_ONCE"): 25}  # fmt: skip
+BOUNDS = {
+    (alleles, "INCOMING_ROWS"): 40,
+    (merge, "MERGE_ROWS"): 30,
+    (totals, "ROWS_AT_ONCE"): 25,
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,11 @@ def fx_config(tmp_path_factory):
         for k in range(N_FILES):
             sample = f"{cohort}{k}"
             lines = [
-                "##fileformat=VCFv4.3", "##contig=<ID=c1>",
+                "##fileformat=VCFv4.3",
+                "##contig=<ID=c1>",
                 '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
                 "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t" + sample,
-            ]  # fmt: skip
+            ]
             for i in range(N_RECORDS):
                 pos = 1 + 3 * i + (k % 2) * (i % 3)
                 ref = GENOME[pos - 1]
@@ -44,8 +48,11 @@ def fx_config(tmp_path_factory):
         cohorts.append(f"{cohort}\t{','.join(names)}")
     (folder / "samples.tsv").write_text("\n".join(["cohort\tsample\tsex", *rows]) + "\n")
     (folder / "cohorts.tsv").write_text("\n".join(["cohort\tfiles", *cohorts]) + "\n")
-    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
-              "samples": "samples.tsv"}  # fmt: skip
+    config = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     ingest_here(folder / "whole", folder / "config.yaml")
     return folder

@@ -66,9 +66,9 @@ def config(folder: Path, name: str, content: bytes, **policy: str) -> Path:
     path = folder / "c.yaml"
     policy = {"unlisted_samples": "unknown", **policy}
     assembly = {"name": "toy", "reference": "ref.fa"}
-    path.write_text(json.dumps(
-        {"assembly": assembly, "cohorts": "cohorts.tsv", "policy": policy}
-    ))  # fmt: skip
+    path.write_text(
+        json.dumps({"assembly": assembly, "cohorts": "cohorts.tsv", "policy": policy})
+    )
     return path
 
 
@@ -90,17 +90,21 @@ def test_the_kind_of_a_file_makes_no_difference(tmp_path, size):
         store = varhouse.open(folder / "store")
         people = store.scan("samples").collect().sort("sample")
         found[name] = (
-            [store.scan(t).collect().drop("file", strict=False).sort(pl.all()).rows()
-             for t in ("frequencies", "sites", "genotypes")],
+            [
+                store.scan(t).collect().drop("file", strict=False).sort(pl.all()).rows()
+                for t in ("frequencies", "sites", "genotypes")
+            ],
             rejects(folder / "store"),
             people.select(pl.col("^n_.*$")).rows(),
-        )  # fmt: skip
+        )
         assert not [*folder.rglob("*.vcf.gz")][name.endswith(".gz") :], "no copy is made"
     assert len({repr(f) for f in found.values()}) == 1
     told = found["a.vcf"][1]
     assert [(r[0], r[3]) for r in told] == [
-        (1, "qual_invalid"), (2, "gt_allele_unknown"), (5, "duplicate_allele"),
-    ]  # fmt: skip
+        (1, "qual_invalid"),
+        (2, "gt_allele_unknown"),
+        (5, "duplicate_allele"),
+    ]
     assert [r[5] for r in told] == [lines[r[1] - 1] for r in told]
 
 
@@ -116,8 +120,9 @@ def test_no_shards_of_a_file_that_is_refused_for_its_end(tmp_path):
 
 def test_a_gvcf_shows_at_its_end(tmp_path, monkeypatch):
     # What the first records are is not what the file is: it is read once more.
-    blocks = [f"c1 {p} . {GENOME[p - 1]} <NON_REF> . . END={p} GT 0/0 0/0"
-              for p in range(26, 34)]  # fmt: skip
+    blocks = [
+        f"c1 {p} . {GENOME[p - 1]} <NON_REF> . . END={p} GT 0/0 0/0" for p in range(26, 34)
+    ]
     plain = [ROWS[0], ROWS[3], "c1 20 . A . . . . GT 0/0 0/0"]
     path = config(tmp_path / "x", "a.vcf", vcf(*plain, *blocks).encode(), gvcf="variants")
     ingest_here(tmp_path / "x" / "store", path)

@@ -27,8 +27,11 @@ def test_an_odd_path_is_reached_by_a_plain_one(
     assert plain_python() == python
     said = subprocess.run(
         f"{python} -c 'import sys; print(sys.prefix, sys.prefix != sys.base_prefix)'",
-        shell=True, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     where, in_environment = said.rsplit(maxsplit=1)
     assert Path(where).resolve() == prefix.resolve()
     assert in_environment == "True"

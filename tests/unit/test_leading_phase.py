@@ -38,8 +38,10 @@ _BCFTOOLS = "import sys, pysam.bcftools as b; b.view(*sys.argv[1:], catch_stdout
 @pytest.fixture
 def fx_file(tmp_path):
     bases = [("1", "G", "A"), ("2", "A", "T")]
-    rows = ["\t".join(["c1", p, ".", r, a, ".", "PASS", ".", "GT", *gts])
-            for (p, r, a), gts in zip(bases, ROWS, strict=True)]  # fmt: skip
+    rows = [
+        "\t".join(["c1", p, ".", r, a, ".", "PASS", ".", "GT", *gts])
+        for (p, r, a), gts in zip(bases, ROWS, strict=True)
+    ]
     (tmp_path / "a.vcf").write_text(HEAD + "\n".join(rows) + "\n")
     make_fasta(tmp_path / "ref.fa", {"c1": "GATTACA"})
     return tmp_path / "a.vcf"
@@ -82,8 +84,11 @@ def test_store_and_export_keep_it(fx_file):
     (folder / "samples.tsv").write_text(
         "cohort\tsample\n" + "".join(f"k\t{x}\n" for x in "abcdefgh")
     )
-    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
-              "samples": "samples.tsv"}  # fmt: skip
+    config = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     ingest_here(folder / "store", folder / "config.yaml")
     for name, right in (("o.vcf", ROWS), ("o.bcf", PLAIN)):

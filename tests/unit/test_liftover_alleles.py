@@ -88,13 +88,17 @@ class Pair:
         self.source = reference(folder, "source", {"s": source})
         self.target = reference(folder, "target", {"t": target})
         self.there = Lifter(
-            read_chain(folder / "there.chain"), self.target, normalise_alleles,
+            read_chain(folder / "there.chain"),
+            self.target,
+            normalise_alleles,
             source=self.source,
-        )  # fmt: skip
+        )
         self.back = Lifter(
-            read_chain(folder / "back.chain"), self.source, normalise_alleles,
+            read_chain(folder / "back.chain"),
+            self.source,
+            normalise_alleles,
             source=self.target,
-        )  # fmt: skip
+        )
         rows = []
         for _ in range(150):
             pos = rng.randrange(len(source))
@@ -149,8 +153,13 @@ def test_the_toy_pairs_have_something_of_everything(tmp_path: Path) -> None:
     assert sure.filter("swapped").height > 10
     assert table.filter("ambiguous").height > 50
     assert reasons >= {
-        "no_chain", "ambiguous", "strand_mixed", "spans_gap", "ref_not_found", "indel_at_gap",
-    }  # fmt: skip
+        "no_chain",
+        "ambiguous",
+        "strand_mixed",
+        "spans_gap",
+        "ref_not_found",
+        "indel_at_gap",
+    }
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)
@@ -322,8 +331,9 @@ def test_haplotypes_of_records_with_several_alts_stay(tmp_path: Path) -> None:
             alts = [a for a in dict.fromkeys(drawn) if a != ref]
             if alts:
                 gt = "|".join(rng.choice([".", *map(str, range(len(alts) + 1))]) for _ in "ab")
-                rows.append((i, "s", pos + 1, f"r{i}", ref, ",".join(alts), ".", ".", ".",
-                             f"GT\t{gt}"))  # fmt: skip
+                rows.append(
+                    (i, "s", pos + 1, f"r{i}", ref, ",".join(alts), ".", ".", ".", f"GT\t{gt}")
+                )
         records = pl.DataFrame(rows, schema=["line", *COLUMNS], orient="row")
         splitter = Splitter({}, {}, other=".")
 

@@ -57,9 +57,19 @@ def lift(folder: Path, rows: list[str], *options: str, out: str = "o.vcf") -> Pa
     text = HEADER + "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT s1 s2\n".replace(" ", "\t")
     text += "".join(r.replace(" ", "\t") + "\n" for r in rows)
     (folder / "in.vcf").write_text(text)
-    arguments = ["liftover", folder / "in.vcf", "-o", folder / out, "--chain",
-                 folder / "c.chain", "--target-reference", folder / "b.fa",
-                 "--rejects", folder / "r.tsv", *options]  # fmt: skip
+    arguments = [
+        "liftover",
+        folder / "in.vcf",
+        "-o",
+        folder / out,
+        "--chain",
+        folder / "c.chain",
+        "--target-reference",
+        folder / "b.fa",
+        "--rejects",
+        folder / "r.tsv",
+        *options,
+    ]
     assert main([str(a) for a in arguments]) == 0
     return folder / out
 
@@ -155,20 +165,33 @@ def test_lines_that_are_no_records_are_rejects(folder: Path) -> None:
     assert len(body(out)) == 1
     found = rejects(folder)
     assert [(r[0], r[5]) for r in found] == [
-        ("14", "line_invalid"), ("15", "line_invalid"), ("16", "contig_not_in_chain"),
-    ]  # fmt: skip
+        ("14", "line_invalid"),
+        ("15", "line_invalid"),
+        ("16", "contig_not_in_chain"),
+    ]
     assert found[2][7] == r"9\t1\t.\tA\tC\t9\t.\t.\tGT\t0\t1"
 
 
 def test_parquet_has_the_alleles_of_both_sides(folder: Path) -> None:
     rows = ["1 24 . A C,T . . . GT 0 1", "1 6 rs1 C T . . . GT 0 1", "1 1 . G C . . . GT 0 1"]
     table = pl.read_parquet(lift(folder, rows, out="o.parquet"))
-    assert table.select("contig", "ref", "alt", "source_pos", "source_ref", "source_alt",
-                        "reverse", "swapped", "id", "record", "alt_index").rows() == [
+    assert table.select(
+        "contig",
+        "ref",
+        "alt",
+        "source_pos",
+        "source_ref",
+        "source_alt",
+        "reverse",
+        "swapped",
+        "id",
+        "record",
+        "alt_index",
+    ).rows() == [
         ("chrB", "T", "A", 24, "A", "T", True, False, None, 0, 2),
         ("chrB", "T", "G", 24, "A", "C", True, False, None, 0, 1),
         ("chrA", "T", "C", 6, "C", "T", False, True, "rs1", 1, 1),
-    ]  # fmt: skip
+    ]
     assert table.schema["pos"] == pl.Int32
     assert [r[5] for r in rejects(folder)] == ["ref_not_found"]
 
@@ -176,8 +199,16 @@ def test_parquet_has_the_alleles_of_both_sides(folder: Path) -> None:
 @pytest.mark.parametrize("out", ["in.vcf", "o.txt"])
 def test_mistakes_of_use(folder: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "in.vcf").write_text(HEADER)
-    arguments = ["liftover", folder / "in.vcf", "-o", folder / out, "--chain",
-                 folder / "c.chain", "--target-reference", folder / "b.fa"]  # fmt: skip
+    arguments = [
+        "liftover",
+        folder / "in.vcf",
+        "-o",
+        folder / out,
+        "--chain",
+        folder / "c.chain",
+        "--target-reference",
+        folder / "b.fa",
+    ]
     code = main([str(a) for a in arguments])
     assert code == 2
     assert "error:" in capsys.readouterr().err
@@ -429,8 +460,9 @@ def test_blocks_of_a_gvcf_are_not_lifted(folder: Path) -> None:
     out = lift(folder, rows)
     lines = [ln.split("\t") for ln in out.read_text().splitlines() if ln[0] != "#"]
     assert [(c[3], c[4], c[7].split(";")[0]) for c in lines] == [
-        ("T", ".", "END=6"), ("A", "G", "LIFTED_FROM=1:5:A:G"),
-    ]  # fmt: skip
+        ("T", ".", "END=6"),
+        ("A", "G", "LIFTED_FROM=1:5:A:G"),
+    ]
     # What is called and is no known allele is neither REF nor missing: the split says `.`.
     assert [c.split(":")[0] for c in lines[1][9:]] == ["0/.", "0/1"]
     reasons = [ln.split("\t")[5] for ln in (folder / "r.tsv").read_text().splitlines()[1:]]

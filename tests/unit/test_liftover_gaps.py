@@ -112,18 +112,21 @@ def test_every_place_of_a_gap_gives_the_same_answer(
     for i, placed in enumerate(_placements(source, target, blocks)):
         _chain(tmp_path / f"{i}.chain", source, target, placed, reverse=reverse)
         lifter = Lifter(
-            read_chain(tmp_path / f"{i}.chain"), other, normalise_alleles,
+            read_chain(tmp_path / f"{i}.chain"),
+            other,
+            normalise_alleles,
             source=contigs if with_source else None,
-        )  # fmt: skip
+        )
         rows = lifter.lift_rows(alleles)
         _check_haplotypes(rows, alleles, source, target, placed, reverse)
         good = rows["reason"] == 0
         answers.append(
             rows.select(
-                "reason", "ambiguous",
+                "reason",
+                "ambiguous",
                 *(pl.when(good).then(pl.col(c)) for c in KEY),
             )
-        )  # fmt: skip
+        )
     for placed in answers[1:]:
         triples = zip(alleles.rows(), answers[0].rows(), placed.rows(), strict=True)
         differ = [(k, a, b) for k, a, b in triples if _said(k, a) != _said(k, b)]
@@ -182,13 +185,20 @@ def test_the_case_of_the_insertion_beside_a_run(tmp_path: Path, at: int) -> None
         reference(tmp_path, "s", {"s": source}),
         reference(tmp_path, "t", {"t": target}),
     )
-    _chain(tmp_path / "c.chain", source, target,
-           [(0, 0, at), (at, at + 1, len(source) - at)], reverse=False)  # fmt: skip
+    _chain(
+        tmp_path / "c.chain",
+        source,
+        target,
+        [(0, 0, at), (at, at + 1, len(source) - at)],
+        reverse=False,
+    )
     lifter = Lifter(read_chain(tmp_path / "c.chain"), other, normalise_alleles, source=contigs)
     out = lifter.lift(frame([("s", 202, "A", "AC"), ("s", 202, "A", "AG"),
                              ("s", 201, "T", "TC"),
                              ("s", 204, "G", "GC"), ("s", 205, "A", "AG")]))  # fmt: skip
     assert out.rejects.select("pos", "alt", "reason").rows() == [
-        (202, "AC", "indel_at_gap"), (202, "AG", "indel_at_gap"), (204, "GC", "indel_at_gap")
-    ]  # fmt: skip
+        (202, "AC", "indel_at_gap"),
+        (202, "AG", "indel_at_gap"),
+        (204, "GC", "indel_at_gap"),
+    ]
     assert out.lifted.select(KEY).rows() == [("t", 201, "T", "TC"), ("t", 206, "A", "AG")]

@@ -61,10 +61,18 @@ def _values(rng, bases):
         return ",".join(str(rng.randrange(1000)) for _ in range(m))
 
     values = {name: numbers(n) for name in PAIRS}
-    values |= {"SRF": numbers(1), "SRR": numbers(1), "SAF": numbers(n - 1),
-               "SAR": numbers(n - 1), "SAC": numbers(2 * n), "FS": "1.5", "SOR": "0.7",
-               "AS_SB_TABLE": "|".join(numbers(2) for _ in bases), "BCOUNT": numbers(4),
-               **{f"{b}U": numbers(2) for b in "ACGT"}}  # fmt: skip
+    values |= {
+        "SRF": numbers(1),
+        "SRR": numbers(1),
+        "SAF": numbers(n - 1),
+        "SAR": numbers(n - 1),
+        "SAC": numbers(2 * n),
+        "FS": "1.5",
+        "SOR": "0.7",
+        "AS_SB_TABLE": "|".join(numbers(2) for _ in bases),
+        "BCOUNT": numbers(4),
+        **{f"{b}U": numbers(2) for b in "ACGT"},
+    }
     if n == 2:
         values |= {"DP4": numbers(4), "SB": numbers(4)}
     items = list(values.items())

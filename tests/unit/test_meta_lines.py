@@ -38,8 +38,13 @@ def test_values_lists_and_quotes():
     meta = split_meta("ALT", 1, inside, 3)
     assert meta.broken is None
     assert meta.values == {
-        "ID": 'a"b', "x": 'p, "q"', "y": "[1, 2]", "z": "<3,4>", "w": "u v", "e": "",
-    }  # fmt: skip
+        "ID": 'a"b',
+        "x": 'p, "q"',
+        "y": "[1, 2]",
+        "z": "<3,4>",
+        "w": "u v",
+        "e": "",
+    }
     assert meta.quoted == {"x", "e"}
     assert split_meta("FILTER", 1, inside, 3).broken == inside
     assert split_meta("x", 1, "ID=a,b,c=d", 3).broken == "b,c=d"
@@ -62,13 +67,15 @@ def test_filters_are_those_of_the_key_id():
 def test_a_line_that_is_told_of_is_read_as_far_as_it_goes():
     good = {"ID": "DP", "Number": "1", "Type": "Integer"}
     for line in (
-        "##INFO=<ID=DP,Number=1,Type=Integer>", "##INFO=< ID=DP, Number=1, Type=Integer>",
+        "##INFO=<ID=DP,Number=1,Type=Integer>",
+        "##INFO=< ID=DP, Number=1, Type=Integer>",
         '##INFO=<Description="a "b" c, d",ID=DP,Number=1,Type=Integer>',
-        '##INFO=<ID=DP,x"=,Number=1,Type=Integer> ', "##INFO=<ID=DP,,Number=1,Type=Integer,>",
+        '##INFO=<ID=DP,x"=,Number=1,Type=Integer> ',
+        "##INFO=<ID=DP,,Number=1,Type=Integer,>",
         '##INFO=<ID="DP",Number="1",Type=Integer',
         "##INFO=<ID=DP,ID=AF,Number=1,Type=Integer>",
         '##INFO=<Source="x,ID=y",ID=DP,Number=1,Type=Integer,Description="Number=2>',
-    ):  # fmt: skip
+    ):
         assert read_meta(line).items() >= good.items(), line
         said = read_meta(set_value(line, "Number", "A"))
         assert said.items() >= {**good, "Number": "A"}.items(), line

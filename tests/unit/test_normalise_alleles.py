@@ -109,8 +109,11 @@ def test_other_columns_and_the_order_of_rows_stay(reference: Reference) -> None:
     assert out["pos"].to_list() == [1, 3, 5, 7]
     assert out.schema["pos"] == pl.Int32
     assert [Status(s).name for s in out["status"]] == [
-        "CHANGED", "REF_UNCHECKED", "CHANGED", "REF_INVALID",
-    ]  # fmt: skip
+        "CHANGED",
+        "REF_UNCHECKED",
+        "CHANGED",
+        "REF_INVALID",
+    ]
 
 
 def test_an_empty_frame(reference: Reference) -> None:
@@ -143,9 +146,18 @@ def test_hostile_offsets_read_nothing_outside() -> None:
     assert out[5].tolist() == [Status.UNCHANGED, *[Status.REF_INVALID] * 4]
     with pytest.raises(ValueError, match="beyond"):
         normalise_packed(
-            seq, np.array([2]), np.array([4]), np.zeros(5, np.int32), pos,
-            text, offsets, lengths, text, one_base, one_base,
-        )  # fmt: skip
+            seq,
+            np.array([2]),
+            np.array([4]),
+            np.zeros(5, np.int32),
+            pos,
+            text,
+            offsets,
+            lengths,
+            text,
+            one_base,
+            one_base,
+        )
 
 
 _FAR = "chr_with_a_name_of_more_than_12_letters"
@@ -159,13 +171,26 @@ def _by_spans(frame: pl.DataFrame, reference: Reference) -> list[tuple[object, .
         text = np.frombuffer(f"{ref or ''}{alt or ''}".encode(), np.uint8)
         n, m = len(ref or ""), len(alt or "")
         found = normalise_packed(
-            seq, starts, lengths, np.array([0 if contig is not None else -1]), np.array([pos]),
-            text, np.array([0]), np.array([n]), text, np.array([n]), np.array([m]),
-        )  # fmt: skip
+            seq,
+            starts,
+            lengths,
+            np.array([0 if contig is not None else -1]),
+            np.array([pos]),
+            text,
+            np.array([0]),
+            np.array([n]),
+            text,
+            np.array([n]),
+            np.array([m]),
+        )
         out.append(
-            (int(found[0][0]), found[1].tobytes().decode(), found[3].tobytes().decode(),
-             int(found[5][0]))
-        )  # fmt: skip
+            (
+                int(found[0][0]),
+                found[1].tobytes().decode(),
+                found[3].tobytes().decode(),
+                int(found[5][0]),
+            )
+        )
     return out
 
 
@@ -186,8 +211,17 @@ def test_columns_of_any_make(tmp_path: Path) -> None:
         )
         ref = bases[at : at + n]
         m = rnd.choice([0, 1, 1, 1, 2, 3, 12, 13, 40])
-        alt = rnd.choice([ref[:m], ref + ref[:m], "".join(rnd.choices("ACGTN", k=m)), "*",
-                          "<DEL:ME:ALU:LONG>", None, ref.lower()])  # fmt: skip
+        alt = rnd.choice(
+            [
+                ref[:m],
+                ref + ref[:m],
+                "".join(rnd.choices("ACGTN", k=m)),
+                "*",
+                "<DEL:ME:ALU:LONG>",
+                None,
+                ref.lower(),
+            ]
+        )
         rows.append((contig, at + 1, ref if rnd.random() < 0.95 else None, alt))
     schema = {"contig": pl.String, "pos": pl.Int64, "ref": pl.String, "alt": pl.String}
     frame = pl.DataFrame(rows, schema=schema, orient="row")

@@ -95,8 +95,11 @@ def test_symbolic_alleles_that_move_are_told_of(
     tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    rows = ["chr1 8 a T A,<DEL> . . SVLEN=.,-1", "chr1 9 b T <INS> . . SVLEN=4",
-            "chr1 9 c TA <DEL> . . END=10"]  # fmt: skip
+    rows = [
+        "chr1 8 a T A,<DEL> . . SVLEN=.,-1",
+        "chr1 9 b T <INS> . . SVLEN=4",
+        "chr1 9 c TA <DEL> . . END=10",
+    ]
     assert body(run(write(tmp_path, rows), fasta, "out.vcf")) == [
         "chr1 5 a G <DEL> . . SVLEN=.,-1",
         "chr1 8 a T A . . SVLEN=.,-1",
@@ -229,8 +232,11 @@ def test_parquet(tmp_path: Path, fasta: Path) -> None:
 def test_the_unspecified_allele_has_no_row_in_a_table(
     tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = ["chr1 6 . T C,<NON_REF> . . . GT 0/2", "chr1 7 . T <*> . . . GT 0/0",
-            "chr1 9 . T <X>,G . . . GT 1/2"]  # fmt: skip
+    rows = [
+        "chr1 6 . T C,<NON_REF> . . . GT 0/2",
+        "chr1 7 . T <*> . . . GT 0/0",
+        "chr1 9 . T <X>,G . . . GT 1/2",
+    ]
     out = run(write(tmp_path, rows, "s"), fasta, "out.parquet")
     assert pl.read_parquet(out)["alt"].to_list() == ["C", "G"]
     assert "3 times the allele <*>, <X> or <NON_REF> has no row" in caplog.text
@@ -285,8 +291,11 @@ def test_unsorted_input_is_sorted(tmp_path: Path, fasta: Path) -> None:
     assert body(run(vcf, fasta, "out.vcf.gz")) == wanted
     frame = pl.read_parquet(run(vcf, fasta, "out.parquet"))
     assert frame.select("contig", "pos").rows() == [
-        ("chr1", 5), ("chr1", 9), ("chr2", 1), ("chr2", 5),
-    ]  # fmt: skip
+        ("chr1", 5),
+        ("chr1", 9),
+        ("chr2", 1),
+        ("chr2", 5),
+    ]
 
 
 def test_line_ends_and_a_last_line_without_one(tmp_path: Path, fasta: Path) -> None:

@@ -109,8 +109,18 @@ def test_dates_stay_dates_in_parquet(store: Path, tmp_path: Path) -> None:
 
 # --- terminals ---
 
-HOSTILE = [f"{ESC}[31mred", f"a{BELL}", f"{CSI}2J", f"safe{RLO}gnp.exe", "a\nb", "a\rb",
-           "a\x00b", "a\u2028b", "\u200bhidden", "\x7f"]  # fmt: skip
+HOSTILE = [
+    f"{ESC}[31mred",
+    f"a{BELL}",
+    f"{CSI}2J",
+    f"safe{RLO}gnp.exe",
+    "a\nb",
+    "a\rb",
+    "a\x00b",
+    "a\u2028b",
+    "\u200bhidden",
+    "\x7f",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -137,15 +147,19 @@ def test_messages_do_not_either(store: Path, capfd: pytest.CaptureFixture[str]) 
         if "\x00" in text:
             continue
         for args in (
-            ["query", str(store), "--gene", text], ["query", str(store), "--id", text],
-            ["query", str(store), "--region", text], ["query", str(store), "--table", text],
+            ["query", str(store), "--gene", text],
+            ["query", str(store), "--id", text],
+            ["query", str(store), "--region", text],
+            ["query", str(store), "--table", text],
             ["query", str(store), "--where", f"id == '{text}"],
             ["query", str(store), "--columns", text],
             ["sql", str(store), f"SELECT error('{text}')"],
             ["sql", str(store), f"SELECT CAST('{text}' AS INTEGER)"],
-            ["query", str(store) + text], ["report", str(store), "--ingest", text, "-o", "x"],
-            ["query", str(store), "--release", text], ["store", "tag", str(store), text],
-        ):  # fmt: skip
+            ["query", str(store) + text],
+            ["report", str(store), "--ingest", text, "-o", "x"],
+            ["query", str(store), "--release", text],
+            ["store", "tag", str(store), text],
+        ):
             main(args)
             err = capfd.readouterr().err
             assert all(line.isprintable() for line in err.split("\n")), (args, err)
@@ -185,9 +199,13 @@ PLAIN = [
 def test_formulas_are_defused_on_request(form: str) -> None:
     texts = FORMULAS + PLAIN
     frame = pl.DataFrame(
-        {"=name": texts, "l": [[t, "=x"] for t in texts], "n": [-i for i in range(len(texts))],
-         "f": [-0.5] * len(texts)},
-    )  # fmt: skip
+        {
+            "=name": texts,
+            "l": [[t, "=x"] for t in texts],
+            "n": [-i for i in range(len(texts))],
+            "f": [-0.5] * len(texts),
+        },
+    )
     found = {}
     for safe in (False, True):
         stream = io.BytesIO()
@@ -197,8 +215,9 @@ def test_formulas_are_defused_on_request(form: str) -> None:
         text = stream.getvalue().decode()
         quoting = csv.QUOTE_NONE if form == "tsv" else csv.QUOTE_MINIMAL
         delimiter = "\t" if form == "tsv" else ","
-        found[safe] = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter,
-                                      quoting=quoting))  # fmt: skip
+        found[safe] = list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+        )
     assert [len(r) for r in found[True]] == [4] * (len(texts) + 1)
     assert found[False][0][0] == "=name"
     assert found[True][0] == ["'=name", "l", "n", "f"]

@@ -173,8 +173,10 @@ def test_fields_of_csq(tmp_path: Path) -> None:
     stop = consequences(model, alleles((21, "CT", "C"))).sort("transcript_id")
     entry = dict(zip(CSQ_FIELDS, ["-", *csq_entries(stop)[0].split("|")], strict=True))
     assert [entry[n] for n in ("LoF", "LoF_filter", "LoF_flags")] == [
-        "LC", "INCOMPLETE_CDS", "SINGLE_EXON",
-    ]  # fmt: skip
+        "LC",
+        "INCOMPLETE_CDS",
+        "SINGLE_EXON",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,10 @@ def test_the_pattern_is_named(make, code, genome, tmp_path):
 def test_positions_from_0_are_named(genome, tmp_path):
     fasta, bases = genome
     path = tmp_path / "x.vcf"
-    rows = [_row("1", p - 1, bases["1"][p - 1], bases["1"][p - 1].translate(OTHER))
-            for p in range(50, 2000, 20)]  # fmt: skip
+    rows = [
+        _row("1", p - 1, bases["1"][p - 1], bases["1"][p - 1].translate(OTHER))
+        for p in range(50, 2000, 20)
+    ]
     path.write_text(_head("##contig=<ID=1,length=3000>") + "".join(rows))
     account = _check(path, fasta)
     assert "counts from 0" in account.first["VH-R-008"][0].message
@@ -313,8 +315,12 @@ def test_what_is_no_file(tmp_path, monkeypatch):
         account = check_file(tmp_path / name, AnyContigs(), None, None).account
         assert account.verdict == "invalid"
         found[name] = list(account.counts)
-    assert found == {"empty": ["VH-F-011"], "pipe": ["VH-F-014"], "missing": ["VH-F-015"],
-                     ".": ["VH-F-012"]}  # fmt: skip
+    assert found == {
+        "empty": ["VH-F-011"],
+        "pipe": ["VH-F-014"],
+        "missing": ["VH-F-015"],
+        ".": ["VH-F-012"],
+    }
     assert list(check_file(Path("/dev/null"), AnyContigs(), None, None).account.counts) == [
         "VH-F-014"
     ]
@@ -411,16 +417,22 @@ def test_names_differ_in():
 
 
 def test_samples_of_a_sheet():
-    sheet = pl.DataFrame({
-        "cohort": ["a", "a", "a", "b"], "sample": ["Na1", "NA2", "NA33", "other"],
-        "line": [2, 3, 4, 5],
-    })  # fmt: skip
+    sheet = pl.DataFrame(
+        {
+            "cohort": ["a", "a", "a", "b"],
+            "sample": ["Na1", "NA2", "NA33", "other"],
+            "line": [2, 3, 4, 5],
+        }
+    )
     account = Account("x.vcf")
     check_samples_of_file(account, ["NA1 ", "NA2", "NA3", "na2"], sheet)
     assert {(p.code, p.value) for p in account.problems()} == {
-        ("VH-S-003", "Na1"), ("VH-S-001", "NA33"), ("VH-S-002", "NA3"), ("VH-S-002", "na2"),
+        ("VH-S-003", "Na1"),
+        ("VH-S-001", "NA33"),
+        ("VH-S-002", "NA3"),
+        ("VH-S-002", "na2"),
         ("VH-S-004", "na2"),
-    }  # fmt: skip
+    }
     assert account.first["VH-S-001"][0].message.endswith("nearest: NA3, na2, NA1 ")
     assert "case and spaces" in account.first["VH-S-003"][0].message
 

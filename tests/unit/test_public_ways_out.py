@@ -49,7 +49,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     bad = [RECORDS[1], RECORDS[0]]
     files = {
-        f"{M}.fa": f">c1\n{'ACGTTGCAAC' * 100}\n", f"{M}.gff3": GENES, f"{M}.vcf": SOURCE,
+        f"{M}.fa": f">c1\n{'ACGTTGCAAC' * 100}\n",
+        f"{M}.gff3": GENES,
+        f"{M}.vcf": SOURCE,
         "good.vcf": HEAD + "\n".join(RECORDS) + "\n",
         f"{M}bad.vcf": HEAD + "\n".join(bad) + "\n",
         "cohorts.tsv": "cohort\tfiles\tpermit_number\tethics_approval\textra\n"
@@ -57,15 +59,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "samples.tsv": "cohort\tsample\tsex\tpopulation\tnote\n"
         f"good\t{M}1\tfemale\tP\t{M}\ngood\t{M}2\tmale\tP\t{M}\n"
         f"bad\t{M}1\tfemale\tP\t{M}\nbad\t{M}2\tmale\tP\t{M}\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         (folder / name).write_text(text)
     config = {
-        "assembly": {"name": "toy", "reference": f"{M}.fa"}, "genes": f"{M}.gff3",
-        "cohorts": "cohorts.tsv", "samples": "samples.tsv",
-        "sources": [{"name": "freq", "path": f"{M}.vcf", "kind": "allele", "licence": M,
-                     "redistribute": False, "version": M}],
-    }  # fmt: skip
+        "assembly": {"name": "toy", "reference": f"{M}.fa"},
+        "genes": f"{M}.gff3",
+        "cohorts": "cohorts.tsv",
+        "samples": "samples.tsv",
+        "sources": [
+            {
+                "name": "freq",
+                "path": f"{M}.vcf",
+                "kind": "allele",
+                "licence": M,
+                "redistribute": False,
+                "version": M,
+            }
+        ],
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
     account = ingest_here(folder / "store", folder / "config.yaml")
     assert [h["cohort"] for h in account["held_back"]] == ["bad"]
@@ -141,8 +153,16 @@ def test_the_same_ways_tell_it_to_its_owner(
     """So the marks are where they should be, and the test above can fail."""
     s = str(store)
     own = varhouse.open(store)
-    for table in ("samples", "files", "sites", "ingests", "held_back", "cohorts", "ids",
-                  "annotations_freq"):  # fmt: skip
+    for table in (
+        "samples",
+        "files",
+        "sites",
+        "ingests",
+        "held_back",
+        "cohorts",
+        "ids",
+        "annotations_freq",
+    ):
         told = told_by(["query", s, "--table", table], tmp_path / "x.json", capfd)
         assert M in told, table
         assert M in str(own.scan(table).collect().rows())

@@ -116,8 +116,10 @@ def test_normalise_to_a_frame_a_function_and_a_file(folder: Path) -> None:
     assert done.frame is not None
     assert done.rejects is not None
     assert done.frame.select("pos", "ref", "alt", "id").rows() == [
-        (1151, "CA", "C", "rs1"), (1157, "A", "C", None), (1157, "A", "T", None),
-    ]  # fmt: skip
+        (1151, "CA", "C", "rs1"),
+        (1157, "A", "C", None),
+        (1157, "A", "T", None),
+    ]
     assert done.rejected == {"ref_mismatch": 1}
     assert done.rejects.select("line", "pos", "reason").rows() == [(7, 1200, "ref_mismatch")]
     taken: list[pl.DataFrame] = []
@@ -263,8 +265,10 @@ def test_frequencies(folder: Path) -> None:
     done = varhouse.frequencies(folder / "in.vcf", reference=folder / "r.fa")
     assert done.frame is not None
     assert done.frame.select("pos", "alt", "ac", "an", "n_missing").rows() == [
-        (1151, "C", 3, 4, 0), (1157, "C", 1, 2, 1), (1157, "T", 1, 2, 1),
-    ]  # fmt: skip
+        (1151, "C", 3, 4, 0),
+        (1157, "C", 1, 2, 1),
+        (1157, "T", 1, 2, 1),
+    ]
     types = {n: t for n, t in FREQUENCIES.polars_schema.items() if n != "part"}
     assert dict(done.frame.schema) == types
     assert done.rejected == {"ref_mismatch": 1}
@@ -286,9 +290,11 @@ def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     varhouse.normalise(folder / "in.vcf", folder / "o.vcf", reference=folder / "r.fa")
     varhouse.frequencies(folder / "in.vcf", folder / "o.tsv")
     varhouse.annotate(
-        folder / "in.vcf", folder / "o.vcf.gz", genes=folder / "g.gff3",
+        folder / "in.vcf",
+        folder / "o.vcf.gz",
+        genes=folder / "g.gff3",
         reference=folder / "r.fa",
-    )  # fmt: skip
+    )
     assert capfd.readouterr() == ("", "")
 
 

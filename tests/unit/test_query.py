@@ -137,13 +137,25 @@ def test_the_default_overview(store: Store) -> None:
     found = ask(store, Question(Selection(ids=["rs7"]))).to_dicts()
     assert found == [
         {
-            "contig": "chr1", "pos": 100, "ref": "A", "alt": "T", "extent": "",
-            "id": "rs7;rs33", "type": "snv", "gene": "DEMO1;DEMO2",
-            "consequence": "stop_gained", "impact": "HIGH",
-            "hgvs_g": "NC_000001.1:g.100A>T", "ac": 2, "an": 1100,
-            "af": 2 / 1100, "af_east-1": 0.01, "af_north": 0.0025, "af_south": 0.0,
+            "contig": "chr1",
+            "pos": 100,
+            "ref": "A",
+            "alt": "T",
+            "extent": "",
+            "id": "rs7;rs33",
+            "type": "snv",
+            "gene": "DEMO1;DEMO2",
+            "consequence": "stop_gained",
+            "impact": "HIGH",
+            "hgvs_g": "NC_000001.1:g.100A>T",
+            "ac": 2,
+            "an": 1100,
+            "af": 2 / 1100,
+            "af_east-1": 0.01,
+            "af_north": 0.0025,
+            "af_south": 0.0,
         }
-    ]  # fmt: skip
+    ]
 
 
 def test_not_assessed_is_null_and_reference_is_zero(store: Store) -> None:

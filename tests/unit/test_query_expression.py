@@ -150,10 +150,46 @@ def test_mistakes(text: str, message: str) -> None:
 
 
 WORDS = st.sampled_from(
-    [*SCHEMA, "AF", "and", "or", "not", "in", "is", "null", "between", "like", "~", "(", ")",
-     "[", "]", ",", "=", "==", "<", ">=", "<>", "+", "-", "*", "/", "1", "0.5", "1e9", "'a'",
-     '"(b"', "true", "`af_bei-jing`", "!", "&", "|", "nope", "9" * 25]
-)  # fmt: skip
+    [
+        *SCHEMA,
+        "AF",
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "null",
+        "between",
+        "like",
+        "~",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "=",
+        "==",
+        "<",
+        ">=",
+        "<>",
+        "+",
+        "-",
+        "*",
+        "/",
+        "1",
+        "0.5",
+        "1e9",
+        "'a'",
+        '"(b"',
+        "true",
+        "`af_bei-jing`",
+        "!",
+        "&",
+        "|",
+        "nope",
+        "9" * 25,
+    ]
+)
 
 
 @settings(derandomize=True, max_examples=300, deadline=None)

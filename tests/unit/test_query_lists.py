@@ -128,26 +128,41 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = make_store(
         folder / "s",
         {
-            "variants": [variant(k, ref_checked=True) for k in KEYS], "ids": ids,
-            "consequences": consequences, "genes": genes, "frequencies": frequencies,
+            "variants": [variant(k, ref_checked=True) for k in KEYS],
+            "ids": ids,
+            "consequences": consequences,
+            "genes": genes,
+            "frequencies": frequencies,
             "totals": [counts(KEYS[0], 1, 2), counts(KEYS[1], 1, 2)],
             "cohorts": [{"cohort": "north"}, {"cohort": "south"}],
         },
         make_contigs(),
-    )  # fmt: skip
+    )
     two = [
-        (KEYS[0], 0.1, 1, 4, "x", ["p"], False), (KEYS[0], 0.7, 3, 4, "y;z", ["q", "r"], True),
-        (KEYS[1], 0.2, 1, 5, None, None, False), (KEYS[2], None, None, None, "x", ["p"], None),
+        (KEYS[0], 0.1, 1, 4, "x", ["p"], False),
+        (KEYS[0], 0.7, 3, 4, "y;z", ["q", "r"], True),
+        (KEYS[1], 0.2, 1, 5, None, None, False),
+        (KEYS[2], None, None, None, "x", ["p"], None),
         (KEYS[2], 0.6, None, 4, "x", None, None),
-    ]  # fmt: skip
+    ]
     frame = pl.DataFrame(
         [
-            {**key(k), "AF": af, "AC": ac, "AN": an, "NOTE": n, "L": values, "F": flag,
-             "source_version": "1", "licence": None, "part": ""}
+            {
+                **key(k),
+                "AF": af,
+                "AC": ac,
+                "AN": an,
+                "NOTE": n,
+                "L": values,
+                "F": flag,
+                "source_version": "1",
+                "licence": None,
+                "part": "",
+            }
             for k, af, ac, an, n, values, flag in two
         ],
         schema_overrides={"pos": pl.Int32, "licence": pl.String},
-    )  # fmt: skip
+    )
     add_tables(path, {"annotations_src": frame}, make_contigs())
     return varhouse.open(path)
 

@@ -41,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         [("chr1", *a) for a in ALLELES],
         schema={n: KEY_SCHEMA[n] for n in SPELT},
         orient="row",
-    )  # fmt: skip
+    )
     checked = normalise_alleles(frame, reference)
     assert checked.select(SPELT).equals(frame)
     assert checked["status"].sum() == 0
@@ -56,9 +56,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         for r in named.to_dicts()
     ]
     far = {"spdi": None, "hgvs_g": None, "vrs_id": None}
-    for key, kind in (("chr1-30-A-<DEL>", "symbolic"), ("chr1-30-A-*", "spanning_deletion"),
-                      ("chr1-30-A-A[chr2:5[", "breakend"), ("chr1-40-CCT-CCA", "mnv"),
-                      ("chr1-31-T-C", "snv")):  # fmt: skip
+    for key, kind in (
+        ("chr1-30-A-<DEL>", "symbolic"),
+        ("chr1-30-A-*", "spanning_deletion"),
+        ("chr1-30-A-A[chr2:5[", "breakend"),
+        ("chr1-40-CCT-CCA", "mnv"),
+        ("chr1-31-T-C", "snv"),
+    ):
         rows.append(variant(key, type=kind, **far))
     return varhouse.open(make_store(folder / "s", {"variants": rows}))
 

@@ -77,8 +77,16 @@ def test_tsv_keeps_a_row_on_a_line() -> None:
     lines = written("tsv", frame).split("\n")
     assert lines[-1] == ""
     assert [ln.split("\t")[0] for ln in lines[1:-1]] == [
-        "plain", 'quo"te', "a,b", "tab\\there", "line\\nbreak", "back\\slash", "", "", "样本",
-    ]  # fmt: skip
+        "plain",
+        'quo"te',
+        "a,b",
+        "tab\\there",
+        "line\\nbreak",
+        "back\\slash",
+        "",
+        "",
+        "样本",
+    ]
     assert lines[1] == "plain\t1;;2"
 
 
@@ -220,8 +228,15 @@ def test_chinese_letters_are_two_wide() -> None:
 def test_values_for_people() -> None:
     values = [1234567, 0.00181598, 0.0, 1.5e-7, 2.0, True, [1, None], "a\tb\x1b[31m"]
     assert [format_value(v) for v in values] == [
-        "1,234,567", "0.00182", "0", "1.5e-07", "2", "yes", "1;", "a␣b␣[31m",
-    ]  # fmt: skip
+        "1,234,567",
+        "0.00182",
+        "0",
+        "1.5e-07",
+        "2",
+        "yes",
+        "1;",
+        "a␣b␣[31m",
+    ]
 
 
 def test_a_terminal_gets_a_table_that_fits(path: Path) -> None:
@@ -233,8 +248,11 @@ def test_a_terminal_gets_a_table_that_fits(path: Path) -> None:
     env = {**os.environ, "COLUMNS": "70", "LINES": "20"}
     subprocess.run(
         [sys.executable, "-c", code, "query", str(path)],
-        stdout=follower, stderr=subprocess.DEVNULL, env=env, check=True,
-    )  # fmt: skip
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+        env=env,
+        check=True,
+    )
     os.close(follower)
     text = b""
     try:

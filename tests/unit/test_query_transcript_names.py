@@ -22,15 +22,30 @@ BASES = "ACGGT" * 20 + UNIT * 20 + "TTGCA" * 20
 
 def transcript(name: str, gene: str, strand: str, exons: list[tuple[int, int]]) -> str:
     rows = [
-        ("gene", exons[0][0], exons[-1][1], f"ID=gene:{gene};Name=SYM{gene};"
-         "biotype=protein_coding"),
-        ("mRNA", exons[0][0], exons[-1][1], f"ID=transcript:{name};Parent=gene:{gene};"
-         "biotype=protein_coding;version=4;tag=Ensembl_canonical"),
+        (
+            "gene",
+            exons[0][0],
+            exons[-1][1],
+            f"ID=gene:{gene};Name=SYM{gene};biotype=protein_coding",
+        ),
+        (
+            "mRNA",
+            exons[0][0],
+            exons[-1][1],
+            f"ID=transcript:{name};Parent=gene:{gene};"
+            "biotype=protein_coding;version=4;tag=Ensembl_canonical",
+        ),
         *(("exon", a, b, f"Parent=transcript:{name}") for a, b in exons),
-        *(("CDS", max(a, exons[0][0] + 10), min(b, exons[-1][1] - 8),
-           f"ID=CDS:P{name};protein_id=P{name};version=2;Parent=transcript:{name}")
-          for a, b in exons),
-    ]  # fmt: skip
+        *(
+            (
+                "CDS",
+                max(a, exons[0][0] + 10),
+                min(b, exons[-1][1] - 8),
+                f"ID=CDS:P{name};protein_id=P{name};version=2;Parent=transcript:{name}",
+            )
+            for a, b in exons
+        ),
+    ]
     lengths = [b - a + 1 for k, a, b, _ in rows if k == "CDS"]
     if strand == "-":
         lengths = lengths[::-1]
@@ -55,9 +70,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         + transcript("TF", "F", "+", [(120, 250), (301, 333), (400, 480)])
         + transcript("TR", "R", "-", [(510, 610), (650, 700), (760, 860)])
     )
-    lines = ["##fileformat=VCFv4.3",
-             '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">',
-             "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts"]  # fmt: skip
+    lines = [
+        "##fileformat=VCFv4.3",
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">',
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts",
+    ]
     for pos in range(105, 880, 3):
         ref = BASES[pos - 1]
         alts = [rng.choice([b for b in "ACGT" if b != ref])]
@@ -69,8 +86,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         for alt in alts:
             lines.append(f"c1\t{pos}\t.\t{ref}\t{alt}\t.\tPASS\t.\tGT\t0/1")
         if rng.random() < 0.5:
-            lines.append(f"c1\t{pos}\t.\t{ref + BASES[pos:pos + size]}\t{ref}\t.\tPASS\t.\t"
-                         "GT\t0/1")  # fmt: skip
+            lines.append(
+                f"c1\t{pos}\t.\t{ref + BASES[pos : pos + size]}\t{ref}\t.\tPASS\t.\tGT\t0/1"
+            )
     (folder / "a.vcf").write_text("\n".join(lines) + "\n")
     (folder / "s.tsv").write_text("cohort\tsample\tsex\na\ts\tfemale\n")
     (folder / "c.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
@@ -194,11 +212,14 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     for wrong in (f"c.{place}{alt}>{ref}", f"c.{int(place) + 1}{ref}>{alt}", "p.Trp1Cys"):
         assert found(store, f"TF:{wrong}") == []
     for wrong, message in {
-        "TX:c.5A>G": "no transcript.*nearest: T", "TF:c.5A>": "cannot be read",
+        "TX:c.5A>G": "no transcript.*nearest: T",
+        "TF:c.5A>": "cannot be read",
         "TF:c.99999A>G": "no such",
-        "TF:c.0A>G": "no such", "TF:c.-300del": "no such", "TF:c.9_5del": "no such",
+        "TF:c.0A>G": "no such",
+        "TF:c.-300del": "no such",
+        "TF:c.9_5del": "no such",
         "TF:c.5_7insT": "no such",
-    }.items():  # fmt: skip
+    }.items():
         with pytest.raises(UsageError, match=message):
             found(store, wrong)
     empty = varhouse.open(store.path, 1)

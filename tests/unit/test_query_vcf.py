@@ -26,12 +26,21 @@ FIELDS = {
     "COMMON": pl.Boolean, "odd-name 1": pl.String, "redistribute": pl.Boolean,
 }  # fmt: skip
 CLINVAR: list[dict[str, Any]] = [
-    {**key(HIGH), "CLNSIG": ODD, "RS": 2**31, "AC": 7, "AF": 1e-07, "COMMON": True,
-     "odd-name 1": "x", "source_version": "2026-11 \"new\"", "licence": "CC0",
-     "redistribute": False},
+    {
+        **key(HIGH),
+        "CLNSIG": ODD,
+        "RS": 2**31,
+        "AC": 7,
+        "AF": 1e-07,
+        "COMMON": True,
+        "odd-name 1": "x",
+        "source_version": '2026-11 "new"',
+        "licence": "CC0",
+        "redistribute": False,
+    },
     {**key(HIGH), "CLNSIG": "Benign", "RS": 5, "AC": 8},
     {**key(OTHER), "CLNSIG": "", "COMMON": False, "AF": float("inf")},
-]  # fmt: skip
+]
 REGIONS = [{**key(HIGH), "interval_start": 90, "interval_end": 110, "source_version": None}]
 
 

@@ -64,20 +64,57 @@ def test_columns_types_and_nulls(tmp_path: Path) -> None:
     )
     frame = read_vcf(path, lists=False).read()
     assert frame.schema == {
-        "chrom": pl.String, "pos": pl.Int32, "id": pl.String, "ref": pl.String,
-        "alt": pl.List(pl.String), "qual": pl.Float64, "filter": pl.List(pl.String),
-        "INFO/DP": pl.Int32, "INFO/AF": pl.List(pl.Float32), "INFO/CI": pl.List(pl.Int32),
-        "INFO/DB": pl.Boolean, "INFO/X": pl.Float32, "INFO/S": pl.String,
-        "INFO/L": pl.List(pl.String), "INFO/C": pl.String,
-    }  # fmt: skip
+        "chrom": pl.String,
+        "pos": pl.Int32,
+        "id": pl.String,
+        "ref": pl.String,
+        "alt": pl.List(pl.String),
+        "qual": pl.Float64,
+        "filter": pl.List(pl.String),
+        "INFO/DP": pl.Int32,
+        "INFO/AF": pl.List(pl.Float32),
+        "INFO/CI": pl.List(pl.Int32),
+        "INFO/DB": pl.Boolean,
+        "INFO/X": pl.Float32,
+        "INFO/S": pl.String,
+        "INFO/L": pl.List(pl.String),
+        "INFO/C": pl.String,
+    }
     rows = frame.rows()
     assert rows[0] == (
-        "1", 10, "rs1", "A", ["C", "<DEL>"], 1075.33, ["PASS"], 5,
-        [float(np.float32(0.1)), None], [-3, 4], True, float(np.float32(0.001)), "é=b",
-        ["a", None, "b"], "x",
-    )  # fmt: skip
-    assert rows[1] == ("1", 11, None, "A", None, None, ["q1", "q2"], None, None, None, False,
-                       None, None, None, None)  # fmt: skip
+        "1",
+        10,
+        "rs1",
+        "A",
+        ["C", "<DEL>"],
+        1075.33,
+        ["PASS"],
+        5,
+        [float(np.float32(0.1)), None],
+        [-3, 4],
+        True,
+        float(np.float32(0.001)),
+        "é=b",
+        ["a", None, "b"],
+        "x",
+    )
+    assert rows[1] == (
+        "1",
+        11,
+        None,
+        "A",
+        None,
+        None,
+        ["q1", "q2"],
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        None,
+        None,
+    )
     assert rows[2][7:] == (None, None, None, False, None, None, None, None)
 
 
@@ -187,10 +224,14 @@ def test_a_region_needs_an_index_that_is_sound(tmp_path: Path) -> None:
     index = tmp_path / "a.vcf.gz.tbi"
     tbi = b"TBI\1" + struct.pack("<7i", 1, 2, 1, 2, 0, 35, 0)
     bodies = [
-        b"", b"TBI\1", b"XXXX", b"TBI\1" + struct.pack("<i", -1),
-        tbi + struct.pack("<i", 2**31 - 1), b"CSI\1" + struct.pack("<3i", 40, 9, 0),
+        b"",
+        b"TBI\1",
+        b"XXXX",
+        b"TBI\1" + struct.pack("<i", -1),
+        tbi + struct.pack("<i", 2**31 - 1),
+        b"CSI\1" + struct.pack("<3i", 40, 9, 0),
         tbi + struct.pack("<i", 2) + b"1\0" + struct.pack("<i", 2**30),
-    ]  # fmt: skip
+    ]
     for body in bodies:
         with index.open("wb") as f:
             stream = BgzfStream(f)
@@ -274,8 +315,11 @@ def test_sample_columns(tmp_path: Path) -> None:
     frame = reader.read()
     assert counts(reader) == {"VH-G-002": 1}
     assert frame["FORMAT/GT"].to_list() == [
-        ["0/1", ".|1", "1"], ["0|0", "1|1", "./."], None, ["0/1/2", "2", "10/1"],
-    ]  # fmt: skip
+        ["0/1", ".|1", "1"],
+        ["0|0", "1|1", "./."],
+        None,
+        ["0/1/2", "2", "10/1"],
+    ]
     assert frame["FORMAT/DP"].to_list() == [[5, None, None], None, [1, 2, 3], None]
     assert frame["FORMAT/AD"].to_list() == [[[2, 3], None, None], None, [None] * 3, None]
     two = read_vcf(path, formats=keys, samples=["r", "p"]).read()
@@ -297,8 +341,12 @@ def test_genotypes_are_the_text_of_the_file(tmp_path: Path) -> None:
     for key, kind in (("GT", "String"), ("DP", "Integer")):
         line = f'##FORMAT=<ID={key},Number=1,Type={kind},Description="d">\n'
         head = head.replace("#CHROM", f"{line}#CHROM")
-    rows = [("GT", told), ("DP", ["3"] * len(told)), ("GT:DP", [f"{g}:7" for g in told]),
-            ("GT", told[::-1])]  # fmt: skip
+    rows = [
+        ("GT", told),
+        ("DP", ["3"] * len(told)),
+        ("GT:DP", [f"{g}:7" for g in told]),
+        ("GT", told[::-1]),
+    ]
     lines = [
         f"1\t{k + 1}\t.\tA\t{alts}\t.\t.\t.\t{keys}\t" + "\t".join(cells) + "\n"
         for k, (keys, cells) in enumerate(rows)

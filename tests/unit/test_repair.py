@@ -64,8 +64,24 @@ def _make(folder: Path, seed: int, n: int = 300) -> tuple[Path, Path]:
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">',
         '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="x">',
     ]
-    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO",
-                            "FORMAT", "a", "b", "c"]))  # fmt: skip
+    lines.append(
+        "\t".join(
+            [
+                "#CHROM",
+                "POS",
+                "ID",
+                "REF",
+                "ALT",
+                "QUAL",
+                "FILTER",
+                "INFO",
+                "FORMAT",
+                "a",
+                "b",
+                "c",
+            ]
+        )
+    )
     for c in NAMES:
         for pos in sorted(rng.sample(range(2, 3900), n)):
             ref = bases[c][pos - 1 : pos - 1 + rng.choice([1, 1, 1, 3])]
@@ -75,11 +91,14 @@ def _make(folder: Path, seed: int, n: int = 300) -> tuple[Path, Path]:
                 ref, alt = ref[0], f"]chr2:{pos}]{ref[0]}"
             alleles = alt.count(",") + 1
             ac = ",".join(str(rng.randrange(3)) for _ in range(alleles))
-            gts = [f"{rng.randrange(alleles + 1)}/{rng.randrange(alleles + 1)}:{i}"
-                   for i in range(3)]  # fmt: skip
+            gts = [
+                f"{rng.randrange(alleles + 1)}/{rng.randrange(alleles + 1)}:{i}"
+                for i in range(3)
+            ]
             info = f"AC={ac};AN=6;OWN=x,y" + (";SVTYPE=BND" if "]" in alt else "")
-            lines.append("\t".join([c, str(pos), ".", ref, alt, "50", "PASS", info, "GT:DP",
-                                    *gts]))  # fmt: skip
+            lines.append(
+                "\t".join([c, str(pos), ".", ref, alt, "50", "PASS", info, "GT:DP", *gts])
+            )
     path = folder / "good.vcf"
     path.write_text("\n".join(lines) + "\n")
     return fasta, path
@@ -156,8 +175,10 @@ def test_a_spoilt_copy_comes_back(spoilt, tmp_path):
     chroms = [r for r in rows if r["field"] == "CHROM"]
     assert sum(int(r["count"]) for r in chroms) == 907
     assert {(r["before"], r["after"]) for r in chroms} == {
-        ("1", "chr1"), ("2", "chr2"), ("MT", "chrM")
-    }  # fmt: skip
+        ("1", "chr1"),
+        ("2", "chr2"),
+        ("MT", "chrM"),
+    }
     mates = [r for r in rows if r["field"] == "ALT"]
     assert len(mates) == sum("]2:" in x for x in bad.read_text().splitlines())
 
@@ -196,11 +217,13 @@ def _sort(folder, keys, run_bytes, merge_bytes, chunk):
         sorter.add(
             Lines(
                 np.frombuffer("".join(texts).encode(), np.uint8),
-                ends - [len(t) for t in texts], ends,
-                np.array([k[0] for k in some]), np.array([k[1] for k in some]),
+                ends - [len(t) for t in texts],
+                ends,
+                np.array([k[0] for k in some]),
+                np.array([k[1] for k in some]),
                 np.arange(at, at + len(some)),
             )
-        )  # fmt: skip
+        )
     sorter.finish()
     return got
 
@@ -237,9 +260,13 @@ def test_identical_lines(rows):
     end = np.cumsum([0, *(len(t) for t in texts)])
     pos = np.array([p for p, _ in rows], np.int64)
     lines = Lines(
-        np.frombuffer(b"".join(texts), np.uint8), end[:-1], end[1:], np.zeros_like(pos), pos,
+        np.frombuffer(b"".join(texts), np.uint8),
+        end[:-1],
+        end[1:],
+        np.zeros_like(pos),
+        pos,
         np.arange(pos.size),
-    )  # fmt: skip
+    )
     drop, kept = identical_lines(lines)
     first: dict[tuple[int, bytes], int] = {}
     wanted = [(i, first[r]) for i, r in enumerate(rows) if first.setdefault(r, i) != i]
@@ -283,8 +310,11 @@ def test_a_key_whose_values_do_not_fit_is_left(tmp_path):
     assert "ID=AC,Number=A,Type=Integer" in text
     assert "ID=PL,Number=G,Type=Integer" in text
     assert "##FORMAT=<ID=GT,Number=1,Type=String" in text
-    for kept in ("INFO=<ID=DP,Number=1,Type=Float", "INFO=<ID=AN,Number=.",
-                 "FORMAT=<ID=DP,Number=1,Type=String"):  # fmt: skip
+    for kept in (
+        "INFO=<ID=DP,Number=1,Type=Float",
+        "INFO=<ID=AN,Number=.",
+        "FORMAT=<ID=DP,Number=1,Type=String",
+    ):
         assert kept in text
     assert "##FORMAT=<ID=GQ" not in text
     assert sum("do not fit" in x or "are not those" in x for x in done.left) == 4
@@ -427,12 +457,15 @@ def test_swap_only_on_demand(tmp_path):
     assert swapped.changes["VH-R-006"] == 2
     rows = [r for r in _changes(tmp_path / "b.vcf.gz") if r["code"] == "VH-R-006"]
     assert [(r["line"], r["before"], r["after"]) for r in rows] == [
-        ("3", "C/A", "A/C"), ("5", "G/A", "A/G")
-    ]  # fmt: skip
+        ("3", "C/A", "A/C"),
+        ("5", "G/A", "A/G"),
+    ]
     assert "left out: INFO/CSQ" in rows[1]["why"]
     assert [x.split("\t")[3:5] + x.split("\t")[9:] for x in _view(tmp_path / "b.vcf.gz")] == [
-        ["A", "C", "0/0"], ["C", "A", "1/1"], ["A", "G", "0/0"]
-    ]  # fmt: skip
+        ["A", "C", "0/0"],
+        ["C", "A", "1/1"],
+        ["A", "G", "0/0"],
+    ]
     assert swapped.left_out == {"INFO/CSQ": 1}
 
 

@@ -80,26 +80,42 @@ ACCOUNT = {
 
 
 def _key(allele: tuple) -> dict:
-    return {**dict(zip(("contig", "pos", "ref", "alt"), allele, strict=False)),
-            "part": allele[0]}  # fmt: skip
+    return {
+        **dict(zip(("contig", "pos", "ref", "alt"), allele, strict=False)),
+        "part": allele[0],
+    }
 
 
 def _frequency(allele: tuple, cohort: str, ac: int) -> dict:
     n = PEOPLE[cohort]
     return _key(allele) | {
-        "cohort": cohort, "stratum_by": "all", "stratum": "all", "ac": ac, "an": 2 * n,
-        "af": ac / (2 * n), "n_missing": allele[1] % 3, "n_samples": n,
-    }  # fmt: skip
+        "cohort": cohort,
+        "stratum_by": "all",
+        "stratum": "all",
+        "ac": ac,
+        "an": 2 * n,
+        "af": ac / (2 * n),
+        "n_missing": allele[1] % 3,
+        "n_samples": n,
+    }
 
 
 def _people(cohort: str) -> list[dict]:
     names = [EVIL_SAMPLE if i == 3 else f"E{i}" for i in range(20)]
     return [
-        {"cohort": cohort, "sample": names[i], "ordinal": i, "sex": "female",
-         "n_het": 1000 + i, "n_hom_alt": 500, "n_ti": 500 if i == 7 else 2000 + i,
-         "n_tv": 1000, "n_missing": i}
+        {
+            "cohort": cohort,
+            "sample": names[i],
+            "ordinal": i,
+            "sex": "female",
+            "n_het": 1000 + i,
+            "n_hom_alt": 500,
+            "n_ti": 500 if i == 7 else 2000 + i,
+            "n_tv": 1000,
+            "n_missing": i,
+        }
         for i in range(20)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -108,40 +124,92 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "store"
     init_store(path, "demo1", CONTIGS)
     south = [_frequency(a, "south", a[5]) for a in ALLELES if a[5] is not None]
-    _commit(path, "000001-ffff", {}, [
-        (COHORTS, [{"cohort": "south", "n_samples": 12, "ingest_id": "000001-ffff"}]),
-        (FREQUENCIES, south),
-    ])  # fmt: skip
+    _commit(
+        path,
+        "000001-ffff",
+        {},
+        [
+            (COHORTS, [{"cohort": "south", "n_samples": 12, "ingest_id": "000001-ffff"}]),
+            (FREQUENCIES, south),
+        ],
+    )
     mine = [_frequency(a, EVIL, a[4]) for a in ALLELES]
     totals = [
-        _key(a) | {"stratum_by": "all", "stratum": "all", "ac": a[4] + (a[5] or 0),
-                   "an": 40 + (24 if a[5] is not None else 0),
-                   "n_cohorts": 1 + (a[5] is not None)}
+        _key(a)
+        | {
+            "stratum_by": "all",
+            "stratum": "all",
+            "ac": a[4] + (a[5] or 0),
+            "an": 40 + (24 if a[5] is not None else 0),
+            "n_cohorts": 1 + (a[5] is not None),
+        }
         for a in ALLELES
-    ]  # fmt: skip
-    worst = [("missense_variant", 12, "MODERATE"), ("stop_gained&splice_region_variant",
-             3, "HIGH"), ("stop_gained", 3, "HIGH")]  # fmt: skip
+    ]
+    worst = [
+        ("missense_variant", 12, "MODERATE"),
+        ("stop_gained&splice_region_variant", 3, "HIGH"),
+        ("stop_gained", 3, "HIGH"),
+    ]
     consequences = [
-        _key(a) | {"transcript_id": t, "consequence": c, "terms": (1 << bit) | (1 << 27),
-                   "impact": i, "most_severe": True}
-        for a, (c, bit, i) in zip(ALLELES, worst, strict=False) for t in ("T1", "T2")
-    ]  # fmt: skip
+        _key(a)
+        | {
+            "transcript_id": t,
+            "consequence": c,
+            "terms": (1 << bit) | (1 << 27),
+            "impact": i,
+            "most_severe": True,
+        }
+        for a, (c, bit, i) in zip(ALLELES, worst, strict=False)
+        for t in ("T1", "T2")
+    ]
     consequences += [
-        row | {"transcript_id": "T0", "consequence": "intron_variant", "terms": 1 << 27,
-               "impact": "MODIFIER", "most_severe": False}
+        row
+        | {
+            "transcript_id": "T0",
+            "consequence": "intron_variant",
+            "terms": 1 << 27,
+            "impact": "MODIFIER",
+            "most_severe": False,
+        }
         for row in consequences[::2]
-    ]  # fmt: skip
-    reject = {"cohort": EVIL, "part": "1", "contig": "1", "text": "SECRET LINE",
-              "detail": f"SECRET {EVIL}"}  # fmt: skip
-    _commit(path, MINE, ACCOUNT, [
-        (COHORTS, [{"cohort": EVIL, "n_samples": 20, "n_alleles": 7, "ingest_id": MINE}]),
-        (FREQUENCIES, mine), (TOTALS, totals), (CONSEQUENCES, consequences),
-        (SAMPLES, _people(EVIL)),
-        (REJECTS, [reject | {"record": i, "line": 70 + i, "reason": r}
-                   for i, r in enumerate(["ref_mismatch", "ref_mismatch", "pos_invalid"])]),
-        (FILES, [{"cohort": EVIL, "name": "secret.vcf.gz", "path": "/data/secret.vcf.gz",
-                  "n_records": 1234}]),
-    ])  # fmt: skip
+    ]
+    reject = {
+        "cohort": EVIL,
+        "part": "1",
+        "contig": "1",
+        "text": "SECRET LINE",
+        "detail": f"SECRET {EVIL}",
+    }
+    _commit(
+        path,
+        MINE,
+        ACCOUNT,
+        [
+            (COHORTS, [{"cohort": EVIL, "n_samples": 20, "n_alleles": 7, "ingest_id": MINE}]),
+            (FREQUENCIES, mine),
+            (TOTALS, totals),
+            (CONSEQUENCES, consequences),
+            (SAMPLES, _people(EVIL)),
+            (
+                REJECTS,
+                [
+                    reject | {"record": i, "line": 70 + i, "reason": r}
+                    for i, r in enumerate(["ref_mismatch", "ref_mismatch", "pos_invalid"])
+                ],
+            ),
+            (
+                FILES,
+                [
+                    {
+                        "cohort": EVIL,
+                        "name": "secret.vcf.gz",
+                        "path": "/data/secret.vcf.gz",
+                        "n_records": 1234,
+                    }
+                ],
+            ),
+        ],
+    )
     return path
 
 
@@ -159,15 +227,22 @@ def _commit(path: Path, ingest_id: str, account: dict, tables: list) -> None:
     for table, rows in [*tables, (INGESTS, [row]), (ACCOUNTS, [public_row(row)])]:
         frame = fill(table, rows)
         groups = (
-            frame.partition_by(table.partition, as_dict=True) if table.partition
+            frame.partition_by(table.partition, as_dict=True)
+            if table.partition
             else {(): frame}
-        )  # fmt: skip
+        )
         for i, (values, group) in enumerate(groups.items()):
             partition = dict(zip(table.partition, values, strict=True))
             shards.append(write_shard(group, table, work, f"{table.name}-{i}", partition))
     manifest = Manifest([s for s in shards if s])
-    commit(path, [manifest], ingest_id=ingest_id, operation="ingest",
-           base_release=number - 1, meta={})  # fmt: skip
+    commit(
+        path,
+        [manifest],
+        ingest_id=ingest_id,
+        operation="ingest",
+        base_release=number - 1,
+        meta={},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +289,10 @@ class Page(HTMLParser):
     def data(self, name: str) -> list[dict[str, str]]:
         """Read the CSV that the link of a plot saves."""
         link = next(
-            i for i, (_, k, v) in enumerate(self.attributes)
+            i
+            for i, (_, k, v) in enumerate(self.attributes)
             if k == "download" and v == f"varhouse-{MINE}-{name}.csv"
-        )  # fmt: skip
+        )
         href = self.attributes[link + 1][2]
         text = unquote(href.removeprefix("data:text/csv;charset=utf-8,"))
         return list(csv.DictReader(io.StringIO(text)))
@@ -280,7 +356,7 @@ def test_spectrum_agrees_with_sql(store: Path, full: str) -> None:
                                                    'TG'))
             FROM read_parquet('{_folder(store, "open/frequencies")}', hive_partitioning = true)
             WHERE n_samples = 20"""
-    ).fetchall()  # fmt: skip
+    ).fetchall()
     n, zero, one, some, n_ti, n_tv = rows[0]
     found = Page(full).data("spectrum")
     assert {r["cohort"] for r in found} == {EVIL}
@@ -319,12 +395,15 @@ def test_missing_genotypes_agree(store: Path, full: str) -> None:
 
 
 def test_most_severe_counts_each_allele_once(full: str) -> None:
-    found = {r["most_severe"]: (r["impact"], int(r["alleles"])) for r in
-             Page(full).data("consequences")}  # fmt: skip
+    found = {
+        r["most_severe"]: (r["impact"], int(r["alleles"]))
+        for r in Page(full).data("consequences")
+    }
     assert found == {
-        "missense_variant": ("MODERATE", 1), "stop_gained": ("HIGH", 2),
+        "missense_variant": ("MODERATE", 1),
+        "stop_gained": ("HIGH", 2),
         "no transcript near": ("", 4),
-    }  # fmt: skip
+    }
 
 
 def test_frequencies_against_the_others(full: str) -> None:
@@ -365,8 +444,9 @@ def test_who_stands_out_is_named(full: str) -> None:
 def test_time_memory_and_provenance(full: str) -> None:
     page = Page(full)
     assert [(r["stage"], r["wall_s"], r["peak_mb"]) for r in page.data("time")] == [
-        ("read", "1234.5", "512.0"), ("totals", "1.0", ""),
-    ]  # fmt: skip
+        ("read", "1234.5", "512.0"),
+        ("totals", "1.0", ""),
+    ]
     shown = ("1,234.5 s", "512 MB", "not measured", "2 h 11 min", "secret-ref.fa", "beef",
              "feed", "secret-genes.gtf", "clin 7", "pass_only: true", "release 3")  # fmt: skip
     for text in shown:
@@ -457,11 +537,21 @@ def test_a_drop_has_a_short_page_and_hides_the_cohort(tmp_path: Path) -> None:
     rows = [_frequency(a, "south", a[5]) for a in ALLELES if a[5] is not None]
     other = [r | {"cohort": "north"} for r in rows]
     account = {"cohorts": [{"cohort": c, "n_samples": 12} for c in ("south", "north")]}
-    _commit(path, "000001-ffff", account, [
-        (COHORTS, [{"cohort": c, "n_samples": 12, "ingest_id": "000001-ffff"}
-                   for c in ("south", "north")]),
-        (FREQUENCIES, rows + other),
-    ])  # fmt: skip
+    _commit(
+        path,
+        "000001-ffff",
+        account,
+        [
+            (
+                COHORTS,
+                [
+                    {"cohort": c, "n_samples": 12, "ingest_id": "000001-ffff"}
+                    for c in ("south", "north")
+                ],
+            ),
+            (FREQUENCIES, rows + other),
+        ],
+    )
     assert "south" in make_page(find_ingest(path, "000001-ffff"))
     drop_cohort(path, "south")
     latest = find_ingest(path, "latest")

@@ -15,9 +15,13 @@ def assembly(tmp_path):
 
 
 def _account(tmp_path, assembly, version, *rows):
-    lines = [f"##fileformat=VCFv4.{version}", "##contig=<ID=c1,length=10>",
-             "##contig=<ID=c2,length=10>", "#CHROM POS ID REF ALT QUAL FILTER INFO",
-             *rows]  # fmt: skip
+    lines = [
+        f"##fileformat=VCFv4.{version}",
+        "##contig=<ID=c1,length=10>",
+        "##contig=<ID=c2,length=10>",
+        "#CHROM POS ID REF ALT QUAL FILTER INFO",
+        *rows,
+    ]
     (tmp_path / "x.vcf").write_text("".join("\t".join(x.split()) + "\n" for x in lines))
     return scan_file(tmp_path / "x.vcf", *assembly, hashes=False).account
 

@@ -49,8 +49,12 @@ def _info(info, alt="C", version=3, meta=()):
 
 
 def _sample(fmt, sample, version=3, meta=(), info=".", alt="C"):
-    return _file(*meta, rows=(f"1 5 . A {alt} . . {info} {fmt} {sample}",), samples=("s",),
-                 version=version)  # fmt: skip
+    return _file(
+        *meta,
+        rows=(f"1 5 . A {alt} . . {info} {fmt} {sample}",),
+        samples=("s",),
+        version=version,
+    )
 
 
 def _meta(line, version=3):
@@ -68,8 +72,10 @@ CASES = {
     "VH-F-005": _file(rows=("1 5 . A C . . .",), end=""),
     "VH-F-006": _file(),
     "VH-F-016": _info("S=a\x01b", meta=(TEXT,)),
-    "VH-F-030": _site("1 5 . A <*> . . END=9", meta=(
-        '##INFO=<ID=END,Number=1,Type=Integer,Description="e">',)),
+    "VH-F-030": _site(
+        "1 5 . A <*> . . END=9",
+        meta=('##INFO=<ID=END,Number=1,Type=Integer,Description="e">',),
+    ),
     "VH-H-001": _site().replace("VCFv4.3", "VCF v4.3"),
     "VH-H-002": _site().replace("FILTER", "FILTERS"),
     "VH-H-003": _file(samples=("a", ""), rows=("1 5 . A C . . . GT 0/0 0/0",)),
@@ -126,8 +132,10 @@ CASES = {
     "VH-I-011": _info("CIGAR=12MYC"),
     "VH-I-012": _info("F=1", meta=(FLAG,)),
     "VH-I-014": _info('S="a,b"', meta=(TEXT,)),
-    "VH-I-013": _info("AS_SB_TABLE=6,8|2,1", meta=(
-        '##INFO=<ID=AS_SB_TABLE,Number=1,Type=String,Description="s">',)),
+    "VH-I-013": _info(
+        "AS_SB_TABLE=6,8|2,1",
+        meta=('##INFO=<ID=AS_SB_TABLE,Number=1,Type=String,Description="s">',),
+    ),
     "VH-M-014": _sample("GT:LAA", "0/1:2", version=5),
     "VH-M-015": _sample("GT:LAA", "1/2:2,1", version=5, alt="C,G"),
     "VH-M-016": _sample("GT:LAA", "0/2:1", version=5, alt="C,G"),
@@ -143,18 +151,29 @@ CASES = {
     "VH-M-010": _sample("GT:S", "0/1:a_b").replace("a_b", "a b"),
     "VH-M-011": _sample("GT:X:X2", "0/1::1", meta=(GT, DEPTH)),
     "VH-M-012": _sample("GT:LAD:LAA", "0/1:3,4:1", version=5),
-    "VH-M-013": _sample("M6mA", "0.5", version=5, meta=(
-        '##FORMAT=<ID=M6mA,Number=M,Type=Float,Description="m">',)),
+    "VH-M-013": _sample(
+        "M6mA",
+        "0.5",
+        version=5,
+        meta=('##FORMAT=<ID=M6mA,Number=M,Type=Float,Description="m">',),
+    ),
     "VH-M-017": _sample("GT:LAA:LAD:AD", "0/1:1:3,4:3,5", version=5),
-    "VH-M-018": _sample("GT:RNC", "./.:MM", meta=(
-        GT, '##FORMAT=<ID=RNC,Number=2,Type=Character,Description="r">')),
+    "VH-M-018": _sample(
+        "GT:RNC",
+        "./.:MM",
+        meta=(GT, '##FORMAT=<ID=RNC,Number=2,Type=Character,Description="r">'),
+    ),
     "VH-M-019": _sample("GT:CN", "0/0:-1"),
-    "VH-V-015": _sample("GT:CN", "1/2:2", version=4, alt="<DEL>,<DUP>",
-                        info="SVLEN=5,9;SVCLAIM=D,D"),
+    "VH-V-015": _sample(
+        "GT:CN", "1/2:2", version=4, alt="<DEL>,<DUP>", info="SVLEN=5,9;SVCLAIM=D,D"
+    ),
     "VH-V-016": _info("SVLEN=9", alt="ACC"),
     "VH-V-017": _info("SVLEN=9", alt="<DEL>"),
-    "VH-V-018": _site("1 5 a A A[2:5[ . . MATEID=b", "1 6 b A A[2:5[ . . MATEID=c",
-                      "1 7 c A A[2:5[ . . MATEID=b"),
+    "VH-V-018": _site(
+        "1 5 a A A[2:5[ . . MATEID=b",
+        "1 6 b A A[2:5[ . . MATEID=c",
+        "1 7 c A A[2:5[ . . MATEID=b",
+    ),
     "VH-G-001": _sample("GT", "0/x", meta=(GT,)),
     "VH-G-002": _sample("GT", "0/2", meta=(GT,)),
     "VH-G-003": _sample("GT", "0/1", meta=(GT,), alt="."),
@@ -173,7 +192,7 @@ CASES = {
     "VH-V-012": _sample("GT:PSL:PSO", "0|0:.,.:1,.", version=4),
     "VH-V-013": _info("END=2;SVLEN=5", alt="<INS>"),
     "VH-V-014": _info("SVTYPE=BND;MATEID=bnd_b", alt="A]1:99]"),
-}  # fmt: skip
+}
 """Code to a file that breaks its rule."""
 
 
@@ -214,8 +233,12 @@ def test_a_broken_rule_is_told(tmp_path, code):
 
 
 def test_what_breaks_no_rule_is_valid(tmp_path):
-    for text in (_site(), _site(version=1), _info("N=1;F", meta=(INT, FLAG)),
-                 _sample("GT:X", "0|1:3", meta=(GT, DEPTH))):  # fmt: skip
+    for text in (
+        _site(),
+        _site(version=1),
+        _info("N=1;F", meta=(INT, FLAG)),
+        _sample("GT:X", "0|1:3", meta=(GT, DEPTH)),
+    ):
         account = _scan(tmp_path / "x.vcf", text)
         assert account.counts == {}
         assert account.verdict == "valid"
@@ -302,9 +325,11 @@ def test_a_contig_of_the_assembly_file_may_stand_between(tmp_path):
 
 def test_versions_differ(tmp_path):
     for version, verdict in ((2, "valid"), (3, "invalid")):
-        for text in (_site("1 5 a;a A C . . .", version=version),
-                     _site("1 5 . A C . q;q .", version=version),
-                     _file(rows=("1 5 . A C . . .",), version=version, end="")):  # fmt: skip
+        for text in (
+            _site("1 5 a;a A C . . .", version=version),
+            _site("1 5 . A C . q;q .", version=version),
+            _file(rows=("1 5 . A C . . .",), version=version, end=""),
+        ):
             account = _scan(tmp_path / "x.vcf", text)
             assert account.verdict == verdict, account.counts
 
@@ -426,10 +451,13 @@ def test_against_an_assembly(tmp_path):
     account = scan_file(path, contigs, reference, hashes=False).account
     found = {c: (RULES[c].severity, account.effects[c]) for c in account.counts}
     assert found == {
-        "VH-F-004": ("warning", "note"), "VH-H-005": ("warning", "note"),
-        "VH-B-016": ("warning", "note"), "VH-R-003": ("error", "reject"),
-        "VH-R-004": ("warning", "reject"), "VH-R-005": ("error", "refuse"),
-    }  # fmt: skip
+        "VH-F-004": ("warning", "note"),
+        "VH-H-005": ("warning", "note"),
+        "VH-B-016": ("warning", "note"),
+        "VH-R-003": ("error", "reject"),
+        "VH-R-004": ("warning", "reject"),
+        "VH-R-005": ("error", "refuse"),
+    }
     # A rejected record holds a file back only when the policy says so; a warning never.
     assert len(account.reasons_to_hold(refuse_records=False)) == 1
     assert len(account.reasons_to_hold(refuse_records=True)) == 2
@@ -450,9 +478,29 @@ def test_errors_come_before_warnings(tmp_path):
 def test_a_spoilt_file_gets_a_verdict(tmp_path_factory, code, seed):
     rng = random.Random(seed)
     data = bytearray(CASES[code].encode())
-    tokens = [b"\t", b"\n", b",", b";", b":", b"=", b"<", b">", b'"', b".", b"\0", b"\xff",
-              b"[", b"/", b"9" * 20, b"-", b"SVLEN=", b"RN=", b"1e999", b"\\",
-              b""]  # fmt: skip
+    tokens = [
+        b"\t",
+        b"\n",
+        b",",
+        b";",
+        b":",
+        b"=",
+        b"<",
+        b">",
+        b'"',
+        b".",
+        b"\0",
+        b"\xff",
+        b"[",
+        b"/",
+        b"9" * 20,
+        b"-",
+        b"SVLEN=",
+        b"RN=",
+        b"1e999",
+        b"\\",
+        b"",
+    ]
     for _ in range(rng.randint(1, 10)):
         at = rng.randint(0, len(data))
         data[at : at + rng.choice((0, 1, 3, 20))] = rng.choice(tokens)

@@ -223,9 +223,14 @@ def test_every_value_comes_back(records):
         assert rows.tolist() == [k for k, _ in mine]
         if KEYS[name][1] in ("String", "Character") and name != "GT":
             lists = [
-                [None if t in (None, ".") else [None if x == "." else x for x in t.split(",")]
-                 for t in row] for row in wanted
-            ]  # fmt: skip
+                [
+                    None
+                    if t in (None, ".")
+                    else [None if x == "." else x for x in t.split(",")]
+                    for t in row
+                ]
+                for row in wanted
+            ]
             assert array.to_pylist() == lists
             continue
         rows, dense = columns.dense(name)

@@ -116,7 +116,7 @@ def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
             },
             "af": [None if i % 3 else i / n for i in range(n)],
         }
-    ).sort(TOTALS.sort)  # fmt: skip
+    ).sort(TOTALS.sort)
     part = {"part": "c1"}
     whole = write_shard(frame, TOTALS, tmp_path, "whole", part)
     writer = ShardWriter(TOTALS, tmp_path, "pieces", part, max_rows=500)

@@ -167,8 +167,14 @@ def orf1ab(
 )  # fmt: skip
 def test_26_orf1ab(
     orf1ab: tuple[GeneModel, Describer],
-    pos: int, ref: str, alt: str, term: str, codons: str, hgvsc: str, hgvsp: str,
-) -> None:  # fmt: skip
+    pos: int,
+    ref: str,
+    alt: str,
+    term: str,
+    codons: str,
+    hgvsc: str,
+    hgvsp: str,
+) -> None:
     """C13468 is the last base of codon 4401 and the first of 4402 (P4715L: RdRp P323L)."""
     model, describe = orf1ab
     frame = alleles((pos, ref, alt), contig=model.contigs[0])

@@ -68,8 +68,11 @@ def write(tmp_path: Path, *lines: str) -> Path:
 def test_an_entry_goes_to_its_allele(
     tmp_path: Path, ref: str, alt: str, allele: str, belongs: str | None
 ) -> None:
-    path = write(tmp_path, f"1 10 . {ref} {alt} . . CSQ={allele}|x|T1|||",
-                 "1 99 . A C . . CSQ=C|y|T2|||")  # fmt: skip
+    path = write(
+        tmp_path,
+        f"1 10 . {ref} {alt} . . CSQ={allele}|x|T1|||",
+        "1 99 . A C . . CSQ=C|y|T2|||",
+    )
     source, rows = read(path)
     found = rows.filter(pl.col("pos") == 10)["alt"].to_list()
     assert found == ([belongs] if belongs else [])
@@ -114,11 +117,25 @@ def test_snpeff(tmp_path: Path) -> None:
     )
     _, rows = read(path, "ANN")
     assert rows.sort("alt").drop("contig", "pos", "ref", "extent", "id").rows(named=True) == [
-        {"alt": "AT", "Annotation": "frameshift_variant", "Feature_ID": "T1", "cDNA_pos": 17,
-         "cDNA_length": 4788, "Distance": None, "ERRORS_WARNINGS_INFO": "W1"},
-        {"alt": "C", "Annotation": "missense_variant", "Feature_ID": "T1", "cDNA_pos": 5,
-         "cDNA_length": 9, "Distance": 3, "ERRORS_WARNINGS_INFO": None},
-    ]  # fmt: skip
+        {
+            "alt": "AT",
+            "Annotation": "frameshift_variant",
+            "Feature_ID": "T1",
+            "cDNA_pos": 17,
+            "cDNA_length": 4788,
+            "Distance": None,
+            "ERRORS_WARNINGS_INFO": "W1",
+        },
+        {
+            "alt": "C",
+            "Annotation": "missense_variant",
+            "Feature_ID": "T1",
+            "cDNA_pos": 5,
+            "cDNA_length": 9,
+            "Distance": 3,
+            "ERRORS_WARNINGS_INFO": None,
+        },
+    ]
 
 
 def plain(path: Path) -> list[tuple]:
@@ -185,5 +202,6 @@ def test_vep_115(data_dir: Path, tmp_path: Path) -> None:
     compile_source(spec, Target(contigs), tmp_path / "c")
     source = CompiledSource(tmp_path / "c", spec)
     assert source.counts["entries_of_no_allele"] == source.counts["unreadable"] == 0
-    assert source.rows == sum(r[7].split("CSQ=")[1].split(";")[0].count(",") + 1
-                              for r in records if "CSQ=" in r[7])  # fmt: skip
+    assert source.rows == sum(
+        r[7].split("CSQ=")[1].split(";")[0].count(",") + 1 for r in records if "CSQ=" in r[7]
+    )

@@ -57,7 +57,7 @@ def test_a_tsv_of_alleles(tmp_path: Path, packed: bool) -> None:
         ("chr1", 10, "A", "C", "", 0.5, "x", None),
         ("chr1", 11, "A", "AT", "", None, None, None),
         ("chr2", 10, "A", "C", "", None, "y", None),
-    ]  # fmt: skip
+    ]
     assert found.schema["Score"] == pl.Float64
     assert s.counts["unknown_contig"] == 1
     assert s.counts["not_an_allele"] == 2
@@ -70,8 +70,10 @@ def test_rough_tables(tmp_path: Path) -> None:
     (tmp_path / "s.tsv").write_bytes(text.encode())
     s = source(tmp_path / "s.tsv", kind="overlap", fields={"n": "integer"})
     assert s.join(MINE).select("contig", "n").rows() == [
-        ("chr1", 5), ("chr2", 7), ("chr2", None)
-    ]  # fmt: skip
+        ("chr1", 5),
+        ("chr2", 7),
+        ("chr2", None),
+    ]
     assert s.counts["unreadable"] == 0
     (tmp_path / "e.bed").write_text("")
     assert source(tmp_path / "e.bed", kind="overlap").join(MINE).is_empty()
@@ -116,12 +118,15 @@ def test_a_bed_is_half_open_from_zero(tmp_path: Path) -> None:
     s = source(bed, kind="overlap", fields=["name", "score"])
     got = s.join(MINE).select("pos", "name", "interval_start", "interval_end", "score").rows()
     assert got == [
-        (10, "all", 1, 1000, 1.0), (10, "one", 10, 10, 7.0),
+        (10, "all", 1, 1000, 1.0),
+        (10, "one", 10, 10, 7.0),
         # The insertion lies between 11 and 12: `two` holds only one of them.
-        (11, "all", 1, 1000, 1.0), (11, "three", 11, 12, 2.5),
+        (11, "all", 1, 1000, 1.0),
+        (11, "three", 11, 12, 2.5),
         # A deletion takes up all bases of its REF, 20 to 23, and no more.
-        (20, "all", 1, 1000, 1.0), (20, "four", 23, 23, 0.0),
-    ]  # fmt: skip
+        (20, "all", 1, 1000, 1.0),
+        (20, "four", 23, 23, 0.0),
+    ]
     assert s.counts["not_an_interval"] == 1
     assert s.ids(s.join(MINE)).is_empty()
 
@@ -147,8 +152,11 @@ def test_a_table_by_gene(tmp_path: Path) -> None:
     )
     got = s.join(MINE, pl.concat([genes, genes])).sort("pos", "pLI")
     assert got.select("pos", "gene_key", "pLI").rows() == [
-        (10, "ENSG01.4", 0.1), (11, "BRCA2", 0.8), (11, "BRCA2", 0.9), (20, "NONE", 1.0),
-    ]  # fmt: skip
+        (10, "ENSG01.4", 0.1),
+        (11, "BRCA2", 0.8),
+        (11, "BRCA2", 0.9),
+        (20, "NONE", 1.0),
+    ]
 
 
 VCF = """##fileformat=VCFv4.2
@@ -172,9 +180,10 @@ def test_a_field_may_be_renamed_typed_and_counted_anew(tmp_path: Path) -> None:
     s = source(tmp_path / "s.vcf", kind="allele", fields=fields)
     got = s.join(MINE).select("af", "eas", "stars", "FILTER", "QUAL", "id").rows()
     assert got == [
-        (0.5, 1.0, 3, "PASS;q", "9.5", "rs1"), (None, None, None, None, None, None),
+        (0.5, 1.0, 3, "PASS;q", "9.5", "rs1"),
+        (None, None, None, None, None, None),
         (None, None, 0, None, None, None),
-    ]  # fmt: skip
+    ]
     # `x`, the unknown status, and two values for one allele.
     assert s.counts["unreadable"] == 3
 
@@ -366,9 +375,12 @@ def test_a_spill_sorts_whatever_the_order(
     monkeypatch.setattr("varhouse.sources.spill.WINDOW_ROWS", 50)
     rng = np.random.default_rng(1)
     rows = pl.DataFrame(
-        {"contig": rng.choice(["b", "a", "z"], 2000), "pos": rng.integers(1, 90_000, 2000),
-         "n": np.arange(2000)}
-    )  # fmt: skip
+        {
+            "contig": rng.choice(["b", "a", "z"], 2000),
+            "pos": rng.integers(1, 90_000, 2000),
+            "n": np.arange(2000),
+        }
+    )
     spill = Spill(tmp_path, "pos", ["pos"], {"a": "p", "b": "p", "z": "q"})
     for some in rows.iter_slices(37):
         spill.add(some)
@@ -405,9 +417,7 @@ def test_equal_hashes_are_no_hits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     s = source(tmp_path / "s.tsv", kind="allele", fields={"n": "integer"})
     mine = alleles(*(("chr1", 10, "T", f"T{x}") for x in long[1:]), ("chr1", 10, "T", "A"))
     got = s.join(mine).select("alt", "n").rows()
-    assert sorted(got) == [
-        ("A", 7), ("TACGTN", 2), (f"T{long[1]}", 1), (f"T{long[1]}", 8)
-    ]  # fmt: skip
+    assert sorted(got) == [("A", 7), ("TACGTN", 2), (f"T{long[1]}", 1), (f"T{long[1]}", 8)]
 
 
 def test_ids_of_every_form_come_back(tmp_path: Path) -> None:

@@ -164,8 +164,9 @@ def test_as_many_alleles_as_lines(tmp_path: Path) -> None:
     path.write_text(HEADER.format(minor=2) + body)
     source = compiled(path, tmp_path / "fast", fast=True, fields=["AF", "DP"])
     assert rows_of(source).select("pos", "alt", "AF", "DP", "id").rows() == [
-        (5, "C", 1.0, 8, None), (5, "G", 2.0, 8, None),
-    ]  # fmt: skip
+        (5, "C", 1.0, 8, None),
+        (5, "G", 2.0, 8, None),
+    ]
 
 
 def test_numbers_are_those_of_polars() -> None:

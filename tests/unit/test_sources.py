@@ -41,10 +41,15 @@ CONTIGS = Contigs([Contig("chr1", ["1"])])
 
 
 def read_source(
-    path: Path, name: str, fields: list[str] | None, contigs: Contigs,
-    reference: Reference | None = None, normalise: Normalise | None = None,
-    merges: Path | None = None, **more: object,
-) -> CompiledSource:  # fmt: skip
+    path: Path,
+    name: str,
+    fields: list[str] | None,
+    contigs: Contigs,
+    reference: Reference | None = None,
+    normalise: Normalise | None = None,
+    merges: Path | None = None,
+    **more: object,
+) -> CompiledSource:
     entry = {"name": name, "path": str(path), "kind": "allele", "fields": fields, **more}
     spec, problems = read_spec(entry, Path())
     assert problems == []
@@ -81,9 +86,14 @@ def vcf(tmp_path: Path) -> Path:
 def test_fields_are_typed_by_the_header(vcf: Path) -> None:
     source = read_source(vcf, "s", None, CONTIGS)
     assert source.fields == {
-        "AF": pl.Float64, "AD": pl.Int64, "DP": pl.Int64, "SIG": pl.String, "PL": pl.String,
-        "DB": pl.Boolean, "info_alt": pl.String,
-    }  # fmt: skip
+        "AF": pl.Float64,
+        "AD": pl.Int64,
+        "DP": pl.Int64,
+        "SIG": pl.String,
+        "PL": pl.String,
+        "DB": pl.Boolean,
+        "info_alt": pl.String,
+    }
     assert rows_of(source).drop("key").rows() == [
         ("chr1", 5, "A", "C", "", 0.1, 4, 7, "a|b,c", "1,2,3", True, "z", "rs1;rs2"),
         ("chr1", 5, "A", "G", "", None, 5, 7, "a|b,c", "1,4,6", True, "z", "rs1;rs2"),
@@ -93,9 +103,14 @@ def test_fields_are_typed_by_the_header(vcf: Path) -> None:
     ]
     assert source.version == "2026-01-02"
     assert source.counts == {
-        "records": 4, "unknown_contig": 1, "not_an_allele": 1, "not_an_interval": 0,
-        "ref_mismatch": 0, "not_normalised": 0, "unreadable": 0,
-    }  # fmt: skip
+        "records": 4,
+        "unknown_contig": 1,
+        "not_an_allele": 1,
+        "not_an_interval": 0,
+        "ref_mismatch": 0,
+        "not_normalised": 0,
+        "unreadable": 0,
+    }
 
 
 def test_join_is_by_the_whole_allele_and_fits_the_table(vcf: Path) -> None:
@@ -117,9 +132,13 @@ def test_ids_are_split(vcf: Path) -> None:
     source = read_source(vcf, "s", [], CONTIGS)
     ids = source.ids(source.join(rows_of(source)))
     assert ids.select("id", "kind", "alt").rows() == [
-        ("rs1", "rs", "C"), ("rs2", "rs", "C"), ("rs1", "rs", "G"), ("rs2", "rs", "G"),
-        ("x", "other", "CA"), ("x", "other", "<DEL>"),
-    ]  # fmt: skip
+        ("rs1", "rs", "C"),
+        ("rs2", "rs", "C"),
+        ("rs1", "rs", "G"),
+        ("rs2", "rs", "G"),
+        ("x", "other", "CA"),
+        ("x", "other", "<DEL>"),
+    ]
     assert set(ids["source"]) == {"source:s"}
 
 
@@ -134,9 +153,13 @@ def test_merged_ids_are_followed(vcf: Path, tmp_path: Path, packed: bool) -> Non
     everything = source.join(rows_of(source))
     ids = source.ids(everything).filter(pl.col("alt") == "C")
     assert sorted(ids.select("id", "kind", "source").rows()) == [
-        ("rs1", "rs", "source:s"), ("rs10", "rs", "merged:s"), ("rs11", "rs", "merged:s"),
-        ("rs12", "rs", "merged:s"), ("rs2", "rs", "source:s"), ("rs20", "rs", "merged:s"),
-    ]  # fmt: skip
+        ("rs1", "rs", "source:s"),
+        ("rs10", "rs", "merged:s"),
+        ("rs11", "rs", "merged:s"),
+        ("rs12", "rs", "merged:s"),
+        ("rs2", "rs", "source:s"),
+        ("rs20", "rs", "merged:s"),
+    ]
     one = source.ids(everything.filter(pl.col("alt") == "CA"))
     assert one["id"].to_list() == ["x"]
 
@@ -173,8 +196,11 @@ def test_alleles_go_through_the_normaliser(vcf: Path) -> None:
 
     source = read_source(vcf, "s", ["DP"], CONTIGS, None, normalise)
     assert rows_of(source).select("pos", "alt").rows() == [
-        (4, "C"), (4, "G"), (8, "CA"), (8, "<DEL>")
-    ]  # fmt: skip
+        (4, "C"),
+        (4, "G"),
+        (8, "CA"),
+        (8, "<DEL>"),
+    ]
     assert source.counts["not_normalised"] == 1
 
 
@@ -258,7 +284,10 @@ def test_symbolic_alleles_and_breakends_are_joined_by_the_whole_key(tmp_path: Pa
     )  # fmt: skip
     found = source.join(mine).select("alt", "extent", "AF", "id").rows()
     assert sorted(found) == [
-        ("<DEL>", ".", 0.3, "c"), ("<DEL>", "11", 0.2, "b"), ("<DEL>", "3", 0.1, "a"),
-        ("<DUP>", "11", 0.6, "f"), ("C[chr1:30[", "", 0.4, "d"),
-    ]  # fmt: skip
+        ("<DEL>", ".", 0.3, "c"),
+        ("<DEL>", "11", 0.2, "b"),
+        ("<DEL>", "3", 0.1, "a"),
+        ("<DUP>", "11", 0.6, "f"),
+        ("C[chr1:30[", "", 0.4, "d"),
+    ]
     assert source.counts["not_an_allele"] == 1

@@ -72,13 +72,18 @@ def fx_two(tmp_path_factory):
     """Two cohorts of two people that share a site, but not an allele of it."""
     folder = tmp_path_factory.mktemp("statistics")
     (folder / "ref.fa").write_text(">c1\n" + "ACGT" * 20 + "\n")
-    head = ["##fileformat=VCFv4.3", "##contig=<ID=c1>",
-            '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']  # fmt: skip
+    head = [
+        "##fileformat=VCFv4.3",
+        "##contig=<ID=c1>",
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+    ]
     for cohort, alt in (("a", "C"), ("b", "G")):
         names = [f"{cohort}{k}" for k in range(2)]
         columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT"
-        rows = [f"c1\t{pos}\t.\tA\t{alt}\t.\tPASS\t.\tGT\t0/1\t{gt}"
-                for pos, gt in ((1, "1/1"), (5, "./."), (9, "0/0"))]  # fmt: skip
+        rows = [
+            f"c1\t{pos}\t.\tA\t{alt}\t.\tPASS\t.\tGT\t0/1\t{gt}"
+            for pos, gt in ((1, "1/1"), (5, "./."), (9, "0/0"))
+        ]
         text = [*head, "\t".join([columns, *names]), *rows]
         (folder / f"{cohort}.vcf").write_text("\n".join(text) + "\n")
     (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\nb\tb.vcf\n")

@@ -54,8 +54,11 @@ def test_a_store_of_an_older_format_is_refused_in_one_line(
     path: Path, tmp_path: Path, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "r.fa").write_text(">1\nACGT\n")
-    (tmp_path / "a.vcf").write_text("##fileformat=VCFv4.3\n" + "\t".join(
-        ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]) + "\n")  # fmt: skip
+    (tmp_path / "a.vcf").write_text(
+        "##fileformat=VCFv4.3\n"
+        + "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"])
+        + "\n"
+    )
     (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
     (tmp_path / "c.yaml").write_text(
         "assembly: {name: demo1, reference: r.fa}\ncohorts: cohorts.tsv\n"
@@ -64,8 +67,9 @@ def test_a_store_of_an_older_format_is_refused_in_one_line(
     meta = json.loads(about.read_text())
     about.write_text(json.dumps({**meta, "format": FORMAT_VERSION - 1}))
     before = sorted(str(p) for p in path.rglob("*"))
-    asked = [str(path) if w == "S" else str(tmp_path / w) if "." in w else w
-             for w in words.split()]  # fmt: skip
+    asked = [
+        str(path) if w == "S" else str(tmp_path / w) if "." in w else w for w in words.split()
+    ]
     assert main(asked) == 1
     said = capsys.readouterr().err
     assert f"is a store of format {FORMAT_VERSION - 1}, made by varhouse" in said
@@ -81,8 +85,19 @@ def test_init(tmp_path: Path) -> None:
     fasta.write_text(">chr1 first\nACGTACGT\n>chr2\nACGT\n")
     aliases = tmp_path / "x.tsv"
     aliases.write_text("contig\talias\tlength\nchr1\t1\t8\nchr2\t2\t400\n")
-    assert run("init", tmp_path / "s", "--assembly", "x", "--reference", fasta,
-               "--aliases", aliases) == 0  # fmt: skip
+    assert (
+        run(
+            "init",
+            tmp_path / "s",
+            "--assembly",
+            "x",
+            "--reference",
+            fasta,
+            "--aliases",
+            aliases,
+        )
+        == 0
+    )
     rows = varhouse.open(tmp_path / "s").scan("contigs").collect()
     columns = ("contig", "length", "checked_length", "aliases")
     assert rows.select(columns).rows() == [("chr1", 8, 8, ["1"]), ("chr2", 400, 4, ["2"])]
@@ -90,8 +105,16 @@ def test_init(tmp_path: Path) -> None:
     assert rows["refget"].is_null().to_list() == [False, True]
     aliases.write_text("contig\talias\tlength\nchr1\t1\t5\n")
     with pytest.raises(AssemblyError, match="another assembly"):
-        run("init", tmp_path / "t", "--assembly", "x", "--reference", fasta,
-            "--aliases", aliases)  # fmt: skip
+        run(
+            "init",
+            tmp_path / "t",
+            "--assembly",
+            "x",
+            "--reference",
+            fasta,
+            "--aliases",
+            aliases,
+        )
 
 
 def test_commit(path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -102,8 +125,16 @@ def test_commit(path: Path, capsys: pytest.CaptureFixture) -> None:
         assert run("commit", path, "--manifest", work / "m.json", "--ingest-id", "c") == 0
         assert capsys.readouterr().out == "4\n"
     with pytest.raises(StoreError, match="moved on"):
-        run("commit", path, "--manifest", work / "m.json", "--ingest-id", "d",
-            "--base-release", 3)  # fmt: skip
+        run(
+            "commit",
+            path,
+            "--manifest",
+            work / "m.json",
+            "--ingest-id",
+            "d",
+            "--base-release",
+            3,
+        )
 
 
 def test_log(path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -117,8 +148,11 @@ def test_log(path: Path, capsys: pytest.CaptureFixture) -> None:
     run("log", path, "--json")
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(r["release"], r["operation"], r["parent"]) for r in rows] == [
-        (1, "init", None), (2, "ingest", 1), (3, "ingest", 2), (4, "drop", 3),
-    ]  # fmt: skip
+        (1, "init", None),
+        (2, "ingest", 1),
+        (3, "ingest", 2),
+        (4, "drop", 3),
+    ]
     assert rows[3]["digest"] == rows[1]["digest"]
 
 

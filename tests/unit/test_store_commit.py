@@ -19,7 +19,7 @@ from store_builders import (
     contents,
     fill,
     new_store,
-)  # fmt: skip
+)
 
 from varhouse.errors import SchemaError, StoreError
 from varhouse.genome.contigs import Contig, Contigs
@@ -93,8 +93,14 @@ def test_killed_anywhere_a_reader_sees_old_or_new(
     assert contents(store) == old != new
     every = points(store, manifest)
     # Some of the links and of the Delta commits, which are alike; ends and order count.
-    chosen = [every[0], "catalogued", "committed annotations_demo", "committed ids",
-              "committed variants", "released"]  # fmt: skip
+    chosen = [
+        every[0],
+        "catalogued",
+        "committed annotations_demo",
+        "committed ids",
+        "committed variants",
+        "released",
+    ]
     assert set(chosen) < set(every)
     for point in chosen:
         code, seen = run_commit(store, manifest, point)
@@ -115,9 +121,12 @@ def test_leftovers_of_a_dead_ingest_go(store: Path, manifest: Path) -> None:
     latest = DeltaTable(str(store / "open" / "variants"))
     assert any("ingest-b" in u for u in latest.file_uris())
     release = commit(
-        store, [Manifest([], [("rejects", {"cohort": "a"})])],
-        ingest_id="other", operation="ingest", base_release=2,
-    )  # fmt: skip
+        store,
+        [Manifest([], [("rejects", {"cohort": "a"})])],
+        ingest_id="other",
+        operation="ingest",
+        base_release=2,
+    )
     after = contents(store)
     assert release == 3
     assert after == {t: r for t, r in before.items() if t != "rejects"}
@@ -146,9 +155,12 @@ def test_a_store_that_moved_on_is_refused(store: Path, manifest: Path) -> None:
     add_cohort(store, "c", COHORT_A, "ingest-c")
     with pytest.raises(StoreError, match=r"moved on from release 2 to 3.*\n.*run again"):
         commit(
-            store, [read_manifest(manifest)],
-            ingest_id="ingest-b", operation="ingest", base_release=2,
-        )  # fmt: skip
+            store,
+            [read_manifest(manifest)],
+            ingest_id="ingest-b",
+            operation="ingest",
+            base_release=2,
+        )
 
 
 def test_two_writers_at_once(store: Path, manifest: Path) -> None:
@@ -157,10 +169,12 @@ def test_two_writers_at_once(store: Path, manifest: Path) -> None:
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", script, str(store), str(manifest), "2", "-", f"i{i}"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for i in range(2)
-    ]  # fmt: skip
+    ]
     answers = [w.communicate() for w in writers]
     assert sorted(w.returncode for w in writers) == [0, 1]
     assert "moved on" in answers[0][1] + answers[1][1]
@@ -231,9 +245,12 @@ def annotate(
     replaced: list = [("annotations_x", {})] if replace else []
     base = open_store(store).release
     commit(
-        store, [Manifest([shard], replaced)],
-        ingest_id=name, operation="annotate", base_release=base,
-    )  # fmt: skip
+        store,
+        [Manifest([shard], replaced)],
+        ingest_id=name,
+        operation="annotate",
+        base_release=base,
+    )
 
 
 def test_a_source_gains_a_field_and_changes_a_type(store: Path) -> None:

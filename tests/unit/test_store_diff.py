@@ -39,8 +39,14 @@ def frames(world: dict[str, Said]) -> dict[str, pl.DataFrame]:
     for name, what in world.items():
         for i, term in enumerate(sorted(what["terms"], key=TERMS.index)):
             first = min(what["terms"], key=TERMS.index)
-            terms.append({**key(name), "transcript_id": f"T{i}", "consequence": term,
-                          "most_severe": term == first})  # fmt: skip
+            terms.append(
+                {
+                    **key(name),
+                    "transcript_id": f"T{i}",
+                    "consequence": term,
+                    "most_severe": term == first,
+                }
+            )
         classes += [{**key(name), "CLNSIG": c, "n": 1} for c in what["classes"]]
     schema = {"contig": pl.String, "pos": pl.Int32, "ref": pl.String, "alt": pl.String}
     notes = pl.DataFrame(classes, schema={**schema, "CLNSIG": pl.String, "n": pl.Int64})
@@ -55,8 +61,13 @@ def frames(world: dict[str, Said]) -> dict[str, pl.DataFrame]:
 def replace(path: Path, table: str, part: str) -> None:
     """Make a release without the rows of a partition."""
     base = varhouse.open(path).release
-    commit(path, [Manifest([], [(table, {"part": part})])], ingest_id=f"gone{base + 1}",
-           operation="test", base_release=base)  # fmt: skip
+    commit(
+        path,
+        [Manifest([], [(table, {"part": part})])],
+        ingest_id=f"gone{base + 1}",
+        operation="test",
+        base_release=base,
+    )
 
 
 def expected(old: dict[str, Said], new: dict[str, Said]) -> list[tuple[Any, ...]]:
@@ -67,10 +78,13 @@ def expected(old: dict[str, Said], new: dict[str, Said]) -> list[tuple[Any, ...]
             out.append((*k, "added" if name in new else "gone", None, None))
             continue
         a, b = (
-            min((t.split("&")[0] for t in w[name]["terms"]), default=None,
-                key=lambda t: [x.split("&")[0] for x in TERMS].index(t))
+            min(
+                (t.split("&")[0] for t in w[name]["terms"]),
+                default=None,
+                key=lambda t: [x.split("&")[0] for x in TERMS].index(t),
+            )
             for w in (old, new)
-        )  # fmt: skip
+        )
         if a != b:
             out.append((*k, "most_severe", a, b))
         a, b = (
@@ -91,8 +105,12 @@ def fx_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, dict]:
     """Give a store and what its releases 2 and the newest say; chr2 is the same in both."""
     rng = random.Random(4)
     path = tmp_path_factory.mktemp("diff") / "s"
-    names = [f"{c}-{p}-A-{a}" for c in ("chr1", "chr2", "chr10") for p in range(1, 9000, 90)
-             for a in "CG"]  # fmt: skip
+    names = [
+        f"{c}-{p}-A-{a}"
+        for c in ("chr1", "chr2", "chr10")
+        for p in range(1, 9000, 90)
+        for a in "CG"
+    ]
     old = {n: said(rng) for n in names if rng.random() < 0.8}
     new = {}
     for n in names:
@@ -207,8 +225,11 @@ def test_tags(fx_two: tuple[Path, dict, dict], capsys: pytest.CaptureFixture) ->
     capsys.readouterr()
     run("tag", path)
     assert capsys.readouterr().out.split() == [
-        "2", "again", str(varhouse.open(path).release), "first",
-    ]  # fmt: skip
+        "2",
+        "again",
+        str(varhouse.open(path).release),
+        "first",
+    ]
     run("tag", path, "first", "--delete")
     with pytest.raises(StoreError, match="no tag 'first'"):
         run("tag", path, "first", "--delete")

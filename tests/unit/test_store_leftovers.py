@@ -67,14 +67,16 @@ def fx_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_everything_of_a_killed_commit_goes(fx_killed: Path) -> None:
     held = {
-        f: f.read_bytes() for f in fx_killed.rglob("*.parquet")
-        if "ingest-b" not in str(f)
-    }  # fmt: skip
+        f: f.read_bytes() for f in fx_killed.rglob("*.parquet") if "ingest-b" not in str(f)
+    }
     before = varhouse.open(fx_killed).digest()
     found = find_leftovers(fx_killed)
     assert {f.path.parts[len(fx_killed.parts)] for f in found} == {
-        "_staging", "_store", "open", "controlled"
-    }  # fmt: skip
+        "_staging",
+        "_store",
+        "open",
+        "controlled",
+    }
     latest = DeltaTable(str(fx_killed / "open" / "variants"))
     assert any("ingest-b" in u for u in latest.file_uris())
     with store_lock(fx_killed):

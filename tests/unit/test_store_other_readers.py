@@ -60,8 +60,11 @@ def make_table_rows(table: Table) -> pl.DataFrame:
     columns: dict[str, list[Any]] = {}
     for i, column in enumerate(table.columns):
         if isinstance(column.dtype, pl.List):
-            one = VALUES[type(column.dtype.inner) if isinstance(
-                column.dtype.inner, pl.DataType) else column.dtype.inner]  # fmt: skip
+            one = VALUES[
+                type(column.dtype.inner)
+                if isinstance(column.dtype.inner, pl.DataType)
+                else column.dtype.inner
+            ]
             cells: list[Any] = [one[:k] for k in range(6)]
         else:
             kind = column.dtype if isinstance(column.dtype, type) else type(column.dtype)
@@ -109,19 +112,25 @@ class Filter:
     def polars(self) -> pl.Expr:
         c = pl.col(self.column)
         ways: dict[str, Callable[[], pl.Expr]] = {
-            "is null": c.is_null, "is not null": c.is_not_null,
-            "=": lambda: c == self.value, "<": lambda: c < self.value,
-            ">": lambda: c > self.value, "in": lambda: c.is_in([self.value]),
-        }  # fmt: skip
+            "is null": c.is_null,
+            "is not null": c.is_not_null,
+            "=": lambda: c == self.value,
+            "<": lambda: c < self.value,
+            ">": lambda: c > self.value,
+            "in": lambda: c.is_in([self.value]),
+        }
         return ways[self.op]()
 
     def arrow(self) -> pc.Expression:
         c = pc.field(self.column)
         ways: dict[str, Callable[[], pc.Expression]] = {
-            "is null": c.is_null, "is not null": c.is_valid,
-            "=": lambda: c == self.value, "<": lambda: c < self.value,
-            ">": lambda: c > self.value, "in": lambda: c.isin([self.value]),
-        }  # fmt: skip
+            "is null": c.is_null,
+            "is not null": c.is_valid,
+            "=": lambda: c == self.value,
+            "<": lambda: c < self.value,
+            ">": lambda: c > self.value,
+            "in": lambda: c.isin([self.value]),
+        }
         return ways[self.op]()
 
     def sql(self) -> str:
@@ -199,7 +208,7 @@ def find_wrong(handle: DeltaTable, table: Table) -> list[str]:
         "scan_delta": (polars, count_polars(pl.scan_delta(handle), filters)),
         # Polars hands on only what pyarrow can say, and filters again by its own rules.
         "scan_delta by pyarrow": (polars, count_polars(by_pyarrow, filters)),
-    }  # fmt: skip
+    }
     return [
         f"{who}: {f.column} {f.op} {f.value!r}: {n} rows, not {right}"
         for who, (truth, found) in answers.items()
@@ -252,8 +261,10 @@ def test_no_parquet_statistics_of_what_is_no_number(tmp_path: Path) -> None:
     shard = write_shard(rows.drop("part"), TABLES["sites"], tmp_path, "s", partition)
     assert shard is not None
     group = pq.read_metadata(shard.path).row_group(0)
-    told = {group.column(i).path_in_schema: group.column(i).is_stats_set
-            for i in range(group.num_columns)}  # fmt: skip
+    told = {
+        group.column(i).path_in_schema: group.column(i).is_stats_set
+        for i in range(group.num_columns)
+    }
     assert not told["qual"]
     assert told["pos"]
     # DataFusion skips by them rows that it takes for greater than all numbers.

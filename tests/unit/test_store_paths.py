@@ -63,14 +63,24 @@ def test_what_delta_takes_for_another_name_is_refused(
     store = tmp_path / f"s{odd}s"
     for words in (
         ["ingest", str(store), "--config", str(tmp_path / "config.json")],
-        ["store", "init", str(store), "--assembly", "x",
-         "--reference", str(tmp_path / "ref.fa")],
-        ["query", str(store), "--gene", "N1"], ["sql", str(store), "select 1"],
-        ["store", "verify", str(store)], ["store", "drop", str(store), "--cohort", "a"],
-        ["store", "gc", str(store)], ["store", "show", str(store)],
+        [
+            "store",
+            "init",
+            str(store),
+            "--assembly",
+            "x",
+            "--reference",
+            str(tmp_path / "ref.fa"),
+        ],
+        ["query", str(store), "--gene", "N1"],
+        ["sql", str(store), "select 1"],
+        ["store", "verify", str(store)],
+        ["store", "drop", str(store), "--cohort", "a"],
+        ["store", "gc", str(store)],
+        ["store", "show", str(store)],
         ["export", str(store), "--cohort", "a", "-o", str(tmp_path / "o.vcf")],
         ["report", str(store), "-o", str(tmp_path / "r.html")],
-    ):  # fmt: skip
+    ):
         assert main(words) == 2, words
         error = capsys.readouterr().err
         assert "in the path of a store" in error

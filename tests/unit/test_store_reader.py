@@ -114,15 +114,22 @@ def test_a_region_opens_few_files_of_any_table(tmp_path: Path) -> None:
     rows = {
         "variants": [*variants, {**far, "end": 850}, {**near, "end": 170}],
         "frequencies": [{**r, "extent": ""} for r in own] + [{**far, "cohort": "a"}],
-        "sites": own, "genotypes": own, "genes": spans, "transcripts": spans,
-    }  # fmt: skip
+        "sites": own,
+        "genotypes": own,
+        "genes": spans,
+        "transcripts": spans,
+    }
     store = open_store(make_store(tmp_path / "s", rows, pieces=12))
     region = {"contig": "chr1", "start": 800, "end": 810}
     opened = {t: len(store.paths(t, **region)) for t in rows}
     assert opened == {
-        "variants": 2, "frequencies": 2, "sites": 1, "genotypes": 1, "genes": 1,
+        "variants": 2,
+        "frequencies": 2,
+        "sites": 1,
+        "genotypes": 1,
+        "genes": 1,
         "transcripts": 1,
-    }  # fmt: skip
+    }
     assert store.scan("variants", **region).collect()["pos"].sort().to_list() == [150, 800]
     assert store.scan("frequencies", **region).collect()["pos"].sort().to_list() == [150, 800]
 
@@ -207,13 +214,18 @@ def test_a_region_holds_what_overlaps_it(
         write_shard(
             fill(
                 VARIANTS,
-                [{"contig": "1", "pos": p, "ref": "A" * n, "alt": "A", "end": p + n - 1}
-                 for p, n in alleles[k::3]],
+                [
+                    {"contig": "1", "pos": p, "ref": "A" * n, "alt": "A", "end": p + n - 1}
+                    for p, n in alleles[k::3]
+                ],
             ),
-            VARIANTS, path / "_staging", f"v{k}", {"part": "1"},
+            VARIANTS,
+            path / "_staging",
+            f"v{k}",
+            {"part": "1"},
         )
         for k in range(3)
-    ]  # fmt: skip
+    ]
     made = Manifest([s for s in shards if s])
     commit(path, [made], ingest_id="i", operation="i", base_release=1)
     end = start + length
@@ -232,8 +244,11 @@ def test_many_short_contigs_share_a_partition(tmp_path: Path) -> None:
     init_store(tmp_path / "s", "many", contigs)
     shard = write_shard(
         fill(CONSEQUENCES, [{"contig": f"s{i}", "pos": 5, "ref": "A"} for i in (250, 280)]),
-        CONSEQUENCES, tmp_path / "w", "c", {"part": contigs.part("s280")},
-    )  # fmt: skip
+        CONSEQUENCES,
+        tmp_path / "w",
+        "c",
+        {"part": contigs.part("s280")},
+    )
     commit(tmp_path / "s", [Manifest([shard])], ingest_id="i", operation="i", base_release=1)
     store = open_store(tmp_path / "s")
     assert store.assembly_contigs.part("s280") == "other"

@@ -117,18 +117,22 @@ def test_accounts_no_longer_name_the_cohort(three: Path) -> None:
     drop_cohort(three, "a")
     account = open_store(three).scan("ingests").filter(operation="drop").collect()
     assert json.loads(account["summary"].item()) == {
-        "alleles_removed": 1, "parts": ["1", "HLA-A*01:01"],
-    }  # fmt: skip
+        "alleles_removed": 1,
+        "parts": ["1", "HLA-A*01:01"],
+    }
 
 
 ROWS = st.lists(
     st.tuples(
-        st.sampled_from("ab"), st.integers(1, 3), st.sampled_from(["all", "sex"]),
-        st.integers(0, 5), st.integers(0, 2),
+        st.sampled_from("ab"),
+        st.integers(1, 3),
+        st.sampled_from(["all", "sex"]),
+        st.integers(0, 5),
+        st.integers(0, 2),
     ),
     unique_by=lambda r: r[:3],
     max_size=20,
-)  # fmt: skip
+)
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -137,11 +141,21 @@ def test_totals_are_sums(rows: list) -> None:
     frame = build.fill(
         FREQUENCIES,
         [
-            {"cohort": c, "contig": "1", "pos": p, "ref": "A", "alt": "C", "stratum_by": s,
-             "stratum": s, "ac": ac, "an": ac + other, "n_samples": ac + other}
+            {
+                "cohort": c,
+                "contig": "1",
+                "pos": p,
+                "ref": "A",
+                "alt": "C",
+                "stratum_by": s,
+                "stratum": s,
+                "ac": ac,
+                "an": ac + other,
+                "n_samples": ac + other,
+            }
             for c, p, s, ac, other in rows
         ],
-    )  # fmt: skip
+    )
     expected: dict = {}
     for _, p, s, ac, other in rows:
         old = expected.get((p, s), (0, 0, 0))

@@ -44,8 +44,9 @@ def gone(pids: list[int], seconds: float = 20.0) -> bool:
 def test_main_process_killed_alone(seconds: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", MAIN, supervise.__file__, seconds],
-        stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         deadline = time.monotonic() + 20

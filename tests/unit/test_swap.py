@@ -14,8 +14,9 @@ FORMAT_NUMBERS = {("FORMAT", "LQ"): "LA", ("FORMAT", "LX"): "LR", ("FORMAT", "LY
 
 def _genotypes(alleles, ploidy):
     """Genotypes in the order of VCF 4.5, section 1.6.2, as bags of bases."""
-    places = sorted(combinations_with_replacement(range(len(alleles)), ploidy),
-                    key=lambda g: g[::-1])  # fmt: skip
+    places = sorted(
+        combinations_with_replacement(range(len(alleles)), ploidy), key=lambda g: g[::-1]
+    )
     return ["".join(sorted(alleles[i] for i in g)) for g in places]
 
 
@@ -51,12 +52,14 @@ def _meaning(bases, form, cell):
             out[name] = "".join(mine[int(c)] if c.isdigit() else c for c in held)
         elif name == "DS":
             doses = [float(x) for x in listed]
-            out[name] = {b: round(d, 6) for b, d in zip(bases, [2 - sum(doses), *doses],
-                                                         strict=True)}  # fmt: skip
+            out[name] = {
+                b: round(d, 6) for b, d in zip(bases, [2 - sum(doses), *doses], strict=True)
+            }
         elif name == "VAF":
             shares = [float(x) for x in listed]
-            out[name] = {b: round(d, 6) for b, d in zip(bases, [1 - sum(shares), *shares],
-                                                         strict=True)}  # fmt: skip
+            out[name] = {
+                b: round(d, 6) for b, d in zip(bases, [1 - sum(shares), *shares], strict=True)
+            }
         else:
             out[name] = held
     return out
@@ -72,15 +75,23 @@ def _cell(rng, n):
     n_local = len(listed) + 1
     mark = rng.choice("/|")
     shares = [round(rng.random() / n, 3) for _ in range(n - 1)]
-    return ":".join([
-        mark.join(rng.choice([*map(str, range(n)), "."]) for _ in "12"),
-        ",".join(map(str, listed)) or ".",
-        numbers(n_local), numbers(n_local * (n_local + 1) // 2),
-        rng.choice("/|").join(str(rng.randrange(n_local)) for _ in "12"),
-        numbers(n), numbers(n * (n + 1) // 2), numbers(1), numbers(n - 1),
-        "|".join(str(rng.randrange(n)) for _ in "12"),
-        ",".join(f"{2 * s:g}" for s in shares), ",".join(f"{s:g}" for s in shares), "7",
-    ])  # fmt: skip
+    return ":".join(
+        [
+            mark.join(rng.choice([*map(str, range(n)), "."]) for _ in "12"),
+            ",".join(map(str, listed)) or ".",
+            numbers(n_local),
+            numbers(n_local * (n_local + 1) // 2),
+            rng.choice("/|").join(str(rng.randrange(n_local)) for _ in "12"),
+            numbers(n),
+            numbers(n * (n + 1) // 2),
+            numbers(1),
+            numbers(n - 1),
+            "|".join(str(rng.randrange(n)) for _ in "12"),
+            ",".join(f"{2 * s:g}" for s in shares),
+            ",".join(f"{s:g}" for s in shares),
+            "7",
+        ]
+    )
 
 
 FORM = "GT:LAA:LAD:LPL:LGT:AD:PL:RO:AO:PGT:DS:VAF:GQ"
@@ -133,18 +144,24 @@ def test_the_case_of_local_alleles():
         b"0/0:1:4,0:0,3,20:4,0:0:0:4:0|0:501_A_C:3,4,0,0:0,3,20:0.9,0.1,0:0,0:0,0",
     ]
     assert swapper.removed == {
-        "FORMAT/LAD of some samples": 1, "FORMAT/LPL of some samples": 1
-    }  # fmt: skip
-    info = b"AC=3;AN=6;AF=0.5;MLEAC=3;MLEAF=0.6;AC_EAS=1;AN_EAS=4;AF_male=0.2;MAF=0.5;" \
-           b"DP4=1,2,3,4;RO=5;AO=7;AC_Hom=2;AC_Het=1;nhomalt=1;HGVS=x;AAF=0.4"  # fmt: skip
+        "FORMAT/LAD of some samples": 1,
+        "FORMAT/LPL of some samples": 1,
+    }
+    info = (
+        b"AC=3;AN=6;AF=0.5;MLEAC=3;MLEAF=0.6;AC_EAS=1;AN_EAS=4;AF_male=0.2;MAF=0.5;"
+        b"DP4=1,2,3,4;RO=5;AO=7;AC_Hom=2;AC_Het=1;nhomalt=1;HGVS=x;AAF=0.4"
+    )
     assert swapper.info(info, 1, 1) == (
         b"AC=3;AN=6;AF=0.5;AC_EAS=3;AN_EAS=4;AF_male=0.8;MAF=0.5;DP4=3,4,1,2;RO=7;AO=5;AAF=0.6"
     )
     form = b"GT:LAA:LAD:LPL"
     cells = [b"1|2:1,2:1,2,3:1,2,3,4,5,6", b"0/2:2:5,6:10,0,20", b"2/1:1,2:0,5,6:9,8,7,6,5,4"]
     assert swapper.samples(b"\t".join([form, *cells]), 2, 2).split(b"\t") == [
-        form, b"1|0:1,2:3,2,1:6,5,3,4,2,1", b"0/2:2:6,5:20,0,10", b"0/1:1,2:6,5,0:4,5,7,6,8,9",
-    ]  # fmt: skip
+        form,
+        b"1|0:1,2:3,2,1:6,5,3,4,2,1",
+        b"0/2:2:6,5:20,0,10",
+        b"0/1:1,2:6,5,0:4,5,7,6,8,9",
+    ]
 
 
 @pytest.mark.parametrize(

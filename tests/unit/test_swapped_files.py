@@ -47,8 +47,10 @@ def fx_files(tmp_path: Path) -> Path:
     (tmp_path / "merged.tsv").write_text("11\t1\n")
     (tmp_path / "aliases.tsv").write_text("contig\talias\nc1\tchr1\nc2\tchr2\n")
     (tmp_path / "par.bed").write_text("c1\t1\t100\n")
-    chain = "".join(f"chain 900 {c} 900 + 0 900 {c} 900 + 0 900 {i}\n900\n\n"
-                    for i, c in enumerate(("c1", "c2")))  # fmt: skip
+    chain = "".join(
+        f"chain 900 {c} 900 + 0 900 {c} 900 + 0 900 {i}\n900\n\n"
+        for i, c in enumerate(("c1", "c2"))
+    )
     (tmp_path / "c.chain").write_text(chain)
     config["assembly"] |= {"aliases": "aliases.tsv", "par": "par.bed"}
     config["mane"] = "mane.txt"
@@ -114,8 +116,12 @@ def test_exchanged_after_it_was_hashed(
         with pytest.raises(InputError, match=f"{name}: the file changed"):
             ingest_here(store, fx_files / "config.json")
     assert varhouse.open(store).release == 1
-    kind = {"genes.gff3": "genes-*", "mane.txt": "genes-*",
-            "known.vcf": "source-*", "merged.tsv": "source-*"}.get(name)  # fmt: skip
+    kind = {
+        "genes.gff3": "genes-*",
+        "mane.txt": "genes-*",
+        "known.vcf": "source-*",
+        "merged.tsv": "source-*",
+    }.get(name)
     assert kind is None or not list((store / "_cache").glob(kind))
     assert not list((store / "_cache").glob(".*"))
     # As it was: the same command goes on. As it is now: another ingest, but for the aliases,

@@ -82,8 +82,10 @@ def slow_records(text: str):
         chrom, pos, _, ref, alts, _, _, said = cells[:8]
         info = dict(e.split("=", 1) for e in said.split(";") if "=" in e)
         alts = alts.split(",")
-        keys = [slow_key(ALIASES[chrom], int(pos), ref, a, info, k, len(alts))
-                for k, a in enumerate(alts)]  # fmt: skip
+        keys = [
+            slow_key(ALIASES[chrom], int(pos), ref, a, info, k, len(alts))
+            for k, a in enumerate(alts)
+        ]
         yield samples, keys, [re.split(r"[/|]", g) for g in cells[9:]]
 
 
@@ -139,11 +141,14 @@ def make_lines(rng: random.Random, n_samples: int) -> list[str]:
                 else:
                     alt, info = rng.choice([b for b in "ACGT" if b != ref]), "X=2"
                 top = alt.count(",") + 1
-                calls = [f"{rng.randint(0, top)}/{rng.randint(0, top)}"
-                         for _ in range(n_samples)]  # fmt: skip
-                lines.append("\t".join(
-                    [contig, str(pos), ".", ref, alt, ".", "PASS", info, "GT", *calls]
-                ))  # fmt: skip
+                calls = [
+                    f"{rng.randint(0, top)}/{rng.randint(0, top)}" for _ in range(n_samples)
+                ]
+                lines.append(
+                    "\t".join(
+                        [contig, str(pos), ".", ref, alt, ".", "PASS", info, "GT", *calls]
+                    )
+                )
     return lines
 
 
@@ -299,9 +304,13 @@ def test_a_region_finds_what_covers_it(fx_sv: tuple[Path, dict[str, list[str]]])
     store = varhouse.open(folder / "store")
     rows = store.scan("variants").collect()
     for at in (7, 60, 101):
-        wanted = [n for n, c, p, e in zip(names_of(rows), rows["contig"], rows["pos"],
-                                          rows["end"], strict=True)
-                  if c == "c1" and p <= at <= e]  # fmt: skip
+        wanted = [
+            n
+            for n, c, p, e in zip(
+                names_of(rows), rows["contig"], rows["pos"], rows["end"], strict=True
+            )
+            if c == "c1" and p <= at <= e
+        ]
         for table in ("variants", "totals"):
             found = names_of(store.scan(table, contig="c1", start=at, end=at).collect())
             assert sorted(set(found)) == sorted(wanted), (at, table)

@@ -36,11 +36,14 @@ def slow_totals(frame: pl.DataFrame) -> list:
                     for stratum, row in rows.items():
                         site[stratum].append(row)
                 rows = alleles.get(key) or {
-                    s: {**dict.fromkeys(COUNTS, 0), "an": max(r["an"] for r in found),
+                    s: {
+                        **dict.fromkeys(COUNTS, 0),
+                        "an": max(r["an"] for r in found),
                         "n_missing": min(r["n_missing"] for r in found),
-                        "n_samples": max(r["n_samples"] for r in found)}
+                        "n_samples": max(r["n_samples"] for r in found),
+                    }
                     for s, found in site.items()
-                }  # fmt: skip
+                }
                 for stratum, row in rows.items():
                     for name in COUNTS:
                         sums[(*key, *stratum)][name] += row[name]
@@ -53,24 +56,41 @@ def frame_of(rows: list) -> pl.DataFrame:
     return build.fill(
         FREQUENCIES,
         [
-            {"cohort": c, "contig": contig, "pos": p, "ref": "A", "alt": alt, "stratum_by": s,
-             "stratum": s, "ac": ac, "an": ac + more, "n_het": ac, "n_missing": more,
-             "n_samples": more, "part": "1"}
+            {
+                "cohort": c,
+                "contig": contig,
+                "pos": p,
+                "ref": "A",
+                "alt": alt,
+                "stratum_by": s,
+                "stratum": s,
+                "ac": ac,
+                "an": ac + more,
+                "n_het": ac,
+                "n_missing": more,
+                "n_samples": more,
+                "part": "1",
+            }
             for (c, contig, p, alt, s), ac, more in rows
         ],
-    )  # fmt: skip
+    )
 
 
 ROWS = st.lists(
     st.tuples(
         st.tuples(
-            st.sampled_from("abcdef"), st.sampled_from(["1", "10"]), st.integers(1, 3),
-            st.sampled_from("CGT"), st.sampled_from(["all", "sex"]),
+            st.sampled_from("abcdef"),
+            st.sampled_from(["1", "10"]),
+            st.integers(1, 3),
+            st.sampled_from("CGT"),
+            st.sampled_from(["all", "sex"]),
         ),
-        st.integers(0, 5), st.integers(0, 2),
+        st.integers(0, 5),
+        st.integers(0, 2),
     ),
-    unique_by=lambda r: r[0], max_size=60,
-)  # fmt: skip
+    unique_by=lambda r: r[0],
+    max_size=60,
+)
 
 
 def write(frame: pl.DataFrame, folder) -> list[CohortFile]:
@@ -106,8 +126,12 @@ def test_totals_do_not_depend_on_what_is_read_at_once(tmp_path_factory, rows, at
 def test_rows_that_are_held_at_once_are_bounded(tmp_path, monkeypatch):
     # One site of 60 alleles, of which each of 40 cohorts holds one: alleles x cohorts would be
     # 2,400 rows a stratum.
-    rows = [((f"c{k}", "1", 7, "C" * (1 + (k + j) % 60), s), 1, 1)
-            for k in range(40) for j in range(2) for s in ("all", "sex")]  # fmt: skip
+    rows = [
+        ((f"c{k}", "1", 7, "C" * (1 + (k + j) % 60), s), 1, 1)
+        for k in range(40)
+        for j in range(2)
+        for s in ("all", "sex")
+    ]
     heights = []
     joined = pl.DataFrame.join
 

@@ -79,8 +79,11 @@ def test_33_selenocysteine_is_no_stop(seleno: Gene) -> None:
     """A change of the codon itself: Sec is a residue among others, its TAA a stop."""
     found = counts(seleno.model, "transcripts_with_transl_except", "codons_recoded")
     assert found == [1, 1]
-    assert seleno.call(13, 13, "C") == ("missense_variant&splice_region_variant", "U/R",
-                                        "Sec3Arg")  # fmt: skip
+    assert seleno.call(13, 13, "C") == (
+        "missense_variant&splice_region_variant",
+        "U/R",
+        "Sec3Arg",
+    )
     terms, residues, name = seleno.call(14, 14, "A")
     assert (terms, residues, name) == ("stop_gained&splice_region_variant", "U/*", "Sec3Ter")
     assert seleno.call(65, 65, "C")[1:] == ("U/C", "Sec3Cys")
@@ -115,8 +118,11 @@ def test_33_indels_of_the_codon_itself(seleno: Gene) -> None:
     assert seleno.call(65, 65, "")[2] == "Gly5ValfsTer?"
     assert seleno.call(11, 13, "")[1:] == ("AU/G", "Ala2_Sec3delinsGly")
     terms, residues, name = seleno.call(14, 13, "C")
-    assert (terms.split("&")[0], residues, name) == ("frameshift_variant", "U/SX",
-                                                     "Sec3SerfsTer?")  # fmt: skip
+    assert (terms.split("&")[0], residues, name) == (
+        "frameshift_variant",
+        "U/SX",
+        "Sec3SerfsTer?",
+    )
     assert seleno.call(65, 66, "GC")[1:] == ("UK/WQ", "Sec3_Lys4delinsTrpGln")
 
 
@@ -133,9 +139,7 @@ def test_28_other_exceptions_are_counted(tmp_path: Path, aa: str) -> None:
     short = [(7, 14), (65, 78)]
     extra = f";transl_except=(pos:78%2Caa:{aa});transl_table=2"
     gene = Gene(tmp_path / "m", "+", rows([(1, 14), (65, 78)], short, cds_extra=extra))
-    assert counts(
-        gene.model, "codons_recoded", "translation_exceptions_not_used"
-    ) == [0, 1]  # fmt: skip
+    assert counts(gene.model, "codons_recoded", "translation_exceptions_not_used") == [0, 1]
     assert (
         gene.call(78, 78, "C")[0]
         == "incomplete_terminal_codon_variant&coding_sequence_variant"
@@ -147,9 +151,7 @@ def test_28_other_exceptions_are_counted(tmp_path: Path, aa: str) -> None:
 def test_33_exception_that_names_no_such_codon_is_counted(tmp_path: Path) -> None:
     wrong = [(*r[:5], r[5].replace("13..14,65", "10..12")) for r in ncbi("+")]
     gene = Gene(tmp_path / "m", "+", wrong)
-    assert counts(
-        gene.model, "codons_recoded", "translation_exceptions_not_used"
-    ) == [0, 1]  # fmt: skip
+    assert counts(gene.model, "codons_recoded", "translation_exceptions_not_used") == [0, 1]
 
 
 def gtf(tag: str = "", codon: bool = True) -> str:

@@ -45,9 +45,12 @@ def _write(path, *parts):
 def test_defaults_leave_room_for_real_files(tmp_path):
     alts = b",".join(b"A" * n for n in range(2, 600))
     path = _write(
-        tmp_path / "a.vcf", HEAD, *(b"##contig=<ID=c%d>\n" % i for i in range(20_000)),
-        COLUMNS, b"c1\t7\t.\tA\t%s\t.\t.\t%s\n" % (alts, b"X" * 12 * MIB),
-    )  # fmt: skip
+        tmp_path / "a.vcf",
+        HEAD,
+        *(b"##contig=<ID=c%d>\n" % i for i in range(20_000)),
+        COLUMNS,
+        b"c1\t7\t.\tA\t%s\t.\t.\t%s\n" % (alts, b"X" * 12 * MIB),
+    )
     scan = scan_file(path, AnyContigs(), None)
     assert (scan.account.verdict, scan.n_records) == ("valid", 1)
 

@@ -74,16 +74,25 @@ def make_secret_store(path: Path) -> Path:
     rows["ids"] = make_rows(
         TABLES["ids"],
         [
-            {"id": f"{SECRET}_1", "kind": "other", "source": "cohort:north",
-             **key("chr1-100-A-T")},
+            {
+                "id": f"{SECRET}_1",
+                "kind": "other",
+                "source": "cohort:north",
+                **key("chr1-100-A-T"),
+            },
             {"id": "rs4242", "kind": "rs", "source": "source:freq", **key("chr1-100-A-T")},
         ],
-    )  # fmt: skip
+    )
     freq = pl.DataFrame(
-        {**{k: [v] for k, v in key("chr1-100-A-T").items()}, "name": [SECRET],
-         "redistribute": [False], "source_version": [SECRET], "licence": [SECRET]},
+        {
+            **{k: [v] for k, v in key("chr1-100-A-T").items()},
+            "name": [SECRET],
+            "redistribute": [False],
+            "source_version": [SECRET],
+            "licence": [SECRET],
+        },
         schema_overrides={"pos": pl.Int32},
-    )  # fmt: skip
+    )
     rows["annotations_freq"] = freq
     add_tables(path, rows, make_contigs())
     return path
@@ -133,17 +142,29 @@ def test_python_gives_no_more_than_is_public(path: Path, public: Store) -> None:
 
 FORMATS = ("tsv", "csv", "json", "parquet", "table")
 QUESTIONS = [
-    [], ["--id", "rs4242"], ["--id", f"{SECRET}_1"], ["--columns", "freq.name"],
-    ["--where", f"freq.name == '{SECRET}'"], ["--where", "permit_number is null"],
-    ["--table", "cohorts"], ["--table", "cohorts", "--columns", "permit_number"],
+    [],
+    ["--id", "rs4242"],
+    ["--id", f"{SECRET}_1"],
+    ["--columns", "freq.name"],
+    ["--where", f"freq.name == '{SECRET}'"],
+    ["--where", "permit_number is null"],
+    ["--table", "cohorts"],
+    ["--table", "cohorts", "--columns", "permit_number"],
     ["--table", "cohorts", "--where", "permit_number like 'Z%'"],
     ["--table", "cohorts", "--where", "permit_numbr is null"],
-    ["--table", "cohorts", "--columns", "permit*"], ["--table", "ids"],
-    ["--table", "accounts"], ["--table", "annotations_freq"], ["--table", "annotations_fre"],
+    ["--table", "cohorts", "--columns", "permit*"],
+    ["--table", "ids"],
+    ["--table", "accounts"],
+    ["--table", "annotations_freq"],
+    ["--table", "annotations_fre"],
     *(["--table", t.name] for t in TABLES.values() if t.root == "controlled"),
-    ["--table", "sample"], ["--table", "../controlled/samples"], ["--gene", "DEMO1"],
-    ["--gene", "NONE"], ["--region", "chr1:1-200"], ["--region", "chr77"],
-]  # fmt: skip
+    ["--table", "sample"],
+    ["--table", "../controlled/samples"],
+    ["--gene", "DEMO1"],
+    ["--gene", "NONE"],
+    ["--region", "chr1:1-200"],
+    ["--region", "chr77"],
+]
 
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=" ".join)
@@ -256,9 +277,11 @@ def test_public_sql_answers(public: Store, query: str) -> None:
 def test_public_sql_gives_the_rows_that_polars_gives(public: Store) -> None:
     for name in public.tables:
         found = pl.concat(
-            [pl.DataFrame(schema=public.declaration(name).polars_schema),
-             *run_sql(public, f'SELECT * FROM "{name}"').batches]
-        )  # fmt: skip
+            [
+                pl.DataFrame(schema=public.declaration(name).polars_schema),
+                *run_sql(public, f'SELECT * FROM "{name}"').batches,
+            ]
+        )
         scanned = public.scan(name).collect()
         by = [n for n, t in scanned.schema.items() if not t.is_nested()]
         assert found.sort(by).equals(scanned.sort(by)), name
@@ -266,19 +289,38 @@ def test_public_sql_gives_the_rows_that_polars_gives(public: Store) -> None:
 
 def test_an_account_tells_only_what_is_known_to_be_harmless() -> None:
     account = {
-        "cohorts": [{"cohort": "north", "n_samples": 3, "hold": [SECRET], "new": SECRET,
-                     "reasons": {SECRET + " x": 1, "a_b": 2},
-                     "notes": [f"2 x VH-H-006: {SECRET}"]}],
-        "held_back": [{"cohort": "bad", "reasons": [f"{SECRET}:7 error VH-B-001 x", SECRET],
-                       "notes": [SECRET], "path": SECRET}],
-        "warnings": [SECRET], "genes": SECRET, "reference": SECRET, "new": {"x": SECRET},
+        "cohorts": [
+            {
+                "cohort": "north",
+                "n_samples": 3,
+                "hold": [SECRET],
+                "new": SECRET,
+                "reasons": {SECRET + " x": 1, "a_b": 2},
+                "notes": [f"2 x VH-H-006: {SECRET}"],
+            }
+        ],
+        "held_back": [
+            {
+                "cohort": "bad",
+                "reasons": [f"{SECRET}:7 error VH-B-001 x", SECRET],
+                "notes": [SECRET],
+                "path": SECRET,
+            }
+        ],
+        "warnings": [SECRET],
+        "genes": SECRET,
+        "reference": SECRET,
+        "new": {"x": SECRET},
         "shared_samples": [{"cohorts": ["a", "b"], "n": 1, "first": [SECRET]}],
         "sources": [{"name": "freq", "version": SECRET}, {"name": "open", "version": "1"}],
         "renewed": {"annotations_freq": ["chr1"]},
         "stages": [{"stage": "read", "log": SECRET}],
-    }  # fmt: skip
-    config = {"policy": {"pass_only": True, "note": f"/{SECRET}"}, "strata": ["sex"],
-              "reference": SECRET}  # fmt: skip
+    }
+    config = {
+        "policy": {"pass_only": True, "note": f"/{SECRET}"},
+        "strata": ["sex"],
+        "reference": SECRET,
+    }
     told = public_account(account, config, ["freq"])
     assert SECRET not in json.dumps(told)
     assert "freq" not in json.dumps(told)
@@ -313,15 +355,23 @@ def test_an_account_does_not_name_a_source_that_was_withheld_since(
 
     assert accounts() == [told]
     freq = pl.DataFrame(
-        {**{k: [v] for k, v in key("chr1-100-A-T").items()}, "redistribute": [False],
-         "source_version": ["8"], "licence": [""]},
+        {
+            **{k: [v] for k, v in key("chr1-100-A-T").items()},
+            "redistribute": [False],
+            "source_version": ["8"],
+            "licence": [""],
+        },
         schema_overrides={"pos": pl.Int32},
-    )  # fmt: skip
+    )
     add_tables(store, {"annotations_freq": freq}, make_contigs())
     assert accounts() == [
-        {**told, "sources": told["sources"][1:], "renewed": {"consequences": ["chr1"]},
-         "gone": []}
-    ]  # fmt: skip
+        {
+            **told,
+            "sources": told["sources"][1:],
+            "renewed": {"consequences": ["chr1"]},
+            "gone": [],
+        }
+    ]
     # Nor in a release that was made before, nor on the page.
     before = varhouse.open(store, 3, audience=PUBLIC)
     assert "freq" not in str(before.scan("accounts").collect().rows())
@@ -361,10 +411,13 @@ def close_files(store: Path) -> None:
 def run_as_nobody(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     runner = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     return subprocess.run(
-        [*runner, sys.executable, "-c", code, *args], capture_output=True, text=True,
+        [*runner, sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
         env={**os.environ, "HOME": "/nonexistent", "NUMBA_CACHE_DIR": "/tmp/numba-nobody"},
-        check=False, cwd="/",
-    )  # fmt: skip
+        check=False,
+        cwd="/",
+    )
 
 
 COMMAND = "import sys; from varhouse.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -388,11 +441,13 @@ def test_a_reader_of_the_open_tables_alone(shared: Path, closed: str) -> None:
         ["report", store, "--open", "-o", page], ["store", "diff", store, "2", "3"],
     ]  # fmt: skip
     fails = [
-        ["query", store, "--table", "samples"], ["sql", store, "SELECT * FROM samples"],
-        ["report", store, "-o", page], ["store", "digest", store, "--recompute"],
+        ["query", store, "--table", "samples"],
+        ["sql", store, "SELECT * FROM samples"],
+        ["report", store, "-o", page],
+        ["store", "digest", store, "--recompute"],
         ["export", store, "--cohort", "north", "-o", str(out / "x.vcf")],
         ["store", "verify", store],
-    ]  # fmt: skip
+    ]
     script = (
         "import sys, json, io, contextlib\n"
         "from varhouse.cli import main\n"

@@ -18,9 +18,10 @@ def write_vcf(path, cohort, contigs, samples, seed):
     lines = [
         "##fileformat=VCFv4.3",
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT",
-                   *samples]),
-    ]  # fmt: skip
+        "\t".join(
+            ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+        ),
+    ]
     for name, bases in contigs.items():
         for pos in sorted(rng.sample(range(1, len(bases)), 200)):
             ref = bases[pos - 1]

@@ -26,10 +26,21 @@ VARHOUSE = [sys.executable, "-m", "varhouse"]
 
 def _ingest(folder, *more, **options):
     return subprocess.run(
-        [*VARHOUSE, "ingest", str(folder / "store"), "--config", str(folder / "config.yaml"),
-         "--cores", "2", *more],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        [
+            *VARHOUSE,
+            "ingest",
+            str(folder / "store"),
+            "--config",
+            str(folder / "config.yaml"),
+            "--cores",
+            "2",
+            *more,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path):
@@ -77,8 +88,16 @@ def test_every_rule_of_a_large_ingest(fx_toy, tmp_path, monkeypatch):
     (work,) = (fx_toy / "store" / "_staging").iterdir()
     logs = {p.relative_to(work / "logs").parts[0] for p in (work / "logs").rglob("*.log")}
     assert {name.removesuffix(".log") for name in logs} == {
-        "genes", "source", "intake", "validate", "read", "plan", "cohort", "settle", "commit"
-    }  # fmt: skip
+        "genes",
+        "source",
+        "intake",
+        "validate",
+        "read",
+        "plan",
+        "cohort",
+        "settle",
+        "commit",
+    }
     assert (
         account["digest"] == ingest_here(tmp_path / "here", fx_toy / "config.yaml")["digest"]
     )
@@ -93,8 +112,10 @@ def test_killed_run_leaves_the_old_release_and_is_taken_up_again(fx_toy, seconds
     (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n")
     process = subprocess.Popen(
         [*VARHOUSE, "ingest", str(fx_toy / "store"), "--config", str(fx_toy / "config.yaml")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     time.sleep(seconds)
     killed = process.poll() is None
     if killed:
@@ -115,13 +136,17 @@ def test_second_ingest_at_once_is_refused_by_name(fx_toy):
         "".join((fx_toy / "north.vcf").read_text().splitlines(keepends=True)[:-1])
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c",
-         "import sys, time; from pathlib import Path; "
-         "from varhouse.store.lock import store_lock\n"
-         "with store_lock(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)",
-         str(fx_toy / "store")],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; "
+            "from varhouse.store.lock import store_lock\n"
+            "with store_lock(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)",
+            str(fx_toy / "store"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         second = _ingest(fx_toy)
@@ -149,10 +174,14 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
     done = _ingest(fx_toy)
     assert done.returncode == 2
     for part in (
-        "nowhere.gff3", "no column 'populatoin'; nearest: population", "'PRJCA1' is malformed",
-        "cohort 'north' stands on 2 rows", "missing.vcf", "'norht1' is in the sheet",
+        "nowhere.gff3",
+        "no column 'populatoin'; nearest: population",
+        "'PRJCA1' is malformed",
+        "cohort 'north' stands on 2 rows",
+        "missing.vcf",
+        "'norht1' is in the sheet",
         "nearest: north1",
-    ):  # fmt: skip
+    ):
         assert part in done.stderr, part
     assert not (fx_toy / "store").exists()
 
@@ -207,12 +236,25 @@ def test_too_little_disk_is_said_before_the_work(fx_toy, monkeypatch):
 def test_snakemake_alone_does_it_too(fx_toy):
     root = varhouse.__path__[0]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", f"{root}/data/Snakefile",
-         "--configfile", str(fx_toy / "config.yaml"), "--config", "store=store",
-         "--cores", "2"],
-        capture_output=True, text=True, check=False, cwd=fx_toy,
+        [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            f"{root}/data/Snakefile",
+            "--configfile",
+            str(fx_toy / "config.yaml"),
+            "--config",
+            "store=store",
+            "--cores",
+            "2",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=fx_toy,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert varhouse.open(fx_toy / "store").digest() == here["digest"]

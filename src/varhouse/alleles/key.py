@@ -92,13 +92,16 @@ def add_extents(
     rows, some = rows.filter(open_), some.filter(open_)
     texts = [
         read_extent(
-            alt, (info or "").encode(), (contig or "", pos or 0, len(ref or "")),
-            Alt(index, count, declared.svlen, declared.cn), canonical,
+            alt,
+            (info or "").encode(),
+            (contig or "", pos or 0, len(ref or "")),
+            Alt(index, count, declared.svlen, declared.cn),
+            canonical,
         )
         for (contig, pos, ref, alt, index, count), info in zip(
             some.iter_rows(), infos(rows.to_numpy()), strict=True
         )
-    ]  # fmt: skip
+    ]
     return out.with_columns(out["extent"].scatter(rows, pl.Series(texts, dtype=pl.String)))
 
 

@@ -131,9 +131,14 @@ class Swapper:
 
 
 def _exchange(
-    rule: Rule, key: bytes, value: bytes, values: Mapping[bytes, bytes], n_alt: int, k: int,
+    rule: Rule,
+    key: bytes,
+    value: bytes,
+    values: Mapping[bytes, bytes],
+    n_alt: int,
+    k: int,
     genotype: bytes | None,
-) -> bytes | None:  # fmt: skip
+) -> bytes | None:
     """Give a value after the exchange; None: it cannot follow."""
     if rule is Rule.KEEP:
         return value

@@ -118,10 +118,16 @@ def run(args: argparse.Namespace) -> int:
             "end it in .vcf.gz, .vcf or .parquet",
         )
     done = annotate(
-        args.input, args.output, genes=args.genes, reference=args.reference,
-        aliases=args.aliases, sources=_entries(args), public=args.public,
-        hgvs_as_vep=args.hgvs_as_vep, terms=args.terms,
-    )  # fmt: skip
+        args.input,
+        args.output,
+        genes=args.genes,
+        reference=args.reference,
+        aliases=args.aliases,
+        sources=_entries(args),
+        public=args.public,
+        hgvs_as_vep=args.hgvs_as_vep,
+        terms=args.terms,
+    )
     _account(done, args)
     return 0
 
@@ -144,20 +150,24 @@ def _account(done: "Annotated", args: argparse.Namespace) -> None:
     if done.unknown_contigs:
         _LOG.warning(
             "%s: %d contig(s) are not in the reference and have no annotation: %s",
-            args.input, len(done.unknown_contigs), ", ".join(done.unknown_contigs[:5]),
-        )  # fmt: skip
+            args.input,
+            len(done.unknown_contigs),
+            ", ".join(done.unknown_contigs[:5]),
+        )
     if done.ref_mismatches:
         _LOG.warning(
             "%s: %d allele(s) whose REF is not what the reference holds have no HGVS names: "
             "`varhouse validate --reference` names them",
-            args.input, done.ref_mismatches,
-        )  # fmt: skip
+            args.input,
+            done.ref_mismatches,
+        )
     for name, number in done.several.items():
         _LOG.warning(
             "source %s: %d allele(s) have several of its intervals, genes or entries with "
             "different numbers: the first of each is given",
-            name, number,
-        )  # fmt: skip
+            name,
+            number,
+        )
     _LOG.info("%s: %d records annotated", args.output, done.n_records)
 
 

@@ -53,8 +53,12 @@ def run(args: argparse.Namespace) -> int:
         now = time.perf_counter()
         if now - last >= 5:
             last = now
-            log.info("%s  %s records, %s records/s", contig, f"{records:,}",
-                     f"{records / (now - began):,.0f}")  # fmt: skip
+            log.info(
+                "%s  %s records, %s records/s",
+                contig,
+                f"{records:,}",
+                f"{records / (now - began):,.0f}",
+            )
 
     store = open_store(args.store, args.release)
     records = export_cohort(store, args.cohort, args.output, progress)

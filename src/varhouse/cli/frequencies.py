@@ -50,10 +50,15 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.onefile.frequencies import frequencies
 
     done = frequencies(
-        args.input, args.output, samples=args.samples,
-        strata=[s for s in args.strata.split(",") if s], par=args.par, cohort=args.cohort,
-        reference=args.reference, aliases=args.aliases,
-    )  # fmt: skip
+        args.input,
+        args.output,
+        samples=args.samples,
+        strata=[s for s in args.strata.split(",") if s],
+        par=args.par,
+        cohort=args.cohort,
+        reference=args.reference,
+        aliases=args.aliases,
+    )
     if done.n_without_row:
         log.warning(
             "note  %d sample(s) have no row in the sheet: counted as unknown",
@@ -64,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
         log.warning("note  %s; what has no ALT is left out", done.gvcf_note)
     log.info(
         "%s records, %s rejected -> %s",
-        f"{done.n_records:,}", f"{sum(done.rejected.values()):,}", args.output,
-    )  # fmt: skip
+        f"{done.n_records:,}",
+        f"{sum(done.rejected.values()):,}",
+        args.output,
+    )
     return 0

@@ -50,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.onefile.genes import genes
 
     genes(
-        args.annotation, args.output, reference=args.reference, aliases=args.aliases,
+        args.annotation,
+        args.output,
+        reference=args.reference,
+        aliases=args.aliases,
         mane=args.mane,
-    )  # fmt: skip
+    )
     return 0

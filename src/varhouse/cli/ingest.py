@@ -33,20 +33,35 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE",
-                        help="YAML; config/README.md explains every key")  # fmt: skip
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="YAML; config/README.md explains every key",
+    )
     parser.add_argument(
         "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
     )
-    parser.add_argument("--profile", type=Path, metavar="DIR",
-                        help="Snakemake profile, e.g. workflow/profiles/slurm")  # fmt: skip
-    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS",
-                        help="wait so long for another writer, then give up [0]")  # fmt: skip
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="DIR",
+        help="Snakemake profile, e.g. workflow/profiles/slurm",
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long for another writer, then give up [0]",
+    )
     parser.add_argument("--keep-work", action="store_true", help="keep the work folder")
     parser.add_argument(
-        "--rehash", action="store_true",
+        "--rehash",
+        action="store_true",
         help="read all files even where size and times say: unchanged",
-    )  # fmt: skip
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
     parser.set_defaults(run=run)
@@ -56,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.account import print_account
     from varhouse.ingest.driver import Options, ingest
 
-    options = Options(args.cores, args.profile, args.wait, args.keep_work, args.dry_run,
-                      args.rehash)  # fmt: skip
+    options = Options(
+        args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash
+    )
     code, account = ingest(args.store, args.config, options)
     if args.json:
         print(json.dumps(account, ensure_ascii=False))

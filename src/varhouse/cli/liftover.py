@@ -83,14 +83,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--target-reference", type=Path, required=True, metavar="FASTA")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="contigs of the target")
     parser.add_argument(
-        "--source-aliases", type=Path, metavar="TSV",
+        "--source-aliases",
+        type=Path,
+        metavar="TSV",
         help="contigs of the source (default: --aliases)",
-    )  # fmt: skip
+    )
     parser.add_argument("--rejects", type=Path, metavar="FILE", help="what was not lifted")
     parser.add_argument(
-        "--swap", action=argparse.BooleanOptionalAction, default=True,
+        "--swap",
+        action=argparse.BooleanOptionalAction,
+        default=True,
         help="exchange REF and ALT where the target's reference is ALT (default: yes)",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run)
 
 
@@ -99,10 +103,16 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.onefile.liftover import liftover
 
     done = liftover(
-        args.input, args.output, chain=args.chain, target_reference=args.target_reference,
-        source_reference=args.source_reference, aliases=args.aliases,
-        source_aliases=args.source_aliases, rejects=args.rejects, swap=args.swap,
-    )  # fmt: skip
+        args.input,
+        args.output,
+        chain=args.chain,
+        target_reference=args.target_reference,
+        source_reference=args.source_reference,
+        aliases=args.aliases,
+        source_aliases=args.source_aliases,
+        rejects=args.rejects,
+        swap=args.swap,
+    )
     _account(done, args)
     return 0
 
@@ -115,16 +125,22 @@ def _account(done: "Lifted", args: argparse.Namespace) -> None:
         log.warning(
             "%s: %s has %s bases there and %s in the assembly (%s contigs like it): is the "
             "chain of other assemblies, or is a FASTA without table of contigs a part?",
-            args.chain.name, name, f"{size:,}", f"{has:,}", f"{len(unlike):,}",
-        )  # fmt: skip
+            args.chain.name,
+            name,
+            f"{size:,}",
+            f"{has:,}",
+            f"{len(unlike):,}",
+        )
     tell_known_names(done.known_names, log)
     log.info(
         "%s: %s records, %s lifted, %s on the other strand, %s swapped, %s split, "
         "%s ambiguous on the way back",
         args.input.name,
-        *(f"{counts.get(n, 0):,}" for n in ("records", "lifted", "reverse", "swapped",
-                                            "split", "ambiguous")),
-    )  # fmt: skip
+        *(
+            f"{counts.get(n, 0):,}"
+            for n in ("records", "lifted", "reverse", "swapped", "split", "ambiguous")
+        ),
+    )
     if bad:
         what = ", ".join(f"{code} {n:,}" for code, n in bad.items())
         where = f"see {args.rejects}" if args.rejects else "--rejects FILE lists them"
@@ -132,19 +148,23 @@ def _account(done: "Lifted", args: argparse.Namespace) -> None:
     if "contig_not_in_chain" in bad and not counts.get("lifted"):
         log.warning(
             "%s has the source contigs %s; --source-aliases maps names",
-            args.chain.name, ", ".join(contigs.sources[:5]),
-        )  # fmt: skip
+            args.chain.name,
+            ", ".join(contigs.sources[:5]),
+        )
     if "contig_missing" in bad and not counts.get("lifted"):
         log.warning(
             "%s leads to %s, %s has %s; --aliases maps names",
-            args.chain.name, ", ".join(contigs.targets[:5]), args.target_reference.name,
+            args.chain.name,
+            ", ".join(contigs.targets[:5]),
+            args.target_reference.name,
             ", ".join(contigs.reference[:5]),
-        )  # fmt: skip
+        )
     if done.unchecked:
         log.warning(
             "%s alleles lifted without a check of REF: %s does not hold their place",
-            f"{done.unchecked:,}", args.source_reference.name,
-        )  # fmt: skip
+            f"{done.unchecked:,}",
+            args.source_reference.name,
+        )
     if counts.get("again"):
         log.warning(
             "%s records had been lifted before: the older LIFTED_FROM and flags are replaced",

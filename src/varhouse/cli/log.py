@@ -47,5 +47,6 @@ def tell_known_names(names: Mapping[str, str], log: logging.Logger) -> None:
         more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
         log.info(
             "contigs by their known names, as there is no --aliases: %s%s",
-            ", ".join(others[:3]), more,
-        )  # fmt: skip
+            ", ".join(others[:3]),
+            more,
+        )

@@ -67,13 +67,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--rejects", type=Path, metavar="FILE", help="what was held back")
     parser.add_argument("--region", metavar="R", help="contig, contig:start-end (1-based)")
     parser.add_argument(
-        "--multi-overlaps", choices=("0", "."), default="0",
+        "--multi-overlaps",
+        choices=("0", "."),
+        default="0",
         help="what another ALT becomes in a split GT (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--unchecked-ref", choices=("reject", "keep"), default="reject",
+        "--unchecked-ref",
+        choices=("reject", "keep"),
+        default="reject",
         help="records outside of what the FASTA holds (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run)
 
 
@@ -87,10 +91,15 @@ def run(args: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     done = normalise(
-        args.input, args.output, reference=args.reference, aliases=args.aliases,
-        rejects=args.rejects, region=args.region, multi_overlaps=args.multi_overlaps,
+        args.input,
+        args.output,
+        reference=args.reference,
+        aliases=args.aliases,
+        rejects=args.rejects,
+        region=args.region,
+        multi_overlaps=args.multi_overlaps,
         unchecked_ref=args.unchecked_ref,
-    )  # fmt: skip
+    )
     _account(done, args)
     return 0
 
@@ -145,5 +154,8 @@ def _account(done: "Normalised", args: argparse.Namespace) -> None:
     for loss in done.losses:
         log.warning(
             "%s of %s split records, first at %s: %s",
-            loss.field, f"{loss.records:,}", loss.first, loss.what,
-        )  # fmt: skip
+            loss.field,
+            f"{loss.records:,}",
+            loss.first,
+            loss.what,
+        )

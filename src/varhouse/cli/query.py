@@ -184,8 +184,10 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger("varhouse.query").warning(
             "source %s has several records of %s: numbers are those of the first, conditions "
             "are about all (--table annotations_%s lists them)",
-            source, f"{number:,} allele{'' if number == 1 else 's'}", source,
-        )  # fmt: skip
+            source,
+            f"{number:,} allele{'' if number == 1 else 's'}",
+            source,
+        )
     say_hidden(writer)
     return 0
 

@@ -69,7 +69,11 @@ def run(args: argparse.Namespace) -> int:
     page = make_page(ingest, meanings)
     write_text(out, page)
     logging.getLogger("varhouse.report").info(
-        "ingest %s, release %s: %s, %s kB, %.1f s", ingest.id, f"{ingest.row['release']:,}",
-        out, f"{len(page.encode()) / 1000:,.0f}", time.perf_counter() - began,
-    )  # fmt: skip
+        "ingest %s, release %s: %s, %s kB, %.1f s",
+        ingest.id,
+        f"{ingest.row['release']:,}",
+        out,
+        f"{len(page.encode()) / 1000:,.0f}",
+        time.perf_counter() - began,
+    )
     return 0

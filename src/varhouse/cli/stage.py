@@ -22,8 +22,14 @@ def add_parser(commands: Any) -> None:
         p: argparse.ArgumentParser = steps.add_parser(name, help=what, description=what)
         p.add_argument("--run", dest="run_json", type=Path, required=True, metavar="JSON")
         p.add_argument("--threads", type=int, default=1, help="threads of this process [1]")
-        p.add_argument("-o", dest="output", type=Path, required=True, metavar="JSON",
-                       help="what the job cost; written when it has ended")  # fmt: skip
+        p.add_argument(
+            "-o",
+            dest="output",
+            type=Path,
+            required=True,
+            metavar="JSON",
+            help="what the job cost; written when it has ended",
+        )
         p.set_defaults(run_step=name, run=run, alone=True)
         return p
 

@@ -32,30 +32,39 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_diff(steps)
     _add_tag(steps)
     drop = _add(
-        steps, "drop", _drop, "make a release without a cohort",
+        steps,
+        "drop",
+        _drop,
+        "make a release without a cohort",
         "example:  varhouse store drop demo/store --cohort zhejiang",
         "Writes a new release to STORE and prints its number. Its tables hold no trace of\n"
         "the cohort, and its digest is that of a store built without it. Older releases\n"
         "keep the cohort's data.",
-    )  # fmt: skip
+    )
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
     _add_wait(drop)
     gc = _add(
-        steps, "gc", _gc, "remove what killed processes left",
+        steps,
+        "gc",
+        _gc,
+        "remove what killed processes left",
         "example:  varhouse store gc demo/store --dry-run",
         "Removes work folders of processes that have ended (those that --keep-work kept,\n"
         "too), unfinished files, and shards and tables that no release holds. What a release\n"
         "holds stays, and so does the work folder of a process that is alive. The next\n"
         "ingest or drop does the same by itself. Prints a line for each: MiB, path, what.",
-    )  # fmt: skip
+    )
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")
     _add_wait(gc)
     verify = _add(
-        steps, "verify", _verify, "read everything again and check it",
+        steps,
+        "verify",
+        _verify,
+        "read everything again and check it",
         "example:  varhouse store verify demo/store",
         "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.\n"
         "A `note:` is of a table that an earlier version of varhouse made otherwise.",
-    )  # fmt: skip
+    )
     _add_release(verify)
 
 
@@ -85,28 +94,46 @@ def _add_release(parser: argparse.ArgumentParser) -> None:
 
 def _add_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS",
+        "--wait",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
         help="how long to wait for another writer (default: 60)",
-    )  # fmt: skip
+    )
 
 
 def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
-        steps, "init", _init, "make an empty store",
+        steps,
+        "init",
+        _init,
+        "make an empty store",
         "example:  varhouse store init my-store --assembly demo1 "
         "--reference demo/data/demo.fa",
         "Writes STORE/_store/store.json, the table contigs and release 1.",
-    )  # fmt: skip
+    )
     parser.add_argument("--assembly", required=True, metavar="NAME", help="e.g. GRCh38")
-    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA",
-                        help="the assembly's FASTA, plain or gzip")  # fmt: skip
-    parser.add_argument("--aliases", type=Path, metavar="TSV",
-                        help="contig names: contig alias accession length refget")  # fmt: skip
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="FASTA",
+        help="the assembly's FASTA, plain or gzip",
+    )
+    parser.add_argument(
+        "--aliases",
+        type=Path,
+        metavar="TSV",
+        help="contig names: contig alias accession length refget",
+    )
 
 
 def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
-        steps, "commit", _commit, "make a release of shards that an ingest has written",
+        steps,
+        "commit",
+        _commit,
+        "make a release of shards that an ingest has written",
         "example:  varhouse store commit my-store --manifest work/manifest.json "
         "--ingest-id 2026-11-a\n\n"
         "It needs shards of your own with the manifest that\n"
@@ -114,81 +141,135 @@ def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "varhouse ingest makes and commits its own.",
         "Links the shards into STORE, writes a release record and prints its number.\n"
         "Run twice with the same ingest id it does nothing the second time.",
-    )  # fmt: skip
-    parser.add_argument("--manifest", type=Path, nargs="+", required=True, metavar="FILE",
-                        help="manifests of the shards")  # fmt: skip
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="manifests of the shards",
+    )
     parser.add_argument("--ingest-id", required=True, metavar="ID", help="id of the ingest")
-    parser.add_argument("--base-release", type=int, metavar="N",
-                        help="release the shards are for (default: the newest)")  # fmt: skip
-    parser.add_argument("--operation", default="ingest", metavar="WORD",
-                        help="what the log calls it (default: ingest)")  # fmt: skip
+    parser.add_argument(
+        "--base-release",
+        type=int,
+        metavar="N",
+        help="release the shards are for (default: the newest)",
+    )
+    parser.add_argument(
+        "--operation",
+        default="ingest",
+        metavar="WORD",
+        help="what the log calls it (default: ingest)",
+    )
     _add_wait(parser)
 
 
 def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
-        steps, "log", _log, "list the releases",
-        "example:  varhouse store log demo/store", "Writes no file.",
-    )  # fmt: skip
+        steps,
+        "log",
+        _log,
+        "list the releases",
+        "example:  varhouse store log demo/store",
+        "Writes no file.",
+    )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each release")
     parser = _add(
-        steps, "show", _show, "tables, rows, files, cohorts and digest of a release",
-        "example:  varhouse store show demo/store", "Writes no file.",
-    )  # fmt: skip
+        steps,
+        "show",
+        _show,
+        "tables, rows, files, cohorts and digest of a release",
+        "example:  varhouse store show demo/store",
+        "Writes no file.",
+    )
     _add_release(parser)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser = _add(
-        steps, "digest", _digest, "print one hash of the content",
+        steps,
+        "digest",
+        _digest,
+        "print one hash of the content",
         "example:  varhouse store digest demo/store",
         "Writes no file. The hash is the same for the same data, whatever the order of\n"
         "ingests, the file layout, the time or the number of cores.",
-    )  # fmt: skip
+    )
     _add_release(parser)
     parser.add_argument("--per-table", action="store_true", help="one line a table")
-    parser.add_argument("--recompute", action="store_true",
-                        help="read the data instead of the release record")  # fmt: skip
+    parser.add_argument(
+        "--recompute", action="store_true", help="read the data instead of the release record"
+    )
 
 
 def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from varhouse.cli.query import add_safe
 
     parser = _add(
-        steps, "diff", _diff, "alleles of which two releases say something else",
+        steps,
+        "diff",
+        _diff,
+        "alleles of which two releases say something else",
         "example:  varhouse store diff demo/store 1 2 --format tsv",
         "A row is an allele that was added or is gone, or whose most severe consequence or\n"
         "ClinVar class (field CLNSIG of a source; others by --field) is another one. On a\n"
         "terminal a summary is shown; else rows go to stdout and the summary to stderr.\n"
         "Writes only the file of -o.",
-    )  # fmt: skip
-    parser.add_argument("old", nargs="?", metavar="OLD",
-                        help="release, number or tag (default: that before NEW)")  # fmt: skip
-    parser.add_argument("new", nargs="?", metavar="NEW",
-                        help="release, number or tag (default: the newest)")  # fmt: skip
+    )
     parser.add_argument(
-        "--table", action="append", default=[], metavar="NAME",
+        "old",
+        nargs="?",
+        metavar="OLD",
+        help="release, number or tag (default: that before NEW)",
+    )
+    parser.add_argument(
+        "new", nargs="?", metavar="NEW", help="release, number or tag (default: the newest)"
+    )
+    parser.add_argument(
+        "--table",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="only variants, consequences or annotations_SOURCE (all its fields); may be "
         "repeated",
-    )  # fmt: skip
-    parser.add_argument("--field", action="append", default=[], metavar="SOURCE.FIELD",
-                        help="a field of a source; may be repeated")  # fmt: skip
-    parser.add_argument("--format", choices=("tsv", "csv", "json", "parquet"),
-                        help="default: by the name of -o, else tsv")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="write to FILE instead of stdout")  # fmt: skip
+    )
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="SOURCE.FIELD",
+        help="a field of a source; may be repeated",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("tsv", "csv", "json", "parquet"),
+        help="default: by the name of -o, else tsv",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
+    )
     add_safe(parser)
-    parser.add_argument("--public", action="store_true",
-                        help="only what may be given to anybody")  # fmt: skip
+    parser.add_argument(
+        "--public", action="store_true", help="only what may be given to anybody"
+    )
 
 
 def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
-        steps, "tag", _tag, "name a release, or list the names",
+        steps,
+        "tag",
+        _tag,
+        "name a release, or list the names",
         "example:  varhouse store tag demo/store paper-2026 --release 2",
         "Writes STORE/_store/tags/NAME. A name stands for its release wherever one is asked\n"
         "for: varhouse query demo/store --release paper-2026.",
-    )  # fmt: skip
-    parser.add_argument("name", nargs="?", metavar="NAME",
-                        help="letters, digits, _ . -; without it all are listed")  # fmt: skip
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="letters, digits, _ . -; without it all are listed",
+    )
     _add_release(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--move", action="store_true", help="take the name from its release")
@@ -421,8 +502,9 @@ def _gc(args: argparse.Namespace) -> int:
     with store_lock(path, args.wait):
         found = find_leftovers(path, kept=True, thorough=True)
         for leftover in found:
-            place = leftover.path.relative_to(path if path in leftover.path.parents
-                                              else path.parent)  # fmt: skip
+            place = leftover.path.relative_to(
+                path if path in leftover.path.parents else path.parent
+            )
             print(f"{leftover.bytes / 2**20:>10,.2f}  {place}  {leftover.what}")
         if not args.dry_run:
             remove_leftovers(path, found)

@@ -48,17 +48,27 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--reference", type=Path, metavar="FASTA", help="check REF against it")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="names of contigs")
-    parser.add_argument("--samples", type=Path, metavar="TSV",
-                        help="sample sheet; rows of other files do no harm")  # fmt: skip
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="TSV",
+        help="sample sheet; rows of other files do no harm",
+    )
     parser.add_argument("--json", action="store_true", help="JSON Lines")
     parser.add_argument("--fix", metavar="OUT", help="write a repaired copy (.vcf.gz)")
-    parser.add_argument("--swap-ref-alt", action="store_true",
-                        help="with --fix: swap REF and ALT, and GT with them, where ALT is "
-                        "what the reference holds")  # fmt: skip
     parser.add_argument(
-        "--limit", action="append", default=[], metavar="KEY=N",
+        "--swap-ref-alt",
+        action="store_true",
+        help="with --fix: swap REF and ALT, and GT with them, where ALT is "
+        "what the reference holds",
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="KEY=N",
         help="raise a limit of a file: line_bytes, alleles, contigs, ... (config/README.md)",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run)
 
 
@@ -126,9 +136,12 @@ def _fix(args: argparse.Namespace, assembly: "Assembly", limits: dict[str, int])
     from varhouse.onefile.validate import repair
 
     done = repair(
-        args.files[0], args.fix, reference=assembly, swap_ref_alt=args.swap_ref_alt,
+        args.files[0],
+        args.fix,
+        reference=assembly,
+        swap_ref_alt=args.swap_ref_alt,
         limits=limits,
-    )  # fmt: skip
+    )
     out = sys.stderr if args.json else sys.stdout
     for line in _account_of(done):
         say(line, out)

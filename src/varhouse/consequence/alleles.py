@@ -56,9 +56,17 @@ def pack_alleles(frame: pl.DataFrame, model: GeneModel) -> Alleles:
     _trim(
         contig.cast(pl.Int64).fill_null(-1).to_numpy(),
         frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
-        ref_ptr, ref, alt_ptr, alt, model.contig_start,
-        model.contig_start + model.contig_span + FLANK, start, end, alt_at, alt_length,
-    )  # fmt: skip
+        ref_ptr,
+        ref,
+        alt_ptr,
+        alt,
+        model.contig_start,
+        model.contig_start + model.contig_span + FLANK,
+        start,
+        end,
+        alt_at,
+        alt_length,
+    )
     kept = np.flatnonzero(start >= 0)
     order = kept[np.argsort(start[kept], kind="stable")]
     length = alt_length[order]

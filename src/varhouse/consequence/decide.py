@@ -36,9 +36,18 @@ def decide(
     """
     terms, plain = np.zeros(len(ref.length), np.int64), np.zeros(len(ref.length), np.bool_)
     _decide(
-        windows.ref, windows.alt, windows.ref_length, windows.alt_length, ref.letters,
-        ref.length, alt.letters, alt.length, as_vep, terms, plain,
-    )  # fmt: skip
+        windows.ref,
+        windows.alt,
+        windows.ref_length,
+        windows.alt_length,
+        ref.letters,
+        ref.length,
+        alt.letters,
+        alt.length,
+        as_vep,
+        terms,
+        plain,
+    )
     return terms, plain
 
 
@@ -50,9 +59,17 @@ def codon_text(windows: Windows) -> pl.Series:
         np.zeros(len(longest) + 1, np.int64),
     )
     _write_codons(
-        windows.ref, windows.alt, windows.ref_length, windows.alt_length, windows.at,
-        windows.removed, windows.inserted, LETTERS, text, offsets,
-    )  # fmt: skip
+        windows.ref,
+        windows.alt,
+        windows.ref_length,
+        windows.alt_length,
+        windows.at,
+        windows.removed,
+        windows.inserted,
+        LETTERS,
+        text,
+        offsets,
+    )
     return strings(text, offsets)
 
 
@@ -99,9 +116,18 @@ def _is_inner_deletion(ref, ref_length, alt, alt_length):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def _decide(  # type: ignore[no-untyped-def]
-    ref, alt, ref_length, alt_length, ref_residue, n_ref, alt_residue, n_alt, as_vep, terms,
+    ref,
+    alt,
+    ref_length,
+    alt_length,
+    ref_residue,
+    n_ref,
+    alt_residue,
+    n_alt,
+    as_vep,
+    terms,
     plain,
-):  # fmt: skip
+):
     for k in range(n_ref.size):
         old, new, m, n = ref_residue[k], alt_residue[k], n_ref[k], n_alt[k]
         stop = _holds(new, n, STOP)

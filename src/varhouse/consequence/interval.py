@@ -130,9 +130,18 @@ def _localise(model: GeneModel, pairs: Pairs, row: Int64, start: Int64, end: Int
     right_seg = window[np.searchsorted(key, tx * _BIG + right, "right") - 1]
     n = len(row)
     inside = _Inside(
-        row, tx, s, e, insertion, left, right, left_seg, right_seg,
-        np.zeros(n, np.int16), *(np.zeros(n, bool) for _ in range(3)),
-    )  # fmt: skip
+        row,
+        tx,
+        s,
+        e,
+        insertion,
+        left,
+        right,
+        left_seg,
+        right_seg,
+        np.zeros(n, np.int16),
+        *(np.zeros(n, bool) for _ in range(3)),
+    )
     ranks = _walk(model, inside)
     _insertions(model, inside, ranks)
     zones, intronic = beside_tiny(model, window, tx, s, e)
@@ -354,9 +363,15 @@ def _coding(
         return
     one_end, other_end = _touched(model, inside)
     edits = Edits.between(
-        model, tx[part], first[part], last[part], (one_end[part], other_end[part]),
-        edit.insertion[part], edit.alt_ptr[part], edit.alt_length[part],
-    )  # fmt: skip
+        model,
+        tx[part],
+        first[part],
+        last[part],
+        (one_end[part], other_end[part]),
+        edit.insertion[part],
+        edit.alt_ptr[part],
+        edit.alt_length[part],
+    )
     result = annotate_edits(model, edits, edit.alt, as_vep)
     rows = row[part]
     pairs.terms[rows] |= result.terms

@@ -91,9 +91,13 @@ def add_lof(model: GeneModel, pairs: pl.DataFrame) -> dict[str, pl.Series]:
         return column
 
     found = Candidates(
-        tx[some], terms[some], numbers("exon_first"), numbers("intron_first"),
-        numbers("cdna"), numbers("cds"),
-    )  # fmt: skip
+        tx[some],
+        terms[some],
+        numbers("exon_first"),
+        numbers("intron_first"),
+        numbers("cdna"),
+        numbers("cds"),
+    )
     reasons, flags = classify(model, found)
     confidence = pl.Series(["HC", "LC"]).gather(pl.Series((reasons > 0).astype(np.int64)))
     return {

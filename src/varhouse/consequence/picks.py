@@ -29,9 +29,18 @@ def pick_rows(model: GeneModel, row: Int64, tx: Int64, terms: Int64) -> tuple[Bo
     pick, pick_gene = np.zeros(len(row), bool), np.zeros(len(row), bool)
     n_genes = int(model.gene.max(initial=0)) + 1
     _pick(
-        row, tx, terms, model.preference, model.gene, model.coding, model.cds_length,
-        model.cdna_length, np.full(n_genes, -1, np.int64), pick, pick_gene,
-    )  # fmt: skip
+        row,
+        tx,
+        terms,
+        model.preference,
+        model.gene,
+        model.coding,
+        model.cds_length,
+        model.cdna_length,
+        np.full(n_genes, -1, np.int64),
+        pick,
+        pick_gene,
+    )
     return pick, pick_gene
 
 

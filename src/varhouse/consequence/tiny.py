@@ -95,14 +95,10 @@ def _of_intron(
     inside = np.where(insertion, (start > low) & (start < high), (start < high) & (end > low))
     forward = model.strand[model.seg_tx[seg]] > 0
     zones = np.zeros(len(seg), np.int16)
-    for from_low, side in (
-        (forward, _DONOR_SIDE), (~forward, _ACCEPTOR_SIDE)
-    ):  # fmt: skip
+    for from_low, side in ((forward, _DONOR_SIDE), (~forward, _ACCEPTOR_SIDE)):
         zones |= np.where(from_low, _touching(start - low, end - low, side), np.int16(0))
     # The other side is counted from the intron's last base.
-    for from_high, side in (
-        (forward, _ACCEPTOR_SIDE), (~forward, _DONOR_SIDE)
-    ):  # fmt: skip
+    for from_high, side in ((forward, _ACCEPTOR_SIDE), (~forward, _DONOR_SIDE)):
         zones |= np.where(from_high, _touching(high - end, high - start, side), np.int16(0))
     edge = (start == low) | (start == high) | (start == low + 2) | (start == high - 2)
     zones = np.where(insertion & edge, zones | REGION, zones)

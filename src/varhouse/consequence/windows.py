@@ -155,13 +155,27 @@ def cut_windows(
     at = edits.first - 3 * first
     origin = model.cdna_ptr[edits.tx] + model.cds_offset[edits.tx] + 3 * first
     windows = Windows(
-        np.zeros((len(first), WINDOW), np.uint8), np.zeros((len(first), WINDOW), np.uint8),
-        ref_length, ref_length + inserted - removed, at, removed, inserted,
-    )  # fmt: skip
+        np.zeros((len(first), WINDOW), np.uint8),
+        np.zeros((len(first), WINDOW), np.uint8),
+        ref_length,
+        ref_length + inserted - removed,
+        at,
+        removed,
+        inserted,
+    )
     _fill(
-        windows.ref, windows.alt, origin, ref_length, windows.alt_length, at, inserted,
-        edits.alt_ptr, model.strand[edits.tx], alt, model.cdna,
-    )  # fmt: skip
+        windows.ref,
+        windows.alt,
+        origin,
+        ref_length,
+        windows.alt_length,
+        at,
+        inserted,
+        edits.alt_ptr,
+        model.strand[edits.tx],
+        alt,
+        model.cdna,
+    )
     residues, count = np.zeros((2, len(first), CODONS), np.uint8), windows.alt_length // 3
     code = model.code[edits.tx]
     _translate(residues[0], windows.ref, ref_length, code, AMINO_ACID)

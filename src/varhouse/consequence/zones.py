@@ -16,9 +16,16 @@ from varhouse.transcripts.genemodel import EDGE_EXON, EDGE_INTRON, EDGE_REVERSE,
 Zones = npt.NDArray[np.int16]
 
 (
-    DONOR, ACCEPTOR, FIFTH, DONOR_REGION, TRACT, REGION, REGION_RIGHT, INSERT_RIGHT,
+    DONOR,
+    ACCEPTOR,
+    FIFTH,
+    DONOR_REGION,
+    TRACT,
+    REGION,
+    REGION_RIGHT,
+    INSERT_RIGHT,
     INSERT_LEFT,
-) = (np.int16(1 << i) for i in range(9))  # fmt: skip
+) = (np.int16(1 << i) for i in range(9))
 """Bits of a zone. The splice region of a segment's left edge is not that of its right one: an
 insertion between the two is in neither. The last two mark bases whose left or right side is a
 place where an insertion counts as splice region although only one neighbour is in it."""

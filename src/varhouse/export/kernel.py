@@ -18,9 +18,21 @@ _NEWLINE = np.uint8(10)
 
 @nb.njit(cache=True, nogil=True)
 def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    head, head_at, block_at, block_file, text_at, listed_at, who, what,
-    texts, texts_at, column_at, columns, n_columns, absent,
-):  # fmt: skip
+    head,
+    head_at,
+    block_at,
+    block_file,
+    text_at,
+    listed_at,
+    who,
+    what,
+    texts,
+    texts_at,
+    column_at,
+    columns,
+    n_columns,
+    absent,
+):
     """Write records as lines, uint8.
 
     Parameters

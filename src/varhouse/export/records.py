@@ -134,9 +134,10 @@ def _window(
         )
     if known.height < sites.height:
         nobody = {
-            "gt_values": pl.lit([_MISSING]), "sample": pl.lit([], pl.List(pl.Int32)),
+            "gt_values": pl.lit([_MISSING]),
+            "sample": pl.lit([], pl.List(pl.Int32)),
             "gt": pl.lit([], pl.List(pl.Int16)),
-        }  # fmt: skip
+        }
         genotypes = (
             sites.select(_RECORD)
             .join(genotypes, on=_RECORD, how="left", maintain_order="left")
@@ -252,9 +253,21 @@ def iter_lines(
         head, head_at = pack(_heads(records[first:last], samples=n_columns > 0))
         blocks = block_at[first : last + 1] - block_at[first]
         lines = write_lines(
-            head, head_at, blocks, file, text_at, listed_at, who, what, texts, texts_at,
-            layout.column_at, layout.columns, n_columns, _ABSENT,
-        )  # fmt: skip
+            head,
+            head_at,
+            blocks,
+            file,
+            text_at,
+            listed_at,
+            who,
+            what,
+            texts,
+            texts_at,
+            layout.column_at,
+            layout.columns,
+            n_columns,
+            _ABSENT,
+        )
         yield lines, last - first
 
 

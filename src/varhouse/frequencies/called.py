@@ -55,9 +55,24 @@ def _rank(ploidy, called, hemi):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @nb.njit(cache=True, nogil=True)
 def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    row, entry, first, group, member_first, members,
-    ploidy, called, default, pointer, who, what, haploid, cell, male, n_rows, n_cells,
-):  # fmt: skip
+    row,
+    entry,
+    first,
+    group,
+    member_first,
+    members,
+    ploidy,
+    called,
+    default,
+    pointer,
+    who,
+    what,
+    haploid,
+    cell,
+    male,
+    n_rows,
+    n_cells,
+):
     an = np.zeros((n_rows, n_cells), np.int32)
     missing = np.zeros((n_rows, n_cells), np.int32)
     people = np.zeros((n_rows, n_cells), np.int32)
@@ -88,9 +103,17 @@ def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
 
 
 def count_called(
-    row: Int64, entry: Int64, first: Int64, group: Int64, member_first: Int64, members: Int32,
-    calls: Calls, cell: Int32, male: Bools, n_rows: int,
-) -> tuple[Int32, Int32, Int32]:  # fmt: skip
+    row: Int64,
+    entry: Int64,
+    first: Int64,
+    group: Int64,
+    member_first: Int64,
+    members: Int32,
+    calls: Calls,
+    cell: Int32,
+    male: Bools,
+    n_rows: int,
+) -> tuple[Int32, Int32, Int32]:
     """Count called alleles, people not fully called, and people: int32[n_rows, cells].
 
     Parameters
@@ -106,8 +129,22 @@ def count_called(
         int32[people] by ordinal and bool[cells] (see `varhouse.frequencies.strata`).
     """
     out: tuple[Int32, Int32, Int32] = _count_called(
-        row, entry, first, group, member_first, members, calls.ploidy, calls.called,
-        calls.default, calls.pointer, calls.who, calls.what, calls.haploid, cell, male,
-        n_rows, male.size,
-    )  # fmt: skip
+        row,
+        entry,
+        first,
+        group,
+        member_first,
+        members,
+        calls.ploidy,
+        calls.called,
+        calls.default,
+        calls.pointer,
+        calls.who,
+        calls.what,
+        calls.haploid,
+        cell,
+        male,
+        n_rows,
+        male.size,
+    )
     return out

@@ -134,20 +134,59 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     if times:
                         tally[q, c] = 0
                         listed[q] += times
-                        _add(alleles, c, times, haploid[k] and male[q], rows, n_alt, q,
-                             ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+                        _add(
+                            alleles,
+                            c,
+                            times,
+                            haploid[k] and male[q],
+                            rows,
+                            n_alt,
+                            q,
+                            ac,
+                            het,
+                            hom,
+                            hem,
+                            an[k],
+                            miss[k],
+                        )
         else:
             for i in range(pointer[k], pointer[k + 1]):
                 q = cell[who[i]]
                 listed[q] += 1
-                _add(alleles, what[i], 1, haploid[k] and male[q], rows, n_alt, q,
-                     ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+                _add(
+                    alleles,
+                    what[i],
+                    1,
+                    haploid[k] and male[q],
+                    rows,
+                    n_alt,
+                    q,
+                    ac,
+                    het,
+                    hom,
+                    hem,
+                    an[k],
+                    miss[k],
+                )
         if default[k] < 0:
             continue
         for q in range(n_cells):
             if size[q] > listed[q]:
-                _add(alleles, default[k], size[q] - listed[q], haploid[k] and male[q], rows,
-                     n_alt, q, ac, het, hom, hem, an[k], miss[k])  # fmt: skip
+                _add(
+                    alleles,
+                    default[k],
+                    size[q] - listed[q],
+                    haploid[k] and male[q],
+                    rows,
+                    n_alt,
+                    q,
+                    ac,
+                    het,
+                    hom,
+                    hem,
+                    an[k],
+                    miss[k],
+                )
     return ac, het, hom, hem, an, miss
 
 
@@ -274,16 +313,24 @@ def count_genotypes(
     """
     return Counts(
         *_count(
-            genotypes.alleles, genotypes.listed, first_row, haploid, strata.cell,
-            strata.size, strata.male,
+            genotypes.alleles,
+            genotypes.listed,
+            first_row,
+            haploid,
+            strata.cell,
+            strata.size,
+            strata.male,
         )
-    )  # fmt: skip
+    )
 
 
 def count_people(
-    genotypes: Genotypes, first_row: Int64, haploid: Bools, male: Bools,
+    genotypes: Genotypes,
+    first_row: Int64,
+    haploid: Bools,
+    male: Bools,
     kind: npt.NDArray[np.int8],
-) -> Int64:  # fmt: skip
+) -> Int64:
     """Count a batch of records per person: int64[people, 8] (SAMPLE_COUNTS).
 
     Parameters

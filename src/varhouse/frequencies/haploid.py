@@ -33,9 +33,10 @@ class HaploidRegions:
 
     def __init__(self, contigs: Contigs, par: Path | None) -> None:
         self.contigs = {
-            c.name for c in contigs.contigs
+            c.name
+            for c in contigs.contigs
             if _SEX_NAMES & {n.lower() for n in (c.name, *c.aliases)}
-        }  # fmt: skip
+        }
         self.par: dict[str, list[tuple[int, int]]] = {}
         if par is None:
             return

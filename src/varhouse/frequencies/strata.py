@@ -60,9 +60,11 @@ def _joined(columns: list[str]) -> pl.Expr:
     if len(columns) == 1:
         return pl.col(columns[0])
     escaped = (
-        pl.col(c).str.replace_all("%", "%25", literal=True)
-        .str.replace_all("+", "%2B", literal=True) for c in columns
-    )  # fmt: skip
+        pl.col(c)
+        .str.replace_all("%", "%25", literal=True)
+        .str.replace_all("+", "%2B", literal=True)
+        for c in columns
+    )
     return pl.concat_str(*escaped, separator="+")
 
 
@@ -113,6 +115,11 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
     size = np.bincount(index, minlength=n_cells).astype(np.int64)
     matrix = np.stack(member, axis=1) if n_cells else np.zeros((0, len(by)))
     return Strata(
-        cell=index, size=size, male=(cells["sex"] == "male").to_numpy().astype(np.bool_),
-        by=by, value=value, member=matrix, n_samples=(size @ matrix).astype(np.int64),
-    )  # fmt: skip
+        cell=index,
+        size=size,
+        male=(cells["sex"] == "male").to_numpy().astype(np.bool_),
+        by=by,
+        value=value,
+        member=matrix,
+        n_samples=(size @ matrix).astype(np.int64),
+    )

@@ -125,7 +125,13 @@ def _digest(rows: Rows, reference: Reference, pairs: pl.DataFrame | None) -> str
 
 def _names(transcripts: pl.DataFrame) -> pl.DataFrame:
     return transcripts.select(
-        "transcript_id", "version", "gene_id", "gene_name", "biotype", "contig", "protein_id",
+        "transcript_id",
+        "version",
+        "gene_id",
+        "gene_name",
+        "biotype",
+        "contig",
+        "protein_id",
         *(t for t in TAGS if t != "ccds"),
         flags=pl.concat_str(
             pl.when("start_unknown").then(pl.lit("cds_start_NF")),
@@ -133,7 +139,7 @@ def _names(transcripts: pl.DataFrame) -> pl.DataFrame:
             separator="&",
             ignore_nulls=True,
         ).replace("", None),
-    )  # fmt: skip
+    )
 
 
 def _genetic_codes(pieces: Pieces, reference: Reference) -> Any:

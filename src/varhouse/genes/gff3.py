@@ -62,9 +62,10 @@ def read_gff3(rows: Rows) -> Features:
     # GFF3's stop codon rows lie inside the CDS: they add nothing.
     is_part = pl.col("type").is_in(_PARTS)
     placed = frame.filter(
-        ~is_part, ~pl.col("type").is_in([*SELENOCYSTEINES, "stop_codon"]),
+        ~is_part,
+        ~pl.col("type").is_in([*SELENOCYSTEINES, "stop_codon"]),
         pl.col("id").is_not_null(),
-    ).with_columns(is_gene=_IS_GENE, parent=decoded(pl.col("parent")))  # fmt: skip
+    ).with_columns(is_gene=_IS_GENE, parent=decoded(pl.col("parent")))
     nodes = placed.unique(["contig", "id"], keep="first", maintain_order=True)
     lone = _without_parts(frame, nodes)
     parts = _parts(pl.concat([frame.filter(is_part), lone], how="diagonal"), nodes)
@@ -139,9 +140,9 @@ def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     parts = (
         frame.with_row_index("row")
         .with_columns(
-            pl.when(is_lone).then(pl.concat_list("parent")).otherwise(
-                pl.col("parent").str.split(",")
-            )
+            pl.when(is_lone)
+            .then(pl.concat_list("parent"))
+            .otherwise(pl.col("parent").str.split(","))
         )
         .explode("parent", empty_as_null=True, keep_nulls=True)
         .with_columns(
@@ -159,7 +160,7 @@ def _parts(frame: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
         )
         # `Parent=gene,transcript` (Prokka) is a part of the transcript alone.
         .filter(~pl.col("bare") | pl.col("bare").all().over("row"))
-    )  # fmt: skip
+    )
     # A gene with exon rows of its own is one transcript, its CDS belong to it.
     bare = parts.filter(pl.col("bare"), pl.col("parent").is_not_null())
     of_gene = bare.group_by("contig", "parent").agg(
@@ -258,10 +259,24 @@ def _transcripts(
         "transcripts_made_from_genes": int(tx["bare"].sum()),
         "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
-    return tx.select(
-        "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "start_unknown", "end_unknown", "code", "protein_id", *TAGS,
-    ), exceptions, counts  # fmt: skip
+    return (
+        tx.select(
+            "contig",
+            "key",
+            "transcript_id",
+            "version",
+            "gene_id",
+            "gene_name",
+            "biotype",
+            "start_unknown",
+            "end_unknown",
+            "code",
+            "protein_id",
+            *TAGS,
+        ),
+        exceptions,
+        counts,
+    )
 
 
 def _protein_id() -> pl.Expr:

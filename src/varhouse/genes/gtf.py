@@ -145,28 +145,45 @@ def _transcripts(
         gene_name=pl.coalesce(first_of(gtf_value, GENE_SYMBOLS), "name"),
         biotype=_biotype(),
         **tag_columns(
-            _tags(), gtf_value("transcript_support_level"),
-            pl.coalesce(gtf_value("ccdsid"), gtf_value("ccds_id")), pl.col("attr"),
+            _tags(),
+            gtf_value("transcript_support_level"),
+            pl.coalesce(gtf_value("ccdsid"), gtf_value("ccds_id")),
+            pl.col("attr"),
         ),
         start_unknown=pl.col("attr").str.contains("cds_start_NF", literal=True),
         end_unknown=pl.col("attr").str.contains("cds_end_NF", literal=True),
         code=pl.col("cds_attr").str.extract(r'transl_table +"?(\d+)').cast(pl.Int64),
         protein_id=pl.concat_str(
             _protein_id(),
-            (pl.lit(".") + pl.col("cds_attr").str.extract(r'protein_version +"?(\d+)'))
-            .fill_null(""),
+            (
+                pl.lit(".") + pl.col("cds_attr").str.extract(r'protein_version +"?(\d+)')
+            ).fill_null(""),
         ),
-    )  # fmt: skip
+    )
     counts = {
         "transcripts_without_row": int(tx["without_row"].sum()),
         "transcripts_without_gene_row": int(tx["gene_found"].is_null().sum()),
         "transcripts_made_from_genes": 0,
         "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
-    return tx.select(
-        "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
-        "start_unknown", "end_unknown", "code", "protein_id", *TAGS,
-    ), exceptions, counts  # fmt: skip
+    return (
+        tx.select(
+            "contig",
+            "key",
+            "transcript_id",
+            "version",
+            "gene_id",
+            "gene_name",
+            "biotype",
+            "start_unknown",
+            "end_unknown",
+            "code",
+            "protein_id",
+            *TAGS,
+        ),
+        exceptions,
+        counts,
+    )
 
 
 def _protein_id() -> pl.Expr:

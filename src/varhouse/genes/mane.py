@@ -103,9 +103,11 @@ def add_mane(
         pl.when(plain.str.contains(_VERSION)).then(plain).otherwise(pl.coalesce(column, plain))
     )
     bare = pairs.select(
-        _bare=pl.col("transcript_id").str.replace(_VERSION, ""), _with="transcript_id",
-        _other="mane_id", _tag="tag",
-    )  # fmt: skip
+        _bare=pl.col("transcript_id").str.replace(_VERSION, ""),
+        _with="transcript_id",
+        _other="mane_id",
+        _tag="tag",
+    )
     both = transcripts.with_columns(_own=own, _bare=own.str.replace(_VERSION, "")).join(
         bare.unique("_bare", keep="first"), on="_bare", how="left", maintain_order="left"
     )

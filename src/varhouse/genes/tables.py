@@ -212,17 +212,24 @@ def _spliced(
         rows = np.flatnonzero(of_exon == i)
         tx = exons.tx[rows]
         _splice(
-            out, reference.sequence(name), CODE, exons.start[rows] - offset[i],
+            out,
+            reference.sequence(name),
+            CODE,
+            exons.start[rows] - offset[i],
             exons.end[rows] - offset[i],
             layout["cdna_ptr"][tx] + layout["anchor"][rows] + strand[tx] * offset[i],
             strand[tx] < 0,
-        )  # fmt: skip
+        )
         rows = introns[of_intron == i]
         read_sites(
-            sites, rows, reference.sequence(name), CODE,
-            segments["seg_start"][rows] - offset[i], segments["seg_end"][rows] - offset[i],
+            sites,
+            rows,
+            reference.sequence(name),
+            CODE,
+            segments["seg_start"][rows] - offset[i],
+            segments["seg_end"][rows] - offset[i],
             strand[segments["seg_tx"][rows]] < 0,
-        )  # fmt: skip
+        )
     return out, sites
 
 

@@ -294,8 +294,10 @@ def _compile(fasta: Path, output: Path) -> list[dict[str, object]]:
                 raise InputError(f"{fasta}: contig {name} stands twice in the FASTA")
             out.write(bases)
             entries[name] = {
-                "name": name, "length": int(bases.size), "refget": refget_digest(bases),
-            }  # fmt: skip
+                "name": name,
+                "length": int(bases.size),
+                "refget": refget_digest(bases),
+            }
     if not entries:
         raise InputError(f"{fasta}: no sequence in it", "give a FASTA file")
     return list(entries.values())
@@ -316,8 +318,10 @@ def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
                     cut = data.rfind(b"\n") + 1
                     data, rest = data[:cut], data[cut:]
                     if len(rest) > _LONGEST_HEAD:
-                        raise InputError(f"{fasta}: a line of more than 2 MiB with > in it",
-                                         "is this a FASTA? mend the line")  # fmt: skip
+                        raise InputError(
+                            f"{fasta}: a line of more than 2 MiB with > in it",
+                            "is this a FASTA? mend the line",
+                        )
                 # A header line cuts the block; everything between is sequence.
                 lines = b"\n" + data if line_starts else data
                 line_starts = lines.endswith(b"\n")

@@ -114,9 +114,12 @@ class Genotypes:
         """Give the genotypes of records a to b, without a copy of the lists."""
         i, j = int(self.pointer[a]), int(self.pointer[b])
         return Genotypes(
-            self.texts, self.default[a:b], self.pointer[a : b + 1] - i, self.who[i:j],
+            self.texts,
+            self.default[a:b],
+            self.pointer[a : b + 1] - i,
+            self.who[i:j],
             self.what[i:j],
-        )  # fmt: skip
+        )
 
     def pick(self, keep: Bools) -> "Genotypes":
         """Give the genotypes of some records only (bool[n])."""

@@ -69,9 +69,19 @@ def place_alleles(
     mismatches = _place(
         contig.cast(pl.Int64).fill_null(-1).to_numpy(),
         frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
-        CODE[ref], ref_at, codes, alt_at, _letters(ref), _letters(alt),
-        np.asarray(bases), starts, lengths, model.contig_start, CODE, *out,
-    )  # fmt: skip
+        CODE[ref],
+        ref_at,
+        codes,
+        alt_at,
+        _letters(ref),
+        _letters(alt),
+        np.asarray(bases),
+        starts,
+        lengths,
+        model.contig_start,
+        CODE,
+        *out,
+    )
     start, end, at, length, left, right, shift = out
     return Alleles(start, end, at, length, codes, left, right, shift), int(mismatches)
 
@@ -123,9 +133,27 @@ def _differs(ref, r0, r1, bases, at, end, code):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _place(  # type: ignore[no-untyped-def]
-    contig, pos, ref, ref_at, alt, alt_at, ref_good, alt_good, bases, starts, lengths,
-    axis, code, start, end, at, length, left, right, to_reference,
-):  # fmt: skip
+    contig,
+    pos,
+    ref,
+    ref_at,
+    alt,
+    alt_at,
+    ref_good,
+    alt_good,
+    bases,
+    starts,
+    lengths,
+    axis,
+    code,
+    start,
+    end,
+    at,
+    length,
+    left,
+    right,
+    to_reference,
+):
     mismatches = 0
     for i in range(contig.size):
         c = contig[i]

@@ -89,9 +89,16 @@ def name_in_proteins(
     )
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
-        Names(text, offsets, valid), row, tx, alleles, prefixes, transcripts_of(model),
-        segments_of(model), (AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS), as_vep,
-    )  # fmt: skip
+        Names(text, offsets, valid),
+        row,
+        tx,
+        alleles,
+        prefixes,
+        transcripts_of(model),
+        segments_of(model),
+        (AS_VEP if as_vep else AMINO_ACID, STARTS, BEGINS),
+        as_vep,
+    )
     return text, offsets, valid
 
 
@@ -333,9 +340,14 @@ def _write_all(  # type: ignore[no-untyped-def]
             one, two, readable, over = _touched(s, e, forward, low, high, segments)
             first, stop = one - offset, two - offset + 1
         spliced = (
-            begins, partial, transcripts.cdna, transcripts.cdna_ptr[t],
-            transcripts.cdna_length[t], offset, lead,
-        )  # fmt: skip
+            begins,
+            partial,
+            transcripts.cdna,
+            transcripts.cdna_ptr[t],
+            transcripts.cdna_length[t],
+            offset,
+            lead,
+        )
         # numba joins tuples by + only.
         unshifted = spliced + (first, stop, alt, alt_at, n, 0, forward)  # noqa: RUF005
         start = w

@@ -66,9 +66,22 @@ def _alt_base(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def alt_codon(  # type: ignore[no-untyped-def]
-    begin, begins, partial, cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn,
+    begin,
+    begins,
+    partial,
+    cdna,
+    at,
+    size,
+    offset,
+    lead,
+    first,
+    stop,
+    alt,
+    alt_at,
+    n,
+    turn,
     forward,
-):  # fmt: skip
+):
     """Give the code of the codon at base `begin` of the edited CDS.
 
     -1 outside the transcript, `partial` for a codon that its end cuts. It is read by the
@@ -89,16 +102,43 @@ def alt_codon(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def alt_residue(  # type: ignore[no-untyped-def]
-    table, k, begins, partial, cdna, at, size, offset, lead, first, stop, alt, alt_at, n,
-    turn, forward,
-):  # fmt: skip
+    table,
+    k,
+    begins,
+    partial,
+    cdna,
+    at,
+    size,
+    offset,
+    lead,
+    first,
+    stop,
+    alt,
+    alt_at,
+    n,
+    turn,
+    forward,
+):
     """Give ALT's residue k (0-based), `ENDED` behind the transcript's end."""
     if k == 0 and begins:
         return MET
     code = alt_codon(
-        3 * k, begins, partial, cdna, at, size, offset, lead, first, stop, alt, alt_at, n,
-        turn, forward,
-    )  # fmt: skip
+        3 * k,
+        begins,
+        partial,
+        cdna,
+        at,
+        size,
+        offset,
+        lead,
+        first,
+        stop,
+        alt,
+        alt_at,
+        n,
+        turn,
+        forward,
+    )
     return ENDED if code < 0 else table[code]
 
 
@@ -110,8 +150,19 @@ def keeps_cds(  # type: ignore[no-untyped-def]
     for back in range(1, stop + 1):
         base = _alt_base(
             first + n - back,
-            cdna, at, size, offset, lead, first, stop, alt, alt_at, n, turn, forward,
-        )  # fmt: skip
+            cdna,
+            at,
+            size,
+            offset,
+            lead,
+            first,
+            stop,
+            alt,
+            alt_at,
+            n,
+            turn,
+            forward,
+        )
         if base < 0 or base != cdna[at + offset + stop - back]:
             return False
     return True
@@ -119,15 +170,43 @@ def keeps_cds(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def next_stop(  # type: ignore[no-untyped-def]
-    table, k, begins, partial, cdna, at, size, offset, lead, first, stop, alt, alt_at, n,
-    turn, forward,
-):  # fmt: skip
+    table,
+    k,
+    begins,
+    partial,
+    cdna,
+    at,
+    size,
+    offset,
+    lead,
+    first,
+    stop,
+    alt,
+    alt_at,
+    n,
+    turn,
+    forward,
+):
     """Find ALT's first stop codon at or behind codon k; -1 if there is none."""
     while 3 * k < first + n:
         residue = alt_residue(
-            table, k, begins, partial, cdna, at, size, offset, lead, first, stop, alt, alt_at,
-            n, turn, forward,
-        )  # fmt: skip
+            table,
+            k,
+            begins,
+            partial,
+            cdna,
+            at,
+            size,
+            offset,
+            lead,
+            first,
+            stop,
+            alt,
+            alt_at,
+            n,
+            turn,
+            forward,
+        )
         if residue == STOP:
             return k
         if residue == ENDED:

@@ -60,9 +60,17 @@ def name_in_transcripts(
     longest = np.diff(prefixes[1])[tx] + alleles.alt_length[row] + 4 * DIGITS + _MARKS
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
-        Names(text, offsets, valid), shift, row, tx, alleles, prefixes, bases,
-        transcripts_of(model), segments_of(model), as_vep,
-    )  # fmt: skip
+        Names(text, offsets, valid),
+        shift,
+        row,
+        tx,
+        alleles,
+        prefixes,
+        bases,
+        transcripts_of(model),
+        segments_of(model),
+        as_vep,
+    )
     return text, offsets, valid, shift
 
 

@@ -65,17 +65,26 @@ def identify(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     seq, starts, lengths = reference.packed(names)
     whole = np.array([reference.is_whole(c) for c in names], np.bool_)
     found = justify_packed(
-        seq, starts, lengths, whole, codes, frame["pos"].cast(pl.Int32).to_numpy(),
-        *pack(frame["ref"]), *pack(frame["alt"]),
-    )  # fmt: skip
+        seq,
+        starts,
+        lengths,
+        whole,
+        codes,
+        frame["pos"].cast(pl.Int32).to_numpy(),
+        *pack(frame["ref"]),
+        *pack(frame["alt"]),
+    )
     work = complete_key(frame).select(KEY).with_columns(pl.Series("_kind", found.kind))
     named = work.with_columns(end=last_base().cast(pl.Int32), type=_type())
     sequences = _sequences(names, reference)
     vrs = _vrs_ids(found, codes, [reference.refget(c) for c in names])
     return frame.with_columns(
-        named["end"], named["type"], spdi(found, codes, sequences), vrs,
+        named["end"],
+        named["type"],
+        spdi(found, codes, sequences),
+        vrs,
         hgvs(found, codes, sequences),
-    )  # fmt: skip
+    )
 
 
 def _sequences(names: list[str], reference: Reference) -> Sequences:
@@ -127,9 +136,15 @@ def _vrs_ids(found: Justified, codes: Ints, refgets: list[str | None]) -> pl.Ser
         bases = bases[np.repeat(has, np.diff(found.inserted_at))]
     texts = [(r or "").encode() for r in refgets]
     data = vrs_ids(
-        codes[rows], np.frombuffer(b"".join(texts), np.uint8),
+        codes[rows],
+        np.frombuffer(b"".join(texts), np.uint8),
         np.append(0, np.cumsum([len(t) for t in texts], dtype=np.int64)),
-        found.start[rows], found.end[rows], found.length[rows], found.subunit[rows], bases, at,
-    )  # fmt: skip
+        found.start[rows],
+        found.end[rows],
+        found.length[rows],
+        found.subunit[rows],
+        bases,
+        at,
+    )
     offsets = np.append(0, np.cumsum(np.where(has, SIZE, 0)))
     return strings(data, offsets, has, name="vrs_id")

@@ -162,12 +162,26 @@ def _subunit(
 
 @njit(cache=True, nogil=True)
 def _measure(
-    seq: Bytes, starts: Longs, lengths: Longs, whole: npt.NDArray[np.bool_],
-    contig: npt.NDArray[np.int32], pos: npt.NDArray[np.int32],
-    rb: Bytes, ro: Longs, ab: Bytes, ao: Longs,
-    kind: Shorts, known: npt.NDArray[np.bool_], start: Longs, end: Longs, size: Longs,
-    subunit: Longs, length: Longs, pre: Longs, at: Longs,
-) -> None:  # fmt: skip
+    seq: Bytes,
+    starts: Longs,
+    lengths: Longs,
+    whole: npt.NDArray[np.bool_],
+    contig: npt.NDArray[np.int32],
+    pos: npt.NDArray[np.int32],
+    rb: Bytes,
+    ro: Longs,
+    ab: Bytes,
+    ao: Longs,
+    kind: Shorts,
+    known: npt.NDArray[np.bool_],
+    start: Longs,
+    end: Longs,
+    size: Longs,
+    subunit: Longs,
+    length: Longs,
+    pre: Longs,
+    at: Longs,
+) -> None:
     for k in range(pos.size):
         r0, r1, a0, a1 = ro[k], ro[k + 1], ao[k], ao[k + 1]
         p = int(pos[k]) - 1
@@ -209,11 +223,23 @@ def _measure(
 
 @njit(cache=True, nogil=True)
 def _write(
-    seq: Bytes, starts: Longs, contig: npt.NDArray[np.int32], ab: Bytes,
-    kind: Shorts, written: npt.NDArray[np.bool_], start: Longs, end: Longs, size: Longs,
-    length: Longs, pre: Longs, at: Longs, deleted: Bytes, deleted_at: Longs,
-    inserted: Bytes, inserted_at: Longs,
-) -> None:  # fmt: skip
+    seq: Bytes,
+    starts: Longs,
+    contig: npt.NDArray[np.int32],
+    ab: Bytes,
+    kind: Shorts,
+    written: npt.NDArray[np.bool_],
+    start: Longs,
+    end: Longs,
+    size: Longs,
+    length: Longs,
+    pre: Longs,
+    at: Longs,
+    deleted: Bytes,
+    deleted_at: Longs,
+    inserted: Bytes,
+    inserted_at: Longs,
+) -> None:
     for k in range(kind.size):
         if not written[k]:
             continue
@@ -263,10 +289,26 @@ def justify_packed(
     seq, starts, lengths, contig = (_frozen(a) for a in (seq, starts, lengths, contig))
     alt = _frozen(alt)
     _measure(
-        seq, starts, lengths, _frozen(whole), contig, _frozen(pos),
-        _frozen(ref), _frozen(ref_at), alt, _frozen(alt_at),
-        kind, known, start, end, size, subunit, length, pre, at,
-    )  # fmt: skip
+        seq,
+        starts,
+        lengths,
+        _frozen(whole),
+        contig,
+        _frozen(pos),
+        _frozen(ref),
+        _frozen(ref_at),
+        alt,
+        _frozen(alt_at),
+        kind,
+        known,
+        start,
+        end,
+        size,
+        subunit,
+        length,
+        pre,
+        at,
+    )
     span = end - start
     # Literal states are always given: they are at most twice what came in.
     short = (span + length <= MAX_TEXT) | (span < size) | (size == 0)
@@ -276,14 +318,37 @@ def justify_packed(
     np.cumsum(np.where(written, length, 0), out=inserted_at[1:])
     deleted, inserted = np.empty(deleted_at[-1], np.uint8), np.empty(inserted_at[-1], np.uint8)
     _write(
-        seq, starts, contig, alt,
-        kind, written, start, end, size, length, pre, at,
-        deleted, deleted_at, inserted, inserted_at,
-    )  # fmt: skip
+        seq,
+        starts,
+        contig,
+        alt,
+        kind,
+        written,
+        start,
+        end,
+        size,
+        length,
+        pre,
+        at,
+        deleted,
+        deleted_at,
+        inserted,
+        inserted_at,
+    )
     return Justified(
-        kind, known, start, end, size, subunit, length, written,
-        deleted, deleted_at, inserted, inserted_at,
-    )  # fmt: skip
+        kind,
+        known,
+        start,
+        end,
+        size,
+        subunit,
+        length,
+        written,
+        deleted,
+        deleted_at,
+        inserted,
+        inserted_at,
+    )
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -156,9 +156,13 @@ def hgvs(found: Justified, contig: npt.NDArray[np.int32], sequences: Sequences) 
 
 
 def _column(
-    write: Any, found: Justified, contig: npt.NDArray[np.int32], sequences: Sequences,
-    has: npt.NDArray[np.bool_], name: str,
-) -> pl.Series:  # fmt: skip
+    write: Any,
+    found: Justified,
+    contig: npt.NDArray[np.int32],
+    sequences: Sequences,
+    has: npt.NDArray[np.bool_],
+    name: str,
+) -> pl.Series:
     n = contig.size
     longest = int(np.diff(sequences.accession_at).max(initial=0))
     most = n * (longest + _ROOM) + found.deleted.size + found.inserted.size

@@ -53,9 +53,14 @@ def write_location(
 
 @njit(cache=True, nogil=True)
 def write_allele(
-    location: Bytes, length: int, subunit: int, inserted: Bytes, i0: int, i1: int,
+    location: Bytes,
+    length: int,
+    subunit: int,
+    inserted: Bytes,
+    i0: int,
+    i1: int,
     message: Bytes,
-) -> int:  # fmt: skip
+) -> int:
     """Write the allele's JSON and give its size."""
     w = put(_ALLELE, 0, _ALLELE.size, message, 0)
     w = put(location, 0, 32, message, w)
@@ -70,10 +75,16 @@ def write_allele(
 
 @njit(cache=True, nogil=True)
 def vrs_ids(
-    contig: npt.NDArray[np.int32], refget: Bytes, refget_at: Longs,
-    start: Longs, end: Longs, length: Longs, subunit: Longs,
-    inserted: Bytes, inserted_at: Longs,
-) -> Bytes:  # fmt: skip
+    contig: npt.NDArray[np.int32],
+    refget: Bytes,
+    refget_at: Longs,
+    start: Longs,
+    end: Longs,
+    length: Longs,
+    subunit: Longs,
+    inserted: Bytes,
+    inserted_at: Longs,
+) -> Bytes:
     """Give the VRS ids of n alleles, SIZE letters each, end to end.
 
     Parameters
@@ -114,9 +125,14 @@ def vrs_ids(
         for lane in range(lanes):
             k = first + lane
             sizes[lane] = write_allele(
-                locations[lane], length[k], subunit[k], inserted, inserted_at[k],
-                inserted_at[k + 1], messages[lane],
-            )  # fmt: skip
+                locations[lane],
+                length[k],
+                subunit[k],
+                inserted,
+                inserted_at[k],
+                inserted_at[k + 1],
+                messages[lane],
+            )
             put(_PREFIX, 0, PREFIX_SIZE, out, k * SIZE)
         sha512t24u(messages, sizes, out, at, state, words)
     return out[: n * SIZE]

@@ -92,9 +92,12 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
                 reference = Reference(compiled, config.contigs)
                 check_reference(config, reference)
                 init_store(
-                    store, config.assembly, reference.contigs, reference=reference,
+                    store,
+                    config.assembly,
+                    reference.contigs,
+                    reference=reference,
                     token=holder.token,
-                )  # fmt: skip
+                )
             finally:
                 if not list_releases(store):
                     _forget(store)
@@ -128,9 +131,12 @@ def _is_made(store: Path) -> bool:
 
 
 def prepare_by_hand(
-    config: dict[str, Any], files: Sequence[str], cores: int | None = None,
-    *, dry_run: bool = False,
-) -> Path:  # fmt: skip
+    config: dict[str, Any],
+    files: Sequence[str],
+    cores: int | None = None,
+    *,
+    dry_run: bool = False,
+) -> Path:
     """Prepare a run for a Snakemake that was started by hand; give its run.json.
 
     With `dry_run` nothing is made but a folder elsewhere, which goes with the process.
@@ -299,11 +305,23 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     # Jobs on a cluster have to be taken back; those of this host are simply ended.
     seconds = 0 if options.profile is None else CANCEL_SECONDS
     command = [
-        plain_python(), supervise.__file__, str(seconds), plain_python(), "-m", "snakemake",
-        "--snakefile", str((DATA / "Snakefile").resolve()),
-        "--config", f"run={work / 'run.json'}", "--nolock", "--rerun-incomplete",
-        "--rerun-triggers", "mtime", "params", "input",
-    ]  # fmt: skip
+        plain_python(),
+        supervise.__file__,
+        str(seconds),
+        plain_python(),
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str((DATA / "Snakefile").resolve()),
+        "--config",
+        f"run={work / 'run.json'}",
+        "--nolock",
+        "--rerun-incomplete",
+        "--rerun-triggers",
+        "mtime",
+        "params",
+        "input",
+    ]
     if options.cores is not None or options.profile is None:
         command += ["--cores", str(options.cores or 1)]
     if options.profile is not None:
@@ -311,20 +329,27 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     else:
         command += ["--resources", "store_writer=1"]
     environment = {
-        **os.environ, TOKEN: token, MARKER: str(work / "compiling"),
+        **os.environ,
+        TOKEN: token,
+        MARKER: str(work / "compiling"),
         ATTEMPT: str(os.getpid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    }  # fmt: skip
+    }
     # Of a run that was killed.
     shutil.rmtree(work / "now", ignore_errors=True)
     log_file = work / "snakemake.log"
     with (
         log_file.open("a") as log,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=environment, cwd=work, stdin=subprocess.PIPE,
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            cwd=work,
+            stdin=subprocess.PIPE,
         ) as process,
-    ):  # fmt: skip
+    ):
         assert process.stdout is not None
         progress = _Progress(work)
         ended = threading.Event()
@@ -399,8 +424,9 @@ class _Progress:
         more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
         text = (
             f"{self.done}/{self.total or '?'} jobs, {now - self.started:.0f} s"
-            + (f", now {parts[0]}" if parts else "") + more
-        )  # fmt: skip
+            + (f", now {parts[0]}" if parts else "")
+            + more
+        )
         if self.terminal:
             print(f"\r{text[:79]:<79}", end="", file=sys.stderr, flush=True)
         else:

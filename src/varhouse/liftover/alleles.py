@@ -202,11 +202,16 @@ class Lifter:
         )
         reason[unsure_of[sliding]] = int(Reason.INDEL_AT_GAP)
         at_gap, ambiguous = check_indels(
-            blocks, chain.target_sizes, chain.source_sizes, chain.backward, self._target,
-            self._source, (block[rows], image[rows], size[rows]),
+            blocks,
+            chain.target_sizes,
+            chain.source_sizes,
+            chain.backward,
+            self._target,
+            self._source,
+            (block[rows], image[rows], size[rows]),
             _frozen(normal["pos"].to_numpy(), np.int64) - 1,
             Texts(*pack(normal["ref"]), *pack(normal["alt"])),
-        )  # fmt: skip
+        )
         reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
         unsure = np.zeros(reason.size, np.bool_)
         unsure[rows] = ambiguous

@@ -282,9 +282,17 @@ def lift_packed(  # type: ignore[no-untyped-def]
             wa = _write(alt, a0, a1, back, out_alt, wa)
     out_ref_at[n], out_alt_at[n] = wr, wa
     return (
-        reason, out_contig, place, block, reverse, swapped,
-        out_ref[:wr], out_ref_at, out_alt[:wa], out_alt_at,
-    )  # fmt: skip
+        reason,
+        out_contig,
+        place,
+        block,
+        reverse,
+        swapped,
+        out_ref[:wr],
+        out_ref_at,
+        out_alt[:wa],
+        out_alt_at,
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -435,8 +443,9 @@ def check_indels(  # type: ignore[no-untyped-def]
     ref, ref_at, alt, alt_at = alleles
     n = pos.size
     at_gap, ambiguous = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    (block_target, block_start, block_end, block_place, block_reverse, block_source,
-     _) = blocks  # fmt: skip
+    (block_target, block_start, block_end, block_place, block_reverse, block_source, _) = (
+        blocks
+    )
     for k in range(n):
         b = block[k]
         t = np.int64(block_target[b])
@@ -453,9 +462,14 @@ def check_indels(  # type: ignore[no-untyped-def]
             if anchored or behind:
                 q = p + 1 if anchored else p
                 end = _right_end(
-                    seq, starts[t], lengths[t], q, abs(nr - na), alt,
+                    seq,
+                    starts[t],
+                    lengths[t],
+                    q,
+                    abs(nr - na),
+                    alt,
                     -1 if nr > na else (a0 + 1 if anchored else a0),
-                )  # fmt: skip
+                )
                 # The first and the last base of both contigs need no neighbour.
                 whole = block_start[b] == 0 and low == 0
                 last = block_end[b] == source_sizes[block_source[b]]
@@ -483,9 +497,16 @@ def check_indels(  # type: ignore[no-untyped-def]
                 base = low + block_end[b] - 1 if sign < 0 else low - block_start[b]
                 # t = base + sign * source position.
                 ambiguous[k] = _differs(
-                    seq, starts[t], from_, min(to, lengths[t]), source_seq,
-                    source_starts[s], source_lengths[s], base, sign,
-                )  # fmt: skip
+                    seq,
+                    starts[t],
+                    from_,
+                    min(to, lengths[t]),
+                    source_seq,
+                    source_starts[s],
+                    source_lengths[s],
+                    base,
+                    sign,
+                )
         row = find_segment(first, table, shift, bucket_first, bucket, t, from_)
         if row < 0 or table[row, N_HITS] > 1 or table[row, END] < to:
             ambiguous[k] = True

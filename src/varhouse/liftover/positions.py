@@ -111,7 +111,12 @@ def lift_positions(chain: Chain, contig: "int | Ints", pos: Longs) -> Lifted:
     look = chain.forward
     return Lifted(
         *_lift(
-            look.first, look.table, look.shift, look.bucket_first, look.bucket,
-            np.ascontiguousarray(codes), pos,
+            look.first,
+            look.table,
+            look.shift,
+            look.bucket_first,
+            look.bucket,
+            np.ascontiguousarray(codes),
+            pos,
         )
-    )  # fmt: skip
+    )

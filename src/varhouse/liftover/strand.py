@@ -103,9 +103,12 @@ def _samples(rest: str, removed: Counter[str]) -> str:
 
 
 def _turn(
-    rule: StrandRule, key: str, value: str, values: Mapping[str, str],
+    rule: StrandRule,
+    key: str,
+    value: str,
+    values: Mapping[str, str],
     alleles: Alleles | None,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Give a value on the other strand; None: it cannot follow."""
     if rule is StrandRule.KEEP:
         return value

@@ -109,8 +109,9 @@ class VcfLifter:
         first = np.cumsum(n_alts, dtype=np.int64) - n_alts
         # One outcome for each record; those with several ALTs are mended below.
         plan = rows[pl.Series(first), :].with_columns(
-            pl.col("pos").cast(pl.Int64),             k=pl.col("swapped").cast(pl.Int32),
-        )  # fmt: skip
+            pl.col("pos").cast(pl.Int64),
+            k=pl.col("swapped").cast(pl.Int32),
+        )
         if (records["alt"] == ".").any():
             plan = _hold_blocks(records, plan)
         if split:
@@ -132,11 +133,14 @@ class VcfLifter:
         return lines, _rejects(records.filter(bad), plan.filter(bad)), pieces
 
     def _several(
-        self, records: pl.DataFrame, rows: pl.DataFrame, plan: pl.DataFrame,
+        self,
+        records: pl.DataFrame,
+        rows: pl.DataFrame,
+        plan: pl.DataFrame,
         several: np.ndarray[tuple[int], np.dtype[np.int64]],
         first: np.ndarray[tuple[int], np.dtype[np.int64]],
         n_alts: np.ndarray[tuple[int], np.dtype[np.int64]],
-    ) -> tuple[pl.DataFrame, list[dict[str, object]]]:  # fmt: skip
+    ) -> tuple[pl.DataFrame, list[dict[str, object]]]:
         """Decide on records with several ALTs: (the plan, pieces of those that are split)."""
         pieces: list[dict[str, object]] = []
         new: dict[str, list[object]] = {
@@ -218,10 +222,14 @@ class VcfLifter:
         alts = pl.col("alt").str.replace_all(",", "/", literal=True)
         # Names of contigs and ALTs may hold what means something in INFO.
         source = pl.concat_str(
-            records.select(encoded(pl.col("contig"))).to_series(), pl.lit(":"),
-            records["pos"], pl.lit(":"), records["ref"], pl.lit(":"),
+            records.select(encoded(pl.col("contig"))).to_series(),
+            pl.lit(":"),
+            records["pos"],
+            pl.lit(":"),
+            records["ref"],
+            pl.lit(":"),
             records.select(encoded(alts)).to_series(),
-        )  # fmt: skip
+        )
         flags = pl.concat_str(
             *(
                 pl.when(column).then(pl.lit(f";{flag}")).otherwise(pl.lit(""))
@@ -232,32 +240,53 @@ class VcfLifter:
                 )
             )
         )
-        kept = pl.when(info == ".").then(pl.lit("")).otherwise(
-            pl.concat_str(
-                _with_end(info, plan.select(end)),
-                pl.lit(";"),
+        kept = (
+            pl.when(info == ".")
+            .then(pl.lit(""))
+            .otherwise(
+                pl.concat_str(
+                    _with_end(info, plan.select(end)),
+                    pl.lit(";"),
+                )
             )
-        )  # fmt: skip
+        )
         tail = pl.when(rest.str.len_bytes() > 0).then(pl.concat_str(pl.lit("\t"), rest))
         tab = pl.lit("\t")
         return plan.select(
             "contig",
             "pos",
             line=pl.concat_str(
-                "contig", tab, "pos", tab, records["id"], tab, "ref", tab, "alt", tab,
-                records["qual"], tab, records["filter"], tab, kept,
-                pl.lit("LIFTED_FROM="), source, flags, tail.otherwise(pl.lit("")),
+                "contig",
+                tab,
+                "pos",
+                tab,
+                records["id"],
+                tab,
+                "ref",
+                tab,
+                "alt",
+                tab,
+                records["qual"],
+                tab,
+                records["filter"],
+                tab,
+                kept,
+                pl.lit("LIFTED_FROM="),
+                source,
+                flags,
+                tail.otherwise(pl.lit("")),
                 pl.lit("\n"),
             ),
-        )  # fmt: skip
+        )
 
 
 def _alleles(records: pl.DataFrame, plan: pl.DataFrame) -> Iterator[Alleles]:
     """Give the alleles of lifted records before and after, in the order of the source."""
     rows = zip(
-        records.select("ref", "alt").iter_rows(), plan.select("ref", "alt", "k").iter_rows(),
+        records.select("ref", "alt").iter_rows(),
+        plan.select("ref", "alt", "k").iter_rows(),
         strict=True,
-    )  # fmt: skip
+    )
     for (ref, alts), (new_ref, new_alts, k) in rows:
         new = [new_ref, *new_alts.split(",")]
         new[0], new[k] = new[k], new[0]
@@ -336,16 +365,23 @@ def _rejects(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
     reason = plan["reason"].cast(pl.Int64)
     where = (
         pl.when((plan["image"] >= 0) & plan["contig"].is_not_null())
-        .then(pl.concat_str(pl.lit(" ("), plan["contig"], pl.lit(":"), plan["image"] + 1,
-                            pl.lit(")")))
+        .then(
+            pl.concat_str(
+                pl.lit(" ("), plan["contig"], pl.lit(":"), plan["image"] + 1, pl.lit(")")
+            )
+        )
         .otherwise(pl.lit(""))
-    )  # fmt: skip
+    )
     return records.select(
-        "line", "contig", "pos", "ref", "alt",
+        "line",
+        "contig",
+        "pos",
+        "ref",
+        "alt",
         reason=codes.gather(reason),
         detail=pl.concat_str(says.gather(reason), where),
         text=line_text(),
-    )  # fmt: skip
+    )
 
 
 def line_text() -> pl.Expr:

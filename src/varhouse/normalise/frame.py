@@ -47,16 +47,33 @@ def normalise_alleles(frame: pl.DataFrame, reference: Reference) -> pl.DataFrame
     new_ref, new_alt = np.empty((pos.size, 4), np.int32), np.empty((pos.size, 4), np.int32)
     status = np.empty(pos.size, np.int8)
     rows = take_bases(
-        seq, starts, lengths, contig, pos, _fixed(views_of(ref)), _fixed(views_of(alt)),
-        new_ref, new_alt, status,
-    )  # fmt: skip
+        seq,
+        starts,
+        lengths,
+        contig,
+        pos,
+        _fixed(views_of(ref)),
+        _fixed(views_of(alt)),
+        new_ref,
+        new_alt,
+        status,
+    )
     # What is not one base for another lies apart, and has its text copied.
     some_ref, ref_off = pack(ref.gather(rows))
     some_alt, alt_off = pack(alt.gather(rows))
     moved, ref_text, ref_at, alt_text, alt_at, said = normalise_packed(
-        seq, starts, lengths, contig[rows], pos[rows],
-        some_ref, ref_off[:-1], np.diff(ref_off), some_alt, alt_off[:-1], np.diff(alt_off),
-    )  # fmt: skip
+        seq,
+        starts,
+        lengths,
+        contig[rows],
+        pos[rows],
+        some_ref,
+        ref_off[:-1],
+        np.diff(ref_off),
+        some_alt,
+        alt_off[:-1],
+        np.diff(alt_off),
+    )
     if max(ref_text.size, alt_text.size) > MAX_TEXT:
         raise ValueError("2 GB of alleles at once: normalise them in parts")
     put_texts(rows, ref_text, ref_at[:-1], _sizes(ref_at), new_ref)

@@ -63,10 +63,12 @@ def make_rules(fields: Sequence[tuple[bytes, str, bool]]) -> Rules:
             slot = (slot + 1) & (size - 1)
         slots[slot] = i
     return Rules(
-        slots, text, at,
+        slots,
+        text,
+        at,
         np.array([_NUMBERS[f[1]] for f in fields], np.int32),
         np.array([f[2] for f in fields], np.bool_),
-    )  # fmt: skip
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -180,9 +182,17 @@ def _wanted(number: int, n_alt: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _write(
-    rules: Rules, text: Bytes, start: int, end: int, n_alt: int, k: int, record: int,
-    losses: Longs, out: Bytes, w: int,
-) -> int:  # fmt: skip
+    rules: Rules,
+    text: Bytes,
+    start: int,
+    end: int,
+    n_alt: int,
+    k: int,
+    record: int,
+    losses: Longs,
+    out: Bytes,
+    w: int,
+) -> int:
     """Write INFO for ALT k; count what is lost, once a record."""
     first = w
     a = start

@@ -87,9 +87,17 @@ def _alt_kind(buf: Bytes, a0: int, na: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _judge(
-    seq: Bytes, first: int, held: int, p: int,
-    rb: Bytes, r0: int, nr: int, ab: Bytes, a0: int, na: int,
-) -> int:  # fmt: skip
+    seq: Bytes,
+    first: int,
+    held: int,
+    p: int,
+    rb: Bytes,
+    r0: int,
+    nr: int,
+    ab: Bytes,
+    a0: int,
+    na: int,
+) -> int:
     """Give the status of an allele as it came in; UNCHANGED: it may be normalised."""
     if nr == 0:
         return _REF_INVALID
@@ -158,9 +166,16 @@ def _copy_reference(seq: Bytes, start: int, n: int, out: Bytes, w: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _write_deletion(
-    seq: Bytes, first: int, held: int, q: int, n: int,
-    out_ref: Bytes, wr: int, out_alt: Bytes, wa: int,
-) -> tuple[int, int, int]:  # fmt: skip
+    seq: Bytes,
+    first: int,
+    held: int,
+    q: int,
+    n: int,
+    out_ref: Bytes,
+    wr: int,
+    out_alt: Bytes,
+    wa: int,
+) -> tuple[int, int, int]:
     """Shift and write the deletion of `n` bases at `q`: (anchor's place, ends written)."""
     while q > 0 and CONCRETE[seq[first + q - 1]] == CONCRETE[seq[first + q + n - 1]]:
         q -= 1
@@ -174,9 +189,17 @@ def _write_deletion(
 
 @njit(cache=True, nogil=True)
 def _write_insertion(
-    seq: Bytes, first: int, q: int, buf: Bytes, a0: int, n: int,
-    out_ref: Bytes, wr: int, out_alt: Bytes, wa: int,
-) -> tuple[int, int, int]:  # fmt: skip
+    seq: Bytes,
+    first: int,
+    q: int,
+    buf: Bytes,
+    a0: int,
+    n: int,
+    out_ref: Bytes,
+    wr: int,
+    out_alt: Bytes,
+    wa: int,
+) -> tuple[int, int, int]:
     """Shift and write the insertion of `n` bases before `q`: as `_write_deletion`."""
     turn = 0
     while q > 0 and CONCRETE[seq[first + q - 1]] == _UPPER[buf[a0 + n - 1 - turn]]:
@@ -196,10 +219,21 @@ def _write_insertion(
 
 @njit(cache=True, nogil=True)
 def _place(
-    seq: Bytes, first: int, held: int, p: int,
-    rb: Bytes, r0: int, nr: int, ab: Bytes, a0: int, na: int,
-    out_ref: Bytes, wr: int, out_alt: Bytes, wa: int,
-) -> tuple[int, int, int]:  # fmt: skip
+    seq: Bytes,
+    first: int,
+    held: int,
+    p: int,
+    rb: Bytes,
+    r0: int,
+    nr: int,
+    ab: Bytes,
+    a0: int,
+    na: int,
+    out_ref: Bytes,
+    wr: int,
+    out_alt: Bytes,
+    wa: int,
+) -> tuple[int, int, int]:
     """Trim, left-align and write one checked allele: (0-based place, ends written)."""
     t, mr, ma = _trim(rb, r0, nr, ab, a0, na, 0)
     if mr == 0:
@@ -214,9 +248,18 @@ def _place(
 
 @njit(cache=True, nogil=True)
 def _normalise(
-    seq: Bytes, starts: Ints, lengths: Ints, contig: Ints, pos: Ints,
-    rb: Bytes, ref_off: Ints, ref_len: Ints, ab: Bytes, alt_off: Ints, alt_len: Ints,
-) -> Packed:  # fmt: skip
+    seq: Bytes,
+    starts: Ints,
+    lengths: Ints,
+    contig: Ints,
+    pos: Ints,
+    rb: Bytes,
+    ref_off: Ints,
+    ref_len: Ints,
+    ab: Bytes,
+    alt_off: Ints,
+    alt_len: Ints,
+) -> Packed:
     n = pos.size
     total_r, total_a = 0, 0
     for k in range(n):
@@ -328,11 +371,18 @@ def normalise_packed(
         raise ValueError("columns of different lengths")
     # One type of each argument, so that one compiled version serves all callers.
     packed: Packed = _normalise(
-        _frozen(seq, np.uint8), starts, lengths,
-        _frozen(contig, np.int32), _frozen(pos, np.int32),
-        _frozen(ref_buf, np.uint8), _frozen(ref_off, np.int64), _frozen(ref_len, np.int64),
-        _frozen(alt_buf, np.uint8), _frozen(alt_off, np.int64), _frozen(alt_len, np.int64),
-    )  # fmt: skip
+        _frozen(seq, np.uint8),
+        starts,
+        lengths,
+        _frozen(contig, np.int32),
+        _frozen(pos, np.int32),
+        _frozen(ref_buf, np.uint8),
+        _frozen(ref_off, np.int64),
+        _frozen(ref_len, np.int64),
+        _frozen(alt_buf, np.uint8),
+        _frozen(alt_off, np.int64),
+        _frozen(alt_len, np.int64),
+    )
     return packed
 
 

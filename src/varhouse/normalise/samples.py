@@ -135,9 +135,16 @@ def _write_listed(
 
 @njit(cache=True, nogil=True)
 def _write_calls(
-    text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, unknown: Longs,
-    out: Bytes, w: int,
-) -> int:  # fmt: skip
+    text: Bytes,
+    start: int,
+    end: int,
+    n_alt: int,
+    k: int,
+    other: int,
+    unknown: Longs,
+    out: Bytes,
+    w: int,
+) -> int:
     """Copy a GT: ALT k becomes 1, REF stays, any other allele becomes `other`.
 
     A number that no ALT has becomes `.`, and is counted in `unknown`.
@@ -169,9 +176,18 @@ def _write_calls(
 
 @njit(cache=True, nogil=True)
 def _judge(
-    text: Bytes, start: int, end: int, n_alt: int, rules: Rules, rule: Longs, kind: Longs,
-    ends: Longs, counts: Longs, record: int, losses: Longs,
-) -> None:  # fmt: skip
+    text: Bytes,
+    start: int,
+    end: int,
+    n_alt: int,
+    rules: Rules,
+    rule: Longs,
+    kind: Longs,
+    ends: Longs,
+    counts: Longs,
+    record: int,
+    losses: Longs,
+) -> None:
     """Decide for each field whether it is split, copied or left out; count what is lost.
 
     Notes the end and the number of values of each cell, sample by sample.
@@ -243,9 +259,17 @@ def _local_place(text: Bytes, a: int, b: int, k: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _write_local(
-    text: Bytes, a: int, b: int, n_values: int, kind: int, n: int, place: int, bad: Longs,
-    out: Bytes, w: int,
-) -> int:  # fmt: skip
+    text: Bytes,
+    a: int,
+    b: int,
+    n_values: int,
+    kind: int,
+    n: int,
+    place: int,
+    bad: Longs,
+    out: Bytes,
+    w: int,
+) -> int:
     """Copy what belongs to REF and to the local ALT at `place` of n (0: to REF alone).
 
     VCF 4.5, section 1.6.2. A list of another length than LAA says becomes missing and is
@@ -279,9 +303,19 @@ def _write_local(
 
 @njit(cache=True, nogil=True)
 def _write_cell(
-    text: Bytes, a: int, b: int, n_values: int, kind: int, is_text: bool, n_alt: int, k: int,
-    other: int, unknown: Longs, out: Bytes, w: int,
-) -> int:  # fmt: skip
+    text: Bytes,
+    a: int,
+    b: int,
+    n_values: int,
+    kind: int,
+    is_text: bool,
+    n_alt: int,
+    k: int,
+    other: int,
+    unknown: Longs,
+    out: Bytes,
+    w: int,
+) -> int:
     if kind == GENOTYPE:
         return _write_calls(text, a, b, n_alt, k, other, unknown, out, w)
     if kind == _PLAIN or (kind == OF_GENOTYPES and n_values == 1):
@@ -293,10 +327,22 @@ def _write_cell(
 
 @njit(cache=True, nogil=True)
 def _write_columns(
-    text: Bytes, start: int, end: int, n_alt: int, k: int, other: int, rules: Rules,
-    rule: Longs, kind: Longs, ends: Longs, counts: Longs, unknown: Longs, bad: Longs,
-    out: Bytes, w: int,
-) -> int:  # fmt: skip
+    text: Bytes,
+    start: int,
+    end: int,
+    n_alt: int,
+    k: int,
+    other: int,
+    rules: Rules,
+    rule: Longs,
+    kind: Longs,
+    ends: Longs,
+    counts: Longs,
+    unknown: Longs,
+    bad: Longs,
+    out: Bytes,
+    w: int,
+) -> int:
     """Write the samples of ALT k, a tab before each."""
     a, c = start, 0
     laa = -1
@@ -355,9 +401,16 @@ def _write_columns(
 
 @njit(cache=True, nogil=True)
 def split_samples(
-    text: Bytes, form: Longs, sample: Longs, end: Longs, n_alt: Longs, rules: Rules,
-    other: int, info_at: Longs, infos: Bytes,
-) -> tuple[Longs, Bytes, Longs]:  # fmt: skip
+    text: Bytes,
+    form: Longs,
+    sample: Longs,
+    end: Longs,
+    n_alt: Longs,
+    rules: Rules,
+    other: int,
+    info_at: Longs,
+    infos: Bytes,
+) -> tuple[Longs, Bytes, Longs]:
     """Split FORMAT and the samples of records, and put them behind what is split before.
 
     Parameters
@@ -434,9 +487,22 @@ def split_samples(
                 out[w] = _DOT
                 w += 1
             w = _write_columns(
-                text, sample[i], end[i], n_alt[i], k, other, rules, rule, kind, ends, counts,
-                unknown, bad, out, w,
-            )  # fmt: skip
+                text,
+                sample[i],
+                end[i],
+                n_alt[i],
+                k,
+                other,
+                rules,
+                rule,
+                kind,
+                ends,
+                counts,
+                unknown,
+                bad,
+                out,
+                w,
+            )
             m += 1
             at[m] = w
         for f in range(fields):

@@ -136,9 +136,14 @@ class Splitter:
         self._format = make_rules(of_format)
 
     def infos(
-        self, text: Bytes, start: Longs, info: Longs, end: Longs, n_alt: Longs,
+        self,
+        text: Bytes,
+        start: Longs,
+        info: Longs,
+        end: Longs,
+        n_alt: Longs,
         line: Longs | None = None,
-    ) -> tuple[Longs, Bytes]:  # fmt: skip
+    ) -> tuple[Longs, Bytes]:
         """Split QUAL, FILTER and INFO of many records (see `split_info`): (offsets, text).
 
         `line` is the first byte of each record's line, if CHROM and POS are in the text.
@@ -162,17 +167,31 @@ class Splitter:
         text = np.frombuffer(keys + b"\t" + samples, np.uint8)
         zero, cells, size = (np.array([i]) for i in (0, len(keys) + 1, text.size))
         at, out, losses = split_samples(
-            text, zero, cells, size, np.array([n_alt]), self._format, self._other[0],
-            np.zeros(n_alt + 1, np.int64), np.zeros(0, np.uint8),
-        )  # fmt: skip
+            text,
+            zero,
+            cells,
+            size,
+            np.array([n_alt]),
+            self._format,
+            self._other[0],
+            np.zeros(n_alt + 1, np.int64),
+            np.zeros(0, np.uint8),
+        )
         self._note("FORMAT/", self._format_names, losses, text, None, place)
         pairs = (out[a + 1 : b].tobytes().partition(b"\t") for a, b in pairwise(at))
         return [(k, c) for k, _, c in pairs]
 
     def tails(
-        self, text: Bytes, form: Longs, sample: Longs, end: Longs, n_alt: Longs,
-        info_at: Longs, infos: Bytes, line: Longs | None = None,
-    ) -> tuple[Longs, Bytes]:  # fmt: skip
+        self,
+        text: Bytes,
+        form: Longs,
+        sample: Longs,
+        end: Longs,
+        n_alt: Longs,
+        info_at: Longs,
+        infos: Bytes,
+        line: Longs | None = None,
+    ) -> tuple[Longs, Bytes]:
         """Split FORMAT and samples of many records (see `split_samples`): (offsets, text)."""
         at, out, losses = split_samples(
             text, form, sample, end, n_alt, self._format, self._other[0], info_at, infos
@@ -181,9 +200,14 @@ class Splitter:
         return at, out
 
     def _note(
-        self, prefix: str, names: list[str], losses: Longs, text: Bytes,
-        line: Longs | None, place: str,
-    ) -> None:  # fmt: skip
+        self,
+        prefix: str,
+        names: list[str],
+        losses: Longs,
+        text: Bytes,
+        line: Longs | None,
+        place: str,
+    ) -> None:
         for i, kind in np.argwhere(losses[:, :, 0] > 0).tolist():
             n, record = losses[i, kind].tolist()
             key = prefix + names[i], Loss(kind)

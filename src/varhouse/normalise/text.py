@@ -59,9 +59,12 @@ def has_end_key(text: Bytes, start: Longs, end: Longs) -> Flags:
     for k in range(start.size):
         for j in range(start[k], end[k] - 3):
             if (
-                text[j] == 69 and text[j + 1] == 78 and text[j + 2] == 68 and text[j + 3] == 61
+                text[j] == 69
+                and text[j + 1] == 78
+                and text[j + 2] == 68
+                and text[j + 3] == 61
                 and (j == start[k] or text[j - 1] == 59)
-            ):  # fmt: skip
+            ):
                 out[k] = True
                 break
     return out
@@ -90,10 +93,22 @@ def _number(value: int, out: Bytes, w: int) -> int:
 
 @njit(cache=True, nogil=True)
 def assemble(
-    text: Bytes, line: Longs, verbatim: Flags, chrom: Longs, ident: Longs, pos: Longs,
-    own: Flags, ref_text: Bytes, alt_text: Bytes, ref: Longs, alt: Longs,
-    made: Flags, tail_text: Bytes, tail: Longs, suffix: Longs,
-) -> tuple[Flags, Longs, Bytes]:  # fmt: skip
+    text: Bytes,
+    line: Longs,
+    verbatim: Flags,
+    chrom: Longs,
+    ident: Longs,
+    pos: Longs,
+    own: Flags,
+    ref_text: Bytes,
+    alt_text: Bytes,
+    ref: Longs,
+    alt: Longs,
+    made: Flags,
+    tail_text: Bytes,
+    tail: Longs,
+    suffix: Longs,
+) -> tuple[Flags, Longs, Bytes]:
     """Write the lines that change: (whether it was written, span int64[n, 2], bytes).
 
     A verbatim row stays where it is in `text` with the line end behind its span `line`,
@@ -110,10 +125,24 @@ def assemble(
         written[k] = not verbatim[k] or suffix.shape[1] > 0
         written[k] |= end >= text.size or text[end] != _NEWLINE
         if written[k]:
-            total += end - line[k, 0] if verbatim[k] else (
-                chrom[k, 1] - chrom[k, 0] + ident[k, 1] - ident[k, 0] + ref[k, 1] - ref[k, 0]
-                + alt[k, 1] - alt[k, 0] + tail[k, 1] - tail[k, 0] + _MAX_DIGITS + 5
-            )  # fmt: skip
+            total += (
+                end - line[k, 0]
+                if verbatim[k]
+                else (
+                    chrom[k, 1]
+                    - chrom[k, 0]
+                    + ident[k, 1]
+                    - ident[k, 0]
+                    + ref[k, 1]
+                    - ref[k, 0]
+                    + alt[k, 1]
+                    - alt[k, 0]
+                    + tail[k, 1]
+                    - tail[k, 0]
+                    + _MAX_DIGITS
+                    + 5
+                )
+            )
             total += 1 + suffix.shape[1] * (_MAX_DIGITS + 1)
     out = np.empty(total, np.uint8)
     span = np.empty((n, 2), np.int64)

@@ -147,9 +147,16 @@ class VcfNormaliser:
         at = chosen[alt_row]
         ref_len = lines.start[at, _ALT] - 1 - lines.start[at, _REF]
         found = normalise_packed(
-            *self.reference.packed(canonical), code[rows][alt_row], lines.pos[at],
-            lines.text, lines.start[at, _REF], ref_len, lines.text, alt_off, alt_len,
-        )  # fmt: skip
+            *self.reference.packed(canonical),
+            code[rows][alt_row],
+            lines.pos[at],
+            lines.text,
+            lines.start[at, _REF],
+            ref_len,
+            lines.text,
+            alt_off,
+            alt_len,
+        )
         status = found[5]
         self.counts.update(
             {Status(s).code: int(n) for s, n in enumerate(np.bincount(status)) if n}
@@ -176,9 +183,15 @@ class VcfNormaliser:
         return Output(keys[keep], [lines.text, made], source, span, self._bound, rejects)
 
     def _shift_symbolic(
-        self, lines: Lines, at: Longs, alt_off: Longs, alt_len: Longs, found: Packed,
-        index: Longs, n_alt: Longs,
-    ) -> tuple[Packed, dict[int, int], list[int]]:  # fmt: skip
+        self,
+        lines: Lines,
+        at: Longs,
+        alt_off: Longs,
+        alt_len: Longs,
+        found: Packed,
+        index: Longs,
+        n_alt: Longs,
+    ) -> tuple[Packed, dict[int, int], list[int]]:
         """Move `<DEL>` and `<DUP>` left: (alleles, END of symbolic ones, those before it).
 
         The third are ALTs that end before the END of their record, which is of another.
@@ -302,12 +315,22 @@ class VcfNormaliser:
             ordinal = at + lines.record
             suffix = np.stack([ordinal, alleles.index[keep]], 1)
         return assemble(
-            lines.text, _spans(start[:, 0], end), ~(own | split | lone),
+            lines.text,
+            _spans(start[:, 0], end),
+            ~(own | split | lone),
             _spans(start[:, _CHROM], start[:, _POS] - 1),
             _spans(start[:, _ID], start[:, _REF] - 1),
-            new_pos[keep].astype(np.int64), own, ref, alt, ref_span, alt_span,
-            made, tails, tail, suffix,
-        )  # fmt: skip
+            new_pos[keep].astype(np.int64),
+            own,
+            ref,
+            alt,
+            ref_span,
+            alt_span,
+            made,
+            tails,
+            tail,
+            suffix,
+        )
 
     def _tails(
         self, lines: Lines, alleles: "_Alleles", keep: Longs, split: Flags, end_moves: Flags
@@ -325,14 +348,24 @@ class VcfNormaliser:
         first = np.append(0, np.cumsum(n_alt))
         start, end = lines.start[records], lines.end[records]
         at, infos = self.splitter.infos(
-            lines.text, start[:, _QUAL].copy(), start[:, _INFO].copy(),
-            np.minimum(start[:, _FORMAT] - 1, end), n_alt, start[:, _CHROM],
-        )  # fmt: skip
+            lines.text,
+            start[:, _QUAL].copy(),
+            start[:, _INFO].copy(),
+            np.minimum(start[:, _FORMAT] - 1, end),
+            n_alt,
+            start[:, _CHROM],
+        )
         if not self.sites and records.size:
             at, infos = self.splitter.tails(
-                lines.text, start[:, _FORMAT].copy(), start[:, _SAMPLE].copy(), end, n_alt,
-                at, infos, start[:, _CHROM],
-            )  # fmt: skip
+                lines.text,
+                start[:, _FORMAT].copy(),
+                start[:, _SAMPLE].copy(),
+                end,
+                n_alt,
+                at,
+                infos,
+                start[:, _CHROM],
+            )
         place = first[which] + alleles.index[keep[rows]] - 1
         tail[rows] = _spans(at[place], at[place + 1])
         moved = np.flatnonzero(end_moves).tolist()

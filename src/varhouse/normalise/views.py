@@ -41,9 +41,17 @@ def runs(views: Views) -> Longs:
 
 @njit(cache=True, nogil=True)
 def take_bases(
-    seq: Bytes, starts: Longs, lengths: Longs, contig: Ints, pos: Ints, ref: Views, alt: Views,
-    new_ref: Views, new_alt: Views, status: npt.NDArray[np.int8],
-) -> Longs:  # fmt: skip
+    seq: Bytes,
+    starts: Longs,
+    lengths: Longs,
+    contig: Ints,
+    pos: Ints,
+    ref: Views,
+    alt: Views,
+    new_ref: Views,
+    new_alt: Views,
+    status: npt.NDArray[np.int8],
+) -> Longs:
     """Write the alleles of one base that stay as they are; list the rows of the others.
 
     Arguments as of `normalise_packed`; `new_ref`, `new_alt` and `status` are filled for

@@ -176,9 +176,14 @@ def annotate(
         compiled = compile_sources(specs, opened, normalise, stack)
         describe = Describer(model, opened, hgvs_as_vep)
         annotator = Annotator(
-            model, opened.contigs, compiled, normalise, describe, view,
+            model,
+            opened.contigs,
+            compiled,
+            normalise,
+            describe,
+            view,
             as_vep=terms == "vep115",
-        )  # fmt: skip
+        )
         frame, is_indexed = _annotate(source, out, output, annotator)
         return Annotated(
             output,

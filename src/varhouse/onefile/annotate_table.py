@@ -114,10 +114,13 @@ def _write(rows: Iterator[pl.DataFrame], output: Path, annotator: Annotator) -> 
     empty = _arrow_table(pl.DataFrame(schema=schema))
     unique = ("pos", "hgvsc", "hgvsp")
     with pq.ParquetWriter(
-        output, empty.schema, compression="zstd", store_schema=False,
+        output,
+        empty.schema,
+        compression="zstd",
+        store_schema=False,
         use_dictionary=[c for c in schema.names() if c not in unique],
         write_statistics=["contig", "pos"],
-    ) as writer:  # fmt: skip
+    ) as writer:
         for frame in rows:
             writer.write_table(_arrow_table(frame))
 

@@ -86,9 +86,11 @@ class Annotator:
         )
         infos = lines["info"]
         return add_extents(
-            alleles, lambda rows: infos.gather(alleles["record"].gather(pl.Series(rows))),
-            self.declared, self.contigs.canonical,
-        ).drop("n_original", "alt_index")  # fmt: skip
+            alleles,
+            lambda rows: infos.gather(alleles["record"].gather(pl.Series(rows))),
+            self.declared,
+            self.contigs.canonical,
+        ).drop("n_original", "alt_index")
 
     def with_sources(self, alleles: pl.DataFrame) -> pl.DataFrame:
         """Give the alleles that a source knows, with columns `source_field`.
@@ -257,10 +259,12 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
         for name in annotator.view.withheld
         if not annotator.view.shows_source(name)
         for line in header
-        if (match := re.match(
-            rf'##INFO=<ID=({name}_[^,]+),.* of {name}(?:"| \(|, frequencies)', line
-        ))
-    ]  # fmt: skip
+        if (
+            match := re.match(
+                rf'##INFO=<ID=({name}_[^,]+),.* of {name}(?:"| \(|, frequencies)', line
+            )
+        )
+    ]
     ids = tuple(line.split(",", 1)[0] + "," for line in new if line.startswith("##INFO"))
     ids += tuple(f"##INFO=<ID={key}," for key in annotator.old_keys)
     kept = [line for line in header[:-1] if not line.startswith(ids)]

@@ -31,9 +31,10 @@ def write_bcf(text: Path, out: Path, source: Path, extra: bytes = b"") -> None:
         If htslib cannot write it, say for a field that the header does not declare.
     """
     command = [sys.executable, "-c", _VIEW, str(out)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process, text.open("rb") as lines:  # fmt: skip
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        text.open("rb") as lines,
+    ):
         assert process.stdin is not None
         assert process.stderr is not None
         try:

@@ -203,9 +203,13 @@ class _Run:
     marked: MarkedRecords = field(default_factory=MarkedRecords)
 
     def count(
-        self, contigs: Contigs, reference: Reference, out: "Out", output: Path | None,
+        self,
+        contigs: Contigs,
+        reference: Reference,
+        out: "Out",
+        output: Path | None,
         n_without_row: int,
-    ) -> Frequencies:  # fmt: skip
+    ) -> Frequencies:
         """Count, and write or give the rows."""
         scan = self._scan(contigs, reference)
         rows = self._rows(scan, contigs, reference, keep_rejects=out is None)
@@ -232,9 +236,14 @@ class _Run:
 
     def _scan(self, contigs: Contigs, reference: Reference) -> FileScan:
         scan = scan_file(
-            self.path, contigs, reference, copy=self.work / "copy.vcf.gz",
-            max_ref_mismatch_rate=1.0, hashes=False, taker=self.marked,
-        )  # fmt: skip
+            self.path,
+            contigs,
+            reference,
+            copy=self.work / "copy.vcf.gz",
+            max_ref_mismatch_rate=1.0,
+            hashes=False,
+            taker=self.marked,
+        )
         if scan.account.errors_in_file():
             first = scan.account.reasons_to_hold(refuse_records=False)
             raise InputError(
@@ -250,13 +259,18 @@ class _Run:
         people = self.people
         self.marked.close()
         context = Context(
-            self.cohort, 0, contigs, reference,
+            self.cohort,
+            0,
+            contigs,
+            reference,
             Policy(unchecked_ref="store", partial_reference=True),
-            HaploidRegions(contigs, self.par), make_strata(people, self.strata),
+            HaploidRegions(contigs, self.par),
+            make_strata(people, self.strata),
             np.arange(people.height, dtype=np.int32),
             (people["sex"] == "male").to_numpy().astype(np.bool_),
-            declared=Declared.of_header(scan.header.split("\n")), gvcf=scan.gvcf,
-        )  # fmt: skip
+            declared=Declared.of_header(scan.header.split("\n")),
+            gvcf=scan.gvcf,
+        )
         for chunk in scan.chunks:
             result = read_chunk(
                 Path(scan.data),
@@ -303,6 +317,8 @@ def _write(rows: Iterator[pl.DataFrame], output: Path, pieces: Path) -> None:
             frame.sink_parquet(made, compression="zstd")
         else:
             frame.sink_csv(
-                made, separator="\t", check_extension=False,
+                made,
+                separator="\t",
+                check_extension=False,
                 compression="gzip" if output.suffix == ".gz" else "uncompressed",
-            )  # fmt: skip
+            )

@@ -91,9 +91,15 @@ def liftover(
         output_ending(output, ENDINGS if given is not None else (".parquet",))
     keep_inputs(
         [output, listed],
-        [given, Path(chain), as_path(source_reference), fasta, as_path(aliases),
-         as_path(source_aliases)],
-    )  # fmt: skip
+        [
+            given,
+            Path(chain),
+            as_path(source_reference),
+            fasta,
+            as_path(aliases),
+            as_path(source_aliases),
+        ],
+    )
     names = source_aliases or aliases
     source_contigs = read_aliases(Path(names)) if names else None
     opened_chain = read_chain(Path(chain))
@@ -104,9 +110,13 @@ def liftover(
             opened = open_reference(Path(source_reference), as_path(names))
             source = stack.enter_context(opened)
         lifter = Lifter(
-            opened_chain, target, normalise_alleles, source=source,
-            source_contigs=source_contigs, swap=swap,
-        )  # fmt: skip
+            opened_chain,
+            target,
+            normalise_alleles,
+            source=source,
+            source_contigs=source_contigs,
+            swap=swap,
+        )
         if not is_frame(alleles):
             assert given is not None
             return _lift_file(given, out, listed, lifter, Path(chain).name)
@@ -199,18 +209,18 @@ def _lift_records(records: pl.DataFrame, work: Work) -> pl.DataFrame:
     counts = work.vcf.counts
     first = counts["records"]
     counts["records"] += records.height
-    alleles = (
-        records.select(
-            "line", "contig", pl.col("pos").cast(pl.Int32), "ref",
-            pl.col("alt").str.split(","),
-            id=pl.when(pl.col("id") != ".").then("id"),
-            record=pl.int_range(first, first + records.height, dtype=pl.Int64),
-            alt_index=pl.int_ranges(
-                1, pl.col("alt").str.count_matches(",", literal=True) + 2, dtype=pl.Int32
-            ),
-        )
-        .explode("alt", "alt_index", empty_as_null=True, keep_nulls=True)
-    )  # fmt: skip
+    alleles = records.select(
+        "line",
+        "contig",
+        pl.col("pos").cast(pl.Int32),
+        "ref",
+        pl.col("alt").str.split(","),
+        id=pl.when(pl.col("id") != ".").then("id"),
+        record=pl.int_range(first, first + records.height, dtype=pl.Int64),
+        alt_index=pl.int_ranges(
+            1, pl.col("alt").str.count_matches(",", literal=True) + 2, dtype=pl.Int32
+        ),
+    ).explode("alt", "alt_index", empty_as_null=True, keep_nulls=True)
     done = work.lifter.lift(alleles)
     _count(counts, done.lifted)
     for reason, n in done.rejects["reason"].value_counts().iter_rows():

@@ -137,9 +137,10 @@ class Work:
                 self.listed.append(rejects.select(typed))
             return
         text = (
-            pl.col("text").str.replace_all("\\", "\\\\", literal=True)
+            pl.col("text")
+            .str.replace_all("\\", "\\\\", literal=True)
             .str.replace_all("\t", "\\t", literal=True)
-        )  # fmt: skip
+        )
         lines = rejects.with_columns(text).select(
             pl.concat_str(*REJECT_COLUMNS, separator="\t")
         )
@@ -198,12 +199,14 @@ def _no_records(batch: RecordBatch, rows: npt.NDArray[np.int64]) -> pl.DataFrame
     reason = Reason.LINE_INVALID
     return pl.DataFrame(
         [
-            pl.Series(rows + batch.line), *(cells[k].fill_null("") for k in (0, 1, 3, 4)),
+            pl.Series(rows + batch.line),
+            *(cells[k].fill_null("") for k in (0, 1, 3, 4)),
             pl.repeat(reason.code, rows.size, eager=True),
-            pl.repeat(reason.says, rows.size, eager=True), text,
+            pl.repeat(reason.says, rows.size, eager=True),
+            text,
         ],
         schema=list(REJECT_COLUMNS),
-    )  # fmt: skip
+    )
 
 
 def _split_with(splitter: Splitter) -> Split:

@@ -112,9 +112,15 @@ def normalise(
 
 
 def _normalise_file(
-    given: Path, out: "Out", fasta: Path, table: Path | None, listed: Path | None,
-    region: str | None, multi_overlaps: str, unchecked_ref: str,
-) -> Normalised:  # fmt: skip
+    given: Path,
+    out: "Out",
+    fasta: Path,
+    table: Path | None,
+    listed: Path | None,
+    region: str | None,
+    multi_overlaps: str,
+    unchecked_ref: str,
+) -> Normalised:
     output = Path(out) if isinstance(out, (str, Path)) else None
     ending = output_ending(output, ENDINGS) if output is not None else ""
     keep_inputs([output, listed], [given, fasta, table])

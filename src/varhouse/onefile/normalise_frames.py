@@ -54,9 +54,13 @@ def _frame(piece: Piece, work: Work, declared: Declared) -> pl.DataFrame:
     types: dict[str, type[pl.DataType]] = dict.fromkeys(_TEXT_COLUMNS, pl.String)
     types |= {"pos": pl.Int32, "record": pl.Int64, "alt_index": pl.Int32}
     frame = pl.read_csv(
-        bytes(piece), separator="\t", has_header=False, schema=types, quote_char=None,
+        bytes(piece),
+        separator="\t",
+        has_header=False,
+        schema=types,
+        quote_char=None,
         encoding="utf8-lossy",
-    ).with_columns(pl.col("contig").fill_null(""))  # fmt: skip
+    ).with_columns(pl.col("contig").fill_null(""))
     height = frame.height
     frame = frame.filter(~pl.col("alt").is_in(UNSPECIFIED_ALTS))
     counts["unspecified"] += height - frame.height
@@ -115,9 +119,15 @@ def rejects_frame(rejects: list[Reject], *, numbered: bool) -> pl.DataFrame:
 
 
 def normalise_frame(
-    alleles: "Alleles", out: "Out", fasta: Path, aliases: Path | None,
-    listed: Path | None, region: str | None, *, keep: bool,
-) -> Normalised:  # fmt: skip
+    alleles: "Alleles",
+    out: "Out",
+    fasta: Path,
+    aliases: Path | None,
+    listed: Path | None,
+    region: str | None,
+    *,
+    keep: bool,
+) -> Normalised:
     """Normalise the alleles of a frame; see `varhouse.normalise`.
 
     Raises

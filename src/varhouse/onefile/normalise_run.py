@@ -131,9 +131,14 @@ class Work:
 
 
 def open_run(
-    given: Path, reference: Reference, folder: Path, region: str | None, ending: str,
-    multi_overlaps: str, unchecked_ref: str,
-) -> Work:  # fmt: skip
+    given: Path,
+    reference: Reference,
+    folder: Path,
+    region: str | None,
+    ending: str,
+    multi_overlaps: str,
+    unchecked_ref: str,
+) -> Work:
     """Open a file; the parameters are those of `normalise`.
 
     Raises
@@ -195,7 +200,12 @@ def _overlaps(region: Region) -> Callable[[str | None, Longs, Longs], Flags]:
 def reject_cells(reject: Reject, *, numbered: bool) -> tuple[str | int | None, ...]:
     """Give the values of a reject by `REJECT_COLUMNS`; `numbered`: lines have numbers."""
     return (
-        reject.line if numbered else None, reject.contig,
-        None if reject.pos < 0 else reject.pos, reject.ref, reject.alt, reject.reason,
-        reject.detail, reject.text,
-    )  # fmt: skip
+        reject.line if numbered else None,
+        reject.contig,
+        None if reject.pos < 0 else reject.pos,
+        reject.ref,
+        reject.alt,
+        reject.reason,
+        reject.detail,
+        reject.text,
+    )

@@ -192,9 +192,13 @@ def repair(
     bounds = make_limits(limits or {})
     with _opened(reference, aliases) as assembly:
         return repair_file(
-            given, output, assembly.contigs, assembly.reference, swap=swap_ref_alt,
+            given,
+            output,
+            assembly.contigs,
+            assembly.reference,
+            swap=swap_ref_alt,
             limits=bounds,
-        )  # fmt: skip
+        )
 
 
 @contextmanager
@@ -263,9 +267,12 @@ def make_limits(chosen: Mapping[str, int], name: str = "limits") -> Limits:
 
 
 def check_file(
-    path: Path, contigs: Contigs, reference: Reference | None, sheet: pl.DataFrame | None,
+    path: Path,
+    contigs: Contigs,
+    reference: Reference | None,
+    sheet: pl.DataFrame | None,
     limits: Limits = DEFAULTS,
-) -> Validation:  # fmt: skip
+) -> Validation:
     """Check one file; with a sample sheet also its samples.
 
     Nothing is written beside the file.
@@ -309,8 +316,9 @@ def _note_aliases(scan: FileScan, contigs: Contigs) -> None:
             "VH-R-011",
             f"{len(others):,} contig(s) have other names than the reference's: "
             f"{', '.join(others[:3])}{more}",
-            name="CHROM", value=others[0].split(" = ")[0],
-        )  # fmt: skip
+            name="CHROM",
+            value=others[0].split(" = ")[0],
+        )
 
 
 def header_of(path: Path) -> Header:

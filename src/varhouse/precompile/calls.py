@@ -30,9 +30,9 @@ def list_calls(folder: Path) -> Iterator[Call]:
         asked = {**json.loads(config.read_text()), "cohorts": "some.tsv", "store": "store"}
         run_json = prepare_by_hand(asked, [str(config)])
         output = run_json.parent / "jobs" / "whole.json"
-        run_step(argparse.Namespace(
-            run_step="whole", run_json=run_json, output=output, alone=False
-        ))  # fmt: skip
+        run_step(
+            argparse.Namespace(run_step="whole", run_json=run_json, output=output, alone=False)
+        )
 
     def check() -> None:
         for name in ("plain", "full", "sites", "faults", "gvcf"):
@@ -49,16 +49,23 @@ def list_calls(folder: Path) -> Iterator[Call]:
     def lift() -> None:
         for name in ("plain.vcf", "sites.vcf"):
             varhouse.liftover(
-                file(name), file(f"lifted-{name}"), chain=file("same.chain"),
-                target_reference=reference, source_reference=reference,
-            )  # fmt: skip
+                file(name),
+                file(f"lifted-{name}"),
+                chain=file("same.chain"),
+                target_reference=reference,
+                source_reference=reference,
+            )
 
     def annotate() -> None:
         for out, as_vep, terms in (("a.vcf", False, "so"), ("a.parquet", True, "vep115")):
             varhouse.annotate(
-                file("sites.vcf"), file(out), genes=file("genes.gff3"), reference=reference,
-                hgvs_as_vep=as_vep, terms=terms,
-            )  # fmt: skip
+                file("sites.vcf"),
+                file(out),
+                genes=file("genes.gff3"),
+                reference=reference,
+                hgvs_as_vep=as_vep,
+                terms=terms,
+            )
 
     def export() -> None:
         store = varhouse.open(folder / "store")
@@ -83,10 +90,14 @@ def list_calls(folder: Path) -> Iterator[Call]:
             for n in ("plain", "full", "faults")
         ],
     )
-    yield "normalise", lambda: [
-        varhouse.normalise(file(f"{n}.vcf"), file(f"{n}-n{e}"), reference=reference)
-        for n in ("plain", "full", "sites") for e in (".vcf", ".parquet")
-    ]  # fmt: skip
+    yield (
+        "normalise",
+        lambda: [
+            varhouse.normalise(file(f"{n}.vcf"), file(f"{n}-n{e}"), reference=reference)
+            for n in ("plain", "full", "sites")
+            for e in (".vcf", ".parquet")
+        ],
+    )
     yield "liftover", lift
     yield "annotate", annotate
     yield (

@@ -82,8 +82,10 @@ def _bases() -> str:
 
 def _genes() -> str:
     rows = ["##gff-version 3"]
-    genes = (("G1", "+", [(1_051, 1_220), (1_301, 1_700)], [(1_101, 1_220), (1_301, 1_540)]),
-             ("G2", "-", [(2_951, 3_500)], [(3_001, 3_360)]))  # fmt: skip
+    genes = (
+        ("G1", "+", [(1_051, 1_220), (1_301, 1_700)], [(1_101, 1_220), (1_301, 1_540)]),
+        ("G2", "-", [(2_951, 3_500)], [(3_001, 3_360)]),
+    )
     for name, strand, exons, cds in genes:
         low, high = exons[0][0], exons[-1][1]
 
@@ -105,9 +107,13 @@ def _genes() -> str:
 
 
 def _vcf(records: list[str], samples: tuple[str, ...] = SAMPLES) -> str:
-    lines = ["##fileformat=VCFv4.4", f"##contig=<ID={CONTIG},length={LENGTH}>",
-             '##FILTER=<ID=q10,Description="low">', '##ALT=<ID=DEL,Description="deletion">',
-             '##ALT=<ID=NON_REF,Description="any">']  # fmt: skip
+    lines = [
+        "##fileformat=VCFv4.4",
+        f"##contig=<ID={CONTIG},length={LENGTH}>",
+        '##FILTER=<ID=q10,Description="low">',
+        '##ALT=<ID=DEL,Description="deletion">',
+        '##ALT=<ID=NON_REF,Description="any">',
+    ]
     for kind, keys in (("INFO", _INFO), ("FORMAT", _FORMAT)):
         for key, number, type_ in (k.split(",") for k in keys):
             lines.append(f'##{kind}=<ID={key},Number={number},Type={type_},Description="d">')
@@ -129,11 +135,15 @@ def _changes(bases: str, step: int) -> list[tuple[int, str, str]]:
         other = "ACGT".replace(at, "")
         long = bases[pos - 1 : pos + 3]
         kinds = (
-            (at, other[0]), (at, f"{other[1]},{other[2]}"), (at, at + "GAT"), (long, at),
-            (bases[pos - 1 : pos + 1], other[:2]), (long, other[0] + "C"),
+            (at, other[0]),
+            (at, f"{other[1]},{other[2]}"),
+            (at, at + "GAT"),
+            (long, at),
+            (bases[pos - 1 : pos + 1], other[:2]),
+            (long, other[0] + "C"),
             (at, f"{other[0]},*"),
             (long, long[:2] + "," + other),
-        )  # fmt: skip
+        )
         found.append((pos, *kinds[k % len(kinds)]))
     found.append((321, bases[320:323], bases[320]))
     found.append((4_010, "A", "AA"))
@@ -145,8 +155,13 @@ def _plain(bases: str) -> list[str]:
     rows = []
     for k, (pos, ref, alt) in enumerate(_changes(bases, 37)):
         last = "2" if "," in alt else "1"
-        cells = (("0|0", "0|1", "1|1"), ("0/1", "./.", last + "/0"), ("./1", "1", "0"),
-                 ("0|" + last, ".", ".|."), ("0/0/1", "0/1", "0/0"))[k % 5]  # fmt: skip
+        cells = (
+            ("0|0", "0|1", "1|1"),
+            ("0/1", "./.", last + "/0"),
+            ("./1", "1", "0"),
+            ("0|" + last, ".", ".|."),
+            ("0/0/1", "0/1", "0/0"),
+        )[k % 5]
         rows.append(_record(pos, ref, alt, ".", "GT", *cells))
     return rows
 
@@ -157,10 +172,20 @@ def _full(bases: str) -> list[str]:
     for k, (pos, ref, alt) in enumerate(_changes(bases, 53)):
         n = 1 + alt.count(",") + 1
         pairs = n * (n + 1) // 2
-        cell = ":".join([
-            "0/1", ",".join(["10"] * n), "20", "99", ",".join(["30"] * pairs),
-            ",".join(["-1.5"] * pairs), "PASS", ".", "51,52", ",".join(["0.5"] * (n - 1)),
-        ])  # fmt: skip
+        cell = ":".join(
+            [
+                "0/1",
+                ",".join(["10"] * n),
+                "20",
+                "99",
+                ",".join(["30"] * pairs),
+                ",".join(["-1.5"] * pairs),
+                "PASS",
+                ".",
+                "51,52",
+                ",".join(["0.5"] * (n - 1)),
+            ]
+        )
         phased = cell.replace("0/1", "0|1", 1).replace(":PASS:.:", f":q10:{pos}:")
         of_alts = ",".join(["0.25"] * (n - 1))
         info = f"AC={','.join(['2'] * (n - 1))};AN=6;AF={of_alts};DP={pos};NOTE=a%2Cb,c;CH=x"
@@ -176,8 +201,10 @@ def _full(bases: str) -> list[str]:
 
 def _sites(bases: str) -> list[str]:
     """Write records without samples: symbolic alleles, breakends, a repeat, plain ones."""
-    rows = [_record(p, r, a, f"DP={p};AF={','.join(['0.1'] * (a.count(',') + 1))}")
-            for p, r, a in _changes(bases, 41)]  # fmt: skip
+    rows = [
+        _record(p, r, a, f"DP={p};AF={','.join(['0.1'] * (a.count(',') + 1))}")
+        for p, r, a in _changes(bases, 41)
+    ]
     events = [
         (2_001, "<DEL>", "SVTYPE=DEL;SVLEN=40;END=2041;CIPOS=-5,5"),
         (2_101, "<DUP>", "SVTYPE=DUP;SVLEN=60;CN=3"),
@@ -214,16 +241,22 @@ def _blocks(bases: str) -> list[str]:
     other = "ACGT".replace(bases[499], "")[0]
     return [
         _record(400, bases[399], "<NON_REF>", "END=499", "GT:GQ:MIN_DP:PL", "0/0:9:9:0,9,9"),
-        _record(500, bases[499], f"{other},<NON_REF>", "DP=9", "GT:AD:PL",
-                "0/1:4,5,0:9,0,9,9,9,9"),
+        _record(
+            500, bases[499], f"{other},<NON_REF>", "DP=9", "GT:AD:PL", "0/1:4,5,0:9,0,9,9,9,9"
+        ),
         _record(501, bases[500], "<NON_REF>", "END=600", "GT:GQ:MIN_DP:PL", "0/0:9:9:0,9,9"),
-    ]  # fmt: skip
+    ]
 
 
 def _source(bases: str) -> list[str]:
     rows = _changes(bases, 37)
     return [
-        _record(p, r, a, f"AC={','.join(['3'] * (a.count(',') + 1))};"
-                f"AF={','.join(['0.01'] * (a.count(',') + 1))};NOTE=n{p}")
+        _record(
+            p,
+            r,
+            a,
+            f"AC={','.join(['3'] * (a.count(',') + 1))};"
+            f"AF={','.join(['0.01'] * (a.count(',') + 1))};NOTE=n{p}",
+        )
         for p, r, a in rows
-    ]  # fmt: skip
+    ]

@@ -238,8 +238,9 @@ class _Parser:
             value = number(self.sign())
             self.depth -= 1
             if value.literal is not None:
-                return Value(pl.lit(-value.literal), "number", str(-value.literal),
-                              -value.literal)  # fmt: skip
+                return Value(
+                    pl.lit(-value.literal), "number", str(-value.literal), -value.literal
+                )
             if value.many:
                 return calculate("*", Value(pl.lit(-1), "number", "-1", -1), value)
             return Value(-value.expression, "number", f"-{value.text}")

@@ -84,7 +84,5 @@ def _of_alleles(store: Store, change: Change) -> dict[int, str]:
     ).filter("ref_checked")
     rows = near.select("pos", "ref").unique().filter(pl.col("ref").str.len_bytes() <= _BASES)
     return {
-        pos - 1 + i: base
-        for pos, ref in rows.collect().rows()
-        for i, base in enumerate(ref)
-    }  # fmt: skip
+        pos - 1 + i: base for pos, ref in rows.collect().rows() for i, base in enumerate(ref)
+    }

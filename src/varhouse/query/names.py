@@ -121,17 +121,27 @@ def _readings(text: str) -> Iterator[Change]:
     if key and re.fullmatch(_BASES + "+", key["alt"]) and not numbered:
         ref, start = key["ref"].upper(), int(key["pos"]) - 1
         yield Change(
-            key["contig"], start, start + len(ref), ref, key["alt"].upper(), "literal",
+            key["contig"],
+            start,
+            start + len(ref),
+            ref,
+            key["alt"].upper(),
+            "literal",
             "contig-pos-ref-alt, 1-based",
-        )  # fmt: skip
+        )
     if spdi:
         start, old = int(spdi["pos"]), spdi["old"].upper()
         known = not old.isdigit()
         size = len(old) if known else int(old)
         yield Change(
-            spdi["contig"], start, start + size, old if known else None,
-            spdi["new"].upper(), "literal", "SPDI, 0-based",
-        )  # fmt: skip
+            spdi["contig"],
+            start,
+            start + size,
+            old if known else None,
+            spdi["new"].upper(),
+            "literal",
+            "SPDI, 0-based",
+        )
 
 
 def _read_hgvs(match: re.Match[str]) -> Iterator[Change]:

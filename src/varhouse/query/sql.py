@@ -89,11 +89,12 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     connection = duckdb.connect(
         ":memory:",
         config={
-            "autoinstall_known_extensions": False, "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
             # A query shall not find the variables of this program by their names.
             "python_enable_replacements": False,
         },
-    )  # fmt: skip
+    )
     denied: dict[str, AccessError] = {}
     try:
         denied = _make_views(store, connection)
@@ -311,11 +312,12 @@ def _dataset(store: Store, table: Table, listed: pl.DataFrame) -> ds.Dataset:
     system = LocalFileSystem()
     fragments = [
         form.make_fragment(
-            str(folder / path), system,
+            str(folder / path),
+            system,
             partition_expression=_all_equal(dict(zip(table.partition, values, strict=True))),
         )
         for path, *values in listed.select("path", *names).rows()
-    ]  # fmt: skip
+    ]
     return ds.FileSystemDataset(fragments, schema, form, system)
 
 

@@ -247,9 +247,14 @@ def _same(column: str, bare: str) -> pl.Expr:
 def _transcript(row: dict[str, Any]) -> _Transcript:
     cds = None if row["cds_start"] is None else (row["cds_start"], row["cds_end"])
     return _Transcript(
-        row["transcript_id"], row["contig"], row["start"], row["end"], row["strand"] > 0,
-        tuple(zip(row["exon_start"], row["exon_end"], strict=True)), cds,
-    )  # fmt: skip
+        row["transcript_id"],
+        row["contig"],
+        row["start"],
+        row["end"],
+        row["strand"] > 0,
+        tuple(zip(row["exon_start"], row["exon_end"], strict=True)),
+        cds,
+    )
 
 
 # Names in transcripts.
@@ -391,9 +396,13 @@ def _protein_rows(
 
 
 def _named(
-    store: Store, transcript: _Transcript, near: tuple[int, int], column: str, ending: str,
+    store: Store,
+    transcript: _Transcript,
+    near: tuple[int, int],
+    column: str,
+    ending: str,
     pattern: str | None = None,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Find the alleles of a region that have a name in a transcript."""
     rows = store.scan(
         "consequences", contig=transcript.contig, start=max(near[0], 1), end=near[1]

@@ -124,13 +124,19 @@ class VcfWriter:
         infos = [open_info(frame), *(i.text(self._schema[i.column]) for i in self._infos)]
         if self._with_csq:
             infos.append(_csq(frame))
-        info = pl.concat_str([*infos, pl.lit(None, pl.String)], separator=";",
-                             ignore_nulls=True)  # fmt: skip
+        info = pl.concat_str(
+            [*infos, pl.lit(None, pl.String)], separator=";", ignore_nulls=True
+        )
         lines = frame.select(
-            "contig", "pos", pl.col("id").fill_null("."), "ref", "alt",
-            pl.lit(".").alias("qual"), pl.lit(".").alias("filter"),
+            "contig",
+            "pos",
+            pl.col("id").fill_null("."),
+            "ref",
+            "alt",
+            pl.lit(".").alias("qual"),
+            pl.lit(".").alias("filter"),
             pl.when(info == "").then(pl.lit(".")).otherwise(info).alias("info"),
-        )  # fmt: skip
+        )
         text = lines.write_csv(include_header=False, separator="\t", quote_style="never")
         self._stream.write(text.encode())
 

@@ -54,18 +54,26 @@ def consequences(measures: Measures, styles: Styles) -> Figure | None:
         y += row
     high = frame.filter(pl.col("impact") == "HIGH")["n"].sum()
     return Figure(
-        "consequences", "Consequence classes",
-        drawing.render("consequences", "Alleles by their most severe consequence",
-                       "; ".join(f"{label}: {', '.join(f'{c} {n:,}' for c, n in counts)}"
-                                 for _, label, counts in rows)),
+        "consequences",
+        "Consequence classes",
+        drawing.render(
+            "consequences",
+            "Alleles by their most severe consequence",
+            "; ".join(
+                f"{label}: {', '.join(f'{c} {n:,}' for c, n in counts)}"
+                for _, label, counts in rows
+            ),
+        ),
         f"Look for too many HIGH: true loss of function is rare, so a cohort far to the right "
         f"of the others there carries errors. HIGH here: {high:,}. Every allele "
         "counts once, by its most severe term over all transcripts.",
         frame.sort("cohort", "rank", nulls_last=True).select(
-            "cohort", impact=pl.col("impact").fill_null(""),
-            most_severe=pl.col("term").fill_null(NO_TRANSCRIPT), alleles="n",
+            "cohort",
+            impact=pl.col("impact").fill_null(""),
+            most_severe=pl.col("term").fill_null(NO_TRANSCRIPT),
+            alleles="n",
         ),
-    )  # fmt: skip
+    )
 
 
 def _by_severity(shown: pl.DataFrame) -> list[tuple[str, str, list[tuple[str, int]]]]:
@@ -134,13 +142,15 @@ def rejects(frame: pl.DataFrame, styles: Styles, meanings: dict[str, str]) -> Fi
     reasons = frame["reason"].unique(maintain_order=True).to_list()
     told = "; ".join(f"{r}: {meanings[r]}" for r in reasons if r in meanings)
     return Figure(
-        "rejects", "Records and alleles rejected, by reason",
+        "rejects",
+        "Records and alleles rejected, by reason",
         _bars("rejects", "Rejects by reason and cohort", "records or alleles", rows),
         "Look for a reason that takes a large part of a cohort: a rule or a file is wrong "
         f"then, not single records.{f' {more} more are in the data.' if more else ''}"
         f"{f' The way out: {told}.' if told else ''}",
-        frame, legend=False,
-    )  # fmt: skip
+        frame,
+        legend=False,
+    )
 
 
 def stages(found: list[dict[str, Any]]) -> list[Figure]:
@@ -156,9 +166,14 @@ def stages(found: list[dict[str, Any]]) -> list[Figure]:
             "cpu_s": [s.get("cpu_s") for s in rows],
             "peak_mb": [s.get("peak_mb") for s in rows],
         },
-        schema={"stage": pl.String, "jobs": pl.Int64, "wall_s": pl.Float64,
-                "cpu_s": pl.Float64, "peak_mb": pl.Float64},
-    )  # fmt: skip
+        schema={
+            "stage": pl.String,
+            "jobs": pl.Int64,
+            "wall_s": pl.Float64,
+            "cpu_s": pl.Float64,
+            "peak_mb": pl.Float64,
+        },
+    )
     time: list[tuple[str, float, str, int]] = []
     memory: list[tuple[str, float, str, int]] = []
     for stage, jobs, wall, cpu, peak in frame.rows():
@@ -172,16 +187,22 @@ def stages(found: list[dict[str, Any]]) -> list[Figure]:
     over, most = "seconds, summed over the jobs of a stage", "MB, the largest job of a stage"
     return [
         Figure(
-            "time", "Time by stage", _bars("time", "Wall time by stage", over, time),
+            "time",
+            "Time by stage",
+            _bars("time", "Wall time by stage", over, time),
             f"Look for the stage that has grown since the last ingest. Jobs run side by side, "
             f"so the sum, {all_wall:,.1f} s, is more than the hours on the clock; they all "
             f"took {all_cpu:,.1f} s of a processor.",
-            frame, legend=False,
+            frame,
+            legend=False,
         ),
         Figure(
-            "memory", "Memory by stage", _bars("memory", "Peak memory by stage", most, memory),
+            "memory",
+            "Memory by stage",
+            _bars("memory", "Peak memory by stage", most, memory),
             "Look for a stage that comes near the memory of a machine or of its cluster job. "
             "Memory should not grow with the store.",
-            frame.select("stage", "jobs", "peak_mb"), legend=False,
+            frame.select("stage", "jobs", "peak_mb"),
+            legend=False,
         ),
-    ]  # fmt: skip
+    ]

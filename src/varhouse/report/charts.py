@@ -80,9 +80,11 @@ def spectrum(measures: Measures, styles: Styles) -> Figure | None:
     last = len(AF_LABELS) - 1
     top = svg.round_above(_largest(shown["share"]))
     plot = svg.open_plot(
-        (-0.5, last + 0.5), top, "share of the cohort's alleles, %",
+        (-0.5, last + 0.5),
+        top,
+        "share of the cohort's alleles, %",
         "allele frequency, up to …%",
-    )  # fmt: skip
+    )
     svg.write_x_ticks(plot, _AF_TICKS)
     for cohort, style in styles.items():
         mine = dict(_of(shown, cohort).select("bin", "share").rows())
@@ -100,18 +102,24 @@ def spectrum(measures: Measures, styles: Styles) -> Figure | None:
     data = measures.spectrum.select(
         "cohort",
         frequency=pl.col("bin").replace_strict(labels, default="an is 0"),
-        alleles="n", transitions="n_ti", transversions="n_tv",
-    )  # fmt: skip
+        alleles="n",
+        transitions="n_ti",
+        transversions="n_tv",
+    )
     return Figure(
-        "spectrum", "Allele-frequency spectrum",
-        plot.drawing.render("spectrum", "Allele-frequency spectrum of each cohort",
-                            _describe(styles, measures.spectrum, "alleles")),
+        "spectrum",
+        "Allele-frequency spectrum",
+        plot.drawing.render(
+            "spectrum",
+            "Allele-frequency spectrum of each cohort",
+            _describe(styles, measures.spectrum, "alleles"),
+        ),
         f"Look for {apart}. Rare alleles are most of "
         "what whole genomes hold; a dip on the left means that somebody has filtered, a peak "
         "at 50 % that paralogues or systematic errors went in. A cohort cannot have "
         "frequencies below one in twice its people.",
         data,
-    )  # fmt: skip
+    )
 
 
 def _bin_text(index: int) -> str:
@@ -145,9 +153,11 @@ def ts_tv(measures: Measures, styles: Styles) -> Figure | None:
     last = len(AF_LABELS) - 1
     top = svg.round_above(max(_largest(shown["ratio"]), 2.5))
     plot = svg.open_plot(
-        (-0.5, last + 0.5), top, "transitions for each transversion (Ts/Tv)",
+        (-0.5, last + 0.5),
+        top,
+        "transitions for each transversion (Ts/Tv)",
         "allele frequency, up to …%",
-    )  # fmt: skip
+    )
     svg.write_x_ticks(plot, _AF_TICKS)
     for cohort, style in styles.items():
         rows = _of(shown, cohort).select("bin", "ratio", "n_ti", "n_tv").sort("bin").rows()
@@ -159,10 +169,15 @@ def ts_tv(measures: Measures, styles: Styles) -> Figure | None:
         pl.col("n_ti", "n_tv").sum()
     )
     return Figure(
-        "ts-tv", "Ts/Tv by frequency",
-        plot.drawing.render("ts-tv", "Ts/Tv of each cohort by allele frequency",
-                            "; ".join(f"{c}: {a:,} transitions, {b:,} transversions"
-                                      for c, a, b in sums.rows())),
+        "ts-tv",
+        "Ts/Tv by frequency",
+        plot.drawing.render(
+            "ts-tv",
+            "Ts/Tv of each cohort by allele frequency",
+            "; ".join(
+                f"{c}: {a:,} transitions, {b:,} transversions" for c, a, b in sums.rows()
+            ),
+        ),
         "Look for rare alleles with a lower ratio than common ones: false calls pull Ts/Tv "
         "towards 0.5. Whole genomes lie near 2.0 to 2.1, exomes near 3. Each allele counts "
         "once; bins with fewer than five transversions are not drawn.",
@@ -171,9 +186,11 @@ def ts_tv(measures: Measures, styles: Styles) -> Figure | None:
             frequency=pl.col("bin").replace_strict(
                 {b: _bin_text(b) for b in range(last + 1)}, return_dtype=pl.String
             ),
-            transitions="n_ti", transversions="n_tv", ts_tv=pl.col("ratio").round(4),
+            transitions="n_ti",
+            transversions="n_tv",
+            ts_tv=pl.col("ratio").round(4),
         ),
-    )  # fmt: skip
+    )
 
 
 def indels(measures: Measures, styles: Styles) -> Figure | None:
@@ -188,9 +205,11 @@ def indels(measures: Measures, styles: Styles) -> Figure | None:
         return None
     top = svg.round_above(_largest(shown["share"]))
     plot = svg.open_plot(
-        (-INDEL_LIMIT - 0.5, INDEL_LIMIT + 0.5), top, "share of the cohort's indels, %",
+        (-INDEL_LIMIT - 0.5, INDEL_LIMIT + 0.5),
+        top,
+        "share of the cohort's indels, %",
         "length, bases (deletions < 0 < insertions)",
-    )  # fmt: skip
+    )
     write = [(v, f"{v:+d}" if v else "0") for v in range(-INDEL_LIMIT, INDEL_LIMIT + 1, 10)]
     ends = {-INDEL_LIMIT: f"≤−{INDEL_LIMIT}", INDEL_LIMIT: f"≥+{INDEL_LIMIT}"}
     svg.write_x_ticks(plot, [(v, ends.get(v, t.replace("-", "−"))) for v, t in write])
@@ -201,10 +220,13 @@ def indels(measures: Measures, styles: Styles) -> Figure | None:
             wide = plot.x(1) - plot.x(0) - 1
             for length, share, n in rows:
                 plot.drawing.rect(
-                    plot.x(length) - wide / 2, plot.y(share), wide,
-                    plot.bottom - plot.y(share), f"bar s{style}",
+                    plot.x(length) - wide / 2,
+                    plot.y(share),
+                    wide,
+                    plot.bottom - plot.y(share),
+                    f"bar s{style}",
                     f"{length:+d} bases: {n:,} alleles, {share:.1f} %",
-                )  # fmt: skip
+                )
             continue
         shares = {length: share for length, share, _ in rows}
         for side in (range(-INDEL_LIMIT, 0), range(1, INDEL_LIMIT + 1)):
@@ -216,15 +238,19 @@ def indels(measures: Measures, styles: Styles) -> Figure | None:
             what = f"{cohort}, {length:+d} bases: {n:,} alleles, {share:.1f} %"
             plot.drawing.mark(plot.x(length), plot.y(share), style, what)
     return Figure(
-        "indels", "Lengths of insertions and deletions",
-        plot.drawing.render("indels", "Lengths of insertions and deletions",
-                            _describe(styles, measures.indels, "insertions and deletions")),
+        "indels",
+        "Lengths of insertions and deletions",
+        plot.drawing.render(
+            "indels",
+            "Lengths of insertions and deletions",
+            _describe(styles, measures.indels, "insertions and deletions"),
+        ),
         "Look for an even fall on both sides. Small peaks at multiples of three belong to "
         "coding sequence; one side alone, or a peak at a single length, points to the caller "
         "or to a filter."
         + (f" Cohorts with fewer than {FEW_INDELS} are not drawn." if len(styles) > 1 else ""),
         measures.indels.select("cohort", length_bases="length", alleles="n"),
-    )  # fmt: skip
+    )
 
 
 def missing(measures: Measures, styles: Styles) -> Figure | None:
@@ -248,18 +274,24 @@ def missing(measures: Measures, styles: Styles) -> Figure | None:
     )
     width = measures.bin_width
     return Figure(
-        "missing", title, drawings,
+        "missing",
+        title,
+        drawings,
         f"Look for stretches where one cohort rises over the others: a capture gap, a failed "
         f"piece or a masked region. Each point is a bin of {width:,} bases with alleles of "
         f"the cohort; not called counts people whose genotype is not complete. Over all: "
         f"{about}.",
         frame.select(
-            "cohort", "contig", start=pl.col("bin").cast(pl.Int64) * width + 1,
-            end=(pl.col("bin").cast(pl.Int64) + 1) * width, alleles="n",
-            genotypes="n_genotypes", not_called="n_missing",
+            "cohort",
+            "contig",
+            start=pl.col("bin").cast(pl.Int64) * width + 1,
+            end=(pl.col("bin").cast(pl.Int64) + 1) * width,
+            alleles="n",
+            genotypes="n_genotypes",
+            not_called="n_missing",
         ),
         wide=True,
-    )  # fmt: skip
+    )
 
 
 def _along(
@@ -276,10 +308,13 @@ def _along(
     top = svg.round_above(max(_largest(shown["share"]), 0.1))
     one = contigs[0] if len(contigs) == 1 else None
     plot = svg.open_plot(
-        (0, max(end, 1)), top, "not called, % of the genotypes",
+        (0, max(end, 1)),
+        top,
+        "not called, % of the genotypes",
         f"position on contig {svg.shorten(one, 24)}, Mb" if one else "contig",
-        width=width, height=230,
-    )  # fmt: skip
+        width=width,
+        height=230,
+    )
     at, labels = 0.0, []
     for contig in contigs:
         low, high = found[contig]
@@ -337,13 +372,24 @@ def against_others(measures: Measures, cohort: str, index: int) -> Figure | None
     for x, y, found in mine.select("x", "y", "n").rows():
         shade = 0.25 + 0.75 * (found / most) ** 0.35
         drawing.rect(
-            left + x * step, top + size - (y + 1) * step, step, step, "cell",
+            left + x * step,
+            top + size - (y + 1) * step,
+            step,
+            step,
+            "cell",
             f"{found:,} alleles: others {_angular_text(x)}, {cohort} {_angular_text(y)}",
             opacity=f"{shade:.2f}",
-        )  # fmt: skip
+        )
     drawing.line(left, top + size, left + size, top, "diagonal")
-    for value, label in ((0, "0"), (0.05, "5"), (0.25, "25"), (0.5, "50"), (0.75, "75"),
-                         (0.95, "95"), (1, "100")):  # fmt: skip
+    for value, label in (
+        (0, "0"),
+        (0.05, "5"),
+        (0.25, "25"),
+        (0.5, "50"),
+        (0.75, "75"),
+        (0.95, "95"),
+        (1, "100"),
+    ):
         at = _angular(value) * size
         drawing.line(left + at, top + size, left + at, top + size + 4, "base")
         drawing.text(left + at, top + size + 16, label, "middle")
@@ -351,9 +397,12 @@ def against_others(measures: Measures, cohort: str, index: int) -> Figure | None
         drawing.text(left - 7, top + size - at + 4, label, "end")
     drawing.text(2, 12, f"frequency in {svg.shorten(cohort, 30)}, %", kind="axis")
     drawing.text(
-        left + size / 2, top + size + 34, "frequency in the other cohorts together, %",
-        "middle", "axis",
-    )  # fmt: skip
+        left + size / 2,
+        top + size + 34,
+        "frequency in the other cohorts together, %",
+        "middle",
+        "axis",
+    )
     apart = ""
     if r is not None and r < APART and n >= APART_ALLELES:
         apart = " That is no sampling: look at this cohort first."
@@ -378,12 +427,17 @@ def against_others(measures: Measures, cohort: str, index: int) -> Figure | None
     )
     name = f"against-others-{index}"
     return Figure(
-        name, f"{cohort} against the other cohorts",
-        drawing.render(name, f"Frequencies of {cohort} against all other cohorts",
-                       f"{n:,} alleles assessed in both, correlation {told}"),
+        name,
+        f"{cohort} against the other cohorts",
+        drawing.render(
+            name,
+            f"Frequencies of {cohort} against all other cohorts",
+            f"{n:,} alleles assessed in both, correlation {told}",
+        ),
         f"Look for a cloud off the diagonal. {plural} both; r = {told}.{apart}",
-        data, legend=False,
-    )  # fmt: skip
+        data,
+        legend=False,
+    )
 
 
 def _angular(value: float) -> float:

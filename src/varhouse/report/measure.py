@@ -313,9 +313,13 @@ def _others(rows: pl.LazyFrame, totals: pl.LazyFrame) -> dict[str, pl.DataFrame]
     x, y = pl.col("fx"), pl.col("fy")
     grid = both.group_by("cohort", x=_angular_bin(x), y=_angular_bin(y)).agg(n=pl.len())
     sums = both.group_by("cohort").agg(
-        n=pl.len(), sx=x.sum(), sy=y.sum(), sxx=(x * x).sum(), syy=(y * y).sum(),
+        n=pl.len(),
+        sx=x.sum(),
+        sy=y.sum(),
+        sxx=(x * x).sum(),
+        syy=(y * y).sum(),
         sxy=(x * y).sum(),
-    )  # fmt: skip
+    )
     return {"others": grid, "agreement": sums}
 
 

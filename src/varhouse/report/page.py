@@ -92,12 +92,14 @@ def _tiles(ingest: Ingest) -> str:
     if not came and not ingest.held_back():
         return ""
     pairs = [
-        (len(came), "cohorts in"), (len(ingest.held_back()), "held back"),
-        (total(came, "n_samples"), "people"), (total(came, "n_records"), "records read"),
+        (len(came), "cohorts in"),
+        (len(ingest.held_back()), "held back"),
+        (total(came, "n_samples"), "people"),
+        (total(came, "n_records"), "records read"),
         (total(came, "n_alleles"), "alleles stored"),
         (int(ingest.account.get("new_alleles") or 0), "new to the store"),
         (total(came, "n_rejects"), "rejected"),
-    ]  # fmt: skip
+    ]
     inner = "".join(f"<li><b>{n:,}</b><span>{label}</span></li>" for n, label in pairs)
     return f'<ul class="facts">{inner}</ul>'
 
@@ -332,7 +334,8 @@ def _provenance(ingest: Ingest) -> str:
     digest = known.get("reference_digest") or store.meta.get("reference") or ""
     took = duration(row["started"], row["finished"])
     pairs = [
-        ("ingest", ingest.id), ("operation", str(row["operation"])),
+        ("ingest", ingest.id),
+        ("operation", str(row["operation"])),
         ("release made", f"{row['release']:,}"),
         ("started", row["started"]),
         ("finished", f"{row['finished']}{f' ({took})' if took else ''}"),
@@ -342,18 +345,32 @@ def _provenance(ingest: Ingest) -> str:
         ("reference digest", str(digest)),
         ("gene model", str(account.get("genes") or "")),
         ("gene model digest", str(account.get("genes_digest") or "")),
-        ("sources", "; ".join(f"{s.get('name')} {s.get('version') or ''}".strip()
-                              for s in account.get("sources") or [])),
+        (
+            "sources",
+            "; ".join(
+                f"{s.get('name')} {s.get('version') or ''}".strip()
+                for s in account.get("sources") or []
+            ),
+        ),
         ("strata", ", ".join(str(s) for s in ingest.config.get("strata") or [])),
         ("policy", _policy(ingest.config.get("policy"))),
-        ("shown from", f"release {store.release:,}"
-         + ("" if ingest.own_release else ": the ingest's own release is not shown any more")),
+        (
+            "shown from",
+            f"release {store.release:,}"
+            + (
+                ""
+                if ingest.own_release
+                else ": the ingest's own release is not shown any more"
+            ),
+        ),
         ("content digest", store.digest()),
-    ]  # fmt: skip
+    ]
     text = facts(pairs)
     digests = store.table_digests()
-    rows = [(name, pinned.rows, pinned.files, pinned.bytes, digests.get(name, ""))
-            for name, pinned in sorted(store.record.tables.items())]  # fmt: skip
+    rows = [
+        (name, pinned.rows, pinned.files, pinned.bytes, digests.get(name, ""))
+        for name, pinned in sorted(store.record.tables.items())
+    ]
     text += (
         "<details><summary>tables of the release</summary>"
         f"{table(['table', 'rows', 'files', 'bytes', 'digest'], rows)}</details>"
@@ -364,8 +381,9 @@ def _provenance(ingest: Ingest) -> str:
 def _policy(policy: Any) -> str:
     if not isinstance(policy, dict) or not policy:
         return "defaults"
-    return ", ".join(f"{k}: {str(v).lower() if isinstance(v, bool) else v}"
-                     for k, v in policy.items())  # fmt: skip
+    return ", ".join(
+        f"{k}: {str(v).lower() if isinstance(v, bool) else v}" for k, v in policy.items()
+    )
 
 
 def _files(ingest: Ingest) -> str:

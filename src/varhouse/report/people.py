@@ -67,10 +67,14 @@ def outliers(people: pl.DataFrame) -> pl.DataFrame:
             people.with_columns(median=pl.col(name).median().over("cohort"))
             .filter(pl.col(f"{name}_far").abs() > LIMIT)
             .select(
-                "cohort", "sample", measure=pl.lit(label), value=pl.col(name).cast(pl.Float64),
-                median=pl.col("median"), distance=pl.col(f"{name}_far"),
+                "cohort",
+                "sample",
+                measure=pl.lit(label),
+                value=pl.col(name).cast(pl.Float64),
+                median=pl.col("median"),
+                distance=pl.col(f"{name}_far"),
             )
-        )  # fmt: skip
+        )
     return pl.concat(found).sort(
         pl.col("distance").abs(), "cohort", "sample", descending=[True, False, False]
     )

@@ -86,9 +86,13 @@ def _strip(
     svg.write_x_ticks(plot, [(v, svg.tick_label(v)) for v in marks])
     drawing.text(200, bottom + 34, axis, "middle", "axis")
     return Figure(
-        f"people-{name}", title, drawing.render(f"people-{name}", title, "; ".join(told)),
-        look_for, None, legend=False,
-    )  # fmt: skip
+        f"people-{name}",
+        title,
+        drawing.render(f"people-{name}", title, "; ".join(told)),
+        look_for,
+        None,
+        legend=False,
+    )
 
 
 def _range(shown: pl.DataFrame) -> tuple[float, float, int]:

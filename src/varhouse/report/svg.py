@@ -114,9 +114,14 @@ class Drawing:
         self.parts.append(f"<{tag}{_attributes(attributes)}>{inner}</{tag}>")
 
     def text(
-        self, x: float, y: float, text: str, anchor: str = "start", kind: str = "tick",
+        self,
+        x: float,
+        y: float,
+        text: str,
+        anchor: str = "start",
+        kind: str = "tick",
         title: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write a text; `kind` is its class: tick, axis or name."""
         tip = f"<title>{escape(title)}</title>" if title else ""
         given: dict[str, str | float] = {
@@ -129,9 +134,15 @@ class Drawing:
         self.add("line", **{"class": kind}, x1=x1, y1=y1, x2=x2, y2=y2)
 
     def rect(
-        self, x: float, y: float, width: float, height: float, kind: str, title: str = "",
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        kind: str,
+        title: str = "",
         **more: str | float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Draw a rectangle of class `kind`."""
         given: dict[str, str | float] = {
             "class": kind, "x": x, "y": y, "width": width, "height": height,
@@ -152,9 +163,12 @@ class Drawing:
         """Put a cohort's mark at a place."""
         style %= STYLES
         self.add(
-            "path", title, **{"class": f"mark s{style}"}, d=_MARKS[style],
+            "path",
+            title,
+            **{"class": f"mark s{style}"},
+            d=_MARKS[style],
             transform=f"translate({_number(x)},{_number(y)})",
-        )  # fmt: skip
+        )
 
     def render(self, name: str, title: str, description: str, kind: str = "") -> str:
         """Give the SVG element; `name` is unique in the page."""
@@ -208,9 +222,15 @@ class Plot:
 
 
 def open_plot(
-    x: tuple[float, float], y_top: float, y_title: str, x_title: str, *,
-    width: float = 400, height: float = 250, n_ticks: int = 4,
-) -> Plot:  # fmt: skip
+    x: tuple[float, float],
+    y_top: float,
+    y_title: str,
+    x_title: str,
+    *,
+    width: float = 400,
+    height: float = 250,
+    n_ticks: int = 4,
+) -> Plot:
     """Start a plot whose y axis runs from 0 to `y_top`; the x ticks are the caller's.
 
     The y title stands over the axis, unturned, where a phone shows it as well.
@@ -220,9 +240,14 @@ def open_plot(
     top, right, bottom = 28.0, width - 20, height - 40
     drawing = Drawing(width, height)
     plot = Plot(
-        drawing, left, top, right, bottom,
-        linear(*x, left, right), linear(0, y_top, bottom, top),
-    )  # fmt: skip
+        drawing,
+        left,
+        top,
+        right,
+        bottom,
+        linear(*x, left, right),
+        linear(0, y_top, bottom, top),
+    )
     for v in marks:
         drawing.line(left, plot.y(v), right, plot.y(v), "grid" if v else "base")
         drawing.text(left - 5, plot.y(v) + 4, tick_label(v), "end")

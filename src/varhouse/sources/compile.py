@@ -97,9 +97,13 @@ class _Compiler:
     """One compilation: what is read, where it goes, what is counted."""
 
     def __init__(
-        self, spec: SourceSpec, target: Target, normalise: Normalise | None,
-        read_lines: ReadLines | None, folder: Path,
-    ) -> None:  # fmt: skip
+        self,
+        spec: SourceSpec,
+        target: Target,
+        normalise: Normalise | None,
+        read_lines: ReadLines | None,
+        folder: Path,
+    ) -> None:
         self._spec, self._target, self._normalise = spec, target, normalise
         self._read_lines = read_lines
         self._folder, self._path = folder, Path(spec.path)
@@ -141,13 +145,19 @@ class _Compiler:
         numbers = {n for n in self._all_names if _COUNT.match(n)}
         af_only = any(_AF.match(n) for n in self._fields) and not numbers
         facts = {
-            "compiler": COMPILER, "name": self._spec.name, "kind": self._spec.kind,
+            "compiler": COMPILER,
+            "name": self._spec.name,
+            "kind": self._spec.kind,
             "fields": {n: str(t) for n, t in self._fields.items()},
-            "version": self._version, "af_only": self._spec.kind == "allele" and af_only,
-            "wide": self._wide, "rows": rows, "row_bytes": self._row_bytes,
-            "several": self._several, "digests": self._sums.digests(),
+            "version": self._version,
+            "af_only": self._spec.kind == "allele" and af_only,
+            "wide": self._wide,
+            "rows": rows,
+            "row_bytes": self._row_bytes,
+            "several": self._several,
+            "digests": self._sums.digests(),
             "counts": self._counts,
-        }  # fmt: skip
+        }
         (self._folder / "source.json").write_text(json.dumps(facts, indent=1))
 
     # What each kind reads.
@@ -190,9 +200,12 @@ class _Compiler:
             from varhouse.sources.plain import PlainReader  # noqa: PLC0415
 
             plain = PlainReader(
-                self._read_lines, declared, fields, self._target.contigs,
+                self._read_lines,
+                declared,
+                fields,
+                self._target.contigs,
                 escapes=is_encoded(text.header),
-            )  # fmt: skip
+            )
         frames = vcf_alleles(
             self._spec, text, fields, self._target.contigs, self._counts, self._unknown, plain
         )
@@ -224,9 +237,10 @@ class _Compiler:
                 *([] if "id" in frame.columns else [pl.lit(None, pl.String).alias("id")]),
             ).explode("alt", empty_as_null=True, keep_nulls=True)
             good = rows.filter(
-                pl.col("ref").str.contains(_BASES), pl.col("alt").str.contains(_BASES),
+                pl.col("ref").str.contains(_BASES),
+                pl.col("alt").str.contains(_BASES),
                 pl.col("pos").is_between(1, 2**31 - 1),
-            )  # fmt: skip
+            )
             self._counts["not_an_allele"] += rows.height - good.height
             yield good.with_columns(pl.col("pos").cast(pl.Int32), pl.col("id").cast(pl.String))
 
@@ -236,9 +250,10 @@ class _Compiler:
         for frame in self._table():
             rows = frame.with_columns(pl.col("start") + int(self._spec.zero_based))
             good = rows.filter(
-                pl.col("start") >= 1, pl.col("start") <= pl.col("end"),
+                pl.col("start") >= 1,
+                pl.col("start") <= pl.col("end"),
                 pl.col("end") < 2**31,
-            )  # fmt: skip
+            )
             self._counts["not_an_interval"] += rows.height - good.height
             length = pl.col("contig").replace_strict(lengths, return_dtype=pl.Int64)
             past = good.filter(pl.col("end") > length)

@@ -123,8 +123,9 @@ class CompiledSource:
         """
         if self.kind == "gene":
             if genes is None:
-                raise UsageError(f"source {self.name}: kind gene needs consequences",
-                                 "name a gene model")  # fmt: skip
+                raise UsageError(
+                    f"source {self.name}: kind gene needs consequences", "name a gene model"
+                )
             return self._by_gene(genes)
         find = self._by_allele if self.kind == "allele" else self._by_overlap
         found = [
@@ -161,9 +162,14 @@ class CompiledSource:
                 yield self._allele_rows(alleles[a:b], mine[a:b], left, right, index, pieces)
 
     def _allele_rows(
-        self, alleles: pl.DataFrame, mine: Ints, left: Ints, right: Ints,
-        index: pl.DataFrame, pieces: Ints,
-    ) -> pl.DataFrame:  # fmt: skip
+        self,
+        alleles: pl.DataFrame,
+        mine: Ints,
+        left: Ints,
+        right: Ints,
+        index: pl.DataFrame,
+        pieces: Ints,
+    ) -> pl.DataFrame:
         hashed = np.flatnonzero(mine[left] & HASHED)
         texts, numbers = (
             bool(index[n].to_numpy()[pieces].any()) for n in ("texts", "numbers")
@@ -235,10 +241,14 @@ class CompiledSource:
         found = [
             by_id.join(table, on="_id", how="inner", maintain_order="left_right"),
             pairs.join(
-                table, left_on="\tname", right_on="gene", how="inner", coalesce=False,
+                table,
+                left_on="\tname",
+                right_on="gene",
+                how="inner",
+                coalesce=False,
                 maintain_order="left_right",
             ),
-        ]  # fmt: skip
+        ]
         names = [*KEY, "gene", *self.fields]
         rows = pl.concat(f.select(names) for f in found).rename({"gene": "gene_key"})
         # A gene whose name is its id is found twice.

@@ -56,10 +56,10 @@ def beyond_32_bits(rows: pl.DataFrame) -> list[str]:
     names = [n for n, t in rows.schema.items() if t == pl.Int64 and n != "key"]
     low, high = rows.select(names).min(), rows.select(names).max()
     return [
-        n for n in names if rows.height and (
-            (low[n][0] or 0) < -(2**31) or (high[n][0] or 0) >= 2**31
-        )
-    ]  # fmt: skip
+        n
+        for n in names
+        if rows.height and ((low[n][0] or 0) < -(2**31) or (high[n][0] or 0) >= 2**31)
+    ]
 
 
 PIECE: dict[str, PolarsType] = {
@@ -84,9 +84,11 @@ class Piece(NamedTuple):
     def joined(self, more: "Piece") -> "Piece":
         """Add the rows that follow."""
         return self._replace(
-            rows=self.rows + more.rows, high=max(self.high, more.high),
-            texts=self.texts or more.texts, numbers=self.numbers or more.numbers,
-        )  # fmt: skip
+            rows=self.rows + more.rows,
+            high=max(self.high, more.high),
+            texts=self.texts or more.texts,
+            numbers=self.numbers or more.numbers,
+        )
 
 
 class Files:
@@ -132,10 +134,13 @@ class Files:
         # Numbers as they are: packed ones take nearly as much, and time at each read.
         texts = [n for n, t in schema.items() if t == pl.String]
         pq.write_table(
-            pa.concat_tables(tables), path,
-            row_group_size=ROW_GROUP, use_dictionary=texts, write_statistics=False,
+            pa.concat_tables(tables),
+            path,
+            row_group_size=ROW_GROUP,
+            use_dictionary=texts,
+            write_statistics=False,
             compression={n: "zstd" if n in texts else "none" for n in schema},
-        )  # fmt: skip
+        )
         self.rows += first
         self._bytes += self._held_bytes
         self._held, self._offset, self._held_bytes = [], 0, 0
@@ -149,8 +154,10 @@ class Files:
             room = ROW_GROUP - (first + at) % ROW_GROUP
             some = frame[at : at + room]
             place, last = some[self._place], some[self._last].to_numpy()
-            has = ["id" in some.columns and some[n].null_count() < some.height
-                   for n in ("id", "rs")]  # fmt: skip
+            has = [
+                "id" in some.columns and some[n].null_count() < some.height
+                for n in ("id", "rs")
+            ]
             piece = Piece(
                 self._file, contig, first + at, some.height, place[0], int(last.max()), *has
             )

@@ -24,10 +24,14 @@ def bounds(alleles: pl.DataFrame) -> tuple[Ints, Ints]:
     """
     pos = alleles["pos"].to_numpy().astype(np.int64)
     last = complete_key(alleles).select(last_base()).to_series().to_numpy()
-    inserts = alleles.select(
-        pl.col("alt").str.starts_with(pl.col("ref"))
-        & (pl.col("alt").str.len_bytes() > pl.col("ref").str.len_bytes())
-    ).to_series().to_numpy()  # fmt: skip
+    inserts = (
+        alleles.select(
+            pl.col("alt").str.starts_with(pl.col("ref"))
+            & (pl.col("alt").str.len_bytes() > pl.col("ref").str.len_bytes())
+        )
+        .to_series()
+        .to_numpy()
+    )
     return last, np.where(inserts, last + 1, pos)
 
 

@@ -37,9 +37,15 @@ def read_merges(path: Path) -> pl.DataFrame:
     if not data.strip():
         return pl.DataFrame(schema=_SCHEMA)
     lines = pl.read_csv(
-        data, has_header=False, new_columns=["line"], separator="\x1f", quote_char=None,
-        infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy",
-    ).with_row_index("number", offset=1)  # fmt: skip
+        data,
+        has_header=False,
+        new_columns=["line"],
+        separator="\x1f",
+        quote_char=None,
+        infer_schema=False,
+        truncate_ragged_lines=True,
+        encoding="utf8-lossy",
+    ).with_row_index("number", offset=1)
     cells = pl.col("line").str.strip_suffix("\r").str.splitn("\t", 3)
     rows = lines.filter(
         pl.col("line").str.strip_chars() != "", ~pl.col("line").str.contains(_HEADER)
@@ -47,11 +53,14 @@ def read_merges(path: Path) -> pl.DataFrame:
         "number",
         "line",
         *(
-            cells.struct[i].str.strip_chars().str.extract(_NUMBER).cast(pl.Int64, strict=False)
+            cells.struct[i]
+            .str.strip_chars()
+            .str.extract(_NUMBER)
+            .cast(pl.Int64, strict=False)
             .alias(n)
             for i, n in enumerate(_SCHEMA)
         ),
-    )  # fmt: skip
+    )
     bad = rows.filter(pl.any_horizontal(pl.col(*_SCHEMA).is_null()))
     if bad.height:
         number, text = bad.select("number", "line").row(0)

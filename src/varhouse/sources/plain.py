@@ -59,9 +59,14 @@ class PlainReader:
     """
 
     def __init__(
-        self, read_lines: ReadLines, declared: Sequence[Field], fields: Sequence[Field],
-        contigs: Contigs, *, escapes: bool,
-    ) -> None:  # fmt: skip
+        self,
+        read_lines: ReadLines,
+        declared: Sequence[Field],
+        fields: Sequence[Field],
+        contigs: Contigs,
+        *,
+        escapes: bool,
+    ) -> None:
         self._fields, self._contigs, self._escapes = list(fields), contigs, escapes
         # Other columns than INFO have no flags, and G needs all of a record's ALTs.
         self._can = not any(
@@ -112,9 +117,13 @@ class PlainReader:
         return self._frame(cut, mine, contigs, run, counts)
 
     def _frame(
-        self, cut: Cut, rows: _Rows, contigs: list[str | None], run: Longs,
+        self,
+        cut: Cut,
+        rows: _Rows,
+        contigs: list[str | None],
+        run: Longs,
         counts: dict[str, int],
-    ) -> pl.DataFrame:  # fmt: skip
+    ) -> pl.DataFrame:
         start = cut.batch.start
         height = rows.record.size
 

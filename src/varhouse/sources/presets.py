@@ -9,11 +9,26 @@ from typing import Any
 
 _GNOMAD_GROUPS = ("afr", "amr", "asj", "eas", "fin", "mid", "nfe", "sas", "remaining", "oth")
 _GNOMAD = [
-    "FILTER", "AC", "AN", "AF", "nhomalt",
+    "FILTER",
+    "AC",
+    "AN",
+    "AF",
+    "nhomalt",
     *(f"{n}_{g}" for g in _GNOMAD_GROUPS for n in ("AC", "AN", "AF", "nhomalt")),
-    "AC_XY", "AN_XY", "AC_male", "AN_male", "faf95", "faf95_eas", "fafmax_faf95_max",
-    "grpmax", "AC_grpmax", "AN_grpmax", "popmax", "AC_popmax", "AN_popmax",
-]  # fmt: skip
+    "AC_XY",
+    "AN_XY",
+    "AC_male",
+    "AN_male",
+    "faf95",
+    "faf95_eas",
+    "fafmax_faf95_max",
+    "grpmax",
+    "AC_grpmax",
+    "AN_grpmax",
+    "popmax",
+    "AC_popmax",
+    "AN_popmax",
+]
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Stars: https://www.ncbi.nlm.nih.gov/clinvar/docs/review_status/

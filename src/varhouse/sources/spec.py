@@ -48,7 +48,7 @@ OWN_NAMES: dict[str, set[str]] = {
     "allele": {"chrom", "key", "rs", "long"},
     "overlap": {"chrom", "start", "end"},
     "gene": {"gene"},
-}  # fmt: skip
+}
 """Columns of a compiled source by kind; a field that is spelt so is `info_NAME` too."""
 
 SUFFIXES = {
@@ -177,8 +177,10 @@ def read_spec(raw: Mapping[str, Any], base: Path) -> tuple[SourceSpec, list[str]
         problems.append(f"{where}: no format {form!r}; fix: format: {' | '.join(FORMATS)}")
         form = None
     elif form is None:
-        problems.append(f"{where}: {path.name}: the ending says no format; "
-                        f"fix: format: {' | '.join(FORMATS)}")  # fmt: skip
+        problems.append(
+            f"{where}: {path.name}: the ending says no format; "
+            f"fix: format: {' | '.join(FORMATS)}"
+        )
     form = form or "vcf"
     fields, found = _fields(said.get("fields"), where, kind, "fields" not in raw)
     columns = {str(k): str(v) for k, v in (said.get("columns") or {}).items()}
@@ -186,14 +188,23 @@ def read_spec(raw: Mapping[str, Any], base: Path) -> tuple[SourceSpec, list[str]
     problems += _contradictions(where, kind, form, columns, said)
     return (
         SourceSpec(
-            name, str(path), kind, form, fields, columns,
+            name,
+            str(path),
+            kind,
+            form,
+            fields,
+            columns,
             str(said.get("coordinates", "")).startswith("0") or form == "bed",
-            said.get("entries"), _text(said.get("version")), _text(said.get("date")),
-            said.get("licence"), bool(said.get("redistribute", True)), said.get("assembly"),
+            said.get("entries"),
+            _text(said.get("version")),
+            _text(said.get("date")),
+            said.get("licence"),
+            bool(said.get("redistribute", True)),
+            said.get("assembly"),
             str(base / merged) if merged else None,
         ),
         problems,
-    )  # fmt: skip
+    )
 
 
 def own_column(key: str, kind: str = "allele") -> str:

@@ -102,12 +102,16 @@ class SourceTable:
                 return list(_BED[:3])
             raise InputError(f"{self.path}: no line with the names of its columns")
         if "\r" in first:
-            raise InputError(f"{self.path}: its lines end with a carriage return alone",
-                             "save it with line ends of Unix or Windows")  # fmt: skip
+            raise InputError(
+                f"{self.path}: its lines end with a carriage return alone",
+                "save it with line ends of Unix or Windows",
+            )
         cells = first.removeprefix("#").split("\t")
         if len(cells) > _MOST_COLUMNS:
-            raise InputError(f"{self.path}: {len(cells):,} columns, at most {_MOST_COLUMNS:,}",
-                             "keep those that are annotations")  # fmt: skip
+            raise InputError(
+                f"{self.path}: {len(cells):,} columns, at most {_MOST_COLUMNS:,}",
+                "keep those that are annotations",
+            )
         if len(cells) == 1 and (mark := next((m for m in ",;" if m in first), None)):
             raise InputError(
                 f"{self.path}: its columns are set off by {mark!r}, not by tabs "
@@ -116,8 +120,10 @@ class SourceTable:
             )
         if self.spec.format == "bed":
             if len(cells) < 3:
-                raise InputError(f"{self.path}: {first[:60]!r} has fewer than 3 columns",
-                                 "BED is tab-separated: contig, start, end")  # fmt: skip
+                raise InputError(
+                    f"{self.path}: {first[:60]!r} has fewer than 3 columns",
+                    "BED is tab-separated: contig, start, end",
+                )
             extra = [f"column{k + 1}" for k in range(len(_BED), len(cells))]
             return [*_BED[: len(cells)], *extra]
         self._skip += 1
@@ -125,8 +131,10 @@ class SourceTable:
         names = [c.strip() or f"column{k}" for k, c in enumerate(cells, 1)]
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
-            raise InputError(f"{self.path}: two columns are named {name!r}",
-                             "give each column a name of its own")  # fmt: skip
+            raise InputError(
+                f"{self.path}: two columns are named {name!r}",
+                "give each column a name of its own",
+            )
         return names
 
     def _first_line(self) -> str:
@@ -263,10 +271,16 @@ def _cells(path: Path, data: bytes, names: list[str], number: int) -> pl.DataFra
     whole = b"\t" * (len(names) - 1) + b"\n" + data
     try:
         return pl.read_csv(
-            whole, has_header=False, separator="\t", quote_char=None, infer_schema=False,
-            null_values=_NULLS, truncate_ragged_lines=True, encoding="utf8-lossy",
+            whole,
+            has_header=False,
+            separator="\t",
+            quote_char=None,
+            infer_schema=False,
+            null_values=_NULLS,
+            truncate_ragged_lines=True,
+            encoding="utf8-lossy",
             schema=dict.fromkeys(names, pl.String),
-        )[1:]  # fmt: skip
+        )[1:]
     except pl.exceptions.PolarsError as error:
         why = str(error).splitlines()[0][:100]
         raise InputError(f"{path}: block {number}: cannot be read as TSV ({why})") from error

@@ -33,8 +33,11 @@ def find_damage(path: Path, work: Path | None = None) -> StoreError | None:
     StoreError or None
         Names the file and the way out; None if nothing is damaged.
     """
-    for folder, fix in ((path / "_store", _RESTORE), (work, _MAKE_AGAIN),
-                        (path / "_cache", _MAKE_AGAIN)):  # fmt: skip
+    for folder, fix in (
+        (path / "_store", _RESTORE),
+        (work, _MAKE_AGAIN),
+        (path / "_cache", _MAKE_AGAIN),
+    ):
         for file in _files(folder):
             if why := _what_is_wrong(file, read=False):
                 return StoreError(f"{file}: {why}", fix)

@@ -192,9 +192,13 @@ def _scan(store: Store, table: str, paths: list[str]) -> pl.LazyFrame:
     declared: Table = store.declaration(table)
     folder = table_folder(store.path, declared)
     return pl.scan_parquet(
-        [f"{folder}/{p}" for p in paths], glob=False, schema=declared.file_schema,
-        missing_columns="insert", extra_columns="ignore", hive_partitioning=False,
-    )  # fmt: skip
+        [f"{folder}/{p}" for p in paths],
+        glob=False,
+        schema=declared.file_schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
 
 
 def _moves(alleles: _Pair, window: pl.Expr) -> pl.DataFrame:

@@ -220,8 +220,9 @@ class Store(TableMethods):
         pinned = self.record.tables.get(name)
         if pinned is None:
             if name not in TABLES:
-                known = sorted({*(n for n, t in TABLES.items() if self.view.shows(t)),
-                                *self.tables})  # fmt: skip
+                known = sorted(
+                    {*(n for n, t in TABLES.items() if self.view.shows(t)), *self.tables}
+                )
                 raise StoreError(
                     f"release {self.release} of {self.name} has no table {name!r}"
                     f"{nearest(name, known)}"

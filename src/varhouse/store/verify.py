@@ -156,8 +156,9 @@ def _is_earlier(file: Path, table: Table, entry: dict[str, Any]) -> bool:
     """
     if not any(c.name == "source_version" and not c.content for c in table.columns):
         return False
-    columns = (replace(c, content=c.content or c.name == "source_version")
-               for c in table.columns)  # fmt: skip
+    columns = (
+        replace(c, content=c.content or c.name == "source_version") for c in table.columns
+    )
     old = replace(table, columns=tuple(columns))
     frames = read_batches(file, entry["partition"])
     sums = combine(digest_frame(frame, old) for frame in frames)
@@ -347,8 +348,9 @@ def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Pro
     """Compare totals with the sums of the frequencies."""
     names = [*KEY, "stratum_by", "stratum", *counts_of("totals")]
     wanted, found = (f.select(names) for f in (sum_cohorts(frequencies), totals))
-    wrong = pl.concat([wanted.join(found, on=names, how="anti"),
-                       found.join(wanted, on=names, how="anti")])  # fmt: skip
+    wrong = pl.concat(
+        [wanted.join(found, on=names, how="anti"), found.join(wanted, on=names, how="anti")]
+    )
     if not wrong.height:
         return []
     alleles = wrong.select(*KEY, "stratum_by", "stratum").unique(maintain_order=True)

@@ -149,9 +149,13 @@ class ShardWriter:
     """
 
     def __init__(
-        self, table: Table, directory: Path, name: str, partition: Mapping[str, str],
+        self,
+        table: Table,
+        directory: Path,
+        name: str,
+        partition: Mapping[str, str],
         max_rows: int = SHARD_ROWS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if set(partition) != set(table.partition):
             raise SchemaError(
                 f"table {table.name}: partition {dict(partition)} is not its own"
@@ -207,13 +211,16 @@ class ShardWriter:
         self._own.rename(path)
         self._shards.append(
             Shard(
-                table=self._table.name, path=str(path), partition=dict(self._partition),
-                rows=sum(p[0] for p in self._pieces), bytes=path.stat().st_size,
+                table=self._table.name,
+                path=str(path),
+                partition=dict(self._partition),
+                rows=sum(p[0] for p in self._pieces),
+                bytes=path.stat().st_size,
                 digest=combine(p[1] for p in self._pieces),
                 stats=_join_statistics([p[2] for p in self._pieces]),
                 span=max(p[3] for p in self._pieces),
             )
-        )  # fmt: skip
+        )
         self._pieces = []
 
     def close(self) -> list[Shard]:
@@ -234,24 +241,29 @@ def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
     if not odd and any(t.is_nested() for t in frame.dtypes):
         # Long lists take polars less time, all else takes it a third more.
         frame.write_parquet(
-            path, compression="zstd", compression_level=COMPRESSION_LEVEL,
+            path,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
             row_group_size=ROW_GROUP,
-        )  # fmt: skip
+        )
         return
     pq.write_table(
-        frame.to_arrow(compat_level=pl.CompatLevel.oldest()), path,
-        row_group_size=ROW_GROUP, **_encoding(frame.columns),
+        frame.to_arrow(compat_level=pl.CompatLevel.oldest()),
+        path,
+        row_group_size=ROW_GROUP,
+        **_encoding(frame.columns),
         write_statistics=[n for n in frame.columns if n not in odd],
-    )  # fmt: skip
+    )
 
 
 def _encoding(columns: list[str]) -> dict[str, Any]:
     """Say how the columns of a file are written."""
     return {
-        "compression": "zstd", "compression_level": COMPRESSION_LEVEL,
+        "compression": "zstd",
+        "compression_level": COMPRESSION_LEVEL,
         "use_dictionary": [c for c in columns if c not in _HIGH_CARDINALITY],
         "column_encoding": dict.fromkeys(_DELTA & set(columns), _DELTA_ENCODING),
-    }  # fmt: skip
+    }
 
 
 def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:

@@ -132,9 +132,11 @@ def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
         If a sum passes 2**31 - 1.
     """
     rows = frequencies.select(
-        pl.col("cohort").alias(_UNIT), pl.lit(value=False).alias(_OF_SITE), *_GROUP,
+        pl.col("cohort").alias(_UNIT),
+        pl.lit(value=False).alias(_OF_SITE),
+        *_GROUP,
         **counts_of_a_cohort(),
-    )  # fmt: skip
+    )
     return _finish(_add_up(rows))
 
 
@@ -234,9 +236,12 @@ def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
     at_site = _at_sites(own, rows, sites)
     # What those that hold an allele counted at its site goes, for it comes with all others.
     double = (
-        own.select(_UNIT, *KEY).unique().join(at_site, on=[_UNIT, *_SITE])
-        .group_by(_GROUP).agg(-pl.col(counts).sum(), -pl.len().cast(pl.Int64).alias(_N))
-    )  # fmt: skip
+        own.select(_UNIT, *KEY)
+        .unique()
+        .join(at_site, on=[_UNIT, *_SITE])
+        .group_by(_GROUP)
+        .agg(-pl.col(counts).sum(), -pl.len().cast(pl.Int64).alias(_N))
+    )
     everybody = at_site.group_by(*_SITE, *_STRATUM).agg(
         pl.col(counts).sum(), pl.len().alias(_N)
     )
@@ -244,10 +249,11 @@ def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
     terms = [sums.join(sites, on=_SITE, how="semi"), several.join(everybody, on=_SITE), double]
     mended = (
         pl.concat([t.select(order).cast({_N: pl.Int64}) for t in terms])
-        .group_by(_GROUP).agg(pl.col(*counts, _N).sum())
+        .group_by(_GROUP)
+        .agg(pl.col(*counts, _N).sum())
         # Nobody at all was assessed in this stratum.
         .filter(pl.col(_N) > 0)
-    )  # fmt: skip
+    )
     rest = sums.join(sites, on=_SITE, how="anti")
     out = [f.select(*_GROUP, *counts) for f in (rest, mended)]
     marked = [f.with_columns(pl.lit(value=False).alias(_OF_SITE)) for f in out]

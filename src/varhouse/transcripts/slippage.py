@@ -133,9 +133,11 @@ def _both_pieces(model: GeneModel, left: int, right: int) -> UInt8:
     """Read the base codes of the two pieces, one behind the other, on the forward strand."""
     t = int(model.seg_tx[left])
     size = int(
-        model.seg_end[left] - model.seg_start[left]
-        + model.seg_end[right] - model.seg_start[right]
-    )  # fmt: skip
+        model.seg_end[left]
+        - model.seg_start[left]
+        + model.seg_end[right]
+        - model.seg_start[right]
+    )
     at = int(model.cdna_ptr[t] + model.seg_anchor[left])
     if model.strand[t] > 0:
         at += int(model.seg_start[left])

@@ -91,8 +91,9 @@ def iter_text(
         return
     pieces = (
         ((-1, p) for p in bcf_pieces(path))
-        if kind == "bcf" else read_pieces(path, kind, hashes)
-    )  # fmt: skip
+        if kind == "bcf"
+        else read_pieces(path, kind, hashes)
+    )
     yield from _text_blocks(path, kind, pieces, batch_bytes, limits)
 
 

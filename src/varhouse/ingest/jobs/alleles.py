@@ -95,9 +95,13 @@ def find_alleles(
 
 
 def _retract(
-    run: Run, parts: list[str], entries: list[dict[str, Any]], replaced: list[str],
-    directory: Path, again: tuple[str, ...],
-) -> Manifest:  # fmt: skip
+    run: Run,
+    parts: list[str],
+    entries: list[dict[str, Any]],
+    replaced: list[str],
+    directory: Path,
+    again: tuple[str, ...],
+) -> Manifest:
     """Take out what only the old state of a replaced cohort or a source brought.
 
     Tables that are made anew for these partitions are left out: their old rows go anyway.
@@ -117,15 +121,21 @@ def _retract(
     ]
     incoming = pl.concat(frames) if frames else None
     found = retract(
-        run.base(), replaced, directory, parts=parts, incoming=incoming, ids_of=ids_of,
-    ).manifest  # fmt: skip
+        run.base(),
+        replaced,
+        directory,
+        parts=parts,
+        incoming=incoming,
+        ids_of=ids_of,
+    ).manifest
     anew = {"consequences" if n == GENE_MODEL else f"annotations_{n}" for n in again}
     anew |= {f"annotations_{n}" for n in run.gone_sources}
     anew |= {"consequences"} if run.genes_gone else set()
     return Manifest(
-        [s for s in found.shards if s.table not in anew], [],
+        [s for s in found.shards if s.table not in anew],
+        [],
         [r for r in found.remove if r[0] not in anew],
-    )  # fmt: skip
+    )
 
 
 def _windows(pieces: list[dict[str, Any]]) -> list[Window]:
@@ -158,9 +168,13 @@ def _incoming(pieces: list[dict[str, Any]], window: Window) -> pl.DataFrame:
     ]
     if not frames:
         return pl.DataFrame(
-            schema={**KEY_SCHEMA, "id": pl.String, "ref_checked": pl.Boolean,
-                    "cohort": pl.String}
-        )  # fmt: skip
+            schema={
+                **KEY_SCHEMA,
+                "id": pl.String,
+                "ref_checked": pl.Boolean,
+                "cohort": pl.String,
+            }
+        )
     return pl.concat(frames).collect()
 
 
@@ -213,11 +227,13 @@ def computed_ids(named: pl.DataFrame) -> pl.DataFrame:
     """Give the rows of `ids` for the names that were worked out: SPDI and VRS."""
     return pl.concat(
         named.filter(pl.col(column).is_not_null()).select(
-            pl.col(column).alias("id"), pl.lit(kind).alias("kind"), *KEY,
+            pl.col(column).alias("id"),
+            pl.lit(kind).alias("kind"),
+            *KEY,
             pl.lit("computed").alias("source"),
         )
         for kind, column in (("spdi", "spdi"), ("vrs", "vrs_id"))
-    )  # fmt: skip
+    )
 
 
 def given_ids(come: pl.DataFrame) -> pl.DataFrame:
@@ -229,8 +245,10 @@ def given_ids(come: pl.DataFrame) -> pl.DataFrame:
         .explode("id", empty_as_null=True)
         .filter(pl.col("id").is_not_null() & (pl.col("id") != ""))
         .select(
-            "id", pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")).alias("kind"),
-            *KEY, pl.format("cohort:{}", "cohort").alias("source"),
+            "id",
+            pl.when(is_rs).then(pl.lit("rs")).otherwise(pl.lit("other")).alias("kind"),
+            *KEY,
+            pl.format("cohort:{}", "cohort").alias("source"),
         )
         .unique()
-    )  # fmt: skip
+    )

@@ -106,10 +106,15 @@ class _Rows:
     """Collects the annotation of a partition's alleles, and writes it shard by shard."""
 
     def __init__(
-        self, part: str, name: str, directory: Path, model: GeneModel | None,
-        describe: Describer | None, sources: list[CompiledSource],
+        self,
+        part: str,
+        name: str,
+        directory: Path,
+        model: GeneModel | None,
+        describe: Describer | None,
+        sources: list[CompiledSource],
         genes: GeneModel | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         partition = {"part": part}
         self._name, self._directory, self._partition = name, directory, partition
         self._model, self._describe, self._sources = model, describe, sources
@@ -178,8 +183,13 @@ def open_source(run: Run, config: SourceConfig) -> CompiledSource:
         compile_source(config, target, folder, _normaliser(reference), run.inputs, InfoSpans)
         found = CompiledSource(folder, config)
         left = {k: n for k, n in found.counts.items() if n and k != "records"}
-        LOG.info("source %s: %d rows of %d records%s", config.name, found.rows,
-                 found.counts["records"], f"; left out: {left}" if left else "")  # fmt: skip
+        LOG.info(
+            "source %s: %d rows of %d records%s",
+            config.name,
+            found.rows,
+            found.counts["records"],
+            f"; left out: {left}" if left else "",
+        )
     return CompiledSource(folder, config)
 
 

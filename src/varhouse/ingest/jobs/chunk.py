@@ -149,9 +149,14 @@ class _Batches:
 
 
 def read_chunk(
-    data: Path, begin: int, end: int, record: int, line: int, context: Context,
+    data: Path,
+    begin: int,
+    end: int,
+    record: int,
+    line: int,
+    context: Context,
     marked: MarkedRecords,
-) -> ChunkResult:  # fmt: skip
+) -> ChunkResult:
     """Read one chunk of a BGZF file (virtual offsets `begin` to `end`) that was checked.
 
     `record` and `line` are those of the chunk's first record; `marked` says what the check
@@ -226,10 +231,14 @@ def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResu
         columns = genotype_columns(genotypes, context.ordinal)
         batches.genotypes.append(
             records.select(
-                "contig", pl.col("pos").cast(pl.Int32), "ref", "alt",
-                pl.lit(context.file, pl.Int32).alias("file"), "record",
+                "contig",
+                pl.col("pos").cast(pl.Int32),
+                "ref",
+                "alt",
+                pl.lit(context.file, pl.Int32).alias("file"),
+                "record",
             ).with_columns(**columns)
-        )  # fmt: skip
+        )
     if lifted:
         batches.lifted.append(_lifted(records, context))
     batches.rejects += rejects.rows
@@ -237,9 +246,13 @@ def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResu
 
 
 def _count(
-    records: pl.DataFrame, alleles: pl.DataFrame, genotypes: Genotypes, context: Context,
-    batches: _Batches, result: ChunkResult,
-) -> None:  # fmt: skip
+    records: pl.DataFrame,
+    alleles: pl.DataFrame,
+    genotypes: Genotypes,
+    context: Context,
+    batches: _Batches,
+    result: ChunkResult,
+) -> None:
     """Count the calls of records that are kept, by allele and by person."""
     first_row = np.zeros(records.height + 1, np.int64)
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
@@ -297,20 +310,33 @@ def _alleles(
     split = (
         records.filter(pl.col("n_alt") > 0)
         .select(
-            "k", "record", "line", "contig", "pos", "ref", pl.col("alt").str.split(","), "id",
+            "k",
+            "record",
+            "line",
+            "contig",
+            "pos",
+            "ref",
+            pl.col("alt").str.split(","),
+            "id",
             pl.col("n_alt").alias("n_original"),
         )
-        .with_columns(pl.int_ranges(1, pl.col("n_original") + 1, dtype=pl.Int32)
-                      .alias("alt_index"))
+        .with_columns(
+            pl.int_ranges(1, pl.col("n_original") + 1, dtype=pl.Int32).alias("alt_index")
+        )
         .explode("alt", "alt_index", empty_as_null=True)
-        .with_columns(pl.col("pos").alias("pos0"), pl.col("ref").alias("ref0"),
-                      pl.col("alt").alias("alt0"))
-    )  # fmt: skip
+        .with_columns(
+            pl.col("pos").alias("pos0"),
+            pl.col("ref").alias("ref0"),
+            pl.col("alt").alias("alt0"),
+        )
+    )
     out = normalise_alleles(split, context.reference)
     out = add_extents(
-        out, lambda rows: batch.column("info", out["k"].to_numpy()[rows].astype(np.int64)),
-        context.declared, context.contigs.canonical,
-    )  # fmt: skip
+        out,
+        lambda rows: batch.column("info", out["k"].to_numpy()[rows].astype(np.int64)),
+        context.declared,
+        context.contigs.canonical,
+    )
     out = move_symbolic(out, context.reference)
     result.n_moved += int((out["status"] == int(Status.CHANGED)).sum())
     result.n_split += int((split["n_original"] > 1).sum())
@@ -342,24 +368,40 @@ def _sites(
         )
         .join(lists, on="k", how="left", maintain_order="left")
         .select(
-            "contig", pl.col("pos").cast(pl.Int32), "ref", "alt",
-            pl.lit(context.file, pl.Int32).alias("file"), "record", "chrom",
+            "contig",
+            pl.col("pos").cast(pl.Int32),
+            "ref",
+            "alt",
+            pl.lit(context.file, pl.Int32).alias("file"),
+            "record",
+            "chrom",
             pl.when(pl.col("id") != ".").then("id").alias("id"),
             pl.when(pl.col("qual") != ".").then("qual").cast(pl.Float64).alias("qual"),
-            "filter", "info", "format",
+            "filter",
+            "info",
+            "format",
             *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
         )
-    )  # fmt: skip
+    )
 
 
 def _lifted(records: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Say where the records of a lifted file come from: rows of the table lifted."""
     return records.select(
-        "contig", pl.col("pos").cast(pl.Int32), pl.lit(context.file, pl.Int32).alias("file"),
-        "record", pl.lit(context.source_assembly).alias("source_assembly"), "source_record",
-        "source_contig", "source_pos", "source_ref", "source_alt", "reverse", "swapped",
+        "contig",
+        pl.col("pos").cast(pl.Int32),
+        pl.lit(context.file, pl.Int32).alias("file"),
+        "record",
+        pl.lit(context.source_assembly).alias("source_assembly"),
+        "source_record",
+        "source_contig",
+        "source_pos",
+        "source_ref",
+        "source_alt",
+        "reverse",
+        "swapped",
         "ambiguous",
-    )  # fmt: skip
+    )
 
 
 def iter_groups(strata: Strata) -> Iterator[tuple[str, str, int]]:

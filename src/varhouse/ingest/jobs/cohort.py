@@ -101,10 +101,16 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
                           "samples", "files")
         ]  # fmt: skip
     alleles = [
-        {"path": os.path.relpath(c.alleles, directory), "part": c.part, "span": c.info["span"],
-         "rows": c.info["n_alleles"], "cohort": name}
-        for c in chunks if c.alleles is not None and not hold
-    ]  # fmt: skip
+        {
+            "path": os.path.relpath(c.alleles, directory),
+            "part": c.part,
+            "span": c.info["span"],
+            "rows": c.info["n_alleles"],
+            "cohort": name,
+        }
+        for c in chunks
+        if c.alleles is not None and not hold
+    ]
     for verdict in verdicts:
         # Rejected records were read once more from there.
         check_unchanged(verdict)
@@ -119,20 +125,25 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
         people = task.with_name(PEOPLE)
         counts = (
             pl.read_parquet(people, columns=list(SAMPLE_COUNTS)).to_numpy()
-            if people.exists() else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
-        ).astype(np.int64)  # fmt: skip
+            if people.exists()
+            else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
+        ).astype(np.int64)
         for info in read_json(task):
             folder = task.parent / info["folder"]
             number = int(info["folder"].rsplit("-", 1)[1])
             alleles = folder / "alleles.parquet"
             chunks.append(
                 _Chunk(
-                    folder, info["file"], number, info["part"], info,
+                    folder,
+                    info["file"],
+                    number,
+                    info["part"],
+                    info,
                     read_manifest(folder / "manifest.json").shards,
                     alleles if alleles.exists() else None,
                     counts,
                 )
-            )  # fmt: skip
+            )
     return sorted(chunks, key=lambda c: (c.file, c.number))
 
 
@@ -143,14 +154,18 @@ def _columns(run: Run, cohort: str, verdicts: list[dict[str, Any]], file: int) -
     people = file_samples(run, cohort, names)
     return Columns(
         np.array([ordinal[s] for s in names], np.int32),
-        (people["sex"] == "male").to_numpy().astype(np.bool_), run.open_haploid(),
-    )  # fmt: skip
+        (people["sex"] == "male").to_numpy().astype(np.bool_),
+        run.open_haploid(),
+    )
 
 
 def _drop_carried(
-    chunks: list[_Chunk], group_of: dict[int, int], places: dict[tuple[int, int], Place],
-    directory: Path, columns: Callable[[int], Columns],
-) -> int:  # fmt: skip
+    chunks: list[_Chunk],
+    group_of: dict[int, int],
+    places: dict[tuple[int, int], Place],
+    directory: Path,
+    columns: Callable[[int], Columns],
+) -> int:
     """Find alleles that an earlier chunk of the same people holds too; reject them."""
     n = 0
     for j, late in enumerate(chunks):
@@ -226,9 +241,11 @@ def _reject(
     if new is not None:
         mended.append(new)
     kept = pl.read_parquet(chunk.alleles, glob=False).join(
-        twice.select("record", "alt_index"), on=["record", "alt_index"], how="anti",
+        twice.select("record", "alt_index"),
+        on=["record", "alt_index"],
+        how="anti",
         maintain_order="left",
-    )  # fmt: skip
+    )
     chunk.alleles = folder / "alleles.parquet"
     write_frame(kept, chunk.alleles)
     chunk.shards = mended
@@ -238,25 +255,34 @@ def _reject(
 
 
 def _count_once(
-    chunk: _Chunk, sites: pl.DataFrame, twice: pl.DataFrame, rejects: pl.DataFrame,
+    chunk: _Chunk,
+    sites: pl.DataFrame,
+    twice: pl.DataFrame,
+    rejects: pl.DataFrame,
     columns: Columns,
-) -> None:  # fmt: skip
+) -> None:
     """Take the genotypes of duplicates out of a chunk's counts per person."""
     genotypes = [s.path for s in chunk.shards if s.table == "genotypes"]
     if not genotypes:
         return
     before = rejects.filter(pl.col("reason") == "duplicate_allele")
     gone = counted_twice(
-        pl.read_parquet(genotypes, glob=False), sites, twice.select("record", "alt_index"),
-        before.select("record", "alt_index"), columns,
-    )  # fmt: skip
+        pl.read_parquet(genotypes, glob=False),
+        sites,
+        twice.select("record", "alt_index"),
+        before.select("record", "alt_index"),
+        columns,
+    )
     chunk.people -= gone
 
 
 def _tell_source(
-    run: Run, cohort: RunCohort, chunks: list[_Chunk], verdicts: list[dict[str, Any]],
+    run: Run,
+    cohort: RunCohort,
+    chunks: list[_Chunk],
+    verdicts: list[dict[str, Any]],
     directory: Path,
-) -> None:  # fmt: skip
+) -> None:
     """Let the rejects of a lifted cohort have the lines and places of its own files.
 
     Those of the chunks have those of the lifted copy; those of the lift are added.
@@ -267,18 +293,23 @@ def _tell_source(
         frames = [lost.select(*columns, "part")]
         for c in (c for c in chunks if c.file == f):
             frames += [
-                pl.read_parquet(s.path, glob=False)
-                .select(*columns, pl.lit(c.part).alias("part"))
-                for s in c.shards if s.table == "rejects"
-            ]  # fmt: skip
+                pl.read_parquet(s.path, glob=False).select(
+                    *columns, pl.lit(c.part).alias("part")
+                )
+                for s in c.shards
+                if s.table == "rejects"
+            ]
             c.shards = [s for s in c.shards if s.table != "rejects"]
         rows = pl.concat([frames[0], *(_of_source(run, cohort, f, x) for x in frames[1:])])
         rows = rows.with_columns(pl.lit(f, pl.Int32).alias("file"))
         for k, ((part,), some) in enumerate(rows.group_by("part", maintain_order=True)):
             shard = write_shard(
-                some.drop("part"), REJECTS, directory, f"rejects-{f}-{k:05d}",
+                some.drop("part"),
+                REJECTS,
+                directory,
+                f"rejects-{f}-{k:05d}",
                 {"cohort": cohort.name, "part": str(part)},
-            )  # fmt: skip
+            )
             mine = next((c for c in chunks if c.file == f), None)
             if shard is not None and mine is not None:
                 mine.extra.append(shard)
@@ -300,9 +331,13 @@ def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl
 
 
 def _merge(
-    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk],
-    group_of: dict[int, int], directory: Path,
-) -> int:  # fmt: skip
+    run: Run,
+    name: str,
+    verdicts: list[dict[str, Any]],
+    chunks: list[_Chunk],
+    group_of: dict[int, int],
+    directory: Path,
+) -> int:
     """Add the frequencies of files with different samples up; return distinct alleles."""
     names = cohort_samples(verdicts)
     ordinal = {s: i for i, s in enumerate(names)}
@@ -310,9 +345,11 @@ def _merge(
     for file, group in group_of.items():
         members[group] = [ordinal[s] for s in verdicts[file]["samples"]]
     people = People(
-        make_strata(file_samples(run, name, names), run.strata), group_of, members,
+        make_strata(file_samples(run, name, names), run.strata),
+        group_of,
+        members,
         run.open_haploid(),
-    )  # fmt: skip
+    )
     n = 0
     # Folders are numbered: names made of contigs could be the same for two of them.
     for k, part in enumerate(dict.fromkeys(c.part for c in chunks)):
@@ -363,9 +400,14 @@ def _summary(
 
 
 def _own_rows(
-    run: Run, plan: Plan, cohort: RunCohort, verdicts: list[dict[str, Any]],
-    chunks: list[_Chunk], summary: dict[str, Any], directory: Path,
-) -> list[Shard | None]:  # fmt: skip
+    run: Run,
+    plan: Plan,
+    cohort: RunCohort,
+    verdicts: list[dict[str, Any]],
+    chunks: list[_Chunk],
+    summary: dict[str, Any],
+    directory: Path,
+) -> list[Shard | None]:
     """Rows of the tables cohorts, samples and files."""
     name = cohort.name
     partition = {"cohort": name}
@@ -376,13 +418,18 @@ def _own_rows(
     if cohort.chain is not None:
         further |= {"lifted_from": cohort.assembly, "chain": Path(cohort.chain).name}
     row = {
-        "cohort": name, "n_samples": summary["n_samples"], "n_records": summary["n_records"],
-        "n_alleles": summary["n_alleles"], "n_rejects": summary["n_rejects"],
-        "assembly": run.assembly, "reference_digest": run.reference_digest, **known,
+        "cohort": name,
+        "n_samples": summary["n_samples"],
+        "n_records": summary["n_records"],
+        "n_alleles": summary["n_alleles"],
+        "n_rejects": summary["n_rejects"],
+        "assembly": run.assembly,
+        "reference_digest": run.reference_digest,
+        **known,
         "fingerprint": cohort_fingerprint(cohort.settings, [v["sha256"] for v in verdicts]),
         "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
         "ingest_id": run.ingest_id,
-    }  # fmt: skip
+    }
     frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
     out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
     out.append(
@@ -393,21 +440,33 @@ def _own_rows(
     ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
     files = [
         {
-            "cohort": name, "file": k, "name": Path(v["path"]).name, "path": v["path"],
-            "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
+            "cohort": name,
+            "file": k,
+            "name": Path(v["path"]).name,
+            "path": v["path"],
+            "mtime_ns": v["mtime_ns"],
+            "bytes": v["bytes"],
+            "md5": v["md5"],
             "sha256": v["sha256"],
             "verdict": "valid" if v["verdict"] == "valid" else "mended",
             "n_records": v["n_records"],
-            "n_samples": len(v["samples"]), "samples": [ordinal[s] for s in v["samples"]],
-            "header": v["header"], "problems": problems_json(v),
+            "n_samples": len(v["samples"]),
+            "samples": [ordinal[s] for s in v["samples"]],
+            "header": v["header"],
+            "problems": problems_json(v),
             "ingest_id": run.ingest_id,
         }
         for k, v in enumerate(verdicts)
-    ]  # fmt: skip
+    ]
     out.append(
-        write_shard(pl.DataFrame(files, schema=FILES.polars_schema), FILES, directory, "files",
-                    partition)
-    )  # fmt: skip
+        write_shard(
+            pl.DataFrame(files, schema=FILES.polars_schema),
+            FILES,
+            directory,
+            "files",
+            partition,
+        )
+    )
     return out
 
 
@@ -436,11 +495,14 @@ def _samples(
             first.setdefault(s, k)
     return pl.DataFrame(
         {
-            "cohort": [name] * len(names), "sample": names,
+            "cohort": [name] * len(names),
+            "sample": names,
             "ordinal": pl.Series(range(len(names)), dtype=pl.Int32),
-            "file": pl.Series([first[s] for s in names], dtype=pl.Int32), "sex": people["sex"],
-            "population": people["population"], "attributes": attributes.cast(pl.String),
+            "file": pl.Series([first[s] for s in names], dtype=pl.Int32),
+            "sex": people["sex"],
+            "population": people["population"],
+            "attributes": attributes.cast(pl.String),
             **{what: counts[:, k] for k, what in enumerate(SAMPLE_COUNTS)},
         },
         schema=SAMPLES.polars_schema,
-    )  # fmt: skip
+    )

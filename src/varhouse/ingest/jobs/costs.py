@@ -123,9 +123,12 @@ class JobCosts:
         """Write the file of a job that has done all its parts."""
         output.parent.mkdir(parents=True, exist_ok=True)
         told = {
-            "step": step, "parts": self.parts, "rest": asdict(self.rest()),
-            "cpu_s": round(cpu_seconds() - self._began, 3), "ingest": os.environ.get(ATTEMPT),
-        }  # fmt: skip
+            "step": step,
+            "parts": self.parts,
+            "rest": asdict(self.rest()),
+            "cpu_s": round(cpu_seconds() - self._began, 3),
+            "ingest": os.environ.get(ATTEMPT),
+        }
         write_json(output, told, indent=None)
 
 
@@ -157,9 +160,12 @@ def _jobs(work: Path) -> list[dict[str, Any]]:
 def _row(stage: str, costs: list[Cost]) -> dict[str, Any]:
     peaks = [c.peak_mb for c in costs if c.peak_mb is not None]
     return {
-        "stage": stage, "jobs": len(costs), "wall_s": round(sum(c.wall_s for c in costs), 2),
-        "cpu_s": round(sum(c.cpu_s for c in costs), 2), "peak_mb": max(peaks, default=None),
-    }  # fmt: skip
+        "stage": stage,
+        "jobs": len(costs),
+        "wall_s": round(sum(c.wall_s for c in costs), 2),
+        "cpu_s": round(sum(c.cpu_s for c in costs), 2),
+        "peak_mb": max(peaks, default=None),
+    }
 
 
 def total(rows: list[dict[str, Any]]) -> dict[str, float | None]:
@@ -186,9 +192,7 @@ def _ancestors(command: int) -> list[dict[str, Any]]:
     while pid > 1:
         cpu, parent = process_seconds(pid)
         if pid == command:
-            return [
-                _row("snakemake", [Cost(between, 0.0)]), _row("command", [Cost(cpu, 0.0)])
-            ]  # fmt: skip
+            return [_row("snakemake", [Cost(between, 0.0)]), _row("command", [Cost(cpu, 0.0)])]
         between, pid = between + cpu, parent
     # On a node of a cluster they are not above this process.
     return []

@@ -27,9 +27,12 @@ LOG = logging.getLogger("varhouse.ingest")
 
 
 def commit_run(
-    run: Run, plan: Plan, manifests: list[Path], sides: dict[str, Any] | None = None,
+    run: Run,
+    plan: Plan,
+    manifests: list[Path],
+    sides: dict[str, Any] | None = None,
     costs: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Commit what the jobs made, and what is known of the files that are held back.
 
     Run again after it has succeeded, it writes nothing and gives the same account.
@@ -76,9 +79,15 @@ def _reached(_point: str) -> None:
 
 
 def _commit_rows(
-    run: Run, plan: Plan, found: list[Manifest], held: dict[str, list[str]],
-    sides: dict[str, Any] | None, account: dict[str, Any], *, has_data: bool,
-) -> int:  # fmt: skip
+    run: Run,
+    plan: Plan,
+    found: list[Manifest],
+    held: dict[str, list[str]],
+    sides: dict[str, Any] | None,
+    account: dict[str, Any],
+    *,
+    has_data: bool,
+) -> int:
     """Write the rows that only the end of an ingest knows, and commit everything."""
     work = Path(run.work)
     own = _held_rows(run, plan, held, work)
@@ -106,11 +115,15 @@ def _commit_rows(
     operation = "ingest" if has_data else "hold back"
     _reached("genes")
     row = {
-        "ingest_id": run.ingest_id, "release": run.base_release + 1, "operation": operation,
-        "started": run.started, "finished": utc_now(), "version": __version__,
+        "ingest_id": run.ingest_id,
+        "release": run.base_release + 1,
+        "operation": operation,
+        "started": run.started,
+        "finished": utc_now(),
+        "version": __version__,
         "config": json.dumps(run.config, ensure_ascii=False, default=str),
         "summary": json.dumps(account, ensure_ascii=False),
-    }  # fmt: skip
+    }
     frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
     own.append(write_shard(frame, INGESTS, work, "ingests", {}))
     withheld = [s.name for s in run.sources if not s.redistribute]
@@ -122,10 +135,14 @@ def _commit_rows(
     found.append(Manifest([s for s in own if s is not None], replace))
     _reached("ingests")
     release = commit(
-        Path(run.store), found, ingest_id=run.ingest_id, operation=operation,
-        base_release=run.base_release, meta=meta,
+        Path(run.store),
+        found,
+        ingest_id=run.ingest_id,
+        operation=operation,
+        base_release=run.base_release,
+        meta=meta,
         empty=_tables_of_sources(run) if has_data else (),
-    )  # fmt: skip
+    )
     _reached("committed")
     return release
 
@@ -209,21 +226,33 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         {"cohort": name, "reasons": reasons, "notes": plan.notes.get(name, [])}
         for name, reasons in plan.held_back.items()
     ]
-    held += [{"cohort": c["cohort"], "reasons": c["hold"], "notes": []}
-             for c in cohorts if c["hold"]]  # fmt: skip
+    held += [
+        {"cohort": c["cohort"], "reasons": c["hold"], "notes": []}
+        for c in cohorts
+        if c["hold"]
+    ]
     held += run.held_before
     return {
-        "ingest_id": run.ingest_id, "base_release": run.base_release, "started": run.started,
-        "version": __version__, "cohorts": cohorts, "held_back": held,
-        "unchanged": run.unchanged, "new_alleles": new, "annotated_again": run.annotate_all,
-        "renewed": _renewed(run, plan), "gone": _gone(run),
+        "ingest_id": run.ingest_id,
+        "base_release": run.base_release,
+        "started": run.started,
+        "version": __version__,
+        "cohorts": cohorts,
+        "held_back": held,
+        "unchanged": run.unchanged,
+        "new_alleles": new,
+        "annotated_again": run.annotate_all,
+        "renewed": _renewed(run, plan),
+        "gone": _gone(run),
         "warnings": run.warnings,
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
-        "genes_digest": run.genes_digest, "reference_digest": run.reference_digest,
-        "reference": Path(run.reference).name, "assembly": run.assembly,
+        "genes_digest": run.genes_digest,
+        "reference_digest": run.reference_digest,
+        "reference": Path(run.reference).name,
+        "assembly": run.assembly,
         "sources": [{"name": s.name, "version": s.version} for s in run.sources],
-    }  # fmt: skip
+    }
 
 
 def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:

@@ -55,9 +55,13 @@ def lift_reasons(
 
 
 def cohort_reasons(
-    run: Run, cohort: str, names: list[str], overlap: str | None,
-    verdicts: list[dict[str, Any]], sheet: pl.DataFrame,
-) -> list[str]:  # fmt: skip
+    run: Run,
+    cohort: str,
+    names: list[str],
+    overlap: str | None,
+    verdicts: list[dict[str, Any]],
+    sheet: pl.DataFrame,
+) -> list[str]:
     """Give the reasons that no file shows for itself.
 
     Parameters

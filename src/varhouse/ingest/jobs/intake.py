@@ -10,8 +10,8 @@ from varhouse.ingest.jobs.plan import read_verdict
 from varhouse.ingest.jobs.tasks import CHUNKS, ChunkShards, file_context
 from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
-from varhouse.vcf.check.gvcf import BlockWatch
 from varhouse.vcf.check.judged import Judged
+from varhouse.vcf.fields.gvcf import BlockWatch
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.lines import RecordBatch
 

@@ -112,11 +112,19 @@ def lift_file(
     """
     target = run.open_reference()
     lifter = Lifter(
-        source.chain, target, normalise_alleles, source=source.reference,
+        source.chain,
+        target,
+        normalise_alleles,
+        source=source.reference,
         source_contigs=source.contigs,
-    )  # fmt: skip
-    frames = [pl.DataFrame(schema={n: t for n, t in REJECTS.polars_schema.items()
-                                   if n not in ("cohort", "file")})]  # fmt: skip
+    )
+    frames = [
+        pl.DataFrame(
+            schema={
+                n: t for n, t in REJECTS.polars_schema.items() if n not in ("cohort", "file")
+            }
+        )
+    ]
     with tempfile.TemporaryDirectory(dir=output.parent) as tmp:
         header, batches = open_records(path, run.limits)
         vcf = VcfLifter(lifter, Swapper(header.numbers), _keep_genotypes)
@@ -142,8 +150,12 @@ def lift_file(
     write_frame(all_rejects, rejects)
     names = ("lifted", "reverse", "swapped", "ambiguous", "split")
     reasons = dict(all_rejects.group_by("reason").len().sort("reason").rows())
-    return {**{n: vcf.counts[n] for n in names}, "reasons": reasons,
-            "again": vcf.counts["again"], "left_out": dict(vcf.swapper.removed)}  # fmt: skip
+    return {
+        **{n: vcf.counts[n] for n in names},
+        "reasons": reasons,
+        "again": vcf.counts["again"],
+        "left_out": dict(vcf.swapper.removed),
+    }
 
 
 def _keep_genotypes(info: bytes, rest: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:
@@ -168,9 +180,11 @@ def _frame(batch: RecordBatch) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     text["info"] = mark.to_series()
     lost = pl.DataFrame({"line": bad + batch.line, "pos": batch.column("pos", bad)}).select(
-        "line", pl.lit(None, pl.String).alias("alt"), pl.lit("pos_invalid").alias("reason"),
+        "line",
+        pl.lit(None, pl.String).alias("alt"),
+        pl.lit("pos_invalid").alias("reason"),
         pl.format("POS {}", "pos").alias("detail"),
-    )  # fmt: skip
+    )
     return pl.DataFrame({"line": pl.Series(rows + batch.line), **text}), lost
 
 
@@ -192,12 +206,16 @@ def _rejects(batch: RecordBatch, found: list[pl.DataFrame], target: Contigs) -> 
         dtype=pl.Int32,
     )
     return rows.select(
-        (pl.col("line") - batch.line + batch.record).alias("record"), "line",
+        (pl.col("line") - batch.line + batch.record).alias("record"),
+        "line",
         names.alias("contig"),
-        pl.when(pos >= 0).then(pos).cast(pl.Int32).alias("pos"), index.alias("alt_index"),
-        "reason", "detail", batch.lines(k).alias("text"),
+        pl.when(pos >= 0).then(pos).cast(pl.Int32).alias("pos"),
+        index.alias("alt_index"),
+        "reason",
+        "detail",
+        batch.lines(k).alias("text"),
         names.replace_strict(parts, return_dtype=pl.String).alias("part"),
-    )  # fmt: skip
+    )
 
 
 def lifted_header(header: Header, target: Reference, chain: str) -> bytes:

@@ -47,11 +47,15 @@ def lifted_columns(records: pl.DataFrame, info: pl.Series) -> pl.DataFrame:
         came.struct[3].str.replace_all("/", ",", literal=True).alias("source_alt"),
         *(
             i.str.contains(f"(^|;){flag}(;|$)").alias(name)
-            for name, flag in (("reverse", "LIFT_REVERSE"), ("swapped", "LIFT_SWAP"),
-                               ("ambiguous", "LIFT_AMBIGUOUS"))
+            for name, flag in (
+                ("reverse", "LIFT_REVERSE"),
+                ("swapped", "LIFT_SWAP"),
+                ("ambiguous", "LIFT_AMBIGUOUS"),
+            )
         ),
-        of.struct[0].cast(pl.Int64).alias("_i"), of.struct[1].cast(pl.Int64).alias("_n"),
-    ).with_columns(decoded(pl.col("source_contig", "source_alt")))  # fmt: skip
+        of.struct[0].cast(pl.Int64).alias("_i"),
+        of.struct[1].cast(pl.Int64).alias("_n"),
+    ).with_columns(decoded(pl.col("source_contig", "source_alt")))
     before = pl.lit(f"{PLACEHOLDER},").repeat_by(pl.col("_i") - 1).list.join("")
     after = pl.lit(f",{PLACEHOLDER}").repeat_by(pl.col("_n") - pl.col("_i")).list.join("")
     return frame.with_columns(
@@ -77,9 +81,14 @@ def source_lines(path: Path, run: "Run", records: pl.Series) -> pl.DataFrame:
 
 def _empty_lines() -> pl.DataFrame:
     return pl.DataFrame(
-        schema={"record": pl.Int64, "line": pl.Int64, "contig": pl.String, "pos": pl.Int32,
-                "text": pl.String}
-    )  # fmt: skip
+        schema={
+            "record": pl.Int64,
+            "line": pl.Int64,
+            "contig": pl.String,
+            "pos": pl.Int32,
+            "text": pl.String,
+        }
+    )
 
 
 def _pick(
@@ -90,7 +99,11 @@ def _pick(
         k = mine - batch.record
         pos = pl.Series(batch.pos[k], dtype=pl.Int64)
         yield pl.DataFrame(
-            {"record": mine, "line": k + batch.line, "contig": batch.column("chrom", k),
-             "pos": pl.select(pl.when(pos >= 0).then(pos).cast(pl.Int32)).to_series(),
-             "text": batch.lines(k)}
-        )  # fmt: skip
+            {
+                "record": mine,
+                "line": k + batch.line,
+                "contig": batch.column("chrom", k),
+                "pos": pl.select(pl.when(pos >= 0).then(pos).cast(pl.Int32)).to_series(),
+                "text": batch.lines(k),
+            }
+        )

@@ -121,13 +121,23 @@ class _Sites:
         self._people = people
         self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
-        self._sites = pl.scan_parquet(sites, glob=False).filter(
-            pl.col("alt").str.contains(NO_ALT)
-            | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
-        ).select(
-            "contig", "pos", *_RECORD, "allele_pos",
-            group=pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64),
-        ).filter(pl.col("group").is_not_null())  # fmt: skip
+        self._sites = (
+            pl.scan_parquet(sites, glob=False)
+            .filter(
+                pl.col("alt").str.contains(NO_ALT)
+                | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
+            )
+            .select(
+                "contig",
+                "pos",
+                *_RECORD,
+                "allele_pos",
+                group=pl.col("file").replace_strict(
+                    files, default=None, return_dtype=pl.Int64
+                ),
+            )
+            .filter(pl.col("group").is_not_null())
+        )
         left = (pl.col("pos") - pl.col("allele_pos").list.min()).max()
         right = (pl.col("allele_pos").list.max() - pl.col("pos")).max()
         reach = self._sites.select(pl.max_horizontal(left, right, pl.lit(0)))
@@ -167,13 +177,17 @@ class _Sites:
         pairs = pairs.join(index, on="row", how="left", maintain_order="left")
         members = self._people.members
         an, missing, n = count_called(
-            _longs(pairs["index"]), _longs(pairs["entry"]),
+            _longs(pairs["index"]),
+            _longs(pairs["entry"]),
             np.searchsorted(_longs(records["entry"]), np.arange(entries.height + 1)),
             _longs(entries["group"]),
             np.cumsum([0, *map(len, members)], dtype=np.int64),
             np.array([s for group in members for s in group], np.int32),
-            self._calls(records), strata.cell, strata.male, needed.len(),
-        )  # fmt: skip
+            self._calls(records),
+            strata.cell,
+            strata.male,
+            needed.len(),
+        )
         counts = {
             name: np.zeros((needed.len(), len(strata.by)), np.int32)
             for name in genotype_counts()
@@ -188,16 +202,21 @@ class _Sites:
         names = ["contig", "pos", "group", *_RECORD, "own_pos"]
         near = near.with_columns(own_pos="pos")
         moved = (
-            near.drop("pos").rename({"allele_pos": "pos"}).explode("pos", empty_as_null=True)
+            near.drop("pos")
+            .rename({"allele_pos": "pos"})
+            .explode("pos", empty_as_null=True)
             .filter(pl.col("pos").is_not_null() & (pl.col("pos") != pl.col("own_pos")))
-        )  # fmt: skip
+        )
         about = pl.concat([near.select(names), moved.select(names).unique()])
         return about.filter(window.rows())
 
     def _calls(self, records: pl.DataFrame) -> Calls:
         """Read the genotypes of records (contig, own_pos, file, record), in their order."""
-        schema = {"gt_values": pl.List(pl.String), "sample": pl.List(pl.Int32),
-                  "gt": pl.List(pl.Int16)}  # fmt: skip
+        schema = {
+            "gt_values": pl.List(pl.String),
+            "sample": pl.List(pl.Int32),
+            "gt": pl.List(pl.Int16),
+        }
         wanted = records.select(*_RECORD).unique()
         if self._genotypes is None or not wanted.height:
             found = wanted.with_columns(pl.lit(None, t).alias(n) for n, t in schema.items())
@@ -214,9 +233,11 @@ class _Sites:
         rows = records.join(found, on=_RECORD, how="left", maintain_order="left")
         # Text 0 is for records without a genotype column at all.
         values = rows.select(
-            pl.when(pl.col("gt_values").is_null()).then(pl.lit(["."]))
-            .otherwise("gt_values").alias("v")
-        ).to_series()  # fmt: skip
+            pl.when(pl.col("gt_values").is_null())
+            .then(pl.lit(["."]))
+            .otherwise("gt_values")
+            .alias("v")
+        ).to_series()
         flat = values.explode(empty_as_null=True)
         texts = flat.unique().sort()
         code = flat.replace_strict(texts, pl.int_range(texts.len(), eager=True)).to_numpy()

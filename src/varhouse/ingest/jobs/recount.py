@@ -54,9 +54,12 @@ def kind_of(ref: str, alt: str, *, is_kept: pl.Expr) -> pl.Expr:
 
 
 def counted_twice(
-    genotypes: pl.DataFrame, sites: pl.DataFrame, new: pl.DataFrame, old: pl.DataFrame,
+    genotypes: pl.DataFrame,
+    sites: pl.DataFrame,
+    new: pl.DataFrame,
+    old: pl.DataFrame,
     columns: Columns,
-) -> Longs:  # fmt: skip
+) -> Longs:
     """Count what goes from each person with some duplicates: int64[columns, 8].
 
     Parameters
@@ -87,7 +90,9 @@ def _kinds(sites: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
     kept = pl.col("allele_alt").is_not_null() & ~pl.col("twice")
     return (
         sites.select(
-            "record", "allele_ref", "allele_alt",
+            "record",
+            "allele_ref",
+            "allele_alt",
             alt_index=pl.int_ranges(1, pl.col("allele_alt").list.len() + 1, dtype=pl.Int32),
         )
         .explode("allele_ref", "allele_alt", "alt_index", empty_as_null=True)
@@ -97,11 +102,12 @@ def _kinds(sites: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
             "record",
             kind=pl.when("twice")
             .then(pl.lit(KIND_TWICE, pl.Int8))
-            .otherwise(kind_of("allele_ref", "allele_alt",
-                               is_kept=pl.col("allele_alt").is_not_null())),
+            .otherwise(
+                kind_of("allele_ref", "allele_alt", is_kept=pl.col("allele_alt").is_not_null())
+            ),
             counts=kept.any().over("record") | ~pl.col("twice").any().over("record"),
         )
-    )  # fmt: skip
+    )
 
 
 def _count(
@@ -124,15 +130,19 @@ def _count(
     column[columns.ordinal] = np.arange(columns.ordinal.size, dtype=np.int32)
     record_of = np.repeat(np.arange(held.height), np.diff(pointer))
     calls = Genotypes(
-        known.to_list(), code[text_at[:-1]], pointer, column[people.to_numpy()],
+        known.to_list(),
+        code[text_at[:-1]],
+        pointer,
+        column[people.to_numpy()],
         code[text_at[record_of] + index.to_numpy()],
-    )  # fmt: skip
+    )
     return count_people(
         calls,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        columns.haploid.contains(places["contig"], places["pos"]), columns.male,
+        columns.haploid.contains(places["contig"], places["pos"]),
+        columns.male,
         wanted["kind"].to_numpy(),
-    )  # fmt: skip
+    )
 
 
 def _flat(lists: pl.Series) -> tuple[Longs, pl.Series]:

@@ -80,11 +80,13 @@ class Rejects:
             )
             self._add(
                 bad.select(
-                    "k", pl.lit(None, pl.Int32).alias("alt_index"),
-                    pl.col("_reason").alias("fault"), why.alias("why"),
+                    "k",
+                    pl.lit(None, pl.Int32).alias("alt_index"),
+                    pl.col("_reason").alias("fault"),
+                    why.alias("why"),
                 ),
                 bad,
-            )  # fmt: skip
+            )
         return marked.filter(pl.col("_reason").is_null()).drop("_reason")
 
     def take_records(self, records: pl.DataFrame) -> pl.DataFrame:
@@ -149,13 +151,12 @@ class Rejects:
         codes = {int(s): s.code for s in Status if s.is_fault}
         reject_unchecked = unchecked & (self.policy.unchecked_ref == "reject")
         return pl.coalesce(
-            pl.when(~pl.col("ref0").str.contains(BASES))
-            .then(pl.lit(Status.REF_INVALID.code)),
+            pl.when(~pl.col("ref0").str.contains(BASES)).then(pl.lit(Status.REF_INVALID.code)),
             pl.when(pl.col("alt0").is_in(illegal)).then(pl.lit(Status.ALT_INVALID.code)),
             pl.col("status").replace_strict(codes, default=None, return_dtype=pl.String),
             pl.when(past_end).then(pl.lit("beyond_contig")),
             pl.when(reject_unchecked).then(pl.lit("ref_unchecked")),
-        )  # fmt: skip
+        )
 
     def take_whole(self, records: pl.DataFrame, alleles: pl.DataFrame) -> pl.DataFrame:
         """Move records of which nothing can be kept for their alleles."""
@@ -164,13 +165,16 @@ class Rejects:
         whole = (
             alleles.group_by("k", maintain_order=True)
             .agg(
-                pl.col("fault").filter(_TOLD).first(), pl.col("why").filter(_TOLD).first(),
-                (pl.col("fault").is_in(_OF_RECORD).any()
-                 | pl.col("fault").is_not_null().all()).alias("all"),
+                pl.col("fault").filter(_TOLD).first(),
+                pl.col("why").filter(_TOLD).first(),
+                (
+                    pl.col("fault").is_in(_OF_RECORD).any()
+                    | pl.col("fault").is_not_null().all()
+                ).alias("all"),
             )
             .filter("all")
             .drop("all")
-        )  # fmt: skip
+        )
         marked = records.join(whole, on="k", how="left", maintain_order="left")
         return self.hold_back(marked, pl.col("fault")).drop("fault", "why")
 
@@ -229,12 +233,16 @@ class Rejects:
             rows.with_columns(lines.alias("text"))
             .join(place, on="k", how="left", maintain_order="left")
             .select(
-                "record", "line", pl.col("chrom").alias("contig"),
+                "record",
+                "line",
+                pl.col("chrom").alias("contig"),
                 pl.when(pl.col("pos") >= 0).then("pos").cast(pl.Int32).alias("pos"),
-                pl.col("alt_index").cast(pl.Int32), pl.col("fault").alias("reason"),
-                pl.col("why").alias("detail"), "text",
+                pl.col("alt_index").cast(pl.Int32),
+                pl.col("fault").alias("reason"),
+                pl.col("why").alias("detail"),
+                "text",
             )
-        )  # fmt: skip
+        )
 
 
 def _check_agreement(alleles: pl.DataFrame, suspect: npt.NDArray[np.bool_]) -> None:

@@ -83,18 +83,20 @@ class Job:
     def intake(self, cohort: str, number: int) -> Path:
         """Take a file in: its verdict, and the shards of its records."""
         return self._once(
-            f"intake/{cohort}/{number}", CHUNKS,
+            f"intake/{cohort}/{number}",
+            CHUNKS,
             lambda folder: take_in(self.run, cohort, number, folder),
-        )  # fmt: skip
+        )
 
     def validate(self, cohort: str, number: int) -> Path:
         """Check a file that several jobs will read."""
         from varhouse.ingest.jobs.validate import validate_file  # noqa: PLC0415
 
         return self._once(
-            f"validate/{cohort}/{number}", VERDICT,
+            f"validate/{cohort}/{number}",
+            VERDICT,
             lambda folder: validate_file(self.run, cohort, number, folder / VERDICT),
-        )  # fmt: skip
+        )
 
     def read(self, cohort: str, number: int, job: int, jobs: int) -> Path:
         """Read a share of the chunks of a file that was checked."""
@@ -134,9 +136,10 @@ class Job:
         if not self.run.new_sides:
             return None
         made = self._once(
-            "sides", "sides.json",
+            "sides",
+            "sides.json",
             lambda folder: write_json(folder / "sides.json", read_sides(self.run)),
-        )  # fmt: skip
+        )
         found: dict[str, Any] = read_json(made / "sides.json")
         return found
 
@@ -165,9 +168,10 @@ class Job:
 
         plan, parts = self.plan(), [p / CHUNKS for p in self._parts_of(name)]
         return self._once(
-            f"cohort/{name}", MANIFEST,
+            f"cohort/{name}",
+            MANIFEST,
             lambda folder: gather_cohort(self.run, plan, name, parts, folder),
-        )  # fmt: skip
+        )
 
     def _cohorts(self) -> list[Path]:
         return [self.cohort(name) for name in self.plan().files]
@@ -188,15 +192,21 @@ class Job:
             lambda folder: find_alleles(run, parts, cohorts, folder, plan.again),
         )
         made = [alleles]
-        made.append(self._once(
-            f"annotate/{bundle}", MANIFEST,
-            lambda folder: annotate_alleles(run, parts, alleles, folder, plan.again),
-        ))  # fmt: skip
+        made.append(
+            self._once(
+                f"annotate/{bundle}",
+                MANIFEST,
+                lambda folder: annotate_alleles(run, parts, alleles, folder, plan.again),
+            )
+        )
         if called := [p for p in parts if p in plan.called]:
-            made.append(self._once(
-                f"totals/{bundle}", MANIFEST,
-                lambda folder: add_totals(run, called, cohorts, folder),
-            ))  # fmt: skip
+            made.append(
+                self._once(
+                    f"totals/{bundle}",
+                    MANIFEST,
+                    lambda folder: add_totals(run, called, cohorts, folder),
+                )
+            )
         return made
 
     def commit(self) -> Path:
@@ -259,9 +269,11 @@ _STEPS: dict[str, Callable[[Job, argparse.Namespace], object]] = {
     "whole": lambda job, _: job.commit(),
     "genes": lambda job, _: job.genes(),
     "source": lambda job, args: job.source(args.source),
-    "intake": _intake, "validate": _validate, "read": _read,
+    "intake": _intake,
+    "validate": _validate,
+    "read": _read,
     "plan": lambda job, _: job.plan(),
     "cohort": _cohort,
     "settle": lambda job, args: job.settle(args.bundle),
     "commit": lambda job, _: job.commit(),
-}  # fmt: skip
+}

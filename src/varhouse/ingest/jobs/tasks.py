@@ -84,18 +84,29 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
     ordinal = {s: i for i, s in enumerate(dict.fromkeys(s for names in lists for s in names))}
     people = file_samples(run, cohort, header.samples)
     return Context(
-        cohort, number, run.open_contigs(), run.open_reference(), run.policy,
-        run.open_haploid(), make_strata(people, run.strata),
+        cohort,
+        number,
+        run.open_contigs(),
+        run.open_reference(),
+        run.policy,
+        run.open_haploid(),
+        make_strata(people, run.strata),
         np.array([ordinal[s] for s in header.samples], np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_),
-        run.cohort(cohort).assembly, Declared.of_header(header.text.split("\n")), gvcf,
-    )  # fmt: skip
+        run.cohort(cohort).assembly,
+        Declared.of_header(header.text.split("\n")),
+        gvcf,
+    )
 
 
 def read_chunks(
-    run: Run, cohort: str, number: int, verdict: dict[str, Any], chunks: Iterable[int],
+    run: Run,
+    cohort: str,
+    number: int,
+    verdict: dict[str, Any],
+    chunks: Iterable[int],
     directory: Path,
-) -> None:  # fmt: skip
+) -> None:
     """Read chunks of a file and write their shards and manifests.
 
     What is written, see `ChunkShards`.
@@ -122,9 +133,14 @@ def read_chunks(
     for k in chunks:
         chunk = verdict["chunks"][k]
         result = read_chunk(
-            Path(verdict["data"]), chunk["begin"], chunk["end"], chunk["record"],
-            chunk["line"], context, marked,
-        )  # fmt: skip
+            Path(verdict["data"]),
+            chunk["begin"],
+            chunk["end"],
+            chunk["record"],
+            chunk["line"],
+            context,
+            marked,
+        )
         if result.n_records != chunk["n_records"]:
             raise InputError(
                 f"{verdict['path']}: {chunk['n_records']:,} records when it was checked, "
@@ -215,10 +231,15 @@ def write_frequencies(
         rows = order[first : first + step]
         counts = {name: values[rows] for name, values in result.counts.items()}
         frame = frequency_frame(result.alleles[rows], counts, strata)
-        shards.append(write_shard(
-            frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),
-            FREQUENCIES, folder, f"frequencies-{i}", partition,
-        ))  # fmt: skip
+        shards.append(
+            write_shard(
+                frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),
+                FREQUENCIES,
+                folder,
+                f"frequencies-{i}",
+                partition,
+            )
+        )
     return shards
 
 
@@ -261,10 +282,15 @@ def duplicate_rows(
     places = sites.select("record", "chrom", c("pos").alias("site_pos"))
     places = places.join(lines, on="record")
     return twice.join(places, on="record", how="left", maintain_order="left").select(
-        "record", "line", c("chrom").alias("contig"), c("site_pos").alias("pos"), "alt_index",
+        "record",
+        "line",
+        c("chrom").alias("contig"),
+        c("site_pos").alias("pos"),
+        "alt_index",
         pl.lit("duplicate_allele").alias("reason"),
-        pl.format("{} stands before", key_text()).alias("detail"), "text",
-    )  # fmt: skip
+        pl.format("{} stands before", key_text()).alias("detail"),
+        "text",
+    )
 
 
 def blank_alleles(sites: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

@@ -71,12 +71,17 @@ def _scan(
 ) -> FileScan:
     try:
         scan = scan_file(
-            path, run.open_contigs(), run.open_reference(), copy=copy,
+            path,
+            run.open_contigs(),
+            run.open_reference(),
+            copy=copy,
             max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
-            chunk_records=_chunk_records(run, cohort, path), limits=run.limits,
-            hashes=hashes, taker=taker,
+            chunk_records=_chunk_records(run, cohort, path),
+            limits=run.limits,
+            hashes=hashes,
+            taker=taker,
             batch_bytes=READ_BYTES if taker.wants_calls else BATCH_BYTES,
-        )  # fmt: skip
+        )
     except TakingError as error:
         raise error.why from None
     return let_in(run.policy, scan)
@@ -90,9 +95,13 @@ def _check_and_lift(
 
     source = open_source(run, run.cohort(cohort))
     scan = scan_file(
-        path, source.contigs, source.reference, copy=output.with_suffix(".own.vcf.gz"),
-        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate, limits=run.limits,
-    )  # fmt: skip
+        path,
+        source.contigs,
+        source.reference,
+        copy=output.with_suffix(".own.vcf.gz"),
+        max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
+        limits=run.limits,
+    )
     data = _verdict(run, let_in(run.policy, scan))
     if data["hold"]:
         return data

@@ -99,10 +99,12 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     for key, value in (
         ("assembly.reference", assembly.get("reference")),
         ("assembly.par", assembly.get("par")),
-        ("assembly.aliases", assembly.get("aliases")), ("genes", said.get("genes")),
+        ("assembly.aliases", assembly.get("aliases")),
+        ("genes", said.get("genes")),
         ("mane", said.get("mane")),
-        ("cohorts", said.get("cohorts")), ("samples", said.get("samples")),
-    ):  # fmt: skip
+        ("cohorts", said.get("cohorts")),
+        ("samples", said.get("samples")),
+    ):
         paths[key] = base / value if value else None
         if value and not (base / value).is_file():
             problems.append(f"{key}: no such file: {base / value}")
@@ -133,10 +135,23 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     reference = paths["assembly.reference"]
     assert reference is not None
     return Config(
-        assembly["name"], reference, paths["assembly.par"], paths["assembly.aliases"],
-        paths["genes"], cohorts, samples, strata, sources, Policy(**(raw.get("policy") or {})),
-        raw, contigs, limits, warnings, paths["mane"], inputs,
-    )  # fmt: skip
+        assembly["name"],
+        reference,
+        paths["assembly.par"],
+        paths["assembly.aliases"],
+        paths["genes"],
+        cohorts,
+        samples,
+        strata,
+        sources,
+        Policy(**(raw.get("policy") or {})),
+        raw,
+        contigs,
+        limits,
+        warnings,
+        paths["mane"],
+        inputs,
+    )
 
 
 def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:
@@ -169,9 +184,17 @@ def _cohorts(
         metadata = {
             k: v
             for k, v in row.items()
-            if k not in ("cohort", "files", "line", "assembly", "chain",
-                         "source_reference", "callable")
-        }  # fmt: skip
+            if k
+            not in (
+                "cohort",
+                "files",
+                "line",
+                "assembly",
+                "chain",
+                "source_reference",
+                "callable",
+            )
+        }
         cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
         cohorts.append(cohort)
         problems += _sample_problems(cohort, samples, limits)
@@ -229,9 +252,14 @@ def genes_problems(path: Path) -> list[str]:
 
 def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
     empty = pl.DataFrame(
-        schema={"cohort": pl.String, "sample": pl.String, "sex": pl.String,
-                "population": pl.String, "line": pl.Int64}
-    )  # fmt: skip
+        schema={
+            "cohort": pl.String,
+            "sample": pl.String,
+            "sex": pl.String,
+            "population": pl.String,
+            "line": pl.Int64,
+        }
+    )
     if path is None or not path.is_file():
         return empty, []
     try:
@@ -270,8 +298,11 @@ def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[s
     """Read what a cohort of another assembly needs: (assembly, chain, reference)."""
     who, named = f"cohort {row['cohort']!r}", row.get("assembly")
     paths = {k: base / row[k] if row.get(k) else None for k in ("chain", "source_reference")}
-    problems = [f"{who}: {k}: no such file: {p}" for k, p in paths.items()
-                if p is not None and not p.is_file()]  # fmt: skip
+    problems = [
+        f"{who}: {k}: no such file: {p}"
+        for k, p in paths.items()
+        if p is not None and not p.is_file()
+    ]
     other = bool(named) and named != assembly
     if other and paths["chain"] is None:
         problems.append(

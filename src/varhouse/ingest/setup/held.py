@@ -40,9 +40,11 @@ def known_held(base: Store) -> dict[str, dict[str, Any]]:
 
     `stamps` maps (path, bytes, modification time) to the SHA-256 of a file.
     """
-    rows = base.scan("held_back").select(
-        "cohort", "fingerprint", "reasons", "path", "bytes", "mtime_ns", "sha256"
-    ).collect()  # fmt: skip
+    rows = (
+        base.scan("held_back")
+        .select("cohort", "fingerprint", "reasons", "path", "bytes", "mtime_ns", "sha256")
+        .collect()
+    )
     out: dict[str, dict[str, Any]] = {}
     for cohort, fingerprint, reasons, *stamp, sha in rows.rows():
         known = out.setdefault(
@@ -59,9 +61,12 @@ def problems_json(verdict: Mapping[str, Any]) -> str:
 
 
 def held_shards(
-    held: Mapping[str, list[str]], verdicts: Mapping[str, list[dict[str, Any]]],
-    fingerprints: Mapping[str, str], ingest_id: str, directory: Path,
-) -> list[Shard | None]:  # fmt: skip
+    held: Mapping[str, list[str]],
+    verdicts: Mapping[str, list[dict[str, Any]]],
+    fingerprints: Mapping[str, str],
+    ingest_id: str,
+    directory: Path,
+) -> list[Shard | None]:
     """Write the rows of `held_back` for cohorts.
 
     Parameters
@@ -75,15 +80,23 @@ def held_shards(
     for cohort in sorted(held):
         rows = [
             {
-                "cohort": cohort, "file": k, "name": Path(v["path"]).name, "path": v["path"],
-                "mtime_ns": v["mtime_ns"], "bytes": v["bytes"], "md5": v["md5"],
-                "sha256": v["sha256"], "verdict": v["verdict"], "n_records": v["n_records"],
+                "cohort": cohort,
+                "file": k,
+                "name": Path(v["path"]).name,
+                "path": v["path"],
+                "mtime_ns": v["mtime_ns"],
+                "bytes": v["bytes"],
+                "md5": v["md5"],
+                "sha256": v["sha256"],
+                "verdict": v["verdict"],
+                "n_records": v["n_records"],
                 "problems": problems_json(v),
                 "reasons": json.dumps(held[cohort], ensure_ascii=False),
-                "fingerprint": fingerprints[cohort], "ingest_id": ingest_id,
+                "fingerprint": fingerprints[cohort],
+                "ingest_id": ingest_id,
             }
             for k, v in enumerate(verdicts[cohort])
-        ]  # fmt: skip
+        ]
         frame = pl.DataFrame(rows, schema=HELD_BACK.polars_schema)
         shards.append(
             write_shard(frame, HELD_BACK, directory, f"held-{cohort}", {"cohort": cohort})

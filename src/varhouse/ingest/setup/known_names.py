@@ -64,10 +64,12 @@ def with_known_names(contigs: Contigs) -> Contigs:
         Contig(
             c.name,
             [*c.aliases, *(n for n in wanted[c.name] if uses[n] == 1 and n not in own)],
-            c.accession, c.length, c.refget,
+            c.accession,
+            c.length,
+            c.refget,
         )
         for c in contigs.contigs
-    )  # fmt: skip
+    )
 
 
 def _other_names(contig: Contig) -> list[str]:

@@ -316,24 +316,47 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
     ]
     identity = text_digest(
-        base.release, genes, sorted(digests.items()),
+        base.release,
+        genes,
+        sorted(digests.items()),
         # The whole state: verdicts in the work folder are those of these very bytes.
-        [(c.name, c.settings, [_state(f) for f in c.files]) for c in cohorts], config.limits,
-    )  # fmt: skip
+        [(c.name, c.settings, [_state(f) for f in c.files]) for c in cohorts],
+        config.limits,
+    )
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
     work = store_path / "_staging" / ingest_id
     run = Run(
-        str(store_path), str(work), ingest_id, base.release, started, config.assembly,
-        str(reference_dir), reference.digest, str(config.aliases) if config.aliases else None,
-        str(config.par) if config.par else None, str(config.genes) if config.genes else None,
-        genes, config.strata, config.sources, digests, config.policy, config.raw, cohorts,
-        config.limits, unchanged, held,
+        str(store_path),
+        str(work),
+        ingest_id,
+        base.release,
+        started,
+        config.assembly,
+        str(reference_dir),
+        reference.digest,
+        str(config.aliases) if config.aliases else None,
+        str(config.par) if config.par else None,
+        str(config.genes) if config.genes else None,
+        genes,
+        config.strata,
+        config.sources,
+        digests,
+        config.policy,
+        config.raw,
+        cohorts,
+        config.limits,
+        unchanged,
+        held,
         has_alleles and genes is not None and genes != annotation.get("genes"),
         [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
-        genes_gone, gone, (genes, digests) != (annotation.get("genes"), old_sources), warnings,
-        str(config.mane) if config.mane else None, {**known.told, **config.inputs},
-    )  # fmt: skip
+        genes_gone,
+        gone,
+        (genes, digests) != (annotation.get("genes"), old_sources),
+        warnings,
+        str(config.mane) if config.mane else None,
+        {**known.told, **config.inputs},
+    )
     return run
 
 
@@ -363,18 +386,20 @@ def _changed(
         settings = _settings(config, cohort, reference, aliases, par, digests)
         row, before = known.get(cohort.name), refused.get(cohort.name)
         if row is not None or before is not None:
-            stamps = {
-                **stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})
-            }  # fmt: skip
+            stamps = {**stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})}
             found = _fingerprint(stamps, files, settings, digests)
             if row == found:
                 unchanged.append(cohort.name)
                 continue
             if before and before["fingerprint"] == held_fingerprint(found, config.limits):
                 held.append(
-                    {"cohort": cohort.name, "reasons": before["reasons"], "notes": [],
-                     "before": True}
-                )  # fmt: skip
+                    {
+                        "cohort": cohort.name,
+                        "reasons": before["reasons"],
+                        "notes": [],
+                        "before": True,
+                    }
+                )
                 continue
         cohorts.append(
             RunCohort(
@@ -439,9 +464,13 @@ def _recorded_text(path: Path | None, digests: KnownFiles, config: "Config") -> 
 
 
 def _settings(
-    config: "Config", cohort: "Cohort", reference: str, aliases: str, par: str,
+    config: "Config",
+    cohort: "Cohort",
+    reference: str,
+    aliases: str,
+    par: str,
     digests: KnownFiles,
-) -> str:  # fmt: skip
+) -> str:
     """Digest everything but the files that decides the rows of a cohort."""
     sheet = config.samples_of(cohort.name).drop("line")
     sheet = sheet.select(sorted(sheet.columns)).sort("sample")
@@ -450,10 +479,17 @@ def _settings(
         named = (cohort.chain, cohort.source_reference)
         lift = [cohort.assembly, *(digests.sha256(p) if p else None for p in named)]
     return text_digest(
-        FORMAT_VERSION, reference, aliases, par, sorted(config.strata), asdict(config.policy),
+        FORMAT_VERSION,
+        reference,
+        aliases,
+        par,
+        sorted(config.strata),
+        asdict(config.policy),
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
-        sheet.columns, sheet.rows(), *lift,
-    )  # fmt: skip
+        sheet.columns,
+        sheet.rows(),
+        *lift,
+    )
 
 
 def cohort_fingerprint(settings: str, sha256: list[str]) -> str:

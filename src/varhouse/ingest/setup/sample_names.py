@@ -55,9 +55,11 @@ def check_samples_of_file(
         twin = alike.setdefault(folded(s), s)
         if twin != s:
             account.add(
-                "VH-S-004", f"differs from {twin!r} only in {difference(twin, s)}",
-                name="sample", value=s,
-            )  # fmt: skip
+                "VH-S-004",
+                f"differs from {twin!r} only in {difference(twin, s)}",
+                name="sample",
+                value=s,
+            )
     rows = sheet.filter(pl.col("cohort").is_not_null() & pl.col("sample").is_not_null())
     hits = [folded(s) in alike for s in rows["sample"].to_list()]
     cohorts = rows.filter(pl.Series(hits, dtype=pl.Boolean))["cohort"].unique()
@@ -76,17 +78,21 @@ def check_samples_of_file(
                 "VH-S-003",
                 f"the sheet (line {line}) has {sample!r}, the file {other!r}: they differ in "
                 f"{difference(sample, other)}",
-                name="sample", value=sample,
-            )  # fmt: skip
+                name="sample",
+                value=sample,
+            )
         else:
             account.add(
                 "VH-S-001",
                 f"in the sheet (line {line}) but not in the file{nearest(sample, names)}",
-                name="sample", value=sample,
-            )  # fmt: skip
+                name="sample",
+                value=sample,
+            )
     for sample in names:
         if sample not in known:
             account.add(
-                "VH-S-002", f"in the file but not in the sheet{nearest(sample, known)}",
-                name="sample", value=sample,
-            )  # fmt: skip
+                "VH-S-002",
+                f"in the file but not in the sheet{nearest(sample, known)}",
+                name="sample",
+                value=sample,
+            )

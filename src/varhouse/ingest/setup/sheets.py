@@ -100,7 +100,7 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
             f"{at}: column {c!r}: {what} inside an ingest is not built yet; leave it empty"
             for c, what in (("callable", "callable intervals"),)
             if row.get(c)
-        ]  # fmt: skip
+        ]
     names = [c for c in frame["cohort"].to_list() if c]
     problems += [
         f"{where}: cohort {c!r} stands on {names.count(c)} rows"

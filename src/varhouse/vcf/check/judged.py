@@ -27,13 +27,16 @@ def bits(*faults: Fault) -> int:
 
 OF_RECORD = bits(
     Fault.POS_INVALID, Fault.CHROM_INVALID, Fault.CONTIG_UNKNOWN, Fault.QUAL_INVALID
-)  # fmt: skip
+)
 """Marks with which a record is rejected as it stands."""
 
 OF_ALLELES = bits(
-    Fault.REF_INVALID, Fault.ALT_INVALID, Fault.ALT_REF, Fault.REF_DIFFERS,
+    Fault.REF_INVALID,
+    Fault.ALT_INVALID,
+    Fault.ALT_REF,
+    Fault.REF_DIFFERS,
     Fault.REF_OUTSIDE,
-)  # fmt: skip
+)
 """Marks with which alleles of a record are rejected, or all of them."""
 
 OF_GENOTYPES = bits(Fault.GT_SYNTAX, Fault.GT_ALLELE, Fault.GT_NO_ALT)
@@ -46,9 +49,15 @@ UNCHECKED = bits(Fault.REF_UNCHECKED)
 def slice_batch(batch: RecordBatch, a: int, b: int) -> RecordBatch:
     """Give records a to b of a batch, without a copy."""
     return RecordBatch(
-        batch.text, batch.start[a:b], batch.end[a:b], batch.tabs[a:b], batch.pos[a:b],
-        batch.record + a, batch.line + a, batch.samples and batch.samples.part(a, b),
-    )  # fmt: skip
+        batch.text,
+        batch.start[a:b],
+        batch.end[a:b],
+        batch.tabs[a:b],
+        batch.pos[a:b],
+        batch.record + a,
+        batch.line + a,
+        batch.samples and batch.samples.part(a, b),
+    )
 
 
 @dataclass(frozen=True)

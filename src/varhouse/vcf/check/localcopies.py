@@ -42,9 +42,13 @@ def check_local_copies(batch: RecordBatch, account: Account, names: list[str]) -
 
 
 def _check_record(
-    batch: RecordBatch, k: int, keys: list[str], pairs: list[tuple[int, int, str]],
-    account: Account, names: list[str],
-) -> None:  # fmt: skip
+    batch: RecordBatch,
+    k: int,
+    keys: list[str],
+    pairs: list[tuple[int, int, str]],
+    account: Account,
+    names: list[str],
+) -> None:
     line = batch.lines(np.array([k]))[0]
     cells = line.split("\t")
     laa = keys.index("LAA")
@@ -58,10 +62,12 @@ def _check_record(
                 account.add(
                     "VH-M-017",
                     f"{keys[local]} and {keys[whole]} differ: {fields[whole][:60]}",
-                    line=batch.line + k, contig=cells[0], pos=int(batch.pos[k]),
+                    line=batch.line + k,
+                    contig=cells[0],
+                    pos=int(batch.pos[k]),
                     name=f"FORMAT/{keys[local]} of {names[s] if s < len(names) else s}",
                     value=fields[local][:200],
-                )  # fmt: skip
+                )
 
 
 def _same(local: list[str], whole: list[str], alleles: list[int], of: str) -> bool:

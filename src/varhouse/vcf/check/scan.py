@@ -137,9 +137,10 @@ def scan_file(
         scanner.take_end(kind)
     except LimitError as error:
         account.add(
-            "VH-F-010", error.message.removeprefix(f"{path}: "),
+            "VH-F-010",
+            error.message.removeprefix(f"{path}: "),
             name=f"limits.{error.key}",
-        )  # fmt: skip
+        )
     except InputError as error:
         code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
         account.add(code, error.message.removeprefix(f"{path}: "))
@@ -159,17 +160,38 @@ def scan_file(
     header = scanner.header or Header()
     offset = _offsets(kind, writer, members)
     return FileScan(
-        path=str(path), data=str(data), kind=kind, bytes=stat.st_size,
-        mtime_ns=stat.st_mtime_ns, md5=md5, sha256=sha, header=header.text,
-        version=header.version, samples=header.samples, n_records=scanner.n_records,
-        contigs=scanner.seen, ref_checked=scanner.checked, account=account,
+        path=str(path),
+        data=str(data),
+        kind=kind,
+        bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        md5=md5,
+        sha256=sha,
+        header=header.text,
+        version=header.version,
+        samples=header.samples,
+        n_records=scanner.n_records,
+        contigs=scanner.seen,
+        ref_checked=scanner.checked,
+        account=account,
         chunks=[
-            Chunk(part, offset(begin), offset(end), int(record), int(line), int(n),
-                  sorted(names), low, high)
+            Chunk(
+                part,
+                offset(begin),
+                offset(end),
+                int(record),
+                int(line),
+                int(n),
+                sorted(names),
+                low,
+                high,
+            )
             for part, begin, end, record, line, n, names, low, high in cutter.cuts
-        ] if not account.errors_in_file() and (writer or taker or kind == "bgzf") else [],
+        ]
+        if not account.errors_in_file() and (writer or taker or kind == "bgzf")
+        else [],
         gvcf=scanner.blocks.is_gvcf(scanner.n_records),
-    )  # fmt: skip
+    )
 
 
 def _offsets(kind: str, writer: BgzfWriter | None, members: Offsets) -> Callable[[int], int]:

@@ -25,10 +25,10 @@ from varhouse.vcf.account.problems import SHOWN, Account
 from varhouse.vcf.bcf.reader import PlainSamples
 from varhouse.vcf.blocks import TextBlock
 from varhouse.vcf.check.duplicates import ElsewhereWatch
-from varhouse.vcf.check.gvcf import BlockWatch
 from varhouse.vcf.check.judged import Judged, Taker, TakingError, slice_batch
 from varhouse.vcf.check.plausibility import World
 from varhouse.vcf.check.records import RecordRules
+from varhouse.vcf.fields.gvcf import BlockWatch
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.header.meta_lines import SYMBOLIC
@@ -59,9 +59,14 @@ class Scanner:
     """State of one pass over a file: takes its header, then its records batch by batch."""
 
     def __init__(
-        self, path: Path, contigs: Contigs, reference: Reference | None,
-        account: Account, cutter: Cutter, limits: Limits,
-    ) -> None:  # fmt: skip
+        self,
+        path: Path,
+        contigs: Contigs,
+        reference: Reference | None,
+        account: Account,
+        cutter: Cutter,
+        limits: Limits,
+    ) -> None:
         self.path, self.contigs, self.reference = path, contigs, reference
         self.account, self.cutter, self.limits = account, cutter, limits
         self.world, self.text = World(account, contigs, reference), TextWatch(account)
@@ -109,9 +114,10 @@ class Scanner:
             # A header that stops in its last line may stop in a sample's name.
             strict = (self.header.version or 0) >= 3 or not self.n_records
             self.account.add(
-                "VH-F-005", "the last line has no newline: the file may be cut off",
+                "VH-F-005",
+                "the last line has no newline: the file may be cut off",
                 severity="error" if strict else "warning",
-            )  # fmt: skip
+            )
         if kind == "bgzf" and not has_end_block(self.path):
             self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
 
@@ -161,9 +167,11 @@ class Scanner:
         assert self.header is not None
         if not self.header.complete:
             return 0
-        return len(last.rstrip("\t").split("\t")) if not self.header.has_format else (
-            last.count("\t") + 1
-        )  # fmt: skip
+        return (
+            len(last.rstrip("\t").split("\t"))
+            if not self.header.has_format
+            else (last.count("\t") + 1)
+        )
 
     def _check_header_size(self) -> None:
         limits, lines = self.limits, len(self.header_lines)
@@ -192,8 +200,10 @@ class Scanner:
                 self.account.add(
                     "VH-H-005",
                     f"declared with {named(length)}; the assembly has {named(known)}",
-                    contig=name, name="contig", value=str(length),
-                )  # fmt: skip
+                    contig=name,
+                    name="contig",
+                    value=str(length),
+                )
 
     def take_records(self, batch: RecordBatch, text_start: int) -> None:
         """Check a batch of lines, and cut it if all are records."""
@@ -240,10 +250,12 @@ class Scanner:
             # Of a file that is refused nothing is taken any more.
             self._hand_over(
                 Judged(
-                    batch, self.rules.marks, self.rules.genotypes,
+                    batch,
+                    self.rules.marks,
+                    self.rules.genotypes,
                     self.cutter.opened[n_opened:],
                 )
-            )  # fmt: skip
+            )
 
     def _hand_over(self, judged: Judged) -> None:
         assert self.taker is not None
@@ -266,9 +278,12 @@ class Scanner:
             count = self.n_blanks + before.size
             for line in found[:SHOWN]:
                 self.account.add(
-                    "VH-B-004", "a blank line between records", line=line, severity="error",
+                    "VH-B-004",
+                    "a blank line between records",
+                    line=line,
+                    severity="error",
                     ingest="refuse",
-                )  # fmt: skip
+                )
             if count > SHOWN:
                 self.account.more("VH-B-004", count - SHOWN, severity="error")
             self.blanks, self.n_blanks = [], 0
@@ -280,9 +295,11 @@ class Scanner:
         room = max(0, self.account.room("VH-B-001"))
         for k in wrong[:room].tolist():
             self.account.add(
-                "VH-B-001", f"{batch.tabs[k] + 1:,} columns, not {self.columns:,}",
-                line=batch.line + k, value=batch.lines(np.array([k]))[0][:60],
-            )  # fmt: skip
+                "VH-B-001",
+                f"{batch.tabs[k] + 1:,} columns, not {self.columns:,}",
+                line=batch.line + k,
+                value=batch.lines(np.array([k]))[0][:60],
+            )
         if wrong.size > room:
             self.account.more("VH-B-001", wrong.size - room)
         self.n_misshapen += wrong.size
@@ -316,17 +333,27 @@ class Scanner:
             self._check_declared(chrom, line)
         elif not continues and not apart:
             self.account.add(
-                "VH-B-003", "records of this contig stand apart from each other",
-                line=line, contig=chrom, pos=int(pos[0]), name="CHROM", value=chrom[:200],
-            )  # fmt: skip
+                "VH-B-003",
+                "records of this contig stand apart from each other",
+                line=line,
+                contig=chrom,
+                pos=int(pos[0]),
+                name="CHROM",
+                value=chrom[:200],
+            )
         before = np.concatenate([[self.last_pos if continues else -1], pos[:-1]])
         back = np.flatnonzero((pos < before) & (pos >= 0))
         room = max(0, self.account.room("VH-B-002"))
         for k in back[:room].tolist():
             self.account.add(
-                "VH-B-002", f"POS {pos[k]:,} after {before[k]:,}", line=line + k,
-                contig=chrom, pos=int(pos[k]), name="POS", value=str(pos[k]),
-            )  # fmt: skip
+                "VH-B-002",
+                f"POS {pos[k]:,} after {before[k]:,}",
+                line=line + k,
+                contig=chrom,
+                pos=int(pos[k]),
+                name="POS",
+                value=str(pos[k]),
+            )
         if back.size > room:
             self.account.more("VH-B-002", back.size - room)
         contig = self.contigs.canonical(chrom)
@@ -337,30 +364,49 @@ class Scanner:
             self.current, self.last_pos = chrom, int(pos[-1])
         part = self.contigs.part(contig) if contig else "other"
         self.cutter.add(
-            part, contig or chrom, text_start + batch.start[a:b, 0],
-            text_start + int(batch.end[b - 1]) + 1, pos, batch.record + a, line,
-        )  # fmt: skip
+            part,
+            contig or chrom,
+            text_start + batch.start[a:b, 0],
+            text_start + int(batch.end[b - 1]) + 1,
+            pos,
+            batch.record + a,
+            line,
+        )
 
     def _check_declared(self, chrom: str, line: int) -> None:
         assert self.header is not None
         name = chrom[1:-1] if chrom.startswith("<") else chrom
         if name in SYMBOLIC and (self.header.version or 3) >= 3:
             self.account.add(
-                "VH-B-010", "CHROM is named as a symbolic allele", line=line, contig=name,
-                name="CHROM", value=chrom, ingest="note",
-            )  # fmt: skip
+                "VH-B-010",
+                "CHROM is named as a symbolic allele",
+                line=line,
+                contig=name,
+                name="CHROM",
+                value=chrom,
+                ingest="note",
+            )
         if ":" in name and name not in self.header.contigs and (self.header.version or 5) <= 3:
             # Texts printed before 2020 want it absent; who declares such a name (HLA alleles
             # of GRCh38) means it, and hts-specs 379 took the sentence out for it.
             self.account.add(
-                "VH-B-010", "CHROM holds a colon, and the header declares no such contig",
-                line=line, contig=name[:200], name="CHROM", value=chrom[:200], ingest="note",
-            )  # fmt: skip
+                "VH-B-010",
+                "CHROM holds a colon, and the header declares no such contig",
+                line=line,
+                contig=name[:200],
+                name="CHROM",
+                value=chrom[:200],
+                ingest="note",
+            )
         if self.header.contigs and name not in self.header.contigs:
             self.account.add(
-                "VH-B-016", "the header declares other contigs, but not this one", line=line,
-                contig=chrom[:200], name="CHROM", value=chrom[:200],
-            )  # fmt: skip
+                "VH-B-016",
+                "the header declares other contigs, but not this one",
+                line=line,
+                contig=chrom[:200],
+                name="CHROM",
+                value=chrom[:200],
+            )
 
     def _check_ref(
         self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
@@ -372,10 +418,15 @@ class Scanner:
                 self.account.more("VH-R-001", rows.size)
             else:
                 self.account.add(
-                    "VH-R-001", self.world.unknown(chrom), line=batch.line + int(rows[0]),
-                    contig=chrom, pos=int(batch.pos[rows[0]]), name="CHROM",
-                    value=chrom[:200], count=rows.size,
-                )  # fmt: skip
+                    "VH-R-001",
+                    self.world.unknown(chrom),
+                    line=batch.line + int(rows[0]),
+                    contig=chrom,
+                    pos=int(batch.pos[rows[0]]),
+                    name="CHROM",
+                    value=chrom[:200],
+                    count=rows.size,
+                )
             return
         if self.reference is None:
             return
@@ -396,9 +447,14 @@ class Scanner:
         )
         unsaid = rows[state == REF_OPEN]
         self.checked["unchecked"] += unsaid.size
-        self._report(batch, unsaid, chrom, "VH-R-004",
-                     "REF is N, of an allele that is no sequence: nothing to compare",
-                     None)  # fmt: skip
+        self._report(
+            batch,
+            unsaid,
+            chrom,
+            "VH-R-004",
+            "REF is N, of an allele that is no sequence: nothing to compare",
+            None,
+        )
         self.checked["agrees"] += int((state == REF_AGREES).sum())
         outside = int((state == REF_OUTSIDE).sum())
         self.checked["outside" if whole else "unchecked"] += outside
@@ -406,14 +462,32 @@ class Scanner:
         self.world.take(batch, rows[state == REF_DIFFERS], sequence, chrom)
         if self.elsewhere is not None:
             self.elsewhere.take(batch, rows[state == REF_AGREES], contig, chrom)
-        self._report(batch, rows[state == REF_DIFFERS], chrom, "VH-R-002",
-                     "REF differs from the reference", sequence)  # fmt: skip
+        self._report(
+            batch,
+            rows[state == REF_DIFFERS],
+            chrom,
+            "VH-R-002",
+            "REF differs from the reference",
+            sequence,
+        )
         if whole:
-            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-003",
-                         f"past the contig's end ({sequence.size:,} bases)", None)  # fmt: skip
+            self._report(
+                batch,
+                rows[state == REF_OUTSIDE],
+                chrom,
+                "VH-R-003",
+                f"past the contig's end ({sequence.size:,} bases)",
+                None,
+            )
         elif outside:
-            self._report(batch, rows[state == REF_OUTSIDE], chrom, "VH-R-004",
-                         "the reference does not hold this place", None)  # fmt: skip
+            self._report(
+                batch,
+                rows[state == REF_OUTSIDE],
+                chrom,
+                "VH-R-004",
+                "the reference does not hold this place",
+                None,
+            )
 
     def _mark(self, rows: npt.NDArray[np.int64], fault: Fault) -> None:
         assert self.rules is not None
@@ -421,9 +495,14 @@ class Scanner:
             self.rules.marks[rows] |= 1 << int(fault)
 
     def _report(
-        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, code: str,
-        message: str, sequence: npt.NDArray[np.uint8] | None,
-    ) -> None:  # fmt: skip
+        self,
+        batch: RecordBatch,
+        rows: npt.NDArray[np.int64],
+        chrom: str,
+        code: str,
+        message: str,
+        sequence: npt.NDArray[np.uint8] | None,
+    ) -> None:
         if not rows.size:
             return
         shown = rows[: max(1, self.account.room(code))]
@@ -435,6 +514,12 @@ class Scanner:
                 held = sequence[pos - 1 : pos - 1 + min(len(ref), 20)].tobytes().decode()
                 text = f"{message} ({held})"
             self.account.add(
-                code, text, line=batch.line + k, contig=chrom, pos=pos, name="REF",
-                value=ref[:60], count=rows.size - (shown.size - 1) if i == 0 else 1,
-            )  # fmt: skip
+                code,
+                text,
+                line=batch.line + k,
+                contig=chrom,
+                pos=pos,
+                name="REF",
+                value=ref[:60],
+                count=rows.size - (shown.size - 1) if i == 0 else 1,
+            )

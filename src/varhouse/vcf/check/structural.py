@@ -171,15 +171,37 @@ class RareRules:
             info.setdefault(key, value)
         alts = [] if cells[4] == "." else cells[4].split(",")
         pos = int(batch.pos[k])
-        return _Record(batch.line + k, cells[0], pos if pos >= 0 else None, cells[2], cells[3],
-                       alts, info, names, samples)  # fmt: skip
+        return _Record(
+            batch.line + k,
+            cells[0],
+            pos if pos >= 0 else None,
+            cells[2],
+            cells[3],
+            alts,
+            info,
+            names,
+            samples,
+        )
 
     def _add(
-        self, r: _Record, code: str, message: str, name: str, value: str,
+        self,
+        r: _Record,
+        code: str,
+        message: str,
+        name: str,
+        value: str,
         severity: str | None = None,
-    ) -> None:  # fmt: skip
-        self.account.add(code, message, line=r.line, contig=r.contig, pos=r.pos, name=name,
-                         value=value[:200], severity=severity)  # fmt: skip
+    ) -> None:
+        self.account.add(
+            code,
+            message,
+            line=r.line,
+            contig=r.contig,
+            pos=r.pos,
+            name=name,
+            value=value[:200],
+            severity=severity,
+        )
 
     def _check(self, r: _Record) -> None:
         for value in r.values("CIGAR"):
@@ -203,13 +225,24 @@ class RareRules:
         for alt in r.alts:
             if alt.startswith("<") and ":" in alt and alt[1:].partition(":")[0] not in levels:
                 # GATK 3 wrote <*:DEL> for what is * since VCF 4.2.
-                self._add(r, "VH-V-001", f"the first level of {alt[:60]} is none of "
-                          f"{', '.join(levels)}", "ALT", alt,
-                          severity="warning" if alt == "<*:DEL>" else None)  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-001",
+                    f"the first level of {alt[:60]} is none of {', '.join(levels)}",
+                    "ALT",
+                    alt,
+                    severity="warning" if alt == "<*:DEL>" else None,
+                )
         kind = r.info.get("SVTYPE", "")
         if kind and kind not in (*LEVELS, "BND"):
-            self._add(r, "VH-V-001", f"SVTYPE is none of {', '.join(LEVELS)}, BND",
-                      "INFO/SVTYPE", kind, severity="warning")  # fmt: skip
+            self._add(
+                r,
+                "VH-V-001",
+                f"SVTYPE is none of {', '.join(LEVELS)}, BND",
+                "INFO/SVTYPE",
+                kind,
+                severity="warning",
+            )
 
     def _check_end(self, r: _Record) -> None:
         end = r.info.get("END", "")
@@ -226,8 +259,13 @@ class RareRules:
             if level in LEVELS and (not lengths or (k < len(lengths) and value == ".")):
                 self._add(r, "VH-V-002", f"{alt[:60]} has no SVLEN", "INFO/SVLEN", alt)
             elif not level and value != "." and not alt.startswith("<"):
-                self._add(r, "VH-V-003", f"SVLEN of {alt[:60]}, which is of bases",
-                          "INFO/SVLEN", value)  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-003",
+                    f"SVLEN of {alt[:60]}, which is of bases",
+                    "INFO/SVLEN",
+                    value,
+                )
 
     def _check_copies(self, r: _Record) -> None:
         """With FORMAT CN "all <CNV>, <DEL> and <DUP> alleles must have the same SVLEN"."""
@@ -235,12 +273,18 @@ class RareRules:
             return
         lengths = r.values("SVLEN")
         counted = [
-            v.lstrip("-+") for k, v in enumerate(lengths)
+            v.lstrip("-+")
+            for k, v in enumerate(lengths)
             if k < len(r.alts) and r.level(k) in ("CNV", "DEL", "DUP") and v != "."
-        ]  # fmt: skip
+        ]
         if len(set(counted)) > 1:
-            self._add(r, "VH-V-015", "FORMAT has CN, and SVLEN is not the same for all <CNV>, "
-                      "<DEL> and <DUP>", "INFO/SVLEN", r.info["SVLEN"])  # fmt: skip
+            self._add(
+                r,
+                "VH-V-015",
+                "FORMAT has CN, and SVLEN is not the same for all <CNV>, <DEL> and <DUP>",
+                "INFO/SVLEN",
+                r.info["SVLEN"],
+            )
 
     def _check_differences(self, r: _Record) -> None:
         """Compare SVLEN with REF and ALT: up to 4.3 it is the difference in length.
@@ -262,17 +306,34 @@ class RareRules:
                 difference = len(alt) - len(r.ref)
                 sign = (difference > 0) - (difference < 0)
                 if abs(abs(length) - abs(difference)) > 1 and self._is_difference(r):
-                    self._add(r, "VH-V-016", f"ALT is {difference:+,} bases long against REF",
-                              "INFO/SVLEN", text, severity=self._own_example())  # fmt: skip
+                    self._add(
+                        r,
+                        "VH-V-016",
+                        f"ALT is {difference:+,} bases long against REF",
+                        "INFO/SVLEN",
+                        text,
+                        severity=self._own_example(),
+                    )
                     continue
                 if abs(length) != abs(difference) and self._is_difference(r):
-                    self._add(r, "VH-V-017", f"ALT is {difference:+,} bases long against REF",
-                              "INFO/SVLEN", text)  # fmt: skip
+                    self._add(
+                        r,
+                        "VH-V-017",
+                        f"ALT is {difference:+,} bases long against REF",
+                        "INFO/SVLEN",
+                        text,
+                    )
                     continue
             if length * sign < 0:
                 what = "negative" if sign < 0 else "positive"
-                self._add(r, "VH-V-017", f"SVLEN of {alt[:60]} is {what} up to VCF 4.3; "
-                          "GATK-SV and DRAGEN write lengths", "INFO/SVLEN", text)  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-017",
+                    f"SVLEN of {alt[:60]} is {what} up to VCF 4.3; "
+                    "GATK-SV and DRAGEN write lengths",
+                    "INFO/SVLEN",
+                    text,
+                )
 
     def _own_example(self) -> str | None:
         """Give the severity where the specification's own example has another SVLEN."""
@@ -291,17 +352,27 @@ class RareRules:
                     self._add(r, "VH-V-004", f"{alt[:60]} has no SVCLAIM", "INFO/SVCLAIM", alt)
             elif k < len(claims) and claims[k] not in CLAIMS[level]:
                 allowed = ", ".join(sorted(CLAIMS[level]))
-                self._add(r, "VH-V-005", f"SVCLAIM of {alt[:60]} is none of: {allowed}",
-                          "INFO/SVCLAIM", claims[k],
-                          severity=None if level else "warning")  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-005",
+                    f"SVCLAIM of {alt[:60]} is none of: {allowed}",
+                    "INFO/SVCLAIM",
+                    claims[k],
+                    severity=None if level else "warning",
+                )
 
     def _check_counts(self, r: _Record) -> None:
         n = max(1, len(r.alts))
         for key, each in _PER_ALT.items():
             values = r.values(key)
             if values and values != ["."] and len(values) != each * n:
-                self._add(r, "VH-V-006", f"{key} has {len(values)} value(s), not {each * n} "
-                          f"({each} for each ALT)", f"INFO/{key}", r.info[key])  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-006",
+                    f"{key} has {len(values)} value(s), not {each * n} ({each} for each ALT)",
+                    f"INFO/{key}",
+                    r.info[key],
+                )
         for key in ("CIPOS", "CIEND", "CIRUC", "CIRB"):
             self._check_interval(r, key, r.values(key))
 
@@ -309,8 +380,13 @@ class RareRules:
         for k in range(0, len(values) - 1, 2):
             low, high = _number(values[k]), _number(values[k + 1])
             if (low is not None and low > 0) or (high is not None and high < 0):
-                self._add(r, "VH-V-007", f"the interval {key} does not hold 0",
-                          f"INFO/{key}", ",".join(values[k : k + 2]))  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-007",
+                    f"the interval {key} does not hold 0",
+                    f"INFO/{key}",
+                    ",".join(values[k : k + 2]),
+                )
 
     def _check_repeats(self, r: _Record) -> None:
         repeats = [alt == "<CNV:TR>" for alt in r.alts]
@@ -323,8 +399,13 @@ class RareRules:
         for key in _REPEATS:
             values = r.values(key)
             if values and values != ["."] and len(values) != total:
-                self._add(r, "VH-V-008", f"{key} has {len(values)} value(s), not {total} as "
-                          "RN says", f"INFO/{key}", r.info[key])  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-008",
+                    f"{key} has {len(values)} value(s), not {total} as RN says",
+                    f"INFO/{key}",
+                    r.info[key],
+                )
         self._check_units(r)
         for key, of in (("CIRUC", "RUC"), ("CIRB", "RB")):
             self._check_around(r, key, of)
@@ -337,8 +418,13 @@ class RareRules:
             if not _UNIT.fullmatch(unit):
                 self._add(r, "VH-V-010", "RUS is not of bases", "INFO/RUS", unit)
             elif unit != "." and k < len(lengths) and lengths[k] not in (".", str(len(unit))):
-                self._add(r, "VH-V-010", f"RUS {unit[:60]} is not {lengths[k]} long, as RUL "
-                          "says", "INFO/RUL", lengths[k])  # fmt: skip
+                self._add(
+                    r,
+                    "VH-V-010",
+                    f"RUS {unit[:60]} is not {lengths[k]} long, as RUL says",
+                    "INFO/RUL",
+                    lengths[k],
+                )
 
     def _check_around(self, r: _Record, key: str, of: str) -> None:
         bounds, values = r.values(key), r.values(of)
@@ -347,9 +433,13 @@ class RareRules:
         if not values:
             self._add(r, "VH-V-009", f"{key} without {of}", f"INFO/{key}", r.info[key])
         elif len(bounds) != 2 * len(values):
-            self._add(r, "VH-V-008", f"{key} has {len(bounds)} value(s), not "
-                      f"{2 * len(values)} (two for each {of})", f"INFO/{key}",
-                      r.info[key])  # fmt: skip
+            self._add(
+                r,
+                "VH-V-008",
+                f"{key} has {len(bounds)} value(s), not {2 * len(values)} (two for each {of})",
+                f"INFO/{key}",
+                r.info[key],
+            )
         elif any(values[k // 2] == "." and b != "." for k, b in enumerate(bounds)):
             self._add(
                 r, "VH-V-010", f"{key} around a missing {of}", f"INFO/{key}", r.info[key]
@@ -361,19 +451,26 @@ class RareRules:
             self._add(r, "VH-V-009", "RUB without RUC", "INFO/RUB", r.info["RUB"])
             return
         if not all(c == "." or _WHOLE.fullmatch(c) for c in counts):
-            self._add(r, "VH-V-010", "RUB with an RUC that is not whole", "INFO/RUC",
-                      r.info["RUC"])  # fmt: skip
+            self._add(
+                r, "VH-V-010", "RUB with an RUC that is not whole", "INFO/RUC", r.info["RUC"]
+            )
             return
         total = int(sum(_number(c) or 0 for c in counts))
         found = len(r.values("RUB"))
         if found != total:
-            self._add(r, "VH-V-008", f"RUB has {found} value(s), not {total} (the sum of RUC)",
-                      "INFO/RUB", r.info["RUB"])  # fmt: skip
+            self._add(
+                r,
+                "VH-V-008",
+                f"RUB has {found} value(s), not {total} (the sum of RUC)",
+                "INFO/RUB",
+                r.info["RUB"],
+            )
 
     def _check_samples(self, r: _Record) -> None:
         if "CICN" in r.format and "CN" not in r.format:
-            self._add(r, "VH-V-011", "FORMAT has CICN and no CN", "FORMAT/CICN",
-                      ":".join(r.format))  # fmt: skip
+            self._add(
+                r, "VH-V-011", "FORMAT has CICN and no CN", "FORMAT/CICN", ":".join(r.format)
+            )
         if "PSL" not in r.format:
             return
         for k, sample in enumerate(r.samples):

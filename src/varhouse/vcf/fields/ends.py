@@ -237,15 +237,21 @@ def check_ends(batch: RecordBatch, account: Account) -> None:
     room = max(0, account.room("VH-V-013"))
     for k in rows[:room].tolist():
         message = (
-            "END is before POS" if before[k]
+            "END is before POS"
+            if before[k]
             else f"END is computed from REF, SVLEN and LEN: {ends.computed[k]}"
-        )  # fmt: skip
+        )
         contig = batch.values("chrom", np.array([k]))[0]
         account.add(
-            "VH-V-013", message, line=batch.line + k, contig=contig, pos=int(batch.pos[k]),
-            name="INFO/END", value=str(ends.stated[k]),
+            "VH-V-013",
+            message,
+            line=batch.line + k,
+            contig=contig,
+            pos=int(batch.pos[k]),
+            name="INFO/END",
+            value=str(ends.stated[k]),
             severity="warning" if mild[k] else "error",
-        )  # fmt: skip
+        )
     for severity in ("error", "warning"):
         more = int((mild[rows[room:]] == (severity == "warning")).sum())
         if more:

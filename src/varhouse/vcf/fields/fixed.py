@@ -22,10 +22,12 @@ PARTS = 256
 """Names in one ID or FILTER that are compared with each other."""
 
 _CHROM_START, _CHROM = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
-_CHROM[np.frombuffer(
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&*+./:;=?@^_|~-",
-    np.uint8,
-)] = True  # fmt: skip
+_CHROM[
+    np.frombuffer(
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&*+./:;=?@^_|~-",
+        np.uint8,
+    )
+] = True
 _CHROM_START[:] = _CHROM
 _CHROM_START[[ord("*"), ord("=")]] = False
 _LOOSE_CHROM = np.ones(256, np.bool_)
@@ -169,9 +171,12 @@ def _check_filter(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
         if not word or (size == 1 and text[begin] == 48):
             found[0, 0], found[0, 1] = a, b
         elif not (
-            size == 4 and text[begin] == 80 and text[begin + 1] == 65
-            and text[begin + 2] == 83 and text[begin + 3] == 83
-        ):  # fmt: skip
+            size == 4
+            and text[begin] == 80
+            and text[begin + 1] == 65
+            and text[begin + 2] == 83
+            and text[begin + 3] == 83
+        ):
             hashed = hash_name(text, begin, j)
             at = np.searchsorted(declared, hashed)
             if at == declared.size or declared[at] != hashed:
@@ -189,9 +194,21 @@ def _check_filter(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
 
 @nb.njit(cache=True, nogil=True)
 def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    text, start, end, pos, first_line, chrom_first, chrom_other, base, declared, window,
-    hashes, seen, count, first
-):  # fmt: skip
+    text,
+    start,
+    end,
+    pos,
+    first_line,
+    chrom_first,
+    chrom_other,
+    base,
+    declared,
+    window,
+    hashes,
+    seen,
+    count,
+    first,
+):
     """Check records, each with eight columns at least.
 
     Returns (CHROM differs from the line before [n], has a structural ALT [n]).
@@ -222,9 +239,21 @@ def _check_fixed(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         if held and (held > 8 or window[held - 1, 0] < pos[k]):
             held = forget(pos[k], window, hashes, held)
         structural[k], held = check_alts(
-            text, start[k, 3], start[k, 4] - 1, start[k, 4], start[k, 5] - 1, pos[k], k,
-            first_line + k, base, window, hashes, held, count, first,
-        )  # fmt: skip
+            text,
+            start[k, 3],
+            start[k, 4] - 1,
+            start[k, 4],
+            start[k, 5] - 1,
+            pos[k],
+            k,
+            first_line + k,
+            base,
+            window,
+            hashes,
+            held,
+            count,
+            first,
+        )
         a, b = start[k, 5], start[k, 6] - 1
         if b - a != 1 or text[a] != _DOT:
             if not _is_number(text, a, b):
@@ -310,10 +339,21 @@ class FixedColumns:
         if chrom != self._last:
             self._seen[0] = 0
         change, structural = _check_fixed(
-            batch.text, batch.start, batch.end, batch.pos, batch.line, self._first,
-            self._other, IS_BASE, self._declared, self._window, self._hashes, self._seen,
-            faults.tally, faults.first,
-        )  # fmt: skip
+            batch.text,
+            batch.start,
+            batch.end,
+            batch.pos,
+            batch.line,
+            self._first,
+            self._other,
+            IS_BASE,
+            self._declared,
+            self._window,
+            self._hashes,
+            self._seen,
+            faults.tally,
+            faults.first,
+        )
         k = batch.size - 1
         self._last = batch.text[batch.start[k, 0] : batch.start[k, 1] - 1].tobytes()
         return change, structural

@@ -127,11 +127,18 @@ class InfoReader:
         tape = np.empty(size if (plan.role == LIST).any() else 1, np.int32)
         near = np.empty((size // 3 + 1 if self.names else 1, 3), np.int64)
         return Out(
-            cells, cells.view(np.float32), tape, tape.view(np.float32),
-            np.zeros((rows[LIST], n), np.int64), np.full((rows[LIST], n), -1, np.int32),
-            np.zeros((rows[FLAG], n), np.bool_), near, np.zeros(2, np.int64),
-            faults.tally, faults.first,
-        )  # fmt: skip
+            cells,
+            cells.view(np.float32),
+            tape,
+            tape.view(np.float32),
+            np.zeros((rows[LIST], n), np.int64),
+            np.full((rows[LIST], n), -1, np.int32),
+            np.zeros((rows[FLAG], n), np.bool_),
+            near,
+            np.zeros(2, np.int64),
+            faults.tally,
+            faults.first,
+        )
 
     def _column(self, batch: RecordBatch, k: int, out: Out) -> pa.Array:
         role, row = self._plan.role[k], self._plan.row[k]

@@ -66,9 +66,15 @@ class _Body:
     """Mends batches of records and hands them on as lines with their ranks."""
 
     def __init__(
-        self, survey: Survey, header: HeaderRepair, contigs: Contigs,
-        reference: Reference | None, table: ChangeTable, *, swap: bool,
-    ) -> None:  # fmt: skip
+        self,
+        survey: Survey,
+        header: HeaderRepair,
+        contigs: Contigs,
+        reference: Reference | None,
+        table: ChangeTable,
+        *,
+        swap: bool,
+    ) -> None:
         self.contigs, self.reference, self.table = contigs, reference, table
         self.old = survey.contigs
         self.wanted = [contigs.canonical(name) or name for name in survey.names().contigs]
@@ -118,9 +124,15 @@ class _Body:
             if cells[4] != before:
                 edits[k] = b"\t".join(cells)
                 self._note(
-                    batch, lines, k, "ALT", before, cells[4], "VH-R-011",
+                    batch,
+                    lines,
+                    k,
+                    "ALT",
+                    before,
+                    cells[4],
+                    "VH-R-011",
                     "the mate's contig by the reference's name",
-                )  # fmt: skip
+                )
 
     def _mate(self, match: re.Match[bytes]) -> bytes:
         name = match[2].decode("utf-8", "replace")
@@ -145,23 +157,41 @@ class _Body:
                     continue
                 gone = sorted(self.swapper.removed - before)
                 self._note(
-                    batch, lines, k, "REF/ALT", cells[3] + b"/" + cells[4],
-                    cells[4] + b"/" + cells[3], "VH-R-006",
+                    batch,
+                    lines,
+                    k,
+                    "REF/ALT",
+                    cells[3] + b"/" + cells[4],
+                    cells[4] + b"/" + cells[3],
+                    "VH-R-006",
                     "ALT is the reference; GT and what follows from it renumbered"
                     + (f"; left out: {', '.join(gone)}" if gone else ""),
-                )  # fmt: skip
+                )
 
     def _note(
-        self, batch: RecordBatch, lines: Ints, k: int, name: str, before: bytes,
-        after: bytes, code: str, why: str,
-    ) -> None:  # fmt: skip
+        self,
+        batch: RecordBatch,
+        lines: Ints,
+        k: int,
+        name: str,
+        before: bytes,
+        after: bytes,
+        code: str,
+        why: str,
+    ) -> None:
         chrom = batch.text[batch.start[k, 0] : batch.start[k, 1] - 1].tobytes()
         self.table.add(
             Change(
-                int(lines[k]), chrom.decode("utf-8", "replace"), int(batch.pos[k]), name,
-                before.decode("utf-8", "replace"), after.decode("utf-8", "replace"), code, why,
+                int(lines[k]),
+                chrom.decode("utf-8", "replace"),
+                int(batch.pos[k]),
+                name,
+                before.decode("utf-8", "replace"),
+                after.decode("utf-8", "replace"),
+                code,
+                why,
             )
-        )  # fmt: skip
+        )
 
 
 def _with_edits(
@@ -197,19 +227,45 @@ def _note_lines(survey: Survey, table: ChangeTable) -> None:
         table.add(Change(1, None, None, "file", "byte order mark", "", "VH-F-007", "UTF-8"))
     if survey.crlf:
         table.add(
-            Change(survey.first_crlf, None, None, "line end", "\r\n", "\n", "VH-F-008",
-                   "one kind of line end", survey.crlf)
-        )  # fmt: skip
+            Change(
+                survey.first_crlf,
+                None,
+                None,
+                "line end",
+                "\r\n",
+                "\n",
+                "VH-F-008",
+                "one kind of line end",
+                survey.crlf,
+            )
+        )
     if survey.blank:
         table.add(
-            Change(survey.first_blank, None, None, "line", "blank line", "", "VH-B-004",
-                   "no record", survey.blank)
-        )  # fmt: skip
+            Change(
+                survey.first_blank,
+                None,
+                None,
+                "line",
+                "blank line",
+                "",
+                "VH-B-004",
+                "no record",
+                survey.blank,
+            )
+        )
     if not survey.ended:
         table.add(
-            Change(survey.last_line, None, None, "line end", "", "\n", "VH-F-005",
-                   "the last line has all its columns")
-        )  # fmt: skip
+            Change(
+                survey.last_line,
+                None,
+                None,
+                "line end",
+                "",
+                "\n",
+                "VH-F-005",
+                "the last line has all its columns",
+            )
+        )
 
 
 def _note_names(survey: Survey, body: _Body, table: ChangeTable) -> None:
@@ -217,9 +273,18 @@ def _note_names(survey: Survey, body: _Body, table: ChangeTable) -> None:
         before = survey.contigs.names[i].decode("utf-8", "replace")
         if before != body.wanted[i]:
             table.add(
-                Change(line, before, None, "CHROM", before, body.wanted[i], "VH-R-011",
-                       "the reference's name", count)
-            )  # fmt: skip
+                Change(
+                    line,
+                    before,
+                    None,
+                    "CHROM",
+                    before,
+                    body.wanted[i],
+                    "VH-R-011",
+                    "the reference's name",
+                    count,
+                )
+            )
 
 
 def repair_file(
@@ -262,9 +327,15 @@ def repair_file(
 
 
 def _repair(
-    path: Path, output: Path, folder: Path, contigs: Contigs,
-    reference: Reference | None, limits: Limits, *, swap: bool,
-) -> Repair:  # fmt: skip
+    path: Path,
+    output: Path,
+    folder: Path,
+    contigs: Contigs,
+    reference: Reference | None,
+    limits: Limits,
+    *,
+    swap: bool,
+) -> Repair:
     kind = file_kind(path)
     if kind == "bgzf" and not has_end_block(path):
         raise InputError(
@@ -295,10 +366,18 @@ def _repair(
     out.finish()
     if out.overtaken:
         table.add(
-            Change(out.first_overtaken, None, None, "order", "unsorted", "by contig and POS",
-                   "VH-B-002", "records that now stand behind one of a later line",
-                   out.overtaken)
-        )  # fmt: skip
+            Change(
+                out.first_overtaken,
+                None,
+                None,
+                "order",
+                "unsorted",
+                "by contig and POS",
+                "VH-B-002",
+                "records that now stand behind one of a later line",
+                out.overtaken,
+            )
+        )
     writer.close()
     table.close()
     index = _make_index(written, header, survey.last_pos)
@@ -309,9 +388,11 @@ def _repair(
 
 
 def _mend_header(
-    read: Callable[[], Iterator[tuple[RecordBatch, Ints]]], survey: Survey, contigs: Contigs,
+    read: Callable[[], Iterator[tuple[RecordBatch, Ints]]],
+    survey: Survey,
+    contigs: Contigs,
     reference: Reference | None,
-) -> HeaderRepair:  # fmt: skip
+) -> HeaderRepair:
     """Mend the header; a key is declared anew only if all its values fit."""
     given = (survey.header, survey.numbers, survey.names(), contigs.canonical, reference)
     header = repair_header(*given)
@@ -336,9 +417,14 @@ def _make_index(path: Path, header: HeaderRepair, last_pos: int) -> Path:
 
 
 def _publish(
-    written: Path, index: Path, listed: Path, output: Path, n_records: int, table: ChangeTable,
+    written: Path,
+    index: Path,
+    listed: Path,
+    output: Path,
+    n_records: int,
+    table: ChangeTable,
     left: dict[str, int],
-) -> Repair:  # fmt: skip
+) -> Repair:
     """Give the finished files their names; an index of an older OUT would be stale."""
     final: Path | None = output.with_name(output.name + index.suffix)
     if output.suffix == ".vcf":

@@ -223,9 +223,13 @@ class SampleColumns:
         rows = np.flatnonzero(place[self.number] >= 0)
         number = self.number[rows]
         cells = write_genotypes(
-            self.tape.values, self.tape.cut, self.tape.begin[rows],
-            self.layouts.kept[number], place[number], self.n_samples,
-        )  # fmt: skip
+            self.tape.values,
+            self.tape.cut,
+            self.tape.begin[rows],
+            self.layouts.kept[number],
+            place[number],
+            self.n_samples,
+        )
         return self.rows[rows], self._per_record(cells, rows.size)
 
     def _cut_strings(self, at: Ints, many: Int32s, split: str | None) -> pa.Array:

@@ -120,8 +120,19 @@ def check_numbers(
                 if f == local:
                     own = np.int64(0) if missing else np.int64(max(n - local_ref, 0))
                     if local_ref == 0:
-                        _check_laa(text, begin, i, n_alt, gt, gt_end, k, s,
-                                   layouts.key[f0 + f], count, first)  # fmt: skip
+                        _check_laa(
+                            text,
+                            begin,
+                            i,
+                            n_alt,
+                            gt,
+                            gt_end,
+                            k,
+                            s,
+                            layouts.key[f0 + f],
+                            count,
+                            first,
+                        )
             elif not missing:
                 number, fixed = layouts.number[f0 + f], layouts.fixed[f0 + f]
                 good = True

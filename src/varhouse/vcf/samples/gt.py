@@ -382,9 +382,15 @@ def _note_texts(text, start, end, rows, n_alts, state, top, span, lists, plain, 
 
 
 def note_genotypes(
-    batch: RecordBatch, rows: Ints, genotypes: Genotypes, spans: Ints,
-    plain: npt.NDArray[np.bool_], n_alts: Ints, key: int, faults: Faults,
-) -> Ints:  # fmt: skip
+    batch: RecordBatch,
+    rows: Ints,
+    genotypes: Genotypes,
+    spans: Ints,
+    plain: npt.NDArray[np.bool_],
+    n_alts: Ints,
+    key: int,
+    faults: Faults,
+) -> Ints:
     """Note what is wrong with the genotypes of records whose FORMAT is GT alone.
 
     Parameters

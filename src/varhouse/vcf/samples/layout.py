@@ -174,9 +174,13 @@ class FormatReader:
         fixed, also = np.zeros(n, np.int32), np.full(n, NO_OTHER, np.int32)
         low, high = np.full(n, -np.inf), np.full(n, np.inf)
         for column, of_table in (
-            (kind, arrays.kind), (number, arrays.number), (fixed, arrays.fixed),
-            (also, arrays.also), (low, arrays.low), (high, arrays.high),
-        ):  # fmt: skip
+            (kind, arrays.kind),
+            (number, arrays.number),
+            (fixed, arrays.fixed),
+            (also, arrays.also),
+            (low, arrays.low),
+            (high, arrays.high),
+        ):
             column[known] = of_table[key[known]]
         # A Flag means nothing in FORMAT; what stands there is text.
         flags = kind == Kind.FLAG
@@ -193,9 +197,18 @@ class FormatReader:
                     local = k, _LOCAL[name]
             seen.add(name)
         return Layout(
-            key, kind, number, fixed, also, low, high, keep, self._faults(names, key), local,
+            key,
+            kind,
+            number,
+            fixed,
+            also,
+            low,
+            high,
+            keep,
+            self._faults(names, key),
+            local,
             names == ["GT"],
-        )  # fmt: skip
+        )
 
     def _faults(self, names: list[str], key: npt.NDArray[np.int32]) -> Ints:
         found: list[tuple[int, int, int, int]] = []
@@ -260,13 +273,18 @@ def pack_layouts(layouts: list[Layout]) -> Layouts:
         return out
 
     return Layouts(
-        starts("key"), joined("key", np.int32), joined("kind", np.int8),  # type: ignore[arg-type]
-        joined("number", np.int8), joined("fixed", np.int32),  # type: ignore[arg-type]
+        starts("key"),
+        joined("key", np.int32),
+        joined("kind", np.int8),  # type: ignore[arg-type]
+        joined("number", np.int8),
+        joined("fixed", np.int32),  # type: ignore[arg-type]
         joined("also", np.int32),  # type: ignore[arg-type]
-        joined("low", np.float64), joined("high", np.float64),  # type: ignore[arg-type]
-        joined("keep", np.int64), starts("faults"),  # type: ignore[arg-type]
+        joined("low", np.float64),
+        joined("high", np.float64),  # type: ignore[arg-type]
+        joined("keep", np.int64),
+        starts("faults"),  # type: ignore[arg-type]
         np.concatenate([np.zeros((0, 4), np.int64), *(x.faults for x in layouts)]),
         np.array([x.local for x in layouts], np.int64).reshape(-1, 2),
         np.array([x.keep.sum() for x in layouts], np.int64),
         np.array([x.gt_only for x in layouts], np.bool_),
-    )  # fmt: skip
+    )

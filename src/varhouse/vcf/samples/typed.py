@@ -118,10 +118,16 @@ class SampleReader:
         return number, packed, alone
 
     def _check_both(
-        self, batch: RecordBatch, faults: Faults, rows: Ints, number: npt.NDArray[np.int32],
-        packed: Layouts, alone: npt.NDArray[np.bool_], n_alts: Ints,
+        self,
+        batch: RecordBatch,
+        faults: Faults,
+        rows: Ints,
+        number: npt.NDArray[np.int32],
+        packed: Layouts,
+        alone: npt.NDArray[np.bool_],
+        n_alts: Ints,
         found: tuple[Genotypes, Ints, npt.NDArray[np.bool_]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Check records with GT alone by their genotypes, and walk over the others."""
         key = self.table.number_of("GT")
         mine, other = Faults.empty(faults.marks.size), Faults.empty(faults.marks.size)
@@ -154,9 +160,14 @@ class SampleReader:
         )
 
     def _walk(
-        self, batch: RecordBatch, faults: Faults, rows: Ints,
-        number: npt.NDArray[np.int32], packed: Layouts, n_alts: Ints,
-    ) -> Tape:  # fmt: skip
+        self,
+        batch: RecordBatch,
+        faults: Faults,
+        rows: Ints,
+        number: npt.NDArray[np.int32],
+        packed: Layouts,
+        n_alts: Ints,
+    ) -> Tape:
         fields = packed.kept[number] * self.n_samples
         total = int(fields.sum())
         if total > FIELD_LIMIT:
@@ -174,8 +185,17 @@ class SampleReader:
         used = np.zeros(2, np.int64)
         floats = tape.view(np.float32)
         out = Out(tape, floats, cut, near, used, faults.tally, faults.first)
-        walk(batch.text, batch.start, batch.end, n_alts, rows, number, packed,
-              self.n_samples, out)  # fmt: skip
+        walk(
+            batch.text,
+            batch.start,
+            batch.end,
+            n_alts,
+            rows,
+            number,
+            packed,
+            self.n_samples,
+            out,
+        )
         n_near = int(used[1])
         if n_near:
             where, begin, end = (np.ascontiguousarray(c) for c in near[:n_near].T)

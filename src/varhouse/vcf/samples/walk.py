@@ -114,8 +114,16 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
         n_alt = n_alts[k]
         for x in range(layouts.fault_begin[c], layouts.fault_begin[c + 1]):
             at = start[k, 8]
-            note_fault(count, first, layouts.faults[x, 0], k, at + layouts.faults[x, 1],
-                 at + layouts.faults[x, 2], layouts.faults[x, 3], -1)  # fmt: skip
+            note_fault(
+                count,
+                first,
+                layouts.faults[x, 0],
+                k,
+                at + layouts.faults[x, 1],
+                at + layouts.faults[x, 2],
+                layouts.faults[x, 3],
+                -1,
+            )
         local, local_ref = layouts.local[c, 0], layouts.local[c, 1]
         by_ploidy = wanted_counts(layouts, f0, nf, n_alt, local, wanted, lows, highs)
         n_plan, w_plan = _plan_cell(
@@ -229,9 +237,10 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             or number > high
                         ):
                             number = np.int64(
-                                slow_integer(text, a, q, k, s, keys[f0 + f], low, high,
-                                              count, first)
-                            )  # fmt: skip
+                                slow_integer(
+                                    text, a, q, k, s, keys[f0 + f], low, high, count, first
+                                )
+                            )
                             dot = number == INT_MISSING
                         tape[w] = number
                         w += keep
@@ -318,8 +327,9 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             break
                     dot = q - begin == 1 and load1(base, begin) == 46
                     if blanks or q == begin or kind == _CHARACTER:
-                        check_text(text, begin, q, n, kind, True, k, s, keys[f0 + f],
-                                    count, first)  # fmt: skip
+                        check_text(
+                            text, begin, q, n, kind, True, k, s, keys[f0 + f], count, first
+                        )
                     if not dot and q > begin:
                         tape[w] = begin
                         tape[w + keep] = q
@@ -333,8 +343,22 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                 if q >= e or d == 9:
                     break
             if look or (by_ploidy and ploidy != 2):
-                check_numbers(text, cell, e, k, s, n_alt, ploidy, f0, nf, layouts, local,
-                               local_ref, count, first)  # fmt: skip
+                check_numbers(
+                    text,
+                    cell,
+                    e,
+                    k,
+                    s,
+                    n_alt,
+                    ploidy,
+                    f0,
+                    nf,
+                    layouts,
+                    local,
+                    local_ref,
+                    count,
+                    first,
+                )
             while j < n_kept:
                 cut[p] = w
                 p += 1

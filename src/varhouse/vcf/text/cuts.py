@@ -52,15 +52,30 @@ class Cutter:
         """End the open chunk before the record that starts at a text position."""
         if self.part is not None and record > self.record:
             self.cuts.append(
-                (self.part, self.begin, position, self.record, self.line,
-                 record - self.record, self.contigs, self.low, self.high)
-            )  # fmt: skip
+                (
+                    self.part,
+                    self.begin,
+                    position,
+                    self.record,
+                    self.line,
+                    record - self.record,
+                    self.contigs,
+                    self.low,
+                    self.high,
+                )
+            )
         self.part = None
 
     def add(
-        self, part: str, contig: str, at: npt.NDArray[np.int64], end: int,
-        pos: npt.NDArray[np.int64], record: int, line: int,
-    ) -> None:  # fmt: skip
+        self,
+        part: str,
+        contig: str,
+        at: npt.NDArray[np.int64],
+        end: int,
+        pos: npt.NDArray[np.int64],
+        record: int,
+        line: int,
+    ) -> None:
         """Add consecutive records of one contig; `at` are their text positions."""
         i, n = 0, at.size
         self.end = end
