@@ -8,7 +8,7 @@ GT = '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">'
 def field(
     kind: str = "INFO",
     *,
-    id: str = "X",
+    id: str = "X",  # noqa: A002
     number: str = "1",
     type: str = "Integer",  # noqa: A002
     rest: str = ',Description="x"',

@@ -127,17 +127,13 @@ def gff3(gene: Gene, of: dict[str, str], types: dict[str, str] | None = None) ->
 
 
 def ensembl_gff3(gene: Gene) -> str:
-    return gff3(
-        gene,
-        {
-            "gene": "ID=gene:G;Name=S;biotype=protein_coding;gene_id=G;version=3",
-            "mRNA": "ID=transcript:T;Parent=gene:G;Name=S-201;biotype=protein_coding",
-            "exon": "Parent=transcript:T;Name=E",
-            "CDS": "ID=CDS:P;Parent=transcript:T;protein_id=P",
-            "five_prime_UTR": "Parent=transcript:T",
-            "three_prime_UTR": "Parent=transcript:T",
-        },
-    )
+    return gff3(gene, {
+        "gene": "ID=gene:G;Name=S;biotype=protein_coding;gene_id=G;version=3",
+        "mRNA": "ID=transcript:T;Parent=gene:G;Name=S-201;biotype=protein_coding",
+        "exon": "Parent=transcript:T;Name=E",
+        "CDS": "ID=CDS:P;Parent=transcript:T;protein_id=P",
+        "five_prime_UTR": "Parent=transcript:T", "three_prime_UTR": "Parent=transcript:T",
+    })  # fmt: skip
 
 
 def gencode_gff3(gene: Gene) -> str:
@@ -145,44 +141,31 @@ def gencode_gff3(gene: Gene) -> str:
         "gene_id=G;transcript_id=T;gene_type=protein_coding;gene_name=S;"
         "transcript_type=protein_coding;transcript_name=S-201"
     )
-    return gff3(
-        gene,
-        {
-            "gene": "ID=G;gene_id=G;gene_type=protein_coding;gene_name=S",
-            "mRNA": f"ID=T;Parent=G;{more}",
-            "exon": f"ID=exon:T:1;Parent=T;{more}",
-            "CDS": f"ID=CDS:T;Parent=T;{more};protein_id=P",
-            "five_prime_UTR": f"ID=UTR5:T;Parent=T;{more}",
-        },
-        {"mRNA": "transcript"},
-    )
+    return gff3(gene, {
+        "gene": "ID=G;gene_id=G;gene_type=protein_coding;gene_name=S",
+        "mRNA": f"ID=T;Parent=G;{more}", "exon": f"ID=exon:T:1;Parent=T;{more}",
+        "CDS": f"ID=CDS:T;Parent=T;{more};protein_id=P",
+        "five_prime_UTR": f"ID=UTR5:T;Parent=T;{more}",
+    }, {"mRNA": "transcript"})  # fmt: skip
 
 
 def refseq_gff3(gene: Gene) -> str:
-    return gff3(
-        gene,
-        {
-            "gene": "ID=gene-G;Dbxref=GeneID:7,HGNC:HGNC:5;Name=S;gbkey=Gene;gene=S;"
-            "gene_biotype=protein_coding",
-            "mRNA": "ID=rna-T;Parent=gene-G;Dbxref=GeneID:7;Name=T;gene=S;transcript_id=T",
-            "exon": "ID=exon-T-1;Parent=rna-T;gbkey=mRNA;gene=S;transcript_id=T",
-            "CDS": "ID=cds-P;Parent=rna-T;Name=P;gbkey=CDS;gene=S;protein_id=P",
-        },
-    )
+    return gff3(gene, {
+        "gene": "ID=gene-G;Dbxref=GeneID:7,HGNC:HGNC:5;Name=S;gbkey=Gene;gene=S;"
+                "gene_biotype=protein_coding",
+        "mRNA": "ID=rna-T;Parent=gene-G;Dbxref=GeneID:7;Name=T;gene=S;transcript_id=T",
+        "exon": "ID=exon-T-1;Parent=rna-T;gbkey=mRNA;gene=S;transcript_id=T",
+        "CDS": "ID=cds-P;Parent=rna-T;Name=P;gbkey=CDS;gene=S;protein_id=P",
+    })  # fmt: skip
 
 
 def flybase_gff3(gene: Gene) -> str:
-    return gff3(
-        gene,
-        {
-            "gene": "ID=G;Name=S;fullname=a%2C%20b;Alias=x,y",
-            "mRNA": "ID=T;Name=S-RA;Parent=G",
-            "exon": "ID=e;Name=S:1;Parent=T",
-            "CDS": "ID=P;Name=S-cds;Parent=T;protein_id=P",
-            "five_prime_UTR": "ID=u;Parent=T",
-            "three_prime_UTR": "ID=v;Parent=T",
-        },
-    )
+    return gff3(gene, {
+        "gene": "ID=G;Name=S;fullname=a%2C%20b;Alias=x,y",
+        "mRNA": "ID=T;Name=S-RA;Parent=G", "exon": "ID=e;Name=S:1;Parent=T",
+        "CDS": "ID=P;Name=S-cds;Parent=T;protein_id=P",
+        "five_prime_UTR": "ID=u;Parent=T", "three_prime_UTR": "ID=v;Parent=T",
+    })  # fmt: skip
 
 
 def cds_and_utr_gff3(gene: Gene) -> str:
@@ -320,14 +303,11 @@ BACTERIAL = Gene([(101, 190)], [(101, 190)], "-")
 
 
 def ncbi_bacterial_gff3(gene: Gene) -> str:
-    return gff3(
-        gene,
-        {
-            "gene": "ID=gene-b1;Name=S;gbkey=Gene;gene=S;gene_biotype=protein_coding;locus_tag=b1",
-            "CDS": "ID=cds-P;Parent=gene-b1;Name=P;gbkey=CDS;gene=S;locus_tag=b1;product=a%3B b;"
-            "protein_id=P;transl_table=11",
-        },
-    )
+    return gff3(gene, {
+        "gene": "ID=gene-b1;Name=S;gbkey=Gene;gene=S;gene_biotype=protein_coding;locus_tag=b1",
+        "CDS": "ID=cds-P;Parent=gene-b1;Name=P;gbkey=CDS;gene=S;locus_tag=b1;product=a%3B b;"
+               "protein_id=P;transl_table=11",
+    })  # fmt: skip
 
 
 def ncbi_bacterial_gtf(gene: Gene) -> str:
@@ -345,14 +325,10 @@ def bakta_gff3(gene: Gene) -> str:
 
 def prokka_gff3(gene: Gene) -> str:
     """With --addgenes and --addmrna a CDS has the gene and the transcript as parents."""
-    return gff3(
-        gene,
-        {
-            "gene": "ID=b1;gene=S;locus_tag=b1",
-            "mRNA": "ID=P;Parent=b1;gene=S;locus_tag=b1",
-            "CDS": "ID=b1_cds;Parent=b1,P;gene=S;locus_tag=b1;protein_id=P;transl_table=11",
-        },
-    )
+    return gff3(gene, {
+        "gene": "ID=b1;gene=S;locus_tag=b1", "mRNA": "ID=P;Parent=b1;gene=S;locus_tag=b1",
+        "CDS": "ID=b1_cds;Parent=b1,P;gene=S;locus_tag=b1;protein_id=P;transl_table=11",
+    })  # fmt: skip
 
 
 @pytest.mark.parametrize("strand", ["+", "-"])
@@ -435,18 +411,15 @@ def test_escapes_of_gff3(tmp_path: Path) -> None:
     )
     model = build(tmp_path / "m", SEQUENCE, f"##gff-version 3\n{text}\n")
     assert model.transcripts.select("transcript_id", "gene_name").rows() == [
-        ("t,1", "a;b\tc%3Bé"),
-        ("u", "a;b\tc%3Bé"),
-    ]
+        ("t,1", "a;b\tc%3Bé"), ("u", "a;b\tc%3Bé"),
+    ]  # fmt: skip
 
 
 def test_rna_rows_without_parts_are_their_own_exon(tmp_path: Path) -> None:
-    text = gff3_text(
-        [
-            ("tRNA", 11, 80, "-", ".", "ID=b7;locus_tag=b7;product=tRNA-Ala;gene=alaT"),
-            ("mRNA", 101, 180, "-", ".", "ID=b8;locus_tag=b8"),
-        ]
-    )
+    text = gff3_text([
+        ("tRNA", 11, 80, "-", ".", "ID=b7;locus_tag=b7;product=tRNA-Ala;gene=alaT"),
+        ("mRNA", 101, 180, "-", ".", "ID=b8;locus_tag=b8"),
+    ])  # fmt: skip
     model = build(tmp_path / "m", SEQUENCE, text)
     assert model.transcripts.select(
         "transcript_id", "gene_id", "gene_name", "biotype"
@@ -470,9 +443,8 @@ def test_protein_coding_without_cds_always_has_a_term(tmp_path: Path, strand: st
     """Every allele that touches an exon of it: SO has no allele without a term."""
     exons = [(21, 60), (71, 80), (101, 140)]
     rows = transcript_rows(exons, strand=strand)
-    broken = transcript_rows(
-        [(151, 180), (211, 240)], [(153, 158), (213, 218)], name="B", gene="H", strand=strand
-    )
+    broken = transcript_rows([(151, 180), (211, 240)], [(153, 158), (213, 218)], name="B",
+                             gene="H", strand=strand)  # fmt: skip
     model = build(tmp_path / "m", SEQUENCE, rows + broken)
     assert not model.coding.any()
     assert model.protein_coding.all()
@@ -489,12 +461,9 @@ def test_protein_coding_without_cds_always_has_a_term(tmp_path: Path, strand: st
     assert found["lof"].null_count() == found.height
     for a, b in exons:
         for pos in range(a, b + 1):
-            own = found.filter(
-                pl.col("pos") == pos,
-                pl.col("transcript_id") == "T",
-                pl.col("ref").str.len_bytes() == 1,
-                pl.col("alt").str.len_bytes() == 1,
-            )
+            own = found.filter(pl.col("pos") == pos, pl.col("transcript_id") == "T",
+                               pl.col("ref").str.len_bytes() == 1,
+                               pl.col("alt").str.len_bytes() == 1)  # fmt: skip
             assert "non_coding_transcript_exon_variant" in own["consequence"].item()
 
 
@@ -631,7 +600,7 @@ def _pseudogene(style: str, strand: str) -> str:
             ("exon", 'gene_id "p"; transcript_id "t";'),
             ("CDS", 'gene_id "p"; transcript_id "t";'),
         ],
-    }[style]
+    }[style]  # fmt: skip
     return gff3_text([(k, 11, 40, strand, "0" if k == "CDS" else ".", t) for k, t in said])
 
 

@@ -141,7 +141,8 @@ def test_second_ingest_at_once_is_refused_by_name(fx_toy):
             "-c",
             "import sys, time; from pathlib import Path; "
             "from varhouse.store.lock import store_lock\n"
-            "with store_lock(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)",
+            "with store_lock(Path(sys.argv[1])):\n"
+            "    print('held', flush=True); time.sleep(60)",
             str(fx_toy / "store"),
         ],
         stdout=subprocess.PIPE,

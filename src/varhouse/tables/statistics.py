@@ -83,94 +83,48 @@ def _share(part: pl.Expr, whole: str) -> pl.Expr:
 
 STATISTICS: tuple[Statistic, ...] = (
     Statistic(
-        "ac",
-        pl.Int32,
-        ALLELES,
-        "called copies of alt",
-        is_public=True,
-        at_site=AtSite.NONE,
+        "ac", pl.Int32, ALLELES, "called copies of alt", is_public=True, at_site=AtSite.NONE,
     ),
     Statistic(
-        "an",
-        pl.Int32,
-        ALLELES,
-        "called alleles, from the original genotypes",
-        is_public=True,
-        of_record=True,
-        at_site=AtSite.MOST,
+        "an", pl.Int32, ALLELES, "called alleles, from the original genotypes",
+        is_public=True, of_record=True, at_site=AtSite.MOST,
     ),
     Statistic(
-        "af",
-        pl.Float64,
-        SHARE,
-        "ac / an; null when an is 0",
-        is_public=True,
+        "af", pl.Float64, SHARE, "ac / an; null when an is 0", is_public=True,
         made=_share(pl.col("ac"), "an"),
     ),
     Statistic(
-        "n_het",
-        pl.Int32,
-        PEOPLE,
-        "people with alt and another called allele",
-        is_public=True,
-        at_site=AtSite.NONE,
+        "n_het", pl.Int32, PEOPLE, "people with alt and another called allele",
+        is_public=True, at_site=AtSite.NONE,
     ),
     Statistic(
-        "n_hom_alt",
-        pl.Int32,
-        PEOPLE,
-        "people with two or more alleles, all alt",
-        is_public=True,
-        at_site=AtSite.NONE,
+        "n_hom_alt", pl.Int32, PEOPLE, "people with two or more alleles, all alt",
+        is_public=True, at_site=AtSite.NONE,
     ),
     Statistic(
-        "n_hemi",
-        pl.Int32,
-        PEOPLE,
-        "people with one allele only, which is alt",
-        is_public=True,
-        at_site=AtSite.NONE,
+        "n_hemi", pl.Int32, PEOPLE, "people with one allele only, which is alt",
+        is_public=True, at_site=AtSite.NONE,
     ),
     Statistic(
-        "n_missing",
-        pl.Int32,
-        PEOPLE,
-        "people whose genotype is not fully called",
-        is_public=True,
-        of_record=True,
-        at_site=AtSite.LEAST,
+        "n_missing", pl.Int32, PEOPLE, "people whose genotype is not fully called",
+        is_public=True, of_record=True, at_site=AtSite.LEAST,
     ),
     Statistic(
-        "n_samples",
-        pl.Int32,
-        PEOPLE,
+        "n_samples", pl.Int32, PEOPLE,
         "people of the stratum in files that assessed the site",
-        is_public=True,
-        of_record=True,
-        at_site=AtSite.MOST,
+        is_public=True, of_record=True, at_site=AtSite.MOST,
     ),
     Statistic(
-        "call_rate",
-        pl.Float64,
-        SHARE,
-        "(n_samples - n_missing) / n_samples",
-        is_public=True,
-        tables=(FREQUENCIES,),
-        of_record=True,
+        "call_rate", pl.Float64, SHARE, "(n_samples - n_missing) / n_samples",
+        is_public=True, tables=(FREQUENCIES,), of_record=True,
         made=_share(pl.col("n_samples") - pl.col("n_missing"), "n_samples"),
     ),
     Statistic(
-        "n_cohorts",
-        pl.Int32,
-        COHORTS,
-        "cohorts that hold an allele of the site",
-        is_public=True,
-        tables=(TOTALS,),
-        of_record=True,
-        at_site=AtSite.MOST,
+        "n_cohorts", pl.Int32, COHORTS, "cohorts that hold an allele of the site",
+        is_public=True, tables=(TOTALS,), of_record=True, at_site=AtSite.MOST,
         made=(pl.col("n_samples") > 0).cast(pl.Int32),
     ),
-)
+)  # fmt: skip
 """In the order of the columns."""
 
 
@@ -228,9 +182,8 @@ def counts_of_a_cohort() -> dict[str, pl.Expr]:
     """Say what a row of FREQUENCIES adds to the counts of TOTALS: name to expression."""
     return {
         s.name: pl.col(s.name) if s.made is None else s.made
-        for s in statistics_of(TOTALS)
-        if s.adds_up
-    }
+        for s in statistics_of(TOTALS) if s.adds_up
+    }  # fmt: skip
 
 
 def counts_at_site(table: str) -> dict[str, pl.Expr]:

@@ -301,14 +301,9 @@ _STRUCTURAL = (
 )  # fmt: skip
 
 _TOO_MANY = (
-    (
-        "VH-R-005",
-        "ref_mismatch_rate",
-        "error/refuse",
-        "1.6.1",
-        "the file is likely of another assembly than is said: name its own, with its reference",
-    ),
-)
+    ("VH-R-005", "ref_mismatch_rate", "error/refuse", "1.6.1",
+     "the file is likely of another assembly than is said: name its own, with its reference"),
+)  # fmt: skip
 
 _OF_A_FILE = {
     "VH-B-001", "VH-B-002", "VH-B-003", "VH-B-004", "VH-B-016", "VH-S-001", "VH-S-002",

@@ -33,11 +33,9 @@ class _Case(NamedTuple):
     def name(self) -> str:
         """`INFO/DP`, or the column alone."""
         assert self.table is not None
-        return (
-            f"{self.table.field}/{self.table.names[self.key]}"
-            if self.key >= 0
-            else (self.table.field)
-        )
+        return f"{self.table.field}/{self.table.names[self.key]}" if self.key >= 0 else (
+            self.table.field
+        )  # fmt: skip
 
     @property
     def kind(self) -> str:
@@ -84,29 +82,23 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.INFO_TWICE: ("VH-I-003", "INFO", lambda c: f"{c.name} stands twice"),
     Fault.INFO_UNDECLARED: ("VH-I-004", "INFO", lambda c: "the INFO key is not declared"),
     Fault.INFO_NO_VALUE: (
-        "VH-I-005",
-        "INFO",
-        lambda c: f"{c.name} is of Type {c.kind} and has no value",
+        "VH-I-005", "INFO", lambda c: f"{c.name} is of Type {c.kind} and has no value",
     ),
     Fault.INFO_FLAG_VALUE: ("VH-I-006", "INFO", lambda c: f"{c.name} is a Flag with a value"),
     Fault.INFO_FLAG_DIGIT: (
-        "VH-I-012",
-        "INFO",
+        "VH-I-012", "INFO",
         lambda c: f"{c.name}={c.value}: a flag has no value; it is read as set",
     ),
     Fault.INFO_JOINED: (
-        "VH-I-013",
-        "INFO",
+        "VH-I-013", "INFO",
         lambda c: f"{c.name} holds a list of its own inside a String, as GATK writes it",
     ),
     Fault.INFO_QUOTED: (
-        "VH-I-014",
-        "INFO",
+        "VH-I-014", "INFO",
         lambda c: f"{c.name} has commas between quotes: readers part values there",
     ),
     Fault.INFO_NUMBER: (
-        "VH-I-007",
-        "INFO",
+        "VH-I-007", "INFO",
         lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}",
     ),
     Fault.INFO_TYPE: ("VH-I-008", "INFO", lambda c: f"{c.name} is no {c.kind}"),
@@ -116,109 +108,82 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.FORMAT_KEY: ("VH-M-002", "FORMAT", lambda c: "no legal FORMAT key"),
     Fault.FORMAT_TWICE: ("VH-M-003", "FORMAT", lambda c: "a FORMAT key stands twice"),
     Fault.FORMAT_UNDECLARED: (
-        "VH-M-004",
-        "FORMAT",
-        lambda c: "the FORMAT key is not declared",
+        "VH-M-004", "FORMAT", lambda c: "the FORMAT key is not declared",
     ),
     Fault.FORMAT_GT_LATE: ("VH-M-005", "FORMAT", lambda c: "GT is not the first FORMAT key"),
     Fault.SAMPLE_FIELDS: (
-        "VH-M-006",
-        "FORMAT",
-        lambda c: "a sample has more fields than FORMAT has keys",
+        "VH-M-006", "FORMAT", lambda c: "a sample has more fields than FORMAT has keys",
     ),
     Fault.SAMPLE_NUMBER: (
-        "VH-M-007",
-        "FORMAT",
+        "VH-M-007", "FORMAT",
         lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}",
     ),
     Fault.SAMPLE_COUNT: (
-        "VH-M-018",
-        "FORMAT",
-        lambda c: (
-            f"{c.name} has {_values(c)} value(s), not {c.wanted()}, as {c.tool()} writes it"
-        ),
+        "VH-M-018", "FORMAT",
+        lambda c: f"{c.name} has {_values(c)} value(s), not {c.wanted()}, as {c.tool()} "
+        "writes it",
     ),
     Fault.SAMPLE_TYPE: ("VH-M-008", "FORMAT", lambda c: f"{c.name} is no {c.kind}"),
     Fault.SAMPLE_RANGE: ("VH-M-009", "FORMAT", lambda c: f"{c.name} is {c.bounds()}"),
     Fault.SAMPLE_UNKNOWN: (
-        "VH-M-019",
-        "FORMAT",
-        lambda c: f"{c.name} is -1, as Delly writes what is not known",
+        "VH-M-019", "FORMAT", lambda c: f"{c.name} is -1, as Delly writes what is not known",
     ),
     Fault.SAMPLE_SPACE: ("VH-M-010", "FORMAT", lambda c: "white space in a sample's fields"),
     Fault.SAMPLE_EMPTY: ("VH-M-011", "FORMAT", lambda c: "a sample's field is empty"),
     Fault.GT_SYNTAX: ("VH-G-001", "GT", lambda c: "GT is no genotype"),
     Fault.GT_ALLELE: (
-        "VH-G-002",
-        "GT",
+        "VH-G-002", "GT",
         lambda c: f"GT names an allele that is not there: the record has {c.n_alt()} ALT",
     ),
     Fault.GT_NO_ALT: (
-        "VH-G-003",
-        "GT",
-        lambda c: "GT names allele 1, and ALT is missing",
+        "VH-G-003", "GT", lambda c: "GT names allele 1, and ALT is missing",
     ),
     Fault.GT_LEADING: (
-        "VH-G-004",
-        "GT",
-        lambda c: "GT begins with / or |, which is new in VCF 4.4",
+        "VH-G-004", "GT", lambda c: "GT begins with / or |, which is new in VCF 4.4",
     ),
     Fault.FORMAT_LAA: (
-        "VH-M-012",
-        "FORMAT",
+        "VH-M-012", "FORMAT",
         lambda c: f"{c.name} is of local alleles, and LAA does not stand before all but GT",
     ),
     Fault.LAA_VALUE: (
-        "VH-M-014",
-        "FORMAT",
+        "VH-M-014", "FORMAT",
         lambda c: f"LAA numbers ALT from 1 on, each once: the record has {c.n_alt()} ALT",
     ),
     Fault.LAA_ORDER: ("VH-M-015", "FORMAT", lambda c: "LAA does not rise"),
     Fault.LAA_CALLED: (
-        "VH-M-016",
-        "FORMAT",
-        lambda c: "GT names an ALT that LAA does not list",
+        "VH-M-016", "FORMAT", lambda c: "GT names an ALT that LAA does not list",
     ),
     Fault.FORMAT_NO_GT: (
-        "VH-M-013",
-        "FORMAT",
+        "VH-M-013", "FORMAT",
         lambda c: f"{c.name} is of base modifications, and there is no GT",
     ),
     Fault.CHROM_INVALID: ("VH-B-010", "CHROM", lambda c: "CHROM is no legal contig name"),
     Fault.POS_INVALID: (
-        "VH-B-005",
-        "POS",
-        lambda c: "POS is no whole number from 0 to 2,147,483,647",
+        "VH-B-005", "POS", lambda c: "POS is no whole number from 0 to 2,147,483,647",
     ),
     Fault.ID_INVALID: ("VH-B-011", "ID", lambda c: "ID is empty in part or has white space"),
     Fault.ID_TWICE: ("VH-B-012", "ID", lambda c: "an identifier stands twice in ID"),
     Fault.REF_INVALID: ("VH-B-006", "REF", lambda c: "REF is not of A, C, G, T, N alone"),
     Fault.ALT_INVALID: (
-        "VH-B-007",
-        "ALT",
+        "VH-B-007", "ALT",
         lambda c: "the ALT allele is neither bases nor *, <ID> or a breakend",
     ),
     Fault.ALT_REF: ("VH-B-008", "ALT", lambda c: "the ALT allele is REF"),
     Fault.ALT_TWICE: ("VH-B-017", "ALT", lambda c: "the ALT allele stands twice"),
     Fault.QUAL_INVALID: ("VH-B-009", "QUAL", lambda c: "QUAL is no number"),
     Fault.QUAL_NEGATIVE: (
-        "VH-B-018",
-        "QUAL",
-        lambda c: "QUAL is negative: a probability cannot be above 1",
+        "VH-B-018", "QUAL", lambda c: "QUAL is negative: a probability cannot be above 1",
     ),
     Fault.FILTER_INVALID: (
-        "VH-B-013",
-        "FILTER",
+        "VH-B-013", "FILTER",
         lambda c: "FILTER has white space, 0, or a name that is empty or of punctuation",
     ),
     Fault.FILTER_TWICE: ("VH-B-014", "FILTER", lambda c: "a filter stands twice"),
     Fault.FILTER_UNDECLARED: ("VH-B-015", "FILTER", lambda c: "the filter is not declared"),
     Fault.DUPLICATE: (
-        "VH-D-001",
-        "ALT",
-        lambda c: f"the same allele stands on line {c.key:,}",
+        "VH-D-001", "ALT", lambda c: f"the same allele stands on line {c.key:,}",
     ),
-}
+}  # fmt: skip
 """Fault to its code, its column and its message. Columns are checked before all this."""
 
 CODES = {fault: code for fault, (code, _, _) in _MESSAGES.items()}
@@ -281,15 +246,10 @@ class Findings:
                 name = f"{name} of {case.sample}"
             k = case.record
             self.account.add(
-                code,
-                message(case),
-                line=batch.line + k,
-                contig=_contig(batch, k),
-                pos=int(batch.pos[k]) if batch.pos[k] >= 0 else None,
-                name=name,
-                value=case.value,
-                severity=severity,
-            )
+                code, message(case), line=batch.line + k, contig=_contig(batch, k),
+                pos=int(batch.pos[k]) if batch.pos[k] >= 0 else None, name=name,
+                value=case.value, severity=severity,
+            )  # fmt: skip
         if count > shown:
             self.account.more(code, count - shown, severity=severity)
         self._taken[fault] = taken + shown

@@ -73,24 +73,13 @@ class HeaderRules:
             self._add("VH-H-009", f"##{kind} is no list <key=value,...>", number, kind, value)
 
     def _add(
-        self,
-        code: str,
-        message: str,
-        line: int,
-        name: str,
-        value: str,
-        severity: str | None = None,
-        ingest: str | None = None,
-    ) -> None:
+        self, code: str, message: str, line: int, name: str, value: str,
+        severity: str | None = None, ingest: str | None = None,
+    ) -> None:  # fmt: skip
         self.account.add(
-            code,
-            message,
-            line=line,
-            name=name or None,
-            value=value[:200],
-            severity=severity,
+            code, message, line=line, name=name or None, value=value[:200], severity=severity,
             ingest=ingest,
-        )
+        )  # fmt: skip
 
     def _from(self, version: int) -> str:
         """Give the severity of what is demanded from a version on, and advised before."""
@@ -100,9 +89,8 @@ class HeaderRules:
         """Check a URL; up to 4.2 that of pedigreeDB stands in angle brackets."""
         url = value[1:-1] if value.startswith("<") and value.endswith(">") else value
         if severity := url_fault(url):
-            self._add(
-                "VH-H-017", f"##{kind} is no URL", number, kind, value, severity=severity
-            )
+            self._add("VH-H-017", f"##{kind} is no URL", number, kind, value,
+                      severity=severity)  # fmt: skip
 
     def _check_structured(self, kind: str, value: str, number: int) -> None:
         defined = kind in self.checks
@@ -110,14 +98,10 @@ class HeaderRules:
         if not bare.endswith(">"):
             trusted = kind in _TRUSTED
             self._add(
-                "VH-H-008",
-                f"##{kind}=< is not closed with >",
-                number,
-                kind,
-                value,
+                "VH-H-008", f"##{kind}=< is not closed with >", number, kind, value,
                 severity="error" if defined else self._from(4),
                 ingest="refuse" if trusted else "note",
-            )
+            )  # fmt: skip
             return
         if not defined and bare.startswith('<"') and bare.endswith('">'):
             return
@@ -126,28 +110,19 @@ class HeaderRules:
             self._add(
                 "VH-H-009",
                 f"##{kind} cannot be read from here on: is a quote not escaped or missing?",
-                number,
-                meta.name,
-                meta.broken,
+                number, meta.name, meta.broken,
                 severity="error" if defined else self._from(4),
-            )
+            )  # fmt: skip
         elif bare != value:
-            self._add(
-                "VH-H-009",
-                "white space at the end of the line",
-                number,
-                meta.name,
-                value[-20:],
-                severity="warning",
-            )
+            self._add("VH-H-009", "white space at the end of the line", number, meta.name,
+                      value[-20:], severity="warning")  # fmt: skip
         if defined:
             self._check_keys(meta)
             self.checks[kind](meta)
             self._check_order(meta)
         elif self.version >= 3 and meta.broken is None and not meta.values.get("ID"):
-            self._add(
-                "VH-H-010", f"##{kind} without ID", number, kind, meta.text, severity="warning"
-            )
+            self._add("VH-H-010", f"##{kind} without ID", number, kind, meta.text,
+                      severity="warning")  # fmt: skip
         self._check_twice(meta)
 
     def _check_keys(self, meta: Meta) -> None:
@@ -155,13 +130,9 @@ class HeaderRules:
         for key, n in Counter(meta.keys).items():
             if n > 1:
                 self._add(
-                    "VH-H-009",
-                    f"the key {key} stands twice",
-                    meta.line,
-                    meta.name,
-                    meta.text,
+                    "VH-H-009", f"the key {key} stands twice", meta.line, meta.name, meta.text,
                     severity="error" if key in _ORDER else "warning",
-                )
+                )  # fmt: skip
 
     def _check_twice(self, meta: Meta) -> None:
         """Tell of an ID that stands twice; a tool that ran twice leaves such lines."""
@@ -169,13 +140,10 @@ class HeaderRules:
         if name and (meta.kind, name) in self.seen:
             holds = "; the first line holds" if meta.kind in self.checks else ""
             self._add(
-                "VH-H-021",
-                f"{meta.kind} {name} is declared twice{holds}",
-                meta.line,
-                meta.name,
-                name,
+                "VH-H-021", f"{meta.kind} {name} is declared twice{holds}", meta.line,
+                meta.name, name,
                 severity=self._from(3) if meta.kind in self.checks else "warning",
-            )
+            )  # fmt: skip
         self.seen.add((meta.kind, name))
 
     def _check_order(self, meta: Meta) -> None:
@@ -183,14 +151,8 @@ class HeaderRules:
         wanted = [k for k in _ORDER if k in found]
         if found != wanted or (wanted and meta.keys[: len(wanted)] != wanted):
             order = ", ".join(meta.keys)
-            self._add(
-                "VH-H-016",
-                f"the keys stand as {order}",
-                meta.line,
-                meta.name,
-                order,
-                severity="warning",
-            )
+            self._add("VH-H-016", f"the keys stand as {order}", meta.line, meta.name, order,
+                      severity="warning")  # fmt: skip
 
     def _require(self, meta: Meta, keys: tuple[str, ...]) -> bool:
         missing = [k for k in keys if not meta.values.get(k) and k not in meta.quoted]
@@ -233,46 +195,29 @@ class HeaderRules:
         if self.version < since.get(number, 6):
             # R is in no text of 4.1, and in the files that freebayes and GATK wrote then.
             self._add(
-                "VH-H-012",
-                f"{meta.name} has Number={number}",
-                meta.line,
-                meta.name,
-                number,
+                "VH-H-012", f"{meta.name} has Number={number}", meta.line, meta.name, number,
                 severity="warning" if number == "R" else None,
-            )
+            )  # fmt: skip
         elif number == "M" and not re.search(r"[ACGTUN]\Z", name):
             self._add(
-                "VH-H-012",
-                f"{meta.name} has Number=M, and its ID does not end with the base "
-                "that is modified (A, C, G, T, U or N)",
-                meta.line,
-                meta.name,
-                number,
-            )
+                "VH-H-012", f"{meta.name} has Number=M, and its ID does not end with the base "
+                "that is modified (A, C, G, T, U or N)", meta.line, meta.name, number,
+            )  # fmt: skip
 
     def _check_reserved(self, meta: Meta, name: str, number: str, type_: str) -> None:
-        if (
-            type_ == "Flag"
-            and number not in ("0", "")
-            and (reserved(meta.kind, name, self.version) is None)
-        ):
-            self._add(
-                "VH-H-022",
-                f"{meta.name} is a Flag with Number={number}",
-                meta.line,
-                meta.name,
-                number,
-            )
+        if type_ == "Flag" and number not in ("0", "") and (
+            reserved(meta.kind, name, self.version) is None
+        ):  # fmt: skip
+            self._add("VH-H-022", f"{meta.name} is a Flag with Number={number}", meta.line,
+                      meta.name, number)  # fmt: skip
         for d in differences(meta.kind, name, number, type_, self.version):
             tool = f"; {d.tool} declare it so" if d.tool else ""
             self._add(
                 d.code,
                 f"{meta.name} is declared {d.key}={d.found}; it is {d.key}={d.wanted} (VCF "
                 f"4.{self.version} section {d.section}){tool}",
-                meta.line,
-                meta.name,
-                f"{d.key}={d.found}",
-            )
+                meta.line, meta.name, f"{d.key}={d.found}",
+            )  # fmt: skip
 
     def _check_quotes(self, meta: Meta) -> None:
         """Ask for quotes around text: Description, Source, Version and what is optional.
@@ -290,13 +235,9 @@ class HeaderRules:
             else:
                 severity = self._from(3)
             self._add(
-                "VH-H-015",
-                f"the {key} of {meta.name} has no quotes",
-                meta.line,
-                meta.name,
-                meta.values[key],
-                severity=severity,
-            )
+                "VH-H-015", f"the {key} of {meta.name} has no quotes", meta.line,
+                meta.name, meta.values[key], severity=severity,
+            )  # fmt: skip
 
     def _check_alt(self, meta: Meta) -> None:
         """ALT (section 1.4.5)."""
@@ -315,14 +256,10 @@ class HeaderRules:
         if ":" in name and name.partition(":")[0] not in levels:
             gatk = name == "*:DEL"
             self._add(
-                "VH-H-023",
-                f"ALT type {name.partition(':')[0]} is not known"
-                + ("; so GATK 3 wrote it" if gatk else ""),
-                meta.line,
-                meta.name,
-                name,
+                "VH-H-023", f"ALT type {name.partition(':')[0]} is not known"
+                + ("; so GATK 3 wrote it" if gatk else ""), meta.line, meta.name, name,
                 severity="warning" if gatk else None,
-            )
+            )  # fmt: skip
         type_ = meta.values.get("Type", "")
         if type_ and type_ not in _TYPES["INFO"]:
             self._add("VH-H-013", f"{meta.name} has Type={type_}", meta.line, meta.name, type_)
@@ -336,14 +273,8 @@ class HeaderRules:
         files leave it out.
         """
         if meta.broken is None and "Description" not in meta.values:
-            self._add(
-                "VH-H-014",
-                f"##{meta.kind} without Description",
-                meta.line,
-                meta.name,
-                meta.text,
-                severity="error" if error else "warning",
-            )
+            self._add("VH-H-014", f"##{meta.kind} without Description", meta.line, meta.name,
+                      meta.text, severity="error" if error else "warning")  # fmt: skip
 
     def _check_filter(self, meta: Meta) -> None:
         """FILTER (section 1.4.3)."""
@@ -352,13 +283,8 @@ class HeaderRules:
         name = meta.values.get("ID", "")
         if name and not is_filter(name):
             why = "0 is reserved" if name == "0" else "illegal characters"
-            self._add(
-                "VH-H-010",
-                f"a FILTER ID that cannot be used: {why}",
-                meta.line,
-                meta.name,
-                name,
-            )
+            self._add("VH-H-010", f"a FILTER ID that cannot be used: {why}", meta.line,
+                      meta.name, name)  # fmt: skip
         self._check_described(meta, error=self.version <= 3)
 
     def _check_contig(self, meta: Meta) -> None:
@@ -371,35 +297,21 @@ class HeaderRules:
                 "VH-H-011", "a contig name of illegal characters", meta.line, "contig", name
             )
         elif self.version >= 3 and name in SYMBOLIC:
-            self._add(
-                "VH-H-011",
-                "the contig is named as a symbolic allele",
-                meta.line,
-                "contig",
-                name,
-            )
+            self._add("VH-H-011", "the contig is named as a symbolic allele", meta.line,
+                      "contig", name)  # fmt: skip
         length = meta.values.get("length")
         if length is not None and not re.fullmatch("[0-9]+", length, re.ASCII):
             self._add(
-                "VH-H-009",
-                f"contig {name} has length={length}",
-                meta.line,
-                meta.name,
-                length,
-                severity="warning"
-                if re.fullmatch(r"\s*[0-9]+\s*", length)
-                else (self._from(4)),
-            )
+                "VH-H-009", f"contig {name} has length={length}", meta.line, meta.name, length,
+                severity="warning" if re.fullmatch(r"\s*[0-9]+\s*", length) else (
+                    self._from(4)),
+            )  # fmt: skip
         md5 = meta.values.get("md5")
         if md5 is not None and self.version >= 4 and not _MD5.fullmatch(md5):
             self._add(
-                "VH-H-009",
-                f"contig {name} has md5={md5}: no 32 digits of 0 to 9, a to f",
-                meta.line,
-                meta.name,
-                md5,
-                severity="warning",
-            )
+                "VH-H-009", f"contig {name} has md5={md5}: no 32 digits of 0 to 9, a to f",
+                meta.line, meta.name, md5, severity="warning",
+            )  # fmt: skip
 
     def _check_sample(self, meta: Meta) -> None:
         """SAMPLE (section 1.4.8; 4.1 and 4.2 map samples to genomes, section 1.2.8).
@@ -410,46 +322,29 @@ class HeaderRules:
         if not name:
             self._add("VH-H-018", "##SAMPLE without ID", meta.line, "SAMPLE", meta.text)
         elif not is_name(name):
-            self._add(
-                "VH-H-018",
-                "a SAMPLE ID with white space, a separator, or of punctuation alone",
-                meta.line,
-                meta.name,
-                name,
-            )
+            self._add("VH-H-018", "a SAMPLE ID with white space, a separator, or of "
+                      "punctuation alone", meta.line, meta.name, name)  # fmt: skip
         keys = ("Genomes", "Mixture", "Description")
         if self.version >= 3 or not {"Genomes", "Mixture"} & set(meta.values):
             return
         for key in keys:
             if not meta.values.get(key):
-                self._add(
-                    "VH-H-018",
-                    f"a mapping to genomes without {key}",
-                    meta.line,
-                    meta.name,
-                    meta.text,
-                )
+                self._add("VH-H-018", f"a mapping to genomes without {key}", meta.line,
+                          meta.name, meta.text)  # fmt: skip
             elif (key in meta.quoted) != (key == "Description"):
                 wanted = "text in quotes" if key == "Description" else "a list without quotes"
-                self._add(
-                    "VH-H-018", f"{key} is {wanted}", meta.line, meta.name, meta.values[key]
-                )
+                self._add("VH-H-018", f"{key} is {wanted}", meta.line, meta.name,
+                          meta.values[key])  # fmt: skip
 
     def _check_pedigree(self, meta: Meta) -> None:
         """PEDIGREE (section 1.4.9): an ID from 4.3 on, and N >= 1 ancestors (5.4.9)."""
         if self.version >= 3:
             if not meta.values.get("ID"):
-                self._add(
-                    "VH-H-019", "##PEDIGREE without ID", meta.line, "PEDIGREE", meta.text
-                )
+                self._add("VH-H-019", "##PEDIGREE without ID", meta.line, "PEDIGREE",
+                          meta.text)  # fmt: skip
             if meta.broken is None and not set(meta.values) - {"ID"}:
-                self._add(
-                    "VH-H-019",
-                    "##PEDIGREE without an ancestor",
-                    meta.line,
-                    meta.name,
-                    meta.text,
-                )
+                self._add("VH-H-019", "##PEDIGREE without an ancestor", meta.line, meta.name,
+                          meta.text)  # fmt: skip
         for key, value in meta.values.items():
             if key in meta.quoted and key != "ID":
                 # What is optional is text, not a name.
@@ -468,23 +363,12 @@ class HeaderRules:
             self._add("VH-H-020", f"##META {why}", meta.line, "META", meta.text)
         for key, value in wanted.items():
             if meta.values.get(key, value) != value:
-                self._add(
-                    "VH-H-020",
-                    f"META has {key}={meta.values[key]}, not {value}",
-                    meta.line,
-                    meta.name,
-                    meta.values[key],
-                )
+                self._add("VH-H-020", f"META has {key}={meta.values[key]}, not {value}",
+                          meta.line, meta.name, meta.values[key])  # fmt: skip
         for key in ("Number", "Type", "Values"):
             if key not in meta.values and meta.broken is None:
-                self._add(
-                    "VH-H-020",
-                    f"##META without {key}",
-                    meta.line,
-                    meta.name,
-                    meta.text,
-                    severity="warning",
-                )
+                self._add("VH-H-020", f"##META without {key}", meta.line, meta.name,
+                          meta.text, severity="warning")  # fmt: skip
         values = meta.values.get("Values")
         if values is not None and not re.fullmatch(r"\[.*\]", values):
             self._add(

@@ -274,15 +274,15 @@ def pack_layouts(layouts: list[Layout]) -> Layouts:
 
     return Layouts(
         starts("key"),
-        joined("key", np.int32),
+        joined("key", np.int32),  # type: ignore[arg-type]
         joined("kind", np.int8),  # type: ignore[arg-type]
-        joined("number", np.int8),
+        joined("number", np.int8),  # type: ignore[arg-type]
         joined("fixed", np.int32),  # type: ignore[arg-type]
         joined("also", np.int32),  # type: ignore[arg-type]
-        joined("low", np.float64),
+        joined("low", np.float64),  # type: ignore[arg-type]
         joined("high", np.float64),  # type: ignore[arg-type]
-        joined("keep", np.int64),
-        starts("faults"),  # type: ignore[arg-type]
+        joined("keep", np.int64),  # type: ignore[arg-type]
+        starts("faults"),
         np.concatenate([np.zeros((0, 4), np.int64), *(x.faults for x in layouts)]),
         np.array([x.local for x in layouts], np.int64).reshape(-1, 2),
         np.array([x.keep.sum() for x in layouts], np.int64),
