@@ -1,6 +1,7 @@
 """Plain blocks of a source give the rows that any block gives; sorted files are not sorted."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +248,40 @@ def test_unsorted_rows_are_sorted_and_the_file_is_read_once(
         mine = rows.filter(contig=contig)["key"]
         assert mine.is_sorted()
     assert not (found.folder / "runs").exists()
+
+
+def test_the_rest_of_an_unsorted_file_is_read_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = write_sorted(tmp_path / "s.vcf")
+    (tmp_path / "u.vcf").write_text(HEADER.format(minor=2) + "".join([lines[-1], *lines]))
+    monkeypatch.setattr(inorder, "HELD_ROWS", 100)
+    events: list[str] = []
+
+    def small(path: Path) -> VcfText:
+        text = small_blocks(path)
+
+        def told() -> Iterator[bytes]:
+            for block in text.blocks:
+                events.append("read")
+                yield block
+
+        return VcfText(text.header, told())
+
+    inner = Spill.add
+    monkeypatch.setattr(Spill, "add", lambda s, f: events.append("spill") or inner(s, f))
+    monkeypatch.setattr("varhouse.sources.vcf.open_vcf_text", small)
+    compiled(tmp_path / "u.vcf", tmp_path / "found", fast=True, fields=["AF"])
+    last = len(events) - events[::-1].index("read")
+    assert events[:last].count("spill") > 10
+
+
+def test_an_id_with_digits_of_another_script_stays_text(tmp_path: Path) -> None:
+    ids = ["rs1\u0662", "rs12", "rs1;rs2"]
+    body = "".join(f"1\t{5 + n}\t{i}\tA\tC\t.\t.\tDP=1\n" for n, i in enumerate(ids))
+    (tmp_path / "s.vcf").write_text(HEADER.format(minor=2) + body)
+    rows = rows_of(compiled(tmp_path / "s.vcf", tmp_path / "x", fast=True, fields=["DP"]))
+    assert rows.select("id", "rs").rows() == [(ids[0], None), (None, 12), (ids[2], None)]
 
 
 def test_rows_of_one_allele_stay_as_they_came(

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -300,7 +301,8 @@ class _Compiler:
             schema = ready.held[-1].schema
             for frame in files.take_back():
                 spill.add(unpacked(frame, schema))
-            for frame in (*ready.held, *frames):
+            # A tuple of both would hold the rest of the source.
+            for frame in chain(ready.held, frames):
                 spill.add(frame)
             ready.held.clear()
             files = Files(self._folder, place, last)

@@ -37,7 +37,7 @@ def packed(frame: pl.DataFrame) -> pl.DataFrame:
     long = pl.when(hashed).then(allele_text()).alias("long")
     if frame["id"].null_count() == frame.height:
         return frame.with_columns(pl.lit(None, pl.Int64).alias("rs"), long)
-    number = pl.col("id").str.extract(r"^rs([1-9]\d{0,17})$").cast(pl.Int64)
+    number = pl.col("id").str.extract(r"^rs([1-9][0-9]{0,17})$").cast(pl.Int64)
     return frame.with_columns(number.alias("rs"), long).with_columns(
         id=pl.when(pl.col("rs").is_null()).then("id")
     )
