@@ -1,5 +1,6 @@
 """What a command imports: the start of a process is most of a short answer."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders import make_small_store
 
-from varhouse.cli import COMMANDS, build_parser
+from varhouse.cli import COMMANDS, build_parser, main
 
 HEAVY = ("duckdb", "llvmlite", "numba", "numpy", "pyarrow", "snakemake", "yaml")
 SCRIPT = f"""
@@ -80,3 +81,14 @@ def test_a_command_is_parsed_by_itself_as_among_all() -> None:
         one, all_ = (build_parser(c).parse_args(words) for c in (words[0], None))
         assert vars(one).keys() == vars(all_).keys()
         assert one.run is all_.run
+
+
+@pytest.mark.parametrize(
+    "words", [["-h", "query"], ["-q", "--help", "query"], ["-qh", "query"]]
+)
+def test_help_before_a_command_lists_all(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == list(COMMANDS)

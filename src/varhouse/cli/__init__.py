@@ -62,7 +62,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
-    parser = build_parser(next((w for w in words if not w.startswith("-")), None))
+    parser = build_parser(_command(words))
     args = parser.parse_args(words)
     if args.command is None:
         parser.print_help(sys.stderr)
@@ -96,6 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The process ends, and its memory with it: a last search for cycles among the
             # objects of polars costs more than a short answer does. DuckDB counts on it.
             gc.freeze()
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """Give the command that the words begin with; None: all are needed, as for their help."""
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if word not in ("-q", "--quiet", "-v", "--verbose"):
+            return None
+    return None
 
 
 def _mistake(error: Exception, args: argparse.Namespace) -> VarhouseError | None:
