@@ -56,6 +56,17 @@ class InputError(VarhouseError):
     """A file that cannot be read as what it should be."""
 
 
+def not_opened(error: Exception) -> InputError | None:
+    """Say in a line why a path could not be opened; None: the error is another."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"no such file: {error.filename}")
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{error.filename} is a directory, not a file")
+    if isinstance(error, PermissionError):
+        return InputError(f"no permission for {error.filename}")
+    return None
+
+
 class AssemblyError(VarhouseError):
     """A FASTA or an aliases table that does not fit the data."""
 

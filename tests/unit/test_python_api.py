@@ -285,6 +285,40 @@ def test_frequencies(folder: Path) -> None:
         varhouse.frequencies(folder / "in.vcf", folder / "out.txt")
 
 
+def test_what_a_caller_can_mend_is_told(folder: Path) -> None:
+    vcf, fasta, none = folder / "in.vcf", folder / "r.fa", folder / "none"
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (varhouse.normalise, {"reference": none}),
+        (varhouse.liftover, {"chain": none, "target_reference": fasta}),
+        (varhouse.frequencies, {"reference": none}),
+        (varhouse.validate, {"aliases": str(none)}),
+        (varhouse.repair, {"out": folder / "o.vcf", "reference": none}),
+        (varhouse.annotate, {"genes": none, "reference": fasta}),
+    ]
+    for function, more in calls:
+        with pytest.raises(InputError, match=r"no such file|none: .*No such file"):
+            function(vcf, **more)
+    for function, more in (
+        (varhouse.frequencies, {}),
+        (varhouse.normalise, {"reference": fasta}),
+        (varhouse.genes, {"out": folder / "model", "reference": fasta}),
+    ):
+        with pytest.raises(InputError, match="no such file"):
+            function(none, **more)
+    with pytest.raises(UsageError, match="no such folder"):
+        varhouse.frequencies(vcf, none / "f.tsv")
+    with pytest.raises(ConfigError, match="without a name"):
+        varhouse.annotate(vcf, genes=fasta, reference=fasta, sources=[{"path": vcf}])
+
+
+def test_an_error_of_the_caller_s_function_stays_its_own(folder: Path) -> None:
+    def fails(_: pl.DataFrame) -> None:
+        (folder / "elsewhere").read_text()
+
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        varhouse.frequencies(folder / "in.vcf", fails)
+
+
 def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     varhouse.validate(folder / "in.vcf", reference=folder / "r.fa")
     varhouse.normalise(folder / "in.vcf", folder / "o.vcf", reference=folder / "r.fa")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from varhouse import __version__
 from varhouse.cli.log import set_up_log
 from varhouse.compiled import compile_at_first_use, say_compiling, tell_compiling
-from varhouse.errors import VarhouseError
+from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
 
 COMMANDS = (
@@ -114,12 +114,4 @@ def _mistake(error: Exception, args: argparse.Namespace) -> VarhouseError | None
         return error
     from varhouse.cli.failures import explain
 
-    if found := explain(error, args):
-        return found
-    if isinstance(error, FileNotFoundError):
-        return VarhouseError(f"no such file: {error.filename}")
-    if isinstance(error, IsADirectoryError):
-        return VarhouseError(f"{error.filename} is a directory, not a file")
-    if isinstance(error, PermissionError):
-        return VarhouseError(f"no permission for {error.filename}")
-    return None
+    return explain(error, args) or not_opened(error)

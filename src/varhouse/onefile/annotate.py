@@ -32,7 +32,7 @@ from varhouse.onefile.annotate_vcf import (
     annotated_header,
     open_records,
 )
-from varhouse.onefile.out import as_path, check_choice, collected, is_frame
+from varhouse.onefile.out import as_path, check_choice, collected, is_frame, tells_paths
 from varhouse.onefile.paths import is_same
 from varhouse.onefile.source_entries import (
     Sources,
@@ -95,6 +95,7 @@ class Annotated:
     frame: pl.DataFrame | None = None
 
 
+@tells_paths
 def annotate(
     alleles: "Alleles",
     out: "Out" = None,

@@ -24,7 +24,7 @@ from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
-from varhouse.onefile.out import as_path
+from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.vcf.check.judged import MarkedRecords
@@ -75,6 +75,7 @@ class Frequencies:
     rejects: pl.DataFrame | None = None
 
 
+@tells_paths
 def frequencies(
     path: str | Path,
     out: "Out" = None,
@@ -133,6 +134,8 @@ def frequencies(
         raise UsageError(
             f"{output}: cannot write {ending!r}", "end it in .tsv, .tsv.gz or .parquet"
         )
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output.parent}: no such folder", "make it first")
     header = header_of(given)
     people, cohort, unknown = _people(header.samples, as_path(samples), cohort, given)
     with tempfile.TemporaryDirectory(prefix="varhouse-frequencies-") as tmp:

@@ -9,6 +9,7 @@ from varhouse.errors import UsageError
 from varhouse.genes import compile_genes, load_genes
 from varhouse.genome.contigs import read_aliases
 from varhouse.genome.reference import OpenedReference
+from varhouse.onefile.out import tells_paths
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Genes:
         return pl.read_parquet(self.folder / "transcripts.parquet", glob=False)
 
 
+@tells_paths
 def genes(
     annotation: str | Path,
     out: str | Path,

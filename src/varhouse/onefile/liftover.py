@@ -27,7 +27,7 @@ from varhouse.onefile.liftover_run import (
     chain_contigs,
     open_run,
 )
-from varhouse.onefile.out import as_path, collected, is_frame
+from varhouse.onefile.out import as_path, collected, is_frame, tells_paths
 from varhouse.onefile.paths import as_file, keep_inputs, output_ending
 from varhouse.tables.schema import SPELT
 from varhouse.vcf.text.bgzf import BgzfWriter
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 ENDINGS = (".vcf.gz", ".vcf.bgz", ".bcf", ".vcf", ".parquet")
 
 
+@tells_paths
 def liftover(
     alleles: "Alleles",
     out: "Out" = None,

@@ -27,7 +27,7 @@ from varhouse.onefile.normalise_run import (
     Work,
     open_run,
 )
-from varhouse.onefile.out import as_path, check_choice, is_frame
+from varhouse.onefile.out import as_path, check_choice, is_frame, tells_paths
 from varhouse.onefile.paths import keep_inputs, output_ending
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 ENDINGS = (".vcf.gz", ".vcf.bgz", ".bcf", ".vcf", ".parquet")
 
 
+@tells_paths
 def normalise(
     alleles: "Alleles",
     out: "Out" = None,

@@ -1,10 +1,12 @@
 """Where the results of the functions on one file go: a file, a frame, or the caller."""
 
+import os
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar
 
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, not_opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -12,6 +14,33 @@ if TYPE_CHECKING:
     Taker = Callable[[pl.DataFrame], object]
     Out = str | Path | Taker | None
     Alleles = str | Path | pl.DataFrame | pl.LazyFrame
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def tells_paths(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function raise an `InputError` where a path that it is given cannot be opened.
+
+    Any other error of the system is nobody's mistake, or that of a function that was given.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **more: P.kwargs) -> R:
+        try:
+            return function(*args, **more)
+        except OSError as error:
+            values = (*args, *more.values())
+            given = [Path(v).absolute() for v in values if isinstance(v, (str, Path))]
+            mistake = not_opened(error)
+            if mistake is None or error.filename is None:
+                raise
+            if Path(os.fsdecode(error.filename)).absolute() not in given:
+                raise
+            raise mistake from error
+
+    return call
 
 
 def as_path(path: "str | Path | None") -> Path | None:

@@ -100,6 +100,9 @@ def read_specs(entries: Iterable[Entry]) -> list[SourceSpec]:
     specs: dict[str, SourceSpec] = {}
     problems: list[str] = []
     for entry in entries:
+        if not isinstance(entry, Mapping) or not entry.get("name"):
+            problems.append(f"a source without a name: {entry!r}")
+            continue
         name, path = str(entry["name"]), Path(str(entry.get("path", "")))
         if name in specs:
             problems.append(f"source {name!r} stands twice")

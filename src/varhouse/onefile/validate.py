@@ -15,7 +15,7 @@ from varhouse.ingest.setup.known_names import open_reference
 from varhouse.ingest.setup.sample_names import check_samples_of_file
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.normalise import normalise_packed
-from varhouse.onefile.out import as_path
+from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.paths import is_same
 from varhouse.vcf.account.problems import Account, Problem
 from varhouse.vcf.check.scan import FileScan, scan_file
@@ -103,6 +103,7 @@ _PROBLEM = ("file", "line", "contig", "pos", "code", "severity", "field", "value
             "fix")  # fmt: skip
 
 
+@tells_paths
 def validate(
     path: str | Path,
     *,
@@ -144,6 +145,7 @@ def validate(
         return check_file(Path(path), *assembly, samples, bounds)
 
 
+@tells_paths
 def repair(
     path: str | Path,
     out: str | Path,
