@@ -118,14 +118,28 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a new folder beside `folder` that takes its place when the block ends.
 
     What a killed attempt left is never mixed with what is made now, nor with what a process
-    writes that outlived who started it.
+    writes that outlived who started it. When the block fails, the new folder is removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     own = unfinished_name(folder)
     own.mkdir(mode=0o700)
-    yield own
-    shutil.rmtree(folder, ignore_errors=True)
-    own.rename(folder)
+    try:
+        yield own
+        shutil.rmtree(folder, ignore_errors=True)
+        own.rename(folder)
+    except BaseException:
+        # On a full disk its bytes are what the next attempt needs.
+        shutil.rmtree(own, ignore_errors=True)
+        raise
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished files and folders below a folder whose processes have ended."""
+    for left in [p for p in folder.rglob(".*.tmp") if is_abandoned(p)]:
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, *, flush: bool = False) -> None:

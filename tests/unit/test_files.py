@@ -2,11 +2,19 @@
 
 import errno
 import os
+import re
 import threading
 
 import pytest
 
-from varhouse.files import new_file, put, whole_folder, write_text
+from varhouse.files import (
+    new_file,
+    put,
+    remove_abandoned,
+    unfinished_name,
+    whole_folder,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -75,3 +83,31 @@ def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
         (own / "new").write_text("whole")
     assert [p.name for p in folder.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_that_fails_leaves_nothing_and_the_old_one_stays(tmp_path):
+    folder = tmp_path / "part"
+    folder.mkdir()
+    (folder / "old").write_text("whole")
+
+    def die(own):
+        (own / "new").write_text("half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), whole_folder(folder) as own:
+        die(own)
+    assert [p.name for p in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_dead_processes_left_goes_and_what_is_being_made_stays(tmp_path):
+    (tmp_path / "step").mkdir()
+    mine = unfinished_name(tmp_path / "step" / "part")
+    # Process 1 never began at the moment 1.
+    dead = mine.with_name(re.sub(rf"\.{os.getpid()}-\d*-", ".1-1-", mine.name))
+    for folder in (mine, dead):
+        folder.mkdir()
+        (folder / "shard").write_text("half")
+    (tmp_path / "step" / "whole").mkdir()
+    remove_abandoned(tmp_path)
+    assert sorted(tmp_path.glob("step/*")) == sorted([mine, tmp_path / "step" / "whole"])

@@ -1,7 +1,11 @@
 """How an ingest is shared out to jobs, and that the store does not depend on it."""
 
+import bz2
 import gzip
 import json
+import struct
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +121,35 @@ def test_text_is_told_from_blocks_without_reading_them(
     monkeypatch.setattr(textsize, "SAMPLED_BYTES", 64 << 10)
     assert text_bytes(blocks) == pytest.approx(len(text), rel=0.05)
     assert text_bytes(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_bomb_is_not_unpacked_to_tell_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = tmp_path / "bomb.vcf.gz"
+    bomb.write_bytes(pack(bytes(32 << 20)))
+    monkeypatch.setattr(textsize, "UNPACKED_BYTES", 1 << 20)
+    tracemalloc.start()
+    try:
+        assert text_bytes(bomb) >= 1 << 20
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_block_cannot_claim_more_text_than_it_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "a.vcf.gz"
+    writer = BgzfWriter(path)
+    writer.write(b"1\t1\t.\tA\tC\t.\t.\t.\n" * 10_000)
+    writer.close()
+    data = bytearray(path.read_bytes())
+    second = struct.unpack_from("<H", data, 16)[0] + 1
+    third = second + struct.unpack_from("<H", data, second + 16)[0] + 1
+    struct.pack_into("<I", data, third - 4, 0xFFFFFFFF)
+    path.write_bytes(data)
+    # Jobs and their memory go by it.
+    assert text_bytes(path) < 1 << 20
 
 
 # --- the same store ---

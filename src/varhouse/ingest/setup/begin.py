@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse import __version__
-from varhouse.files import read_json
+from varhouse.files import read_json, remove_abandoned
 from varhouse.ingest.setup.headers import write_sample_lists
 from varhouse.ingest.setup.run import SAMPLE_LISTS, Run, load_run, source_folder
 from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
@@ -35,6 +35,7 @@ def begin(run: Run, config: "Config", cores: int = 1) -> None:
     if (work / "run.json").exists():
         if read_json(work / "run.json").get("version") == __version__:
             LOG.info("resuming ingest %s", run.ingest_id)
+            remove_abandoned(work)
             begun = load_run(work / "run.json")
             run.cohorts, run.jobs = begun.cohorts, begun.jobs
             return

@@ -17,8 +17,13 @@ WALKED_BYTES = 256 << 20
 """Compressed bytes whose blocks are all looked at; of a longer file some stretches are."""
 
 SAMPLED_BYTES = 1 << 20
+UNPACKED_BYTES = 64 << 20
+"""Bytes to which a piece is unpacked at most: three kilobytes of bzip2 may hold gigabytes."""
+
+_STEP = 16 << 10
 _STRETCHES = 8
 _BLOCK = b"\x1f\x8b\x08\x04"
+_BLOCK_TEXT = 1 << 16
 _BCF_GROWTH, _PARQUET_GROWTH = 2, 4
 
 
@@ -47,14 +52,19 @@ def text_bytes(path: Path) -> int:
 
 def _growth(path: Path, kind: str) -> float:
     """Unpack the start of a file: bytes of text for each byte."""
-    with path.open("rb") as file:
-        packed = file.read(SAMPLED_BYTES)
     reader = bz2.BZ2Decompressor() if kind == "bzip2" else zlib.decompressobj(31)
-    try:
-        text = reader.decompress(packed)
-    except (OSError, EOFError, zlib.error):
-        return 1.0
-    return max(1.0, len(text) / max(1, len(packed) - len(reader.unused_data)))
+    packed = text = 0
+    with path.open("rb") as file:
+        while packed < SAMPLED_BYTES and text < UNPACKED_BYTES and not reader.eof:
+            piece = file.read(_STEP)
+            if not piece:
+                break
+            packed += len(piece)
+            try:
+                text += len(reader.decompress(piece, UNPACKED_BYTES))
+            except (OSError, zlib.error):
+                return 1.0
+    return max(1.0, text / max(1, packed - len(reader.unused_data)))
 
 
 def _bgzf_text(path: Path, size: int) -> int:
@@ -82,7 +92,11 @@ def _walk(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         step = struct.unpack_from("<H", data, at + 16)[0] + 1
         if at + step > size or step < 26:
             break
-        text += struct.unpack_from("<I", data, at + step - 4)[0]
+        held = struct.unpack_from("<I", data, at + step - 4)[0]
+        if held > _BLOCK_TEXT:
+            # No block says that: the file is damaged, and its verdict will tell.
+            break
+        text += held
         at += step
     return at - first, text
 
