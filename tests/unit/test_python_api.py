@@ -311,6 +311,27 @@ def test_what_a_caller_can_mend_is_told(folder: Path) -> None:
         varhouse.annotate(vcf, genes=fasta, reference=fasta, sources=[{"path": vcf}])
 
 
+def test_odd_frames_are_told_and_other_columns_stay(folder: Path) -> None:
+    frame = pl.DataFrame({"contig": ["a"], "pos": [1157], "ref": ["A"], "alt": ["C"]})
+    fasta, chain = folder / "r.fa", folder / "c.chain"
+    lift = {"chain": chain, "target_reference": fasta}
+    for wrong in ("x", 2**40, [1]):
+        odd = frame.with_columns(pos=pl.Series([wrong]))
+        with pytest.raises(UsageError, match=r"column pos: .* cannot be Int32"):
+            varhouse.normalise(odd, reference=fasta)
+        with pytest.raises(UsageError, match=r"column pos: .* cannot be Int32"):
+            varhouse.liftover(odd, **lift)
+    more = frame.with_columns(status=pl.lit("mine"), n=pl.lit(1))
+    found = varhouse.normalise(more, reference=fasta).frame
+    assert found is not None
+    assert found.columns == ["contig", "pos", "ref", "alt", "status", "n", "extent"]
+    assert found["status"].to_list() == ["mine"]
+    once = varhouse.liftover(more, **lift).frame
+    assert once is not None
+    with pytest.raises(UsageError, match=r"liftover adds: source_contig, (?s:.*)drop"):
+        varhouse.liftover(once, **lift)
+
+
 def test_an_error_of_the_caller_s_function_stays_its_own(folder: Path) -> None:
     def fails(_: pl.DataFrame) -> None:
         (folder / "elsewhere").read_text()

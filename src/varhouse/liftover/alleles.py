@@ -27,6 +27,11 @@ Normalise = Callable[[pl.DataFrame, Reference], pl.DataFrame]
 """Trims and left-aligns: a frame with contig, pos, ref, alt and its reference in, the same
 rows in the same order with pos, ref and alt replaced out."""
 
+_SOURCE = {c: f"source_{c}" for c in SPELT}
+_MARKS = ("reverse", "swapped", "ambiguous")
+ADDED = (*_SOURCE.values(), *_MARKS)
+"""Columns that `Lifter.lift` adds: a frame that is lifted has none of them."""
+
 _REASONS = pl.Series([r.code for r in Reason], dtype=pl.String)
 
 
@@ -137,18 +142,17 @@ class Lifter:
             contig (String), pos (1-based), ref, alt (String) and any other columns.
         """
         rows = self.lift_rows(frame)
-        source = {c: f"source_{c}" for c in SPELT}
         others = [c for c in frame.columns if c not in SPELT]
         good = rows["reason"] == int(Reason.LIFTED)
         lifted = pl.concat(
             [
-                rows.filter(good).select(*SPELT, "reverse", "swapped", "ambiguous"),
-                frame.filter(good).select(*SPELT).rename(source),
+                rows.filter(good).select(*SPELT, *_MARKS),
+                frame.filter(good).select(*SPELT).rename(_SOURCE),
                 frame.filter(good).select(others),
             ],
             how="horizontal",
         )
-        order = [*SPELT, *source.values(), "reverse", "swapped", "ambiguous", *others]
+        order = [*SPELT, *ADDED, *others]
         reason = _REASONS.gather(rows["reason"].filter(~good).cast(pl.Int64)).alias("reason")
         return LiftedAlleles(lifted.select(order), frame.filter(~good).with_columns(reason))
 

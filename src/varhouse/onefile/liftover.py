@@ -15,6 +15,7 @@ from varhouse.genome.contigs import read_aliases
 from varhouse.ingest.jobs.lift import lifted_header
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.liftover import Lifter, read_chain
+from varhouse.liftover.alleles import ADDED
 from varhouse.liftover.lines import SortedLines, sort_keys
 from varhouse.liftover.reasons import Reason
 from varhouse.liftover.vcf import COLUMNS, line_text
@@ -242,6 +243,11 @@ def _count(counts: dict[str, int], lifted: pl.DataFrame) -> None:
 
 def _lift_frame(given: pl.DataFrame, out: "Out", lifter: Lifter) -> Lifted:
     output = Path(out) if isinstance(out, (str, Path)) else None
+    if twice := [c for c in given.columns if c in ADDED]:
+        raise UsageError(
+            f"the frame has columns that liftover adds: {', '.join(twice)}",
+            "drop or rename them",
+        )
     done = lifter.lift(given)
     counts = dict.fromkeys(("lifted", "reverse", "swapped", "ambiguous", "split"), 0)
     _count(counts, done.lifted)

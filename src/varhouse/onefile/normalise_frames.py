@@ -146,21 +146,20 @@ def normalise_frame(
     assert not isinstance(alleles, (str, Path))
     with open_reference(fasta, aliases) as reference:
         given = collected(alleles, SPELT)
-        done, names = _normalised(given, reference), given["contig"].drop_nulls().unique()
-        known = other_names(sorted(names.to_list()), reference)
-    status = pl.col("status")
+        (done, status), names = _normalised(given, reference), given["contig"].drop_nulls()
+        known = other_names(sorted(names.unique().to_list()), reference)
     bad = status >= int(Status.REF_MISMATCH)
     if not keep:
         bad |= status == int(Status.REF_UNCHECKED)
     codes = {int(s): s.code for s in Status}
-    reason = status.replace_strict(codes, return_dtype=pl.String).alias("reason")
-    rejects = given.with_columns(done["status"]).filter(bad).with_columns(reason)
+    reason = status.filter(bad).replace_strict(codes, return_dtype=pl.String)
+    rejects = given.filter(bad).with_columns(reason.alias("reason"))
     counts = {
         "records": given.height,
-        "changed": int((done["status"] == int(Status.CHANGED)).sum()),
-        "kept": int((done["status"] == int(Status.KEPT)).sum()),
+        "changed": int((status == int(Status.CHANGED)).sum()),
+        "kept": int((status == int(Status.KEPT)).sum()),
     }
-    frame = done.filter(~bad).drop("status")
+    frame = done.filter(~bad)
     if output is not None:
         with new_file(output) as made:
             frame.write_parquet(made, compression="zstd")
@@ -172,15 +171,16 @@ def normalise_frame(
         dict(rejects["reason"].value_counts().sort("reason").iter_rows()),
         known_names=known,
         frame=frame if out is None else None,
-        rejects=rejects.drop("status"),
+        rejects=rejects,
     )
 
 
-def _normalised(given: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+def _normalised(given: pl.DataFrame, reference: Reference) -> tuple[pl.DataFrame, pl.Series]:
+    """Give the frame with normalised alleles, and the `Status` of each; other columns stay."""
     names = {n: reference.contigs.canonical(n) or n for n in given["contig"].unique() if n}
-    frame = given.with_columns(pl.col("contig").replace(names))
+    alleles = given.select(c for c in KEY if c in given.columns)
+    alleles = alleles.with_columns(pl.col("contig").replace(names))
     # A symbolic allele is moved by its length, which stands in `extent`.
-    keyed = complete_key(frame.cast({c: KEY_SCHEMA[c] for c in KEY if c in frame.columns}))
+    keyed = complete_key(alleles.cast({c: KEY_SCHEMA[c] for c in alleles.columns}))
     done = move_symbolic(normalise_alleles(keyed, reference), reference)
-    columns = [*given.columns, *(() if "extent" in given.columns else ("extent",))]
-    return done.select(*columns, "status")
+    return given.with_columns(done.select(KEY).get_columns()), done["status"]

@@ -73,12 +73,28 @@ def collected(
     Raises
     ------
     UsageError
-        If one of the columns is not in it.
+        If one of the columns is not in it, or holds what is none of its type.
     """
+    import polars as pl  # noqa: PLC0415 - whoever has a frame has imported it
+
+    from varhouse.tables.schema import KEY_SCHEMA  # noqa: PLC0415
+
     frame: pl.DataFrame = alleles.lazy().collect()
     missing = [c for c in columns if c not in frame.columns]
     if missing:
         raise UsageError(
             f"the frame has no column {', '.join(missing)}", f"name them {', '.join(columns)}"
         )
+    for column in columns:
+        given, wanted = frame[column], KEY_SCHEMA[column]
+        if given.dtype == wanted:
+            continue
+        try:
+            lost = given.filter(
+                given.cast(wanted, strict=False).is_null() & given.is_not_null()
+            )
+        except pl.exceptions.PolarsError:
+            lost = given.head(1)
+        if lost.len():
+            raise UsageError(f"column {column}: {lost.to_list()[0]!r} cannot be {wanted}")
     return frame
