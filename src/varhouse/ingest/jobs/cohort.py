@@ -25,7 +25,7 @@ from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import People, merge_part
-from varhouse.ingest.jobs.plan import Plan, cohort_samples, read_verdict, sample_groups
+from varhouse.ingest.jobs.plan import Plan, cohort_samples, sample_groups
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.jobs.tasks import (
     PEOPLE,
@@ -37,6 +37,7 @@ from varhouse.ingest.jobs.tasks import (
 from varhouse.ingest.setup.held import problems_json
 from varhouse.ingest.setup.run import Run, RunCohort, cohort_fingerprint
 from varhouse.ingest.setup.sheets import METADATA
+from varhouse.ingest.setup.verdict import Verdict, read_verdict
 from varhouse.tables.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
 from varhouse.tables.shards import (
     Shard,
@@ -75,9 +76,9 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     chunks = _load(name, tasks)
     group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
     places = {
-        (f, k): Place(Path(v["data"]), c["begin"], c["end"], c["record"], run.limits)
+        (f, k): Place(Path(v.data), c.begin, c.end, c.record, run.limits)
         for f, v in enumerate(verdicts)
-        for k, c in enumerate(v["chunks"])
+        for k, c in enumerate(v.chunks)
     }
     n_twice = _drop_carried(
         chunks, group_of, places, directory, lambda f: _columns(run, name, verdicts, f)
@@ -147,10 +148,10 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     return sorted(chunks, key=lambda c: (c.file, c.number))
 
 
-def _columns(run: Run, cohort: str, verdicts: list[dict[str, Any]], file: int) -> Columns:
+def _columns(run: Run, cohort: str, verdicts: list[Verdict], file: int) -> Columns:
     """Say who stands in the sample columns of a file."""
     ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
-    names = verdicts[file]["samples"]
+    names = verdicts[file].samples
     people = file_samples(run, cohort, names)
     return Columns(
         np.array([ordinal[s] for s in names], np.int32),
@@ -280,7 +281,7 @@ def _tell_source(
     run: Run,
     cohort: RunCohort,
     chunks: list[_Chunk],
-    verdicts: list[dict[str, Any]],
+    verdicts: list[Verdict],
     directory: Path,
 ) -> None:
     """Let the rejects of a lifted cohort have the lines and places of its own files.
@@ -289,7 +290,8 @@ def _tell_source(
     """
     columns = [n for n in REJECTS.names if n not in ("cohort", "file", "part")]
     for f, verdict in enumerate(verdicts):
-        lost = pl.read_parquet(verdict["lift"]["rejects"], glob=False)
+        assert verdict.lift is not None  # what was not lifted is held back
+        lost = pl.read_parquet(verdict.lift.rejects, glob=False)
         frames = [lost.select(*columns, "part")]
         for c in (c for c in chunks if c.file == f):
             frames += [
@@ -333,7 +335,7 @@ def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl
 def _merge(
     run: Run,
     name: str,
-    verdicts: list[dict[str, Any]],
+    verdicts: list[Verdict],
     chunks: list[_Chunk],
     group_of: dict[int, int],
     directory: Path,
@@ -343,7 +345,7 @@ def _merge(
     ordinal = {s: i for i, s in enumerate(names)}
     members: list[list[int]] = [[] for _ in set(group_of.values())]
     for file, group in group_of.items():
-        members[group] = [ordinal[s] for s in verdicts[file]["samples"]]
+        members[group] = [ordinal[s] for s in verdicts[file].samples]
     people = People(
         make_strata(file_samples(run, name, names), run.strata),
         group_of,
@@ -364,22 +366,23 @@ def _merge(
 
 
 def _summary(
-    cohort: RunCohort, verdicts: list[dict[str, Any]], chunks: list[_Chunk], n_twice: int
+    cohort: RunCohort, verdicts: list[Verdict], chunks: list[_Chunk], n_twice: int
 ) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for c in chunks:
         for reason, n in c.info["reasons"].items():
             reasons[reason] = reasons.get(reason, 0) + n
-    for v in verdicts:
-        for reason, n in v.get("lift", {}).get("reasons", {}).items():
+    lifts = [v.lift for v in verdicts if v.lift is not None]
+    for lift in lifts:
+        for reason, n in lift.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + n
-    lift = ("lifted", "reverse", "swapped", "ambiguous", "split")
+    names = ("lifted", "reverse", "swapped", "ambiguous", "split")
     return {
         "cohort": cohort.name,
         "replaces": cohort.replaces,
         "n_files": len(verdicts),
         "n_samples": len(cohort_samples(verdicts)),
-        "n_records": sum(v["n_records"] for v in verdicts),
+        "n_records": sum(v.n_records for v in verdicts),
         "n_alleles": sum(c.info["n_alleles"] for c in chunks),
         "n_split": sum(c.info["n_split"] for c in chunks),
         "n_moved": sum(c.info["n_moved"] for c in chunks),
@@ -387,12 +390,12 @@ def _summary(
         "n_rejects": sum(reasons.values()),
         "reasons": reasons,
         "ref_checked": {
-            k: sum(v["ref_checked"][k] for v in verdicts) for k in verdicts[0]["ref_checked"]
+            k: sum(v.ref_checked[k] for v in verdicts) for k in verdicts[0].ref_checked
         },
-        "notes": [n for v in verdicts for n in v["notes"]],
+        "notes": [n for v in verdicts for n in v.notes],
         "lift": {
             "source_assembly": cohort.assembly,
-            **{k: sum(v["lift"][k] for v in verdicts) for k in lift},
+            **{k: sum(getattr(lift, k) for lift in lifts) for k in names},
         }
         if cohort.chain is not None
         else None,
@@ -403,7 +406,7 @@ def _own_rows(
     run: Run,
     plan: Plan,
     cohort: RunCohort,
-    verdicts: list[dict[str, Any]],
+    verdicts: list[Verdict],
     chunks: list[_Chunk],
     summary: dict[str, Any],
     directory: Path,
@@ -426,7 +429,7 @@ def _own_rows(
         "assembly": run.assembly,
         "reference_digest": run.reference_digest,
         **known,
-        "fingerprint": cohort_fingerprint(cohort.settings, [v["sha256"] for v in verdicts]),
+        "fingerprint": cohort_fingerprint(cohort.settings, [v.sha256 for v in verdicts]),
         "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
         "ingest_id": run.ingest_id,
     }
@@ -442,17 +445,17 @@ def _own_rows(
         {
             "cohort": name,
             "file": k,
-            "name": Path(v["path"]).name,
-            "path": v["path"],
-            "mtime_ns": v["mtime_ns"],
-            "bytes": v["bytes"],
-            "md5": v["md5"],
-            "sha256": v["sha256"],
-            "verdict": "valid" if v["verdict"] == "valid" else "mended",
-            "n_records": v["n_records"],
-            "n_samples": len(v["samples"]),
-            "samples": [ordinal[s] for s in v["samples"]],
-            "header": v["header"],
+            "name": Path(v.path).name,
+            "path": v.path,
+            "mtime_ns": v.mtime_ns,
+            "bytes": v.bytes,
+            "md5": v.md5,
+            "sha256": v.sha256,
+            "verdict": "valid" if v.verdict == "valid" else "mended",
+            "n_records": v.n_records,
+            "n_samples": len(v.samples),
+            "samples": [ordinal[s] for s in v.samples],
+            "header": v.header,
             "problems": problems_json(v),
             "ingest_id": run.ingest_id,
         }
@@ -471,13 +474,13 @@ def _own_rows(
 
 
 def _samples(
-    run: Run, name: str, verdicts: list[dict[str, Any]], chunks: list[_Chunk]
+    run: Run, name: str, verdicts: list[Verdict], chunks: list[_Chunk]
 ) -> pl.DataFrame:
     names = cohort_samples(verdicts)
     ordinal = {s: i for i, s in enumerate(names)}
     counts = np.zeros((len(names), len(SAMPLE_COUNTS)), np.int64)
     for c in {id(c.people): c for c in chunks}.values():
-        where = np.array([ordinal[s] for s in verdicts[c.file]["samples"]], np.int64)
+        where = np.array([ordinal[s] for s in verdicts[c.file].samples], np.int64)
         # A file may name a sample only once.
         counts[where] += c.people
     people = file_samples(run, name, names)
@@ -491,7 +494,7 @@ def _samples(
     )
     first: dict[str, int] = {}
     for k, verdict in enumerate(verdicts):
-        for s in verdict["samples"]:
+        for s in verdict.samples:
             first.setdefault(s, k)
     return pl.DataFrame(
         {

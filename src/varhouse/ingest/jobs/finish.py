@@ -12,11 +12,12 @@ from varhouse import __version__
 from varhouse.account import public_row
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import total
-from varhouse.ingest.jobs.plan import Plan, read_verdict
+from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.held import held_fingerprint, held_shards
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import Run, annotation_of, cohort_fingerprint
+from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
 from varhouse.store.releases import find_ingest
@@ -69,8 +70,8 @@ def _remember_files(run: Run, plan: Plan) -> None:
     known = KnownFiles(Path(run.store) / "_cache")
     for paths in (*plan.files.values(), *plan.held_files.values()):
         for verdict in (read_verdict(Path(p)) for p in paths):
-            if verdict["sha256"]:
-                known.learn(Path(verdict["path"]), verdict["state"], verdict["sha256"])
+            if verdict.sha256 and verdict.state is not None:
+                known.learn(Path(verdict.path), verdict.state, verdict.sha256)
     known.save()
 
 
@@ -186,7 +187,7 @@ def _held_rows(
     verdicts = {n: [read_verdict(Path(p)) for p in paths] for n, paths in files.items()}
     fingerprints = {
         n: held_fingerprint(
-            cohort_fingerprint(run.cohort(n).settings, [v["sha256"] for v in found]),
+            cohort_fingerprint(run.cohort(n).settings, [v.sha256 for v in found]),
             run.limits,
         )
         for n, found in verdicts.items()

@@ -7,12 +7,11 @@ and joined (`record_reasons`: the commit leaves it out). Each reason is a line f
 with the way out.
 """
 
-from typing import Any
-
 import polars as pl
 
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
+from varhouse.ingest.setup.verdict import Verdict
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.scan import FileScan
 
@@ -59,7 +58,7 @@ def cohort_reasons(
     cohort: str,
     names: list[str],
     overlap: str | None,
-    verdicts: list[dict[str, Any]],
+    verdicts: list[Verdict],
     sheet: pl.DataFrame,
 ) -> list[str]:
     """Give the reasons that no file shows for itself.
@@ -84,15 +83,15 @@ def cohort_reasons(
         )
     if overlap is not None:
         reasons.append(overlap)
-    n_records = sum(v["n_records"] for v in verdicts)
-    lost = sum(v["unknown_contig"] for v in verdicts)
+    n_records = sum(v.n_records for v in verdicts)
+    lost = sum(v.unknown_contig for v in verdicts)
     if n_records and lost == n_records:
         reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
     return reasons
 
 
 def record_reasons(
-    policy: Policy, verdicts: list[dict[str, Any]], rejects: dict[str, int]
+    policy: Policy, verdicts: list[Verdict], rejects: dict[str, int]
 ) -> list[str]:
     """Give the reasons that only reading the records shows.
 
@@ -108,7 +107,7 @@ def record_reasons(
             f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "
             "policy.duplicate_alleles: reject"
         )
-    lifted = {r for v in verdicts for r in v.get("lift", {}).get("reasons", {})}
+    lifted = {r for v in verdicts if v.lift is not None for r in v.lift.reasons}
     faults = {r: n for r, n in rejects.items() if r not in _NO_FAULT | lifted}
     if faults and policy.record_fault == "refuse":
         kinds = ", ".join(f"{r} {n:,}" for r, n in faults.items())

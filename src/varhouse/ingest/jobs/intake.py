@@ -2,17 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from varhouse.files import write_json
 from varhouse.ingest.jobs.chunk import ChunkReader
-from varhouse.ingest.jobs.plan import read_verdict
 from varhouse.ingest.jobs.tasks import CHUNKS, ChunkShards, file_context
 from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
+from varhouse.ingest.setup.verdict import Verdict, read_verdict
 from varhouse.vcf.check.judged import Judged
 from varhouse.vcf.fields.gvcf import BlockWatch
 from varhouse.vcf.header.header import Header
+from varhouse.vcf.text.cuts import Chunk
 from varhouse.vcf.text.lines import RecordBatch
 
 VERDICT = "verdict.json"
@@ -37,19 +37,19 @@ def take_in(run: Run, cohort: str, number: int, folder: Path) -> None:
     """
     writer = ShardWriter(run, cohort, number, folder)
     verdict = _pass_over(writer)
-    if not verdict["hold"] and verdict["gvcf"] != writer.is_gvcf:
+    if not verdict.hold and verdict.gvcf != writer.is_gvcf:
         # Its first records looked otherwise than the whole.
         drop_shards(folder)
-        writer = ShardWriter(run, cohort, number, folder, gvcf=verdict["gvcf"])
+        writer = ShardWriter(run, cohort, number, folder, gvcf=verdict.gvcf)
         verdict = _pass_over(writer)
-    if verdict["hold"]:
+    if verdict.hold:
         drop_shards(folder)
         write_json(folder / CHUNKS, [])
         return
-    writer.finish(verdict["chunks"])
+    writer.finish(verdict.chunks)
 
 
-def _pass_over(writer: "ShardWriter") -> dict[str, Any]:
+def _pass_over(writer: "ShardWriter") -> Verdict:
     path = writer.folder / VERDICT
     validate_file(writer.run, writer.cohort, writer.number, path, writer)
     return read_verdict(path)
@@ -125,7 +125,7 @@ class ShardWriter:
         self._chunks[number] = (part, result.n_records)
         self._shards.write(result, number, part)
 
-    def finish(self, chunks: list[dict[str, Any]]) -> None:
+    def finish(self, chunks: list[Chunk]) -> None:
         """Write the last chunk, and what lists them.
 
         Parameters
@@ -139,7 +139,7 @@ class ShardWriter:
             If these are others.
         """
         self._close_chunk()
-        if self._chunks != [(c["part"], c["n_records"]) for c in chunks]:
+        if self._chunks != [(c.part, c.n_records) for c in chunks]:
             raise RuntimeError(f"{self.folder}: chunks {self._chunks}, not {chunks}")
         if self._shards is None:
             write_json(self.folder / CHUNKS, [])
@@ -153,8 +153,8 @@ def share_of_chunks(verdict: Path, job: int, jobs: int) -> list[int]:
     Each has about as many bytes of the file as the others; how many jobs there are was
     decided before anything was known of the chunks.
     """
-    chunks = read_verdict(verdict)["chunks"]
-    sizes = [(c["end"] >> 16) - (c["begin"] >> 16) + 1 for c in chunks]
+    chunks = read_verdict(verdict).chunks
+    sizes = [(c.end >> 16) - (c.begin >> 16) + 1 for c in chunks]
     total, before, out = sum(sizes), 0, []
     for k, size in enumerate(sizes):
         if (2 * before + size) * jobs // (2 * total) == job:

@@ -13,7 +13,7 @@ counts still come from the original genotype.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ from varhouse import __version__
 from varhouse.alleles.swap import Swapper
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.reference import Reference
+from varhouse.ingest.setup.verdict import Lift
 from varhouse.liftover import Chain, Lifter, match_names, read_chain
 from varhouse.liftover.lines import SortedLines, sort_keys
 from varhouse.liftover.reasons import Reason
@@ -90,7 +91,7 @@ def source_contigs(chain: Chain, target: Contigs) -> Contigs:
 
 def lift_file(
     path: Path, run: "Run", source: SourceAssembly, output: Path, rejects: Path
-) -> dict[str, Any]:
+) -> Lift:
     """Lift a file that was checked.
 
     Parameters
@@ -105,10 +106,8 @@ def lift_file(
 
     Returns
     -------
-    dict
-        lifted, reverse, swapped, ambiguous, split: numbers of records; `reasons`: number
-        of rejects by their reason; `again`: records with the marks of an earlier
-        lift-over, which are replaced; `left_out`: fields that could not follow a swap.
+    Lift
+        Without the paths of what it wrote.
     """
     target = run.open_reference()
     lifter = Lifter(
@@ -148,14 +147,17 @@ def lift_file(
             sink.close()
     all_rejects = pl.concat(frames)
     write_frame(all_rejects, rejects)
-    names = ("lifted", "reverse", "swapped", "ambiguous", "split")
     reasons = dict(all_rejects.group_by("reason").len().sort("reason").rows())
-    return {
-        **{n: vcf.counts[n] for n in names},
-        "reasons": reasons,
-        "again": vcf.counts["again"],
-        "left_out": dict(vcf.swapper.removed),
-    }
+    return Lift(
+        vcf.counts["lifted"],
+        vcf.counts["reverse"],
+        vcf.counts["swapped"],
+        vcf.counts["ambiguous"],
+        vcf.counts["split"],
+        vcf.counts["again"],
+        reasons=reasons,
+        left_out=dict(vcf.swapper.removed),
+    )
 
 
 def _keep_genotypes(info: bytes, rest: bytes, n_alt: int) -> list[tuple[bytes, bytes]]:

@@ -9,13 +9,13 @@ from varhouse.vcf.check.judged import MarkedRecords
 
 
 def write_marks(marked: MarkedRecords, verdict: Path) -> str | None:
-    """Write marks beside a verdict; give the file's name, None where there are none."""
+    """Write marks beside a verdict; give the file's path, None where there are none."""
     marked.close()
     if not marked.record.size:
         return None
     path = verdict.with_suffix(".marks.parquet")
     write_frame(pl.DataFrame({"record": marked.record, "marks": marked.marks}), path)
-    return path.name
+    return str(path)
 
 
 def read_marks(path: str | None) -> MarkedRecords:

@@ -12,6 +12,7 @@ from varhouse.ingest.jobs.holding import cohort_reasons
 from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import text_digest
+from varhouse.ingest.setup.verdict import Verdict, read_verdict
 
 BUNDLE_RECORDS = 2_000_000
 """Records of a bundle; its job works through them in windows, in bounded memory."""
@@ -61,23 +62,12 @@ def load_plan(path: Path) -> Plan:
     return Plan(**read_json(path))
 
 
-def read_verdict(path: Path) -> dict[str, Any]:
-    """Read what was found of a file; paths of what lies beside it become absolute."""
-    out: dict[str, Any] = read_json(path)
-    out["data"] = str(path.parent / out["data"])
-    if "lift" in out:
-        out["lift"]["rejects"] = str(path.parent / out["lift"]["rejects"])
-    if out.get("marks"):
-        out["marks"] = str(path.parent / out["marks"])
-    return out
-
-
-def cohort_samples(verdicts: list[dict[str, Any]]) -> list[str]:
+def cohort_samples(verdicts: list[Verdict]) -> list[str]:
     """List the samples of a cohort, by first appearance through its files."""
-    return list(dict.fromkeys(s for v in verdicts for s in v["samples"]))
+    return list(dict.fromkeys(s for v in verdicts for s in v.samples))
 
 
-def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
+def sample_groups(verdicts: list[Verdict]) -> list[list[int]]:
     """Sort files into groups of the same samples.
 
     Raises
@@ -87,7 +77,7 @@ def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
     """
     groups: list[tuple[set[str], list[int]]] = []
     for k, verdict in enumerate(verdicts):
-        names = set(verdict["samples"])
+        names = set(verdict.samples)
         for have, files in groups:
             if have == names:
                 files.append(k)
@@ -95,8 +85,8 @@ def sample_groups(verdicts: list[dict[str, Any]]) -> list[list[int]]:
             if have & names:
                 one = sorted(have & names)[0]
                 raise ValueError(
-                    f"files {Path(verdicts[files[0]]['path']).name} and "
-                    f"{Path(verdict['path']).name} share some samples ({one}, ...) but not all"
+                    f"files {Path(verdicts[files[0]].path).name} and "
+                    f"{Path(verdict.path).name} share some samples ({one}, ...) but not all"
                 )
         else:
             groups.append((names, [k]))
@@ -121,22 +111,22 @@ def make_plan(
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
-        reasons = [r for v in verdicts for r in v["hold"]]
+        reasons = [r for v in verdicts for r in v.hold]
         names, overlap = cohort_samples(verdicts), _overlap(verdicts)
         reasons += cohort_reasons(run, cohort.name, names, overlap, verdicts, sheet)
-        plan.notes[cohort.name] = [n for v in verdicts for n in v["notes"]]
+        plan.notes[cohort.name] = [n for v in verdicts for n in v.notes]
         if reasons:
             plan.held_back[cohort.name] = reasons
             plan.held_files[cohort.name] = [str(p) for p in paths]
             continue
         plan.files[cohort.name] = [str(p) for p in paths]
-        for chunk in (c for v in verdicts for c in v["chunks"]):
-            parts[chunk["part"]] = parts.get(chunk["part"], 0) + chunk["n_records"]
+        for chunk in (c for v in verdicts for c in v.chunks):
+            parts[chunk.part] = parts.get(chunk.part, 0) + chunk.n_records
     plan.bundles = _bundles(run, plan, parts, sides)
     return plan
 
 
-def _overlap(verdicts: list[dict[str, Any]]) -> str | None:
+def _overlap(verdicts: list[Verdict]) -> str | None:
     """Say which files hold some people of another file, but not all; None: no files do."""
     try:
         sample_groups(verdicts)

@@ -15,9 +15,10 @@ from typing import Any
 from varhouse.files import read_json, whole_folder, write_json, write_text
 from varhouse.ingest.jobs.costs import JobCosts, costs_so_far, cpu_seconds
 from varhouse.ingest.jobs.intake import VERDICT, drop_shards, share_of_chunks, take_in
-from varhouse.ingest.jobs.plan import Plan, load_plan, make_plan, read_verdict
+from varhouse.ingest.jobs.plan import Plan, load_plan, make_plan
 from varhouse.ingest.jobs.tasks import CHUNKS
 from varhouse.ingest.setup.run import Run, load_run
+from varhouse.ingest.setup.verdict import read_verdict
 
 LOG = logging.getLogger("varhouse.ingest")
 MANIFEST = "manifest.json"
@@ -106,7 +107,7 @@ class Job:
 
         def make(folder: Path) -> None:
             found = read_verdict(verdict)
-            chunks = [] if found["hold"] else share_of_chunks(verdict, job, jobs)
+            chunks = [] if found.hold else share_of_chunks(verdict, job, jobs)
             read_chunks(self.run, cohort, number, found, chunks, folder)
 
         return self._once(f"read/{cohort}/{number}/{job}", CHUNKS, make)

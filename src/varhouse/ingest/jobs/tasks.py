@@ -27,6 +27,7 @@ from varhouse.ingest.jobs.chunk import (
 from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.setup.run import Run
+from varhouse.ingest.setup.verdict import Verdict
 from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
@@ -47,7 +48,7 @@ def file_samples(run: Run, cohort: str, names: list[str]) -> pl.DataFrame:
     return out.with_columns(pl.col("sex").fill_null("unknown"))
 
 
-def check_unchanged(verdict: dict[str, Any]) -> None:
+def check_unchanged(verdict: Verdict) -> None:
     """Check that a file is still the one that was checked.
 
     Raises
@@ -55,10 +56,8 @@ def check_unchanged(verdict: dict[str, Any]) -> None:
     InputError
         If it holds other bytes; it is read again only if it may.
     """
-    if not is_recorded(Path(verdict["path"]), verdict.get("state"), verdict["sha256"]):
-        raise InputError(
-            f"{verdict['path']}: the file changed after it was checked", "run again"
-        )
+    if not is_recorded(Path(verdict.path), verdict.state, verdict.sha256):
+        raise InputError(f"{verdict.path}: the file changed after it was checked", "run again")
 
 
 def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bool) -> Context:
@@ -103,7 +102,7 @@ def read_chunks(
     run: Run,
     cohort: str,
     number: int,
-    verdict: dict[str, Any],
+    verdict: Verdict,
     chunks: Iterable[int],
     directory: Path,
 ) -> None:
@@ -116,7 +115,7 @@ def read_chunks(
     number
         0-based number of the file in the cohort.
     verdict
-        What `plan.read_verdict` gives of the file.
+        Of the file.
     chunks
         Numbers of the chunks.
 
@@ -125,31 +124,31 @@ def read_chunks(
     InputError
         If the file is no longer the one that was checked.
     """
-    header = read_header(verdict["header"].split("\n"), Account(""))
-    context = file_context(run, cohort, number, header, gvcf=verdict["gvcf"])
-    marked = read_marks(verdict["marks"])
+    header = read_header(verdict.header.split("\n"), Account(""))
+    context = file_context(run, cohort, number, header, gvcf=verdict.gvcf)
+    marked = read_marks(verdict.marks)
     check_unchanged(verdict)
     shards = ChunkShards(context, directory)
     for k in chunks:
-        chunk = verdict["chunks"][k]
+        chunk = verdict.chunks[k]
         result = read_chunk(
-            Path(verdict["data"]),
-            chunk["begin"],
-            chunk["end"],
-            chunk["record"],
-            chunk["line"],
+            Path(verdict.data),
+            chunk.begin,
+            chunk.end,
+            chunk.record,
+            chunk.line,
             context,
             marked,
         )
-        if result.n_records != chunk["n_records"]:
+        if result.n_records != chunk.n_records:
             raise InputError(
-                f"{verdict['path']}: {chunk['n_records']:,} records when it was checked, "
+                f"{verdict.path}: {chunk.n_records:,} records when it was checked, "
                 f"{result.n_records:,} now",
                 "the file changed during the ingest: run again",
             )
         # After the last byte was read, before anything counts.
         check_unchanged(verdict)
-        shards.write(result, k, chunk["part"])
+        shards.write(result, k, chunk.part)
     shards.finish()
 
 

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from varhouse.files import write_json
 from varhouse.filestate import unmoved
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.jobs.chunk import READ_BYTES
@@ -13,6 +12,7 @@ from varhouse.ingest.jobs.holding import file_reasons, let_in, lift_reasons
 from varhouse.ingest.jobs.marks import write_marks
 from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run
+from varhouse.ingest.setup.verdict import Verdict, verdict_of
 from varhouse.vcf.account.problems import Problem
 from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
 from varhouse.vcf.check.scan import FileScan, hash_file, scan_file
@@ -49,21 +49,13 @@ def validate_file(
     marked = MarkedRecords()
     with unmoved(path) as state:
         if run.cohort(cohort).chain is not None:
-            data = _check_and_lift(run, cohort, path, output, taker or marked)
+            found = _check_and_lift(run, cohort, path, output, taker or marked)
         else:
             copy = None if taker is not None else output.with_suffix(".vcf.gz")
-            data = _verdict(run, _scan(run, cohort, path, copy, taker or marked))
-        data["marks"] = write_marks(marked, output)
-    data["state"] = state
-    # The folder is renamed when it is whole: what lies in it is named from there.
-    data["data"] = _beside(data["data"], output)
-    if "lift" in data:
-        data["lift"]["rejects"] = _beside(data["lift"]["rejects"], output)
-    write_json(output, data, indent=None)
-
-
-def _beside(path: str, output: Path) -> str:
-    return Path(path).name if Path(path).parent == output.parent else path
+            found = _verdict(run, _scan(run, cohort, path, copy, taker or marked))
+        found.marks = write_marks(marked, output)
+    found.state = state
+    found.save(output)
 
 
 def _scan(
@@ -87,9 +79,7 @@ def _scan(
     return let_in(run.policy, scan)
 
 
-def _check_and_lift(
-    run: Run, cohort: str, path: Path, output: Path, taker: Taker
-) -> dict[str, Any]:
+def _check_and_lift(run: Run, cohort: str, path: Path, output: Path, taker: Taker) -> Verdict:
     """Check a file in its own assembly, lift it, and cut the lifted copy."""
     from varhouse.ingest.jobs.lift import lift_file, open_source  # noqa: PLC0415
 
@@ -102,52 +92,50 @@ def _check_and_lift(
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
         limits=run.limits,
     )
-    data = _verdict(run, let_in(run.policy, scan))
-    if data["hold"]:
-        return data
+    found = _verdict(run, let_in(run.policy, scan))
+    if found.hold:
+        return found
     lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
     done = lift_file(Path(scan.data), run, source, lifted, rejects)
     Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
     copy = _scan(run, cohort, lifted, None, taker, hashes=False)
-    data["hold"] += lift_reasons(scan, copy, done["reasons"], source.chain_name)
-    own = copy.as_json()
-    data.update({k: own[k] for k in ("data", "header", "chunks", "ref_checked")})
-    data["lift"] = {**done, "rejects": str(rejects), "n_header": scan.header.count("\n") + 1}
-    data["notes"] += [
+    found.hold += lift_reasons(scan, copy, done.reasons, source.chain_name)
+    found.data, found.header = copy.data, copy.header
+    found.chunks, found.ref_checked = copy.chunks, copy.ref_checked
+    found.lift = replace(done, rejects=str(rejects), n_header=scan.header.count("\n") + 1)
+    found.notes += [
         f"{n:,} record(s): INFO or FORMAT {name} left out, it cannot follow"
-        for name, n in sorted(done["left_out"].items())
+        for name, n in sorted(done.left_out.items())
     ]
-    if done["again"]:
-        data["notes"].append(
-            f"{done['again']:,} record(s): marks of an earlier lift-over replaced"
-        )
-    return data
+    if done.again:
+        found.notes.append(f"{done.again:,} record(s): marks of an earlier lift-over replaced")
+    return found
 
 
-def _verdict(run: Run, scan: FileScan) -> dict[str, Any]:
-    data = scan.as_json()
+def _verdict(run: Run, scan: FileScan) -> Verdict:
+    found = verdict_of(scan)
     if not scan.sha256:
-        data |= _identity(Path(scan.path))
-    data["hold"] = file_reasons(run.policy, scan.account)
-    data["verdict"] = scan.account.verdict
-    data["effects"] = dict(scan.account.effects)
-    data["notes"] = [
+        _identify(found)
+    found.hold = file_reasons(run.policy, scan.account)
+    found.verdict = scan.account.verdict
+    found.effects = dict(scan.account.effects)
+    found.notes = [
         f"{scan.account.counts[p.code]:,} x {p.code}: {p}"
         for p in _first_of_each(scan.account.problems())
         if scan.account.effects[p.code] == "note"
         or (p.severity == "warning" and scan.account.effects[p.code] == "reject")
     ]
-    data["unknown_contig"] = scan.account.counts.get("VH-R-001", 0)
-    return data
-
-
-def _identity(path: Path) -> dict[str, Any]:
-    """Say which bytes were refused unread: an empty file has checksums, a folder none."""
-    stat = path.stat()
-    found: dict[str, Any] = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    if path.is_file() and os.access(path, os.R_OK):
-        found["md5"], found["sha256"] = hash_file(path)
+    found.unknown_contig = scan.account.counts.get("VH-R-001", 0)
     return found
+
+
+def _identify(found: Verdict) -> None:
+    """Say which bytes were refused unread: an empty file has checksums, a folder none."""
+    path = Path(found.path)
+    stat = path.stat()
+    found.bytes, found.mtime_ns = stat.st_size, stat.st_mtime_ns
+    if path.is_file() and os.access(path, os.R_OK):
+        found.md5, found.sha256 = hash_file(path)
 
 
 def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
