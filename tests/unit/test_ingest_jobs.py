@@ -231,6 +231,37 @@ def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -
     assert driver._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
 
 
+def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
+    """It wrote no error itself; Snakemake's text is that of a job that Slurm cancelled."""
+    (tmp_path / "logs/read/0").mkdir(parents=True)
+    (tmp_path / "logs/read/0/3.log").write_text("part read/a/0\n")
+    log = tmp_path / "snakemake.log"
+    log.write_text(
+        "Error in rule plan:\n    message: of an earlier run\nTrying to restart job 1.\n"
+        "Error in rule read:\n    message: SLURM-job '27' failed, status is: 'CANCELLED'.\n"
+        "    jobid: 1\n    input: /a.vcf.gz, /b.vcf.gz\n    output: jobs/read/0/3.json\n"
+        "    log: logs/read/0/3.log, /s/slurm_logs/rule_read/27.log (check log file(s))\n"
+        "    shell:\n        varhouse stage read\n        (command exited)\n"
+        "    external_jobid: 27\nShutting down, this might take some time.\n" + "more\n" * 20
+    )
+    told = driver._failure(tmp_path, log)
+    assert told.startswith("step read failed and wrote no error: it was killed")
+    assert "status is: 'CANCELLED'" in told
+    assert "logs/read/0/3.log" in told
+    assert "external_jobid: 27" in told
+    assert "the same command, run again, goes on" in told
+    for other in ("of an earlier run", "a.vcf.gz", "Shutting down"):
+        assert other not in told
+    assert str(log) in told
+    # Where no rule failed in this run, the end of what Snakemake wrote.
+    before = log.stat().st_size
+    with log.open("a") as more:
+        more.write("WorkflowError:\nno such executor\n")
+    told = driver._failure(tmp_path, log, before)
+    assert "no such executor" in told
+    assert "step read" not in told
+
+
 def test_work_of_another_version_is_done_anew(
     fx_inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

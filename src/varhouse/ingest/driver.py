@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ from varhouse.store.releases import list_releases
 from varhouse.yamltext import read_yaml
 
 LOG = logging.getLogger("varhouse.ingest")
+_FAILED_RULE = re.compile(r"Error in rule (\w+)")
+_TELLING = re.compile(r" +(message|log|external_jobid): (?!None\Z)")
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 GIB = 1 << 30
 CANCEL_SECONDS = 30
@@ -338,6 +341,8 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
     # Of a run that was killed.
     shutil.rmtree(work / "now", ignore_errors=True)
     log_file = work / "snakemake.log"
+    # What stands there is of an earlier run, and so is what failed in that.
+    before = log_file.stat().st_size if log_file.exists() else 0
     with (
         log_file.open("a") as log,
         subprocess.Popen(
@@ -377,7 +382,7 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
             "free some space; then run the same command again: it goes on",
         )
     if code != 0:
-        raise VarhouseError(_failure(work, log_file))
+        raise VarhouseError(_failure(work, log_file, before))
 
 
 def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
@@ -438,16 +443,36 @@ class _Progress:
             print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def _failure(work: Path, log_file: Path) -> str:
-    """Say which step failed and why: the last lines of the logs that hold an error."""
+def _failure_by_snakemake(log_file: Path, before: int) -> str:
+    """Say what Snakemake knows of a step that could not say itself why it failed."""
+    lines = log_file.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+    failed = [(k, m[1]) for k, line in enumerate(lines) if (m := _FAILED_RULE.match(line))]
+    if not failed:
+        return "the workflow failed:\n" + "\n".join(lines[-15:]) + f"\n(log: {log_file})"
+    at, rule = failed[-1]
+    block = takewhile(lambda line: line.startswith(" "), lines[at + 1 :])
+    # Not all files of all cohorts, nor the command, which no user has typed.
+    told = [line for line in block if _TELLING.match(line)]
+    return (
+        f"step {rule} failed and wrote no error: it was killed or cancelled, ran out of"
+        " memory or time, or did not start\n"
+        + "".join(f"{line}\n" for line in told)
+        + f"    fix: see these logs; the same command, run again, goes on\n(log: {log_file})"
+    )
+
+
+def _failure(work: Path, log_file: Path, before: int = 0) -> str:
+    """Say which step failed and why: the last lines of the logs that hold an error.
+
+    Of Snakemake's log the first `before` bytes are of earlier runs.
+    """
     found = []
     for log in sorted((work / "logs").rglob("*.log"), key=lambda p: p.stat().st_mtime):
         text = log.read_text(errors="replace").strip()
         if "error:" in text or "Traceback" in text:
             found.append((log, text.splitlines()))
     if not found:
-        tail = log_file.read_text(errors="replace").strip().splitlines()[-15:]
-        return "the workflow failed:\n" + "\n".join(tail) + f"\n(log: {log_file})"
+        return _failure_by_snakemake(log_file, before)
     log, lines = found[-1]
     shown = [ln for ln in lines if ln.startswith("error:")][-1:] or lines[-12:]
     more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""
