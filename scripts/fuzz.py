@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import ctypes
 import faulthandler
-import functools
 import gzip
 import hashlib
 import json
@@ -34,7 +33,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
-from unittest import mock
 
 WORDS = (
     b"\t",
@@ -171,13 +169,10 @@ class Target:
 
     def scan(self, batch_bytes: int | None) -> Any:
         """Scan the input; with another block size if one is given."""
-        from varhouse.vcf.check import scan
+        from varhouse.vcf.check.scan import scan_file
 
-        if batch_bytes is None:
-            return scan.scan_file(self.path, self.contigs, self.reference, hashes=False)
-        cut = functools.partial(scan.iter_text, batch_bytes=batch_bytes)
-        with mock.patch.object(scan, "iter_text", cut):
-            return scan.scan_file(self.path, self.contigs, self.reference, hashes=False)
+        size = {} if batch_bytes is None else {"batch_bytes": batch_bytes}
+        return scan_file(self.path, self.contigs, self.reference, hashes=False, **size)
 
     def __call__(self, data: bytes) -> None:
         """Check one input; raises what is wrong."""

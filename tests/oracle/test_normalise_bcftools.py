@@ -19,7 +19,6 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import normalise
-from varhouse.onefile.frequencies import write_file_frequencies
 from varhouse.tables.schema import SPELT
 
 _BCFTOOLS = """
@@ -472,14 +471,5 @@ def test_a_store_has_the_same_symbolic_alleles(tmp_path: Path) -> None:
 
     assert set(stored) == keys(made) != keys(given)
     table = tmp_path / "frequencies.parquet"
-    write_file_frequencies(
-        vcf,
-        table,
-        samples=None,
-        strata=[],
-        par=None,
-        cohort=None,
-        reference=fasta,
-        aliases=None,
-    )
+    varhouse.frequencies(vcf, table, reference=fasta)
     assert set(pl.read_parquet(table).select(SPELT).rows()) == keys(made)

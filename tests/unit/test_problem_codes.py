@@ -28,11 +28,10 @@ def test_every_code_is_on_the_page_once(code: str) -> None:
 
 
 def test_every_reason_of_a_reject_is_explained() -> None:
-    text = (SRC / "ingest" / "jobs" / "chunk.py").read_text() + (
-        SRC / "ingest" / "jobs" / "tasks.py"
-    ).read_text()
+    jobs = SRC / "ingest" / "jobs"
+    text = "".join((jobs / f"{m}.py").read_text() for m in ("reject", "chunk", "tasks"))
     words = set(re.findall(r'pl\.lit\("([a-z]+_[a-z_]+)"\)', text))
-    words |= set(re.findall(r'GT_\w+: "([a-z_]+)"', text))
+    words |= set(re.findall(r'(?:Fault|GT)[._]\w+: "([a-z_]+)"', text))
     words |= {s.code for s in Status if s.is_fault}
     assert words == {r.word for r in REASONS}
     assert {r.code for r in REASONS} <= set(RULES)
