@@ -69,3 +69,31 @@ def test_exit_code_is_that_of_the_command() -> None:
     finally:
         os.close(read)
         os.close(write)
+
+
+SPEAKING = """
+import pathlib, sys, time
+try:
+    print("up", flush=True)
+    time.sleep(300)
+except KeyboardInterrupt:
+    print("taking jobs back", flush=True)
+    pathlib.Path(sys.argv[1]).touch()
+"""
+
+
+def test_an_interrupted_command_may_speak_though_nobody_listens(tmp_path: Path) -> None:
+    """So does Snakemake, before it takes its jobs back from a cluster."""
+    with subprocess.Popen(
+        [sys.executable, supervise.__file__, "20", sys.executable, "-c", SPEAKING,
+         str(tmp_path / "taken back")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"up\n"
+        # As when the asking process is killed: both its ends close at once.
+        process.stdout.close()
+        process.stdin.close()
+        process.wait(30)
+    assert (tmp_path / "taken back").exists()

@@ -74,6 +74,8 @@ def main(argv: list[str]) -> int:
     child = subprocess.Popen(
         argv[1:],
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         preexec_fn=_as_child,
     )
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
@@ -88,11 +90,25 @@ def main(argv: list[str]) -> int:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
+    _pass_on(child)
     code = child.wait()
     if asked.is_set():
         # What the command leaves behind is being ended; that ends this process.
         watcher.join()
     return code if code >= 0 else 128 - code
+
+
+def _pass_on(child: "subprocess.Popen[bytes]") -> None:
+    """Pass on what the command writes.
+
+    Nobody reads it once the asking process is dead. The command may not notice: Snakemake
+    says that it ends before it takes its jobs back, and a broken pipe would end it there.
+    """
+    assert child.stdout is not None
+    while text := os.read(child.stdout.fileno(), 1 << 16):
+        with contextlib.suppress(OSError):
+            while text:
+                text = text[os.write(1, text) :]
 
 
 def _as_child() -> None:
