@@ -65,7 +65,7 @@ class RunCohort:
     source_reference: str | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """One ingest. Paths are absolute.
 
@@ -326,38 +326,39 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
     work = store_path / "_staging" / ingest_id
-    run = Run(
-        str(store_path),
-        str(work),
-        ingest_id,
-        base.release,
-        started,
-        config.assembly,
-        str(reference_dir),
-        reference.digest,
-        str(config.aliases) if config.aliases else None,
-        str(config.par) if config.par else None,
-        str(config.genes) if config.genes else None,
-        genes,
-        config.strata,
-        config.sources,
-        digests,
-        config.policy,
-        config.raw,
-        cohorts,
-        config.limits,
-        unchanged,
-        held,
-        has_alleles and genes is not None and genes != annotation.get("genes"),
-        [n for n, d in digests.items() if has_alleles and old_sources.get(n) != d],
-        genes_gone,
-        gone,
-        (genes, digests) != (annotation.get("genes"), old_sources),
-        warnings,
-        str(config.mane) if config.mane else None,
-        {**known.told, **config.inputs},
+    return Run(
+        store=str(store_path),
+        work=str(work),
+        ingest_id=ingest_id,
+        base_release=base.release,
+        started=started,
+        assembly=config.assembly,
+        reference=str(reference_dir),
+        reference_digest=reference.digest,
+        aliases=str(config.aliases) if config.aliases else None,
+        par=str(config.par) if config.par else None,
+        genes=str(config.genes) if config.genes else None,
+        genes_digest=genes,
+        mane=str(config.mane) if config.mane else None,
+        strata=config.strata,
+        sources=config.sources,
+        source_digests=digests,
+        policy=config.policy,
+        config=config.raw,
+        limits=config.limits,
+        cohorts=cohorts,
+        unchanged=unchanged,
+        held_before=held,
+        annotate_all=has_alleles and genes is not None and genes != annotation.get("genes"),
+        annotate_sources=[
+            n for n, d in digests.items() if has_alleles and old_sources.get(n) != d
+        ],
+        genes_gone=genes_gone,
+        gone_sources=gone,
+        new_sides=(genes, digests) != (annotation.get("genes"), old_sources),
+        warnings=warnings,
+        inputs={**known.told, **config.inputs},
     )
-    return run
 
 
 def source_folder(run: Run, config: SourceConfig) -> Path:
