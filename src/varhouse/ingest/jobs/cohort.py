@@ -169,15 +169,15 @@ def _drop_carried(
 ) -> int:
     """Find alleles that an earlier chunk of the same people holds too; reject them."""
     n = 0
-    for j, late in enumerate(chunks):
+    # Thousands of files of one person each have nobody in common: no pairs to look at.
+    before: dict[tuple[int, str], list[_Chunk]] = {}
+    for late in chunks:
         if late.alleles is None:
             continue
         gone: list[pl.DataFrame] = []
-        for early in chunks[:j]:
-            if early.alleles is None or early.part != late.part:
-                continue
-            if group_of[early.file] != group_of[late.file]:
-                continue
+        of_these = before.setdefault((group_of[late.file], late.part), [])
+        for early in of_these:
+            assert early.alleles is not None
             for contig, (low, high) in late.info["span"].items():
                 span = early.info["span"].get(contig)
                 if span is None or span[1] < low or high < span[0]:
@@ -190,6 +190,7 @@ def _drop_carried(
                 )
                 if both.height:
                     gone.append(both)
+        of_these.append(late)
         if gone:
             twice = pl.concat(gone).unique(["record", "alt_index"]).sort("record", "alt_index")
             n += twice.height
