@@ -10,6 +10,7 @@ that every later job reads its own range and nothing before it.
 import bz2
 import hashlib
 import io
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,10 +50,14 @@ def file_kind(path: Path) -> str:
     Raises
     ------
     InputError
-        If the file is empty or of a kind that is not read.
+        If the file is empty, no regular file, or of a kind that is not read.
     """
-    if path.is_dir():
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise InputError(f"{path}: a directory, not a file")
+    if not stat.S_ISREG(mode):
+        # Opening a pipe waits for whoever writes into it, and a device may have no end.
+        raise InputError(f"{path}: a pipe, a device or a socket, not a file")
     with path.open("rb") as f:
         head = f.read(18)
         if not head:
