@@ -170,7 +170,7 @@ def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
         schema_overrides=REJECTS.polars_schema,
     )
     lost.write_parquet(tmp_path / "lost.parquet")
-    verdict = {"lift": {"rejects": str(tmp_path / "lost.parquet")}}
+    verdict = SimpleNamespace(lift=SimpleNamespace(rejects=str(tmp_path / "lost.parquet")))
     chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None)
     run = SimpleNamespace(name="a", files=["a.vcf"])
     cohort._tell_source(run, run, [chunk], [verdict], tmp_path / "out")

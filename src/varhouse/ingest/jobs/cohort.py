@@ -125,7 +125,7 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
     for task in tasks:
         people = task.with_name(PEOPLE)
         counts = (
-            pl.read_parquet(people, columns=list(SAMPLE_COUNTS)).to_numpy()
+            pl.read_parquet(people, columns=list(SAMPLE_COUNTS), glob=False).to_numpy()
             if people.exists()
             else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
         ).astype(np.int64)
