@@ -92,3 +92,16 @@ def test_help_before_a_command_lists_all(
     with pytest.raises(SystemExit):
         main(words)
     assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == list(COMMANDS)
+
+
+def test_the_command_that_starts_an_ingest_loads_no_rules_and_no_bcf() -> None:
+    script = (
+        "import sys, varhouse.ingest.driver\n"
+        "print(*(n for n in sys.modules if n.startswith('varhouse.vcf.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    names = done.stdout.split()
+    assert "varhouse.vcf.peek" in names
+    assert not [n for n in names if n.startswith(("varhouse.vcf.check", "varhouse.vcf.bcf.r"))]

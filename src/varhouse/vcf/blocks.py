@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varhouse.errors import InputError
-from varhouse.vcf.bcf.lines import bcf_batches, bcf_pieces
-from varhouse.vcf.bcf.reader import PlainSamples
-from varhouse.vcf.bcf.samples import BcfColumns
 from varhouse.vcf.text.bgzf import BATCH_BYTES, FileHashes, read_pieces
 from varhouse.vcf.text.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch, read_batch
+
+if TYPE_CHECKING:
+    from varhouse.vcf.bcf.reader import PlainSamples
+    from varhouse.vcf.bcf.samples import BcfColumns
 
 SHORTEST_RECORD = 16
 """Bytes of the shortest line with eight columns, its newline included."""
@@ -39,7 +41,7 @@ class TextBlock:
     start: int
     ended: bool = True
     members: list[tuple[int, int]] = field(default_factory=list)
-    samples: BcfColumns | None = None
+    samples: "BcfColumns | None" = None
 
     def virtual_offset(self, position: int) -> int:
         """Virtual offset of a byte of `data` (BGZF files only).
@@ -63,7 +65,7 @@ def iter_text(
     kind: str,
     batch_bytes: int = BATCH_BYTES,
     limits: Limits = DEFAULTS,
-    plain: Callable[[], PlainSamples | None] | None = None,
+    plain: "Callable[[], PlainSamples | None] | None" = None,
     hashes: FileHashes | None = None,
 ) -> Iterator[TextBlock]:
     """Yield a file's text from its first to its last byte in blocks of whole lines.
@@ -89,11 +91,7 @@ def iter_text(
     if kind == "bcf" and plain is not None:
         yield from _bcf_blocks(path, batch_bytes, limits, plain)
         return
-    pieces = (
-        ((-1, p) for p in bcf_pieces(path))
-        if kind == "bcf"
-        else read_pieces(path, kind, hashes)
-    )
+    pieces = _bcf_text(path) if kind == "bcf" else read_pieces(path, kind, hashes)
     yield from _text_blocks(path, kind, pieces, batch_bytes, limits)
 
 
@@ -114,10 +112,18 @@ def read_block(block: TextBlock, data: bytes, record: int, line: int) -> RecordB
     return batch
 
 
+def _bcf_text(path: Path) -> Iterator[tuple[int, bytes]]:
+    from varhouse.vcf.bcf.lines import bcf_pieces  # noqa: PLC0415 - slow, and few files are BCF
+
+    return ((-1, piece) for piece in bcf_pieces(path))
+
+
 def _bcf_blocks(
-    path: Path, batch_bytes: int, limits: Limits, plain: Callable[[], PlainSamples | None]
+    path: Path, batch_bytes: int, limits: Limits, plain: "Callable[[], PlainSamples | None]"
 ) -> Iterator[TextBlock]:
     """Yield the text of a BCF, some sample values left out of it."""
+    from varhouse.vcf.bcf.lines import bcf_batches  # noqa: PLC0415 - slow, and few files are BCF
+
     total, size = 0, path.stat().st_size
     # A number takes half the bytes of its text.
     batches = bcf_batches(path, batch_bytes // 2, plain, limits)

@@ -15,9 +15,9 @@ from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict, verdict_of
 from varhouse.vcf.account.problems import Problem
 from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
-from varhouse.vcf.check.scan import FileScan, hash_file, scan_file
+from varhouse.vcf.check.scan import FileScan, scan_file
 from varhouse.vcf.peek import trusted_header
-from varhouse.vcf.text.bgzf import BATCH_BYTES
+from varhouse.vcf.text.bgzf import BATCH_BYTES, hash_file
 
 CHUNK_ROWS = 3_000_000
 """Frequency rows of a chunk: bounds the memory of the job that makes them."""

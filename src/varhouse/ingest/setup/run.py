@@ -20,7 +20,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.errors import ConfigError
 from varhouse.files import read_json, write_json
-from varhouse.filestate import file_state, read_as_recorded
+from varhouse.filestate import file_digest, file_state, read_as_recorded
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.genome.reference import Reference, cached_reference
@@ -33,7 +33,6 @@ from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store, open_store
 from varhouse.tables.schema import FORMAT_VERSION
 from varhouse.transcripts.genemodel import MODEL_FORMAT
-from varhouse.vcf.check.scan import hash_file
 from varhouse.vcf.text.limits import Limits
 
 if TYPE_CHECKING:
@@ -535,6 +534,6 @@ def _sha256(path: Path) -> str:
     if not path.is_file():
         return ""
     try:
-        return hash_file(path)[1]
+        return file_digest(path)
     except OSError:
         return ""

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from varhouse.files import read_json, write_json
 from varhouse.filestate import Stamp
-from varhouse.vcf.check.scan import FileScan
 from varhouse.vcf.text.cuts import Chunk
+
+if TYPE_CHECKING:
+    # All rules: the command that starts an ingest needs none.
+    from varhouse.vcf.check.scan import FileScan
 
 
 @dataclass
@@ -106,7 +109,7 @@ class Verdict:
         write_json(path, asdict(here), indent=None)
 
 
-def verdict_of(scan: FileScan) -> Verdict:
+def verdict_of(scan: "FileScan") -> Verdict:
     """Take over what a pass over a file found; what follows from it is for the caller."""
     return Verdict(**{**scan.as_json(), "chunks": scan.chunks})
 

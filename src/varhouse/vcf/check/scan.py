@@ -21,7 +21,7 @@ from varhouse.vcf.check.judged import Taker
 from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
-from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, file_kind
+from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, file_kind, hash_file
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
@@ -54,15 +54,6 @@ class FileScan:
     def as_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
         return {**asdict(self), "account": self.account.as_json()}
-
-
-def hash_file(path: Path) -> tuple[str, str]:
-    """Give MD5 and SHA-256 of a file's bytes."""
-    hashes = FileHashes()
-    with path.open("rb") as f:
-        while block := f.read(4 << 20):
-            hashes.update(block)
-    return hashes.digests()
 
 
 def scan_file(

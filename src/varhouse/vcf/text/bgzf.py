@@ -176,6 +176,15 @@ class FileHashes:
         return self._md5.hexdigest(), self._sha.hexdigest()
 
 
+def hash_file(path: Path) -> tuple[str, str]:
+    """Give MD5 and SHA-256 of a file's bytes."""
+    hashes = FileHashes()
+    with path.open("rb") as f:
+        while block := f.read(4 << 20):
+            hashes.update(block)
+    return hashes.digests()
+
+
 class _HashedFile(io.RawIOBase):
     """A file that is read once, from its start to its end, and hashed on the way."""
 
