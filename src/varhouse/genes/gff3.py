@@ -21,7 +21,7 @@ from varhouse.genes.circular import over_the_origin, split_genes
 from varhouse.genes.rows import (
     BARE_GENE,
     SELENOCYSTEINES,
-    TAGS,
+    TRANSCRIPT_COLUMNS,
     UTR,
     UTRS,
     Features,
@@ -259,24 +259,7 @@ def _transcripts(
         "transcripts_made_from_genes": int(tx["bare"].sum()),
         "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
-    return (
-        tx.select(
-            "contig",
-            "key",
-            "transcript_id",
-            "version",
-            "gene_id",
-            "gene_name",
-            "biotype",
-            "start_unknown",
-            "end_unknown",
-            "code",
-            "protein_id",
-            *TAGS,
-        ),
-        exceptions,
-        counts,
-    )
+    return tx.select(TRANSCRIPT_COLUMNS), exceptions, counts
 
 
 def _protein_id() -> pl.Expr:

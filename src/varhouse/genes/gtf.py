@@ -18,7 +18,7 @@ from varhouse.genes.attributes import (
 from varhouse.genes.rows import (
     PARTS,
     SELENOCYSTEINES,
-    TAGS,
+    TRANSCRIPT_COLUMNS,
     UTR,
     UTRS,
     Features,
@@ -166,24 +166,7 @@ def _transcripts(
         "transcripts_made_from_genes": 0,
         "transcripts_with_transl_except": exceptions.select("contig", "key").n_unique(),
     }
-    return (
-        tx.select(
-            "contig",
-            "key",
-            "transcript_id",
-            "version",
-            "gene_id",
-            "gene_name",
-            "biotype",
-            "start_unknown",
-            "end_unknown",
-            "code",
-            "protein_id",
-            *TAGS,
-        ),
-        exceptions,
-        counts,
-    )
+    return tx.select(TRANSCRIPT_COLUMNS), exceptions, counts
 
 
 def _protein_id() -> pl.Expr:

@@ -45,6 +45,12 @@ TAGS = (
 )  # fmt: skip
 """Columns that `tag_columns` makes."""
 
+TRANSCRIPT_COLUMNS = (
+    "contig", "key", "transcript_id", "version", "gene_id", "gene_name", "biotype",
+    "start_unknown", "end_unknown", "code", "protein_id", *TAGS,
+)  # fmt: skip
+"""Columns of transcripts, whichever format they were read from."""
+
 _ROW_TYPES = ("mRNA", "transcript", "primary_transcript")
 
 BARE_GENE = "@"
