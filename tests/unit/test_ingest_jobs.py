@@ -221,11 +221,15 @@ def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -
     for name in ("logs/intake", "now"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "logs/intake/0.log").write_text("part intake/a/0\n")
-    (tmp_path / "logs/intake/1.log").write_text("part intake/b/7\nerror: b.vcf:3: no\n")
+    (tmp_path / "logs/intake/1.log").write_text(
+        "part intake/b/7\nerror: b.vcf:3: no\n       fix: mend it\nother\n"
+    )
     (tmp_path / "now/intake-0.txt").write_text("intake/a/0")
     (tmp_path / "now/intake-1.txt").write_text("intake/b/7")
     told = driver._failure(tmp_path, tmp_path / "snakemake.log")
-    assert told.startswith("step intake/b/7 (job intake/1) failed: b.vcf:3: no\n")
+    assert told.startswith(
+        "step intake/b/7 (job intake/1) failed: b.vcf:3: no\n       fix: mend it\n"
+    )
     assert "logs/intake/1.log" in told
     # And while it goes on, one line tells what the jobs are at.
     assert driver._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]

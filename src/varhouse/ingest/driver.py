@@ -1,6 +1,7 @@
 """`varhouse ingest`: check, lock, start Snakemake, account for what happened."""
 
 import atexit
+import itertools
 import logging
 import os
 import re
@@ -333,6 +334,8 @@ def _run_snakemake(run: Run, options: Options, token: str) -> None:
         command += ["--resources", "store_writer=1"]
     environment = {
         **os.environ,
+        # The logs of jobs are read here.
+        "VARHOUSE_LOG": "",
         TOKEN: token,
         MARKER: str(work / "compiling"),
         ATTEMPT: str(os.getpid()),
@@ -461,6 +464,15 @@ def _failure_by_snakemake(log_file: Path, before: int) -> str:
     )
 
 
+def _last_error(lines: list[str]) -> list[str]:
+    """Give the last error of a log, with its further lines (the way out of it)."""
+    starts = [k for k, line in enumerate(lines) if line.startswith("error:")]
+    if not starts:
+        return []
+    further = itertools.takewhile(lambda line: line.startswith("  "), lines[starts[-1] + 1 :])
+    return [lines[starts[-1]], *further]
+
+
 def _failure(work: Path, log_file: Path, before: int = 0) -> str:
     """Say which step failed and why: the last lines of the logs that hold an error.
 
@@ -474,7 +486,7 @@ def _failure(work: Path, log_file: Path, before: int = 0) -> str:
     if not found:
         return _failure_by_snakemake(log_file, before)
     log, lines = found[-1]
-    shown = [ln for ln in lines if ln.startswith("error:")][-1:] or lines[-12:]
+    shown = _last_error(lines) or lines[-12:]
     more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""
     job = log.relative_to(work / "logs").with_suffix("")
     # What the job was at: the part it had begun last.
