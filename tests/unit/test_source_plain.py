@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from varhouse.errors import InputError
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.sources import CompiledSource, Target, compile_source, files, inorder, read_spec
 from varhouse.sources.plain import PlainReader
@@ -297,3 +298,22 @@ def test_rows_of_one_allele_stay_as_they_came(
             (p, n) for p in (5, 90, 9_000) for n in (3, 1, 2)
         ]
         assert source.several
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("1\tx12\t.\tA\tG\t.\t.\tDP=1", r"record 3 \(1\): POS 'x12' is no number"),
+        ("1\t12\t.\tA\tG\t.", "record 3 has fewer than 8 columns"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named(
+    tmp_path: Path, line: str, told: str, fast: bool
+) -> None:
+    path = tmp_path / "x.vcf"
+    good = "1\t{}\t.\tA\tG\t.\t.\tDP=1\n"
+    text = HEADER.format(minor=3) + good.format(5) + good.format(9) + line + "\n"
+    path.write_text(text + good.format(20))
+    with pytest.raises(InputError, match=told):
+        compiled(path, tmp_path / "made", fast=fast, fields=["DP"])

@@ -129,7 +129,10 @@ def vcf_alleles(
             continue
         lines = split_lines(block)
         if lines["info"].null_count():
-            raise InputError(f"{path}: a record has fewer than 8 columns", "copy it again")
+            at = counts["records"] + (lines["info"].is_null().arg_max() or 0) + 1
+            raise InputError(
+                f"{path}: record {at:,} has fewer than 8 columns", "copy it again"
+            )
         if len(unknown) < 10:
             names = lines["chrom"].unique(maintain_order=True).head(1_000)
             unknown.update(n for n in names if contigs.canonical(n) is None)
@@ -162,8 +165,12 @@ def _alleles(
         number=pl.col("pos").cast(pl.Int32, strict=False),
     )
     if placed["number"].null_count():
-        bad = placed.filter(pl.col("number").is_null())["pos"][0]
-        raise InputError(f"{path}: POS {bad!r} is no number", "mend the record")
+        at = placed["number"].is_null().arg_max() or 0
+        raise InputError(
+            f"{path}: record {counts['records'] + at + 1:,} ({placed['chrom'][at]}): "
+            f"POS {placed['pos'][at]!r} is no number",
+            "mend the record",
+        )
     counts["records"] += lines.height
     counts["unknown_contig"] += placed["contig"].null_count()
     split = (
