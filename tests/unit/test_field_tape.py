@@ -1,8 +1,8 @@
 """The tape of FORMAT fields: what goes in comes out, also in parts."""
 
 import numpy as np
-
 from fieldtapes import cells_of, tape_of
+
 from varhouse.genotypes.fields import FieldTape
 
 NUMBERS = {"DP", "AD", "PL"}
