@@ -1,1 +1,1 @@
-"""Genotypes: what a call is (`calls`), and the columns of the table (`layout`)."""
+"""Genotypes: what a call is (`calls`), as rows of a table (`planes`) and back."""

@@ -25,6 +25,9 @@ MAX_PLOIDY = 16
 MISSING_ALLELE, NO_ALLELE = -1, -2
 """In `Genotypes.alleles`: an allele that is not called, and none beyond the ploidy."""
 
+NO_GT = ""
+"""In `Genotypes.texts`: that of everybody in a record whose FORMAT has no GT."""
+
 _GT = re.compile(r"[/|]?(\.|\d{1,4})([/|](\.|\d{1,4}))*")
 
 
@@ -90,13 +93,13 @@ class Genotypes:
 
     @cached_property
     def _parsed(self) -> list[list[int] | None]:
-        return [parse_gt(text) for text in self.texts]
+        return [[] if text == NO_GT else parse_gt(text) for text in self.texts]
 
     @cached_property
     def alleles(self) -> npt.NDArray[np.int16]:
         """Alleles of each text: int16[max(d, 1), p], -1 missing, -2 beyond its ploidy.
 
-        A text that is no genotype has none.
+        A text that is no genotype, and NO_GT, have none.
         """
         width = max((len(a) for a in self._parsed if a), default=1)
         out = np.full((max(len(self.texts), 1), width), NO_ALLELE, np.int16)
@@ -147,4 +150,4 @@ class Genotypes:
         listed = np.zeros(has_gt.size, np.int64)
         listed[has_gt] = np.diff(self.pointer)
         pointer = np.concatenate([[0], np.cumsum(listed)])
-        return Genotypes([*self.texts, "."], default, pointer, self.who, self.what)
+        return Genotypes([*self.texts, NO_GT], default, pointer, self.who, self.what)

@@ -58,7 +58,7 @@ def genotype_columns(genotypes: Genotypes, ordinal: Int32) -> dict[str, pl.Serie
     """
     default, pointer, who, what = genotypes.listed
     n_texts = len(genotypes.texts)
-    known = pl.Series([*genotypes.texts, "."], dtype=pl.String)
+    known = pl.Series([*(t or "." for t in genotypes.texts), "."], dtype=pl.String)
     fixed = np.where(default < 0, n_texts, default).astype(np.int32)
     index, ends, used = _local(fixed, pointer, what, n_texts + 1)
     return {
