@@ -514,9 +514,10 @@ def test_a_spoilt_file_gets_a_verdict(tmp_path_factory, code, seed):
 
 
 class _Calls(MarkedRecords):
-    """A taker that wants genotypes, and so lets them be read with the check."""
+    """A taker that wants genotypes and fields, and so lets them be read with the check."""
 
     wants_calls = True
+    wants_fields = None
 
 
 @pytest.mark.parametrize("code", CASES)

@@ -35,6 +35,21 @@ class Field(NamedTuple):
     is_number: bool
 
 
+def field_names(text: str) -> list[str]:
+    """Name the fields of a FORMAT text, in its order, so that each has a name of its own.
+
+    A key that stands twice is `KEY:2` the second time, which no key can be; a comma, which
+    is not legal in a key, becomes `%2C`, so that names can be joined by commas.
+    """
+    seen: dict[str, int] = {}
+    names = []
+    for key in text.split(":") if text else []:
+        seen[key] = seen.get(key, 0) + 1
+        name = key if seen[key] == 1 else f"{key}:{seen[key]}"
+        names.append(name.replace(",", "%2C"))
+    return names
+
+
 class TapeArrays(NamedTuple):
     """The arrays of a tape, in the form that compiled code takes (see `FieldTape`)."""
 

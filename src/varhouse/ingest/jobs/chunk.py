@@ -7,7 +7,7 @@ result does not depend on where a file is cut; left alignment may carry an allel
 before the chunk, which `varhouse.ingest.jobs.cohort` looks after.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,8 +31,10 @@ from varhouse.ingest.setup.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import genotype_counts, of_records
-from varhouse.vcf.check.judged import Judged, MarkedRecords
-from varhouse.vcf.samples.typed import read_calls
+from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
+from varhouse.vcf.header.header import Header
+from varhouse.vcf.header.keys import KeyTable, key_table
+from varhouse.vcf.samples.typed import SampleReader
 from varhouse.vcf.stream import open_records
 from varhouse.vcf.text.bgzf import iter_range
 from varhouse.vcf.text.limits import DEFAULTS, Limits
@@ -50,7 +52,8 @@ class Context:
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
     `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) only
-    records with a real ALT are read.
+    records with a real ALT are read. `keys` are the header's FORMAT keys, `fields` those
+    that are kept beside GT (None: all).
     """
 
     cohort: str
@@ -65,6 +68,8 @@ class Context:
     source_assembly: str | None = None
     declared: Declared = NOTHING
     gvcf: bool = False
+    keys: KeyTable | None = None
+    fields: Sequence[str] | None = ()
 
 
 @dataclass(frozen=True)
@@ -163,11 +168,15 @@ def read_chunk(
     of the file found.
     """
     reader = ChunkReader(context)
+    keys = context.keys or key_table(Header(), "FORMAT")
+    samples = SampleReader.of_calls(keys, context.ordinal.size, context.fields)
     seen = 0
     for text in iter_range(data, begin, end, READ_BYTES):
         batch = read_batch(text, record + seen, line + seen)
-        marks = marked.of(batch.record, batch.size)
-        reader.take(Judged(batch, marks, read_calls(batch, context.ordinal.size)))
+        for a, b in samples.pieces(batch):
+            piece = slice_batch(batch, a, b)
+            marks = marked.of(piece.record, piece.size)
+            reader.take(Judged(piece, marks, *samples.read_again(piece)))
         seen += batch.size
     return reader.finish()
 

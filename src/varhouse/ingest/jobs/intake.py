@@ -71,6 +71,7 @@ class ShardWriter:
         self, run: Run, cohort: str, number: int, folder: Path, *, gvcf: bool | None = None
     ) -> None:
         self.run, self.cohort, self.number, self.folder = run, cohort, number, folder
+        self.wants_fields = run.genotype_fields
         self._gvcf = gvcf if run.policy.gvcf == "variants" else False
         self._header = Header()
         self._shards: ChunkShards | None = None

@@ -32,6 +32,7 @@ from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS,
 from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import Header, read_header
+from varhouse.vcf.header.keys import key_table
 
 CHUNKS, PEOPLE = "chunks.json", "people.parquet"
 """What a part says of all its chunks: a list, and counts per sample column of its file."""
@@ -95,6 +96,8 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         run.cohort(cohort).assembly,
         Declared.of_header(header.text.split("\n")),
         gvcf,
+        key_table(header, "FORMAT"),
+        run.genotype_fields,
     )
 
 

@@ -62,6 +62,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     warnings: list[str] = field(default_factory=list)
     mane: Path | None = None
+    genotype_fields: list[str] | None = None
+    """FORMAT keys that are kept beside GT, sorted; None for all."""
     inputs: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the files that were parsed already, by path."""
 
@@ -150,8 +152,14 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         limits,
         warnings,
         paths["mane"],
+        kept_fields(raw.get("genotype_fields", "all")),
         inputs,
     )
+
+
+def kept_fields(said: str | list[str]) -> list[str] | None:
+    """Read `genotype_fields`: sorted FORMAT keys without GT, which is always kept; or all."""
+    return None if isinstance(said, str) else sorted({*said} - {"GT"})
 
 
 def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:

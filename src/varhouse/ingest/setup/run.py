@@ -74,7 +74,8 @@ class Run:
     this differs, if only for alleles to come. `held_before` are the cohorts (`cohort`,
     `reasons`) that were held back before, and of which nothing has changed since: they
     are not looked at again. `inputs` tells the SHA-256 of the files that jobs compile or
-    read: by these digests, the run and what is kept of it go.
+    read: by these digests, the run and what is kept of it go. `genotype_fields` are the
+    FORMAT keys that are kept beside GT, sorted; None for all.
     """
 
     store: str
@@ -107,6 +108,7 @@ class Run:
     mane: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
+    genotype_fields: list[str] | None = None
     version: str = __version__
 
     def save(self) -> Path:
@@ -340,6 +342,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         genes_digest=genes,
         mane=str(config.mane) if config.mane else None,
         strata=config.strata,
+        genotype_fields=config.genotype_fields,
         sources=config.sources,
         source_digests=digests,
         policy=config.policy,
@@ -488,6 +491,7 @@ def _settings(
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
         sheet.columns,
         sheet.rows(),
+        config.genotype_fields,
         *lift,
     )
 

@@ -5,6 +5,7 @@ takes the records of a file in goes by what was found there (`marks`): nothing i
 for a reason that `varhouse validate` does not count, and nothing that it counts goes in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from varhouse.errors import InputError
 from varhouse.genotypes.calls import Genotypes
+from varhouse.genotypes.fields import FieldTape
 from varhouse.vcf.account.faults import Fault
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.lines import RecordBatch
@@ -72,6 +74,8 @@ class Judged:
         int64[n]: bit f of a record is set where `Fault` f was found in it.
     genotypes
         Its genotypes; nobody is called in a record without GT.
+    fields
+        The values of its other FORMAT fields, as far as the taker wants them.
     opened
         Chunks that begin in these records: the ordinal of the first record in the file, and
         the partition.
@@ -80,6 +84,7 @@ class Judged:
     batch: RecordBatch
     marks: Ints
     genotypes: Genotypes
+    fields: FieldTape
     opened: list[tuple[int, str]] = field(default_factory=list)
 
     def part(self, a: int, b: int) -> "Judged":
@@ -87,7 +92,10 @@ class Judged:
         if (a, b) == (0, self.batch.size):
             return self
         return Judged(
-            slice_batch(self.batch, a, b), self.marks[a:b], self.genotypes.part(a, b)
+            slice_batch(self.batch, a, b),
+            self.marks[a:b],
+            self.genotypes.part(a, b),
+            self.fields.part(a, b),
         )
 
 
@@ -106,9 +114,15 @@ class Taker(Protocol):
     ----------
     wants_calls
         Whether it looks at their genotypes; without, nobody is called in any record.
+    wants_fields
+        FORMAT keys whose values it looks at too, if at genotypes; None for all.
     """
 
     wants_calls: bool
+
+    @property
+    def wants_fields(self) -> Sequence[str] | None:
+        """See `Taker`."""
 
     def begin(self, header: Header) -> None:
         """Take the header, before any record."""
@@ -130,6 +144,7 @@ class MarkedRecords:
     record: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     marks: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     wants_calls: bool = False
+    wants_fields: Sequence[str] | None = ()
     _pieces: list[tuple[Ints, Ints]] = field(default_factory=list)
 
     def begin(self, header: Header) -> None:

@@ -1,12 +1,13 @@
 """All rules of records, applied batch by batch: one walk over each part of a line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from varhouse.genotypes.calls import Genotypes
+from varhouse.genotypes.fields import FieldTape
 from varhouse.vcf.account.faults import Fault, Faults
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.findings import Findings
@@ -33,25 +34,33 @@ class RecordRules:
     keeps_marks: bool = False
     """Whether the marks of a batch (see `Faults.marks`) are kept."""
     keeps_calls: bool = False
+    keeps_fields: Sequence[str] | None = ()
+    """FORMAT keys whose values are kept beside GT; None for all. Of kept calls only."""
     marks: npt.NDArray[np.int64] = field(init=False)
     genotypes: Genotypes = field(init=False)
+    fields: FieldTape = field(init=False)
     _fixed: FixedColumns = field(init=False)
 
     def __post_init__(self) -> None:
         info, format_ = key_table(self.header, "INFO"), key_table(self.header, "FORMAT")
         self._fixed = FixedColumns(self.header)
         self._info = InfoReader(info)
-        self._samples = SampleReader(format_, len(self.header.samples))
+        n_samples = len(self.header.samples)
+        self._samples = SampleReader.of_calls(
+            format_, n_samples, self.keeps_fields if self.keeps_calls else ()
+        )
         self._rare = RareRules(self.account, self.header)
         self._findings = Findings(self.account, self.header, info, format_)
 
     def take(self, batch: RecordBatch) -> npt.NDArray[np.bool_]:
         """Check a batch; tells for each record whether CHROM differs from the one before.
 
-        The marks and genotypes of the batch are then in `marks` and `genotypes`, if kept.
+        The marks, genotypes and fields of the batch are then in `marks`, `genotypes` and
+        `fields`, if kept.
         """
         faults = Faults.empty(batch.size if self.keeps_marks else 0)
         self.genotypes = Genotypes.nobody(batch.size)
+        self.fields = FieldTape.nothing(batch.size)
         change, structural = self._fixed.check(batch, faults)
         if self.walk is None:
             self._info.read(batch, faults)
@@ -64,10 +73,14 @@ class RecordRules:
         self.marks = faults.marks
         return change
 
+    def pieces(self, batch: RecordBatch) -> Iterator[tuple[int, int]]:
+        """Cut a batch into what may be taken at once (`SampleReader.pieces`)."""
+        return self._samples.pieces(batch)
+
     def check_samples(self, batch: RecordBatch, faults: Faults) -> None:
         """Check the sample columns of a batch; `keeps_calls` keeps the genotypes."""
         if self.keeps_calls:
-            self.genotypes = self._samples.check_calls(batch, faults)
+            self.genotypes, self.fields = self._samples.check_calls(batch, faults)
         else:
             self._samples.check(batch, faults)
 

@@ -159,6 +159,7 @@ class Scanner:
                 self.header,
                 keeps_marks=self.taker is not None,
                 keeps_calls=self.taker is not None and self.taker.wants_calls,
+                keeps_fields=() if self.taker is None else self.taker.wants_fields,
             )
         return data
 
@@ -236,8 +237,13 @@ class Scanner:
 
     def _take_segment(self, batch: RecordBatch, text_start: int) -> None:
         """Check lines that have the columns of the header."""
-        batch.record = self.n_records
         assert self.rules is not None
+        for a, b in self.rules.pieces(batch):
+            self._take_piece(slice_batch(batch, a, b), text_start)
+
+    def _take_piece(self, batch: RecordBatch, text_start: int) -> None:
+        assert self.rules is not None
+        batch.record = self.n_records
         self.blocks.take(batch)
         n_opened = len(self.cutter.opened)
         edges = np.flatnonzero(self.rules.take(batch))
@@ -253,6 +259,7 @@ class Scanner:
                     batch,
                     self.rules.marks,
                     self.rules.genotypes,
+                    self.rules.fields,
                     self.cutter.opened[n_opened:],
                 )
             )

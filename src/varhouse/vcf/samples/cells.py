@@ -41,12 +41,15 @@ class Tape:
         sample together, in the order of FORMAT.
     fallback
         Floats that compiled code could not convert exactly: they took the slow way.
+    odd
+        int64[m, 3]: see `FieldTape.odd`; of a walk that loses nothing.
     """
 
     values: Int32s
     cut: Int32s
     begin: Ints
     fallback: int
+    odd: Ints
 
 
 @nb.njit(cache=True, nogil=True)

@@ -4,12 +4,14 @@ Nearly all records of a file have the same few FORMAT texts. Each distinct text 
 apart in Python once; a record then only has the number of its layout.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.genotypes.fields import Field, field_names
 from varhouse.vcf.account.faults import Fault
 from varhouse.vcf.header.keys import NO_OTHER, KeyTable, Kind, Number, hash_name
 from varhouse.vcf.text.lines import RecordBatch
@@ -42,6 +44,8 @@ class Layout(NamedTuple):
     local
         The field with the sample's own alleles (-1: none), and how many of its values
         are REF.
+    fields
+        Those that are kept, in their order.
     """
 
     key: npt.NDArray[np.int32]
@@ -55,6 +59,7 @@ class Layout(NamedTuple):
     faults: Ints
     local: tuple[int, int]
     gt_only: bool
+    fields: tuple[Field, ...]
 
 
 class Layouts(NamedTuple):
@@ -130,11 +135,11 @@ class FormatReader:
     table
         The keys (of `keys.key_table(header, "FORMAT", names)`).
     names
-        Keys whose values are kept.
+        Keys whose values are kept; None for every field but GT, a key's second one too.
     """
 
-    def __init__(self, table: KeyTable, names: list[str]) -> None:
-        self.table, self.names = table, set(names)
+    def __init__(self, table: KeyTable, names: Collection[str] | None) -> None:
+        self.table, self.names = table, None if names is None else frozenset(names)
         self._known: dict[bytes, Layout] = {}
 
     def read(
@@ -188,14 +193,15 @@ class FormatReader:
         gt = np.array([name == "GT" for name in names], np.bool_)
         kind[gt], number[gt] = GENOTYPE, Number.ANY
         keep = np.zeros(n, np.int64)
-        seen: set[str] = set()
         local = (-1, 0)
-        for k, name in enumerate(names):
-            if name not in seen:
-                keep[k] = name in self.names
-                if name in _LOCAL and local[0] < 0:
-                    local = k, _LOCAL[name]
-            seen.add(name)
+        own = field_names(text.decode("utf-8", "replace"))
+        for k, name in enumerate(own):
+            keep[k] = name != "GT" if self.names is None else name in self.names
+            if name in _LOCAL and local[0] < 0:
+                local = k, _LOCAL[name]
+        fields = tuple(
+            Field(own[k], bool(kind[k] == Kind.INTEGER)) for k in np.flatnonzero(keep)
+        )
         return Layout(
             key,
             kind,
@@ -208,6 +214,7 @@ class FormatReader:
             self._faults(names, key),
             local,
             names == ["GT"],
+            fields,
         )
 
     def _faults(self, names: list[str], key: npt.NDArray[np.int32]) -> Ints:

@@ -15,6 +15,8 @@ from varhouse.vcf.samples.counts import check_numbers, wanted_counts
 from varhouse.vcf.samples.layout import GENOTYPE
 from varhouse.vcf.samples.walk_values import (
     check_text,
+    is_written,
+    note_odd,
     slow_float,
     slow_genotype,
     slow_integer,
@@ -34,6 +36,9 @@ _BY_10, _BY_100 = np.uint64(10 * 2**8 + 1), np.uint64(100 * 2**16 + 1)
 _BY_10000 = np.uint64(10000 * 2**32 + 1)
 _8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
 
+_LEAST = np.array([0, 10, 10**2, 10**3, 10**4, 10**5, 10**6, 10**7], np.int64)
+"""What a whole number of one digit and more is at least, if no zero stands before it."""
+
 _PLAN = 64
 _SHIFTS, _DIGIT_0 = np.uint64(63), np.uint64(48)
 _3, _63 = np.uint64(3), np.uint64(63)
@@ -46,7 +51,8 @@ class Out(NamedTuple):
     tape_floats: npt.NDArray[np.float32]  # the same memory
     cut: npt.NDArray[np.int32]  # [fields + 1]: where each kept field ends on the tape
     near: npt.NDArray[np.int64]  # [m, 3]: place and span of Floats to convert exactly
-    used: npt.NDArray[np.int64]  # [2]: values on the tape, rows of `near`
+    odd: npt.NDArray[np.int64]  # [m, 3]: kept field and span of Integers told as text
+    used: npt.NDArray[np.int64]  # [3]: values on the tape, rows of `near` and of `odd`
     count: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
 
@@ -89,9 +95,14 @@ def _plan_cell(layouts, f0, nf, wanted, lows, highs, steps):  # type: ignore[no-
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read the sample columns of records `rows` (numbers in the batch)."""
-    tape, tape_floats, cut, near, used, count, first = out
+def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, spans, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read the sample columns of records `rows` (numbers in the batch).
+
+    With `spans` 1 (else 0) nothing of a kept field is lost: of a Float or text stands its
+    span on the tape, of `.` too, and `odd` has the Integers whose text is another than the
+    number's, and what stands behind the last field.
+    """
+    tape, tape_floats, cut, near, odd, used, count, first = out
     kinds, keys, keeps = layouts.kind, layouts.key, layouts.keep
     base, size = text.ctypes.data, text.size
     stops = np.empty(64 * BLOCKS + 8, np.int32)
@@ -170,6 +181,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     number = np.int64((value * _BY_10000) >> _32)
                     bad |= (
                         (np.uint64(many - 1) >> _3)
+                        | (np.uint64(number - _LEAST[(many - 1) & 7]) >> _63)
                         | (((word + _ABOVE_NINE) | word) & _TOP)
                         | (np.uint64(highest[m] - number) >> _63)
                         | (
@@ -192,7 +204,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
             j = 0
             ploidy = 2
             look = False
-            cell = a
+            cell = begin = a
             q = a
             while True:
                 if f >= nf:
@@ -206,6 +218,13 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         if q >= e or load1(base, q) == 9:
                             break
                     note_fault(count, first, _FIELDS, k, cell, q, -1, s)
+                    if spans and nf and keeps[f0 + nf - 1]:
+                        if kinds[f0 + nf - 1] != _INTEGER:
+                            tape[w - 1] = q
+                        elif used[2] and odd[used[2] - 1, 0] == p - 2:
+                            odd[used[2] - 1, 2] = q
+                        else:
+                            note_odd(odd, used, p - 2, begin, q)
                     a = q + 1
                     break
                 kind = kinds[f0 + f]
@@ -213,8 +232,10 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                 n = 0
                 dot = False
                 d = np.uint8(0)
+                begin = a
                 if kind == _INTEGER:
                     low, high = lows[f], highs[f]
+                    same = True
                     while True:
                         if t == n_stops:
                             n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
@@ -242,6 +263,10 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                                 )
                             )
                             dot = number == INT_MISSING
+                            if spans and same:
+                                same = is_written(text, a, q, number)
+                        elif many > 1 and number < _LEAST[(many - 1) & 7]:
+                            same = False
                         tape[w] = number
                         w += keep
                         n += 1
@@ -249,7 +274,10 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         a = q + 1
                         if d != 44:
                             break
+                    if spans and keep and not same:
+                        note_odd(odd, used, p - 1, begin, q)
                 elif kind == GENOTYPE:
+                    step = keep * (1 - spans)
                     if t == n_stops:
                         n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
                         t = 0
@@ -274,15 +302,21 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                     ):
                         tape[w] = (x + 1) << 1
                         tape[w + 1] = (y + 1) << 1 | np.int64(between == 124)
-                        w += 2 * keep
+                        w += 2 * step
                         ploidy = 2
                     else:
                         w, ploidy = slow_genotype(
-                            text, a, q, n_alt, k, s, keys[f0 + f], tape, w, keep, count, first
+                            text, a, q, n_alt, k, s, keys[f0 + f], tape, w, step, count, first
                         )
+                    if spans and keep:
+                        # A key GT that stands twice: the second one is text.
+                        tape[w] = begin
+                        tape[w + 1] = q
+                        w += 2
                     a = q + 1
                 elif kind == _FLOAT:
                     low_f, high_f = layouts.low[f0 + f], layouts.high[f0 + f]
+                    is_real = keep * (1 - spans)
                     while True:
                         if t == n_stops:
                             n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
@@ -301,19 +335,22 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                             )
                             tape[w] = bits
                             dot = bits == FLOAT_MISSING
-                            if is_near and keep:
+                            if is_near and is_real:
                                 near[used[1], 0] = w
                                 near[used[1], 1] = a
                                 near[used[1], 2] = q
                                 used[1] += 1
-                        w += keep
+                        w += is_real
                         n += 1
                         d = load1(base, q)
                         a = q + 1
                         if d != 44:
                             break
+                    if spans and keep:
+                        tape[w] = begin
+                        tape[w + 1] = q
+                        w += 2
                 else:
-                    begin = a
                     while True:
                         if t == n_stops:
                             n_stops, at, blanks = find_ends(base, size, at, e, blanks, stops)
@@ -330,7 +367,7 @@ def walk(text, start, end, n_alts, rows, layout, layouts, n_samples, out):  # ty
                         check_text(
                             text, begin, q, n, kind, True, k, s, keys[f0 + f], count, first
                         )
-                    if not dot and q > begin:
+                    if spans or (not dot and q > begin):
                         tape[w] = begin
                         tape[w + keep] = q
                         w += 2 * keep

@@ -50,6 +50,31 @@ def slow_integer(text, a, q, k, s, key, low, high, count, first):  # type: ignor
 
 
 @nb.njit(cache=True, nogil=True)
+def is_written(text, a, q, number):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell whether text[a:q] is what an Integer (`INT_MISSING`: `.`) is written as."""
+    if number == INT_MISSING:
+        return q - a == 1 and text[a] == 46
+    value = abs(np.int64(number))
+    j = q - 1
+    while j >= a and text[j] == 48 + value % 10:
+        value //= 10
+        j -= 1
+        if value == 0:
+            break
+    return value == 0 and (j == a - 1 if number >= 0 else j == a and text[a] == 45)
+
+
+@nb.njit(cache=True, nogil=True)
+def note_odd(odd, used, p, begin, end):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Note that the text[begin:end] of kept field `p` says more than its numbers."""
+    m = used[2]
+    odd[m, 0] = p
+    odd[m, 1] = begin
+    odd[m, 2] = end
+    used[2] = m + 1
+
+
+@nb.njit(cache=True, nogil=True)
 def slow_float(text, a, q, k, s, key, low, high, count, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read text[a:q] as a Float: (bits, whether they are only near)."""
     if q - a == 1 and text[a] == 46:
