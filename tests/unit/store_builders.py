@@ -26,6 +26,7 @@ from varhouse.tables.schema import (
     annotation_table,
 )
 from varhouse.tables.shards import Manifest, write_shard
+from varhouse.tables.statistics import made_of
 from varhouse.tables.totals import CohortFile, write_totals
 
 CONTIGS = Contigs([Contig("1", ["chr1"], length=1000), Contig("HLA-A*01:01", [], length=900)])
@@ -124,7 +125,7 @@ def cohort_frames(
                     for k, ac in zip(every, alleles.values(), strict=True)
                     for b, s in strata
                 ],
-            ),
+            ).with_columns(**made_of("frequencies")),
         ),
         (SITES, fill(SITES, [k | {"record": i} for i, k in enumerate(every)])),
         (GENOTYPES, fill(GENOTYPES, [k | {"record": i} for i, k in enumerate(every)])),

@@ -48,9 +48,14 @@ class Calls:
 
 @nb.njit(cache=True, nogil=True)
 def _rank(ploidy, called, hemi):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give twice the called alleles, and 1000 more for a fully called genotype."""
-    full = called == copies_of(ploidy, called, hemi) and ploidy > 0
-    return called * 2 + (1000 if full else 0)
+    """Give twice the called alleles, and 1000 more for a fully called genotype.
+
+    One more for a fully called genotype that is not diploid: of other than two alleles, or
+    of a male where he has one copy.
+    """
+    if ploidy == 0 or called != copies_of(ploidy, called, hemi):
+        return called * 2
+    return called * 2 + 1000 + (1 if called != 2 or hemi else 0)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -76,6 +81,7 @@ def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
     an = np.zeros((n_rows, n_cells), np.int32)
     missing = np.zeros((n_rows, n_cells), np.int32)
     people = np.zeros((n_rows, n_cells), np.int32)
+    odd = np.zeros((n_rows, n_cells), np.int32)
     best = np.zeros(cell.size, np.int32)
     mine = np.zeros(cell.size, np.int32)
     for j in range(row.size):
@@ -98,8 +104,9 @@ def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
             q = cell[s]
             an[row[j], q] += best[s] % 1000 // 2
             missing[row[j], q] += best[s] < 1000
+            odd[row[j], q] += best[s] % 2
             people[row[j], q] += 1
-    return an, missing, people
+    return an, missing, people, odd
 
 
 def count_called(
@@ -113,8 +120,10 @@ def count_called(
     cell: Int32,
     male: Bools,
     n_rows: int,
-) -> tuple[Int32, Int32, Int32]:
-    """Count called alleles, people not fully called, and people: int32[n_rows, cells].
+) -> tuple[Int32, Int32, Int32, Int32]:
+    """Count called alleles, people not fully called, people, and those not diploid.
+
+    int32[n_rows, cells] each.
 
     Parameters
     ----------
@@ -128,7 +137,7 @@ def count_called(
     cell, male
         int32[people] by ordinal and bool[cells] (see `varhouse.frequencies.strata`).
     """
-    out: tuple[Int32, Int32, Int32] = _count_called(
+    out: tuple[Int32, Int32, Int32, Int32] = _count_called(
         row,
         entry,
         first,

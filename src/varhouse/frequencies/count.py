@@ -11,6 +11,9 @@ Counting rules, all on the original genotype (never on a split one):
   n_hom_alt; alt and another one: n_het (so 1/2 is one heterozygote for each ALT).
 - A half-missing diploid genotype of a male outside the pseudo-autosomal regions of X
   and Y is a hemizygous call: one allele, nothing missing.
+- Fully called genotypes that say nothing of Hardy-Weinberg proportions are counted apart
+  (n_not_diploid, and how many of n_het and n_hom_alt are such): those of other than two
+  alleles, and any of a male where he has one copy.
 """
 
 from dataclasses import dataclass
@@ -62,8 +65,10 @@ def _check(alleles, valid, listed, n_alt):  # type: ignore[no-untyped-def]  # pr
 
 
 @nb.njit(cache=True, nogil=True)
-def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, miss):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _add(alleles, code, times, hemi, rows, n_rows, q, by_allele, by_record):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Count one genotype of `times` people of cell q for a record's alleles."""
+    ac, het, hom, hem, het_odd, hom_odd = by_allele
+    an, miss, odd = by_record
     ploidy = 0
     called = 0
     for j in range(alleles.shape[1]):
@@ -74,9 +79,12 @@ def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, mis
             called += 1
     ploidy = copies_of(ploidy, called, hemi)
     missing = called < ploidy or ploidy == 0
+    is_odd = ploidy != 2 or hemi
     an[q] += called * times
     if missing:
         miss[q] += times
+    elif is_odd:
+        odd[q] += times
     if called == 0:
         return
     for r in range(n_rows):
@@ -93,8 +101,10 @@ def _add(alleles, code, times, hemi, rows, n_rows, q, ac, het, hom, hem, an, mis
             hem[rows + r, q] += times
         elif copies == ploidy:
             hom[rows + r, q] += times
+            hom_odd[rows + r, q] += times * is_odd
         else:
             het[rows + r, q] += times
+            het_odd[rows + r, q] += times * is_odd
 
 
 @nb.njit(cache=True, nogil=True)
@@ -111,18 +121,24 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     n = default.size
     n_rows = first_row[n]
     n_cells = size.size
-    ac = np.zeros((n_rows, n_cells), np.int32)
-    het = np.zeros((n_rows, n_cells), np.int32)
-    hom = np.zeros((n_rows, n_cells), np.int32)
-    hem = np.zeros((n_rows, n_cells), np.int32)
+    by_allele = (
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+    )
     an = np.zeros((n, n_cells), np.int32)
     miss = np.zeros((n, n_cells), np.int32)
+    odd = np.zeros((n, n_cells), np.int32)
     listed = np.zeros(n_cells, np.int64)
     n_codes = alleles.shape[0] if n_cells * alleles.shape[0] <= _TALLIES else 0
     tally = np.zeros((n_cells, n_codes), np.int64)
     for k in range(n):
         rows = first_row[k]
         n_alt = first_row[k + 1] - rows
+        by_record = (an[k], miss[k], odd[k])
         listed[:] = 0
         if _tally_pays(tally, pointer[k + 1] - pointer[k]):
             # Many people of few genotypes: what a genotype adds is worked out once a cell.
@@ -142,12 +158,8 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                             rows,
                             n_alt,
                             q,
-                            ac,
-                            het,
-                            hom,
-                            hem,
-                            an[k],
-                            miss[k],
+                            by_allele,
+                            by_record,
                         )
         else:
             for i in range(pointer[k], pointer[k + 1]):
@@ -161,12 +173,8 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     rows,
                     n_alt,
                     q,
-                    ac,
-                    het,
-                    hom,
-                    hem,
-                    an[k],
-                    miss[k],
+                    by_allele,
+                    by_record,
                 )
         if default[k] < 0:
             continue
@@ -180,14 +188,10 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     rows,
                     n_alt,
                     q,
-                    ac,
-                    het,
-                    hom,
-                    hem,
-                    an[k],
-                    miss[k],
+                    by_allele,
+                    by_record,
                 )
-    return ac, het, hom, hem, an, miss
+    return by_allele, (an, miss, odd)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -274,15 +278,18 @@ def _count_people(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
 class Counts:
     """Counts of n records with r alleles in q cells, named as in `tables.statistics`.
 
-    `ac`, `n_het`, `n_hom_alt`, `n_hemi`: int32[r, q]; `an`, `n_missing`: int32[n, q].
+    `an`, `n_missing`, `n_not_diploid`: int32[n, q]; the others: int32[r, q].
     """
 
     ac: Int32
     n_het: Int32
     n_hom_alt: Int32
     n_hemi: Int32
+    n_het_not_diploid: Int32
+    n_hom_alt_not_diploid: Int32
     an: Int32
     n_missing: Int32
+    n_not_diploid: Int32
 
 
 def check_genotypes(genotypes: Genotypes, n_alt: Int64) -> tuple[npt.NDArray[np.int8], Int32]:
@@ -311,17 +318,16 @@ def count_genotypes(
     haploid
         bool[n]: the record lies on X or Y outside the pseudo-autosomal regions.
     """
-    return Counts(
-        *_count(
-            genotypes.alleles,
-            genotypes.listed,
-            first_row,
-            haploid,
-            strata.cell,
-            strata.size,
-            strata.male,
-        )
+    by_allele, by_record = _count(
+        genotypes.alleles,
+        genotypes.listed,
+        first_row,
+        haploid,
+        strata.cell,
+        strata.size,
+        strata.male,
     )
+    return Counts(*by_allele, *by_record)
 
 
 def count_people(

@@ -1,6 +1,6 @@
 """Rows of the table frequencies: counts of alleles spread over strata."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,13 @@ import polars as pl
 
 from varhouse.frequencies.strata import Strata
 from varhouse.tables.schema import KEY
-from varhouse.tables.statistics import FREQUENCIES, genotype_counts, made_of
+from varhouse.tables.statistics import (
+    FREQUENCIES,
+    adj_counts,
+    genotype_counts,
+    made_of,
+    unknown_of,
+)
 
 
 def frequency_frame(
@@ -24,7 +30,8 @@ def frequency_frame(
     keys
         The alleles: columns of the key.
     counts
-        int32[alleles, groups] for each name of `genotype_counts`.
+        int32[alleles, groups] for each name of `genotype_counts`, and of `adj_counts` if
+        there are fields of quality.
     n_samples
         int32[alleles, groups]: people assessed; None: everybody of the strata.
 
@@ -41,4 +48,15 @@ def frequency_frame(
         pl.Series("stratum", strata.value * n, dtype=pl.String),
         *(pl.Series(name, counts[name].reshape(-1)) for name in genotype_counts()),
         pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
+        *_adj(counts),
     ).with_columns(**made_of(FREQUENCIES))
+
+
+def _adj(counts: Mapping[str, npt.NDArray[np.int32]]) -> Iterator[pl.Series | pl.Expr]:
+    """Make the columns of genotypes of high quality; null for who has no such fields."""
+    names = adj_counts()
+    if names[0] not in counts:
+        yield from (pl.lit(None, pl.Int32).alias(name) for name in names)
+        return
+    held = pl.DataFrame({name: counts[name].reshape(-1) for name in names})
+    yield from held.with_columns(**unknown_of(FREQUENCIES)).get_columns()

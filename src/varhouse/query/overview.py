@@ -18,6 +18,7 @@ from varhouse.tables.statistics import (
     counts_at_site,
     made_of,
     statistics_of,
+    unknown_of,
 )
 
 DEFAULT = (
@@ -292,6 +293,7 @@ class Overview:
             .filter(whole)
             .group_by("pos")
             .agg(**counts_at_site(FREQUENCIES))
+            .with_columns(**unknown_of(FREQUENCIES))
             .with_columns(**made_of(FREQUENCIES))
         )
         lacks = pl.col("n_samples").is_null()

@@ -349,7 +349,10 @@ def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Pro
     names = [*KEY, "stratum_by", "stratum", *counts_of("totals")]
     wanted, found = (f.select(names) for f in (sum_cohorts(frequencies), totals))
     wrong = pl.concat(
-        [wanted.join(found, on=names, how="anti"), found.join(wanted, on=names, how="anti")]
+        [
+            wanted.join(found, on=names, how="anti", nulls_equal=True),
+            found.join(wanted, on=names, how="anti", nulls_equal=True),
+        ]
     )
     if not wrong.height:
         return []

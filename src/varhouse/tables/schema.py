@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.errors import SchemaError
-from varhouse.tables.statistics import PERSON_COUNTS, made_of, statistics_of
+from varhouse.tables.statistics import PERSON_COUNTS, statistics_of
 from varhouse.tables.statistics import PolarsType as PolarsType
 
 FORMAT_VERSION = 2
@@ -43,7 +43,8 @@ class Column:
     """One column of a table.
 
     `content` is False for what depends on when or how data came in (ingest ids, times,
-    paths): such columns are not covered by the content digest.
+    paths), or follows from other columns up to rounding: such columns are not covered by
+    the content digest.
     """
 
     name: str
@@ -133,10 +134,9 @@ COHORT = Column("cohort", pl.String, "data set ingested together")
 
 
 def _statistics(table: str) -> tuple[Column, ...]:
-    """Columns of the statistics; null only where what is made divides by nothing."""
-    made = made_of(table)
+    """Columns of the statistics; null only where nothing is known, or divided by."""
     return tuple(
-        Column(s.name, s.dtype, s.meaning, nullable=s.name in made)
+        Column(s.name, s.dtype, s.meaning, nullable=s.is_nullable, content=s.is_exact)
         for s in statistics_of(table)
     )
 

@@ -5,7 +5,8 @@ frequencies of one file, and verify read these entries; no other module lists th
 
 A statistic is a *count*, which adds up over files and cohorts, or is *made* of counts by an
 expression. To add one that is made, add its entry. A count of genotypes needs, besides its
-entry, its case in the loops of `varhouse.frequencies.count`.
+entry, its case in the loops of `varhouse.frequencies.count`. docs/numbers.md has an example of
+each.
 """
 
 from dataclasses import dataclass
@@ -58,6 +59,14 @@ class Statistic:
     made
         Of any other: how it follows from the counts. In TOTALS also of a count that
         FREQUENCIES lacks: what a row of a cohort adds.
+    about
+        Of a count that not all files can give: the count of the people that it is about.
+        Where that is 0 or null both are null, for nothing is known, and nothing is added.
+    source
+        Where the formula comes from, if it is more than a quotient.
+    is_exact
+        It is the same on every machine. What is made by logarithms is not to the last bit:
+        the content digest leaves it out (it covers the counts that it is made of).
     """
 
     name: str
@@ -69,17 +78,61 @@ class Statistic:
     of_record: bool = False
     at_site: AtSite | None = None
     made: pl.Expr | None = None
+    about: str | None = None
+    source: str = ""
+    is_exact: bool = True
 
     @property
     def adds_up(self) -> bool:
         """It is a count: that of several groups is the sum."""
         return self.at_site is not None
 
+    @property
+    def is_nullable(self) -> bool:
+        """Null may stand for it."""
+        return self.about is not None or not self.adds_up
+
 
 def _share(part: pl.Expr, whole: str) -> pl.Expr:
     """Divide; null where there is nothing to divide by."""
     return pl.when(pl.col(whole) > 0).then(part / pl.col(whole))
 
+
+_HET = pl.col("n_het") - pl.col("n_het_not_diploid")
+_HOM = pl.col("n_hom_alt") - pl.col("n_hom_alt_not_diploid")
+_DIPLOID = pl.col("n_samples") - pl.col("n_missing") - pl.col("n_not_diploid")
+
+
+def _hwe(*, mid: bool) -> pl.Expr:
+    def column(counts: pl.Series) -> pl.Series:
+        # Compiled code is loaded where a test is asked for, not where columns are named.
+        from varhouse.tables.formulas import hwe_column  # noqa: PLC0415
+
+        return hwe_column(counts, mid=mid)
+
+    counts = pl.struct(het=_HET, hom=_HOM, n=_DIPLOID)
+    return counts.map_batches(column, pl.Float64, is_elementwise=True)
+
+
+def _faf(ac: str, an: str, level: float) -> pl.Expr:
+    def column(counts: pl.Series) -> pl.Series:
+        from varhouse.tables.formulas import faf_column  # noqa: PLC0415
+
+        return faf_column(counts, level)
+
+    counts = pl.struct(ac=ac, an=an)
+    return counts.map_batches(column, pl.Float64, is_elementwise=True)
+
+
+def _inbreeding() -> pl.Expr:
+    copies = (2 * _HOM + _HET).cast(pl.Float64)
+    expected = copies * (2 * _DIPLOID - copies) / (2 * _DIPLOID)
+    return pl.when((_DIPLOID > 0) & (expected > 0)).then(1 - _HET / expected)
+
+
+_FAF = "Whiffin et al., Genet Med 2017, 19:1151; hail `filtering_allele_frequency`"
+_GNOMAD_ADJ = "gnomAD `get_adj_expr`, thresholds of the policy `adj`"
+_ADJ = "n_samples_adj"
 
 STATISTICS: tuple[Statistic, ...] = (
     Statistic(
@@ -118,6 +171,91 @@ STATISTICS: tuple[Statistic, ...] = (
         "call_rate", pl.Float64, SHARE, "(n_samples - n_missing) / n_samples",
         is_public=True, tables=(FREQUENCIES,), of_record=True,
         made=_share(pl.col("n_samples") - pl.col("n_missing"), "n_samples"),
+    ),
+    Statistic(
+        "n_not_diploid", pl.Int32, PEOPLE,
+        "people fully called with other than two alleles, or male where males have one copy",
+        is_public=True, of_record=True, at_site=AtSite.MOST,
+    ),
+    Statistic(
+        "n_het_not_diploid", pl.Int32, PEOPLE, "people of n_het who are not diploid",
+        is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "n_hom_alt_not_diploid", pl.Int32, PEOPLE, "people of n_hom_alt who are not diploid",
+        is_public=True, at_site=AtSite.NONE,
+    ),
+    Statistic(
+        "hwe_p", pl.Float64, SHARE,
+        "exact two-sided test of Hardy-Weinberg proportions of the diploid people; null if"
+        " there are none",
+        is_public=True, made=_hwe(mid=False),
+        source="Wigginton et al., Am J Hum Genet 2005, 76:887",
+    ),
+    Statistic(
+        "hwe_midp", pl.Float64, SHARE,
+        "the same with half the probability of tables as likely as the observed one",
+        is_public=True, made=_hwe(mid=True),
+        source="Graffelman and Moreno, Stat Appl Genet Mol Biol 2013, 12:433",
+    ),
+    Statistic(
+        "inbreeding", pl.Float64, SHARE,
+        "inbreeding coefficient 1 - n_het / (2 p q n) of the n diploid people; null if all"
+        " their alleles are equal",
+        is_public=True, made=_inbreeding(), source="GATK and gnomAD `InbreedingCoeff`",
+    ),
+    Statistic(
+        "faf95", pl.Float64, SHARE,
+        "filtering allele frequency: least af to be expected with 95 % confidence; 0 for"
+        " ac up to 1",
+        is_public=True, made=_faf("ac", "an", 0.95), source=_FAF, is_exact=False,
+    ),
+    Statistic(
+        "faf99", pl.Float64, SHARE, "the same with 99 % confidence",
+        is_public=True, made=_faf("ac", "an", 0.99), source=_FAF, is_exact=False,
+    ),
+    Statistic(
+        "n_samples_adj", pl.Int32, PEOPLE,
+        "people of n_samples with a record that has the fields for adj; not women on Y"
+        " outside the pseudo-autosomal regions; null: nobody has them",
+        is_public=True, of_record=True, at_site=AtSite.MOST, about=_ADJ, source=_GNOMAD_ADJ,
+    ),
+    *(
+        Statistic(
+            f"{name}_adj", pl.Int32, unit, f"{name} of genotypes of high quality (adj)",
+            is_public=True, of_record=of_record, at_site=at_site, about=_ADJ,
+            source=_GNOMAD_ADJ,
+        )
+        for name, unit, of_record, at_site in (
+            ("ac", ALLELES, False, AtSite.NONE),
+            ("an", ALLELES, True, AtSite.MOST),
+            ("n_het", PEOPLE, False, AtSite.NONE),
+            ("n_hom_alt", PEOPLE, False, AtSite.NONE),
+            ("n_hemi", PEOPLE, False, AtSite.NONE),
+        )
+    ),
+    Statistic(
+        "n_missing_adj", pl.Int32, PEOPLE,
+        "people of n_samples_adj without a fully called genotype of high quality",
+        is_public=True, of_record=True, at_site=AtSite.LEAST, about=_ADJ, source=_GNOMAD_ADJ,
+    ),
+    Statistic(
+        "af_adj", pl.Float64, SHARE, "ac_adj / an_adj; null when an_adj is 0 or null",
+        is_public=True, made=_share(pl.col("ac_adj"), "an_adj"),
+    ),
+    Statistic(
+        "call_rate_adj", pl.Float64, SHARE,
+        "(n_samples_adj - n_missing_adj) / n_samples_adj",
+        is_public=True, tables=(FREQUENCIES,), of_record=True,
+        made=_share(pl.col(_ADJ) - pl.col("n_missing_adj"), _ADJ),
+    ),
+    Statistic(
+        "faf95_adj", pl.Float64, SHARE, "faf95 of ac_adj and an_adj", is_public=True,
+        made=_faf("ac_adj", "an_adj", 0.95), source=_FAF, is_exact=False,
+    ),
+    Statistic(
+        "faf99_adj", pl.Float64, SHARE, "faf99 of ac_adj and an_adj", is_public=True,
+        made=_faf("ac_adj", "an_adj", 0.99), source=_FAF, is_exact=False,
     ),
     Statistic(
         "n_cohorts", pl.Int32, COHORTS, "cohorts that hold an allele of the site",
@@ -161,7 +299,28 @@ def counts_of(table: str) -> tuple[str, ...]:
 
 def genotype_counts() -> tuple[str, ...]:
     """Name the counts that genotypes give; `n_samples` is known without any."""
-    return tuple(n for n in counts_of(FREQUENCIES) if n != "n_samples")
+    return tuple(
+        s.name
+        for s in statistics_of(FREQUENCIES)
+        if s.adds_up and s.about is None and s.name != "n_samples"
+    )
+
+
+def adj_counts() -> tuple[str, ...]:
+    """Name the counts that genotypes give together with their quality fields."""
+    return tuple(s.name for s in statistics_of(FREQUENCIES) if s.about == _ADJ)
+
+
+def unknown_of(table: str) -> dict[str, pl.Expr]:
+    """Put null where a count is about nobody, after counts were added up: name to expression.
+
+    Nulls add 0 to a sum, so that a sum is of those who know.
+    """
+    return {
+        s.name: pl.when(pl.col(s.about) > 0).then(pl.col(s.name))
+        for s in statistics_of(table)
+        if s.about is not None
+    }
 
 
 def of_records() -> frozenset[str]:

@@ -29,6 +29,7 @@ from varhouse.tables.statistics import (
     counts_of,
     counts_of_a_cohort,
     made_of,
+    unknown_of,
 )
 from varhouse.tables.windows import cut_windows
 
@@ -276,8 +277,12 @@ def _at_sites(own: pl.DataFrame, rows: pl.DataFrame, sites: pl.DataFrame) -> pl.
 def _finish(rows: pl.DataFrame) -> pl.DataFrame:
     """Make rows of totals of sums."""
     counts = counts_of(TOTALS.name)
-    if rows.height and max(rows.select(pl.col(counts).max()).row(0)) > _MAX_INT32:
+    greatest = rows.select(pl.col(counts).max()).row(0) if rows.height else ()
+    if max((n for n in greatest if n is not None), default=0) > _MAX_INT32:
         raise StoreError("a sum over all cohorts passes 2,147,483,647 alleles")
-    return rows.with_columns(pl.col(counts).cast(pl.Int32), **made_of(TOTALS.name)).select(
-        c for c in TOTALS.names if c != "part"
+    return (
+        rows.with_columns(pl.col(counts).cast(pl.Int32))
+        .with_columns(**unknown_of(TOTALS.name))
+        .with_columns(**made_of(TOTALS.name))
+        .select(c for c in TOTALS.names if c != "part")
     )

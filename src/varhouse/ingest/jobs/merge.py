@@ -25,7 +25,14 @@ from varhouse.frequencies.strata import Strata
 from varhouse.genotypes.calls import parse_gt
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
-from varhouse.tables.statistics import counts_of, genotype_counts, made_of
+from varhouse.tables.statistics import (
+    adj_counts,
+    counts_at_site,
+    counts_of,
+    genotype_counts,
+    made_of,
+    unknown_of,
+)
 from varhouse.tables.windows import Window, cut_windows
 
 MERGE_ROWS = 2_000_000
@@ -102,9 +109,16 @@ def merge_part(
         counts = counts_of(FREQUENCIES.name)
         names = [*_GROUP, *counts]
         piece = (
-            pl.concat([rows.select(names), sites.others(held, window).select(names)])
+            pl.concat(
+                [
+                    rows.select(names),
+                    sites.others(held, window).select(names),
+                    _adj_of_others(rows, held).select(names),
+                ]
+            )
             .group_by(_GROUP)
             .agg(pl.col(counts).sum())
+            .with_columns(**unknown_of(FREQUENCIES.name))
             .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
         )
         n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
@@ -112,6 +126,41 @@ def merge_part(
         shard = write_shard(piece, FREQUENCIES, directory, name, frequencies[0].partition)
         out += [shard] if shard is not None else []
     return out, n
+
+
+def _adj_of_others(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Give the counts of high quality of groups of people that lack an allele.
+
+    Those of the alleles of the same site that they do have: who passed there, passed there.
+    Of several records of one site the one in which most did, as between cohorts. A site at
+    which none of a group's alleles is kept says nothing: its people are not counted as those
+    whose quality is known.
+
+    Parameters
+    ----------
+    rows
+        Rows of frequencies of a window, all of each site, with the `group` of people.
+    held
+        The key and `group` of every allele among them.
+    """
+    site = ("contig", "pos")
+    by = [*site, "group", "stratum_by", "stratum"]
+    at_site = counts_at_site(FREQUENCIES.name)
+    known = (
+        rows.filter(pl.col(adj_counts()[0]).is_not_null())
+        .group_by(by)
+        .agg(**{name: at_site[name] for name in adj_counts()})
+    )
+    lacking = (
+        held.select(KEY)
+        .unique()
+        .join(known.select(*site, "group").unique(), on=site)
+        .join(held, on=[*KEY, "group"], how="anti")
+    )
+    none = {n: pl.lit(0, pl.Int32) for n in counts_of(FREQUENCIES.name)}
+    return lacking.join(known, on=[*site, "group"]).with_columns(
+        **{n: zero for n, zero in none.items() if n not in adj_counts()}
+    )
 
 
 class _Sites:
@@ -176,7 +225,7 @@ class _Sites:
         index = pl.DataFrame({"row": needed}).with_row_index("index")
         pairs = pairs.join(index, on="row", how="left", maintain_order="left")
         members = self._people.members
-        an, missing, n = count_called(
+        an, missing, n, odd = count_called(
             _longs(pairs["index"]),
             _longs(pairs["entry"]),
             np.searchsorted(_longs(records["entry"]), np.arange(entries.height + 1)),
@@ -192,7 +241,11 @@ class _Sites:
             name: np.zeros((needed.len(), len(strata.by)), np.int32)
             for name in genotype_counts()
         }
-        counts |= {"an": strata.sums(an), "n_missing": strata.sums(missing)}
+        counts |= {
+            "an": strata.sums(an),
+            "n_missing": strata.sums(missing),
+            "n_not_diploid": strata.sums(odd),
+        }
         out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))
         return out.filter(pl.col("n_samples") > 0)
 
