@@ -1,6 +1,6 @@
-"""Bytes and words of text for compiled loops, without a check of an array's bounds.
+"""Bytes and words for compiled loops, and how many bits are set in one.
 
-The caller proves that what is loaded lies inside.
+Bounds of arrays are not checked: the caller proves that what is loaded lies inside.
 """
 
 from typing import Any
@@ -47,7 +47,18 @@ def _load8(_context: Any, text: Any, at: Any) -> Any:
     return types.uint64(text, types.int64), code
 
 
+@intrinsic
+def _ones(_context: Any, bits: Any) -> Any:
+    """Count the set bits."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), code
+
+
 # numba's own annotation of an intrinsic names the arguments of its compiler, not the
 # caller's.
 load1: Any = _load1
 load8: Any = _load8
+ones: Any = _ones

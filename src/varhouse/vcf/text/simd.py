@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from varhouse.tables.loads import address_of
+from varhouse.tables.loads import address_of, ones
 
 _INT, _LONG = ir.IntType(32), ir.IntType(64)
 
@@ -64,22 +64,12 @@ def _lowest(_context: Any, bits: Any) -> Any:
     return types.int64(types.uint64), code
 
 
-@intrinsic
-def _ones(_context: Any, bits: Any) -> Any:
-    """Count the set bits."""
-
-    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return types.int64(types.uint64), code
-
-
 # numba's own annotation of an intrinsic names the arguments of its compiler, not the
 # caller's.
 same64: Any = _same64
 other16: Any = _other16
 lowest: Any = _lowest
-ones: Any = _ones
+__all__ = ["find_byte", "lowest", "ones", "other16", "same64"]
 
 
 @nb.njit(cache=True, nogil=True)
