@@ -1,5 +1,6 @@
 """Where males have one copy: X and Y outside the pseudo-autosomal regions."""
 
+import json
 from pathlib import Path
 
 import numba as nb
@@ -51,6 +52,20 @@ class HaploidRegions:
             name = contigs.canonical(cells[0])
             if name is not None:
                 self.par.setdefault(name, []).append((int(cells[1]), int(cells[2])))
+
+    @classmethod
+    def from_json(cls, text: str | None) -> "HaploidRegions":
+        """Read what `as_json` wrote; None: nowhere."""
+        out = cls(Contigs([]), None)
+        spans: dict[str, list[list[int]]] = json.loads(text) if text else {}
+        out.contigs = set(spans)
+        out.par = {name: [(a, b) for a, b in own] for name, own in spans.items()}
+        return out
+
+    def as_json(self) -> str:
+        """Write the contigs, each with its pseudo-autosomal intervals."""
+        spans = {name: self.par.get(name, []) for name in sorted(self.contigs)}
+        return json.dumps(spans, sort_keys=True)
 
     def contains(self, contig: pl.Series, pos: pl.Series) -> npt.NDArray[np.bool_]:
         """Tell for each 1-based position whether males have one copy there, bool[n]."""

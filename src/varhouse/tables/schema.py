@@ -460,6 +460,14 @@ COHORTS = Table(
         Column("assay", pl.String, "WGS, WES, array, ...", nullable=True),
         Column("platform", pl.String, "sequencing platform", nullable=True),
         Column("caller", pl.String, "variant caller and version", nullable=True),
+        Column(
+            "haploid",
+            pl.String,
+            "JSON: contigs where males have one copy, each with its pseudo-autosomal"
+            " intervals as [start, end), 0-based; part of the fingerprint",
+            nullable=True,
+            content=False,
+        ),
         Column("fingerprint", pl.String, "digest of everything that decides its rows"),
         Column("attributes", pl.String, "the sheet's further columns as JSON"),
         Column("ingest_id", pl.String, "the ingest that brought it", content=False),
@@ -472,7 +480,7 @@ COHORTS = Table(
     ),
     own=_words(
         "ethics_approval consent_scope permit_kind permit_number "
-        "permit_valid_until data_tier fingerprint attributes"
+        "permit_valid_until data_tier haploid fingerprint attributes"
     ),
 )
 

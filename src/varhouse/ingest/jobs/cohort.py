@@ -430,6 +430,7 @@ def _own_rows(
         "assembly": run.assembly,
         "reference_digest": run.reference_digest,
         **known,
+        "haploid": run.open_haploid().as_json(),
         "fingerprint": cohort_fingerprint(cohort.settings, [v.sha256 for v in verdicts]),
         "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
         "ingest_id": run.ingest_id,
