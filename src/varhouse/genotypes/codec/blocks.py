@@ -12,6 +12,7 @@ import polars as pl
 from varhouse.errors import StoreError
 from varhouse.genotypes.calls import Int32, Int64
 from varhouse.genotypes.codec.column import DROPPED, LACKING, Column, Spans
+from varhouse.genotypes.codec.depths_read import decode_depths
 from varhouse.genotypes.codec.dictionary import number_texts
 from varhouse.genotypes.codec.one import CODINGS, decode_one
 from varhouse.genotypes.codec.streams import Packed, unpack
@@ -56,8 +57,8 @@ class Block:
         -------
         (int32[n, people, most values], int16[n, people])
             `INT_MISSING` is `.`, `INT_END` stands behind the last value; and how many values
-            each cell has: 0 dropped, -1 the record's FORMAT does not name the field. An odd
-            cell (see `odd`) is one `INT_MISSING`.
+            each cell has: 0 dropped, -1 the record's FORMAT does not name the field. The
+            numbers of an odd cell (see `odd`) are what the reader of the file made of it.
 
         Raises
         ------
@@ -134,6 +135,8 @@ def _columns(row: dict[str, Any], n: int, names: Sequence[str] | None) -> dict[s
         raise StoreError(f"a block of the FORMAT fields {row['names']} has odd parameters")
     sizes, parameters = numbers[1 : 1 + numbers[0]], numbers[1 + numbers[0] :]
     packed = Packed(row["streams"], row["ends"], sizes)
+    if coding == "depths":
+        return decode_depths(packed, parameters, wanted, n, people)
     if coding in CODINGS:
         field = Field(own[0].partition(":")[0], coding == "integers")
         streams = unpack(packed, range(len(sizes)))

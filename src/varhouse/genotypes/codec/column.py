@@ -81,7 +81,8 @@ class Column:
         Sample columns of the block.
     cells
         Numbers: of an Integer field as they are, of decimals times 10**digits, of other texts
-        their number in `dictionary`. An odd cell has a single `INT_MISSING`.
+        their number in `dictionary`. Those of an odd cell are what
+        the reader of the file made of it.
     odd
         Cells that are not what their numbers say.
     scale
@@ -129,11 +130,11 @@ class Column:
             code = np.zeros(dropped.size, np.int32)
             code[~dropped] = values
             begin, end = np.append(ends[:-1], 0)[code], np.append(ends[1:], 0)[code]
+        begin[dropped] = end[dropped] = none[dropped]
         if self.odd.cells.size:
             begin[self.odd.cells] = self.odd.texts.cut[:-1] + text.size
             end[self.odd.cells] = self.odd.texts.cut[1:] + text.size
             text = np.concatenate([text, self.odd.texts.data])
-        begin[dropped] = end[dropped] = none[dropped]
         shape = self.size, self.people
         return Spans(text, begin.reshape(shape), end.reshape(shape))
 

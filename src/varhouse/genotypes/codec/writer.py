@@ -9,7 +9,8 @@ import polars as pl
 
 from varhouse.genotypes.calls import Int32, Int64
 from varhouse.genotypes.codec.cells import Cells
-from varhouse.genotypes.codec.depths import GROUP, encode_depths
+from varhouse.genotypes.codec.depths import GROUP
+from varhouse.genotypes.codec.depths_encode import encode_depths
 from varhouse.genotypes.codec.one import Coded, Gathered, encode_integers, encode_texts
 from varhouse.genotypes.codec.streams import pack
 from varhouse.genotypes.fields import Field, FieldTape
@@ -77,14 +78,11 @@ def _gather(tape, slot, width, first, people, values, cut, odd):  # type: ignore
                 if o < odds.shape[0] and odds[o, 0] == p:
                     if cut.size:
                         odd[n_odd, 0], odd[n_odd, 1], odd[n_odd, 2] = c, odds[o, 1], odds[o, 2]
-                        values[w] = -(2**31)
                     n_odd += 1
+                for i in range(cuts[p], cuts[p + 1]):
+                    if cut.size:
+                        values[w] = source[i]
                     w += 1
-                else:
-                    for i in range(cuts[p], cuts[p + 1]):
-                        if cut.size:
-                            values[w] = source[i]
-                        w += 1
             p += step
             c += 1
     if cut.size:
@@ -280,10 +278,8 @@ def encode_block(
     if ("PL" in depths or {"AD", "DP"} <= depths.keys()) and not any(
         (n, False) in slots for n in GROUP
     ):
-        coded = encode_depths(tape, list(depths.values()), list(depths), n_alt, first, people)
-        if coded is not None:
-            yield ",".join(depths), coded
-            slots = {key: slot for key, slot in slots.items() if key[0] not in depths}
+        yield ",".join(depths), encode_depths(tape, depths, n_alt, first, people)
+        slots = {key: slot for key, slot in slots.items() if key[0] not in depths}
     for (name, is_number), slot in sorted(slots.items(), key=lambda item: item[0]):
         field = gather(tape, slot, first, people)
         if is_number:
