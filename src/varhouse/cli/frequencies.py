@@ -15,7 +15,9 @@ example:
       --samples demo/data/samples.tsv --strata sex,population+sex --par demo/data/par.bed
 
 writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt extent cohort stratum_by stratum
-ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate. Counts are those of the
+ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate, tests of Hardy-Weinberg
+proportions, inbreeding, faf95 faf99, and the counts of genotypes of high quality (adj; null
+without GQ, DP and AD): docs/numbers.md says what each number means. Counts are those of the
 original genotypes (1/2 is one heterozygote for each ALT); a null af has no called allele;
 extent is the length of a symbolic ALT (`.`: unknown), empty for any other.
 Rejected records are counted on stderr; `varhouse validate` names what is wrong with them.

@@ -23,7 +23,8 @@ def copies_of(ploidy, called, is_haploid):  # type: ignore[no-untyped-def]  # pr
     return 1 if is_haploid and ploidy == 2 and called == 1 else ploidy
 
 
-_SEX_NAMES = {"x", "chrx", "y", "chry"}
+_Y_NAMES = {"y", "chry"}
+_SEX_NAMES = {"x", "chrx"} | _Y_NAMES
 
 
 class HaploidRegions:
@@ -33,11 +34,9 @@ class HaploidRegions:
     """
 
     def __init__(self, contigs: Contigs, par: Path | None) -> None:
-        self.contigs = {
-            c.name
-            for c in contigs.contigs
-            if _SEX_NAMES & {n.lower() for n in (c.name, *c.aliases)}
-        }
+        names = {c.name: {n.lower() for n in (c.name, *c.aliases)} for c in contigs.contigs}
+        self.contigs = {c for c, own in names.items() if _SEX_NAMES & own}
+        self.on_y = {c for c, own in names.items() if _Y_NAMES & own}
         self.par: dict[str, list[tuple[int, int]]] = {}
         if par is None:
             return

@@ -38,6 +38,8 @@ class Strata:
         float64[cells, groups]: 1 where a cell belongs to a group.
     n_samples
         int64[groups]: people of each group.
+    female
+        bool[cells].
     """
 
     cell: npt.NDArray[np.int32]
@@ -47,6 +49,7 @@ class Strata:
     value: list[str]
     member: npt.NDArray[np.float64]
     n_samples: npt.NDArray[np.int64]
+    female: npt.NDArray[np.bool_]
 
     def sums(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Add counts per cell, int32[rows, cells], up to int32[rows, groups]."""
@@ -122,4 +125,5 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
         value=value,
         member=matrix,
         n_samples=(size @ matrix).astype(np.int64),
+        female=(cells["sex"] == "female").to_numpy().astype(np.bool_),
     )

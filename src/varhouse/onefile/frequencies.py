@@ -14,6 +14,7 @@ import polars as pl
 from varhouse.alleles.key import Declared
 from varhouse.errors import ConfigError, InputError, UsageError, nearest
 from varhouse.files import new_file
+from varhouse.frequencies.adj import ADJ_FIELDS
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import make_strata
@@ -29,6 +30,7 @@ from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import FileScan, scan_file
+from varhouse.vcf.header.keys import key_table
 
 if TYPE_CHECKING:
     from varhouse.onefile.out import Out
@@ -273,6 +275,8 @@ class _Run:
             (people["sex"] == "male").to_numpy().astype(np.bool_),
             declared=Declared.of_header(scan.header.split("\n")),
             gvcf=scan.gvcf,
+            keys=key_table(header_of(self.path), "FORMAT"),
+            fields=ADJ_FIELDS,
         )
         for chunk in scan.chunks:
             result = read_chunk(

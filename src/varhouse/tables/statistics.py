@@ -25,6 +25,24 @@ FREQUENCIES, TOTALS = "frequencies", "totals"
 _BOTH = (FREQUENCIES, TOTALS)
 
 
+@dataclass(frozen=True)
+class Adjust:
+    """Thresholds of a genotype of high quality (adj), gnomAD's unless said otherwise.
+
+    Attributes
+    ----------
+    gq, dp, dp_haploid
+        Least GQ, least DP, and least DP of a haploid genotype.
+    ab
+        Least share of the reads (AD / DP) of each ALT of a heterozygote.
+    """
+
+    gq: float = 20
+    dp: float = 10
+    dp_haploid: float = 5
+    ab: float = 0.2
+
+
 class AtSite(Enum):
     """What those who hold only other alleles of a site add to a count.
 

@@ -17,12 +17,14 @@ import polars as pl
 
 from varhouse.alleles.key import NOTHING, Declared, add_extents
 from varhouse.alleles.unspecified import NO_ALT
+from varhouse.frequencies.adj import count_adj
 from varhouse.frequencies.count import count_genotypes, count_people
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
+from varhouse.genotypes.fields import FieldTape
 from varhouse.genotypes.layout import genotype_columns
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
@@ -30,7 +32,7 @@ from varhouse.ingest.jobs.reject import SCHEMA, Rejects
 from varhouse.ingest.setup.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.tables.schema import KEY
-from varhouse.tables.statistics import genotype_counts, of_records
+from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
 from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import KeyTable, key_table
@@ -205,8 +207,10 @@ class ChunkReader:
         result.lifted, result.genotypes = joined(batches.lifted), joined(batches.genotypes)
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
         width = len(self._context.strata.by)
-        for name in genotype_counts():
-            pieces = [c[name] for c in batches.counts]
+        has_adj = any(adj_counts()[0] in c for c in batches.counts)
+        for name in (*genotype_counts(), *(adj_counts() if has_adj else ())):
+            # Nobody of a batch without fields has any: 0 people, which is unknown.
+            pieces = [c.get(name, np.zeros_like(c["an"])) for c in batches.counts]
             result.counts[name] = (
                 np.concatenate(pieces) if pieces else np.zeros((0, width), np.int32)
             )
@@ -229,7 +233,10 @@ def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResu
     if records.height < batch.size:
         alleles = alleles.join(records.select("k"), on="k", how="semi", maintain_order="left")
     rejects.take_alleles(records, alleles)
-    _count(records, alleles, genotypes, context, batches, result)
+    kept = np.zeros(batch.size, np.bool_)
+    kept[records["k"].to_numpy()] = True
+    fields = judged.fields.pick(kept)
+    _count(records, alleles, (genotypes, fields), context, batches, result)
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
@@ -257,16 +264,23 @@ def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResu
 def _count(
     records: pl.DataFrame,
     alleles: pl.DataFrame,
-    genotypes: Genotypes,
+    calls: tuple[Genotypes, FieldTape],
     context: Context,
     batches: _Batches,
     result: ChunkResult,
 ) -> None:
     """Count the calls of records that are kept, by allele and by person."""
+    genotypes, fields = calls
     first_row = np.zeros(records.height + 1, np.int64)
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
     haploid = context.haploid.contains(records["contig"], records["pos"])
-    counts = count_genotypes(genotypes, first_row, haploid, context.strata)
+    counts = vars(count_genotypes(genotypes, first_row, haploid, context.strata))
+    on_y = haploid & records["contig"].is_in(sorted(context.haploid.on_y)).to_numpy()
+    thresholds = context.policy.adj
+    counts |= (
+        count_adj(genotypes, fields, first_row, haploid, on_y, context.strata, thresholds)
+        or {}
+    )
     # Nothing for rejected alleles.
     kind = alleles.select(kind_of("ref", "alt", is_kept=pl.col("fault").is_null()))
     result.people += count_people(
@@ -277,10 +291,8 @@ def _count(
     sums = context.strata.sums
     batches.counts.append(
         {
-            name: sums(getattr(counts, name))[row_record]
-            if name in of_records()
-            else sums(getattr(counts, name)[rows])
-            for name in genotype_counts()
+            name: sums(found)[row_record] if name in of_records() else sums(found[rows])
+            for name, found in counts.items()
         }
     )
 

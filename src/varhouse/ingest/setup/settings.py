@@ -1,9 +1,10 @@
 """What jobs know of the configuration, without what it takes to read one."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from varhouse.sources.spec import SourceSpec
+from varhouse.tables.statistics import Adjust
 
 
 @dataclass
@@ -18,6 +19,12 @@ class Policy:
     record_fault: str = "reject"
     pass_only: bool = False
     gvcf: str = "refuse"
+    adj: Adjust = field(default_factory=Adjust)
+
+    def __post_init__(self) -> None:
+        """Take thresholds as a configuration or a JSON file says them."""
+        if isinstance(self.adj, dict):
+            self.adj = Adjust(**self.adj)
 
 
 SourceConfig = SourceSpec

@@ -1,0 +1,369 @@
+"""Counting genotypes of high quality (adj): those whose GQ, DP and AD are good enough.
+
+The rule is gnomAD's (`get_adj_expr`, then the ploidy of the sex), for genotypes that are
+fully called:
+
+- GQ and DP reach their thresholds; DP of a haploid genotype its own, lower one.
+- Of a heterozygote every ALT has its share of the reads: AD of the ALT over DP. DP counts,
+  not the sum of AD, as in gnomAD.
+- What is missing, no number, or not there (AD with fewer values than alleles) does not
+  reach a threshold.
+- Where males have one copy, a male's heterozygote is missing, and his homozygote is one
+  copy; a woman is not asked for on Y. Half a count is never given.
+
+A record whose FORMAT lacks a field that is asked for says nothing: nobody is counted.
+"""
+
+from collections.abc import Sequence
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from varhouse.frequencies.haploid import copies_of
+from varhouse.frequencies.strata import Strata
+from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
+from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
+from varhouse.tables.statistics import Adjust
+
+_GQ, _DP, _AD = range(3)
+ADJ_FIELDS = ("GQ", "DP", "AD")
+"""FORMAT keys that say the quality."""
+_COMMA, _DOT, _MINUS, _PLUS, _ZERO, _NINE, _E = (ord(c) for c in ",.-+09E")
+_LOWER = 32
+_NO_TEXT = (-1, -1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _decimal(text, begin, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Read a decimal number; NaN if the text is none."""
+    i = begin
+    sign = 1.0
+    if i < end and (text[i] == _MINUS or text[i] == _PLUS):
+        sign = -1.0 if text[i] == _MINUS else 1.0
+        i += 1
+    value, digits, scale, seen = 0.0, 0, 0, False
+    while i < end and (_ZERO <= text[i] <= _NINE or (text[i] == _DOT and not seen)):
+        if text[i] == _DOT:
+            seen = True
+        else:
+            value = value * 10.0 + (text[i] - _ZERO)
+            digits += 1
+            scale += seen
+        i += 1
+    power = 0
+    if digits and i + 1 < end and (text[i] | _LOWER) == (_E | _LOWER):
+        i += 1
+        minus = text[i] == _MINUS
+        i += text[i] == _MINUS or text[i] == _PLUS
+        first = i
+        while i < end and _ZERO <= text[i] <= _NINE:
+            power = min(power * 10 + (text[i] - _ZERO), 9999)
+            i += 1
+        if i == first:
+            return np.nan
+        power = -power if minus else power
+    if i < end or not digits:
+        return np.nan
+    power -= scale
+    # One division keeps what is written exactly (0.2 is 2 / 10).
+    return sign * (value * 10.0**power if power >= 0 else value / 10.0**-power)
+
+
+@nb.njit(cache=True, nogil=True)
+def _odd_text(odd, place):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Give begin and end of the text of a number field that is no plain number."""
+    low, high = 0, odd.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if odd[middle, 0] < place:
+            low = middle + 1
+        else:
+            high = middle
+    if low < odd.shape[0] and odd[low, 0] == place:
+        return odd[low, 1], odd[low, 2]
+    return _NO_TEXT
+
+
+@nb.njit(cache=True, nogil=True)
+def _value(tape, place, is_number, number):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give value `number` of a field's cell; NaN where there is none."""
+    text, values, cut, _, _, odd = tape
+    a, b = cut[place], cut[place + 1]
+    if a == b:
+        return np.nan
+    begin, end = np.int64(-1), np.int64(-1)
+    if not is_number:
+        begin, end = np.int64(values[a]), np.int64(values[a + 1])
+    elif odd.shape[0]:
+        begin, end = _odd_text(odd, place)
+    if begin < 0:
+        if a + number >= b or values[a + number] == INT_MISSING:
+            return np.nan
+        return float(values[a + number])
+    left = number
+    stop = begin
+    while True:
+        while stop < end and text[stop] != _COMMA:
+            stop += 1
+        if left == 0:
+            return _decimal(text, begin, stop)
+        if stop == end:
+            return np.nan
+        left -= 1
+        stop += 1
+        begin = stop
+
+
+@nb.njit(cache=True, nogil=True)
+def _grade(values, cut, first, stride, places, limits, grades):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Grade each person of a record whose GQ and DP are plain numbers (see `_grade_odd`)."""
+    gq_place, dp_place = places
+    least_gq, least_dp, least_haploid, _ = limits
+    for s in range(grades.size):
+        grade = 3
+        if least_gq > 0.0:
+            a = cut[first + gq_place]
+            if a == cut[first + gq_place + 1] or not values[a] >= least_gq:
+                grade = 0
+        if dp_place >= 0:
+            a = cut[first + dp_place]
+            dp = values[a] if a < cut[first + dp_place + 1] else INT_MISSING
+            if least_dp > 0.0 and not dp >= least_dp:
+                grade &= 2
+            if least_haploid > 0.0 and not dp >= least_haploid:
+                grade &= 1
+        grades[s] = grade
+        first += stride
+
+
+@nb.njit(cache=True, nogil=True)
+def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Grade each person of a record by GQ and DP: 1 if good enough, 2 if for a haploid."""
+    least_gq, least_dp, least_haploid, _ = limits
+    for s in range(grades.size):
+        grade = 3
+        if least_gq > 0.0:
+            gq = _value(tape, first + where[_GQ, 0], where[_GQ, 1], 0)
+            if not gq >= least_gq:
+                grade = 0
+        if least_dp > 0.0 or least_haploid > 0.0:
+            dp = _value(tape, first + where[_DP, 0], where[_DP, 1], 0)
+            if least_dp > 0.0 and not dp >= least_dp:
+                grade &= 2
+            if least_haploid > 0.0 and not dp >= least_haploid:
+                grade &= 1
+        grades[s] = grade
+        first += stride
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_balanced(alleles, code, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell whether each ALT of a heterozygote has its reads; its fields begin at `first`."""
+    dp = _value(tape, first + where[_DP, 0], where[_DP, 1], 0)
+    if not dp > 0.0:
+        return False
+    for j in range(alleles.shape[1]):
+        a = alleles[code, j]
+        if a > 0:
+            reads = _value(tape, first + where[_AD, 0], where[_AD, 1], a)
+            if not reads / dp >= least:
+                return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_good(alleles, code, times, one, is_het, rows, n_rows, q, by_allele):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Count one genotype for the alleles of its record; `one`: it is one copy."""
+    ac, het, hom, hem = by_allele
+    for r in range(n_rows):
+        copies = 0
+        for j in range(alleles.shape[1]):
+            if alleles[code, j] == r + 1:
+                copies += 1
+        if copies == 0:
+            continue
+        ac[rows + r, q] += (1 if one else copies) * times
+        if one:
+            hem[rows + r, q] += times
+        elif is_het:
+            het[rows + r, q] += times
+        else:
+            hom[rows + r, q] += times
+
+
+@nb.njit(cache=True, nogil=True)
+def _describe(alleles):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Say of each text: its alleles, those called, and whether these differ."""
+    out = np.zeros((alleles.shape[0], 3), np.int64)
+    for c in range(alleles.shape[0]):
+        last = -9
+        for j in range(alleles.shape[1]):
+            a = alleles[c, j]
+            if a > -2:
+                out[c, 0] += 1
+            if a > -1:
+                out[c, 1] += 1
+                if last != -9 and a != last:
+                    out[c, 2] = 1
+                last = a
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_good(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    alleles, calls, first_row, haploid, on_y, cell, male, female, tape, where, limits
+):
+    default, pointer, who, what = calls
+    _, values, cut, begin, layout, odd = tape
+    n, n_rows, n_cells = default.size, first_row[default.size], male.size
+    about = _describe(alleles)
+    by_allele = (
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+    )
+    an = np.zeros((n, n_cells), np.int32)
+    good = np.zeros((n, n_cells), np.int32)
+    people = np.zeros((n, n_cells), np.int32)
+    grades = np.zeros(cell.size, np.int64)
+    # Of each cell: people with the usual genotype, by grade.
+    usual = np.zeros((n_cells, 4), np.int64)
+    for k in range(n):
+        fields = where[layout[k]]
+        stride = fields[0, 2]
+        c = default[k]
+        if c < 0 or stride < 0:
+            continue
+        rows, n_alt, first = first_row[k], first_row[k + 1] - first_row[k], begin[k]
+        by_depth = limits[1] > 0.0 or limits[2] > 0.0
+        if odd.shape[0] == 0 and fields[_GQ, 1] and fields[_DP, 1]:
+            places = (fields[_GQ, 0], fields[_DP, 0] if by_depth else -1)
+            _grade(values, cut, first, stride, places, limits, grades)
+        else:
+            _grade_odd(tape, first, stride, fields, limits, grades)
+        usual[:] = 0
+        for s in range(cell.size):
+            usual[cell[s], grades[s]] += 1
+        for q in range(n_cells):
+            if on_y[k] and female[q]:
+                usual[q] = 0
+                continue
+            people[k, q] = usual[q, 0] + usual[q, 1] + usual[q, 2] + usual[q, 3]
+        # Those who are looked at one by one: with another genotype, or a heterozygote.
+        alone = about[c, 2] == 1
+        i, end = pointer[k], pointer[k + 1]
+        for m in range(cell.size if alone else end - i):
+            s = m if alone else who[i]
+            c = default[k]
+            if i < end and who[i] == s:
+                c = what[i]
+                i += 1
+            q = cell[s]
+            if on_y[k] and female[q]:
+                continue
+            usual[q, grades[s]] -= 1
+            hemi = haploid[k] and male[q]
+            copies = copies_of(about[c, 0], about[c, 1], hemi)
+            is_het = about[c, 2] == 1
+            bit = 2 if copies == 1 else 1
+            if (
+                copies == 0
+                or about[c, 1] != copies
+                or not grades[s] & bit
+                or (hemi and is_het)
+            ):
+                continue
+            if is_het and limits[3] > 0.0:
+                place = first + np.int64(s) * stride
+                if not _is_balanced(alleles, c, tape, place, fields, limits[3]):
+                    continue
+            one = copies == 1 or hemi
+            an[k, q] += 1 if one else copies
+            good[k, q] += 1
+            _add_good(alleles, c, 1, one, is_het, rows, n_alt, q, by_allele)
+        c = default[k]
+        for q in range(0 if alone else n_cells):
+            hemi = haploid[k] and male[q]
+            copies = copies_of(about[c, 0], about[c, 1], hemi)
+            if about[c, 1] != copies or copies == 0:
+                continue
+            one = copies == 1 or hemi
+            times = usual[q, 3] + usual[q, 2 if copies == 1 else 1]
+            an[k, q] += times * (1 if one else copies)
+            good[k, q] += times
+            _add_good(alleles, c, times, one, False, rows, n_alt, q, by_allele)
+    return by_allele, (an, people - good, people)
+
+
+def _places(layouts: Sequence[Sequence[Field]], adjust: Adjust) -> npt.NDArray[np.int32]:
+    """Say where GQ, DP and AD stand in each layout: int32[layouts, 3, 3].
+
+    Of each field its place, whether it is a number, and the fields of the layout; the
+    latter is -1 for a layout that lacks one that is asked for.
+    """
+    asked = (adjust.gq > 0, adjust.dp > 0 or adjust.dp_haploid > 0 or adjust.ab > 0)
+    needed = {
+        n for n, is_asked in zip(ADJ_FIELDS, (*asked, adjust.ab > 0), strict=True) if is_asked
+    }
+    out = np.zeros((max(len(layouts), 1), 3, 3), np.int32)
+    for row, fields in zip(out, layouts, strict=False):
+        names = [f.name for f in fields]
+        known = needed <= set(names)
+        for j, name in enumerate(ADJ_FIELDS):
+            # What is not there is not asked for, and is as good as a number.
+            place = names.index(name) if name in names else -1
+            row[j] = (place, fields[place].is_number if place >= 0 else True, 0)
+        row[:, 2] = len(fields) if known else -1
+    return out
+
+
+def count_adj(
+    genotypes: Genotypes,
+    fields: FieldTape,
+    first_row: Int64,
+    haploid: Bools,
+    on_y: Bools,
+    strata: Strata,
+    adjust: Adjust,
+) -> dict[str, Int32] | None:
+    """Count the genotypes of high quality of a batch of records, per cell of the strata.
+
+    Parameters
+    ----------
+    fields
+        Of the same records and people.
+    first_row, haploid
+        As in `varhouse.frequencies.count.count_genotypes`.
+    on_y
+        bool[n]: of those records in `haploid`, the record lies on Y.
+    adjust
+        The thresholds; a field whose thresholds are 0 is not asked for.
+
+    Returns
+    -------
+    dict or None
+        int32[rows, cells] or, of counts of records, int32[n, cells], named as in
+        `tables.statistics`; None if no record has the fields that are asked for.
+    """
+    where = _places(fields.layouts, adjust)
+    if not genotypes.size or (where[fields.layout, 0, 2] < 0).all():
+        return None
+    limits = (float(adjust.gq), float(adjust.dp), float(adjust.dp_haploid), float(adjust.ab))
+    by_allele, by_record = _count_good(
+        genotypes.alleles,
+        genotypes.listed,
+        first_row,
+        haploid,
+        on_y,
+        strata.cell,
+        strata.male,
+        strata.female,
+        fields.arrays,
+        where,
+        limits,
+    )
+    names = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
+    of_records = ("an_adj", "n_missing_adj", "n_samples_adj")
+    return dict(zip((*names, *of_records), (*by_allele, *by_record), strict=True))
