@@ -27,6 +27,7 @@ INT_END = -(2**31) + 1
 class Field(NamedTuple):
     """A FORMAT field of a record.
 
+    `name` is the key; one that stands twice in FORMAT has two fields of one name.
     `is_number` of Integer fields: their values are the numbers themselves; of Float, String,
     Character and undeclared fields the value is the place of their text.
     """
@@ -35,18 +36,20 @@ class Field(NamedTuple):
     is_number: bool
 
 
-def field_names(text: str) -> list[str]:
-    """Name the fields of a FORMAT text, in its order, so that each has a name of its own.
+def field_names(text: str) -> list[str | None]:
+    """Name the stored fields of a FORMAT text, in its order; None for GT.
 
-    A key that stands twice is `KEY:2` the second time, which no key can be; a comma, which
-    is not legal in a key, becomes `%2C`, so that names can be joined by commas.
+    A key that stands twice is `KEY:2` the second time, which no key can be. Of a GT that
+    stands twice the first one is the genotype.
     """
     seen: dict[str, int] = {}
-    names = []
+    names: list[str | None] = []
     for key in text.split(":") if text else []:
+        if key == "GT" and None not in names:
+            names.append(None)
+            continue
         seen[key] = seen.get(key, 0) + 1
-        name = key if seen[key] == 1 else f"{key}:{seen[key]}"
-        names.append(name.replace(",", "%2C"))
+        names.append(key if seen[key] == 1 else f"{key}:{seen[key]}")
     return names
 
 

@@ -194,13 +194,14 @@ class FormatReader:
         kind[gt], number[gt] = GENOTYPE, Number.ANY
         keep = np.zeros(n, np.int64)
         local = (-1, 0)
-        own = field_names(text.decode("utf-8", "replace"))
-        for k, name in enumerate(own):
-            keep[k] = name != "GT" if self.names is None else name in self.names
-            if name in _LOCAL and local[0] < 0:
-                local = k, _LOCAL[name]
+        for k, name in enumerate(field_names(":".join(names))):
+            key_of = "GT" if name is None else name
+            keep[k] = name is not None if self.names is None else key_of in self.names
+            if key_of in _LOCAL and local[0] < 0:
+                local = k, _LOCAL[key_of]
         fields = tuple(
-            Field(own[k], bool(kind[k] == Kind.INTEGER)) for k in np.flatnonzero(keep)
+            Field(_whole_text(names[k]), bool(kind[k] == Kind.INTEGER))
+            for k in np.flatnonzero(keep).tolist()
         )
         return Layout(
             key,
@@ -266,6 +267,11 @@ class FormatReader:
         local = [k for k, n in enumerate(numbers) if n in _LOCAL_NUMBERS and not laa_first]
         modified = [k for k, n in enumerate(numbers) if n == Number.M and "GT" not in names]
         return (local or [-1])[0], (modified or [-1])[0]
+
+
+def _whole_text(name: str) -> str:
+    """Give a name as columns of text have it: with a mark for bytes that are no UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def pack_layouts(layouts: list[Layout]) -> Layouts:
