@@ -143,7 +143,9 @@ def make_small_inputs(folder: Path) -> dict[str, Any]:
 
 # --- stores ---
 
-_ZERO: dict[Any, Any] = {pl.String: "", pl.Boolean: False, pl.Float64: 0.0}
+_ZERO: dict[Any, Any] = {
+    pl.String: "", pl.Boolean: False, pl.Float64: 0.0, pl.Binary: b"",
+}  # fmt: skip
 
 
 def make_rows(table: Table, rows: Iterable[Row]) -> pl.DataFrame:

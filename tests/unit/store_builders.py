@@ -54,7 +54,7 @@ def new_store(path: Path) -> Path:
 
 def fill(table: Table, rows: list[dict]) -> pl.DataFrame:
     """Make rows of a table; what a row does not say is 0, empty or null."""
-    plain = {pl.String: "", pl.Boolean: True, pl.Float64: 0.0}
+    plain = {pl.String: "", pl.Boolean: True, pl.Float64: 0.0, pl.Binary: b""}
     default = {
         c.name: None
         if c.nullable

@@ -33,6 +33,7 @@ _BATCH = 100_000
 _TYPES: dict[PolarsType, str] = {
     pl.String: "VARCHAR", pl.Boolean: "BOOLEAN", pl.Int8: "TINYINT", pl.Int16: "SMALLINT",
     pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Float32: "FLOAT", pl.Float64: "DOUBLE",
+    pl.Binary: "BLOB",
 }  # fmt: skip
 _FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
 """Table functions that read no files and tell of none."""

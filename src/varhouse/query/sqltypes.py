@@ -10,7 +10,7 @@ from typing import Any
 
 _SAME = frozenset({
     "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint",
-    "uinteger", "ubigint", "float", "double", "varchar",
+    "uinteger", "ubigint", "float", "double", "varchar", "blob",
 })  # fmt: skip
 _WIDE = frozenset({"hugeint", "uhugeint"})
 _TIMES = frozenset({"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns",

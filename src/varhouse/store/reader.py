@@ -335,6 +335,8 @@ class Store(TableMethods):
             raise StoreError(f"table {table} has no positions to choose a region by")
         if table in SPANS:
             first, last = pl.col("start"), pl.col("end")
+        elif "pos_end" in declared.names:
+            first, last = pl.col("pos"), pl.col("pos_end")
         else:
             first, last = pl.col("pos"), pl.col("pos") + pl.col("ref").str.len_bytes() - 1
         if end is not None:

@@ -117,6 +117,12 @@ class TableMethods:
         """Scan the genotypes."""
         return self.table("genotypes", region, cohort=cohort, part=part)
 
+    def fields(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan the blocks of the other FORMAT fields (`genotypes.codec.blocks.decode`)."""
+        return self.table("fields", region, cohort=cohort, part=part)
+
     def cohorts(self, *, cohort: Wanted = None) -> pl.LazyFrame:
         """Scan the cohorts."""
         return self.table("cohorts", cohort=cohort)

@@ -224,7 +224,7 @@ def _hash(array: Any, name: str) -> Hashes:
     """Hash each value of an arrow array; what stands for a null is arbitrary."""
     out = np.empty(len(array), np.uint64)
     kind = array.type
-    if pa.types.is_string_view(kind):
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         buffers = np.array([b.address if b else 0 for b in array.buffers()[2:]], np.int64)
         _hash_texts(_fixed(array, np.uint64, 2).reshape(-1, 2), buffers, out)
     elif pa.types.is_large_list(kind) or pa.types.is_list(kind):

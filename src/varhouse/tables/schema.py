@@ -437,6 +437,37 @@ GENOTYPES = Table(
     sort=("contig", "pos", "file", "record"),
 )
 
+FIELDS = Table(
+    "fields",
+    "controlled",
+    "a block of records x up to 1,024 sample columns x a group of FORMAT fields but GT",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        Column("pos", pl.Int32, "least 1-based POS of the records"),
+        Column("pos_end", pl.Int32, "greatest POS of the records"),
+        COHORT,
+        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        Column("record", pl.Int64, "0-based ordinal in the file of the first record"),
+        Column(
+            "first",
+            pl.Int32,
+            "first sample column of the block: 0-based, of the file (table files, `samples`)",
+        ),
+        Column("people", pl.Int32, "sample columns of the block"),
+        Column("records", pl.List(pl.Int64), "ordinals in the file of the records, ascending"),
+        Column("names", pl.String, "FORMAT keys, comma-separated; `KEY:2`: its second time"),
+        Column("coding", pl.String, "how the values are coded"),
+        Column("parameters", pl.Binary, "what the coding needs to know of the block"),
+        Column("ends", pl.List(pl.Int32), "where each stream ends in `streams`"),
+        Column("streams", pl.Binary, "the streams one after another, each packed for itself"),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "pos", "file", "record", "first", "names"),
+    # What the values are is covered by genotypes.fields_digest, however blocks are cut.
+    content=False,
+)
+
 COHORTS = Table(
     "cohorts",
     "open",
@@ -626,7 +657,8 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
-        LIFTED, GENOTYPES, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
+        LIFTED, GENOTYPES, FIELDS, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
+        ACCOUNTS,
     )
 }  # fmt: skip
 

@@ -64,8 +64,8 @@ class Shard:
         Delta statistics: numRecords, minValues, maxValues, nullCount, of all columns in
         `Table.bounded`.
     span
-        Bases of the longest REF; 0 for a table without one. A row that overlaps a
-        region begins at most this far before it.
+        Bases of the longest REF, or of the longest row with a `pos_end`; 0 for a table
+        without either. A row that overlaps a region begins at most this far before it.
     """
 
     table: str
@@ -281,6 +281,8 @@ def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _span(frame: pl.DataFrame) -> int:
+    if "pos_end" in frame.columns:
+        return int(frame.select((pl.col("pos_end") - pl.col("pos")).max() + 1).item() or 0)
     if "ref" not in frame.columns or "pos" not in frame.columns:
         return 0
     return int(frame.select(pl.col("ref").str.len_bytes().max()).item() or 0)

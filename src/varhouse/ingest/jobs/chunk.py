@@ -26,6 +26,7 @@ from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
 from varhouse.genotypes.layout import genotype_columns
+from varhouse.ingest.jobs.fieldrows import FieldRows
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, Rejects
@@ -132,6 +133,7 @@ class ChunkResult:
     counts: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     sites: pl.DataFrame = field(default_factory=pl.DataFrame)
     genotypes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    fields: pl.DataFrame = field(default_factory=pl.DataFrame)
     rejects: pl.DataFrame = field(default_factory=pl.DataFrame)
     lines: list[RecordBatch] = field(default_factory=list)
     lifted: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -189,11 +191,12 @@ class ChunkReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._batches = _Batches()
+        self._fields = FieldRows(context.file, context.ordinal.size)
         self._result = ChunkResult(people=np.zeros((context.ordinal.size, 8), np.int64))
 
     def take(self, judged: Judged) -> None:
         """Take the next records of the chunk."""
-        _take(judged, self._context, self._batches, self._result)
+        _take(judged, self._context, self._batches, self._fields, self._result)
         self._result.n_records += judged.batch.size
 
     def finish(self) -> ChunkResult:
@@ -205,6 +208,7 @@ class ChunkReader:
 
         result.alleles, result.sites = joined(batches.alleles), joined(batches.sites)
         result.lifted, result.genotypes = joined(batches.lifted), joined(batches.genotypes)
+        result.fields = self._fields.finish()
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
         width = len(self._context.strata.by)
         has_adj = any(adj_counts()[0] in c for c in batches.counts)
@@ -218,7 +222,13 @@ class ChunkReader:
         return result
 
 
-def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResult) -> None:
+def _take(
+    judged: Judged,
+    context: Context,
+    batches: _Batches,
+    field_rows: FieldRows,
+    result: ChunkResult,
+) -> None:
     batch, lifted = judged.batch, context.source_assembly is not None
     rejects = Rejects(batch, judged.marks, context.policy)
     records = _records(batch, context)
@@ -232,6 +242,10 @@ def _take(judged: Judged, context: Context, batches: _Batches, result: ChunkResu
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
     if records.height < batch.size:
         alleles = alleles.join(records.select("k"), on="k", how="semi", maintain_order="left")
+    keep = np.zeros(batch.size, np.bool_)
+    keep[records["k"].to_numpy()] = True
+    fields = judged.fields.pick(keep)
+    field_rows.take(records, fields)
     rejects.take_alleles(records, alleles)
     kept = np.zeros(batch.size, np.bool_)
     kept[records["k"].to_numpy()] = True

@@ -28,7 +28,7 @@ from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
-from varhouse.tables.schema import FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
+from varhouse.tables.schema import FIELDS, FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import Header, read_header
@@ -195,6 +195,8 @@ def _write_chunk(
         shards.append(write_shard(result.sites, SITES, folder, "sites", partition))
     if not result.genotypes.is_empty():
         shards.append(write_shard(result.genotypes, GENOTYPES, folder, "genotypes", partition))
+    if not result.fields.is_empty():
+        shards.append(write_shard(result.fields, FIELDS, folder, "fields", partition))
     if not result.lifted.is_empty():
         shards.append(write_shard(result.lifted, LIFTED, folder, "lifted", partition))
     rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
