@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 from inprocess import ingest_here
 
@@ -114,4 +113,4 @@ def test_a_region_finds_blocks_that_begin_before_it(tmp_path):
     rows = store.scan("fields", contig="1", start=22, end=30).collect()
     assert rows["pos"].unique().to_list() == [10]
     assert store.scan("fields", contig="1", start=24, end=30).collect().is_empty()
-    assert store.scan("fields", contig="2").select(pl.len()).collect().item() == 2
+    assert store.scan("fields", contig="2").collect()["pos"].unique().to_list() == [5]

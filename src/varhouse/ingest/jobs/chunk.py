@@ -242,14 +242,11 @@ def _take(
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
     if records.height < batch.size:
         alleles = alleles.join(records.select("k"), on="k", how="semi", maintain_order="left")
-    keep = np.zeros(batch.size, np.bool_)
-    keep[records["k"].to_numpy()] = True
-    fields = judged.fields.pick(keep)
-    field_rows.take(records, fields)
     rejects.take_alleles(records, alleles)
     kept = np.zeros(batch.size, np.bool_)
     kept[records["k"].to_numpy()] = True
     fields = judged.fields.pick(kept)
+    field_rows.take(records, fields)
     _count(records, alleles, (genotypes, fields), context, batches, result)
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
