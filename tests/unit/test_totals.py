@@ -62,6 +62,14 @@ def slow_totals(frame: pl.DataFrame) -> list:
     return sorted(out, key=str)
 
 
+def adj_of(ac: int, more: int) -> dict[str, int]:
+    few = min(ac, more)
+    some = {"n_samples_adj": few + more // 2, "n_missing_adj": more // 2}
+    return {n: few for n in ("ac_adj", "an_adj", "n_het_adj")} | {
+        "n_hom_alt_adj": 0, "n_hemi_adj": 0, **some,
+    }  # fmt: skip
+
+
 def frame_of(rows: list) -> pl.DataFrame:
     return build.fill(
         FREQUENCIES,
@@ -78,10 +86,10 @@ def frame_of(rows: list) -> pl.DataFrame:
                 "an": ac + more,
                 "n_het": ac,
                 "n_missing": more,
-                "n_samples": more,
-                "n_not_diploid": more // 2,
+                "n_samples": ac + more,
+                "n_not_diploid": min(ac, more),
                 # Some files have no fields of quality.
-                **({n: more for n in adj_counts()} if more and c != "a" else {}),
+                **(adj_of(ac, more) if more and c != "a" else {}),
                 "part": "1",
             }
             for (c, contig, p, alt, s), ac, more in rows

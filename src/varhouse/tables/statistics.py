@@ -315,6 +315,11 @@ def counts_of(table: str) -> tuple[str, ...]:
     return tuple(s.name for s in statistics_of(table) if s.adds_up)
 
 
+def adding_alone(table: str) -> tuple[str, ...]:
+    """Name the counts of a table to which who lacks an allele adds 0."""
+    return tuple(s.name for s in statistics_of(table) if s.at_site is AtSite.NONE)
+
+
 def genotype_counts() -> tuple[str, ...]:
     """Name the counts that genotypes give; `n_samples` is known without any."""
     return tuple(

@@ -22,9 +22,11 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import StoreError
+from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import KEY, KEY_SCHEMA, TOTALS
 from varhouse.tables.shards import ROW_GROUP, Shard, ShardWriter, write_frame
 from varhouse.tables.statistics import (
+    adding_alone,
     counts_at_site,
     counts_of,
     counts_of_a_cohort,
@@ -106,10 +108,31 @@ def write_totals(
                 break
             units = fewer
         for rows in _pieces(units):
-            writer.add(_finish(_add_up(rows)))
+            sums = _add_up(rows)
+            _check_sums(rows, sums, part)
+            totals = _finish(sums)
+            check_rows("totals", totals, f"totals of {part}", exactly=False)
+            writer.add(totals)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return writer.close()
+
+
+def _check_sums(rows: pl.DataFrame, sums: pl.DataFrame, part: str) -> None:
+    """Refuse sums that are not those of the rows that they are made of.
+
+    Of counts that who lacks an allele adds 0 to, every number stands in one sum.
+    """
+    names = adding_alone(TOTALS.name)
+    wanted = rows.filter(~pl.col(_OF_SITE)).select(pl.col(names).cast(pl.Int64).sum())
+    found = sums.select(pl.col(names).cast(pl.Int64).sum())
+    if not wanted.equals(found):
+        off = [n for n in names if wanted[n][0] != found[n][0]]
+        raise StoreError(
+            f"totals of {part}: {', '.join(off)} of all alleles are not the sums of those of"
+            " the cohorts",
+            "nothing of this ingest was committed; this is a mistake of varhouse: report it",
+        )
 
 
 def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:

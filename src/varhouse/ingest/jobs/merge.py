@@ -23,6 +23,7 @@ from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
 from varhouse.genotypes.calls import parse_gt
+from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
 from varhouse.tables.statistics import (
@@ -121,6 +122,7 @@ def merge_part(
             .with_columns(**unknown_of(FREQUENCIES.name))
             .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
         )
+        check_rows("frequencies", piece, f"cohort {cohort}", exactly=True)
         n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
         name = f"frequencies-{i:05d}"
         shard = write_shard(piece, FREQUENCIES, directory, name, frequencies[0].partition)
@@ -131,10 +133,10 @@ def merge_part(
 def _adj_of_others(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """Give the counts of high quality of groups of people that lack an allele.
 
-    Those of the alleles of the same site that they do have: who passed there, passed there.
-    Of several records of one site the one in which most did, as between cohorts. A site at
-    which none of a group's alleles is kept says nothing: its people are not counted as those
-    whose quality is known.
+    Those of the allele of the same site that they do have: who passed there, passed there.
+    Of several alleles the one with most called copies of high quality, for all groups of all
+    strata, so that these add up. A site at which none of their alleles is kept says
+    nothing: they are not counted as people whose quality is known.
 
     Parameters
     ----------
@@ -144,12 +146,19 @@ def _adj_of_others(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
         The key and `group` of every allele among them.
     """
     site = ("contig", "pos")
-    by = [*site, "group", "stratum_by", "stratum"]
-    at_site = counts_at_site(FREQUENCIES.name)
+    own = [*KEY, "group"]
+    has_fields = rows.filter(pl.col("n_samples_adj").is_not_null())
+    best = (
+        has_fields.filter(pl.col("stratum_by") == "all")
+        .sort(pl.col("an_adj"), -pl.col("n_missing_adj"), *KEY, descending=True)
+        .unique([*site, "group"], keep="first", maintain_order=True)
+        .select(own)
+    )
+    zero = [n for n, e in counts_at_site(FREQUENCIES.name).items() if not e.meta.root_names()]
     known = (
-        rows.filter(pl.col(adj_counts()[0]).is_not_null())
-        .group_by(by)
-        .agg(**{name: at_site[name] for name in adj_counts()})
+        has_fields.join(best, on=own)
+        .with_columns(pl.lit(0, pl.Int32).alias(n) for n in zero)
+        .select(*site, "group", "stratum_by", "stratum", *adj_counts())
     )
     lacking = (
         held.select(KEY)

@@ -28,6 +28,7 @@ from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
+from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FIELDS, FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
 from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
@@ -235,6 +236,7 @@ def write_frequencies(
         rows = order[first : first + step]
         counts = {name: values[rows] for name, values in result.counts.items()}
         frame = frequency_frame(result.alleles[rows], counts, strata)
+        check_rows("frequencies", frame, f"cohort {partition['cohort']}", exactly=True)
         shards.append(
             write_shard(
                 frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),
