@@ -1,7 +1,8 @@
-"""Compiled readers of the streams of AD, DP, GQ and PL (see `depths`), a pass a field.
+"""Compiled readers of the streams of AD, DP, GQ and PL (see `depths`): kinds, DP and AD.
 
-Kinds come first, then DP and AD, then PL, then GQ. Each reader stops at the end of its
-stream, so bytes that are damaged or made to harm are refused and never lead outside.
+Each reader stops at the end of its stream, so bytes that are damaged or made to harm are
+refused and never lead outside. A call with arrays costs more than a cell: records of two
+alleles, nearly all there are, are read without any.
 """
 
 import numba as nb
@@ -11,59 +12,67 @@ from varhouse.genotypes.codec.depths import (
     COPIED,
     DEPTH,
     ESCAPE,
-    FIRST,
     HAS_AD,
     HAS_DP,
-    HAS_GQ,
     HAS_PL,
     MISSING,
     MOST_KIND,
-    OTHER_HIGH,
-    OTHER_LOW,
-    QUALITY,
     RAW,
     RAW_CELL,
     READS,
-    SECOND_HIGH,
-    SECOND_LOW,
     SUM,
     genotypes_of,
     pair_of,
-    usual_other_pl,
-    usual_quality,
-    usual_reference_pl,
 )
-from varhouse.genotypes.codec.varints import DAMAGED, get_number, get_varint, unzigzag
+from varhouse.genotypes.codec.varints import (
+    DAMAGED,
+    get_number,
+    get_varint,
+    unzigzag,
+)
 from varhouse.genotypes.fields import INT_MISSING
 
-_AD, _DP, _GQ, _PL = range(4)
+_AD, _DP = range(2)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def _get_byte(data, r, end):  # type: ignore[no-untyped-def]  # pragma: no cover
+@nb.njit(cache=True, nogil=True)
+def escaped(data, r, end, z):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read on after a byte z >= ESCAPE: (number or -1 for `.`, next place or DAMAGED)."""
+    return (np.int64(-1), np.int64(r)) if z == MISSING else get_varint(data, r, end)
+
+
+@nb.njit(cache=True, nogil=True)
+def escaped_two(data, r, end, z, expected):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read on after a high byte z >= ESCAPE: (value, next place or DAMAGED)."""
+    if z == MISSING:
+        return np.int64(INT_MISSING), np.int64(r)
+    z, r = get_varint(data, r, end)
+    return expected + unzigzag(z), r
+
+
+@nb.njit(cache=True, nogil=True)
+def get_byte(data, r, end):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read a residual of one byte: (number or -1 for `.`, next place or DAMAGED)."""
     if r >= end:
         return np.int64(0), np.int64(DAMAGED)
     z = np.int64(data[r])
-    if z < ESCAPE:
-        return z, r + 1
-    if z == MISSING:
-        return np.int64(-1), r + 1
-    return get_varint(data, r + 1, end)
+    return (z, r + 1) if z < ESCAPE else escaped(data, r + 1, end, z)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def _get_two(data, low, high, low_end, high_end, expected):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read a value of two bytes: (value, next place of the high byte or DAMAGED)."""
-    if low >= low_end or high >= high_end:
-        return np.int64(0), np.int64(DAMAGED)
-    z = np.int64(data[high])
+@nb.njit(cache=True, nogil=True)
+def get_two(data, r, end, low, high, expected):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read a value of two bytes; r: next places; that of the high byte may be DAMAGED."""
+    if r[low] >= end[low] or r[high] >= end[high]:
+        r[high] = DAMAGED
+        return np.int64(0)
+    z = np.int64(data[r[high]])
     if z < ESCAPE:
-        return expected + unzigzag(z * 256 + data[low]), high + 1
-    if z == MISSING:
-        return np.int64(INT_MISSING), high + 1
-    z, high = get_varint(data, high + 1, high_end)
-    return expected + unzigzag(z), high
+        x = expected + unzigzag(z * 256 + data[r[low]])
+        r[high] += 1
+    else:
+        x, r[high] = escaped_two(data, r[high] + 1, end[high], z, expected)
+    r[low] += 1
+    return x
 
 
 @nb.njit(cache=True, nogil=True)
@@ -104,35 +113,142 @@ def read_kinds(has, alleles, people, copied, written, kinds):  # type: ignore[no
     return k == written.size
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def _reads(data, r_sum, e_sum, r_ad, e_ad, kind, has_dp, depth, n, ad, v):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read AD of a regular cell into `ad` from v on.
+@nb.njit(cache=True, nogil=True)
+def raw_of(f, data, r, end, values, cut, c, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read the values of field f of raw cell c; tells if all is well."""
+    cut[c] = v[f]
+    v[f], r[RAW + f] = _raw(data, r[RAW + f], end[RAW + f], values, v[f])
+    return r[RAW + f] != DAMAGED
 
-    Returns (depth, next place in SUM, next place in READS); a place is DAMAGED where the
-    bytes end too early. Without DP the depth is the sum of AD.
-    """
-    main = np.int64(-1)
-    rest = depth
-    if has_dp:
-        main = np.int64(0) if kind < 4 else np.int64(pair_of(kind >> 2)[0])
-        z, r_sum = _get_byte(data, r_sum, e_sum)
-        if z < 0:
-            r_sum = np.int64(DAMAGED)
-        rest = depth - unzigzag(z)
-    else:
-        depth = np.int64(0)
+
+@nb.njit(cache=True, nogil=True)
+def _depths_of_pairs(  # type: ignore[no-untyped-def]  # pragma: no cover
+    data, r, end, v, c, people, kinds, delta, last, base, dp, dp_cut, ad, ad_cut
+):
+    """Read DP and AD of a record of two alleles: nearly all there are, so without calls."""
+    r_dp, r_sum, r_ad = r[DEPTH], r[SUM], r[READS]
+    e_dp, e_sum, e_ad = end[DEPTH], end[SUM], end[READS]
+    v_dp, v_ad = v[_DP], v[_AD]
+    for s in range(people):
+        kind = kinds[c]
+        if kind == RAW_CELL:
+            v[_DP], v[_AD] = v_dp, v_ad
+            well = raw_of(_DP, data, r, end, dp, dp_cut, c, v)
+            if not well or not raw_of(_AD, data, r, end, ad, ad_cut, c, v):
+                return False
+            v_dp, v_ad = v[_DP], v[_AD]
+            c += 1
+            continue
+        if v_dp >= dp.size or v_ad + 2 > ad.size:
+            return False
+        dp_cut[c], ad_cut[c] = v_dp, v_ad
+        depth = np.int64(last[s])
+        other, reads, error = 1, np.int64(0), np.int64(0)
+        if kind != COPIED:
+            if r_dp >= e_dp or r_sum >= e_sum or r_ad >= e_ad:
+                return False
+            z, error, reads = np.int64(data[r_dp]), np.int64(data[r_sum]), np.int64(data[r_ad])
+            r_dp, r_sum, r_ad = r_dp + 1, r_sum + 1, r_ad + 1
+            if max(z, error, reads) >= ESCAPE:
+                if z >= ESCAPE:
+                    z, r_dp = escaped(data, r_dp, e_dp, z)
+                if error >= ESCAPE:
+                    error, r_sum = escaped(data, r_sum, e_sum, error)
+                if reads >= ESCAPE:
+                    reads, r_ad = escaped(data, r_ad, e_ad, reads)
+                if min(z, error, reads, r_dp, r_sum, r_ad) < 0:
+                    return False
+            depth = depth + unzigzag(z) if delta else z
+            other = 0 if kind >= 8 else 1
+        dp[v_dp] = depth
+        ad[v_ad + other] = reads
+        ad[v_ad + 1 - other] = depth - unzigzag(error) - reads
+        v_dp, v_ad = v_dp + 1, v_ad + 2
+        base[c] = last[s] = depth
+        c += 1
+    r[DEPTH], r[SUM], r[READS] = r_dp, r_sum, r_ad
+    v[_DP], v[_AD] = v_dp, v_ad
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _reads(data, r, end, n, main, ad, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read AD of all alleles but the main one; their sum, or DAMAGED."""
+    total = np.int64(0)
     for i in range(n):
         if i != main:
-            z, r_ad = _get_byte(data, r_ad, e_ad)
-            if r_ad == DAMAGED or z < 0:
-                return depth, r_sum, np.int64(DAMAGED)
+            z, r[READS] = get_byte(data, r[READS], end[READS])
+            if r[READS] == DAMAGED or z < 0:
+                return np.int64(DAMAGED)
             ad[v + i] = z
-            rest -= z
-            if not has_dp:
-                depth += z
-    if main >= 0:
-        ad[v + main] = rest
-    return depth, r_sum, r_ad
+            total += z
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _depths_of_any(  # type: ignore[no-untyped-def]  # pragma: no cover
+    data,
+    r,
+    end,
+    v,
+    c,
+    people,
+    kinds,
+    delta,
+    last,
+    base,
+    dp,
+    dp_cut,
+    ad,
+    ad_cut,
+    n,
+    has_dp,
+    has_ad,
+    counts,
+):
+    """Read DP and AD, as far as they are there, of a record of n alleles.
+
+    `counts`: the record has fields of the group, so that its cells have a depth.
+    """
+    for s in range(people):
+        dp_cut[c], ad_cut[c] = v[_DP], v[_AD]
+        kind = kinds[c]
+        if kind == RAW_CELL:
+            if has_dp and not raw_of(_DP, data, r, end, dp, dp_cut, c, v):
+                return False
+            if has_ad and not raw_of(_AD, data, r, end, ad, ad_cut, c, v):
+                return False
+            c += 1
+            continue
+        if (has_dp and v[_DP] >= dp.size) or (has_ad and v[_AD] + n > ad.size):
+            return False
+        depth, z, rest = np.int64(last[s]), np.int64(0), np.int64(0)
+        if has_dp:
+            if kind != COPIED:
+                z, r[DEPTH] = get_byte(data, r[DEPTH], end[DEPTH])
+                depth = depth + unzigzag(z) if delta else z
+            dp[v[_DP]] = depth
+            v[_DP] += 1
+        elif counts and not has_ad:
+            depth = np.int64(0)
+        at = v[_AD]
+        if has_ad and kind == COPIED:
+            ad[at : at + n] = 0
+            ad[at] = depth
+        elif has_ad and has_dp:
+            main = pair_of(np.int64(kind >> 2))[0]
+            error, r[SUM] = get_byte(data, r[SUM], end[SUM])
+            rest = _reads(data, r, end, n, main, ad, at)
+            ad[at + main] = depth - unzigzag(error) - rest
+            z = min(z, error)
+        elif has_ad:
+            rest = depth = _reads(data, r, end, n, -1, ad, at)
+        if min(z, rest, r[DEPTH], r[SUM]) < 0:
+            return False
+        v[_AD] += n if has_ad else 0
+        base[c] = last[s] = depth
+        c += 1
+    return True
 
 
 @nb.njit(cache=True, nogil=True)
@@ -142,187 +258,38 @@ def read_depths(data, at, head, people, kinds, delta, want_ad, base, dp, dp_cut,
     Where a record has AD and no DP, the depth is the sum of AD: then AD must be wanted.
     """
     alleles, has = head
-    r_dp, r_sum, r_ad = at[DEPTH], at[SUM], at[READS]
-    raw_dp, raw_ad = at[RAW + _DP], at[RAW + _AD]
-    last = np.zeros(people, np.int64)
-    c = v_dp = v_ad = np.int64(0)
-    for r in range(has.size):
-        has_dp, has_ad = has[r] & HAS_DP != 0, has[r] & HAS_AD != 0 and want_ad
-        n = np.int64(alleles[r])
-        for s in range(people):
-            dp_cut[c], ad_cut[c] = v_dp, v_ad
-            kind = kinds[c]
-            depth = last[s]
-            if kind == RAW_CELL:
-                if has_dp:
-                    v_dp, raw_dp = _raw(data, raw_dp, at[RAW + _DP + 1], dp, v_dp)
-                if has_ad:
-                    v_ad, raw_ad = _raw(data, raw_ad, at[RAW + _AD + 1], ad, v_ad)
-                if raw_dp == DAMAGED or raw_ad == DAMAGED:
-                    return False
-                c += 1
-                continue
-            if (has_dp and v_dp >= dp.size) or (has_ad and v_ad + n > ad.size):
-                return False
-            if has_dp:
-                if kind != COPIED:
-                    z, r_dp = _get_byte(data, r_dp, at[DEPTH + 1])
-                    if r_dp == DAMAGED or z < 0:
-                        return False
-                    depth = depth + unzigzag(z) if delta else z
-                dp[v_dp] = depth
-                v_dp += 1
-            elif has[r] and not has_ad:
-                depth = np.int64(0)
-            if has_ad:
-                if kind == COPIED:
-                    ad[v_ad] = depth
-                    ad[v_ad + 1 : v_ad + n] = 0
-                else:
-                    depth, r_sum, r_ad = _reads(
-                        data,
-                        r_sum,
-                        at[SUM + 1],
-                        r_ad,
-                        at[READS + 1],
-                        kind,
-                        has_dp,
-                        depth,
-                        n,
-                        ad,
-                        v_ad,
-                    )
-                    if r_sum == DAMAGED or r_ad == DAMAGED:
-                        return False
-                v_ad += n
-            base[c] = depth
-            last[s] = depth
-            c += 1
-    dp_cut[c], ad_cut[c] = v_dp, v_ad
-    return v_dp == dp.size and v_ad == ad.size
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _reference_pl(data, at, r, kind, ratio, base, n, pl, v):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read PL of a regular reference call; r: next places in FIRST, SECOND and OTHER."""
-    p1 = min(np.int64(99), 3 * base)
-    if not kind & 1:
-        z, r[0] = _get_byte(data, r[0], at[FIRST + 1])
-        if z < 0:
-            r[0] = DAMAGED
-        p1 = 3 * base + unzigzag(z)
-    p2 = 15 * p1
-    if not kind & 2:
-        p2, high = _get_two(
-            data, r[1], r[2], at[SECOND_LOW + 1], at[SECOND_HIGH + 1], (ratio * base) >> 4
-        )
-        r[1] += 1
-        r[2] = high
-    pl[v + 1], pl[v + 2] = p1, p2
-    for i in range(3, n):
-        guess = usual_reference_pl(i, p1, p2, 0)
-        pl[v + i], high = _get_two(
-            data, r[3], r[4], at[OTHER_LOW + 1], at[OTHER_HIGH + 1], guess
-        )
-        r[3] += 1
-        r[4] = high
-        if high == DAMAGED:
-            break
-    return p1, p2
-
-
-@nb.njit(cache=True, nogil=True)
-def _other_pl(data, at, r, called, base, ad, a, b, has_ad, n, pl, v):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read PL of a regular call of another genotype."""
-    for i in range(n):
-        if i == called:
-            continue
-        guess = usual_other_pl(i, ad, a, b, base, has_ad)
-        pl[v + i], high = _get_two(
-            data, r[3], r[4], at[OTHER_LOW + 1], at[OTHER_HIGH + 1], guess
-        )
-        r[3] += 1
-        r[4] = high
-        if high == DAMAGED:
-            break
-
-
-@nb.njit(cache=True, nogil=True)
-def read_likelihoods(data, at, head, fill, people, kinds, ratio, base, ad, ad_cut, pl, pl_cut):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read PL; tells if all is well."""
-    alleles, has = head
-    r = np.array([at[FIRST], at[SECOND_LOW], at[SECOND_HIGH], at[OTHER_LOW], at[OTHER_HIGH]])
-    raw = at[RAW + _PL]
-    last = np.zeros((people, 2), np.int64)
-    c = v = np.int64(0)
+    r, end = at[:-1].copy(), at[1:]
+    v = np.zeros(4, np.int64)
+    last = np.zeros(people, np.int32)
     for k in range(has.size):
-        has_pl = has[k] & HAS_PL != 0
-        has_ad = has[k] & HAS_AD != 0
-        n = np.int64(genotypes_of(np.int64(alleles[k])))
-        for s in range(people):
-            pl_cut[c] = v
-            kind = np.int64(kinds[c])
-            p1, p2 = last[s, 0], last[s, 1]
-            if not has_pl:
-                if has[k] and kind < COPIED:
-                    last[s, 0] = last[s, 1] = 0
-            elif kind == RAW_CELL:
-                v, raw = _raw(data, raw, at[RAW + _PL + 1], pl, v)
-                if raw == DAMAGED:
-                    return False
-            elif v + n > pl.size:
-                return False
-            elif kind == COPIED:
-                pl[v] = 0
-                if n > 1:
-                    pl[v + 1], pl[v + 2] = p1, p2
-                    for i in range(3, n):
-                        pl[v + i] = usual_reference_pl(i, p1, p2, fill[k])
-                v += n
-            else:
-                called = kind >> 2
-                pl[v + called] = 0
-                p1 = p2 = np.int64(0)
-                if n > 1 and called == 0:
-                    p1, p2 = _reference_pl(data, at, r, kind, ratio, base[c], n, pl, v)
-                elif n > 1:
-                    a, b = ad_cut[c], ad_cut[c + 1]
-                    _other_pl(data, at, r, called, base[c], ad, a, b, has_ad, n, pl, v)
-                if r[0] == DAMAGED or r[2] == DAMAGED or r[4] == DAMAGED:
-                    return False
-                if called == 0:
-                    last[s, 0], last[s, 1] = p1, p2
-                v += n
-            c += 1
-    pl_cut[c] = v
-    return v == pl.size
-
-
-@nb.njit(cache=True, nogil=True)
-def read_qualities(data, at, has, people, kinds, pl, pl_cut, gq, gq_cut):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Read GQ, from PL where they are; tells if all is well."""
-    r, raw = at[QUALITY], at[RAW + _GQ]
-    c = v = np.int64(0)
-    for k in range(has.size):
-        has_gq = has[k] & HAS_GQ != 0
-        for _ in range(people):
-            gq_cut[c] = v
-            kind = kinds[c]
-            if has_gq and kind == RAW_CELL:
-                v, raw = _raw(data, raw, at[RAW + _GQ + 1], gq, v)
-                if raw == DAMAGED:
-                    return False
-            elif has_gq:
-                if v >= gq.size:
-                    return False
-                z = np.int64(0)
-                if kind != COPIED:
-                    z, r = _get_byte(data, r, at[QUALITY + 1])
-                    if r == DAMAGED:
-                        return False
-                usual = usual_quality(pl, pl_cut[c], pl_cut[c + 1])
-                gq[v] = INT_MISSING if z < 0 else usual + unzigzag(z)
-                v += 1
-            c += 1
-    gq_cut[c] = v
-    return v == gq.size
+        has_dp, has_ad = has[k] & HAS_DP != 0, has[k] & HAS_AD != 0 and want_ad
+        n, c = np.int64(alleles[k]), k * people
+        if n == 2 and has_dp and has_ad:
+            well = _depths_of_pairs(
+                data, r, end, v, c, people, kinds, delta, last, base, dp, dp_cut, ad, ad_cut
+            )
+        else:
+            well = _depths_of_any(
+                data,
+                r,
+                end,
+                v,
+                c,
+                people,
+                kinds,
+                delta,
+                last,
+                base,
+                dp,
+                dp_cut,
+                ad,
+                ad_cut,
+                n,
+                has_dp,
+                has_ad,
+                has[k] != 0,
+            )
+        if not well:
+            return False
+    dp_cut[kinds.size], ad_cut[kinds.size] = v[_DP], v[_AD]
+    return v[_DP] == dp.size and v[_AD] == ad.size

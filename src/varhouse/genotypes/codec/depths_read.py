@@ -31,13 +31,9 @@ from varhouse.genotypes.codec.depths import (
     STREAMS,
     SUM,
 )
-from varhouse.genotypes.codec.depths_decode import (
-    read_depths,
-    read_kinds,
-    read_likelihoods,
-    read_qualities,
-)
+from varhouse.genotypes.codec.depths_decode import read_depths, read_kinds
 from varhouse.genotypes.codec.dictionary import gather_texts
+from varhouse.genotypes.codec.likelihoods_decode import read_likelihoods, read_qualities
 from varhouse.genotypes.codec.one import LARGEST_FIELD, odd_from
 from varhouse.genotypes.codec.streams import Packed, unpack
 from varhouse.genotypes.fields import Bytes, Field
@@ -119,7 +115,7 @@ def decode_depths(
     out: dict[str, tuple[Int32, Int32]] = dict.fromkeys(GROUP, empty)
     for f in need:
         out[f] = np.empty(counts[f], np.int32), np.empty(n * people + 1, np.int32)
-    base = np.zeros(n * people, np.int64)
+    base = np.zeros(n * people, np.int32)
     well = True
     if "DP" in need:
         want_ad = "AD" in need
