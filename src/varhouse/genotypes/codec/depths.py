@@ -83,6 +83,12 @@ def pair_of(i):  # type: ignore[no-untyped-def]  # pragma: no cover
     return i - b * (b + 1) // 2, b
 
 
+@nb.njit(cache=True, nogil=True, inline="always")
+def second_of_three(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the second smallest of three numbers."""
+    return max(min(x, y), min(max(x, y), z))
+
+
 @nb.njit(cache=True, nogil=True)
 def usual_quality(pl, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give the GQ that PL values a to b of an array say: the second smallest, up to 99."""

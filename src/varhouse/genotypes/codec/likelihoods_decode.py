@@ -18,6 +18,7 @@ from varhouse.genotypes.codec.depths import (
     SECOND_LOW,
     SLOPE,
     genotypes_of,
+    second_of_three,
     usual_other_pl,
     usual_quality,
     usual_reference_pl,
@@ -255,12 +256,6 @@ def read_likelihoods(data, at, head, fill, people, kinds, ratio, base, ad, ad_cu
     return v[_PL] == pl.size
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def _second_of_three(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Give the second smallest of three numbers."""
-    return max(min(x, y), min(max(x, y), z))
-
-
 @nb.njit(cache=True, nogil=True)
 def read_qualities(data, at, has, people, kinds, pl, pl_cut, gq, gq_cut):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read GQ, from PL where they are; tells if all is well."""
@@ -295,7 +290,7 @@ def read_qualities(data, at, has, people, kinds, pl, pl_cut, gq, gq_cut):  # typ
                         return False
             a, b = pl_cut[c], pl_cut[c + 1]
             if b - a == 3 and min(pl[a], pl[a + 1], pl[a + 2]) >= 0:
-                second = _second_of_three(pl[a], pl[a + 1], pl[a + 2])
+                second = second_of_three(pl[a], pl[a + 1], pl[a + 2])
                 usual = min(np.int64(99), np.int64(second))
             else:
                 usual = usual_quality(pl, a, b)
