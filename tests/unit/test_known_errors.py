@@ -80,7 +80,7 @@ def test_called_alleles_are_not_lost_with_another_allele(tmp_path: Path) -> None
         "cohort\tsample\tsex\na\ta1\tfemale\nb\tb1\tfemale\nb\tb2\tfemale\n"
     )
     (tmp_path / "config.yaml").write_text(
-        "assembly: {name: toy, reference: ref.fa}\ncohorts: cohorts.tsv\nsamples: samples.tsv\n"
+        "assembly: {name: t, reference: ref.fa}\ncohorts: cohorts.tsv\nsamples: samples.tsv\n"
     )
     ingest_here(tmp_path / "store", tmp_path / "config.yaml")
     rows = varhouse.open(tmp_path / "store").scan("totals").collect()
