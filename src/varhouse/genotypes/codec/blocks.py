@@ -16,11 +16,13 @@ from varhouse.genotypes.codec.depths_read import decode_depths
 from varhouse.genotypes.codec.dictionary import number_texts
 from varhouse.genotypes.codec.one import CODINGS, decode_one
 from varhouse.genotypes.codec.streams import Packed, unpack
-from varhouse.genotypes.codec.writer import PEOPLE
+from varhouse.genotypes.codec.writer import PEOPLE, SCHEMA
 from varhouse.genotypes.fields import Field
 
 LARGEST_BLOCK = 1 << 24
 """Records x people of a block; a row that claims more is damaged."""
+
+_NEEDED = [name for name in SCHEMA if name not in ("pos", "pos_end")]
 
 Int16 = npt.NDArray[np.int16]
 
@@ -163,6 +165,8 @@ def decode(rows: pl.DataFrame, names: Sequence[str] | None = None) -> Iterator[B
     keys = [name for name in ("cohort", "file") if name in rows.columns]
     last: tuple[object, ...] | None = None
     block: Block | None = None
+    if rows.select(pl.any_horizontal(pl.col(_NEEDED).is_null()).any()).item():
+        raise StoreError("a row of the table of FORMAT fields lacks a value")
     for row in rows.iter_rows(named=True):
         records = np.array(row["records"], np.int64)
         first, people = row["first"], row["people"]

@@ -70,12 +70,11 @@ def _read(text, i, b):  # type: ignore[no-untyped-def]  # pragma: no cover
 def _survey(text, spans, step, seen):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Count numbers by digits behind the point, in every step-th span: seen[digits, trailing].
 
-    Returns (cells read, cells that hold no plain decimals, cells that are more than `.`).
+    Returns (cells that hold no plain decimals, cells that are more than `.`).
     """
-    cells = odd = said = 0
+    odd = said = 0
     for k in range(0, spans.size // 2, step):
         i, b = spans[2 * k], spans[2 * k + 1]
-        cells += 1
         said += b - i != 1 or text[i] != _POINT
         while True:
             v, digits, zero, i = _read(text, i, b)
@@ -87,15 +86,15 @@ def _survey(text, spans, step, seen):  # type: ignore[no-untyped-def]  # pragma:
             if i == b:
                 break
             i += 1
-    return cells, odd, said
+    return odd, said
 
 
 def find_scale(text: Bytes, spans: Int32) -> Scale | None:
     """Find how the numbers of a field are written; None if most cells hold no numbers."""
     seen = np.zeros((MOST_DIGITS + 1, 2), np.int64)
     step = max(1, spans.size // 2 // 4096)
-    cells, odd, said = _survey(text, spans, step, seen)
-    if not said or 8 * odd > cells:
+    odd, said = _survey(text, spans, step, seen)
+    if not said or 8 * odd > said:
         return None
     n = seen.sum()
     total = np.cumsum(seen.sum(1))
