@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 
 from varhouse.alleles.key import complete_key, key_text
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genotypes.planerows import PlaneRows
 from varhouse.store.commit import commit, init_store
 from varhouse.store.releases import list_releases
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
@@ -480,6 +482,19 @@ def read_json_text(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+def gt_texts(rows: pl.DataFrame) -> list[list[str]]:
+    """Give the GT texts of rows of the table genotypes of one file, record by record."""
+    held = PlaneRows.of(rows)
+    calls, people = held.genotypes(), held.columns.size
+    out = []
+    for k in range(calls.size):
+        texts = [calls.texts[calls.default[k]]] * people
+        for i in range(calls.pointer[k], calls.pointer[k + 1]):
+            texts[calls.who[i]] = calls.texts[calls.what[i]]
+        out.append(texts)
+    return out
+
+
 def cohort_rows(
     paths: Sequence[Path], cohort: str, contigs: Contigs
 ) -> dict[str, list[dict[str, Any]]]:
@@ -538,21 +553,48 @@ def cohort_rows(
                 }
             )
             if names:
-                tables["genotypes"].append({**place, **_listed(row, mine)})
+                n_alt = 0 if row[4] == "." else row[4].count(",") + 1
+                tables["genotypes"].append({**place, **_planes(row, n_alt)})
     tables["cohorts"].append({"cohort": cohort, "n_samples": len(ordinals)})
     return {n: rows for n, rows in tables.items() if rows}
 
 
-def _listed(row: Sequence[str], ordinals: Sequence[int]) -> dict[str, Any]:
-    """List the genotypes of a record that are not the most frequent one."""
-    fields = row[8].split(":")
-    texts = [c.split(":")[0] if fields[0] == "GT" else "." for c in row[9:]]
-    values = [max(sorted(set(texts)), key=texts.count)]
-    who, what = [], []
-    for ordinal, text in zip(ordinals, texts, strict=True):
-        if text != values[0]:
-            if text not in values:
-                values.append(text)
-            who.append(ordinal)
-            what.append(values.index(text))
-    return {"gt_values": values, "sample": who, "gt": what}
+def _planes(row: Sequence[str], n_alt: int) -> dict[str, Any]:
+    """Make the bits of a record of plain genotypes, one after the other."""
+    people = len(row) - 9
+    nothing = dict.fromkeys(("separator", "missing", "absent", "flipped"))
+    out = {"first": 0, "people": people, "planes": [], "odd": [], "odd_text": [], **nothing}
+    if row[8].split(":")[0] != "GT":
+        return {**out, "ploidy": None}
+    texts = [c.split(":")[0] for c in row[9:]]
+    calls = [re.split("[/|]", t) for t in texts]
+    # An allele that is not there: the text stands for itself.
+    odd = [k for k, c in enumerate(calls) if any(a != "." and int(a) > n_alt for a in c)]
+    calls = [[] if k in odd else c for k, c in enumerate(calls)]
+    ploidy = max(map(len, calls))
+    slots = [a for call in calls for a in (*call, *["-"] * (ploidy - len(call)))]
+
+    def bits(found: list[bool]) -> bytes | None:
+        found = found + [False] * (-len(found) % 8)
+        made = [
+            sum(128 >> i for i in range(8) if found[k + i]) for k in range(0, len(found), 8)
+        ]
+        return bytes(made)
+
+    def some(found: list[bool]) -> bytes | None:
+        return bits(found) if any(found) else None
+
+    usual = ["" if k in odd else t for k, t in enumerate(texts)]
+    signs = ["|" if "|" in t else "/" if "/" in t else "" for t in usual]
+    sign = "|" if signs.count("|") > signs.count("/") else "/" if any(signs) else None
+    return {
+        **out,
+        "ploidy": ploidy,
+        "separator": sign,
+        "planes": [bits([a == str(k + 1) for a in slots]) for k in range(n_alt)],
+        "missing": some([a == "." for a in slots]),
+        "absent": some([a == "-" for a in slots]),
+        "flipped": some([bool(s) and s != sign for s in signs]),
+        "odd": odd,
+        "odd_text": [texts[k] for k in odd],
+    }

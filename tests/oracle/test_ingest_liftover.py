@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from builders import gt_texts
 from inprocess import ingest_here
 
 import varhouse
@@ -108,12 +109,10 @@ def test_swapped_allele_has_its_own_counts(fx_store, fx_genotyped):
 def test_genotypes_of_the_swapped_allele_follow(fx_store, fx_genotyped):
     folder, _ = fx_store
     store = varhouse.open(folder / "store")
-    (row,) = store.scan("genotypes").filter(pl.col("pos") == 81154).collect().to_dicts()
+    (row,) = gt_texts(store.scan("genotypes").filter(pl.col("pos") == 81154).collect())
     names = store.scan("samples").sort("ordinal").collect()["sample"].to_list()
-    found = dict.fromkeys(names, row["gt_values"][0])
-    found |= {
-        names[s]: row["gt_values"][g] for s, g in zip(row["sample"], row["gt"], strict=True)
-    }
+    (columns,) = store.scan("files").collect()["samples"].to_list()
+    found = {names[o]: text for o, text in zip(columns, row, strict=True)}
     head, *rows = _lines(fx_genotyped["vcf"])
     old = next(r for r in rows if r[1] == "61795")
     swap = str.maketrans("01", "10")

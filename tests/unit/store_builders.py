@@ -47,6 +47,10 @@ COHORT_B: dict[Allele, int] = {
 COHORT_C: dict[Allele, int] = {("1", 20, "AT", "A"): 1, ("HLA-A*01:01", 7, "C", "T"): 2}
 
 
+CALLS = {"people": 4, "ploidy": 2, "separator": "/", "planes": [b"\x44"]}
+"""GT 0/1 0/0 0/1 0/0."""
+
+
 def new_store(path: Path) -> Path:
     init_store(path, "demo1", CONTIGS)
     return path
@@ -128,7 +132,10 @@ def cohort_frames(
             ).with_columns(**made_of("frequencies")),
         ),
         (SITES, fill(SITES, [k | {"record": i} for i, k in enumerate(every)])),
-        (GENOTYPES, fill(GENOTYPES, [k | {"record": i} for i, k in enumerate(every)])),
+        (
+            GENOTYPES,
+            fill(GENOTYPES, [k | CALLS | {"record": i} for i, k in enumerate(every)]),
+        ),
         (REJECTS, fill(REJECTS, [{"cohort": cohort, "part": "1", "reason": "demo"}])),
         (
             SAMPLES,

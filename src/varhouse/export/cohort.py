@@ -157,11 +157,10 @@ def _write_records(
 ) -> int:
     done = 0
     for contig, name in names.items():
-        windows = iter_windows(store, cohort, contig, layout.sampled)
-        for sites, genotypes in windows:
+        for sites, calls in iter_windows(store, cohort, contig, layout):
             # One name for a contig, or the header would not fit.
             sites = sites.with_columns(pl.lit(name).alias("chrom"))
-            for lines, records in iter_lines(sites, genotypes, layout):
+            for lines, records in iter_lines(sites, calls, layout):
                 done += records
                 write(lines.data)
             if progress is not None:

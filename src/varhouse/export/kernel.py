@@ -1,7 +1,7 @@
 """Genotypes as text: listed genotypes expanded to one cell a sample.
 
 A record is written from blocks, one for each file that holds it: everybody of the
-file's columns gets the block's first text, then those who are listed get theirs.
+file's columns gets the block's default text, then those who are listed get theirs.
 """
 
 import numba as nb
@@ -22,8 +22,9 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     head_at,
     block_at,
     block_file,
-    text_at,
-    listed_at,
+    default,
+    begin,
+    end,
     who,
     what,
     texts,
@@ -41,11 +42,11 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         uint8, int64[n + 1]: the cells before the genotypes of each record.
     block_at
         int64[n + 1]: blocks of each record.
-    block_file, text_at, listed_at
-        int32[m], int64[m], int64[m + 1]: each block's file, first text and listed people.
+    block_file, default, begin, end
+        int32[m], int32[m], int64[m], int64[m]: each block's file, the text of all who are
+        not listed, and who are.
     who, what
-        int32, int16: column of each listed person (over all files) and text, counted
-        from the block's first.
+        int32: column of each listed person (over all files) and text.
     texts, texts_at
         uint8, int64[t + 1]: genotype texts.
     column_at, columns
@@ -64,12 +65,12 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         for b in range(block_at[k], block_at[k + 1]):
             f = block_file[b]
             width = column_at[f + 1] - column_at[f]
-            first = text_at[b]
+            first = default[b]
             length = texts_at[first + 1] - texts_at[first] + 1
             size += width * length
             rest -= width
-            for i in range(listed_at[b], listed_at[b + 1]):
-                t = first + what[i]
+            for i in range(begin[b], end[b]):
+                t = what[i]
                 size += texts_at[t + 1] - texts_at[t] + 1 - length
         size += rest * (absent.size + 1)
     out = np.empty(size, np.uint8)
@@ -86,11 +87,11 @@ def write_lines(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             code[:] = -1
         for b in range(block_at[k], block_at[k + 1]):
             f = block_file[b]
-            first = text_at[b]
+            first = default[b]
             for c in range(column_at[f], column_at[f + 1]):
                 code[columns[c]] = first
-            for i in range(listed_at[b], listed_at[b + 1]):
-                code[who[i]] = first + what[i]
+            for i in range(begin[b], end[b]):
+                code[who[i]] = what[i]
         for c in range(n_columns):
             out[w] = _TAB
             w += 1

@@ -10,11 +10,16 @@ import polars as pl
 from varhouse.alleles.extent import INFO_KEYS
 from varhouse.errors import StoreError
 from varhouse.export.kernel import write_lines
+from varhouse.genotypes.calls import NO_GT
+from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, FileCalls, list_files
 from varhouse.store.reader import Store
 from varhouse.tables.textcolumn import pack
 
 WINDOW = 32_768
-"""Records read at once: a row group of the store."""
+"""Records read at once: a row group of the table sites."""
+
+WINDOW_CALLS = 1 << 27
+"""Calls read at once, about: of many people fewer records."""
 
 LINES_BYTES = 64 << 20
 """Text made at once, about."""
@@ -35,8 +40,6 @@ class Layout:
         Names of the columns.
     column_at, columns
         int64[files + 1], int32: the output columns of each file's sample columns.
-    place
-        int32[ordinals]: output column of each sample of the cohort.
     merged
         Files hold different samples: equal records of several files are one record.
     """
@@ -44,7 +47,6 @@ class Layout:
     samples: Sequence[str]
     column_at: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]
     merged: bool
 
     @property
@@ -52,6 +54,11 @@ class Layout:
         """Numbers of the files with sample columns."""
         found: list[int] = np.flatnonzero(np.diff(self.column_at)).tolist()
         return found
+
+    @property
+    def window(self) -> int:
+        """Records that are read at once."""
+        return max(min(WINDOW, WINDOW_CALLS // max(len(self.samples), 1)), 1)
 
 
 def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
@@ -82,7 +89,7 @@ def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
     at[1:] = np.cumsum([len(mine) for mine in lists])
     flat = np.array([o for mine in lists for o in mine], np.int64)
     merged = any(set(mine) != set(lists[0]) for mine in lists)
-    return Layout([names[o] for o in order], at, place[flat], place, merged)
+    return Layout([names[o] for o in order], at, place[flat], merged)
 
 
 def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
@@ -93,57 +100,48 @@ def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
 
 
 def iter_windows(
-    store: Store, cohort: str, contig: str, sampled: Sequence[int]
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Give sites and genotypes of a contig, some ten thousand records at a time.
+    store: Store, cohort: str, contig: str, layout: Layout
+) -> Iterator[tuple[pl.DataFrame, FileCalls]]:
+    """Give the sites of a contig and their genotypes, some ten thousand records at a time.
 
-    Both have the same records in the same order: by pos, file and record. `sampled` are the
-    files with sample columns; in records of others nobody is called.
+    Both are in the same order: by pos, file and record. In records of files without sample
+    columns nobody is called.
     """
     sites = store.scan("sites", cohort=cohort, contig=contig)
     pos = sites.select("pos").sort("pos").collect()["pos"]
-    last = pos.gather_every(WINDOW, WINDOW - 1).unique(maintain_order=True).to_list()
+    n = layout.window
+    last = pos.gather_every(n, n - 1).unique(maintain_order=True).to_list()
     low = int(pos[0])
     for high in dict.fromkeys([*last, int(pos[-1])]):
         if high < low:
             continue
-        yield _window(store, cohort, contig, (low, int(high)), sampled)
+        yield _window(store, cohort, contig, (low, int(high)), layout)
         low = int(high) + 1
 
 
 def _window(
-    store: Store, cohort: str, contig: str, span: tuple[int, int], sampled: Sequence[int]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+    store: Store, cohort: str, contig: str, span: tuple[int, int], layout: Layout
+) -> tuple[pl.DataFrame, FileCalls]:
     inside = pl.col("pos").is_between(*span)
     where = {"contig": contig, "start": span[0], "end": span[1]}
 
-    def read(table: str, columns: list[str]) -> pl.DataFrame:
+    def read(table: str, columns: Sequence[str]) -> pl.DataFrame:
         frame = store.scan(table, cohort=cohort, **where).filter(inside)
-        return frame.sort("pos", *_RECORD).select(*_RECORD, *columns).collect()
+        return frame.sort("pos", *_RECORD).select(columns).collect()
 
-    sites = read("sites", [*_EQUAL, "chrom", "id", "qual", "filter", "info"])
-    if not sampled:
-        return sites, pl.DataFrame()
-    genotypes = read("genotypes", ["gt_values", "sample", "gt"])
+    sites = read("sites", [*_RECORD, *_EQUAL, "chrom", "id", "qual", "filter", "info"])
+    sampled = layout.sampled
+    genotypes = read("genotypes", NEEDED) if sampled else NO_ROWS
     known = sites.filter(pl.col("file").is_in(sampled)).select(_RECORD)
-    if not known.equals(genotypes.select(_RECORD)):
+    if not known.equals(genotypes.select(_RECORD).unique(maintain_order=True)):
         raise StoreError(
             f"cohort {cohort}, {contig}:{span[0]}-{span[1]}: the tables sites and genotypes "
             "do not hold the same records",
             "varhouse store verify says what else is wrong",
         )
-    if known.height < sites.height:
-        nobody = {
-            "gt_values": pl.lit([_MISSING]),
-            "sample": pl.lit([], pl.List(pl.Int32)),
-            "gt": pl.lit([], pl.List(pl.Int16)),
-        }
-        genotypes = (
-            sites.select(_RECORD)
-            .join(genotypes, on=_RECORD, how="left", maintain_order="left")
-            .with_columns(pl.col(n).fill_null(empty) for n, empty in nobody.items())
-        )
-    return sites, genotypes
+    at = layout.column_at
+    columns = {f: layout.columns[at[f] : at[f + 1]] for f in sampled}
+    return sites, list_files(genotypes, sites, columns, _MISSING)
 
 
 def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -228,7 +226,7 @@ def format_qual(qual: pl.Expr) -> pl.Expr:
 
 
 def iter_lines(
-    sites: pl.DataFrame, genotypes: pl.DataFrame, layout: Layout
+    sites: pl.DataFrame, calls: FileCalls, layout: Layout
 ) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
     """Write the records of a window as lines of VCF, in pieces of some LINES_BYTES.
 
@@ -243,24 +241,22 @@ def iter_lines(
     order = np.argsort(group, kind="stable")
     block_at = np.zeros(records.height + 1, np.int64)
     block_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
+    texts, texts_at = pack(pl.Series(["." if t == NO_GT else t for t in calls.texts]))
     step = max(LINES_BYTES // (4 * n_columns + 200), 1)
     for first in range(0, records.height, step):
         last = min(first + step, records.height)
         rows = order[block_at[first] : block_at[last]]
-        file, text_at, listed_at, who, what, texts, texts_at = _blocks(
-            sites, genotypes, rows, layout
-        )
         head, head_at = pack(_heads(records[first:last], samples=n_columns > 0))
-        blocks = block_at[first : last + 1] - block_at[first]
         lines = write_lines(
             head,
             head_at,
-            blocks,
-            file,
-            text_at,
-            listed_at,
-            who,
-            what,
+            block_at[first : last + 1] - block_at[first],
+            sites["file"].gather(rows).to_numpy(),
+            calls.default[rows],
+            calls.begin[rows],
+            calls.end[rows],
+            calls.who,
+            calls.what,
             texts,
             texts_at,
             layout.column_at,
@@ -281,30 +277,3 @@ def _heads(records: pl.DataFrame, *, samples: bool) -> pl.Series:
     if samples:
         cells.append(pl.lit("GT"))
     return records.select(pl.concat_str(cells, separator="\t").alias("head"))["head"]
-
-
-def _blocks(
-    sites: pl.DataFrame, genotypes: pl.DataFrame, rows: npt.NDArray[np.int64], layout: Layout
-) -> tuple[npt.NDArray[np.generic], ...]:
-    """Make the arrays of `write_lines` from block_file to texts_at."""
-    file = sites["file"].gather(rows).to_numpy()
-    if not layout.samples:
-        nothing = np.zeros(1, np.int64)
-        none = np.zeros(0, np.int32)
-        zeros = np.zeros(rows.size, np.int64)
-        listed = np.zeros(rows.size + 1, np.int64)
-        return file, zeros, listed, none, none.astype(np.int16), none.astype(np.uint8), nothing
-    mine = genotypes[rows]
-    text_at, values = _flat(mine["gt_values"])
-    listed_at, people = _flat(mine["sample"])
-    _, what = _flat(mine["gt"])
-    texts, texts_at = pack(values)
-    who = layout.place[people.to_numpy()]
-    return file, text_at[:-1], listed_at, who, what.to_numpy(), texts, texts_at
-
-
-def _flat(lists: pl.Series) -> tuple[npt.NDArray[np.int64], pl.Series]:
-    """Give the offsets and the values of a column of lists."""
-    at = np.zeros(lists.len() + 1, np.int64)
-    at[1:] = np.cumsum(lists.list.len().to_numpy())
-    return at, lists.explode(empty_as_null=False)

@@ -29,8 +29,8 @@ class Calls:
         int32[texts]: alleles of each genotype text, and how many of them are called.
     default
         int32[n]: text of everybody of the record's file who is not listed.
-    pointer
-        int64[n + 1]: people listed for record k are `who[pointer[k]:pointer[k + 1]]`.
+    begin, end
+        int64[n]: people listed for record k are `who[begin[k]:end[k]]`.
     who, what
         int32[m]: ordinal of a person in the cohort, and his text.
     haploid
@@ -40,7 +40,8 @@ class Calls:
     ploidy: Int32
     called: Int32
     default: Int32
-    pointer: Int64
+    begin: Int64
+    end: Int64
     who: Int32
     what: Int32
     haploid: Bools
@@ -69,7 +70,8 @@ def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
     ploidy,
     called,
     default,
-    pointer,
+    begin,
+    end,
     who,
     what,
     haploid,
@@ -92,7 +94,7 @@ def _count_called(  # type: ignore[no-untyped-def]  # pragma: no cover - compile
         for r in range(first[e], first[e + 1]):
             for i in range(a, b):
                 mine[members[i]] = default[r]
-            for i in range(pointer[r], pointer[r + 1]):
+            for i in range(begin[r], end[r]):
                 mine[who[i]] = what[i]
             for i in range(a, b):
                 s = members[i]
@@ -147,7 +149,8 @@ def count_called(
         calls.ploidy,
         calls.called,
         calls.default,
-        calls.pointer,
+        calls.begin,
+        calls.end,
         calls.who,
         calls.what,
         calls.haploid,

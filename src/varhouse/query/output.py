@@ -118,7 +118,7 @@ def make_writer(name: str, stream: Sink, schema: Schema, *, safe: bool = False) 
 class DelimitedWriter:
     """Writes TSV (no quotes; tab, newline and backslash escaped) or CSV (RFC 4180).
 
-    A null is an empty cell, a list is joined by `;`.
+    A null is an empty cell, a list is joined by `;`, bits are hexadecimal digits.
 
     Parameters
     ----------
@@ -174,6 +174,10 @@ def defuse(text: pl.Expr) -> pl.Expr:
 
 def _cell(name: str, dtype: PolarsType, *, escape: bool, safe: bool) -> pl.Expr:
     cell = pl.col(name)
+    if dtype == pl.Binary:
+        return _hex(name, dtype)
+    if dtype == pl.List(pl.Binary):
+        return _hex(name, dtype).list.join(";")
     if isinstance(dtype, pl.List):
         cell = (
             cell.cast(pl.List(pl.String)).list.eval(pl.element().fill_null("")).list.join(";")
@@ -191,8 +195,22 @@ def _cell(name: str, dtype: PolarsType, *, escape: bool, safe: bool) -> pl.Expr:
     return cell.alias(name)
 
 
+def _hex(name: str, dtype: PolarsType) -> pl.Expr:
+    """Write bits, or each of a list of them, as hexadecimal digits."""
+    cell = pl.col(name)
+    if dtype == pl.Binary:
+        return cell.bin.encode("hex")
+    return cell.list.eval(pl.element().bin.encode("hex"))
+
+
+def with_hex(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write the columns of bits of a frame as hexadecimal digits."""
+    bits = {n: t for n, t in frame.schema.items() if t in (pl.Binary, pl.List(pl.Binary))}
+    return frame.with_columns(_hex(n, t) for n, t in bits.items())
+
+
 class JsonWriter:
-    """Writes a JSON array, one object a line; a number that is none is null."""
+    """Writes a JSON array, one object a line; a number that is none is null, bits are hex."""
 
     def __init__(self, stream: Sink) -> None:
         self._stream = stream
@@ -203,7 +221,7 @@ class JsonWriter:
         """Write rows."""
         if not frame.height:
             return
-        lines = frame.write_ndjson().rstrip("\n").replace("\n", ",\n")
+        lines = with_hex(frame).write_ndjson().rstrip("\n").replace("\n", ",\n")
         self._stream.write((("\n" if self._first else ",\n") + lines).encode())
         self._first = False
 

@@ -350,6 +350,7 @@ def _cut(
     alleles = pinned["variants"].rows if "variants" in pinned else 0
     ratio = max(pinned[table].rows / max(alleles, 1), 1.0)
     if table == "genotypes":
+        # Rows of some hundred bytes and more.
         ratio *= 10
     step = max(int(PIECE_ROWS / ratio), 100)
     source = "variants" if alleles else table

@@ -25,7 +25,8 @@ def plain_columns(types: list[Any], names: list[str], form: str) -> list[str] | 
     """Write the select list that makes a result plain; None if it is.
 
     Integers are of 64 bits at most, decimals are integers or doubles, arrays lists; unions,
-    intervals, bits, blobs and whatever else is none of Arrow's become text.
+    intervals, bits and whatever else is none of Arrow's become text; so do blobs, but in
+    Parquet.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ def _plain(dtype: Any, *, as_text: bool) -> str:
         return str(dtype)
     if kind in _WIDE:
         return "BIGINT"
+    if kind == "blob" and not as_text:
+        return "BLOB"
     if kind in _TIMES:
         return "VARCHAR" if as_text else str(dtype)
     makers: dict[str, Callable[[Any], str]] = {

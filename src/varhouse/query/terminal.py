@@ -156,6 +156,10 @@ def format_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.3g}"
     if isinstance(value, list):
-        value = ";".join("" if v is None else str(v) for v in value)
+        value = ";".join("" if v is None else _plain(v) for v in value)
     # Control letters would break the lines, or worse, steer the terminal.
-    return mask_text(str(value))
+    return mask_text(_plain(value))
+
+
+def _plain(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

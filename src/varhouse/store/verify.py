@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from varhouse.alleles.key import write_key
 from varhouse.errors import AccessError, StoreError
+from varhouse.genotypes.planecheck import find_faults
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
@@ -24,13 +25,16 @@ from varhouse.store.releases import Pinned, list_releases, read_release
 from varhouse.tables.consistency import describe, impossible, strata_apart
 from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.rowdigest import digest_frame
-from varhouse.tables.schema import KEY, TABLES, Table
+from varhouse.tables.schema import GENOTYPES, KEY, TABLES, Table
 from varhouse.tables.statistics import STATISTICS, counts_of, made_of
 from varhouse.tables.totals import sum_cohorts
 from varhouse.tables.windows import cut_windows
 
 BATCH_ROWS = 500_000
 """Rows of a table in memory at a time."""
+
+BATCH_BYTES = 1 << 27
+"""Bytes of a table in memory at a time, about: some rows hold the genotypes of thousands."""
 
 UNIQUE: dict[str, tuple[str, ...]] = {
     "variants": KEY,
@@ -41,7 +45,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "frequencies": (*KEY, "cohort", "stratum_by", "stratum"),
     "totals": (*KEY, "stratum_by", "stratum"),
     "sites": ("cohort", "file", "record"),
-    "genotypes": ("cohort", "file", "record"),
+    "genotypes": ("cohort", "file", "record", "first"),
     "cohorts": ("cohort",),
     "samples": ("cohort", "ordinal"),
     "files": ("cohort", "file"),
@@ -51,7 +55,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
 """Columns that name one row of a table."""
 
 _RENEW = "the next `varhouse ingest` that makes its rows anew adds it"
-_PERSONAL = {"sample", "samples", "sample_id", "gt", "gt_values"}
+_PERSONAL = {"sample", "samples", "sample_id", "planes", "flipped", "odd", "odd_text"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def verify(store: Store) -> list[Problem]:
 
     Checked are: every pinned file is there with its size, rows, columns and order; rows
     and content digest of files, tables and release are as recorded; no file is of an
-    ingest without a release; keys are unique; totals are the sums of frequencies; every
+    ingest without a release; keys are unique; planes of genotypes hold
+    each copy once; totals are the sums of frequencies; every
     allele with frequencies is in variants and the other way round; ac <= an; and that no
     table under `open/` has a column about single people.
     """
@@ -179,7 +184,10 @@ def _compare_sums(
 def read_batches(file: Path, partition: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     """Read a file with pyarrow, some rows at a time, partition columns added."""
     with pq.ParquetFile(file) as source:
-        for batch in source.iter_batches(BATCH_ROWS):
+        meta = source.metadata
+        held = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+        most = BATCH_BYTES * meta.num_rows // max(held, 1)
+        for batch in source.iter_batches(max(min(BATCH_ROWS, most), 1)):
             frame = pl.DataFrame(pl.from_arrow(batch))
             yield frame.with_columns(
                 pl.lit(v, pl.String).alias(k) for k, v in partition.items()
@@ -226,6 +234,8 @@ def _check_file(
                 wrong.append(f"column {name} is {dtype}")
             elif name not in nullable and frame[name].null_count():
                 wrong.append(f"null in column {name}")
+        if table.name == GENOTYPES.name and not wrong:
+            wrong += find_faults(frame)
         rows += frame.height
         sums = combine([sums, digest_frame(frame, table)])
         if order:

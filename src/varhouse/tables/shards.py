@@ -7,26 +7,23 @@ links them into the store's tables. A shard carries what a reader needs to skip 
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.errors import SchemaError, StoreError
 from varhouse.files import new_file, unfinished_name, write_json
 from varhouse.tables.digest import combine
 from varhouse.tables.rowdigest import digest_frame
-from varhouse.tables.schema import Table, check_table
+from varhouse.tables.schema import Encoding, PolarsType, Table, check_table
 
-ROW_GROUP = 32_768
-"""Rows of a row group: 10 kb regions read in 1.1 ms, 16k-64k all fine (store notes)."""
-
-COMPRESSION_LEVEL = 1
-"""zstd 1: a sixth less time to write than 3; ids, variants and frequencies are smaller,
-sites and genotypes 2 to 5 % larger (decision 0023)."""
+ROW_GROUP = Encoding.row_group
+"""Rows of a row group, where a table says nothing else."""
 
 SHARD_ROWS = 1_000_000
 """Rows of a shard that is written piece by piece."""
@@ -123,7 +120,7 @@ def write_shard(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
     with new_file(path) as own:
-        _write_parquet(kept, own)
+        _write_parquet(kept, own, table.encoding)
     return Shard(
         table=table.name,
         path=str(path),
@@ -192,8 +189,10 @@ class ShardWriter:
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._own = unfinished_name(self._path())
-            self._writer = pq.ParquetWriter(self._own, arrow.schema, **_encoding(kept.columns))
-        self._writer.write_table(arrow, row_group_size=ROW_GROUP)
+            how = _encoding(kept.schema, self._table.encoding)
+            self._writer = pq.ParquetWriter(self._own, arrow.schema, **how)
+        rows = _group_rows(arrow, self._table.encoding)
+        self._writer.write_table(arrow, row_group_size=rows)
         digest = digest_frame(full, self._table)
         self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
         if sum(p[0] for p in self._pieces) >= self._max_rows:
@@ -234,36 +233,55 @@ def _sort_key(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
     return tuple((v is not None, v if v is not None else 0) for v in row)
 
 
-def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+def _write_parquet(frame: pl.DataFrame, path: Path, encoding: Encoding) -> None:
     # Statistics pass over what is no number (Parquet format, IEEE 754 note), and readers
     # skip by them rows that they hold for greater than all numbers: write none.
     odd = {n for n, t in frame.schema.items() if t.is_float() and frame[n].is_nan().any()}
-    if not odd and any(t.is_nested() for t in frame.dtypes):
+    nested = any(t.is_nested() for t in frame.dtypes)
+    if not odd and nested and encoding == Encoding():
         # Long lists take polars less time, all else takes it a third more.
         frame.write_parquet(
             path,
             compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
-            row_group_size=ROW_GROUP,
+            compression_level=encoding.level,
+            row_group_size=encoding.row_group,
         )
         return
-    pq.write_table(
-        frame.to_arrow(compat_level=pl.CompatLevel.oldest()),
-        path,
-        row_group_size=ROW_GROUP,
-        **_encoding(frame.columns),
-        write_statistics=[n for n in frame.columns if n not in odd],
-    )
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    rows = _group_rows(table, encoding)
+    pq.write_table(table, path, row_group_size=rows, **_encoding(frame.schema, encoding, odd))
 
 
-def _encoding(columns: list[str]) -> dict[str, Any]:
-    """Say how the columns of a file are written."""
-    return {
-        "compression": "zstd",
-        "compression_level": COMPRESSION_LEVEL,
-        "use_dictionary": [c for c in columns if c not in _HIGH_CARDINALITY],
-        "column_encoding": dict.fromkeys(_DELTA & set(columns), _DELTA_ENCODING),
+def _group_rows(table: pa.Table, encoding: Encoding) -> int:
+    """Give the rows of a row group: fewer than usual where rows are long."""
+    each = max(int(table.nbytes) // max(int(table.num_rows), 1), 1)
+    return max(min(encoding.row_group, encoding.group_bytes // each), 1)
+
+
+def _leaf(name: str, dtype: PolarsType) -> str:
+    """Name a column as Parquet does: a list by its values."""
+    return f"{name}.list.element" if isinstance(dtype, pl.List) else name
+
+
+def _encoding(
+    schema: Mapping[str, PolarsType], encoding: Encoding, odd: Collection[str] = ()
+) -> dict[str, Any]:
+    """Say how the columns of a file are written; those of `odd` have no statistics."""
+    leaves = {n: _leaf(n, t) for n, t in schema.items()}
+    plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed
+    packed = {leaves[n] for n in leaves if n in encoding.packed}
+    # Bounds of bits tell nothing, and would fill the footer.
+    unbounded = {*odd, *encoding.plain, *encoding.packed}
+    how: dict[str, Any] = {
+        "compression": {c: "none" if c in packed else "zstd" for c in leaves.values()},
+        "compression_level": {c: encoding.level for c in leaves.values() if c not in packed},
+        "use_dictionary": [c for n, c in leaves.items() if n not in plain],
+        "column_encoding": {c: _DELTA_ENCODING for n, c in leaves.items() if n in _DELTA},
+        "write_statistics": [n for n in schema if n not in unbounded],
     }
+    if encoding.page is not None:
+        how |= {"data_page_size": encoding.page, "write_page_index": True}
+    return how
 
 
 def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
-from varhouse.genotypes.layout import genotype_columns
-from varhouse.ingest.jobs.fieldrows import FieldRows
+from varhouse.genotypes.planes import plane_columns
+from varhouse.ingest.jobs.fieldrows import FieldRows, fields_digests
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, Rejects
@@ -255,17 +255,7 @@ def _take(
     )
     batches.sites.append(_sites(records, alleles, context, batch))
     if context.ordinal.size:
-        columns = genotype_columns(genotypes, context.ordinal)
-        batches.genotypes.append(
-            records.select(
-                "contig",
-                pl.col("pos").cast(pl.Int32),
-                "ref",
-                "alt",
-                pl.lit(context.file, pl.Int32).alias("file"),
-                "record",
-            ).with_columns(**columns)
-        )
+        batches.genotypes.append(_genotypes(records, genotypes, fields, context))
     if lifted:
         batches.lifted.append(_lifted(records, context))
     batches.rejects += rejects.rows
@@ -415,6 +405,28 @@ def _sites(
             *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
         )
     )
+
+
+def _genotypes(
+    records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape, context: Context
+) -> pl.DataFrame:
+    """Make the rows of the table genotypes: one or more of each record."""
+    n_alt = records["n_alt"].to_numpy()
+    people = context.ordinal.size
+    planes = plane_columns(genotypes, n_alt, people)
+    if any(fields.layouts):
+        digests = fields_digests(fields, people)
+    else:
+        digests = pl.Series("fields_digest", [None], pl.Int64).new_from_index(0, planes.height)
+    places = records.select(
+        "contig",
+        pl.col("pos").cast(pl.Int32),
+        "ref",
+        "alt",
+        pl.lit(context.file, pl.Int32).alias("file"),
+        "record",
+    )
+    return places[planes["row"]].hstack(planes.drop("row").with_columns(digests))
 
 
 def _lifted(records: pl.DataFrame, context: Context) -> pl.DataFrame:

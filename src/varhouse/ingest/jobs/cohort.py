@@ -150,11 +150,8 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
 
 def _columns(run: Run, cohort: str, verdicts: list[Verdict], file: int) -> Columns:
     """Say who stands in the sample columns of a file."""
-    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
-    names = verdicts[file].samples
-    people = file_samples(run, cohort, names)
+    people = file_samples(run, cohort, verdicts[file].samples)
     return Columns(
-        np.array([ordinal[s] for s in names], np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_),
         run.open_haploid(),
     )
@@ -268,8 +265,9 @@ def _count_once(
     if not genotypes:
         return
     before = rejects.filter(pl.col("reason") == "duplicate_allele")
+    records = pl.col("record").is_in(twice["record"].unique().to_list())
     gone = counted_twice(
-        pl.read_parquet(genotypes, glob=False),
+        pl.scan_parquet(genotypes, glob=False).filter(records).collect(),
         sites,
         twice.select("record", "alt_index"),
         before.select("record", "alt_index"),
@@ -345,12 +343,17 @@ def _merge(
     names = cohort_samples(verdicts)
     ordinal = {s: i for i, s in enumerate(names)}
     members: list[list[int]] = [[] for _ in set(group_of.values())]
+    columns = {
+        file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
+        for file in group_of
+    }
     for file, group in group_of.items():
-        members[group] = [ordinal[s] for s in verdicts[file].samples]
+        members[group] = columns[file].tolist()
     people = People(
         make_strata(file_samples(run, name, names), run.strata),
         group_of,
         members,
+        columns,
         run.open_haploid(),
     )
     n = 0

@@ -22,7 +22,9 @@ from varhouse.frequencies.called import Calls, count_called
 from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
-from varhouse.genotypes.calls import parse_gt
+from varhouse.genotypes.calls import NO_GT, parse_gt
+from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, list_files
+from varhouse.genotypes.planefiles import RECORD as _RECORD
 from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
@@ -40,7 +42,6 @@ MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""
 
 _GROUP = (*KEY, "stratum_by", "stratum")
-_RECORD = ("file", "record")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class People:
         Number of the group of people that each file holds.
     members
         Ordinals of the people of each group.
+    columns
+        For each file int32[columns]: ordinal of each sample column.
     haploid
         Where males have one copy.
     """
@@ -62,6 +65,7 @@ class People:
     strata: Strata
     group_of: dict[int, int]
     members: list[list[int]]
+    columns: dict[int, npt.NDArray[np.int32]]
     haploid: HaploidRegions
 
 
@@ -274,54 +278,29 @@ class _Sites:
 
     def _calls(self, records: pl.DataFrame) -> Calls:
         """Read the genotypes of records (contig, own_pos, file, record), in their order."""
-        schema = {
-            "gt_values": pl.List(pl.String),
-            "sample": pl.List(pl.Int32),
-            "gt": pl.List(pl.Int16),
-        }
         wanted = records.select(*_RECORD).unique()
-        if self._genotypes is None or not wanted.height:
-            found = wanted.with_columns(pl.lit(None, t).alias(n) for n, t in schema.items())
-        else:
+        found = NO_ROWS
+        if self._genotypes is not None and wanted.height:
             near = pl.col("pos").is_between(
                 pl.lit(records["own_pos"].min()), pl.lit(records["own_pos"].max())
             ) & pl.col("contig").is_in(records["contig"].unique().to_list())
             found = (
                 self._genotypes.filter(near)
-                .select(*_RECORD, *schema)
+                .select(NEEDED)
                 .join(wanted.lazy(), on=_RECORD, how="semi")
                 .collect(engine="streaming")
             )
-        rows = records.join(found, on=_RECORD, how="left", maintain_order="left")
-        # Text 0 is for records without a genotype column at all.
-        values = rows.select(
-            pl.when(pl.col("gt_values").is_null())
-            .then(pl.lit(["."]))
-            .otherwise("gt_values")
-            .alias("v")
-        ).to_series()
-        flat = values.explode(empty_as_null=True)
-        texts = flat.unique().sort()
-        code = flat.replace_strict(texts, pl.int_range(texts.len(), eager=True)).to_numpy()
-        base = np.concatenate([[0], np.cumsum(values.list.len().to_numpy(), dtype=np.int64)])[
-            :-1
-        ]
-        listed = rows["sample"].list.len().fill_null(0).to_numpy().astype(np.int64)
-        local = rows["gt"].explode(empty_as_null=True).drop_nulls().to_numpy()
-        alleles = [parse_gt(t) or [] for t in texts]
-        haploid = self._people.haploid.contains(records["contig"], records["own_pos"])
+        calls = list_files(found, records, self._people.columns, NO_GT)
+        alleles = [parse_gt(t) or [] for t in calls.texts]
         return Calls(
             ploidy=np.array([len(a) for a in alleles], np.int32),
             called=np.array([sum(x >= 0 for x in a) for a in alleles], np.int32),
-            default=code[base].astype(np.int32),
-            pointer=np.concatenate([[0], np.cumsum(listed)]).astype(np.int64),
-            who=rows["sample"]
-            .explode(empty_as_null=True)
-            .drop_nulls()
-            .to_numpy()
-            .astype(np.int32),
-            what=code[np.repeat(base, listed) + local].astype(np.int32),
-            haploid=haploid,
+            default=calls.default,
+            begin=calls.begin,
+            end=calls.end,
+            who=calls.who,
+            what=calls.what,
+            haploid=self._people.haploid.contains(records["contig"], records["own_pos"]),
         )
 
 

@@ -20,16 +20,15 @@ from varhouse.frequencies.count import (
     count_people,
 )
 from varhouse.frequencies.haploid import HaploidRegions
-from varhouse.genotypes.calls import Genotypes
+from varhouse.genotypes.planerows import PlaneRows
 
 Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The sample columns of a file: ordinal in the cohort, and who is male."""
+    """The sample columns of a file: who is male, and where males have one copy."""
 
-    ordinal: npt.NDArray[np.int32]
     male: npt.NDArray[np.bool_]
     haploid: HaploidRegions
 
@@ -73,12 +72,12 @@ def counted_twice(
         The columns of their file.
     """
     records = new.select("record").unique()
-    held = genotypes.join(records, on="record", how="semi").sort("record")
+    held = genotypes.join(records, on="record", how="semi").sort("record", "first")
     if held.is_empty():
-        return np.zeros((columns.ordinal.size, 8), np.int64)
+        return np.zeros((columns.male.size, 8), np.int64)
     mine = sites.join(records, on="record", how="semi").sort("record")
     # Records whose genotypes were rejected have none.
-    mine = mine.join(held.select("record"), on="record", how="semi", maintain_order="left")
+    mine = mine.join(held, on="record", how="semi", maintain_order="left")
     before = _kinds(mine, old)
     after = _kinds(mine, pl.concat([old, new.select(old.columns)]))
     return _count(held, mine, before, columns) - _count(held, mine, after, columns)
@@ -119,34 +118,12 @@ def _count(
     held = genotypes.join(records, on="record", how="semi", maintain_order="left")
     places = sites.join(records, on="record", how="semi", maintain_order="left")
     if held.is_empty():
-        return np.zeros((columns.ordinal.size, 8), np.int64)
+        return np.zeros((columns.male.size, 8), np.int64)
     sizes = wanted.group_by("record", maintain_order=True).len()["len"].to_numpy()
-    text_at, texts = _flat(held["gt_values"])
-    pointer, people = _flat(held["sample"])
-    _, index = _flat(held["gt"])
-    known = texts.unique()
-    code = texts.replace_strict(known, range(known.len()), return_dtype=pl.Int32).to_numpy()
-    column = np.zeros(int(columns.ordinal.max()) + 1, np.int32)
-    column[columns.ordinal] = np.arange(columns.ordinal.size, dtype=np.int32)
-    record_of = np.repeat(np.arange(held.height), np.diff(pointer))
-    calls = Genotypes(
-        known.to_list(),
-        code[text_at[:-1]],
-        pointer,
-        column[people.to_numpy()],
-        code[text_at[record_of] + index.to_numpy()],
-    )
     return count_people(
-        calls,
+        PlaneRows.of(held).genotypes(),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         columns.haploid.contains(places["contig"], places["pos"]),
         columns.male,
         wanted["kind"].to_numpy(),
     )
-
-
-def _flat(lists: pl.Series) -> tuple[Longs, pl.Series]:
-    """Give the offsets and the values of a column of lists."""
-    at = np.zeros(lists.len() + 1, np.int64)
-    at[1:] = np.cumsum(lists.list.len().to_numpy())
-    return at, lists.explode(empty_as_null=False)

@@ -267,7 +267,7 @@ def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> No
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
     again = twice.select("record", "alt_index")
     if context.ordinal.size:
-        columns = Columns(context.ordinal, context.male, context.haploid)
+        columns = Columns(context.male, context.haploid)
         result.people -= counted_twice(
             result.genotypes, result.sites, again, again.clear(), columns
         )
