@@ -84,23 +84,20 @@ def read_text(path: Path, tmp: Path) -> str | None:
 
 
 def cells_of(line: str) -> tuple[str, ...]:
-    """What must come back of a record: its fixed columns, QUAL as a number, and its GTs."""
+    """What must come back of a record: its columns, QUAL as a number, and every cell."""
     cells = line.rstrip("\r").split("\t", 9)
     fixed = cells[:8] + ["."] * (8 - len(cells))
     if fixed[5] != ".":
         fixed[5] = repr(float(fixed[5]))
     if len(cells) < 10:
         return tuple(fixed)
-    keys, calls = cells[8].split(":"), cells[9]
-    place = keys.index("GT") if "GT" in keys else -1
-    if place < 0:
-        calls = "\t".join("." for _ in calls.split("\t"))
-    elif keys != ["GT"]:
-        people = [c.split(":", place + 1) for c in calls.split("\t")]
-        calls = "\t".join(c[place] for c in people)
-    # An empty sample column (VH-M-011) says no more than a missing genotype.
-    calls = "\t".join(c or "." for c in calls.split("\t"))
-    return (*fixed, calls)
+    keys, calls = cells[8].split(":"), cells[9].split("\t")
+    # An empty sample column (VH-M-011) says no more than a missing genotype, and neither does
+    # a GT that was dropped behind other fields.
+    place = keys.index("GT") if "GT" in keys else 0
+    if place:
+        calls = [c + ":." if c.count(":") == place - 1 else c for c in calls]
+    return (*fixed, cells[8], "\t".join(c or "." for c in calls))
 
 
 def has_variant(line: str) -> bool:

@@ -23,9 +23,9 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError, StoreError, UsageError
-from varhouse.export import cohort, export_cohort, records
+from varhouse.export import cohort, export_cohort, lines, records
 from varhouse.export.header import declare_contig, declare_info, merge_headers
-from varhouse.export.records import format_qual
+from varhouse.export.lines import format_qual
 from varhouse.store.reader import Store
 
 LENGTHS = {"1": 1_000_000, "2": 1_000_000, "10": 1_000_000}
@@ -141,7 +141,7 @@ def test_windows_do_not_show(
     store: Store, original: Path, tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "WINDOW", window)
-    monkeypatch.setattr(records, "LINES_BYTES", 300)
+    monkeypatch.setattr(lines, "LINES_BYTES", 300)
     export_cohort(store, "c", tmp_path / "out.vcf")
     assert_same_records(original, tmp_path / "out.vcf")
 

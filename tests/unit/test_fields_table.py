@@ -1,8 +1,10 @@
 """FORMAT fields go into the store and come out of it byte for byte."""
 
 import json
+import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 from inprocess import ingest_here
 
@@ -10,6 +12,8 @@ import varhouse
 from varhouse.errors import ConfigError
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.fields import field_names
+from varhouse.store.verify import read_batches, verify
+from varhouse.store.verifyfields import compare_fields
 
 HEAD = """\
 ##fileformat=VCFv4.2
@@ -114,3 +118,44 @@ def test_a_region_finds_blocks_that_begin_before_it(tmp_path):
     assert rows["pos"].unique().to_list() == [10]
     assert store.scan("fields", contig="1", start=24, end=30).collect().is_empty()
     assert store.scan("fields", contig="2").collect()["pos"].unique().to_list() == [5]
+
+
+def _rewrite(store, change) -> None:
+    """Write the files of the table fields anew with other rows."""
+    folder = store.path / "controlled" / "fields"
+    for path in store.file_frame("fields")["path"]:
+        frame = pl.read_parquet(folder / path, hive_partitioning=False)
+        change(frame).write_parquet(folder / path)
+
+
+def test_verify_finds_values_that_are_others(tmp_path):
+    store = _ingest(tmp_path)
+    assert not list(compare_fields(store, read_batches))
+    assert not verify(store)
+    other = tmp_path / "other"
+    other.mkdir()
+    changed = [(c, p, a, f, x.replace("0/1:3", "0/1:4"), *y) for c, p, a, f, x, *y in RECORDS]
+    wrong = _ingest(other, changed)
+    digests = [s.scan("genotypes").collect()["fields_digest"] for s in (store, wrong)]
+    assert (digests[0] != digests[1]).sum() == 3
+    assert digests[0].null_count() == 1
+    for path in store.file_frame("fields")["path"]:
+        part, known = Path(path).parent, wrong.file_frame("fields")["path"]
+        (name,) = (p for p in known if Path(p).parent == part)
+        folder = "controlled/fields"
+        shutil.copy(wrong.path / folder / name, store.path / folder / path)
+    (found, _) = compare_fields(store, read_batches)
+    assert "cohort c, part 1: of 2 rows" in found
+    assert "file 0, record 0, sample columns from 0" in found
+
+
+def test_verify_finds_blocks_of_other_records(tmp_path):
+    store = _ingest(tmp_path)
+    _rewrite(store, lambda f: f.with_columns(pl.col("records").list.eval(pl.element() + 1)))
+    assert len(list(compare_fields(store, read_batches))) == 2
+
+
+def test_verify_finds_blocks_that_are_lost(tmp_path):
+    store = _ingest(tmp_path)
+    _rewrite(store, lambda f: f.head(1))
+    assert len(list(compare_fields(store, read_batches))) == 1

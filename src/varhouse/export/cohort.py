@@ -9,10 +9,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import polars as pl
 
@@ -21,17 +21,14 @@ from varhouse.errors import InputError, StoreError, UsageError, nearest
 from varhouse.export.header import (
     declare_contig,
     declare_filter,
+    declare_format,
     declare_info,
     merge_headers,
 )
-from varhouse.export.records import (
-    Layout,
-    iter_contigs,
-    iter_lines,
-    iter_windows,
-    make_layout,
-)
+from varhouse.export.lines import iter_lines
+from varhouse.export.records import Layout, Span, iter_contigs, iter_windows, make_layout
 from varhouse.files import new_file
+from varhouse.genome.contigs import parse_region
 from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.export")
@@ -47,9 +44,15 @@ _TO_BCF = (
 
 
 def export_cohort(
-    store: Store, cohort: str, out: Path, progress: Callable[[str, int], None] | None = None
+    store: Store,
+    cohort: str,
+    out: Path,
+    progress: Callable[[str, int], None] | None = None,
+    *,
+    samples: Sequence[str] | None = None,
+    region: str | None = None,
 ) -> int:
-    """Write a cohort as one file: the records as they came, GT of each sample.
+    """Write a cohort as one file: the records as they came, with all FORMAT fields.
 
     Parameters
     ----------
@@ -62,6 +65,11 @@ def export_cohort(
         is whole.
     progress
         Called with each contig and the records written so far.
+    samples
+        The samples to write, in the order of their columns; None: all. Of several files
+        only those with one of them are written.
+    region
+        `CONTIG` or `CONTIG:START-END` (1-based, closed): only records that overlap it.
 
     Returns
     -------
@@ -73,7 +81,8 @@ def export_cohort(
     StoreError
         If the store has no such cohort, or its tables contradict each other.
     UsageError
-        If the name of the file ends otherwise, or its folder does not exist.
+        If the name of the file ends otherwise, or its folder does not exist; if there is
+        no such sample or contig.
     InputError
         If the BCF could not be made.
     """
@@ -83,15 +92,22 @@ def export_cohort(
         raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
     _check_cohort(store, cohort)
     files = store.scan("files", cohort=cohort).sort("file").collect()
-    samples = store.scan("samples", cohort=cohort).collect()
-    layout = make_layout(files, samples)
+    people = store.scan("samples", cohort=cohort).collect()
+    has_fields = store.file_frame("fields", cohort=cohort).height > 0
+    layout = make_layout(files, people, samples, has_fields=has_fields)
     names = _contig_names(store, cohort)
+    written, wanted = names, cast("Span", (None, None))
+    if region is not None:
+        found = parse_region(region, store.assembly_contigs)
+        wanted = found.start if found.start > 1 else None, found.end
+        # The header names all contigs that the cohort has, as that of an indexed file.
+        written = {c: n for c, n in names.items() if c == found.contig}
     # BCF holds numbers of header lines, so everything must be declared there.
     needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
     header = merge_headers(files["header"].to_list(), layout.samples, needed)
     with _open(out) as write:
         write(header.encode())
-        return _write_records(store, cohort, layout, names, write, progress)
+        return _write_records(store, cohort, layout, written, wanted, write, progress)
 
 
 def _check_cohort(store: Store, cohort: str) -> None:
@@ -121,7 +137,7 @@ def _contig_names(store: Store, cohort: str) -> dict[str, str]:
 
 
 def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
-    """Make a header line for every contig, FILTER and INFO key that the records use."""
+    """Make a header line for each contig, FILTER, INFO and FORMAT key of the records."""
     lengths = {c.name: c.length for c in store.assembly_contigs.contigs}
     sites = store.scan("sites", cohort=cohort)
 
@@ -140,10 +156,13 @@ def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
         .collect(engine="streaming")
         .sort("key")
     )
+    texts = sites.select("format").drop_nulls().unique().collect(engine="streaming")["format"]
+    formats = {key: None for text in sorted(texts) for key in text.split(":")}
     return [
         *(declare_contig(name, lengths[c]) for c, name in names.items()),
         *(declare_filter(f) for f in filters if f not in (".", "PASS")),
         *(declare_info(k, flag=f) for k, f in infos.rows() if k not in (".", "")),
+        *(declare_format(k) for k in formats if k not in (".", "", "GT")),
     ]
 
 
@@ -152,15 +171,16 @@ def _write_records(
     cohort: str,
     layout: Layout,
     names: dict[str, str],
+    wanted: Span,
     write: Callable[[Buffer], object],
     progress: Callable[[str, int], None] | None,
 ) -> int:
     done = 0
     for contig, name in names.items():
-        for sites, calls in iter_windows(store, cohort, contig, layout):
+        for window in iter_windows(store, cohort, contig, layout, wanted):
             # One name for a contig, or the header would not fit.
-            sites = sites.with_columns(pl.lit(name).alias("chrom"))
-            for lines, records in iter_lines(sites, calls, layout):
+            sites = window.sites.with_columns(pl.lit(name).alias("chrom"))
+            for lines, records in iter_lines(window._replace(sites=sites), layout):
                 done += records
                 write(lines.data)
             if progress is not None:

@@ -59,6 +59,11 @@ def declare_info(name: str, *, flag: bool) -> str:
     return f'##INFO=<ID={name},{kind},Description="Not declared in the file">'
 
 
+def declare_format(name: str) -> str:
+    """Make the line of a FORMAT key that the file never declared, as text of any kind."""
+    return f'##FORMAT=<ID={name},Number=.,Type=String,Description="Not declared in the file">'
+
+
 def declare_filter(name: str) -> str:
     """Make the line of a FILTER that the file never declared."""
     return f'##FILTER=<ID={name},Description="Not declared in the file">'

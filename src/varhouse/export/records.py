@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.extent import INFO_KEYS
-from varhouse.errors import StoreError
-from varhouse.export.kernel import write_lines
-from varhouse.genotypes.calls import NO_GT
+from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.export.fieldcells import BLOCK_ORDER
 from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, FileCalls, list_files
 from varhouse.store.reader import Store
-from varhouse.tables.textcolumn import pack
+from varhouse.tables.schema import FIELDS
 
 WINDOW = 32_768
 """Records read at once: a row group of the table sites."""
@@ -21,12 +21,14 @@ WINDOW = 32_768
 WINDOW_CALLS = 1 << 27
 """Calls read at once, about: of many people fewer records."""
 
-LINES_BYTES = 64 << 20
-"""Text made at once, about."""
+WINDOW_FIELDS = 1 << 22
+"""As WINDOW_CALLS, of cohorts with more FORMAT fields than GT."""
 
-_MISSING = "./."
-_ABSENT = np.frombuffer(_MISSING.encode(), np.uint8)
+MISSING = "./."
+"""GT of a sample whose files do not hold a record."""
+
 _RECORD = ["file", "record"]
+_TEXTS = ["chrom", "id", "qual", "filter", "info", "format"]
 _EQUAL = ["pos", "ref", "alt", "allele_extent"]
 
 
@@ -39,7 +41,10 @@ class Layout:
     samples
         Names of the columns.
     column_at, columns
-        int64[files + 1], int32: the output columns of each file's sample columns.
+        int64[files + 1], int32: the output columns of each file's sample columns, -1 for
+        those that are not written.
+    has_fields
+        The cohort has FORMAT fields beside GT.
     merged
         Files hold different samples: equal records of several files are one record.
     """
@@ -48,31 +53,57 @@ class Layout:
     column_at: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int32]
     merged: bool
+    has_fields: bool = False
 
     @property
     def sampled(self) -> list[int]:
-        """Numbers of the files with sample columns."""
-        found: list[int] = np.flatnonzero(np.diff(self.column_at)).tolist()
+        """Numbers of the files with sample columns that are written."""
+        file_of = np.repeat(np.arange(self.column_at.size - 1), np.diff(self.column_at))
+        found: list[int] = np.unique(file_of[self.columns >= 0]).tolist()
         return found
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all sample columns are written."""
+        return bool((self.columns >= 0).all())
+
+    @property
+    def widths(self) -> dict[int, int]:
+        """Sample columns of each file that has some."""
+        return {k: n for k, n in enumerate(np.diff(self.column_at).tolist()) if n}
 
     @property
     def window(self) -> int:
         """Records that are read at once."""
-        return max(min(WINDOW, WINDOW_CALLS // max(len(self.samples), 1)), 1)
+        calls = WINDOW_FIELDS if self.has_fields else WINDOW_CALLS
+        people = max(sum(self.widths.values(), 1) // max(len(self.widths), 1), 1)
+        return max(min(WINDOW, calls // people), 1)
 
 
-def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
+def make_layout(
+    files: pl.DataFrame,
+    samples: pl.DataFrame,
+    chosen: Sequence[str] | None = None,
+    *,
+    has_fields: bool = False,
+) -> Layout:
     """Lay out the columns: those of the first file, then new ones of the others.
 
     Parameters
     ----------
     files, samples
         Rows of these tables of one cohort.
+    chosen
+        The samples to write, in the order of their columns; None: all.
+    has_fields
+        See `Layout`.
 
     Raises
     ------
     StoreError
         If a file names a sample that the cohort does not have.
+    UsageError
+        If a chosen sample is not in the cohort, or chosen twice.
     """
     names = dict(zip(samples["ordinal"].to_list(), samples["sample"].to_list(), strict=True))
     lists: list[list[int]] = files.sort("file")["samples"].to_list()
@@ -83,13 +114,28 @@ def make_layout(files: pl.DataFrame, samples: pl.DataFrame) -> Layout:
             f"the table samples lacks ordinal {unknown[0]} that the table files names",
             "varhouse store verify says what else is wrong",
         )
+    if chosen is not None:
+        order = _find_samples(chosen, {names[o]: o for o in order})
     place = np.full(max(names, default=-1) + 1, -1, np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     at = np.zeros(len(lists) + 1, np.int64)
     at[1:] = np.cumsum([len(mine) for mine in lists])
     flat = np.array([o for mine in lists for o in mine], np.int64)
     merged = any(set(mine) != set(lists[0]) for mine in lists)
-    return Layout([names[o] for o in order], at, place[flat], merged)
+    return Layout([names[o] for o in order], at, place[flat], merged, has_fields)
+
+
+def _find_samples(chosen: Sequence[str], known: dict[str, int]) -> list[int]:
+    """Give the ordinals of samples by name."""
+    unknown = [s for s in chosen if s not in known]
+    if unknown:
+        raise UsageError(
+            f"the cohort has no sample {unknown[0]!r}{nearest(unknown[0], list(known))}"
+        )
+    twice = [s for k, s in enumerate(chosen) if s in chosen[:k]]
+    if twice:
+        raise UsageError(f"sample {twice[0]!r} is asked for twice")
+    return [known[s] for s in chosen]
 
 
 def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
@@ -99,37 +145,69 @@ def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
     yield from (c for c in store.assembly_contigs.names if c in present)
 
 
-def iter_windows(
-    store: Store, cohort: str, contig: str, layout: Layout
-) -> Iterator[tuple[pl.DataFrame, FileCalls]]:
-    """Give the sites of a contig and their genotypes, some ten thousand records at a time.
+class Window(NamedTuple):
+    """Some neighbouring records of a cohort.
 
-    Both are in the same order: by pos, file and record. In records of files without sample
-    columns nobody is called.
+    Attributes
+    ----------
+    sites
+        Rows of this table, by pos, file and record.
+    calls
+        Their genotypes, in the same order; in records of files without sample columns
+        nobody is called.
+    fields
+        Rows of the table `fields` that hold their other FORMAT fields, in the order in
+        which they are decoded.
     """
-    sites = store.scan("sites", cohort=cohort, contig=contig)
+
+    sites: pl.DataFrame
+    calls: FileCalls
+    fields: pl.DataFrame
+
+
+Span = tuple[int | None, int | None]
+"""First and last 1-based base of what is wanted of a contig; None: to its end."""
+
+
+def iter_windows(
+    store: Store, cohort: str, contig: str, layout: Layout, wanted: Span = (None, None)
+) -> Iterator[Window]:
+    """Give the records of a contig that overlap a region, a window at a time."""
+    start, end = wanted
+    sites = store.scan("sites", cohort=cohort, contig=contig, start=start, end=end)
+    if not layout.is_whole:
+        sites = sites.filter(pl.col("file").is_in(layout.sampled))
     pos = sites.select("pos").sort("pos").collect()["pos"]
+    if not pos.len():
+        return
     n = layout.window
     last = pos.gather_every(n, n - 1).unique(maintain_order=True).to_list()
     low = int(pos[0])
     for high in dict.fromkeys([*last, int(pos[-1])]):
         if high < low:
             continue
-        yield _window(store, cohort, contig, (low, int(high)), layout)
+        yield _window(store, cohort, contig, (low, int(high)), layout, start)
         low = int(high) + 1
 
 
 def _window(
-    store: Store, cohort: str, contig: str, span: tuple[int, int], layout: Layout
-) -> tuple[pl.DataFrame, FileCalls]:
+    store: Store,
+    cohort: str,
+    contig: str,
+    span: tuple[int, int],
+    layout: Layout,
+    start: int | None,
+) -> Window:
     inside = pl.col("pos").is_between(*span)
-    where = {"contig": contig, "start": span[0], "end": span[1]}
+    if not layout.is_whole:
+        inside &= pl.col("file").is_in(layout.sampled)
+    where = {"contig": contig, "start": max(span[0], start or 0), "end": span[1]}
 
     def read(table: str, columns: Sequence[str]) -> pl.DataFrame:
         frame = store.scan(table, cohort=cohort, **where).filter(inside)
         return frame.sort("pos", *_RECORD).select(columns).collect()
 
-    sites = read("sites", [*_RECORD, *_EQUAL, "chrom", "id", "qual", "filter", "info"])
+    sites = read("sites", [*_RECORD, *_EQUAL, *_TEXTS])
     sampled = layout.sampled
     genotypes = read("genotypes", NEEDED) if sampled else NO_ROWS
     known = sites.filter(pl.col("file").is_in(sampled)).select(_RECORD)
@@ -141,7 +219,26 @@ def _window(
         )
     at = layout.column_at
     columns = {f: layout.columns[at[f] : at[f + 1]] for f in sampled}
-    return sites, list_files(genotypes, sites, columns, _MISSING)
+    calls = list_files(genotypes, sites, columns, MISSING)
+    if not layout.has_fields:
+        return Window(sites, calls, pl.DataFrame())
+    # Blocks may begin before the region that records overlap.
+    reach = {**where, "start": span[0]}
+    blocks = store.scan("fields", cohort=cohort, **reach)
+    blocks = blocks.filter(pl.col("file").is_in(sampled)).select(FIELDS.names)
+    return Window(sites, calls, _wanted_blocks(blocks.collect(), layout).sort(BLOCK_ORDER))
+
+
+def _wanted_blocks(blocks: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Keep the blocks with any sample column that is written."""
+    if layout.is_whole or blocks.is_empty():
+        return blocks
+    keys, at = ["file", "first", "people"], layout.column_at
+    known = blocks.select(keys).unique()
+    hit = [
+        bool((layout.columns[at[f] + first :][:n] >= 0).any()) for f, first, n in known.rows()
+    ]
+    return blocks.join(known.filter(pl.Series(hit)), on=keys, how="semi")
 
 
 def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -216,64 +313,3 @@ def _join_open_infos(values: list[str]) -> str:
         entries = [(e, e.partition("=")[0]) for e in value.split(";")]
         kept |= dict.fromkeys(e for e, k in entries if k in INFO_KEYS and k not in known)
     return ";".join(kept) or "."
-
-
-def format_qual(qual: pl.Expr) -> pl.Expr:
-    """Print QUAL so that it reads back equal: shortest, whole numbers without a point."""
-    whole = (qual == qual.round()) & (qual.abs() < 1e15)
-    text = pl.when(whole).then(qual.cast(pl.Int64, strict=False).cast(pl.String))
-    return text.otherwise(qual.cast(pl.String)).fill_null(".")
-
-
-def iter_lines(
-    sites: pl.DataFrame, calls: FileCalls, layout: Layout
-) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
-    """Write the records of a window as lines of VCF, in pieces of some LINES_BYTES.
-
-    Yields the bytes of a piece and its number of records.
-    """
-    n_columns = len(layout.samples)
-    records, group = sites, np.arange(sites.height)
-    if layout.merged:
-        records, place = merge_records(sites)
-        group = place.to_numpy()
-    # The rows of a record lie together: sorted by record, as blocks.
-    order = np.argsort(group, kind="stable")
-    block_at = np.zeros(records.height + 1, np.int64)
-    block_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
-    texts, texts_at = pack(pl.Series(["." if t == NO_GT else t for t in calls.texts]))
-    step = max(LINES_BYTES // (4 * n_columns + 200), 1)
-    for first in range(0, records.height, step):
-        last = min(first + step, records.height)
-        rows = order[block_at[first] : block_at[last]]
-        head, head_at = pack(_heads(records[first:last], samples=n_columns > 0))
-        lines = write_lines(
-            head,
-            head_at,
-            block_at[first : last + 1] - block_at[first],
-            sites["file"].gather(rows).to_numpy(),
-            calls.default[rows],
-            calls.begin[rows],
-            calls.end[rows],
-            calls.who,
-            calls.what,
-            texts,
-            texts_at,
-            layout.column_at,
-            layout.columns,
-            n_columns,
-            _ABSENT,
-        )
-        yield lines, last - first
-
-
-def _heads(records: pl.DataFrame, *, samples: bool) -> pl.Series:
-    """Make the cells before the genotypes."""
-    cells = [
-        pl.col("chrom"), pl.col("pos").cast(pl.String), pl.col("id").fill_null("."),
-        pl.col("ref"), pl.col("alt"), format_qual(pl.col("qual")), pl.col("filter"),
-        pl.col("info"),
-    ]  # fmt: skip
-    if samples:
-        cells.append(pl.lit("GT"))
-    return records.select(pl.concat_str(cells, separator="\t").alias("head"))["head"]

@@ -22,6 +22,7 @@ from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
+from varhouse.store.verifyfields import compare_fields
 from varhouse.tables.consistency import describe, impossible, strata_apart
 from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.rowdigest import digest_frame
@@ -83,7 +84,8 @@ def verify(store: Store) -> list[Problem]:
     ingest without a release; keys are unique; planes of genotypes hold
     each copy once; totals are the sums of frequencies; every
     allele with frequencies is in variants and the other way round; ac <= an; and that no
-    table under `open/` has a column about single people.
+    table under `open/` has a column about single people; and that the FORMAT fields are
+    those whose digests stand beside the genotypes.
     """
     numbers = [n for n in list_releases(store.path) if n <= store.release]
     ingests = {read_release(store.path, n).ingest_id for n in numbers}
@@ -95,7 +97,18 @@ def verify(store: Store) -> list[Problem]:
         for name in store.tables:
             problems += _check_unique(store, name)
         problems += _check_counts(store)
+        problems += _check_fields(store)
     return problems
+
+
+def _check_fields(store: Store) -> list[Problem]:
+    """Compare the values of FORMAT fields with the digests beside the genotypes."""
+    try:
+        return [Problem("fields", "", what) for what in compare_fields(store, read_batches)]
+    except AccessError:
+        raise
+    except StoreError as error:
+        return [Problem("fields", "", error.message)]
 
 
 def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
