@@ -9,13 +9,14 @@ from typing import Any
 _TEXT = """\
 example, on the demo store of scripts/demo:
   varhouse export demo/store --cohort beijing -o beijing.vcf.gz
+  varhouse export demo/store --cohort beijing --samples BJ0001,BJ0002 --region 1 -o two.bcf
 
-The records as they came: CHROM, POS, ID, REF, ALT, QUAL, FILTER and INFO, in the order of
-the assembly, with the header lines of the file. Of the genotype fields only GT is kept;
-others (AD, DP, GQ, PL) are not in the store yet, their header lines stay. Records that
-were held back at ingest are not there (table rejects). A cohort of several files becomes
-one: equal records of files with different samples are joined, samples that a file does not
-hold are ./. there, and INFO keeps what the files agree on.
+The records as they came: the fixed columns, GT and all other FORMAT fields that the store
+keeps (genotype_fields of the configuration), in the order of the assembly, with the header
+lines of the file. Records that were held back at ingest are not there (table rejects). A
+cohort of several files becomes one: equal records of files with different samples are joined,
+samples that a file does not hold are ./. there, and INFO keeps what the files agree on.
+With --samples INFO stays as it is: AC and AN of the file, not of these samples.
 
 Writes only the file of -o: .vcf.gz (BGZF), .vcf or .bcf by its ending.
 """
@@ -34,8 +35,31 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write"
     )
+    parser.add_argument(
+        "--samples",
+        metavar="LIST",
+        help="samples to write, in this order: names with commas between them, or a file of"
+        " names, one a line",
+    )
+    parser.add_argument(
+        "--region", metavar="R", help="only records that overlap CONTIG or CONTIG:START-END"
+    )
     parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
     parser.set_defaults(run=run)
+
+
+def _read_names(text: str | None) -> list[str] | None:
+    """Read a list of samples: a file of names, or names joined by commas."""
+    if text is None:
+        return None
+    path = Path(text)
+    lines = path.read_text("utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        from varhouse.errors import UsageError
+
+        raise UsageError(f"--samples: {text!r} names nobody")
+    return names
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +85,14 @@ def run(args: argparse.Namespace) -> int:
             )
 
     store = open_store(args.store, args.release)
-    records = export_cohort(store, args.cohort, args.output, progress)
+    records = export_cohort(
+        store,
+        args.cohort,
+        args.output,
+        progress,
+        samples=_read_names(args.samples),
+        region=args.region,
+    )
     took = time.perf_counter() - began
     what = f"{records:,} record{'' if records == 1 else 's'} of {args.cohort}"
     log.info("%s, release %d, %.1f s -> %s", what, store.release, took, args.output)
