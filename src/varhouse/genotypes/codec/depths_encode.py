@@ -59,13 +59,16 @@ def _count(tape, where, counts):  # type: ignore[no-untyped-def]  # pragma: no c
     """Count the values of each field of the group."""
     _, _, cut, begin, layout, _ = tape
     for r in range(layout.size):
-        step = where.width[layout[r]]
+        step, slot = where.width[layout[r]], where.slots[:, layout[r]]
+        p = begin[r] + where.first * step
+        mine = np.zeros(step, np.int64)
+        for _ in range(where.people):
+            for j in range(step):
+                mine[j] += cut[p + 1] - cut[p]
+                p += 1
         for f in range(4):
-            j = where.slots[f, layout[r]]
-            p = begin[r] + where.first * step + j
-            for _ in range(where.people if j >= 0 else 0):
-                counts[f] += cut[p + 1] - cut[p]
-                p += step
+            if slot[f] >= 0:
+                counts[f] += mine[slot[f]]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -128,7 +131,7 @@ def _bits(counts: Int64) -> float:
 
 def choose(tape: TapeArrays, where: _Where) -> Rules:
     """Choose the rules of a block by a look at about 4,096 of its cells."""
-    slopes = np.zeros(8192)
+    slopes = np.zeros(2048)
     plain, delta = np.zeros(256, np.int64), np.zeros(256, np.int64)
     step = max(1, where.people * tape.layout.size // 4096)
     n = _sample(tape, where, min(step, where.people), slopes, plain, delta)
@@ -197,6 +200,8 @@ def _odd_cells(tape, where, f, found):  # type: ignore[no-untyped-def]  # pragma
 
 def _odd_streams(tape: FieldTape, where: _Where) -> list[Bytes]:
     """Write the odd texts of the group; a cell is written as `cell * 4 + field`."""
+    if not tape.odd.size:
+        return odd_streams(Odd.none())
     parts = []
     for f in range(len(GROUP)):
         found = np.empty((tape.odd.shape[0], 3), np.int64)

@@ -59,6 +59,8 @@ class Gathered(NamedTuple):
 
 def odd_streams(odd: Odd) -> list[Bytes]:
     """Write odd cells as three streams: steps from cell to cell, lengths, texts."""
+    if not odd.cells.size:
+        return [np.zeros(0, np.uint8)] * 3
     return [varints_of(np.diff(odd.cells, prepend=0)), *text_streams(odd.texts)]
 
 

@@ -18,6 +18,9 @@ LARGEST_STREAM = 1 << 28
 FEW_SYMBOLS = 16
 """Distinct bytes of a stream of which several may share a byte."""
 
+SAMPLE = 8192
+"""Bytes at the beginning of a stream by which it is judged."""
+
 _FAST, _SMALL = (pa.Codec("zstd", compression_level=level) for level in (1, 9))
 
 
@@ -81,6 +84,24 @@ def _per_byte(symbols: int) -> int:
     return n
 
 
+def _shared(stream: Bytes) -> tuple[bytes, float]:
+    """Compress a stream of few symbols with several of them in a byte; nothing of many.
+
+    Returns (bytes, what their frequencies say that is needed).
+    """
+    counts = _histogram(stream)
+    known = np.flatnonzero(counts)
+    if not 2 <= known.size <= FEW_SYMBOLS:
+        return b"", 0.0
+    code = np.zeros(256, np.uint8)
+    code[known] = np.arange(known.size)
+    per_byte = _per_byte(known.size)
+    several = np.empty(-(-stream.size // per_byte), np.uint8)
+    _several(stream, code, known.size, per_byte, several)
+    head = bytes([known.size, *known.tolist()])
+    return head + _FAST.compress(several, asbytes=True), _entropy(counts[known])
+
+
 def _compress(stream: Bytes) -> tuple[bytes, int]:
     """Compress a stream: noise quickly, repeats as small as is worth it.
 
@@ -93,22 +114,16 @@ def _compress(stream: Bytes) -> tuple[bytes, int]:
     """
     if not stream.size:
         return b"", 0
+    seen = _histogram(stream[:SAMPLE])
+    seen = seen[seen > 0]
+    shared, bound = _shared(stream) if seen.size <= FEW_SYMBOLS else (b"", 0.0)
+    if shared and 64 < len(shared) < 1.1 * bound and len(shared) > 0.9 * bound:
+        return shared, -stream.size
     best: bytes = _FAST.compress(stream, asbytes=True)
-    counts = _histogram(stream)
-    known = np.flatnonzero(counts)
-    bound = _entropy(counts[known])
-    if len(best) < 0.9 * bound:
+    if len(best) < 0.9 * _entropy(seen) * stream.size / min(stream.size, SAMPLE):
         best = min(best, _SMALL.compress(stream, asbytes=True), key=len)
-    if 2 <= known.size <= FEW_SYMBOLS and len(best) > 1.02 * bound + 64:
-        code = np.zeros(256, np.uint8)
-        code[known] = np.arange(known.size)
-        per_byte = _per_byte(known.size)
-        several = np.empty(-(-stream.size // per_byte), np.uint8)
-        _several(stream, code, known.size, per_byte, several)
-        head = bytes([known.size, *known.tolist()])
-        packed = head + _FAST.compress(several, asbytes=True)
-        if len(packed) < len(best):
-            return packed, -stream.size
+    if shared and len(shared) < len(best):
+        return shared, -stream.size
     return best, stream.size
 
 

@@ -241,7 +241,10 @@ class BlockWriter:
             for first in range(0, self._people, PEOPLE)
             for row in self._rows(held, first, min(PEOPLE, self._people - first))
         ]
-        return [pl.DataFrame(rows, schema=SCHEMA, orient="row")] if rows else []
+        if not rows:
+            return []
+        columns = dict(zip(SCHEMA, map(list, zip(*rows, strict=True)), strict=True))
+        return [pl.DataFrame(columns, schema=SCHEMA)]
 
     def _rows(self, held: _Held, first: int, people: int) -> Iterator[tuple[object, ...]]:
         pos = held.pos
