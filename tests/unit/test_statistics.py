@@ -114,8 +114,8 @@ def test_entries_say_all_there_is_to_say():
     names = [s.name for s in STATISTICS]
     assert len(set(names)) == len(names)
     for s in STATISTICS:
-        # A count adds up, anything else is made of counts.
-        assert s.adds_up or s.made is not None
+        # A count adds up, anything else is made of counts or compares groups.
+        assert s.adds_up or (s.made is None) != (s.greatest is None)
         assert "" not in (s.meaning, s.unit)
         assert s.tables
     for table in (FREQUENCIES, TOTALS):

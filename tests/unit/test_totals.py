@@ -124,6 +124,35 @@ def write(frame: pl.DataFrame, folder) -> list[CohortFile]:
     return files
 
 
+def test_the_group_with_the_greatest_frequency() -> None:
+    def row(by: str, group: str, ac: int, an: int, cohort: str = "a", **more: int) -> dict:
+        place = {"contig": "1", "pos": 5, "ref": "A", "alt": "C", "part": "1"}
+        counts = {"ac": ac, "an": an, "n_het": ac, "n_samples": an}
+        return place | {"cohort": cohort, "stratum_by": by, "stratum": group} | counts | more
+
+    fields = {"n_samples_adj": 9, "an_adj": 9, "ac_adj": 0, "n_het_adj": 0, "n_hom_alt_adj": 0,
+              "n_hemi_adj": 0, "n_missing_adj": 0}  # fmt: skip
+    rows = [
+        row("all", "all", 9, 90),
+        row("pop", "east", 1, 20, **fields),
+        row("pop", "north", 0, 40),
+        row("pop", "south", 1, 30, **fields | {"ac_adj": 1}),
+        row("pop", "south", 2, 10, cohort="b"),
+        # Equal shares: the most alleles, then the first name.
+        row("sex", "female", 1, 10),
+        row("sex", "male", 2, 20),
+        row("sex", "other", 2, 20),
+        row("site", "one", 0, 20),
+    ]
+    found = sum_cohorts(build.fill(FREQUENCIES, rows)).sort("stratum_by", "stratum")
+    marked = found.filter("is_grpmax")["stratum"].to_list()
+    assert marked == ["south", "male"]
+    assert found.filter(pl.col("is_grpmax").is_null())["stratum"].to_list() == ["all"]
+    adj = dict(found.select("stratum", "is_grpmax_adj").iter_rows())
+    assert adj == {"all": None, "east": False, "north": None, "south": True, "female": None,
+                   "male": None, "other": None, "one": None}  # fmt: skip
+
+
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(ROWS, st.sampled_from([1, 7, 30, 10**6]), st.sampled_from([0.0, 10.0]))
 def test_totals_do_not_depend_on_what_is_read_at_once(tmp_path_factory, rows, at_once, often):

@@ -15,7 +15,9 @@ from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
 from varhouse.tables.statistics import (
     FREQUENCIES,
+    TOTALS,
     counts_at_site,
+    greatest_of,
     made_of,
     statistics_of,
     unknown_of,
@@ -98,7 +100,8 @@ class Overview:
             if c.name != "part":
                 add(c.name, "consequences", c.dtype, f"worst transcript: {c.meaning}")
         for c in self.store.declaration("totals").columns:
-            if c.name not in ("part", "stratum_by", "stratum"):
+            # The overview is of everybody: no group is the greatest of them.
+            if c.name not in ("part", "stratum_by", "stratum", *greatest_of(TOTALS)):
                 add(c.name, "totals", c.dtype, f"all cohorts: {c.meaning}")
         for cohort in self.cohorts:
             for s in statistics_of(FREQUENCIES):

@@ -3,10 +3,10 @@
 Schema, counting, adding up over files and cohorts, the overview, the VCF of a query, the
 frequencies of one file, and verify read these entries; no other module lists their names.
 
-A statistic is a *count*, which adds up over files and cohorts, or is *made* of counts by an
-expression. To add one that is made, add its entry. A count of genotypes needs, besides its
-entry, its case in the loops of `varhouse.frequencies.count`. docs/numbers.md has an example of
-each.
+A statistic is a *count*, which adds up over files and cohorts, is *made* of the counts of its
+row by an expression, or neither: it compares a row with those of other groups (`greatest`). To
+add one that is made, add its entry. A count of genotypes needs, besides its entry, its case in
+the loops of `varhouse.frequencies.count`. docs/numbers.md has an example of each.
 """
 
 from dataclasses import dataclass
@@ -80,6 +80,8 @@ class Statistic:
     about
         Of a count that not all files can give: the count of the people that it is about.
         Where that is 0 or null both are null, for nothing is known, and nothing is added.
+    greatest
+        Of what is neither: the share of which the group has the greatest of its stratum.
     source
         Where the formula comes from, if it is more than a quotient.
     is_exact
@@ -97,6 +99,7 @@ class Statistic:
     at_site: AtSite | None = None
     made: pl.Expr | None = None
     about: str | None = None
+    greatest: str | None = None
     source: str = ""
     is_exact: bool = True
 
@@ -275,6 +278,16 @@ STATISTICS: tuple[Statistic, ...] = (
         "faf99_adj", pl.Float64, SHARE, "faf99 of ac_adj and an_adj", is_public=True,
         made=_faf("ac_adj", "an_adj", 0.99), source=_FAF, is_exact=False,
     ),
+    *(
+        Statistic(
+            f"is_grpmax{end}", pl.Boolean, SHARE,
+            f"the group has the greatest af{end} of those of its stratum, and copies; of equal"
+            f" ones the most called alleles, then the first name; null for `all`{unknown}",
+            is_public=True, tables=(TOTALS,), greatest=f"af{end}",
+            source="gnomAD grpmax (of adj), popmax before",
+        )
+        for end, unknown in (("", ""), ("_adj", " and where nobody has the fields"))
+    ),
     Statistic(
         "n_cohorts", pl.Int32, COHORTS, "cohorts that hold an allele of the site",
         is_public=True, tables=(TOTALS,), of_record=True, at_site=AtSite.MOST,
@@ -332,6 +345,19 @@ def genotype_counts() -> tuple[str, ...]:
 def adj_counts() -> tuple[str, ...]:
     """Name the counts that genotypes give together with their quality fields."""
     return tuple(s.name for s in statistics_of(FREQUENCIES) if s.about == _ADJ)
+
+
+def greatest_of(table: str) -> dict[str, tuple[str, str, str]]:
+    """Name what compares groups: column to the share, its counts of copies and alleles."""
+    return {
+        s.name: (
+            s.greatest,
+            s.greatest.replace("af", "ac", 1),
+            s.greatest.replace("af", "an", 1),
+        )
+        for s in statistics_of(table)
+        if s.greatest is not None
+    }
 
 
 def unknown_of(table: str) -> dict[str, pl.Expr]:

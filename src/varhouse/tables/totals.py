@@ -30,6 +30,7 @@ from varhouse.tables.statistics import (
     counts_at_site,
     counts_of,
     counts_of_a_cohort,
+    greatest_of,
     made_of,
     unknown_of,
 )
@@ -303,9 +304,38 @@ def _finish(rows: pl.DataFrame) -> pl.DataFrame:
     greatest = rows.select(pl.col(counts).max()).row(0) if rows.height else ()
     if max((n for n in greatest if n is not None), default=0) > _MAX_INT32:
         raise StoreError("a sum over all cohorts passes 2,147,483,647 alleles")
-    return (
+    made = (
         rows.with_columns(pl.col(counts).cast(pl.Int32))
         .with_columns(**unknown_of(TOTALS.name))
         .with_columns(**made_of(TOTALS.name))
-        .select(c for c in TOTALS.names if c != "part")
     )
+    return with_greatest(made).select(c for c in TOTALS.names if c != "part")
+
+
+def with_greatest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mark the groups that have the greatest frequency of their stratum, allele by allele.
+
+    Parameters
+    ----------
+    rows
+        Rows of totals, all groups of each allele.
+    """
+    is_group = pl.col("stratum_by") != "all"
+    marks = greatest_of(TOTALS.name)
+    if not rows.select(is_group.any()).item():
+        return rows.with_columns(pl.lit(None, pl.Boolean).alias(n) for n in marks)
+    own = [*KEY, "stratum_by"]
+    for name, (share, copies, alleles) in marks.items():
+        first = (
+            rows.filter(is_group & (pl.col(copies) > 0))
+            .sort(share, alleles, "stratum", descending=[True, True, False])
+            .unique(own, keep="first", maintain_order=True)
+            .select(*own, "stratum", pl.lit(value=True).alias(name))
+        )
+        known = is_group & pl.col(copies).is_not_null()
+        rows = (
+            rows.drop(name, strict=False)
+            .join(first, on=[*own, "stratum"], how="left", maintain_order="left")
+            .with_columns(pl.when(known).then(pl.col(name).fill_null(value=False)))
+        )
+    return rows
