@@ -18,13 +18,14 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.files import read_json, write_json
+from varhouse.frequencies.assessed import People
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
-from varhouse.ingest.jobs.merge import People, merge_part
+from varhouse.ingest.jobs.merge import merge_part
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, sample_groups
 from varhouse.ingest.jobs.recount import Columns, counted_twice
 from varhouse.ingest.jobs.tasks import (

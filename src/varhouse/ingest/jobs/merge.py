@@ -1,30 +1,13 @@
 """Frequencies of a cohort whose files hold different people, added up by allele.
 
-Whether somebody was assessed is a matter of the *site* (contig and pos), not of the ALT:
-where file A has `G A` and file B `G T`, the people of both were called there, so `an` of
-either allele counts all of them, with no copy in the other file. A record is about the
-site of its own POS and the sites at which its alleles stand once they are normalised; an
-allele is asked for at its normalised position. What was rejected is about nothing; ALT `<*>`
-was not, people are called there as where ALT is `.`, and who has it does not have G. A file
-without a record at the site says nothing of its people there, even if a deletion of it
-reaches over the site. `bcftools merge -m all` of normalised files counts the same.
+What the people add whose files lack an allele: `varhouse.frequencies.assessed`.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from varhouse.alleles.unspecified import NO_ALT
-from varhouse.frequencies.called import Calls, count_called
-from varhouse.frequencies.haploid import HaploidRegions
-from varhouse.frequencies.rows import frequency_frame
-from varhouse.frequencies.strata import Strata
-from varhouse.genotypes.calls import NO_GT, parse_gt
-from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, list_files
-from varhouse.genotypes.planefiles import RECORD as _RECORD
+from varhouse.frequencies.assessed import People, Sites
 from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
@@ -32,41 +15,15 @@ from varhouse.tables.statistics import (
     adj_counts,
     counts_at_site,
     counts_of,
-    genotype_counts,
     made_of,
     unknown_of,
 )
-from varhouse.tables.windows import Window, cut_windows
+from varhouse.tables.windows import cut_windows
 
 MERGE_ROWS = 2_000_000
 """Rows of frequencies that are added up at once."""
 
 _GROUP = (*KEY, "stratum_by", "stratum")
-
-
-@dataclass(frozen=True)
-class People:
-    """The people of a cohort.
-
-    Attributes
-    ----------
-    strata
-        Their strata, by ordinal.
-    group_of
-        Number of the group of people that each file holds.
-    members
-        Ordinals of the people of each group.
-    columns
-        For each file int32[columns]: ordinal of each sample column.
-    haploid
-        Where males have one copy.
-    """
-
-    strata: Strata
-    group_of: dict[int, int]
-    members: list[list[int]]
-    columns: dict[int, npt.NDArray[np.int32]]
-    haploid: HaploidRegions
 
 
 def merge_part(
@@ -102,7 +59,7 @@ def merge_part(
     frame = pl.scan_parquet(
         [s.path for s in frequencies], include_file_paths="path", glob=False
     )
-    sites = _Sites(
+    sites = Sites(
         [s.path for _, s in by_table["sites"]],
         [s.path for _, s in by_table["genotypes"]],
         people,
@@ -174,135 +131,3 @@ def _adj_of_others(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     return lacking.join(known, on=[*site, "group"]).with_columns(
         **{n: zero for n, zero in none.items() if n not in adj_counts()}
     )
-
-
-class _Sites:
-    """Records of the files of a cohort by the sites that they are about."""
-
-    def __init__(self, sites: list[str], genotypes: list[str], people: People) -> None:
-        self._people = people
-        self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
-        files = {f: g for f, g in people.group_of.items() if people.members[g]}
-        self._sites = (
-            pl.scan_parquet(sites, glob=False)
-            .filter(
-                pl.col("alt").str.contains(NO_ALT)
-                | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
-            )
-            .select(
-                "contig",
-                "pos",
-                *_RECORD,
-                "allele_pos",
-                group=pl.col("file").replace_strict(
-                    files, default=None, return_dtype=pl.Int64
-                ),
-            )
-            .filter(pl.col("group").is_not_null())
-        )
-        left = (pl.col("pos") - pl.col("allele_pos").list.min()).max()
-        right = (pl.col("allele_pos").list.max() - pl.col("pos")).max()
-        reach = self._sites.select(pl.max_horizontal(left, right, pl.lit(0)))
-        self._reach = int(reach.collect(engine="streaming").item() or 0)
-
-    def others(self, held: pl.DataFrame, window: Window) -> pl.DataFrame:
-        """Give counts for the groups of people that were assessed and lack an allele.
-
-        Parameters
-        ----------
-        held
-            The key and `group` of every allele in the files, in a window.
-
-        Returns
-        -------
-        pl.DataFrame
-            Rows of frequencies without `cohort` and `part`; no copy of the allele in any.
-        """
-        alleles = held.select(KEY).unique().sort(KEY).with_row_index("row")
-        about = self._about(window).join(
-            alleles.select("contig", "pos").unique(), on=["contig", "pos"], how="semi"
-        )
-        entries = about.select("contig", "pos", "group").unique()
-        lacking = (
-            alleles.join(entries, on=["contig", "pos"])
-            .join(held, on=[*KEY, "group"], how="anti")
-            .select("row", "contig", "pos", "group")
-        )
-        entries = (
-            lacking.select("contig", "pos", "group").unique().sort("contig", "pos", "group")
-        ).with_row_index("entry")
-        pairs = lacking.join(entries, on=["contig", "pos", "group"]).sort("row", "entry")
-        records = about.join(entries, on=["contig", "pos", "group"]).sort("entry", *_RECORD)
-        strata = self._people.strata
-        needed = pairs["row"].unique().sort()
-        index = pl.DataFrame({"row": needed}).with_row_index("index")
-        pairs = pairs.join(index, on="row", how="left", maintain_order="left")
-        members = self._people.members
-        an, missing, n, odd = count_called(
-            _longs(pairs["index"]),
-            _longs(pairs["entry"]),
-            np.searchsorted(_longs(records["entry"]), np.arange(entries.height + 1)),
-            _longs(entries["group"]),
-            np.cumsum([0, *map(len, members)], dtype=np.int64),
-            np.array([s for group in members for s in group], np.int32),
-            self._calls(records),
-            strata.cell,
-            strata.male,
-            needed.len(),
-        )
-        counts = {
-            name: np.zeros((needed.len(), len(strata.by)), np.int32)
-            for name in genotype_counts()
-        }
-        counts |= {
-            "an": strata.sums(an),
-            "n_missing": strata.sums(missing),
-            "n_not_diploid": strata.sums(odd),
-        }
-        out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))
-        return out.filter(pl.col("n_samples") > 0)
-
-    def _about(self, window: Window) -> pl.DataFrame:
-        """Find records about sites of a window, with pos of the site and own_pos."""
-        near = self._sites.filter(window.widened(self._reach).rows()).collect()
-        names = ["contig", "pos", "group", *_RECORD, "own_pos"]
-        near = near.with_columns(own_pos="pos")
-        moved = (
-            near.drop("pos")
-            .rename({"allele_pos": "pos"})
-            .explode("pos", empty_as_null=True)
-            .filter(pl.col("pos").is_not_null() & (pl.col("pos") != pl.col("own_pos")))
-        )
-        about = pl.concat([near.select(names), moved.select(names).unique()])
-        return about.filter(window.rows())
-
-    def _calls(self, records: pl.DataFrame) -> Calls:
-        """Read the genotypes of records (contig, own_pos, file, record), in their order."""
-        wanted = records.select(*_RECORD).unique()
-        found = NO_ROWS
-        if self._genotypes is not None and wanted.height:
-            near = pl.col("pos").is_between(
-                pl.lit(records["own_pos"].min()), pl.lit(records["own_pos"].max())
-            ) & pl.col("contig").is_in(records["contig"].unique().to_list())
-            found = (
-                self._genotypes.filter(near)
-                .select(NEEDED)
-                .join(wanted.lazy(), on=_RECORD, how="semi")
-                .collect(engine="streaming")
-            )
-        calls = list_files(found, records, self._people.columns, NO_GT)
-        alleles = [parse_gt(t) or [] for t in calls.texts]
-        return Calls(
-            ploidy=np.array([len(a) for a in alleles], np.int32),
-            called=np.array([sum(x >= 0 for x in a) for a in alleles], np.int32),
-            default=calls.default,
-            begin=calls.begin,
-            end=calls.end,
-            who=calls.who,
-            what=calls.what,
-            haploid=self._people.haploid.contains(records["contig"], records["own_pos"]),
-        )
-
-
-def _longs(column: pl.Series) -> npt.NDArray[np.int64]:
-    return column.to_numpy().astype(np.int64)
