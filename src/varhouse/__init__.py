@@ -2,8 +2,10 @@
 
 `open` reads a store, `read_vcf` a VCF or BCF as typed frames. The work of the commands on
 one file is here under their names: `validate`, `repair`, `normalise`, `liftover`, `genes`,
-`annotate`, `frequencies` take paths or polars frames and give typed results. What a caller
-can mend is raised as a `VarhouseError`; nothing is printed.
+`annotate`, `frequencies` take paths or polars frames and give typed results.
+`group_frequencies` counts any group of people of a store, whom `choose_people` finds;
+`annotate_frequencies` writes a store's numbers beside one's own alleles. What a caller can
+mend is raised as a `VarhouseError`; nothing is printed.
 """
 
 import importlib
@@ -20,11 +22,14 @@ from varhouse.compiled import find_cache
 if TYPE_CHECKING:
     from varhouse.errors import VarhouseError
     from varhouse.onefile.annotate import annotate
+    from varhouse.onefile.annotate_store import annotate_frequencies
     from varhouse.onefile.frequencies import frequencies
     from varhouse.onefile.genes import genes
     from varhouse.onefile.liftover import liftover
     from varhouse.onefile.normalise import normalise
     from varhouse.onefile.validate import repair, validate
+    from varhouse.query.groups import group_frequencies
+    from varhouse.query.people import choose_people
     from varhouse.store.reader import Store
     from varhouse.vcf.reader import VcfReader
 
@@ -34,15 +39,19 @@ if (_cache := find_cache()) is not None:
 
 __version__ = version("varhouse")
 __all__ = [
-    "VarhouseError", "__version__", "annotate", "frequencies", "genes", "liftover",
-    "normalise", "open", "read_vcf", "repair", "validate",
+    "VarhouseError", "__version__", "annotate", "annotate_frequencies", "choose_people",
+    "frequencies", "genes", "group_frequencies", "liftover", "normalise", "open", "read_vcf",
+    "repair", "validate",
 ]  # fmt: skip
 
 _LATE = {
     "VarhouseError": "varhouse.errors",
     "annotate": "varhouse.onefile.annotate",
+    "annotate_frequencies": "varhouse.onefile.annotate_store",
+    "choose_people": "varhouse.query.people",
     "frequencies": "varhouse.onefile.frequencies",
     "genes": "varhouse.onefile.genes",
+    "group_frequencies": "varhouse.query.groups",
     "liftover": "varhouse.onefile.liftover",
     "normalise": "varhouse.onefile.normalise",
     "repair": "varhouse.onefile.validate",

@@ -1,4 +1,4 @@
-"""`varhouse annotate`: consequences and joins for a VCF, a BCF or a table of alleles."""
+"""`varhouse annotate`: consequences, joins and frequencies for a VCF, a BCF or a table."""
 
 import argparse
 import logging
@@ -19,10 +19,18 @@ example:
   varhouse annotate demo/data/beijing.vcf.gz -o beijing.annotated.vcf.gz \\
       --genes demo/data/demo.gff3 --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
 
+  varhouse annotate demo/data/beijing.vcf.gz -o beijing.af.vcf.gz --store demo/store \\
+      --people 'sex == "female" and province == "330000"'
+
 IN is a VCF (plain, gzip), a BCF, or a Parquet file with the columns contig, pos, ref,
 alt, and extent for symbolic alleles. Each ALT is annotated as it stands; `varhouse
 normalise` first if it may not be normalised. Alleles more than 5,000 bases from every
 transcript get no consequence.
+
+--store writes what a store counted in place of consequences: store_AC, store_AN, store_AF of
+everybody or of the group of --people, also other statistics (--columns). An allele that the
+store has not assessed has none of them; it is never 0. With --reference alleles are
+left-aligned for the look-up, without it they are trimmed.
 """
 
 _EPILOG = """\
@@ -38,6 +46,8 @@ files written:
                                   none where IN is not sorted
   OUT ending in .parquet          one typed row per allele x transcript; fields of such
                                   a source are lists, a value for each record
+  with --store                    .vcf.gz or .vcf: IN with NAME_AC, NAME_AN, NAME_AF ...
+                                  (Number=A); .parquet, .tsv, .tsv.gz: one row an allele
 
 Without --aliases well-known contig names are found too (1 = chr1), and told on stderr.
 
@@ -60,11 +70,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--genes",
         type=Path,
-        required=True,
         metavar="DIR_OR_GFF",
         help="what `varhouse genes` wrote, or a GFF3 or GTF file",
     )
-    parser.add_argument("--reference", type=Path, required=True, metavar="FASTA")
+    parser.add_argument("--reference", type=Path, metavar="FASTA")
     parser.add_argument("--aliases", type=Path, metavar="TSV", help="table of contig names")
     parser.add_argument(
         "--source",
@@ -104,11 +113,28 @@ def add_parser(commands: Any) -> None:
         help="consequence terms by the Sequence Ontology (default), or as VEP 115 gives them "
         "where it differs: for comparisons",
     )
+    _add_store_options(parser.add_argument_group("frequencies of a store"))
     parser.set_defaults(run=run)
+
+
+def _add_store_options(group: Any) -> None:
+    group.add_argument("--store", type=Path, metavar="STORE", help="the store's folder")
+    group.add_argument(
+        "--people", metavar="EXPR", help="a group, as in `varhouse frequencies`"
+    )
+    group.add_argument("--samples", type=Path, metavar="TSV", help="names of a group's people")
+    group.add_argument("--columns", metavar="a,b", help="statistics [ac,an,af]")
+    group.add_argument("--name", metavar="NAME", help="what the numbers are called [store]")
+    group.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Annotate the input."""
+    from varhouse.cli import annotatestore
+
+    annotatestore.check_options(args)
+    if args.store is not None:
+        return annotatestore.run(args)
     from varhouse.onefile.annotate import ENDINGS, annotate
 
     if not args.output.name.endswith(ENDINGS):

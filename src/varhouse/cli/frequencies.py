@@ -1,4 +1,4 @@
-"""`varhouse frequencies`: allele counts per stratum of one VCF."""
+"""`varhouse frequencies`: allele counts per stratum of one VCF, or of a group in a store."""
 
 import argparse
 import logging
@@ -6,22 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.cli.log import tell_known_names
+from varhouse.cli.query import add_safe
 
 log = logging.getLogger("varhouse.frequencies")
 
 _EPILOG = """\
-example:
+examples:
   varhouse frequencies demo/data/beijing.vcf.gz -o beijing.tsv \\
       --samples demo/data/samples.tsv --strata sex,population+sex --par demo/data/par.bed
+  varhouse frequencies demo/store --people 'sex == "male" and province == "330000"' \\
+      --region chr1:48,000-49,000
 
-writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt extent cohort stratum_by stratum
-ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate, tests of Hardy-Weinberg
+A file: writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt extent cohort stratum_by
+stratum ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate, tests of Hardy-Weinberg
 proportions, inbreeding, faf95 faf99, and the counts of genotypes of high quality (adj; null
 without GQ, DP and AD): docs/numbers.md says what each number means. Counts are those of the
 original genotypes (1/2 is one heterozygote for each ALT); a null af has no called allele;
 extent is the length of a symbolic ALT (`.`: unknown), empty for any other.
 Rejected records are counted on stderr; `varhouse validate` names what is wrong with them.
 Without --aliases well-known names are found in the FASTA too (1 = chr1).
+
+A store: counts of the people for whom --people holds, from their calls: what an ingest with
+this group as a stratum gives. A condition may use any column of the sheets of samples and
+cohorts (`varhouse sql STORE "SELECT * FROM samples"` shows them), in the language of
+`varhouse query --where`; a column of numbers may be compared with numbers (age >= 40).
+--samples FILE names people, one a line, or as a sheet with the columns cohort and sample;
+given both, both must hold. Alleles are chosen as in `varhouse query`. An allele at whose site
+nobody of the group was assessed has no row. Who was counted is told on stderr.
 
 exit codes: 0 OUT is written; 1 IN is no valid VCF or BCF: nothing is written; 2 usage, or
 a mistake in the sample sheet
@@ -31,24 +42,73 @@ a mistake in the sample sheet
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "frequencies",
-        help="AC, AN, AF and carriers of a VCF, per stratum",
-        description="Count alleles and carriers of a VCF per stratum of the sample sheet. "
-        "Alleles are split and trimmed; with --reference they are checked and left-aligned.",
+        help="AC, AN, AF and carriers of a VCF per stratum, or of any group of a store",
+        description="Count alleles and carriers of a VCF per stratum of the sample sheet, or "
+        "of any group of people of a store. Alleles of a file are split and trimmed; with "
+        "--reference they are checked and left-aligned.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="VCF or BCF")
-    parser.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT")
-    parser.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet")
-    parser.add_argument("--strata", default="", metavar="A,B,A+B", help="columns of the sheet")
-    parser.add_argument("--par", type=Path, metavar="BED", help="pseudo-autosomal regions")
-    parser.add_argument("--cohort", help="cohort of the sheet [the only one with its samples]")
-    parser.add_argument("--reference", type=Path, metavar="FASTA")
-    parser.add_argument("--aliases", type=Path, metavar="TSV", help="names of contigs")
+    parser.add_argument(
+        "input", type=Path, metavar="IN", help="VCF or BCF, or a store's folder"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write")
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="TSV",
+        help="of a file: the sample sheet; of a store: names of the people to count",
+    )
+    of_file = parser.add_argument_group("of a file")
+    of_file.add_argument(
+        "--strata", default="", metavar="A,B,A+B", help="columns of the sheet"
+    )
+    of_file.add_argument("--par", type=Path, metavar="BED", help="pseudo-autosomal regions")
+    of_file.add_argument(
+        "--cohort", help="cohort of the sheet [the only one with its samples]"
+    )
+    of_file.add_argument("--reference", type=Path, metavar="FASTA")
+    of_file.add_argument("--aliases", type=Path, metavar="TSV", help="names of contigs")
+    _add_store_options(parser.add_argument_group("of a store"))
     parser.set_defaults(run=run)
 
 
+def _add_store_options(group: Any) -> None:
+    group.add_argument("--people", metavar="EXPR", help="condition on the sheets: who counts")
+    for option, what in (
+        ("region", "contig, contig:pos or contig:start-end; may be repeated"),
+        ("gene", "symbol or id of a gene; may be repeated"),
+        ("id", "an allele, as in `varhouse query`; may be repeated"),
+    ):
+        group.add_argument(
+            f"--{option}", action="append", default=[], metavar=option[0].upper(), help=what
+        )
+    group.add_argument("--all", action="store_true", help="all alleles of the store")
+    group.add_argument(
+        "--columns",
+        metavar="a,b",
+        help="statistics to give, such as ac,an,af,hwe_p,faf95 (docs/store-format.md)",
+    )
+    group.add_argument("--by-cohort", action="store_true", help="a row for each cohort")
+    group.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
+    group.add_argument(
+        "--format",
+        choices=("table", "tsv", "csv", "json", "parquet"),
+        help="default: a table on a terminal, else by the name of -o, else tsv",
+    )
+    add_safe(group)
+    group.add_argument(
+        "--public", action="store_true", help="refused: groups of people are not public"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
+    from varhouse.cli import groupfrequencies
+
+    is_store = args.input.is_dir()
+    groupfrequencies.check_options(args, is_store=is_store)
+    if is_store:
+        return groupfrequencies.run(args)
     from varhouse.onefile.frequencies import frequencies
 
     done = frequencies(

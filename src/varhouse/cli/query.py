@@ -110,7 +110,7 @@ def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> Non
     )
 
 
-def add_safe(parser: argparse.ArgumentParser) -> None:
+def add_safe(parser: Any) -> None:
     """Declare the option of CSV and TSV that go into a spreadsheet."""
     parser.add_argument(
         "--spreadsheet-safe",

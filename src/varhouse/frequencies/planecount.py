@@ -42,6 +42,34 @@ def _word(bits, at, i, size):  # type: ignore[no-untyped-def]  # pragma: no cove
 
 
 @nb.njit(cache=True, nogil=True)
+def _count_full(planes, r, mask, chosen, row, k, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Count a row of people of two copies of whom all are called, males as others.
+
+    Nearly all rows are so. Masks are uint64[groups, words]; `chosen` int64[groups] people.
+    """
+    ac, het, hom = out[0], out[1], out[2]
+    bits = planes.bits
+    size = (2 * np.int64(planes.people[r]) + 7) >> 3
+    whole = size >> 3
+    for g in range(mask.shape[0]):
+        out[6][k, g] += 2 * chosen[g]
+        mine = mask[g]
+        for p in range(planes.plane[r + 1] - planes.plane[r]):
+            at = planes.at[planes.plane[r] + p]
+            copies = 0
+            both = 0
+            for i in range(mine.size):
+                v = load8(bits, at + 8 * i) if i < whole else _word(bits, at, i, size)
+                if v != 0:
+                    v &= mine[i]
+                    copies += ones(v)
+                    both += ones(v & (v >> _ONE) & _LOW)
+            ac[row + p, g] += copies
+            hom[row + p, g] += both
+            het[row + p, g] += copies - 2 * both
+
+
+@nb.njit(cache=True, nogil=True)
 def _count_two(planes, r, mask, male, haploid, row, k, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Count a row of people of two copies; masks are uint64[groups, words], uint64[words]."""
     ac, het, hom, hem, het_odd, hom_odd, an, miss, odd = out
@@ -129,7 +157,7 @@ def _count_each(planes, r, members, male, haploid, row, k, out):  # type: ignore
 
 @nb.njit(cache=True, nogil=True)
 def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    planes, record, first_row, block, words, masks, males, members, male, haploid
+    planes, record, first_row, block, words, masks, chosen, males, members, male, haploid
 ):
     n, n_alts, groups = record.size - 1, first_row[-1], members.shape[0]
     out = (
@@ -149,6 +177,15 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             if planes.ploidy[r] == NO_PLOIDY:
                 for g in range(groups):
                     out[7][k, g] += members[g, first : first + people].sum()
+            elif (
+                planes.ploidy[r] == 2
+                and not haploid[k]
+                and planes.missing[r] == NOTHING
+                and planes.absent[r] == NOTHING
+            ):
+                b = block[r]
+                mask = masks[:, b, : words[b]]
+                _count_full(planes, r, mask, chosen[:, b], first_row[k], k, out)
             elif planes.ploidy[r] == 2:
                 b = block[r]
                 mask, of_sex = masks[:, b, : words[b]], males[b, : words[b]]
@@ -208,12 +245,15 @@ def count_planes(rows: PlaneRows, members: Bools, male: Bools, haploid: Bools) -
             "table genotypes: the rows of a record have not the same number of planes",
             "run `varhouse store verify`",
         )
-    shapes = list(zip(planes.first.tolist(), planes.people.tolist(), strict=True))
-    blocks = sorted(set(shapes))
-    number = {shape: i for i, shape in enumerate(blocks)}
-    block = np.array([number[shape] for shape in shapes], np.int64)
+    shapes = (planes.first.astype(np.int64) << 32) | planes.people
+    distinct, block = np.unique(shapes, return_inverse=True)
+    blocks = [(int(shape) >> 32, int(shape) & 0xFFFF_FFFF) for shape in distinct]
     words = np.array([(people + 31) // 32 for _, people in blocks], np.int64)
-    masks = np.stack([_masks(blocks, chosen) for chosen in members])
+    masks = np.stack([_masks(blocks, mine) for mine in members])
+    chosen = np.array(
+        [[mine[first : first + people].sum() for first, people in blocks] for mine in members],
+        np.int64,
+    ).reshape(len(members), len(blocks))
     ac, het, hom, hem, het_odd, hom_odd, an, missing, odd = _count(
         planes,
         rows.record,
@@ -221,6 +261,7 @@ def count_planes(rows: PlaneRows, members: Bools, male: Bools, haploid: Bools) -
         block,
         words,
         masks,
+        chosen,
         _masks(blocks, male),
         members,
         male,

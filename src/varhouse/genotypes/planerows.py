@@ -85,7 +85,47 @@ class PlaneRows:
             Planes(first, people, ploidy, plane, at[0], at[1], at[2], at[3], bits),
             _odd(frame, people),
             frame["separator"].replace_strict(_BARS, default=0).to_numpy().astype(np.uint8),
-            _records(frame, first),
+            _records(frame["record"].to_numpy() if "record" in frame.columns else None, first),
+        )
+
+    @classmethod
+    def to_count(cls, table: pa.Table) -> "PlaneRows":
+        """Take rows of one file as they were read, to count them: no byte is copied.
+
+        Parameters
+        ----------
+        table
+            record, first, people, ploidy, planes, missing, absent, in one chunk each. How a
+            text is written is not read, so `genotypes` does not give the texts back.
+
+        Raises
+        ------
+        StoreError
+            If a plane has not the length that people and ploidy make.
+        """
+        column = {n: table[n].combine_chunks() for n in table.column_names}
+        first, people = (column[n].to_numpy().astype(np.int32) for n in ("first", "people"))
+        ploidy = column["ploidy"].fill_null(NO_PLOIDY).to_numpy().astype(np.int8)
+        slots = people.astype(np.int64) * np.maximum(ploidy, 0)
+        offsets = column["planes"].offsets.to_numpy().astype(np.int64)
+        blobs = column["planes"].values[offsets[0] : offsets[-1]]
+        plane = offsets - offsets[0]
+        at, bits = _blobs(blobs, np.repeat(slots, np.diff(plane)), "planes")
+        missing, unread = _blobs(column["missing"], slots, "missing")
+        absent, lacking = _blobs(column["absent"], slots, "absent")
+        if (at == NOTHING).any():
+            raise StoreError("table genotypes: a plane is null")
+        if unread.size or lacking.size:
+            missing = np.where(missing == NOTHING, NOTHING, missing + bits.size)
+            absent = np.where(absent == NOTHING, NOTHING, absent + bits.size + unread.size)
+            bits = np.concatenate([bits, unread, lacking])
+        nothing = np.full(first.size, NOTHING, np.int64)
+        none = np.zeros(0, np.int32)
+        return cls(
+            Planes(first, people, ploidy, plane, at, missing, absent, nothing, bits),
+            Odd(np.zeros(first.size + 1, np.int64), none, none, []),
+            np.zeros(first.size, np.uint8),
+            _records(column["record"].to_numpy(), first),
         )
 
     @property
@@ -238,12 +278,11 @@ def _odd(frame: pl.DataFrame, people: Int32) -> Odd:
     return Odd(begin, columns, what.to_numpy().astype(np.int32), known.to_list())
 
 
-def _records(frame: pl.DataFrame, first: Int32) -> Int64:
+def _records(record: Int64 | None, first: Int32) -> Int64:
     """Give which rows a record has: those up to the next that does not go on with people."""
     n = first.size
     new = np.ones(n, np.bool_)
     new[1:] = first[1:] <= first[:-1]
-    if "record" in frame.columns and n:
-        record = frame["record"].to_numpy()
+    if record is not None and n:
         new[1:] |= record[1:] != record[:-1]
     return np.append(np.flatnonzero(new), n).astype(np.int64)

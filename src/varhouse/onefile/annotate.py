@@ -173,7 +173,7 @@ def annotate(
     with ExitStack() as stack:
         opened = stack.enter_context(open_reference(fasta, as_path(aliases)))
         model = stack.enter_context(open_genes(model_path, opened))
-        normalise = _normaliser(opened)
+        normalise = make_normaliser(opened)
         compiled = compile_sources(specs, opened, normalise, stack)
         describe = Describer(model, opened, hgvs_as_vep)
         annotator = Annotator(
@@ -228,7 +228,7 @@ def _annotate(
             write_table(source, made, annotator)
         else:
             _to_vcf(source, made, annotator, compress=output.suffix == ".gz")
-    return None, output.suffix == ".gz" and _index(output)
+    return None, output.suffix == ".gz" and index_vcf(output)
 
 
 @contextmanager
@@ -261,7 +261,9 @@ def open_genes(path: Path, reference: Reference) -> Iterator[GeneModel]:
         yield load_genes(compile_genes(path, reference, Path(folder)))
 
 
-def _normaliser(reference: Reference) -> Normalise:
+def make_normaliser(reference: Reference) -> Normalise:
+    """Make what normalises keys for a join; pos is null where REF or ALT is no allele."""
+
     def normalise(frame: pl.DataFrame) -> pl.DataFrame:
         done = move_symbolic(normalise_alleles(frame, reference), reference)
         fault = pl.col("status") >= int(Status.REF_MISMATCH)
@@ -270,7 +272,7 @@ def _normaliser(reference: Reference) -> Normalise:
     return normalise
 
 
-def _index(output: Path) -> bool:
+def index_vcf(output: Path) -> bool:
     """Index a VCF; where it is not sorted there is no index, and none of an older file."""
     for ending in (".tbi", ".csi"):
         output.with_name(output.name + ending).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ object is made per record. The records themselves are not changed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -68,29 +68,7 @@ class Annotator:
         known = {n: c for n in names if (c := self.contigs.canonical(n)) is not None}
         self.unknown_contigs.update(n for n in names if n not in known)
         self.n_records += lines.height
-        alleles = (
-            lines.with_row_index("record")
-            .select(
-                "record",
-                n_original=pl.col("alt").str.count_matches(",", literal=True) + 1,
-                index=pl.int_ranges(pl.col("alt").str.count_matches(",", literal=True) + 1),
-                contig=pl.col("chrom").replace_strict(
-                    known, default=None, return_dtype=pl.String
-                ),
-                pos=pl.col("pos").cast(pl.Int32, strict=False),
-                ref=pl.col("ref").str.to_uppercase(),
-                alt=pl.col("alt").str.split(","),
-            )
-            .explode("index", "alt", empty_as_null=True, keep_nulls=True)
-            .with_columns(alt_index=pl.col("index") + 1)
-        )
-        infos = lines["info"]
-        return add_extents(
-            alleles,
-            lambda rows: infos.gather(alleles["record"].gather(pl.Series(rows))),
-            self.declared,
-            self.contigs.canonical,
-        ).drop("n_original", "alt_index")
+        return split_records(lines, known, self.declared, self.contigs.canonical)
 
     def with_sources(self, alleles: pl.DataFrame) -> pl.DataFrame:
         """Give the alleles that a source knows, with columns `source_field`.
@@ -134,6 +112,51 @@ class Annotator:
         keys = {column: info_key(column, taken) for column in self.source_columns}
         marks = [f"{s.name}{_ALT}" for s in self.sources if _several(s)]
         return keys | {mark: info_key(mark, taken) for mark in marks}
+
+
+def split_records(
+    lines: pl.DataFrame,
+    known: Mapping[str, str],
+    declared: Declared,
+    canonical: Callable[[str], str | None],
+) -> pl.DataFrame:
+    """Make one row for each ALT of lines with its key, as it stands.
+
+    Parameters
+    ----------
+    lines
+        As `split_lines` gives them.
+    known
+        Names of contigs to those of the key; the contig of any other is null.
+    declared, canonical
+        For the extent of symbolic alleles, see `add_extents`.
+
+    Returns
+    -------
+    pl.DataFrame
+        record (row of `lines`), index of the ALT from 0, and the key.
+    """
+    alleles = (
+        lines.with_row_index("record")
+        .select(
+            "record",
+            n_original=pl.col("alt").str.count_matches(",", literal=True) + 1,
+            index=pl.int_ranges(pl.col("alt").str.count_matches(",", literal=True) + 1),
+            contig=pl.col("chrom").replace_strict(known, default=None, return_dtype=pl.String),
+            pos=pl.col("pos").cast(pl.Int32, strict=False),
+            ref=pl.col("ref").str.to_uppercase(),
+            alt=pl.col("alt").str.split(","),
+        )
+        .explode("index", "alt", empty_as_null=True, keep_nulls=True)
+        .with_columns(alt_index=pl.col("index") + 1)
+    )
+    infos = lines["info"]
+    return add_extents(
+        alleles,
+        lambda rows: infos.gather(alleles["record"].gather(pl.Series(rows))),
+        declared,
+        canonical,
+    ).drop("n_original", "alt_index")
 
 
 def _columns(source: CompiledSource) -> dict[str, PolarsType]:
@@ -245,13 +268,13 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
             number = "." if _several(source) else "A"
             new.append(
                 f"##INFO=<ID={keys[f'{source.name}_{name}']},Number={number},Type={kind},"
-                f'Description="{_plain(name)} of {_plain(what)}">'
+                f'Description="{plain_text(name)} of {plain_text(what)}">'
             )
         if _several(source):
             new.append(
                 f"##INFO=<ID={keys[source.name + _ALT]},Number=.,Type=Integer,Description="
                 f'"ALT, from 1, that each value is of, where there are several, '
-                f'of {_plain(what)}">'
+                f'of {plain_text(what)}">'
             )
     new.append(f"##varhouse_annotate=version={__version__};genes={annotator.model.digest}")
     annotator.old_keys = [
@@ -290,7 +313,7 @@ def _public_lines(header: list[str]) -> list[str]:
     return [m[0] + (">" if "=<" in m[0] else "") for m in found if m]
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text as it may stand in a description."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -311,7 +334,9 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         lines.with_row_index("record")
         .join(added, on="record", how="left", maintain_order="left")
         .with_columns(
-            info=_without(block, ("CSQ", *annotator.info_keys.values(), *annotator.old_keys))
+            info=without_keys(
+                block, ("CSQ", *annotator.info_keys.values(), *annotator.old_keys)
+            )
         )
         .with_columns(
             info=pl.when(pl.col("info").is_in(["", "."]))
@@ -325,7 +350,7 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
     return (str(text.str.join("\n").item()) + "\n").encode()
 
 
-def _without(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
+def without_keys(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
     """INFO of the lines of a block without what an earlier run wrote."""
     info = pl.col("info")
     there = [t for t in tags if t.encode() in block]

@@ -431,6 +431,13 @@ class Store(TableMethods):
         found = parse_region(region, self.assembly_contigs)
         return {**filters, "contig": found.contig, "start": found.start, "end": found.end}
 
+    def group_frequencies(self, people: str | None = None, **more: Any) -> pl.DataFrame:
+        """Count alleles among people of choice: `varhouse.group_frequencies` of this store."""
+        # The room query reads stores; it is the package that knows both.
+        from varhouse import group_frequencies  # noqa: PLC0415
+
+        return group_frequencies(self, people, **more)
+
     def table_digests(self) -> dict[str, str]:
         """Give the content digest of each table, 64 hex digits; no data is read."""
         return {n: d for n, d in self.record.table_digests().items() if d != EMPTY}

@@ -156,13 +156,18 @@ def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
     StoreError
         If a sum passes 2**31 - 1.
     """
+    return _finish(sum_counts(frequencies))
+
+
+def sum_counts(frequencies: pl.DataFrame) -> pl.DataFrame:
+    """Add the counts of rows up over cohorts as `sum_cohorts`, and make nothing of them."""
     rows = frequencies.select(
         pl.col("cohort").alias(_UNIT),
         pl.lit(value=False).alias(_OF_SITE),
         *_GROUP,
         **counts_of_a_cohort(),
     )
-    return _finish(_add_up(rows))
+    return _add_up(rows)
 
 
 def _scan(units: Iterable[_Unit]) -> pl.LazyFrame:

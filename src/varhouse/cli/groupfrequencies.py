@@ -1,0 +1,81 @@
+"""`varhouse frequencies STORE`: counts of any group of people of a store."""
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from varhouse.errors import UsageError
+
+if TYPE_CHECKING:
+    from varhouse.query.select import Selection
+
+_OF_FILES = ("strata", "par", "cohort", "reference", "aliases")
+_OF_STORES = (
+    "people", "region", "gene", "id", "all", "columns", "by_cohort", "release", "format",
+    "public", "spreadsheet_safe",
+)  # fmt: skip
+
+
+def check_options(args: argparse.Namespace, *, is_store: bool) -> None:
+    """Check that no option of the other use is given.
+
+    Raises
+    ------
+    UsageError
+        If one is.
+    """
+    for name in _OF_FILES if is_store else _OF_STORES:
+        if getattr(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} does not go with {'a store' if is_store else 'a file'}"
+                f" ({args.input})",
+                "`varhouse frequencies --help` tells what goes with which",
+            )
+    if not is_store and args.output is None:
+        raise UsageError("-o OUT is needed for the frequencies of a file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count a group of people of a store."""
+    began = time.perf_counter()
+    from varhouse.cli.query import check_safe, open_asked, report, say_hidden, write_all
+    from varhouse.query.groups import GroupCounter
+    from varhouse.query.output import choose_format, make_writer, open_output
+    from varhouse.query.people import choose_people
+    from varhouse.query.terminal import TableWriter, terminal_width
+
+    selection = _selection(args)
+    form = choose_format(args.format, args.output)
+    check_safe(args, form)
+    columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
+    args.store = str(args.input)
+    store = open_asked(args)
+    people = choose_people(store, args.people, args.samples)
+    counter = GroupCounter(store, people, columns, by_cohort=args.by_cohort)
+    with open_output(args.output) as stream:
+        if form == "table":
+            width = terminal_width() if args.output is None else None
+            writer = TableWriter(stream, list(counter.schema), keep=bool(columns), width=width)
+            rows = write_all(writer, counter.frames(selection))
+            say_hidden(writer)
+        else:
+            plain = make_writer(form, stream, counter.schema, safe=args.spreadsheet_safe)
+            rows = write_all(plain, counter.frames(selection))
+    noun = "row" if args.by_cohort else "allele"
+    report(rows, noun, f"{people.told()}, release {store.release}", began, args.output)
+    return 0
+
+
+def _selection(args: argparse.Namespace) -> "Selection":
+    from varhouse.query.select import Selection
+
+    selection = Selection(args.region, args.gene, args.id)
+    if bool(selection) == args.all:
+        raise UsageError(
+            "--all does not go with --region, --gene or --id"
+            if args.all
+            else "nothing says which alleles",
+            "--region, --gene or --id, or --all for all of the store",
+        )
+    return selection

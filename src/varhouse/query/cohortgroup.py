@@ -1,0 +1,332 @@
+"""Counting a chosen group of people in one cohort, from its calls.
+
+Which allele an ALT of a record is, and whether it was rejected, says the table sites; who has
+it, the planes of genotypes; those of files with people of the group alone are read. As at an
+ingest, an allele stands once in the files of the same people; where files of others assessed
+its site too and lack it, their people add the calls of the site (decision 0006).
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from varhouse.errors import StoreError
+from varhouse.frequencies.assessed import People, Sites
+from varhouse.frequencies.count import Counts
+from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.frequencies.planecount import count_planes
+from varhouse.frequencies.strata import make_strata
+from varhouse.genotypes.planerows import PlaneRows
+from varhouse.query.rowgroups import Place, RowGroup, RowGroups
+from varhouse.store.reader import Store
+from varhouse.tables.schema import KEY, KEY_SCHEMA
+from varhouse.tables.statistics import of_records
+from varhouse.tables.windows import Window
+
+COUNTS = tuple(field.name for field in fields(Counts))
+"""Counts that planes give, of a record or of an ALT."""
+
+AT_ONCE = 48 << 20
+"""Bytes of planes that a thread holds: with copies of them some 150 MB."""
+
+_SITES = ("pos", "file", "record", "allele_pos", "allele_ref", "allele_alt", "allele_extent")
+_GENOTYPES = (
+    "contig",
+    "pos",
+    "file",
+    "record",
+    "first",
+    "people",
+    "ploidy",
+    "planes",
+    "missing",
+    "absent",
+)
+_RECORD = ("file", "record")
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class _File:
+    """The sample columns of a file.
+
+    `ordinals` int32[columns] in the cohort; bool[columns] who is chosen, and who is male;
+    `group` the number of the people that it holds, as other files may.
+    """
+
+    ordinals: npt.NDArray[np.int32]
+    chosen: npt.NDArray[np.bool_]
+    male: npt.NDArray[np.bool_]
+    group: int
+
+
+class CohortGroup:
+    """The chosen people of a cohort.
+
+    Parameters
+    ----------
+    people
+        Rows of People.frame of the cohort.
+    """
+
+    def __init__(self, store: Store, cohort: str, people: pl.DataFrame) -> None:
+        self.cohort = cohort
+        self._store = store
+        rows = store.scan("cohorts", cohort=cohort).select("haploid").collect()
+        self._haploid = HaploidRegions.from_json(rows["haploid"][0])
+        samples = store.scan("samples", cohort=cohort).select("ordinal", "sex").collect()
+        self._sexes = samples.sort("ordinal").select("sex")
+        self._male = (self._sexes["sex"] == "male").to_numpy().astype(np.bool_)
+        self._chosen = np.zeros(samples.height, np.bool_)
+        self._chosen[people["ordinal"].to_numpy()] = True
+        self._members: list[list[int]] = []
+        self._files = self._open_files()
+        self._sizes = {f: int(mine.chosen.sum()) for f, mine in self._files.items()}
+        self._tables: dict[tuple[str, str], RowGroups] = {}
+        self._assessed: dict[str, Sites] = {}
+
+    def _open_files(self) -> dict[int, _File]:
+        """Say who is in the files, and which hold the same people."""
+        rows = (
+            self._store.scan("files", cohort=self.cohort).select("file", "samples").collect()
+        )
+        groups: dict[bytes, int] = {}
+        out = {}
+        for file, ordinals in rows.rows():
+            columns = np.array(ordinals, np.int32)
+            chosen = self._chosen[columns]
+            group = groups.setdefault(np.sort(columns).tobytes(), len(groups))
+            if group == len(self._members):
+                self._members.append(columns[chosen].tolist())
+            out[file] = _File(columns, chosen, self._male[columns], group)
+        return out
+
+    def count(self, place: Place) -> pl.DataFrame:
+        """Count the alleles at a place.
+
+        Returns
+        -------
+        pl.DataFrame
+            The key, COUNTS and n_samples: a row an allele of the cohort whose site somebody
+            of the group was assessed at; in no order.
+        """
+        alleles = self._alleles(place)
+        with_chosen = [f for f, n in self._sizes.items() if n]
+        rows = self._counted(alleles.filter(pl.col("file").is_in(with_chosen)), place.contig)
+        if len(self._members) > 1:
+            group = pl.col("file").replace_strict(
+                {f: mine.group for f, mine in self._files.items()}, return_dtype=pl.Int64
+            )
+            held = alleles.select(*KEY, group=group).unique()
+            window = Window((place.contig, place.low), (place.contig, place.high), held.height)
+            others = self._sites(place.contig).others(held, window)
+            rows = (
+                pl.concat([rows, others.select(rows.columns)])
+                .group_by(KEY)
+                .agg(pl.col(*COUNTS, "n_samples").sum())
+            )
+        return rows
+
+    def _sites(self, contig: str) -> Sites:
+        """Open what tells who was assessed without having an allele."""
+        part = self._store.assembly_contigs.part(contig)
+        if part not in self._assessed:
+            where = {"cohort": self.cohort, "part": part}
+            self._assessed[part] = Sites(
+                [str(p) for p in self._store.paths("sites", **where)],
+                [str(p) for p in self._store.paths("genotypes", **where)],
+                People(
+                    make_strata(self._sexes, []),
+                    {f: mine.group for f, mine in self._files.items()},
+                    self._members,
+                    {f: mine.ordinals for f, mine in self._files.items()},
+                    self._haploid,
+                ),
+            )
+        return self._assessed[part]
+
+    def _row_groups(self, table: str, contig: str, column: str) -> RowGroups:
+        part = self._store.assembly_contigs.part(contig)
+        if (table, part) not in self._tables:
+            paths = self._store.paths(table, cohort=self.cohort, part=part)
+            self._tables[table, part] = RowGroups(paths, column)
+        return self._tables[table, part]
+
+    def _alleles(self, place: Place) -> pl.DataFrame:
+        """Find the alleles at a place: key, own_pos, file, record, alt_index from 1."""
+        groups = self._row_groups("sites", place.contig, "allele_pos")
+        columns = ["contig", *_SITES]
+        frames = [
+            _explode(frame, place)
+            for frame in groups.read(groups.find(place), columns, AT_ONCE)
+        ]
+        empty = pl.DataFrame(schema={**KEY_SCHEMA, "own_pos": pl.Int32, "file": pl.Int32,
+                                     "record": pl.Int64, "alt_index": pl.Int32})  # fmt: skip
+        return pl.concat([empty, *frames])
+
+    def _counted(self, alleles: pl.DataFrame, contig: str) -> pl.DataFrame:
+        """Count the ALTs of alleles by the records that they stand in."""
+        schema = {**KEY_SCHEMA, **dict.fromkeys((*COUNTS, "n_samples"), pl.Int32)}
+        if not alleles.height:
+            return pl.DataFrame(schema=schema)
+        wanted = _record_keys(alleles)
+        counted = _join(self._count_records(alleles, contig))
+        record = np.searchsorted(counted.keys, wanted)
+        if not np.array_equal(np.append(counted.keys, -1)[record], wanted):
+            raise StoreError(
+                f"cohort {self.cohort}, {contig}: the tables sites and genotypes do not hold "
+                "the same records",
+                "varhouse store verify says what else is wrong",
+            )
+        alt = counted.first_row[record] + alleles["alt_index"].to_numpy() - 1
+        # A record without GT has no ALT among the counts.
+        there = alt < counted.first_row[record + 1]
+        sizes = alleles["file"].replace_strict(self._sizes, return_dtype=pl.Int32)
+        columns: dict[str, Any] = {"n_samples": sizes}
+        for name in COUNTS:
+            at = record if name in of_records() else alt
+            none = sizes.to_numpy() if name == "n_missing" else 0
+            columns[name] = np.where(there, counted.counts[name][np.where(there, at, 0)], none)
+        return (
+            alleles.select(KEY)
+            .with_columns(**{n: pl.Series(v) for n, v in columns.items()})
+            .select(*schema)
+        )
+
+    def _count_records(self, alleles: pl.DataFrame, contig: str) -> list["_Counted"]:
+        """Count the records of alleles, some row groups at a time."""
+        pos = alleles["own_pos"].unique().sort().to_numpy().astype(np.int64)
+        place = Place(contig, int(pos[0]), int(pos[-1]), pos)
+        groups = self._row_groups("genotypes", contig, "pos")
+        batches = list(groups.batches(groups.find(place), _GENOTYPES, AT_ONCE))
+
+        def count(batch: list[RowGroup]) -> list[_Counted]:
+            return [
+                counted
+                for table in groups.tables(batch, _GENOTYPES)
+                for counted in self._count_table(table, contig, place)
+            ]
+
+        if len(batches) == 1:
+            return count(batches[0])
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return [counted for found in pool.map(count, batches) for counted in found]
+
+    def _count_table(self, table: pa.Table, contig: str, place: Place) -> Iterator["_Counted"]:
+        """Count rows of a row group near a place, file by file."""
+        here = pc.equal(table["contig"], contig)
+        if not pc.all(here).as_py():
+            table = table.filter(here).combine_chunks()
+        pos = table["pos"].to_numpy()
+        files = table["file"].to_numpy()
+        first, last = 0, pos.size
+        if (np.diff(pos) >= 0).all():
+            first, last = np.searchsorted(pos, [place.low, place.high + 1])
+        for file in np.unique(files[first:last]).tolist():
+            if not self._sizes[file]:
+                continue
+            mine = table.slice(first, last - first)
+            if (files[first:last] != file).any():
+                mine = mine.filter(pa.array(files[first:last] == file))
+            if mine.num_rows:
+                yield self._count_file(mine, file, contig)
+
+    def _count_file(self, table: pa.Table, file: int, contig: str) -> "_Counted":
+        """Count rows of one file."""
+        mine = self._files[file]
+        rows = PlaneRows.to_count(table)
+        start = rows.record[:-1]
+        haploid = np.zeros(start.size, np.bool_)
+        if contig in self._haploid.contigs:
+            pos = pl.Series(table["pos"].to_numpy()[start])
+            haploid = self._haploid.contains(pl.repeat(contig, pos.len(), eager=True), pos)
+        counts = count_planes(rows, mine.chosen[None, :], mine.male, haploid)
+        record = table["record"].to_numpy()[start]
+        return _Counted(
+            (np.int64(file) << _RECORD_BITS) + record,
+            rows.first_row,
+            {name: getattr(counts, name)[:, 0] for name in COUNTS},
+        )
+
+
+_RECORD_BITS = 40
+"""Of the number of a record in a file, behind that of the file."""
+
+
+class _Counted(NamedTuple):
+    """Counts of n records: their keys (ascending once joined), `first_row` int64[n + 1]."""
+
+    keys: npt.NDArray[np.int64]
+    first_row: npt.NDArray[np.int64]
+    counts: dict[str, npt.NDArray[np.int32]]
+
+
+def _record_keys(alleles: pl.DataFrame) -> npt.NDArray[np.int64]:
+    file = alleles["file"].to_numpy().astype(np.int64)
+    keys: npt.NDArray[np.int64] = (file << _RECORD_BITS) + alleles["record"].to_numpy()
+    return keys
+
+
+def _join(pieces: list[_Counted]) -> _Counted:
+    """Join counts; those of blocks of people of one record are added up."""
+    keys = np.concatenate([np.zeros(0, np.int64), *(c.keys for c in pieces)])
+    n_alt = np.concatenate([np.zeros(0, np.int64), *(np.diff(c.first_row) for c in pieces)])
+    none = np.zeros(0, np.int32)
+    counts = {n: np.concatenate([none, *(c.counts[n] for c in pieces)]) for n in COUNTS}
+    if (np.diff(keys) > 0).all():
+        return _Counted(keys, _sums(n_alt), counts)
+    order = np.argsort(keys, kind="stable")
+    begin = _sums(n_alt)[:-1]
+    alts = np.repeat(begin[order] - _sums(n_alt[order])[:-1], n_alt[order]) + np.arange(
+        n_alt.sum()
+    )
+    new = np.append(True, np.diff(keys[order]) != 0)
+    # Blocks of one record have the same ALTs: ALT j of each stands at the same distance.
+    record = np.cumsum(new) - 1
+    kept = n_alt[order][new]
+    first_row = _sums(kept)
+    inside = np.arange(alts.size) - np.repeat(_sums(n_alt[order])[:-1], n_alt[order])
+    row = first_row[np.repeat(record, n_alt[order])] + inside
+    out = {}
+    for name, values in counts.items():
+        of_record = name in of_records()
+        to, source = (record, values[order]) if of_record else (row, values[alts])
+        total = np.zeros(kept.size if of_record else int(first_row[-1]), np.int32)
+        np.add.at(total, to, source)
+        out[name] = total
+    return _Counted(keys[order][new], first_row, out)
+
+
+def _sums(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    out: npt.NDArray[np.int64] = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return out
+
+
+def _explode(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
+    """Make a row of each allele that stands at a place."""
+    pos = pl.col("pos")
+    wanted = pos.is_between(place.low, place.high)
+    if place.only is not None:
+        wanted &= pos.is_in(pl.Series(place.only, dtype=pl.Int32).implode())
+    return (
+        frame.filter(pl.col("contig") == place.contig)
+        .select(
+            "contig",
+            pl.col("allele_pos").alias("pos"),
+            pl.col("allele_ref").alias("ref"),
+            pl.col("allele_alt").alias("alt"),
+            pl.col("allele_extent").alias("extent"),
+            pl.col("pos").alias("own_pos"),
+            *_RECORD,
+            alt_index=pl.int_ranges(1, pl.col("allele_pos").list.len() + 1, dtype=pl.Int32),
+        )
+        .explode("pos", "ref", "alt", "extent", "alt_index", empty_as_null=True)
+        .filter(wanted)
+    )

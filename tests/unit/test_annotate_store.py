@@ -1,0 +1,159 @@
+"""`varhouse annotate --store`: what is written is what a query of the store says."""
+
+import gzip
+import re
+
+import polars as pl
+import pytest
+from builders import counts, make_contigs, make_fasta, make_store, variant
+
+import varhouse
+from varhouse.cli import main
+from varhouse.errors import InputError, UsageError
+
+NAMES = ["chr1-100-A-T", "chr1-100-A-C", "chr1-200-GAA-G", "chr1-300-G-<DEL>-40",
+         "chr1-300-G-<DEL>-50", "chr2-7-C-G", "chr2-9-T-A"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("annotate") / "s"
+    rows = [counts(n, i + 1, 100 * (i + 1), n_cohorts=1) for i, n in enumerate(NAMES[:-1])]
+    # Assessed, but nobody called; and a stratum, which does not count.
+    rows.append(counts(NAMES[-1], 0, 0, n_cohorts=1))
+    rows.append(counts(NAMES[0], 77, 99) | {"stratum_by": "sex", "stratum": "male"})
+    return make_store(path, {"variants": [variant(n) for n in NAMES], "totals": rows})
+
+
+def _vcf(path, lines, meta=()):
+    head = ["##fileformat=VCFv4.3", "##contig=<ID=1>", "##contig=<ID=chr2>", *meta,
+            '##INFO=<ID=SVLEN,Number=A,Type=Integer,Description="x">',
+            "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts"]  # fmt: skip
+    body = ["\t".join([c, str(p), ".", r, a, ".", "PASS", i, "GT", "0/1"])
+            for c, p, r, a, i in lines]  # fmt: skip
+    path.write_text("\n".join([*head, *body]) + "\n")
+    return path
+
+
+LINES = [
+    ("1", 100, "A", "T,G,C", "DP=3"),
+    # Padded: GAA>G behind two bases that both share.
+    ("1", 198, "CCGAA", "CCG", "."),
+    ("1", 300, "G", "<DEL>", "SVLEN=-50"),
+    ("1", 301, "G", "C", "."),
+    ("chr2", 7, "c", "g", "store_AC=9;X;store_AF=1"),
+    ("chr2", 9, "T", "A", "."),
+    ("chr9", 9, "T", "A", "."),
+]
+
+
+def _infos(path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file if not line.startswith("##")]
+    return [r[7] for r in rows[1:]], [r[9] for r in rows[1:]]
+
+
+def test_info_of_a_vcf(store, tmp_path):
+    old = '##INFO=<ID=store_AC,Number=1,Type=String,Description="of an earlier run">'
+    source = _vcf(tmp_path / "in.vcf", LINES, [old])
+    done = varhouse.annotate_frequencies(source, tmp_path / "out.vcf.gz", store=store)
+    infos, calls = _infos(tmp_path / "out.vcf.gz")
+    assert infos == [
+        "DP=3;store_AC=1,.,2;store_AN=100,.,200;store_AF=0.01,.,0.01",
+        "store_AC=3;store_AN=300;store_AF=0.01",
+        "SVLEN=-50;store_AC=5;store_AN=500;store_AF=0.01",
+        # Not in the store: absent, not 0.
+        ".",
+        "X;store_AC=6;store_AN=600;store_AF=0.01",
+        # Assessed, and nobody was called.
+        "store_AC=0;store_AN=0",
+        ".",
+    ]
+    assert set(calls) == {"0/1"}
+    assert (done.n_records, done.n_alleles, done.n_found) == (7, 9, 6)
+    assert done.unknown_contigs == ("chr9",)
+    assert done.is_indexed
+    with gzip.open(tmp_path / "out.vcf.gz", "rt") as file:
+        header = file.read().split("#CHROM")[0]
+    assert re.findall(r"ID=(store_\w+),Number=(\w),Type=(\w+)", header) == [
+        ("store_AC", "A", "Integer"), ("store_AN", "A", "Integer"), ("store_AF", "A", "Float"),
+    ]  # fmt: skip
+    assert "earlier run" not in header
+    assert "##varhouse_frequencies=version=" in header
+    # Again: the same, and nothing twice.
+    varhouse.annotate_frequencies(tmp_path / "out.vcf.gz", tmp_path / "b.vcf", store=store)
+    assert _infos(tmp_path / "b.vcf")[0] == infos
+    assert (tmp_path / "b.vcf").read_text().count("##varhouse_frequencies") == 1
+
+
+def test_other_statistics_and_names(store, tmp_path):
+    source = _vcf(tmp_path / "in.vcf", LINES[:1])
+    varhouse.annotate_frequencies(
+        source, tmp_path / "o.vcf", store=store, columns=["AN", "n_cohorts"], name="all-of"
+    )
+    assert _infos(tmp_path / "o.vcf")[0] == ["DP=3;all_of_AN=100,.,200;all_of_N_COHORTS=1,.,1"]
+    with pytest.raises(UsageError, match="no column 'acc' here; nearest: ac"):
+        varhouse.annotate_frequencies(source, tmp_path / "x.vcf", store=store, columns=["acc"])
+    assert not (tmp_path / "x.vcf").exists()
+
+
+def test_tables_in_and_out(store, tmp_path):
+    source = _vcf(tmp_path / "in.vcf", LINES)
+    done = varhouse.annotate_frequencies(source, store=store)
+    assert done.frame is not None
+    assert done.frame.columns == [
+        "contig", "pos", "ref", "alt", "extent", "store_ac", "store_an", "store_af",
+    ]  # fmt: skip
+    # Alleles as they stood, in their order.
+    assert done.frame["pos"].to_list() == [100, 100, 100, 198, 300, 301, 7, 9, 9]
+    assert done.frame["store_ac"].to_list() == [1, None, 2, 3, 5, None, 6, 0, None]
+    frame = pl.DataFrame({"contig": ["1", "chr2", None], "pos": [100, 7, 3],
+                          "ref": ["a", "C", "A"], "alt": ["t", "G", "C"]})  # fmt: skip
+    found = varhouse.annotate_frequencies(frame, store=store).frame
+    assert found is not None
+    assert found["store_an"].to_list() == [100, 600, None]
+    frame.write_parquet(tmp_path / "a.parquet")
+    for ending in ("parquet", "tsv"):
+        out = tmp_path / f"o.{ending}"
+        varhouse.annotate_frequencies(tmp_path / "a.parquet", out, store=store)
+        read = (
+            pl.read_parquet(out) if ending == "parquet" else pl.read_csv(out, separator="\t")
+        )
+        assert read["store_ac"].to_list() == [1, 6, None]
+
+
+def test_indels_are_found_left_aligned(tmp_path):
+    make_fasta(tmp_path / "r.fa", {"chr1": "GCATATATATGG"})
+    path = make_store(
+        tmp_path / "s",
+        {"variants": [variant("chr1-2-CAT-C")], "totals": [counts("chr1-2-CAT-C", 1, 4)]},
+        make_contigs(["chr1"]),
+    )
+    source = _vcf(tmp_path / "in.vcf", [("1", 8, "TAT", "T", ".")])
+    loose = varhouse.annotate_frequencies(source, store=path).frame
+    found = varhouse.annotate_frequencies(source, store=path, reference=tmp_path / "r.fa")
+    assert loose is not None
+    assert found.frame is not None
+    assert loose["store_ac"].to_list() == [None]
+    assert found.frame["store_ac"].to_list() == [1]
+
+
+def test_mistakes(store, tmp_path, capsys):
+    source = _vcf(tmp_path / "in.vcf", LINES)
+    with pytest.raises(UsageError, match="the input itself"):
+        varhouse.annotate_frequencies(source, source, store=store)
+    with pytest.raises(UsageError, match="the ending says no format"):
+        varhouse.annotate_frequencies(source, tmp_path / "o.txt", store=store)
+    with pytest.raises(InputError, match="no such file"):
+        varhouse.annotate_frequencies(tmp_path / "no.vcf", store=store)
+    out = str(tmp_path / "o.vcf")
+    for options, message in (
+        ([], "--genes and --reference missing"),
+        (["--people", "x"], "--people goes with --store only"),
+        (["--store", str(store), "--public"], "--public does not go with --store"),
+    ):
+        assert main(["annotate", str(source), "-o", out, *options]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["annotate", str(source), "-o", out, "--store", str(store)]) == 0
+    assert "6 of 9 alleles in the store" in capsys.readouterr().err

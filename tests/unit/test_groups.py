@@ -1,0 +1,196 @@
+"""A group counted when it is asked for has the numbers of a build with that stratum."""
+
+import json
+import random
+import re
+
+import polars as pl
+import pytest
+from inprocess import ingest_here
+from test_ingest_assessed import CONTIGS, _config, _random_files
+
+import varhouse
+from varhouse.cli import main
+from varhouse.errors import AccessError, UsageError
+from varhouse.query import Answer, Question, Selection, cohortgroup
+from varhouse.query.groups import DEFAULT, statistics_of_groups
+from varhouse.tables.schema import KEY
+from varhouse.tables.statistics import FREQUENCIES, TOTALS, statistics_of
+
+COHORTS = {"x": [["a"], ["b"], ["c", "d", "e"]], "y": [["f", "g"]], "z": [["h"], ["i", "k"]]}
+STRATA = ["population", "population+sex", "panel", "panel+sex"]
+ODD = ["0/1/1", "1/1/1", "|0/1", "1/0|1", ".|1", "0/.", "1/1", "0"]
+
+
+def _store(folder, seed):
+    """Build a store of random files of several groups of people, with strata."""
+    rng = random.Random(seed)
+    for cohort, groups in COHORTS.items():
+        files = _random_files(rng, groups)
+        for records in files:
+            for *_, alt, calls in records:
+                for s in calls:
+                    if alt != "." and rng.random() < 0.2:
+                        calls[s] = rng.choice(ODD)
+        names = [s for g in groups for s in g]
+        people = {
+            s: (rng.choice(["male", "female"]), f"P{i % 2}") for i, s in enumerate(names)
+        }
+        path = _config(folder / cohort, files, people, cohort)
+        sheet = [
+            "cohort\tsample\tsex\tpopulation\tpanel",
+            *(f"{cohort}\t{s}\t{x}\t{p}\t{rng.choice('12')}" for s, (x, p) in people.items()),
+        ]
+        (path.parent / "samples.tsv").write_text("\n".join(sheet) + "\n")
+        (path.parent / "par.bed").write_text("X\t8\t20\n")
+        config = json.loads(path.read_text()) | {"strata": STRATA}
+        config["assembly"]["par"] = "par.bed"
+        path.write_text(json.dumps(config))
+        ingest_here(folder / "store", path)
+    return varhouse.open(folder / "store")
+
+
+@pytest.fixture(scope="module", params=range(2))
+def store(request, tmp_path_factory):
+    return _store(tmp_path_factory.mktemp("groups"), request.param)
+
+
+def _condition(by, value):
+    return " and ".join(
+        f'{c} == "{v}"' for c, v in zip(by.split("+"), value.split("+"), strict=True)
+    )
+
+
+def _sorted(frame, *more):
+    return frame.select(*KEY, *more).sort(*KEY, *more[:1])
+
+
+def test_as_the_stratum_of_a_build(store):
+    rows = store.scan("frequencies").collect()
+    totals = store.scan("totals").collect()
+    strata = totals.select("stratum_by", "stratum").unique().rows()
+    assert len(strata) > 8
+    for by, value in strata:
+        if by == "all":
+            continue
+        same = (pl.col("stratum_by") == by) & (pl.col("stratum") == value)
+        for by_cohort, table, name in ((True, rows, FREQUENCIES), (False, totals, TOTALS)):
+            mine = {s.name for s in statistics_of(name)}
+            names = [n for n in statistics_of_groups(by_cohort=by_cohort) if n in mine]
+            more = ["cohort", *names] if by_cohort else names
+            found = store.group_frequencies(
+                _condition(by, value), columns=names, by_cohort=by_cohort
+            )
+            right = _sorted(table.filter(same), *more)
+            assert right.height > 20
+            assert _sorted(found, *more).equals(right), (by, value, name)
+
+
+def test_everybody_by_name(store):
+    everybody = store.scan("samples").collect()["sample"].to_list()
+    found = store.group_frequencies(samples=everybody)
+    totals = store.scan("totals").filter(pl.col("stratum_by") == "all").collect()
+    shown = [n for n in DEFAULT if n != "call_rate"]
+    assert found.columns == [*KEY, *DEFAULT]
+    assert _sorted(found, *shown).equals(_sorted(totals, *shown))
+
+
+def test_little_at_a_time(store, monkeypatch):
+    whole = store.group_frequencies('sex == "male"')
+    monkeypatch.setattr(cohortgroup, "AT_ONCE", 1)
+    monkeypatch.setattr("varhouse.query.select.PIECE_ROWS", 7)
+    assert store.group_frequencies('sex == "male"').equals(whole)
+
+
+def _wanted(store, **asked):
+    """Find the keys that a query selects."""
+    answer = Answer(store, Question(Selection(**asked), columns=list(KEY)))
+    return pl.concat(list(answer.frames()))
+
+
+def test_what_is_selected_is_what_a_query_selects(store):
+    rng = random.Random(3)
+    whole = store.group_frequencies('panel == "1"')
+    keys = whole.select(KEY)
+    for _ in range(12):
+        contig = rng.choice(list(CONTIGS))
+        low = rng.randrange(1, 50)
+        region = f"{contig}:{low}-{low + rng.randrange(8)}"
+        right = whole.join(_wanted(store, regions=[region]), on=KEY, how="semi")
+        assert store.group_frequencies('panel == "1"', region=region).equals(right), region
+    some = keys.sample(5, seed=1)
+    ids = ["-".join(map(str, row[:4])) for row in some.rows()]
+    right = whole.join(_wanted(store, ids=ids), on=KEY, how="semi")
+    assert right.height >= 5
+    assert store.group_frequencies('panel == "1"', id=ids).equals(right)
+
+
+def test_nobody_assessed_has_no_row(store):
+    found = store.group_frequencies('cohort == "y"', by_cohort=True)
+    of_y = (
+        store.scan("frequencies", cohort="y").filter(pl.col("stratum_by") == "all").collect()
+    )
+    assert found.height == of_y.height
+    # Without cohorts also alleles of others, at sites at which y has another one.
+    site = ["contig", "pos"]
+    totals = store.scan("totals").filter(pl.col("stratum_by") == "all").collect()
+    right = totals.join(of_y, on=site, how="semi")
+    assert store.group_frequencies('cohort == "y"').height == right.height < totals.height
+
+
+def test_what_is_refused(store):
+    with pytest.raises(AccessError, match="not public"):
+        store.public().group_frequencies('sex == "male"')
+    with pytest.raises(UsageError, match="no column 'afs' here; nearest: af"):
+        store.group_frequencies('sex == "male"', columns=["afs"])
+    # What needs fields of quality is not known for a group.
+    with pytest.raises(UsageError, match="no column 'ac_adj'"):
+        store.group_frequencies('sex == "male"', columns=["ac_adj"])
+
+
+def test_the_command(store, tmp_path, capsys):
+    path = str(store.path)
+    out = tmp_path / "o.tsv"
+    people = 'sex == "male" and panel == "1"'
+    code = main(
+        ["frequencies", path, "--people", people, "--region", "c1:1-20", "-o", str(out)]
+    )
+    said = capsys.readouterr().err
+    assert code == 0
+    right = store.group_frequencies(people, region="c1:1-20")
+    assert re.search(rf"{right.height} alleles, \d+ (people|person): ", said)
+    written = pl.read_csv(out, separator="\t", schema_overrides=right.schema)
+    assert written["ac"].to_list() == right["ac"].to_list()
+    assert out.read_text().splitlines()[0].split("\t") == right.columns
+    assert main(["frequencies", path, "--people", people, "--all", "--columns", "an"]) == 0
+    assert capsys.readouterr().out.startswith("contig\tpos\tref\talt\textent\tan\n")
+    for options, message in (
+        (["--people", people], "nothing says which alleles"),
+        (["--people", people, "--all", "--id", "x"], "--all does not go with"),
+        (["--all"], "nothing says which people"),
+        (["--people", people, "--all", "--public"], "not public"),
+        (["--people", people, "--all", "--par", "x"], "--par does not go with a store"),
+        (["--people", "sex ==", "--all"], "cannot be read"),
+    ):
+        assert main(["frequencies", path, *options]) != 0
+        said = capsys.readouterr().err
+        assert message in said
+        assert "Traceback" not in said
+    vcf = str(store.path.parent / "x" / "f0.vcf")
+    assert main(["frequencies", vcf, "--people", people, "-o", str(out)]) == 2
+    assert "--people does not go with a file" in capsys.readouterr().err
+    assert main(["frequencies", vcf]) == 2
+    assert "-o OUT is needed" in capsys.readouterr().err
+
+
+def test_annotated_with_a_group(store):
+    keys = store.scan("variants").select(KEY).collect()
+    found = varhouse.annotate_frequencies(keys, store=store, people='cohort == "y"', name="g")
+    assert found.frame is not None
+    right = keys.join(
+        store.group_frequencies('cohort == "y"'), on=KEY, how="left", maintain_order="left"
+    )
+    for name in ("ac", "an", "af"):
+        assert found.frame[f"g_{name}"].equals(right[name], null_equal=True)
+    assert found.people == {"y": 2}
+    assert 0 < found.n_found < keys.height
