@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from varhouse.onefile.normalise import normalise
     from varhouse.onefile.validate import repair, validate
     from varhouse.query.groups import group_frequencies
+    from varhouse.query.opened import OpenStore
     from varhouse.query.people import choose_people
-    from varhouse.store.reader import Store
     from varhouse.vcf.reader import VcfReader
 
 if (_cache := find_cache()) is not None:
@@ -90,7 +90,7 @@ sys.modules[__name__].__class__ = _Package
 
 def open(  # noqa: A001
     path: str | Path, release: str | int | None = None, audience: str = "own"
-) -> "Store":
+) -> "OpenStore":
     """Open a store for reading, pinned to one release.
 
     Parameters
@@ -112,9 +112,9 @@ def open(  # noqa: A001
         If there is no such audience.
     """
     # The reader pulls in polars and deltalake; `varhouse --help` must not.
-    from varhouse.store.reader import open_store  # noqa: PLC0415
+    from varhouse.query.opened import open_asking  # noqa: PLC0415
 
-    return open_store(Path(path), release, audience)
+    return open_asking(Path(path), release, audience)
 
 
 def read_vcf(

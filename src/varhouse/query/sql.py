@@ -1,6 +1,7 @@
 """SQL over a pinned release: DuckDB views, read-only and offline.
 
-Each table is a view over exactly the files that the release pins. DuckDB may read
+Each table is a view over exactly the files that the release pins; one view more, `calls`,
+has a row a call (`sqlcalls`). DuckDB may read
 these files and nothing else; it may write nothing, attach nothing, load no extension.
 For a public audience it may open no file at all: it is handed the rows that are shown, and
 a query may name these tables only, so that no path and no hidden row is within its reach.
@@ -21,6 +22,7 @@ from polars.datatypes import DataTypeClass
 from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
+from varhouse.query import sqlcalls
 from varhouse.query.sqltypes import plain_columns
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -276,6 +278,12 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
         paths += {*files, *map(_pattern, files)}
         view = _view(store, declared, files)
         connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
+    if not store.view.is_public:
+        closed = [denied[name] for name in sqlcalls.TABLES if name in denied]
+        if closed:
+            denied[sqlcalls.NAME] = closed[0]
+        else:
+            connection.execute(f"CREATE VIEW {sqlcalls.NAME} AS {sqlcalls.VIEW}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")

@@ -191,7 +191,7 @@ class Store(TableMethods):
         later = [n for n in list_releases(self.path) if n > self.release]
         also = {name for n in later for name in open_store(self.path, n).restricted}
         view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *also})
-        shown = Store(self.path, self.meta, self.record, view)
+        shown = type(self)(self.path, self.meta, self.record, view)
         shown._digest = self._digest
         return shown
 

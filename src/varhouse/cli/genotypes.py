@@ -1,0 +1,202 @@
+"""`varhouse genotypes`: the calls of people, and who carries an allele."""
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varhouse.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from varhouse.query.callrows import Asked
+    from varhouse.query.opened import OpenStore
+    from varhouse.query.output import Sink, Writer
+    from varhouse.tables.schema import PolarsType
+
+log = logging.getLogger("varhouse.genotypes")
+
+_TEXT = """\
+examples, on the demo store of scripts/demo:
+  varhouse genotypes demo/store --id rs91422045 --carriers
+  varhouse genotypes demo/store --cohort beijing --region chr1:48,000-49,000
+  varhouse genotypes demo/store --gene DEMO7 --carriers --people 'sex == "female"' -o c.tsv
+  varhouse genotypes demo/store --cohort beijing --sample BJ001 -o bj001.parquet
+
+A row is a record of a file and a person: where it stands, GT and the other FORMAT fields,
+byte for byte; in JSON and Parquet these are numbers where the header says so. --region and
+--gene find the records of which REF covers a base of them (1-based, both ends included), --id
+those that hold the allele in any spelling (see `varhouse query --help`). Without --cohort all
+cohorts are asked.
+
+--carriers gives a row an allele and person who has at least one copy of it, with the
+normalised allele, the number of copies and what the sheets say of the person.
+
+Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare `varhouse genotypes`."""
+    from varhouse.cli.query import FORMATS, add_safe
+
+    parser = commands.add_parser(
+        "genotypes",
+        help="calls of people, and who carries an allele",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", metavar="STORE", help="the store's folder")
+    several = {
+        "--cohort": ("C", "a cohort (default: all)"),
+        "--region": ("R", "contig, contig:pos or contig:start-end"),
+        "--gene": ("G", "symbol or id of a gene"),
+        "--id": ("X", "rs id, SPDI, VRS id, HGVS name or contig-pos-ref-alt"),
+        "--sample": ("S", "name of a sample"),
+    }
+    for option, (metavar, text) in several.items():
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar=metavar,
+            help=f"{text}; may be repeated",
+        )
+    parser.add_argument(
+        "--people", metavar="EXPR", help="condition on the columns of the sheets"
+    )
+    parser.add_argument(
+        "--carriers", action="store_true", help="only who carries an allele, a row each"
+    )
+    parser.add_argument(
+        "--fields", metavar="DP,AD", help="FORMAT fields to show (default: all; GT: none else)"
+    )
+    parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
+    parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
+    parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="default: a table on a terminal, else by the name of -o, else tsv",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
+    )
+    add_safe(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer with calls or carriers."""
+    began = time.perf_counter()
+    from varhouse import open as open_store
+    from varhouse.cli.query import check_safe, report, say_hidden, write_all
+    from varhouse.query.output import choose_format, open_output
+
+    if args.limit is not None and args.limit < 0:
+        raise UsageError(f"--limit {args.limit} is negative")
+    form = choose_format(args.format, args.output)
+    check_safe(args, form)
+    store = open_store(args.store, args.release)
+    asked = store.asked(
+        args.region, args.gene, args.id, args.cohort, args.sample or None, args.people
+    )
+    frames, schema, shown = _answer(store, asked, args, typed=form in ("parquet", "json"))
+    columns = _columns(args.columns, schema, shown)
+    rows = Limited(frames, _limit(args, form))
+    with open_output(args.output) as stream:
+        writer = _writer(form, stream, {n: schema[n] for n in columns}, args)
+        total = write_all(writer, (frame.select(columns) for frame in rows))
+    noun = "carrier" if args.carriers else "call"
+    report(total, noun, f"release {store.release}", began, args.output)
+    if rows.cut and args.limit is None:
+        log.info("only the first %s are shown: --limit N, or --format tsv for all", total)
+    say_hidden(writer)
+    return 0
+
+
+def _answer(
+    store: "OpenStore", asked: "Asked", args: argparse.Namespace, *, typed: bool
+) -> "tuple[Iterator[pl.DataFrame], dict[str, PolarsType], list[str]]":
+    """Give the rows, all their columns, and those that are shown unless asked otherwise."""
+    from varhouse.query.callrows import (
+        CALL_SCHEMA,
+        CARRIER_SCHEMA,
+        INNER,
+        iter_calls,
+        iter_carriers,
+    )
+
+    own = CARRIER_SCHEMA if args.carriers else CALL_SCHEMA
+    fields = store.fields_of(asked, _fields(args.fields), own, typed=typed)
+    schema = {**own, **fields.schema}
+    rows = (iter_carriers if args.carriers else iter_calls)(store, asked, fields)
+    if args.carriers:
+        schema |= store.sheet_schema(list(schema))
+        rows = (store.with_sheet(frame) for frame in rows)
+    return rows, schema, [n for n in schema if n not in INNER]
+
+
+def _fields(asked: str | None) -> bool | list[str]:
+    """Read which FORMAT fields are asked for: all by default."""
+    if asked is None:
+        return True
+    return [n for n in (f.strip() for f in asked.split(",")) if n and n != "GT"]
+
+
+def _columns(
+    asked: str | None, schema: "dict[str, PolarsType]", shown: list[str]
+) -> list[str]:
+    from varhouse.query.expression import find_column
+
+    if asked is None:
+        return shown
+    names = [c.strip() for c in asked.split(",") if c.strip()]
+    if not names:
+        raise UsageError("--columns names no column")
+    return list(dict.fromkeys(find_column(name, schema) for name in names))
+
+
+def _limit(args: argparse.Namespace, form: str) -> int | None:
+    from varhouse.cli.query import TERMINAL_ROWS
+    from varhouse.query.terminal import terminal_width
+
+    if args.limit is not None or form != "table" or args.output is not None:
+        limit: int | None = args.limit
+        return limit
+    return TERMINAL_ROWS if terminal_width() is not None else None
+
+
+def _writer(
+    form: str, stream: "Sink", schema: "dict[str, PolarsType]", args: argparse.Namespace
+) -> "Writer":
+    from varhouse.query.output import make_writer
+    from varhouse.query.terminal import TableWriter, terminal_width
+
+    if form != "table":
+        return make_writer(form, stream, schema, safe=args.spreadsheet_safe)
+    width = terminal_width() if args.output is None else None
+    return TableWriter(stream, list(schema), keep=args.columns is not None, width=width)
+
+
+class Limited:
+    """Frames up to a number of rows; `cut` tells afterwards whether there were more."""
+
+    def __init__(self, frames: "Iterator[pl.DataFrame]", limit: int | None) -> None:
+        self._frames, self._limit = frames, limit
+        self.cut = False
+
+    def __iter__(self) -> "Iterator[pl.DataFrame]":
+        left = self._limit
+        for frame in self._frames:
+            if left is not None and frame.height > left:
+                self.cut = True
+                if left:
+                    yield frame.head(left)
+                return
+            if left is not None:
+                left -= frame.height
+            yield frame

@@ -1,0 +1,265 @@
+"""A store with the questions about calls as methods: what `varhouse.open` gives."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from varhouse.errors import UsageError
+from varhouse.store.reader import Store, open_store
+from varhouse.tables.schema import PolarsType
+
+if TYPE_CHECKING:
+    # They load numba, which a store that is only opened does not need.
+    from varhouse.query.callfields import FieldColumns
+    from varhouse.query.callrows import Asked
+    from varhouse.query.columns import Columns
+    from varhouse.query.matrix import AlleleMatrix, DosageMatrix
+
+Texts = str | Sequence[str] | None
+
+
+def open_asking(
+    path: str | Path, release: str | int | None = None, audience: str = "own"
+) -> "OpenStore":
+    """Open a store as `open_store` does."""
+    plain = open_store(path, release, audience)
+    opened = OpenStore(plain.path, plain.meta, plain.record, plain.view)
+    opened._digest = plain._digest
+    return opened
+
+
+class OpenStore(Store):
+    """A store at one release, with its calls.
+
+    Every table is a method that scans it, as of `Store`; the methods here answer questions
+    about calls. All choose alike: `region` (`chr1:48,000-49,000`, 1-based, closed), `genes`
+    and `ids` choose records, `cohort`, `samples` (names) and `people` (a condition over the
+    sheets, as of `varhouse frequencies --people`) choose people; each takes one value or
+    several.
+    """
+
+    @cached_property
+    def _people(self) -> pl.DataFrame:
+        from varhouse.query.people import describe_people  # noqa: PLC0415
+
+        return describe_people(self)
+
+    @cached_property
+    def _columns(self) -> "dict[str, Columns]":
+        return {}
+
+    def asked(
+        self,
+        region: Texts,
+        genes: Texts,
+        ids: Texts,
+        cohort: Texts,
+        samples: Texts,
+        people: str | None,
+    ) -> "Asked":
+        """Work out who and what is asked; cohorts without anybody asked for are left out."""
+        from varhouse.query.callrows import Asked  # noqa: PLC0415
+        from varhouse.query.columns import check_names, read_columns  # noqa: PLC0415
+        from varhouse.query.people import choose_people  # noqa: PLC0415
+        from varhouse.query.records import find_cohorts  # noqa: PLC0415
+        from varhouse.query.select import Selection  # noqa: PLC0415
+
+        own = self._columns
+        cohorts = find_cohorts(self, _listed(cohort))
+        for name in cohorts:
+            if name not in own:
+                own[name] = read_columns(self, name)
+        columns = [own[name] for name in cohorts]
+        if samples is not None:
+            names = _listed(samples)
+            check_names(names, columns)
+            columns = [c.named(names) for c in columns]
+        if people is not None:
+            chosen = choose_people(self, people).frame
+            groups = {
+                str(name): rows["ordinal"].to_list()
+                for (name,), rows in chosen.group_by("cohort")
+            }
+            columns = [c.choose(groups.get(c.cohort, [])) for c in columns]
+        selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        return Asked([c for c in columns if c.size], selection)
+
+    def calls(
+        self,
+        region: Texts = None,
+        *,
+        cohort: Texts = None,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+        fields: bool | Sequence[str] = False,
+    ) -> pl.LazyFrame:
+        """Scan calls, a row a record and person, block by block.
+
+        Parameters
+        ----------
+        fields
+            FORMAT fields to add; True: all that the store keeps of these cohorts.
+
+        Returns
+        -------
+        pl.LazyFrame
+            cohort, contig, pos, ref, alt (as in the file), file, record, sample, gt (byte for
+            byte; null: the record has no GT). Then the fields: numbers, or lists of numbers
+            where Number is not 1, as the headers declare them, others as text; null where
+            there is none or it is `.`. Sorted by cohort, contig, pos, file, record and
+            column.
+
+        Raises
+        ------
+        VarhouseError
+            If a name is unknown, or the view is public.
+        """
+        from varhouse.query.callrows import CALL_SCHEMA, iter_calls  # noqa: PLC0415
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        found = self.fields_of(asked, fields, CALL_SCHEMA)
+        schema = {**CALL_SCHEMA, **found.schema}
+        return _lazy(lambda: iter_calls(self, asked, found), schema)
+
+    def carriers(
+        self,
+        region: Texts = None,
+        *,
+        cohort: Texts = None,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+        sheet: bool = True,
+        fields: bool | Sequence[str] = False,
+    ) -> pl.DataFrame:
+        """Find who carries alleles, across cohorts.
+
+        Parameters
+        ----------
+        fields
+            FORMAT fields to add, as of `calls`.
+        sheet
+            Add what the sheets say of each carrier: sex, population and their further
+            columns.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row an allele and carrier: contig, pos, ref, alt, extent (normalised), cohort,
+            sample, copies (of the allele), gt, file, record, then the fields, then the
+            columns of the sheets.
+        """
+        from varhouse.query.callrows import CARRIER_SCHEMA, iter_carriers  # noqa: PLC0415
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        found = self.fields_of(asked, fields, CARRIER_SCHEMA)
+        empty = pl.DataFrame(schema={**CARRIER_SCHEMA, **found.schema})
+        rows = pl.concat([empty, *iter_carriers(self, asked, found)])
+        return self.with_sheet(rows) if sheet else rows
+
+    def fields_of(
+        self,
+        asked: "Asked",
+        fields: bool | Sequence[str],
+        taken: Iterable[str],
+        *,
+        typed: bool = True,
+    ) -> "FieldColumns":
+        """Work out which FORMAT fields become columns, see `callfields.find_fields`."""
+        from varhouse.query.callfields import FieldColumns, find_fields  # noqa: PLC0415
+
+        if fields is False:
+            return FieldColumns({})
+        names = None if fields is True else list(fields)
+        return find_fields(self, asked.cohorts, names, typed=typed, taken=list(taken))
+
+    def with_sheet(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add what the sheets say of the people of rows with cohort and sample."""
+        wanted = self.sheet_schema(rows.columns)
+        known = self._people.select("cohort", "sample", *wanted)
+        return rows.join(known, on=["cohort", "sample"], how="left", maintain_order="left")
+
+    def sheet_schema(self, taken: Sequence[str]) -> dict[str, PolarsType]:
+        """Name the columns that `with_sheet` adds to rows that have others.
+
+        What the sheets say of people: not what a table counts, how a cohort was made, nor
+        what is empty for everybody.
+        """
+        people = self._people
+        left = {*taken, "ordinal", "file", *self.declaration("cohorts").names} - {"province"}
+        left |= {n for n in self.declaration("samples").names if n.startswith("n_")}
+        empty = {c.name for c in people if c.null_count() == people.height}
+        return {n: t for n, t in people.schema.items() if n not in left | empty}
+
+    def dosage(
+        self,
+        region: Texts = None,
+        *,
+        cohort: str,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+    ) -> "DosageMatrix":
+        """Count copies: people x alleles of one cohort, -1 where not fully called."""
+        from varhouse.query.matrix import dosage_matrix  # noqa: PLC0415
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        return dosage_matrix(self, self._only(asked, cohort), asked.selection)
+
+    def alleles(
+        self,
+        region: Texts = None,
+        *,
+        cohort: str,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+    ) -> "AlleleMatrix":
+        """Give the alleles of calls: people x records x copies of one cohort, -1 missing."""
+        from varhouse.query.matrix import allele_matrix  # noqa: PLC0415
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        return allele_matrix(self, self._only(asked, cohort), asked.selection)
+
+    def _only(self, asked: "Asked", cohort: str) -> "Columns":
+        if len(asked.columns) != 1:
+            raise UsageError(f"nobody of cohort {cohort!r} is asked for")
+        return asked.columns[0]
+
+
+def _listed(value: Texts) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _lazy(
+    frames: Callable[[], Iterator[pl.DataFrame]], schema: dict[str, PolarsType]
+) -> pl.LazyFrame:
+    """Make a LazyFrame of frames that are made when they are read, and again each time."""
+
+    def source(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        left = n_rows
+        for frame in frames():
+            if left is not None:
+                frame = frame.head(left)
+                left -= frame.height
+            if predicate is not None:
+                frame = frame.filter(predicate)
+            yield frame if columns is None else frame.select(columns)
+            if left == 0:
+                return
+
+    return register_io_source(source, schema=schema, explain_name="calls")
