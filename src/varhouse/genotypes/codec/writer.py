@@ -1,11 +1,12 @@
 """Blocks of FORMAT fields out of tapes: rows of the table `fields`."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from varhouse.genotypes.calls import Int32, Int64
 from varhouse.genotypes.codec.cells import Cells
@@ -166,6 +167,15 @@ def _shifted(tape: FieldTape, a: int, b: int, by: int) -> Int32:
     return values
 
 
+def _lists(rows: list[Any], kind: type) -> pl.Series:
+    """Make a column of lists of numbers; polars would look at each number."""
+    offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    values = pa.array(np.concatenate(rows).astype(kind))
+    made = pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(offsets), values))
+    assert isinstance(made, pl.Series)
+    return made
+
+
 class BlockWriter:
     """Collects records of a chunk, and makes rows of each full block.
 
@@ -243,7 +253,11 @@ class BlockWriter:
         ]
         if not rows:
             return []
-        columns = dict(zip(SCHEMA, map(list, zip(*rows, strict=True)), strict=True))
+        columns: dict[str, Any] = dict(
+            zip(SCHEMA, map(list, zip(*rows, strict=True)), strict=True)
+        )
+        for name, kind in (("records", np.int64), ("ends", np.int32)):
+            columns[name] = _lists(columns[name], kind)
         return [pl.DataFrame(columns, schema=SCHEMA)]
 
     def _rows(self, held: _Held, first: int, people: int) -> Iterator[tuple[object, ...]]:
