@@ -8,10 +8,10 @@ r"""Measure questions about calls beside plink2, pgenlib and plain Parquet lists
 --cohort takes the VCF files of one cohort (one a contig, the same samples) and asks the
 eleven questions of statpopgen, the public SQL benchmark of genotype tables (vortex, pull
 request 4175): numbers of variants and samples, all genotypes, frequencies of REF and ALT,
-called, genotype counts for Hardy-Weinberg, one variant, a window, ALT copies by position, genotypes of
-variants with a minor allele under 10 %. Positions are numbered anew (1, 101, 201 ... on each
-contig), so that the reference of a few thousand sites is small; files with half-called
-genotypes are refused, as plink2 does. A copy counts as ALT whichever ALT it is.
+called, genotype counts for Hardy-Weinberg, one variant, a window, ALT copies by position,
+genotypes of variants with a minor allele under 10 %. Positions are numbered anew (1, 101, 201
+... on each contig), so that the reference of a few thousand sites is small; files with
+half-called genotypes are refused, as plink2 does. A copy counts as ALT whichever ALT it is.
 
 Each tool gets its own file of the same calls: a store of `varhouse ingest`, `plink2
 --make-pgen`, Parquet with a list of ALT copies a record. Answers are compared; the best of

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
-from calls_store import base, make_calls_store, other
+from calls_store import FILES, base, make_calls_store, other
 
 import varhouse
 from varhouse.cli import main
@@ -81,3 +82,101 @@ def test_mistakes_are_one_line(
     said = capsys.readouterr().err
     assert text in said
     assert "Traceback" not in said
+
+
+def test_vcf_and_bcf_are_the_exports(store: str, tmp_path: Path) -> None:
+    out, plain = tmp_path / "a.vcf", tmp_path / "b.vcf"
+    options = ("--cohort", "a", "--region", "chr1:20-40", "--sample", "s3", "--sample", "s1")
+    assert ask(store, *options, "-o", str(out)) == 0
+    more = ("--cohort", "a", "--samples", "s1,s3", "--region", "chr1:20-40")
+    assert main(["-q", "export", store, *more, "-o", str(plain)]) == 0
+    assert out.read_text() == plain.read_text()
+    assert "\ts1\ts3\n" in out.read_text()
+
+
+def read_pgen(prefix: Path) -> tuple[list[list[str]], list[list[tuple[int, ...]]], list]:
+    """Read PLINK 2 files with pgenlib: lines of the .pvar, pairs of alleles, phase."""
+    pgenlib = pytest.importorskip("pgenlib")
+    lines = prefix.with_suffix(".pvar").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    people = len(prefix.with_suffix(".psam").read_text().splitlines()) - 1
+    counts = [r[4].count(",") + 2 for r in rows]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uintp)
+    pairs, phases = [], []
+    name = str(prefix.with_suffix(".pgen")).encode()
+    with pgenlib.PgenReader(name, allele_idx_offsets=offsets) as reader:
+        for k in range(len(rows)):
+            codes, phase = np.empty(2 * people, np.int32), np.empty(people, np.bool_)
+            reader.read_alleles_and_phasepresent(k, codes, phase)
+            pairs.append([tuple(p) for p in codes.reshape(-1, 2).tolist()])
+            phases.append(phase.tolist())
+    return rows, pairs, phases
+
+
+def test_pgen_holds_what_it_can_and_tells_the_rest(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.pgen"
+    assert main(["genotypes", store, "--cohort", "a", "-o", str(out)]) == 0
+    rows, pairs, phases = read_pgen(tmp_path / "a")
+    lines = FILES["a1"][1]
+    assert [(r[0], int(r[1]), r[3], r[4]) for r in rows] == [line[:4] for line in lines]
+    told = dict.fromkeys(("one copy", "one of two", "more than two", "equal"), 0)
+    for k, (*_, form, calls) in enumerate(lines):
+        for s, cell in enumerate(calls):
+            text = cell.split(":")[0] if form.startswith("GT") else "."
+            alleles = [c for c in text.replace("|", "/").strip("/").split("/")]
+            half = len(alleles) == 2 and alleles.count(".") == 1
+            told["one of two"] += half
+            told["more than two"] += len(alleles) > 2
+            told["one copy"] += len(alleles) == 1 and alleles != ["."]
+            if "." in alleles or len(alleles) > 2:
+                assert pairs[k][s] == (-9, -9)
+                continue
+            both = (int(alleles[0]), int(alleles[-1]))
+            phased = "|" in text[1:] and both[0] != both[1]
+            assert pairs[k][s] == (both if phased else tuple(sorted(both)))
+            told["equal"] += len(alleles) == 2 and "|" in text and both[0] == both[1]
+            if both[0] != both[1]:
+                assert phases[k][s] == phased
+    assert (tmp_path / "a.psam").read_text().splitlines()[:3] == [
+        "#IID\tSEX",
+        "s0\t1",
+        "s1\t2",
+    ]
+    said = [line for line in capsys.readouterr().err.splitlines() if " call" in line]
+    assert len(said) == len([n for n in told.values() if n])
+    for what, number in told.items():
+        assert any(line.startswith(f"{number} call") and what in line for line in said), what
+    assert not list(tmp_path.glob(".pgen-*"))
+
+
+def test_pgen_of_files_of_other_people_and_some_of_them(store: str, tmp_path: Path) -> None:
+    out = tmp_path / "b.pgen"
+    options = ("--cohort", "b", "--region", "chr1:1-60", "--people", "sex == 'male'")
+    assert ask(store, *options, "-o", str(out)) == 0
+    rows, pairs, _ = read_pgen(tmp_path / "b")
+    assert [int(r[1]) for r in rows] == [10, 31, 60]
+    missing = (-9, -9)
+    assert pairs == [[(0, 1), (1, 0)], [(1, 1), missing], [missing, (0, 1)]]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--cohort", "a", "--carriers"), "--carriers does not go with"),
+        (("--cohort", "a", "--id", "rs1"), "--id does not go with"),
+        ((), "one cohort"),
+        (("--cohort", "a", "--region", "chr1", "--region", "chrX"), "one region"),
+    ],
+)
+def test_files_of_whole_records(
+    store: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    text: str,
+) -> None:
+    assert ask(store, *options, "-o", str(tmp_path / "x.pgen")) != 0
+    assert text in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

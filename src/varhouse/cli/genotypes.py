@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("varhouse.genotypes")
 
+FILES = {"vcf": (".vcf", ".vcf.gz", ".vcf.bgz"), "bcf": (".bcf",), "pgen": (".pgen",)}
+"""Formats of whole records, and how the names of their files end."""
+
 _TEXT = """\
 examples, on the demo store of scripts/demo:
   varhouse genotypes demo/store --id rs91422045 --carriers
@@ -31,6 +34,11 @@ byte for byte; in JSON and Parquet these are numbers where the header says so. -
 --gene find the records of which REF covers a base of them (1-based, both ends included), --id
 those that hold the allele in any spelling (see `varhouse query --help`). Without --cohort all
 cohorts are asked.
+
+-o NAME.vcf.gz, NAME.vcf or NAME.bcf writes the records of one cohort as they came, as
+`varhouse export` does; -o NAME.pgen writes NAME.pgen, .pvar and .psam for PLINK 2 (needs
+pgenlib: pip install 'varhouse[pgen]'). What a .pgen cannot hold is counted and told: one copy
+is written as two of the same; half-missing calls and those of more than two copies as missing.
 
 --carriers gives a row an allele and person who has at least one copy of it, with the
 normalised allele, the number of copies and what the sheets say of the person.
@@ -79,7 +87,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
     parser.add_argument(
         "--format",
-        choices=FORMATS,
+        choices=(*FORMATS, *FILES),
         help="default: a table on a terminal, else by the name of -o, else tsv",
     )
     parser.add_argument(
@@ -98,9 +106,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
+    store = open_store(args.store, args.release)
+    if (kind := _file_kind(args)) is not None:
+        return _write_file(store, args, kind)
     form = choose_format(args.format, args.output)
     check_safe(args, form)
-    store = open_store(args.store, args.release)
     asked = store.asked(
         args.region, args.gene, args.id, args.cohort, args.sample or None, args.people
     )
@@ -116,6 +126,67 @@ def run(args: argparse.Namespace) -> int:
         log.info("only the first %s are shown: --limit N, or --format tsv for all", total)
     say_hidden(writer)
     return 0
+
+
+def _file_kind(args: argparse.Namespace) -> str | None:
+    """Tell which format of whole records is asked for, by --format or the name of -o."""
+    name = args.output.name if args.output is not None else ""
+    by_name = next((k for k, ends in FILES.items() if name.endswith(ends)), None)
+    asked: str | None = args.format
+    if asked in FILES and by_name != asked:
+        raise UsageError(
+            f"--format {asked} needs a file of that name",
+            f"-o NAME{FILES[asked][-1] if asked != 'vcf' else '.vcf.gz'}",
+        )
+    return by_name if asked is None or asked in FILES else None
+
+
+def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
+    """Write whole records of one cohort."""
+    from varhouse.export import export_cohort, export_pgen
+
+    began = time.perf_counter()
+    wrong = {"--id": args.id, "--carriers": args.carriers, "--columns": args.columns,
+             "--fields": args.fields, "--limit": args.limit is not None}  # fmt: skip
+    for option, value in wrong.items():
+        if value:
+            raise UsageError(
+                f"{option} does not go with {args.output.name}: whole records are written",
+                "choose by --region or --gene, or write a .tsv or .parquet",
+            )
+    if len(args.cohort) != 1:
+        raise UsageError(f"{args.output.name} holds one cohort", "--cohort NAME, once")
+    region = _one_region(store, args)
+    samples = None
+    if args.sample or args.people:
+        asked = store.asked(None, None, None, args.cohort, args.sample or None, args.people)
+        samples = [name for columns in asked.columns for name in columns.samples]
+        if not samples:
+            raise UsageError("nobody of the cohort is chosen")
+    cohort, out = args.cohort[0], args.output
+    if kind == "pgen":
+        records, told = export_pgen(store, cohort, out, samples=samples, region=region)
+        for line in told.lines():
+            log.warning("%s", line)
+    else:
+        records = export_cohort(store, cohort, out, samples=samples, region=region)
+    took = time.perf_counter() - began
+    plural = "" if records == 1 else "s"
+    log.info("%s record%s, %.1f s -> %s", f"{records:,}", plural, took, args.output)
+    return 0
+
+
+def _one_region(store: "OpenStore", args: argparse.Namespace) -> str | None:
+    """Give the one region that --region or --gene names."""
+    from varhouse.query.select import find_genes
+
+    regions = list(args.region)
+    if args.gene:
+        rows = find_genes(store, args.gene).select("contig", "start", "end").rows()
+        regions += [f"{contig}:{start}-{end}" for contig, start, end in rows]
+    if len(regions) > 1:
+        raise UsageError(f"{args.output.name} takes one region or gene", "write one file each")
+    return regions[0] if regions else None
 
 
 def _answer(

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import polars as pl
 
@@ -90,24 +90,57 @@ def export_cohort(
         raise UsageError(f"{out}: the name must end with .vcf, .vcf.gz or .bcf")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
+    chosen = choose(store, cohort, samples, region)
+    names = chosen.names
+    # BCF holds numbers of header lines, so everything must be declared there.
+    needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
+    header = merge_headers(chosen.headers, chosen.layout.samples, needed)
+    with _open(out) as write:
+        write(header.encode())
+        return _write_records(
+            store, cohort, chosen.layout, chosen.written, chosen.span, write, progress
+        )
+
+
+class Chosen(NamedTuple):
+    """What of a cohort is exported.
+
+    Attributes
+    ----------
+    layout
+        Whose columns.
+    headers
+        Of its files.
+    names
+        The contigs of the cohort and what its files call them.
+    written, span
+        Those of them that are written, and which bases.
+    """
+
+    layout: Layout
+    headers: list[str]
+    names: dict[str, str]
+    written: dict[str, str]
+    span: Span
+
+
+def choose(
+    store: Store, cohort: str, samples: Sequence[str] | None, region: str | None
+) -> Chosen:
+    """Work out what of a cohort is exported, see `export_cohort`."""
     _check_cohort(store, cohort)
     files = store.scan("files", cohort=cohort).sort("file").collect()
     people = store.scan("samples", cohort=cohort).collect()
     has_fields = store.file_frame("fields", cohort=cohort).height > 0
     layout = make_layout(files, people, samples, has_fields=has_fields)
     names = _contig_names(store, cohort)
-    written, wanted = names, cast("Span", (None, None))
+    written, span = names, cast("Span", (None, None))
     if region is not None:
         found = parse_region(region, store.assembly_contigs)
-        wanted = found.start if found.start > 1 else None, found.end
+        span = found.start if found.start > 1 else None, found.end
         # The header names all contigs that the cohort has, as that of an indexed file.
         written = {c: n for c, n in names.items() if c == found.contig}
-    # BCF holds numbers of header lines, so everything must be declared there.
-    needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
-    header = merge_headers(files["header"].to_list(), layout.samples, needed)
-    with _open(out) as write:
-        write(header.encode())
-        return _write_records(store, cohort, layout, written, wanted, write, progress)
+    return Chosen(layout, files["header"].to_list(), names, written, span)
 
 
 def _check_cohort(store: Store, cohort: str) -> None:

@@ -30,6 +30,8 @@ MISSING = "./."
 _RECORD = ["file", "record"]
 _TEXTS = ["chrom", "id", "qual", "filter", "info", "format"]
 _EQUAL = ["pos", "ref", "alt", "allele_extent"]
+_NTH = pl.col("record").cum_count().over(*_EQUAL, "file").alias("_nth")
+"""Which of equal records of its file a record is."""
 
 
 @dataclass(frozen=True)
@@ -169,14 +171,38 @@ Span = tuple[int | None, int | None]
 """First and last 1-based base of what is wanted of a contig; None: to its end."""
 
 
+def _scan_sites(
+    store: Store, cohort: str, contig: str, layout: Layout, wanted: Span
+) -> pl.LazyFrame:
+    sites = store.scan("sites", cohort=cohort, contig=contig, start=wanted[0], end=wanted[1])
+    return sites if layout.is_whole else sites.filter(pl.col("file").is_in(layout.sampled))
+
+
+def measure(
+    store: Store, cohort: str, contig: str, layout: Layout, wanted: Span
+) -> tuple[int, int]:
+    """Count the records that `iter_windows` and `merge_records` give, without their calls.
+
+    Returns
+    -------
+    (records, alleles)
+        Records, and REF and ALTs of a record at most.
+    """
+    sites = _scan_sites(store, cohort, contig, layout, wanted)
+    if layout.merged:
+        rows = sites.select(*_RECORD, *_EQUAL).sort("pos", *_RECORD)
+        sites = rows.with_columns(_NTH).unique([*_EQUAL, "_nth"])
+    most = pl.col("alt").str.count_matches(",").max().fill_null(0) + 2
+    records, alleles = sites.select(pl.len(), most.alias("alleles")).collect().row(0)
+    return int(records), int(alleles)
+
+
 def iter_windows(
     store: Store, cohort: str, contig: str, layout: Layout, wanted: Span = (None, None)
 ) -> Iterator[Window]:
     """Give the records of a contig that overlap a region, a window at a time."""
-    start, end = wanted
-    sites = store.scan("sites", cohort=cohort, contig=contig, start=start, end=end)
-    if not layout.is_whole:
-        sites = sites.filter(pl.col("file").is_in(layout.sampled))
+    start = wanted[0]
+    sites = _scan_sites(store, cohort, contig, layout, wanted)
     pos = sites.select("pos").sort("pos").collect()["pos"]
     if not pos.len():
         return
@@ -254,9 +280,7 @@ def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     (records, group)
         Joined records in order, and for each row of `sites` the record it went to.
     """
-    numbered = sites.with_row_index("_row").with_columns(
-        pl.col("record").cum_count().over(*_EQUAL, "file").alias("_nth")
-    )
+    numbered = sites.with_row_index("_row").with_columns(_NTH)
     groups = numbered.group_by(*_EQUAL, "_nth", maintain_order=True).agg(
         pl.col("_row"),
         pl.col("chrom").first(),
