@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 import pytest
+from block_reader import DROPPED, LACKING, read_row
 from fieldtapes import cells_of, tape_of
 
 from varhouse.errors import StoreError
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.codec.digest import digest_fields
+from varhouse.genotypes.codec.streams import pack, unpack
 from varhouse.genotypes.codec.writer import PEOPLE, BlockWriter
 from varhouse.genotypes.fields import INT_END, INT_MISSING, FieldTape
 
@@ -87,11 +89,12 @@ HAND = [
     ("GT:LAA:LAD:LPL:MIN_DP:SB", ["0/1:1,3:4,5,6:0,1,2,3,4,5:7:1,2,3,4", ".", "0:.:."]),
     ("DP:XX:XX", ["1:2:3", "4:5:6", "7"]),
 ]
+ALLELES = [1, 1, 1, 1, 2, 1, 1, 3, 1]
 
 
 @pytest.mark.parametrize("steps", [None, [1, 2, 3, 4, 5, 6, 7, 8, 9], [4, 9]])
 def test_odd_cells_come_back_byte_for_byte(steps: list[int] | None) -> None:
-    check(HAND, [1, 1, 1, 1, 2, 1, 1, 3, 1], steps)
+    check(HAND, ALLELES, steps)
 
 
 def number(rng: random.Random) -> str:
@@ -211,3 +214,45 @@ def test_a_damaged_block_is_refused_or_read_as_something(seed: int) -> None:
                 block.digest()
         except StoreError:
             continue
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_reader_written_from_the_page_reads_the_same(seed: int) -> None:
+    made = list(random_records(seed, 30, 4)) if seed else list(zip(HAND, ALLELES, strict=True))
+    records, n_alt = [m[0] for m in made], [m[1] for m in made]
+    rows = rows_of(tape_of(records, NUMBERS), n_alt, len(records[0][1]))
+    [block] = decode(rows)
+    fields = {name: cells for row in rows.to_dicts() for name, cells in read_row(row).items()}
+    assert fields.keys() == set(block.names)
+    for name, cells in fields.items():
+        text, begin, end = block.spans(name)
+        want = [
+            {-1: DROPPED, -2: LACKING}.get(a, text[a:b].tobytes())
+            for a, b in zip(begin.ravel().tolist(), end.ravel().tolist(), strict=True)
+        ]
+        assert cells == want, name
+
+
+def test_streams_of_few_symbols_and_of_none() -> None:
+    rng = np.random.default_rng(0)
+    symbols = ([5], [0, 1], [3, 9, 200], range(4), range(6), range(7), range(16), range(17))
+    streams = [
+        rng.choice(np.array(known, np.uint8), n)
+        for known in symbols
+        for n in (0, 1, 100, 70_001)
+    ]
+    packed = pack(streams)
+    assert min(packed.sizes) < 0
+    data, at = unpack(packed, range(len(streams)))
+    for k, stream in enumerate(streams):
+        assert np.array_equal(data[at[k] : at[k + 1]], stream)
+    some = unpack(packed, [3])
+    assert np.array_equal(some.data, streams[3])
+
+
+def test_what_repeats_costs_a_bit() -> None:
+    cells = [f"0/0:{k},0:{k}:{min(3 * k, 99)}:0,{3 * k},{45 * k}" for k in range(20, 40)]
+    records = [("GT:AD:DP:GQ:PL", cells * 50)] * 64
+    rows = rows_of(tape_of(records, NUMBERS), [1] * 64, 1000)
+    assert rows["coding"].to_list() == ["depths"]
+    assert sum(map(len, rows["streams"])) < 64 * 1000 / 8
