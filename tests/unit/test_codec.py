@@ -115,10 +115,13 @@ def cell(rng: random.Random, keys: list[str], n_alt: int, ploidy: int) -> str:
         return ":".join(parts[: rng.randrange(1, len(keys) + 1)])
     pl_ = [0, 3 * depth, 45 * depth, *[rng.choice([45 * depth, 3 * depth, 5])] * 999]
     if rng.random() < 0.5:
-        rng.shuffle(pl_[:3])
+        pl_[:3] = rng.sample(pl_[:3], 3)
+    reads = [str(depth), *["0"] * n_alt]
+    if rng.random() < 0.4:
+        reads = [str(rng.choice([0, 1, depth // 2, depth, 300])) for _ in reads]
     quality = sorted(pl_[:genotypes])[1] if genotypes > 1 else 0
     known = {
-        "AD": ",".join([str(depth), *["0"] * n_alt]),
+        "AD": ",".join(reads),
         "DP": str(depth),
         "GQ": str(min(99, quality)),
         "PL": ",".join(map(str, pl_[:genotypes])),
