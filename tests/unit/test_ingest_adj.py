@@ -8,6 +8,7 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.ingest.setup.sheets import check_cohorts, read_sheet
 from varhouse.onefile.frequencies import frequencies
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
@@ -135,3 +136,14 @@ def test_one_file_gives_the_same(tmp_path: Path) -> None:
     found = found_in(done.frame)
     for place in (("a", "X", 1, "C"), ("a", "Y", 1, "C"), ("a", "c1", 5, "C")):
         assert found[place] == WANTED[place]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"), [("adj", True), ("not_diploid", True), ("a", False)]
+)
+def test_no_cohort_has_the_name_of_a_kind_of_count(tmp_path: Path, name: str, is_taken: bool):
+    """`af_adj` would be of all cohorts and of that one."""
+    sheet = tmp_path / "cohorts.tsv"
+    sheet.write_text(f"cohort\tfiles\n{name}\ta.vcf\n")
+    problems = check_cohorts(sheet, read_sheet(sheet))[1]
+    assert [f"end in _{name} have these names" in p for p in problems] == [True] * is_taken

@@ -372,6 +372,14 @@ def unknown_of(table: str) -> dict[str, pl.Expr]:
     }
 
 
+def taken_by_columns() -> frozenset[str]:
+    """Give what no cohort may be called, for its `NAME_COHORT` is a column of all cohorts."""
+    names = [s.name for s in STATISTICS]
+    return frozenset(
+        a.removeprefix(f"{b}_") for a in names for b in names if a.startswith(f"{b}_")
+    )
+
+
 def of_records() -> frozenset[str]:
     """Name the statistics that are the same for all alleles of a record."""
     return frozenset(s.name for s in STATISTICS if s.of_record)

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError
+from varhouse.tables.statistics import taken_by_columns
 from varhouse.textfile import read_text, split_lines
 
 COHORT_COLUMNS = (
@@ -85,6 +86,11 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
         at = f"{where}:{line}"
         if not cohort or not _NAME.fullmatch(cohort):
             problems.append(f"{at}: cohort {cohort!r} is not of letters, digits, . _ -")
+        elif cohort in taken_by_columns():
+            problems.append(
+                f"{at}: cohort {cohort!r}: columns of all cohorts that end in _{cohort} have "
+                "these names; give the cohort another one"
+            )
         if not row["files"]:
             problems.append(f"{at}: cohort {cohort!r} has no files")
         project = row.get("project")
