@@ -163,3 +163,39 @@ def test_bcf_holds_the_same(tmp_path):
         ["DP:GT", "3:0/1", "4:.", ".:1"],
         ["GT:XX:DP", "0/1:foo:3", "0/0:bar,b:.", "./.:.:."],
     ]
+
+
+def test_counts_are_made_anew_when_asked(tmp_path):
+    rows = [
+        "1 10 . A C . . AC=9;DB;AN=9;AF=0.5 GT:DP 0/1:3 0|0:. ./.",
+        "1 12 . A C,G . . X=1 GT 2|1 1 2/2",
+        "1 13 . A . . . . GT 0/0 0 ./.",
+        "1 14 . A C . . AC=1 DP . 3 .",
+        "1 15 . A C,<DEL> . . AFR=1;AF=2 GT ./0 1/. 1/1/1",
+    ]
+    store = _store(tmp_path, _write(tmp_path / "in.vcf", rows))
+
+    def infos(**asked):
+        found = _exported(store, tmp_path / "out.vcf", recounts=True, **asked)
+        return [r.split()[7] for r in found]
+
+    assert infos() == [
+        "DB;AC=1;AN=4;AF=0.25",
+        "X=1;AC=2,3;AN=5;AF=0.4,0.6",
+        "AN=3",
+        "AC=0;AN=0;AF=.",
+        "AFR=1;AC=4,0;AN=5;AF=0.8,0",
+    ]
+    assert infos(samples=["b"]) == [
+        "DB;AC=0;AN=2;AF=0",
+        "X=1;AC=1,0;AN=1;AF=1,0",
+        "AN=1",
+        "AC=0;AN=0;AF=.",
+        "AFR=1;AC=1,0;AN=1;AF=1,0",
+    ]
+    header = (tmp_path / "out.vcf").read_text()
+    assert "##INFO=<ID=AC,Number=A,Type=Integer" in header
+    assert (
+        _exported(store, tmp_path / "o.vcf", samples=["b"])[0].split()[7]
+        == "AC=9;DB;AN=9;AF=0.5"
+    )

@@ -16,7 +16,7 @@ keeps (genotype_fields of the configuration), in the order of the assembly, with
 lines of the file. Records that were held back at ingest are not there (table rejects). A
 cohort of several files becomes one: equal records of files with different samples are joined,
 samples that a file does not hold are ./. there, and INFO keeps what the files agree on.
-With --samples INFO stays as it is: AC and AN of the file, not of these samples.
+With --samples INFO stays as it is, AC and AN of the whole file; --recount makes them anew.
 
 Writes only the file of -o: .vcf.gz (BGZF), .vcf or .bcf by its ending.
 """
@@ -43,6 +43,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--region", metavar="R", help="only records that overlap CONTIG or CONTIG:START-END"
+    )
+    parser.add_argument(
+        "--recount",
+        action="store_true",
+        help="write AC, AN and AF of INFO anew, of the samples that are written",
     )
     parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
     parser.set_defaults(run=run)
@@ -92,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         progress,
         samples=_read_names(args.samples),
         region=args.region,
+        recounts=args.recount,
     )
     took = time.perf_counter() - began
     what = f"{records:,} record{'' if records == 1 else 's'} of {args.cohort}"

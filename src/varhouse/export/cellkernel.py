@@ -166,3 +166,36 @@ def write_cells(heads, rows, calls, cells, columns, absent):  # type: ignore[no-
         out[w] = _NEWLINE
         w += 1
     return out[:w]
+
+
+@nb.njit(cache=True, nogil=True)
+def count_copies(rows, calls, columns, alleles, alt_at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Count the copies of each ALT, and all that are called, among the output columns.
+
+    Parameters
+    ----------
+    alleles
+        int16[d, p]: alleles of each GT text, negative where there is none or none called.
+    alt_at
+        int64[n + 1]: ALTs of each record.
+
+    Returns
+    -------
+    (int64[ALTs], int64[n])
+    """
+    n = alt_at.size - 1
+    ac, an = np.zeros(alt_at[n], np.int64), np.zeros(n, np.int64)
+    code = np.empty(columns.size, np.int64)
+    cell_of = np.empty(columns.size, np.int64)
+    for k in range(n):
+        _lay_out(k, rows, calls, columns, code, cell_of)
+        for c in range(columns.size):
+            if code[c] < 0:
+                continue
+            for allele in alleles[code[c]]:
+                if allele < 0:
+                    continue
+                an[k] += 1
+                if 0 < allele <= alt_at[k + 1] - alt_at[k]:
+                    ac[alt_at[k] + allele - 1] += 1
+    return ac, an

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -27,6 +28,7 @@ from varhouse.export.header import (
 )
 from varhouse.export.lines import iter_lines
 from varhouse.export.records import Layout, Span, iter_contigs, iter_windows, make_layout
+from varhouse.export.recount import HEADER as RECOUNTED
 from varhouse.files import new_file
 from varhouse.genome.contigs import parse_region
 from varhouse.store.reader import Store
@@ -51,6 +53,7 @@ def export_cohort(
     *,
     samples: Sequence[str] | None = None,
     region: str | None = None,
+    recounts: bool = False,
 ) -> int:
     """Write a cohort as one file: the records as they came, with all FORMAT fields.
 
@@ -70,6 +73,8 @@ def export_cohort(
         only those with one of them are written.
     region
         `CONTIG` or `CONTIG:START-END` (1-based, closed): only records that overlap it.
+    recounts
+        Write AC, AN and AF of INFO anew, of the samples that are written.
 
     Returns
     -------
@@ -94,11 +99,13 @@ def export_cohort(
     names = chosen.names
     # BCF holds numbers of header lines, so everything must be declared there.
     needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
-    header = merge_headers(chosen.headers, chosen.layout.samples, needed)
+    layout = replace(chosen.layout, recounts=recounts and bool(chosen.layout.samples))
+    needed = [*(RECOUNTED if layout.recounts else ()), *needed]
+    header = merge_headers(chosen.headers, layout.samples, needed)
     with _open(out) as write:
         write(header.encode())
         return _write_records(
-            store, cohort, chosen.layout, chosen.written, chosen.span, write, progress
+            store, cohort, layout, chosen.written, chosen.span, write, progress
         )
 
 

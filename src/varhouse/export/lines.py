@@ -10,6 +10,7 @@ from varhouse.export.cellkernel import Calls, Cells, Columns, Heads, Rows, write
 from varhouse.export.fieldcells import make_forms, read_cells
 from varhouse.export.kernel import write_lines
 from varhouse.export.records import MISSING, Layout, Window, merge_records
+from varhouse.export.recount import allele_table, recount
 from varhouse.genotypes.calls import NO_GT
 from varhouse.genotypes.planefiles import FileCalls
 from varhouse.tables.textcolumn import pack
@@ -41,7 +42,8 @@ def iter_lines(window: Window, layout: Layout) -> Iterator[tuple[Bytes, int]]:
     row_at = np.zeros(records.height + 1, np.int64)
     row_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
     texts = pack(pl.Series(["." if t == NO_GT else t for t in window.calls.texts]))
-    is_plain = layout.is_whole and window.fields.is_empty()
+    is_plain = layout.is_whole and window.fields.is_empty() and not layout.recounts
+    alleles = allele_table(window.calls.texts)
     for first, last in _pieces(window, layout, row_at, is_plain=is_plain):
         rows = order[row_at[first] : row_at[last]]
         calls = _calls_of(window.calls, rows, texts)
@@ -60,7 +62,7 @@ def iter_lines(window: Window, layout: Layout) -> Iterator[tuple[Bytes, int]]:
                 _ABSENT,
             )
         else:
-            lines = _with_fields(window, layout, records[first:last], rows, at, calls)
+            lines = _with_fields(window, layout, records[first:last], rows, at, calls, alleles)
         yield lines, last - first
 
 
@@ -91,6 +93,7 @@ def _with_fields(
     rows: Int64,
     at: Int64,
     calls: Calls,
+    alleles: npt.NDArray[np.int16],
 ) -> Bytes:
     """Write records with all their FORMAT fields; `rows` are theirs, from `at` on."""
     sites = window.sites[rows]
@@ -101,13 +104,17 @@ def _with_fields(
     cells = read_cells(blocks, sites, layout.widths)
     group = np.repeat(np.arange(records.height), np.diff(at))
     forms = make_forms(sites["format"].to_list(), cells, group)
+    held = Rows(at, sites["file"].to_numpy(), cells.cell_at[:-1])
+    columns = Columns(layout.column_at, layout.columns, len(layout.samples))
+    if layout.recounts:
+        records = records.with_columns(recount(records, held, calls, columns, alleles))
     head, head_at = pack(_heads(records, pl.Series(forms.texts).gather(forms.form)))
     lines: Bytes = write_cells(
         Heads(head, head_at, forms.form, forms.fields, forms.field_at),
-        Rows(at, sites["file"].to_numpy(), cells.cell_at[:-1]),
+        held,
         calls,
         Cells(cells.text, cells.begin, cells.end),
-        Columns(layout.column_at, layout.columns, len(layout.samples)),
+        columns,
         0,
     )
     return lines

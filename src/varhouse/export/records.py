@@ -47,6 +47,8 @@ class Layout:
         those that are not written.
     has_fields
         The cohort has FORMAT fields beside GT.
+    recounts
+        AC, AN and AF are made anew.
     merged
         Files hold different samples: equal records of several files are one record.
     """
@@ -56,6 +58,7 @@ class Layout:
     columns: npt.NDArray[np.int32]
     merged: bool
     has_fields: bool = False
+    recounts: bool = False
 
     @property
     def sampled(self) -> list[int]:

@@ -1,0 +1,60 @@
+"""AC, AN and AF of the samples that are written, in place of those of the whole file."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.export.cellkernel import Calls, Columns, Rows, count_copies
+from varhouse.genotypes.calls import NO_ALLELE, parse_gt
+
+KEYS = ("AC", "AN", "AF")
+
+HEADER = (
+    '##INFO=<ID=AC,Number=A,Type=Integer,Description="Copies of each ALT in these samples">',
+    '##INFO=<ID=AN,Number=1,Type=Integer,Description="Called copies in these samples">',
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="AC / AN">',
+)
+"""Declarations for files that do not have them."""
+
+
+def allele_table(texts: list[str]) -> npt.NDArray[np.int16]:
+    """Give the alleles of GT texts: int16[max(d, 1), p], -1 missing, -2 beyond the ploidy."""
+    parsed = [parse_gt(text) or [] for text in texts]
+    table = np.full(
+        (max(len(texts), 1), max(map(len, parsed), default=1)), NO_ALLELE, np.int16
+    )
+    for row, alleles in zip(table, parsed, strict=False):
+        row[: len(alleles)] = alleles
+    return table
+
+
+def recount(
+    records: pl.DataFrame,
+    rows: Rows,
+    calls: Calls,
+    columns: Columns,
+    alleles: npt.NDArray[np.int16],
+) -> pl.Series:
+    """Make INFO of records (alt, info) with AC, AN and AF of the samples that are written.
+
+    A record without ALT has AN alone; AF is `.` where nobody is called.
+    """
+    n_alt = records.select(
+        pl.when(pl.col("alt") == ".")
+        .then(0)
+        .otherwise(pl.col("alt").str.count_matches(",", literal=True) + 1)
+    ).to_series()
+    alt_at = np.concatenate([[0], np.cumsum(n_alt.to_numpy())]).astype(np.int64)
+    ac, an = count_copies(rows, calls, columns, alleles, alt_at)
+    out = []
+    bounds = zip(alt_at[:-1].tolist(), alt_at[1:].tolist(), an.tolist(), strict=True)
+    for info, (a, b, n) in zip(records["info"].to_list(), bounds, strict=True):
+        kept = [e for e in info.split(";") if e.partition("=")[0] not in KEYS and e != "."]
+        copies = ac[a:b].tolist()
+        if copies:
+            kept.append("AC=" + ",".join(map(str, copies)))
+        kept.append(f"AN={n}")
+        if copies:
+            kept.append("AF=" + ",".join(f"{c / n:.6g}" if n else "." for c in copies))
+        out.append(";".join(kept))
+    return pl.Series("info", out, pl.String)
