@@ -66,6 +66,8 @@ def _decimal(text, begin, end):  # type: ignore[no-untyped-def]  # pragma: no co
     if i < end or not digits:
         return np.nan
     power -= scale
+    if power == 0:
+        return sign * value
     # One division keeps what is written exactly (0.2 is 2 / 10).
     return sign * (value * 10.0**power if power >= 0 else value / 10.0**-power)
 
@@ -86,9 +88,8 @@ def _odd_text(odd, place):  # type: ignore[no-untyped-def]  # pragma: no cover -
 
 
 @nb.njit(cache=True, nogil=True)
-def _value(tape, place, is_number, number):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _value(text, values, cut, odd, place, is_number, number):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give value `number` of a field's cell; NaN where there is none."""
-    text, values, cut, _, _, odd = tape
     a, b = cut[place], cut[place + 1]
     if a == b:
         return np.nan
@@ -140,15 +141,16 @@ def _grade(values, cut, first, stride, places, limits, grades):  # type: ignore[
 @nb.njit(cache=True, nogil=True)
 def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Grade each person of a record by GQ and DP: 1 if good enough, 2 if for a haploid."""
+    text, values, cut, _, _, odd = tape
     least_gq, least_dp, least_haploid, _ = limits
     for s in range(grades.size):
         grade = 3
         if least_gq > 0.0:
-            gq = _value(tape, first + where[_GQ, 0], where[_GQ, 1], 0)
+            gq = _value(text, values, cut, odd, first + where[_GQ, 0], where[_GQ, 1], 0)
             if not gq >= least_gq:
                 grade = 0
         if least_dp > 0.0 or least_haploid > 0.0:
-            dp = _value(tape, first + where[_DP, 0], where[_DP, 1], 0)
+            dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0)
             if least_dp > 0.0 and not dp >= least_dp:
                 grade &= 2
             if least_haploid > 0.0 and not dp >= least_haploid:
@@ -160,13 +162,14 @@ def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-u
 @nb.njit(cache=True, nogil=True)
 def _is_balanced(alleles, code, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Tell whether each ALT of a heterozygote has its reads; its fields begin at `first`."""
-    dp = _value(tape, first + where[_DP, 0], where[_DP, 1], 0)
+    text, values, cut, _, _, odd = tape
+    dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0)
     if not dp > 0.0:
         return False
     for j in range(alleles.shape[1]):
         a = alleles[code, j]
         if a > 0:
-            reads = _value(tape, first + where[_AD, 0], where[_AD, 1], a)
+            reads = _value(text, values, cut, odd, first + where[_AD, 0], where[_AD, 1], a)
             if not reads / dp >= least:
                 return False
     return True
@@ -230,6 +233,7 @@ def _count_good(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     grades = np.zeros(cell.size, np.int64)
     # Of each cell: people with the usual genotype, by grade.
     usual = np.zeros((n_cells, 4), np.int64)
+    at_odd = 0
     for k in range(n):
         fields = where[layout[k]]
         stride = fields[0, 2]
@@ -238,7 +242,10 @@ def _count_good(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             continue
         rows, n_alt, first = first_row[k], first_row[k + 1] - first_row[k], begin[k]
         by_depth = limits[1] > 0.0 or limits[2] > 0.0
-        if odd.shape[0] == 0 and fields[_GQ, 1] and fields[_DP, 1]:
+        while at_odd < odd.shape[0] and odd[at_odd, 0] < first:
+            at_odd += 1
+        is_odd = at_odd < odd.shape[0] and odd[at_odd, 0] < begin[k + 1]
+        if not is_odd and fields[_GQ, 1] and fields[_DP, 1]:
             places = (fields[_GQ, 0], fields[_DP, 0] if by_depth else -1)
             _grade(values, cut, first, stride, places, limits, grades)
         else:
