@@ -14,6 +14,7 @@ from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError
 from varhouse.query import Answer, Question, Selection, cohortgroup
 from varhouse.query.groups import DEFAULT, statistics_of_groups
+from varhouse.query.sql import run_sql
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import FREQUENCIES, TOTALS, statistics_of
 
@@ -194,3 +195,30 @@ def test_annotated_with_a_group(store):
         assert found.frame[f"g_{name}"].equals(right[name], null_equal=True)
     assert found.people == {"y": 2}
     assert 0 < found.n_found < keys.height
+
+
+_SQL = """
+SELECT s.contig, s.allele_pos[alt_index] AS pos, s.allele_ref[alt_index] AS ref,
+       s.allele_alt[alt_index] AS alt, s.allele_extent[alt_index] AS extent, s.cohort,
+       sum(g.ac)::INTEGER AS ac, sum(g.an)::INTEGER AS an
+FROM group_counts((SELECT list({cohort: cohort, sample: sample}) FROM samples
+                   WHERE attributes LIKE '%"panel":"1"%')) g
+JOIN sites s USING (cohort, file, record)
+WHERE s.allele_pos[alt_index] IS NOT NULL
+GROUP BY ALL
+"""
+
+
+def test_in_sql(store):
+    """Copies are those of the group; so are called alleles where all files have the allele."""
+    found = pl.concat(list(run_sql(store, _SQL).batches))
+    right = store.group_frequencies('panel == "1"', by_cohort=True)
+    key = [*KEY, "cohort"]
+    both = found.join(right, on=key, how="full", suffix="_right", coalesce=True)
+    assert found.height > 100
+    # A group that lacks an allele has a row of its own there, with no copy.
+    assert both["ac"].fill_null(0).equals(both["ac_right"].fill_null(0).alias("ac"))
+    of_y = both.filter(pl.col("cohort") == "y")
+    assert of_y["an"].equals(of_y["an_right"].alias("an"))
+    with pytest.raises(UsageError, match="not group_counts"):
+        run_sql(store.public(), "SELECT * FROM group_counts([])")

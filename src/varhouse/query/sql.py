@@ -23,6 +23,7 @@ from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
 from varhouse.query import sqlcalls
+from varhouse.query.sqlgroups import GROUP_COUNTS, NEEDED
 from varhouse.query.sqltypes import plain_columns
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -284,6 +285,8 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
             denied[sqlcalls.NAME] = closed[0]
         else:
             connection.execute(f"CREATE VIEW {sqlcalls.NAME} AS {sqlcalls.VIEW}")
+    if not store.view.is_public and not denied.keys() & set(NEEDED):
+        connection.execute(GROUP_COUNTS)
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
