@@ -99,6 +99,7 @@ def test_everybody_by_name(store):
 def test_little_at_a_time(store, monkeypatch):
     whole = store.group_frequencies('sex == "male"')
     monkeypatch.setattr(cohortgroup, "AT_ONCE", 1)
+    monkeypatch.setattr(cohortgroup, "SITES_AT_ONCE", 1)
     monkeypatch.setattr("varhouse.query.select.PIECE_ROWS", 7)
     assert store.group_frequencies('sex == "male"').equals(whole)
 

@@ -5,6 +5,7 @@ assessed stays empty, and is never 0.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,12 @@ from varhouse.files import new_file
 from varhouse.onefile.annotate import index_vcf
 from varhouse.onefile.annotate_table import iter_frame, read_alleles
 from varhouse.onefile.annotate_vcf import open_records, split_records, without_keys
+from varhouse.onefile.infosplice import cut_lines
 from varhouse.onefile.out import collected, is_frame, tells_paths
 from varhouse.onefile.paths import is_same
 from varhouse.onefile.storenumbers import StoreWork, open_normaliser, open_numbers
 from varhouse.query.output import make_writer, open_output
 from varhouse.query.people import People, choose_people
-from varhouse.sources.text import FIXED, split_lines
 from varhouse.store.reader import Store, open_store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, SPELT
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 VCF_ENDINGS = (".vcf.gz", ".vcf")
 TABLE_ENDINGS = (".parquet", ".tsv", ".tsv.gz")
 DEFAULT = ("ac", "an", "af")
-TEXT = 8 << 20
+TEXT = 16 << 20
 """Bytes of VCF annotated at once."""
 
 
@@ -196,7 +197,7 @@ def _table(source: Path | pl.DataFrame, work: StoreWork) -> Iterator[pl.DataFram
     elif source.suffix == ".parquet":
         frames = read_alleles(source)
     else:
-        frames = (alleles for _, alleles in _records(source, work))
+        frames = _records(source, work)
     names = {n: f"{work.numbers.name}_{n}" for n in work.numbers.statistics}
     is_text = not isinstance(source, pl.DataFrame) and source.suffix != ".parquet"
     for frame in frames:
@@ -213,14 +214,14 @@ def _table(source: Path | pl.DataFrame, work: StoreWork) -> Iterator[pl.DataFram
         yield found.rename(names).select(*KEY, *names.values())
 
 
-def _records(path: Path, work: StoreWork) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Give lines of a VCF and their alleles, block by block."""
+def _records(path: Path, work: StoreWork) -> Iterator[pl.DataFrame]:
+    """Give the alleles of a VCF, block by block."""
     text = open_records(path, TEXT)
     work.declared = Declared.of_header(text.header)
     for block in text.blocks:
-        lines = split_lines(block)
+        lines = cut_lines(block).fixed()
         if lines.height:
-            yield lines, _split(lines, work)
+            yield _split(lines, work)
 
 
 def _split(lines: pl.DataFrame, work: StoreWork) -> pl.DataFrame:
@@ -238,10 +239,18 @@ def _write_vcf(source: Path, made: Path, work: StoreWork, *, compress: bool) -> 
         packed = BgzfStream(file) if compress else None
         sink = packed or file
         sink.write(_header(text.header, work))
-        for block in text.blocks:
-            lines = split_lines(block)
-            if lines.height:
-                sink.write(_annotated_lines(block, lines, work))
+        # Unpacking what comes next and packing what is done run beside the look-up.
+        with ThreadPoolExecutor(2) as pool:
+            written: Future[object] | None = None
+            ahead = pool.submit(next, text.blocks, None)
+            while (block := ahead.result()) is not None:
+                ahead = pool.submit(next, text.blocks, None)
+                lines = _annotated_lines(block, work)
+                if written is not None:
+                    written.result()
+                written = pool.submit(sink.write, lines)
+            if written is not None:
+                written.result()
         if packed is not None:
             packed.finish()
 
@@ -264,30 +273,32 @@ def _header(header: list[str], work: StoreWork) -> bytes:
     return ("\n".join([*kept, *new, header[-1]]) + "\n").encode()
 
 
-def _annotated_lines(block: bytes, lines: pl.DataFrame, work: StoreWork) -> bytes:
+def _annotated_lines(block: bytes, work: StoreWork) -> bytes | memoryview:
+    lines = cut_lines(block)
+    if not lines.rows.size:
+        return block
+    fixed = lines.fixed()
     keys = work.numbers.keys
-    found = work.with_numbers(_split(lines, work))
+    found = work.with_numbers(_split(fixed, work))
     added = (
         found.group_by("record", maintain_order=True)
         .agg(_values(n, key) for n, key in keys.items())
         .select("record", add=pl.concat_str(list(keys), separator=";", ignore_nulls=True))
     )
-    with_new = (
-        lines.with_row_index("record")
-        .with_columns(info=without_keys(block, tuple(keys.values())))
+    info = (
+        fixed.with_row_index("record")
+        .with_columns(info=without_keys(fixed["info"], tuple(keys.values())))
         .join(added, on="record", how="left", maintain_order="left")
-        .with_columns(
-            info=pl.when(pl.col("add").fill_null("") == "")
+        .select(
+            pl.when(pl.col("add").fill_null("") == "")
             .then(pl.when(pl.col("info") == "").then(pl.lit(".")).otherwise("info"))
             .when(pl.col("info").is_in(["", "."]))
             .then("add")
             .otherwise(pl.concat_str("info", "add", separator=";"))
         )
+        .to_series()
     )
-    text = with_new.select(
-        pl.concat_str(*FIXED, "rest", separator="\t", ignore_nulls=True)
-    ).to_series()
-    return (str(text.str.join("\n").item()) + "\n").encode()
+    return lines.with_info(info)
 
 
 def _values(name: str, key: str) -> pl.Expr:

@@ -335,7 +335,7 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         .join(added, on="record", how="left", maintain_order="left")
         .with_columns(
             info=without_keys(
-                block, ("CSQ", *annotator.info_keys.values(), *annotator.old_keys)
+                lines["info"], ("CSQ", *annotator.info_keys.values(), *annotator.old_keys)
             )
         )
         .with_columns(
@@ -350,17 +350,16 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
     return (str(text.str.join("\n").item()) + "\n").encode()
 
 
-def without_keys(block: bytes, tags: tuple[str, ...]) -> pl.Expr:
-    """INFO of the lines of a block without what an earlier run wrote."""
-    info = pl.col("info")
-    there = [t for t in tags if t.encode() in block]
+def without_keys(infos: pl.Series, tags: tuple[str, ...]) -> pl.Series:
+    """Give INFO of records without what an earlier run wrote."""
+    there = [t for t in tags if infos.str.contains(t, literal=True).any()]
     if not there:
-        return info
+        return infos
     # A run of such tags at once, as neighbours share the `;` between them.
     tag = "|".join(re.escape(t) for t in there)
     old = rf"(?:^|;)(?:(?:{tag})(?:=[^;]*)?(?:;|$))+"
-    without = info.str.replace_all(old, ";").str.strip_chars(";")
-    return pl.when(info.str.contains(old)).then(without).otherwise(info)
+    without = infos.str.replace_all(old, ";").str.strip_chars(";")
+    return without.zip_with(infos.str.contains(old).fill_null(value=False), infos)
 
 
 def _csq(alleles: pl.DataFrame, annotator: Annotator) -> pl.DataFrame:

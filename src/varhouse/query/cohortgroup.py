@@ -33,8 +33,11 @@ from varhouse.tables.windows import Window
 COUNTS = tuple(field.name for field in fields(Counts))
 """Counts that planes give, of a record or of an ALT."""
 
-AT_ONCE = 48 << 20
-"""Bytes of planes that a thread holds: with copies of them some 150 MB."""
+AT_ONCE = 4 << 20
+"""Bytes of planes that a thread decodes at once: a row group or two."""
+
+SITES_AT_ONCE = 48 << 20
+"""Bytes of sites that are decoded at once."""
 
 _SITES = ("pos", "file", "record", "allele_pos", "allele_ref", "allele_alt", "allele_extent")
 _GENOTYPES = (
@@ -165,7 +168,7 @@ class CohortGroup:
         columns = ["contig", *_SITES]
         frames = [
             _explode(frame, place)
-            for frame in groups.read(groups.find(place), columns, AT_ONCE)
+            for frame in groups.read(groups.find(place), columns, SITES_AT_ONCE)
         ]
         empty = pl.DataFrame(schema={**KEY_SCHEMA, "own_pos": pl.Int32, "file": pl.Int32,
                                      "record": pl.Int64, "alt_index": pl.Int32})  # fmt: skip

@@ -225,7 +225,10 @@ def _place(store: Store, piece: Piece) -> Place | None:
 
 
 def _first_reaching(store: Store, contig: str, start: int) -> int:
-    """Find the first position of an allele that covers a base."""
+    """Find a position from which on all alleles stand that cover a base."""
+    if not store.may_be_open(store.file_frame("variants", contig=contig)):
+        # None covers more bases than the longest REF has.
+        return max(1, start - max(store.record.tables["variants"].span, 1) + 1)
     covering = store.scan("variants", contig=contig, start=start, end=start)
     first = covering.select(pl.col("pos").min()).collect().item()
     return start if first is None else min(start, int(first))
