@@ -268,7 +268,8 @@ def _encoding(
 ) -> dict[str, Any]:
     """Say how the columns of a file are written; those of `odd` have no statistics."""
     leaves = {n: _leaf(n, t) for n, t in schema.items()}
-    plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed
+    steps = _DELTA | encoding.steps
+    plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed | steps
     packed = {leaves[n] for n in leaves if n in encoding.packed}
     # Bounds of bits tell nothing, and would fill the footer.
     unbounded = {*odd, *encoding.plain, *encoding.packed}
@@ -276,7 +277,7 @@ def _encoding(
         "compression": {c: "none" if c in packed else "zstd" for c in leaves.values()},
         "compression_level": {c: encoding.level for c in leaves.values() if c not in packed},
         "use_dictionary": [c for n, c in leaves.items() if n not in plain],
-        "column_encoding": {c: _DELTA_ENCODING for n, c in leaves.items() if n in _DELTA},
+        "column_encoding": {c: _DELTA_ENCODING for n, c in leaves.items() if n in steps},
         "write_statistics": [n for n in schema if n not in unbounded],
     }
     if encoding.page is not None:
