@@ -79,18 +79,9 @@ def _mark(bits, at, slots, ploidy, place, value, out):  # type: ignore[no-untype
 
 
 @nb.njit(cache=True, nogil=True)
-def _mark_one(bits, at, slot, ploidy, value, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write `value` into the copies of the one person whose first slot is given."""
-    for j in range(ploidy):
-        if _is_set(bits, at, slot + j):
-            out[j] = value
-
-
-@nb.njit(cache=True, nogil=True)
 def fill_alleles(planes, record, place, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write the alleles of the people who have a place (int16[n, people, P], zeros)."""
     width = out.shape[2]
-    wanted = np.flatnonzero(place >= 0)
     for k in range(record.size - 1):
         for r in range(record[k], record[k + 1]):
             first, people = planes.first[r], planes.people[r]
@@ -110,16 +101,40 @@ def fill_alleles(planes, record, place, out):  # type: ignore[no-untyped-def]  #
                     at, value = planes.missing[r], MISSING_ALLELE
                 else:
                     at, value = planes.absent[r], NO_ALLELE
-                if at < 0:
-                    continue
-                if wanted.size * 8 > people:
+                if at >= 0:
                     _mark(planes.bits, at, people * ploidy, ploidy, mine, value, out[k])
+
+
+@nb.njit(cache=True, nogil=True)
+def fill_few(planes, record, wanted, place, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write the alleles of a few people: their bits are looked at, not all.
+
+    `wanted` int32[few]: their columns, ascending; otherwise as `fill_alleles`.
+    """
+    for k in range(record.size - 1):
+        for r in range(record[k], record[k + 1]):
+            first, people = planes.first[r], planes.people[r]
+            # NO_PLOIDY has no slots.
+            ploidy = np.int64(planes.ploidy[r])
+            begin, end = planes.plane[r], planes.plane[r + 1]
+            missing, absent = planes.missing[r], planes.absent[r]
+            for c in wanted:
+                s = np.int64(c) - first
+                if s < 0 or s >= people:
                     continue
-                # A few people: their bits, not all.
-                for c in wanted:
-                    s = c - first
-                    if 0 <= s < people:
-                        _mark_one(planes.bits, at, s * ploidy, ploidy, value, out[k, mine[s]])
+                mine = out[k, place[c]]
+                for j in range(ploidy):
+                    q = s * ploidy + j
+                    byte, bit = q >> 3, 128 >> (q & 7)
+                    if absent >= 0 and planes.bits[absent + byte] & bit:
+                        mine[j] = NO_ALLELE
+                    elif missing >= 0 and planes.bits[missing + byte] & bit:
+                        mine[j] = MISSING_ALLELE
+                    else:
+                        for p in range(begin, end):
+                            if planes.bits[planes.at[p] + byte] & bit:
+                                mine[j] = p - begin + 1
+                mine[max(ploidy, 0) :] = NO_ALLELE
 
 
 @nb.njit(cache=True, nogil=True)

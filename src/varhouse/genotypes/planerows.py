@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from varhouse.errors import StoreError
 from varhouse.genotypes.calls import Genotypes, Int32, Int64
-from varhouse.genotypes.planekernel import NOTHING, Odd, Planes, fill_alleles, fill_dosage
+from varhouse.genotypes.planekernel import (
+    NOTHING,
+    Odd,
+    Planes,
+    fill_alleles,
+    fill_dosage,
+    fill_few,
+)
 from varhouse.genotypes.planes import NO_PLOIDY, Bytes
 from varhouse.genotypes.planetexts import list_genotypes
 
@@ -24,6 +31,9 @@ COLUMNS = (
     "odd", "odd_text",
 )  # fmt: skip
 """What `PlaneRows.of` reads of the table; `record`, where it is there, tells records apart."""
+
+FEW = 8
+"""Of this many people one: fewer are looked at one by one."""
 
 _BARS = {"/": 1, "|": 2}
 
@@ -137,7 +147,9 @@ class PlaneRows:
     def columns(self) -> Int32:
         """The sample columns that the rows have: int32[people], ascending."""
         first, people = self.planes.first, self.planes.people
-        blocks = sorted(set(zip(first.tolist(), people.tolist(), strict=True)))
+        # Nearly always one block, of all rows.
+        key = np.unique((first.astype(np.int64) << 32) + people)
+        blocks = [(k >> 32, k & 0xFFFFFFFF) for k in key.tolist()]
         ranges = [np.arange(a, a + s, dtype=np.int32) for a, s in blocks]
         return np.unique(np.concatenate([np.zeros(0, np.int32), *ranges]))
 
@@ -171,7 +183,11 @@ class PlaneRows:
         place, people = self._place(columns)
         width = max(int(self.planes.ploidy.max(initial=1)), 1)
         out = np.zeros((self.size, people, width), np.int16)
-        fill_alleles(self.planes, self.record, place, out)
+        if people * FEW > self.columns.size:
+            fill_alleles(self.planes, self.record, place, out)
+        else:
+            wanted = np.flatnonzero(place >= 0).astype(np.int32)
+            fill_few(self.planes, self.record, wanted, place, out)
         return out
 
     def of_person(self, column: int) -> npt.NDArray[np.int16]:
@@ -263,6 +279,9 @@ def _blobs(array: pa.Array, slots: Int64, name: str) -> tuple[Int64, Bytes]:
 def _odd(frame: pl.DataFrame, people: Int32) -> Odd:
     begin, who = _list(frame["odd"])
     end, texts = _list(frame["odd_text"])
+    if not begin[-1] and not end[-1]:
+        none = np.zeros(0, np.int32)
+        return Odd(begin, none, none, [])
     columns = who.to_numpy(zero_copy_only=False).astype(np.int32)
     row = np.repeat(np.arange(people.size), np.diff(begin))
     inside = (columns >= 0) & (columns < people[row])

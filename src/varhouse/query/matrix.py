@@ -11,7 +11,7 @@ import polars as pl
 from varhouse.genotypes.calls import NO_ALLELE
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.columns import Columns
-from varhouse.query.records import RECORD, Block, iter_blocks
+from varhouse.query.records import RECORD, Block, iter_blocks, order_of
 from varhouse.query.select import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY_SCHEMA, WITHIN
@@ -186,11 +186,8 @@ def _join_alleles(
     for part in parts:
         values[at : at + part.shape[0], :, : part.shape[2]] = part
         at += part.shape[0]
-    every = pl.concat([pl.DataFrame(schema=schema), *sites]).with_row_index("_row")
-    order = every.sort("_block", "pos", *RECORD)
-    rows = order["_row"].to_numpy()
-    if (rows[1:] < rows[:-1]).any():
-        values = values[rows]
-    return AlleleMatrix(
-        order.drop("_row", "_block"), list(columns.samples), values.transpose(1, 0, 2)
-    )
+    every = pl.concat([pl.DataFrame(schema=schema), *sites])
+    order = order_of(every, "_block", "pos", *RECORD)
+    if order is not None:
+        every, values = every[order], values[order]
+    return AlleleMatrix(every.drop("_block"), list(columns.samples), values.transpose(1, 0, 2))

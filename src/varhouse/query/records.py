@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
@@ -243,15 +244,21 @@ def _find_keys(store: Store, cohort: str, piece: Piece) -> tuple[pl.DataFrame, p
     return sites, pl.DataFrame(alleles, ALLELE_SCHEMA, orient="row")
 
 
-def _in_order(frame: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Sort a frame unless its rows are in order already, as those of one file are."""
+def order_of(frame: pl.DataFrame, *by: str) -> npt.NDArray[np.int64] | None:
+    """Give the order that sorts a frame by numbers; None: it is sorted, as one file is."""
     keys = [frame[name].to_numpy() for name in by]
     before = np.zeros(max(frame.height - 1, 0), np.bool_)
     same = ~before
     for key in keys:
         before |= same & (key[1:] < key[:-1])
         same &= key[1:] == key[:-1]
-    return frame.sort(by) if before.any() else frame
+    return np.lexsort(keys[::-1]) if before.any() else None
+
+
+def _in_order(frame: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Sort a frame unless it is sorted."""
+    order = order_of(frame, *by)
+    return frame if order is None else frame[order]
 
 
 def _where_written(store: Store, piece: Piece) -> list[tuple[int, int | None]]:
