@@ -73,10 +73,19 @@ def list_calls(folder: Path) -> Iterator[Call]:
             for ending in ("vcf", "bcf"):
                 export_cohort(store, cohort, file(f"{cohort}-back.{ending}"))
 
+    def ask() -> None:
+        store = varhouse.open(folder / "store")
+        store.calls(fields=True).collect()
+        store.carriers()
+        for cohort in ("plain", "full"):
+            store.dosage(cohort=cohort)
+            store.alleles(cohort=cohort)
+
     yield "ingest", lambda: ingest(2)
     yield "a further ingest", lambda: ingest(3)
     yield "validate", check
     yield "export", export
+    yield "genotypes", ask
     yield "read_vcf", read
     yield (
         "validate --fix",
