@@ -114,7 +114,16 @@ def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
                 for c, t in TOTALS.polars_schema.items()
                 if t == pl.Int32 and c != "pos"
             },
-            "af": [None if i % 3 else i / n for i in range(n)],
+            **{
+                c: [None if i % 3 else i / n for i in range(n)]
+                for c, t in TOTALS.polars_schema.items()
+                if t == pl.Float64
+            },
+            **{
+                c: [i % 2 == 0 for i in range(n)]
+                for c, t in TOTALS.polars_schema.items()
+                if t == pl.Boolean
+            },
         }
     ).sort(TOTALS.sort)
     part = {"part": "c1"}
