@@ -151,23 +151,36 @@ def _numbers(values: Int32, count: Int64, *, is_list: bool) -> pl.Series:
     return made
 
 
-def find_fields(
-    store: Store,
-    cohorts: Sequence[str],
+def kept_fields(store: Store, cohorts: Sequence[str]) -> dict[str, PolarsType]:
+    """Give the fields that a store keeps of some cohorts, in the order of their headers.
+
+    Integer fields are numbers and Float fields fractions, lists where Number is not 1; others,
+    and those that headers do not agree on, are text.
+    """
+    held = store.scan("fields", cohort=list(cohorts)).select("names").unique().collect()
+    kept = {n for text in held["names"] for n in text.split(",")}
+    declared = _declared(store, cohorts)
+    known = [n for n in declared if n in kept]
+    return {n: declared.get(n, pl.String) for n in [*known, *sorted(kept - set(known))]}
+
+
+def choose_fields(
+    kept: Mapping[str, PolarsType],
     names: Sequence[str] | None,
     *,
     typed: bool,
     taken: Sequence[str],
 ) -> FieldColumns:
-    """Find the fields that a store keeps of some cohorts, and their types.
+    """Choose fields and the types of their columns.
 
     Parameters
     ----------
+    kept
+        From `kept_fields`.
     names
-        Those wanted, in order; None: all, as the headers have them.
+        Those wanted, in order; None: all.
     typed
-        Make Integer fields numbers and Float fields fractions, lists where Number is not 1;
-        otherwise every field is its text.
+        Give them their types; otherwise every field is its text.
     taken
         Names that columns have already.
 
@@ -176,20 +189,15 @@ def find_fields(
     UsageError
         If a field is not kept, or named as a column is.
     """
-    held = store.scan("fields", cohort=list(cohorts)).select("names").unique().collect()
-    kept = {n for text in held["names"] for n in text.split(",")}
-    declared = _declared(store, cohorts)
-    known = [n for n in declared if n in kept]
-    known += sorted(kept - set(known))
     for name in names or ():
         if name not in kept:
-            raise UsageError(f"the store keeps no FORMAT field {name!r}{nearest(name, known)}")
-    wanted = [n for n in (known if names is None else names) if n not in taken]
-    clash = [n for n in names or () if n in taken]
-    if clash:
-        raise UsageError(f"a column of calls is called {clash[0]!r} already")
-    types = {n: declared.get(n, pl.String) if typed else pl.String for n in wanted}
-    return FieldColumns(types)
+            raise UsageError(
+                f"the store keeps no FORMAT field {name!r}{nearest(name, list(kept))}"
+            )
+        if name in taken:
+            raise UsageError(f"a column of calls is called {name!r} already")
+    wanted = [n for n in (kept if names is None else names) if n not in taken]
+    return FieldColumns({n: kept[n] if typed else pl.String for n in wanted})
 
 
 def _declared(store: Store, cohorts: Sequence[str]) -> dict[str, PolarsType]:

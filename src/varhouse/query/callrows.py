@@ -112,7 +112,9 @@ def iter_carriers(
             if block.alleles is None or block.alleles.is_empty():
                 continue
             frames = list(_carrier_frames(store, block, columns, fields))
-            if frames:
+            if block.alleles.height == 1:
+                yield from frames
+            elif frames:
                 yield pl.concat(frames).sort(order, maintain_order=True)
 
 

@@ -49,6 +49,20 @@ class OpenStore(Store):
         return describe_people(self)
 
     @cached_property
+    def _kept(self) -> dict[tuple[str, ...], dict[str, PolarsType]]:
+        return {}
+
+    @cached_property
+    def _sheet(self) -> pl.DataFrame:
+        """What the sheets say of people: without counts, how a cohort was made, the empty."""
+        people = self._people
+        left = {"ordinal", "file", *self.declaration("cohorts").names}
+        left -= {"cohort", "province"}
+        left |= {n for n in self.declaration("samples").names if n.startswith("n_")}
+        left |= {c.name for c in people if c.null_count() == people.height}
+        return people.drop(left & set(people.columns))
+
+    @cached_property
     def _columns(self) -> "dict[str, Columns]":
         return {}
 
@@ -172,31 +186,30 @@ class OpenStore(Store):
         *,
         typed: bool = True,
     ) -> "FieldColumns":
-        """Work out which FORMAT fields become columns, see `callfields.find_fields`."""
-        from varhouse.query.callfields import FieldColumns, find_fields  # noqa: PLC0415
+        """Work out which FORMAT fields become columns, see `callfields.choose_fields`."""
+        from varhouse.query.callfields import (  # noqa: PLC0415
+            FieldColumns,
+            choose_fields,
+            kept_fields,
+        )
 
         if fields is False:
             return FieldColumns({})
+        cohorts = tuple(asked.cohorts)
+        if cohorts not in self._kept:
+            self._kept[cohorts] = kept_fields(self, cohorts)
         names = None if fields is True else list(fields)
-        return find_fields(self, asked.cohorts, names, typed=typed, taken=list(taken))
+        return choose_fields(self._kept[cohorts], names, typed=typed, taken=list(taken))
 
     def with_sheet(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add what the sheets say of the people of rows with cohort and sample."""
-        wanted = self.sheet_schema(rows.columns)
-        known = self._people.select("cohort", "sample", *wanted)
+        taken = set(rows.columns) - {"cohort", "sample"}
+        known = self._sheet.drop(taken, strict=False)
         return rows.join(known, on=["cohort", "sample"], how="left", maintain_order="left")
 
     def sheet_schema(self, taken: Sequence[str]) -> dict[str, PolarsType]:
-        """Name the columns that `with_sheet` adds to rows that have others.
-
-        What the sheets say of people: not what a table counts, how a cohort was made, nor
-        what is empty for everybody.
-        """
-        people = self._people
-        left = {*taken, "ordinal", "file", *self.declaration("cohorts").names} - {"province"}
-        left |= {n for n in self.declaration("samples").names if n.startswith("n_")}
-        empty = {c.name for c in people if c.null_count() == people.height}
-        return {n: t for n, t in people.schema.items() if n not in left | empty}
+        """Name the columns that `with_sheet` adds to rows that have others."""
+        return {n: t for n, t in self._sheet.schema.items() if n not in taken}
 
     def dosage(
         self,

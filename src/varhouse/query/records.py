@@ -178,8 +178,12 @@ def find_record_pieces(store: Store, selection: Selection) -> list[Piece]:
     """Turn a selection into pieces of contigs; of ids as `find_allele` finds them."""
     if not selection.ids:
         return list(find_pieces(store, selection, "sites"))
-    keys = pl.concat([find_allele(store, text) for text in selection.ids]).unique()
+    found = [find_allele(store, text) for text in selection.ids]
+    keys = pl.concat(found).unique() if len(found) > 1 else found[0]
     if not selection.regions and not selection.genes:
+        if keys.height == 1:
+            pos = keys["pos"][0]
+            return [Piece(keys["contig"][0], pos, pos, None, keys.select(WITHIN))]
         held = {str(c): rows for (c,), rows in keys.group_by("contig")}
         return [
             Piece(contig, group["pos"][0], group["pos"][-1], None, group.select(WITHIN))
@@ -197,8 +201,6 @@ def find_record_pieces(store: Store, selection: Selection) -> list[Piece]:
 
 def _clusters(keys: pl.DataFrame) -> list[pl.DataFrame]:
     """Part the alleles of a contig where none is for long."""
-    if keys.height == 1:
-        return [keys]
     far = pl.col("pos").diff().fill_null(0) > _FAR
     ordered = keys.sort(WITHIN).with_columns(_=far.cum_sum())
     return ordered.partition_by("_", include_key=False)
