@@ -97,6 +97,16 @@ def test_some_samples(store, tmp_path, chosen):
     assert (tmp_path / "out.vcf").read_text().splitlines()[7].split("\t")[9:] == chosen
 
 
+def test_a_sample_beyond_the_first_block_of_people(tmp_path: Path) -> None:
+    """The block of the first people is not read then: others say which fields there are."""
+    people = [f"s{k}" for k in range(1_030)]
+    cells = " ".join(f"0/1:{k}" for k in range(1_030))
+    path = _write(tmp_path / "in.vcf", [f"1 10 . A C . . . GT:DP {cells}"], people)
+    store = _store(tmp_path, path)
+    rows = _exported(store, tmp_path / "out.vcf", samples=["s1029"])
+    assert rows == ["1 10 . A C . . . GT:DP 0/1:1029"]
+
+
 def test_samples_that_are_not_there_are_named(store, tmp_path):
     with pytest.raises(UsageError, match="no sample 'aa'"):
         export_cohort(store, "c", tmp_path / "o.vcf", samples=["a", "aa"])

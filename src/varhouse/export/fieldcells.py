@@ -180,11 +180,12 @@ def make_forms(formats: Sequence[str | None], cells: FieldCells, group: Int64) -
         int64[rows], rising: the record that each row goes to. A record of several files
         has the fields of all of them.
     """
-    first_cell = np.minimum(cells.cell_at[:-1], max(cells.begin.shape[1] - 1, 0))
-    empty = cells.cell_at[1:] == cells.cell_at[:-1]
-    held = np.zeros((len(cells.names), empty.size), np.bool_)
+    has_cells = cells.cell_at[1:] > cells.cell_at[:-1]
+    held = np.zeros((len(cells.names), has_cells.size), np.bool_)
     if cells.begin.size:
-        held = (cells.begin[:, first_cell] != LACKING) & ~empty
+        # Of some samples not every block is read: any cell tells.
+        starts = cells.cell_at[:-1][has_cells]
+        held[:, has_cells] = np.maximum.reduceat(cells.begin, starts, axis=1) > LACKING
     packed = np.packbits(held, 0).T
     number = {name: k + 1 for k, name in enumerate(cells.names)}
     known: dict[tuple[tuple[int, str], ...], int] = {}
