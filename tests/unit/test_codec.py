@@ -165,6 +165,22 @@ def test_hundreds_of_alleles() -> None:
     check([("AD:DP", [wide, "1,2:3", "."]), ("AD:DP:PL", ["1,0:1:0,3,45"] * 3)], [300, 1])
 
 
+def test_depths_beyond_any_file() -> None:
+    """Sums and guesses of hostile numbers are not those of int32, nor of a varint."""
+    billions = "2000000000,2000000000:0,99,120"
+    check([("GT:AD:PL", [f"0/0:{billions}", "0/0:5,0:0,15,225"])] * 2, [1, 1])
+    steep, deep = "0/0:1:0,3,200000", "0/0:2000000000:0,5,7"
+    check([("GT:DP:PL", [steep] * 6)] * 3 + [("GT:DP:PL", [deep] * 6)] * 2, [1] * 5)
+    pairs = [f"0/0:{d},0:{d}:3:0,3,200000" for d in (1, 1, 1, 2000000000)]
+    check([("GT:AD:DP:GQ:PL", pairs)] * 3, [1] * 3)
+
+
+def test_more_values_than_16_bits_count() -> None:
+    tape = tape_of([("MIN_DP", [",".join(["1"] * 40_000), "3"])], NUMBERS)
+    (block,) = decode(rows_of(tape, [1], 2))
+    assert block.numbers("MIN_DP")[1].tolist() == [[40_000, 1]]
+
+
 def test_numbers_and_how_many_are_given() -> None:
     tape = tape_of([("AD:DP", ["1,2:3", "4", ".:x"]), ("DP", ["5", "6", "7"])], NUMBERS)
     block = next(decode(rows_of(tape, [1, 1], 3)))

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import StoreError
@@ -23,8 +22,6 @@ LARGEST_BLOCK = 1 << 24
 """Records x people of a block; a row that claims more is damaged."""
 
 _NEEDED = [name for name in SCHEMA if name not in ("pos", "pos_end")]
-
-Int16 = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,12 @@ class Block:
         """Names of the fields that are here."""
         return list(self.columns)
 
-    def numbers(self, name: str) -> tuple[Int32, Int16]:
+    def numbers(self, name: str) -> tuple[Int32, Int32]:
         """Give the numbers of an Integer field.
 
         Returns
         -------
-        (int32[n, people, most values], int16[n, people])
+        (int32[n, people, most values], int32[n, people])
             `INT_MISSING` is `.`, `INT_END` stands behind the last value; and how many values
             each cell has: 0 dropped, -1 the record's FORMAT does not name the field. The
             numbers of an odd cell (see `odd`) are what the reader of the file made of it.
@@ -70,7 +67,7 @@ class Block:
         column = self.columns.get(name)
         shape = self.records.size, self.people
         if column is None:
-            return np.zeros((*shape, 0), np.int32), np.full(shape, -1, np.int16)
+            return np.zeros((*shape, 0), np.int32), np.full(shape, -1, np.int32)
         if not column.field.is_number:
             raise KeyError(f"{name} holds texts")
         return column.numbers(), column.given()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from varhouse.genotypes.calls import Int32, Int64
 from varhouse.genotypes.codec.cells import Cells
@@ -103,9 +102,9 @@ class Column:
         """Number of records."""
         return int(self.cells.has.size)
 
-    def given(self) -> npt.NDArray[np.int16]:
-        """Count the values of each cell: 0 dropped, -1 not in FORMAT; int16[n, people]."""
-        given = np.diff(self.cells.cut).astype(np.int16).reshape(-1, self.people)
+    def given(self) -> Int32:
+        """Count the values of each cell: 0 dropped, -1 not in FORMAT; int32[n, people]."""
+        given: Int32 = np.diff(self.cells.cut).reshape(-1, self.people)
         given[~self.cells.has] = -1
         return given
 

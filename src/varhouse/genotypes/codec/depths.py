@@ -24,6 +24,10 @@ HAS_AD, HAS_DP, HAS_GQ, HAS_PL = 1, 2, 4, 8
 MOST_ALLELES = 64
 """Alleles of a record with REF; of more, AD and PL are not coded here."""
 
+MOST_DEPTH = 1 << 24
+"""Depth, and sum of AD, of a cell that is not raw: what is expected of its PL stays within
+the bits that a varint has, and the sum of AD within int32."""
+
 (
     HEAD,
     MASK,

@@ -9,6 +9,7 @@ from varhouse.genotypes.codec.depths import (
     FIRST,
     KIND,
     MISSING,
+    MOST_DEPTH,
     MOST_KIND,
     OTHER_HIGH,
     OTHER_LOW,
@@ -44,7 +45,7 @@ def _regular(values, spans, alleles):  # type: ignore[no-untyped-def]  # pragma:
     a0, a1, d0, d1, q0, q1, l0, l1 = spans
     total = np.int64(0)
     raw = np.int64(-1), total
-    if alleles == 0 or (d1 >= 0 and (d1 - d0 != 1 or values[d0] < 0)):
+    if alleles == 0 or (d1 >= 0 and (d1 - d0 != 1 or not 0 <= values[d0] <= MOST_DEPTH)):
         return raw
     if q1 >= 0 and q1 - q0 != 1:
         return raw
@@ -55,6 +56,8 @@ def _regular(values, spans, alleles):  # type: ignore[no-untyped-def]  # pragma:
             if values[i] < 0:
                 return raw
             total += values[i]
+        if total > MOST_DEPTH:
+            return raw
     if l1 < 0:
         return np.int64(0), total
     n = genotypes_of(alleles)
