@@ -224,3 +224,33 @@ def test_damaged_rows_are_refused(column: str, value: object, message: str) -> N
     bad = frame.with_columns(pl.Series(column, [value], dtype=frame.schema[column]))
     with pytest.raises(StoreError, match=message):
         PlaneRows.of(bad)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("ploidy", 100), ("ploidy", 0), ("ploidy", -1), ("first", -5), ("people", 0)],
+)
+def test_numbers_that_no_row_has_are_refused(column: str, value: int) -> None:
+    """Planes of the right length would lead loops out of their arrays."""
+    frame = plane_columns(make([["0/1", "1/1"]]), np.array([1]), 2)
+    bad = frame.with_columns(
+        pl.lit(value, frame.schema[column]).alias(column),
+        pl.Series("planes", [[b"\xff" * 25 if value == 100 else b""]]),
+    )
+    with pytest.raises(StoreError, match="none that it can have"):
+        PlaneRows.of(bad)
+
+
+def test_records_without_all_people_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planes, "PEOPLE", 2)
+    calls = [["0/1", "1/1", "0/0", "1|0"]] * 2
+    frame = plane_columns(make(calls), np.array([1, 1]), 4).with_columns(record="row")
+    uneven = frame.with_columns(
+        pl.Series("planes", [[b"\x40"], [], [b"\x40"], []], pl.List(pl.Binary))
+    )
+    for bad in (frame[[0, 1, 2]], frame[[0, 1, 1, 2, 3]], uneven):
+        rows = PlaneRows.of(bad)
+        for asked in (rows.genotypes, rows.alleles, rows.dosage):
+            with pytest.raises(StoreError, match="all its people"):
+                asked()
+    assert PlaneRows.of(frame).genotypes().size == 2

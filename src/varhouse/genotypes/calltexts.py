@@ -89,6 +89,7 @@ def call_texts(rows: PlaneRows, record: Int64, column: Int32) -> CallTexts:
     column
         int32[m]: its sample column; the rows must have it.
     """
+    rows.check_whole()
     planes = rows.planes
     base = int(np.diff(planes.plane).max(initial=0)) + 3
     ploidy = int(planes.ploidy.max(initial=1))

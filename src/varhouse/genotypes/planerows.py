@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from varhouse.errors import StoreError
-from varhouse.genotypes.calls import Genotypes, Int32, Int64
+from varhouse.genotypes.calls import MAX_PLOIDY, Genotypes, Int32, Int64
 from varhouse.genotypes.planekernel import (
     NOTHING,
     Odd,
@@ -23,7 +23,7 @@ from varhouse.genotypes.planekernel import (
     fill_dosage,
     fill_few,
 )
-from varhouse.genotypes.planes import NO_PLOIDY, Bytes
+from varhouse.genotypes.planes import NO_PLOIDY, PEOPLE, Bytes
 from varhouse.genotypes.planetexts import list_genotypes
 
 COLUMNS = (
@@ -70,11 +70,12 @@ class PlaneRows:
         Raises
         ------
         StoreError
-            If a plane has not the length that people and ploidy make, or what is odd is
-            not of one of the row's people.
+            If people or ploidy are none that a row can have, a plane has not the length
+            that they make, or what is odd is not of one of the row's people.
         """
         first, people = (frame[n].to_numpy().astype(np.int32) for n in ("first", "people"))
         ploidy = frame["ploidy"].fill_null(NO_PLOIDY).to_numpy().astype(np.int8)
+        _check_numbers(first, people, ploidy, frame["ploidy"].null_count())
         slots = people.astype(np.int64) * np.maximum(ploidy, 0)
         plane, blobs = _list(frame["planes"])
         columns = [
@@ -162,8 +163,35 @@ class PlaneRows:
         counts = np.diff(self.planes.plane)[self.record[:-1]]
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
+    def check_whole(self) -> None:
+        """Refuse records that have not all the people of the others, each once.
+
+        Rows that are read in pieces may be cut within a record: only who asks for all
+        people of records needs them whole.
+
+        Raises
+        ------
+        StoreError
+            A row is lost, stands twice, or has not the planes of its record's first.
+        """
+        if not self.size:
+            return
+        first, people = self.planes.first, self.planes.people.astype(np.int64)
+        begin = self.record[:-1]
+        n_planes = np.diff(self.planes.plane)
+        uneven = n_planes != np.repeat(n_planes[begin], np.diff(self.record))
+        twice = first[1:] < (first + people)[:-1]
+        twice[begin[1:] - 1] = False
+        lost = np.add.reduceat(people, begin) != self.columns.size
+        if uneven.any() or twice.any() or lost.any():
+            raise StoreError(
+                "table genotypes: a record has not the rows of all its people; run "
+                "`varhouse store verify`"
+            )
+
     def genotypes(self) -> Genotypes:
         """Give the genotypes as lists, every text as it was in the file."""
+        self.check_whole()
         return list_genotypes(self.planes, self.odd, self.bar, self.record, self.columns)
 
     def alleles(self, columns: Sequence[int] | Int32 | None = None) -> npt.NDArray[np.int16]:
@@ -180,6 +208,7 @@ class PlaneRows:
             0 REF, 1 the first ALT ...; -1 missing, -2 no such copy. P is the highest ploidy
             of any row; without GT a person has no copy.
         """
+        self.check_whole()
         place, people = self._place(columns)
         width = max(int(self.planes.ploidy.max(initial=1)), 1)
         out = np.zeros((self.size, people, width), np.int16)
@@ -202,6 +231,7 @@ class PlaneRows:
         int8[ALTs of all records (see `first_row`), people]
             -1 where a call is not full: a copy missing, or none there.
         """
+        self.check_whole()
         place, people = self._place(columns)
         out = np.zeros((int(self.first_row[-1]), people), np.int8)
         fill_dosage(self.planes, self.record, self.first_row, place, out)
@@ -240,6 +270,19 @@ class PlaneRows:
         if self.size:
             place[wanted] = np.arange(wanted.size, dtype=np.int32)
         return place, wanted.size
+
+
+def _check_numbers(
+    first: Int32, people: Int32, ploidy: npt.NDArray[np.int8], without_gt: int
+) -> None:
+    """Refuse rows with people or copies that no row can have: loops go by these numbers."""
+    good = (first >= 0) & (first < 2**31 - PEOPLE) & (people >= 1) & (people <= PEOPLE)
+    copies = (ploidy >= 1) & (ploidy <= MAX_PLOIDY)
+    if not good.all() or int((~copies).sum()) != without_gt:
+        raise StoreError(
+            "table genotypes: people or ploidy of a row are none that it can have; run "
+            "`varhouse store verify`"
+        )
 
 
 def _arrow(series: pl.Series) -> pa.Array:
