@@ -27,7 +27,7 @@ examples, on the demo store of scripts/demo:
   varhouse genotypes demo/store --id rs91422045 --carriers
   varhouse genotypes demo/store --cohort beijing --region chr1:48,000-49,000
   varhouse genotypes demo/store --gene DEMO7 --carriers --people 'sex == "female"' -o c.tsv
-  varhouse genotypes demo/store --cohort beijing --sample BJ001 -o bj001.parquet
+  varhouse genotypes demo/store --cohort beijing --people 'sex == "male"' -o men.pgen
 
 A row is a record of a file and a person: where it stands, GT and the other FORMAT fields,
 byte for byte; in JSON and Parquet these are numbers where the header says so. --region and
