@@ -275,3 +275,16 @@ def test_what_repeats_costs_a_bit() -> None:
     rows = rows_of(tape_of(records, NUMBERS), [1] * 64, 1000)
     assert rows["coding"].to_list() == ["depths"]
     assert sum(map(len, rows["streams"])) < 64 * 1000 / 8
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [("first", -1, "before the first"), ("names", "AD,DP,GQ,XX", "not of depths")],
+)
+def test_rows_that_no_writer_makes_are_refused(
+    column: str, value: object, message: str
+) -> None:
+    records = [("GT:AD:DP:GQ:PL", ["0/0:30,0:30:90:0,90,1350"])]
+    rows = rows_of(tape_of(records, NUMBERS), [1], 1)
+    with pytest.raises(StoreError, match=message):
+        list(decode(rows.with_columns(pl.lit(value, rows.schema[column]).alias(column))))

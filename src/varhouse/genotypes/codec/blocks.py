@@ -11,6 +11,7 @@ import polars as pl
 from varhouse.errors import StoreError
 from varhouse.genotypes.calls import Int32, Int64
 from varhouse.genotypes.codec.column import DROPPED, LACKING, Column, Spans
+from varhouse.genotypes.codec.depths import GROUP
 from varhouse.genotypes.codec.depths_read import decode_depths
 from varhouse.genotypes.codec.dictionary import number_texts
 from varhouse.genotypes.codec.one import CODINGS, decode_one
@@ -135,6 +136,8 @@ def _columns(row: dict[str, Any], n: int, names: Sequence[str] | None) -> dict[s
     sizes, parameters = numbers[1 : 1 + numbers[0]], numbers[1 + numbers[0] :]
     packed = Packed(row["streams"], row["ends"], sizes)
     if coding == "depths":
+        if not set(own) <= set(GROUP):
+            raise StoreError(f"a block of the FORMAT fields {row['names']} is not of depths")
         return decode_depths(packed, parameters, wanted, n, people)
     if coding in CODINGS:
         field = Field(own[0].partition(":")[0], coding == "integers")
@@ -171,6 +174,8 @@ def decode(rows: pl.DataFrame, names: Sequence[str] | None = None) -> Iterator[B
             raise StoreError(
                 "a block of FORMAT fields claims more cells than a block may have"
             )
+        if first < 0:
+            raise StoreError("a block of FORMAT fields has sample columns before the first")
         key = (*(row[name] for name in keys), row["contig"], int(records[0]), first)
         if block is None or key != last:
             if block is not None:
