@@ -81,11 +81,20 @@ def list_calls(folder: Path) -> Iterator[Call]:
             store.dosage(cohort=cohort)
             store.alleles(cohort=cohort)
 
+    def groups() -> None:
+        store = varhouse.open(folder / "store")
+        people = varhouse.choose_people(store, "n_het >= 0")
+        store.group_frequencies(people, columns=["ac", "hwe_p", "faf95"])
+        varhouse.annotate_frequencies(
+            file("sites.vcf"), file("af.vcf.gz"), store=store, people=people
+        )
+
     yield "ingest", lambda: ingest(2)
     yield "a further ingest", lambda: ingest(3)
     yield "validate", check
     yield "export", export
     yield "genotypes", ask
+    yield "groups", groups
     yield "read_vcf", read
     yield (
         "validate --fix",

@@ -431,7 +431,7 @@ class Store(TableMethods):
         found = parse_region(region, self.assembly_contigs)
         return {**filters, "contig": found.contig, "start": found.start, "end": found.end}
 
-    def group_frequencies(self, people: str | None = None, **more: Any) -> pl.DataFrame:
+    def group_frequencies(self, people: Any = None, **more: Any) -> pl.DataFrame:
         """Count alleles among people of choice: `varhouse.group_frequencies` of this store."""
         # The room query reads stores; it is the package that knows both.
         from varhouse import group_frequencies  # noqa: PLC0415
