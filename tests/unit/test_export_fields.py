@@ -11,6 +11,7 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.errors import UsageError
 from varhouse.export import export_cohort, lines, records
+from varhouse.store.verify import verify
 
 META = """\
 ##fileformat=VCFv4.2
@@ -209,3 +210,23 @@ def test_counts_are_made_anew_when_asked(tmp_path):
         _exported(store, tmp_path / "o.vcf", samples=["b"])[0].split()[7]
         == "AC=9;DB;AN=9;AF=0.5"
     )
+
+
+def test_more_people_than_a_row_holds(tmp_path):
+    """8,192 are a row of genotypes, 1,024 a block of fields; both digests meet."""
+    people = [f"s{k}" for k in range(8_200)]
+    rows = [
+        " ".join(["1", str(pos), ". A C . . . GT:DP:XX", *(cell(k) for k in range(8_200))])
+        for pos, cell in (
+            (5, lambda k: f"0/{k % 2}:{k}"),
+            (6, lambda k: f"0/0:{k % 7}:t{k % 3}"),
+            (9, lambda k: "./." if k < 8_195 else "0|1:.:x"),
+        )
+    ]
+    store = _store(tmp_path, _write(tmp_path / "in.vcf", rows, people))
+    assert store.scan("genotypes").collect()["first"].unique().sort().to_list() == [0, 8192]
+    assert not verify(store)
+    assert _exported(store, tmp_path / "out.vcf") == rows
+    few = [" ".join([*(c := r.split())[:9], c[9 + 8_199], c[9 + 1_024]]) for r in rows]
+    chosen = ["s8199", "s1024"]
+    assert _exported(store, tmp_path / "few.vcf", samples=chosen) == few
