@@ -10,6 +10,7 @@ from block_reader import DROPPED, LACKING, read_row
 from fieldtapes import cells_of, tape_of
 
 from varhouse.errors import StoreError
+from varhouse.genotypes.codec import writer
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.codec.digest import digest_fields
 from varhouse.genotypes.codec.streams import pack, unpack
@@ -288,3 +289,16 @@ def test_rows_that_no_writer_makes_are_refused(
     rows = rows_of(tape_of(records, NUMBERS), [1], 1)
     with pytest.raises(StoreError, match=message):
         list(decode(rows.with_columns(pl.lit(value, rows.schema[column]).alias(column))))
+
+
+@pytest.mark.parametrize("steps", [None, [150, 600]])
+def test_other_fields_in_every_record(
+    steps: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows and what each says of records do not grow with the square of the file."""
+    monkeypatch.setattr(writer, "NAMED", 1 << 10)
+    records = [(":".join(f"K{r}_{j}" for j in range(4)), ["1:2:3:4"]) for r in range(600)]
+    check(records, [1] * 600, steps)
+    rows = rows_of(tape_of(records, NUMBERS), [1] * 600, 1, steps)
+    assert rows.height == 2_400
+    assert rows["records"].list.len().max() <= 16

@@ -26,6 +26,10 @@ the most: a block of one person's gVCF must not be a hundred bytes and its own d
 HELD_BYTES = 96 << 20
 """Bytes of values and text after which a block ends early: very wide cohorts."""
 
+NAMED = 1 << 18
+"""Fields x records of a block after which it ends early: each field is a row with a place for
+each record, and a file may have other fields in every record."""
+
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "contig": pl.String,
     "pos": pl.Int32,
@@ -176,6 +180,11 @@ def _lists(rows: list[Any], kind: type) -> pl.Series:
     return made
 
 
+def _fields_of(tape: FieldTape, a: int, b: int) -> set[Field]:
+    """Give the fields that records a to b have."""
+    return {f for k in np.unique(tape.layout[a:b]).tolist() for f in tape.layouts[k]}
+
+
 class BlockWriter:
     """Collects records of a chunk, and makes rows of each full block.
 
@@ -191,6 +200,7 @@ class BlockWriter:
         self._contig = ""
         self._held: list[_Held] = []
         self._texts: set[int] = set()
+        self._fields: set[Field] = set()
         self._records = self._bytes = 0
 
     def take(
@@ -219,6 +229,11 @@ class BlockWriter:
         a = 0
         while a < tape.size:
             b = self._until(tape, a)
+            fields = self._fields | _fields_of(tape, a, b)
+            if self._held and len(fields) * (self._records + b - a) > NAMED:
+                done += self.finish()
+                continue
+            self._fields = fields
             part = tape.part(a, b)
             self._held.append(_Held(part, n_alt[a:b], records[a:b], pos[a:b]))
             self._records += b - a
@@ -237,7 +252,10 @@ class BlockWriter:
         first, last = tape.cut[tape.begin[a]], tape.cut[tape.begin[a + 1 : most + 1]]
         places = tape.begin[a + 1 : most + 1] - tape.begin[a]
         room = max(HELD_BYTES - self._bytes, 0) // 4
-        return a + max(1, int(np.searchsorted(last - first + places, room)))
+        b = a + max(1, int(np.searchsorted(last - first + places, room)))
+        while b - a > 1 and len(_fields_of(tape, a, b)) * (b - a) > NAMED:
+            b = a + (b - a) // 2
+        return b
 
     def finish(self) -> list[pl.DataFrame]:
         """Give the rows of what has come since the last full block."""
@@ -245,7 +263,7 @@ class BlockWriter:
             return []
         held = _joined(self._held)
         self._held, self._records, self._bytes = [], 0, 0
-        self._texts = set()
+        self._texts, self._fields = set(), set()
         rows = [
             row
             for first in range(0, self._people, PEOPLE)
