@@ -7,6 +7,7 @@ import pytest
 from varhouse.errors import StoreError
 from varhouse.genotypes import planes
 from varhouse.genotypes.calls import NO_GT, Genotypes, parse_gt
+from varhouse.genotypes.planecheck import find_faults
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.genotypes.planes import plane_columns
 
@@ -254,3 +255,41 @@ def test_records_without_all_people_are_refused(monkeypatch: pytest.MonkeyPatch)
             with pytest.raises(StoreError, match="all its people"):
                 asked()
     assert PlaneRows.of(frame).genotypes().size == 2
+
+
+ALTS = {0: ".", 1: "C", 2: "C,G", 14: ",".join("CGT" * 4 + "AC")}
+
+
+def test_nothing_is_wrong_with_what_was_made(case) -> None:
+    _, n_alt, _, frame = case
+    alt = [ALTS[n] for n in n_alt[frame["row"].to_numpy()]]
+    assert alt[0].count(",") == max(n_alt[0] - 1, 0)
+    found = find_faults(frame.with_columns(alt=pl.Series(alt)))
+    # Blocks of a size that is made up for the test are none of a file.
+    assert found == [] or (planes.PEOPLE != 8192 and len(found) == 1 and "people" in found[0])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("planes", [b"\x50", b"\x40"], "a copy is set in two planes"),
+        ("missing", b"\x50", "a copy is set in two planes"),
+        ("planes", [b"\x51", b"\x00"], "a bit is set behind the last person"),
+        ("flipped", b"\x10", "a bit is set behind the last person"),
+        ("missing", b"\x02", "a bit is set behind the last person"),
+        ("missing", b"\x00", "neither null nor has a bit set"),
+        ("flipped", b"\x00", "neither null nor has a bit set"),
+        ("absent", b"\x20", "a copy behind one that is absent"),
+        ("planes", [b"\x50"], "not a plane for each ALT"),
+        ("ploidy", None, "has 1 bytes, not 0"),
+        ("first", 5, "not those of a block"),
+        ("planes", [b"\x50", b""], "has 0 bytes, not 1"),
+    ],
+)
+def test_what_bits_can_get_wrong_is_found(column: str, value: object, fault: str) -> None:
+    calls = [["0/1", "0/1", "0|0"]]
+    frame = plane_columns(make(calls), np.array([2]), 3).with_columns(alt=pl.lit("C,G"))
+    assert find_faults(frame) == []
+    bad = frame.with_columns(pl.Series(column, [value], dtype=frame.schema[column]))
+    found = find_faults(bad)
+    assert any(fault in text for text in found), found

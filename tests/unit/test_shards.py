@@ -12,7 +12,16 @@ from store_builders import fill
 from varhouse.errors import SchemaError, StoreError
 from varhouse.tables.digest import combine
 from varhouse.tables.rowdigest import digest_frame
-from varhouse.tables.schema import COHORTS, FREQUENCIES, TOTALS, VARIANTS, annotation_table
+from varhouse.tables.schema import (
+    COHORTS,
+    FREQUENCIES,
+    TOTALS,
+    VARIANTS,
+    Column,
+    Encoding,
+    Table,
+    annotation_table,
+)
 from varhouse.tables.shards import (
     ROW_GROUP,
     Manifest,
@@ -126,6 +135,11 @@ def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
             },
         }
     ).sort(TOTALS.sort)
+    # Whatever else a row of totals says.
+    rest = {c.name: c for c in TOTALS.columns if c.name not in {*frame.columns, "part"}}
+    frame = frame.with_columns(
+        pl.lit(None if c.nullable else 0).cast(c.dtype).alias(n) for n, c in rest.items()
+    )
     part = {"part": "c1"}
     whole = write_shard(frame, TOTALS, tmp_path, "whole", part)
     writer = ShardWriter(TOTALS, tmp_path, "pieces", part, max_rows=500)
@@ -145,3 +159,46 @@ def test_pieces_make_the_same_shard_as_the_whole(tmp_path):
     assert max(s.span for s in shards) == whole.span
     with pytest.raises(SchemaError, match="comes after"):
         writer.add(frame[:1])
+
+
+def test_a_table_says_how_its_files_are_written(tmp_path: Path) -> None:
+    """Bits have no dictionary and no bounds; long rows make short row groups."""
+    rows = pl.DataFrame(
+        {"n": range(600), "bits": [[bytes([i % 7]) * 5_000] for i in range(600)]},
+        schema={"n": pl.Int32, "bits": pl.List(pl.Binary)},
+    ).with_columns(packed=pl.lit(bytes(100)), text=pl.lit("a"))
+    table = Table(
+        "t",
+        "open",
+        "",
+        tuple(Column(n, t, "") for n, t in rows.schema.items()),
+        sort=("n",),
+        encoding=Encoding(
+            level=3,
+            row_group=400,
+            group_bytes=1 << 20,
+            page=1 << 16,
+            plain=frozenset({"bits"}),
+            packed=frozenset({"packed"}),
+        ),
+    )
+    shard = write_shard(rows, table, tmp_path, "one", {})
+    writer = ShardWriter(table, tmp_path, "pieces", {})
+    writer.add(rows)
+    for path in (shard.path, writer.close()[0].path):
+        assert pl.read_parquet(path).equals(rows)
+        meta = pq.ParquetFile(path).metadata
+        assert meta.num_row_groups == 3
+        held = {}
+        for i in range(meta.num_columns):
+            column = meta.row_group(0).column(i)
+            held[column.path_in_schema.split(".")[0]] = column
+        assert [held[n].compression for n in ("bits", "packed", "text")] == [
+            "ZSTD", "UNCOMPRESSED", "ZSTD",
+        ]  # fmt: skip
+        assert [held[n].has_dictionary_page for n in ("bits", "packed", "text")] == [
+            False, False, True,
+        ]  # fmt: skip
+        assert held["bits"].statistics is None
+        assert held["n"].statistics.max == meta.row_group(0).num_rows - 1
+        assert held["n"].has_offset_index
