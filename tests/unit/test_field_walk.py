@@ -11,6 +11,7 @@ from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.samples import typed
 from varhouse.vcf.samples.typed import SampleReader
+from varhouse.vcf.samples.walk import walk
 from varhouse.vcf.text.lines import read_batch
 
 KEYS = {
@@ -176,3 +177,20 @@ def test_a_batch_of_very_many_fields_is_cut(monkeypatch):
     assert [a for a, _ in pieces] == [0, *(b for _, b in pieces[:-1])]
     assert pieces[-1][1] == 12
     assert list(_reader(2, ()).pieces(batch)) == [(0, 12)]
+
+
+def test_empty_texts_have_room_on_the_tape(monkeypatch):
+    """Two values for a byte of text: the most that a tape ever holds."""
+    rooms = []
+
+    def watched(*arguments):
+        rooms.append(arguments[-1].tape.size)
+        walk(*arguments)
+
+    monkeypatch.setattr(typed, "walk", watched)
+    form = ":".join(f"X{k}" for k in range(50))
+    records = [(form, [":" * 49] * 400)]
+    tape = _reader(400).check_calls(_batch(records), Faults.empty())[1]
+    assert tape.values.size == 2 * 50 * 400
+    assert tape.values.size <= rooms[0]
+    assert _cells(tape, 400) == _wanted(records, None)

@@ -237,8 +237,9 @@ class SampleReader:
                 f"at once; the limit is {FIELD_LIMIT:,}"
             )
         length = np.maximum(batch.end[rows] - batch.start[rows, 9], 0) + 2
-        # A value takes a byte of text at least: what is not used is never touched.
-        room = int(length.sum()) + 8 if packed.kept.any() else 8
+        # A value takes a byte of text at least, a span with its colon too: an empty one has
+        # two values of one byte. What is not used is never touched.
+        room = (1 + self._spans) * int(length.sum()) + 8 if packed.kept.any() else 8
         real = bool(((packed.kind == Kind.FLOAT) & (packed.keep > 0)).any())
         tape = np.empty(room, np.int32)
         cut = np.zeros(total + 2, np.int32)
