@@ -46,6 +46,7 @@ def test_calls_are_the_cells(
     store: OpenStore, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "CALLS", size)
+    monkeypatch.setattr(records, "LEAST", 1)
     assert asked(store.calls(cohort="a")) == cells(["a1"])
     assert asked(store.calls(cohort="b")) == in_order(cells(["b1", "b2"]))
     every = store.calls().collect()
@@ -56,6 +57,7 @@ def test_calls_are_the_cells(
 @pytest.mark.parametrize("size", [1, 4_000_000])
 def test_calls_of_some(store: OpenStore, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "CALLS", size)
+    monkeypatch.setattr(records, "LEAST", 1)
     one = [c for c in cells(["a1"]) if c[4] == "s2"]
     assert asked(store.calls(cohort="a", samples="s2")) == one
     both = [c for c in in_order(cells(["b1", "b2"])) if c[4] in ("t2", "t0")]
@@ -127,6 +129,7 @@ def test_carriers_of_a_region_have_a_row_an_allele(store: OpenStore) -> None:
 @pytest.mark.parametrize("size", [1, 4_000_000])
 def test_dosage(store: OpenStore, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "CALLS", size)
+    monkeypatch.setattr(records, "LEAST", 1)
     got = store.dosage(cohort="a")
     assert got.samples == ["s0", "s1", "s2", "s3"]
     assert got.dosage.shape == (4, got.alleles.height)

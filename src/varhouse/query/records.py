@@ -7,6 +7,7 @@ records are looked at that a spelling of it can have.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +32,11 @@ CALL = (*RECORD, "pos", "ref", "alt", *COLUMNS)
 CALLS = 4_000_000
 """Calls (records x people asked for) of a block, about: some hundred megabytes as rows."""
 
-COPIES = 64_000_000
+COPIES = 128_000_000
 """Copies (2 x records x sample columns) of a block, about: what is read, 8 a byte."""
+
+LEAST = 16
+"""Records of a block, at least."""
 
 _FAR = 100_000
 """Bases between two wanted alleles over which all records are not read."""
@@ -135,13 +139,13 @@ def iter_blocks(
     VarhouseError
         If a region, gene or id cannot be read.
     """
-    step = max(min(CALLS // max(columns.size, 1), COPIES // (2 * columns.widest)), 16)
+    step = max(min(CALLS // max(columns.size, 1), COPIES // (2 * columns.widest)), LEAST)
     cohort = columns.cohort
     for piece in find_record_pieces(store, selection):
         if piece.keys is None and not alleles:
-            for window in _windows(store, cohort, piece, step):
-                rows = scan_piece(store, "genotypes", window, cohort=cohort)
-                calls = _in_order(rows.select(CALL).collect(), *_ORDER)
+            for calls in _read_ahead(
+                store, cohort, list(_windows(store, cohort, piece, step))
+            ):
                 if calls.height:
                     yield Block(cohort, piece.contig, calls)
             continue
@@ -155,6 +159,26 @@ def iter_blocks(
             )
 
 
+def _read_ahead(store: Store, cohort: str, windows: list[Piece]) -> Iterator[pl.DataFrame]:
+    """Read the calls of windows, the next one while one is worked on."""
+
+    def read(window: Piece) -> pl.DataFrame:
+        rows = scan_piece(store, "genotypes", window, cohort=cohort)
+        return _in_order(rows.select(CALL).collect(), *_ORDER)
+
+    if len(windows) == 1:
+        yield read(windows[0])
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = [pool.submit(read, window) for window in windows[:1]]
+        for window in windows[1:]:
+            found = coming.pop().result()
+            coming.append(pool.submit(read, window))
+            yield found
+        for last in coming:
+            yield last.result()
+
+
 def _windows(store: Store, cohort: str, piece: Piece, step: int) -> Iterator[Piece]:
     """Cut a piece into pieces of about `step` records."""
     where = {"contig": piece.contig, "start": piece.start, "end": piece.end}
@@ -164,9 +188,38 @@ def _windows(store: Store, cohort: str, piece: Piece, step: int) -> Iterator[Pie
     if int(files["num_records"].sum()) <= step:
         yield piece
         return
+    last = _ends_of_files(files, step)
+    if last is not None:
+        yield from _between(piece, last)
+        return
     rows = scan_piece(store, "genotypes", piece, cohort=cohort).select("pos").collect()
     pos = rows["pos"].sort()
     last = pos.gather_every(step, offset=step - 1).unique(maintain_order=True).to_list()
+    yield from _between(piece, last)
+
+
+def _ends_of_files(files: pl.DataFrame, step: int) -> list[int] | None:
+    """Give positions between files that make windows of about `step` rows, if there are such.
+
+    So no file is read twice, as one is that a window ends in.
+    """
+    if not {"min.pos", "max.pos"} <= set(files.columns):
+        return None
+    rows = files.select("min.pos", "max.pos", "num_records").sort("min.pos").rows()
+    ends: list[int] = []
+    size, reach = 0, 0
+    for low, high, number in rows:
+        if size and low > reach and size + number > step:
+            ends.append(reach)
+            size = 0
+        size, reach = size + number, max(reach, high)
+        if size > 2 * step:
+            return None
+    return ends
+
+
+def _between(piece: Piece, last: Sequence[int]) -> Iterator[Piece]:
+    """Cut a piece behind some positions."""
     low, after = piece.start, piece.after
     for high in [*last, None]:
         end = piece.end if high is None else high
