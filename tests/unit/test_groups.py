@@ -4,6 +4,7 @@ import json
 import random
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 from inprocess import ingest_here
@@ -12,11 +13,12 @@ from test_ingest_assessed import CONTIGS, _config, _random_files
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError
+from varhouse.genotypes import planes
 from varhouse.query import Answer, Question, Selection, cohortgroup
 from varhouse.query.groups import DEFAULT, statistics_of_groups
 from varhouse.query.sql import run_sql
 from varhouse.tables.schema import KEY
-from varhouse.tables.statistics import FREQUENCIES, TOTALS, statistics_of
+from varhouse.tables.statistics import FREQUENCIES, TOTALS, of_records, statistics_of
 
 COHORTS = {"x": [["a"], ["b"], ["c", "d", "e"]], "y": [["f", "g"]], "z": [["h"], ["i", "k"]]}
 STRATA = ["population", "population+sex", "panel", "panel+sex"]
@@ -25,6 +27,7 @@ ODD = ["0/1/1", "1/1/1", "|0/1", "1/0|1", ".|1", "0/.", "1/1", "0"]
 
 def _store(folder, seed):
     """Build a store of random files of several groups of people, with strata."""
+    folder.mkdir(exist_ok=True)
     rng = random.Random(seed)
     for cohort, groups in COHORTS.items():
         files = _random_files(rng, groups)
@@ -223,3 +226,46 @@ def test_in_sql(store):
     assert of_y["an"].equals(of_y["an_right"].alias("an"))
     with pytest.raises(UsageError, match="not group_counts"):
         run_sql(store.public(), "SELECT * FROM group_counts([])")
+
+
+def test_blocks_of_one_record_in_several_row_groups_add_up():
+    rng = np.random.default_rng(1)
+    n_alt = {2: 1, 5: 3, 7: 0, 9: 2}
+    right = {key: {n: [0] * k for n in cohortgroup.COUNTS} for key, k in n_alt.items()}
+    pieces = []
+    # Keys as they come of row groups: of files, in no order, blocks of 5 and 9 apart.
+    for keys in ([5, 9], [2], [9, 5], [7, 9]):
+        sizes = [n_alt[k] for k in keys]
+        counts = {}
+        for name in cohortgroup.COUNTS:
+            of_record = name in of_records()
+            values = [rng.integers(0, 9, 1 if of_record else n) for n in sizes]
+            counts[name] = np.concatenate(values).astype(np.int32)
+            for key, mine in zip(keys, values, strict=True):
+                old = right[key][name][:1] or [0]
+                before = old if of_record else right[key][name]
+                right[key][name] = (np.array(before) + mine).tolist()
+        first_row = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        pieces.append(cohortgroup._Counted(np.array(keys, np.int64), first_row, counts))
+    joined = cohortgroup._join(pieces)
+    assert joined.keys.tolist() == [2, 5, 7, 9]
+    assert np.diff(joined.first_row).tolist() == [1, 3, 0, 2]
+    for k, key in enumerate(n_alt):
+        for name in cohortgroup.COUNTS:
+            a, b = joined.first_row[k : k + 2]
+            found = (
+                joined.counts[name][k : k + 1]
+                if name in of_records()
+                else (joined.counts[name][a:b])
+            )
+            assert found.tolist() == right[key][name], (key, name)
+
+
+def test_more_people_than_a_row_holds(tmp_path, monkeypatch):
+    whole = _store(tmp_path / "whole", 5)
+    monkeypatch.setattr(planes, "PEOPLE", 1)
+    parts = _store(tmp_path / "parts", 5)
+    rows = parts.scan("genotypes").select("first").collect()
+    assert rows["first"].max() > 0
+    for people in ('sex == "male"', 'panel == "1"'):
+        assert parts.group_frequencies(people).equals(whole.group_frequencies(people))
