@@ -157,3 +157,18 @@ def test_mistakes(store, tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert main(["annotate", str(source), "-o", out, "--store", str(store)]) == 0
     assert "6 of 9 alleles in the store" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["x\n##evil", "a b", "", "a;b"])
+def test_a_name_that_no_key_can_have(store, tmp_path, name):
+    """It would stand in the header as it is."""
+    source = _vcf(tmp_path / "in.vcf", LINES)
+    with pytest.raises(UsageError, match="cannot begin the names"):
+        varhouse.annotate_frequencies(source, tmp_path / "o.vcf", store=store, name=name)
+    assert not (tmp_path / "o.vcf").exists()
+
+
+def test_everybody_is_no_group_among_others(store, tmp_path):
+    source = _vcf(tmp_path / "in.vcf", LINES)
+    with pytest.raises(UsageError, match="no column 'is_grpmax'"):
+        varhouse.annotate_frequencies(source, store=store, columns=["is_grpmax"])

@@ -146,6 +146,8 @@ def test_nobody_assessed_has_no_row(store):
 def test_what_is_refused(store):
     with pytest.raises(AccessError, match="not public"):
         store.public().group_frequencies('sex == "male"')
+    with pytest.raises(AccessError, match="not public"):
+        store.public().group_frequencies(varhouse.choose_people(store, 'sex == "male"'))
     with pytest.raises(UsageError, match="no column 'afs' here; nearest: af"):
         store.group_frequencies('sex == "male"', columns=["afs"])
     # What needs fields of quality is not known for a group.
@@ -184,6 +186,8 @@ def test_the_command(store, tmp_path, capsys):
     vcf = str(store.path.parent / "x" / "f0.vcf")
     assert main(["frequencies", vcf, "--people", people, "-o", str(out)]) == 2
     assert "--people does not go with a file" in capsys.readouterr().err
+    assert main(["frequencies", f"{path}x", "--people", people, "--all"]) == 1
+    assert "no such file or folder" in capsys.readouterr().err
     assert main(["frequencies", vcf]) == 2
     assert "-o OUT is needed" in capsys.readouterr().err
 

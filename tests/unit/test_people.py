@@ -104,8 +104,18 @@ def test_all_mistakes_of_a_list_at_once(store, tmp_path):
     with pytest.raises(UsageError) as caught:
         choose_people(store, None, path)
     assert "2 mistake(s)" in str(caught.value)
-    assert "line 2: no sample 'N2' among those asked; nearest: n2" in str(caught.value)
+    assert "line 2: no sample 'N2' in the store; nearest: n2" in str(caught.value)
     assert "line 3: sample 'both' is in the cohorts north, south" in str(caught.value)
+    # Both must hold: who does not fit the condition is no mistake of the list.
+    path.write_text("n1\nn2\ns1\n")
+    assert choose_people(store, 'sex == "male"', path).frame["sample"].to_list() == [
+        "n1",
+        "s1",
+    ]
+    with pytest.raises(UsageError, match="nobody of the list fits"):
+        choose_people(store, 'sex == "female"', ["n1"])
+    with pytest.raises(UsageError, match="names nobody"):
+        choose_people(store, None, [])
     # A condition can say which.
     assert choose_people(store, 'cohort == "south"', ["both"]).size == 1
     path.write_text("n1 x\tn2\n")

@@ -4,7 +4,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from varhouse.errors import UsageError
+from varhouse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from varhouse.query.select import Selection
@@ -21,9 +21,13 @@ def check_options(args: argparse.Namespace, *, is_store: bool) -> None:
 
     Raises
     ------
+    InputError
+        If there is no such input.
     UsageError
         If one is.
     """
+    if not args.input.exists():
+        raise InputError(f"{args.input}: no such file or folder", "check the path")
     for name in _OF_FILES if is_store else _OF_STORES:
         if getattr(args, name):
             option = f"--{name.replace('_', '-')}"

@@ -4,6 +4,7 @@ As with a source, an allele is looked up by its key, normalised; what the store 
 assessed stays empty, and is never 0.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -116,6 +117,11 @@ def annotate_frequencies(
     varhouse.errors.InputError
         If the input cannot be read: nothing is written.
     """
+    if not re.fullmatch("[0-9A-Za-z_.-]+", name):
+        raise UsageError(
+            f"{name!r} cannot begin the names of columns and keys of INFO",
+            "letters, digits, `_`, `.` and `-`",
+        )
     output = Path(out) if isinstance(out, (str, Path)) else None
     given = Path(alleles) if isinstance(alleles, (str, Path)) else None
     source = collected(alleles, SPELT) if is_frame(alleles) else given

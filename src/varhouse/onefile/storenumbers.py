@@ -65,7 +65,8 @@ def open_numbers(
         counter = GroupCounter(store, people, names)
         who = f"{people.size:,} chosen people of the {of_release}"
         return Numbers({n: known[n] for n in names}, counter.count, name, who)
-    known = {s.name: s for s in statistics_of(TOTALS.name)}
+    # Everybody is compared with no other group.
+    known = {s.name: s for s in statistics_of(TOTALS.name) if s.greatest is None}
     names = [find_column(c, known) for c in columns]
 
     def look(place: Place) -> pl.DataFrame:

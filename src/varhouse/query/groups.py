@@ -14,7 +14,7 @@ import polars as pl
 from varhouse.alleles.key import last_base
 from varhouse.query.cohortgroup import COUNTS, CohortGroup
 from varhouse.query.expression import find_column
-from varhouse.query.people import People, choose_people
+from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
 from varhouse.query.select import Piece, Selection, find_pieces
 from varhouse.store.reader import Store
@@ -108,6 +108,8 @@ class GroupCounter:
 
     Raises
     ------
+    AccessError
+        In a public view.
     UsageError
         If there is no such statistic of a group.
     """
@@ -120,6 +122,8 @@ class GroupCounter:
         *,
         by_cohort: bool = False,
     ) -> None:
+        # Who brings people that were chosen elsewhere is asked, too.
+        check_may_ask(store)
         self._store = store
         self._by_cohort = by_cohort
         self._cohorts = [

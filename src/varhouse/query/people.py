@@ -86,18 +86,15 @@ def choose_people(
     InputError
         If the list cannot be read.
     """
-    if store.view.is_public:
-        raise AccessError(
-            "counts of a chosen group can tell of single people: they are not public",
-            "leave out --public for your own eyes; `varhouse query` has the public strata",
-        )
+    check_may_ask(store)
     if where is None and samples is None:
         raise UsageError(
             "nothing says which people",
             "--people 'sex == \"male\"' or --samples FILE; counts of everybody are in"
             " `varhouse query STORE`",
         )
-    rows = describe_people(store)
+    everybody = describe_people(store)
+    rows = everybody
     if where is not None:
         rows = rows.filter(_who_fits(where, rows))
         if not rows.height:
@@ -106,8 +103,27 @@ def choose_people(
                 'varhouse sql STORE "SELECT * FROM samples" shows who there is',
             )
     if samples is not None:
-        rows = _listed(rows, _read_names(samples))
+        rows = _listed(rows, _read_names(samples), everybody)
+        if not rows.height:
+            raise UsageError(
+                f"nobody of the list fits {where}" if where else "the list names nobody"
+            )
     return People(rows.select(_PERSON).sort("cohort", "ordinal"))
+
+
+def check_may_ask(store: Store) -> None:
+    """Check that groups of people may be asked about.
+
+    Raises
+    ------
+    AccessError
+        In a public view: groups of people are for those inside.
+    """
+    if store.view.is_public:
+        raise AccessError(
+            "counts of a chosen group can tell of single people: they are not public",
+            "leave out --public for your own eyes; `varhouse query` has the public strata",
+        )
 
 
 def describe_people(store: Store) -> pl.DataFrame:
@@ -230,17 +246,32 @@ def _read_names(samples: str | Path | Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _listed(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+def _listed(rows: pl.DataFrame, names: pl.DataFrame, everybody: pl.DataFrame) -> pl.DataFrame:
     """Keep the people of a list.
+
+    A name that only people have who are not among `rows` is no slip: it chooses nobody.
 
     Raises
     ------
     UsageError
-        If a name is not among them, or is in several cohorts and the list does not say which.
+        If nobody at all has a name, or several of `rows` in different cohorts have it and the
+        list does not say which.
     """
+    found = _find(rows, names)
+    problems = _problems(found, _find(everybody, names), names, everybody)
+    if problems:
+        more = [f"and {len(problems) - _SHOWN:,} more"] if problems[_SHOWN:] else []
+        told = "".join(f"\n  - {p}" for p in [*problems[:_SHOWN], *more])
+        raise UsageError(f"{len(problems):,} mistake(s) in the list of samples{told}")
+    wanted = found.select("cohort", "sample").unique()
+    return rows.join(wanted, on=["cohort", "sample"], how="semi")
+
+
+def _find(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Find the cohorts of names: line, sample, cohort (null: nobody has the name)."""
     alone = names.filter(pl.col("cohort").is_null())
     placed = names.filter(pl.col("cohort").is_not_null())
-    found = pl.concat(
+    return pl.concat(
         [
             alone.drop("cohort").join(
                 rows.select("cohort", "sample"), on="sample", how="left"
@@ -255,25 +286,20 @@ def _listed(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
         ],
         how="diagonal",
     )
-    problems = _problems(found, names, rows)
-    if problems:
-        more = [f"and {len(problems) - _SHOWN:,} more"] if problems[_SHOWN:] else []
-        told = "".join(f"\n  - {p}" for p in [*problems[:_SHOWN], *more])
-        raise UsageError(f"{len(problems):,} mistake(s) in the list of samples{told}")
-    wanted = found.select("cohort", "sample").unique()
-    return rows.join(wanted, on=["cohort", "sample"], how="semi")
 
 
-def _problems(found: pl.DataFrame, names: pl.DataFrame, rows: pl.DataFrame) -> list[str]:
-    known = rows["sample"].unique().to_list()
+def _problems(
+    found: pl.DataFrame, anywhere: pl.DataFrame, names: pl.DataFrame, everybody: pl.DataFrame
+) -> list[str]:
+    known = everybody["sample"].unique().to_list()
     said = dict(zip(names["line"], names["cohort"], strict=True))
     problems: list[str] = []
     for line, sample in (
-        found.filter(pl.col("cohort").is_null()).select("line", "sample").rows()
+        anywhere.filter(pl.col("cohort").is_null()).select("line", "sample").rows()
     ):
         of = f" of cohort {said[line]!r}" if said[line] else ""
         close = nearest(sample, known) if len(problems) < _SHOWN else ""
-        problems.append(f"line {line}: no sample {sample!r}{of} among those asked{close}")
+        problems.append(f"line {line}: no sample {sample!r}{of} in the store{close}")
     several = found.group_by("line", "sample", maintain_order=True).agg("cohort")
     problems += [
         f"line {line}: sample {sample!r} is in the cohorts {', '.join(sorted(cohorts))}: "
