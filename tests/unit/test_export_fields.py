@@ -98,6 +98,17 @@ def test_some_samples(store, tmp_path, chosen):
     assert (tmp_path / "out.vcf").read_text().splitlines()[7].split("\t")[9:] == chosen
 
 
+def test_some_samples_of_files_without_further_fields(tmp_path: Path) -> None:
+    records = ["1 10 . A C . . . GT 0/1 0|0 ./.", "1 20 . A C . . AC=3 GT 0/1 0/0 1"]
+    store = _store(tmp_path, _write(tmp_path / "in.vcf", records))
+    export_cohort(store, "c", tmp_path / "out.vcf", samples=["c", "a"])
+    lines = (tmp_path / "out.vcf").read_text().splitlines()
+    assert [line.split("\t")[8:] for line in lines[-2:]] == [
+        ["GT", "./.", "0/1"],
+        ["GT", "1", "0/1"],
+    ]
+
+
 def test_a_sample_beyond_the_first_block_of_people(tmp_path: Path) -> None:
     """The block of the first people is not read then: others say which fields there are."""
     people = [f"s{k}" for k in range(1_030)]

@@ -250,7 +250,7 @@ def _window(
     columns = {f: layout.columns[at[f] : at[f + 1]] for f in sampled}
     calls = list_files(genotypes, sites, columns, MISSING)
     if not layout.has_fields:
-        return Window(sites, calls, pl.DataFrame())
+        return Window(sites, calls, pl.DataFrame(schema=dict(FIELDS.polars_schema)))
     # Blocks may begin before the region that records overlap.
     reach = {**where, "start": span[0]}
     blocks = store.scan("fields", cohort=cohort, **reach)
