@@ -9,7 +9,8 @@ from typing import Any
 _TEXT = """\
 example, on the demo store of scripts/demo:
   varhouse export demo/store --cohort beijing -o beijing.vcf.gz
-  varhouse export demo/store --cohort beijing --samples BJ0001,BJ0002 --region 1 -o two.bcf
+  varhouse export demo/store --cohort beijing --samples SAMC000001,SAMC000002 --region chr1 \\
+      -o two.bcf
 
 The records as they came: the fixed columns, GT and all other FORMAT fields that the store
 keeps (genotype_fields of the configuration), in the order of the assembly, with the header

@@ -13,8 +13,16 @@ examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT * FROM totals
                            JOIN consequences USING (part, contig, pos, ref, alt, extent)
                            WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet
+  varhouse sql demo/store "SELECT gt, count(*) AS n FROM calls
+                           WHERE contig = 'chr1' AND pos = 48056 GROUP BY gt"
+  varhouse sql demo/store "SELECT * FROM group_counts(
+                             (SELECT list({cohort: cohort, sample: sample})
+                              FROM samples WHERE sex = 'male'))
+                           WHERE contig = 'chr1' AND pos = 48056"
 
-The tables of the release are views; nothing else can be read and nothing written.
+The tables of the release are views; so is calls: a row a call, from genotypes. group_counts
+counts AC and AN of people, a row a record and ALT as in the file. Nothing else can be read and
+nothing written.
 Of two columns of one name the second is called NAME_1. Integers of more than 64 bits end
 the query with a line, decimals become 64-bit numbers, structs and maps are JSON in cells.
 Needs DuckDB: pip install 'varhouse[sql]'.
