@@ -194,3 +194,12 @@ def test_empty_texts_have_room_on_the_tape(monkeypatch):
     assert tape.values.size == 2 * 50 * 400
     assert tape.values.size <= rooms[0]
     assert _cells(tape, 400) == _wanted(records, None)
+
+
+@pytest.mark.parametrize("length", [2_047, 2_048, 2_049, 2_100, 70_000])
+def test_texts_longer_than_what_is_looked_at_at_once(length: int) -> None:
+    """No delimiter in 2 KiB: the end that stood there from before was read as this one's."""
+    for form, cell in (("GT:XS", "0/1:{}"), ("GT:XI:XS", "0/1:1,2:{}"), ("XF", "{}")):
+        records = [(form, [cell.format("x" * length), cell.format("y"), "."])] * 2
+        _, tape = _reader(3).check_calls(_batch(records), Faults.empty())
+        assert _cells(tape, 3) == _wanted(records, None)

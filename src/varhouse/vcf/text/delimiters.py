@@ -29,16 +29,17 @@ def _bits_at(base, size, at, byte):  # type: ignore[no-untyped-def]  # pragma: n
 
 @nb.njit(cache=True, nogil=True)
 def find_ends(base, size, at, e, blanks, stops):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Find the next tabs, colons and commas from `at`; `e` counts as one.
+    """Find the next tabs, colons and commas from `at`, one at least; `e` counts as one.
 
     Returns (how many, where to go on, whether the line has had a blank). `stops` holds the
     address of int32[64 * BLOCKS + 8].
     """
     n = np.int64(0)
     blank_bits = _ZERO
-    for _ in range(BLOCKS):
-        if at > e:
-            break
+    k = 0
+    # A text may be longer than all blocks: then on to its end.
+    while at <= e and (k < BLOCKS or n == 0):
+        k += 1
         bits = (
             _bits_at(base, size, at, _TAB)
             | _bits_at(base, size, at, _COLON)
