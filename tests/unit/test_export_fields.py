@@ -32,6 +32,7 @@ RECORDS = [
     "1 23 . A C . . . GT:DP 0/1:3:extra 0/0:4 1/1",
     "2 5 . AAA C . . . GT:GT:DP:AD 0/1:3:1,2 0|0:.:. ./.:7:-1:,",
     "2 7 . A C . . . GP . 0.5 1e-3,2",
+    "2 8 . A C . . . GT:A,B:DP 0/1:x,y:3 0/0 1/1:.",
 ]
 
 
@@ -129,7 +130,14 @@ def test_samples_that_are_not_there_are_named(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("region", "which"),
-    [("1", range(6)), ("1:12-21", range(1, 4)), ("2:7", (6, 7)), ("2:8-", ()), ("1:30", ())],
+    [
+        ("1", range(6)),
+        ("1:12-21", range(1, 4)),
+        ("2:7", (6, 7)),
+        ("2:8-", (8,)),
+        ("2:9-", ()),
+        ("1:30", ()),
+    ],
 )
 def test_a_region(store, tmp_path, region, which):
     found = _exported(store, tmp_path / "out.vcf", region=region)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.export.cellkernel import Calls, Cells, Columns, Heads, Rows, write_cells
-from varhouse.export.fieldcells import make_forms, read_cells
+from varhouse.export.fieldcells import make_forms, read_cells, stored_names
 from varhouse.export.kernel import write_lines
 from varhouse.export.records import MISSING, Layout, Window, merge_records
 from varhouse.export.recount import allele_table, recount
@@ -73,7 +73,7 @@ def _pieces(
     n = row_at.size - 1
     step = max(LINES_BYTES // (4 * len(layout.samples) + 200), 1)
     if not is_plain and window.fields.height:
-        names = {x for some in window.fields["names"].unique() for x in some.split(",")}
+        names = stored_names(window.fields)
         people = max(layout.widths.values(), default=1) * max(row_at[-1] / max(n, 1), 1)
         step = max(int(CELL_BYTES / (16 * len(names) * people)), 1)
     for first in range(0, n, step):

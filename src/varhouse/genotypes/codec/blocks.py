@@ -122,10 +122,15 @@ class Block:
         return out
 
 
+def split_names(names: str, coding: str) -> list[str]:
+    """Give the fields that a row holds; a key of its own may have a comma in a bad file."""
+    return names.split(",") if coding == "depths" else [names]
+
+
 def _columns(row: dict[str, Any], n: int, names: Sequence[str] | None) -> dict[str, Column]:
     """Read the fields of a row that are asked for."""
     coding, people = row["coding"], row["people"]
-    own = row["names"].split(",") if coding == "depths" else [row["names"]]
+    own = split_names(row["names"], coding)
     wanted = own if names is None else [name for name in own if name in names]
     if not wanted:
         return {}
