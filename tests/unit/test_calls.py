@@ -206,6 +206,7 @@ def test_fields_are_typed_columns(store: OpenStore) -> None:
         (200, "s0", 1), (200, "s1", 2), (200, "s2", 3), (200, "s3", 4),
     ]  # fmt: skip
     one = store.calls("chr1:40", samples=["s3", "s1"], fields=["XX"]).collect()
+    assert store.calls("chr1:40", samples=["s3", "s1"], fields="XX").collect().equals(one)
     assert one.select("sample", "XX").rows() == [("s1", None), ("s3", "b,c")]
     carriers = store.carriers("chr1:20", cohort="a", fields=["DP"])
     assert carriers["DP"].to_list() == [3, 3, 4, 5]

@@ -130,6 +130,10 @@ def test_what_is_selected_is_what_a_query_selects(store):
     assert store.group_frequencies('panel == "1"', id=ids).equals(right)
 
 
+def test_one_column_by_its_name(store):
+    assert store.group_frequencies('sex == "male"', columns="af").columns == [*KEY, "af"]
+
+
 def test_nobody_assessed_has_no_row(store):
     found = store.group_frequencies('cohort == "y"', by_cohort=True)
     of_y = (

@@ -76,7 +76,7 @@ def group_frequencies(
     """
     chosen = people if isinstance(people, People) else choose_people(store, people, samples)
     selection = Selection(_several(region), _several(gene), _several(id))
-    counter = GroupCounter(store, chosen, columns, by_cohort=by_cohort)
+    counter = GroupCounter(store, chosen, _several(columns), by_cohort=by_cohort)
     empty = pl.DataFrame(schema=counter.schema)
     return pl.concat([empty, *counter.frames(selection)], rechunk=True)
 

@@ -198,7 +198,7 @@ class OpenStore(Store):
         cohorts = tuple(asked.cohorts)
         if cohorts not in self._kept:
             self._kept[cohorts] = kept_fields(self, cohorts)
-        names = None if fields is True else list(fields)
+        names = None if fields is True else _listed(fields)
         return choose_fields(self._kept[cohorts], names, typed=typed, taken=list(taken))
 
     def with_sheet(self, rows: pl.DataFrame) -> pl.DataFrame:
