@@ -51,6 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
     selection = _selection(args)
     form = choose_format(args.format, args.output)
+    if form == "vcf":
+        raise UsageError(
+            f"{args.output}: frequencies of a store are a table",
+            "end it in .tsv, .csv, .json or .parquet; varhouse annotate IN --store STORE -o"
+            " OUT.vcf.gz writes them into a VCF",
+        )
     check_safe(args, form)
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     args.store = str(args.input)
