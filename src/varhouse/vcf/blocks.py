@@ -11,7 +11,7 @@ import numpy as np
 from varhouse.errors import InputError
 from varhouse.vcf.text.bgzf import BATCH_BYTES, FileHashes, read_pieces
 from varhouse.vcf.text.limits import DEFAULTS, RATIO_FROM, LimitError, Limits
-from varhouse.vcf.text.lines import RecordBatch, read_batch
+from varhouse.vcf.text.lines import RecordBatch, count_lines, read_batch
 
 if TYPE_CHECKING:
     from varhouse.vcf.bcf.reader import PlainSamples
@@ -252,7 +252,7 @@ def _blocks(
 
     What a batch holds in memory beside its text grows with the number of its lines.
     """
-    lines = data.count(b"\n")
+    lines = int(count_lines(np.frombuffer(data, np.uint8)))
     if lines <= len(data) // SHORTEST_RECORD + 4096:
         yield TextBlock(data, start, ended, members)
         return

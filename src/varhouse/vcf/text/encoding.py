@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 from varhouse.vcf.account.problems import SHOWN, Account
-from varhouse.vcf.text.lines import COLUMNS, _count_lines
+from varhouse.vcf.text.lines import COLUMNS, count_lines
 
 BOM = b"\xef\xbb\xbf"
 
@@ -62,7 +62,7 @@ class TextWatch:
         if self.lines == 0:
             self.marked = data.startswith(BOM)
         self._take_controls(data)
-        n = int(_count_lines(np.frombuffer(data, np.uint8)))
+        n = int(count_lines(np.frombuffer(data, np.uint8)))
         if b"\r" in data:
             self._take_returns(data, n)
         elif not self.first_lf:
