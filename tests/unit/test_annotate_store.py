@@ -123,7 +123,7 @@ def test_tables_in_and_out(store, tmp_path):
         assert read["store_ac"].to_list() == [1, 6, None]
 
 
-def test_indels_are_found_left_aligned(tmp_path):
+def test_indels_are_found_left_aligned(tmp_path, capsys):
     make_fasta(tmp_path / "r.fa", {"chr1": "GCATATATATGG"})
     path = make_store(
         tmp_path / "s",
@@ -131,12 +131,16 @@ def test_indels_are_found_left_aligned(tmp_path):
         make_contigs(["chr1"]),
     )
     source = _vcf(tmp_path / "in.vcf", [("1", 8, "TAT", "T", ".")])
-    loose = varhouse.annotate_frequencies(source, store=path).frame
+    loose = varhouse.annotate_frequencies(source, store=path)
     found = varhouse.annotate_frequencies(source, store=path, reference=tmp_path / "r.fa")
-    assert loose is not None
+    assert loose.frame is not None
     assert found.frame is not None
-    assert loose["store_ac"].to_list() == [None]
+    assert loose.frame["store_ac"].to_list() == [None]
     assert found.frame["store_ac"].to_list() == [1]
+    assert (loose.n_indels_missed, found.n_indels_missed) == (1, 0)
+    out = str(tmp_path / "out.vcf")
+    assert main(["annotate", str(source), "--store", str(path), "-o", out]) == 0
+    assert "1 insertion(s) and deletion(s) were not found" in capsys.readouterr().err
 
 
 def test_mistakes(store, tmp_path, capsys):

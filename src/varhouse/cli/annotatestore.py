@@ -66,6 +66,13 @@ def run(args: argparse.Namespace) -> int:
             len(done.unknown_contigs),
             ", ".join(done.unknown_contigs[:5]),
         )
+    if done.n_indels_missed:
+        _LOG.warning(
+            "%s: %s insertion(s) and deletion(s) were not found where they stand; those that "
+            "are not left-aligned are found with --reference FASTA only",
+            args.input,
+            f"{done.n_indels_missed:,}",
+        )
     if done.people is not None:
         _LOG.info(
             "frequencies of %s people: %s",

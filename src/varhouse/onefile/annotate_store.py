@@ -58,6 +58,9 @@ class StoreAnnotated:
         People of the group by cohort; None: everybody.
     frame
         The rows, if neither a file nor a function was to take them.
+    n_indels_missed
+        Insertions and deletions that were not found and, for want of `reference`, were not
+        left-aligned before: the store may have them at another place. 0 with `reference`.
     """
 
     output: Path | None
@@ -68,6 +71,7 @@ class StoreAnnotated:
     is_indexed: bool = False
     people: dict[str, int] | None = None
     frame: pl.DataFrame | None = None
+    n_indels_missed: int = 0
 
 
 @tells_paths
@@ -145,6 +149,7 @@ def annotate_frequencies(
         is_indexed,
         chosen.by_cohort if chosen is not None else None,
         frame,
+        work.n_indels_missed if reference is None else 0,
     )
 
 

@@ -109,7 +109,11 @@ def _by_names_of(reference: Reference) -> Callable[[pl.DataFrame], pl.DataFrame]
 
 @dataclass
 class StoreWork:
-    """What is needed to annotate, and what was met on the way."""
+    """What is needed to annotate, and what was met on the way.
+
+    `n_indels_missed` counts insertions and deletions that the store does not have where they
+    were looked for.
+    """
 
     store: Store
     numbers: Numbers
@@ -118,6 +122,7 @@ class StoreWork:
     n_records: int = 0
     n_alleles: int = 0
     n_found: int = 0
+    n_indels_missed: int = 0
     unknown: set[str] = field(default_factory=set)
 
     def known(self, names: pl.Series) -> dict[str, str]:
@@ -159,6 +164,10 @@ class StoreWork:
         )
         found = pl.concat([empty, *(f.select("_at", *names) for f in frames)])
         self.n_found += found.height
+        missed = placed.join(found, on="_at", how="anti")
+        lengths = pl.col("ref").str.len_bytes() != pl.col("alt").str.len_bytes()
+        is_indel = pl.col("alt").str.contains("^[A-Z]+$") & lengths
+        self.n_indels_missed += missed.filter(is_indel).height
         joined = at.join(found, on="_at", how="left", maintain_order="left").drop("_at")
         return pl.concat([alleles, joined], how="horizontal")
 
