@@ -24,6 +24,9 @@ WINDOW_CALLS = 1 << 27
 WINDOW_FIELDS = 1 << 22
 """As WINDOW_CALLS, of cohorts with more FORMAT fields than GT."""
 
+WINDOW_PLANES = 1 << 26
+"""Bytes of planes read at once, about: of records of many ALTs fewer."""
+
 MISSING = "./."
 """GT of a sample whose files do not hold a record."""
 
@@ -206,17 +209,31 @@ def iter_windows(
     """Give the records of a contig that overlap a region, a window at a time."""
     start = wanted[0]
     sites = _scan_sites(store, cohort, contig, layout, wanted)
-    pos = sites.select("pos").sort("pos").collect()["pos"]
-    if not pos.len():
+    n_alt = pl.col("alt").str.count_matches(",", literal=True).cast(pl.Int64) + 1
+    width = pl.col("file").replace_strict(layout.widths, default=0, return_dtype=pl.Int64)
+    # Two copies a person; planes of ALTs, and of who is missing and absent.
+    planes = (n_alt + 2) * ((width + 3) // 4)
+    held = sites.select("pos", planes=planes).sort("pos").collect()
+    if held.is_empty():
         return
-    n = layout.window
-    last = pos.gather_every(n, n - 1).unique(maintain_order=True).to_list()
-    low = int(pos[0])
-    for high in dict.fromkeys([*last, int(pos[-1])]):
+    low = int(held["pos"][0])
+    for high in _ends_of_windows(held, layout.window):
         if high < low:
             continue
-        yield _window(store, cohort, contig, (low, int(high)), layout, start)
-        low = int(high) + 1
+        yield _window(store, cohort, contig, (low, high), layout, start)
+        low = high + 1
+
+
+def _ends_of_windows(held: pl.DataFrame, most: int) -> list[int]:
+    """Give the last position of windows of at most so many records, and WINDOW_PLANES.
+
+    `held` has `pos` and `planes` (bytes) of each record, in order.
+    """
+    share = held["planes"].to_numpy().clip(WINDOW_PLANES // most, None)
+    window = (np.cumsum(share) - 1) // WINDOW_PLANES
+    last = np.flatnonzero(np.diff(window, append=window[-1] + 1))
+    ends: list[int] = np.unique(held["pos"].to_numpy()[last]).tolist()
+    return ends
 
 
 def _window(
@@ -248,7 +265,7 @@ def _window(
         )
     at = layout.column_at
     columns = {f: layout.columns[at[f] : at[f + 1]] for f in sampled}
-    calls = list_files(genotypes, sites, columns, MISSING)
+    calls = list_files([genotypes], sites, columns, MISSING)
     if not layout.has_fields:
         return Window(sites, calls, pl.DataFrame(schema=dict(FIELDS.polars_schema)))
     # Blocks may begin before the region that records overlap.

@@ -10,6 +10,7 @@ without a record at the site says nothing of its people there, even if a deletio
 reaches over the site. `bcftools merge -m all` of normalised files counts the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,14 @@ from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
 from varhouse.genotypes.calls import NO_GT, parse_gt
-from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, list_files
+from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import genotype_counts
 from varhouse.tables.windows import Window
+
+PLANE_BYTES = 1 << 26
+"""Bytes of planes read at once, about: of records of many ALTs fewer."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Sites:
                 "pos",
                 *_RECORD,
                 "allele_pos",
+                n_alt=pl.col("alt").str.count_matches(",", literal=True).cast(pl.Int64) + 1,
                 group=pl.col("file").replace_strict(
                     files, default=None, return_dtype=pl.Int64
                 ),
@@ -143,7 +148,7 @@ class Sites:
     def _about(self, window: Window) -> pl.DataFrame:
         """Find records about sites of a window, with pos of the site and own_pos."""
         near = self._sites.filter(window.widened(self._reach).rows()).collect()
-        names = ["contig", "pos", "group", *_RECORD, "own_pos"]
+        names = ["contig", "pos", "group", *_RECORD, "own_pos", "n_alt"]
         near = near.with_columns(own_pos="pos")
         moved = (
             near.drop("pos")
@@ -155,20 +160,9 @@ class Sites:
         return about.filter(window.rows())
 
     def _calls(self, records: pl.DataFrame) -> Calls:
-        """Read the genotypes of records (contig, own_pos, file, record), in their order."""
-        wanted = records.select(*_RECORD).unique()
-        found = NO_ROWS
-        if self._genotypes is not None and wanted.height:
-            near = pl.col("pos").is_between(
-                pl.lit(records["own_pos"].min()), pl.lit(records["own_pos"].max())
-            ) & pl.col("contig").is_in(records["contig"].unique().to_list())
-            found = (
-                self._genotypes.filter(near)
-                .select(NEEDED)
-                .join(wanted.lazy(), on=_RECORD, how="semi")
-                .collect(engine="streaming")
-            )
-        calls = list_files(found, records, self._people.columns, NO_GT)
+        """Read the genotypes of records (contig, own_pos, file, record, n_alt), in order."""
+        places = self._people.columns
+        calls = list_files(self._rows(records), records, places, NO_GT)
         alleles = [parse_gt(t) or [] for t in calls.texts]
         return Calls(
             ploidy=np.array([len(a) for a in alleles], np.int32),
@@ -180,6 +174,26 @@ class Sites:
             what=calls.what,
             haploid=self._people.haploid.contains(records["contig"], records["own_pos"]),
         )
+
+    def _rows(self, records: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Read the rows of genotypes of records, of some PLANE_BYTES at a time."""
+        names = ["contig", "own_pos", *_RECORD, "n_alt"]
+        wanted = records.select(names).unique().sort(names)
+        if self._genotypes is None or wanted.is_empty():
+            return
+        people = {f: c.size for f, c in self._people.columns.items()}
+        width = wanted["file"].replace_strict(people, return_dtype=pl.Int64)
+        ends = ((wanted["n_alt"] + 2) * (width + 3) // 4).cum_sum()
+        for _, mine in wanted.group_by(ends // PLANE_BYTES, maintain_order=True):
+            near = pl.col("pos").is_between(
+                pl.lit(mine["own_pos"].min()), pl.lit(mine["own_pos"].max())
+            ) & pl.col("contig").is_in(mine["contig"].unique().to_list())
+            yield (
+                self._genotypes.filter(near)
+                .select(NEEDED)
+                .join(mine.select(_RECORD).lazy(), on=_RECORD, how="semi")
+                .collect(engine="streaming")
+            )
 
 
 def _longs(column: pl.Series) -> npt.NDArray[np.int64]:

@@ -135,6 +135,31 @@ class Genotypes:
             self.texts, self.default[keep], pointer, self.who[people], self.what[people]
         )
 
+    def take(self, order: Int64) -> "Genotypes":
+        """Give the genotypes of records of some numbers, in that order (int64[any])."""
+        sizes = np.diff(self.pointer)[order]
+        pointer = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        at = np.arange(pointer[-1]) + np.repeat(self.pointer[order] - pointer[:-1], sizes)
+        return Genotypes(self.texts, self.default[order], pointer, self.who[at], self.what[at])
+
+    @classmethod
+    def joined(cls, parts: "list[Genotypes]") -> "Genotypes":
+        """Put the records of several behind one another, their texts in one list."""
+        if len(parts) == 1:
+            return parts[0]
+        codes: dict[str, int] = {}
+        defaults, sizes, whats = [], [], []
+        for part in parts:
+            mine = [codes.setdefault(text, len(codes)) for text in part.texts]
+            # Nobody (-1) takes the last.
+            code = np.array([*mine, -1], np.int32)
+            defaults.append(code[part.default])
+            whats.append(code[part.what])
+            sizes.append(np.diff(part.pointer))
+        pointer = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(sizes))])
+        who = np.concatenate([part.who for part in parts])
+        return cls(list(codes), np.concatenate(defaults), pointer, who, np.concatenate(whats))
+
     def spread(self, has_gt: Bools) -> "Genotypes":
         """Put back records without GT, where nobody is called.
 

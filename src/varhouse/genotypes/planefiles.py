@@ -1,6 +1,6 @@
 """Listed genotypes of records of several files, whose columns are different people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,15 +43,26 @@ class FileCalls:
     what: Int32
 
 
+def _by_file(
+    pieces: Iterable[pl.DataFrame],
+) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
+    for rows in pieces:
+        yield from rows.sort(*RECORD, "first").group_by("file", maintain_order=True)
+
+
 def list_files(
-    rows: pl.DataFrame, wanted: pl.DataFrame, places: Mapping[int, Int32], unknown: str
+    pieces: Iterable[pl.DataFrame],
+    wanted: pl.DataFrame,
+    places: Mapping[int, Int32],
+    unknown: str,
 ) -> FileCalls:
     """List the genotypes of some records of the files of a cohort.
 
     Parameters
     ----------
-    rows
-        Rows of the table `genotypes`, NEEDED at least, in any order.
+    pieces
+        Rows of the table `genotypes`, NEEDED at least, in any order; all rows of a record
+        in one piece. The next one is taken when the last one is no longer held.
     wanted
         The records (RECORD), in the order wanted; one may stand several times.
     places
@@ -64,7 +75,7 @@ def list_files(
     who, what = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     names: list[pl.DataFrame] = []
     listed = 0
-    for (file,), mine in rows.sort(*RECORD, "first").group_by("file", maintain_order=True):
+    for (file,), mine in _by_file(pieces):
         assert isinstance(file, int)
         calls = PlaneRows.of(mine).genotypes()
         names.append(mine.select(RECORD).unique(maintain_order=True))

@@ -25,8 +25,8 @@ from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
-from varhouse.genotypes.planes import plane_columns
-from varhouse.ingest.jobs.fieldrows import FieldRows, fields_digests
+from varhouse.ingest.jobs.callrows import CallRows
+from varhouse.ingest.jobs.fieldrows import FieldRows
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, Rejects
@@ -125,14 +125,15 @@ class ChunkResult:
 
     `alleles` has one row per stored allele (key, record, alt_index, id) in the order of
     the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it.
-    `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records.
+    `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
+    is None where there are no people or no records.
     """
 
     people: npt.NDArray[np.int64]
     alleles: pl.DataFrame = field(default_factory=pl.DataFrame)
     counts: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     sites: pl.DataFrame = field(default_factory=pl.DataFrame)
-    genotypes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    calls: CallRows | None = None
     fields: pl.DataFrame = field(default_factory=pl.DataFrame)
     rejects: pl.DataFrame = field(default_factory=pl.DataFrame)
     lines: list[RecordBatch] = field(default_factory=list)
@@ -152,7 +153,7 @@ class _Batches:
     alleles: list[pl.DataFrame] = field(default_factory=list)
     counts: list[dict[str, npt.NDArray[np.int32]]] = field(default_factory=list)
     sites: list[pl.DataFrame] = field(default_factory=list)
-    genotypes: list[pl.DataFrame] = field(default_factory=list)
+    calls: list[CallRows] = field(default_factory=list)
     rejects: list[pl.DataFrame] = field(default_factory=list)
     lifted: list[pl.DataFrame] = field(default_factory=list)
 
@@ -207,7 +208,8 @@ class ChunkReader:
             return pl.concat(frames) if frames else pl.DataFrame()
 
         result.alleles, result.sites = joined(batches.alleles), joined(batches.sites)
-        result.lifted, result.genotypes = joined(batches.lifted), joined(batches.genotypes)
+        result.lifted = joined(batches.lifted)
+        result.calls = CallRows.joined(batches.calls) if batches.calls else None
         result.fields = self._fields.finish()
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
         width = len(self._context.strata.by)
@@ -255,7 +257,9 @@ def _take(
     )
     batches.sites.append(_sites(records, alleles, context, batch))
     if context.ordinal.size:
-        batches.genotypes.append(_genotypes(records, genotypes, fields, context))
+        batches.calls.append(
+            CallRows.of(records, (genotypes, fields), context.file, context.ordinal.size)
+        )
     if lifted:
         batches.lifted.append(_lifted(records, context))
     batches.rejects += rejects.rows
@@ -405,28 +409,6 @@ def _sites(
             *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
         )
     )
-
-
-def _genotypes(
-    records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape, context: Context
-) -> pl.DataFrame:
-    """Make the rows of the table genotypes: one or more of each record."""
-    n_alt = records["n_alt"].to_numpy()
-    people = context.ordinal.size
-    planes = plane_columns(genotypes, n_alt, people)
-    if any(fields.layouts):
-        digests = fields_digests(fields, people)
-    else:
-        digests = pl.Series("fields_digest", [None], pl.Int64).new_from_index(0, planes.height)
-    places = records.select(
-        "contig",
-        pl.col("pos").cast(pl.Int32),
-        "ref",
-        "alt",
-        pl.lit(context.file, pl.Int32).alias("file"),
-        "record",
-    )
-    return places[planes["row"]].hstack(planes.drop("row").with_columns(digests))
 
 
 def _lifted(records: pl.DataFrame, context: Context) -> pl.DataFrame:

@@ -21,13 +21,15 @@ from varhouse.files import read_json, write_json
 from varhouse.frequencies.assessed import People
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.strata import make_strata
+from varhouse.genotypes.planerows import PlaneRows
+from varhouse.ingest.jobs.callrows import PIECE_BYTES
 from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import merge_part
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, sample_groups
-from varhouse.ingest.jobs.recount import Columns, counted_twice
+from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.jobs.tasks import (
     PEOPLE,
     blank_alleles,
@@ -266,15 +268,25 @@ def _count_once(
     if not genotypes:
         return
     before = rejects.filter(pl.col("reason") == "duplicate_allele")
-    records = pl.col("record").is_in(twice["record"].unique().to_list())
-    gone = counted_twice(
-        pl.scan_parquet(genotypes, glob=False).filter(records).collect(),
-        sites,
-        twice.select("record", "alt_index"),
-        before.select("record", "alt_index"),
-        columns,
-    )
-    chunk.people -= gone
+    new = twice.select("record", "alt_index")
+    held = sites.join(new, on="record", how="semi").sort("record")
+    alts = held["allele_alt"].list.len().to_numpy().astype(np.int64)
+    # Bytes of planes: of how many records they are held at once.
+    ends = np.cumsum((alts + 2) * -(-columns.male.size // 4))
+    for _, part in held.group_by(pl.Series(ends // PIECE_BYTES), maintain_order=True):
+        records = part["record"].to_list()
+        rows = pl.scan_parquet(genotypes, glob=False).filter(pl.col("record").is_in(records))
+        frame = rows.sort("record", "first").collect()
+        chunk.people -= counted_twice(
+            HeldCalls(
+                frame["record"].unique(maintain_order=True).to_numpy(),
+                PlaneRows.of(frame).genotypes(),
+            ),
+            part,
+            new.filter(pl.col("record").is_in(records)),
+            before.select("record", "alt_index"),
+            columns,
+        )
 
 
 def _tell_source(

@@ -6,6 +6,7 @@ kept; a record of which no allele is kept counts nowhere.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from varhouse.frequencies.count import (
     count_people,
 )
 from varhouse.frequencies.haploid import HaploidRegions
-from varhouse.genotypes.planerows import PlaneRows
+from varhouse.genotypes.calls import Genotypes
 
 Longs = npt.NDArray[np.int64]
 
@@ -31,6 +32,18 @@ class Columns:
 
     male: npt.NDArray[np.bool_]
     haploid: HaploidRegions
+
+
+class HeldCalls(NamedTuple):
+    """Genotypes of some records: `record` int64[n] their ordinals in the file, ascending."""
+
+    record: Longs
+    genotypes: Genotypes
+
+    def pick(self, records: pl.Series) -> "HeldCalls":
+        """Give those of some records only."""
+        keep = np.isin(self.record, records.to_numpy().astype(np.int64))
+        return HeldCalls(self.record[keep], self.genotypes.pick(keep))
 
 
 def kind_of(ref: str, alt: str, *, is_kept: pl.Expr) -> pl.Expr:
@@ -53,7 +66,7 @@ def kind_of(ref: str, alt: str, *, is_kept: pl.Expr) -> pl.Expr:
 
 
 def counted_twice(
-    genotypes: pl.DataFrame,
+    calls: HeldCalls,
     sites: pl.DataFrame,
     new: pl.DataFrame,
     old: pl.DataFrame,
@@ -63,21 +76,23 @@ def counted_twice(
 
     Parameters
     ----------
-    genotypes, sites
-        Rows of these tables that hold the records, alleles that are duplicates from here
-        on still among those of `sites`.
+    calls
+        Genotypes, of the records of `new` among others.
+    sites
+        Rows of this table that hold the records, with the alleles that are duplicates from
+        here on.
     new, old
         (record, alt_index): those alleles, and others of the records that went before.
     columns
         The columns of their file.
     """
     records = new.select("record").unique()
-    held = genotypes.join(records, on="record", how="semi").sort("record", "first")
-    if held.is_empty():
+    held = calls.pick(records["record"])
+    if not held.record.size:
         return np.zeros((columns.male.size, 8), np.int64)
     mine = sites.join(records, on="record", how="semi").sort("record")
     # Records whose genotypes were rejected have none.
-    mine = mine.join(held, on="record", how="semi", maintain_order="left")
+    mine = mine.filter(pl.col("record").is_in(held.record.tolist()))
     before = _kinds(mine, old)
     after = _kinds(mine, pl.concat([old, new.select(old.columns)]))
     return _count(held, mine, before, columns) - _count(held, mine, after, columns)
@@ -110,18 +125,18 @@ def _kinds(sites: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
 
 
 def _count(
-    genotypes: pl.DataFrame, sites: pl.DataFrame, kinds: pl.DataFrame, columns: Columns
+    calls: HeldCalls, sites: pl.DataFrame, kinds: pl.DataFrame, columns: Columns
 ) -> Longs:
     """Count the genotypes of the records that count."""
     wanted = kinds.filter("counts")
     records = wanted.select("record").unique()
-    held = genotypes.join(records, on="record", how="semi", maintain_order="left")
+    held = calls.pick(records["record"])
     places = sites.join(records, on="record", how="semi", maintain_order="left")
-    if held.is_empty():
+    if not held.record.size:
         return np.zeros((columns.male.size, 8), np.int64)
     sizes = wanted.group_by("record", maintain_order=True).len()["len"].to_numpy()
     return count_people(
-        PlaneRows.of(held).genotypes(),
+        held.genotypes,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         columns.haploid.contains(places["contig"], places["pos"]),
         columns.male,

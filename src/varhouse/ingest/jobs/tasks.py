@@ -25,12 +25,12 @@ from varhouse.ingest.jobs.chunk import (
     read_chunk,
 )
 from varhouse.ingest.jobs.marks import read_marks
-from varhouse.ingest.jobs.recount import Columns, counted_twice
+from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
 from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FIELDS, FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
-from varhouse.tables.shards import Shard, write_frame, write_manifest, write_shard
+from varhouse.tables.shards import Shard, ShardWriter, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.header.keys import key_table
@@ -194,8 +194,11 @@ def _write_chunk(
     shards += write_frequencies(result, context.strata, partition, folder)
     if not result.sites.is_empty():
         shards.append(write_shard(result.sites, SITES, folder, "sites", partition))
-    if not result.genotypes.is_empty():
-        shards.append(write_shard(result.genotypes, GENOTYPES, folder, "genotypes", partition))
+    if result.calls is not None:
+        writer = ShardWriter(GENOTYPES, folder, "genotypes", partition)
+        for piece in result.calls.pieces():
+            writer.add(piece)
+        shards += writer.close()
     if not result.fields.is_empty():
         shards.append(write_shard(result.fields, FIELDS, folder, "fields", partition))
     if not result.lifted.is_empty():
@@ -266,11 +269,10 @@ def remove_alleles(result: ChunkResult, gone: pl.Series, context: Context) -> No
     rows = duplicate_rows(twice, result.sites, lines)
     result.rejects = pl.concat([result.rejects, rows.select(result.rejects.columns)])
     again = twice.select("record", "alt_index")
-    if context.ordinal.size:
+    if result.calls is not None:
         columns = Columns(context.male, context.haploid)
-        result.people -= counted_twice(
-            result.genotypes, result.sites, again, again.clear(), columns
-        )
+        held = HeldCalls(result.calls.record, result.calls.genotypes)
+        result.people -= counted_twice(held, result.sites, again, again.clear(), columns)
     result.sites = blank_alleles(result.sites, again)
     keep = (~gone).to_numpy()
     result.alleles = result.alleles.filter(pl.Series(keep))
