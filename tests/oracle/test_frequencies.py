@@ -59,7 +59,7 @@ def test_hardy_weinberg_of_hail() -> None:
 
 def test_filtering_frequencies_of_gnomad(data_dir: Path) -> None:
     folder = data_dir / "annotation/gnomad-hail"
-    acs, ans, wanted = [], [], []
+    copies, numbers, wanted = [], [], []
     for path in sorted(folder.glob("sample.gnomad.*.vcf.gz")):
         with gzip.open(path, "rt") as lines:
             for line in lines:
@@ -75,11 +75,11 @@ def test_filtering_frequencies_of_gnomad(data_dir: Path) -> None:
                     group = found.group(1).replace("_adj", "") if found else None
                     if group is None or f"AC{group}" not in info or float(value) == 0:
                         continue
-                    acs.append(int(info[f"AC{group}"]))
-                    ans.append(int(info[f"AN{group}"]))
+                    copies.append(int(info[f"AC{group}"]))
+                    numbers.append(int(info[f"AN{group}"]))
                     wanted.append(float(value))
     assert len(wanted) == 103
-    found = filtering_frequency(np.array(acs), np.array(ans), 0.95)
+    found = filtering_frequency(np.array(copies), np.array(numbers), 0.95)
     # gnomAD searches in steps of 1e-6.
     assert np.abs(found - np.array(wanted)).max() <= 1.1e-6
 

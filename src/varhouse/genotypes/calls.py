@@ -148,17 +148,19 @@ class Genotypes:
         if len(parts) == 1:
             return parts[0]
         codes: dict[str, int] = {}
-        defaults, sizes, whats = [], [], []
+        defaults, sizes, people_texts = [], [], []
         for part in parts:
             mine = [codes.setdefault(text, len(codes)) for text in part.texts]
             # Nobody (-1) takes the last.
             code = np.array([*mine, -1], np.int32)
             defaults.append(code[part.default])
-            whats.append(code[part.what])
+            people_texts.append(code[part.what])
             sizes.append(np.diff(part.pointer))
         pointer = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(sizes))])
         who = np.concatenate([part.who for part in parts])
-        return cls(list(codes), np.concatenate(defaults), pointer, who, np.concatenate(whats))
+        return cls(
+            list(codes), np.concatenate(defaults), pointer, who, np.concatenate(people_texts)
+        )
 
     def spread(self, has_gt: Bools) -> "Genotypes":
         """Put back records without GT, where nobody is called.
