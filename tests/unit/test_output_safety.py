@@ -39,7 +39,7 @@ VALUES = {
     "5::HUGEINT": None, "5::UHUGEINT": None, "-7::DECIMAL(38,0)": None,
     "12345678901234567890123456789::BIGNUM": None,
     "INTERVAL '1 month 2 days 3.5 seconds'": None, "INTERVAL 3 YEAR": None,
-    "union_value(num := 2)": None, r"'\xAA\x00'::BLOB": None, "'10101'::BIT": None,
+    "union_value(num := 2)": None, r"'\xAA\x00'::BLOB": "aa00", "'10101'::BIT": None,
     "'a'::ENUM('a','b')": None, "'6e0a5aa0-0000-0000-0000-000000000001'::UUID": None,
     "TIMESTAMP '2020-01-01 01:02:03'": None, "TIMESTAMPTZ '2020-01-01 00:00:00+02'":
     "2019-12-31 22:00:00+00", "TIMESTAMP_NS '2020-01-01 00:00:00.123456789'": None,

@@ -22,6 +22,12 @@ from varhouse.genotypes.calls import MISSING_ALLELE, NO_ALLELE, NO_GT, Genotypes
 PEOPLE = 8_192
 """Sample columns of a row: what a filter of few people, or a cell of a column, must read."""
 
+
+def block_starts(people: int) -> range:
+    """Give the first sample column of each row of a record of so many people."""
+    return range(0, people, PEOPLE)
+
+
 NO_SEPARATOR, SLASH, BAR, ODD = range(4)
 """How a text is written: one copy alone, all copies apart by / or by |, any other way."""
 
@@ -302,7 +308,7 @@ def plane_columns(genotypes: Genotypes, n_alt: Int64, people: int) -> pl.DataFra
         `row` Int64 the record (0 to n - 1), then first, people, ploidy, separator, planes,
         missing, absent, flipped, odd, odd_text as `tables.schema.GENOTYPES` declares them.
     """
-    blocks = -(-people // PEOPLE)
+    blocks = len(block_starts(people))
     n = genotypes.size
     rows = n * blocks
     texts = read_texts(genotypes)

@@ -25,8 +25,8 @@ def plain_columns(types: list[Any], names: list[str], form: str) -> list[str] | 
     """Write the select list that makes a result plain; None if it is.
 
     Integers are of 64 bits at most, decimals are integers or doubles, arrays lists; unions,
-    intervals, bits and whatever else is none of Arrow's become text; so do blobs, but in
-    Parquet.
+    intervals, bits and whatever else is none of Arrow's become text. A column of blobs stays
+    one, which writers of text write as hexadecimal digits; inside other types it is text.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import polars as pl
 
 from varhouse.genotypes.calls import Genotypes, Int64
 from varhouse.genotypes.fields import FieldTape
-from varhouse.genotypes.planes import PEOPLE, plane_columns
+from varhouse.genotypes.planes import block_starts, plane_columns
 from varhouse.ingest.jobs.fieldrows import fields_digests
 
 PIECE_BYTES = 32 << 20
@@ -56,7 +56,7 @@ class CallRows:
         if any(fields.layouts):
             digests = fields_digests(fields, people)
         else:
-            rows = records.height * -(-people // PEOPLE)
+            rows = records.height * len(block_starts(people))
             digests = pl.Series("fields_digest", [None], pl.Int64).new_from_index(0, rows)
         places = records.with_columns(
             pl.col("pos").cast(pl.Int32), pl.lit(file, pl.Int32).alias("file")
@@ -90,7 +90,7 @@ class CallRows:
         # As wide as the widest text: planes of fewer copies are smaller.
         plane = -(-self.people * self.genotypes.alleles.shape[1] // 8)
         ends = np.cumsum((n_alt + 2) * plane)
-        blocks = -(-self.people // PEOPLE)
+        blocks = len(block_starts(self.people))
         a = 0
         while a < n_alt.size:
             before = int(ends[a - 1]) if a else 0
@@ -103,7 +103,7 @@ class CallRows:
             a = b
 
     def _in_order(self, order: Int64) -> "CallRows":
-        blocks = -(-self.people // PEOPLE)
+        blocks = len(block_starts(self.people))
         rows = (order[:, None] * blocks + np.arange(blocks)).ravel()
         return CallRows(
             self.records[order], self.genotypes.take(order), self.digests[rows], self.people

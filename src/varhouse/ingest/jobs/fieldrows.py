@@ -6,7 +6,7 @@ import polars as pl
 from varhouse.genotypes.codec.digest import digest_fields
 from varhouse.genotypes.codec.writer import SCHEMA, BlockWriter
 from varhouse.genotypes.fields import FieldTape
-from varhouse.genotypes.planes import PEOPLE
+from varhouse.genotypes.planes import block_starts
 
 
 class FieldRows:
@@ -55,8 +55,8 @@ def fields_digests(fields: FieldTape, n_people: int) -> pl.Series:
     -------
     Int64[records x blocks], sorted by record and block; null for a record without fields.
     """
-    starts = range(0, n_people, PEOPLE)
-    digests = [digest_fields(fields, s, min(PEOPLE, n_people - s)) for s in starts]
+    starts = block_starts(n_people)
+    digests = [digest_fields(fields, s, min(starts.step, n_people - s)) for s in starts]
     has = np.array([bool(x) for x in fields.layouts], np.bool_)[fields.layout]
     found = pl.Series("fields_digest", np.stack(digests, 1).ravel(), pl.Int64)
     kept = pl.Series(np.repeat(has, len(starts)))
