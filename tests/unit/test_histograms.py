@@ -1,5 +1,8 @@
 """Histograms of quality and age against a slow count of the file's text."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +10,8 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.query.histograms import COLUMNS, histograms
+from varhouse.cli import main
+from varhouse.query.histograms import COLUMNS
 from varhouse.store.reader import Store
 
 PEOPLE = [f"p{i}" for i in range(23)]
@@ -111,7 +115,7 @@ def fx_store(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, 
 
 def test_histograms_are_those_of_the_text(fx_store) -> None:
     store, records, _ = fx_store
-    found = histograms(store, "c1:1-1000", cohort="a")
+    found = store.histograms("c1:1-1000", cohort="a")
     assert found.height == 2 * len(records)
     for row in found.iter_rows(named=True):
         wanted = slow(records, row["pos"], "CG".index(row["alt"]) + 1, PEOPLE)
@@ -122,14 +126,54 @@ def test_histograms_are_those_of_the_text(fx_store) -> None:
 
 def test_a_region_and_a_cohort(fx_store) -> None:
     store, _, _ = fx_store
-    whole = histograms(store, "c1:1-1000", cohort="a")
-    part = histograms(store, "c1:100-120", cohort="a")
+    whole = store.histograms("c1:1-1000", cohort="a")
+    part = store.histograms("c1:100-120", cohort="a")
     assert part.equals(whole.filter(pl.col("pos").is_between(100, 120)))
     assert part.height == 10
-    assert histograms(store, "c1:300-320").is_empty()
+    assert store.histograms("c1:300-320").is_empty()
     # A cohort without fields: nothing of its quality, but of its age.
-    both = histograms(store, "c1:1-3")
+    both = store.histograms("c1:1-3", by_cohort=True)
     assert both["cohort"].to_list() == ["a", "b", "a"]
     other = both.filter(cohort="b")
     assert other["age_het"].to_list() == [[0, 1] + [0] * 10]
     assert sum(other[n].list.sum().item() for n in COLUMNS) == 1
+
+
+def test_cohorts_add_up_and_a_group_is_counted_alone(fx_store) -> None:
+    store, records, _ = fx_store
+    own = store.histograms("c1:1-3", by_cohort=True)
+    added = store.histograms("c1:1-3")
+    assert added.columns == [*own.columns[:5], *COLUMNS]
+    for row in added.iter_rows(named=True):
+        parts = own.filter(alt=row["alt"])
+        for name in COLUMNS:
+            assert row[name] == np.sum(parts[name].to_list(), axis=0).tolist()
+    some = PEOPLE[3:20:2]
+    records = [(p, f, [c[PEOPLE.index(s)] for s in some]) for p, f, c in records]
+    found = store.histograms("c1", cohort="a", samples=some)
+    assert found.height == 2 * len(records)
+    for row in found.iter_rows(named=True):
+        wanted = slow(records, row["pos"], "CG".index(row["alt"]) + 1, some)
+        assert {n: row[n] for n in COLUMNS} == wanted, row["pos"]
+
+
+def test_the_command(fx_store, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    store, _, _ = fx_store
+    base = ["frequencies", str(store.path), "--histograms"]
+    assert main([*base, "--region", "c1:1-3", "--format", "json"]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out) == store.histograms("c1:1-3").to_dicts()
+    assert "24 people: a 23, b 1" in said.err
+    out = tmp_path / "h.parquet"
+    people = ["--people", 'age >= 40 and cohort == "a"']
+    assert main([*base, "--all", *people, "--by-cohort", "-o", str(out)]) == 0
+    wanted = store.histograms(people='age >= 40 and cohort == "a"', by_cohort=True)
+    assert pl.read_parquet(out).equals(wanted)
+    assert wanted.height == 140
+    assert main([*base, "--id", "c1-1-A-G", "--columns", "ab_het,dp_all"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].split("\t")[5:] == ["ab_het", "dp_all"]
+    assert [len(c.split(";")) for c in lines[1].split("\t")[5:]] == [20, 21]
+    assert main([*base, "--all", "--columns", "ac"]) == 2
+    assert "ac" in capfd.readouterr().err
+    assert main([*base, "--all", "--public"]) != 0

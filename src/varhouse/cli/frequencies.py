@@ -16,6 +16,7 @@ examples:
       --samples demo/data/samples.tsv --strata sex,population+sex --par demo/data/par.bed
   varhouse frequencies demo/store --people 'sex == "male" and province == "330000"' \\
       --region chr1:48,000-49,000
+  varhouse frequencies demo/store --histograms --gene DEMO7 -o histograms.json
 
 A file: writes OUT (.tsv, .tsv.gz or .parquet): contig pos ref alt extent cohort stratum_by
 stratum ac an af n_het n_hom_alt n_hemi n_missing n_samples call_rate, tests of Hardy-Weinberg
@@ -33,6 +34,9 @@ cohorts (`varhouse sql STORE "SELECT * FROM samples"` shows them), in the langua
 --samples FILE names people, one a line, or as a sheet with the columns cohort and sample;
 given both, both must hold. Alleles are chosen as in `varhouse query`. An allele at whose site
 nobody of the group was assessed has no row. Who was counted is told on stderr.
+
+--histograms gives lists of counts instead, in gnomAD's bins: gq_all, gq_alt, dp_all, dp_alt,
+ab_het, age_het, age_hom (docs/numbers.md); an allele that no file of the group has has no row.
 
 exit codes: 0 OUT is written; 1 IN is no valid VCF or BCF: nothing is written; 2 usage, or
 a mistake in the sample sheet
@@ -87,7 +91,14 @@ def _add_store_options(group: Any) -> None:
     group.add_argument(
         "--columns",
         metavar="a,b",
-        help="statistics to give, such as ac,an,af,hwe_p,faf95 (docs/store-format.md)",
+        help="statistics to give, such as ac,an,af,hwe_p,faf95 (docs/store-format.md), or "
+        "histograms",
+    )
+    group.add_argument(
+        "--histograms",
+        action="store_true",
+        help="histograms of GQ, DP, allele balance and age instead of counts; without "
+        "--people of everybody",
     )
     group.add_argument("--by-cohort", action="store_true", help="a row for each cohort")
     group.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")

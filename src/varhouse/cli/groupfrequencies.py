@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from varhouse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from varhouse.query.groups import GroupCounter
+    from varhouse.query.histograms import Histograms
+    from varhouse.query.opened import OpenStore
+    from varhouse.query.people import People
     from varhouse.query.select import Selection
 
 _OF_FILES = ("strata", "par", "cohort", "reference", "aliases")
 _OF_STORES = (
     "people", "region", "gene", "id", "all", "columns", "by_cohort", "release", "format",
-    "public", "spreadsheet_safe",
+    "public", "spreadsheet_safe", "histograms",
 )  # fmt: skip
 
 
@@ -44,9 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Count a group of people of a store."""
     began = time.perf_counter()
     from varhouse.cli.query import check_safe, open_asked, report, say_hidden, write_all
-    from varhouse.query.groups import GroupCounter
     from varhouse.query.output import choose_format, make_writer, open_output
-    from varhouse.query.people import choose_people
+    from varhouse.query.people import choose_people, everybody
     from varhouse.query.terminal import TableWriter, terminal_width
 
     selection = _selection(args)
@@ -61,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     args.store = str(args.input)
     store = open_asked(args)
-    people = choose_people(store, args.people, args.samples)
-    counter = GroupCounter(store, people, columns, by_cohort=args.by_cohort)
+    if args.histograms and args.people is None and args.samples is None:
+        people = everybody(store)
+    else:
+        people = choose_people(store, args.people, args.samples)
+    counter = _counter(store, people, columns, args)
     with open_output(args.output) as stream:
         if form == "table":
             width = terminal_width() if args.output is None else None
@@ -75,6 +81,19 @@ def run(args: argparse.Namespace) -> int:
     noun = "row" if args.by_cohort else "allele"
     report(rows, noun, f"{people.told()}, release {store.release}", began, args.output)
     return 0
+
+
+def _counter(
+    store: "OpenStore", people: "People", columns: list[str], args: argparse.Namespace
+) -> "GroupCounter | Histograms":
+    if args.histograms:
+        from varhouse.query.histograms import Histograms
+
+        asked = store.asked(None, None, None, None, None, people)
+        return Histograms(store, asked.columns, columns, by_cohort=args.by_cohort)
+    from varhouse.query.groups import GroupCounter
+
+    return GroupCounter(store, people, columns, by_cohort=args.by_cohort)
 
 
 def _selection(args: argparse.Namespace) -> "Selection":

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from varhouse.query.answer import Answer
+    from varhouse.query.opened import OpenStore
     from varhouse.query.output import Sink, Writer
-    from varhouse.store.reader import Store
 
 TERMINAL_ROWS = 1_000
 FORMATS = ("table", "tsv", "csv", "json", "parquet")
@@ -130,7 +130,7 @@ def check_safe(args: argparse.Namespace, form: str) -> None:
         )
 
 
-def open_asked(args: argparse.Namespace) -> "Store":
+def open_asked(args: argparse.Namespace) -> "OpenStore":
     """Open the store as the options say; tell what `--public` leaves out."""
     from varhouse import open as open_store
     from varhouse.view import OWN, PUBLIC

@@ -5,7 +5,7 @@ the question, which takes about a second for ten million calls.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numba as nb
 import numpy as np
@@ -15,8 +15,14 @@ import polars as pl
 from varhouse.genotypes.codec.blocks import Block, decode
 from varhouse.genotypes.fields import INT_END, INT_MISSING
 from varhouse.genotypes.planerows import PlaneRows
+from varhouse.query.columns import Columns
+from varhouse.query.expression import find_column
+from varhouse.query.matrix import iter_files
+from varhouse.query.records import RECORD, iter_piece
+from varhouse.query.records import Block as Calls
+from varhouse.query.select import Piece, Selection, find_pieces, scan_piece
 from varhouse.store.reader import Store
-from varhouse.tables.schema import KEY, KEY_SCHEMA
+from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN, PolarsType
 
 QUALITY_BINS, QUALITY_TOP = 20, 100
 """GQ and DP: bins of 5 up to 100, then one for what is larger."""
@@ -24,8 +30,8 @@ QUALITY_BINS, QUALITY_TOP = 20, 100
 AGE_BINS, AGE_FIRST, AGE_STEP = 10, 30, 5
 """Age: one bin for the younger, ten of 5 years from 30 to 80, one for the older."""
 
-_RECORDS = 256
-"""Records whose calls are unpacked at once."""
+_ALLELES = 4_096
+"""Alleles that are counted at once: a histogram is some thousand bytes in all."""
 
 _SIZES = {
     "gq_all": QUALITY_BINS + 1, "gq_alt": QUALITY_BINS + 1, "dp_all": QUALITY_BINS + 1,
@@ -35,8 +41,9 @@ _SIZES = {
 COLUMNS = tuple(_SIZES)
 """The histograms: `_all` of everybody, `_alt` of carriers, `_het` and `_hom` of those."""
 
+_OF_QUALITY = ("gq_all", "gq_alt", "dp_all", "dp_alt", "ab_het")
+
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -74,93 +81,151 @@ def _reads_bin(depths, allele):  # type: ignore[no-untyped-def]  # pragma: no co
 
 
 @nb.njit(cache=True, nogil=True)
-def _add(alleles, rows, first_row, values, depths, age, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add the people of a block; `rows` are its records' places among `first_row`."""
-    gq, dp = values
-    gq_all, gq_alt, dp_all, dp_alt, ab_het, age_het, age_hom = out
-    for i in range(rows.size):
-        begin, end = first_row[rows[i]], first_row[rows[i] + 1]
-        for s in range(alleles.shape[1]):
-            called, missing, same = 0, False, True
-            for j in range(alleles.shape[2]):
-                a = alleles[i, s, j]
-                missing |= a == -1
-                if a >= 0:
-                    same &= called == 0 or a == alleles[i, s, 0]
-                    called += 1
-            if missing or called == 0:
+def _kind(call):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell what a call is: 0 not fully called or none, 1 all copies the same, 2 not."""
+    called, same = 0, True
+    for a in call:
+        if a == -1:
+            return 0
+        if a >= 0:
+            same &= called == 0 or a == call[0]
+            called += 1
+    if called == 0:
+        return 0
+    return 1 if same else 2
+
+
+@nb.njit(cache=True, nogil=True)
+def _has(call, allele):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    n = 0
+    for a in call:
+        n += a == allele
+    return n > 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_ages(calls, alts, ages, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add the ages (float64[people]) of who carries each ALT."""
+    first_row, numbers = alts
+    age_het, age_hom = out
+    for s in range(calls.shape[1]):
+        if not ages[s] >= 0.0:
+            continue
+        place = _age_bin(ages[s])
+        for i in range(calls.shape[0]):
+            kind = _kind(calls[i, s])
+            if kind == 0:
                 continue
-            g, d = _quality_bin(gq[i, s]), _quality_bin(dp[i, s])
-            for row in range(begin, end):
-                allele = row - begin + 1
+            for row in range(first_row[i], first_row[i + 1]):
+                if _has(calls[i, s], numbers[row]):
+                    if kind == 1:
+                        age_hom[row, place] += 1
+                    else:
+                        age_het[row, place] += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_quality(calls, alts, spots, values, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add the cells of a block; `spots` are records and people there, and in `calls`."""
+    first_row, numbers = alts
+    rows, people, records, places = spots
+    gq, dp, depths = values
+    gq_all, gq_alt, dp_all, dp_alt, ab_het = out
+    for i in range(rows.size):
+        for j in range(people.size):
+            call = calls[records[i], places[j]]
+            kind = _kind(call)
+            if kind == 0:
+                continue
+            cell = rows[i], people[j]
+            g, d = _quality_bin(gq[cell]), _quality_bin(dp[cell])
+            for row in range(first_row[records[i]], first_row[records[i] + 1]):
+                has = _has(call, numbers[row])
                 if g >= 0:
                     gq_all[row, g] += 1
+                    gq_alt[row, g] += has
                 if d >= 0:
                     dp_all[row, d] += 1
-                copies = 0
-                for j in range(alleles.shape[2]):
-                    copies += alleles[i, s, j] == allele
-                if copies == 0:
-                    continue
-                if g >= 0:
-                    gq_alt[row, g] += 1
-                if d >= 0:
-                    dp_alt[row, d] += 1
-                if not same:
-                    b = _reads_bin(depths[i, s], allele)
+                    dp_alt[row, d] += has
+                if has and kind == 2:
+                    b = _reads_bin(depths[cell], numbers[row])
                     if b >= 0:
                         ab_het[row, b] += 1
-                if age[s] >= 0.0:
-                    if same:
-                        age_hom[row, _age_bin(age[s])] += 1
-                    else:
-                        age_het[row, _age_bin(age[s])] += 1
 
 
-def histograms(
-    store: Store, region: str, *, cohort: str | list[str] | None = None
-) -> pl.DataFrame:
-    """Count GQ, DP, allele balance and age of people by allele, in bins.
+class Histograms:
+    """Counts GQ, DP, allele balance and age of people by allele, in bins.
 
     Parameters
     ----------
     store
         An opened store.
-    region
-        `chr1:48,000-49,000` (1-based, closed): records that begin there.
-    cohort
-        One or several; None: all that may be read.
+    people
+        Who is counted, of each cohort.
+    columns
+        Some of COLUMNS; all if empty.
+    by_cohort
+        Give each cohort a row of its own, with `cohort` before the histograms.
 
-    Returns
-    -------
-    pl.DataFrame
-        A row an allele and cohort, sorted: the key, `cohort`, and a list of Int64 for each of
-        COLUMNS: of GQ and DP 20 bins from 0 to 100 and one for larger ones, of fully called
-        genotypes (`_all`) and of those with the allele (`_alt`); of AD / sum of AD 20 bins
-        from 0 to 1, of heterozygotes; of age one bin for less than 30, 10 to 80, one for more,
-        from the sheet's column `age`. What is missing is in no bin. Of a cohort with several
-        files those are added up that hold the allele.
+    Attributes
+    ----------
+    schema
+        Columns of the frames and their types: the key, and a list of Int64 a histogram.
+
+    Raises
+    ------
+    UsageError
+        If there is no such histogram.
     """
-    rows = store.table("genotypes", region, cohort=cohort).sort(
-        "cohort", "file", "contig", "pos", "record", "first"
-    )
-    genotypes = rows.collect()
-    pieces = [
-        _of_file(store, of_file, *key)
-        for key, of_file in genotypes.group_by("cohort", "file", maintain_order=True)
-    ]
-    lists = dict.fromkeys(COLUMNS, pl.List(pl.Int64))
-    schema = pl.Schema({**KEY_SCHEMA, "cohort": pl.String, **lists})
-    if not pieces:
-        return pl.DataFrame(schema=schema)
-    return _added(pl.concat(pieces)).cast(schema).sort(*KEY, "cohort")
+
+    def __init__(
+        self,
+        store: Store,
+        people: Sequence[Columns],
+        columns: Sequence[str] = (),
+        *,
+        by_cohort: bool = False,
+    ) -> None:
+        names = [find_column(c, COLUMNS) for c in columns] or list(COLUMNS)
+        self._store, self._people = store, people
+        self._ages = [_ages(store, p) for p in people]
+        self.schema: dict[str, PolarsType] = {
+            **KEY_SCHEMA,
+            **({"cohort": pl.String} if by_cohort else {}),
+            **dict.fromkeys(names, pl.List(pl.Int64)),
+        }
+
+    def frames(self, selection: Selection) -> Iterator[pl.DataFrame]:
+        """Count the selected alleles, some thousands at a time in the order of the assembly.
+
+        An allele has a row if a record of a file of somebody who is counted holds it; what
+        several files and cohorts count of it is added up.
+        """
+        own = [n for n in self.schema if n in (*KEY, "cohort")]
+        for piece in find_pieces(self._store, selection, "variants"):
+            keys = scan_piece(self._store, "variants", piece).select(WITHIN).collect()
+            for part in keys.sort(WITHIN).iter_slices(_ALLELES):
+                pos = part["pos"]
+                some = Piece(piece.contig, pos[0], pos[-1], None, part)
+                found = list(self._of_piece(some))
+                if found:
+                    rows = _added(pl.concat(found), own).sort(own)
+                    yield rows.select(pl.col(n).cast(t) for n, t in self.schema.items())
+
+    def _of_piece(self, piece: Piece) -> Iterator[pl.DataFrame]:
+        for columns, ages in zip(self._people, self._ages, strict=True):
+            for block in iter_piece(self._store, columns, piece):
+                if block.alleles is None or block.alleles.is_empty():
+                    continue
+                for file, records, rows in iter_files(block, columns):
+                    yield _of_file(self._store, block, columns, ages, (file, records, rows))
 
 
-def _added(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add up the rows of an allele and cohort, of different files."""
-    own = rows.select(*KEY, "cohort")
-    index = own.unique(maintain_order=True).with_row_index("at")
-    at = own.join(index, on=own.columns, maintain_order="left")["at"].to_numpy()
+def _added(rows: pl.DataFrame, own: list[str]) -> pl.DataFrame:
+    """Add up the rows of an allele, of different files and cohorts."""
+    keys = rows.select(own)
+    index = keys.unique(maintain_order=True).with_row_index("at")
+    at = keys.join(index, on=own, maintain_order="left")["at"].to_numpy()
     out = index.drop("at")
     for name, size in _SIZES.items():
         sums = np.zeros((index.height, size), np.int64)
@@ -169,80 +234,51 @@ def _added(rows: pl.DataFrame) -> pl.DataFrame:
     return out
 
 
-def _of_file(store: Store, genotypes: pl.DataFrame, cohort: str, file: int) -> pl.DataFrame:
-    """Count for the records of one file; `genotypes` are their rows."""
-    contig, records = genotypes["contig"][0], genotypes["record"].unique(maintain_order=True)
-    low, high = genotypes.select(pl.col("pos").min(), pl.col("pos").max().alias("b")).row(0)
-    near = pl.col("pos").is_between(low, high) & (pl.col("file") == file)
-    sites = (
-        store.scan("sites", cohort=cohort, contig=contig)
-        .filter(near)
-        .select("record", "allele_pos", "allele_ref", "allele_alt", "allele_extent")
-        .collect()
+def _of_file(
+    store: Store,
+    block: Calls,
+    columns: Columns,
+    ages: Floats,
+    found: tuple[int, pl.DataFrame, PlaneRows],
+) -> pl.DataFrame:
+    """Count the people of one file; a row an allele of its records."""
+    file, records, rows = found
+    own, place = columns.of_file(file)
+    assert block.alleles is not None
+    numbered = records.select(RECORD).with_row_index("at")
+    mine = block.alleles.join(numbered, on=RECORD, maintain_order="left").sort(
+        "at", "alt_index"
     )
-    sites = records.to_frame().join(sites, on="record", how="left", maintain_order="left")
-    n_alt = sites["allele_pos"].list.len().fill_null(0).to_numpy().astype(np.int64)
-    first_row = np.concatenate([[0], np.cumsum(n_alt)]).astype(np.int64)
-    out = {n: np.zeros((int(first_row[-1]), size), np.int64) for n, size in _SIZES.items()}
-    ages = _ages(store, cohort, file)
-    place = {r: k for k, r in enumerate(records.to_list())}
-    parts = genotypes.with_columns(
-        (pl.col("record").replace_strict(place, return_dtype=pl.Int64) // _RECORDS).alias("at")
-    ).partition_by("at", as_dict=True)
-    has_fields = np.zeros(records.len(), np.bool_)
-    calls: dict[int, npt.NDArray[np.int16]] = {}
-    for block in _blocks(store, cohort, file, contig, (low, high)):
-        mine = np.array([place.get(r, -1) for r in block.records.tolist()], np.int64)
-        rows = np.flatnonzero(mine >= 0)
-        has_fields[mine[rows]] = True
-        columns = slice(block.first, block.first + block.people)
-        gq, dp = _values(block, "GQ"), _values(block, "DP")
-        depths = _depths(block)
-        for at in sorted({int(k) // _RECORDS for k in mine[rows]}):
-            if at not in calls:
-                # Blocks come in the order of records: the one before is not asked for again.
-                calls = {at: PlaneRows.of(parts[(at,)].drop("at")).alleles()}
-            some = rows[mine[rows] // _RECORDS == at]
-            _add(
-                np.ascontiguousarray(calls[at][mine[some] % _RECORDS, columns]),
-                mine[some],
-                first_row,
-                (gq[some], dp[some]),
-                depths[some],
-                ages[columns],
-                tuple(out.values()),
-            )
-    # Without fields the age is known all the same.
-    for k in np.flatnonzero(~has_fields & (n_alt > 0)).tolist():
-        at = k // _RECORDS
-        if at not in calls:
-            calls = {at: PlaneRows.of(parts[(at,)].drop("at")).alleles()}
-        one = calls[at][k % _RECORDS : k % _RECORDS + 1]
-        none = np.full(one.shape[:2], np.nan)
-        depths = np.full((*one.shape[:2], 1), INT_MISSING, np.int32)
-        row = np.array([k], np.int64)
-        _add(one, row, first_row, (none, none), depths, ages, tuple(out.values()))
-    lists = [f"allele_{n}" for n in ("pos", "ref", "alt", "extent")]
-    keys = sites.filter(pl.col("allele_pos").list.len() > 0).select(lists).explode(lists)
-    return (
-        keys.rename({f"allele_{n}": n for n in ("pos", "ref", "alt", "extent")})
-        .with_columns(pl.lit(contig).alias("contig"), pl.lit(cohort).alias("cohort"))
-        .with_columns(pl.Series(n, v) for n, v in out.items())
-        # Of an allele that was rejected nothing is told.
-        .filter(pl.col("pos").is_not_null())
-        .select(*KEY, "cohort", *COLUMNS)
+    ordinals = records["record"].to_numpy()
+    begins = mine["at"].search_sorted(np.arange(records.height + 1, dtype=np.uint32))
+    alts = (begins.to_numpy().astype(np.int64), mine["alt_index"].to_numpy())
+    calls = rows.alleles(own)
+    out = {n: np.zeros((mine.height, size), np.int64) for n, size in _SIZES.items()}
+    _add_ages(calls, alts, ages[place], (out["age_het"], out["age_hom"]))
+    at_of = {r: k for k, r in enumerate(ordinals.tolist())}
+    for cells in _blocks(store, block, file):
+        at = np.array([at_of.get(r, -1) for r in cells.records.tolist()], np.int64)
+        inside = np.flatnonzero((own >= cells.first) & (own < cells.first + cells.people))
+        kept = np.flatnonzero(at >= 0)
+        spots = (kept, own[inside] - cells.first, at[kept], inside)
+        values = (_values(cells, "GQ"), _values(cells, "DP"), _depths(cells))
+        _add_quality(calls, alts, spots, values, tuple(out[n] for n in _OF_QUALITY))
+    return mine.select(
+        *WITHIN,
+        *(pl.Series(n, v) for n, v in out.items()),
+        contig=pl.lit(block.contig),
+        cohort=pl.lit(columns.cohort),
     )
 
 
-def _blocks(
-    store: Store, cohort: str, file: int, contig: str, span: tuple[int, int]
-) -> Iterator[Block]:
-    overlaps = (pl.col("pos") <= span[1]) & (pl.col("pos_end") >= span[0])
+def _blocks(store: Store, calls: Calls, file: int) -> Iterator[Block]:
+    """Decode the fields of a file where the records of calls lie."""
+    low, high = int(calls.calls["pos"][0]), int(calls.calls["pos"][-1])
     names = pl.col("names").str.split(",").list
     has = pl.any_horizontal(names.contains(n) for n in ("GQ", "DP", "AD"))
     rows = (
-        store.scan("fields", cohort=cohort, contig=contig)
-        .filter(overlaps & (pl.col("file") == file) & has)
+        store.scan("fields", cohort=calls.cohort, contig=calls.contig, start=low, end=high)
+        .filter((pl.col("file") == file) & has)
         .sort("pos", "record", "first", "names")
         .collect()
     )
@@ -284,12 +320,11 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _ages(store: Store, cohort: str, file: int) -> Floats:
-    """Give the age of the person of each sample column, NaN where the sheet has none."""
-    own = store.scan("files", cohort=cohort).filter(pl.col("file") == file)
-    ordinals = own.select("samples").collect()["samples"][0].to_numpy()
-    people = store.scan("samples", cohort=cohort).select("ordinal", "attributes").collect()
+def _ages(store: Store, columns: Columns) -> Floats:
+    """Give the age of the people asked for, float64[people]; NaN where the sheet has none."""
+    people = store.scan("samples", cohort=columns.cohort).select("ordinal", "attributes")
     age = {
-        n: _number(str(json.loads(text or "{}").get("age"))) for n, text in people.iter_rows()
+        n: _number(str(json.loads(text or "{}").get("age")))
+        for n, text in people.collect().iter_rows()
     }
-    return np.array([age.get(n, np.nan) for n in ordinals.tolist()], np.float64)
+    return np.array([age.get(n, np.nan) for n in columns.ordinal.tolist()], np.float64)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from varhouse.query.callrows import Asked
     from varhouse.query.columns import Columns
     from varhouse.query.matrix import AlleleMatrix, DosageMatrix
+    from varhouse.query.people import People
 
 Texts = str | Sequence[str] | None
 
@@ -73,7 +74,7 @@ class OpenStore(Store):
         ids: Texts,
         cohort: Texts,
         samples: Texts,
-        people: str | None,
+        people: "str | People | None",
     ) -> "Asked":
         """Work out who and what is asked; cohorts without anybody asked for are left out."""
         from varhouse.query.callrows import Asked  # noqa: PLC0415
@@ -93,7 +94,8 @@ class OpenStore(Store):
             check_names(names, columns)
             columns = [c.named(names) for c in columns]
         if people is not None:
-            chosen = choose_people(self, people).frame
+            known = choose_people(self, people) if isinstance(people, str) else people
+            chosen = known.frame
             groups = {
                 str(name): rows["ordinal"].to_list()
                 for (name,), rows in chosen.group_by("cohort")
@@ -177,6 +179,43 @@ class OpenStore(Store):
         empty = pl.DataFrame(schema={**CARRIER_SCHEMA, **found.schema})
         rows = pl.concat([empty, *iter_carriers(self, asked, found)])
         return self.with_sheet(rows) if sheet else rows
+
+    def histograms(
+        self,
+        region: Texts = None,
+        *,
+        cohort: Texts = None,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+        by_cohort: bool = False,
+    ) -> pl.DataFrame:
+        """Count GQ, DP, allele balance and age of people by allele, in gnomAD's bins.
+
+        Parameters
+        ----------
+        by_cohort
+            Give each cohort a row of its own; else they are added up.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row an allele that files of these people hold, sorted: contig, pos, ref, alt,
+            extent (normalised; those of which REF covers a base of the region), `cohort` if
+            asked for, and a list of Int64 for each histogram. Of GQ and DP 20 bins from 0 to
+            100 and one for larger ones, of fully called genotypes (`gq_all`, `dp_all`) and of
+            those with the allele (`gq_alt`, `dp_alt`); of AD / sum of AD 20 bins from 0 to 1,
+            of heterozygotes (`ab_het`); of age, from the sheet's column `age`, one bin for
+            less than 30, ten to 80, one for more (`age_het`, `age_hom`). What is missing is
+            in no bin.
+        """
+        from varhouse.query.histograms import Histograms  # noqa: PLC0415
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        counter = Histograms(self, asked.columns, by_cohort=by_cohort)
+        empty = pl.DataFrame(schema=counter.schema)
+        return pl.concat([empty, *counter.frames(asked.selection)], rechunk=True)
 
     def fields_of(
         self,

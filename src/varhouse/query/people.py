@@ -111,6 +111,18 @@ def choose_people(
     return People(rows.select(_PERSON).sort("cohort", "ordinal"))
 
 
+def everybody(store: Store) -> People:
+    """Choose all people of a store.
+
+    Raises
+    ------
+    AccessError
+        In a public view.
+    """
+    check_may_ask(store)
+    return People(describe_people(store).select(_PERSON).sort("cohort", "ordinal"))
+
+
 def check_may_ask(store: Store) -> None:
     """Check that groups of people may be asked about.
 

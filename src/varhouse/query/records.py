@@ -139,24 +139,31 @@ def iter_blocks(
     VarhouseError
         If a region, gene or id cannot be read.
     """
-    step = max(min(CALLS // max(columns.size, 1), COPIES // (2 * columns.widest)), LEAST)
-    cohort = columns.cohort
+    step = _step(columns)
     for piece in find_record_pieces(store, selection):
-        if piece.keys is None and not alleles:
-            for calls in _read_ahead(
-                store, cohort, list(_windows(store, cohort, piece, step))
-            ):
-                if calls.height:
-                    yield Block(cohort, piece.contig, calls)
+        if piece.keys is not None or alleles:
+            yield from iter_piece(store, columns, piece)
             continue
-        sites, held = _find_alleles(store, cohort, piece)
-        for part in _cut(sites, step):
-            own = held
-            if part.height < sites.height:
-                own = held.join(part, on=RECORD, how="semi", maintain_order="left")
-            yield Block(
-                cohort, piece.contig, _calls_of(store, cohort, piece.contig, part), own
-            )
+        windows = list(_windows(store, columns.cohort, piece, step))
+        for calls in _read_ahead(store, columns.cohort, windows):
+            if calls.height:
+                yield Block(columns.cohort, piece.contig, calls)
+
+
+def iter_piece(store: Store, columns: Columns, piece: Piece) -> Iterator[Block]:
+    """Give the records of a piece with their alleles: all, or those of its keys."""
+    cohort = columns.cohort
+    sites, held = _find_alleles(store, cohort, piece)
+    for part in _cut(sites, _step(columns)):
+        own = held
+        if part.height < sites.height:
+            own = held.join(part, on=RECORD, how="semi", maintain_order="left")
+        yield Block(cohort, piece.contig, _calls_of(store, cohort, piece.contig, part), own)
+
+
+def _step(columns: Columns) -> int:
+    """Give the records of a block, about."""
+    return max(min(CALLS // max(columns.size, 1), COPIES // (2 * columns.widest)), LEAST)
 
 
 def _read_ahead(store: Store, cohort: str, windows: list[Piece]) -> Iterator[pl.DataFrame]:
