@@ -1,5 +1,7 @@
 """Calls asked of a store: rows, carriers, matrices and SQL, against the lines of the files."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -211,6 +213,20 @@ def test_fields_are_typed_columns(store: OpenStore) -> None:
     carriers = store.carriers("chr1:20", cohort="a", fields=["DP"])
     assert carriers["DP"].to_list() == [3, 3, 4, 5]
     assert carriers.columns[-3:] == ["sex", "population", "province"]
+
+
+def test_a_comma_in_a_key_and_a_key_that_stands_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, lines = FILES["a1"]
+    odd = ("chr1", 230, base(230), other(230), "GT:A,B:DP:DP", ["0/1:p:1:2", *["0/1"] * 3])
+    monkeypatch.setitem(FILES, "a1", (samples, [*lines[:-1], odd, lines[-1]]))
+    own = varhouse.open(make_calls_store(tmp_path))
+    kept = own.calls("chr1:230", cohort="a", fields=True).collect()
+    assert kept.row(0, named=True).items() >= {"A,B": "p", "DP": 1, "DP:2": "2"}.items()
+    assert not {"A", "B"} & set(kept.columns)
+    one = own.calls("chr1:230", cohort="a", fields=["A,B"]).collect()
+    assert one["A,B"].to_list() == ["p", None, None, None]
 
 
 def test_fields_as_text(store: OpenStore) -> None:

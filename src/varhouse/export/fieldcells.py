@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.genotypes.codec.blocks import LACKING, Block, decode, split_names
+from varhouse.genotypes.codec.blocks import LACKING, Block, decode, stored_names
 from varhouse.genotypes.fields import field_names
 
 Int64 = npt.NDArray[np.int64]
@@ -49,12 +49,6 @@ class FieldCells(NamedTuple):
     begin: Int64
     end: Int64
     cell_at: Int64
-
-
-def stored_names(blocks: pl.DataFrame) -> list[str]:
-    """Give the fields that rows of the table `fields` hold, sorted."""
-    groups = blocks.select("names", "coding").unique().rows()
-    return sorted({name for names, coding in groups for name in split_names(names, coding)})
 
 
 @nb.njit(cache=True, nogil=True)

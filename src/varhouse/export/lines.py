@@ -7,11 +7,12 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.export.cellkernel import Calls, Cells, Columns, Heads, Rows, write_cells
-from varhouse.export.fieldcells import make_forms, read_cells, stored_names
+from varhouse.export.fieldcells import make_forms, read_cells
 from varhouse.export.kernel import write_lines
 from varhouse.export.records import MISSING, Layout, Window, merge_records
 from varhouse.export.recount import allele_table, recount
 from varhouse.genotypes.calls import NO_GT
+from varhouse.genotypes.codec.blocks import stored_names
 from varhouse.genotypes.planefiles import FileCalls
 from varhouse.tables.textcolumn import pack
 

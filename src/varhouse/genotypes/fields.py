@@ -6,6 +6,7 @@ people costs no object a person, a field may have any number of values in each c
 whoever checks, counts or stores the fields reads the same arrays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,21 +37,30 @@ class Field(NamedTuple):
     is_number: bool
 
 
-def field_names(text: str) -> list[str | None]:
-    """Name the stored fields of a FORMAT text, in its order; None for GT.
+def name_keys(keys: Sequence[str]) -> list[str]:
+    """Name fields by their FORMAT keys, in their order.
 
-    A key that stands twice is `KEY:2` the second time, which no key can be. Of a GT that
-    stands twice the first one is the genotype.
+    A key that stands twice is `KEY:2` the second time, which no key can be.
     """
     seen: dict[str, int] = {}
-    names: list[str | None] = []
-    for key in text.split(":") if text else []:
-        if key == "GT" and None not in names:
-            names.append(None)
-            continue
+    names = []
+    for key in keys:
         seen[key] = seen.get(key, 0) + 1
         names.append(key if seen[key] == 1 else f"{key}:{seen[key]}")
     return names
+
+
+def field_names(text: str) -> list[str | None]:
+    """Name the stored fields of a FORMAT text, in its order; None for GT.
+
+    Of a GT that stands twice the first one is the genotype.
+    """
+    keys = text.split(":") if text else []
+    if "GT" not in keys:
+        return [*name_keys(keys)]
+    gt = keys.index("GT")
+    others = name_keys(keys[:gt] + keys[gt + 1 :])
+    return [*others[:gt], None, *others[gt:]]
 
 
 class TapeArrays(NamedTuple):

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from varhouse.errors import UsageError, nearest
-from varhouse.genotypes.codec.blocks import Block, decode
+from varhouse.genotypes.codec.blocks import Block, decode, stored_names
 from varhouse.genotypes.fields import INT_MISSING
 from varhouse.query.records import Block as Records
 from varhouse.store.reader import Store
@@ -157,8 +157,8 @@ def kept_fields(store: Store, cohorts: Sequence[str]) -> dict[str, PolarsType]:
     Integer fields are numbers and Float fields fractions, lists where Number is not 1; others,
     and those that headers do not agree on, are text.
     """
-    held = store.scan("fields", cohort=list(cohorts)).select("names").unique().collect()
-    kept = {n for text in held["names"] for n in text.split(",")}
+    held = store.scan("fields", cohort=list(cohorts)).select("names", "coding").unique()
+    kept = set(stored_names(held.collect()))
     declared = _declared(store, cohorts)
     known = [n for n in declared if n in kept]
     return {n: declared.get(n, pl.String) for n in [*known, *sorted(kept - set(known))]}

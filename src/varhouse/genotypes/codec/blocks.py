@@ -127,6 +127,12 @@ def split_names(names: str, coding: str) -> list[str]:
     return names.split(",") if coding == "depths" else [names]
 
 
+def stored_names(rows: pl.DataFrame) -> list[str]:
+    """Give the fields that rows of the table `fields` (names, coding) hold, sorted."""
+    groups = rows.select("names", "coding").unique().rows()
+    return sorted({name for names, coding in groups for name in split_names(names, coding)})
+
+
 def _columns(row: dict[str, Any], n: int, names: Sequence[str] | None) -> dict[str, Column]:
     """Read the fields of a row that are asked for."""
     coding, people = row["coding"], row["people"]

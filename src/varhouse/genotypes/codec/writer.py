@@ -14,7 +14,7 @@ from varhouse.genotypes.codec.depths import GROUP
 from varhouse.genotypes.codec.depths_encode import encode_depths
 from varhouse.genotypes.codec.one import Coded, Gathered, encode_integers, encode_texts
 from varhouse.genotypes.codec.streams import pack
-from varhouse.genotypes.fields import Field, FieldTape
+from varhouse.genotypes.fields import Field, FieldTape, name_keys
 
 PEOPLE = 1024
 """Sample columns of a block: whoever asks for a few people does not read the others."""
@@ -53,13 +53,6 @@ class _Held(NamedTuple):
     n_alt: Int64
     records: Int64
     pos: Int32
-
-
-def field_names(layout: tuple[Field, ...]) -> list[str]:
-    """Name the fields of a layout: a key that FORMAT has a second time is `KEY:2`."""
-    keys = [f.name for f in layout]
-    seen = [keys[: k + 1].count(key) for k, key in enumerate(keys)]
-    return [key if n == 1 else f"{key}:{n}" for key, n in zip(keys, seen, strict=True)]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -302,7 +295,7 @@ def encode_block(
     tape: FieldTape, n_alt: Int64, first: int, people: int
 ) -> Iterator[tuple[str, Coded]]:
     """Code the fields of a block: names of a group of fields, and their bytes."""
-    names = [field_names(x) for x in tape.layouts]
+    names = [name_keys([field.name for field in x]) for x in tape.layouts]
     slots: dict[tuple[str, bool], Int64] = {}
     used = np.unique(tape.layout)
     for k in used:
