@@ -219,14 +219,23 @@ def test_a_comma_in_a_key_and_a_key_that_stands_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples, lines = FILES["a1"]
-    odd = ("chr1", 230, base(230), other(230), "GT:A,B:DP:DP", ["0/1:p:1:2", *["0/1"] * 3])
+    odd = (
+        "chr1",
+        230,
+        base(230),
+        other(230),
+        "GT:A,B:DP:DP",
+        ["0/1:p:1:2", "0/1:.:007", *["0/1"] * 2],
+    )
     monkeypatch.setitem(FILES, "a1", (samples, [*lines[:-1], odd, lines[-1]]))
     own = varhouse.open(make_calls_store(tmp_path))
     kept = own.calls("chr1:230", cohort="a", fields=True).collect()
     assert kept.row(0, named=True).items() >= {"A,B": "p", "DP": 1, "DP:2": "2"}.items()
     assert not {"A", "B"} & set(kept.columns)
+    # What is no plain number is none; its text is kept.
+    assert kept["DP"].to_list() == [1, None, None, None]
     one = own.calls("chr1:230", cohort="a", fields=["A,B"]).collect()
-    assert one["A,B"].to_list() == ["p", None, None, None]
+    assert one["A,B"].to_list() == ["p", ".", None, None]
 
 
 def test_fields_as_text(store: OpenStore) -> None:

@@ -10,12 +10,12 @@ from block_reader import DROPPED, LACKING, read_row
 from fieldtapes import cells_of, tape_of
 
 from varhouse.errors import StoreError
-from varhouse.genotypes.codec import writer
-from varhouse.genotypes.codec.blocks import decode
+from varhouse.genotypes.codec import blocks, writer
+from varhouse.genotypes.codec.blocks import Block, decode
 from varhouse.genotypes.codec.digest import digest_fields
 from varhouse.genotypes.codec.streams import pack, unpack
 from varhouse.genotypes.codec.writer import PEOPLE, BlockWriter
-from varhouse.genotypes.fields import INT_END, INT_MISSING, FieldTape
+from varhouse.genotypes.fields import INT_MISSING, FieldTape
 
 NUMBERS = {"AD", "DP", "GQ", "PL", "MIN_DP", "SB", "LAA", "LAD", "LPL"}
 Record = tuple[str, list[str]]
@@ -65,6 +65,15 @@ def read_back(rows: pl.DataFrame, tape: FieldTape, people: int) -> list[Record]:
 def names_of(tape: FieldTape, record: int) -> list[str]:
     keys = [f.name for f in tape.layouts[tape.layout[record]]]
     return [k if keys[:j].count(k) == 0 else f"{k}:2" for j, k in enumerate(keys)]
+
+
+def numbers_of(block: Block, name: str) -> list[list[list[int] | int]]:
+    """Give the numbers of each cell, or why there are none."""
+    values, begin, end = block.numbers(name)
+    return [
+        [values[a:b].tolist() if a >= 0 else a for a, b in zip(*row, strict=True)]
+        for row in zip(begin.tolist(), end.tolist(), strict=True)
+    ]
 
 
 def check(records: list[Record], n_alt: list[int], steps: list[int] | None = None) -> None:
@@ -179,20 +188,27 @@ def test_depths_beyond_any_file() -> None:
 def test_more_values_than_16_bits_count() -> None:
     tape = tape_of([("MIN_DP", [",".join(["1"] * 40_000), "3"])], NUMBERS)
     (block,) = decode(rows_of(tape, [1], 2))
-    assert block.numbers("MIN_DP")[1].tolist() == [[40_000, 1]]
+    ((wide, three),) = numbers_of(block, "MIN_DP")
+    assert wide == [1] * 40_000
+    assert three == [3]
+
+
+def test_a_cell_of_many_numbers_costs_no_room_in_others() -> None:
+    many = ",".join(["7"] * 20_000)
+    tape = tape_of([("PL", [many, *["1,2,3"] * 999])], NUMBERS)
+    (block,) = decode(rows_of(tape, [1], 1_000))
+    numbers = block.numbers("PL")
+    assert sum(a.nbytes for a in numbers) < 200_000
+    assert numbers_of(block, "PL")[0] == [[7] * 20_000, *[[1, 2, 3]] * 999]
 
 
 def test_numbers_and_how_many_are_given() -> None:
     tape = tape_of([("AD:DP", ["1,2:3", "4", ".:x"]), ("DP", ["5", "6", "7"])], NUMBERS)
     block = next(decode(rows_of(tape, [1, 1], 3)))
-    values, given = block.numbers("AD")
-    assert values[0].tolist() == [[1, 2], [4, INT_END], [INT_MISSING, INT_END]]
-    assert given.tolist() == [[2, 1, 1], [-1, -1, -1]]
-    values, given = block.numbers("DP")
-    assert values[:, :, 0].tolist() == [[3, INT_END, INT_MISSING], [5, 6, 7]]
-    assert given.tolist() == [[1, 0, 1], [1, 1, 1]]
+    assert numbers_of(block, "AD") == [[[1, 2], [4], [INT_MISSING]], [blocks.LACKING] * 3]
+    assert numbers_of(block, "DP") == [[[3], blocks.DROPPED, blocks.ODD], [[5], [6], [7]]]
     assert block.odd("DP") == [(0, 2, "x")]
-    assert block.numbers("GQ")[1].tolist() == [[-1] * 3] * 2
+    assert numbers_of(block, "GQ") == [[blocks.LACKING] * 3] * 2
     assert block.texts("GQ")[0].tolist() == [[-2] * 3] * 2
 
 

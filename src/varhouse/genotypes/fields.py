@@ -21,9 +21,6 @@ Bytes = npt.NDArray[np.uint8]
 INT_MISSING = -(2**31)
 """A number that is `.`, on the tape and in decoded fields."""
 
-INT_END = -(2**31) + 1
-"""In decoded fields: behind the last value of a cell that has fewer than others."""
-
 
 class Field(NamedTuple):
     """A FORMAT field of a record.

@@ -106,13 +106,9 @@ class _Taker:
         is_list = isinstance(dtype, pl.List)
         inner = dtype.inner if isinstance(dtype, pl.List) else dtype
         if inner == pl.Int32 and block.columns[name].field.is_number:
-            values, given = block.numbers(name)
-            odd = {(r, p) for r, p, _ in block.odd(name)}
-            count = np.maximum(given[row, person].astype(np.int64), 0)
-            if odd:
-                is_odd = [k in odd for k in zip(row.tolist(), person.tolist(), strict=True)]
-                count[np.array(is_odd)] = 0
-            return _numbers(values[row, person], count, is_list=is_list)
+            values, begin, end = block.numbers(name)
+            own = begin[row, person], end[row, person]
+            return _numbers(values, *own, is_list=is_list)
         spans = block.spans(name)
         begin, end = spans.begin[row, person], spans.end[row, person]
         size: Int32 = np.where(begin < 0, -1, end - begin).astype(np.int32)
@@ -131,18 +127,19 @@ class _Taker:
         return every.gather(place.set(place < 0, None))
 
 
-def _numbers(values: Int32, count: Int64, *, is_list: bool) -> pl.Series:
-    """Make a column of cells of numbers (int32[m, most]); no value at all is null."""
+def _numbers(values: Int32, begin: Int64, end: Int64, *, is_list: bool) -> pl.Series:
+    """Make a column of cells `values[begin:end]`; no value at all is null."""
+    count = end - begin
+    first = np.full(count.size, INT_MISSING, np.int32)
+    first[count > 0] = values[begin[count > 0]]
     if not is_list:
-        one = values[:, 0] if values.shape[1] else np.zeros(count.size, np.int32)
-        known = (count == 1) & (one != INT_MISSING)
-        return pl.Series(one).set(pl.Series(~known), None)
-    inside = np.arange(values.shape[1]) < count[:, None]
-    flat = values[inside]
+        return pl.Series(first).set(pl.Series((count != 1) | (first == INT_MISSING)), None)
+    cut = np.concatenate([[0], np.cumsum(count)])
+    flat = values[np.arange(cut[-1]) + np.repeat(begin - cut[:-1], count)]
     # A cell of one `.` is missing as a whole.
-    alone = (count == 1) & (values[:, 0] == INT_MISSING) if values.shape[1] else count == 1
+    alone = (count == 1) & (first == INT_MISSING)
     array = pa.LargeListArray.from_arrays(
-        pa.array(np.concatenate([[0], np.cumsum(count)])),
+        pa.array(cut),
         pa.array(flat, mask=flat == INT_MISSING),
         mask=pa.array((count == 0) | alone),
     )

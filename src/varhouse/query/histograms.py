@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.genotypes.codec.blocks import Block, decode
-from varhouse.genotypes.fields import INT_END, INT_MISSING
+from varhouse.genotypes.codec.blocks import LACKING, Block, decode
+from varhouse.genotypes.codec.column import Numbers
+from varhouse.genotypes.fields import INT_MISSING
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.columns import Columns
 from varhouse.query.expression import find_column
@@ -67,17 +68,16 @@ def _age_bin(age):  # type: ignore[no-untyped-def]  # pragma: no cover - compile
 
 
 @nb.njit(cache=True, nogil=True)
-def _reads_bin(depths, allele):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the bin of an allele's share of all reads; -1 where it is not known."""
+def _reads_bin(depths, begin, end, allele):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the bin of an allele's share of the reads of a cell; -1 where it is not known."""
     total = 0.0
-    for value in depths:
-        if value == INT_END:
-            break
-        if value >= 0:
-            total += value
-    if allele >= depths.size or depths[allele] < 0 or total == 0.0:
+    for k in range(begin, end):
+        if depths[k] >= 0:
+            total += depths[k]
+    at = begin + allele
+    if at >= end or depths[at] < 0 or total == 0.0:
         return -1
-    return min(int(depths[allele] / total * QUALITY_BINS), QUALITY_BINS - 1)
+    return min(int(depths[at] / total * QUALITY_BINS), QUALITY_BINS - 1)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -129,7 +129,7 @@ def _add_quality(calls, alts, spots, values, out):  # type: ignore[no-untyped-de
     """Add the cells of a block; `spots` are records and people there, and in `calls`."""
     first_row, numbers = alts
     rows, people, records, places = spots
-    gq, dp, depths = values
+    gq, dp, (depths, begin, end) = values
     gq_all, gq_alt, dp_all, dp_alt, ab_het = out
     for i in range(rows.size):
         for j in range(people.size):
@@ -148,7 +148,7 @@ def _add_quality(calls, alts, spots, values, out):  # type: ignore[no-untyped-de
                     dp_all[row, d] += 1
                     dp_alt[row, d] += has
                 if has and kind == 2:
-                    b = _reads_bin(depths[cell], numbers[row])
+                    b = _reads_bin(depths, begin[cell], end[cell], numbers[row])
                     if b >= 0:
                         ab_het[row, b] += 1
 
@@ -292,25 +292,22 @@ def _values(block: Block, name: str) -> Floats:
         codes, texts = block.texts(name)
         known = np.array([*(_number(t) for t in texts), np.nan])
         return known[np.where(codes < 0, len(texts), codes)]
-    numbers, given = block.numbers(name)
-    if not numbers.shape[2]:
-        return np.full(given.shape, np.nan)
-    out = numbers[:, :, 0].astype(np.float64)
-    out[(given <= 0) | (numbers[:, :, 0] <= INT_END)] = np.nan
+    values, begin, end = block.numbers(name)
+    out = np.full(begin.shape, np.nan)
+    first = values[begin[end > begin]]
+    out[end > begin] = np.where(first == INT_MISSING, np.nan, first)
     for k, s, text in block.odd(name):
         out[k, s] = _number(text)
     return out
 
 
-def _depths(block: Block) -> npt.NDArray[np.int32]:
+def _depths(block: Block) -> Numbers:
+    """Give AD as numbers of reads; of one that the header declares as text there are none."""
     column = block.columns.get("AD")
-    shape = (block.records.size, block.people)
-    if column is None or not column.field.is_number:
-        return np.full((*shape, 1), INT_MISSING, np.int32)
-    numbers = block.numbers("AD")[0]
-    for k, s, _ in block.odd("AD"):
-        numbers[k, s] = INT_MISSING
-    return numbers if numbers.shape[2] else np.full((*shape, 1), INT_MISSING, np.int32)
+    if column is None or column.field.is_number:
+        return block.numbers("AD")
+    lacking = np.full((block.records.size, block.people), LACKING, np.int64)
+    return Numbers(np.zeros(0, np.int32), lacking, lacking)
 
 
 def _number(text: str) -> float:

@@ -10,7 +10,7 @@ import polars as pl
 
 from varhouse.errors import StoreError
 from varhouse.genotypes.calls import Int32, Int64
-from varhouse.genotypes.codec.column import DROPPED, LACKING, Column, Spans
+from varhouse.genotypes.codec.column import DROPPED, LACKING, ODD, Column, Numbers, Spans
 from varhouse.genotypes.codec.depths import GROUP
 from varhouse.genotypes.codec.depths_read import decode_depths
 from varhouse.genotypes.codec.dictionary import number_texts
@@ -50,15 +50,8 @@ class Block:
         """Names of the fields that are here."""
         return list(self.columns)
 
-    def numbers(self, name: str) -> tuple[Int32, Int32]:
-        """Give the numbers of an Integer field.
-
-        Returns
-        -------
-        (int32[n, people, most values], int32[n, people])
-            `INT_MISSING` is `.`, `INT_END` stands behind the last value; and how many values
-            each cell has: 0 dropped, -1 the record's FORMAT does not name the field. The
-            numbers of an odd cell (see `odd`) are what the reader of the file made of it.
+    def numbers(self, name: str) -> Numbers:
+        """Give the numbers of each cell of an Integer field, as places in all of them.
 
         Raises
         ------
@@ -66,12 +59,15 @@ class Block:
             The field holds texts.
         """
         column = self.columns.get(name)
-        shape = self.records.size, self.people
         if column is None:
-            return np.zeros((*shape, 0), np.int32), np.full(shape, -1, np.int32)
+            lacking = self._lacking()
+            return Numbers(np.zeros(0, np.int32), lacking, lacking)
         if not column.field.is_number:
             raise KeyError(f"{name} holds texts")
-        return column.numbers(), column.given()
+        return column.numbers()
+
+    def _lacking(self) -> Int64:
+        return np.full((self.records.size, self.people), LACKING, np.int64)
 
     def odd(self, name: str) -> list[tuple[int, int, str]]:
         """List cells of an Integer field that hold no plain numbers: record, person, text.
@@ -91,7 +87,7 @@ class Block:
         """Give the exact text of each cell of any field, as places in bytes."""
         column = self.columns.get(name)
         if column is None:
-            lacking = np.full((self.records.size, self.people), LACKING, np.int64)
+            lacking = self._lacking()
             return Spans(np.zeros(0, np.uint8), lacking, lacking)
         return column.spans()
 
@@ -199,4 +195,4 @@ def decode(rows: pl.DataFrame, names: Sequence[str] | None = None) -> Iterator[B
         yield block
 
 
-__all__ = ["DROPPED", "LACKING", "Block", "decode"]
+__all__ = ["DROPPED", "LACKING", "ODD", "Block", "decode"]

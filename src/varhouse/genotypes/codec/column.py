@@ -6,15 +6,16 @@ from typing import NamedTuple
 import numba as nb
 import numpy as np
 
-from varhouse.genotypes.calls import Int32, Int64
+from varhouse.genotypes.calls import Bools, Int32, Int64
 from varhouse.genotypes.codec.cells import Cells
 from varhouse.genotypes.codec.decimals import WHOLE, Scale, format_numbers
 from varhouse.genotypes.codec.dictionary import Texts
 from varhouse.genotypes.codec.digest import cell_seed, name_digest, numbers_hash, text_hash
-from varhouse.genotypes.fields import INT_END, Bytes, Field
+from varhouse.genotypes.fields import Bytes, Field
 
-DROPPED, LACKING = -1, -2
-"""A cell that ends before the field; a record whose FORMAT does not name it."""
+DROPPED, LACKING, ODD = -1, -2, -3
+"""A cell that ends before the field; a record whose FORMAT does not name it; a cell of an
+Integer field that holds no plain numbers, of which there is only the text."""
 
 
 class Spans(NamedTuple):
@@ -24,6 +25,18 @@ class Spans(NamedTuple):
     """
 
     text: Bytes
+    begin: Int64
+    end: Int64
+
+
+class Numbers(NamedTuple):
+    """Numbers of the cells of a field: those of cell [record, person] are `values[begin:end]`.
+
+    `INT_MISSING` is `.`. `begin` and `end` are DROPPED, LACKING or ODD where there are none.
+    Cells lie one behind another, so one of very many values costs no room in the others.
+    """
+
+    values: Int32
     begin: Int64
     end: Int64
 
@@ -38,15 +51,6 @@ class Odd(NamedTuple):
     def none(cls) -> "Odd":
         """Give no odd cells."""
         return cls(np.zeros(0, np.int64), Texts(np.zeros(0, np.uint8), np.zeros(1, np.int64)))
-
-
-@nb.njit(cache=True, nogil=True)
-def _dense(values, cut, width):  # type: ignore[no-untyped-def]  # pragma: no cover
-    out = np.full((cut.size - 1, width), INT_END, np.int32)
-    for c in range(cut.size - 1):
-        for i in range(cut[c + 1] - cut[c]):
-            out[c, i] = values[cut[c] + i]
-    return out
 
 
 @nb.njit(cache=True, nogil=True)
@@ -102,25 +106,26 @@ class Column:
         """Number of records."""
         return int(self.cells.has.size)
 
-    def given(self) -> Int32:
-        """Count the values of each cell: 0 dropped, -1 not in FORMAT; int32[n, people]."""
-        given: Int32 = np.diff(self.cells.cut).reshape(-1, self.people)
-        given[~self.cells.has] = -1
-        return given
+    def _none(self) -> tuple[Bools, Int64]:
+        """Tell which cells have no value, and for each cell why it would have none."""
+        cut = self.cells.cut
+        why = np.where(np.repeat(self.cells.has, self.people), DROPPED, LACKING)
+        return cut[1:] == cut[:-1], why
 
-    def numbers(self) -> Int32:
-        """Give the numbers: int32[n, people, most values], `INT_END` behind the last."""
-        width = int(np.diff(self.cells.cut).max(initial=0))
-        if width == 1 and self.cells.values.size == self.size * self.people:
-            return self.cells.values.reshape(self.size, self.people, 1)
-        dense: Int32 = _dense(self.cells.values, self.cells.cut, width)
-        return dense.reshape(self.size, self.people, width)
+    def numbers(self) -> Numbers:
+        """Give the numbers of each cell; `values` are the column's own, not to be changed."""
+        values, cut, _ = self.cells
+        dropped, none = self._none()
+        begin, end = cut[:-1].astype(np.int64), cut[1:].astype(np.int64)
+        begin[dropped] = end[dropped] = none[dropped]
+        begin[self.odd.cells] = end[self.odd.cells] = ODD
+        shape = self.size, self.people
+        return Numbers(values, begin.reshape(shape), end.reshape(shape))
 
     def spans(self) -> Spans:
         """Give the exact text of each cell."""
-        values, cut, has = self.cells
-        none = np.where(np.repeat(has, self.people), DROPPED, LACKING)
-        dropped = cut[1:] == cut[:-1]
+        values, cut, _ = self.cells
+        dropped, none = self._none()
         if self.dictionary is None:
             text, ends = format_numbers(values, cut, self.scale)
             begin, end = ends[:-1].copy(), ends[1:].copy()
