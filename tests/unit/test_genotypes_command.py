@@ -69,8 +69,13 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
     [
         (("--cohort", "zz"), "no cohort 'zz'"),
         (("--sample", "s99"), "no sample 's99'"),
-        (("--columns", "nope"), "nope"),
-        (("--fields", "DQ"), "no FORMAT field 'DQ'"),
+        ((), "nothing says which calls"),
+        (("--carriers",), "nothing says which calls"),
+        (("--all", "--id", "rs1"), "--all does not go with"),
+        (("--all", "-o", "x.xlsx"), ".parquet; .vcf, "),
+        (("--all", "-o", "x"), "the ending says no format"),
+        (("--all", "--columns", "nope"), "nope"),
+        (("--all", "--fields", "DQ"), "no FORMAT field 'DQ'"),
         (("--limit", "-1"), "negative"),
         (("--region", "chr1:x"), "chr1:x"),
     ],
@@ -82,6 +87,15 @@ def test_mistakes_are_one_line(
     said = capsys.readouterr().err
     assert text in said
     assert "Traceback" not in said
+
+
+def test_all_is_given_to_who_asks(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(store, "--all") == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    own = varhouse.open(store)
+    assert len(rows) == own.calls().collect().height
+    assert ask(store, "--all", "--carriers", "--cohort", "b") == 0
+    assert len(capsys.readouterr().out.splitlines()) == own.carriers(cohort="b").height + 1
 
 
 def test_vcf_and_bcf_are_the_exports(store: str, tmp_path: Path) -> None:
@@ -167,6 +181,7 @@ def test_pgen_of_files_of_other_people_and_some_of_them(store: str, tmp_path: Pa
         (("--cohort", "a", "--carriers"), "--carriers does not go with"),
         (("--cohort", "a", "--id", "rs1"), "--id does not go with"),
         ((), "one cohort"),
+        (("--cohort", "a", "--all", "--region", "chr1"), "--all does not go with"),
         (("--cohort", "a", "--region", "chr1", "--region", "chrX"), "one region"),
     ],
 )

@@ -189,7 +189,7 @@ def test_the_command(store, tmp_path, capsys):
         assert "Traceback" not in said
     wrong = tmp_path / "o.vcf.gz"
     assert main(["frequencies", path, "--people", people, "--all", "-o", str(wrong)]) == 2
-    assert "are a table" in capsys.readouterr().err
+    assert "the ending says no format" in capsys.readouterr().err
     assert not wrong.exists()
     vcf = str(store.path.parent / "x" / "f0.vcf")
     assert main(["frequencies", vcf, "--people", people, "-o", str(out)]) == 2

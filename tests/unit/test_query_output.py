@@ -21,6 +21,7 @@ import varhouse.cli.query
 import varhouse.cli.report
 import varhouse.cli.sql
 import varhouse.cli.store
+from varhouse.cli import main
 from varhouse.cli.log import set_up_log
 from varhouse.errors import UsageError, VarhouseError
 from varhouse.query.output import JsonWriter, make_writer
@@ -109,6 +110,22 @@ def test_numbers_are_exact_for_machines(path: Path, capfd: pytest.CaptureFixture
         capfd.readouterr().out
         == "af\tpos\tid\taf_south\n" + f"{2 / 1100!r}\t100\trs7;rs33\t0.0\n"
     )
+
+
+@pytest.mark.parametrize("name", ["out.bcf", "out.xlsx", "out", "out.tsv.bz2", "tsv"])
+def test_an_ending_that_says_no_format(
+    path: Path, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / name
+    assert query(path, "--region", "chr1", "-o", str(out)) == 2
+    said = capfd.readouterr().err
+    assert "the ending says no format" in said
+    assert ".tsv, .txt, .csv, .json, .parquet, .vcf; or choose one with --format" in said
+    assert main(["sql", str(path), "SELECT 1", "-o", str(out)]) == 2
+    assert ".vcf" not in capfd.readouterr().err
+    assert not out.exists()
+    assert query(path, "--region", "chr1", "--format", "tsv", "-o", str(out)) == 0
+    assert out.read_text().startswith("contig\t")
 
 
 @pytest.mark.parametrize(

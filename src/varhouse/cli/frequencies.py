@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.cli.log import tell_known_names
-from varhouse.cli.query import add_safe
+from varhouse.cli.query import FORMATS, add_safe
 
 log = logging.getLogger("varhouse.frequencies")
 
@@ -104,7 +104,7 @@ def _add_store_options(group: Any) -> None:
     group.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
     group.add_argument(
         "--format",
-        choices=("table", "tsv", "csv", "json", "parquet"),
+        choices=FORMATS,
         help="default: a table on a terminal, else by the name of -o, else tsv",
     )
     add_safe(group)

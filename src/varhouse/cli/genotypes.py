@@ -33,7 +33,7 @@ A row is a record of a file and a person: where it stands, GT and the other FORM
 byte for byte; in JSON and Parquet these are numbers where the header says so. --region and
 --gene find the records of which REF covers a base of them (1-based, both ends included), --id
 those that hold the allele in any spelling (see `varhouse query --help`). Without --cohort all
-cohorts are asked.
+cohorts are asked; where nothing is chosen, --all says that all is meant.
 
 -o NAME.vcf.gz, NAME.vcf or NAME.bcf writes the records of one cohort as they came, as
 `varhouse export` does; -o NAME.pgen writes NAME.pgen, .pvar and .psam for PLINK 2 (needs
@@ -82,6 +82,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--fields", metavar="DP,AD", help="FORMAT fields to show (default: all; GT: none else)"
     )
+    parser.add_argument("--all", action="store_true", help="all calls of the store")
     parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     parser.add_argument("--release", metavar="NAME", help="number or tag (default: newest)")
@@ -101,7 +102,14 @@ def run(args: argparse.Namespace) -> int:
     """Answer with calls or carriers."""
     began = time.perf_counter()
     from varhouse import open as open_store
-    from varhouse.cli.query import check_safe, report, say_hidden, write_all
+    from varhouse.cli.query import (
+        FORMATS,
+        check_all,
+        check_safe,
+        report,
+        say_hidden,
+        write_all,
+    )
     from varhouse.query.output import choose_format, open_output
 
     if args.limit is not None and args.limit < 0:
@@ -109,7 +117,11 @@ def run(args: argparse.Namespace) -> int:
     store = open_store(args.store, args.release)
     if (kind := _file_kind(args)) is not None:
         return _write_file(store, args, kind)
-    form = choose_format(args.format, args.output)
+    check_all(args, "calls", ("cohort", "sample", "people"))
+    whole = ", ".join(e for ends in FILES.values() for e in ends)
+    form = choose_format(
+        args.format, args.output, FORMATS, f"{whole} for whole records of a cohort"
+    )
     check_safe(args, form)
     asked = store.asked(
         args.region, args.gene, args.id, args.cohort, args.sample or None, args.people
@@ -143,6 +155,7 @@ def _file_kind(args: argparse.Namespace) -> str | None:
 
 def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
     """Write whole records of one cohort."""
+    from varhouse.cli.query import check_all
     from varhouse.export import export_cohort, export_pgen
 
     began = time.perf_counter()
@@ -156,6 +169,7 @@ def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
             )
     if len(args.cohort) != 1:
         raise UsageError(f"{args.output.name} holds one cohort", "--cohort NAME, once")
+    check_all(args, "calls", ("cohort",))
     region = _one_region(store, args)
     samples = None
     if args.sample or args.people:

@@ -47,19 +47,25 @@ def check_options(args: argparse.Namespace, *, is_store: bool) -> None:
 def run(args: argparse.Namespace) -> int:
     """Count a group of people of a store."""
     began = time.perf_counter()
-    from varhouse.cli.query import check_safe, open_asked, report, say_hidden, write_all
+    from varhouse.cli.query import (
+        FORMATS,
+        check_safe,
+        open_asked,
+        report,
+        say_hidden,
+        write_all,
+    )
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.query.people import choose_people, everybody
     from varhouse.query.terminal import TableWriter, terminal_width
 
     selection = _selection(args)
-    form = choose_format(args.format, args.output)
-    if form == "vcf":
-        raise UsageError(
-            f"{args.output}: frequencies of a store are a table",
-            "end it in .tsv, .csv, .json or .parquet; varhouse annotate IN --store STORE -o"
-            " OUT.vcf.gz writes them into a VCF",
-        )
+    form = choose_format(
+        args.format,
+        args.output,
+        FORMATS,
+        otherwise="varhouse annotate IN --store STORE -o OUT.vcf.gz writes them into a VCF",
+    )
     check_safe(args, form)
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     args.store = str(args.input)
@@ -97,14 +103,8 @@ def _counter(
 
 
 def _selection(args: argparse.Namespace) -> "Selection":
+    from varhouse.cli.query import check_all
     from varhouse.query.select import Selection
 
-    selection = Selection(args.region, args.gene, args.id)
-    if bool(selection) == args.all:
-        raise UsageError(
-            "--all does not go with --region, --gene or --id"
-            if args.all
-            else "nothing says which alleles",
-            "--region, --gene or --id, or --all for all of the store",
-        )
-    return selection
+    check_all(args, "alleles")
+    return Selection(args.region, args.gene, args.id)

@@ -3,7 +3,7 @@
 import argparse
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +130,29 @@ def check_safe(args: argparse.Namespace, form: str) -> None:
         )
 
 
+def check_all(args: argparse.Namespace, what: str, enough: Sequence[str] = ()) -> None:
+    """Check that all there is is given only to who asks for it.
+
+    Parameters
+    ----------
+    what
+        What is chosen by --region, --gene and --id, with which --all does not go.
+    enough
+        Other options that choose a part of it.
+    """
+    kinds = ("region", "gene", "id")
+    chosen = any(getattr(args, kind) for kind in kinds)
+    if args.all and chosen:
+        wrong = "--all does not go with --region, --gene or --id"
+    elif not (args.all or chosen or any(getattr(args, kind) for kind in enough)):
+        wrong = f"nothing says which {what}"
+    else:
+        return
+    options = ", ".join(f"--{kind}" for kind in (*kinds[:-1], *enough, kinds[-1]))
+    options = " or --".join(options.rsplit(", --", 1))
+    raise UsageError(wrong, f"{options}, or --all for all of the store")
+
+
 def open_asked(args: argparse.Namespace) -> "OpenStore":
     """Open the store as the options say; tell what `--public` leaves out."""
     from varhouse import open as open_store
@@ -151,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
-    form = choose_format(args.format, args.output)
+    form = choose_format(args.format, args.output, (*FORMATS, "vcf"))
     if form == "vcf" and args.table:
         raise UsageError(
             "VCF holds the overview of alleles: it does not go with --table",

@@ -4,8 +4,6 @@ import argparse
 import time
 from typing import Any
 
-from varhouse.errors import UsageError
-
 _TEXT = """\
 examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT cohort, count(*) AS n FROM frequencies GROUP BY cohort"
@@ -50,17 +48,19 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one query and write its rows."""
     began = time.perf_counter()
-    from varhouse.cli.query import check_safe, open_asked, report, say_hidden, write_all
+    from varhouse.cli.query import (
+        FORMATS,
+        check_safe,
+        open_asked,
+        report,
+        say_hidden,
+        write_all,
+    )
     from varhouse.query.output import Writer, choose_format, make_writer, open_output
     from varhouse.query.sql import run_sql
     from varhouse.query.terminal import TableWriter, terminal_width
 
-    form = choose_format(args.format, args.output)
-    if form == "vcf":
-        raise UsageError(
-            f"-o {args.output}: the rows of a query are no VCF",
-            "name a .tsv, .csv, .json or .parquet, or use varhouse query",
-        )
+    form = choose_format(args.format, args.output, FORMATS)
     check_safe(args, form)
     store = open_asked(args)
     result = run_sql(store, args.query, form)

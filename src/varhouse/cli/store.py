@@ -203,7 +203,7 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from varhouse.cli.query import add_safe
+    from varhouse.cli.query import FORMATS, add_safe
 
     parser = _add(
         steps,
@@ -242,7 +242,7 @@ def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument(
         "--format",
-        choices=("tsv", "csv", "json", "parquet"),
+        choices=FORMATS[1:],
         help="default: by the name of -o, else tsv",
     )
     parser.add_argument(
@@ -386,7 +386,7 @@ def _digest(args: argparse.Namespace) -> int:
 def _diff(args: argparse.Namespace) -> int:
     import polars as pl
 
-    from varhouse.cli.query import check_safe
+    from varhouse.cli.query import FORMATS, check_safe
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
     from varhouse.store.reader import open_store
@@ -409,7 +409,8 @@ def _diff(args: argparse.Namespace) -> int:
     if quiet:
         counts += [_count(f) for f in frames]
     else:
-        form = choose_format(args.format or (None if args.output else "tsv"), args.output)
+        asked = args.format or (None if args.output else "tsv")
+        form = choose_format(asked, args.output, FORMATS)
         check_safe(args, form)
         with open_output(args.output) as stream:
             writer = make_writer(form, stream, SCHEMA, safe=args.spreadsheet_safe)

@@ -4,7 +4,7 @@ stdout is data. A file is written under a temporary name and renamed when it is 
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +20,6 @@ from varhouse.tables.schema import PolarsType
 if TYPE_CHECKING:
     from polars._typing import CsvQuoteStyle
 
-FORMATS = ("table", "tsv", "csv", "json", "parquet", "vcf")
 _ENDINGS = {
     ".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".json": "json", ".parquet": "parquet",
     ".vcf": "vcf",
@@ -48,19 +47,36 @@ class Writer(Protocol):
         """Write what belongs at the end."""
 
 
-def choose_format(asked: str | None, out: Path | None) -> str:
+def choose_format(
+    asked: str | None,
+    out: Path | None,
+    formats: Sequence[str],
+    otherwise: str = "or choose one with --format",
+) -> str:
     """Choose the format: as asked, by the file's ending, else by what stdout is.
+
+    Parameters
+    ----------
+    formats
+        Those that a command writes.
+    otherwise
+        What else to do about an ending that says none of them.
 
     Raises
     ------
     UsageError
-        If Parquet is to go to stdout.
+        If the ending of the file says none of the formats, or Parquet is to go to stdout.
     """
     chosen = asked
     if chosen is None and out is not None:
-        chosen = next(
-            (f for e, f in _ENDINGS.items() if out.name.removesuffix(".gz").endswith(e)), None
-        )
+        known = {e: f for e, f in _ENDINGS.items() if f in formats}
+        ending = Path(out.name.removesuffix(".gz")).suffix
+        if ending not in known:
+            raise UsageError(
+                f"{out}: the ending says no format",
+                f"end it in {', '.join(known)}; {otherwise}",
+            )
+        chosen = known[ending]
     if chosen is None:
         chosen = "table" if out is None and sys.stdout.isatty() else "tsv"
     if chosen == "parquet" and out is None:
