@@ -38,7 +38,7 @@ def is_good(alleles: list[int], cell: dict[str, str], limits: Adjust, copies: in
         return True
     depths = cell.get("AD", "").split(",")
     for a in set(alleles) - {0}:
-        reads = number(depths[a]) if a < len(depths) else None
+        reads = number(depths[a]) if len(depths) == N_ALT + 1 else None
         if reads is None or not dp or reads / dp < limits.ab:
             return False
     return True
@@ -69,6 +69,7 @@ def slow(text, cell, limits, *, sex, haploid, on_y, alt) -> Counter:
 
 def draw_value(rng, usual: int) -> str:
     odd = [".", "x", "007", "-5", "1e1", f"{usual}.5", "", "2e", "+12", "99999999999"]
+    odd += [f"{usual},{usual}", f"{usual},."]
     if rng.random() < 0.06:
         return odd[int(rng.integers(len(odd)))]
     return str(int(rng.integers(0, 2 * usual)))
@@ -91,7 +92,7 @@ def draw(n: int, people: int, seed: int):
         form = FORMATS[int(rng.choice(len(FORMATS), p=[0.3, 0.3, 0.2, 0.1, 0.1]))]
         cells = []
         for s in range(people):
-            size = N_ALT + 1 if rng.random() < 0.95 else int(rng.integers(1, 4))
+            size = N_ALT + 1 if rng.random() < 0.95 else int(rng.integers(1, 6))
             said = {
                 "GT": TEXTS[calls[k, s]],
                 "GQ": draw_value(rng, 30),

@@ -6,8 +6,8 @@ fully called:
 - GQ and DP reach their thresholds; DP of a haploid genotype its own, lower one.
 - Of a heterozygote every ALT has its share of the reads: AD of the ALT over DP. DP counts,
   not the sum of AD, as in gnomAD.
-- What is missing, no number, or not there (AD with fewer values than alleles) does not
-  reach a threshold.
+- What is missing, no number, or not one value (of AD: one of each allele, so that it is known
+  whose they are) does not reach a threshold.
 - Where males have one copy, a male's heterozygote is missing, and his homozygote is one
   copy; a woman is not asked for on Y. Half a count is never given.
 
@@ -88,8 +88,8 @@ def _odd_text(odd, place):  # type: ignore[no-untyped-def]  # pragma: no cover -
 
 
 @nb.njit(cache=True, nogil=True)
-def _value(text, values, cut, odd, place, is_number, number):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Give value `number` of a field's cell; NaN where there is none."""
+def _value(text, values, cut, odd, place, is_number, number, of):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give value `number` of a field's cell; NaN where it has other than `of` values."""
     a, b = cut[place], cut[place + 1]
     if a == b:
         return np.nan
@@ -99,21 +99,19 @@ def _value(text, values, cut, odd, place, is_number, number):  # type: ignore[no
     elif odd.shape[0]:
         begin, end = _odd_text(odd, place)
     if begin < 0:
-        if a + number >= b or values[a + number] == INT_MISSING:
+        if b - a != of or values[a + number] == INT_MISSING:
             return np.nan
         return float(values[a + number])
-    left = number
-    stop = begin
-    while True:
-        while stop < end and text[stop] != _COMMA:
-            stop += 1
-        if left == 0:
-            return _decimal(text, begin, stop)
-        if stop == end:
-            return np.nan
-        left -= 1
-        stop += 1
-        begin = stop
+    seen = 0
+    first, last = begin, begin
+    for i in range(begin, end + 1):
+        if i == end or text[i] == _COMMA:
+            if seen < number:
+                first = np.int64(i + 1)
+            elif seen == number:
+                last = np.int64(i)
+            seen += 1
+    return _decimal(text, first, last) if seen == of else np.nan
 
 
 @nb.njit(cache=True, nogil=True)
@@ -125,11 +123,11 @@ def _grade(values, cut, first, stride, places, limits, grades):  # type: ignore[
         grade = 3
         if least_gq > 0.0:
             a = cut[first + gq_place]
-            if a == cut[first + gq_place + 1] or not values[a] >= least_gq:
+            if cut[first + gq_place + 1] != a + 1 or not values[a] >= least_gq:
                 grade = 0
         if dp_place >= 0:
             a = cut[first + dp_place]
-            dp = values[a] if a < cut[first + dp_place + 1] else INT_MISSING
+            dp = values[a] if cut[first + dp_place + 1] == a + 1 else INT_MISSING
             if least_dp > 0.0 and not dp >= least_dp:
                 grade &= 2
             if least_haploid > 0.0 and not dp >= least_haploid:
@@ -146,11 +144,11 @@ def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-u
     for s in range(grades.size):
         grade = 3
         if least_gq > 0.0:
-            gq = _value(text, values, cut, odd, first + where[_GQ, 0], where[_GQ, 1], 0)
+            gq = _value(text, values, cut, odd, first + where[_GQ, 0], where[_GQ, 1], 0, 1)
             if not gq >= least_gq:
                 grade = 0
         if least_dp > 0.0 or least_haploid > 0.0:
-            dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0)
+            dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
             if least_dp > 0.0 and not dp >= least_dp:
                 grade &= 2
             if least_haploid > 0.0 and not dp >= least_haploid:
@@ -160,16 +158,17 @@ def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-u
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_balanced(alleles, code, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _is_balanced(alleles, code, n_alt, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Tell whether each ALT of a heterozygote has its reads; its fields begin at `first`."""
     text, values, cut, _, _, odd = tape
-    dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0)
+    dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
     if not dp > 0.0:
         return False
     for j in range(alleles.shape[1]):
         a = alleles[code, j]
         if a > 0:
-            reads = _value(text, values, cut, odd, first + where[_AD, 0], where[_AD, 1], a)
+            place = first + where[_AD, 0]
+            reads = _value(text, values, cut, odd, place, where[_AD, 1], a, n_alt + 1)
             if not reads / dp >= least:
                 return False
     return True
@@ -284,7 +283,7 @@ def _count_good(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                 continue
             if is_het and limits[3] > 0.0:
                 place = first + np.int64(s) * stride
-                if not _is_balanced(alleles, c, tape, place, fields, limits[3]):
+                if not _is_balanced(alleles, c, n_alt, tape, place, fields, limits[3]):
                     continue
             one = copies == 1 or hemi
             an[k, q] += 1 if one else copies
