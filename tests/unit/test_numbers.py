@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from varhouse.onefile.frequencies import frequencies
-from varhouse.tables.formulas import filtering_frequency, hardy_weinberg
-from varhouse.tables.statistics import FREQUENCIES, STATISTICS, statistics_of
+from varhouse.tables.formulas import NORMAL_QUANTILE, filtering_frequency, hardy_weinberg
+from varhouse.tables.statistics import FREQUENCIES, STATISTICS, made_of, statistics_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text()
 HEADING = re.compile(r"\| column \|.*\| example: (\w+):(\d+) \| value \|")
@@ -80,6 +80,62 @@ def test_filtering_frequencies_are_quantiles(level: float) -> None:
         assert 1 - fewer == pytest.approx(1 - level, rel=1e-9)
     none = filtering_frequency(np.array([0, 1, 2]), np.array([9, 9, 0]), level)
     assert none.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_filtering_frequencies_of_millions_of_copies(level: float) -> None:
+    """Against the expansion of Cornish and Fisher, which is the better the more copies."""
+    acs = np.unique(np.geomspace(10_000, 2**31 - 1, 200).astype(np.int64))
+    z, a = -NORMAL_QUANTILE[level], acs.astype(np.float64)
+    wanted = (
+        a
+        + z * np.sqrt(a)
+        + (z**2 - 1) / 3
+        + (z**3 - 7 * z) / (36 * np.sqrt(a))
+        - (3 * z**4 + 7 * z**2 - 16) / (810 * a)
+    )
+    # Twice: what is kept of a count is not taken for another one.
+    twice = np.concatenate([acs, acs[::-1]])
+    found = filtering_frequency(twice, np.full_like(twice, 2**31 - 1), level) * (2**31 - 1)
+    assert found[: acs.size].tolist() == found[acs.size :][::-1].tolist()
+    assert np.abs(found[: acs.size] / wanted - 1).max() < 1e-9
+    assert (np.diff(found[: acs.size]) > 0).all()
+
+
+@pytest.mark.parametrize("most", [3, 100, 100_000])
+def test_every_count_has_a_probability(most: int) -> None:
+    """Neither NaN nor below 0 or above 1, and the mid-p no greater than the plain one."""
+    rng = np.random.default_rng(most)
+    n = rng.integers(1, most + 1, 3_000)
+    # Among them nobody, everybody, and nearly everybody heterozygous or homozygous.
+    share = rng.choice([0, 1, 0.5, 0.999, 0.001], 3_000) * rng.choice([1, rng.random()], 3_000)
+    het = (share * n).astype(np.int64)
+    hom = ((n - het) * rng.choice([0, 1, 0.5, 0.25, 0.01], 3_000)).astype(np.int64)
+    plain, mid = hardy_weinberg(het, hom, n)
+    assert (plain >= 0).all()
+    assert (plain <= 1).all()
+    assert (mid >= 0).all()
+    assert (mid <= plain).all()
+    # The other allele's copies have the same test, and where all alleles are equal: 1.
+    other = hardy_weinberg(het, n - het - hom, n)
+    assert np.allclose(other, (plain, mid), rtol=1e-12, atol=0)
+    equal = (het == 0) & ((hom == 0) | (hom == n))
+    assert equal.any()
+    assert (plain[equal] == 1).all()
+    assert (mid[equal] == 0.5).all()
+
+
+def test_no_coefficient_where_all_alleles_are_equal() -> None:
+    counts = {
+        "n_het": [0, 0, 0, 4, 1],
+        "n_hom_alt": [0, 5, 0, 0, 2],
+        "n_samples": [5, 5, 0, 4, 5],
+    }
+    none = dict.fromkeys(("n_missing", "n_not_diploid"), [0] * 5)
+    none |= dict.fromkeys(("n_het_not_diploid", "n_hom_alt_not_diploid"), [0] * 5)
+    rows = pl.DataFrame(counts | none, schema=dict.fromkeys({**counts, **none}, pl.Int32))
+    found = rows.select(made_of(FREQUENCIES)["inbreeding"]).to_series().to_list()
+    assert found == [None, None, None, -1, pytest.approx(1 - 1 / (2 * 0.5 * 0.5 * 5))]
 
 
 def test_exact_tests_are_sums_over_all_tables() -> None:

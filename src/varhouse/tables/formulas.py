@@ -23,6 +23,8 @@ has them: the search for the quantile of the gamma distribution starts there."""
 
 _BIG = 2.0**512
 _STEPS = 60
+_KNOWN = 1 << 18
+"""Counts of copies of which the mean is kept at once: a count of millions takes no memory."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -149,15 +151,19 @@ def _filtering(ac, an, level, z, out):  # type: ignore[no-untyped-def]  # pragma
     top = 0
     for i in range(ac.size):
         top = max(top, ac[i])
-    # Most alleles are rare: each count is worked out once.
-    known = np.zeros(top + 1)
+    # Most alleles are rare: each count is worked out once, unless another took its slot.
+    slots = min(top + 1, _KNOWN)
+    whose = np.full(slots, -1, np.int64)
+    known = np.zeros(slots)
     for i in range(ac.size):
         if ac[i] <= 1 or an[i] <= 0:
             out[i] = 0.0
             continue
-        if known[ac[i]] == 0.0:
-            known[ac[i]] = _least_mean(ac[i], level, z)
-        out[i] = known[ac[i]] / an[i]
+        slot = ac[i] % slots
+        if whose[slot] != ac[i]:
+            whose[slot] = ac[i]
+            known[slot] = _least_mean(ac[i], level, z)
+        out[i] = known[slot] / an[i]
 
 
 def filtering_frequency(
