@@ -1,10 +1,13 @@
 """Counts of genotypes of high quality against a slow count of each person's text."""
 
 from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from fieldtapes import tape_of
 
 from varhouse.frequencies.adj import count_adj
@@ -12,6 +15,7 @@ from varhouse.frequencies.strata import make_strata
 from varhouse.genotypes.calls import Genotypes, parse_gt
 from varhouse.tables.statistics import Adjust, adj_counts, of_records
 
+ROOT = Path(__file__).parents[2]
 TEXTS = ["0/0", "0|0", "0/1", "1|1", "1/2", "2/2", ".", "./1", "1", "0", "./.", "2/.", "0/1/2"]
 SEXES = ["male", "female", "unknown"]
 FORMATS = ["GT:GQ:DP:AD", "GT:AD:DP:GQ:PL", "GT:DP:AD:GQ", "GT:GQ:DP", "GT"]
@@ -154,6 +158,15 @@ def test_counts_of_high_quality(people: int, numbers: set[str], limits: Adjust) 
                     assert found[name][row, q] == wanted[name], (k, q, alt, name, cells)
                 passed += wanted["an_adj"]
     assert passed
+
+
+def test_thresholds_are_those_of_the_configuration_and_its_page() -> None:
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    told = schema["properties"]["policy"]["properties"]["adj"]["properties"]
+    assert {k: v["default"] for k, v in told.items()} == asdict(Adjust())
+    page = (ROOT / "config" / "README.md").read_text()
+    (line,) = (x for x in page.splitlines() if x.startswith("| `adj` |"))
+    assert yaml.safe_load(line.split("`")[3]) == asdict(Adjust())
 
 
 def test_without_fields_nothing_is_known() -> None:

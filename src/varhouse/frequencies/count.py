@@ -108,6 +108,22 @@ def _add(alleles, code, times, hemi, rows, n_rows, q, by_allele, by_record):  # 
 
 
 @nb.njit(cache=True, nogil=True)
+def no_counts(n_rows, n, n_cells):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Make the arrays of `Counts` in its order, all 0: six of alleles, three of records."""
+    return (
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n, n_cells), np.int32),
+        np.zeros((n, n_cells), np.int32),
+        np.zeros((n, n_cells), np.int32),
+    )
+
+
+@nb.njit(cache=True, nogil=True)
 def _tally_pays(tally, listed):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Tell whether a record lists so many people that its table of tallies is soon read."""
     return tally.size > 0 and listed > 2 * tally.size
@@ -121,17 +137,8 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     n = default.size
     n_rows = first_row[n]
     n_cells = size.size
-    by_allele = (
-        np.zeros((n_rows, n_cells), np.int32),
-        np.zeros((n_rows, n_cells), np.int32),
-        np.zeros((n_rows, n_cells), np.int32),
-        np.zeros((n_rows, n_cells), np.int32),
-        np.zeros((n_rows, n_cells), np.int32),
-        np.zeros((n_rows, n_cells), np.int32),
-    )
-    an = np.zeros((n, n_cells), np.int32)
-    miss = np.zeros((n, n_cells), np.int32)
-    odd = np.zeros((n, n_cells), np.int32)
+    out = no_counts(n_rows, n, n_cells)
+    by_allele, (an, miss, odd) = out[:6], out[6:]
     listed = np.zeros(n_cells, np.int64)
     n_codes = alleles.shape[0] if n_cells * alleles.shape[0] <= _TALLIES else 0
     tally = np.zeros((n_cells, n_codes), np.int64)
@@ -191,7 +198,7 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     by_allele,
                     by_record,
                 )
-    return by_allele, (an, miss, odd)
+    return out
 
 
 @nb.njit(cache=True, nogil=True)
@@ -318,7 +325,7 @@ def count_genotypes(
     haploid
         bool[n]: the record lies on X or Y outside the pseudo-autosomal regions.
     """
-    by_allele, by_record = _count(
+    counts = _count(
         genotypes.alleles,
         genotypes.listed,
         first_row,
@@ -327,7 +334,7 @@ def count_genotypes(
         strata.size,
         strata.male,
     )
-    return Counts(*by_allele, *by_record)
+    return Counts(*counts)
 
 
 def count_people(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import StoreError
-from varhouse.frequencies.count import Counts
+from varhouse.frequencies.count import Counts, no_counts
 from varhouse.frequencies.haploid import copies_of
 from varhouse.genotypes.calls import Bools
 from varhouse.genotypes.planekernel import NOTHING
@@ -160,17 +160,7 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     planes, record, first_row, block, words, masks, chosen, males, members, male, haploid
 ):
     n, n_alts, groups = record.size - 1, first_row[-1], members.shape[0]
-    out = (
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n_alts, groups), np.int32),
-        np.zeros((n, groups), np.int32),
-        np.zeros((n, groups), np.int32),
-        np.zeros((n, groups), np.int32),
-    )
+    out = no_counts(n_alts, n, groups)
     for k in range(n):
         for r in range(record[k], record[k + 1]):
             first, people = planes.first[r], planes.people[r]
@@ -254,7 +244,7 @@ def count_planes(rows: PlaneRows, members: Bools, male: Bools, haploid: Bools) -
         [[mine[first : first + people].sum() for first, people in blocks] for mine in members],
         np.int64,
     ).reshape(len(members), len(blocks))
-    ac, het, hom, hem, het_odd, hom_odd, an, missing, odd = _count(
+    counts = _count(
         planes,
         rows.record,
         rows.first_row,
@@ -267,14 +257,4 @@ def count_planes(rows: PlaneRows, members: Bools, male: Bools, haploid: Bools) -
         male,
         haploid,
     )
-    return Counts(
-        ac=ac,
-        n_het=het,
-        n_hom_alt=hom,
-        n_hemi=hem,
-        n_het_not_diploid=het_odd,
-        n_hom_alt_not_diploid=hom_odd,
-        an=an,
-        n_missing=missing,
-        n_not_diploid=odd,
-    )
+    return Counts(*counts)
