@@ -10,6 +10,7 @@ from calls_store import FILES, base, make_calls_store, other
 
 import varhouse
 from varhouse.cli import main
+from varhouse.export import export_cohort, export_pgen
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +85,16 @@ def test_mistakes_are_one_line(
     store: str, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], text: str
 ) -> None:
     assert ask(store, *options) != 0
-    said = capsys.readouterr().err
-    assert text in said
-    assert "Traceback" not in said
+    said = capsys.readouterr()
+    assert text in said.err
+    assert "Traceback" not in said.err
+    assert not said.out
+
+
+def test_an_unknown_id_is_told_once(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for options in ((), ("--carriers",)):
+        assert ask(store, "--id", "rs404", *options) == 0
+        assert capsys.readouterr().err.count("no such id") == 1
 
 
 def test_all_is_given_to_who_asks(store: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +104,13 @@ def test_all_is_given_to_who_asks(store: str, capsys: pytest.CaptureFixture[str]
     assert len(rows) == own.calls().collect().height
     assert ask(store, "--all", "--carriers", "--cohort", "b") == 0
     assert len(capsys.readouterr().out.splitlines()) == own.carriers(cohort="b").height + 1
+
+
+def test_a_path_may_be_text(store: str, tmp_path: Path) -> None:
+    opened, out = varhouse.open(store), tmp_path / "a.vcf"
+    assert export_cohort(opened, "a", str(out)) > 0
+    assert export_pgen(opened, "b", str(tmp_path / "b.pgen"))[0] > 0
+    assert {f.name for f in tmp_path.iterdir()} >= {"a.vcf", "b.pgen", "b.pvar", "b.psam"}
 
 
 def test_vcf_and_bcf_are_the_exports(store: str, tmp_path: Path) -> None:

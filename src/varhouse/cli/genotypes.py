@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         check_safe,
         report,
         say_hidden,
+        started,
         write_all,
     )
     from varhouse.query.output import choose_format, open_output
@@ -128,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     )
     frames, schema, shown = _answer(store, asked, args, typed=form in ("parquet", "json"))
     columns = _columns(args.columns, schema, shown)
-    rows = Limited(frames, _limit(args, form))
+    rows = Limited(started(frames), _limit(args, form))
     with open_output(args.output) as stream:
         writer = _writer(form, stream, {n: schema[n] for n in columns}, args)
         total = write_all(writer, (frame.select(columns) for frame in rows))

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         open_asked,
         report,
         say_hidden,
+        started,
         write_all,
     )
     from varhouse.query.output import choose_format, make_writer, open_output
@@ -75,15 +76,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         people = choose_people(store, args.people, args.samples)
     counter = _counter(store, people, columns, args)
+    frames = started(counter.frames(selection))
     with open_output(args.output) as stream:
         if form == "table":
             width = terminal_width() if args.output is None else None
             writer = TableWriter(stream, list(counter.schema), keep=bool(columns), width=width)
-            rows = write_all(writer, counter.frames(selection))
+            rows = write_all(writer, frames)
             say_hidden(writer)
         else:
             plain = make_writer(form, stream, counter.schema, safe=args.spreadsheet_safe)
-            rows = write_all(plain, counter.frames(selection))
+            rows = write_all(plain, frames)
     noun = "row" if args.by_cohort else "allele"
     report(rows, noun, f"{people.told()}, release {store.release}", began, args.output)
     return 0

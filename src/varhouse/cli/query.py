@@ -3,7 +3,8 @@
 import argparse
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,6 +249,13 @@ def _writer(
     from varhouse.query.output import make_writer
 
     return make_writer(form, stream, answer.schema, safe=args.spreadsheet_safe), None
+
+
+def started(frames: "Iterable[pl.DataFrame]") -> "Iterator[pl.DataFrame]":
+    """Make the first frame: what is wrong is told before a header line is written."""
+    rest = iter(frames)
+    first = list(islice(rest, 1))
+    return chain(first, rest)
 
 
 def write_all(writer: "Writer", frames: "Iterable[pl.DataFrame]") -> int:

@@ -48,7 +48,7 @@ _TO_BCF = (
 def export_cohort(
     store: Store,
     cohort: str,
-    out: Path,
+    out: str | Path,
     progress: Callable[[str, int], None] | None = None,
     *,
     samples: Sequence[str] | None = None,
@@ -91,6 +91,7 @@ def export_cohort(
     InputError
         If the BCF could not be made.
     """
+    out = Path(out)
     if not out.name.endswith(_ENDINGS):
         raise UsageError(f"{out}: the name must end with .vcf, .vcf.gz or .bcf")
     if not out.parent.is_dir():

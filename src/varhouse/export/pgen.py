@@ -146,7 +146,7 @@ def _fill(block_at, file, rows, calls, texts, column_at, columns, codes, phase, 
 def export_pgen(
     store: Store,
     cohort: str,
-    out: Path,
+    out: str | Path,
     progress: Callable[[str, int], None] | None = None,
     *,
     samples: Sequence[str] | None = None,
@@ -174,6 +174,7 @@ def export_pgen(
         If pgenlib is not installed, a name is wrong, nobody has a column, or a record has
         more alleles than a `.pgen` holds.
     """
+    out = Path(out)
     if not out.name.endswith(".pgen"):
         raise UsageError(f"{out}: the name must end with .pgen")
     if not out.parent.is_dir():

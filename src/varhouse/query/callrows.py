@@ -11,7 +11,7 @@ from varhouse.genotypes.planecarriers import find_carriers
 from varhouse.query.callfields import FieldColumns
 from varhouse.query.columns import Columns
 from varhouse.query.matrix import iter_files
-from varhouse.query.records import RECORD, Block, iter_blocks
+from varhouse.query.records import RECORD, Block, find_record_pieces, iter_blocks
 from varhouse.query.select import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY_SCHEMA, WITHIN, PolarsType
@@ -67,8 +67,9 @@ def iter_calls(
     pl.DataFrame
         Columns of CALL_SCHEMA, then the fields.
     """
+    pieces = find_record_pieces(store, asked.selection)
     for columns in asked.columns:
-        for block in iter_blocks(store, columns, asked.selection):
+        for block in iter_blocks(store, columns, pieces):
             frames = list(_call_frames(store, block, columns, fields))
             if len(frames) > 1:
                 yield pl.concat(frames).sort("pos", *RECORD, maintain_order=True)
@@ -107,8 +108,9 @@ def iter_carriers(
         Columns of CARRIER_SCHEMA, then the fields.
     """
     order = [*WITHIN, *RECORD]
+    pieces = find_record_pieces(store, asked.selection)
     for columns in asked.columns:
-        for block in iter_blocks(store, columns, asked.selection, alleles=True):
+        for block in iter_blocks(store, columns, pieces, alleles=True):
             if block.alleles is None or block.alleles.is_empty():
                 continue
             frames = list(_carrier_frames(store, block, columns, fields))

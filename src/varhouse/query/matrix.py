@@ -11,7 +11,7 @@ import polars as pl
 from varhouse.genotypes.calls import NO_ALLELE
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.columns import Columns
-from varhouse.query.records import RECORD, Block, iter_blocks, order_of
+from varhouse.query.records import RECORD, Block, find_record_pieces, iter_blocks, order_of
 from varhouse.query.select import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY_SCHEMA, WITHIN
@@ -96,7 +96,9 @@ def dosage_matrix(store: Store, columns: Columns, selection: Selection) -> Dosag
     """
     keys: list[pl.DataFrame] = []
     parts: list[npt.NDArray[np.int8]] = []
-    for block in iter_blocks(store, columns, selection, alleles=True):
+    for block in iter_blocks(
+        store, columns, find_record_pieces(store, selection), alleles=True
+    ):
         alleles = block.alleles
         if alleles is None or alleles.is_empty():
             continue
@@ -157,7 +159,7 @@ def allele_matrix(store: Store, columns: Columns, selection: Selection) -> Allel
     """Give the alleles of each call of the selected records."""
     sites: list[pl.DataFrame] = []
     parts: list[npt.NDArray[np.int16]] = []
-    blocks = iter_blocks(store, columns, selection)
+    blocks = iter_blocks(store, columns, find_record_pieces(store, selection))
     for number, block in enumerate(blocks):
         for file, records, rows in iter_files(block, columns):
             own, place = columns.of_file(file)

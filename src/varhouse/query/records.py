@@ -120,27 +120,21 @@ def find_allele(store: Store, text: str) -> pl.DataFrame:
 
 
 def iter_blocks(
-    store: Store, columns: Columns, selection: Selection, *, alleles: bool = False
+    store: Store, columns: Columns, pieces: Sequence[Piece], *, alleles: bool = False
 ) -> Iterator[Block]:
-    """Give the records of a cohort that hold what is selected, in order.
+    """Give the records of a cohort that hold what is asked for, in order.
 
     Parameters
     ----------
     columns
         Who is asked about.
-    selection
-        Regions and genes find the records of which REF covers a base of them; ids the
-        records that hold one of the alleles.
+    pieces
+        From `find_record_pieces`, which are the same for all cohorts.
     alleles
         Give the alleles of each record, too: all of them, or those found by id.
-
-    Raises
-    ------
-    VarhouseError
-        If a region, gene or id cannot be read.
     """
     step = _step(columns)
-    for piece in find_record_pieces(store, selection):
+    for piece in pieces:
         if piece.keys is not None or alleles:
             yield from iter_piece(store, columns, piece)
             continue
@@ -235,7 +229,16 @@ def _between(piece: Piece, last: Sequence[int]) -> Iterator[Piece]:
 
 
 def find_record_pieces(store: Store, selection: Selection) -> list[Piece]:
-    """Turn a selection into pieces of contigs; of ids as `find_allele` finds them."""
+    """Turn a selection into pieces of contigs; of ids as `find_allele` finds them.
+
+    Regions and genes find the records of which REF covers a base of them; ids the records
+    that hold one of the alleles.
+
+    Raises
+    ------
+    VarhouseError
+        If a region, gene or id cannot be read.
+    """
     if not selection.ids:
         return list(find_pieces(store, selection, "sites"))
     found = [find_allele(store, text) for text in selection.ids]
