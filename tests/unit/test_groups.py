@@ -155,7 +155,8 @@ def test_what_is_refused(store):
     with pytest.raises(UsageError, match="no column 'afs' here; nearest: af"):
         store.group_frequencies('sex == "male"', columns=["afs"])
     # What needs fields of quality is not known for a group.
-    with pytest.raises(UsageError, match="no column 'ac_adj'"):
+    why = "no column 'ac_adj' of a group: groups are counted from genotypes alone, without GQ"
+    with pytest.raises(UsageError, match=why):
         store.group_frequencies('sex == "male"', columns=["ac_adj"])
 
 
@@ -179,14 +180,17 @@ def test_the_command(store, tmp_path, capsys):
         (["--people", people], "nothing says which alleles"),
         (["--people", people, "--all", "--id", "x"], "--all does not go with"),
         (["--all"], "nothing says which people"),
+        (["--people", people, "--region", "chr1:x"], "chr1:x"),
+        (["--people", people, "--gene", "nope"], "gene"),
         (["--people", people, "--all", "--public"], "not public"),
         (["--people", people, "--all", "--par", "x"], "--par does not go with a store"),
         (["--people", "sex ==", "--all"], "cannot be read"),
     ):
         assert main(["frequencies", path, *options]) != 0
-        said = capsys.readouterr().err
-        assert message in said
-        assert "Traceback" not in said
+        said = capsys.readouterr()
+        assert message in said.err
+        assert "Traceback" not in said.err
+        assert not said.out
     wrong = tmp_path / "o.vcf.gz"
     assert main(["frequencies", path, "--people", people, "--all", "-o", str(wrong)]) == 2
     assert "the ending says no format" in capsys.readouterr().err

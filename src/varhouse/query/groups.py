@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.alleles.key import last_base
+from varhouse.errors import UsageError
 from varhouse.query.cohortgroup import COUNTS, CohortGroup
 from varhouse.query.expression import find_column
 from varhouse.query.people import People, check_may_ask, choose_people
@@ -93,6 +94,24 @@ def statistics_of_groups(*, by_cohort: bool = False) -> dict[str, Statistic]:
     }
 
 
+def find_statistic(name: str, known: dict[str, Statistic]) -> str:
+    """Find a statistic of a group, in any case.
+
+    Raises
+    ------
+    UsageError
+        If a group has none of this name; of counts of high quality it is said why.
+    """
+    low = name.lower()
+    if low in {s.name for s in STATISTICS} - {*known} and low.endswith("_adj"):
+        raise UsageError(
+            f"no column {name!r} of a group: groups are counted from genotypes alone, without "
+            "GQ, DP and AD",
+            "name the column of the sheet in `strata` and ingest: its groups have them",
+        )
+    return find_column(name, known)
+
+
 class GroupCounter:
     """Counts a group of people, as often as it is asked.
 
@@ -132,7 +151,9 @@ class GroupCounter:
         ]
         self._has_others = store.file_frame("cohorts").height > 1
         known = statistics_of_groups(by_cohort=by_cohort)
-        names = [find_column(c, known) for c in columns] or [n for n in DEFAULT if n in known]
+        names = [find_statistic(c, known) for c in columns] or [
+            n for n in DEFAULT if n in known
+        ]
         self._made = {
             n: made.cast(known[n].dtype)
             for n in names
