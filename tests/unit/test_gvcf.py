@@ -62,7 +62,7 @@ def test_a_gvcf_is_valid_and_told(tmp_path, style):
     assert scan.account.verdict == "valid"
     assert scan.gvcf
     assert "VH-F-030" in scan.account.counts
-    assert len(scan.account.reasons_to_hold(refuse_records=False)) == 1
+    assert not scan.account.reasons_to_hold(refuse_records=False)
 
 
 @pytest.mark.parametrize("kind", PLAIN)
@@ -107,14 +107,24 @@ ROWS = (
 )  # fmt: skip
 
 
-def test_a_gvcf_is_held_back_by_default(tmp_path):
+def test_a_gvcf_is_held_back_if_the_policy_says_so(tmp_path):
     (tmp_path / "a.vcf").write_text(_text(ROWS))
-    ingest_here(tmp_path / "store", _config(tmp_path, {}))
+    ingest_here(tmp_path / "store", _config(tmp_path, {"gvcf": "refuse"}))
     store = varhouse.open(tmp_path / "store")
     held = store.scan("held_back").collect()
     assert held["cohort"].to_list() == ["a"]
-    assert "policy.gvcf: variants" in str(held.to_dicts())
+    assert "policy.gvcf: blocks" in str(held.to_dicts())
     assert store.scan("variants").collect().height == 1
+
+
+def test_a_gvcf_goes_in_by_default_and_is_told(tmp_path):
+    (tmp_path / "a.vcf").write_text(_text(ROWS))
+    account = ingest_here(tmp_path / "store", _config(tmp_path, {}))
+    assert account["held_back"] == []
+    store = varhouse.open(tmp_path / "store")
+    assert store.scan("variants").collect().height == 3
+    files = store.scan("files").filter(pl.col("cohort") == "a").collect()
+    assert "VH-F-030" in files["problems"][0]
 
 
 def test_variants_of_a_gvcf(tmp_path):

@@ -57,6 +57,38 @@ def _held(folder):
     return varhouse.open(folder / "store").scan("held_back").collect()
 
 
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"gq": [30, 20]}, "callable.gq: the lower bounds of bands have to rise"),
+        ({"dp": [5, 5]}, "callable.dp: the lower bounds of bands have to rise"),
+        ({"gq": [*range(1, 9)]}, "callable.gq: .* too long"),
+        ({"dp": [0]}, "callable.dp.0: 0 is less than"),
+        ({"dp": [2.5]}, "callable.dp.0: 2.5 is not of type"),
+        ({"gq": 20}, "callable.gq: 20 is not of type"),
+        ({"kits": "none.tsv"}, "callable.kits: no such file"),
+        ({"kit": "kits.tsv"}, "unknown key 'callable.kit'.*kits"),
+    ],
+)
+def test_wrong_settings_of_callability_are_told(fx_gate, said, problem):
+    with pytest.raises(ConfigError, match=problem):
+        read_config(_config(fx_gate, "good", callable=said))
+
+
+def test_settings_of_callability_are_those_of_a_cohort(fx_gate):
+    kits = fx_gate / "kits.tsv"
+    kits.write_text("kit\tbed\n")
+    said = {"gq": [20, 30], "kits": "kits.tsv"}
+    for n, more in enumerate(({}, {"callable": said}, {"callable": {**said, "dp": [10]}})):
+        config = _config(fx_gate, "good", **more)
+        assert ingest_here(fx_gate / "store", config)["release"] == n + 2
+        assert ingest_here(fx_gate / "store", config).get("up_to_date")
+    found = read_config(config).callable
+    assert (found.gq, found.dp, found.kits) == ([20, 30], [10], str(kits))
+    kits.write_text("kit\tbed\nx\tx.bed\n")
+    assert ingest_here(fx_gate / "store", config)["release"] == n + 3
+
+
 def test_held_back_file_is_told_with_its_checksums(fx_gate):
     account = ingest_here(fx_gate / "store", _config(fx_gate, "good", "bad"))
     alone = ingest_here(fx_gate / "alone", _config(fx_gate, "good"))

@@ -55,6 +55,16 @@ def _config(folder, rows=ROWS, row="old\told.vcf\tA\tc.chain\ta.fa", **policy):
     return folder / "config.yaml"
 
 
+BLOCKS = ["1 3 . G <NON_REF> . . END=5 GT 0/0 0/0", "1 9 . T G,<NON_REF> . . . GT 0/1 0/0"]
+
+
+@pytest.mark.parametrize(("policy", "n_held"), [("blocks", 1), ("variants", 0)])
+def test_blocks_of_a_gvcf_are_not_lifted(folder, policy, n_held):
+    account = ingest_here(folder / "store", _config(folder, BLOCKS, gvcf=policy))
+    assert len(account["held_back"]) == n_held
+    assert ("blocks are not lifted over" in str(account["held_back"])) == bool(n_held)
+
+
 COUNTS = ["ac", "an", "n_het", "n_hom_alt", "n_missing"]
 
 

@@ -268,7 +268,7 @@ class _Run:
             0,
             contigs,
             reference,
-            Policy(unchecked_ref="store", partial_reference=True),
+            Policy(unchecked_ref="store", partial_reference=True, gvcf="variants"),
             HaploidRegions(contigs, self.par),
             make_strata(people, self.strata),
             np.arange(people.height, dtype=np.int32),

@@ -19,11 +19,22 @@ _NO_FAULT = frozenset({"duplicate_allele", "not_pass", "ref_unchecked", "gt_with
 """Reasons of rejects that `policy.record_fault` is not about."""
 
 
-def let_in(policy: Policy, scan: FileScan) -> FileScan:
-    """Turn into notes what the policy lets in."""
-    if policy.gvcf == "variants" and scan.gvcf:
-        scan.account.effects["VH-F-030"] = "note"
+def keep_out(policy: Policy, scan: FileScan) -> FileScan:
+    """Turn into a reason to hold a file back what the rules note and the policy refuses."""
+    if policy.gvcf == "refuse" and scan.gvcf:
+        scan.account.effects["VH-F-030"] = "refuse"
     return scan
+
+
+def chain_reasons(policy: Policy, scan: FileScan) -> list[str]:
+    """Give the reason that a file of another assembly shows before it is lifted over."""
+    if policy.gvcf == "blocks" and scan.gvcf:
+        return [
+            f"{scan.path}: a gVCF of a cohort with a chain: reference blocks are not lifted "
+            "over; fix: make the gVCF against the store's assembly, or policy.gvcf: variants, "
+            "which lifts its variants"
+        ]
+    return []
 
 
 def file_reasons(policy: Policy, account: Account) -> list[str]:

@@ -62,7 +62,7 @@ class ShardWriter:
     ----------
     gvcf
         Whether the file is a gVCF, of which only records with a real ALT are read. That only
-        the whole file shows; None: as its first records look, where a policy lets one in.
+        the whole file shows; None: as its first records look, unless all are held back.
     """
 
     wants_calls = True
@@ -72,7 +72,7 @@ class ShardWriter:
     ) -> None:
         self.run, self.cohort, self.number, self.folder = run, cohort, number, folder
         self.wants_fields = run.genotype_fields
-        self._gvcf = gvcf if run.policy.gvcf == "variants" else False
+        self._gvcf = False if run.policy.gvcf == "refuse" else gvcf
         self._header = Header()
         self._shards: ChunkShards | None = None
         self._reader: ChunkReader | None = None

@@ -16,7 +16,7 @@ from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text
-from varhouse.ingest.setup.settings import Policy, SourceConfig
+from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.sources import read_spec, source_faults
 from varhouse.textfile import LONGEST_ROW, line_blocks
@@ -60,6 +60,7 @@ class Config:
     raw: dict[str, Any]
     contigs: Contigs | None
     limits: Limits = field(default_factory=Limits)
+    callable: CallableConfig = field(default_factory=CallableConfig)
     warnings: list[str] = field(default_factory=list)
     mane: Path | None = None
     genotype_fields: list[str] | None = None
@@ -106,6 +107,7 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         ("mane", said.get("mane")),
         ("cohorts", said.get("cohorts")),
         ("samples", said.get("samples")),
+        ("callable.kits", (said.get("callable") or {}).get("kits")),
     ):
         paths[key] = base / value if value else None
         if value and not (base / value).is_file():
@@ -123,6 +125,8 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
             problems.append(str(error))
     samples, found = _read(paths["samples"], check_samples)
     problems += found
+    bands = said.get("callable") or {}
+    problems += _band_problems(bands)
     strata = list(said.get("strata") or [])
     if paths["samples"] is not None or not raw.get("samples"):
         problems += _strata_problems(strata, samples)
@@ -150,6 +154,11 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         raw,
         contigs,
         limits,
+        CallableConfig(
+            list(bands.get("gq") or []),
+            list(bands.get("dp") or []),
+            str(paths["callable.kits"]) if paths["callable.kits"] else None,
+        ),
         warnings,
         paths["mane"],
         kept_fields(raw.get("genotype_fields", "all")),
@@ -160,6 +169,14 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
 def kept_fields(said: str | list[str]) -> list[str] | None:
     """Read `genotype_fields`: sorted FORMAT keys without GT, which is always kept; or all."""
     return None if isinstance(said, str) else sorted({*said} - {"GT"})
+
+
+def _band_problems(said: dict[str, Any]) -> list[str]:
+    return [
+        f"callable.{key}: the lower bounds of bands have to rise: {said[key]}"
+        for key in ("gq", "dp")
+        if (bounds := said.get(key)) and sorted({*bounds}) != bounds
+    ]
 
 
 def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:

@@ -18,7 +18,7 @@ from varhouse.errors import nearest
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 _COLUMN_KEYS = ("kind", "format", "preset", "fields", "columns", "entries")
-_MAPPINGS = ("assembly", "policy", "limits")
+_MAPPINGS = ("assembly", "policy", "limits", "callable")
 
 
 @dataclass

@@ -27,7 +27,12 @@ from varhouse.genome.reference import Reference, cached_reference
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.known_files import KnownFiles
-from varhouse.ingest.setup.settings import Policy, SourceConfig, text_digest
+from varhouse.ingest.setup.settings import (
+    CallableConfig,
+    Policy,
+    SourceConfig,
+    text_digest,
+)
 from varhouse.ingest.setup.sizing import Jobs
 from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store, open_store
@@ -97,6 +102,7 @@ class Run:
     config: dict[str, Any]
     cohorts: list[RunCohort]
     limits: Limits = field(default_factory=Limits)
+    callable: CallableConfig = field(default_factory=CallableConfig)
     unchanged: list[str] = field(default_factory=list)
     held_before: list[dict[str, Any]] = field(default_factory=list)
     annotate_all: bool = False
@@ -188,6 +194,7 @@ def load_run(path: Path) -> Run:
     data = read_json(path)
     data["policy"] = Policy(**data["policy"])
     data["limits"] = Limits(**data["limits"])
+    data["callable"] = CallableConfig(**data["callable"])
     data["sources"] = [SourceConfig(**s) for s in data["sources"]]
     data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
     data["jobs"] = Jobs(**data["jobs"])
@@ -348,6 +355,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         policy=config.policy,
         config=config.raw,
         limits=config.limits,
+        callable=config.callable,
         cohorts=cohorts,
         unchanged=unchanged,
         held_before=held,
@@ -488,12 +496,18 @@ def _settings(
         par,
         sorted(config.strata),
         asdict(config.policy),
+        _callable_settings(config.callable, digests),
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
         sheet.columns,
         sheet.rows(),
         config.genotype_fields,
         *lift,
     )
+
+
+def _callable_settings(said: CallableConfig, digests: KnownFiles) -> list[object]:
+    """Give what decides callability: bands, and the bytes of the table of kits."""
+    return [said.gq, said.dp, digests.sha256(Path(said.kits)) if said.kits else None]
 
 
 def cohort_fingerprint(settings: str, sha256: list[str]) -> str:

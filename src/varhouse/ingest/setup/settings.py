@@ -18,13 +18,31 @@ class Policy:
     duplicate_alleles: str = "reject"
     record_fault: str = "reject"
     pass_only: bool = False
-    gvcf: str = "refuse"
+    gvcf: str = "blocks"
     adj: Adjust = field(default_factory=Adjust)
 
     def __post_init__(self) -> None:
         """Take thresholds as a configuration or a JSON file says them."""
         if isinstance(self.adj, dict):
             self.adj = Adjust(**self.adj)
+
+
+@dataclass
+class CallableConfig:
+    """How finely the runs of a gVCF tell quality, and which intervals capture kits cover.
+
+    Attributes
+    ----------
+    gq, dp
+        Lower bounds of the bands of GQ (Phred) and DP (reads) that are kept apart in the table
+        `runs`, rising, at most seven each; empty: only the levels by `policy.adj`.
+    kits
+        Absolute path of the table of capture kits; None: there is none.
+    """
+
+    gq: list[int] = field(default_factory=list)
+    dp: list[int] = field(default_factory=list)
+    kits: str | None = None
 
 
 SourceConfig = SourceSpec

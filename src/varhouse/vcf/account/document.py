@@ -29,7 +29,7 @@ _DIFFERENT = {
     "VH-F-016": ("error (4.1, 4.2 without NUL: warning)", "goes in, noted"),
     "VH-F-030": (
         "warning",
-        "cohort held back; `policy.gvcf: variants` takes in records with real ALTs",
+        "goes in with its blocks; `policy.gvcf`: `variants` leaves them out, `refuse` all",
     ),
     "VH-B-004": ("warning, error", "between records: cohort held back; at the end: goes in"),
     "VH-B-012": ("error (4.1, 4.2: warning)", "goes in, noted"),
