@@ -269,8 +269,8 @@ def variant(text: str, **columns: Any) -> dict[str, Any]:
 def counts(text: str, ac: int, an: int, **columns: Any) -> dict[str, Any]:
     """Make a row of `frequencies` or `totals` with af."""
     af = ac / an if an else None
-    return {**key(text), "ac": ac, "an": an, "af": af, "stratum_by": "all", "stratum": "all",
-            **columns}  # fmt: skip
+    return {**key(text), "ac": ac, "an": an, "an_written": an, "af": af, "stratum_by": "all",
+            "stratum": "all", **columns}  # fmt: skip
 
 
 # --- the small store that many tests read ---

@@ -67,6 +67,9 @@ def fill(table: Table, rows: list[dict]) -> pl.DataFrame:
         else plain.get(c.dtype, 0)
         for c in table.columns
     }
+    if "an_written" in default:
+        # As of every file that is no gVCF.
+        rows = [{"an_written": r.get("an", 0), **r} for r in rows]
     return pl.DataFrame([{**default, **r} for r in rows], schema=table.polars_schema)
 
 

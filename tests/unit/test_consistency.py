@@ -28,6 +28,7 @@ def frame(*changes: dict) -> pl.DataFrame:
     ("change", "rule"),
     [
         ({"ac": 19}, "ac <= an"),
+        ({"an_written": 4}, "ac <= an_written"),
         ({"ac": -1}, "ac >= 0"),
         ({"n_missing": -1}, "n_missing >= 0"),
         ({"n_missing": 7}, "n_het + n_hom_alt + n_hemi + n_missing <= n_samples"),

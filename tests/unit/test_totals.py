@@ -39,6 +39,7 @@ def slow_totals(frame: pl.DataFrame) -> list:
                     s: {
                         **dict.fromkeys(COUNTS, 0),
                         "an": max(r["an"] for r in found),
+                        "an_written": max(r["an_written"] for r in found),
                         "n_missing": min(r["n_missing"] for r in found),
                         "n_not_diploid": max(r["n_not_diploid"] for r in found),
                         "n_samples": max(r["n_samples"] for r in found),

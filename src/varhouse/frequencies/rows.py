@@ -47,6 +47,7 @@ def frequency_frame(
         pl.Series("stratum_by", strata.by * n, dtype=pl.String),
         pl.Series("stratum", strata.value * n, dtype=pl.String),
         *(pl.Series(name, counts[name].reshape(-1)) for name in genotype_counts()),
+        pl.Series("an_written", counts["an"].reshape(-1)),
         pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
         *_adj(counts),
     ).with_columns(**made_of(FREQUENCIES))

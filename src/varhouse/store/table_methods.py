@@ -99,6 +99,12 @@ class TableMethods:
         """Scan the frequencies over all cohorts."""
         return self.table("totals", region, part=part)
 
+    def callable(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan what cohorts with gVCF counted at every base: rows that add up."""
+        return self.table("callable", region, cohort=cohort, part=part)
+
     def sites(
         self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
     ) -> pl.LazyFrame:

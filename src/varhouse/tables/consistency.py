@@ -28,7 +28,8 @@ def _rules(table: str) -> dict[str, pl.Expr]:
     counts = counts_of(table)
     rules = {f"{n} >= 0": pl.col(n) >= 0 for n in counts}
     # Each is a part of the other; adj of high quality a part of all.
-    parts = [("ac", "an"), ("ac_adj", "an_adj"), ("n_missing_adj", "n_samples_adj")]
+    parts = [("ac", "an"), ("ac", "an_written")]
+    parts += [("ac_adj", "an_adj"), ("n_missing_adj", "n_samples_adj")]
     parts += [(n, n.removesuffix("_adj")) for n in counts if n.endswith("_adj")]
     parts += [
         (n, n.removesuffix("_not_diploid"))

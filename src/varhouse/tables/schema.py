@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.errors import SchemaError
-from varhouse.tables.statistics import PERSON_COUNTS, statistics_of
+from varhouse.tables.statistics import PERSON_COUNTS, site_counts, statistics_of
 from varhouse.tables.statistics import PolarsType as PolarsType
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raised when a store written before can no longer be read as it is."""
 
 KEY_SCHEMA: dict[str, PolarsType] = {
@@ -392,6 +392,35 @@ TOTALS = Table(
     own=_shown("totals", is_public=False),
 )
 
+_AT_A_BASE = tuple(
+    Column(s.name, s.dtype, s.meaning) for s in statistics_of("frequencies")
+    if s.name in site_counts()
+)  # fmt: skip
+
+CALLABLE = Table(
+    "callable",
+    "open",
+    "a stretch of bases x stratum of a cohort with gVCF: what some of its people add to the"
+    " counts at each of its bases; the count at a base is the sum over all rows that hold it,"
+    " and where no row does nobody was assessed",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        COHORT,
+        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
+        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        Column("start", pl.Int32, "1-based first base"),
+        Column("end", pl.Int32, "1-based last base"),
+        *_AT_A_BASE,
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "stratum_by", "stratum", "start"),
+    # It follows from `runs` and the sheet, however stretches are cut.
+    content=False,
+    public=_words("contig cohort stratum_by stratum start end part") + site_counts(),
+    encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
+)
+
 SITES = Table(
     "sites",
     "controlled",
@@ -752,9 +781,9 @@ ACCOUNTS = Table(
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
-        VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS, SITES,
-        LIFTED, GENOTYPES, FIELDS, COHORTS, SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS,
-        ACCOUNTS,
+        VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
+        CALLABLE, SITES, LIFTED, GENOTYPES, FIELDS, COHORTS, SAMPLES, FILES, HELD_BACK,
+        REJECTS, INGESTS, ACCOUNTS,
     )
 }  # fmt: skip
 

@@ -207,6 +207,13 @@ STATISTICS: tuple[Statistic, ...] = (
         is_public=True, at_site=AtSite.NONE,
     ),
     Statistic(
+        "an_written", pl.Int32, ALLELES,
+        "called alleles as the files write them: of a gVCF also 0/0 without reads or quality,"
+        " but not bases that only the person's own deletion reaches over; else an",
+        is_public=True, of_record=True, at_site=AtSite.MOST,
+        source="hail `call_stats`, `variant_qc`; bcftools AN",
+    ),
+    Statistic(
         "hwe_p", pl.Float64, SHARE,
         "exact two-sided test of Hardy-Weinberg proportions of the diploid people; null if"
         " there are none",
@@ -334,11 +341,15 @@ def adding_alone(table: str) -> tuple[str, ...]:
 
 
 def genotype_counts() -> tuple[str, ...]:
-    """Name the counts that genotypes give; `n_samples` is known without any."""
+    """Name the counts that genotypes give.
+
+    `n_samples` is known without any, and `an_written` differs from `an` only where a gVCF
+    says more of a base than its genotypes (decision 0035).
+    """
     return tuple(
         s.name
         for s in statistics_of(FREQUENCIES)
-        if s.adds_up and s.about is None and s.name != "n_samples"
+        if s.adds_up and s.about is None and s.name not in {"n_samples", "an_written"}
     )
 
 
@@ -400,6 +411,15 @@ def counts_of_a_cohort() -> dict[str, pl.Expr]:
         s.name: pl.col(s.name) if s.made is None else s.made
         for s in statistics_of(TOTALS) if s.adds_up
     }  # fmt: skip
+
+
+def site_counts() -> tuple[str, ...]:
+    """Name the counts that are about a base and not about an allele: those of `callable`."""
+    return tuple(
+        s.name
+        for s in statistics_of(FREQUENCIES)
+        if s.adds_up and s.at_site is not AtSite.NONE
+    )
 
 
 def counts_at_site(table: str) -> dict[str, pl.Expr]:
