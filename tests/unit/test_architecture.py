@@ -17,9 +17,9 @@ LARGEST_ROOM = 2500
 """Lines of a room of the room `vcf`: more than that nobody reads in an afternoon."""
 
 READERS = {"query", "report", "export"}
-READABLE = {"store", "frequencies"}
-"""Rooms that are no stage of an ingest may read through the `store` room, and count calls as
-an ingest does."""
+READABLE = {"store", "frequencies", "callability"}
+"""Rooms that are no stage of an ingest may read through the `store` room, and count calls and
+called bases as an ingest does."""
 
 FILES = sorted(p for p in SRC.rglob("*.py") if "data" not in p.relative_to(SRC).parts)
 IDS = [str(p.relative_to(SRC)) for p in FILES]

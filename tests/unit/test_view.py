@@ -62,7 +62,16 @@ def make_secret_store(path: Path) -> Path:
     """Make a store with the secret in every text that is not public."""
     make_small_store(path)
     rows = {}
-    personal = ("sites", "genotypes", "fields", "samples", "files", "rejects", "lifted")
+    personal = (
+        "sites",
+        "genotypes",
+        "fields",
+        "runs",
+        "samples",
+        "files",
+        "rejects",
+        "lifted",
+    )
     for name in (*personal, "ingests"):
         texts = {n: SECRET for n, t in TABLES[name].polars_schema.items() if t == pl.String}
         place = {"cohort": "north", "contig": "chr1", "pos": 1}

@@ -11,7 +11,7 @@ from varhouse.tables.schema import VARIANTS, Table
 
 Wanted = str | list[str] | None
 
-SPANS = ("genes", "transcripts", "callable")
+SPANS = ("genes", "transcripts", "runs", "callable")
 """Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
 
 

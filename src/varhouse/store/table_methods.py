@@ -129,6 +129,12 @@ class TableMethods:
         """Scan the blocks of the other FORMAT fields (`genotypes.codec.blocks.decode`)."""
         return self.table("fields", region, cohort=cohort, part=part)
 
+    def runs(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan people's runs of states; rows of lists (`callability.runs.absolute`)."""
+        return self.table("runs", region, cohort=cohort, part=part)
+
     def cohorts(self, *, cohort: Wanted = None) -> pl.LazyFrame:
         """Scan the cohorts."""
         return self.table("cohorts", cohort=cohort)

@@ -47,6 +47,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "totals": (*KEY, "stratum_by", "stratum"),
     "sites": ("cohort", "file", "record"),
     "genotypes": ("cohort", "file", "record", "first"),
+    "runs": ("cohort", "contig", "sample", "start"),
     "cohorts": ("cohort",),
     "samples": ("cohort", "ordinal"),
     "files": ("cohort", "file"),

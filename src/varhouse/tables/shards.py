@@ -32,7 +32,7 @@ _HIGH_CARDINALITY = {"pos", "end", "spdi", "vrs_id", "hgvs_g", "id", "ac", "an",
 """Columns that a dictionary would only blow up."""
 
 _DELTA = {"pos", "end"}
-_DELTA_ENCODING = "DELTA_BINARY_PACKED"
+_DELTA_ENCODING, _SPLIT_ENCODING = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"
 
 _TEXT_LIMIT = 64
 """Letters of a text bound: a least value is cut, a greatest one rounded up."""
@@ -269,15 +269,17 @@ def _encoding(
     """Say how the columns of a file are written; those of `odd` have no statistics."""
     leaves = {n: _leaf(n, t) for n, t in schema.items()}
     steps = _DELTA | encoding.steps
-    plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed | steps
+    plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed | encoding.split | steps
     packed = {leaves[n] for n in leaves if n in encoding.packed}
     # Bounds of bits tell nothing, and would fill the footer.
     unbounded = {*odd, *encoding.plain, *encoding.packed}
+    special = {leaves[n]: _DELTA_ENCODING for n in leaves if n in steps}
+    special |= {leaves[n]: _SPLIT_ENCODING for n in leaves if n in encoding.split}
     how: dict[str, Any] = {
         "compression": {c: "none" if c in packed else "zstd" for c in leaves.values()},
         "compression_level": {c: encoding.level for c in leaves.values() if c not in packed},
         "use_dictionary": [c for n, c in leaves.items() if n not in plain],
-        "column_encoding": {c: _DELTA_ENCODING for n, c in leaves.items() if n in steps},
+        "column_encoding": special,
         "write_statistics": [n for n in schema if n not in unbounded],
     }
     if encoding.page is not None:

@@ -102,7 +102,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         replace = [
             (table, {"cohort": name})
             for table in ("frequencies", "callable", "sites", "lifted", "genotypes", "fields",
-                          "rejects", "cohorts", "samples", "files")
+                          "runs", "rejects", "cohorts", "samples", "files")
         ]  # fmt: skip
     alleles = [
         {
