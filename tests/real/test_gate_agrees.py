@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import empty_reference
 from varhouse.ingest.jobs.chunk import Context, read_chunk
 from varhouse.ingest.setup.settings import Policy

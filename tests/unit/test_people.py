@@ -9,8 +9,8 @@ from builders import make_store
 
 import varhouse
 from varhouse.errors import AccessError, InputError, UsageError
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.query.people import choose_people
 
 SHEET = [

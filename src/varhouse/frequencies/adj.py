@@ -20,8 +20,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.frequencies.haploid import copies_of
 from varhouse.frequencies.strata import Strata
+from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
 from varhouse.tables.statistics import Adjust

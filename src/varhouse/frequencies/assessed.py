@@ -19,9 +19,9 @@ import polars as pl
 
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.frequencies.called import Calls, count_called
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.calls import NO_GT, parse_gt
 from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from varhouse.errors import StoreError
 from varhouse.frequencies.count import Counts, no_counts
-from varhouse.frequencies.haploid import copies_of
+from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools
 from varhouse.genotypes.planekernel import NOTHING
 from varhouse.genotypes.planerows import PlaneRows

@@ -15,10 +15,10 @@ from varhouse.alleles.key import Declared
 from varhouse.errors import ConfigError, InputError, UsageError, nearest
 from varhouse.files import new_file
 from varhouse.frequencies.adj import ADJ_FIELDS
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference, empty_reference
 from varhouse.ingest.jobs.chunk import ChunkResult, Context, read_chunk
 from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates

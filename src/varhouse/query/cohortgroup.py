@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from varhouse.errors import StoreError
 from varhouse.frequencies.assessed import People, Sites
 from varhouse.frequencies.count import Counts
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.planecount import count_planes
 from varhouse.frequencies.strata import make_strata
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.rowgroups import Place, RowGroup, RowGroups
 from varhouse.store.reader import Store

@@ -19,9 +19,9 @@ from varhouse.alleles.key import NOTHING, Declared, add_extents
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.frequencies.adj import count_adj
 from varhouse.frequencies.count import count_genotypes, count_people
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.contigs import Contigs
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape

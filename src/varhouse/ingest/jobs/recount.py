@@ -20,7 +20,7 @@ from varhouse.frequencies.count import (
     KIND_TWICE,
     count_people,
 )
-from varhouse.frequencies.haploid import HaploidRegions
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.calls import Genotypes
 
 Longs = npt.NDArray[np.int64]

@@ -21,8 +21,8 @@ from varhouse import __version__
 from varhouse.errors import ConfigError
 from varhouse.files import read_json, write_json
 from varhouse.filestate import file_digest, file_state, read_as_recorded
-from varhouse.frequencies.haploid import HaploidRegions
 from varhouse.genome.contigs import Contigs, read_aliases
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference, cached_reference
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
