@@ -11,8 +11,15 @@ from varhouse.tables.schema import VARIANTS, Table
 
 Wanted = str | list[str] | None
 
-SPANS = ("genes", "transcripts", "runs", "callable")
-"""Tables whose rows have `start` and `end` in place of `pos` and `ref`."""
+_START_END = ("start", "end")
+SPANS = {
+    "genes": _START_END,
+    "transcripts": _START_END,
+    "runs": _START_END,
+    "callable": _START_END,
+    "blocks": ("pos", "end"),
+}
+"""Columns with the first and the last base of a row, of tables that have both."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def prune(
         values = [wanted] if isinstance(wanted, str) else list(wanted or [])
         if wanted is not None:
             keep.append(pl.col(f"partition.{name}").is_in(values))
-    low, high = ("start", "end") if declared.name in SPANS else ("pos", "pos")
+    low, high = SPANS.get(declared.name, ("pos", "pos"))
     if filters.contig is not None and declared.name != "rejects":
         keep.append(may_hold(files, "contig", filters.contig, filters.contig))
     if (start := filters.start) is not None:

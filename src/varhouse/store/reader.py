@@ -334,7 +334,7 @@ class Store(TableMethods):
         ):
             raise StoreError(f"table {table} has no positions to choose a region by")
         if table in SPANS:
-            first, last = pl.col("start"), pl.col("end")
+            first, last = map(pl.col, SPANS[table])
         elif "pos_end" in declared.names:
             first, last = pl.col("pos"), pl.col("pos_end")
         else:

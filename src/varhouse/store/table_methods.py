@@ -111,6 +111,12 @@ class TableMethods:
         """Scan the records of the cohorts."""
         return self.table("sites", region, cohort=cohort, part=part)
 
+    def blocks(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan the reference records of gVCF files."""
+        return self.table("blocks", region, cohort=cohort, part=part)
+
     def lifted(
         self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
     ) -> pl.LazyFrame:

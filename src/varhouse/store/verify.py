@@ -46,6 +46,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "frequencies": (*KEY, "cohort", "stratum_by", "stratum"),
     "totals": (*KEY, "stratum_by", "stratum"),
     "sites": ("cohort", "file", "record"),
+    "blocks": ("cohort", "file", "record"),
     "genotypes": ("cohort", "file", "record", "first"),
     "runs": ("cohort", "contig", "sample", "start"),
     "cohorts": ("cohort",),

@@ -454,6 +454,47 @@ SITES = Table(
     sort=("contig", "pos", "file", "record"),
 )
 
+BLOCKS = Table(
+    "blocks",
+    "controlled",
+    "a record of a gVCF that says only that there is no variant",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        Column("pos", pl.Int32, "1-based POS as in the file, the first base"),
+        Column(
+            "end",
+            pl.Int32,
+            "1-based last base: the greatest of INFO/END, FORMAT/LEN and the last base of REF",
+        ),
+        Column("ref", pl.String, "REF as in the file"),
+        Column("alt", pl.String, "ALT as in the file: `.`, `<*>`, `<NON_REF>`, ..."),
+        COHORT,
+        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        Column("record", pl.Int64, "0-based ordinal of the record in the file"),
+        Column("chrom", pl.String, "CHROM as in the file"),
+        Column("id", pl.String, "ID; null for `.`", nullable=True),
+        Column("qual", pl.String, "QUAL as in the file; null for `.`", nullable=True),
+        Column("filter", pl.String, "FILTER as in the file"),
+        Column(
+            "info",
+            pl.String,
+            "INFO as in the file; with `end_apart` the number of its first END is left out",
+        ),
+        Column("end_apart", pl.Boolean, "INFO has an END, and it is `end`"),
+        Column("format", pl.String, "FORMAT as in the file", nullable=True),
+        Column(
+            "gt",
+            pl.String,
+            "GT of the file's sample columns, joined by tabs; null: FORMAT has none",
+            nullable=True,
+        ),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "pos", "file", "record"),
+    encoding=Encoding(level=3, row_group=1 << 17, steps=frozenset({"record"})),
+)
+
 LIFTED = Table(
     "lifted",
     "controlled",
@@ -814,8 +855,8 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
-        CALLABLE, SITES, LIFTED, GENOTYPES, FIELDS, RUNS, COHORTS, SAMPLES, FILES, HELD_BACK,
-        REJECTS, INGESTS, ACCOUNTS,
+        CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, COHORTS, SAMPLES, FILES,
+        HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
     )
 }  # fmt: skip
 

@@ -41,7 +41,7 @@ def pack(column: pl.Series) -> tuple[Bytes, Offsets]:
 def strings(
     data: Bytes, offsets: Offsets, valid: npt.NDArray[np.bool_] | None = None, name: str = ""
 ) -> pl.Series:
-    """Make a String column of ASCII bytes that lie end to end.
+    """Make a String column of bytes in UTF-8 that lie end to end.
 
     Parameters
     ----------

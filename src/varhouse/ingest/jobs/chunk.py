@@ -16,7 +16,6 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.key import NOTHING, Declared, add_extents
-from varhouse.alleles.unspecified import NO_ALT
 from varhouse.frequencies.adj import count_adj
 from varhouse.frequencies.count import count_genotypes, count_people
 from varhouse.frequencies.strata import Strata
@@ -25,6 +24,7 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
+from varhouse.ingest.jobs.blockrows import block_rows, is_reference
 from varhouse.ingest.jobs.callrows import CallRows
 from varhouse.ingest.jobs.fieldrows import FieldRows
 from varhouse.ingest.jobs.lifted import lifted_columns
@@ -54,9 +54,9 @@ class Context:
 
     `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
-    `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) only
-    records with a real ALT are read. `keys` are the header's FORMAT keys, `fields` those
-    that are kept beside GT (None: all).
+    `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) the
+    reference records are kept apart, or left out, as the policy says. `keys` are the header's
+    FORMAT keys, `fields` those that are kept beside GT (None: all).
     """
 
     cohort: str
@@ -126,10 +126,12 @@ class ChunkResult:
     `alleles` has one row per stored allele (key, record, alt_index, id) in the order of
     the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it.
     `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
-    is None where there are no people or no records.
+    is None where there are no people or no records. `blocks` holds the reference records of
+    a gVCF, which are in none of the others but `fields`.
     """
 
     people: npt.NDArray[np.int64]
+    blocks: pl.DataFrame = field(default_factory=pl.DataFrame)
     alleles: pl.DataFrame = field(default_factory=pl.DataFrame)
     counts: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     sites: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -156,6 +158,7 @@ class _Batches:
     calls: list[CallRows] = field(default_factory=list)
     rejects: list[pl.DataFrame] = field(default_factory=list)
     lifted: list[pl.DataFrame] = field(default_factory=list)
+    blocks: list[pl.DataFrame] = field(default_factory=list)
 
 
 def read_chunk(
@@ -208,7 +211,7 @@ class ChunkReader:
             return pl.concat(frames) if frames else pl.DataFrame()
 
         result.alleles, result.sites = joined(batches.alleles), joined(batches.sites)
-        result.lifted = joined(batches.lifted)
+        result.lifted, result.blocks = joined(batches.lifted), joined(batches.blocks)
         result.calls = CallRows.joined(batches.calls) if batches.calls else None
         result.fields = self._fields.finish()
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
@@ -235,10 +238,12 @@ def _take(
     rejects = Rejects(batch, judged.marks, context.policy)
     records = _records(batch, context)
     if context.gvcf:
-        # Blocks and bare reference records say nothing that can be stored yet.
-        records = records.filter(~pl.col("alt").str.contains(NO_ALT))
-    records = rejects.take_records(records)
-    alleles = _alleles(records, batch, context, result)
+        blocks = pl.Series("is_block", is_reference(records, judged.genotypes))
+        records = records.with_columns(blocks)
+        if context.policy.gvcf != "blocks":
+            records = records.filter(~blocks)
+    records = rejects.take_blocks(rejects.take_records(records))
+    alleles = _alleles(records.filter(~pl.col("is_block")), batch, context, result)
     alleles = rejects.allele_faults(alleles, context.reference, lifted=lifted)
     records = rejects.take_whole(records, alleles)
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
@@ -249,6 +254,16 @@ def _take(
     kept[records["k"].to_numpy()] = True
     fields = judged.fields.pick(kept)
     field_rows.take(records, fields)
+    batches.rejects += rejects.rows
+    result.lines.append(batch)
+    is_block = records["is_block"].to_numpy()
+    if is_block.any():
+        mine, calls = records.filter(is_block), genotypes.pick(is_block)
+        batches.blocks.append(
+            block_rows(mine, calls, batch, context.file, context.ordinal.size)
+        )
+        records = records.filter(~is_block)
+        genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
     _count(records, alleles, (genotypes, fields), context, batches, result)
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
@@ -262,8 +277,6 @@ def _take(
         )
     if lifted:
         batches.lifted.append(_lifted(records, context))
-    batches.rejects += rejects.rows
-    result.lines.append(batch)
 
 
 def _count(
@@ -303,7 +316,7 @@ def _count(
 
 
 def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
-    """Take the fixed columns of a batch; `k` is the row in the batch."""
+    """Take the fixed columns of a batch; `k` is the row in the batch, none `is_block`."""
     frame = pl.DataFrame(
         {
             "k": np.arange(batch.size), "pos": batch.pos, "chrom": batch.column("chrom"),
@@ -326,6 +339,7 @@ def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
         .otherwise(pl.col("alt").str.count_matches(",", literal=True) + 1)
         .cast(pl.Int64)
         .alias("n_alt"),
+        pl.lit(value=False).alias("is_block"),
     )
 
 

@@ -101,8 +101,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
         replace = [
             (table, {"cohort": name})
-            for table in ("frequencies", "callable", "sites", "lifted", "genotypes", "fields",
-                          "runs", "rejects", "cohorts", "samples", "files")
+            for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
+                          "fields", "runs", "rejects", "cohorts", "samples", "files")
         ]  # fmt: skip
     alleles = [
         {

@@ -61,7 +61,7 @@ class ShardWriter:
     Parameters
     ----------
     gvcf
-        Whether the file is a gVCF, of which only records with a real ALT are read. That only
+        Whether the file is a gVCF, of which reference records become no sites. That only
         the whole file shows; None: as its first records look, unless all are held back.
     """
 

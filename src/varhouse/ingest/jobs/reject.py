@@ -25,6 +25,7 @@ from varhouse.vcf.fields.alts import legal_alt
 from varhouse.vcf.text.lines import RecordBatch
 
 BASES = "^[ACGTNacgtn]+$"
+_NS = "^[Nn]+$"
 
 SCHEMA = {
     "record": pl.Int64, "line": pl.Int64, "contig": pl.String, "pos": pl.Int32,
@@ -38,6 +39,13 @@ _RECORD_FAULTS = {
     Fault.QUAL_INVALID: "qual_invalid",
 }
 """Fault to reason, the gravest first."""
+
+_BLOCK_FAULTS = {
+    Fault.REF_INVALID: Status.REF_INVALID.code,
+    Fault.REF_DIFFERS: Status.REF_MISMATCH.code,
+    Fault.REF_OUTSIDE: "beyond_contig",
+}
+"""Fault to reason of a record without an allele of its own, the gravest first."""
 
 _GENOTYPE_FAULTS = {GT_INVALID: "gt_invalid", GT_ALLELE: "gt_allele_unknown"}
 
@@ -103,6 +111,27 @@ class Rejects:
             reasons.append(pl.when(~passed).then(pl.lit("not_pass")))
         return self.hold_back(records, pl.coalesce(reasons)) if reasons else records
 
+    def take_blocks(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Move reference records (`is_block`) of which REF is at fault.
+
+        What `allele_faults` and `take_whole` do for records with an allele of their own.
+        """
+        mark = self.marks[records["k"].to_numpy()]
+        suspect = mark & (bits(*_BLOCK_FAULTS) | UNCHECKED) != 0
+        if not suspect.any():
+            return records
+        reasons = [
+            pl.when(pl.Series((mark & bits(fault)) != 0)).then(pl.lit(word))
+            for fault, word in _BLOCK_FAULTS.items()
+        ]
+        if self.policy.unchecked_ref == "reject":
+            # REF N says nothing, as of other records whose ALT is no sequence.
+            unchecked = pl.Series((mark & UNCHECKED) != 0) & ~pl.col("ref").str.contains(_NS)
+            reasons.append(pl.when(unchecked).then(pl.lit("ref_unchecked")))
+        why = pl.format("REF {} ALT {}", "ref", "alt")
+        reason = pl.when(pl.col("is_block")).then(pl.coalesce(reasons))
+        return self.hold_back(records.with_columns(why.alias("why")), reason).drop("why")
+
     def allele_faults(
         self, alleles: pl.DataFrame, reference: Reference, *, lifted: bool
     ) -> pl.DataFrame:
@@ -143,7 +172,7 @@ class Rejects:
         whole = [c for c in alleles["contig"].unique().to_list() if reference.is_whole(c)]
         unchecked = pl.col("status") == int(Status.REF_UNCHECKED)
         # REF N of such an allele says nothing, at the telomeres (POS 0, N + 1) neither.
-        unsaid = pl.col("ref0").str.contains("^[Nn]+$") & ~pl.col("alt0").str.contains(BASES)
+        unsaid = pl.col("ref0").str.contains(_NS) & ~pl.col("alt0").str.contains(BASES)
         lengths = {n: reference.sequence(n).size for n in whole}
         size = pl.col("contig").replace_strict(lengths, default=0, return_dtype=pl.Int64)
         past_end = unchecked & pl.col("contig").is_in(whole)

@@ -29,7 +29,16 @@ from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
 from varhouse.tables.consistency import check_rows
-from varhouse.tables.schema import FIELDS, FREQUENCIES, GENOTYPES, KEY, LIFTED, REJECTS, SITES
+from varhouse.tables.schema import (
+    BLOCKS,
+    FIELDS,
+    FREQUENCIES,
+    GENOTYPES,
+    KEY,
+    LIFTED,
+    REJECTS,
+    SITES,
+)
 from varhouse.tables.shards import Shard, ShardWriter, write_frame, write_manifest, write_shard
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import Header, read_header
@@ -192,17 +201,19 @@ def _write_chunk(
         write_frame(alleles, folder / "alleles.parquet")
     shards: list[Shard | None] = []
     shards += write_frequencies(result, context.strata, partition, folder)
-    if not result.sites.is_empty():
-        shards.append(write_shard(result.sites, SITES, folder, "sites", partition))
     if result.calls is not None:
         writer = ShardWriter(GENOTYPES, folder, "genotypes", partition)
         for piece in result.calls.pieces():
             writer.add(piece)
         shards += writer.close()
-    if not result.fields.is_empty():
-        shards.append(write_shard(result.fields, FIELDS, folder, "fields", partition))
-    if not result.lifted.is_empty():
-        shards.append(write_shard(result.lifted, LIFTED, folder, "lifted", partition))
+    for frame, table in (
+        (result.sites, SITES),
+        (result.blocks, BLOCKS),
+        (result.fields, FIELDS),
+        (result.lifted, LIFTED),
+    ):
+        if not frame.is_empty():
+            shards.append(write_shard(frame, table, folder, table.name, partition))
     rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
     shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition))
     write_manifest(folder / "manifest.json", shards)
