@@ -28,6 +28,7 @@ examples, on the demo store of scripts/demo:
   varhouse query demo/store --id rs91422045 --columns contig,pos,ref,alt,hgvs_g,af
   varhouse query demo/store --id DEMP00000000120:p.Lys82Thr --id DEMO12:c.245A>C
   varhouse query demo/store --table frequencies --region chr1 -o frequencies.parquet
+  varhouse query demo/store --callable --region chr1:48,000
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
 is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
@@ -41,6 +42,10 @@ Without --table a row is an allele with its worst consequence and its frequencie
 tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
 Of several genes, ids, records of a source or values of a list one that fits is enough;
 !=, not in and not like are the opposite: none does.
+
+--callable tells of bases, not of alleles: how many people and alleles each cohort and stratum
+assessed there, variant or not, from the blocks of gVCFs; where there are none, at the sites
+of alleles alone. What is not assessed is a row with n_samples 0.
 
 --format vcf has counts, genes, names, the fields of the sources (SOURCE_FIELD) and CSQ of
 the worst transcript as INFO, or the --columns asked for.
@@ -86,6 +91,25 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
     parser.add_argument("--table", metavar="NAME", help="a table of the store as it is")
+    parser.add_argument(
+        "--callable",
+        action="store_true",
+        help="who is assessed at the bases of --region, --gene or --id, variant or not: a row "
+        "a stretch of bases, cohort and stratum",
+    )
+    parser.add_argument(
+        "--cohort",
+        action="append",
+        default=[],
+        metavar="C",
+        help="with --callable: a cohort, or `all` for all together (default: each, and all); "
+        "may be repeated",
+    )
+    parser.add_argument(
+        "--stratum-by",
+        metavar="S",
+        help="with --callable: one kind of stratum (`all`: everybody; default: every kind)",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     add_common(parser, (*FORMATS, "vcf"))
     parser.set_defaults(run=run)
@@ -170,11 +194,16 @@ def open_asked(args: argparse.Namespace) -> "OpenStore":
 def run(args: argparse.Namespace) -> int:
     """Answer a question."""
     began = time.perf_counter()
+    from varhouse.cli.querycallable import check_options
+    from varhouse.cli.querycallable import run as run_callable
     from varhouse.query import Answer, Question, Selection
     from varhouse.query.output import choose_format, open_output
 
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
+    check_options(args)
+    if args.callable:
+        return run_callable(args)
     form = choose_format(args.format, args.output, (*FORMATS, "vcf"))
     if form == "vcf" and args.table:
         raise UsageError(
@@ -182,9 +211,7 @@ def run(args: argparse.Namespace) -> int:
             "leave it out, or choose another --format",
         )
     check_safe(args, form)
-    columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
-    if args.columns is not None and not columns:
-        raise UsageError("--columns names no column")
+    columns = asked_columns(args)
     limit = args.limit
     if limit is None and form == "table" and args.output is None and _on_terminal():
         limit = TERMINAL_ROWS
@@ -214,6 +241,14 @@ def run(args: argparse.Namespace) -> int:
         )
     say_hidden(writer)
     return 0
+
+
+def asked_columns(args: argparse.Namespace) -> list[str]:
+    """Read --columns; none where it is not given."""
+    columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
+    if args.columns is not None and not columns:
+        raise UsageError("--columns names no column")
+    return columns
 
 
 def _on_terminal() -> bool:

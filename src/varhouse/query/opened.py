@@ -14,6 +14,7 @@ from varhouse.tables.schema import PolarsType
 
 if TYPE_CHECKING:
     # They load numba, which a store that is only opened does not need.
+    from varhouse.query.callability import Callability
     from varhouse.query.callfields import FieldColumns
     from varhouse.query.callrows import Asked
     from varhouse.query.columns import Columns
@@ -51,6 +52,10 @@ class OpenStore(Store):
 
     @cached_property
     def _kept(self) -> dict[tuple[str, ...], dict[str, PolarsType]]:
+        return {}
+
+    @cached_property
+    def _callability(self) -> "dict[tuple[tuple[str, ...], str | None], Callability]":
         return {}
 
     @cached_property
@@ -216,6 +221,42 @@ class OpenStore(Store):
         counter = Histograms(self, asked.columns, by_cohort=by_cohort)
         empty = pl.DataFrame(schema=counter.schema)
         return pl.concat([empty, *counter.frames(asked.selection)], rechunk=True)
+
+    def callability(
+        self,
+        region: Texts = None,
+        *,
+        genes: Texts = None,
+        ids: Texts = None,
+        cohort: Texts = None,
+        stratum_by: str | None = None,
+    ) -> pl.DataFrame:
+        """Say how many people and alleles are assessed at bases, variant or not.
+
+        Parameters
+        ----------
+        cohort
+            Names of cohorts, `all` for all together; by default each, then all.
+        stratum_by
+            One kind of stratum, `all` for everybody; None: all kinds.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row a stretch of bases (contig, start, end; 1-based, closed) of each cohort and
+            stratum: `n_people` of it, `n_not_assessed` of them, then n_samples, an and the
+            other counts at a site, as in `frequencies`. Every base of the region is in a
+            stretch; where nobody is assessed n_samples is 0.
+        """
+        from varhouse.query.callability import Callability  # noqa: PLC0415
+        from varhouse.query.select import Selection  # noqa: PLC0415
+
+        asked = (tuple(_listed(cohort)), stratum_by)
+        if asked not in self._callability:
+            self._callability[asked] = Callability(self, *asked)
+        answer = self._callability[asked]
+        selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames(selection)])
 
     def fields_of(
         self,

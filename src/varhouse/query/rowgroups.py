@@ -49,11 +49,23 @@ class RowGroups:
         Parquet files of one table.
     column
         Column of positions, or of lists of them, by which row groups are found.
+    last
+        Column of last positions, where a row is about several.
+    words
+        Columns of text that have few values: they are read as dictionaries.
     """
 
-    def __init__(self, paths: Sequence[Path], column: str) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        column: str,
+        last: str | None = None,
+        words: Sequence[str] = (),
+    ) -> None:
         self._paths = list(paths)
         self._column = column
+        self._last = last or column
+        self._words = list(words)
         self._leaves: dict[int, dict[str, list[int]]] = {}
 
     @cached_property
@@ -75,9 +87,10 @@ class RowGroups:
         for f, footer in enumerate(self._footers):
             numbers = self._numbers(f)
             at, contig = numbers[self._column][0], numbers["contig"][0]
+            to = numbers[self._last][0]
             for g in range(footer.num_row_groups):
                 group = footer.row_group(g)
-                a, b = _bounds(group.column(at))
+                a, b = _bounds(group.column(at))[0], _bounds(group.column(to))[1]
                 low.append(0 if a is None else a)
                 high.append(MAX_POS if b is None else b)
                 a, b = _bounds(group.column(contig))
@@ -102,6 +115,16 @@ class RowGroups:
             for i in self._order[near[self._order]]
             if first[i] is None or first[i] <= place.contig <= last[i]
         ]
+
+    def rows(self, groups: Sequence[RowGroup]) -> int:
+        """Count the rows of row groups."""
+        return sum(self._footers[g.file].row_group(g.number).num_rows for g in groups)
+
+    def may_hold(self, group: RowGroup, column: str, value: str) -> bool:
+        """Tell whether a row group can hold a value of a column."""
+        at = self._numbers(group.file)[column][0]
+        low, high = _bounds(self._footers[group.file].row_group(group.number).column(at))
+        return low is None or low <= value <= high
 
     def read(
         self, groups: Sequence[RowGroup], columns: Sequence[str], at_once: int
@@ -165,7 +188,10 @@ class RowGroups:
         path = self._paths[groups[0].file]
         try:
             with pq.ParquetFile(
-                path, metadata=self._footers[groups[0].file], memory_map=True
+                path,
+                metadata=self._footers[groups[0].file],
+                memory_map=True,
+                read_dictionary=self._words,
             ) as file:
                 return file.read_row_groups([g.number for g in groups], columns=list(columns))
         except (OSError, pa.ArrowException) as error:

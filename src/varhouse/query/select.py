@@ -238,8 +238,7 @@ def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piec
     StoreError
         If a gene is unknown.
     """
-    texts = [r for text in selection.regions for r in text.split() or [text]]
-    spans = merge_spans([parse_region(r, store.assembly_contigs) for r in texts])
+    spans = _region_spans(store, selection.regions)
     genes = _gene_spans(store, selection.genes) if selection.genes else None
     if not selection.regions:
         spans = (
@@ -281,6 +280,52 @@ def merge_spans(regions: Sequence[Region]) -> Spans:
         else:
             mine.append((region.start, region.end))
     return spans
+
+
+def find_spans(store: Store, selection: Selection) -> dict[str, list[tuple[int, int | None]]]:
+    """Give the bases that are selected, by contig in the order of the assembly.
+
+    Of an id the position of its allele. Spans of a contig ascend and do not overlap.
+
+    Raises
+    ------
+    UsageError
+        If a region cannot be read or its contig is unknown.
+    StoreError
+        If a gene is unknown.
+    """
+    kinds: list[Spans] = []
+    if selection.regions:
+        kinds.append(_region_spans(store, selection.regions))
+    if selection.genes:
+        kinds.append(_gene_spans(store, selection.genes))
+    if selection.ids:
+        keys = pl.concat([find_keys(store, text) for text in selection.ids])
+        places = keys.select("contig", "pos").unique().rows()
+        kinds.append(merge_spans([Region(c, p, p) for c, p in places]))
+    spans = kinds[0] if kinds else {}
+    for others in kinds[1:]:
+        spans = {c: _both(own, others.get(c, [])) for c, own in spans.items()}
+    return {c: spans[c] for c in store.assembly_contigs.names if spans.get(c)}
+
+
+def _both(
+    some: list[tuple[int, int | None]], others: list[tuple[int, int | None]]
+) -> list[tuple[int, int | None]]:
+    """Give what two lists of spans share."""
+    out = []
+    for a, b in some:
+        for c, d in others:
+            low = max(a, c)
+            high = b if d is None else d if b is None else min(b, d)
+            if high is None or low <= high:
+                out.append((low, high))
+    return sorted(out, key=lambda span: span[0])
+
+
+def _region_spans(store: Store, regions: Sequence[str]) -> Spans:
+    texts = [r for text in regions for r in text.split() or [text]]
+    return merge_spans([parse_region(r, store.assembly_contigs) for r in texts])
 
 
 def _gene_spans(store: Store, names: Sequence[str]) -> Spans:

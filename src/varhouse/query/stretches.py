@@ -1,0 +1,143 @@
+"""Stretches of bases of one count each, from rows that add up.
+
+A row says what is counted at the bases start..end of a group; the count at a base is the sum
+of all rows over it (table `callable`). Summing is one pass over the places where a row begins
+or has ended, in all groups at once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
+
+
+class Stretches(NamedTuple):
+    """n stretches, or rows that add up, of some groups.
+
+    Attributes
+    ----------
+    group
+        int64[n]: the number of the group.
+    start, end
+        int64[n]: first and last base, 1-based.
+    counts
+        int32[k, n]: what is counted at each base of it.
+    """
+
+    group: Int64
+    start: Int64
+    end: Int64
+    counts: Int32
+
+    @classmethod
+    def empty(cls, width: int) -> "Stretches":
+        """Make none, of `width` counts."""
+        none = np.zeros(0, np.int64)
+        return cls(none, none, none, np.zeros((width, 0), np.int32))
+
+    def take(self, rows: npt.NDArray[np.bool_] | Int64 | slice) -> "Stretches":
+        """Take some of them."""
+        return Stretches(
+            self.group[rows], self.start[rows], self.end[rows], self.counts[:, rows]
+        )
+
+
+def concat(pieces: list[Stretches], width: int) -> Stretches:
+    """Put rows together; they need not be in order."""
+    every = [Stretches.empty(width), *pieces]
+    return Stretches(
+        np.concatenate([p.group for p in every]),
+        np.concatenate([p.start for p in every]),
+        np.concatenate([p.end for p in every]),
+        np.concatenate([p.counts for p in every], axis=1),
+    )
+
+
+def add_up(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
+    """Say what is counted at every base of low..high in every group.
+
+    Parameters
+    ----------
+    rows
+        In any order; they may lie over each other and reach beyond low..high.
+    low, high
+        1-based, closed.
+    groups
+        The groups to answer for, ascending; `rows` are of no other.
+
+    Returns
+    -------
+    Stretches
+        By group and base; each as long as the counts stay the same, those of 0 too: together
+        they cover low..high once in every group.
+    """
+    rows = rows.take((rows.start <= high) & (rows.end >= low))
+    rows = rows._replace(start=np.maximum(rows.start, low), end=np.minimum(rows.end, high))
+    if not _lie_apart(rows):
+        rows = _sweep(rows)
+    return join_equal(_with_gaps(rows, low, high, groups))
+
+
+def _lie_apart(rows: Stretches) -> bool:
+    """Tell whether rows are in order and none lies over another, as those of one shard."""
+    is_next = rows.group[1:] > rows.group[:-1]
+    is_behind = (rows.group[1:] == rows.group[:-1]) & (rows.start[1:] > rows.end[:-1])
+    return bool((is_next | is_behind).all())
+
+
+def _sweep(rows: Stretches) -> Stretches:
+    """Add rows up where they lie over each other; the result lies apart."""
+    low = int(rows.start.min())
+    width = int(rows.end.max()) - low + 2
+    begin = rows.group * width + (rows.start - low)
+    behind = rows.group * width + (rows.end + 1 - low)
+    place = np.concatenate([begin, behind])
+    # Timsort: those of each shard are in order already.
+    order = np.argsort(place, kind="stable")
+    place = place[order]
+    is_last = np.append(place[1:] != place[:-1], True)
+    step = place[is_last]
+    # A group begins and ends with nothing, so that the sum runs through all of them.
+    counts = np.empty((rows.counts.shape[0], step.size), np.int32)
+    for k, values in enumerate(rows.counts):
+        change = np.concatenate([values, -values])[order]
+        counts[k] = np.cumsum(change, dtype=np.int32)[is_last]
+    group, base = step // width, step % width + low
+    # The last step of a group counts nothing: what comes behind it is left out with it.
+    end = np.append(base[1:] - 1, base[-1:])
+    return Stretches(group, base, end, counts).take(np.flatnonzero(counts.any(axis=0)))
+
+
+def _with_gaps(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
+    """Add stretches of nothing where no row is; rows lie apart in low..high."""
+    m = groups.size
+    # What goes before a row: from the end of the one before, or from `low`.
+    group = np.concatenate([rows.group, groups])
+    end = np.concatenate([rows.start - 1, np.full(m, high)])
+    first = np.searchsorted(rows.group, groups)
+    last = np.searchsorted(rows.group, groups, side="right")
+    before = np.append(low, rows.end + 1)[:-1]
+    before[first[first < last]] = low
+    behind = np.full(m, low)
+    behind[first < last] = rows.end[last[first < last] - 1] + 1
+    start = np.concatenate([before, behind])
+    nothing = np.zeros((rows.counts.shape[0], start.size), np.int32)
+    gaps = Stretches(group, start, end, nothing).take(start <= end)
+    if not gaps.group.size:
+        return rows
+    both = concat([rows, gaps], rows.counts.shape[0])
+    order = np.argsort(both.group * (high - low + 1) + (both.start - low), kind="stable")
+    return both.take(order)
+
+
+def join_equal(rows: Stretches) -> Stretches:
+    """Make one of neighbours with equal counts; rows cover every base of each group."""
+    if not rows.group.size:
+        return rows
+    is_new = np.append(True, rows.group[1:] != rows.group[:-1])
+    is_new[1:] |= (rows.counts[:, 1:] != rows.counts[:, :-1]).any(axis=0)
+    last = np.append(is_new[1:], True)
+    return rows.take(is_new)._replace(end=rows.end[last])
