@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from varhouse.cli.answers import FORMATS, add_safe
 from varhouse.cli.log import tell_known_names
-from varhouse.cli.query import FORMATS, add_safe
 
 log = logging.getLogger("varhouse.frequencies")
 

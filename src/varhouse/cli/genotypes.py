@@ -49,7 +49,7 @@ Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 
 def add_parser(commands: Any) -> None:
     """Declare `varhouse genotypes`."""
-    from varhouse.cli.query import FORMATS, add_safe
+    from varhouse.cli.answers import FORMATS, add_safe
 
     parser = commands.add_parser(
         "genotypes",
@@ -102,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     """Answer with calls or carriers."""
     began = time.perf_counter()
     from varhouse import open as open_store
-    from varhouse.cli.query import (
+    from varhouse.cli.answers import (
         FORMATS,
+        Limited,
         check_all,
         check_safe,
         report,
@@ -156,7 +157,7 @@ def _file_kind(args: argparse.Namespace) -> str | None:
 
 def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
     """Write whole records of one cohort."""
-    from varhouse.cli.query import check_all
+    from varhouse.cli.answers import check_all
     from varhouse.export import export_cohort, export_pgen
 
     began = time.perf_counter()
@@ -247,7 +248,7 @@ def _columns(
 
 
 def _limit(args: argparse.Namespace, form: str) -> int | None:
-    from varhouse.cli.query import TERMINAL_ROWS
+    from varhouse.cli.answers import TERMINAL_ROWS
     from varhouse.query.terminal import terminal_width
 
     if args.limit is not None or form != "table" or args.output is not None:
@@ -266,23 +267,3 @@ def _writer(
         return make_writer(form, stream, schema, safe=args.spreadsheet_safe)
     width = terminal_width() if args.output is None else None
     return TableWriter(stream, list(schema), keep=args.columns is not None, width=width)
-
-
-class Limited:
-    """Frames up to a number of rows; `cut` tells afterwards whether there were more."""
-
-    def __init__(self, frames: "Iterator[pl.DataFrame]", limit: int | None) -> None:
-        self._frames, self._limit = frames, limit
-        self.cut = False
-
-    def __iter__(self) -> "Iterator[pl.DataFrame]":
-        left = self._limit
-        for frame in self._frames:
-            if left is not None and frame.height > left:
-                self.cut = True
-                if left:
-                    yield frame.head(left)
-                return
-            if left is not None:
-                left -= frame.height
-            yield frame

@@ -47,7 +47,7 @@ def check_options(args: argparse.Namespace, *, is_store: bool) -> None:
 def run(args: argparse.Namespace) -> int:
     """Count a group of people of a store."""
     began = time.perf_counter()
-    from varhouse.cli.query import (
+    from varhouse.cli.answers import (
         FORMATS,
         check_safe,
         open_asked,
@@ -105,7 +105,7 @@ def _counter(
 
 
 def _selection(args: argparse.Namespace) -> "Selection":
-    from varhouse.cli.query import check_all
+    from varhouse.cli.answers import check_all
     from varhouse.query.select import Selection
 
     check_all(args, "alleles")

@@ -46,10 +46,10 @@ def check_options(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer who is assessed."""
     began = time.perf_counter()
-    from varhouse.cli.genotypes import Limited
-    from varhouse.cli.query import (
+    from varhouse.cli.answers import (
         FORMATS,
         TERMINAL_ROWS,
+        Limited,
         asked_columns,
         check_safe,
         open_asked,

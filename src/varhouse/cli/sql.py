@@ -31,7 +31,7 @@ Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 
 def add_parser(commands: Any) -> None:
     """Declare `varhouse sql`."""
-    from varhouse.cli.query import FORMATS, add_common
+    from varhouse.cli.answers import FORMATS, add_common
 
     parser = commands.add_parser(
         "sql",
@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one query and write its rows."""
     began = time.perf_counter()
-    from varhouse.cli.query import (
+    from varhouse.cli.answers import (
         FORMATS,
         check_safe,
         open_asked,

@@ -203,7 +203,7 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from varhouse.cli.query import FORMATS, add_safe
+    from varhouse.cli.answers import FORMATS, add_safe
 
     parser = _add(
         steps,
@@ -386,7 +386,7 @@ def _digest(args: argparse.Namespace) -> int:
 def _diff(args: argparse.Namespace) -> int:
     import polars as pl
 
-    from varhouse.cli.query import FORMATS, check_safe
+    from varhouse.cli.answers import FORMATS, check_safe
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
     from varhouse.store.reader import open_store
