@@ -15,6 +15,7 @@ from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.store.commit import commit, init_store
 from varhouse.store.releases import list_releases
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.tables.shards import Manifest, Shard, write_shard
 
@@ -210,11 +211,39 @@ def add_tables(
                 partition = dict(zip(by, map(str, values), strict=True))
                 shards.append(
                     write_shard(
-                        ordered[i : i + size], table, work, f"{table_name}-{k}-{i}", partition
+                        ordered[i : i + size],
+                        table,
+                        work,
+                        f"{table_name}-{k}-{i}",
+                        partition,
+                        labels_of(group, table, tables),
                     )
                 )
     manifest = Manifest([s for s in shards if s is not None])
     return commit(store, [manifest], ingest_id=name, operation="ingest", base_release=base)
+
+
+def labels_of(
+    rows: pl.DataFrame, table: Table, tables: Mapping[str, pl.DataFrame] | None = None
+) -> Labels | None:
+    """Make labels for rows of a cohort; numbers that the tables do not name have some, too."""
+    if not table.labelled:
+        return None
+    numbers = {
+        n for c in table.labelled for n in rows[c.name].explode().drop_nulls().to_list()
+    }
+    files: dict[int, tuple[str, Iterable[str]]] = {n: ("", []) for n in numbers}
+    samples = dict.fromkeys(numbers, "")
+    own = {n: f for n, f in (tables or {}).items() if n in ("files", "samples")}
+    own = {
+        n: f.filter(pl.col("cohort").is_in(rows["cohort"].implode())) for n, f in own.items()
+    }
+    if "samples" in own:
+        samples |= dict(own["samples"].select("ordinal", "sample").rows())
+    if "files" in own:
+        named = own["files"].select("file", "name", "samples").rows()
+        files |= {f: (n, [samples.get(s, "") for s in of]) for f, n, of in named}
+    return Labels(files, samples)
 
 
 def _annotations(name: str, rows: pl.DataFrame) -> Table:

@@ -8,6 +8,7 @@ from varhouse.genome.contigs import Contig, Contigs
 from varhouse.store.commit import commit, init_store
 from varhouse.store.reader import open_store
 from varhouse.store.retract import frequency_files, retract
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
@@ -153,6 +154,11 @@ def cohort_frames(
     ]
 
 
+def labels_of(cohort: str) -> Labels:
+    """Give the labels of a cohort of `cohort_frames`."""
+    return Labels({0: ("", [])}, {i: f"{cohort}{i}" for i in range(4)})
+
+
 def shards_of(table: Table, frame: pl.DataFrame, work: Path) -> list:
     """Write a frame as one shard a partition."""
     if not table.partition:
@@ -160,7 +166,12 @@ def shards_of(table: Table, frame: pl.DataFrame, work: Path) -> list:
     groups = frame.partition_by(table.partition, as_dict=True)
     return [
         write_shard(
-            f, table, work, f"{table.name}-{i}", dict(zip(table.partition, v, strict=True))
+            f,
+            table,
+            work,
+            f"{table.name}-{i}",
+            dict(zip(table.partition, v, strict=True)),
+            labels_of(str(v[0])),
         )
         for i, (v, f) in enumerate(sorted(groups.items()))
     ]

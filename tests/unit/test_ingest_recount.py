@@ -12,6 +12,7 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.ingest.jobs import cohort
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import REJECTS
 
 GENOME = "".join(random.Random(3).choices("ACGT", k=400))
@@ -170,8 +171,10 @@ def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
         schema_overrides=REJECTS.polars_schema,
     )
     lost.write_parquet(tmp_path / "lost.parquet")
-    verdict = SimpleNamespace(lift=SimpleNamespace(rejects=str(tmp_path / "lost.parquet")))
-    chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None)
+    lift = SimpleNamespace(rejects=str(tmp_path / "lost.parquet"))
+    verdict = SimpleNamespace(path="a.vcf", samples=[], lift=lift)
+    labels = Labels({0: ("a.vcf", [])}, {})
+    chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None, labels)
     run = SimpleNamespace(name="a", files=["a.vcf"])
     cohort._tell_source(run, run, [chunk], [verdict], tmp_path / "out")
     found = {s.partition["part"]: pl.read_parquet(s.path, glob=False) for s in chunk.extra}

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import duckdb
 import polars as pl
 import pytest
+from builders import labels_of
 from store_builders import CONTIGS, fill
 
 from varhouse.account import public_row
@@ -233,7 +234,10 @@ def _commit(path: Path, ingest_id: str, account: dict, tables: list) -> None:
         )
         for i, (values, group) in enumerate(groups.items()):
             partition = dict(zip(table.partition, values, strict=True))
-            shards.append(write_shard(group, table, work, f"{table.name}-{i}", partition))
+            labels = labels_of(group, table)
+            shards.append(
+                write_shard(group, table, work, f"{table.name}-{i}", partition, labels)
+            )
     manifest = Manifest([s for s in shards if s])
     commit(
         path,

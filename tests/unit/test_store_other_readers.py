@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from builders import add_tables, make_contigs
+from builders import add_tables, labels_of, make_contigs
 from deltalake import DeltaTable, QueryBuilder
 
 from varhouse.store.commit import init_store
@@ -260,7 +260,9 @@ def test_a_cut_bound_still_bounds(text: str) -> None:
 def test_no_parquet_statistics_of_what_is_no_number(tmp_path: Path) -> None:
     rows = make_table_rows(TABLES["sites"]).filter(pl.col("cohort") == "north")
     partition = {"cohort": "north", "part": "chr1"}
-    shard = write_shard(rows.drop("part"), TABLES["sites"], tmp_path, "s", partition)
+    sites = TABLES["sites"]
+    labels = labels_of(rows, sites)
+    shard = write_shard(rows.drop("part"), sites, tmp_path, "s", partition, labels)
     assert shard is not None
     group = pq.read_metadata(shard.path).row_group(0)
     told = {

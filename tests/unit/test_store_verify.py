@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from store_builders import COHORT_A, COHORT_B, add_cohort, fill, new_store
+from store_builders import COHORT_A, COHORT_B, add_cohort, fill, labels_of, new_store
 
 from varhouse.cli import main
 from varhouse.errors import StoreError
@@ -106,7 +106,8 @@ def plant(path: Path, table: Table, rows: list[dict], **kept: object) -> None:
     """Commit rows that a sound ingest would not bring."""
     work = path / "_staging" / "bad"
     partition = {c: rows[0][c] for c in table.partition}
-    shard = write_shard(fill(table, rows), table, work, "bad", partition)
+    labels = labels_of(partition.get("cohort", ""))
+    shard = write_shard(fill(table, rows), table, work, "bad", partition, labels)
     assert shard is not None
     made = Shard(**{**shard.__dict__, **kept})
     base = open_store(path).release

@@ -42,7 +42,9 @@ upper one rounded up.
 The digest covers the columns marked *content*, in the tables that are content. A row is
 hashed to two 64-bit numbers, a table is the sum of them modulo 2^64 and its number of
 rows, so neither the order of rows nor the files they stand in matter; the store's digest
-is the SHA-256 of the names and digests of its tables that have rows. Details:
+is the SHA-256 of the names and digests of its tables that have rows. Numbers of files and
+samples (`file`, `ordinal`, `samples`, `sample`) count by what they stand for, names: so the
+order in which files came does not matter either. Details:
 `src/varhouse/tables/digest.py`.
 
 ## Who sees what

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.alleles.key import write_key
-from varhouse.errors import AccessError, StoreError
+from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.genotypes.planecheck import find_faults
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
@@ -25,6 +25,7 @@ from varhouse.store.releases import Pinned, list_releases, read_release
 from varhouse.store.verifyfields import compare_fields
 from varhouse.tables.consistency import describe, impossible, strata_apart
 from varhouse.tables.digest import EMPTY, combine, table_digest
+from varhouse.tables.labels import Labels
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import GENOTYPES, KEY, TABLES, Table
 from varhouse.tables.statistics import STATISTICS, counts_of, greatest_of, made_of
@@ -139,7 +140,7 @@ def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
     delta.check_files(store.path / root / name, files)
     if len(files) != pinned.files:
         problems.append(Problem(name, "", f"{len(files)} files, {pinned.files} recorded"))
-    known = Catalogue(store.path)
+    known, labels = Catalogue(store.path), StoredLabels(store)
     rows, sums, earlier = 0, (0, 0), 0
     for file in files:
         if file_ingest(file) not in ingests:
@@ -148,9 +149,9 @@ def _check_table(store: Store, name: str, ingests: set[str]) -> list[Problem]:
         try:
             entry = known.entry(name, file)
             found_rows, found_sums, wrong = _check_file(
-                table_folder(store.path, table) / file, table, entry
+                table_folder(store.path, table) / file, table, entry, labels
             )
-        except (StoreError, OSError, pa.ArrowException) as error:
+        except (StoreError, SchemaError, OSError, pa.ArrowException) as error:
             problems.append(Problem(name, file, str(error).partition("\n")[0]))
             continue
         problems += [Problem(name, file, w) for w in wrong]
@@ -217,7 +218,7 @@ def recompute_digests(store: Store) -> dict[str, str]:
     dict
         Table name to 64 hex digits; tables without rows are left out.
     """
-    digests = {}
+    digests, labels = {}, StoredLabels(store)
     for name in store.record.table_digests():
         table = store.declaration(name)
         files = store.file_frame(name)
@@ -225,15 +226,35 @@ def recompute_digests(store: Store) -> dict[str, str]:
         rows, sums = 0, (0, 0)
         for row in files.iter_rows(named=True):
             partition = {c: row[f"partition.{c}"] for c in table.partition}
+            known = labels.of(table, partition)
             for frame in read_batches(folder / row["path"], partition):
                 rows += frame.height
-                sums = combine([sums, digest_frame(frame, table)])
+                sums = combine([sums, digest_frame(frame, table, known)])
         digests[name] = table_digest(name, rows, sums)
     return {n: d for n, d in digests.items() if d != EMPTY}
 
 
+class StoredLabels:
+    """What the numbers of files and samples of each cohort stand for, as a store says."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Labels] = {}
+
+    def of(self, table: Table, partition: Mapping[str, str]) -> Labels | None:
+        """Give the labels that the digest of a file needs; None: it needs none."""
+        if not table.labelled:
+            return None
+        cohort = partition["cohort"]
+        if cohort not in self._known:
+            files = self._store.scan("files", cohort=cohort).collect()
+            people = self._store.scan("samples", cohort=cohort).collect()
+            self._known[cohort] = Labels.of_tables(files, people)
+        return self._known[cohort]
+
+
 def _check_file(
-    file: Path, table: Table, entry: dict[str, Any]
+    file: Path, table: Table, entry: dict[str, Any], labels: "StoredLabels"
 ) -> tuple[int, tuple[int, int], list[str]]:
     """Read a file; give its rows, its digest sums and what is wrong with it."""
     wrong = []
@@ -243,6 +264,7 @@ def _check_file(
     last: pl.DataFrame | None = None
     order = [c for c in table.sort if c not in table.partition]
     nullable = {c.name for c in table.columns if c.nullable}
+    known = labels.of(table, entry["partition"])
     for frame in read_batches(file, entry["partition"]):
         for name, dtype in frame.schema.items():
             if table.polars_schema.get(name) != dtype:
@@ -252,7 +274,7 @@ def _check_file(
         if table.name == GENOTYPES.name and not wrong:
             wrong += find_faults(frame)
         rows += frame.height
-        sums = combine([sums, digest_frame(frame, table)])
+        sums = combine([sums, digest_frame(frame, table, known)])
         if order:
             keys = frame.select(order)
             if not _is_sorted(keys if last is None else pl.concat([last, keys])):

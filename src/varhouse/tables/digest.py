@@ -10,6 +10,9 @@ mixed once more at the end, so that values cannot move between columns or rows u
 null adds nothing: a column that old files lack counts like a column of nulls. An empty
 text and an empty list do add.
 
+Numbers of files and samples count by what they stand for (`varhouse.tables.labels`), so that
+the digest does not depend on the order in which files came.
+
 Values are hashed by what they mean, not by how they are stored: integers of any width as
 64-bit, floats as float64 with one zero and one NaN, text as UTF-8, lists by their
 elements in order. The mixing step is the finaliser of splitmix64 (Steele, Lea and Flood,

@@ -1,7 +1,8 @@
 """The content digest of rows: compiled kernels over Arrow buffers (see `digest`)."""
 
 import hashlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numba
@@ -12,10 +13,12 @@ import pyarrow as pa
 
 from varhouse.errors import SchemaError
 from varhouse.tables.digest import Sums, combine
+from varhouse.tables.labels import Labels
 from varhouse.tables.loads import load1, load8
 from varhouse.tables.schema import Table
 
 Hashes = npt.NDArray[np.uint64]
+_Look = Callable[[npt.NDArray[Any]], Hashes]
 
 _BATCH = 1 << 18
 _MASK = (1 << 64) - 1
@@ -143,7 +146,7 @@ def _seeds(column: str) -> tuple[np.uint64, np.uint64]:
     )
 
 
-def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
+def digest_frame(frame: pl.DataFrame, table: Table, labels: Labels | None = None) -> Sums:
     """Digest rows of a table as two sums modulo 2**64.
 
     Parameters
@@ -153,6 +156,8 @@ def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
         a nullable column may be missing and counts as null.
     table
         The declaration: its columns with `content` are covered.
+    labels
+        What numbers of files and samples stand for; for a table that has some.
 
     Returns
     -------
@@ -163,8 +168,11 @@ def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
     ------
     SchemaError
         If a content column that cannot be null is missing, or has a type that no
-        table may have.
+        table may have; or if there are no labels for its numbers.
     """
+    kinds = {c.name: c.label for c in table.labelled}
+    if kinds and labels is None:
+        raise SchemaError(f"table {table.name}: no labels for {', '.join(kinds)} to digest")
     names = []
     for column in table.columns:
         if column.content and column.name in frame.columns:
@@ -179,18 +187,21 @@ def digest_frame(frame: pl.DataFrame, table: Table) -> Sums:
         for name in names:
             if batch[name].null_count() == batch.height:
                 continue
-            _digest_column(batch[name], name, lane1, lane2)
+            look = partial(labels.look, kinds[name]) if labels and name in kinds else None
+            _digest_column(batch[name], name, lane1, lane2, look)
         s1, s2 = _sum_rows(lane1, lane2)
         total = combine([total, (int(s1), int(s2))])
     return total
 
 
-def _digest_column(column: pl.Series, name: str, lane1: Hashes, lane2: Hashes) -> None:
+def _digest_column(
+    column: pl.Series, name: str, lane1: Hashes, lane2: Hashes, look: _Look | None
+) -> None:
     # The buffers as polars has them: nothing is copied or cast.
     array: Any = column.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    values = _hash(array, name)
+    values = _hash(array, name, look)
     seeds = _seeds(name)
     if array.null_count:
         _add_valid(values, _bytes(array, 0), array.offset, *seeds, lane1, lane2)
@@ -220,18 +231,23 @@ def _fixed(array: Any, kind: Any, width: int = 1) -> npt.NDArray[Any]:
     return _frozen(held[array.offset * width : (array.offset + len(array)) * width])
 
 
-def _hash(array: Any, name: str) -> Hashes:
-    """Hash each value of an arrow array; what stands for a null is arbitrary."""
+def _hash(array: Any, name: str, look: _Look | None = None) -> Hashes:
+    """Hash each value of an arrow array; what stands for a null is arbitrary.
+
+    `look` gives what numbers stand for.
+    """
     out = np.empty(len(array), np.uint64)
     kind = array.type
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         buffers = np.array([b.address if b else 0 for b in array.buffers()[2:]], np.int64)
         _hash_texts(_fixed(array, np.uint64, 2).reshape(-1, 2), buffers, out)
     elif pa.types.is_large_list(kind) or pa.types.is_list(kind):
-        elements = _hash(array.values, name)
+        elements = _hash(array.values, name, look)
         if array.values.null_count:
             _put_nulls(elements, _bytes(array.values, 0), array.values.offset)
         _hash_lists(elements, _offsets(array), out)
+    elif pa.types.is_signed_integer(kind) and look is not None:
+        out = look(_fixed(array, kind.to_pandas_dtype()))
     elif pa.types.is_signed_integer(kind):
         _hash_integers(_fixed(array, kind.to_pandas_dtype()), out)
     elif pa.types.is_boolean(kind):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.errors import SchemaError
+from varhouse.tables.labels import FILE, SAMPLE
 from varhouse.tables.statistics import PERSON_COUNTS, site_counts, statistics_of
 from varhouse.tables.statistics import PolarsType as PolarsType
 
@@ -44,7 +45,9 @@ class Column:
 
     `content` is False for what depends on when or how data came in (ingest ids, times,
     paths), or follows from other columns up to rounding: such columns are not covered by
-    the content digest.
+    the content digest. `label` says that the numbers are those of files or samples of the
+    cohort, which depend on the order of arrival: the digest covers what they stand for
+    (`varhouse.tables.labels`).
     """
 
     name: str
@@ -52,6 +55,7 @@ class Column:
     meaning: str
     nullable: bool = False
     content: bool = True
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,11 @@ class Table:
         return tuple(c.name for c in own if c.name in BOUNDED)
 
     @property
+    def labelled(self) -> tuple[Column, ...]:
+        """Columns that the content digest covers by what their numbers stand for."""
+        return tuple(c for c in self.columns if c.label and self.content and c.content)
+
+    @property
     def file_schema(self) -> dict[str, PolarsType]:
         """Column name to polars type of what stands in the files."""
         return {c.name: c.dtype for c in self.columns if c.name not in self.partition}
@@ -169,6 +178,7 @@ PART = Column(
     content=False,
 )
 COHORT = Column("cohort", pl.String, "data set ingested together")
+FILE_NUMBER = Column("file", pl.Int32, "0-based number of the file in the cohort", label=FILE)
 
 
 def _statistics(table: str) -> tuple[Column, ...]:
@@ -434,7 +444,7 @@ SITES = Table(
         Column("ref", pl.String, "REF as in the file"),
         Column("alt", pl.String, "ALT as in the file: comma-separated, `.` for none"),
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal of the record in the file"),
         Column("chrom", pl.String, "CHROM as in the file"),
         Column("id", pl.String, "ID; null for `.`", nullable=True),
@@ -469,7 +479,7 @@ BLOCKS = Table(
         Column("ref", pl.String, "REF as in the file"),
         Column("alt", pl.String, "ALT as in the file: `.`, `<*>`, `<NON_REF>`, ..."),
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal of the record in the file"),
         Column("chrom", pl.String, "CHROM as in the file"),
         Column("id", pl.String, "ID; null for `.`", nullable=True),
@@ -503,7 +513,7 @@ LIFTED = Table(
         Column("contig", pl.String, "canonical contig name, as in `sites`"),
         Column("pos", pl.Int32, "1-based POS, as in `sites`"),
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal in the lifted file, as in `sites`"),
         Column("source_assembly", pl.String, "assembly of the file"),
         Column("source_record", pl.Int64, "0-based ordinal of the record in the file"),
@@ -532,7 +542,7 @@ GENOTYPES = Table(
         Column("ref", pl.String, "REF as in the file"),
         Column("alt", pl.String, "ALT as in the file"),
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal of the record in the file"),
         Column(
             "first",
@@ -605,7 +615,7 @@ FIELDS = Table(
         Column("pos", pl.Int32, "least 1-based POS of the records"),
         Column("pos_end", pl.Int32, "greatest POS of the records"),
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal in the file of the first record"),
         Column(
             "first",
@@ -645,7 +655,7 @@ RUNS = Table(
     (
         COHORT,
         Column("contig", pl.String, "canonical contig name"),
-        Column("sample", pl.Int32, "ordinal of the person (table samples)"),
+        Column("sample", pl.Int32, "ordinal of the person (table samples)", label=SAMPLE),
         Column("start", pl.Int32, "1-based first base of the first run"),
         Column("end", pl.Int32, "1-based last base of the last run"),
         Column("lengths", pl.List(pl.Int32), "bases of each run, one behind the other"),
@@ -720,8 +730,8 @@ SAMPLES = Table(
     (
         COHORT,
         Column("sample", pl.String, "sample id as in the file"),
-        Column("ordinal", pl.Int32, "0-based number in the cohort"),
-        Column("file", pl.Int32, "first file that holds the sample"),
+        Column("ordinal", pl.Int32, "0-based number in the cohort", label=SAMPLE),
+        Column("file", pl.Int32, "first file that holds the sample", label=FILE),
         Column("sex", pl.String, "male, female or unknown"),
         Column("population", pl.String, "ancestry label", nullable=True),
         Column("attributes", pl.String, "the sheet's further columns as JSON"),
@@ -737,7 +747,7 @@ FILES = Table(
     "an input file",
     (
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("name", pl.String, "file name"),
         Column("path", pl.String, "where it was read", content=False),
         Column("mtime_ns", pl.Int64, "modification time when read, ns", content=False),
@@ -751,7 +761,12 @@ FILES = Table(
         ),
         Column("n_records", pl.Int64, "data lines"),
         Column("n_samples", pl.Int32, "sample columns"),
-        Column("samples", pl.List(pl.Int32), "ordinal (table samples) of each column"),
+        Column(
+            "samples",
+            pl.List(pl.Int32),
+            "ordinal (table samples) of each column",
+            label=SAMPLE,
+        ),
         Column(
             "header",
             pl.String,
@@ -763,6 +778,8 @@ FILES = Table(
             "JSON: `counts` and `effects` by code, `first` examples; effect: note (kept, or"
             " read as the specification says) or reject (see the table rejects)",
         ),
+        Column("has_runs", pl.Boolean, "its people have rows in the table runs"),
+        Column("fingerprint", pl.String, "digest of everything that decides its rows"),
         Column("ingest_id", pl.String, "the ingest that brought it", content=False),
     ),
     partition=("cohort",),
@@ -775,7 +792,7 @@ HELD_BACK = Table(
     "an input file of a cohort that was held back",
     (
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("name", pl.String, "file name"),
         Column("path", pl.String, "where it was read"),
         Column("mtime_ns", pl.Int64, "modification time when read, ns"),
@@ -800,7 +817,7 @@ REJECTS = Table(
     "a record or an allele that was held back",
     (
         COHORT,
-        Column("file", pl.Int32, "0-based number of the file in the cohort"),
+        FILE_NUMBER,
         Column("record", pl.Int64, "0-based ordinal of the record in the file"),
         Column("line", pl.Int64, "1-based line in the file"),
         Column("contig", pl.String, "CHROM as in the file"),

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from varhouse.errors import SchemaError, StoreError
 from varhouse.files import new_file, unfinished_name, write_json
 from varhouse.tables.digest import combine
+from varhouse.tables.labels import Labels
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import Encoding, PolarsType, Table, check_table
 
@@ -97,11 +98,17 @@ def write_frame(frame: pl.DataFrame, path: Path, **options: Any) -> None:
 
 
 def write_shard(
-    frame: pl.DataFrame, table: Table, directory: Path, name: str, partition: Mapping[str, str]
+    frame: pl.DataFrame,
+    table: Table,
+    directory: Path,
+    name: str,
+    partition: Mapping[str, str],
+    labels: Labels | None = None,
 ) -> Shard | None:
     """Write a frame as one sorted shard `directory/name.parquet`; None for no rows.
 
-    The frame has every column of the table except, at will, the partition columns.
+    The frame has every column of the table except, at will, the partition columns. `labels`
+    are those of the cohort's files and samples, for a table that has numbers of them.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def write_shard(
         partition=dict(partition),
         rows=kept.height,
         bytes=path.stat().st_size,
-        digest=digest_frame(full, table),
+        digest=digest_frame(full, table, labels),
         stats=_statistics(kept, table),
         span=_span(kept),
     )
@@ -143,6 +150,8 @@ class ShardWriter:
     ----------
     max_rows
         Rows after which a new shard begins.
+    labels
+        See `write_shard`.
     """
 
     def __init__(
@@ -152,6 +161,7 @@ class ShardWriter:
         name: str,
         partition: Mapping[str, str],
         max_rows: int = SHARD_ROWS,
+        labels: Labels | None = None,
     ) -> None:
         if set(partition) != set(table.partition):
             raise SchemaError(
@@ -159,6 +169,7 @@ class ShardWriter:
             )
         self._table, self._directory, self._name = table, directory, name
         self._partition, self._max_rows = dict(partition), max_rows
+        self._labels = labels
         self._writer: pq.ParquetWriter | None = None
         self._own = directory
         self._shards: list[Shard] = []
@@ -193,7 +204,7 @@ class ShardWriter:
             self._writer = pq.ParquetWriter(self._own, arrow.schema, **how)
         rows = _group_rows(arrow, self._table.encoding)
         self._writer.write_table(arrow, row_group_size=rows)
-        digest = digest_frame(full, self._table)
+        digest = digest_frame(full, self._table, self._labels)
         self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
         if sum(p[0] for p in self._pieces) >= self._max_rows:
             self._end()

@@ -32,6 +32,7 @@ from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, Rejects
 from varhouse.ingest.setup.settings import Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
 from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
@@ -56,7 +57,8 @@ class Context:
     bool[columns]. `source_assembly` is set when the file was lifted from another one.
     `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) the
     reference records are kept apart, or left out, as the policy says. `keys` are the header's
-    FORMAT keys, `fields` those that are kept beside GT (None: all).
+    FORMAT keys, `fields` those that are kept beside GT (None: all). `labels` are those of the
+    file and its samples.
     """
 
     cohort: str
@@ -73,6 +75,7 @@ class Context:
     gvcf: bool = False
     keys: KeyTable | None = None
     fields: Sequence[str] | None = ()
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,16 @@ from varhouse.ingest.jobs.tasks import (
     duplicate_rows,
     file_samples,
 )
+from varhouse.ingest.setup.fingerprints import (
+    SheetRows,
+    cohort_fingerprint,
+    file_fingerprint,
+)
 from varhouse.ingest.setup.held import problems_json
-from varhouse.ingest.setup.run import Run, RunCohort, cohort_fingerprint
+from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.ingest.setup.sheets import METADATA
 from varhouse.ingest.setup.verdict import Verdict, read_verdict
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
 from varhouse.tables.shards import (
     Shard,
@@ -60,6 +66,7 @@ class _Chunk:
     info: dict[str, Any]
     shards: list[Shard]
     alleles: Path | None
+    labels: Labels
     people: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 8), np.int64))
     """Counts per sample column of all chunks of the part, which share them."""
     extra: list[Shard] = field(default_factory=list)
@@ -76,7 +83,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     directory.mkdir(parents=True, exist_ok=True)
     cohort = run.cohort(name)
     verdicts = [read_verdict(Path(p)) for p in plan.files[name]]
-    chunks = _load(name, tasks)
+    labels = _labels(verdicts)
+    chunks = _load(name, tasks, labels)
     group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
     places = {
         (f, k): Place(Path(v.data), c.begin, c.end, c.record, run.limits)
@@ -97,8 +105,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         if len(set(group_of.values())) > 1:
             summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
         found = [s for c in chunks for s in (*c.shards, *c.extra)]
-        shards += join_files(found, directory / "joined")
-        shards += _own_rows(run, plan, cohort, verdicts, chunks, summary, directory)
+        shards += join_files(found, directory / "joined", labels)
+        shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
         replace = [
             (table, {"cohort": name})
             for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
@@ -123,7 +131,13 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     write_json(directory / "summary.json", summary)
 
 
-def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
+def _labels(verdicts: list[Verdict]) -> Labels:
+    """Say what the numbers of the cohort's files and samples stand for."""
+    files = {k: (Path(v.path).name, v.samples) for k, v in enumerate(verdicts)}
+    return Labels(files, dict(enumerate(cohort_samples(verdicts))))
+
+
+def _load(name: str, tasks: list[Path], labels: Labels) -> list[_Chunk]:
     chunks = []
     for task in tasks:
         people = task.with_name(PEOPLE)
@@ -145,6 +159,7 @@ def _load(name: str, tasks: list[Path]) -> list[_Chunk]:
                     info,
                     read_manifest(folder / "manifest.json").shards,
                     alleles if alleles.exists() else None,
+                    labels,
                     counts,
                 )
             )
@@ -228,7 +243,7 @@ def _reject(
             table = SITES
         else:
             continue
-        new = write_shard(frame, table, folder, stem, shard.partition)
+        new = write_shard(frame, table, folder, stem, shard.partition, chunk.labels)
         if new is not None:
             mended.append(new)
     rejects = [s for s in chunk.shards if s.table == "rejects"]
@@ -239,7 +254,8 @@ def _reject(
     old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
     _count_once(chunk, sites, twice, pl.concat([rows.clear(), *old]), columns)
     partition = chunk.shards[0].partition
-    new = write_shard(pl.concat([*old, rows]), REJECTS, folder, "rejects", partition)
+    rows = pl.concat([*old, rows])
+    new = write_shard(rows, REJECTS, folder, "rejects", partition, chunk.labels)
     if new is not None:
         mended.append(new)
     kept = pl.read_parquet(chunk.alleles, glob=False).join(
@@ -323,6 +339,7 @@ def _tell_source(
                 directory,
                 f"rejects-{f}-{k:05d}",
                 {"cohort": cohort.name, "part": str(part)},
+                _labels(verdicts),
             )
             mine = next((c for c in chunks if c.file == f), None)
             if shard is not None and mine is not None:
@@ -421,7 +438,6 @@ def _summary(
 
 def _own_rows(
     run: Run,
-    plan: Plan,
     cohort: RunCohort,
     verdicts: list[Verdict],
     chunks: list[_Chunk],
@@ -430,7 +446,8 @@ def _own_rows(
 ) -> list[Shard | None]:
     """Rows of the tables cohorts, samples and files."""
     name = cohort.name
-    partition = {"cohort": name}
+    partition, labels = {"cohort": name}, _labels(verdicts)
+    fingerprints = _fingerprints(run, cohort, verdicts)
     known = {k: cohort.metadata.get(k) for k in METADATA}
     further: dict[str, str | None] = {
         k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None
@@ -447,17 +464,14 @@ def _own_rows(
         "reference_digest": run.reference_digest,
         **known,
         "haploid": run.open_haploid().as_json(),
-        "fingerprint": cohort_fingerprint(cohort.settings, [v.sha256 for v in verdicts]),
+        "fingerprint": cohort_fingerprint(cohort.settings, fingerprints),
         "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
         "ingest_id": run.ingest_id,
     }
     frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
     out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
-    out.append(
-        write_shard(
-            _samples(run, name, verdicts, chunks), SAMPLES, directory, "samples", partition
-        )
-    )
+    people = _samples(run, name, verdicts, chunks)
+    out.append(write_shard(people, SAMPLES, directory, "samples", partition, labels))
     ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
     files = [
         {
@@ -475,20 +489,23 @@ def _own_rows(
             "samples": [ordinal[s] for s in v.samples],
             "header": v.header,
             "problems": problems_json(v),
+            "has_runs": v.gvcf and run.policy.gvcf == "blocks",
+            "fingerprint": fingerprints[k],
             "ingest_id": run.ingest_id,
         }
         for k, v in enumerate(verdicts)
     ]
-    out.append(
-        write_shard(
-            pl.DataFrame(files, schema=FILES.polars_schema),
-            FILES,
-            directory,
-            "files",
-            partition,
-        )
-    )
+    frame = pl.DataFrame(files, schema=FILES.polars_schema)
+    out.append(write_shard(frame, FILES, directory, "files", partition, labels))
     return out
+
+
+def _fingerprints(run: Run, cohort: RunCohort, verdicts: list[Verdict]) -> list[str]:
+    """Give the fingerprint of each file of a cohort."""
+    sheet = SheetRows(run.samples().filter(pl.col("cohort") == cohort.name))
+    return [
+        file_fingerprint(cohort.settings, v.sha256, sheet.digest(v.samples)) for v in verdicts
+    ]
 
 
 def _samples(

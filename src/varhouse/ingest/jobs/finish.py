@@ -14,9 +14,10 @@ from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import total
 from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
+from varhouse.ingest.setup.fingerprints import wanted_fingerprint
 from varhouse.ingest.setup.held import held_fingerprint, held_shards
 from varhouse.ingest.setup.known_files import KnownFiles
-from varhouse.ingest.setup.run import Run, annotation_of, cohort_fingerprint
+from varhouse.ingest.setup.run import Run, annotation_of
 from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.reader import open_store
@@ -187,7 +188,9 @@ def _held_rows(
     verdicts = {n: [read_verdict(Path(p)) for p in paths] for n, paths in files.items()}
     fingerprints = {
         n: held_fingerprint(
-            cohort_fingerprint(run.cohort(n).settings, [v.sha256 for v in found]),
+            wanted_fingerprint(
+                run.cohort(n).settings, run.cohort(n).people, [v.sha256 for v in found]
+            ),
             run.limits,
         )
         for n, found in verdicts.items()

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import TABLES
 from varhouse.tables.shards import Shard, write_shard
 
@@ -40,7 +41,7 @@ def share_bytes(sizes: Sequence[int]) -> list[list[int]]:
     return out
 
 
-def join_files(shards: Sequence[Shard], directory: Path) -> list[Shard]:
+def join_files(shards: Sequence[Shard], directory: Path, labels: Labels) -> list[Shard]:
     """Join shards of tables and partitions that have many; the rows stay as they are.
 
     Parameters
@@ -49,6 +50,8 @@ def join_files(shards: Sequence[Shard], directory: Path) -> list[Shard]:
         Of one cohort, in the order of its chunks.
     directory
         Where new files are written.
+    labels
+        Those of the cohort's files and samples.
 
     Returns
     -------
@@ -65,7 +68,8 @@ def join_files(shards: Sequence[Shard], directory: Path) -> list[Shard]:
             out += some
             continue
         for k, numbers in enumerate(share_bytes([_encoded_bytes(s) for s in some])):
-            out += _join([some[i] for i in numbers], directory, f"{table}-{n:05d}-{k:05d}")
+            name = f"{table}-{n:05d}-{k:05d}"
+            out += _join([some[i] for i in numbers], directory, name, labels)
     return out
 
 
@@ -74,11 +78,11 @@ def _encoded_bytes(shard: Shard) -> int:
     return sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
 
 
-def _join(shards: list[Shard], directory: Path, name: str) -> list[Shard]:
+def _join(shards: list[Shard], directory: Path, name: str, labels: Labels) -> list[Shard]:
     if len(shards) == 1:
         return shards
     first = shards[0]
     frames = [pl.read_parquet(s.path, hive_partitioning=False, glob=False) for s in shards]
     rows = pl.concat(frames)
-    joined = write_shard(rows, TABLES[first.table], directory, name, first.partition)
+    joined = write_shard(rows, TABLES[first.table], directory, name, first.partition, labels)
     return [joined] if joined is not None else []

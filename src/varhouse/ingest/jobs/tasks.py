@@ -29,6 +29,7 @@ from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
 from varhouse.tables.consistency import check_rows
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import (
     BLOCKS,
     FIELDS,
@@ -92,6 +93,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         path = run.cohort(cohort).files[number]
         raise InputError(f"{path}: the file changed after the ingest began", "run again")
     ordinal = {s: i for i, s in enumerate(dict.fromkeys(s for names in lists for s in names))}
+    name = Path(run.cohort(cohort).files[number]).name
     people = file_samples(run, cohort, header.samples)
     return Context(
         cohort,
@@ -108,6 +110,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         gvcf,
         key_table(header, "FORMAT"),
         run.genotype_fields,
+        Labels({number: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
     )
 
 
@@ -196,13 +199,13 @@ def _write_chunk(
     folder.mkdir(parents=True, exist_ok=True)
     drop_duplicates(result, context)
     partition = {"cohort": context.cohort, "part": part}
-    alleles = result.alleles
+    alleles, labels = result.alleles, context.labels
     if not alleles.is_empty():
         write_frame(alleles, folder / "alleles.parquet")
     shards: list[Shard | None] = []
     shards += write_frequencies(result, context.strata, partition, folder)
     if result.calls is not None:
-        writer = ShardWriter(GENOTYPES, folder, "genotypes", partition)
+        writer = ShardWriter(GENOTYPES, folder, "genotypes", partition, labels=labels)
         for piece in result.calls.pieces():
             writer.add(piece)
         shards += writer.close()
@@ -213,9 +216,9 @@ def _write_chunk(
         (result.lifted, LIFTED),
     ):
         if not frame.is_empty():
-            shards.append(write_shard(frame, table, folder, table.name, partition))
+            shards.append(write_shard(frame, table, folder, table.name, partition, labels))
     rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
-    shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition))
+    shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition, labels))
     write_manifest(folder / "manifest.json", shards)
     return {
         "folder": folder.name, "cohort": context.cohort, "file": context.file, "part": part,

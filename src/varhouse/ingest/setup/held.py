@@ -29,7 +29,7 @@ def held_fingerprint(cohort: str, limits: Limits) -> str:
     Parameters
     ----------
     cohort
-        The cohort's own fingerprint: its settings and the bytes of its files.
+        What the configuration wants of it (`fingerprints.wanted_fingerprint`).
     limits
         They decide what is read, never what it gives.
     """

@@ -6,7 +6,6 @@ does and from the release it starts from, so that a killed run that is started a
 its own work.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -24,6 +23,13 @@ from varhouse.filestate import file_digest, file_state, read_as_recorded
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference, cached_reference
+from varhouse.ingest.setup.fingerprints import (
+    SheetRows,
+    cohort_fingerprint,
+    file_fingerprint,
+    stored_people,
+    wanted_fingerprint,
+)
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.known_files import KnownFiles
@@ -53,15 +59,17 @@ SAMPLE_LISTS = "sample-lists.parquet"
 class RunCohort:
     """A cohort that this run takes in; `files` are sorted by name.
 
-    `lists` are the numbers of the files' lists of sample columns (`headers.py`), once the
-    run has begun. A cohort of another assembly has a `chain` and perhaps a compiled
-    `source_reference`.
+    `settings` is the digest of all that decides its rows but its files and its people, and
+    `people` that of the sheet's rows about these. `lists` are the numbers of the files' lists
+    of sample columns (`headers.py`), once the run has begun. A cohort of another assembly has
+    a `chain` and perhaps a compiled `source_reference`.
     """
 
     name: str
     files: list[str]
     metadata: dict[str, str | None]
     settings: str
+    people: str
     replaces: bool
     lists: list[int] = field(default_factory=list)
     assembly: str | None = None
@@ -328,7 +336,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         genes,
         sorted(digests.items()),
         # The whole state: verdicts in the work folder are those of these very bytes.
-        [(c.name, c.settings, [_state(f) for f in c.files]) for c in cohorts],
+        [(c.name, c.settings, c.people, [_state(f) for f in c.files]) for c in cohorts],
         config.limits,
     )
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
@@ -387,7 +395,7 @@ def _changed(
 ) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
     """Sort the cohorts: those to take in, those that are in, those held back as before."""
     known, refused = _known(base), known_held(base)
-    stamps_of = _stamps(base)
+    stamps_of, people_of = _stamps(base), stored_people(base)
     aliases = _recorded_text(config.aliases, digests, config)
     cohorts: list[RunCohort] = []
     unchanged: list[str] = []
@@ -395,14 +403,20 @@ def _changed(
     for cohort in config.cohorts:
         files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
         settings = _settings(config, cohort, reference, aliases, par, digests)
+        sheet = SheetRows(config.samples_of(cohort.name))
         row, before = known.get(cohort.name), refused.get(cohort.name)
         if row is not None or before is not None:
             stamps = {**stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})}
-            found = _fingerprint(stamps, files, settings, digests)
-            if row == found:
+            found = _bytes_of(stamps, files, digests)
+            names = people_of.get(cohort.name, {})
+            if row is not None and row == cohort_fingerprint(
+                settings,
+                [file_fingerprint(settings, s, sheet.digest(names.get(s, ()))) for s in found],
+            ):
                 unchanged.append(cohort.name)
                 continue
-            if before and before["fingerprint"] == held_fingerprint(found, config.limits):
+            wanted = wanted_fingerprint(settings, sheet.digest(), found)
+            if before and before["fingerprint"] == held_fingerprint(wanted, config.limits):
                 held.append(
                     {
                         "cohort": cohort.name,
@@ -418,6 +432,7 @@ def _changed(
                 files,
                 cohort.metadata,
                 settings,
+                sheet.digest(),
                 row is not None,
                 [],
                 cohort.assembly,
@@ -482,9 +497,7 @@ def _settings(
     par: str,
     digests: KnownFiles,
 ) -> str:
-    """Digest everything but the files that decides the rows of a cohort."""
-    sheet = config.samples_of(cohort.name).drop("line")
-    sheet = sheet.select(sorted(sheet.columns)).sort("sample")
+    """Digest what decides the rows of a cohort beside its files and its people."""
     lift: list[object] = []
     if cohort.chain is not None:
         named = (cohort.chain, cohort.source_reference)
@@ -498,8 +511,6 @@ def _settings(
         asdict(config.policy),
         _callable_settings(config.callable, digests),
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
-        sheet.columns,
-        sheet.rows(),
         config.genotype_fields,
         *lift,
     )
@@ -508,11 +519,6 @@ def _settings(
 def _callable_settings(said: CallableConfig, digests: KnownFiles) -> list[object]:
     """Give what decides callability: bands, and the bytes of the table of kits."""
     return [said.gq, said.dp, digests.sha256(Path(said.kits)) if said.kits else None]
-
-
-def cohort_fingerprint(settings: str, sha256: list[str]) -> str:
-    """Digest what decides the rows of a cohort: its settings and its files' bytes."""
-    return hashlib.sha256("\n".join([settings, *sorted(sha256)]).encode()).hexdigest()
 
 
 def _known(base: Store) -> dict[str, str]:
@@ -533,18 +539,15 @@ def _stamps(base: Store) -> dict[str, dict[tuple[str, int, int], str]]:
     return out
 
 
-def _fingerprint(
-    stamps: dict[tuple[str, int, int], str],
-    files: list[str],
-    settings: str,
-    digests: KnownFiles,
-) -> str:
-    """Fingerprint of a cohort as it lies there now; bytes are read only if stamps differ."""
+def _bytes_of(
+    stamps: dict[tuple[str, int, int], str], files: list[str], digests: KnownFiles
+) -> list[str]:
+    """SHA-256 of files as they lie there now; bytes are read only if stamps differ."""
     found = []
     for file in files:
         known = None if digests.is_other(Path(file)) else stamps.get(_stamp(file))
         found.append(_sha256(Path(file)) if known is None else known)
-    return cohort_fingerprint(settings, found)
+    return found
 
 
 def _sha256(path: Path) -> str:
