@@ -6,7 +6,10 @@ takes less than a byte (a length is most of it), a row says by itself where its 
 rows follow from the runs alone, not from how a file was read.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -65,6 +68,37 @@ def run_rows(
     )
 
 
+class RunArrays(NamedTuple):
+    """Runs of rows of the table `runs`, as arrays of the same length.
+
+    Attributes
+    ----------
+    row
+        int64[n]: the row of the table that each run comes from.
+    start, end, code
+        int32[n]: see `varhouse.callability.lay.Runs`.
+    """
+
+    row: npt.NDArray[np.int64]
+    start: Int32
+    end: Int32
+    code: Int32
+
+
+def take_apart(rows: pl.DataFrame) -> RunArrays:
+    """Take rows of the table `runs` apart into runs; columns start, lengths, states."""
+    sizes = rows["lengths"].list.len().to_numpy().astype(np.int64)
+    length = rows["lengths"].explode(empty_as_null=False).to_numpy().astype(np.int64)
+    code = rows["states"].explode(empty_as_null=False).to_numpy()
+    row = np.repeat(np.arange(rows.height), sizes)
+    before = np.cumsum(length) - length
+    first = np.cumsum(sizes) - sizes
+    start = rows["start"].to_numpy().astype(np.int64)[row] + before - before[first][row]
+    kept = code != 0
+    end = (start + length - 1)[kept].astype(np.int32)
+    return RunArrays(row[kept], start[kept].astype(np.int32), end, code[kept].astype(np.int32))
+
+
 def absolute(rows: pl.DataFrame) -> pl.DataFrame:
     """Take rows of the table `runs` apart into a row a run.
 
@@ -81,21 +115,14 @@ def absolute(rows: pl.DataFrame) -> pl.DataFrame:
         where there is no band), in the order of the rows. Bases that no run covers are not
         assessed.
     """
-    sizes = rows["lengths"].list.len().to_numpy().astype(np.int64)
-    length = rows["lengths"].explode(empty_as_null=False).to_numpy().astype(np.int64)
-    code = rows["states"].explode(empty_as_null=False).to_numpy()
-    row = np.repeat(np.arange(rows.height), sizes)
-    before = np.cumsum(length) - length
-    first = np.cumsum(sizes) - sizes
-    start = rows["start"].to_numpy().astype(np.int64)[row] + before - before[first][row]
-    kept = code != 0
-    state = unpack(code[kept].astype(np.int32))
+    runs = take_apart(rows)
+    state = unpack(runs.code)
     names = [c for c in ("cohort", "part") if c in rows.columns]
     bands = {"gq_band": state.gq_band, "dp_band": state.dp_band}
-    people: pl.DataFrame = rows.select(*names, "contig", "sample")[row[kept]]
+    people: pl.DataFrame = rows.select(*names, "contig", "sample")[runs.row]
     return people.with_columns(
-        pl.Series("start", start[kept].astype(np.int32)),
-        pl.Series("end", (start + length - 1)[kept].astype(np.int32)),
+        pl.Series("start", runs.start),
+        pl.Series("end", runs.end),
         *(
             pl.Series(name, getattr(state, name))
             for name in ("level", "alleles", "ploidy", "is_span", "is_unknown")

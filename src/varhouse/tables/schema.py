@@ -431,7 +431,8 @@ CALLABLE = Table(
     # It follows from `runs` and the sheet, however stretches are cut.
     content=False,
     public=_words("contig cohort stratum_by stratum start end part") + site_counts(),
-    encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
+    # A base is looked up: few rows of a row group then.
+    encoding=Encoding(level=3, row_group=8_192, steps=frozenset({"start", "end"})),
 )
 
 SITES = Table(
