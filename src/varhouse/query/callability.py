@@ -116,6 +116,11 @@ class Callability:
             "contig": pl.String, "start": pl.Int32, "end": pl.Int32, **STRATA,
             "n_not_assessed": pl.Int32, **own,
         }  # fmt: skip
+        self._told_columns = [
+            _MADE.get(name, pl.col(name)).cast(dtype).alias(name)
+            for name, dtype in self.schema.items()
+            if name != "contig"
+        ]
 
     def _totals(self) -> npt.NDArray[np.int64]:
         """Give the group of all cohorts together that each group adds to."""
@@ -203,21 +208,10 @@ class Callability:
         return add_up(rows, low, high, told)
 
     def _frame(self, contig: str, found: Stretches) -> pl.DataFrame:
-        groups = self._groups.select(list(STRATA))[found.group]
-        counts = {n: pl.Series(n, v) for n, v in zip(_COUNTS, found.counts, strict=True)}
-        return groups.with_columns(
-            pl.lit(contig).alias("contig"),
-            pl.Series("start", found.start),
-            pl.Series("end", found.end),
-            **counts,
-        ).select(
-            (
-                unknown.alias(name)
-                if (unknown := _MADE.get(name)) is not None
-                else pl.col(name)
-            ).cast(dtype)
-            for name, dtype in self.schema.items()
-        )
+        groups = {n: self._groups[n].gather(found.group) for n in STRATA}
+        counts = dict(zip(_COUNTS, found.counts, strict=True))
+        rows = pl.DataFrame({"start": found.start, "end": found.end, **groups, **counts})
+        return rows.select(pl.lit(contig).alias("contig"), *self._told_columns)
 
 
 _MADE = {
@@ -312,11 +306,12 @@ class _Cohort:
         if mine.size == 1:
             row = self._groups.row(by_predicate=pl.col("group") == int(mine[0]), named=True)
             found = [g for g in found if all(source.may_hold(g, n, row[n]) for n in STRATUM)]
+        columns = [*_WORDS, "start", "end", *_COUNTS]
         return concat(
             [
-                self._of_table(table, contig, mine, low, high)
-                for batch in _by_file(found)
-                for table in source.tables(batch, [*_WORDS, "start", "end", *_COUNTS])
+                self._of_table(source.table(batch, columns), contig, mine, low, high)
+                # As the rows are sorted in each file.
+                for batch in _by_file(sorted(found))
             ],
             len(_COUNTS),
         )
@@ -341,9 +336,9 @@ class _Cohort:
         names = words.dictionary.to_pylist()
         if names != [contig]:
             kept &= np.array([n == contig for n in names])[words.indices.to_numpy()]
-        counts = np.stack([table[n].to_numpy()[kept] for n in _COUNTS])
-        return Stretches(
-            group[kept], start[kept].astype(np.int64), end[kept].astype(np.int64), counts
+        counts = np.stack([table[n].to_numpy() for n in _COUNTS])
+        return Stretches(group, start.astype(np.int64), end.astype(np.int64), counts).take(
+            kept
         )
 
     def _numbers(self, table: pa.Table, mine: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -184,6 +184,10 @@ class RowGroups:
         for group in groups:
             yield self._read([group], columns).combine_chunks()
 
+    def table(self, groups: Sequence[RowGroup], columns: Sequence[str]) -> pa.Table:
+        """Read row groups of one file as one table of one chunk."""
+        return self._read(groups, columns).unify_dictionaries().combine_chunks()
+
     def _read(self, groups: Sequence[RowGroup], columns: Sequence[str]) -> pa.Table:
         path = self._paths[groups[0].file]
         try:
