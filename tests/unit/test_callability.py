@@ -16,6 +16,7 @@ from varhouse import open as open_store
 from varhouse.cli import main
 from varhouse.errors import UsageError
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.query import Answer, Question, callablerows
 from varhouse.query import callability as module
 from varhouse.query.callability import TOTAL, callability
 from varhouse.query.stretches import Stretches, add_up, concat, join_equal
@@ -321,3 +322,46 @@ def test_the_command_says_what_is_wrong(
     captured = capsys.readouterr()
     assert told in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("audience", ["own", "public"])
+@pytest.mark.parametrize("at_once", [1_000_000, 40], ids=["at once", "in pieces"])
+def test_the_overview_knows_who_lacks_an_allele(
+    tmp_path: Path,
+    rows: list[Row],
+    monkeypatch: pytest.MonkeyPatch,
+    audience: str,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(callablerows, "ROWS_AT_ONCE", at_once)
+    texts = [f"chr1-{pos}-A-{alt}" for pos in range(1, 300, 7) for alt in "CG"]
+    texts += ["chr1-150-ATT-A", "chr2-20-A-C", "chr10-5-A-C"]
+    held = [site("c", text, "all", "all", ac=1, an=4, n_samples=2) for text in texts]
+    # Where cohort a holds an allele of the site, its rows count.
+    held += [site("a", "chr1-8-A-C", "all", "all", an=6, n_samples=3)]
+    made = make_store(
+        tmp_path / "s",
+        {**people(), "callable": rows, "frequencies": held,
+         "variants": [{**key(t), "end": key(t)["pos"], "type": "snv"} for t in texts]},
+    )  # fmt: skip
+    opened = open_store(made, audience=audience)
+    names = ["ac", "af", *COUNTS]
+    columns = ["contig", "pos", "alt", *(f"{n}_{c}" for n in names for c in "ab")]
+    frame = pl.concat(Answer(opened, Question(columns=columns)).frames())
+    assert frame.height == len(texts)
+    for row in frame.iter_rows(named=True):
+        counted = slow(rows, row["contig"], row["pos"])
+        for cohort in "ab":
+            counts = dict(zip(COUNTS, counted[cohort, "all", "all"], strict=True))
+            if cohort == "a" and (row["contig"], row["pos"]) == ("chr1", 8):
+                assert (row["an_a"], row["n_samples_a"]) == (6, 3)
+                continue
+            if not counts["n_samples"]:
+                assert {row[f"{n}_{cohort}"] for n in names} == {None}
+                continue
+            known = counts["n_samples_adj"] > 0
+            for name in COUNTS:
+                want = None if name in ADJ and not known else counts[name]
+                assert row[f"{name}_{cohort}"] == want
+            assert row[f"ac_{cohort}"] == 0
+            assert row[f"af_{cohort}"] == (0 if counts["an"] else None)

@@ -11,11 +11,11 @@ import polars as pl
 
 from varhouse.errors import UsageError, nearest
 from varhouse.frequencies.strata import ALL, make_strata
+from varhouse.query.callablerows import STRATUM
 from varhouse.query.people import describe_people
 from varhouse.store.reader import Store
 from varhouse.tables.schema import PolarsType
 
-STRATUM = ("stratum_by", "stratum")
 SCHEMA: dict[str, PolarsType] = {
     "cohort": pl.String, "stratum_by": pl.String, "stratum": pl.String, "n_people": pl.Int32,
 }  # fmt: skip

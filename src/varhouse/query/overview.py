@@ -6,7 +6,10 @@ condition needs, so that the rest meets few rows.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from varhouse.query.expression import Condition
@@ -16,12 +19,17 @@ from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
 from varhouse.tables.statistics import (
     FREQUENCIES,
     TOTALS,
+    adding_alone,
     counts_at_site,
+    counts_of,
     greatest_of,
     made_of,
     statistics_of,
     unknown_of,
 )
+
+if TYPE_CHECKING:
+    from varhouse.query.callablerows import CallableSites
 
 DEFAULT = (
     *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",
@@ -71,6 +79,8 @@ class Overview:
         )
         self.default = [*DEFAULT, *(f"af_{c}" for c in self.cohorts)]
         self._columns = self._declare()
+        self._callable: dict[str, CallableSites] = {}
+        self._last: tuple[Piece, npt.NDArray[np.int64]] | None = None
         self.schema: dict[str, PolarsType] = {
             n: c.dtype for n, c in self._columns.items() if not n.endswith(_HELD)
         }
@@ -285,6 +295,7 @@ class Overview:
 
         A cohort without a row of the allele that holds another allele of its site assessed
         it: 0 copies among the alleles that were called there (decision 0006), as in `totals`.
+        So did one of which gVCFs cover the base (decision 0035).
         """
         end = len(cohort) + 1
         asked = {n: n[:-end] for n in names}
@@ -296,8 +307,12 @@ class Overview:
             .filter(whole)
             .group_by("pos")
             .agg(**counts_at_site(FREQUENCIES))
-            .with_columns(**unknown_of(FREQUENCIES))
-            .with_columns(**made_of(FREQUENCIES))
+        )
+        covered = self._covered(piece, cohort)
+        if covered is not None:
+            site = pl.concat([site, covered.join(site, on="pos", how="anti")])
+        site = site.with_columns(**unknown_of(FREQUENCIES)).with_columns(
+            **made_of(FREQUENCIES)
         )
         lacks = pl.col("n_samples").is_null()
         return (
@@ -313,6 +328,29 @@ class Overview:
                 ),
             )
         )
+
+    def _covered(self, piece: Piece, cohort: str) -> pl.LazyFrame | None:
+        """Give what a cohort counted at the positions of the piece, by its gVCFs.
+
+        Returns
+        -------
+        pl.LazyFrame
+            pos and the counts of `frequencies`, no copy of anything; None: it has no gVCFs.
+        """
+        if not self.store.file_frame("callable", cohort=cohort).height:
+            return None
+        # It loads pyarrow, which other questions do not need.
+        from varhouse.query.callablerows import CallableSites  # noqa: PLC0415
+
+        if cohort not in self._callable:
+            self._callable[cohort] = CallableSites(self.store, cohort)
+        if self._last is None or self._last[0] is not piece:
+            alleles = scan_piece(self.store, "variants", piece)
+            pos = alleles.select(pl.col("pos").unique().sort()).collect()["pos"]
+            self._last = (piece, pos.to_numpy().astype(np.int64))
+        found = self._callable[cohort].at(piece.contig, self._last[1])
+        none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(FREQUENCIES))
+        return found.lazy().with_columns(*none).select("pos", *counts_of(FREQUENCIES))
 
     def _at_sites(self, piece: Piece, cohort: str) -> pl.LazyFrame:
         """Scan the frequencies of a cohort at every site of which the piece has an allele."""

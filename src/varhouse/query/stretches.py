@@ -41,13 +41,20 @@ class Stretches(NamedTuple):
     def take(self, rows: npt.NDArray[np.bool_] | Int64 | slice) -> "Stretches":
         """Take some of them: a mask, numbers, or a slice."""
         if isinstance(rows, slice):
-            return Stretches(*(v[..., rows] for v in self))
+            return Stretches(
+                self.group[rows], self.start[rows], self.end[rows], self.counts[:, rows]
+            )
         if rows.dtype == np.bool_:
             if rows.all():
                 return self
             rows = np.flatnonzero(rows)
         # Several times as fast as a mask over all counts.
-        return Stretches(*(v.take(rows, axis=-1) for v in self))
+        return Stretches(
+            self.group.take(rows),
+            self.start.take(rows),
+            self.end.take(rows),
+            self.counts.take(rows, axis=1),
+        )
 
 
 def concat(pieces: list[Stretches], width: int) -> Stretches:
@@ -85,7 +92,7 @@ def add_up(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
     rows = rows._replace(start=np.maximum(rows.start, low), end=np.minimum(rows.end, high))
     if not _lie_apart(rows):
         rows = _sweep(rows)
-    rows = rows.take(rows.counts.any(axis=0))
+    rows = rows.take(np.any(rows.counts, axis=0))
     return _with_gaps(join_equal(rows), low, high, groups)
 
 
@@ -155,3 +162,27 @@ def join_equal(rows: Stretches) -> Stretches:
         is_new[1:] |= values[1:] != values[:-1]
     last = np.append(is_new[1:], True)
     return rows.take(is_new)._replace(end=rows.end[last])
+
+
+def look(rows: Stretches, positions: Int64) -> Int32:
+    """Give what is counted at some bases, of rows of one group that may lie over each other.
+
+    Parameters
+    ----------
+    positions
+        int64[n], ascending and distinct.
+
+    Returns
+    -------
+    int32[k, n]
+        The counts at each.
+    """
+    n = positions.size
+    first = np.searchsorted(positions, rows.start)
+    behind = np.searchsorted(positions, rows.end, side="right")
+    # Sums of counts are exact in doubles up to 2**53.
+    steps = [
+        np.bincount(first, values, n + 1) - np.bincount(behind, values, n + 1)
+        for values in rows.counts
+    ]
+    return np.cumsum(steps, axis=1)[:, :n].astype(np.int32)

@@ -1,0 +1,196 @@
+"""Rows of the table `callable`, read for a few bases or many: only row groups that hold some.
+
+Rows add up: what is counted at a base is the sum of all rows over it (decision 0035).
+"""
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from varhouse.frequencies.strata import ALL
+from varhouse.query.rowgroups import Place, RowGroup, RowGroups
+from varhouse.query.stretches import Stretches, concat, look
+from varhouse.store.reader import Store
+from varhouse.tables.statistics import site_counts
+
+COUNTS = site_counts()
+"""Counts at a base, in the order of `Stretches.counts`."""
+
+STRATUM = ("stratum_by", "stratum")
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are added up at once, about: some hundred megabytes."""
+
+_WORDS = ("contig", *STRATUM)
+_PLACE = ("group", "start", "end")
+
+Int64 = npt.NDArray[np.int64]
+
+
+class CallableRows:
+    """The rows of a cohort.
+
+    Parameters
+    ----------
+    groups
+        The strata that are asked for: `group`, the number that they go by, stratum_by,
+        stratum.
+
+    Attributes
+    ----------
+    is_there
+        The cohort has rows at all.
+    """
+
+    def __init__(self, store: Store, cohort: str, groups: pl.DataFrame) -> None:
+        self._store = store
+        self._cohort = cohort
+        self._groups = groups.select(pl.col("group").cast(pl.Int64), *STRATUM)
+        self._number = {(b, v): g for g, b, v in self._groups.rows()}
+        self._opened: dict[str, RowGroups] = {}
+        self.is_there = bool(store.file_frame("callable", cohort=cohort).height)
+
+    def size(self, place: Place) -> int:
+        """Give how many rows are read for a place, at most."""
+        if not self.is_there:
+            return 0
+        if not self._store.view.is_public:
+            source = self._row_groups(place.contig)
+            return source.rows(source.find(place))
+        files = self._store.file_frame(
+            "callable",
+            contig=place.contig,
+            start=place.low,
+            end=place.high,
+            cohort=self._cohort,
+        )
+        return int(files["num_records"].sum()) if files.height else 0
+
+    def read(self, place: Place, groups: Int64) -> Stretches:
+        """Read the rows of some groups over a place, and perhaps others near it.
+
+        Parameters
+        ----------
+        groups
+            int64[m]: numbers of groups.
+        """
+        if not self.is_there or not groups.size:
+            return Stretches.empty(len(COUNTS))
+        if self._store.view.is_public:
+            return self._scanned(place, groups)
+        source = self._row_groups(place.contig)
+        found = source.find(place)
+        if groups.size == 1:
+            row = self._groups.row(by_predicate=pl.col("group") == int(groups[0]), named=True)
+            found = [g for g in found if all(source.may_hold(g, n, row[n]) for n in STRATUM)]
+        columns = [*_WORDS, "start", "end", *COUNTS]
+        return concat(
+            [
+                self._of_table(source.table(batch, columns), place, groups)
+                # As the rows are sorted in each file.
+                for batch in _by_file(sorted(found))
+            ],
+            len(COUNTS),
+        )
+
+    def _row_groups(self, contig: str) -> RowGroups:
+        part = self._store.assembly_contigs.part(contig)
+        if part not in self._opened:
+            paths = self._store.paths("callable", cohort=self._cohort, part=part)
+            self._opened[part] = RowGroups(paths, "start", "end", _WORDS)
+        return self._opened[part]
+
+    def _scanned(self, place: Place, groups: Int64) -> Stretches:
+        """Read them through the view, which gives no files away."""
+        wanted = self._groups.filter(pl.col("group").is_in(groups.tolist()))
+        rows = self._store.scan(
+            "callable",
+            contig=place.contig,
+            start=place.low,
+            end=place.high,
+            cohort=self._cohort,
+        )
+        return of_frame(rows.join(wanted.lazy(), on=STRATUM, how="inner").collect())
+
+    def _of_table(self, table: pa.Table, place: Place, groups: Int64) -> Stretches:
+        group = self._numbers(table, groups)
+        start, end = table["start"].to_numpy(), table["end"].to_numpy()
+        kept = (group >= 0) & (start <= place.high) & (end >= place.low)
+        words = table["contig"].chunk(0)
+        names = words.dictionary.to_pylist()
+        if names != [place.contig]:
+            kept &= np.array([n == place.contig for n in names])[words.indices.to_numpy()]
+        counts = np.stack([table[n].to_numpy() for n in COUNTS])
+        rows = Stretches(group, start.astype(np.int64), end.astype(np.int64), counts)
+        return rows.take(kept)
+
+    def _numbers(self, table: pa.Table, groups: Int64) -> Int64:
+        """Give the group of each row; -1 of one that is not asked for."""
+        by, value = (table[n].chunk(0) for n in STRATUM)
+        wanted = set(groups.tolist())
+        numbers = np.full((len(by.dictionary), len(value.dictionary)), -1)
+        for i, b in enumerate(by.dictionary.to_pylist()):
+            for j, v in enumerate(value.dictionary.to_pylist()):
+                group = self._number.get((b, v), -1)
+                numbers[i, j] = group if group in wanted else -1
+        found: Int64 = numbers[by.indices.to_numpy(), value.indices.to_numpy()]
+        return found
+
+
+class CallableSites:
+    """What everybody of a cohort adds at some bases."""
+
+    def __init__(self, store: Store, cohort: str) -> None:
+        everybody = pl.DataFrame([(0, ALL, ALL)], schema=["group", *STRATUM], orient="row")
+        self._rows = CallableRows(store, cohort, everybody)
+
+    def at(self, contig: str, positions: Int64) -> pl.DataFrame:
+        """Look bases up.
+
+        Parameters
+        ----------
+        positions
+            int64[n], ascending and distinct, 1-based.
+
+        Returns
+        -------
+        pl.DataFrame
+            `pos` and COUNTS: a row for each base at which somebody is assessed.
+        """
+        empty = pl.DataFrame(schema={"pos": pl.Int32, **dict.fromkeys(COUNTS, pl.Int32)})
+        if not self._rows.is_there or not positions.size:
+            return empty
+        pieces = ceil(self._rows.size(_place(contig, positions)) / ROWS_AT_ONCE)
+        frames = [empty]
+        for some in np.array_split(positions, min(max(pieces, 1), positions.size)):
+            found = look(self._rows.read(_place(contig, some), np.zeros(1, np.int64)), some)
+            counts = dict(zip(COUNTS, found, strict=True))
+            pos = pl.Series("pos", some, dtype=pl.Int32)
+            frames.append(pl.DataFrame({"pos": pos, **counts}).filter(pl.col("n_samples") > 0))
+        return pl.concat(frames)
+
+
+def _place(contig: str, positions: Int64) -> Place:
+    return Place(contig, int(positions[0]), int(positions[-1]), positions)
+
+
+def of_frame(rows: pl.DataFrame) -> Stretches:
+    """Make rows that add up of a frame with group, start, end and COUNTS; null adds 0."""
+    group, start, end = (rows[n].to_numpy().astype(np.int64) for n in _PLACE)
+    counts = rows.select(pl.col(n).fill_null(0).cast(pl.Int32) for n in COUNTS)
+    return Stretches(group, start, end, counts.to_numpy().T.copy())
+
+
+def _by_file(groups: list[RowGroup]) -> Iterator[list[RowGroup]]:
+    waiting: list[RowGroup] = []
+    for group in groups:
+        if waiting and waiting[0].file != group.file:
+            yield waiting
+            waiting = []
+        waiting.append(group)
+    if waiting:
+        yield waiting
