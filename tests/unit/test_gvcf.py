@@ -122,7 +122,12 @@ def test_a_gvcf_goes_in_by_default_and_is_told(tmp_path):
     account = ingest_here(tmp_path / "store", _config(tmp_path, {}))
     assert account["held_back"] == []
     store = varhouse.open(tmp_path / "store")
-    assert store.scan("variants").collect().height == 3
+    # An ALT that nobody is called with is no allele; its record stays.
+    assert store.scan("variants").select("pos", "alt").collect().rows() == [(5, "C")]
+    assert account["cohorts"][0]["n_uncalled"] == 2
+    sites = store.scan("sites").filter(pl.col("cohort") == "a").collect().sort("pos")
+    assert sites["allele_alt"].to_list() == [["C", None], [None, None], [None, None]]
+    assert store.scan("rejects").collect().height == 0
     files = store.scan("files").filter(pl.col("cohort") == "a").collect()
     assert "VH-F-030" in files["problems"][0]
 

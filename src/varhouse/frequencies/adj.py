@@ -23,95 +23,16 @@ import numpy.typing as npt
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
+from varhouse.genotypes.fieldnumbers import value_of
 from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
 from varhouse.tables.statistics import Adjust
 
 _GQ, _DP, _AD = range(3)
 ADJ_FIELDS = ("GQ", "DP", "AD")
 """FORMAT keys that say the quality."""
-_COMMA, _DOT, _MINUS, _PLUS, _ZERO, _NINE, _E = (ord(c) for c in ",.-+09E")
-_LOWER = 32
-_NO_TEXT = (-1, -1)
 
-
-@nb.njit(cache=True, nogil=True)
-def _decimal(text, begin, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Read a decimal number; NaN if the text is none."""
-    i = begin
-    sign = 1.0
-    if i < end and (text[i] == _MINUS or text[i] == _PLUS):
-        sign = -1.0 if text[i] == _MINUS else 1.0
-        i += 1
-    value, digits, scale, seen = 0.0, 0, 0, False
-    while i < end and (_ZERO <= text[i] <= _NINE or (text[i] == _DOT and not seen)):
-        if text[i] == _DOT:
-            seen = True
-        else:
-            value = value * 10.0 + (text[i] - _ZERO)
-            digits += 1
-            scale += seen
-        i += 1
-    power = 0
-    if digits and i + 1 < end and (text[i] | _LOWER) == (_E | _LOWER):
-        i += 1
-        minus = text[i] == _MINUS
-        i += text[i] == _MINUS or text[i] == _PLUS
-        first = i
-        while i < end and _ZERO <= text[i] <= _NINE:
-            power = min(power * 10 + (text[i] - _ZERO), 9999)
-            i += 1
-        if i == first:
-            return np.nan
-        power = -power if minus else power
-    if i < end or not digits:
-        return np.nan
-    power -= scale
-    if power == 0:
-        return sign * value
-    # One division keeps what is written exactly (0.2 is 2 / 10).
-    return sign * (value * 10.0**power if power >= 0 else value / 10.0**-power)
-
-
-@nb.njit(cache=True, nogil=True)
-def _odd_text(odd, place):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give begin and end of the text of a number field that is no plain number."""
-    low, high = 0, odd.shape[0]
-    while low < high:
-        middle = (low + high) // 2
-        if odd[middle, 0] < place:
-            low = middle + 1
-        else:
-            high = middle
-    if low < odd.shape[0] and odd[low, 0] == place:
-        return odd[low, 1], odd[low, 2]
-    return _NO_TEXT
-
-
-@nb.njit(cache=True, nogil=True)
-def _value(text, values, cut, odd, place, is_number, number, of):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Give value `number` of a field's cell; NaN where it has other than `of` values."""
-    a, b = cut[place], cut[place + 1]
-    if a == b:
-        return np.nan
-    begin, end = np.int64(-1), np.int64(-1)
-    if not is_number:
-        begin, end = np.int64(values[a]), np.int64(values[a + 1])
-    elif odd.shape[0]:
-        begin, end = _odd_text(odd, place)
-    if begin < 0:
-        if b - a != of or values[a + number] == INT_MISSING:
-            return np.nan
-        return float(values[a + number])
-    seen = 0
-    first, last = begin, begin
-    for i in range(begin, end + 1):
-        if i == end or text[i] == _COMMA:
-            if seen < number:
-                first = np.int64(i + 1)
-            elif seen == number:
-                last = np.int64(i)
-            seen += 1
-    return _decimal(text, first, last) if seen == of else np.nan
+_OF_ALLELES = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
+_OF_RECORDS = ("an_adj", "n_missing_adj", "n_samples_adj")
 
 
 @nb.njit(cache=True, nogil=True)
@@ -144,11 +65,11 @@ def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-u
     for s in range(grades.size):
         grade = 3
         if least_gq > 0.0:
-            gq = _value(text, values, cut, odd, first + where[_GQ, 0], where[_GQ, 1], 0, 1)
+            gq = value_of(text, values, cut, odd, first + where[_GQ, 0], where[_GQ, 1], 0, 1)
             if not gq >= least_gq:
                 grade = 0
         if least_dp > 0.0 or least_haploid > 0.0:
-            dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
+            dp = value_of(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
             if least_dp > 0.0 and not dp >= least_dp:
                 grade &= 2
             if least_haploid > 0.0 and not dp >= least_haploid:
@@ -161,14 +82,14 @@ def _grade_odd(tape, first, stride, where, limits, grades):  # type: ignore[no-u
 def _is_balanced(alleles, code, n_alt, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Tell whether each ALT of a heterozygote has its reads; its fields begin at `first`."""
     text, values, cut, _, _, odd = tape
-    dp = _value(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
+    dp = value_of(text, values, cut, odd, first + where[_DP, 0], where[_DP, 1], 0, 1)
     if not dp > 0.0:
         return False
     for j in range(alleles.shape[1]):
         a = alleles[code, j]
         if a > 0:
             place = first + where[_AD, 0]
-            reads = _value(text, values, cut, odd, place, where[_AD, 1], a, n_alt + 1)
+            reads = value_of(text, values, cut, odd, place, where[_AD, 1], a, n_alt + 1)
             if not reads / dp >= least:
                 return False
     return True
@@ -195,31 +116,12 @@ def _add_good(alleles, code, times, one, is_het, rows, n_rows, q, by_allele):  #
 
 
 @nb.njit(cache=True, nogil=True)
-def _describe(alleles):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Say of each text: its alleles, those called, and whether these differ."""
-    out = np.zeros((alleles.shape[0], 3), np.int64)
-    for c in range(alleles.shape[0]):
-        last = -9
-        for j in range(alleles.shape[1]):
-            a = alleles[c, j]
-            if a > -2:
-                out[c, 0] += 1
-            if a > -1:
-                out[c, 1] += 1
-                if last != -9 and a != last:
-                    out[c, 2] = 1
-                last = a
-    return out
-
-
-@nb.njit(cache=True, nogil=True)
 def _count_good(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    alleles, calls, first_row, haploid, on_y, cell, male, female, tape, where, limits
+    alleles, about, calls, first_row, haploid, on_y, cell, male, female, tape, where, limits
 ):
     default, pointer, who, what = calls
     _, values, cut, begin, layout, odd = tape
     n, n_rows, n_cells = default.size, first_row[default.size], male.size
-    about = _describe(alleles)
     by_allele = (
         np.zeros((n_rows, n_cells), np.int32),
         np.zeros((n_rows, n_cells), np.int32),
@@ -359,6 +261,7 @@ def count_adj(
     limits = (float(adjust.gq), float(adjust.dp), float(adjust.dp_haploid), float(adjust.ab))
     by_allele, by_record = _count_good(
         genotypes.alleles,
+        genotypes.described,
         genotypes.listed,
         first_row,
         haploid,
@@ -370,6 +273,84 @@ def count_adj(
         where,
         limits,
     )
-    names = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
-    of_records = ("an_adj", "n_missing_adj", "n_samples_adj")
-    return dict(zip((*names, *of_records), (*by_allele, *by_record), strict=True))
+    return dict(zip((*_OF_ALLELES, *_OF_RECORDS), (*by_allele, *by_record), strict=True))
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_passing(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    alleles, about, calls, passes, known, first_row, haploid, on_y, cell, male, female
+):
+    default, pointer, who, what = calls
+    n, n_rows, n_cells = default.size, first_row[default.size], male.size
+    by_allele = (
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+        np.zeros((n_rows, n_cells), np.int32),
+    )
+    an = np.zeros((n, n_cells), np.int32)
+    missing = np.zeros((n, n_cells), np.int32)
+    people = np.zeros((n, n_cells), np.int32)
+    for k in range(n):
+        rows = first_row[k]
+        i, end = pointer[k], pointer[k + 1]
+        for s in range(cell.size):
+            c = default[k]
+            if i < end and who[i] == s:
+                c = what[i]
+                i += 1
+            q = cell[s]
+            if not known[k, s] or (on_y[k] and female[q]):
+                continue
+            people[k, q] += 1
+            if not passes[k, s]:
+                missing[k, q] += 1
+                continue
+            hemi = haploid[k] and male[q]
+            one = hemi or about[c, 0] == 1
+            an[k, q] += 1 if one else about[c, 1]
+            n_alt = first_row[k + 1] - rows
+            _add_good(alleles, c, 1, one, about[c, 2] == 1, rows, n_alt, q, by_allele)
+    return by_allele, (an, missing, people)
+
+
+def count_passing(
+    genotypes: Genotypes,
+    passes: Bools,
+    known: Bools,
+    first_row: Int64,
+    haploid: Bools,
+    on_y: Bools,
+    strata: Strata,
+) -> dict[str, Int32] | None:
+    """Count genotypes of which it is known already whether they are of high quality.
+
+    Parameters
+    ----------
+    passes, known
+        bool[n, people]: a person's genotype is of high quality, and fully called; whether it
+        is can be known.
+    first_row, haploid, on_y
+        As in `count_adj`.
+
+    Returns
+    -------
+    dict or None
+        As of `count_adj`; None if nothing is known of anybody.
+    """
+    if not known.any():
+        return None
+    by_allele, by_record = _count_passing(
+        genotypes.alleles,
+        genotypes.described,
+        genotypes.listed,
+        passes,
+        known,
+        first_row,
+        haploid,
+        on_y,
+        strata.cell,
+        strata.male,
+        strata.female,
+    )
+    return dict(zip((*_OF_ALLELES, *_OF_RECORDS), (*by_allele, *by_record), strict=True))

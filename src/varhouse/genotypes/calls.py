@@ -109,6 +109,20 @@ class Genotypes:
         return out
 
     @cached_property
+    def described(self) -> Int64:
+        """Say of each text its alleles, those called, whether these differ, and the greatest.
+
+        int64[max(d, 1), 4]; the greatest is below 0 where none is called.
+        """
+        alleles = self.alleles.astype(np.int64)
+        is_called = alleles > MISSING_ALLELE
+        greatest = alleles.max(axis=1)
+        least = np.where(is_called, alleles, np.iinfo(np.int16).max).min(axis=1)
+        differ = is_called.any(axis=1) & (least != greatest)
+        ploidy = (alleles > NO_ALLELE).sum(axis=1)
+        return np.stack([ploidy, is_called.sum(axis=1), differ, greatest], axis=1)
+
+    @cached_property
     def valid(self) -> Bools:
         """Tell which texts are genotypes: bool[d]."""
         return np.array([a is not None for a in self._parsed], np.bool_)

@@ -12,7 +12,6 @@ import polars as pl
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.genotypes.calls import NO_GT, Genotypes
 from varhouse.tables.blocktext import cut_ends
-from varhouse.vcf.fields.ends import record_ends
 from varhouse.vcf.text.lines import RecordBatch
 
 Bools = npt.NDArray[np.bool_]
@@ -59,18 +58,18 @@ def block_rows(
     Parameters
     ----------
     records
-        Reference records of the batch, as `chunk` has them (k: the row in the batch).
+        Reference records of the batch, as `chunk` has them (k: the row in the batch; end: the
+        last base).
     genotypes
         Of the same records.
     file, people
         0-based number of the file in the cohort, and its sample columns.
     """
     rows = records["k"].to_numpy().astype(np.int64)
-    end = record_ends(batch)[rows]
+    end = records["end"].to_numpy()
     info, apart = cut_ends(batch.column("info", rows), end)
     form = batch.column("format", rows) if people else None
     return records.with_columns(
-        pl.Series("end", end),
         info.alias("info"),
         pl.Series("end_apart", apart),
         (form if form is not None else pl.lit(None, pl.String)).alias("format"),

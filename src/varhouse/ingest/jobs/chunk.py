@@ -10,13 +10,16 @@ before the chunk, which `varhouse.ingest.jobs.cohort` looks after.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.key import NOTHING, Declared, add_extents
-from varhouse.frequencies.adj import count_adj
+from varhouse.callability.codes import ADJ, Codes, unpack
+from varhouse.callability.states import Rules
+from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.contigs import Contigs
@@ -29,13 +32,15 @@ from varhouse.ingest.jobs.callrows import CallRows
 from varhouse.ingest.jobs.fieldrows import FieldRows
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
-from varhouse.ingest.jobs.reject import SCHEMA, Rejects
-from varhouse.ingest.setup.settings import Policy
+from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
+from varhouse.ingest.jobs.staterows import StateRows
+from varhouse.ingest.setup.settings import CallableConfig, Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.tables.labels import Labels
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
 from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
+from varhouse.vcf.fields.ends import record_ends
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import KeyTable, key_table
 from varhouse.vcf.samples.typed import SampleReader
@@ -58,7 +63,7 @@ class Context:
     `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) the
     reference records are kept apart, or left out, as the policy says. `keys` are the header's
     FORMAT keys, `fields` those that are kept beside GT (None: all). `labels` are those of the
-    file and its samples.
+    file and its samples; `callable` says which bands of quality are told apart.
     """
 
     cohort: str
@@ -76,6 +81,17 @@ class Context:
     keys: KeyTable | None = None
     fields: Sequence[str] | None = ()
     labels: Labels | None = None
+    callable: CallableConfig = field(default_factory=CallableConfig)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether the file says of every base what it is called: a gVCF that goes in whole."""
+        return self.gvcf and self.policy.gvcf == "blocks"
+
+    @property
+    def rules(self) -> Rules:
+        """What decides the states of its people."""
+        return Rules(self.policy.adj, self.callable.gq, self.callable.dp)
 
 
 @dataclass(frozen=True)
@@ -130,11 +146,13 @@ class ChunkResult:
     the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it.
     `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
     is None where there are no people or no records. `blocks` holds the reference records of
-    a gVCF, which are in none of the others but `fields`.
+    a gVCF, which are in none of the others but `fields` and `states`; of such a file ALTs that
+    nobody is called with are no alleles (`n_uncalled`).
     """
 
     people: npt.NDArray[np.int64]
     blocks: pl.DataFrame = field(default_factory=pl.DataFrame)
+    states: pl.DataFrame = field(default_factory=pl.DataFrame)
     alleles: pl.DataFrame = field(default_factory=pl.DataFrame)
     counts: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     sites: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -147,6 +165,7 @@ class ChunkResult:
     n_alleles: int = 0
     n_moved: int = 0
     n_split: int = 0
+    n_uncalled: int = 0
 
     def lines_of(self, records: pl.Series) -> pl.DataFrame:
         """Give the original lines of some of the records: (record, text)."""
@@ -162,6 +181,21 @@ class _Batches:
     rejects: list[pl.DataFrame] = field(default_factory=list)
     lifted: list[pl.DataFrame] = field(default_factory=list)
     blocks: list[pl.DataFrame] = field(default_factory=list)
+
+
+class _Rows(NamedTuple):
+    """What a chunk collects of its records; states of a file with runs only."""
+
+    fields: FieldRows
+    states: StateRows | None
+
+
+class _Calls(NamedTuple):
+    """Genotypes of records, their other fields, and their states where there are runs."""
+
+    genotypes: Genotypes
+    fields: FieldTape
+    codes: Codes | None
 
 
 def read_chunk(
@@ -198,12 +232,15 @@ class ChunkReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._batches = _Batches()
-        self._fields = FieldRows(context.file, context.ordinal.size)
+        states = StateRows(context.male, context.haploid, context.rules)
+        self._rows = _Rows(
+            FieldRows(context.file, context.ordinal.size), states if context.has_runs else None
+        )
         self._result = ChunkResult(people=np.zeros((context.ordinal.size, 8), np.int64))
 
     def take(self, judged: Judged) -> None:
         """Take the next records of the chunk."""
-        _take(judged, self._context, self._batches, self._fields, self._result)
+        _take(judged, self._context, self._batches, self._rows, self._result)
         self._result.n_records += judged.batch.size
 
     def finish(self) -> ChunkResult:
@@ -216,7 +253,9 @@ class ChunkReader:
         result.alleles, result.sites = joined(batches.alleles), joined(batches.sites)
         result.lifted, result.blocks = joined(batches.lifted), joined(batches.blocks)
         result.calls = CallRows.joined(batches.calls) if batches.calls else None
-        result.fields = self._fields.finish()
+        result.fields = self._rows.fields.finish()
+        if self._rows.states is not None:
+            result.states = self._rows.states.finish()
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
         width = len(self._context.strata.by)
         has_adj = any(adj_counts()[0] in c for c in batches.counts)
@@ -234,7 +273,7 @@ def _take(
     judged: Judged,
     context: Context,
     batches: _Batches,
-    field_rows: FieldRows,
+    rows: _Rows,
     result: ChunkResult,
 ) -> None:
     batch, lifted = judged.batch, context.source_assembly is not None
@@ -243,8 +282,7 @@ def _take(
     if context.gvcf:
         blocks = pl.Series("is_block", is_reference(records, judged.genotypes))
         records = records.with_columns(blocks)
-        if context.policy.gvcf != "blocks":
-            records = records.filter(~blocks)
+        records = _with_ends(records, batch) if context.has_runs else records.filter(~blocks)
     records = rejects.take_blocks(rejects.take_records(records))
     alleles = _alleles(records.filter(~pl.col("is_block")), batch, context, result)
     alleles = rejects.allele_faults(alleles, context.reference, lifted=lifted)
@@ -256,10 +294,11 @@ def _take(
     kept = np.zeros(batch.size, np.bool_)
     kept[records["k"].to_numpy()] = True
     fields = judged.fields.pick(kept)
-    field_rows.take(records, fields)
+    rows.fields.take(records, fields)
     batches.rejects += rejects.rows
     result.lines.append(batch)
-    is_block = records["is_block"].to_numpy()
+    every, is_block = records, records["is_block"].to_numpy()
+    codes = rows.states.grade(records, genotypes, fields) if rows.states else None
     if is_block.any():
         mine, calls = records.filter(is_block), genotypes.pick(is_block)
         batches.blocks.append(
@@ -267,7 +306,10 @@ def _take(
         )
         records = records.filter(~is_block)
         genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
-    _count(records, alleles, (genotypes, fields), context, batches, result)
+    calls_of = _Calls(genotypes, fields, None if codes is None else codes[~is_block])
+    alleles = _count(records, alleles, calls_of, context, batches, result)
+    if rows.states and codes is not None:
+        rows.states.take(every, codes, alleles.filter(pl.col("fault").is_null()))
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
@@ -285,23 +327,35 @@ def _take(
 def _count(
     records: pl.DataFrame,
     alleles: pl.DataFrame,
-    calls: tuple[Genotypes, FieldTape],
+    calls: _Calls,
     context: Context,
     batches: _Batches,
     result: ChunkResult,
-) -> None:
-    """Count the calls of records that are kept, by allele and by person."""
-    genotypes, fields = calls
+) -> pl.DataFrame:
+    """Count the calls of records that are kept, by allele and by person.
+
+    Returns
+    -------
+    pl.DataFrame
+        The alleles; of a gVCF those that nobody is called with have a fault.
+    """
+    genotypes, fields, codes = calls
     first_row = np.zeros(records.height + 1, np.int64)
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
     haploid = context.haploid.contains(records["contig"], records["pos"])
     counts = vars(count_genotypes(genotypes, first_row, haploid, context.strata))
     on_y = haploid & records["contig"].is_in(sorted(context.haploid.on_y)).to_numpy()
-    thresholds = context.policy.adj
-    counts |= (
-        count_adj(genotypes, fields, first_row, haploid, on_y, context.strata, thresholds)
-        or {}
-    )
+    where = (first_row, haploid, on_y, context.strata)
+    if codes is None:
+        adj = count_adj(genotypes, fields, *where, context.policy.adj)
+    else:
+        state = unpack(codes)
+        adj = count_passing(genotypes, state.level == ADJ, ~state.is_unknown, *where)
+        held = pl.Series(counts["ac"].sum(axis=1) > 0) | pl.col("fault").is_not_null()
+        fault = pl.when(held).then("fault").otherwise(pl.lit(UNCALLED)).alias("fault")
+        alleles = alleles.with_columns(fault)
+        result.n_uncalled += int((alleles["fault"] == UNCALLED).sum())
+    counts |= adj or {}
     # Nothing for rejected alleles.
     kind = alleles.select(kind_of("ref", "alt", is_kept=pl.col("fault").is_null()))
     result.people += count_people(
@@ -316,6 +370,14 @@ def _count(
             for name, found in counts.items()
         }
     )
+    return alleles
+
+
+def _with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:
+    """Add the last base of each record: of a block as END or LEN say, else of REF."""
+    far = pl.Series(record_ends(batch)[records["k"].to_numpy()])
+    own = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
+    return records.with_columns(end=pl.when("is_block").then(far).otherwise(own))
 
 
 def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:

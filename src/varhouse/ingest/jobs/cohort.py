@@ -10,6 +10,8 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,12 @@ from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import merge_part
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, sample_groups
 from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
+from varhouse.ingest.jobs.staterows import (
+    RUNS_FOLDER,
+    ChunkStates,
+    known_length,
+    lay_runs,
+)
 from varhouse.ingest.jobs.tasks import (
     PEOPLE,
     blank_alleles,
@@ -105,6 +113,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         if len(set(group_of.values())) > 1:
             summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
         found = [s for c in chunks for s in (*c.shards, *c.extra)]
+        found += _runs(run, name, verdicts, chunks, labels, directory)
         shards += join_files(found, directory / "joined", labels)
         shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
         replace = [
@@ -164,6 +173,31 @@ def _load(name: str, tasks: list[Path], labels: Labels) -> list[_Chunk]:
                 )
             )
     return sorted(chunks, key=lambda c: (c.file, c.number))
+
+
+def _runs(
+    run: Run,
+    name: str,
+    verdicts: list[Verdict],
+    chunks: list[_Chunk],
+    labels: Labels,
+    directory: Path,
+) -> list[Shard]:
+    """Gather the runs of the files; those of a file that several jobs read are laid here."""
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    length_of = partial(known_length, run.open_contigs(), run.open_reference())
+    out: list[Shard] = []
+    for file, mine in groupby(chunks, lambda c: c.file):
+        own = list(mine)
+        laid = own[0].folder.parent / RUNS_FOLDER / "manifest.json"
+        if laid.exists():
+            out += read_manifest(laid).shards
+        elif any(c.info["states"] for c in own):
+            states = [ChunkStates.of(c.folder.parent, c.info) for c in own]
+            columns = np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
+            folder = directory / f"runs-{file}"
+            out += lay_runs(name, states, columns, length_of, labels, folder)
+    return out
 
 
 def _columns(run: Run, cohort: str, verdicts: list[Verdict], file: int) -> Columns:
@@ -420,6 +454,7 @@ def _summary(
         "n_alleles": sum(c.info["n_alleles"] for c in chunks),
         "n_split": sum(c.info["n_split"] for c in chunks),
         "n_moved": sum(c.info["n_moved"] for c in chunks),
+        "n_uncalled": sum(c.info["n_uncalled"] for c in chunks),
         "n_carried_duplicates": n_twice,
         "n_rejects": sum(reasons.values()),
         "reasons": reasons,

@@ -145,6 +145,7 @@ class ShardWriter:
         if self._shards is None:
             write_json(self.folder / CHUNKS, [])
             return
+        self._shards.lay_runs()
         self._shards.finish()
 
 

@@ -49,10 +49,11 @@ _BLOCK_FAULTS = {
 
 _GENOTYPE_FAULTS = {GT_INVALID: "gt_invalid", GT_ALLELE: "gt_allele_unknown"}
 
-UNLIFTED, UNSPECIFIED = "unlifted", "unspecified"
+UNLIFTED, UNSPECIFIED, UNCALLED = "unlifted", "unspecified", "uncalled"
 _TOLD = ~pl.col("fault").is_in([UNLIFTED, UNSPECIFIED]).fill_null(value=False)
 """An allele that was not lifted is among the rejects already; one of no known sequence
-(`<*>`, `<NON_REF>`) is none, and no fault of the record."""
+(`<*>`, `<NON_REF>`) is none, and no fault of the record; nor one of a gVCF that nobody of the
+file is called with, which is found after all rejects."""
 
 _OF_RECORD = ("ref_mismatch", "ref_invalid", "beyond_contig", "ref_unchecked")
 

@@ -6,6 +6,7 @@ chunk's range and that stands there too, and files with different samples.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ from varhouse.ingest.jobs.chunk import (
 )
 from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
+from varhouse.ingest.jobs.staterows import (
+    RUNS_FOLDER,
+    ChunkStates,
+    known_length,
+    lay_runs,
+    write_states,
+)
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict
 from varhouse.tables.consistency import check_rows
@@ -111,6 +119,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         key_table(header, "FORMAT"),
         run.genotype_fields,
         Labels({number: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
+        run.callable,
     )
 
 
@@ -172,7 +181,9 @@ class ChunkShards:
     """Writes the shards of a file's chunks into the folder of a part.
 
     A chunk has a folder with its shards and `alleles.parquet`; `people.parquet` holds the
-    counts per person of all of them, and `chunks.json`, the last, lists them.
+    counts per person of all of them, and `chunks.json`, the last, lists them. Where one job
+    reads a whole gVCF, `runs` holds the shards of its runs; else the states of each chunk wait
+    in its folder.
     """
 
     def __init__(self, context: Context, directory: Path) -> None:
@@ -185,6 +196,17 @@ class ChunkShards:
         folder = self.directory / f"{self.context.cohort}-{self.context.file}-{number}"
         self.done.append(_write_chunk(result, self.context, part, folder))
         self._people += result.people
+
+    def lay_runs(self) -> None:
+        """Lay the runs of a file of which all chunks are here."""
+        if not self.context.has_runs:
+            return
+        chunks = [ChunkStates.of(self.directory, info) for info in self.done]
+        context, folder = self.context, self.directory / RUNS_FOLDER
+        length_of = partial(known_length, context.contigs, context.reference)
+        lay_runs(context.cohort, chunks, context.ordinal, length_of, context.labels, folder)
+        for chunk in chunks:
+            chunk.path.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Write what lists the chunks."""
@@ -219,6 +241,7 @@ def _write_chunk(
             shards.append(write_shard(frame, table, folder, table.name, partition, labels))
     rejects = result.rejects.with_columns(pl.lit(context.file, pl.Int32).alias("file"))
     shards.append(write_shard(rejects, REJECTS, folder, "rejects", partition, labels))
+    low = write_states(result.states, folder)
     write_manifest(folder / "manifest.json", shards)
     return {
         "folder": folder.name, "cohort": context.cohort, "file": context.file, "part": part,
@@ -226,7 +249,8 @@ def _write_chunk(
         "n_split": result.n_split, "n_moved": result.n_moved,
         "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
         "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
-        "span": _span(alleles),
+        "n_uncalled": result.n_uncalled,
+        "span": _span(alleles), "states": low,
     }  # fmt: skip
 
 
