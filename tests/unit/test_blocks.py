@@ -128,7 +128,7 @@ def _store(folder, *files, policy=None):
         lines += ["\t".join(record.split()) for record in records]
         names.append(f"a{k}.vcf")
         (folder / names[-1]).write_text(META + "\n".join(lines) + "\n")
-    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{';'.join(names)}\n")
+    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{','.join(names)}\n")
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa"},
         "cohorts": "cohorts.tsv",

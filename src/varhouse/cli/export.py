@@ -17,6 +17,9 @@ keeps (genotype_fields of the configuration), in the order of the assembly, with
 lines of the file. Records that were held back at ingest are not there (table rejects). A
 cohort of several files becomes one: equal records of files with different samples are joined,
 samples that a file does not hold are ./. there, and INFO keeps what the files agree on.
+Reference blocks of a gVCF come back as they were (--region: those that overlap it); blocks of
+different people are one record only if POS, REF, ALT and their last base are the same, and
+nobody gets a part of another one's block.
 With --samples INFO stays as it is, AC and AN of the whole file; --recount makes them anew.
 
 Writes only the file of -o: .vcf.gz (BGZF), .vcf or .bcf by its ending.

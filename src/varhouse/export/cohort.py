@@ -133,14 +133,23 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    store: Store, cohort: str, samples: Sequence[str] | None, region: str | None
+    store: Store,
+    cohort: str,
+    samples: Sequence[str] | None,
+    region: str | None,
+    *,
+    has_blocks: bool = True,
 ) -> Chosen:
-    """Work out what of a cohort is exported, see `export_cohort`."""
+    """Work out what of a cohort is exported, see `export_cohort`.
+
+    Reference blocks of gVCF files are only if `has_blocks`.
+    """
     _check_cohort(store, cohort)
     files = store.scan("files", cohort=cohort).sort("file").collect()
     people = store.scan("samples", cohort=cohort).collect()
     has_fields = store.file_frame("fields", cohort=cohort).height > 0
-    layout = make_layout(files, people, samples, has_fields=has_fields)
+    has_blocks = has_blocks and store.file_frame("blocks", cohort=cohort).height > 0
+    layout = make_layout(files, people, samples, has_fields=has_fields, has_blocks=has_blocks)
     names = _contig_names(store, cohort)
     written, span = names, cast("Span", (None, None))
     if region is not None:
@@ -167,24 +176,29 @@ def _check_cohort(store: Store, cohort: str) -> None:
 
 def _contig_names(store: Store, cohort: str) -> dict[str, str]:
     """Name each contig as the cohort's first file with it does, in the assembly's order."""
-    rows = (
-        store.scan("sites", cohort=cohort)
-        .group_by("contig")
-        .agg(pl.col("chrom").sort_by("file").first())
-        .collect()
-    )
-    found = dict(rows.rows())
+    rows = _scan_records(store, cohort, "contig", "chrom", "file")
+    first = rows.unique().collect(engine="streaming").sort("contig", "file", "chrom")
+    found = dict(first.unique("contig", keep="first").select("contig", "chrom").rows())
     return {c: found[c] for c in iter_contigs(store, cohort)}
+
+
+def _scan_records(store: Store, cohort: str, *columns: str) -> pl.LazyFrame:
+    """Scan columns of all records of a cohort, reference blocks too."""
+    tables = [store.scan(t, cohort=cohort).select(columns) for t in ("sites", "blocks")]
+    return pl.concat(tables)
 
 
 def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
     """Make a header line for each contig, FILTER, INFO and FORMAT key of the records."""
     lengths = {c.name: c.length for c in store.assembly_contigs.contigs}
-    sites = store.scan("sites", cohort=cohort)
 
     def distinct(column: str) -> pl.LazyFrame:
         entries = pl.col(column).str.split(";")
-        return sites.select(entries.explode(empty_as_null=True)).drop_nulls()
+        return (
+            _scan_records(store, cohort, column)
+            .select(entries.explode(empty_as_null=True))
+            .drop_nulls()
+        )
 
     filters = distinct("filter").unique().collect(engine="streaming")["filter"].sort()
     key = pl.col("info").str.split("=").list.first()
@@ -197,7 +211,8 @@ def _declare_all(store: Store, cohort: str, names: dict[str, str]) -> list[str]:
         .collect(engine="streaming")
         .sort("key")
     )
-    texts = sites.select("format").drop_nulls().unique().collect(engine="streaming")["format"]
+    forms = _scan_records(store, cohort, "format").drop_nulls().unique()
+    texts = forms.collect(engine="streaming")["format"]
     formats = {key: None for text in sorted(texts) for key in text.split(":")}
     return [
         *(declare_contig(name, lengths[c]) for c, name in names.items()),

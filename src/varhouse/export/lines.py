@@ -8,8 +8,9 @@ import polars as pl
 
 from varhouse.export.cellkernel import Calls, Cells, Columns, Heads, Rows, write_cells
 from varhouse.export.fieldcells import make_forms, read_cells
+from varhouse.export.joined import merge_records
 from varhouse.export.kernel import write_lines
-from varhouse.export.records import MISSING, Layout, Window, merge_records
+from varhouse.export.records import MISSING, Layout, Window
 from varhouse.export.recount import allele_table, recount
 from varhouse.genotypes.calls import NO_GT
 from varhouse.genotypes.codec.blocks import stored_names
@@ -121,18 +122,11 @@ def _with_fields(
     return lines
 
 
-def format_qual(qual: pl.Expr) -> pl.Expr:
-    """Print QUAL so that it reads back equal: shortest, whole numbers without a point."""
-    whole = (qual == qual.round()) & (qual.abs() < 1e15)
-    text = pl.when(whole).then(qual.cast(pl.Int64, strict=False).cast(pl.String))
-    return text.otherwise(qual.cast(pl.String)).fill_null(".")
-
-
 def _heads(records: pl.DataFrame, form: str | pl.Series | None) -> pl.Series:
     """Make the cells before those of the samples; `form` is FORMAT, None for no samples."""
     cells = [
         pl.col("chrom"), pl.col("pos").cast(pl.String), pl.col("id").fill_null("."),
-        pl.col("ref"), pl.col("alt"), format_qual(pl.col("qual")), pl.col("filter"),
+        pl.col("ref"), pl.col("alt"), pl.col("qual").fill_null("."), pl.col("filter"),
         pl.col("info"),
     ]  # fmt: skip
     if form is not None:

@@ -19,8 +19,8 @@ import polars as pl
 from varhouse.errors import UsageError
 from varhouse.export.cohort import choose
 from varhouse.export.header import merge_headers
-from varhouse.export.lines import format_qual
-from varhouse.export.records import Layout, Window, iter_windows, measure, merge_records
+from varhouse.export.joined import merge_records
+from varhouse.export.records import Layout, Window, iter_windows, measure
 from varhouse.genotypes.calls import parse_gt
 from varhouse.store.reader import Store
 
@@ -179,7 +179,7 @@ def export_pgen(
         raise UsageError(f"{out}: the name must end with .pgen")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}", f"mkdir -p {out.parent}")
-    chosen = choose(store, cohort, samples, region)
+    chosen = choose(store, cohort, samples, region, has_blocks=False)
     layout, span = chosen.layout, chosen.span
     sizes = [measure(store, cohort, contig, layout, span) for contig in chosen.written]
     variants = sum(n for n, _ in sizes)
@@ -285,7 +285,7 @@ class _Writer:
 def _variant_lines(records: pl.DataFrame) -> bytes:
     cells = [
         pl.col("chrom"), pl.col("pos").cast(pl.String), pl.col("id").fill_null("."),
-        pl.col("ref"), pl.col("alt"), format_qual(pl.col("qual")), pl.col("filter"),
+        pl.col("ref"), pl.col("alt"), pl.col("qual").fill_null("."), pl.col("filter"),
         pl.col("info"),
     ]  # fmt: skip
     lines = records.select(pl.concat_str(cells, separator="\t"))

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.alleles.extent import INFO_KEYS
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.export.fieldcells import BLOCK_ORDER
+from varhouse.export.joined import EQUAL, NTH
+from varhouse.export.refblocks import NEEDED as BLOCK_COLUMNS
+from varhouse.export.refblocks import as_sites, block_calls, in_order, join_calls
 from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, FileCalls, list_files
 from varhouse.store.reader import Store
 from varhouse.tables.schema import FIELDS
@@ -24,17 +26,32 @@ WINDOW_CALLS = 1 << 27
 WINDOW_FIELDS = 1 << 22
 """As WINDOW_CALLS, of cohorts with more FORMAT fields than GT."""
 
+HELD_RECORDS, BIN = 1 << 22, 1 << 10
+"""Records whose positions are held at once, about, while windows are cut; and the bases by
+which they are counted before: those of a person's gVCF are hundreds of millions."""
+
 WINDOW_PLANES = 1 << 26
 """Bytes of planes read at once, about: of records of many ALTs fewer."""
 
 MISSING = "./."
 """GT of a sample whose files do not hold a record."""
 
+_TABLES = ("sites", "blocks")
+"""Tables that hold the records of a cohort."""
+
 _RECORD = ["file", "record"]
-_TEXTS = ["chrom", "id", "qual", "filter", "info", "format"]
-_EQUAL = ["pos", "ref", "alt", "allele_extent"]
-_NTH = pl.col("record").cum_count().over(*_EQUAL, "file").alias("_nth")
-"""Which of equal records of its file a record is."""
+_SITE_COLUMNS = [
+    *_RECORD, "pos", "ref", "alt", "allele_extent", "chrom", "id", "qual", "filter", "info",
+    "format",
+]  # fmt: skip
+_NO_BLOCK = pl.lit(None, pl.Int32).alias("block_end")
+
+
+def format_qual(qual: pl.Expr) -> pl.Expr:
+    """Print QUAL so that it reads back equal: shortest, whole numbers without a point."""
+    whole = (qual == qual.round()) & (qual.abs() < 1e15)
+    text = pl.when(whole).then(qual.cast(pl.Int64, strict=False).cast(pl.String))
+    return text.otherwise(qual.cast(pl.String))
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,8 @@ class Layout:
         AC, AN and AF are made anew.
     merged
         Files hold different samples: equal records of several files are one record.
+    has_blocks
+        The reference blocks of gVCF files are wanted, too.
     """
 
     samples: Sequence[str]
@@ -62,6 +81,7 @@ class Layout:
     merged: bool
     has_fields: bool = False
     recounts: bool = False
+    has_blocks: bool = False
 
     @property
     def sampled(self) -> list[int]:
@@ -94,6 +114,7 @@ def make_layout(
     chosen: Sequence[str] | None = None,
     *,
     has_fields: bool = False,
+    has_blocks: bool = False,
 ) -> Layout:
     """Lay out the columns: those of the first file, then new ones of the others.
 
@@ -103,7 +124,7 @@ def make_layout(
         Rows of these tables of one cohort.
     chosen
         The samples to write, in the order of their columns; None: all.
-    has_fields
+    has_fields, has_blocks
         See `Layout`.
 
     Raises
@@ -130,7 +151,14 @@ def make_layout(
     at[1:] = np.cumsum([len(mine) for mine in lists])
     flat = np.array([o for mine in lists for o in mine], np.int64)
     merged = any(set(mine) != set(lists[0]) for mine in lists)
-    return Layout([names[o] for o in order], at, place[flat], merged, has_fields)
+    return Layout(
+        [names[o] for o in order],
+        at,
+        place[flat],
+        merged,
+        has_fields=has_fields,
+        has_blocks=has_blocks,
+    )
 
 
 def _find_samples(chosen: Sequence[str], known: dict[str, int]) -> list[int]:
@@ -148,8 +176,10 @@ def _find_samples(chosen: Sequence[str], known: dict[str, int]) -> list[int]:
 
 def iter_contigs(store: Store, cohort: str) -> Iterator[str]:
     """Give the contigs that hold records of a cohort, in the order of the assembly."""
-    held = store.scan("sites", cohort=cohort).select("contig").unique().collect()["contig"]
-    present = set(held.to_list())
+    held = pl.concat(
+        [store.scan(table, cohort=cohort).select("contig").unique() for table in _TABLES]
+    )
+    present = set(held.collect()["contig"].to_list())
     yield from (c for c in store.assembly_contigs.names if c in present)
 
 
@@ -159,7 +189,8 @@ class Window(NamedTuple):
     Attributes
     ----------
     sites
-        Rows of this table, by pos, file and record.
+        Rows of this table, QUAL as text, and the reference blocks among them (`block_end`:
+        their last base, else null), by pos, file and record.
     calls
         Their genotypes, in the same order; in records of files without sample columns
         nobody is called.
@@ -177,11 +208,11 @@ Span = tuple[int | None, int | None]
 """First and last 1-based base of what is wanted of a contig; None: to its end."""
 
 
-def _scan_sites(
-    store: Store, cohort: str, contig: str, layout: Layout, wanted: Span
+def _scan(
+    store: Store, table: str, cohort: str, contig: str, layout: Layout, wanted: Span
 ) -> pl.LazyFrame:
-    sites = store.scan("sites", cohort=cohort, contig=contig, start=wanted[0], end=wanted[1])
-    return sites if layout.is_whole else sites.filter(pl.col("file").is_in(layout.sampled))
+    rows = store.scan(table, cohort=cohort, contig=contig, start=wanted[0], end=wanted[1])
+    return rows if layout.is_whole else rows.filter(pl.col("file").is_in(layout.sampled))
 
 
 def measure(
@@ -189,15 +220,18 @@ def measure(
 ) -> tuple[int, int]:
     """Count the records that `iter_windows` and `merge_records` give, without their calls.
 
+    Reference blocks are not among them.
+
     Returns
     -------
     (records, alleles)
         Records, and REF and ALTs of a record at most.
     """
-    sites = _scan_sites(store, cohort, contig, layout, wanted)
+    sites = _scan(store, "sites", cohort, contig, layout, wanted)
     if layout.merged:
-        rows = sites.select(*_RECORD, *_EQUAL).sort("pos", *_RECORD)
-        sites = rows.with_columns(_NTH).unique([*_EQUAL, "_nth"])
+        sites = sites.with_columns(_NO_BLOCK)
+        rows = sites.select(*_RECORD, *EQUAL).sort("pos", *_RECORD)
+        sites = rows.with_columns(NTH).unique([*EQUAL, "_nth"])
     most = pl.col("alt").str.count_matches(",").max().fill_null(0) + 2
     records, alleles = sites.select(pl.len(), most.alias("alleles")).collect().row(0)
     return int(records), int(alleles)
@@ -207,21 +241,34 @@ def iter_windows(
     store: Store, cohort: str, contig: str, layout: Layout, wanted: Span = (None, None)
 ) -> Iterator[Window]:
     """Give the records of a contig that overlap a region, a window at a time."""
-    start = wanted[0]
-    sites = _scan_sites(store, cohort, contig, layout, wanted)
     n_alt = pl.col("alt").str.count_matches(",", literal=True).cast(pl.Int64) + 1
     width = pl.col("file").replace_strict(layout.widths, default=0, return_dtype=pl.Int64)
     # Two copies a person; planes of ALTs, and of who is missing and absent.
     planes = (n_alt + 2) * ((width + 3) // 4)
-    held = sites.select("pos", planes=planes).sort("pos").collect()
-    if held.is_empty():
-        return
-    low = int(held["pos"][0])
-    for high in _ends_of_windows(held, layout.window):
-        if high < low:
-            continue
-        yield _window(store, cohort, contig, (low, high), layout, start)
-        low = high + 1
+    rows = _scan(store, "sites", cohort, contig, layout, wanted).select("pos", planes=planes)
+    if layout.has_blocks:
+        blocks = _scan(store, "blocks", cohort, contig, layout, wanted)
+        blocks = blocks.select("pos", planes=pl.lit(0, pl.Int64))
+        rows = pl.concat([rows, blocks])
+    for low, high in _spans_of_windows(rows, layout.window):
+        yield _window(store, cohort, contig, (low, high), layout, wanted[0])
+
+
+def _spans_of_windows(rows: pl.LazyFrame, most: int) -> Iterator[tuple[int, int]]:
+    """Give first and last position of windows of records (`pos`, `planes`: bytes)."""
+    bins = rows.group_by(pl.col("pos") // BIN).len().sort("pos").collect(engine="streaming")
+    held = pl.col("len").cum_sum() // HELD_RECORDS
+    stretches = bins.group_by(held, maintain_order=True).agg(
+        pl.col("pos").min().alias("low"), pl.col("pos").max().alias("high")
+    )
+    for low, high in stretches.select("low", "high").rows():
+        inside = pl.col("pos").is_between(low * BIN, high * BIN + BIN - 1)
+        part = rows.filter(inside).sort("pos").collect()
+        first = int(part["pos"][0])
+        for last in _ends_of_windows(part, most):
+            if last >= first:
+                yield first, last
+                first = last + 1
 
 
 def _ends_of_windows(held: pl.DataFrame, most: int) -> list[int]:
@@ -253,7 +300,7 @@ def _window(
         frame = store.scan(table, cohort=cohort, **where).filter(inside)
         return frame.sort("pos", *_RECORD).select(columns).collect()
 
-    sites = read("sites", [*_RECORD, *_EQUAL, *_TEXTS])
+    sites = read("sites", _SITE_COLUMNS).with_columns(format_qual(pl.col("qual")), _NO_BLOCK)
     sampled = layout.sampled
     genotypes = read("genotypes", NEEDED) if sampled else NO_ROWS
     known = sites.filter(pl.col("file").is_in(sampled)).select(_RECORD)
@@ -266,13 +313,18 @@ def _window(
     at = layout.column_at
     columns = {f: layout.columns[at[f] : at[f + 1]] for f in sampled}
     calls = list_files([genotypes], sites, columns, MISSING)
+    if layout.has_blocks and (rows := read("blocks", BLOCK_COLUMNS)).height:
+        blocks = as_sites(rows)
+        order = in_order(sites, blocks, ["pos", *_RECORD])
+        calls = join_calls(calls, block_calls(blocks, columns), order)
+        sites = pl.concat([sites, blocks.select(sites.columns)])[order]
     if not layout.has_fields:
         return Window(sites, calls, pl.DataFrame(schema=dict(FIELDS.polars_schema)))
     # Blocks may begin before the region that records overlap.
     reach = {**where, "start": span[0]}
-    blocks = store.scan("fields", cohort=cohort, **reach)
-    blocks = blocks.filter(pl.col("file").is_in(sampled)).select(FIELDS.names)
-    return Window(sites, calls, _wanted_blocks(blocks.collect(), layout).sort(BLOCK_ORDER))
+    fields = store.scan("fields", cohort=cohort, **reach)
+    fields = fields.filter(pl.col("file").is_in(sampled)).select(FIELDS.names)
+    return Window(sites, calls, _wanted_blocks(fields.collect(), layout).sort(BLOCK_ORDER))
 
 
 def _wanted_blocks(blocks: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -285,75 +337,3 @@ def _wanted_blocks(blocks: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         bool((layout.columns[at[f] + first :][:n] >= 0).any()) for f, first, n in known.rows()
     ]
     return blocks.join(known.filter(pl.Series(hit)), on=keys, how="semi")
-
-
-def merge_records(sites: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Join equal records of files with different samples.
-
-    Records are equal if POS, REF, ALT and the extents of symbolic ALTs are, and they are the
-    same-numbered of their file with these. ID, QUAL and CHROM are the first file's that has
-    them; FILTER the union; INFO the entries that all agree on (AC or AN of one file is not
-    that of all), and of symbolic ALTs what extents are made of as a file has it.
-
-    Returns
-    -------
-    (records, group)
-        Joined records in order, and for each row of `sites` the record it went to.
-    """
-    numbered = sites.with_row_index("_row").with_columns(_NTH)
-    groups = numbered.group_by(*_EQUAL, "_nth", maintain_order=True).agg(
-        pl.col("_row"),
-        pl.col("chrom").first(),
-        pl.col("id").drop_nulls().first(),
-        pl.col("qual").drop_nulls().first(),
-        pl.col("filter").unique(maintain_order=True),
-        pl.col("info").unique(maintain_order=True),
-    )
-    records = groups.with_columns(
-        _same_or(groups["filter"], _join_filters).alias("filter"),
-        _join_all_infos(groups).alias("info"),
-    ).with_row_index("_group")
-    place = records.select("_group", "_row").explode("_row").sort("_row")["_group"]
-    return records.drop("_row", "_group", "_nth"), place
-
-
-def _join_all_infos(groups: pl.DataFrame) -> pl.Series:
-    is_open = groups["alt"].str.contains("<", literal=True)
-    if not is_open.any():
-        return _same_or(groups["info"], _join_infos)
-    plain = _same_or(groups["info"], _join_infos)
-    return plain.zip_with(~is_open, _same_or(groups["info"], _join_open_infos))
-
-
-def _same_or(values: pl.Series, join: object) -> pl.Series:
-    """Give the only value of each list, or what `join` makes of several."""
-    assert callable(join)
-    single = values.list.first()
-    many = (values.list.len() > 1).arg_true()
-    if not many.len():
-        return single
-    joined = pl.Series([join(v) for v in values.gather(many).to_list()], dtype=pl.String)
-    return single.scatter(many, joined)
-
-
-def _join_filters(values: list[str]) -> str:
-    failed = [f for v in values for f in v.split(";") if f not in (".", "PASS")]
-    if failed:
-        return ";".join(dict.fromkeys(failed))
-    return "PASS" if "PASS" in values else "."
-
-
-def _join_infos(values: list[str]) -> str:
-    others = [set(v.split(";")) for v in values[1:]]
-    kept = [e for e in values[0].split(";") if all(e in o for o in others)]
-    return ";".join(kept) or "."
-
-
-def _join_open_infos(values: list[str]) -> str:
-    """Join INFO of symbolic alleles of equal extent, which need not be written alike."""
-    kept = dict.fromkeys(e for e in _join_infos(values).split(";") if e != ".")
-    for value in values:
-        known = {e.partition("=")[0] for e in kept}
-        entries = [(e, e.partition("=")[0]) for e in value.split(";")]
-        kept |= dict.fromkeys(e for e, k in entries if k in INFO_KEYS and k not in known)
-    return ";".join(kept) or "."

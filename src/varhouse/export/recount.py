@@ -8,6 +8,7 @@ from varhouse.export.cellkernel import Calls, Columns, Rows, count_copies
 from varhouse.genotypes.calls import NO_ALLELE, parse_gt
 
 KEYS = ("AC", "AN", "AF")
+_ANY_KEY = f"(?:^|;)(?:{'|'.join(KEYS)})="
 
 HEADER = (
     '##INFO=<ID=AC,Number=A,Type=Integer,Description="Copies of each ALT in these samples">',
@@ -35,9 +36,17 @@ def recount(
     columns: Columns,
     alleles: npt.NDArray[np.int16],
 ) -> pl.Series:
-    """Make INFO of records (alt, info) with AC, AN and AF of the samples that are written.
+    """Make INFO of records with AC, AN and AF of the samples that are written.
 
-    A record without ALT has AN alone; AF is `.` where nobody is called.
+    A record without ALT has AN alone; AF is `.` where nobody is called. A reference block
+    gets none where it had none.
+
+    Parameters
+    ----------
+    records
+        alt, info and block_end (null: no reference block) of each.
+    rows, calls, columns, alleles
+        See `count_copies`.
     """
     n_alt = records.select(
         pl.when(pl.col("alt") == ".")
@@ -47,8 +56,15 @@ def recount(
     alt_at = np.concatenate([[0], np.cumsum(n_alt.to_numpy())]).astype(np.int64)
     ac, an = count_copies(rows, calls, columns, alleles, alt_at)
     out = []
+    counted = pl.col("block_end").is_null() | pl.col("info").str.contains(_ANY_KEY)
+    is_counted = records.select(counted).to_series().to_list()
     bounds = zip(alt_at[:-1].tolist(), alt_at[1:].tolist(), an.tolist(), strict=True)
-    for info, (a, b, n) in zip(records["info"].to_list(), bounds, strict=True):
+    for info, mine, (a, b, n) in zip(
+        records["info"].to_list(), is_counted, bounds, strict=True
+    ):
+        if not mine:
+            out.append(info)
+            continue
         kept = [e for e in info.split(";") if e.partition("=")[0] not in KEYS and e != "."]
         copies = ac[a:b].tolist()
         if copies:
