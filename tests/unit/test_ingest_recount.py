@@ -175,7 +175,7 @@ def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
     verdict = SimpleNamespace(path="a.vcf", samples=[], lift=lift)
     labels = Labels({0: ("a.vcf", [])}, {})
     chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None, labels)
-    run = SimpleNamespace(name="a", files=["a.vcf"])
+    run = SimpleNamespace(name="a", files=["a.vcf"], numbers=[0], ordinals=lambda _: {})
     cohort._tell_source(run, run, [chunk], [verdict], tmp_path / "out")
     found = {s.partition["part"]: pl.read_parquet(s.path, glob=False) for s in chunk.extra}
     assert {part: frame["text"].to_list() for part, frame in found.items()} == {

@@ -6,7 +6,6 @@ different samples are added up here: a site that a file lacks is not assessed in
 people.
 """
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +29,14 @@ from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import merge_part
+from varhouse.ingest.jobs.ownrows import (
+    cohort_labels,
+    cohort_row,
+    file_fingerprints,
+    file_rows,
+    joined_notes,
+    sample_rows,
+)
 from varhouse.ingest.jobs.plan import Plan, cohort_samples, sample_groups
 from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.jobs.staterows import (
@@ -45,14 +52,7 @@ from varhouse.ingest.jobs.tasks import (
     duplicate_rows,
     file_samples,
 )
-from varhouse.ingest.setup.fingerprints import (
-    SheetRows,
-    cohort_fingerprint,
-    file_fingerprint,
-)
-from varhouse.ingest.setup.held import problems_json
 from varhouse.ingest.setup.run import Run, RunCohort
-from varhouse.ingest.setup.sheets import METADATA
 from varhouse.ingest.setup.verdict import Verdict, read_verdict
 from varhouse.tables.labels import Labels
 from varhouse.tables.schema import COHORTS, FILES, FREQUENCIES, KEY, REJECTS, SAMPLES, SITES
@@ -67,6 +67,8 @@ from varhouse.tables.shards import (
 
 @dataclass
 class _Chunk:
+    """A chunk of a file; `file` is the place of that among the files that come in."""
+
     folder: Path
     file: int
     number: int
@@ -91,8 +93,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     directory.mkdir(parents=True, exist_ok=True)
     cohort = run.cohort(name)
     verdicts = [read_verdict(Path(p)) for p in plan.files[name]]
-    labels = _labels(verdicts)
-    chunks = _load(name, tasks, labels)
+    labels = cohort_labels(run, cohort, verdicts)
+    chunks = _load(cohort, tasks, labels)
     group_of = {f: g for g, files in enumerate(sample_groups(verdicts)) for f in files}
     places = {
         (f, k): Place(Path(v.data), c.begin, c.end, c.record, run.limits)
@@ -140,13 +142,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     write_json(directory / "summary.json", summary)
 
 
-def _labels(verdicts: list[Verdict]) -> Labels:
-    """Say what the numbers of the cohort's files and samples stand for."""
-    files = {k: (Path(v.path).name, v.samples) for k, v in enumerate(verdicts)}
-    return Labels(files, dict(enumerate(cohort_samples(verdicts))))
-
-
-def _load(name: str, tasks: list[Path], labels: Labels) -> list[_Chunk]:
+def _load(cohort: RunCohort, tasks: list[Path], labels: Labels) -> list[_Chunk]:
+    place_of = {number: k for k, number in enumerate(cohort.numbers)}
     chunks = []
     for task in tasks:
         people = task.with_name(PEOPLE)
@@ -162,7 +159,7 @@ def _load(name: str, tasks: list[Path], labels: Labels) -> list[_Chunk]:
             chunks.append(
                 _Chunk(
                     folder,
-                    info["file"],
+                    place_of[info["file"]],
                     number,
                     info["part"],
                     info,
@@ -184,7 +181,7 @@ def _runs(
     directory: Path,
 ) -> list[Shard]:
     """Gather the runs of the files; those of a file that several jobs read are laid here."""
-    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    ordinal = run.ordinals(name)
     length_of = partial(known_length, run.open_contigs(), run.open_reference())
     out: list[Shard] = []
     for file, mine in groupby(chunks, lambda c: c.file):
@@ -283,7 +280,7 @@ def _reject(
     rejects = [s for s in chunk.shards if s.table == "rejects"]
     lines = place.lines(twice["record"])
     rows = duplicate_rows(twice, sites, lines).with_columns(
-        pl.lit(chunk.file, pl.Int32).alias("file")
+        pl.lit(chunk.info["file"], pl.Int32).alias("file")
     )
     old = [pl.read_parquet(s.path, glob=False).select(rows.columns) for s in rejects]
     _count_once(chunk, sites, twice, pl.concat([rows.clear(), *old]), columns)
@@ -351,6 +348,7 @@ def _tell_source(
     Those of the chunks have those of the lifted copy; those of the lift are added.
     """
     columns = [n for n in REJECTS.names if n not in ("cohort", "file", "part")]
+    labels = cohort_labels(run, cohort, verdicts)
     for f, verdict in enumerate(verdicts):
         assert verdict.lift is not None  # what was not lifted is held back
         lost = pl.read_parquet(verdict.lift.rejects, glob=False)
@@ -373,7 +371,7 @@ def _tell_source(
                 directory,
                 f"rejects-{f}-{k:05d}",
                 {"cohort": cohort.name, "part": str(part)},
-                _labels(verdicts),
+                labels,
             )
             mine = next((c for c in chunks if c.file == f), None)
             if shard is not None and mine is not None:
@@ -461,7 +459,7 @@ def _summary(
         "ref_checked": {
             k: sum(v.ref_checked[k] for v in verdicts) for k in verdicts[0].ref_checked
         },
-        "notes": [n for v in verdicts for n in v.notes],
+        "notes": joined_notes(verdicts),
         "lift": {
             "source_assembly": cohort.assembly,
             **{k: sum(getattr(lift, k) for lift in lifts) for k in names},
@@ -479,103 +477,15 @@ def _own_rows(
     summary: dict[str, Any],
     directory: Path,
 ) -> list[Shard | None]:
-    """Rows of the tables cohorts, samples and files."""
-    name = cohort.name
-    partition, labels = {"cohort": name}, _labels(verdicts)
-    fingerprints = _fingerprints(run, cohort, verdicts)
-    known = {k: cohort.metadata.get(k) for k in METADATA}
-    further: dict[str, str | None] = {
-        k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None
+    """Write the rows of the tables cohorts, samples and files."""
+    partition, labels = {"cohort": cohort.name}, cohort_labels(run, cohort, verdicts)
+    counted = ((c.file, c.people) for c in {id(c.people): c for c in chunks}.values())
+    rows = {
+        COHORTS: cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts)),
+        SAMPLES: sample_rows(run, cohort, verdicts, counted),
+        FILES: file_rows(run, cohort, verdicts),
     }
-    if cohort.chain is not None:
-        further |= {"lifted_from": cohort.assembly, "chain": Path(cohort.chain).name}
-    row = {
-        "cohort": name,
-        "n_samples": summary["n_samples"],
-        "n_records": summary["n_records"],
-        "n_alleles": summary["n_alleles"],
-        "n_rejects": summary["n_rejects"],
-        "assembly": run.assembly,
-        "reference_digest": run.reference_digest,
-        **known,
-        "haploid": run.open_haploid().as_json(),
-        "fingerprint": cohort_fingerprint(cohort.settings, fingerprints),
-        "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
-        "ingest_id": run.ingest_id,
-    }
-    frame = pl.DataFrame([row], schema=COHORTS.polars_schema)
-    out = [write_shard(frame, COHORTS, directory, "cohorts", partition)]
-    people = _samples(run, name, verdicts, chunks)
-    out.append(write_shard(people, SAMPLES, directory, "samples", partition, labels))
-    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
-    files = [
-        {
-            "cohort": name,
-            "file": k,
-            "name": Path(v.path).name,
-            "path": v.path,
-            "mtime_ns": v.mtime_ns,
-            "bytes": v.bytes,
-            "md5": v.md5,
-            "sha256": v.sha256,
-            "verdict": "valid" if v.verdict == "valid" else "mended",
-            "n_records": v.n_records,
-            "n_samples": len(v.samples),
-            "samples": [ordinal[s] for s in v.samples],
-            "header": v.header,
-            "problems": problems_json(v),
-            "has_runs": v.gvcf and run.policy.gvcf == "blocks",
-            "fingerprint": fingerprints[k],
-            "ingest_id": run.ingest_id,
-        }
-        for k, v in enumerate(verdicts)
-    ]
-    frame = pl.DataFrame(files, schema=FILES.polars_schema)
-    out.append(write_shard(frame, FILES, directory, "files", partition, labels))
-    return out
-
-
-def _fingerprints(run: Run, cohort: RunCohort, verdicts: list[Verdict]) -> list[str]:
-    """Give the fingerprint of each file of a cohort."""
-    sheet = SheetRows(run.samples().filter(pl.col("cohort") == cohort.name))
     return [
-        file_fingerprint(cohort.settings, v.sha256, sheet.digest(v.samples)) for v in verdicts
+        write_shard(frame, table, directory, table.name, partition, labels)
+        for table, frame in rows.items()
     ]
-
-
-def _samples(
-    run: Run, name: str, verdicts: list[Verdict], chunks: list[_Chunk]
-) -> pl.DataFrame:
-    names = cohort_samples(verdicts)
-    ordinal = {s: i for i, s in enumerate(names)}
-    counts = np.zeros((len(names), len(SAMPLE_COUNTS)), np.int64)
-    for c in {id(c.people): c for c in chunks}.values():
-        where = np.array([ordinal[s] for s in verdicts[c.file].samples], np.int64)
-        # A file may name a sample only once.
-        counts[where] += c.people
-    people = file_samples(run, name, names)
-    further = [c for c in people.columns if c not in ("sample", "sex", "population")]
-    attributes = (
-        people.select(
-            pl.struct(pl.col(sorted(further)).fill_null("")).struct.json_encode()
-        ).to_series()
-        if further
-        else pl.Series(["{}"] * len(names), dtype=pl.String)
-    )
-    first: dict[str, int] = {}
-    for k, verdict in enumerate(verdicts):
-        for s in verdict.samples:
-            first.setdefault(s, k)
-    return pl.DataFrame(
-        {
-            "cohort": [name] * len(names),
-            "sample": names,
-            "ordinal": pl.Series(range(len(names)), dtype=pl.Int32),
-            "file": pl.Series([first[s] for s in names], dtype=pl.Int32),
-            "sex": people["sex"],
-            "population": people["population"],
-            "attributes": attributes.cast(pl.String),
-            **{what: counts[:, k] for k, what in enumerate(SAMPLE_COUNTS)},
-        },
-        schema=SAMPLES.polars_schema,
-    )

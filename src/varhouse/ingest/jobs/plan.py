@@ -9,6 +9,7 @@ import polars as pl
 
 from varhouse.files import read_json, write_json
 from varhouse.ingest.jobs.holding import cohort_reasons
+from varhouse.ingest.jobs.ownrows import joined_notes
 from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import text_digest
@@ -76,20 +77,27 @@ def sample_groups(verdicts: list[Verdict]) -> list[list[int]]:
         If two files share some samples but not all.
     """
     groups: list[tuple[set[str], list[int]]] = []
+    # Of thousands of files of one person each, no two are compared.
+    group_of: dict[str, int] = {}
+    nobody: int | None = None
     for k, verdict in enumerate(verdicts):
         names = set(verdict.samples)
-        for have, files in groups:
-            if have == names:
-                files.append(k)
-                break
-            if have & names:
-                one = sorted(have & names)[0]
-                raise ValueError(
-                    f"files {Path(verdicts[files[0]].path).name} and "
-                    f"{Path(verdict.path).name} share some samples ({one}, ...) but not all"
-                )
-        else:
+        found = {group_of[s] for s in names if s in group_of}
+        if not names and nobody is not None:
+            found = {nobody}
+        if not found:
+            nobody = len(groups) if not names else nobody
+            group_of |= dict.fromkeys(names, len(groups))
             groups.append((names, [k]))
+            continue
+        have, files = groups[min(found)]
+        if have != names:
+            one = sorted(have & names)[0]
+            raise ValueError(
+                f"files {Path(verdicts[files[0]].path).name} and "
+                f"{Path(verdict.path).name} share some samples ({one}, ...) but not all"
+            )
+        files.append(k)
     return [files for _, files in groups]
 
 
@@ -114,7 +122,7 @@ def make_plan(
         reasons = [r for v in verdicts for r in v.hold]
         names, overlap = cohort_samples(verdicts), _overlap(verdicts)
         reasons += cohort_reasons(run, cohort.name, names, overlap, verdicts, sheet)
-        plan.notes[cohort.name] = [n for v in verdicts for n in v.notes]
+        plan.notes[cohort.name] = joined_notes(verdicts)
         if reasons:
             plan.held_back[cohort.name] = reasons
             plan.held_files[cohort.name] = [str(p) for p in paths]

@@ -62,7 +62,7 @@ ROWS_AT_ONCE = 2_000_000
 
 def file_samples(run: Run, cohort: str, names: list[str]) -> pl.DataFrame:
     """Sheet rows of a file's sample columns, in their order; unlisted ones are unknown."""
-    sheet = run.samples().filter(pl.col("cohort") == cohort).drop("cohort", "line")
+    sheet = run.samples_of(cohort).drop("cohort", "line")
     frame = pl.DataFrame({"sample": names}, schema={"sample": pl.String})
     out = frame.join(sheet, on="sample", how="left", maintain_order="left")
     return out.with_columns(pl.col("sex").fill_null("unknown"))
@@ -100,12 +100,12 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
     if lists[number] != header.samples:
         path = run.cohort(cohort).files[number]
         raise InputError(f"{path}: the file changed after the ingest began", "run again")
-    ordinal = {s: i for i, s in enumerate(dict.fromkeys(s for names in lists for s in names))}
+    ordinal, file = run.ordinals(cohort), run.cohort(cohort).numbers[number]
     name = Path(run.cohort(cohort).files[number]).name
     people = file_samples(run, cohort, header.samples)
     return Context(
         cohort,
-        number,
+        file,
         run.open_contigs(),
         run.open_reference(),
         run.policy,
@@ -118,7 +118,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         gvcf,
         key_table(header, "FORMAT"),
         run.genotype_fields,
-        Labels({number: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
+        Labels({file: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
         run.callable,
     )
 

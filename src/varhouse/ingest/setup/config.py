@@ -3,7 +3,6 @@
 Every mistake is found before any job starts, and all are reported at once.
 """
 
-import glob
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text
+from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.sources import read_spec, source_faults
@@ -200,7 +200,7 @@ def _cohorts(
     cohorts: list[Cohort] = []
     assembly = (said.get("assembly") or {}).get("name")
     for row in sheet.iter_rows(named=True):
-        files, found = _files(base, str(row["cohort"]), row["files"] or "")
+        files, found = cohort_files(base, str(row["cohort"]), row["files"] or "")
         problems += found
         lift: _Lift = (None, None, None)
         if assembly:
@@ -292,31 +292,6 @@ def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
     except InputError as error:
         return empty, [str(error)]
     return frame, problems
-
-
-def _files(base: Path, cohort: str, text: str) -> tuple[list[str], list[str]]:
-    files: list[str] = []
-    problems: list[str] = []
-    for item in (t.strip() for t in text.split(",")):
-        if not item:
-            continue
-        pattern = str(base / item)
-        if Path(pattern).exists():
-            files.append(pattern)
-        elif glob.has_magic(item):
-            whole = str(Path(glob.escape(str(base))) / item)
-            hits = sorted(glob.glob(whole))  # noqa: PTH207 - the pattern may be absolute
-            files += hits
-            if not hits:
-                problems.append(f"cohort {cohort!r}: no file matches {item!r}")
-        else:
-            problems.append(f"cohort {cohort!r}: no such file: {pattern}")
-    problems += [
-        f"cohort {cohort!r}: {f} stands twice"
-        for f in sorted(set(files))
-        if files.count(f) > 1
-    ]
-    return files, problems
 
 
 def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[str]]:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from varhouse.ingest.setup.fingerprints import (
     stored_people,
     wanted_fingerprint,
 )
+from varhouse.ingest.setup.growing import Growth, free_numbers, stored_ordinals
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.known_files import KnownFiles
@@ -63,6 +65,10 @@ class RunCohort:
     `people` that of the sheet's rows about these. `lists` are the numbers of the files' lists
     of sample columns (`headers.py`), once the run has begun. A cohort of another assembly has
     a `chain` and perhaps a compiled `source_reference`.
+
+    `numbers` are those of the files in the cohort: 0, 1, 2, ... unless the cohort grows
+    (`growing.py`). Then `files` are only those that come in, `kept` the numbers of files of
+    the base release that stay as they are, and `gone` of those that go.
     """
 
     name: str
@@ -71,10 +77,18 @@ class RunCohort:
     settings: str
     people: str
     replaces: bool
+    numbers: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
     lists: list[int] = field(default_factory=list)
     assembly: str | None = None
     chain: str | None = None
     source_reference: str | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether files of the base release stay in the cohort as they are."""
+        return bool(self.kept)
 
 
 @dataclass(kw_only=True)
@@ -178,14 +192,51 @@ class Run:
         """Read the sample sheet."""
         return pl.read_parquet(Path(self.work) / "samples.parquet", glob=False)
 
+    @cached_property
+    def _sheets(self) -> dict[str, pl.DataFrame]:
+        """Rows of the sample sheet by cohort: thousands of files ask for those of one."""
+        rows = self.samples().partition_by("cohort", as_dict=True)
+        return {str(cohort): some for (cohort,), some in rows.items()}
+
+    def samples_of(self, name: str) -> pl.DataFrame:
+        """Give the rows of the sample sheet for a cohort."""
+        found = self._sheets.get(name)
+        return self.samples().clear() if found is None else found
+
     def cohort(self, name: str) -> RunCohort:
         """Find the cohort of a name."""
         return next(c for c in self.cohorts if c.name == name)
 
     def sample_lists(self, name: str) -> list[list[str]]:
         """List the sample columns of each file of a cohort, as they were at the start."""
-        lists = read_sample_lists(Path(self.work) / SAMPLE_LISTS, name)
-        return [lists[k] if k != UNREAD else [] for k in self.cohort(name).lists]
+        if name not in self._known_lists:
+            lists = read_sample_lists(Path(self.work) / SAMPLE_LISTS, name)
+            numbers = self.cohort(name).lists
+            self._known_lists[name] = [lists[k] if k != UNREAD else [] for k in numbers]
+        return self._known_lists[name]
+
+    def ordinals(self, name: str) -> dict[str, int]:
+        """Give the ordinals of the samples that come in with the files of a cohort.
+
+        By first appearance through the files; in a cohort that grows, the least that none of
+        those who stay has.
+        """
+        if name not in self._known_ordinals:
+            cohort = self.cohort(name)
+            came = dict.fromkeys(s for names in self.sample_lists(name) for s in names)
+            stay = stored_ordinals(self.base(), name, cohort.kept) if cohort.grows else {}
+            self._known_ordinals[name] = dict(
+                zip(came, free_numbers(stay.values()), strict=False)
+            )
+        return self._known_ordinals[name]
+
+    @cached_property
+    def _known_lists(self) -> dict[str, list[list[str]]]:
+        return {}
+
+    @cached_property
+    def _known_ordinals(self) -> dict[str, dict[str, int]]:
+        return {}
 
     @property
     def genes_folder(self) -> str:
@@ -336,7 +387,10 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         genes,
         sorted(digests.items()),
         # The whole state: verdicts in the work folder are those of these very bytes.
-        [(c.name, c.settings, c.people, [_state(f) for f in c.files]) for c in cohorts],
+        [
+            (c.name, c.settings, c.people, c.kept, c.gone, [_state(f) for f in c.files])
+            for c in cohorts
+        ],
         config.limits,
     )
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
@@ -405,14 +459,17 @@ def _changed(
         settings = _settings(config, cohort, reference, aliases, par, digests)
         sheet = SheetRows(config.samples_of(cohort.name))
         row, before = known.get(cohort.name), refused.get(cohort.name)
+        growth: Growth | None = None
         if row is not None or before is not None:
             stamps = {**stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})}
             found = _bytes_of(stamps, files, digests)
             names = people_of.get(cohort.name, {})
-            if row is not None and row == cohort_fingerprint(
-                settings,
-                [file_fingerprint(settings, s, sheet.digest(names.get(s, ()))) for s in found],
-            ):
+            prints = [
+                file_fingerprint(settings, s, sheet.digest(names[s])) if s in names else None
+                for s in found
+            ]
+            whole = [f for f in prints if f is not None]
+            if len(whole) == len(files) and row == cohort_fingerprint(settings, whole):
                 unchanged.append(cohort.name)
                 continue
             wanted = wanted_fingerprint(settings, sheet.digest(), found)
@@ -426,14 +483,19 @@ def _changed(
                     }
                 )
                 continue
+        if growth is None:
+            growth = Growth(files, list(range(len(files))), [], [])
         cohorts.append(
             RunCohort(
                 cohort.name,
-                files,
+                growth.came,
                 cohort.metadata,
                 settings,
                 sheet.digest(),
-                row is not None,
+                row is not None and not growth.kept,
+                growth.numbers,
+                growth.kept,
+                growth.gone,
                 [],
                 cohort.assembly,
                 str(cohort.chain) if cohort.chain else None,

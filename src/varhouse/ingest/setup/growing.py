@@ -1,0 +1,108 @@
+"""Cohorts that grow: which files come in, which stay as they are, and which go.
+
+Of a gVCF the store keeps what every base of its people is called (table `runs`), so that who
+comes adds to the counts of a cohort and who goes is taken away, without reading the others. A
+cohort grows when every file that it has in the store, and every new one, is such a file, and
+no two of them hold the same people; any other one that changes is replaced as a whole.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import polars as pl
+
+from varhouse.errors import InputError
+from varhouse.ingest.setup.headers import sample_names
+from varhouse.store.reader import Store
+from varhouse.vcf.fields.gvcf import BlockWatch
+from varhouse.vcf.stream import open_records
+from varhouse.vcf.text.limits import Limits
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a cohort grows.
+
+    Attributes
+    ----------
+    came
+        Files that are read, in the order of their paths.
+    numbers
+        Number in the cohort of each of them.
+    kept, gone
+        Numbers of the files of the base release that stay, and that go.
+    """
+
+    came: list[str]
+    numbers: list[int]
+    kept: list[int]
+    gone: list[int]
+
+
+def plan_growth(
+    base: Store,
+    cohort: str,
+    files: Sequence[str],
+    fingerprints: Sequence[str | None],
+    limits: Limits,
+) -> Growth | None:
+    """Find how a cohort of the store grows into what the configuration wants.
+
+    Parameters
+    ----------
+    files
+        Those that the configuration names.
+    fingerprints
+        Of each file; None where it is not known: it is in no release.
+
+    Returns
+    -------
+    Growth or None
+        None: the cohort is taken in as a whole.
+    """
+    columns = ("file", "fingerprint", "has_runs", "n_samples")
+    stored = base.scan("files", cohort=cohort).select(columns).collect()
+    if not stored["has_runs"].all() or not (stored["n_samples"] > 0).all():
+        return None
+    number_of = dict(stored.select("fingerprint", "file").rows())
+    kept = [number_of[f] for f in fingerprints if f is not None and f in number_of]
+    came = [p for p, f in zip(files, fingerprints, strict=True) if f not in number_of]
+    if not kept or len(set(kept)) < len(kept) or len(number_of) < stored.height:
+        return None
+    seen = set(stored_ordinals(base, cohort, kept))
+    for path in came:
+        names = sample_names(Path(path), limits)
+        # What cannot be read is held back, and the cohort stays as it was.
+        if names is not None:
+            if not names or not seen.isdisjoint(names) or not looks_like_gvcf(path, limits):
+                return None
+            seen |= set(names)
+    numbers = [n for n, _ in zip(free_numbers(kept), came, strict=False)]
+    gone = sorted(set(stored["file"].to_list()) - set(kept))
+    return Growth(came, numbers, sorted(kept), gone)
+
+
+def looks_like_gvcf(path: str, limits: Limits) -> bool:
+    """Tell by its first records whether a file is a gVCF."""
+    watch = BlockWatch()
+    try:
+        for batch in open_records(Path(path), limits)[1]:
+            watch.take(batch)
+            return watch.is_gvcf(batch.size)
+    except (InputError, OSError):
+        return False
+    return False
+
+
+def stored_ordinals(base: Store, cohort: str, files: Iterable[int]) -> dict[str, int]:
+    """Give the ordinals of the samples of some files of a cohort in a store."""
+    rows = base.scan("samples", cohort=cohort).filter(pl.col("file").is_in(list(files)))
+    return dict(rows.select("sample", "ordinal").collect().rows())
+
+
+def free_numbers(taken: Iterable[int]) -> Iterator[int]:
+    """Count upwards over numbers that are not taken."""
+    held = set(taken)
+    return (n for n in count() if n not in held)
