@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from inprocess import ingest_here
-from test_ingest_assessed import CONTIGS, _config, _random_files
+from slow_sites import CONTIGS, random_files, write_cohort
 
 import varhouse
 from varhouse.cli import main
@@ -30,7 +30,7 @@ def _store(folder, seed):
     folder.mkdir(exist_ok=True)
     rng = random.Random(seed)
     for cohort, groups in COHORTS.items():
-        files = _random_files(rng, groups)
+        files = random_files(rng, groups)
         for records in files:
             for *_, alt, calls in records:
                 for s in calls:
@@ -40,7 +40,7 @@ def _store(folder, seed):
         people = {
             s: (rng.choice(["male", "female"]), f"P{i % 2}") for i, s in enumerate(names)
         }
-        path = _config(folder / cohort, files, people, cohort)
+        path = write_cohort(folder / cohort, files, people, cohort)
         sheet = [
             "cohort\tsample\tsex\tpopulation\tpanel",
             *(f"{cohort}\t{s}\t{x}\t{p}\t{rng.choice('12')}" for s, (x, p) in people.items()),

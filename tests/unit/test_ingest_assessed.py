@@ -1,151 +1,17 @@
 """Whether somebody was assessed is a matter of the site, whatever the ALT of his file."""
 
-import json
 import random
 from collections import defaultdict
 
 import polars as pl
 import pytest
-from builders import make_fasta
 from inprocess import ingest_here
+from slow_sites import GENOME, random_files, read_counts, slow_counts, write_cohort
 
 import varhouse
 from varhouse.query import Answer, Question, Selection
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
-
-GENOME = "GATTACACACACACAGGGGGGTCTCTCTCTAAAAAAACGTACGTTTTTTTTTTGCATGC"
-CONTIGS = {"c1": GENOME, "X": GENOME}
-UNSPECIFIED = ("<*>", "<NON_REF>", "<X>")
-STRATA = ["population", "population+sex"]
-
-
-# --- a slow reader of its own, record by record and person by person ---
-
-
-def _normal(genome, pos, ref, alt):
-    """Trim and left-align one allele (1-based pos); others than bases stay."""
-    if not set(alt) <= set("ACGT"):
-        return pos, ref, alt
-    while True:
-        if ref[-1] == alt[-1] and (len(ref) > 1 or len(alt) > 1) and pos > 1:
-            ref, alt = ref[:-1], alt[:-1]
-            if not ref or not alt:
-                pos -= 1
-                ref, alt = genome[pos - 1] + ref, genome[pos - 1] + alt
-        elif ref[-1] == alt[-1] and len(ref) > 1 and len(alt) > 1:
-            ref, alt = ref[:-1], alt[:-1]
-        else:
-            break
-    while ref[0] == alt[0] and len(ref) > 1 and len(alt) > 1:
-        pos, ref, alt = pos + 1, ref[1:], alt[1:]
-    return pos, ref, alt
-
-
-def _call(gt, male, haploid):
-    """Alleles of a genotype, and whether it is fully called."""
-    alleles = gt.replace("|", "/").strip("/").split("/")
-    called = [a for a in alleles if a != "."]
-    full = len(called) == len(alleles) or (
-        male and haploid and len(alleles) == 2 and len(called) == 1
-    )
-    return called, full
-
-
-def _slow(files, people):
-    """Count ac, an, n_missing and n_samples of each allele and stratum.
-
-    `files`: lists of (contig, pos, ref, alt text, {sample: GT}); those with the same
-    samples are of the same people: the first record of an allele counts, others are rejected.
-    """
-    groups = defaultdict(list)
-    for records in files:
-        groups[frozenset(records[0][4])] += records
-    alleles = set()
-    own, about = {}, defaultdict(list)
-    for who, records in groups.items():
-        for record in records:
-            contig, pos, ref, alt, _ = record
-            named = [] if alt == "." else alt.split(",")
-            places = set() if set(named) - set(UNSPECIFIED) else {(contig, pos)}
-            for i, a in enumerate(named, 1):
-                if a in UNSPECIFIED:
-                    continue
-                key = (contig, *_normal(CONTIGS[contig], pos, ref, a))
-                alleles.add(key)
-                if (who, key) not in own:
-                    own[who, key] = (record, str(i))
-                    places |= {(contig, pos), key[:2]}
-            for place in places:
-                about[who, place].append(record)
-    out = defaultdict(lambda: [0, 0, 0, 0])
-    for key in alleles:
-        for who in groups:
-            if (who, key) in own:
-                records, number = [own[who, key][0]], own[who, key][1]
-            else:
-                records, number = about[who, key[:2]], None
-            for sample in who if records else ():
-                sex, population = people[sample]
-                calls = [_call(r[4][sample], sex == "male", r[0] == "X") for r in records]
-                called, full = max(calls, key=lambda c: (c[1], len(c[0])))
-                for stratum in (
-                    ("all", "all"),
-                    ("population", population),
-                    ("population+sex", f"{population}+{sex}"),
-                ):
-                    row = out[*key, *stratum]
-                    row[0] += called.count(number)
-                    row[1] += len(called)
-                    row[2] += not full
-                    row[3] += 1
-    return {k: tuple(v) for k, v in out.items()}
-
-
-# --- what the store says ---
-
-
-def _write(folder, number, records):
-    samples = list(records[0][4])
-    head = [
-        "##fileformat=VCFv4.3",
-        *(f"##contig=<ID={c}>" for c in CONTIGS),
-        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-        "\t".join(
-            ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
-        ),
-    ]
-    body = [
-        "\t".join([c, str(p), ".", r, a, ".", "PASS", ".", "GT", *gts.values()])
-        for c, p, r, a, gts in records
-    ]
-    (folder / f"f{number}.vcf").write_text("\n".join([*head, *body]) + "\n")
-
-
-def _config(folder, files, people, name="cohort"):
-    """Write the configuration of one cohort of some files, in a folder of its own."""
-    folder.mkdir(exist_ok=True)
-    make_fasta(folder / "ref.fa", CONTIGS)
-    for i, records in enumerate(files):
-        _write(folder, i, records)
-    rows = [f"{name}\t{s}\t{sex}\t{p}" for s, (sex, p) in people.items()]
-    (folder / "samples.tsv").write_text(
-        "\n".join(["cohort\tsample\tsex\tpopulation", *rows]) + "\n"
-    )
-    names = ",".join(f"f{i}.vcf" for i in range(len(files)))
-    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\n{name}\t{names}\n")
-    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
-              "samples": "samples.tsv", "strata": STRATA}  # fmt: skip
-    (folder / "config.yaml").write_text(json.dumps(config))
-    return folder / "config.yaml"
-
-
-def _counts(store, table="frequencies"):
-    columns = ["contig", "pos", "ref", "alt", "stratum_by", "stratum", "ac", "an", "n_missing",
-               "n_samples"]  # fmt: skip
-    return {
-        r[:6]: r[6:] for r in varhouse.open(store).scan(table).select(columns).collect().rows()
-    }
 
 
 def _one(files, tmp_path, sexes=()):
@@ -153,10 +19,10 @@ def _one(files, tmp_path, sexes=()):
     for records in files:
         people |= {s: ("female", "P") for s in records[0][4]}
     people |= {s: ("male", "P") for s in sexes}
-    config = _config(tmp_path, files, people)
+    config = write_cohort(tmp_path, files, people)
     ingest_here(tmp_path / "store", config)
-    found = _counts(tmp_path / "store")
-    assert found == _slow(files, people)
+    found = read_counts(tmp_path / "store")
+    assert found == slow_counts(files, people)
     return {"-".join(map(str, k[:4])): v for k, v in found.items() if k[4] == "all"}
 
 
@@ -226,54 +92,21 @@ def test_who_has_the_unspecified_allele_was_called(tmp_path, alt, gt, right):
     assert not any("<" in name for name in found)
 
 
-def _random_files(rng, groups):
-    """Files of groups of people; some groups have two files, that overlap."""
-    files = []
-    gts = ["0/0", "0/1", "1|1", "./.", "./1", ".", "0", "1"]
-    for samples in groups:
-        for _ in range(rng.choice([1, 1, 2])):
-            records = []
-            order = rng.sample(samples, len(samples))
-            for contig in CONTIGS:
-                for pos in range(1, len(GENOME) - 8):
-                    for _ in range(rng.choice([0, 0, 1, 1, 2])):
-                        ref = GENOME[pos - 1 : pos - 1 + rng.choice([1, 1, 1, 3])]
-                        other = [b for b in "ACGT" if b != ref[0]]
-                        alt = rng.choice(
-                            [
-                                rng.choice(other) + ref[1:],
-                                ref[0],
-                                ref + ref[-1],
-                                ".",
-                                rng.choice(UNSPECIFIED),
-                                ",".join([rng.choice(other) + ref[1:], ref + "AC"]),
-                            ]
-                        )
-                        if alt == ref:
-                            alt = ref + "T"
-                        row = {s: rng.choice(gts) for s in order}
-                        if alt == ".":
-                            row = {s: g.replace("1", "0") for s, g in row.items()}
-                        records.append((contig, pos, ref, alt, row))
-            files.append(records)
-    return files
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_random_files_against_a_slow_reader(tmp_path, seed):
     rng = random.Random(seed)
     groups = [["a"], ["b"], ["c", "d", "e"], ["f"]]
-    files = _random_files(rng, groups)
+    files = random_files(rng, groups)
     names = [s for g in groups for s in g]
     people = {s: (rng.choice(["male", "female"]), f"P{i % 2}") for i, s in enumerate(names)}
-    config = _config(tmp_path, files, people)
+    config = write_cohort(tmp_path, files, people)
     digests = {
         ingest_here(tmp_path / f"store{n}", config, chunk_records=n)["digest"]
         for n in (None, 17)
     }
     assert len(digests) == 1
-    right = _slow(files, people)
-    found = _counts(tmp_path / "storeNone")
+    right = slow_counts(files, people)
+    found = read_counts(tmp_path / "storeNone")
     assert found.keys() == right.keys()
     wrong = {k: (found[k], right[k]) for k in right if found[k] != right[k]}
     assert not wrong, f"{len(wrong)} of {len(right)}: {list(wrong.items())[:3]}"
@@ -320,7 +153,7 @@ def _totals(store):
 
 def _cohort(folder, name, records, population="P"):
     people = {s: ("female", population) for s in records[0][4]}
-    return _config(folder / name, [records], people, name)
+    return write_cohort(folder / name, [records], people, name)
 
 
 def test_a_cohort_called_at_the_site_is_in_the_totals(tmp_path):
@@ -341,10 +174,10 @@ def test_totals_do_not_depend_on_order_and_forget_a_dropped_cohort(tmp_path):
     rng = random.Random(11)
     configs, counted = {}, {}
     for name, samples in (("x", "ab"), ("y", "c"), ("z", "def")):
-        files = _random_files(rng, [list(samples)])
+        files = random_files(rng, [list(samples)])
         people = {s: (rng.choice(["male", "female"]), f"P{ord(s) % 2}") for s in samples}
-        configs[name] = _config(tmp_path / name, files, people, name)
-        counted[name] = _slow(files, people)
+        configs[name] = write_cohort(tmp_path / name, files, people, name)
+        counted[name] = slow_counts(files, people)
     digests = set()
     for i, order in enumerate(["xyz", "zxy"]):
         for name in order:

@@ -76,17 +76,13 @@ def test_wrong_settings_of_callability_are_told(fx_gate, said, problem):
 
 
 def test_settings_of_callability_are_those_of_a_cohort(fx_gate):
-    kits = fx_gate / "kits.tsv"
-    kits.write_text("kit\tbed\n")
-    said = {"gq": [20, 30], "kits": "kits.tsv"}
+    said = {"gq": [20, 30]}
     for n, more in enumerate(({}, {"callable": said}, {"callable": {**said, "dp": [10]}})):
         config = _config(fx_gate, "good", **more)
         assert ingest_here(fx_gate / "store", config)["release"] == n + 2
         assert ingest_here(fx_gate / "store", config).get("up_to_date")
     found = read_config(config).callable
-    assert (found.gq, found.dp, found.kits) == ([20, 30], [10], str(kits))
-    kits.write_text("kit\tbed\nx\tx.bed\n")
-    assert ingest_here(fx_gate / "store", config)["release"] == n + 3
+    assert (found.gq, found.dp) == ([20, 30], [10])
 
 
 def test_held_back_file_is_told_with_its_checksums(fx_gate):

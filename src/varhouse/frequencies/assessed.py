@@ -7,7 +7,9 @@ site of its own POS and the sites at which its alleles stand once they are norma
 allele is asked for at its normalised position. What was rejected is about nothing; ALT `<*>`
 was not, people are called there as where ALT is `.`, and who has it does not have G. A file
 without a record at the site says nothing of its people there, even if a deletion of it
-reaches over the site. `bcftools merge -m all` of normalised files counts the same.
+reaches over the site; but people with a capture kit are assumed called wherever it covers
+the base, and not assessed elsewhere (`varhouse.frequencies.kits`). `bcftools merge -m all` of
+normalised files counts the same.
 """
 
 from collections.abc import Iterator
@@ -19,10 +21,11 @@ import polars as pl
 
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.frequencies.called import Calls, count_called
+from varhouse.frequencies.kits import Kits
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.haploid import HaploidRegions
-from varhouse.genotypes.calls import NO_GT, parse_gt
+from varhouse.genotypes.calls import NO_GT, Int32, parse_gt
 from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD
 from varhouse.tables.schema import KEY
@@ -49,6 +52,8 @@ class People:
         For each file int32[columns]: ordinal of each sample column.
     haploid
         Where males have one copy.
+    kits
+        What the kits of `strata` cover; None: people have none.
     """
 
     strata: Strata
@@ -56,6 +61,7 @@ class People:
     members: list[list[int]]
     columns: dict[int, npt.NDArray[np.int32]]
     haploid: HaploidRegions
+    kits: Kits | None = None
 
 
 class Sites:
@@ -64,6 +70,11 @@ class Sites:
     def __init__(self, sites: list[str], genotypes: list[str], people: People) -> None:
         self._people = people
         self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
+        cells = people.strata.male.size
+        self._sizes = np.array(
+            [np.bincount(people.strata.cell[m], minlength=cells) for m in people.members],
+            np.int32,
+        ).reshape(-1, cells)
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
         self._sites = (
             pl.scan_parquet(sites, glob=False)
@@ -117,7 +128,8 @@ class Sites:
         pairs = lacking.join(entries, on=["contig", "pos", "group"]).sort("row", "entry")
         records = about.join(entries, on=["contig", "pos", "group"]).sort("entry", *_RECORD)
         strata = self._people.strata
-        needed = pairs["row"].unique().sort()
+        # Where kits say who was looked at, no record is needed for that.
+        needed = (pairs if self._people.kits is None else alleles)["row"].unique().sort()
         index = pl.DataFrame({"row": needed}).with_row_index("index")
         pairs = pairs.join(index, on="row", how="left", maintain_order="left")
         members = self._people.members
@@ -133,6 +145,10 @@ class Sites:
             strata.male,
             needed.len(),
         )
+        if self._people.kits is not None:
+            heard = pl.concat([pairs.select("row", "group"),
+                               held.join(alleles, on=KEY).select("row", "group")])  # fmt: skip
+            an, missing, n, odd = self._in_kits(alleles, heard, (an, missing, n, odd))
         counts = {
             name: np.zeros((needed.len(), len(strata.by)), np.int32)
             for name in genotype_counts()
@@ -144,6 +160,31 @@ class Sites:
         }
         out = frequency_frame(alleles[needed], counts, strata, strata.sums(n))
         return out.filter(pl.col("n_samples") > 0)
+
+    def _in_kits(
+        self, alleles: pl.DataFrame, heard: pl.DataFrame, counts: tuple[Int32, ...]
+    ) -> tuple[Int32, Int32, Int32, Int32]:
+        """Leave out who is not assessed by his kit, and add those who are without a record.
+
+        Parameters
+        ----------
+        alleles
+            Alleles of the window, `row` from 0.
+        heard
+            Groups with a record of the site of an allele: row, group.
+        counts
+            int32[alleles, cells] each: an, n_missing, n_samples, n_not_diploid by records.
+        """
+        kits, strata = self._people.kits, self._people.strata
+        assert kits is not None
+        at = alleles["contig"], alleles["pos"]
+        assessed = kits.assessed(*at, strata)
+        an, missing, n, odd = (np.where(assessed, c, 0).astype(np.int32) for c in counts)
+        copies = kits.assumed(*at, strata, self._people.haploid)
+        silent = np.tile(self._sizes.sum(axis=0, dtype=np.int32), (alleles.height, 1))
+        np.subtract.at(silent, _longs(heard["row"]), self._sizes[_longs(heard["group"])])
+        silent = np.where(copies > 0, silent, 0)
+        return an + copies * silent, missing, n + silent, odd + silent * (copies == 1)
 
     def _about(self, window: Window) -> pl.DataFrame:
         """Find records about sites of a window, with pos of the site and own_pos."""

@@ -1,7 +1,7 @@
 """Strata: the groups of people that frequencies are given for.
 
-People are first sorted into *cells*, the finest groups that the strata and the sex
-tell apart; the hot loop counts per cell, and a stratum is a sum of cells.
+People are first sorted into *cells*, the finest groups that the strata, the sex and the
+capture kit tell apart; the hot loop counts per cell, and a stratum is a sum of cells.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from varhouse.errors import ConfigError, nearest
 
 ALL = "all"
 UNKNOWN = "unknown"
+_KIT = "kit of the person"
+"""No name of a column: cells have it beside those."""
 TAKEN = (
     "strata: `all` is the name of everybody together; rename the column of the sample sheet"
 )
@@ -40,6 +42,8 @@ class Strata:
         int64[groups]: people of each group.
     female
         bool[cells].
+    kit
+        int32[cells]: number of the kit (`varhouse.frequencies.kits.Kits`); -1: none.
     """
 
     cell: npt.NDArray[np.int32]
@@ -50,6 +54,7 @@ class Strata:
     member: npt.NDArray[np.float64]
     n_samples: npt.NDArray[np.int64]
     female: npt.NDArray[np.bool_]
+    kit: npt.NDArray[np.int32]
 
     def sums(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Add counts per cell, int32[rows, cells], up to int32[rows, groups]."""
@@ -71,7 +76,9 @@ def _joined(columns: list[str]) -> pl.Expr:
     return pl.concat_str(*escaped, separator="+")
 
 
-def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
+def make_strata(
+    samples: pl.DataFrame, strata: Sequence[str], kit: pl.Series | None = None
+) -> Strata:
     """Sort people into groups.
 
     Parameters
@@ -83,6 +90,8 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
         Column names, or columns joined by `+`. A null value counts under `unknown`. In the
         value of a combination `+` and `%` of the values are `%2B` and `%25`, so that no two
         tuples of values have one text.
+    kit
+        Int32: the number of each person's kit, -1 for none; None: nobody has one.
 
     Raises
     ------
@@ -102,8 +111,10 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
     if ALL in strata:
         raise ConfigError([TAKEN])
     keys = samples.select(
-        pl.col(n).cast(pl.String).replace("", None).fill_null(UNKNOWN) for n in names
+        *(pl.col(n).cast(pl.String).replace("", None).fill_null(UNKNOWN) for n in names),
+        (pl.lit(-1, pl.Int32) if kit is None else kit).alias(_KIT),
     )
+    names.append(_KIT)
     cells = keys.unique().sort(names).with_row_index("cell")
     cell = keys.join(cells, on=names, how="left", maintain_order="left")["cell"]
     n_cells = cells.height
@@ -126,4 +137,5 @@ def make_strata(samples: pl.DataFrame, strata: Sequence[str]) -> Strata:
         member=matrix,
         n_samples=(size @ matrix).astype(np.int64),
         female=(cells["sex"] == "female").to_numpy().astype(np.bool_),
+        kit=cells[_KIT].to_numpy().astype(np.int32),
     )

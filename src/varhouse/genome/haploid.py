@@ -25,18 +25,21 @@ def copies_of(ploidy, called, is_haploid):  # type: ignore[no-untyped-def]  # pr
 
 _Y_NAMES = {"y", "chry"}
 _SEX_NAMES = {"x", "chrx"} | _Y_NAMES
+_MT_NAMES = {"m", "mt", "chrm", "chrmt"}
 
 
 class HaploidRegions:
     """X and Y of an assembly without the intervals of a PAR file (0-based, half-open).
 
-    Without a PAR file the whole of X and Y counts; autosomes never do.
+    Without a PAR file the whole of X and Y counts; autosomes never do. `on_mt` are the
+    contigs of which everybody has one copy.
     """
 
     def __init__(self, contigs: Contigs, par: Path | None) -> None:
         names = {c.name: {n.lower() for n in (c.name, *c.aliases)} for c in contigs.contigs}
         self.contigs = {c for c, own in names.items() if _SEX_NAMES & own}
         self.on_y = {c for c, own in names.items() if _Y_NAMES & own}
+        self.on_mt = {c for c, own in names.items() if _MT_NAMES & own}
         self.par: dict[str, list[tuple[int, int]]] = {}
         if par is None:
             return

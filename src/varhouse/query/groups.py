@@ -145,6 +145,7 @@ class GroupCounter:
         check_may_ask(store)
         self._store = store
         self._by_cohort = by_cohort
+        _refuse_kits(store, people)
         self._cohorts = [
             CohortGroup(store, str(cohort), rows)
             for (cohort,), rows in people.frame.group_by("cohort", maintain_order=True)
@@ -217,6 +218,18 @@ class GroupCounter:
             )
             .select(rows.columns)
         )
+
+
+def _refuse_kits(store: Store, people: People) -> None:
+    """Refuse cohorts of which genotypes alone do not say who was assessed."""
+    for cohort in people.frame["cohort"].unique().sort():
+        if store.file_frame("kits", cohort=cohort).height:
+            raise UsageError(
+                f"cohort {cohort}: its people are assessed by capture kits, which groups do "
+                "not know yet",
+                "name the column of the sheet in `strata` and ingest, or choose people of "
+                "other cohorts",
+            )
 
 
 def _add_cohorts(rows: pl.DataFrame) -> pl.DataFrame:

@@ -135,6 +135,12 @@ class TableMethods:
         """Scan the blocks of the other FORMAT fields (`genotypes.codec.blocks.decode`)."""
         return self.table("fields", region, cohort=cohort, part=part)
 
+    def kits(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan the intervals that capture kits cover."""
+        return self.table("kits", region, cohort=cohort, part=part)
+
     def runs(
         self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
     ) -> pl.LazyFrame:

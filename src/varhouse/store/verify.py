@@ -49,6 +49,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "sites": ("cohort", "file", "record"),
     "blocks": ("cohort", "file", "record"),
     "genotypes": ("cohort", "file", "record", "first"),
+    "kits": ("cohort", "kit", "contig", "start"),
     "runs": ("cohort", "contig", "sample", "start"),
     "cohorts": ("cohort",),
     "samples": ("cohort", "ordinal"),

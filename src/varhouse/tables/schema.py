@@ -677,6 +677,30 @@ RUNS = Table(
     ),
 )
 
+KITS = Table(
+    "kits",
+    "open",
+    "an interval that a capture kit of a cohort covers: its people are assessed at these bases"
+    " and at no others",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        COHORT,
+        Column(
+            "kit",
+            pl.String,
+            "as in the sample sheet; `callable`: the BED of the cohort, of people without a"
+            " kit of their own",
+        ),
+        Column("start", pl.Int32, "1-based first base"),
+        Column("end", pl.Int32, "1-based last base"),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "kit", "start"),
+    public=_words("contig cohort kit start end part"),
+    encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
+)
+
 COHORTS = Table(
     "cohorts",
     "open",
@@ -873,8 +897,8 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
-        CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, COHORTS, SAMPLES, FILES,
-        HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
+        CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, KITS, COHORTS, SAMPLES,
+        FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
     )
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from varhouse.callability.codes import ADJ, Codes, unpack
 from varhouse.callability.states import Rules
 from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
+from varhouse.frequencies.kits import OUTSIDE, Kits, count_in_kits
 from varhouse.frequencies.strata import Strata
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.haploid import HaploidRegions
@@ -63,7 +64,8 @@ class Context:
     `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) the
     reference records are kept apart, or left out, as the policy says. `keys` are the header's
     FORMAT keys, `fields` those that are kept beside GT (None: all). `labels` are those of the
-    file and its samples; `callable` says which bands of quality are told apart.
+    file and its samples; `callable` says which bands of quality are told apart. `kits` are
+    those of `strata`, if people have kits.
     """
 
     cohort: str
@@ -82,11 +84,12 @@ class Context:
     fields: Sequence[str] | None = ()
     labels: Labels | None = None
     callable: CallableConfig = field(default_factory=CallableConfig)
+    kits: Kits | None = None
 
     @property
     def has_runs(self) -> bool:
-        """Whether the file says of every base what it is called: a gVCF that goes in whole."""
-        return self.gvcf and self.policy.gvcf == "blocks"
+        """Whether the file says of every base what it is called."""
+        return self.policy.has_runs(gvcf=self.gvcf)
 
     @property
     def rules(self) -> Rules:
@@ -143,7 +146,8 @@ class ChunkResult:
     """What a chunk holds.
 
     `alleles` has one row per stored allele (key, record, alt_index, id) in the order of
-    the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it.
+    the file; `counts` int32[rows, groups] per name of `genotype_counts` stands beside it,
+    where people have kits also `n_samples` and OUTSIDE.
     `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
     is None where there are no people or no records. `blocks` holds the reference records of
     a gVCF, which are in none of the others but `fields` and `states`; of such a file ALTs that
@@ -259,7 +263,8 @@ class ChunkReader:
         result.rejects = pl.concat([pl.DataFrame(schema=SCHEMA), *batches.rejects])
         width = len(self._context.strata.by)
         has_adj = any(adj_counts()[0] in c for c in batches.counts)
-        for name in (*genotype_counts(), *(adj_counts() if has_adj else ())):
+        names = (*genotype_counts(), *(adj_counts() if has_adj else ()))
+        for name in (*names, *(("n_samples", OUTSIDE) if self._context.kits else ())):
             # Nobody of a batch without fields has any: 0 people, which is unknown.
             pieces = [c.get(name, np.zeros_like(c["an"])) for c in batches.counts]
             result.counts[name] = (
@@ -363,14 +368,26 @@ def _count(
     )
     rows = np.flatnonzero(alleles["fault"].is_null().to_numpy())
     row_record = np.repeat(np.arange(records.height), np.diff(first_row))[rows]
-    sums = context.strata.sums
-    batches.counts.append(
-        {
-            name: sums(found)[row_record] if name in of_records() else sums(found[rows])
-            for name, found in counts.items()
-        }
-    )
+    mine = {n: found if n in of_records() else found[rows] for n, found in counts.items()}
+    batches.counts.append(_by_group(mine, row_record, alleles[rows], context))
     return alleles
+
+
+def _by_group(
+    counts: dict[str, npt.NDArray[np.int32]],
+    record: npt.NDArray[np.int64],
+    alleles: pl.DataFrame,
+    context: Context,
+) -> dict[str, npt.NDArray[np.int32]]:
+    """Add counts of cells up to int32[alleles, groups]; `record` is that of each allele."""
+    if context.kits is not None:
+        assessed = context.kits.assessed(alleles["contig"], alleles["pos"], context.strata)
+        return count_in_kits(counts, record, assessed, context.strata)
+    sums = context.strata.sums
+    return {
+        name: sums(found)[record] if name in of_records() else sums(found)
+        for name, found in counts.items()
+    }
 
 
 def _with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:

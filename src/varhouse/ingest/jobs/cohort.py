@@ -21,12 +21,14 @@ import polars as pl
 from varhouse.files import read_json, write_json
 from varhouse.frequencies.assessed import People
 from varhouse.frequencies.count import SAMPLE_COUNTS
-from varhouse.frequencies.strata import make_strata
+from varhouse.frequencies.kits import Kits, kit_of_people
+from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.ingest.jobs.callrows import PIECE_BYTES
 from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
+from varhouse.ingest.jobs.kitrows import kit_shards
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import merge_part
 from varhouse.ingest.jobs.ownrows import (
@@ -106,7 +108,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     )
     if cohort.chain is not None:
         _tell_source(run, cohort, chunks, verdicts, directory)
-    summary = _summary(cohort, verdicts, chunks, n_twice)
+    summary = _summary(run, cohort, verdicts, chunks, n_twice)
     hold = record_reasons(run.policy, verdicts, summary["reasons"])
     summary["hold"] = hold
     shards: list[Shard | None] = []
@@ -118,10 +120,11 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         found += _runs(run, name, verdicts, chunks, labels, directory)
         shards += join_files(found, directory / "joined", labels)
         shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
+        shards += kit_shards(run, name, directory)
         replace = [
             (table, {"cohort": name})
             for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
-                          "fields", "runs", "rejects", "cohorts", "samples", "files")
+                          "fields", "runs", "kits", "rejects", "cohorts", "samples", "files")
         ]  # fmt: skip
     alleles = [
         {
@@ -402,8 +405,7 @@ def _merge(
     directory: Path,
 ) -> int:
     """Add the frequencies of files with different samples up; return distinct alleles."""
-    names = cohort_samples(verdicts)
-    ordinal = {s: i for i, s in enumerate(names)}
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
     members: list[list[int]] = [[] for _ in set(group_of.values())]
     columns = {
         file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
@@ -411,12 +413,14 @@ def _merge(
     }
     for file, group in group_of.items():
         members[group] = columns[file].tolist()
+    kits = run.kits(name)
     people = People(
-        make_strata(file_samples(run, name, names), run.strata),
+        _strata(run, name, verdicts, kits),
         group_of,
         members,
         columns,
         run.open_haploid(),
+        kits,
     )
     n = 0
     # Folders are numbered: names made of contigs could be the same for two of them.
@@ -431,8 +435,24 @@ def _merge(
     return n
 
 
+def _strata(run: Run, name: str, verdicts: list[Verdict], kits: Kits | None) -> Strata:
+    """Sort the people of a cohort into groups; those of gVCFs have no kit."""
+    people = file_samples(run, name, cohort_samples(verdicts))
+    kit = kit_of_people(people, kits)
+    if kit is not None:
+        told = {s for v in verdicts if run.policy.has_runs(gvcf=v.gvcf) for s in v.samples}
+        kit = pl.select(
+            pl.when(people["sample"].is_in(sorted(told))).then(-1).otherwise(kit)
+        ).to_series()
+    return make_strata(people, run.strata, kit)
+
+
 def _summary(
-    cohort: RunCohort, verdicts: list[Verdict], chunks: list[_Chunk], n_twice: int
+    run: Run,
+    cohort: RunCohort,
+    verdicts: list[Verdict],
+    chunks: list[_Chunk],
+    n_twice: int,
 ) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for c in chunks:
@@ -443,6 +463,7 @@ def _summary(
         for reason, n in lift.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + n
     names = ("lifted", "reverse", "swapped", "ambiguous", "split")
+    outside = [sum(c.info["outside_kits"][k] for c in chunks) for k in (0, 1)]
     return {
         "cohort": cohort.name,
         "replaces": cohort.replaces,
@@ -459,7 +480,8 @@ def _summary(
         "ref_checked": {
             k: sum(v.ref_checked[k] for v in verdicts) for k in verdicts[0].ref_checked
         },
-        "notes": joined_notes(verdicts),
+        "outside_kits": outside,
+        "notes": joined_notes(verdicts) + _kit_notes(run, cohort, verdicts, outside),
         "lift": {
             "source_assembly": cohort.assembly,
             **{k: sum(getattr(lift, k) for lift in lifts) for k in names},
@@ -467,6 +489,23 @@ def _summary(
         if cohort.chain is not None
         else None,
     }
+
+
+def _kit_notes(
+    run: Run, cohort: RunCohort, verdicts: list[Verdict], outside: list[int]
+) -> list[str]:
+    """Tell what the kits of a cohort leave out, and of which files they say nothing."""
+    if not cohort.kits:
+        return []
+    names = [Path(v.path).name for v in verdicts if run.policy.has_runs(gvcf=v.gvcf)]
+    notes = [f"{n}: a gVCF: its blocks say what was read, not the BED" for n in names]
+    alleles, copies = outside
+    if copies:
+        notes.append(
+            f"{copies:,} copies of {alleles:,} alleles lie outside of the carriers' kits: "
+            "their genotypes are kept, no frequency counts them"
+        )
+    return notes
 
 
 def _own_rows(

@@ -9,6 +9,7 @@ with the way out.
 
 import polars as pl
 
+from varhouse.frequencies.kits import WHOLE
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict
@@ -91,6 +92,13 @@ def cohort_reasons(
             f"{len(unlisted):,} sample(s) have no row in the sample sheet "
             f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: add "
             "them, or policy.unlisted_samples: unknown"
+        )
+    kits = run.cohort(cohort).kits
+    if kits and WHOLE not in kits and unlisted and run.policy.unlisted_samples != "refuse":
+        reasons.append(
+            f"{len(unlisted):,} sample(s) have no kit, as they have no row in the sample "
+            f"sheet ({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: "
+            "add them"
         )
     if overlap is not None:
         reasons.append(overlap)

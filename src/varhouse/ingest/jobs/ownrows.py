@@ -117,7 +117,7 @@ def file_rows(run: Run, cohort: RunCohort, verdicts: Sequence[Verdict]) -> pl.Da
             "samples": [ordinal[s] for s in v.samples],
             "header": v.header,
             "problems": problems_json(v),
-            "has_runs": v.gvcf and run.policy.gvcf == "blocks",
+            "has_runs": run.policy.has_runs(gvcf=v.gvcf),
             "fingerprint": fingerprint,
             "ingest_id": run.ingest_id,
         }

@@ -18,6 +18,7 @@ from varhouse.errors import InputError
 from varhouse.files import write_json
 from varhouse.filestate import is_recorded
 from varhouse.frequencies.count import SAMPLE_COUNTS
+from varhouse.frequencies.kits import OUTSIDE, kit_of_people
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.ingest.jobs.chunk import (
@@ -103,6 +104,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
     ordinal, file = run.ordinals(cohort), run.cohort(cohort).numbers[number]
     name = Path(run.cohort(cohort).files[number]).name
     people = file_samples(run, cohort, header.samples)
+    kits = None if run.policy.has_runs(gvcf=gvcf) else run.kits(cohort)
     return Context(
         cohort,
         file,
@@ -110,7 +112,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         run.open_reference(),
         run.policy,
         run.open_haploid(),
-        make_strata(people, run.strata),
+        make_strata(people, run.strata, kit_of_people(people, kits)),
         np.array([ordinal[s] for s in header.samples], np.int32),
         (people["sex"] == "male").to_numpy().astype(np.bool_),
         run.cohort(cohort).assembly,
@@ -120,6 +122,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         run.genotype_fields,
         Labels({file: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
         run.callable,
+        kits,
     )
 
 
@@ -250,8 +253,14 @@ def _write_chunk(
         "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
         "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
         "n_uncalled": result.n_uncalled,
-        "span": _span(alleles), "states": low,
+        "span": _span(alleles), "states": low, "outside_kits": _outside(result),
     }  # fmt: skip
+
+
+def _outside(result: ChunkResult) -> list[int]:
+    """Give alleles with carriers outside of their kits, and their copies there."""
+    copies = result.counts[OUTSIDE][:, 0] if OUTSIDE in result.counts else np.zeros(0)
+    return [int((copies > 0).sum()), int(copies.sum(dtype=np.int64))]
 
 
 def _span(alleles: pl.DataFrame) -> dict[str, list[int]]:
@@ -276,7 +285,7 @@ def write_frequencies(
     for i, first in enumerate(range(0, order.size, step)):
         rows = order[first : first + step]
         counts = {name: values[rows] for name, values in result.counts.items()}
-        frame = frequency_frame(result.alleles[rows], counts, strata)
+        frame = frequency_frame(result.alleles[rows], counts, strata, counts.get("n_samples"))
         check_rows("frequencies", frame, f"cohort {partition['cohort']}", exactly=True)
         shards.append(
             write_shard(

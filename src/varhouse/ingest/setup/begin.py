@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from varhouse import __version__
 from varhouse.files import read_json, remove_abandoned
 from varhouse.ingest.setup.headers import write_sample_lists
+from varhouse.ingest.setup.kits import KITS, write_kits
 from varhouse.ingest.setup.run import SAMPLE_LISTS, Run, load_run, source_folder
 from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
 from varhouse.ingest.setup.textsize import text_bytes
@@ -52,6 +53,14 @@ def write_run(run: Run, config: "Config", cores: int) -> None:
     lists = write_sample_lists(
         [(c.name, c.files) for c in run.cohorts], run.limits, work / SAMPLE_LISTS
     )
+    if any(c.kits for c in config.cohorts):
+        write_kits(
+            {c.name: c.kits for c in config.cohorts},
+            config.kits,
+            run.open_reference(),
+            work / KITS,
+            is_partial=run.policy.partial_reference,
+        )
     for cohort in run.cohorts:
         cohort.lists = lists[cohort.name]
     run.jobs = _jobs(run, cores)

@@ -16,6 +16,7 @@ from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text
 from varhouse.ingest.setup.filelists import cohort_files
+from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
 from varhouse.sources import read_spec, source_faults
@@ -41,6 +42,8 @@ class Cohort:
     assembly: str | None = None
     chain: Path | None = None
     source_reference: Path | None = None
+    kits: dict[str, str] = field(default_factory=dict)
+    """Kit to its BED (`varhouse.ingest.setup.kits`)."""
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Config:
     """FORMAT keys that are kept beside GT, sorted; None for all."""
     inputs: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the files that were parsed already, by path."""
+    kits: KitSheet = field(default_factory=KitSheet)
 
     def samples_of(self, cohort: str) -> pl.DataFrame:
         """Rows of the sample sheet for a cohort."""
@@ -131,7 +135,11 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     if paths["samples"] is not None or not raw.get("samples"):
         problems += _strata_problems(strata, samples)
     limits = Limits(**(said.get("limits") or {}))
-    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, limits)
+    kits, found = read_kits(paths["callable.kits"])
+    problems += found
+    if kits.path is not None and "kit" not in samples.columns:
+        problems.append("callable.kits: the sample sheet has no column 'kit'")
+    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, limits, kits)
     problems += found
     if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
@@ -154,15 +162,12 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
         raw,
         contigs,
         limits,
-        CallableConfig(
-            list(bands.get("gq") or []),
-            list(bands.get("dp") or []),
-            str(paths["callable.kits"]) if paths["callable.kits"] else None,
-        ),
+        CallableConfig(list(bands.get("gq") or []), list(bands.get("dp") or [])),
         warnings,
         paths["mane"],
         kept_fields(raw.get("genotype_fields", "all")),
-        inputs,
+        inputs | kits.inputs,
+        kits,
     )
 
 
@@ -191,7 +196,12 @@ def _strata_problems(strata: list[str], samples: pl.DataFrame) -> list[str]:
 
 
 def _cohorts(
-    said: dict[str, Any], base: Path, path: Path | None, samples: pl.DataFrame, limits: Limits
+    said: dict[str, Any],
+    base: Path,
+    path: Path | None,
+    samples: pl.DataFrame,
+    limits: Limits,
+    kits: KitSheet,
 ) -> tuple[list[Cohort], list[str], list[str]]:
     """Read the cohort sheet: (cohorts, warnings, problems)."""
     sheet, problems = _read(path, check_cohorts)
@@ -220,7 +230,11 @@ def _cohorts(
                 "callable",
             )
         }
-        cohort = Cohort(str(row["cohort"]), files, metadata, *lift)
+        name = str(row["cohort"])
+        people = samples.filter(pl.col("cohort") == name)
+        beds, found = kits_of_cohort(name, row, base, people, kits)
+        problems += found
+        cohort = Cohort(name, files, metadata, *lift, beds)
         cohorts.append(cohort)
         problems += _sample_problems(cohort, samples, limits)
     if not cohorts:
@@ -231,6 +245,7 @@ def _cohorts(
         f"samples: cohort {name!r} is not in the cohort sheet{nearest(name, names)}"
         for name in sorted(listed - names)
     ]
+    warnings += kit_warnings({c.name: c.kits for c in cohorts}, samples, kits)
     return cohorts, warnings, problems
 
 

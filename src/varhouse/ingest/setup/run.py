@@ -21,6 +21,7 @@ from varhouse import __version__
 from varhouse.errors import ConfigError
 from varhouse.files import read_json, write_json
 from varhouse.filestate import file_digest, file_state, read_as_recorded
+from varhouse.frequencies.kits import Kits
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference, cached_reference
@@ -34,6 +35,7 @@ from varhouse.ingest.setup.fingerprints import (
 from varhouse.ingest.setup.growing import Growth, free_numbers, stored_ordinals
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
+from varhouse.ingest.setup.kits import KITS, bed_digests, check_beds, read_cohort_kits
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.settings import (
     CallableConfig,
@@ -64,7 +66,8 @@ class RunCohort:
     `settings` is the digest of all that decides its rows but its files and its people, and
     `people` that of the sheet's rows about these. `lists` are the numbers of the files' lists
     of sample columns (`headers.py`), once the run has begun. A cohort of another assembly has
-    a `chain` and perhaps a compiled `source_reference`.
+    a `chain` and perhaps a compiled `source_reference`. `kits` are the kits of its people,
+    each with its BED.
 
     `numbers` are those of the files in the cohort: 0, 1, 2, ... unless the cohort grows
     (`growing.py`). Then `files` are only those that come in, `kept` the numbers of files of
@@ -84,6 +87,7 @@ class RunCohort:
     assembly: str | None = None
     chain: str | None = None
     source_reference: str | None = None
+    kits: dict[str, str] = field(default_factory=dict)
 
     @property
     def grows(self) -> bool:
@@ -206,6 +210,12 @@ class Run:
     def cohort(self, name: str) -> RunCohort:
         """Find the cohort of a name."""
         return next(c for c in self.cohorts if c.name == name)
+
+    def kits(self, name: str) -> Kits | None:
+        """Read what the kits of a cohort cover; None of one without."""
+        if not self.cohort(name).kits:
+            return None
+        return read_cohort_kits(Path(self.work) / KITS, name)
 
     def sample_lists(self, name: str) -> list[list[str]]:
         """List the sample columns of each file of a cohort, as they were at the start."""
@@ -353,6 +363,11 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     check_reference(config, reference)
     base = open_store(store_path)
     check_same_assembly(base, config.assembly, reference)
+    problems, about_kits = check_beds(
+        config.kits, reference, is_partial=config.policy.partial_reference
+    )
+    if problems:
+        raise ConfigError(problems)
     from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
 
     known = KnownFiles(store_path / "_cache", rehash=rehash)
@@ -379,6 +394,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     genes_gone = bool(annotation.get("genes")) and genes is None
     warnings = [
         *config.warnings,
+        *about_kits,
         *(f"sources: {n} is no longer there: its table goes" for n in gone),
         *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
     ]
@@ -500,6 +516,7 @@ def _changed(
                 cohort.assembly,
                 str(cohort.chain) if cohort.chain else None,
                 _compiled_source(base, cohort, digests),
+                cohort.kits,
             )
         )
     return cohorts, unchanged, held
@@ -571,16 +588,13 @@ def _settings(
         par,
         sorted(config.strata),
         asdict(config.policy),
-        _callable_settings(config.callable, digests),
+        config.callable.gq,
+        config.callable.dp,
         sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
         config.genotype_fields,
         *lift,
+        *bed_digests(cohort.kits, config.kits),
     )
-
-
-def _callable_settings(said: CallableConfig, digests: KnownFiles) -> list[object]:
-    """Give what decides callability: bands, and the bytes of the table of kits."""
-    return [said.gq, said.dp, digests.sha256(Path(said.kits)) if said.kits else None]
 
 
 def _known(base: Store) -> dict[str, str]:

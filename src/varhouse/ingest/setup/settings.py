@@ -26,23 +26,27 @@ class Policy:
         if isinstance(self.adj, dict):
             self.adj = Adjust(**self.adj)
 
+    def has_runs(self, *, gvcf: bool) -> bool:
+        """Tell whether a file says of every base what it is called: a gVCF that goes in whole.
+
+        The BED of a capture kit knows no better than its blocks.
+        """
+        return gvcf and self.gvcf == "blocks"
+
 
 @dataclass
 class CallableConfig:
-    """How finely the runs of a gVCF tell quality, and which intervals capture kits cover.
+    """How finely the runs of a gVCF tell quality.
 
     Attributes
     ----------
     gq, dp
         Lower bounds of the bands of GQ (Phred) and DP (reads) that are kept apart in the table
         `runs`, rising, at most seven each; empty: only the levels by `policy.adj`.
-    kits
-        Absolute path of the table of capture kits; None: there is none.
     """
 
     gq: list[int] = field(default_factory=list)
     dp: list[int] = field(default_factory=list)
-    kits: str | None = None
 
 
 SourceConfig = SourceSpec

@@ -102,11 +102,6 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
         until = row.get("permit_valid_until")
         if until and not _DATE.fullmatch(until):
             problems.append(f"{at}: permit_valid_until {until!r} is no date (2026-12-31)")
-        problems += [
-            f"{at}: column {c!r}: {what} inside an ingest is not built yet; leave it empty"
-            for c, what in (("callable", "callable intervals"),)
-            if row.get(c)
-        ]
     names = [c for c in frame["cohort"].to_list() if c]
     problems += [
         f"{where}: cohort {c!r} stands on {names.count(c)} rows"
