@@ -132,6 +132,15 @@ def test_a_gvcf_goes_in_by_default_and_is_told(tmp_path):
     assert "VH-F-030" in files["problems"][0]
 
 
+def test_a_gvcf_of_which_every_record_is_rejected_has_no_runs(tmp_path):
+    rows = ("1 T <NON_REF> END=4 0/0", "6 T <NON_REF> END=8 0/0")
+    (tmp_path / "a.vcf").write_text(_text(rows))
+    ingest_here(tmp_path / "store", _config(tmp_path, {"max_ref_mismatch_rate": 1}))
+    store = varhouse.open(tmp_path / "store")
+    assert store.scan("rejects").collect()["reason"].to_list() == ["ref_mismatch"] * 2
+    assert "a" not in store.scan("runs").collect()["cohort"].to_list()
+
+
 def test_variants_of_a_gvcf(tmp_path):
     (tmp_path / "a.vcf").write_text(_text(ROWS))
     ingest_here(tmp_path / "store", _config(tmp_path, {"gvcf": "variants"}))

@@ -241,6 +241,7 @@ def lay_runs(
         name = f"runs-{k:05d}"
         shard = write_shard(pl.concat(rows), RUNS, directory, name, partition, labels)
         shards += [shard] if shard is not None else []
+    directory.mkdir(parents=True, exist_ok=True)  # without runs no shard has made it
     write_manifest(directory / "manifest.json", shards)
     return shards
 
