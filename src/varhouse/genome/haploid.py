@@ -56,11 +56,12 @@ class HaploidRegions:
                 self.par.setdefault(name, []).append((int(cells[1]), int(cells[2])))
 
     @classmethod
-    def from_json(cls, text: str | None) -> "HaploidRegions":
-        """Read what `as_json` wrote; None: nowhere."""
-        out = cls(Contigs([]), None)
+    def from_json(cls, text: str | None, contigs: Contigs | None = None) -> "HaploidRegions":
+        """Read what `as_json` wrote; None: nowhere. Which is Y the names of `contigs` tell."""
+        out = cls(contigs or Contigs([]), None)
         spans: dict[str, list[list[int]]] = json.loads(text) if text else {}
         out.contigs = set(spans)
+        out.on_y &= out.contigs
         out.par = {name: [(a, b) for a, b in own] for name, own in spans.items()}
         return out
 

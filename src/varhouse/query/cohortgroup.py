@@ -21,17 +21,23 @@ from varhouse.errors import StoreError
 from varhouse.frequencies.assessed import People, Sites
 from varhouse.frequencies.count import Counts
 from varhouse.frequencies.planecount import count_planes
-from varhouse.frequencies.strata import make_strata
+from varhouse.frequencies.strata import UNKNOWN, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
+from varhouse.query.peopleruns import PeopleRuns
 from varhouse.query.rowgroups import Place, RowGroup, RowGroups
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
-from varhouse.tables.statistics import of_records
+from varhouse.tables.statistics import FREQUENCIES, counts_of, of_records, site_counts
 from varhouse.tables.windows import Window
 
 COUNTS = tuple(field.name for field in fields(Counts))
 """Counts that planes give, of a record or of an ALT."""
+
+GROUP_COUNTS = counts_of(FREQUENCIES)
+"""Counts of a group; those of high quality are of people with runs alone."""
+
+SITE_COUNTS = site_counts()
 
 AT_ONCE = 4 << 20
 """Bytes of planes that a thread decodes at once: a row group or two."""
@@ -83,33 +89,59 @@ class CohortGroup:
         self.cohort = cohort
         self._store = store
         rows = store.scan("cohorts", cohort=cohort).select("haploid").collect()
-        self._haploid = HaploidRegions.from_json(rows["haploid"][0])
+        self._haploid = HaploidRegions.from_json(rows["haploid"][0], store.assembly_contigs)
         samples = store.scan("samples", cohort=cohort).select("ordinal", "sex").collect()
-        self._sexes = samples.sort("ordinal").select("sex")
+        # A cohort that lost people has no one of some numbers.
+        every = pl.DataFrame({"ordinal": pl.int_range((samples["ordinal"].max() or 0) + 1,
+                                                      dtype=pl.Int32, eager=True)})  # fmt: skip
+        self._sexes = every.join(
+            samples, on="ordinal", how="left", maintain_order="left"
+        ).select(pl.col("sex").fill_null(UNKNOWN))
         self._male = (self._sexes["sex"] == "male").to_numpy().astype(np.bool_)
-        self._chosen = np.zeros(samples.height, np.bool_)
+        self._chosen = np.zeros(every.height, np.bool_)
         self._chosen[people["ordinal"].to_numpy()] = True
+        self._has_runs = np.zeros(every.height, np.bool_)
+        self._with_runs: list[int] = []
         self._members: list[list[int]] = []
         self._files = self._open_files()
         self._sizes = {f: int(mine.chosen.sum()) for f, mine in self._files.items()}
         self._tables: dict[tuple[str, str], RowGroups] = {}
         self._assessed: dict[str, Sites] = {}
+        with_runs = self._chosen & self._has_runs
+        self._runs = (
+            PeopleRuns(store, cohort, with_runs, self._sexes, self._haploid)
+            if with_runs.any()
+            else None
+        )
 
     def _open_files(self) -> dict[int, _File]:
         """Say who is in the files, and which hold the same people."""
-        rows = (
-            self._store.scan("files", cohort=self.cohort).select("file", "samples").collect()
-        )
+        files = self._store.scan("files", cohort=self.cohort)
+        rows = files.select("file", "samples", "has_runs").collect()
         groups: dict[bytes, int] = {}
         out = {}
-        for file, ordinals in rows.rows():
+        for file, ordinals in rows.filter("has_runs").select("file", "samples").rows():
+            self._with_runs.append(file)
+            self._has_runs[ordinals] = True
+        for file, ordinals, _ in rows.rows():
             columns = np.array(ordinals, np.int32)
             chosen = self._chosen[columns]
             group = groups.setdefault(np.sort(columns).tobytes(), len(groups))
             if group == len(self._members):
-                self._members.append(columns[chosen].tolist())
+                # Of who has runs these say what there is at a base.
+                self._members.append(columns[chosen & ~self._has_runs[columns]].tolist())
             out[file] = _File(columns, chosen, self._male[columns], group)
         return out
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether some of the people have runs, so that any base may be asked for."""
+        return self._runs is not None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all of the people have runs, so that counts of high quality are known."""
+        return not (self._chosen & ~self._has_runs).any()
 
     def count(self, place: Place) -> pl.DataFrame:
         """Count the alleles at a place.
@@ -117,25 +149,47 @@ class CohortGroup:
         Returns
         -------
         pl.DataFrame
-            The key, COUNTS and n_samples: a row an allele of the cohort whose site somebody
-            of the group was assessed at; in no order.
+            The key and GROUP_COUNTS: a row an allele of the cohort whose site somebody of the
+            group was assessed at; in no order.
         """
         alleles = self._alleles(place)
         with_chosen = [f for f, n in self._sizes.items() if n]
         rows = self._counted(alleles.filter(pl.col("file").is_in(with_chosen)), place.contig)
-        if len(self._members) > 1:
+        pieces = [rows]
+        if sum(map(bool, self._members)) and len(self._members) > 1:
             group = pl.col("file").replace_strict(
                 {f: mine.group for f, mine in self._files.items()}, return_dtype=pl.Int64
             )
             held = alleles.select(*KEY, group=group).unique()
             window = Window((place.contig, place.low), (place.contig, place.high), held.height)
             others = self._sites(place.contig).others(held, window)
-            rows = (
-                pl.concat([rows, others.select(rows.columns)])
-                .group_by(KEY)
-                .agg(pl.col(*COUNTS, "n_samples").sum())
-            )
-        return rows
+            pieces.append(others.select(rows.columns))
+        if self._runs is not None:
+            pieces.append(self.at_bases(alleles.select(KEY).unique()).select(rows.columns))
+        if len(pieces) == 1:
+            return rows
+        return (
+            pl.concat(pieces)
+            .group_by(KEY)
+            .agg(pl.col(GROUP_COUNTS).sum())
+            .filter(pl.col("n_samples") > 0)
+        )
+
+    def at_bases(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Count who has runs at the positions of alleles of one contig, copies of none.
+
+        Returns
+        -------
+        pl.DataFrame
+            The key and GROUP_COUNTS: a row an allele at whose position somebody is assessed.
+        """
+        schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
+        if self._runs is None or not keys.height:
+            return pl.DataFrame(schema=schema)
+        pos = keys["pos"].unique().sort().to_numpy().astype(np.int64)
+        found = self._runs.at(keys["contig"][0], pos)
+        none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
+        return keys.select(KEY).join(found.with_columns(*none), on="pos").select(*schema)
 
     def _sites(self, contig: str) -> Sites:
         """Open what tells who was assessed without having an allele."""
@@ -176,7 +230,7 @@ class CohortGroup:
 
     def _counted(self, alleles: pl.DataFrame, contig: str) -> pl.DataFrame:
         """Count the ALTs of alleles by the records that they stand in."""
-        schema = {**KEY_SCHEMA, **dict.fromkeys((*COUNTS, "n_samples"), pl.Int32)}
+        schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
         if not alleles.height:
             return pl.DataFrame(schema=schema)
         wanted = _record_keys(alleles)
@@ -192,15 +246,22 @@ class CohortGroup:
         # A record without GT has no ALT among the counts.
         there = alt < counted.first_row[record + 1]
         sizes = alleles["file"].replace_strict(self._sizes, return_dtype=pl.Int32)
-        columns: dict[str, Any] = {"n_samples": sizes}
+        columns: dict[str, Any] = {"n_samples": sizes.to_numpy()}
         for name in COUNTS:
             at = record if name in of_records() else alt
             none = sizes.to_numpy() if name == "n_missing" else 0
             columns[name] = np.where(there, counted.counts[name][np.where(there, at, 0)], none)
+        columns["an_written"] = columns["an"]
+        # Where there are runs they say what a base has, records only who holds an allele.
+        by_runs = alleles["file"].is_in(self._with_runs).to_numpy()
+        for name in SITE_COUNTS:
+            if name in columns:
+                columns[name] = np.where(by_runs, 0, columns[name])
+        unknown = dict.fromkeys(set(GROUP_COUNTS) - set(columns), 0)
         return (
             alleles.select(KEY)
-            .with_columns(**{n: pl.Series(v) for n, v in columns.items()})
-            .select(*schema)
+            .with_columns(**{n: pl.Series(v) for n, v in columns.items()}, **unknown)
+            .select(pl.col(n).cast(t) for n, t in schema.items())
         )
 
     def _count_records(self, alleles: pl.DataFrame, contig: str) -> list["_Counted"]:

@@ -1,0 +1,127 @@
+"""What chosen people of a cohort have at bases, by the runs of their gVCFs.
+
+The table `runs` has the states of each person; `callability.tally` says what a state adds to
+the counts at a base, as for the table `callable` of everybody (decision 0035).
+"""
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.callability.runs import take_apart
+from varhouse.callability.tally import COUNTS, Groups, Places, Tally, tally_runs
+from varhouse.frequencies.strata import make_strata
+from varhouse.genome.haploid import HaploidRegions
+from varhouse.query.rowgroups import Place, RowGroups
+from varhouse.query.stretches import Stretches, look
+from varhouse.store.reader import Store
+
+ROWS_BYTES = 64 << 20
+"""Bytes of lists of runs that are taken apart at once; a run takes eight of them."""
+
+POSITIONS = 50_000
+"""Positions that are looked up at once."""
+
+_COLUMNS = ("contig", "sample", "start", "end", "lengths", "states")
+
+Int64 = npt.NDArray[np.int64]
+
+
+class PeopleRuns:
+    """The runs of chosen people of a cohort.
+
+    Parameters
+    ----------
+    chosen
+        bool[people], by ordinal.
+    sexes
+        Column `sex`, by ordinal.
+    haploid
+        Where males have one copy.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        cohort: str,
+        chosen: npt.NDArray[np.bool_],
+        sexes: pl.DataFrame,
+        haploid: HaploidRegions,
+    ) -> None:
+        self._store = store
+        self._cohort = cohort
+        self._chosen = chosen
+        strata = make_strata(sexes, [])
+        self._groups = Groups.of(strata.cell, strata.member, strata.male, strata.female)
+        self._haploid = haploid
+        self._opened: dict[str, RowGroups] = {}
+
+    def at(self, contig: str, positions: Int64) -> pl.DataFrame:
+        """Count the people at some bases.
+
+        Parameters
+        ----------
+        positions
+            int64[n], ascending and distinct, 1-based.
+
+        Returns
+        -------
+        pl.DataFrame
+            `pos` and COUNTS: a row for each base at which one of them is assessed.
+        """
+        frames = [pl.DataFrame(schema={"pos": pl.Int32, **dict.fromkeys(COUNTS, pl.Int32)})]
+        pieces = ceil(positions.size / POSITIONS)
+        for some in np.array_split(positions, pieces) if pieces else []:
+            place = Place(contig, int(some[0]), int(some[-1]), some)
+            found = np.zeros((len(COUNTS), some.size), np.int32)
+            for tally in self._tallies(place):
+                found += look(_stretches(tally), some)
+            counts = dict(zip(COUNTS, found, strict=True))
+            pos = pl.Series("pos", some, dtype=pl.Int32)
+            frames.append(pl.DataFrame({"pos": pos, **counts}).filter(pl.col("n_samples") > 0))
+        return pl.concat(frames)
+
+    def read(self, place: Place) -> Iterator[Stretches]:
+        """Count them at all bases of a place: rows of group 0 that add up."""
+        return map(_stretches, self._tallies(place))
+
+    def _tallies(self, place: Place) -> Iterator[Tally]:
+        """Count some rows of runs at a time: what each adds."""
+        part = self._store.assembly_contigs.part(place.contig)
+        if part not in self._opened:
+            paths = self._store.paths("runs", cohort=self._cohort, part=part)
+            self._opened[part] = RowGroups(paths, "start", "end")
+        source = self._opened[part]
+        for rows in source.read(source.find(place), _COLUMNS, ROWS_BYTES):
+            own = self._chosen[rows["sample"].to_numpy()]
+            mine = rows.filter(
+                pl.Series(own),
+                pl.col("contig") == place.contig,
+                pl.col("start") <= place.high,
+                pl.col("end") >= place.low,
+            )
+            if mine.height:
+                yield self._tally(mine, place)
+
+    def _tally(self, rows: pl.DataFrame, place: Place) -> Tally:
+        runs = take_apart(rows)
+        kept = (runs.start <= place.high) & (runs.end >= place.low)
+        if place.only is not None:
+            first = np.searchsorted(place.only, runs.start)
+            kept &= first < np.searchsorted(place.only, runs.end, side="right")
+        return tally_runs(
+            rows["sample"].to_numpy()[runs.row[kept]],
+            runs.start[kept],
+            runs.end[kept],
+            runs.code[kept],
+            self._groups,
+            Places.of(self._haploid, place.contig),
+        )
+
+
+def _stretches(tally: Tally) -> Stretches:
+    group, start, end = (v.astype(np.int64) for v in (tally.group, tally.start, tally.end))
+    return Stretches(group, start, end, np.ascontiguousarray(tally.counts.T))
