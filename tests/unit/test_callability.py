@@ -19,6 +19,7 @@ from varhouse.genome.contigs import Contig, Contigs
 from varhouse.query import Answer, Question, callablerows
 from varhouse.query import callability as module
 from varhouse.query.callability import TOTAL, callability
+from varhouse.query.sql import run_sql
 from varhouse.query.stretches import Stretches, add_up, concat, join_equal
 from varhouse.tables.schema import TABLES
 from varhouse.tables.statistics import FREQUENCIES, counts_of, site_counts
@@ -365,3 +366,27 @@ def test_the_overview_knows_who_lacks_an_allele(
                 assert row[f"{name}_{cohort}"] == want
             assert row[f"ac_{cohort}"] == 0
             assert row[f"af_{cohort}"] == (0 if counts["an"] else None)
+
+
+@pytest.mark.parametrize("audience", ["own", "public"])
+def test_sql_adds_the_rows_of_a_base_up(store: Path, rows: list[Row], audience: str) -> None:
+    opened = open_store(store, audience=audience)
+    for base in (5, 45, 77):
+        result = run_sql(opened, f"SELECT * FROM callable_at('chr1', {base})")
+        found = pl.concat([pl.DataFrame(schema=result.schema), *result.batches])
+        counted = {g: n for g, n in slow(rows, "chr1", base).items() if g[0] != TOTAL}
+        assert found.height == len(counted) > 0
+        for row in found.iter_rows(named=True):
+            assert (row["contig"], row["pos"]) == ("chr1", base)
+            counts = dict(
+                zip(
+                    COUNTS,
+                    counted[row["cohort"], row["stratum_by"], row["stratum"]],
+                    strict=True,
+                )
+            )
+            for name in COUNTS:
+                is_known = name not in ADJ or counts["n_samples_adj"] > 0
+                assert row[name] == (counts[name] if is_known else None)
+    empty = run_sql(opened, "SELECT * FROM callable_at('chr10', 5)")
+    assert sum(b.height for b in empty.batches) == 0

@@ -90,17 +90,11 @@ class CohortGroup:
         self._store = store
         rows = store.scan("cohorts", cohort=cohort).select("haploid").collect()
         self._haploid = HaploidRegions.from_json(rows["haploid"][0], store.assembly_contigs)
-        samples = store.scan("samples", cohort=cohort).select("ordinal", "sex").collect()
-        # A cohort that lost people has no one of some numbers.
-        every = pl.DataFrame({"ordinal": pl.int_range((samples["ordinal"].max() or 0) + 1,
-                                                      dtype=pl.Int32, eager=True)})  # fmt: skip
-        self._sexes = every.join(
-            samples, on="ordinal", how="left", maintain_order="left"
-        ).select(pl.col("sex").fill_null(UNKNOWN))
+        self._sexes = _sexes(store, cohort)
         self._male = (self._sexes["sex"] == "male").to_numpy().astype(np.bool_)
-        self._chosen = np.zeros(every.height, np.bool_)
+        self._chosen = np.zeros(self._sexes.height, np.bool_)
         self._chosen[people["ordinal"].to_numpy()] = True
-        self._has_runs = np.zeros(every.height, np.bool_)
+        self._has_runs = np.zeros(self._sexes.height, np.bool_)
         self._with_runs: list[int] = []
         self._members: list[list[int]] = []
         self._files = self._open_files()
@@ -318,6 +312,14 @@ class CohortGroup:
             rows.first_row,
             {name: getattr(counts, name)[:, 0] for name in COUNTS},
         )
+
+
+def _sexes(store: Store, cohort: str) -> pl.DataFrame:
+    """Give the sex of each person by ordinal; nobody has some numbers, if people left."""
+    samples = store.scan("samples", cohort=cohort).select("ordinal", "sex").collect()
+    sexes = np.full(int(samples["ordinal"].to_numpy().max(initial=-1)) + 1, UNKNOWN, object)
+    sexes[samples["ordinal"].to_numpy()] = samples["sex"].to_numpy()
+    return pl.DataFrame({"sex": sexes.tolist()}, schema={"sex": pl.String})
 
 
 _RECORD_BITS = 40

@@ -13,14 +13,21 @@ import polars as pl
 
 from varhouse.alleles.key import last_base
 from varhouse.errors import UsageError
-from varhouse.query.cohortgroup import COUNTS, CohortGroup
+from varhouse.query.cohortgroup import COUNTS, GROUP_COUNTS, CohortGroup
 from varhouse.query.expression import find_column
 from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
 from varhouse.query.select import Piece, Selection, find_pieces
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN, PolarsType
-from varhouse.tables.statistics import FREQUENCIES, STATISTICS, Statistic, counts_of
+from varhouse.tables.statistics import (
+    FREQUENCIES,
+    STATISTICS,
+    Statistic,
+    counts_of,
+    site_counts,
+    unknown_of,
+)
 from varhouse.tables.totals import sum_counts
 
 GROUP = "group"
@@ -82,9 +89,17 @@ def group_frequencies(
     return pl.concat([empty, *counter.frames(selection)], rechunk=True)
 
 
-def statistics_of_groups(*, by_cohort: bool = False) -> dict[str, Statistic]:
-    """Give the statistics that a group can have: what follows from the counts of planes."""
-    known = {*COUNTS, "n_samples"}
+def statistics_of_groups(
+    *, by_cohort: bool = False, adj: bool = False
+) -> dict[str, Statistic]:
+    """Give the statistics that a group can have.
+
+    What follows from the counts of planes; with `adj` also from those of high quality at a
+    base, which runs tell.
+    """
+    known = {*COUNTS, "n_samples", "an_written"}
+    if adj:
+        known |= {n for n in site_counts() if n.endswith("_adj")}
     own = () if by_cohort else ("n_cohorts",)
     return {
         s.name: s
@@ -106,7 +121,7 @@ def find_statistic(name: str, known: dict[str, Statistic]) -> str:
     if low in {s.name for s in STATISTICS} - {*known} and low.endswith("_adj"):
         raise UsageError(
             f"no column {name!r} of a group: groups are counted from genotypes alone, without "
-            "GQ, DP and AD",
+            "GQ, DP and AD (people who all have gVCFs: those of a base are known)",
             "name the column of the sheet in `strata` and ingest: its groups have them",
         )
     return find_column(name, known)
@@ -151,7 +166,9 @@ class GroupCounter:
             for (cohort,), rows in people.frame.group_by("cohort", maintain_order=True)
         ]
         self._has_others = store.file_frame("cohorts").height > 1
-        known = statistics_of_groups(by_cohort=by_cohort)
+        known = statistics_of_groups(
+            by_cohort=by_cohort, adj=all(c.is_known for c in self._cohorts)
+        )
         names = [find_statistic(c, known) for c in columns] or [
             n for n in DEFAULT if n in known
         ]
@@ -184,15 +201,40 @@ class GroupCounter:
             for cohort in self._cohorts
         )
         if not self._by_cohort:
+            if self._has_others and any(c.has_runs for c in self._cohorts):
+                rows = pl.concat([rows, *self._covered(rows, place)])
             if self._has_others:
                 rows = pl.concat([rows, self._lacked(rows, place)])
             if rows["cohort"].n_unique() > 1:
                 rows = _add_cohorts(rows)
             else:
                 rows = rows.with_columns(n_cohorts=pl.lit(1, pl.Int32))
+        rows = rows.with_columns(**unknown_of(FREQUENCIES))
         return rows.with_columns(**self._made).select(
             pl.col(n).cast(t) for n, t in self.schema.items()
         )
+
+    def _keys(self, place: Place) -> pl.DataFrame:
+        """Give all alleles of the store at a place."""
+        keys = self._store.scan(
+            "variants", contig=place.contig, start=place.low, end=place.high
+        ).select(KEY)
+        if place.only is not None:
+            only = pl.Series(place.only, dtype=pl.Int32)
+            keys = keys.filter(pl.col("pos").is_in(only.implode()))
+        return keys.collect()
+
+    def _covered(self, rows: pl.DataFrame, place: Place) -> Iterator[pl.DataFrame]:
+        """Give alleles at sites of which a cohort has none, where gVCFs of it say something.
+
+        A cohort that has an allele of a site adds what it counted there, as any other does.
+        """
+        keys = self._keys(place)
+        for cohort in self._cohorts:
+            own = rows.filter(pl.col("cohort") == cohort.cohort).select("contig", "pos")
+            lacking = keys.join(own, on=["contig", "pos"], how="anti")
+            found = cohort.at_bases(lacking)
+            yield found.with_columns(cohort=pl.lit(cohort.cohort)).select(rows.columns)
 
     def _lacked(self, rows: pl.DataFrame, place: Place) -> pl.DataFrame:
         """Give alleles that only files without chosen people have, at sites of `rows`.
@@ -200,20 +242,13 @@ class GroupCounter:
         Who was assessed there with another allele has no copy of them: rows of no cohort
         with no counts, to which that is added.
         """
-        keys = self._store.scan(
-            "variants", contig=place.contig, start=place.low, end=place.high
-        ).select(KEY)
-        if place.only is not None:
-            keys = keys.filter(
-                pl.col("pos").is_in(pl.Series(place.only, dtype=pl.Int32).implode())
-            )
         site = ["contig", "pos"]
         return (
-            keys.collect()
+            self._keys(place)
             .join(rows.select(site), on=site, how="semi")
             .join(rows, on=KEY, how="anti")
             .with_columns(
-                *(pl.lit(0, pl.Int32).alias(n) for n in (*COUNTS, "n_samples")),
+                *(pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS),
                 cohort=pl.lit(""),
             )
             .select(rows.columns)

@@ -1,8 +1,9 @@
 """SQL over a pinned release: DuckDB views, read-only and offline.
 
 Each table is a view over exactly the files that the release pins; one view more, `calls`,
-has a row a call (`sqlcalls`). DuckDB may read
-these files and nothing else; it may write nothing, attach nothing, load no extension.
+has a row a call (`sqlcalls`), and a macro says who is assessed at a base (`sqlcallable`).
+DuckDB may read these files and nothing else; it may write nothing, attach nothing, load no
+extension.
 For a public audience it may open no file at all: it is handed the rows that are shown, and
 a query may name these tables only, so that no path and no hidden row is within its reach.
 """
@@ -22,7 +23,7 @@ from polars.datatypes import DataTypeClass
 from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
-from varhouse.query import sqlcalls
+from varhouse.query import sqlcallable, sqlcalls
 from varhouse.query.sqlgroups import GROUP_COUNTS, NEEDED
 from varhouse.query.sqltypes import plain_columns
 from varhouse.store.layout import table_folder
@@ -38,8 +39,8 @@ _TYPES: dict[PolarsType, str] = {
     pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Float32: "FLOAT", pl.Float64: "DOUBLE",
     pl.Binary: "BLOB",
 }  # fmt: skip
-_FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
-"""Table functions that read no files and tell of none."""
+_FUNCTIONS = frozenset({"generate_series", "range", "unnest", sqlcallable.NAME})
+"""Table functions that read no files and tell of none but what is shown."""
 
 _TELLING = re.compile(
     r"^(getenv|getvariable|current_setting|pg_get_.*|query.*|which_secret|read_.*|glob"
@@ -285,6 +286,9 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
             denied[sqlcalls.NAME] = closed[0]
         else:
             connection.execute(f"CREATE VIEW {sqlcalls.NAME} AS {sqlcalls.VIEW}")
+    if sqlcallable.TABLE not in denied:
+        shown = store.declaration(sqlcallable.TABLE).names
+        connection.execute(sqlcallable.callable_at(list(shown)))
     if not store.view.is_public and not denied.keys() & set(NEEDED):
         connection.execute(GROUP_COUNTS)
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
