@@ -13,8 +13,10 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.codec.blocks import decode
+from varhouse.genotypes.codec.digest import sum_digests, wrap
 from varhouse.ingest.jobs.blockrows import genotype_texts, is_reference
-from varhouse.store.verify import verify
+from varhouse.store.verify import read_batches, verify
+from varhouse.store.verifyfields import compare_fields
 from varhouse.tables.blocktext import cut_ends, put_ends
 
 INFO = st.lists(
@@ -200,3 +202,32 @@ def test_by_policy_blocks_are_left_out(tmp_path):
     store = _store(tmp_path, (["s1"], ROWS), policy={"gvcf": "variants"})
     assert not store.blocks().collect().height
     assert not store.rejects().collect().height
+
+
+def test_changed_fields_of_blocks_are_found(tmp_path):
+    """Blocks have no row in `genotypes`: their fields are held to one digest a file."""
+    store = _store(tmp_path, (["s1"], ROWS), (["s2"], ROWS[2:]))
+    digests = store.files().select("blocks_digest").collect()["blocks_digest"]
+    assert digests.null_count() == 0
+    assert digests.n_unique() == 2
+    assert verify(store) == []
+    path = store.paths("fields")[0]
+    rows = pl.read_parquet(path)
+    # A value that was lost; nothing else says that the file is another one.
+    pieces = [decode(rows[k : k + 1]) for k in range(rows.height)]
+    assert rows.height == len([*pieces])
+    said = [*compare_fields(store, lambda p, w: iter([rows[1:]]))]
+    assert said
+    assert "file 0" in said[0]
+    assert not [*compare_fields(store, read_batches)]
+
+
+def test_digests_add_up_over_pieces():
+    record, digest = np.arange(9) * 7, np.random.default_rng(1).integers(-(2**63), 2**63, 9)
+    whole = sum_digests(record, digest)
+    parts = sum_digests(record[:4], digest[:4]) + sum_digests(record[4:], digest[4:])
+    assert wrap(parts) == whole
+    halves = sum_digests(record, digest - 5) + sum_digests(record, np.full(9, 5))
+    assert wrap(halves) == whole
+    # Values that changed places between two records.
+    assert sum_digests(record, digest[::-1].copy()) != whole

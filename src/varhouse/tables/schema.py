@@ -793,6 +793,13 @@ FILES = Table(
             label=SAMPLE,
         ),
         Column(
+            "blocks_digest",
+            pl.Int64,
+            "digest of the values of FORMAT fields of the file's reference blocks (table"
+            " blocks); null: it has none",
+            nullable=True,
+        ),
+        Column(
             "header",
             pl.String,
             "header lines as in the file; of a lifted one with the contigs of the store",

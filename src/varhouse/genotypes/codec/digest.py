@@ -99,3 +99,28 @@ def digest_fields(tape: FieldTape, first: int, people: int) -> Int64:
     out = np.zeros(tape.size, np.uint64)
     _tape_digest(tape.arrays, names, is_number, size, first, people, out)
     return out.view(np.int64)
+
+
+def sum_digests(record: Int64, digests: Int64) -> int:
+    """Join the digests of records to one, whatever order or pieces they come in.
+
+    Parameters
+    ----------
+    record, digests
+        int64[n]: ordinal in the file and digest of each record. Of a record that comes in
+        parts (some people, some fields) the digests are added up.
+
+    Returns
+    -------
+    int
+        A signed 64-bit number; those of several pieces add up modulo 2**64 (`wrap`).
+    """
+    # Odd weights: what is added to one record's digest is no other one's.
+    weight = record.astype(np.uint64) * _K1 ^ _K2
+    weight = (weight ^ weight >> np.uint64(31)) * _K2 | np.uint64(1)
+    return wrap(int((weight * digests.view(np.uint64)).sum()))
+
+
+def wrap(number: int) -> int:
+    """Give a sum of digests as a signed 64-bit number."""
+    return (number + 2**63) % 2**64 - 2**63

@@ -30,7 +30,7 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
 from varhouse.ingest.jobs.blockrows import block_rows, is_reference
 from varhouse.ingest.jobs.callrows import CallRows
-from varhouse.ingest.jobs.fieldrows import FieldRows
+from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
@@ -151,11 +151,13 @@ class ChunkResult:
     `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
     is None where there are no people or no records. `blocks` holds the reference records of
     a gVCF, which are in none of the others but `fields` and `states`; of such a file ALTs that
-    nobody is called with are no alleles (`n_uncalled`).
+    nobody is called with are no alleles (`n_uncalled`). `blocks_digest` is the sum of digests
+    of the fields of blocks (`fieldrows.blocks_digest`).
     """
 
     people: npt.NDArray[np.int64]
     blocks: pl.DataFrame = field(default_factory=pl.DataFrame)
+    blocks_digest: int = 0
     states: pl.DataFrame = field(default_factory=pl.DataFrame)
     alleles: pl.DataFrame = field(default_factory=pl.DataFrame)
     counts: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
@@ -309,6 +311,8 @@ def _take(
         batches.blocks.append(
             block_rows(mine, calls, batch, context.file, context.ordinal.size)
         )
+        its_fields = fields.pick(is_block)
+        result.blocks_digest += blocks_digest(mine, its_fields, context.ordinal.size)
         records = records.filter(~is_block)
         genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
     calls_of = _Calls(genotypes, fields, None if codes is None else codes[~is_block])

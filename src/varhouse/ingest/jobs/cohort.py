@@ -23,6 +23,7 @@ from varhouse.frequencies.assessed import People
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.kits import Kits, kit_of_people
 from varhouse.frequencies.strata import Strata, make_strata
+from varhouse.genotypes.codec.digest import wrap
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.ingest.jobs.callrows import PIECE_BYTES
 from varhouse.ingest.jobs.chunk import Place
@@ -522,9 +523,18 @@ def _own_rows(
     rows = {
         COHORTS: cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts)),
         SAMPLES: sample_rows(run, cohort, verdicts, counted),
-        FILES: file_rows(run, cohort, verdicts),
+        FILES: file_rows(run, cohort, verdicts, _blocks_digests(chunks)),
     }
     return [
         write_shard(frame, table, directory, table.name, partition, labels)
         for table, frame in rows.items()
     ]
+
+
+def _blocks_digests(chunks: list[_Chunk]) -> dict[int, int]:
+    """Digest the fields of the reference blocks of each file that has some."""
+    sums: dict[int, int] = {}
+    for c in chunks:
+        if c.info["n_blocks"]:
+            sums[c.file] = wrap(sums.get(c.file, 0) + c.info["blocks_digest"])
+    return sums

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from varhouse.genotypes.codec.digest import digest_fields
+from varhouse.genotypes.codec.digest import digest_fields, sum_digests
 from varhouse.genotypes.codec.writer import SCHEMA, BlockWriter
 from varhouse.genotypes.fields import FieldTape
 from varhouse.genotypes.planes import block_starts
@@ -46,6 +46,23 @@ class FieldRows:
             pl.lit(self._file, pl.Int32).alias("file"),
             pl.col("records").list.first().alias("record"),
         )
+
+
+def blocks_digest(records: pl.DataFrame, fields: FieldTape, n_people: int) -> int:
+    """Digest the fields of reference blocks, which have no row in `genotypes`.
+
+    Parameters
+    ----------
+    records
+        `record` of each: its ordinal in the file.
+
+    Returns
+    -------
+    int
+        What they add to `files.blocks_digest`.
+    """
+    record = records["record"].to_numpy().astype(np.int64)
+    return sum_digests(record, digest_fields(fields, 0, n_people))
 
 
 def fields_digests(fields: FieldTape, n_people: int) -> pl.Series:

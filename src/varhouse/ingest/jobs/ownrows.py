@@ -97,8 +97,19 @@ def cohort_row(
     return pl.DataFrame([row], schema=COHORTS.polars_schema)
 
 
-def file_rows(run: Run, cohort: RunCohort, verdicts: Sequence[Verdict]) -> pl.DataFrame:
-    """Make the rows of the files that come into a cohort."""
+def file_rows(
+    run: Run,
+    cohort: RunCohort,
+    verdicts: Sequence[Verdict],
+    blocks_digests: Mapping[int, int],
+) -> pl.DataFrame:
+    """Make the rows of the files that come into a cohort.
+
+    Parameters
+    ----------
+    blocks_digests
+        By the place of a file among the verdicts, of those with reference blocks.
+    """
     ordinal = run.ordinals(cohort.name)
     fingerprints = file_fingerprints(run, cohort, verdicts)
     rows = [
@@ -115,13 +126,16 @@ def file_rows(run: Run, cohort: RunCohort, verdicts: Sequence[Verdict]) -> pl.Da
             "n_records": v.n_records,
             "n_samples": len(v.samples),
             "samples": [ordinal[s] for s in v.samples],
+            "blocks_digest": blocks_digests.get(place),
             "header": v.header,
             "problems": problems_json(v),
             "has_runs": run.policy.has_runs(gvcf=v.gvcf),
             "fingerprint": fingerprint,
             "ingest_id": run.ingest_id,
         }
-        for number, v, fingerprint in zip(cohort.numbers, verdicts, fingerprints, strict=True)
+        for place, (number, v, fingerprint) in enumerate(
+            zip(cohort.numbers, verdicts, fingerprints, strict=True)
+        )
     ]
     return pl.DataFrame(rows, schema=FILES.polars_schema)
 

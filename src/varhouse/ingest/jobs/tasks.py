@@ -250,6 +250,7 @@ def _write_chunk(
         "folder": folder.name, "cohort": context.cohort, "file": context.file, "part": part,
         "n_records": result.n_records, "n_alleles": alleles.height,
         "n_split": result.n_split, "n_moved": result.n_moved,
+        "n_blocks": result.blocks.height, "blocks_digest": result.blocks_digest,
         "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
         "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
         "n_uncalled": result.n_uncalled,
