@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from varhouse.callability.build import count_runs
 from varhouse.callability.codes import StateColumns, pack_columns
-from varhouse.callability.lookup import at_sites
 from varhouse.callability.runs import run_rows
 from varhouse.callability.tally import COUNTS, Groups, Places, Tally, tally_runs
 from varhouse.errors import StoreError
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.haploid import HaploidRegions
+from varhouse.tables.atsites import at_sites
 from varhouse.tables.schema import CALLABLE, RUNS
 from varhouse.tables.shards import write_shard
 from varhouse.tables.statistics import site_counts

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from varhouse.callability.lookup import rows_of
 from varhouse.callability.runs import WINDOW_BITS, take_apart
 from varhouse.callability.tally import Groups, Places, Tally, tally_runs
 from varhouse.genome.haploid import HaploidRegions
+from varhouse.tables.atsites import COUNTS
+from varhouse.tables.schema import CALLABLE
 
 RUNS_AT_ONCE = 4_000_000
 """Runs that are counted at once: some 100 bytes each."""
@@ -64,6 +65,42 @@ def count_runs(
             )
             tally = tally.plus(found) if tally.group.size else found
         yield rows_of(tally, contig, strata)
+
+
+def rows_of(tally: Tally, contig: str, strata: pl.DataFrame) -> pl.DataFrame:
+    """Make rows of the table `callable`, without cohort and part, in its order.
+
+    Parameters
+    ----------
+    strata
+        Columns stratum_by, stratum: a row for each group.
+    """
+    rows = strata.select("stratum_by", "stratum")[tally.group].with_columns(
+        pl.lit(contig).alias("contig"),
+        pl.Series("start", tally.start),
+        pl.Series("end", tally.end),
+        *(pl.Series(name, tally.counts[:, k]) for k, name in enumerate(COUNTS)),
+    )
+    return rows.select(n for n in CALLABLE.names if n in rows.columns).sort(CALLABLE.sort)
+
+
+def tally_of(rows: pl.DataFrame, strata: pl.DataFrame) -> Tally:
+    """Take rows of the table `callable` of one contig for a tally; apart in each stratum.
+
+    Parameters
+    ----------
+    strata
+        As in `rows_of`, all that there are in `rows`.
+    """
+    own = rows.join(
+        strata.with_row_index("group"), on=["stratum_by", "stratum"], maintain_order="left"
+    )
+    return Tally(
+        own["group"].to_numpy().astype(np.int32),
+        own["start"].to_numpy(),
+        own["end"].to_numpy(),
+        np.ascontiguousarray(own.select(COUNTS).to_numpy()),
+    )
 
 
 def _tally(rows: pl.LazyFrame, groups: Groups, places: Places) -> Tally:

@@ -25,14 +25,11 @@ import numpy.typing as npt
 from varhouse.callability.codes import ADJ, EMPTY, LOW, MOST_ALLELES, SPAN_BIT, unpack
 from varhouse.errors import StoreError
 from varhouse.genome.haploid import HaploidRegions, copies_of
-from varhouse.tables.statistics import site_counts
+from varhouse.tables.atsites import COUNTS, add_steps
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-COUNTS = site_counts()
-"""The counts of a tally: those of a base, which the table `callable` has as columns."""
 
 TWO_COPIES, ON_X, ON_Y = range(3)
 """What a base is: males have two copies; they have one; they have one, and women none."""
@@ -152,7 +149,9 @@ class Tally(NamedTuple):
         Stretches of a group may lie over each other: such of several tallies add up.
         """
         steps = np.zeros((size, positions.size, len(COUNTS)), np.int32)
-        add_steps(self, positions, steps)
+        for g in range(size):
+            mine = self.group == g
+            add_steps(self.start[mine], self.end[mine], self.counts[mine], positions, steps[g])
         out: Int32 = np.cumsum(steps, axis=1, dtype=np.int32)
         return out
 
@@ -319,31 +318,3 @@ def tally_runs(
     return _swept(
         np.concatenate(ats), np.concatenate(vectors), _adds(), np.concatenate(cells), groups
     )
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_steps(group, start, end, counts, positions, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add what each stretch counts from its first position on, and take it away behind."""
-    n = positions.size
-    for i in range(group.size):
-        a = np.searchsorted(positions, start[i])
-        b = np.searchsorted(positions, end[i], side="right")
-        if a < b:
-            for c in range(counts.shape[1]):
-                out[group[i], a, c] += counts[i, c]
-                if b < n:
-                    out[group[i], b, c] -= counts[i, c]
-
-
-def add_steps(tally: Tally, positions: Int64, steps: Int32) -> None:
-    """Note how the counts change from one base that is asked for to the next.
-
-    Parameters
-    ----------
-    positions
-        int64[n], ascending and distinct.
-    steps
-        int32[groups, n, COUNTS], to which is added; its cumulative sum along `n` is what is
-        counted at each base. So stretches may lie over each other, and come bit by bit.
-    """
-    _add_steps(tally.group, tally.start, tally.end, tally.counts, positions, steps)

@@ -24,7 +24,7 @@ from varhouse.store.leftovers import clear
 from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
-from varhouse.store.retract import Retraction, frequency_files, retract
+from varhouse.store.retract import Retraction, callable_files, frequency_files, retract
 from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.tables.shards import Manifest, Shard, write_shard
 from varhouse.tables.totals import write_totals
@@ -133,7 +133,8 @@ def _totals_without(store: Store, cohort: str, parts: list[str], work: Path) -> 
     shards: list[Shard] = []
     for i, part in enumerate(parts):
         files = frequency_files(store, part, [cohort])
-        shards += write_totals(part, files, work, f"totals-{i:05d}")
+        assessed = callable_files(store, part, [cohort])
+        shards += write_totals(part, files, work, f"totals-{i:05d}", assessed)
     return Manifest(shards, [("totals", {"part": part}) for part in parts])
 
 

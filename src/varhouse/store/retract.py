@@ -38,7 +38,7 @@ class Retraction:
     manifest
         Shards with what is left of files, and the files they stand for.
     parts
-        Partitions in which the cohorts had alleles: their totals change.
+        Partitions in which the cohorts were counted (`counted_parts`): their totals change.
     alleles
         Number of alleles that nobody carries any more.
     """
@@ -50,17 +50,37 @@ class Retraction:
 
 def frequency_files(store: Store, part: str, without: Sequence[str] = ()) -> list[CohortFile]:
     """List the files of frequencies of a partition, but for some cohorts."""
-    files = store.file_frame("frequencies", part=part)
+    return _cohort_files(store, "frequencies", part, without)
+
+
+def callable_files(store: Store, part: str, without: Sequence[str] = ()) -> list[CohortFile]:
+    """List the files of callable of a partition, but for some cohorts."""
+    return _cohort_files(store, "callable", part, without)
+
+
+def _cohort_files(
+    store: Store, table: str, part: str, without: Sequence[str]
+) -> list[CohortFile]:
+    files = store.file_frame(table, part=part)
     if not files.height:
         return []
-    root = table_folder(store.path, TABLES["frequencies"])
+    root = table_folder(store.path, TABLES[table])
     columns = files.select("partition.cohort", "path", "num_records").rows()
     return [CohortFile(c, str(root / p), n) for c, p, n in columns if c not in without]
 
 
-def _carriers(store: Store) -> pl.DataFrame:
-    """List (cohort, part) of the files of frequencies."""
-    files = store.file_frame("frequencies")
+def counted_parts(store: Store, cohorts: Sequence[str]) -> set[str]:
+    """List the partitions whose totals some cohorts are part of.
+
+    There they have alleles, or, with gVCF, were assessed (table callable).
+    """
+    counted = pl.concat([_partitions(store, t) for t in ("frequencies", "callable")])
+    return set(counted.filter(pl.col("cohort").is_in(list(cohorts)))["part"])
+
+
+def _partitions(store: Store, table: str) -> pl.DataFrame:
+    """List (cohort, part) of the files of a table."""
+    files = store.file_frame(table)
     if not files.height:
         return pl.DataFrame(schema={"cohort": pl.String, "part": pl.String})
     columns = pl.col("partition.cohort", "partition.part")
@@ -87,7 +107,7 @@ def retract(
     work
         Folder for the shards.
     parts
-        Only these partitions; None: all in which the cohorts have alleles.
+        Only these partitions; None: all in which the cohorts are counted.
     incoming
         Alleles that come in by the same commit: the key columns and `part`.
     ids_of
@@ -100,8 +120,8 @@ def retract(
         Rows of variants, ids, consequences and annotations; no totals, and nothing of
         the tables partitioned by cohort.
     """
-    carriers = _carriers(store)
-    touched = carriers.filter(pl.col("cohort").is_in(list(cohorts)))["part"].unique().to_list()
+    carriers = _partitions(store, "frequencies")
+    touched = sorted(counted_parts(store, cohorts))
     if parts is not None:
         wanted = set(parts)
         touched = sorted(p for p in (wanted if ids_of else touched) if p in wanted)

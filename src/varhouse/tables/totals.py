@@ -12,16 +12,20 @@ is worked out as
 and every term is a sum over cohorts. Sums of some cohorts, with what they counted at sites
 of several alleles, add up with others in the same way: many small cohorts are read once each,
 some at a time, and their sums take their place.
+
+A cohort with gVCF assessed its people at bases where it has no allele at all (decision 0035).
+What it counted there, by its rows of the table `callable`, is part of the first term.
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from varhouse.errors import StoreError
+from varhouse.tables.atsites import at_sites
 from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import KEY, KEY_SCHEMA, TOTALS
 from varhouse.tables.shards import ROW_GROUP, Shard, ShardWriter, write_frame
@@ -53,7 +57,7 @@ _UNIT, _OF_SITE, _N = "unit", "of_site", "n"
 
 @dataclass(frozen=True)
 class CohortFile:
-    """A file of the table frequencies: its cohort, where it is, how many rows it has."""
+    """A file of frequencies or callable: its cohort, where it is, how many rows it has."""
 
     cohort: str
     path: str
@@ -69,8 +73,57 @@ class _Unit:
     is_sum: bool = False
 
 
+class _Callable:
+    """What cohorts with gVCF counted at bases where they have no allele."""
+
+    def __init__(self, files: Sequence[CohortFile], held: Mapping[str, pl.LazyFrame]) -> None:
+        """Take the files of callable, and of cohorts the contig and pos of their rows."""
+        self._held = held
+        self._paths: dict[str, list[str]] = {}
+        for file in files:
+            self._paths.setdefault(file.cohort, []).append(file.path)
+
+    def besides(self, cohorts: Collection[str]) -> bool:
+        """Tell whether there are such cohorts other than some."""
+        return not self._paths.keys() <= set(cohorts)
+
+    def at(self, sites: pl.DataFrame) -> pl.DataFrame | None:
+        """Say what cohorts counted at sites of which they have no row; None: nothing.
+
+        Returns
+        -------
+        pl.DataFrame or None
+            site, stratum, counts: a row for each of these cohorts.
+        """
+        near = pl.col("contig").is_in(sites["contig"].unique().implode()) & pl.col(
+            "pos"
+        ).is_between(pl.lit(sites["pos"].min()), pl.lit(sites["pos"].max()))
+        found = []
+        for cohort, paths in self._paths.items():
+            lacking = sites
+            if cohort in self._held:
+                own = self._held[cohort].filter(near).select(_SITE).unique()
+                lacking = sites.join(own.collect(engine="streaming"), on=_SITE, how="anti")
+            if lacking.height:
+                found.append(at_sites(paths, lacking))
+        if not any(f.height for f in found):
+            return None
+        counts = counts_of(TOTALS.name)
+        none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(TOTALS.name))
+        return (
+            pl.concat(found)
+            .with_columns(*none)
+            .select(*_SITE, *_STRATUM, **counts_of_a_cohort())
+            .cast(dict.fromkeys(counts, pl.Int64))
+        )
+
+
 def write_totals(
-    part: str, files: Sequence[CohortFile], directory: Path, name: str
+    part: str,
+    files: Sequence[CohortFile],
+    directory: Path,
+    name: str,
+    assessed: Sequence[CohortFile] = (),
 ) -> list[Shard]:
     """Write the totals of a partition.
 
@@ -80,6 +133,8 @@ def write_totals(
         All files of frequencies of the partition that count.
     directory, name
         Folder and start of the names of the shards.
+    assessed
+        All files of callable of the partition that count.
 
     Raises
     ------
@@ -96,7 +151,9 @@ def write_totals(
         _Unit(tuple(f.path for f in found), sum(f.rows for f in found))
         for _, found in sorted(cohorts.items())
     ]
-    if len(units) == 1:
+    own = {f.cohort for f in assessed} & cohorts.keys()
+    others = _Callable(assessed, {c: _scan_sites([f.path for f in cohorts[c]]) for c in own})
+    if len(units) == 1 and not others.besides(cohorts):
         # Nothing to add up: the counts of the one cohort are the totals.
         for rows in _pieces(units):
             writer.add(_finish(rows))
@@ -109,7 +166,7 @@ def write_totals(
                 break
             units = fewer
         for rows in _pieces(units):
-            sums = _add_up(rows)
+            sums = _add_up(rows, others.at(rows.select(_SITE).unique().sort(_SITE)))
             _check_sums(rows, sums, part)
             totals = _finish(sums)
             check_rows("totals", totals, f"totals of {part}", exactly=False)
@@ -136,7 +193,9 @@ def _check_sums(rows: pl.DataFrame, sums: pl.DataFrame, part: str) -> None:
         )
 
 
-def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
+def sum_cohorts(
+    frequencies: pl.DataFrame, assessed: Sequence[CohortFile] = ()
+) -> pl.DataFrame:
     """Add rows of frequencies up over cohorts.
 
     Parameters
@@ -144,6 +203,8 @@ def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
     frequencies
         Rows of the table frequencies, all of every site that is among them: one for each
         allele, cohort and stratum.
+    assessed
+        All files of callable that may hold these sites.
 
     Returns
     -------
@@ -156,18 +217,32 @@ def sum_cohorts(frequencies: pl.DataFrame) -> pl.DataFrame:
     StoreError
         If a sum passes 2**31 - 1.
     """
-    return _finish(sum_counts(frequencies))
+    return _finish(sum_counts(frequencies, assessed))
 
 
-def sum_counts(frequencies: pl.DataFrame) -> pl.DataFrame:
+def sum_counts(frequencies: pl.DataFrame, assessed: Sequence[CohortFile] = ()) -> pl.DataFrame:
     """Add the counts of rows up over cohorts as `sum_cohorts`, and make nothing of them."""
+    if frequencies.is_empty():
+        assessed = ()
+    held = {
+        str(cohort): own.lazy().select(_SITE)
+        for (cohort,), own in frequencies.group_by("cohort")
+    }
+    sites = frequencies.select(_SITE).unique().sort(_SITE)
+    others = _Callable(assessed, held).at(sites) if assessed else None
     rows = frequencies.select(
         pl.col("cohort").alias(_UNIT),
         pl.lit(value=False).alias(_OF_SITE),
         *_GROUP,
         **counts_of_a_cohort(),
     )
-    return _add_up(rows)
+    return _add_up(rows, others)
+
+
+def _scan_sites(paths: Sequence[str]) -> pl.LazyFrame:
+    """Scan contig and pos of the rows of files."""
+    scan = pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+    return scan.select(_SITE)
 
 
 def _scan(units: Iterable[_Unit]) -> pl.LazyFrame:
@@ -236,8 +311,12 @@ def _write_sums(units: Sequence[_Unit], work: Path) -> _Unit:
     return _Unit((str(path),), rows.height, is_sum=True)
 
 
-def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
+def _add_up(
+    rows: pl.DataFrame, others: pl.DataFrame | None = None, *, with_sites: bool = False
+) -> pl.DataFrame:
     """Add the rows of units up by allele and stratum.
+
+    `others` are what cohorts counted at sites of which they have no row (`_Callable.at`).
 
     Rows with `of_site` are what a unit counted at a site in a stratum, all its cohorts
     together. A sum of cohorts has them for sites of which it holds several alleles; where
@@ -258,6 +337,9 @@ def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
     )
     alleles = sums.select(KEY).unique()
     several = alleles.filter(pl.len().over(_SITE) > 1)
+    if others is not None:
+        lacked = alleles.join(others.select(_SITE).unique(), on=_SITE, how="semi")
+        several = pl.concat([several, lacked]).unique()
     names = [_OF_SITE, *_GROUP, *counts]
     if several.is_empty():
         return sums.with_columns(pl.lit(value=False).alias(_OF_SITE)).select(names)
@@ -272,6 +354,8 @@ def _add_up(rows: pl.DataFrame, *, with_sites: bool = False) -> pl.DataFrame:
         .group_by(_GROUP)
         .agg(-pl.col(counts).sum(), -pl.len().cast(pl.Int64).alias(_N))
     )
+    if others is not None:
+        at_site = pl.concat([at_site.drop(_UNIT), others])
     everybody = at_site.group_by(*_SITE, *_STRATUM).agg(
         pl.col(counts).sum(), pl.len().alias(_N)
     )

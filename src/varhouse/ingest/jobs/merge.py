@@ -1,21 +1,28 @@
 """Frequencies of a cohort whose files hold different people, added up by allele.
 
-What the people add whose files lack an allele: `varhouse.frequencies.assessed`.
+What the people add whose files lack an allele: of a gVCF what its runs say of the base, which
+is what the cohort's rows of the table `callable` count there (decision 0035); of any other
+file what its records of the site say (`varhouse.frequencies.assessed`). The carriers of a
+gVCF are counted at the base by their runs, too, so that each person counts once.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from varhouse.frequencies.assessed import People, Sites
+from varhouse.tables.atsites import at_sites
 from varhouse.tables.consistency import check_rows
 from varhouse.tables.schema import FREQUENCIES, KEY
 from varhouse.tables.shards import Shard, write_shard
 from varhouse.tables.statistics import (
+    adding_alone,
     adj_counts,
     counts_at_site,
     counts_of,
     made_of,
+    site_counts,
     unknown_of,
 )
 from varhouse.tables.windows import cut_windows
@@ -27,7 +34,11 @@ _GROUP = (*KEY, "stratum_by", "stratum")
 
 
 def merge_part(
-    cohort: str, shards: list[tuple[int, Shard]], people: People, directory: Path
+    cohort: str,
+    shards: list[tuple[int, Shard]],
+    people: People,
+    directory: Path,
+    assessed: Sequence[str] = (),
 ) -> tuple[list[Shard], int]:
     """Add the frequencies of a partition up over files of different people.
 
@@ -35,13 +46,22 @@ def merge_part(
     ----------
     shards
         (file, shard) of the tables frequencies, sites and genotypes.
+    people
+        The people of the cohort; groups of files with runs have no `members`.
     directory
         Folder for the new shards of frequencies, of this partition alone.
+    assessed
+        Files of the table callable of the partition: all people of files with runs.
 
     Returns
     -------
     tuple
         The shards, and the number of distinct alleles.
+
+    Raises
+    ------
+    StoreError
+        If counts contradict each other (`tables.consistency`).
     """
     by_table = {
         table: [(f, s) for f, s in shards if s.table == table]
@@ -54,6 +74,9 @@ def merge_part(
         {
             "path": [s.path for _, s in by_table["frequencies"]],
             "group": [people.group_of[f] for f, _ in by_table["frequencies"]],
+            "has_runs": [
+                not people.members[people.group_of[f]] for f, _ in by_table["frequencies"]
+            ],
         }
     )
     frame = pl.scan_parquet(
@@ -70,12 +93,15 @@ def merge_part(
         held = rows.select(*KEY, "group").unique()
         counts = counts_of(FREQUENCIES.name)
         names = [*_GROUP, *counts]
+        of_records = rows.filter(~pl.col("has_runs"))
         piece = (
             pl.concat(
                 [
-                    rows.select(names),
+                    of_records.select(names),
+                    _copies(rows.filter("has_runs")).select(names),
+                    _at_bases(held, assessed).select(names),
                     sites.others(held, window).select(names),
-                    _adj_of_others(rows, held).select(names),
+                    _adj_of_others(of_records, held).select(names),
                 ]
             )
             .group_by(_GROUP)
@@ -89,6 +115,19 @@ def merge_part(
         shard = write_shard(piece, FREQUENCIES, directory, name, frequencies[0].partition)
         out += [shard] if shard is not None else []
     return out, n
+
+
+def _copies(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave of rows what is about their allele: the base is counted by runs."""
+    return rows.with_columns(pl.lit(0, pl.Int32).alias(n) for n in site_counts())
+
+
+def _at_bases(held: pl.DataFrame, assessed: Sequence[str]) -> pl.DataFrame:
+    """Give what the people with runs count at the base of each allele."""
+    alleles = held.select(KEY).unique()
+    found = at_sites(assessed, alleles.select("contig", "pos"))
+    none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(FREQUENCIES.name))
+    return alleles.join(found, on=["contig", "pos"]).with_columns(*none)
 
 
 def _adj_of_others(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import text_digest
 from varhouse.ingest.setup.verdict import Verdict, read_verdict
+from varhouse.store.retract import counted_parts
 
 BUNDLE_RECORDS = 2_000_000
 """Records of a bundle; its job works through them in windows, in bounded memory."""
@@ -150,12 +151,8 @@ def _bundles(
     base = run.base()
     touched = dict(parts)
     gone = [c for c in run.cohorts if c.replaces and c.name in plan.files]
-    if "frequencies" in base.tables:
-        files = base.file_frame("frequencies")
-        if files.height:
-            mine = files.filter(pl.col("partition.cohort").is_in([c.name for c in gone]))
-            for part in mine["partition.part"].unique():
-                touched.setdefault(part, 0)
+    for part in counted_parts(base, [c.name for c in gone]):
+        touched.setdefault(part, 0)
     plan.called = sorted(touched)
     files = base.file_frame("variants") if run.renews_sides else pl.DataFrame()
     if files.height:

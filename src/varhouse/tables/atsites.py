@@ -6,13 +6,21 @@ is kept in memory is a row of counts a base and stratum.
 
 from collections.abc import Iterator, Sequence
 
+import numba as nb
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from varhouse.callability.tally import COUNTS, Int32, Int64, Tally, add_steps
-from varhouse.tables.schema import CALLABLE, PolarsType
+from varhouse.tables.schema import PolarsType
+from varhouse.tables.statistics import site_counts
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+COUNTS = site_counts()
+"""Columns of counts of the table `callable`."""
 
 STRATUM = ("stratum_by", "stratum")
 SITE = ("contig", "pos")
@@ -27,31 +35,34 @@ AT_SITE_SCHEMA: dict[str, PolarsType] = {
 """Columns of `at_sites`."""
 
 
-def rows_of(tally: Tally, contig: str, strata: pl.DataFrame) -> pl.DataFrame:
-    """Make rows of the table `callable`, without cohort and part, in its order.
+@nb.njit(cache=True, nogil=True)
+def _add_steps(start, end, counts, positions, steps):  # type: ignore[no-untyped-def]  # pragma: no cover
+    n = positions.size
+    for i in range(start.size):
+        a = np.searchsorted(positions, start[i])
+        b = np.searchsorted(positions, end[i], side="right")
+        if a < b:
+            for c in range(counts.shape[1]):
+                steps[a, c] += counts[i, c]
+                if b < n:
+                    steps[b, c] -= counts[i, c]
+
+
+def add_steps(start: Int32, end: Int32, counts: Int32, positions: Int64, steps: Int32) -> None:
+    """Note how counts change from one base that is asked for to the next.
 
     Parameters
     ----------
-    strata
-        Columns stratum_by, stratum: a row for each group.
+    start, end, counts
+        int32[n], int32[n], int32[n, COUNTS]: stretches of bases (1-based, closed), in any
+        order, over each other or not.
+    positions
+        int64[bases], ascending and distinct.
+    steps
+        int32[bases, COUNTS], to which is added. Its cumulative sum is what the stretches
+        count at each base; so they may come bit by bit.
     """
-    labels = strata.select(STRATUM)[tally.group]
-    return labels.with_columns(
-        pl.lit(contig).alias("contig"),
-        pl.Series("start", tally.start),
-        pl.Series("end", tally.end),
-        *(pl.Series(name, tally.counts[:, k]) for k, name in enumerate(COUNTS)),
-    ).select(n for n in CALLABLE.names if n in _COLUMNS)
-
-
-def tally_of(rows: pl.DataFrame, group: int = 0) -> Tally:
-    """Take rows of the table `callable` of one contig and stratum for those of a group."""
-    return Tally(
-        np.full(rows.height, group, np.int32),
-        rows["start"].to_numpy(),
-        rows["end"].to_numpy(),
-        np.ascontiguousarray(rows.select(COUNTS).to_numpy()),
-    )
+    _add_steps(start, end, counts, positions, steps)
 
 
 def at_sites(files: Sequence[str], sites: pl.DataFrame) -> pl.DataFrame:
@@ -78,10 +89,12 @@ def at_sites(files: Sequence[str], sites: pl.DataFrame) -> pl.DataFrame:
         for path in files:
             for stratum, found in _stretches(path, name, positions):
                 if stratum not in steps:
-                    steps[stratum] = np.zeros((1, positions.size, len(COUNTS)), np.int32)
-                add_steps(found, positions, steps[stratum])
+                    steps[stratum] = np.zeros((positions.size, len(COUNTS)), np.int32)
+                start, end = found["start"].to_numpy(), found["end"].to_numpy()
+                counts = np.ascontiguousarray(found.select(COUNTS).to_numpy())
+                add_steps(start, end, counts, positions, steps[stratum])
         for stratum, changes in sorted(steps.items()):
-            counts = np.cumsum(changes[0], axis=0, dtype=np.int32)
+            counts = np.cumsum(changes, axis=0, dtype=np.int32)
             out.append(_rows_at(name, positions, stratum, counts))
     return pl.concat(out)
 
@@ -103,7 +116,7 @@ def _rows_at(
 
 def _stretches(
     path: str, contig: str, positions: Int64
-) -> Iterator[tuple[tuple[str, str], Tally]]:
+) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
     """Read the stretches of a file that can hold some positions of a contig."""
     with pq.ParquetFile(path) as source:
         names = source.schema_arrow.names
@@ -116,7 +129,7 @@ def _stretches(
             frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
             mine = frame.filter(pl.col("contig") == contig)
             for (by, value), rows in mine.group_by(STRATUM, maintain_order=True):
-                yield (str(by), str(value)), tally_of(rows)
+                yield (str(by), str(value)), rows
 
 
 def _may_hold(
