@@ -12,12 +12,13 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.callability.runs import take_apart
-from varhouse.callability.tally import COUNTS, Groups, Places, Tally, tally_runs
+from varhouse.callability.tally import Groups, Places, Tally, tally_runs
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.query.rowgroups import Place, RowGroups
 from varhouse.query.stretches import Stretches, look
 from varhouse.store.reader import Store
+from varhouse.tables.atsites import COUNTS
 
 ROWS_BYTES = 64 << 20
 """Bytes of lists of runs that are taken apart at once; a run takes eight of them."""

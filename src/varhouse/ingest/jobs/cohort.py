@@ -27,11 +27,12 @@ from varhouse.genotypes.codec.digest import wrap
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.ingest.jobs.callrows import PIECE_BYTES
 from varhouse.ingest.jobs.chunk import Place
+from varhouse.ingest.jobs.cohortruns import once_each, write_callable
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.kitrows import kit_shards
 from varhouse.ingest.jobs.lifted import source_lines, source_record
-from varhouse.ingest.jobs.merge import merge_part
+from varhouse.ingest.jobs.merge import ByRuns, merge_part
 from varhouse.ingest.jobs.ownrows import (
     cohort_labels,
     cohort_row,
@@ -115,10 +116,15 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     shards: list[Shard | None] = []
     replace: list[tuple[str, dict[str, str]]] = []
     if not hold:
-        if len(set(group_of.values())) > 1:
-            summary["n_alleles"] = _merge(run, name, verdicts, chunks, group_of, directory)
-        found = [s for c in chunks for s in (*c.shards, *c.extra)]
-        found += _runs(run, name, verdicts, chunks, labels, directory)
+        assessed: list[Shard] = []
+        runs = _runs(run, name, verdicts, chunks, labels, directory)
+        if len(runs) > 1 and len(set(group_of.values())) < len(verdicts):
+            runs = once_each(runs, labels, directory / "runs-once")
+        if runs or len(set(group_of.values())) > 1:
+            assessed, summary["n_alleles"] = _merge(
+                run, name, verdicts, chunks, group_of, runs, directory
+            )
+        found = [*(s for c in chunks for s in (*c.shards, *c.extra)), *runs, *assessed]
         shards += join_files(found, directory / "joined", labels)
         shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
         shards += kit_shards(run, name, directory)
@@ -403,17 +409,26 @@ def _merge(
     verdicts: list[Verdict],
     chunks: list[_Chunk],
     group_of: dict[int, int],
+    runs: list[Shard],
     directory: Path,
-) -> int:
-    """Add the frequencies of files with different samples up; return distinct alleles."""
+) -> tuple[list[Shard], int]:
+    """Add the frequencies of files with different samples, or with runs, up.
+
+    Returns
+    -------
+    tuple
+        Shards of the table callable, and the number of distinct alleles.
+    """
     ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
     members: list[list[int]] = [[] for _ in set(group_of.values())]
     columns = {
         file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
         for file in group_of
     }
+    with_runs = frozenset(f for f in group_of if run.policy.has_runs(gvcf=verdicts[f].gvcf))
     for file, group in group_of.items():
-        members[group] = columns[file].tolist()
+        # Who has runs is assessed by them, not by records of the site.
+        members[group] = [] if file in with_runs else columns[file].tolist()
     kits = run.kits(name)
     people = People(
         _strata(run, name, verdicts, kits),
@@ -423,17 +438,21 @@ def _merge(
         run.open_haploid(),
         kits,
     )
+    callable_folder = directory / "callable"
+    assessed = write_callable(name, runs, people.strata, people.haploid, callable_folder)
     n = 0
     # Folders are numbered: names made of contigs could be the same for two of them.
     for k, part in enumerate(dict.fromkeys(c.part for c in chunks)):
         mine = [c for c in chunks if c.part == part]
         shards = [(c.file, s) for c in mine for s in c.shards]
-        merged, found = merge_part(name, shards, people, directory / f"merged-{k:05d}")
+        by_runs = ByRuns(with_runs, [s.path for s in assessed if s.partition["part"] == part])
+        folder = directory / f"merged-{k:05d}"
+        merged, found = merge_part(name, shards, people, by_runs, folder)
         for c in mine:
             c.shards = [s for s in c.shards if s.table != "frequencies"]
         mine[0].extra += merged
         n += found
-    return n
+    return assessed, n
 
 
 def _strata(run: Run, name: str, verdicts: list[Verdict], kits: Kits | None) -> Strata:

@@ -8,6 +8,7 @@ gVCF are counted at the base by their runs, too, so that each person counts once
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -33,12 +34,22 @@ MERGE_ROWS = 2_000_000
 _GROUP = (*KEY, "stratum_by", "stratum")
 
 
+class ByRuns(NamedTuple):
+    """What is counted by runs: the numbers of the files that bring some, and what they count.
+
+    `assessed` are files of the table callable of the cohort's partition.
+    """
+
+    files: frozenset[int]
+    assessed: Sequence[str]
+
+
 def merge_part(
     cohort: str,
     shards: list[tuple[int, Shard]],
     people: People,
+    by_runs: ByRuns,
     directory: Path,
-    assessed: Sequence[str] = (),
 ) -> tuple[list[Shard], int]:
     """Add the frequencies of a partition up over files of different people.
 
@@ -50,8 +61,6 @@ def merge_part(
         The people of the cohort; groups of files with runs have no `members`.
     directory
         Folder for the new shards of frequencies, of this partition alone.
-    assessed
-        Files of the table callable of the partition: all people of files with runs.
 
     Returns
     -------
@@ -74,9 +83,7 @@ def merge_part(
         {
             "path": [s.path for _, s in by_table["frequencies"]],
             "group": [people.group_of[f] for f, _ in by_table["frequencies"]],
-            "has_runs": [
-                not people.members[people.group_of[f]] for f, _ in by_table["frequencies"]
-            ],
+            "has_runs": [f in by_runs.files for f, _ in by_table["frequencies"]],
         }
     )
     frame = pl.scan_parquet(
@@ -91,24 +98,19 @@ def merge_part(
     for i, window in enumerate(cut_windows(frame, MERGE_ROWS)):
         rows = frame.filter(window.rows()).collect().join(groups, on="path", how="left")
         held = rows.select(*KEY, "group").unique()
-        counts = counts_of(FREQUENCIES.name)
-        names = [*_GROUP, *counts]
-        of_records = rows.filter(~pl.col("has_runs"))
-        piece = (
-            pl.concat(
-                [
-                    of_records.select(names),
-                    _copies(rows.filter("has_runs")).select(names),
-                    _at_bases(held, assessed).select(names),
-                    sites.others(held, window).select(names),
-                    _adj_of_others(of_records, held).select(names),
-                ]
-            )
-            .group_by(_GROUP)
-            .agg(pl.col(counts).sum())
-            .with_columns(**unknown_of(FREQUENCIES.name))
-            .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
-        )
+        names = [*_GROUP, *counts_of(FREQUENCIES.name)]
+        if people.group_of.keys() <= by_runs.files:
+            piece = with_site_counts(rows, by_runs.assessed, cohort)
+        else:
+            of_records = rows.filter(~pl.col("has_runs"))
+            pieces = [
+                of_records,
+                _copies(rows.filter("has_runs")),
+                _at_bases(held, by_runs.assessed),
+                sites.others(held, window),
+                _adj_of_others(of_records, held),
+            ]
+            piece = _sum_up([p.select(names) for p in pieces], cohort)
         check_rows("frequencies", piece, f"cohort {cohort}", exactly=True)
         n += int(((piece["stratum_by"] == "all") & (piece["stratum"] == "all")).sum())
         name = f"frequencies-{i:05d}"
@@ -117,13 +119,48 @@ def merge_part(
     return out, n
 
 
+def with_site_counts(
+    alone: pl.DataFrame, assessed: Sequence[str], cohort: str
+) -> pl.DataFrame:
+    """Make rows of frequencies of people who are all counted by runs.
+
+    Parameters
+    ----------
+    alone
+        Rows of alleles in strata: the key, stratum_by, stratum and the counts to which who
+        lacks an allele adds 0 (`tables.statistics.adding_alone`); they are added up.
+    assessed
+        Files of the table callable, of all these people.
+
+    Returns
+    -------
+    pl.DataFrame
+        Rows of frequencies but for `part`: of each allele the strata with people assessed.
+    """
+    names = [*_GROUP, *counts_of(FREQUENCIES.name)]
+    pieces = [_copies(alone), _at_bases(alone, assessed)]
+    rows = _sum_up([p.select(names) for p in pieces], cohort)
+    return rows.filter(pl.col("n_samples") > 0)
+
+
+def _sum_up(pieces: Sequence[pl.DataFrame], cohort: str) -> pl.DataFrame:
+    """Add rows up by allele and stratum, and make what follows."""
+    return (
+        pl.concat(pieces)
+        .group_by(_GROUP)
+        .agg(pl.col(counts_of(FREQUENCIES.name)).sum())
+        .with_columns(**unknown_of(FREQUENCIES.name))
+        .with_columns(**made_of(FREQUENCIES.name), cohort=pl.lit(cohort))
+    )
+
+
 def _copies(rows: pl.DataFrame) -> pl.DataFrame:
     """Leave of rows what is about their allele: the base is counted by runs."""
     return rows.with_columns(pl.lit(0, pl.Int32).alias(n) for n in site_counts())
 
 
 def _at_bases(held: pl.DataFrame, assessed: Sequence[str]) -> pl.DataFrame:
-    """Give what the people with runs count at the base of each allele."""
+    """Give what the people with runs count at the base of each allele of some rows."""
     alleles = held.select(KEY).unique()
     found = at_sites(assessed, alleles.select("contig", "pos"))
     none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(FREQUENCIES.name))
