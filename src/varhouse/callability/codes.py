@@ -39,7 +39,7 @@ SPAN_BIT = 1 << _SPAN
 _COUNTS = MOST_ALLELES << _ALLELES | MOST_ALLELES << _PLOIDY
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def pack(level, alleles, ploidy, unknown, gq_band, dp_band):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Pack a state; numbers beyond what a field holds become the greatest that it does."""
     return (
@@ -52,25 +52,25 @@ def pack(level, alleles, ploidy, unknown, gq_band, dp_band):  # type: ignore[no-
     )
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def level_of(code):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Give the level of a code."""
     return code >> _LEVEL
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def alleles_of(code):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Give the called alleles of a code."""
     return code >> _ALLELES & MOST_ALLELES
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def ploidy_of(code):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Give the ploidy of a code."""
     return code >> _PLOIDY & MOST_ALLELES
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def with_alleles(code, alleles, ploidy):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give the same state with other numbers of called alleles and ploidy, at most 7."""
     return code & ~np.int64(_COUNTS) | alleles << _ALLELES | ploidy << _PLOIDY

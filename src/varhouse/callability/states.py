@@ -28,7 +28,7 @@ from varhouse.callability.lay import BLOCK, MOVED, RECORD, SPAN, Kinds
 from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fieldnumbers import least_two, sum_of, value_of
-from varhouse.genotypes.fields import Field, FieldTape
+from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
 from varhouse.tables.statistics import Adjust
 
 _GQ, _RGQ, _GQX, _DP, _DPI, _MIN_DP, _AD, _PL, _FT = range(9)
@@ -111,40 +111,56 @@ def is_filtered(filters: pl.Series) -> Bools:
     """Tell where FILTER (texts as in the file) holds something against the calls: bool[n]."""
     words = filters.unique()
     bad = [w for w in words.to_list() if not set(w.split(";")) <= set(PASSED)]
-    return filters.is_in(bad).to_numpy()
+    return filters.is_in(bad).to_numpy() if bad else np.zeros(filters.len(), np.bool_)
 
 
 @nb.njit(cache=True, nogil=True)
-def _gq_of(tape, first, where):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the genotype quality of a person whose fields begin at `first`; NaN: none."""
-    text, values, cut, _, _, odd = tape
-    for f in range(_GQ, _GQX + 1):
-        if where[f, 0] >= 0:
-            place = first + where[f, 0]
-            gq = value_of(text, values, cut, odd, place, where[f, 1], 0, 1)
-            if not np.isnan(gq):
-                return gq
-    if where[_PL, 0] >= 0:
-        place = first + where[_PL, 0]
-        least, second = least_two(text, values, cut, odd, place, where[_PL, 1])
-        if second < np.inf:
-            return second - least
-    return np.nan
+def _first_numbers(tape, columns, where, stride, keys):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give the first number in some fields of each person: float64[n, columns], NaN: none."""
+    text, values, cut, begin, layout, odd = tape
+    first_key, last_key = keys
+    out = np.full((layout.size, columns), np.nan)
+    for k in range(layout.size):
+        shape = layout[k]
+        for s in range(columns):
+            at = begin[k] + np.int64(s) * stride[shape]
+            for f in range(first_key, last_key + 1):
+                if where[shape, f, 0] < 0:
+                    continue
+                place = at + where[shape, f, 0]
+                if where[shape, f, 1] and odd.shape[0] == 0:
+                    # As nearly always: looked at in place.
+                    a = cut[place]
+                    if cut[place + 1] == a + 1 and values[a] != INT_MISSING:
+                        out[k, s] = values[a]
+                        break
+                    continue
+                value = value_of(text, values, cut, odd, place, where[shape, f, 1], 0, 1)
+                if not np.isnan(value):
+                    out[k, s] = value
+                    break
+    return out
 
 
 @nb.njit(cache=True, nogil=True)
-def _dp_of(tape, first, where):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give the depth of a person whose fields begin at `first`; NaN: none."""
-    text, values, cut, _, _, odd = tape
-    for f in range(_DP, _MIN_DP + 1):
-        if where[f, 0] >= 0:
-            place = first + where[f, 0]
-            dp = value_of(text, values, cut, odd, place, where[f, 1], 0, 1)
-            if not np.isnan(dp):
-                return dp
-    if where[_AD, 0] >= 0:
-        return sum_of(text, values, cut, odd, first + where[_AD, 0], where[_AD, 1])
-    return np.nan
+def _fill(tape, where, stride, key, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Put what PL says of GQ, or AD of DP (`key`), where there is no number yet."""
+    text, values, cut, begin, layout, odd = tape
+    for k in range(layout.size):
+        shape = layout[k]
+        if where[shape, key, 0] < 0:
+            continue
+        for s in range(out.shape[1]):
+            if not np.isnan(out[k, s]):
+                continue
+            place = begin[k] + np.int64(s) * stride[shape] + where[shape, key, 0]
+            is_number = where[shape, key, 1]
+            if key == _AD:
+                out[k, s] = sum_of(text, values, cut, odd, place, is_number)
+                continue
+            least, second = least_two(text, values, cut, odd, place, is_number)
+            if second < np.inf:
+                out[k, s] = second - least
 
 
 @nb.njit(cache=True, nogil=True)
@@ -161,12 +177,9 @@ def _is_passed(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover 
 
 
 @nb.njit(cache=True, nogil=True)
-def _ft_passes(tape, first, where):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Tell whether FT of a person holds nothing against the call."""
+def _ft_passes(tape, place):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether FT at a place of the tape holds nothing against the call."""
     text, values, cut, _, _, _ = tape
-    if where[_FT, 0] < 0 or where[_FT, 1]:
-        return True
-    place = first + where[_FT, 0]
     if cut[place] == cut[place + 1]:
         return True
     begin, end = np.int64(values[cut[place]]), np.int64(values[cut[place] + 1])
@@ -179,15 +192,18 @@ def _ft_passes(tape, first, where):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_balanced(genotype, n_alt, dp, tape, first, where, least):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Tell whether each ALT of a heterozygote has its share of the reads."""
-    text, values, cut, _, _, odd = tape
-    if where[_AD, 0] < 0 or not dp > 0.0:
+def _is_balanced(alleles, c, n_alt, dp, tape, place, is_number, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell whether each ALT of a heterozygote (text `c`) has its share of the reads.
+
+    Its AD lies at `place` of the tape.
+    """
+    if not dp > 0.0:
         return False
-    for a in genotype:
+    text, values, cut, _, _, odd = tape
+    for j in range(alleles.shape[1]):
+        a = alleles[c, j]
         if a > 0:
-            place = first + where[_AD, 0]
-            reads = value_of(text, values, cut, odd, place, where[_AD, 1], a, n_alt + 1)
+            reads = value_of(text, values, cut, odd, place, is_number, a, n_alt + 1)
             if not reads / dp >= least:
                 return False
     return True
@@ -204,47 +220,18 @@ def _band(bounds, value):  # type: ignore[no-untyped-def]  # pragma: no cover - 
 
 
 @nb.njit(cache=True, nogil=True)
-def _grade(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    genotype, about, hemi, n_alt, filtered, tape, first, where, unknown, limits, bounds
+def _levels(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    texts, calls, records, male, tape, where, known, quality, limits, bounds
 ):
-    """Give the code of one person in one record; his fields begin at `first`."""
-    ploidy, called, is_het, greatest = about
-    least_gq, least_dp, least_haploid, least_share = limits
-    lacks = unknown & _NO_QUALITY or (is_het and unknown & _NO_DEPTHS)
-    if called == 0 or greatest > n_alt:
-        return pack(NOT_CALLED, 0, ploidy, lacks != 0, 0, 0)
-    gq, dp = _gq_of(tape, first, where), _dp_of(tape, first, where)
-    copies = copies_of(ploidy, called, hemi)
-    deep = least_haploid if copies == 1 else least_dp
-    level = LOW
-    if greatest <= 0 and (gq <= 0.0 or dp <= 0.0):
-        level = EMPTY
-    elif (
-        called == copies
-        and not filtered
-        and not (hemi and is_het)
-        and (least_gq <= 0.0 or gq >= least_gq)
-        and (deep <= 0.0 or dp >= deep)
-        and not lacks
-        and _ft_passes(tape, first, where)
-        and (
-            not is_het
-            or least_share <= 0.0
-            or _is_balanced(genotype, n_alt, dp, tape, first, where, least_share)
-        )
-    ):
-        level = ADJ
-    of_gq, of_dp = bounds
-    return pack(level, called, ploidy, lacks != 0, _band(of_gq, gq), _band(of_dp, dp))
-
-
-@nb.njit(cache=True, nogil=True)
-def _grade_all(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    alleles, about, calls, n_alt, filtered, haploid, male, tape, where, known, limits, bounds
-):
+    """Give the code of each person in each record: int32[n, columns]."""
+    alleles, about = texts
     default, pointer, who, what = calls
-    _, _, _, begin, layout, _ = tape
-    stride, unknown = known
+    n_alt, filtered, haploid = records
+    begin, layout = tape[3], tape[4]
+    stride, lacking = known
+    of_gq, of_dp = quality
+    gq_bounds, dp_bounds = bounds
+    least_gq, least_dp, least_haploid, least_share = limits
     codes = np.empty((default.size, male.size), np.int32)
     for k in range(default.size):
         shape = layout[k]
@@ -254,19 +241,32 @@ def _grade_all(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             if i < end and who[i] == s:
                 c = what[i]
                 i += 1
-            codes[k, s] = _grade(
-                alleles[c],
-                (about[c, 0], about[c, 1], about[c, 2] == 1, about[c, 3]),
-                haploid[k] and male[s],
-                n_alt[k],
-                filtered[k],
-                tape,
-                begin[k] + np.int64(s) * stride[shape],
-                where[shape],
-                unknown[shape],
-                limits,
-                bounds,
-            )
+            ploidy, called, is_het = about[c, 0], about[c, 1], about[c, 2] == 1
+            unknown = lacking[shape] & _NO_QUALITY != 0
+            unknown = unknown or (is_het and lacking[shape] & _NO_DEPTHS != 0)
+            if called == 0 or about[c, 3] > n_alt[k]:
+                codes[k, s] = pack(NOT_CALLED, 0, ploidy, unknown, 0, 0)
+                continue
+            gq, dp = of_gq[k, s], of_dp[k, s]
+            hemi = haploid[k] and male[s]
+            copies = copies_of(ploidy, called, hemi)
+            deep = least_haploid if copies == 1 else least_dp
+            is_good = called == copies and not filtered[k] and not (hemi and is_het)
+            is_good = is_good and (least_gq <= 0.0 or gq >= least_gq) and not unknown
+            is_good = is_good and (deep <= 0.0 or dp >= deep)
+            first = begin[k] + np.int64(s) * stride[shape]
+            if is_good and where[shape, _FT, 0] >= 0 and not where[shape, _FT, 1]:
+                is_good = _ft_passes(tape, first + where[shape, _FT, 0])
+            if is_good and is_het and least_share > 0.0:
+                place, is_number = first + where[shape, _AD, 0], where[shape, _AD, 1]
+                is_good = _is_balanced(
+                    alleles, c, n_alt[k], dp, tape, place, is_number, least_share
+                )
+            level = ADJ if is_good else LOW
+            if about[c, 3] <= 0 and (gq <= 0.0 or dp <= 0.0):
+                level = EMPTY
+            gq_band, dp_band = _band(gq_bounds, gq), _band(dp_bounds, dp)
+            codes[k, s] = pack(level, called, ploidy, unknown, gq_band, dp_band)
     return codes
 
 
@@ -318,21 +318,24 @@ def grade(
         Codes.
     """
     where, known = _layouts(fields.layouts, rules.adjust)
-    a = rules.adjust
-    return _grade_all(  # type: ignore[no-any-return]
-        genotypes.alleles,
-        genotypes.described,
+    tape, stride, a = fields.arrays, known[0], rules.adjust
+    gq = _first_numbers(tape, male.size, where, stride, (_GQ, _GQX))
+    _fill(tape, where, stride, _PL, gq)
+    dp = _first_numbers(tape, male.size, where, stride, (_DP, _MIN_DP))
+    _fill(tape, where, stride, _AD, dp)
+    codes: Codes = _levels(
+        (genotypes.alleles, genotypes.described),
         genotypes.listed,
-        records.n_alt,
-        records.is_filtered,
-        records.haploid,
+        (records.n_alt, records.is_filtered, records.haploid),
         male,
-        fields.arrays,
+        tape,
         where,
         known,
+        (gq, dp),
         (float(a.gq), float(a.dp), float(a.dp_haploid), float(a.ab)),
         (np.array(rules.gq, np.int64), np.array(rules.dp, np.int64)),
     )
+    return codes
 
 
 @nb.njit(cache=True, nogil=True)
