@@ -54,19 +54,17 @@ def assumed(sex, contig):
     return {"male": 1, "female": 2 if contig == "X" else 0}.get(sex, 0)
 
 
-def slow_counts(files, people, covers=None):
-    """Count ac, an, n_missing and n_samples of each allele and stratum.
+def gather(files):
+    """Sort records by groups of people: (groups, alleles, own, about, mute).
 
-    `files`: lists of (contig, pos, ref, alt text, {sample: GT}); those with the same
-    samples are of the same people: the first record of an allele counts, others are rejected.
-    `people`: sample to sex, population and perhaps more. `covers` tells of (sample, contig,
-    pos) whether the sample's kit covers a base; without it nobody has a kit.
+    `own`: the record and number of an ALT by group and allele; `about`: records by group and
+    site; `mute`: sites of records of a group of which no ALT is kept.
     """
     groups = defaultdict(list)
     for records in files:
         groups[frozenset(records[0][4])] += records
     alleles = set()
-    own, about = {}, defaultdict(list)
+    own, about, mute = {}, defaultdict(list), set()
     for who, records in groups.items():
         for record in records:
             contig, pos, ref, alt, _ = record
@@ -82,8 +80,23 @@ def slow_counts(files, people, covers=None):
                     places |= {(contig, pos), key[:2]}
             for place in places:
                 about[who, place].append(record)
+            if not places:
+                mute.add((who, (contig, pos)))
+    return groups, alleles, own, about, mute
+
+
+def slow_counts(files, people, covers=None, bases=()):
+    """Count ac, an, n_missing and n_samples of each allele and stratum.
+
+    `files`: lists of (contig, pos, ref, alt text, {sample: GT}); those with the same
+    samples are of the same people: the first record of an allele counts, others are rejected.
+    `people`: sample to sex, population and perhaps more. `covers` tells of (sample, contig,
+    pos) whether the sample's kit covers a base; without it nobody has a kit. `bases`:
+    (contig, pos) that are counted as an allele that nobody has.
+    """
+    groups, alleles, own, about, mute = gather(files)
     out = defaultdict(lambda: [0, 0, 0, 0])
-    for key in alleles:
+    for key in [*alleles, *((*base, "", "") for base in bases)]:
         for who in groups:
             if (who, key) in own:
                 records, number = [own[who, key][0]], own[who, key][1]
@@ -94,11 +107,12 @@ def slow_counts(files, people, covers=None):
                 if covers and not covers(sample, *key[:2]):
                     continue
                 calls = [call(r[4][sample], sex == "male", r[0] in "XY") for r in records]
-                if not calls and not (copies := assumed(sex, key[0])):
-                    continue
-                called, full = max(
-                    calls or [(["0"] * copies, True)], key=lambda c: (c[1], len(c[0]))
-                )
+                if not calls:
+                    copies = 0 if (who, key[:2]) in mute else assumed(sex, key[0])
+                    if not copies:
+                        continue
+                    calls = [(["0"] * copies, True)]
+                called, full = max(calls, key=lambda c: (c[1], len(c[0])))
                 for stratum in (
                     ("all", "all"),
                     ("population", population),

@@ -2,10 +2,11 @@
 
 import json
 import random
+from collections import defaultdict
 
 import pytest
 from inprocess import ingest_here
-from slow_sites import GENOME, random_files, read_counts, slow_counts, write_cohort
+from slow_sites import GENOME, gather, random_files, read_counts, slow_counts, write_cohort
 
 import varhouse
 from varhouse.store.verify import verify
@@ -52,6 +53,45 @@ def covers(people, beds=BEDS):
     return ask
 
 
+def base_counts(right, files, people):
+    """What is counted at each base of the contigs, but ac: (contig, pos, stratum) to counts.
+
+    Where alleles stand it is the most that one of them counts, as in totals.
+    """
+    out = {}
+    for (contig, pos, _, _, *stratum), (_, an, missing, n) in right.items():
+        old = out.get((contig, pos, *stratum), (0, n, n))
+        out[contig, pos, *stratum] = (max(an, old[0]), min(missing, old[1]), n)
+    held = {k[:2] for k in right} | {k[:2] for k in gather(files)[1]}
+    bases = [(c, p) for c in CONTIGS for p in range(1, len(GENOME) + 1) if (c, p) not in held]
+    rest = slow_counts(files, people, covers(people), bases)
+    out |= {(*k[:2], *k[4:]): v[1:] for k, v in rest.items() if k[:2] not in held}
+    return out
+
+
+def callable_counts(store):
+    """What the rows of the table callable add up to, base by base."""
+    out = defaultdict(lambda: [0, 0, 0])
+    columns = [
+        "contig",
+        "start",
+        "end",
+        "stratum_by",
+        "stratum",
+        "an",
+        "n_missing",
+        "n_samples",
+    ]
+    for contig, start, end, by, value, *counts in (
+        varhouse.open(store).scan("callable").select(columns).collect().rows()
+    ):
+        for pos in range(start, end + 1):
+            row = out[contig, pos, by, value]
+            for i, x in enumerate(counts):
+                row[i] += x
+    return {k: tuple(v) for k, v in out.items()}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_files_against_a_slow_reader(tmp_path, seed):
     """Several one-sample files and joint files, two kits, sexes, X, Y and MT."""
@@ -71,6 +111,8 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     assert len(digests) == 1
     right = slow_counts(files, people, covers(people))
     found = {k: v for k, v in read_counts(tmp_path / "storeNone").items() if v[3]}
+    at_bases = base_counts(right, files, people)
+    assert callable_counts(tmp_path / "storeNone") == at_bases
     wrong = {
         k: (found.get(k), right.get(k))
         for k in found.keys() | right.keys()

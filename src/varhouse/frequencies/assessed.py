@@ -28,9 +28,11 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.calls import NO_GT, Int32, parse_gt
 from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD
-from varhouse.tables.schema import KEY
-from varhouse.tables.statistics import genotype_counts
+from varhouse.tables.schema import KEY, KEY_SCHEMA
+from varhouse.tables.statistics import genotype_counts, site_counts
 from varhouse.tables.windows import Window
+
+SITE, STRATUM = ("contig", "pos"), ("stratum_by", "stratum")
 
 PLANE_BYTES = 1 << 26
 """Bytes of planes read at once, about: of records of many ALTs fewer."""
@@ -65,9 +67,24 @@ class People:
 
 
 class Sites:
-    """Records of the files of a cohort by the sites that they are about."""
+    """Records of the files of a cohort by the sites that they are about.
 
-    def __init__(self, sites: list[str], genotypes: list[str], people: People) -> None:
+    Parameters
+    ----------
+    sites, genotypes
+        Files of these tables.
+    rejected
+        Of people with kits: contig, pos and file of records that were rejected. Of who has
+        such a record, or one of which no allele is kept, nothing is assumed there.
+    """
+
+    def __init__(
+        self,
+        sites: list[str],
+        genotypes: list[str],
+        people: People,
+        rejected: pl.DataFrame | None = None,
+    ) -> None:
         self._people = people
         self._genotypes = pl.scan_parquet(genotypes, glob=False) if genotypes else None
         cells = people.strata.male.size
@@ -76,21 +93,26 @@ class Sites:
             np.int32,
         ).reshape(-1, cells)
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
+        group = pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64)
+        scan = pl.scan_parquet(sites, glob=False)
+        says = pl.col("alt").str.contains(NO_ALT) | (
+            pl.col("allele_pos").list.drop_nulls().list.len() > 0
+        )
+        mute = [scan.filter(~says)] if people.kits is not None else []
+        mute += [rejected.lazy()] if rejected is not None else []
+        self._mute = [
+            frame.select(*SITE, group=group).filter(pl.col("group").is_not_null())
+            for frame in mute
+        ]
         self._sites = (
-            pl.scan_parquet(sites, glob=False)
-            .filter(
-                pl.col("alt").str.contains(NO_ALT)
-                | (pl.col("allele_pos").list.drop_nulls().list.len() > 0)
-            )
+            scan.filter(says)
             .select(
                 "contig",
                 "pos",
                 *_RECORD,
                 "allele_pos",
                 n_alt=pl.col("alt").str.count_matches(",", literal=True).cast(pl.Int64) + 1,
-                group=pl.col("file").replace_strict(
-                    files, default=None, return_dtype=pl.Int64
-                ),
+                group=group,
             )
             .filter(pl.col("group").is_not_null())
         )
@@ -113,7 +135,35 @@ class Sites:
             Rows of frequencies without `cohort` and `part`; no copy of the allele in any.
         """
         alleles = held.select(KEY).unique().sort(KEY).with_row_index("row")
-        about = self._about(window).join(
+        return self._count(alleles, held, window, self._about(window))
+
+    def places(self, window: Window) -> pl.DataFrame:
+        """Give the sites that records are about, or rejected records: contig, pos."""
+        frames = (self._about(window), self._muted(window))
+        return pl.concat(f.select(SITE) for f in frames).unique()
+
+    def without_allele(self, sites: pl.DataFrame, window: Window) -> pl.DataFrame:
+        """Give counts at sites (contig, pos) of a window at which no allele stands.
+
+        Returns
+        -------
+        pl.DataFrame
+            Columns contig, pos, stratum_by, stratum and the counts of `site_counts`; those of
+            high quality, which no row of frequencies says, are 0. No row where nobody was
+            assessed.
+        """
+        sites = sites.sort(SITE)
+        nothing = {n: pl.lit("", t) for n, t in KEY_SCHEMA.items() if n not in SITE}
+        alleles = sites.with_columns(**nothing).select(KEY).with_row_index("row")
+        held = pl.DataFrame(schema={**KEY_SCHEMA, "group": pl.Int64})
+        rows = self._count(alleles, held, window, self._about(window))
+        return rows.select(*SITE, *STRATUM, pl.col(site_counts()).fill_null(0))
+
+    def _count(
+        self, alleles: pl.DataFrame, held: pl.DataFrame, window: Window, about: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Count people of groups that lack alleles (with `row` from 0), as `others`."""
+        about = about.join(
             alleles.select("contig", "pos").unique(), on=["contig", "pos"], how="semi"
         )
         entries = about.select("contig", "pos", "group").unique()
@@ -146,8 +196,10 @@ class Sites:
             needed.len(),
         )
         if self._people.kits is not None:
-            heard = pl.concat([pairs.select("row", "group"),
-                               held.join(alleles, on=KEY).select("row", "group")])  # fmt: skip
+            mute = alleles.join(self._muted(window), on=SITE)
+            heard = pl.concat(
+                f.select("row", "group") for f in (pairs, held.join(alleles, on=KEY), mute)
+            ).unique()
             an, missing, n, odd = self._in_kits(alleles, heard, (an, missing, n, odd))
         counts = {
             name: np.zeros((needed.len(), len(strata.by)), np.int32)
@@ -185,6 +237,12 @@ class Sites:
         np.subtract.at(silent, _longs(heard["row"]), self._sizes[_longs(heard["group"])])
         silent = np.where(copies > 0, silent, 0)
         return an + copies * silent, missing, n + silent, odd + silent * (copies == 1)
+
+    def _muted(self, window: Window) -> pl.DataFrame:
+        """Find groups of whom nothing is assumed at sites: contig, pos, group."""
+        frames = [f.filter(window.rows()).collect() for f in self._mute]
+        empty = pl.DataFrame(schema={n: KEY_SCHEMA[n] for n in SITE} | {"group": pl.Int64})
+        return pl.concat([empty, *frames]).unique()
 
     def _about(self, window: Window) -> pl.DataFrame:
         """Find records about sites of a window, with pos of the site and own_pos."""

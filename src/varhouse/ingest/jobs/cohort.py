@@ -30,7 +30,7 @@ from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.cohortruns import once_each, write_callable
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
-from varhouse.ingest.jobs.kitrows import kit_shards
+from varhouse.ingest.jobs.kitrows import callable_of_kits, kit_shards, rejected_sites
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import ByRuns, merge_part
 from varhouse.ingest.jobs.ownrows import (
@@ -117,17 +117,21 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     replace: list[tuple[str, dict[str, str]]] = []
     if not hold:
         assessed: list[Shard] = []
+        people = _people(run, name, verdicts, group_of)
         runs = _runs(run, name, verdicts, chunks, labels, directory)
-        if len(runs) > 1 and len(set(group_of.values())) < len(verdicts):
+        if len(runs) > 1 and len(people.members) < len(verdicts):
             runs = once_each(runs, labels, directory / "runs-once")
-        if runs or len(set(group_of.values())) > 1:
+        if runs or len(people.members) > 1:
+            with_runs = _with_runs(run, verdicts)
             assessed, summary["n_alleles"] = _merge(
-                run, name, verdicts, chunks, group_of, runs, directory
+                name, chunks, people, with_runs, runs, _rejected(run, name, chunks), directory
             )
+        if people.kits is not None:
+            assessed += _callable_of_kits(run, name, chunks, people, assessed, directory)
+            shards += kit_shards(run, name, directory)
         found = [*(s for c in chunks for s in (*c.shards, *c.extra)), *runs, *assessed]
         shards += join_files(found, directory / "joined", labels)
         shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
-        shards += kit_shards(run, name, directory)
         replace = [
             (table, {"cohort": name})
             for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
@@ -403,13 +407,41 @@ def _of_source(run: Run, cohort: RunCohort, file: int, rows: pl.DataFrame) -> pl
     )
 
 
+def _with_runs(run: Run, verdicts: list[Verdict]) -> frozenset[int]:
+    """Give the numbers of the files that bring runs."""
+    return frozenset(f for f, v in enumerate(verdicts) if run.policy.has_runs(gvcf=v.gvcf))
+
+
+def _people(run: Run, name: str, verdicts: list[Verdict], group_of: dict[int, int]) -> People:
+    """Say who is in the files of a cohort, and which files hold the same people."""
+    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
+    members: list[list[int]] = [[] for _ in set(group_of.values())]
+    columns = {
+        file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
+        for file in group_of
+    }
+    with_runs = _with_runs(run, verdicts)
+    for file, group in group_of.items():
+        # Who has runs is assessed by them, not by records of the site.
+        members[group] = [] if file in with_runs else columns[file].tolist()
+    kits = run.kits(name)
+    return People(
+        _strata(run, name, verdicts, kits),
+        group_of,
+        members,
+        columns,
+        run.open_haploid(),
+        kits,
+    )
+
+
 def _merge(
-    run: Run,
     name: str,
-    verdicts: list[Verdict],
     chunks: list[_Chunk],
-    group_of: dict[int, int],
+    people: People,
+    with_runs: frozenset[int],
     runs: list[Shard],
+    rejected: pl.DataFrame | None,
     directory: Path,
 ) -> tuple[list[Shard], int]:
     """Add the frequencies of files with different samples, or with runs, up.
@@ -419,25 +451,6 @@ def _merge(
     tuple
         Shards of the table callable, and the number of distinct alleles.
     """
-    ordinal = {s: i for i, s in enumerate(cohort_samples(verdicts))}
-    members: list[list[int]] = [[] for _ in set(group_of.values())]
-    columns = {
-        file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
-        for file in group_of
-    }
-    with_runs = frozenset(f for f in group_of if run.policy.has_runs(gvcf=verdicts[f].gvcf))
-    for file, group in group_of.items():
-        # Who has runs is assessed by them, not by records of the site.
-        members[group] = [] if file in with_runs else columns[file].tolist()
-    kits = run.kits(name)
-    people = People(
-        _strata(run, name, verdicts, kits),
-        group_of,
-        members,
-        columns,
-        run.open_haploid(),
-        kits,
-    )
     callable_folder = directory / "callable"
     assessed = write_callable(name, runs, people.strata, people.haploid, callable_folder)
     n = 0
@@ -447,12 +460,54 @@ def _merge(
         shards = [(c.file, s) for c in mine for s in c.shards]
         by_runs = ByRuns(with_runs, [s.path for s in assessed if s.partition["part"] == part])
         folder = directory / f"merged-{k:05d}"
-        merged, found = merge_part(name, shards, people, by_runs, folder)
+        merged, found = merge_part(name, shards, people, by_runs, folder, rejected)
         for c in mine:
             c.shards = [s for s in c.shards if s.table != "frequencies"]
         mine[0].extra += merged
         n += found
     return assessed, n
+
+
+def _rejected(run: Run, name: str, chunks: list[_Chunk]) -> pl.DataFrame | None:
+    """Find where records of people with kits were rejected: nothing is assumed there.
+
+    Of a cohort that is lifted over rejects have places of the other assembly.
+    """
+    cohort = run.cohort(name)
+    if not cohort.kits or cohort.chain is not None:
+        return None
+    return rejected_sites((s for c in chunks for s in c.shards), run.open_contigs().canonical)
+
+
+def _callable_of_kits(
+    run: Run,
+    name: str,
+    chunks: list[_Chunk],
+    people: People,
+    assessed: list[Shard],
+    directory: Path,
+) -> list[Shard]:
+    """Count the people of a cohort with kits at every base, beside those with runs."""
+    assert people.kits is not None
+    contigs = run.open_contigs()
+    of_part: dict[str, list[str]] = {c.part: [] for c in chunks}
+    covered = set(people.kits.intervals["contig"])
+    for contig in (c for c in contigs.names if c in covered):
+        of_part.setdefault(contigs.part(contig), []).append(contig)
+    rejected = _rejected(run, name, chunks)
+    out = []
+    for k, (part, names) in enumerate(of_part.items()):
+        mine = [c for c in chunks if c.part == part]
+        out += callable_of_kits(
+            {"cohort": name, "part": part},
+            names,
+            [s for c in mine for s in (*c.shards, *c.extra)],
+            people,
+            [s.path for s in assessed if s.partition["part"] == part],
+            directory / f"callable-{k:05d}",
+            rejected,
+        )
+    return out
 
 
 def _strata(run: Run, name: str, verdicts: list[Verdict], kits: Kits | None) -> Strata:

@@ -50,6 +50,7 @@ def merge_part(
     people: People,
     by_runs: ByRuns,
     directory: Path,
+    rejected: pl.DataFrame | None = None,
 ) -> tuple[list[Shard], int]:
     """Add the frequencies of a partition up over files of different people.
 
@@ -61,6 +62,8 @@ def merge_part(
         The people of the cohort; groups of files with runs have no `members`.
     directory
         Folder for the new shards of frequencies, of this partition alone.
+    rejected
+        As for `Sites`.
 
     Returns
     -------
@@ -93,6 +96,7 @@ def merge_part(
         [s.path for _, s in by_table["sites"]],
         [s.path for _, s in by_table["genotypes"]],
         people,
+        rejected,
     )
     out, n = [], 0
     for i, window in enumerate(cut_windows(frame, MERGE_ROWS)):
