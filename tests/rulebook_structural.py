@@ -420,6 +420,16 @@ _KEYS = (
         note="no sentence forbids it; indexes of htslib do not hold such records",
     ),
     Sentence(
+        "end-before-any",
+        "4.1 to 4.4: 1.6.1, 3, 5.5",
+        "End reference position, indicating the variant spans positions POS-END",
+        "1-4 warning, 5 error",
+        "VH-V-013",
+        good=(sv("C", "END=5"),),
+        bad=(sv("C", "END=2"), sv(".", "END=1"), sv("C,*", "END=0")),
+        note="whatever the ALT; in a gVCF a block with such an END is held back (VH-F-033)",
+    ),
+    Sentence(
         "end-computed",
         "1.6.1 (4.5)",
         "must be set to the maximum end reference position (1-based) of: the position of "

@@ -29,6 +29,17 @@ STYLES = {
     "strelka": ("1 A . END=4;BLOCKAVG_min30p3a", "5 A C .", "6 C . END=9", "10 C . ."),
     "xatlas": ("1 A . DP=3;END=4", "5 A C .", "6 C . END=9"),
     "blocks-only": ("1 A <*> END=40",),
+    "bcftools-call": ("1 A . DP=3;END=4;MinDP=2", "5 A C .", "6 C . .", "7 G . END=9"),
+    "octopus-star": ("1 A * END=4 0|0", "5 A C .", "6 C * END=9 0|0"),
+    "octopus-positions": ("1 A * . 0|0", "2 C * . 0|0", "3 G T . 1|0"),
+    "in-the-middle": ("1 A C,<NON_REF>,G . 0/1",),
+    "all-sites-with-blocks": ("1 A . .", "2 C . END=9", "10 G . .", "11 T . .", "12 A . ."),
+    # Exomes, merged files: more variants than blocks, but these cover most bases.
+    "exome": ("1 A . END=20", "21 C A .", "22 G T .", "23 T A ."),
+    "on-the-last-base": ("1 A . END=20", "20 T TA .", "21 A C .", "22 C G ."),
+    "variants-first": ("1 A C .", "2 C T .", "3 G A .", "4 T <*> END=30"),
+    "after-a-deletion": ("1 ACG A .", "2 C T .", "3 G A .", "4 T . END=20"),
+    "block-of-no-reads": ("1 N . END=20;BLOCKAVG_min30p3a 0/0:0 GT:DP", "21 A C ."),
 }  # fmt: skip
 PLAIN = {
     "variants": ("1 A C .", "5 A G ."),
@@ -39,6 +50,17 @@ PLAIN = {
     "copy-numbers": ("1 N . END=20;CN=2", "21 N . END=60;SVTYPE=CNV"),
     "segments": ("1 N . END=20", "21 N . END=60"),
     "star": ("1 A C,* .", "5 A *,G ."),
+    "split-star": ("1 A * . 0/1", "5 A * . 1/1"),
+    "split-star-of-nobody": ("1 A * . 0/0", "5 A C .", "9 A G ."),
+    # What genotyping left: it covers much, and meets nothing.
+    "left-over-block": ("1 A C .", "5 A G .", "9 A T .", "20 T <NON_REF> END=50", "56 T A ."),
+    "left-over-among-many": (
+        *[
+            f"{p} {GENOME[p - 1]} {'A' if GENOME[p - 1] != 'A' else 'C'} ."
+            for p in range(1, 22)
+        ],
+        "22 C <NON_REF> END=58",
+    ),
 }
 
 
@@ -47,7 +69,8 @@ def _text(rows, gt="0/1", meta=META):
     for cells in (row.split() for row in rows):
         pos, ref, alt, info = cells[:4]
         call = cells[4] if len(cells) > 4 else ("0/0" if alt in (".", "<*>") else gt)
-        lines.append("\t".join(["1", pos, ".", ref, alt, ".", ".", info, "GT", call]))
+        keys = cells[5] if len(cells) > 5 else "GT"
+        lines.append("\t".join(["1", pos, ".", ref, alt, ".", ".", info, keys, call]))
     return "\n".join(lines) + "\n"
 
 

@@ -64,6 +64,7 @@ def _held(folder):
         ({"dp": [5, 5]}, "callable.dp: the lower bounds of bands have to rise"),
         ({"gq": [*range(1, 9)]}, "callable.gq: .* too long"),
         ({"dp": [0]}, "callable.dp.0: 0 is less than"),
+        ({"gq": [128]}, "callable.gq.0: 128 is greater than"),
         ({"dp": [2.5]}, "callable.dp.0: 2.5 is not of type"),
         ({"gq": 20}, "callable.gq: 20 is not of type"),
         ({"kits": "none.tsv"}, "callable.kits: no such file"),

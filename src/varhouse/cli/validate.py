@@ -188,8 +188,14 @@ def _tell(found: "Validation", given: str, *, as_json: bool) -> dict[str, Any]:
         )
     return {
         "file": given, "verdict": account.verdict, "errors": account.errors,
-        "warnings": account.warnings,
+        "warnings": account.warnings, **_dialect(found),
     }  # fmt: skip
+
+
+def _dialect(found: "Validation") -> dict[str, Any]:
+    """Say how a gVCF is written; nothing of another file."""
+    dialect = found.gvcf_dialect
+    return {} if dialect is None else {"gvcf_dialect": dialect._asdict()}
 
 
 def _about(found: "Validation") -> str:

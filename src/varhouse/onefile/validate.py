@@ -19,6 +19,7 @@ from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.paths import is_same
 from varhouse.vcf.account.problems import Account, Problem
 from varhouse.vcf.check.scan import FileScan, scan_file
+from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.peek import peek_header
 from varhouse.vcf.repair.run import Repair, repair_file
@@ -67,7 +68,9 @@ class Validation:
     n_ref_checked
         Alleles whose REF was compared with the reference.
     is_gvcf
-        Whether half of the records are reference blocks or have the unspecified allele.
+        Whether it is a gVCF, by its records (VH-F-030).
+    gvcf_dialect
+        How a gVCF is written: tool, ALT and extent of its blocks, number of samples.
     account
         All of it as the check keeps it.
     """
@@ -85,6 +88,7 @@ class Validation:
     contigs: dict[str, int]
     n_ref_checked: int
     is_gvcf: bool
+    gvcf_dialect: Dialect | None
     account: Account
 
     @property
@@ -302,6 +306,7 @@ def check_file(
         dict(scan.contigs),
         checked.get("agrees", 0) + checked.get("differs", 0),
         scan.gvcf,
+        scan.dialect,
         account,
     )
 

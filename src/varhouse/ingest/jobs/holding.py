@@ -20,10 +20,17 @@ _NO_FAULT = frozenset({"duplicate_allele", "not_pass", "ref_unchecked", "gt_with
 """Reasons of rejects that `policy.record_fault` is not about."""
 
 
-def keep_out(policy: Policy, scan: FileScan) -> FileScan:
-    """Turn into a reason to hold a file back what the rules note and the policy refuses."""
+_OF_BLOCKS = frozenset({"VH-F-031", "VH-F-032", "VH-F-033", "VH-F-034"})
+"""Rules of what is not understood of the blocks of a gVCF."""
+
+
+def by_policy(policy: Policy, scan: FileScan) -> FileScan:
+    """Let the policy decide what rules about a gVCF do: hold it back, or tell it alone."""
+    effects = scan.account.effects
     if policy.gvcf == "refuse" and scan.gvcf:
-        scan.account.effects["VH-F-030"] = "refuse"
+        effects["VH-F-030"] = "refuse"
+    if policy.gvcf == "variants":
+        effects |= dict.fromkeys(_OF_BLOCKS & effects.keys(), "note")
     return scan
 
 

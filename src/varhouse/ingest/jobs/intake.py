@@ -10,7 +10,7 @@ from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict, read_verdict
 from varhouse.vcf.check.judged import Judged
-from varhouse.vcf.fields.gvcf import BlockWatch
+from varhouse.vcf.gvcf.recognition import BlockWatch
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.cuts import Chunk
 from varhouse.vcf.text.lines import RecordBatch
@@ -105,7 +105,7 @@ class ShardWriter:
         if self._gvcf is None:
             watch = BlockWatch()
             watch.take(first)
-            self._gvcf = watch.is_gvcf(first.size)
+            self._gvcf = watch.is_gvcf()
         context = file_context(
             self.run, self.cohort, self.number, self._header, gvcf=self.is_gvcf
         )

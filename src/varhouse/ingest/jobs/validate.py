@@ -8,7 +8,7 @@ from pathlib import Path
 from varhouse.filestate import unmoved
 from varhouse.frequencies.strata import make_strata
 from varhouse.ingest.jobs.chunk import READ_BYTES
-from varhouse.ingest.jobs.holding import chain_reasons, file_reasons, keep_out, lift_reasons
+from varhouse.ingest.jobs.holding import by_policy, chain_reasons, file_reasons, lift_reasons
 from varhouse.ingest.jobs.marks import write_marks
 from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run
@@ -76,7 +76,7 @@ def _scan(
         )
     except TakingError as error:
         raise error.why from None
-    return keep_out(run.policy, scan)
+    return by_policy(run.policy, scan)
 
 
 def _check_and_lift(run: Run, cohort: str, path: Path, output: Path, taker: Taker) -> Verdict:
@@ -92,7 +92,7 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path, taker: Take
         max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
         limits=run.limits,
     )
-    found = _verdict(run, keep_out(run.policy, scan))
+    found = _verdict(run, by_policy(run.policy, scan))
     found.hold += chain_reasons(run.policy, scan)
     if found.hold:
         return found

@@ -16,7 +16,7 @@ import polars as pl
 from varhouse.errors import InputError
 from varhouse.ingest.setup.headers import sample_names
 from varhouse.store.reader import Store
-from varhouse.vcf.fields.gvcf import BlockWatch
+from varhouse.vcf.gvcf.recognition import BlockWatch
 from varhouse.vcf.stream import open_records
 from varhouse.vcf.text.limits import Limits
 
@@ -90,7 +90,7 @@ def looks_like_gvcf(path: str, limits: Limits) -> bool:
     try:
         for batch in open_records(Path(path), limits)[1]:
             watch.take(batch)
-            return watch.is_gvcf(batch.size)
+            return watch.is_gvcf()
     except (InputError, OSError):
         return False
     return False

@@ -70,6 +70,8 @@ class Verdict:
         Records on contigs that the assembly does not have.
     state
         In which state the file was read.
+    dialect
+        How a gVCF is written (`vcf.gvcf.recognition.Dialect`); None: it is none.
     marks
         Parquet with the marks of records at fault; None where there are none.
     """
@@ -98,6 +100,7 @@ class Verdict:
     state: Stamp | None = None
     marks: str | None = None
     lift: Lift | None = None
+    dialect: dict[str, Any] | None = None
 
     def save(self, path: Path) -> None:
         """Write it; what lies beside it is named from there, for its folder is renamed."""

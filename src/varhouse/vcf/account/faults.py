@@ -67,6 +67,8 @@ class Fault(IntEnum):
     FILTER_INVALID = 33
     FILTER_TWICE = 34
     FILTER_UNDECLARED = 35
+    END_BEFORE = 36
+    """INFO/END is before POS. VCF 4.5 computes END (`fields.ends.check_ends`)."""
     DUPLICATE = 37
     """An allele that a record before it has too."""
     GT_NO_ALT = 38

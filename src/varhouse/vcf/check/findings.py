@@ -104,6 +104,7 @@ _MESSAGES: dict[Fault, tuple[str, str, Callable[[_Case], str]]] = {
     Fault.INFO_TYPE: ("VH-I-008", "INFO", lambda c: f"{c.name} is no {c.kind}"),
     Fault.INFO_RANGE: ("VH-I-009", "INFO", lambda c: f"{c.name} is {c.bounds()}"),
     Fault.INFO_SPACE: ("VH-I-010", "INFO", lambda c: f"white space in {c.name}"),
+    Fault.END_BEFORE: ("VH-V-013", "INFO", lambda c: "END is before POS"),
     Fault.FORMAT_EMPTY: ("VH-M-001", "FORMAT", lambda c: "an empty key in FORMAT"),
     Fault.FORMAT_KEY: ("VH-M-002", "FORMAT", lambda c: "no legal FORMAT key"),
     Fault.FORMAT_TWICE: ("VH-M-003", "FORMAT", lambda c: "a FORMAT key stands twice"),
@@ -193,7 +194,7 @@ _LATER = {Fault.INFO_TWICE, Fault.FORMAT_TWICE, Fault.ID_TWICE, Fault.FILTER_TWI
 """Faults that are errors from VCF 4.3 on; before, nothing forbids them."""
 
 _VERSIONS = {
-    Fault.INFO_SPACE: (1, 2), Fault.GT_LEADING: (1, 3),
+    Fault.INFO_SPACE: (1, 2), Fault.GT_LEADING: (1, 3), Fault.END_BEFORE: (1, 4),
     Fault.FORMAT_LAA: (5, 5), Fault.FORMAT_NO_GT: (5, 5),
 }  # fmt: skip
 """First and last version (the x of 4.x) that forbid what only some do."""

@@ -19,6 +19,7 @@ from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.duplicates import ElsewhereWatch, Normalise
 from varhouse.vcf.check.judged import Taker
 from varhouse.vcf.check.scanner import Scanner
+from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
 from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, file_kind, hash_file
@@ -50,10 +51,12 @@ class FileScan:
     chunks: list[Chunk]
     account: Account
     gvcf: bool = False
+    dialect: Dialect | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
-        return {**asdict(self), "account": self.account.as_json()}
+        dialect = None if self.dialect is None else self.dialect._asdict()
+        return {**asdict(self), "account": self.account.as_json(), "dialect": dialect}
 
 
 def scan_file(
@@ -181,7 +184,8 @@ def scan_file(
         ]
         if not account.errors_in_file() and (writer or taker or kind == "bgzf")
         else [],
-        gvcf=scanner.blocks.is_gvcf(scanner.n_records),
+        gvcf=scanner.dialect is not None,
+        dialect=scanner.dialect,
     )
 
 

@@ -28,7 +28,8 @@ from varhouse.vcf.check.duplicates import ElsewhereWatch
 from varhouse.vcf.check.judged import Judged, Taker, TakingError, slice_batch
 from varhouse.vcf.check.plausibility import World
 from varhouse.vcf.check.records import RecordRules
-from varhouse.vcf.fields.gvcf import BlockWatch
+from varhouse.vcf.gvcf.blockfaults import BlockFaults
+from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.header.meta_lines import SYMBOLIC
@@ -73,7 +74,9 @@ class Scanner:
         self.elsewhere: ElsewhereWatch | None = None
         self.taker: Taker | None = None
         self._began = False
-        self.blocks = BlockWatch()
+        self.blocks = BlockFaults()
+        self.dialect: Dialect | None = None
+        """How a gVCF is written, once all of it was read; None: it is none."""
         self.header_bytes = 0
         self.header: Header | None = None
         self.ended = True
@@ -127,7 +130,7 @@ class Scanner:
             self.account.add(
                 "VH-F-004", "plain gzip, not BGZF: read from the start by every tool"
             )
-        self.blocks.tell(self.account, self.n_records)
+        self.dialect = self.blocks.tell(self.account, self.header or Header())
         if self.n_records == 0 and not self.account.errors_in_file():
             self.account.add("VH-F-006", "no records")
 
@@ -313,7 +316,7 @@ class Scanner:
 
     def forget(self) -> None:
         """Forget what was counted in a file that was not read to its end."""
-        self.n_records, self.seen = 0, {}
+        self.n_records, self.seen, self.dialect = 0, {}, None
         self.checked = dict.fromkeys(self.checked, 0)
 
     def finish(self) -> None:
@@ -365,6 +368,7 @@ class Scanner:
             self.account.more("VH-B-002", back.size - room)
         contig = self.contigs.canonical(chrom)
         self._check_ref(batch, rows, chrom, contig)
+        self.blocks.take_run(batch, a, b, self._length_of(chrom, contig))
         self.seen[chrom] = self.seen.get(chrom, 0) + b - a
         self._check_contigs(len(self.seen))
         if not apart:
@@ -379,6 +383,16 @@ class Scanner:
             batch.record + a,
             line,
         )
+
+    def _length_of(self, chrom: str, contig: str | None) -> int | None:
+        """Give the bases of a contig: of the assembly, else as the header declares it."""
+        if contig is not None:
+            if self.reference is not None and self.reference.is_whole(contig):
+                return self.reference.length(contig)
+            if known := self.contigs.by_name[contig].length:
+                return known
+        # Some write length=0 for what they do not know.
+        return (self.header.contigs.get(chrom) if self.header is not None else None) or None
 
     def _check_declared(self, chrom: str, line: int) -> None:
         assert self.header is not None

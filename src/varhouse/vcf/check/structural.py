@@ -208,7 +208,6 @@ class RareRules:
             if not _CIGAR.fullmatch(value):
                 self._add(r, "VH-I-011", "INFO/CIGAR is no CIGAR string", "INFO/CIGAR", value)
         self._check_types(r)
-        self._check_end(r)
         self._mates.take(r.ids, r.values("MATEID"), (r.line, r.contig, r.pos))
         if self.version < 4:
             self._check_differences(r)
@@ -243,13 +242,6 @@ class RareRules:
                 kind,
                 severity="warning",
             )
-
-    def _check_end(self, r: _Record) -> None:
-        end = r.info.get("END", "")
-        if self.version >= 5 or not re.fullmatch(r"-?[0-9]{1,12}", end) or r.pos is None:
-            return
-        if int(end) < r.pos:
-            self._add(r, "VH-V-013", "END is before POS", "INFO/END", end)
 
     def _check_lengths(self, r: _Record) -> None:
         lengths = r.values("SVLEN")

@@ -49,7 +49,7 @@ def _kind(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover - com
 
 
 @nb.njit(cache=True, nogil=True)
-def _number(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def number_at(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read the whole number at `i`: (value, -1 where there is none; where it ends)."""
     value = np.int64(-1)
     while i < e and 48 <= text[i] <= 57:
@@ -59,7 +59,7 @@ def _number(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - c
 
 
 @nb.njit(cache=True, nogil=True)
-def _find_info(text, i, e, name):  # type: ignore[no-untyped-def]  # pragma: no cover
+def find_info(text, i, e, name):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give where the value of an INFO key starts, -1 if the key is not there."""
     n = name.size
     while i + n < e:
@@ -91,7 +91,7 @@ def _svlen(text, a, b, i, e):  # type: ignore[no-untyped-def]  # pragma: no cove
         size = np.int64(-1)
         if 0 <= i < e:
             # Negative lengths are of old files: "the absolute value should be taken".
-            size, _ = _number(text, i + (text[i] == 45), e)
+            size, _ = number_at(text, i + (text[i] == 45), e)
             while i < e and text[i] != 44 and text[i] != 59:
                 i += 1
             i = i + 1 if i < e and text[i] == 44 else e
@@ -103,7 +103,7 @@ def _svlen(text, a, b, i, e):  # type: ignore[no-untyped-def]  # pragma: no cove
 
 
 @nb.njit(cache=True, nogil=True)
-def _len(text, i, format_end, at, e):  # type: ignore[no-untyped-def]  # pragma: no cover
+def largest_len(text, i, format_end, at, e):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Give the largest LEN of the sample columns from `at`, 0 if none has one."""
     place = np.int64(0)
     while True:
@@ -120,7 +120,7 @@ def _len(text, i, format_end, at, e):  # type: ignore[no-untyped-def]  # pragma:
     field = np.int64(0)
     while at < e:
         if field == place:
-            size, at = _number(text, at, e)
+            size, at = number_at(text, at, e)
             longest = max(longest, size)
         while at < e and text[at] != 58 and text[at] != 9:
             at += 1
@@ -130,7 +130,7 @@ def _len(text, i, format_end, at, e):  # type: ignore[no-untyped-def]  # pragma:
     return longest
 
 
-_END, _SVLEN = np.frombuffer(b"END", np.uint8), np.frombuffer(b"SVLEN", np.uint8)
+END, _SVLEN = np.frombuffer(b"END", np.uint8), np.frombuffer(b"SVLEN", np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -145,8 +145,8 @@ def _measure(text, start, end, end_name, svlen_name):  # type: ignore[no-untyped
     for k in range(n):
         found[k, 0] = max(start[k, 4] - 1 - start[k, 3], 1)
         i, e = start[k, 7], min(start[k, 8] - 1, end[k])
-        at = _find_info(text, i, e, end_name)
-        found[k, 1] = _number(text, at, e)[0] if at >= 0 else -1
+        at = find_info(text, i, e, end_name)
+        found[k, 1] = number_at(text, at, e)[0] if at >= 0 else -1
         a, b = start[k, 4], min(start[k, 5] - 1, end[k])
         measured = block = False
         j = a
@@ -162,13 +162,13 @@ def _measure(text, start, end, end_name, svlen_name):  # type: ignore[no-untyped
                     lacks[k] |= _NO_RULE
             j += 1
         if measured:
-            at = _find_info(text, i, e, svlen_name)
+            at = find_info(text, i, e, svlen_name)
             found[k, 2], missing = _svlen(text, a, b, at, e)
             if missing:
                 lacks[k] |= _NO_SVLEN
         if block:
             stop = min(start[k, 9] - 1, end[k])
-            found[k, 3] = _len(text, start[k, 8], stop, start[k, 9], end[k])
+            found[k, 3] = largest_len(text, start[k, 8], stop, start[k, 9], end[k])
             if found[k, 3] == 0:
                 lacks[k] |= _NO_LEN
     return found, lacks
@@ -186,7 +186,7 @@ def record_ends(batch: RecordBatch) -> Ints:
     -------
     int64[n]
     """
-    found, _ = _measure(batch.text, batch.start, batch.end, _END, _SVLEN)
+    found, _ = _measure(batch.text, batch.start, batch.end, END, _SVLEN)
     length = np.maximum(found[:, 0], np.maximum(found[:, 2], found[:, 3]))
     last: Ints = np.maximum(batch.pos + length - 1, found[:, 1])
     return last
@@ -218,7 +218,7 @@ class Ends(NamedTuple):
 
 def compute_ends(batch: RecordBatch) -> Ends:
     """Compute INFO/END of records by the rule of VCF 4.5 (section 1.6.1)."""
-    found, lacks = _measure(batch.text, batch.start, batch.end, _END, _SVLEN)
+    found, lacks = _measure(batch.text, batch.start, batch.end, END, _SVLEN)
     by_svlen = np.where(found[:, 2] > 0, found[:, 2] + 1, 0)
     length = np.maximum(np.maximum(found[:, 0], by_svlen), found[:, 3])
     known = (batch.pos >= 0) & (lacks & (_NO_SVLEN | _NO_RULE) == 0)

@@ -77,12 +77,15 @@ class InfoReader:
             group = LIST if role[k] == TEXT else int(role[k])
             row[k] = self._rows[group]
             self._rows[group] += 1
-        self._plan = Plan(table.arrays, *_pack_names(table), role, row, table.strict_names)
+        end = table.number_of("END")
+        self._plan = Plan(
+            table.arrays, *_pack_names(table), role, row, end, table.strict_names
+        )
 
     def read(self, batch: RecordBatch, faults: Faults) -> InfoColumns:
         """Read the INFO of a batch, and note its faults."""
         out = self._buffers(batch, faults)
-        walk_info(batch.text, batch.start, batch.end, self._plan, out)
+        walk_info(batch.text, batch.start, batch.end, batch.pos, self._plan, out)
         used = int(out.used[0])
         if used:
             where, start, end = (np.ascontiguousarray(c) for c in out.near[:used].T)
@@ -109,7 +112,7 @@ class InfoReader:
             The flags asked for.
         """
         out = self._buffers(batch, faults)
-        walk_info(batch.text, batch.start, batch.end, self._plan, out)
+        walk_info(batch.text, batch.start, batch.end, batch.pos, self._plan, out)
         return out.at, out.many, out.flags
 
     def _buffers(self, batch: RecordBatch, faults: Faults) -> Out:

@@ -38,7 +38,7 @@ _TYPE, _SPACE = int(Fault.INFO_TYPE), int(Fault.INFO_SPACE)
 _DIGIT, _JOINED = int(Fault.INFO_FLAG_DIGIT), int(Fault.INFO_JOINED)
 _IS_FLAG, _IS_INTEGER, _IS_FLOAT = int(Kind.FLAG), int(Kind.INTEGER), int(Kind.FLOAT)
 _IS_CHARACTER, _IS_STRING = int(Kind.CHARACTER), int(Kind.STRING)
-_QUOTED = int(Fault.INFO_QUOTED)
+_QUOTED, _END_BEFORE = int(Fault.INFO_QUOTED), int(Fault.END_BEFORE)
 _SEMICOLON = np.uint8(59)
 
 
@@ -50,6 +50,7 @@ class Plan(NamedTuple):
     need: npt.NDArray[np.uint64]  # [n + 1]: bytes of it that must agree, as bits
     role: npt.NDArray[np.int8]  # [n]
     row: npt.NDArray[np.int32]  # [n]: row in the outputs of that role
+    end: int  # number of END, -1 without
     strict: bool
 
 
@@ -136,10 +137,24 @@ def _count_alts(text, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     return n
 
 
+@nb.njit(cache=True, nogil=True)
+def _is_before(text, a, b, pos):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether text[a:b] is a whole number below `pos`, which is -1 where it is none."""
+    i = a + (a < b and text[a] == 45)
+    if i == b or pos < 0:
+        return False
+    value = np.int64(0)
+    for j in range(i, b):
+        if text[j] < 48 or text[j] > 57:
+            return False
+        value = min(value * 10 + text[j] - 48, np.int64(2**40))
+    return i > a or value < pos
+
+
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def walk_info(text, start, end, pos, plan, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Read the INFO of all records."""
-    table, packed, need, roles, rows, strict = plan
+    table, packed, need, roles, rows, end_key, strict = plan
     cells, cell_floats, tape, tape_floats, at, many, flags, near, used, count, first = out
     kinds, numbers, fixed, offset = table.kind, table.number, table.fixed, table.offset
     also = table.also
@@ -299,6 +314,8 @@ def walk_info(text, start, end, plan, out):  # type: ignore[no-untyped-def]  # p
                             ):
                                 fault = _QUOTED
                             note_fault(count, first, fault, r, a, i, k, -1)
+                if k == end_key and valued and _is_before(text, j + 1, i, pos[r]):
+                    note_fault(count, first, _END_BEFORE, r, j + 1, i, k, -1)
             if i >= e:
                 break
             i += 1
