@@ -113,6 +113,11 @@ def add_parser(commands: Any) -> None:
         metavar="S",
         help="with --callable: one kind of stratum (`all`: everybody; default: every kind)",
     )
+    parser.add_argument(
+        "--people",
+        metavar="EXPR",
+        help="with --callable: count these people, by a condition on the columns of the sheets",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     add_common(parser, (*FORMATS, "vcf"))
     parser.set_defaults(run=run)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from varhouse.query.output import Writer
     from varhouse.query.select import Selection
 
-OWN = ("cohort", "stratum_by")
+OWN = ("cohort", "stratum_by", "people")
 """Options that go with --callable alone."""
 
 
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.query.callability import Callability
     from varhouse.query.expression import find_column
     from varhouse.query.output import choose_format, make_writer, open_output
+    from varhouse.query.people import choose_people
     from varhouse.query.select import Selection
     from varhouse.query.terminal import TableWriter, terminal_width
 
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     check_safe(args, form)
     columns = asked_columns(args)
     store = open_asked(args)
-    answer = Callability(store, args.cohort, args.stratum_by)
+    people = choose_people(store, args.people) if args.people else None
+    answer = Callability(store, args.cohort, args.stratum_by, people)
     names = [find_column(c, answer.schema) for c in columns] or list(answer.schema)
     width = terminal_width() if args.output is None else None
     limit = args.limit

@@ -14,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from varhouse.errors import UsageError
-from varhouse.query.callablerows import COUNTS, ROWS_AT_ONCE, STRATUM, CallableRows, of_frame
+from varhouse.query.callablerows import COUNTS, ROWS_AT_ONCE, STRATUM
+from varhouse.query.cohortbases import Bases, CohortBases, count_bases
 from varhouse.query.cohortstrata import SCHEMA as STRATA
 from varhouse.query.cohortstrata import choose_strata, read_strata
+from varhouse.query.people import People, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
 from varhouse.query.select import Selection, find_spans
 from varhouse.query.stretches import Int64, Stretches, add_up, concat, join_equal
@@ -24,7 +26,6 @@ from varhouse.store.reader import Store
 from varhouse.tables.schema import PolarsType
 from varhouse.tables.statistics import (
     FREQUENCIES,
-    counts_at_site,
     statistics_of,
     unknown_of,
 )
@@ -41,6 +42,7 @@ def callability(
     id: str | Sequence[str] = (),  # noqa: A002 - as the option is called
     cohort: str | Sequence[str] = (),
     stratum_by: str | None = None,
+    people: str | People | None = None,
 ) -> pl.DataFrame:
     """Say who is assessed at the bases of a region.
 
@@ -52,6 +54,9 @@ def callability(
         Names of cohorts, `all` for all together; by default each, then all.
     stratum_by
         One kind of stratum, `all` for everybody; None: all kinds.
+    people
+        A condition over the sheets, or what `choose_people` gave: these people are counted,
+        as one group, in place of strata.
 
     Returns
     -------
@@ -63,7 +68,8 @@ def callability(
     UsageError
         If nothing is chosen, or there is no such contig, base, cohort or kind of stratum.
     """
-    answer = Callability(store, _several(cohort), stratum_by)
+    chosen = choose_people(store, people) if isinstance(people, str) else people
+    answer = Callability(store, _several(cohort), stratum_by, chosen)
     selection = Selection(_several(region), _several(gene), _several(id))
     empty = pl.DataFrame(schema=answer.schema)
     return pl.concat([empty, *answer.frames(selection)])
@@ -82,10 +88,16 @@ class Callability:
     """
 
     def __init__(
-        self, store: Store, cohorts: Sequence[str] = (), stratum_by: str | None = None
+        self,
+        store: Store,
+        cohorts: Sequence[str] = (),
+        stratum_by: str | None = None,
+        people: People | None = None,
     ) -> None:
+        if people is not None and stratum_by is not None:
+            raise UsageError("people are one group, no kind of stratum", "leave out one")
         self._store = store
-        known = read_strata(store)
+        known = read_strata(store) if people is None else self._open_people(people)
         chosen = choose_strata(known, list(cohorts), stratum_by, TOTAL)
         with_total = TOTAL in chosen["cohort"]
         # Groups are numbered as they are told; those that only add to totals come behind.
@@ -96,11 +108,11 @@ class Callability:
         self._groups = pl.concat([chosen, hidden] if with_total else [chosen]).with_row_index(
             "group"
         )
-        self._cohorts = {
-            str(name): _Cohort(store, str(name), rows)
+        self._sources = [
+            self._source(str(name), rows, people)
             for (name,), rows in self._groups.group_by("cohort", maintain_order=True)
             if name != TOTAL
-        }
+        ]
         self._total_of = self._totals() if with_total else None
         own = {s.name: s.dtype for s in statistics_of(FREQUENCIES) if s.name in COUNTS}
         self.schema: dict[str, PolarsType] = {
@@ -112,6 +124,24 @@ class Callability:
             for name, dtype in self.schema.items()
             if name != "contig"
         ]
+
+    def _source(self, cohort: str, groups: pl.DataFrame, people: People | None) -> Bases:
+        if people is None:
+            return CohortBases(self._store, cohort, groups)
+        # It loads numba, which everybody's counts do not need.
+        from varhouse.query.peoplebases import PeopleBases  # noqa: PLC0415
+
+        mine = people.frame.filter(pl.col("cohort") == cohort)
+        return PeopleBases(self._store, cohort, mine, groups["group"][0])
+
+    def _open_people(self, people: People) -> pl.DataFrame:
+        """Take chosen people for a stratum of each cohort."""
+        from varhouse.query.groups import GROUP, check_group  # noqa: PLC0415
+
+        check_group(self._store, people)
+        counted = people.frame.group_by("cohort").agg(n_people=pl.len().cast(pl.Int32))
+        named = {n: pl.lit(GROUP) for n in STRATUM}
+        return counted.sort("cohort").with_columns(**named).select(list(STRATA))
 
     def _totals(self) -> Int64:
         """Give the group of all cohorts together that each group adds to."""
@@ -161,7 +191,7 @@ class Callability:
     def _stretches(self, contig: str, low: int, high: int) -> Iterator[Stretches]:
         """Answer for a span: at once, or if it is long group by group and piece by piece."""
         every = np.arange(self._groups.height)
-        rows = sum(c.size(Place(contig, low, high)) for c in self._cohorts.values())
+        rows = sum(s.size(Place(contig, low, high)) for s in self._sources)
         pieces = ceil(rows / ROWS_AT_ONCE)
         if pieces <= 1:
             yield self._counted(contig, low, high, every)
@@ -185,7 +215,7 @@ class Callability:
     def _counted(self, contig: str, low: int, high: int, groups: Int64) -> Stretches:
         """Count at the bases of a piece, in those of the groups that are told."""
         rows = concat(
-            [c.stretches(Place(contig, low, high), groups) for c in self._cohorts.values()],
+            [count_bases(s, Place(contig, low, high), groups) for s in self._sources],
             len(COUNTS),
         )
         told = groups[groups < self._told]
@@ -207,91 +237,6 @@ _MADE = {
     **unknown_of(FREQUENCIES),
     "n_not_assessed": pl.col("n_people") - pl.col("n_samples"),
 }
-
-
-class _Cohort:
-    """What a cohort counted at bases.
-
-    Parameters
-    ----------
-    groups
-        Its groups: `group`, stratum_by, stratum.
-    """
-
-    def __init__(self, store: Store, cohort: str, groups: pl.DataFrame) -> None:
-        self._store = store
-        self._cohort = cohort
-        self._groups = groups.select(pl.col("group").cast(pl.Int64), *STRATUM)
-        self._rows = CallableRows(store, cohort, groups)
-
-    @cached_property
-    def _has_sites(self) -> bool:
-        """Whether its alleles tell of people of whom the table `callable` does not."""
-        if not self._rows.is_there or self._store.view.is_public:
-            return True
-        return has_others(self._store, self._cohort)
-
-    def size(self, place: Place) -> int:
-        """Give how many rows are read for a span, about and at most."""
-        files = self._files(place) if self._has_sites else pl.DataFrame()
-        return self._rows.size(place) + int(files["num_records"].sum() if files.height else 0)
-
-    def _files(self, place: Place) -> pl.DataFrame:
-        return self._store.file_frame(
-            "frequencies",
-            contig=place.contig,
-            start=place.low,
-            end=place.high,
-            cohort=self._cohort,
-        )
-
-    def stretches(self, place: Place, groups: Int64) -> Stretches:
-        """Give rows that add up, of some groups."""
-        mine = np.intersect1d(groups, self._groups["group"].to_numpy())
-        covered = self._rows.read(place, mine)
-        if not self._has_sites or not mine.size:
-            return covered
-        sites = self._sites(place, mine)
-        if not covered.group.size or not sites.group.size:
-            return concat([covered, sites], len(COUNTS))
-        # Everybody was counted at a site, those who are covered there too.
-        known = add_up(covered, place.low, place.high, mine)
-        width = place.high - place.low + 1
-        at = np.searchsorted(
-            known.group * width + (known.start - place.low),
-            sites.group * width + (sites.start - place.low),
-            side="right",
-        )
-        more = sites._replace(counts=sites.counts - known.counts[:, at - 1])
-        return concat([covered, more], len(COUNTS))
-
-    def _sites(self, place: Place, mine: Int64) -> Stretches:
-        """Give what was counted at the sites of its alleles: stretches of one base."""
-        wanted = self._groups.filter(pl.col("group").is_in(mine.tolist()))
-        found = (
-            self._store.scan(
-                "frequencies",
-                contig=place.contig,
-                start=place.low,
-                end=place.high,
-                cohort=self._cohort,
-            )
-            .filter(pl.col("pos").is_between(place.low, place.high))
-            .join(wanted.lazy(), on=STRATUM, how="inner")
-            .group_by("group", "pos")
-            .agg(**{n: e for n, e in counts_at_site(FREQUENCIES).items() if n in COUNTS})
-            .sort("group", "pos")
-            .collect()
-        )
-        return of_frame(found.with_columns(start="pos", end="pos"))
-
-
-def has_others(store: Store, cohort: str) -> bool:
-    """Tell whether files of a cohort bring no runs, so that only its sites tell of them."""
-    if "has_runs" not in store.declaration("files").names:
-        return False
-    files = store.scan("files", cohort=cohort).select("has_runs").collect()
-    return not files["has_runs"].all()
 
 
 def _several(value: str | Sequence[str]) -> Sequence[str]:

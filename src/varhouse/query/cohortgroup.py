@@ -102,7 +102,7 @@ class CohortGroup:
         self._tables: dict[tuple[str, str], RowGroups] = {}
         self._assessed: dict[str, Sites] = {}
         with_runs = self._chosen & self._has_runs
-        self._runs = (
+        self.runs = (
             PeopleRuns(store, cohort, with_runs, self._sexes, self._haploid)
             if with_runs.any()
             else None
@@ -130,7 +130,7 @@ class CohortGroup:
     @property
     def has_runs(self) -> bool:
         """Whether some of the people have runs, so that any base may be asked for."""
-        return self._runs is not None
+        return self.runs is not None
 
     @property
     def is_known(self) -> bool:
@@ -158,7 +158,7 @@ class CohortGroup:
             window = Window((place.contig, place.low), (place.contig, place.high), held.height)
             others = self._sites(place.contig).others(held, window)
             pieces.append(others.select(rows.columns))
-        if self._runs is not None:
+        if self.runs is not None:
             pieces.append(self.at_bases(alleles.select(KEY).unique()).select(rows.columns))
         if len(pieces) == 1:
             return rows
@@ -178,10 +178,10 @@ class CohortGroup:
             The key and GROUP_COUNTS: a row an allele at whose position somebody is assessed.
         """
         schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
-        if self._runs is None or not keys.height:
+        if self.runs is None or not keys.height:
             return pl.DataFrame(schema=schema)
         pos = keys["pos"].unique().sort().to_numpy().astype(np.int64)
-        found = self._runs.at(keys["contig"][0], pos)
+        found = self.runs.at(keys["contig"][0], pos)
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
         return keys.select(KEY).join(found.with_columns(*none), on="pos").select(*schema)
 

@@ -127,6 +127,21 @@ def find_statistic(name: str, known: dict[str, Statistic]) -> str:
     return find_column(name, known)
 
 
+def check_group(store: Store, people: People) -> None:
+    """Check that a group may be counted, and can be.
+
+    Raises
+    ------
+    AccessError
+        In a public view.
+    UsageError
+        If there are people of whom a BED says where they are assessed.
+    """
+    # Who brings people that were chosen elsewhere is asked, too.
+    check_may_ask(store)
+    _refuse_kits(store, people)
+
+
 class GroupCounter:
     """Counts a group of people, as often as it is asked.
 
@@ -156,11 +171,9 @@ class GroupCounter:
         *,
         by_cohort: bool = False,
     ) -> None:
-        # Who brings people that were chosen elsewhere is asked, too.
-        check_may_ask(store)
+        check_group(store, people)
         self._store = store
         self._by_cohort = by_cohort
-        _refuse_kits(store, people)
         self._cohorts = [
             CohortGroup(store, str(cohort), rows)
             for (cohort,), rows in people.frame.group_by("cohort", maintain_order=True)

@@ -230,6 +230,7 @@ class OpenStore(Store):
         ids: Texts = None,
         cohort: Texts = None,
         stratum_by: str | None = None,
+        people: "str | People | None" = None,
     ) -> pl.DataFrame:
         """Say how many people and alleles are assessed at bases, variant or not.
 
@@ -239,6 +240,9 @@ class OpenStore(Store):
             Names of cohorts, `all` for all together; by default each, then all.
         stratum_by
             One kind of stratum, `all` for everybody; None: all kinds.
+        people
+            A condition over the sheets: these people are counted, as one group, in place of
+            strata.
 
         Returns
         -------
@@ -249,12 +253,17 @@ class OpenStore(Store):
             stretch; where nobody is assessed n_samples is 0.
         """
         from varhouse.query.callability import Callability  # noqa: PLC0415
+        from varhouse.query.people import choose_people  # noqa: PLC0415
         from varhouse.query.select import Selection  # noqa: PLC0415
 
+        # Who is in which group is read once; a condition is read each time it is asked.
         asked = (tuple(_listed(cohort)), stratum_by)
-        if asked not in self._callability:
-            self._callability[asked] = Callability(self, *asked)
-        answer = self._callability[asked]
+        answer = self._callability.get(asked) if people is None else None
+        if answer is None:
+            chosen = choose_people(self, people) if isinstance(people, str) else people
+            answer = Callability(self, *asked, chosen)
+        if people is None:
+            self._callability[asked] = answer
         selection = Selection(_listed(region), _listed(genes), _listed(ids))
         return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames(selection)])
 

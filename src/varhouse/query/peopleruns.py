@@ -21,7 +21,10 @@ from varhouse.store.reader import Store
 from varhouse.tables.atsites import COUNTS
 
 ROWS_BYTES = 64 << 20
-"""Bytes of lists of runs that are taken apart at once; a run takes eight of them."""
+"""Bytes of runs that are taken apart at once, before they are decoded."""
+
+_RUN_BYTES = 5
+"""Of a run in a row group that is unpacked: its length, and the number of its state."""
 
 POSITIONS = 50_000
 """Positions that are looked up at once."""
@@ -85,17 +88,25 @@ class PeopleRuns:
             frames.append(pl.DataFrame({"pos": pos, **counts}).filter(pl.col("n_samples") > 0))
         return pl.concat(frames)
 
+    def size(self, place: Place) -> int:
+        """Give how many runs are read for a place, about."""
+        source = self._row_groups(place.contig)
+        return source.bytes(source.find(place), ("lengths", "states")) // _RUN_BYTES
+
     def read(self, place: Place) -> Iterator[Stretches]:
         """Count them at all bases of a place: rows of group 0 that add up."""
         return map(_stretches, self._tallies(place))
 
-    def _tallies(self, place: Place) -> Iterator[Tally]:
-        """Count some rows of runs at a time: what each adds."""
-        part = self._store.assembly_contigs.part(place.contig)
+    def _row_groups(self, contig: str) -> RowGroups:
+        part = self._store.assembly_contigs.part(contig)
         if part not in self._opened:
             paths = self._store.paths("runs", cohort=self._cohort, part=part)
             self._opened[part] = RowGroups(paths, "start", "end")
-        source = self._opened[part]
+        return self._opened[part]
+
+    def _tallies(self, place: Place) -> Iterator[Tally]:
+        """Count some rows of runs at a time: what each adds."""
+        source = self._row_groups(place.contig)
         for rows in source.read(source.find(place), _COLUMNS, ROWS_BYTES):
             own = self._chosen[rows["sample"].to_numpy()]
             mine = rows.filter(

@@ -120,6 +120,10 @@ class RowGroups:
         """Count the rows of row groups."""
         return sum(self._footers[g.file].row_group(g.number).num_rows for g in groups)
 
+    def bytes(self, groups: Sequence[RowGroup], columns: Sequence[str]) -> int:
+        """Give the bytes of columns of row groups once they are unpacked."""
+        return sum(self._bytes(g, columns) for g in groups)
+
     def may_hold(self, group: RowGroup, column: str, value: str) -> bool:
         """Tell whether a row group can hold a value of a column."""
         at = self._numbers(group.file)[column][0]
