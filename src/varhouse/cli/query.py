@@ -116,7 +116,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--people",
         metavar="EXPR",
-        help="with --callable: count these people, by a condition on the columns of the sheets",
+        help="with --callable: count these people, a condition on the columns of the sheets",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     add_common(parser, (*FORMATS, "vcf"))

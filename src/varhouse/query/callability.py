@@ -98,6 +98,7 @@ class Callability:
             raise UsageError("people are one group, no kind of stratum", "leave out one")
         self._store = store
         known = read_strata(store) if people is None else self._open_people(people)
+        self._check_chosen(cohorts, known)
         chosen = choose_strata(known, list(cohorts), stratum_by, TOTAL)
         with_total = TOTAL in chosen["cohort"]
         # Groups are numbered as they are told; those that only add to totals come behind.
@@ -124,6 +125,15 @@ class Callability:
             for name, dtype in self.schema.items()
             if name != "contig"
         ]
+
+    def _check_chosen(self, cohorts: Sequence[str], known: pl.DataFrame) -> None:
+        """Check that a cohort of the release that is asked for has people who are, too."""
+        every = self._store.scan("cohorts").select("cohort").collect()["cohort"]
+        for name in cohorts:
+            if name in every and name not in known["cohort"]:
+                raise UsageError(
+                    f"nobody of cohort {name!r} is chosen", "choose others, or leave it out"
+                )
 
     def _source(self, cohort: str, groups: pl.DataFrame, people: People | None) -> Bases:
         if people is None:

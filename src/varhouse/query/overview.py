@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from varhouse.query.expression import Condition
@@ -30,6 +28,7 @@ from varhouse.tables.statistics import (
 
 if TYPE_CHECKING:
     from varhouse.query.callablerows import CallableSites
+    from varhouse.query.stretches import Int64
 
 DEFAULT = (
     *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",
@@ -80,7 +79,7 @@ class Overview:
         self.default = [*DEFAULT, *(f"af_{c}" for c in self.cohorts)]
         self._columns = self._declare()
         self._callable: dict[str, CallableSites] = {}
-        self._last: tuple[Piece, npt.NDArray[np.int64]] | None = None
+        self._last: tuple[Piece, Int64] | None = None
         self.schema: dict[str, PolarsType] = {
             n: c.dtype for n, c in self._columns.items() if not n.endswith(_HELD)
         }
@@ -339,7 +338,7 @@ class Overview:
         """
         if not self.store.file_frame("callable", cohort=cohort).height:
             return None
-        # It loads pyarrow, which other questions do not need.
+        # It loads numpy and pyarrow, which other questions do not need.
         from varhouse.query.callablerows import CallableSites  # noqa: PLC0415
 
         if cohort not in self._callable:
@@ -347,7 +346,7 @@ class Overview:
         if self._last is None or self._last[0] is not piece:
             alleles = scan_piece(self.store, "variants", piece)
             pos = alleles.select(pl.col("pos").unique().sort()).collect()["pos"]
-            self._last = (piece, pos.to_numpy().astype(np.int64))
+            self._last = (piece, pos.to_numpy().astype("int64"))
         found = self._callable[cohort].at(piece.contig, self._last[1])
         none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(FREQUENCIES))
         return found.lazy().with_columns(*none).select("pos", *counts_of(FREQUENCIES))
