@@ -46,5 +46,20 @@ def test_pick_of_a_tape_and_of_a_part() -> None:
         assert cells_of(tape.part(1, 4).pick(keep[1:]), 4) == want[int(keep[0]) :]
 
 
+def test_some_fields_of_a_tape() -> None:
+    tape = tape_of(RECORDS, NUMBERS)
+    for names in ([], ["DP"], ["AD", "FT"], ["PL", "XX"], ["AD", "DP", "FT", "PL"], None):
+        mine = set(names) if names is not None else {"DP", "AD", "FT", "PL"}
+        want = []
+        for form, cells in WITHOUT_GT:
+            keys = form.split(":") if form else []
+            at = [j for j, k in enumerate(keys) if k in mine]
+            some = [[c.split(":")[j] for j in at if j < len(c.split(":"))] for c in cells]
+            # An empty cell has dropped all that it might hold but the first.
+            want.append((":".join(keys[j] for j in at), [":".join(x) for x in some]))
+        assert cells_of(tape.only(names), 4) == want
+        assert cells_of(tape.part(1, 4).only(names), 4) == want[1:]
+
+
 def test_no_fields() -> None:
     assert cells_of(FieldTape.nothing(2), 3) == [("", [""] * 3)] * 2

@@ -291,6 +291,30 @@ def test_carriers_of_high_quality_are_those_at_that_level(tmp_path: Path, seed: 
     assert rows["ac"].min() > 0
 
 
+def test_states_do_not_depend_on_what_is_kept(tmp_path: Path) -> None:
+    """0/0 at DP 0 is no call, whether DP is kept or not."""
+    rng = random.Random(7)
+    genome = {"c1": "ACGTTGCAGATC" * 60}
+    texts = {"k": [some_gvcf(rng, genome, ["s0", "s1"])]}
+    made = {
+        str(kept): ingest(
+            tmp_path / f"{n}", texts, genome, chunk_records=cut, genotype_fields=kept
+        )
+        for n, (kept, cut) in enumerate([("all", None), ([], 9), (["DP", "PL"], None)])
+    }
+    tables = ("runs", "frequencies", "callable")
+    whole, without, some = (
+        [s.scan(t).collect().sort(pl.all().exclude("lengths", "states")) for t in tables]
+        for s in made.values()
+    )
+    for rows, *others in zip(whole, without, some, strict=True):
+        assert all(rows.equals(o) for o in others)
+    names = {k: set(s.scan("fields").collect()["names"]) for k, s in made.items()}
+    assert names["[]"] == set()
+    assert {x for n in names["['DP', 'PL']"] for x in n.split(",")} == {"DP", "PL"}
+    assert all(verify(s) == [] for s in made.values())
+
+
 # --- as other programs write them ---
 
 

@@ -88,6 +88,29 @@ def _picked(values, cut, begin, keep, new_values, new_cut, moved):  # type: igno
     new_cut[f] = v
 
 
+@nb.njit(cache=True, nogil=True)
+def _kept(values, cut, begin, layout, width, keep, new_values, new_cut, moved):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Copy the fields that `keep` (by layout and number) says; `moved` as of `_picked`.
+
+    Returns the values that were copied.
+    """
+    f = v = 0
+    for r in range(layout.size):
+        shape = layout[r]
+        j = 0
+        for p in range(begin[r], begin[r + 1]):
+            if keep[shape, j]:
+                moved[p] = f
+                new_cut[f] = v
+                f += 1
+                for i in range(cut[p], cut[p + 1]):
+                    new_values[v] = values[i]
+                    v += 1
+            j = j + 1 if j + 1 < width[shape] else 0
+    new_cut[f] = v
+    return v
+
+
 @dataclass(frozen=True)
 class FieldTape:
     """Values of the FORMAT fields but GT, of n records x S sample columns.
@@ -184,3 +207,25 @@ class FieldTape:
         odd[:, 0] = moved[odd[:, 0]]
         layout = self.layout[keep]
         return FieldTape(self.text, values, cut, begin, layout, self.layouts, odd)
+
+    def only(self, names: Sequence[str] | None) -> "FieldTape":
+        """Give some of the fields of all records, by their keys; None: all of them."""
+        if names is None or all(f.name in names for fields in self.layouts for f in fields):
+            return self
+        width = np.array([len(x) for x in self.layouts], np.int64)
+        keep = np.zeros((width.size, max(int(width.max()), 1)), np.bool_)
+        for row, fields in zip(keep, self.layouts, strict=True):
+            row[: len(fields)] = [f.name in names for f in fields]
+        people = np.diff(self.begin) // np.maximum(width, 1)[self.layout]
+        places = people * keep.sum(axis=1)[self.layout]
+        begin = np.concatenate([[0], np.cumsum(places)]).astype(np.int64)
+        values = np.empty(int(self.cut[-1] - self.cut[0]), np.int32)
+        cut = np.empty(int(begin[-1]) + 1, np.int32)
+        moved = np.full(int(self.begin[-1]), -1, np.int64)
+        size = _kept(
+            self.values, self.cut, self.begin, self.layout, width, keep, values, cut, moved
+        )
+        odd = self.odd[moved[self.odd[:, 0]] >= 0]
+        odd[:, 0] = moved[odd[:, 0]]
+        layouts = tuple(tuple(f for f in x if f.name in names) for x in self.layouts)
+        return FieldTape(self.text, values[:size], cut, begin, self.layout, layouts, odd)

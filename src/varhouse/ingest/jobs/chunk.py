@@ -34,7 +34,7 @@ from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
-from varhouse.ingest.jobs.staterows import StateRows
+from varhouse.ingest.jobs.staterows import StateRows, fields_to_read
 from varhouse.ingest.setup.settings import CallableConfig, Policy
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.tables.labels import Labels
@@ -220,7 +220,8 @@ def read_chunk(
     """
     reader = ChunkReader(context)
     keys = context.keys or key_table(Header(), "FORMAT")
-    samples = SampleReader.of_calls(keys, context.ordinal.size, context.fields)
+    wanted = fields_to_read(context.fields, with_states=context.has_runs)
+    samples = SampleReader.of_calls(keys, context.ordinal.size, wanted)
     seen = 0
     for text in iter_range(data, begin, end, READ_BYTES):
         batch = read_batch(text, record + seen, line + seen)
@@ -300,12 +301,13 @@ def _take(
     rejects.take_alleles(records, alleles)
     kept = np.zeros(batch.size, np.bool_)
     kept[records["k"].to_numpy()] = True
-    fields = judged.fields.pick(kept)
+    read = judged.fields.pick(kept)
+    fields = read.only(context.fields)
     rows.fields.take(records, fields)
     batches.rejects += rejects.rows
     result.lines.append(batch)
     every, is_block = records, records["is_block"].to_numpy()
-    codes = rows.states.grade(records, genotypes, fields) if rows.states else None
+    codes = rows.states.grade(records, genotypes, read) if rows.states else None
     if is_block.any():
         mine, calls = records.filter(is_block), genotypes.pick(is_block)
         batches.blocks.append(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from varhouse.files import write_json
 from varhouse.ingest.jobs.chunk import ChunkReader
+from varhouse.ingest.jobs.staterows import fields_to_read
 from varhouse.ingest.jobs.tasks import CHUNKS, ChunkShards, file_context
 from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
@@ -71,7 +72,9 @@ class ShardWriter:
         self, run: Run, cohort: str, number: int, folder: Path, *, gvcf: bool | None = None
     ) -> None:
         self.run, self.cohort, self.number, self.folder = run, cohort, number, folder
-        self.wants_fields = run.genotype_fields
+        # Whether it is a gVCF shows when its first records are read.
+        may_have_states = run.policy.gvcf == "blocks" and gvcf is not False
+        self.wants_fields = fields_to_read(run.genotype_fields, with_states=may_have_states)
         self._gvcf = False if run.policy.gvcf == "refuse" else gvcf
         self._header = Header()
         self._shards: ChunkShards | None = None

@@ -20,6 +20,7 @@ from varhouse.callability.codes import Codes
 from varhouse.callability.lay import Int32, lay
 from varhouse.callability.runs import WINDOW_BITS, run_rows
 from varhouse.callability.states import (
+    STATE_FIELDS,
     RecordArrays,
     Rules,
     entries,
@@ -48,6 +49,20 @@ _SCHEMA = {
     "contig": pl.String, "pos": pl.Int32, "last": pl.Int32, "column": pl.Int32,
     "code": pl.Int32, "kind": pl.UInt8,
 }  # fmt: skip
+
+
+def fields_to_read(kept: Sequence[str] | None, *, with_states: bool) -> Sequence[str] | None:
+    """Name the FORMAT fields to read of a file; None: all.
+
+    Parameters
+    ----------
+    kept
+        Those that are kept. States ask for more: 0/0 at DP 0 is no call, whether DP is kept
+        or not.
+    """
+    if kept is None or not with_states:
+        return kept
+    return sorted({*kept, *STATE_FIELDS})
 
 
 class StateRows:
