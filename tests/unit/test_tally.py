@@ -9,6 +9,7 @@ import pytest
 from builders import labels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_counts import slow_adds
 
 from varhouse.callability.build import count_runs
 from varhouse.callability.codes import StateColumns, pack_columns
@@ -41,31 +42,6 @@ PERSON = st.tuples(
     st.lists(RUN, max_size=5),
 )
 PEOPLE = st.lists(PERSON, min_size=1, max_size=6)
-
-
-def slow_adds(state: tuple, sex: str, contig: str, base: int) -> dict[str, int]:
-    """Say what a person adds at a base, in plain words."""
-    _, _, level, called, more, unknown, span, _ = state
-    one_copy = contig in ("X", "Y") and not (contig == "X" and 5 <= base <= 9)
-    man = sex == "male" and one_copy
-    alleles = called + more
-    if man and alleles == 2 and called == 1:
-        alleles = 1
-    out = dict.fromkeys(COUNTS, 0)
-    out["n_samples"] = 1
-    is_full = level >= 3 and alleles > 0 and called == alleles
-    out["n_missing"] = 0 if is_full else 1
-    out["n_not_diploid"] = 1 if is_full and (alleles != 2 or man) else 0
-    out["an"] = called if level >= 3 else 0
-    out["an_written"] = called if level >= 2 and not span else 0
-    if span or unknown or (contig == "Y" and sex == "female"):
-        return out
-    out["n_samples_adj"] = 1
-    if level == 4:
-        out["an_adj"] = min(called, 1) if man else called
-    else:
-        out["n_missing_adj"] = 1
-    return out
 
 
 def places_of(contig: str) -> Places:
@@ -107,7 +83,12 @@ def slow_counts(people: list, contig: str, strata) -> np.ndarray:
             start = at + run[0]
             at = start + run[1]
             for base in range(start, min(at, BASES + 1)):
-                adds = slow_adds(run, sex, contig, base)
+                _, _, level, called, more, unknown, span, _ = run
+                one_copy = contig in ("X", "Y") and not (contig == "X" and 5 <= base <= 9)
+                adds = slow_adds(
+                    level, called, called + more, unknown=unknown, span=span, sex=sex,
+                    one_copy=one_copy, on_y=contig == "Y",
+                )  # fmt: skip
                 for g in range(len(strata.by)):
                     if strata.member[strata.cell[s], g]:
                         out[g, base - 1] += [adds[c] for c in COUNTS]

@@ -52,7 +52,7 @@ def count_runs(
     if not files:
         return
     rows = pl.scan_parquet(list(files), glob=False, hive_partitioning=False)
-    for contig, first, last, people in _windows(rows, at_once):
+    for contig, first, last, people in cut_runs(rows, at_once):
         window = rows.filter(
             (pl.col("contig") == contig)
             & pl.col("start").is_between((first << WINDOW_BITS) + 1, (last + 1) << WINDOW_BITS)
@@ -110,10 +110,17 @@ def _tally(rows: pl.LazyFrame, groups: Groups, places: Places) -> Tally:
     return tally_runs(sample, runs.start, runs.end, runs.code, groups, places)
 
 
-def _windows(
+def cut_runs(
     rows: pl.LazyFrame, at_once: int
 ) -> Iterator[tuple[str, int, int, list[tuple[int, int]]]]:
-    """Cut runs into windows: contig, first and last bin, ranges of people in it."""
+    """Cut the rows of runs into windows of about `at_once` runs that begin there.
+
+    Yields
+    ------
+    tuple
+        Contig; numbers of the first and the last bin of `varhouse.callability.runs.WINDOW`
+        bases; ranges of ordinals, where the people of one bin have more runs than that.
+    """
     bins = (
         rows.group_by("contig", _BIN)
         .agg(runs=pl.col("lengths").list.len().cast(pl.Int64).sum())

@@ -516,11 +516,14 @@ def _gc(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from varhouse.query.callablecheck import check_callable
     from varhouse.store.reader import open_store
     from varhouse.store.verify import verify
 
     store = open_store(args.store, args.release)
     problems = verify(store)
+    if all(p.is_note for p in problems):
+        problems += check_callable(store)
     for problem in problems:
         say(problem)
     tables = len(store.tables)

@@ -22,14 +22,22 @@ from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
+from varhouse.store.retract import callable_files
 from varhouse.store.verifyfields import compare_fields
+from varhouse.tables.atsites import at_sites
 from varhouse.tables.consistency import describe, impossible, strata_apart
 from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.labels import Labels
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import GENOTYPES, KEY, TABLES, Table
-from varhouse.tables.statistics import STATISTICS, counts_of, greatest_of, made_of
-from varhouse.tables.totals import sum_cohorts, with_greatest
+from varhouse.tables.statistics import (
+    STATISTICS,
+    counts_of,
+    greatest_of,
+    made_of,
+    site_counts,
+)
+from varhouse.tables.totals import CohortFile, sum_cohorts, with_greatest
 from varhouse.tables.windows import cut_windows
 
 BATCH_ROWS = 500_000
@@ -86,7 +94,8 @@ def verify(store: Store) -> list[Problem]:
     Checked are: every pinned file is there with its size, rows, columns and order; rows
     and content digest of files, tables and release are as recorded; no file is of an
     ingest without a release; keys are unique; planes of genotypes hold
-    each copy once; totals are the sums of frequencies; every
+    each copy once; totals are the sums of frequencies, and of callable where a cohort
+    was assessed without an allele; frequencies count of a base what callable does; every
     allele with frequencies is in variants and the other way round; ac <= an; and that no
     table under `open/` has a column about single people; and that the FORMAT fields are
     those whose digests stand beside the genotypes.
@@ -350,12 +359,14 @@ def _check_counts(store: Store) -> list[Problem]:
     names = ("variants", "frequencies", "totals")
     parts = {p["part"] for n in names for p in _partitions(store, n, ("part",))}
     for part in sorted(parts):
+        assessed = callable_files(store, part)
         frames = {n: store.scan(n, part=part) for n in names}
         place = pl.concat([frames[n].select("contig", "pos") for n in names])
         for window in cut_windows(place, BATCH_ROWS):
             rows = {n: f.filter(window.rows()).collect() for n, f in frames.items()}
             problems += _compare_alleles(rows["variants"], rows["frequencies"])
-            problems += _compare_totals(rows["frequencies"], rows["totals"])
+            problems += _compare_totals(rows["frequencies"], rows["totals"], assessed)
+            problems += _compare_bases(store, part, rows["frequencies"])
             for name in ("frequencies", "totals"):
                 problems += _check_statistics(name, rows[name])
     return problems
@@ -411,10 +422,45 @@ def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[
     return problems
 
 
-def _compare_totals(frequencies: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
-    """Compare totals with the sums of the frequencies."""
+def _compare_bases(store: Store, part: str, frequencies: pl.DataFrame) -> list[Problem]:
+    """Compare what alleles count of their base with the table callable.
+
+    Of a cohort in which all files have runs they are equal; of any other frequencies count
+    the people of other files, too.
+    """
+    problems = []
+    key = ["contig", "pos", "stratum_by", "stratum"]
+    counts = site_counts()
+    for (cohort,), rows in frequencies.group_by("cohort", maintain_order=True):
+        paths = [f.path for f in callable_files(store, part) if f.cohort == cohort]
+        if not paths:
+            continue
+        files = store.scan("files", cohort=str(cohort)).select("has_runs").collect()
+        by_runs_alone = bool(files["has_runs"].all())
+        both = rows.join(at_sites(paths, rows), on=key, how="left", suffix="_base")
+        said, found = (
+            [pl.col(f"{n}{end}").fill_null(0) for n in counts] for end in ("", "_base")
+        )
+        wrong = pl.any_horizontal(
+            a != b if by_runs_alone else a < b for a, b in zip(said, found, strict=True)
+        )
+        bad = both.filter(wrong)
+        if bad.height:
+            what = (
+                f"cohort {cohort}: {bad.height} rows count of their base something else than"
+                f" the table callable, the first: {_allele(bad)}"
+            )
+            problems.append(Problem("frequencies", "", what))
+    return problems
+
+
+def _compare_totals(
+    frequencies: pl.DataFrame, totals: pl.DataFrame, assessed: list[CohortFile]
+) -> list[Problem]:
+    """Compare totals with the sums of the frequencies, and of callable where it has more."""
     names = [*KEY, "stratum_by", "stratum", *counts_of("totals")]
-    wanted, found = (f.select(names) for f in (sum_cohorts(frequencies), totals))
+    sums = sum_cohorts(frequencies, assessed)
+    wanted, found = (f.select(names) for f in (sums, totals))
     wrong = pl.concat(
         [
             wanted.join(found, on=names, how="anti", nulls_equal=True),

@@ -7,6 +7,8 @@ and joined (`record_reasons`: the commit leaves it out). Each reason is a line f
 with the way out.
 """
 
+from pathlib import Path
+
 import polars as pl
 
 from varhouse.frequencies.kits import WHOLE
@@ -107,13 +109,28 @@ def cohort_reasons(
             f"sheet ({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: "
             "add them"
         )
-    if overlap is not None:
-        reasons.append(overlap)
+    reasons += [] if overlap is None else [overlap]
+    reasons += _told_twice(run.policy, verdicts)
     n_records = sum(v.n_records for v in verdicts)
     lost = sum(v.unknown_contig for v in verdicts)
     if n_records and lost == n_records:
         reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
     return reasons
+
+
+def _told_twice(policy: Policy, verdicts: list[Verdict]) -> list[str]:
+    """Find a person of a gVCF and of another file: both would say where he was assessed."""
+    blocks = {s: v for v in verdicts if policy.has_runs(gvcf=v.gvcf) for s in v.samples}
+    for other in verdicts:
+        one = next((s for s in other.samples if s in blocks), None)
+        if one is not None and not policy.has_runs(gvcf=other.gvcf):
+            return [
+                f"{Path(blocks[one].path).name} is a gVCF, {Path(other.path).name} is none,"
+                f" and both hold sample {one}: where it has no record in one of them, the other"
+                " would say something else; fix: leave one of both out, or policy.gvcf:"
+                " variants, which leaves reference blocks out"
+            ]
+    return []
 
 
 def record_reasons(
