@@ -32,6 +32,7 @@ from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import GENOTYPES, KEY, TABLES, Table
 from varhouse.tables.statistics import (
     STATISTICS,
+    counts_at_site,
     counts_of,
     greatest_of,
     made_of,
@@ -425,18 +426,21 @@ def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[
 def _compare_bases(store: Store, part: str, frequencies: pl.DataFrame) -> list[Problem]:
     """Compare what alleles count of their base with the table callable.
 
-    Of a cohort in which all files have runs they are equal; of any other frequencies count
-    the people of other files, too.
+    Of a cohort in which all files have runs they are equal; of any other some allele of the
+    base counts at least as many, for people of other files are among them.
     """
     problems = []
     key = ["contig", "pos", "stratum_by", "stratum"]
     counts = site_counts()
+    most = {n: e for n, e in counts_at_site("frequencies").items() if n in counts}
     for (cohort,), rows in frequencies.group_by("cohort", maintain_order=True):
         paths = [f.path for f in callable_files(store, part) if f.cohort == cohort]
         if not paths:
             continue
         files = store.scan("files", cohort=str(cohort)).select("has_runs").collect()
         by_runs_alone = bool(files["has_runs"].all())
+        if not by_runs_alone:
+            rows = rows.group_by(key).agg(pl.first("ref", "alt", "extent"), **most)
         both = rows.join(at_sites(paths, rows), on=key, how="left", suffix="_base")
         said, found = (
             [pl.col(f"{n}{end}").fill_null(0) for n in counts] for end in ("", "_base")

@@ -126,8 +126,8 @@ def _told_twice(policy: Policy, verdicts: list[Verdict]) -> list[str]:
         if one is not None and not policy.has_runs(gvcf=other.gvcf):
             return [
                 f"{Path(blocks[one].path).name} is a gVCF, {Path(other.path).name} is none,"
-                f" and both hold sample {one}: where it has no record in one of them, the other"
-                " would say something else; fix: leave one of both out, or policy.gvcf:"
+                f" and both hold sample {one}: they may say of a base that it was assessed,"
+                " and that it was not; fix: leave one of both out, or policy.gvcf:"
                 " variants, which leaves reference blocks out"
             ]
     return []
