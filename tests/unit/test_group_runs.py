@@ -12,6 +12,8 @@ from test_callability import by_base
 from test_states import some_genome, some_gvcf
 
 import varhouse
+from varhouse.callability.codes import LOW
+from varhouse.callability.runs import absolute
 from varhouse.cli import main
 from varhouse.errors import UsageError
 from varhouse.query.groups import statistics_of_groups
@@ -173,3 +175,43 @@ def test_the_command_counts_people(
     ):
         assert main([*ask, "--people", some, *wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_who_has_no_record_has_no_copy_where_called(store: OpenStore) -> None:
+    full = (pl.col("level") >= LOW) & (pl.col("alleles") == pl.col("ploidy"))
+    runs = absolute(store.scan("runs").collect()).filter(full)
+    called = {
+        (row["cohort"], row["sample"], row["contig"], base)
+        for row in runs.iter_rows(named=True)
+        for base in range(row["start"], row["end"] + 1)
+    }
+    spelt = ["allele_pos", "allele_ref", "allele_alt", "allele_extent"]
+    zeros = 0
+    for cohort in COHORTS:
+        sites = store.sites(cohort=cohort).select("file", "contig", *spelt).collect()
+        held = set(sites.explode(spelt, empty_as_null=True).rows())
+        file_of = {
+            ordinal: file
+            for file, ordinals in store.files(cohort=cohort)
+            .select("file", "samples")
+            .collect()
+            .rows()
+            for ordinal in ordinals
+        }
+        copies = {
+            (row["sample"], *(row[k] for k in KEY)): row["copies"]
+            for row in store.carriers(cohort=cohort).iter_rows(named=True)
+        }
+        people = store.samples(cohort=cohort).select("ordinal", "sample").collect()
+        matrix = store.dosage(cohort=cohort)
+        assert matrix.samples == people.sort("ordinal")["sample"].to_list()
+        for j, key in enumerate(matrix.alleles.select(KEY).rows()):
+            for i, (ordinal, sample) in enumerate(people.sort("ordinal").rows()):
+                found = int(matrix.dosage[i, j])
+                if (file_of[ordinal], *key) in held:
+                    assert found == -1 or found == copies.get((sample, *key), 0)
+                else:
+                    wanted = 0 if (cohort, ordinal, *key[:2]) in called else -1
+                    assert found == wanted, (cohort, sample, key)
+                    zeros += wanted == 0
+    assert zeros > 50

@@ -24,7 +24,7 @@ from varhouse.frequencies.planecount import count_planes
 from varhouse.frequencies.strata import UNKNOWN, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
-from varhouse.query.peopleruns import PeopleRuns
+from varhouse.query.peopleruns import PeopleRuns, RunRows
 from varhouse.query.rowgroups import Place, RowGroup, RowGroups
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
@@ -103,7 +103,7 @@ class CohortGroup:
         self._assessed: dict[str, Sites] = {}
         with_runs = self._chosen & self._has_runs
         self.runs = (
-            PeopleRuns(store, cohort, with_runs, self._sexes, self._haploid)
+            PeopleRuns(RunRows(store, cohort, with_runs), self._sexes, self._haploid)
             if with_runs.any()
             else None
         )

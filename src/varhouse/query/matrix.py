@@ -24,6 +24,9 @@ Kind = TypeVar("Kind", np.int8, np.int16)
 NOT_CALLED = -1
 """In a matrix: not called, or no such call."""
 
+NO_RECORD = -2
+"""While it is made: the person's file does not hold the record."""
+
 
 @dataclass(frozen=True)
 class DosageMatrix:
@@ -37,7 +40,8 @@ class DosageMatrix:
         Names of the people, a row of the matrix each.
     dosage
         int8[people, alleles]: copies of the allele; -1 where a call is not full (`./1`), there
-        is none, or the person's file does not hold the record.
+        is none, or the person's file does not hold the record: unless it is a gVCF by which
+        the person is fully called at the allele's position, which makes 0 copies.
     """
 
     alleles: pl.DataFrame
@@ -112,18 +116,21 @@ def dosage_matrix(store: Store, columns: Columns, selection: Selection) -> Dosag
             # A record without GT has no planes.
             mine = mine.filter(pl.col("_alts") > 0)
             copies = rows.dosage(own)[(mine["_at"] + mine["alt_index"] - 1).to_numpy()]
-            parts.append(_spread(copies, place, columns.size))
+            parts.append(_spread(copies, place, columns.size, NO_RECORD))
             keys.append(mine.select(pl.lit(block.contig).alias("contig"), *WITHIN))
     return _merge(store, columns, keys, parts)
 
 
 def _spread(
-    values: npt.NDArray[Kind], place: npt.NDArray[np.int32], people: int
+    values: npt.NDArray[Kind],
+    place: npt.NDArray[np.int32],
+    people: int,
+    nobody: int = NOT_CALLED,
 ) -> npt.NDArray[Kind]:
-    """Put the columns of a file where their people stand, NOT_CALLED where nobody does."""
+    """Put the columns of a file where their people stand, `nobody` where none does."""
     if place.size == people and (np.diff(place) == 1).all():
         return values
-    out = np.full((values.shape[0], people, *values.shape[2:]), NOT_CALLED, values.dtype)
+    out = np.full((values.shape[0], people, *values.shape[2:]), nobody, values.dtype)
     out[:, place] = values
     return out
 
@@ -152,7 +159,39 @@ def _merge(
         begin = np.flatnonzero(np.concatenate([[True], np.diff(new) > 0]))
         values = np.maximum.reduceat(values, begin, axis=0)
         own = own[begin]
+    _fill_called(store, columns, own, values)
     return DosageMatrix(own, list(columns.samples), values.T)
+
+
+def _fill_called(
+    store: Store, columns: Columns, alleles: pl.DataFrame, values: npt.NDArray[np.int8]
+) -> None:
+    """Say of who has no record of an allele that he has no copy, if he is called there.
+
+    Parameters
+    ----------
+    alleles
+        The key of each row of `values`, in order.
+    values
+        int8[alleles, people]: NO_RECORD becomes 0 or NOT_CALLED.
+    """
+    lacks = values == NO_RECORD
+    values[lacks] = NOT_CALLED
+    if not lacks.any() or not store.file_frame("runs", cohort=columns.cohort).height:
+        return
+    from varhouse.query.peopleruns import RunRows  # noqa: PLC0415 - it loads more
+
+    chosen = np.zeros(int(columns.ordinal.max()) + 1, np.bool_)
+    chosen[columns.ordinal] = True
+    runs = RunRows(store, columns.cohort, chosen)
+    first = 0
+    for (contig,), rows in alleles.group_by("contig", maintain_order=True):
+        pos = rows["pos"].to_numpy().astype(np.int64)
+        positions, at = np.unique(pos, return_inverse=True)
+        called = runs.called(str(contig), positions)[columns.ordinal]
+        mine = slice(first, first + rows.height)
+        values[mine][lacks[mine] & called[:, at].T] = 0
+        first += rows.height
 
 
 def allele_matrix(store: Store, columns: Columns, selection: Selection) -> AlleleMatrix:

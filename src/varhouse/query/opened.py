@@ -310,7 +310,11 @@ class OpenStore(Store):
         samples: Texts = None,
         people: str | None = None,
     ) -> "DosageMatrix":
-        """Count copies: people x alleles of one cohort, -1 where not fully called."""
+        """Count copies: people x alleles of one cohort, -1 where not fully called.
+
+        Who has no record of an allele has 0 copies where a gVCF says that he is fully called
+        at its position.
+        """
         from varhouse.query.matrix import dosage_matrix  # noqa: PLC0415
 
         asked = self.asked(region, genes, ids, cohort, samples, people)
