@@ -4,12 +4,14 @@ import json
 import random
 from collections import defaultdict
 
+import polars as pl
 import pytest
 from inprocess import ingest_here
 from slow_sites import GENOME, gather, random_files, read_counts, slow_counts, write_cohort
 
 import varhouse
 from varhouse.store.verify import verify
+from varhouse.tables.statistics import counts_of
 
 CONTIGS = dict.fromkeys(("c1", "X", "Y", "MT"), GENOME)
 BEDS = {
@@ -120,3 +122,36 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     }
     assert not wrong, f"{len(wrong)} of {len(right)}: {list(wrong.items())[:3]}"
     assert not verify(varhouse.open(tmp_path / "storeNone"))
+
+
+def test_groups_are_what_a_build_with_the_stratum_counts(tmp_path):
+    """Of two cohorts with kits and one without, in every count and by cohort and in total."""
+    rng = random.Random(8)
+    store = tmp_path / "store"
+    for name, groups in (("x", ["abc"]), ("y", ["d", "e", "fg"]), ("z", ["hi"])):
+        files = random_files(rng, [list(g) for g in groups], CONTIGS)
+        people = {
+            s: (rng.choice(["male", "female", "unknown"]), f"P{i % 2}", rng.choice("AB"))
+            for i, s in enumerate("".join(groups))
+        }
+        config = write_cohort(tmp_path / name, files, people, name, CONTIGS, ["kit"])
+        if name != "z":
+            with_kits(config, strata=["population", "kit"])
+        ingest_here(store, config)
+    opened = varhouse.open(store)
+    names = [n for n in counts_of("frequencies") if not n.endswith("_adj")]
+    key = ["contig", "pos", "ref", "alt", "extent"]
+    for by_cohort, table in ((True, "frequencies"), (False, "totals")):
+        columns = [*key, *(["cohort"] if by_cohort else ["n_cohorts"]), *names]
+        rows = opened.scan(table).filter(pl.col("n_samples") > 0).collect()
+        for asked, stratum in (
+            ("population in ('P0', 'P1')", pl.col("stratum") == "all"),
+            ("population == 'P1'", pl.col("stratum") == "P1"),
+        ):
+            found = opened.group_frequencies(asked, columns=names, by_cohort=by_cohort)
+            if not by_cohort:
+                with_n = opened.group_frequencies(asked, columns=["n_cohorts", *names])
+                assert with_n.drop("n_cohorts").equals(found)
+                found = with_n
+            right = rows.filter(stratum).select(columns)
+            assert sorted(found.select(columns).rows()) == sorted(right.rows()), (table, asked)

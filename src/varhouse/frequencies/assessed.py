@@ -12,7 +12,7 @@ the base, and not assessed elsewhere (`varhouse.frequencies.kits`). `bcftools me
 normalised files counts the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +28,13 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.calls import NO_GT, Int32, parse_gt
 from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD
-from varhouse.tables.schema import KEY, KEY_SCHEMA
+from varhouse.tables.schema import KEY, KEY_SCHEMA, SITES
 from varhouse.tables.statistics import genotype_counts, site_counts
 from varhouse.tables.windows import Window
 
 SITE, STRATUM = ("contig", "pos"), ("stratum_by", "stratum")
+
+_NO_SITES = pl.LazyFrame(schema=SITES.polars_schema)
 
 PLANE_BYTES = 1 << 26
 """Bytes of planes read at once, about: of records of many ALTs fewer."""
@@ -94,7 +96,7 @@ class Sites:
         ).reshape(-1, cells)
         files = {f: g for f, g in people.group_of.items() if people.members[g]}
         group = pl.col("file").replace_strict(files, default=None, return_dtype=pl.Int64)
-        scan = pl.scan_parquet(sites, glob=False)
+        scan = pl.scan_parquet(sites, glob=False) if sites else _NO_SITES
         says = pl.col("alt").str.contains(NO_ALT) | (
             pl.col("allele_pos").list.drop_nulls().list.len() > 0
         )
@@ -297,3 +299,29 @@ class Sites:
 
 def _longs(column: pl.Series) -> npt.NDArray[np.int64]:
     return column.to_numpy().astype(np.int64)
+
+
+def rejected_sites(
+    paths: Iterable[str], canonical: Callable[[str], str | None]
+) -> pl.DataFrame:
+    """Find where whole records of files were rejected: contig, pos, file.
+
+    Parameters
+    ----------
+    paths
+        Files of the table rejects, with contigs and positions as in the cohort's files.
+    canonical
+        Gives the canonical name of a contig.
+    """
+    frames = [pl.DataFrame(schema={"contig": pl.String, "pos": pl.Int32, "file": pl.Int32})]
+    frames += [
+        pl.read_parquet(path, glob=False)
+        .filter(pl.col("alt_index").is_null() & pl.col("pos").is_not_null())
+        .select(frames[0].columns)
+        for path in paths
+    ]
+    rows = pl.concat(frames).unique()
+    names = {n: canonical(n) for n in rows["contig"].unique()}
+    return rows.with_columns(
+        pl.col("contig").replace_strict(names, default=None, return_dtype=pl.String)
+    ).filter(pl.col("contig").is_not_null())

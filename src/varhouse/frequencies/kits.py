@@ -160,12 +160,11 @@ def kit_of_people(samples: pl.DataFrame, kits: Kits | None) -> pl.Series | None:
     if kits is None:
         return None
     own = pl.col("kit") if "kit" in samples.columns else pl.lit(None, pl.String)
-    return samples.select(
-        own.fill_null(WHOLE)
-        .replace_strict(
-            list(kits.names), range(len(kits.names)), default=-1, return_dtype=pl.Int32
-        )
-        .alias("kit")
+    number = {name: k for k, name in enumerate(kits.names)}
+    # Without kits.tsv a column of this name is some text of the sheet.
+    rest = number.get(WHOLE, -1)
+    return samples.with_columns(
+        kit=own.replace_strict(number, default=rest, return_dtype=pl.Int32)
     )["kit"]
 
 

@@ -18,7 +18,7 @@ from varhouse.query.callablerows import COUNTS, ROWS_AT_ONCE, STRATUM
 from varhouse.query.cohortbases import Bases, CohortBases, count_bases
 from varhouse.query.cohortstrata import SCHEMA as STRATA
 from varhouse.query.cohortstrata import choose_strata, read_strata
-from varhouse.query.people import People, choose_people
+from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
 from varhouse.query.select import Selection, find_spans
 from varhouse.query.stretches import Int64, Stretches, add_up, concat, join_equal
@@ -146,9 +146,9 @@ class Callability:
 
     def _open_people(self, people: People) -> pl.DataFrame:
         """Take chosen people for a stratum of each cohort."""
-        from varhouse.query.groups import GROUP, check_group  # noqa: PLC0415
+        from varhouse.query.groups import GROUP  # noqa: PLC0415
 
-        check_group(self._store, people)
+        check_may_ask(self._store)
         counted = people.frame.group_by("cohort").agg(n_people=pl.len().cast(pl.Int32))
         named = {n: pl.lit(GROUP) for n in STRATUM}
         return counted.sort("cohort").with_columns(**named).select(list(STRATA))

@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from varhouse.errors import StoreError
-from varhouse.frequencies.assessed import People, Sites
+from varhouse.frequencies.assessed import People, Sites, rejected_sites
 from varhouse.frequencies.count import Counts
+from varhouse.frequencies.kits import Kits, kit_of_people
 from varhouse.frequencies.planecount import count_planes
-from varhouse.frequencies.strata import UNKNOWN, make_strata
+from varhouse.frequencies.strata import ALL, UNKNOWN, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.peopleruns import PeopleRuns, RunRows
@@ -83,10 +84,15 @@ class CohortGroup:
     ----------
     people
         Rows of People.frame of the cohort.
+    kits
+        What the kit of all these people covers; None: they have none.
     """
 
-    def __init__(self, store: Store, cohort: str, people: pl.DataFrame) -> None:
+    def __init__(
+        self, store: Store, cohort: str, people: pl.DataFrame, kits: Kits | None = None
+    ) -> None:
         self.cohort = cohort
+        self._kits = kits
         self._store = store
         rows = store.scan("cohorts", cohort=cohort).select("haploid").collect()
         self._haploid = HaploidRegions.from_json(rows["haploid"][0], store.assembly_contigs)
@@ -129,8 +135,8 @@ class CohortGroup:
 
     @property
     def has_runs(self) -> bool:
-        """Whether some of the people have runs, so that any base may be asked for."""
-        return self.runs is not None
+        """Whether runs or a kit tell of some of the people: any base may be asked for."""
+        return self.runs is not None or self._kits is not None
 
     @property
     def is_known(self) -> bool:
@@ -150,6 +156,9 @@ class CohortGroup:
         with_chosen = [f for f, n in self._sizes.items() if n]
         rows = self._counted(alleles.filter(pl.col("file").is_in(with_chosen)), place.contig)
         pieces = [rows]
+        if self._kits is not None and rows.height:
+            covered = self._kits.covers(rows["contig"], rows["pos"]).any(axis=1)
+            pieces = [rows.filter(pl.Series(covered))]
         if sum(map(bool, self._members)) and len(self._members) > 1:
             group = pl.col("file").replace_strict(
                 {f: mine.group for f, mine in self._files.items()}, return_dtype=pl.Int64
@@ -161,7 +170,7 @@ class CohortGroup:
         if self.runs is not None:
             pieces.append(self.at_bases(alleles.select(KEY).unique()).select(rows.columns))
         if len(pieces) == 1:
-            return rows
+            return pieces[0]
         return (
             pl.concat(pieces)
             .group_by(KEY)
@@ -178,12 +187,24 @@ class CohortGroup:
             The key and GROUP_COUNTS: a row an allele at whose position somebody is assessed.
         """
         schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
-        if self.runs is None or not keys.height:
+        if not keys.height or not self.has_runs:
             return pl.DataFrame(schema=schema)
+        if self.runs is None:
+            found = self._without_allele(keys)
+            return keys.select(KEY).join(found, on=["contig", "pos"]).select(*schema)
         pos = keys["pos"].unique().sort().to_numpy().astype(np.int64)
         found = self.runs.at(keys["contig"][0], pos)
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
         return keys.select(KEY).join(found.with_columns(*none), on="pos").select(*schema)
+
+    def _without_allele(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Count people with a kit at sites of one contig, at which no allele stands."""
+        sites = keys.select("contig", "pos").unique().sort("pos")
+        contig, pos = sites["contig"][0], sites["pos"]
+        window = Window((contig, pos[0]), (contig, pos[-1]), sites.height)
+        found = self._sites(contig).without_allele(sites, window)
+        none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
+        return found.filter(pl.col("stratum_by") == ALL).with_columns(*none)
 
     def _sites(self, contig: str) -> Sites:
         """Open what tells who was assessed without having an allele."""
@@ -194,14 +215,23 @@ class CohortGroup:
                 [str(p) for p in self._store.paths("sites", **where)],
                 [str(p) for p in self._store.paths("genotypes", **where)],
                 People(
-                    make_strata(self._sexes, []),
+                    make_strata(self._sexes, [], kit_of_people(self._sexes, self._kits)),
                     {f: mine.group for f, mine in self._files.items()},
                     self._members,
                     {f: mine.ordinals for f, mine in self._files.items()},
                     self._haploid,
+                    self._kits,
                 ),
+                self._rejected(where) if self._kits is not None else None,
             )
         return self._assessed[part]
+
+    def _rejected(self, where: dict[str, str]) -> pl.DataFrame | None:
+        """Find where records were rejected; not of what was lifted over, from elsewhere."""
+        if self._store.file_frame("lifted", cohort=self.cohort).height:
+            return None
+        paths = [str(p) for p in self._store.paths("rejects", **where)]
+        return rejected_sites(paths, self._store.assembly_contigs.canonical)
 
     def _row_groups(self, table: str, contig: str, column: str) -> RowGroups:
         part = self._store.assembly_contigs.part(contig)

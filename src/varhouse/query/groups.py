@@ -13,8 +13,9 @@ import polars as pl
 
 from varhouse.alleles.key import last_base
 from varhouse.errors import UsageError
-from varhouse.query.cohortgroup import COUNTS, GROUP_COUNTS, CohortGroup
+from varhouse.query.cohortgroup import COUNTS, GROUP_COUNTS
 from varhouse.query.expression import find_column
+from varhouse.query.kitgroup import open_group
 from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
 from varhouse.query.select import Piece, Selection, find_pieces
@@ -127,21 +128,6 @@ def find_statistic(name: str, known: dict[str, Statistic]) -> str:
     return find_column(name, known)
 
 
-def check_group(store: Store, people: People) -> None:
-    """Check that a group may be counted, and can be.
-
-    Raises
-    ------
-    AccessError
-        In a public view.
-    UsageError
-        If there are people of whom a BED says where they are assessed.
-    """
-    # Who brings people that were chosen elsewhere is asked, too.
-    check_may_ask(store)
-    _refuse_kits(store, people)
-
-
 class GroupCounter:
     """Counts a group of people, as often as it is asked.
 
@@ -171,11 +157,12 @@ class GroupCounter:
         *,
         by_cohort: bool = False,
     ) -> None:
-        check_group(store, people)
+        # Who brings people that were chosen elsewhere is asked, too.
+        check_may_ask(store)
         self._store = store
         self._by_cohort = by_cohort
         self._cohorts = [
-            CohortGroup(store, str(cohort), rows)
+            open_group(store, str(cohort), rows)
             for (cohort,), rows in people.frame.group_by("cohort", maintain_order=True)
         ]
         self._has_others = store.file_frame("cohorts").height > 1
@@ -266,18 +253,6 @@ class GroupCounter:
             )
             .select(rows.columns)
         )
-
-
-def _refuse_kits(store: Store, people: People) -> None:
-    """Refuse cohorts of which genotypes alone do not say who was assessed."""
-    for cohort in people.frame["cohort"].unique().sort():
-        if store.file_frame("kits", cohort=cohort).height:
-            raise UsageError(
-                f"cohort {cohort}: its people are assessed by capture kits, which groups do "
-                "not know yet",
-                "name the column of the sheet in `strata` and ingest, or choose people of "
-                "other cohorts",
-            )
 
 
 def _add_cohorts(rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from varhouse.errors import UsageError
 from varhouse.query.callablerows import COUNTS, of_frame
 from varhouse.query.cohortgroup import CohortGroup
 from varhouse.query.rowgroups import Place
@@ -20,11 +21,23 @@ class PeopleBases:
         Rows of People.frame of the cohort.
     number
         The number that the group goes by.
+
+    Raises
+    ------
+    UsageError
+        If the cohort has capture kits.
     """
 
     def __init__(self, store: Store, cohort: str, people: pl.DataFrame, number: int) -> None:
         self._store = store
         self._cohort = cohort
+        if store.file_frame("kits", cohort=cohort).height:
+            raise UsageError(
+                f"cohort {cohort}: what chosen people of capture kits have at any base is not "
+                "known",
+                "ask for the alleles of the region (frequencies --people), or name the column "
+                "of the sheet in `strata` and ingest",
+            )
         self._group = CohortGroup(store, cohort, people)
         self._number = number
 

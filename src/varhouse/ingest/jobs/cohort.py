@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.files import read_json, write_json
-from varhouse.frequencies.assessed import People
+from varhouse.frequencies.assessed import People, rejected_sites
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.kits import Kits, kit_of_people
 from varhouse.frequencies.strata import Strata, make_strata
@@ -30,7 +30,7 @@ from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.cohortruns import once_each, write_callable
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
-from varhouse.ingest.jobs.kitrows import callable_of_kits, kit_shards, rejected_sites
+from varhouse.ingest.jobs.kitrows import callable_of_kits, kit_shards
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import ByRuns, merge_part
 from varhouse.ingest.jobs.ownrows import (
@@ -476,7 +476,8 @@ def _rejected(run: Run, name: str, chunks: list[_Chunk]) -> pl.DataFrame | None:
     cohort = run.cohort(name)
     if not cohort.kits or cohort.chain is not None:
         return None
-    return rejected_sites((s for c in chunks for s in c.shards), run.open_contigs().canonical)
+    paths = [s.path for c in chunks for s in c.shards if s.table == REJECTS.name]
+    return rejected_sites(paths, run.open_contigs().canonical)
 
 
 def _callable_of_kits(

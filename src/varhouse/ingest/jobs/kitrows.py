@@ -1,6 +1,6 @@
 """What capture kits give a store: their intervals, and where their people are assessed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,33 +39,6 @@ def kit_shards(run: Run, cohort: str, directory: Path) -> list[Shard | None]:
         )
         for k, ((part,), mine) in enumerate(rows.group_by("part", maintain_order=True))
     ]
-
-
-def rejected_sites(
-    shards: Iterable[Shard], canonical: Callable[[str], str | None]
-) -> pl.DataFrame:
-    """Find where whole records of files were rejected: contig, pos, file.
-
-    Parameters
-    ----------
-    shards
-        Those of the table rejects count, with contigs and positions as in the files.
-    canonical
-        Gives the canonical name of a contig.
-    """
-    frames = [pl.DataFrame(schema={"contig": pl.String, "pos": pl.Int32, "file": pl.Int32})]
-    frames += [
-        pl.read_parquet(s.path, glob=False)
-        .filter(pl.col("alt_index").is_null() & pl.col("pos").is_not_null())
-        .select(frames[0].columns)
-        for s in shards
-        if s.table == "rejects"
-    ]
-    rows = pl.concat(frames).unique()
-    names = {n: canonical(n) for n in rows["contig"].unique()}
-    return rows.with_columns(
-        pl.col("contig").replace_strict(names, default=None, return_dtype=pl.String)
-    ).filter(pl.col("contig").is_not_null())
 
 
 def callable_of_kits(
@@ -132,15 +105,14 @@ def _at_records(
         table: [s.path for s in shards if s.table == table]
         for table in ("frequencies", "sites", "genotypes")
     }
-    if not paths["sites"]:
-        return
     sites = Sites(paths["sites"], paths["genotypes"], people, rejected)
     columns = [*SITE, *STRATUM, *site_counts()]
     schema = {n: t for n, t in FREQUENCIES.polars_schema.items() if n in columns}
     alleles = pl.LazyFrame(schema=schema).select(columns)
     if paths["frequencies"]:
         alleles = pl.scan_parquet(paths["frequencies"], glob=False).select(columns)
-    places = [alleles, pl.scan_parquet(paths["sites"], glob=False)]
+    places = [alleles]
+    places += [pl.scan_parquet(paths["sites"], glob=False)] if paths["sites"] else []
     places += [rejected.lazy()] if rejected is not None else []
     at_site = {n: e for n, e in counts_at_site(FREQUENCIES.name).items() if n in columns}
     for window in cut_windows(pl.concat(f.select(SITE) for f in places), ROWS_AT_ONCE):
