@@ -185,6 +185,17 @@ def weakest(states: list[State]) -> State:
     return min(states)
 
 
+def joined(state: State, others: list[State], *, is_full: bool) -> State:
+    """Add the called alleles of states over a base up; who is full in one of them is full."""
+    ploidy = max(s.ploidy for s in others)
+    alleles = min(ploidy, sum(s.alleles for s in others))
+    return state._replace(alleles=alleles, ploidy=alleles if is_full else ploidy)
+
+
+def is_whole(state: State) -> bool:
+    return state.level > 1 and 0 < state.alleles == state.ploidy
+
+
 def base_state(over: list[Entry]) -> State | None:
     """Say by the rules what all that covers a base makes of it."""
     layers: dict[str, list[State]] = {"record": [], "block": [], "span": []}
@@ -192,18 +203,14 @@ def base_state(over: list[Entry]) -> State | None:
         layers[entry.layer].append(entry.state)
     span = weakest(layers["span"]) if layers["span"] else None
     if layers["record"]:
-        best = max(layers["record"])
-        ploidy = max(s.ploidy for s in layers["record"])
-        alleles = min(ploidy, sum(s.alleles for s in layers["record"]))
-        found = best._replace(alleles=alleles, ploidy=ploidy)
+        records = layers["record"]
+        found = joined(max(records), records, is_full=any(map(is_whole, records)))
     elif layers["block"]:
         found = weakest(layers["block"])
     else:
         return span and span._replace(is_span=True)
-    if span and found.level > 1:
-        ploidy = max(found.ploidy, span.ploidy)
-        alleles = min(ploidy, found.alleles + span.alleles)
-        found = found._replace(alleles=alleles, ploidy=ploidy)
+    if span and span.level > 1 and found.level > 1:
+        found = joined(found, [found, span], is_full=is_whole(found))
     return found
 
 

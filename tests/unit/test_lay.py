@@ -37,16 +37,18 @@ def slow_state(base: int, entries: list[Entry]) -> int:
     span = min(spans, default=0)
     if not blocks and not records:
         return span and span | 1 << 20
-    if records:
-        best = max(records)
-        ploidy = max(parts(c)[2] for c in records)
-        called = min(ploidy, sum(parts(c)[1] for c in records))
-    else:
-        best = min(blocks)
-        _, called, ploidy = parts(best)
-    if span and parts(best)[0] > 1:
+    mine = records or [min(blocks)]
+    best = max(mine)
+    # Who is fully called in one of them is so at the base.
+    whole = any(parts(c)[0] > 1 and parts(c)[1] == parts(c)[2] for c in mine)
+    ploidy = max(parts(c)[2] for c in mine)
+    called = min(ploidy, sum(parts(c)[1] for c in mine))
+    ploidy = called if whole else ploidy
+    if span and parts(best)[0] > 1 and parts(span)[0] > 1:
+        whole = called == ploidy
         ploidy = max(ploidy, parts(span)[2])
         called = min(ploidy, called + parts(span)[1])
+        ploidy = called if whole else ploidy
     return best & ~(63 << 22) | called << 25 | ploidy << 22
 
 

@@ -5,7 +5,9 @@ over other records. One state a base and person holds (decision 0034, R3): that 
 its POS, over that of a block, over that of the rest of an own record's REF.
 
 - Records at one base (R8): the called alleles add up, to at most the greater ploidy, and the
-  better state holds. An allele that normalising moved puts its record's state there.
+  better state holds. An allele that normalising moved puts its record's state there. Who is
+  fully called in one of them is so at the base: `1` beside `./.` is one allele of one, not of
+  two, for he is counted as a carrier who is fully called.
 - Blocks over one base (R12), and spans: the weaker holds, counted once.
 - A called block or record over an own span (R10) has the alleles of both, to at most the
   greater ploidy: Strelka writes haploid `0` inside a heterozygous deletion.
@@ -94,12 +96,25 @@ def _without_ended(heap, size, here):  # type: ignore[no-untyped-def]  # pragma:
 
 
 @nb.njit(cache=True, nogil=True)
+def _is_full(code):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether a code is that of a genotype of which all alleles are called."""
+    return level_of(code) > NOT_CALLED and alleles_of(code) == ploidy_of(code) > 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _together(code, called, ploidy, is_full):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give a state with the called alleles of several, of at most the greater ploidy."""
+    alleles = min(ploidy, called)
+    return with_alleles(code, alleles, alleles if is_full else ploidy)
+
+
+@nb.njit(cache=True, nogil=True)
 def _over_span(code, span):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Give the state of a block or record over a base of an own span (0: none), by R10."""
-    if span == 0 or level_of(code) <= NOT_CALLED:
+    if level_of(span) <= NOT_CALLED or level_of(code) <= NOT_CALLED:
         return code
     ploidy = max(ploidy_of(code), ploidy_of(span))
-    return with_alleles(code, min(ploidy, alleles_of(code) + alleles_of(span)), ploidy)
+    return _together(code, alleles_of(code) + alleles_of(span), ploidy, _is_full(code))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -114,7 +129,7 @@ def _lay(pos, last, code, kind, limit):  # type: ignore[no-untyped-def]  # pragm
     i = k = 0
     here = pos[0] if n else limit
     while here < limit:
-        best, called, ploidy = np.int64(0), np.int64(0), np.int64(0)
+        best, called, ploidy, is_full = np.int64(0), np.int64(0), np.int64(0), False
         while i < n and pos[i] == here:
             c = np.int64(code[i])
             if kind[i] == BLOCK:
@@ -125,6 +140,7 @@ def _lay(pos, last, code, kind, limit):  # type: ignore[no-untyped-def]  # pragm
                 best = max(best, c)
                 called += alleles_of(c)
                 ploidy = max(ploidy, ploidy_of(c))
+                is_full |= _is_full(c)
             i += 1
         n_blocks = _without_ended(blocks, n_blocks, here)
         n_spans = _without_ended(spans, n_spans, here)
@@ -136,7 +152,7 @@ def _lay(pos, last, code, kind, limit):  # type: ignore[no-untyped-def]  # pragm
             until = min(until, spans[0] & _LOW32)
         state = np.int64(0)
         if best:
-            state = _over_span(with_alleles(best, min(ploidy, called), ploidy), span)
+            state = _over_span(_together(best, called, ploidy, is_full), span)
             until = here
         elif n_blocks:
             state = _over_span(blocks[0] >> 32, span)
