@@ -81,10 +81,10 @@ class Callability:
     Attributes
     ----------
     schema
-        Columns of the frames and their types: contig, start and end (1-based, closed), cohort,
-        stratum_by, stratum, `n_people` of it, `n_not_assessed` of them, and the counts at a
-        site of `frequencies`. Null: `n_people` is not public, or nobody has what a count of
-        high quality needs.
+        Columns of the frames and their types: contig, start and end (1-based, closed),
+        cohort, stratum_by, stratum, `n_people` of it, `n_not_assessed` of them, n_samples and
+        the other counts at a site of `frequencies`. Null: `n_people` is not public, or nobody
+        has what a count of high quality needs.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Callability:
         own = {s.name: s.dtype for s in statistics_of(FREQUENCIES) if s.name in COUNTS}
         self.schema: dict[str, PolarsType] = {
             "contig": pl.String, "start": pl.Int32, "end": pl.Int32, **STRATA,
-            "n_not_assessed": pl.Int32, **own,
+            "n_samples": pl.Int32, "n_not_assessed": pl.Int32, **own,
         }  # fmt: skip
         self._told_columns = [
             _MADE.get(name, pl.col(name)).cast(dtype).alias(name)

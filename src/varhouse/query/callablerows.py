@@ -3,6 +3,7 @@
 Rows add up: what is counted at a base is the sum of all rows over it (decision 0035).
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from math import ceil
 
@@ -25,7 +26,14 @@ STRATUM = ("stratum_by", "stratum")
 ROWS_AT_ONCE = 1_000_000
 """Rows that are added up at once, about: some hundred megabytes."""
 
+FEW = 8
+"""Row groups that are read for few bases, at most: of more none is kept."""
+
+KEPT = 64
+"""Row groups that are kept for the next question, some 300 KB each."""
+
 _WORDS = ("contig", *STRATUM)
+_COLUMNS = (*_WORDS, "start", "end", *COUNTS)
 _PLACE = ("group", "start", "end")
 
 Int64 = npt.NDArray[np.int64]
@@ -52,6 +60,7 @@ class CallableRows:
         self._groups = groups.select(pl.col("group").cast(pl.Int64), *STRATUM)
         self._number = {(b, v): g for g, b, v in self._groups.rows()}
         self._opened: dict[str, RowGroups] = {}
+        self._kept: OrderedDict[tuple[int, RowGroup], pa.Table] = OrderedDict()
         self.is_there = bool(store.file_frame("callable", cohort=cohort).height)
 
     def size(self, place: Place) -> int:
@@ -87,15 +96,24 @@ class CallableRows:
         if groups.size == 1:
             row = self._groups.row(by_predicate=pl.col("group") == int(groups[0]), named=True)
             found = [g for g in found if all(source.may_hold(g, n, row[n]) for n in STRATUM)]
-        columns = [*_WORDS, "start", "end", *COUNTS]
-        return concat(
-            [
-                self._of_table(source.table(batch, columns), place, groups)
-                # As the rows are sorted in each file.
-                for batch in _by_file(sorted(found))
-            ],
-            len(COUNTS),
+        # As the rows are sorted in each file.
+        found.sort()
+        tables = (
+            (source.table(batch, _COLUMNS) for batch in _by_file(found))
+            if len(found) > FEW
+            else (self._table(source, g) for g in found)
         )
+        return concat([self._of_table(t, place, groups) for t in tables], len(COUNTS))
+
+    def _table(self, source: RowGroups, group: RowGroup) -> pa.Table:
+        """Read a row group, or take it from those that were read last."""
+        key = (id(source), group)
+        if key not in self._kept:
+            self._kept[key] = source.table([group], _COLUMNS)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
 
     def _row_groups(self, contig: str) -> RowGroups:
         part = self._store.assembly_contigs.part(contig)
@@ -124,9 +142,11 @@ class CallableRows:
         names = words.dictionary.to_pylist()
         if names != [place.contig]:
             kept &= np.array([n == place.contig for n in names])[words.indices.to_numpy()]
-        counts = np.stack([table[n].to_numpy() for n in COUNTS])
-        rows = Stretches(group, start.astype(np.int64), end.astype(np.int64), counts)
-        return rows.take(kept)
+        rows = np.flatnonzero(kept)
+        counts = np.empty((len(COUNTS), rows.size), np.int32)
+        for name, values in zip(COUNTS, counts, strict=True):
+            np.take(table[name].to_numpy(), rows, out=values)
+        return Stretches(group.take(rows), _longs(start, rows), _longs(end, rows), counts)
 
     def _numbers(self, table: pa.Table, groups: Int64) -> Int64:
         """Give the group of each row; -1 of one that is not asked for."""
@@ -183,6 +203,10 @@ def of_frame(rows: pl.DataFrame) -> Stretches:
     group, start, end = (rows[n].to_numpy().astype(np.int64) for n in _PLACE)
     counts = rows.select(pl.col(n).fill_null(0).cast(pl.Int32) for n in COUNTS)
     return Stretches(group, start, end, counts.to_numpy().T.copy())
+
+
+def _longs(values: npt.NDArray[np.int32], rows: Int64) -> Int64:
+    return values.take(rows).astype(np.int64)
 
 
 def _by_file(groups: list[RowGroup]) -> Iterator[list[RowGroup]]:

@@ -92,7 +92,6 @@ def add_up(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
     rows = rows._replace(start=np.maximum(rows.start, low), end=np.minimum(rows.end, high))
     if not _lie_apart(rows):
         rows = _sweep(rows)
-    rows = rows.take(np.any(rows.counts, axis=0))
     return _with_gaps(join_equal(rows), low, high, groups)
 
 
@@ -123,7 +122,7 @@ def _sweep(rows: Stretches) -> Stretches:
     group, base = step // width, step % width + low
     # The last step of a group counts nothing, and is left out with other rows of nothing.
     end = np.append(base[1:] - 1, base[-1:])
-    return Stretches(group, base, end, counts)
+    return Stretches(group, base, end, counts).take(np.any(counts, axis=0))
 
 
 def _with_gaps(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
