@@ -45,11 +45,12 @@ def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = No
     verdicts: dict[str, list[Path]] = {}
     with limit:
         for cohort in run.cohorts:
+            verdicts[cohort.name] = []
             for i in range(len(cohort.files)):
                 folder = work / "intake" / cohort.name / str(i)
                 folder.mkdir(parents=True, exist_ok=True)
                 intake.take_in(run, cohort.name, i, folder)
-                verdicts.setdefault(cohort.name, []).append(folder / intake.VERDICT)
+                verdicts[cohort.name].append(folder / intake.VERDICT)
     sides = read_sides(run) if run.new_sides else None
     make_plan(run, verdicts, sides).save(work / "plan.json")
     plan = load_plan(work / "plan.json")

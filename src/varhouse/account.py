@@ -32,6 +32,7 @@ ELSEWHERE = "the reason is in the full report"
 _COUNTS = (
     "n_samples", "n_files", "n_records", "n_alleles", "n_split", "n_moved", "n_rejects",
 )  # fmt: skip
+_FILES = ("came", "replaced", "gone", "kept")
 _DIGESTS = ("genes_digest", "reference_digest")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _TABLE = "annotations_"
@@ -141,12 +142,14 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def _cohort(c: Mapping[str, Any]) -> dict[str, Any]:
-    reasons = c.get("reasons")
+    reasons, grown = c.get("reasons"), c.get("grown")
+    grown = grown if isinstance(grown, dict) else {}
     notes = [public_note(str(n)) for n in c.get("notes") or []]
     return {
         "cohort": str(c["cohort"]),
         "replaces": bool(c.get("replaces")),
         **{n: _whole(c[n]) for n in _COUNTS if c.get(n) is not None},
+        **({"grown": {n: _whole(grown.get(n)) for n in _FILES}} if grown else {}),
         "reasons": {
             r: _whole(n)
             for r, n in (reasons.items() if isinstance(reasons, dict) else ())

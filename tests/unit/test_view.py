@@ -67,6 +67,7 @@ def make_secret_store(path: Path) -> Path:
         "genotypes",
         "fields",
         "runs",
+        "carried",
         "samples",
         "files",
         "rejects",

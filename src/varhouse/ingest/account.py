@@ -22,8 +22,13 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         if c["cohort"] in held:
             continue
         verb = "replaced" if c["replaces"] else "ingested"
+        name = f"{verb}   {c['cohort']:<{width}}"
+        if grown := c.get("grown"):
+            # Of people, records and rejects those of the files that came; all alleles.
+            say(f"{name}  {_grown(grown)}", out)
+            name = f"           {'':<{width}}"
         say(
-            f"{verb}   {c['cohort']:<{width}}  {c['n_samples']:>7,} people  "
+            f"{name}  {c['n_samples']:>7,} people  "
             f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
             f"{c['n_rejects']:>6,} rejects",
             out,
@@ -92,9 +97,22 @@ def _width(account: dict[str, Any]) -> int:
     return max((len(r["cohort"]) for r in rows), default=0)
 
 
+def _grown(files: dict[str, int]) -> str:
+    """Say which files came into a cohort that grows, and which went."""
+    said = [
+        f"+{files['came']:,} file(s)" if files["came"] else "",
+        f"{files['replaced']:,} replaced" if files["replaced"] else "",
+        f"-{files['gone']:,} file(s)" if files["gone"] else "",
+        f"{files['kept']:,} as they were",
+    ]
+    return ", ".join(s for s in said if s)
+
+
 def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
     for h in held:
         label = "still held" if h.get("before") else "held back "
         say(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", out)
         for reason in h["reasons"][1:]:
             say(f"           {'':<{width}}  {reason}", out)
+        if h.get("stays"):
+            say(f"           {'':<{width}}  it stays as it was, of {h['stays']:,} files", out)

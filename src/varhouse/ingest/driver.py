@@ -253,7 +253,8 @@ def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
     for name in run.unchanged:
         LOG.info("unchanged  %s", name)
     for cohort in run.cohorts:
-        LOG.info("would ingest  %s  (%d file(s))", cohort.name, len(cohort.files))
+        stay = f", {len(cohort.kept):,} stay, {len(cohort.gone):,} go" if cohort.grows else ""
+        LOG.info("would ingest  %s  (%d file(s)%s)", cohort.name, len(cohort.files), stay)
     for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:
         LOG.info("would bring up to date  %s", name)
     return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
@@ -273,6 +274,7 @@ def _exit_code(account: dict[str, Any]) -> int:
     if not account["held_back"]:
         return 0
     came = account["release"] is not None and not account.get("up_to_date")
+    came |= any(h.get("stays") for h in account["held_back"])
     return 3 if came or account["unchanged"] else 1
 
 

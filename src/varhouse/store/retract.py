@@ -13,7 +13,7 @@ Only files that hold such rows are written again. Work goes by slices of files, 
 memory does not grow with the store.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,38 @@ import polars as pl
 
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
-from varhouse.tables.schema import IDS, KEY, TABLES, Table
+from varhouse.tables.schema import IDS, KEY, KEY_SCHEMA, TABLES, Table
 from varhouse.tables.shards import Manifest, Shard, write_frame, write_shard
 from varhouse.tables.totals import CohortFile
 
 SLICE_ROWS = 1_000_000
 """Rows in memory at a time: 0.1 - 0.5 GiB for the widest table."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What a cohort that stays has no more, because some of its people left.
+
+    Attributes
+    ----------
+    alleles
+        Those that nobody of it holds any more: the key columns and `part`.
+    ids
+        Ids that only files which left gave to an allele: `id`, the key columns and `part`.
+    """
+
+    alleles: pl.LazyFrame
+    ids: pl.LazyFrame
+
+    def of_part(self, part: str) -> "Lost":
+        """Give what is lost in one partition."""
+        mine = pl.col("part") == part
+        return Lost(self.alleles.filter(mine), self.ids.filter(mine))
+
+    def parts(self) -> set[str]:
+        """Name the partitions in which anything is lost."""
+        frames = (f.select("part").unique().collect() for f in (self.alleles, self.ids))
+        return {part for frame in frames for part in frame["part"]}
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,7 @@ def retract(
     parts: Iterable[str] | None = None,
     incoming: pl.LazyFrame | None = None,
     ids_of: Sequence[str] = (),
+    lost: Mapping[str, Lost] | None = None,
 ) -> Retraction:
     """Work out what the shared tables lose when cohorts go or are replaced.
 
@@ -113,6 +140,8 @@ def retract(
     ids_of
         Values of `ids.source` whose rows go as well, from all `parts`: those of a source
         that is joined anew.
+    lost
+        Cohort to what it loses, of those that stay.
 
     Returns
     -------
@@ -120,8 +149,9 @@ def retract(
         Rows of variants, ids, consequences and annotations; no totals, and nothing of
         the tables partitioned by cohort.
     """
-    carriers = _partitions(store, "frequencies")
-    touched = sorted(counted_parts(store, cohorts))
+    carriers, lost = _partitions(store, "frequencies"), lost or {}
+    losing = (part for of in lost.values() for part in of.parts())
+    touched = sorted({*counted_parts(store, cohorts), *losing})
     if parts is not None:
         wanted = set(parts)
         touched = sorted(p for p in (wanted if ids_of else touched) if p in wanted)
@@ -133,7 +163,18 @@ def retract(
         others = sorted(set(there) - set(cohorts))
         new = None if incoming is None else incoming.filter(pl.col("part") == part)
         folder = work / f"{i:05d}"
-        orphans = _find_orphans(store, part, list(cohorts), others, new, folder)
+        left = {c: of.of_part(part) for c, of in lost.items()}
+        whole = [c for c in others if c not in left]
+        held = [store.scan("frequencies", part=part, cohort=whole)] if whole else []
+        held += [
+            store.scan("frequencies", part=part, cohort=c).join(of.alleles, on=KEY, how="anti")
+            for c, of in left.items()
+            if c in others
+        ]
+        held += [new] if new is not None else []
+        candidates = _candidates(store, part, list(cohorts), left.values())
+        orphans = _find_orphans(candidates, held, folder)
+        unnamed = _lost_ids(left)
         alleles += sum(
             pl.scan_parquet(f, glob=False).select(pl.len()).collect().item() for f in orphans
         )
@@ -141,7 +182,8 @@ def retract(
             given = (
                 [*(f"cohort:{c}" for c in cohorts), *ids_of] if table.name == IDS.name else []
             )
-            for file, kept in _rewrite(store, table, part, given, orphans, folder):
+            going = _Going(given, orphans, unnamed if table.name == IDS.name else None)
+            for file, kept in _rewrite(store, table, part, going, folder):
                 remove.append((table.name, file))
                 shards.extend(kept)
     return Retraction(Manifest(shards, [], remove), sorted(touched), alleles)
@@ -180,55 +222,120 @@ def _near(keys: pl.DataFrame) -> pl.Expr:
     return test
 
 
-def _find_orphans(
-    store: Store,
-    part: str,
-    cohorts: list[str],
-    others: list[str],
-    incoming: pl.LazyFrame | None,
-    folder: Path,
-) -> list[Path]:
-    """Write the keys of the orphans of a partition as Parquet files, and list them."""
-    found: list[Path] = []
+def _candidates(
+    store: Store, part: str, cohorts: list[str], lost: Iterable[Lost]
+) -> Iterator[pl.DataFrame]:
+    """Give the keys of alleles that may have nobody any more, some at a time."""
     for file in store.paths("frequencies", part=part, cohort=cohorts):
         for piece in _slices(file, KEY):
-            keys = piece.unique()
-            near = _near(keys)
-            held = [store.scan("frequencies", part=part, cohort=others)] if others else []
-            held += [incoming] if incoming is not None else []
-            for frame in held:
-                # Of what others carry no more is kept than is asked for.
-                carried = frame.filter(near).select(KEY)
-                carried = carried.join(keys.lazy(), on=KEY, how="semi").unique()
-                keys = keys.join(carried.collect(engine="streaming"), on=KEY, how="anti")
-            if keys.height:
-                folder.mkdir(parents=True, exist_ok=True)
-                found.append(folder / f"orphans-{len(found):05d}.parquet")
-                write_frame(keys, found[-1])
+            yield piece.unique()
+    for of in lost:
+        keys = of.alleles.select(KEY).unique().collect()
+        if keys.height:
+            yield keys
+
+
+def _find_orphans(
+    candidates: Iterable[pl.DataFrame], held: Sequence[pl.LazyFrame], folder: Path
+) -> list[Path]:
+    """Write the keys of candidates that nobody holds as Parquet files, and list them."""
+    found: list[Path] = []
+    for keys in candidates:
+        near = _near(keys)
+        for frame in held:
+            # Of what others carry no more is kept than is asked for.
+            carried = frame.filter(near).select(KEY)
+            carried = carried.join(keys.lazy(), on=KEY, how="semi").unique()
+            keys = keys.join(carried.collect(engine="streaming"), on=KEY, how="anti")
+        if keys.height:
+            folder.mkdir(parents=True, exist_ok=True)
+            found.append(folder / f"orphans-{len(found):05d}.parquet")
+            write_frame(keys, found[-1])
     return found
+
+
+def _lost_ids(lost: Mapping[str, Lost]) -> pl.DataFrame:
+    """Give the rows of `ids` that cohorts lose: id, key, source."""
+    frames = [
+        of.ids.select("id", *KEY, pl.lit(f"cohort:{c}").alias("source")).collect()
+        for c, of in lost.items()
+    ]
+    return pl.concat([pl.DataFrame(schema=_NAMED), *frames])
+
+
+_NAMED = {"id": pl.String, **KEY_SCHEMA, "source": pl.String}
+
+
+@dataclass(frozen=True)
+class _Going:
+    """Which rows of a table go.
+
+    Those of a source in `given`, of an allele in the files `orphans`, and, in `ids`, the rows
+    of `unnamed`.
+    """
+
+    given: list[str]
+    orphans: list[Path]
+    unnamed: pl.DataFrame | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no row goes."""
+        return not (self.given or self.orphans or self._has_names)
+
+    @property
+    def _has_names(self) -> bool:
+        return self.unnamed is not None and not self.unnamed.is_empty()
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns by which rows are told."""
+        return [*KEY, *(["source"] if self.given or self._has_names else []),
+                *(["id"] if self._has_names else [])]  # fmt: skip
+
+    def of(self, piece: pl.DataFrame) -> pl.Series:
+        """Tell for each row whether it goes."""
+        goes = pl.Series("goes", [False]).new_from_index(0, piece.height)
+        if self.orphans:
+            keys = pl.scan_parquet(self.orphans, glob=False).filter(_near(piece)).unique()
+            goes = goes | _is_among(piece, keys.collect())
+        if self.given:
+            goes = goes | piece["source"].is_in(self.given)
+        if self.unnamed is not None and self._has_names:
+            goes = goes | _is_among(piece, self.unnamed)
+        return goes
+
+
+def _is_among(piece: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+    """Tell for each row of a piece whether it is one of some others, by their columns."""
+    marked = piece.select(rows.columns).join(
+        rows.unique().with_columns(goes=pl.lit(value=True)),
+        on=rows.columns,
+        how="left",
+        maintain_order="left",
+    )
+    return marked["goes"].fill_null(value=False)
 
 
 def _rewrite(
     store: Store,
     table: Table,
     part: str,
-    given: list[str],
-    orphans: list[Path],
+    going: _Going,
     folder: Path,
 ) -> Iterator[tuple[str, list[Shard]]]:
     """Write again the files of a table that hold rows to go; give file and shards."""
     root = table_folder(store.path, table)
-    if not orphans and not given:
+    if going.is_nothing:
         return
     number = 0
     for file in store.file_frame(table.name, part=part)["path"].to_list():
-        columns = [*KEY, *(["source"] if given else [])]
-        pieces = _slices(root / file, columns)
-        if not any(_goes(p, orphans, given).any() for p in pieces):
+        pieces = _slices(root / file, going.columns)
+        if not any(going.of(p).any() for p in pieces):
             continue
         shards = []
         for piece in _slices(root / file):
-            kept = piece.filter(~_goes(piece, orphans, given))
+            kept = piece.filter(~going.of(piece))
             # Files written before a source had a field lack its column.
             missing = [c for c in table.file_schema if c not in kept.columns]
             kept = kept.with_columns(
@@ -238,20 +345,3 @@ def _rewrite(
             shards.append(write_shard(kept, table, folder, name, {"part": part}))
             number += 1
         yield file, [s for s in shards if s is not None]
-
-
-def _goes(piece: pl.DataFrame, orphans: list[Path], given: list[str]) -> pl.Series:
-    """Tell for each row whether it goes: an orphan's, or an id of a source in `given`."""
-    goes = pl.Series("goes", [False]).new_from_index(0, piece.height)
-    if orphans:
-        keys = pl.scan_parquet(orphans, glob=False).filter(_near(piece)).unique().collect()
-        marked = piece.select(KEY).join(
-            keys.with_columns(goes=pl.lit(value=True)),
-            on=KEY,
-            how="left",
-            maintain_order="left",
-        )
-        goes = marked["goes"].fill_null(value=False)
-    if given:
-        goes = goes | piece["source"].is_in(given)
-    return goes

@@ -147,6 +147,12 @@ class TableMethods:
         """Scan people's runs of states; rows of lists (`callability.runs.absolute`)."""
         return self.table("runs", region, cohort=cohort, part=part)
 
+    def carried(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan what single people of gVCFs add to the frequencies of the alleles they hold."""
+        return self.table("carried", region, cohort=cohort, part=part)
+
     def cohorts(self, *, cohort: Wanted = None) -> pl.LazyFrame:
         """Scan the cohorts."""
         return self.table("cohorts", cohort=cohort)

@@ -60,6 +60,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "genotypes": ("cohort", "file", "record", "first"),
     "kits": ("cohort", "kit", "contig", "start"),
     "runs": ("cohort", "contig", "sample", "start"),
+    "carried": ("cohort", *KEY, "sample"),
     "cohorts": ("cohort",),
     "samples": ("cohort", "ordinal"),
     "files": ("cohort", "file"),

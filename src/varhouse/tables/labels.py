@@ -56,6 +56,17 @@ class Labels:
         rows = files.select("file", "name", "samples").rows()
         return cls({f: (n, [names.get(s, "") for s in of]) for f, n, of in rows}, names)
 
+    def joined(self, others: "Labels") -> "Labels":
+        """Give these labels and others; of a number that both have, that of the others."""
+        out = Labels({}, {})
+        for kind in (FILE, SAMPLE):
+            known: dict[int, int] = {}
+            for labels in (self, others):
+                numbers, hashes = labels._known[kind]
+                known |= dict(zip(numbers.tolist(), hashes.tolist(), strict=True))
+            out._known[kind] = _sorted(known)
+        return out
+
     def look(self, kind: str, numbers: npt.NDArray[np.signedinteger]) -> Hashes:
         """Give the labels of numbers as uint64 of the same length.
 

@@ -242,10 +242,13 @@ def _hash(array: Any, name: str, look: _Look | None = None) -> Hashes:
         buffers = np.array([b.address if b else 0 for b in array.buffers()[2:]], np.int64)
         _hash_texts(_fixed(array, np.uint64, 2).reshape(-1, 2), buffers, out)
     elif pa.types.is_large_list(kind) or pa.types.is_list(kind):
-        elements = _hash(array.values, name, look)
-        if array.values.null_count:
-            _put_nulls(elements, _bytes(array.values, 0), array.values.offset)
-        _hash_lists(elements, _offsets(array), out)
+        offsets = _offsets(array)
+        # Before and behind may stand what is in no row any more.
+        values = array.values.slice(offsets[0], offsets[-1] - offsets[0])
+        elements = _hash(values, name, look)
+        if values.null_count:
+            _put_nulls(elements, _bytes(values, 0), values.offset)
+        _hash_lists(elements, offsets - offsets[0], out)
     elif pa.types.is_signed_integer(kind) and look is not None:
         out = look(_fixed(array, kind.to_pandas_dtype()))
     elif pa.types.is_signed_integer(kind):

@@ -13,7 +13,12 @@ import polars as pl
 
 from varhouse.errors import SchemaError
 from varhouse.tables.labels import FILE, SAMPLE
-from varhouse.tables.statistics import PERSON_COUNTS, site_counts, statistics_of
+from varhouse.tables.statistics import (
+    PERSON_COUNTS,
+    adding_alone,
+    site_counts,
+    statistics_of,
+)
 from varhouse.tables.statistics import PolarsType as PolarsType
 
 FORMAT_VERSION = 4
@@ -701,6 +706,27 @@ KITS = Table(
     encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
 )
 
+CARRIED = Table(
+    "carried",
+    "controlled",
+    "an allele x person who holds it, of people with runs whose file is of them alone: what is"
+    " taken from the counts of `frequencies` when the person leaves the cohort",
+    (
+        *_key_columns(),
+        COHORT,
+        Column("sample", pl.Int32, "ordinal of the person (table samples)"),
+        *(
+            Column(name, pl.Int16, f"`{name}` of the person alone")
+            for name in adding_alone("frequencies")
+        ),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=(*KEY, "sample"),
+    # It follows from the records and the sheet.
+    content=False,
+)
+
 COHORTS = Table(
     "cohorts",
     "open",
@@ -904,8 +930,8 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
-        CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, KITS, COHORTS, SAMPLES,
-        FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
+        CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, CARRIED, KITS, COHORTS,
+        SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
     )
 }  # fmt: skip
 

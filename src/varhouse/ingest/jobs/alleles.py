@@ -11,10 +11,11 @@ import polars as pl
 
 from varhouse.files import read_json, write_json
 from varhouse.identify import identify
+from varhouse.ingest.jobs.growth import LOST, LOST_IDS
 from varhouse.ingest.jobs.sides import GENE_MODEL
 from varhouse.ingest.setup.run import Run
 from varhouse.store.reader import Store
-from varhouse.store.retract import retract
+from varhouse.store.retract import Lost, retract
 from varhouse.tables.schema import IDS, KEY, KEY_SCHEMA, VARIANTS
 from varhouse.tables.shards import (
     Manifest,
@@ -62,6 +63,7 @@ def find_alleles(
     reference = run.open_reference()
     entries = incoming_entries(cohort_folders)
     base = run.base()
+    growing = [f"cohort:{c.name}" for c in run.cohorts if c.grows]
     shards: list[Shard | None] = []
     windows: list[dict[str, Any]] = []
     for i, part in enumerate(parts):
@@ -70,24 +72,23 @@ def find_alleles(
         for window in _windows(mine):
             pieces = [e for e in mine if window.touches(e["span"])]
             come = _incoming(pieces, window)
-            names.add_given(come)
+            names.add_given(come, _known_ids(base, part, growing, window))
             for new in _new(base, part, come, window).iter_slices(NAMED_AT_ONCE):
                 file = f"new-{len(windows):05d}.parquet"
                 write_frame(new, directory / file)
                 windows.append({"part": part, "file": file, "rows": new.height})
                 names.add(identify(new, reference))
         shards += names.close()
-    replaced = sorted(
-        folder.name
-        for folder in cohort_folders
-        if run.cohort(folder.name).replaces and not read_json(folder / "summary.json")["hold"]
-    )
+    comes_in = [f for f in cohort_folders if not read_json(f / "summary.json")["hold"]]
+    replaced = sorted(f.name for f in comes_in if run.cohort(f.name).replaces)
+    lost = {f.name: _lost(f, entries) for f in comes_in if run.cohort(f.name).gone}
     remove: list[tuple[str, str]] = []
     alike: dict[tuple[str, ...], list[str]] = {}
     for part in parts:
         alike.setdefault(tuple(again.get(part, ())), []).append(part)
     for i, (anew, some) in enumerate(sorted(alike.items())):
-        gone = _retract(run, some, entries, replaced, directory / "retract" / f"{i:05d}", anew)
+        work = directory / "retract" / f"{i:05d}"
+        gone = _retract(run, some, entries, (replaced, lost), work, anew)
         shards += gone.shards
         remove += gone.remove
     write_json(directory / "windows.json", windows)
@@ -98,12 +99,13 @@ def _retract(
     run: Run,
     parts: list[str],
     entries: list[dict[str, Any]],
-    replaced: list[str],
+    leaving: tuple[list[str], dict[str, Lost]],
     directory: Path,
     again: tuple[str, ...],
 ) -> Manifest:
     """Take out what only the old state of a replaced cohort or a source brought.
 
+    `leaving` are the cohorts that are replaced, and what others lose with people who leave.
     Tables that are made anew for these partitions are left out: their old rows go anyway.
     """
     # The ids of a source that is joined anew come again with the annotation.
@@ -113,7 +115,8 @@ def _retract(
         if n != GENE_MODEL
         for kind in ("source", "merged")
     ]
-    if not replaced and not ids_of:
+    replaced, lost = leaving
+    if not replaced and not lost and not ids_of:
         return Manifest()
     frames = [
         pl.scan_parquet(e["path"], glob=False).select(*KEY, pl.lit(e["part"]).alias("part"))
@@ -127,6 +130,7 @@ def _retract(
         parts=parts,
         incoming=incoming,
         ids_of=ids_of,
+        lost=lost,
     ).manifest
     anew = {"consequences" if n == GENE_MODEL else f"annotations_{n}" for n in again}
     anew |= {f"annotations_{n}" for n in run.gone_sources}
@@ -138,10 +142,33 @@ def _retract(
     )
 
 
+def _lost(folder: Path, entries: list[dict[str, Any]]) -> Lost:
+    """Read what a cohort that grows loses; ids that its new files give again stay."""
+    ids = pl.read_parquet(folder / LOST_IDS, glob=False)
+    if ids.height:
+        paths = [e["path"] for e in entries if e["cohort"] == folder.name]
+        cohort = pl.lit(folder.name).alias("cohort")
+        for path in paths:
+            come = pl.scan_parquet(path, glob=False).select(*KEY, "id", cohort)
+            come = come.join(ids.lazy(), on=KEY, how="semi")
+            ids = ids.join(given_ids(come.collect()), on=["id", *KEY], how="anti")
+    return Lost(pl.scan_parquet(folder / LOST, glob=False), ids.lazy())
+
+
 def _windows(pieces: list[dict[str, Any]]) -> list[Window]:
     if not pieces:
         return []
     return cut_windows(pl.scan_parquet([e["path"] for e in pieces], glob=False), INCOMING_ROWS)
+
+
+def _known_ids(
+    base: Store, part: str, growing: list[str], window: Window
+) -> pl.LazyFrame | None:
+    """Give the ids that files of cohorts which grow gave before; None: no cohort grows."""
+    if not growing:
+        return None
+    mine = pl.col("source").is_in(growing)
+    return base.scan("ids", part=part).filter(mine & window.rows())
 
 
 def _new(base: Store, part: str, come: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -197,9 +224,13 @@ class _Names:
         self._variants.add(named.select(c for c in VARIANTS.names if c != "part"))
         self._add_ids(computed_ids(named))
 
-    def add_given(self, come: pl.DataFrame) -> None:
-        """Add the ids that the files give to alleles that come in."""
-        self._add_ids(given_ids(come))
+    def add_given(self, come: pl.DataFrame, known: pl.LazyFrame | None) -> None:
+        """Add the ids that the files give to alleles that come in, but for those known."""
+        given = given_ids(come)
+        if known is not None and given.height:
+            known = known.select(given.columns).join(given.lazy(), on=given.columns)
+            given = given.join(known.collect(), on=given.columns, how="anti")
+        self._add_ids(given)
 
     def _add_ids(self, rows: pl.DataFrame) -> None:
         for (kind,), some in rows.group_by("kind"):

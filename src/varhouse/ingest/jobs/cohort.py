@@ -26,14 +26,17 @@ from varhouse.frequencies.strata import Strata, make_strata
 from varhouse.genotypes.codec.digest import wrap
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.ingest.jobs.callrows import PIECE_BYTES
+from varhouse.ingest.jobs.carried import write_carried
 from varhouse.ingest.jobs.chunk import Place
 from varhouse.ingest.jobs.cohortruns import once_each, write_callable
+from varhouse.ingest.jobs.growth import Grown, grow
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
 from varhouse.ingest.jobs.kitrows import callable_of_kits, kit_shards
 from varhouse.ingest.jobs.lifted import source_lines, source_record
 from varhouse.ingest.jobs.merge import ByRuns, merge_part
 from varhouse.ingest.jobs.ownrows import (
+    COUNTS,
     cohort_labels,
     cohort_row,
     file_fingerprints,
@@ -113,30 +116,10 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     summary = _summary(run, cohort, verdicts, chunks, n_twice)
     hold = record_reasons(run.policy, verdicts, summary["reasons"])
     summary["hold"] = hold
-    shards: list[Shard | None] = []
-    replace: list[tuple[str, dict[str, str]]] = []
+    made = Grown()
     if not hold:
-        assessed: list[Shard] = []
-        people = _people(run, name, verdicts, group_of)
-        runs = _runs(run, name, verdicts, chunks, labels, directory)
-        if len(runs) > 1 and len(people.members) < len(verdicts):
-            runs = once_each(runs, labels, directory / "runs-once")
-        if runs or len(people.members) > 1:
-            with_runs = _with_runs(run, verdicts)
-            assessed, summary["n_alleles"] = _merge(
-                name, chunks, people, with_runs, runs, _rejected(run, name, chunks), directory
-            )
-        if people.kits is not None:
-            assessed += _callable_of_kits(run, name, chunks, people, assessed, directory)
-            shards += kit_shards(run, name, directory)
-        found = [*(s for c in chunks for s in (*c.shards, *c.extra)), *runs, *assessed]
-        shards += join_files(found, directory / "joined", labels)
-        shards += _own_rows(run, cohort, verdicts, chunks, summary, directory)
-        replace = [
-            (table, {"cohort": name})
-            for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
-                          "fields", "runs", "kits", "rejects", "cohorts", "samples", "files")
-        ]  # fmt: skip
+        taken = _Taken(run, cohort, verdicts, chunks, group_of, labels)
+        made = (_grown if cohort.grows else _whole)(taken, summary, directory)
     alleles = [
         {
             "path": os.path.relpath(c.alleles, directory),
@@ -152,8 +135,92 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         # Rejected records were read once more from there.
         check_unchanged(verdict)
     write_json(directory / "alleles.json", alleles)
-    write_manifest(directory / "manifest.json", shards, replace)
+    write_manifest(directory / "manifest.json", made.shards, made.replace, made.remove)
     write_json(directory / "summary.json", summary)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What was taken in of a cohort; see `gather_cohort`."""
+
+    run: Run
+    cohort: RunCohort
+    verdicts: list[Verdict]
+    chunks: list[_Chunk]
+    group_of: dict[int, int]
+    labels: Labels
+
+    def runs(self, directory: Path) -> list[Shard]:
+        """Gather the runs of the files: one over each base of a person."""
+        run, name, labels = self.run, self.cohort.name, self.labels
+        runs = _runs(run, name, self.verdicts, self.chunks, labels, directory)
+        if len(runs) > 1 and len(set(self.group_of.values())) < len(self.verdicts):
+            runs = once_each(runs, labels, directory / "runs-once")
+        return runs
+
+    def carried(self, directory: Path) -> list[Shard]:
+        """Write what people with runs of their own add to frequencies."""
+        ordinal = self.run.ordinals(self.cohort.name)
+        single = {
+            file: ordinal[v.samples[0]]
+            for file, v in enumerate(self.verdicts)
+            if len(v.samples) == 1 and self.run.policy.has_runs(gvcf=v.gvcf)
+        }
+        counted = ((c.file, s) for c in self.chunks for s in c.shards)
+        return write_carried(counted, single, directory / "carried")
+
+    def shards(self) -> list[Shard]:
+        """List the shards of the chunks."""
+        return [s for c in self.chunks for s in (*c.shards, *c.extra)]
+
+
+def _whole(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
+    """Make all rows of a cohort; they replace those that it has in the store."""
+    run, cohort, chunks, labels = taken.run, taken.cohort, taken.chunks, taken.labels
+    verdicts = taken.verdicts
+    assessed: list[Shard] = []
+    people = _people(run, cohort.name, verdicts, taken.group_of)
+    runs, carried = taken.runs(directory), taken.carried(directory)
+    if runs or len(people.members) > 1:
+        with_runs = _with_runs(run, verdicts)
+        rejected = _rejected(run, cohort.name, chunks)
+        assessed, summary["n_alleles"] = _merge(
+            cohort.name, chunks, people, with_runs, runs, rejected, directory
+        )
+    if people.kits is not None:
+        assessed += _callable_of_kits(run, cohort.name, chunks, people, assessed, directory)
+    found = [*taken.shards(), *runs, *carried, *assessed]
+    shards = join_files(found, directory / "joined", labels)
+    row = cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts))
+    own = [
+        write_shard(row, COHORTS, directory, "cohorts", {"cohort": cohort.name}),
+        *_people_and_files(taken, directory),
+        *(kit_shards(run, cohort.name, directory) if people.kits is not None else []),
+    ]
+    shards += [s for s in own if s is not None]
+    replace = [
+        (table, {"cohort": cohort.name})
+        for table in ("frequencies", "callable", "sites", "blocks", "lifted", "genotypes",
+                      "fields", "runs", "carried", "kits", "rejects", "cohorts", "samples",
+                      "files")
+    ]  # fmt: skip
+    return Grown(shards, replace)
+
+
+def _grown(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
+    """Make the rows that come into a cohort, and those that change."""
+    run, cohort = taken.run, taken.cohort
+    own = _people_and_files(taken, directory)
+    came = [*taken.shards(), *taken.runs(directory), *taken.carried(directory), *own]
+    grown = grow(run, cohort, came, taken.labels, directory)
+    counts = {n: grown.counts[n] + summary[n] for n in COUNTS if n != "n_alleles"}
+    summary["n_alleles"] = counts["n_alleles"] = grown.counts["n_alleles"]
+    summary["grown"] = grown.told
+    prints = [*grown.fingerprints, *file_fingerprints(run, cohort, taken.verdicts)]
+    row = cohort_row(run, cohort, counts, prints)
+    shard = write_shard(row, COHORTS, directory, "cohorts", {"cohort": cohort.name})
+    grown.shards += [shard] if shard is not None else []
+    return grown
 
 
 def _load(cohort: RunCohort, tasks: list[Path], labels: Labels) -> list[_Chunk]:
@@ -554,7 +621,8 @@ def _summary(
         "n_rejects": sum(reasons.values()),
         "reasons": reasons,
         "ref_checked": {
-            k: sum(v.ref_checked[k] for v in verdicts) for k in verdicts[0].ref_checked
+            k: sum(v.ref_checked[k] for v in verdicts)
+            for k in {k: None for v in verdicts for k in v.ref_checked}
         },
         "outside_kits": outside,
         "notes": joined_notes(verdicts) + _kit_notes(run, cohort, verdicts, outside),
@@ -584,26 +652,20 @@ def _kit_notes(
     return notes
 
 
-def _own_rows(
-    run: Run,
-    cohort: RunCohort,
-    verdicts: list[Verdict],
-    chunks: list[_Chunk],
-    summary: dict[str, Any],
-    directory: Path,
-) -> list[Shard | None]:
-    """Write the rows of the tables cohorts, samples and files."""
-    partition, labels = {"cohort": cohort.name}, cohort_labels(run, cohort, verdicts)
-    counted = ((c.file, c.people) for c in {id(c.people): c for c in chunks}.values())
+def _people_and_files(taken: _Taken, directory: Path) -> list[Shard]:
+    """Write the rows of the samples and files that come in."""
+    run, cohort, verdicts = taken.run, taken.cohort, taken.verdicts
+    counted = ((c.file, c.people) for c in {id(c.people): c for c in taken.chunks}.values())
     rows = {
-        COHORTS: cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts)),
         SAMPLES: sample_rows(run, cohort, verdicts, counted),
-        FILES: file_rows(run, cohort, verdicts, _blocks_digests(chunks)),
+        FILES: file_rows(run, cohort, verdicts, _blocks_digests(taken.chunks)),
     }
-    return [
-        write_shard(frame, table, directory, table.name, partition, labels)
+    partition = {"cohort": cohort.name}
+    made = (
+        write_shard(frame, table, directory, table.name, partition, taken.labels)
         for table, frame in rows.items()
-    ]
+    )
+    return [shard for shard in made if shard is not None]
 
 
 def _blocks_digests(chunks: list[_Chunk]) -> dict[int, int]:

@@ -189,13 +189,24 @@ def _held_rows(
     fingerprints = {
         n: held_fingerprint(
             wanted_fingerprint(
-                run.cohort(n).settings, run.cohort(n).people, [v.sha256 for v in found]
+                run.cohort(n).settings,
+                run.cohort(n).people,
+                [*(v.sha256 for v in found), *_kept_bytes(run, n)],
             ),
             run.limits,
         )
         for n, found in verdicts.items()
     }
     return held_shards(held, verdicts, fingerprints, run.ingest_id, work)
+
+
+def _kept_bytes(run: Run, cohort: str) -> list[str]:
+    """Give the SHA-256 of the files of a cohort that stay as they are."""
+    kept = run.cohort(cohort).kept
+    if not kept:
+        return []
+    files = run.base().scan("files", cohort=cohort).filter(pl.col("file").is_in(kept))
+    return files.select("sha256").collect()["sha256"].to_list()
 
 
 def _new_genes(run: Run) -> bool:
@@ -235,6 +246,9 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         for c in cohorts
         if c["hold"]
     ]
+    for h in held:
+        cohort = run.cohort(h["cohort"])
+        h["stays"] = len(cohort.kept) + len(cohort.gone)
     held += run.held_before
     return {
         "ingest_id": run.ingest_id,

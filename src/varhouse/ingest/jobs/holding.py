@@ -111,6 +111,14 @@ def cohort_reasons(
         )
     reasons += [] if overlap is None else [overlap]
     reasons += _told_twice(run.policy, verdicts)
+    if run.cohort(cohort).grows:
+        # What its first records looked like is not what the whole is.
+        reasons += [
+            f"{Path(v.path).name} is no gVCF, as the other files of the cohort are; fix: put "
+            "it into a cohort of its own"
+            for v in verdicts
+            if not (v.gvcf or v.hold)
+        ]
     n_records = sum(v.n_records for v in verdicts)
     lost = sum(v.unknown_contig for v in verdicts)
     if n_records and lost == n_records:

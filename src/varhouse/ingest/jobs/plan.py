@@ -150,7 +150,7 @@ def _bundles(
     """Partitions that change, in the order of the assembly, some to a job."""
     base = run.base()
     touched = dict(parts)
-    gone = [c for c in run.cohorts if c.replaces and c.name in plan.files]
+    gone = [c for c in run.cohorts if (c.replaces or c.gone) and c.name in plan.files]
     for part in counted_parts(base, [c.name for c in gone]):
         touched.setdefault(part, 0)
     plan.called = sorted(touched)

@@ -2,8 +2,9 @@
 
 Of a gVCF the store keeps what every base of its people is called (table `runs`), so that who
 comes adds to the counts of a cohort and who goes is taken away, without reading the others. A
-cohort grows when every file that it has in the store, and every new one, is such a file, and
-no two of them hold the same people; any other one that changes is replaced as a whole.
+cohort grows when every file that it has in the store, and every new one, is such a file, no
+two of them hold the same people, and files that go are of one person; any other cohort that
+changes is replaced as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError
-from varhouse.ingest.setup.headers import sample_names
 from varhouse.store.reader import Store
 from varhouse.vcf.gvcf.recognition import BlockWatch
+from varhouse.vcf.peek import trusted_header
 from varhouse.vcf.stream import open_records
 from varhouse.vcf.text.limits import Limits
 
@@ -39,6 +40,11 @@ class Growth:
     numbers: list[int]
     kept: list[int]
     gone: list[int]
+
+    @property
+    def before(self) -> int:
+        """Files of the cohort in the base release."""
+        return len(self.kept) + len(self.gone)
 
 
 def plan_growth(
@@ -64,7 +70,8 @@ def plan_growth(
     """
     columns = ("file", "fingerprint", "has_runs", "n_samples")
     stored = base.scan("files", cohort=cohort).select(columns).collect()
-    if not stored["has_runs"].all() or not (stored["n_samples"] > 0).all():
+    people = base.scan("samples", cohort=cohort).select(pl.len()).collect().item()
+    if not stored["has_runs"].all() or stored["n_samples"].sum() != people:
         return None
     number_of = dict(stored.select("fingerprint", "file").rows())
     kept = [number_of[f] for f in fingerprints if f is not None and f in number_of]
@@ -73,26 +80,32 @@ def plan_growth(
         return None
     seen = set(stored_ordinals(base, cohort, kept))
     for path in came:
-        names = sample_names(Path(path), limits)
-        # What cannot be read is held back, and the cohort stays as it was.
-        if names is not None:
-            if not names or not seen.isdisjoint(names) or not looks_like_gvcf(path, limits):
-                return None
-            seen |= set(names)
+        header = trusted_header(Path(path), limits)
+        if header is None:
+            # It is held back, and the cohort stays as it was.
+            continue
+        names = header.samples
+        if not names or not seen.isdisjoint(names) or not looks_like_gvcf(path, limits):
+            return None
+        seen |= set(names)
     numbers = [n for n, _ in zip(free_numbers(kept), came, strict=False)]
     gone = sorted(set(stored["file"].to_list()) - set(kept))
+    left = stored.filter(pl.col("file").is_in(gone))
+    if not (left["n_samples"] == 1).all():
+        # What each person of a file of several adds is not kept (table `carried`).
+        return None
     return Growth(came, numbers, sorted(kept), gone)
 
 
 def looks_like_gvcf(path: str, limits: Limits) -> bool:
-    """Tell by its first records whether a file is a gVCF."""
+    """Tell by its first records whether a file is a gVCF; what cannot be read may be one."""
     watch = BlockWatch()
     try:
         for batch in open_records(Path(path), limits)[1]:
             watch.take(batch)
             return watch.is_gvcf()
     except (InputError, OSError):
-        return False
+        return True
     return False
 
 

@@ -32,7 +32,7 @@ from varhouse.ingest.setup.fingerprints import (
     stored_people,
     wanted_fingerprint,
 )
-from varhouse.ingest.setup.growing import Growth, free_numbers, stored_ordinals
+from varhouse.ingest.setup.growing import Growth, free_numbers, plan_growth, stored_ordinals
 from varhouse.ingest.setup.headers import UNREAD, read_sample_lists
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.kits import KITS, bed_digests, check_beds, read_cohort_kits
@@ -488,6 +488,8 @@ def _changed(
             if len(whole) == len(files) and row == cohort_fingerprint(settings, whole):
                 unchanged.append(cohort.name)
                 continue
+            if row is not None and cohort.chain is None and not cohort.kits:
+                growth = plan_growth(base, cohort.name, files, prints, config.limits)
             wanted = wanted_fingerprint(settings, sheet.digest(), found)
             if before and before["fingerprint"] == held_fingerprint(wanted, config.limits):
                 held.append(
@@ -496,6 +498,7 @@ def _changed(
                         "reasons": before["reasons"],
                         "notes": [],
                         "before": True,
+                        "stays": growth.before if growth else 0,
                     }
                 )
                 continue
