@@ -76,6 +76,9 @@ def _by_kit(
     rows = people.join(samples.collect(), on="ordinal", maintain_order="left", suffix="_bed")
     name = "kit_bed" if "kit" in people.columns else "kit"
     for (kit_name,), mine in rows.group_by(name, maintain_order=True):
-        of_kit = intervals.filter(pl.col("kit") == kit_name)
-        kits = None if kit_name is None else Kits.of(of_kit.with_columns(kit=pl.lit(WHOLE)))
+        kits = None
+        if kit_name is not None:
+            of_kit = intervals.filter(pl.col("kit") == kit_name)
+            # All are of one kit, whatever it is called.
+            kits = Kits.of(of_kit.with_columns(kit=pl.lit(WHOLE)))
         yield mine.select(people.columns), kits
