@@ -92,6 +92,7 @@ def add_up(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
     rows = rows._replace(start=np.maximum(rows.start, low), end=np.minimum(rows.end, high))
     if not _lie_apart(rows):
         rows = _sweep(rows)
+    rows = _of_something(rows)
     return _with_gaps(join_equal(rows), low, high, groups)
 
 
@@ -122,7 +123,16 @@ def _sweep(rows: Stretches) -> Stretches:
     group, base = step // width, step % width + low
     # The last step of a group counts nothing, and is left out with other rows of nothing.
     end = np.append(base[1:] - 1, base[-1:])
-    return Stretches(group, base, end, counts).take(np.any(counts, axis=0))
+    return Stretches(group, base, end, counts)
+
+
+def _of_something(rows: Stretches) -> Stretches:
+    """Leave out rows that count nothing."""
+    kept = rows.counts[0] != 0
+    # Few rows have none of the first: the others are looked at no further.
+    doubtful = np.flatnonzero(~kept)
+    kept[doubtful] = np.any(rows.counts[1:, doubtful], axis=0)
+    return rows.take(kept)
 
 
 def _with_gaps(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches:
