@@ -31,8 +31,9 @@ from varhouse.onefile.out import as_path, check_choice, is_frame, tells_paths
 from varhouse.onefile.paths import keep_inputs, output_ending
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header
-from varhouse.vcf.text.bgzf import BgzfWriter, file_kind
+from varhouse.vcf.text.bgzf import BgzfWriter
 from varhouse.vcf.text.lines import read_batch
+from varhouse.vcf.text.otherformats import vcf_kind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -220,7 +221,7 @@ def _write_text(out: Path, header: bytes, work: Work) -> None:
 
 
 def _read_body(path: Path, header: bytes) -> bytes:
-    text = b"".join(b.data for b in iter_text(path, file_kind(path)))
+    text = b"".join(b.data for b in iter_text(path, vcf_kind(path)))
     return text[len(header) :]
 
 

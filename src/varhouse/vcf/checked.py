@@ -11,10 +11,10 @@ from varhouse.vcf.account.problems import Account
 from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.reader import Converted, VcfReader
-from varhouse.vcf.text.bgzf import file_kind
 from varhouse.vcf.text.cuts import Cutter
 from varhouse.vcf.text.limits import DEFAULTS
 from varhouse.vcf.text.lines import RecordBatch
+from varhouse.vcf.text.otherformats import vcf_kind
 
 _WHOLE = 1 << 62
 
@@ -39,7 +39,7 @@ class CheckedVcfReader(VcfReader):
             if self.formats is None and scanner.rules is not None:
                 scanner.rules.check_samples(batch, faults)
 
-        kind = file_kind(self.path)
+        kind = vcf_kind(self.path)
         plain = partial(scanner.plain_samples, self.formats.names if self.formats else ())
         for block in iter_text(self.path, kind, self.batch_bytes, plain=plain):
             data = scanner.take_block(block)

@@ -7,9 +7,9 @@ from varhouse.vcf.account.problems import Account
 from varhouse.vcf.bcf.htslib import bcf_header
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header, read_header
-from varhouse.vcf.text.bgzf import file_kind
 from varhouse.vcf.text.encoding import header_text
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
+from varhouse.vcf.text.otherformats import vcf_kind
 
 
 def peek_header(path: Path, limits: Limits = DEFAULTS) -> list[str]:
@@ -20,7 +20,7 @@ def peek_header(path: Path, limits: Limits = DEFAULTS) -> list[str]:
     InputError
         If the file cannot be read, or its header is larger than the limits allow.
     """
-    kind = file_kind(path)
+    kind = vcf_kind(path)
     if kind == "bcf":
         return bcf_header(path)
     lines: list[str] = []

@@ -25,7 +25,7 @@ from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.peek import peek_header
 from varhouse.vcf.reader import Task, VcfReader, spans
 from varhouse.vcf.samples.typed import SampleReader
-from varhouse.vcf.text.bgzf import BATCH_BYTES, file_kind, iter_range
+from varhouse.vcf.text.bgzf import BATCH_BYTES, iter_range
 from varhouse.vcf.text.index import (
     Region,
     find_index,
@@ -34,6 +34,7 @@ from varhouse.vcf.text.index import (
     region_ranges,
 )
 from varhouse.vcf.text.lines import RecordBatch, read_batch
+from varhouse.vcf.text.otherformats import vcf_kind
 
 _SMALL = 4 << 20
 """Compressed bytes of a range that one thread reads as a whole."""
@@ -111,7 +112,7 @@ def read_vcf(
         raise UsageError(
             "check reads the whole file in its order", "leave out region and threads"
         )
-    kind = file_kind(path)
+    kind = vcf_kind(path)
     header = read_header(peek_header(path), Account(path.name))
     if not header.complete:
         raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")

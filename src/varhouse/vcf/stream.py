@@ -8,7 +8,7 @@ from varhouse.vcf.account.problems import Account
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.peek import peek_header
-from varhouse.vcf.text.bgzf import file_kind, iter_range
+from varhouse.vcf.text.bgzf import iter_range
 from varhouse.vcf.text.index import (
     Region,
     check_index,
@@ -18,6 +18,7 @@ from varhouse.vcf.text.index import (
 )
 from varhouse.vcf.text.limits import DEFAULTS, Limits
 from varhouse.vcf.text.lines import RecordBatch, read_batch
+from varhouse.vcf.text.otherformats import vcf_kind
 
 
 def open_records(
@@ -30,7 +31,7 @@ def open_records(
     InputError
         If the file has no #CHROM line or cannot be read.
     """
-    kind = file_kind(path)
+    kind = vcf_kind(path)
     header = read_header(peek_header(path, limits), Account(path.name))
     if not header.complete:
         raise InputError(f"{path}: no #CHROM line: not VCF", "varhouse validate tells more")
@@ -42,7 +43,7 @@ def why_no_index(path: Path) -> str | None:
 
     The index is a .csi or .tbi beside a BGZF VCF that is not older than the file.
     """
-    kind = file_kind(path)
+    kind = vcf_kind(path)
     if kind != "bgzf":
         return f"{path.name} is {_KINDS[kind]}, only a BGZF VCF is read by its index"
     if find_index(path) is None:

@@ -78,11 +78,12 @@ class Account:
         count: int = 1,
         severity: str | None = None,
         ingest: str | None = None,
+        fix: str | None = None,
     ) -> None:
         """Count a problem, and keep it while there are few of its code.
 
-        `severity` and `ingest` differ from the rule's where the version of the file or
-        the place of the problem decides.
+        `severity`, `ingest` and `fix` differ from the rule's where the version of the file,
+        the place of the problem or what the file is decides.
         """
         rule = RULES[code]
         severity = severity or rule.severity
@@ -103,7 +104,7 @@ class Account:
             name,
             value,
             message,
-            rule.fix,
+            fix or rule.fix,
         )
         if len(kept) < SHOWN:
             kept.append(problem)

@@ -74,6 +74,7 @@ _FILE = (
     ("VH-F-013", "no_permission", "error/refuse", "", "chmod +r, or ask who owns it"),
     ("VH-F-014", "special_file", "error/refuse", "", "write it to a file first"),
     ("VH-F-015", "missing", "error/refuse", "", "correct the path"),
+    ("VH-F-017", "other_format", "error/refuse", "1", "give a VCF or BCF file"),
     ("VH-F-016", "control_character", "error/note", "1.2 (from 4.3 on)",
      "remove it: tr -d '\\000-\\010\\013\\014\\016-\\037'"),
     ("VH-F-030", "gvcf", "warning/note", "5.5",

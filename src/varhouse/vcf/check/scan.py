@@ -22,10 +22,11 @@ from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
-from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, file_kind, hash_file
+from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, hash_file
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
+from varhouse.vcf.text.otherformats import OtherFormatError, vcf_kind
 
 MISMATCHES = 5
 """So many records that do not fit are no single bad ones, as with annotation sources."""
@@ -119,7 +120,7 @@ def scan_file(
     stat = path.stat()
     hashed, total = FileHashes() if hashes else None, 0
     try:
-        kind = file_kind(path)
+        kind = vcf_kind(path)
         if kind != "bgzf" and copy is not None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             writer, data = BgzfWriter(copy), copy
@@ -135,6 +136,8 @@ def scan_file(
             error.message.removeprefix(f"{path}: "),
             name=f"limits.{error.key}",
         )
+    except OtherFormatError as error:
+        account.add("VH-F-017", error.message.removeprefix(f"{path}: "), fix=error.fix)
     except InputError as error:
         code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
         account.add(code, error.message.removeprefix(f"{path}: "))

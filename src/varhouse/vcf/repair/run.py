@@ -34,9 +34,10 @@ from varhouse.vcf.repair.read import Survey, read_records, survey_file
 from varhouse.vcf.repair.swap import NotSwappedError, swap_line, swappable
 from varhouse.vcf.repair.values import unfit_keys
 from varhouse.vcf.repair.write import ChangeTable, RecordOutput
-from varhouse.vcf.text.bgzf import BgzfWriter, file_kind, has_end_block
+from varhouse.vcf.text.bgzf import BgzfWriter, has_end_block
 from varhouse.vcf.text.limits import DEFAULTS, Limits
 from varhouse.vcf.text.lines import RecordBatch
+from varhouse.vcf.text.otherformats import vcf_kind
 
 Ints = npt.NDArray[np.int64]
 
@@ -336,7 +337,7 @@ def _repair(
     *,
     swap: bool,
 ) -> Repair:
-    kind = file_kind(path)
+    kind = vcf_kind(path)
     if kind == "bgzf" and not has_end_block(path):
         raise InputError(
             f"{path}: the BGZF end block is missing: the file is cut off", "copy it again"

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from varhouse.vcf.account.problems import Account
+from varhouse.vcf.text.otherformats import folder_format
 
 
 def check_path(path: Path, account: Account) -> bool:
@@ -15,7 +16,10 @@ def check_path(path: Path, account: Account) -> bool:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            account.add("VH-F-012", "a directory, not a file")
+            if (found := folder_format(path)) is not None:
+                account.add("VH-F-017", f"{found.name}, no VCF", fix=found.advice)
+            else:
+                account.add("VH-F-012", "a directory, not a file")
         elif not stat.S_ISREG(mode):
             kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
             account.add("VH-F-014", f"{kind}, not a file")
