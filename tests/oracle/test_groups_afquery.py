@@ -64,6 +64,14 @@ def fx_asked(oracles_dir: Path, tmp_path_factory: pytest.TempPathFactory):
         "cohorts: cohorts.tsv\nsamples: samples.tsv\nstrata: [sex]\n"
     )
     ingest_here(folder / "store", folder / "config.yaml")
+    # The same people by their kits: AFQuery's wgs has no BED, which is one of the genome.
+    shutil.copytree(data / "beds", folder / "beds")
+    (folder / "kits.tsv").write_text(
+        "kit\tbed\nwgs\tgenome\nwes_kit_a\tbeds/wes_kit_a.bed\nwes_kit_b\tbeds/wes_kit_b.bed\n"
+    )
+    said = (folder / "config.yaml").read_text()
+    (folder / "kits.yaml").write_text(f"{said}callable: {{kits: kits.tsv}}\n")
+    ingest_here(folder / "with-kits", folder / "kits.yaml")
     kits = {
         path.stem: [line.split("\t") for line in path.read_text().splitlines()]
         for path in (data / "beds").glob("*.bed")
@@ -114,3 +122,32 @@ def test_groups_of_afquery(fx_asked: tuple[Store, pl.DataFrame, dict, list]) -> 
             assert called + 2 * (wanted["n_eligible"] - assessed) == wanted["AN"], wanted
             compared_an += 1
     assert compared_an == 2
+
+
+def test_an_by_capture_kit(fx_asked: tuple[Store, pl.DataFrame, dict, list]) -> None:
+    """Who is assessed by his kit, and AN: AFQuery's figures but for how calls are written.
+
+    AFQuery takes a man on X or Y, and anybody on MT, for one copy, whatever GT says; here a
+    call counts as it is written, and one copy is only what is assumed without a record.
+    """
+    store, _, _, expected = fx_asked
+    opened = varhouse.open(store.path.parent / "with-kits")
+    asked = ("ac", "an", "n_samples", "n_het", "n_hom_alt", "n_hemi")
+    for wanted in expected:
+        contig = wanted["chrom"]
+        (code,) = wanted["phenotype"]
+        sexes = ["male", "female"] if wanted["sex"] == "both" else [wanted["sex"]]
+        copies = called = assessed = 0
+        for sex in sexes:
+            group = f'{code.replace(".", "_")} == "true" and sex == "{sex}"'
+            place = f"{contig}:{wanted['pos']}"
+            rows = opened.group_frequencies(group, region=place, columns=asked)
+            for row in rows.iter_rows(named=True):
+                twice = row["n_het"] + row["n_hom_alt"]
+                one = sex in ONE_COPY.get(contig, ())
+                copies += twice + row["n_hemi"] if one else row["ac"]
+                called += row["an"] - (twice if one else 0)
+                # AFQuery takes women for eligible on Y, and counts none of their alleles.
+                assessed += row["n_samples"]
+        assert (copies, called) == (wanted["AC"], wanted["AN"]), wanted
+        assert assessed == wanted["n_eligible"] - (contig == "chrY"), wanted

@@ -25,7 +25,7 @@ getattr(b, sys.argv[1])(*sys.argv[2:], catch_stdout=False)
 """
 
 
-def _bcftools(command, *arguments):
+def bcftools(command, *arguments):
     """Run bcftools in a process of its own: it keeps state."""
     subprocess.run(
         [sys.executable, "-c", _BCFTOOLS, command, *map(str, arguments)],
@@ -38,8 +38,8 @@ def _merged(folder, files, reference):
     """Count (ac, an) of every allele of some files, merged, split and normalised."""
     for f in files:
         if not Path(f"{f}.csi").exists():
-            _bcftools("index", "-f", f)
-    _bcftools("merge", "-m", "all", "-Ob", "-o", folder / "merged.bcf", *files)
+            bcftools("index", "-f", f)
+    bcftools("merge", "-m", "all", "-Ob", "-o", folder / "merged.bcf", *files)
     counts = {}
     head = pysam.VariantHeader()
     with pysam.VariantFile(str(folder / "merged.bcf")) as merged:
@@ -62,7 +62,7 @@ def _merged(folder, files, reference):
                 new.info["AN"] = len(alleles)
                 new.info["AC"] = [n[i] for i in range(1, len(record.alts) + 1)]
                 out.write(new)
-    _bcftools(
+    bcftools(
         "norm",
         "-m",
         "-any",
