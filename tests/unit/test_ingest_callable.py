@@ -276,3 +276,31 @@ def test_a_gvcf_and_another_file_of_one_person(tmp_path: Path) -> None:
     held = store.scan("held_back").collect()
     assert set(held["cohort"]) == {"g"}
     assert "g0.vcf is a gVCF, g1.vcf is none, and both hold sample s0" in held["reasons"][0]
+
+
+def test_the_example_of_the_page_on_numbers(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text()
+    section = page.partition("## Called, not called, not assessed")[2].partition("\n## ")[0]
+    genome = {"1": "ACGT" * 15}
+    texts: dict[str, list[str]] = {}
+    for line in section.partition("```text\n")[2].partition("```")[0].splitlines():
+        cells = line.split()
+        if line[0] != " ":
+            cohort, *cells = cells
+            head = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT"
+            # People are known by s and a number.
+            people = [f"s{ord(name[0])}{name[1:]}" for name in cells[5:]]
+            texts[cohort] = [HEAD + "##contig=<ID=1,length=60>", "\t".join([head, *people])]
+        else:
+            pos, ref, alt, info, *rest = cells
+            row = ["1", pos, ".", ref, alt, ".", ".", info, *rest]
+            texts[cohort].append("\t".join(row))
+    cohorts = {c: ["\n".join(lines) + "\n"] for c, lines in texts.items()}
+    store = built(tmp_path, genome, cohorts)
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    names = next(k for k, row in enumerate(rows) if row[0] == "pos")
+    wanted = [tuple(None if x == "null" else int(x) for x in row) for row in rows[names + 1 :]]
+    found = store.scan("totals").filter(stratum="all").select(rows[names]).sort("pos")
+    assert found.collect().rows() == wanted
+    assert len(wanted) == 3
+    assert store.scan("frequencies", cohort="g").collect().is_empty()
