@@ -53,7 +53,7 @@ def slow_state(base: int, entries: list[Entry]) -> int:
 
 
 def laid(entries: list[Entry], limit: int) -> Runs:
-    rows = sorted(entries)
+    rows = sorted(entries, key=lambda e: e[0])
     return lay(
         np.array([r[0] for r in rows], np.int64),
         np.array([r[1] for r in rows], np.int64),
@@ -102,6 +102,20 @@ def test_long_blocks_cost_what_they_are_not_what_they_cover() -> None:
     runs = lay(pos, np.full(n, 2**31 - 2), code, np.full(n, BLOCK, np.uint8), 2**31 - 1)
     assert runs.start.tolist() == [1, 2]
     assert runs.end.tolist() == [1, 2**31 - 2]
+
+
+def test_a_whole_genotype_stays_one_beside_others() -> None:
+    one, none, three = code_of(4, 1, 1), code_of(1, 0, 2), code_of(3, 1, 3)
+    runs = laid([(5, 5, one, RECORD), (5, 5, none, MOVED)], 10)
+    assert [parts(c) for c in runs.code.tolist()] == [(4, 1, 1)]
+    over_not_called = laid([(4, 6, none, SPAN), (5, 5, one, RECORD)], 10)
+    assert [parts(c) for c in over_not_called.code.tolist()] == [
+        (1, 0, 2),
+        (4, 1, 1),
+        (1, 0, 2),
+    ]
+    over_half = laid([(4, 6, three, SPAN), (5, 5, one, RECORD)], 10)
+    assert parts(int(over_half.code[1])) == (4, 2, 2)
 
 
 def test_half_calls_at_one_base_are_one_genotype() -> None:
