@@ -310,7 +310,7 @@ def test_blocks_of_a_gvcf_go_before_the_bed(tmp_path):
     (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\ncohort\tm.vcf,f.g.vcf\n")
     with_kits(config, {"A": [("c1", 0, 12)]})
     account = ingest_here(tmp_path / "store", config)
-    assert any("f.g.vcf: a gVCF" in n for n in account["cohorts"][0]["notes"])
+    assert any("f.g.vcf: gVCF" in n for n in account["cohorts"][0]["notes"])
     found = of_all(tmp_path / "store", "ac", "an", "n_samples", "an_adj")
     # At 15 the carrier's kit does not reach, at 5 and 10 the gVCF has no block.
     assert found == {"c1-5": (1, 2, 1, None), "c1-10": (1, 2, 1, None), "c1-15": (0, 2, 1, 2)}

@@ -28,13 +28,14 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.calls import NO_GT, Int32, parse_gt
 from varhouse.genotypes.planefiles import NEEDED, list_files
 from varhouse.genotypes.planefiles import RECORD as _RECORD
-from varhouse.tables.schema import KEY, KEY_SCHEMA, SITES
+from varhouse.tables.schema import KEY, KEY_SCHEMA, REJECTS, SITES
 from varhouse.tables.statistics import genotype_counts, site_counts
 from varhouse.tables.windows import Window
 
 SITE, STRATUM = ("contig", "pos"), ("stratum_by", "stratum")
 
 _NO_SITES = pl.LazyFrame(schema=SITES.polars_schema)
+_NO_REJECTS = pl.LazyFrame(schema=REJECTS.polars_schema)
 
 PLANE_BYTES = 1 << 26
 """Bytes of planes read at once, about: of records of many ALTs fewer."""
@@ -313,14 +314,10 @@ def rejected_sites(
     canonical
         Gives the canonical name of a contig.
     """
-    frames = [pl.DataFrame(schema={"contig": pl.String, "pos": pl.Int32, "file": pl.Int32})]
-    frames += [
-        pl.read_parquet(path, glob=False)
-        .filter(pl.col("alt_index").is_null() & pl.col("pos").is_not_null())
-        .select(frames[0].columns)
-        for path in paths
-    ]
-    rows = pl.concat(frames).unique()
+    files = list(paths)
+    found = pl.scan_parquet(files, glob=False) if files else _NO_REJECTS
+    whole = found.filter(pl.col("alt_index").is_null() & pl.col("pos").is_not_null())
+    rows = whole.select("contig", "pos", "file").unique().collect()
     names = {n: canonical(n) for n in rows["contig"].unique()}
     return rows.with_columns(
         pl.col("contig").replace_strict(names, default=None, return_dtype=pl.String)

@@ -30,14 +30,9 @@ def assumed_stretches(
         For each kit: contig, stratum_by, stratum, start, end (1-based, closed) and the counts
         of `site_counts`. The count at a base is the sum over kits; nobody's quality is known.
     """
-    mine = kits.intervals.filter(pl.col("contig") == contig)
     for k, kit in enumerate(kits.names):
-        own = mine.filter(pl.col("kit") == kit)
-        start, end = _without(
-            own["start"].to_numpy().astype(np.int64) + 1,
-            own["end"].to_numpy().astype(np.int64),
-            sites,
-        )
+        start, end = kits.spans(kit, contig)
+        start, end = _without(start + 1, end, sites)
         start, end = _split(start, end, _borders(contig, haploid))
         if not start.size:
             continue

@@ -8,6 +8,7 @@ allele is asked for at its normalised position. An assumed call is never of high
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ INTERVALS: dict[str, PolarsType] = {
 
 Bools = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,30 @@ class Kits:
         out = np.zeros((contig.len(), len(self.names)), np.bool_)
         base = pos.to_numpy().astype(np.int64) - 1
         for name in contig.unique():
-            mine = self.intervals.filter(pl.col("contig") == name)
             rows = np.flatnonzero((contig == name).to_numpy())
             for k, kit in enumerate(self.names):
-                own = mine.filter(pl.col("kit") == kit)
-                if own.height:
-                    # Ends, so that the interval that is found begins before or at the base.
-                    ends = own["end"].to_numpy().astype(np.int64)
-                    starts = own["start"].to_numpy().astype(np.int64)
-                    i = np.searchsorted(ends, base[rows], side="right")
-                    inside = i < ends.size
-                    inside &= starts[np.minimum(i, ends.size - 1)] <= base[rows]
+                start, end = self.spans(kit, name)
+                if end.size:
+                    # By the ends: the interval that is found begins before or at the base.
+                    i = np.searchsorted(end, base[rows], side="right")
+                    inside = i < end.size
+                    inside &= start[np.minimum(i, end.size - 1)] <= base[rows]
                     out[rows, k] = inside
         return out
+
+    def spans(self, kit: str, contig: str) -> tuple[Int64, Int64]:
+        """Give the intervals of a kit on a contig: start and end, int64[n] each."""
+        none = np.zeros(0, np.int64)
+        return self._spans.get((kit, contig), (none, none))
+
+    @cached_property
+    def _spans(self) -> dict[tuple[str, str], tuple[Int64, Int64]]:
+        """Sort the intervals by kit and contig, once: chunks ask time and again."""
+        found = self.intervals.with_columns(pl.col("start", "end").cast(pl.Int64))
+        return {
+            (kit, contig): (rows["start"].to_numpy(), rows["end"].to_numpy())
+            for (kit, contig), rows in found.group_by("kit", "contig", maintain_order=True)
+        }
 
     def assessed(self, contig: pl.Series, pos: pl.Series, strata: Strata) -> Bools:
         """Tell for each 1-based position whose files may speak there, bool[n, cells].

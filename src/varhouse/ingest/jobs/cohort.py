@@ -180,15 +180,17 @@ def _whole(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
     verdicts = taken.verdicts
     assessed: list[Shard] = []
     people = _people(run, cohort.name, verdicts, taken.group_of)
+    rejected = _rejected(run, cohort.name, chunks)
     runs, carried = taken.runs(directory), taken.carried(directory)
     if runs or len(people.members) > 1:
         with_runs = _with_runs(run, verdicts)
-        rejected = _rejected(run, cohort.name, chunks)
         assessed, summary["n_alleles"] = _merge(
             cohort.name, chunks, people, with_runs, runs, rejected, directory
         )
     if people.kits is not None:
-        assessed += _callable_of_kits(run, cohort.name, chunks, people, assessed, directory)
+        assessed += _callable_of_kits(
+            run, cohort.name, chunks, people, assessed, rejected, directory
+        )
     found = [*taken.shards(), *runs, *carried, *assessed]
     shards = join_files(found, directory / "joined", labels)
     row = cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts))
@@ -553,6 +555,7 @@ def _callable_of_kits(
     chunks: list[_Chunk],
     people: People,
     assessed: list[Shard],
+    rejected: pl.DataFrame | None,
     directory: Path,
 ) -> list[Shard]:
     """Count the people of a cohort with kits at every base, beside those with runs."""
@@ -562,7 +565,6 @@ def _callable_of_kits(
     covered = set(people.kits.intervals["contig"])
     for contig in (c for c in contigs.names if c in covered):
         of_part.setdefault(contigs.part(contig), []).append(contig)
-    rejected = _rejected(run, name, chunks)
     out = []
     for k, (part, names) in enumerate(of_part.items()):
         mine = [c for c in chunks if c.part == part]
@@ -642,7 +644,12 @@ def _kit_notes(
     if not cohort.kits:
         return []
     names = [Path(v.path).name for v in verdicts if run.policy.has_runs(gvcf=v.gvcf)]
-    notes = [f"{n}: a gVCF: its blocks say what was read, not the BED" for n in names]
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    notes = []
+    if names:
+        notes.append(
+            f"{', '.join(names[:3])}{more}: gVCF: the blocks say what was read, not the BED"
+        )
     alleles, copies = outside
     if copies:
         notes.append(
