@@ -51,6 +51,7 @@ PLAIN = {
     "segments": ("1 N . END=20", "21 N . END=60"),
     "star": ("1 A C,* .", "5 A *,G ."),
     "split-star": ("1 A * . 0/1", "5 A * . 1/1"),
+    "called-star": ("1 A * END=9 0|1", "10 A * . 0|1"),
     "split-star-of-nobody": ("1 A * . 0/0", "5 A C .", "9 A G ."),
     # What genotyping left: it covers much, and meets nothing.
     "left-over-block": ("1 A C .", "5 A G .", "9 A T .", "20 T <NON_REF> END=50", "56 T A ."),

@@ -3,8 +3,8 @@
 A gVCF says, beside its variants, where a sample is like the reference: in blocks, records
 whose ALT is the unspecified allele alone (`<*>` of VCF 4.3, `<NON_REF>` of GATK, its alias;
 VCF 4.5 section 5.5), `.` with an END behind REF (Strelka, Isaac, xAtlas, bcftools call), or
-`*` alone with such an END or with no GT that names it (Octopus). The unspecified allele also
-stands beside the ALTs of its variants.
+`*` alone where no GT names it (Octopus). The unspecified allele also stands beside the ALTs
+of its variants.
 
 A segment of a known copy number (GATK's gCNV) or a repeat of the length of REF
 (ExpansionHunter) has ALT `.` and END, too, and is a call and no block: its keys say so, or a
@@ -175,8 +175,10 @@ def _measure(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                 calling = _has_one_of(text, form, end[k], _COLON, calls)
             if text[ref] & 0xDF == _N:
                 calling = calling or not _has_one_of(text, form, end[k], _COLON, reads)
-            quiet = samples < end[k] and not _names_alt(text, samples, end[k])
-            if not calling and (stated[k] > last[k] or (style == _STAR and quiet)):
+            covers = stated[k] > last[k]
+            if style == _STAR and samples < end[k]:
+                covers = not _names_alt(text, samples, end[k])
+            if covers and not calling:
                 kind[k] = BLOCK
         if form < end[k] and not has_gt(text, form, min(samples - 1, end[k])):
             found[_WITHOUT_GT] += 1
