@@ -69,7 +69,7 @@ def list_calls(folder: Path) -> Iterator[Call]:
 
     def export() -> None:
         store = varhouse.open(folder / "store")
-        for cohort in ("plain", "full", "sites"):
+        for cohort in ("plain", "full", "sites", "gvcf"):
             for ending in ("vcf", "bcf"):
                 export_cohort(store, cohort, file(f"{cohort}-back.{ending}"))
 
@@ -90,7 +90,7 @@ def list_calls(folder: Path) -> Iterator[Call]:
         )
 
     yield "ingest", lambda: ingest(2)
-    yield "a further ingest", lambda: ingest(3)
+    yield "a further ingest", lambda: ingest(4)
     yield "validate", check
     yield "export", export
     yield "genotypes", ask

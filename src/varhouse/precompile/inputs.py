@@ -37,7 +37,7 @@ def write_inputs(folder: Path) -> Path:
     (folder / "freq.vcf").write_text(_vcf(_source(bases), samples=()))
     (folder / "spans.bed").write_text(f"{CONTIG}\t100\t900\tone\n{CONTIG}\t800\t4000\ttwo\n")
     (folder / "gene.tsv").write_text("gene\tscore\nG1\t0.5\nG2\t0.25\n")
-    cohorts = ("plain", "full", "sites")
+    cohorts = ("plain", "full", "sites", "gvcf")
     rows = [f"{c}\t{s}\tfemale\tP" for c in cohorts[:2] for s in SAMPLES]
     (folder / "samples.tsv").write_text(
         "\n".join(["cohort\tsample\tsex\tpopulation", *rows, ""])
