@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.cli import main
 from varhouse.export import export_cohort, export_pgen, records
+from varhouse.query import blockcalls
 from varhouse.store.verify import verify
 
 LENGTHS = {"c1": 3000, "c2": 400}
@@ -136,7 +138,6 @@ def test_a_gvcf_comes_back_byte_for_byte(tmp_path, genome, dialect, monkeypatch)
     assert not store.rejects().collect().height
     monkeypatch.setattr(records, "WINDOW", 7)
     monkeypatch.setattr(records, "HELD_RECORDS", 20)
-    monkeypatch.setattr(records, "BIN", 64)
     assert export_cohort(store, "a", tmp_path / "out.vcf") == len(rows)
     assert read_rows(tmp_path / "out.vcf") == rows
     assert verify(store) == []
@@ -282,3 +283,51 @@ def test_a_pgen_has_no_blocks(tmp_path, genome):
     store = make_store_of(tmp_path, write_gvcf(tmp_path / "a.vcf", rows, ["s", "t"]))
     done, _ = export_pgen(store, "a", tmp_path / "out.pgen")
     assert done == sum(r[4] != "<NON_REF>" for r in rows)
+
+
+def test_what_blocks_say_of_people(tmp_path, genome, monkeypatch):
+    """A row a block and person, each once, with its fields."""
+    rows = make_records("gatk", 6, 3, n=60, genome=genome)
+    one = write_gvcf(tmp_path / "a.vcf", [[*r[:9], *r[9:11]] for r in rows], ["s", "t"])
+    two = write_gvcf(tmp_path / "b.vcf", [[*r[:9], r[11]] for r in rows], ["u"])
+    store = make_store_of(tmp_path, one, two)
+    blocks = [r for r in rows if r[4] == "<NON_REF>"]
+
+    def expect(samples, within):
+        wanted = []
+        for r in blocks:
+            end = int(r[7][4:])
+            if r[0] == "c1" and any(int(r[1]) <= b and end >= a for a, b in within):
+                for k, s in enumerate("stu"):
+                    gt, dp, *_ = r[9 + k].split(":")
+                    if s in samples:
+                        wanted.append((int(r[1]), end, s, gt, int(dp)))
+        return wanted
+
+    regions = [(100, 100), (101, 101), (300, 410)]
+    names = [f"c1:{a}-{b}" for a, b in regions]
+    for step in (4_000_000, 1):
+        monkeypatch.setattr(blockcalls, "CALLS", step)
+        for samples in (["s", "t", "u"], ["u", "s"], ["t"]):
+            found = store.block_calls(names, samples=samples, fields=["DP"]).collect()
+            got = found.select("pos", "end", "sample", "gt", "DP").rows()
+            assert sorted(got) == sorted(expect(samples, regions))
+            assert found["pos"].is_sorted()
+    every = store.block_calls().collect()
+    assert every.height == 3 * len(blocks)
+    assert not store.block_calls("c1:2995-3000").collect().height
+
+
+def test_blocks_are_asked_for_by_command(tmp_path, genome, capsys):
+    rows = make_records("mpileup", 6, 1, genome=genome)
+    store = make_store_of(tmp_path, write_gvcf(tmp_path / "a.vcf", rows, ["s"]))
+    first = next(r for r in rows if r[4] == "<*>")
+    region = f"c1:{first[1]}-{first[1]}"
+    command = ["genotypes", str(store.path), "--region", region, "--blocks"]
+    assert main(command) == 0
+    header, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert header[:8] == ["cohort", "contig", "pos", "end", "ref", "alt", "sample", "gt"]
+    assert row[:5] == ["a", "c1", first[1], first[7].split(";")[0][4:], first[3]]
+    assert main([*command, "--carriers"]) != 0
+    out = str(tmp_path / "x.vcf")
+    assert main(["genotypes", str(store.path), "--cohort", "a", "--blocks", "-o", out]) != 0

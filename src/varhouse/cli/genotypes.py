@@ -43,6 +43,9 @@ is written as two of the same; half-missing calls and those of more than two cop
 --carriers gives a row an allele and person who has at least one copy of it, with the
 normalised allele, the number of copies and what the sheets say of the person.
 
+--blocks gives the reference blocks of gVCFs in place of records with variants: those that
+cover a base of what is asked, with their last base (`end`) and fields, a row a person.
+
 Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 """
 
@@ -80,6 +83,9 @@ def add_parser(commands: Any) -> None:
         "--carriers", action="store_true", help="only who carries an allele, a row each"
     )
     parser.add_argument(
+        "--blocks", action="store_true", help="the reference blocks of gVCFs instead"
+    )
+    parser.add_argument(
         "--fields", metavar="DP,AD", help="FORMAT fields to show (default: all; GT: none else)"
     )
     parser.add_argument("--all", action="store_true", help="all calls of the store")
@@ -114,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
     )
     from varhouse.query.output import choose_format, open_output
 
+    if args.carriers and args.blocks:
+        raise UsageError("--carriers and --blocks are two questions: nobody carries a block")
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
     store = open_store(args.store, args.release)
@@ -134,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     with open_output(args.output) as stream:
         writer = _writer(form, stream, {n: schema[n] for n in columns}, args)
         total = write_all(writer, (frame.select(columns) for frame in rows))
-    noun = "carrier" if args.carriers else "call"
+    noun = "carrier" if args.carriers else "block call" if args.blocks else "call"
     report(total, noun, f"release {store.release}", began, args.output)
     if rows.cut and args.limit is None:
         log.info("only the first %s are shown: --limit N, or --format tsv for all", total)
@@ -161,7 +169,8 @@ def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
     from varhouse.export import export_cohort, export_pgen
 
     began = time.perf_counter()
-    wrong = {"--id": args.id, "--carriers": args.carriers, "--columns": args.columns,
+    wrong = {"--id": args.id, "--carriers": args.carriers, "--blocks": args.blocks,
+             "--columns": args.columns,
              "--fields": args.fields, "--limit": args.limit is not None}  # fmt: skip
     for option, value in wrong.items():
         if value:
@@ -209,6 +218,7 @@ def _answer(
     store: "OpenStore", asked: "Asked", args: argparse.Namespace, *, typed: bool
 ) -> "tuple[Iterator[pl.DataFrame], dict[str, PolarsType], list[str]]":
     """Give the rows, all their columns, and those that are shown unless asked otherwise."""
+    from varhouse.query.blockcalls import BLOCK_CALL_SCHEMA, iter_block_calls
     from varhouse.query.callrows import (
         CALL_SCHEMA,
         CARRIER_SCHEMA,
@@ -217,10 +227,14 @@ def _answer(
         iter_carriers,
     )
 
-    own = CARRIER_SCHEMA if args.carriers else CALL_SCHEMA
+    own, iter_rows = CALL_SCHEMA, iter_calls
+    if args.carriers:
+        own, iter_rows = CARRIER_SCHEMA, iter_carriers
+    elif args.blocks:
+        own, iter_rows = BLOCK_CALL_SCHEMA, iter_block_calls
     fields = store.fields_of(asked, _fields(args.fields), own, typed=typed)
     schema = {**own, **fields.schema}
-    rows = (iter_carriers if args.carriers else iter_calls)(store, asked, fields)
+    rows = iter_rows(store, asked, fields)
     if args.carriers:
         schema |= store.sheet_schema(list(schema))
         rows = (store.with_sheet(frame) for frame in rows)

@@ -16,6 +16,7 @@ from varhouse.export.refblocks import as_sites, block_calls, in_order, join_call
 from varhouse.genotypes.planefiles import NEEDED, NO_ROWS, FileCalls, list_files
 from varhouse.store.reader import Store
 from varhouse.tables.schema import FIELDS
+from varhouse.tables.windows import cut_windows
 
 WINDOW = 32_768
 """Records read at once: a row group of the table sites."""
@@ -26,9 +27,9 @@ WINDOW_CALLS = 1 << 27
 WINDOW_FIELDS = 1 << 22
 """As WINDOW_CALLS, of cohorts with more FORMAT fields than GT."""
 
-HELD_RECORDS, BIN = 1 << 22, 1 << 10
-"""Records whose positions are held at once, about, while windows are cut; and the bases by
-which they are counted before: those of a person's gVCF are hundreds of millions."""
+HELD_RECORDS = 1 << 22
+"""Records whose positions are held at once, about, while windows are cut: a person's gVCF may
+have hundreds of millions."""
 
 WINDOW_PLANES = 1 << 26
 """Bytes of planes read at once, about: of records of many ALTs fewer."""
@@ -245,25 +246,21 @@ def iter_windows(
     width = pl.col("file").replace_strict(layout.widths, default=0, return_dtype=pl.Int64)
     # Two copies a person; planes of ALTs, and of who is missing and absent.
     planes = (n_alt + 2) * ((width + 3) // 4)
-    rows = _scan(store, "sites", cohort, contig, layout, wanted).select("pos", planes=planes)
+    rows = _scan(store, "sites", cohort, contig, layout, wanted).select(
+        "contig", "pos", planes=planes
+    )
     if layout.has_blocks:
         blocks = _scan(store, "blocks", cohort, contig, layout, wanted)
-        blocks = blocks.select("pos", planes=pl.lit(0, pl.Int64))
+        blocks = blocks.select("contig", "pos", planes=pl.lit(0, pl.Int64))
         rows = pl.concat([rows, blocks])
     for low, high in _spans_of_windows(rows, layout.window):
         yield _window(store, cohort, contig, (low, high), layout, wanted[0])
 
 
 def _spans_of_windows(rows: pl.LazyFrame, most: int) -> Iterator[tuple[int, int]]:
-    """Give first and last position of windows of records (`pos`, `planes`: bytes)."""
-    bins = rows.group_by(pl.col("pos") // BIN).len().sort("pos").collect(engine="streaming")
-    held = pl.col("len").cum_sum() // HELD_RECORDS
-    stretches = bins.group_by(held, maintain_order=True).agg(
-        pl.col("pos").min().alias("low"), pl.col("pos").max().alias("high")
-    )
-    for low, high in stretches.select("low", "high").rows():
-        inside = pl.col("pos").is_between(low * BIN, high * BIN + BIN - 1)
-        part = rows.filter(inside).sort("pos").collect()
+    """Give first and last position of windows of records (contig, pos, planes in bytes)."""
+    for window in cut_windows(rows, HELD_RECORDS):
+        part = rows.filter(window.rows()).sort("pos").collect()
         first = int(part["pos"][0])
         for last in _ends_of_windows(part, most):
             if last >= first:

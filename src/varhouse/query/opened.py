@@ -148,6 +148,41 @@ class OpenStore(Store):
         schema = {**CALL_SCHEMA, **found.schema}
         return _lazy(lambda: iter_calls(self, asked, found), schema)
 
+    def block_calls(
+        self,
+        region: Texts = None,
+        *,
+        cohort: Texts = None,
+        genes: Texts = None,
+        ids: Texts = None,
+        samples: Texts = None,
+        people: str | None = None,
+        fields: bool | Sequence[str] = False,
+    ) -> pl.LazyFrame:
+        """Scan what reference blocks of gVCFs say of people, a row a block and person.
+
+        Takes what `calls` takes; an id chooses the blocks over the position of its allele.
+
+        Returns
+        -------
+        pl.LazyFrame
+            The columns of `calls`, and behind pos the last base of the block, `end`.
+
+        Raises
+        ------
+        VarhouseError
+            If a name is unknown, or the view is public.
+        """
+        from varhouse.query.blockcalls import (  # noqa: PLC0415
+            BLOCK_CALL_SCHEMA,
+            iter_block_calls,
+        )
+
+        asked = self.asked(region, genes, ids, cohort, samples, people)
+        found = self.fields_of(asked, fields, BLOCK_CALL_SCHEMA)
+        schema = {**BLOCK_CALL_SCHEMA, **found.schema}
+        return _lazy(lambda: iter_block_calls(self, asked, found), schema)
+
     def carriers(
         self,
         region: Texts = None,
