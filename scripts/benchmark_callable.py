@@ -16,7 +16,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from varhouse.genome.contigs import parse_region
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.query.opened import OpenStore
 from varhouse.store.commit import commit, init_store
+from varhouse.tables.labels import Labels
 from varhouse.tables.schema import TABLES, Table
 from varhouse.tables.shards import Manifest, write_shard
 
@@ -161,8 +162,8 @@ def make_store(path: Path, base: OpenStore, contig: str, runs: Runs, people: int
     strata = make_strata(sexes, ["sex"])
     groups = Groups.of(strata.cell, strata.member, strata.male, strata.female)
     places = Places.of(HaploidRegions.from_json(None), contig)
-    labels = pl.DataFrame({"stratum_by": strata.by, "stratum": strata.value})
-    rows = rows_of(tally_runs(*runs, groups, places), contig, labels)
+    names = pl.DataFrame({"stratum_by": strata.by, "stratum": strata.value})
+    rows = rows_of(tally_runs(*runs, groups, places), contig, names)
     account = json.dumps({"strata": ["sex"]})
     tables = {
         "callable": rows.with_columns(
@@ -182,12 +183,15 @@ def make_store(path: Path, base: OpenStore, contig: str, runs: Runs, people: int
             ),
         ),
     }  # fmt: skip
+    numbered = enumerate(tables["samples"]["sample"])
+    labels = Labels({0: ("", [])}, dict(numbered))
     shards = []
     for name, frame in tables.items():
         table = TABLES[name]
         partition = {c: frame[c][0] for c in table.partition}
         work = path / "_staging" / "copies"
-        shards.append(write_shard(frame.select(table.names), table, work, name, partition))
+        rows = frame.select(table.names)
+        shards.append(write_shard(rows, table, work, name, partition, labels=labels))
     manifest = Manifest([s for s in shards if s is not None])
     commit(path, [manifest], ingest_id="copies", operation="ingest", base_release=1)
     return varhouse.open(path)

@@ -25,6 +25,7 @@ STRATA = ["population", "population+sex"]
 COHORTS = {
     "g": [["g0"], ["g1"], ["g2", "g3"], ["g4"]],
     "h": [["h0", "h1"]],
+    "s": [["s0"], ["s1"], ["s2"]],
     "v": [["v0", "v1", "v2"], ["v3"]],
     "m": [["m0"], ["m1", "m2"]],
 }
@@ -110,19 +111,25 @@ def test_a_group_is_as_the_stratum_of_a_build(store: OpenStore) -> None:
     assert checked > 1000
 
 
-def test_high_quality_at_a_base_is_known_of_people_with_gvcfs(store: OpenStore) -> None:
-    names = [n for n in statistics_of_groups(by_cohort=True, adj=True) if n.endswith("_adj")]
-    assert {"an_adj", "n_samples_adj", "n_missing_adj", "call_rate_adj"} <= set(names)
-    for condition, stratum in groups(store):
-        only = f'{condition} and cohort == "g"'
-        right = (
-            store.frequencies(cohort="g").filter(stratum, pl.col("n_samples") > 0).collect()
-        )
-        if right.height:
-            found = store.group_frequencies(only, columns=names, by_cohort=True)
-            same(found, right, names, "cohort")
-    with pytest.raises(UsageError, match="no column 'an_adj' of a group"):
-        store.group_frequencies('cohort == "v"', columns=["an_adj"])
+def test_high_quality_is_known_of_people_with_gvcfs(store: OpenStore) -> None:
+    of_base = [n for n in site_counts() if n.endswith("_adj")]
+    every = [s.name for s in statistics_of(FREQUENCIES) if s.name.endswith("_adj")]
+    assert {"ac_adj", "n_het_adj", "af_adj", "faf95_adj", "call_rate_adj"} <= set(every)
+    # Who holds an allele is known of files of one person alone.
+    for cohort, names in (("g", of_base), ("s", every)):
+        compared = 0
+        for condition, stratum in groups(store):
+            rows = store.frequencies(cohort=cohort).filter(stratum, pl.col("n_samples") > 0)
+            right = rows.collect()
+            if right.height:
+                only = f'{condition} and cohort == "{cohort}"'
+                found = store.group_frequencies(only, columns=names, by_cohort=True)
+                same(found, right, names, "cohort")
+                compared += right["n_samples_adj"].fill_null(0).sum()
+        assert compared > 0
+    for cohort, name in (("v", "an_adj"), ("h", "ac_adj")):
+        with pytest.raises(UsageError, match=f"no column '{name}' of a group"):
+            store.group_frequencies(f'cohort == "{cohort}"', columns=[name])
 
 
 def test_a_group_at_every_base_is_as_its_stratum(store: OpenStore) -> None:
@@ -137,7 +144,7 @@ def test_a_group_at_every_base_is_as_its_stratum(store: OpenStore) -> None:
         for (contig, base, (cohort, *_)), row in found.items():
             other = right[contig, base, (cohort, *by_value)]
             # Without FORMAT fields of files without runs high quality is not known there.
-            names = site_counts() if cohort in ("g", "h") else alike
+            names = site_counts() if cohort in ("g", "h", "s") else alike
             for name in (*names, "n_people", "n_not_assessed"):
                 assert row[name] == other[name], (contig, base, cohort, name)
 
@@ -145,7 +152,7 @@ def test_a_group_at_every_base_is_as_its_stratum(store: OpenStore) -> None:
 def test_at_an_allele_a_base_says_what_frequencies_say(store: OpenStore) -> None:
     rows = store.frequencies().filter(pl.col("n_samples") > 0).collect()
     every = by_base(store.callability([c.name for c in store.assembly_contigs.contigs]))
-    of_gvcfs = rows.filter(pl.col("cohort").is_in(["g", "h"]))
+    of_gvcfs = rows.filter(pl.col("cohort").is_in(["g", "h", "s"]))
     assert of_gvcfs.height > 100
     for row in of_gvcfs.iter_rows(named=True):
         group = (row["cohort"], row["stratum_by"], row["stratum"])

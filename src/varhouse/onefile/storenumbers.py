@@ -17,7 +17,7 @@ from varhouse.ingest.setup.known_names import open_reference
 from varhouse.onefile.annotate import make_normaliser
 from varhouse.onefile.annotate_vcf import plain_text
 from varhouse.query.expression import find_column
-from varhouse.query.groups import GroupCounter, find_statistic, statistics_of_groups
+from varhouse.query.groups import GroupCounter
 from varhouse.query.people import People
 from varhouse.query.rowgroups import Place
 from varhouse.store.reader import Store
@@ -60,9 +60,9 @@ def open_numbers(
     """Say where the statistics come from."""
     of_release = f"store of assembly {store.assembly}, release {store.release}"
     if people is not None:
-        known = statistics_of_groups()
-        names = [find_statistic(c, known) for c in columns]
-        counter = GroupCounter(store, people, names)
+        counter = GroupCounter(store, people, columns)
+        known = counter.statistics
+        names = [n for n in counter.schema if n in known]
         who = f"{people.size:,} chosen people of the {of_release}"
         return Numbers({n: known[n] for n in names}, counter.count, name, who)
     # Everybody is compared with no other group.

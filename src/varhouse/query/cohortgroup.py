@@ -9,6 +9,7 @@ its site too and lack it, their people add the calls of the site (decision 0006)
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,14 @@ from varhouse.query.peopleruns import PeopleRuns, RunRows
 from varhouse.query.rowgroups import Place, RowGroup, RowGroups
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
-from varhouse.tables.statistics import FREQUENCIES, counts_of, of_records, site_counts
+from varhouse.tables.statistics import (
+    FREQUENCIES,
+    adding_alone,
+    adj_counts,
+    counts_of,
+    of_records,
+    site_counts,
+)
 from varhouse.tables.windows import Window
 
 COUNTS = tuple(field.name for field in fields(Counts))
@@ -140,8 +148,21 @@ class CohortGroup:
 
     @property
     def is_known(self) -> bool:
-        """Whether all of the people have runs, so that counts of high quality are known."""
+        """Whether all of the people have runs, which say what there is at a base."""
         return not (self._chosen & ~self._has_runs).any()
+
+    @cached_property
+    def known_adj(self) -> frozenset[str]:
+        """Counts of high quality that are known of all of the people.
+
+        Those of a base by their runs; those of who holds an allele where the table `carried`
+        has them, of files of one person.
+        """
+        if not self.is_known:
+            return frozenset()
+        files = (f for n, f in self._files.items() if self._sizes[n])
+        names = adding_alone(FREQUENCIES) if all(f.ordinals.size == 1 for f in files) else ()
+        return frozenset(n for n in (*SITE_COUNTS, *names) if n in adj_counts())
 
     def count(self, place: Place) -> pl.DataFrame:
         """Count the alleles at a place.
@@ -168,7 +189,9 @@ class CohortGroup:
             others = self._sites(place.contig).others(held, window)
             pieces.append(others.select(rows.columns))
         if self.runs is not None:
-            pieces.append(self.at_bases(alleles.select(KEY).unique()).select(rows.columns))
+            keys = alleles.select(KEY).unique()
+            pieces.append(self.at_bases(keys).select(rows.columns))
+            pieces.append(self._carried(keys, place).select(rows.columns))
         if len(pieces) == 1:
             return pieces[0]
         return (
@@ -196,6 +219,24 @@ class CohortGroup:
         found = self.runs.at(keys["contig"][0], pos)
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
         return keys.select(KEY).join(found.with_columns(*none), on="pos").select(*schema)
+
+    def _carried(self, keys: pl.DataFrame, place: Place) -> pl.DataFrame:
+        """Add up who holds alleles with high quality, of people of whom that is known."""
+        schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
+        names = self.known_adj - set(SITE_COUNTS)
+        if not names or not keys.height:
+            return pl.DataFrame(schema=schema)
+        source = self._row_groups("carried", place.contig, "pos")
+        columns = [*KEY, "sample", *names]
+        frames = [
+            rows.filter(pl.Series(self._chosen[rows["sample"].to_numpy()]))
+            for rows in source.read(source.find(place), columns, AT_ONCE)
+        ]
+        if not frames:
+            return pl.DataFrame(schema=schema)
+        sums = pl.concat(frames).group_by(KEY).agg(pl.col(*names).cast(pl.Int32).sum())
+        none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in names)
+        return keys.join(sums, on=KEY).with_columns(*none).select(*schema)
 
     def _without_allele(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Count people with a kit at sites of one contig, at which no allele stands."""

@@ -5,7 +5,7 @@
 is the row that an ingest with this group as a stratum would have written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,6 @@ from varhouse.tables.statistics import (
     STATISTICS,
     Statistic,
     counts_of,
-    site_counts,
     unknown_of,
 )
 from varhouse.tables.totals import sum_counts
@@ -91,16 +90,14 @@ def group_frequencies(
 
 
 def statistics_of_groups(
-    *, by_cohort: bool = False, adj: bool = False
+    *, by_cohort: bool = False, adj: Iterable[str] = ()
 ) -> dict[str, Statistic]:
     """Give the statistics that a group can have.
 
-    What follows from the counts of planes; with `adj` also from those of high quality at a
-    base, which runs tell.
+    What follows from the counts of planes, and from counts of high quality that are known of
+    all its people (`CohortGroup.known_adj`).
     """
-    known = {*COUNTS, "n_samples", "an_written"}
-    if adj:
-        known |= {n for n in site_counts() if n.endswith("_adj")}
+    known = {*COUNTS, "n_samples", "an_written", *adj}
     own = () if by_cohort else ("n_cohorts",)
     return {
         s.name: s
@@ -122,7 +119,7 @@ def find_statistic(name: str, known: dict[str, Statistic]) -> str:
     if low in {s.name for s in STATISTICS} - {*known} and low.endswith("_adj"):
         raise UsageError(
             f"no column {name!r} of a group: groups are counted from genotypes alone, without "
-            "GQ, DP and AD (people who all have gVCFs: those of a base are known)",
+            "GQ, DP and AD (of people who all have gVCFs of their own they are known)",
             "name the column of the sheet in `strata` and ingest: its groups have them",
         )
     return find_column(name, known)
@@ -140,6 +137,8 @@ class GroupCounter:
     ----------
     schema
         Columns of the frames and their types.
+    statistics
+        All statistics that these people can have.
 
     Raises
     ------
@@ -167,8 +166,10 @@ class GroupCounter:
         ]
         self._has_others = store.file_frame("cohorts").height > 1
         known = statistics_of_groups(
-            by_cohort=by_cohort, adj=all(c.is_known for c in self._cohorts)
+            by_cohort=by_cohort,
+            adj=frozenset.intersection(*(c.known_adj for c in self._cohorts)),
         )
+        self.statistics = known
         names = [find_statistic(c, known) for c in columns] or [
             n for n in DEFAULT if n in known
         ]

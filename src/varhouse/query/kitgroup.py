@@ -37,9 +37,9 @@ class KitGroup:
         return True
 
     @property
-    def is_known(self) -> bool:
-        """Whether all of the people have runs, so that counts of high quality are known."""
-        return all(group.is_known for group in self._groups)
+    def known_adj(self) -> frozenset[str]:
+        """Counts of high quality that are known of all: see `CohortGroup.known_adj`."""
+        return frozenset.intersection(*(group.known_adj for group in self._groups))
 
     def count(self, place: Place) -> pl.DataFrame:
         """Count the alleles at a place: see `CohortGroup.count`."""
