@@ -16,7 +16,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +197,7 @@ def make_store(path: Path, base: OpenStore, contig: str, runs: Runs, people: int
     return varhouse.open(path)
 
 
-def filled(
-    table: Table, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]
-) -> pl.DataFrame:
+def filled(table: Table, rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
     """Make rows of a table, what they leave out null or empty."""
     empty: dict[Any, Any] = {pl.String: ""}
     whole = [
