@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from builders import make_fasta
 from inprocess import ingest_here
+from kills import run_steps
 from slow_states import (
     Base,
     People,
@@ -22,7 +23,10 @@ from slow_states import (
 
 import varhouse
 from varhouse.callability.runs import absolute
+from varhouse.ingest import driver
+from varhouse.ingest.jobs import validate
 from varhouse.ingest.jobs.staterows import ChunkStates, lay_runs, write_states
+from varhouse.ingest.setup import sizing
 from varhouse.query.opened import OpenStore
 from varhouse.store.verify import verify
 from varhouse.tables.labels import Labels
@@ -57,15 +61,14 @@ def stamped(texts: list[str], contigs: Mapping[str, int]) -> dict[str, str]:
     return {c: bases.decode() for c, bases in genome.items()}
 
 
-def ingest(
+def write_inputs(
     folder: Path,
     cohorts: Mapping[str, list[str]],
     genome: Mapping[str, str],
-    *,
     males: frozenset[str] = frozenset(),
-    chunk_records: int | None = None,
     **config: object,
-) -> OpenStore:
+) -> Path:
+    """Write cohorts of texts and a configuration of them; return the latter."""
     folder.mkdir(exist_ok=True)
     make_fasta(folder / "ref.fa", genome)
     sheet, people = ["cohort\tfiles"], ["cohort\tsample\tsex"]
@@ -89,7 +92,19 @@ def ingest(
         **config,
     }
     (folder / "config.json").write_text(json.dumps(whole))
-    ingest_here(folder / "store", folder / "config.json", chunk_records=chunk_records)
+    return folder / "config.json"
+
+
+def ingest(
+    folder: Path,
+    cohorts: Mapping[str, list[str]],
+    genome: Mapping[str, str],
+    *,
+    chunk_records: int | None = None,
+    **given: object,
+) -> OpenStore:
+    path = write_inputs(folder, cohorts, genome, **given)  # type: ignore[arg-type]
+    ingest_here(folder / "store", path, chunk_records=chunk_records)
     return varhouse.open(folder / "store")
 
 
@@ -313,6 +328,30 @@ def test_states_do_not_depend_on_what_is_kept(tmp_path: Path) -> None:
     assert names["[]"] == set()
     assert {x for n in names["['DP', 'PL']"] for x in n.split(",")} == {"DP", "PL"}
     assert all(verify(s) == [] for s in made.values())
+
+
+def test_states_do_not_depend_on_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several jobs read a file, its runs are laid when all have ended."""
+    monkeypatch.setattr(driver, "_run_snakemake", run_steps)
+    rng = random.Random(11)
+    genome = some_genome(rng)
+    texts = {"k": [some_gvcf(rng, genome, ["a", "b"])], "m": [some_gvcf(rng, genome, ["c"])]}
+    path = write_inputs(tmp_path / "x", texts, genome)
+    monkeypatch.setattr(validate, "_chunk_records", lambda *_: 9)
+    digests = []
+    for cores in (2, 64):
+        if cores == 64:
+            monkeypatch.setattr(sizing, "WHOLE_BYTES", 0)
+            monkeypatch.setattr(sizing, "JOB_SECONDS", 0.0)
+            monkeypatch.setattr(sizing, "BUNDLED_RECORDS", 0)
+            monkeypatch.setattr(sizing, "SPLIT_BYTES", 0)
+        store = tmp_path / str(cores)
+        driver.ingest(store, path, driver.Options(cores=cores, keep_work=True))
+        names = {p.parent.parent.name for p in (store / "_staging").rglob("states.parquet")}
+        assert bool(names) == (cores == 64)
+        assert varhouse.open(store).scan("runs").collect().height > 0
+        digests.append(varhouse.open(store).digest())
+    assert digests[0] == digests[1]
 
 
 # --- as other programs write them ---
