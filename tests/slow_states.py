@@ -215,13 +215,19 @@ def base_state(over: list[Entry]) -> State | None:
 
 
 def slow_states(
-    text: str, genome: Mapping[str, str], people: People | None = None
+    text: str,
+    genome: Mapping[str, str],
+    people: People | None = None,
+    rejected: Collection[int] = (),
 ) -> dict[Base, State | None]:
-    """Give the state of each sample at each base beside where something begins or ends."""
+    """Give the state of each sample at each base beside where something begins or ends.
+
+    `rejected` are numbers of records (from 0) that say nothing.
+    """
     lines = [x.split("\t") for x in re.split("\r?\n", text) if x and not x.startswith("##")]
     samples, records = lines[0][9:], lines[1:]
     spoken: dict[tuple[str, str], list[Entry]] = {}
-    for line in records:
+    for line in (x for k, x in enumerate(records) if k not in rejected):
         for s, found in entries_of(line, samples, genome, people or People()).items():
             spoken.setdefault((s, line[0]), []).extend(found)
     out: dict[Base, State | None] = {}
