@@ -107,6 +107,21 @@ def test_counts_and_places(folder):
     )
 
 
+def test_a_bed_is_in_the_coordinates_of_the_store(folder):
+    config = _config(folder, row="old\told.vcf\tA\tc.chain\ta.fa\tx.bed")
+    sheet = (
+        (folder / "cohorts.tsv").read_text().replace("_reference\n", "_reference\tcallable\n")
+    )
+    (folder / "cohorts.tsv").write_text(sheet)
+    (folder / "x.bed").write_text("chrA\t4\t8\n")
+    ingest_here(folder / "store", config)
+    found = varhouse.open(folder / "store").scan("frequencies").sort("contig", "pos", "alt")
+    assert found.select("contig", "pos", "ac", "an", "n_samples").collect().rows() == [
+        ("chrA", 5, 1, 4, 2), ("chrA", 8, 1, 4, 2), ("chrA", 8, 1, 4, 2),
+        ("chrA", 9, 0, 0, 0), ("chrB", 5, 0, 0, 0),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("size", [None, 1, 2])
 def test_every_reject_has_the_line_of_the_file(folder, size):
     account = ingest_here(folder / "store", _config(folder), chunk_records=size)

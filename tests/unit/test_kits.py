@@ -352,6 +352,27 @@ def test_kits_of_hundreds_of_people_in_one_file(tmp_path):
     }  # fmt: skip
 
 
+def test_many_contigs_share_a_partition(tmp_path):
+    """A kit of the genome, and contigs with and without a record, of which many share a part."""
+    names = [f"u{i}" for i in range(230)]
+    config = write_files(
+        tmp_path, {"j.vcf": (["m", "f"], [])}, {"m": "male\tW", "f": "female\tW"}
+    )
+    make_fasta(tmp_path / "ref.fa", dict.fromkeys(names, GENOME))
+    lines = [snv(10, ["0/1", "0/0"], n) for n in names[::3]]
+    make_vcf(tmp_path / "j.vcf", lines, ["m", "f"], dict.fromkeys(names, len(GENOME)))
+    with_kits(config, {})
+    (tmp_path / "kits.tsv").write_text("kit\tbed\nW\tgenome\n")
+    ingest_here(tmp_path / "store", config)
+    opened = varhouse.open(tmp_path / "store")
+    rows = opened.scan("callable").filter(pl.col("stratum_by") == "all").collect()
+    assert (rows["n_samples"] == 2).all()
+    bases = rows.group_by("contig").agg((pl.col("end") - pl.col("start") + 1).sum())
+    assert dict(bases.rows()) == dict.fromkeys(names, len(GENOME))
+    assert rows["part"].n_unique() > 1
+    assert not verify(opened)
+
+
 # --- mistakes, all told at once ---
 
 
