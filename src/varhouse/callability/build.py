@@ -16,8 +16,8 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.tables.atsites import COUNTS
 from varhouse.tables.schema import CALLABLE
 
-RUNS_AT_ONCE = 4_000_000
-"""Runs that are counted at once: some 100 bytes each."""
+RUNS_AT_ONCE = 500_000
+"""Runs that are counted at once: up to half a kilobyte each, where none begin together."""
 
 _LAST_PERSON = 2**31 - 1
 _BIN = (pl.col("start") - 1).cast(pl.Int64).alias("bin") // (1 << WINDOW_BITS)

@@ -4,7 +4,7 @@ Files are read row group by row group, and only row groups that can hold one of 
 is kept in memory is a row of counts a base and stratum.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numba as nb
 import numpy as np
@@ -25,7 +25,8 @@ COUNTS = site_counts()
 STRATUM = ("stratum_by", "stratum")
 SITE = ("contig", "pos")
 
-_COLUMNS = ("contig", *STRATUM, "start", "end", *COUNTS)
+_PLACE = ("contig", *STRATUM)
+_COLUMNS = (*_PLACE, "start", "end", *COUNTS)
 _BATCH_ROWS = 1 << 16
 
 AT_SITE_SCHEMA: dict[str, PolarsType] = {
@@ -81,26 +82,29 @@ def at_sites(files: Sequence[str], sites: pl.DataFrame) -> pl.DataFrame:
         Columns `AT_SITE_SCHEMA`: a row for each base and stratum with people assessed there;
         sorted by contig; no others.
     """
-    out = [pl.DataFrame(schema=AT_SITE_SCHEMA)]
     wanted = sites.select(SITE).unique().sort(SITE)
-    for (contig,), rows in wanted.group_by("contig", maintain_order=True):
-        name, positions = str(contig), rows["pos"].to_numpy().astype(np.int64)
-        steps: dict[tuple[str, str], Int32] = {}
-        for path in files:
-            for stratum, found in _stretches(path, name, positions):
-                if stratum not in steps:
-                    steps[stratum] = np.zeros((positions.size, len(COUNTS)), np.int32)
-                start, end = found["start"].to_numpy(), found["end"].to_numpy()
-                counts = np.ascontiguousarray(found.select(COUNTS).to_numpy())
-                add_steps(start, end, counts, positions, steps[stratum])
-        for stratum, changes in sorted(steps.items()):
-            counts = np.cumsum(changes, axis=0, dtype=np.int32)
-            out.append(_rows_at(name, positions, stratum, counts))
+    positions = {
+        str(contig): rows["pos"].to_numpy().astype(np.int64)
+        for (contig,), rows in wanted.group_by("contig", maintain_order=True)
+    }
+    steps: dict[tuple[str, str, str], Int32] = {}
+    for path in files:
+        for place, found in _stretches(path, positions):
+            own = positions[place[0]]
+            if place not in steps:
+                steps[place] = np.zeros((own.size, len(COUNTS)), np.int32)
+            start, end = found["start"].to_numpy(), found["end"].to_numpy()
+            counts = np.ascontiguousarray(found.select(COUNTS).to_numpy())
+            add_steps(start, end, counts, own, steps[place])
+    out = [pl.DataFrame(schema=AT_SITE_SCHEMA)]
+    for (contig, *stratum), changes in sorted(steps.items()):
+        counts = np.cumsum(changes, axis=0, dtype=np.int32)
+        out.append(_rows_at(contig, positions[contig], stratum, counts))
     return pl.concat(out)
 
 
 def _rows_at(
-    contig: str, positions: Int64, stratum: tuple[str, str], counts: Int32
+    contig: str, positions: Int64, stratum: Sequence[str], counts: Int32
 ) -> pl.DataFrame:
     return (
         pl.DataFrame(dict(zip(COUNTS, counts.T, strict=True)))
@@ -115,33 +119,33 @@ def _rows_at(
 
 
 def _stretches(
-    path: str, contig: str, positions: Int64
-) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
-    """Read the stretches of a file that can hold some positions of a contig."""
+    path: str, positions: Mapping[str, Int64]
+) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:
+    """Read the stretches of a file that can hold some positions, by contig and stratum."""
     with pq.ParquetFile(path) as source:
         names = source.schema_arrow.names
         groups = [
             g
             for g in range(source.metadata.num_row_groups)
-            if _may_hold(source.metadata.row_group(g), names, contig, positions)
+            if _may_hold(source.metadata.row_group(g), names, positions)
         ]
         for batch in source.iter_batches(_BATCH_ROWS, row_groups=groups, columns=_COLUMNS):
             frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
-            mine = frame.filter(pl.col("contig") == contig)
-            for (by, value), rows in mine.group_by(STRATUM, maintain_order=True):
-                yield (str(by), str(value)), rows
+            mine = frame.filter(pl.col("contig").is_in(list(positions)))
+            for (contig, by, value), rows in mine.group_by(_PLACE, maintain_order=True):
+                yield (str(contig), str(by), str(value)), rows
 
 
 def _may_hold(
-    group: pq.RowGroupMetaData, names: Sequence[str], contig: str, positions: Int64
+    group: pq.RowGroupMetaData, names: Sequence[str], positions: Mapping[str, Int64]
 ) -> bool:
-    """Tell by its statistics whether a row group can hold a position of a contig."""
+    """Tell by its statistics whether a row group can hold one of some positions."""
     bounds = {n: group.column(names.index(n)).statistics for n in ("contig", "start", "end")}
     if any(b is None or not b.has_min_max for b in bounds.values()):
         return True
-    if not bounds["contig"].min <= contig <= bounds["contig"].max:
-        return False
-    if bounds["contig"].min != bounds["contig"].max:
-        return True
-    first = np.searchsorted(positions, bounds["start"].min)
-    return bool(first < positions.size and positions[first] <= bounds["end"].max)
+    first, last = bounds["contig"].min, bounds["contig"].max
+    if first != last:
+        return any(first <= contig <= last for contig in positions)
+    own = positions.get(first, np.zeros(0, np.int64))
+    k = np.searchsorted(own, bounds["start"].min)
+    return bool(k < own.size and own[k] <= bounds["end"].max)
