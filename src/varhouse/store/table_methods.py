@@ -46,7 +46,12 @@ class TableMethods:
         part: Wanted = None,
         stratum_by: str | None = None,
     ) -> pl.LazyFrame:
-        """Scan the frequencies, of one kind of stratum if it is given."""
+        """Scan the frequencies, of one kind of stratum if it is given.
+
+        A row is of an allele that the cohort holds. What a cohort counted at the site of an
+        allele of others, the overview of `varhouse query` and the table totals have; who is
+        assessed at any base says `OpenStore.callability`.
+        """
         frame = self.table("frequencies", region, cohort=cohort, part=part)
         if stratum_by is not None:
             known = self.values("frequencies", "stratum_by", stratum_by)
