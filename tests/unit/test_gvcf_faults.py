@@ -183,3 +183,17 @@ def test_an_ingest_holds_it_back_or_leaves_out_its_blocks(tmp_path, kind):
     store = varhouse.open(tmp_path / "store")
     assert store.scan("variants").select(pl.len()).collect().item() == 1
     assert code in store.scan("files").collect()["problems"][0]
+
+
+def test_what_is_told_does_not_depend_on_batches(tmp_path):
+    rows = [r for kind in sorted(BROKEN) if kind != "no GT" for r in BROKEN[kind][1]]
+    rows.sort(key=lambda r: (r.split()[0], int(r.split()[1])))
+    (tmp_path / "x.vcf").write_text(_text(*rows))
+    found = [
+        scan_file(tmp_path / "x.vcf", AnyContigs(), None, hashes=False, batch_bytes=n).account
+        for n in (1, 100, 300, 1 << 20)
+    ]
+    told = [[p for p in a.problems() if p.code.startswith("VH-F-03")] for a in found]
+    assert len({repr(t) for t in told}) == 1
+    assert {p.code for p in told[0]} == {"VH-F-030", *HELD[2:], "VH-F-035", "VH-F-036"}
+    assert len({repr(sorted(a.counts.items())) for a in found}) == 1

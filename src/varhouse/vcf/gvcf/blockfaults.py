@@ -62,6 +62,8 @@ def _look_at_calls(text, start, end, kind, name, state):  # type: ignore[no-unty
         if kind[k] == BLOCK or kind[k] == BARE or state[_CALLED]:
             continue
         wanted = _place_of(text, a, e, name)
+        if not gt and wanted < 0:
+            continue
         place = 0
         called = likely = False
         for i in range(start[k, 9], end[k]):
@@ -72,6 +74,8 @@ def _look_at_calls(text, start, end, kind, name, state):  # type: ignore[no-unty
             elif 48 <= text[i] <= 57:
                 called = called or (gt and place == 0)
                 likely = likely or place == wanted
+                if called or (likely and not gt):
+                    break
         state[_CALLED] |= called
         state[_LIKELY] += likely and not called and _passes(text, start[k, 6], start[k, 7] - 1)
 
