@@ -353,7 +353,7 @@ def test_kits_of_hundreds_of_people_in_one_file(tmp_path):
 
 
 def test_many_contigs_share_a_partition(tmp_path):
-    """A kit of the genome, and contigs with and without a record, of which many share a part."""
+    """A kit of the genome; contigs with and without a record, of which many share a part."""
     names = [f"u{i}" for i in range(230)]
     config = write_files(
         tmp_path, {"j.vcf": (["m", "f"], [])}, {"m": "male\tW", "f": "female\tW"}
