@@ -15,6 +15,7 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.codec.digest import sum_digests, wrap
 from varhouse.ingest.jobs.blockrows import genotype_texts, is_reference
+from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import read_batches, verify
 from varhouse.store.verifyfields import compare_fields
 from varhouse.tables.blocktext import cut_ends, put_ends
@@ -231,3 +232,14 @@ def test_digests_add_up_over_pieces():
     assert wrap(halves) == whole
     # Values that changed places between two records.
     assert sum_digests(record, digest[::-1].copy()) != whole
+
+
+def test_blocks_go_with_their_cohort(tmp_path):
+    store = _store(tmp_path, (["s1"], ROWS))
+    assert store.blocks().collect().height == 5
+    drop_cohort(tmp_path / "store", "a")
+    left = varhouse.open(tmp_path / "store")
+    assert not left.blocks().collect().height
+    assert not left.fields().collect().height
+    assert verify(left) == []
+    assert varhouse.open(tmp_path / "store", store.release).blocks().collect().height == 5
