@@ -205,6 +205,7 @@ def test_the_command_tells_in_lines(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "a SAM file of aligned reads, no VCF" in out
     assert "fix: varhouse does not call variants" in out
+    assert out.endswith("invalid, 1 error(s), 0 warning(s)  [no VCF]\n")
     assert len(out.splitlines()) == 4
 
 

@@ -199,6 +199,8 @@ def _dialect(found: "Validation") -> dict[str, Any]:
 
 
 def _about(found: "Validation") -> str:
+    if "VH-F-017" in found.counts:
+        return "no VCF"
     version = f"VCF 4.{found.version}" if found.version else "VCF of unknown version"
     ref = f", {found.n_ref_checked:,} REF checked" if found.n_ref_checked else ""
     return (
