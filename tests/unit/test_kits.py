@@ -11,7 +11,7 @@ from inprocess import ingest_here
 from slow_sites import GENOME, gather, random_files, read_counts, slow_counts, write_cohort
 
 import varhouse
-from varhouse.errors import ConfigError, UsageError
+from varhouse.errors import ConfigError
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
 from varhouse.tables.statistics import counts_of
@@ -127,6 +127,18 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     assert not verify(varhouse.open(tmp_path / "storeNone"))
 
 
+def by_base(rows):
+    """Take stretches apart: (cohort, pos) to counts, of bases where there are some."""
+    names = ["an", "an_written", "n_samples", "n_missing", "n_not_diploid"]
+    columns = ["cohort", "start", "end", *names]
+    return {
+        (cohort, pos): tuple(counts)
+        for cohort, start, end, *counts in rows.select(columns).rows()
+        for pos in range(start, end + 1)
+        if any(counts)
+    }
+
+
 def test_groups_are_what_a_build_with_the_stratum_counts(tmp_path):
     """Of two cohorts with kits and one without, in every count and by cohort and in total."""
     rng = random.Random(8)
@@ -159,8 +171,14 @@ def test_groups_are_what_a_build_with_the_stratum_counts(tmp_path):
                 found = with_n
             right = rows.filter(stratum).select(columns)
             assert sorted(found.select(columns).rows()) == sorted(right.rows()), (table, asked)
-    with pytest.raises(UsageError, match="cohort x: what chosen people of capture kits"):
-        opened.callability("c1:1-9", people="sex == 'male'")
+    for contig in CONTIGS:
+        for asked, by, value in (("population == 'P1'", "population", "P1"),
+                                 ("kit == 'B' and cohort != 'z'", "kit", "B")):  # fmt: skip
+            place = f"{contig}:1-{len(GENOME)}"
+            found = opened.callability(place, people=asked, cohort=["x", "y"])
+            right = opened.callability(place, cohort=["x", "y"], stratum_by=by)
+            right = right.filter(pl.col("stratum") == value)
+            assert by_base(found) == by_base(right), (contig, asked)
     drop_cohort(store, "y")
     assert not verify(varhouse.open(store))
 
@@ -320,8 +338,12 @@ def test_blocks_of_a_gvcf_go_before_the_bed(tmp_path):
     assert at.select("start", "end", "n_samples", "an").rows() == [
         (4, 6, 1, 2), (7, 9, 2, 4), (10, 10, 1, 2), (11, 12, 2, 4), (13, 16, 1, 2),
     ]  # fmt: skip
+    everybody = "sex in ('male', 'female')"
+    asked = opened.callability("c1:1-50", cohort="cohort", people=everybody)
+    whole = opened.callability("c1:1-50", cohort="cohort", stratum_by="all")
+    assert by_base(asked) == by_base(whole)
     names = ("ac", "an", "n_samples")
-    groups = opened.group_frequencies("sex in ('male', 'female')", columns=names)
+    groups = opened.group_frequencies(everybody, columns=names)
     assert groups.select("pos", *names).rows() == [(5, 1, 2, 1), (10, 1, 2, 1), (15, 0, 2, 1)]
 
 

@@ -88,6 +88,15 @@ class Kits:
             for (kit, contig), rows in found.group_by("kit", "contig", maintain_order=True)
         }
 
+    def within(self, contig: str, low: int, high: int) -> "Kits":
+        """Give what they cover of some bases of a contig (1-based, closed)."""
+        start, end = pl.col("start"), pl.col("end")
+        near = (pl.col("contig") == contig) & (start < high) & (end >= low)
+        cut = self.intervals.filter(near).with_columns(
+            start.clip(lower_bound=low - 1), end.clip(upper_bound=high)
+        )
+        return Kits(self.names, cut)
+
     def assessed(self, contig: pl.Series, pos: pl.Series, strata: Strata) -> Bools:
         """Tell for each 1-based position whose files may speak there, bool[n, cells].
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from varhouse.errors import StoreError
 from varhouse.frequencies.assessed import People, Sites, rejected_sites
+from varhouse.frequencies.assumed import assumed_stretches
 from varhouse.frequencies.count import Counts
 from varhouse.frequencies.kits import Kits, kit_of_people
 from varhouse.frequencies.planecount import count_planes
@@ -237,6 +238,36 @@ class CohortGroup:
         sums = pl.concat(frames).group_by(KEY).agg(pl.col(*names).cast(pl.Int32).sum())
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in names)
         return keys.join(sums, on=KEY).with_columns(*none).select(*schema)
+
+    def without_allele(self, place: Place) -> Iterator[pl.DataFrame]:
+        """Count people with a kit at the bases of a place at which no allele stands.
+
+        Yields
+        ------
+        pl.DataFrame
+            Rows that add up: start, end (1-based, closed) and SITE_COUNTS.
+        """
+        assert self._kits is not None
+        contig, low, high = place.contig, place.low, place.high
+        window = Window((contig, low), (contig, high), 0)
+        sites = self._sites(contig)
+        held = self._alleles(Place(contig, low, high)).select("contig", "pos").unique()
+        told = sites.places(window).join(held, on=["contig", "pos"], how="anti")
+        rows = sites.without_allele(told, window).filter(pl.col("stratum_by") == ALL)
+        yield rows.select(
+            pl.col("pos").alias("start"), pl.col("pos").alias("end"), *SITE_COUNTS
+        )
+        mine = self._sexes.filter(pl.Series(self._chosen))
+        strata = make_strata(mine, [], kit_of_people(mine, self._kits))
+        known = pl.concat([held, told])["pos"].unique().sort().to_numpy().astype(np.int64)
+        kits = self._kits.within(contig, low, high)
+        for found in assumed_stretches(contig, kits, strata, self._haploid, known):
+            yield found.select("start", "end", *SITE_COUNTS)
+
+    @property
+    def has_kit(self) -> bool:
+        """Whether a kit says where the people are assessed."""
+        return self._kits is not None
 
     def _without_allele(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Count people with a kit at sites of one contig, at which no allele stands."""

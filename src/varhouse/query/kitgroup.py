@@ -22,11 +22,16 @@ class KitGroup:
     ----------
     people
         Rows of People.frame of the cohort.
+
+    Attributes
+    ----------
+    groups
+        The people of each kit; perhaps those with runs.
     """
 
     def __init__(self, store: Store, cohort: str, people: pl.DataFrame) -> None:
         self.cohort = cohort
-        self._groups = [
+        self.groups = [
             CohortGroup(store, cohort, rows, kits)
             for rows, kits in _by_kit(store, cohort, people)
         ]
@@ -39,15 +44,15 @@ class KitGroup:
     @property
     def known_adj(self) -> frozenset[str]:
         """Counts of high quality that are known of all: see `CohortGroup.known_adj`."""
-        return frozenset.intersection(*(group.known_adj for group in self._groups))
+        return frozenset.intersection(*(group.known_adj for group in self.groups))
 
     def count(self, place: Place) -> pl.DataFrame:
         """Count the alleles at a place: see `CohortGroup.count`."""
-        return _add_up([group.count(place) for group in self._groups])
+        return _add_up([group.count(place) for group in self.groups])
 
     def at_bases(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Count who is assessed at the positions of alleles: see `CohortGroup.at_bases`."""
-        return _add_up([group.at_bases(keys) for group in self._groups])
+        return _add_up([group.at_bases(keys) for group in self.groups])
 
 
 def open_group(store: Store, cohort: str, people: pl.DataFrame) -> CohortGroup | KitGroup:

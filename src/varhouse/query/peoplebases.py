@@ -1,11 +1,13 @@
 """What a chosen group of people of a cohort has at any base, variant or not."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
-from varhouse.errors import UsageError
 from varhouse.query.callablerows import COUNTS, of_frame
 from varhouse.query.cohortgroup import CohortGroup
+from varhouse.query.kitgroup import open_group
 from varhouse.query.rowgroups import Place
 from varhouse.query.stretches import Int64, Stretches, concat
 from varhouse.store.reader import Store
@@ -21,41 +23,31 @@ class PeopleBases:
         Rows of People.frame of the cohort.
     number
         The number that the group goes by.
-
-    Raises
-    ------
-    UsageError
-        If the cohort has capture kits.
     """
 
     def __init__(self, store: Store, cohort: str, people: pl.DataFrame, number: int) -> None:
         self._store = store
         self._cohort = cohort
-        if store.file_frame("kits", cohort=cohort).height:
-            raise UsageError(
-                f"cohort {cohort}: what chosen people of capture kits have at any base is not "
-                "known",
-                "ask for the alleles of the region (frequencies --people), or name the column "
-                "of the sheet in `strata` and ingest",
-            )
-        self._group = CohortGroup(store, cohort, people)
+        self._group = open_group(store, cohort, people)
+        self._groups = (
+            [self._group] if isinstance(self._group, CohortGroup) else self._group.groups
+        )
         self._number = number
 
     @property
     def has_sites(self) -> bool:
         """Whether some of the people have no runs: only sites of alleles tell of them."""
-        return not self._group.is_known
+        return not all(g.is_known for g in self._groups)
 
     def size(self, place: Place) -> int:
         """Give how many runs are read for a span, about."""
-        runs = self._group.runs
-        return 0 if runs is None else runs.size(place)
+        return sum(g.runs.size(place) for g in self._groups if g.runs is not None)
 
     def covered(self, place: Place, groups: Int64) -> Stretches:
-        """Give rows that add up, of who has runs."""
-        if self._group.runs is None or self._number not in groups:
+        """Give rows that add up, of who has runs, or a kit (not where an allele stands)."""
+        if self._number not in groups:
             return Stretches.empty(len(COUNTS))
-        found = concat(list(self._group.runs.read(place)), len(COUNTS))
+        found = concat([s for g in self._groups for s in _covered(g, place)], len(COUNTS))
         return found._replace(group=np.full(found.group.size, self._number))
 
     def sites(self, place: Place, groups: Int64) -> Stretches:
@@ -70,3 +62,11 @@ class PeopleBases:
         )
         number = pl.lit(self._number, pl.Int64).alias("group")
         return of_frame(found.with_columns(number, start="pos", end="pos"))
+
+
+def _covered(group: CohortGroup, place: Place) -> Iterator[Stretches]:
+    if group.runs is not None:
+        yield from group.runs.read(place)
+    if group.has_kit:
+        for rows in group.without_allele(place):
+            yield of_frame(rows.with_columns(group=pl.lit(0, pl.Int64)))
