@@ -186,21 +186,22 @@ def make_forms(formats: Sequence[str | None], cells: FieldCells, group: Int64) -
         # Of some samples not every block is read: any cell tells.
         starts = cells.cell_at[:-1][has_cells]
         held[:, has_cells] = np.maximum.reduceat(cells.begin, starts, axis=1) > LACKING
-    packed = np.packbits(held, 0).T
     number = {name: k + 1 for k, name in enumerate(cells.names)}
+    # Few forms stand in many rows: what one is is worked out once.
+    kind, rows = _distinct(formats, np.packbits(held, 0))
+    own = [_form(formats[r], number, held[:, r]) for r in rows.tolist()]
     known: dict[tuple[tuple[int, str], ...], int] = {}
-    of_row: dict[tuple[str | None, bytes], tuple[tuple[int, str], ...]] = {}
-    form = np.zeros(int(group[-1]) + 1 if group.size else 0, np.int64)
-    merged: dict[int, tuple[tuple[int, str], ...]] = {}
-    for r, (text, g) in enumerate(zip(formats, group.tolist(), strict=True)):
-        key = text, packed[r].tobytes()
-        mine = of_row.get(key)
-        if mine is None:
-            mine = of_row[key] = _form(text, number, held[:, r])
-        before = merged.get(g)
-        merged[g] = mine if before is None or before == mine else _joined(before + mine)
-    for g, fields in merged.items():
-        form[g] = known.setdefault(fields or ((GT, "GT"),), len(known))
+    numbers = np.array([known.setdefault(f or ((GT, "GT"),), len(known)) for f in own])
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    least = np.minimum.reduceat(kind, starts) if starts.size else kind
+    form = numbers[least] if starts.size else np.zeros(0, np.int64)
+    if starts.size < group.size:
+        differs = np.flatnonzero(np.maximum.reduceat(kind, starts) != least)
+        ends = np.append(starts[1:], group.size)
+        for g in differs.tolist():
+            mine = kind[starts[g] : ends[g]].tolist()
+            fields = _joined(tuple(field for k in mine for field in own[k]))
+            form[g] = known.setdefault(fields or ((GT, "GT"),), len(known))
     flat = [f for fields in known for f, _ in fields]
     at = np.concatenate([[0], np.cumsum([len(fields) for fields in known])])
     return Forms(
@@ -209,6 +210,32 @@ def make_forms(formats: Sequence[str | None], cells: FieldCells, group: Int64) -
         at.astype(np.int64),
         form,
     )
+
+
+def _distinct(
+    formats: Sequence[str | None], packed: npt.NDArray[np.uint8]
+) -> tuple[Int64, Int64]:
+    """Find the distinct forms of rows: a FORMAT text and packed bits (uint8[bytes, rows]).
+
+    Returns
+    -------
+    (int64[rows], int64[forms])
+        The number of each row's form, and the first row with it.
+    """
+    columns = [pl.Series(f"{k}", bits) for k, bits in enumerate(packed)]
+    frame = pl.DataFrame([pl.Series("text", formats, pl.String), *columns])
+    kinds = frame.with_row_index("row").unique(
+        frame.columns, keep="first", maintain_order=True
+    )
+    on = frame.columns
+    found = frame.join(
+        kinds.with_row_index("kind"),
+        on=on,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return found["kind"].to_numpy().astype(np.int64), kinds["row"].to_numpy().astype(np.int64)
 
 
 def _joined(fields: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
