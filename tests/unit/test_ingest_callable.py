@@ -16,9 +16,11 @@ import varhouse
 from varhouse.callability.runs import absolute
 from varhouse.query.callablecheck import check_callable
 from varhouse.query.opened import OpenStore
+from varhouse.store.commit import commit
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
-from varhouse.tables.schema import KEY
+from varhouse.tables.schema import CALLABLE, KEY
+from varhouse.tables.shards import Manifest, write_shard
 from varhouse.tables.statistics import adding_alone, counts_of
 
 SEX = ("male", "female", "unknown")
@@ -263,6 +265,34 @@ def test_files_of_one_person_that_reach_over_each_other(tmp_path: Path) -> None:
     assert rows.select("start", "end", "n_samples", "an", "an_written").rows() == [
         (1, 17, 1, 2, 2), (18, 20, 1, 2, 0), (21, 40, 1, 2, 2),
     ]  # fmt: skip
+
+
+def test_rows_that_runs_do_not_count_are_found(tmp_path: Path) -> None:
+    genome = {"c1": "ACGT" * 10}
+    line = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts0\n"
+    text = HEAD + "##contig=<ID=c1,length=40>\n" + line + (
+        "c1\t5\t.\tA\tC,<NON_REF>\t.\t.\t.\tGT:GQ:DP:AD\t0/1:50:30:15,15,0\n"
+        "c1\t6\t.\tC\t<NON_REF>\t.\t.\tEND=40\tGT:GQ:DP\t0/0:50:4\n"
+    )  # fmt: skip
+    for k, (start, end) in enumerate(((5, 5), (30, 31))):
+        folder = tmp_path / str(k)
+        store = built(folder, genome, {"g": [text]})
+        assert verify(store) == []
+        assert list(check_callable(store)) == []
+        one = store.scan("callable").filter(stratum_by="all").collect()[:1].with_columns(
+            pl.lit(v, pl.Int32).alias(n) for n, v in (("start", start), ("end", end))
+        )  # fmt: skip
+        where = {"cohort": "g", "part": "c1"}
+        shard = write_shard(one, CALLABLE, folder, "bad", where)
+        assert shard is not None
+        path, base = folder / "store", store.release
+        commit(path, [Manifest([shard])], ingest_id="bad", operation="i", base_release=base)
+        store = varhouse.open(path)
+        cohort = "callable: cohort g counts something else than its runs, first at c1:"
+        assert [str(p)[: len(cohort)] for p in check_callable(store)] == [cohort]
+        said = [str(p) for p in verify(store) if "count of their base" in str(p)]
+        # Far from all alleles it is a matter of the runs alone.
+        assert len(said) == (0 if k else 1)
 
 
 def test_a_gvcf_and_another_file_of_one_person(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from varhouse.alleles.key import write_key
 from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.genotypes.planecheck import find_faults
 from varhouse.store import delta
@@ -22,23 +21,12 @@ from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Pinned, list_releases, read_release
-from varhouse.store.retract import callable_files
+from varhouse.store.verifycounts import check_counts
 from varhouse.store.verifyfields import compare_fields
-from varhouse.tables.atsites import at_sites
-from varhouse.tables.consistency import describe, impossible, strata_apart
 from varhouse.tables.digest import EMPTY, combine, table_digest
 from varhouse.tables.labels import Labels
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import GENOTYPES, KEY, TABLES, Table
-from varhouse.tables.statistics import (
-    STATISTICS,
-    counts_at_site,
-    counts_of,
-    greatest_of,
-    made_of,
-    site_counts,
-)
-from varhouse.tables.totals import CohortFile, sum_cohorts, with_greatest
 from varhouse.tables.windows import cut_windows
 
 BATCH_ROWS = 500_000
@@ -111,7 +99,7 @@ def verify(store: Store) -> list[Problem]:
     if all(p.is_note for p in problems):
         for name in store.tables:
             problems += _check_unique(store, name)
-        problems += _check_counts(store)
+        problems += [Problem(t, "", what) for t, what in check_counts(store, BATCH_ROWS)]
         problems += _check_fields(store)
     return problems
 
@@ -353,127 +341,3 @@ def _check_unique(store: Store, name: str) -> list[Problem]:
 
 def _place(table: Table) -> list[str]:
     return [c for c in ("contig", "pos") if c in table.names]
-
-
-def _check_counts(store: Store) -> list[Problem]:
-    """Compare variants, frequencies and totals, which are about the same alleles."""
-    problems: list[Problem] = []
-    names = ("variants", "frequencies", "totals")
-    parts = {p["part"] for n in names for p in _partitions(store, n, ("part",))}
-    for part in sorted(parts):
-        assessed = callable_files(store, part)
-        frames = {n: store.scan(n, part=part) for n in names}
-        place = pl.concat([frames[n].select("contig", "pos") for n in names])
-        for window in cut_windows(place, BATCH_ROWS):
-            rows = {n: f.filter(window.rows()).collect() for n, f in frames.items()}
-            problems += _compare_alleles(rows["variants"], rows["frequencies"])
-            problems += _compare_totals(rows["frequencies"], rows["totals"], assessed)
-            problems += _compare_bases(store, part, rows["frequencies"])
-            for name in ("frequencies", "totals"):
-                problems += _check_statistics(name, rows[name])
-    return problems
-
-
-def _check_statistics(name: str, rows: pl.DataFrame) -> list[Problem]:
-    """Find rows with counts that cannot be, or with what does not follow from them."""
-    wrong = impossible(name, rows) + strata_apart(rows, exactly=name == "frequencies")
-    problems = []
-    if wrong:
-        problems.append(Problem(name, "", f"counts that cannot be: {describe(wrong)}"))
-    made = {n: e for n, e in made_of(name).items() if n in rows.columns}
-    # The last bit of a logarithm is another one on another machine.
-    rounded = {s.name for s in STATISTICS if not s.is_exact}
-    differs = pl.lit(value=False)
-    for column, value in made.items():
-        found = pl.col(column)
-        off = (found - value).abs() > 1e-12 * value.abs()
-        apart = found.is_null() != value.is_null()
-        differs |= (
-            (apart | off.fill_null(value=False))
-            if column in rounded
-            else (found.ne_missing(value))
-        )
-    if name == "totals":
-        again = with_greatest(rows)
-        for column in (c for c in greatest_of(name) if c in rows.columns):
-            differs |= pl.col(column).ne_missing(again[column])
-            made[column] = pl.col(column)
-    bad = rows.filter(differs)
-    if bad.height:
-        names = ", ".join(made)
-        what = f"{bad.height} rows with {names} that cannot be, the first: {_allele(bad)}"
-        problems.append(Problem(name, "", what))
-    return problems
-
-
-def _allele(frame: pl.DataFrame) -> str:
-    return write_key(frame)
-
-
-def _compare_alleles(variants: pl.DataFrame, frequencies: pl.DataFrame) -> list[Problem]:
-    problems = []
-    counted = frequencies.select(KEY).unique()
-    unknown = counted.join(variants, on=KEY, how="anti")
-    if unknown.height:
-        what = f"{unknown.height} alleles are not in variants, the first: {_allele(unknown)}"
-        problems.append(Problem("frequencies", "", what))
-    orphans = variants.join(counted, on=KEY, how="anti")
-    if orphans.height:
-        what = f"{orphans.height} alleles have no frequencies, the first: {_allele(orphans)}"
-        problems.append(Problem("variants", "", what))
-    return problems
-
-
-def _compare_bases(store: Store, part: str, frequencies: pl.DataFrame) -> list[Problem]:
-    """Compare what alleles count of their base with the table callable.
-
-    Of a cohort in which all files have runs they are equal; of any other some allele of the
-    base counts at least as many, for people of other files are among them.
-    """
-    problems = []
-    key = ["contig", "pos", "stratum_by", "stratum"]
-    counts = site_counts()
-    most = {n: e for n, e in counts_at_site("frequencies").items() if n in counts}
-    for (cohort,), rows in frequencies.group_by("cohort", maintain_order=True):
-        paths = [f.path for f in callable_files(store, part) if f.cohort == cohort]
-        if not paths:
-            continue
-        files = store.scan("files", cohort=str(cohort)).select("has_runs").collect()
-        by_runs_alone = bool(files["has_runs"].all())
-        if not by_runs_alone:
-            rows = rows.group_by(key).agg(pl.first("ref", "alt", "extent"), **most)
-        both = rows.join(at_sites(paths, rows), on=key, how="left", suffix="_base")
-        said, found = (
-            [pl.col(f"{n}{end}").fill_null(0) for n in counts] for end in ("", "_base")
-        )
-        wrong = pl.any_horizontal(
-            a != b if by_runs_alone else a < b for a, b in zip(said, found, strict=True)
-        )
-        bad = both.filter(wrong)
-        if bad.height:
-            what = (
-                f"cohort {cohort}: {bad.height} rows count of their base something else than"
-                f" the table callable, the first: {_allele(bad)}"
-            )
-            problems.append(Problem("frequencies", "", what))
-    return problems
-
-
-def _compare_totals(
-    frequencies: pl.DataFrame, totals: pl.DataFrame, assessed: list[CohortFile]
-) -> list[Problem]:
-    """Compare totals with the sums of the frequencies, and of callable where it has more."""
-    names = [*KEY, "stratum_by", "stratum", *counts_of("totals")]
-    sums = sum_cohorts(frequencies, assessed)
-    wanted, found = (f.select(names) for f in (sums, totals))
-    wrong = pl.concat(
-        [
-            wanted.join(found, on=names, how="anti", nulls_equal=True),
-            found.join(wanted, on=names, how="anti", nulls_equal=True),
-        ]
-    )
-    if not wrong.height:
-        return []
-    alleles = wrong.select(*KEY, "stratum_by", "stratum").unique(maintain_order=True)
-    what = f"{alleles.height} sums over cohorts are wrong, the first: {_allele(alleles)}"
-    return [Problem("totals", "", what)]
