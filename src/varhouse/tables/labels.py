@@ -7,15 +7,19 @@ the samples of its columns, a sample by its name (`Column.label`).
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import SchemaError
 
-Numbers = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
+if TYPE_CHECKING:
+    # The declarations name the labels: who only reads a table needs no numpy.
+    import numpy as np
+    import numpy.typing as npt
+
+    Numbers = npt.NDArray[np.int64]
+    Hashes = npt.NDArray[np.uint64]
 
 FILE, SAMPLE = "file", "sample"
 
@@ -67,7 +71,7 @@ class Labels:
             out._known[kind] = _sorted(known)
         return out
 
-    def look(self, kind: str, numbers: npt.NDArray[np.signedinteger]) -> Hashes:
+    def look(self, kind: str, numbers: "npt.NDArray[np.signedinteger]") -> "Hashes":
         """Give the labels of numbers as uint64 of the same length.
 
         Parameters
@@ -80,6 +84,8 @@ class Labels:
         SchemaError
             If a number is of no file, or no sample, of the cohort.
         """
+        import numpy as np  # noqa: PLC0415
+
         known, hashes = self._known[kind]
         wanted = numbers.astype(np.int64, copy=False)
         if not wanted.size:
@@ -91,7 +97,9 @@ class Labels:
         return hashes[at]
 
 
-def _sorted(labels: Mapping[int, int]) -> tuple[Numbers, Hashes]:
+def _sorted(labels: Mapping[int, int]) -> "tuple[Numbers, Hashes]":
+    import numpy as np  # noqa: PLC0415
+
     numbers = sorted(labels)
     return (
         np.array(numbers, np.int64),
