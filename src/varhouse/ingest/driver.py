@@ -35,6 +35,7 @@ from varhouse.ingest.setup.run import (
     prepare,
     source_folder,
 )
+from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import (
     check_free_space,
@@ -191,8 +192,8 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         For mistakes of the configuration, a busy or damaged store, a failed step.
     """
     started = time.monotonic()
-    config = read_config(config_file)
     store = store.absolute()
+    config = read_config(config_file, stored_names(store))
     if options.dry_run and not _is_made(store):
         # Where there is no store, none may be there afterwards.
         with tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder:

@@ -4,7 +4,9 @@ Every mistake is found before any job starts, and all are reported at once.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,14 @@ from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.ingest.setup.storednames import Names, header_names
 from varhouse.sources import read_spec, source_faults
 from varhouse.textfile import LONGEST_ROW, line_blocks
-from varhouse.vcf.peek import trusted_header
 from varhouse.vcf.text.limits import Limits
 from varhouse.yamltext import read_yaml
 
 _Lift = tuple[str | None, Path | None, Path | None]
+_WhoIsIn = Callable[[Path], Sequence[str] | None]
 _FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
 
 
@@ -77,8 +80,10 @@ class Config:
         return self.samples.filter(pl.col("cohort") == cohort)
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path, names: Names = header_names) -> Config:
     """Read and check a configuration file and everything it names.
+
+    `names` gives the sample columns of a file.
 
     Raises
     ------
@@ -94,10 +99,10 @@ def read_config(path: Path) -> Config:
         raise ConfigError([str(error)]) from error
     if not isinstance(raw, dict):
         raise ConfigError([f"{path}: not a YAML mapping of keys"])
-    return check_config(dates_as_text(raw), path.resolve().parent)
+    return check_config(dates_as_text(raw), path.resolve().parent, names)
 
 
-def check_config(raw: dict[str, Any], base: Path) -> Config:
+def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -> Config:
     """Check a configuration; relative paths are taken from `base`."""
     form = check_form(raw)
     said, problems = form.said, form.problems
@@ -139,7 +144,8 @@ def check_config(raw: dict[str, Any], base: Path) -> Config:
     problems += found
     if kits.path is not None and "kit" not in samples.columns:
         problems.append("callable.kits: the sample sheet has no column 'kit'")
-    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, limits, kits)
+    who_is_in = partial(names, limits=limits)
+    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, who_is_in, kits)
     problems += found
     if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
@@ -200,7 +206,7 @@ def _cohorts(
     base: Path,
     path: Path | None,
     samples: pl.DataFrame,
-    limits: Limits,
+    who_is_in: _WhoIsIn,
     kits: KitSheet,
 ) -> tuple[list[Cohort], list[str], list[str]]:
     """Read the cohort sheet: (cohorts, warnings, problems)."""
@@ -236,7 +242,7 @@ def _cohorts(
         problems += found
         cohort = Cohort(name, files, metadata, *lift, beds)
         cohorts.append(cohort)
-        problems += _sample_problems(cohort, samples, limits)
+        problems += _sample_problems(cohort, samples, who_is_in)
     if not cohorts:
         problems.append("cohorts: the sheet has no rows")
     names = {c.name for c in cohorts}
@@ -334,18 +340,18 @@ def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[s
     return (named, paths["chain"], paths["source_reference"]), []
 
 
-def _sample_problems(cohort: Cohort, samples: pl.DataFrame, limits: Limits) -> list[str]:
+def _sample_problems(cohort: Cohort, samples: pl.DataFrame, who_is_in: _WhoIsIn) -> list[str]:
     """Find samples that the sheet has for a cohort and its files have not."""
     sheet = samples.filter(pl.col("cohort") == cohort.name)
     if sheet.is_empty():
         return []
     names: set[str] = set()
     for file in cohort.files:
-        header = trusted_header(Path(file), limits)
-        if header is None:
+        found = who_is_in(Path(file))
+        if found is None:
             # The file's own faults are the validator's to tell.
             return []
-        names |= set(header.samples)
+        names |= set(found)
     missing = sheet.filter(~pl.col("sample").is_in(list(names)))
     shown = [
         f"cohort {cohort.name!r}: sample {s!r} is in the sheet (line {line}) but not in "
