@@ -31,6 +31,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from builders import make_small_inputs
 from deltalake import DeltaTable
+from gvcf_people import People
 
 import varhouse
 from varhouse import files, processes
@@ -304,6 +305,16 @@ def further_inputs(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def grown_inputs(folder: Path) -> None:
+    """A store of four people with gVCFs; then one is replaced, one leaves, one comes."""
+    people = People(folder)
+    names = [people.write(k) for k in range(5)]
+    people.configure(names[:4])
+    ingest_whole(folder)
+    people.write(2, seed=1)
+    people.configure(names[1:])
+
+
 def dropped_inputs(folder: Path) -> None:
     """A store of both cohorts."""
     make_small_inputs(folder)
@@ -326,6 +337,7 @@ def scenarios() -> list[Scenario]:
     return [
         Scenario("first ingest", first_inputs, ingest_whole),
         Scenario("further ingest", further_inputs, ingest_whole),
+        Scenario("growth", grown_inputs, ingest_whole),
         Scenario("drop", dropped_inputs, drop_again),
     ]
 
