@@ -247,9 +247,10 @@ class StoredLabels:
             return None
         cohort = partition["cohort"]
         if cohort not in self._known:
-            files = self._store.scan("files", cohort=cohort).collect()
+            # Not their headers, which may be long.
+            files = self._store.scan("files", cohort=cohort).select("file", "name", "samples")
             people = self._store.scan("samples", cohort=cohort).collect()
-            self._known[cohort] = Labels.of_tables(files, people)
+            self._known[cohort] = Labels.of_tables(files.collect(), people)
         return self._known[cohort]
 
 

@@ -51,7 +51,7 @@ def take_out(
     """
     shards: list[Shard] = []
     removed: Removed = []
-    for table in _own_tables(base):
+    for table in _own_tables(base) if leaving.files else ():
         goes = leaving.rows(table)
         if goes is None:
             continue
@@ -93,13 +93,13 @@ def join_small(
         The shards in place of `shards`, and all files that go.
     """
     out: list[Shard] = []
-    gone = list(removed)
+    gone, known = list(removed), set(removed)
     for number, ((name, _), mine) in enumerate(_by_partition(shards).items()):
         table, partition = TABLES[name], mine[0].partition
         stay = [
             path
             for path, where in _files(base, table, cohort)
-            if where == partition and (name, _relative(base, table, path)) not in removed
+            if where == partition and (name, _relative(base, table, path)) not in known
         ]
         if name in passed_over or len(stay) + len(mine) <= FILES:
             out += mine
