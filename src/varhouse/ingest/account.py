@@ -45,7 +45,8 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         for note in c["notes"]:
             say(f"           {'':<{width}}  note: {note}", out)
         checked = c["ref_checked"]
-        if checked["unchecked"]:
+        # Without a file that came, nothing was.
+        if checked.get("unchecked"):
             total = sum(checked.values())
             say(
                 f"           {'':<{width}}  REF not checked: {checked['unchecked']:,} of "
