@@ -11,7 +11,8 @@ from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import empty_reference
-from varhouse.ingest.jobs.chunk import Context, read_chunk
+from varhouse.ingest.jobs.chunk import read_chunk
+from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.setup.settings import Policy
 from varhouse.onefile.validate import AnyContigs
 from varhouse.vcf.account.document import REASONS

@@ -20,7 +20,8 @@ from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference, empty_reference
-from varhouse.ingest.jobs.chunk import ChunkResult, Context, read_chunk
+from varhouse.ingest.jobs.chunk import ChunkResult, read_chunk
+from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.ingest.setup.settings import Policy

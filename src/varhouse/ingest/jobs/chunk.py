@@ -7,7 +7,7 @@ result does not depend on where a file is cut; left alignment may carry an allel
 before the chunk, which `varhouse.ingest.jobs.cohort` looks after.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,34 +16,32 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.alleles.key import NOTHING, Declared, add_extents
 from varhouse.callability.codes import ADJ, Codes, unpack
-from varhouse.callability.states import Rules
 from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
-from varhouse.frequencies.kits import OUTSIDE, Kits, count_in_kits
-from varhouse.frequencies.strata import Strata
-from varhouse.genome.contigs import Contigs
-from varhouse.genome.haploid import HaploidRegions
-from varhouse.genome.reference import Reference
+from varhouse.frequencies.kits import OUTSIDE, count_in_kits
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
 from varhouse.ingest.jobs.blockrows import block_rows, is_reference
 from varhouse.ingest.jobs.callrows import CallRows
 from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
-from varhouse.ingest.jobs.lifted import lifted_columns
+from varhouse.ingest.jobs.filecontext import Context
+from varhouse.ingest.jobs.recordrows import (
+    allele_rows,
+    lifted_rows,
+    record_rows,
+    site_rows,
+    with_ends,
+)
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
 from varhouse.ingest.jobs.staterows import StateRows, fields_to_read
-from varhouse.ingest.setup.settings import CallableConfig, Policy
-from varhouse.normalise import Status, move_symbolic, normalise_alleles
-from varhouse.tables.labels import Labels
+from varhouse.normalise import Status
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
 from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
-from varhouse.vcf.fields.ends import record_ends
 from varhouse.vcf.header.header import Header
-from varhouse.vcf.header.keys import KeyTable, key_table
+from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.samples.typed import SampleReader
 from varhouse.vcf.stream import open_records
 from varhouse.vcf.text.bgzf import iter_range
@@ -53,48 +51,6 @@ from varhouse.vcf.text.lines import RecordBatch, read_batch
 READ_BYTES = 28 << 20
 """Text of a batch: few long lines cost as many calls as many short ones. From 32 MiB on
 glibc maps every buffer anew, which costs more than the calls."""
-
-
-@dataclass
-class Context:
-    """What stays the same for all chunks of a file.
-
-    `ordinal` is int32[columns]: ordinal in the cohort of each sample column; `male` is
-    bool[columns]. `source_assembly` is set when the file was lifted from another one.
-    `declared` says what the file's header gives to each ALT. Of a gVCF (`gvcf`) the
-    reference records are kept apart, or left out, as the policy says. `keys` are the header's
-    FORMAT keys, `fields` those that are kept beside GT (None: all). `labels` are those of the
-    file and its samples; `callable` says which bands of quality are told apart. `kits` are
-    those of `strata`, if people have kits.
-    """
-
-    cohort: str
-    file: int
-    contigs: Contigs
-    reference: Reference
-    policy: Policy
-    haploid: HaploidRegions
-    strata: Strata
-    ordinal: npt.NDArray[np.int32]
-    male: npt.NDArray[np.bool_]
-    source_assembly: str | None = None
-    declared: Declared = NOTHING
-    gvcf: bool = False
-    keys: KeyTable | None = None
-    fields: Sequence[str] | None = ()
-    labels: Labels | None = None
-    callable: CallableConfig = field(default_factory=CallableConfig)
-    kits: Kits | None = None
-
-    @property
-    def has_runs(self) -> bool:
-        """Whether the file says of every base what it is called."""
-        return self.policy.has_runs(gvcf=self.gvcf)
-
-    @property
-    def rules(self) -> Rules:
-        """What decides the states of its people."""
-        return Rules(self.policy.adj, self.callable.gq, self.callable.dp)
 
 
 @dataclass(frozen=True)
@@ -286,13 +242,15 @@ def _take(
 ) -> None:
     batch, lifted = judged.batch, context.source_assembly is not None
     rejects = Rejects(batch, judged.marks, context.policy)
-    records = _records(batch, context)
+    records = record_rows(batch, context)
     if context.gvcf:
         blocks = pl.Series("is_block", is_reference(records, judged.genotypes))
         records = records.with_columns(blocks)
-        records = _with_ends(records, batch) if context.has_runs else records.filter(~blocks)
+        records = with_ends(records, batch) if context.has_runs else records.filter(~blocks)
     records = rejects.take_blocks(rejects.take_records(records))
-    alleles = _alleles(records.filter(~pl.col("is_block")), batch, context, result)
+    alleles = allele_rows(records.filter(~pl.col("is_block")), batch, context)
+    result.n_moved += int((alleles["status"] == int(Status.CHANGED)).sum())
+    result.n_split += int((alleles["n_original"] > 1).sum())
     alleles = rejects.allele_faults(alleles, context.reference, lifted=lifted)
     records = rejects.take_whole(records, alleles)
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
@@ -326,13 +284,13 @@ def _take(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
         )
     )
-    batches.sites.append(_sites(records, alleles, context, batch))
+    batches.sites.append(site_rows(records, alleles, context, batch))
     if context.ordinal.size:
         batches.calls.append(
             CallRows.of(records, (genotypes, fields), context.file, context.ordinal.size)
         )
     if lifted:
-        batches.lifted.append(_lifted(records, context))
+        batches.lifted.append(lifted_rows(records, context))
 
 
 def _count(
@@ -394,144 +352,3 @@ def _by_group(
         name: sums(found)[record] if name in of_records() else sums(found)
         for name, found in counts.items()
     }
-
-
-def _with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:
-    """Add the last base of each record: of a block as END or LEN say, else of REF."""
-    far = pl.Series(record_ends(batch)[records["k"].to_numpy()])
-    own = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
-    return records.with_columns(end=pl.when("is_block").then(far).otherwise(own))
-
-
-def _records(batch: RecordBatch, context: Context) -> pl.DataFrame:
-    """Take the fixed columns of a batch; `k` is the row in the batch, none `is_block`."""
-    frame = pl.DataFrame(
-        {
-            "k": np.arange(batch.size), "pos": batch.pos, "chrom": batch.column("chrom"),
-            "id": batch.column("id"), "ref": batch.column("ref"), "alt": batch.column("alt"),
-            "qual": batch.column("qual"), "filter": batch.column("filter"),
-        }
-    )  # fmt: skip
-    names = frame["chrom"].unique().to_list()
-    canonical = {n: context.contigs.canonical(n) for n in names}
-    if context.source_assembly is not None:
-        frame = lifted_columns(frame, batch.column("info"))
-    return frame.with_columns(
-        pl.col("chrom")
-        .replace_strict(list(canonical), list(canonical.values()), return_dtype=pl.String)
-        .alias("contig"),
-        (pl.col("k") + batch.record).alias("record"),
-        (pl.col("k") + batch.line).alias("line"),
-        pl.when(pl.col("alt") == ".")
-        .then(0)
-        .otherwise(pl.col("alt").str.count_matches(",", literal=True) + 1)
-        .cast(pl.Int64)
-        .alias("n_alt"),
-        pl.lit(value=False).alias("is_block"),
-    )
-
-
-def _alleles(
-    records: pl.DataFrame, batch: RecordBatch, context: Context, result: ChunkResult
-) -> pl.DataFrame:
-    """One row per ALT, normalised; pos0, ref0 and alt0 are what the file has."""
-    split = (
-        records.filter(pl.col("n_alt") > 0)
-        .select(
-            "k",
-            "record",
-            "line",
-            "contig",
-            "pos",
-            "ref",
-            pl.col("alt").str.split(","),
-            "id",
-            pl.col("n_alt").alias("n_original"),
-        )
-        .with_columns(
-            pl.int_ranges(1, pl.col("n_original") + 1, dtype=pl.Int32).alias("alt_index")
-        )
-        .explode("alt", "alt_index", empty_as_null=True)
-        .with_columns(
-            pl.col("pos").alias("pos0"),
-            pl.col("ref").alias("ref0"),
-            pl.col("alt").alias("alt0"),
-        )
-    )
-    out = normalise_alleles(split, context.reference)
-    out = add_extents(
-        out,
-        lambda rows: batch.column("info", out["k"].to_numpy()[rows].astype(np.int64)),
-        context.declared,
-        context.contigs.canonical,
-    )
-    out = move_symbolic(out, context.reference)
-    result.n_moved += int((out["status"] == int(Status.CHANGED)).sum())
-    result.n_split += int((split["n_original"] > 1).sum())
-    checked = pl.col("status") != int(Status.REF_UNCHECKED)
-    return out.with_columns(checked.alias("ref_checked"))
-
-
-def _sites(
-    records: pl.DataFrame, alleles: pl.DataFrame, context: Context, batch: RecordBatch
-) -> pl.DataFrame:
-    rows = records["k"].to_numpy().astype(np.int64)
-    good = pl.col("fault").is_null()
-    lists = alleles.group_by("k", maintain_order=True).agg(
-        pl.when(good).then("pos").alias("allele_pos"),
-        pl.when(good).then("ref").alias("allele_ref"),
-        pl.when(good).then("alt").alias("allele_alt"),
-        pl.col("extent").alias("allele_extent"),
-    )
-    form = batch.column("format", rows) if context.ordinal.size else None
-    empty = {
-        "allele_pos": pl.List(pl.Int32), "allele_ref": pl.List(pl.String),
-        "allele_alt": pl.List(pl.String), "allele_extent": pl.List(pl.String),
-    }  # fmt: skip
-    lifted = context.source_assembly is not None
-    return (
-        records.with_columns(
-            records["info"] if lifted else batch.column("info", rows).alias("info"),
-            (form if form is not None else pl.lit(None, pl.String)).alias("format"),
-        )
-        .join(lists, on="k", how="left", maintain_order="left")
-        .select(
-            "contig",
-            pl.col("pos").cast(pl.Int32),
-            "ref",
-            "alt",
-            pl.lit(context.file, pl.Int32).alias("file"),
-            "record",
-            "chrom",
-            pl.when(pl.col("id") != ".").then("id").alias("id"),
-            pl.when(pl.col("qual") != ".").then("qual").cast(pl.Float64).alias("qual"),
-            "filter",
-            "info",
-            "format",
-            *(pl.col(n).fill_null(pl.lit([], t)).alias(n) for n, t in empty.items()),
-        )
-    )
-
-
-def _lifted(records: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """Say where the records of a lifted file come from: rows of the table lifted."""
-    return records.select(
-        "contig",
-        pl.col("pos").cast(pl.Int32),
-        pl.lit(context.file, pl.Int32).alias("file"),
-        "record",
-        pl.lit(context.source_assembly).alias("source_assembly"),
-        "source_record",
-        "source_contig",
-        "source_pos",
-        "source_ref",
-        "source_alt",
-        "reverse",
-        "swapped",
-        "ambiguous",
-    )
-
-
-def iter_groups(strata: Strata) -> Iterator[tuple[str, str, int]]:
-    """Yield (stratum_by, stratum, people) of each group."""
-    yield from zip(strata.by, strata.value, strata.n_samples.tolist(), strict=True)

@@ -21,11 +21,8 @@ from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.kits import OUTSIDE, kit_of_people
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import Strata, make_strata
-from varhouse.ingest.jobs.chunk import (
-    ChunkResult,
-    Context,
-    read_chunk,
-)
+from varhouse.ingest.jobs.chunk import ChunkResult, read_chunk
+from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.marks import read_marks
 from varhouse.ingest.jobs.recount import Columns, HeldCalls, counted_twice
 from varhouse.ingest.jobs.staterows import (
