@@ -331,3 +331,21 @@ def test_blocks_are_asked_for_by_command(tmp_path, genome, capsys):
     assert main([*command, "--carriers"]) != 0
     out = str(tmp_path / "x.vcf")
     assert main(["genotypes", str(store.path), "--cohort", "a", "--blocks", "-o", out]) != 0
+
+
+def test_blocks_of_a_file_that_comes_in_later_or_again(tmp_path, genome):
+    rows = [make_records("deepvariant", k, 1, genome=genome) for k in range(4)]
+    paths = [write_gvcf(tmp_path / f"{k}.vcf", r, [f"s{k}"]) for k, r in enumerate(rows[:3])]
+    make_store_of(tmp_path, *paths[:2])
+    make_store_of(tmp_path, *paths)
+    write_gvcf(paths[1], rows[3], ["s1"])
+    store = make_store_of(tmp_path, *paths)
+    assert verify(store) == []
+    for name, asked in (("s0", rows[0]), ("s1", rows[3]), ("s2", rows[2])):
+        export_cohort(store, "a", tmp_path / "out.vcf", samples=[name])
+        assert read_rows(tmp_path / "out.vcf") == asked
+    left = make_store_of(tmp_path, paths[2], paths[1])
+    assert verify(left) == []
+    export_cohort(left, "a", tmp_path / "out.vcf", samples=["s1"])
+    assert read_rows(tmp_path / "out.vcf") == rows[3]
+    assert left.blocks().collect().height == sum(r[4] == "<*>" for r in rows[2] + rows[3])

@@ -136,7 +136,9 @@ def make_layout(
         If a chosen sample is not in the cohort, or chosen twice.
     """
     names = dict(zip(samples["ordinal"].to_list(), samples["sample"].to_list(), strict=True))
-    lists: list[list[int]] = files.sort("file")["samples"].to_list()
+    own = dict(files.select("file", "samples").sort("file").rows())
+    # A file that left the cohort leaves its number behind, without columns.
+    lists: list[list[int]] = [own.get(k, []) for k in range(max(own, default=-1) + 1)]
     order = list(dict.fromkeys(o for mine in lists for o in mine))
     unknown = [o for o in order if o not in names]
     if unknown:
@@ -151,7 +153,7 @@ def make_layout(
     at = np.zeros(len(lists) + 1, np.int64)
     at[1:] = np.cumsum([len(mine) for mine in lists])
     flat = np.array([o for mine in lists for o in mine], np.int64)
-    merged = any(set(mine) != set(lists[0]) for mine in lists)
+    merged = len({frozenset(mine) for mine in own.values()}) > 1
     return Layout(
         [names[o] for o in order],
         at,
