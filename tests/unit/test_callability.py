@@ -16,6 +16,7 @@ from varhouse import open as open_store
 from varhouse.cli import main
 from varhouse.errors import UsageError
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.ingest.setup.sheets import check_cohorts, read_sheet
 from varhouse.query import Answer, Question, callablerows
 from varhouse.query import callability as module
 from varhouse.query.callability import TOTAL, callability
@@ -228,6 +229,9 @@ def test_cohorts_and_strata_are_chosen(store: Path, rows: list[Row]) -> None:
         callability(opened)
     with pytest.raises(UsageError, match="chr1 has 1,000,000 bases"):
         opened.callability("chr1:1000001")
+    with pytest.raises(UsageError, match="none is 0"):
+        opened.callability("chr1:0")
+    assert opened.callability("chr1:0-3").equals(opened.callability("chr1:1-3"))
 
 
 def test_public_view_has_no_sizes_of_strata(store: Path, rows: list[Row]) -> None:
@@ -390,3 +394,11 @@ def test_sql_adds_the_rows_of_a_base_up(store: Path, rows: list[Row], audience: 
                 assert row[name] == (counts[name] if is_known else None)
     empty = run_sql(opened, "SELECT * FROM callable_at('chr10', 5)")
     assert sum(b.height for b in empty.batches) == 0
+
+
+def test_no_cohort_is_called_as_all_together_are(tmp_path: Path) -> None:
+    sheet = tmp_path / "cohorts.tsv"
+    sheet.write_text(f"cohort\tfiles\n{TOTAL}\ta.vcf\nalls\ta.vcf\n")
+    problems = check_cohorts(sheet, read_sheet(sheet))[1]
+    assert [p for p in problems if "called so" in p] == [p for p in problems if ":2:" in p]
+    assert len(problems) == 1

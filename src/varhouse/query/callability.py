@@ -176,7 +176,7 @@ class Callability:
                 "nothing says which bases", "--region chr1:1000-2000, --gene or --id"
             )
         spans = [
-            (contig, low, self._end(contig, low, high))
+            (contig, max(low, 1), self._end(contig, low, high))
             for contig, own in find_spans(self._store, selection).items()
             for low, high in own
         ]
@@ -190,7 +190,7 @@ class Callability:
     def _end(self, contig: str, low: int, high: int | None) -> int:
         """Give the last base of a span, at most that of its contig."""
         known = self._lengths.get(contig) or MAX_POS - 1
-        if low > known:
+        if low > known or high == 0:
             raise UsageError(f"{contig} has {known:,} bases: none is {low:,}")
         return min(known if high is None else high, known)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import InputError
+from varhouse.frequencies.strata import ALL
 from varhouse.tables.statistics import taken_by_columns
 from varhouse.textfile import read_text, split_lines
 
@@ -86,6 +87,11 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
         at = f"{where}:{line}"
         if not cohort or not _NAME.fullmatch(cohort):
             problems.append(f"{at}: cohort {cohort!r} is not of letters, digits, . _ -")
+        elif cohort == ALL:
+            problems.append(
+                f"{at}: cohort {cohort!r}: all cohorts together are called so in answers; "
+                "give the cohort another name"
+            )
         elif cohort in taken_by_columns():
             problems.append(
                 f"{at}: cohort {cohort!r}: columns of all cohorts that end in _{cohort} have "
