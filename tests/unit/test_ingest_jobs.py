@@ -292,3 +292,13 @@ def test_work_of_another_version_is_done_anew(
     ingest(fx_inputs, "store", 1)
     assert made == ["a", "b", "a", "b"]
     assert load_run(work / "run.json").version == varhouse.__version__
+
+
+def test_thousands_of_small_files_are_shared_out() -> None:
+    """Their text is little, and each costs a tenth of a second all the same."""
+    files = [FileSize("c", k, 40_000, 1) for k in range(3_800)]
+    jobs = share_jobs(files, {}, 0, 4)
+    assert not jobs.whole
+    assert 4 < len(jobs.intake) <= 9
+    assert sorted(f for job in jobs.intake for f in job) == [("c", k) for k in range(3_800)]
+    assert share_jobs(files[:380], {}, 0, 4).whole

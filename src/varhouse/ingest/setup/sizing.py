@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 WHOLE_BYTES = 1 << 30
 """Text of files and uncompiled sources up to which one job does everything."""
 
+WHOLE_SECONDS = 120.0
+"""Work up to which it does: thousands of small files are more than their text."""
+
 SPLIT_BYTES = 4 << 30
 """Text from which several jobs may read one file, after one that checked it. Below that
 they would save less than the second pass over the text costs."""
@@ -32,6 +35,8 @@ JOB_SECONDS_MOST = 600.0
 _BYTES_PER_SECOND = 250e6
 _SECONDS_PER_RECORD = 5e-6
 _RECORD_BYTES, _CELL_BYTES = 150, 4
+_SECONDS_PER_FILE = 0.1
+"""Of a file with few records (docs/measured.md, cohorts that grow)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class FileSize:
     @property
     def seconds(self) -> float:
         """CPU seconds that taking it in may need."""
-        return self.text / _BYTES_PER_SECOND + self.records * _SECONDS_PER_RECORD
+        work = self.text / _BYTES_PER_SECOND + self.records * _SECONDS_PER_RECORD
+        return work + _SECONDS_PER_FILE
 
 
 @dataclass
@@ -120,7 +126,7 @@ def share_jobs(
         for some in _share([f.seconds for f in others], target)
     ]
     at_once = len(jobs.intake) + len(jobs.split) + len(sources)
-    small = text + sum(sources.values()) <= WHOLE_BYTES
+    small = text + sum(sources.values()) <= WHOLE_BYTES and seconds <= WHOLE_SECONDS
     jobs.whole = not jobs.bundled and not split and (small or cores == 1 or at_once <= 1)
     jobs.threads = max(1, min(THREADS, cores // max(1, at_once)))
     cohorts: dict[str, float] = {}
