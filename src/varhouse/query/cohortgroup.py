@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from varhouse.errors import StoreError
-from varhouse.frequencies.assessed import People, Sites, rejected_sites
-from varhouse.frequencies.assumed import assumed_stretches
+from varhouse.frequencies.assessed import People, Sites
 from varhouse.frequencies.count import Counts
-from varhouse.frequencies.kits import Kits, kit_of_people
+from varhouse.frequencies.kits import Kits
 from varhouse.frequencies.planecount import count_planes
-from varhouse.frequencies.strata import ALL, UNKNOWN, make_strata
+from varhouse.frequencies.strata import UNKNOWN, Strata, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.peopleruns import PeopleRuns, RunRows
@@ -93,15 +92,10 @@ class CohortGroup:
     ----------
     people
         Rows of People.frame of the cohort.
-    kits
-        What the kit of all these people covers; None: they have none.
     """
 
-    def __init__(
-        self, store: Store, cohort: str, people: pl.DataFrame, kits: Kits | None = None
-    ) -> None:
+    def __init__(self, store: Store, cohort: str, people: pl.DataFrame) -> None:
         self.cohort = cohort
-        self._kits = kits
         self._store = store
         rows = store.scan("cohorts", cohort=cohort).select("haploid").collect()
         self._haploid = HaploidRegions.from_json(rows["haploid"][0], store.assembly_contigs)
@@ -144,8 +138,8 @@ class CohortGroup:
 
     @property
     def has_runs(self) -> bool:
-        """Whether runs or a kit tell of some of the people: any base may be asked for."""
-        return self.runs is not None or self._kits is not None
+        """Whether some of the people have runs, so that any base may be asked for."""
+        return self.runs is not None
 
     @property
     def is_known(self) -> bool:
@@ -178,9 +172,6 @@ class CohortGroup:
         with_chosen = [f for f, n in self._sizes.items() if n]
         rows = self._counted(alleles.filter(pl.col("file").is_in(with_chosen)), place.contig)
         pieces = [rows]
-        if self._kits is not None and rows.height:
-            covered = self._kits.covers(rows["contig"], rows["pos"]).any(axis=1)
-            pieces = [rows.filter(pl.Series(covered))]
         if sum(map(bool, self._members)) and len(self._members) > 1:
             group = pl.col("file").replace_strict(
                 {f: mine.group for f, mine in self._files.items()}, return_dtype=pl.Int64
@@ -194,7 +185,7 @@ class CohortGroup:
             pieces.append(self.at_bases(keys).select(rows.columns))
             pieces.append(self._carried(keys, place).select(rows.columns))
         if len(pieces) == 1:
-            return pieces[0]
+            return rows
         return (
             pl.concat(pieces)
             .group_by(KEY)
@@ -211,11 +202,8 @@ class CohortGroup:
             The key and GROUP_COUNTS: a row an allele at whose position somebody is assessed.
         """
         schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
-        if not keys.height or not self.has_runs:
+        if self.runs is None or not keys.height:
             return pl.DataFrame(schema=schema)
-        if self.runs is None:
-            found = self._without_allele(keys)
-            return keys.select(KEY).join(found, on=["contig", "pos"]).select(*schema)
         pos = keys["pos"].unique().sort().to_numpy().astype(np.int64)
         found = self.runs.at(keys["contig"][0], pos)
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
@@ -239,71 +227,34 @@ class CohortGroup:
         none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in names)
         return keys.join(sums, on=KEY).with_columns(*none).select(*schema)
 
-    def without_allele(self, place: Place) -> Iterator[pl.DataFrame]:
-        """Count people with a kit at the bases of a place at which no allele stands.
-
-        Yields
-        ------
-        pl.DataFrame
-            Rows that add up: start, end (1-based, closed) and SITE_COUNTS.
-        """
-        assert self._kits is not None
-        contig, low, high = place.contig, place.low, place.high
-        window = Window((contig, low), (contig, high), 0)
-        sites = self._sites(contig)
-        held = self._alleles(Place(contig, low, high)).select("contig", "pos").unique()
-        told = sites.places(window).join(held, on=["contig", "pos"], how="anti")
-        rows = sites.without_allele(told, window).filter(pl.col("stratum_by") == ALL)
-        yield rows.select(
-            pl.col("pos").alias("start"), pl.col("pos").alias("end"), *SITE_COUNTS
-        )
-        mine = self._sexes.filter(pl.Series(self._chosen))
-        strata = make_strata(mine, [], kit_of_people(mine, self._kits))
-        known = pl.concat([held, told])["pos"].unique().sort().to_numpy().astype(np.int64)
-        kits = self._kits.within(contig, low, high)
-        for found in assumed_stretches(contig, kits, strata, self._haploid, known):
-            yield found.select("start", "end", *SITE_COUNTS)
-
-    @property
-    def has_kit(self) -> bool:
-        """Whether a kit says where the people are assessed."""
-        return self._kits is not None
-
-    def _without_allele(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """Count people with a kit at sites of one contig, at which no allele stands."""
-        sites = keys.select("contig", "pos").unique().sort("pos")
-        contig, pos = sites["contig"][0], sites["pos"]
-        window = Window((contig, pos[0]), (contig, pos[-1]), sites.height)
-        found = self._sites(contig).without_allele(sites, window)
-        none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
-        return found.filter(pl.col("stratum_by") == ALL).with_columns(*none)
-
     def _sites(self, contig: str) -> Sites:
         """Open what tells who was assessed without having an allele."""
         part = self._store.assembly_contigs.part(contig)
         if part not in self._assessed:
-            where = {"cohort": self.cohort, "part": part}
-            self._assessed[part] = Sites(
-                [str(p) for p in self._store.paths("sites", **where)],
-                [str(p) for p in self._store.paths("genotypes", **where)],
-                People(
-                    make_strata(self._sexes, [], kit_of_people(self._sexes, self._kits)),
-                    {f: mine.group for f, mine in self._files.items()},
-                    self._members,
-                    {f: mine.ordinals for f, mine in self._files.items()},
-                    self._haploid,
-                    self._kits,
-                ),
-                self._rejected(where) if self._kits is not None else None,
-            )
+            self._assessed[part] = self._open_sites(part, make_strata(self._sexes, []))
         return self._assessed[part]
 
-    def _rejected(self, where: dict[str, str]) -> pl.DataFrame | None:
-        """Find where records were rejected; not of what was lifted over, from elsewhere."""
-        if self._store.file_frame("lifted", cohort=self.cohort).height:
-            return None
-        paths = [str(p) for p in self._store.paths("rejects", **where)]
-        return rejected_sites(paths, self._store.assembly_contigs.canonical)
+    def _open_sites(
+        self,
+        part: str,
+        strata: Strata,
+        kits: Kits | None = None,
+        rejected: pl.DataFrame | None = None,
+    ) -> Sites:
+        where = {"cohort": self.cohort, "part": part}
+        return Sites(
+            [str(p) for p in self._store.paths("sites", **where)],
+            [str(p) for p in self._store.paths("genotypes", **where)],
+            People(
+                strata,
+                {f: mine.group for f, mine in self._files.items()},
+                self._members,
+                {f: mine.ordinals for f, mine in self._files.items()},
+                self._haploid,
+                kits,
+            ),
+            rejected,
+        )
 
     def _row_groups(self, table: str, contig: str, column: str) -> RowGroups:
         part = self._store.assembly_contigs.part(contig)

@@ -6,13 +6,98 @@ kit's people are counted as a group of their own, and the counts add up.
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
-from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits
-from varhouse.query.cohortgroup import GROUP_COUNTS, CohortGroup
+from varhouse.frequencies.assessed import SITE, Sites, rejected_sites
+from varhouse.frequencies.assumed import assumed_stretches
+from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits, kit_of_people
+from varhouse.frequencies.strata import ALL, Strata, make_strata
+from varhouse.query.cohortgroup import GROUP_COUNTS, SITE_COUNTS, CohortGroup
 from varhouse.query.rowgroups import Place
 from varhouse.store.reader import Store
-from varhouse.tables.schema import KEY
+from varhouse.tables.schema import KEY, KEY_SCHEMA
+from varhouse.tables.windows import Window
+
+
+class OneKit(CohortGroup):
+    """The chosen people of a cohort who have one kit, and no runs.
+
+    Parameters
+    ----------
+    people
+        Rows of People.frame of the cohort.
+    kits
+        What their kit covers, by one name.
+    """
+
+    def __init__(self, store: Store, cohort: str, people: pl.DataFrame, kits: Kits) -> None:
+        self._kits = kits
+        super().__init__(store, cohort, people)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any base may be asked for: the kit tells of it."""
+        return True
+
+    def count(self, place: Place) -> pl.DataFrame:
+        """Count the alleles at a place, of which the kit covers the base."""
+        rows = super().count(place)
+        covered = self._kits.covers(rows["contig"], rows["pos"]).any(axis=1)
+        return rows.filter(pl.Series(covered, dtype=pl.Boolean))
+
+    def at_bases(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Count who is assessed at sites of one contig at which no allele stands."""
+        schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
+        if not keys.height:
+            return pl.DataFrame(schema=schema)
+        sites = keys.select(SITE).unique().sort("pos")
+        contig, pos = sites["contig"][0], sites["pos"]
+        window = Window((contig, pos[0]), (contig, pos[-1]), sites.height)
+        found = self._sites(contig).without_allele(sites, window)
+        none = (pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS if n not in found.columns)
+        rows = found.filter(pl.col("stratum_by") == ALL).with_columns(*none)
+        return keys.select(KEY).join(rows, on=SITE).select(*schema)
+
+    def without_allele(self, place: Place) -> Iterator[pl.DataFrame]:
+        """Count people at the bases of a place at which no allele of the cohort stands.
+
+        Yields
+        ------
+        pl.DataFrame
+            Rows that add up: start, end (1-based, closed) and SITE_COUNTS.
+        """
+        contig, low, high = place.contig, place.low, place.high
+        window = Window((contig, low), (contig, high), 0)
+        sites = self._sites(contig)
+        held = self._alleles(Place(contig, low, high)).select(SITE).unique()
+        told = sites.places(window).join(held, on=SITE, how="anti")
+        rows = sites.without_allele(told, window).filter(pl.col("stratum_by") == ALL)
+        at = pl.col("pos")
+        yield rows.select(at.alias("start"), at.alias("end"), *SITE_COUNTS)
+        strata = self._strata(self._sexes.filter(pl.Series(self._chosen)))
+        known = pl.concat([held, told])["pos"].unique().sort().to_numpy().astype(np.int64)
+        kits = self._kits.within(contig, low, high)
+        for found in assumed_stretches(contig, kits, strata, self._haploid, known):
+            yield found.select("start", "end", *SITE_COUNTS)
+
+    def _strata(self, people: pl.DataFrame) -> Strata:
+        return make_strata(people, [], kit_of_people(people, self._kits))
+
+    def _sites(self, contig: str) -> Sites:
+        part = self._store.assembly_contigs.part(contig)
+        if part not in self._assessed:
+            self._assessed[part] = self._open_sites(
+                part, self._strata(self._sexes), self._kits, self._rejected(part)
+            )
+        return self._assessed[part]
+
+    def _rejected(self, part: str) -> pl.DataFrame | None:
+        """Find where records were rejected; not of what was lifted over, from elsewhere."""
+        if self._store.file_frame("lifted", cohort=self.cohort).height:
+            return None
+        paths = self._store.paths("rejects", cohort=self.cohort, part=part)
+        return rejected_sites(map(str, paths), self._store.assembly_contigs.canonical)
 
 
 class KitGroup:
@@ -32,7 +117,9 @@ class KitGroup:
     def __init__(self, store: Store, cohort: str, people: pl.DataFrame) -> None:
         self.cohort = cohort
         self.groups = [
-            CohortGroup(store, cohort, rows, kits)
+            CohortGroup(store, cohort, rows)
+            if kits is None
+            else OneKit(store, cohort, rows, kits)
             for rows, kits in _by_kit(store, cohort, people)
         ]
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from varhouse.query.callablerows import COUNTS, of_frame
 from varhouse.query.cohortgroup import CohortGroup
-from varhouse.query.kitgroup import open_group
+from varhouse.query.kitgroup import OneKit, open_group
 from varhouse.query.rowgroups import Place
 from varhouse.query.stretches import Int64, Stretches, concat
 from varhouse.store.reader import Store
@@ -67,6 +67,6 @@ class PeopleBases:
 def _covered(group: CohortGroup, place: Place) -> Iterator[Stretches]:
     if group.runs is not None:
         yield from group.runs.read(place)
-    if group.has_kit:
+    if isinstance(group, OneKit):
         for rows in group.without_allele(place):
             yield of_frame(rows.with_columns(group=pl.lit(0, pl.Int64)))
