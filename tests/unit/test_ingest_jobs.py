@@ -302,3 +302,12 @@ def test_thousands_of_small_files_are_shared_out() -> None:
     assert 4 < len(jobs.intake) <= 9
     assert sorted(f for job in jobs.intake for f in job) == [("c", k) for k in range(3_800)]
     assert share_jobs(files[:380], {}, 0, 4).whole
+
+
+@pytest.mark.parametrize("n", range(1, 12))
+def test_every_file_is_in_one_job(n: int) -> None:
+    """Also where the last files are too little work for a job of their own."""
+    for seconds in (0.3, 0.7, 1.0, 1.6):
+        shared = sizing._share([seconds] * n, 2.0)
+        assert [k for some in shared for k in some] == list(range(n))
+        assert all(seconds * len(some) >= 2.0 for some in shared[1:])

@@ -155,7 +155,8 @@ def _share(seconds: Sequence[float], target: float) -> list[list[int]]:
         out[-1].append(k)
         held += cost
     if len(out) > 1 and held < target:
-        out[-2] += out.pop()
+        rest = out.pop()
+        out[-1] += rest
     return out
 
 
