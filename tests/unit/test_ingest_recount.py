@@ -11,7 +11,7 @@ import pytest
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.ingest.jobs import cohort
+from varhouse.ingest.jobs import cohortchunks, liftedrejects
 from varhouse.tables.labels import Labels
 from varhouse.tables.schema import REJECTS
 
@@ -174,9 +174,9 @@ def test_rejects_of_a_lift_keep_to_their_partitions(tmp_path: Path) -> None:
     lift = SimpleNamespace(rejects=str(tmp_path / "lost.parquet"))
     verdict = SimpleNamespace(path="a.vcf", samples=[], lift=lift)
     labels = Labels({0: ("a.vcf", [])}, {})
-    chunk = cohort._Chunk(tmp_path, 0, 0, "p-1", {}, [], None, labels)
+    chunk = cohortchunks.CohortChunk(tmp_path, 0, 0, "p-1", {}, [], None, labels)
     run = SimpleNamespace(name="a", files=["a.vcf"], numbers=[0], ordinals=lambda _: {})
-    cohort._tell_source(run, run, [chunk], [verdict], tmp_path / "out")
+    liftedrejects.tell_source(run, run, [chunk], [verdict], tmp_path / "out")
     found = {s.partition["part"]: pl.read_parquet(s.path, glob=False) for s in chunk.extra}
     assert {part: frame["text"].to_list() for part, frame in found.items()} == {
         part: [part] for part in parts

@@ -4,7 +4,7 @@ Records flow in batches: fixed columns as text columns, one row per ALT, normali
 together; genotypes as short lists; counts per cell. What is held back goes to the
 rejects with its line. A chunk owns the records whose original POS lies in it, so the
 result does not depend on where a file is cut; left alignment may carry an allele to
-before the chunk, which `varhouse.ingest.jobs.cohort` looks after.
+before the chunk, which `varhouse.ingest.jobs.chunktwice` looks after.
 """
 
 from collections.abc import Iterable, Iterator

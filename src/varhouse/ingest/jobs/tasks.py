@@ -1,7 +1,7 @@
 """Read chunks of a file and write their shards.
 
 A chunk's shards are final but for two cases that only the whole cohort shows, and that
-`varhouse.ingest.jobs.cohort` mends: an allele that left alignment carried into another
+`varhouse.ingest.jobs.chunktwice` mends: an allele that left alignment carried into another
 chunk's range and that stands there too, and files with different samples.
 """
 
