@@ -70,12 +70,16 @@ def test_gatk_8208_no_call_with_likelihoods_stays_one(tmp_path: Path) -> None:
     joint caller without its model.
     """
     row = f"c1 150 A G,<NON_REF> . . {CALL} ./.:9,0,0:9:27:0,27,300,27,300,300"
+    before = [
+        block(101, 148, "0/0:30:60:28:0,60,900"),
+        f"c1 149 C T,<NON_REF> . . {CALL} {HET}",
+    ]
     answers = cohort(
         tmp_path,
-        p=gvcf("p", block(101, 149, "0/0:30:60:28:0,60,900"), row),
-        q=gvcf("q", block(101, 149, "0/0:30:60:28:0,60,900"),
-               f"c1 150 A G,<NON_REF> . . {CALL} {HET}"),
-    )  # fmt: skip
+        p=gvcf("p", *before, row),
+        q=gvcf("q", *before, f"c1 150 A G,<NON_REF> . . {CALL} {HET}"),
+    )
+    assert answers.found("c1", 149, "C", "T") == (2, 4)
     assert answers.found("c1", 150, "A", "G") == (1, 2)
     at = answers.at("c1", 150, "p")
     assert (at["an"], at["an_written"], at["n_samples"], at["n_missing"]) == (0, 0, 1, 1)
