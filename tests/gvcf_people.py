@@ -10,6 +10,8 @@ from inprocess import ingest_here
 BASES = "".join(random.Random(3).choices("ACGT", k=700))
 CONTIGS = {"c1": BASES, "X": BASES[::-1], "Y": BASES[100:500]}
 POPULATIONS = ("north", "south", "")
+BATCHES = ("1", "2", "", "1")
+"""A column that only the sheet knows."""
 HEADER = """##fileformat=VCFv4.2
 ##INFO=<ID=END,Number=1,Type=Integer,Description="x">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
@@ -113,16 +115,16 @@ class People:
         (self.folder / "list.txt").write_text("\n".join(files) + "\n")
         (self.folder / "cohorts.tsv").write_text("cohort\tfiles\nc\t@list.txt\n")
         rows = [
-            f"c\t{p}\t{('female', 'male')[int(p[1:]) % 2]}\t{POPULATIONS[int(p[1:]) % 3]}"
-            for p in people
+            f"c\t{p}\t{('female', 'male')[n % 2]}\t{POPULATIONS[n % 3]}\t{BATCHES[n % 4]}"
+            for p, n in ((p, int(p[1:])) for p in people)
         ]
         (self.folder / "samples.tsv").write_text(
-            "\n".join(["cohort\tsample\tsex\tpopulation", *rows])
+            "\n".join(["cohort\tsample\tsex\tpopulation\tbatch", *rows])
         )
         config = {
             "assembly": {"name": "toy", "reference": "ref.fa"},
             "cohorts": "cohorts.tsv", "samples": "samples.tsv",
-            "strata": ["sex", "population"],
+            "strata": ["sex", "population", "sex+batch"],
         }  # fmt: skip
         (self.folder / "config.json").write_text(json.dumps(config))
 

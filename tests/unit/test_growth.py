@@ -207,13 +207,13 @@ def test_a_cohort_grows_beside_others(people: People) -> None:
         (people.folder / "cohorts.tsv").write_text(
             "cohort\tfiles\nc\t@list.txt\no\tother.vcf\n"
         )
-        sexes = ["c\tP0\tfemale\tnorth", "o\tQ0\tfemale\tnorth"] + [
-            f"c\tP{k}\tmale\tsouth" for k in (1, 2, 3)
+        sexes = ["c\tP0\tfemale\tnorth\t1", "o\tQ0\tfemale\tnorth\t"] + [
+            f"c\tP{k}\tmale\tsouth\t{k}" for k in (1, 2, 3)
         ]
         listed = {f[1] for f in files}
         rows = [s for s in sexes if s.startswith("o") or s[3] in listed]
         (people.folder / "samples.tsv").write_text(
-            "\n".join(["cohort\tsample\tsex\tpopulation", *rows])
+            "\n".join(["cohort\tsample\tsex\tpopulation\tbatch", *rows])
         )
         return ingest_here(where, people.folder / "config.json", chunk_records=25)
 

@@ -77,7 +77,7 @@ class PartCounter:
         people = file_samples(run, cohort.name, list(ordinals))
         self._strata = _by_ordinal(make_strata(people, run.strata), ordinals.values())
         self._gone = gone["ordinal"]
-        self._gone_strata = make_strata(_as_sheet(gone), run.strata)
+        self._gone_strata = make_strata(_as_sheet(gone, run.strata), run.strata)
         self._left = self._parts_left()
 
     def _parts_left(self) -> set[str]:
@@ -196,14 +196,13 @@ def _held(rows: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return sums.join(nobody, on=KEY, how="anti"), nobody
 
 
-def _as_sheet(people: pl.DataFrame) -> pl.DataFrame:
-    """Give rows of the table samples the columns that the sheet had."""
+def _as_sheet(people: pl.DataFrame, strata: Sequence[str]) -> pl.DataFrame:
+    """Give rows of the table samples the columns of the sheet that strata name."""
+    named = {c for s in strata for c in s.split("+")} - set(people.columns)
     further = [json.loads(text) for text in people["attributes"]]
-    columns = {
-        name: [str(f[name]) for f in further] for name in (further[0] if further else ())
-    }
-    return people.select("sample", "sex", "population").with_columns(
-        pl.Series(name, values, dtype=pl.String) for name, values in columns.items()
+    return people.with_columns(
+        pl.Series(name, [f.get(name) for f in further], dtype=pl.String)
+        for name in sorted(named)
     )
 
 
