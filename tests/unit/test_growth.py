@@ -37,10 +37,10 @@ def _carried(store) -> list[tuple]:
     return sorted(rows.drop("sample").collect().rows())
 
 
-def _same(people: People, store: Path, files: list[str]) -> None:
+def _same(people: People, store: Path, files: list[str], who: list[str] | None = None) -> None:
     """Compare a store with one build of what it holds, table by table."""
     whole = store.with_name(f"whole-{len(list(store.parent.iterdir()))}")
-    people.ingest(whole, files)
+    people.ingest(whole, files, who)
     one, other = varhouse.open(store), varhouse.open(whole)
     digests, wanted = one.record.table_digests(), other.record.table_digests()
     assert {n for n in wanted if digests.get(n) != wanted[n]} == set()
@@ -98,6 +98,21 @@ def test_only_what_came_is_read(people: People, monkeypatch: pytest.MonkeyPatch)
     # People keep their numbers.
     rows = [s.samples().select("sample", "ordinal", "file").collect() for s in (before, after)]
     assert set(rows[0].rows()) < set(rows[1].rows())
+
+
+def test_a_file_that_is_called_otherwise(people: People) -> None:
+    """Its name is content: it is read again. A folder is not: two may have a file of a name."""
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(3)]
+    who = ["P0", "P1", "P2"]
+    people.ingest(store, names, who)
+    (people.folder / "a").mkdir()
+    for old, new in ((names[0], f"a/{names[1]}"), (names[2], f"a/{names[2]}")):
+        (people.folder / old).rename(people.folder / new)
+    files = [f"a/{names[1]}", names[1], f"a/{names[2]}"]
+    told = _grown(people.ingest(store, files, who))
+    assert told == {"came": 0, "replaced": 1, "gone": 0, "kept": 2}
+    _same(people, store, files, who)
 
 
 def test_files_are_joined_and_windows_cut(

@@ -41,7 +41,8 @@ def file_fingerprints(run: Run, cohort: RunCohort, verdicts: Iterable[Verdict]) 
     """Give the fingerprint of each file that comes into a cohort."""
     sheet = SheetRows(run.samples_of(cohort.name))
     return [
-        file_fingerprint(cohort.settings, v.sha256, sheet.digest(v.samples)) for v in verdicts
+        file_fingerprint(cohort.settings, v.path, v.sha256, sheet.digest(v.samples))
+        for v in verdicts
     ]
 
 

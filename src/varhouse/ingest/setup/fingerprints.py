@@ -1,13 +1,14 @@
 """Fingerprints: what decides the rows of a file and of a cohort, as digests.
 
-A file's rows follow from the settings of its cohort, its bytes, and what the sample sheet says
-of its people; a cohort's from its files. So a file that is as it was is known by its
+A file's rows follow from the settings of its cohort, its name and bytes, and what the sample
+sheet says of its people; a cohort's from its files. So a file that is as it was is known by its
 fingerprint, whatever else comes into its cohort or leaves it, and the fingerprint of a cohort
 does not depend on the order in which its files came.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -42,19 +43,24 @@ class SheetRows:
         return self._known[names]
 
 
-def file_fingerprint(settings: str, sha256: str, people: str) -> str:
+def file_fingerprint(settings: str, path: str, sha256: str, people: str) -> str:
     """Digest what decides the rows of a file.
+
+    Its name is content (it stands for its number: `tables.labels`), its folder is not: a file
+    that is moved is as it was, one that is called otherwise is another one.
 
     Parameters
     ----------
     settings
         Digest of the settings of its cohort (`RunCohort.settings`).
+    path
+        Where it lies.
     sha256
         Of its bytes.
     people
         Digest of the sheet rows of its samples (`SheetRows.digest`).
     """
-    return text_digest(settings, sha256, people)
+    return text_digest(settings, Path(path).name, sha256, people)
 
 
 def cohort_fingerprint(settings: str, files: Iterable[str]) -> str:

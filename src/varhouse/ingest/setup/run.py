@@ -481,8 +481,10 @@ def _changed(
             found = _bytes_of(stamps, files, digests)
             names = people_of.get(cohort.name, {})
             prints = [
-                file_fingerprint(settings, s, sheet.digest(names[s])) if s in names else None
-                for s in found
+                file_fingerprint(settings, f, s, sheet.digest(names[s]))
+                if s in names
+                else None
+                for f, s in zip(files, found, strict=True)
             ]
             whole = [f for f in prints if f is not None]
             if len(whole) == len(files) and row == cohort_fingerprint(settings, whole):
