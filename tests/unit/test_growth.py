@@ -101,7 +101,7 @@ def test_only_what_came_is_read(people: People, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_file_that_is_called_otherwise(people: People) -> None:
-    """Its name is content: it is read again. A folder is not: two may have a file of a name."""
+    """Its name is content, it is read again; its folder is not: two may have such a file."""
     store = people.folder / "s"
     names = [people.write(k) for k in range(3)]
     who = ["P0", "P1", "P2"]

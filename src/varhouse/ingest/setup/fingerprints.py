@@ -1,9 +1,9 @@
 """Fingerprints: what decides the rows of a file and of a cohort, as digests.
 
 A file's rows follow from the settings of its cohort, its name and bytes, and what the sample
-sheet says of its people; a cohort's from its files. So a file that is as it was is known by its
-fingerprint, whatever else comes into its cohort or leaves it, and the fingerprint of a cohort
-does not depend on the order in which its files came.
+sheet says of its people; a cohort's from its files. So a file that is as it was is known by
+its fingerprint, whatever else comes into its cohort or leaves it, and the fingerprint of a
+cohort does not depend on the order in which its files came.
 """
 
 import hashlib
