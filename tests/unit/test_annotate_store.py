@@ -6,6 +6,8 @@ import re
 import polars as pl
 import pytest
 from builders import counts, make_contigs, make_fasta, make_store, variant
+from gvcf_people import CONTIGS, People
+from inprocess import ingest_here
 
 import varhouse
 from varhouse.cli import main
@@ -176,3 +178,75 @@ def test_everybody_is_no_group_among_others(store, tmp_path):
     source = _vcf(tmp_path / "in.vcf", LINES)
     with pytest.raises(UsageError, match="no column 'is_grpmax'"):
         varhouse.annotate_frequencies(source, store=store, columns=["is_grpmax"])
+
+
+@pytest.fixture(scope="module")
+def assessed(tmp_path_factory):
+    """Make a store of a cohort of gVCFs and one of a plain VCF; give it and its reference."""
+    people = People(tmp_path_factory.mktemp("assessed"))
+    names = [people.write(k) for k in range(4)]
+    lines = (people.folder / names[3]).read_text().splitlines()
+    text = "\n".join(x for x in lines if "\t<NON_REF>" not in x).replace(",<NON_REF>", "")
+    plain = text.replace("9,8,0", "9,8").replace("0|2", "0|1").replace("\tP3", "\tQ3")
+    (people.folder / "q3.vcf").write_text(plain + "\n")
+    people.configure(names[:3])
+    with (people.folder / "cohorts.tsv").open("a") as file:
+        file.write("o\tq3.vcf\n")
+    with (people.folder / "samples.tsv").open("a") as file:
+        file.write("\no\tQ3\tmale\tsouth\t1\n")
+    told = ingest_here(people.folder / "s", people.folder / "config.json")
+    assert not told["held_back"]
+    return people.folder / "s", people.folder / "ref.fa"
+
+
+@pytest.mark.parametrize("group", [None, 'sex == "male"', 'cohort == "o"'])
+def test_what_the_store_lacks_has_no_copy_where_people_are_assessed(assessed, group):
+    path, reference = assessed
+    store = varhouse.open(path)
+    held = set(store.variants().select("contig", "pos", "ref", "alt").collect().rows())
+    every = [(c, p, b[p - 1], a) for c, b in CONTIGS.items()
+             for p in range(1, len(b) + 1) for a in "ACGT" if a != b[p - 1]]  # fmt: skip
+    asked = [a for a in every if a not in held]
+    frame = pl.DataFrame(asked, ["contig", "pos", "ref", "alt"], orient="row")
+    frame = frame.with_columns(pl.col("pos").cast(pl.Int32), extent=pl.lit(None, pl.Int32))
+    columns = ["ac", "an", "af", "n_samples", "n_missing", "n_hom_alt", "n_cohorts"]
+    done = varhouse.annotate_frequencies(frame, store=store, people=group, columns=columns)
+    assert done.n_found == 0
+    told = done.frame
+    assert told.height == len(asked)
+    # Of another computation: who is assessed at each base.
+    shown = {"cohort": "all", "stratum_by": "all"} if group is None else {"people": group}
+    bases = {}
+    for contig in CONTIGS:
+        rows = store.callability(contig, **shown)
+        for row in rows.filter(pl.col("cohort") == rows["cohort"][-1]).iter_rows(named=True):
+            for pos in range(row["start"], row["end"] + 1):
+                bases[contig, pos] = row["n_samples"], row["an"], row["n_missing"]
+    seen = {"other": 0, "nobody": 0, "somebody": 0}
+    sites = {a[:2] for a in held}
+    for row in told.iter_rows(named=True):
+        site = row["contig"], row["pos"]
+        n_samples, an, n_missing = bases[site]
+        if n_samples == 0:
+            assert {row[f"store_{c}"] for c in columns} == {None}
+            seen["nobody"] += 1
+            continue
+        assert (row["store_n_samples"], row["store_an"]) == (n_samples, an)
+        assert row["store_n_missing"] == n_missing
+        assert (row["store_ac"], row["store_n_hom_alt"]) == (0, 0)
+        assert row["store_af"] == (0 if an else None)
+        assert row["store_n_cohorts"] in (1, 2)
+        seen["other" if site in sites else "somebody"] += 1
+    assert (seen["nobody"] > 20) is (group is not None)
+    assert seen["other"] > 5
+    assert (seen["somebody"] > 500) is (group != 'cohort == "o"')
+    # An indel has its place with a reference alone, a symbolic allele never.
+    base = CONTIGS["c1"][299]
+    rows = [("c1", 300, base, f"{base}ACGTACGTAC", None), ("c1", 300, base, "<DEL>", 40)]
+    frame = pl.DataFrame(rows, frame.schema, orient="row")
+    for fasta in (None, reference):
+        done = varhouse.annotate_frequencies(frame, store=store, people=group, reference=fasta)
+        n_samples, an, _ = bases["c1", 300]
+        wanted = an if fasta and n_samples else None
+        assert done.frame["store_an"].to_list() == [wanted, None]
+        assert done.n_indels_missed == (0 if fasta else 1)

@@ -29,8 +29,10 @@ transcript get no consequence.
 
 --store writes what a store counted in place of consequences: store_AC, store_AN, store_AF of
 everybody or of the group of --people, also other statistics (--columns). An allele that the
-store has not assessed has none of them; it is never 0. With --reference alleles are
-left-aligned for the look-up, without it they are trimmed.
+store lacks has AC 0 where people are assessed at its site (another allele of it, gVCFs,
+capture kits); where nobody is it has none of them, and is never 0. With --reference alleles
+are left-aligned for the look-up; without it they are trimmed, and an insertion or deletion
+that is not found has none. Neither has a symbolic allele.
 """
 
 _EPILOG = """\

@@ -1,7 +1,8 @@
 """Frequencies of a store, of everybody or of a group of its people, beside one's own alleles.
 
-As with a source, an allele is looked up by its key, normalised; what the store has not
-assessed stays empty, and is never 0.
+As with a source, an allele is looked up by its key, normalised. One that the store lacks has
+no copy among the people who are assessed at its site; where nobody is, or the allele may be
+at another place, it stays empty, and is never 0.
 """
 
 import re
@@ -138,7 +139,7 @@ def annotate_frequencies(
         chosen = choose_people(opened, people, samples)
     numbers = open_numbers(opened, chosen, columns, name)
     with open_normaliser(reference) as normalise:
-        work = StoreWork(opened, numbers, normalise)
+        work = StoreWork(opened, numbers, normalise, is_aligned=reference is not None)
         frame, is_indexed = _annotate(source, out, output, work)
     return StoreAnnotated(
         output,

@@ -21,8 +21,16 @@ from varhouse.query.groups import GroupCounter
 from varhouse.query.people import People
 from varhouse.query.rowgroups import Place
 from varhouse.store.reader import Store
-from varhouse.tables.schema import KEY, TOTALS
-from varhouse.tables.statistics import Statistic, statistics_of
+from varhouse.store.retract import callable_files
+from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY, TOTALS
+from varhouse.tables.statistics import (
+    Statistic,
+    counts_of,
+    made_of,
+    statistics_of,
+    unknown_of,
+)
+from varhouse.tables.totals import sum_counts
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,15 @@ class Numbers:
     """Statistics of alleles at a place, and what they are called.
 
     `look` gives the key and a column for each name of `statistics`; `who` says of whom.
+    `lack` gives the same of alleles of one contig that the store lacks, where somebody is
+    assessed at their site: no copy of so many alleles. With `has_bases` people are assessed
+    also where no allele stands.
     """
 
     statistics: Mapping[str, Statistic]
     look: Callable[[Place], pl.DataFrame]
+    lack: Callable[[pl.DataFrame], pl.DataFrame]
+    has_bases: bool
     name: str
     who: str
 
@@ -64,7 +77,10 @@ def open_numbers(
         known = counter.statistics
         names = [n for n in counter.schema if n in known]
         who = f"{people.size:,} chosen people of the {of_release}"
-        return Numbers({n: known[n] for n in names}, counter.count, name, who)
+        statistics = {n: known[n] for n in names}
+        return Numbers(
+            statistics, counter.count, counter.lacking, counter.has_bases, name, who
+        )
     # Everybody is compared with no other group.
     known = {s.name: s for s in statistics_of(TOTALS.name) if s.greatest is None}
     names = [find_column(c, known) for c in columns]
@@ -76,7 +92,43 @@ def open_numbers(
             wanted &= pl.col("pos").is_in(pl.Series(place.only, dtype=pl.Int32).implode())
         return rows.filter(wanted).select(*KEY, *names).collect(engine="streaming")
 
-    return Numbers({n: known[n] for n in names}, look, name, f"everybody in the {of_release}")
+    def lack(keys: pl.DataFrame) -> pl.DataFrame:
+        return _count_lacking(store, keys).select(*KEY, *names)
+
+    statistics = {n: known[n] for n in names}
+    has_bases = store.file_frame(CALLABLE.name).height > 0
+    return Numbers(statistics, look, lack, has_bases, name, f"everybody in the {of_release}")
+
+
+def _count_lacking(store: Store, keys: pl.DataFrame) -> pl.DataFrame:
+    """Make the totals that alleles of one contig would have of which there is no copy."""
+    contig, pos = keys["contig"][0], keys["pos"]
+    low, high = pos.min(), pos.max()
+    counts = counts_of(FREQUENCIES.name)
+    whole = (pl.col("stratum_by") == "all") & (pl.col("stratum") == "all")
+    names = ["cohort", *KEY, "stratum_by", "stratum", *counts]
+    held = (
+        store.scan(FREQUENCIES.name, contig=contig, start=low, end=high)
+        .filter(whole, pl.col("pos").is_in(pos.unique().implode()))
+        .select(names)
+        .collect(engine="streaming")
+    )
+    # Rows of no cohort and no counts: what others counted at the site is added to them.
+    nobody = keys.select(
+        pl.lit("").alias("cohort"),
+        *KEY,
+        *(pl.lit("all").alias(n) for n in ("stratum_by", "stratum")),
+        *(pl.lit(0, pl.Int32).alias(n) for n in counts),
+    )
+    part = store.assembly_contigs.part(contig)
+    sums = sum_counts(pl.concat([held, nobody]), callable_files(store, part))
+    return (
+        sums.filter(whole, pl.col("n_samples") > 0)
+        .join(keys, on=KEY, how="semi")
+        .with_columns(pl.col(counts_of(TOTALS.name)).cast(pl.Int32))
+        .with_columns(**unknown_of(TOTALS.name))
+        .with_columns(**made_of(TOTALS.name))
+    )
 
 
 @contextmanager
@@ -111,13 +163,14 @@ def _by_names_of(reference: Reference) -> Callable[[pl.DataFrame], pl.DataFrame]
 class StoreWork:
     """What is needed to annotate, and what was met on the way.
 
-    `n_indels_missed` counts insertions and deletions that the store does not have where they
-    were looked for.
+    `is_aligned` says that `normalise` left-aligns: else an insertion or deletion that is not
+    found may be at another place. `n_indels_missed` counts those that were not found.
     """
 
     store: Store
     numbers: Numbers
     normalise: Callable[[pl.DataFrame], pl.DataFrame]
+    is_aligned: bool
     declared: Declared = NOTHING
     n_records: int = 0
     n_alleles: int = 0
@@ -149,27 +202,32 @@ class StoreWork:
         )
         key = self.normalise(placed.select(KEY)).select(KEY)
         placed = key.with_columns(_at=placed["_at"])
-        frames = [
-            placed.filter(pl.col("contig") == contig).join(
-                self.numbers.look(_place(str(contig), rows["pos"])), on=KEY, how="inner"
-            )
-            for (contig,), rows in placed.drop_nulls("pos").group_by("contig")
-        ]
         names = list(self.numbers.statistics)
-        empty = pl.DataFrame(
-            schema={
-                "_at": pl.Int64,
-                **{n: s.dtype for n, s in self.numbers.statistics.items()},
-            }
-        )
-        found = pl.concat([empty, *(f.select("_at", *names) for f in frames)])
-        self.n_found += found.height
-        missed = placed.join(found, on="_at", how="anti")
-        lengths = pl.col("ref").str.len_bytes() != pl.col("alt").str.len_bytes()
-        is_indel = pl.col("alt").str.contains("^[A-Z]+$") & lengths
-        self.n_indels_missed += missed.filter(is_indel).height
-        joined = at.join(found, on="_at", how="left", maintain_order="left").drop("_at")
+        schema = {n: s.dtype for n, s in self.numbers.statistics.items()}
+        found = [pl.DataFrame(schema={"_at": pl.Int64, **schema})]
+        lacking = [found[0]]
+        for (contig,), rows in placed.drop_nulls("pos").group_by("contig"):
+            numbers = self.numbers.look(_place(str(contig), rows["pos"]))
+            found.append(rows.join(numbers, on=KEY).select("_at", *names))
+            missed = rows.join(numbers, on=KEY, how="anti")
+            self.n_indels_missed += missed.filter(_IS_WRITTEN, ~_HAS_PLACE).height
+            may_be = missed.filter(_IS_WRITTEN, _HAS_PLACE | pl.lit(self.is_aligned))
+            if not self.numbers.has_bases:
+                may_be = may_be.filter(pl.col("pos").is_in(numbers["pos"].unique().implode()))
+            if may_be.height:
+                told = self.numbers.lack(may_be.select(KEY).unique())
+                lacking.append(may_be.join(told, on=KEY).select("_at", *names))
+        self.n_found += sum(f.height for f in found)
+        every = pl.concat([*found, *lacking[1:]])
+        joined = at.join(every, on="_at", how="left", maintain_order="left").drop("_at")
         return pl.concat([alleles, joined], how="horizontal")
+
+
+_IS_WRITTEN = pl.col("alt").str.contains("^[A-Z]+$")
+"""Of symbolic alleles who is assessed at their base says nothing."""
+
+_HAS_PLACE = pl.col("ref").str.len_bytes() == pl.col("alt").str.len_bytes()
+"""An insertion or deletion that is not left-aligned may be in the store at another place."""
 
 
 def _place(contig: str, pos: pl.Series) -> Place:

@@ -195,17 +195,29 @@ class GroupCounter:
                 if rows.height:
                     yield rows.sort(c for c in self.schema if c in (*KEY, "cohort"))
 
-    def count(self, place: Place) -> pl.DataFrame:
-        """Count all alleles at a place, in no order; columns of `schema`."""
+    @property
+    def has_bases(self) -> bool:
+        """Whether people are assessed also where no allele stands: by gVCFs or kits."""
+        return any(c.has_runs for c in self._cohorts)
+
+    def count(self, place: Place, more: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Count all alleles at a place, in no order; columns of `schema`.
+
+        Parameters
+        ----------
+        more
+            Keys of alleles at the place that the store lacks, to be counted too.
+        """
         rows = pl.concat(
             cohort.count(place).with_columns(cohort=pl.lit(cohort.cohort, pl.String))
             for cohort in self._cohorts
         )
         if not self._by_cohort:
-            if self._has_others and any(c.has_runs for c in self._cohorts):
-                rows = pl.concat([rows, *self._covered(rows, place)])
-            if self._has_others:
-                rows = pl.concat([rows, self._lacked(rows, place)])
+            keys = self._keys(place, more) if self._has_others or more is not None else None
+            if keys is not None and self.has_bases:
+                rows = pl.concat([rows, *self._covered(rows, keys)])
+            if keys is not None:
+                rows = pl.concat([rows, self._lacked(rows, keys)])
             if rows["cohort"].n_unique() > 1:
                 rows = _add_cohorts(rows)
             else:
@@ -215,38 +227,54 @@ class GroupCounter:
             pl.col(n).cast(t) for n, t in self.schema.items()
         )
 
-    def _keys(self, place: Place) -> pl.DataFrame:
-        """Give all alleles of the store at a place."""
+    def lacking(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Count who is assessed at the sites of alleles of one contig that the store lacks.
+
+        Parameters
+        ----------
+        keys
+            The alleles.
+
+        Returns
+        -------
+        pl.DataFrame
+            Columns of `schema`: a row an allele at whose site somebody is assessed.
+        """
+        only = keys["pos"].unique().sort().to_numpy().astype(np.int64)
+        place = Place(keys["contig"][0], int(only[0]), int(only[-1]), only)
+        return self.count(place, keys).join(keys, on=KEY, how="semi")
+
+    def _keys(self, place: Place, more: pl.DataFrame | None) -> pl.DataFrame:
+        """Give all alleles of the store at a place, and more."""
         keys = self._store.scan(
             "variants", contig=place.contig, start=place.low, end=place.high
         ).select(KEY)
         if place.only is not None:
             only = pl.Series(place.only, dtype=pl.Int32)
             keys = keys.filter(pl.col("pos").is_in(only.implode()))
-        return keys.collect()
+        found = keys.collect()
+        return found if more is None else pl.concat([found, more.select(KEY)]).unique()
 
-    def _covered(self, rows: pl.DataFrame, place: Place) -> Iterator[pl.DataFrame]:
+    def _covered(self, rows: pl.DataFrame, keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Give alleles at sites of which a cohort has none, where gVCFs of it say something.
 
         A cohort that has an allele of a site adds what it counted there, as any other does.
         """
-        keys = self._keys(place)
         for cohort in self._cohorts:
             own = rows.filter(pl.col("cohort") == cohort.cohort).select("contig", "pos")
             lacking = keys.join(own, on=["contig", "pos"], how="anti")
             found = cohort.at_bases(lacking)
             yield found.with_columns(cohort=pl.lit(cohort.cohort)).select(rows.columns)
 
-    def _lacked(self, rows: pl.DataFrame, place: Place) -> pl.DataFrame:
-        """Give alleles that only files without chosen people have, at sites of `rows`.
+    def _lacked(self, rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+        """Give alleles that no file with chosen people has, at sites of `rows`.
 
         Who was assessed there with another allele has no copy of them: rows of no cohort
         with no counts, to which that is added.
         """
         site = ["contig", "pos"]
         return (
-            self._keys(place)
-            .join(rows.select(site), on=site, how="semi")
+            keys.join(rows.select(site), on=site, how="semi")
             .join(rows, on=KEY, how="anti")
             .with_columns(
                 *(pl.lit(0, pl.Int32).alias(n) for n in GROUP_COUNTS),
