@@ -115,6 +115,31 @@ def test_a_file_that_is_called_otherwise(people: People) -> None:
     _same(people, store, files, who)
 
 
+def test_a_file_of_several_comes_for_those_of_one(people: People) -> None:
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(3)]
+    people.ingest(store, names)
+    files, who = [people.write(8, names=["P0", "P2"]), names[1]], ["P0", "P1", "P2"]
+    told = _grown(people.ingest(store, files, who))
+    assert told == {"came": 0, "replaced": 1, "gone": 0, "kept": 1}
+    _same(people, store, files, who)
+
+
+def test_strata_are_columns_of_the_sheet(people: People) -> None:
+    """Also where the table samples has a column of that name, which is another."""
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(3)]
+    for files in (names, names[1:]):
+        people.configure(files)
+        sheet, config = people.folder / "samples.tsv", people.folder / "config.json"
+        sheet.write_text(sheet.read_text().replace("\tbatch\n", "\tfile\n"))
+        config.write_text(config.read_text().replace("batch", "file"))
+        told = _grown(ingest_here(store, config))
+    assert told == {"came": 0, "replaced": 0, "gone": 1, "kept": 2}
+    ingest_here(people.folder / "whole", config)
+    assert varhouse.open(store).digest() == varhouse.open(people.folder / "whole").digest()
+
+
 def test_files_are_joined_and_windows_cut(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:

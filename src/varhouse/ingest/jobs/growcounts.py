@@ -31,6 +31,7 @@ from varhouse.tables.windows import cut_windows
 
 _STRATUM = ("stratum_by", "stratum")
 _GROUP = (*KEY, *_STRATUM)
+_OWN = {"sample", "sex", "population"}
 _WHOLE = (pl.col("stratum_by") == "all") & (pl.col("stratum") == "all")
 
 
@@ -197,8 +198,11 @@ def _held(rows: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _as_sheet(people: pl.DataFrame, strata: Sequence[str]) -> pl.DataFrame:
-    """Give rows of the table samples the columns of the sheet that strata name."""
-    named = {c for s in strata for c in s.split("+")} - set(people.columns)
+    """Give rows of the table samples the columns of the sheet that strata name.
+
+    Of those the table has `_OWN` as they are; the sheet's `file` is not that of the table.
+    """
+    named = {c for s in strata for c in s.split("+")} - _OWN
     further = [json.loads(text) for text in people["attributes"]]
     return people.with_columns(
         pl.Series(name, [f.get(name) for f in further], dtype=pl.String)

@@ -81,11 +81,13 @@ def grow(
     }
     _count(PartCounter(run, cohort, came, gone), name, out, directory)
     write_frame(_lost_ids(base, cohort), directory / LOST_IDS)
-    again = len(set(gone["sample"]) & set(run.ordinals(name)))
+    before = set(gone["sample"])
+    replaced = sum(not before.isdisjoint(names) for names in run.sample_lists(name))
     out.told = {
-        "came": len(cohort.files) - again,
-        "replaced": again,
-        "gone": len(cohort.gone) - again,
+        "came": len(cohort.files) - replaced,
+        "replaced": replaced,
+        # A file that goes is of one person.
+        "gone": len(before - set(run.ordinals(name))),
         "kept": len(cohort.kept),
     }
     return out
