@@ -137,7 +137,12 @@ def test_strata_are_columns_of_the_sheet(people: People) -> None:
         told = _grown(ingest_here(store, config))
     assert told == {"came": 0, "replaced": 0, "gone": 1, "kept": 2}
     ingest_here(people.folder / "whole", config)
-    assert varhouse.open(store).digest() == varhouse.open(people.folder / "whole").digest()
+    one, other = (varhouse.open(s) for s in (store, people.folder / "whole"))
+    assert one.digest() == other.digest()
+    rows = one.callability("c1")
+    assert rows.equals(other.callability("c1"))
+    counted = one.scan("callable").select("stratum").unique().collect()["stratum"]
+    assert set(rows["stratum"]) == set(counted)
 
 
 def test_files_are_joined_and_windows_cut(

@@ -14,11 +14,14 @@ from varhouse.frequencies.strata import ALL, make_strata
 from varhouse.query.callablerows import STRATUM
 from varhouse.query.people import describe_people
 from varhouse.store.reader import Store
-from varhouse.tables.schema import PolarsType
+from varhouse.tables.schema import SAMPLES, PolarsType
 
 SCHEMA: dict[str, PolarsType] = {
     "cohort": pl.String, "stratum_by": pl.String, "stratum": pl.String, "n_people": pl.Int32,
 }  # fmt: skip
+
+_NOT_OF_SHEET = frozenset(SAMPLES.names) - {"sample", "sex", "population"}
+"""Columns of the table samples; of one of the sheet by such a name rows tell the strata."""
 
 
 def read_strata(store: Store) -> pl.DataFrame:
@@ -38,7 +41,8 @@ def read_strata(store: Store) -> pl.DataFrame:
         by = told.get(ingest)
         mine = people.filter(pl.col("cohort") == cohort) if people is not None else None
         named = {c for stratum in by or () for c in stratum.split("+")}
-        if by is not None and mine is not None and named <= set(mine.columns):
+        is_known = mine is not None and named <= set(mine.columns) - _NOT_OF_SHEET
+        if by is not None and mine is not None and is_known:
             frames.append(_of_sheet(cohort, mine, by))
         else:
             frames.append(_of_rows(store, cohort, n_samples))
