@@ -12,6 +12,7 @@ import varhouse
 from varhouse.ingest.account import print_account
 from varhouse.ingest.jobs import compaction, growcallable, growcounts, intake, joinfiles
 from varhouse.ingest.setup.run import Run
+from varhouse.query.callablecheck import check_callable
 from varhouse.store.verify import verify
 
 
@@ -143,6 +144,8 @@ def test_strata_are_columns_of_the_sheet(people: People) -> None:
     assert rows.equals(other.callability("c1"))
     counted = one.scan("callable").select("stratum").unique().collect()["stratum"]
     assert set(rows["stratum"]) == set(counted)
+    assert rows["n_people"].null_count() == 0
+    assert list(check_callable(one)) == []
 
 
 def test_files_are_joined_and_windows_cut(

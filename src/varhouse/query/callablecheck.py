@@ -11,7 +11,7 @@ from varhouse.errors import StoreError
 from varhouse.frequencies.strata import ALL, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.query.cohortstrata import read_strata
-from varhouse.query.people import describe_people
+from varhouse.query.people import sheet_rows
 from varhouse.store.reader import Store
 from varhouse.store.verify import Problem
 
@@ -31,7 +31,7 @@ def check_callable(store: Store) -> Iterator[Problem]:
     places = pl.concat([f.select(columns) for f in files if f.height] or [pl.DataFrame()])
     if places.is_empty():
         return
-    people, strata = describe_people(store), read_strata(store)
+    strata = read_strata(store)
     regions = dict(store.scan("cohorts").select("cohort", "haploid").collect().rows())
     kits = store.file_frame("kits")
     with_kits = set(kits["partition.cohort"]) if kits.height else set()
@@ -39,10 +39,8 @@ def check_callable(store: Store) -> Iterator[Problem]:
         if cohort in with_kits:
             continue
         by = strata.filter(pl.col("cohort") == cohort, pl.col("stratum_by") != ALL)
-        groups, labels = _groups(
-            people.filter(pl.col("cohort") == cohort),
-            by["stratum_by"].unique(maintain_order=True).to_list(),
-        )
+        kinds = by["stratum_by"].unique(maintain_order=True).to_list()
+        groups, labels = _groups(store, cohort, kinds)
         haploid = HaploidRegions.from_json(regions[cohort], store.assembly_contigs)
         runs, rows = (
             [str(p) for p in store.paths(table, cohort=cohort, part=part)]
@@ -60,10 +58,11 @@ def check_callable(store: Store) -> Iterator[Problem]:
             yield Problem("callable", "", what)
 
 
-def _groups(people: pl.DataFrame, by: list[str]) -> tuple[Groups, pl.DataFrame]:
+def _groups(store: Store, cohort: str, by: list[str]) -> tuple[Groups, pl.DataFrame]:
     """Sort the people of a cohort into groups, by ordinal, and name the groups."""
-    strata = make_strata(people, by)
-    ordinal = people["ordinal"].to_numpy()
+    strata = make_strata(sheet_rows(store, cohort), by)
+    samples = store.scan("samples", cohort=cohort).select("ordinal").sort("ordinal")
+    ordinal = samples.collect()["ordinal"].to_numpy()
     # Ordinals of people who went are nobody's.
     cell = np.zeros(int(ordinal.max(initial=-1)) + 1, np.int32)
     cell[ordinal] = strata.cell

@@ -12,16 +12,13 @@ import polars as pl
 from varhouse.errors import UsageError, nearest
 from varhouse.frequencies.strata import ALL, make_strata
 from varhouse.query.callablerows import STRATUM
-from varhouse.query.people import describe_people
+from varhouse.query.people import sheet_rows
 from varhouse.store.reader import Store
-from varhouse.tables.schema import SAMPLES, PolarsType
+from varhouse.tables.schema import PolarsType
 
 SCHEMA: dict[str, PolarsType] = {
     "cohort": pl.String, "stratum_by": pl.String, "stratum": pl.String, "n_people": pl.Int32,
 }  # fmt: skip
-
-_NOT_OF_SHEET = frozenset(SAMPLES.names) - {"sample", "sex", "population"}
-"""Columns of the table samples; of one of the sheet by such a name rows tell the strata."""
 
 
 def read_strata(store: Store) -> pl.DataFrame:
@@ -35,14 +32,12 @@ def read_strata(store: Store) -> pl.DataFrame:
     """
     cohorts = store.scan("cohorts").select("cohort", "n_samples", "ingest_id").collect()
     told = _told(store)
-    people = None if store.view.is_public else describe_people(store)
     frames = [pl.DataFrame(schema=SCHEMA)]
     for cohort, n_samples, ingest in cohorts.sort("cohort").rows():
         by = told.get(ingest)
-        mine = people.filter(pl.col("cohort") == cohort) if people is not None else None
+        mine = None if store.view.is_public else sheet_rows(store, cohort)
         named = {c for stratum in by or () for c in stratum.split("+")}
-        is_known = mine is not None and named <= set(mine.columns) - _NOT_OF_SHEET
-        if by is not None and mine is not None and is_known:
+        if by is not None and mine is not None and named <= set(mine.columns):
             frames.append(_of_sheet(cohort, mine, by))
         else:
             frames.append(_of_rows(store, cohort, n_samples))

@@ -154,6 +154,20 @@ def describe_people(store: Store) -> pl.DataFrame:
     return samples.join(cohorts.select("cohort", *kept), on="cohort", how="left")
 
 
+def sheet_rows(store: Store, cohort: str) -> pl.DataFrame:
+    """Give the rows of the sample sheet of a cohort, by which its people are in strata.
+
+    Returns
+    -------
+    pl.DataFrame
+        cohort, sample, sex, population and the further columns, in the order of the ordinals
+        of the table samples; of these no column is there, which the sheet may have too.
+    """
+    rows = store.scan("samples", cohort=cohort).sort("ordinal")
+    own = rows.select("cohort", "sample", "sex", "population", "attributes")
+    return _spread(own.collect())
+
+
 def _spread(rows: pl.DataFrame) -> pl.DataFrame:
     """Make columns of the further columns of a sheet, which stand as JSON in `attributes`."""
     texts = rows["attributes"].unique(maintain_order=True).to_list()
