@@ -101,6 +101,8 @@ def state_of(
     copies = len(gt.alleles)
     if one_copy and copies == 2 and len(called) == 1:
         copies = 1
+    if max(called) > 0:
+        ploidy = min(copies, 7)
     fine = set(filters.split(";")) <= FINE
     fine = fine and set(re.split("[;,]", cell.get("FT", "PASS"))) <= FINE
     good = len(called) == copies and fine and not (one_copy and is_het) and not unknown
@@ -156,28 +158,32 @@ def entries_of(
         for s, c in zip(samples, line[9:], strict=True)
     }
     called = {a for c in cells.values() for a in genotype(c.get("GT")).called}
-    if called and max(called) > len(alts):
-        return {}
     block = set(alts) <= UNSPECIFIED or (alts == ["*"] and max(called, default=0) < 1)
     last = pos + len(ref) - 1
+    if called and max(called) > len(alts) and not block:
+        return {}
+    lens = {s: int(number(c.get("LEN")) or 0) for s, c in cells.items()}
     if block:
         ends = [int(x[4:]) for x in line[7].split(";") if x.startswith("END=")]
-        lens = [number(c.get("LEN")) or 0 for c in cells.values()]
-        last = max([last, *ends, *(pos + int(x) - 1 for x in lens)])
+        last = max([last, *ends, *(pos + x - 1 for x in lens.values())])
     places = {
         moved_to(genome[contig], pos, ref, alts[a - 1].upper())
         for a in called
-        if a and alts[a - 1] not in UNSPECIFIED
+        if a and not block and alts[a - 1] not in UNSPECIFIED
     } - {pos}
     out = {}
     for s, cell in cells.items():
         one_copy = s in people.males and people.is_haploid(contig, pos)
         state = state_of(keys, cell, line[6], len(alts), one_copy)
         if block:
-            out[s] = [Entry(pos, last, "block", state)]
+            is_shorter = max(lens.values()) > max(lens[s], 1)
+            own_last = pos + max(lens[s], 1) - 1 if is_shorter else last
+            out[s] = [Entry(pos, own_last, "block", state)]
             continue
         out[s] = [Entry(pos, pos, "record", state), Entry(pos + 1, last, "span", state)]
         out[s] += [Entry(p, p, "record", state) for p in places]
+        if lens[s] > 1 and max(genotype(cell.get("GT")).called, default=0) == 0:
+            out[s].append(Entry(pos + 1, pos + lens[s] - 1, "block", state))
     return out
 
 

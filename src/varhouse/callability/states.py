@@ -1,4 +1,4 @@
-"""The states of people that the records of a gVCF say, and where they hold.
+"""The states of people that the records of a gVCF say by themselves.
 
 The levels follow from GT, the quality fields and FILTER of a record (decision 0034):
 
@@ -10,9 +10,6 @@ The levels follow from GT, the quality fields and FILTER of a record (decision 0
 - ADJ needs the thresholds of `policy.adj`, all alleles called, and FILTER and FT that are
   PASS, RefCall or missing. Where males have one copy, a male's heterozygote is never ADJ.
 - Quality is unknown, not low, where FORMAT lacks what the genotype is asked for.
-
-A block holds its state from POS to END, a record at POS, the rest of its REF as a span (R2),
-and where normalising moved one of its alleles, there as well (R5).
 """
 
 from collections.abc import Sequence
@@ -24,21 +21,21 @@ import numpy as np
 import polars as pl
 
 from varhouse.callability.codes import ADJ, EMPTY, LOW, NOT_CALLED, Codes, pack
-from varhouse.callability.lay import BLOCK, MOVED, RECORD, SPAN, Kinds
 from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fieldnumbers import least_two, sum_of, value_of
 from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
 from varhouse.tables.statistics import Adjust
 
-_GQ, _RGQ, _GQX, _DP, _DPI, _MIN_DP, _AD, _PL, _FT = range(9)
-STATE_FIELDS = ("GQ", "RGQ", "GQX", "DP", "DPI", "MIN_DP", "AD", "PL", "FT")
-"""FORMAT keys that decide a state."""
+_GQ, _RGQ, _GQX, _DP, _DPI, _MIN_DP, _AD, _PL, _FT, _LEN = range(10)
+STATE_FIELDS = ("GQ", "RGQ", "GQX", "DP", "DPI", "MIN_DP", "AD", "PL", "FT", "LEN")
+"""FORMAT keys that decide a state, and how far it reaches."""
 
 PASSED = ("PASS", ".", "RefCall")
 """Words of FILTER and FT that hold nothing against a call; DeepVariant has the last one."""
 
 _NO_QUALITY, _NO_DEPTHS = 1, 2
+_LONGEST = 2**31 - 2
 _SEMICOLON, _COMMA = ord(";"), ord(",")
 _PASSED = tuple(np.frombuffer(w.encode(), np.uint8) for w in PASSED)
 
@@ -74,7 +71,8 @@ class RecordArrays(NamedTuple):
     is_filtered
         bool[n]: FILTER says more than `PASSED`.
     haploid
-        bool[n]: males have one copy there.
+        bool[n]: males have one copy there; of a variant record, where its first allele stands
+        once it is normalised, for there it is counted.
     """
 
     pos: Int64
@@ -85,26 +83,20 @@ class RecordArrays(NamedTuple):
     haploid: Bools
 
 
-class States(NamedTuple):
-    """Entries to be laid (`varhouse.callability.lay`), in the order of the records.
+class Graded(NamedTuple):
+    """What records say by themselves.
 
     Attributes
     ----------
-    pos, last
-        int64[m]: 1-based, closed.
-    column
-        int32[m]: sample column of the file.
-    code
-        int32[m]: see `varhouse.callability.codes`.
-    kind
-        uint8[m]: SPAN, BLOCK, RECORD or MOVED.
+    codes
+        int32[n, columns]: see `varhouse.callability.codes`.
+    reach
+        int64[n, columns]: the last base of each person's block; of a variant record POS where
+        a person has none. Without rows if nobody's differs from `RecordArrays.last`.
     """
 
-    pos: Int64
-    last: Int64
-    column: Int32
-    code: Codes
-    kind: Kinds
+    codes: Codes
+    reach: Int64
 
 
 def is_filtered(filters: pl.Series) -> Bools:
@@ -263,7 +255,10 @@ def _levels(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     alleles, c, n_alt[k], dp, tape, place, is_number, least_share
                 )
             level = ADJ if is_good else LOW
-            if about[c, 3] <= 0 and (gq <= 0.0 or dp <= 0.0):
+            if about[c, 3] > 0:
+                # `1/.` of a male is one allele of one, wherever it is laid.
+                ploidy = copies
+            elif gq <= 0.0 or dp <= 0.0:
                 level = EMPTY
             gq_band, dp_band = _band(gq_bounds, gq), _band(dp_bounds, dp)
             codes[k, s] = pack(level, called, ploidy, unknown, gq_band, dp_band)
@@ -278,7 +273,7 @@ def _layouts(
     Returns
     -------
     tuple
-        int32[layouts, 9, 2]: place of each of STATE_FIELDS (-1: not there) and whether it is
+        int32[layouts, 10, 2]: place of each of STATE_FIELDS (-1: not there) and whether it is
         a number; and int32[layouts] each: fields of the layout, and bits of what it lacks.
     """
     where = np.zeros((max(len(layouts), 1), len(STATE_FIELDS), 2), np.int32)
@@ -302,8 +297,8 @@ def _layouts(
 
 def grade(
     records: RecordArrays, genotypes: Genotypes, fields: FieldTape, male: Bools, rules: Rules
-) -> Codes:
-    """Say the state of each person in each record, by itself.
+) -> Graded:
+    """Say the state of each person in each record, by itself, and how far it reaches.
 
     Parameters
     ----------
@@ -314,8 +309,7 @@ def grade(
 
     Returns
     -------
-    int32[n, columns]
-        Codes.
+    Graded
     """
     where, known = _layouts(fields.layouts, rules.adjust)
     tape, stride, a = fields.arrays, known[0], rules.adjust
@@ -335,61 +329,48 @@ def grade(
         (float(a.gq), float(a.dp), float(a.dp_haploid), float(a.ab)),
         (np.array(rules.gq, np.int64), np.array(rules.dp, np.int64)),
     )
-    return codes
+    reach = np.zeros((0, male.size), np.int64)
+    if (where[:, _LEN, 0] >= 0).any():
+        reach = _reach(
+            (genotypes.described, genotypes.listed),
+            (records.pos, records.last, records.is_block),
+            tape,
+            where,
+            stride,
+            male.size,
+        )
+    return Graded(codes, reach)
 
 
 @nb.njit(cache=True, nogil=True)
-def _entries(codes, pos, last, is_block, first_moved, moved):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n, columns = codes.shape
-    size = (2 * n + moved.size) * columns
-    out_pos, out_last = np.empty(size, np.int64), np.empty(size, np.int64)
-    column, code = np.empty(size, np.int32), np.empty(size, np.int32)
-    kind = np.empty(size, np.uint8)
-    # Of each person the block before, which the next one goes on with if all is the same.
-    held = np.full(columns, -1, np.int64)
-    m = 0
-    for k in range(n):
+def _reach(calls, records, tape, where, stride, columns):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Say how far the block of each person in each record reaches: int64[n, columns]."""
+    about, (default, pointer, who, what) = calls
+    pos, last, is_block = records
+    text, values, cut, begin, layout, odd = tape
+    out = np.empty((pos.size, columns), np.int64)
+    for k in range(pos.size):
+        out[k] = last[k] if is_block[k] else pos[k]
+        shape = layout[k]
+        if where[shape, _LEN, 0] < 0:
+            continue
+        longest = 0.0
+        i, end = pointer[k], pointer[k + 1]
         for s in range(columns):
-            c = codes[k, s]
-            if is_block[k]:
-                h = held[s]
-                if h >= 0 and code[h] == c and out_last[h] + 1 == pos[k]:
-                    out_last[h] = last[k]
-                    continue
-                held[s] = m
-            entries = 1 if is_block[k] else 2 + first_moved[k + 1] - first_moved[k]
-            for e in range(entries):
-                a, b, what = pos[k], pos[k], RECORD
-                if is_block[k]:
-                    b, what = last[k], BLOCK
-                elif e == 1:
-                    a, b, what = pos[k] + 1, last[k], SPAN
-                elif e > 1:
-                    a = b = moved[first_moved[k] + e - 2]
-                    what = MOVED
-                # POS 0 is the telomere, no base.
-                a = max(a, 1)
-                if b < a:
-                    continue
-                out_pos[m], out_last[m], column[m], code[m], kind[m] = a, b, s, c, what
-                m += 1
-    return (
-        out_pos[:m].copy(), out_last[:m].copy(), column[:m].copy(), code[:m].copy(),
-        kind[:m].copy(),
-    )  # fmt: skip
-
-
-def entries(codes: Codes, records: RecordArrays, first_moved: Int64, moved: Int64) -> States:
-    """Make the entries of records of one contig; blocks that go on with one state are one.
-
-    Parameters
-    ----------
-    codes
-        int32[n, columns], from `grade`.
-    first_moved, moved
-        int64[n + 1] and int64[any]: `moved[first_moved[k]:first_moved[k + 1]]` are the bases,
-        other than POS, at which kept alleles of record k stand once they are normalised.
-    """
-    return States(
-        *_entries(codes, records.pos, records.last, records.is_block, first_moved, moved)
-    )
+            c = default[k]
+            if i < end and who[i] == s:
+                c = what[i]
+                i += 1
+            place = begin[k] + np.int64(s) * stride[shape] + where[shape, _LEN, 0]
+            is_number = where[shape, _LEN, 1]
+            length = value_of(text, values, cut, odd, place, is_number, 0, 1)
+            if not length >= 1.0 or (not is_block[k] and about[c, 3] > 0):
+                # No block: of a variant that is called, or of one base at most.
+                length = 1.0
+            longest = max(longest, length)
+            out[k, s] = pos[k] + min(np.int64(length), _LONGEST) - 1
+        for s in range(columns):
+            # END may be a base further than the LEN that it is computed of, or alone.
+            if is_block[k] and out[k, s] == pos[k] + min(np.int64(longest), _LONGEST) - 1:
+                out[k, s] = last[k]
+    return out

@@ -127,6 +127,16 @@ class Genotypes:
         """Tell which texts are genotypes: bool[d]."""
         return np.array([a is not None for a in self._parsed], np.bool_)
 
+    def n_of_ploidy_above(self, ploidy: int) -> int:
+        """Count the records in which somebody's genotype has more alleles."""
+        high = np.append(self.described[:, 0] > ploidy, False)
+        if not high.any():
+            return 0
+        found = high[self.default]
+        record = np.repeat(np.arange(self.size), np.diff(self.pointer))
+        found[record[high[self.what]]] = True
+        return int(found.sum())
+
     def part(self, a: int, b: int) -> "Genotypes":
         """Give the genotypes of records a to b, without a copy of the lists."""
         i, j = int(self.pointer[a]), int(self.pointer[b])

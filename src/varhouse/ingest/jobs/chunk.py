@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.callability.codes import ADJ, Codes, unpack
+from varhouse.callability.codes import ADJ, MOST_ALLELES, Codes, unpack
 from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
 from varhouse.frequencies.kits import OUTSIDE, count_in_kits
@@ -35,7 +35,7 @@ from varhouse.ingest.jobs.recordrows import (
 )
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
-from varhouse.ingest.jobs.staterows import StateRows, fields_to_read
+from varhouse.ingest.jobs.staterows import StateRows, fields_to_read, with_places
 from varhouse.normalise import Status
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
@@ -107,7 +107,8 @@ class ChunkResult:
     `people` is int64[columns, 8] (SAMPLE_COUNTS), `lines` the text of all records; `calls`
     is None where there are no people or no records. `blocks` holds the reference records of
     a gVCF, which are in none of the others but `fields` and `states`; of such a file ALTs that
-    nobody is called with are no alleles (`n_uncalled`). `blocks_digest` is the sum of digests
+    nobody is called with are no alleles (`n_uncalled`), and records with genotypes of more
+    alleles than a state tells are counted (`n_beyond`). `blocks_digest` is the sum of digests
     of the fields of blocks (`fieldrows.blocks_digest`).
     """
 
@@ -128,6 +129,7 @@ class ChunkResult:
     n_moved: int = 0
     n_split: int = 0
     n_uncalled: int = 0
+    n_beyond: int = 0
 
     def lines_of(self, records: pl.Series) -> pl.DataFrame:
         """Give the original lines of some of the records: (record, text)."""
@@ -265,7 +267,12 @@ def _take(
     batches.rejects += rejects.rows
     result.lines.append(batch)
     every, is_block = records, records["is_block"].to_numpy()
-    codes = rows.states.grade(records, genotypes, read) if rows.states else None
+    graded = None
+    if rows.states:
+        every = with_places(every, alleles.filter(pl.col("fault").is_null()))
+        records = every
+        graded = rows.states.grade(every, genotypes, read)
+        result.n_beyond += genotypes.n_of_ploidy_above(MOST_ALLELES)
     if is_block.any():
         mine, calls = records.filter(is_block), genotypes.pick(is_block)
         batches.blocks.append(
@@ -275,10 +282,10 @@ def _take(
         result.blocks_digest += blocks_digest(mine, its_fields, context.ordinal.size)
         records = records.filter(~is_block)
         genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
-    calls_of = _Calls(genotypes, fields, None if codes is None else codes[~is_block])
+    calls_of = _Calls(genotypes, fields, None if graded is None else graded.codes[~is_block])
     alleles = _count(records, alleles, calls_of, context, batches, result)
-    if rows.states and codes is not None:
-        rows.states.take(every, codes, alleles.filter(pl.col("fault").is_null()))
+    if rows.states and graded is not None:
+        rows.states.take(every, graded, alleles.filter(pl.col("fault").is_null()))
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
@@ -311,7 +318,7 @@ def _count(
     genotypes, fields, codes = calls
     first_row = np.zeros(records.height + 1, np.int64)
     first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
-    haploid = context.haploid.contains(records["contig"], records["pos"])
+    haploid = context.haploid.contains(records["contig"], records["counted_at"])
     counts = vars(count_genotypes(genotypes, first_row, haploid, context.strata))
     on_y = haploid & records["contig"].is_in(sorted(context.haploid.on_y)).to_numpy()
     where = (first_row, haploid, on_y, context.strata)
@@ -320,7 +327,9 @@ def _count(
     else:
         state = unpack(codes)
         adj = count_passing(genotypes, state.level == ADJ, ~state.is_unknown, *where)
-        held = pl.Series(counts["ac"].sum(axis=1) > 0) | pl.col("fault").is_not_null()
+        # Of a file without samples nobody could be called.
+        nobody = (counts["ac"].sum(axis=1) == 0) & (context.ordinal.size > 0)
+        held = pl.Series(~nobody) | pl.col("fault").is_not_null()
         fault = pl.when(held).then("fault").otherwise(pl.lit(UNCALLED)).alias("fault")
         alleles = alleles.with_columns(fault)
         result.n_uncalled += int((alleles["fault"] == UNCALLED).sum())

@@ -88,7 +88,8 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     if cohort.chain is not None:
         tell_source(run, cohort, chunks, verdicts, directory)
     summary = summarise(run, cohort, verdicts, chunks, n_twice)
-    hold = record_reasons(run.policy, verdicts, summary["reasons"])
+    n_beyond = sum(c.info["n_beyond"] for c in chunks)
+    hold = record_reasons(run.policy, verdicts, summary["reasons"], n_beyond)
     summary["hold"] = hold
     made = Grown()
     if not hold:
@@ -235,7 +236,9 @@ def _columns(run: Run, cohort: str, verdicts: list[Verdict], file: int) -> Colum
 
 def _with_runs(run: Run, verdicts: list[Verdict]) -> frozenset[int]:
     """Give the numbers of the files that bring runs."""
-    return frozenset(f for f, v in enumerate(verdicts) if run.policy.has_runs(gvcf=v.gvcf))
+    return frozenset(
+        f for f, v in enumerate(verdicts) if v.samples and run.policy.has_runs(gvcf=v.gvcf)
+    )
 
 
 def _people(run: Run, name: str, verdicts: list[Verdict], group_of: dict[int, int]) -> People:

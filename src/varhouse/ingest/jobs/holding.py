@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from varhouse.callability.codes import MOST_ALLELES
 from varhouse.frequencies.kits import WHOLE
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
@@ -142,7 +143,7 @@ def _told_twice(policy: Policy, verdicts: list[Verdict]) -> list[str]:
 
 
 def record_reasons(
-    policy: Policy, verdicts: list[Verdict], rejects: dict[str, int]
+    policy: Policy, verdicts: list[Verdict], rejects: dict[str, int], n_beyond: int = 0
 ) -> list[str]:
     """Give the reasons that only reading the records shows.
 
@@ -150,9 +151,16 @@ def record_reasons(
     ----------
     rejects
         Number of the cohort's rejects by their reason.
+    n_beyond
+        Number of records of gVCFs with genotypes of more alleles than a state tells.
     """
     twice = rejects.get("duplicate_allele", 0)
     out = []
+    if n_beyond:
+        out.append(
+            f"{n_beyond:,} record(s) of a gVCF have a GT of more than {MOST_ALLELES} alleles,"
+            " which is more than the states of bases tell; fix: policy.gvcf: variants"
+        )
     if twice and policy.duplicate_alleles == "refuse":
         out.append(
             f"{twice:,} allele(s) stand twice; fix: bcftools norm -d exact, or "

@@ -8,18 +8,25 @@ from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
 from varhouse.vcf.fields.ends import record_ends
-from varhouse.vcf.text.lines import RecordBatch
+from varhouse.vcf.text.lines import POS_LIMIT, RecordBatch
 
 
 def with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:
-    """Add the last base of each record: of a block as END or LEN say, else of REF."""
-    far = pl.Series(record_ends(batch)[records["k"].to_numpy()])
+    """Add the last base of each record: of a block as END or LEN say, else of REF.
+
+    An END beyond any contig, of a file that is held back for it, is cut.
+    """
+    ends = np.minimum(record_ends(batch), POS_LIMIT - 1)
+    far = pl.Series(ends[records["k"].to_numpy()])
     own = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
     return records.with_columns(end=pl.when("is_block").then(far).otherwise(own))
 
 
 def record_rows(batch: RecordBatch, context: Context) -> pl.DataFrame:
-    """Take the fixed columns of a batch; `k` is the row in the batch, none `is_block`."""
+    """Take the fixed columns of a batch.
+
+    `k` is the row in the batch, none `is_block`; genotypes are `counted_at` POS.
+    """
     frame = pl.DataFrame(
         {
             "k": np.arange(batch.size), "pos": batch.pos, "chrom": batch.column("chrom"),
@@ -43,6 +50,7 @@ def record_rows(batch: RecordBatch, context: Context) -> pl.DataFrame:
         .cast(pl.Int64)
         .alias("n_alt"),
         pl.lit(value=False).alias("is_block"),
+        pl.col("pos").alias("counted_at"),
     )
 
 

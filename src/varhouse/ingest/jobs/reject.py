@@ -49,6 +49,9 @@ _BLOCK_FAULTS = {
 
 _GENOTYPE_FAULTS = {GT_INVALID: "gt_invalid", GT_ALLELE: "gt_allele_unknown"}
 
+_ANY_ALT = 2**31
+"""More than ALTs that a GT can name."""
+
 UNLIFTED, UNSPECIFIED, UNCALLED = "unlifted", "unspecified", "uncalled"
 _TOLD = ~pl.col("fault").is_in([UNLIFTED, UNSPECIFIED]).fill_null(value=False)
 """An allele that was not lifted is among the rejects already; one of no known sequence
@@ -213,6 +216,9 @@ class Rejects:
     ) -> tuple[pl.DataFrame, Genotypes]:
         """Move records with a GT that is none, or of an ALT that is not there.
 
+        A reference record of a gVCF with such an ALT stays: who has it is not called there
+        (decision 0034, R9).
+
         Parameters
         ----------
         genotypes
@@ -233,7 +239,8 @@ class Rejects:
         suspect = np.full(rows.size, lifted) | ((self.marks[rows] & OF_GENOTYPES) != 0)
         if not suspect.any():
             return records, found
-        state, culprit = check_genotypes(found, records["n_alt"].to_numpy())
+        any_alt = pl.when("is_block").then(_ANY_ALT).otherwise("n_alt").alias("n_alt")
+        state, culprit = check_genotypes(found, records.select(any_alt)["n_alt"].to_numpy())
         state[~suspect] = 0
         if not state.any():
             return records, found

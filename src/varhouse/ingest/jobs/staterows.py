@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.callability.codes import Codes
+from varhouse.callability.entries import entries
 from varhouse.callability.lay import Int32, lay
 from varhouse.callability.runs import WINDOW_BITS, run_rows
 from varhouse.callability.states import (
     STATE_FIELDS,
+    Graded,
     RecordArrays,
     Rules,
-    entries,
     grade,
     is_filtered,
 )
@@ -82,8 +82,8 @@ class StateRows:
         self._male, self._haploid, self._rules = male, haploid, rules
         self._frames: list[pl.DataFrame] = []
 
-    def grade(self, records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape) -> Codes:
-        """Say the state of each person in each record: int32[n, columns].
+    def grade(self, records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape) -> Graded:
+        """Say the state of each person in each record.
 
         Parameters
         ----------
@@ -100,16 +100,16 @@ class StateRows:
             records["is_block"].to_numpy(),
             records["n_alt"].to_numpy().astype(np.int64),
             is_filtered(records["filter"]),
-            self._haploid.contains(records["contig"], records["pos"]),
+            self._haploid.contains(records["contig"], records["counted_at"]),
         )
 
-    def take(self, records: pl.DataFrame, codes: Codes, alleles: pl.DataFrame) -> None:
+    def take(self, records: pl.DataFrame, graded: Graded, alleles: pl.DataFrame) -> None:
         """Take the states of records, in the order of the file.
 
         Parameters
         ----------
-        records, codes
-            As of `grade`.
+        records, graded
+            As of `grade`, and what it gave.
         alleles
             k (the record) and pos of the alleles that are kept: where they stand once they
             are normalised.
@@ -121,7 +121,7 @@ class StateRows:
             b = a + n
             here = slice(a, b)
             found = entries(
-                codes[here],
+                Graded._make(own[here] for own in graded),
                 RecordArrays._make(column[here] for column in arrays),
                 first_moved[a : b + 1] - first_moved[a],
                 moved[first_moved[a] : first_moved[b]],
@@ -133,6 +133,34 @@ class StateRows:
     def finish(self) -> pl.DataFrame:
         """Give the states, as `lay_runs` reads them."""
         return pl.concat([pl.DataFrame(schema=_SCHEMA), *self._frames])
+
+
+def with_places(records: pl.DataFrame, alleles: pl.DataFrame) -> pl.DataFrame:
+    """Say where the genotypes of records are counted (`counted_at`): at their first allele.
+
+    An allele that normalising moves may leave the bases at which males have one copy, or come
+    to them; what is called there has to be asked for there.
+
+    Parameters
+    ----------
+    records
+        With k and counted_at, which is POS.
+    alleles
+        k, pos and pos0 (that of the record) of those that are kept.
+    """
+    moved = alleles.filter(pl.col("pos") != pl.col("pos0"))
+    if moved.is_empty():
+        return records
+    first = (
+        alleles.unique("k", keep="first", maintain_order=True)
+        .select("k", first=pl.col("pos").cast(pl.Int64))
+        .join(moved.select("k").unique(), on="k", how="semi")
+    )
+    return (
+        records.join(first, on="k", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("first", "counted_at").alias("counted_at"))
+        .drop("first")
+    )
 
 
 def _moved(

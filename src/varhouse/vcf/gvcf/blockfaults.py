@@ -15,7 +15,7 @@ import numpy.typing as npt
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.gvcf.recognition import BARE, BLOCK, BlockWatch, Dialect, Shapes, has_gt
 from varhouse.vcf.header.header import Header
-from varhouse.vcf.text.lines import RecordBatch
+from varhouse.vcf.text.lines import POS_LIMIT, RecordBatch
 
 Ints = npt.NDArray[np.int64]
 
@@ -149,16 +149,18 @@ class BlockFaults:
         )
 
     def take_run(self, batch: RecordBatch, a: int, b: int, length: int | None) -> None:
-        """Look at the records a to b, which lie on one contig of that many bases."""
+        """Look at the records a to b, which lie on one contig of that many bases.
+
+        No contig has more than POS_LIMIT, whether its length is known or not.
+        """
         assert self._shapes is not None
-        if length is None:
-            return
+        size = POS_LIMIT if length is None else min(length, POS_LIMIT)
         kind, last, _ = (x[a:b] for x in self._shapes)
         pos = batch.pos[a:b]
-        over = (kind >= BLOCK) & (last > length)
+        over = (kind >= BLOCK) & (last > size)
         if not over.any():
             return
-        far = over & ((pos > length) | (last > 2 * length))
+        far = over & ((pos > size) | (last > min(2 * size, POS_LIMIT)))
         self._beyond.add(batch, a + np.flatnonzero(far), self._shapes.last)
         self._cut.add(batch, a + np.flatnonzero(over & ~far), self._shapes.last)
 
