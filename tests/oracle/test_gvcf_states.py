@@ -41,4 +41,5 @@ def test_states_of_published_gvcfs(tmp_path: Path, data_dir: Path, oracles_dir: 
             n, wrong = differences(store, case.name, case.files["a"], moved.genome)
             assert wrong == []
             compared += n
-    assert compared > 80_000
+    # A file of GT with more than 7 alleles is held back.
+    assert compared > 75_000

@@ -158,8 +158,8 @@ def record_reasons(
     out = []
     if n_beyond:
         out.append(
-            f"{n_beyond:,} record(s) of a gVCF have a GT of more than {MOST_ALLELES} alleles,"
-            " which is more than the states of bases tell; fix: policy.gvcf: variants"
+            f"GT of more than {MOST_ALLELES} alleles in {n_beyond:,} record(s) of a gVCF: "
+            "states of bases tell no more; fix: policy.gvcf: variants"
         )
     if twice and policy.duplicate_alleles == "refuse":
         out.append(
