@@ -70,7 +70,7 @@ def make_table_rows(table: Table) -> pl.DataFrame:
         else:
             kind = column.dtype if isinstance(column.dtype, type) else type(column.dtype)
             cells = list(TEXTS.get(column.name, VALUES[kind]))
-        if column.name == "qual":
+        if column.name == "qual" and column.dtype == pl.Float64:
             cells = list(QUAL)
         elif column.nullable:
             gone = range(6) if i % 3 == 0 else (0, 3)
