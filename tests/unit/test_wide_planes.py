@@ -16,7 +16,7 @@ import varhouse
 from varhouse.export import export_cohort
 from varhouse.frequencies import assessed
 from varhouse.genotypes.calls import Genotypes
-from varhouse.ingest.jobs import callrows, cohort
+from varhouse.ingest.jobs import callrows, chunktwice
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -135,7 +135,7 @@ def test_pieces_make_the_same_tables(tmp_path, monkeypatch, chunk_records):
         folder = tmp_path / str(size)
         folder.mkdir()
         monkeypatch.setattr(callrows, "PIECE_BYTES", size)
-        monkeypatch.setattr(cohort, "PIECE_BYTES", size)
+        monkeypatch.setattr(chunktwice, "PIECE_BYTES", size)
         monkeypatch.setattr(assessed, "PLANE_BYTES", size)
         lines = _write(folder / "in.vcf", _mixed(3, 21), 21)
         config = _config(folder, "in.vcf")
