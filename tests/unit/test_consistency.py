@@ -96,9 +96,11 @@ def test_totals_that_are_not_the_sums(tmp_path, monkeypatch: pytest.MonkeyPatch)
         files.append(CohortFile(cohort, shard.path, shard.rows))
     assert write_totals("1", files, tmp_path / "sound", "t")[0].rows == 2
     sound = totals._add_up
-    monkeypatch.setattr(
-        totals, "_add_up", lambda rows, **k: sound(rows, **k).with_columns(ac=pl.col("ac") - 1)
-    )
+
+    def wrong(*rows, **options):
+        return sound(*rows, **options).with_columns(ac=pl.col("ac") - 1)
+
+    monkeypatch.setattr(totals, "_add_up", wrong)
     with pytest.raises(StoreError, match="totals of 1: ac of all alleles are not the sums"):
         write_totals("1", files, tmp_path / "wrong", "t")
     assert TOTALS.name == "totals"
