@@ -12,8 +12,7 @@ import polars as pl
 
 from varhouse.errors import InputError
 from varhouse.tables.shards import write_frame
-from varhouse.vcf.account.problems import Account
-from varhouse.vcf.header.header import read_header
+from varhouse.vcf.header.header import read_sample_names
 from varhouse.vcf.peek import peek_header
 from varhouse.vcf.text.limits import Limits
 
@@ -30,10 +29,9 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def sample_names(path: Path, limits: Limits) -> tuple[str, ...] | None:
     """Read the names of a file's sample columns; None where the header cannot be read."""
     try:
-        header = read_header(peek_header(path, limits), Account(path.name))
+        return tuple(read_sample_names(peek_header(path, limits)))
     except (InputError, OSError):
         return None
-    return tuple(header.samples)
 
 
 def write_sample_lists(

@@ -1,7 +1,9 @@
 """The header of a VCF: version, contigs, declared fields, sample names."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.meta_lines import read_meta
@@ -53,11 +55,26 @@ def read_header(lines: list[str], account: Account) -> Header:
     return header
 
 
+def read_sample_names(lines: list[str]) -> list[str]:
+    """Read the names of the sample columns alone: meta lines are not looked at."""
+    header = Header()
+    for line in lines:
+        if not line.startswith("##"):
+            _read_columns(line, 0, header, Account(""))
+    return header.samples
+
+
+# The files of a cohort declare the same thousands of contigs, each of them.
+@lru_cache(maxsize=16_384)
+def _meta_of(line: str) -> Mapping[str, str]:
+    return read_meta(line)
+
+
 def _read_meta(line: str, header: Header) -> None:
     key = line[2:].partition("=")[0]
     if key not in ("contig", "FILTER", "INFO", "FORMAT"):
         return
-    meta = read_meta(line)
+    meta = _meta_of(line)
     name = meta.get("ID", "")
     if key == "FILTER":
         header.filters.add(name)
