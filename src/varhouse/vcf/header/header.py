@@ -74,7 +74,8 @@ def _read_meta(line: str, header: Header) -> None:
     key = line[2:].partition("=")[0]
     if key not in ("contig", "FILTER", "INFO", "FORMAT"):
         return
-    meta = _meta_of(line)
+    # Long lines are not kept: bounds the memory.
+    meta = _meta_of(line) if len(line) < 1_000 else read_meta(line)
     name = meta.get("ID", "")
     if key == "FILTER":
         header.filters.add(name)

@@ -39,6 +39,15 @@ _TRUSTED = {"INFO", "FORMAT", "contig"}
 """Kinds that the records are read by: one that is broken off is not trusted."""
 
 
+_SOUND_LINES = 16_384
+_SHORT = 1_000
+"""Letters up to which a line is kept: bounds the memory."""
+
+_SOUND: dict[tuple[int, str, str], str] = {}
+"""Lines (version, kind, value) in which nothing is wrong, with their ID: the files of a cohort
+declare the same thousands of contigs, each of them."""
+
+
 class HeaderRules:
     """Checks the meta lines of one header, one after another."""
 
@@ -93,6 +102,22 @@ class HeaderRules:
                       severity=severity)  # fmt: skip
 
     def _check_structured(self, kind: str, value: str, number: int) -> None:
+        known = _SOUND.get((self.version, kind, value))
+        if known is not None:
+            self._check_twice(kind, known, number)
+            return
+        told = sum(self.account.counts.values())
+        meta = self._check_pairs(kind, value, number)
+        if meta is None:
+            return
+        name = meta.values.get("ID", "")
+        is_sound = sum(self.account.counts.values()) == told
+        if is_sound and len(value) < _SHORT and len(_SOUND) < _SOUND_LINES:
+            _SOUND[self.version, kind, value] = name
+        self._check_twice(kind, name, number)
+
+    def _check_pairs(self, kind: str, value: str, number: int) -> Meta | None:
+        """Check a line for itself; None where it is not taken apart."""
         defined = kind in self.checks
         bare = value.rstrip()
         if not bare.endswith(">"):
@@ -102,9 +127,9 @@ class HeaderRules:
                 severity="error" if defined else self._from(4),
                 ingest="refuse" if trusted else "note",
             )  # fmt: skip
-            return
+            return None
         if not defined and bare.startswith('<"') and bare.endswith('">'):
-            return
+            return None
         meta = split_meta(kind, number, bare[1:-1], self.version, defined=defined)
         if meta.broken is not None:
             self._add(
@@ -123,7 +148,7 @@ class HeaderRules:
         elif self.version >= 3 and meta.broken is None and not meta.values.get("ID"):
             self._add("VH-H-010", f"##{kind} without ID", number, kind, meta.text,
                       severity="warning")  # fmt: skip
-        self._check_twice(meta)
+        return meta
 
     def _check_keys(self, meta: Meta) -> None:
         """Tell of a key that stands twice: which of its values holds is a guess."""
@@ -134,17 +159,16 @@ class HeaderRules:
                     severity="error" if key in _ORDER else "warning",
                 )  # fmt: skip
 
-    def _check_twice(self, meta: Meta) -> None:
+    def _check_twice(self, kind: str, name: str, number: int) -> None:
         """Tell of an ID that stands twice; a tool that ran twice leaves such lines."""
-        name = meta.values.get("ID", "")
-        if name and (meta.kind, name) in self.seen:
-            holds = "; the first line holds" if meta.kind in self.checks else ""
+        if name and (kind, name) in self.seen:
+            holds = "; the first line holds" if kind in self.checks else ""
             self._add(
-                "VH-H-021", f"{meta.kind} {name} is declared twice{holds}", meta.line,
-                meta.name, name,
-                severity=self._from(3) if meta.kind in self.checks else "warning",
+                "VH-H-021", f"{kind} {name} is declared twice{holds}", number,
+                f"{kind}/{name}", name,
+                severity=self._from(3) if kind in self.checks else "warning",
             )  # fmt: skip
-        self.seen.add((meta.kind, name))
+        self.seen.add((kind, name))
 
     def _check_order(self, meta: Meta) -> None:
         found = [k for k in meta.keys if k in _ORDER]
