@@ -7,8 +7,8 @@ r"""Measure ingests beside bcftools: CPU, wall, peak memory of every process, Sn
         --annotation freq=freq.vcf.gz:AC,AN,AF --chain
     scripts/benchmark.py WORK tiny --code before=../old/src --code now=src --repeat 5
 
-CASE is a VCF or BCF (one cohort, its samples spread over four populations), or one that is
-made here:
+CASE is a VCF, or a folder of VCFs (one cohort, its samples spread over four populations), or
+one that is made here:
 
   tiny     3 records of 2 samples
   cohorts  30 cohorts of 2,000 records of 100 people, in one ingest
@@ -19,9 +19,10 @@ compiled on the way, and with it compiled before (FILE+compiled).
 
 CPU is user and system of all processes below the command, those included that outlived their
 parent. Peak is that of the largest single process. V is the CPU of `bcftools view FILE`, to
-/dev/null, taken beside each measurement of FILE (of a made case there is none). --chain
-takes `bcftools norm | csq | annotate` of FILE, too. Every case is run once with small
-inputs before, so that nothing is compiled while it is measured; a row says so where it was.
+/dev/null, taken beside each measurement of FILE, and added up over a folder (of a made case
+there is none). --chain takes `bcftools norm | csq | annotate` of FILE, too. Every case is run
+once with small inputs before, so that nothing is compiled while it is measured; a row says so
+where it was.
 
 The content digest of a store must be the same for all codes and repeats, and that of a row
 of the same case in --expect (the results.jsonl of another run); else the exit code is 1.
@@ -141,8 +142,7 @@ class Bench:
                 folder, *((1, 3, 2) if case == "tiny" else (30, 2000, 100))
             )
         else:
-            file = Path(case).resolve()
-            inputs, cohorts = self._given(), {"one": file}
+            inputs, cohorts = self._given(), {"one": files_of(Path(case).resolve())}
         warm = write_config(
             folder / "warm",
             *(cut_short(folder / "warm", inputs, cohorts) if not made else (inputs, cohorts)),
@@ -151,7 +151,7 @@ class Bench:
         for code in self.codes:
             self._ingest(code, folder / "warm" / "store", warm)
         for _ in range(self.args.repeat):
-            v = None if made else view_cost(Path(case))
+            v = None if made else sum(map(view_cost, cohorts["one"]))
             for code in self.codes:
                 cache = folder / f"cache-{code}"
                 self._row(name, code, folder / "store", config, v, keep=cache)
@@ -356,6 +356,18 @@ def _shell(command: str) -> float:
     return cost.cpu
 
 
+def files_of(case: Path) -> list[Path]:
+    """List the files of a case."""
+    if not case.is_dir():
+        return [case]
+    found = [
+        f for f in sorted(case.iterdir()) if f.name.endswith((".vcf", ".vcf.gz", ".vcf.bgz"))
+    ]
+    if not found:
+        sys.exit(f"{case}: no VCF in the folder")
+    return found
+
+
 def view_cost(file: Path) -> float:
     """Give V, the CPU seconds of `bcftools view`."""
     return _shell(f"bcftools view '{file}' >/dev/null")
@@ -384,15 +396,15 @@ def chain_cost(file: Path, inputs: Inputs) -> Cost:
 # Inputs
 
 
-def write_config(folder: Path, inputs: Inputs, cohorts: dict[str, Path]) -> Path:
+def write_config(folder: Path, inputs: Inputs, cohorts: dict[str, list[Path]]) -> Path:
     """Write a configuration and its sheets."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = ["cohort\tsample\tsex\tpopulation"]
-    for cohort, file in cohorts.items():
-        names = sample_names(file)
+    for cohort, files in cohorts.items():
+        names = dict.fromkeys(s for file in files for s in sample_names(file))
         rows += [f"{cohort}\t{s}\tunknown\tP{i % 4}" for i, s in enumerate(names)]
     (folder / "samples.tsv").write_text("\n".join([*rows, ""]))
-    sheet = ["cohort\tfiles", *(f"{n}\t{f.resolve()}" for n, f in cohorts.items()), ""]
+    sheet = ["cohort\tfiles", *(f"{n}\t{_cell(f)}" for n, f in cohorts.items()), ""]
     (folder / "cohorts.tsv").write_text("\n".join(sheet))
     config = {
         "assembly": {"name": "bench", "reference": str(inputs.reference.resolve())},
@@ -405,6 +417,10 @@ def write_config(folder: Path, inputs: Inputs, cohorts: dict[str, Path]) -> Path
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
     return path
+
+
+def _cell(files: list[Path]) -> str:
+    return ",".join(str(f.resolve()) for f in files)
 
 
 def _lines(file: Path) -> Iterator[str]:
@@ -421,8 +437,8 @@ def sample_names(file: Path) -> list[str]:
 
 
 def cut_short(
-    folder: Path, inputs: Inputs, cohorts: dict[str, Path]
-) -> tuple[Inputs, dict[str, Path]]:
+    folder: Path, inputs: Inputs, cohorts: dict[str, list[Path]]
+) -> tuple[Inputs, dict[str, list[Path]]]:
     """Make small files of the same kind, for the run that warms up."""
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -439,12 +455,12 @@ def cut_short(
 
     sources = [{**s, "path": str(cut(Path(str(s["path"]))))} for s in inputs.sources]
     small = Inputs(inputs.reference, inputs.genes, sources)
-    return small, {n: cut(f) for n, f in cohorts.items()}
+    return small, {n: [cut(f) for f in files] for n, files in cohorts.items()}
 
 
 def make_cohorts(
     folder: Path, n_cohorts: int, n_records: int, n_samples: int
-) -> tuple[Inputs, dict[str, Path]]:
+) -> tuple[Inputs, dict[str, list[Path]]]:
     """Make a contig of 1 Mb, and cohorts that share nine records of ten."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(7)
@@ -473,7 +489,7 @@ def make_cohorts(
             )
         file = folder / f"cohort{k:03d}.vcf"
         file.write_text("\n".join([*lines, ""]))
-        cohorts[f"cohort{k:03d}"] = file
+        cohorts[f"cohort{k:03d}"] = [file]
     return Inputs(reference), cohorts
 
 
