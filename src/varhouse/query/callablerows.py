@@ -181,17 +181,34 @@ class CallableSites:
         pl.DataFrame
             `pos` and COUNTS: a row for each base at which somebody is assessed.
         """
-        empty = pl.DataFrame(schema={"pos": pl.Int32, **dict.fromkeys(COUNTS, pl.Int32)})
+        frames = [no_bases()]
         if not self._rows.is_there or not positions.size:
-            return empty
+            return frames[0]
         pieces = ceil(self._rows.size(_place(contig, positions)) / ROWS_AT_ONCE)
-        frames = [empty]
         for some in np.array_split(positions, min(max(pieces, 1), positions.size)):
             found = look(self._rows.read(_place(contig, some), np.zeros(1, np.int64)), some)
-            counts = dict(zip(COUNTS, found, strict=True))
-            pos = pl.Series("pos", some, dtype=pl.Int32)
-            frames.append(pl.DataFrame({"pos": pos, **counts}).filter(pl.col("n_samples") > 0))
+            frames.append(assessed_bases(some, found))
         return pl.concat(frames)
+
+
+def no_bases() -> pl.DataFrame:
+    """Make no row of `pos` and COUNTS."""
+    return pl.DataFrame(schema={"pos": pl.Int32, **dict.fromkeys(COUNTS, pl.Int32)})
+
+
+def assessed_bases(positions: Int64, counts: npt.NDArray[np.int32]) -> pl.DataFrame:
+    """Make a row of `pos` and COUNTS of each base at which somebody is assessed.
+
+    Parameters
+    ----------
+    positions
+        int64[n], 1-based.
+    counts
+        int32[COUNTS, n].
+    """
+    pos = pl.Series("pos", positions, dtype=pl.Int32)
+    rows = pl.DataFrame({"pos": pos, **dict(zip(COUNTS, counts, strict=True))})
+    return rows.filter(pl.col("n_samples") > 0)
 
 
 def _place(contig: str, positions: Int64) -> Place:

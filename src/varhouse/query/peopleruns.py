@@ -17,10 +17,10 @@ from varhouse.callability.runs import take_apart
 from varhouse.callability.tally import Groups, Places, Tally, tally_runs
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.haploid import HaploidRegions
+from varhouse.query.callablerows import COUNTS, assessed_bases, no_bases
 from varhouse.query.rowgroups import Place, RowGroups
 from varhouse.query.stretches import Int32, Int64, Stretches, look
 from varhouse.store.reader import Store
-from varhouse.tables.atsites import COUNTS
 
 ROWS_BYTES = 64 << 20
 """Bytes of runs that are taken apart at once, before they are decoded."""
@@ -146,16 +146,14 @@ class PeopleRuns:
         pl.DataFrame
             `pos` and COUNTS: a row for each base at which one of them is assessed.
         """
-        frames = [pl.DataFrame(schema={"pos": pl.Int32, **dict.fromkeys(COUNTS, pl.Int32)})]
+        frames = [no_bases()]
         pieces = ceil(positions.size / POSITIONS)
         for some in np.array_split(positions, pieces) if pieces else []:
             place = Place(contig, int(some[0]), int(some[-1]), some)
             found = np.zeros((len(COUNTS), some.size), np.int32)
             for tally in self._tallies(place):
                 found += look(_stretches(tally), some)
-            counts = dict(zip(COUNTS, found, strict=True))
-            pos = pl.Series("pos", some, dtype=pl.Int32)
-            frames.append(pl.DataFrame({"pos": pos, **counts}).filter(pl.col("n_samples") > 0))
+            frames.append(assessed_bases(some, found))
         return pl.concat(frames)
 
     def size(self, place: Place) -> int:
