@@ -14,7 +14,7 @@ import varhouse
 from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError
 from varhouse.genotypes import planes
-from varhouse.query import Answer, Question, Selection, cohortgroup
+from varhouse.query import Answer, Question, Selection, cohortgroup, counted
 from varhouse.query.groups import DEFAULT, statistics_of_groups
 from varhouse.query.sql import run_sql
 from varhouse.tables.schema import KEY
@@ -247,13 +247,13 @@ def test_in_sql(store):
 def test_blocks_of_one_record_in_several_row_groups_add_up():
     rng = np.random.default_rng(1)
     n_alt = {2: 1, 5: 3, 7: 0, 9: 2}
-    right = {key: {n: [0] * k for n in cohortgroup.COUNTS} for key, k in n_alt.items()}
+    right = {key: {n: [0] * k for n in counted.COUNTS} for key, k in n_alt.items()}
     pieces = []
     # Keys as they come of row groups: of files, in no order, blocks of 5 and 9 apart.
     for keys in ([5, 9], [2], [9, 5], [7, 9]):
         sizes = [n_alt[k] for k in keys]
         counts = {}
-        for name in cohortgroup.COUNTS:
+        for name in counted.COUNTS:
             of_record = name in of_records()
             values = [rng.integers(0, 9, 1 if of_record else n) for n in sizes]
             counts[name] = np.concatenate(values).astype(np.int32)
@@ -262,12 +262,12 @@ def test_blocks_of_one_record_in_several_row_groups_add_up():
                 before = old if of_record else right[key][name]
                 right[key][name] = (np.array(before) + mine).tolist()
         first_row = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        pieces.append(cohortgroup._Counted(np.array(keys, np.int64), first_row, counts))
-    joined = cohortgroup._join(pieces)
+        pieces.append(counted.Counted(np.array(keys, np.int64), first_row, counts))
+    joined = counted.join_counted(pieces)
     assert joined.keys.tolist() == [2, 5, 7, 9]
     assert np.diff(joined.first_row).tolist() == [1, 3, 0, 2]
     for k, key in enumerate(n_alt):
-        for name in cohortgroup.COUNTS:
+        for name in counted.COUNTS:
             a, b = joined.first_row[k : k + 2]
             found = (
                 joined.counts[name][k : k + 1]

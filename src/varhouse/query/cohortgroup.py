@@ -8,9 +8,9 @@ its site too and lack it, their people add the calls of the site (decision 0006)
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 
 from varhouse.errors import StoreError
 from varhouse.frequencies.assessed import People, Sites
-from varhouse.frequencies.count import Counts
 from varhouse.frequencies.kits import Kits
 from varhouse.frequencies.planecount import count_planes
 from varhouse.frequencies.strata import UNKNOWN, Strata, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planerows import PlaneRows
+from varhouse.query.counted import COUNTS, RECORD_BITS, Counted, join_counted, record_keys
 from varhouse.query.peopleruns import PeopleRuns, RunRows
 from varhouse.query.rowgroups import Place, RowGroup, RowGroups
 from varhouse.store.reader import Store
@@ -39,9 +39,6 @@ from varhouse.tables.statistics import (
     site_counts,
 )
 from varhouse.tables.windows import Window
-
-COUNTS = tuple(field.name for field in fields(Counts))
-"""Counts that planes give, of a record or of an ALT."""
 
 GROUP_COUNTS = counts_of(FREQUENCIES)
 """Counts of a group; those of high quality are of people with runs alone."""
@@ -280,8 +277,8 @@ class CohortGroup:
         schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
         if not alleles.height:
             return pl.DataFrame(schema=schema)
-        wanted = _record_keys(alleles)
-        counted = _join(self._count_records(alleles, contig))
+        wanted = record_keys(alleles)
+        counted = join_counted(self._count_records(alleles, contig))
         record = np.searchsorted(counted.keys, wanted)
         if not np.array_equal(np.append(counted.keys, -1)[record], wanted):
             raise StoreError(
@@ -311,14 +308,14 @@ class CohortGroup:
             .select(pl.col(n).cast(t) for n, t in schema.items())
         )
 
-    def _count_records(self, alleles: pl.DataFrame, contig: str) -> list["_Counted"]:
+    def _count_records(self, alleles: pl.DataFrame, contig: str) -> list[Counted]:
         """Count the records of alleles, some row groups at a time."""
         pos = alleles["own_pos"].unique().sort().to_numpy().astype(np.int64)
         place = Place(contig, int(pos[0]), int(pos[-1]), pos)
         groups = self._row_groups("genotypes", contig, "pos")
         batches = list(groups.batches(groups.find(place), _GENOTYPES, AT_ONCE))
 
-        def count(batch: list[RowGroup]) -> list[_Counted]:
+        def count(batch: list[RowGroup]) -> list[Counted]:
             return [
                 counted
                 for table in groups.tables(batch, _GENOTYPES)
@@ -330,7 +327,7 @@ class CohortGroup:
         with ThreadPoolExecutor(_THREADS) as pool:
             return [counted for found in pool.map(count, batches) for counted in found]
 
-    def _count_table(self, table: pa.Table, contig: str, place: Place) -> Iterator["_Counted"]:
+    def _count_table(self, table: pa.Table, contig: str, place: Place) -> Iterator[Counted]:
         """Count rows of a row group near a place, file by file."""
         here = pc.equal(table["contig"], contig)
         if not pc.all(here).as_py():
@@ -349,7 +346,7 @@ class CohortGroup:
             if mine.num_rows:
                 yield self._count_file(mine, file, contig)
 
-    def _count_file(self, table: pa.Table, file: int, contig: str) -> "_Counted":
+    def _count_file(self, table: pa.Table, file: int, contig: str) -> Counted:
         """Count rows of one file."""
         mine = self._files[file]
         rows = PlaneRows.to_count(table)
@@ -360,8 +357,8 @@ class CohortGroup:
             haploid = self._haploid.contains(pl.repeat(contig, pos.len(), eager=True), pos)
         counts = count_planes(rows, mine.chosen[None, :], mine.male, haploid)
         record = table["record"].to_numpy()[start]
-        return _Counted(
-            (np.int64(file) << _RECORD_BITS) + record,
+        return Counted(
+            (np.int64(file) << RECORD_BITS) + record,
             rows.first_row,
             {name: getattr(counts, name)[:, 0] for name in COUNTS},
         )
@@ -373,59 +370,6 @@ def _sexes(store: Store, cohort: str) -> pl.DataFrame:
     sexes = np.full(int(samples["ordinal"].to_numpy().max(initial=-1)) + 1, UNKNOWN, object)
     sexes[samples["ordinal"].to_numpy()] = samples["sex"].to_numpy()
     return pl.DataFrame({"sex": sexes.tolist()}, schema={"sex": pl.String})
-
-
-_RECORD_BITS = 40
-"""Of the number of a record in a file, behind that of the file."""
-
-
-class _Counted(NamedTuple):
-    """Counts of n records: their keys (ascending once joined), `first_row` int64[n + 1]."""
-
-    keys: npt.NDArray[np.int64]
-    first_row: npt.NDArray[np.int64]
-    counts: dict[str, npt.NDArray[np.int32]]
-
-
-def _record_keys(alleles: pl.DataFrame) -> npt.NDArray[np.int64]:
-    file = alleles["file"].to_numpy().astype(np.int64)
-    keys: npt.NDArray[np.int64] = (file << _RECORD_BITS) + alleles["record"].to_numpy()
-    return keys
-
-
-def _join(pieces: list[_Counted]) -> _Counted:
-    """Join counts; those of blocks of people of one record are added up."""
-    keys = np.concatenate([np.zeros(0, np.int64), *(c.keys for c in pieces)])
-    n_alt = np.concatenate([np.zeros(0, np.int64), *(np.diff(c.first_row) for c in pieces)])
-    none = np.zeros(0, np.int32)
-    counts = {n: np.concatenate([none, *(c.counts[n] for c in pieces)]) for n in COUNTS}
-    if (np.diff(keys) > 0).all():
-        return _Counted(keys, _sums(n_alt), counts)
-    order = np.argsort(keys, kind="stable")
-    begin = _sums(n_alt)[:-1]
-    alts = np.repeat(begin[order] - _sums(n_alt[order])[:-1], n_alt[order]) + np.arange(
-        n_alt.sum()
-    )
-    new = np.append(True, np.diff(keys[order]) != 0)
-    # Blocks of one record have the same ALTs: ALT j of each stands at the same distance.
-    record = np.cumsum(new) - 1
-    kept = n_alt[order][new]
-    first_row = _sums(kept)
-    inside = np.arange(alts.size) - np.repeat(_sums(n_alt[order])[:-1], n_alt[order])
-    row = first_row[np.repeat(record, n_alt[order])] + inside
-    out = {}
-    for name, values in counts.items():
-        of_record = name in of_records()
-        to, source = (record, values[order]) if of_record else (row, values[alts])
-        total = np.zeros(kept.size if of_record else int(first_row[-1]), np.int32)
-        np.add.at(total, to, source)
-        out[name] = total
-    return _Counted(keys[order][new], first_row, out)
-
-
-def _sums(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    out: npt.NDArray[np.int64] = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    return out
 
 
 def _explode(frame: pl.DataFrame, place: Place) -> pl.DataFrame:

@@ -13,7 +13,8 @@ import polars as pl
 
 from varhouse.alleles.key import last_base
 from varhouse.errors import UsageError
-from varhouse.query.cohortgroup import COUNTS, GROUP_COUNTS
+from varhouse.query.cohortgroup import GROUP_COUNTS
+from varhouse.query.counted import COUNTS
 from varhouse.query.expression import find_column
 from varhouse.query.kitgroup import open_group
 from varhouse.query.people import People, check_may_ask, choose_people
