@@ -15,7 +15,7 @@ from varhouse.ingest.jobs.side_digests import read_sides
 from varhouse.ingest.jobs.totals import add_totals
 from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import read_config
-from varhouse.ingest.setup.run import prepare
+from varhouse.ingest.setup.prepare import prepare
 
 
 def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:

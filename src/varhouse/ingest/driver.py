@@ -28,13 +28,8 @@ from varhouse.ingest.setup.begin import begin, write_run
 from varhouse.ingest.setup.config import Config, check_config, read_config
 from varhouse.ingest.setup.config_form import DATA
 from varhouse.ingest.setup.interpreter import plain_python
-from varhouse.ingest.setup.run import (
-    Run,
-    check_reference,
-    compiled_reference,
-    prepare,
-    source_folder,
-)
+from varhouse.ingest.setup.prepare import check_reference, compiled_reference, prepare
+from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import (

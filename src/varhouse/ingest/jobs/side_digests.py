@@ -7,7 +7,8 @@ from varhouse.genes import load_genes
 from varhouse.genome.contigs import Contigs
 from varhouse.ingest.jobs.annotate import open_source
 from varhouse.ingest.jobs.sides import EVERYWHERE
-from varhouse.ingest.setup.run import Run, annotation_of, source_settings
+from varhouse.ingest.setup.prepare import source_settings
+from varhouse.ingest.setup.run import Run, annotation_of
 from varhouse.ingest.setup.settings import text_digest
 from varhouse.transcripts.modeldigest import contig_digests
 

@@ -1,0 +1,187 @@
+"""Which cohorts of a configuration are new or changed since the base release.
+
+By fingerprints (`fingerprints.py`): a digest of what decides the rows of a cohort. Bytes
+of files are read only where stamps say that they may be others.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varhouse.filestate import file_digest, read_as_recorded
+from varhouse.genome.reference import cached_reference
+from varhouse.ingest.setup.fingerprints import (
+    SheetRows,
+    cohort_fingerprint,
+    file_fingerprint,
+    stored_people,
+    wanted_fingerprint,
+)
+from varhouse.ingest.setup.growing import Growth, plan_growth
+from varhouse.ingest.setup.held import held_fingerprint, known_held
+from varhouse.ingest.setup.kits import bed_digests
+from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.run import RunCohort
+from varhouse.ingest.setup.settings import text_digest
+from varhouse.store.reader import Store
+from varhouse.tables.schema import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from varhouse.ingest.setup.config import Cohort, Config
+
+
+def changed_cohorts(
+    config: "Config", base: Store, reference: str, par: str, digests: KnownFiles
+) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
+    """Sort the cohorts: those to take in, those that are in, those held back as before."""
+    known, refused = _known(base), known_held(base)
+    stamps_of, people_of = _stamps(base), stored_people(base)
+    aliases = recorded_text(config.aliases, digests, config)
+    cohorts: list[RunCohort] = []
+    unchanged: list[str] = []
+    held: list[dict[str, Any]] = []
+    for cohort in config.cohorts:
+        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
+        settings = _settings(config, cohort, reference, aliases, par, digests)
+        sheet = SheetRows(config.samples_of(cohort.name))
+        row, before = known.get(cohort.name), refused.get(cohort.name)
+        growth: Growth | None = None
+        if row is not None or before is not None:
+            stamps = {**stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})}
+            found = _bytes_of(stamps, files, digests)
+            names = people_of.get(cohort.name, {})
+            prints = [
+                file_fingerprint(settings, f, s, sheet.digest(names[s]))
+                if s in names
+                else None
+                for f, s in zip(files, found, strict=True)
+            ]
+            whole = [f for f in prints if f is not None]
+            if len(whole) == len(files) and row == cohort_fingerprint(settings, whole):
+                unchanged.append(cohort.name)
+                continue
+            if row is not None and cohort.chain is None and not cohort.kits:
+                growth = plan_growth(base, cohort.name, files, prints, config.limits)
+            wanted = wanted_fingerprint(settings, sheet.digest(), found)
+            if before and before["fingerprint"] == held_fingerprint(wanted, config.limits):
+                held.append(
+                    {
+                        "cohort": cohort.name,
+                        "reasons": before["reasons"],
+                        "notes": [],
+                        "before": True,
+                        "stays": growth.before if growth else 0,
+                    }
+                )
+                continue
+        if growth is None:
+            growth = Growth(files, list(range(len(files))), [], [])
+        cohorts.append(
+            RunCohort(
+                cohort.name,
+                growth.came,
+                cohort.metadata,
+                settings,
+                sheet.digest(),
+                row is not None and not growth.kept,
+                growth.numbers,
+                growth.kept,
+                growth.gone,
+                [],
+                cohort.assembly,
+                str(cohort.chain) if cohort.chain else None,
+                _compiled_source(base, cohort, digests),
+                cohort.kits,
+            )
+        )
+    return cohorts, unchanged, held
+
+
+def _compiled_source(base: Store, cohort: "Cohort", digests: KnownFiles) -> str | None:
+    """Compile the reference of a cohort of another assembly."""
+    if cohort.source_reference is None:
+        return None
+    cache = base.path / "_cache"
+    return str(cached_reference(cohort.source_reference, cache, digests.told))
+
+
+def _stamp(file: str) -> tuple[str, int, int]:
+    stat = Path(file).stat()
+    return file, stat.st_size, stat.st_mtime_ns
+
+
+def recorded_text(path: Path | None, digests: KnownFiles, config: "Config") -> str:
+    """Read a small text whose digest the run records; empty without a file."""
+    if path is None:
+        return ""
+    wanted = {str(path): digests.sha256(path), **config.inputs}
+    with read_as_recorded([path], wanted):
+        return path.read_text(encoding="utf-8-sig")
+
+
+def _settings(
+    config: "Config",
+    cohort: "Cohort",
+    reference: str,
+    aliases: str,
+    par: str,
+    digests: KnownFiles,
+) -> str:
+    """Digest what decides the rows of a cohort beside its files and its people."""
+    lift: list[object] = []
+    if cohort.chain is not None:
+        named = (cohort.chain, cohort.source_reference)
+        lift = [cohort.assembly, *(digests.sha256(p) if p else None for p in named)]
+    return text_digest(
+        FORMAT_VERSION,
+        reference,
+        aliases,
+        par,
+        sorted(config.strata),
+        asdict(config.policy),
+        config.callable.gq,
+        config.callable.dp,
+        sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
+        config.genotype_fields,
+        *lift,
+        *bed_digests(cohort.kits, config.kits),
+    )
+
+
+def _known(base: Store) -> dict[str, str]:
+    if "cohorts" not in base.tables:
+        return {}
+    rows = base.scan("cohorts").select("cohort", "fingerprint").collect().rows()
+    return dict(rows)
+
+
+def _stamps(base: Store) -> dict[str, dict[tuple[str, int, int], str]]:
+    """SHA-256 of each cohort's files by (path, bytes, modification time), as they went in."""
+    if "files" not in base.tables:
+        return {}
+    columns = ("cohort", "path", "bytes", "mtime_ns", "sha256")
+    out: dict[str, dict[tuple[str, int, int], str]] = {}
+    for cohort, path, size, time, sha in base.scan("files").select(columns).collect().rows():
+        out.setdefault(cohort, {})[path, size, time] = sha
+    return out
+
+
+def _bytes_of(
+    stamps: dict[tuple[str, int, int], str], files: list[str], digests: KnownFiles
+) -> list[str]:
+    """SHA-256 of files as they lie there now; bytes are read only if stamps differ."""
+    found = []
+    for file in files:
+        known = None if digests.is_other(Path(file)) else stamps.get(_stamp(file))
+        found.append(_sha256(Path(file)) if known is None else known)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; empty, as in its verdict, where none can be read."""
+    if not path.is_file():
+        return ""
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""

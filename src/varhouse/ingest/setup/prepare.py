@@ -1,0 +1,225 @@
+"""What an ingest has to do: the configuration against the reference and the store.
+
+`prepare` makes the `Run` (`run.py`), with the cohorts that are new or changed
+(`changed.py`); `begin` (`begin.py`) writes it into the work folder.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from varhouse.errors import ConfigError
+from varhouse.filestate import file_state
+from varhouse.genome.reference import Reference, cached_reference
+from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
+from varhouse.ingest.setup.kits import check_beds
+from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.run import Run, annotation_of
+from varhouse.ingest.setup.settings import SourceConfig, text_digest
+from varhouse.store.commit import contigs_frame
+from varhouse.store.reader import Store, open_store
+from varhouse.transcripts.genemodel import MODEL_FORMAT
+
+if TYPE_CHECKING:
+    from varhouse.ingest.setup.config import Config
+
+
+def compiled_reference(store: Path, fasta: Path) -> Path:
+    """Compile the reference into the store's cache, once for each state of the FASTA."""
+    return cached_reference(fasta, store / "_cache")
+
+
+def check_reference(config: "Config", reference: Reference) -> None:
+    """Check the FASTA against the aliases table.
+
+    Raises
+    ------
+    ConfigError
+        With every contradiction.
+    """
+    problems = reference.check(config.policy.partial_reference)
+    if config.contigs is not None and not any(
+        reference.length(c) for c in config.contigs.names
+    ):
+        problems.append(
+            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])})"
+            " is in the aliases table"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_same_assembly(base: Store, assembly: str, reference: Reference) -> None:
+    """Check that assembly, reference and aliases are those the store was made with.
+
+    Names, positions and partitions of what is stored would change their meaning
+    otherwise. Further contigs at the end, other aliases and accessions do no harm to
+    the rows, but queries would not know them: they are refused too.
+
+    Raises
+    ------
+    ConfigError
+        Naming both assemblies, and the first contig that differs.
+    """
+    problems = []
+    if base.assembly != assembly:
+        problems.append(
+            f"{base.path}: the store is of assembly {base.assembly}, the configuration of "
+            f"{assembly}; fix: one store holds one assembly: use another store"
+        )
+    if (difference := _first_difference(base, reference)) is not None:
+        problems.append(
+            f"{base.path}: the reference or the aliases table is not the one that the store "
+            f"was made with ({difference}); fix: use the same files, or make a new store"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _first_difference(base: Store, reference: Reference) -> str | None:
+    """Say what differs from the reference and the aliases of a store; None: nothing."""
+    known = base.scan("contigs").sort("ordinal").collect()
+    now = contigs_frame(reference.contigs, reference)
+    digest = base.record.meta.get("reference")
+    if known.equals(now.select(known.columns)) and digest in (None, reference.digest):
+        return None
+    both = known.join(now, on="contig", how="full", suffix="_now")
+    other = both.filter(
+        pl.any_horizontal(
+            ~pl.col(c).eq_missing(pl.col(f"{c}_now")) for c in known.columns if c != "contig"
+        )
+    )
+    names = other.select(pl.coalesce("contig", "contig_now")).to_series()
+    return f"first difference: contig {names[0]}" if len(names) else "other bases"
+
+
+def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
+    """Find what an ingest has to do; only the store's cache is written to.
+
+    Parameters
+    ----------
+    rehash
+        Read the sources and the gene model even where their stamps say that they are as
+        they were (`known_files.py`).
+
+    Returns
+    -------
+    Run
+        With no cohorts when everything is in the store as it is.
+
+    Raises
+    ------
+    ConfigError
+        For what contradicts the reference or the store.
+    """
+    reference_dir = compiled_reference(store_path, config.reference)
+    reference = Reference(reference_dir, config.contigs)
+    check_reference(config, reference)
+    base = open_store(store_path)
+    check_same_assembly(base, config.assembly, reference)
+    problems, about_kits = check_beds(
+        config.kits, reference, is_partial=config.policy.partial_reference
+    )
+    if problems:
+        raise ConfigError(problems)
+    from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
+
+    known = KnownFiles(store_path / "_cache", rehash=rehash)
+
+    def sha256(path: str) -> str:
+        return known.sha256(Path(path))
+
+    digests = {
+        s.name: text_digest(
+            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, sha256), COMPILER
+        )
+        for s in config.sources
+    }
+    genes = None
+    if config.genes:
+        pairs = [known.sha256(config.mane)] if config.mane else []
+        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT, *pairs)
+    par = recorded_text(config.par, known, config)
+    cohorts, unchanged, held = changed_cohorts(config, base, reference.digest, par, known)
+    known.save()
+    annotation = annotation_of(base)
+    old_sources = annotation.get("sources", {})
+    gone = sorted(set(old_sources) - set(digests))
+    genes_gone = bool(annotation.get("genes")) and genes is None
+    warnings = [
+        *config.warnings,
+        *about_kits,
+        *(f"sources: {n} is no longer there: its table goes" for n in gone),
+        *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
+    ]
+    identity = text_digest(
+        base.release,
+        genes,
+        sorted(digests.items()),
+        # The whole state: verdicts in the work folder are those of these very bytes.
+        [
+            (c.name, c.settings, c.people, c.kept, c.gone, [_state(f) for f in c.files])
+            for c in cohorts
+        ],
+        config.limits,
+    )
+    ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
+    has_alleles = "variants" in base.tables
+    work = store_path / "_staging" / ingest_id
+    return Run(
+        store=str(store_path),
+        work=str(work),
+        ingest_id=ingest_id,
+        base_release=base.release,
+        started=started,
+        assembly=config.assembly,
+        reference=str(reference_dir),
+        reference_digest=reference.digest,
+        aliases=str(config.aliases) if config.aliases else None,
+        par=str(config.par) if config.par else None,
+        genes=str(config.genes) if config.genes else None,
+        genes_digest=genes,
+        mane=str(config.mane) if config.mane else None,
+        strata=config.strata,
+        genotype_fields=config.genotype_fields,
+        sources=config.sources,
+        source_digests=digests,
+        policy=config.policy,
+        config=config.raw,
+        limits=config.limits,
+        callable=config.callable,
+        cohorts=cohorts,
+        unchanged=unchanged,
+        held_before=held,
+        annotate_all=has_alleles and genes is not None and genes != annotation.get("genes"),
+        annotate_sources=[
+            n for n, d in digests.items() if has_alleles and old_sources.get(n) != d
+        ],
+        genes_gone=genes_gone,
+        gone_sources=gone,
+        new_sides=(genes, digests) != (annotation.get("genes"), old_sources),
+        warnings=warnings,
+        inputs={**known.told, **config.inputs},
+    )
+
+
+# What a source's file or its release decides; the rest decides its rows.
+_NOT_ROWS = ("path", "version", "date", "merged")
+
+
+def source_settings(source: SourceConfig, sha256: Callable[[str], str]) -> str:
+    """Digest what decides the rows of a source besides its file; not its version.
+
+    `sha256` gives the digest of a file's bytes by its path.
+    """
+    said = {k: v for k, v in asdict(source).items() if k not in _NOT_ROWS}
+    merged = sha256(str(Path(source.merged))) if source.merged else ""
+    return text_digest(json.dumps(said, sort_keys=True, default=str), merged)
+
+
+def _state(file: str) -> tuple[str, list[int]]:
+    return file, file_state(Path(file))
