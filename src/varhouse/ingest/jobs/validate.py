@@ -16,7 +16,6 @@ from varhouse.ingest.setup.verdict import Verdict, verdict_of
 from varhouse.vcf.account.problems import Problem
 from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
 from varhouse.vcf.check.scan import FileScan, scan_file
-from varhouse.vcf.peek import trusted_header
 from varhouse.vcf.text.bgzf import BATCH_BYTES, hash_file
 
 CHUNK_ROWS = 3_000_000
@@ -49,28 +48,35 @@ def validate_file(
     marked = MarkedRecords()
     with unmoved(path) as state:
         if run.cohort(cohort).chain is not None:
-            found = _check_and_lift(run, cohort, path, output, taker or marked)
+            found = _check_and_lift(run, cohort, number, output, taker or marked)
         else:
             copy = None if taker is not None else output.with_suffix(".vcf.gz")
-            found = _verdict(run, _scan(run, cohort, path, copy, taker or marked))
+            found = _verdict(run, _scan(run, cohort, number, copy, taker or marked))
         found.marks = write_marks(marked, output)
     found.state = state
     found.save(output)
 
 
 def _scan(
-    run: Run, cohort: str, path: Path, copy: Path | None, taker: Taker, *, hashes: bool = True
+    run: Run,
+    cohort: str,
+    number: int,
+    copy: Path | None,
+    taker: Taker,
+    *,
+    lifted: Path | None = None,
 ) -> FileScan:
+    """Check a file, or its lifted copy, in the store's assembly."""
     try:
         scan = scan_file(
-            path,
+            lifted or Path(run.cohort(cohort).files[number]),
             run.open_contigs(),
             run.open_reference(),
             copy=copy,
             max_ref_mismatch_rate=run.policy.max_ref_mismatch_rate,
-            chunk_records=_chunk_records(run, cohort, path),
+            chunk_records=_chunk_records(run, cohort, number),
             limits=run.limits,
-            hashes=hashes,
+            hashes=lifted is None,
             taker=taker,
             batch_bytes=READ_BYTES if taker.wants_calls else BATCH_BYTES,
         )
@@ -79,13 +85,13 @@ def _scan(
     return by_policy(run.policy, scan)
 
 
-def _check_and_lift(run: Run, cohort: str, path: Path, output: Path, taker: Taker) -> Verdict:
+def _check_and_lift(run: Run, cohort: str, number: int, output: Path, taker: Taker) -> Verdict:
     """Check a file in its own assembly, lift it, and cut the lifted copy."""
     from varhouse.ingest.jobs.lift import lift_file, open_source  # noqa: PLC0415
 
     source = open_source(run, run.cohort(cohort))
     scan = scan_file(
-        path,
+        Path(run.cohort(cohort).files[number]),
         source.contigs,
         source.reference,
         copy=output.with_suffix(".own.vcf.gz"),
@@ -99,7 +105,7 @@ def _check_and_lift(run: Run, cohort: str, path: Path, output: Path, taker: Take
     lifted, rejects = output.with_suffix(".vcf.gz"), output.with_suffix(".rejects.parquet")
     done = lift_file(Path(scan.data), run, source, lifted, rejects)
     Path(output.with_suffix(".own.vcf.gz")).unlink(missing_ok=True)
-    copy = _scan(run, cohort, lifted, None, taker, hashes=False)
+    copy = _scan(run, cohort, number, None, taker, lifted=lifted)
     found.hold += lift_reasons(scan, copy, done.reasons, source.chain_name)
     found.data, found.header = copy.data, copy.header
     found.chunks, found.ref_checked = copy.chunks, copy.ref_checked
@@ -147,11 +153,11 @@ def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
             yield p
 
 
-def _chunk_records(run: Run, cohort: str, path: Path) -> int:
+def _chunk_records(run: Run, cohort: str, number: int) -> int:
     """Bound the records of a chunk, so that its frequencies fit in memory."""
-    header = trusted_header(path, run.limits)
-    if header is None or not header.samples:
+    names = run.sample_lists(cohort)[number]
+    if not names:
         return 200_000
-    people = file_samples(run, cohort, header.samples)
+    people = file_samples(run, cohort, names)
     groups = len(make_strata(people, run.strata).by)
     return max(2_000, min(200_000, CHUNK_ROWS // groups))

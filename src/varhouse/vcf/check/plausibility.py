@@ -18,8 +18,7 @@ from varhouse.genome.assemblies import Claim, build_of_header, build_of_lengths,
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import COMPLEMENT, Reference
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.header.header import Header
-from varhouse.vcf.header.meta_lines import read_meta
+from varhouse.vcf.header.header import Header, known_meta
 from varhouse.vcf.text.lines import RecordBatch
 
 Ints = npt.NDArray[np.int64]
@@ -110,9 +109,10 @@ class World:
         """Compare the MD5s in the header with those of the sequences, where whole."""
         assert self.reference is not None
         for number, line in enumerate(header.text.split("\n"), 1):
-            if not line.startswith("##contig"):
+            # Most lines have none: they are not taken apart.
+            if not line.startswith("##contig") or not ("md5" in line or "M5" in line):
                 continue
-            meta = read_meta(line)
+            meta = known_meta(line)
             said = meta.get("md5", meta.get("M5", ""))
             contig = self.contigs.canonical(meta.get("ID", ""))
             if not _MD5.fullmatch(said) or contig is None:
@@ -140,7 +140,7 @@ class World:
             said = re.search(
                 rf"##contig=<[^\n]*\bID={re.escape(name)}[,>][^\n]*", self.header.text
             )
-            meta = read_meta(said[0]) if said else {}
+            meta = known_meta(said[0]) if said else {}
             digest = meta.get("md5", meta.get("M5", "")).lower()
             for contig in self._whole() if _MD5.fullmatch(digest) else ():
                 if self._digest(contig) == digest:

@@ -1,5 +1,6 @@
 """The state of one pass over a file, and the checks of whole lines and of the order."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +39,8 @@ from varhouse.vcf.text.cuts import Cutter
 from varhouse.vcf.text.encoding import TextWatch, header_text
 from varhouse.vcf.text.limits import LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
+
+_META_LINES = re.compile(rb"(?:##[^\n]*+\n)*+")
 
 MISSHAPEN = 1_000
 """Lines with a wrong number of columns after which the other rules are not looked at."""
@@ -138,16 +141,13 @@ class Scanner:
         """Take header lines from the front of a block and return what is left."""
         if not self.header_lines:
             data = data.removeprefix(b"\xef\xbb\xbf")
-        at = 0
-        while data.startswith(b"#", at):
-            cut = data.index(b"\n", at) + 1
-            line = header_text(data[at:cut]).rstrip("\r\n")
-            self.header_lines.append(line)
-            self.header_bytes += cut - at
-            at = cut
-            self._check_header_size()
-            if line.startswith("#CHROM") or not line.startswith("##"):
-                break
+        at = meta.end() if (meta := _META_LINES.match(data)) else 0
+        if data.startswith(b"#", at):
+            at = data.index(b"\n", at) + 1
+        lines = header_text(data[:at]).split("\n")[:-1]
+        self.header_lines += [line.rstrip("\r") for line in lines]
+        self.header_bytes += at
+        self._check_header_size()
         data = data[at:]
         last = self.header_lines[-1] if self.header_lines else ""
         if data or not last.startswith("##"):

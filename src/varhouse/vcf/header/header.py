@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.meta_lines import read_meta
@@ -44,12 +45,17 @@ def read_header(lines: list[str], account: Account) -> Header:
     else:
         header.version = int(match[1])
     rules = HeaderRules(header.version, account)
-    for number, line in enumerate(lines, 1):
-        if line.startswith("##"):
-            rules.check(line, number)
-            _read_meta(line, header)
+    at = 0
+    while at < len(lines):
+        end = _end_of_contigs(lines, at)
+        if end > at:
+            _read_contigs(lines[at:end], at + 1, header, rules)
+        elif lines[at].startswith("##"):
+            rules.check(lines[at], at + 1)
+            _read_meta(lines[at], header)
         else:
-            _read_columns(line, number, header, account)
+            _read_columns(lines[at], at + 1, header, account)
+        at = max(end, at + 1)
     if not header.complete:
         account.add("VH-H-002", "no #CHROM line before the records", line=len(lines) + 1)
     return header
@@ -64,18 +70,69 @@ def read_sample_names(lines: list[str]) -> list[str]:
     return header.samples
 
 
-# The files of a cohort declare the same thousands of contigs, each of them.
+class _Contigs(NamedTuple):
+    """What a stretch of contig lines says in which nothing is wrong."""
+
+    seen: frozenset[tuple[str, str]]
+    """As `HeaderRules.seen`."""
+    lengths: dict[str, int | None]
+    """As `Header.contigs`."""
+
+
+_STRETCHES = 16
+_LONGEST = 1 << 22
+"""Letters of a stretch that is kept: with their number this bounds the memory."""
+
+_KNOWN: dict[tuple[int, str], _Contigs] = {}
+"""Stretches by version and text. The files of a cohort declare the same thousands of contigs,
+each of them: these lines cost more than the records of a small file."""
+
+
+def _end_of_contigs(lines: list[str], at: int) -> int:
+    """Give the end of the stretch of contig lines that begins at a line; `at` if none does."""
+    while at < len(lines) and lines[at].startswith("##contig="):
+        at += 1
+    return at
+
+
+def _read_contigs(lines: list[str], number: int, header: Header, rules: HeaderRules) -> None:
+    """Read and check a stretch of contig lines; `number` is that of the first."""
+    key = rules.version, "\n".join(lines)
+    known = _KNOWN.get(key)
+    # A name that stood before is told of with its line.
+    if known is not None and rules.seen.isdisjoint(known.seen):
+        rules.seen |= known.seen
+        header.contigs |= known.lengths
+        return
+    told, before = sum(rules.account.counts.values()), set(rules.seen)
+    for k, line in enumerate(lines, number):
+        rules.check(line, k)
+        _read_meta(line, header)
+    is_sound = sum(rules.account.counts.values()) == told
+    if known is None and is_sound and len(key[1]) <= _LONGEST:
+        if len(_KNOWN) == _STRETCHES:
+            _KNOWN.pop(next(iter(_KNOWN)))
+        seen = frozenset(rules.seen - before)
+        found = {n: size for n, size in header.contigs.items() if ("contig", n) in seen}
+        _KNOWN[key] = _Contigs(seen, found)
+
+
 @lru_cache(maxsize=16_384)
 def _meta_of(line: str) -> Mapping[str, str]:
     return read_meta(line)
+
+
+def known_meta(line: str) -> Mapping[str, str]:
+    """Read a meta line as `read_meta` does, a short one once for all files."""
+    # Long lines are not kept: bounds the memory.
+    return _meta_of(line) if len(line) < 1_000 else read_meta(line)
 
 
 def _read_meta(line: str, header: Header) -> None:
     key = line[2:].partition("=")[0]
     if key not in ("contig", "FILTER", "INFO", "FORMAT"):
         return
-    # Long lines are not kept: bounds the memory.
-    meta = _meta_of(line) if len(line) < 1_000 else read_meta(line)
+    meta = known_meta(line)
     name = meta.get("ID", "")
     if key == "FILTER":
         header.filters.add(name)
