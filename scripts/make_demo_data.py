@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the demo data: a small genome with genes, and three cohorts, one of them damaged.
+"""Make the demo data: a small genome with genes, and four cohorts, one of them damaged.
 
     python scripts/make_demo_data.py demo/data
 
@@ -8,7 +8,9 @@ every run. The genome has isochores, repeats and gaps; the coding sequences are 
 into it. Allele frequencies are neutral (density 1/x) in an ancestral population and
 drift apart in each province (Balding-Nichols). Beijing is one BGZF file with GT:DP:GQ;
 Zhejiang is four plain gzip files with phased GT and some refused records; the file of
-Guangdong is cut off inside a block. No person, permit or project in it is real.
+Guangdong is cut off inside a block. Hebei is a gVCF a person (`demo_gvcf.py`), in `hebei/`;
+one more person of it waits in `newcomer/`, with a row of the sample sheet. No person, permit
+or project in it is real.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pysam
+from demo_gvcf import Called, Sequence, write_gvcf
 
 from varhouse.genome.reference import refget_digest
 
@@ -544,6 +547,25 @@ STYLES = (
 )
 """Province: GB/T 2260. Ethnic group: GB/T 3304 (01 Han, 03 Hui, 08 Zhuang, 11 Manchu,
 13 Yao, 22 She). `male_x` is how a male is written outside the PAR: `1`, `1/.` or `1/1`."""
+GVCF_STYLE = Style(
+    "hebei",
+    7,
+    "130000",
+    ("110000", "140000"),
+    "CHN-north",
+    ("11", "03"),
+    False,
+    "GT:AD:DP:GQ:PL",
+    False,
+    "haploid",
+    False,
+    0.0,
+    0.0,
+    0.003,
+)
+"""A gVCF a person; the last of the people comes later."""
+FILES = {"zhejiang": "zhejiang.*.vcf.gz", "hebei": "hebei/*.g.vcf.gz"}
+"""What the cohort sheet names, if it is not NAME.vcf.gz."""
 
 
 class People(NamedTuple):
@@ -688,15 +710,24 @@ def drift(rng: Rng, sites: list[Site], fst: float) -> list[list[float]]:
     return out
 
 
+def ploidy_at(contig: Contig, pos: int) -> str:
+    """Say where copies are other than two: `mito`, `x` (of males) or ''; 0-based `pos`."""
+    if contig.name == "chrM":
+        return "mito"
+    return "x" if contig.name == "chrX" and not _within(contig.par, pos) else ""
+
+
+def _within(spans: tuple[Interval, ...], pos: int) -> bool:
+    return any(s <= pos < e for s, e in spans)
+
+
 def make_records(
     rng: Rng, style: Style, people: People, contig: Contig, bases: Array, sites: list[Site]
 ) -> list[Record]:
     """Write the records of one cohort on one contig, sorted by position."""
     records = []
     for site, freqs in zip(sites, drift(rng, sites, style.drift), strict=True):
-        ploidy = "mito" if contig.name == "chrM" else ""
-        if contig.name == "chrX" and not any(s <= site.pos < e for s, e in contig.par):
-            ploidy = "x"
+        ploidy = ploidy_at(contig, site.pos)
         calls = draw_calls(rng, style, people.male, freqs, ploidy)
         counts = np.bincount(calls[calls >= 0], minlength=len(freqs) + 1)
         kept = [i for i in range(1, len(counts)) if counts[i]]
@@ -827,6 +858,51 @@ def write_cohort(
     return sum(line[:1] != b"#" for line in text.split(b"\n")[:-1])
 
 
+def write_gvcfs(
+    rng: Rng,
+    out: Path,
+    contigs: list[Contig],
+    people: People,
+    sites: dict[str, list[Site]],
+) -> int:
+    """Write a gVCF of each person, the last one's to `newcomer/`, and count the records."""
+    genomes: list[list[tuple[Sequence, list[Called]]]] = [[] for _ in people.names]
+    for c in contigs:
+        called: list[list[Called]] = [[] for _ in people.names]
+        freqs = drift(rng, sites[c.name], GVCF_STYLE.drift)
+        for site, f in zip(sites[c.name], freqs, strict=True):
+            ploidy = ploidy_at(c, site.pos)
+            calls = draw_calls(rng, GVCF_STYLE, people.male, f, ploidy)
+            for person in np.flatnonzero((calls > 0).any(axis=1)).tolist():
+                called[person].append(call_of(site, calls[person].tolist()))
+        ends = (0, *(b for span in c.par for b in span), c.length)
+        outside = tuple(zip(ends[::2], ends[1::2], strict=True))
+        for person, male in enumerate(people.male):
+            one_copy: tuple[Interval, ...] = ()
+            if c.name == "chrM":
+                one_copy = ((0, c.length),)
+            elif c.name == "chrX" and male:
+                one_copy = outside
+            seq = Sequence(c.name, c.bases(), c.gaps, one_copy)
+            genomes[person].append((seq, called[person]))
+    total = 0
+    for name, genome in zip(people.names, genomes, strict=True):
+        folder = "newcomer" if name == people.names[-1] else GVCF_STYLE.name
+        total += write_gvcf(rng, out / folder / f"{name}.g.vcf.gz", name, genome)
+    return total
+
+
+def call_of(site: Site, copies: list[int]) -> Called:
+    """Give a person's call with the ALTs that the person has."""
+    own = sorted({a for a in copies if a > 0})
+    number = {0: 0, NO_ALLELE: -1} | {a: i for i, a in enumerate(own, 1)}
+    first, second = (number[a] for a in copies)
+    if second >= 0:
+        first, second = sorted((first, second))
+    alts = tuple(site.alts[a - 1].decode() for a in own)
+    return Called(site.pos, site.ref.decode(), alts, (first, second))
+
+
 def write_source(
     rng: Rng, out: Path, contigs: list[Contig], sites: dict[str, list[Site]]
 ) -> int:
@@ -931,20 +1007,20 @@ def write_assembly(out: Path, contigs: list[Contig], genes: list[Gene]) -> None:
 
 
 def write_sheets(out: Path, people: dict[str, People]) -> None:
-    """Write cohorts.tsv, samples.tsv and config.yaml."""
+    """Write cohorts.tsv, samples.tsv and config.yaml; the newcomer has a sheet of its own."""
     rows = [COHORT_COLUMNS]
-    for n, style in enumerate(STYLES, 1):
-        files = (
-            f"{style.name}.*.vcf.gz" if style.name == "zhejiang" else f"{style.name}.vcf.gz"
-        )
+    for n, style in enumerate((*STYLES, GVCF_STYLE), 1):
+        files = FILES.get(style.name, f"{style.name}.vcf.gz")
         row = [style.name, files, f"PRJCA00000{n}", style.province, f"DEMO-EC-2026-{n:02d}"]
         row += ["general research use", "none (synthetic)", f"DEMO-{n:04d}", "2027-12-31"]
         row += ["synthetic", "WGS", "simulated", "make_demo_data.py"]
         rows.append("\t".join(row))
-    sheet = ["cohort\tsample\tsex\tpopulation\tprovince\tethnic_group"]
-    sheet += [row for p in people.values() for row in p.rows]
+    columns = "cohort\tsample\tsex\tpopulation\tprovince\tethnic_group"
+    sheet = [columns, *(row for p in people.values() for row in p.rows)]
+    newcomer = [columns, sheet.pop()]
     (out / "cohorts.tsv").write_bytes(("\n".join(rows) + "\n").encode())
     (out / "samples.tsv").write_bytes(("\n".join(sheet) + "\n").encode())
+    (out / "newcomer/samples.tsv").write_bytes(("\n".join(newcomer) + "\n").encode())
     (out / "config.yaml").write_bytes(CONFIG.encode())
 
 
@@ -990,10 +1066,14 @@ def main() -> int:
                 records[c.name] = spoil(records[c.name], c, bases[c.name])
         n_records += write_cohort(out, style, contigs, people[style.name], records)
     write_source(rng, out, contigs, sites)
+    # Random numbers of its own: a change here leaves the other files as they are.
+    rng = np.random.Generator(np.random.PCG64([args.seed, 1]))
+    people[GVCF_STYLE.name] = draw_people(rng, GVCF_STYLE, 1 + 1_000 * len(STYLES))
+    n_records += write_gvcfs(rng, out, contigs, people[GVCF_STYLE.name], sites)
     write_sheets(out, people)
-    n_people = sum(s.people for s in STYLES)
+    n_people = sum(len(p.names) for p in people.values())
     print(
-        f"{len(STYLES)} cohorts, {n_people:,} people, {n_records:,} records,"
+        f"{len(people)} cohorts, {n_people:,} people, {n_records:,} records,"
         f" {len(contigs)} contigs, one dirty file"
     )
     return 0

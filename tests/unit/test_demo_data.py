@@ -27,7 +27,8 @@ def make(out: Path, *options: str) -> Path:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> No
 
 
 def test_gzip_headers_hold_no_time(demo: Path) -> None:
-    for path in demo.glob("*.gz"):
+    for path in demo.rglob("*.gz"):
         assert path.read_bytes()[4:8] == b"\0\0\0\0", path.name
 
 
@@ -97,9 +98,10 @@ def test_the_configuration_is_accepted_whole(demo: Path) -> None:
         ("beijing", 1),
         ("zhejiang", 4),
         ("guangdong", 1),
+        ("hebei", 6),
     ]
     counts = config.samples.group_by("cohort").len().sort("cohort").rows()
-    assert counts == [("beijing", 420), ("guangdong", 400), ("zhejiang", 420)]
+    assert counts == [("beijing", 420), ("guangdong", 400), ("hebei", 6), ("zhejiang", 420)]
     assert config.warnings == []
 
 
@@ -243,3 +245,60 @@ def test_guangdong_is_cut_inside_a_block(demo: Path) -> None:
     assert at < len(raw), "whole blocks only: not cut inside one"
     assert text.count(b"\n1\t") > 500
     assert b"\nchr" not in text
+
+
+def cover(path: Path) -> dict[str, list[str]]:
+    """Contig -> GT:DP of the record over each base, empty without one; no base has two."""
+    bases = {name: [""] * length for name, length in LENGTHS.items()}
+    for row in lines_of(path):
+        found = re.search(r"END=(\d+)", row[7])
+        end = int(found[1]) if found else int(row[1]) + len(row[3]) - 1
+        cell = dict(zip(row[8].split(":"), row[9].split(":"), strict=True))
+        for at in range(int(row[1]) - 1, end):
+            assert not bases[row[0]][at], (path.name, row[:5])
+            bases[row[0]][at] = f"{cell['GT']}:{cell['DP']}"
+    return bases
+
+
+LENGTHS = {"chr1": 120_000, "chr2": 80_000, "chrX": 60_000, "chrM": 16_500}
+
+
+def test_gvcfs_of_hebei_tell_who_is_called_where(demo: Path, genome: dict[str, str]) -> None:
+    sheets = [demo / "samples.tsv", demo / "newcomer/samples.tsv"]
+    people = [ln.split("\t") for path in sheets for ln in path.read_text().splitlines()]
+    sex = {row[1]: row[2] for row in people}
+    paths = [*demo.glob("hebei/*.g.vcf.gz"), *demo.glob("newcomer/*.g.vcf.gz")]
+    assert len(paths) == 7
+    assert {"male", "female"} == {sex[p.name.split(".")[0]] for p in paths}
+    own_gaps = set()
+    for path in paths:
+        done = bcftools("norm", "-c", "e", "-f", demo / "demo.fa", path)
+        assert done.returncode == 0, done.stderr
+        calls = cover(path)
+        for contig, bases in genome.items():
+            missing = {i for i, call in enumerate(calls[contig]) if not call}
+            assert {i for i, b in enumerate(bases) if b in "Nn"} <= missing
+            own_gaps.add((contig, len(missing)))
+        assert set(calls["chr1"][58_000:58_400]) == {""}
+        assert set(calls["chr1"][60_000:60_300]) <= {"", "0/0:0"}
+        gts = {c: {x.split(":")[0] for x in xs if x} for c, xs in calls.items()}
+        assert {"0/0", "0/1", "1/1"} <= gts["chr1"]
+        assert gts["chrM"] == {"0", "1"}
+        male = sex[path.name.split(".")[0]] == "male"
+        outside = {x.split(":")[0] for x in calls["chrX"][8_000:56_000] if x}
+        assert outside == {"0", "1"} if male else outside >= {"0/0", "0/1", "1/1"}
+        inside = {x.split(":")[0] for x in calls["chrX"][:8_000] if x}
+        assert inside >= {"0/0", "0/1"}
+    assert len(own_gaps) > 20, "each person has gaps of their own"
+
+
+def test_gvcfs_of_hebei_have_alleles_of_the_other_cohorts(demo: Path) -> None:
+    def snvs(path: Path) -> set[tuple[str, ...]]:
+        rows = [(*r[:2], r[3], r[4].split(",")[0]) for r in lines_of(path)]
+        return {r for r in rows if len(r[2]) == 1 and r[3] in ("A", "C", "G", "T")}
+
+    beijing = snvs(demo / "beijing.vcf.gz")
+    for path in demo.glob("hebei/*.g.vcf.gz"):
+        own = snvs(path)
+        assert len(own) > 400
+        assert len(own & beijing) > 0.9 * len(own)

@@ -34,7 +34,13 @@ case "$*" in
 END
         chmod +x .venv/bin/varhouse ;;
     *install*) echo "$*" >>"$CALLS"; [ ! -e "$CALLS.broken" ] || exit 1 ;;
-    *pytest* | *make_demo_data*) echo "$*" >>"$CALLS" ;;
+    *make_demo_data*)
+        echo "$*" >>"$CALLS"
+        mkdir -p demo/data/hebei demo/data/newcomer
+        touch demo/data/hebei/A.g.vcf.gz demo/data/newcomer/B.g.vcf.gz
+        echo A >demo/data/samples.tsv
+        printf 'columns\nB\n' >demo/data/newcomer/samples.tsv ;;
+    *pytest*) echo "$*" >>"$CALLS" ;;
 esac
 """
 
@@ -200,6 +206,20 @@ def test_demo_wants_the_damaged_file_held_back(
     assert ["varhouse", "ingest"] in words
     assert (["varhouse", "query"] in words) == right
     assert ("error:" in done.stderr) == (not right)
+
+
+def test_demo_adds_a_person_to_the_cohort_of_gvcfs_and_starts_afresh(
+    run: Run, clone: Path, tmp_path: Path
+) -> None:
+    for n in (1, 2):
+        done = run("demo")
+        assert done.returncode == 0, done.stderr
+        ingests = [c for c in calls(tmp_path) if c.startswith("varhouse ingest")]
+        assert len(ingests) == 2 * n
+        files = sorted(p.name for p in (clone / "demo/data/hebei").iterdir())
+        assert files == ["A.g.vcf.gz", "B.g.vcf.gz"]
+        assert (clone / "demo/data/samples.tsv").read_text() == "A\nB\n"
+        (clone / "demo/data/hebei/left.over").touch()
 
 
 def test_every_direct_dependency_is_pinned_within_its_bounds() -> None:

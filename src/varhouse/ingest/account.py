@@ -27,8 +27,9 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
             # Of people, records and rejects those of the files that came; all alleles.
             say(f"{name}  {_grown(grown)}", out)
             name = f"           {'':<{width}}"
+        people = "person" if c["n_samples"] == 1 else "people"
         say(
-            f"{name}  {c['n_samples']:>7,} people  "
+            f"{name}  {c['n_samples']:>7,} {people}  "
             f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
             f"{c['n_rejects']:>6,} rejects",
             out,
