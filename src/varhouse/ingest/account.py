@@ -100,8 +100,10 @@ def _width(account: dict[str, Any]) -> int:
 
 
 def _grown(files: dict[str, int]) -> str:
-    """Say which files came into a cohort that grows, and which went."""
+    """Say which files came into a cohort that grows, and which went, if any."""
+    changed = any(files[n] for n in ("came", "replaced", "gone"))
     said = [
+        "" if changed else "the sheets say something else",
         f"+{files['came']:,} file(s)" if files["came"] else "",
         f"{files['replaced']:,} replaced" if files["replaced"] else "",
         f"-{files['gone']:,} file(s)" if files["gone"] else "",

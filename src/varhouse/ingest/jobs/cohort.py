@@ -168,7 +168,8 @@ def _whole(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
         )
     found = [*taken.shards(), *runs, *carried, *assessed]
     shards = join_files(found, directory / "joined", labels)
-    row = cohort_row(run, cohort, summary, file_fingerprints(run, cohort, verdicts))
+    prints = file_fingerprints(run, cohort, verdicts)
+    row = cohort_row(run, cohort, summary, prints, cohort_samples(verdicts))
     own = [
         write_shard(row, COHORTS, directory, "cohorts", {"cohort": cohort.name}),
         *_people_and_files(taken, directory),
@@ -194,7 +195,8 @@ def _grown(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
     summary["n_alleles"] = counts["n_alleles"] = grown.counts["n_alleles"]
     summary["grown"] = grown.told
     prints = [*grown.fingerprints, *file_fingerprints(run, cohort, taken.verdicts)]
-    row = cohort_row(run, cohort, counts, prints)
+    names = {*grown.people, *cohort_samples(taken.verdicts)}
+    row = cohort_row(run, cohort, counts, prints, names)
     shard = write_shard(row, COHORTS, directory, "cohorts", {"cohort": cohort.name})
     grown.shards += [shard] if shard is not None else []
     return grown

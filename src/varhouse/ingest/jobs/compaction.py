@@ -40,7 +40,12 @@ class Leaving:
 
 
 def take_out(
-    base: Store, cohort: str, leaving: Leaving, labels: Labels, directory: Path
+    base: Store,
+    cohort: str,
+    leaving: Leaving,
+    labels: Labels,
+    directory: Path,
+    passed_over: Collection[str],
 ) -> tuple[list[Shard], Removed]:
     """Write again the files of a cohort that hold rows of people who go, without these.
 
@@ -48,12 +53,14 @@ def take_out(
     ----------
     labels
         Of the files and samples that stay.
+    passed_over
+        Tables that are looked after otherwise.
     """
     shards: list[Shard] = []
     removed: Removed = []
     for table in _own_tables(base) if leaving.files else ():
         goes = leaving.rows(table)
-        if goes is None:
+        if goes is None or table.name in passed_over:
             continue
         for path, partition in _files(base, table, cohort):
             rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)

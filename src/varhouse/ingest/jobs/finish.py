@@ -190,7 +190,7 @@ def _held_rows(
         n: held_fingerprint(
             wanted_fingerprint(
                 run.cohort(n).settings,
-                run.cohort(n).people,
+                run.cohort(n).said,
                 [*(v.sha256 for v in found), *_kept_bytes(run, n)],
             ),
             run.limits,

@@ -2,7 +2,8 @@
 
 Only the files that come are read (`setup/growing.py` finds them). The rows of the files that
 stay are left in their places (`compaction`), and what is counted over all people is made anew
-for the partitions that somebody comes into or goes from (`growcounts`). The result is that of
+for the partitions that somebody comes into or goes from (`growcounts`). Where the sheet says
+something else of who stays, the rows of the samples are written again. The result is that of
 one build, digest by digest (decision 0037).
 """
 
@@ -14,11 +15,12 @@ import polars as pl
 
 from varhouse.ingest.jobs.compaction import Leaving, Removed, join_small, take_out
 from varhouse.ingest.jobs.growcounts import PartCounter
+from varhouse.ingest.jobs.ownrows import said_of
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.store.reader import Store
 from varhouse.tables.labels import Labels
-from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY_SCHEMA, WITHIN
-from varhouse.tables.shards import Shard, write_frame
+from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY_SCHEMA, SAMPLES, WITHIN
+from varhouse.tables.shards import Shard, write_frame, write_shard
 
 LOST = "lost.parquet"
 """Beside the manifest of a cohort: alleles (key and part) that nobody of it has any more."""
@@ -32,8 +34,8 @@ class Grown:
     """What becomes of a cohort, for its manifest.
 
     `counts` are those of its row (`ownrows.COUNTS`), without what comes but for `n_alleles`,
-    `fingerprints` those of the files that stay, and `told` numbers of files for the account:
-    a cohort that grows has them.
+    `fingerprints` those of the files that stay, `people` the names of their samples, and
+    `told` numbers of files for the account: a cohort that grows has them.
     """
 
     shards: list[Shard] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Grown:
     counts: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     fingerprints: list[str] = field(default_factory=list)
+    people: list[str] = field(default_factory=list)
 
 
 def grow(
@@ -66,14 +69,15 @@ def grow(
     files, people = (f.filter(_of(cohort.kept)) for f in (files, people))
     stay = Labels.of_tables(files, people).joined(labels)
     leaving = Leaving(cohort.gone, gone["ordinal"].to_list())
-    left, removed = take_out(base, name, leaving, stay, directory / "left")
-    new = [*(s for s in came if s.table != FREQUENCIES.name), *left]
-    counted_apart = (CALLABLE.name, FREQUENCIES.name)
-    shards, removed = join_small(
-        base, name, new, removed, stay, directory / "joined", counted_apart
-    )
-    out = Grown(shards, [("cohorts", {"cohort": name})], removed)
+    said = _said_anew(run, name, people, stay, directory)
+    apart = [CALLABLE.name, FREQUENCIES.name, *(s.table for s in said)]
+    left, removed = take_out(base, name, leaving, stay, directory / "left", apart)
+    new = [*(s for s in came if s.table != FREQUENCIES.name), *said, *left]
+    shards, removed = join_small(base, name, new, removed, stay, directory / "joined", apart)
+    replaced = ["cohorts", *(s.table for s in said)]
+    out = Grown(shards, [(table, {"cohort": name}) for table in replaced], removed)
     out.fingerprints = files["fingerprint"].to_list()
+    out.people = people["sample"].to_list()
     out.counts = {
         "n_samples": people.height,
         "n_records": int(files["n_records"].sum()),
@@ -82,15 +86,29 @@ def grow(
     _count(PartCounter(run, cohort, came, gone), name, out, directory)
     write_frame(_lost_ids(base, cohort), directory / LOST_IDS)
     before = set(gone["sample"])
-    replaced = sum(not before.isdisjoint(names) for names in run.sample_lists(name))
+    renewed = sum(not before.isdisjoint(names) for names in run.sample_lists(name))
     out.told = {
-        "came": len(cohort.files) - replaced,
-        "replaced": replaced,
+        "came": len(cohort.files) - renewed,
+        "replaced": renewed,
         # A file that goes is of one person.
         "gone": len(before - set(run.ordinals(name))),
         "kept": len(cohort.kept),
     }
     return out
+
+
+def _said_anew(
+    run: Run, cohort: str, people: pl.DataFrame, labels: Labels, directory: Path
+) -> list[Shard]:
+    """Write the rows of who stays again, if the sheet says something else of somebody.
+
+    By what people are counted is as it was: it stands in the fingerprint of their files.
+    """
+    said = people.with_columns(said_of(run, cohort, people["sample"].to_list()))
+    if said.equals(people):
+        return []
+    made = write_shard(said, SAMPLES, directory, "said", {"cohort": cohort}, labels)
+    return [made] if made is not None else []
 
 
 def _of(files: Iterable[int]) -> pl.Expr:

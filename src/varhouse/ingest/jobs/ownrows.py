@@ -15,7 +15,9 @@ from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.fingerprints import (
     SheetRows,
     cohort_fingerprint,
+    counted_columns,
     file_fingerprint,
+    said_digest,
 )
 from varhouse.ingest.setup.held import problems_json
 from varhouse.ingest.setup.run import Run, RunCohort
@@ -39,7 +41,8 @@ def cohort_labels(run: Run, cohort: RunCohort, verdicts: Sequence[Verdict]) -> L
 
 def file_fingerprints(run: Run, cohort: RunCohort, verdicts: Iterable[Verdict]) -> list[str]:
     """Give the fingerprint of each file that comes into a cohort."""
-    sheet = SheetRows(run.samples_of(cohort.name))
+    columns = counted_columns(run.strata, kits=bool(cohort.kits))
+    sheet = SheetRows(run.samples_of(cohort.name), columns)
     return [
         file_fingerprint(cohort.settings, v.path, v.sha256, sheet.digest(v.samples))
         for v in verdicts
@@ -67,7 +70,11 @@ def joined_notes(verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def cohort_row(
-    run: Run, cohort: RunCohort, counts: Mapping[str, Any], fingerprints: Iterable[str]
+    run: Run,
+    cohort: RunCohort,
+    counts: Mapping[str, Any],
+    fingerprints: Iterable[str],
+    people: Iterable[str],
 ) -> pl.DataFrame:
     """Make the row of a cohort.
 
@@ -77,7 +84,11 @@ def cohort_row(
         Of the whole cohort; `COUNTS` among them.
     fingerprints
         Of all of its files.
+    people
+        Names of the samples of these.
     """
+    sheet = SheetRows(run.samples_of(cohort.name))
+    said = said_digest(cohort.metadata, sheet.digest(sorted(people)))
     known = {k: cohort.metadata.get(k) for k in METADATA}
     further: dict[str, str | None] = {
         k: v for k, v in cohort.metadata.items() if k not in METADATA and v is not None
@@ -91,7 +102,7 @@ def cohort_row(
         "reference_digest": run.reference_digest,
         **known,
         "haploid": run.open_haploid().as_json(),
-        "fingerprint": cohort_fingerprint(cohort.settings, fingerprints),
+        "fingerprint": cohort_fingerprint(cohort.settings, fingerprints, said),
         "attributes": json.dumps(further, sort_keys=True, ensure_ascii=False),
         "ingest_id": run.ingest_id,
     }
@@ -141,6 +152,26 @@ def file_rows(
     return pl.DataFrame(rows, schema=FILES.polars_schema)
 
 
+def said_of(run: Run, cohort: str, names: list[str]) -> pl.DataFrame:
+    """Give what the sheet says of people, as the table samples has it: a row a name.
+
+    Returns
+    -------
+    pl.DataFrame
+        sex, population and attributes.
+    """
+    people = file_samples(run, cohort, names)
+    further = [c for c in people.columns if c not in ("sample", "sex", "population")]
+    attributes = (
+        people.select(
+            pl.struct(pl.col(sorted(further)).fill_null("")).struct.json_encode()
+        ).to_series()
+        if further
+        else pl.Series(["{}"] * len(names), dtype=pl.String)
+    )
+    return people.select("sex", "population", attributes=attributes.cast(pl.String))
+
+
 def sample_rows(
     run: Run,
     cohort: RunCohort,
@@ -162,15 +193,6 @@ def sample_rows(
     for file, found in counted:
         # A file may name a sample only once.
         counts[np.array([row[s] for s in verdicts[file].samples], np.int64)] += found
-    people = file_samples(run, cohort.name, names)
-    further = [c for c in people.columns if c not in ("sample", "sex", "population")]
-    attributes = (
-        people.select(
-            pl.struct(pl.col(sorted(further)).fill_null("")).struct.json_encode()
-        ).to_series()
-        if further
-        else pl.Series(["{}"] * len(names), dtype=pl.String)
-    )
     first: dict[str, int] = {}
     for number, verdict in zip(cohort.numbers, verdicts, strict=True):
         for s in verdict.samples:
@@ -181,9 +203,7 @@ def sample_rows(
             "sample": names,
             "ordinal": pl.Series(list(ordinals.values()), dtype=pl.Int32),
             "file": pl.Series([first[s] for s in names], dtype=pl.Int32),
-            "sex": people["sex"],
-            "population": people["population"],
-            "attributes": attributes.cast(pl.String),
+            **said_of(run, cohort.name, names).to_dict(),
             **{what: counts[:, k] for k, what in enumerate(SAMPLE_COUNTS)},
         },
         schema=SAMPLES.polars_schema,

@@ -13,11 +13,13 @@ from varhouse.genome.reference import cached_reference
 from varhouse.ingest.setup.fingerprints import (
     SheetRows,
     cohort_fingerprint,
+    counted_columns,
     file_fingerprint,
+    said_digest,
     stored_people,
     wanted_fingerprint,
 )
-from varhouse.ingest.setup.growing import Growth, plan_growth
+from varhouse.ingest.setup.growing import Growth, as_they_were, plan_growth
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.kits import bed_digests
 from varhouse.ingest.setup.known_files import KnownFiles
@@ -43,7 +45,10 @@ def changed_cohorts(
     for cohort in config.cohorts:
         files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
         settings = _settings(config, cohort, reference, aliases, par, digests)
-        sheet = SheetRows(config.samples_of(cohort.name))
+        rows = config.samples_of(cohort.name)
+        counted = SheetRows(rows, counted_columns(config.strata, kits=bool(cohort.kits)))
+        sheet = SheetRows(rows)
+        said = said_digest(cohort.metadata, sheet.digest())
         row, before = known.get(cohort.name), refused.get(cohort.name)
         growth: Growth | None = None
         if row is not None or before is not None:
@@ -51,18 +56,22 @@ def changed_cohorts(
             found = _bytes_of(stamps, files, digests)
             names = people_of.get(cohort.name, {})
             prints = [
-                file_fingerprint(settings, f, s, sheet.digest(names[s]))
+                file_fingerprint(settings, f, s, counted.digest(names[s]))
                 if s in names
                 else None
                 for f, s in zip(files, found, strict=True)
             ]
             whole = [f for f in prints if f is not None]
-            if len(whole) == len(files) and row == cohort_fingerprint(settings, whole):
-                unchanged.append(cohort.name)
-                continue
-            if row is not None and cohort.chain is None and not cohort.kits:
+            if len(whole) == len(files):
+                people = sorted({n for s in found for n in names[s]})
+                of_these = said_digest(cohort.metadata, sheet.digest(people))
+                if row == cohort_fingerprint(settings, whole, of_these):
+                    unchanged.append(cohort.name)
+                    continue
+                growth = as_they_were(base, cohort.name, whole)
+            if growth is None and row and cohort.chain is None and not cohort.kits:
                 growth = plan_growth(base, cohort.name, files, prints, config.limits)
-            wanted = wanted_fingerprint(settings, sheet.digest(), found)
+            wanted = wanted_fingerprint(settings, said, found)
             if before and before["fingerprint"] == held_fingerprint(wanted, config.limits):
                 held.append(
                     {
@@ -82,7 +91,7 @@ def changed_cohorts(
                 growth.came,
                 cohort.metadata,
                 settings,
-                sheet.digest(),
+                said,
                 row is not None and not growth.kept,
                 growth.numbers,
                 growth.kept,
@@ -127,7 +136,7 @@ def _settings(
     par: str,
     digests: KnownFiles,
 ) -> str:
-    """Digest what decides the rows of a cohort beside its files and its people."""
+    """Digest what decides the rows of a cohort beside its files and what the sheets say."""
     lift: list[object] = []
     if cohort.chain is not None:
         named = (cohort.chain, cohort.source_reference)
@@ -141,7 +150,6 @@ def _settings(
         asdict(config.policy),
         config.callable.gq,
         config.callable.dp,
-        sorted((k, v) for k, v in cohort.metadata.items() if v is not None),
         config.genotype_fields,
         *lift,
         *bed_digests(cohort.kits, config.kits),

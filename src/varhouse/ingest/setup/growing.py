@@ -3,8 +3,9 @@
 Of a gVCF the store keeps what every base of its people is called (table `runs`), so that who
 comes adds to the counts of a cohort and who goes is taken away, without reading the others. A
 cohort grows when every file that it has in the store, and every new one, is such a file, no
-two of them hold the same people, and files that go are of one person; any other cohort that
-changes is replaced as a whole.
+two of them hold the same people, and files that go are of one person; any other cohort of
+which files change is replaced as a whole. Where only what the sheets say of a cohort differs,
+its files stay, whatever they are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -95,6 +96,22 @@ def plan_growth(
         # What each person of a file of several adds is not kept (table `carried`).
         return None
     return Growth(came, numbers, sorted(kept), gone)
+
+
+def as_they_were(base: Store, cohort: str, fingerprints: Sequence[str]) -> Growth | None:
+    """Find that files are those of a cohort in the store, of which only the sheets say more.
+
+    This holds for any cohort: what its files hold and how its people are counted is known.
+
+    Parameters
+    ----------
+    fingerprints
+        Of each file that the configuration names.
+    """
+    stored = base.scan("files", cohort=cohort).select("file", "fingerprint").collect()
+    if sorted(stored["fingerprint"]) != sorted(fingerprints):
+        return None
+    return Growth([], [], sorted(stored["file"].to_list()), [])
 
 
 def looks_like_gvcf(path: str, limits: Limits) -> bool:

@@ -162,7 +162,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         sorted(digests.items()),
         # The whole state: verdicts in the work folder are those of these very bytes.
         [
-            (c.name, c.settings, c.people, c.kept, c.gone, [_state(f) for f in c.files])
+            (c.name, c.settings, c.said, c.kept, c.gone, [_state(f) for f in c.files])
             for c in cohorts
         ],
         config.limits,

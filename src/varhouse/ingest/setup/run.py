@@ -42,11 +42,11 @@ SAMPLE_LISTS = "sample-lists.parquet"
 class RunCohort:
     """A cohort that this run takes in; `files` are sorted by name.
 
-    `settings` is the digest of all that decides its rows but its files and its people, and
-    `people` that of the sheet's rows about these. `lists` are the numbers of the files' lists
-    of sample columns (`headers.py`), once the run has begun. A cohort of another assembly has
-    a `chain` and perhaps a compiled `source_reference`. `kits` are the kits of its people,
-    each with its BED.
+    `settings` is the digest of all that decides its rows but its files and what the sheets
+    say, and `said` that of what they say of it and its people. `lists` are the numbers of the
+    files' lists of sample columns (`headers.py`), once the run has begun. A cohort of another
+    assembly has a `chain` and perhaps a compiled `source_reference`. `kits` are the kits of
+    its people, each with its BED.
 
     `numbers` are those of the files in the cohort: 0, 1, 2, ... unless the cohort grows
     (`growing.py`). Then `files` are only those that come in, `kept` the numbers of files of
@@ -57,7 +57,7 @@ class RunCohort:
     files: list[str]
     metadata: dict[str, str | None]
     settings: str
-    people: str
+    said: str
     replaces: bool
     numbers: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
