@@ -10,6 +10,7 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.ingest.account import print_account
+from varhouse.ingest.driver import _exit_code
 from varhouse.ingest.jobs import compaction, growcallable, growcounts, intake, joinfiles
 from varhouse.ingest.setup.run import Run
 from varhouse.query.callablecheck import check_callable
@@ -186,6 +187,66 @@ def test_a_bad_new_file_leaves_the_cohort_as_it_was(people: People) -> None:
     people.write(3)
     assert _grown(people.ingest(store, names))["came"] == 1
     _same(people, store, names)
+
+
+def _without_records(path: Path) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(x for x in lines if x.startswith("#")))
+
+
+def test_a_file_without_records_comes_and_leaves(people: People) -> None:
+    """Its person is assessed nowhere, as in one build: it is of no kind of file."""
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(5)]
+    for k in (2, 3):
+        _without_records(people.folder / names[k])
+    # Of two that have none one stands alone at first.
+    people.ingest(store, names[2:3])
+    for files, told in (
+        (names[1:3], {"came": 1, "replaced": 0, "gone": 0, "kept": 1}),
+        (names[:4], {"came": 2, "replaced": 0, "gone": 0, "kept": 2}),
+        ([*names[:2], *names[3:]], {"came": 1, "replaced": 0, "gone": 1, "kept": 3}),
+    ):
+        assert _grown(people.ingest(store, files)) == told
+        _same(people, store, files)
+    rows = varhouse.open(store).callability("c1", stratum_by="all", cohort="c")
+    assert set(rows["n_people"]) == {4}
+    assert rows["n_not_assessed"].min() == 1
+    people.write(3)
+    assert _grown(people.ingest(store, [*names[:2], *names[3:]]))["replaced"] == 1
+    _same(people, store, [*names[:2], *names[3:]])
+
+
+@pytest.mark.parametrize("why", ["setting", "vcf", "shared"])
+def test_a_cohort_that_does_not_grow_and_has_a_bad_file(people: People, why: str) -> None:
+    """Read as a whole it is held back, and stays as it was: exit 3, as if it grew."""
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(4)]
+    people.ingest(store, names[:3])
+    content = varhouse.open(store).digest()
+    path = people.folder / people.write(3, names=["P2" if why == "shared" else "P3"])
+    lines = path.read_text().splitlines()
+    if why == "vcf":
+        lines = [x.replace(",<NON_REF>", "") for x in lines if "\t<NON_REF>" not in x]
+    # Cut off inside a record.
+    path.write_text("\n".join(lines)[:-40])
+    people.configure(names, ["P0", "P1", "P2", *(["P3"] if why != "shared" else [])])
+    config = people.folder / "config.json"
+    if why == "setting":
+        config.write_text(
+            json.dumps(json.loads(config.read_text()) | {"policy": {"pass_only": True}})
+        )
+    for _ in range(2):
+        none: dict = {"unchanged": [], "cohorts": [], "seconds": 0}
+        account = none | ingest_here(store, config)
+        (held,) = account["held_back"]
+        assert held["stays"] == 3
+        assert _exit_code(account) == 3
+        told = io.StringIO()
+        print_account(account, store, told)
+        assert "it stays as it was, of 3 files" in told.getvalue()
+        assert varhouse.open(store).digest() == content
+    assert [str(p) for p in verify(varhouse.open(store))] == []
 
 
 @pytest.mark.parametrize("what", ["setting", "vcf", "shared", "several leave", "sex"])

@@ -17,7 +17,8 @@ writes:
   STORE/_cache                   compiled reference, gene model and sources; digests of files
   STORE/_staging                 work folders; removed after the commit
 
-exit codes: 0 all in; 3 something was held back, the rest is in; 1 nothing committed;
+exit codes: 0 all in; 3 something was held back, the rest is in, or as it was before;
+            1 nothing is in;
             2 a mistake in the configuration or on the command line
 """
 

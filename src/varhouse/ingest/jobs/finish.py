@@ -15,6 +15,7 @@ from varhouse.ingest.jobs.costs import total
 from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.fingerprints import wanted_fingerprint
+from varhouse.ingest.setup.growing import count_files
 from varhouse.ingest.setup.held import held_fingerprint, held_shards
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import Run, annotation_of
@@ -247,8 +248,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         if c["hold"]
     ]
     for h in held:
-        cohort = run.cohort(h["cohort"])
-        h["stays"] = len(cohort.kept) + len(cohort.gone)
+        h["stays"] = count_files(run.base(), h["cohort"])
     held += run.held_before
     return {
         "ingest_id": run.ingest_id,

@@ -118,7 +118,7 @@ def cohort_reasons(
             f"{Path(v.path).name} is no gVCF, as the other files of the cohort are; fix: put "
             "it into a cohort of its own"
             for v in verdicts
-            if not (v.gvcf or v.hold)
+            if v.n_records and not (v.gvcf or v.hold)
         ]
     n_records = sum(v.n_records for v in verdicts)
     lost = sum(v.unknown_contig for v in verdicts)

@@ -19,7 +19,7 @@ from varhouse.ingest.setup.fingerprints import (
     stored_people,
     wanted_fingerprint,
 )
-from varhouse.ingest.setup.growing import Growth, as_they_were, plan_growth
+from varhouse.ingest.setup.growing import Growth, as_they_were, count_files, plan_growth
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.kits import bed_digests
 from varhouse.ingest.setup.known_files import KnownFiles
@@ -79,7 +79,7 @@ def changed_cohorts(
                         "reasons": before["reasons"],
                         "notes": [],
                         "before": True,
-                        "stays": growth.before if growth else 0,
+                        "stays": count_files(base, cohort.name),
                     }
                 )
                 continue

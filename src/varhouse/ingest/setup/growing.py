@@ -2,10 +2,10 @@
 
 Of a gVCF the store keeps what every base of its people is called (table `runs`), so that who
 comes adds to the counts of a cohort and who goes is taken away, without reading the others. A
-cohort grows when every file that it has in the store, and every new one, is such a file, no
-two of them hold the same people, and files that go are of one person; any other cohort of
-which files change is replaced as a whole. Where only what the sheets say of a cohort differs,
-its files stay, whatever they are.
+cohort grows when every file that it has in the store, and every new one, is such a file or
+has no record, no two of them hold the same people, and files that go are of one person; any
+other cohort of which files change is replaced as a whole. Where only what the sheets say of a
+cohort differs, its files stay, whatever they are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,11 +42,6 @@ class Growth:
     kept: list[int]
     gone: list[int]
 
-    @property
-    def before(self) -> int:
-        """Files of the cohort in the base release."""
-        return len(self.kept) + len(self.gone)
-
 
 def plan_growth(
     base: Store,
@@ -69,10 +64,12 @@ def plan_growth(
     Growth or None
         None: the cohort is taken in as a whole.
     """
-    columns = ("file", "fingerprint", "has_runs", "n_samples")
+    columns = ("file", "fingerprint", "has_runs", "n_samples", "n_records")
     stored = base.scan("files", cohort=cohort).select(columns).collect()
     people = base.scan("samples", cohort=cohort).select(pl.len()).collect().item()
-    if not stored["has_runs"].all() or stored["n_samples"].sum() != people:
+    # A file without records is of no kind, and its people are assessed nowhere.
+    told = stored.select(pl.col("has_runs") | (pl.col("n_records") == 0)).to_series()
+    if not told.all() or stored["n_samples"].sum() != people:
         return None
     number_of = dict(stored.select("fingerprint", "file").rows())
     kept = [number_of[f] for f in fingerprints if f is not None and f in number_of]
@@ -115,15 +112,25 @@ def as_they_were(base: Store, cohort: str, fingerprints: Sequence[str]) -> Growt
 
 
 def looks_like_gvcf(path: str, limits: Limits) -> bool:
-    """Tell by its first records whether a file is a gVCF; what cannot be read may be one."""
+    """Tell by its first records whether a file is a gVCF.
+
+    What cannot be read may be one, and so may what has no record: it has none to add.
+    """
     watch = BlockWatch()
     try:
         for batch in open_records(Path(path), limits)[1]:
             watch.take(batch)
             return watch.is_gvcf()
     except (InputError, OSError):
-        return True
-    return False
+        pass
+    return True
+
+
+def count_files(base: Store, cohort: str) -> int:
+    """Count the files of a cohort in a store; 0 if it does not have the cohort."""
+    if "files" not in base.tables:
+        return 0
+    return int(base.scan("files", cohort=cohort).select(pl.len()).collect().item())
 
 
 def stored_ordinals(base: Store, cohort: str, files: Iterable[int]) -> dict[str, int]:
