@@ -268,8 +268,12 @@ def missing(measures: Measures, styles: Styles) -> Figure | None:
     about = "; ".join(
         f"{c}: {m:,} of {g:,} genotypes, {100 * m / g:.2f} %" for c, m, g in told.rows()
     )
+    shown = shown.with_columns(n="n_missing", of="n_genotypes")
+    axis = "not called, % of the genotypes"
     drawings = "".join(
-        _along(shown, measures, styles, width).render(f"missing-{kind}", title, about, kind)
+        along(shown, measures, styles, width, axis).render(
+            f"missing-{kind}", title, about, kind
+        )
         for width, kind in ((400, "narrow"), (900, "wide"))
     )
     width = measures.bin_width
@@ -294,9 +298,16 @@ def missing(measures: Measures, styles: Styles) -> Figure | None:
     )
 
 
-def _along(
-    shown: pl.DataFrame, measures: Measures, styles: Styles, width: float
+def along(
+    shown: pl.DataFrame,
+    measures: Measures,
+    styles: Styles,
+    width: float,
+    axis: str,
+    *,
+    fixed_top: float | None = None,
 ) -> svg.Drawing:
+    """Draw `share` (per cent: `n` of `of`) by `cohort, contig, bin`, a line a cohort."""
     spans = shown.group_by("contig").agg(
         low=pl.col("bin").min().cast(pl.Int64), high=pl.col("bin").max().cast(pl.Int64) + 1
     )
@@ -305,12 +316,12 @@ def _along(
     total = sum(found[c][1] - found[c][0] for c in contigs)
     gap = total * 4 / width if len(contigs) > 1 else 0.0
     end = total + gap * (len(contigs) - 1)
-    top = svg.round_above(max(_largest(shown["share"]), 0.1))
+    top = fixed_top or svg.round_above(max(_largest(shown["share"]), 0.1))
     one = contigs[0] if len(contigs) == 1 else None
     plot = svg.open_plot(
         (0, max(end, 1)),
         top,
-        "not called, % of the genotypes",
+        axis,
         f"position on contig {svg.shorten(one, 24)}, Mb" if one else "contig",
         width=width,
         height=230,
@@ -340,7 +351,7 @@ def _trace(
     plot: svg.Plot, rows: pl.DataFrame, shift: float, style: int, width: int, *, few: bool
 ) -> None:
     """Draw a cohort along a contig; where there are `few` bins each has a mark."""
-    columns = ("cohort", "contig", "bin", "share", "n_missing", "n_genotypes")
+    columns = ("cohort", "contig", "bin", "share", "n", "of")
     pieces: list[list[tuple[float, float]]] = []
     before = -(10**12)
     for cohort, contig, b, share, n, of in rows.select(columns).rows():

@@ -8,6 +8,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.report import bars, charts, strips
+from varhouse.report.assessed import assessed, called_along, summary
 from varhouse.report.charts import Figure, Styles
 from varhouse.report.find import Ingest
 from varhouse.report.measure import Measures, first_rejects, measure, rejects_by_reason
@@ -49,6 +50,7 @@ def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
     sections = [
         ("cohorts", "Cohorts", _cohorts(ingest, words, measures)),
         ("alleles", "Alleles", _alleles(ingest, measures, styles)),
+        ("assessed", "Assessed, variant or not", _assessed(ingest, measures, styles)),
         ("against", "Against the other cohorts", _against(ingest, measures, styles)),
         ("people", "People", "" if ingest.is_public else _people(ingest, styles)),
         ("refused", "Rejected", _refused(ingest, words, styles)),
@@ -116,6 +118,9 @@ def _cohorts(ingest: Ingest, words: Mapping[str, str], measures: Measures) -> st
         why = [f"{n:,} {reason}" for reason, n in sorted(reasons.items())]
         notes = [told(n) for n in c.get("notes") or []]
         state = "replaced" if c.get("replaces") else "in"
+        if c.get("grown"):
+            state = "grown"
+            why.insert(0, _grown(c, int(ingest.known[c["cohort"]]["n_samples"])))
         rows.append(_row(c, state, why, notes, measures))
     for held in ingest.held_back():
         why = [told(r) for r in held.get("reasons") or []]
@@ -143,12 +148,21 @@ def _cohorts(ingest: Ingest, words: Mapping[str, str], measures: Measures) -> st
     )
     if ingest.cohorts():
         out += (
-            '<p class="soft">Split: records with several ALT alleles. Moved: alleles that '
+            '<p class="soft">Split: alleles of records with several ALT. Moved: alleles that '
             "normalisation shifted or trimmed. Rejected: records or alleles that were left "
             "out; the rest of their cohort went in. Ts/Tv counts every stored allele once; "
             "seen once: alleles with AC 1.</p>"
         )
     return out + _shared(ingest)
+
+
+def _grown(c: dict[str, Any], people: int) -> str:
+    files = {k: int(c["grown"].get(k) or 0) for k in ("came", "replaced", "gone", "kept")}
+    return (
+        f"files: {files['came']:,} came, {files['replaced']:,} replaced, {files['gone']:,} "
+        f"gone, {files['kept']:,} as they were; people, files, records and rejected are those "
+        f"of the files that came: {people:,} people now"
+    )
 
 
 _COUNTS = (
@@ -227,6 +241,30 @@ def _alleles(ingest: Ingest, measures: Measures, styles: Styles) -> str:
     if found[3] is None:
         note += '<p class="soft">No consequence of these alleles is known.</p>'
     return note + _plots(found, styles, ingest)
+
+
+def _assessed(ingest: Ingest, measures: Measures, styles: Styles) -> str:
+    """Tell at how many bases people were called, of cohorts with gVCFs or a BED."""
+    people = {name: int(row["n_samples"]) for name, row in ingest.known.items()}
+    found = assessed(ingest.store, list(people), measures.bin_width)
+    if found.is_empty():
+        return ""
+    bases = ingest.store.scan("contigs").select(pl.col("length").sum()).collect().item()
+    head = ["cohort", "people", "assessed", "called", "of high quality", "called, %"]
+    text = (
+        "<p>Bases, mean of a person. Assessed: a record or a block of a gVCF lies there, or a "
+        "BED says so. Called: with a genotype that stands on reads; <code>0/0</code> at DP 0 "
+        "is assessed and not called. Of high quality: by <code>policy.adj</code>. The last "
+        "column is the share of the assembly that is called.</p>"
+    ) + table(head, summary(found, people, int(bases)))
+    without = len(people) - found["cohort"].n_unique()
+    if without:
+        text += (
+            f'<p class="soft">{plural(without, "cohort")} without gVCFs and BED: of their '
+            "people nothing is known where none of their records is.</p>"
+        )
+    drawn = {c: i for c, i in styles.items() if c in set(found["cohort"])}
+    return text + _plots([called_along(found, measures, people, drawn)], drawn, ingest)
 
 
 def _against(ingest: Ingest, measures: Measures, styles: Styles) -> str:

@@ -33,9 +33,15 @@ def headline(ingest: Ingest) -> str:
     told = []
     if came:
         records, alleles = total(came, "n_records"), total(came, "n_alleles")
+        # Of a cohort that grew, people and records are those of the files that came, alleles
+        # those of all its files.
+        grew = sum(bool(c.get("grown")) for c in came)
+        whole = len(came) - grew
+        verbs = [f"{plural(whole, 'cohort')} came in"] if whole else []
+        verbs += [f"{plural(grew, 'cohort')} grew"] if grew else []
         text = (
-            f"{plural(len(came), 'cohort')} came in with "
-            f"{_people(total(came, 'n_samples'))}: {plural(records, 'record')} gave "
+            f"{' and '.join(verbs)} with {_people(total(came, 'n_samples'))}: "
+            f"{plural(records, 'record')} {'read, now' if grew else 'gave'} "
             f"{plural(alleles, 'allele')}"
         )
         if len(came) > 1:

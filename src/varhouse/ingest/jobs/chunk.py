@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.callability.codes import ADJ, MOST_ALLELES, Codes, unpack
 from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
@@ -235,6 +236,15 @@ class ChunkReader:
         return result
 
 
+def _n_split(alleles: pl.DataFrame) -> int:
+    """Count alleles of records with several; `<NON_REF>` beside one ALT is none."""
+    if not (alleles["n_original"] > 1).any():
+        return 0
+    named = alleles.filter(~pl.col("alt0").is_in(UNSPECIFIED_ALTS))
+    of_record = np.bincount(named["k"].to_numpy())
+    return int(of_record[of_record > 1].sum())
+
+
 def _take(
     judged: Judged,
     context: Context,
@@ -252,7 +262,7 @@ def _take(
     records = rejects.take_blocks(rejects.take_records(records))
     alleles = allele_rows(records.filter(~pl.col("is_block")), batch, context)
     result.n_moved += int((alleles["status"] == int(Status.CHANGED)).sum())
-    result.n_split += int((alleles["n_original"] > 1).sum())
+    result.n_split += _n_split(alleles)
     alleles = rejects.allele_faults(alleles, context.reference, lifted=lifted)
     records = rejects.take_whole(records, alleles)
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
