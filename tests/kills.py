@@ -39,7 +39,7 @@ from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
 from varhouse.ingest.setup import sizing
-from varhouse.ingest.setup.run import Run, load_run
+from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.supervise import descendants
 from varhouse.store import delta, lock
 from varhouse.store.drop import drop_cohort
@@ -56,9 +56,8 @@ class Killed(BaseException):
 # --- the workflow in one process ---
 
 
-def run_steps(run: Run, _options: driver.Options, token: str) -> None:
+def run_steps(work: Path, token: str, **_cores: object) -> None:
     """Run what Snakemake would run, in its order; jobs that have ended do not run again."""
-    work = Path(run.work)
 
     def job(step: str, key: str = "", **given: Any) -> None:
         output = work / "jobs" / (f"{step}/{key}.json" if key else f"{step}.json")
@@ -94,7 +93,7 @@ def run_steps(run: Run, _options: driver.Options, token: str) -> None:
 
 def ingest_whole(folder: Path) -> None:
     """Run `varhouse ingest` on the inputs of a folder, with its steps in this process."""
-    with mock.patch.object(driver, "_run_snakemake", run_steps):
+    with mock.patch.object(driver, "run_snakemake", run_steps):
         options = driver.Options(cores=2, wait=5.0)
         driver.ingest(folder / "store", folder / "config.json", options)
 

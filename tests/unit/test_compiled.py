@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from varhouse import compiled
-from varhouse.ingest import driver
+from varhouse.ingest import workflow
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_step_of_an_ingest_tells_the_command(tmp_path, monkeypatch):
     compiled.say_compiling(step)
     assert said == [compiled.COMPILING]
     monkeypatch.setattr(compiled, "_SAID", set())
-    monkeypatch.setattr(driver.LOG, "info", said.append)
+    monkeypatch.setattr(workflow.LOG, "info", said.append)
     ends = iter([False, False, True])
     ended = SimpleNamespace(wait=lambda _: next(ends))
-    driver._watch(tmp_path, SimpleNamespace(tell=lambda: None), ended)
+    workflow._watch(tmp_path, SimpleNamespace(tell=lambda: None), ended)
     assert said == [compiled.COMPILING] * 2

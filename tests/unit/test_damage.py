@@ -26,7 +26,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of two cohorts and what it was made of."""
     folder = tmp_path_factory.mktemp("good")
     make_small_inputs(folder)
-    with mock.patch.object(driver, "_run_snakemake", run_steps):
+    with mock.patch.object(driver, "run_snakemake", run_steps):
         given = [
             "-q",
             "ingest",
@@ -95,7 +95,7 @@ def test_damaged_file_is_named_in_one_line(
             ]
         )
     named = 0
-    with mock.patch.object(driver, "_run_snakemake", run_steps):
+    with mock.patch.object(driver, "run_snakemake", run_steps):
         for words in commands(here):
             # A traceback would come out here.
             code = main(words)
@@ -138,7 +138,7 @@ from varhouse.cli import main
 from varhouse.ingest import driver
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-with mock.patch.object(driver, "_run_snakemake", run_steps):
+with mock.patch.object(driver, "run_snakemake", run_steps):
     sys.exit(main(sys.argv[3:]))
 """
 
@@ -164,7 +164,7 @@ def test_ingest_on_a_full_disk_is_one_line_and_goes_on(tmp_path: Path, size: int
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, done.stderr
     assert "the file is larger than it may be here" in errors[0]
-    with mock.patch.object(driver, "_run_snakemake", run_steps):
+    with mock.patch.object(driver, "run_snakemake", run_steps):
         assert main(["-q", *given]) == 0
         assert main(["store", "verify", str(tmp_path / "store")]) == 0
 

@@ -14,7 +14,7 @@ from inprocess import ingest_here
 from kills import run_steps
 
 import varhouse
-from varhouse.ingest import driver
+from varhouse.ingest import driver, workflow
 from varhouse.ingest.jobs import joinfiles, steps
 from varhouse.ingest.setup import sizing, textsize
 from varhouse.ingest.setup.run import load_run
@@ -159,7 +159,7 @@ def test_a_block_cannot_claim_more_text_than_it_may_have(tmp_path: Path) -> None
 def fx_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Inputs for two cohorts; the jobs run in this process."""
     make_small_inputs(tmp_path)
-    monkeypatch.setattr(driver, "_run_snakemake", run_steps)
+    monkeypatch.setattr(driver, "run_snakemake", run_steps)
     return tmp_path
 
 
@@ -226,13 +226,13 @@ def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -
     )
     (tmp_path / "now/intake-0.txt").write_text("intake/a/0")
     (tmp_path / "now/intake-1.txt").write_text("intake/b/7")
-    told = driver._failure(tmp_path, tmp_path / "snakemake.log")
+    told = workflow._failure(tmp_path, tmp_path / "snakemake.log")
     assert told.startswith(
         "step intake/b/7 (job intake/1) failed: b.vcf:3: no\n       fix: mend it\n"
     )
     assert "logs/intake/1.log" in told
     # And while it goes on, one line tells what the jobs are at.
-    assert driver._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
+    assert workflow._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
 
 
 def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
         "    shell:\n        varhouse stage read\n        (command exited)\n"
         "    external_jobid: 27\nShutting down, this might take some time.\n" + "more\n" * 20
     )
-    told = driver._failure(tmp_path, log)
+    told = workflow._failure(tmp_path, log)
     assert told.startswith("step read failed and wrote no error: it was killed")
     assert "status is: 'CANCELLED'" in told
     assert "logs/read/0/3.log" in told
@@ -261,7 +261,7 @@ def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
     before = log.stat().st_size
     with log.open("a") as more:
         more.write("WorkflowError:\nno such executor\n")
-    told = driver._failure(tmp_path, log, before)
+    told = workflow._failure(tmp_path, log, before)
     assert "no such executor" in told
     assert "step read" not in told
 

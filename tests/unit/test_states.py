@@ -230,7 +230,7 @@ def test_states_do_not_depend_on_what_is_kept(tmp_path: Path) -> None:
 
 def test_states_do_not_depend_on_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where several jobs read a file, its runs are laid when all have ended."""
-    monkeypatch.setattr(driver, "_run_snakemake", run_steps)
+    monkeypatch.setattr(driver, "run_snakemake", run_steps)
     rng = random.Random(11)
     genome = some_genome(rng)
     texts = {"k": [some_gvcf(rng, genome, ["a", "b"])], "m": [some_gvcf(rng, genome, ["c"])]}

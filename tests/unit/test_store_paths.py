@@ -35,7 +35,7 @@ def test_every_way_in_and_out(fx_odd: Path, capsys: pytest.CaptureFixture[str]) 
         return out
 
     (fx_odd / "cohorts.tsv").write_text("cohort\tfiles\na\t[a].vcf\nb\tb.vcf\n")
-    with mock.patch.object(driver, "_run_snakemake", run_steps):
+    with mock.patch.object(driver, "run_snakemake", run_steps):
         run("ingest", store, "--config", str(fx_odd / "config.json"))
     rows = run("query", store, "--region", "c1:1-900", "--format", "tsv").splitlines()
     assert len(rows) == 21

@@ -1,36 +1,27 @@
-"""`varhouse ingest`: check, lock, start Snakemake, account for what happened."""
+"""`varhouse ingest`: check, lock, run the workflow, account for what happened."""
 
 import atexit
-import itertools
 import logging
 import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from varhouse.compiled import COMPILING, MARKER, say_compiling
-from varhouse.errors import ConfigError, VarhouseError
+from varhouse.errors import ConfigError
 from varhouse.files import read_json
 from varhouse.genome.reference import Reference
-from varhouse.ingest import supervise
-from varhouse.ingest.jobs.costs import ATTEMPT, child_seconds, final_costs
+from varhouse.ingest.jobs.costs import child_seconds, final_costs
 from varhouse.ingest.setup.begin import begin, write_run
 from varhouse.ingest.setup.config import Config, check_config, read_config
-from varhouse.ingest.setup.config_form import DATA
-from varhouse.ingest.setup.interpreter import plain_python
 from varhouse.ingest.setup.prepare import check_reference, compiled_reference, prepare
 from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.storednames import stored_names
+from varhouse.ingest.workflow import run_snakemake
 from varhouse.store.commit import init_store, utc_now
 from varhouse.store.layout import (
     check_free_space,
@@ -40,17 +31,12 @@ from varhouse.store.layout import (
     read_store_file,
 )
 from varhouse.store.leftovers import KEPT, clear, hold_work
-from varhouse.store.lock import TOKEN, store_lock
+from varhouse.store.lock import store_lock
 from varhouse.store.releases import list_releases
 from varhouse.yamltext import read_yaml
 
 LOG = logging.getLogger("varhouse.ingest")
-_FAILED_RULE = re.compile(r"Error in rule (\w+)")
-_TELLING = re.compile(r" +(message|log|external_jobid): (?!None\Z)")
-_STEPS = re.compile(r"(\d+) of (\d+) steps")
 GIB = 1 << 30
-CANCEL_SECONDS = 30
-"""How long Snakemake may take to take its jobs back when this process has died."""
 
 CLUSTER_JOBS = 64
 """Jobs at once where nothing says how many: the work is then shared out finely enough."""
@@ -213,8 +199,8 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
         clear(store, keep=run.ingest_id)
         (Path(run.work) / KEPT).unlink(missing_ok=True)
         before = child_seconds()
-        _run_snakemake(run, options, holder.token)
         work = Path(run.work)
+        run_snakemake(work, holder.token, cores=options.cores, profile=options.profile)
         account = read_json(work / "commit" / "commit.json")
         account["stages"] = final_costs(work, child_seconds() - before, here=profile.here)
         if options.keep_work:
@@ -300,198 +286,3 @@ def _needed_bytes(run: Run) -> int:
     """Bound what an ingest writes: a copy of files that are not BGZF, and its shards."""
     sizes = sum(Path(f).stat().st_size for c in run.cohorts for f in c.files)
     return 3 * sizes + GIB // 4
-
-
-def _run_snakemake(run: Run, options: Options, token: str) -> None:
-    work = Path(run.work)
-    # Jobs on a cluster have to be taken back; those of this host are simply ended.
-    seconds = 0 if options.profile is None else CANCEL_SECONDS
-    command = [
-        plain_python(),
-        supervise.__file__,
-        str(seconds),
-        plain_python(),
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str((DATA / "Snakefile").resolve()),
-        "--config",
-        f"run={work / 'run.json'}",
-        "--nolock",
-        "--rerun-incomplete",
-        "--rerun-triggers",
-        "mtime",
-        "params",
-        "input",
-    ]
-    if options.cores is not None or options.profile is None:
-        command += ["--cores", str(options.cores or 1)]
-    if options.profile is not None:
-        command += ["--workflow-profile", str(options.profile.resolve())]
-    else:
-        command += ["--resources", "store_writer=1"]
-    environment = {
-        **os.environ,
-        # The logs of jobs are read here.
-        "VARHOUSE_LOG": "",
-        TOKEN: token,
-        MARKER: str(work / "compiling"),
-        ATTEMPT: str(os.getpid()),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    }
-    # Of a run that was killed.
-    shutil.rmtree(work / "now", ignore_errors=True)
-    log_file = work / "snakemake.log"
-    # What stands there is of an earlier run, and so is what failed in that.
-    before = log_file.stat().st_size if log_file.exists() else 0
-    with (
-        log_file.open("a") as log,
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            cwd=work,
-            stdin=subprocess.PIPE,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        progress = _Progress(work)
-        ended = threading.Event()
-        watch = threading.Thread(target=_watch, args=(work, progress, ended))
-        watch.start()
-        try:
-            for line in process.stdout:
-                # On a full disk the jobs fail, too, and say why.
-                with suppress(OSError):
-                    log.write(line)
-                    log.flush()
-                progress.take(line)
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            ended.set()
-            watch.join()
-        progress.end()
-        code = process.wait()
-    if code != 0 and shutil.disk_usage(work).free < GIB // 1024:
-        raise VarhouseError(
-            f"{work}: no space left on the disk",
-            "free some space; then run the same command again: it goes on",
-        )
-    if code != 0:
-        raise VarhouseError(_failure(work, log_file, before))
-
-
-def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
-    """Tell what goes on inside the jobs; the log of a job is not read before it fails."""
-    compiles = False
-    while not ended.wait(0.5):
-        if not compiles and (work / "compiling").exists():
-            compiles = True
-            say_compiling(LOG, (work / "compiling").read_text() or COMPILING)
-        progress.tell()
-
-
-def _parts_now(work: Path) -> list[str]:
-    """List the parts that are being made, by the jobs that make them."""
-    found = []
-    for file in sorted((work / "now").glob("[!.]*.txt")):
-        with suppress(OSError):
-            found.append(file.read_text())
-    return found
-
-
-class _Progress:
-    """One line on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, work: Path) -> None:
-        self.work = work
-        self.terminal = sys.stderr.isatty() and not os.environ.get("VARHOUSE_LOG")
-        self.done = self.total = 0
-        self.told = time.monotonic()
-        self.started = self.told
-
-    def take(self, line: str) -> None:
-        """Take a line of Snakemake's output."""
-        if match := _STEPS.search(line):
-            self.done, self.total = int(match[1]), int(match[2])
-            self.tell()
-
-    def tell(self) -> None:
-        """Say how far the ingest is, if somebody looks or it was long ago."""
-        now = time.monotonic()
-        if not self.terminal and now - self.told < 60:
-            return
-        parts = _parts_now(self.work)
-        more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
-        text = (
-            f"{self.done}/{self.total or '?'} jobs, {now - self.started:.0f} s"
-            + (f", now {parts[0]}" if parts else "")
-            + more
-        )
-        if self.terminal:
-            print(f"\r{text[:79]:<79}", end="", file=sys.stderr, flush=True)
-        else:
-            self.told = now
-            LOG.info(text)
-
-    def end(self) -> None:
-        if self.terminal:
-            print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
-
-
-def _failure_by_snakemake(log_file: Path, before: int) -> str:
-    """Say what Snakemake knows of a step that could not say itself why it failed."""
-    lines = log_file.read_bytes()[before:].decode(errors="replace").strip().splitlines()
-    failed = [(k, m[1]) for k, line in enumerate(lines) if (m := _FAILED_RULE.match(line))]
-    if not failed:
-        return "the workflow failed:\n" + "\n".join(lines[-15:]) + f"\n(log: {log_file})"
-    at, rule = failed[-1]
-    block = takewhile(lambda line: line.startswith(" "), lines[at + 1 :])
-    # Not all files of all cohorts, nor the command, which no user has typed.
-    told = [line for line in block if _TELLING.match(line)]
-    return (
-        f"step {rule} failed and wrote no error: it was killed or cancelled, ran out of"
-        " memory or time, or did not start\n"
-        + "".join(f"{line}\n" for line in told)
-        + f"    fix: see these logs; the same command, run again, goes on\n(log: {log_file})"
-    )
-
-
-def _last_error(lines: list[str]) -> list[str]:
-    """Give the last error of a log, with its further lines (the way out of it)."""
-    starts = [k for k, line in enumerate(lines) if line.startswith("error:")]
-    if not starts:
-        return []
-    further = itertools.takewhile(lambda line: line.startswith("  "), lines[starts[-1] + 1 :])
-    return [lines[starts[-1]], *further]
-
-
-def _failure(work: Path, log_file: Path, before: int = 0) -> str:
-    """Say which step failed and why: the last lines of the logs that hold an error.
-
-    Of Snakemake's log the first `before` bytes are of earlier runs.
-    """
-    found = []
-    for log in sorted((work / "logs").rglob("*.log"), key=lambda p: p.stat().st_mtime):
-        text = log.read_text(errors="replace").strip()
-        if "error:" in text or "Traceback" in text:
-            found.append((log, text.splitlines()))
-    if not found:
-        return _failure_by_snakemake(log_file, before)
-    log, lines = found[-1]
-    shown = _last_error(lines) or lines[-12:]
-    more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""
-    job = log.relative_to(work / "logs").with_suffix("")
-    # What the job was at: the part it had begun last.
-    begun = work / "now" / f"{str(job).replace('/', '-')}.txt"
-    part = f"{begun.read_text()} (job {job})" if begun.exists() else str(job)
-    return (
-        f"step {part} failed{more}: "
-        + "\n".join(shown).removeprefix("error: ")
-        + f"\n       log: {log}"
-    )
