@@ -1,0 +1,119 @@
+"""Tables of counts, which tell nothing of single people: by allele, and by base."""
+
+import polars as pl
+
+from varhouse.tables.declaration import (
+    COHORT,
+    KEY,
+    PART,
+    Column,
+    Encoding,
+    Table,
+    key_columns,
+    words,
+)
+from varhouse.tables.statistics import site_counts, statistics_of
+
+
+def _statistics(table: str) -> tuple[Column, ...]:
+    """Columns of the statistics; null only where nothing is known, or divided by."""
+    return tuple(
+        Column(s.name, s.dtype, s.meaning, nullable=s.is_nullable, content=s.is_exact)
+        for s in statistics_of(table)
+    )
+
+
+def _shown(table: str, *, is_public: bool) -> tuple[str, ...]:
+    return tuple(s.name for s in statistics_of(table) if s.is_public is is_public)
+
+
+FREQUENCIES = Table(
+    "frequencies",
+    "open",
+    "an allele x cohort x stratum",
+    (
+        *key_columns(),
+        COHORT,
+        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
+        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        *_statistics("frequencies"),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=(*KEY, "stratum_by", "stratum"),
+    public=KEY
+    + words("cohort stratum_by stratum part")
+    + _shown("frequencies", is_public=True),
+    own=_shown("frequencies", is_public=False),
+)
+
+TOTALS = Table(
+    "totals",
+    "open",
+    "an allele x stratum over all cohorts that assessed its site",
+    (
+        *key_columns(),
+        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
+        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        *_statistics("totals"),
+        PART,
+    ),
+    partition=("part",),
+    sort=(*KEY, "stratum_by", "stratum"),
+    public=KEY + words("stratum_by stratum part") + _shown("totals", is_public=True),
+    own=_shown("totals", is_public=False),
+)
+
+_AT_A_BASE = tuple(
+    Column(s.name, s.dtype, s.meaning) for s in statistics_of("frequencies")
+    if s.name in site_counts()
+)  # fmt: skip
+
+CALLABLE = Table(
+    "callable",
+    "open",
+    "a stretch of bases x stratum of a cohort with gVCF: what some of its people add to the"
+    " counts at each of its bases; the count at a base is the sum over all rows that hold it,"
+    " and where no row does nobody was assessed",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        COHORT,
+        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
+        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        Column("start", pl.Int32, "1-based first base"),
+        Column("end", pl.Int32, "1-based last base"),
+        *_AT_A_BASE,
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "stratum_by", "stratum", "start"),
+    # It follows from `runs` and the sheet, however stretches are cut.
+    content=False,
+    public=words("contig cohort stratum_by stratum start end part") + site_counts(),
+    # A base is looked up: few rows of a row group then.
+    encoding=Encoding(level=3, row_group=8_192, steps=frozenset({"start", "end"})),
+)
+
+KITS = Table(
+    "kits",
+    "open",
+    "an interval that a capture kit of a cohort covers: its people are assessed at these bases"
+    " and at no others",
+    (
+        Column("contig", pl.String, "canonical contig name"),
+        COHORT,
+        Column(
+            "kit",
+            pl.String,
+            "as in the sample sheet; `callable`: the BED of the cohort, of people without a"
+            " kit of their own",
+        ),
+        Column("start", pl.Int32, "1-based first base"),
+        Column("end", pl.Int32, "1-based last base"),
+        PART,
+    ),
+    partition=("cohort", "part"),
+    sort=("contig", "kit", "start"),
+    public=words("contig cohort kit start end part"),
+    encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
+)
