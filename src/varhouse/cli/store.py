@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli import storediff
 from varhouse.errors import AssemblyError, StoreError, UsageError
 from varhouse.masking import say
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from varhouse.genome.contigs import Contigs
 
 log = logging.getLogger("varhouse.store")
@@ -29,7 +28,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_init(steps)
     _add_commit(steps)
     _add_readers(steps)
-    _add_diff(steps)
+    diff = _add(
+        steps, "diff", storediff.run, storediff.WHAT, storediff.EXAMPLE, storediff.FILES
+    )
+    storediff.add_options(diff)
     _add_tag(steps)
     drop = _add(
         steps,
@@ -202,58 +204,6 @@ def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
 
 
-def _add_diff(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from varhouse.cli.answers import FORMATS, add_safe
-
-    parser = _add(
-        steps,
-        "diff",
-        _diff,
-        "alleles of which two releases say something else",
-        "example:  varhouse store diff demo/store 1 2 --format tsv",
-        "A row is an allele that was added or is gone, or whose most severe consequence or\n"
-        "ClinVar class (field CLNSIG of a source; others by --field) is another one. On a\n"
-        "terminal a summary is shown; else rows go to stdout and the summary to stderr.\n"
-        "Writes only the file of -o.",
-    )
-    parser.add_argument(
-        "old",
-        nargs="?",
-        metavar="OLD",
-        help="release, number or tag (default: that before NEW)",
-    )
-    parser.add_argument(
-        "new", nargs="?", metavar="NEW", help="release, number or tag (default: the newest)"
-    )
-    parser.add_argument(
-        "--table",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only variants, consequences or annotations_SOURCE (all its fields); may be "
-        "repeated",
-    )
-    parser.add_argument(
-        "--field",
-        action="append",
-        default=[],
-        metavar="SOURCE.FIELD",
-        help="a field of a source; may be repeated",
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS[1:],
-        help="default: by the name of -o, else tsv",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
-    )
-    add_safe(parser)
-    parser.add_argument(
-        "--public", action="store_true", help="only what may be given to anybody"
-    )
-
-
 def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
         steps,
@@ -381,89 +331,6 @@ def _digest(args: argparse.Namespace) -> int:
             f"varhouse store verify {shlex.quote(str(args.store))} says which files",
         )
     return 0
-
-
-def _diff(args: argparse.Namespace) -> int:
-    import polars as pl
-
-    from varhouse.cli.answers import FORMATS, check_safe
-    from varhouse.query.output import choose_format, make_writer, open_output
-    from varhouse.store.diff import SCHEMA, compare_releases
-    from varhouse.store.reader import open_store
-    from varhouse.view import OWN, PUBLIC
-
-    audience = PUBLIC if args.public else OWN
-    new = open_store(args.store, args.new, audience)
-    before = new.record.parent
-    if args.old is None and before is None:
-        raise StoreError(f"release {new.release} of {args.store} has none before it")
-    old = open_store(args.store, before if args.old is None else args.old, audience)
-    if args.public:
-        withheld = sorted({*old.withheld, *new.withheld})
-        old, new = old.public(withheld), new.public(withheld)
-        for name in withheld:
-            log.warning("source %s may not be passed on: it is left out", name)
-    frames = compare_releases(old, new, args.table, args.field)
-    quiet = args.format is None and args.output is None and sys.stdout.isatty()
-    counts: list[pl.DataFrame] = []
-    if quiet:
-        counts += [_count(f) for f in frames]
-    else:
-        asked = args.format or (None if args.output else "tsv")
-        form = choose_format(asked, args.output, FORMATS)
-        check_safe(args, form)
-        with open_output(args.output) as stream:
-            writer = make_writer(form, stream, SCHEMA, safe=args.spreadsheet_safe)
-            for frame in frames:
-                if frame.height:
-                    writer.write(frame)
-                    counts.append(_count(frame))
-            writer.close()
-    lines = _summary(counts, f"release {old.release} -> {new.release}")
-    for line in lines:
-        say(line, sys.stdout if quiet else sys.stderr)
-    if quiet and len(lines) > 1:
-        log.info("the alleles: --format tsv, or -o FILE")
-    return 0
-
-
-_SHOWN = 12
-
-
-def _count(frame: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
-    return frame.group_by("change", "old", "new").agg(n=pl.len().cast(pl.Int64))
-
-
-def _summary(counts: "list[pl.DataFrame]", title: str) -> list[str]:
-    """Write how many alleles changed in what way, the most frequent first."""
-    import polars as pl
-
-    if not any(c.height for c in counts):
-        return [f"{title}: no difference"]
-    whole = pl.concat(counts).group_by("change", "old", "new").agg(pl.col("n").sum())
-    totals = whole.group_by("change").agg(pl.col("n").sum())
-    # Alleles first, then what is said of them, by name.
-    rank = pl.col("change").replace_strict(
-        {"added": 0, "gone": 1, "most_severe": 2}, default=3
-    )
-    lines = [title]
-    for change, n in totals.sort(rank, "change").rows():
-        lines.append(f"  {n:>12,}  {change}")
-        mine = whole.filter(pl.col("change") == change).sort(
-            "n", "old", "new", descending=[True, False, False]
-        )
-        if change in ("added", "gone"):
-            continue
-        lines += [
-            f"  {k:>12,}    {a or '-'} -> {b or '-'}"
-            for a, b, k in mine.head(_SHOWN).select("old", "new", "n").rows()
-        ]
-        if mine.height > _SHOWN:
-            rest = int(mine["n"][_SHOWN:].sum())
-            lines.append(f"  {rest:>12,}    in {mine.height - _SHOWN:,} other ways")
-    return lines
 
 
 def _tag(args: argparse.Namespace) -> int:
