@@ -11,14 +11,8 @@ import polars as pl
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.liftover.chain import Chain, match_names
-from varhouse.liftover.kernel import (
-    Blocks,
-    Held,
-    Texts,
-    at_sliding_gap,
-    check_indels,
-    lift_packed,
-)
+from varhouse.liftover.gaps import at_sliding_gap, check_indels
+from varhouse.liftover.kernel import Blocks, Held, Texts, lift_packed
 from varhouse.liftover.reasons import Reason
 from varhouse.tables.schema import SPELT
 from varhouse.tables.textcolumn import pack, strings
