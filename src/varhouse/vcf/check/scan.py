@@ -111,7 +111,7 @@ def scan_file(
     scanner = Scanner(path, contigs, reference, account, cutter, limits)
     scanner.taker = taker
     if reference is not None and normalise is not None:
-        scanner.elsewhere = ElsewhereWatch(account, reference, normalise)
+        scanner.assembly.elsewhere = ElsewhereWatch(account, reference, normalise)
     kind, data, writer, members = "text", path, None, Offsets()
     if not check_path(path, account):
         return FileScan(
@@ -169,7 +169,7 @@ def scan_file(
         samples=header.samples,
         n_records=scanner.n_records,
         contigs=scanner.seen,
-        ref_checked=scanner.checked,
+        ref_checked=scanner.assembly.checked,
         account=account,
         chunks=[
             Chunk(
@@ -226,14 +226,14 @@ def _records(
 
 def _finish(account: Account, scanner: Scanner, kind: str, max_rate: float) -> None:
     scanner.tell_whole(kind)
-    checked = scanner.checked
+    checked = scanner.assembly.checked
     wrong = checked["differs"] + checked["outside"]
     done = checked["agrees"] + wrong
     if done and wrong / done > max_rate and _is_many(wrong, done, max_rate):
         account.add(
             "VH-R-005",
             f"{wrong:,} of {done:,} checked records ({wrong / done:.2%}) do not fit the "
-            f"reference; the limit is {max_rate:.2%}{scanner.world.likely()}",
+            f"reference; the limit is {max_rate:.2%}{scanner.assembly.world.likely()}",
         )
     scanner.finish()
 

@@ -10,24 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.errors import InputError
-from varhouse.genome.assemblies import named
 from varhouse.genome.contigs import Contigs
-from varhouse.genome.refcompare import (
-    REF_AGREES,
-    REF_DIFFERS,
-    REF_OPEN,
-    REF_OUTSIDE,
-    compare_ref,
-    open_refs,
-)
 from varhouse.genome.reference import Reference
-from varhouse.vcf.account.faults import Fault
 from varhouse.vcf.account.problems import SHOWN, Account
 from varhouse.vcf.bcf.reader import PlainSamples
 from varhouse.vcf.blocks import TextBlock
-from varhouse.vcf.check.duplicates import ElsewhereWatch
+from varhouse.vcf.check.assembly import AssemblyRules
 from varhouse.vcf.check.judged import Judged, Taker, TakingError, slice_batch
-from varhouse.vcf.check.plausibility import World
 from varhouse.vcf.check.records import RecordRules
 from varhouse.vcf.gvcf.blockfaults import BlockFaults
 from varhouse.vcf.gvcf.recognition import Dialect
@@ -71,10 +60,12 @@ class Scanner:
         cutter: Cutter,
         limits: Limits,
     ) -> None:
-        self.path, self.contigs, self.reference = path, contigs, reference
+        self.path, self.contigs = path, contigs
         self.account, self.cutter, self.limits = account, cutter, limits
-        self.world, self.text = World(account, contigs, reference), TextWatch(account)
-        self.elsewhere: ElsewhereWatch | None = None
+        self.assembly, self.text = (
+            AssemblyRules(account, contigs, reference),
+            TextWatch(account),
+        )
         self.taker: Taker | None = None
         self._began = False
         self.blocks = BlockFaults()
@@ -94,7 +85,6 @@ class Scanner:
         self.n_misshapen = 0
         self.blanks: list[int] = []
         self.n_blanks = 0
-        self.checked = {"agrees": 0, "differs": 0, "outside": 0, "unchecked": 0}
 
     def take_block(self, block: TextBlock) -> bytes:
         """Take the next text of the file and return the lines in it that are no header."""
@@ -154,8 +144,7 @@ class Scanner:
             self.header = read_header(self.header_lines, self.account)
             self.n_lines = len(self.header_lines)
             self._check_contigs(len(self.header.contigs))
-            self._check_contig_lengths()
-            self.world.take_header(self.header)
+            self.assembly.take_header(self.header)
             self.columns = self._count_columns(last)
             self.rules = RecordRules(
                 self.account,
@@ -194,20 +183,6 @@ class Scanner:
             raise LimitError(
                 f"{self.path}: more than {self.limits.contigs:,} contigs", "contigs"
             )
-
-    def _check_contig_lengths(self) -> None:
-        assert self.header is not None
-        for name, length in self.header.contigs.items():
-            contig = self.contigs.canonical(name)
-            known = self.contigs.by_name[contig].length if contig else None
-            if length is not None and known is not None and length != known:
-                self.account.add(
-                    "VH-H-005",
-                    f"declared with {named(length)}; the assembly has {named(known)}",
-                    contig=name,
-                    name="contig",
-                    value=str(length),
-                )
 
     def take_records(self, batch: RecordBatch, text_start: int) -> None:
         """Check a batch of lines, and cut it if all are records."""
@@ -317,7 +292,7 @@ class Scanner:
     def forget(self) -> None:
         """Forget what was counted in a file that was not read to its end."""
         self.n_records, self.seen, self.dialect = 0, {}, None
-        self.checked = dict.fromkeys(self.checked, 0)
+        self.assembly.forget()
 
     def finish(self) -> None:
         """Tell what only the whole file shows."""
@@ -327,13 +302,14 @@ class Scanner:
                 self.account.more("VH-B-004", self.n_blanks - 1)
         if self.rules is not None:
             self.rules.finish()
-        self.world.finish()
+        self.assembly.finish()
         self.text.finish(self.header.version if self.header else None)
 
     def _take_run(
         self, batch: RecordBatch, chrom: str, a: int, b: int, text_start: int
     ) -> None:
         """Take records a..b, all of one CHROM."""
+        assert self.rules is not None
         rows = np.arange(a, b)
         pos, line = batch.pos[a:b], batch.line + a
         # <ID> names a contig of the assembly file: it may stand among those of others.
@@ -367,8 +343,11 @@ class Scanner:
         if back.size > room:
             self.account.more("VH-B-002", back.size - room)
         contig = self.contigs.canonical(chrom)
-        self._check_ref(batch, rows, chrom, contig)
-        self.blocks.take_run(batch, a, b, self._length_of(chrom, contig))
+        marks = self.rules.marks if self.rules.keeps_marks else None
+        self.assembly.take(
+            batch, rows, chrom, contig, is_new=chrom not in self.seen, marks=marks
+        )
+        self.blocks.take_run(batch, a, b, self.assembly.length_of(chrom, contig))
         self.seen[chrom] = self.seen.get(chrom, 0) + b - a
         self._check_contigs(len(self.seen))
         if not apart:
@@ -383,16 +362,6 @@ class Scanner:
             batch.record + a,
             line,
         )
-
-    def _length_of(self, chrom: str, contig: str | None) -> int | None:
-        """Give the bases of a contig: of the assembly, else as the header declares it."""
-        if contig is not None:
-            if self.reference is not None and self.reference.is_whole(contig):
-                return self.reference.length(contig)
-            if known := self.contigs.by_name[contig].length:
-                return known
-        # Some write length=0 for what they do not know.
-        return (self.header.contigs.get(chrom) if self.header is not None else None) or None
 
     def _check_declared(self, chrom: str, line: int) -> None:
         assert self.header is not None
@@ -427,120 +396,4 @@ class Scanner:
                 contig=chrom[:200],
                 name="CHROM",
                 value=chrom[:200],
-            )
-
-    def _check_ref(
-        self, batch: RecordBatch, rows: npt.NDArray[np.int64], chrom: str, contig: str | None
-    ) -> None:
-        if contig is None:
-            self._mark(rows, Fault.CONTIG_UNKNOWN)
-            # A file may have very many: look for what each may be only if it is shown.
-            if chrom in self.seen or self.account.room("VH-R-001") <= 0:
-                self.account.more("VH-R-001", rows.size)
-            else:
-                self.account.add(
-                    "VH-R-001",
-                    self.world.unknown(chrom),
-                    line=batch.line + int(rows[0]),
-                    contig=chrom,
-                    pos=int(batch.pos[rows[0]]),
-                    name="CHROM",
-                    value=chrom[:200],
-                    count=rows.size,
-                )
-            return
-        if self.reference is None:
-            return
-        # A POS that is no number is a fault of its own (VH-B-005).
-        rows = rows[batch.pos[rows] >= 0]
-        sequence = self.reference.sequence(contig)
-        start, end, alt_end = (
-            np.ascontiguousarray(batch.start[rows, c] - shift)
-            for c, shift in ((3, 0), (4, 1), (5, 1))
-        )
-        state = compare_ref(sequence, batch.pos[rows], batch.text, start, end)
-        open_refs(batch.text, state, batch.pos[rows], start, end, alt_end, sequence.size)
-        whole = self.reference.is_whole(contig)
-        self._mark(rows[state == REF_DIFFERS], Fault.REF_DIFFERS)
-        self._mark(rows[state == REF_OPEN], Fault.REF_UNCHECKED)
-        self._mark(
-            rows[state == REF_OUTSIDE], Fault.REF_OUTSIDE if whole else Fault.REF_UNCHECKED
-        )
-        unsaid = rows[state == REF_OPEN]
-        self.checked["unchecked"] += unsaid.size
-        self._report(
-            batch,
-            unsaid,
-            chrom,
-            "VH-R-004",
-            "REF is N, of an allele that is no sequence: nothing to compare",
-            None,
-        )
-        self.checked["agrees"] += int((state == REF_AGREES).sum())
-        outside = int((state == REF_OUTSIDE).sum())
-        self.checked["outside" if whole else "unchecked"] += outside
-        self.checked["differs"] += int((state == REF_DIFFERS).sum())
-        self.world.take(batch, rows[state == REF_DIFFERS], sequence, chrom)
-        if self.elsewhere is not None:
-            self.elsewhere.take(batch, rows[state == REF_AGREES], contig, chrom)
-        self._report(
-            batch,
-            rows[state == REF_DIFFERS],
-            chrom,
-            "VH-R-002",
-            "REF differs from the reference",
-            sequence,
-        )
-        if whole:
-            self._report(
-                batch,
-                rows[state == REF_OUTSIDE],
-                chrom,
-                "VH-R-003",
-                f"past the contig's end ({sequence.size:,} bases)",
-                None,
-            )
-        elif outside:
-            self._report(
-                batch,
-                rows[state == REF_OUTSIDE],
-                chrom,
-                "VH-R-004",
-                "the reference does not hold this place",
-                None,
-            )
-
-    def _mark(self, rows: npt.NDArray[np.int64], fault: Fault) -> None:
-        assert self.rules is not None
-        if self.rules.keeps_marks:
-            self.rules.marks[rows] |= 1 << int(fault)
-
-    def _report(
-        self,
-        batch: RecordBatch,
-        rows: npt.NDArray[np.int64],
-        chrom: str,
-        code: str,
-        message: str,
-        sequence: npt.NDArray[np.uint8] | None,
-    ) -> None:
-        if not rows.size:
-            return
-        shown = rows[: max(1, self.account.room(code))]
-        refs = batch.values("ref", shown)
-        for i, (k, ref) in enumerate(zip(shown.tolist(), refs, strict=True)):
-            pos = int(batch.pos[k])
-            text = message
-            if sequence is not None:
-                held = sequence[pos - 1 : pos - 1 + min(len(ref), 20)].tobytes().decode()
-                text = f"{message} ({held})"
-            self.account.add(
-                code,
-                text,
-                line=batch.line + k,
-                contig=chrom,
-                pos=pos,
-                name="REF",
-                value=ref[:60],
-                count=rows.size - (shown.size - 1) if i == 0 else 1,
             )
