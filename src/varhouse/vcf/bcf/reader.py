@@ -44,7 +44,7 @@ _LETTERS = 8
 """More letters than a byte of a record takes in its line."""
 
 CHECKED_TEXT = frozenset({"CICN", "PSL", "PSO", "PSQ", "LEN"})
-"""Keys whose rules look at the text of the samples (`check.structural`, `fields.ends`)."""
+"""Keys whose rules look at the text of the samples (`rare.rules`, `fields.ends`)."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from varhouse.genotypes.fields import FieldTape
 from varhouse.vcf.account.faults import Fault, Faults
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.findings import Findings
-from varhouse.vcf.check.structural import RareRules
 from varhouse.vcf.fields.fixed import FixedColumns
 from varhouse.vcf.fields.info import InfoReader
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import key_table
+from varhouse.vcf.rare.rules import RareRules
 from varhouse.vcf.samples.typed import SampleReader
 from varhouse.vcf.text.lines import RecordBatch
 

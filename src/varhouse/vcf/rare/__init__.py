@@ -1,0 +1,1 @@
+"""Rules of single rare records: structural variants, tandem repeats, mates, phase sets."""
