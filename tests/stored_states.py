@@ -81,19 +81,17 @@ def stored_states(store: OpenStore, cohort: str, asked: list[Base]) -> list[Stat
     people = store.scan("samples", cohort=cohort).select("sample", "ordinal").collect()
     ordinal = dict(people.rows())
     runs = absolute(store.scan("runs", cohort=cohort).collect())
-    mine = {(s, c): frame.sort("start") for (s, c), frame in runs.group_by("sample", "contig")}
+    mine = {
+        key: (frame["start"].to_numpy(), frame["end"].to_list(), frame.select(STATE).rows())
+        for key, frame in runs.sort("start")
+        .partition_by("sample", "contig", as_dict=True)
+        .items()
+    }
     out: list[State | None] = []
     for sample, contig, base in asked:
-        frame = mine.get((ordinal[sample], contig))
-        k = (
-            int(np.searchsorted(frame["start"], base, side="right")) - 1
-            if frame is not None
-            else -1
-        )
-        if frame is None or k < 0 or frame["end"][k] < base:
-            out.append(None)
-        else:
-            out.append(State(*frame.select(STATE).row(k)))
+        starts, ends, states = mine.get((ordinal[sample], contig), (np.empty(0), [], []))
+        k = int(np.searchsorted(starts, base, side="right")) - 1
+        out.append(None if k < 0 or ends[k] < base else State(*states[k]))
     return out
 
 

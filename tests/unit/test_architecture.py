@@ -1,8 +1,9 @@
 """Rooms do not know each other; what a room may import is checked on the syntax tree."""
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,20 @@ READABLE = {"store", "frequencies", "callability"}
 called bases as an ingest does."""
 
 FILES = sorted(p for p in SRC.rglob("*.py") if "data" not in p.relative_to(SRC).parts)
-IDS = [str(p.relative_to(SRC)) for p in FILES]
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Parse a file; several tests ask for each."""
+    return ast.parse(path.read_bytes())
+
+
+def broken_by_file(find: Callable[[Path], list[str]]) -> dict[str, list[str]]:
+    """Say what is found in each file in which something is.
+
+    One test for all files, not one for each: a test costs more than the look at a file.
+    """
+    return {str(p.relative_to(SRC)): found for p in FILES if (found := find(p))}
 
 
 def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
@@ -36,11 +50,11 @@ def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
             yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
-def broken_rules(path: Path, text: str) -> list[str]:
+def broken_rules(path: Path, tree: ast.Module) -> list[str]:
     """Say which rules a module breaks; `path` is relative to src/varhouse."""
     own = path.parts[0] if len(path.parts) > 1 else ""
     problems = []
-    for name in imported(ast.parse(text), ("varhouse", *path.parts[:-1])):
+    for name in imported(tree, ("varhouse", *path.parts[:-1])):
         parts = name.split(".")
         if parts[0] in ("pandas", "snakemake", "cyvcf2"):
             problems.append(f"imports {parts[0]}")
@@ -64,14 +78,13 @@ def broken_rules(path: Path, text: str) -> list[str]:
     return problems
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_module_keeps_to_its_room(path: Path) -> None:
-    assert broken_rules(path.relative_to(SRC), path.read_text()) == []
+def test_modules_keep_to_their_rooms() -> None:
+    assert broken_by_file(lambda p: broken_rules(p.relative_to(SRC), tree_of(p))) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_module_has_a_telling_name(path: Path) -> None:
-    assert path.stem not in {"utils", "util", "helpers", "helper", "misc", "common"}
+def test_modules_have_telling_names() -> None:
+    mute = {"utils", "util", "helpers", "helper", "misc", "common"}
+    assert [p for p in FILES if p.stem in mute] == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +107,7 @@ def test_module_has_a_telling_name(path: Path) -> None:
     ],
 )
 def test_a_breach_is_found(path: str, text: str, problem: str) -> None:
-    assert broken_rules(Path(path), text) == [problem]
+    assert broken_rules(Path(path), ast.parse(text)) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +122,7 @@ def test_a_breach_is_found(path: str, text: str, problem: str) -> None:
     ],
 )
 def test_what_is_allowed_is_not_a_breach(path: str, text: str) -> None:
-    assert broken_rules(Path(path), text) == []
+    assert broken_rules(Path(path), ast.parse(text)) == []
 
 
 def module_of(path: Path) -> str:
@@ -128,7 +141,7 @@ def arrows(rooms: bool) -> dict[str, set[str]]:
     for path in FILES:
         own = module_of(path)
         package = ("varhouse", *path.relative_to(SRC).parts[:-1])
-        for name in imported(ast.parse(path.read_text()), package):
+        for name in imported(tree_of(path), package):
             while name not in modules and "." in name:
                 name = name.rpartition(".")[0]
             if name not in modules or name == "varhouse" or own == "varhouse":
@@ -187,14 +200,14 @@ def test_there_are_rooms() -> None:
     assert {"vcf", "normalise", "store"} <= ROOMS
 
 
-def loose_ends(text: str) -> list[str]:
+def loose_ends(tree: ast.Module) -> list[str]:
     r"""List regular expressions whose `$` lets a line feed through at the end.
 
     `$` of Python's `re` matches before a last `\n` too, so a name with one would pass:
     `\Z`, or fullmatch, means the end. With MULTILINE it means the end of a line.
     """
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         owner = node.func.value
@@ -210,13 +223,12 @@ def loose_ends(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_names_are_matched_to_their_end(path: Path) -> None:
-    assert loose_ends(path.read_text()) == []
+def test_names_are_matched_to_their_end() -> None:
+    assert broken_by_file(lambda p: loose_ends(tree_of(p))) == {}
 
 
 @pytest.mark.parametrize("text", ['re.compile(r"^a$")', 're.match(rb"a|$", x)'])
 def test_a_loose_end_is_found(text: str) -> None:
-    assert loose_ends(text)
-    assert not loose_ends(text.replace("$", r"\\Z"))
-    assert not loose_ends(text.replace("$", "[$]"))
+    assert loose_ends(ast.parse(text))
+    assert not loose_ends(ast.parse(text.replace("$", r"\\Z")))
+    assert not loose_ends(ast.parse(text.replace("$", "[$]")))

@@ -8,12 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-import varhouse
-from tests.inprocess import ingest_here
-from tests.unit.gene_builders import (
+from gene_builders import (
     alleles,
     build,
     gff3_text,
@@ -22,6 +17,11 @@ from tests.unit.gene_builders import (
     transcript_rows,
     write_fasta,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from inprocess import ingest_here
+
+import varhouse
 from varhouse.consequence import consequences
 from varhouse.genes import genes_frame
 from varhouse.ingest.account import print_account

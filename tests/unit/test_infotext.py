@@ -7,10 +7,10 @@ import cyvcf2
 import polars as pl
 import pysam
 import pytest
+from gene_builders import transcript_rows, write_fasta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.gene_builders import transcript_rows, write_fasta
 from varhouse.cli import main
 from varhouse.infotext import decoded, encoded, encoded_csq, is_encoded
 
