@@ -17,7 +17,7 @@ def _unsynced() -> Iterator[None]:
     What a sync is for, power that fails, no test can try. Processes that tests start
     sync as ever, and who counts or breaks calls of `os.fsync` (kills.py) still sees them.
     """
-    with mock.patch.object(os, "fsync", lambda handle: None):
+    with mock.patch.object(os, "fsync", return_value=None):
         yield
 
 
