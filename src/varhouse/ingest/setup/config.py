@@ -107,31 +107,14 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
     form = check_form(raw)
     said, problems = form.said, form.problems
     assembly = said.get("assembly") or {}
-    paths: dict[str, Path | None] = {}
-    for key, value in (
-        ("assembly.reference", assembly.get("reference")),
-        ("assembly.par", assembly.get("par")),
-        ("assembly.aliases", assembly.get("aliases")),
-        ("genes", said.get("genes")),
-        ("mane", said.get("mane")),
-        ("cohorts", said.get("cohorts")),
-        ("samples", said.get("samples")),
-        ("callable.kits", (said.get("callable") or {}).get("kits")),
-    ):
-        paths[key] = base / value if value else None
-        if value and not (base / value).is_file():
-            problems.append(f"{key}: no such file: {base / value}")
+    paths, found = _paths(said, base)
+    problems += found
     if paths["genes"] and paths["genes"].is_file():
         problems += genes_problems(paths["genes"])
     sources, found = _sources(form, base, has_genes=bool(raw.get("genes")))
     problems += found
-    contigs, inputs = None, dict[str, str]()
-    if paths["assembly.aliases"] and paths["assembly.aliases"].is_file():
-        try:
-            with read_as_recorded([paths["assembly.aliases"]]) as inputs:
-                contigs = read_aliases(paths["assembly.aliases"])
-        except (AssemblyError, InputError) as error:
-            problems.append(str(error))
+    contigs, inputs, found = _contigs(paths["assembly.aliases"])
+    problems += found
     samples, found = _read(paths["samples"], check_samples)
     problems += found
     bands = said.get("callable") or {}
@@ -175,6 +158,38 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
         inputs | kits.inputs,
         kits,
     )
+
+
+def _paths(said: dict[str, Any], base: Path) -> tuple[dict[str, Path | None], list[str]]:
+    """Give the files that a configuration names by key, and problems of those not there."""
+    assembly = said.get("assembly") or {}
+    paths: dict[str, Path | None] = {}
+    problems = []
+    for key, value in (
+        ("assembly.reference", assembly.get("reference")),
+        ("assembly.par", assembly.get("par")),
+        ("assembly.aliases", assembly.get("aliases")),
+        ("genes", said.get("genes")),
+        ("mane", said.get("mane")),
+        ("cohorts", said.get("cohorts")),
+        ("samples", said.get("samples")),
+        ("callable.kits", (said.get("callable") or {}).get("kits")),
+    ):
+        paths[key] = base / value if value else None
+        if value and not (base / value).is_file():
+            problems.append(f"{key}: no such file: {base / value}")
+    return paths, problems
+
+
+def _contigs(aliases: Path | None) -> tuple[Contigs | None, dict[str, str], list[str]]:
+    """Read the aliases table, if it is there: contigs, SHA-256 by path, problems."""
+    if aliases is None or not aliases.is_file():
+        return None, {}, []
+    try:
+        with read_as_recorded([aliases]) as inputs:
+            return read_aliases(aliases), inputs, []
+    except (AssemblyError, InputError) as error:
+        return None, {}, [str(error)]
 
 
 def kept_fields(said: str | list[str]) -> list[str] | None:

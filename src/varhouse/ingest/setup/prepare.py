@@ -18,11 +18,12 @@ from varhouse.genome.reference import Reference, cached_reference
 from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
 from varhouse.ingest.setup.kits import check_beds
 from varhouse.ingest.setup.known_files import KnownFiles
-from varhouse.ingest.setup.run import Run, annotation_of
+from varhouse.ingest.setup.run import Run, RunCohort, annotation_of
 from varhouse.ingest.setup.settings import SourceConfig, text_digest
 from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store, open_store
 from varhouse.transcripts.genemodel import MODEL_FORMAT
+from varhouse.vcf.text.limits import Limits
 
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Config
@@ -126,23 +127,9 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     )
     if problems:
         raise ConfigError(problems)
-    from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
-
     known = KnownFiles(store_path / "_cache", rehash=rehash)
-
-    def sha256(path: str) -> str:
-        return known.sha256(Path(path))
-
-    digests = {
-        s.name: text_digest(
-            known.sha256(Path(s.path)), s.version, s.date, source_settings(s, sha256), COMPILER
-        )
-        for s in config.sources
-    }
-    genes = None
-    if config.genes:
-        pairs = [known.sha256(config.mane)] if config.mane else []
-        genes = text_digest(known.sha256(config.genes), reference.digest, MODEL_FORMAT, *pairs)
+    digests = _source_digests(config, known)
+    genes = _genes_digest(config, known, reference.digest)
     par = recorded_text(config.par, known, config)
     cohorts, unchanged, held = changed_cohorts(config, base, reference.digest, par, known)
     known.save()
@@ -156,17 +143,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         *(f"sources: {n} is no longer there: its table goes" for n in gone),
         *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
     ]
-    identity = text_digest(
-        base.release,
-        genes,
-        sorted(digests.items()),
-        # The whole state: verdicts in the work folder are those of these very bytes.
-        [
-            (c.name, c.settings, c.said, c.kept, c.gone, [_state(f) for f in c.files])
-            for c in cohorts
-        ],
-        config.limits,
-    )
+    identity = _identity(base.release, genes, digests, cohorts, config.limits)
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
     work = store_path / "_staging" / ingest_id
@@ -204,6 +181,50 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         new_sides=(genes, digests) != (annotation.get("genes"), old_sources),
         warnings=warnings,
         inputs={**known.told, **config.inputs},
+    )
+
+
+def _source_digests(config: "Config", known: KnownFiles) -> dict[str, str]:
+    """Digest what decides the compiled rows of each source."""
+    from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
+
+    def sha256(path: str) -> str:
+        return known.sha256(Path(path))
+
+    return {
+        s.name: text_digest(
+            sha256(s.path), s.version, s.date, source_settings(s, sha256), COMPILER
+        )
+        for s in config.sources
+    }
+
+
+def _genes_digest(config: "Config", known: KnownFiles, reference: str) -> str | None:
+    """Digest what decides the gene model; None without one."""
+    if not config.genes:
+        return None
+    pairs = [known.sha256(config.mane)] if config.mane else []
+    return text_digest(known.sha256(config.genes), reference, MODEL_FORMAT, *pairs)
+
+
+def _identity(
+    release: int,
+    genes: str | None,
+    sources: dict[str, str],
+    cohorts: list[RunCohort],
+    limits: Limits,
+) -> str:
+    """Digest what an ingest does and from which release it starts."""
+    return text_digest(
+        release,
+        genes,
+        sorted(sources.items()),
+        # The whole state: verdicts in the work folder are those of these very bytes.
+        [
+            (c.name, c.settings, c.said, c.kept, c.gone, [_state(f) for f in c.files])
+            for c in cohorts
+        ],
+        limits,
     )
 
 

@@ -7,6 +7,7 @@ parser that trusts it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def scan_file(
         )
     stat = path.stat()
     hashed, total = FileHashes() if hashes else None, 0
-    try:
+    with _told_of(path, account):
         kind = vcf_kind(path)
         if kind != "bgzf" and copy is not None:
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -130,17 +131,6 @@ def scan_file(
             scanner.take_records(batch, start)
             total = min(cutter.end, start + size)
         scanner.take_end(kind)
-    except LimitError as error:
-        account.add(
-            "VH-F-010",
-            error.message.removeprefix(f"{path}: "),
-            name=f"limits.{error.key}",
-        )
-    except OtherFormatError as error:
-        account.add("VH-F-017", error.message.removeprefix(f"{path}: "), fix=error.fix)
-    except InputError as error:
-        code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
-        account.add(code, error.message.removeprefix(f"{path}: "))
     cutter.close(total, scanner.n_records)
     if writer is not None:
         writer.close()
@@ -155,7 +145,6 @@ def scan_file(
         account.keep_only("VH-F-010")
         scanner.forget()
     header = scanner.header or Header()
-    offset = _offsets(kind, writer, members)
     return FileScan(
         path=str(path),
         data=str(data),
@@ -171,25 +160,48 @@ def scan_file(
         contigs=scanner.seen,
         ref_checked=scanner.assembly.checked,
         account=account,
-        chunks=[
-            Chunk(
-                part,
-                offset(begin),
-                offset(end),
-                int(record),
-                int(line),
-                int(n),
-                sorted(names),
-                low,
-                high,
-            )
-            for part, begin, end, record, line, n, names, low, high in cutter.cuts
-        ]
+        chunks=_chunks(cutter, _offsets(kind, writer, members))
         if not account.errors_in_file() and (writer or taker or kind == "bgzf")
         else [],
         gvcf=scanner.dialect is not None,
         dialect=scanner.dialect,
     )
+
+
+@contextmanager
+def _told_of(path: Path, account: Account) -> Iterator[None]:
+    """Put into the account what stops a block that reads a file, and go on behind it."""
+    try:
+        yield
+    except LimitError as error:
+        account.add(
+            "VH-F-010",
+            error.message.removeprefix(f"{path}: "),
+            name=f"limits.{error.key}",
+        )
+    except OtherFormatError as error:
+        account.add("VH-F-017", error.message.removeprefix(f"{path}: "), fix=error.fix)
+    except InputError as error:
+        code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
+        account.add(code, error.message.removeprefix(f"{path}: "))
+
+
+def _chunks(cutter: Cutter, offset: Callable[[int], int]) -> list[Chunk]:
+    """Give the chunks of a file; `offset` tells the virtual offset of a text position."""
+    return [
+        Chunk(
+            part,
+            offset(begin),
+            offset(end),
+            int(record),
+            int(line),
+            int(n),
+            sorted(names),
+            low,
+            high,
+        )
+        for part, begin, end, record, line, n, names, low, high in cutter.cuts
+    ]
 
 
 def _offsets(kind: str, writer: BgzfWriter | None, members: Offsets) -> Callable[[int], int]:
