@@ -7,7 +7,7 @@ END alone, as a CNV has. Read back, they give the same allele key.
 
 import polars as pl
 
-from varhouse.alleles.extent import parse_details, parse_extent
+from varhouse.alleles.extent import INFO_KEYS, parse_details, parse_extent
 
 _MEANINGS = {
     "END": ("1", "Integer", "Last base of the symbolic allele"),
@@ -22,12 +22,11 @@ _MEANINGS = {
     "RUC": (".", "Float", "Repeat unit count of each repeat sequence"),
     "RB": (".", "Integer", "Bases of each repeat sequence"),
 }
-OPEN_KEYS = tuple(_MEANINGS)
 OPEN_LINES = [
-    f'##INFO=<ID={key},Number={number},Type={kind},Description="{meaning}">'
-    for key, (number, kind, meaning) in _MEANINGS.items()
+    '##INFO=<ID={},Number={},Type={},Description="{}">'.format(key, *_MEANINGS[key])
+    for key in INFO_KEYS
 ]
-"""Header lines that declare `OPEN_KEYS`."""
+"""Header lines that declare the keys that an extent is made of."""
 
 _REPEATS = ("RUS", "RUC", "RB")
 _ENDLESS = ("<INS", "<TRA", "<BND", "<CTX")
@@ -64,5 +63,5 @@ def write_open(pos: int, alt: str, extent: str) -> str | None:
     repeats = [len(details[k].split(",")) for k in _REPEATS if k in details]
     if repeats:
         details["RN"] = str(repeats[0])
-    found |= {k: v for k, v in details.items() if k in OPEN_KEYS}
+    found |= {k: v for k, v in details.items() if k in INFO_KEYS}
     return ";".join(f"{k}={v}" for k, v in found.items()) or None

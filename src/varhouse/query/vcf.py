@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from varhouse import __version__
+from varhouse.alleles.extent import INFO_KEYS
 from varhouse.csq import CSQ_COLUMNS, CSQ_FIELDS, csq_entries
 from varhouse.infokeys import info_key
 from varhouse.infotext import encoded
-from varhouse.query.openinfo import OPEN_KEYS, OPEN_LINES, open_info
+from varhouse.query.openinfo import OPEN_LINES, open_info
 from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.tables.schema import KEY, PolarsType
@@ -150,7 +151,7 @@ def _infos(overview: Overview, asked: Sequence[str]) -> list[_Info]:
     if not asked:
         of_cohorts = [f"{n}_{c}" for c in overview.cohorts for n in _COUNTS]
         columns = [*_COUNTS, *of_cohorts, *_OF_ALLELE, *_source_columns(overview)]
-    keys: set[str] = {"CSQ", *OPEN_KEYS}
+    keys: set[str] = {"CSQ", *INFO_KEYS}
     return [_info(overview, column, keys) for column in columns]
 
 

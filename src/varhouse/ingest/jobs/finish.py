@@ -117,24 +117,7 @@ def _commit_rows(
         meta["event"] = total(account["stages"])
     operation = "ingest" if has_data else "hold back"
     _reached("genes")
-    row = {
-        "ingest_id": run.ingest_id,
-        "release": run.base_release + 1,
-        "operation": operation,
-        "started": run.started,
-        "finished": utc_now(),
-        "version": __version__,
-        "config": json.dumps(run.config, ensure_ascii=False, default=str),
-        "summary": json.dumps(account, ensure_ascii=False),
-    }
-    frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
-    own.append(write_shard(frame, INGESTS, work, "ingests", {}))
-    withheld = [s.name for s in run.sources if not s.redistribute]
-    if run.gone_sources:
-        # Of one that is gone only the release before knows whether it could be told of.
-        withheld += open_store(run.store, run.base_release).restricted
-    told = pl.DataFrame([public_row(row, withheld)], schema=ACCOUNTS.polars_schema)
-    own.append(write_shard(told, ACCOUNTS, work, "accounts", {}))
+    own += _account_shards(run, account, operation, work)
     found.append(Manifest([s for s in own if s is not None], replace))
     _reached("ingests")
     release = commit(
@@ -148,6 +131,32 @@ def _commit_rows(
     )
     _reached("committed")
     return release
+
+
+def _account_shards(
+    run: Run, account: dict[str, Any], operation: str, work: Path
+) -> list[Shard | None]:
+    """Write the account of an ingest, and what of it may be told to anybody."""
+    row = {
+        "ingest_id": run.ingest_id,
+        "release": run.base_release + 1,
+        "operation": operation,
+        "started": run.started,
+        "finished": utc_now(),
+        "version": __version__,
+        "config": json.dumps(run.config, ensure_ascii=False, default=str),
+        "summary": json.dumps(account, ensure_ascii=False),
+    }
+    frame = pl.DataFrame([row], schema=INGESTS.polars_schema)
+    withheld = [s.name for s in run.sources if not s.redistribute]
+    if run.gone_sources:
+        # Of one that is gone only the release before knows whether it could be told of.
+        withheld += open_store(run.store, run.base_release).restricted
+    told = pl.DataFrame([public_row(row, withheld)], schema=ACCOUNTS.polars_schema)
+    return [
+        write_shard(frame, INGESTS, work, "ingests", {}),
+        write_shard(told, ACCOUNTS, work, "accounts", {}),
+    ]
 
 
 def _with_release(

@@ -19,10 +19,9 @@ from varhouse.ingest.setup.fingerprints import (
     file_fingerprint,
     said_digest,
 )
-from varhouse.ingest.setup.held import problems_json
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.ingest.setup.sheets import METADATA
-from varhouse.ingest.setup.verdict import Verdict
+from varhouse.ingest.setup.verdict import Verdict, file_columns
 from varhouse.tables.labels import Labels
 from varhouse.tables.schema import COHORTS, FILES, SAMPLES
 
@@ -128,19 +127,12 @@ def file_rows(
         {
             "cohort": cohort.name,
             "file": number,
-            "name": Path(v.path).name,
-            "path": v.path,
-            "mtime_ns": v.mtime_ns,
-            "bytes": v.bytes,
-            "md5": v.md5,
-            "sha256": v.sha256,
+            **file_columns(v),
             "verdict": "valid" if v.verdict == "valid" else "mended",
-            "n_records": v.n_records,
             "n_samples": len(v.samples),
             "samples": [ordinal[s] for s in v.samples],
             "blocks_digest": blocks_digests.get(place),
             "header": v.header,
-            "problems": problems_json(v),
             "has_runs": run.policy.has_runs(gvcf=v.gvcf),
             "fingerprint": fingerprint,
             "ingest_id": run.ingest_id,

@@ -16,7 +16,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.ingest.setup.settings import text_digest
-from varhouse.ingest.setup.verdict import Verdict
+from varhouse.ingest.setup.verdict import Verdict, file_columns
 from varhouse.store.reader import Store
 from varhouse.tables.schema import HELD_BACK
 from varhouse.tables.shards import Shard, write_shard
@@ -55,12 +55,6 @@ def known_held(base: Store) -> dict[str, dict[str, Any]]:
     return out
 
 
-def problems_json(verdict: Verdict) -> str:
-    """Give the problems of a file for the tables: counts, effects and first examples."""
-    found = {**verdict.account, "effects": verdict.effects}
-    return json.dumps(found, ensure_ascii=False, sort_keys=True)
-
-
 def held_shards(
     held: Mapping[str, list[str]],
     verdicts: Mapping[str, list[Verdict]],
@@ -83,15 +77,7 @@ def held_shards(
             {
                 "cohort": cohort,
                 "file": k,
-                "name": Path(v.path).name,
-                "path": v.path,
-                "mtime_ns": v.mtime_ns,
-                "bytes": v.bytes,
-                "md5": v.md5,
-                "sha256": v.sha256,
-                "verdict": v.verdict,
-                "n_records": v.n_records,
-                "problems": problems_json(v),
+                **file_columns(v),
                 "reasons": json.dumps(held[cohort], ensure_ascii=False),
                 "fingerprint": fingerprints[cohort],
                 "ingest_id": ingest_id,

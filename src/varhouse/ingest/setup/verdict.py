@@ -1,5 +1,6 @@
 """The verdict of a file: what one pass over it found, as the jobs of an ingest hand it on."""
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,25 @@ def read_verdict(path: Path) -> Verdict:
     if out.marks is not None:
         out.marks = str(path.parent / out.marks)
     return out
+
+
+def file_columns(verdict: Verdict) -> dict[str, Any]:
+    """Give what the tables `files` and `held_back` say alike of a file.
+
+    `problems` has the counts, effects and first examples by code.
+    """
+    problems = {**verdict.account, "effects": verdict.effects}
+    return {
+        "name": Path(verdict.path).name,
+        "path": verdict.path,
+        "mtime_ns": verdict.mtime_ns,
+        "bytes": verdict.bytes,
+        "md5": verdict.md5,
+        "sha256": verdict.sha256,
+        "verdict": verdict.verdict,
+        "n_records": verdict.n_records,
+        "problems": json.dumps(problems, ensure_ascii=False, sort_keys=True),
+    }
 
 
 def _beside(path: str, verdict: Path) -> str:
