@@ -19,41 +19,8 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     held = {h["cohort"] for h in account["held_back"]}
     width = _width(account)
     for c in account["cohorts"]:
-        if c["cohort"] in held:
-            continue
-        verb = "replaced" if c["replaces"] else "ingested"
-        name = f"{verb}   {c['cohort']:<{width}}"
-        if grown := c.get("grown"):
-            # Of people, records and rejects those of the files that came; all alleles.
-            say(f"{name}  {_grown(grown)}", out)
-            name = f"           {'':<{width}}"
-        people = "person" if c["n_samples"] == 1 else "people"
-        say(
-            f"{name}  {c['n_samples']:>7,} {people}  "
-            f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
-            f"{c['n_rejects']:>6,} rejects",
-            out,
-        )
-        for reason, n in sorted(c["reasons"].items()):
-            say(f"           {'':<{width}}  {n:>7,} {reason}", out)
-        if lift := c.get("lift"):
-            say(
-                f"           {'':<{width}}  lifted from {lift['source_assembly']}: "
-                f"{lift['lifted']:,} records, {lift['swapped']:,} with REF and ALT swapped, "
-                f"{lift['reverse']:,} on the other strand",
-                out,
-            )
-        for note in c["notes"]:
-            say(f"           {'':<{width}}  note: {note}", out)
-        checked = c["ref_checked"]
-        # Without a file that came, nothing was.
-        if checked.get("unchecked"):
-            total = sum(checked.values())
-            say(
-                f"           {'':<{width}}  REF not checked: {checked['unchecked']:,} of "
-                f"{total:,} records (the reference does not hold the place)",
-                out,
-            )
+        if c["cohort"] not in held:
+            _print_cohort(c, width, out)
     _print_held(account["held_back"], width, out)
     for name in account["unchanged"]:
         say(f"unchanged  {name}", out)
@@ -64,6 +31,76 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
             f"({', '.join(shared['first'])}, ...): totals count them twice",
             out,
         )
+    _print_release(account, store, out)
+
+
+def _width(account: dict[str, Any]) -> int:
+    rows = [*account["cohorts"], *account["held_back"]]
+    return max((len(r["cohort"]) for r in rows), default=0)
+
+
+def _print_cohort(c: dict[str, Any], width: int, out: TextIO) -> None:
+    """Print what came in of a cohort."""
+    verb = "replaced" if c["replaces"] else "ingested"
+    name = f"{verb}   {c['cohort']:<{width}}"
+    if grown := c.get("grown"):
+        # Of people, records and rejects those of the files that came; all alleles.
+        say(f"{name}  {_grown(grown)}", out)
+        name = f"           {'':<{width}}"
+    people = "person" if c["n_samples"] == 1 else "people"
+    say(
+        f"{name}  {c['n_samples']:>7,} {people}  "
+        f"{c['n_records']:>9,} records -> {c['n_alleles']:>9,} alleles  "
+        f"{c['n_rejects']:>6,} rejects",
+        out,
+    )
+    for reason, n in sorted(c["reasons"].items()):
+        say(f"           {'':<{width}}  {n:>7,} {reason}", out)
+    if lift := c.get("lift"):
+        say(
+            f"           {'':<{width}}  lifted from {lift['source_assembly']}: "
+            f"{lift['lifted']:,} records, {lift['swapped']:,} with REF and ALT swapped, "
+            f"{lift['reverse']:,} on the other strand",
+            out,
+        )
+    for note in c["notes"]:
+        say(f"           {'':<{width}}  note: {note}", out)
+    checked = c["ref_checked"]
+    # Without a file that came, nothing was.
+    if checked.get("unchecked"):
+        total = sum(checked.values())
+        say(
+            f"           {'':<{width}}  REF not checked: {checked['unchecked']:,} of "
+            f"{total:,} records (the reference does not hold the place)",
+            out,
+        )
+
+
+def _grown(files: dict[str, int]) -> str:
+    """Say which files came into a cohort that grows, and which went, if any."""
+    changed = any(files[n] for n in ("came", "replaced", "gone"))
+    said = [
+        "" if changed else "the sheets say something else",
+        f"+{files['came']:,} file(s)" if files["came"] else "",
+        f"{files['replaced']:,} replaced" if files["replaced"] else "",
+        f"-{files['gone']:,} file(s)" if files["gone"] else "",
+        f"{files['kept']:,} as they were",
+    ]
+    return ", ".join(s for s in said if s)
+
+
+def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
+    for h in held:
+        label = "still held" if h.get("before") else "held back "
+        say(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", out)
+        for reason in h["reasons"][1:]:
+            say(f"           {'':<{width}}  {reason}", out)
+        if h.get("stays"):
+            say(f"           {'':<{width}}  it stays as it was, of {h['stays']:,} files", out)
+
+
+def _print_release(account: dict[str, Any], store: Path, out: TextIO) -> None:
+    """Print what the release is, and what differs in it besides the cohorts."""
     if account["release"] is None:
         say("committed  nothing", out)
         if account.get("recorded_in"):
@@ -92,31 +129,3 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         f"store {store}   {account['seconds']} s",
         out,
     )
-
-
-def _width(account: dict[str, Any]) -> int:
-    rows = [*account["cohorts"], *account["held_back"]]
-    return max((len(r["cohort"]) for r in rows), default=0)
-
-
-def _grown(files: dict[str, int]) -> str:
-    """Say which files came into a cohort that grows, and which went, if any."""
-    changed = any(files[n] for n in ("came", "replaced", "gone"))
-    said = [
-        "" if changed else "the sheets say something else",
-        f"+{files['came']:,} file(s)" if files["came"] else "",
-        f"{files['replaced']:,} replaced" if files["replaced"] else "",
-        f"-{files['gone']:,} file(s)" if files["gone"] else "",
-        f"{files['kept']:,} as they were",
-    ]
-    return ", ".join(s for s in said if s)
-
-
-def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
-    for h in held:
-        label = "still held" if h.get("before") else "held back "
-        say(f"{label} {h['cohort']:<{width}}  {h['reasons'][0]}", out)
-        for reason in h["reasons"][1:]:
-            say(f"           {'':<{width}}  {reason}", out)
-        if h.get("stays"):
-            say(f"           {'':<{width}}  it stays as it was, of {h['stays']:,} files", out)
