@@ -118,6 +118,11 @@ def complete_key(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def last_of_ref() -> pl.Expr:
+    """Make the 1-based position of the last base of ref (Int64)."""
+    return pl.col("pos").cast(pl.Int64) + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
+
+
 def last_base() -> pl.Expr:
     """Make the 1-based position of the last base that an allele covers (Int64).
 
@@ -125,7 +130,7 @@ def last_base() -> pl.Expr:
     record. An insertion covers no base behind, nor does a breakend.
     """
     extent, pos = pl.col("extent"), pl.col("pos").cast(pl.Int64)
-    spelt = pos + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
+    spelt = last_of_ref()
     size = pl.coalesce(extent.str.extract(_SPAN), extent.str.extract(_LENGTH))
     reach = pos + size.cast(pl.Int64, strict=False)
     far = pl.max_horizontal(spelt, reach).clip(upper_bound=_MOST)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from varhouse.alleles.key import last_of_ref
 from varhouse.alleles.swap import Swapper
 from varhouse.genome.reference import COMPLEMENT
 from varhouse.infotext import encoded
@@ -218,7 +219,6 @@ class VcfLifter:
                 new_rest.append(self.swapper.samples(rest[i].encode(), n, k).decode())
             info = info.scatter(swapped, pl.Series(new_info, dtype=pl.String))
             rest = rest.scatter(swapped, pl.Series(new_rest, dtype=pl.String))
-        end = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
         alts = pl.col("alt").str.replace_all(",", "/", literal=True)
         # Names of contigs and ALTs may hold what means something in INFO.
         source = pl.concat_str(
@@ -245,7 +245,7 @@ class VcfLifter:
             .then(pl.lit(""))
             .otherwise(
                 pl.concat_str(
-                    _with_end(info, plan.select(end)),
+                    _with_end(info, plan.select(last_of_ref())),
                     pl.lit(";"),
                 )
             )
@@ -299,7 +299,7 @@ def _hold_blocks(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
     Their bases need not stay together, and END alone would shrink to that of REF.
     """
     end = records["info"].str.extract(r"(?:^|;)END=(\d{1,18})(?:;|$)").cast(pl.Int64)
-    last = records["pos"] + records["ref"].str.len_bytes().cast(pl.Int64) - 1
+    last = records.select(last_of_ref()).to_series()
     block = (records["alt"] == ".") & (end > last).fill_null(value=False)
     held = block & (plan["reason"] == int(Reason.LIFTED))
     symbolic = pl.lit(int(Reason.SYMBOLIC), plan.schema["reason"])

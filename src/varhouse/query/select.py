@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from varhouse.alleles.key import last_base, write_key
+from varhouse.alleles.key import last_base, last_of_ref, write_key
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.genome.contigs import Region, parse_region
 from varhouse.query.missing import explain_missing, other_base
@@ -28,8 +28,6 @@ from varhouse.query.names import (
 from varhouse.query.transcript_names import find_transcript_name
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN
-
-_LAST_OF_REF = pl.col("pos") + pl.col("ref").str.len_bytes() - 1
 
 PIECE_ROWS = 200_000
 """Rows of a piece: joins of 8 tables stay below some 300 MB, and cost little to start."""
@@ -424,7 +422,7 @@ def scan_piece(
     if piece.after is not None:
         frame = frame.filter(pl.col("pos") > piece.after)
     if piece.also is not None:
-        last = last_base() if "extent" in store.declaration(table).names else _LAST_OF_REF
+        last = last_base() if "extent" in store.declaration(table).names else last_of_ref()
         inside = [(pl.col("pos") <= b) & (last >= a) for a, b in piece.also]
         frame = frame.filter(pl.any_horizontal(*inside))
     if piece.keys is not None:

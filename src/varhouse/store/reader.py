@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from varhouse.alleles.extent import UNKNOWN
-from varhouse.alleles.key import last_base
+from varhouse.alleles.key import last_base, last_of_ref
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
 from varhouse.genome.contigs import Contig, Contigs, parse_region
 from varhouse.store import delta
@@ -338,7 +338,7 @@ class Store(TableMethods):
         elif "pos_end" in declared.names:
             first, last = pl.col("pos"), pl.col("pos_end")
         else:
-            first, last = pl.col("pos"), pl.col("pos") + pl.col("ref").str.len_bytes() - 1
+            first, last = pl.col("pos"), last_of_ref()
         if end is not None:
             frame = frame.filter(first <= end)
         if start is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from varhouse.alleles.key import add_extents
+from varhouse.alleles.key import add_extents, last_of_ref
 from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
@@ -18,8 +18,7 @@ def with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:
     """
     ends = np.minimum(record_ends(batch), POS_LIMIT - 1)
     far = pl.Series(ends[records["k"].to_numpy()])
-    own = pl.col("pos") + pl.col("ref").str.len_bytes().cast(pl.Int64) - 1
-    return records.with_columns(end=pl.when("is_block").then(far).otherwise(own))
+    return records.with_columns(end=pl.when("is_block").then(far).otherwise(last_of_ref()))
 
 
 def record_rows(batch: RecordBatch, context: Context) -> pl.DataFrame:
