@@ -26,6 +26,12 @@ LONGEST_ROW = 8 << 20
 SMALL_FILE = 512 << 20
 """Bytes at most of a text that is held whole: sheets, aliases, PAR, configuration."""
 
+_DOCUMENTS = (
+    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old document of Excel or Word"),
+)
+"""First bytes of what people give in place of a sheet, and what it is."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
 """What reading a cut off or damaged gzip raises."""
@@ -114,9 +120,14 @@ def read_text(path: Path, most: int = SMALL_FILE) -> str:
     Raises
     ------
     InputError
-        As `read_small`; if it is not UTF-8 (GBK is recognised and named).
+        As `read_small`; if it is a workbook, or not UTF-8 (GBK is recognised and named).
     """
     raw = read_small(path, most)
+    for magic, name in _DOCUMENTS:
+        if raw.startswith(magic):
+            raise InputError(
+                f"{path}: {name}, no text", "save it as text, tab-separated, in UTF-8"
+            )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

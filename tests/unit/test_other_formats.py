@@ -5,6 +5,7 @@ import gzip
 import json
 import sqlite3
 import tarfile
+import zipfile
 
 import polars as pl
 import pysam
@@ -127,6 +128,46 @@ def test_binaries_are_told(fx_here):
         path.write_bytes((fx_here / name).read_bytes())
         assert kind in _told(path).message, name
     assert not _told_codes(fx_here / "v.vcf.gz")
+
+
+PACKED_OTHERWISE = {
+    b"PK\x03\x04": ("a zip archive", "unzip"), b"\xfd7zXZ\x00": ("xz", "xz -d"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -d"), b"\x1f\x9d": ("compress", "uncompress"),
+    b"7z\xbc\xaf": ("a 7z archive", "7z x"), b"Rar!": ("a RAR archive", "unrar"),
+    b"x\x9c": ("zlib", "pigz"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("magic", PACKED_OTHERWISE)
+def test_what_is_packed_otherwise_is_told_with_what_unpacks_it(tmp_path, magic):
+    name, program = PACKED_OTHERWISE[magic]
+    path = tmp_path / "x.vcf.gz"
+    path.write_bytes(magic + b"\x00\x07" * 50)
+    found = validate(path)
+    assert found.counts == {"VH-F-001": 1}
+    (problem,) = found.problems
+    assert f"{name} is not read" in problem.message
+    assert program in problem.fix
+
+
+def _zipped(path, names, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, text in names.items():
+            archive.writestr(name, text)
+
+
+def test_workbooks_are_told_and_a_zip_of_vcfs_is_no_workbook(tmp_path):
+    path = tmp_path / "x.vcf"
+    workbook = {"[Content_Types].xml": "<Types/>" * 99, "xl/workbook.xml": "<workbook/>"}
+    _zipped(path, workbook)
+    assert "Excel workbook" in _told(path).message
+    kind = {"mimetype": "application/vnd.oasis.opendocument.spreadsheet"}
+    _zipped(path, kind, zipfile.ZIP_STORED)
+    assert "LibreOffice" in _told(path).message
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(999))
+    assert "old document of Excel" in _told(path).message
+    _zipped(path, {"a.vcf": HEAD + RECORD})
+    assert _told_codes(path) == {"VH-F-001"}
 
 
 def _told_codes(path):

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Any
 
 _EPILOG = """\
-example:
-  scripts/make_demo_data.py demo/data
+example, on the data that scripts/demo makes:
   varhouse ingest demo/store --config demo/data/config.yaml --cores 2
+
+the least that a configuration needs (paths from its folder; tabs between cells of sheets):
+  config.yaml   assembly: {name: GRCh38, reference: GRCh38.fa}
+                cohorts: cohorts.tsv
+                samples: samples.tsv
+  cohorts.tsv   cohort    files
+                hebei     gvcfs/*.g.vcf.gz
+  samples.tsv   cohort    sample    sex
+                hebei     HB001     female
+Without samples.tsv: policy: {unlisted_samples: unknown} in its place. More (genes, sources,
+strata, ...): config/README.md.
 
 writes:
   STORE/open, STORE/controlled   the tables (Delta Lake, Parquet)
@@ -34,12 +44,13 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
+    # Told in `run` what to do with them.
+    parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--config",
         type=Path,
-        required=True,
         metavar="FILE",
-        help="YAML; config/README.md explains every key",
+        help="YAML, needed; config/README.md explains every key",
     )
     parser.add_argument(
         "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
@@ -69,9 +80,19 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from varhouse.errors import UsageError
     from varhouse.ingest.account import print_account
     from varhouse.ingest.driver import Options, ingest
 
+    if args.files:
+        raise UsageError(
+            f"{args.files[0]}: files are not named here but in the cohort sheet",
+            "give it a row with their path or glob; varhouse ingest --help shows one",
+        )
+    if args.config is None:
+        raise UsageError(
+            "no --config FILE", "varhouse ingest --help shows the least that it needs"
+        )
     options = Options(
         args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash
     )

@@ -100,8 +100,13 @@ def cohort_reasons(
     if unlisted and run.policy.unlisted_samples == "refuse":
         reasons.append(
             f"{len(unlisted):,} sample(s) have no row in the sample sheet "
-            f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: add "
-            "them, or policy.unlisted_samples: unknown"
+            f"({', '.join(unlisted[:3])}{', ...' if len(unlisted) > 3 else ''}); fix: "
+            + (
+                "add them"
+                if sheet.height
+                else "name a sheet (samples: samples.tsv, columns cohort, sample, sex)"
+            )
+            + ", or policy.unlisted_samples: unknown"
         )
     kits = run.cohort(cohort).kits
     if kits and WHOLE not in kits and unlisted and run.policy.unlisted_samples != "refuse":

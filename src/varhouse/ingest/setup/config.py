@@ -117,15 +117,19 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
     problems += found
     samples, found = _read(paths["samples"], check_samples)
     problems += found
+    if not {"cohort", "sample"} <= set(samples.columns):
+        samples = NO_PEOPLE
+    # Of a sheet that cannot be read no column is there: that says nothing of the strata.
+    unread = bool(found) and samples.is_empty()
     bands = said.get("callable") or {}
     problems += _band_problems(bands)
     strata = list(said.get("strata") or [])
-    if paths["samples"] is not None or not raw.get("samples"):
+    if not unread and (paths["samples"] is not None or not raw.get("samples")):
         problems += _strata_problems(strata, samples)
     limits = Limits(**(said.get("limits") or {}))
     kits, found = read_kits(paths["callable.kits"])
     problems += found
-    if kits.path is not None and "kit" not in samples.columns:
+    if kits.path is not None and "kit" not in samples.columns and not unread:
         problems.append("callable.kits: the sample sheet has no column 'kit'")
     who_is_in = partial(names, limits=limits)
     cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, who_is_in, kits)
@@ -311,22 +315,25 @@ def genes_problems(path: Path) -> list[str]:
     return [f"genes: {path}: no GFF3 or GTF: {first}; fix: name a GFF3 or GTF file"]
 
 
+NO_PEOPLE = pl.DataFrame(
+    schema={
+        "cohort": pl.String,
+        "sample": pl.String,
+        "sex": pl.String,
+        "population": pl.String,
+        "line": pl.Int64,
+    }
+)
+"""A sample sheet without rows."""
+
+
 def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
-    empty = pl.DataFrame(
-        schema={
-            "cohort": pl.String,
-            "sample": pl.String,
-            "sex": pl.String,
-            "population": pl.String,
-            "line": pl.Int64,
-        }
-    )
     if path is None or not path.is_file():
-        return empty, []
+        return NO_PEOPLE, []
     try:
         frame, problems = check(path, read_sheet(path))
     except InputError as error:
-        return empty, [str(error)]
+        return NO_PEOPLE, [str(error)]
     return frame, problems
 
 

@@ -16,7 +16,7 @@ from varhouse.errors import InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits
 from varhouse.genome.reference import Reference
-from varhouse.ingest.setup.sheets import read_sheet
+from varhouse.ingest.setup.sheets import missing_columns, read_sheet
 from varhouse.tables.shards import write_frame
 from varhouse.textfile import read_text, split_lines
 
@@ -81,9 +81,7 @@ def read_kits(path: Path | None) -> tuple[KitSheet, list[str]]:
         frame = read_sheet(path)
     except InputError as error:
         return sheet, [str(error)]
-    problems = [
-        f"{path.name}: no column {c!r}" for c in ("kit", "bed") if c not in frame.columns
-    ]
+    problems = missing_columns(path.name, frame, ("kit", "bed"))
     if problems:
         return sheet, problems
     for line, kit, bed in frame.select("line", "kit", "bed").rows():

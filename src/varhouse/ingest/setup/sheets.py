@@ -69,13 +69,23 @@ def read_sheet(path: Path) -> pl.DataFrame:
     return frame.with_columns(pl.Series("line", lines, dtype=pl.Int64))
 
 
+def missing_columns(where: str, frame: pl.DataFrame, needed: tuple[str, ...]) -> list[str]:
+    """Say which columns a sheet lacks, or that something else than tabs sets them off."""
+    missing = [c for c in needed if c not in frame.columns]
+    found = [c for c in frame.columns if c != "line"]
+    for pattern, name in ((",", "commas"), (";", "semicolons"), (r"\s+", "blanks")):
+        cells = [x.strip(' "') for x in re.split(pattern, found[0])]
+        if len(found) == 1 and set(needed) <= set(cells):
+            return [f"{where}: the columns are set off by {name}; separate them by tabs"]
+    has = ", ".join(repr(c[:30]) for c in found[:8])
+    return [f"{where}: no column {c!r} (it has {has})" for c in missing]
+
+
 def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Check cohorts.tsv: the sheet with canonical column names, and every mistake."""
     frame = frame.rename({k: v for k, v in SPELLINGS.items() if k in frame.columns})
     where = path.name
-    problems = [
-        f"{where}: no column {c!r}" for c in ("cohort", "files") if c not in frame.columns
-    ]
+    problems = missing_columns(where, frame, ("cohort", "files"))
     if problems:
         return frame, problems
     for name in frame.columns:
@@ -120,9 +130,7 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
 def check_samples(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Check samples.tsv: the sheet with sex and population, and every mistake."""
     where = path.name
-    problems = [
-        f"{where}: no column {c!r}" for c in ("cohort", "sample") if c not in frame.columns
-    ]
+    problems = missing_columns(where, frame, ("cohort", "sample"))
     if problems:
         return frame, problems
     for name in ("sex", "population"):

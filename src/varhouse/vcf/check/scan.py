@@ -23,7 +23,13 @@ from varhouse.vcf.check.scanner import Scanner
 from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
-from varhouse.vcf.text.bgzf import BATCH_BYTES, BgzfWriter, FileHashes, hash_file
+from varhouse.vcf.text.bgzf import (
+    BATCH_BYTES,
+    BgzfWriter,
+    FileHashes,
+    PackedError,
+    hash_file,
+)
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
@@ -181,6 +187,8 @@ def _told_of(path: Path, account: Account) -> Iterator[None]:
         )
     except OtherFormatError as error:
         account.add("VH-F-017", error.message.removeprefix(f"{path}: "), fix=error.fix)
+    except PackedError as error:
+        account.add("VH-F-001", error.message.removeprefix(f"{path}: "), fix=error.fix)
     except InputError as error:
         code = "VH-F-002" if "cut off" in error.message else "VH-F-001"
         account.add(code, error.message.removeprefix(f"{path}: "))

@@ -31,10 +31,22 @@ _LARGEST = 1 << 17
 _EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _HEADER = struct.Struct("<4BI2BH")
 _NOT_READ = (
-    b"PK\x03\x04", b"\xfd7zXZ\x00", b"\x1f\x9d", b"\x1f\xa0", b"\x28\xb5\x2f\xfd",
-    b"x\x01", b"x\x9c", b"x\xda", b"Rar!", b"7z\xbc\xaf",
-)  # fmt: skip
-"""First bytes of zip, xz, compress, zstd, zlib, rar and 7z."""
+    (b"PK\x03\x04", "a zip archive", "unzip FILE"),
+    (b"\xfd7zXZ\x00", "a file packed by xz", "xz -d FILE"),
+    (b"\x1f\x9d", "a file packed by compress", "uncompress FILE"),
+    (b"\x1f\xa0", "a file packed by compress", "uncompress FILE"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd", "zstd -d FILE"),
+    (b"x\x01", "a stream of zlib", "pigz -dc FILE"),
+    (b"x\x9c", "a stream of zlib", "pigz -dc FILE"),
+    (b"x\xda", "a stream of zlib", "pigz -dc FILE"),
+    (b"Rar!", "a RAR archive", "unrar x FILE"),
+    (b"7z\xbc\xaf", "a 7z archive", "7z x FILE"),
+)
+"""First bytes of packed files that are not read, what they are, and what unpacks them."""
+
+
+class PackedError(InputError):
+    """A file that is packed in a way that is not read; `fix` says what unpacks it."""
 
 
 class Readable(Protocol):
@@ -64,11 +76,12 @@ def file_kind(path: Path) -> str:
             raise InputError(f"{path}: the file is empty")
         if head[:3] == b"BZh":
             return "bzip2"
-        if head.startswith(_NOT_READ):
-            raise InputError(
-                f"{path}: zip, xz, zstd, zlib or compress is not read",
-                "unpack it and compress with bgzip",
-            )
+        for magic, name, unpack in _NOT_READ:
+            if head.startswith(magic):
+                raise PackedError(
+                    f"{path}: {name} is not read",
+                    f"unpack it ({unpack}), compress the VCF with bgzip and give that",
+                )
         if head[:5] == b"BCF\x02\x02":
             return "bcf"
         if head[:2] != b"\x1f\x8b":

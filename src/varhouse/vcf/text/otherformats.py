@@ -14,7 +14,7 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 from varhouse.errors import InputError
-from varhouse.vcf.text.bgzf import file_kind
+from varhouse.vcf.text.bgzf import PackedError, file_kind
 
 HEAD_BYTES = 1 << 16
 """Bytes of the start of a file that are looked at, and of what they unpack to."""
@@ -42,6 +42,9 @@ _ALIGNED = (
 _PLINK = "write it as VCF: plink2 --bfile NAME --ref-from-fa force --fa FASTA --export vcf bgz"
 _PLINK2 = "write it as VCF: plink2 --pfile NAME --export vcf bgz"
 _INDEX = "give the file that it is the index of"
+_SHEET = (
+    "give a VCF or BCF file; a sheet of the configuration is tab-separated text: save it so"
+)
 _AS_VCF = "write the variants as VCF with the program that made it"
 
 FASTQ = Format("a FASTQ file of reads", _READS)
@@ -75,6 +78,8 @@ _MAGIC = (
     (0, b"\x87\x89\xf2\xeb", Format("a bigBed file", BED.advice)),
     (0, b"\x26\xfc\x8f\x88", Format("a bigWig file", _AS_VCF)),
     (0, b"\x88\x8f\xfc\x26", Format("a bigWig file", _AS_VCF)),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+     Format("an old document of Excel or Word (.xls, .doc)", _SHEET)),
     (0, b"%PDF-", Format("a PDF document", "give the VCF or BCF file that it is about")),
 )  # fmt: skip
 """Place of a magic number, the number, the format; the first that fits holds."""
@@ -151,6 +156,13 @@ _FOLDERS = (
     ),
 )
 """Names of which one stands in a folder of another program, and its format."""
+
+_OFFICE = (
+    (b"xl/", Format("an Excel workbook (.xlsx)", _SHEET)),
+    (b"opendocument.spreadsheet", Format("a LibreOffice workbook (.ods)", _SHEET)),
+    (b"word/", Format("a Word document (.docx)", _NONE)),
+)
+"""Text that the start of an office program's zip archive holds, and its format."""
 
 _COMPILED = [(re.compile(p, re.IGNORECASE), f) for p, f in _LINES]
 _COMPILED_ROWS = [(re.compile(p), f) for p, f in _ROWS]
@@ -246,7 +258,16 @@ def vcf_kind(path: Path) -> str:
     InputError
         As `varhouse.vcf.text.bgzf.file_kind`.
     """
-    kind = file_kind(path)
+    try:
+        kind = file_kind(path)
+    except PackedError as error:
+        head = unpacked_head(path, "zip")
+        for part, office in _OFFICE if head.startswith(b"PK") else ():
+            if part in head:
+                raise OtherFormatError(
+                    f"{path}: {office.name}, no VCF", office.advice
+                ) from error
+        raise
     if kind == "bcf":
         return kind
     found = format_of(unpacked_head(path, kind))

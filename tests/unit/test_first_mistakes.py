@@ -1,0 +1,111 @@
+"""What somebody gets wrong who ingests for the first time: the error says the way out."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from builders import make_fasta
+
+from varhouse.cli import main
+
+CONFIG = "assembly: {name: toy, reference: r.fa}\ncohorts: cohorts.tsv\n"
+VCF = (
+    "##fileformat=VCFv4.3\n##contig=<ID=1>\n"
+    '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tP1\n"
+    "1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/1\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A configuration of one file, in a path with a blank."""
+    out = tmp_path / "my data"
+    out.mkdir()
+    make_fasta(out / "r.fa", {"1": "ACGT"})
+    (out / "a.vcf").write_text(VCF)
+    (out / "config.yaml").write_text(CONFIG)
+    (out / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
+    return out
+
+
+def said(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    assert main(["ingest", str(folder / "s"), "--config", str(folder / "config.yaml")]) == code
+    out, err = capsys.readouterr()
+    return out + err
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("cohort  files\na  a.vcf\n", "blanks"),
+        ("cohort,files\na,a.vcf\n", "commas"),
+        ('"cohort";"files"\n"a";"a.vcf"\n', "semicolons"),
+    ],
+)
+def test_what_sets_the_columns_off_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, wrong: str
+) -> None:
+    (folder / "cohorts.tsv").write_text(text)
+    told = said(folder, capsys)
+    assert f"cohorts.tsv: the columns are set off by {wrong}; separate them by tabs" in told
+    assert "no column" not in told
+    (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
+    (folder / "config.yaml").write_text(CONFIG + "samples: samples.tsv\nstrata: [kind]\n")
+    (folder / "samples.tsv").write_text(text.replace("files", "sample"))
+    told = said(folder, capsys)
+    assert f"samples.tsv: the columns are set off by {wrong}" in told
+    assert "strata" not in told
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "cohorts.tsv").write_text("cohort\tpath of files\na\ta.vcf\n")
+    assert "no column 'files' (it has 'cohort', 'path of files')" in said(folder, capsys)
+
+
+def test_a_workbook_is_no_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with zipfile.ZipFile(folder / "cohorts.tsv", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    told = said(folder, capsys)
+    assert "an Excel workbook or another zip archive, no text" in told
+    assert "save it as text, tab-separated" in told
+
+
+def test_people_without_a_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(folder, capsys, 1)
+    assert "1 sample(s) have no row in the sample sheet (P1)" in told
+    assert "fix: name a sheet (samples: samples.tsv, columns cohort, sample, sex), or" in told
+    (folder / "config.yaml").write_text(CONFIG + "samples: samples.tsv\n")
+    (folder / "samples.tsv").write_text("cohort\tsample\n")
+    assert "no row in the sample sheet" in said(folder, capsys, 1)
+
+
+def test_files_on_the_command_line_and_no_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ingest", str(folder / "s"), "a.vcf", "b.vcf"]) == 2
+    told = capsys.readouterr().err
+    assert "a.vcf: files are not named here but in the cohort sheet" in told
+    assert main(["ingest", str(folder / "s")]) == 2
+    assert "no --config FILE" in capsys.readouterr().err
+    assert not (folder / "s").exists()
+
+
+def test_the_least_configuration_of_the_help_works(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["ingest", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    first = next(i for i, x in enumerate(lines) if x.startswith("  config.yaml"))
+    name = ""
+    for line in lines[first : first + 7]:
+        name = line[:14].strip() or name
+        text = line[16:] if name == "config.yaml" else "\t".join(line[16:].split())
+        text = text.replace("GRCh38.fa", "r.fa").replace("gvcfs/*.g.vcf.gz", "*.vcf")
+        new = bool(line[:14].strip())
+        with (folder / name).open("w" if new else "a") as out:
+            out.write(text.replace("HB001", "P1") + "\n")
+    assert "ingested" in said(folder, capsys, 0)
