@@ -17,6 +17,7 @@ from varhouse.errors import ConfigError
 from varhouse.ingest.account import print_account
 from varhouse.ingest.setup.config import read_config
 from varhouse.liftover import Reason
+from varhouse.query.callablecheck import check_callable
 from varhouse.store.drop import drop_cohort
 from varhouse.vcf.blocks import TextBlock, iter_text
 
@@ -120,6 +121,7 @@ def test_a_bed_is_in_the_coordinates_of_the_store(folder):
         ("chrA", 5, 1, 4, 2), ("chrA", 8, 1, 4, 2), ("chrA", 8, 1, 4, 2),
         ("chrA", 9, 0, 0, 0), ("chrB", 5, 0, 0, 0),
     ]  # fmt: skip
+    assert not list(check_callable(varhouse.open(folder / "store")))
 
 
 @pytest.mark.parametrize("size", [None, 1, 2])

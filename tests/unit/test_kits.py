@@ -12,6 +12,7 @@ from slow_sites import GENOME, gather, random_files, read_counts, slow_counts, w
 
 import varhouse
 from varhouse.errors import ConfigError
+from varhouse.query.callablecheck import check_callable
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
 from varhouse.tables.statistics import counts_of
@@ -125,6 +126,7 @@ def test_random_files_against_a_slow_reader(tmp_path, seed):
     }
     assert not wrong, f"{len(wrong)} of {len(right)}: {list(wrong.items())[:3]}"
     assert not verify(varhouse.open(tmp_path / "storeNone"))
+    assert not list(check_callable(varhouse.open(tmp_path / "storeNone")))
 
 
 def by_base(rows):
@@ -155,6 +157,7 @@ def test_groups_are_what_a_build_with_the_stratum_counts(tmp_path):
         ingest_here(store, config)
     opened = varhouse.open(store)
     assert not verify(opened)
+    assert not list(check_callable(opened))
     names = [n for n in counts_of("frequencies") if not n.endswith("_adj")]
     key = ["contig", "pos", "ref", "alt", "extent"]
     for by_cohort, table in ((True, "frequencies"), (False, "totals")):
@@ -334,6 +337,7 @@ def test_blocks_of_a_gvcf_go_before_the_bed(tmp_path):
     assert found == {"c1-5": (1, 2, 1, None), "c1-10": (1, 2, 1, None), "c1-15": (0, 2, 1, 2)}
     opened = varhouse.open(tmp_path / "store")
     assert not verify(opened)
+    assert not list(check_callable(opened))
     at = opened.callability("c1:4-16", cohort="cohort", stratum_by="all")
     assert at.select("start", "end", "n_samples", "an").rows() == [
         (4, 6, 1, 2), (7, 9, 2, 4), (10, 10, 1, 2), (11, 12, 2, 4), (13, 16, 1, 2),

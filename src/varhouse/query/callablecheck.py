@@ -1,4 +1,4 @@
-"""Whether the table `callable` is what the table `runs` counts: a part of `store verify`."""
+"""Whether the table `callable` is what runs and kits count: a part of `store verify`."""
 
 from collections.abc import Iterator
 
@@ -8,39 +8,41 @@ import polars as pl
 from varhouse.callability.check import differing
 from varhouse.callability.tally import Groups
 from varhouse.errors import StoreError
-from varhouse.frequencies.strata import ALL, make_strata
+from varhouse.frequencies.strata import ALL, Strata, make_strata
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.query.cohortstrata import read_strata
+from varhouse.query.kitcheck import first_difference
 from varhouse.query.people import sheet_rows
 from varhouse.store.reader import Store
 from varhouse.store.verify import Problem
 
 
 def check_callable(store: Store) -> Iterator[Problem]:
-    """Count the runs of all cohorts again, and compare with what is stored.
-
-    Not of cohorts with capture kits, whose people without runs stand in the same rows.
+    """Count the people of all cohorts at every base again, and compare with what is stored.
 
     Yields
     ------
     Problem
         Of each partition that differs, with the first base.
     """
-    files = [store.file_frame(table) for table in ("runs", "callable")]
+    files = [store.file_frame(table) for table in ("runs", "callable", "kits")]
     columns = [f"partition.{n}" for n in ("cohort", "part")]
     places = pl.concat([f.select(columns) for f in files if f.height] or [pl.DataFrame()])
     if places.is_empty():
         return
-    strata = read_strata(store)
+    known = read_strata(store)
     regions = dict(store.scan("cohorts").select("cohort", "haploid").collect().rows())
     kits = store.file_frame("kits")
     with_kits = set(kits["partition.cohort"]) if kits.height else set()
     for cohort, part in places.unique().sort(columns).rows():
-        if cohort in with_kits:
-            continue
-        by = strata.filter(pl.col("cohort") == cohort, pl.col("stratum_by") != ALL)
+        by = known.filter(pl.col("cohort") == cohort, pl.col("stratum_by") != ALL)
         kinds = by["stratum_by"].unique(maintain_order=True).to_list()
-        groups, labels = _groups(store, cohort, kinds)
+        strata = make_strata(sheet_rows(store, cohort), kinds)
+        if cohort in with_kits:
+            if (where := first_difference(store, cohort, part, strata)) is not None:
+                yield _differs(cohort, "runs, kits and records", where)
+            continue
+        groups, labels = _groups(store, cohort, strata)
         haploid = HaploidRegions.from_json(regions[cohort], store.assembly_contigs)
         runs, rows = (
             [str(p) for p in store.paths(table, cohort=cohort, part=part)]
@@ -53,14 +55,16 @@ def check_callable(store: Store) -> Iterator[Problem]:
             continue
         if off is not None:
             first = off.row(0, named=True)
-            where = f"{first['contig']}:{first['start']}"
-            what = f"cohort {cohort} counts something else than its runs, first at {where}"
-            yield Problem("callable", "", what)
+            yield _differs(cohort, "runs", f"{first['contig']}:{first['start']}")
 
 
-def _groups(store: Store, cohort: str, by: list[str]) -> tuple[Groups, pl.DataFrame]:
+def _differs(cohort: str, what: str, where: str) -> Problem:
+    told = f"cohort {cohort} counts something else than its {what}, first at {where}"
+    return Problem("callable", "", told)
+
+
+def _groups(store: Store, cohort: str, strata: Strata) -> tuple[Groups, pl.DataFrame]:
     """Sort the people of a cohort into groups, by ordinal, and name the groups."""
-    strata = make_strata(sheet_rows(store, cohort), by)
     samples = store.scan("samples", cohort=cohort).select("ordinal").sort("ordinal")
     ordinal = samples.collect()["ordinal"].to_numpy()
     # Ordinals of people who went are nobody's.
