@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
-from varhouse.alleles.extent import UNKNOWN
-from varhouse.alleles.key import last_base, last_of_ref
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
 from varhouse.genome.contigs import Contig, Contigs, parse_region
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
-from varhouse.store.pruning import SPANS, Wanted, may_hold, prune, read_filters
+from varhouse.store.pruning import Wanted, prune, read_filters
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
+from varhouse.store.rows import may_be_open, overlapping, scan_files
 from varhouse.store.table_methods import TableMethods
 from varhouse.tables.digest import EMPTY
-from varhouse.tables.schema import KEY, TABLES, VARIANTS, Table, annotation_table
+from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.view import OWN, PUBLIC, View
 
 
@@ -333,28 +332,7 @@ class Store(TableMethods):
             declared.names
         ):
             raise StoreError(f"table {table} has no positions to choose a region by")
-        if table in SPANS:
-            first, last = map(pl.col, SPANS[table])
-        elif "pos_end" in declared.names:
-            first, last = pl.col("pos"), pl.col("pos_end")
-        else:
-            first, last = pl.col("pos"), last_of_ref()
-        if end is not None:
-            frame = frame.filter(first <= end)
-        if start is not None:
-            if table not in SPANS:
-                # Lets the reader skip row groups, which the sum below does not.
-                span = max(self._span(table), 1)
-                near = pl.col("pos") >= start - span + 1
-                if (
-                    "extent" in declared.names
-                    and files.select(may_hold(files, "extent", UNKNOWN, None).any()).item()
-                ):
-                    near |= pl.col("extent") >= UNKNOWN
-                    # A source may call a field of its own `end`.
-                    last = pl.col("end") if table == VARIANTS.name else last_base()
-                frame = frame.filter(near)
-            frame = frame.filter(last >= start)
+        frame = overlapping(frame, declared, files, start, end, self._span(table))
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
         if hidden := self.view.hidden_rows(table):
@@ -366,7 +344,7 @@ class Store(TableMethods):
     @staticmethod
     def may_be_open(files: pl.DataFrame) -> bool:
         """Tell whether files of `file_frame` may hold symbolic alleles with an extent."""
-        return bool(files.select(may_hold(files, "extent", UNKNOWN, None).any()).item())
+        return may_be_open(files)
 
     def _span(self, table: str) -> int:
         pinned = self.record.tables.get(table)
@@ -374,47 +352,11 @@ class Store(TableMethods):
 
     def _scan_files(self, declared: Table, files: pl.DataFrame) -> pl.LazyFrame:
         """Scan files as they are, but for `constants`."""
+        frame = scan_files(table_folder(self.path, declared), declared, files)
         if not files.height:
-            return pl.LazyFrame(schema=declared.polars_schema)
-        frame = self._scan_pieces(declared, files)
+            return frame
         given = self.constants(declared.name).items()
         return frame.with_columns(pl.lit(v, pl.String).alias(n) for n, v in given)
-
-    def _scan_pieces(self, declared: Table, files: pl.DataFrame) -> pl.LazyFrame:
-        """Scan files with partition columns added, missing columns null."""
-        folder = table_folder(self.path, declared)
-        if "=" in str(folder) and declared.partition:
-            # Polars would take `x=y` above the store for one of its partitions.
-            by = [f"partition.{c}" for c in declared.partition]
-            pieces = [
-                self._scan_paths(declared, folder, group["path"].to_list(), hive=False)
-                .with_columns(
-                    pl.lit(v, pl.String).alias(c)
-                    for c, v in zip(declared.partition, values, strict=True)
-                )
-                .select(declared.names)
-                for values, group in files.group_by(by, maintain_order=True)
-            ]
-            return pl.concat(pieces)
-        return self._scan_paths(
-            declared, folder, files["path"].to_list(), hive=bool(declared.partition)
-        )
-
-    @staticmethod
-    def _scan_paths(
-        declared: Table, folder: Path, paths: list[str], *, hive: bool
-    ) -> pl.LazyFrame:
-        schema = declared.polars_schema if hive else declared.file_schema
-        frame = pl.scan_parquet(
-            [f"{folder}/{p}" for p in paths],
-            glob=False,
-            schema=schema,
-            missing_columns="insert",
-            hive_partitioning=hive,
-            # Without this a contig called 1 would become a number.
-            hive_schema=dict.fromkeys(declared.partition, pl.String()) if hive else None,
-        )
-        return frame.select(declared.names) if hive else frame
 
     def table(self, name: str, region: str | None = None, **partition: Wanted) -> pl.LazyFrame:
         """Scan a table, of a region written as `chr1:48,000-49,000` if one is given.
