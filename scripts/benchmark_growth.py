@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measure what it costs to add, replace and remove people of a cohort of gVCFs.
+"""Measure what it costs to add, replace and remove people of a cohort of a file each.
 
 usage: scripts/benchmark_growth.py FOLDER [--people 38 380] [--add 1 38] [--bases 100000]
-       [--skip-build]
+       [--plain] [--skip-build]
 
-Makes a reference and a gVCF of one person each in FOLDER (seeded: the same again), builds a
-store of each size at once, and adds people to it. Prints one JSON line a task: CPU and wall
-seconds of `varhouse ingest` with its jobs, and whether the digest is that of one build.
+Makes a reference and a gVCF of one person each in FOLDER (--plain: a VCF of the variants
+alone; seeded: the same again), builds a store of each size at once, and adds people to it.
+Prints one JSON line a task: CPU and wall seconds of `varhouse ingest` with its jobs, and
+whether the digest is that of one build.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, nargs="+", default=[38, 380])
     parser.add_argument("--add", type=int, nargs="+", default=[1, 38])
     parser.add_argument("--bases", type=int, default=100_000)
+    parser.add_argument("--plain", action="store_true", help="VCFs without blocks")
     parser.add_argument("--skip-build", action="store_true", help="no build to compare with")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ def main() -> int:
     sites = make_sites(bases)
     most = max(args.people) + max(args.add)
     for k in range(most):
-        make_person(args.folder / "gvcf", bases, sites, k)
+        make_person(args.folder / "files", bases, sites, k, plain=args.plain)
     for n in args.people:
         store = args.folder / f"store-{n}"
         shutil.rmtree(store, ignore_errors=True)
@@ -84,7 +86,7 @@ def say(task: str, people: int, changed: int, cost: dict[str, object]) -> None:
 
 def ingest(folder: Path, store: Path, people: list[int] | range) -> dict[str, object]:
     """Run an ingest of people in a process of its own; give what it cost."""
-    names = "".join(f"gvcf/p{k:05d}.g.vcf\n" for k in people)
+    names = "".join(f"files/p{k:05d}.vcf\n" for k in people)
     (folder / "files.txt").write_text(names)
     (folder / "cohorts.tsv").write_text("cohort\tfiles\ngrown\t@files.txt\n")
     sexes = ("male", "female")
@@ -127,10 +129,15 @@ def make_sites(bases: str) -> list[tuple[int, str, str, float]]:
 
 
 def make_person(
-    folder: Path, bases: str, sites: list[tuple[int, str, str, float]], number: int
+    folder: Path,
+    bases: str,
+    sites: list[tuple[int, str, str, float]],
+    number: int,
+    *,
+    plain: bool,
 ) -> None:
-    """Write the gVCF of a person."""
-    path = folder / f"p{number:05d}.g.vcf"
+    """Write the gVCF of a person; of a `plain` one the variants alone."""
+    path = folder / f"p{number:05d}.vcf"
     if path.exists():
         return
     folder.mkdir(exist_ok=True)
@@ -150,16 +157,17 @@ def make_person(
             end = min(at + int(rng.exponential(60)), pos - 1)
             gq, dp = BANDS[rng.integers(len(BANDS))]
             # Some bases have no reads.
-            if rng.random() < 0.97:
+            if rng.random() < 0.97 and not plain:
                 out.append(
                     f"{CONTIG}\t{at}\t.\t{bases[at - 1]}\t<NON_REF>\t.\t.\tEND={end}\t"
                     f"GT:DP:GQ:MIN_DP\t0/0:{dp}:{gq}:{dp}\n"
                 )
             at = end + 1
         if copies:
-            gt, ad = ("0/1", "12,11,0") if copies == 1 else ("1/1", "0,23,0")
+            gt, ad = ("0/1", "12,11") if copies == 1 else ("1/1", "0,23")
+            more, ad = ("", ad) if plain else (",<NON_REF>", ad + ",0")
             out.append(
-                f"{CONTIG}\t{pos}\t.\t{ref}\t{alt},<NON_REF>\t50\t.\t.\t"
+                f"{CONTIG}\t{pos}\t.\t{ref}\t{alt}{more}\t50\t.\t.\t"
                 f"GT:AD:DP:GQ\t{gt}:{ad}:23:{rng.integers(10, 99)}\n"
             )
             at = pos + len(ref)

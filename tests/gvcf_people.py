@@ -1,7 +1,8 @@
-"""gVCFs of people who share alleles, and the configuration of a cohort of some of them."""
+"""gVCFs and VCFs of people who share alleles, and the configuration of a cohort of some."""
 
 import json
 import random
+from collections.abc import Collection
 from pathlib import Path
 
 from builders import make_fasta
@@ -21,11 +22,28 @@ HEADER = """##fileformat=VCFv4.2
 """
 
 
-class People:
-    """A folder of gVCFs of people, and the configuration that names some of them."""
+def without_blocks(text: str) -> str:
+    """Leave of a gVCF what a VCF of variants has; of some blocks the first base stays."""
+    rows = []
+    for k, line in enumerate(text.splitlines()):
+        row = line.split("\t")
+        if line.startswith("#") or row[4] != "<NON_REF>":
+            line = line.replace(",<NON_REF>", "").replace(":9,8,0", ":9,8")
+            rows.append(line.replace("0|2:", "0|1:"))
+        elif k % 5 == 0:
+            rows.append("\t".join([*row[:4], ".", *row[5:7], ".", *row[8:]]))
+    return "\n".join(rows) + "\n"
 
-    def __init__(self, folder: Path) -> None:
+
+class People:
+    """A folder of gVCFs of people, and the configuration that names some of them.
+
+    Those whose numbers are in `plain` have a VCF of their variants instead.
+    """
+
+    def __init__(self, folder: Path, plain: Collection[int] = ()) -> None:
         self.folder = folder
+        self.plain = plain
         make_fasta(folder / "ref.fa", CONTIGS)
         rng = random.Random(8)
         # Alleles that people share: SNVs, deletions, insertions to be left-aligned.
@@ -85,7 +103,9 @@ class People:
                 )
                 at = pos + len(ref)
         path = self.folder / f"p{number}.g.vcf"
-        path.write_text("".join(lines))
+        path.write_text(
+            without_blocks("".join(lines)) if number in self.plain else "".join(lines)
+        )
         return path.name
 
     @staticmethod

@@ -45,6 +45,22 @@ def call(gt, male, haploid):
     return called, full
 
 
+def together(gts, one_copy):
+    """Add up what the records of a person say of a site: called alleles, and whether all."""
+    said = [call(gt, one_copy, one_copy) for gt in gts]
+    # `1/.` of a male where he has one copy is one allele of one.
+    most = max(
+        1
+        if full and "1" in alleles and len(alleles) == 1
+        else len(gt.replace("|", "/").split("/"))
+        for gt, (alleles, full) in zip(gts, said, strict=True)
+    )
+    called = min(most, sum(len(alleles) for alleles, _ in said))
+    return called, any(full for _, full in said) or called == most or (
+        one_copy and called == 1
+    )
+
+
 def assumed(sex, contig):
     """Copies of somebody of whom no file says anything; none where they cannot be known."""
     if contig == "MT":
@@ -54,11 +70,12 @@ def assumed(sex, contig):
     return {"male": 1, "female": 2 if contig == "X" else 0}.get(sex, 0)
 
 
-def gather(files):
+def gather(files, *, twice=False):
     """Sort records by groups of people: (groups, alleles, own, about, mute).
 
     `own`: the record and number of an ALT by group and allele; `about`: records by group and
-    site; `mute`: sites of records of a group of which no ALT is kept.
+    site; `mute`: sites of records of a group of which no ALT is kept. `twice`: a record of
+    alleles that stand before says that they are called there (decision 0039).
     """
     groups = defaultdict(list)
     for records in files:
@@ -77,7 +94,9 @@ def gather(files):
                 alleles.add(key)
                 if (who, key) not in own:
                     own[who, key] = (record, str(i))
-                    places |= {(contig, pos), key[:2]}
+                elif not twice:
+                    continue
+                places |= {(contig, pos), key[:2]}
             for place in places:
                 about[who, place].append(record)
             if not places:
@@ -93,8 +112,14 @@ def slow_counts(files, people, covers=None, bases=()):
     `people`: sample to sex, population and perhaps more. `covers` tells of (sample, contig,
     pos) whether the sample's kit covers a base; without it nobody has a kit. `bases`:
     (contig, pos) that are counted as an allele that nobody has.
+
+    Where each file is of one person who has no other, a person is called at a site by all own
+    records of it together, and is so for each of its alleles (decision 0039).
     """
-    groups, alleles, own, about, mute = gather(files)
+    who = [frozenset(records[0][4]) for records in files]
+    is_per_person = covers is None and len(set(who)) == len(files) > 1
+    is_per_person &= all(len(g) == 1 for g in who)
+    groups, alleles, own, about, mute = gather(files, twice=is_per_person)
     out = defaultdict(lambda: [0, 0, 0, 0])
     for key in [*alleles, *((*base, "", "") for base in bases)]:
         for who in groups:
@@ -113,6 +138,12 @@ def slow_counts(files, people, covers=None, bases=()):
                         continue
                     calls = [(["0"] * copies, True)]
                 called, full = max(calls, key=lambda c: (c[1], len(c[0])))
+                n_called = len(called)
+                if is_per_person:
+                    n_called, full = together(
+                        [r[4][sample] for r in about[who, key[:2]]],
+                        sex == "male" and key[0] in "XY",
+                    )
                 for stratum in (
                     ("all", "all"),
                     ("population", population),
@@ -120,7 +151,7 @@ def slow_counts(files, people, covers=None, bases=()):
                 ):
                     row = out[*key, *stratum]
                     row[0] += called.count(number)
-                    row[1] += len(called)
+                    row[1] += n_called
                     row[2] += not full
                     row[3] += 1
     return {k: tuple(v) for k, v in out.items()}

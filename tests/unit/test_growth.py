@@ -1,11 +1,12 @@
-"""Cohorts of gVCFs that grow: the same as one build, and only what came is read."""
+"""Cohorts that grow: the same as one build, and only what came is read."""
 
 import io
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
-from gvcf_people import CONTIGS, People
+from gvcf_people import BASES, CONTIGS, People, without_blocks
 from inprocess import ingest_here
 
 import varhouse
@@ -55,7 +56,9 @@ def _same(people: People, store: Path, files: list[str], who: list[str] | None =
         assert at == other.callability(f"{part}:1-700").rows()
 
 
-def test_people_come_one_by_one_leave_and_are_replaced(people: People) -> None:
+@pytest.mark.parametrize("plain", [(), range(8), (0, 2, 5, 6)], ids=["gvcf", "vcf", "both"])
+def test_people_come_one_by_one_leave_and_are_replaced(people: People, plain) -> None:
+    people.plain = plain
     store = people.folder / "s"
     names = [people.write(k) for k in range(8)]
     people.ingest(store, names[:3])
@@ -196,6 +199,7 @@ def _without_records(path: Path) -> None:
 
 def test_a_file_without_records_comes_and_leaves(people: People) -> None:
     """Its person is assessed nowhere, as in one build: it is of no kind of file."""
+    # Of one-sample files all have runs, but one that stands alone and has no record.
     store = people.folder / "s"
     names = [people.write(k) for k in range(5)]
     for k in (2, 3):
@@ -203,7 +207,7 @@ def test_a_file_without_records_comes_and_leaves(people: People) -> None:
     # Of two that have none one stands alone at first.
     people.ingest(store, names[2:3])
     for files, told in (
-        (names[1:3], {"came": 1, "replaced": 0, "gone": 0, "kept": 1}),
+        (names[1:3], None),
         (names[:4], {"came": 2, "replaced": 0, "gone": 0, "kept": 2}),
         ([*names[:2], *names[3:]], {"came": 1, "replaced": 0, "gone": 1, "kept": 3}),
     ):
@@ -251,7 +255,7 @@ def test_a_cohort_that_does_not_grow_and_has_a_bad_file(people: People, why: str
 
 @pytest.mark.parametrize("what", ["setting", "vcf", "shared", "several leave", "sex"])
 def test_what_does_not_grow_is_replaced(people: People, what: str) -> None:
-    """Another setting, a file that is no gVCF, people in two files: all is read."""
+    """Another setting, a VCF of several people, people in two files: all is read."""
     store = people.folder / "s"
     names = [people.write(k) for k in range(3)]
     others = [f"P{k}" for k in range(3)]
@@ -263,15 +267,8 @@ def test_what_does_not_grow_is_replaced(people: People, what: str) -> None:
         return
     people.ingest(store, names)
     if what == "vcf":
-        text = (people.folder / people.write(3)).read_text()
-        rows = [r for r in text.splitlines() if "\t<NON_REF>" not in r]
-        (people.folder / "p3.g.vcf").write_text(
-            "\n".join(rows)
-            .replace(",<NON_REF>", "")
-            .replace("9,8,0", "9,8")
-            .replace("0|2", "0|1")
-            + "\n"
-        )
+        path = people.folder / people.write(3, names=["P3", "P4"])
+        path.write_text(without_blocks(path.read_text()))
     elif what == "shared":
         people.write(3, names=["P2"], seed=3)
     elif what == "setting":
@@ -291,7 +288,7 @@ def test_what_does_not_grow_is_replaced(people: People, what: str) -> None:
         assert _grown(account) == {"came": 0, "replaced": 1, "gone": 0, "kept": 2}
         assert [str(p) for p in verify(varhouse.open(store))] == []
         return
-    listed = [*others, *(["P3"] if what == "vcf" else [])]
+    listed = [*others, *(["P3", "P4"] if what == "vcf" else [])]
     account = people.ingest(store, [*names, "p3.g.vcf"], listed)
     assert _grown(account) is None
 
@@ -301,14 +298,8 @@ def test_a_cohort_grows_beside_others(people: People) -> None:
     store = people.folder / "s"
     names = [people.write(k) for k in range(4)]
     vcf = people.folder / "other.vcf"
-    lines = (people.folder / names[0]).read_text().splitlines()
-    head = [x for x in lines if x.startswith("#")]
-    rows = [
-        x.replace(",<NON_REF>", "").replace("9,8,0", "9,8").replace("0|2", "0/0")
-        for x in lines
-        if ",<NON_REF>" in x
-    ]
-    vcf.write_text("\n".join([*head, *rows]).replace("\tP0", "\tQ0") + "\n")
+    text = without_blocks((people.folder / names[0]).read_text())
+    vcf.write_text(text.replace("\tP0", "\tQ0"))
 
     def ingest(where: Path, files: list[str]) -> dict:
         people.ingest(people.folder / "unused", files[:1])
@@ -335,3 +326,69 @@ def test_a_cohort_grows_beside_others(people: People) -> None:
         digests, wanted = one.record.table_digests(), other.record.table_digests()
         assert {n for n in wanted if digests.get(n) != wanted[n]} == set()
         assert [str(p) for p in verify(one)] == []
+
+
+def test_files_of_one_person_each_grow_and_others_do_not(people: People) -> None:
+    """The second file, and one of two people, make a cohort of VCFs go in anew."""
+    people.plain = range(8)
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(4)]
+    two = people.write(7, names=["P4", "P5"])
+    steps = [
+        (names[:1], None, False),
+        # Alone it brought no runs.
+        (names[:2], None, True),
+        (names[:3], {"came": 1, "replaced": 0, "gone": 0, "kept": 2}, True),
+        ([*names[:3], two], None, False),
+        (names[:3], None, True),
+        (names[2:3], None, False),
+    ]
+    for files, told, has_runs in steps:
+        who = [f"P{f[1]}" for f in files if f != two] + (["P4", "P5"] if two in files else [])
+        assert _grown(people.ingest(store, files, who)) == told
+        found = varhouse.open(store)
+        assert found.scan("files").select("has_runs").collect()["has_runs"].all() is has_runs
+        _same(people, store, files, who)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_genotype_of_many_alleles_goes_in_by_records(people: People, grows: bool) -> None:
+    """A state tells 7 alleles: such a cohort has no runs, one that grows waits."""
+    people.plain = range(8)
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(3)]
+    path = people.folder / names[2]
+    path.write_text(path.read_text().replace("\t0/1:", "\t0/1/1/1/1/1/1/1:", 1))
+    if grows:
+        people.ingest(store, names[:2])
+        account = people.ingest(store, names)
+        assert "more than 7 alleles in 1 record(s)" in account["held_back"][0]["reasons"][0]
+        assert account["held_back"][0]["stays"] == 2
+        return
+    people.ingest(store, names)
+    found = varhouse.open(store)
+    assert not found.scan("files").select("has_runs").collect()["has_runs"].any()
+    assert found.frequencies().collect()["ac"].max() >= 7
+    assert [str(p) for p in verify(found)] == []
+
+
+def test_alleles_that_nobody_is_called_with_go_with_their_last_record(people: People) -> None:
+    """In VCFs such alleles are kept: of two people who have one, the second takes it along."""
+    people.plain = range(3)
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(3)]
+    alt = "ACGT"["ACGT".index(BASES[0]) - 1]
+    for name in names[:2]:
+        path = people.folder / name
+        head, _, body = path.read_text().partition("FORMAT\t")
+        first, _, rows = body.partition("\n")
+        row = f"c1\t1\t.\t{BASES[0]}\t{alt}\t50\t.\t.\tGT:DP:GQ:AD\t0/0:30:99:30,0\n"
+        path.write_text(f"{head}FORMAT\t{first}\n{row}{rows}")
+    assert not people.ingest(store, names)["held_back"]
+    for files, n, an in ((names[1:], 1, 2), (names[2:], 0, None)):
+        who = [f"P{f[1]}" for f in files]
+        people.ingest(store, files, who)
+        rows = varhouse.open(store).frequencies("c1:1-1").collect()
+        rows = rows.filter((pl.col("stratum_by") == "all") & (pl.col("stratum") == "all"))
+        assert rows.select("ac", "an").rows() == [(0, an)] * n
+        _same(people, store, files, who)

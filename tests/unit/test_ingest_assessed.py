@@ -93,10 +93,15 @@ def test_who_has_the_unspecified_allele_was_called(tmp_path, alt, gt, right):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_files_against_a_slow_reader(tmp_path, seed):
+@pytest.mark.parametrize(
+    "groups", [[["a"], ["b"], ["c", "d", "e"], ["f"]], [["a"], ["b"], ["c"], ["f"]]],
+    ids=["groups", "people"],
+)  # fmt: skip
+def test_random_files_against_a_slow_reader(tmp_path, seed, groups):
     rng = random.Random(seed)
-    groups = [["a"], ["b"], ["c", "d", "e"], ["f"]]
     files = random_files(rng, groups)
+    if all(len(g) == 1 for g in groups):
+        files = list({next(iter(f[0][4])): f for f in files}.values())
     names = [s for g in groups for s in g]
     people = {s: (rng.choice(["male", "female"]), f"P{i % 2}") for i, s in enumerate(names)}
     config = write_cohort(tmp_path, files, people)

@@ -10,6 +10,10 @@ The levels follow from GT, the quality fields and FILTER of a record (decision 0
 - ADJ needs the thresholds of `policy.adj`, all alleles called, and FILTER and FT that are
   PASS, RefCall or missing. Where males have one copy, a male's heterozygote is never ADJ.
 - Quality is unknown, not low, where FORMAT lacks what the genotype is asked for.
+
+A file that is no gVCF says it of the bases of its records alone, and is judged as any other
+file (`varhouse.frequencies.adj`): 0/0 is called whatever its DP, FILTER is not asked, GQ, DP
+and AD stand for nothing else, and a record that lacks one of them says nothing of quality.
 """
 
 from collections.abc import Sequence
@@ -25,7 +29,7 @@ from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fieldnumbers import least_two, sum_of, value_of
 from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
-from varhouse.tables.statistics import Adjust
+from varhouse.tables.statistics import ADJ_FIELDS, Adjust
 
 _GQ, _RGQ, _GQX, _DP, _DPI, _MIN_DP, _AD, _PL, _FT, _LEN = range(10)
 STATE_FIELDS = ("GQ", "RGQ", "GQX", "DP", "DPI", "MIN_DP", "AD", "PL", "FT", "LEN")
@@ -50,11 +54,14 @@ class Rules:
         Thresholds of ADJ; one of 0 is not asked for.
     gq, dp
         Lower bounds of the bands, ascending.
+    gvcf
+        The records are those of a gVCF.
     """
 
     adjust: Adjust
     gq: Sequence[int] = ()
     dp: Sequence[int] = ()
+    gvcf: bool = True
 
 
 class RecordArrays(NamedTuple):
@@ -221,7 +228,7 @@ def _levels(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     n_alt, filtered, haploid = records
     begin, layout = tape[3], tape[4]
     stride, lacking = known
-    of_gq, of_dp = quality
+    of_gq, of_dp, zero_is_empty = quality
     gq_bounds, dp_bounds = bounds
     least_gq, least_dp, least_haploid, least_share = limits
     codes = np.empty((default.size, male.size), np.int32)
@@ -258,7 +265,7 @@ def _levels(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             if about[c, 3] > 0:
                 # `1/.` of a male is one allele of one, wherever it is laid.
                 ploidy = copies
-            elif gq <= 0.0 or dp <= 0.0:
+            elif zero_is_empty and (gq <= 0.0 or dp <= 0.0):
                 level = EMPTY
             gq_band, dp_band = _band(gq_bounds, gq), _band(dp_bounds, dp)
             codes[k, s] = pack(level, called, ploidy, unknown, gq_band, dp_band)
@@ -266,7 +273,7 @@ def _levels(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 
 
 def _layouts(
-    layouts: Sequence[Sequence[Field]], adjust: Adjust
+    layouts: Sequence[Sequence[Field]], rules: Rules
 ) -> tuple[Int32, tuple[Int32, Int32]]:
     """Say where the fields stand in each layout, and what it lacks.
 
@@ -283,16 +290,23 @@ def _layouts(
         names = [f.name for f in fields]
         stride[k] = len(names)
         for j, name in enumerate(STATE_FIELDS):
-            if name in names:
+            if name in names and (rules.gvcf or name in ADJ_FIELDS):
                 place = names.index(name)
                 where[k, j] = place, fields[place].is_number
-        has = set(names)
-        no_gq = adjust.gq > 0 and not has & {"GQ", "RGQ", "GQX", "PL"}
-        by_depth = adjust.dp > 0 or adjust.dp_haploid > 0
-        no_dp = by_depth and not has & {"DP", "DPI", "MIN_DP", "AD"}
-        no_ad = adjust.ab > 0 and "AD" not in has
-        lacks[k] = (no_gq or no_dp) * _NO_QUALITY | no_ad * _NO_DEPTHS
+        lacks[k] = _lacking(set(names), rules)
     return where, (stride, lacks)
+
+
+def _lacking(has: set[str], rules: Rules) -> int:
+    """Say what a layout with some fields lacks to tell the quality: bits."""
+    adjust = rules.adjust
+    if not rules.gvcf:
+        return 0 if adjust.fields_asked <= has else _NO_QUALITY
+    no_gq = adjust.gq > 0 and not has & {"GQ", "RGQ", "GQX", "PL"}
+    by_depth = adjust.dp > 0 or adjust.dp_haploid > 0
+    no_dp = by_depth and not has & {"DP", "DPI", "MIN_DP", "AD"}
+    no_ad = adjust.ab > 0 and "AD" not in has
+    return (no_gq or no_dp) * _NO_QUALITY | no_ad * _NO_DEPTHS
 
 
 def grade(
@@ -311,12 +325,13 @@ def grade(
     -------
     Graded
     """
-    where, known = _layouts(fields.layouts, rules.adjust)
+    where, known = _layouts(fields.layouts, rules)
     tape, stride, a = fields.arrays, known[0], rules.adjust
     gq = _first_numbers(tape, male.size, where, stride, (_GQ, _GQX))
-    _fill(tape, where, stride, _PL, gq)
     dp = _first_numbers(tape, male.size, where, stride, (_DP, _MIN_DP))
-    _fill(tape, where, stride, _AD, dp)
+    if rules.gvcf:
+        _fill(tape, where, stride, _PL, gq)
+        _fill(tape, where, stride, _AD, dp)
     codes: Codes = _levels(
         (genotypes.alleles, genotypes.described),
         genotypes.listed,
@@ -325,7 +340,7 @@ def grade(
         tape,
         where,
         known,
-        (gq, dp),
+        (gq, dp, rules.gvcf),
         (float(a.gq), float(a.dp), float(a.dp_haploid), float(a.ab)),
         (np.array(rules.gq, np.int64), np.array(rules.dp, np.int64)),
     )

@@ -25,12 +25,9 @@ from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fieldnumbers import value_of
 from varhouse.genotypes.fields import INT_MISSING, Field, FieldTape
-from varhouse.tables.statistics import Adjust
+from varhouse.tables.statistics import ADJ_FIELDS, Adjust
 
 _GQ, _DP, _AD = range(3)
-ADJ_FIELDS = ("GQ", "DP", "AD")
-"""FORMAT keys that say the quality."""
-
 _OF_ALLELES = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
 _OF_RECORDS = ("an_adj", "n_missing_adj", "n_samples_adj")
 
@@ -211,10 +208,7 @@ def _places(layouts: Sequence[Sequence[Field]], adjust: Adjust) -> npt.NDArray[n
     Of each field its place, whether it is a number, and the fields of the layout; the
     latter is -1 for a layout that lacks one that is asked for.
     """
-    asked = (adjust.gq > 0, adjust.dp > 0 or adjust.dp_haploid > 0 or adjust.ab > 0)
-    needed = {
-        n for n, is_asked in zip(ADJ_FIELDS, (*asked, adjust.ab > 0), strict=True) if is_asked
-    }
+    needed = adjust.fields_asked
     out = np.zeros((max(len(layouts), 1), 3, 3), np.int32)
     for row, fields in zip(out, layouts, strict=False):
         names = [f.name for f in fields]

@@ -14,7 +14,6 @@ import polars as pl
 from varhouse.alleles.key import Declared
 from varhouse.errors import ConfigError, InputError, UsageError, nearest
 from varhouse.files import new_file
-from varhouse.frequencies.adj import ADJ_FIELDS
 from varhouse.frequencies.rows import frequency_frame
 from varhouse.frequencies.strata import make_strata
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
@@ -29,6 +28,7 @@ from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
+from varhouse.tables.statistics import ADJ_FIELDS
 from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import FileScan, scan_file
 from varhouse.vcf.header.keys import key_table

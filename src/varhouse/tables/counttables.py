@@ -72,7 +72,7 @@ _AT_A_BASE = tuple(
 CALLABLE = Table(
     "callable",
     "open",
-    "a stretch of bases x stratum of a cohort with gVCF: what some of its people add to the"
+    "a stretch of bases x stratum of a cohort with runs: what some of its people add to the"
     " counts at each of its bases; the count at a base is the sum over all rows that hold it,"
     " and where no row does nobody was assessed",
     (

@@ -25,6 +25,10 @@ FREQUENCIES, TOTALS = "frequencies", "totals"
 _BOTH = (FREQUENCIES, TOTALS)
 
 
+ADJ_FIELDS = ("GQ", "DP", "AD")
+"""FORMAT keys that say the quality of a genotype."""
+
+
 @dataclass(frozen=True)
 class Adjust:
     """Thresholds of a genotype of high quality (adj), gnomAD's unless said otherwise.
@@ -41,6 +45,13 @@ class Adjust:
     dp: float = 10
     dp_haploid: float = 5
     ab: float = 0.2
+
+    @property
+    def fields_asked(self) -> set[str]:
+        """Those of ADJ_FIELDS without which a record says nothing of quality."""
+        by_depth = self.dp > 0 or self.dp_haploid > 0 or self.ab > 0
+        asked = (self.gq > 0, by_depth, self.ab > 0)
+        return {name for name, is_asked in zip(ADJ_FIELDS, asked, strict=True) if is_asked}
 
 
 class AtSite(Enum):

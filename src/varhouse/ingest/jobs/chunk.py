@@ -36,7 +36,7 @@ from varhouse.ingest.jobs.recordrows import (
 )
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
-from varhouse.ingest.jobs.staterows import StateRows, fields_to_read, with_places
+from varhouse.ingest.jobs.staterows import StateRows, fields_to_read, heard, with_places
 from varhouse.normalise import Status
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
@@ -156,7 +156,7 @@ class _Rows(NamedTuple):
 
 
 class _Calls(NamedTuple):
-    """Genotypes of records, their other fields, and their states where there are runs."""
+    """Genotypes of records, their other fields, and of a gVCF their states."""
 
     genotypes: Genotypes
     fields: FieldTape
@@ -179,7 +179,7 @@ def read_chunk(
     """
     reader = ChunkReader(context)
     keys = context.keys or key_table(Header(), "FORMAT")
-    wanted = fields_to_read(context.fields, with_states=context.has_runs)
+    wanted = fields_to_read(context.fields, with_states=context.has_blocks)
     samples = SampleReader.of_calls(keys, context.ordinal.size, wanted)
     seen = 0
     for text in iter_range(data, begin, end, READ_BYTES):
@@ -258,7 +258,7 @@ def _take(
     if context.gvcf:
         blocks = pl.Series("is_block", is_reference(records, judged.genotypes))
         records = records.with_columns(blocks)
-        records = with_ends(records, batch) if context.has_runs else records.filter(~blocks)
+        records = with_ends(records, batch) if context.has_blocks else records.filter(~blocks)
     records = rejects.take_blocks(rejects.take_records(records))
     alleles = allele_rows(records.filter(~pl.col("is_block")), batch, context)
     result.n_moved += int((alleles["status"] == int(Status.CHANGED)).sum())
@@ -280,6 +280,9 @@ def _take(
     graded = None
     if rows.states:
         every = with_places(every, alleles.filter(pl.col("fault").is_null()))
+        if not context.has_blocks:
+            # The rest of a REF is not assessed, as in any file that is no gVCF.
+            every = every.with_columns(end="pos")
         records = every
         graded = rows.states.grade(every, genotypes, read)
         result.n_beyond += genotypes.n_of_ploidy_above(MOST_ALLELES)
@@ -292,10 +295,14 @@ def _take(
         result.blocks_digest += blocks_digest(mine, its_fields, context.ordinal.size)
         records = records.filter(~is_block)
         genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
-    calls_of = _Calls(genotypes, fields, None if graded is None else graded.codes[~is_block])
+    codes = None if graded is None or not context.has_blocks else graded.codes[~is_block]
+    calls_of = _Calls(genotypes, fields, codes)
     alleles = _count(records, alleles, calls_of, context, batches, result)
     if rows.states and graded is not None:
-        rows.states.take(every, graded, alleles.filter(pl.col("fault").is_null()))
+        kept_alleles = alleles.filter(pl.col("fault").is_null())
+        if not context.has_blocks:
+            every, graded = heard(every, graded, kept_alleles)
+        rows.states.take(every, graded, kept_alleles)
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"

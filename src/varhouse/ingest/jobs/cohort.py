@@ -88,8 +88,9 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     if cohort.chain is not None:
         tell_source(run, cohort, chunks, verdicts, directory)
     summary = summarise(run, cohort, verdicts, chunks, n_twice)
-    n_beyond = sum(c.info["n_beyond"] for c in chunks)
-    hold = record_reasons(run.policy, verdicts, summary["reasons"], n_beyond)
+    hold = record_reasons(
+        run.policy, verdicts, summary["reasons"], _beyond(run, cohort, verdicts, chunks)
+    )
     summary["hold"] = hold
     made = Grown()
     if not hold:
@@ -114,6 +115,24 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
     write_json(directory / "summary.json", summary)
 
 
+def _beyond(
+    run: Run, cohort: RunCohort, verdicts: list[Verdict], chunks: list[CohortChunk]
+) -> int:
+    """Count records with genotypes of more alleles than a state tells, where runs are needed.
+
+    A cohort of one-sample files goes in without runs then, if it goes in whole: it was
+    counted by records all the same.
+    """
+    of_gvcf = [run.policy.has_runs(gvcf=v.gvcf) for v in verdicts]
+    needed: int = sum(c.info["n_beyond"] for c in chunks if of_gvcf[c.file])
+    others: int = sum(c.info["n_beyond"] for c in chunks if not of_gvcf[c.file])
+    if cohort.grows:
+        return needed + others
+    if others:
+        cohort.per_person = False
+    return needed
+
+
 @dataclass(frozen=True)
 class _Taken:
     """What was taken in of a cohort; see `gather_cohort`."""
@@ -136,10 +155,11 @@ class _Taken:
     def carried(self, directory: Path) -> list[Shard]:
         """Write what people with runs of their own add to frequencies."""
         ordinal = self.run.ordinals(self.cohort.name)
+        with_runs = _with_runs(self.run, self.cohort, self.verdicts)
         single = {
             file: ordinal[v.samples[0]]
             for file, v in enumerate(self.verdicts)
-            if len(v.samples) == 1 and self.run.policy.has_runs(gvcf=v.gvcf)
+            if len(v.samples) == 1 and file in with_runs
         }
         counted = ((c.file, s) for c in self.chunks for s in c.shards)
         return write_carried(counted, single, directory / "carried")
@@ -158,7 +178,7 @@ def _whole(taken: _Taken, summary: dict[str, Any], directory: Path) -> Grown:
     rejected = _rejected(run, cohort.name, chunks)
     runs, carried = taken.runs(directory), taken.carried(directory)
     if runs or len(people.members) > 1:
-        with_runs = _with_runs(run, verdicts)
+        with_runs = _with_runs(run, cohort, verdicts)
         assessed, summary["n_alleles"] = _merge(
             cohort.name, chunks, people, with_runs, runs, rejected, directory
         )
@@ -213,9 +233,12 @@ def _runs(
     """Gather the runs of the files; those of a file that several jobs read are laid here."""
     ordinal = run.ordinals(name)
     length_of = partial(known_length, run.open_contigs(), run.open_reference())
+    with_runs = _with_runs(run, run.cohort(name), verdicts)
     out: list[Shard] = []
     for file, mine in groupby(chunks, lambda c: c.file):
         own = list(mine)
+        if file not in with_runs:
+            continue
         laid = own[0].folder.parent / RUNS_FOLDER / "manifest.json"
         if laid.exists():
             out += read_manifest(laid).shards
@@ -236,10 +259,12 @@ def _columns(run: Run, cohort: str, verdicts: list[Verdict], file: int) -> Colum
     )
 
 
-def _with_runs(run: Run, verdicts: list[Verdict]) -> frozenset[int]:
+def _with_runs(run: Run, cohort: RunCohort, verdicts: list[Verdict]) -> frozenset[int]:
     """Give the numbers of the files that bring runs."""
     return frozenset(
-        f for f, v in enumerate(verdicts) if v.samples and run.policy.has_runs(gvcf=v.gvcf)
+        f
+        for f, v in enumerate(verdicts)
+        if v.samples and run.brings_runs(cohort.name, gvcf=v.gvcf)
     )
 
 
@@ -251,7 +276,7 @@ def _people(run: Run, name: str, verdicts: list[Verdict], group_of: dict[int, in
         file: np.array([ordinal[s] for s in verdicts[file].samples], np.int32)
         for file in group_of
     }
-    with_runs = _with_runs(run, verdicts)
+    with_runs = _with_runs(run, run.cohort(name), verdicts)
     for file, group in group_of.items():
         # Who has runs is assessed by them, not by records of the site.
         members[group] = [] if file in with_runs else columns[file].tolist()

@@ -28,7 +28,8 @@ class Context:
     reference records are kept apart, or left out, as the policy says. `keys` are the header's
     FORMAT keys, `fields` those that are kept beside GT (None: all). `labels` are those of the
     file and its samples; `callable` says which bands of quality are told apart. `kits` are
-    those of `strata`, if people have kits.
+    those of `strata`, if people have kits. A file of a cohort of files of one person each
+    (`per_person`) brings runs of its records, whatever it is.
     """
 
     cohort: str
@@ -48,13 +49,20 @@ class Context:
     labels: Labels | None = None
     callable: CallableConfig = field(default_factory=CallableConfig)
     kits: Kits | None = None
+    per_person: bool = False
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether its reference records are kept, and say what is called between variants."""
+        return self.policy.has_runs(gvcf=self.gvcf)
 
     @property
     def has_runs(self) -> bool:
-        """Whether the file says of every base what it is called."""
-        return self.policy.has_runs(gvcf=self.gvcf)
+        """Whether the file says by itself which bases of its people were assessed."""
+        return self.has_blocks or self.per_person
 
     @property
     def rules(self) -> Rules:
         """What decides the states of its people."""
-        return Rules(self.policy.adj, self.callable.gq, self.callable.dp)
+        bands = self.callable
+        return Rules(self.policy.adj, bands.gq, bands.dp, gvcf=self.has_blocks)

@@ -25,7 +25,7 @@ from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.store.layout import table_folder
 from varhouse.tables.consistency import check_rows
-from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY, KEY_SCHEMA, RUNS
+from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY, KEY_SCHEMA, RUNS, WITHIN
 from varhouse.tables.shards import Shard, write_frame, write_shard
 from varhouse.tables.windows import cut_windows
 
@@ -80,6 +80,9 @@ class PartCounter:
         self._gone = gone["ordinal"]
         self._gone_strata = make_strata(_as_sheet(gone, run.strata), run.strata)
         self._left = self._parts_left()
+        files = self._base.scan("files", cohort=cohort.name)
+        no_gvcf = pl.col("blocks_digest").is_null() & pl.col("file").is_in(cohort.kept)
+        self._uncopied = files.filter(no_gvcf).select("file").collect()["file"].to_list()
 
     def _parts_left(self) -> set[str]:
         """Name the partitions from which somebody goes."""
@@ -156,7 +159,9 @@ class PartCounter:
         gone = self._carried(part)
         for k, window in enumerate(cut_windows(rows, MERGE_ROWS)):
             terms = [f.filter(window.rows()) for f in (rows, gone) if f is not None]
-            held, nobody = _held(pl.concat(terms))
+            held = _sum_up(pl.concat(terms))
+            nobody = self._lost(held, part, paths[len(before) :])
+            held = held.join(nobody, on=KEY, how="anti")
             piece = with_site_counts(held, assessed, self._cohort)
             check_rows(FREQUENCIES.name, piece, f"cohort {self._cohort}", exactly=True)
             partition = {"cohort": self._cohort, "part": part}
@@ -166,6 +171,31 @@ class PartCounter:
             out.more += piece.filter(_WHOLE).height
         if before:
             out.more -= _scan(before).filter(_WHOLE).select(pl.len()).collect().item()
+
+    def _lost(self, held: pl.DataFrame, part: str, came: Sequence[str]) -> pl.DataFrame:
+        """Find the alleles that no file has any more, if somebody goes: their keys.
+
+        A file that is no gVCF may have alleles without being called with any copy.
+
+        Parameters
+        ----------
+        held
+            Rows of alleles as they are now.
+        came
+            Files of the frequencies of those who come, as chunks count them.
+        """
+        nobody = held.filter(_WHOLE & (pl.col("ac") == 0)).select(KEY)
+        if part not in self._left:
+            return nobody.clear()
+        if nobody.is_empty() or not (self._uncopied or came):
+            return nobody
+        others = [_scan(came).select(KEY)] if came else []
+        if self._uncopied:
+            sites = self._base.scan("sites", cohort=self._cohort, part=part)
+            others.append(_alleles(sites.filter(pl.col("file").is_in(self._uncopied))))
+        wanted = (f.join(nobody.lazy(), on=KEY, how="semi") for f in others)
+        found = pl.concat(f.collect(engine="streaming") for f in wanted)
+        return nobody.join(found, on=KEY, how="anti")
 
     def _carried(self, part: str) -> pl.LazyFrame | None:
         """Give what those who go hold, in each of their strata, as rows to be added."""
@@ -186,15 +216,24 @@ class PartCounter:
         )
 
 
+def _alleles(sites: pl.LazyFrame) -> pl.LazyFrame:
+    """Give the keys of the alleles that records have."""
+    lists = [f"allele_{n}" for n in WITHIN]
+    return (
+        sites.select("contig", *lists)
+        .explode(lists, empty_as_null=True)
+        .filter(pl.col("allele_pos").is_not_null())
+        .select("contig", *(pl.col(f"allele_{n}").alias(n) for n in WITHIN))
+    )
+
+
 def _scan(paths: Sequence[str]) -> pl.LazyFrame:
     return pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
 
 
-def _held(rows: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Add copies up by allele and stratum; alleles without any are keys alone."""
-    sums = rows.group_by(_GROUP).agg(pl.col(COUNTS).sum()).collect(engine="streaming")
-    nobody = sums.filter(_WHOLE & (pl.col("ac") == 0)).select(KEY)
-    return sums.join(nobody, on=KEY, how="anti"), nobody
+def _sum_up(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Add copies up by allele and stratum."""
+    return rows.group_by(_GROUP).agg(pl.col(COUNTS).sum()).collect(engine="streaming")
 
 
 def _as_sheet(people: pl.DataFrame, strata: Sequence[str]) -> pl.DataFrame:

@@ -117,7 +117,7 @@ def cohort_reasons(
         )
     reasons += [] if overlap is None else [overlap]
     reasons += _told_twice(run.policy, verdicts)
-    if run.cohort(cohort).grows:
+    if run.cohort(cohort).grows and not run.cohort(cohort).per_person:
         # What its first records looked like is not what the whole is.
         reasons += [
             f"{Path(v.path).name} is no gVCF, as the other files of the cohort are; fix: put "
@@ -157,14 +157,16 @@ def record_reasons(
     rejects
         Number of the cohort's rejects by their reason.
     n_beyond
-        Number of records of gVCFs with genotypes of more alleles than a state tells.
+        Number of records with genotypes of more alleles than a state tells, of files that need
+        states.
     """
     twice = rejects.get("duplicate_allele", 0)
     out = []
     if n_beyond:
         out.append(
-            f"GT of more than {MOST_ALLELES} alleles in {n_beyond:,} record(s) of a gVCF: "
-            "states of bases tell no more; fix: policy.gvcf: variants"
+            f"GT of more than {MOST_ALLELES} alleles in {n_beyond:,} record(s): states of "
+            "bases tell no more; fix: of a gVCF policy.gvcf: variants, of another file a "
+            "cohort of its own"
         )
     if twice and policy.duplicate_alleles == "refuse":
         out.append(

@@ -1,4 +1,4 @@
-"""From the records of a gVCF to runs of states: rows of the table `runs`.
+"""From the records of a file to runs of states: rows of the table `runs`.
 
 A chunk keeps the states that its records say; what holds at a base is known only when all
 chunks that reach over it are, for blocks reach over cuts and left alignment carries alleles
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.alleles.unspecified import NO_ALT
 from varhouse.callability.entries import entries
 from varhouse.callability.lay import Int32, lay
 from varhouse.callability.runs import WINDOW_BITS, run_rows
@@ -161,6 +162,29 @@ def with_places(records: pl.DataFrame, alleles: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.coalesce("first", "counted_at").alias("counted_at"))
         .drop("first")
     )
+
+
+def heard(
+    records: pl.DataFrame, graded: Graded, alleles: pl.DataFrame
+) -> tuple[pl.DataFrame, Graded]:
+    """Leave of records of a file that is no gVCF those that say something of their base.
+
+    A record of which every allele was rejected is about nothing (`frequencies.assessed`);
+    one without ALT says that people are called.
+
+    Parameters
+    ----------
+    records, graded
+        As of `StateRows.take`.
+    alleles
+        Those that are kept: k.
+    """
+    has_allele = records["k"].is_in(alleles["k"].unique().implode())
+    says = (has_allele | records["alt"].str.contains(NO_ALT)).to_numpy()
+    if says.all():
+        return records, graded
+    reach = graded.reach[says] if graded.reach.shape[0] else graded.reach
+    return records.filter(says), Graded(graded.codes[says], reach)
 
 
 def _moved(

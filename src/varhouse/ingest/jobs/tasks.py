@@ -120,6 +120,7 @@ def file_context(run: Run, cohort: str, number: int, header: Header, *, gvcf: bo
         Labels({file: (name, header.samples)}, {ordinal[s]: s for s in header.samples}),
         run.callable,
         kits,
+        run.cohort(cohort).per_person,
     )
 
 

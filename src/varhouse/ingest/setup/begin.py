@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from varhouse import __version__
 from varhouse.files import read_json, remove_abandoned
+from varhouse.ingest.setup.growing import is_per_person
 from varhouse.ingest.setup.headers import write_sample_lists
 from varhouse.ingest.setup.kits import KITS, write_kits
 from varhouse.ingest.setup.run import SAMPLE_LISTS, Run, load_run, source_folder
@@ -63,6 +64,10 @@ def write_run(run: Run, config: "Config", cores: int) -> None:
         )
     for cohort in run.cohorts:
         cohort.lists = lists[cohort.name]
+        if not cohort.grows:
+            # What a kit covers, or a chain carries over, is told in another way.
+            by_record = not cohort.kits and cohort.chain is None
+            cohort.per_person = by_record and is_per_person(run.sample_lists(cohort.name))
     run.jobs = _jobs(run, cores)
     run.save()
 

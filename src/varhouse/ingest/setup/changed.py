@@ -101,6 +101,7 @@ def changed_cohorts(
                 str(cohort.chain) if cohort.chain else None,
                 _compiled_source(base, cohort, digests),
                 cohort.kits,
+                growth.per_person,
             )
         )
     return cohorts, unchanged, held

@@ -1,11 +1,12 @@
 """Cohorts that grow: which files come in, which stay as they are, and which go.
 
-Of a gVCF the store keeps what every base of its people is called (table `runs`), so that who
-comes adds to the counts of a cohort and who goes is taken away, without reading the others. A
-cohort grows when every file that it has in the store, and every new one, is such a file or
-has no record, no two of them hold the same people, and files that go are of one person; any
-other cohort of which files change is replaced as a whole. Where only what the sheets say of a
-cohort differs, its files stay, whatever they are.
+Of a file with runs the store keeps which bases of its people are called (table `runs`), so
+that who comes adds to the counts of a cohort and who goes is taken away, without reading the
+others. Such are gVCFs, and all files of a cohort of several people with one file each
+(`is_per_person`). A cohort grows when every file that it has in the store, and every new one,
+has runs or no record, no two of them hold the same people, and files that go are of one
+person; any other cohort of which files change is replaced as a whole. Where only what the
+sheets say of a cohort differs, its files stay, whatever they are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,12 +36,15 @@ class Growth:
         Number in the cohort of each of them.
     kept, gone
         Numbers of the files of the base release that stay, and that go.
+    per_person
+        Whether each file of the cohort is of one person (`is_per_person`).
     """
 
     came: list[str]
     numbers: list[int]
     kept: list[int]
     gone: list[int]
+    per_person: bool = False
 
 
 def plan_growth(
@@ -64,7 +68,7 @@ def plan_growth(
     Growth or None
         None: the cohort is taken in as a whole.
     """
-    columns = ("file", "fingerprint", "has_runs", "n_samples", "n_records")
+    columns = ("file", "fingerprint", "has_runs", "n_samples", "n_records", "blocks_digest")
     stored = base.scan("files", cohort=cohort).select(columns).collect()
     people = base.scan("samples", cohort=cohort).select(pl.len()).collect().item()
     # A file without records is of no kind, and its people are assessed nowhere.
@@ -77,22 +81,50 @@ def plan_growth(
     if not kept or len(set(kept)) < len(kept) or len(number_of) < stored.height:
         return None
     seen = set(stored_ordinals(base, cohort, kept))
+    lists = [[name] for name in seen]
     for path in came:
         header = trusted_header(Path(path), limits)
         if header is None:
             # It is held back, and the cohort stays as it was.
             continue
         names = header.samples
-        if not names or not seen.isdisjoint(names) or not looks_like_gvcf(path, limits):
+        if not names or not seen.isdisjoint(names):
             return None
         seen |= set(names)
+        lists.append(names)
+    left = stored.filter(pl.col("file").is_in(kept))
+    per_person = (left["n_samples"] == 1).all() and is_per_person(lists)
+    if per_person:
+        # One file alone had none, unless it is a gVCF.
+        if not left["has_runs"].all():
+            return None
+    elif left.filter(pl.col("n_records") > 0)["blocks_digest"].null_count() or not all(
+        looks_like_gvcf(path, limits) for path in came
+    ):
+        # Then only gVCFs have runs.
+        return None
     numbers = [n for n, _ in zip(free_numbers(kept), came, strict=False)]
     gone = sorted(set(stored["file"].to_list()) - set(kept))
-    left = stored.filter(pl.col("file").is_in(gone))
-    if not (left["n_samples"] == 1).all():
+    leave = stored.filter(pl.col("file").is_in(gone))
+    if not (leave["n_samples"] == 1).all():
         # What each person of a file of several adds is not kept (table `carried`).
         return None
-    return Growth(came, numbers, sorted(kept), gone)
+    return Growth(came, numbers, sorted(kept), gone, per_person)
+
+
+def is_per_person(lists: Iterable[Sequence[str]]) -> bool:
+    """Tell whether files are of one person each, and each person has one.
+
+    A single file is of a cohort that nobody came into yet.
+
+    Parameters
+    ----------
+    lists
+        The sample columns of each file of a cohort; none of one that cannot be read.
+    """
+    known = [names for names in lists if names]
+    people = {n for names in known for n in names}
+    return all(len(names) == 1 for names in known) and len(known) == len(people) > 1
 
 
 def as_they_were(base: Store, cohort: str, fingerprints: Sequence[str]) -> Growth | None:

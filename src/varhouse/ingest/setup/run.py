@@ -51,6 +51,9 @@ class RunCohort:
     `numbers` are those of the files in the cohort: 0, 1, 2, ... unless the cohort grows
     (`growing.py`). Then `files` are only those that come in, `kept` the numbers of files of
     the base release that stay as they are, and `gone` of those that go.
+
+    `per_person` says that each file is of one person who has no other: then files that are no
+    gVCFs bring runs, too (decision 0039), and people come and go alone.
     """
 
     name: str
@@ -67,6 +70,7 @@ class RunCohort:
     chain: str | None = None
     source_reference: str | None = None
     kits: dict[str, str] = field(default_factory=dict)
+    per_person: bool = False
 
     @property
     def grows(self) -> bool:
@@ -189,6 +193,10 @@ class Run:
     def cohort(self, name: str) -> RunCohort:
         """Find the cohort of a name."""
         return next(c for c in self.cohorts if c.name == name)
+
+    def brings_runs(self, name: str, *, gvcf: bool) -> bool:
+        """Tell whether a file of a cohort says by itself which bases were assessed."""
+        return self.policy.has_runs(gvcf=gvcf) or self.cohort(name).per_person
 
     def kits(self, name: str) -> Kits | None:
         """Read what the kits of a cohort cover; None of one without."""
