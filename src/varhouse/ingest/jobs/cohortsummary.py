@@ -1,5 +1,6 @@
 """What an account tells of a cohort: counts, reasons of rejects, notes."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from varhouse.ingest.jobs.ownrows import (
 from varhouse.ingest.jobs.plan import cohort_samples
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.ingest.setup.verdict import Verdict
+
+SPARSE = 0.8
+"""Records of a person over alleles of the cohort: files of less lack sites of the others."""
 
 
 def summarise(
@@ -78,3 +82,29 @@ def _kit_notes(
             "their genotypes are kept, no frequency counts them"
         )
     return notes
+
+
+def absent_notes(
+    run: Run, cohort: RunCohort, verdicts: list[Verdict], n_alleles: int
+) -> list[str]:
+    """Tell that frequencies stand on few people: files hold the variants of their own only.
+
+    Parameters
+    ----------
+    n_alleles
+        Distinct alleles of the cohort.
+    """
+    records: Counter[tuple[str, ...]] = Counter()
+    for v in verdicts:
+        if not run.policy.has_runs(gvcf=v.gvcf):
+            records[tuple(sorted(v.samples))] += v.n_records
+    mean = sum(records.values()) / max(len(records), 1)
+    if cohort.kits or cohort.grows or len(records) < 2 or mean >= SPARSE * n_alleles:
+        return []
+    return [
+        f"{len(records):,} files or sets of files hold other people each, with {mean:,.0f} "
+        f"records on average, of {n_alleles:,} alleles in all: who has no record of a site is "
+        "not assessed there, so that an and af stand on few people (n_samples), mostly "
+        "carriers. gVCFs tell who is reference; so does the column `callable` of the cohort "
+        "sheet (a BED, or `genome`)"
+    ]
