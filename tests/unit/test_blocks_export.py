@@ -285,6 +285,27 @@ def test_a_pgen_has_no_blocks(tmp_path, genome):
     assert done == sum(r[4] != "<NON_REF>" for r in rows)
 
 
+def test_a_pgen_tells_who_is_missing_for_want_of_a_record(tmp_path, genome, capsys):
+    """Counted record by record: equal ones of both files are one."""
+    pytest.importorskip("pgenlib")
+    rows = make_records("gatk", 5, 2, genome=genome)
+    one, two = ([[*r[:9], r[9 + k]] for r in rows] for k in range(2))
+    del two[::2]
+    files = [
+        write_gvcf(tmp_path / f"{s}.vcf", own, [s]) for s, own in (("s", one), ("t", two))
+    ]
+    store = make_store_of(tmp_path, *files)
+    sites = [{tuple(r[:2] + r[3:5]) for r in own if r[4] != "<NON_REF>"} for own in (one, two)]
+    out = tmp_path / "out.pgen"
+    _, told = export_pgen(store, "a", out)
+    assert told.lacking == len(sites[0] ^ sites[1]) > 0
+    args = ["genotypes", str(store.path), "--cohort", "a", "--all", "-o", str(out)]
+    assert main(args) == 0
+    said = capsys.readouterr().err
+    assert f"{told.lacking} calls of people whose file does not hold the record" in said
+    assert "the gVCFs of cohort a tell who of these is called there" in said
+
+
 def test_what_blocks_say_of_people(tmp_path, genome, monkeypatch):
     """A row a block and person, each once, with its fields."""
     rows = make_records("gatk", 6, 3, n=60, genome=genome)

@@ -180,7 +180,9 @@ def test_pgen_holds_what_it_can_and_tells_the_rest(
     assert not list(tmp_path.glob(".pgen-*"))
 
 
-def test_pgen_of_files_of_other_people_and_some_of_them(store: str, tmp_path: Path) -> None:
+def test_pgen_of_files_of_other_people_and_some_of_them(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "b.pgen"
     options = ("--cohort", "b", "--region", "chr1:1-60", "--people", "sex == 'male'")
     assert ask(store, *options, "-o", str(out)) == 0
@@ -188,6 +190,9 @@ def test_pgen_of_files_of_other_people_and_some_of_them(store: str, tmp_path: Pa
     assert [int(r[1]) for r in rows] == [10, 31, 60]
     missing = (-9, -9)
     assert pairs == [[(0, 1), (1, 0)], [(1, 1), missing], [missing, (0, 1)]]
+    said = capsys.readouterr().err
+    assert "2 calls of people whose file does not hold the record are written as miss" in said
+    assert "gVCF" not in said
 
 
 @pytest.mark.parametrize(

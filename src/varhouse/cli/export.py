@@ -20,7 +20,9 @@ samples that a file does not hold are ./. there, and INFO keeps what the files a
 Reference blocks of a gVCF come back as they were (--region: those that overlap it); blocks of
 different people are one record only if POS, REF, ALT and their last base are the same, and
 nobody gets a part of another one's block.
-With --samples INFO stays as it is, AC and AN of the whole file; --recount makes them anew.
+With --samples INFO stays as it is, AC and AN of the whole file; --recount makes them anew, of
+the genotypes that are written: who is ./. counts nowhere, also where a block of his gVCF says
+that he is called (`varhouse frequencies STORE --people EXPR` counts him).
 
 Writes only the file of -o: .vcf.gz (BGZF), .vcf or .bcf by its ending.
 """

@@ -38,7 +38,8 @@ cohorts are asked; where nothing is chosen, --all says that all is meant.
 -o NAME.vcf.gz, NAME.vcf or NAME.bcf writes the records of one cohort as they came, as
 `varhouse export` does; -o NAME.pgen writes NAME.pgen, .pvar and .psam for PLINK 2 (needs
 pgenlib: pip install 'varhouse[pgen]'). What a .pgen cannot hold is counted and told: one copy
-is written as two of the same; half-missing calls and those of more than two copies as missing.
+is written as two of the same; half-missing calls and those of more than two copies as missing,
+and so is who has no record in his file, also where his gVCF says that he is called.
 
 --carriers gives a row an allele and person who has at least one copy of it, with the
 normalised allele, the number of copies and what the sheets say of the person.
@@ -193,6 +194,13 @@ def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
         records, told = export_pgen(store, cohort, out, samples=samples, region=region)
         for line in told.lines():
             log.warning("%s", line)
+        if told.lacking and store.file_frame("runs", cohort=cohort).height:
+            log.warning(
+                "the gVCFs of cohort %s tell who of these is called there: `varhouse"
+                " frequencies STORE --people EXPR` counts them, Python's `store.dosage` has 0"
+                " copies",
+                cohort,
+            )
     else:
         records = export_cohort(store, cohort, out, samples=samples, region=region)
     took = time.perf_counter() - began

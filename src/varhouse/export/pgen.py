@@ -32,6 +32,8 @@ BATCH_CALLS = 4_000_000
 
 _FIXED = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"))
 _MISSING = -9
+_LACKING = -2
+"""In place of a call, while records are written: the person's file does not hold it."""
 _PLAIN, _HAPLOID, _HALF, _POLYPLOID, _ODD = range(5)
 
 
@@ -51,6 +53,8 @@ class Told:
         No genotype of two copies (`/0/1` is): written as missing.
     phased
         Phased calls of two equal alleles: phase is kept of heterozygous calls only.
+    lacking
+        No call: the person's file does not hold the record. Written as missing.
     """
 
     haploid: int = 0
@@ -58,6 +62,7 @@ class Told:
     polyploid: int = 0
     odd: int = 0
     phased: int = 0
+    lacking: int = 0
 
     def lines(self) -> list[str]:
         """Say what there was of it."""
@@ -67,6 +72,7 @@ class Told:
             "polyploid": "of more than two copies are written as missing",
             "odd": "that are no genotypes are written as missing",
             "phased": "of two equal alleles lose their |: phase is kept of heterozygous ones",
+            "lacking": "of people whose file does not hold the record are written as missing",
         }
         return [
             _told(getattr(self, f.name), how[f.name])
@@ -120,7 +126,7 @@ def _fill(block_at, file, rows, calls, texts, column_at, columns, codes, phase, 
     pair, phased, kind, silent = texts
     mine = np.empty(phase.shape[1], np.int64)
     for k in range(codes.shape[0]):
-        mine[:] = -1
+        mine[:] = _LACKING
         for b in range(block_at[k], block_at[k + 1]):
             r, f = rows[b], file[b]
             for c in range(column_at[f], column_at[f + 1]):
@@ -132,6 +138,7 @@ def _fill(block_at, file, rows, calls, texts, column_at, columns, codes, phase, 
         for c in range(mine.size):
             t = mine[c]
             if t < 0:
+                tally[6] += t == _LACKING
                 codes[k, 2 * c] = -9
                 codes[k, 2 * c + 1] = -9
                 phase[k, c] = 0
@@ -257,7 +264,7 @@ class _Writer:
         counts = records["alt"].str.count_matches(",").to_numpy() + 2
         people = len(layout.samples)
         step = max(BATCH_CALLS // people, 1)
-        tally = np.zeros(6, np.int64)
+        tally = np.zeros(7, np.int64)
         at, columns = layout.column_at, layout.columns
         for a in range(0, records.height, step):
             b = min(a + step, records.height)
@@ -276,6 +283,7 @@ class _Writer:
         told.polyploid += int(tally[_POLYPLOID])
         told.odd += int(tally[_ODD])
         told.phased += int(tally[5])
+        told.lacking += int(tally[6])
 
     def close(self) -> None:
         """Complete the file."""

@@ -61,7 +61,8 @@ class AlleleMatrix:
         Names of the people, a row of the matrix each.
     alleles
         int16[people, records, copies]: 0 REF, 1 the first ALT ...; -1 not called, or not in
-        the record's file; -2 no such copy.
+        the record's file, whatever a gVCF says of the base (`DosageMatrix` goes by it: that
+        somebody lacks a record does not say which alleles he has); -2 no such copy.
     """
 
     records: pl.DataFrame

@@ -248,7 +248,7 @@ class OpenStore(Store):
             those with the allele (`gq_alt`, `dp_alt`); of AD / sum of AD 20 bins from 0 to 1,
             of heterozygotes (`ab_het`); of age, from the sheet's column `age`, one bin for
             less than 30, ten to 80, one for more (`age_het`, `age_hom`). What is missing is
-            in no bin.
+            in no bin, and neither are reference blocks of people without the record.
         """
         from varhouse.query.histograms import Histograms  # noqa: PLC0415
 
@@ -365,7 +365,11 @@ class OpenStore(Store):
         samples: Texts = None,
         people: str | None = None,
     ) -> "AlleleMatrix":
-        """Give the alleles of calls: people x records x copies of one cohort, -1 missing."""
+        """Give the alleles of calls: people x records x copies of one cohort, -1 missing.
+
+        By records alone: who is in another file is missing, also where his gVCF says that he
+        is called; `dosage` goes by that.
+        """
         from varhouse.query.matrix import allele_matrix  # noqa: PLC0415
 
         asked = self.asked(region, genes, ids, cohort, samples, people)
