@@ -1,17 +1,23 @@
-"""All code is compiled once, by one process, and again where its sources changed."""
+"""All code is compiled once, and again where its sources changed."""
 
 import logging
 import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
+from numba import njit
 
 from varhouse import compiled
 from varhouse.files import read_json
-from varhouse.precompile import run
+from varhouse.precompile import run, turns, work
+from varhouse.precompile.calls import list_calls
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def fx_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespac
         return 7, []
 
     monkeypatch.setattr(run, "record_file", lambda: seen.record)
-    monkeypatch.setattr(run, "_do_all", do_all)
+    monkeypatch.setattr(run, "do_all", do_all)
     monkeypatch.setattr(run, "_forget", lambda _, changed: seen.forgotten.append(changed))
     monkeypatch.setattr(run.compileall, "compile_dir", lambda *_, **__: True)
     return seen
@@ -73,7 +79,90 @@ def test_a_change_forgets_those_who_import_it(fx_record, monkeypatch) -> None:
 
 
 def test_every_kind_of_work_can_be_done() -> None:
-    assert run._do_all()[1] == []
+    assert work.do_all()[1] == []
+
+
+def test_two_processes_share_all_kinds_of_work(tmp_path: Path) -> None:
+    names = {
+        p: [name for name, _ in list_calls(tmp_path, p)] for p in ("all", "calls", "files")
+    }
+    assert names["all"] == names["calls"] + names["files"]
+    assert len(set(names["all"])) == len(names["all"])
+
+
+def test_the_part_of_a_stopped_process_is_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = []
+
+    def submit(_pool: object, _call: object, folder: Path, part: str) -> Future[work.Done]:
+        # It had begun.
+        (folder / part).mkdir()
+        stopped: Future[work.Done] = Future()
+        stopped.set_exception(BrokenProcessPool())
+        return stopped
+
+    def do_part(folder: Path, part: str) -> work.Done:
+        (folder / part).mkdir()
+        parts.append(part)
+        return work.Done()
+
+    monkeypatch.setattr(work.ProcessPoolExecutor, "submit", submit)
+    monkeypatch.setattr(work, "do_part", do_part)
+    assert work._in_two(tmp_path) == [work.Done(), work.Done()]
+    assert parts == ["calls", "files"]
+
+
+TOY = """
+from numba import njit
+
+@njit(cache=True)
+def inner(x):
+    return x + 1
+
+@njit(cache=True)
+def outer(x):
+    return inner(x) * 2
+"""
+
+
+def test_what_another_process_compiled_meanwhile_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function whose lock is held waits, and then finds the code of the holder."""
+    path = tmp_path / "toy.py"
+    path.write_text(TOY)
+    script = (
+        "import importlib.util as u, sys\n"
+        "spec = u.spec_from_file_location('varhouse.toy', sys.argv[1])\n"
+        "toy = u.module_from_spec(spec); sys.modules[spec.name] = toy\n"
+        "spec.loader.exec_module(toy)\n"
+    )
+    monkeypatch.setattr("sys.argv", ["", str(path)])
+    monkeypatch.setitem(sys.modules, "varhouse.toy", ModuleType("forgotten afterwards"))
+    names: dict[str, Any] = {}
+    exec(script, names)
+    outer, told = names["toy"].outer, []
+    with (
+        turns.compile_in_turns(tmp_path / "turns"),
+        turns._turn(tmp_path / "turns", outer.py_func),
+    ):
+        waiting = threading.Thread(target=lambda: told.append(outer(4)))
+        waiting.start()
+        # This process takes no turns: it is the one that holds the lock.
+        subprocess.run([sys.executable, "-c", f"{script}toy.outer(3)", path], check=True)
+        assert told == []
+    waiting.join()
+    assert told == [10]
+    assert outer.stats.cache_hits
+    assert not outer.stats.cache_misses
+
+
+def test_a_function_that_is_compiled_for_its_own_sake_waits_for_nobody(tmp_path: Path) -> None:
+    with turns.compile_in_turns(tmp_path):
+        function = njit(lambda x: x)
+        assert function(3) == 3
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 _TEXT = """\
-Compiles all code of this version for this machine, in one process, and keeps it; a second
-call finds it there. scripts/setup does so; after a `pip install` do it once on each kind of
-node, else the first command that needs compiled code does it, and takes a minute or two
-longer. Commands that start meanwhile wait.
+Compiles all code of this version for this machine, on two cores where there are two, and
+keeps it; a second call finds it there. scripts/setup does so; after a `pip install` do it
+once on each kind of node, else the first command that needs compiled code does it, and takes
+a minute or two longer. Commands that start meanwhile wait.
 
 The code goes beside the package where that can be written to, else into the user's cache
 folder, or NUMBA_CACHE_DIR.

@@ -7,24 +7,21 @@ import hashlib
 import importlib
 import logging
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from varhouse.compiled import count_compiled, record_file
+from varhouse.compiled import record_file
 from varhouse.files import read_json, write_json
-from varhouse.store.lock import TOKEN
+from varhouse.precompile.work import do_all
 
 LOG = logging.getLogger("varhouse.precompile")
 PACKAGE = Path(__file__).parents[1]
 
 
 def precompile() -> int:
-    """Compile what is not compiled yet, in this process, and keep it for all later ones.
+    """Compile what is not compiled yet, and keep it for all later processes.
 
     Another process that does the same is waited for. What was compiled from other sources,
     of a module itself or of any that it imports, is removed before: numba compares only the
@@ -52,40 +49,9 @@ def precompile() -> int:
             write_json(sources, sums)
         if os.access(PACKAGE, os.W_OK):
             compileall.compile_dir(PACKAGE, quiet=2)
-        compiled, failed = _do_all()
+        compiled, failed = do_all()
         write_json(record, {"failed": failed})
         return compiled
-
-
-def _do_all() -> tuple[int, list[str]]:
-    """Do each kind of work; give the functions compiled, and what failed."""
-    from varhouse.precompile.calls import list_calls  # noqa: PLC0415 - imports all there is
-
-    # A job's permission to write is for its own store.
-    os.environ.pop(TOKEN, None)
-    failed: list[str] = []
-    counted = count_compiled()
-    everything, level = logging.getLogger("varhouse"), logging.getLogger("varhouse").level
-    LOG.setLevel(LOG.getEffectiveLevel())
-    everything.setLevel(logging.ERROR)
-    folder = Path(tempfile.mkdtemp(prefix="varhouse-precompile-"))
-    try:
-        for name, call in list_calls(folder):
-            began, had = time.monotonic(), counted()
-            try:
-                call()
-            except Exception as error:
-                # Compiling is no more than a help: the work itself says what is wrong.
-                LOG.warning("%s: not all is compiled: %s", name, error)
-                failed.append(f"{name}: {error}")
-            LOG.info(
-                "%-16s  %3d functions, %.0f s", name, counted() - had, time.monotonic() - began
-            )
-    finally:
-        everything.setLevel(level)
-        LOG.setLevel(logging.NOTSET)
-        shutil.rmtree(folder, ignore_errors=True)
-    return counted(), failed
 
 
 @contextmanager

@@ -149,7 +149,9 @@ class Faults:
         return self.tally[N_FAULTS:]
 
 
-@nb.njit(cache=True, nogil=True)
+# Its types are written down: for each number that a caller writes in a call, numba would
+# compile it anew, 50 times in all.
+@nb.njit("void(i8[::1], i8[:, :, ::1], i8, i8, i8, i8, i8, i8)", cache=True, nogil=True)
 def note_fault(  # type: ignore[no-untyped-def]
     count, first, fault, k, start, end, key, sample
 ):  # pragma: no cover - compiled
