@@ -10,7 +10,7 @@ import polars as pl
 
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
-from varhouse.liftover.chain import Chain, match_names
+from varhouse.liftover.chain import Chain, Ints, Longs, match_names
 from varhouse.liftover.gaps import at_sliding_gap, check_indels
 from varhouse.liftover.kernel import Blocks, Held, Texts, lift_packed
 from varhouse.liftover.reasons import Reason
@@ -161,7 +161,7 @@ class Lifter:
             target of the first base of REF before left-aligning, -1 if there is none;
             reverse, swapped, ambiguous (Boolean).
         """
-        look, chain = self.chain.forward, self.chain
+        chain = self.chain
         names = frame["contig"].unique().drop_nulls().to_list()
         codes = match_names(names, chain.sources, self._source_contigs or self.target.contigs)
         contig = frame["contig"].replace_strict(codes, default=-1, return_dtype=pl.Int32)
@@ -173,7 +173,7 @@ class Lifter:
         )
         alleles = Texts(*pack(frame["ref"]), *pack(frame["alt"]))
         reason, target, image, block, reverse, swapped, ref, ref_at, alt, alt_at = lift_packed(
-            look, self._target, self._source, own, places, alleles, self.swap
+            chain.forward, self._target, self._source, own, places, alleles, self.swap
         )
         good = reason == int(Reason.LIFTED)
         if self._checks:
@@ -192,27 +192,9 @@ class Lifter:
         )
         rows = np.flatnonzero(good)
         normal = self._normalise(raw.filter(good), self.target).select(SPELT)
-        blocks = Blocks(*(getattr(chain, name) for name in Blocks._fields))
-        no_block = np.isin(reason, (int(Reason.NO_CHAIN), int(Reason.SPANS_GAP)))
-        unsure_of = np.flatnonzero(no_block)
-        sliding = at_sliding_gap(
-            unsure_of, own, places, alleles, look, blocks, self._target, self._source
+        unsure = self._look_again(
+            reason, (own, places), alleles, (block[rows], image[rows], size[rows]), normal
         )
-        reason[unsure_of[sliding]] = int(Reason.INDEL_AT_GAP)
-        at_gap, ambiguous = check_indels(
-            blocks,
-            chain.target_sizes,
-            chain.source_sizes,
-            chain.backward,
-            self._target,
-            self._source,
-            (block[rows], image[rows], size[rows]),
-            _frozen(normal["pos"].to_numpy(), np.int64) - 1,
-            Texts(*pack(normal["ref"]), *pack(normal["alt"])),
-        )
-        reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
-        unsure = np.zeros(reason.size, np.bool_)
-        unsure[rows] = ambiguous
         if rows.size == reason.size:
             spread = normal
         else:
@@ -227,6 +209,53 @@ class Lifter:
             swapped=pl.Series(swapped),
             ambiguous=pl.Series(unsure),
         )
+
+    def _look_again(
+        self,
+        reason: npt.NDArray[np.int8],
+        source: tuple[Ints, Longs],
+        alleles: Texts,
+        image: tuple[Longs, Longs, Longs],
+        normal: pl.DataFrame,
+    ) -> npt.NDArray[np.bool_]:
+        """Look at indels again (`gaps.py`): those at a gap get their `reason`.
+
+        Parameters
+        ----------
+        source, alleles
+            Contig and 0-based position of all alleles in the source; their letters.
+        image, normal
+            Of those that are lifted: block, place in the target, bases of REF; and what
+            left-aligning made of them.
+
+        Returns
+        -------
+        bool[n]
+            Ambiguous on the way back.
+        """
+        chain, rows = self.chain, np.flatnonzero(reason == int(Reason.LIFTED))
+        blocks = Blocks(*(getattr(chain, name) for name in Blocks._fields))
+        no_block = np.isin(reason, (int(Reason.NO_CHAIN), int(Reason.SPANS_GAP)))
+        unsure_of = np.flatnonzero(no_block)
+        sliding = at_sliding_gap(
+            unsure_of, *source, alleles, chain.forward, blocks, self._target, self._source
+        )
+        reason[unsure_of[sliding]] = int(Reason.INDEL_AT_GAP)
+        at_gap, ambiguous = check_indels(
+            blocks,
+            chain.target_sizes,
+            chain.source_sizes,
+            chain.backward,
+            self._target,
+            self._source,
+            image,
+            _frozen(normal["pos"].to_numpy(), np.int64) - 1,
+            Texts(*pack(normal["ref"]), *pack(normal["alt"])),
+        )
+        reason[rows[at_gap]] = int(Reason.INDEL_AT_GAP)
+        unsure = np.zeros(reason.size, np.bool_)
+        unsure[rows] = ambiguous
+        return unsure
 
 
 def lift_alleles(

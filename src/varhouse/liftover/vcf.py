@@ -191,17 +191,14 @@ class VcfLifter:
             for alt, (own, cells) in zip(alts, parts, strict=True)
         ]
 
-    def _lines(
+    def _mended(
         self,
         records: pl.DataFrame,
+        info: pl.Series,
         plan: pl.DataFrame,
         n_alts: np.ndarray[tuple[int], np.dtype[np.int64]],
-    ) -> pl.DataFrame:
-        self.counts["lifted"] += records.height
-        for name in ("reverse", "ambiguous"):
-            self.counts[name] += int(plan[name].sum())
-        info, n_marked = _without_marks(records["info"])
-        self.counts["again"] += n_marked
+    ) -> tuple[pl.Series, pl.Series]:
+        """Give INFO and FORMAT with samples: turned, REF and ALT exchanged where they are."""
         rest = records["rest"]
         turned = plan["reverse"].arg_true()
         if turned.len():
@@ -219,27 +216,20 @@ class VcfLifter:
                 new_rest.append(self.swapper.samples(rest[i].encode(), n, k).decode())
             info = info.scatter(swapped, pl.Series(new_info, dtype=pl.String))
             rest = rest.scatter(swapped, pl.Series(new_rest, dtype=pl.String))
-        alts = pl.col("alt").str.replace_all(",", "/", literal=True)
-        # Names of contigs and ALTs may hold what means something in INFO.
-        source = pl.concat_str(
-            records.select(encoded(pl.col("contig"))).to_series(),
-            pl.lit(":"),
-            records["pos"],
-            pl.lit(":"),
-            records["ref"],
-            pl.lit(":"),
-            records.select(encoded(alts)).to_series(),
-        )
-        flags = pl.concat_str(
-            *(
-                pl.when(column).then(pl.lit(f";{flag}")).otherwise(pl.lit(""))
-                for flag, column in (
-                    ("LIFT_REVERSE", pl.col("reverse")),
-                    ("LIFT_SWAP", pl.col("k") > 0),
-                    ("LIFT_AMBIGUOUS", pl.col("ambiguous")),
-                )
-            )
-        )
+        return info, rest
+
+    def _lines(
+        self,
+        records: pl.DataFrame,
+        plan: pl.DataFrame,
+        n_alts: np.ndarray[tuple[int], np.dtype[np.int64]],
+    ) -> pl.DataFrame:
+        self.counts["lifted"] += records.height
+        for name in ("reverse", "ambiguous"):
+            self.counts[name] += int(plan[name].sum())
+        info, n_marked = _without_marks(records["info"])
+        self.counts["again"] += n_marked
+        info, rest = self._mended(records, info, plan, n_alts)
         kept = (
             pl.when(info == ".")
             .then(pl.lit(""))
@@ -272,8 +262,8 @@ class VcfLifter:
                 tab,
                 kept,
                 pl.lit("LIFTED_FROM="),
-                source,
-                flags,
+                _source(records),
+                _flags(),
                 tail.otherwise(pl.lit("")),
                 pl.lit("\n"),
             ),
@@ -291,6 +281,35 @@ def _alleles(records: pl.DataFrame, plan: pl.DataFrame) -> Iterator[Alleles]:
         new = [new_ref, *new_alts.split(",")]
         new[0], new[k] = new[k], new[0]
         yield Alleles([ref, *alts.split(",")], new)
+
+
+def _source(records: pl.DataFrame) -> pl.Expr:
+    """Make the value of LIFTED_FROM: contig, pos, REF and ALT as the file has them."""
+    alts = pl.col("alt").str.replace_all(",", "/", literal=True)
+    # Names of contigs and ALTs may hold what means something in INFO.
+    return pl.concat_str(
+        records.select(encoded(pl.col("contig"))).to_series(),
+        pl.lit(":"),
+        records["pos"],
+        pl.lit(":"),
+        records["ref"],
+        pl.lit(":"),
+        records.select(encoded(alts)).to_series(),
+    )
+
+
+def _flags() -> pl.Expr:
+    """Make the flags of INFO that say how records of a plan were lifted."""
+    return pl.concat_str(
+        *(
+            pl.when(column).then(pl.lit(f";{flag}")).otherwise(pl.lit(""))
+            for flag, column in (
+                ("LIFT_REVERSE", pl.col("reverse")),
+                ("LIFT_SWAP", pl.col("k") > 0),
+                ("LIFT_AMBIGUOUS", pl.col("ambiguous")),
+            )
+        )
+    )
 
 
 def _hold_blocks(records: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
