@@ -59,3 +59,18 @@ def test_what_is_not_there_is_found() -> None:
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
 def test_the_page_is_found(page: str) -> None:
     assert "where-is-what.md" in (ROOT / page).read_text()
+
+
+def bounds(page: str) -> list[tuple[str, str]]:
+    """List the constants that the page says bound memory, with the files it names."""
+    table = page.split("## What bounds memory")[1].split("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    return [(name, row[1]) for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+
+
+@pytest.mark.parametrize(
+    ("name", "files"), bounds((ROOT / "docs" / "architecture.md").read_text())
+)
+def test_what_bounds_memory_stands_where_the_page_says(name: str, files: str) -> None:
+    texts = [(ROOT / "src/varhouse" / f).read_text() for f in files.split(", ")]
+    assert any(re.search(rf"^(class )?{name}\b", text, re.M) for text in texts)
