@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from varhouse.tables.declaration import KEY, PART, Column, Table, key_columns, words
+from varhouse.tables.declaration import CONTIG, KEY, PART, Column, Table, key_columns, words
 from varhouse.tables.statistics import PolarsType
 
 VARIANTS = Table(
@@ -59,7 +59,7 @@ GENES = Table(
     (
         Column("gene_id", pl.String, "stable id without version"),
         Column("gene_name", pl.String, "symbol", nullable=True),
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("start", pl.Int32, "1-based first base"),
         Column("end", pl.Int32, "1-based last base"),
         Column("strand", pl.Int8, "1 or -1"),
@@ -88,7 +88,7 @@ TRANSCRIPTS = Table(
         Column("gene_name", pl.String, "symbol", nullable=True),
         Column("protein_id", pl.String, "id of the protein", nullable=True),
         Column("biotype", pl.String, "as in the gene model", nullable=True),
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("start", pl.Int32, "1-based first base"),
         Column("end", pl.Int32, "1-based last base"),
         Column("strand", pl.Int8, "1 or -1"),
@@ -111,7 +111,7 @@ CONTIGS = Table(
     "open",
     "a contig of the assembly",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("part", pl.String, "the partition its rows are in"),
         Column("ordinal", pl.Int32, "0-based rank in the assembly"),
         Column("length", pl.Int64, "bases of the whole contig", nullable=True),

@@ -148,17 +148,21 @@ HELD_BACK = Table(
     content=False,
 )
 
+_INGEST = (
+    Column("ingest_id", pl.String, "id of the ingest"),
+    Column("release", pl.Int64, "the release it made"),
+    Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
+    Column("started", pl.String, "UTC time, ISO 8601"),
+    Column("finished", pl.String, "UTC time, ISO 8601"),
+    Column("version", pl.String, "version of varhouse"),
+)
+
 INGESTS = Table(
     "ingests",
     "controlled",
     "an ingest",
     (
-        Column("ingest_id", pl.String, "id of the ingest"),
-        Column("release", pl.Int64, "the release it made"),
-        Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
-        Column("started", pl.String, "UTC time, ISO 8601"),
-        Column("finished", pl.String, "UTC time, ISO 8601"),
-        Column("version", pl.String, "version of varhouse"),
+        *_INGEST,
         Column("config", pl.String, "the configuration as JSON"),
         Column("summary", pl.String, "the account of the ingest as JSON"),
     ),
@@ -171,15 +175,10 @@ ACCOUNTS = Table(
     "open",
     "an ingest, as it may be told to anybody",
     (
-        Column("ingest_id", pl.String, "id of the ingest"),
-        Column("release", pl.Int64, "the release it made"),
-        Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
-        Column("started", pl.String, "UTC time, ISO 8601"),
-        Column("finished", pl.String, "UTC time, ISO 8601"),
-        Column("version", pl.String, "version of varhouse"),
+        *_INGEST,
         Column("account", pl.String, "counts, codes, times and versions, as JSON"),
     ),
     sort=("ingest_id",),
     content=False,
-    public=("ingest_id", "release", "operation", "started", "finished", "version", "account"),
+    public=words("ingest_id release operation started finished version account"),
 )

@@ -4,6 +4,7 @@ import polars as pl
 
 from varhouse.tables.declaration import (
     COHORT,
+    CONTIG,
     KEY,
     PART,
     Column,
@@ -13,6 +14,11 @@ from varhouse.tables.declaration import (
     words,
 )
 from varhouse.tables.statistics import site_counts, statistics_of
+
+_STRATUM = (
+    Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
+    Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+)
 
 
 def _statistics(table: str) -> tuple[Column, ...]:
@@ -34,8 +40,7 @@ FREQUENCIES = Table(
     (
         *key_columns(),
         COHORT,
-        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
-        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        *_STRATUM,
         *_statistics("frequencies"),
         PART,
     ),
@@ -53,8 +58,7 @@ TOTALS = Table(
     "an allele x stratum over all cohorts that assessed its site",
     (
         *key_columns(),
-        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
-        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        *_STRATUM,
         *_statistics("totals"),
         PART,
     ),
@@ -76,10 +80,9 @@ CALLABLE = Table(
     " counts at each of its bases; the count at a base is the sum over all rows that hold it,"
     " and where no row does nobody was assessed",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         COHORT,
-        Column("stratum_by", pl.String, "`all`, a sheet column, or columns joined by +"),
-        Column("stratum", pl.String, "`all`, or the value(s) joined by +"),
+        *_STRATUM,
         Column("start", pl.Int32, "1-based first base"),
         Column("end", pl.Int32, "1-based last base"),
         *_AT_A_BASE,
@@ -100,7 +103,7 @@ KITS = Table(
     "an interval that a capture kit of a cohort covers: its people are assessed at these bases"
     " and at no others",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         COHORT,
         Column(
             "kit",

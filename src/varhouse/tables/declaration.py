@@ -148,10 +148,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+CONTIG = Column("contig", pl.String, "canonical contig name")
+
+
 def key_columns() -> tuple[Column, ...]:
     """Declare the columns of the allele key, in its order."""
     return (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("pos", pl.Int32, "1-based position of the first base of ref, normalised"),
         Column("ref", pl.String, "reference allele, normalised"),
         Column(

@@ -4,6 +4,7 @@ import polars as pl
 
 from varhouse.tables.declaration import (
     COHORT,
+    CONTIG,
     FILE_NUMBER,
     KEY,
     PART,
@@ -15,18 +16,20 @@ from varhouse.tables.declaration import (
 from varhouse.tables.labels import SAMPLE
 from varhouse.tables.statistics import adding_alone
 
+_RECORD = Column("record", pl.Int64, "0-based ordinal of the record in the file")
+
 SITES = Table(
     "sites",
     "controlled",
     "an original record of a cohort's file",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("pos", pl.Int32, "1-based POS as in the file"),
         Column("ref", pl.String, "REF as in the file"),
         Column("alt", pl.String, "ALT as in the file: comma-separated, `.` for none"),
         COHORT,
         FILE_NUMBER,
-        Column("record", pl.Int64, "0-based ordinal of the record in the file"),
+        _RECORD,
         Column("chrom", pl.String, "CHROM as in the file"),
         Column("id", pl.String, "ID; null for `.`", nullable=True),
         Column("qual", pl.Float64, "QUAL; null for `.`", nullable=True),
@@ -50,7 +53,7 @@ BLOCKS = Table(
     "controlled",
     "a record of a gVCF that says only that there is no variant",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("pos", pl.Int32, "1-based POS as in the file, the first base"),
         Column(
             "end",
@@ -61,7 +64,7 @@ BLOCKS = Table(
         Column("alt", pl.String, "ALT as in the file: `.`, `<*>`, `<NON_REF>`, ..."),
         COHORT,
         FILE_NUMBER,
-        Column("record", pl.Int64, "0-based ordinal of the record in the file"),
+        _RECORD,
         Column("chrom", pl.String, "CHROM as in the file"),
         Column("id", pl.String, "ID; null for `.`", nullable=True),
         Column("qual", pl.String, "QUAL as in the file; null for `.`", nullable=True),
@@ -118,13 +121,13 @@ GENOTYPES = Table(
     "controlled",
     "the GT of an original record x a block of 8,192 sample columns of its file, as bits",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("pos", pl.Int32, "1-based POS as in the file"),
         Column("ref", pl.String, "REF as in the file"),
         Column("alt", pl.String, "ALT as in the file"),
         COHORT,
         FILE_NUMBER,
-        Column("record", pl.Int64, "0-based ordinal of the record in the file"),
+        _RECORD,
         Column(
             "first",
             pl.Int32,
@@ -192,7 +195,7 @@ FIELDS = Table(
     "controlled",
     "a block of records x up to 1,024 sample columns x a group of FORMAT fields but GT",
     (
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("pos", pl.Int32, "least 1-based POS of the records"),
         Column("pos_end", pl.Int32, "greatest POS of the records"),
         COHORT,
@@ -235,7 +238,7 @@ RUNS = Table(
     " bases",
     (
         COHORT,
-        Column("contig", pl.String, "canonical contig name"),
+        CONTIG,
         Column("sample", pl.Int32, "ordinal of the person (table samples)", label=SAMPLE),
         Column("start", pl.Int32, "1-based first base of the first run"),
         Column("end", pl.Int32, "1-based last base of the last run"),
@@ -287,7 +290,7 @@ REJECTS = Table(
     (
         COHORT,
         FILE_NUMBER,
-        Column("record", pl.Int64, "0-based ordinal of the record in the file"),
+        _RECORD,
         Column("line", pl.Int64, "1-based line in the file"),
         Column("contig", pl.String, "CHROM as in the file"),
         Column("pos", pl.Int32, "POS as in the file", nullable=True),
