@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from varhouse.infovalue import END, find_info
 from varhouse.tables.textcolumn import pack, strings
 
 Bytes = npt.NDArray[np.uint8]
@@ -16,18 +17,6 @@ Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _DIGITS = 20
-
-
-@nb.njit(cache=True, nogil=True)
-def _end_value(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give where the value of the first END of text[i:e] starts; -1: there is none."""
-    while i + 4 <= e:
-        if text[i] == 69 and text[i + 1] == 78 and text[i + 2] == 68 and text[i + 3] == 61:
-            return i + 4
-        while i < e and text[i] != 59:
-            i += 1
-        i += 1
-    return np.int64(-1)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -43,12 +32,12 @@ def _digits(number, out):  # type: ignore[no-untyped-def]  # pragma: no cover - 
 
 
 @nb.njit(cache=True, nogil=True)
-def _cut(text, at, end, out, out_at, apart):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _cut(text, at, end, name, out, out_at, apart):  # type: ignore[no-untyped-def]  # pragma: no cover
     number = np.empty(_DIGITS, np.uint8)
     w = 0
     for k in range(end.size):
         a, b = at[k], at[k + 1]
-        value = _end_value(text, a, b)
+        value = find_info(text, a, b, name)
         skip = np.int64(0)
         if value >= 0 and end[k] >= 0:
             first = _digits(end[k], number)
@@ -71,12 +60,12 @@ def _cut(text, at, end, out, out_at, apart):  # type: ignore[no-untyped-def]  # 
 
 
 @nb.njit(cache=True, nogil=True)
-def _put(text, at, end, apart, out, out_at):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _put(text, at, end, apart, name, out, out_at):  # type: ignore[no-untyped-def]  # pragma: no cover
     number = np.empty(_DIGITS, np.uint8)
     w = 0
     for k in range(end.size):
         a, b = at[k], at[k + 1]
-        value = _end_value(text, a, b) if apart[k] else np.int64(-1)
+        value = find_info(text, a, b, name) if apart[k] else np.int64(-1)
         for j in range(a, b + 1):
             if j == value:
                 for i in range(_digits(end[k], number), number.size):
@@ -107,7 +96,7 @@ def cut_ends(info: pl.Series, end: Int64) -> tuple[pl.Series, Bools]:
     text, at = pack(info)
     out, out_at = np.empty(text.size, np.uint8), np.zeros(end.size + 1, np.int64)
     apart = np.zeros(end.size, np.bool_)
-    used = _cut(text, at, end, out, out_at, apart)
+    used = _cut(text, at, end, END, out, out_at, apart)
     return strings(out[:used], out_at), apart
 
 
@@ -116,5 +105,5 @@ def put_ends(info: pl.Series, end: Int64, apart: Bools) -> pl.Series:
     text, at = pack(info)
     size = text.size + _DIGITS * int(apart.sum())
     out, out_at = np.empty(size, np.uint8), np.zeros(end.size + 1, np.int64)
-    used = _put(text, at, end, apart, out, out_at)
+    used = _put(text, at, end, apart, END, out, out_at)
     return strings(out[:used], out_at)

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from varhouse.infovalue import END as END
+from varhouse.infovalue import find_info as find_info
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.fields.alts import is_unspecified
 from varhouse.vcf.text.columns import list_column, number_column
@@ -56,24 +58,6 @@ def number_at(text, i, e):  # type: ignore[no-untyped-def]  # pragma: no cover -
         value = min(max(value, 0) * 10 + (text[i] - 48), _LONGEST)
         i += 1
     return value, i
-
-
-@nb.njit(cache=True, nogil=True)
-def find_info(text, i, e, name):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Give where the value of an INFO key starts, -1 if the key is not there."""
-    n = name.size
-    while i + n < e:
-        same = text[i + n] == 61
-        for j in range(n):
-            if not same:
-                break
-            same = text[i + j] == name[j]
-        if same:
-            return i + n + 1
-        while i < e and text[i] != 59:
-            i += 1
-        i += 1
-    return np.int64(-1)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -130,7 +114,7 @@ def largest_len(text, i, format_end, at, e):  # type: ignore[no-untyped-def]  # 
     return longest
 
 
-END, _SVLEN = np.frombuffer(b"END", np.uint8), np.frombuffer(b"SVLEN", np.uint8)
+_SVLEN = np.frombuffer(b"SVLEN", np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)
