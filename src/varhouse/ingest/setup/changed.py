@@ -4,7 +4,8 @@ By fingerprints (`fingerprints.py`): a digest of what decides the rows of a coho
 of files are read only where stamps say that they may be others.
 """
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,68 +44,116 @@ def changed_cohorts(
     unchanged: list[str] = []
     held: list[dict[str, Any]] = []
     for cohort in config.cohorts:
-        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
         settings = _settings(config, cohort, reference, aliases, par, digests)
-        rows = config.samples_of(cohort.name)
-        counted = SheetRows(rows, counted_columns(config.strata, kits=bool(cohort.kits)))
-        sheet = SheetRows(rows)
-        said = said_digest(cohort.metadata, sheet.digest())
+        wanted = _Wanted.of(config, cohort, settings)
         row, before = known.get(cohort.name), refused.get(cohort.name)
         growth: Growth | None = None
         if row is not None or before is not None:
             stamps = {**stamps_of.get(cohort.name, {}), **(before["stamps"] if before else {})}
-            found = _bytes_of(stamps, files, digests)
+            found = _bytes_of(stamps, wanted.files, digests)
             names = people_of.get(cohort.name, {})
-            prints = [
-                file_fingerprint(settings, f, s, counted.digest(names[s]))
-                if s in names
-                else None
-                for f, s in zip(files, found, strict=True)
-            ]
+            prints = wanted.fingerprints(found, names)
             whole = [f for f in prints if f is not None]
-            if len(whole) == len(files):
-                people = sorted({n for s in found for n in names[s]})
-                of_these = said_digest(cohort.metadata, sheet.digest(people))
-                if row == cohort_fingerprint(settings, whole, of_these):
+            if len(whole) == len(prints):
+                if row == wanted.as_stored(whole, found, names):
                     unchanged.append(cohort.name)
                     continue
                 growth = as_they_were(base, cohort.name, whole)
             if growth is None and row and cohort.chain is None and not cohort.kits:
-                growth = plan_growth(base, cohort.name, files, prints, config.limits)
-            wanted = wanted_fingerprint(settings, said, found)
-            if before and before["fingerprint"] == held_fingerprint(wanted, config.limits):
-                held.append(
-                    {
-                        "cohort": cohort.name,
-                        "reasons": before["reasons"],
-                        "notes": [],
-                        "before": True,
-                        "stays": count_files(base, cohort.name),
-                    }
-                )
+                growth = plan_growth(base, cohort.name, wanted.files, prints, config.limits)
+            now = wanted_fingerprint(settings, wanted.said, found)
+            if before and before["fingerprint"] == held_fingerprint(now, config.limits):
+                held.append(_still_held(base, cohort.name, before["reasons"]))
                 continue
         if growth is None:
-            growth = Growth(files, list(range(len(files))), [], [])
-        cohorts.append(
-            RunCohort(
-                cohort.name,
-                growth.came,
-                cohort.metadata,
-                settings,
-                said,
-                row is not None and not growth.kept,
-                growth.numbers,
-                growth.kept,
-                growth.gone,
-                [],
-                cohort.assembly,
-                str(cohort.chain) if cohort.chain else None,
-                _compiled_source(base, cohort, digests),
-                cohort.kits,
-                growth.per_person,
-            )
-        )
+            growth = Growth(wanted.files, list(range(len(wanted.files))), [], [])
+        source = _compiled_source(base, cohort, digests)
+        cohorts.append(wanted.to_take_in(growth, source, is_stored=row is not None))
     return cohorts, unchanged, held
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the configuration says of a cohort; `files` are sorted by name.
+
+    `counted` are the columns of the sheet that counts follow from, `sheet` all; `said` is
+    the digest of what the sheets say.
+    """
+
+    cohort: "Cohort"
+    settings: str
+    files: list[str]
+    counted: SheetRows
+    sheet: SheetRows
+    said: str
+
+    @classmethod
+    def of(cls, config: "Config", cohort: "Cohort", settings: str) -> "_Wanted":
+        files = sorted(cohort.files, key=lambda f: (Path(f).name, f))
+        rows = config.samples_of(cohort.name)
+        counted = SheetRows(rows, counted_columns(config.strata, kits=bool(cohort.kits)))
+        sheet = SheetRows(rows)
+        said = said_digest(cohort.metadata, sheet.digest())
+        return cls(cohort, settings, files, counted, sheet, said)
+
+    def fingerprints(
+        self, found: list[str], names: Mapping[str, Sequence[str]]
+    ) -> list[str | None]:
+        """Give the fingerprint of each file; None of one that no release has.
+
+        Parameters
+        ----------
+        found
+            SHA-256 of each.
+        names
+            The people of files of the base release, by SHA-256.
+        """
+        return [
+            file_fingerprint(self.settings, f, s, self.counted.digest(names[s]))
+            if s in names
+            else None
+            for f, s in zip(self.files, found, strict=True)
+        ]
+
+    def as_stored(
+        self, fingerprints: list[str], found: list[str], names: Mapping[str, Sequence[str]]
+    ) -> str:
+        """Give the fingerprint that the cohort has in a store if nothing differs."""
+        people = sorted({n for s in found for n in names[s]})
+        of_these = said_digest(self.cohort.metadata, self.sheet.digest(people))
+        return cohort_fingerprint(self.settings, fingerprints, of_these)
+
+    def to_take_in(self, growth: Growth, source: str | None, *, is_stored: bool) -> RunCohort:
+        """Make what the run is told of it; `source` is its own compiled reference."""
+        cohort = self.cohort
+        return RunCohort(
+            cohort.name,
+            growth.came,
+            cohort.metadata,
+            self.settings,
+            self.said,
+            is_stored and not growth.kept,
+            growth.numbers,
+            growth.kept,
+            growth.gone,
+            [],
+            cohort.assembly,
+            str(cohort.chain) if cohort.chain else None,
+            source,
+            cohort.kits,
+            growth.per_person,
+        )
+
+
+def _still_held(base: Store, cohort: str, reasons: list[str]) -> dict[str, Any]:
+    """Say of a cohort that it is held back as before, for the account."""
+    return {
+        "cohort": cohort,
+        "reasons": reasons,
+        "notes": [],
+        "before": True,
+        "stays": count_files(base, cohort),
+    }
 
 
 def _compiled_source(base: Store, cohort: "Cohort", digests: KnownFiles) -> str | None:
