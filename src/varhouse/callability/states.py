@@ -335,7 +335,7 @@ def grade(
     codes: Codes = _levels(
         (genotypes.alleles, genotypes.described),
         genotypes.listed,
-        (records.n_alt, records.is_filtered, records.haploid),
+        (records.n_alt, records.is_filtered & rules.gvcf, records.haploid),
         male,
         tape,
         where,
