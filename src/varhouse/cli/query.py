@@ -29,7 +29,7 @@ examples, on the demo store of scripts/demo:
   varhouse query demo/store --gene DEMO7 --where 'impact == "HIGH" and af < 0.01'
   varhouse query demo/store --region chr1:48,000-49,000 --format tsv
   varhouse query demo/store --id rs91422045 --columns contig,pos,ref,alt,hgvs_g,af
-  varhouse query demo/store --id DEMP00000000120:p.Lys82Thr --id DEMO12:c.245A>C
+  varhouse query demo/store --id DEMP00000000120:p.Lys82Thr --id 'DEMO12:c.245A>C'
   varhouse query demo/store --table frequencies --region chr1 -o frequencies.parquet
   varhouse query demo/store --callable --region chr1:48,000
 

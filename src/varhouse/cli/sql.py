@@ -20,9 +20,9 @@ examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT * FROM callable_at('chr1', 48056) WHERE stratum_by = 'all'"
 
 The tables of the release are views; so is calls: a row a call, from genotypes. group_counts
-counts AC and AN of people, a row a record and ALT as in the file; callable_at adds the rows of
-callable up that hold a base. Nothing else can be read and
-nothing written.
+counts AC and AN of people, a row a record and ALT as in the file (the blocks of a gVCF are no
+records: `varhouse frequencies --people` counts them, too); callable_at adds the rows of
+callable up that hold a base. Nothing else can be read and nothing written.
 Of two columns of one name the second is called NAME_1. Integers of more than 64 bits end
 the query with a line, decimals become 64-bit numbers, structs and maps are JSON in cells.
 Needs DuckDB: pip install 'varhouse[sql]'.
