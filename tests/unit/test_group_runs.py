@@ -28,10 +28,12 @@ COHORTS = {
     "s": [["s0"], ["s1"], ["s2"]],
     "v": [["v0", "v1", "v2"], ["v3"]],
     "m": [["m0"], ["m1", "m2"]],
+    "p": [["p0"], ["p1"], ["p2"]],
+    "q": [["q0"], ["q1"]],
 }
-"""People of the files of each cohort; v has no gVCF, and of m the second file is none."""
+"""People of the files of each cohort; v and p have no gVCF, m and q one that is none."""
 
-PLAIN = {("v", 0), ("v", 1), ("m", 1)}
+PLAIN = {("v", 0), ("v", 1), ("m", 1), ("p", 0), ("p", 1), ("p", 2), ("q", 1)}
 CALLS = ["0/0", "0/1", "1/1", "./.", "0|1", "0/.", "1"]
 
 
