@@ -173,15 +173,21 @@ def entries_of(
     } - {pos}
     out = {}
     for s, cell in cells.items():
-        one_copy = s in people.males and people.is_haploid(contig, pos)
-        state = state_of(keys, cell, line[6], len(alts), one_copy)
+
+        def at(base: int, who: str = s, cell: Mapping[str, str] = cell) -> State:
+            """Say what the cell says of an allele that stands at a base."""
+            one_copy = who in people.males and people.is_haploid(contig, base)
+            return state_of(keys, cell, line[6], len(alts), one_copy)
+
+        state = at(pos)
         if block:
             is_shorter = max(lens.values()) > max(lens[s], 1)
             own_last = pos + max(lens[s], 1) - 1 if is_shorter else last
             out[s] = [Entry(pos, own_last, "block", state)]
             continue
-        out[s] = [Entry(pos, pos, "record", state), Entry(pos + 1, last, "span", state)]
-        out[s] += [Entry(p, p, "record", state) for p in places]
+        spans = [Entry(b, b, "span", state) for b in range(pos + 1, last + 1)]
+        out[s] = [Entry(pos, pos, "record", state), *(x for x in spans if x[0] not in places)]
+        out[s] += [Entry(p, p, "record", at(p)) for p in places]
         if lens[s] > 1 and max(genotype(cell.get("GT")).called, default=0) == 0:
             out[s].append(Entry(pos + 1, pos + lens[s] - 1, "block", state))
     return out

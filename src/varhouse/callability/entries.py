@@ -1,7 +1,7 @@
 """Where the states hold that the records of a gVCF say.
 
-A block holds its state from POS to END, a record at POS, the rest of its REF as a span (R2),
-and where normalising moved one of its alleles, there as well (R5). LEN of VCF 4.5 says of each
+A block holds its state from POS to END, a record at POS, and where normalising moved one of
+its alleles (R5); the rest of its REF is a span (R2). LEN of VCF 4.5 says of each
 person how far the block reaches, beside the variant of another person, too.
 """
 
@@ -39,10 +39,10 @@ class States(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _entries(graded, pos, last, is_block, first_moved, moved):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _entries(graded, pos, last, is_block, first_moved, moved, otherwise, others):  # type: ignore[no-untyped-def]  # pragma: no cover
     codes, reach = graded
     n, columns = codes.shape
-    size = (2 * n + moved.size + reach.shape[0]) * columns
+    size = (2 * n + 2 * moved.size + reach.shape[0]) * columns
     out_pos, out_last = np.empty(size, np.int64), np.empty(size, np.int64)
     column, code = np.empty(size, np.int32), np.empty(size, np.int32)
     kind = np.empty(size, np.uint8)
@@ -63,18 +63,27 @@ def _entries(graded, pos, last, is_block, first_moved, moved):  # type: ignore[n
                 # POS 0 is the telomere, no base.
                 held[s] = m if block_last > 0 else -1
             n_moved = first_moved[k + 1] - first_moved[k]
-            entries = 1 if is_block[k] else 2 + n_moved + (block_last > pos[k])
+            entries = 1 if is_block[k] else 2 + 2 * n_moved + (block_last > pos[k])
             for e in range(entries):
-                a, b, what = pos[k], pos[k], RECORD
+                a, b, what, c = pos[k], pos[k], RECORD, codes[k, s]
                 if is_block[k]:
                     b, what = block_last, BLOCK
-                elif e == 2 + n_moved:
+                elif e == 2 + 2 * n_moved:
                     a, b, what = pos[k] + 1, block_last, BLOCK
-                elif e == 1:
-                    a, b, what = pos[k] + 1, last[k], SPAN
-                elif e > 1:
-                    a = b = moved[first_moved[k] + e - 2]
+                elif e > n_moved + 1:
+                    at = first_moved[k] + e - n_moved - 2
+                    a = b = moved[at]
                     what = MOVED
+                    if otherwise[at] >= 0:
+                        c = others[otherwise[at], s]
+                elif e > 0:
+                    # Where an allele of the record stands itself, its REF adds nothing.
+                    at = first_moved[k] + e - 1
+                    a, b, what = pos[k] + 1, last[k], SPAN
+                    if e > 1:
+                        a = max(a, moved[at - 1] + 1)
+                    if e <= n_moved:
+                        b = min(b, moved[at] - 1)
                 a = max(a, 1)
                 if b < a:
                     continue
@@ -86,7 +95,14 @@ def _entries(graded, pos, last, is_block, first_moved, moved):  # type: ignore[n
     )  # fmt: skip
 
 
-def entries(graded: Graded, records: RecordArrays, first_moved: Int64, moved: Int64) -> States:
+def entries(
+    graded: Graded,
+    records: RecordArrays,
+    first_moved: Int64,
+    moved: Int64,
+    otherwise: Int64,
+    others: Codes,
+) -> States:
     """Make the entries of records of one contig; blocks that go on with one state are one.
 
     Parameters
@@ -96,9 +112,9 @@ def entries(graded: Graded, records: RecordArrays, first_moved: Int64, moved: In
     first_moved, moved
         int64[n + 1] and int64[any]: `moved[first_moved[k]:first_moved[k + 1]]` are the bases,
         other than POS, at which kept alleles of record k stand once they are normalised.
+    otherwise, others
+        int64[any]: where males have other copies there than at POS, the row of `others`
+        (int32[records, columns]) that says the states at that base; else -1.
     """
-    return States(
-        *_entries(
-            tuple(graded), records.pos, records.last, records.is_block, first_moved, moved
-        )
-    )
+    own = (records.pos, records.last, records.is_block)
+    return States(*_entries(tuple(graded), *own, first_moved, moved, otherwise, others))

@@ -78,8 +78,8 @@ class RecordArrays(NamedTuple):
     is_filtered
         bool[n]: FILTER says more than `PASSED`.
     haploid
-        bool[n]: males have one copy there; of a variant record, where its first allele stands
-        once it is normalised, for there it is counted.
+        bool[n]: males have one copy at the base that is asked for: at POS, or where one of the
+        alleles stands once it is normalised.
     """
 
     pos: Int64

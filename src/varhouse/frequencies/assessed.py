@@ -262,7 +262,7 @@ class Sites:
         return about.filter(window.rows())
 
     def _calls(self, records: pl.DataFrame) -> Calls:
-        """Read the genotypes of records (contig, own_pos, file, record, n_alt), in order."""
+        """Read the genotypes of records at sites (`_about`), in order."""
         places = self._people.columns
         calls = list_files(self._rows(records), records, places, NO_GT)
         alleles = [parse_gt(t) or [] for t in calls.texts]
@@ -274,7 +274,7 @@ class Sites:
             end=calls.end,
             who=calls.who,
             what=calls.what,
-            haploid=self._people.haploid.contains(records["contig"], records["own_pos"]),
+            haploid=self._people.haploid.contains(records["contig"], records["pos"]),
         )
 
     def _rows(self, records: pl.DataFrame) -> Iterator[pl.DataFrame]:

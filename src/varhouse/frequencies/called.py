@@ -34,7 +34,7 @@ class Calls:
     who, what
         int32[m]: ordinal of a person in the cohort, and his text.
     haploid
-        bool[n]: males have one copy where the record stands.
+        bool[n]: males have one copy at the site.
     """
 
     ploidy: Int32

@@ -277,8 +277,34 @@ class CohortGroup:
         schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
         if not alleles.height:
             return pl.DataFrame(schema=schema)
+        moved = self._moved_over(alleles)
+        if not moved.any():
+            return self._counted_at(alleles, contig, elsewhere=False)
+        return pl.concat(
+            [
+                self._counted_at(alleles.filter(~moved), contig, elsewhere=False),
+                self._counted_at(alleles.filter(moved), contig, elsewhere=True),
+            ]
+        )
+
+    def _moved_over(self, alleles: pl.DataFrame) -> pl.Series:
+        """Tell which alleles stand where males have other copies than at their record."""
+        if alleles["contig"][0] not in self._haploid.contigs:
+            return pl.repeat(value=False, n=alleles.height, eager=True)
+        here, own = (
+            self._haploid.contains(alleles["contig"], alleles[n]) for n in ("pos", "own_pos")
+        )
+        return pl.Series(here != own)
+
+    def _counted_at(
+        self, alleles: pl.DataFrame, contig: str, *, elsewhere: bool
+    ) -> pl.DataFrame:
+        """Count alleles where males have as many copies as at the record, or elsewhere."""
+        schema = {**KEY_SCHEMA, **dict.fromkeys(GROUP_COUNTS, pl.Int32)}
+        if not alleles.height:
+            return pl.DataFrame(schema=schema)
         wanted = record_keys(alleles)
-        counted = join_counted(self._count_records(alleles, contig))
+        counted = join_counted(self._count_records(alleles, contig, elsewhere=elsewhere))
         record = np.searchsorted(counted.keys, wanted)
         if not np.array_equal(np.append(counted.keys, -1)[record], wanted):
             raise StoreError(
@@ -308,7 +334,9 @@ class CohortGroup:
             .select(pl.col(n).cast(t) for n, t in schema.items())
         )
 
-    def _count_records(self, alleles: pl.DataFrame, contig: str) -> list[Counted]:
+    def _count_records(
+        self, alleles: pl.DataFrame, contig: str, *, elsewhere: bool
+    ) -> list[Counted]:
         """Count the records of alleles, some row groups at a time."""
         pos = alleles["own_pos"].unique().sort().to_numpy().astype(np.int64)
         place = Place(contig, int(pos[0]), int(pos[-1]), pos)
@@ -319,7 +347,7 @@ class CohortGroup:
             return [
                 counted
                 for table in groups.tables(batch, _GENOTYPES)
-                for counted in self._count_table(table, contig, place)
+                for counted in self._count_table(table, contig, place, elsewhere=elsewhere)
             ]
 
         if len(batches) == 1:
@@ -327,7 +355,9 @@ class CohortGroup:
         with ThreadPoolExecutor(_THREADS) as pool:
             return [counted for found in pool.map(count, batches) for counted in found]
 
-    def _count_table(self, table: pa.Table, contig: str, place: Place) -> Iterator[Counted]:
+    def _count_table(
+        self, table: pa.Table, contig: str, place: Place, *, elsewhere: bool
+    ) -> Iterator[Counted]:
         """Count rows of a row group near a place, file by file."""
         here = pc.equal(table["contig"], contig)
         if not pc.all(here).as_py():
@@ -344,9 +374,11 @@ class CohortGroup:
             if (files[first:last] != file).any():
                 mine = mine.filter(pa.array(files[first:last] == file))
             if mine.num_rows:
-                yield self._count_file(mine, file, contig)
+                yield self._count_file(mine, file, contig, elsewhere=elsewhere)
 
-    def _count_file(self, table: pa.Table, file: int, contig: str) -> Counted:
+    def _count_file(
+        self, table: pa.Table, file: int, contig: str, *, elsewhere: bool
+    ) -> Counted:
         """Count rows of one file."""
         mine = self._files[file]
         rows = PlaneRows.to_count(table)
@@ -354,7 +386,8 @@ class CohortGroup:
         haploid = np.zeros(start.size, np.bool_)
         if contig in self._haploid.contigs:
             pos = pl.Series(table["pos"].to_numpy()[start])
-            haploid = self._haploid.contains(pl.repeat(contig, pos.len(), eager=True), pos)
+            own = self._haploid.contains(pl.repeat(contig, pos.len(), eager=True), pos)
+            haploid = own != elsewhere
         counts = count_planes(rows, mine.chosen[None, :], mine.male, haploid)
         record = table["record"].to_numpy()[start]
         return Counted(

@@ -25,6 +25,7 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
 from varhouse.ingest.jobs.blockrows import block_rows, is_reference
 from varhouse.ingest.jobs.callrows import CallRows
+from varhouse.ingest.jobs.copies import Places, with_copies
 from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
 from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.recordrows import (
@@ -36,7 +37,7 @@ from varhouse.ingest.jobs.recordrows import (
 )
 from varhouse.ingest.jobs.recount import kind_of
 from varhouse.ingest.jobs.reject import SCHEMA, UNCALLED, Rejects
-from varhouse.ingest.jobs.staterows import StateRows, fields_to_read, heard, with_places
+from varhouse.ingest.jobs.staterows import StateRows, fields_to_read, heard
 from varhouse.normalise import Status
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
@@ -156,11 +157,21 @@ class _Rows(NamedTuple):
 
 
 class _Calls(NamedTuple):
-    """Genotypes of records, their other fields, and of a gVCF their states."""
+    """Genotypes of records, their other fields, and of a gVCF their states.
+
+    `elsewhere` are the states of records that are counted twice (see `copies.Places`).
+    """
 
     genotypes: Genotypes
     fields: FieldTape
     codes: Codes | None
+    elsewhere: Codes | None
+
+    def twice(self, twice: npt.NDArray[np.bool_]) -> "_Calls":
+        """Give those of records that are counted twice, as they are counted then."""
+        return _Calls(
+            self.genotypes.pick(twice), self.fields.pick(twice), self.elsewhere, None
+        )
 
 
 def read_chunk(
@@ -198,7 +209,7 @@ class ChunkReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._batches = _Batches()
-        states = StateRows(context.male, context.haploid, context.rules)
+        states = StateRows(context.male, context.rules)
         self._rows = _Rows(
             FieldRows(context.file, context.ordinal.size), states if context.has_runs else None
         )
@@ -276,33 +287,33 @@ def _take(
     rows.fields.take(records, fields)
     batches.rejects += rejects.rows
     result.lines.append(batch)
+    records, alleles = with_copies(records, alleles, context.haploid)
     every, is_block = records, records["is_block"].to_numpy()
-    graded = None
+    states = None
     if rows.states:
-        every = with_places(every, alleles.filter(pl.col("fault").is_null()))
         if not context.has_blocks:
             # The rest of a REF is not assessed, as in any file that is no gVCF.
             every = every.with_columns(end="pos")
-        records = every
-        graded = rows.states.grade(every, genotypes, read)
+        states = rows.states.grade(every, genotypes, read)
         result.n_beyond += genotypes.n_of_ploidy_above(MOST_ALLELES)
     if is_block.any():
-        mine, calls = records.filter(is_block), genotypes.pick(is_block)
+        mine, its_calls = records.filter(is_block), genotypes.pick(is_block)
         batches.blocks.append(
-            block_rows(mine, calls, batch, context.file, context.ordinal.size)
+            block_rows(mine, its_calls, batch, context.file, context.ordinal.size)
         )
         its_fields = fields.pick(is_block)
         result.blocks_digest += blocks_digest(mine, its_fields, context.ordinal.size)
         records = records.filter(~is_block)
         genotypes, fields = genotypes.pick(~is_block), fields.pick(~is_block)
-    codes = None if graded is None or not context.has_blocks else graded.codes[~is_block]
-    calls_of = _Calls(genotypes, fields, codes)
-    alleles = _count(records, alleles, calls_of, context, batches, result)
-    if rows.states and graded is not None:
+    calls = _Calls(genotypes, fields, None, None)
+    if states is not None and context.has_blocks:
+        calls = _Calls(genotypes, fields, states.graded.codes[~is_block], states.elsewhere)
+    alleles = _count(records, alleles, calls, context, batches, result)
+    if rows.states and states is not None:
         kept_alleles = alleles.filter(pl.col("fault").is_null())
         if not context.has_blocks:
-            every, graded = heard(every, graded, kept_alleles)
-        rows.states.take(every, graded, kept_alleles)
+            every, states = heard(every, states, kept_alleles)
+        rows.states.take(every, states, kept_alleles)
     batches.alleles.append(
         alleles.filter(pl.col("fault").is_null()).select(
             *KEY, "record", "alt_index", "id", "ref_checked", "n_original", "status", "line"
@@ -332,35 +343,57 @@ def _count(
     pl.DataFrame
         The alleles; of a gVCF those that nobody is called with have a fault.
     """
-    genotypes, fields, codes = calls
-    first_row = np.zeros(records.height + 1, np.int64)
-    first_row[1:] = np.cumsum(records["n_alt"].to_numpy())
-    haploid = context.haploid.contains(records["contig"], records["counted_at"])
-    counts = vars(count_genotypes(genotypes, first_row, haploid, context.strata))
-    on_y = haploid & records["contig"].is_in(sorted(context.haploid.on_y)).to_numpy()
-    where = (first_row, haploid, on_y, context.strata)
-    if codes is None:
-        adj = count_adj(genotypes, fields, *where, context.policy.adj)
-    else:
-        state = unpack(codes)
-        adj = count_passing(genotypes, state.level == ADJ, ~state.is_unknown, *where)
+    places = Places.of(records, alleles)
+    counts = places.joined(
+        _counts_of(records, calls, context),
+        lambda: _counts_of(
+            records.filter("twice").with_columns(~pl.col("haploid")),
+            calls.twice(places.twice),
+            context,
+        ),
+    )
+    if calls.codes is not None:
         # Of a file without samples nobody could be called.
-        nobody = (counts["ac"].sum(axis=1) == 0) & (context.ordinal.size > 0)
+        nobody = (counts["ac"][places.row].sum(axis=1) == 0) & (context.ordinal.size > 0)
         held = pl.Series(~nobody) | pl.col("fault").is_not_null()
         fault = pl.when(held).then("fault").otherwise(pl.lit(UNCALLED)).alias("fault")
         alleles = alleles.with_columns(fault)
         result.n_uncalled += int((alleles["fault"] == UNCALLED).sum())
-    counts |= adj or {}
     # Nothing for rejected alleles.
     kind = alleles.select(kind_of("ref", "alt", is_kept=pl.col("fault").is_null()))
     result.people += count_people(
-        genotypes, first_row, haploid, context.male, kind.to_series().to_numpy()
+        calls.genotypes,
+        _first_rows(records),
+        records["haploid"].to_numpy(),
+        context.male,
+        kind.to_series().to_numpy(),
     )
-    rows = np.flatnonzero(alleles["fault"].is_null().to_numpy())
-    row_record = np.repeat(np.arange(records.height), np.diff(first_row))[rows]
+    kept = np.flatnonzero(alleles["fault"].is_null().to_numpy())
+    rows = places.row[kept]
     mine = {n: found if n in of_records() else found[rows] for n, found in counts.items()}
-    batches.counts.append(_by_group(mine, row_record, alleles[rows], context))
+    batches.counts.append(_by_group(mine, places.record[kept], alleles[kept], context))
     return alleles
+
+
+def _first_rows(records: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Give the first allele row of each record, and the number of all: int64[n + 1]."""
+    return np.concatenate([[0], np.cumsum(records["n_alt"].to_numpy())]).astype(np.int64)
+
+
+def _counts_of(
+    records: pl.DataFrame, calls: _Calls, context: Context
+) -> dict[str, npt.NDArray[np.int32]]:
+    """Count the calls of records per cell, by `tables.statistics.of_records`."""
+    first_row, haploid = _first_rows(records), records["haploid"].to_numpy()
+    counts = vars(count_genotypes(calls.genotypes, first_row, haploid, context.strata))
+    on_y = haploid & records["contig"].is_in(sorted(context.haploid.on_y)).to_numpy()
+    where = (first_row, haploid, on_y, context.strata)
+    if calls.codes is None:
+        adj = count_adj(calls.genotypes, calls.fields, *where, context.policy.adj)
+    else:
+        state = unpack(calls.codes)
+        adj = count_passing(calls.genotypes, state.level == ADJ, ~state.is_unknown, *where)
+    return counts | (adj or {})
 
 
 def _by_group(

@@ -24,7 +24,7 @@ def with_ends(records: pl.DataFrame, batch: RecordBatch) -> pl.DataFrame:
 def record_rows(batch: RecordBatch, context: Context) -> pl.DataFrame:
     """Take the fixed columns of a batch.
 
-    `k` is the row in the batch, none `is_block`; genotypes are `counted_at` POS.
+    `k` is the row in the batch, none `is_block`.
     """
     frame = pl.DataFrame(
         {
@@ -49,7 +49,6 @@ def record_rows(batch: RecordBatch, context: Context) -> pl.DataFrame:
         .cast(pl.Int64)
         .alias("n_alt"),
         pl.lit(value=False).alias("is_block"),
-        pl.col("pos").alias("counted_at"),
     )
 
 

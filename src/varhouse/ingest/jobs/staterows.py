@@ -17,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.unspecified import NO_ALT
+from varhouse.callability.codes import Codes
 from varhouse.callability.entries import entries
 from varhouse.callability.lay import Int32, lay
 from varhouse.callability.runs import WINDOW_BITS, run_rows
@@ -29,7 +30,6 @@ from varhouse.callability.states import (
     is_filtered,
 )
 from varhouse.genome.contigs import Contigs
-from varhouse.genome.haploid import HaploidRegions
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
@@ -66,6 +66,21 @@ def fields_to_read(kept: Sequence[str] | None, *, with_states: bool) -> Sequence
     return sorted({*kept, *STATE_FIELDS})
 
 
+class RecordStates(NamedTuple):
+    """States of records at POS, and of those that are `twice` where another allele stands.
+
+    `elsewhere` is int32[records that are twice, columns].
+    """
+
+    graded: Graded
+    elsewhere: Codes
+
+    def of(self, says: npt.NDArray[np.bool_]) -> "RecordStates":
+        """Give those of some records; `elsewhere` stays, as alleles point into it."""
+        codes, reach = self.graded
+        return self._replace(graded=Graded(codes[says], reach[says[: len(reach)]]))
+
+
 class StateRows:
     """Collects the states of a chunk's records.
 
@@ -73,26 +88,29 @@ class StateRows:
     ----------
     male
         bool[columns].
-    haploid
-        Where males have one copy.
     """
 
-    def __init__(
-        self, male: npt.NDArray[np.bool_], haploid: HaploidRegions, rules: Rules
-    ) -> None:
-        self._male, self._haploid, self._rules = male, haploid, rules
+    def __init__(self, male: npt.NDArray[np.bool_], rules: Rules) -> None:
+        self._male, self._rules = male, rules
         self._frames: list[pl.DataFrame] = []
 
-    def grade(self, records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape) -> Graded:
+    def grade(
+        self, records: pl.DataFrame, genotypes: Genotypes, fields: FieldTape
+    ) -> RecordStates:
         """Say the state of each person in each record.
 
         Parameters
         ----------
         records
-            As `_arrays` takes them, with contig; all that are kept.
+            As `_arrays` takes them, with `twice` (see `copies`); all that are kept.
         """
-        arrays = self._arrays(records)
-        return grade(arrays, genotypes, fields, self._male, self._rules)
+        graded = grade(self._arrays(records), genotypes, fields, self._male, self._rules)
+        twice = records["twice"].to_numpy()
+        if not twice.any():
+            return RecordStates(graded, graded.codes[:0])
+        again = self._arrays(records.filter(twice).with_columns(~pl.col("haploid")))
+        its = genotypes.pick(twice), fields.pick(twice)
+        return RecordStates(graded, grade(again, *its, self._male, self._rules).codes)
 
     def _arrays(self, records: pl.DataFrame) -> RecordArrays:
         return RecordArrays(
@@ -101,31 +119,33 @@ class StateRows:
             records["is_block"].to_numpy(),
             records["n_alt"].to_numpy().astype(np.int64),
             is_filtered(records["filter"]),
-            self._haploid.contains(records["contig"], records["counted_at"]),
+            records["haploid"].to_numpy(),
         )
 
-    def take(self, records: pl.DataFrame, graded: Graded, alleles: pl.DataFrame) -> None:
+    def take(self, records: pl.DataFrame, states: RecordStates, alleles: pl.DataFrame) -> None:
         """Take the states of records, in the order of the file.
 
         Parameters
         ----------
-        records, graded
-            As of `grade`, and what it gave.
+        records, states
+            As of `grade`, with contig, and what it gave.
         alleles
-            k (the record) and pos of the alleles that are kept: where they stand once they
-            are normalised.
+            k (the record), pos and elsewhere (see `copies`) of the alleles that are kept:
+            where they stand once they are normalised.
         """
         arrays = self._arrays(records)
-        first_moved, moved = _moved(records, alleles)
+        first_moved, moved, otherwise = _moved(records, alleles)
         a = 0
         for contig, n in records["contig"].rle().struct.unnest().select("value", "len").rows():
             b = a + n
             here = slice(a, b)
             found = entries(
-                Graded._make(own[here] for own in graded),
+                Graded._make(own[here] for own in states.graded),
                 RecordArrays._make(column[here] for column in arrays),
                 first_moved[a : b + 1] - first_moved[a],
                 moved[first_moved[a] : first_moved[b]],
+                otherwise[first_moved[a] : first_moved[b]],
+                states.elsewhere,
             )
             frame = pl.DataFrame(found._asdict(), {n: _SCHEMA[n] for n in found._fields})
             self._frames.append(frame.select(pl.lit(contig).alias("contig"), pl.all()))
@@ -136,37 +156,9 @@ class StateRows:
         return pl.concat([pl.DataFrame(schema=_SCHEMA), *self._frames])
 
 
-def with_places(records: pl.DataFrame, alleles: pl.DataFrame) -> pl.DataFrame:
-    """Say where the genotypes of records are counted (`counted_at`): at their first allele.
-
-    An allele that normalising moves may leave the bases at which males have one copy, or come
-    to them; what is called there has to be asked for there.
-
-    Parameters
-    ----------
-    records
-        With k and counted_at, which is POS.
-    alleles
-        k, pos and pos0 (that of the record) of those that are kept.
-    """
-    moved = alleles.filter(pl.col("pos") != pl.col("pos0"))
-    if moved.is_empty():
-        return records
-    first = (
-        alleles.unique("k", keep="first", maintain_order=True)
-        .select("k", first=pl.col("pos").cast(pl.Int64))
-        .join(moved.select("k").unique(), on="k", how="semi")
-    )
-    return (
-        records.join(first, on="k", how="left", maintain_order="left")
-        .with_columns(pl.coalesce("first", "counted_at").alias("counted_at"))
-        .drop("first")
-    )
-
-
 def heard(
-    records: pl.DataFrame, graded: Graded, alleles: pl.DataFrame
-) -> tuple[pl.DataFrame, Graded]:
+    records: pl.DataFrame, states: RecordStates, alleles: pl.DataFrame
+) -> tuple[pl.DataFrame, RecordStates]:
     """Leave of records of a file that is no gVCF those that say something of their base.
 
     A record of which every allele was rejected is about nothing (`frequencies.assessed`);
@@ -174,7 +166,7 @@ def heard(
 
     Parameters
     ----------
-    records, graded
+    records, states
         As of `StateRows.take`.
     alleles
         Those that are kept: k.
@@ -182,27 +174,29 @@ def heard(
     has_allele = records["k"].is_in(alleles["k"].unique().implode())
     says = (has_allele | records["alt"].str.contains(NO_ALT)).to_numpy()
     if says.all():
-        return records, graded
-    reach = graded.reach[says] if graded.reach.shape[0] else graded.reach
-    return records.filter(says), Graded(graded.codes[says], reach)
+        return records, states
+    return records.filter(says), states.of(says)
 
 
 def _moved(
     records: pl.DataFrame, alleles: pl.DataFrame
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """List for each record the bases, other than its POS, where its alleles stand."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """List for each record the bases, other than its POS, where its alleles stand.
+
+    With `elsewhere` of the alleles at each base.
+    """
     places = (
         records.select("k", own=pl.col("pos").cast(pl.Int64))
         .with_row_index("row")
-        .join(alleles.select("k", pl.col("pos").cast(pl.Int64)), on="k")
+        .join(alleles.select("k", pl.col("pos").cast(pl.Int64), "elsewhere"), on="k")
         .filter(pl.col("pos") != pl.col("own"))
-        .select("row", "pos")
+        .select("row", "pos", "elsewhere")
         .unique()
         .sort("row", "pos")
     )
     rows = places["row"].to_numpy().astype(np.int64)
     first = np.searchsorted(rows, np.arange(records.height + 1)).astype(np.int64)
-    return first, places["pos"].to_numpy().astype(np.int64)
+    return first, places["pos"].to_numpy().astype(np.int64), places["elsewhere"].to_numpy()
 
 
 def write_states(states: pl.DataFrame, folder: Path) -> dict[str, int]:
