@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 UNSPECIFIED = {"<NON_REF>", "<*>", "<X>"}
 FINE = {"PASS", ".", "RefCall"}
+OF_SEGMENTS = {"CN", "CNQ", "CNL", "CNP", "REPCN", "REPCI", "RU", "RUS", "SVTYPE"}
 GQ_KEYS, DP_KEYS = ("GQ", "RGQ", "GQX"), ("DP", "DPI", "MIN_DP")
 
 
@@ -158,6 +159,11 @@ def entries_of(
         for s, c in zip(samples, line[9:], strict=True)
     }
     called = {a for c in cells.values() for a in genotype(c.get("GT")).called}
+    has = {x.split("=")[0] for x in line[7].split(";")} | set(keys)
+    if not alts and (
+        has & OF_SEGMENTS or (ref[0] == "N" and "END" in has and not has & {"DP", "MIN_DP"})
+    ):
+        return {}
     block = set(alts) <= UNSPECIFIED or (alts == ["*"] and max(called, default=0) < 1)
     last = pos + len(ref) - 1
     if called and max(called) > len(alts) and not block:

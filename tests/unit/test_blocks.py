@@ -14,11 +14,13 @@ import varhouse
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.codec.digest import sum_digests, wrap
-from varhouse.ingest.jobs.blockrows import genotype_texts, is_reference
+from varhouse.ingest.jobs.blockrows import genotype_texts
 from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import read_batches, verify
 from varhouse.store.verifyfields import compare_fields
 from varhouse.tables.blocktext import cut_ends, put_ends
+from varhouse.vcf.gvcf.recognition import reference_records
+from varhouse.vcf.text.lines import read_batch
 
 INFO = st.lists(
     st.sampled_from(["END=7", "END=8", "END=07", "END=", "END", "XEND=7", "DP=3", "é=7", ""]),
@@ -101,15 +103,20 @@ def test_without_gt_or_people():
     ],
 )  # fmt: skip
 def test_which_records_are_reference(alt, calls, block):
-    # Beside a record that holds every text, so that its allele must not count here.
-    records = pl.DataFrame({"alt": ["C", alt]})
-    found = is_reference(records, _genotypes([["0/1", "1"], calls]))
-    assert found.tolist() == [False, block]
+    rows = [
+        f"c1 {pos} . A {a} . . . GT:DP {' '.join(f'{c}:9' for c in some)}"
+        for pos, (a, some) in enumerate([("C", ["0/1", "1"]), (alt, calls)], 1)
+    ]
+    assert _are_reference(rows) == [False, block]
+
+
+def _are_reference(rows):
+    text = "".join("\t".join(r.split()) + "\n" for r in rows)
+    return reference_records(read_batch(text.encode(), 0, 1)).tolist()
 
 
 def test_nobody_is_called_with_a_star():
-    found = is_reference(pl.DataFrame({"alt": ["*", "*"]}), Genotypes.nobody(2))
-    assert found.tolist() == [True, True]
+    assert _are_reference(["c1 1 . A * . . .", "c1 2 . A * . . DP=1"]) == [True, True]
 
 
 META = """\

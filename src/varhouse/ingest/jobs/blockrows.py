@@ -1,4 +1,4 @@
-"""Reference records of a gVCF: which they are, and their rows of the table `blocks`.
+"""Reference records of a gVCF: their rows of the table `blocks`.
 
 A record that says only where there is no variant becomes neither an allele nor a site. What
 stands in it is kept to the letter all the same: its columns here, the values of its FORMAT
@@ -9,45 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.alleles.unspecified import NO_ALT
 from varhouse.genotypes.calls import NO_GT, Genotypes
 from varhouse.tables.blocktext import cut_ends
 from varhouse.vcf.text.lines import RecordBatch
 
-Bools = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
-
-_STAR = "*"
-
-
-def is_reference(records: pl.DataFrame, genotypes: Genotypes) -> Bools:
-    """Tell which records of a gVCF say only that there is no variant: bool[n].
-
-    Their ALT is `.` or the unspecified allele; or `*` alone, which no genotype names:
-    Octopus writes its blocks so.
-
-    Parameters
-    ----------
-    records
-        `alt` of each.
-    genotypes
-        Of the same records.
-    """
-    found = records["alt"].str.contains(NO_ALT).to_numpy()
-    star = (records["alt"] == _STAR).to_numpy()
-    if star.any():
-        found[star] = _greatest_allele(genotypes.pick(star)) < 1
-    return found
-
-
-def _greatest_allele(genotypes: Genotypes) -> npt.NDArray[np.int64]:
-    """Give the greatest allele that anybody is called with: int64[n], below 0 for none."""
-    of_text = np.append(genotypes.alleles.max(axis=1).astype(np.int64), -1)
-    # Where nobody has a column, the default is -1: the last.
-    found = of_text[genotypes.default]
-    record = np.repeat(np.arange(genotypes.size), np.diff(genotypes.pointer))
-    np.maximum.at(found, record, of_text[genotypes.what])
-    return found
 
 
 def block_rows(

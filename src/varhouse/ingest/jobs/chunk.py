@@ -23,7 +23,7 @@ from varhouse.frequencies.count import count_genotypes, count_people
 from varhouse.frequencies.kits import OUTSIDE, count_in_kits
 from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
-from varhouse.ingest.jobs.blockrows import block_rows, is_reference
+from varhouse.ingest.jobs.blockrows import block_rows
 from varhouse.ingest.jobs.callrows import CallRows
 from varhouse.ingest.jobs.copies import Places, with_copies
 from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
@@ -42,6 +42,7 @@ from varhouse.normalise import Status
 from varhouse.tables.schema import KEY
 from varhouse.tables.statistics import adj_counts, genotype_counts, of_records
 from varhouse.vcf.check.judged import Judged, MarkedRecords, slice_batch
+from varhouse.vcf.gvcf.recognition import reference_records
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.header.keys import key_table
 from varhouse.vcf.samples.typed import SampleReader
@@ -267,7 +268,7 @@ def _take(
     rejects = Rejects(batch, judged.marks, context.policy)
     records = record_rows(batch, context)
     if context.gvcf:
-        blocks = pl.Series("is_block", is_reference(records, judged.genotypes))
+        blocks = pl.Series("is_block", reference_records(batch))
         records = records.with_columns(blocks)
         records = with_ends(records, batch) if context.has_blocks else records.filter(~blocks)
     records = rejects.take_blocks(rejects.take_records(records))

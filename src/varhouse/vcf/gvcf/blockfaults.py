@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.gvcf.recognition import BARE, BLOCK, BlockWatch, Dialect, Shapes, has_gt
+from varhouse.vcf.gvcf.recognition import BLOCK, OTHER, BlockWatch, Dialect, Shapes, has_gt
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.lines import POS_LIMIT, RecordBatch
 
@@ -59,7 +59,7 @@ def _look_at_calls(text, start, end, kind, name, state):  # type: ignore[no-unty
         a, e = start[k, 8], min(start[k, 9] - 1, end[k])
         gt = has_gt(text, a, e)
         state[_HAS_GT] |= gt
-        if kind[k] == BLOCK or kind[k] == BARE or state[_CALLED]:
+        if kind[k] >= OTHER or state[_CALLED]:
             continue
         wanted = _place_of(text, a, e, name)
         if not gt and wanted < 0:
@@ -134,7 +134,7 @@ class BlockFaults:
         assert batch.samples is not None
         if self._calls[_CALLED] or not batch.size:
             return
-        variant = self._shapes.kind < BLOCK
+        variant = self._shapes.kind < OTHER
         rows, cells = batch.samples.genotypes()
         for k in np.flatnonzero(variant[rows]).tolist():
             if any(any(c.isdigit() for c in gt or "") for gt in cells[k].as_py()):

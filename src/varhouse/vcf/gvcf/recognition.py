@@ -6,9 +6,13 @@ VCF 4.5 section 5.5), `.` with an END behind REF (Strelka, Isaac, xAtlas, bcftoo
 `*` alone where no GT names it (Octopus). The unspecified allele also stands beside the ALTs
 of its variants.
 
-A segment of a known copy number (GATK's gCNV) or a repeat of the length of REF
+A segment of a known copy number (GATK's gCNV, DRAGEN) or a repeat of the length of REF
 (ExpansionHunter) has ALT `.` and END, too, and is a call and no block: its keys say so, or a
-REF of N without a depth of reads.
+REF of N without a depth of reads. It says nothing of the bases, and counts on neither side
+below.
+
+Whether a record is a reference record (`reference_records`) goes by the record alone; those of
+a file that is no gVCF are records without ALT like any other.
 
 The rule goes by the records alone. A file is a gVCF if
 
@@ -22,6 +26,7 @@ have kept the allele is none, and neither is one by its header alone (`##GVCFBlo
 `##ALT=<ID=NON_REF>`), which outlives genotyping.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,12 +43,13 @@ from varhouse.vcf.text.lines import RecordBatch
 
 Ints = npt.NDArray[np.int64]
 
-VARIANT, OPEN, BLOCK, BARE = range(4)
-"""What a record is: a variant, one beside the unspecified allele, a block, or one with ALT `.`
-(or `*` alone) that is no block."""
+VARIANT, OPEN, OTHER, BLOCK, BARE = range(5)
+"""What a record is: a variant, one beside the unspecified allele, one that is neither (a copy
+number or repeat, or `*` alone that is called), and of reference records a block, or one with
+ALT `.` alone."""
 
-_LONG, _BY_LEN, _MEETING, _OVERLAPPING, _WITHOUT_GT, _IN_BLOCKS, _IN_VARIANTS = range(4, 11)
-_NON_REF, _ANY, _X, _NONE, _STAR = range(11, 16)
+_LONG, _BY_LEN, _MEETING, _OVERLAPPING, _WITHOUT_GT, _IN_BLOCKS, _IN_VARIANTS = range(5, 12)
+_NON_REF, _ANY, _X, _NONE, _STAR = range(12, 17)
 _STYLES = ("<NON_REF>", "<*>", "<X>", ".", "*")
 _FEW = 10
 """Other variants for which there is at least one block of several bases."""
@@ -62,6 +68,7 @@ def _keys(names: str) -> npt.NDArray[np.uint8]:
 _OF_CALLS = _keys("CN CNQ CNL CNP REPCN REPCI RU RUS SVTYPE")
 """Keys of a copy number or a repeat."""
 _OF_READS = _keys("DP MIN_DP")
+_KEYS = _OF_CALLS, _OF_READS, END
 
 
 @nb.njit(cache=True, nogil=True)
@@ -142,7 +149,7 @@ def _look_at_alt(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: n
     for j in range(a, b + 1):
         if j == b or text[j] == _COMMA:
             if allele_kind(text, begin, j, base) != UNSPECIFIED:
-                others = True
+                others = others or j - begin != 1 or text[begin] != _DOT
             elif j - begin > 3:
                 style = _NON_REF
             else:
@@ -154,32 +161,64 @@ def _look_at_alt(text, a, b, base):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @nb.njit(cache=True, nogil=True)
-def _measure(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    text, start, end, pos, base, calls, reads, end_name, kind, last, stated, found
-):
-    """Say what each record is, where it ends, and what END of a reference record says."""
+def _is_call(text, start, end, keys):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell whether a record with ALT `.` is of a copy number or repeat: columns at `start`."""
+    calls, reads, end_name = keys
+    info, stop, form = start[7], min(start[8] - 1, end), start[8]
+    if _has_one_of(text, info, stop, _SEMICOLON, calls):
+        return True
+    if stop < end and _has_one_of(text, form, end, _COLON, calls):
+        return True
+    if text[start[3]] & 0xDF != _N or find_info(text, info, stop, end_name) < 0:
+        return False
+    return not _has_one_of(text, form, end, _COLON, reads)
+
+
+@nb.njit(cache=True, nogil=True)
+def _kind_of(text, start, end, base, keys, is_named):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Say what a record is, a block without a look at its END, and how that is written.
+
+    `is_named`: a GT that is not in the text names an ALT.
+    """
+    kind, style = _look_at_alt(text, start[4], min(start[5] - 1, end), base)
+    if kind == BARE:
+        if style == _STAR:
+            is_other = is_named or _names_alt(text, start[9], end)
+        else:
+            is_other = _is_call(text, start, end, keys)
+        if is_other:
+            kind = OTHER
+    return kind, style
+
+
+@nb.njit(cache=True, nogil=True)
+def _are_reference(text, start, end, base, keys, named):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Tell which records are reference records: bool[n]."""
+    out = np.empty(end.size, np.bool_)
     for k in range(end.size):
-        ref, a, b = start[k, 3], start[k, 4], min(start[k, 5] - 1, end[k])
+        out[k] = _kind_of(text, start[k], end[k], base, keys, named[k])[0] >= BLOCK
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _measure(text, start, end, pos, base, keys, named, is_bcf, kind, last, stated, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Say what each record is, where it ends, and what END of a reference record says."""
+    end_name = keys[2]
+    for k in range(end.size):
+        ref, a = start[k, 3], start[k, 4]
         info, stop = start[k, 7], min(start[k, 8] - 1, end[k])
         form, samples = start[k, 8], start[k, 9]
         last[k] = pos[k] + max(a - 1 - ref, 1) - 1
-        kind[k], style = _look_at_alt(text, a, b, base)
-        if kind[k] == VARIANT or kind[k] == OPEN or pos[k] < 0:
+        kind[k], style = _kind_of(text, start[k], end[k], base, keys, named[k])
+        if kind[k] < BLOCK or pos[k] < 0:
             continue
         at = find_info(text, info, stop, end_name)
         if at >= 0:
             stated[k] = number_at(text, at, stop)[0]
-        if kind[k] == BARE:
-            calling = _has_one_of(text, info, stop, _SEMICOLON, calls)
-            if not calling and stop < end[k]:
-                calling = _has_one_of(text, form, end[k], _COLON, calls)
-            if text[ref] & 0xDF == _N:
-                calling = calling or not _has_one_of(text, form, end[k], _COLON, reads)
-            covers = stated[k] > last[k]
-            if style == _STAR and samples < end[k]:
-                covers = not _names_alt(text, samples, end[k])
-            if covers and not calling:
-                kind[k] = BLOCK
+        # `*` alone is a block where there are people who might have been called with it.
+        star = style == _STAR and (is_bcf or samples < end[k])
+        if kind[k] == BARE and (star or stated[k] > last[k]):
+            kind[k] = BLOCK
         if form < end[k] and not has_gt(text, form, min(samples - 1, end[k])):
             found[_WITHOUT_GT] += 1
         if kind[k] == BLOCK:
@@ -241,6 +280,35 @@ class Shapes(NamedTuple):
     stated: Ints
 
 
+def reference_records(batch: RecordBatch) -> npt.NDArray[np.bool_]:
+    """Tell which records of a gVCF say only that there is no variant: bool[n].
+
+    Their ALT is `.`, the unspecified allele, or `*` that no GT names; and they are of no copy
+    number or repeat.
+    """
+    return np.asarray(
+        _are_reference(batch.text, batch.start, batch.end, _BASE, _KEYS, _named_in_bcf(batch)),
+        np.bool_,
+    )
+
+
+def _named_in_bcf(batch: RecordBatch) -> npt.NDArray[np.bool_]:
+    """Tell which records of ALT `*` alone have a GT outside of the text that names it."""
+    out = np.zeros(batch.size, np.bool_)
+    if batch.samples is None or not batch.size:
+        return out
+    alt = batch.start[:, 4]
+    single = batch.start[:, 5] - alt == 2
+    stars = single & (batch.text[np.minimum(alt, batch.text.size - 1)] == _ASTERISK)
+    if stars.any():
+        rows, cells = batch.samples.genotypes()
+        for k, row in enumerate(rows.tolist()):
+            if stars[row]:
+                numbers = (x for gt in cells[k].as_py() for x in re.split("[/|]", gt or ""))
+                out[row] = any(x.isdigit() and int(x) > 0 for x in numbers)
+    return out
+
+
 class Dialect(NamedTuple):
     """How a gVCF is written.
 
@@ -281,18 +349,9 @@ class BlockWatch:
         """Look at the records of the next batch."""
         n = batch.size
         out = Shapes(np.zeros(n, np.int8), np.zeros(n, np.int64), np.full(n, -1))
-        _measure(
-            batch.text,
-            batch.start,
-            batch.end,
-            batch.pos,
-            _BASE,
-            _OF_CALLS,
-            _OF_READS,
-            END,
-            *out,
-            self._found,
-        )
+        lines = batch.text, batch.start, batch.end
+        given = _BASE, _KEYS, _named_in_bcf(batch), batch.samples is not None
+        _measure(*lines, batch.pos, *given, *out, self._found)
         _count(
             batch.text, batch.start, batch.pos, out.kind, out.last, self._found, self._state
         )
@@ -328,12 +387,13 @@ class BlockWatch:
         """Say that a file is a gVCF, if it is one."""
         if dialect is None:
             return
-        variants, beside, blocks, bare = self._found[: BARE + 1].tolist()
+        _, beside, others, blocks, bare = self._found[: BARE + 1].tolist()
         without = int(self._found[_WITHOUT_GT])
         account.add(
             "VH-F-030",
-            f"{dialect}: of {variants + beside + blocks + bare:,} records {blocks:,} are "
+            f"{dialect}: of {self._found[: BARE + 1].sum():,} records {blocks:,} are "
             f"reference blocks, {bare:,} others have no ALT, and {beside:,} hold <*> or "
             "<NON_REF> beside their ALT"
+            + (f"; {others:,} are copy numbers, repeats or * alone" if others else "")
             + (f"; {without:,} records without ALT have no GT" if without else ""),
         )
