@@ -336,7 +336,8 @@ _GENOTYPE = (
         "VH-G-003",
         good=(samples("GT", "0/0", alt="."),),
         bad=(samples("GT", "0/1", alt="."),),
-        note="callers that know of an allele and hide it; an ingest rejects the record",
+        note="callers that know of an allele and hide it; an ingest rejects the record, in a "
+        "gVCF (VH-G-005) nobody is called with it",
     ),
     Sentence(
         "gt-leading-phase",

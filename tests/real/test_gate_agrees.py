@@ -39,6 +39,7 @@ def _rejects(scan: FileScan, marked: MarkedRecords, folder: Path) -> Counter[str
         make_strata(people, []),
         np.arange(people.height, dtype=np.int32),
         np.zeros(people.height, np.bool_),
+        gvcf=scan.gvcf,
     )
     found: Counter[str] = Counter()
     for c in scan.chunks:

@@ -44,6 +44,7 @@ _DIFFERENT = {
     "VH-V-016": ("error (4.1, 4.2: warning)", "goes in, noted"),
     "VH-M-011": ("error (with LAA: warning)", "goes in, noted"),
     "VH-G-003": ("warning", "record rejected"),
+    "VH-G-005": ("error (GT 1 where ALT is `.`: warning)", "goes in, not called there"),
     "VH-G-004": ("error (from 4.4 on: none)", "goes in, noted"),
     "VH-R-001": ("error", "record rejected; cohort held back if no record fits"),
     "VH-R-004": ("warning", "record rejected; `policy.unchecked_ref: store` keeps it"),

@@ -6,7 +6,7 @@ invalid; what an ingest does with the file is another question, answered by
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from varhouse.vcf.account.rules import RULES, Rule
@@ -119,6 +119,31 @@ class Account:
         self.counts[code] += count
         if (severity or RULES[code].severity) == "error":
             self.errors_by_code[code] = self.errors_by_code.get(code, 0) + count
+
+    def join(self, other: "Account") -> None:
+        """Add what another account of the same file has, in the order of its lines."""
+        for code, count in other.counts.items():
+            self.counts[code] = self.counts.get(code, 0) + count
+            effects = (other.effects[code], self.effects.get(code, "note"))
+            self.effects[code] = max(effects, key=_GRAVITY.__getitem__)
+            kept = [*self.first.get(code, []), *other.first[code]]
+            kept.sort(key=lambda p: (p.severity != "error", p.line or 0))
+            self.first[code] = kept[:SHOWN]
+        for code, count in other.errors_by_code.items():
+            self.errors_by_code[code] = self.errors_by_code.get(code, 0) + count
+
+    def recoded(self, code: str, addition: str) -> "Account":
+        """Give the same problems as those of one code, with an addition to what they say."""
+        out = Account(self.file)
+        for old, kept in sorted(self.first.items()):
+            first = [replace(p, code=code, message=p.message + addition) for p in kept]
+            errors = self.errors_by_code.get(old, 0)
+            mine = Account(self.file, {code: self.counts[old]}, {code: first})
+            mine.effects[code] = RULES[code].ingest
+            if errors:
+                mine.errors_by_code[code] = errors
+            out.join(mine)
+        return out
 
     def keep_only(self, code: str) -> None:
         """Forget the problems of all other codes."""

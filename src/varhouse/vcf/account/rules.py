@@ -274,6 +274,8 @@ _FORMAT = (
      "name the ALT allele that GT 1 is, or write GT 0 or ."),
     ("VH-G-004", "gt_leading_phase", "error/note", "1.6.2 (4.1, 4.2: 1.4.2)",
      "leave out the first / or |, or declare VCFv4.4 or later"),
+    ("VH-G-005", "gt_in_block", "error/note", "1.6.2",
+     "write 0 or . there, or name the ALT allele"),
 )  # fmt: skip
 
 _STRUCTURAL = (

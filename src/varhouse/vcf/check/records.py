@@ -10,6 +10,7 @@ from varhouse.genotypes.calls import Genotypes
 from varhouse.genotypes.fields import FieldTape
 from varhouse.vcf.account.faults import Fault, Faults
 from varhouse.vcf.account.problems import Account
+from varhouse.vcf.check.blockcalls import BlockCalls
 from varhouse.vcf.check.findings import Findings
 from varhouse.vcf.fields.fixed import FixedColumns
 from varhouse.vcf.fields.info import InfoReader
@@ -39,6 +40,7 @@ class RecordRules:
     marks: npt.NDArray[np.int64] = field(init=False)
     genotypes: Genotypes = field(init=False)
     fields: FieldTape = field(init=False)
+    block_calls: BlockCalls = field(init=False)
     _fixed: FixedColumns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +53,7 @@ class RecordRules:
         )
         self._rare = RareRules(self.account, self.header)
         self._findings = Findings(self.account, self.header, info, format_)
+        self.block_calls = BlockCalls(self.account, self._findings)
 
     def take(self, batch: RecordBatch) -> npt.NDArray[np.bool_]:
         """Check a batch; tells for each record whether CHROM differs from the one before.
@@ -67,6 +70,7 @@ class RecordRules:
             self.check_samples(batch, faults)
         else:
             self.walk(batch, faults)
+        self.block_calls.take(batch, faults, self._samples)
         self._findings.take(batch, faults)
         undeclared = bool(faults.count[Fault.INFO_UNDECLARED])
         self._rare.take(batch, structural, undeclared=undeclared)
@@ -84,6 +88,7 @@ class RecordRules:
         else:
             self._samples.check(batch, faults)
 
-    def finish(self) -> None:
+    def finish(self, *, is_gvcf: bool) -> None:
         """Tell what only the whole file shows."""
         self._rare.finish()
+        self.block_calls.tell(is_gvcf=is_gvcf)

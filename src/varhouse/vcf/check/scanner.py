@@ -301,7 +301,7 @@ class Scanner:
             if self.n_blanks > 1:
                 self.account.more("VH-B-004", self.n_blanks - 1)
         if self.rules is not None:
-            self.rules.finish()
+            self.rules.finish(is_gvcf=self.dialect is not None)
         self.assembly.finish()
         self.text.finish(self.header.version if self.header else None)
 

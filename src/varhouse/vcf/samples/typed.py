@@ -86,7 +86,7 @@ class SampleReader:
         InputError
             If the batch holds more than 32,768 distinct genotypes.
         """
-        rows = _in_text(batch) if rows is None else rows
+        rows = in_text(batch) if rows is None else rows
         if not self.n_samples or not rows.size:
             return
         number, _, packed, alone = self._layouts(batch, rows)
@@ -211,7 +211,7 @@ class SampleReader:
             If samples and keys are so many that their places alone would take more than
             256 MB: read fewer records at once, or fewer keys.
         """
-        rows = _in_text(batch) if rows is None else rows
+        rows = in_text(batch) if rows is None else rows
         number, layouts = self._format.read(batch, rows)
         packed = pack_layouts(layouts)
         n_alts = count_alts(batch.text, batch.start, batch.end)
@@ -273,7 +273,7 @@ class SampleReader:
         return Tape(tape[: int(used[0])], cut[: total + 1], begin, n_near, noted)
 
 
-def _in_text(batch: RecordBatch) -> Ints:
+def in_text(batch: RecordBatch) -> Ints:
     """Give the records whose samples stand in the text."""
     return np.arange(batch.size) if batch.samples is None else batch.samples.others
 
