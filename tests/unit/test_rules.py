@@ -29,7 +29,8 @@ ELSEWHERE = {
     "test_rules.py": "VH-F-004 VH-H-005 VH-R-003 VH-R-004",
     "test_vcf_limits.py": "VH-F-010",
     "test_other_formats.py": "VH-F-017",
-    "test_gvcf_faults.py": "VH-F-031 VH-F-032 VH-F-033 VH-F-034 VH-F-035 VH-F-036",
+    "test_gvcf_faults.py": "VH-F-031 VH-F-032 VH-F-033 VH-F-034 VH-F-035 VH-F-036 "
+    "VH-F-037",
     "test_gvcf_gate.py": "VH-G-005",
     "test_ingest_policy.py": "VH-D-002",
 }  # fmt: skip

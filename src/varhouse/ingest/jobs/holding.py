@@ -23,7 +23,7 @@ _NO_FAULT = frozenset({"duplicate_allele", "not_pass", "ref_unchecked", "gt_with
 """Reasons of rejects that `policy.record_fault` is not about."""
 
 
-_OF_BLOCKS = frozenset({"VH-F-031", "VH-F-032", "VH-F-033", "VH-F-034"})
+_OF_BLOCKS = frozenset({"VH-F-031", "VH-F-032", "VH-F-033", "VH-F-034", "VH-F-037"})
 """Rules of what is not understood of the blocks of a gVCF."""
 
 

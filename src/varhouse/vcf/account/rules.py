@@ -92,6 +92,8 @@ _FILE = (
      "read up to the contig's last base"),
     ("VH-F-036", "gvcf_overlap", "warning/note", "5.5",
      "make the gVCF again: its blocks should lie beside each other"),
+    ("VH-F-037", "gvcf_end_unread", "warning/refuse", "1.6.1, 5.5",
+     "give one END in digits: how far the block reaches is not known"),
     ("VH-F-020", "index_older", "warning/note", "SAM 5.2",
      "make it again: tabix -f -p vcf FILE"),
     ("VH-F-021", "index_other", "warning/note", "SAM 5.2",

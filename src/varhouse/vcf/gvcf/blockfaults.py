@@ -2,8 +2,8 @@
 
 Whether a file is a gVCF only its whole shows, so faults are counted on the way and told at
 the end. Rules R9, R12 and R13: a file in which nobody is called is refused, blocks that lie
-over each other are told, an END before POS or a block beyond its contig is refused; an END
-that is a little too far is cut, as it is where a caller works in windows.
+over each other are told, an END before POS, or that is no number, or a block beyond its contig
+is refused; an END that is a little too far is cut, as it is where a caller works in windows.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from varhouse.vcf.account.problems import Account
-from varhouse.vcf.gvcf.recognition import BLOCK, OTHER, BlockWatch, Dialect, Shapes, has_gt
+from varhouse.vcf.gvcf.recognition import (
+    BLOCK,
+    NO_NUMBER,
+    OTHER,
+    BlockWatch,
+    Dialect,
+    Shapes,
+    has_gt,
+)
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.lines import POS_LIMIT, RecordBatch
 
@@ -90,13 +98,13 @@ class _Tally:
     pos: int | None = None
     value: str = ""
 
-    def add(self, batch: RecordBatch, rows: Ints, last: Ints) -> None:
-        """Count records of a batch; `last` has the END of all."""
+    def add(self, batch: RecordBatch, rows: Ints, last: Ints | str) -> None:
+        """Count records of a batch; `last` has the END of all, or is what the first says."""
         if rows.size and not self.count:
             k = int(rows[0])
             self.line, self.pos = batch.line + k, int(batch.pos[k])
             self.contig = batch.values("chrom", rows[:1])[0][:200]
-            self.value = str(last[k])
+            self.value = last if isinstance(last, str) else str(last[k])
         self.count += rows.size
 
 
@@ -112,6 +120,7 @@ class BlockFaults:
 
     watch: BlockWatch = field(default_factory=BlockWatch)
     _early: _Tally = field(default_factory=_Tally)
+    _odd: _Tally = field(default_factory=_Tally)
     _beyond: _Tally = field(default_factory=_Tally)
     _cut: _Tally = field(default_factory=_Tally)
     _calls: Ints = field(default_factory=lambda: np.zeros(3, np.int64))
@@ -123,6 +132,9 @@ class BlockFaults:
         reference = self._shapes.kind >= BLOCK
         early = reference & (self._shapes.stated >= 0) & (self._shapes.stated < batch.pos)
         self._early.add(batch, np.flatnonzero(early), self._shapes.stated)
+        odd = np.flatnonzero(self._shapes.stated == NO_NUMBER)
+        if odd.size:
+            self._odd.add(batch, odd, batch.values("info", odd[:1])[0][:60])
         kind = self._shapes.kind
         _look_at_calls(batch.text, batch.start, batch.end, kind, _PL, self._calls)
         if batch.samples is not None:
@@ -181,6 +193,7 @@ class BlockFaults:
             )
         for code, tally, message in (
             ("VH-F-033", self._early, "END is before POS"),
+            ("VH-F-037", self._odd, "END of a block is no whole number, or stands twice"),
             ("VH-F-034", self._beyond, "a block lies beyond the end of its contig"),
             ("VH-F-035", self._cut, "END is past the last base of the contig"),
         ):

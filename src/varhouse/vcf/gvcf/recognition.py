@@ -48,6 +48,9 @@ VARIANT, OPEN, OTHER, BLOCK, BARE = range(5)
 number or repeat, or `*` alone that is called), and of reference records a block, or one with
 ALT `.` alone."""
 
+NO_NUMBER = -2
+"""In `Shapes.stated`: an END that is no whole number in digits, or two of them."""
+
 _LONG, _BY_LEN, _MEETING, _OVERLAPPING, _WITHOUT_GT, _IN_BLOCKS, _IN_VARIANTS = range(5, 12)
 _NON_REF, _ANY, _X, _NONE, _STAR = range(12, 17)
 _STYLES = ("<NON_REF>", "<*>", "<X>", ".", "*")
@@ -201,6 +204,19 @@ def _are_reference(text, start, end, base, keys, named):  # type: ignore[no-unty
 
 
 @nb.njit(cache=True, nogil=True)
+def _stated_end(text, at, stop, end_name):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Read the END at `at` of INFO up to `stop`: NO_NUMBER if it is none, or stands twice."""
+    value, to = number_at(text, at, stop)
+    if value < 0 and to + 1 <= stop and text[to] == _DOT:
+        to += 1
+    elif value < 0:
+        return NO_NUMBER
+    if to < stop and text[to] != _SEMICOLON:
+        return NO_NUMBER
+    return NO_NUMBER if find_info(text, to + 1, stop, end_name) >= 0 else value
+
+
+@nb.njit(cache=True, nogil=True)
 def _measure(text, start, end, pos, base, keys, named, is_bcf, kind, last, stated, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Say what each record is, where it ends, and what END of a reference record says."""
     end_name = keys[2]
@@ -214,7 +230,7 @@ def _measure(text, start, end, pos, base, keys, named, is_bcf, kind, last, state
             continue
         at = find_info(text, info, stop, end_name)
         if at >= 0:
-            stated[k] = number_at(text, at, stop)[0]
+            stated[k] = _stated_end(text, at, stop, end_name)
         # `*` alone is a block where there are people who might have been called with it.
         star = style == _STAR and (is_bcf or samples < end[k])
         if kind[k] == BARE and (star or stated[k] > last[k]):
@@ -272,7 +288,7 @@ class Shapes(NamedTuple):
     last
         int64[n]: the last base that a record covers (1-based): of REF, or of a block.
     stated
-        int64[n]: END (1-based) of blocks and bare records; -1 where there is none.
+        int64[n]: END (1-based) of reference records; -1 where there is none, or NO_NUMBER.
     """
 
     kind: npt.NDArray[np.int8]
