@@ -103,7 +103,10 @@ def held(tmp_path: Path, text: str) -> list[str]:
 
 def test_more_alleles_than_a_state_tells_are_held_back(tmp_path: Path) -> None:
     rows = (*BLOCKS_OF_C1, f"c1 11 . G T,<NON_REF> . . . GT {'/'.join('11111111')}")
-    assert "policy.gvcf: variants" in held(tmp_path, gvcf(rows))[0]
+    reason = held(tmp_path, gvcf(rows))[0]
+    assert "in 1 record(s), the first: " in reason
+    assert f"k0.vcf: line {gvcf(rows).count(chr(10))}, c1:11: states" in reason
+    assert "policy.gvcf: variants, which takes up to 16" in reason
     rows = (*BLOCKS_OF_C1, f"c1 11 . G T,<NON_REF> . . . GT {'/'.join('1111111')}")
     (tmp_path / "seven").mkdir()
     store = one(tmp_path / "seven", gvcf(rows))
@@ -153,3 +156,36 @@ def test_half_a_call_of_a_male_beside_one_of_three_alleles(tmp_path: Path) -> No
     assert counts(store, "ac", "an", "n_hemi", "n_missing") == [(11, 1, 1, 1, 0)]
     people = People(MALE, lambda contig, pos: contig == "X")
     assert differences(store, "k", text, GENOME, people)[1] == []
+
+
+FILTERED = (
+    "c1 1 . A <NON_REF> . LowGQX END=10 GT:DP:GQ 0/0:30:50",
+    "c1 11 . G <NON_REF> . PASS END=20 GT:DP:GQ 0/0:30:50",
+    "c1 21 . A <NON_REF> . LowGQX;RefCall END=30 GT:DP:GQ ./0:30:50",
+    "c1 31 . G T,<*> . RefCall . GT:DP:GQ:AD 0/0:30:50:30,0,0",
+    "c1 32 . T G,<*> . PASS . GT:DP:GQ:AD 0/1:30:50:15,15,0",
+    "c1 33 . A G,<*> . LowGQX . GT:DP:GQ:AD 0/1:30:50:15,15,0",
+    "c1 34 . C <NON_REF> . LowGQX END=40 GT:DP:GQ 0:30:50",
+)
+
+
+def test_blocks_that_fail_are_not_called_if_only_pass_counts(tmp_path: Path) -> None:
+    """They are assessed, kept, and no rejects; RefCall holds nothing against a call."""
+    text = gvcf(FILTERED)
+    policy = {"unchecked_ref": "store", "pass_only": True}
+    store = one(tmp_path, text, policy=policy)
+    rejects = store.scan("rejects").select("pos", "reason").collect()
+    assert rejects.rows() == [(33, "not_pass")]
+    assert store.scan("blocks").collect().height == 4
+    assert counts(store, "alt", "ac") == [(32, "G", 1)]
+    # What fails says what it would say if nobody were called.
+    changed = text.replace("0/0:30:50\nc1\t11", "./.:30:50\nc1\t11")
+    changed = changed.replace("./0:", "./.:").replace("\t0:30:50", "\t.:30:50")
+    assert changed.count("./.") == 2
+    compared, wrong = differences(store, "k", changed, GENOME)
+    assert compared > 15
+    assert wrong == []
+    (tmp_path / "all").mkdir()
+    store = one(tmp_path / "all", text)
+    assert differences(store, "k", text, GENOME)[1] == []
+    assert not store.scan("rejects").collect().height

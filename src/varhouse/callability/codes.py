@@ -76,6 +76,12 @@ def with_alleles(code, alleles, ploidy):  # type: ignore[no-untyped-def]  # prag
     return code & ~np.int64(_COUNTS) | alleles << _ALLELES | ploidy << _PLOIDY
 
 
+def not_called(codes: Codes) -> Codes:
+    """Give the states of people with the same genotypes who are not called."""
+    kept = MOST_ALLELES << _PLOIDY | 1 << _UNKNOWN
+    return (codes & kept | NOT_CALLED << _LEVEL).astype(np.int32)
+
+
 class StateColumns(NamedTuple):
     """Codes taken apart: int8, int8, int8, bool, bool, int16, int16 (0: no band), [n] each."""
 

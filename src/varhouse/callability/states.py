@@ -24,7 +24,7 @@ import numba as nb
 import numpy as np
 import polars as pl
 
-from varhouse.callability.codes import ADJ, EMPTY, LOW, NOT_CALLED, Codes, pack
+from varhouse.callability.codes import ADJ, EMPTY, LOW, NOT_CALLED, Codes, not_called, pack
 from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.calls import Bools, Genotypes, Int32, Int64
 from varhouse.genotypes.fieldnumbers import least_two, sum_of, value_of
@@ -56,12 +56,15 @@ class Rules:
         Lower bounds of the bands, ascending.
     gvcf
         The records are those of a gVCF.
+    pass_only
+        What FILTER holds something against is not called (`policy.pass_only`).
     """
 
     adjust: Adjust
     gq: Sequence[int] = ()
     dp: Sequence[int] = ()
     gvcf: bool = True
+    pass_only: bool = False
 
 
 class RecordArrays(NamedTuple):
@@ -344,6 +347,8 @@ def grade(
         (float(a.gq), float(a.dp), float(a.dp_haploid), float(a.ab)),
         (np.array(rules.gq, np.int64), np.array(rules.dp, np.int64)),
     )
+    if rules.pass_only and records.is_filtered.any():
+        codes[records.is_filtered] = not_called(codes[records.is_filtered])
     reach = np.zeros((0, male.size), np.int64)
     if (where[:, _LEN, 0] >= 0).any():
         reach = _reach(

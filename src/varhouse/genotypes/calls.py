@@ -127,15 +127,15 @@ class Genotypes:
         """Tell which texts are genotypes: bool[d]."""
         return np.array([a is not None for a in self._parsed], np.bool_)
 
-    def n_of_ploidy_above(self, ploidy: int) -> int:
-        """Count the records in which somebody's genotype has more alleles."""
+    def has_ploidy_above(self, ploidy: int) -> Bools:
+        """Tell in which records somebody's genotype has more alleles: bool[n]."""
         high = np.append(self.described[:, 0] > ploidy, False)
         if not high.any():
-            return 0
-        found = high[self.default]
+            return np.zeros(self.size, np.bool_)
+        found: Bools = high[self.default]
         record = np.repeat(np.arange(self.size), np.diff(self.pointer))
         found[record[high[self.what]]] = True
-        return int(found.sum())
+        return found
 
     def part(self, a: int, b: int) -> "Genotypes":
         """Give the genotypes of records a to b, without a copy of the lists."""

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.callability.codes import ADJ, MOST_ALLELES, Codes, unpack
 from varhouse.frequencies.adj import count_adj, count_passing
 from varhouse.frequencies.count import count_genotypes, count_people
@@ -30,6 +29,7 @@ from varhouse.ingest.jobs.fieldrows import FieldRows, blocks_digest
 from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.recordrows import (
     allele_rows,
+    count_split,
     lifted_rows,
     record_rows,
     site_rows,
@@ -111,8 +111,8 @@ class ChunkResult:
     is None where there are no people or no records. `blocks` holds the reference records of
     a gVCF, which are in none of the others but `fields` and `states`; of such a file ALTs that
     nobody is called with are no alleles (`n_uncalled`), and records with genotypes of more
-    alleles than a state tells are counted (`n_beyond`). `blocks_digest` is the sum of digests
-    of the fields of blocks (`fieldrows.blocks_digest`).
+    alleles than a state tells are counted (`n_beyond`; `first_beyond` is the place of one).
+    `blocks_digest` is the sum of digests of the fields of blocks (`fieldrows.blocks_digest`).
     """
 
     people: npt.NDArray[np.int64]
@@ -133,6 +133,7 @@ class ChunkResult:
     n_split: int = 0
     n_uncalled: int = 0
     n_beyond: int = 0
+    first_beyond: str = ""
 
     def lines_of(self, records: pl.Series) -> pl.DataFrame:
         """Give the original lines of some of the records: (record, text)."""
@@ -248,15 +249,6 @@ class ChunkReader:
         return result
 
 
-def _n_split(alleles: pl.DataFrame) -> int:
-    """Count alleles of records with several; `<NON_REF>` beside one ALT is none."""
-    if not (alleles["n_original"] > 1).any():
-        return 0
-    named = alleles.filter(~pl.col("alt0").is_in(UNSPECIFIED_ALTS))
-    of_record = np.bincount(named["k"].to_numpy())
-    return int(of_record[of_record > 1].sum())
-
-
 def _take(
     judged: Judged,
     context: Context,
@@ -271,10 +263,11 @@ def _take(
         blocks = pl.Series("is_block", reference_records(batch))
         records = records.with_columns(blocks)
         records = with_ends(records, batch) if context.has_blocks else records.filter(~blocks)
-    records = rejects.take_blocks(rejects.take_records(records))
+    records = rejects.take_records(records, with_blocks=context.has_blocks)
+    records = rejects.take_blocks(records)
     alleles = allele_rows(records.filter(~pl.col("is_block")), batch, context)
     result.n_moved += int((alleles["status"] == int(Status.CHANGED)).sum())
-    result.n_split += _n_split(alleles)
+    result.n_split += count_split(alleles)
     alleles = rejects.allele_faults(alleles, context.reference, lifted=lifted)
     records = rejects.take_whole(records, alleles)
     records, genotypes = rejects.take_genotypes(records, judged.genotypes, lifted=lifted)
@@ -296,7 +289,11 @@ def _take(
             # The rest of a REF is not assessed, as in any file that is no gVCF.
             every = every.with_columns(end="pos")
         states = rows.states.grade(every, genotypes, read)
-        result.n_beyond += genotypes.n_of_ploidy_above(MOST_ALLELES)
+        beyond = np.flatnonzero(genotypes.has_ploidy_above(MOST_ALLELES))
+        if beyond.size:
+            result.n_beyond += beyond.size
+            place = records[int(beyond[0])].select("line", "chrom", "pos").row(0)
+            result.first_beyond = result.first_beyond or "line {:,}, {}:{}".format(*place)
     if is_block.any():
         mine, its_calls = records.filter(is_block), genotypes.pick(is_block)
         batches.blocks.append(

@@ -118,20 +118,27 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
 
 def _beyond(
     run: Run, cohort: RunCohort, verdicts: list[Verdict], chunks: list[CohortChunk]
-) -> int:
-    """Count records with genotypes of more alleles than a state tells, where runs are needed.
+) -> list[tuple[int, str]]:
+    """Find records with genotypes of more alleles than a state tells, where runs are needed.
 
     A cohort of one-sample files goes in without runs then, if it goes in whole: it was
     counted by records all the same.
+
+    Returns
+    -------
+    list
+        Of each chunk with some their number, and the file and place of the first.
     """
-    of_gvcf = [run.policy.has_runs(gvcf=v.gvcf) for v in verdicts]
-    needed: int = sum(c.info["n_beyond"] for c in chunks if of_gvcf[c.file])
-    others: int = sum(c.info["n_beyond"] for c in chunks if not of_gvcf[c.file])
-    if cohort.grows:
-        return needed + others
-    if others:
+    some = [c for c in chunks if c.info["n_beyond"]]
+    needed = [
+        c for c in some if cohort.grows or run.policy.has_runs(gvcf=verdicts[c.file].gvcf)
+    ]
+    if len(needed) < len(some):
         cohort.per_person = False
-    return needed
+    return [
+        (c.info["n_beyond"], f"{verdicts[c.file].path}: {c.info['first_beyond']}")
+        for c in needed
+    ]
 
 
 @dataclass(frozen=True)

@@ -64,5 +64,6 @@ class Context:
     @property
     def rules(self) -> Rules:
         """What decides the states of its people."""
-        bands = self.callable
-        return Rules(self.policy.adj, bands.gq, bands.dp, gvcf=self.has_blocks)
+        policy, bands, gvcf = self.policy, self.callable, self.has_blocks
+        pass_only = gvcf and policy.pass_only
+        return Rules(policy.adj, bands.gq, bands.dp, gvcf=gvcf, pass_only=pass_only)

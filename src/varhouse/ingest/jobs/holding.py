@@ -7,12 +7,14 @@ and joined (`record_reasons`: the commit leaves it out). Each reason is a line f
 with the way out.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from varhouse.callability.codes import MOST_ALLELES
 from varhouse.frequencies.kits import WHOLE
+from varhouse.genotypes.calls import MAX_PLOIDY
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict
@@ -148,7 +150,10 @@ def _told_twice(policy: Policy, verdicts: list[Verdict]) -> list[str]:
 
 
 def record_reasons(
-    policy: Policy, verdicts: list[Verdict], rejects: dict[str, int], n_beyond: int = 0
+    policy: Policy,
+    verdicts: list[Verdict],
+    rejects: dict[str, int],
+    beyond: Sequence[tuple[int, str]] = (),
 ) -> list[str]:
     """Give the reasons that only reading the records shows.
 
@@ -156,17 +161,18 @@ def record_reasons(
     ----------
     rejects
         Number of the cohort's rejects by their reason.
-    n_beyond
-        Number of records with genotypes of more alleles than a state tells, of files that need
-        states.
+    beyond
+        Of each chunk with some, of files that need states: the number of records with
+        genotypes of more alleles than a state tells, and the file and place of the first.
     """
     twice = rejects.get("duplicate_allele", 0)
     out = []
-    if n_beyond:
+    if beyond:
+        n_beyond = sum(n for n, _ in beyond)
         out.append(
-            f"GT of more than {MOST_ALLELES} alleles in {n_beyond:,} record(s): states of "
-            "bases tell no more; fix: of a gVCF policy.gvcf: variants, of another file a "
-            "cohort of its own"
+            f"GT of more than {MOST_ALLELES} alleles in {n_beyond:,} record(s), the first: "
+            f"{beyond[0][1]}: states of bases tell no more; fix: of a gVCF policy.gvcf: "
+            f"variants, which takes up to {MAX_PLOIDY}, of another file a cohort of its own"
         )
     if twice and policy.duplicate_alleles == "refuse":
         out.append(

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.alleles.key import add_extents, last_of_ref
+from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.lifted import lifted_columns
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
@@ -87,6 +88,15 @@ def allele_rows(records: pl.DataFrame, batch: RecordBatch, context: Context) -> 
     out = move_symbolic(out, context.reference)
     checked = pl.col("status") != int(Status.REF_UNCHECKED)
     return out.with_columns(checked.alias("ref_checked"))
+
+
+def count_split(alleles: pl.DataFrame) -> int:
+    """Count alleles of records with several; `<NON_REF>` beside one ALT is none."""
+    if not (alleles["n_original"] > 1).any():
+        return 0
+    named = alleles.filter(~pl.col("alt0").is_in(UNSPECIFIED_ALTS))
+    of_record = np.bincount(named["k"].to_numpy())
+    return int(of_record[of_record > 1].sum())
 
 
 def site_rows(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
+from varhouse.callability.states import is_filtered
 from varhouse.frequencies.count import GT_ALLELE, GT_INVALID, check_genotypes
 from varhouse.genome.reference import Reference
 from varhouse.genotypes.calls import Genotypes
@@ -101,8 +102,11 @@ class Rejects:
             )
         return marked.filter(pl.col("_reason").is_null()).drop("_reason")
 
-    def take_records(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Move records whose fixed columns are at fault, or that a policy leaves out."""
+    def take_records(self, records: pl.DataFrame, *, with_blocks: bool) -> pl.DataFrame:
+        """Move records whose fixed columns are at fault, or that a policy leaves out.
+
+        `with_blocks`: of a gVCF whose reference records are kept.
+        """
         reasons = []
         if (self.marks & bits(*_RECORD_FAULTS)).any():
             mark = self.marks[records["k"].to_numpy()]
@@ -111,8 +115,11 @@ class Rejects:
                 for fault, word in _RECORD_FAULTS.items()
             ]
         if self.policy.pass_only:
-            passed = pl.col("filter").is_in(["PASS", "."])
-            reasons.append(pl.when(~passed).then(pl.lit("not_pass")))
+            failed = ~pl.col("filter").is_in(["PASS", "."])
+            if with_blocks:
+                # A block that fails is not called; RefCall is what DeepVariant writes of 0/0.
+                failed = pl.Series(is_filtered(records["filter"])) & ~pl.col("is_block")
+            reasons.append(pl.when(failed).then(pl.lit("not_pass")))
         return self.hold_back(records, pl.coalesce(reasons)) if reasons else records
 
     def take_blocks(self, records: pl.DataFrame) -> pl.DataFrame:

@@ -133,12 +133,11 @@ class StateRows:
             k (the record), pos and elsewhere (see `copies`) of the alleles that are kept:
             where they stand once they are normalised.
         """
-        says = (records["is_block"] | (records["n_alt"] > 0)).to_numpy()
-        graded = states.graded
-        if not says.all():
+        if self._rules.gvcf:
             # A copy number says nothing of bases, as `<DEL>` says nothing of what it covers.
-            records = records.filter(says)
-            graded = Graded(graded.codes[says], graded.reach[says[: len(graded.reach)]])
+            says = (records["is_block"] | (records["n_alt"] > 0)).to_numpy()
+            if not says.all():
+                records, states = records.filter(says), states.of(says)
         arrays = self._arrays(records)
         first_moved, moved, otherwise = _moved(records, alleles)
         a = 0
@@ -146,7 +145,7 @@ class StateRows:
             b = a + n
             here = slice(a, b)
             found = entries(
-                Graded._make(own[here] for own in graded),
+                Graded._make(own[here] for own in states.graded),
                 RecordArrays._make(column[here] for column in arrays),
                 first_moved[a : b + 1] - first_moved[a],
                 moved[first_moved[a] : first_moved[b]],

@@ -252,6 +252,7 @@ def _write_chunk(
         "reasons": dict(result.rejects.group_by("reason").len().sort("reason").rows()),
         "n_duplicates": int((result.rejects["reason"] == "duplicate_allele").sum()),
         "n_uncalled": result.n_uncalled, "n_beyond": result.n_beyond,
+        "first_beyond": result.first_beyond,
         "span": _span(alleles), "states": low, "outside_kits": _outside(result),
     }  # fmt: skip
 
