@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,18 @@ FOREIGN_SECONDS = 86_400.0
 """Age from which an unfinished file of another host counts as left by a dead process."""
 
 
+@cache
+def _own_start(pid: int) -> str:
+    """Give the start time of this process, whose id is `pid`: a fork has another one."""
+    return start_time(pid)
+
+
 def unfinished_name(path: Path) -> Path:
     """Name a new file or folder beside `path`, which no other process and no retry uses."""
     # A name may have 255 bytes; the start of the last one is enough for people.
     stem = path.name.encode()[:80].decode(errors="ignore")
     host, pid = socket.gethostname()[:80], os.getpid()
-    mark = f"{host}.{pid}-{start_time(pid)}-{uuid.uuid4().hex[:8]}"
+    mark = f"{host}.{pid}-{_own_start(pid)}-{uuid.uuid4().hex[:8]}"
     return path.with_name(f".{stem}.{mark}.tmp")
 
 

@@ -93,6 +93,7 @@ class Reference:
         )
         self._entries: dict[str, _Entry] = {}
         self._refget: dict[str, str] = {}
+        self._md5: dict[str, str] = {}
         self.unnamed: list[str] = []
         offset = 0
         for e in meta["contigs"]:
@@ -155,6 +156,13 @@ class Reference:
         if known:
             return known if known.startswith("SQ.") else f"SQ.{known}"
         return self._refget[contig] if self.is_whole(contig) else None
+
+    def md5(self, contig: str) -> str:
+        """MD5 of the upper-case bases that the FASTA holds of a contig, as SAM's M5 is."""
+        if contig not in self._md5:
+            digest = hashlib.md5(self.sequence(contig).data, usedforsecurity=False)
+            self._md5[contig] = digest.hexdigest()
+        return self._md5[contig]
 
     def check(self, partial_reference: bool) -> list[str]:
         """List what in the FASTA contradicts the aliases table, one line each."""

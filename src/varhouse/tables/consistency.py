@@ -5,6 +5,7 @@ ingest before anything of it is committed, and the message names the first of th
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -23,9 +24,12 @@ def _total(names: Sequence[str]) -> pl.Expr:
     return pl.sum_horizontal(pl.col(n) for n in names)
 
 
-def _rules(table: str) -> dict[str, pl.Expr]:
-    """Give what must hold in every row, where nothing is null: rule to expression."""
-    counts = counts_of(table)
+@cache
+def _rules(counts: tuple[str, ...]) -> dict[str, tuple[pl.Expr, frozenset[str]]]:
+    """Give what must hold of counts in every row, where nothing is null.
+
+    Rule to expression and the columns that it asks for.
+    """
     rules = {f"{n} >= 0": pl.col(n) >= 0 for n in counts}
     # Each is a part of the other; adj of high quality a part of all.
     parts = [("ac", "an"), ("ac", "an_written")]
@@ -48,7 +52,7 @@ def _rules(table: str) -> dict[str, pl.Expr]:
     ]
     for part, whole in sums:
         rules[f"{' + '.join(part)} <= {' + '.join(whole)}"] = _total(part) <= _total(whole)
-    return rules
+    return {rule: (e, frozenset(e.meta.root_names())) for rule, e in rules.items()}
 
 
 def impossible(table: str, rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
@@ -67,10 +71,11 @@ def impossible(table: str, rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]
     list
         Of each rule that does not hold: the rule, and the rows that break it.
     """
+    columns = set(rows.columns)
     rules = {
         rule: holds
-        for rule, holds in _rules(table).items()
-        if set(holds.meta.root_names()) <= set(rows.columns)
+        for rule, (holds, asks) in _rules(counts_of(table)).items()
+        if asks <= columns
     }
     if not rows.height:
         return []

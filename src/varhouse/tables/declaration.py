@@ -193,16 +193,18 @@ def check_table(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
         If a column is missing, unknown, of another type, or null where it must not be.
     """
     wanted = table.polars_schema
-    missing = [n for n in wanted if n not in frame.columns]
-    extra = [n for n in frame.columns if n not in wanted]
+    # Small files are many: what polars is asked for counts more than rows.
+    held = {series.name: series for series in frame.get_columns()}
+    missing = [n for n in wanted if n not in held]
+    extra = [n for n in held if n not in wanted]
     if missing or extra:
         raise SchemaError(f"table {table.name}: missing columns {missing}, unknown {extra}")
     for column in table.columns:
-        found = frame.schema[column.name]
+        found = held[column.name].dtype
         if found != column.dtype:
             raise SchemaError(
                 f"table {table.name}: column {column.name} is {found}, not {column.dtype}"
             )
-        if not column.nullable and frame[column.name].null_count():
+        if not column.nullable and held[column.name].null_count():
             raise SchemaError(f"table {table.name}: null in column {column.name}")
-    return frame.select(table.names)
+    return frame[list(table.names)]

@@ -179,7 +179,7 @@ def digest_frame(frame: pl.DataFrame, table: Table, labels: Labels | None = None
             names.append(column.name)
         elif column.content and not column.nullable:
             raise SchemaError(f"table {table.name}: no column {column.name} to digest")
-    chosen = frame.select(names)
+    chosen = frame[names]
     total = (0, 0)
     for batch in chosen.iter_slices(_BATCH):
         lane1 = np.zeros(batch.height, np.uint64)

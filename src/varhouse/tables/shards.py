@@ -8,7 +8,7 @@ links them into the store's tables. A shard carries what a reader needs to skip 
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ _HIGH_CARDINALITY = {"pos", "end", "spdi", "vrs_id", "hgvs_g", "id", "ac", "an",
 
 _DELTA = {"pos", "end"}
 _DELTA_ENCODING, _SPLIT_ENCODING = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"
+
+_SMALL = 1 << 20
+"""Bytes of rows that become a file in memory first."""
 
 _TEXT_LIMIT = 64
 """Letters of a text bound: a least value is cut, a greatest one rounded up."""
@@ -123,7 +126,7 @@ def write_shard(
     full = check_table(full, table)
     if table.sort:
         full = full.sort(table.sort)
-    kept = full.select(list(table.file_schema))
+    kept = full[list(table.file_schema)]
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
     with new_file(path) as own:
@@ -189,13 +192,13 @@ class ShardWriter:
         values = self._partition.items()
         full = frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in values)
         full = check_table(full, self._table).sort(self._table.sort)
-        keys = full.select(self._table.sort)
+        keys = full[list(self._table.sort)]
         if self._last is not None and _sort_key(keys.row(0)) < _sort_key(self._last):
             raise SchemaError(
                 f"table {self._table.name}: {keys.row(0)} comes after {self._last}"
             )
         self._last = keys.row(-1)
-        kept = full.select(list(self._table.file_schema))
+        kept = full[list(self._table.file_schema)]
         arrow = kept.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -259,8 +262,14 @@ def _write_parquet(frame: pl.DataFrame, path: Path, encoding: Encoding) -> None:
         )
         return
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    rows = _group_rows(table, encoding)
-    pq.write_table(table, path, row_group_size=rows, **_encoding(frame.schema, encoding, odd))
+    rows, how = _group_rows(table, encoding), _encoding(frame.schema, encoding, odd)
+    if frame.height > encoding.row_group or table.nbytes > _SMALL:
+        pq.write_table(table, path, row_group_size=rows, **how)
+        return
+    # To a file it would be written column by column: of thousands of small ones that counts.
+    whole = pa.BufferOutputStream()
+    pq.write_table(table, whole, row_group_size=rows, **how)
+    path.write_bytes(whole.getvalue())
 
 
 def _group_rows(table: pa.Table, encoding: Encoding) -> int:
@@ -356,11 +365,13 @@ def write_manifest(
     remove: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Write a manifest beside its shards, last of all: it makes them count."""
-    rows = []
+    rows, here = [], path.parent.resolve()
     for shard in shards:
         if shard is not None:
-            row = asdict(shard)
-            row["path"] = os.path.relpath(Path(shard.path).resolve(), path.parent.resolve())
+            at = Path(shard.path)
+            beside = at.parent == path.parent and not at.is_symlink()
+            row = {f.name: getattr(shard, f.name) for f in fields(shard)}
+            row["path"] = at.name if beside else os.path.relpath(at.resolve(), here)
             rows.append(row)
     data = {"shards": rows, "replace": list(replace), "remove": list(remove)}
     write_json(path, data, indent=None)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from varhouse.files import read_json
 from varhouse.frequencies.count import SAMPLE_COUNTS
@@ -45,10 +44,8 @@ def load_chunks(cohort: RunCohort, tasks: list[Path], labels: Labels) -> list[Co
     for task in tasks:
         people = task.with_name(PEOPLE)
         counts = (
-            pl.read_parquet(people, columns=list(SAMPLE_COUNTS), glob=False).to_numpy()
-            if people.exists()
-            else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
-        ).astype(np.int64)
+            np.load(people) if people.exists() else np.zeros((0, len(SAMPLE_COUNTS)), np.int64)
+        )
         for info in read_json(task):
             folder = task.parent / info["folder"]
             number = int(info["folder"].rsplit("-", 1)[1])

@@ -15,7 +15,7 @@ import polars as pl
 
 from varhouse.alleles.key import Declared, key_text
 from varhouse.errors import InputError
-from varhouse.files import write_json
+from varhouse.files import new_file, write_json
 from varhouse.filestate import is_recorded
 from varhouse.frequencies.count import SAMPLE_COUNTS
 from varhouse.frequencies.kits import OUTSIDE, kit_of_people
@@ -51,7 +51,7 @@ from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import Header, read_header
 from varhouse.vcf.header.keys import key_table
 
-CHUNKS, PEOPLE = "chunks.json", "people.parquet"
+CHUNKS, PEOPLE = "chunks.json", "people.npy"
 """What a part says of all its chunks: a list, and counts per sample column of its file."""
 
 ROWS_AT_ONCE = 2_000_000
@@ -181,7 +181,7 @@ def read_chunks(
 class ChunkShards:
     """Writes the shards of a file's chunks into the folder of a part.
 
-    A chunk has a folder with its shards and `alleles.parquet`; `people.parquet` holds the
+    A chunk has a folder with its shards and `alleles.parquet`; `people.npy` holds the
     counts per person of all of them, and `chunks.json`, the last, lists them. Where one job
     reads a whole gVCF, `runs` holds the shards of its runs; else the states of each chunk wait
     in its folder.
@@ -211,8 +211,8 @@ class ChunkShards:
 
     def finish(self) -> None:
         """Write what lists the chunks."""
-        frame = pl.DataFrame(self._people, schema=dict.fromkeys(SAMPLE_COUNTS, pl.Int64))
-        write_frame(frame, self.directory / PEOPLE)
+        with new_file(self.directory / PEOPLE) as own, own.open("xb") as out:
+            np.save(out, self._people)
         write_json(self.directory / CHUNKS, self.done, indent=None)
 
 

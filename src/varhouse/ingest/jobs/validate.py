@@ -18,6 +18,9 @@ from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
 from varhouse.vcf.check.scan import FileScan, scan_file
 from varhouse.vcf.text.bgzf import BATCH_BYTES, hash_file
 
+MOST_RECORDS = 200_000
+"""Records of a chunk of which few groups of people are counted."""
+
 CHUNK_ROWS = 3_000_000
 """Frequency rows of a chunk: bounds the memory of the job that makes them."""
 
@@ -156,8 +159,8 @@ def _first_of_each(problems: Iterable[Problem]) -> Iterator[Problem]:
 def _chunk_records(run: Run, cohort: str, number: int) -> int:
     """Bound the records of a chunk, so that its frequencies fit in memory."""
     names = run.sample_lists(cohort)[number]
-    if not names:
-        return 200_000
-    people = file_samples(run, cohort, names)
-    groups = len(make_strata(people, run.strata).by)
-    return max(2_000, min(200_000, CHUNK_ROWS // groups))
+    if 1 + len(names) * len(run.strata) <= CHUNK_ROWS // MOST_RECORDS:
+        # So many groups at most: each person is in one of each stratum.
+        return MOST_RECORDS
+    groups = len(make_strata(file_samples(run, cohort, names), run.strata).by)
+    return max(2_000, min(MOST_RECORDS, CHUNK_ROWS // groups))

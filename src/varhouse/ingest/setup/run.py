@@ -145,6 +145,11 @@ class Run:
 
     def open_contigs(self) -> Contigs:
         """Read the assembly's contigs: of the aliases table, else of the reference."""
+        return self._contigs
+
+    # Once for all files of a job.
+    @cached_property
+    def _contigs(self) -> Contigs:
         return self._aliases() or Reference(Path(self.reference)).contigs
 
     def _aliases(self) -> Contigs | None:
@@ -165,10 +170,18 @@ class Run:
 
     def open_reference(self) -> Reference:
         """Map the compiled reference into memory."""
+        return self._bases
+
+    @cached_property
+    def _bases(self) -> Reference:
         return Reference(Path(self.reference), self._aliases())
 
     def open_haploid(self) -> HaploidRegions:
         """Read where males have one copy."""
+        return self._haploid
+
+    @cached_property
+    def _haploid(self) -> HaploidRegions:
         contigs = self.open_contigs()
         if self.par is None:
             return HaploidRegions(contigs, None)

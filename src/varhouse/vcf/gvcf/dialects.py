@@ -34,12 +34,12 @@ TOOLS = (
 )
 """Name of a tool and the pattern of a header line of its; the first that is found holds."""
 
-_PATTERNS = [(name, re.compile(pattern, re.MULTILINE)) for name, pattern in TOOLS]
+_PATTERNS = [(name, re.compile(pattern)) for name, pattern in TOOLS]
 
 
 def gvcf_tool(header: Header) -> str | None:
     """Name the tool that wrote the blocks of a gVCF; None if its header names none."""
-    # Contigs are nearly all of a header, and no tool is known by them.
-    lines = [line for line in header.text.split("\n") if not line.startswith("##contig")]
-    text = "\n".join(lines)
-    return next((name for name, found in _PATTERNS if found.search(text)), None)
+    # These are nearly all of a header, and no tool is known by them.
+    most = "##contig=", "##INFO=", "##FORMAT="
+    lines = [line for line in header.text.split("\n") if not line.startswith(most)]
+    return next((name for name, found in _PATTERNS if any(map(found.match, lines))), None)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import numba as nb
@@ -203,16 +204,30 @@ def key_table(header: Header, field: str, extra: Iterable[str] = ()) -> KeyTable
     extra
         Names to add as undeclared strings when they are in neither list.
     """
-    version = header.version
+    declared = tuple(
+        (name, number, header.types[group, name])
+        for (group, name), number in header.numbers.items()
+        if group == field and name
+    )
+    return _key_table(field, header.version, declared, tuple(extra))
+
+
+# The files of a cohort declare the same keys.
+@lru_cache(maxsize=64)
+def _key_table(
+    field: str,
+    version: int | None,
+    declared: tuple[tuple[str, str, str], ...],
+    extra: tuple[str, ...],
+) -> KeyTable:
+    """Make a table of keys that are declared: name, Number, Type."""
     rows: dict[str, tuple[str, str, bool]] = {}
     also: dict[str, int] = {}
-    for (group, name), number in header.numbers.items():
-        if group == field and name:
-            type_ = header.types[group, name]
-            also[name] = _other_count(field, name, number, type_)
-            if (field, name) in _BY_TABLE and (known := reserved(field, name, 3)):
-                number = known.number
-            rows[name] = number, _read_as(field, name, number, type_, version), True
+    for name, number, type_ in declared:
+        also[name] = _other_count(field, name, number, type_)
+        if (field, name) in _BY_TABLE and (known := reserved(field, name, 3)):
+            number = known.number
+        rows[name] = number, _read_as(field, name, number, type_, version), True
     n_declared = len(rows)
     for name, key in all_reserved(field, 3 if version is None else version).items():
         if key.strict:
