@@ -17,7 +17,7 @@ from varhouse.cli import main
 from varhouse.errors import UsageError
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.ingest.setup.sheets import check_cohorts, read_sheet
-from varhouse.query import Answer, Question, callablerows
+from varhouse.query import Answer, Question, callablerows, stretches
 from varhouse.query import callability as module
 from varhouse.query.callability import TOTAL, callability
 from varhouse.query.sql import run_sql
@@ -146,7 +146,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Path:
     return make_store(made, {**people(two), "callable": rows})
 
 
-def test_stretches_add_up_as_base_by_base() -> None:
+@pytest.mark.parametrize("few_gaps", [0, 1_000], ids=["one by one", "as slices"])
+def test_stretches_add_up_as_base_by_base(
+    monkeypatch: pytest.MonkeyPatch, few_gaps: int
+) -> None:
+    monkeypatch.setattr(stretches, "FEW_GAPS", few_gaps)
     rng = np.random.default_rng(1)
     for _ in range(200):
         n = int(rng.integers(0, 12))

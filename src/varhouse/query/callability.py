@@ -237,7 +237,8 @@ class Callability:
         return add_up(rows, low, high, told)
 
     def _frame(self, contig: str, found: Stretches) -> pl.DataFrame:
-        groups = {n: self._groups[n].gather(found.group) for n in STRATA}
+        group = pl.Series(found.group.astype(np.uint32))
+        groups = {n: self._groups[n].gather(group) for n in STRATA}
         counts = dict(zip(COUNTS, found.counts, strict=True))
         rows = pl.DataFrame({"start": found.start, "end": found.end, **groups, **counts})
         return rows.select(pl.lit(contig).alias("contig"), *self._told_columns)

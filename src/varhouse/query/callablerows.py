@@ -142,11 +142,14 @@ class CallableRows:
         names = words.dictionary.to_pylist()
         if names != [place.contig]:
             kept &= np.array([n == place.contig for n in names])[words.indices.to_numpy()]
-        rows = np.flatnonzero(kept)
-        counts = np.empty((len(COUNTS), rows.size), np.int32)
-        for name, values in zip(COUNTS, counts, strict=True):
-            np.take(table[name].to_numpy(), rows, out=values)
-        return Stretches(group.take(rows), _longs(start, rows), _longs(end, rows), counts)
+        rows = _as_slice(np.flatnonzero(kept))
+        held = [table[name].to_numpy()[rows] for name in COUNTS]
+        return Stretches(
+            group[rows],
+            start[rows].astype(np.int64),
+            end[rows].astype(np.int64),
+            np.stack(held).astype(np.int32, copy=False),
+        )
 
     def _numbers(self, table: pa.Table, groups: Int64) -> Int64:
         """Give the group of each row; -1 of one that is not asked for."""
@@ -222,8 +225,14 @@ def of_frame(rows: pl.DataFrame) -> Stretches:
     return Stretches(group, start, end, counts.to_numpy().T.copy())
 
 
-def _longs(values: npt.NDArray[np.int32], rows: Int64) -> Int64:
-    return values.take(rows).astype(np.int64)
+def _as_slice(rows: Int64) -> Int64 | slice:
+    """Give rows that follow each other as a slice: what it takes is not copied one by one.
+
+    Files are sorted by stratum and start, so that nearly always they do.
+    """
+    if not rows.size or rows[-1] - rows[0] + 1 != rows.size:
+        return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1)
 
 
 def _by_file(groups: list[RowGroup]) -> Iterator[list[RowGroup]]:

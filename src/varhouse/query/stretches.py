@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+FEW_GAPS = 1_000
+"""Gaps up to which the rows between them are moved as slices."""
+
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 
@@ -142,23 +145,43 @@ def _with_gaps(rows: Stretches, low: int, high: int, groups: Int64) -> Stretches
     has_rows = first < last
     # What lies before each row: from the end of the one before, or from `low`; then what lies
     # behind the last row of each group.
-    before = np.append(low, rows.end + 1)[:-1]
+    before = np.empty_like(rows.start)
+    before[1:] = rows.end[:-1] + 1
     before[first[has_rows]] = low
     behind = np.full(groups.size, low)
     behind[has_rows] = rows.end[last[has_rows] - 1] + 1
+    inner, outer = np.flatnonzero(before < rows.start), np.flatnonzero(behind <= high)
+    at = np.concatenate([last[outer], inner])
     # At one place what lies behind a group goes before what lies before the next one.
-    start = np.concatenate([behind, before])
-    end = np.concatenate([np.full(groups.size, high), rows.start - 1])
-    group = np.concatenate([groups, rows.group])
-    at = np.concatenate([last, np.arange(rows.group.size)])
-    gaps = np.flatnonzero(start <= end)
-    at = at[gaps]
-    return Stretches(
-        np.insert(rows.group, at, group[gaps]),
-        np.insert(rows.start, at, start[gaps]),
-        np.insert(rows.end, at, end[gaps]),
-        np.insert(rows.counts, at, 0, axis=1),
+    order = np.argsort(at, kind="stable")
+    gaps = Stretches(
+        np.concatenate([groups[outer], rows.group[inner]]),
+        np.concatenate([behind[outer], before[inner]]),
+        np.concatenate([np.full(outer.size, high), rows.start[inner] - 1]),
+        np.zeros((rows.counts.shape[0], at.size), np.int32),
     )
+    return _inserted(rows, at[order], gaps.take(order))
+
+
+def _inserted(rows: Stretches, at: Int64, more: Stretches) -> Stretches:
+    """Put each of some rows before one of others (`at`, ascending), as np.insert does.
+
+    That takes apart what it moves row by row: with few of them slices are ten times as fast.
+    """
+    if not at.size:
+        return rows
+    if at.size > FEW_GAPS:
+        return Stretches(
+            np.insert(rows.group, at, more.group),
+            np.insert(rows.start, at, more.start),
+            np.insert(rows.end, at, more.end),
+            np.insert(rows.counts, at, more.counts, axis=1),
+        )
+    pieces, done = [], 0
+    for k, place in enumerate(at.tolist()):
+        pieces += [rows.take(slice(done, place)), more.take(slice(k, k + 1))]
+        done = place
+    return concat([*pieces, rows.take(slice(done, None))], rows.counts.shape[0])
 
 
 def join_equal(rows: Stretches) -> Stretches:
