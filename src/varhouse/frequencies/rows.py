@@ -13,6 +13,7 @@ from varhouse.tables.statistics import (
     adj_counts,
     genotype_counts,
     made_of,
+    statistics_of,
     unknown_of,
 )
 
@@ -22,6 +23,8 @@ def frequency_frame(
     counts: Mapping[str, npt.NDArray[np.int32]],
     strata: Strata,
     n_samples: npt.NDArray[np.int32] | None = None,
+    *,
+    alone: bool = True,
 ) -> pl.DataFrame:
     """Make one row for each allele and stratum.
 
@@ -34,6 +37,9 @@ def frequency_frame(
         there are fields of quality.
     n_samples
         int32[alleles, groups]: people assessed; None: everybody of the strata.
+    alone
+        The rows stand for themselves. Of rows that will be added to others nothing is worked
+        out but counts: the rest is null.
 
     Returns
     -------
@@ -50,7 +56,12 @@ def frequency_frame(
         pl.Series("an_written", counts["an"].reshape(-1)),
         pl.Series("n_samples", everybody if n_samples is None else n_samples.reshape(-1)),
         *_adj(counts),
-    ).with_columns(**made_of(FREQUENCIES))
+    ).with_columns(**(made_of(FREQUENCIES) if alone else _nothing_made()))
+
+
+def _nothing_made() -> dict[str, pl.Expr]:
+    types = {s.name: s.dtype for s in statistics_of(FREQUENCIES)}
+    return {name: pl.lit(None, types[name]) for name in made_of(FREQUENCIES)}
 
 
 def _adj(counts: Mapping[str, npt.NDArray[np.int32]]) -> Iterator[pl.Series | pl.Expr]:

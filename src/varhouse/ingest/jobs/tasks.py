@@ -226,7 +226,10 @@ def _write_chunk(
     if not alleles.is_empty():
         write_frame(alleles, folder / "alleles.parquet")
     shards: list[Shard | None] = []
-    shards += write_frequencies(result, context.strata, partition, folder)
+    # The cohort adds up who has runs (`merge`), be he the only one: somebody is called with
+    # each allele that is kept, and so has a run.
+    added = context.has_runs and context.ordinal.size > 0
+    shards += write_frequencies(result, context.strata, partition, folder, alone=not added)
     if result.calls is not None:
         writer = ShardWriter(GENOTYPES, folder, "genotypes", partition, labels=labels)
         for piece in result.calls.pieces():
@@ -274,9 +277,20 @@ def _span(alleles: pl.DataFrame) -> dict[str, list[int]]:
 
 
 def write_frequencies(
-    result: ChunkResult, strata: Strata, partition: dict[str, str], folder: Path
+    result: ChunkResult,
+    strata: Strata,
+    partition: dict[str, str],
+    folder: Path,
+    *,
+    alone: bool = True,
 ) -> list[Shard | None]:
-    """Write the frequencies of a chunk as one or several sorted shards."""
+    """Write the frequencies of a chunk as one or several sorted shards.
+
+    Parameters
+    ----------
+    alone
+        See `frequency_frame`. What is added to others is checked when it is.
+    """
     if result.alleles.is_empty():
         return []
     order = result.alleles.select(pl.arg_sort_by(KEY)).to_series().to_numpy()
@@ -285,8 +299,10 @@ def write_frequencies(
     for i, first in enumerate(range(0, order.size, step)):
         rows = order[first : first + step]
         counts = {name: values[rows] for name, values in result.counts.items()}
-        frame = frequency_frame(result.alleles[rows], counts, strata, counts.get("n_samples"))
-        check_rows("frequencies", frame, f"cohort {partition['cohort']}", exactly=True)
+        assessed = counts.get("n_samples")
+        frame = frequency_frame(result.alleles[rows], counts, strata, assessed, alone=alone)
+        if alone:
+            check_rows("frequencies", frame, f"cohort {partition['cohort']}", exactly=True)
         shards.append(
             write_shard(
                 frame.with_columns(pl.lit(partition["cohort"]).alias("cohort")),
