@@ -162,7 +162,9 @@ def count_files(base: Store, cohort: str) -> int:
     """Count the files of a cohort in a store; 0 if it does not have the cohort."""
     if "files" not in base.tables:
         return 0
-    return int(base.scan("files", cohort=cohort).select(pl.len()).collect().item())
+    # `scan(cohort=)` refuses a cohort that the store does not have.
+    mine = base.scan("files").filter(cohort=cohort)
+    return int(mine.select(pl.len()).collect().item())
 
 
 def stored_ordinals(base: Store, cohort: str, files: Iterable[int]) -> dict[str, int]:
