@@ -97,6 +97,9 @@ def test_damaged_file_is_named_in_one_line(
     named = 0
     with mock.patch.object(driver, "run_snakemake", run_steps):
         for words in commands(here):
+            # These take longest; a half file, which cannot be read either, they meet too.
+            if how in ("empty", "other") and words[0] in ("export", "report"):
+                continue
             # A traceback would come out here.
             code = main(words)
             out, err = capsys.readouterr()

@@ -163,14 +163,14 @@ def test_the_toy_pairs_have_something_of_everything(tmp_path: Path) -> None:
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**9))
+@given(seed=st.integers(0, 10**9), size=st.integers(20, 80))
 def test_neither_batches_nor_order_matter(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
+    tmp_path_factory: pytest.TempPathFactory, seed: int, size: int
 ) -> None:
     pair = Pair(tmp_path_factory.mktemp("p"), seed)
     rows = pair.alleles.with_row_index("i")
     whole = pair.there.lift(rows)
-    parts = [pair.there.lift(rows[i : i + 7]) for i in range(0, rows.height, 7)]
+    parts = [pair.there.lift(rows[i : i + size]) for i in range(0, rows.height, size)]
     assert pl.concat([p.lifted for p in parts]).equals(whole.lifted)
     assert pl.concat([p.rejects for p in parts]).equals(whole.rejects)
     mixed = pair.there.lift(rows.sample(fraction=1, shuffle=True, seed=seed % 1000))

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
 from inprocess import ingest_here
+from kills import run_steps
 
 import varhouse
+from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.files import whole_folder
+from varhouse.ingest import driver
 from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup import sizing
 from varhouse.store.lifecycle import log_releases
@@ -41,6 +45,16 @@ def _ingest(folder, *more, **options):
         check=False,
         **options,
     )
+
+
+def _ingest_in_here(capsys, folder, *more):
+    """Run the command in this process, and its steps as Snakemake would, without it."""
+    capsys.readouterr()
+    given = ["ingest", str(folder / "store"), "--config", str(folder / "config.yaml"), *more]
+    with mock.patch.object(driver, "run_snakemake", run_steps):
+        code = main(given)
+    out, err = capsys.readouterr()
+    return subprocess.CompletedProcess(given, code, out, err)
 
 
 def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path):
@@ -107,7 +121,7 @@ def test_every_rule_of_a_large_ingest(fx_toy, tmp_path, monkeypatch):
 def test_killed_run_leaves_the_old_release_and_is_taken_up_again(fx_toy, seconds):
     """Everything is killed -9, Snakemake and jobs too, as when a node goes down."""
     (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\n")
-    assert _ingest(fx_toy).returncode == 0
+    ingest_here(fx_toy / "store", fx_toy / "config.yaml")
     before = varhouse.open(fx_toy / "store")
     (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nnorth\tnorth.vcf\nsouth\tsouth.vcf\n")
     process = subprocess.Popen(
@@ -130,7 +144,7 @@ def test_killed_run_leaves_the_old_release_and_is_taken_up_again(fx_toy, seconds
     assert varhouse.open(fx_toy / "store").digest() == whole["digest"]
 
 
-def test_second_ingest_at_once_is_refused_by_name(fx_toy):
+def test_second_ingest_at_once_is_refused_by_name(fx_toy, capsys):
     ingest_here(fx_toy / "store", fx_toy / "config.yaml")
     (fx_toy / "north.vcf").write_text(
         "".join((fx_toy / "north.vcf").read_text().splitlines(keepends=True)[:-1])
@@ -159,7 +173,7 @@ def test_second_ingest_at_once_is_refused_by_name(fx_toy):
         holder.wait()
         holder.stdout.close()
     # The dead holder's lock is taken over.
-    assert _ingest(fx_toy).returncode == 0
+    assert _ingest_in_here(capsys, fx_toy).returncode == 0
 
 
 def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
@@ -187,11 +201,11 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
     assert not (fx_toy / "store").exists()
 
 
-def test_unknown_key_is_refused_with_the_nearest(fx_toy):
+def test_unknown_key_is_refused_with_the_nearest(fx_toy, capsys):
     config = yaml.safe_load((fx_toy / "config.yaml").read_text())
     config["policy"] = {"unchecked_reff": "store"}
     (fx_toy / "config.yaml").write_text(json.dumps(config))
-    done = _ingest(fx_toy)
+    done = _ingest_in_here(capsys, fx_toy)
     assert done.returncode == 2
     assert "unknown key 'policy.unchecked_reff'; nearest: unchecked_ref" in done.stderr
 
@@ -274,15 +288,15 @@ def test_what_a_killed_step_left_is_not_used(tmp_path):
     assert [p.name for p in folder.iterdir()] == ["new.parquet"]
 
 
-def test_what_is_held_back_is_told_once_and_the_code_says_so(fx_toy):
+def test_what_is_held_back_is_told_once_and_the_code_says_so(fx_toy, capsys):
     """Exit 1, 3 and 0; a bad file makes one release that tells of it, not one a night."""
     good = (fx_toy / "south.vcf").read_text()
     lines = good.splitlines(keepends=True)
     (fx_toy / "south.vcf").write_text("".join([*lines[:-2], lines[-1], lines[-2]]))
     (fx_toy / "cohorts.tsv").write_text("cohort\tfiles\nsouth\tsouth.vcf\n")
-    first = _ingest(fx_toy, "--json")
+    first = _ingest_in_here(capsys, fx_toy, "--json")
     assert (first.returncode, json.loads(first.stdout)["release"]) == (1, None)
-    again = _ingest(fx_toy)
+    again = _ingest_in_here(capsys, fx_toy)
     assert again.returncode == 1
     assert "still held south  south.vcf" in again.stdout
     assert "VH-B-002" in again.stdout
@@ -291,7 +305,8 @@ def test_what_is_held_back_is_told_once_and_the_code_says_so(fx_toy):
     both = _ingest(fx_toy)
     assert both.returncode == 3, both.stderr
     assert "still held south" in both.stdout
-    assert _ingest(fx_toy).returncode == 3
+    last = _ingest_in_here(capsys, fx_toy)
+    assert last.returncode == 3, last.stderr
     store = varhouse.open(fx_toy / "store")
     assert store.release == 3
     held = store.scan("held_back").select("cohort", "verdict").collect().rows()
