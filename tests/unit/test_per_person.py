@@ -79,7 +79,7 @@ def _write(path: Path, rows: list[list[str]], columns: list[int]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _ingest(folder: Path, store: str, files: list[str], adj: dict) -> Store:
+def _ingest(folder: Path, store: str, files: list[str], policy: dict) -> Store:
     (folder / "cohorts.tsv").write_text(f"cohort\tfiles\nc\t{','.join(files)}\n")
     sheet = [
         f"c\t{n}\t{SEXES[n]}\t{'north' if k % 2 else 'south'}" for k, n in enumerate(NAMES)
@@ -87,7 +87,7 @@ def _ingest(folder: Path, store: str, files: list[str], adj: dict) -> Store:
     (folder / "samples.tsv").write_text("\n".join(["cohort\tsample\tsex\tpopulation", *sheet]))
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
-        "samples": "samples.tsv", "strata": ["population", "sex"], "policy": {"adj": adj},
+        "samples": "samples.tsv", "strata": ["population", "sex"], "policy": policy,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     account = ingest_here(folder / store, folder / "config.json", chunk_records=30)
@@ -105,8 +105,8 @@ def test_files_of_one_person_each_count_as_the_file_of_all(tmp_path: Path, adj: 
     _write(tmp_path / "all.vcf", rows, list(range(len(NAMES))))
     for k, name in enumerate(NAMES):
         _write(tmp_path / f"{name}.vcf", rows, [k])
-    joint = _ingest(tmp_path, "joint", ["all.vcf"], adj)
-    apart = _ingest(tmp_path, "apart", [f"{n}.vcf" for n in NAMES], adj)
+    joint = _ingest(tmp_path, "joint", ["all.vcf"], {"adj": adj})
+    apart = _ingest(tmp_path, "apart", [f"{n}.vcf" for n in NAMES], {"adj": adj})
     assert apart.scan("files").select("has_runs").collect()["has_runs"].all()
     assert not joint.scan("files").select("has_runs").collect()["has_runs"].any()
     for table in ("frequencies", "totals"):
@@ -116,4 +116,30 @@ def test_files_of_one_person_each_count_as_the_file_of_all(tmp_path: Path, adj: 
         assert found.equals(wanted), found.filter(
             pl.any_horizontal(~pl.col(c).eq_missing(wanted[c]) for c in found.columns)
         )
+    assert [str(p) for p in verify(apart)] == []
+
+
+def test_breakends_beside_the_ends_of_a_contig(tmp_path: Path) -> None:
+    """POS 0 and the one behind the last base are no bases, but people are called there."""
+    make_fasta(tmp_path / "ref.fa", CONTIGS)
+    cells = ["GT", "0/1", "0/0", "1/1", "./.", "0/1"]
+    rows = [
+        ["c1", str(pos), ".", ref, alt, "50", "PASS", f"SVTYPE={kind}", *cells]
+        for pos, ref, alt, kind in (
+            (0, "N", "]X:20]N", "BND"),
+            (1, BASES[0], "<INS>", "INS"),
+            (len(BASES) + 1, "N", "N]X:30]", "BND"),
+        )
+    ]
+    _write(tmp_path / "all.vcf", rows, list(range(len(NAMES))))
+    for k, name in enumerate(NAMES):
+        _write(tmp_path / f"{name}.vcf", rows, [k])
+    policy = {"unchecked_ref": "store"}
+    joint = _ingest(tmp_path, "joint", ["all.vcf"], policy)
+    apart = _ingest(tmp_path, "apart", [f"{n}.vcf" for n in NAMES], policy)
+    wanted, found = (s.scan("frequencies").collect() for s in (joint, apart))
+    everybody = wanted.filter(stratum_by="all")
+    assert everybody["pos"].to_list() == [0, 1, len(BASES) + 1]
+    assert everybody.select("ac", "an", "n_samples").unique().rows() == [(4, 8, 5)]
+    assert found.equals(wanted)
     assert [str(p) for p in verify(apart)] == []

@@ -145,9 +145,9 @@ def test_nobody_is_taken_away_who_is_not_there() -> None:
 
 
 def test_a_contig_is_cut_where_males_have_another_number_of_copies() -> None:
-    assert [x.tolist() for x in places_of("1")] == [[1], [0]]
-    assert [x.tolist() for x in places_of("X")] == [[1, 5, 10], [1, 0, 1]]
-    assert [x.tolist() for x in places_of("Y")] == [[1], [2]]
+    assert [x.tolist() for x in places_of("1")] == [[0], [0]]
+    assert [x.tolist() for x in places_of("X")] == [[0, 5, 10], [1, 0, 1]]
+    assert [x.tolist() for x in places_of("Y")] == [[0], [2]]
 
 
 def test_every_count_of_a_site_is_counted() -> None:

@@ -84,7 +84,8 @@ def _entries(graded, pos, last, is_block, first_moved, moved, otherwise, others)
                         a = max(a, moved[at - 1] + 1)
                     if e <= n_moved:
                         b = min(b, moved[at] - 1)
-                a = max(a, 1)
+                if what <= BLOCK:
+                    a = max(a, 1)
                 if b < a:
                     continue
                 out_pos[m], out_last[m], column[m], code[m], kind[m] = a, b, s, c, what

@@ -88,7 +88,7 @@ class Groups(NamedTuple):
 class Places(NamedTuple):
     """What the bases of a contig are: those from `first[k]` on `kind[k]`, up to the next one.
 
-    `first` is int32[n], 1-based and ascending, `kind` int8[n].
+    `first` is int32[n], 1-based (0: the telomere) and ascending, `kind` int8[n].
     """
 
     first: Int32
@@ -98,10 +98,10 @@ class Places(NamedTuple):
     def of(cls, haploid: HaploidRegions, contig: str) -> "Places":
         """Cut a contig where males have one copy, and where they have two."""
         if contig not in haploid.contigs:
-            return cls(np.array([1], np.int32), np.array([TWO_COPIES], np.int8))
+            return cls(np.array([0], np.int32), np.array([TWO_COPIES], np.int8))
         own = ON_Y if contig in haploid.on_y else ON_X
         inside = sorted(haploid.par.get(contig, []))
-        first = sorted({1, *(max(x, 0) + 1 for pair in inside for x in pair)})
+        first = sorted({0, *(max(x, 0) + 1 for pair in inside for x in pair)})
         kind = [TWO_COPIES if any(a < base <= b for a, b in inside) else own for base in first]
         return cls(np.array(first, np.int32), np.array(kind, np.int8))
 

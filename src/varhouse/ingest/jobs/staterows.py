@@ -19,7 +19,7 @@ import polars as pl
 from varhouse.alleles.unspecified import NO_ALT
 from varhouse.callability.codes import Codes
 from varhouse.callability.entries import entries
-from varhouse.callability.lay import Int32, lay
+from varhouse.callability.lay import BLOCK, Int32, lay
 from varhouse.callability.runs import WINDOW_BITS, run_rows
 from varhouse.callability.states import (
     STATE_FIELDS,
@@ -281,7 +281,7 @@ def lay_runs(
     ordinal
         int32[columns]: ordinal of each sample column in the cohort.
     length_of
-        Gives the bases of a contig, where they are known: nothing is laid beyond them (R13).
+        Gives the bases of a contig, where they are known: no block is laid beyond them (R13).
     labels
         Those of the samples, for digests.
     """
@@ -296,10 +296,12 @@ def lay_runs(
             name = str(contig)
             later = min((c.low[name] for c in chunks[k + 1 :] if name in c.low), default=None)
             size = length_of(name)
-            end = FAR if size is None else size + 1
+            # A breakend may stand beside the last base, as at POS 0.
+            end = FAR if size is None else size + 2
             limit = end if later is None else min(later, end)
             own = held.setdefault(name, _Held())
-            done = _lay_window(own, mine.drop("contig"), ordinal, limit, last=later is None)
+            mine = _cut(mine.drop("contig"), FAR if size is None else size)
+            done = _lay_window(own, mine, ordinal, limit, last=later is None)
             rows.append(run_rows(name, *done))
             if later is None:
                 del held[name]
@@ -310,6 +312,16 @@ def lay_runs(
     directory.mkdir(parents=True, exist_ok=True)  # without runs no shard has made it
     write_manifest(directory / "manifest.json", shards)
     return shards
+
+
+def _cut(states: pl.DataFrame, size: int) -> pl.DataFrame:
+    """Let blocks and the rest of a REF end with the contig (R13)."""
+    return states.with_columns(
+        pl.when(pl.col("kind") <= BLOCK)
+        .then(pl.min_horizontal("last", pl.lit(size, pl.Int32)))
+        .otherwise("last")
+        .alias("last")
+    )
 
 
 def _lay_window(
