@@ -44,7 +44,7 @@ DIALECTS = {
     "wecall": ("<NON_REF>", "BEG=1;END={end};LEN=4", "GT:DP:GQ", "{gt}:{n}"),
     "octopus": ("<*> <*> *", "END={end}", "GT:GQ:FT", "{gt}:{n}:PASS"),
     "of-length": ("<*>", ".", "GT:LEN:DP", "{gt}:{len}:{n}"),
-    "both-ends": ("<*>", "END={end};END=5", "DP:GT:LEN", "{n}:{gt}:{len}"),
+    "both-ends": ("<*>", "END={end};MEND=5", "DP:GT:LEN", "{n}:{gt}:{len}"),
     "dropped": ("<NON_REF>", "XEND=4;END={end};END", "GT:DP:GQ", "{gt}"),
 }
 GENOTYPES = ("0/0", "0/0", "0/0", "./.", "0|0", "0", ".", "0/.", "0/0/0")

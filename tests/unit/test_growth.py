@@ -392,3 +392,19 @@ def test_alleles_that_nobody_is_called_with_go_with_their_last_record(people: Pe
         rows = rows.filter((pl.col("stratum_by") == "all") & (pl.col("stratum") == "all"))
         assert rows.select("ac", "an").rows() == [(0, an)] * n
         _same(people, store, files, who)
+
+
+@pytest.mark.parametrize("plain", [(), range(8)], ids=["gvcf", "vcf"])
+def test_a_file_without_records_stays_when_the_kind_of_cohort_changes(
+    people: People, plain
+) -> None:
+    """Whether it has runs follows from the others: it does not stay as it was then."""
+    people.plain = plain
+    store = people.folder / "s"
+    names = [people.write(k) for k in range(2)]
+    _without_records(people.folder / names[1])
+    two = people.write(7, names=["P4", "P5"])
+    for files in (names, [*names, two], names, names[1:]):
+        who = [f"P{f[1]}" for f in files if f != two] + (["P4", "P5"] if two in files else [])
+        assert not people.ingest(store, files, who)["held_back"]
+        _same(people, store, files, who)

@@ -11,6 +11,7 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.ingest.jobs import growcallable
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
 
@@ -79,16 +80,22 @@ def _write(path: Path, rows: list[list[str]], columns: list[int]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _ingest(folder: Path, store: str, files: list[str], policy: dict) -> Store:
+def _ingest(
+    folder: Path, store: str, files: list[str], policy: dict, fields: list[str] | None = None
+) -> Store:
     (folder / "cohorts.tsv").write_text(f"cohort\tfiles\nc\t{','.join(files)}\n")
     sheet = [
-        f"c\t{n}\t{SEXES[n]}\t{'north' if k % 2 else 'south'}" for k, n in enumerate(NAMES)
+        f"c\t{n}\t{SEXES[n]}\t{'north' if k % 2 else 'south'}"
+        for k, n in enumerate(NAMES)
+        if f"{n}.vcf" in files or files == ["all.vcf"]
     ]
     (folder / "samples.tsv").write_text("\n".join(["cohort\tsample\tsex\tpopulation", *sheet]))
     config = {
         "assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
         "samples": "samples.tsv", "strata": ["population", "sex"], "policy": policy,
     }  # fmt: skip
+    if fields is not None:
+        config["genotype_fields"] = fields
     (folder / "config.json").write_text(json.dumps(config))
     account = ingest_here(folder / store, folder / "config.json", chunk_records=30)
     assert not account["held_back"]
@@ -119,7 +126,9 @@ def test_files_of_one_person_each_count_as_the_file_of_all(tmp_path: Path, adj: 
     assert [str(p) for p in verify(apart)] == []
 
 
-def test_breakends_beside_the_ends_of_a_contig(tmp_path: Path) -> None:
+def test_breakends_beside_the_ends_of_a_contig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """POS 0 and the one behind the last base are no bases, but people are called there."""
     make_fasta(tmp_path / "ref.fa", CONTIGS)
     cells = ["GT", "0/1", "0/0", "1/1", "./.", "0/1"]
@@ -143,3 +152,28 @@ def test_breakends_beside_the_ends_of_a_contig(tmp_path: Path) -> None:
     assert everybody.select("ac", "an", "n_samples").unique().rows() == [(4, 8, 5)]
     assert found.equals(wanted)
     assert [str(p) for p in verify(apart)] == []
+    # Somebody goes and comes, with few rows at once.
+    monkeypatch.setattr(growcallable, "ROWS_AT_ONCE", 2)
+    for names in (NAMES[:-1], NAMES):
+        grown = _ingest(tmp_path, "apart", [f"{n}.vcf" for n in names], policy)
+        rows = grown.scan("frequencies").filter(stratum_by="all").collect()
+        assert rows["pos"].to_list() == [0, 1, len(BASES) + 1]
+        assert [str(p) for p in verify(grown)] == []
+    assert grown.digest() == apart.digest()
+
+
+@pytest.mark.parametrize("fields", [[], ["GQ", "DP"]])
+def test_quality_is_unknown_where_its_fields_are_not_kept(
+    tmp_path: Path, fields: list[str]
+) -> None:
+    """As of a file of all: what is read to tell states of gVCFs does not make it known."""
+    make_fasta(tmp_path / "ref.fa", CONTIGS)
+    rows = _records(random.Random(3))
+    _write(tmp_path / "all.vcf", rows, list(range(len(NAMES))))
+    for k, name in enumerate(NAMES):
+        _write(tmp_path / f"{name}.vcf", rows, [k])
+    joint = _ingest(tmp_path, "joint", ["all.vcf"], {}, fields)
+    apart = _ingest(tmp_path, "apart", [f"{n}.vcf" for n in NAMES], {}, fields)
+    wanted, found = (s.scan("frequencies").collect() for s in (joint, apart))
+    assert wanted["an_adj"].null_count() == wanted.height
+    assert found.equals(wanted)

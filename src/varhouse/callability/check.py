@@ -48,7 +48,7 @@ def differing(
         windows.setdefault(contig, []).append((first << WINDOW_BITS) + 1)
     for contig, starts in windows.items():
         # All that lies before the first window, and behind the last one, is in these.
-        firsts = [1, *starts[1:]]
+        firsts = [0, *starts[1:]]
         places = Places.of(haploid, contig)
         for low, high in zip(firsts, [*(s - 1 for s in firsts[1:]), _LAST_BASE], strict=True):
             over = (

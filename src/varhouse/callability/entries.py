@@ -1,4 +1,4 @@
-"""Where the states hold that the records of a gVCF say.
+"""Where the states hold that the records of a file say.
 
 A block holds its state from POS to END, a record at POS, and where normalising moved one of
 its alleles (R5); the rest of its REF is a span (R2). LEN of VCF 4.5 says of each

@@ -35,16 +35,19 @@ def compile_in_turns(folder: Path) -> Iterator[None]:
 
     def compile_in_turn(self: Any, sig: Any) -> Any:
         function = self.py_func
-        if function in held or not function.__module__.startswith("varhouse."):
+        if not function.__module__.startswith("varhouse."):
             return compile_now(self, sig)
         # numba's own lock first, as it is held when it compiles what a function calls:
         # threads that took both in different order would wait for each other.
-        with global_compiler_lock, _turn(folder, function):
-            held.add(function)
-            try:
+        with global_compiler_lock:
+            if function in held:
                 return compile_now(self, sig)
-            finally:
-                held.discard(function)
+            with _turn(folder, function):
+                held.add(function)
+                try:
+                    return compile_now(self, sig)
+                finally:
+                    held.discard(function)
 
     with mock.patch.object(Dispatcher, "compile", compile_in_turn):
         yield

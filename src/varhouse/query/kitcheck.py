@@ -62,10 +62,12 @@ def _contigs(store: Store, cohort: str, part: str) -> list[Contig]:
 
 def _pieces(rows: CallableRows, contig: str, length: int) -> Iterator[Place]:
     """Cut a contig into places of so many rows about."""
-    pieces = max(ceil(rows.size(Place(contig, 1, length)) / ROWS_AT_ONCE), 1)
-    step = ceil(length / pieces)
-    for low in range(1, length + 1, step):
-        yield Place(contig, low, min(low + step - 1, length))
+    # A breakend may stand beside either end.
+    last = length + 1
+    pieces = max(ceil(rows.size(Place(contig, 0, last)) / ROWS_AT_ONCE), 1)
+    step = ceil((last + 1) / pieces)
+    for low in range(0, last + 1, step):
+        yield Place(contig, low, min(low + step - 1, last))
 
 
 def _differs(bases: PeopleBases, rows: CallableRows, place: Place, group: int) -> int | None:

@@ -1,7 +1,7 @@
 """Who was assessed and called, variant or not: what the blocks of gVCFs and the BEDs say.
 
-Of a cohort without rows in `callable` nothing is known beside the sites of its alleles; it is
-left out here.
+Of a cohort without rows in `callable` nothing is known beside the sites of its alleles, and
+of one with VCFs of one person each nothing beside their records; they are left out here.
 """
 
 import polars as pl
@@ -40,9 +40,11 @@ def assessed(store: Store, cohorts: list[str], width: int) -> pl.DataFrame:
         between those of a contig that nobody was assessed in are there, with 0.
     """
     first, last = (pl.col("start") - 1) // width, (pl.col("end") - 1) // width
+    everybody = store.scan("callable", cohort=cohorts).filter(
+        pl.col("stratum_by") == "all", pl.col("start") > 0
+    )
     rows = (
-        store.scan("callable", cohort=cohorts)
-        .filter(pl.col("stratum_by") == "all")
+        everybody.filter(pl.col("cohort").is_in(_told_between_records(everybody)))
         .select("cohort", "contig", "start", "end", first=first, last=last, **_LEVEL)
         .with_columns(pl.col("first", "last", *LEVELS).cast(pl.Int64))
     )
@@ -87,6 +89,18 @@ def assessed(store: Store, cohorts: list[str], width: int) -> pl.DataFrame:
             ),
         )
     )
+
+
+def _told_between_records(rows: pl.LazyFrame) -> list[str]:
+    """Name the cohorts of which blocks or a BED say what lies between records.
+
+    Most of their bases lie in stretches of several; bases of records lie alone. (Which files
+    are gVCFs is not public.)
+    """
+    bases = pl.col("end") - pl.col("start").cast(pl.Int64) + 1
+    beside = bases.filter(bases > 1).sum()
+    found = rows.group_by("cohort").agg(is_told=beside * 2 > bases.sum())
+    return found.filter("is_told").collect(engine="streaming")["cohort"].to_list()
 
 
 def summary(

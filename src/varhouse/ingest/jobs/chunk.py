@@ -288,7 +288,7 @@ def _take(
         if not context.has_blocks:
             # The rest of a REF is not assessed, as in any file that is no gVCF.
             every = every.with_columns(end="pos")
-        states = rows.states.grade(every, genotypes, read)
+        states = rows.states.grade(every, genotypes, read if context.has_blocks else fields)
         beyond = np.flatnonzero(genotypes.has_ploidy_above(MOST_ALLELES))
         if beyond.size:
             result.n_beyond += beyond.size

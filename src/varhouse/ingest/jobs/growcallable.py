@@ -66,7 +66,7 @@ def _pieces(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         return
     for contig, size in sizes.rows():
         mine = rows.filter(pl.col("contig") == contig)
-        starts = [1]
+        starts = [0]
         if size > ROWS_AT_ONCE:
             windows = cut_windows(mine.select("contig", pos="start"), ROWS_AT_ONCE)
             starts += [w.first[1] for w in windows[1:]]

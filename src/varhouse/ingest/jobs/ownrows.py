@@ -133,7 +133,7 @@ def file_rows(
             "samples": [ordinal[s] for s in v.samples],
             "blocks_digest": blocks_digests.get(place),
             "header": v.header,
-            "has_runs": run.brings_runs(cohort.name, gvcf=v.gvcf),
+            "has_runs": bool(v.samples) and run.brings_runs(cohort.name, gvcf=v.gvcf),
             "fingerprint": fingerprint,
             "ingest_id": run.ingest_id,
         }

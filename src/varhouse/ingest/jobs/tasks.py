@@ -183,8 +183,8 @@ class ChunkShards:
 
     A chunk has a folder with its shards and `alleles.parquet`; `people.npy` holds the
     counts per person of all of them, and `chunks.json`, the last, lists them. Where one job
-    reads a whole gVCF, `runs` holds the shards of its runs; else the states of each chunk wait
-    in its folder.
+    reads a whole file with runs, `runs` holds the shards of these; else the states of each
+    chunk wait in its folder.
     """
 
     def __init__(self, context: Context, directory: Path) -> None:
@@ -226,8 +226,8 @@ def _write_chunk(
     if not alleles.is_empty():
         write_frame(alleles, folder / "alleles.parquet")
     shards: list[Shard | None] = []
-    # The cohort adds up who has runs (`merge`), be he the only one: somebody is called with
-    # each allele that is kept, and so has a run.
+    # The cohort adds up who has runs (`merge`) and makes the statistics then, of a single gVCF
+    # too: somebody is called with each allele that is kept of it, and so has a run.
     added = context.has_runs and context.ordinal.size > 0
     shards += write_frequencies(result, context.strata, partition, folder, alone=not added)
     if result.calls is not None:

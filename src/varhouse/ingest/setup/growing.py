@@ -98,7 +98,7 @@ def plan_growth(
         # One file alone had none, unless it is a gVCF.
         if not left["has_runs"].all():
             return None
-    elif left.filter(pl.col("n_records") > 0)["blocks_digest"].null_count() or not all(
+    elif left.filter(pl.col("blocks_digest").is_null() & pl.col("has_runs")).height or not all(
         looks_like_gvcf(path, limits) for path in came
     ):
         # Then only gVCFs have runs.

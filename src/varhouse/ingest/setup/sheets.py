@@ -74,7 +74,7 @@ def missing_columns(where: str, frame: pl.DataFrame, needed: tuple[str, ...]) ->
     missing = [c for c in needed if c not in frame.columns]
     found = [c for c in frame.columns if c != "line"]
     for pattern, name in ((",", "commas"), (";", "semicolons"), (r"\s+", "blanks")):
-        cells = [x.strip(' "') for x in re.split(pattern, found[0])]
+        cells = [x.strip(' "') for x in re.split(pattern, "".join(found))]
         if len(found) == 1 and set(needed) <= set(cells):
             return [f"{where}: the columns are set off by {name}; separate them by tabs"]
     has = ", ".join(repr(c[:30]) for c in found[:8])
