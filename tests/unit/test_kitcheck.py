@@ -69,7 +69,7 @@ def add_rows(store: OpenStore, folder: Path, rows: pl.DataFrame, *, only: bool) 
     return varhouse.open(store.path)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 def test_what_is_stored_is_counted_again(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
