@@ -9,11 +9,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Before polars is loaded: there is a worker a core, and threads of small frames only wait
-    # for each other. Tests that run alone, and stages of an ingest, take the cores they find.
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _unsynced() -> Iterator[None]:
