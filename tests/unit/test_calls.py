@@ -1,5 +1,7 @@
 """Calls asked of a store: rows, carriers, matrices and SQL, against the lines of the files."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,33 @@ def test_calls_of_some(store: OpenStore, size: int, monkeypatch: pytest.MonkeyPa
     assert asked(store.calls(people='sex == "female"', cohort="a")) == women
     lazy = store.calls(cohort="a").filter(pl.col("sample") == "s0").select("gt").head(2)
     assert lazy.collect().to_series().to_list() == ["0/0", "1/2"]
+
+
+def test_calls_that_are_left_may_be_cleared_away_by_the_thread_that_reads_ahead(
+    store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Garbage is collected by any thread; one that waits for itself would never end."""
+    own, is_left, done = records.scan_piece, threading.Event(), threading.Event()
+    held: list[Iterator[pl.DataFrame]] = []
+    asked_for: list[records.Piece] = []
+
+    def scan(store, table, window, **more):
+        asked_for.append(window)
+        if len(asked_for) == 2:
+            is_left.wait(10)
+            held.clear()
+            done.set()
+        return own(store, table, window, **more)
+
+    monkeypatch.setattr(records, "scan_piece", scan)
+    piece = records.Piece("chr1", 1, 200)
+    found = records._read_ahead(store, "a", [piece] * 3)
+    held.append(found)
+    next(found)
+    del found
+    is_left.set()
+    # An exception of the generator would be told as one that nobody caught.
+    assert done.wait(10)
 
 
 @pytest.mark.parametrize(

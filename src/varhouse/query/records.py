@@ -170,7 +170,8 @@ def _read_ahead(store: Store, cohort: str, windows: list[Piece]) -> Iterator[pl.
     if len(windows) == 1:
         yield read(windows[0])
         return
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         coming = [pool.submit(read, window) for window in windows[:1]]
         for window in windows[1:]:
             found = coming.pop().result()
@@ -178,6 +179,10 @@ def _read_ahead(store: Store, cohort: str, windows: list[Piece]) -> Iterator[pl.
             yield found
         for last in coming:
             yield last.result()
+    finally:
+        # Of who leaves off early the generator may be cleared away by the thread that reads
+        # ahead, which cannot wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _windows(store: Store, cohort: str, piece: Piece, step: int) -> Iterator[Piece]:

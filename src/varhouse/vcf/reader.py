@@ -226,7 +226,8 @@ def _in_order(
         for job in jobs:
             yield from job()
         return
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         ahead: deque[Future[list[Converted]]] = deque()
         for job in jobs:
             ahead.append(pool.submit(job))
@@ -234,6 +235,10 @@ def _in_order(
                 yield from ahead.popleft().result()
         while ahead:
             yield from ahead.popleft().result()
+    finally:
+        # Of who leaves off early the generator may be cleared away by one of these threads,
+        # which cannot wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _fixed_columns(batch: RecordBatch) -> tuple[list[str], list[pa.Array], int]:
