@@ -145,12 +145,13 @@ def test_the_message_on_the_rate_names_the_build(genome, tmp_path):
     assert message.endswith("(1 = 248,956,422) the file is of GRCh38 (hg38)")
 
 
-def test_an_md5_that_differs_is_told(genome, tmp_path):
+@pytest.mark.parametrize("key", ["md5", "M5"])
+def test_an_md5_that_differs_is_told(genome, tmp_path, key):
     fasta, bases = genome
     good = hashlib.md5(bases["1"].encode()).hexdigest()
     path = tmp_path / "x.vcf"
     for digest, found in ((good, False), (good[::-1], True)):
-        path.write_text(_head(f"##contig=<ID=1,md5={digest}>") + _row("2", 1, "N", "."))
+        path.write_text(_head(f"##contig=<ID=1,{key}={digest}>") + _row("2", 1, "N", "."))
         assert ("VH-R-010" in _check(path, fasta).counts) is found
 
 

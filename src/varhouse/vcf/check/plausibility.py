@@ -7,6 +7,7 @@ strand, or POS counts from 0.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numba as nb
@@ -111,7 +112,7 @@ class World:
             if not line.startswith("##contig"):
                 continue
             meta = known_meta(line)
-            said = meta.get("md5", meta.get("M5", ""))
+            said = _md5_of(meta)
             contig = self.contigs.canonical(meta.get("ID", ""))
             if not _MD5.fullmatch(said) or contig is None:
                 continue
@@ -139,7 +140,7 @@ class World:
                 rf"##contig=<[^\n]*\bID={re.escape(name)}[,>][^\n]*", self.header.text
             )
             meta = known_meta(said[0]) if said else {}
-            digest = meta.get("md5", meta.get("M5", "")).lower()
+            digest = _md5_of(meta).lower()
             held = self.reference if _MD5.fullmatch(digest) else None
             for contig in self._whole() if held is not None else ():
                 if held is not None and held.md5(contig) == digest:
@@ -228,3 +229,8 @@ class World:
         if self.claim is not None and (own is None or not same_build(self.claim.build, own)):
             return f"; by its {self.claim.why} the file is of {self.claim.build}"
         return f"; the reference is {own}" if own else ""
+
+
+def _md5_of(contig: Mapping[str, str]) -> str:
+    """Give the digest that a contig line says, as VCF or as SAM spells it; else nothing."""
+    return contig.get("md5", contig.get("M5", ""))
