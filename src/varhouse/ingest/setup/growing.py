@@ -80,20 +80,13 @@ def plan_growth(
     came = [p for p, f in zip(files, fingerprints, strict=True) if f not in number_of]
     if not kept or len(set(kept)) < len(kept) or len(number_of) < stored.height:
         return None
-    seen = set(stored_ordinals(base, cohort, kept))
-    lists = [[name] for name in seen]
-    for path in came:
-        header = trusted_header(Path(path), limits)
-        if header is None:
-            # It is held back, and the cohort stays as it was.
-            continue
-        names = header.samples
-        if not names or not seen.isdisjoint(names):
-            return None
-        seen |= set(names)
-        lists.append(names)
+    stay = stored_ordinals(base, cohort, kept)
+    lists = _newcomers(came, stay, limits)
+    if lists is None:
+        return None
     left = stored.filter(pl.col("file").is_in(kept))
-    per_person = (left["n_samples"] == 1).all() and is_per_person(lists)
+    every = [*([name] for name in stay), *lists]
+    per_person = (left["n_samples"] == 1).all() and is_per_person(every)
     if per_person:
         # One file alone had none, unless it is a gVCF.
         if not left["has_runs"].all():
@@ -110,6 +103,26 @@ def plan_growth(
         # What each person of a file of several adds is not kept (table `carried`).
         return None
     return Growth(came, numbers, sorted(kept), gone, per_person)
+
+
+def _newcomers(
+    came: Iterable[str], stay: Iterable[str], limits: Limits
+) -> list[list[str]] | None:
+    """List the sample columns of files that come; None: they cannot come beside who stays.
+
+    A file that cannot be read is held back, and the cohort stays as it was: it is left out.
+    """
+    seen, lists = set(stay), []
+    for path in came:
+        header = trusted_header(Path(path), limits)
+        if header is None:
+            continue
+        names = header.samples
+        if not names or not seen.isdisjoint(names):
+            return None
+        seen |= set(names)
+        lists.append(names)
+    return lists
 
 
 def is_per_person(lists: Iterable[Sequence[str]]) -> bool:
