@@ -48,7 +48,7 @@ class Sentence:
     text
         The sentence, shortened by ....
     verdict
-        What a file that breaks it is told, by minor version: `1-2 warning, 3-5 error`. In
+        What a file that breaks it gets, by minor version: `1-2 warning, 3-5 error`. In
         versions that are not named the files of `bad` are not refused by `code`.
     code
         Problem code; empty where the sentence permits something or says nothing that a
@@ -100,7 +100,7 @@ _INTRODUCTION = """\
 Written by `python tests/rulebook.py`; `tests/unit/test_vcf_rules.py` compares the page, and
 reads for each row files that keep the sentence and files that break it, in every version.
 
-*Told* says what a file that breaks the sentence gets, by version of VCF (the x of 4.x): an
+*Reported* says what a file that breaks the sentence gets, by version of VCF (the x of 4.x): an
 error makes it invalid, a warning does not, and versions that are not named let it pass. Only
 what the text demands ("must", "required", "not allowed") is an error; what it recommends, or
 what real tools write against the text without any reader tripping over it, is a warning. A
@@ -123,7 +123,7 @@ def document() -> str:
     """Write the page as Markdown."""
     lines = [_INTRODUCTION]
     for heading, rows in sentences().items():
-        head = "| name | section | sentence | told | code | files | note |"
+        head = "| name | section | sentence | reported | code | files | note |"
         lines += [f"## {heading}", "", head, "|---|---|---|---|---|---|---|"]
         for s in rows:
             note = "; ".join(filter(None, (s.note, s.test and f"`{s.test}`")))

@@ -451,7 +451,7 @@ _LINES = (
         "VH-B-016",
         good=(row("2 5 . A C . . ."),),
         bad=(row(ROW, meta=("##contig=<ID=2>",)),),
-        note="told only if the header declares others",
+        note="reported only if the header declares others",
     ),
     Sentence(
         "missing-values",

@@ -54,14 +54,14 @@ _INFO = (
         "1-5 error", "VH-I-002",
         good=(info("N=1;S=x=y"),),
         bad=(info("=1"), info("N=1;=2")),
-        note="an = in a value is told of below",
+        note="an = in a value is reported below",
     ),
     Sentence(
         "info-equals", "1.6.1",
         "Literal semicolon (';') and equals sign ('=') characters are not permitted in these "
         "values",
-        note="not told: protein names of COSMIC, Funcotator and VEP without escapes end with "
-        "= (`p.Leu5=`), and every reader splits at the first one",
+        note="not reported: protein names of COSMIC, Funcotator and VEP without escapes end "
+        "with = (`p.Leu5=`), and every reader splits at the first one",
         good=(info("S=p.Leu5="), info("S=a=b")),
     ),
     Sentence(

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 
 class VarhouseError(Exception):
-    """A mistake in data: where it is, what it is and the way out.
+    """A mistake in data: where it is, what it is and the fix.
 
     Parameters
     ----------
     message
         One line that says where and what.
     fix
-        The way out: a command, a config key or a thing to correct.
+        The fix: a command, a config key or a thing to correct.
     """
 
     exit_code = 1

@@ -51,7 +51,7 @@ files written:
   with --store                    .vcf.gz or .vcf: IN with NAME_AC, NAME_AN, NAME_AF ...
                                   (Number=A); .parquet, .tsv, .tsv.gz: one row an allele
 
-Without --aliases well-known contig names are found too (1 = chr1), and told on stderr.
+Without --aliases well-known contig names are found too (1 = chr1), and reported on stderr.
 
 exit codes: 0 OUT is written; 1 a file cannot be read: nothing is written; 2 usage, or a
 mistake in the description of a source

@@ -33,7 +33,7 @@ cohorts (`varhouse sql STORE "SELECT * FROM samples"` shows them), in the langua
 `varhouse query --where`; a column of numbers may be compared with numbers (age >= 40).
 --samples FILE names people, one a line, or as a sheet with the columns cohort and sample;
 given both, both must hold. Alleles are chosen as in `varhouse query`. An allele at whose site
-nobody of the group was assessed has no row. Who was counted is told on stderr.
+nobody of the group was assessed has no row. Who was counted is reported on stderr.
 
 --histograms gives lists of counts instead, in gnomAD's bins: gq_all, gq_alt, dp_all, dp_alt,
 ab_het, age_het, age_hom (docs/numbers.md); an allele that no file of the group has has no row.

@@ -42,7 +42,7 @@ and the first place. Records with one ALT keep their values as they are.
 --region takes the records of IN whose REF overlaps R, by the index of IN (.csi, .tbi) if
 there is one; then `line` is empty in the rejects, and lines elsewhere are not looked at.
 Contig names stay as in IN; --aliases only finds them in the FASTA (Parquet: canonical).
-Without --aliases well-known names are found too (1 = chr1), and told on stderr.
+Without --aliases well-known names are found too (1 = chr1), and reported on stderr.
 
 exit codes: 0 OUT is written, also where records went to the rejects; 1 IN or the FASTA
 cannot be read: nothing is written; 2 usage

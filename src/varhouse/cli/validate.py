@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
         "validate",
         help="every problem of VCF files in one pass",
         description="Check VCF or BCF files: whole, header, columns, order, contigs, REF "
-        "against a reference, sample sheet. Every problem is told in one pass.",
+        "against a reference, sample sheet. Every problem is found in one pass.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -210,7 +210,7 @@ def _about(found: "Validation") -> str:
 
 
 def _report(account: "Account") -> Iterator[str]:
-    """Write the problems of a file by code, errors first: what, how many, where, way out."""
+    """Write the problems of a file by code, errors first: what, how many, where, fix."""
     from varhouse.vcf.account.problems import RULES
 
     def grave(code: str) -> bool:

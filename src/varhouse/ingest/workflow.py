@@ -217,7 +217,7 @@ def _failure_by_snakemake(log_file: Path, before: int) -> str:
 
 
 def _last_error(lines: list[str]) -> list[str]:
-    """Give the last error of a log, with its further lines (the way out of it)."""
+    """Give the last error of a log, with its further lines (its fix)."""
     starts = [k for k, line in enumerate(lines) if line.startswith("error:")]
     if not starts:
         return []

@@ -130,7 +130,7 @@ def rejects(frame: pl.DataFrame, styles: Styles, meanings: dict[str, str]) -> Fi
     frame
         `reason, cohort, n`.
     meanings
-        Reason to a few words on the way out.
+        Reason to a few words on its fix.
     """
     if frame.is_empty():
         return None
@@ -147,7 +147,7 @@ def rejects(frame: pl.DataFrame, styles: Styles, meanings: dict[str, str]) -> Fi
         _bars("rejects", "Rejects by reason and cohort", "records or alleles", rows),
         "Look for a reason that takes a large part of a cohort: a rule or a file is wrong "
         f"then, not single records.{f' {more} more are in the data.' if more else ''}"
-        f"{f' The way out: {told}.' if told else ''}",
+        f"{f' To fix: {told}.' if told else ''}",
         frame,
         legend=False,
     )

@@ -69,7 +69,7 @@ class FieldsError(UsageError):
 
 
 def in_one_line(fault: VarhouseError) -> str:
-    """Say a mistake and the way out in one line."""
+    """Say a mistake and its fix in one line."""
     return f"{fault.message}; fix: {fault.fix}" if fault.fix else fault.message
 
 

@@ -31,7 +31,7 @@ def find_damage(path: Path, work: Path | None = None) -> StoreError | None:
     Returns
     -------
     StoreError or None
-        Names the file and the way out; None if nothing is damaged.
+        Names the file and the fix; None if nothing is damaged.
     """
     for folder, fix in (
         (path / "_store", _RESTORE),

@@ -173,7 +173,7 @@ INGESTS = Table(
 ACCOUNTS = Table(
     "accounts",
     "open",
-    "an ingest, as it may be told to anybody",
+    "an ingest, as anybody may know it",
     (
         *_INGEST,
         Column("account", pl.String, "counts, codes, times and versions, as JSON"),

@@ -4,7 +4,7 @@ A cohort goes in whole or not at all. What keeps it out shows at three times: wh
 checked (`file_reasons`, `lift_reasons`: they stand in its verdict), when all files of the
 cohort are checked (`cohort_reasons`: the plan leaves it out), and when its records are read
 and joined (`record_reasons`: the commit leaves it out). Each reason is a line for people,
-with the way out.
+with the fix.
 """
 
 from collections.abc import Sequence

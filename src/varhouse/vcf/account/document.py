@@ -57,7 +57,7 @@ _DIFFERENT = {
         "error",
         "later allele rejected; `policy.duplicate_alleles: refuse` holds back",
     ),
-    "VH-D-002": ("not told by `validate`", "`policy.pass_only: true` rejects the record"),
+    "VH-D-002": ("not reported by `validate`", "`policy.pass_only: true` rejects the record"),
 }
 """Code to (severity, effect on an ingest) where the rule alone does not say it."""
 
@@ -148,7 +148,7 @@ def _codes() -> list[str]:
         lines += [
             f"## VH-{letter}: {about}",
             "",
-            "| code | name | severity | in an ingest | section | way out |",
+            "| code | name | severity | in an ingest | section | fix |",
             "|---|---|---|---|---|---|",
         ]
         for rule in RULES.values():

@@ -137,7 +137,7 @@ _ROWS = (
         ),
     ),
 )
-"""Pattern of the first lines that are no remarks, and their format."""
+"""Pattern of the first lines that are no comments, and their format."""
 
 _FOLDERS = (
     (("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"), ZARR),
