@@ -2,8 +2,8 @@
 
 A block begins with three backticks and its language. `console` has commands behind `$ ` and
 what they print to stdout: a line `...` stands for any lines, `...` within a line for any text.
-`sh` and `python` are run whole; what Python defines stays for the next block of the page. Behind
-the language may stand `exit=3`, the exit code that comes, or `not-run`. Other languages
+`sh` and `python` are run whole; what Python defines stays for the next block of the page.
+Behind the language may stand `exit=3`, the exit code that comes, or `not-run`. Other languages
 (`yaml`, `text`, ...) are for reading only.
 """
 
