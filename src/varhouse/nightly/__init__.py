@@ -1,0 +1,1 @@
+"""Nights: deliveries of an inbox are checked, taken in by one ingest, and accounted for."""
