@@ -119,7 +119,7 @@ def test_environment_is_made_once_and_again_after_a_change(
     first = run("setup")
     assert first.returncode == 0, first.stderr
     assert len(calls(tmp_path)) == 2
-    assert calls(tmp_path)[-1].endswith("-e .[sql]")
+    assert calls(tmp_path)[-1].endswith("-e .")
     assert all("-c constraints.txt" in c for c in calls(tmp_path))
     again = run("setup")
     assert (again.returncode, again.stderr) == (0, "")
@@ -148,7 +148,7 @@ def test_tools_of_the_tests_come_on_top_and_serve_the_demo_too(
 ) -> None:
     run("setup")
     run("setup", "test")
-    assert calls(tmp_path)[-1].endswith("-e .[sql,test]")
+    assert calls(tmp_path)[-1].endswith("-e .[test]")
     run("setup", "run")
     assert len(calls(tmp_path)) == 4
 

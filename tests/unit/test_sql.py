@@ -1,6 +1,5 @@
 """SQL over a release: the views, and that nothing else can be reached."""
 
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -133,10 +132,3 @@ def test_a_deep_query_is_one_line(store: Store) -> None:
 def test_a_wrong_table_names_the_right_one(store: Store) -> None:
     with pytest.raises(UsageError, match='Did you mean "frequencies"'):
         run_sql(store, "SELECT * FROM frequences")
-
-
-def test_without_duckdb(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(UsageError, match=r"pip install 'varhouse\[sql\]'") as caught:
-        run_sql(store, "SELECT 1")
-    assert caught.value.exit_code == 2

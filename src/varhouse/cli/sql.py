@@ -25,7 +25,6 @@ records: `varhouse frequencies --people` counts them, too); callable_at adds the
 callable up that hold a base. Nothing else can be read and nothing written.
 Of two columns of one name the second is called NAME_1. Integers of more than 64 bits end
 the query with a line, decimals become 64-bit numbers, structs and maps are JSON in cells.
-Needs DuckDB: pip install 'varhouse[sql]'.
 
 Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 """

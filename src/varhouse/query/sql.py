@@ -78,19 +78,15 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     Raises
     ------
     UsageError
-        If DuckDB is not installed, the query is no reading one, or DuckDB refuses it.
+        If the query is no reading one, or DuckDB refuses it.
     """
     try:
         query.encode()
     except UnicodeEncodeError:
         # So the bytes of a command line that are no UTF-8 come.
         raise UsageError("the query is no UTF-8 text") from None
-    try:
-        import duckdb  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        raise UsageError(
-            "varhouse sql needs DuckDB, which is not installed", "pip install 'varhouse[sql]'"
-        ) from None
+    import duckdb  # noqa: PLC0415 - a query does without, and is short
+
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -149,7 +145,7 @@ def _frame(table: Any, names: list[str]) -> pl.DataFrame:
 def _batches(
     connection: Any, reader: Any, names: list[str], store: Store
 ) -> Iterator[pl.DataFrame]:
-    import duckdb  # noqa: PLC0415 - an optional extra
+    import duckdb  # noqa: PLC0415 - a query does without
 
     try:
         while True:
