@@ -1,4 +1,4 @@
-"""What a wheel holds: `pip install .` alone gives every command, with its workflow and tables."""
+"""What a wheel holds: all that `pip install .` needs for every command."""
 
 import os
 import shutil
