@@ -16,6 +16,7 @@ from varhouse.ingest.jobs.totals import add_totals
 from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.prepare import prepare
+from varhouse.ingest.setup.verdict import VERDICT
 
 
 def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:
@@ -50,7 +51,7 @@ def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = No
                 folder = work / "intake" / cohort.name / str(i)
                 folder.mkdir(parents=True, exist_ok=True)
                 intake.take_in(run, cohort.name, i, folder)
-                verdicts[cohort.name].append(folder / intake.VERDICT)
+                verdicts[cohort.name].append(folder / VERDICT)
     sides = read_sides(run) if run.new_sides else None
     make_plan(run, verdicts, sides).save(work / "plan.json")
     plan = load_plan(work / "plan.json")

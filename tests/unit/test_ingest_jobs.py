@@ -14,7 +14,7 @@ from inprocess import ingest_here
 from kills import run_steps
 
 import varhouse
-from varhouse.ingest import driver, workflow
+from varhouse.ingest import driver, progress, workflow
 from varhouse.ingest.jobs import joinfiles, steps
 from varhouse.ingest.setup import sizing, textsize
 from varhouse.ingest.setup.run import load_run
@@ -232,7 +232,7 @@ def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -
     )
     assert "logs/intake/1.log" in told
     # And while it goes on, one line tells what the jobs are at.
-    assert workflow._parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
+    assert progress.parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
 
 
 def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
 
 COMMANDS = (
-    "ingest", "query", "genotypes", "sql", "export", "report", "store",
+    "ingest", "status", "query", "genotypes", "sql", "export", "report", "store",
     "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
     "stage",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from varhouse.compiled import COMPILING, MARKER, say_compiling
 from varhouse.errors import VarhouseError
 from varhouse.ingest import supervise
 from varhouse.ingest.jobs.costs import ATTEMPT
+from varhouse.ingest.progress import parts_now, steps_of
 from varhouse.ingest.setup.config_form import DATA
 from varhouse.ingest.setup.interpreter import plain_python
 from varhouse.store.lock import TOKEN
@@ -24,7 +25,6 @@ LOG = logging.getLogger("varhouse.ingest")
 
 _FAILED_RULE = re.compile(r"Error in rule (\w+)")
 _TELLING = re.compile(r" +(message|log|external_jobid): (?!None\Z)")
-_STEPS = re.compile(r"(\d+) of (\d+) steps")
 
 CANCEL_SECONDS = 30
 """How long Snakemake may take to take its jobs back when this process has died."""
@@ -150,15 +150,6 @@ def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
         progress.tell()
 
 
-def _parts_now(work: Path) -> list[str]:
-    """List the parts that are being made, by the jobs that make them."""
-    found = []
-    for file in sorted((work / "now").glob("[!.]*.txt")):
-        with suppress(OSError):
-            found.append(file.read_text())
-    return found
-
-
 class _Progress:
     """One line on a terminal, now and then a line elsewhere."""
 
@@ -171,8 +162,8 @@ class _Progress:
 
     def take(self, line: str) -> None:
         """Take a line of Snakemake's output."""
-        if match := _STEPS.search(line):
-            self.done, self.total = int(match[1]), int(match[2])
+        if steps := steps_of(line):
+            self.done, self.total = steps
             self.tell()
 
     def tell(self) -> None:
@@ -180,7 +171,7 @@ class _Progress:
         now = time.monotonic()
         if not self.terminal and now - self.told < 60:
             return
-        parts = _parts_now(self.work)
+        parts = parts_now(self.work)
         more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
         text = (
             f"{self.done}/{self.total or '?'} jobs, {now - self.started:.0f} s"

@@ -25,8 +25,13 @@ from varhouse.files import FOREIGN_SECONDS, is_abandoned, write_json
 from varhouse.processes import boot_id, has_ended, is_alive, start_time
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, file_ingest
-from varhouse.store.layout import ROOTS, releases_folder
-from varhouse.store.releases import Release, list_releases, read_release
+from varhouse.store.layout import ROOTS
+from varhouse.store.releases import (
+    Release,
+    list_releases,
+    read_all_releases,
+    read_release,
+)
 
 log = logging.getLogger("varhouse.store")
 
@@ -72,16 +77,9 @@ def find_leftovers(
         If a release record is missing or damaged.
     """
     found = [*_work_folders(path, keep, kept), *_outside(path), *_unfinished(path)]
-    numbers = list_releases(path)
-    if not numbers:
+    releases = read_all_releases(path)
+    if not releases:
         return found
-    if numbers != list(range(1, numbers[-1] + 1)):
-        gone = min(set(range(1, numbers[-1])) - set(numbers))
-        file = releases_folder(path) / f"{gone:08d}.json"
-        raise StoreError(
-            f"{file} is missing: nobody knows what it pins", "restore it from a backup"
-        )
-    releases = [read_release(path, n) for n in numbers]
     ingests = {r.ingest_id for r in releases}
     for file in sorted((path / "_store" / "files").glob("[!.]*.json")):
         if file.stem not in ingests and file.stem != keep:
@@ -123,7 +121,7 @@ def clear(path: Path, *, keep: str | None = None, kept: bool = False) -> None:
 
 def hold_work(folder: Path) -> None:
     """Say in a work folder that this process works there, unless another one does."""
-    if _is_used(folder):
+    if is_used(folder):
         return
     pid = os.getpid()
     me = {"host": socket.gethostname(), "pid": pid, "started": start_time(pid),
@@ -153,7 +151,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover]:
     for folder in _listed(path / "_staging"):
-        if folder.name == keep or _is_used(folder):
+        if folder.name == keep or is_used(folder):
             continue
         if not (folder / KEPT).exists():
             yield _leftover(folder, "work folder of a process that has ended")
@@ -161,7 +159,7 @@ def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover
             yield _leftover(folder, "work folder that --keep-work kept")
 
 
-def _is_used(folder: Path) -> bool:
+def is_used(folder: Path) -> bool:
     """Tell whether a process works in a folder that it did not take the lock for."""
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))

@@ -150,7 +150,27 @@ def read_release(path: Path, number: int) -> Release:
             data["meta"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{file} is no release record: {error!r}") from None
+        raise StoreError(
+            f"{file} is no release record: {error!r}", "restore it from a backup"
+        ) from None
+
+
+def read_all_releases(path: Path) -> list[Release]:
+    """Read the records of all releases, oldest first.
+
+    Raises
+    ------
+    StoreError
+        If one of them is missing or damaged.
+    """
+    numbers = list_releases(path)
+    if numbers and numbers != list(range(1, numbers[-1] + 1)):
+        gone = min(set(range(1, numbers[-1])) - set(numbers))
+        file = releases_folder(path) / f"{gone:08d}.json"
+        raise StoreError(
+            f"{file} is missing: nobody knows what it pins", "restore it from a backup"
+        )
+    return [read_release(path, n) for n in numbers]
 
 
 def write_release(path: Path, release: Release) -> bool:

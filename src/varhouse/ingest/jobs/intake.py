@@ -9,14 +9,12 @@ from varhouse.ingest.jobs.staterows import fields_to_read
 from varhouse.ingest.jobs.tasks import CHUNKS, ChunkShards, file_context
 from varhouse.ingest.jobs.validate import validate_file
 from varhouse.ingest.setup.run import Run
-from varhouse.ingest.setup.verdict import Verdict, read_verdict
+from varhouse.ingest.setup.verdict import VERDICT, Verdict, read_verdict
 from varhouse.vcf.check.judged import Judged
 from varhouse.vcf.gvcf.recognition import BlockWatch
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.cuts import Chunk
 from varhouse.vcf.text.lines import RecordBatch
-
-VERDICT = "verdict.json"
 
 
 def take_in(run: Run, cohort: str, number: int, folder: Path) -> None:

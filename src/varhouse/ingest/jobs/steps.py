@@ -14,11 +14,11 @@ from typing import Any
 
 from varhouse.files import read_json, whole_folder, write_json, write_text
 from varhouse.ingest.jobs.costs import JobCosts, costs_so_far, cpu_seconds
-from varhouse.ingest.jobs.intake import VERDICT, drop_shards, share_of_chunks, take_in
+from varhouse.ingest.jobs.intake import drop_shards, share_of_chunks, take_in
 from varhouse.ingest.jobs.plan import Plan, load_plan, make_plan
 from varhouse.ingest.jobs.tasks import CHUNKS
 from varhouse.ingest.setup.run import Run, load_run
-from varhouse.ingest.setup.verdict import read_verdict
+from varhouse.ingest.setup.verdict import VERDICT, read_verdict
 
 LOG = logging.getLogger("varhouse.ingest")
 MANIFEST = "manifest.json"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     # All rules: the command that starts an ingest needs none.
     from varhouse.vcf.check.scan import FileScan
 
+VERDICT = "verdict.json"
+"""In the folder of a file that was taken in or checked: its verdict."""
+
 
 @dataclass
 class Lift:

@@ -1,0 +1,287 @@
+"""The state of a store, gathered from what it and those who write to it leave to be seen."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from varhouse.account import parse
+from varhouse.errors import AccessError
+from varhouse.status.work import ENDED, LEFT, WorkFolder, Writer, describe_writer, list_work
+from varhouse.store.layout import check_is_folder, read_store_file
+from varhouse.store.lock import read_holder
+from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import Release, read_all_releases, read_tags
+from varhouse.store.sizes import (
+    Folder,
+    Forecast,
+    Left,
+    forecast,
+    measure_folder,
+    space_left,
+    what_came,
+)
+
+STATUS_VERSION = 1
+"""Of what `--json` prints; raised when an entry goes or means something else."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest release: its number, tags, time (UTC) and what it holds.
+
+    `people`, `alleles` and `cohorts` are those of the release, whoever may read their rows.
+    """
+
+    number: int
+    tags: list[str]
+    time: str
+    digest: str
+    cohorts: int
+    people: int
+    alleles: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A cohort that was held back.
+
+    Attributes
+    ----------
+    since, release
+        When the ingest that held it back ended (UTC), and the release that says so; None
+        where that is not known.
+    reasons
+        Why, each with its fix; of who may not read `controlled/` codes and counts alone.
+    """
+
+    cohort: str
+    since: str | None
+    release: int | None
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What a store takes, in bytes, and what is left.
+
+    Attributes
+    ----------
+    open, controlled
+        Files of the tables, of all releases.
+    staging, cache
+        Work folders, and what is kept for later ingests; None: not permitted to look.
+    left
+        On the file system of the store.
+    forecast
+        How long that is enough.
+    """
+
+    open: int
+    controlled: int
+    staging: Folder | None
+    cache: Folder | None
+    left: Left
+    forecast: Forecast
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something that a person should do: its kind, what it is, and the fix."""
+
+    kind: str
+    text: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a store.
+
+    Attributes
+    ----------
+    release
+        None while the store is being made.
+    writer
+        Who holds the lock; None: nobody writes.
+    work
+        Work folders; None: not permitted to look.
+    held
+        What was held back.
+    held_in_full
+        False: no right to read the reasons, they are shortened.
+    attention
+        What a person should look at; nothing: all is well.
+    """
+
+    store: str
+    assembly: str | None
+    now: str
+    release: Newest | None
+    writer: Writer | None
+    work: list[WorkFolder] | None
+    held: list[Held]
+    held_in_full: bool
+    disk: Disk
+    attention: list[Attention] = field(default_factory=list)
+
+
+def read_status(path: Path, warn_nights: int) -> Status:
+    """Find out the state of a store; takes no lock and writes nothing.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    warn_nights
+        Fewer nights until the disk is full than this need attention.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, it is damaged or of another format.
+    UsageError
+        If the path is that of a file.
+    """
+    path = path.absolute()
+    check_is_folder(path)
+    holder = read_holder(path)
+    writer = describe_writer(holder) if holder else None
+    being_made = writer is not None and not (path / "_store" / "store.json").exists()
+    meta = {} if being_made else read_store_file(path)
+    releases = read_all_releases(path)
+    held, in_full = _held(path, releases)
+    left = space_left(path)
+    came = what_came(path, releases)
+    disk = Disk(
+        sum(b.open_bytes for b in came),
+        sum(b.controlled_bytes for b in came),
+        measure_folder(path / "_staging"),
+        measure_folder(path / "_cache"),
+        left,
+        forecast(came, left),
+    )
+    work = list_work(path, writer, {r.ingest_id for r in releases})
+    return Status(
+        store=str(path),
+        assembly=meta.get("assembly"),
+        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        release=_newest(path, releases),
+        writer=writer,
+        work=work,
+        held=held,
+        held_in_full=in_full,
+        disk=disk,
+        attention=[
+            *_of_writers(writer, work or []),
+            *_of_held(held),
+            *_of_disk(disk.forecast, warn_nights),
+        ],
+    )
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """Give a status as JSON can hold it; what is not known is null."""
+    return {"version": STATUS_VERSION, **asdict(status)}
+
+
+def _newest(path: Path, releases: Sequence[Release]) -> Newest | None:
+    if not releases:
+        return None
+    release = releases[-1]
+
+    def rows(table: str) -> int:
+        return release.tables[table].rows if table in release.tables else 0
+
+    return Newest(
+        number=release.number,
+        tags=sorted(t for t, n in read_tags(path).items() if n == release.number),
+        time=release.time,
+        digest=release.digest,
+        cohorts=rows("cohorts"),
+        people=rows("samples"),
+        alleles=rows("variants"),
+    )
+
+
+def _held(path: Path, releases: Sequence[Release]) -> tuple[list[Held], bool]:
+    """List what is held back; False: from the account for anybody, as no more is permitted."""
+    if not releases or "held_back" not in releases[-1].tables:
+        return [], True
+    if not releases[-1].tables["held_back"].rows:
+        return [], True
+    store = open_store(path, releases[-1].number)
+    by_ingest = {r.ingest_id: r for r in releases}
+    try:
+        rows = store.scan("held_back").select("cohort", "reasons", "ingest_id").unique()
+        found = rows.collect().sort("cohort").rows()
+    except AccessError:
+        return _held_publicly(store), False
+    return [
+        _as_held(cohort, json.loads(reasons), by_ingest.get(ingest))
+        for cohort, reasons, ingest in found
+    ], True
+
+
+def _held_publicly(store: Store) -> list[Held]:
+    """Read from the newest open account what it says of cohorts that are held back."""
+    accounts = store.scan("accounts").sort("release", "ingest_id").select("account")
+    last = accounts.tail(1).collect()["account"].to_list()
+    held: list[dict[str, Any]] = parse(last[0]).get("held_back", []) if last else []
+    return [_as_held(h["cohort"], h["reasons"], None) for h in held]
+
+
+def _as_held(cohort: str, reasons: list[str], release: Release | None) -> Held:
+    return Held(
+        cohort,
+        release.time if release else None,
+        release.number if release else None,
+        [str(r) for r in reasons],
+    )
+
+
+def _of_writers(writer: Writer | None, work: Sequence[WorkFolder]) -> list[Attention]:
+    found = []
+    if writer is not None and writer.state == ENDED:
+        found.append(
+            Attention(
+                "dead writer",
+                f"process {writer.pid} ({writer.command}) has died and left its lock",
+                "run the same command again: it takes the lock over and goes on",
+            )
+        )
+    found += [
+        Attention(
+            "unfinished run",
+            f"ingest {folder.ingest_id} failed or was killed; its work folder is there",
+            "run the same command again: it goes on; or varhouse store gc removes it",
+        )
+        for folder in work
+        if folder.state == LEFT
+    ]
+    return found
+
+
+def _of_held(held: Sequence[Held]) -> list[Attention]:
+    return [
+        Attention(
+            "held back",
+            f"{h.cohort}: {h.reasons[0] if h.reasons else 'no reason is known'}",
+            "correct or replace its files, then run the ingest again",
+        )
+        for h in held
+    ]
+
+
+def _of_disk(found: Forecast, warn_nights: int) -> list[Attention]:
+    if found.nights is None or found.nights >= warn_nights:
+        return []
+    return [
+        Attention(
+            "disk",
+            f"the disk is full in about {found.nights} night(s)",
+            "free some space, or move the store to a larger file system",
+        )
+    ]
