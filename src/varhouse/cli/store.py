@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli import storediff
+from varhouse.cli import storediff, storefiles
 from varhouse.errors import AssemblyError, StoreError, UsageError
 from varhouse.masking import say
 
@@ -21,7 +21,7 @@ log = logging.getLogger("varhouse.store")
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "store",
-        help="a store's life: init, log, show, diff, tag, digest, drop, gc, verify",
+        help="a store's life: init, log, show, files, diff, tag, digest, drop, gc, verify",
         description="example:  varhouse store show demo/store",
     )
     steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -32,6 +32,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         steps, "diff", storediff.run, storediff.WHAT, storediff.EXAMPLE, storediff.FILES
     )
     storediff.add_options(diff)
+    files = _add(
+        steps, "files", storefiles.run, storefiles.WHAT, storefiles.EXAMPLE, storefiles.FILES
+    )
+    _add_release(files)
+    storefiles.add_options(files)
     _add_tag(steps)
     drop = _add(
         steps,

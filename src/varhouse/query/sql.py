@@ -19,12 +19,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from polars.datatypes import DataTypeClass
 from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
 from varhouse.query import sqlcallable, sqlcalls
 from varhouse.query.sqlgroups import GROUP_COUNTS, NEEDED
+from varhouse.query.sqlrows import (
+    as_pattern,
+    no_rows,
+    quote_name,
+    select_columns,
+    select_rows,
+)
 from varhouse.query.sqltypes import plain_columns
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -34,11 +40,6 @@ from varhouse.view import quote_text
 LOG = logging.getLogger("varhouse.query")
 
 _BATCH = 100_000
-_TYPES: dict[PolarsType, str] = {
-    pl.String: "VARCHAR", pl.Boolean: "BOOLEAN", pl.Int8: "TINYINT", pl.Int16: "SMALLINT",
-    pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Float32: "FLOAT", pl.Float64: "DOUBLE",
-    pl.Binary: "BLOB",
-}  # fmt: skip
 _FUNCTIONS = frozenset({"generate_series", "range", "unnest", sqlcallable.NAME})
 """Table functions that read no files and tell of none but what is shown."""
 
@@ -271,11 +272,13 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
         if store.view.is_public:
             _make_public_view(store, declared, connection)
             continue
-        files = [str(p) for p in store.paths(name)]
+        listed = store.file_frame(name)
+        folder = table_folder(store.path, declared)
+        files = [f"{folder}/{p}" for p in listed["path"]]
         # A pattern that is looked up, and the file that it finds.
-        paths += {*files, *map(_pattern, files)}
-        view = _view(store, declared, files)
-        connection.execute(f"CREATE VIEW {_name(name)} AS {view}")
+        paths += {*files, *map(as_pattern, files)}
+        view = select_rows(store, declared, listed)
+        connection.execute(f"CREATE VIEW {quote_name(name)} AS {view}")
     if not store.view.is_public:
         closed = [denied[name] for name in sqlcalls.TABLES if name in denied]
         if closed:
@@ -301,7 +304,7 @@ def _make_public_view(store: Store, table: Table, connection: Any) -> None:
     """
     listed = store.file_frame(table.name)
     if not listed.height:
-        connection.execute(f"CREATE VIEW {_name(table.name)} AS {_no_rows(table)}")
+        connection.execute(f"CREATE VIEW {quote_name(table.name)} AS {no_rows(table)}")
         return
     if store.view.rewrites(table.name):
         shown = store.scan(table.name).collect()
@@ -311,7 +314,7 @@ def _make_public_view(store: Store, table: Table, connection: Any) -> None:
     rows = connection.from_arrow(given)
     if hidden := store.view.hidden_rows(table.name):
         rows = rows.filter(f"NOT ({hidden})")
-    rows.project(_columns(store, table)).create_view(table.name)
+    rows.project(select_columns(store, table)).create_view(table.name)
 
 
 def _dataset(store: Store, table: Table, listed: pl.DataFrame) -> ds.Dataset:
@@ -338,68 +341,3 @@ def _all_equal(values: Mapping[str, str]) -> pc.Expression:
     for name, value in values.items():
         whole = whole & (pc.field(name) == pc.scalar(value))
     return whole
-
-
-def _columns(store: Store, table: Table) -> str:
-    given = store.constants(table.name)
-    values = {n: "NULL" if v is None else quote_text(v) for n, v in given.items()}
-    return ", ".join(
-        f"CAST({values.get(c.name, _name(c.name))} AS {_type(c.dtype)}) AS {_name(c.name)}"
-        for c in table.columns
-    )
-
-
-def _no_rows(table: Table) -> str:
-    nulls = ", ".join(
-        f"CAST(NULL AS {_type(c.dtype)}) AS {_name(c.name)}" for c in table.columns
-    )
-    return f"SELECT {nulls} WHERE false"
-
-
-def _view(store: Store, table: Table, files: list[str]) -> str:
-    columns = _columns(store, table)
-    if not files:
-        return _no_rows(table)
-    if not table.partition or "=" not in str(store.path):
-        return f"SELECT {columns} FROM {_read(table, files, hive=bool(table.partition))}"
-    # DuckDB would take `x=y` above the store for a partition: name the values instead.
-    groups: dict[tuple[str, ...], list[str]] = {}
-    listed = store.file_frame(table.name)
-    parts = listed.select(f"partition.{c}" for c in table.partition).rows()
-    for path, value in zip(files, parts, strict=True):
-        groups.setdefault(value, []).append(path)
-    return " UNION ALL BY NAME ".join(
-        f"SELECT {columns} FROM (SELECT *, "
-        + ", ".join(
-            f"{quote_text(v)} AS {_name(c)}"
-            for c, v in zip(table.partition, value, strict=True)
-        )
-        + f" FROM {_read(table, mine, hive=False)})"
-        for value, mine in groups.items()
-    )
-
-
-def _pattern(file: str) -> str:
-    """Write a path so that DuckDB takes nothing in it for a pattern."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", file)
-
-
-def _read(table: Table, files: list[str], *, hive: bool) -> str:
-    listed = ", ".join(quote_text(_pattern(f)) for f in files)
-    types = ", ".join(f"{quote_text(c)}: VARCHAR" for c in table.partition)
-    how = (
-        f", hive_partitioning = true, hive_types = {{{types}}}"
-        if hive
-        else (", hive_partitioning = false")
-    )
-    return f"read_parquet([{listed}], union_by_name = true{how})"
-
-
-def _type(dtype: DataTypeClass | pl.DataType) -> str:
-    if isinstance(dtype, pl.List):
-        return f"{_type(dtype.inner)}[]"
-    return next(text for known, text in _TYPES.items() if dtype == known)
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'

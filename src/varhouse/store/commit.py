@@ -30,6 +30,7 @@ from varhouse.genome.reference import Reference
 from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.changes import TableChange, plan_changes
+from varhouse.store.folders import write_pages
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
@@ -226,6 +227,7 @@ def commit(
     with store_lock(path, wait, token) as holder:
         done = _find_done(path, ingest_id, operation)
         if done is not None:
+            write_pages(path, read_release(path, done).tables)
             return done
         base = _read_base(path, base_release, ingest_id)
         plans = plan_changes(
@@ -319,6 +321,8 @@ def _carry_out(
             "run again; if it happens again, look who writes to the store",
         )
     _reached("released")
+    # Not before: what a killed commit leaves is told by the tables that no release holds.
+    write_pages(path, tables)
     log.debug("release %d: %s %s", number, operation, ingest_id)
     return number
 

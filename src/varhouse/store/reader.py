@@ -258,6 +258,29 @@ class Store(TableMethods):
         self._check_cohorts(wanted.partition.get("cohort"), files)
         return kept
 
+    def list_files(
+        self, table: str, region: str | None = None, **filters: Any
+    ) -> pl.DataFrame:
+        """List the files of a table as `file_frame` does; takes what `table` takes.
+
+        Raises
+        ------
+        StoreError
+            If a region is given, and the table has no positions.
+        """
+        filters = self._with_region(table, region, filters)
+        if region is not None:
+            self._check_places(self._open(table)[0])
+        return self.file_frame(table, **filters)
+
+    @staticmethod
+    def _check_places(declared: Table) -> None:
+        if not {"pos", "start"} & set(declared.names):
+            raise StoreError(
+                f"table {declared.name} has no positions to choose a region by",
+                "leave out the region",
+            )
+
     def _canonical(self, contig: str) -> str:
         own = self.assembly_contigs.canonical(contig)
         if own is None and self.assembly_contigs.names:
@@ -328,10 +351,8 @@ class Store(TableMethods):
         frame = self._scan_files(declared, files)
         if contig is not None and "contig" in declared.names and table != "rejects":
             frame = frame.filter(pl.col("contig") == contig)
-        if (start is not None or end is not None) and not {"pos", "start"} & set(
-            declared.names
-        ):
-            raise StoreError(f"table {table} has no positions to choose a region by")
+        if start is not None or end is not None:
+            self._check_places(declared)
         frame = overlapping(frame, declared, files, start, end, self._span(table))
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
@@ -397,7 +418,7 @@ class Store(TableMethods):
         Takes what `table` takes.
         """
         total = self._open(table)[1].height
-        kept = self.file_frame(table, **self._with_region(table, region, filters))
+        kept = self.list_files(table, region, **filters)
         return f"{kept.height} of {total} files"
 
 
