@@ -16,12 +16,13 @@ from collections.abc import Sequence
 
 from varhouse import __version__
 from varhouse.cli.log import set_up_log
+from varhouse.cli.parser import CommandParser
 from varhouse.compiled import compile_at_first_use, say_compiling, tell_compiling
 from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
 
 COMMANDS = (
-    "ingest", "status", "query", "genotypes", "sql", "export", "report", "store",
+    "ingest", "status", "query", "describe", "genotypes", "sql", "export", "report", "store",
     "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
     "stage",
 )  # fmt: skip
@@ -40,9 +41,15 @@ environment:
 """
 
 
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+MOST_USED = (
+    "ingest", "query", "describe", "genotypes", "sql", "report", "validate", "annotate",
+)  # fmt: skip
+"""What `varhouse` alone shows; `--help` shows all."""
+
+
+def build_parser(command: str | None = None) -> CommandParser:
     """Build the parser of the whole command line, or of one command alone."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="varhouse",
         description="Genomic variant warehouse: cohort VCFs in, a queryable store out.",
         epilog=_EPILOG,
@@ -63,9 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
     parser = build_parser(_command(words))
-    args = parser.parse_args(words)
+    args = parser.parse(words)
     if args.command is None:
-        parser.print_help(sys.stderr)
+        say(_overview(parser), sys.stderr)
         return 2
     set_up_log(verbose=args.verbose, quiet=args.quiet)
     if argv is None and args.command != "precompile":
@@ -96,6 +103,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The process ends, and its memory with it: a last search for cycles among the
             # objects of polars costs more than a short answer does. DuckDB counts on it.
             gc.freeze()
+
+
+def _overview(parser: CommandParser) -> str:
+    """List the commands that people use most, a line each."""
+    helps = {
+        c.dest: c.help for a in parser._actions for c in getattr(a, "_choices_actions", [])
+    }
+    lines = [f"  varhouse {name:<10} {helps[name]}" for name in MOST_USED]
+    return "\n".join(
+        [
+            "usage: varhouse COMMAND ...",
+            "",
+            *lines,
+            "",
+            "varhouse COMMAND --help   options and examples of one",
+            "varhouse --help           all commands",
+        ]
+    )
 
 
 def _command(words: Sequence[str]) -> str | None:

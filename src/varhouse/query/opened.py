@@ -302,6 +302,84 @@ class OpenStore(Store):
         selection = Selection(_listed(region), _listed(genes), _listed(ids))
         return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames(selection)])
 
+    def query(
+        self,
+        region: Texts = None,
+        *,
+        genes: Texts = None,
+        ids: Texts = None,
+        where: Texts = None,
+        columns: Texts = None,
+        table: str | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:
+        """Answer as `varhouse query` does: alleles with names, consequences and frequencies.
+
+        Parameters
+        ----------
+        region, genes, ids
+            Which alleles; one or several each.
+        where
+            Conditions that must all hold (`'impact == "HIGH" and af < 0.01'`).
+        columns
+            Columns to give, in order; `store.describe("query")` lists them.
+        table
+            A table of the store instead.
+        limit
+            Rows at most.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row an allele, in order of the allele key. Null is never 0: not assessed, or
+            not known.
+
+        Raises
+        ------
+        VarhouseError
+            If a name is unknown, or the view does not show what is asked for.
+        """
+        from varhouse.query.answer import Answer, Question  # noqa: PLC0415
+        from varhouse.query.select import Selection  # noqa: PLC0415
+
+        selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        answer = Answer(
+            self, Question(selection, _listed(where), _listed(columns), table, limit)
+        )
+        return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames()], rechunk=True)
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Run one SELECT over the tables of the release, as `varhouse sql` does.
+
+        Raises
+        ------
+        UsageError
+            If the query does more than read, or DuckDB refuses it.
+        AccessError
+            If the view does not show a table that it names.
+        """
+        from varhouse.query.sql import run_sql  # noqa: PLC0415
+
+        result = run_sql(self, query)
+        return pl.concat([pl.DataFrame(schema=result.schema), *result.batches], rechunk=True)
+
+    def describe(self, what: str | None = None) -> pl.DataFrame:
+        """Describe the store, a table (`totals`) or a column (`totals.af`).
+
+        `query` describes the columns that `query` gives; `strata` and `cohorts` of
+        `varhouse describe` are `describe_strata` and `describe_cohorts` of
+        `varhouse.query.describe`.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row a table (table, rows, root, row) or column (column, type, unit,
+            null_means, meaning).
+        """
+        from varhouse.query.describe import describe  # noqa: PLC0415
+
+        return describe(self, what)
+
     def fields_of(
         self,
         asked: "Asked",

@@ -184,6 +184,21 @@ class Overview:
         """Say what a column means."""
         return self._columns[column].meaning
 
+    def origin(self, column: str) -> tuple[str, str]:
+        """Give where a column comes from, and its name there.
+
+        Returns
+        -------
+        tuple
+            A table, `cohort` for the frequencies of one, or `annotations` for a source.
+        """
+        source = self._of(column)
+        if source.startswith("cohort:"):
+            return "cohort", column.removesuffix(f"_{source.removeprefix('cohort:')}")
+        if source.startswith("annotations_"):
+            return "annotations", column.partition(".")[2]
+        return source, column
+
     def source_text(self, source: str) -> str:
         """Name a source with its version, and say if its frequencies lack counts."""
         table = f"annotations_{source}"

@@ -34,6 +34,7 @@ from varhouse.query.sqlrows import (
 from varhouse.query.sqltypes import plain_columns
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
+from varhouse.tables.dictionary import comments
 from varhouse.tables.schema import TABLES, PolarsType, Table
 from varhouse.view import quote_text
 
@@ -52,6 +53,9 @@ _TELLING = re.compile(
 _TOO_WIDE = re.compile("out of range for the destination type|Failed to cast decimal")
 _ENGINE = ("duckdb_", "pg_", "pragma_", "sqlite_")
 _UNKNOWN = re.compile(r"Table with name (\w+) does not exist")
+_CATALOGUE = re.compile("comment|duckdb_|information_schema|pg_", re.IGNORECASE)
+"""Queries that may see comments: to set them costs as much as half of a short answer does."""
+
 _EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(select|with|from|values)\b", re.IGNORECASE)
 
 
@@ -99,7 +103,7 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     )
     denied: dict[str, AccessError] = {}
     try:
-        denied = _make_views(store, connection)
+        denied = _make_views(store, connection, comment=bool(_CATALOGUE.search(query)))
         _check_statement(connection, query)
         if store.view.is_public:
             _check_only_views(connection, query, store)
@@ -257,7 +261,7 @@ def _outside(node: dict[str, Any], shown: Collection[str]) -> str | None:
     return None
 
 
-def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
+def _make_views(store: Store, connection: Any, *, comment: bool) -> dict[str, AccessError]:
     """Make a view of each table that is shown; give why others are not there."""
     paths: list[str] = []
     denied: dict[str, AccessError] = {}
@@ -279,6 +283,8 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
         paths += {*files, *map(as_pattern, files)}
         view = select_rows(store, declared, listed)
         connection.execute(f"CREATE VIEW {quote_name(name)} AS {view}")
+        if comment:
+            _comment(declared, connection)
     if not store.view.is_public:
         closed = [denied[name] for name in sqlcalls.TABLES if name in denied]
         if closed:
@@ -295,6 +301,15 @@ def _make_views(store: Store, connection: Any) -> dict[str, AccessError]:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return denied
+
+
+def _comment(table: Table, connection: Any) -> None:
+    """Say in DuckDB's catalogue what a row and each column is, as `varhouse describe` does."""
+    view = quote_name(table.name)
+    lines = [f"COMMENT ON VIEW {view} IS {quote_text(f'a row: {table.row}')}"]
+    for column, text in comments(table).items():
+        lines.append(f"COMMENT ON COLUMN {view}.{quote_name(column)} IS {quote_text(text)}")
+    connection.execute("; ".join(lines))
 
 
 def _make_public_view(store: Store, table: Table, connection: Any) -> None:
