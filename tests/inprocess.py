@@ -14,12 +14,14 @@ from varhouse.ingest.jobs.plan import load_plan, make_plan
 from varhouse.ingest.jobs.side_digests import read_sides
 from varhouse.ingest.jobs.totals import add_totals
 from varhouse.ingest.setup.begin import begin
-from varhouse.ingest.setup.config import read_config
+from varhouse.ingest.setup.config import Config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.verdict import VERDICT
 
 
-def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = None) -> dict:
+def ingest_here(
+    store: Path, config_file: Path | Config, *, chunk_records: int | None = None
+) -> dict:
     """Run all steps of an ingest; `chunk_records` cuts files into pieces of that size."""
     made = steps_here(store, config_file, chunk_records=chunk_records)
     if isinstance(made, dict):
@@ -29,9 +31,9 @@ def ingest_here(store: Path, config_file: Path, *, chunk_records: int | None = N
     return account
 
 
-def steps_here(store: Path, config_file: Path, *, chunk_records: int | None = None):
+def steps_here(store: Path, config_file: Path | Config, *, chunk_records: int | None = None):
     """Run all steps but the commit: what it takes, or the account if there is none to do."""
-    config = read_config(config_file)
+    config = read_config(config_file) if isinstance(config_file, Path) else config_file
     open_or_init(store, config)
     run = prepare(store, config, "2026-01-01T00:00:00Z")
     if not run.has_work:

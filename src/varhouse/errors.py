@@ -42,13 +42,15 @@ class ConfigError(VarhouseError):
     ----------
     problems
         Every mistake found, one line each: all are reported at once.
+    where
+        Where they are.
     """
 
     exit_code = 2
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], where: str = "in the configuration") -> None:
         lines = "\n".join(f"  - {p}" for p in problems)
-        super().__init__(f"{len(problems)} mistake(s) in the configuration\n{lines}")
+        super().__init__(f"{len(problems)} mistake(s) {where}\n{lines}")
         self.problems = problems
 
 

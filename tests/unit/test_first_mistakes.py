@@ -82,14 +82,16 @@ def test_people_without_a_sheet(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "no row in the sample sheet" in said(folder, capsys, 1)
 
 
-def test_files_on_the_command_line_and_no_configuration(
+def test_files_and_a_configuration_or_neither(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["ingest", str(folder / "s"), "a.vcf", "b.vcf"]) == 2
-    told = capsys.readouterr().err
-    assert "a.vcf: files are not named here but in the cohort sheet" in told
+    config = ["--config", str(folder / "config.yaml")]
+    assert main(["ingest", str(folder / "s"), "a.vcf", "b.vcf", *config]) == 2
+    assert "a.vcf: files beside --config" in capsys.readouterr().err
+    assert main(["ingest", str(folder / "s"), "--genes", "g.gff3", *config]) == 2
+    assert "--genes beside --config" in capsys.readouterr().err
     assert main(["ingest", str(folder / "s")]) == 2
-    assert "no --config FILE" in capsys.readouterr().err
+    assert "neither files nor --config" in capsys.readouterr().err
     assert not (folder / "s").exists()
 
 
@@ -101,7 +103,7 @@ def test_the_least_configuration_of_the_help_works(
     lines = capsys.readouterr().out.splitlines()
     first = next(i for i, x in enumerate(lines) if x.startswith("  config.yaml"))
     name = ""
-    for line in lines[first : first + 7]:
+    for line in lines[first : first + 8]:
         name = line[:14].strip() or name
         text = line[16:] if name == "config.yaml" else "\t".join(line[16:].split())
         text = text.replace("GRCh38.fa", "r.fa").replace("gvcfs/*.g.vcf.gz", "*.vcf")

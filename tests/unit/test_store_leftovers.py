@@ -277,7 +277,7 @@ def _kill_at(point: str, patch: pytest.MonkeyPatch) -> None:
             raise Killed
 
     if point == "folder":
-        patch.setattr(driver, "compiled_reference", die)
+        patch.setattr(driver, "settle_assembly", die)
     elif point == "reference":
         patch.setattr(driver, "init_store", die)
     elif point == "roots":

@@ -4,14 +4,26 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from varhouse.ingest.setup.config import Config
 
 _EPILOG = """\
-example, on the data that scripts/demo makes:
+examples, on the data that scripts/demo makes:
+  varhouse ingest my-store demo/data/beijing.vcf.gz --reference demo/data/demo.fa
   varhouse ingest demo/store --config demo/data/config.yaml --cores 2
 
+Files alone (VCF, BCF, gVCF; paths, globs, @LIST with a path a line) are one cohort, named
+after the file, or what the names of several begin with. Its people are of unknown sex. The
+next command with other files adds a cohort; reference, gene model and sources stay those of
+the store. More is said by a configuration, which varhouse init writes:
+  varhouse init my-study *.vcf.gz --reference GRCh38.fa
+  varhouse ingest my-store --config my-study/config.yaml
+
 the least that a configuration needs (paths from its folder; tabs between cells of sheets):
-  config.yaml   assembly: {name: GRCh38, reference: GRCh38.fa}
+  config.yaml   assembly: GRCh38
+                reference: GRCh38.fa
                 cohorts: cohorts.tsv
                 samples: samples.tsv
   cohorts.tsv   cohort    files
@@ -37,20 +49,40 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "ingest",
         help="the whole job: cohorts in, one release out",
-        description="Take the cohorts of a configuration into a store: check, normalise, "
-        "count, annotate, commit. Cohorts that are in it as they are do nothing; changed "
-        "ones are replaced; one that cannot go in is held back and leaves the others be.",
+        description="Take files, or the cohorts of a configuration, into a store: check, "
+        "normalise, count, annotate, commit. Cohorts that are in it as they are do nothing; "
+        "changed ones are replaced; one that cannot go in is held back and leaves the others "
+        "be.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
-    # Told in `run` what to do with them.
-    parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="a cohort without sheets: VCF, BCF or gVCF"
+    )
+    _take_files_anywhere(parser)
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="YAML, needed; config/README.md explains every key",
+        help="YAML, in place of files; config/README.md explains every key",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FASTA",
+        help="of the files' assembly; may be left out once the store holds data",
+    )
+    parser.add_argument(
+        "--genes", type=Path, metavar="GFF3", help="gene model (GFF3, GTF) for consequences"
+    )
+    parser.add_argument(
+        "--cohort", metavar="NAME", help="name of the files' cohort [after the files]"
+    )
+    parser.add_argument(
+        "--assembly",
+        metavar="NAME",
+        help="GRCh38, hg19, ... [by the lengths of the reference's contigs, or its name]",
     )
     parser.add_argument(
         "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
@@ -79,26 +111,80 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _take_files_anywhere(parser: argparse.ArgumentParser) -> None:
+    """Let files stand behind options, too: argparse takes those before the first one alone."""
+    parse = parser.parse_known_args
+
+    def with_files(
+        words: Any = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, rest = parse(words, namespace)
+        found.files = [*found.files, *(w for w in rest if not w.startswith("-"))]
+        return found, [w for w in rest if w.startswith("-")]
+
+    parser.parse_known_args = with_files  # type: ignore[method-assign,assignment]
+
+
 def run(args: argparse.Namespace) -> int:
-    from varhouse.errors import UsageError
     from varhouse.ingest.account import print_account
     from varhouse.ingest.driver import Options, ingest
 
-    if args.files:
-        raise UsageError(
-            f"{args.files[0]}: files are not named here but in the cohort sheet",
-            "give it a row with their path or glob; varhouse ingest --help shows one",
-        )
-    if args.config is None:
-        raise UsageError(
-            "no --config FILE", "varhouse ingest --help shows the least that it needs"
-        )
+    config = _configuration(args)
     options = Options(
         args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash
     )
-    code, account = ingest(args.store, args.config, options)
+    code, account = ingest(args.store, config, options)
+    if args.files:
+        account["ask"] = _question(args.store, account)
     if args.json:
         print(json.dumps(account, ensure_ascii=False))
     else:
         print_account(account, args.store, sys.stdout)
     return code
+
+
+def _configuration(args: argparse.Namespace) -> "Path | Config":
+    """Give the file of the configuration, or the one that follows from files alone."""
+    from varhouse.errors import UsageError
+    from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files
+
+    named = [o for o in ("reference", "genes", "cohort", "assembly") if getattr(args, o)]
+    if args.config is None and not args.files:
+        raise UsageError(
+            "neither files nor --config FILE",
+            f"varhouse ingest {args.store} my.vcf.gz --reference ref.fa; or --config",
+        )
+    if args.config is not None and args.files:
+        raise UsageError(
+            f"{args.files[0]}: files beside --config, whose cohort sheet names them",
+            "give the cohort sheet a row with their path or glob, or leave --config out",
+        )
+    if args.config is not None and named:
+        raise UsageError(
+            f"--{named[0]} beside --config, which says it itself",
+            "correct the configuration, or leave --config out and name files",
+        )
+    if args.config is not None:
+        config: Path = args.config
+        return config
+    asked = FromFiles(args.files, args.reference, args.genes, args.cohort, args.assembly)
+    return config_of_files(args.store.absolute(), asked)
+
+
+def _question(store: Path, account: dict[str, Any]) -> str | None:
+    """Say a command that has an answer: at the first allele of a cohort that came in."""
+    import shlex
+
+    from varhouse.store.reader import open_store
+
+    held = {h["cohort"] for h in account["held_back"]}
+    names = [c["cohort"] for c in account["cohorts"]] + account.get("unchanged", [])
+    came = [name for name in names if name not in held]
+    if not came or account.get("dry_run"):
+        return None
+    opened = open_store(store)
+    for contig in opened.assembly_contigs.names:
+        rows = opened.scan("frequencies", contig=contig, cohort=came[0])
+        for (pos,) in rows.select("pos").head(1).collect().rows():
+            return f"varhouse query {shlex.quote(str(store))} --region {contig}:{pos:,}"
+    return None

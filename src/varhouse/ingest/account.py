@@ -13,6 +13,7 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         for name in account["unchanged"]:
             say(f"unchanged  {name}", out)
         say(f"nothing to do: release {account['release']} is up to date", out)
+        _print_question(account, out)
         return
     if account.get("dry_run"):
         return
@@ -32,6 +33,12 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
             out,
         )
     _print_release(account, store, out)
+    _print_question(account, out)
+
+
+def _print_question(account: dict[str, Any], out: TextIO) -> None:
+    if account.get("ask"):
+        say(f"ask next   {account['ask']}", out)
 
 
 def _width(account: dict[str, Any]) -> int:

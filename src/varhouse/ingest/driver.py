@@ -14,15 +14,20 @@ from typing import Any
 
 from varhouse.errors import ConfigError
 from varhouse.files import read_json
-from varhouse.genome.reference import Reference
 from varhouse.ingest.jobs.costs import child_seconds, final_costs
+from varhouse.ingest.setup.assembly import (
+    check_reference,
+    holds_data,
+    is_made_for,
+    settle_assembly,
+)
 from varhouse.ingest.setup.begin import begin, write_run
 from varhouse.ingest.setup.config import Config, check_config, read_config
-from varhouse.ingest.setup.prepare import check_reference, compiled_reference, prepare
+from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.ingest.workflow import run_snakemake
-from varhouse.store.commit import init_store, utc_now
+from varhouse.store.commit import change_assembly, init_store, utc_now
 from varhouse.store.layout import (
     check_free_space,
     check_is_free,
@@ -32,6 +37,7 @@ from varhouse.store.layout import (
 )
 from varhouse.store.leftovers import KEPT, clear, hold_work
 from varhouse.store.lock import store_lock
+from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
 from varhouse.yamltext import read_yaml
 
@@ -57,6 +63,9 @@ class Options:
 def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
     """Make the store if there is none; a making that was killed goes on.
 
+    A store into which no cohort ever went is made for the configuration that asks: what
+    failed before has settled nothing.
+
     Raises
     ------
     ConfigError, StoreError, UsageError
@@ -66,6 +75,9 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
     if _is_made(store):
         # Before anything is written into a store of another format.
         read_store_file(store)
+        if not _fits(store, config):
+            with store_lock(store, wait) as holder:
+                _change_assembly(store, config, holder.token)
         return
     was_there = store.exists()
     (store / "_store").mkdir(parents=True, exist_ok=True)
@@ -74,22 +86,49 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
             if list_releases(store):
                 return
             try:
-                compiled = compiled_reference(store, config.reference)
-                reference = Reference(compiled, config.contigs)
-                check_reference(config, reference)
+                settled = settle_assembly(store, config, None)
+                check_reference(settled.config, settled.reference)
                 init_store(
                     store,
-                    config.assembly,
-                    reference.contigs,
-                    reference=reference,
+                    settled.config.assembly,
+                    settled.reference.contigs,
+                    reference=settled.reference,
                     token=holder.token,
                 )
+                for line in settled.news:
+                    LOG.info("note  %s", line)
             finally:
                 if not list_releases(store):
                     _forget(store)
     finally:
         if not list_releases(store):
             _remove_empty(store, whole=not was_there)
+
+
+def _fits(store: Path, config: Config) -> bool:
+    """Tell whether a store holds data, or is made for what the configuration says."""
+    base = open_store(store)
+    return holds_data(base) or is_made_for(base, settle_assembly(store, config, None))
+
+
+def _change_assembly(store: Path, config: Config, token: str) -> None:
+    """Make a store without data for another assembly, reference or other contig names."""
+    if _fits(store, config):
+        # Somebody else was quicker.
+        return
+    was = open_store(store).assembly
+    settled = settle_assembly(store, config, None)
+    check_reference(settled.config, settled.reference)
+    now = settled.config.assembly
+    change_assembly(store, now, settled.reference.contigs, settled.reference, token=token)
+    LOG.warning(
+        "note  no cohort is in the store yet: it is of assembly %s%s now, with the contigs of "
+        "this reference",
+        now,
+        f" (was {was})" if was != now else "",
+    )
+    for line in settled.news:
+        LOG.info("note  %s", line)
 
 
 def _forget(store: Path) -> None:
@@ -141,7 +180,7 @@ def prepare_by_hand(
     if dry_run:
         folder = Path(tempfile.mkdtemp(prefix="varhouse-dry-run-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        if not _is_made(store):
+        if not (_is_made(store) and _fits(store, checked)):
             store = folder / "store"
             open_or_init(store, checked)
         run = replace(prepare(store, checked, utc_now()), work=str(folder / "work"))
@@ -158,8 +197,13 @@ def prepare_by_hand(
     return Path(run.work) / "run.json"
 
 
-def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[str, Any]]:
+def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, dict[str, Any]]:
     """Run an ingest to its end.
+
+    Parameters
+    ----------
+    config
+        The file of a configuration, or one that is checked already.
 
     Returns
     -------
@@ -174,14 +218,16 @@ def ingest(store: Path, config_file: Path, options: Options) -> tuple[int, dict[
     """
     started = time.monotonic()
     store = store.absolute()
-    config = read_config(config_file, stored_names(store))
-    if options.dry_run and not _is_made(store):
-        # Where there is no store, none may be there afterwards.
+    if isinstance(config, Path):
+        config = read_config(config, stored_names(store))
+    if options.dry_run and not (_is_made(store) and _fits(store, config)):
+        # Where there is no store, none may be there afterwards; nor another one.
         with tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder:
             elsewhere = Path(folder) / "store"
             open_or_init(elsewhere, config)
             return _dry_run(store, prepare(elsewhere, config, utc_now()))
-    open_or_init(store, config, options.wait)
+    if not options.dry_run:
+        open_or_init(store, config, options.wait)
     with store_lock(store, options.wait) as holder:
         if not options.dry_run:
             for line in close_folders(store):

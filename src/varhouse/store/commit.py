@@ -114,12 +114,34 @@ def init_store(
     with store_lock(path, wait, token) as holder:
         # Somebody else may have made it while this one waited.
         _check_is_none(path)
-        return _make_first_release(path, assembly, contigs, reference, holder.token)
+        return _write_assembly(path, assembly, contigs, reference, holder.token, 0)
 
 
-def _make_first_release(
-    path: Path, assembly: str, contigs: Contigs, reference: Reference | None, token: str
+def change_assembly(
+    path: Path, assembly: str, contigs: Contigs, reference: Reference, *, token: str
 ) -> int:
+    """Make a store that holds no data one of another assembly, or of other contig names.
+
+    The caller holds the lock, and knows that no cohort ever went in.
+
+    Returns
+    -------
+    int
+        Number of the release.
+    """
+    base = list_releases(path)[-1]
+    return _write_assembly(path.absolute(), assembly, contigs, reference, token, base)
+
+
+def _write_assembly(
+    path: Path,
+    assembly: str,
+    contigs: Contigs,
+    reference: Reference | None,
+    token: str,
+    base: int,
+) -> int:
+    """Make the release of a store without data, upon release `base` (0: none)."""
     for root in ROOTS:
         make_folder(path / root, path)
     file = path / "_store" / "store.json"
@@ -131,10 +153,10 @@ def _make_first_release(
     shard = write_shard(contigs_frame(contigs, reference), CONTIGS, work, "contigs", {})
     number = commit(
         path,
-        [Manifest([shard] if shard else [])],
-        ingest_id="init",
+        [Manifest([shard] if shard else [], [(CONTIGS.name, {})] if base else [])],
+        ingest_id=f"init-{base}" if base else "init",
         operation="init",
-        base_release=0,
+        base_release=base,
         meta={"assembly": assembly},
         token=token,
     )

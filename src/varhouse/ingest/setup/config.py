@@ -16,7 +16,7 @@ from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
-from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text
+from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text, spread_assembly
 from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
@@ -51,7 +51,11 @@ class Cohort:
 
 @dataclass
 class Config:
-    """A checked configuration; all paths are absolute."""
+    """A checked configuration; all paths are absolute.
+
+    `assembly` is empty where nobody named it (`varhouse.ingest.setup.assembly`), and
+    `reference` may be a folder with a compiled one.
+    """
 
     assembly: str
     reference: Path
@@ -74,6 +78,8 @@ class Config:
     inputs: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the files that were parsed already, by path."""
     kits: KitSheet = field(default_factory=KitSheet)
+    folder: Path = field(default_factory=Path)
+    """Where relative paths of the configuration begin."""
 
     def samples_of(self, cohort: str) -> pl.DataFrame:
         """Rows of the sample sheet for a cohort."""
@@ -102,10 +108,20 @@ def read_config(path: Path, names: Names = header_names) -> Config:
     return check_config(dates_as_text(raw), path.resolve().parent, names)
 
 
-def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -> Config:
-    """Check a configuration; relative paths are taken from `base`."""
-    form = check_form(raw)
-    said, problems = form.said, form.problems
+def check_config(
+    raw: dict[str, Any],
+    base: Path,
+    names: Names = header_names,
+    cohorts: list[Cohort] | None = None,
+) -> Config:
+    """Check a configuration; relative paths are taken from `base`.
+
+    `cohorts` are there instead of sheets (`varhouse.ingest.setup.fromfiles`).
+    """
+    form = check_form(raw, has_sheets=cohorts is None)
+    raw, found = spread_assembly(raw)
+    form.said, _ = spread_assembly(form.said)
+    said, problems = form.said, [*form.problems, *found]
     assembly = said.get("assembly") or {}
     paths, found = _paths(said, base)
     problems += found
@@ -132,8 +148,12 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
     if kits.path is not None and "kit" not in samples.columns and not unread:
         problems.append("callable.kits: the sample sheet has no column 'kit'")
     who_is_in = partial(names, limits=limits)
-    cohorts, warnings, found = _cohorts(said, base, paths["cohorts"], samples, who_is_in, kits)
-    problems += found
+    warnings: list[str] = []
+    if cohorts is None:
+        cohorts, warnings, found = _cohorts(
+            said, base, paths["cohorts"], samples, who_is_in, kits
+        )
+        problems += found
     if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
     if problems:
@@ -142,7 +162,7 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
     reference = paths["assembly.reference"]
     assert reference is not None
     return Config(
-        assembly["name"],
+        assembly.get("name", ""),
         reference,
         paths["assembly.par"],
         paths["assembly.aliases"],
@@ -161,6 +181,7 @@ def check_config(raw: dict[str, Any], base: Path, names: Names = header_names) -
         kept_fields(raw.get("genotype_fields", "all")),
         inputs | kits.inputs,
         kits,
+        base,
     )
 
 
@@ -180,9 +201,15 @@ def _paths(said: dict[str, Any], base: Path) -> tuple[dict[str, Path | None], li
         ("callable.kits", (said.get("callable") or {}).get("kits")),
     ):
         paths[key] = base / value if value else None
-        if value and not (base / value).is_file():
+        if value and not _is_there(key, base / value):
             problems.append(f"{key}: no such file: {base / value}")
     return paths, problems
+
+
+def _is_there(key: str, path: Path) -> bool:
+    # A reference may be compiled already.
+    is_compiled = key == "assembly.reference" and (path / "reference.json").is_file()
+    return is_compiled or path.is_file()
 
 
 def _contigs(aliases: Path | None) -> tuple[Contigs | None, dict[str, str], list[str]]:

@@ -40,10 +40,20 @@ class Form:
     unclear: set[str] = field(default_factory=set)
 
 
-def check_form(raw: dict[str, Any]) -> Form:
-    """Check a configuration against its schema, and take out what that refuses."""
+def check_form(raw: dict[str, Any], *, has_sheets: bool = True) -> Form:
+    """Check a configuration against its schema, and take out what that refuses.
+
+    Parameters
+    ----------
+    has_sheets
+        False: cohorts and assembly may be told by files alone.
+    """
     form = Form(deepcopy(raw))
-    for error in _errors(raw, _schema()):
+    schema = _schema()
+    if not has_sheets:
+        schema = {**schema, "required": []}
+        del schema["properties"]["assembly"]["required"]
+    for error in _errors(raw, schema):
         form.problems += _lines(error)
         _take_out(error, form)
     sources = form.said.get("sources")
@@ -51,6 +61,32 @@ def check_form(raw: dict[str, Any]) -> Form:
         whole = [e for e in sources if isinstance(e, dict) and {"name", "path"} <= e.keys()]
         form.said["sources"] = whole
     return form
+
+
+def spread_assembly(raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give a configuration whose `assembly` is a mapping with its `reference`, and mistakes.
+
+    `assembly: NAME` with the key `reference` beside it is short for both in one mapping.
+    """
+    assembly, problems = raw.get("assembly"), []
+    if isinstance(assembly, str):
+        assembly = {"name": assembly}
+    if not isinstance(assembly, dict):
+        return raw, []
+    if "reference" in raw:
+        if "reference" in assembly:
+            problems.append(
+                "reference: assembly.reference names a FASTA, too "
+                f"({raw['reference']} and {assembly['reference']}); fix: name it once"
+            )
+        assembly = {"reference": raw["reference"], **assembly}
+    if "reference" not in assembly:
+        problems.append(
+            "reference: no FASTA is named; fix: reference: FASTA beside assembly, or "
+            "reference in it"
+        )
+    said = {k: v for k, v in raw.items() if k != "reference"}
+    return {**said, "assembly": assembly}, problems
 
 
 def _take_out(error: jsonschema.ValidationError, form: Form) -> None:

@@ -34,12 +34,28 @@ def cohort_files(base: Path, cohort: str, text: str) -> tuple[list[str], list[st
     tuple
         The paths, in order, and every mistake.
     """
+    items = [t.strip() for t in text.split(",") if t.strip()]
+    return find_files(base, f"cohort {cohort!r}", items)
+
+
+def find_files(base: Path, who: str, items: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Find the files that some paths, glob patterns and lists `@PATH` stand for.
+
+    Parameters
+    ----------
+    base
+        Folder that relative paths are taken from.
+    who
+        Whose files they are, for messages.
+
+    Returns
+    -------
+    tuple
+        The paths, in order, and every mistake.
+    """
     files: list[str] = []
     problems: list[str] = []
-    who = f"cohort {cohort!r}"
-    for item in (t.strip() for t in text.split(",")):
-        if not item:
-            continue
+    for item in items:
         if item.startswith(LIST):
             found, wrong = _read_list(base / item[len(LIST) :].strip(), who)
         elif (base / item).exists():

@@ -9,13 +9,12 @@ is added or taken away.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import as_file, files
 from pathlib import Path
 
 from varhouse.genome.assemblies import chromosome_of
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.reference import OpenedReference, Reference
+from varhouse.genome.shipped import shipped
 
 _MITOCHONDRION = ("chrM", "MT", "M", "chrMT")
 
@@ -38,18 +37,6 @@ def other_names(names: Iterable[str], reference: Reference) -> dict[str, str]:
         return {}
     found = [(n, reference.contigs.canonical(n)) for n in names]
     return {name: own for name, own in found if own is not None and own != name}
-
-
-@cache
-def _shipped() -> tuple[Contig, ...]:
-    """Read the tables of the assemblies that come with the package."""
-    found: list[Contig] = []
-    folder = files("varhouse") / "data" / "assemblies"
-    for table in sorted(folder.iterdir(), key=lambda p: p.name):
-        if table.name.endswith(".tsv"):
-            with as_file(table) as path:
-                found += read_aliases(path).contigs
-    return tuple(found)
 
 
 def with_known_names(contigs: Contigs) -> Contigs:
@@ -90,10 +77,11 @@ def _other_names(contig: Contig) -> list[str]:
 def _known(contig: Contig) -> Contig | None:
     """Find the row of a shipped table that is this sequence."""
     digest = (contig.refget or "").removeprefix("SQ.")
-    for row in _shipped():
+    rows = [row for assembly in shipped() for row in assembly.contigs.contigs]
+    for row in rows:
         if digest and row.refget and row.refget.removeprefix("SQ.") == digest:
             return row
-    for row in _shipped():
+    for row in rows:
         if row.length == contig.length and not row.refget and row.length != 16_569:
             return row
     return None

@@ -10,92 +10,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from varhouse.errors import ConfigError
 from varhouse.filestate import file_state
-from varhouse.genome.reference import Reference, cached_reference
+from varhouse.ingest.setup.assembly import (
+    check_reference,
+    check_same_assembly,
+    holds_data,
+    settle_assembly,
+)
 from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
 from varhouse.ingest.setup.kits import check_beds
 from varhouse.ingest.setup.known_files import KnownFiles
-from varhouse.ingest.setup.run import Run, RunCohort, annotation_of
+from varhouse.ingest.setup.run import FOLDER, Run, RunCohort, annotation_of
 from varhouse.ingest.setup.settings import SourceConfig, text_digest
-from varhouse.store.commit import contigs_frame
-from varhouse.store.reader import Store, open_store
+from varhouse.store.reader import open_store
 from varhouse.transcripts.genemodel import MODEL_FORMAT
 from varhouse.vcf.text.limits import Limits
 
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Config
-
-
-def compiled_reference(store: Path, fasta: Path) -> Path:
-    """Compile the reference into the store's cache, once for each state of the FASTA."""
-    return cached_reference(fasta, store / "_cache")
-
-
-def check_reference(config: "Config", reference: Reference) -> None:
-    """Check the FASTA against the aliases table.
-
-    Raises
-    ------
-    ConfigError
-        With every contradiction.
-    """
-    problems = reference.check(config.policy.partial_reference)
-    if config.contigs is not None and not any(
-        reference.length(c) for c in config.contigs.names
-    ):
-        problems.append(
-            f"{reference.fasta_name}: none of its contigs ({', '.join(reference.unnamed[:3])})"
-            " is in the aliases table"
-        )
-    if problems:
-        raise ConfigError(problems)
-
-
-def check_same_assembly(base: Store, assembly: str, reference: Reference) -> None:
-    """Check that assembly, reference and aliases are those the store was made with.
-
-    Names, positions and partitions of what is stored would change their meaning
-    otherwise. Further contigs at the end, other aliases and accessions do no harm to
-    the rows, but queries would not know them: they are refused too.
-
-    Raises
-    ------
-    ConfigError
-        Naming both assemblies, and the first contig that differs.
-    """
-    problems = []
-    if base.assembly != assembly:
-        problems.append(
-            f"{base.path}: the store is of assembly {base.assembly}, the configuration of "
-            f"{assembly}; fix: one store holds one assembly: use another store"
-        )
-    if (difference := _first_difference(base, reference)) is not None:
-        problems.append(
-            f"{base.path}: the reference or the aliases table is not the one that the store "
-            f"was made with ({difference}); fix: use the same files, or make a new store"
-        )
-    if problems:
-        raise ConfigError(problems)
-
-
-def _first_difference(base: Store, reference: Reference) -> str | None:
-    """Say what differs from the reference and the aliases of a store; None: nothing."""
-    known = base.scan("contigs").sort("ordinal").collect()
-    now = contigs_frame(reference.contigs, reference)
-    digest = base.record.meta.get("reference")
-    if known.equals(now.select(known.columns)) and digest in (None, reference.digest):
-        return None
-    both = known.join(now, on="contig", how="full", suffix="_now")
-    other = both.filter(
-        pl.any_horizontal(
-            ~pl.col(c).eq_missing(pl.col(f"{c}_now")) for c in known.columns if c != "contig"
-        )
-    )
-    names = other.select(pl.coalesce("contig", "contig_now")).to_series()
-    return f"first difference: contig {names[0]}" if len(names) else "other bases"
 
 
 def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = False) -> Run:
@@ -117,10 +50,10 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     ConfigError
         For what contradicts the reference or the store.
     """
-    reference_dir = compiled_reference(store_path, config.reference)
-    reference = Reference(reference_dir, config.contigs)
-    check_reference(config, reference)
     base = open_store(store_path)
+    settled = settle_assembly(store_path, config, base if holds_data(base) else None)
+    config, reference = settled.config, settled.reference
+    check_reference(config, reference)
     check_same_assembly(base, config.assembly, reference)
     problems, about_kits = check_beds(
         config.kits, reference, is_partial=config.policy.partial_reference
@@ -138,6 +71,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     gone = sorted(set(old_sources) - set(digests))
     genes_gone = bool(annotation.get("genes")) and genes is None
     warnings = [
+        *settled.notes,
         *config.warnings,
         *about_kits,
         *(f"sources: {n} is no longer there: its table goes" for n in gone),
@@ -154,7 +88,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         base_release=base.release,
         started=started,
         assembly=config.assembly,
-        reference=str(reference_dir),
+        reference=str(settled.compiled),
         reference_digest=reference.digest,
         aliases=str(config.aliases) if config.aliases else None,
         par=str(config.par) if config.par else None,
@@ -166,7 +100,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         sources=config.sources,
         source_digests=digests,
         policy=config.policy,
-        config=config.raw,
+        # Files that are named later alone go in with these settings.
+        config={**config.raw, FOLDER: str(config.folder)},
         limits=config.limits,
         callable=config.callable,
         cohorts=cohorts,

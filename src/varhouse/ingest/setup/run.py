@@ -38,6 +38,10 @@ SAMPLE_LISTS = "sample-lists.parquet"
 """The sample columns of the files, in the work folder."""
 
 
+FOLDER = "folder"
+"""Key of the recorded configuration: the folder that its relative paths begin at."""
+
+
 @dataclass
 class RunCohort:
     """A cohort that this run takes in; `files` are sorted by name.

@@ -81,6 +81,23 @@ def missing_columns(where: str, frame: pl.DataFrame, needed: tuple[str, ...]) ->
     return [f"{where}: no column {c!r} (it has {has})" for c in missing]
 
 
+def name_problem(cohort: str | None) -> str | None:
+    """Say why a cohort cannot have a name; None: it can."""
+    if not cohort or not _NAME.fullmatch(cohort):
+        return f"cohort {cohort!r} is not of letters, digits, . _ -"
+    if cohort == ALL:
+        return (
+            f"cohort {cohort!r}: all cohorts together are called so in answers; "
+            "give the cohort another name"
+        )
+    if cohort in taken_by_columns():
+        return (
+            f"cohort {cohort!r}: columns of all cohorts that end in _{cohort} have "
+            "these names; give the cohort another one"
+        )
+    return None
+
+
 def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Check cohorts.tsv: the sheet with canonical column names, and every mistake."""
     frame = frame.rename({k: v for k, v in SPELLINGS.items() if k in frame.columns})
@@ -95,18 +112,8 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
     for row in frame.iter_rows(named=True):
         line, cohort = row["line"], row["cohort"]
         at = f"{where}:{line}"
-        if not cohort or not _NAME.fullmatch(cohort):
-            problems.append(f"{at}: cohort {cohort!r} is not of letters, digits, . _ -")
-        elif cohort == ALL:
-            problems.append(
-                f"{at}: cohort {cohort!r}: all cohorts together are called so in answers; "
-                "give the cohort another name"
-            )
-        elif cohort in taken_by_columns():
-            problems.append(
-                f"{at}: cohort {cohort!r}: columns of all cohorts that end in _{cohort} have "
-                "these names; give the cohort another one"
-            )
+        if problem := name_problem(cohort):
+            problems.append(f"{at}: {problem}")
         if not row["files"]:
             problems.append(f"{at}: cohort {cohort!r} has no files")
         project = row.get("project")
