@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from varhouse.genome.assemblies import build_of_words, chromosome_of
+from varhouse.genome.assemblies import build_of_words
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "assemblies"
@@ -98,13 +98,12 @@ def match_contigs(known: Shipped, own: Sequence[Contig]) -> Match | None:
             extra.append(contig)
         elif row.length == contig.length:
             found[row.name] = contig
-        elif chromosome_of(row.length or 0) is None:
-            # The mitochondrion alone has a length that names no chromosome.
+        elif _is_mitochondrion(row):
             extra.append(contig)
             del rows[row.name]
         else:
             return None
-    if not any(chromosome_of(c.length or 0) for c in found.values()):
+    if all(_is_mitochondrion(rows[name]) for name in found):
         return None
     others = [n for n, c in found.items() if _is_other(rows[n], c)]
     table = [_row(c, own_digest=c.name in others) for c in rows.values()]
@@ -116,6 +115,10 @@ def match_contigs(known: Shipped, own: Sequence[Contig]) -> Match | None:
 def tell_assembly(own: Sequence[Contig]) -> Shipped | None:
     """Name the assembly of the package that a FASTA with these contigs is of, if it is one."""
     return next((s for s in shipped() if match_contigs(s, own) is not None), None)
+
+
+def _is_mitochondrion(row: Contig) -> bool:
+    return bool({"M", "MT"} & {row.name, *row.aliases})
 
 
 def _is_other(row: Contig, contig: Contig) -> bool:

@@ -289,12 +289,15 @@ def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
 
 
 def _clear_cache(run: Run) -> None:
-    """Remove compiled gene models and sources that the configuration no longer names."""
+    """Remove gene models, sources and contig names that the configuration no longer names."""
     named = {Path(run.genes_folder), *(source_folder(run, s) for s in run.sources)}
     cache = Path(run.store) / "_cache"
     for folder in (*cache.glob("genes-*"), *cache.glob("source-*")):
         if folder not in named:
             shutil.rmtree(folder, ignore_errors=True)
+    for table in cache.glob("names-*.tsv"):
+        if str(table) != run.aliases:
+            table.unlink(missing_ok=True)
 
 
 def _exit_code(account: dict[str, Any]) -> int:

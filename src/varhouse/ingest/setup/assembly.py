@@ -129,6 +129,7 @@ def _write_table(store: Path, contigs: Contigs) -> Path:
     text = aliases_text(contigs)
     path = store / "_cache" / f"names-{text_digest(text)[:16]}.tsv"
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(path) as made:
             made.write_text(text, encoding="utf-8")
     return path

@@ -68,7 +68,7 @@ def spread_assembly(raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
     `assembly: NAME` with the key `reference` beside it is short for both in one mapping.
     """
-    assembly, problems = raw.get("assembly"), []
+    assembly, problems = raw.get("assembly", {} if "reference" in raw else None), []
     if isinstance(assembly, str):
         assembly = {"name": assembly}
     if not isinstance(assembly, dict):

@@ -90,9 +90,9 @@ def config_of_files(store: Path, asked: FromFiles) -> Config:
 
 def _unknown_sex(name: str, files: int) -> str:
     return (
-        f"cohort {name}: {files:,} file(s), people of unknown sex, as no sheet names them: on X "
-        "and Y a half-missing call (1/.) counts as missing, not as hemizygous; varhouse init "
-        "writes sheets"
+        f"cohort {name}: {files:,} file(s), people of unknown sex, as no sheet names them: "
+        "on X and Y a half-missing call (1/.) counts as missing, not as hemizygous; varhouse "
+        "init writes sheets"
     )
 
 
