@@ -9,12 +9,16 @@ killed may be left. `--steps` kills in this process, at changes of the file syst
 spread evenly over a first ingest, a further ingest and a drop; half of the retries are
 killed, too. `--real` sends SIGKILL to the real command after delays that are spread over its
 run, in turn to its process group and to the main process alone. `tests/kills.py` says how.
+`--fire` hits the whole workflow with many jobs of every kind (main process, a job, its shell,
+Snakemake, who supervises it, all; SIGKILL, SIGTERM, SIGINT, SIGSTOP), one run after the other,
+at random moments of CPU time, on cohorts of every kind: see `tests/underfire.py`.
 Prints a line for each kill and the numbers; exit code 1 if anything went wrong.
 """
 
 import argparse
 import contextlib
 import logging
+import pickle
 import random
 import sys
 import tempfile
@@ -26,6 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from kills import Scenario, kill_and_retry, kill_for_real, many_jobs, points, scenarios
+from underfire import BLOWS, Blow, Fire, fires, kill_and_go_on, nothing
 
 
 def attempt(name: str, act: Callable[[], object]) -> bool:
@@ -105,6 +110,40 @@ def real(
     return done
 
 
+def fire(
+    number: int, rng: random.Random, folder: Path, until: float, keep: Path | None
+) -> list[bool]:
+    """Hit the whole workflow; a case takes several blows. Give how each blow ended."""
+    every = [_prepared(f, keep or folder) for f in fires()]
+    order: list[Blow] = []
+    done: list[bool] = []
+    while len(done) < number and time.monotonic() < until:
+        if len(order) < 4:
+            order += rng.sample(BLOWS, len(BLOWS))
+        fallen: list[str] = []
+        of, blows = rng.choice(every), [order.pop(0) for _ in range(rng.randrange(1, 5))]
+
+        def case(of: Fire = of, blows: list[Blow] = blows, told: list[str] = fallen) -> str:
+            told += kill_and_go_on(of, folder / "fire", blows, rng)
+            return "".join(f"\n    {line}" for line in told)
+
+        fine = attempt(f"{of.scenario.name}: {', '.join(b.name for b in blows)}", case)
+        done += [fine] * max(1, len(fallen))
+    return done
+
+
+def _prepared(of: Fire, folder: Path) -> Fire:
+    """Make the inputs of a scenario, or take those of an earlier run of this script."""
+    file = folder / f"{of.scenario.name}.pickle"
+    if not file.exists():
+        of.prepare(folder / of.scenario.name)
+        of.scenario.make = of.scenario.act = nothing
+        file.write_bytes(pickle.dumps(of))
+    made: Fire = pickle.loads(file.read_bytes())
+    print(f"{of.scenario.name}: {made.cpu:.1f} s CPU, {made.jobs} jobs", flush=True)
+    return made
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -117,6 +156,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after that")
     parser.add_argument("--span", type=float, help="seconds of a real run [measured]")
+    parser.add_argument("--fire", type=int, default=0, help="blows to the whole workflow")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="inputs of --fire, kept")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     rng, until = random.Random(args.seed), time.monotonic() + args.seconds
@@ -125,8 +166,12 @@ def main() -> int:
         with many_jobs() if args.apart else contextlib.nullcontext():
             in_process = steps(args.steps, rng, folder, until) if args.steps else []
         for_real = real(args.real, rng, folder, until, args.span) if args.real else []
-    wrong = [*in_process, *for_real].count(False)
-    print(f"{len(in_process)} in one process, {len(for_real)} real, {wrong} failed")
+        blows = fire(args.fire, rng, folder, until, args.keep) if args.fire else []
+    wrong = [*in_process, *for_real, *blows].count(False)
+    print(
+        f"{len(in_process)} in one process, {len(for_real)} real, {len(blows)} blows to the"
+        f" whole workflow, {wrong} failed"
+    )
     return 1 if wrong else 0
 
 

@@ -121,17 +121,26 @@ def put(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, last: str | None = None) -> Iterator[Path]:
     """Give a new folder beside `folder` that takes its place when the block ends.
 
     What a killed attempt left is never mixed with what is made now, nor with what a process
     writes that outlived who started it. When the block fails, the new folder is removed.
+
+    Parameters
+    ----------
+    last
+        File by which a folder is known to be whole. What another process has made
+        meanwhile then stays, as others may read it already, and what was made here goes.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     own = unfinished_name(folder)
     own.mkdir(mode=0o700)
     try:
         yield own
+        if last is not None and (folder / last).exists():
+            shutil.rmtree(own, ignore_errors=True)
+            return
         shutil.rmtree(folder, ignore_errors=True)
         own.rename(folder)
     except BaseException:

@@ -111,3 +111,15 @@ def test_what_dead_processes_left_goes_and_what_is_being_made_stays(tmp_path):
     (tmp_path / "step" / "whole").mkdir()
     remove_abandoned(tmp_path)
     assert sorted(tmp_path.glob("step/*")) == sorted([mine, tmp_path / "step" / "whole"])
+
+
+def test_a_folder_that_another_process_made_meanwhile_stays(tmp_path) -> None:
+    """Its readers have it open; without its last file it is not whole, and is replaced."""
+    for last, stays in (("last", True), ("other", False)):
+        folder = tmp_path / last / "part"
+        with whole_folder(folder, "last") as mine:
+            (mine / "last").write_text("mine")
+            folder.mkdir()
+            (folder / last).write_text("theirs")
+        assert (folder / "last").read_text() == ("theirs" if stays else "mine")
+        assert [p.name for p in folder.parent.iterdir()] == ["part"]

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import os
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -264,6 +265,23 @@ def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
     told = workflow._failure(tmp_path, log, before)
     assert "no such executor" in told
     assert "step read" not in told
+
+
+def test_an_error_of_an_earlier_run_is_not_told_again(tmp_path: Path) -> None:
+    """Snakemake was killed, and a job that failed yesterday has not begun yet."""
+    (tmp_path / "logs/intake").mkdir(parents=True)
+    old = tmp_path / "logs/intake/0.log"
+    old.write_text("error: a.vcf:3: yesterday\n")
+    os.utime(old, (1000, 1000))
+    log = tmp_path / "snakemake.log"
+    log.write_text("Building DAG of jobs...\n")
+    for code in (-9, 137):
+        told = workflow._failure(tmp_path, log, 0, code, began=2000.0)
+        assert "yesterday" not in told
+        assert told.startswith("Snakemake was ended by SIGKILL")
+        assert "run the same command again" in told
+    old.write_text("error: a.vcf:3: today\n")
+    assert "today" in workflow._failure(tmp_path, log, 0, 1, began=2000.0)
 
 
 def test_work_of_another_version_is_done_anew(

@@ -1,5 +1,6 @@
 """The writer's lock: named holder, waiting, take-over of the dead, way in for children."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -149,3 +150,49 @@ def test_many_at_once(store: Path) -> None:
         t.join()
     assert most == [1]
     assert sorted(done) == list(range(6))
+
+
+WATCH = """
+import sys, time
+from pathlib import Path
+from varhouse.store import lock
+lock.WATCH_SECONDS = 0.1
+lock.end_with_lock(Path(sys.argv[1]), sys.argv[2])
+print("works", flush=True)
+time.sleep(60)
+"""
+
+
+def watcher(store: Path, token: str) -> subprocess.Popen:
+    job = subprocess.Popen(
+        [sys.executable, "-c", WATCH, str(store), token],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert job.stdout is not None
+    assert job.stdout.readline() == "works\n"
+    return job
+
+
+def test_a_job_ends_when_the_lock_is_given_back_or_taken_over(store: Path) -> None:
+    with store_lock(store) as holder:
+        jobs = [watcher(store, holder.token)]
+        time.sleep(0.5)
+        assert jobs[0].poll() is None
+    with store_lock(store):
+        jobs.append(watcher(store, holder.token))
+        for job in jobs:
+            _, said = job.communicate(timeout=20)
+            assert job.returncode == 1
+            assert said.startswith("error: who started this no longer holds the lock of ")
+
+
+def test_a_step_passes_by_its_token_alone(store: Path) -> None:
+    """Else what outlived the holder would commit under a lock of its own."""
+    with store_lock(store) as holder, store_lock(store, token=holder.token) as same:
+        assert same == holder
+    for lock_is_taken in (False, True):
+        with contextlib.ExitStack() as stack:
+            if lock_is_taken:
+                stack.enter_context(store_lock(store))
+            with pytest.raises(StoreError, match="no longer holds the lock"):
+                stack.enter_context(store_lock(store, token=holder.token))

@@ -1,5 +1,6 @@
 """A process that is killed takes with it what it started, wherever that has gone."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -69,6 +70,21 @@ def test_exit_code_is_that_of_the_command() -> None:
     finally:
         os.close(read)
         os.close(write)
+
+
+def test_what_the_command_left_ends_with_it() -> None:
+    """A job whose shell was killed goes on, and holds the pipe of the command."""
+    with subprocess.Popen(
+        [sys.executable, supervise.__file__, "0", "bash", "-c", "setsid sleep 300 & exit 3"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LEFT": "behind 1"},
+    ) as process:  # fmt: skip
+        assert process.wait(20) == 3
+        environs = [p / "environ" for p in Path("/proc").iterdir() if p.name.isdigit()]
+        left = []
+        for file in environs:
+            with contextlib.suppress(OSError):
+                left += [file] if b"LEFT=behind 1" in file.read_bytes() else []
+        assert not left
 
 
 SPEAKING = """

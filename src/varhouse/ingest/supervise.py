@@ -1,4 +1,4 @@
-"""Run a command that ends, with all that it started, when the process that asked for it ends.
+"""Run a command; what it started ends with it, and all when the asking process ends.
 
     python supervise.py SECONDS COMMAND...
 
@@ -55,6 +55,11 @@ def _end(child: "subprocess.Popen[bytes]", seconds: float) -> None:
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     child.kill()
+    _end_rest()
+    os._exit(1)
+
+
+def _end_rest() -> None:
     for _ in range(200):
         left = descendants(os.getpid())
         for pid in left:
@@ -63,7 +68,6 @@ def _end(child: "subprocess.Popen[bytes]", seconds: float) -> None:
         if not left:
             break
         time.sleep(0.02)
-    os._exit(1)
 
 
 def main(argv: list[str]) -> int:
@@ -88,8 +92,16 @@ def main(argv: list[str]) -> int:
         asked.set()
         _end(child, float(argv[0]))
 
+    def tidy() -> None:
+        child.wait()
+        # Jobs whose shell, or Snakemake itself, was killed: nobody waits for them, and they
+        # hold the pipe that is read below.
+        if not asked.is_set():
+            _end_rest()
+
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
+    threading.Thread(target=tidy, daemon=True).start()
     _pass_on(child)
     code = child.wait()
     if asked.is_set():

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -51,7 +52,11 @@ def run_snakemake(
         If a job failed: which, and why.
     """
     # Of a run that was killed.
-    shutil.rmtree(work / "now", ignore_errors=True)
+    for left in ("now", "tmp"):
+        shutil.rmtree(work / left, ignore_errors=True)
+    (work / "tmp").mkdir()
+    # By the clock of the file system, as the logs of the jobs have it.
+    began = (work / "tmp").stat().st_mtime
     log_file = work / "snakemake.log"
     # What stands there is of an earlier run, and so is what failed in that.
     before = log_file.stat().st_size if log_file.exists() else 0
@@ -94,7 +99,7 @@ def run_snakemake(
             "free some space; then run the same command again: it goes on",
         )
     if code != 0:
-        raise VarhouseError(_failure(work, log_file, before))
+        raise VarhouseError(_failure(work, log_file, before, code, began))
 
 
 def _command(work: Path, cores: int | None, profile: Path | None) -> list[str]:
@@ -134,6 +139,8 @@ def _environment(work: Path, token: str) -> dict[str, str]:
         # The logs of jobs are read here.
         "VARHOUSE_LOG": "",
         TOKEN: token,
+        # Where it is cleared away, whoever is killed.
+        "TMPDIR": str(work / "tmp"),
         MARKER: str(work / "compiling"),
         ATTEMPT: str(os.getpid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -189,8 +196,13 @@ class _Progress:
             print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def _failure_by_snakemake(log_file: Path, before: int) -> str:
+def _failure_by_snakemake(log_file: Path, before: int, code: int) -> str:
     """Say what Snakemake knows of a step that could not say itself why it failed."""
+    if (number := _signal_of(code)) is not None:
+        return (
+            f"Snakemake was ended by {number}, and its jobs with it\n"
+            f"    fix: run the same command again: it goes on\n(log: {log_file})"
+        )
     lines = log_file.read_bytes()[before:].decode(errors="replace").strip().splitlines()
     failed = [(k, m[1]) for k, line in enumerate(lines) if (m := _FAILED_RULE.match(line))]
     if not failed:
@@ -216,18 +228,32 @@ def _last_error(lines: list[str]) -> list[str]:
     return [lines[starts[-1]], *further]
 
 
-def _failure(work: Path, log_file: Path, before: int = 0) -> str:
+def _signal_of(code: int) -> str | None:
+    """Name the signal that ended a process, by its exit code; None: it ended by itself."""
+    number = -code if code < 0 else code - 128
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return None
+
+
+def _failure(
+    work: Path, log_file: Path, before: int = 0, code: int = 1, began: float = 0.0
+) -> str:
     """Say which step failed and why: the last lines of the logs that hold an error.
 
-    Of Snakemake's log the first `before` bytes are of earlier runs.
+    Of Snakemake's log the first `before` bytes are of earlier runs, and so are logs of jobs
+    that were last written before `began`; `code` is what Snakemake, or who supervises it,
+    ended with.
     """
     found = []
     for log in sorted((work / "logs").rglob("*.log"), key=lambda p: p.stat().st_mtime):
+        if log.stat().st_mtime < began:
+            continue
         text = log.read_text(errors="replace").strip()
         if "error:" in text or "Traceback" in text:
             found.append((log, text.splitlines()))
     if not found:
-        return _failure_by_snakemake(log_file, before)
+        return _failure_by_snakemake(log_file, before, code)
     log, lines = found[-1]
     shown = _last_error(lines) or lines[-12:]
     more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""

@@ -13,6 +13,7 @@ import os
 import pwd
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ TOKEN = "VARHOUSE_LOCK"
 """Environment variable by which a writer lets the commands it starts in."""
 
 _POLL = 0.2
+
+WATCH_SECONDS = 2.0
+"""Seconds between two looks of a job at the lock that it works under."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
     """Hold the lock of a store for the time of a `with` block.
 
     A process that finds the holder's token in the environment variable
-    `VARHOUSE_LOCK` was started by the holder and passes.
+    `VARHOUSE_LOCK` was started by the holder and passes. With `token` nothing else does:
+    a step that outlived the holder must not go on under a lock of its own.
 
     Parameters
     ----------
@@ -147,8 +152,7 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
     wait
         Seconds to wait for another writer.
     token
-        Token of the holder, for a step of what the holder does; None: that of the
-        environment.
+        Token of the holder, for a step of what the holder does.
 
     Yields
     ------
@@ -159,8 +163,12 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
     Raises
     ------
     StoreError
-        If another writer still holds it; the message names it.
+        If another writer still holds it; the message names it. With `token`, if the
+        holder is gone.
     """
+    if token is not None:
+        yield _holder_with(path, token)
+        return
     me = _me()
     deadline = time.monotonic() + wait
     told = False
@@ -168,7 +176,7 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
         holder = read_holder(path)
         if holder is None:
             continue
-        if holder.token == (token or os.environ.get(TOKEN)):
+        if holder.token == os.environ.get(TOKEN):
             yield holder
             return
         if _is_dead(holder):
@@ -185,6 +193,45 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
     finally:
         if read_holder(path) == me:
             (path / "_store" / "lock.json").unlink(missing_ok=True)
+
+
+def _holder_with(path: Path, token: str) -> Holder:
+    holder = read_holder(path)
+    if holder is None or holder.token != token:
+        raise _lost(path)
+    return holder
+
+
+def end_with_lock(path: Path, token: str) -> None:
+    """End this process, from a thread, soon after the holder of a token has lost the lock.
+
+    A job may outlive the command that started it: its node does not see that command, or
+    nobody was left to end it. It would write on into a work folder that the next command
+    takes up.
+    """
+
+    def watch() -> None:
+        missing = 0
+        while missing < 2:
+            time.sleep(WATCH_SECONDS)
+            with contextlib.suppress(OSError, StoreError):
+                holder = read_holder(path)
+                # One look may be wrong where a file system of several hosts is slow.
+                taken = holder is not None and holder.token != token
+                missing = 2 if taken else missing + 1 if holder is None else 0
+        message = _lost(path)
+        with contextlib.suppress(OSError):
+            os.write(2, f"error: {message}\n".encode())
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _lost(path: Path) -> StoreError:
+    return StoreError(
+        f"who started this no longer holds the lock of {path}",
+        "run the same command again: what is done is used again",
+    )
 
 
 def _refusal(path: Path, holder: Holder) -> StoreError:

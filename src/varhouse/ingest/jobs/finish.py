@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import Run, annotation_of
 from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
+from varhouse.store.lock import TOKEN
 from varhouse.store.reader import open_store
 from varhouse.store.releases import find_ingest
 from varhouse.tables.schema import ACCOUNTS, GENES, INGESTS, TRANSCRIPTS, Table
@@ -128,6 +130,7 @@ def _commit_rows(
         base_release=run.base_release,
         meta=meta,
         empty=_tables_of_sources(run) if has_data else (),
+        token=os.environ.get(TOKEN),
     )
     _reached("committed")
     return release

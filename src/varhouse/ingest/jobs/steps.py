@@ -7,6 +7,7 @@ killed goes on part by part: a job that is started again passes over what is don
 
 import argparse
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from varhouse.ingest.jobs.plan import Plan, load_plan, make_plan
 from varhouse.ingest.jobs.tasks import CHUNKS
 from varhouse.ingest.setup.run import Run, load_run
 from varhouse.ingest.setup.verdict import VERDICT, read_verdict
+from varhouse.store.lock import TOKEN, end_with_lock, store_lock
 
 LOG = logging.getLogger("varhouse.ingest")
 MANIFEST = "manifest.json"
@@ -47,7 +49,7 @@ class Job:
         if (folder / last).exists():
             return folder
         self._say(part)
-        with whole_folder(folder) as own, self.costs.part(own):
+        with whole_folder(folder, last) as own, self.costs.part(own):
             make(own)
         return folder
 
@@ -237,6 +239,10 @@ def run_step(args: argparse.Namespace) -> int:
     # A process of its own is the job's from its first moment.
     costs = JobCosts(0.0 if args.alone else cpu_seconds())
     run = load_run(args.run_json)
+    token = os.environ.get(TOKEN)
+    if args.alone and token is not None:
+        with store_lock(Path(run.store), token=token):
+            end_with_lock(Path(run.store), token)
     name = args.output.absolute().relative_to(Path(run.work) / "jobs").with_suffix("")
     job = Job(run, str(name), costs)
     _STEPS[args.run_step](job, args)
