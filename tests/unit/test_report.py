@@ -1,11 +1,7 @@
 """The report page against numbers counted another way, and what an open one must not say."""
 
-import csv
-import io
 import json
 import re
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,6 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 from builders import labels_of
+from page_reader import PageReader
 from store_builders import CONTIGS, fill
 
 from varhouse.account import public_row
@@ -38,7 +35,6 @@ from varhouse.view import PUBLIC
 EVIL = '<script>alert("x")</script>'
 EVIL_SAMPLE = "<img src=http://evil.example/a onerror='x'>&é"
 MINE = "000002-aaaa"
-VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 # contig, pos, ref, alt; ac of EVIL (an 40), ac of "south" (an 24, null: not assessed)
 ALLELES = [
@@ -259,47 +255,8 @@ def opened(store: Path) -> str:
     return make_page(find_ingest(store, MINE, PUBLIC), {"VH-B-001": "columns"})
 
 
-class Page(HTMLParser):
-    """Checks nesting; collects text, attributes and downloads."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.ids: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(tag, k, v or "") for k, v in attrs]
-        self.ids += [v for k, v in attrs if k == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.words)
-
-    def data(self, name: str) -> list[dict[str, str]]:
-        """Read the CSV that the link of a plot saves."""
-        link = next(
-            i
-            for i, (_, k, v) in enumerate(self.attributes)
-            if k == "download" and v == f"varhouse-{MINE}-{name}.csv"
-        )
-        href = self.attributes[link + 1][2]
-        text = unquote(href.removeprefix("data:text/csv;charset=utf-8,"))
-        return list(csv.DictReader(io.StringIO(text)))
+class Page(PageReader):
+    prefix = f"varhouse-{MINE}-"
 
 
 def _folder(store: Path, table: str) -> str:

@@ -14,8 +14,8 @@ from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, fill, new_s
 from varhouse.cli import main
 from varhouse.errors import AccessError
 from varhouse.ingest.progress import read_progress
+from varhouse.quantities import plural, size, span
 from varhouse.status.find import as_json, read_status
-from varhouse.status.words import size, span
 from varhouse.store import sizes
 from varhouse.store.commit import commit
 from varhouse.store.lock import store_lock
@@ -401,3 +401,11 @@ def test_bytes_are_written_in_a_unit_that_fits(value: int, text: str) -> None:
 )  # fmt: skip
 def test_times_are_written_as_people_say_them(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+def test_counts_have_their_noun() -> None:
+    said = [plural(n, noun) for noun in ("delivery", "person", "night") for n in (0, 1, 2000)]
+    assert said == [
+        "0 deliveries", "1 delivery", "2,000 deliveries", "0 people", "1 person",
+        "2,000 people", "0 nights", "1 night", "2,000 nights",
+    ]  # fmt: skip

@@ -161,6 +161,9 @@ class Disk:
         Left for this user on the file systems of the store and of the nights' folder.
     accepted_bytes, held_bytes
         Of deliveries that the next ingest would read, and of those held back.
+    bytes_a_night, nights_left
+        How the store grows, and for how many nights there is room (`store.sizes.outlook`);
+        None without enough history.
     """
 
     store_bytes: int | None = None
@@ -168,6 +171,8 @@ class Disk:
     folder_free: int | None = None
     accepted_bytes: int | None = None
     held_bytes: int | None = None
+    bytes_a_night: int | None = None
+    nights_left: int | None = None
 
 
 @dataclass

@@ -6,25 +6,23 @@ from typing import Any
 
 import polars as pl
 
-from varhouse import __version__
+from varhouse.quantities import plural
 from varhouse.report import bars, charts, strips
 from varhouse.report.assessed import assessed, called_along, summary
 from varhouse.report.charts import Figure, Styles
+from varhouse.report.document import make_document
 from varhouse.report.find import Ingest
 from varhouse.report.measure import Measures, first_rejects, measure, rejects_by_reason
 from varhouse.report.people import count_summary, outliers, read_people
-from varhouse.report.style import style_sheet
 from varhouse.report.svg import STYLES
 from varhouse.report.tables import download, facts, figure, frame_table, table
-from varhouse.report.words import duration, headline, plural, total, with_meaning
+from varhouse.report.words import duration, headline, total, with_meaning
 
 AGAINST = 12
 """Cohorts that are drawn against the others at most."""
 
 NAMED = 40
 """Outliers that the page lists at most; the data file has all."""
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
@@ -57,27 +55,15 @@ def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
         ("run", "Time and memory", _run(ingest)),
         ("provenance", "Versions and digests", _provenance(ingest)),
     ]
-    kept = [s for s in sections if s[2]]
-    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in kept)
-    body = "".join(
-        f'<section id="{name}"><h2>{escape(title)}</h2>{text}</section>'
-        for name, title, text in kept
-    )
     badge = (
         "open: nothing about single people" if ingest.is_public else "controlled: names people"
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        f"<title>varhouse ingest {escape(ingest.id)}</title>"
-        f"<style>{style_sheet()}</style></head><body><header>"
-        f'<h1>varhouse report of ingest {escape(ingest.id)}<span class="badge">{badge}</span>'
-        f'</h1><p class="headline">{escape(headline(ingest))}</p>{_tiles(ingest)}'
-        f'<nav aria-label="sections">{links}</nav></header><main>{body}</main>'
-        f"<footer>Made by varhouse {escape(__version__)}. This page loads nothing from "
-        "outside and runs no script.</footer></body></html>\n"
+    return make_document(
+        f"varhouse ingest {ingest.id}",
+        f"varhouse report of ingest {ingest.id}",
+        badge,
+        f'<p class="headline">{escape(headline(ingest))}</p>{_tiles(ingest)}',
+        sections,
     )
 
 

@@ -41,7 +41,7 @@ font-size:.85rem;color:var(--soft);margin-left:.5em}
 nav{font-size:.92rem;margin:.8em 0 0;display:flex;flex-wrap:wrap;gap:2px 1.1em}
 .facts{display:flex;flex-wrap:wrap;gap:10px;margin:1em 0 0;padding:0;list-style:none}
 .facts li{background:var(--tint);border:1px solid var(--rule);border-radius:8px;
-padding:8px 14px;min-width:118px;flex:1 1 118px;max-width:220px}
+padding:8px 14px;min-width:min-content;flex:1 1 118px;max-width:220px}
 .facts b{display:block;font-size:1.3rem;line-height:1.3;font-weight:650}
 .facts span{font-size:.86rem;color:var(--soft)}
 table{border-collapse:collapse;width:100%;font-size:.93rem}

@@ -5,14 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from varhouse.quantities import plural
 from varhouse.report.find import Ingest
 
 _CODE = re.compile(r"\bVH-[A-Z]-\d{3}\b")
-
-
-def plural(n: int, noun: str) -> str:
-    """Write a count with its noun: `1 cohort`, `2 cohorts`."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def total(rows: list[dict[str, Any]], key: str) -> int:
@@ -40,7 +36,7 @@ def headline(ingest: Ingest) -> str:
         verbs = [f"{plural(whole, 'cohort')} came in"] if whole else []
         verbs += [f"{plural(grew, 'cohort')} grew"] if grew else []
         text = (
-            f"{' and '.join(verbs)} with {_people(total(came, 'n_samples'))}: "
+            f"{' and '.join(verbs)} with {plural(total(came, 'n_samples'), 'person')}: "
             f"{plural(records, 'record')} {'read, now' if grew else 'gave'} "
             f"{plural(alleles, 'allele')}"
         )
@@ -59,10 +55,6 @@ def headline(ingest: Ingest) -> str:
         told.append(f"{plural(len(held), 'cohort')} {verb} held back.")
     told.append(f"This made release {release:,}.")
     return " ".join(told)
-
-
-def _people(n: int) -> str:
-    return "1 person" if n == 1 else f"{n:,} people"
 
 
 def duration(started: str, finished: str) -> str:

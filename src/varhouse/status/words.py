@@ -1,12 +1,11 @@
 """The state of a store, for people: a line or two for each question."""
 
-import math
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TextIO
 
 from varhouse.ingest.progress import Progress
 from varhouse.masking import say
+from varhouse.quantities import seconds_between, size, span
 from varhouse.status.find import Disk, Status
 from varhouse.status.work import (
     DONE,
@@ -20,30 +19,8 @@ from varhouse.status.work import (
 )
 from varhouse.store.sizes import Folder
 
-_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _PARTS_SHOWN = 4
 _LABEL = 11
-
-
-def size(value: float) -> str:
-    """Write bytes in the unit that fits, a power of 1024."""
-    if value < 1024:
-        return f"{value:.0f} bytes"
-    power = min(int(math.log2(value) // 10), len(_UNITS))
-    return f"{value / 1024**power:,.1f} {_UNITS[power - 1]}"
-
-
-def span(seconds: float) -> str:
-    """Write a time as people say it: `2 h 11 min`; less than none (a clock is wrong) is 0."""
-    seconds = max(seconds, 0)
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    if hours < 1:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{hours} h {minutes % 60} min"
-    return f"{hours // 24:,} days"
 
 
 def print_status(status: Status, out: TextIO) -> None:
@@ -76,7 +53,7 @@ def _release(status: Status) -> str:
     if newest is None:
         return "none yet: the store is being made"
     tags = f" [{', '.join(newest.tags)}]" if newest.tags else ""
-    age = span(_seconds_between(newest.time, status.now))
+    age = span(seconds_between(newest.time, status.now))
     return (
         f"{newest.number}{tags} of {newest.time}, {age} ago: {newest.cohorts:,} cohorts, "
         f"{newest.people:,} people, {newest.alleles:,} alleles"
@@ -106,7 +83,7 @@ def _work(status: Status) -> Iterator[str]:
 
 
 def _writer(writer: Writer, now: str) -> str:
-    age = span(_seconds_between(writer.since, now))
+    age = span(seconds_between(writer.since, now))
     text = (
         f"{writer.command} (process {writer.pid} of {writer.user} on {writer.host}), since "
         f"{writer.since}, {age}"
@@ -142,7 +119,7 @@ def _progress(progress: Progress, writer: Writer | None, now: str) -> Iterator[s
         said.append(f"{progress.files_done:,} of {progress.files:,} files read")
     if progress.records:
         rate = ""
-        seconds = _seconds_between(writer.since, now) if writer else 0
+        seconds = seconds_between(writer.since, now) if writer else 0
         if seconds > 0:
             rate = f" ({progress.records / seconds:,.0f} records/s)"
         said.append(f"{progress.records:,} records{rate}")
@@ -188,7 +165,3 @@ def _folder(found: Folder | None) -> str:
     if found is None:
         return "not permitted to look"
     return f"{'at least ' if found.is_least else ''}{size(found.bytes)}"
-
-
-def _seconds_between(before: str, after: str) -> float:
-    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()

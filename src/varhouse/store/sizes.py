@@ -15,7 +15,7 @@ from pathlib import Path
 from varhouse.errors import StoreError
 from varhouse.files import read_json
 from varhouse.store.layout import catalogue_file
-from varhouse.store.releases import Release
+from varhouse.store.releases import Release, read_all_releases
 from varhouse.tables.schema import TABLES
 
 GROWTH_RELEASES = 14
@@ -204,6 +204,17 @@ def forecast(came: Sequence[Brought], left: Left) -> Forecast:
     if left.files is not None:
         nights = min(nights, left.files * days / sum(b.files for b in judged))
     return Forecast(int(nights), round(a_night), a_release, len(judged))
+
+
+def outlook(path: Path) -> Forecast:
+    """Say how a store grows, and in how many nights its file system is full.
+
+    Raises
+    ------
+    StoreError
+        If a record or a catalogue is damaged or missing.
+    """
+    return forecast(what_came(path, read_all_releases(path)), space_left(path))
 
 
 def _seconds(time: str) -> float:
