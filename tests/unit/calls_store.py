@@ -67,7 +67,7 @@ SHEET = [
 ]  # fmt: skip
 
 
-def make_calls_store(folder: Path) -> Path:
+def make_calls_store(folder: Path, strata: list[str] | None = None) -> Path:
     """Write the files and sheets and ingest them."""
     for name, (samples, lines) in FILES.items():
         columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
@@ -84,6 +84,7 @@ def make_calls_store(folder: Path) -> Path:
         "assembly": {"name": "toy", "reference": "ref.fa"},
         "cohorts": "cohorts.tsv",
         "samples": "samples.tsv",
+        **({"strata": strata} if strata is not None else {}),
     }
     (folder / "c.yaml").write_text(json.dumps(config))
     account = ingest_here(folder / "store", folder / "c.yaml")

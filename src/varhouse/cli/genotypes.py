@@ -27,6 +27,7 @@ examples, on the demo store of scripts/demo:
   varhouse genotypes demo/store --id rs91422045 --carriers
   varhouse genotypes demo/store --cohort beijing --region chr1:48,000-49,000
   varhouse genotypes demo/store --gene DEMO7 --carriers --people 'sex == "female"' -o c.tsv
+  varhouse genotypes demo/store --where 'impact == "HIGH" and af < 0.01' --carriers
   varhouse genotypes demo/store --cohort beijing --people 'sex == "male"' -o men.pgen
 
 A row is a record of a file and a person: where it stands, GT and the other FORMAT fields,
@@ -81,6 +82,13 @@ def add_parser(commands: Any) -> None:
         "--people", metavar="EXPR", help="condition on the columns of the sheets"
     )
     parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="condition that the alleles fit, as in `varhouse query`",
+    )
+    parser.add_argument(
         "--carriers", action="store_true", help="only who carries an allele, a row each"
     )
     parser.add_argument(
@@ -121,21 +129,36 @@ def run(args: argparse.Namespace) -> int:
     )
     from varhouse.query.output import choose_format, open_output
 
+    if args.where and args.blocks:
+        raise UsageError(
+            "--where chooses among alleles: a block has none", "--region or --gene"
+        )
     if args.carriers and args.blocks:
         raise UsageError("--carriers and --blocks are two questions: nobody carries a block")
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
-    store = open_store(args.store, args.release)
+    if getattr(args, "public", False):
+        from varhouse.view import PUBLIC
+
+        store = open_store(args.store, args.release, PUBLIC)
+    else:
+        store = open_store(args.store, args.release)
     if (kind := _file_kind(args)) is not None:
         return _write_file(store, args, kind)
-    check_all(args, "calls", ("cohort", "sample", "people"))
+    check_all(args, "calls", ("where", "cohort", "sample", "people"))
     whole = ", ".join(e for ends in FILES.values() for e in ends)
     form = choose_format(
         args.format, args.output, FORMATS, f"{whole} for whole records of a cohort"
     )
     check_safe(args, form)
     asked = store.asked(
-        args.region, args.gene, args.id, args.cohort, args.sample or None, args.people
+        args.region,
+        args.gene,
+        args.id,
+        args.cohort,
+        args.sample or None,
+        args.people,
+        args.where,
     )
     frames, schema, shown = _answer(store, asked, args, typed=form in ("parquet", "json"))
     columns = _columns(args.columns, schema, shown)
@@ -170,8 +193,8 @@ def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
     from varhouse.export import export_cohort, export_pgen
 
     began = time.perf_counter()
-    wrong = {"--id": args.id, "--carriers": args.carriers, "--blocks": args.blocks,
-             "--columns": args.columns,
+    wrong = {"--id": args.id, "--where": args.where, "--carriers": args.carriers,
+             "--blocks": args.blocks, "--columns": args.columns,
              "--fields": args.fields, "--limit": args.limit is not None}  # fmt: skip
     for option, value in wrong.items():
         if value:

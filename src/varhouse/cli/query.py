@@ -5,7 +5,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli import querycallable
+from varhouse.cli import querycallable, queryoptions
 from varhouse.cli.answers import (
     FORMATS,
     TERMINAL_ROWS,
@@ -31,6 +31,8 @@ examples, on the demo store of scripts/demo:
   varhouse query demo/store --id rs91422045 --columns contig,pos,ref,alt,hgvs_g,af
   varhouse query demo/store --id DEMP00000000120:p.Lys82Thr --id 'DEMO12:c.245A>C'
   varhouse query demo/store --table frequencies --region chr1 -o frequencies.parquet
+  varhouse query demo/store --gene DEMO7 --by province --where 'af > 0.01'
+  varhouse query demo/store --gene DEMO7 --where 'impact == "HIGH"' --carriers
   varhouse query demo/store --callable --region chr1:48,000
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
@@ -45,6 +47,14 @@ Without --table a row is an allele with its worst consequence and its frequencie
 tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
 Of several genes, ids, records of a source or values of a list one that fits is enough;
 !=, not in and not like are the opposite: none does.
+
+--by gives a row an allele and group, with the group's ac, an, af, ...: --by province a row a
+province, --by cohort a row a cohort, --by province,sex rows of both. A group of which nobody
+was assessed at the site has no row. Conditions on af, ac, ... and on the group are about the
+group (`--where 'province == "330000"'`), others about the allele.
+
+--carriers gives a row an allele and person who has it, of the alleles that --where and the
+others choose; `varhouse genotypes` also gives the FORMAT fields.
 
 --callable tells of bases, not of alleles: how many people and alleles each cohort and stratum
 assessed there, variant or not, from the blocks of gVCFs; where there are none, at the sites
@@ -95,6 +105,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--columns", metavar="a,b", help="columns to show, in this order")
     parser.add_argument("--table", metavar="NAME", help="a table of the store as it is")
     parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="S",
+        help="a row an allele and group: by the values of what people are counted by "
+        "(`varhouse describe STORE`), or by cohort; several: a,b",
+    )
+    parser.add_argument(
+        "--carriers", action="store_true", help="who has the alleles: a row each"
+    )
+    parser.add_argument(
         "--callable",
         action="store_true",
         help="who is assessed at the bases of --region, --gene or --id, variant or not: a row "
@@ -105,8 +126,8 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="C",
-        help="with --callable: a cohort, or `all` for all together (default: each, and all); "
-        "may be repeated",
+        help="with --by, --carriers: these cohorts alone, each for itself; with --callable "
+        "also `all` for all together (default: each, and all); may be repeated",
     )
     parser.add_argument(
         "--stratum-by",
@@ -116,7 +137,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--people",
         metavar="EXPR",
-        help="with --callable: count these people, a condition on the columns of the sheets",
+        help="with --callable, --carriers: these people alone, a condition on the columns of "
+        "the sheets",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     add_common(parser, (*FORMATS, "vcf"))
@@ -131,15 +153,18 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
-    querycallable.check_options(args)
-    if args.callable:
+    question = queryoptions.question_of(args)
+    if question == queryoptions.CALLABLE:
         return querycallable.run(args)
-    form = choose_format(args.format, args.output, (*FORMATS, "vcf"))
-    if form == "vcf" and args.table:
-        raise UsageError(
-            "VCF holds the overview of alleles: it does not go with --table",
-            "leave it out, or choose another --format",
-        )
+    if question == queryoptions.CARRIERS:
+        from varhouse.cli import genotypes
+
+        return genotypes.run(queryoptions.as_genotypes(args))
+    form = choose_format(
+        args.format,
+        args.output,
+        (*FORMATS, "vcf") if question == queryoptions.ALLELES else FORMATS,
+    )
     check_safe(args, form)
     columns = asked_columns(args)
     limit = args.limit
@@ -149,13 +174,19 @@ def run(args: argparse.Namespace) -> int:
     answer = Answer(
         store,
         Question(
-            Selection(args.region, args.gene, args.id), args.where, columns, args.table, limit
+            Selection(args.region, args.gene, args.id),
+            args.where,
+            columns,
+            args.table,
+            limit,
+            args.by,
+            args.cohort if args.by else (),
         ),
     )
     with open_output(args.output) as stream:
         writer, wanted = _writer(form, stream, args, answer)
         rows = write_all(writer, answer.frames(wanted))
-    noun = "row" if args.table not in (None, "variants") else "allele"
+    noun = "row" if args.by or args.table not in (None, "variants") else "allele"
     report(rows, noun, f"release {store.release}", began, args.output)
     if answer.cut and args.limit is None:
         logging.getLogger("varhouse.query").info(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from varhouse.errors import UsageError
+from varhouse.cli.queryoptions import callable_by
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,33 +14,6 @@ if TYPE_CHECKING:
     from varhouse.query.callability import Callability
     from varhouse.query.output import Writer
     from varhouse.query.select import Selection
-
-OWN = ("cohort", "stratum_by", "people")
-"""Options that go with --callable alone."""
-
-
-def check_options(args: argparse.Namespace) -> None:
-    """Check that no option of the other use is given.
-
-    Raises
-    ------
-    UsageError
-        If one is.
-    """
-    if not args.callable:
-        for name in OWN:
-            if getattr(args, name):
-                raise UsageError(
-                    f"--{name.replace('_', '-')} goes with --callable",
-                    "--where chooses among alleles; `varhouse frequencies STORE --people`"
-                    " counts those of a group",
-                )
-    elif args.format == "vcf":
-        raise UsageError("--callable is of bases: a VCF holds alleles", "--format tsv")
-    elif args.table:
-        raise UsageError(
-            "--callable does not go with --table", "--table callable has the rows as stored"
-        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     columns = asked_columns(args)
     store = open_asked(args)
     people = choose_people(store, args.people) if args.people else None
-    answer = Callability(store, args.cohort, args.stratum_by, people)
+    answer = Callability(store, args.cohort, callable_by(args), people)
     names = [find_column(c, answer.schema) for c in columns] or list(answer.schema)
     width = terminal_width() if args.output is None else None
     limit = args.limit

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
-from varhouse.query.expression import Condition, find_column, parse_where
+from varhouse.query.bystrata import ByStrata
+from varhouse.query.expression import find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
 from varhouse.store.reader import Store
@@ -34,6 +35,10 @@ class Question:
         A table of the store; None: the overview of the alleles.
     limit
         Rows at most; None: all.
+    by
+        Kinds of groups, of which each allele has a row (`bystrata`); empty: a row an allele.
+    cohorts
+        With `by`: the cohorts to count, each for itself; empty: all together.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -41,6 +46,8 @@ class Question:
     columns: Sequence[str] = ()
     table: str | None = None
     limit: int | None = None
+    by: Sequence[str] = ()
+    cohorts: Sequence[str] = ()
 
 
 class Answer:
@@ -72,7 +79,7 @@ class Answer:
         self.question = question
         self.cut = False
         self.several: dict[str, int] = {}
-        self.overview = Overview(store) if question.table is None else None
+        self.overview = _overview(store, question)
         if question.table is None:
             assert self.overview is not None
             known, default = self.overview.schema, self.overview.default
@@ -88,9 +95,9 @@ class Answer:
         self.schema: dict[str, PolarsType] = {n: known[n] for n in self.columns}
         self._known = known
         several = self.overview.several if self.overview is not None else {}
-        self._where = _join_conditions(
-            [parse_where(w, known, several, self._check_word) for w in question.where]
-        )
+        self._where = [
+            parse_where(w, known, several, self._check_word) for w in question.where
+        ]
         self._own: pl.Series | None = None
         self._pieces: Iterator[Piece] | None = None
         self._prepare()
@@ -106,7 +113,12 @@ class Answer:
                 raise UsageError(store.assembly_contigs.unknown(word))
             if own != word:
                 raise UsageError(f"contig {word!r} is called {own!r} in this store")
-        if column == "cohort" and table is not None:
+        known: list[str] | None
+        if isinstance(self.overview, ByStrata):
+            known = self.overview.values(column, word)
+            if known is None:
+                return
+        elif column == "cohort" and table is not None:
             known = store.values("cohorts", "cohort", word)
         elif column in ("stratum_by", "stratum") and table in ("frequencies", "totals"):
             known = store.values(table, column, word)
@@ -119,7 +131,8 @@ class Answer:
         """Resolve regions, genes and ids, so that mistakes show before any output."""
         store, selection, table = self.store, self.question.selection, self.question.table
         if table is None or _has_place(store.declaration(table).names):
-            self._pieces = find_pieces(store, selection, table or "variants")
+            by = self.overview.table if isinstance(self.overview, ByStrata) else "variants"
+            self._pieces = find_pieces(store, selection, table or by)
         if table == "consequences" and selection.genes:
             # The gene's own transcripts, not those of its neighbours.
             self._own = find_genes(store, selection.genes)["gene_id"]
@@ -178,19 +191,30 @@ class Answer:
     def _finish(
         self, frame: pl.LazyFrame, order: list[str], wanted: list[str]
     ) -> pl.LazyFrame:
-        if self._where is not None:
-            frame = frame.filter(self._where.expression)
+        if self._where:
+            frame = frame.filter(*(test.expression for test in self._where))
         by = [n for n in dict.fromkeys(order) if n != "part"]
         return (frame.sort(by) if by else frame).select(wanted)
 
 
-def _join_conditions(conditions: list[Condition]) -> Condition | None:
-    if not conditions:
+def _overview(store: Store, question: Question) -> Overview | None:
+    """Make the overview that a question is about; None: it is about a table.
+
+    Raises
+    ------
+    UsageError
+        If what it asks for does not go together.
+    """
+    if question.by and question.table is not None:
+        raise UsageError(
+            f"--by counts alleles by group: it does not go with --table {question.table}",
+            "leave out one of both",
+        )
+    if question.cohorts and not question.by:
+        raise UsageError("cohorts are chosen for groups", "--by cohort, or --by province")
+    if question.table is not None:
         return None
-    return Condition(
-        pl.all_horizontal(*(c.expression for c in conditions)),
-        frozenset().union(*(c.columns for c in conditions)),
-    )
+    return ByStrata(store, question.by, question.cohorts) if question.by else Overview(store)
 
 
 def _has_place(names: Sequence[str]) -> bool:

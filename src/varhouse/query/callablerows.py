@@ -165,11 +165,13 @@ class CallableRows:
 
 
 class CallableSites:
-    """What everybody of a cohort adds at some bases."""
+    """What a stratum of a cohort, by default everybody, adds at some bases."""
 
-    def __init__(self, store: Store, cohort: str) -> None:
-        everybody = pl.DataFrame([(0, ALL, ALL)], schema=["group", *STRATUM], orient="row")
-        self._rows = CallableRows(store, cohort, everybody)
+    def __init__(
+        self, store: Store, cohort: str, stratum: tuple[str, str] = (ALL, ALL)
+    ) -> None:
+        group = pl.DataFrame([(0, *stratum)], schema=["group", *STRATUM], orient="row")
+        self._rows = CallableRows(store, cohort, group)
 
     def at(self, contig: str, positions: Int64) -> pl.DataFrame:
         """Look bases up.

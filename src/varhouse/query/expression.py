@@ -14,7 +14,7 @@ that were not assessed. Of a list one value that fits is enough (`lists.py`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -47,6 +47,16 @@ class Condition:
 
     expression: pl.Expr
     columns: frozenset[str]
+
+
+def join_conditions(conditions: Sequence[Condition]) -> Condition | None:
+    """Make one condition of several that must all hold; None of none."""
+    if not conditions:
+        return None
+    return Condition(
+        pl.all_horizontal(*(c.expression for c in conditions)),
+        frozenset().union(*(c.columns for c in conditions)),
+    )
 
 
 def parse_where(

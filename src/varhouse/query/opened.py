@@ -10,7 +10,7 @@ from polars.io.plugins import register_io_source
 
 from varhouse.errors import UsageError
 from varhouse.store.reader import Store, open_store
-from varhouse.tables.schema import PolarsType
+from varhouse.tables.schema import KEY, PolarsType
 
 if TYPE_CHECKING:
     # They load numba, which a store that is only opened does not need.
@@ -80,8 +80,12 @@ class OpenStore(Store):
         cohort: Texts,
         samples: Texts,
         people: "str | People | None",
+        where: Texts = None,
     ) -> "Asked":
-        """Work out who and what is asked; cohorts without anybody asked for are left out."""
+        """Work out who and what is asked; cohorts without anybody asked for are left out.
+
+        `where` are conditions as of `query` that the alleles fit.
+        """
         from varhouse.query.callrows import Asked  # noqa: PLC0415
         from varhouse.query.columns import check_names, read_columns  # noqa: PLC0415
         from varhouse.query.people import choose_people  # noqa: PLC0415
@@ -107,6 +111,9 @@ class OpenStore(Store):
             }
             columns = [c.choose(groups.get(c.cohort, [])) for c in columns]
         selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        if where:
+            keys = self.query(region, genes=genes, ids=ids, where=where, columns=KEY)
+            selection = Selection(keys=keys)
         return Asked([c for c in columns if c.size], selection)
 
     def calls(
@@ -192,6 +199,7 @@ class OpenStore(Store):
         ids: Texts = None,
         samples: Texts = None,
         people: str | None = None,
+        where: Texts = None,
         sheet: bool = True,
         fields: bool | Sequence[str] = False,
     ) -> pl.DataFrame:
@@ -199,6 +207,8 @@ class OpenStore(Store):
 
         Parameters
         ----------
+        where
+            Conditions that the alleles fit, as of `query`.
         fields
             FORMAT fields to add, as of `calls`.
         sheet
@@ -214,7 +224,7 @@ class OpenStore(Store):
         """
         from varhouse.query.callrows import CARRIER_SCHEMA, iter_carriers  # noqa: PLC0415
 
-        asked = self.asked(region, genes, ids, cohort, samples, people)
+        asked = self.asked(region, genes, ids, cohort, samples, people, where)
         found = self.fields_of(asked, fields, CARRIER_SCHEMA)
         empty = pl.DataFrame(schema={**CARRIER_SCHEMA, **found.schema})
         rows = pl.concat([empty, *iter_carriers(self, asked, found)])
@@ -309,6 +319,8 @@ class OpenStore(Store):
         genes: Texts = None,
         ids: Texts = None,
         where: Texts = None,
+        by: Texts = None,
+        cohort: Texts = None,
         columns: Texts = None,
         table: str | None = None,
         limit: int | None = None,
@@ -321,6 +333,11 @@ class OpenStore(Store):
             Which alleles; one or several each.
         where
             Conditions that must all hold (`'impact == "HIGH" and af < 0.01'`).
+        by
+            Kinds of groups (`province`, `cohort`): a row an allele and group that was assessed
+            there, with the statistics of the group. `store.describe("strata")` lists them.
+        cohort
+            With `by`: count these cohorts, each for itself.
         columns
             Columns to give, in order; `store.describe("query")` lists them.
         table
@@ -344,7 +361,16 @@ class OpenStore(Store):
 
         selection = Selection(_listed(region), _listed(genes), _listed(ids))
         answer = Answer(
-            self, Question(selection, _listed(where), _listed(columns), table, limit)
+            self,
+            Question(
+                selection,
+                _listed(where),
+                _listed(columns),
+                table,
+                limit,
+                _listed(by),
+                _listed(cohort),
+            ),
         )
         return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames()], rechunk=True)
 

@@ -4,31 +4,23 @@ Only the tables that hold a wanted column are read and joined: first those that 
 condition needs, so that the rest meets few rows.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import polars as pl
 
-from varhouse.query.expression import Condition
+from varhouse.query.cohortcounts import CohortCounts
+from varhouse.query.expression import Condition, join_conditions
 from varhouse.query.select import Piece, scan_piece
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
 from varhouse.tables.statistics import (
     FREQUENCIES,
     TOTALS,
-    adding_alone,
-    counts_at_site,
-    counts_of,
     greatest_of,
-    made_of,
     statistics_of,
-    unknown_of,
 )
-
-if TYPE_CHECKING:
-    from varhouse.query.callablerows import CallableSites
-    from varhouse.query.stretches import Int64
 
 DEFAULT = (
     *KEY, "id", "type", "gene", "consequence", "impact", "hgvs_g",
@@ -39,8 +31,8 @@ DEFAULT = (
 _HELD = "[]"
 """Ends the names of hidden columns: what a cell stands for, as a list."""
 
-_AT_SITE = "/site"
-"""Ends the names of counts of a cohort's other alleles of a site."""
+GROUPS = "groups"
+"""Where columns come from of which an allele has a row a group (`bystrata`)."""
 
 _RECORDS = "n_records"
 _RECORDS_MEANING = "records of the source that are of the allele"
@@ -48,7 +40,9 @@ _RECORDS_MEANING = "records of the source that are of the allele"
 
 
 @dataclass(frozen=True)
-class _Column:
+class OverviewColumn:
+    """A column of the overview: the table or group it comes from, its type, its meaning."""
+
     source: str
     dtype: PolarsType
     meaning: str
@@ -65,6 +59,8 @@ class Overview:
         Names of the columns that are shown unless others are asked for.
     schema
         Every column that may be asked for: name to polars type.
+    order
+        Columns by which the rows of a contig are sorted.
     several
         Columns that stand for several values, to those that hold these as lists: a condition
         on `gene` is about every gene on which the allele has a consequence, one on a field
@@ -76,10 +72,10 @@ class Overview:
         self.cohorts: list[str] = sorted(
             store.scan("cohorts").select("cohort").collect()["cohort"].to_list()
         )
+        self.order: list[str] = list(WITHIN)
         self.default = [*DEFAULT, *(f"af_{c}" for c in self.cohorts)]
         self._columns = self._declare()
-        self._callable: dict[str, CallableSites] = {}
-        self._last: tuple[Piece, Int64] | None = None
+        self.counts = CohortCounts(store)
         self.schema: dict[str, PolarsType] = {
             n: c.dtype for n, c in self._columns.items() if not n.endswith(_HELD)
         }
@@ -87,11 +83,11 @@ class Overview:
             n.removesuffix(_HELD): n for n in self._columns if n.endswith(_HELD)
         }
 
-    def _declare(self) -> dict[str, _Column]:
-        columns: dict[str, _Column] = {}
+    def _declare(self) -> dict[str, OverviewColumn]:
+        columns: dict[str, OverviewColumn] = {}
 
         def add(name: str, source: str, dtype: PolarsType, meaning: str) -> None:
-            columns.setdefault(name, _Column(source, dtype, meaning))
+            columns.setdefault(name, OverviewColumn(source, dtype, meaning))
 
         for c in self.store.declaration("variants").columns:
             if c.name != "part":
@@ -129,7 +125,7 @@ class Overview:
         return columns
 
     def frame(
-        self, piece: Piece, columns: Iterable[str], where: Condition | None = None
+        self, piece: Piece, columns: Iterable[str], where: Sequence[Condition] = ()
     ) -> pl.LazyFrame:
         """Make the overview of a piece, sorted by the allele key.
 
@@ -140,7 +136,7 @@ class Overview:
         columns
             Names of `schema`, in order.
         where
-            Rows to keep.
+            Conditions that rows to keep fit.
 
         Returns
         -------
@@ -149,17 +145,22 @@ class Overview:
             an allele number of 0, nobody was called.
         """
         wanted = list(columns)
-        tested = where.columns if where is not None else frozenset()
-        needed = {*wanted, *tested, *WITHIN}
+        tested = {n for test in where for n in test.columns}
+        needed = {*wanted, *tested, *self.order}
         own = [n for n in VARIANTS.names if n in needed and self._of(n) == "variants"]
         frame = scan_piece(self.store, "variants", piece).select(own)
-        first = {self._of(n) for n in tested}
-        frame = self._join(frame, piece, first, needed)
-        if where is not None:
-            frame = frame.filter(where.expression)
-        rest = {self._of(n) for n in wanted} - first
+        joined = {"variants"}
+        for test in self._in_turn(where):
+            sources = {self._of(n) for n in test.columns} - joined
+            frame = self._join(frame, piece, sources, needed).filter(test.expression)
+            joined |= sources
+        rest = {self._of(n) for n in (*wanted, *self.order)} - joined
         frame = self._join(frame, piece, rest, needed)
-        return frame.sort(WITHIN).select(wanted)
+        return frame.sort(self.order).select(wanted)
+
+    def _in_turn(self, where: Sequence[Condition]) -> Sequence[Condition]:
+        """Give the conditions in the order in which rows are put to them."""
+        return [both] if (both := join_conditions(where)) else []
 
     def counts_of(self, columns: Iterable[str]) -> dict[str, str]:
         """Give the sources of cells that show one number of possibly several records.
@@ -225,10 +226,12 @@ class Overview:
     def _join(
         self, frame: pl.LazyFrame, piece: Piece, sources: Collection[str], needed: set[str]
     ) -> pl.LazyFrame:
-        for source in sorted(set(sources) - {"variants"}):
+        for source in sorted(sources):
             names = sorted(n for n in needed if self._of(n) == source)
             side = self._side(source, piece, names)
-            frame = frame.join(side, on=WITHIN, how="left")
+            # Whoever asks for groups gets rows of groups.
+            how: Literal["inner", "left"] = "inner" if source == GROUPS else "left"
+            frame = frame.join(side, on=WITHIN, how=how)
         return frame
 
     def _side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
@@ -305,82 +308,10 @@ class Overview:
         return rows.filter(pl.col("stratum_by") == "all").select(*WITHIN, *names)
 
     def _cohort(self, piece: Piece, cohort: str, names: list[str]) -> pl.LazyFrame:
-        """Give what a cohort counted of each allele of the piece; null: not assessed.
-
-        A cohort without a row of the allele that holds another allele of its site assessed
-        it: 0 copies among the alleles that were called there (decision 0006), as in `totals`.
-        So did one of which gVCFs cover the base (decision 0035).
-        """
+        """Give what a cohort counted of each allele of the piece; null: not assessed."""
         end = len(cohort) + 1
-        asked = {n: n[:-end] for n in names}
-        whole = pl.col("stratum_by") == "all"
-        rows = scan_piece(self.store, "frequencies", piece, cohort=cohort).filter(whole)
-        own = rows.select(*WITHIN, *(s.name for s in statistics_of(FREQUENCIES)))
-        site = (
-            self._at_sites(piece, cohort)
-            .filter(whole)
-            .group_by("pos")
-            .agg(**counts_at_site(FREQUENCIES))
-        )
-        covered = self._covered(piece, cohort)
-        if covered is not None:
-            site = pl.concat([site, covered.join(site, on="pos", how="anti")])
-        site = site.with_columns(**unknown_of(FREQUENCIES)).with_columns(
-            **made_of(FREQUENCIES)
-        )
-        lacks = pl.col("n_samples").is_null()
-        return (
-            scan_piece(self.store, "variants", piece)
-            .select(WITHIN)
-            .join(own, on=WITHIN, how="left")
-            .join(site, on="pos", how="left", suffix=_AT_SITE)
-            .select(
-                *WITHIN,
-                *(
-                    pl.when(lacks).then(pl.col(c + _AT_SITE)).otherwise(pl.col(c)).alias(n)
-                    for n, c in asked.items()
-                ),
-            )
-        )
-
-    def _covered(self, piece: Piece, cohort: str) -> pl.LazyFrame | None:
-        """Give what a cohort counted at the positions of the piece, by its gVCFs.
-
-        Returns
-        -------
-        pl.LazyFrame
-            pos and the counts of `frequencies`, no copy of anything; None: it has no gVCFs.
-        """
-        if not self.store.file_frame("callable", cohort=cohort).height:
-            return None
-        # It loads numpy and pyarrow, which other questions do not need.
-        from varhouse.query.callablerows import CallableSites  # noqa: PLC0415
-
-        if cohort not in self._callable:
-            self._callable[cohort] = CallableSites(self.store, cohort)
-        if self._last is None or self._last[0] is not piece:
-            alleles = scan_piece(self.store, "variants", piece)
-            pos = alleles.select(pl.col("pos").unique().sort()).collect()["pos"]
-            self._last = (piece, pos.to_numpy().astype("int64"))
-        found = self._callable[cohort].at(piece.contig, self._last[1])
-        none = (pl.lit(0, pl.Int32).alias(n) for n in adding_alone(FREQUENCIES))
-        return found.lazy().with_columns(*none).select("pos", *counts_of(FREQUENCIES))
-
-    def _at_sites(self, piece: Piece, cohort: str) -> pl.LazyFrame:
-        """Scan the frequencies of a cohort at every site of which the piece has an allele."""
-        rows = self.store.scan("frequencies", contig=piece.contig, cohort=cohort)
-        pos = pl.col("pos")
-        if piece.keys is not None:
-            return rows.filter(pos.is_in(piece.keys["pos"].unique().to_list()))
-        inside = pl.lit(value=True)
-        if piece.end is not None:
-            inside = pos <= piece.end
-        if piece.start is not None:
-            # Long alleles of the piece may begin before it.
-            reach = scan_piece(self.store, "variants", piece).filter(pos < piece.start)
-            before = reach.select(pos.unique()).collect()["pos"].to_list()
-            inside &= (pos >= piece.start) | pos.is_in(before)
-        return rows.filter(inside)
+        counted = self.counts.of_group(piece, cohort)
+        return counted.select(*WITHIN, *(pl.col(n[:-end]).alias(n) for n in names))
 
     def _annotations(self, piece: Piece, table: str, names: list[str]) -> pl.LazyFrame:
         """Give what all records of an allele say, see `_cell`; lists hold every record."""

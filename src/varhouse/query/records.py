@@ -244,10 +244,13 @@ def find_record_pieces(store: Store, selection: Selection) -> list[Piece]:
     VarhouseError
         If a region, gene or id cannot be read.
     """
-    if not selection.ids:
+    if selection.keys is not None:
+        keys = selection.keys
+    elif selection.ids:
+        found = [find_allele(store, text) for text in selection.ids]
+        keys = pl.concat(found).unique() if len(found) > 1 else found[0]
+    else:
         return list(find_pieces(store, selection, "sites"))
-    found = [find_allele(store, text) for text in selection.ids]
-    keys = pl.concat(found).unique() if len(found) > 1 else found[0]
     if not selection.regions and not selection.genes:
         if keys.height == 1:
             pos = keys["pos"][0]

@@ -61,15 +61,17 @@ class Piece:
 class Selection:
     """What the user asked for; empty lists ask for everything.
 
-    Several regions, genes or ids widen the answer; one kind narrows another.
+    Several regions, genes or ids widen the answer; one kind narrows another. `keys` (columns
+    KEY) are alleles that were found already.
     """
 
     regions: Sequence[str] = field(default_factory=tuple)
     genes: Sequence[str] = field(default_factory=tuple)
     ids: Sequence[str] = field(default_factory=tuple)
+    keys: pl.DataFrame | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.regions or self.genes or self.ids)
+        return bool(self.regions or self.genes or self.ids or self.keys is not None)
 
 
 Spans = dict[str, list[tuple[int, int | None]]]
