@@ -121,7 +121,9 @@ def put(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path, last: str | None = None) -> Iterator[Path]:
+def whole_folder(
+    folder: Path, last: str | None = None, *, replace: bool = True
+) -> Iterator[Path]:
     """Give a new folder beside `folder` that takes its place when the block ends.
 
     What a killed attempt left is never mixed with what is made now, nor with what a process
@@ -132,6 +134,9 @@ def whole_folder(folder: Path, last: str | None = None) -> Iterator[Path]:
     last
         File by which a folder is known to be whole. What another process has made
         meanwhile then stays, as others may read it already, and what was made here goes.
+    replace
+        Whether what is there may go; if not, and it holds anything, the block fails at its
+        end with an OSError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     own = unfinished_name(folder)
@@ -141,7 +146,8 @@ def whole_folder(folder: Path, last: str | None = None) -> Iterator[Path]:
         if last is not None and (folder / last).exists():
             shutil.rmtree(own, ignore_errors=True)
             return
-        shutil.rmtree(folder, ignore_errors=True)
+        if replace:
+            shutil.rmtree(folder, ignore_errors=True)
         own.rename(folder)
     except BaseException:
         # On a full disk its bytes are what the next attempt needs.

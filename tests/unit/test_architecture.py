@@ -17,7 +17,7 @@ ROOMS = {p.parent.name for p in SRC.glob("*/*.py")} - JOINING - GROUND
 LARGEST_ROOM = 2500
 """Lines of a room of the room `vcf`: more than that nobody reads in an afternoon."""
 
-READERS = {"query", "report", "export"}
+READERS = {"query", "report", "export", "publish"}
 READABLE = {"store", "frequencies", "callability"}
 """Rooms that are no stage of an ingest may read through the `store` room, and count calls and
 called bases as an ingest does."""

@@ -120,6 +120,11 @@ class Store(TableMethods):
         """Names of the tables of this release, sorted."""
         return sorted(self.record.tables)
 
+    @property
+    def open_tables(self) -> list[str]:
+        """Names of those tables of this release that tell of no single people, sorted."""
+        return [n for n in self.tables if _known(n).root == "open"]
+
     @cached_property
     def assembly_contigs(self) -> Contigs:
         """The contigs of the assembly, with their aliases."""
@@ -356,6 +361,26 @@ class Store(TableMethods):
         frame = overlapping(frame, declared, files, start, end, self._span(table))
         if id_ is not None:
             frame = frame.filter(pl.col("id") == id_)
+        return self._show(table, frame)
+
+    def read_rows(
+        self, table: str, files: pl.DataFrame, first: int, rows: int
+    ) -> pl.DataFrame:
+        """Read some rows of files of a table, as `scan` shows them.
+
+        Parameters
+        ----------
+        files
+            Rows of `file_frame`.
+        first, rows
+            0-based number of the first row, among all rows of these files, and how many:
+            fewer come where the view hides some.
+        """
+        frame = self._scan_files(self._open(table)[0], files).slice(first, rows)
+        return self._show(table, frame).collect()
+
+    def _show(self, table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Leave out what the view does not show of rows of a table."""
         if hidden := self.view.hidden_rows(table):
             frame = frame.filter(~pl.sql_expr(hidden))
         if self.view.rewrites(table):

@@ -203,9 +203,9 @@ class ShardWriter:
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._own = unfinished_name(self._path())
-            how = _encoding(kept.schema, self._table.encoding)
+            how = parquet_options(kept.schema, self._table.encoding)
             self._writer = pq.ParquetWriter(self._own, arrow.schema, **how)
-        rows = _group_rows(arrow, self._table.encoding)
+        rows = group_rows(arrow, self._table.encoding)
         self._writer.write_table(arrow, row_group_size=rows)
         digest = digest_frame(full, self._table, self._labels)
         self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
@@ -262,7 +262,7 @@ def _write_parquet(frame: pl.DataFrame, path: Path, encoding: Encoding) -> None:
         )
         return
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    rows, how = _group_rows(table, encoding), _encoding(frame.schema, encoding, odd)
+    rows, how = group_rows(table, encoding), parquet_options(frame.schema, encoding, odd)
     if frame.height > encoding.row_group or table.nbytes > _SMALL:
         pq.write_table(table, path, row_group_size=rows, **how)
         return
@@ -272,7 +272,7 @@ def _write_parquet(frame: pl.DataFrame, path: Path, encoding: Encoding) -> None:
     path.write_bytes(whole.getvalue())
 
 
-def _group_rows(table: pa.Table, encoding: Encoding) -> int:
+def group_rows(table: pa.Table, encoding: Encoding) -> int:
     """Give the rows of a row group: fewer than usual where rows are long."""
     each = max(int(table.nbytes) // max(int(table.num_rows), 1), 1)
     return max(min(encoding.row_group, encoding.group_bytes // each), 1)
@@ -283,10 +283,16 @@ def _leaf(name: str, dtype: PolarsType) -> str:
     return f"{name}.list.element" if isinstance(dtype, pl.List) else name
 
 
-def _encoding(
+def parquet_options(
     schema: Mapping[str, PolarsType], encoding: Encoding, odd: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Say how the columns of a file are written; those of `odd` have no statistics."""
+    """Say how the columns of a file are written; those of `odd` have no statistics.
+
+    Returns
+    -------
+    dict
+        Arguments of `pyarrow.parquet.ParquetWriter`.
+    """
     leaves = {n: _leaf(n, t) for n, t in schema.items()}
     steps = _DELTA | encoding.steps
     plain = _HIGH_CARDINALITY | encoding.plain | encoding.packed | encoding.split | steps
