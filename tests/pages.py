@@ -94,15 +94,17 @@ def differs(expected: list[str], printed: list[str]) -> str | None:
     return "the page has\n" + "\n".join(expected) + "\nbut this is printed\n" + text
 
 
-def run_blocks(page: Path, folder: Path) -> int:
+def run_blocks(page: Path, folder: Path, names: dict[str, Any] | None = None) -> int:
     """Run the blocks of a page in a folder; give their number.
+
+    `names` is what Python starts with, and gets what it defines.
 
     Raises
     ------
     AssertionError
         If a block ends with another exit code, or prints something else.
     """
-    names: dict[str, Any] = {}
+    names = {} if names is None else names
     number = 0
     for block in find_blocks(page):
         where = f"{block.page}:{block.line}"
