@@ -77,6 +77,10 @@ class StoreError(VarhouseError):
     """A store that is missing, damaged, of another format or in use."""
 
 
+class InUseError(StoreError):
+    """A store, or a folder of nights, that another process works in."""
+
+
 class AccessError(StoreError):
     """What the reader may not see: not public, or without permission on the file system."""
 

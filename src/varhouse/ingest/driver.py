@@ -217,7 +217,8 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
         For mistakes of the configuration, a busy or damaged store, a failed step.
     """
     started = time.monotonic()
-    store = store.absolute()
+    # Jobs run elsewhere, and say where they are without `..`.
+    store = store.resolve()
     if isinstance(config, Path):
         config = read_config(config, stored_names(store))
     if options.dry_run and not (_is_made(store) and _fits(store, config)):
@@ -332,6 +333,9 @@ def _read_profile(folder: Path | None) -> _Profile:
 
 
 def _needed_bytes(run: Run) -> int:
-    """Bound what an ingest writes: a copy of files that are not BGZF, and its shards."""
-    sizes = sum(Path(f).stat().st_size for c in run.cohorts for f in c.files)
-    return 3 * sizes + GIB // 4
+    return needed_bytes(sum(Path(f).stat().st_size for c in run.cohorts for f in c.files))
+
+
+def needed_bytes(files: int) -> int:
+    """Bound what an ingest of so many bytes writes: copies of what is no BGZF, and shards."""
+    return 3 * files + GIB // 4

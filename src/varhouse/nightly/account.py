@@ -31,6 +31,7 @@ OUTCOMES = {
     "held": "held back; `Night.faults` says why",
     "replaced": "a later delivery has taken its place: nothing of it is read any more",
     "duplicate": "the bytes of another delivery, `of`: nothing to do",
+    "closed": "it was held back, and `varhouse nightly --close` ended that",
 }
 """What can become of a delivery in a night."""
 

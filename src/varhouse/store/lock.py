@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from varhouse.errors import StoreError
+from varhouse.errors import InUseError, StoreError
 from varhouse.files import unfinished_name
 from varhouse.processes import boot_id, has_ended, start_time
 
@@ -91,7 +91,14 @@ def read_holder(path: Path) -> Holder | None:
     StoreError
         If the lock file is damaged.
     """
-    file = path / "_store" / "lock.json"
+    return _read(_file(path))
+
+
+def _file(store: Path) -> Path:
+    return store / "_store" / "lock.json"
+
+
+def _read(file: Path) -> Holder | None:
     try:
         return Holder(**json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -99,7 +106,7 @@ def read_holder(path: Path) -> Holder | None:
     except (ValueError, TypeError):
         raise StoreError(
             f"{file} is no lock of this version of varhouse",
-            "delete it if nobody is writing to the store",
+            "delete it if nobody is writing there",
         ) from None
 
 
@@ -108,20 +115,18 @@ def _is_dead(holder: Holder) -> bool:
     return has_ended(holder.host, holder.pid, holder.started, holder.boot)
 
 
-def _take_over(path: Path, dead: Holder) -> None:
+def _take_over(file: Path, dead: Holder) -> None:
     """Remove the lock of a dead process, unless somebody else has done so already."""
-    guard = path / "_store" / "lock.guard"
-    with guard.open("w") as handle:
+    with file.with_suffix(".guard").open("w") as handle:
         # Where the file system knows no flock, two takers at once could go wrong.
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
-        if read_holder(path) == dead:
+        if _read(file) == dead:
             log.warning("taking over the lock of %s, which has died", dead.describe())
-            (path / "_store" / "lock.json").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
-def _try(path: Path, me: Holder) -> bool:
-    file = path / "_store" / "lock.json"
+def _try(file: Path, me: Holder) -> bool:
     temporary = unfinished_name(file)
     with temporary.open("x", encoding="utf-8") as out:
         json.dump(asdict(me), out, indent=1)
@@ -162,28 +167,51 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
 
     Raises
     ------
+    InUseError
+        If another writer still holds it; the message names it.
     StoreError
-        If another writer still holds it; the message names it. With `token`, if the
-        holder is gone.
+        With `token`, if the holder is gone.
     """
     if token is not None:
         yield _holder_with(path, token)
         return
+    with file_lock(_file(path), f"{path} is being written to", wait) as holder:
+        yield holder
+
+
+@contextlib.contextmanager
+def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
+    """Hold a lock file for the time of a `with` block, as `store_lock` does a store's.
+
+    Parameters
+    ----------
+    file
+        The lock; its folder is there. What it guards is for its users to agree on.
+    message
+        What goes on while somebody else holds it, for the refusal.
+    wait
+        Seconds to wait for another one.
+
+    Raises
+    ------
+    InUseError
+        If another one still holds it; the message names it.
+    """
     me = _me()
     deadline = time.monotonic() + wait
     told = False
-    while not _try(path, me):
-        holder = read_holder(path)
+    while not _try(file, me):
+        holder = _read(file)
         if holder is None:
             continue
         if holder.token == os.environ.get(TOKEN):
             yield holder
             return
         if _is_dead(holder):
-            _take_over(path, holder)
+            _take_over(file, holder)
             continue
         if time.monotonic() >= deadline:
-            raise _refusal(path, holder)
+            raise _refusal(file, message, holder)
         if not told:
             log.info("waiting for %s", holder.describe())
             told = True
@@ -191,8 +219,8 @@ def store_lock(path: Path, wait: float = 0.0, token: str | None = None) -> Itera
     try:
         yield me
     finally:
-        if read_holder(path) == me:
-            (path / "_store" / "lock.json").unlink(missing_ok=True)
+        if _read(file) == me:
+            file.unlink(missing_ok=True)
 
 
 def _holder_with(path: Path, token: str) -> Holder:
@@ -234,12 +262,11 @@ def _lost(path: Path) -> StoreError:
     )
 
 
-def _refusal(path: Path, holder: Holder) -> StoreError:
-    message = f"{path} is being written to by {holder.describe()}"
+def _refusal(file: Path, message: str, holder: Holder) -> InUseError:
+    message = f"{message} by {holder.describe()}"
     if holder.host == socket.gethostname():
-        return StoreError(message, "wait until it has finished, then run this again")
-    return StoreError(
+        return InUseError(message, "wait until it has finished, then run this again")
+    return InUseError(
         message,
-        f"wait until it has finished; if it has died (look on {holder.host}), "
-        f"delete {path / '_store' / 'lock.json'}",
+        f"wait until it has finished; if it has died (look on {holder.host}), delete {file}",
     )

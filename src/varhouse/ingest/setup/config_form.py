@@ -18,7 +18,7 @@ from varhouse.errors import nearest
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 _COLUMN_KEYS = ("kind", "format", "preset", "fields", "columns", "entries")
-_MAPPINGS = ("assembly", "policy", "limits", "callable")
+_MAPPINGS = ("assembly", "policy", "limits", "callable", "nightly")
 
 
 @dataclass
@@ -128,6 +128,17 @@ def source_problems(entries: list[Any]) -> list[str]:
     return [text for e in _errors({"sources": entries}, only) for text in _lines(e)]
 
 
+def form_problems(raw: Any, schema: str) -> list[str]:
+    """Check what a YAML file says against a schema of ours; one line for each mistake.
+
+    Parameters
+    ----------
+    schema
+        Its name: `delivery` for `delivery.schema.yaml`.
+    """
+    return [text for e in _errors(raw, _schema(schema)) for text in _lines(e)]
+
+
 def dates_as_text(value: Any) -> Any:
     """Give what YAML takes for a date as it was written: `version: 2026-11-01`."""
     if isinstance(value, dict):
@@ -137,10 +148,10 @@ def dates_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, date) else value
 
 
-def _schema() -> Any:
+def _schema(name: str = "config") -> Any:
     # In C where PyYAML has it: a tenth of a second of every ingest otherwise.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = (DATA / "workflow/schemas/config.schema.yaml").read_text()
+    text = (DATA / f"workflow/schemas/{name}.schema.yaml").read_text()
     return yaml.load(text, Loader=loader)
 
 
@@ -171,4 +182,4 @@ def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
     if not unknown and error.validator == "required":
         yield f"{place + ': ' if place else ''}{error.message}"
     elif not unknown:
-        yield f"{place}: {error.message}"
+        yield f"{place}: {error.message}" if place else error.message

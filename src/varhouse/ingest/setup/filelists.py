@@ -69,7 +69,7 @@ def find_files(base: Path, who: str, items: Iterable[str]) -> tuple[list[str], l
         files += found
         problems += wrong
     twice = sorted(f for f, n in Counter(files).items() if n > 1)
-    return files, problems + _some(f"{who}: {f} stands twice" for f in twice)
+    return files, problems + first_of_many(f"{who}: {f} stands twice" for f in twice)
 
 
 def _read_list(path: Path, who: str) -> tuple[list[str], list[str]]:
@@ -85,10 +85,10 @@ def _read_list(path: Path, who: str) -> tuple[list[str], list[str]]:
     if not files:
         return [], [f"{who}: the list {path} names no file"]
     wrong = (f"{who}: {path.name}:{n}: no such file: {f}" for n, f in files if not f.exists())
-    return [str(f) for _, f in files], _some(wrong)
+    return [str(f) for _, f in files], first_of_many(wrong)
 
 
-def _some(problems: Iterable[str]) -> list[str]:
+def first_of_many(problems: Iterable[str]) -> list[str]:
     """Name the first of many mistakes of one kind, and say how many there are."""
     every = list(problems)
     more = len(every) - _MOST_NAMED

@@ -1,0 +1,155 @@
+"""What a delivery is: files whose sums are known, and what its manifest says of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from varhouse.errors import InputError
+from varhouse.filestate import Stamp, file_state
+from varhouse.ingest.setup.filelists import first_of_many
+from varhouse.ingest.setup.sheets import check_samples, read_sheet
+from varhouse.masking import mask_text
+
+
+class Reason(NamedTuple):
+    """Why a delivery is held back: for insiders, and without names of files and samples."""
+
+    text: str
+    public: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a delivery as it was when it was summed; its path is relative."""
+
+    path: str
+    bytes: int
+    md5: str
+    sha256: str
+    state: Stamp
+
+
+@dataclass
+class Delivery:
+    """A delivery whose files are what its sums say.
+
+    Attributes
+    ----------
+    name
+        Of its folder.
+    date
+        ISO, with time: `2026-11-28T00:00:00`; UTC if it was given with an offset.
+    metadata
+        Columns of the cohort sheet that it fills.
+    sheet
+        Path of its sample sheet in the folder; None without.
+    calls
+        Paths of the files of calls, in order.
+    """
+
+    name: str
+    folder: Path
+    cohort: str
+    mode: str
+    date: str
+    metadata: dict[str, str]
+    assembly: str | None
+    sheet: str | None
+    files: list[File]
+    calls: list[str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says and of the bytes that are read of it."""
+        said = [self.cohort, self.mode, self.date, *self.content()]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def content(self) -> list[Any]:
+        """Give what decides what an ingest reads: metadata, calls, sheet; not the date."""
+        sums = {f.path: f.sha256 for f in self.files}
+        calls = [(Path(c).name, sums[c]) for c in self.calls]
+        return [self.metadata, self.assembly, calls, sums[self.sheet] if self.sheet else None]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(f.bytes for f in self.files)
+
+
+@dataclass
+class Found:
+    """What was found of a folder of the inbox.
+
+    Attributes
+    ----------
+    is_ready
+        Whether it has the mark; without one nothing else was looked at.
+    said
+        What could be read of the manifest.
+    delivery
+        None if anything is wrong with it.
+    """
+
+    name: str
+    folder: Path
+    is_ready: bool = True
+    said: dict[str, Any] = field(default_factory=dict)
+    delivery: Delivery | None = None
+    reasons: list[Reason] = field(default_factory=list)
+
+    def add(self, texts: Iterable[str], public: str) -> None:
+        """Take in reasons of a kind, of which all have the same public words."""
+        self.reasons += [Reason(mask_text(t), public) for t in first_of_many(texts)]
+
+
+def one_line(error: InputError) -> str:
+    """Say an error in a line, with its fix."""
+    return f"{error.message}; fix: {error.fix}" if error.fix else error.message
+
+
+def read_people(sheet: Path, cohort: str) -> tuple[pl.DataFrame, list[str]]:
+    """Read the sample sheet of a delivery: rows with `cohort`, and every mistake.
+
+    The column `cohort` may be left out; a row of another cohort is a mistake.
+    """
+    try:
+        frame = read_sheet(sheet)
+    except InputError as error:
+        return pl.DataFrame(), [one_line(error)]
+    if "cohort" not in frame.columns:
+        frame = frame.with_columns(pl.lit(cohort).alias("cohort"))
+    frame, problems = check_samples(sheet, frame)
+    if problems:
+        return frame, problems
+    others = frame.filter(pl.col("cohort") != cohort)
+    problems = [
+        f"{sheet.name}:{line}: cohort {c!r}, the delivery is of {cohort!r}"
+        for line, c in others.select("line", "cohort").rows()
+    ]
+    text = frame.select(pl.exclude("line", "cohort"))
+    for name in text.columns:
+        odd = frame.filter(pl.col(name).str.contains(r"[\t\n\r]"))
+        problems += [
+            f"{sheet.name}:{line}: {name}: a cell with a tab or a line end"
+            for line in odd["line"].to_list()
+        ]
+    return frame.drop("line"), problems
+
+
+def changed_files(folder: Path, files: Iterable[File]) -> list[str]:
+    """Name the files that are no longer in the state in which they were summed."""
+    changed = []
+    for file in files:
+        try:
+            same = file_state(folder / file.path) == file.state
+        except OSError:
+            same = False
+        if not same:
+            changed.append(file.path)
+    return changed

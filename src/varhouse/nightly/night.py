@@ -1,0 +1,377 @@
+"""A night: look, check, take, one ingest, and the account.
+
+Whatever happens, a night that is started again after it ends where it would have ended: what
+was decided stands in the records of the deliveries (`ledger.py`), and what was not is decided
+again. One night at a time works in a folder.
+"""
+
+import logging
+import os
+import re
+import resource
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from varhouse import __version__
+from varhouse.account import public_note, public_reason
+from varhouse.errors import InUseError, UsageError, VarhouseError
+from varhouse.ingest.driver import Options, ingest, needed_bytes
+from varhouse.ingest.setup.storednames import Names, stored_names
+from varhouse.nightly.account import (
+    CohortIn,
+    Night,
+    append_log,
+    load_account,
+    save_account,
+)
+from varhouse.nightly.delivery import Found, Reason, changed_files
+from varhouse.nightly.gates import Gates, Sorted, place_of
+from varhouse.nightly.inbox import list_inbox, look
+from varhouse.nightly.ledger import Ledger, Record
+from varhouse.nightly.settings import Settings, read_settings
+from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
+from varhouse.nightly.state import State, corrects, make_state
+from varhouse.nightly.sums import KnownSums
+from varhouse.nightly.take import recover, remove_old_data, take
+from varhouse.nightly.telling import Teller, begin_line, log_lines
+from varhouse.store.layout import check_free_space
+from varhouse.store.lock import file_lock
+from varhouse.store.releases import list_releases
+
+LOG = logging.getLogger("varhouse.nightly")
+
+LOCK = "lock.json"
+SUMS = "known-sums.json"
+SHEETS = "sheets"
+
+
+class OtherNightError(VarhouseError):
+    """Another nightly works in the same folder (exit 75: try again later)."""
+
+    exit_code = 75
+
+
+@dataclass
+class NightOptions:
+    """How a night runs; `ingest` is handed on."""
+
+    ingest: Options = field(default_factory=Options)
+    dry_run: bool = False
+    strict: bool = False
+    close: list[str] = field(default_factory=list)
+
+
+def run_night(config_file: Path, options: NightOptions, now: datetime | None = None) -> Night:
+    """Run a night to its end, and give its account.
+
+    Parameters
+    ----------
+    now
+        The time that the night starts at; None: now.
+
+    Raises
+    ------
+    ConfigError, VarhouseError, OSError
+        If it failed; where the folder can be written to, its account says so.
+    OtherNightError
+        If another one works in the folder.
+    """
+    settings = read_settings(config_file)
+    start = now or datetime.now(UTC)
+    if options.dry_run:
+        return _Work(settings, options, start).rehearse()
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        try:
+            file = settings.folder / LOCK
+            stack.enter_context(file_lock(file, f"{settings.folder} is being worked in"))
+        except InUseError as error:
+            raise OtherNightError(error.message, error.fix) from None
+        return _Work(settings, options, start).run()
+
+
+class _Work:
+    """The work of one night.
+
+    Parameters
+    ----------
+    start
+        When it started.
+    """
+
+    def __init__(self, settings: Settings, options: NightOptions, start: datetime) -> None:
+        self.settings, self.options, self.start = settings, options, start
+        self.now = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.night = Night(
+            start.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") + f"-{os.getpid()}",
+            self.now,
+            software=__version__,
+            host=socket.gethostname(),
+            store=str(settings.store),
+            dry_run=options.dry_run,
+        )
+        self.ledger = Ledger(settings.folder)
+        self.names: Names = stored_names(settings.store)
+        self.found: list[Found] = []
+        self.sorted = Sorted()
+        self.held_cohorts: dict[str, list[Reason]] = {}
+        self.changed: list[str] = []
+
+    # --- the whole ---
+
+    def run(self) -> Night:
+        """Do it all; a failure is told by the account before it is raised."""
+        began = time.monotonic()
+        append_log(self.settings.folder, [begin_line(self.night)])
+        teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
+        try:
+            self._work()
+        except Exception as error:
+            self.night.error = " ".join(str(error).split()) or repr(error)
+            self.night.exit_code = getattr(error, "exit_code", 1)
+            self._finish(teller, began)
+            raise
+        alarm = self._finish(teller, began)
+        self.night.exit_code = 3 if alarm else 0
+        return self.night
+
+    def _finish(self, teller: Teller, began: float) -> bool:
+        """Tell what became of everything; gives whether a person has to look."""
+        night = self.night
+        teller.tell(self.found, self.sorted, self.held_cohorts, self.changed)
+        alarm = bool(night.faults if self.options.strict else night.new_faults())
+        if night.error is None:
+            night.exit_code = 3 if alarm else 0
+        night.seconds = round(time.monotonic() - began, 1)
+        night.finished = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        usage = [
+            resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        night.cpu_seconds = round(sum(u.ru_utime + u.ru_stime for u in usage), 1)
+        night.peak_mb = round(max(u.ru_maxrss for u in usage) / 1024, 1)
+        save_account(self.settings.folder, night)
+        append_log(self.settings.folder, log_lines(night, teller.previous))
+        teller.remember()
+        return alarm
+
+    def _work(self) -> None:
+        releases = list_releases(self.settings.store)
+        self.night.base_release = max(releases, default=None)
+        self._note(recover(self.ledger, self.now))
+        self._close()
+        standing = read_standing(self.settings)
+        self._look(KnownSums(self.settings.folder / SUMS))
+        self._sort(standing)
+        self._check_space()
+        for record in self.sorted.duplicates:
+            self._take_duplicate(record)
+        for record in self.sorted.take:
+            take(self.ledger, record)
+            self._set_others_aside(record)
+        self._ingest(standing)
+        for record in remove_old_data(self.ledger, self.settings.keep_days, self.start):
+            LOG.info("removed the data of %s, which is %s", record.id, record.status)
+
+    def rehearse(self) -> Night:
+        """Say what a night would do; nothing is written."""
+        raise NotImplementedError
+
+    # --- parts ---
+
+    def _note(self, lines: list[str]) -> None:
+        """Note what needs nobody to act; no line names a sample."""
+        self.night.notes += lines
+        self.night.public_notes += lines
+
+    def _close(self) -> None:
+        """Close held deliveries that the user names: nobody waits for them any more."""
+        held = [r for r in self.ledger.records.values() if r.status == "held"]
+        for name in self.options.close:
+            mine = [r for r in held if name in (r.name, r.id)]
+            if not mine:
+                known = ", ".join(sorted(r.name for r in held)) or "none"
+                raise UsageError(
+                    f"--close {name}: no such delivery is held in {self.ledger.folder}",
+                    f"those held are: {known}; one in the inbox is taken out there",
+                )
+            for record in mine:
+                self.ledger.set_status(record, "closed", self.now)
+
+    def _look(self, known: KnownSums) -> None:
+        for entry in list_inbox(self.settings.inbox):
+            self.found.append(look(entry, self.settings.ready, known, self.start))
+        if not self.options.dry_run:
+            known.save()
+
+    def _sort(self, standing: Standing) -> None:
+        gates = Gates(self.settings, standing, self.ledger, self.names, self.now)
+        self.sorted = gates.sort(f for f in self.found if f.is_ready)
+        self._note(self.sorted.notes)
+
+    def _check_space(self) -> None:
+        """Check that there is room for what is to come, before anything is begun."""
+        new = self.sorted.take
+        if not new:
+            return
+        calls = sum(f.bytes for r in new for f in r.files if f.path in r.calls)
+        check_free_space(self.settings.store, needed_bytes(calls))
+        # Whether a delivery is renamed is not known yet: all of it may have to be copied.
+        inbox, folder = self.settings.inbox.stat(), self.settings.folder.stat()
+        if inbox.st_dev != folder.st_dev:
+            check_free_space(self.settings.folder, sum(r.n_bytes for r in new))
+
+    def _take_duplicate(self, record: Record) -> None:
+        """Move a delivery that brings nothing out of the way, if that needs no copy."""
+        of = self.ledger.records.get(record.of or "")
+        if of is not None and of.mode == "replace" and record.date > of.date:
+            # What is in was true at this later date, too.
+            of.date = record.date
+            self.ledger.save(of)
+        take(self.ledger, record, may_copy=False)
+
+    def _set_others_aside(self, record: Record) -> None:
+        """Let what is held of the cohort wait no more for tries: something newer is there."""
+        for other in self.ledger.of_cohort(record.cohort):
+            if other.id == record.id:
+                continue
+            if other.status == "held" and corrects(record, other):
+                self.ledger.set_status(other, "replaced", self.now, of=record.id)
+            elif other.status == "held" and not other.is_aside:
+                self.ledger.set_status(other, "held", other.since, is_aside=True)
+            elif other.status == "accepted" and record.mode == "replace":
+                self.ledger.set_status(other, "replaced", self.now, of=record.id)
+
+    def _states(self) -> dict[str, State]:
+        """Make out what each cohort is; one whose files changed is left as it is."""
+        states = {}
+        for cohort in self.ledger.cohorts():
+            state = make_state(self.ledger.of_cohort(cohort))
+            changed = [
+                Reason(
+                    f"{self.ledger.data(r) / p}: not the file that was checked; fix: put it "
+                    "back, or let the delivery come again with a later date",
+                    "a file of an accepted delivery changed",
+                )
+                for r in state.records
+                for p in self._changed(r)
+            ]
+            if changed:
+                self.held_cohorts[cohort] = changed
+                self.changed.append(cohort)
+            elif state.records:
+                states[cohort] = state
+        return states
+
+    def _changed(self, record: Record) -> list[str]:
+        return changed_files(self.ledger.data(record), record.read_files())
+
+    def _ingest(self, standing: Standing) -> None:
+        """Run the one ingest of the night, and settle what it says of the deliveries."""
+        states = self._states()
+        if not states and not standing.names:
+            return
+        config = make_config(
+            self.settings,
+            standing,
+            states,
+            place_of(self.ledger),
+            self.settings.folder / SHEETS,
+            self.names,
+        )
+        self._note(
+            [
+                f"strata: no row of a sample sheet has a {name!r}: all count as unknown"
+                for name in missing_strata(config, self.settings.raw)
+            ]
+        )
+        _, account = ingest(self.settings.store, config, self.options.ingest)
+        self._take_account(account)
+        held = {h["cohort"]: h for h in account["held_back"]}
+        for cohort, state in states.items():
+            if cohort in held:
+                self._hold(cohort, state, held[cohort]["reasons"])
+            else:
+                self._settle(cohort, state, account)
+        for cohort in standing.names & held.keys():
+            self.held_cohorts[cohort] = _reasons(held[cohort]["reasons"])
+
+    def _take_account(self, account: dict[str, Any]) -> None:
+        """Take over what the ingest tells of itself."""
+        night = self.night
+        held = {h["cohort"] for h in account["held_back"]}
+        if not account.get("up_to_date"):
+            night.release = account["release"]
+            night.digest = account.get("digest")
+            night.new_alleles = account.get("new_alleles", 0)
+        night.cohorts = [
+            CohortIn(
+                c["cohort"],
+                bool(c["replaces"]),
+                c["n_samples"],
+                c["n_records"],
+                c["n_alleles"],
+                c["n_rejects"],
+            )
+            for c in account["cohorts"]
+            if c["cohort"] not in held
+        ]
+        for shared in account.get("shared_samples", []):
+            a, b = shared["cohorts"]
+            n = f"{shared['n']:,} sample ids stand"
+            self._note([f"{n} in both {a} and {b}: totals count them twice"])
+        for note in [n for c in account["cohorts"] for n in c["notes"]]:
+            night.notes.append(note)
+            night.public_notes += [text] if (text := public_note(note)) else []
+
+    def _hold(self, cohort: str, state: State, texts: list[str]) -> None:
+        """Note which of the deliveries of a cohort is to blame that it is held back."""
+        reasons = _reasons(texts)
+        tried = [r for r in state.records if r.status in ("accepted", "held")]
+        if not tried:
+            # Another configuration than that it came in with.
+            self.held_cohorts[cohort] = reasons
+            return
+        named = [r for r in tried if any(_names(r, text) for text in texts)]
+        guilty = named if 0 < len(named) < len(tried) else tried
+        for record in guilty:
+            aside = len(guilty) < len(tried)
+            self.ledger.set_status(
+                record, "held", self.now, reasons=reasons, is_aside=record.is_aside or aside
+            )
+
+    def _settle(self, cohort: str, state: State, account: dict[str, Any]) -> None:
+        """Note that a cohort is in as its deliveries say."""
+        mine = {r.id for r in state.records}
+        for record in state.records:
+            if record.status != "in":
+                self.ledger.set_status(
+                    record, "in", self.now, release=account["release"], reasons=[]
+                )
+        newest = state.records[0].id
+        for record in self.ledger.of_cohort(cohort):
+            if record.status in ("in", "accepted") and record.id not in mine:
+                self.ledger.set_status(record, "replaced", self.now, of=newest)
+
+
+def _previous(settings: Settings) -> Night | None:
+    try:
+        return load_account(settings.folder)
+    except VarhouseError as error:
+        LOG.warning("note  %s; all faults count as new", error.message)
+        return None
+
+
+def _reasons(texts: list[str]) -> list[Reason]:
+    return [Reason(text, public_reason(text)) for text in texts]
+
+
+def _names(record: Record, text: str) -> bool:
+    """Tell whether a reason names a file of a delivery."""
+    said = text.split("; fix:")[0]
+    names = (re.escape(Path(call).name) for call in record.calls)
+    return any(re.search(rf"(?<![\w.-]){name}(?![\w.-])", said) for name in names)

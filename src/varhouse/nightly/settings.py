@@ -1,0 +1,141 @@
+"""What the section `nightly` of a configuration says, checked before anything is done."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import ConfigError, InputError
+from varhouse.ingest.setup.config_form import check_form, dates_as_text
+from varhouse.yamltext import read_yaml
+
+
+@dataclass(frozen=True)
+class Lift:
+    """What lifts deliveries of another assembly over."""
+
+    chain: Path
+    source_reference: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where deliveries come from and go to; all paths are absolute.
+
+    Attributes
+    ----------
+    raw
+        The configuration of the ingest: all but `nightly` and `store`.
+    base
+        Folder that its relative paths are taken from.
+    inbox
+        Holds a folder for each delivery.
+    folder
+        Holds what was taken, accounts and the log; nobody else writes there.
+    ready
+        Name of the mark that is written into a delivery last.
+    unfinished_days
+        From so many days without a mark, a delivery is a fault.
+    keep_days
+        So many days the data of replaced, closed and duplicate deliveries are kept.
+    chains
+        Assembly of deliveries to what lifts them over.
+    """
+
+    store: Path
+    raw: dict[str, Any]
+    base: Path
+    inbox: Path
+    folder: Path
+    ready: str = "READY"
+    unfinished_days: float = 3.0
+    keep_days: float = 30.0
+    chains: dict[str, Lift] = field(default_factory=dict)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read the configuration of the nights.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake of its form; what an ingest finds besides, it finds later.
+    """
+    try:
+        raw = read_yaml(path)
+    except FileNotFoundError as error:
+        raise ConfigError([f"no such file: {path}"]) from error
+    except InputError as error:
+        raise ConfigError([str(error)]) from error
+    if not isinstance(raw, dict):
+        raise ConfigError([f"{path}: not a YAML mapping of keys"])
+    raw, base = dates_as_text(raw), path.resolve().parent
+    problems = _form_problems(raw)
+    if problems:
+        raise ConfigError(problems)
+    said = raw["nightly"]
+    rest = {k: v for k, v in raw.items() if k not in ("nightly", "store")}
+    chains = {
+        name: Lift(
+            base / lift["chain"],
+            base / lift["source_reference"] if "source_reference" in lift else None,
+        )
+        for name, lift in (said.get("chains") or {}).items()
+    }
+    given = {k: said[k] for k in ("ready", "unfinished_days", "keep_days") if k in said}
+    settings = Settings(
+        (base / raw["store"]).resolve(),
+        rest,
+        base,
+        (base / said["inbox"]).resolve(),
+        (base / said["folder"]).resolve(),
+        **given,
+        chains=chains,
+    )
+    if problems := _path_problems(settings):
+        raise ConfigError(problems)
+    return settings
+
+
+def _form_problems(raw: dict[str, Any]) -> list[str]:
+    """Say what of the form keeps a night from beginning."""
+    # An ingest alone needs a cohort sheet; here deliveries make it.
+    problems = check_form({"cohorts": "", **raw}).problems
+    problems += [] if raw.get("store") else ["store: say which (store: DIR)"]
+    if not raw.get("nightly"):
+        problems.append(
+            "nightly: say where deliveries lie (nightly: {inbox: DIR, folder: DIR})"
+        )
+    return problems
+
+
+def _path_problems(settings: Settings) -> list[str]:
+    problems = []
+    if not settings.inbox.is_dir():
+        problems.append(f"nightly.inbox: no such folder: {settings.inbox}")
+    if settings.folder.exists() and not settings.folder.is_dir():
+        problems.append(f"nightly.folder: not a folder: {settings.folder}")
+    # Cohort sheets separate files by commas and pass over blanks at the ends of a path.
+    text = str(settings.folder)
+    if "," in text or text != text.strip() or not text.isprintable():
+        problems.append(
+            f"nightly.folder: {text!r} holds a comma, or letters that cannot be shown; fix: "
+            "name another folder"
+        )
+    places = {
+        "nightly.inbox": settings.inbox,
+        "nightly.folder": settings.folder,
+        "store": settings.store,
+    }
+    names = list(places)
+    for k, a in enumerate(names):
+        for b in names[k + 1 :]:
+            inner, outer = sorted((places[a], places[b]), key=lambda p: -len(p.parts))
+            if inner.is_relative_to(outer):
+                problems.append(
+                    f"{a} and {b}: {inner} lies in {outer}; fix: name folders side by side"
+                )
+    for name, lift in settings.chains.items():
+        for key, file in (("chain", lift.chain), ("source_reference", lift.source_reference)):
+            if file is not None and not file.is_file():
+                problems.append(f"nightly.chains.{name}.{key}: no such file: {file}")
+    return problems

@@ -1,0 +1,208 @@
+"""How a delivery gets from the inbox to where nobody else writes.
+
+On one file system it is renamed, which is one step. What others could still write to (another
+owner's files, files with a second name) and what lies elsewhere is copied, flushed and summed
+once more. Either way the record says `taking` before and `accepted` after; what a killed night
+left in between is gone on with, or has never happened.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from varhouse.files import remove_abandoned, sync_file, sync_folder, whole_folder
+from varhouse.filestate import file_state
+from varhouse.nightly.delivery import File, Reason, changed_files
+from varhouse.nightly.ledger import DATA, DELIVERIES, Ledger, Record
+
+LOG = logging.getLogger("varhouse.nightly")
+
+COPY_BYTES = 4 << 20
+
+_CHANGED = "files changed after they were checked"
+
+
+def must_copy(source: Path, target: Path, files: list[File]) -> bool:
+    """Tell whether a delivery has to be copied: it lies elsewhere, or others may write to it.
+
+    `target` is a folder that is there.
+    """
+    if source.stat().st_dev != target.stat().st_dev:
+        return True
+    me = os.geteuid()
+    stats = [(source / file.path).lstat() for file in files]
+    return source.stat().st_uid != me or any(s.st_uid != me or s.st_nlink > 1 for s in stats)
+
+
+def take(ledger: Ledger, record: Record, *, may_copy: bool = True) -> None:
+    """Move a delivery's data to their place; the record gets its status then.
+
+    A delivery that changes on the way becomes `held`. `record` is not written yet; nor is it
+    ever for one that would have to be copied and may not be.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or fails: the delivery is in the inbox as it was.
+    """
+    source, target = Path(record.source or ""), ledger.data(record)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    record.is_copied = must_copy(source, target.parent, record.files)
+    if record.is_copied and not may_copy:
+        return
+    record.aim, record.status = record.status, "taking"
+    ledger.save(record)
+    try:
+        if not record.is_copied and not _renamed(source, target):
+            record.is_copied = True
+            if not may_copy:
+                ledger.forget(record)
+                return
+            ledger.save(record)
+        if record.is_copied:
+            _copy(record, source, target)
+    except Exception:
+        # A kill is made good by `recover`.
+        ledger.forget(record)
+        raise
+    _finish(ledger, record, record.since)
+
+
+def _renamed(source: Path, target: Path) -> bool:
+    """Rename a folder; False: that is not allowed here."""
+    try:
+        source.rename(target)
+    except OSError:
+        if target.exists() or not source.exists():
+            raise
+        return False
+    sync_folder(target.parent)
+    # Its files were flushed by nobody that we know.
+    for file in target.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            with suppress(OSError):
+                sync_file(file)
+    return True
+
+
+def _copy(record: Record, source: Path, target: Path) -> None:
+    """Copy the files of a delivery, and nothing else that lies there; sums are compared."""
+    made = []
+    with whole_folder(target) as own:
+        for file in record.files:
+            to = own / file.path
+            to.parent.mkdir(parents=True, exist_ok=True)
+            digest = _copy_file(source / file.path, to)
+            # What differs is found by `_finish`, by a sum that is none of its file.
+            made.append(replace(file, sha256=digest, state=[]))
+        for folder in {(own / f.path).parent for f in record.files} | {own}:
+            sync_folder(folder)
+    sync_folder(target.parent)
+    record.files = [
+        replace(old, state=file_state(target / old.path) if new.sha256 == old.sha256 else [])
+        for old, new in zip(record.files, made, strict=True)
+    ]
+
+
+def _copy_file(source: Path, to: Path) -> str:
+    """Copy a file and flush it; gives the SHA-256 of the bytes that were read."""
+    digest = hashlib.sha256()
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb", buffering=0) as file, to.open("xb") as out:
+        while data := file.read(COPY_BYTES):
+            digest.update(data)
+            out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()
+
+
+def _finish(ledger: Ledger, record: Record, since: str) -> None:
+    """Check that what arrived is what was summed, and give the record its status."""
+    changed = changed_files(ledger.data(record), record.files)
+    if changed:
+        reasons = [
+            Reason(f"{p}: changed while it was moved; fix: deliver it again", _CHANGED)
+            for p in changed[:10]
+        ]
+        ledger.set_status(record, "held", since, reasons=reasons, is_aside=True)
+    else:
+        ledger.set_status(record, record.aim, since)
+    leave(ledger, record)
+
+
+def leave(ledger: Ledger, record: Record) -> None:
+    """Remove what was copied from the inbox, if that is allowed and still is what it was."""
+    source = Path(record.source) if record.source else None
+    if source is None:
+        return
+    if record.is_copied and source.is_dir():
+        sizes = {f.path: f.bytes for f in record.files}
+        with suppress(OSError):
+            same = all((source / p).lstat().st_size == n for p, n in sizes.items())
+            if same:
+                shutil.rmtree(source)
+    if not source.exists():
+        ledger.set_status(record, record.status, record.since, source=None)
+
+
+def recover(ledger: Ledger, now: str) -> list[str]:
+    """Bring what a killed night was taking to an end; gives a line for each."""
+    lines = []
+    for record in [r for r in ledger.records.values() if r.status == "taking"]:
+        target = ledger.data(record)
+        if not target.is_dir():
+            # It lies in the inbox as it was, and is looked at again.
+            ledger.forget(record)
+            continue
+        if record.is_copied:
+            # The states of the copies were not written yet.
+            record.files = [_summed_again(target, f) for f in record.files]
+        _finish(ledger, record, now)
+        lines.append(f"{record.name}: a night that was killed had taken it; it goes on")
+    for record in ledger.records.values():
+        if record.source and record.is_copied and record.status != "taking":
+            leave(ledger, record)
+    for folder in (ledger.folder, ledger.folder / DATA, ledger.folder / DELIVERIES):
+        _sweep(folder)
+    return lines
+
+
+def _summed_again(folder: Path, file: File) -> File:
+    with (folder / file.path).open("rb") as data:
+        same = hashlib.file_digest(data, "sha256").hexdigest() == file.sha256
+    return replace(file, state=file_state(folder / file.path) if same else [])
+
+
+def _sweep(folder: Path) -> None:
+    """Remove unfinished files and folders of dead processes; data are not walked through."""
+    for place in (folder, *(p for p in folder.glob("*") if p.is_dir())):
+        if any(place.glob(".*.tmp")):
+            remove_abandoned(place)
+
+
+def remove_old_data(ledger: Ledger, keep_days: float, now: datetime) -> list[Record]:
+    """Remove the data of deliveries that nothing reads any more; their records stay.
+
+    They are those replaced, closed and duplicate since `keep_days` days; gives them.
+    """
+    before = (now.astimezone(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    gone = []
+    for record in ledger.records.values():
+        ended = record.status in ("replaced", "duplicate", "closed")
+        if ended and record.has_data and record.since <= before:
+            data = ledger.data(record)
+            dead = data.with_name(f".{data.name}.removed")
+            with suppress(OSError):
+                # A folder that is removed in part must not look whole.
+                if data.exists():
+                    data.rename(dead)
+                shutil.rmtree(dead, ignore_errors=True)
+                ledger.set_status(record, record.status, record.since, has_data=False)
+                gone.append(record)
+    return gone
