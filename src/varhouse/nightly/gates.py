@@ -3,10 +3,11 @@
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from varhouse.account import public_reason
-from varhouse.errors import ConfigError, nearest
+from varhouse.errors import ConfigError
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import Delivery, Found, Reason
 from varhouse.nightly.ledger import Ledger, Record, content_text
@@ -123,7 +124,8 @@ class Gates:
         known = {*self.standing.names, *self.ledger.cohorts()}
         if not records:
             note = f"cohort {delivery.cohort!r} is new"
-            self.sorted.notes.append(note + nearest(delivery.cohort, known, 1))
+            near = get_close_matches(delivery.cohort, known, 1, 0.8)
+            self.sorted.notes.append(note + "".join(f"; nearest: {n}" for n in near))
         self.sorted.take.append(record)
         records.append(record)
 

@@ -10,9 +10,10 @@ import os
 import re
 import resource
 import socket
+import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from varhouse import __version__
 from varhouse.account import public_note, public_reason
 from varhouse.errors import InUseError, UsageError, VarhouseError
 from varhouse.ingest.driver import Options, ingest, needed_bytes
+from varhouse.ingest.setup.config import Config
 from varhouse.ingest.setup.storednames import Names, stored_names
 from varhouse.nightly.account import (
     CohortIn,
@@ -179,7 +181,31 @@ class _Work:
 
     def rehearse(self) -> Night:
         """Say what a night would do; nothing is written."""
-        raise NotImplementedError
+        standing = read_standing(self.settings)
+        self._look(KnownSums(self.settings.folder / SUMS))
+        self._sort(standing)
+        self._check_space()
+        new = {r.cohort for r in self.sorted.take}
+        states = {}
+        for cohort in {*self.ledger.cohorts(), *new}:
+            mine = self.ledger.of_cohort(cohort)
+            # What is held is set aside once something newer is there.
+            mine = [r for r in mine if cohort not in new or r.status != "held"]
+            state = make_state([*mine, *(r for r in self.sorted.take if r.cohort == cohort)])
+            if state.records:
+                states[cohort] = state
+        if states or standing.names:
+            with tempfile.TemporaryDirectory(prefix="varhouse-nightly-") as folder:
+                config = self._config(standing, states, Path(folder))
+                options = replace(self.options.ingest, dry_run=True)
+                _, account = ingest(self.settings.store, config, options)
+            for held in account["held_back"]:
+                self.held_cohorts[held["cohort"]] = _reasons(held["reasons"])
+        teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
+        teller.tell(self.found, self.sorted, self.held_cohorts, [])
+        alarm = self.night.faults if self.options.strict else self.night.new_faults()
+        self.night.exit_code = 3 if alarm else 0
+        return self.night
 
     # --- parts ---
 
@@ -275,20 +301,7 @@ class _Work:
         states = self._states()
         if not states and not standing.names:
             return
-        config = make_config(
-            self.settings,
-            standing,
-            states,
-            place_of(self.ledger),
-            self.settings.folder / SHEETS,
-            self.names,
-        )
-        self._note(
-            [
-                f"strata: no row of a sample sheet has a {name!r}: all count as unknown"
-                for name in missing_strata(config, self.settings.raw)
-            ]
-        )
+        config = self._config(standing, states, self.settings.folder / SHEETS)
         _, account = ingest(self.settings.store, config, self.options.ingest)
         self._take_account(account)
         held = {h["cohort"]: h for h in account["held_back"]}
@@ -299,6 +312,18 @@ class _Work:
                 self._settle(cohort, state, account)
         for cohort in standing.names & held.keys():
             self.held_cohorts[cohort] = _reasons(held[cohort]["reasons"])
+
+    def _config(self, standing: Standing, states: dict[str, State], folder: Path) -> Config:
+        """Write the sheets of the night into a folder, and read the configuration."""
+        place = place_of(self.ledger)
+        config = make_config(self.settings, standing, states, place, folder, self.names)
+        self._note(
+            [
+                f"strata: no row of a sample sheet has a {name!r}: all count as unknown"
+                for name in missing_strata(config, self.settings.raw)
+            ]
+        )
+        return config
 
     def _take_account(self, account: dict[str, Any]) -> None:
         """Take over what the ingest tells of itself."""

@@ -61,6 +61,8 @@ class Teller:
             Those of them of which accepted files changed.
         """
         self._tell_inbox(found, decided)
+        if self.night.dry_run:
+            self._delivered += [_delivered(r, self.ledger) for r in decided.take]
         for record in sorted(self.ledger.records.values(), key=lambda r: r.number):
             self._tell_record(record)
         of_files = set(changed)
@@ -75,7 +77,8 @@ class Teller:
         night.faults = sorted(self._faults, key=lambda f: (not f.new, f.subject))
         night.deliveries = self._delivered
         self._fill_numbers()
-        self._write_notices()
+        if not self.night.dry_run:
+            self._write_notices()
 
     def remember(self) -> None:
         """Note what the account has told, so that the next one does not say it is new."""
