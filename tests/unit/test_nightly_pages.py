@@ -293,6 +293,7 @@ def test_points_of_a_log(tmp_path: Path) -> None:
             LogLine(ends[0], "n0", "begin"),
             *lines,
             LogLine("yesterday", "x", "night"),
+            LogLine("2026-01-01T09:00:00Z", "f", "failed", numbers={"exit_code": 1}),
             LogLine(
                 "2026-01-02T00:00:00", "y", "night", numbers={"held": "3", "seconds": True}
             ),
@@ -304,7 +305,8 @@ def test_points_of_a_log(tmp_path: Path) -> None:
                   '"numbers": 5}\n')  # fmt: skip
     found = read_points(read_log(tmp_path))
     assert len(found) == NIGHTS
-    assert [p.get("held") for p in found[:2]] == [6, 7]
+    assert [p.get("held") for p in found[:2]] == [7, 8]
+    assert found[-2].get("exit_code") == 1
     assert (found[-1].night, found[-1].get("held"), found[-1].get("seconds")) == (
         "y", None, None,
     )  # fmt: skip

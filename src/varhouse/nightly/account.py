@@ -332,7 +332,7 @@ class LogLine:
     say
         What happened, in a line; no names of samples.
     numbers
-        Of an event `night`: `summary_numbers`.
+        Of an event `night` or `failed`: `summary_numbers`.
     """
 
     time: str

@@ -25,6 +25,9 @@ MARKS = 40
 USUAL_NIGHTS = 5
 """From so many nights with work on, one that took twice the median is said to be slow."""
 
+ENDS = ("night", "failed")
+"""Events with the numbers of a night."""
+
 Value = float | None
 
 
@@ -73,7 +76,7 @@ def read_points(lines: Iterable[LogLine]) -> list[Point]:
     """Choose the newest nights of a log, oldest first; a time that is none is left out."""
     found: dict[str, Point] = {}
     for line in lines:
-        if line.event != "night" or not isinstance(line.numbers, dict):
+        if line.event not in ENDS or not isinstance(line.numbers, dict):
             continue
         try:
             time = datetime.fromisoformat(line.time)

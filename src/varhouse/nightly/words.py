@@ -3,8 +3,6 @@
 from varhouse.nightly.account import Fault, Night
 from varhouse.quantities import plural
 
-REASONS = "the whole reasons, which may name samples: {file}"
-
 
 def headline(night: Night) -> str:
     """Say in a sentence or two what the night did, and whether somebody has to act.
@@ -23,7 +21,7 @@ def headline(night: Night) -> str:
 
 
 def _came(night: Night) -> str:
-    if night.exit_code == 1:
+    if night.error is not None or night.exit_code in (1, 2):
         return "The night failed; the store is as it was."
     if night.dry_run:
         return "Dry run: nothing was done."
