@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from nights import Nights, vcf_text
 from page_reader import PageReader
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -418,3 +419,55 @@ def test_pages_of_a_night_are_written(tmp_path: Path) -> None:
     elsewhere.mkdir()
     write_pages(tmp_path, NIGHT, elsewhere / "warehouse.prom")
     assert [p.name for p in elsewhere.iterdir()] == ["warehouse.prom"]
+
+
+# --- nights as they run ---
+
+
+@pytest.fixture(scope="module")
+def fx_nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """A centre of two nights: one delivery in, one with a bad sum, one without a mark."""
+    nights = Nights(tmp_path_factory.mktemp("nights") / "a centre")
+    nights.deliver("first", "a", people=["SECRET1", "SECRET2"])
+    nights.run()
+    # Names of people whom no file has stand in the whole reasons.
+    nights.deliver("second", "b", files={"calls.vcf": vcf_text(nights.root, ["b1"]),
+                                         "samples.tsv": "sample\nSECRET3\n"})  # fmt: skip
+    nights.deliver("third", "c", ready=False)
+    nights.run()
+    return nights
+
+
+def test_a_night_leaves_its_pages(fx_nights: Nights) -> None:
+    folder = fx_nights.folder
+    page = PageReader((folder / "account.html").read_text())
+    page.check_alone()
+    assert "Nothing came in. 1 new fault." in page.text
+    assert "The newest 2 nights of the log." in page.text
+    assert [r["people"] for r in page.data("nightly-people")] == ["2.0", "2.0"]
+    assert [r["new"] for r in page.data("nightly-faults")] == ["0.0", "1.0"]
+    text = (folder / "account.txt").read_text()
+    assert "NEW FAULT    second" in text
+    assert "waiting      third: no ready mark yet, since 2026-11-02" in text
+    assert "SECRET" in (folder / "account.json").read_text()
+    found = families((folder / "varhouse.prom").read_text())
+    store = str(fx_nights.store)
+    assert found["varhouse_store_people"] == {frozenset({("store", store)}): 2}
+    # Two releases are no history.
+    assert "varhouse_store_full_nights" not in found
+    for name in ("account.html", "account.txt", "varhouse.prom"):
+        assert "SECRET" not in (folder / name).read_text(), name
+
+
+def test_pages_that_cannot_be_written_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nights = Nights(tmp_path / "centre")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("varhouse.nightly.night.write_pages", full)
+    assert nights.run().exit_code == 0
+    assert (nights.folder / "account.json").exists()
+    assert not (nights.folder / "account.html").exists()

@@ -26,6 +26,8 @@ writes:
   STORE                        as `varhouse ingest` does
   FOLDER/data, deliveries      what was taken, and a record of each delivery
   FOLDER/account.json          the account of the night; FOLDER/accounts keeps all of them
+  FOLDER/account.html, .txt    the same for everybody: a page with trends, a mail
+  FOLDER/varhouse.prom         and metrics for Prometheus (docs/nightly.md)
   FOLDER/log.jsonl             the log that is kept: JSON, a line an event
   INBOX/NAME.held.txt          beside a delivery that is held back: why
 

@@ -35,6 +35,7 @@ from varhouse.nightly.delivery import Found, Reason, changed_files
 from varhouse.nightly.gates import Gates, Sorted, place_of
 from varhouse.nightly.inbox import list_inbox, look
 from varhouse.nightly.ledger import Ledger, Record
+from varhouse.nightly.pages import write_pages
 from varhouse.nightly.settings import Settings, read_settings
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
@@ -159,6 +160,11 @@ class _Work:
         save_account(self.settings.folder, night)
         append_log(self.settings.folder, log_lines(night, teller.previous))
         teller.remember()
+        try:
+            write_pages(self.settings.folder, night)
+        except OSError as error:
+            # The night is over, and its account is written: what it ends with stays.
+            LOG.warning("the pages of the night are not written: %s", error)
         return alarm
 
     def _work(self) -> None:

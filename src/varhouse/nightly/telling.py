@@ -18,6 +18,7 @@ from varhouse.nightly.ledger import Ledger, Record
 from varhouse.nightly.settings import Settings
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
+from varhouse.store.sizes import outlook
 
 LOG = logging.getLogger("varhouse.nightly")
 
@@ -184,6 +185,9 @@ class Teller:
                 night.n_alleles = rows.get("variants", 0)
                 night.n_people = rows.get("samples", 0)
                 night.n_cohorts = rows.get("cohorts", 0)
+                found = outlook(self.settings.store)
+                numbers["bytes_a_night"] = found.bytes_a_night
+                numbers["nights_left"] = found.nights
         night.disk = Disk(**numbers)
 
     # --- notices for deliverers ---
