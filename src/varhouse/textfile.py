@@ -32,6 +32,14 @@ _DOCUMENTS = (
 )
 """First bytes of what people give in place of a sheet, and what it is."""
 
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+"""Byte order marks of encodings with more than a byte a letter."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
 """What reading a cut off or damaged gzip raises."""
@@ -123,11 +131,7 @@ def read_text(path: Path, most: int = SMALL_FILE) -> str:
         As `read_small`; if it is a workbook, or not UTF-8 (GBK is recognised and named).
     """
     raw = read_small(path, most)
-    for magic, name in _DOCUMENTS:
-        if raw.startswith(magic):
-            raise InputError(
-                f"{path}: {name}, no text", "save it as text, tab-separated, in UTF-8"
-            )
+    _refuse_documents(path, raw)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -138,6 +142,68 @@ def read_text(path: Path, most: int = SMALL_FILE) -> str:
         raise InputError(
             f"{path}: not UTF-8 but looks like GBK", "save it as UTF-8 (iconv -f GBK -t UTF-8)"
         ) from error
+
+
+def _refuse_documents(path: Path, raw: bytes) -> None:
+    for magic, name in _DOCUMENTS:
+        if raw.startswith(magic):
+            raise InputError(
+                f"{path}: {name}, no text", "save it as text, tab-separated, in UTF-8"
+            )
+
+
+def decode_any(path: Path, raw: bytes) -> tuple[str, str | None]:
+    """Decode a text that people give: UTF-8, UTF-16 with its mark, or GB18030 (GBK, GB2312).
+
+    Many bytes of other encodings are GB18030, too: it is taken only where most of what is
+    not ASCII are letters that were in use in 1980 (GB2312), as of any Chinese text.
+
+    Returns
+    -------
+    tuple
+        The text without its byte order mark, and what it was read as; None for UTF-8.
+
+    Raises
+    ------
+    InputError
+        If it is a document, binary, or of another encoding.
+    """
+    _refuse_documents(path, raw)
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            try:
+                return raw.decode(encoding), encoding.upper()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path}: not UTF-8, and cut off or damaged as {encoding.upper()} "
+                    f"(byte {error.start})",
+                    "copy it again, or save it as UTF-8",
+                ) from error
+    if b"\0" in raw:
+        raise InputError(
+            f"{path}: no text (a zero at byte {raw.index(0)}), or UTF-16 without its mark",
+            "save it as UTF-8",
+        )
+    try:
+        return raw.decode("utf-8-sig"), None
+    except UnicodeDecodeError as error:
+        text = _as_chinese(raw)
+        if text is None:
+            raise InputError(
+                f"{path}: neither UTF-8 (byte {error.start}) nor GBK",
+                "save it as UTF-8 (iconv -f ENCODING -t UTF-8; Excel: CSV UTF-8)",
+            ) from error
+        return text, "GB18030 (GBK)"
+
+
+def _as_chinese(raw: bytes) -> str | None:
+    try:
+        text = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    others = [c for c in text if c > "\x7f"]
+    common = len("".join(others).encode("gb2312", "ignore")) // 2
+    return text if 2 * common > len(others) else None
 
 
 def split_lines(text: str) -> list[str]:

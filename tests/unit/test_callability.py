@@ -16,7 +16,7 @@ from varhouse import open as open_store
 from varhouse.cli import main
 from varhouse.errors import UsageError
 from varhouse.genome.contigs import Contig, Contigs
-from varhouse.ingest.setup.sheets import check_cohorts, read_sheet
+from varhouse.ingest.setup.sheets import read_cohorts
 from varhouse.query import Answer, Question, callablerows, stretches
 from varhouse.query import callability as module
 from varhouse.query.callability import TOTAL, callability
@@ -403,6 +403,6 @@ def test_sql_adds_the_rows_of_a_base_up(store: Path, rows: list[Row], audience: 
 def test_no_cohort_is_called_as_all_together_are(tmp_path: Path) -> None:
     sheet = tmp_path / "cohorts.tsv"
     sheet.write_text(f"cohort\tfiles\n{TOTAL}\ta.vcf\nalls\ta.vcf\n")
-    problems = check_cohorts(sheet, read_sheet(sheet))[1]
+    problems = read_cohorts(sheet).problems
     assert [p for p in problems if "called so" in p] == [p for p in problems if ":2:" in p]
     assert len(problems) == 1

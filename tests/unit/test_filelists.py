@@ -58,7 +58,7 @@ def test_all_that_is_missing_is_told_at_once(base: Path) -> None:
         (b"# nothing\n\n", "names no file"),
         (b"", "names no file"),
         (b"\xff\xfe\x00", "not UTF-8"),
-        ("文件.vcf\n".encode("gbk"), "GBK"),
+        (b"\xc3\x28.vcf\n", "nor GBK"),
     ],
 )
 def test_a_list_that_is_none(base: Path, raw: bytes, words: str) -> None:
@@ -67,6 +67,13 @@ def test_a_list_that_is_none(base: Path, raw: bytes, words: str) -> None:
     assert not files
     assert words in problems[0]
     assert "cohort 'c'" in problems[0]
+
+
+def test_a_list_in_gbk_is_read(base: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (base / "文件.vcf").touch()
+    (base / "list.txt").write_bytes("# 列表\n文件.vcf\n".encode("gbk"))
+    assert cohort_files(base, "c", "@list.txt") == ([f"{base}/文件.vcf"], [])
+    assert "list.txt: not UTF-8, read as GB18030" in caplog.text
 
 
 def test_a_file_that_stands_twice(base: Path) -> None:

@@ -1,6 +1,5 @@
 """What somebody gets wrong who ingests for the first time: the error says the way out."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -35,42 +34,11 @@ def said(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str
     return out + err
 
 
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("cohort  files\na  a.vcf\n", "blanks"),
-        ("cohort,files\na,a.vcf\n", "commas"),
-        ('"cohort";"files"\n"a";"a.vcf"\n', "semicolons"),
-    ],
-)
-def test_what_sets_the_columns_off_is_named(
-    folder: Path, capsys: pytest.CaptureFixture[str], text: str, wrong: str
-) -> None:
-    (folder / "cohorts.tsv").write_text(text)
-    told = said(folder, capsys)
-    assert f"cohorts.tsv: the columns are set off by {wrong}; separate them by tabs" in told
-    assert "no column" not in told
-    (folder / "cohorts.tsv").write_text("cohort\tfiles\na\ta.vcf\n")
-    (folder / "config.yaml").write_text(CONFIG + "samples: samples.tsv\nstrata: [kind]\n")
-    (folder / "samples.tsv").write_text(text.replace("files", "sample"))
-    told = said(folder, capsys)
-    assert f"samples.tsv: the columns are set off by {wrong}" in told
-    assert "strata" not in told
-
-
 def test_a_column_that_is_not_there_is_told_with_those_that_are(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "cohorts.tsv").write_text("cohort\tpath of files\na\ta.vcf\n")
     assert "no column 'files' (it has 'cohort', 'path of files')" in said(folder, capsys)
-
-
-def test_a_workbook_is_no_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with zipfile.ZipFile(folder / "cohorts.tsv", "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-    told = said(folder, capsys)
-    assert "an Excel workbook or another zip archive, no text" in told
-    assert "save it as text, tab-separated" in told
 
 
 def test_people_without_a_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

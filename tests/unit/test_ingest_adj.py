@@ -8,7 +8,7 @@ from builders import make_fasta
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.ingest.setup.sheets import check_cohorts, read_sheet
+from varhouse.ingest.setup.sheets import read_cohorts
 from varhouse.onefile.frequencies import frequencies
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
@@ -145,5 +145,5 @@ def test_no_cohort_has_the_name_of_a_kind_of_count(tmp_path: Path, name: str, is
     """`af_adj` would be of all cohorts and of that one."""
     sheet = tmp_path / "cohorts.tsv"
     sheet.write_text(f"cohort\tfiles\n{name}\ta.vcf\n")
-    problems = check_cohorts(sheet, read_sheet(sheet))[1]
+    problems = read_cohorts(sheet).problems
     assert [f"end in _{name} have these names" in p for p in problems] == [True] * is_taken

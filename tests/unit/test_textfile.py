@@ -11,7 +11,7 @@ from varhouse.errors import InputError
 from varhouse.genes.rows import read_rows
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.reference import compile_reference
-from varhouse.ingest.setup.sheets import read_sheet
+from varhouse.ingest.setup.sheets import read_samples
 from varhouse.liftover.chain import read_chain
 from varhouse.sources.spec import SourceSpec
 from varhouse.sources.tables import SourceTable
@@ -82,7 +82,7 @@ def test_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
 def test_odd_spaces_in_a_cell_cost_no_row(tmp_path: Path) -> None:
     sheet = tmp_path / "samples.tsv"
     sheet.write_text("cohort\tsample\tnote\nA\tS1\tone\u2028two\x0cthree\nA\tS2\t\x85\n")
-    rows = read_sheet(sheet)
+    rows = read_samples(sheet).frame
     assert rows["sample"].to_list() == ["S1", "S2"]
     assert rows["note"].to_list()[0] == "one\u2028two\x0cthree"
     assert rows["line"].to_list() == [2, 3]

@@ -12,6 +12,7 @@ import polars as pl
 from varhouse.errors import InputError
 from varhouse.filestate import Stamp, file_state
 from varhouse.ingest.setup.filelists import first_of_many
+from varhouse.ingest.setup.sheetcolumns import PEOPLE_SHEET
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.masking import mask_text
 
@@ -119,14 +120,15 @@ def read_people(sheet: Path, cohort: str) -> tuple[pl.DataFrame, list[str]]:
     The column `cohort` may be left out; a row of another cohort is a mistake.
     """
     try:
-        frame = read_sheet(sheet)
+        read = read_sheet(sheet, PEOPLE_SHEET)
     except InputError as error:
         return pl.DataFrame(), [one_line(error)]
-    if "cohort" not in frame.columns:
-        frame = frame.with_columns(pl.lit(cohort).alias("cohort"))
-    frame, problems = check_samples(sheet, frame)
-    if problems:
-        return frame, problems
+    if "cohort" not in read.frame.columns:
+        read.frame = read.frame.with_columns(pl.lit(cohort).alias("cohort"))
+    read = check_samples(read)
+    frame = read.frame
+    if read.problems:
+        return frame, read.problems
     others = frame.filter(pl.col("cohort") != cohort)
     problems = [
         f"{sheet.name}:{line}: cohort {c!r}, the delivery is of {cohort!r}"

@@ -21,7 +21,7 @@ import polars as pl
 
 from varhouse.errors import InputError
 from varhouse.ingest.setup.config_form import dates_as_text, form_problems
-from varhouse.ingest.setup.sheets import METADATA, check_cohorts
+from varhouse.ingest.setup.sheets import METADATA, Sheet, check_cohorts
 from varhouse.masking import mask_text
 from varhouse.nightly.delivery import Delivery, File, Found, one_line, read_people
 from varhouse.nightly.sums import LISTS, KnownSums, Sums, read_lists
@@ -223,7 +223,7 @@ def _read_manifest(found: Found, now: datetime) -> str:
     if not problems:
         row = {k: [str(raw[k])] for k in ("cohort", *METADATA) if raw.get(k) is not None}
         frame = pl.DataFrame({**row, "files": ["-"], "line": [1]})
-        problems = check_cohorts(Path(MANIFEST), frame)[1]
+        problems = check_cohorts(Sheet(Path(MANIFEST), frame)).problems
     found.add(
         (f"{MANIFEST}: {p.removeprefix(f'{MANIFEST}:1: ')}" for p in problems),
         "the manifest has mistakes",

@@ -9,13 +9,14 @@ import polars as pl
 
 from varhouse.errors import ConfigError, InputError
 from varhouse.files import write_text
-from varhouse.ingest.setup.config import NO_PEOPLE, Config, check_config
-from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.ingest.setup.config import Config, check_config
+from varhouse.ingest.setup.sheets import NO_PEOPLE, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import read_people
 from varhouse.nightly.ledger import Record
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.state import State
+from varhouse.sheetfile import tab_cell
 
 Place = Callable[[Record], Path]
 """Gives the folder in which the data of a record lie."""
@@ -45,17 +46,17 @@ def read_standing(settings: Settings) -> Standing:
     problems: list[str] = []
     frames = []
     empty = pl.DataFrame(schema={"cohort": pl.String, "files": pl.String})
-    for key, check, none in (
-        ("cohorts", check_cohorts, empty),
-        ("samples", check_samples, NO_PEOPLE.drop("line")),
+    for key, read, none in (
+        ("cohorts", read_cohorts, empty),
+        ("samples", read_samples, NO_PEOPLE.drop("line")),
     ):
         frame = none
         if settings.raw.get(key):
             path = settings.base / settings.raw[key]
             try:
-                found, wrong = check(path, read_sheet(path))
-                frame = found.drop("line")
-                problems += wrong
+                found = read(path)
+                frame = found.frame.drop("line")
+                problems += found.problems
             except InputError as error:
                 problems.append(str(error))
             except FileNotFoundError:
@@ -157,4 +158,4 @@ def _with_columns(samples: pl.DataFrame, raw: Mapping[str, Any]) -> pl.DataFrame
 def _write(path: Path, frame: pl.DataFrame) -> None:
     """Write a sheet; cells hold no tabs and line ends."""
     rows = [frame.columns, *frame.fill_null("").rows()]
-    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+    write_text(path, "".join("\t".join(map(tab_cell, row)) + "\n" for row in rows))

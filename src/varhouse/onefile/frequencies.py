@@ -1,5 +1,6 @@
 """Frequencies of one file without a store."""
 
+import logging
 import shlex
 import tempfile
 from collections import Counter
@@ -24,7 +25,7 @@ from varhouse.ingest.jobs.filecontext import Context
 from varhouse.ingest.jobs.tasks import ROWS_AT_ONCE, drop_duplicates
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.ingest.setup.settings import Policy
-from varhouse.ingest.setup.sheets import check_samples, read_sheet
+from varhouse.ingest.setup.sheets import read_samples
 from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.validate import header_of
 from varhouse.tables.schema import FREQUENCIES, KEY
@@ -32,6 +33,8 @@ from varhouse.tables.statistics import ADJ_FIELDS
 from varhouse.vcf.check.judged import MarkedRecords
 from varhouse.vcf.check.scan import FileScan, scan_file
 from varhouse.vcf.header.keys import key_table
+
+LOG = logging.getLogger("varhouse.onefile")
 
 if TYPE_CHECKING:
     from varhouse.onefile.out import Out
@@ -161,9 +164,12 @@ def _people(
     frame = pl.DataFrame({"sample": names}, schema={"sample": pl.String})
     if sheet is None:
         return frame.with_columns(pl.lit("unknown").alias("sex")), cohort or _stem(path), 0
-    rows, problems = check_samples(sheet, read_sheet(sheet))
-    if problems:
-        raise ConfigError(problems)
+    read = read_samples(sheet)
+    if read.problems:
+        raise ConfigError(read.problems + read.notes)
+    for note in read.notes:
+        LOG.warning("note  %s", note)
+    rows = read.frame
     with_sample = rows.filter(pl.col("sample").is_in(names))
     cohorts = sorted(with_sample["cohort"].unique().to_list())
     if cohort is None:

@@ -1,5 +1,6 @@
 """Checks of single files outside an ingest, and repair of what needs no guess."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from varhouse.genome.contigs import AnyContigs, Contigs, read_aliases
 from varhouse.genome.reference import Reference
 from varhouse.ingest.setup.known_names import open_reference
 from varhouse.ingest.setup.sample_names import check_samples_of_file
-from varhouse.ingest.setup.sheets import check_samples, read_sheet
+from varhouse.ingest.setup.sheets import read_samples
 from varhouse.normalise import normalise_packed
 from varhouse.onefile.out import as_path, tells_paths
 from varhouse.onefile.paths import is_same
@@ -25,6 +26,8 @@ from varhouse.vcf.peek import peek_header
 from varhouse.vcf.repair.run import Repair, repair_file
 from varhouse.vcf.text.limits import BOUNDS, DEFAULTS, Limits
 from varhouse.vcf.text.stale_index import check_index
+
+LOG = logging.getLogger("varhouse.onefile")
 
 _UNREAD = {"VH-F-001", "VH-F-002", "VH-F-003", "VH-F-010", "VH-F-011", "VH-F-012",
            "VH-F-013", "VH-F-014", "VH-F-015", "VH-F-017", "VH-B-001"}  # fmt: skip
@@ -242,10 +245,12 @@ def read_sample_sheet(path: str | Path) -> pl.DataFrame:
     varhouse.errors.ConfigError
         For mistakes in it, all at once.
     """
-    sheet, problems = check_samples(Path(path), read_sheet(Path(path)))
-    if problems:
-        raise ConfigError(problems)
-    return sheet
+    sheet = read_samples(Path(path))
+    if sheet.problems:
+        raise ConfigError(sheet.problems + sheet.notes)
+    for note in sheet.notes:
+        LOG.warning("note  %s", note)
+    return sheet.frame
 
 
 def make_limits(chosen: Mapping[str, int], name: str = "limits") -> Limits:

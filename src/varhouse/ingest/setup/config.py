@@ -20,7 +20,7 @@ from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text, s
 from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
-from varhouse.ingest.setup.sheets import check_cohorts, check_samples, read_sheet
+from varhouse.ingest.setup.sheets import NO_PEOPLE, Sheet, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names, header_names
 from varhouse.sources import read_spec, source_faults
 from varhouse.textfile import LONGEST_ROW, line_blocks
@@ -131,12 +131,11 @@ def check_config(
     problems += found
     contigs, inputs, found = _contigs(paths["assembly.aliases"])
     problems += found
-    samples, found = _read(paths["samples"], check_samples)
-    problems += found
-    if not {"cohort", "sample"} <= set(samples.columns):
-        samples = NO_PEOPLE
+    sheet = _read(paths["samples"], read_samples)
+    samples = sheet.frame
+    problems += sheet.problems
     # Of a sheet that cannot be read no column is there: that says nothing of the strata.
-    unread = bool(found) and samples.is_empty()
+    unread = bool(sheet.problems) and samples.is_empty()
     bands = said.get("callable") or {}
     problems += _band_problems(bands)
     strata = list(said.get("strata") or [])
@@ -154,6 +153,7 @@ def check_config(
             said, base, paths["cohorts"], samples, who_is_in, kits
         )
         problems += found
+    warnings = sheet.notes + kits.notes + warnings
     if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
     if problems:
@@ -256,12 +256,13 @@ def _cohorts(
     kits: KitSheet,
 ) -> tuple[list[Cohort], list[str], list[str]]:
     """Read the cohort sheet: (cohorts, warnings, problems)."""
-    sheet, problems = _read(path, check_cohorts)
-    if not {"cohort", "files"} <= set(sheet.columns):
-        return [], [], problems
+    sheet = _read(path, read_cohorts)
+    problems = list(sheet.problems)
+    if "files" not in sheet.frame.columns:
+        return [], sheet.notes, problems
     cohorts: list[Cohort] = []
     assembly = (said.get("assembly") or {}).get("name")
-    for row in sheet.iter_rows(named=True):
+    for row in sheet.frame.iter_rows(named=True):
         files, found = cohort_files(base, str(row["cohort"]), row["files"] or "")
         problems += found
         lift: _Lift = (None, None, None)
@@ -293,7 +294,7 @@ def _cohorts(
         problems.append("cohorts: the sheet has no rows")
     names = {c.name for c in cohorts}
     listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
-    warnings = [
+    warnings = sheet.notes + [
         f"samples: cohort {name!r} is not in the cohort sheet{nearest(name, names)}"
         for name in sorted(listed - names)
     ]
@@ -342,26 +343,14 @@ def genes_problems(path: Path) -> list[str]:
     return [f"genes: {path}: no GFF3 or GTF: {first}; fix: name a GFF3 or GTF file"]
 
 
-NO_PEOPLE = pl.DataFrame(
-    schema={
-        "cohort": pl.String,
-        "sample": pl.String,
-        "sex": pl.String,
-        "population": pl.String,
-        "line": pl.Int64,
-    }
-)
-"""A sample sheet without rows."""
-
-
-def _read(path: Path | None, check: Any) -> tuple[pl.DataFrame, list[str]]:
+def _read(path: Path | None, reader: Callable[[Path], Sheet]) -> Sheet:
+    """Read a sheet, if it is there; one that cannot be read has no rows."""
     if path is None or not path.is_file():
-        return NO_PEOPLE, []
+        return Sheet(path or Path(), NO_PEOPLE)
     try:
-        frame, problems = check(path, read_sheet(path))
+        return reader(path)
     except InputError as error:
-        return NO_PEOPLE, [str(error)]
-    return frame, problems
+        return Sheet(path, NO_PEOPLE, problems=[str(error)])
 
 
 def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[str]]:

@@ -5,12 +5,15 @@ a path a line; its paths are taken from the folder of the list.
 """
 
 import glob
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from varhouse.errors import InputError
-from varhouse.textfile import read_text, split_lines
+from varhouse.textfile import decode_any, read_small, split_lines
+
+LOG = logging.getLogger("varhouse.ingest")
 
 LIST = "@"
 """Stands before the path of a list of files."""
@@ -77,9 +80,12 @@ def _read_list(path: Path, who: str) -> tuple[list[str], list[str]]:
     if not path.is_file():
         return [], [f"{who}: no such list of files: {path}"]
     try:
-        lines = split_lines(read_text(path))
+        text, encoding = decode_any(path, read_small(path))
+        lines = split_lines(text)
     except InputError as error:
         return [], [f"{who}: {error}"]
+    if encoding is not None:
+        LOG.warning("note  %s: not UTF-8, read as %s", path.name, encoding)
     said = [(n, line.strip()) for n, line in enumerate(lines, 1)]
     files = [(n, path.parent / line) for n, line in said if line and line[0] != "#"]
     if not files:

@@ -16,7 +16,8 @@ from varhouse.errors import InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits
 from varhouse.genome.reference import Reference
-from varhouse.ingest.setup.sheets import missing_columns, read_sheet
+from varhouse.ingest.setup.sheetcolumns import KITS_SHEET
+from varhouse.ingest.setup.sheets import read_sheet
 from varhouse.tables.shards import write_frame
 from varhouse.textfile import read_text, split_lines
 
@@ -46,12 +47,15 @@ class KitSheet:
         BED to its rows as they are written: line, contig, start, end (0-based, half-open).
     inputs
         BED to the SHA-256 of the bytes that were read.
+    notes
+        What was taken for what in the table.
     """
 
     path: Path | None = None
     beds: dict[str, str] = field(default_factory=dict)
     intervals: dict[str, pl.DataFrame] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def read(self, beds: Iterable[str]) -> list[str]:
         """Read the BED that were not read yet; gives their mistakes."""
@@ -78,13 +82,13 @@ def read_kits(path: Path | None) -> tuple[KitSheet, list[str]]:
     if path is None or not path.is_file():
         return sheet, []
     try:
-        frame = read_sheet(path)
+        table = read_sheet(path, KITS_SHEET)
     except InputError as error:
         return sheet, [str(error)]
-    problems = missing_columns(path.name, frame, ("kit", "bed"))
-    if problems:
+    sheet.notes += table.notes
+    if problems := table.problems:
         return sheet, problems
-    for line, kit, bed in frame.select("line", "kit", "bed").rows():
+    for line, kit, bed in table.frame.select("line", "kit", "bed").rows():
         at = f"{path.name}:{line}"
         if not kit or not bed:
             problems.append(f"{at}: no kit or no bed (`{GENOME}` stands for all contigs)")

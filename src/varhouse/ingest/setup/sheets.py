@@ -2,83 +2,119 @@
 
 import difflib
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from varhouse.errors import InputError
 from varhouse.frequencies.strata import ALL
+from varhouse.ingest.setup.sheetcolumns import (
+    COHORT_COLUMNS,
+    COHORTS_SHEET,
+    SAMPLES_SHEET,
+    SheetKind,
+    missing_columns,
+    read_sex,
+    take_names,
+)
+from varhouse.sheetfile import read_sheet_file
 from varhouse.tables.statistics import taken_by_columns
-from varhouse.textfile import read_text, split_lines
 
-COHORT_COLUMNS = (
-    "cohort", "files", "assembly", "chain", "source_reference", "callable", "project",
-    "province", "ethics_approval", "consent_scope", "permit_kind", "permit_number",
-    "permit_valid_until", "data_tier", "assay", "platform", "caller",
-)  # fmt: skip
 METADATA = COHORT_COLUMNS[6:]
-SPELLINGS = {
-    "project_accession": "project", "bioproject": "project", "province_code": "province",
-    "ethics": "ethics_approval", "consent": "consent_scope", "tier": "data_tier",
-}  # fmt: skip
-"""Other names of cohort columns that are understood."""
+_PATHS = ("files", "chain", "source_reference", "callable")
 
 ACCESSION_COLUMNS = ("accession", "sample_accession", "biosample")
 _PROJECT = re.compile(r"PRJC[A-Z]\d{6}|PRJNA\d+|PRJEB\d+|PRJDB\d+")
 _SAMPLE = re.compile(r"SAMC\d{6,}|SAMN\d+|SAMEA?\d+|SAMD\d+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_VCF_NAME = r"(?i)\.(vcf|bcf)(\.gz|\.bgz|\.bz2)?$"
 _MISSING = {"", "NA", "na", "N/A", "."}
-SEXES = ("male", "female", "unknown")
+
+NO_PEOPLE = pl.DataFrame(
+    schema={
+        "cohort": pl.String,
+        "sample": pl.String,
+        "sex": pl.String,
+        "population": pl.String,
+        "line": pl.Int64,
+    }
+)
+"""A sample sheet without rows."""
 
 
-def read_sheet(path: Path) -> pl.DataFrame:
-    """Read a tab-separated sheet as text; empty cells become null.
+@dataclass
+class Sheet:
+    """A sheet as it was read.
+
+    Attributes
+    ----------
+    path
+        Where it lies.
+    frame
+        A column a column of the sheet, text, null where nothing is known; and `line`, the
+        1-based line of the file or row of the workbook.
+    form
+        What sets its columns off (`varhouse.sheetfile.SheetFile.form`).
+    notes
+        What was taken for what, for people.
+    problems
+        Mistakes, one line each.
+    """
+
+    path: Path
+    frame: pl.DataFrame
+    form: str = "tabs"
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_sheet(path: Path, kind: SheetKind) -> Sheet:
+    """Read a sheet as text, in any form that `varhouse.sheetfile` reads.
+
+    Columns have the names of their kind, empty cells are null.
 
     Raises
     ------
     InputError
-        If it is not UTF-8 (GBK is recognised and named), or a row has another number
-        of cells than the header.
+        If it cannot be read as a sheet at all.
     """
-    text = read_text(path)
-    rows = [
-        (n, ln.split("\t"))
-        for n, ln in enumerate(split_lines(text), 1)
-        if ln.strip() and not ln.startswith("##")
-    ]
-    if not rows:
-        raise InputError(f"{path}: the sheet is empty")
-    header = [h.strip().lstrip("#").strip() for h in rows[0][1]]
-    if len(set(header)) < len(header):
-        twice = sorted({h for h in header if header.count(h) > 1})
-        raise InputError(f"{path}: column(s) {', '.join(twice)} stand twice in the header")
-    columns: dict[str, list[str | None]] = {h: [] for h in header}
-    lines: list[int] = []
-    for number, cells in rows[1:]:
-        if len(cells) > len(header):
-            raise InputError(
-                f"{path}: row {number} has {len(cells)} cells, the header {len(header)}",
-                "separate the columns by single tabs",
-            )
-        padded = [*cells, *[""] * (len(header) - len(cells))]
-        for name, cell in zip(header, padded, strict=True):
-            columns[name].append(None if cell.strip() in _MISSING else cell.strip())
-        lines.append(number)
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String))
-    return frame.with_columns(pl.Series("line", lines, dtype=pl.Int64))
+    found = read_sheet_file(path, kind.name, kind.is_header)
+    columns: list[list[str | None]] = [
+        [None if cell in _MISSING else cell for cell in cells]
+        for cells in zip(*found.rows, strict=True)
+    ] or [[] for _ in found.header]
+    frame = pl.DataFrame(
+        dict(zip(found.header, columns, strict=True)),
+        schema=dict.fromkeys(found.header, pl.String),
+    ).with_columns(pl.Series("line", found.lines, dtype=pl.Int64))
+    frame, notes, problems = take_names(path.name, frame, kind)
+    sheet = Sheet(path, frame, found.form, found.notes + notes, found.problems + problems)
+    if not problems:
+        sheet.problems += missing_columns(path.name, frame, kind)
+    return sheet
 
 
-def missing_columns(where: str, frame: pl.DataFrame, needed: tuple[str, ...]) -> list[str]:
-    """Say which columns a sheet lacks, or that something else than tabs sets them off."""
-    missing = [c for c in needed if c not in frame.columns]
-    found = [c for c in frame.columns if c != "line"]
-    for pattern, name in ((",", "commas"), (";", "semicolons"), (r"\s+", "blanks")):
-        cells = [x.strip(' "') for x in re.split(pattern, "".join(found))]
-        if len(found) == 1 and set(needed) <= set(cells):
-            return [f"{where}: the columns are set off by {name}; separate them by tabs"]
-    has = ", ".join(repr(c[:30]) for c in found[:8])
-    return [f"{where}: no column {c!r} (it has {has})" for c in missing]
+def read_cohorts(path: Path) -> Sheet:
+    """Read and check cohorts.tsv.
+
+    Raises
+    ------
+    InputError
+        As `read_sheet`.
+    """
+    return check_cohorts(read_sheet(path, COHORTS_SHEET))
+
+
+def read_samples(path: Path) -> Sheet:
+    """Read and check samples.tsv.
+
+    Raises
+    ------
+    InputError
+        As `read_sheet`.
+    """
+    return check_samples(read_sheet(path, SAMPLES_SHEET))
 
 
 def name_problem(cohort: str | None) -> str | None:
@@ -98,13 +134,12 @@ def name_problem(cohort: str | None) -> str | None:
     return None
 
 
-def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Check cohorts.tsv: the sheet with canonical column names, and every mistake."""
-    frame = frame.rename({k: v for k, v in SPELLINGS.items() if k in frame.columns})
-    where = path.name
-    problems = missing_columns(where, frame, ("cohort", "files"))
-    if problems:
-        return frame, problems
+def check_cohorts(sheet: Sheet) -> Sheet:
+    """Find every mistake in cohorts.tsv; one that could not be read whole has no rows."""
+    if sheet.problems:
+        sheet.frame = NO_PEOPLE
+        return sheet
+    frame, where, problems = sheet.frame, sheet.path.name, sheet.problems
     for name in frame.columns:
         close = difflib.get_close_matches(name, COHORT_COLUMNS, 1, 0.8)
         if close and name != close[0]:
@@ -131,25 +166,41 @@ def check_cohorts(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
         for c in dict.fromkeys(names)
         if names.count(c) > 1
     ]
-    return frame, problems
+    problems += _stray_files(sheet)
+    return sheet
 
 
-def check_samples(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Check samples.tsv: the sheet with sex and population, and every mistake."""
-    where = path.name
-    problems = missing_columns(where, frame, ("cohort", "sample"))
-    if problems:
-        return frame, problems
+def _stray_files(sheet: Sheet) -> list[str]:
+    """Find file names outside of the columns of paths: a comma in `files` without quotes."""
+    if sheet.form not in ("commas", "semicolons", "blanks"):
+        return []
+    return [
+        f"{sheet.path.name}:{line}: {name} is {value!r}: files that are separated by commas "
+        "stand in quotes in a CSV; fix: quote the cell, or set the columns off by tabs"
+        for name in sheet.frame.columns
+        if name not in (*_PATHS, "cohort", "line")
+        for line, value in sheet.frame.filter(pl.col(name).str.contains(_VCF_NAME))
+        .select("line", name)
+        .head(3)
+        .rows()
+    ]
+
+
+def check_samples(sheet: Sheet) -> Sheet:
+    """Find every mistake in samples.tsv, and give it the columns sex and population.
+
+    One that could not be read whole has no rows.
+    """
+    if sheet.problems:
+        sheet.frame = NO_PEOPLE
+        return sheet
+    frame, where, problems = sheet.frame, sheet.path.name, sheet.problems
     for name in ("sex", "population"):
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(None, pl.String).alias(name))
-    said = frame["sex"].rename("said")
-    frame = frame.with_columns(pl.col("sex").fill_null("unknown").str.to_lowercase())
-    bad = frame.with_columns(said).filter(~pl.col("sex").is_in(SEXES))
-    problems += [
-        f"{where}:{line}: sample {s!r}: sex {x!r} is not male, female or unknown"
-        for line, s, x in bad.select("line", "sample", "said").rows()
-    ]
+    frame, notes, found = read_sex(where, frame)
+    problems += found
+    sheet.frame, sheet.notes = frame, sheet.notes + notes
     empty = frame.filter(pl.col("cohort").is_null() | pl.col("sample").is_null())
     problems += [f"{where}:{line}: no cohort or no sample" for line in empty["line"].to_list()]
     twice = frame.group_by("cohort", "sample", maintain_order=True).agg("line")
@@ -168,4 +219,4 @@ def check_samples(path: Path, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[s
                 "SAMEA..., SAMD...)"
                 for line, a in wrong.select("line", name).rows()
             ]
-    return frame, problems
+    return sheet

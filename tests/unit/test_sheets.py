@@ -1,0 +1,383 @@
+"""Sheets in the forms that people have them in: read as meant, or refused with the fix."""
+
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.worksheet import Worksheet
+
+from varhouse import workbook
+from varhouse.errors import InputError
+from varhouse.ingest.setup.sheets import Sheet, read_cohorts, read_samples
+
+PEOPLE = [
+    ("cohort", "sample", "sex", "population", "note"),
+    ("bj", "001", "male", "汉族", "x"),
+    ("bj", "002", "female", "", 'say "a, b"'),
+    ("zj", "S 3", "", "Han; north", "1,5"),
+]
+READ = [
+    ("bj", "001", "male", "汉族", "x"),
+    ("bj", "002", "female", None, 'say "a, b"'),
+    ("zj", "S 3", "unknown", "Han; north", "1,5"),
+]
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def text_of(separator: str, quote: Callable[[str], str]) -> str:
+    return "".join(separator.join(map(quote, row)) + "\r\n" for row in PEOPLE)
+
+
+def as_rows(sheet: Sheet) -> list[tuple]:
+    assert sheet.problems == []
+    return sheet.frame.select(PEOPLE[0]).rows()
+
+
+TABS = text_of("\t", str)
+FORMS = {
+    "tabs": TABS.encode(),
+    "quoted tabs": text_of("\t", quoted).encode(),
+    "byte order mark": TABS.encode("utf-8-sig"),
+    "Excel Unicode text": TABS.encode("utf-16"),
+    "UTF-16, big end first": b"\xfe\xff" + TABS.encode("utf-16-be"),
+    "GBK": TABS.encode("gbk"),
+    "GB18030": TABS.encode("gb18030"),
+    "CSV": text_of(",", quoted).encode(),
+    "CSV with sep": b"sep=,\r\n" + text_of(",", quoted).encode(),
+    "CSV in GBK": text_of(",", quoted).encode("gbk"),
+    "semicolons": text_of(";", quoted).encode(),
+    "blanks": text_of("  ", quoted).encode(),
+    "old Mac": TABS.replace("\r\n", "\r").encode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_sheet_is_the_same_in_every_form(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "samples.tsv"
+    path.write_bytes(FORMS[form])
+    sheet = read_samples(path)
+    assert as_rows(sheet) == READ
+    first = 3 if "sep" in form else 2
+    assert sheet.frame["line"].to_list() == [first, first + 1, first + 2]
+    plain = form in ("tabs", "quoted tabs", "byte order mark", "old Mac")
+    assert bool(sheet.notes) != plain
+
+
+def test_what_was_taken_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes("队列;Sample ID;性别;年龄\nbj;S1;男;45,5\nbj;S2;女;\n".encode("gbk"))
+    sheet = read_samples(path)
+    assert sheet.frame.select("cohort", "sample", "sex", "年龄").rows() == [
+        ("bj", "S1", "male", "45,5"),
+        ("bj", "S2", "female", None),
+    ]
+    assert sheet.notes == [
+        "s.csv: not UTF-8, read as GB18030 (GBK)",
+        "s.csv: columns set off by semicolons",
+        "s.csv: column '队列' is read as cohort",
+        "s.csv: column 'Sample ID' is read as sample",
+        "s.csv: column '性别' is read as sex",
+    ]
+
+
+def problems_of(tmp_path: Path, text: str | bytes, reader: Callable = read_samples) -> str:
+    path = tmp_path / "sheet.txt"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    try:
+        return "\n".join(reader(path).problems)
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "cohort,sample\na,S1,S2\n",
+            "sheet.txt:2: 3 cells, the header has 2; fix: write every",
+        ),
+        ("cohort,sample,sex\na,S1\n", "sheet.txt:2: 2 cells, the header has 3"),
+        (
+            "cohort sample sex\na S1\n",
+            "sheet.txt:2: 2 cells, the header has 3; fix: set the col",
+        ),
+        ("cohort\tsample\na\tb\tc\n", "sheet.txt:2: 3 cells, the header has 2"),
+        ('cohort,sample\na,"S1\nb,S2\n', "quotes that do not fit"),
+        ("cohort,sample\tx\na,S1\tx\n", "no column 'cohort' (it has 'cohort,sample', 'x')"),
+        (
+            "sample,sex\nS1,male\n",
+            "no column 'cohort' (it has 'sample', 'sex'); fix: name it co",
+        ),
+        ("cohort\tIID\tsample_id\na\tb\tc\n", "'IID' and 'sample_id' may each be sample"),
+        (
+            "cohort\t\tsample\na\tx\tS1\n",
+            "sheet.txt:2: a value in column 2, which has no name",
+        ),
+        ("cohort\tsample\tx\tx\n", "column(s) x stand twice"),
+        (
+            "F1 P1 0 0 1 -9\nF1 P2 0 0 2 -9\n",
+            "no header line; its rows look like those of PLINK",
+        ),
+        ("F1\tP1\t0\t0\t1\t2\tA A\tC C\n", "fix: make a sheet of it: awk"),
+        ("#IID SEX\nP1 1\n", "no column 'cohort'"),
+        (b"cohort\tsample\na\tM\xfcller\n", "neither UTF-8 (byte 17) nor GBK"),
+        (b"cohort\tsample\na\tJos\xe9 Pe\xf1a\n", "neither UTF-8"),
+        ("cohort\tsample\n".encode("utf-16-le"), "UTF-16 without its mark"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "an old document of Excel or Word"),
+        ("\n \n", "the sheet is empty"),
+        (
+            "cohort\tsample\tsex\na\tS1\tboy\n",
+            "sheet.txt:2: sample 'S1': sex 'boy' is not male",
+        ),
+        ("cohort\tsample\tsex\na\tS1\t1\na\tS2\tF\n", "sex is '1' here and 'F' on line 3"),
+        ("cohort\tsample\tsex\na\tS1\t1\na\tS2\t0\n", "sex is 0 and 1 and never 2"),
+        (
+            "cohort\tsample\tsex\na\tS1\t2\na\tS2\t1\nb\tT1\t0\nb\tT2\t1\n",
+            ":4: cohort 'b': sex is",
+        ),
+    ],
+)
+def test_what_is_unclear_is_a_mistake(tmp_path: Path, text: str | bytes, words: str) -> None:
+    assert words in problems_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("M F m f Male FEMALE unknown U", "m f m f m f u u"),
+        ("男 女 未知 . 男性", "m f u u m"),
+        ("1 2 0 -9 9", "m f u u u"),
+        ("2 2", "f f"),
+        ("1 . 1", "m u m"),
+    ],
+)
+def test_sex_is_read(tmp_path: Path, said: str, read: str) -> None:
+    words = {"m": "male", "f": "female", "u": "unknown"}
+    path = tmp_path / "samples.tsv"
+    rows = [f"c\tS{k}\t{x}" for k, x in enumerate(said.split())]
+    path.write_text("\n".join(["cohort\tsample\tsex", *rows, ""]))
+    sheet = read_samples(path)
+    assert sheet.problems == []
+    assert sheet.frame["sex"].to_list() == [words[x] for x in read.split()]
+    assert bool(sheet.notes) == any(c in "120" for c in said)
+
+
+def test_a_column_read_under_another_name_stays_for_strata(tmp_path: Path) -> None:
+    path = tmp_path / "samples.tsv"
+    path.write_text("cohort\tsample\tGender\tpop\tgroup\nc\tS1\tF\tCHB\tg\n")
+    frame = read_samples(path).frame
+    assert frame.select("sex", "Gender", "population", "pop", "group").rows() == [
+        ("female", "F", "CHB", "CHB", "g")
+    ]
+    # Who has a column of the right name means that one.
+    path.write_text("cohort\tsample\tgender\tsex\nc\tS1\tF\tmale\n")
+    assert read_samples(path).frame["sex"].to_list() == ["male"]
+
+
+def test_files_of_a_csv_may_hold_commas_in_quotes_only(tmp_path: Path) -> None:
+    path = tmp_path / "cohorts.csv"
+    path.write_text('Cohort,VCF,assay\na,"x.vcf.gz,y.vcf",WGS\n')
+    assert read_cohorts(path).frame.select("cohort", "files", "assay").rows() == [
+        ("a", "x.vcf.gz,y.vcf", "WGS")
+    ]
+    # As many cells as columns, and the second file in the wrong one.
+    said = problems_of(tmp_path, "cohort,files,assay\na,x.vcf.gz,y.vcf.gz\n", read_cohorts)
+    assert "assay is 'y.vcf.gz': files that are separated by commas stand in quotes" in said
+    assert "'file' and 'vcf' may each be files" in problems_of(
+        tmp_path, "cohort\tfile\tvcf\na\tb\tc\n", read_cohorts
+    )
+
+
+def written(path: Path, fill: Callable[[Worksheet], object], title: str = "samples") -> Path:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.title = title
+    fill(book.active)
+    book.save(path)
+    return path
+
+
+def people(sheet: Worksheet) -> None:
+    for row in PEOPLE:
+        sheet.append([cell or None for cell in row])
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return written(tmp_path / "samples.xlsx", people)
+
+
+def test_a_workbook_is_read_as_its_text(book: Path) -> None:
+    sheet = read_samples(book)
+    assert as_rows(sheet) == READ
+    assert sheet.frame["line"].to_list() == [2, 3, 4]
+    assert sheet.notes == ["samples.xlsx: read from the sheet 'samples' of the workbook"]
+
+
+def test_cells_of_a_workbook_keep_the_text_they_show(tmp_path: Path) -> None:
+    shown = [  # value, format, text; None: it is named as a mistake
+        (1, "General", "1"), (1, "000", "001"), (45.5, "General", "45.5"),
+        (2.0, "0.00", "2.00"), (0.1 + 0.2, "General", "0.3"), ("007", "@", "007"),
+        (True, "General", "TRUE"),
+        (12345, "#,##0", None), (0.5, "0%", None), (1e15, "General", None), (1.5, "000", None),
+        (1e-9, "General", None), ("=1+1", "General", None), ("#N/A", "General", None),
+    ]  # fmt: skip
+
+    def fill(sheet: Worksheet) -> None:
+        sheet.append(["cohort", "sample", "note"])
+        for k, (value, form, _) in enumerate(shown, 2):
+            sheet.append(["c", f"S{k}", value])
+            sheet.cell(k, 3).number_format = form
+
+    sheet = read_samples(written(tmp_path / "s.xlsx", fill))
+    wrong = [k for k, (_, _, text) in enumerate(shown, 2) if text is None]
+    assert [p.split(" is ")[0] for p in sheet.problems] == [
+        f"s.xlsx:{k}: cell C{k}" for k in wrong
+    ]
+    assert "is a formula; fix:" in sheet.problems[-2]
+
+    def good(sheet: Worksheet) -> None:
+        fill(sheet)
+        for k in reversed(wrong):
+            sheet.delete_rows(k)
+        for k, (_, form, _) in enumerate([s for s in shown if s[2] is not None], 2):
+            sheet.cell(k, 3).number_format = form
+
+    sheet = read_samples(written(tmp_path / "s.xlsx", good))
+    assert sheet.problems == []
+    assert sheet.frame["note"].to_list() == [t for _, _, t in shown if t is not None]
+
+
+def test_dates_are_dates_or_mistakes(tmp_path: Path) -> None:
+    def fill(sheet: Worksheet) -> None:
+        sheet.append(["cohort", "sample", "taken", "group"])
+        sheet.append(["c", "S1", date(2026, 1, 2), "1-1"])
+        sheet.append(["c", "S2", datetime(2026, 1, 2, 3, 4), datetime(2026, 1, 2)])
+
+    sheet = read_samples(written(tmp_path / "s.xlsx", fill))
+    assert [p.split("; fix")[0] for p in sheet.problems] == [
+        "s.xlsx: cell D3 has become the date 2026-01-02, other cells of its column are none"
+    ]
+    written(tmp_path / "s.xlsx", lambda s: (fill(s), s.delete_cols(4)))
+    assert read_samples(tmp_path / "s.xlsx").frame["taken"].to_list() == [
+        "2026-01-02",
+        "2026-01-02 03:04:00",
+    ]
+
+
+def test_the_sheet_of_a_workbook_is_chosen_or_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path / "study.xlsx", people, "Sheet1")
+    assert as_rows(read_samples(path)) == READ
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("cohorts").append(["cohort", "files"])
+    book["cohorts"].append(["bj", "a.vcf"])
+    book.create_sheet("empty")
+    book.save(path)
+    with pytest.raises(
+        InputError, match=r"which of its sheets is meant \('Sheet1', 'cohorts'\)"
+    ):
+        read_samples(path)
+    assert read_cohorts(path).frame["files"].to_list() == ["a.vcf"]
+    book["Sheet1"].title = "Samples"
+    book.save(path)
+    assert as_rows(read_samples(path)) == READ
+    book["cohorts"].sheet_state = "hidden"
+    book["Samples"].title = "x"
+    book["x"].row_dimensions[3].hidden = True
+    book.save(path)
+    sheet = read_samples(path)
+    assert as_rows(sheet) == READ
+    assert "study.xlsx: 1 hidden row(s) are read, too" in sheet.notes
+
+
+def test_merged_cells_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.xlsx", lambda s: (people(s), s.merge_cells("A2:A3")))
+    assert "cells A2:A3 are merged" in read_samples(path).problems[0]
+
+
+def repacked(path: Path, changes: dict[str, bytes]) -> Path:
+    """Write a workbook with other parts."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {n: archive.read(n) for n in archive.namelist()} | changes
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return path
+
+
+def sheet_xml(rows: str) -> dict[str, bytes]:
+    start = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    text = f"{start}<sheetData>{rows}</sheetData></worksheet>"
+    return {"xl/worksheets/sheet1.xml": text.encode()}
+
+
+ROW = '<row r="{0}"><c r="{1}{0}" t="inlineStr"><is><t>x</t></is></c></row>'
+HOSTILE = {
+    "bomb": ({"xl/media/a": b"\0" * (3 << 20)}, "unpacks to 3 MiB"),
+    "entities": (
+        {"xl/workbook.xml": b'<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>'},
+        "declares XML entities",
+    ),
+    "no XML": ({"xl/workbook.xml": b"<workbook"}, "cannot be read"),
+    "far row": (sheet_xml(ROW.format(1, "A") + ROW.format(2**40, "A")), "more than 1,048,576"),
+    "wide rows": (
+        sheet_xml("".join(ROW.format(k, "XFD") for k in range(1, 200))),
+        "more than 1,048,576 rows or",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_workbook_is_refused_soon(
+    book: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(workbook, "MOST_CELLS", 1_000_000)
+    monkeypatch.setattr(workbook, "SMALL_FILE", 2 << 20)
+    changes, words = HOSTILE[name]
+    repacked(book, changes)
+    began = time.process_time()
+    with pytest.raises(InputError, match=words):
+        read_samples(book)
+    assert time.process_time() - began < 10
+
+
+def test_rows_beyond_what_a_workbook_says_of_its_size_are_read(book: Path) -> None:
+    with zipfile.ZipFile(book) as archive:
+        text = archive.read("xl/worksheets/sheet1.xml")
+    assert b'ref="A1:E4"' in text
+    repacked(book, {"xl/worksheets/sheet1.xml": text.replace(b'ref="A1:E4"', b'ref="A1"')})
+    assert as_rows(read_samples(book)) == READ
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("content.xml", "a LibreOffice document"),
+        ("word/document.xml", "a Word document"),
+        ("xl/workbook.bin", "a binary Excel workbook"),
+        ("x.vcf", "a zip archive, no sheet\n       fix: unpack it"),
+    ],
+)
+def test_other_archives_are_named(tmp_path: Path, part: str, words: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(part, b"x")
+    assert words in problems_of(tmp_path, packed.getvalue())
+    assert "damaged" in problems_of(tmp_path, packed.getvalue()[:-30])
+
+
+def test_without_the_extra_a_workbook_is_refused_with_the_fix(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
+    with pytest.raises(InputError) as caught:
+        read_samples(book)
+    assert "fix: pip install 'varhouse[xlsx]'" in str(caught.value)
