@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import json
-import os
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from inprocess import ingest_here
 from kills import run_steps
 
 import varhouse
-from varhouse.ingest import driver, progress, workflow
+from varhouse.ingest import driver
 from varhouse.ingest.jobs import joinfiles, steps
 from varhouse.ingest.setup import sizing, textsize
 from varhouse.ingest.setup.run import load_run
@@ -216,72 +215,6 @@ def test_joined_files_hold_the_rows_of_the_chunks(
         many, few = (len(s.paths(table, part="c1")) for s in stores)
         assert few <= 8 < many
     assert not verify(stores[1])
-
-
-def test_a_failure_names_the_part_and_tells_the_end_of_the_log(tmp_path: Path) -> None:
-    for name in ("logs/intake", "now"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "logs/intake/0.log").write_text("part intake/a/0\n")
-    (tmp_path / "logs/intake/1.log").write_text(
-        "part intake/b/7\nerror: b.vcf:3: no\n       fix: mend it\nother\n"
-    )
-    (tmp_path / "now/intake-0.txt").write_text("intake/a/0")
-    (tmp_path / "now/intake-1.txt").write_text("intake/b/7")
-    told = workflow._failure(tmp_path, tmp_path / "snakemake.log")
-    assert told.startswith(
-        "step intake/b/7 (job intake/1) failed: b.vcf:3: no\n       fix: mend it\n"
-    )
-    assert "logs/intake/1.log" in told
-    # And while it goes on, one line tells what the jobs are at.
-    assert progress.parts_now(tmp_path) == ["intake/a/0", "intake/b/7"]
-
-
-def test_a_step_that_was_killed_is_named_with_its_log(tmp_path: Path) -> None:
-    """It wrote no error itself; Snakemake's text is that of a job that Slurm cancelled."""
-    (tmp_path / "logs/read/0").mkdir(parents=True)
-    (tmp_path / "logs/read/0/3.log").write_text("part read/a/0\n")
-    log = tmp_path / "snakemake.log"
-    log.write_text(
-        "Error in rule plan:\n    message: of an earlier run\nTrying to restart job 1.\n"
-        "Error in rule read:\n    message: SLURM-job '27' failed, status is: 'CANCELLED'.\n"
-        "    jobid: 1\n    input: /a.vcf.gz, /b.vcf.gz\n    output: jobs/read/0/3.json\n"
-        "    log: logs/read/0/3.log, /s/slurm_logs/rule_read/27.log (check log file(s))\n"
-        "    shell:\n        varhouse stage read\n        (command exited)\n"
-        "    external_jobid: 27\nShutting down, this might take some time.\n" + "more\n" * 20
-    )
-    told = workflow._failure(tmp_path, log)
-    assert told.startswith("step read failed and wrote no error: it was killed")
-    assert "status is: 'CANCELLED'" in told
-    assert "logs/read/0/3.log" in told
-    assert "external_jobid: 27" in told
-    assert "the same command, run again, goes on" in told
-    for other in ("of an earlier run", "a.vcf.gz", "Shutting down"):
-        assert other not in told
-    assert str(log) in told
-    # Where no rule failed in this run, the end of what Snakemake wrote.
-    before = log.stat().st_size
-    with log.open("a") as more:
-        more.write("WorkflowError:\nno such executor\n")
-    told = workflow._failure(tmp_path, log, before)
-    assert "no such executor" in told
-    assert "step read" not in told
-
-
-def test_an_error_of_an_earlier_run_is_not_told_again(tmp_path: Path) -> None:
-    """Snakemake was killed, and a job that failed yesterday has not begun yet."""
-    (tmp_path / "logs/intake").mkdir(parents=True)
-    old = tmp_path / "logs/intake/0.log"
-    old.write_text("error: a.vcf:3: yesterday\n")
-    os.utime(old, (1000, 1000))
-    log = tmp_path / "snakemake.log"
-    log.write_text("Building DAG of jobs...\n")
-    for code in (-9, 137):
-        told = workflow._failure(tmp_path, log, 0, code, began=2000.0)
-        assert "yesterday" not in told
-        assert told.startswith("Snakemake was ended by SIGKILL")
-        assert "run the same command again" in told
-    old.write_text("error: a.vcf:3: today\n")
-    assert "today" in workflow._failure(tmp_path, log, 0, 1, began=2000.0)
 
 
 def test_work_of_another_version_is_done_anew(

@@ -9,6 +9,11 @@ rule cohort:
     threads: 1
     resources:
         mem_mb=mem_mb("cohort"),
+        runtime=minutes("cohort"),
+    params:
+        about=about("cohort"),
+    message:
+        SAID
     shell:
         "varhouse stage cohort --run run.json --threads {threads}"
         " --job {wildcards.job} -o {output} 2> {log}"

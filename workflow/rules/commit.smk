@@ -9,7 +9,12 @@ rule commit:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("commit"),
+        runtime=minutes("commit"),
         store_writer=1,
+    params:
+        about=about("commit"),
+    message:
+        SAID
     shell:
         "varhouse stage commit --run run.json --threads {threads}"
         " -o {output} 2> {log}"

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from varhouse.ingest.jobs.about import about_job
+
 if "run" not in config:
     # Started by hand (`snakemake --configfile CONFIG --config store=STORE`): prepare the
     # run here; `varhouse ingest` has done it before it starts Snakemake.
@@ -34,14 +36,37 @@ FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
 SOURCES = {s["name"]: s["path"] for s in RUN["sources"]}
 
 
-def mem_mb(step):
-    """Memory that grows with the attempt; retries are set in the profile."""
+# What is said of a job when it starts. Snakemake then names neither all its files nor what
+# it asks for; varhouse.ingest.failures reads this line.
+SAID = (
+    "{params.about} ({threads} threads, {resources.mem_mb} MB, {resources.runtime} min)"
+)
+
+
+def about(rule):
+    """Say which cohort, file or contigs a job is about: for logs and people."""
+    return lambda wildcards: f"{rule}: {about_job(RUN, rule, dict(wildcards))}"
+
+
+def of_step(what, step):
+    """Look up what the jobs of a step ask for; it grows with the attempt.
+
+    Retries are set in the profile: only then does a cluster's job come back with more.
+    """
 
     def grow(wildcards, attempt):
         name = f"{step} {wildcards.source}" if step == "source" else step
-        return JOBS["mem_mb"][name] * attempt
+        return JOBS[what][name] * attempt
 
     return grow
+
+
+def mem_mb(step):
+    return of_step("mem_mb", step)
+
+
+def minutes(step):
+    return of_step("minutes", step)
 
 
 def get_nameable(files):

@@ -9,6 +9,11 @@ rule genes:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("genes"),
+        runtime=minutes("genes"),
+    params:
+        about=about("genes"),
+    message:
+        SAID
     shell:
         "varhouse stage genes --run run.json --threads {threads}"
         " -o {output} 2> {log}"

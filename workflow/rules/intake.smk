@@ -9,6 +9,11 @@ rule intake:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("intake"),
+        runtime=minutes("intake"),
+    params:
+        about=about("intake"),
+    message:
+        SAID
     shell:
         "varhouse stage intake --run run.json --threads {threads}"
         " --job {wildcards.job} -o {output} 2> {log}"

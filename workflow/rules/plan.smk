@@ -9,5 +9,10 @@ checkpoint plan:
     threads: 1
     resources:
         mem_mb=mem_mb("plan"),
+        runtime=minutes("plan"),
+    params:
+        about=about("plan"),
+    message:
+        SAID
     shell:
         "varhouse stage plan --run run.json --threads {threads}" " -o {output} 2> {log}"

@@ -10,6 +10,11 @@ rule read:
     threads: 1
     resources:
         mem_mb=mem_mb("read"),
+        runtime=minutes("read"),
+    params:
+        about=about("read"),
+    message:
+        SAID
     shell:
         "varhouse stage read --run run.json --threads {threads}"
         " --file {wildcards.file} --job {wildcards.job} -o {output} 2> {log}"

@@ -9,6 +9,11 @@ rule settle:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("settle"),
+        runtime=minutes("settle"),
+    params:
+        about=about("settle"),
+    message:
+        SAID
     shell:
         "varhouse stage settle --run run.json --threads {threads}"
         " --bundle {wildcards.bundle} -o {output} 2> {log}"

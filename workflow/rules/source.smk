@@ -9,6 +9,11 @@ rule source:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("source"),
+        runtime=minutes("source"),
+    params:
+        about=about("source"),
+    message:
+        SAID
     shell:
         "varhouse stage source --run run.json --threads {threads}"
         " --source {wildcards.source} -o {output} 2> {log}"

@@ -9,6 +9,11 @@ rule validate:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("validate"),
+        runtime=minutes("validate"),
+    params:
+        about=about("validate"),
+    message:
+        SAID
     shell:
         "varhouse stage validate --run run.json --threads {threads}"
         " --file {wildcards.file} -o {output} 2> {log}"

@@ -11,7 +11,12 @@ rule whole:
     threads: JOBS["threads"]
     resources:
         mem_mb=mem_mb("commit"),
+        runtime=minutes("commit"),
         store_writer=1,
+    params:
+        about=about("whole"),
+    message:
+        SAID
     shell:
         "varhouse stage whole --run run.json --threads {threads}"
         " -o {output} 2> {log}"

@@ -90,8 +90,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--profile",
         type=Path,
-        metavar="DIR",
-        help="Snakemake profile, e.g. workflow/profiles/slurm",
+        metavar="NAME",
+        help="where jobs run: local, slurm (docs/slurm.md), or a folder with a Snakemake "
+        "profile",
+    )
+    parser.add_argument(
+        "--slurm-partition", metavar="NAME", help="partition [Slurm's default]"
+    )
+    parser.add_argument("--slurm-account", metavar="NAME", help="account of the jobs")
+    parser.add_argument(
+        "--set-resources",
+        nargs="+",
+        default=[],
+        metavar="STEP:NAME=VALUE",
+        help="what jobs ask for: commit:mem_mb=32000, read:runtime=240 (minutes); without a "
+        "step for all of them",
     )
     parser.add_argument(
         "--wait",
@@ -131,8 +144,9 @@ def run(args: argparse.Namespace) -> int:
 
     config = _configuration(args)
     options = Options(
-        args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash
-    )
+        args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash,
+        args.set_resources, args.slurm_partition, args.slurm_account,
+    )  # fmt: skip
     code, account = ingest(args.store, config, options)
     if args.files:
         account["ask"] = _question(args.store, account)

@@ -2,7 +2,6 @@
 
 import atexit
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -12,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, UsageError
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import child_seconds, final_costs
+from varhouse.ingest.profiles import CLUSTER_JOBS, Profile, read_profile, resource_arguments
 from varhouse.ingest.setup.assembly import (
     check_reference,
     holds_data,
@@ -26,6 +26,7 @@ from varhouse.ingest.setup.config import Config, check_config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.storednames import stored_names
+from varhouse.ingest.slurm import cancel_left, check_slurm
 from varhouse.ingest.workflow import run_snakemake
 from varhouse.store.commit import change_assembly, init_store, utc_now
 from varhouse.store.layout import (
@@ -39,13 +40,9 @@ from varhouse.store.leftovers import KEPT, clear, hold_work
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
-from varhouse.yamltext import read_yaml
 
 LOG = logging.getLogger("varhouse.ingest")
 GIB = 1 << 30
-
-CLUSTER_JOBS = 64
-"""Jobs at once where nothing says how many: the work is then shared out finely enough."""
 
 
 @dataclass
@@ -58,6 +55,9 @@ class Options:
     keep_work: bool = False
     dry_run: bool = False
     rehash: bool = False
+    resources: Sequence[str] = ()
+    slurm_partition: str | None = None
+    slurm_account: str | None = None
 
 
 def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
@@ -219,6 +219,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
     started = time.monotonic()
     # Jobs run elsewhere, and say where they are without `..`.
     store = store.resolve()
+    profile, resources = _where_jobs_run(options)
     if isinstance(config, Path):
         config = read_config(config, stored_names(store))
     if options.dry_run and not (_is_made(store) and _fits(store, config)):
@@ -241,13 +242,13 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             clear(store)
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
-        profile = _read_profile(options.profile)
-        begin(run, config, options.cores or profile.jobs)
+        cancel_left(store)
+        begin(run, config, options.cores or profile.jobs, profile.least_seconds)
         clear(store, keep=run.ingest_id)
         (Path(run.work) / KEPT).unlink(missing_ok=True)
         before = child_seconds()
         work = Path(run.work)
-        run_snakemake(work, holder.token, cores=options.cores, profile=options.profile)
+        run_snakemake(work, holder.token, cores=options.cores, profile=profile, more=resources)
         account = read_json(work / "commit" / "commit.json")
         account["stages"] = final_costs(work, child_seconds() - before, here=profile.here)
         if options.keep_work:
@@ -260,6 +261,20 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             _clear_cache(run)
     account["seconds"] = round(time.monotonic() - started, 1)
     return _exit_code(account), account
+
+
+def _where_jobs_run(options: Options) -> tuple[Profile, list[str]]:
+    """Give the profile, and what is asked for besides it as Snakemake takes it."""
+    profile = read_profile(options.profile)
+    site = {"slurm_partition": options.slurm_partition, "slurm_account": options.slurm_account}
+    said = {name: value for name, value in site.items() if value is not None}
+    if profile.executor == "slurm":
+        check_slurm(options.slurm_partition)
+    elif said:
+        option = next(iter(said)).replace("_", "-")
+        raise UsageError(f"--{option}: the jobs do not go to Slurm", "add --profile slurm")
+    values = [*(f"{name}={value}" for name, value in said.items()), *options.resources]
+    return profile, resource_arguments(values)
 
 
 def _warn(run: Run) -> None:
@@ -308,28 +323,6 @@ def _exit_code(account: dict[str, Any]) -> int:
     came = account["release"] is not None and not account.get("up_to_date")
     came |= any(h.get("stays") for h in account["held_back"])
     return 3 if came or account["unchanged"] else 1
-
-
-@dataclass(frozen=True)
-class _Profile:
-    """What a Snakemake profile says of the jobs: how many at once, and whether here."""
-
-    jobs: int = 1
-    here: bool = True
-
-
-def _read_profile(folder: Path | None) -> _Profile:
-    if folder is None:
-        return _Profile()
-    said: dict[str, Any] = {}
-    for name in ("profile.yaml", "config.yaml"):
-        with suppress(OSError):
-            said = read_yaml(folder / name) or {}
-            break
-    here = said.get("executor", "local") == "local"
-    jobs = said.get("cores" if here else "jobs", CLUSTER_JOBS)
-    # `all`, or what else Snakemake understands.
-    return _Profile(jobs if isinstance(jobs, int) else os.cpu_count() or 1, here)
 
 
 def _needed_bytes(run: Run) -> int:

@@ -75,6 +75,8 @@ def main(argv: list[str]) -> int:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # An interrupt from the terminal reaches the command, too: it is the one to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal that goes away ends the asking process: that is seen below.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     child = subprocess.Popen(
         argv[1:],
         stdin=subprocess.DEVNULL,

@@ -1,31 +1,33 @@
 """The workflow of an ingest: Snakemake is started, watched, and asked why it failed."""
 
-import itertools
 import logging
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from varhouse.compiled import COMPILING, MARKER, say_compiling
 from varhouse.errors import VarhouseError
-from varhouse.ingest import supervise
+from varhouse.ingest import slurm, supervise
+from varhouse.ingest.failures import (
+    JobReader,
+    describe_crash,
+    describe_failure,
+    describe_retry,
+)
 from varhouse.ingest.jobs.costs import ATTEMPT
+from varhouse.ingest.profiles import Profile
 from varhouse.ingest.progress import parts_now, steps_of
 from varhouse.ingest.setup.config_form import DATA
 from varhouse.ingest.setup.interpreter import plain_python
 from varhouse.store.lock import TOKEN
 
 LOG = logging.getLogger("varhouse.ingest")
-
-_FAILED_RULE = re.compile(r"Error in rule (\w+)")
-_TELLING = re.compile(r" +(message|log|external_jobid): (?!None\Z)")
 
 CANCEL_SECONDS = 30
 """How long Snakemake may take to take its jobs back when this process has died."""
@@ -35,7 +37,12 @@ FULL_BYTES = 1 << 20
 
 
 def run_snakemake(
-    work: Path, token: str, *, cores: int | None = None, profile: Path | None = None
+    work: Path,
+    token: str,
+    *,
+    cores: int | None = None,
+    profile: Profile | None = None,
+    more: Sequence[str] = (),
 ) -> None:
     """Run the jobs of the run in a work folder.
 
@@ -45,6 +52,8 @@ def run_snakemake(
         Of who holds the store's lock: by it the commit passes.
     cores, profile
         Jobs at once, one where nothing says it; a Snakemake profile.
+    more
+        Further arguments of Snakemake.
 
     Raises
     ------
@@ -60,10 +69,17 @@ def run_snakemake(
     log_file = work / "snakemake.log"
     # What stands there is of an earlier run, and so is what failed in that.
     before = log_file.stat().st_size if log_file.exists() else 0
+    profile = profile or Profile()
+    store = work.parents[1]
+    on_slurm = profile.executor == "slurm"
+    if on_slurm:
+        (work / slurm.MARK).touch()
+        more = [*slurm.slurm_arguments(profile, store), *more]
+    jobs = JobReader()
     with (
         log_file.open("a") as log,
         subprocess.Popen(
-            _command(work, cores, profile),
+            [*_command(work, cores, profile), *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -73,7 +89,7 @@ def run_snakemake(
         ) as process,
     ):
         assert process.stdout is not None
-        progress = _Progress(work)
+        progress = _Progress(work, (lambda: slurm.waiting(store)) if on_slurm else None)
         ended = threading.Event()
         watch = threading.Thread(target=_watch, args=(work, progress, ended))
         watch.start()
@@ -84,9 +100,15 @@ def run_snakemake(
                     log.write(line)
                     log.flush()
                 progress.take(line)
+                if again := jobs.take(line):
+                    LOG.warning("note  %s", describe_retry(work, again, began))
         except KeyboardInterrupt:
-            process.terminate()
+            # As when this process dies: jobs are taken back, then all is ended.
+            assert process.stdin is not None
+            process.stdin.close()
             process.wait()
+            if on_slurm:
+                slurm.cancel_left(store)
             raise
         finally:
             ended.set()
@@ -99,13 +121,19 @@ def run_snakemake(
             "free some space; then run the same command again: it goes on",
         )
     if code != 0:
-        raise VarhouseError(_failure(work, log_file, before, code, began))
+        failed = jobs.failed()
+        raise VarhouseError(
+            describe_failure(work, failed, log_file, began)
+            if failed
+            else describe_crash(log_file, before, code)
+        )
+    (work / slurm.MARK).unlink(missing_ok=True)
 
 
-def _command(work: Path, cores: int | None, profile: Path | None) -> list[str]:
+def _command(work: Path, cores: int | None, profile: Profile) -> list[str]:
     """Give the command that runs the workflow, and that ends when this process does."""
     # Jobs on a cluster have to be taken back; those of this host are simply ended.
-    seconds = 0 if profile is None else CANCEL_SECONDS
+    seconds = 0 if profile.here else CANCEL_SECONDS
     command = [
         plain_python(),
         supervise.__file__,
@@ -124,10 +152,10 @@ def _command(work: Path, cores: int | None, profile: Path | None) -> list[str]:
         "params",
         "input",
     ]
-    if cores is not None or profile is None:
+    if cores is not None or profile.folder is None:
         command += ["--cores", str(cores or 1)]
-    if profile is not None:
-        command += ["--workflow-profile", str(profile.resolve())]
+    if profile.folder is not None:
+        command += ["--workflow-profile", str(profile.folder.resolve())]
     else:
         command += ["--resources", "store_writer=1"]
     return command
@@ -160,8 +188,9 @@ def _watch(work: Path, progress: "_Progress", ended: threading.Event) -> None:
 class _Progress:
     """One line on a terminal, now and then a line elsewhere."""
 
-    def __init__(self, work: Path) -> None:
-        self.work = work
+    def __init__(self, work: Path, queue: Callable[[], str] | None = None) -> None:
+        self.work, self._queue = work, queue
+        self._waiting, self._looked = "", time.monotonic()
         self.terminal = sys.stderr.isatty() and not os.environ.get("VARHOUSE_LOG")
         self.done = self.total = 0
         self.told = time.monotonic()
@@ -178,12 +207,15 @@ class _Progress:
         now = time.monotonic()
         if not self.terminal and now - self.told < 60:
             return
+        if self._queue is not None and now - self._looked >= 55:
+            self._waiting, self._looked = self._queue(), now
         parts = parts_now(self.work)
         more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
         text = (
             f"{self.done}/{self.total or '?'} jobs, {now - self.started:.0f} s"
             + (f", now {parts[0]}" if parts else "")
             + more
+            + (f", {self._waiting}" if self._waiting else "")
         )
         if self.terminal:
             print(f"\r{text[:79]:<79}", end="", file=sys.stderr, flush=True)
@@ -194,75 +226,3 @@ class _Progress:
     def end(self) -> None:
         if self.terminal:
             print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
-
-
-def _failure_by_snakemake(log_file: Path, before: int, code: int) -> str:
-    """Say what Snakemake knows of a step that could not say itself why it failed."""
-    if (number := _signal_of(code)) is not None:
-        return (
-            f"Snakemake was ended by {number}, and its jobs with it\n"
-            f"    fix: run the same command again: it goes on\n(log: {log_file})"
-        )
-    lines = log_file.read_bytes()[before:].decode(errors="replace").strip().splitlines()
-    failed = [(k, m[1]) for k, line in enumerate(lines) if (m := _FAILED_RULE.match(line))]
-    if not failed:
-        return "the workflow failed:\n" + "\n".join(lines[-15:]) + f"\n(log: {log_file})"
-    at, rule = failed[-1]
-    block = itertools.takewhile(lambda line: line.startswith(" "), lines[at + 1 :])
-    # Not all files of all cohorts, nor the command, which no user has typed.
-    told = [line for line in block if _TELLING.match(line)]
-    return (
-        f"step {rule} failed and wrote no error: it was killed or cancelled, ran out of"
-        " memory or time, or did not start\n"
-        + "".join(f"{line}\n" for line in told)
-        + f"    fix: see these logs; the same command, run again, goes on\n(log: {log_file})"
-    )
-
-
-def _last_error(lines: list[str]) -> list[str]:
-    """Give the last error of a log, with its further lines (its fix)."""
-    starts = [k for k, line in enumerate(lines) if line.startswith("error:")]
-    if not starts:
-        return []
-    further = itertools.takewhile(lambda line: line.startswith("  "), lines[starts[-1] + 1 :])
-    return [lines[starts[-1]], *further]
-
-
-def _signal_of(code: int) -> str | None:
-    """Name the signal that ended a process, by its exit code; None: it ended by itself."""
-    number = -code if code < 0 else code - 128
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return None
-
-
-def _failure(
-    work: Path, log_file: Path, before: int = 0, code: int = 1, began: float = 0.0
-) -> str:
-    """Say which step failed and why: the last lines of the logs that hold an error.
-
-    Of Snakemake's log the first `before` bytes are of earlier runs, and so are logs of jobs
-    that were last written before `began`; `code` is what Snakemake, or who supervises it,
-    ended with.
-    """
-    found = []
-    for log in sorted((work / "logs").rglob("*.log"), key=lambda p: p.stat().st_mtime):
-        if log.stat().st_mtime < began:
-            continue
-        text = log.read_text(errors="replace").strip()
-        if "error:" in text or "Traceback" in text:
-            found.append((log, text.splitlines()))
-    if not found:
-        return _failure_by_snakemake(log_file, before, code)
-    log, lines = found[-1]
-    shown = _last_error(lines) or lines[-12:]
-    more = f" ({len(found)} jobs failed)" if len(found) > 1 else ""
-    job = log.relative_to(work / "logs").with_suffix("")
-    # What the job was at: the part it had begun last.
-    begun = work / "now" / f"{str(job).replace('/', '-')}.txt"
-    part = f"{begun.read_text()} (job {job})" if begun.exists() else str(job)
-    return (
-        f"step {part} failed{more}: "
-        + "\n".join(shown).removeprefix("error: ")
-        + f"\n       log: {log}"
-    )

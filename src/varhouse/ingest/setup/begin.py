@@ -11,7 +11,7 @@ from varhouse.ingest.setup.growing import is_per_person
 from varhouse.ingest.setup.headers import write_sample_lists
 from varhouse.ingest.setup.kits import KITS, write_kits
 from varhouse.ingest.setup.run import SAMPLE_LISTS, Run, load_run, source_folder
-from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
+from varhouse.ingest.setup.sizing import JOB_SECONDS, FileSize, Jobs, share_jobs
 from varhouse.ingest.setup.textsize import text_bytes
 from varhouse.store.layout import make_folder
 from varhouse.tables.shards import write_frame
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("varhouse.ingest")
 
 
-def begin(run: Run, config: "Config", cores: int = 1) -> None:
+def begin(run: Run, config: "Config", cores: int = 1, least: float = JOB_SECONDS) -> None:
     """Make the work folder of a run with its `run.json`, or take up one that was killed.
 
     What was begun goes on as it was shared out then, and with the names of samples that
@@ -30,8 +30,8 @@ def begin(run: Run, config: "Config", cores: int = 1) -> None:
 
     Parameters
     ----------
-    cores
-        Jobs that can run at once.
+    cores, least
+        Jobs that can run at once; least work of one, seconds.
     """
     work = Path(run.work)
     if (work / "run.json").exists():
@@ -44,10 +44,10 @@ def begin(run: Run, config: "Config", cores: int = 1) -> None:
         # What another version has made is done anew.
         shutil.rmtree(work)
     make_folder(work, Path(run.store))
-    write_run(run, config, cores)
+    write_run(run, config, cores, least)
 
 
-def write_run(run: Run, config: "Config", cores: int) -> None:
+def write_run(run: Run, config: "Config", cores: int, least: float = JOB_SECONDS) -> None:
     """Share the work out, and write into the work folder what the jobs need to know."""
     work = Path(run.work)
     write_frame(config.samples, work / "samples.parquet")
@@ -68,11 +68,11 @@ def write_run(run: Run, config: "Config", cores: int) -> None:
             # What a kit covers, or a chain carries over, is told in another way.
             by_record = not cohort.kits and cohort.chain is None
             cohort.per_person = by_record and is_per_person(run.sample_lists(cohort.name))
-    run.jobs = _jobs(run, cores)
+    run.jobs = _jobs(run, cores, least)
     run.save()
 
 
-def _jobs(run: Run, cores: int) -> Jobs:
+def _jobs(run: Run, cores: int, least: float) -> Jobs:
     """Share out what a run has to do."""
     files = []
     for cohort in run.cohorts:
@@ -86,4 +86,4 @@ def _jobs(run: Run, cores: int) -> Jobs:
     }
     compiled = (Path(run.genes_folder) / "meta.json").exists()
     genes = 0 if run.genes is None or compiled else text_bytes(Path(run.genes))
-    return share_jobs(files, sources, genes, cores)
+    return share_jobs(files, sources, genes, cores, least)

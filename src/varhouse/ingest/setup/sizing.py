@@ -25,6 +25,15 @@ BUNDLED_RECORDS = 4_000_000
 JOB_SECONDS = 10.0
 """Least work of a job."""
 
+CLUSTER_SECONDS = 120.0
+"""Least work of a cluster's job: it waits in the queue, and its end is seen 20 s late."""
+
+_SNAKEMAKE_MB = 350
+"""What a cluster's job needs besides its step: two Snakemakes of 160 MB each (measured)."""
+
+_MINUTES, _MINUTES_PER_GIB = 60, 5
+"""Time that a job asks for: at least, and for its text. It may need a tenth of that."""
+
 THREADS = 4
 """Threads of a job at most: what it does in compiled code of its own uses one."""
 
@@ -81,8 +90,8 @@ class Jobs:
         Job to the cohorts that it joins, when bundled.
     threads
         Threads of a job that runs beside others.
-    mem_mb
-        Step to the memory that its jobs ask for at the first attempt.
+    mem_mb, minutes
+        Step to the memory and time that its jobs ask for at the first attempt.
     """
 
     whole: bool = True
@@ -94,10 +103,15 @@ class Jobs:
     cohorts: list[list[str]] = field(default_factory=list)
     threads: int = 1
     mem_mb: dict[str, int] = field(default_factory=dict)
+    minutes: dict[str, int] = field(default_factory=dict)
 
 
 def share_jobs(
-    files: Sequence[FileSize], sources: dict[str, int], genes: int, cores: int
+    files: Sequence[FileSize],
+    sources: dict[str, int],
+    genes: int,
+    cores: int,
+    least: float = JOB_SECONDS,
 ) -> Jobs:
     """Share the work of an ingest out.
 
@@ -111,12 +125,15 @@ def share_jobs(
         Bytes of text of the gene model; 0 if it is compiled, or there is none.
     cores
         Jobs that can run at once.
+    least
+        Least work of a job, seconds.
     """
     text = sum(f.text for f in files)
     seconds = sum(f.seconds for f in files)
-    target = min(max(JOB_SECONDS, seconds / (2 * cores)), JOB_SECONDS_MOST)
+    target = min(max(least, seconds / (2 * cores)), JOB_SECONDS_MOST)
     jobs = Jobs(sources=sorted(sources), genes=genes > 0)
     jobs.mem_mb = _memory(text, sources, genes)
+    jobs.minutes = _minutes(text, sources, genes)
     jobs.bundled = sum(f.records for f in files) > BUNDLED_RECORDS
     split = [f for f in files if _is_split(f, text, cores)]
     others = [f for f in files if f not in split]
@@ -126,7 +143,9 @@ def share_jobs(
         for some in _share([f.seconds for f in others], target)
     ]
     at_once = len(jobs.intake) + len(jobs.split) + len(sources)
-    small = text + sum(sources.values()) <= WHOLE_BYTES and seconds <= WHOLE_SECONDS
+    small = text + sum(sources.values()) <= WHOLE_BYTES and seconds <= max(
+        WHOLE_SECONDS, 5 * least
+    )
     jobs.whole = not jobs.bundled and not split and (small or cores == 1 or at_once <= 1)
     jobs.threads = max(1, min(THREADS, cores // max(1, at_once)))
     cohorts: dict[str, float] = {}
@@ -164,7 +183,7 @@ def _memory(text: int, sources: dict[str, int], genes: int) -> dict[str, int]:
     """Megabytes for each step: what the code needs, and what small inputs fill of it."""
 
     def room(size: int, least: int, most: int, growth: float) -> int:
-        return int(min(most, least + growth * size / 2**20))
+        return _SNAKEMAKE_MB + int(min(most, least + growth * size / 2**20))
 
     rest = room(text, 600, 2000, 2.0)
     named = {f"source {name}": room(size, 500, 1500, 1.0) for name, size in sources.items()}
@@ -173,6 +192,20 @@ def _memory(text: int, sources: dict[str, int], genes: int) -> dict[str, int]:
         "cohort": rest, "settle": rest, **named,
     }  # fmt: skip
     out["validate"] = out["read"] = out["plan"] = out["intake"]
+    # It does whatever is left.
+    out["commit"] = max(out.values())
+    return out
+
+
+def _minutes(text: int, sources: dict[str, int], genes: int) -> dict[str, int]:
+    """Minutes for each step, by the text that its jobs may have to read."""
+
+    def time(size: int) -> int:
+        return _MINUTES + int(_MINUTES_PER_GIB * size / 2**30)
+
+    steps = ("intake", "cohort", "settle", "validate", "read", "plan")
+    named = {f"source {name}": time(size) for name, size in sources.items()}
+    out = {"genes": time(genes), **dict.fromkeys(steps, time(text)), **named}
     # It does whatever is left.
     out["commit"] = max(out.values())
     return out

@@ -1,0 +1,141 @@
+"""Profiles of Snakemake, and what a site or a user says besides: where and how jobs run."""
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import UsageError, nearest
+from varhouse.ingest.jobs.about import RULES
+from varhouse.ingest.setup.config_form import DATA
+from varhouse.ingest.setup.sizing import CLUSTER_SECONDS, JOB_SECONDS
+from varhouse.yamltext import read_yaml
+
+SHIPPED = DATA / "workflow" / "profiles"
+
+CLUSTER_JOBS = 64
+"""Jobs at once where nothing says how many: the work is then shared out finely enough."""
+
+_FILES = ("profile.yaml", "config.yaml")
+_GROWING = ("mem_mb", "runtime")
+"""Resources of which each attempt asks for more."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a Snakemake profile says of the jobs.
+
+    Attributes
+    ----------
+    folder
+        Where it stands; None where there is no profile: one machine.
+    jobs
+        How many run at once.
+    executor
+        `local` for this host, `slurm`, or another.
+    status_command
+        By which Slurm is asked for states; empty where the profile leaves it open.
+    """
+
+    folder: Path | None = None
+    jobs: int = 1
+    executor: str = "local"
+    status_command: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Whether the jobs run on this host."""
+        return self.executor == "local"
+
+    @property
+    def least_seconds(self) -> float:
+        """Least work of a job."""
+        return JOB_SECONDS if self.here else CLUSTER_SECONDS
+
+
+def find_profile(given: Path) -> Path:
+    """Find a profile by its folder, or by the name of one that comes with varhouse.
+
+    Raises
+    ------
+    UsageError
+        If there is none; it names those there are.
+    """
+    if any((given / name).is_file() for name in _FILES):
+        return given
+    shipped = {p.name: p for p in sorted(SHIPPED.iterdir()) if p.is_dir()}
+    if str(given) in shipped:
+        return shipped[str(given)]
+    there = "an empty folder" if given.is_dir() else "no such folder"
+    hint = nearest(str(given), list(shipped))
+    raise UsageError(
+        f"profile {given}: {there}, and none that comes with varhouse{hint}",
+        f"--profile {' or '.join(shipped)}, or a folder with profile.yaml",
+    )
+
+
+def read_profile(given: Path | None) -> Profile:
+    """Read a profile, by its folder or name; without one, jobs run here one by one."""
+    if given is None:
+        return Profile()
+    folder = find_profile(given)
+    said: dict[str, Any] = {}
+    for name in _FILES:
+        with suppress(OSError):
+            said = read_yaml(folder / name) or {}
+            break
+    executor = str(said.get("executor", "local"))
+    jobs = said.get("cores" if executor == "local" else "jobs", CLUSTER_JOBS)
+    return Profile(
+        folder,
+        # `all`, or what else Snakemake understands.
+        jobs if isinstance(jobs, int) else os.cpu_count() or 1,
+        executor,
+        str(said.get("slurm-status-command", "")),
+    )
+
+
+_ASKED = re.compile(r"(?:(?P<rule>\w+):)?(?P<name>[a-z]\w*)=(?P<value>.+)", re.ASCII)
+
+
+def resource_arguments(asked: Sequence[str]) -> list[str]:
+    """Give Snakemake's arguments for resources: `commit:mem_mb=32000`, `runtime=240`.
+
+    Without a step it is for all steps, as if the workflow had said so. Numbers of memory
+    and time grow with each attempt, as those of the workflow do.
+
+    Raises
+    ------
+    UsageError
+        For each that is none, all at once.
+    """
+    # What is said of one step wins over what is said of all.
+    found: dict[tuple[str, str], str] = {}
+    wrong: list[str] = []
+    for text in sorted(asked, key=lambda t: ":" in t.partition("=")[0]):
+        match = _ASKED.fullmatch(text)
+        if match is None:
+            wrong.append(f"{text!r} is not STEP:NAME=VALUE or NAME=VALUE")
+        elif match["rule"] and match["rule"] not in RULES:
+            wrong.append(f"no step {match['rule']!r}{nearest(match['rule'], RULES)}")
+        else:
+            for rule in [match["rule"]] if match["rule"] else RULES:
+                found[rule, match["name"]] = _value(match["name"], match["value"])
+    if wrong:
+        raise UsageError(
+            f"--set-resources: {'; '.join(wrong)}", f"steps are {', '.join(RULES)}"
+        )
+    if not found:
+        return []
+    return ["--set-resources", *(f"{r}:{n}={v}" for (r, n), v in found.items())]
+
+
+def _value(name: str, text: str) -> str:
+    """Give a value as Snakemake takes it: an expression, or a text in quotes."""
+    if text.isdecimal():
+        return f"{text}*attempt" if name in _GROWING else text
+    # Unquoted, a partition named `max` would be Python's function.
+    return text if text[0] in "'\"" else repr(text)
