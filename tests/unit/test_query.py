@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import varhouse
 from varhouse.errors import StoreError, UsageError
-from varhouse.genome.contigs import Region
+from varhouse.genome.regions import Region
 from varhouse.query import Answer, Question, Selection, select
 from varhouse.query.select import merge_spans
 from varhouse.query.vcf import VcfWriter

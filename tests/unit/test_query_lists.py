@@ -12,7 +12,7 @@ from varhouse.errors import StoreError, UsageError, VarhouseError
 from varhouse.genome.reference import Reference, compile_reference
 from varhouse.query import Answer, Question
 from varhouse.query.expression import parse_where
-from varhouse.query.select import find_genes, find_keys
+from varhouse.query.selection import find_genes, find_keys
 from varhouse.query.sql import run_sql
 from varhouse.store.reader import Store
 

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from varhouse.query.output import Writer
 
 TERMINAL_ROWS = 1_000
+CHOICES = {
+    "region": (
+        "R",
+        "contig, contig:pos or contig:start-end (48,000 or 48k; 1-based); a,b or @FILE: list, "
+        "or BED by its ending; may be repeated",
+    ),
+    "gene": ("G", "symbol or id of a gene, A,B or @FILE; may be repeated"),
+    "id": (
+        "X",
+        "rs id (a merged one too), SPDI, VRS id, HGVS name (g. c. n. p.) or "
+        "contig-pos-ref-alt, in any spelling; A,B or @FILE; may be repeated",
+    ),
+}
+"""Options that choose alleles or records of a store: their metavar and help."""
+
 FORMATS = ("table", "tsv", "csv", "json", "parquet")
 """Formats that hold any rows; only alleles go into a VCF."""
 
@@ -39,6 +54,14 @@ def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> Non
         help="the answer may be given to anybody: no table about single people or files, no "
         "permits, no source that may not be passed on (redistribute: false)",
     )
+
+
+def add_choices(parser: Any) -> None:
+    """Declare --region, --gene and --id."""
+    for name, (metavar, text) in CHOICES.items():
+        parser.add_argument(
+            f"--{name}", action="append", default=[], metavar=metavar, help=text
+        )
 
 
 def add_safe(parser: Any) -> None:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from varhouse.cli.answers import FORMATS, add_safe
+from varhouse.cli.answers import FORMATS, add_choices, add_safe
 from varhouse.cli.log import tell_known_names
 
 log = logging.getLogger("varhouse.frequencies")
@@ -79,14 +79,7 @@ def add_parser(commands: Any) -> None:
 
 def _add_store_options(group: Any) -> None:
     group.add_argument("--people", metavar="EXPR", help="condition on the sheets: who counts")
-    for option, what in (
-        ("region", "contig, contig:pos or contig:start-end; may be repeated"),
-        ("gene", "symbol or id of a gene; may be repeated"),
-        ("id", "an allele, as in `varhouse query`; may be repeated"),
-    ):
-        group.add_argument(
-            f"--{option}", action="append", default=[], metavar=option[0].upper(), help=what
-        )
+    add_choices(group)
     group.add_argument("--all", action="store_true", help="all alleles of the store")
     group.add_argument(
         "--columns",

@@ -54,7 +54,7 @@ Writes to stdout (a table on a terminal, else TSV), or only the file of -o.
 
 def add_parser(commands: Any) -> None:
     """Declare `varhouse genotypes`."""
-    from varhouse.cli.answers import FORMATS, add_safe
+    from varhouse.cli.answers import FORMATS, add_choices, add_safe
 
     parser = commands.add_parser(
         "genotypes",
@@ -63,11 +63,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", metavar="STORE", help="the store's folder")
+    add_choices(parser)
     several = {
         "--cohort": ("C", "a cohort (default: all)"),
-        "--region": ("R", "contig, contig:pos or contig:start-end"),
-        "--gene": ("G", "symbol or id of a gene"),
-        "--id": ("X", "rs id, SPDI, VRS id, HGVS name or contig-pos-ref-alt"),
         "--sample": ("S", "name of a sample"),
     }
     for option, (metavar, text) in several.items():
@@ -234,7 +232,7 @@ def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:
 
 def _one_region(store: "OpenStore", args: argparse.Namespace) -> str | None:
     """Give the one region that --region or --gene names."""
-    from varhouse.query.select import find_genes
+    from varhouse.query.selection import find_genes
 
     regions = list(args.region)
     if args.gene:

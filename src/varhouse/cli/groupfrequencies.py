@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from varhouse.query.histograms import Histograms
     from varhouse.query.opened import OpenStore
     from varhouse.query.people import People
-    from varhouse.query.select import Selection
+    from varhouse.query.selection import Selection
 
 _OF_FILES = ("strata", "par", "cohort", "reference", "aliases")
 _OF_STORES = (
@@ -106,7 +106,7 @@ def _counter(
 
 def _selection(args: argparse.Namespace) -> "Selection":
     from varhouse.cli.answers import check_all
-    from varhouse.query.select import Selection
+    from varhouse.query.selection import Selection
 
     check_all(args, "alleles")
     return Selection(args.region, args.gene, args.id)

@@ -9,6 +9,7 @@ from varhouse.cli import querycallable, queryoptions
 from varhouse.cli.answers import (
     FORMATS,
     TERMINAL_ROWS,
+    add_choices,
     add_common,
     asked_columns,
     check_safe,
@@ -37,6 +38,9 @@ examples, on the demo store of scripts/demo:
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
 is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
+48k is 48,000 and 1.5M 1,500,000; @FILE.bed holds intervals of a BED (0-based), any other @FILE
+a region, gene or id a line. The id of a symbolic ALT has its length (chr1-1303-G-<DEL>-40);
+without it all of them are found.
 --gene gives the alleles that overlap the gene, named by symbol or id (of any version, or
 HGNC:5, GeneID:1 where the gene model has them). The column `gene` names the genes of the
 worst consequence, `genes` all that the allele has a consequence on, also up to 5,000 bases
@@ -76,29 +80,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", metavar="STORE", help="the store's folder")
-    parser.add_argument(
-        "--region",
-        action="append",
-        default=[],
-        metavar="R",
-        help="contig, contig:pos or contig:start-end; may be repeated",
-    )
-    parser.add_argument(
-        "--gene",
-        action="append",
-        default=[],
-        metavar="G",
-        help="symbol or id of a gene; may be repeated",
-    )
-    parser.add_argument(
-        "--id",
-        action="append",
-        default=[],
-        metavar="X",
-        help="rs id (a merged one too), SPDI, VRS id, HGVS name (g. c. n. p.) or "
-        "contig-pos-ref-alt, in any spelling (of a symbolic ALT with its length: "
-        "chr1-1303-G-<DEL>-40; without it all of them); may be repeated",
-    )
+    add_choices(parser)
     parser.add_argument(
         "--where", action="append", default=[], metavar="EXPR", help="condition on the columns"
     )

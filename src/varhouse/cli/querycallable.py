@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from varhouse.query.callability import Callability
     from varhouse.query.output import Writer
-    from varhouse.query.select import Selection
+    from varhouse.query.selection import Selection
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.query.expression import find_column
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.query.people import choose_people
-    from varhouse.query.select import Selection
+    from varhouse.query.selection import Selection
     from varhouse.query.terminal import TableWriter, terminal_width
 
     form = choose_format(args.format, args.output, FORMATS)

@@ -30,7 +30,7 @@ from varhouse.export.lines import iter_lines
 from varhouse.export.records import Layout, Span, iter_contigs, iter_windows, make_layout
 from varhouse.export.recount import HEADER as RECOUNTED
 from varhouse.files import new_file
-from varhouse.genome.contigs import parse_region
+from varhouse.genome.regions import parse_region
 from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.export")

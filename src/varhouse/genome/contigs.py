@@ -1,4 +1,4 @@
-"""Contig names: canonical names, aliases, partitions and regions.
+"""Contig names: canonical names, aliases and partitions.
 
 A store uses one name for a contig, the first column of the aliases table (without the
 table: the reference's names). Every other name that an input uses is mapped through
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from varhouse.errors import AssemblyError, UsageError, nearest
+from varhouse.errors import AssemblyError, nearest
 from varhouse.textfile import read_text, split_lines
 
 MAX_PARTS = 100
@@ -136,48 +136,6 @@ def read_aliases(path: Path) -> Contigs:
                 raise AssemblyError(f"{path}: row {number}: length {text!r} is no number")
             c.length = int(text)
     return Contigs(contigs.values())
-
-
-@dataclass(frozen=True)
-class Region:
-    """A piece of a contig: 1-based, both ends included; `end` None: to its end."""
-
-    contig: str
-    start: int = 1
-    end: int | None = None
-
-
-_REGION = re.compile(r"^(?P<contig>.+?)(?::(?P<start>[\d,]+)?(?:-(?P<end>[\d,]+)?)?)?\Z")
-
-
-def parse_region(text: str, contigs: Contigs) -> Region:
-    """Read `contig`, `contig:pos`, `contig:start-end`, `contig:start-` (1-based, closed).
-
-    Thousands may be grouped by commas. A contig whose own name holds a colon is found.
-
-    Raises
-    ------
-    UsageError
-        If the contig is unknown or the interval is empty.
-    """
-    text = text.strip()
-    if (whole := contigs.canonical(text)) is not None:
-        return Region(whole)
-    match = _REGION.match(text)
-    name = match["contig"] if match else text
-    contig = contigs.canonical(name)
-    if match is None or contig is None:
-        raise UsageError(contigs.unknown(name))
-    start = int(match["start"].replace(",", "")) if match["start"] else 1
-    if match["end"]:
-        end: int | None = int(match["end"].replace(",", ""))
-    elif text.endswith("-") or not match["start"]:
-        end = None
-    else:
-        end = start
-    if start < 0 or (end is not None and end < start):
-        raise UsageError(f"region {text!r} is empty", "write contig:start-end, 1-based")
-    return Region(contig, start, end)
 
 
 def order_by(contigs: Sequence[str]) -> dict[str, int]:

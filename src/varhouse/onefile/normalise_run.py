@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from varhouse.genome.contigs import Region, parse_region
 from varhouse.genome.reference import Reference
+from varhouse.genome.regions import Region, parse_region
 from varhouse.normalise.order import Reorder
 from varhouse.normalise.split import Splitter
 from varhouse.normalise.text import Flags, Longs

@@ -9,7 +9,8 @@ from varhouse.errors import UsageError, nearest
 from varhouse.query.bystrata import ByStrata
 from varhouse.query.expression import find_column, parse_where
 from varhouse.query.overview import Overview
-from varhouse.query.select import Piece, Selection, find_genes, find_pieces, scan_piece
+from varhouse.query.select import Piece, find_pieces, scan_piece
+from varhouse.query.selection import Selection, find_genes
 from varhouse.store.reader import Store
 from varhouse.tables.schema import SPELT, WITHIN, PolarsType
 

@@ -20,7 +20,8 @@ from varhouse.query.cohortstrata import SCHEMA as STRATA
 from varhouse.query.cohortstrata import choose_strata, read_strata
 from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
-from varhouse.query.select import Selection, find_spans
+from varhouse.query.select import find_spans
+from varhouse.query.selection import Selection
 from varhouse.query.stretches import Int64, Stretches, add_up, concat, join_equal
 from varhouse.store.reader import Store
 from varhouse.tables.schema import PolarsType

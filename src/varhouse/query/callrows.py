@@ -12,7 +12,7 @@ from varhouse.query.callfields import FieldColumns
 from varhouse.query.columns import Columns
 from varhouse.query.matrix import iter_files
 from varhouse.query.records import RECORD, Block, find_record_pieces, iter_blocks
-from varhouse.query.select import Selection
+from varhouse.query.selection import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY_SCHEMA, WITHIN, PolarsType
 

@@ -19,7 +19,8 @@ from varhouse.query.expression import find_column
 from varhouse.query.kitgroup import open_group
 from varhouse.query.people import People, check_may_ask, choose_people
 from varhouse.query.rowgroups import MAX_POS, Place
-from varhouse.query.select import Piece, Selection, find_pieces
+from varhouse.query.select import Piece, find_pieces
+from varhouse.query.selection import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN, PolarsType
 from varhouse.tables.statistics import (

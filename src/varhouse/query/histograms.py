@@ -21,7 +21,8 @@ from varhouse.query.expression import find_column
 from varhouse.query.matrix import iter_files
 from varhouse.query.records import RECORD, iter_piece
 from varhouse.query.records import Block as Calls
-from varhouse.query.select import Piece, Selection, find_pieces, scan_piece
+from varhouse.query.select import Piece, find_pieces, scan_piece
+from varhouse.query.selection import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN, PolarsType
 

@@ -12,7 +12,7 @@ from varhouse.genotypes.calls import NO_ALLELE
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.query.columns import Columns
 from varhouse.query.records import RECORD, Block, find_record_pieces, iter_blocks, order_of
-from varhouse.query.select import Selection
+from varhouse.query.selection import Selection
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY_SCHEMA, WITHIN
 

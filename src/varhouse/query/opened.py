@@ -90,7 +90,7 @@ class OpenStore(Store):
         from varhouse.query.columns import check_names, read_columns  # noqa: PLC0415
         from varhouse.query.people import choose_people  # noqa: PLC0415
         from varhouse.query.records import find_cohorts  # noqa: PLC0415
-        from varhouse.query.select import Selection  # noqa: PLC0415
+        from varhouse.query.selection import Selection  # noqa: PLC0415
 
         own = self._columns
         cohorts = find_cohorts(self, _listed(cohort))
@@ -299,7 +299,7 @@ class OpenStore(Store):
         """
         from varhouse.query.callability import Callability  # noqa: PLC0415
         from varhouse.query.people import choose_people  # noqa: PLC0415
-        from varhouse.query.select import Selection  # noqa: PLC0415
+        from varhouse.query.selection import Selection  # noqa: PLC0415
 
         # Who is in which group is read once; a condition is read each time it is asked.
         asked = (tuple(_listed(cohort)), stratum_by)
@@ -357,7 +357,7 @@ class OpenStore(Store):
             If a name is unknown, or the view does not show what is asked for.
         """
         from varhouse.query.answer import Answer, Question  # noqa: PLC0415
-        from varhouse.query.select import Selection  # noqa: PLC0415
+        from varhouse.query.selection import Selection  # noqa: PLC0415
 
         selection = Selection(_listed(region), _listed(genes), _listed(ids))
         answer = Answer(

@@ -19,7 +19,8 @@ from varhouse.errors import AccessError, StoreError
 from varhouse.genotypes.planerows import COLUMNS
 from varhouse.query.columns import Columns
 from varhouse.query.names import read_names, trim
-from varhouse.query.select import Piece, Selection, find_keys, find_pieces, scan_piece
+from varhouse.query.select import Piece, find_pieces, scan_piece
+from varhouse.query.selection import Selection, find_keys
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN, PolarsType
 

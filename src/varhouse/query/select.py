@@ -7,38 +7,30 @@ first, so each is given once.
 """
 
 import logging
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
-from varhouse.alleles.key import last_base, last_of_ref, write_key
-from varhouse.errors import StoreError, UsageError, nearest
-from varhouse.genome.contigs import Region, parse_region
-from varhouse.query.missing import explain_missing, other_base
-from varhouse.query.names import (
-    Change,
-    match_change,
-    match_written,
-    parse_name,
-    read_names,
-)
-from varhouse.query.transcript_names import find_transcript_name
+from varhouse.alleles.key import last_base, last_of_ref
+from varhouse.genome.regions import LAST_BASE, Region, parse_regions
+from varhouse.query.selection import Selection, find_genes, find_keys
 from varhouse.store.reader import Store
-from varhouse.tables.schema import KEY, KEY_SCHEMA, WITHIN
+from varhouse.tables.schema import KEY, WITHIN
 
 PIECE_ROWS = 200_000
 """Rows of a piece: joins of 8 tables stay below some 300 MB, and cost little to start."""
 
 _NEAR = 1_000_000
-LOG = logging.getLogger("varhouse.query")
+_FEW_SPANS = 8
+"""Spans of a contig that are read one by one."""
 
-_LOOSE_RS = re.compile(r"^[Rr][Ss]\d+\Z")
-_VERSION = re.compile(r"^(ens[a-z]*\d+)\.\d+")
-_VRS = re.compile(r"^(ga4gh:)?VA\.(?P<digest>[\w-]+)\Z")
-_HGVS = re.compile(r"^(?P<contig>.+):(?P<name>[gm]\.\d.*)\Z")
+_NEAR_SPANS = 100_000
+"""Bases between spans that are read together."""
+
+LOG = logging.getLogger("varhouse.query")
 
 
 @dataclass(frozen=True)
@@ -57,173 +49,7 @@ class Piece:
     also: tuple[tuple[int, int], ...] | None = None
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What the user asked for; empty lists ask for everything.
-
-    Several regions, genes or ids widen the answer; one kind narrows another. `keys` (columns
-    KEY) are alleles that were found already.
-    """
-
-    regions: Sequence[str] = field(default_factory=tuple)
-    genes: Sequence[str] = field(default_factory=tuple)
-    ids: Sequence[str] = field(default_factory=tuple)
-    keys: pl.DataFrame | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.regions or self.genes or self.ids or self.keys is not None)
-
-
 Spans = dict[str, list[tuple[int, int | None]]]
-
-
-def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
-    """Find genes by symbol or id, in any case.
-
-    A version behind an Ensembl id counts for nothing, whoever has it: `ENSG00000141510.9`
-    and `ENSG00000141510` are one gene. So does the last part of other ids that the gene
-    model has (`CHS.7.2`), if the question leaves it out and one gene alone has the rest.
-
-    Returns
-    -------
-    pl.DataFrame
-        Rows of the table genes.
-
-    Raises
-    ------
-    StoreError
-        If the store knows no such gene; the nearest are named.
-    """
-    genes = store.scan("genes").collect()
-    found = []
-    for name in names:
-        rows = _named(genes, name.strip().lower())
-        if not rows.height:
-            if not genes.height:
-                raise StoreError(
-                    f"{store.name} knows no genes",
-                    "add `genes` to the configuration and ingest",
-                )
-            known = [*genes["gene_name"].drop_nulls(), *genes["gene_id"]]
-            raise StoreError(f"no gene {name!r} in the gene model{nearest(name, known)}")
-        found.append(rows)
-    return pl.concat(found).unique(maintain_order=True)
-
-
-def _named(genes: pl.DataFrame, low: str) -> pl.DataFrame:
-    """Rows of the genes that a name in lower case stands for."""
-    own_id = pl.col("gene_id").str.to_lowercase()
-    rows = genes.filter((pl.col("gene_name").str.to_lowercase() == low) | (own_id == low))
-    if rows.height:
-        return rows
-    plain = _VERSION.sub(r"\1", low)
-    xref = re.sub(r"^(hgnc|mgi):(?:hgnc|mgi):", r"\1:", low)
-    xref = re.sub(r"^(?:(?:entrez|ncbi|geneid|ncbigene):)?(\d+)\Z", r"geneid:\1", xref)
-    shorter = own_id.str.replace(r"\.\d+$", "")
-    tests = (
-        own_id == plain,
-        pl.col("xrefs").list.eval(pl.element().str.to_lowercase()).list.contains(xref),
-        (shorter == plain) & (pl.col("gene_id").n_unique().over(shorter) == 1),
-    )
-    for test in tests:
-        rows = genes.filter(test)
-        if rows.height:
-            LOG.info(
-                "%s is taken for gene %s", low, ", ".join(rows["gene_id"].unique().sort())
-            )
-            break
-    return rows
-
-
-def find_keys(store: Store, text: str) -> pl.DataFrame:
-    """Find the alleles that an id stands for.
-
-    Parameters
-    ----------
-    store
-        The store.
-    text
-        An rs id, SPDI, VRS id, HGVS g., c., n. or p. name, a cohort's own id, or
-        `contig-pos-ref-alt`, whose contig may go by any of its names, with the extent of a
-        symbolic allele behind it, or without for all extents; any spelling of
-        the same change finds it (`names.py`, `transcript_names.py`).
-
-    Returns
-    -------
-    pl.DataFrame
-        The keys, none for an unknown id; the log says why.
-
-    Raises
-    ------
-    UsageError
-        If the contig or the transcript of a name is unknown, or it has another base than
-        the reference beside its change.
-    """
-    text = text.strip()
-    if _LOOSE_RS.match(text):
-        text = text.lower()
-    known = store.scan("ids", id=text).select(KEY).unique().collect()
-    if known.height:
-        return known
-    in_transcript = find_transcript_name(store, text)
-    if in_transcript is not None:
-        return in_transcript
-    found = _find_name(store, text)
-    if not found.height:
-        LOG.warning("%s", explain_missing(store, text))
-    return found
-
-
-def _find_name(store: Store, text: str) -> pl.DataFrame:
-    if match := _VRS.match(text):
-        return _by_vrs(store, match["digest"])
-    written = match_written(store, text)
-    if written is not None and written.height:
-        return written
-    readings = parse_name(text, store.assembly_contigs)
-    wrong = ""
-    for change, whole in zip(readings, read_names(text, store.assembly_contigs), strict=True):
-        known = match_change(store, change)
-        if not known.height:
-            continue
-        # The bases beside the change say where it is: others are of another place.
-        if other := other_base(store, whole, change):
-            wrong = wrong or other
-            continue
-        _say(text, change, known, several=len(readings) > 1)
-        return known
-    if wrong:
-        raise UsageError(f"{text}: {wrong}", "check the assembly and position of the name")
-    if match := _HGVS.match(text):
-        return _by_hgvs(store, match["contig"], match["name"])
-    return pl.DataFrame(schema=KEY_SCHEMA)
-
-
-def _say(text: str, change: Change, keys: pl.DataFrame, *, several: bool) -> None:
-    """Tell which allele another spelling was taken for."""
-    own = write_key(keys)
-    how = f", read as {change.spelling}" if several else ""
-    LOG.info("%s is %s here%s", text, own, how)
-
-
-def _by_vrs(store: Store, digest: str) -> pl.DataFrame:
-    full = f"ga4gh:VA.{digest}"
-    found = store.scan("ids", id=full).select(KEY).unique().collect()
-    files = store.file_frame("ids")
-    # A file holds ids of one kind: one that begins with VRS ids lists all of its alleles.
-    listed = "min.id" in files.columns and files["min.id"].str.starts_with("ga4gh:VA.").any()
-    if found.height or listed:
-        return found
-    return store.scan("variants").filter(pl.col("vrs_id") == full).select(KEY).collect()
-
-
-def _by_hgvs(store: Store, prefix: str, name: str) -> pl.DataFrame:
-    """Find alleles whose shift is too wide for a SPDI by their name as it is."""
-    contig = store.assembly_contigs.canonical(prefix)
-    if contig is None:
-        raise UsageError(store.assembly_contigs.unknown(prefix))
-    wanted = pl.col("spdi").is_null() & pl.col("hgvs_g").str.ends_with(f":{name}")
-    return store.scan("variants", contig=contig).filter(wanted).select(KEY).collect()
 
 
 def find_pieces(store: Store, selection: Selection, table: str) -> Iterator[Piece]:
@@ -324,8 +150,7 @@ def _both(
 
 
 def _region_spans(store: Store, regions: Sequence[str]) -> Spans:
-    texts = [r for text in regions for r in text.split() or [text]]
-    return merge_spans([parse_region(r, store.assembly_contigs) for r in texts])
+    return merge_spans(parse_regions(regions, store.assembly_contigs))
 
 
 def _gene_spans(store: Store, names: Sequence[str]) -> Spans:
@@ -374,10 +199,32 @@ def _span_pieces(
     table: str,
 ) -> Iterator[Piece]:
     after: int | None = None
-    for start, end in spans:
-        for a, b in _cut(store, contig, start, end, table):
+    for near in _near(spans) if also is None else [[span] for span in spans]:
+        if len(near) > 1:
+            also = tuple((a, b if b is not None else LAST_BASE) for a, b in near)
+        for a, b in _cut(store, contig, near[0][0], near[-1][1], table):
             yield Piece(contig, a, b, after, also=also)
             after = b
+        if len(near) > 1:
+            also = None
+
+
+def _near(spans: Sequence[tuple[int, int | None]]) -> Iterator[list[tuple[int, int | None]]]:
+    """Join spans that are near each other, as those of a BED: a piece each would take long.
+
+    An allele that reaches from one such group into the next covers the last base of the first,
+    which is in its last span: it is given with that.
+    """
+    if len(spans) <= _FEW_SPANS:
+        yield from ([span] for span in spans)
+        return
+    group: list[tuple[int, int | None]] = []
+    for span in spans:
+        if group and span[0] - (group[-1][1] or LAST_BASE) > _NEAR_SPANS:
+            yield group
+            group = []
+        group.append(span)
+    yield group
 
 
 def _cut(
@@ -414,6 +261,28 @@ def _cut(
     return list(zip(starts, ends, strict=True))
 
 
+def _meets(spans: Sequence[tuple[int, int]], last: pl.Expr) -> pl.Expr:
+    """Tell which rows, from `pos` to `last`, share a base with one of some spans."""
+    ordered = sorted(spans)
+    is_apart = all(a[1] < b[0] for a, b in pairwise(ordered))
+    if len(ordered) <= _FEW_SPANS or not is_apart:
+        inside = [(pl.col("pos") <= b) & (last >= a) for a, b in ordered]
+        return pl.any_horizontal(*inside)
+    # Of spans that do not overlap, the first that ends at `pos` or behind it decides.
+    starts = pl.Series([a for a, _ in ordered] + [LAST_BASE], dtype=pl.Int64)
+    ends = pl.Series([b for _, b in ordered], dtype=pl.Int64)
+    first = (
+        pl.col("pos")
+        .cast(pl.Int64)
+        .map_batches(
+            lambda pos: starts.gather(ends.search_sorted(pos, side="left")),
+            pl.Int64,
+            is_elementwise=True,
+        )
+    )
+    return last >= first
+
+
 def scan_piece(
     store: Store, table: str, piece: Piece, **partition: str | list[str] | None
 ) -> pl.LazyFrame:
@@ -425,8 +294,7 @@ def scan_piece(
         frame = frame.filter(pl.col("pos") > piece.after)
     if piece.also is not None:
         last = last_base() if "extent" in store.declaration(table).names else last_of_ref()
-        inside = [(pl.col("pos") <= b) & (last >= a) for a, b in piece.also]
-        frame = frame.filter(pl.any_horizontal(*inside))
+        frame = frame.filter(_meets(piece.also, last))
     if piece.keys is not None:
         frame = frame.join(piece.keys.lazy(), on=WITHIN, how="semi", maintain_order="left")
     return frame

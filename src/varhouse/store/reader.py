@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from varhouse.errors import AccessError, StoreError, UsageError, nearest
-from varhouse.genome.contigs import Contig, Contigs, parse_region
+from varhouse.genome.contigs import Contig, Contigs
+from varhouse.genome.regions import parse_region
 from varhouse.store import delta
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.pruning import Wanted, prune, read_filters

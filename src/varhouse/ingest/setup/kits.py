@@ -15,11 +15,11 @@ import polars as pl
 from varhouse.errors import InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits
+from varhouse.genome.bed import name_lines, read_bed
 from varhouse.genome.reference import Reference
 from varhouse.ingest.setup.sheetcolumns import KITS_SHEET
 from varhouse.ingest.setup.sheets import read_sheet
 from varhouse.tables.shards import write_frame
-from varhouse.textfile import read_text, split_lines
 
 GENOME = "genome"
 """Stands for a BED of all contigs: of people whose whole genome was read."""
@@ -27,9 +27,7 @@ GENOME = "genome"
 KITS = "kits.parquet"
 """The intervals of the kits by cohort, in the work folder."""
 
-_MOST_TOLD = 3
-"""Lines of a BED of which a mistake is told."""
-
+_PLACE = ("contig", "start", "end")
 _LAST_BASE = 2**31 - 1
 
 
@@ -65,6 +63,8 @@ class KitSheet:
                 continue
             with read_as_recorded([Path(bed)]) as inputs:
                 self.intervals[bed], found = read_bed(Path(bed))
+            if not self.intervals[bed].height and not found:
+                found = [f"{bed}: no interval: nobody would be assessed anywhere"]
             self.inputs |= inputs
             problems += found
         return problems
@@ -184,77 +184,6 @@ def kit_warnings(
     return out
 
 
-def read_bed(path: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Read the intervals of a BED, plain or gzip, cells set off by tabs or by blanks.
-
-    Returns
-    -------
-    tuple
-        Rows line, contig (as written), start, end (0-based, half-open); and its mistakes.
-    """
-    empty = pl.DataFrame(schema={"line": pl.Int64} | {n: INTERVALS[n] for n in _PLACE})
-    try:
-        lines = split_lines(read_text(path))
-    except InputError as error:
-        return empty, [str(error)]
-    rows = (
-        pl.DataFrame({"text": lines}, schema={"text": pl.String})
-        .with_row_index("line", 1)
-        .filter(~pl.col("text").str.contains(r"^\s*$|^#|^(track|browser)(\s|$)"))
-    )
-    if rows.height and rows["text"][0].startswith("@"):
-        return empty, [
-            f"{path}: an interval list of Picard, which is 1-based, not a BED; fix: gatk "
-            "IntervalListToBed"
-        ]
-    tabs = pl.col("text").str.contains("\t", literal=True)
-    blanks = pl.col("text").str.strip_chars().str.replace_all(r"\s+", "\t")
-    cells = pl.when(tabs).then("text").otherwise(blanks).str.split("\t")
-    rows = rows.with_columns(
-        contig=cells.list.get(0, null_on_oob=True),
-        **{
-            name: _whole_number(cells.list.get(k, null_on_oob=True))
-            for k, name in ((1, "start"), (2, "end"))
-        },
-    )
-    bad = rows.filter(pl.any_horizontal(pl.col(_PLACE).is_null()) | (pl.col("contig") == ""))
-    problems = _told(
-        path, bad, lambda r: f"not a BED line (contig, start, end): {r['text'][:60]!r}"
-    )
-    found = rows.join(bad.select("line"), on="line", how="anti").select(empty.columns)
-    nothing = found.filter(pl.col("start") >= pl.col("end"))
-    problems += _told(
-        path,
-        nothing,
-        lambda r: (
-            f"{r['start']}-{r['end']} holds no base (BED: 0-based, the end is not included)"
-        ),
-    )
-    if not rows.height:
-        problems.append(f"{path}: no interval: nobody would be assessed anywhere")
-    return found.with_columns(pl.col("line").cast(pl.Int64)), problems
-
-
-_PLACE = ("contig", "start", "end")
-
-
-def _whole_number(text: pl.Expr) -> pl.Expr:
-    number = text.str.strip_chars()
-    return pl.when(number.str.contains(r"^\d{1,10}$")).then(
-        number.cast(pl.Int64, strict=False).cast(pl.Int32, strict=False)
-    )
-
-
-def _told(path: Path, rows: pl.DataFrame, what: Any) -> list[str]:
-    """Tell the mistakes of the first rows, and how many more there are."""
-    out = [
-        f"{path}:{row['line']}: {what(row)}"
-        for row in rows.head(_MOST_TOLD).iter_rows(named=True)
-    ]
-    more = rows.height - _MOST_TOLD
-    return [*out, *([f"{path}: ... and {more:,} more lines like it"] if more > 0 else [])]
-
-
 def check_beds(
     sheet: KitSheet, reference: Reference, *, is_partial: bool
 ) -> tuple[list[str], list[str]]:
@@ -283,7 +212,7 @@ def check_beds(
         past = named.with_columns(
             length=pl.col("name").replace_strict(length, default=None, return_dtype=pl.Int64)
         ).filter(pl.col("end") > pl.col("length"))
-        problems += _told(
+        problems += name_lines(
             Path(bed),
             past,
             lambda r: (

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from varhouse.errors import InputError
+from varhouse.errors import InputError, UsageError
+from varhouse.genome.regions import parse_span
 from varhouse.vcf.text.bgzf import _members, file_kind
 
 Ints = npt.NDArray[np.int64]
@@ -264,18 +265,13 @@ def parse_region(text: str, names: list[str]) -> Region:
     contig, colon, span = text.rpartition(":")
     if not colon or text in names:
         return Region(text)
-    low, dash, high = span.replace(",", "").partition("-")
-    wrong = InputError(f"region {text!r}: not CONTIG, CONTIG:POS or CONTIG:LOW-HIGH")
-    for number in (low, high):
-        if number and not (number.isascii() and number.isdigit() and len(number) < 11):
-            raise wrong
-    if not low:
-        raise wrong
-    first = int(low)
-    last = (int(high) if high else _LAST) if dash else first
-    if first > last:
-        raise InputError(f"region {text!r}: {first:,} is after {last:,}")
-    return Region(contig, first, last)
+    if not span[:1].isdigit():
+        raise InputError(f"region {text!r}: not CONTIG, CONTIG:POS or CONTIG:LOW-HIGH")
+    try:
+        first, last = parse_span(text, span)
+    except UsageError as error:
+        raise InputError(error.message, error.fix) from None
+    return Region(contig, first, _LAST if last is None else last)
 
 
 def region_ranges(index: Index, regions: list[Region]) -> list[tuple[int, int]]:
