@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli.positionals import take_files_anywhere
+
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Config
 
@@ -60,7 +62,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a cohort without sheets: VCF, BCF or gVCF"
     )
-    _take_files_anywhere(parser)
+    take_files_anywhere(parser)
     parser.add_argument(
         "--config",
         type=Path,
@@ -122,20 +124,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
     parser.set_defaults(run=run)
-
-
-def _take_files_anywhere(parser: argparse.ArgumentParser) -> None:
-    """Let files stand behind options, too: argparse takes those before the first one alone."""
-    parse = parser.parse_known_args
-
-    def with_files(
-        words: Any = None, namespace: Any = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        found, rest = parse(words, namespace)
-        found.files = [*found.files, *(w for w in rest if not w.startswith("-"))]
-        return found, [w for w in rest if w.startswith("-")]
-
-    parser.parse_known_args = with_files  # type: ignore[method-assign,assignment]
 
 
 def run(args: argparse.Namespace) -> int:

@@ -144,11 +144,16 @@ def _name(own: Reference, base: Store | None) -> tuple[str, list[str]]:
     if (claim := _claim(own)) is not None:
         name = claim.build.split()[0]
         return name, [f"assembly {name}, by the contigs of {own.fasta_name}"]
-    name = fit_name(re.sub(r"\.(?:gz|bgz|fa|fasta|fna)\b", "", own.fasta_name), "assembly")
+    name = name_after(own.fasta_name)
     return name, [
         f"assembly {name}, named after {own.fasta_name}: no known assembly has contigs of its "
         "lengths; --assembly NAME names it otherwise"
     ]
+
+
+def name_after(fasta: str) -> str:
+    """Name an assembly after its FASTA."""
+    return fit_name(re.sub(r"(?:\.(?:fa|fasta|fna))?(?:\.b?gz)?\Z", "", fasta), "assembly")
 
 
 def fit_name(text: str, other: str) -> str:

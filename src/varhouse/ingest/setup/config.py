@@ -113,10 +113,11 @@ def check_config(
     base: Path,
     names: Names = header_names,
     cohorts: list[Cohort] | None = None,
+    people: pl.DataFrame | None = None,
 ) -> Config:
     """Check a configuration; relative paths are taken from `base`.
 
-    `cohorts` are there instead of sheets (`varhouse.ingest.setup.fromfiles`).
+    `cohorts` and `people` are there instead of sheets (`varhouse.ingest.setup.fromfiles`).
     """
     form = check_form(raw, has_sheets=cohorts is None)
     raw, found = spread_assembly(raw)
@@ -132,7 +133,7 @@ def check_config(
     contigs, inputs, found = _contigs(paths["assembly.aliases"])
     problems += found
     sheet = _read(paths["samples"], read_samples)
-    samples = sheet.frame
+    samples = sheet.frame if people is None else people
     problems += sheet.problems
     # Of a sheet that cannot be read no column is there: that says nothing of the strata.
     unread = bool(sheet.problems) and samples.is_empty()

@@ -20,8 +20,8 @@ from varhouse.ingest.setup.assembly import fit_name, holds_data
 from varhouse.ingest.setup.config import Cohort, Config, check_config
 from varhouse.ingest.setup.filelists import find_files
 from varhouse.ingest.setup.run import FOLDER
-from varhouse.ingest.setup.sheets import name_problem
-from varhouse.ingest.setup.storednames import Names, stored_names
+from varhouse.ingest.setup.sheets import NO_PEOPLE, name_problem
+from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases
 from varhouse.vcf.text.limits import Limits
@@ -31,8 +31,13 @@ _WHERE = "on the command line"
 _SHEETS = ("cohorts", "samples", "strata", "store", FOLDER)
 """Keys of a configuration that are about sheets, or about its own place."""
 
-_ENDING = re.compile(r"(?:\.g|\.gvcf)?\.(?:vcf|bcf|gvcf)(?:\.(?:gz|bgz|bz2))?\Z", re.I)
+ENDING = re.compile(r"(?:\.g|\.gvcf)?\.(?:vcf|bcf|gvcf)(?:\.(?:gz|bgz|bz2))?\Z", re.I)
+"""How names of files end that say what they are."""
+
 _TAIL = re.compile(r"(?:[._-]*(?:chr|contig|part|chunk)?[._-]*[0-9]*)\Z", re.I)
+_ACCESSION = re.compile(r"SAM(?:C|N|D|E|EA)?", re.I)
+"""What names of files after sample accessions begin with."""
+
 _SEXES = ("male", "female")
 
 
@@ -69,23 +74,37 @@ def config_of_files(store: Path, asked: FromFiles) -> Config:
         take the place of another one unasked, ...
     """
     known, here = _read_store(store), Path.cwd()
-    files, problems = find_files(here, "FILE", asked.files)
-    problems += [p for file in files if (p := _no_vcf(Path(file)))]
+    files, problems = named_files(asked.files)
     raw = dict(known.settings)
     problems += _take_options(raw, asked, store, known)
     if problems:
         raise ConfigError(problems, _WHERE)
-    files = [os.path.abspath(f) for f in files]  # noqa: PTH100 - links stay what they are
     names = stored_names(store)
+    people = list(dict.fromkeys(s for f in files for s in names(Path(f), Limits()) or ()))
     name, notes = _cohort_name(asked.cohort, files, known)
-    notes += _twice(name, files, names, known)
-    raw["policy"] = {**(raw.get("policy") or {}), "unlisted_samples": "unknown"}
+    notes += _twice(name, people, known)
+    # As a sheet that says nothing of them: what it says later changes that alone.
+    sheet = NO_PEOPLE.clear(len(people)).with_columns(
+        cohort=pl.lit(name), sample=pl.Series(people, dtype=pl.String), sex=pl.lit("unknown")
+    )
     try:
-        config = check_config(raw, here, names, [Cohort(name, files, {})])
+        config = check_config(raw, here, names, [Cohort(name, files, {})], sheet)
     except ConfigError as error:
         raise ConfigError(error.problems, _WHERE) from error
+    named = (known.settings.get("assembly") or {}).get("reference")
+    if asked.reference is None and named:
+        # What is recorded is the FASTA, be it the compiled one that is read.
+        config.raw["assembly"]["reference"] = named
     config.warnings += [*notes, _unknown_sex(name, len(files))]
     return config
+
+
+def named_files(items: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Find files of a command line, as absolute paths, and list those that are no VCF."""
+    files, problems = find_files(Path.cwd(), "FILE", items)
+    problems += [p for file in files if (p := _no_vcf(Path(file)))]
+    # Links stay what they are.
+    return [os.path.abspath(f) for f in files], problems  # noqa: PTH100
 
 
 def _unknown_sex(name: str, files: int) -> str:
@@ -105,7 +124,7 @@ def _read_store(path: Path) -> _Known:
         return _Known()
     files: dict[str, set[str]] = {}
     for cohort, file in base.scan("files").select("cohort", "path").collect().rows():
-        files.setdefault(cohort, set()).add(file)
+        files.setdefault(cohort, set()).add(os.path.abspath(file))  # noqa: PTH100
     people: dict[str, set[str]] = {}
     rows = base.scan("samples").select("cohort", "sample", "sex", "population").collect()
     for cohort, sample in rows.select("cohort", "sample").rows():
@@ -223,7 +242,7 @@ def _cohort_name(asked: str | None, files: list[str], known: _Known) -> tuple[st
             ],
             _WHERE,
         )
-    name = asked or (holders[0] if holders else _name_after(files))
+    name = asked or (holders[0] if holders else name_of_files(files))
     if name in known.described:
         raise ConfigError(
             [
@@ -266,13 +285,13 @@ def _gone_files(name: str, files: list[str], known: _Known, *, is_asked: bool) -
     ]
 
 
-def _name_after(files: Sequence[str]) -> str:
+def name_of_files(files: Sequence[str]) -> str:
     """Name a cohort after its file, what the names of several begin with, or their folder."""
-    names = [_ENDING.sub("", Path(f).name) for f in files]
+    names = [ENDING.sub("", Path(f).name) for f in files]
     # A number at its end is that of a file: HB001 and HB002 are HB.
     name = names[0] if len(files) == 1 else _TAIL.sub("", _common(names))
-    if len(fit_name(name, "")) < 2:
-        name = names[0] if len(files) == 1 else Path(os.path.commonpath(files)).name
+    if len(files) > 1 and (len(fit_name(name, "")) < 3 or _ACCESSION.fullmatch(name)):
+        name = Path(os.path.commonpath(files)).name
     name = fit_name(name, "cohort")
     return name if name_problem(name) is None else f"cohort_{name}"
 
@@ -284,12 +303,12 @@ def _common(names: Sequence[str]) -> str:
     return first[: next(same, min(len(first), len(last)))]
 
 
-def _twice(name: str, files: list[str], names: Names, known: _Known) -> list[str]:
+def _twice(name: str, people: Sequence[str], known: _Known) -> list[str]:
     """Say which people of the files stand in another cohort of the store, too."""
-    own = {s for file in files for s in names(Path(file), Limits()) or ()}
+    own = set(people)
     notes = []
-    for cohort, people in sorted(known.people.items()):
-        both = sorted(own & people)
+    for cohort, others in sorted(known.people.items()):
+        both = sorted(own & others)
         if both and cohort != name:
             notes.append(
                 f"cohort {name}: {len(both):,} sample id(s) stand in cohort {cohort}, too "

@@ -156,10 +156,11 @@ def as_they_were(base: Store, cohort: str, fingerprints: Sequence[str]) -> Growt
     return Growth([], [], sorted(stored["file"].to_list()), [])
 
 
-def looks_like_gvcf(path: str, limits: Limits) -> bool:
+def looks_like_gvcf(path: str, limits: Limits, *, without: bool = True) -> bool:
     """Tell by its first records whether a file is a gVCF.
 
-    What cannot be read may be one, and so may what has no record: it has none to add.
+    What cannot be read may be one, and so may what has no record, as it has none to add:
+    of these, the answer is `without`.
     """
     watch = BlockWatch()
     try:
@@ -168,7 +169,7 @@ def looks_like_gvcf(path: str, limits: Limits) -> bool:
             return watch.is_gvcf()
     except (InputError, OSError):
         pass
-    return True
+    return without
 
 
 def count_files(base: Store, cohort: str) -> int:

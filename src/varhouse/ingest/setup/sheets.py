@@ -69,6 +69,11 @@ class Sheet:
     problems: list[str] = field(default_factory=list)
 
 
+def is_missing(cell: str) -> bool:
+    """Tell whether a cell of a sheet says nothing."""
+    return cell.strip() in _MISSING
+
+
 def read_sheet(path: Path, kind: SheetKind) -> Sheet:
     """Read a sheet as text, in any form that `varhouse.sheetfile` reads.
 
@@ -81,7 +86,7 @@ def read_sheet(path: Path, kind: SheetKind) -> Sheet:
     """
     found = read_sheet_file(path, kind.name, kind.is_header)
     columns: list[list[str | None]] = [
-        [None if cell in _MISSING else cell for cell in cells]
+        [None if is_missing(cell) else cell for cell in cells]
         for cells in zip(*found.rows, strict=True)
     ] or [[] for _ in found.header]
     frame = pl.DataFrame(
@@ -119,6 +124,8 @@ def read_samples(path: Path) -> Sheet:
 
 def name_problem(cohort: str | None) -> str | None:
     """Say why a cohort cannot have a name; None: it can."""
+    if cohort and is_missing(cohort):
+        return f"cohort {cohort!r}: in a sheet that means missing; give it another name"
     if not cohort or not _NAME.fullmatch(cohort):
         return f"cohort {cohort!r} is not of letters, digits, . _ -"
     if cohort == ALL:
