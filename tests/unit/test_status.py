@@ -1,7 +1,9 @@
 """What `varhouse status` says of a store, while it is at rest, written, damaged, or full."""
 
 import json
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from nights import Nights
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, fill, new_store
 
 from varhouse.cli import main
@@ -18,7 +21,7 @@ from varhouse.quantities import plural, size, span
 from varhouse.status.find import as_json, read_status
 from varhouse.store import sizes
 from varhouse.store.commit import commit
-from varhouse.store.lock import store_lock
+from varhouse.store.lock import file_lock, store_lock
 from varhouse.store.releases import list_releases, read_all_releases
 from varhouse.store.sizes import Brought, Left, forecast, measure_folder, what_came
 from varhouse.tables.schema import ACCOUNTS, HELD_BACK
@@ -409,3 +412,110 @@ def test_counts_have_their_noun() -> None:
         "0 deliveries", "1 delivery", "2,000 deliveries", "0 people", "1 person",
         "2,000 people", "0 nights", "1 night", "2,000 nights",
     ]  # fmt: skip
+
+
+# --- nights ---
+
+
+@pytest.fixture(scope="module")
+def fx_nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """Two nights: a good delivery, then one with a bad sum, and three that wait."""
+    # Of a command of an earlier test, whose stderr is closed.
+    logging.getLogger("varhouse").handlers.clear()
+    nights = Nights(tmp_path_factory.mktemp("nights") / "a centre")
+    nights.deliver("good", "a")
+    nights.run()
+    bad = nights.deliver("bad", "b")
+    (bad / "calls.vcf").write_text("cut")
+    nights.run()
+    nights.deliver("new\x1b one", "c")
+    nights.deliver("half", "d", ready=False)
+    return nights
+
+
+def test_what_waits_and_what_the_last_night_said(
+    fx_nights: Nights, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(fx_nights.root)
+    assert run("status", "--config", fx_nights.config) == 3
+    text = capsys.readouterr().out
+    assert "night      last ended 20" in text
+    assert "exit 3\n             Nothing came in. 1 new fault.\n" in text
+    assert "faults     bad (cohort b) [new]\n             calls.vcf: MD5 " in text
+    assert "inbox      bad: held back by the last night, marked 20" in text
+    assert "           half: no ready mark yet, last changed 20" in text
+    assert "           new␣ one: ready since 20" in text
+    # The same, with the store named; and for machines.
+    assert run("status", fx_nights.store, "--config", fx_nights.config, "--json") == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [(w["name"], w["is_ready"], w["held"]) for w in found["nights"]["waiting"]] == [
+        ("bad", True, True), ("half", False, False), ("new␣ one", True, False),
+    ]  # fmt: skip
+    assert [a["kind"] for a in found["attention"]] == ["fault"]
+    assert found["nights"]["writer"] is None
+    assert tree(fx_nights.root) == before
+
+
+def test_without_a_configuration_nights_are_not_looked_for(
+    fx_nights: Nights, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("status", fx_nights.store) == 0
+    assert "inbox" not in capsys.readouterr().out
+
+
+def test_another_store_than_that_of_the_configuration_is_refused(
+    fx_nights: Nights, fx_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("status", fx_store, "--config", fx_nights.config) == 2
+    assert f"is not the store of {fx_nights.config}" in capsys.readouterr().err
+    assert run("status") == 2
+    assert "no STORE" in capsys.readouterr().err
+
+
+def test_a_night_that_runs_is_missing_or_has_died(
+    fx_nights: Nights, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = fx_nights.folder / "lock.json"
+    account = fx_nights.folder / "account.json"
+    told = account.read_text()
+    with file_lock(lock, "worked in"):
+        run("status", "--config", fx_nights.config)
+        assert re.search(
+            rf"^night .*\(process {os.getpid()} of ", capsys.readouterr().out, re.MULTILINE
+        )
+        holder = json.loads(lock.read_text())
+    try:
+        lock.write_text(json.dumps({**holder, "pid": 4_194_000, "started": "1"}))
+        assert run("status", "--config", fx_nights.config) == 3
+        text = capsys.readouterr().out
+        assert "the night of process 4194000 has died; fix: start it again" in text
+        lock.unlink()
+        old = {**json.loads(told), "finished": "2026-01-01T00:00:00Z", "faults": []}
+        account.write_text(json.dumps(old))
+        assert run("status", "--config", fx_nights.config) == 3
+        assert "to do      no night has ended for " in capsys.readouterr().out
+        account.unlink()
+        assert run("status", "--config", fx_nights.config) == 0
+        assert "night      none has ended yet" in capsys.readouterr().out
+        account.write_text("{")
+        assert run("status", "--config", fx_nights.config) == 1
+        assert "account.json is damaged" in capsys.readouterr().err
+    finally:
+        lock.unlink(missing_ok=True)
+        account.write_text(told)
+
+
+def test_closed_folders_are_said(
+    fx_nights: Nights,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("varhouse.status.nights.load_account", refuse)
+    monkeypatch.setattr("varhouse.status.nights.list_inbox", refuse)
+    assert run("status", "--config", fx_nights.config) == 0
+    text = capsys.readouterr().out
+    assert f"night      no permission to read {fx_nights.folder}" in text
+    assert f"inbox      no permission to look into {fx_nights.inbox}" in text

@@ -23,6 +23,8 @@ VERSION = 1
 ACCOUNT = "account.json"
 ACCOUNTS = "accounts"
 LOG = "log.jsonl"
+LOCK = "lock.json"
+"""Held by the night that runs; see `store.lock.file_lock`."""
 
 OUTCOMES = {
     "waiting": "there is no ready mark yet: it is not looked into",

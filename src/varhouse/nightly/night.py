@@ -25,6 +25,7 @@ from varhouse.ingest.driver import Options, ingest, needed_bytes
 from varhouse.ingest.setup.config import Config
 from varhouse.ingest.setup.storednames import Names, stored_names
 from varhouse.nightly.account import (
+    LOCK,
     CohortIn,
     Night,
     append_log,
@@ -48,7 +49,6 @@ from varhouse.store.releases import list_releases
 
 LOG = logging.getLogger("varhouse.nightly")
 
-LOCK = "lock.json"
 SUMS = "known-sums.json"
 SHEETS = "sheets"
 

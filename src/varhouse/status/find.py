@@ -9,6 +9,11 @@ from typing import Any
 
 from varhouse.account import parse
 from varhouse.errors import AccessError
+from varhouse.nightly.account import Fault
+from varhouse.nightly.settings import Settings
+from varhouse.nightly.words import subject_of
+from varhouse.quantities import seconds_between, span
+from varhouse.status.nights import Nights, read_nights
 from varhouse.status.work import ENDED, LEFT, WorkFolder, Writer, describe_writer, list_work
 from varhouse.store.layout import check_is_folder, read_store_file
 from varhouse.store.lock import read_holder
@@ -23,6 +28,9 @@ from varhouse.store.sizes import (
     space_left,
     what_came,
 )
+
+NIGHT_SECONDS = 30 * 3600
+"""Without a night that ended for so long, one is missing."""
 
 STATUS_VERSION = 1
 """Of what `--json` prints; raised when an entry goes or means something else."""
@@ -112,6 +120,8 @@ class Status:
         What was held back.
     held_in_full
         False: no right to read the reasons, they are shortened.
+    nights
+        Of `varhouse nightly`; None: no configuration was given.
     attention
         What a person should look at; nothing: all is well.
     """
@@ -125,10 +135,11 @@ class Status:
     held: list[Held]
     held_in_full: bool
     disk: Disk
+    nights: Nights | None = None
     attention: list[Attention] = field(default_factory=list)
 
 
-def read_status(path: Path, warn_nights: int) -> Status:
+def read_status(path: Path, warn_nights: int, settings: Settings | None = None) -> Status:
     """Find out the state of a store; takes no lock and writes nothing.
 
     Parameters
@@ -137,6 +148,8 @@ def read_status(path: Path, warn_nights: int) -> Status:
         The store's root folder.
     warn_nights
         Fewer nights until the disk is full than this need attention.
+    settings
+        Of the nights, if any are configured.
 
     Raises
     ------
@@ -163,6 +176,7 @@ def read_status(path: Path, warn_nights: int) -> Status:
         left,
         forecast(came, left),
     )
+    nights = read_nights(settings) if settings else None
     work = list_work(path, writer, {r.ingest_id for r in releases})
     return Status(
         store=str(path),
@@ -174,9 +188,11 @@ def read_status(path: Path, warn_nights: int) -> Status:
         held=held,
         held_in_full=in_full,
         disk=disk,
+        nights=nights,
         attention=[
             *_of_writers(writer, work or []),
             *_of_held(held),
+            *(_of_nights(nights) if nights else []),
             *_of_disk(disk.forecast, warn_nights),
         ],
     )
@@ -273,6 +289,38 @@ def _of_held(held: Sequence[Held]) -> list[Attention]:
         )
         for h in held
     ]
+
+
+def _of_nights(nights: Nights) -> list[Attention]:
+    found = [
+        Attention("fault", f"{subject_of(f)}: {f.reasons[0]}", _fix_of(f))
+        for f in nights.faults
+        if f.reasons
+    ]
+    if nights.writer is not None and nights.writer.state == ENDED:
+        found.append(
+            Attention(
+                "dead night",
+                f"the night of process {nights.writer.pid} has died",
+                "start it again: it goes on",
+            )
+        )
+    elif nights.last is not None and nights.writer is None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        age = seconds_between(nights.last.finished, now)
+        if age > NIGHT_SECONDS:
+            found.append(
+                Attention(
+                    "no night",
+                    f"no night has ended for {span(age)}",
+                    "look whether cron or the timer starts it (docs/nightly.md)",
+                )
+            )
+    return found
+
+
+def _fix_of(fault: Fault) -> str:
+    return f"see kind {fault.kind} in docs/nightly.md"
 
 
 def _of_disk(found: Forecast, warn_nights: int) -> list[Attention]:

@@ -5,8 +5,10 @@ from typing import TextIO
 
 from varhouse.ingest.progress import Progress
 from varhouse.masking import say
+from varhouse.nightly.words import age_of, subject_of
 from varhouse.quantities import seconds_between, size, span
 from varhouse.status.find import Disk, Status
+from varhouse.status.nights import Nights, Waiting
 from varhouse.status.work import (
     DONE,
     ENDED,
@@ -40,11 +42,13 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "work", text
     for text in _held(status):
         yield "held back", text
+    if status.nights is not None:
+        yield from _nights(status.nights, status.now)
     for text in _disk(status.disk):
         yield "disk", text
     for needed in status.attention:
-        # What is held back was said with its fix.
-        if needed.kind != "held back":
+        # What is held back or at fault was said with its fix.
+        if needed.kind not in ("held back", "fault"):
             yield "to do", f"{needed.text}; fix: {needed.fix}"
 
 
@@ -142,6 +146,39 @@ def _held(status: Status) -> Iterator[str]:
             yield f"  {reason}"
     if not status.held_in_full:
         yield "whole reasons: no permission for controlled/"
+
+
+def _nights(nights: Nights, now: str) -> Iterator[tuple[str, str]]:
+    if nights.writer is not None:
+        yield "night", _writer(nights.writer, now)
+    if not nights.is_readable:
+        yield "night", f"no permission to read {nights.folder}"
+    elif nights.last is None:
+        yield "night", "none has ended yet"
+    else:
+        last = nights.last
+        age = span(seconds_between(last.finished, now))
+        yield "night", f"last ended {last.finished}, {age} ago, exit {last.exit_code}"
+        yield "night", f"  {last.said}"
+    for fault in nights.faults:
+        yield "faults", f"{subject_of(fault)} [{age_of(fault)}]"
+        for reason in fault.reasons:
+            yield "faults", f"  {reason}"
+    if nights.waiting is None:
+        yield "inbox", f"no permission to look into {nights.inbox}"
+        return
+    if not nights.waiting:
+        yield "inbox", "nothing waits"
+    for delivery in nights.waiting:
+        yield "inbox", f"{delivery.name}: {_waits(delivery)}"
+
+
+def _waits(delivery: Waiting) -> str:
+    if not delivery.is_ready:
+        return f"no ready mark yet, last changed {delivery.since}"
+    if delivery.held:
+        return f"held back by the last night, marked {delivery.since}"
+    return f"ready since {delivery.since}"
 
 
 def _disk(disk: Disk) -> Iterator[str]:

@@ -91,14 +91,21 @@ def read_holder(path: Path) -> Holder | None:
     StoreError
         If the lock file is damaged.
     """
-    return _read(_file(path))
+    return read_lock(_file(path))
 
 
 def _file(store: Path) -> Path:
     return store / "_store" / "lock.json"
 
 
-def _read(file: Path) -> Holder | None:
+def read_lock(file: Path) -> Holder | None:
+    """Read who holds a lock file; None if nobody.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged.
+    """
     try:
         return Holder(**json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -121,7 +128,7 @@ def _take_over(file: Path, dead: Holder) -> None:
         # Where the file system knows no flock, two takers at once could go wrong.
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
-        if _read(file) == dead:
+        if read_lock(file) == dead:
             log.warning("taking over the lock of %s, which has died", dead.describe())
             file.unlink(missing_ok=True)
 
@@ -201,7 +208,7 @@ def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
     deadline = time.monotonic() + wait
     told = False
     while not _try(file, me):
-        holder = _read(file)
+        holder = read_lock(file)
         if holder is None:
             continue
         if holder.token == os.environ.get(TOKEN):
@@ -219,7 +226,7 @@ def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
     try:
         yield me
     finally:
-        if _read(file) == me:
+        if read_lock(file) == me:
             file.unlink(missing_ok=True)
 
 
