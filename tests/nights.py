@@ -66,8 +66,8 @@ class Nights:
     def deliver(
         self,
         name: str,
-        cohort: str = "a",
-        date: str = "2026-10-01",
+        cohort: Any = "a",
+        date: str | None = "2026-10-01",
         files: Mapping[str, str | bytes] | None = None,
         *,
         people: list[str] | None = None,
@@ -87,12 +87,12 @@ class Nights:
             rows = "".join(f"{p}\tfemale\n" for p in people)
             files.setdefault("samples.tsv", "sample\tsex\n" + rows)
             said["samples"] = "samples.tsv"
-        said = {k: v for k, v in said.items() if v is not None}
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             content = content.encode() if isinstance(content, str) else content
             (folder / path).write_bytes(content)
         manifest = {"cohort": cohort, "date": date, **said}
+        manifest = {k: v for k, v in manifest.items() if v is not None}
         (folder / "delivery.yaml").write_text(yaml.safe_dump(manifest, allow_unicode=True))
         self.sum(folder, list(files), sums)
         if ready:

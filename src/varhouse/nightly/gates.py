@@ -88,7 +88,9 @@ class Gates:
                 )
             elif (of := duplicate_of(delivery, records)) is not None:
                 self._set_aside(delivery, of)
-            else:
+            elif not (
+                delivery.mode == "replace" and self._has_faults(found, delivery, records)
+            ):
                 left.append((found, delivery))
         at_odds = {d.name for d in same_date([d for _, d in left])}
         for found, delivery in left:
@@ -114,13 +116,10 @@ class Gates:
         if (of := duplicate_of(delivery, records)) is not None:
             self._set_aside(delivery, of)
             return
-        record = self.ledger.new_record(delivery, "accepted", self._now)
-        record.number += len(self.sorted.take) + len(self.sorted.duplicates)
-        problems = self._sheet_problems(record, records)
-        if problems:
-            found.reasons += [Reason(p, public_reason(p)) for p in problems]
-            self.sorted.held.append((found, "delivery"))
+        # What is added may build on what came before it in this night.
+        if delivery.mode == "add" and self._has_faults(found, delivery, records):
             return
+        record = self._new_record(delivery, "accepted")
         known = {*self.standing.names, *self.ledger.cohorts()}
         if not records:
             note = f"cohort {delivery.cohort!r} is new"
@@ -134,10 +133,21 @@ class Gates:
         self.sorted.held.append((found, kind))
 
     def _set_aside(self, delivery: Delivery, of: Record) -> None:
-        record = self.ledger.new_record(delivery, "duplicate", self._now)
-        record.number += len(self.sorted.take) + len(self.sorted.duplicates)
+        record = self._new_record(delivery, "duplicate")
         record.of = of.id
         self.sorted.duplicates.append(record)
+
+    def _new_record(self, delivery: Delivery, status: str) -> Record:
+        planned = [*self.sorted.take, *self.sorted.duplicates]
+        return self.ledger.new_record(delivery, status, self._now, planned)
+
+    def _has_faults(self, found: Found, delivery: Delivery, records: list[Record]) -> bool:
+        """Tell whether the sheets would be refused with a delivery; it is held back then."""
+        problems = self._sheet_problems(self._new_record(delivery, "accepted"), records)
+        if problems:
+            found.reasons += [Reason(p, public_reason(p)) for p in problems]
+            self.sorted.held.append((found, "delivery"))
+        return bool(problems)
 
     def _sheet_problems(self, record: Record, records: list[Record]) -> list[str]:
         """Find what the sheets would be refused for with this delivery, and not without."""

@@ -5,6 +5,7 @@ night writes it before and after the step, so that a night that was killed is go
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -138,16 +139,19 @@ class Ledger:
         """Give the folder of a record's data."""
         return self.folder / DATA / record.id
 
-    def new_record(self, delivery: Delivery, status: str, since: str) -> Record:
-        """Make the record of a delivery; it is not written yet."""
+    def new_record(
+        self, delivery: Delivery, status: str, since: str, planned: Iterable[Record] = ()
+    ) -> Record:
+        """Make the record of a delivery; it is not written yet, as those `planned`."""
+        others = {**self.records, **{r.id: r for r in planned}}
         stem = f"{delivery.cohort}/{delivery.date[:10]}-{delivery.digest[:8]}"
         key, n = stem, 1
-        while key in self.records:
+        while key in others:
             n += 1
             key = f"{stem}-{n}"
         return Record(
             key,
-            max((r.number for r in self.records.values()), default=0) + 1,
+            max((r.number for r in others.values()), default=0) + 1,
             delivery.name,
             delivery.cohort,
             delivery.mode,
