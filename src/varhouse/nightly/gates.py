@@ -8,12 +8,13 @@ from pathlib import Path
 
 from varhouse.account import public_reason
 from varhouse.errors import ConfigError
+from varhouse.ingest.setup.config import NO_COHORTS
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import Delivery, Found, Reason
 from varhouse.nightly.ledger import Ledger, Record, content_text
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.sheets import Standing, make_config
-from varhouse.nightly.state import duplicate_of, late_reason, make_state, same_date
+from varhouse.nightly.state import State, duplicate_of, late_reason, make_state, same_date
 
 
 @dataclass
@@ -152,20 +153,24 @@ class Gates:
     def _sheet_problems(self, record: Record, records: list[Record]) -> list[str]:
         """Find what the sheets would be refused for with this delivery, and not without."""
         others = [r for r in records if r.status != "held"]
-        after = self._try([*others, record], record.cohort)
+        after = self._try({record.cohort: make_state([*others, record])})
         if not after:
             return []
-        before = self._try(others, record.cohort) if others else []
+        # What is wrong without any cohort is no fault of those who deliver.
+        if own := [p for p in self._try({}) if p != NO_COHORTS]:
+            raise ConfigError(own)
+        before = self._try({record.cohort: make_state(others)}) if others else []
         return [p for p in after if p not in before]
 
-    def _try(self, records: list[Record], cohort: str) -> list[str]:
+    def _try(self, states: dict[str, State]) -> list[str]:
+        """Say what is wrong with the configuration and some cohorts alone."""
         alone = Standing(self.standing.cohorts.clear(), self.standing.samples.clear())
         with tempfile.TemporaryDirectory(prefix="varhouse-nightly-") as folder:
             try:
                 make_config(
                     self.settings,
                     alone,
-                    {cohort: make_state(records)},
+                    states,
                     place_of(self.ledger),
                     Path(folder),
                     self._names,

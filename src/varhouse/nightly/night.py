@@ -41,7 +41,7 @@ from varhouse.nightly.settings import Settings, read_settings
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
-from varhouse.nightly.take import recover, remove_old_data, take
+from varhouse.nightly.take import is_elsewhere, recover, remove_old_data, summed_again, take
 from varhouse.nightly.telling import Teller, begin_line, log_lines
 from varhouse.store.layout import check_free_space
 from varhouse.store.lock import file_lock
@@ -253,8 +253,7 @@ class _Work:
         calls = sum(f.bytes for r in new for f in r.files if f.path in r.calls)
         check_free_space(self.settings.store, needed_bytes(calls))
         # Whether a delivery is renamed is not known yet: all of it may have to be copied.
-        inbox, folder = self.settings.inbox.stat(), self.settings.folder.stat()
-        if inbox.st_dev != folder.st_dev:
+        if is_elsewhere(self.settings.inbox, self.settings.folder):
             check_free_space(self.settings.folder, sum(r.n_bytes for r in new))
 
     def _take_duplicate(self, record: Record) -> None:
@@ -300,7 +299,16 @@ class _Work:
         return states
 
     def _changed(self, record: Record) -> list[str]:
-        return changed_files(self.ledger.data(record), record.read_files())
+        """Name the files of a record that an ingest reads and that are others by now."""
+        data = self.ledger.data(record)
+        changed = set(changed_files(data, record.read_files()))
+        if not changed:
+            return []
+        # Restored from a backup, they may hold the bytes that were checked.
+        again = {f.path: summed_again(data, f) for f in record.files if f.path in changed}
+        record.files = [again.get(f.path, f) for f in record.files]
+        self.ledger.save(record)
+        return [path for path, file in again.items() if not file.state]
 
     def _ingest(self, standing: Standing) -> None:
         """Run the one ingest of the night, and settle what it says of the deliveries."""

@@ -66,7 +66,7 @@ def duplicate_of(delivery: Delivery, records: Sequence[Record]) -> Record | None
     """
     content = content_text(delivery)
     for record in reversed(records):
-        held = record.status == "held" and record.mode == delivery.mode
+        held = record.status == "held" and record.is_wanted and record.mode == delivery.mode
         if held and record.content == content and record.date == delivery.date:
             return record
     state = make_state(r for r in records if r.status != "held")

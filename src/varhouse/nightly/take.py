@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from varhouse.files import remove_abandoned, sync_file, sync_folder, whole_folder
-from varhouse.filestate import file_state
+from varhouse.filestate import file_digest, file_state, settled_state
 from varhouse.nightly.delivery import File, Reason, changed_files
 from varhouse.nightly.ledger import DATA, DELIVERIES, Ledger, Record
 
@@ -32,11 +32,18 @@ def must_copy(source: Path, target: Path, files: list[File]) -> bool:
 
     `target` is a folder that is there.
     """
-    if source.stat().st_dev != target.stat().st_dev:
+    if is_elsewhere(source, target):
         return True
     me = os.geteuid()
     stats = [(source / file.path).lstat() for file in files]
     return source.stat().st_uid != me or any(s.st_uid != me or s.st_nlink > 1 for s in stats)
+
+
+def is_elsewhere(source: Path, target: Path) -> bool:
+    """Tell whether a folder lies on another file system than what is, or will be, there."""
+    while not target.exists():
+        target = target.parent
+    return source.stat().st_dev != target.stat().st_dev
 
 
 def take(ledger: Ledger, record: Record, *, may_copy: bool = True) -> None:
@@ -162,7 +169,7 @@ def recover(ledger: Ledger, now: str) -> list[str]:
             continue
         if record.is_copied:
             # The states of the copies were not written yet.
-            record.files = [_summed_again(target, f) for f in record.files]
+            record.files = [summed_again(target, f) for f in record.files]
         _finish(ledger, record, now)
         lines.append(f"{record.name}: a night that was killed had taken it; it goes on")
     for record in ledger.records.values():
@@ -173,10 +180,15 @@ def recover(ledger: Ledger, now: str) -> list[str]:
     return lines
 
 
-def _summed_again(folder: Path, file: File) -> File:
-    with (folder / file.path).open("rb") as data:
-        same = hashlib.file_digest(data, "sha256").hexdigest() == file.sha256
-    return replace(file, state=file_state(folder / file.path) if same else [])
+def summed_again(folder: Path, file: File) -> File:
+    """Read a file again, and give it as it is now; without a state if it is another."""
+    path = folder / file.path
+    try:
+        state = settled_state(path)
+        same = file_digest(path) == file.sha256 and file_state(path) == state
+    except OSError:
+        same = False
+    return replace(file, state=state if same else [])
 
 
 def _sweep(folder: Path) -> None:

@@ -27,6 +27,7 @@ from varhouse.textfile import LONGEST_ROW, line_blocks
 from varhouse.vcf.text.limits import Limits
 from varhouse.yamltext import read_yaml
 
+NO_COHORTS = "cohorts: the sheet has no rows"
 _Lift = tuple[str | None, Path | None, Path | None]
 _WhoIsIn = Callable[[Path], Sequence[str] | None]
 _FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
@@ -292,7 +293,7 @@ def _cohorts(
         cohorts.append(cohort)
         problems += _sample_problems(cohort, samples, who_is_in)
     if not cohorts:
-        problems.append("cohorts: the sheet has no rows")
+        problems.append(NO_COHORTS)
     names = {c.name for c in cohorts}
     listed = set(samples["cohort"].drop_nulls().to_list()) if "cohort" in samples else set()
     warnings = sheet.notes + [
