@@ -35,15 +35,17 @@ from gvcf_people import People
 
 import varhouse
 from varhouse import files, processes
+from varhouse.cli import store as cli_store
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
 from varhouse.ingest.setup import sizing
 from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.supervise import descendants
-from varhouse.store import delta, lock
+from varhouse.store import commit, delta, lock
 from varhouse.store.drop import drop_cohort
 from varhouse.store.leftovers import clear, find_leftovers
+from varhouse.store.releases import read_tags
 from varhouse.store.verify import verify
 
 Snapshot = dict[str, tuple[int, str]]
@@ -139,6 +141,15 @@ class Faults:
             self.dead = True
             raise Killed(place)
         self.count += 1
+
+    def die_after(self, point: str) -> Callable[[str], None]:
+        """Give what dies at the first change after a named point of a commit."""
+
+        def reached(now: str) -> None:
+            if now == point:
+                self._last = self.count
+
+        return reached
 
     def _before(self, owner: Any, name: str) -> Any:
         real = getattr(owner, name)
@@ -331,6 +342,29 @@ def drop_again(folder: Path) -> None:
             clear(folder / "store")
 
 
+def littered_inputs(folder: Path) -> None:
+    """A store with what an ingest left that was killed in the middle of its commit."""
+    further_inputs(folder)
+    faults = Faults(None, 0)
+    # Shards are linked then, and Delta commits made, for a release that never came.
+    dying = mock.patch.object(commit, "_reached", faults.die_after("committed genotypes"))
+    with dying, faults.armed(), contextlib.suppress(Killed):
+        ingest_whole(folder)
+    assert find_leftovers(folder / "store", kept=True, thorough=True)
+
+
+def tag_and_collect(folder: Path) -> None:
+    """Name a release, then remove what was left, as the commands do."""
+    arguments = argparse.Namespace(
+        store=folder / "store", name="first", release="1", move=True, delete=False,
+        wait=5.0, dry_run=False,
+    )  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        for command in (cli_store._tag, cli_store._gc):
+            command(arguments)
+    assert read_tags(folder / "store") == {"first": 1}
+
+
 def scenarios() -> list[Scenario]:
     """Give what is killed."""
     return [
@@ -338,6 +372,7 @@ def scenarios() -> list[Scenario]:
         Scenario("further ingest", further_inputs, ingest_whole),
         Scenario("growth", grown_inputs, ingest_whole),
         Scenario("drop", dropped_inputs, drop_again),
+        Scenario("tag and gc", littered_inputs, tag_and_collect),
     ]
 
 

@@ -102,6 +102,8 @@ def remove_leftovers(path: Path, found: list[Leftover]) -> None:
                 break
             with suppress(OSError):
                 folder.rmdir()
+    with suppress(OSError):
+        (path / "_staging").rmdir()
 
 
 def clear(path: Path, *, keep: str | None = None, kept: bool = False) -> None:
@@ -114,9 +116,7 @@ def clear(path: Path, *, keep: str | None = None, kept: bool = False) -> None:
     if found:
         size = sum(f.bytes for f in found) / 2**20
         log.info("removing %d left-over(s) of killed processes, %.1f MiB", len(found), size)
-        remove_leftovers(path, found)
-    with suppress(OSError):
-        (path / "_staging").rmdir()
+    remove_leftovers(path, found)
 
 
 def hold_work(folder: Path) -> None:
