@@ -76,6 +76,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(
     hold(store, "die").communicate()
     with store_lock(store, 5.0):
         pass
+    assert not list((store / "_store").glob("*lock*"))
 
 
 def held_by(store: Path) -> int | None:

@@ -113,3 +113,34 @@ def test_an_interrupted_command_may_speak_though_nobody_listens(tmp_path: Path) 
         process.stdin.close()
         process.wait(30)
     assert (tmp_path / "taken back").exists()
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from unittest import mock
+from varhouse.ingest import supervise, workflow
+
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)"
+deaf += "; time.sleep(300)"
+command = [sys.executable, supervise.__file__, "0", sys.executable, "-c", deaf]
+with mock.patch.object(workflow, "_command", lambda *_: command):
+    workflow.run_snakemake(Path(sys.argv[1]), "token")
+"""
+
+
+def test_an_interrupt_of_the_main_process_alone_ends_all_at_once(tmp_path: Path) -> None:
+    """Snakemake does not end at SIGTERM while a job runs."""
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.PIPE
+    ) as process:
+        deadline = time.monotonic() + 60
+        log = tmp_path / "snakemake.log"
+        while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = descendants(process.pid)
+        assert len(started) == 2
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert b"KeyboardInterrupt" in said
+        assert gone(started, 0.5)

@@ -103,7 +103,8 @@ def run_snakemake(
                 if again := jobs.take(line):
                     LOG.warning("note  %s", describe_retry(work, again, began))
         except KeyboardInterrupt:
-            # As when this process dies: jobs are taken back, then all is ended.
+            # As when this process dies: jobs are taken back, then all is ended. Asked to
+            # terminate, Snakemake would wait for its jobs, be it for hours.
             assert process.stdin is not None
             process.stdin.close()
             process.wait()

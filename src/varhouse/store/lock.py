@@ -227,6 +227,8 @@ def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
         yield me
     finally:
         if read_lock(file) == me:
+            # Who waits at it looks for a holder that is gone, and does nothing.
+            file.with_suffix(".guard").unlink(missing_ok=True)
             file.unlink(missing_ok=True)
 
 
