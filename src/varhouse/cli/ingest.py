@@ -121,7 +121,11 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="read all files even where size and times say: unchanged",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would go in, and what is held back by its headers; write nothing",
+    )
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
     parser.set_defaults(run=run)
 

@@ -16,6 +16,7 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         _print_question(account, out)
         return
     if account.get("dry_run"):
+        _print_foreseen(account, out)
         return
     held = {h["cohort"] for h in account["held_back"]}
     width = _width(account)
@@ -34,6 +35,33 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         )
     _print_release(account, store, out)
     _print_question(account, out)
+
+
+def _print_foreseen(account: dict[str, Any], out: TextIO) -> None:
+    """Print what an ingest would do."""
+    width = _width(account)
+    for c in account["cohorts"]:
+        verb = "would replace" if c["replaces"] else "would ingest"
+        stay = f", {c['kept']:,} stay, {c['gone']:,} go" if c["kept"] else ""
+        say(
+            f"{verb}  {c['cohort']:<{width}}  ({c['n_files']:,} file(s){stay}; "
+            f"{c['n_samples']:,} people)",
+            out,
+        )
+        for note in c["notes"]:
+            say(f"           {'':<{width}}  note: {note}", out)
+    _print_held(account["held_back"], width, out)
+    for name in account["unchanged"]:
+        say(f"unchanged  {name}", out)
+    for name in account["renews"]:
+        say(f"would bring up to date  {name}", out)
+    for name in account["gone"]:
+        say(f"would go  {name}", out)
+    say(
+        "dry run    nothing was written; headers were read; what only records show, the "
+        "ingest will say",
+        out,
+    )
 
 
 def _print_question(account: dict[str, Any], out: TextIO) -> None:

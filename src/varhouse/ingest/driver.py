@@ -5,13 +5,13 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError, UsageError
+from varhouse.errors import ConfigError, UsageError, VarhouseError
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import child_seconds, final_costs
 from varhouse.ingest.profiles import CLUSTER_JOBS, Profile, read_profile, resource_arguments
@@ -180,9 +180,7 @@ def prepare_by_hand(
     if dry_run:
         folder = Path(tempfile.mkdtemp(prefix="varhouse-dry-run-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        if not (_is_made(store) and _fits(store, checked)):
-            store = folder / "store"
-            open_or_init(store, checked)
+        store = _elsewhere(store, checked, folder)
         run = replace(prepare(store, checked, utc_now()), work=str(folder / "work"))
         Path(run.work).mkdir()
         write_run(run, checked, cores or CLUSTER_JOBS)
@@ -222,21 +220,13 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
     profile, resources = _where_jobs_run(options)
     if isinstance(config, Path):
         config = read_config(config, stored_names(store))
-    if options.dry_run and not (_is_made(store) and _fits(store, config)):
-        # Where there is no store, none may be there afterwards; nor another one.
-        with tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder:
-            elsewhere = Path(folder) / "store"
-            open_or_init(elsewhere, config)
-            return _dry_run(store, prepare(elsewhere, config, utc_now()))
-    if not options.dry_run:
-        open_or_init(store, config, options.wait)
+    if options.dry_run:
+        return _dry_run(store, config, rehash=options.rehash)
+    open_or_init(store, config, options.wait)
     with store_lock(store, options.wait) as holder:
-        if not options.dry_run:
-            for line in close_folders(store):
-                LOG.warning("note  %s", line)
+        for line in close_folders(store):
+            LOG.warning("note  %s", line)
         run = prepare(store, config, utc_now(), rehash=options.rehash)
-        if options.dry_run:
-            return _dry_run(store, run)
         _warn(run)
         if not run.has_work:
             clear(store)
@@ -288,20 +278,67 @@ def _up_to_date(run: Run) -> tuple[int, dict[str, Any]]:
     return _exit_code(account), account
 
 
-def _dry_run(store: Path, run: Run) -> tuple[int, dict[str, Any]]:
-    """Say what an ingest into a store would do."""
-    _warn(run)
-    if not run.has_work:
-        return _up_to_date(run)
-    check_free_space(store, _needed_bytes(run))
-    for name in run.unchanged:
-        LOG.info("unchanged  %s", name)
-    for cohort in run.cohorts:
-        stay = f", {len(cohort.kept):,} stay, {len(cohort.gone):,} go" if cohort.grows else ""
-        LOG.info("would ingest  %s  (%d file(s)%s)", cohort.name, len(cohort.files), stay)
-    for name in (["genes"] if run.annotate_all else []) + run.annotate_sources:
-        LOG.info("would bring up to date  %s", name)
-    return 0, {"release": None, "cohorts": [], "held_back": [], "dry_run": True}
+def _dry_run(store: Path, config: Config, *, rehash: bool) -> tuple[int, dict[str, Any]]:
+    """Say what an ingest into a store would do and hold back; nothing is written there."""
+    from varhouse.ingest.jobs.foresee import foresee  # noqa: PLC0415 - all rules
+
+    with (
+        tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder,
+        _named(folder, store),
+    ):
+        run = prepare(
+            _elsewhere(store, config, Path(folder)), config, utc_now(), rehash=rehash
+        )
+        _warn(run)
+        if not run.has_work:
+            return _up_to_date(run)
+        check_free_space(store, _needed_bytes(run))
+        account = foresee(run, config.samples)
+    return _exit_code(account), account
+
+
+@contextmanager
+def _named(folder: str, store: Path) -> Iterator[None]:
+    """Let mistakes name the store, not what stands in for it in a folder."""
+
+    def named(text: str) -> str:
+        return text.replace(f"{folder}/{_SEEN}", str(store)).replace(
+            f"{folder}/{_NEW}", str(store)
+        )
+
+    try:
+        yield
+    except VarhouseError as error:
+        error.message = named(error.message)
+        if isinstance(error, ConfigError):
+            error.problems = [named(p) for p in error.problems]
+        raise
+
+
+_SEEN, _NEW = "seen", "new"
+"""Folders that stand in for a store in a dry run: one that is there, and one that is not."""
+
+
+def _elsewhere(store: Path, config: Config, folder: Path) -> Path:
+    """Make a folder that reads as a store, and is written to in its place.
+
+    All of it are links but the cache, which has links to what is there already. Where there
+    is no store, or it is one without data for another assembly, it is a new one.
+    """
+    if _is_made(store):
+        read_store_file(store)
+        seen = folder / _SEEN
+        (seen / "_cache").mkdir(parents=True)
+        for found in store.iterdir():
+            if found.name not in ("_cache", "_staging"):
+                (seen / found.name).symlink_to(found)
+        for found in (store / "_cache").glob("*"):
+            (seen / "_cache" / found.name).symlink_to(found)
+        if _fits(seen, config):
+            return seen
+    made = folder / _NEW
+    open_or_init(made, config)
+    return made
 
 
 def _clear_cache(run: Run) -> None:
@@ -321,6 +358,8 @@ def _exit_code(account: dict[str, Any]) -> int:
     if not account["held_back"]:
         return 0
     came = account["release"] is not None and not account.get("up_to_date")
+    if account.get("dry_run"):
+        came = bool(account["cohorts"] or account["renews"] or account["gone"])
     came |= any(h.get("stays") for h in account["held_back"])
     return 3 if came or account["unchanged"] else 1
 

@@ -120,9 +120,7 @@ def make_plan(
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
-        reasons = [r for v in verdicts for r in v.hold]
-        names, overlap = cohort_samples(verdicts), _overlap(verdicts)
-        reasons += cohort_reasons(run, cohort.name, names, overlap, verdicts, sheet)
+        reasons = all_reasons(run, cohort.name, verdicts, sheet)
         plan.notes[cohort.name] = joined_notes(verdicts)
         if reasons:
             plan.held_back[cohort.name] = reasons
@@ -133,6 +131,15 @@ def make_plan(
             parts[chunk.part] = parts.get(chunk.part, 0) + chunk.n_records
     plan.bundles = _bundles(run, plan, parts, sides)
     return plan
+
+
+def all_reasons(
+    run: Run, cohort: str, verdicts: list[Verdict], sheet: pl.DataFrame
+) -> list[str]:
+    """Give the reasons to hold a cohort back that its files show, each and together."""
+    names, overlap = cohort_samples(verdicts), _overlap(verdicts)
+    own = [r for v in verdicts for r in v.hold]
+    return own + cohort_reasons(run, cohort, names, overlap, verdicts, sheet)
 
 
 def _overlap(verdicts: list[Verdict]) -> str | None:

@@ -13,7 +13,7 @@ from varhouse.ingest.jobs.marks import write_marks
 from varhouse.ingest.jobs.tasks import file_samples
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.verdict import Verdict, verdict_of
-from varhouse.vcf.account.problems import Problem
+from varhouse.vcf.account.problems import Account, Problem
 from varhouse.vcf.check.judged import MarkedRecords, Taker, TakingError
 from varhouse.vcf.check.scan import FileScan, scan_file
 from varhouse.vcf.text.bgzf import BATCH_BYTES, hash_file
@@ -129,14 +129,19 @@ def _verdict(run: Run, scan: FileScan) -> Verdict:
     found.hold = file_reasons(run.policy, scan.account)
     found.verdict = scan.account.verdict
     found.effects = dict(scan.account.effects)
-    found.notes = [
-        f"{scan.account.counts[p.code]:,} x {p.code}: {p}"
-        for p in _first_of_each(scan.account.problems())
-        if scan.account.effects[p.code] == "note"
-        or (p.severity == "warning" and scan.account.effects[p.code] == "reject")
-    ]
+    found.notes = notes_of(scan.account)
     found.unknown_contig = scan.account.counts.get("VH-R-001", 0)
     return found
+
+
+def notes_of(account: Account) -> list[str]:
+    """Say what of a file's check holds it not back, but should be known."""
+    return [
+        f"{account.counts[p.code]:,} x {p.code}: {p}"
+        for p in _first_of_each(account.problems())
+        if account.effects[p.code] == "note"
+        or (p.severity == "warning" and account.effects[p.code] == "reject")
+    ]
 
 
 def _identify(found: Verdict) -> None:

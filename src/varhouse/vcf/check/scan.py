@@ -19,7 +19,7 @@ from varhouse.vcf.account.problems import Account
 from varhouse.vcf.blocks import iter_text, read_block
 from varhouse.vcf.check.duplicates import ElsewhereWatch, Normalise
 from varhouse.vcf.check.judged import Taker
-from varhouse.vcf.check.scanner import Scanner
+from varhouse.vcf.check.scanner import NO_END_BLOCK, Scanner
 from varhouse.vcf.gvcf.recognition import Dialect
 from varhouse.vcf.header.header import Header
 from varhouse.vcf.text.admission import check_path
@@ -28,12 +28,16 @@ from varhouse.vcf.text.bgzf import (
     BgzfWriter,
     FileHashes,
     PackedError,
+    has_end_block,
     hash_file,
 )
 from varhouse.vcf.text.cuts import CHUNK_BYTES, Chunk, Cutter, Offsets
 from varhouse.vcf.text.limits import DEFAULTS, LimitError, Limits
 from varhouse.vcf.text.lines import RecordBatch
 from varhouse.vcf.text.otherformats import OtherFormatError, vcf_kind
+
+HEADER_BYTES = 1 << 20
+"""Text that is read at once where the header alone is asked for."""
 
 MISMATCHES = 5
 """So many records that do not fit are no single bad ones, as with annotation sources."""
@@ -172,6 +176,41 @@ def scan_file(
         gvcf=scanner.dialect is not None,
         dialect=scanner.dialect,
     )
+
+
+def scan_header(
+    path: Path, contigs: Contigs, reference: Reference | None, limits: Limits = DEFAULTS
+) -> FileScan:
+    """Check a file as far as its header, as `scan_file` does: no record is looked at.
+
+    Of a BGZF the last block is looked at, too: without it the file is cut off.
+
+    Returns
+    -------
+    FileScan
+        Without records, chunks and checksums.
+    """
+    account = Account(path.name)
+    scanner = Scanner(path, contigs, reference, account, Cutter(CHUNK_BYTES, 1), limits)
+    kind = "none"
+    if check_path(path, account):
+        with _told_of(path, account):
+            kind = vcf_kind(path)
+            for block in iter_text(path, kind, HEADER_BYTES, limits):
+                scanner.take_block(block)
+                if scanner.header is not None:
+                    break
+            if scanner.header is None:
+                scanner.take_end(kind)
+            elif kind == "bgzf" and not has_end_block(path):
+                account.add("VH-F-003", NO_END_BLOCK)
+    if "VH-F-010" in account.counts:
+        account.keep_only("VH-F-010")
+    header = scanner.header or Header()
+    return FileScan(
+        str(path), str(path), kind, 0, 0, "", "", header.text, header.version,
+        header.samples, 0, {}, {}, [], account,
+    )  # fmt: skip
 
 
 @contextmanager

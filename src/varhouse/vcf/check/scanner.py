@@ -31,6 +31,9 @@ from varhouse.vcf.text.lines import RecordBatch
 
 _META_LINES = re.compile(rb"(?:##[^\n]*+\n)*+")
 
+NO_END_BLOCK = "the BGZF end block is missing: the file is cut off"
+"""What is said of a BGZF that stops between two blocks."""
+
 MISSHAPEN = 1_000
 """Lines with a wrong number of columns after which the other rules are not looked at."""
 
@@ -115,7 +118,7 @@ class Scanner:
                 severity="error" if strict else "warning",
             )
         if kind == "bgzf" and not has_end_block(self.path):
-            self.account.add("VH-F-003", "the BGZF end block is missing: the file is cut off")
+            self.account.add("VH-F-003", NO_END_BLOCK)
 
     def tell_whole(self, kind: str) -> None:
         """Tell what a file of some kind is as a whole."""
