@@ -112,7 +112,7 @@ def test_numbers_are_exact_for_machines(path: Path, capfd: pytest.CaptureFixture
     )
 
 
-@pytest.mark.parametrize("name", ["out.bcf", "out.xlsx", "out", "out.tsv.bz2", "tsv"])
+@pytest.mark.parametrize("name", ["out.bcf", "out.xls", "out", "out.tsv.bz2", "tsv"])
 def test_an_ending_that_says_no_format(
     path: Path, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,7 +120,9 @@ def test_an_ending_that_says_no_format(
     assert query(path, "--region", "chr1", "-o", str(out)) == 2
     said = capfd.readouterr().err
     assert "the ending says no format" in said
-    assert ".tsv, .txt, .csv, .json, .parquet, .vcf; or choose one with --format" in said
+    assert (
+        ".tsv, .txt, .csv, .json, .parquet, .xlsx, .vcf; or choose one with --format" in said
+    )
     assert main(["sql", str(path), "SELECT 1", "-o", str(out)]) == 2
     assert ".vcf" not in capfd.readouterr().err
     assert not out.exists()

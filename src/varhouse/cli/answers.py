@@ -32,7 +32,7 @@ CHOICES = {
 }
 """Options that choose alleles or records of a store: their metavar and help."""
 
-FORMATS = ("table", "tsv", "csv", "json", "parquet")
+FORMATS = ("table", "tsv", "csv", "json", "parquet", "xlsx")
 """Formats that hold any rows; only alleles go into a VCF."""
 
 
@@ -76,7 +76,8 @@ def add_safe(parser: Any) -> None:
 
 def check_safe(args: argparse.Namespace, form: str) -> None:
     """Check that --spreadsheet-safe goes with the format."""
-    if args.spreadsheet_safe and form not in ("csv", "tsv"):
+    # A workbook is safe as it is: its text is marked as text.
+    if args.spreadsheet_safe and form not in ("csv", "tsv", "xlsx"):
         raise UsageError(
             f"--spreadsheet-safe does not go with {form}: no spreadsheet takes its text for "
             "formulas",

@@ -67,7 +67,12 @@ def question_of(args: argparse.Namespace) -> str:
                 f"{option} goes with {listed if questions[1:] else questions[0]}", fix
             )
     if args.format == "vcf" and question != ALLELES:
-        what = {CALLABLE: "bases", CARRIERS: "people", BY: "groups", TABLE: "a table"}
+        if question == TABLE:
+            raise UsageError(
+                "VCF holds the overview of alleles: it does not go with --table",
+                "leave it out, or choose another --format",
+            )
+        what = {CALLABLE: "bases", CARRIERS: "people", BY: "groups"}
         raise UsageError(
             f"{question} is of {what[question]}: a VCF holds the overview of alleles",
             "--format tsv",

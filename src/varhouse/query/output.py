@@ -1,4 +1,4 @@
-"""Answers as TSV, CSV, JSON or Parquet: frames in, bytes out, one frame at a time.
+"""Answers as TSV, CSV, JSON, Parquet or workbooks: frames in, bytes out, one frame at a time.
 
 stdout is data. A file is written under a temporary name and renamed when it is whole.
 """
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 _ENDINGS = {
     ".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".json": "json", ".parquet": "parquet",
-    ".vcf": "vcf",
+    ".xlsx": "xlsx", ".vcf": "vcf",
 }  # fmt: skip
+
+_ANY_TEXT = ".txt"
+"""An ending that says no more than that it is text."""
+
+_PACKED = {"parquet": "Parquet", "xlsx": "A workbook"}
+"""Formats that are packed inside, and go into a file only."""
 
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
@@ -65,12 +71,21 @@ def choose_format(
     Raises
     ------
     UsageError
-        If the ending of the file says none of the formats, or Parquet is to go to stdout.
+        If the ending of the file says none of the formats, or another than is asked for, or
+        Parquet or a workbook is to go to stdout.
     """
     chosen = asked
+    known = {e: f for e, f in _ENDINGS.items() if f in formats}
+    ending = Path(out.name.removesuffix(".gz")).suffix.lower() if out is not None else ""
+    meant = _ENDINGS.get(ending)
+    is_open = ending == _ANY_TEXT and asked not in _PACKED
+    if asked is not None and meant not in (None, asked) and not is_open:
+        own = next((e for e, f in _ENDINGS.items() if f == asked), _ANY_TEXT)
+        raise UsageError(
+            f"{out}: the ending says {meant}, --format says {asked}",
+            f"leave out --format, or end it in {own}",
+        )
     if chosen is None and out is not None:
-        known = {e: f for e, f in _ENDINGS.items() if f in formats}
-        ending = Path(out.name.removesuffix(".gz")).suffix
         if ending not in known:
             raise UsageError(
                 f"{out}: the ending says no format",
@@ -79,10 +94,12 @@ def choose_format(
         chosen = known[ending]
     if chosen is None:
         chosen = "table" if out is None and sys.stdout.isatty() else "tsv"
-    if chosen == "parquet" and out is None:
-        raise UsageError("Parquet does not go to stdout", "give a file: -o answer.parquet")
-    if chosen == "parquet" and out is not None and out.name.endswith(".gz"):
-        raise UsageError(f"{out}: Parquet is packed inside", "leave out .gz")
+    if chosen in _PACKED and out is None:
+        raise UsageError(
+            f"{_PACKED[chosen]} does not go to stdout", f"give a file: -o answer.{chosen}"
+        )
+    if chosen in _PACKED and out is not None and out.name.endswith(".gz"):
+        raise UsageError(f"{out}: {_PACKED[chosen]} is packed inside", "leave out .gz")
     return chosen
 
 
@@ -128,6 +145,10 @@ def make_writer(name: str, stream: Sink, schema: Schema, *, safe: bool = False) 
         return JsonWriter(stream)
     if name == "parquet":
         return ParquetWriter(stream, schema)
+    if name == "xlsx":
+        from varhouse.query.spreadsheet import WorkbookWriter  # noqa: PLC0415 - an extra
+
+        return WorkbookWriter(stream, schema)
     return DelimitedWriter(stream, schema, "," if name == "csv" else "\t", safe=safe)
 
 
@@ -186,6 +207,11 @@ def defuse(text: pl.Expr) -> pl.Expr:
     formula = text.str.contains("^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
     number = text.str.contains(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
     return pl.when(formula & ~number).then(pl.lit("'") + text).otherwise(text)
+
+
+def as_cells(schema: Schema) -> list[pl.Expr]:
+    """Make cells of columns: a list is joined by `;`, bits are hexadecimal digits."""
+    return [_cell(n, t, escape=False, safe=False) for n, t in schema.items()]
 
 
 def _cell(name: str, dtype: PolarsType, *, escape: bool, safe: bool) -> pl.Expr:
