@@ -49,6 +49,57 @@ def _annotate(folder, name, lines, *more):
     return pl.read_parquet(out)
 
 
+@pytest.mark.parametrize("ending", [".tsv", ".tsv.gz", ".csv", ".csv.gz"])
+def test_tables_of_text_hold_what_parquet_does(fx_inputs, ending):
+    folder, lines = fx_inputs
+    more = ("--source", f"s={folder / 's.vcf'}")
+    whole = _annotate(folder, "whole", lines, *more)
+    random.Random(1).shuffle(mixed := list(lines))
+    (folder / "mixed.vcf").write_text(HEAD + _text(mixed))
+    out = folder / f"mixed{ending}"
+    args = ["annotate", str(folder / "mixed.vcf"), "-o", str(out), "--genes"]
+    args += [str(folder / "g.gff3"), "--reference", str(folder / "r.fa"), *more]
+    assert main(args) == 0
+    separator = "," if ".csv" in ending else "\t"
+    # In CSV an empty text is quoted, null is not.
+    read = pl.read_csv(out, separator=separator, schema=whole.schema)
+    empty = {"extent": pl.col("extent").fill_null("")}
+    shown = whole.with_columns(pl.col(pl.String).replace("", None)).with_columns(**empty)
+    assert (
+        read.with_columns(pl.col(pl.String).replace("", None))
+        .with_columns(**empty)
+        .equals(shown)
+    )
+    assert [p.name for p in folder.glob("mixed*")].count(out.name) == 1
+
+
+def test_formulas_and_endings(fx_inputs, capsys):
+    folder, lines = fx_inputs
+    source = folder / "f.vcf"
+    info = '##INFO=<ID=T,Number=1,Type=String,Description="x">\n'
+    cells = lines[0].split("\t")
+    source.write_text(
+        HEAD.replace("#CHROM", info + "#CHROM") + "\t".join([*cells[:7], "T==1+1"]) + "\n"
+    )
+    (folder / "one.vcf").write_text(HEAD + lines[0] + "\n")
+    args = ["annotate", str(folder / "one.vcf"), "--genes", str(folder / "g.gff3")]
+    args += ["--reference", str(folder / "r.fa"), "--source", f"s={source}", "-o"]
+    assert main([*args, str(folder / "a.csv"), "--spreadsheet-safe"]) == 0
+    assert '"\'=1+1"' in (folder / "a.csv").read_text()
+    assert main([*args, str(folder / "a.xlsx")]) == 0
+    openpyxl = pytest.importorskip("openpyxl")
+    rows = list(openpyxl.load_workbook(folder / "a.xlsx").active.iter_rows())
+    cell = next(c for h, c in zip(rows[0], rows[1], strict=True) if h.value == "s_T")
+    assert (cell.value, cell.data_type) == ("=1+1", "s")
+    capsys.readouterr()
+    assert main([*args, str(folder / "a.vcf"), "--spreadsheet-safe"]) == 2
+    assert "--spreadsheet-safe does not go with VCF" in capsys.readouterr().err
+    assert main([*args, str(folder / "a.xls")]) == 2
+    said = capsys.readouterr().err
+    assert "a.xls: the ending says no format" in said
+    assert ".tsv, .tsv.gz, .csv, .csv.gz or .xlsx" in said
+
+
 def test_any_batches_and_any_order(fx_inputs, monkeypatch):
     folder, lines = fx_inputs
     source = ("--source", f"s={folder / 's.vcf'}")

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli.answers import add_safe, check_safe
 from varhouse.cli.log import tell_known_names
 from varhouse.errors import UsageError
 
@@ -17,6 +18,9 @@ _LOG = logging.getLogger("varhouse.annotate")
 _DESCRIPTION = """\
 example:
   varhouse annotate demo/data/beijing.vcf.gz -o beijing.annotated.vcf.gz \\
+      --genes demo/data/demo.gff3 --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
+
+  varhouse annotate demo/data/beijing.vcf.gz -o beijing.tsv \\
       --genes demo/data/demo.gff3 --reference demo/data/demo.fa --aliases demo/data/aliases.tsv
 
   varhouse annotate demo/data/beijing.vcf.gz -o beijing.af.vcf.gz --store demo/store \\
@@ -46,10 +50,13 @@ files written:
                                   each, and NAME_ALT says of which ALT
   OUT.tbi                         the index of a .vcf.gz (.csi for contigs of 512 Mb and more);
                                   none where IN is not sorted
-  OUT ending in .parquet          one typed row per allele x transcript; fields of such
+  OUT ending in .parquet          one typed row per allele x transcript, columns as of the
+                                  table consequences (`varhouse describe`); fields of such
                                   a source are lists, a value for each record
+  .tsv, .csv, .tsv.gz, .csv.gz,   the same rows and columns as text, or as a workbook; pick
+  .xlsx                           is true of one row an allele
   with --store                    .vcf.gz or .vcf: IN with NAME_AC, NAME_AN, NAME_AF ...
-                                  (Number=A); .parquet, .tsv, .tsv.gz: one row an allele
+                                  (Number=A); any of the tables: one row an allele
 
 Without --aliases well-known contig names are found too (1 = chr1), and reported on stderr.
 
@@ -115,6 +122,7 @@ def add_parser(commands: Any) -> None:
         help="consequence terms by the Sequence Ontology (default), or as VEP 115 gives them "
         "where it differs: for comparisons",
     )
+    add_safe(parser)
     _add_store_options(parser.add_argument_group("frequencies of a store"))
     parser.set_defaults(run=run)
 
@@ -137,14 +145,13 @@ def run(args: argparse.Namespace) -> int:
     annotatestore.check_options(args)
     if args.store is not None:
         return annotatestore.run(args)
-    from varhouse.onefile.annotate import ENDINGS, annotate
+    from varhouse.onefile.annotate import ENDINGS, NAMED, annotate
+    from varhouse.onefile.out import table_format
 
     if not args.output.name.endswith(ENDINGS):
         # Before the sources are read: a wrong option is told first.
-        raise UsageError(
-            f"-o {args.output}: the ending says no format",
-            "end it in .vcf.gz, .vcf or .parquet",
-        )
+        raise UsageError(f"-o {args.output}: the ending says no format", NAMED)
+    check_safe(args, table_format(args.output) or "VCF")
     done = annotate(
         args.input,
         args.output,
@@ -155,6 +162,7 @@ def run(args: argparse.Namespace) -> int:
         public=args.public,
         hgvs_as_vep=args.hgvs_as_vep,
         terms=args.terms,
+        spreadsheet_safe=args.spreadsheet_safe,
     )
     _account(done, args)
     return 0
@@ -168,7 +176,7 @@ def _account(done: "Annotated", args: argparse.Namespace) -> None:
         _LOG.warning(
             "%d sample(s) and their genotypes are left out (--public)", done.samples_left_out
         )
-    if args.output.suffix == ".gz" and not done.is_indexed:
+    if args.output.name.endswith(".vcf.gz") and not done.is_indexed:
         _LOG.warning(
             "%s: not indexed, its records are not in order: sort them with bcftools sort or "
             "`varhouse validate --fix`",

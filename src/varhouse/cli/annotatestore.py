@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from varhouse.cli.answers import check_safe
 from varhouse.errors import UsageError
 
 _LOG = logging.getLogger("varhouse.annotate")
@@ -40,7 +41,9 @@ def check_options(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Annotate the input with a store."""
     from varhouse.onefile.annotate_store import DEFAULT, annotate_frequencies
+    from varhouse.onefile.out import table_format
 
+    check_safe(args, table_format(args.output) or "VCF")
     columns = [c.strip() for c in (args.columns or "").split(",") if c.strip()]
     done = annotate_frequencies(
         args.input,
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         name=args.name or "store",
         reference=args.reference,
         release=args.release,
+        spreadsheet_safe=args.spreadsheet_safe,
     )
     if args.output.suffix == ".gz" and ".vcf" in args.output.suffixes and not done.is_indexed:
         _LOG.warning(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
+    from varhouse.query.cells import Sink
     from varhouse.query.opened import OpenStore
-    from varhouse.query.output import Sink
 
 _TEXT = """\
 examples, on the demo store of scripts/demo:

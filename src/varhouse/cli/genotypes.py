@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from varhouse.query.callrows import Asked
+    from varhouse.query.cells import Sink
     from varhouse.query.opened import OpenStore
-    from varhouse.query.output import Sink, Writer
+    from varhouse.query.output import Writer
     from varhouse.tables.schema import PolarsType
 
 log = logging.getLogger("varhouse.genotypes")

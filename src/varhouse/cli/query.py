@@ -23,7 +23,8 @@ from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
     from varhouse.query.answer import Answer
-    from varhouse.query.output import Sink, Writer
+    from varhouse.query.cells import Sink
+    from varhouse.query.output import Writer
 
 _TEXT = """\
 examples, on the demo store of scripts/demo:

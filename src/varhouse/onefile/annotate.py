@@ -32,7 +32,15 @@ from varhouse.onefile.annotate_vcf import (
     annotated_header,
     open_records,
 )
-from varhouse.onefile.out import as_path, check_choice, collected, is_frame, tells_paths
+from varhouse.onefile.out import (
+    TABLES,
+    as_path,
+    check_choice,
+    collected,
+    is_frame,
+    table_format,
+    tells_paths,
+)
 from varhouse.onefile.paths import is_same
 from varhouse.onefile.source_entries import (
     Sources,
@@ -49,7 +57,9 @@ if TYPE_CHECKING:
     from varhouse.onefile.out import Alleles, Out
 
 TERMS = ("so", "vep115")
-ENDINGS = (".vcf.gz", ".vcf", ".parquet")
+ENDINGS = (".vcf.gz", ".vcf", *TABLES)
+NAMED = "end it in " + ", ".join(ENDINGS[:-1]) + f" or {ENDINGS[-1]}"
+"""What to do about another ending."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ def annotate(
     public: bool = False,
     hgvs_as_vep: bool = False,
     terms: str = "so",
+    spreadsheet_safe: bool = False,
 ) -> Annotated:
     """Annotate alleles with consequences, HGVS names and the fields of sources.
 
@@ -119,9 +130,10 @@ def annotate(
         A VCF (plain, gzip), a BCF, or a Parquet file or polars frame with the columns
         contig, pos (1-based), ref, alt, and extent for symbolic alleles.
     out
-        A file to write, by its ending .vcf.gz, .vcf (INFO/CSQ in the format of VEP) or
-        .parquet; a function that is called with each frame of typed rows, so that memory
-        does not grow with sorted input; or None: the result holds one frame.
+        A file to write, by its ending .vcf.gz, .vcf (INFO/CSQ in the format of VEP),
+        .parquet, .tsv, .csv (both also .gz) or .xlsx; a function that is called with each
+        frame of typed rows, so that memory does not grow with sorted input; or None: the
+        result holds one frame.
     genes
         What `varhouse.genes` wrote, or a GFF3 or GTF file, which is compiled first.
     reference
@@ -138,6 +150,8 @@ def annotate(
         Number and write HGVS as VEP does where it departs from the nomenclature.
     terms
         `so`: terms by the Sequence Ontology; `vep115`: as VEP 115 gives them.
+    spreadsheet_safe
+        TSV and CSV: put `'` before text that a spreadsheet would take for a formula.
 
     Returns
     -------
@@ -157,9 +171,7 @@ def annotate(
     check_choice("terms", terms, TERMS)
     output = Path(out) if isinstance(out, (str, Path)) else None
     if output is not None and not output.name.endswith(ENDINGS):
-        raise UsageError(
-            f"{output}: the ending says no format", "end it in .vcf.gz, .vcf or .parquet"
-        )
+        raise UsageError(f"{output}: the ending says no format", NAMED)
     view, specs = _visible(read_specs(list_entries(sources)), public=public)
     given = Path(alleles) if isinstance(alleles, (str, Path)) else None
     source = collected(alleles, SPELT) if is_frame(alleles) else given
@@ -185,7 +197,7 @@ def annotate(
             view,
             as_vep=terms == "vep115",
         )
-        frame, is_indexed = _annotate(source, out, output, annotator)
+        frame, is_indexed = _annotate(source, out, output, annotator, is_safe=spreadsheet_safe)
         return Annotated(
             output,
             annotator.n_records,
@@ -208,7 +220,12 @@ def _visible(specs: list[SourceSpec], *, public: bool) -> tuple[View, list[Sourc
 
 
 def _annotate(
-    source: Path | pl.DataFrame, out: "Out", output: Path | None, annotator: Annotator
+    source: Path | pl.DataFrame,
+    out: "Out",
+    output: Path | None,
+    annotator: Annotator,
+    *,
+    is_safe: bool,
 ) -> tuple[pl.DataFrame | None, bool]:
     if output is None:
         if not callable(out):
@@ -224,10 +241,11 @@ def _annotate(
         return None, False
     output.parent.mkdir(parents=True, exist_ok=True)
     with new_file(output) as made:
-        if output.suffix == ".parquet":
-            write_table(source, made, annotator)
-        else:
-            _to_vcf(source, made, annotator, compress=output.suffix == ".gz")
+        if (form := table_format(output)) is not None:
+            is_packed = output.suffix == ".gz"
+            write_table(source, made, annotator, form, is_packed=is_packed, is_safe=is_safe)
+            return None, False
+        _to_vcf(source, made, annotator, compress=output.suffix == ".gz")
     return None, output.suffix == ".gz" and index_vcf(output)
 
 

@@ -23,7 +23,7 @@ from varhouse.onefile.annotate import index_vcf
 from varhouse.onefile.annotate_table import iter_frame, read_alleles
 from varhouse.onefile.annotate_vcf import open_records, split_records, without_keys
 from varhouse.onefile.infosplice import cut_lines
-from varhouse.onefile.out import collected, is_frame, tells_paths
+from varhouse.onefile.out import TABLES, collected, is_frame, table_format, tells_paths
 from varhouse.onefile.paths import is_same
 from varhouse.onefile.storenumbers import StoreWork, open_normaliser, open_numbers
 from varhouse.query.output import make_writer, open_output
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from varhouse.onefile.out import Alleles, Out
 
 VCF_ENDINGS = (".vcf.gz", ".vcf")
-TABLE_ENDINGS = (".parquet", ".tsv", ".tsv.gz")
+NAMED_TABLES = "end it in " + ", ".join(TABLES)
+"""What to do about another ending of a table."""
+
 DEFAULT = ("ac", "an", "af")
 TEXT = 16 << 20
 """Bytes of VCF annotated at once."""
@@ -87,6 +89,7 @@ def annotate_frequencies(
     name: str = "store",
     reference: str | Path | None = None,
     release: str | int | None = None,
+    spreadsheet_safe: bool = False,
 ) -> StoreAnnotated:
     """Write the frequencies of a store beside alleles.
 
@@ -96,7 +99,8 @@ def annotate_frequencies(
         A VCF (plain, gzip), a BCF, or a Parquet file or polars frame with the columns
         contig, pos (1-based), ref, alt, and extent for symbolic alleles.
     out
-        A file, by its ending .vcf.gz, .vcf (INFO, Number=A), .parquet, .tsv or .tsv.gz; a
+        A file, by its ending .vcf.gz, .vcf (INFO, Number=A), or of a table as
+        of `annotate`; a
         function that is called with each frame; or None: the result holds one frame. A
         table has a row an allele as it was given, in its order.
     store
@@ -113,6 +117,8 @@ def annotate_frequencies(
         only trimmed.
     release
         Number or tag of the release; None: the newest.
+    spreadsheet_safe
+        TSV and CSV: put `'` before text that a spreadsheet would take for a formula.
 
     Raises
     ------
@@ -140,7 +146,7 @@ def annotate_frequencies(
     numbers = open_numbers(opened, chosen, columns, name)
     with open_normaliser(reference) as normalise:
         work = StoreWork(opened, numbers, normalise, is_aligned=reference is not None)
-        frame, is_indexed = _annotate(source, out, output, work)
+        frame, is_indexed = _annotate(source, out, output, work, is_safe=spreadsheet_safe)
     return StoreAnnotated(
         output,
         work.n_records,
@@ -155,10 +161,10 @@ def annotate_frequencies(
 
 
 def _check_paths(source: Path | pl.DataFrame, output: Path | None) -> None:
-    if output is not None and not output.name.endswith((*VCF_ENDINGS, *TABLE_ENDINGS)):
+    if output is not None and not output.name.endswith((*VCF_ENDINGS, *TABLES)):
         raise UsageError(
             f"{output}: the ending says no format",
-            "end it in .vcf.gz, .vcf, .parquet, .tsv or .tsv.gz",
+            f"{NAMED_TABLES}, {', '.join(VCF_ENDINGS)}",
         )
     if isinstance(source, pl.DataFrame):
         return
@@ -169,23 +175,25 @@ def _check_paths(source: Path | pl.DataFrame, output: Path | None) -> None:
 
 
 def _annotate(
-    source: Path | pl.DataFrame, out: "Out", output: Path | None, work: StoreWork
+    source: Path | pl.DataFrame,
+    out: "Out",
+    output: Path | None,
+    work: StoreWork,
+    *,
+    is_safe: bool,
 ) -> tuple[pl.DataFrame | None, bool]:
     if output is not None and output.name.endswith(VCF_ENDINGS):
         if isinstance(source, pl.DataFrame) or source.suffix == ".parquet":
-            raise UsageError(
-                f"{output}: alleles of a table go into a table",
-                "end it in .parquet, .tsv or .tsv.gz",
-            )
+            raise UsageError(f"{output}: alleles of a table go into a table", NAMED_TABLES)
         with new_file(output) as made:
             _write_vcf(source, made, work, compress=output.suffix == ".gz")
         return None, output.suffix == ".gz" and index_vcf(output)
     frames = _table(source, work)
     if output is not None:
         schema = _schema(work)
-        form = "parquet" if output.suffix == ".parquet" else "tsv"
+        form = table_format(output) or "tsv"
         with open_output(output) as stream:
-            writer = make_writer(form, stream, schema)
+            writer = make_writer(form, stream, schema, safe=is_safe)
             for frame in frames:
                 writer.write(frame)
             writer.close()

@@ -1,4 +1,4 @@
-"""Alleles in, one typed Parquet row per allele x transcript out, in batches.
+"""Alleles in, one typed row per allele x transcript out, in batches.
 
 Sorted input, and nearly all input is, is annotated as it comes: memory does not grow with
 the file. Input in another order is read once more and its alleles are held.
@@ -6,6 +6,7 @@ the file. Input in another order is read once more and its alleles are held.
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.alleles.key import Declared, complete_key
+from varhouse.bgzf import BgzfStream
 from varhouse.consequence import consequences
 from varhouse.consequence.render import OUTPUT
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.onefile.annotate_vcf import Annotator, open_records
+from varhouse.query.output import make_writer
 from varhouse.sources.sites import split_alleles
 from varhouse.sources.text import VcfText, split_lines
 from varhouse.tables.schema import KEY, KEY_SCHEMA, SPELT, WITHIN
@@ -38,7 +41,15 @@ class NotInOrderError(Exception):
     """The alleles are not sorted by contig and position."""
 
 
-def write_table(source: Path | pl.DataFrame, output: Path, annotator: Annotator) -> None:
+def write_table(
+    source: Path | pl.DataFrame,
+    output: Path,
+    annotator: Annotator,
+    form: str = "parquet",
+    *,
+    is_packed: bool = False,
+    is_safe: bool = False,
+) -> None:
     """Write consequences and source fields, sorted by allele and transcript.
 
     Alleles that a source knows and that are near no transcript have one row without
@@ -49,16 +60,25 @@ def write_table(source: Path | pl.DataFrame, output: Path, annotator: Annotator)
     source
         A VCF, a BCF, a Parquet file or a frame with the columns contig, pos, ref, alt and,
         for symbolic alleles, extent.
+    form
+        parquet, tsv, csv or xlsx.
+    is_packed
+        Pack text by BGZF.
+    is_safe
+        Defuse formulas in TSV and CSV.
 
     Raises
     ------
     InputError
         If the input cannot be read.
+    UsageError
+        If a workbook cannot hold the rows.
     """
+    write = _write if form == "parquet" else partial(_write_text, form, is_packed, is_safe)
     with suppress(NotInOrderError):
-        _write(iter_table(source, annotator), output, annotator)
+        write(iter_table(source, annotator), output, annotator)
         return
-    _write(iter_table(source, annotator, in_memory=True), output, annotator)
+    write(iter_table(source, annotator, in_memory=True), output, annotator)
 
 
 def collect_table(source: Path | pl.DataFrame, annotator: Annotator) -> pl.DataFrame:
@@ -123,6 +143,25 @@ def _write(rows: Iterator[pl.DataFrame], output: Path, annotator: Annotator) -> 
     ) as writer:
         for frame in rows:
             writer.write_table(_arrow_table(frame))
+
+
+def _write_text(
+    form: str,
+    is_packed: bool,
+    is_safe: bool,
+    rows: Iterator[pl.DataFrame],
+    output: Path,
+    annotator: Annotator,
+) -> None:
+    """Write rows as TSV, CSV or a workbook, as answers of a store are."""
+    with output.open("wb") as file:
+        packed = BgzfStream(file) if is_packed else None
+        writer = make_writer(form, packed or file, table_schema(annotator), safe=is_safe)
+        for frame in rows:
+            writer.write(frame)
+        writer.close()
+        if packed is not None:
+            packed.finish()
 
 
 def _annotated(

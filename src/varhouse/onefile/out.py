@@ -20,6 +20,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+TABLES = {
+    ".parquet": "parquet", ".tsv": "tsv", ".tsv.gz": "tsv", ".csv": "csv", ".csv.gz": "csv",
+    ".xlsx": "xlsx",
+}  # fmt: skip
+"""Endings of tables of annotated alleles, and the formats that they stand for."""
+
+
+def table_format(output: Path) -> str | None:
+    """Give the format of a table by the ending of its file; None: it is none."""
+    return next((f for ending, f in TABLES.items() if output.name.endswith(ending)), None)
+
+
 def tells_paths(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise an `InputError` where a path that it is given cannot be opened.
 

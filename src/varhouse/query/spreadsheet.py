@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import UsageError
-from varhouse.query.output import Sink, as_cells
+from varhouse.query.cells import Sink, as_cells
 from varhouse.tables.schema import PolarsType
 
 MOST_ROWS = 1_048_576

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import polars as pl
 
 from varhouse.masking import mask_text
-from varhouse.query.output import Sink
+from varhouse.query.cells import Sink
 
 GAP = "  "
 _LEAST = 9

@@ -20,8 +20,8 @@ from varhouse.alleles.extent import INFO_KEYS
 from varhouse.csq import CSQ_COLUMNS, CSQ_FIELDS, csq_entries
 from varhouse.infokeys import info_key
 from varhouse.infotext import encoded
+from varhouse.query.cells import Sink
 from varhouse.query.openinfo import OPEN_LINES, open_info
-from varhouse.query.output import Sink
 from varhouse.query.overview import Overview
 from varhouse.tables.schema import KEY, PolarsType
 from varhouse.tables.statistics import of_records
