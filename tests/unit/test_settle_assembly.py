@@ -1,6 +1,9 @@
 """The assembly of an ingest: what the package, the FASTA and the store say of it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,15 +12,19 @@ from builders import make_fasta, make_vcf
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, StoreError
 from varhouse.genome import shipped as package
 from varhouse.genome.assemblies import BUILDS
 from varhouse.genome.contigs import Contig
 from varhouse.genome.shipped import Shipped, find_shipped, match_contigs, tell_assembly
+from varhouse.ingest import driver
 from varhouse.ingest.driver import open_or_init
 from varhouse.ingest.setup.assembly import settle_assembly
 from varhouse.ingest.setup.config import check_config, read_config
 from varhouse.ingest.setup.prepare import prepare
+from varhouse.store import commit as commit_module
+from varhouse.store.lock import store_lock
+from varhouse.store.verify import verify
 
 GRCH38 = {f"chr{n}": size for n, size in BUILDS["GRCh38 (hg38)"].items()}
 GRCH37 = dict(BUILDS["GRCh37 (hg19)"])
@@ -235,6 +242,71 @@ def test_an_ingest_that_commits_nothing_settles_nothing(toy: Path) -> None:
     # Now it holds data.
     with pytest.raises(ConfigError, match="the store is of assembly toy"):
         ingest_here(toy / "s", config_of(toy, assembly=wrong, reference=None))
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["store.json", "shard", "linked contigs", "catalogued", "committed contigs", "released"],
+)
+def test_a_change_that_is_killed_goes_on(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """Readers see the one store or the other, and the same command ends in the other."""
+
+    def reached(name: str) -> None:
+        if name == point:
+            raise KeyboardInterrupt
+
+    def die(*_given: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    other = {"name": "other", "reference": "r.fa"}
+    open_or_init(toy / "s", read_config(config_of(toy, assembly=other, reference=None)))
+    config = config_of(toy, assembly="toy")
+    with monkeypatch.context() as patch:
+        patch.setattr(commit_module, "_reached", reached)
+        if point in ("store.json", "shard"):
+            patch.setattr(
+                commit_module, "contigs_frame" if point == "store.json" else "commit", die
+            )
+        with pytest.raises(KeyboardInterrupt):
+            open_or_init(toy / "s", read_config(config))
+    seen = varhouse.open(toy / "s")
+    assert (seen.release, seen.assembly) == (
+        (2, "toy") if point == "released" else (1, "other")
+    )
+    assert len(seen.assembly_contigs.names) == 4
+    assert ingest_here(toy / "s", config)["release"] == 3
+    store = varhouse.open(toy / "s")
+    assert not verify(store)
+    assert store.assembly == "toy"
+    assert store.assembly_contigs.names[0] == "chr1"
+
+
+def test_two_at_once(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes while another one changes a store without data waits, and looks again."""
+    other = {"name": "other", "reference": "r.fa"}
+    first = read_config(config_of(toy, assembly=other, reference=None))
+    open_or_init(toy / "s", first)
+    config = config_of(toy, assembly="toy")
+    with store_lock(toy / "s"), pytest.raises(StoreError, match="being written to"):
+        open_or_init(toy / "s", read_config(config))
+    real = driver.store_lock
+
+    @contextmanager
+    def late(store: Path, wait: float) -> Iterator[object]:
+        # The other one is done, data and all, before this one has the lock.
+        monkeypatch.setattr(driver, "store_lock", real)
+        ingest_here(toy / "s", config)
+        with real(store, wait) as holder:
+            yield holder
+
+    monkeypatch.setattr(driver, "store_lock", late)
+    first = replace(first, assembly="third")
+    open_or_init(toy / "s", first)
+    assert varhouse.open(toy / "s").assembly == "toy"
+    with pytest.raises(ConfigError, match="one store holds one assembly"):
+        prepare(toy / "s", first, "now")
 
 
 def test_a_change_that_fails_leaves_the_store(toy: Path) -> None:

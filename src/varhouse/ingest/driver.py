@@ -226,6 +226,8 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
     with store_lock(store, options.wait) as holder:
         for line in close_folders(store):
             LOG.warning("note  %s", line)
+        # Somebody else may have been here between the two locks.
+        _change_assembly(store, config, holder.token)
         run = prepare(store, config, utc_now(), rehash=options.rehash)
         _warn(run)
         if not run.has_work:

@@ -81,7 +81,8 @@ def settle_assembly(store: Path, config: "Config", base: Store | None) -> Settle
     own = Reference(compiled)
     name = config.assembly
     news: list[str] = []
-    if not name:
+    is_named = bool(name)
+    if not is_named:
         name, news = _name(own, base)
         config = replace(config, assembly=name)
     if config.aliases is not None:
@@ -92,7 +93,8 @@ def settle_assembly(store: Path, config: "Config", base: Store | None) -> Settle
     match = match_contigs(known, own.contigs.contigs)
     if match is None:
         notes = _not_of(known, name, own, is_made=base is not None)
-        return Settled(config, own, compiled, notes, news)
+        # After the FASTA it is called, if nobody named it: that says nothing.
+        return Settled(config, own, compiled, notes if is_named else [], news)
     reference = Reference(compiled, match.contigs)
     if (
         base is not None

@@ -95,7 +95,7 @@ def config_of_files(store: Path, asked: FromFiles) -> Config:
     if asked.reference is None and named:
         # What is recorded is the FASTA, be it the compiled one that is read.
         config.raw["assembly"]["reference"] = named
-    config.warnings += [*notes, _unknown_sex(name, len(files))]
+    config.warnings += [*notes, *([_unknown_sex(name, len(files))] if people else [])]
     return config
 
 
