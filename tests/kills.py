@@ -261,7 +261,7 @@ class Scenario:
 def check_clean(store: Path) -> None:
     """Check that a store is sound and that nothing of the killed is left."""
     assert not verify(varhouse.open(store)), verify(varhouse.open(store))
-    left = find_leftovers(store, kept=True)
+    left = find_leftovers(store, kept=True, thorough=True)
     assert not left, left
     assert not (store / "_staging").exists()
     beside = [p.name for p in store.parent.iterdir() if p.name.startswith(".")]

@@ -31,10 +31,9 @@ MANY_JOBS = """
 import sys
 from varhouse.ingest.setup import begin, sizing
 sizing.WHOLE_BYTES = sizing.BUNDLED_RECORDS = 0
-sizing.JOB_SECONDS = 0.001
 sizing._is_split = lambda file, *_: file.cohort == "packed"
 share = sizing.share_jobs
-begin.share_jobs = lambda files, sources, genes, cores: share(files, sources, genes, 2)
+begin.share_jobs = lambda files, sources, genes, *_: share(files, sources, genes, 2, 0.001)
 from varhouse.cli import main
 sys.exit(main())
 """

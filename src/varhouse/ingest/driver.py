@@ -235,6 +235,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
         cancel_left(store)
+        was_killed = (Path(run.work) / "run.json").exists()
         begin(run, config, options.cores or profile.jobs, profile.least_seconds)
         clear(store, keep=run.ingest_id)
         (Path(run.work) / KEPT).unlink(missing_ok=True)
@@ -248,7 +249,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
         else:
             # Work folders hold copies of the inputs. Those of dead runs go too.
             shutil.rmtree(run.work, ignore_errors=True)
-            clear(store, kept=True)
+            clear(store, kept=True, was_killed=was_killed)
         if account["release"] is not None:
             _clear_cache(run)
     account["seconds"] = round(time.monotonic() - started, 1)

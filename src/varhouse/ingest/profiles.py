@@ -10,8 +10,8 @@ from typing import Any
 
 from varhouse.errors import UsageError, nearest
 from varhouse.ingest.jobs.about import RULES
+from varhouse.ingest.setup import sizing
 from varhouse.ingest.setup.config_form import DATA
-from varhouse.ingest.setup.sizing import CLUSTER_SECONDS, JOB_SECONDS
 from varhouse.yamltext import read_yaml
 
 SHIPPED = DATA / "workflow" / "profiles"
@@ -53,7 +53,7 @@ class Profile:
     @property
     def least_seconds(self) -> float:
         """Least work of a job."""
-        return JOB_SECONDS if self.here else CLUSTER_SECONDS
+        return sizing.JOB_SECONDS if self.here else sizing.CLUSTER_SECONDS
 
 
 def find_profile(given: Path) -> Path:

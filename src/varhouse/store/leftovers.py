@@ -106,10 +106,18 @@ def remove_leftovers(path: Path, found: list[Leftover]) -> None:
         (path / "_staging").rmdir()
 
 
-def clear(path: Path, *, keep: str | None = None, kept: bool = False) -> None:
-    """Remove what killed processes left, as every command that holds the lock does."""
+def clear(
+    path: Path, *, keep: str | None = None, kept: bool = False, was_killed: bool = False
+) -> None:
+    """Remove what killed processes left, as every command that holds the lock does.
+
+    Shards of a commit that was killed and run again, which may have written others, are
+    looked for (in the log of every release) only where there was one: with `was_killed`, or
+    where a work folder tells.
+    """
+    was_killed |= next(_work_folders(path, keep, kept=False), None) is not None
     try:
-        found = find_leftovers(path, keep=keep, kept=kept)
+        found = find_leftovers(path, keep=keep, kept=kept, thorough=was_killed)
     except StoreError as error:
         log.warning("nothing is cleared away: %s", error.message)
         return
