@@ -80,6 +80,10 @@ def public_account(
         "held_back": [_held(h) for h in _dicts(account.get("held_back")) if "cohort" in h],
         "unchanged": [str(n) for n in account.get("unchanged") or []],
         "stages": [_numbers(s, "stage") for s in _dicts(account.get("stages"))],
+        "waiting": [
+            {"cohort": str(w.get("cohort")), "n": _whole(w.get("n"))}
+            for w in _dicts(account.get("waiting"))
+        ],
         "shared_samples": [
             {"cohorts": s.get("cohorts") or [], "n": _whole(s.get("n"))}
             for s in _dicts(account.get("shared_samples"))

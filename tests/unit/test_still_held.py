@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from builders import make_fasta
 from inprocess import ingest_here
+
+from varhouse.cli import main
+from varhouse.ingest.driver import Options, ingest
+from varhouse.store.reader import open_store
 
 HEAD = (
     "##fileformat=VCFv4.3\n##contig=<ID=1>\n"
@@ -47,3 +52,42 @@ def test_it_is_named_again_and_another_one_is_held_back(tmp_path: Path) -> None:
         (["a"], {"bad": True}),
         (["b"], {"bad": True, "worse": False}),
     ]
+
+
+def test_a_file_taken_out_again_is_no_longer_held_back(tmp_path: Path) -> None:
+    """The newest release tells of no fault that is gone, and nothing else changes."""
+    store = tmp_path / "store"
+    config = write(tmp_path, {"a": 1, "b": 1})
+    (tmp_path / "cohorts.tsv").write_text("cohort\tfiles\nc\t*.vcf\n")
+    ingest_here(store, config)
+    digest = open_store(store).digest()
+    (tmp_path / "bad.vcf").write_text("no VCF\n")
+    account = ingest_here(store, config)
+    assert account["held_back"][0]["stays"] == 2
+    assert open_store(store).scan("held_back").collect().height == 1
+    (tmp_path / "bad.vcf").unlink()
+    code, foreseen = ingest(store, config, Options(dry_run=True))
+    assert (code, foreseen["settled"]) == (0, ["c"])
+    account = ingest_here(store, config)
+    assert (account["settled"], account["held_back"], account["release"]) == (["c"], [], None)
+    after = open_store(store)
+    assert account["recorded_in"] == after.release == 4
+    assert after.scan("held_back").collect().is_empty()
+    assert after.digest() == digest
+    assert ingest_here(store, config)["up_to_date"]
+
+
+def test_a_cohort_that_is_held_back_and_no_longer_named_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "store"
+    ingest_here(store, write(tmp_path, {"a": 1, "bad": 0}))
+    config = write(tmp_path, {"a": 1})
+    assert ingest(store, config, Options(dry_run=True))[1]["up_to_date"]
+    assert (
+        "cohort 'bad' is held back in the store, and not in this configuration" in caplog.text
+    )
+    assert main(["store", "drop", str(store), "--cohort", "bad"]) == 0
+    caplog.clear()
+    ingest(store, config, Options(dry_run=True))
+    assert "held back in the store" not in caplog.text

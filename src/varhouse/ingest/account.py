@@ -10,8 +10,7 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
     """Print what came in, what was held back and why, and the release."""
     if account.get("up_to_date"):
         _print_held(account["held_back"], _width(account), out)
-        for name in account["unchanged"]:
-            say(f"unchanged  {name}", out)
+        _print_others(account, out)
         say(f"nothing to do: release {account['release']} is up to date", out)
         _print_question(account, out)
         return
@@ -24,8 +23,7 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         if c["cohort"] not in held:
             _print_cohort(c, width, out)
     _print_held(account["held_back"], width, out)
-    for name in account["unchanged"]:
-        say(f"unchanged  {name}", out)
+    _print_others(account, out)
     for shared in account.get("shared_samples", []):
         a, b = shared["cohorts"]
         say(
@@ -35,6 +33,17 @@ def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
         )
     _print_release(account, store, out)
     _print_question(account, out)
+
+
+def _print_others(account: dict[str, Any], out: TextIO) -> None:
+    """Print which cohorts are as they were, and who has no file yet."""
+    for name in account["unchanged"]:
+        say(f"unchanged  {name}", out)
+    for name in account.get("settled", []):
+        say(f"no longer held back  {name}  (it is in as it was)", out)
+    for w in account.get("waiting", []):
+        names = ", ".join(w["first"]) + (", ..." if w["n"] > len(w["first"]) else "")
+        say(f"waiting    {w['cohort']}: {w['n']:,} in the sheet without a file ({names})", out)
 
 
 def _print_foreseen(account: dict[str, Any], out: TextIO) -> None:
@@ -51,8 +60,7 @@ def _print_foreseen(account: dict[str, Any], out: TextIO) -> None:
         for note in c["notes"]:
             say(f"           {'':<{width}}  note: {note}", out)
     _print_held(account["held_back"], width, out)
-    for name in account["unchanged"]:
-        say(f"unchanged  {name}", out)
+    _print_others(account, out)
     for name in account["renews"]:
         say(f"would bring up to date  {name}", out)
     for name in account["gone"]:

@@ -276,8 +276,14 @@ def _warn(run: Run) -> None:
 
 
 def _up_to_date(run: Run) -> tuple[int, dict[str, Any]]:
-    account = {"release": run.base_release, "cohorts": [], "unchanged": run.unchanged,
-               "held_back": run.held_before, "up_to_date": True}  # fmt: skip
+    account = {
+        "release": run.base_release,
+        "cohorts": [],
+        "unchanged": run.unchanged,
+        "held_back": run.held_before,
+        "waiting": run.waiting,
+        "up_to_date": True,
+    }
     return _exit_code(account), account
 
 

@@ -60,13 +60,15 @@ def commit_run(
     came = [name for name in plan.files if name not in held]
     # Another release of a source may change no row: its version is news all the same.
     has_data = run.renews_sides or (bool(came) and any(m.shards or m.replace for m in found))
-    if not has_data and not held:
+    if not (has_data or held or run.settled):
         return {**account, "release": None, "recorded_in": None}
     release = find_ingest(Path(run.store), run.ingest_id)
     if release is None:
         release = _commit_rows(run, plan, found, held, sides, account, has_data=has_data)
     _remember_files(run, plan)
-    return _with_release(run, account, release, has_data=has_data, held=bool(held))
+    return _with_release(
+        run, account, release, has_data=has_data, tells=bool(held or run.settled)
+    )
 
 
 def _remember_files(run: Run, plan: Plan) -> None:
@@ -163,10 +165,10 @@ def _account_shards(
 
 
 def _with_release(
-    run: Run, account: dict[str, Any], release: int, *, has_data: bool, held: bool
+    run: Run, account: dict[str, Any], release: int, *, has_data: bool, tells: bool
 ) -> dict[str, Any]:
     """Add to the account what the release says."""
-    account["recorded_in"] = release if held else None
+    account["recorded_in"] = release if tells else None
     if not has_data:
         return {**account, "release": None}
     store = open_store(Path(run.store), release)
@@ -275,6 +277,8 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "renewed": _renewed(run, plan),
         "gone": _gone(run),
         "warnings": run.warnings,
+        "waiting": run.waiting,
+        "settled": run.settled,
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest,

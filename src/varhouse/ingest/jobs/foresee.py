@@ -68,6 +68,8 @@ def foresee(run: Run, sheet: pl.DataFrame) -> dict[str, Any]:
         "held_back": held + run.held_before,
         "unchanged": run.unchanged,
         "warnings": run.warnings,
+        "waiting": run.waiting,
+        "settled": run.settled,
         "renews": (["genes"] if run.annotate_all else []) + run.annotate_sources,
         "gone": (["genes"] if run.genes_gone else []) + run.gone_sources,
     }

@@ -22,6 +22,7 @@ from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, r
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import NO_PEOPLE, Sheet, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names, header_names
+from varhouse.ingest.setup.waiting import find_missing
 from varhouse.sources import read_spec, source_faults
 from varhouse.textfile import LONGEST_ROW, line_blocks
 from varhouse.vcf.text.limits import Limits
@@ -48,6 +49,8 @@ class Cohort:
     source_reference: Path | None = None
     kits: dict[str, str] = field(default_factory=dict)
     """Kit to its BED (`varhouse.ingest.setup.kits`)."""
+    waiting: list[str] = field(default_factory=list)
+    """People of the sample sheet who have no file yet (`varhouse.ingest.setup.waiting`)."""
 
 
 @dataclass
@@ -96,7 +99,7 @@ def read_config(path: Path, names: Names = header_names) -> Config:
     ------
     ConfigError
         With every mistake: unknown keys, missing paths, malformed accessions, samples
-        that are in the sheet but not in the file, duplicate cohorts, ...
+        that are in the sheet but not in the files, duplicate cohorts, ...
     """
     try:
         raw = read_yaml(path)
@@ -152,7 +155,7 @@ def check_config(
     warnings: list[str] = []
     if cohorts is None:
         cohorts, warnings, found = _cohorts(
-            said, base, paths["cohorts"], samples, who_is_in, kits
+            said, base, paths["cohorts"], samples, who_is_in, limits, kits
         )
         problems += found
     warnings = sheet.notes + kits.notes + warnings
@@ -255,6 +258,7 @@ def _cohorts(
     path: Path | None,
     samples: pl.DataFrame,
     who_is_in: _WhoIsIn,
+    limits: Limits,
     kits: KitSheet,
 ) -> tuple[list[Cohort], list[str], list[str]]:
     """Read the cohort sheet: (cohorts, warnings, problems)."""
@@ -289,9 +293,9 @@ def _cohorts(
         people = samples.filter(pl.col("cohort") == name)
         beds, found = kits_of_cohort(name, row, base, people, kits)
         problems += found
-        cohort = Cohort(name, files, metadata, *lift, beds)
-        cohorts.append(cohort)
-        problems += _sample_problems(cohort, samples, who_is_in)
+        missing = find_missing(name, files, people, who_is_in, limits)
+        problems += missing.problems
+        cohorts.append(Cohort(name, files, metadata, *lift, beds, missing.waiting))
     if not cohorts:
         problems.append(NO_COHORTS)
     names = {c.name for c in cohorts}
@@ -378,27 +382,3 @@ def _lift(base: Path, row: dict[str, Any], assembly: str) -> tuple[_Lift, list[s
     if problems or not other:
         return (None, None, None), problems
     return (named, paths["chain"], paths["source_reference"]), []
-
-
-def _sample_problems(cohort: Cohort, samples: pl.DataFrame, who_is_in: _WhoIsIn) -> list[str]:
-    """Find samples that the sheet has for a cohort and its files have not."""
-    sheet = samples.filter(pl.col("cohort") == cohort.name)
-    if sheet.is_empty():
-        return []
-    names: set[str] = set()
-    for file in cohort.files:
-        found = who_is_in(Path(file))
-        if found is None:
-            # The file's own faults are the validator's to tell.
-            return []
-        names |= set(found)
-    missing = sheet.filter(~pl.col("sample").is_in(list(names)))
-    shown = [
-        f"cohort {cohort.name!r}: sample {s!r} is in the sheet (line {line}) but not in "
-        f"{Path(cohort.files[0]).name if len(cohort.files) == 1 else 'its files'}"
-        f"{nearest(s, names)}"
-        for s, line in missing.select("sample", "line").head(10).rows()
-    ]
-    if missing.height > 10:
-        shown.append(f"cohort {cohort.name!r}: ... and {missing.height - 10:,} more like it")
-    return shown

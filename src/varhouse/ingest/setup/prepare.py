@@ -19,10 +19,12 @@ from varhouse.ingest.setup.assembly import (
     settle_assembly,
 )
 from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
+from varhouse.ingest.setup.held import known_held
 from varhouse.ingest.setup.kits import check_beds
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import FOLDER, Run, RunCohort, annotation_of
 from varhouse.ingest.setup.settings import SourceConfig, text_digest
+from varhouse.ingest.setup.waiting import tell_waiting
 from varhouse.store.reader import open_store
 from varhouse.transcripts.genemodel import MODEL_FORMAT
 from varhouse.vcf.text.limits import Limits
@@ -66,6 +68,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     par = recorded_text(config.par, known, config)
     cohorts, unchanged, held = changed_cohorts(config, base, reference.digest, par, known)
     known.save()
+    refused = known_held(base)
+    forgotten = sorted(set(refused) - {c.name for c in config.cohorts})
     annotation = annotation_of(base)
     old_sources = annotation.get("sources", {})
     gone = sorted(set(old_sources) - set(digests))
@@ -74,6 +78,11 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         *settled.notes,
         *config.warnings,
         *about_kits,
+        *(
+            f"cohort {c!r} is held back in the store, and not in this configuration; fix: "
+            f"varhouse store drop STORE --cohort {c}, if nobody waits for it"
+            for c in forgotten
+        ),
         *(f"sources: {n} is no longer there: its table goes" for n in gone),
         *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
     ]
@@ -115,6 +124,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         gone_sources=gone,
         new_sides=(genes, digests) != (annotation.get("genes"), old_sources),
         warnings=warnings,
+        settled=[c for c in unchanged if c in refused],
+        waiting=tell_waiting((c.name, c.waiting) for c in config.cohorts),
         inputs={**known.told, **config.inputs},
     )
 

@@ -91,9 +91,12 @@ class Run:
     `gone_sources` tell what the configuration no longer has; `new_sides` says that any of
     this differs, if only for alleles to come. `held_before` are the cohorts (`cohort`,
     `reasons`) that were held back before, and of which nothing has changed since: they
-    are not looked at again. `inputs` tells the SHA-256 of the files that jobs compile or
-    read: by these digests, the run and what is kept of it go. `genotype_fields` are the
-    FORMAT keys that are kept beside GT, sorted; None for all.
+    are not looked at again. `waiting` are the people who have no file yet
+    (`varhouse.ingest.setup.waiting.tell_waiting`), `settled` the cohorts that are in as they
+    are, and of which the base release still tells that they were held back. `inputs` tells
+    the SHA-256 of the files that jobs compile or read: by these digests, the run and what is
+    kept of it go. `genotype_fields` are the FORMAT keys that are kept beside GT, sorted; None
+    for all.
     """
 
     store: str
@@ -124,6 +127,8 @@ class Run:
     gone_sources: list[str] = field(default_factory=list)
     new_sides: bool = False
     warnings: list[str] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
     mane: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
@@ -145,7 +150,7 @@ class Run:
     @property
     def has_work(self) -> bool:
         """Whether anything differs from the base release."""
-        return bool(self.cohorts) or self.renews_sides
+        return bool(self.cohorts or self.settled) or self.renews_sides
 
     def open_contigs(self) -> Contigs:
         """Read the assembly's contigs: of the aliases table, else of the reference."""
