@@ -164,3 +164,26 @@ def test_the_command(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.startswith("stratum_by\tstratum\tn_people\tn_cohorts\nall\t")
     assert main(["describe", str(path), "totals", "--strata"]) == 2
     assert "--strata is of the store, not of totals" in capfd.readouterr().err
+
+
+def test_completion_knows_every_table(store: OpenStore) -> None:
+    """IPython's completer (with jedi and without) goes by `dir` and the key completions."""
+    assert set(TABLES) <= set(dir(store))
+    assert {"query", "sql", "describe", "strata", "carriers"} <= set(dir(store))
+    keys = store._ipython_key_completions_()
+    assert keys == store.tables
+    assert "annotations_clinvar" in keys
+    for name in keys:
+        assert store[name].collect_schema() == store.scan(name).collect_schema()
+    with pytest.raises(StoreError, match="no table 'total'; nearest: totals"):
+        store["total"]
+
+
+def test_a_notebook_shows_the_tables(path: Path, store: OpenStore) -> None:
+    page = store._repr_html_()
+    assert page.count("<tr>") == len(store.tables) + 2
+    assert "<td>totals</td>" in page
+    assert len(page) < 6_000
+    public = varhouse.open(path, audience="public")._repr_html_()
+    assert str(path.parent) not in public
+    assert store.strata().equals(describe_strata(store))

@@ -9,7 +9,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from varhouse.errors import UsageError
-from varhouse.store.reader import Store, open_store
+from varhouse.query.answering import AnsweringStore, Texts, listed
+from varhouse.store.reader import open_store
 from varhouse.tables.schema import KEY, PolarsType
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from varhouse.query.columns import Columns
     from varhouse.query.matrix import AlleleMatrix, DosageMatrix
     from varhouse.query.people import People
-
-Texts = str | Sequence[str] | None
 
 
 def open_asking(
@@ -34,7 +33,7 @@ def open_asking(
     return opened
 
 
-class OpenStore(Store):
+class OpenStore(AnsweringStore):
     """A store at one release, with its calls.
 
     Every table is a method that scans it, as of `Store`; the methods here answer questions
@@ -93,13 +92,13 @@ class OpenStore(Store):
         from varhouse.query.selection import Selection  # noqa: PLC0415
 
         own = self._columns
-        cohorts = find_cohorts(self, _listed(cohort))
+        cohorts = find_cohorts(self, listed(cohort))
         for name in cohorts:
             if name not in own:
                 own[name] = read_columns(self, name)
         columns = [own[name] for name in cohorts]
         if samples is not None:
-            names = _listed(samples)
+            names = listed(samples)
             check_names(names, columns)
             columns = [c.named(names) for c in columns]
         if people is not None:
@@ -110,7 +109,7 @@ class OpenStore(Store):
                 for (name,), rows in chosen.group_by("cohort")
             }
             columns = [c.choose(groups.get(c.cohort, [])) for c in columns]
-        selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        selection = Selection(listed(region), listed(genes), listed(ids))
         if where:
             keys = self.query(region, genes=genes, ids=ids, where=where, columns=KEY)
             selection = Selection(keys=keys)
@@ -302,109 +301,15 @@ class OpenStore(Store):
         from varhouse.query.selection import Selection  # noqa: PLC0415
 
         # Who is in which group is read once; a condition is read each time it is asked.
-        asked = (tuple(_listed(cohort)), stratum_by)
+        asked = (tuple(listed(cohort)), stratum_by)
         answer = self._callability.get(asked) if people is None else None
         if answer is None:
             chosen = choose_people(self, people) if isinstance(people, str) else people
             answer = Callability(self, *asked, chosen)
         if people is None:
             self._callability[asked] = answer
-        selection = Selection(_listed(region), _listed(genes), _listed(ids))
+        selection = Selection(listed(region), listed(genes), listed(ids))
         return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames(selection)])
-
-    def query(
-        self,
-        region: Texts = None,
-        *,
-        genes: Texts = None,
-        ids: Texts = None,
-        where: Texts = None,
-        by: Texts = None,
-        cohort: Texts = None,
-        columns: Texts = None,
-        table: str | None = None,
-        limit: int | None = None,
-    ) -> pl.DataFrame:
-        """Answer as `varhouse query` does: alleles with names, consequences and frequencies.
-
-        Parameters
-        ----------
-        region, genes, ids
-            Which alleles; one or several each.
-        where
-            Conditions that must all hold (`'impact == "HIGH" and af < 0.01'`).
-        by
-            Kinds of groups (`province`, `cohort`): a row an allele and group that was assessed
-            there, with the statistics of the group. `store.describe("strata")` lists them.
-        cohort
-            With `by`: count these cohorts, each for itself.
-        columns
-            Columns to give, in order; `store.describe("query")` lists them.
-        table
-            A table of the store instead.
-        limit
-            Rows at most.
-
-        Returns
-        -------
-        pl.DataFrame
-            A row an allele, in order of the allele key. Null is never 0: not assessed, or
-            not known.
-
-        Raises
-        ------
-        VarhouseError
-            If a name is unknown, or the view does not show what is asked for.
-        """
-        from varhouse.query.answer import Answer, Question  # noqa: PLC0415
-        from varhouse.query.selection import Selection  # noqa: PLC0415
-
-        selection = Selection(_listed(region), _listed(genes), _listed(ids))
-        answer = Answer(
-            self,
-            Question(
-                selection,
-                _listed(where),
-                _listed(columns),
-                table,
-                limit,
-                _listed(by),
-                _listed(cohort),
-            ),
-        )
-        return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames()], rechunk=True)
-
-    def sql(self, query: str) -> pl.DataFrame:
-        """Run one SELECT over the tables of the release, as `varhouse sql` does.
-
-        Raises
-        ------
-        UsageError
-            If the query does more than read, or DuckDB refuses it.
-        AccessError
-            If the view does not show a table that it names.
-        """
-        from varhouse.query.sql import run_sql  # noqa: PLC0415
-
-        result = run_sql(self, query)
-        return pl.concat([pl.DataFrame(schema=result.schema), *result.batches], rechunk=True)
-
-    def describe(self, what: str | None = None) -> pl.DataFrame:
-        """Describe the store, a table (`totals`) or a column (`totals.af`).
-
-        `query` describes the columns that `query` gives; `strata` and `cohorts` of
-        `varhouse describe` are `describe_strata` and `describe_cohorts` of
-        `varhouse.query.describe`.
-
-        Returns
-        -------
-        pl.DataFrame
-            A row a table (table, rows, root, row) or column (column, type, unit,
-            null_means, meaning).
-        """
-        from varhouse.query.describe import describe  # noqa: PLC0415
-
-        return describe(self, what)
 
     def fields_of(
         self,
@@ -426,7 +331,7 @@ class OpenStore(Store):
         cohorts = tuple(asked.cohorts)
         if cohorts not in self._kept:
             self._kept[cohorts] = kept_fields(self, cohorts)
-        names = None if fields is True else _listed(fields)
+        names = None if fields is True else listed(fields)
         return choose_fields(self._kept[cohorts], names, typed=typed, taken=list(taken))
 
     def with_sheet(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -483,10 +388,6 @@ class OpenStore(Store):
         if len(asked.columns) != 1:
             raise UsageError(f"nobody of cohort {cohort!r} is asked for")
         return asked.columns[0]
-
-
-def _listed(value: Texts) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 def _lazy(
