@@ -10,8 +10,12 @@ Behind the language may stand `exit=3`, the exit code that comes, or `not-run`. 
 import os
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 _FENCE = re.compile(r"^```(\w*) ?(.*)$")
 RUN = ("console", "sh", "python")
@@ -92,6 +96,18 @@ def differs(expected: list[str], printed: list[str]) -> str | None:
     if re.fullmatch(pattern, text):
         return None
     return "the page has\n" + "\n".join(expected) + "\nbut this is printed\n" + text
+
+
+@contextmanager
+def commands_of(folder: Path) -> Iterator[None]:
+    """Let a shell find `varhouse`, of this Python and these sources, first of all."""
+    command = folder / "bin" / "varhouse"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m varhouse "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    with mock.patch.dict(os.environ, {"PATH": path}):
+        yield
 
 
 def run_blocks(page: Path, folder: Path, names: dict[str, Any] | None = None) -> int:

@@ -1,6 +1,5 @@
 """The recipes of docs/reading.md run as they stand, and find what varhouse finds."""
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -10,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from inprocess import ingest_here
-from pages import find_blocks, run_blocks
+from pages import commands_of, find_blocks, run_blocks
 
 import varhouse
 from varhouse.store.reader import Store
@@ -39,13 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(folder: Path) -> dict[str, Any]:
     """Run the page; what its Python defines."""
-    command = folder / "bin" / "varhouse"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m varhouse "$@"\n')
-    command.chmod(0o755)
     names: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    with commands_of(folder):
         assert run_blocks(PAGE, folder, names) == 9
     return names
 
