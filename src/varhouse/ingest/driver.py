@@ -232,6 +232,8 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
         _warn(run)
         if not run.has_work:
             clear(store)
+            # Of one that was killed after its release.
+            _clear_cache(run)
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
         cancel_left(store)

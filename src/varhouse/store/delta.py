@@ -30,6 +30,9 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
+    # To open a table, the versions since the last checkpoint are read one by one: of a
+    # release a night, never more than of three weeks.
+    "delta.checkpointInterval": "20",
 }
 _FIXED = (*KEY, "source_version", "licence", "part")
 
