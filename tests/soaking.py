@@ -154,7 +154,14 @@ class Soak:
         new = any(before.get(n) != kind for n, kind in faults.items())
         # A night that came to its end has told; one that did not may have, in its account.
         wanted = {0, 3} if new and ruined else {3} if new and not told else {0}
-        assert night.exit_code in wanted, (day, happened, befalls, night.exit_code, wanted)
+        assert night.exit_code in wanted, (
+            day,
+            happened,
+            befalls,
+            wanted,
+            night.faults,
+            before,
+        )
         in_store = self.nights.people() if self.nights.store.exists() else {}
         assert in_store == {c: sorted(p) for c, p in self.model.people.items()}, (
             day,

@@ -28,13 +28,16 @@ from varhouse.store.leftovers import find_leftovers
 from varhouse.store.lock import read_holder
 
 MANY_JOBS = """
-import sys
+import signal, sys
+# Until the command line minds it, an interrupt ends this process without a word.
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 from varhouse.ingest.setup import begin, sizing
 sizing.WHOLE_BYTES = sizing.BUNDLED_RECORDS = 0
 sizing._is_split = lambda file, *_: file.cohort == "packed"
 share = sizing.share_jobs
 begin.share_jobs = lambda files, sources, genes, *_: share(files, sources, genes, 2, 0.001)
 from varhouse.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main())
 """
 """The command line, with work shared out as that of a large ingest: every rule has jobs."""
