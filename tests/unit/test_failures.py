@@ -90,15 +90,15 @@ def failed(work: Path, state: str) -> FailedJob:
 @pytest.mark.parametrize(
     ("state", "log", "why", "fix"),
     [
-        ("OUT_OF_MEMORY", "", "ran out of memory (it asked for 600 MB)", "intake:mem_mb=1200"),
-        ("FAILED", MEMORY_STEP, "ran out of memory (it asked for 600 MB)", "mem_mb=1200"),
-        ("FAILED", MEMORY_WATCHED, "ran out of memory", "mem_mb=1200"),
-        ("TIMEOUT", TIMED_OUT, "ran out of time (it asked for 60 minutes)", "runtime=120"),
-        ("FAILED", TIMED_OUT, "ran out of time", "intake:runtime=120"),
-        ("CANCELLED", CANCELLED, "was cancelled", "run again, goes on"),
-        ("NODE_FAIL", "", "lost its node", "run again, goes on"),
-        ("FAILED", NODE_LOST, "lost its node", "run again, goes on"),
-        ("FAILED", "", "was killed or did not start: it wrote no error", "see the logs"),
+        ("OUT_OF_MEMORY", "", "it ran out of memory (asked for 600 MB)", "intake:mem_mb=1200"),
+        ("FAILED", MEMORY_STEP, "it ran out of memory (asked for 600 MB)", "mem_mb=1200"),
+        ("FAILED", MEMORY_WATCHED, "it ran out of memory", "mem_mb=1200"),
+        ("TIMEOUT", TIMED_OUT, "it ran out of time (asked for 60 minutes)", "runtime=120"),
+        ("FAILED", TIMED_OUT, "it ran out of time", "intake:runtime=120"),
+        ("CANCELLED", CANCELLED, "it was cancelled", "run again, goes on"),
+        ("NODE_FAIL", "", "it lost its node", "run again, goes on"),
+        ("FAILED", NODE_LOST, "it lost its node", "run again, goes on"),
+        ("FAILED", "", "it was killed or did not start, and wrote no error", "see the logs"),
     ],
 )
 def test_slurm_says_why(fx_work: Path, state: str, log: str, why: str, fix: str) -> None:
@@ -148,7 +148,7 @@ def test_a_job_that_is_tried_again_is_said_once_and_forgotten_when_it_is_done(
     assert job is not None
     assert describe_retry(fx_work, job) == (
         "intake/1, cohort south: files s0.vcf, s1.vcf, s2.vcf and 6 more (Slurm job 3): "
-        "ran out of memory (it asked for 600 MB); that was attempt 1, it is tried again"
+        "it ran out of memory (asked for 600 MB); that was attempt 1, it is tried again"
     )
     text = STARTS.format(1200) + FAILED.format(state="FAILED", logs=fx_work) + "\n"
     for line in text.splitlines():
@@ -170,7 +170,9 @@ def test_a_job_of_this_host(fx_work: Path) -> None:
     assert (job.state, job.slurm_log, reason(job, fx_work)) == ("", "", "")
     (fx_work / "now/settle-0000.txt").write_text("alleles/0000")
     told = describe_failure(fx_work, [job, job], fx_work / "s.log")
-    assert told.startswith("step alleles/0000 (job settle/0000) failed (2 jobs failed): was")
+    assert told.startswith(
+        "step alleles/0000 (job settle/0000) failed (2 jobs failed): it was"
+    )
     assert "at: contigs chr1, chr2" in told
     assert "its log is empty" in told
 

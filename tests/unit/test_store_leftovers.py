@@ -19,7 +19,7 @@ import varhouse
 from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.files import unfinished_name
-from varhouse.ingest import driver
+from varhouse.ingest import byhand, driver
 from varhouse.ingest.driver import open_or_init
 from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import Config, read_config
@@ -228,8 +228,8 @@ def test_run_by_hand_holds_its_folder_before_it_fills_it(
         clear(tmp_path / "store")
         found.extend(p.name for p in Path(run.work).iterdir())
 
-    monkeypatch.setattr(driver, "begin", cleared)
-    made = driver.prepare_by_hand(given, [str(tmp_path / "config.json")])
+    monkeypatch.setattr(byhand, "begin", cleared)
+    made = byhand.prepare_by_hand(given, [str(tmp_path / "config.json")])
     assert made.exists()
     assert {"owner.json", "run.json", "samples.parquet"} <= set(found)
 

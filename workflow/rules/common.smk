@@ -10,16 +10,15 @@ if "run" not in config:
     # run here; `varhouse ingest` has done it before it starts Snakemake.
     from snakemake.cli import get_argument_parser
 
-    from varhouse.ingest.driver import prepare_by_hand
+    from varhouse.ingest.byhand import prepare_by_hand
 
-    # Snakemake tells its workflow too late that it only looks (-n).
     ASKED, _ = get_argument_parser().parse_known_args()
     config["run"] = str(
         prepare_by_hand(
             config,
             workflow.configfiles,
             workflow.resource_settings.cores,
-            dry_run=bool(getattr(ASKED, "dryrun", False)),
+            asked=ASKED,
         )
     )
 

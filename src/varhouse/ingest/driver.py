@@ -1,28 +1,27 @@
 """`varhouse ingest`: check, lock, run the workflow, account for what happened."""
 
-import atexit
 import logging
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from varhouse.errors import ConfigError, UsageError, VarhouseError
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import child_seconds, final_costs
-from varhouse.ingest.profiles import CLUSTER_JOBS, Profile, read_profile, resource_arguments
+from varhouse.ingest.profiles import Profile, read_profile, resource_arguments
 from varhouse.ingest.setup.assembly import (
     check_reference,
     holds_data,
     is_made_for,
     settle_assembly,
 )
-from varhouse.ingest.setup.begin import begin, write_run
-from varhouse.ingest.setup.config import Config, check_config, read_config
+from varhouse.ingest.setup.begin import begin
+from varhouse.ingest.setup.config import Config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.storednames import stored_names
@@ -33,10 +32,9 @@ from varhouse.store.layout import (
     check_free_space,
     check_is_free,
     close_folders,
-    make_folder,
     read_store_file,
 )
-from varhouse.store.leftovers import KEPT, clear, hold_work
+from varhouse.store.leftovers import KEPT, clear
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
@@ -72,10 +70,10 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
         If the reference contradicts the aliases table, the folder is no store, or
         somebody else is making it.
     """
-    if _is_made(store):
+    if is_made(store):
         # Before anything is written into a store of another format.
         read_store_file(store)
-        if not _fits(store, config):
+        if not fits(store, config):
             with store_lock(store, wait) as holder:
                 _change_assembly(store, config, holder.token)
         return
@@ -105,7 +103,7 @@ def open_or_init(store: Path, config: Config, wait: float = 0.0) -> None:
             _remove_empty(store, whole=not was_there)
 
 
-def _fits(store: Path, config: Config) -> bool:
+def fits(store: Path, config: Config) -> bool:
     """Tell whether a store holds data, or is made for what the configuration says."""
     base = open_store(store)
     return holds_data(base) or is_made_for(base, settle_assembly(store, config, None))
@@ -113,7 +111,7 @@ def _fits(store: Path, config: Config) -> bool:
 
 def _change_assembly(store: Path, config: Config, token: str) -> None:
     """Make a store without data for another assembly, reference or other contig names."""
-    if _fits(store, config):
+    if fits(store, config):
         # Somebody else was quicker.
         return
     was = open_store(store).assembly
@@ -147,52 +145,12 @@ def _remove_empty(store: Path, *, whole: bool) -> None:
             folder.rmdir()
 
 
-def _is_made(store: Path) -> bool:
+def is_made(store: Path) -> bool:
     """Tell whether there is a store; False: there is room for one."""
     if list_releases(store):
         return True
     check_is_free(store)
     return False
-
-
-def prepare_by_hand(
-    config: dict[str, Any],
-    files: Sequence[str],
-    cores: int | None = None,
-    *,
-    dry_run: bool = False,
-) -> Path:
-    """Prepare a run for a Snakemake that was started by hand; give its run.json.
-
-    With `dry_run` nothing is made but a folder elsewhere, which goes with the process.
-
-    Raises
-    ------
-    ConfigError
-        For any mistake, or when nothing says which store is meant.
-    """
-    raw = {k: v for k, v in config.items() if k not in ("store", "container")}
-    if "store" not in config:
-        raise ConfigError(["store: say which (snakemake --config store=STORE)"])
-    base = Path(files[0]).resolve().parent if files else Path.cwd()
-    store = (base / config["store"]).resolve()
-    checked = check_config(raw, base)
-    if dry_run:
-        folder = Path(tempfile.mkdtemp(prefix="varhouse-dry-run-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        store = _elsewhere(store, checked, folder)
-        run = replace(prepare(store, checked, utc_now()), work=str(folder / "work"))
-        Path(run.work).mkdir()
-        write_run(run, checked, cores or CLUSTER_JOBS)
-        return Path(run.work) / "run.json"
-    open_or_init(store, checked)
-    run = prepare(store, checked, utc_now())
-    # The lock is taken by the commit alone: what works here says so in the folder, before
-    # there is anything in it that somebody could clear away.
-    make_folder(Path(run.work), store)
-    hold_work(Path(run.work))
-    begin(run, checked, cores or CLUSTER_JOBS)
-    return Path(run.work) / "run.json"
 
 
 def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, dict[str, Any]]:
@@ -224,6 +182,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
         return _dry_run(store, config, rehash=options.rehash)
     open_or_init(store, config, options.wait)
     with store_lock(store, options.wait) as holder:
+        cancel_left(store)
         for line in close_folders(store):
             LOG.warning("note  %s", line)
         # Somebody else may have been here between the two locks.
@@ -236,7 +195,6 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             _clear_cache(run)
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
-        cancel_left(store)
         was_killed = (Path(run.work) / "run.json").exists()
         begin(run, config, options.cores or profile.jobs, profile.least_seconds)
         clear(store, keep=run.ingest_id)
@@ -297,9 +255,7 @@ def _dry_run(store: Path, config: Config, *, rehash: bool) -> tuple[int, dict[st
         tempfile.TemporaryDirectory(prefix="varhouse-dry-run-") as folder,
         _named(folder, store),
     ):
-        run = prepare(
-            _elsewhere(store, config, Path(folder)), config, utc_now(), rehash=rehash
-        )
+        run = prepare(elsewhere(store, config, Path(folder)), config, utc_now(), rehash=rehash)
         _warn(run)
         if not run.has_work:
             return _up_to_date(run)
@@ -330,13 +286,13 @@ _SEEN, _NEW = "seen", "new"
 """Folders that stand in for a store in a dry run: one that is there, and one that is not."""
 
 
-def _elsewhere(store: Path, config: Config, folder: Path) -> Path:
+def elsewhere(store: Path, config: Config, folder: Path) -> Path:
     """Make a folder that reads as a store, and is written to in its place.
 
     All of it are links but the cache, which has links to what is there already. Where there
     is no store, or it is one without data for another assembly, it is a new one.
     """
-    if _is_made(store):
+    if is_made(store):
         read_store_file(store)
         seen = folder / _SEEN
         (seen / "_cache").mkdir(parents=True)
@@ -345,7 +301,7 @@ def _elsewhere(store: Path, config: Config, folder: Path) -> Path:
                 (seen / found.name).symlink_to(found)
         for found in (store / "_cache").glob("*"):
             (seen / "_cache" / found.name).symlink_to(found)
-        if _fits(seen, config):
+        if fits(seen, config):
             return seen
     made = folder / _NEW
     open_or_init(made, config)

@@ -51,9 +51,9 @@ _STATES = {
     "REVOKED": "cancelled",
 }  # fmt: skip
 _WORDS = {
-    "memory": "ran out of memory", "time": "ran out of time", "node": "lost its node",
-    "cancelled": "was cancelled",
-    "": "was killed or did not start: it wrote no error",
+    "memory": "it ran out of memory", "time": "it ran out of time", "node": "it lost its node",
+    "cancelled": "it was cancelled",
+    "": "it was killed or did not start, and wrote no error",
 }  # fmt: skip
 
 
@@ -264,9 +264,9 @@ def _about(work: Path, job: FailedJob, part: str) -> str:
 
 def _asked(job: FailedJob, why: str) -> str:
     if why == "memory" and job.mem_mb:
-        return f" (it asked for {job.mem_mb:,} MB)"
+        return f" (asked for {job.mem_mb:,} MB)"
     if why == "time" and job.runtime:
-        return f" (it asked for {job.runtime:,} minutes)"
+        return f" (asked for {job.runtime:,} minutes)"
     return ""
 
 

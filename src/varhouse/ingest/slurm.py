@@ -143,6 +143,8 @@ def _plain(why: str) -> str:
     """Say a reason of Slurm's in words, where it is none that everybody knows."""
     if why in ("Resources", "Priority", "None"):
         return "free cores or memory"
+    if why == "BeginTime":
+        return "its turn, after a node was lost (BeginTime)"
     if "DOWN" in why or "DRAIN" in why or "UnavailableNodes" in why or "NotAvail" in why:
         return f"a node that is down or drained ({why})"
     return why

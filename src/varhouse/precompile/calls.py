@@ -8,7 +8,7 @@ from pathlib import Path
 import varhouse
 from varhouse.errors import VarhouseError
 from varhouse.export import export_cohort
-from varhouse.ingest.driver import prepare_by_hand
+from varhouse.ingest.byhand import prepare_by_hand
 from varhouse.ingest.jobs.steps import run_step
 from varhouse.precompile.inputs import write_inputs
 
