@@ -7,7 +7,6 @@ again. One night at a time works in a folder.
 
 import logging
 import os
-import re
 import resource
 import socket
 import tempfile
@@ -16,17 +15,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from varhouse import __version__
-from varhouse.account import public_note, public_reason
 from varhouse.errors import InUseError, UsageError, VarhouseError
 from varhouse.ingest.driver import Options, ingest, needed_bytes
 from varhouse.ingest.setup.config import Config
 from varhouse.ingest.setup.storednames import Names, stored_names
 from varhouse.nightly.account import (
     LOCK,
-    CohortIn,
     Night,
     append_log,
     load_account,
@@ -38,6 +34,7 @@ from varhouse.nightly.inbox import list_inbox, look
 from varhouse.nightly.ledger import Ledger, Record
 from varhouse.nightly.pages import write_pages
 from varhouse.nightly.settings import Settings, read_settings
+from varhouse.nightly.settling import as_reasons, hold, settle, take_account
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
@@ -137,7 +134,11 @@ class _Work:
         except Exception as error:
             self.night.error = " ".join(str(error).split()) or repr(error)
             self.night.exit_code = getattr(error, "exit_code", 1)
-            self._finish(teller, began)
+            try:
+                self._finish(teller, began)
+            except OSError as other:
+                # A full disk, likely; that the night failed is what counts.
+                LOG.warning("the account of the night is not written: %s", other)
             raise
         alarm = self._finish(teller, began)
         self.night.exit_code = 3 if alarm else 0
@@ -176,11 +177,11 @@ class _Work:
         self._look(KnownSums(self.settings.folder / SUMS))
         self._sort(standing)
         self._check_space()
-        for record in self.sorted.duplicates:
-            self._take_duplicate(record)
         for record in self.sorted.take:
             take(self.ledger, record)
             self._set_others_aside(record)
+        for record in self.sorted.duplicates:
+            self._take_duplicate(record)
         self._ingest(standing)
         for record in remove_old_data(self.ledger, self.settings.keep_days, self.start):
             LOG.info("removed the data of %s, which is %s", record.id, record.status)
@@ -206,7 +207,7 @@ class _Work:
                 options = replace(self.options.ingest, dry_run=True)
                 _, account = ingest(self.settings.store, config, options)
             for held in account["held_back"]:
-                self.held_cohorts[held["cohort"]] = _reasons(held["reasons"])
+                self.held_cohorts[held["cohort"]] = as_reasons(held["reasons"])
         teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
         teller.tell(self.found, self.sorted, self.held_cohorts, [])
         alarm = self.night.faults if self.options.strict else self.night.new_faults()
@@ -317,15 +318,18 @@ class _Work:
             return
         config = self._config(standing, states, self.settings.folder / SHEETS)
         _, account = ingest(self.settings.store, config, self.options.ingest)
-        self._take_account(account)
+        self._note(take_account(self.night, account))
         held = {h["cohort"]: h for h in account["held_back"]}
         for cohort, state in states.items():
             if cohort in held:
-                self._hold(cohort, state, held[cohort]["reasons"])
+                texts = held[cohort]["reasons"]
+                if not hold(self.ledger, state, texts, self.now):
+                    # Another configuration than that it came in with.
+                    self.held_cohorts[cohort] = as_reasons(texts)
             else:
-                self._settle(cohort, state, account)
+                settle(self.ledger, cohort, state, account["release"], self.now)
         for cohort in standing.names & held.keys():
-            self.held_cohorts[cohort] = _reasons(held[cohort]["reasons"])
+            self.held_cohorts[cohort] = as_reasons(held[cohort]["reasons"])
 
     def _config(self, standing: Standing, states: dict[str, State], folder: Path) -> Config:
         """Write the sheets of the night into a folder, and read the configuration."""
@@ -339,63 +343,6 @@ class _Work:
         )
         return config
 
-    def _take_account(self, account: dict[str, Any]) -> None:
-        """Take over what the ingest tells of itself."""
-        night = self.night
-        held = {h["cohort"] for h in account["held_back"]}
-        if not account.get("up_to_date"):
-            night.release = account["release"]
-            night.digest = account.get("digest")
-            night.new_alleles = account.get("new_alleles", 0)
-        night.cohorts = [
-            CohortIn(
-                c["cohort"],
-                bool(c["replaces"]),
-                c["n_samples"],
-                c["n_records"],
-                c["n_alleles"],
-                c["n_rejects"],
-            )
-            for c in account["cohorts"]
-            if c["cohort"] not in held
-        ]
-        for shared in account.get("shared_samples", []):
-            a, b = shared["cohorts"]
-            n = f"{shared['n']:,} sample ids stand"
-            self._note([f"{n} in both {a} and {b}: totals count them twice"])
-        for note in [n for c in account["cohorts"] for n in c["notes"]]:
-            night.notes.append(note)
-            night.public_notes += [text] if (text := public_note(note)) else []
-
-    def _hold(self, cohort: str, state: State, texts: list[str]) -> None:
-        """Note which of the deliveries of a cohort is to blame that it is held back."""
-        reasons = _reasons(texts)
-        tried = [r for r in state.records if r.status in ("accepted", "held")]
-        if not tried:
-            # Another configuration than that it came in with.
-            self.held_cohorts[cohort] = reasons
-            return
-        named = [r for r in tried if any(_names(r, text) for text in texts)]
-        guilty = named if 0 < len(named) < len(tried) else tried
-        for record in guilty:
-            aside = len(guilty) < len(tried)
-            self.ledger.set_status(
-                record, "held", self.now, reasons=reasons, is_aside=record.is_aside or aside
-            )
-
-    def _settle(self, cohort: str, state: State, account: dict[str, Any]) -> None:
-        """Note that a cohort is in as its deliveries say."""
-        mine = {r.id for r in state.records}
-        for record in state.records:
-            if record.status != "in":
-                self.ledger.set_status(
-                    record, "in", self.now, release=account["release"], reasons=[]
-                )
-        newest = state.records[0].id
-        for record in self.ledger.of_cohort(cohort):
-            if record.status in ("in", "accepted") and record.id not in mine:
-                self.ledger.set_status(record, "replaced", self.now, of=newest)
-
 
 def _previous(settings: Settings) -> Night | None:
     try:
@@ -403,14 +350,3 @@ def _previous(settings: Settings) -> Night | None:
     except VarhouseError as error:
         LOG.warning("note  %s; all faults count as new", error.message)
         return None
-
-
-def _reasons(texts: list[str]) -> list[Reason]:
-    return [Reason(text, public_reason(text)) for text in texts]
-
-
-def _names(record: Record, text: str) -> bool:
-    """Tell whether a reason names a file of a delivery."""
-    said = text.split("; fix:")[0]
-    names = (re.escape(Path(call).name) for call in record.calls)
-    return any(re.search(rf"(?<![\w.-]){name}(?![\w.-])", said) for name in names)

@@ -74,8 +74,9 @@ def take(ledger: Ledger, record: Record, *, may_copy: bool = True) -> None:
         if record.is_copied:
             _copy(record, source, target)
     except Exception:
-        # A kill is made good by `recover`.
-        ledger.forget(record)
+        # What has arrived is gone on with by `recover`, as after a kill.
+        if not target.is_dir():
+            ledger.forget(record)
         raise
     _finish(ledger, record, record.since)
 
@@ -131,6 +132,8 @@ def _copy_file(source: Path, to: Path) -> str:
 
 def _finish(ledger: Ledger, record: Record, since: str) -> None:
     """Check that what arrived is what was summed, and give the record its status."""
+    if not record.is_copied:
+        record.source = None
     changed = changed_files(ledger.data(record), record.files)
     if changed:
         reasons = [
@@ -145,14 +148,14 @@ def _finish(ledger: Ledger, record: Record, since: str) -> None:
 
 def leave(ledger: Ledger, record: Record) -> None:
     """Remove what was copied from the inbox, if that is allowed and still is what it was."""
-    source = Path(record.source) if record.source else None
-    if source is None:
+    if record.source is None:
         return
-    if record.is_copied and source.is_dir():
-        sizes = {f.path: f.bytes for f in record.files}
+    source = Path(record.source)
+    if source.is_dir():
+        # A killed night may have removed some of them.
+        there = [(source / f.path, f.bytes) for f in record.files]
         with suppress(OSError):
-            same = all((source / p).lstat().st_size == n for p, n in sizes.items())
-            if same:
+            if all(p.lstat().st_size == n for p, n in there if p.exists()):
                 shutil.rmtree(source)
     if not source.exists():
         ledger.set_status(record, record.status, record.since, source=None)
