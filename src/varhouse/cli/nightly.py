@@ -69,7 +69,7 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="close a delivery that was taken and is held back; may be repeated",
+        help="close a delivery that was taken and is not in; may be repeated",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done; nothing is written"

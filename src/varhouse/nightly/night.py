@@ -222,15 +222,16 @@ class _Work:
         self.night.public_notes += lines
 
     def _close(self) -> None:
-        """Close held deliveries that the user names: nobody waits for them any more."""
-        held = [r for r in self.ledger.records.values() if r.status == "held"]
+        """Close deliveries that the user names: nobody waits for them any more."""
+        open_ = ("held", "accepted")
+        held = [r for r in self.ledger.records.values() if r.status in open_]
         for name in self.options.close:
             mine = [r for r in held if name in (r.name, r.id)]
             if not mine:
                 known = ", ".join(sorted(r.name for r in held)) or "none"
                 raise UsageError(
-                    f"--close {name}: no such delivery is held in {self.ledger.folder}",
-                    f"those held are: {known}; one in the inbox is taken out there",
+                    f"--close {name}: no such delivery is open in {self.ledger.folder}",
+                    f"open are: {known}; one in the inbox is taken out there",
                 )
             for record in mine:
                 self.ledger.set_status(record, "closed", self.now)
