@@ -212,9 +212,13 @@ def test_many_intervals_choose_what_each_alone_does(tmp_path: Path) -> None:
     rows.sort(key=lambda row: row["pos"])
     store: OpenStore = varhouse.open(make_store(tmp_path / "s", {"variants": rows}))
     spans = []
-    for _ in range(60):
-        start = draw.randrange(0, 900_000)
-        spans.append((start, start + draw.choice([1, 10, 2_000, 30_000])))
+    for row in draw.sample(rows, 60):
+        # Spans that end at the first base of an allele, or just before; that begin at its last
+        # base, or just behind.
+        first, last = row["pos"], row["pos"] + len(row["ref"]) - 1
+        size = draw.choice([1, 10, 2_000, 9_000])
+        end = draw.choice([first, first - 1, last - 1 + size, last + size])
+        spans.append((max(end - size, 0), end))
     bed = tmp_path / "x.bed"
     bed.write_text("".join(f"chr1\t{a}\t{b}\n" for a, b in spans))
     found = store.query(f"@{bed}", columns=KEY)
@@ -224,4 +228,4 @@ def test_many_intervals_choose_what_each_alone_does(tmp_path: Path) -> None:
         if any(r["pos"] <= b and r["pos"] + len(r["ref"]) - 1 >= a + 1 for a, b in spans)
     ]
     assert found.select("pos", "ref").rows() == wanted
-    assert 20 < len(wanted) < len(rows)
+    assert 20 < len(wanted) < len(rows), len(wanted)
