@@ -4,10 +4,12 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from nights import Nights
 from test_nightly_pages import NIGHT, SUBJECT, TEXT, families
 
 from varhouse.nightly.account import EXIT_CODES, FAULT_KINDS
@@ -122,6 +124,32 @@ def test_a_night_of_cron(fx_site: Path, code: int, account: bool, mailed: str) -
     assert bool(text) == bool(mailed)
     assert "SAMC1" not in text
     assert "earlier night" not in text
+
+
+def test_a_real_night_of_cron(fx_site: Path) -> None:
+    """The command itself, from nothing but the line: what is good is in, and one mail went."""
+    nights = Nights(fx_site / "srv")
+    nights.deliver("good", "a")
+    bad = nights.deliver("bad", "b")
+    (bad / "calls.vcf").write_text("cut")
+    write_program(
+        fx_site / "opt/bin/varhouse",
+        f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT / 'src'))} VARHOUSE_PRECOMPILE=no "
+        f'exec {shlex.quote(sys.executable)} -m varhouse "$@"\n',
+    )
+    _, command = cron_line(fx_site)
+    done = run_bare(["/bin/sh", "-c", command.replace("--cores 8", "--cores 1")], fx_site)
+    log = (nights.folder / "nightly.log").read_text()
+    assert (done.stdout, done.stderr) == ("", ""), log
+    assert nights.people() == {"a": ["a1", "a2"]}, log
+    assert "calls.vcf: MD5 " in log
+    mailed = (fx_site / "mailed").read_text()
+    assert re.match(
+        r"-s\|varhouse nightly \d{4}-\d\d-\d\d: Release 2: 1 cohort with 2 people came in, ",
+        mailed,
+    )
+    assert "NEW FAULT    bad (cohort b) [new]" in mailed
+    assert nights.names() == ["bad", "bad.held.txt"]
 
 
 def test_nothing_runs_where_the_folder_is_not_there(fx_site: Path) -> None:

@@ -450,6 +450,7 @@ def test_a_reader_of_the_open_tables_alone(shared: Path, closed: str) -> None:
         ["sql", store, "FROM ids", "--public"], ["store", "log", store],
         ["store", "show", store], ["store", "digest", store, "--per-table"],
         ["report", store, "--open", "-o", page], ["store", "diff", store, "2", "3"],
+        ["status", store], ["status", store, "--json"],
         ["store", "files", store, "--table", "frequencies"],
     ]  # fmt: skip
     fails = [

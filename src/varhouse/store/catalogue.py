@@ -5,18 +5,21 @@ found without an index.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from varhouse.errors import StoreError
 from varhouse.store import delta
 from varhouse.store.layout import catalogue_file, read_json
-from varhouse.tables.shards import Shard
+
+if TYPE_CHECKING:
+    # It brings compiled code along, which a reader of catalogues does not need.
+    from varhouse.tables.shards import Shard
 
 Entry = dict[str, Any]
 """A file in a catalogue: rows, bytes, sums (hex), stats, partition, span."""
 
 
-def make_entry(shard: Shard) -> Entry:
+def make_entry(shard: "Shard") -> Entry:
     """Describe a shard as it stands in a catalogue."""
     return {
         "rows": shard.rows,
