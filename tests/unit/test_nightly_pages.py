@@ -171,6 +171,8 @@ def test_new_faults_stand_apart_from_known_ones() -> None:
     text = make_page(NIGHT, [])
     new, known = text.index('id="new"'), text.index('id="known"')
     assert new < text.index("MD5 of 1 file") < known < text.index("31 % of REF")
+    # Each stands once.
+    assert (text.count("MD5 of 1 file"), text.count("31 % of REF")) == (1, 1)
     calm = make_page(replace(NIGHT, faults=[]), [])
     assert 'id="new"' not in calm
     assert 'id="known"' not in calm

@@ -1,6 +1,7 @@
 """What people and monitors get of a night: a page, a text that can be mailed, metrics.
 
-All are made of the account and of the log alone, each in one step; they name no sample.
+All are made of the account and of the log alone, each in one step; they name no sample
+(decision 0044).
 """
 
 from pathlib import Path
