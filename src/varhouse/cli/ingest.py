@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli.joboptions import add_job_options, job_options
 from varhouse.cli.positionals import take_files_anywhere
 
 if TYPE_CHECKING:
@@ -86,28 +87,7 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="GRCh38, hg19, ... [by the lengths of the reference's contigs, or its name]",
     )
-    parser.add_argument(
-        "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
-    )
-    parser.add_argument(
-        "--profile",
-        type=Path,
-        metavar="NAME",
-        help="where jobs run: local, slurm (docs/slurm.md), or a folder with a Snakemake "
-        "profile",
-    )
-    parser.add_argument(
-        "--slurm-partition", metavar="NAME", help="partition [Slurm's default]"
-    )
-    parser.add_argument("--slurm-account", metavar="NAME", help="account of the jobs")
-    parser.add_argument(
-        "--set-resources",
-        nargs="+",
-        default=[],
-        metavar="STEP:NAME=VALUE",
-        help="what jobs ask for: commit:mem_mb=32000, read:runtime=240 (minutes); without a "
-        "step for all of them",
-    )
+    add_job_options(parser)
     parser.add_argument(
         "--wait",
         type=float,
@@ -136,9 +116,12 @@ def run(args: argparse.Namespace) -> int:
 
     config = _configuration(args)
     options = Options(
-        args.cores, args.profile, args.wait, args.keep_work, args.dry_run, args.rehash,
-        args.set_resources, args.slurm_partition, args.slurm_account,
-    )  # fmt: skip
+        wait=args.wait,
+        keep_work=args.keep_work,
+        dry_run=args.dry_run,
+        rehash=args.rehash,
+        **job_options(args),
+    )
     code, account = ingest(args.store, config, options)
     if args.files:
         account["ask"] = _question(args.store, account)

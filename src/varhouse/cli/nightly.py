@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from varhouse.cli.joboptions import add_job_options, job_options
+
 _EPILOG = """\
 example:
   varhouse nightly --config config.yaml --cores 8
@@ -48,12 +50,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", required=True, help="YAML")
-    parser.add_argument(
-        "--cores", type=int, metavar="N", help="jobs at once [1, or the profile's]"
-    )
-    parser.add_argument(
-        "--profile", type=Path, metavar="DIR", help="Snakemake profile for the ingest"
-    )
+    add_job_options(parser)
     parser.add_argument(
         "--wait",
         type=float,
@@ -83,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.nightly.night import NightOptions, run_night
     from varhouse.nightly.printing import print_night
 
-    ingest = Options(args.cores, args.profile, args.wait)
+    ingest = Options(wait=args.wait, **job_options(args))
     options = NightOptions(ingest, args.dry_run, args.strict, args.close)
     night = run_night(args.config, options)
     if args.json:
