@@ -151,10 +151,16 @@ def test_an_older_delivery_does_not_take_the_place_of_a_newer_one(nights: Nights
     fault = faults(night)["delivery:late"]
     assert (night.exit_code, fault.kind, nights.digest()) == (3, "late", digest)
     assert "'new' of 2026-10-05T00:00:00 is in already" in fault.reasons[0]
+    # No new alarm when it is late behind another one.
+    nights.deliver("newer", "a", "2026-10-05T12:00", seed=2)
+    for _ in range(2):
+        night = nights.run()
+        assert (night.exit_code, faults(night)["delivery:late"].new) == (0, False)
+    digest = nights.digest()
     manifest = late / "delivery.yaml"
     manifest.write_text(manifest.read_text().replace("2026-10-04", "2026-10-06"))
     night = nights.run()
-    assert outcomes(night) == {"late": "in", "new": "replaced"}
+    assert outcomes(night) == {"late": "in", "newer": "replaced"}
     assert nights.digest() != digest
 
 
