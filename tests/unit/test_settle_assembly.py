@@ -129,6 +129,20 @@ def test_a_fasta_of_another_assembly_is_named(tmp_path: Path) -> None:
     found = settled(tmp_path / "b", {"chr1": 900}, assembly="GRCh38")
     assert "do not have the lengths of GRCh38's" in found.notes[0]
     assert found.config.par is None
+    assert found.reference.contigs.canonical("NC_000001.11") is None
+
+
+def test_contigs_of_any_assembly_are_found_with_and_without_chr(tmp_path: Path) -> None:
+    found = settled(tmp_path, {"chr1": 900, "chrM": 50, "odd": 7}, assembly="mine")
+    canonical = found.reference.contigs.canonical
+    assert [canonical(n) for n in ("1", "MT", "M", "chrodd", "2")] == [
+        "chr1", "chrM", "chrM", "odd", None,
+    ]  # fmt: skip
+    assert canonical("NC_000001.11") is None
+    # A name that is a contig's own is no other one's.
+    (tmp_path / "b").mkdir()
+    found = settled(tmp_path / "b", {"1": 900, "chr1": 900}, assembly="mine")
+    assert found.reference.contigs.canonical("1") == "1"
     assert found.config.aliases is None
 
 

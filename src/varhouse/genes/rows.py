@@ -165,7 +165,8 @@ def read_rows(path: Path, contigs: Contigs) -> Rows:
         raise InputError(
             f"{path}: none of its contigs ({', '.join(names[:3])}, ...) is in the assembly "
             f"({', '.join(contigs.names[:3])}, ...)",
-            "give --aliases, a table of contig names",
+            "name the gene model of this assembly, or a table of contig names "
+            "(assembly.aliases of a configuration, --aliases of a command)",
         )
     counts = {"lines_malformed": n_lines - frame.height}
     placed = frame.with_columns(

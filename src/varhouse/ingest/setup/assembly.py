@@ -25,6 +25,7 @@ from varhouse.genome.shipped import (
     match_contigs,
     tell_assembly,
 )
+from varhouse.ingest.setup.known_names import with_known_names
 from varhouse.ingest.setup.settings import text_digest
 from varhouse.store.commit import contigs_frame
 from varhouse.store.reader import Store
@@ -88,24 +89,21 @@ def settle_assembly(store: Path, config: "Config", base: Store | None) -> Settle
     if config.aliases is not None:
         return Settled(config, Reference(compiled, config.contigs), compiled, [], news)
     known = find_shipped(name)
-    if known is None:
-        return Settled(config, own, compiled, [], news)
-    match = match_contigs(known, own.contigs.contigs)
-    if match is None:
-        notes = _not_of(known, name, own, is_made=base is not None)
+    match = None if known is None else match_contigs(known, own.contigs.contigs)
+    if known is None or match is None:
+        notes = [] if known is None else _not_of(known, name, own, is_made=base is not None)
         # After the FASTA it is called, if nobody named it: that says nothing.
-        return Settled(config, own, compiled, notes if is_named else [], news)
+        notes = notes if is_named else []
+        return _with_usual_names(Settled(config, own, compiled, notes, news), store, base)
     reference = Reference(compiled, match.contigs)
-    if (
-        base is not None
-        and first_difference(base, reference) is not None
-        and first_difference(base, own) is None
-    ):
+    if base is not None and first_difference(base, reference) is not None:
         note = (
             f"assembly {name}: the store was made without the contig names and PAR of "
             "the package, and goes on so; with them: ingest into another store"
         )
-        return Settled(config, own, compiled, [note], news)
+        without = _with_usual_names(Settled(config, own, compiled, [note], news), store, base)
+        if first_difference(base, without.reference) is None:
+            return without
     table = known.aliases if match.is_table else _write_table(store, match.contigs)
     config = replace(
         config, aliases=table, contigs=match.contigs, par=config.par or _par(config, known)
@@ -118,6 +116,28 @@ def settle_assembly(store: Path, config: "Config", base: Store | None) -> Settle
             "other bases (masked?): VRS ids there are those of this FASTA"
         )
     return Settled(config, reference, compiled, [], news)
+
+
+def _with_usual_names(settled: Settled, store: Path, base: Store | None) -> Settled:
+    """Let contigs of an assembly that the package does not know be found as `chr1` and `1`.
+
+    A store that was made without these names goes on so.
+    """
+    own = settled.reference
+    contigs = with_known_names(own.contigs)
+    more = [c for c in contigs.contigs if c.aliases]
+    reference = Reference(settled.compiled, contigs)
+    if not more or (base is not None and first_difference(base, reference) is not None):
+        return settled
+    config = replace(settled.config, aliases=_write_table(store, contigs), contigs=contigs)
+    first = more[0]
+    news = f"{len(more):,} contig(s) are known by their usual names too: {first.name} = "
+    return replace(
+        settled,
+        config=config,
+        reference=reference,
+        news=[*settled.news, news + " = ".join(first.aliases)],
+    )
 
 
 def _par(config: "Config", known: Shipped) -> Path | None:
