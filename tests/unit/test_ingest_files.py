@@ -12,7 +12,7 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.cli import build_parser, main
 from varhouse.cli.ingest import _question
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, StoreError
 from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files, name_of_files
 
 
@@ -178,6 +178,16 @@ def test_an_unknown_option_is_no_file(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         build_parser("ingest").parse_args(["ingest", "s", "a", "--refrence", "r.fa"])
     assert "--refrence" in capsys.readouterr().err
+
+
+def test_a_store_that_did_not_keep_the_folder_of_its_paths(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("varhouse.ingest.setup.prepare.FOLDER", "elsewhere")
+    ingest_here(here / "s", here / "config.json")
+    with pytest.raises(StoreError, match="did not keep the folder of their paths") as found:
+        quick(here, "b.vcf", cohort="c")
+    assert "add a row to its cohort sheet" in found.value.fix
 
 
 def test_the_folder_of_a_configuration_is_kept_inside(here: Path) -> None:

@@ -120,6 +120,9 @@ def test_what_the_configuration_names_wins(tmp_path: Path) -> None:
     assert found.config.par is None
     found = settled(tmp_path, GRCH38, assembly={"name": "GRCh38", "par": "par.bed"})
     assert found.config.par == tmp_path / "par.bed"
+    found = settled(tmp_path, GRCH38, assembly={"name": "GRCh38", "aliases": None})
+    assert found.config.par is None
+    assert found.reference.contigs.canonical("1") is None
 
 
 def test_a_fasta_of_another_assembly_is_named(tmp_path: Path) -> None:

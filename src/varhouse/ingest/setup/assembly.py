@@ -86,7 +86,7 @@ def settle_assembly(store: Path, config: "Config", base: Store | None) -> Settle
     if not is_named:
         name, news = _name(own, base)
         config = replace(config, assembly=name)
-    if config.aliases is not None:
+    if config.aliases is not None or _says(config, "aliases"):
         return Settled(config, Reference(compiled, config.contigs), compiled, [], news)
     known = find_shipped(name)
     match = None if known is None else match_contigs(known, own.contigs.contigs)
@@ -142,8 +142,13 @@ def _with_usual_names(settled: Settled, store: Path, base: Store | None) -> Sett
 
 def _par(config: "Config", known: Shipped) -> Path | None:
     """Give the PAR of the package, unless the configuration says `par: null`."""
+    return None if _says(config, "par") else known.par
+
+
+def _says(config: "Config", key: str) -> bool:
+    """Tell whether a key of the assembly is there, be it without a value: then it is meant."""
     said = config.raw.get("assembly")
-    return None if isinstance(said, dict) and "par" in said else known.par
+    return isinstance(said, dict) and key in said
 
 
 def _write_table(store: Path, contigs: Contigs) -> Path:
