@@ -16,6 +16,7 @@ from store_builders import COHORT_A, COHORT_B, add_cohort, new_store
 
 from varhouse.cli import store as module
 from varhouse.errors import StoreError, UsageError
+from varhouse.query.sql import run_sql
 from varhouse.store import commit as commit_module
 from varhouse.store import folders as folders_module
 from varhouse.store.commit import commit
@@ -101,6 +102,28 @@ def test_sql_gives_the_rows_of_the_release(
         own = store.scan(table).collect()
         assert found.schema == own.schema, table
         assert rows_of(found) == rows_of(own), table
+
+
+@pytest.mark.parametrize("where", ["path", "plain"])
+def test_a_column_that_no_file_has_is_null(
+    request: pytest.FixtureRequest, where: str, tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:  # fmt: skip
+    above = tmp_path / ("x=y" if where == "path" else "xy")
+    copy = shutil.copytree(request.getfixturevalue(where), above / "s")
+    for file in open_store(copy).paths("totals"):
+        frame = pl.read_parquet(file, glob=False, hive_partitioning=False)
+        frame.drop("faf99", "is_grpmax").write_parquet(file)
+    own = open_store(copy).totals().collect()
+    assert own["faf99"].null_count() == own.height > 0
+    run(copy, "--table", "totals", "--format", "sql")
+    found = duckdb.sql(capsysbinary.readouterr().out.decode()).pl()
+    assert found.schema == own.schema
+    assert rows_of(found) == rows_of(own)
+    rows = pl.concat(
+        run_sql(open_store(copy), "SELECT faf99 FROM totals WHERE ac > 0").batches
+    )
+    assert rows["faf99"].null_count() == rows.height > 0
 
 
 def test_json_names_rows_and_partitions(

@@ -89,7 +89,7 @@ def choose_tables(store: Store, names: Sequence[str] | None = None) -> list[str]
     Raises
     ------
     StoreError, AccessError
-        For names that cannot be published; all of them are told at once.
+        For names that cannot be published; the message names all of them.
     """
     if names is None:
         return store.open_tables

@@ -43,6 +43,9 @@ def no_rows(table: Table) -> str:
 def select_rows(store: Store, table: Table, listed: pl.DataFrame) -> str:
     """Write a SELECT of all rows of some files of a table.
 
+    A column that an earlier version did not write is null: the SELECT names it with its type,
+    as no file may have it.
+
     Parameters
     ----------
     listed
@@ -54,21 +57,24 @@ def select_rows(store: Store, table: Table, listed: pl.DataFrame) -> str:
     folder = table_folder(store.path, table)
     files = [f"{folder}/{path}" for path in listed["path"]]
     if not table.partition or "=" not in str(store.path):
-        return f"SELECT {columns} FROM {_read(table, files, hive=bool(table.partition))}"
+        rows = f"SELECT * FROM {_read(table, files, hive=bool(table.partition))}"
+        return f"SELECT {columns} FROM ({rows} UNION ALL BY NAME {no_rows(table)})"
     # DuckDB would take `x=y` above the store for a partition: name the values instead.
     groups: dict[tuple[str, ...], list[str]] = {}
     parts = listed.select(f"partition.{c}" for c in table.partition).rows()
     for path, value in zip(files, parts, strict=True):
         groups.setdefault(value, []).append(path)
-    return " UNION ALL BY NAME ".join(
-        f"SELECT {columns} FROM (SELECT *, "
+    pieces = [
+        "SELECT *, "
         + ", ".join(
             f"{quote_text(v)} AS {quote_name(c)}"
             for c, v in zip(table.partition, value, strict=True)
         )
-        + f" FROM {_read(table, mine, hive=False)})"
+        + f" FROM {_read(table, mine, hive=False)}"
         for value, mine in groups.items()
-    )
+    ]
+    rows = " UNION ALL BY NAME ".join([*pieces, no_rows(table)])
+    return f"SELECT {columns} FROM ({rows})"
 
 
 def as_pattern(file: str) -> str:

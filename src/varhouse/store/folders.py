@@ -28,8 +28,8 @@ The files of one release, a path a line (STORE: the folder two levels above this
     varhouse store files STORE --table {name}
     varhouse store files STORE --table {name} --release 1 --format sql
 
-`varhouse query`, `varhouse sql` and `varhouse.open` in Python read one release without more
-ado, and `varhouse publish STORE OUT` writes one as plain Parquet that any pattern reads right.
+`varhouse query`, `varhouse sql` and `varhouse.open` in Python read one release by themselves,
+and `varhouse publish STORE OUT` writes one as plain Parquet that any pattern reads right.
 {columns}
 More, with DuckDB, polars, pyarrow, R and Spark: docs/reading.md of varhouse; all columns:
 docs/store-format.md.
