@@ -432,9 +432,9 @@ def fx_nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     nights = Nights(tmp_path_factory.mktemp("nights") / "a centre")
     nights.deliver("first", "a", people=["SECRET1", "SECRET2"])
     nights.run()
-    # Names of people whom no file has stand in the whole reasons.
-    nights.deliver("second", "b", files={"calls.vcf": vcf_text(nights.root, ["b1"]),
-                                         "samples.tsv": "sample\nSECRET3\n"})  # fmt: skip
+    # People without a row are named in the whole reasons.
+    nights.deliver("second", "b", files={"calls.vcf": vcf_text(nights.root, ["SECRET3"]),
+                                         "samples.tsv": "sample\nSECRET4\n"})  # fmt: skip
     nights.deliver("third", "c", ready=False)
     nights.run()
     return nights
