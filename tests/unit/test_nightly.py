@@ -86,6 +86,8 @@ def test_what_the_ingest_holds_back_is_closed_by_a_corrected_one(nights: Nights)
     nights.deliver("new", "a", "2026-10-02", {"calls.vcf": wrong_assembly(nights, people)})
     night = nights.run()
     assert (night.exit_code, outcomes(night)) == (3, {"new": "held"})
+    # A release tells of it; what it holds is as before.
+    assert (night.release, night.new_alleles) == (3, 0)
     assert faults(night)["delivery:new"].kind == "ingest"
     # The store keeps the cohort as it was; the text tells the deliverer.
     assert nights.calls("a") == before

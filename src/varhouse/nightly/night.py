@@ -34,7 +34,7 @@ from varhouse.nightly.inbox import list_inbox, look
 from varhouse.nightly.ledger import Ledger, Record
 from varhouse.nightly.pages import write_pages
 from varhouse.nightly.settings import Settings, read_settings
-from varhouse.nightly.settling import as_reasons, hold, settle, take_account
+from varhouse.nightly.settling import as_reasons, hold, made_release, settle, take_account
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
@@ -158,8 +158,9 @@ class _Work:
         ]
         night.cpu_seconds = round(sum(u.ru_utime + u.ru_stime for u in usage), 1)
         night.peak_mb = round(max(u.ru_maxrss for u in usage) / 1024, 1)
-        save_account(self.settings.folder, night)
         append_log(self.settings.folder, log_lines(night, teller.previous))
+        # With this, faults are known: a kill before it alarms twice, never not at all.
+        save_account(self.settings.folder, night)
         teller.remember()
         try:
             write_pages(self.settings.folder, night)
@@ -171,7 +172,7 @@ class _Work:
     def _work(self) -> None:
         releases = list_releases(self.settings.store)
         self.night.base_release = max(releases, default=None)
-        self._note(recover(self.ledger, self.now))
+        self._note(recover(self.ledger, self.settings.inbox, self.now))
         self._close()
         standing = read_standing(self.settings)
         self._look(KnownSums(self.settings.folder / SUMS))
@@ -328,7 +329,7 @@ class _Work:
                     # Another configuration than that it came in with.
                     self.held_cohorts[cohort] = as_reasons(texts)
             else:
-                settle(self.ledger, cohort, state, account["release"], self.now)
+                settle(self.ledger, cohort, state, made_release(account), self.now)
         for cohort in standing.names & held.keys():
             self.held_cohorts[cohort] = as_reasons(held[cohort]["reasons"])
 

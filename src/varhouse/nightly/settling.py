@@ -15,7 +15,7 @@ def take_account(night: Night, account: dict[str, Any]) -> list[str]:
     """Take over what an ingest tells of itself; gives notes that name no sample."""
     held = {h["cohort"] for h in account["held_back"]}
     if not account.get("up_to_date"):
-        night.release = account["release"]
+        night.release = made_release(account)
         night.digest = account.get("digest")
         night.new_alleles = account.get("new_alleles", 0)
     night.cohorts = [
@@ -33,11 +33,23 @@ def take_account(night: Night, account: dict[str, Any]) -> list[str]:
     for note in [n for c in account["cohorts"] for n in c["notes"]]:
         night.notes.append(note)
         night.public_notes += [text] if (text := public_note(note)) else []
-    return [
+    notes = [
         f"{shared['n']:,} sample ids stand in both {' and '.join(shared['cohorts'])}: totals "
         "count them twice"
         for shared in account.get("shared_samples", [])
     ]
+    notes += [
+        f"cohort {w['cohort']!r}: {w['n']:,} people of its sheets have no file yet"
+        for w in account.get("waiting", [])
+    ]
+    return notes
+
+
+def made_release(account: dict[str, Any]) -> int | None:
+    """Give the release of an ingest, if only to tell of what was held back; None: none."""
+    release = account["release"]
+    found = account.get("recorded_in") if release is None else release
+    return None if found is None else int(found)
 
 
 def hold(ledger: Ledger, state: State, texts: list[str], now: str) -> bool:

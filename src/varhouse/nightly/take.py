@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from varhouse.files import remove_abandoned, sync_file, sync_folder, whole_folder
+from varhouse.files import is_abandoned, remove_abandoned, sync_file, sync_folder, whole_folder
 from varhouse.filestate import file_digest, file_state, settled_state
 from varhouse.nightly.delivery import File, Reason, changed_files
 from varhouse.nightly.ledger import DATA, DELIVERIES, Ledger, Record
@@ -161,8 +161,11 @@ def leave(ledger: Ledger, record: Record) -> None:
         ledger.set_status(record, record.status, record.since, source=None)
 
 
-def recover(ledger: Ledger, now: str) -> list[str]:
-    """Bring what a killed night was taking to an end; gives a line for each."""
+def recover(ledger: Ledger, inbox: Path, now: str) -> list[str]:
+    """Bring what a killed night was taking to an end; gives a line for each.
+
+    Its unfinished files go, in the inbox those of notices.
+    """
     lines = []
     for record in [r for r in ledger.records.values() if r.status == "taking"]:
         target = ledger.data(record)
@@ -180,6 +183,10 @@ def recover(ledger: Ledger, now: str) -> list[str]:
             leave(ledger, record)
     for folder in (ledger.folder, ledger.folder / DATA, ledger.folder / DELIVERIES):
         _sweep(folder)
+    for notice in inbox.glob(".*.tmp"):
+        if notice.is_file() and is_abandoned(notice):
+            with suppress(OSError):
+                notice.unlink()
     return lines
 
 
