@@ -60,6 +60,13 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", type=Path, metavar="STORE", help="made if it is not there")
+    _add_input(parser)
+    _add_manner(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    """Add what comes in: files with what is said of them, or a configuration."""
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a cohort without sheets: VCF, BCF or gVCF"
     )
@@ -87,6 +94,10 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="GRCh38, hg19, ... [by the lengths of the reference's contigs, or its name]",
     )
+
+
+def _add_manner(parser: argparse.ArgumentParser) -> None:
+    """Add how the work is done, which changes no result."""
     add_job_options(parser)
     parser.add_argument(
         "--wait",
@@ -107,7 +118,6 @@ def add_parser(commands: Any) -> None:
         help="say what would go in, and what is held back by its headers; write nothing",
     )
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 Every mistake is found before any job starts, and all are reported at once.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,20 +17,19 @@ from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
 from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text, spread_assembly
 from varhouse.ingest.setup.filelists import cohort_files
+from varhouse.ingest.setup.genesfile import genes_problems
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import NO_PEOPLE, Sheet, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names, header_names
 from varhouse.ingest.setup.waiting import find_missing
 from varhouse.sources import read_spec, source_faults
-from varhouse.textfile import LONGEST_ROW, line_blocks
 from varhouse.vcf.text.limits import Limits
 from varhouse.yamltext import read_yaml
 
 NO_COHORTS = "cohorts: the sheet has no rows"
 _Lift = tuple[str | None, Path | None, Path | None]
 _WhoIsIn = Callable[[Path], Sequence[str] | None]
-_FEATURE = re.compile(r"(?:[^\t]*\t){3}\d+\t\d+\t[^\t]*\t[-+.?]\t(?:[^\t]*\t)")
 
 
 @dataclass
@@ -325,28 +323,6 @@ def _sources(
     names = [s.name for s in sources]
     problems += [f"sources: {n!r} stands twice" for n in set(names) if names.count(n) > 1]
     return sources, problems
-
-
-def genes_problems(path: Path) -> list[str]:
-    """Look at the first rows of a gene model: GFF3 and GTF have nine columns.
-
-    The fourth and the fifth are whole numbers, the seventh is a strand.
-    """
-    rows: list[str] = []
-    try:
-        for block in line_blocks(path, 1 << 16, LONGEST_ROW):
-            lines = (x.strip(b"\r") for x in block.split(b"\n") if not x.startswith(b"#"))
-            rows += [x.decode("utf-8", "replace") for x in lines if x.strip()]
-            if rows:
-                break
-    except InputError as error:
-        return [f"genes: {error.message}; fix: {error.fix}"]
-    except OSError as error:
-        return [f"genes: {path}: cannot be read ({error.strerror})"]
-    if any(_FEATURE.match(row) for row in rows[:10]):
-        return []
-    first = f"its first row is {rows[0][:60]!r}" if rows else "it has no rows"
-    return [f"genes: {path}: no GFF3 or GTF: {first}; fix: name a GFF3 or GTF file"]
 
 
 def _read(path: Path | None, reader: Callable[[Path], Sheet]) -> Sheet:
