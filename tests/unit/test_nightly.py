@@ -80,14 +80,14 @@ def test_a_good_one_goes_in_beside_a_bad_one_which_alarms_once(nights: Nights) -
 
 def test_what_the_ingest_holds_back_is_closed_by_a_corrected_one(nights: Nights) -> None:
     nights.deliver("old", "a", "2026-10-01")
-    nights.run()
+    n_alleles = nights.run().n_alleles
     before = nights.calls("a")
     people = ["a1", "a2"]
     nights.deliver("new", "a", "2026-10-02", {"calls.vcf": wrong_assembly(nights, people)})
     night = nights.run()
     assert (night.exit_code, outcomes(night)) == (3, {"new": "held"})
     # A release tells of it; what it holds is as before.
-    assert (night.release, night.new_alleles) == (3, 0)
+    assert (night.release, night.recorded_in, night.n_alleles) == (None, 3, n_alleles)
     assert faults(night)["delivery:new"].kind == "ingest"
     # The store keeps the cohort as it was; the text tells the deliverer.
     assert nights.calls("a") == before

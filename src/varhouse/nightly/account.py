@@ -195,6 +195,9 @@ class Night:
     base_release, release
         Newest release before (None: no store yet), and the one that this night made (None:
         none).
+    recorded_in
+        The release that tells of what was held back; where `release` is None, it does that
+        alone.
     n_alleles, n_people, n_cohorts
         In the store when the night ended; None where it could not be read.
     new_alleles
@@ -223,6 +226,7 @@ class Night:
     dry_run: bool = False
     base_release: int | None = None
     release: int | None = None
+    recorded_in: int | None = None
     digest: str | None = None
     n_alleles: int | None = None
     n_people: int | None = None

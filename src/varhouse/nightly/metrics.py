@@ -82,7 +82,7 @@ _OF_NIGHT: dict[str, tuple[str, Callable[[Night], float | int | None]]] = {
     "nightly_held_bytes": ("Deliveries that are held back.", lambda n: n.disk.held_bytes),
     "store_release": (
         "Number of the newest release.",
-        lambda n: n.base_release if n.release is None else n.release),
+        lambda n: n.release or n.recorded_in or n.base_release),
     "store_cohorts": ("Cohorts in the newest release.", lambda n: n.n_cohorts),
     "store_people": ("People in the newest release.", lambda n: n.n_people),
     "store_alleles": ("Alleles in the newest release.", lambda n: n.n_alleles),

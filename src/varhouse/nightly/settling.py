@@ -15,7 +15,8 @@ def take_account(night: Night, account: dict[str, Any]) -> list[str]:
     """Take over what an ingest tells of itself; gives notes that name no sample."""
     held = {h["cohort"] for h in account["held_back"]}
     if not account.get("up_to_date"):
-        night.release = made_release(account)
+        night.release = account["release"]
+        night.recorded_in = account.get("recorded_in")
         night.digest = account.get("digest")
         night.new_alleles = account.get("new_alleles", 0)
     night.cohorts = [
