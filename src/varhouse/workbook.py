@@ -119,8 +119,7 @@ def read_workbook(
     except ImportError:
         raise InputError(
             f"{path}: an Excel workbook; openpyxl, which reads it, is not installed",
-            f"pip install 'varhouse[xlsx]', or {_AS_TEXT.partition(', or ')[2]} "
-            "(Excel: Save as, CSV UTF-8): save the sheet so",
+            "pip install 'varhouse[xlsx]', or save the sheet as CSV UTF-8",
         ) from None
     with warnings.catch_warnings():
         # Of styles and extensions that openpyxl leaves out.
