@@ -42,10 +42,13 @@ def main() -> int:
     )
     parser.add_argument("--nights", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--really", action="store_true", help="kill real processes (27 nights at most)"
+    )
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="varhouse-soak-") as name, unsynced():
-        soak = Soak(Path(name), args.seed)
+        soak = Soak(Path(name), args.seed, really=args.really)
         print("\t".join(["night", "exit", *SHOWN, "happened"]), flush=True)
         for day in range(args.nights):
             show(soak.pass_night(day))

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +23,7 @@ import yaml
 from builders import make_fasta, make_vcf
 from kills import Faults, Killed, run_steps
 from nights import BASES, FIRST, Nights, vcf_text
+from underfire import BLOWS, start, strike, wait_for_none
 
 import varhouse
 from varhouse.errors import VarhouseError
@@ -29,6 +31,9 @@ from varhouse.ingest import driver
 from varhouse.nightly.account import Night
 from varhouse.store.leftovers import find_leftovers
 from varhouse.store.verify import verify
+
+REAL_CPU = 9.0
+"""CPU seconds of a real night that takes something in."""
 
 COHORTS = ("a", "b", "c", "d", "e")
 KINDS = {
@@ -123,10 +128,10 @@ class Measured:
 class Soak:
     """A data centre, the model of it, and chance."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, really: bool = False) -> None:
         self.folder, self.rng = folder, random.Random(seed)
         self.nights, self.model = Nights(folder / "centre", {"unfinished_days": 99}), Model()
-        self.lives, self.number, self.changes = 1, 0, 400
+        self.lives, self.number, self.changes, self.really = 1, 0, 400, really
         self.counts: dict[str, int] = {}
         self.done: list[Measured] = []
         self.busy: set[str] = set()
@@ -142,7 +147,10 @@ class Soak:
         befalls = self.rng.choices(["", "killed", "killed twice", "full"], [6, 2, 1, 1])[0]
         ruined = told = False
         for k in range({"": 0, "killed": 1, "killed twice": 2, "full": 1}[befalls]):
-            code = self._ruin(FullDisk if befalls == "full" else Faults)
+            if self.really and befalls != "full":
+                code = self._kill_really()
+            else:
+                code = self._ruin(FullDisk if befalls == "full" else Faults)
             ruined |= code is None
             told |= code == 3
             self.nights.day = day + (k + 1) / 10  # type: ignore[assignment]
@@ -195,6 +203,24 @@ class Soak:
                 return night.exit_code if night.exit_code != 1 else None
         if old is not None:
             assert not [p for p in verify(varhouse.open(store)) if not p.is_note]
+        return None
+
+    def _kill_really(self) -> int | None:
+        """Kill a real `varhouse nightly`, or all that it started; its exit code if it ended.
+
+        Its clock is that of the host: the dates of deliveries must not be later.
+        """
+        words = ["nightly", "--config", str(self.nights.config), "--cores", "1"]
+        run = start(self.nights.root, f"soak-{uuid.uuid4().hex}", words)
+        blow = self.rng.choice([b for b in BLOWS if b.name in ("main", "group")])
+        if not run.reach(self.rng.random() * REAL_CPU, "main", self.rng):
+            assert run.process.returncode in (0, 3), run.text()
+            return run.process.returncode
+        strike(run, blow, self.rng)
+        run.process.wait(60)
+        wait_for_none(run.mark, 30.0)
+        if self.nights.store.exists():
+            assert not [p for p in verify(varhouse.open(self.nights.store)) if not p.is_note]
         return None
 
     # --- what comes ---
