@@ -73,7 +73,7 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
         ((), "nothing says which calls"),
         (("--carriers",), "nothing says which calls"),
         (("--all", "--id", "rs1"), "--all does not go with"),
-        (("--all", "-o", "x.xlsx"), ".parquet; .vcf, "),
+        (("--all", "-o", "x.xls"), ".parquet, .xlsx; .vcf, "),
         (("--all", "-o", "x"), "the ending says no format"),
         (("--all", "--columns", "nope"), "nope"),
         (("--all", "--fields", "DQ"), "no FORMAT field 'DQ'"),

@@ -72,6 +72,8 @@ def test_what_a_region_means(text: str, start: int, end: int | None) -> None:
         ("chr3:5", "no contig 'chr3'"),
         ("chr3", "no contig 'chr3'"),
         ("", "no contig ''"),
+        ("chr1:5,chr2:7", "one region goes here"),
+        ("@a.bed", "one region goes here"),
     ],
 )
 def test_what_is_none(text: str, says: str) -> None:

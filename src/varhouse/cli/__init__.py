@@ -31,6 +31,7 @@ COMMANDS = (
 
 _EPILOG = """\
 start here:  scripts/demo builds a store in demo/store, then
+  varhouse describe demo/store
   varhouse query demo/store --gene DEMO7
   varhouse query demo/store --region chr1:48,000-49,000 --format tsv
 

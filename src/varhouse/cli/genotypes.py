@@ -183,7 +183,12 @@ def _file_kind(args: argparse.Namespace) -> str | None:
             f"--format {asked} needs a file of that name",
             f"-o NAME{FILES[asked][-1] if asked != 'vcf' else '.vcf.gz'}",
         )
-    return by_name if asked is None or asked in FILES else None
+    if by_name is not None and asked not in (None, by_name):
+        raise UsageError(
+            f"{args.output}: the ending says {by_name}, --format says {asked}",
+            f"leave out --format, or end it in .{asked}",
+        )
+    return by_name
 
 
 def _write_file(store: "OpenStore", args: argparse.Namespace, kind: str) -> int:

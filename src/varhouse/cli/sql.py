@@ -7,7 +7,7 @@ from typing import Any
 _TEXT = """\
 examples, on the demo store of scripts/demo:
   varhouse sql demo/store "SELECT cohort, count(*) AS n FROM frequencies GROUP BY cohort"
-  varhouse sql demo/store "SHOW TABLES"
+  varhouse sql demo/store "SHOW TABLES"          # `varhouse describe` says what they hold
   varhouse sql demo/store "SELECT * FROM totals
                            JOIN consequences USING (part, contig, pos, ref, alt, extent)
                            WHERE impact = 'HIGH' AND stratum_by = 'all'" -o high.parquet

@@ -62,6 +62,8 @@ def parse_region(text: str, contigs: Contigs) -> Region:
     name, colon, span = text.rpartition(":")
     contig = contigs.canonical(name) if colon else None
     if contig is None:
+        if text.startswith(LIST) or len(split_regions(text, contigs)) > 1:
+            raise UsageError(f"{text!r}: one region goes here", "write contig:start-end")
         raise UsageError(contigs.unknown(name if colon and _SPAN.match(span) else text))
     start, end = parse_span(text, span)
     return Region(contig, start, end)
