@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = [ROOT / "scripts" / n for n in ("setup", "demo", "test")]
+SCRIPTS = [ROOT / "scripts" / n for n in ("setup", "demo", "test", "bundle", "bundle_install")]
 
 FAKE = """#!/bin/sh
 case "$2" in
@@ -242,6 +243,83 @@ def test_no_index_address_stands_in_what_installs() -> None:
         ROOT / ".ci" / "run",
         ROOT / "pyproject.toml",
     ]:
-        assert not re.search(r"https?://|--index|--find-links|^-", path.read_text(), re.M), (
-            path.name
-        )
+        # What a bundle brings along is no index.
+        text = path.read_text().replace('--no-index --find-links "$here/wheels"', "")
+        assert not re.search(r"https?://|--index|--find-links|^-", text, re.M), path.name
+
+
+# --- bundles ---
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """What is unpacked, for another platform, without its wheels."""
+    folder = tmp_path / "a bundle"
+    folder.mkdir()
+    shutil.copy(ROOT / "scripts" / "bundle_install", folder / "install")
+    (folder / "platform").write_text("cp399_linux_other\n")
+    (folder / "extras").write_text("slurm\n")
+    return folder
+
+
+def install(bundle: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [bundle / "install", *args], cwd=bundle.parent, text=True, capture_output=True,
+        env={**os.environ, **env}, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def own_platform() -> str:
+    major, minor = sys.version_info[:2]
+    return f"cp{major}{minor}_{sysconfig.get_platform()}".replace("-", "_")
+
+
+def test_a_bundle_for_another_python_says_so(bundle: Path) -> None:
+    done = install(bundle, PYTHON=sys.executable)
+    assert done.returncode == 1
+    first, fix = done.stderr.splitlines()
+    assert first.startswith("error: this bundle is for cp399_linux_other, and no such Python")
+    assert own_platform() in first
+    assert "set PYTHON" in fix
+
+
+def test_a_damaged_bundle_says_which_file(bundle: Path) -> None:
+    (bundle / "platform").write_text(own_platform())
+    files = ["./platform", "./extras"]
+    done = subprocess.run(["sha256sum", *files], cwd=bundle, capture_output=True, check=True)
+    (bundle / "SHA256SUMS").write_bytes(done.stdout)
+    (bundle / "extras").write_text("sl")
+    done = install(bundle, "env", PYTHON=sys.executable)
+    assert done.returncode == 1
+    assert "./extras: FAILED" in done.stdout + done.stderr
+    assert "error: files of the bundle are damaged or missing" in done.stderr
+    assert not (bundle.parent / "env").exists()
+
+
+def test_half_an_environment_does_not_stay(bundle: Path) -> None:
+    (bundle / "platform").write_text(own_platform())
+    done = subprocess.run(
+        ["sha256sum", "./platform"], cwd=bundle, capture_output=True, check=True
+    )
+    (bundle / "SHA256SUMS").write_bytes(done.stdout)
+    fake = fake_python(bundle / "bin" / "python")
+    fake.write_text(
+        f'#!/bin/sh\n[ "$2" = venv ] || exec {sys.executable} "$@"\n'
+        'mkdir -p "$3/bin"; echo no room; exit 1\n'
+    )
+    done = install(bundle, "env", PYTHON=str(fake))
+    assert done.returncode == 1
+    assert "no room" in done.stderr
+    assert "error: the environment could not be made" in done.stderr
+    assert not (bundle.parent / "env").exists()
+    (bundle.parent / "env").mkdir()
+    done = install(bundle, "env", PYTHON=str(fake))
+    assert "is there already" in done.stderr
+    assert (bundle.parent / "env").is_dir()
+
+
+def test_what_is_no_bundle_is_told(bundle: Path) -> None:
+    (bundle / "platform").unlink()
+    assert "is no bundle" in install(bundle).stderr
+    done = install(bundle, "--help")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
