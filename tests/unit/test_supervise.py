@@ -144,3 +144,32 @@ def test_an_interrupt_of_the_main_process_alone_ends_all_at_once(tmp_path: Path)
         _, said = process.communicate(timeout=20)
         assert b"KeyboardInterrupt" in said
         assert gone(started, 0.5)
+
+
+WAITING = """
+import sys
+from pathlib import Path
+import polars
+from varhouse.ingest import supervise, workflow
+workflow._command = lambda *_: [
+    sys.executable, supervise.__file__, "0", "sh", "-c", "echo up > up; exec sleep 300"
+]
+workflow.run_snakemake(Path(sys.argv[1]), "token")
+"""
+
+
+def test_an_interrupt_of_the_command_alone_ends_it(tmp_path: Path) -> None:
+    """Also while nothing is said: polars, once imported, has reading go on after a signal."""
+    work = tmp_path / "_staging" / "1"
+    work.mkdir(parents=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, work], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (work / "up").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in err
+    assert gone(descendants(os.getpid()))

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -93,6 +94,8 @@ def run_snakemake(
         ended = threading.Event()
         watch = threading.Thread(target=_watch, args=(work, progress, ended))
         watch.start()
+        # Polars handles SIGINT so that reading would go on until Snakemake says something.
+        signal.siginterrupt(signal.SIGINT, True)
         try:
             for line in process.stdout:
                 # On a full disk the jobs fail, too, and say why.
