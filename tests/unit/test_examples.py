@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from pages import RUN, find_blocks
+
 from varhouse.cli import build_parser
 
 _COMMAND = re.compile(r"^(?:examples?:)?[ $]*(varhouse \S.*)")
@@ -44,7 +46,7 @@ def test_what_stands_in_the_examples_is_no_redirection() -> None:
     assert _operators("varhouse query s --id 'c.245A>C'   # a name > another") == []
     texts = [f"{p.description or ''}\n{p.epilog or ''}" for p in _parsers(build_parser())]
     readme = Path(__file__).parents[2] / "README.md"
-    blocks = [x for x in readme.read_text().splitlines() if x.startswith("    ")]
-    found = [c for t in [*texts, "\n".join(blocks)] for c in _examples(t)]
+    blocks = [b.text for b in find_blocks(readme) if b.language in RUN]
+    found = [c for t in [*texts, *blocks] for c in _examples(t)]
     assert len(found) > 60
     assert {c: o for c in found if (o := _operators(c))} == {}

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from gene_builders import gff3_text, transcript_rows, write_fasta
+from pages import find_blocks
 
 import varhouse
 from varhouse.errors import ConfigError, InputError, UsageError
@@ -353,12 +354,14 @@ def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_readme_works(
+def test_the_page_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = Path(__file__).parents[2]
-    section = (root / "README.md").read_text().split("## In Python\n")[1].split("\n## ")[0]
-    code = "\n".join(x[4:] for x in section.splitlines() if x.startswith("    "))
+    page = root / "docs" / "one-file.md"
+    section = page.read_text().split("## In Python\n")[1].split("\n## ")[0]
+    blocks = [b.text for b in find_blocks(page) if b.language == "python"]
+    code = next(text for text in blocks if "varhouse.validate(" in text)
     for name in FUNCTIONS:
         assert f"varhouse.{name}(" in code or f"`{name}`" in section
     make = [
