@@ -13,6 +13,7 @@ from varhouse import __version__
 from varhouse.account import public_row
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import total
+from varhouse.ingest.jobs.joinshared import join_shared
 from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.fingerprints import wanted_fingerprint
@@ -126,7 +127,7 @@ def _commit_rows(
     _reached("ingests")
     release = commit(
         Path(run.store),
-        found,
+        join_shared(run.base(), found, work / "joined"),
         ingest_id=run.ingest_id,
         operation=operation,
         base_release=run.base_release,

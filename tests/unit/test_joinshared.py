@@ -1,0 +1,119 @@
+"""Nights do not add up: small files of the tables that cohorts share are joined."""
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import polars as pl
+import pytest
+from builders import make_fasta, make_vcf
+from inprocess import ingest_here
+
+import varhouse
+from varhouse.ingest.jobs import joinshared
+from varhouse.store.verify import verify
+
+BASES = "ACGTTGCAAC" * 30
+NIGHTS = 8
+MOST = 3
+SHARED = ("variants", "ids", "consequences", "annotations_s", "accounts", "ingests")
+GENES = """##gff-version 3
+c1\tt\tgene\t11\t280\t.\t+\t.\tID=gene:G1;Name=TOY1;biotype=protein_coding
+c1\tt\tmRNA\t11\t280\t.\t+\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding
+c1\tt\texon\t11\t280\t.\t+\t.\tParent=transcript:T1
+c1\tt\tCDS\t11\t280\t.\t+\t0\tParent=transcript:T1
+"""
+SOURCE = """##fileformat=VCFv4.3
+##INFO=<ID=AF,Number=A,Type=Float,Description="x">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
+
+
+def other(base: str) -> str:
+    return "ACGT"["ACGT".index(base) - 1]
+
+
+def night(folder: Path, k: int) -> None:
+    """A cohort more: alleles of its own and some that are there, with ids and a source."""
+    places = sorted({11 + k, 31 + 7 * k, 201, 100 + k})
+    rows = [f"c1 {p} rs{p} {BASES[p - 1]} {other(BASES[p - 1])} . . . GT 0/1" for p in places]
+    make_vcf(folder / f"n{k}.vcf", rows, [f"P{k}"])
+
+
+def config(folder: Path, nights: int) -> Path:
+    (folder / "cohorts.tsv").write_text(
+        "cohort\tfiles\n" + "".join(f"n{k}\tn{k}.vcf\n" for k in range(nights))
+    )
+    raw = {
+        "assembly": {"name": "toy", "reference": "r.fa"},
+        "genes": "genes.gff3",
+        "cohorts": "cohorts.tsv",
+        "policy": {"unlisted_samples": "unknown"},
+        "sources": [{"name": "s", "path": "s.vcf", "kind": "allele", "fields": ["AF"]}],
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(raw))
+    return path
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A store of some nights, and one of a single build."""
+    folder = tmp_path_factory.mktemp("nights")
+    make_fasta(folder / "r.fa", {"c1": BASES})
+    (folder / "genes.gff3").write_text(GENES)
+    source = [
+        f"c1\t{p}\t.\t{BASES[p - 1]}\t{other(BASES[p - 1])}\t.\t.\tAF=0.{p}"
+        for p in range(10, 250, 3)
+    ]
+    (folder / "s.vcf").write_text(SOURCE + "\n".join(source) + "\n")
+    for k in range(NIGHTS):
+        night(folder, k)
+    with mock.patch.object(joinshared, "MOST", MOST):
+        for k in range(NIGHTS):
+            ingest_here(folder / "many", config(folder, k + 1))
+    ingest_here(folder / "one", config(folder, NIGHTS))
+    return folder / "many", folder / "one"
+
+
+def test_what_is_joined_holds_the_same(stores: tuple[Path, Path]) -> None:
+    many, one = map(varhouse.open, stores)
+    assert many.release == NIGHTS + 1
+    assert many.digest() == one.digest()
+    assert [str(p) for p in verify(many)] == []
+    for id_ in ("rs201", "rs14"):
+        assert many.query(ids=id_).height == one.query(ids=id_).height == 1
+
+
+def test_files_stay_few(stores: tuple[Path, Path]) -> None:
+    store = varhouse.open(stores[0])
+    files = {name: store.file_frame(name).height for name in SHARED}
+    # Of ids each kind is joined by itself: rs, spdi, vrs.
+    assert all(n <= 3 * MOST if name == "ids" else n <= MOST for name, n in files.items()), (
+        files
+    )
+    rows = {name: store.file_frame(name)["num_records"].sum() for name in SHARED}
+    assert rows["ingests"] == rows["accounts"] == NIGHTS
+    for path in store.paths("ids"):
+        kinds = pl.scan_parquet(path, hive_partitioning=False).select("kind").unique()
+        assert kinds.collect().height == 1
+
+
+def test_older_releases_keep_their_files(stores: tuple[Path, Path]) -> None:
+    for release in range(2, NIGHTS + 2):
+        store = varhouse.open(stores[0], release=release)
+        assert store.scan("cohorts").collect().height == release - 1
+        assert store.scan("variants").collect().height > 0
+
+
+def test_what_is_joined_at_once_is_bounded(stores: tuple[Path, Path]) -> None:
+    base = varhouse.open(stores[0])
+    table = base.declaration("variants")
+    small = joinshared._small_files(base, table, (("part", "c1"),), [])
+    assert 1 < len(small) <= MOST
+    with mock.patch.object(joinshared, "MOST", 1):
+        assert [len(g) for g in joinshared._groups(table, small)] == [len(small)]
+        with mock.patch.object(joinshared, "JOINED_BYTES", 1):
+            assert joinshared._groups(table, small) == []
+    with mock.patch.object(joinshared, "SMALL_BYTES", 1):
+        assert joinshared._small_files(base, table, (("part", "c1"),), []) == []
