@@ -2,6 +2,7 @@
 
 import io
 import sys
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -109,6 +110,42 @@ def test_an_answer_as_a_workbook(
     with mock.patch.object(spreadsheet, "MOST_ROWS", 3):
         assert main(["query", str(path), "-o", str(other)]) == 2
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("{'a': 1}", '{"a":1}'),
+        ("[[1, 2], [3]]", "[[1,2],[3]]"),
+        ("MAP {'k': 2}", '{"k":2}'),
+        ("[{'a': '=1'}]", '[{"a":"=1"}]'),
+        ("[1, 2]", "1;2"),
+        ("{'a': 1}::JSON", '{"a":1}'),
+        ("DATE '2026-11-29'", "2026-11-29"),
+        ("'\\x01'::BLOB", "01"),
+    ],
+)
+def test_nested_values_are_json_in_a_cell(
+    path: Path, tmp_path: Path, value: str, cell: str
+) -> None:
+    out = tmp_path / "a.xlsx"
+    assert main(["sql", str(path), f"SELECT {value} AS v", "-o", str(out)]) == 0
+    assert openpyxl.load_workbook(out).active["A2"].value == cell
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    writer = WorkbookWriter(io.BytesIO(), {"a": pl.Int64()})
+    assert list(tmp_path.iterdir())
+    with (
+        mock.patch.object(WorkbookWriter, "_write", side_effect=error),
+        pytest.raises(error),
+    ):
+        writer.write(pl.DataFrame({"a": [1]}))
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_openpyxl(

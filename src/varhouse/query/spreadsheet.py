@@ -63,7 +63,7 @@ class WorkbookWriter:
         """Write rows."""
         try:
             self._write(frame)
-        except UsageError:
+        except BaseException:
             # What was written so far waits in a file of its own.
             self._sheet.close()
             self._sheet._writer.cleanup()

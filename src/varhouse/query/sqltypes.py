@@ -15,7 +15,7 @@ _SAME = frozenset({
 _WIDE = frozenset({"hugeint", "uhugeint"})
 _TIMES = frozenset({"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns",
                     "timestamp with time zone"})  # fmt: skip
-CELLS = ("table", "tsv", "csv")
+CELLS = ("table", "tsv", "csv", "xlsx")
 """Formats of cells, which hold a value or a list of values."""
 
 _NESTED = frozenset({"list", "array", "struct", "map", "union", "variant"})
@@ -36,7 +36,7 @@ def plain_columns(types: list[Any], names: list[str], form: str) -> list[str] | 
         Names of the columns; may be equal.
     form
         The format of the answer. In all but Parquet dates and times are as DuckDB writes
-        them; in a table, TSV and CSV what is nested deeper than a list of values is JSON.
+        them; in a table, TSV, CSV and workbook what is nested deeper than a list of values is JSON.
     """
     as_text = form != "parquet"
     texts = [
