@@ -141,6 +141,19 @@ def test_a_cohort_without_the_stratum(tmp_path: Path) -> None:
         made.query(by="province", cohort="east-1")
 
 
+def test_a_cohort_that_the_answer_lacks_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Province is counted in north alone: an answer without south says so."""
+    made = varhouse.open(make_small_store(tmp_path / "s"))
+    north = made.query(by="province", cohort="north")
+    assert not caplog.messages
+    both = made.query(by="province", cohort=["north", "south", "east-1"])
+    assert both.equals(north)
+    (message,) = caplog.messages
+    assert "nobody is counted: south by province, east-1 by province;" in message
+
+
 def test_carriers_of_the_alleles_that_fit(
     path: Path, store: OpenStore, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ these is counted for itself. Who was not assessed at the site of an allele has n
 in these tables.
 """
 
+import logging
 from collections.abc import Sequence
 
 import polars as pl
@@ -18,6 +19,8 @@ from varhouse.query.overview import GROUPS, Overview, OverviewColumn
 from varhouse.query.select import Piece, scan_piece
 from varhouse.store.reader import Store
 from varhouse.tables.schema import FREQUENCIES, KEY, TOTALS, WITHIN
+
+LOG = logging.getLogger("varhouse.query")
 
 COHORT = "cohort"
 """The kind of group that no sheet names."""
@@ -98,6 +101,12 @@ class ByStrata(Overview):
             raise UsageError(
                 f"nobody is counted: {', '.join(lacking)}",
                 "`varhouse describe STORE --strata` shows what people are counted by",
+            )
+        if lacking:
+            LOG.warning(
+                "not in the answer, as nobody is counted: %s; `varhouse describe STORE --strata`"
+                " shows what people are counted by",
+                ", ".join(lacking),
             )
         wanted = known.filter(pl.col("stratum_by").is_in(kinds))
         return wanted.select(_GROUP).rows()
