@@ -119,6 +119,22 @@ def public(path: Path) -> Store:
     return varhouse.open(path, audience=PUBLIC)
 
 
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_a_number_of_rows_is_of_those_shown_or_none(path: Path, audience: str) -> None:
+    """Of `ids` some rows are hidden: their number would tell how many."""
+    store = varhouse.open(path, audience=audience)
+    said = dict(store.describe().select("table", "rows").rows())
+    counted = {n: store.scan(n).select(pl.len()).collect().item() for n in store.tables}
+    if audience == PUBLIC:
+        assert (
+            counted["ids"] < varhouse.open(path).scan("ids").select(pl.len()).collect().item()
+        )
+        counted["ids"] = None
+    assert {n: said[n] for n in counted} == counted
+    is_blank = "<td>ids</td><td style='text-align:right'></td>" in store._repr_html_()
+    assert is_blank == (audience == PUBLIC)
+
+
 def test_python_gives_no_more_than_is_public(path: Path, public: Store) -> None:
     assert AUDIENCES == (OWN, PUBLIC)
     own = varhouse.open(path)

@@ -136,7 +136,8 @@ class AnsweringStore(Store):
 
         name = f"{self.name}, release {self.release}, assembly {self.assembly}"
         rows = "".join(
-            f"<tr><td>{escape(table)}</td><td style='text-align:right'>{n:,}</td>"
+            f"<tr><td>{escape(table)}</td>"
+            f"<td style='text-align:right'>{'' if n is None else f'{n:,}'}</td>"
             f"<td>{root}</td><td style='text-align:left'>{escape(row)}</td></tr>"
             for table, n, root, row in describe_tables(self).rows()
         )

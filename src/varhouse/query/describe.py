@@ -44,8 +44,8 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        Of a store a row a table: table, rows, root (`open` or `controlled`) and row (what a
-        row is). Else a row a column: column, type, unit, null_means, meaning.
+        Of a store a row a table: table, rows (null where the view hides some), root (`open`
+        or `controlled`) and row (what a row is). Else a row a column: column, type, unit, null_means, meaning.
 
     Raises
     ------
@@ -65,12 +65,17 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
 
 
 def describe_tables(store: Store) -> pl.DataFrame:
-    """List the tables of a release: table, rows, root and row (what a row is)."""
-    pinned = store.record.tables
-    rows = [(QUERY, pinned["variants"].rows if "variants" in pinned else 0, "open", QUERY_ROW)]
+    """List the tables of a release: table, rows, root and row (what a row is).
+
+    `rows` is null where a view hides some: nobody has counted the others.
+    """
+    pinned = {n: t.rows for n, t in store.record.tables.items()}
+    alleles: int | None = pinned.get("variants", 0)
+    rows = [(QUERY, alleles, "open", QUERY_ROW)]
     for name in store.tables:
         declared = store.declaration(name)
-        rows.append((name, pinned[name].rows, declared.root, declared.row))
+        shown = None if store.view.hidden_rows(name) else pinned[name]
+        rows.append((name, shown, declared.root, declared.row))
     schema = {"table": pl.String, "rows": pl.Int64, "root": pl.String, "row": pl.String}
     return pl.DataFrame(rows, schema, orient="row")
 
