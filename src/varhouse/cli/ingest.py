@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varhouse.cli.joboptions import add_job_options, job_options
-from varhouse.cli.positionals import take_files_anywhere
 
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Config
@@ -70,7 +69,6 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a cohort without sheets: VCF, BCF or gVCF"
     )
-    take_files_anywhere(parser)
     parser.add_argument(
         "--config",
         type=Path,

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli.positionals import take_files_anywhere
-
 if TYPE_CHECKING:
     from varhouse.ingest.setup.draft import Draft
 
@@ -43,7 +41,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="VCF, BCF or gVCF; path, glob or @LIST"
     )
-    take_files_anywhere(parser)
     parser.add_argument(
         "--reference", type=Path, metavar="FASTA", help="of the assembly [##reference]"
     )

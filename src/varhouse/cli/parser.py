@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from varhouse.cli.positionals import fill_positionals
 from varhouse.errors import nearest
 
 
@@ -31,6 +32,13 @@ class CommandParser(argparse.ArgumentParser):
     def options(self) -> list[str]:
         """Its options as they are written: `--output`, `-o`."""
         return list(self._option_string_actions)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse does, with positionals behind options, too."""
+        found, rest = super().parse_known_args(args, namespace)
+        return found, fill_positionals(self._get_positional_actions(), found, rest)
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse the words; what is unknown ends the program with exit code 2.

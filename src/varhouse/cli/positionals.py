@@ -1,23 +1,45 @@
-"""Files on a command line, wherever they stand among options."""
+"""Words on a command line that belong to no option, wherever they stand among options."""
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+
+_SEVERAL = (argparse.ZERO_OR_MORE, argparse.ONE_OR_MORE)
 
 
-def take_files_anywhere(parser: argparse.ArgumentParser) -> None:
-    """Let `files` of a parser stand behind options, too.
+def fill_positionals(
+    actions: Sequence[argparse.Action], found: argparse.Namespace, rest: Sequence[str]
+) -> list[str]:
+    """Give the positionals that may be left out the words that argparse calls unknown.
 
-    argparse fills them with what stands before the first option alone, and calls the others
-    unknown.
+    argparse fills them with what stands before the first option behind the others, or leaves
+    them empty.
+
+    Parameters
+    ----------
+    actions
+        The positionals of a command.
+    found
+        What argparse made of the words; filled.
+    rest
+        Words that it had no place for. With an option among them nothing is filled, as it is
+        unknown which of them are its values.
+
+    Returns
+    -------
+    list
+        The words that there is no place for.
     """
-    parse = parser.parse_known_args
-
-    def with_files(
-        words: Any = None, namespace: Any = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        found, rest = parse(words, namespace)
-        if not any(w.startswith("-") for w in rest):
-            found.files, rest = [*found.files, *rest], []
-        return found, rest
-
-    parser.parse_known_args = with_files  # type: ignore[method-assign,assignment]
+    left = list(rest)
+    if any(word.startswith("-") for word in left):
+        return left
+    for action in actions:
+        kind = action.type if callable(action.type) else str
+        if not left:
+            break
+        if action.nargs == argparse.OPTIONAL and getattr(found, action.dest) is None:
+            setattr(found, action.dest, kind(left.pop(0)))
+        elif action.nargs in _SEVERAL:
+            more = [kind(word) for word in left]
+            setattr(found, action.dest, [*(getattr(found, action.dest) or ()), *more])
+            left = []
+    return left

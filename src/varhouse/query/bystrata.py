@@ -104,8 +104,8 @@ class ByStrata(Overview):
             )
         if lacking:
             LOG.warning(
-                "not in the answer, as nobody is counted: %s; `varhouse describe STORE --strata`"
-                " shows what people are counted by",
+                "not in the answer, as nobody is counted: %s; `varhouse describe STORE"
+                " --strata` shows what people are counted by",
                 ", ".join(lacking),
             )
         wanted = known.filter(pl.col("stratum_by").is_in(kinds))

@@ -45,7 +45,8 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
     -------
     pl.DataFrame
         Of a store a row a table: table, rows (null where the view hides some), root (`open`
-        or `controlled`) and row (what a row is). Else a row a column: column, type, unit, null_means, meaning.
+        or `controlled`) and row (what a row is). Else a row a column: column, type, unit,
+        null_means, meaning.
 
     Raises
     ------

@@ -36,7 +36,8 @@ def plain_columns(types: list[Any], names: list[str], form: str) -> list[str] | 
         Names of the columns; may be equal.
     form
         The format of the answer. In all but Parquet dates and times are as DuckDB writes
-        them; in a table, TSV, CSV and workbook what is nested deeper than a list of values is JSON.
+        them; in a table, TSV, CSV and a workbook what is nested deeper than a list of values
+        is JSON.
     """
     as_text = form != "parquet"
     texts = [
