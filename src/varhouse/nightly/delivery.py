@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import category
 
 import polars as pl
 
@@ -15,6 +16,12 @@ from varhouse.ingest.setup.filelists import first_of_many
 from varhouse.ingest.setup.sheetcolumns import PEOPLE_SHEET
 from varhouse.ingest.setup.sheets import check_samples, read_sheet
 from varhouse.masking import mask_text
+
+_LONGEST = 1000
+"""Letters of a reason."""
+
+_BREAKS = r"[\p{Cc}\p{Zl}\p{Zp}]"
+"""Letters that end a cell, a row or a text for some program."""
 
 
 class Reason(NamedTuple):
@@ -106,7 +113,30 @@ class Found:
 
     def add(self, texts: Iterable[str], public: str) -> None:
         """Take in reasons of a kind, of which all have the same public words."""
-        self.reasons += [Reason(mask_text(t), public) for t in first_of_many(texts)]
+        self.reasons += [
+            Reason(mask_text(_shortened(t)), public) for t in first_of_many(texts)
+        ]
+
+    def fail(self, error: Exception) -> None:
+        """Take in what ended the look at this delivery: it is held, and others go on."""
+        self.delivery = None
+        text = f"it cannot be judged ({type(error).__name__}: {error}); fix: report this line"
+        self.add([text], "it cannot be judged")
+
+
+def _shortened(text: str) -> str:
+    """Take the middle out of a reason that quotes a text without end."""
+    return text if len(text) <= _LONGEST else f"{text[:600]} ... {text[-200:]}"
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name is UTF-8 without letters that cannot be shown, or blanks around."""
+    return name.isprintable() and name == name.strip()
+
+
+def is_cell(text: str) -> bool:
+    """Tell whether a text can be a cell of a sheet: all of it shows, or is a blank."""
+    return text.isprintable() or all(c.isprintable() or category(c) == "Zs" for c in text)
 
 
 def one_line(error: InputError) -> str:
@@ -134,11 +164,18 @@ def read_people(sheet: Path, cohort: str) -> tuple[pl.DataFrame, list[str]]:
         f"{sheet.name}:{line}: cohort {c!r}, the delivery is of {cohort!r}"
         for line, c in others.select("line", "cohort").rows()
     ]
-    text = frame.select(pl.exclude("line", "cohort"))
-    for name in text.columns:
-        odd = frame.filter(pl.col(name).str.contains(r"[\t\n\r]"))
+    names = pl.Series(
+        [c for c in frame.columns if c not in ("line", "cohort")], dtype=pl.String
+    )
+    # Names of columns become cells of the night's sheet as well.
+    problems += [
+        f"{sheet.name}: column {name!r}: a name with a tab, a line end or a control character"
+        for name in names.filter(names.str.contains(_BREAKS)).to_list()
+    ]
+    for name in names.to_list():
+        odd = frame.filter(pl.col(name).str.contains(_BREAKS))
         problems += [
-            f"{sheet.name}:{line}: {name}: a cell with a tab or a line end"
+            f"{sheet.name}:{line}: {name!r}: a cell with a tab, a line end or the like"
             for line in odd["line"].to_list()
         ]
     return frame.drop("line"), problems

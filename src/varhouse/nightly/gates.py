@@ -1,5 +1,7 @@
 """What keeps a delivery that is whole from being taken: its cohort, its date, its sheets."""
 
+import errno
+import logging
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from varhouse.account import public_reason
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, VarhouseError
 from varhouse.ingest.setup.config import NO_COHORTS
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import Delivery, Found, Reason
@@ -15,6 +17,11 @@ from varhouse.nightly.ledger import Ledger, Record, content_text
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.sheets import Standing, make_config
 from varhouse.nightly.state import State, duplicate_of, late_reason, make_state, same_date
+
+LOG = logging.getLogger("varhouse.nightly")
+
+_OF_FILES = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of what is delivered: files that are no longer there, or may not be read."""
 
 
 @dataclass
@@ -69,8 +76,29 @@ class Gates:
             else:
                 whole.setdefault(f.delivery.cohort, []).append((f, f.delivery))
         for cohort, pairs in sorted(whole.items()):
-            self._sort_cohort(cohort, pairs)
+            try:
+                self._sort_cohort(cohort, pairs)
+            except (VarhouseError, MemoryError):
+                raise
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno not in _OF_FILES:
+                    # A full disk, or one that fails, is no fault of a delivery.
+                    raise
+                self._hold_all(pairs, error)
         return self.sorted
+
+    def _hold_all(self, pairs: list[tuple[Found, Delivery]], error: Exception) -> None:
+        """Hold the deliveries of a cohort about which nothing can be decided."""
+        LOG.warning("deliveries of a cohort cannot be judged", exc_info=error)
+        folders = {str(f.folder) for f, _ in pairs}
+        mine = self.sorted
+        mine.take = [r for r in mine.take if r.source not in folders]
+        mine.duplicates = [r for r in mine.duplicates if r.source not in folders]
+        known = {id(f) for f, _ in mine.held} | {id(f) for f in mine.taken}
+        for found, _ in pairs:
+            if id(found) not in known:
+                found.fail(error)
+                mine.held.append((found, "delivery"))
 
     def _sort_cohort(self, cohort: str, pairs: list[tuple[Found, Delivery]]) -> None:
         """Sort the deliveries of a cohort, the oldest first."""

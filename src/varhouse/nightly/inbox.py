@@ -9,6 +9,7 @@ Nothing of it is trusted: links are not followed, paths stay inside, everything 
 that is wrong with a delivery is found at once.
 """
 
+import logging
 import os
 import re
 import stat
@@ -23,9 +24,19 @@ from varhouse.errors import InputError
 from varhouse.ingest.setup.config_form import dates_as_text, form_problems
 from varhouse.ingest.setup.sheets import METADATA, Sheet, check_cohorts
 from varhouse.masking import mask_text
-from varhouse.nightly.delivery import Delivery, File, Found, one_line, read_people
+from varhouse.nightly.delivery import (
+    Delivery,
+    File,
+    Found,
+    is_cell,
+    is_text,
+    one_line,
+    read_people,
+)
 from varhouse.nightly.sums import LISTS, KnownSums, Sums, read_lists
 from varhouse.yamltext import read_yaml
+
+LOG = logging.getLogger("varhouse.nightly")
 
 MANIFEST = "delivery.yaml"
 
@@ -37,6 +48,11 @@ DEEPEST = 8
 
 MANIFEST_BYTES = 1 << 20
 
+LONGEST_NAME = 100
+"""Letters of a key of a manifest at most."""
+
+_LAID_OUT = str.maketrans("\n\t", "  ")
+
 _CALLS = re.compile(r".*\.(g?vcf|bcf)(\.(gz|bgz|bgzip|bz2))?", re.IGNORECASE)
 _CLUTTER = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs[0-9a-f]+")
 """What systems put into folders that people look at; nothing reads it."""
@@ -45,11 +61,6 @@ _CLUTTER = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs[0-9a-f]+"
 def shown_name(name: str) -> str:
     """Give a name of a file or folder as it can be shown and written."""
     return mask_text(os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
-def is_text(name: str) -> bool:
-    """Tell whether a name is UTF-8 without letters that cannot be shown, or blanks around."""
-    return name.isprintable() and name == name.strip()
 
 
 def list_inbox(inbox: Path) -> Iterator[os.DirEntry[str]]:
@@ -91,6 +102,10 @@ def look(entry: os.DirEntry[str], ready: str, known: KnownSums, now: datetime) -
         found.delivery = None
         where = Path(str(error.filename or folder)).name
         found.add([_unreadable(where, error)], "a file cannot be read")
+    except Exception as error:
+        # Whatever people write: it holds this delivery, not all of a night.
+        LOG.warning("%s cannot be judged", shown_name(found.name), exc_info=True)
+        found.fail(error)
     return found
 
 
@@ -139,56 +154,75 @@ def _look_inside(
 # --- what lies in the folder ---
 
 
+class _Walk:
+    """What lies in a folder, relative; entries of any kind are bounded together."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.links: list[str] = []
+        self.special: list[str] = []
+        self.odd: list[str] = []
+        self.deep: list[str] = []
+        self.locked: list[str] = []
+        self.n_seen = 0
+
+    def walk(self, folder: Path, below: str = "", depth: int = 0) -> None:
+        """List a folder and those in it; links are not followed."""
+        try:
+            entries = os.scandir(folder)
+        except OSError as error:
+            self.locked.append(_unreadable(below or ".", error))
+            return
+        with entries:
+            for entry in entries:
+                self.n_seen += 1
+                if self.n_seen > MOST_FILES:
+                    return
+                if not _CLUTTER.fullmatch(entry.name):
+                    self._take(entry, f"{below}/{entry.name}" if below else entry.name, depth)
+
+    def _take(self, entry: os.DirEntry[str], path: str, depth: int) -> None:
+        mode = entry.stat(follow_symlinks=False).st_mode
+        if not is_text(entry.name):
+            self.odd.append(shown_name(path))
+        elif stat.S_ISLNK(mode):
+            self.links.append(path)
+        elif stat.S_ISDIR(mode):
+            if depth < DEEPEST:
+                self.walk(Path(entry.path), path, depth + 1)
+            else:
+                self.deep.append(path)
+        elif stat.S_ISREG(mode):
+            self.names.add(path)
+        else:
+            self.special.append(path)
+
+
 def _walk(found: Found, ready: str) -> set[str]:
     """List the files of a delivery, relative; what is no plain file is a reason."""
-    names: set[str] = set()
-    wrong: dict[str, list[str]] = {"links": [], "special": [], "names": [], "locked": []}
-    _walk_folder(found.folder, "", names, wrong, 0)
+    seen = _Walk()
+    seen.walk(found.folder)
     found.add(
-        (f"{x}: a link; fix: copy the file itself (cp -L)" for x in wrong["links"]),
+        (f"{x}: a link; fix: copy the file itself (cp -L)" for x in seen.links),
         "there are links in it",
     )
     found.add(
-        (f"{x}: neither a file nor a folder" for x in wrong["special"]),
+        (f"{x}: neither a file nor a folder; fix: take it out" for x in seen.special),
         "there are pipes or devices in it",
     )
     found.add(
-        (
-            f"{x!r}: the name cannot be written into a sheet; fix: rename it"
-            for x in wrong["names"]
-        ),
+        (f"{x}: more than {DEEPEST} folders deep; fix: put files into fewer folders"
+         for x in seen.deep),
+        "folders in it are too deep",
+    )  # fmt: skip
+    found.add(
+        (f"{x!r}: the name cannot be written into a sheet; fix: rename it" for x in seen.odd),
         "names of files cannot be shown",
     )
-    found.add(wrong["locked"], "a folder in it cannot be read")
-    if len(names) > MOST_FILES:
-        found.add([f"more than {MOST_FILES:,} files"], "too many files")
-    return names - {ready}
-
-
-def _walk_folder(
-    folder: Path, below: str, names: set[str], wrong: dict[str, list[str]], depth: int
-) -> None:
-    try:
-        entries = os.scandir(folder)
-    except OSError as error:
-        wrong["locked"].append(_unreadable(below or ".", error))
-        return
-    with entries:
-        for entry in entries:
-            path = f"{below}/{entry.name}" if below else entry.name
-            mode = entry.stat(follow_symlinks=False).st_mode
-            if _CLUTTER.fullmatch(entry.name) or len(names) > MOST_FILES:
-                continue
-            if not is_text(entry.name):
-                wrong["names"].append(shown_name(path))
-            elif stat.S_ISLNK(mode):
-                wrong["links"].append(path)
-            elif stat.S_ISDIR(mode) and depth < DEEPEST:
-                _walk_folder(Path(entry.path), path, names, wrong, depth + 1)
-            elif stat.S_ISREG(mode):
-                names.add(path)
-            else:
-                wrong["special"].append(path)
+    found.add(seen.locked, "a folder in it cannot be read")
+    if seen.n_seen > MOST_FILES:
+        found.add([f"more than {MOST_FILES:,} files and folders"], "too many files")
+    return seen.names - {ready}
 
 
 # --- the manifest ---
@@ -219,7 +253,9 @@ def _read_manifest(found: Found, now: datetime) -> str:
         return ""
     problems = form_problems(raw, "delivery")
     if isinstance(raw, dict):
-        found.said = raw
+        odd = {k: _odd_texts(k, v) for k, v in raw.items()}
+        problems += [text for texts in odd.values() for text in texts]
+        found.said = {k: v for k, v in raw.items() if not odd[k]}
     if not problems:
         row = {k: [str(raw[k])] for k in ("cohort", *METADATA) if raw.get(k) is not None}
         frame = pl.DataFrame({**row, "files": ["-"], "line": [1]})
@@ -229,6 +265,29 @@ def _read_manifest(found: Found, now: datetime) -> str:
         "the manifest has mistakes",
     )
     return _check_date(found, raw.get("date"), now) if isinstance(raw, dict) else ""
+
+
+def _odd_texts(key: Any, value: Any) -> list[str]:
+    """Say what of a key and its value can stand in no sheet and in no account."""
+    if not isinstance(key, str) or not is_text(key) or len(key) > LONGEST_NAME:
+        return [f"key {key!r}: no key of a manifest"]
+    if isinstance(value, dict):
+        return [
+            f"{key}: {name!r} is no name of a file; fix: in quotes, as in the list of sums"
+            for name in value
+            if not isinstance(name, str) or not is_text(name)
+        ]
+    if not isinstance(value, str):
+        # An integer of 5,000 digits is a text that Python does not make.
+        whole = not isinstance(value, int) or abs(value) < 1 << 63
+        return [] if whole else [f"{key}: a number of more than 18 digits"]
+    # A note has lines: nothing reads it.
+    if is_cell(value.translate(_LAID_OUT) if key == "note" else value):
+        return []
+    return [
+        f"{key}: {value!r} holds a tab, a line end or letters that cannot be shown; fix: "
+        "write it as one line of plain text"
+    ]
 
 
 def _check_date(found: Found, said: Any, now: datetime) -> str:
@@ -254,10 +313,11 @@ def read_date(text: str) -> str | None:
     """
     try:
         date = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if date.tzinfo is not None:
+            date = date.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        # In UTC the first hours of year 1 are in year 0, which is none.
         return None
-    if date.tzinfo is not None:
-        date = date.astimezone(UTC).replace(tzinfo=None)
     return date.replace(microsecond=0).isoformat()
 
 
@@ -278,7 +338,7 @@ def _check_files(
         "files have no sum",
     )
     said = found.said.get("sizes")
-    sizes = said if isinstance(said, dict) else {}
+    sizes: dict[str, Any] = said if isinstance(said, dict) else {}
     found.add(
         (f"{MANIFEST}: sizes: {p}: no such file" for p in sorted(set(sizes) - names)),
         "files are missing",

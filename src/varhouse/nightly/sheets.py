@@ -1,5 +1,6 @@
 """The sheets of a night: of standing cohorts, and of all deliveries that were accepted."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 from varhouse.errors import ConfigError, InputError
 from varhouse.files import write_text
 from varhouse.ingest.setup.config import Config, check_config
+from varhouse.ingest.setup.filelists import first_of_many
 from varhouse.ingest.setup.sheets import NO_PEOPLE, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import read_people
@@ -17,6 +19,8 @@ from varhouse.nightly.ledger import Record
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.state import State
 from varhouse.sheetfile import tab_cell
+
+_ENDS = re.compile(r"[\t\n\r]")
 
 Place = Callable[[Record], Path]
 """Gives the folder in which the data of a record lie."""
@@ -100,8 +104,8 @@ def make_config(
     given = pl.DataFrame(rows, schema_overrides=dict.fromkeys(_columns(rows), pl.String))
     cohorts = pl.concat([standing.cohorts, given], how="diagonal")
     samples = _with_columns(pl.concat(people, how="diagonal"), settings.raw)
-    _write(folder / "cohorts.tsv", cohorts)
-    _write(folder / "samples.tsv", samples)
+    write_sheet(folder / "cohorts.tsv", cohorts)
+    write_sheet(folder / "samples.tsv", samples)
     raw = {**settings.raw, "cohorts": str(folder / "cohorts.tsv")}
     if samples.height or settings.raw.get("samples"):
         raw["samples"] = str(folder / "samples.tsv")
@@ -155,7 +159,19 @@ def _with_columns(samples: pl.DataFrame, raw: Mapping[str, Any]) -> pl.DataFrame
     return samples.with_columns(pl.lit(None, pl.String).alias(c) for c in missing)
 
 
-def _write(path: Path, frame: pl.DataFrame) -> None:
-    """Write a sheet; cells hold no tabs and line ends."""
-    rows = [frame.columns, *frame.fill_null("").rows()]
+def write_sheet(path: Path, frame: pl.DataFrame) -> None:
+    """Write a sheet of a night; all of them are written here.
+
+    Raises
+    ------
+    ConfigError
+        If a cell or the name of a column holds a tab or a line end, which would be another
+        cell or row: what checks deliveries and sheets did not see it.
+    """
+    rows = [tuple(frame.columns), *frame.fill_null("").rows()]
+    odd = [f"{path.name}: {c!r}: a tab or a line end in a cell; fix: take it out of the sheet "
+           "or the manifest that it comes from" for row in rows for c in row
+           if _ENDS.search(c)]  # fmt: skip
+    if odd:
+        raise ConfigError(first_of_many(odd))
     write_text(path, "".join("\t".join(map(tab_cell, row)) + "\n" for row in rows))
