@@ -15,15 +15,12 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from varhouse.errors import InputError
 from varhouse.textfile import SMALL_FILE
-
-MOST_ROWS = 1 << 20
-"""Rows of a sheet at most, as in Excel."""
+from varhouse.workbookparts import MOST_ROWS, PartNotes, WorkbookArchive
 
 MOST_CELLS = 50_000_000
 """Cells of a sheet at most, empty ones before others counted."""
@@ -49,10 +46,6 @@ _ARCHIVES = (
 )
 """A name in a zip archive, what the archive is, and what to do about it."""
 
-_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([^"]{1,40})"')
-_HIDDEN = re.compile(rb'<(?:\w+:)?row\b[^>]*\bhidden="(?:1|true)"')
-_DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _PLAIN = ("General", "@", "0")
 
 
@@ -125,10 +118,14 @@ def read_workbook(
         # Of styles and extensions that openpyxl leaves out.
         warnings.simplefilter("ignore")
         try:
-            parts = _look_at_parts(path, raw)
-            book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, keep_links=False)
-            sheet = _choose(path, book, name)
-            return _rows_of(path, sheet, parts.get(sheet.title, b""))
+            reader = openpyxl.reader.excel.ExcelReader(
+                io.BytesIO(raw), read_only=True, keep_links=False
+            )
+            # Whatever the workbook names as its parts, it is read through this one.
+            parts = reader.archive = WorkbookArchive(path, io.BytesIO(raw))
+            reader.read()
+            sheet = _choose(path, reader.wb, name)
+            return _rows_of(path, sheet, parts.notes[sheet._worksheet_path])
         except InputError:
             raise
         except Exception as error:
@@ -137,28 +134,6 @@ def read_workbook(
                 f"{path}: a workbook that cannot be read ({type(error).__name__}: {error})",
                 "open and save it again in Excel, or save its sheet as CSV UTF-8",
             ) from error
-
-
-def _look_at_parts(path: Path, raw: bytes) -> dict[str, bytes]:
-    """Refuse what XML may hide, and give the text of each sheet by its title."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = set(archive.namelist())
-        for part in names:
-            if part.endswith((".xml", ".rels")) and _DOCTYPE.search(archive.read(part)):
-                raise InputError(
-                    f"{path}: {part} in it declares XML entities, which no workbook does",
-                    "open and save it again in Excel",
-                )
-        relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-        targets = {r.get("Id"): str(r.get("Target")) for r in relations}
-        found = {}
-        for sheet in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter():
-            target = targets.get(sheet.get(_RELATION))
-            if sheet.tag.endswith("}sheet") and target is not None:
-                part = str(PurePosixPath("xl") / target).lstrip("/")
-                if part in names:
-                    found[str(sheet.get("name"))] = archive.read(part)
-    return found
 
 
 def _choose(path: Path, book: Any, name: str) -> Any:
@@ -187,17 +162,17 @@ def _has_value(sheet: Any) -> bool:
 
 
 def _rows_of(
-    path: Path, sheet: Any, part: bytes
+    path: Path, sheet: Any, part: PartNotes
 ) -> tuple[list[tuple[int, list[str]]], list[str], list[str]]:
-    """Read the rows of a sheet; `part` is its XML."""
+    """Read the rows of a sheet; `part` says what is in its XML."""
     problems = [
-        f"{path.name}: cells {ref.decode()} are merged: only the first has a value; fix: "
+        f"{path.name}: cells {ref} are merged: only the first has a value; fix: "
         "split them and fill each"
-        for ref in _MERGED.findall(part)
+        for ref in part.merged
     ]
     notes = [f"{path.name}: read from the sheet {sheet.title!r} of the workbook"]
-    if hidden := len(_HIDDEN.findall(part)):
-        notes.append(f"{path.name}: {hidden:,} hidden row(s) are read, too")
+    if part.hidden:
+        notes.append(f"{path.name}: {part.hidden:,} hidden row(s) are read, too")
     rows: list[tuple[int, list[str]]] = []
     dates: dict[int, list[tuple[str, str]]] = {}
     texts: set[int] = set()
