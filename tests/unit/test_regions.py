@@ -101,6 +101,41 @@ def test_lists(text: str, wanted: list[str]) -> None:
     assert shown == wanted
 
 
+KNOWN = Contigs([Contig("chr1", ["1"], length=100), Contig("chr2", length=7), Contig("x")])
+
+
+@pytest.mark.parametrize("text", ["chr1:102", "1:102-", "chr1:102-200", "chr1:1M", "chr2:9"])
+def test_a_region_behind_the_end_is_refused(text: str) -> None:
+    length = KNOWN.by_name[KNOWN.canonical(text.partition(":")[0]) or ""].length
+    with pytest.raises(UsageError, match=f"behind the end of chr.: it has {length} bases"):
+        parse_region(text, KNOWN)
+    parse_region(text, CONTIGS)  # Of unknown length.
+
+
+@pytest.mark.parametrize("text", ["chr1:0", "1:0-0", "chr1:101", "chr1:101-400", "x:0"])
+def test_a_region_of_a_telomere_alone_warns(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parse_region(text, KNOWN)
+    (message,) = caplog.messages
+    assert f"region {text!r} holds no base" in message
+    assert message.endswith("of x are counted from 1" if text[0] == "x" else "are 1 to 100")
+
+
+@pytest.mark.parametrize("text", ["chr1:0-1", "chr1:100", "chr1:100-999", "chr1:0-", "x:7"])
+def test_a_region_with_a_base_is_taken(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    parse_region(text, KNOWN)
+    assert not caplog.messages
+
+
+def test_a_bed_behind_the_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.bed").write_text("1\t99\t200\nchr1\t100\t101\nx\t5000\t5001\n")
+    with pytest.raises(InputError, match=r"a\.bed:2: 100-101 is behind the end of chr1"):
+        parse_regions([f"@{tmp_path / 'a.bed'}"], KNOWN)
+    (tmp_path / "b.bed").write_text("1\t99\t200\n")
+    assert parse_regions([f"@{tmp_path / 'b.bed'}"], KNOWN) == [Region("chr1", 100, 200)]
+
+
 def test_a_comma_that_may_be_either_is_refused() -> None:
     with pytest.raises(UsageError, match="200 is a contig, or ends the number"):
         parse_regions(["chr1:5,200"], CONTIGS)

@@ -5,16 +5,21 @@ and half-open. Every command and every function takes them through here. What ma
 things is refused.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
+
 from varhouse.errors import InputError, UsageError
 from varhouse.genome.bed import name_lines, read_bed
 from varhouse.genome.contigs import Contigs
 from varhouse.textfile import read_text, split_lines
+
+LOG = logging.getLogger("varhouse.genome")
 
 LAST_BASE = 2**31 - 1
 """No contig of VCF is longer; a region that ends behind it ends there."""
@@ -48,13 +53,14 @@ def parse_region(text: str, contigs: Contigs) -> Region:
     """Read `contig`, `contig:pos`, `contig:start-end`, `contig:start-` (1-based, closed).
 
     Thousands may be grouped by commas; `48k` and `1.5M` are 48,000 and 1,500,000. A contig
-    whose own name holds a colon is found.
+    whose own name holds a colon is found. A region of a telomere alone, which holds no base,
+    is taken with a warning.
 
     Raises
     ------
     UsageError
         If the contig is unknown, a number cannot be read or may be meant otherwise, or the
-        interval is empty.
+        interval is empty or lies behind the contig's end.
     """
     text = text.strip()
     if (whole := contigs.canonical(text)) is not None:
@@ -66,7 +72,26 @@ def parse_region(text: str, contigs: Contigs) -> Region:
             raise UsageError(f"{text!r}: one region goes here", "write contig:start-end")
         raise UsageError(contigs.unknown(name if colon and _SPAN.match(span) else text))
     start, end = parse_span(text, span)
+    _check_place(text, Region(contig, start, end), contigs.by_name[contig].length)
     return Region(contig, start, end)
+
+
+def _check_place(text: str, region: Region, length: int | None) -> None:
+    """Check that a contig of `length` bases, if that is known, has bases in a region.
+
+    Records at 0 and N + 1 are of the telomeres (VCF 1.6.1): who wants them may ask there.
+    """
+    bases = "counted from 1" if length is None else f"1 to {length:,}"
+    if length is not None and region.start > length + 1:
+        raise UsageError(
+            f"region {text!r} is behind the end of {region.contig}: it has {length:,} bases",
+            f"write positions of {bases}; do they come from another assembly?",
+        )
+    if region.end == 0 or (length is not None and region.start == length + 1):
+        LOG.warning(
+            "region %r holds no base, only what is written at a telomere: bases of %s are %s",
+            text, region.contig, bases,
+        )  # fmt: skip
 
 
 def parse_span(text: str, span: str) -> tuple[int, int | None]:
@@ -216,13 +241,24 @@ def bed_regions(path: Path, contigs: Contigs) -> list[Region]:
     Raises
     ------
     InputError
-        If it cannot be read, holds none, or names a contig that the assembly does not have.
+        If it cannot be read, holds none, or names a contig that the assembly does not have
+        or a place behind the end of one.
     """
     _check_file(path)
     rows, problems = read_bed(path)
     names = {n: contigs.canonical(n) for n in rows["contig"].unique()}
     lost = rows.filter(rows["contig"].is_in([n for n, own in names.items() if own is None]))
     problems += name_lines(path, lost, lambda r: contigs.unknown(r["contig"]))
+    ends = {n: contigs.by_name[own].length for n, own in names.items() if own is not None}
+    end = pl.col("contig").replace_strict(ends, default=None, return_dtype=pl.Int64)
+    problems += name_lines(
+        path,
+        rows.filter(pl.col("start") >= end),
+        lambda r: (
+            f"{r['start']}-{r['end']} is behind the end of {r['contig']}: it has "
+            f"{ends[r['contig']]:,} bases"
+        ),
+    )
     if not rows.height and not problems:
         problems = [f"{path}: no interval"]
     if problems:
