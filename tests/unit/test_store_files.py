@@ -243,7 +243,8 @@ def test_nothing_takes_a_page_for_data(plain: Path) -> None:
         folder = plain / store.declaration(table).root / table
         frame = pl.scan_delta(str(folder), version=pinned.version).select(pl.len()).collect()
         assert frame.item() == pinned.rows
-        assert DeltaTable(str(folder)).to_pyarrow_dataset().count_rows() >= 0
+        pinned_table = DeltaTable(str(folder), version=pinned.version)
+        assert pinned_table.to_pyarrow_dataset().count_rows() == pinned.rows
 
 
 def test_a_commit_that_dies_leaves_no_page_behind(
