@@ -174,6 +174,17 @@ def tab_cell(text: str) -> str:
     return text
 
 
+def fits_cell(text: str) -> bool:
+    """Tell whether a text that `tab_cell` writes is read back as it is."""
+    cell = tab_cell(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    whole = not any(c in cell for c in "\t\n\r")
+    return whole and _unquoted(cell).strip() == text
+
+
 def _of_text(path: Path, lines: list[tuple[int, str]], separator: str) -> SheetFile:
     rows = _cells(lines, separator)
     try:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from builders import make_small_inputs, make_vcf
 from inprocess import ingest_here
 
@@ -11,7 +12,8 @@ from varhouse.cli import main
 from varhouse.errors import ConfigError, UsageError
 from varhouse.genome.assemblies import BUILDS
 from varhouse.ingest.setup.config import read_config
-from varhouse.ingest.setup.draft import draft_of_files
+from varhouse.ingest.setup.config_form import DATA
+from varhouse.ingest.setup.draft import ASSEMBLY_NAME, _quoted, draft_of_files
 from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files
 from varhouse.yamltext import read_yaml
 
@@ -142,6 +144,103 @@ def test_mistakes(here: Path) -> None:
     assert [r[1] for r in rows(draft.texts["samples.tsv"])] == ["sample", "p"]
     assert "sample 'NA' cannot stand in a sheet" in draft.notes[0]
     assert not (here / "d").exists()
+
+
+HOSTILE = (
+    '"S1"',
+    "'S2'",
+    "#S3",
+    "a: b",
+    "-x",
+    '"',
+    '""',
+    '"a""b"',
+    "王芳",
+    "S 4",
+    "{e}",
+    "😀",
+    "no",
+)
+
+
+def test_hostile_names_come_back_from_the_sheets(here: Path) -> None:
+    own = here / '#a: "b"'
+    own.mkdir()
+    make_vcf(own / "#x.vcf", [], [*HOSTILE, " S5 ", "S1"])
+    draft = draft_of_files(own, [str(own / "#x.vcf")], reference=here / "ref.fa")
+    assert draft.notes == [
+        "cohort x: sample ' S5 ' cannot stand in a sheet, where it is not read as it is; "
+        "fix: policy: {unlisted_samples: unknown}"
+    ]
+    draft.write()
+    found = read_config(own / "config.yaml")
+    assert found.samples["sample"].to_list() == [*HOSTILE, "S1"]
+    assert found.cohorts[0].files == [str(own / "#x.vcf")]
+    # In a list of files a line that begins with # is a comment line.
+    for n in range(7):
+        make_vcf(own / f"#y,{n}.vcf", [], ["p", "q"])
+    draft = draft_of_files(own, [str(own / "#y,*.vcf")], reference=here / "ref.fa")
+    for path in own.glob("*.*s*"):
+        path.unlink()
+    (own / "config.yaml").unlink()
+    (own / "#x.vcf").unlink()
+    make_vcf(own / "z.vcf", [], [])
+    (cohort,) = [draft.write(), read_config(own / "config.yaml")][1].cohorts
+    assert [Path(f).name for f in cohort.files] == [f"#y,{n}.vcf" for n in range(7)]
+    for name in ("a\tb.vcf", "a\nb.vcf", "a\udcff.vcf"):
+        make_vcf(here / name, [], ["p"])
+        with pytest.raises(ConfigError, match="cannot stand in a sheet"):
+            draft_of_files(here / "d", [str(here / name)])
+
+
+NUMBERS = (
+    "38",
+    "1e3",
+    "2026-01-02",
+    "2026-13-45",
+    "no",
+    "null",
+    "1_000",
+    "0x1f",
+    "1.5",
+    "0b1",
+)
+TEXTS = ("1:30", "-a", "a: b", "a #b", "'a'", '"a"', "é", "a\nb", "\x01", "\u2028", "😀\n",
+         "{a}", "[a]", "*a", "~", ".5", "a:", "./x y", "GRCh38", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, *TEXTS])
+def test_any_text_comes_back_from_yaml(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"key: {_quoted(text)} # note\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"key": text}
+    assert yaml.safe_load(f"key: {_quoted(text)}") == {"key": text}
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "GRCh38", "T2T-CHM13v2.0"])
+def test_the_name_of_an_assembly_is_read_as_it_was_said(here: Path, name: str) -> None:
+    draft_of_files(here / "d", ["a.vcf"], reference=here / "ref.fa", assembly=name).write()
+    assert read_config(here / "d/config.yaml").assembly == name
+
+
+def test_a_name_that_no_assembly_may_have_is_refused(here: Path) -> None:
+    pattern = read_yaml(DATA / "workflow/schemas/config.schema.yaml")["properties"]["assembly"]
+    assert f"^{ASSEMBLY_NAME}$" in str(pattern)
+    for name in ("a b", "人", "-a", "a\n"):
+        with pytest.raises(ConfigError, match="is not of letters, digits"):
+            draft_of_files(here / "d", ["a.vcf"], assembly=name)
+
+
+def test_an_index_that_is_none_says_nothing(here: Path) -> None:
+    for text in (
+        b"c1\tlong\t0\n",
+        b"c1\n",
+        b"\xff\t\xfe\n",
+        b"c1\t\xc2\xb2\n",
+        b"c1\t" + b"9" * 5000,
+    ):
+        (here / "ref.fa.fai").write_bytes(text)
+        draft = draft_of_files(here / "d", ["a.vcf"], reference=here / "ref.fa")
+        assert draft.assembly == "ref"
 
 
 def test_templates_say_what_to_fill_in(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,15 @@ is named.
 
 import os
 import re
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from glob import escape, glob
 from pathlib import Path
 from urllib.parse import unquote
+
+import yaml
 
 from varhouse.errors import ConfigError, InputError, UsageError
 from varhouse.files import new_file
@@ -22,10 +26,14 @@ from varhouse.ingest.setup.filelists import LIST
 from varhouse.ingest.setup.fromfiles import ENDING, name_of_files, named_files
 from varhouse.ingest.setup.growing import looks_like_gvcf
 from varhouse.ingest.setup.sheets import is_missing
+from varhouse.sheetfile import fits_cell, tab_cell
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import read_header
 from varhouse.vcf.peek import peek_header
 from varhouse.vcf.text.limits import DEFAULTS
+
+ASSEMBLY_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Form of the names of assemblies, as the schema of the configuration has it."""
 
 _MOST_IN_A_CELL = 5
 """Files that a cell of the sheet names one by one."""
@@ -129,6 +137,16 @@ def draft_of_files(
     for option, path in (("--reference", reference), ("--genes", genes)):
         if path is not None and not path.is_file():
             problems.append(f"{option} {path}: no such file; fix: give the file")
+    problems += [
+        f"{f!a}: a path with tabs, line ends, blanks around it or bytes that are no UTF-8 "
+        "cannot stand in a sheet; fix: rename it, or link to it by another name"
+        for f in paths
+        if not fits_cell(f)
+    ]
+    if assembly and not re.fullmatch(ASSEMBLY_NAME, assembly):
+        problems.append(
+            f"--assembly {assembly!r} is not of letters, digits, . _ -; fix: --assembly GRCh38"
+        )
     if problems:
         raise ConfigError(problems, "on the command line")
     cohorts = group_files([_look(path) for path in paths])
@@ -208,19 +226,28 @@ def _assembly(seen: Sequence[Seen], reference: Path | None) -> tuple[str | None,
     """Name the assembly, and say what tells it: headers, the FASTA's index, or its name."""
     said = [s for s in seen if s.assembly]
     if said:
-        names = [s.assembly for s in said]
-        one = max(said, key=lambda s: names.count(s.assembly))
+        times = Counter(s.assembly for s in said)
+        one = max(said, key=lambda s: times[s.assembly])
         return one.assembly, f"by {Path(one.file).name}: {one.why}"
     if reference is None:
         return None, ""
     index = reference.with_name(f"{reference.name}.fai")
     if index.is_file():
-        rows = [line.split("\t") for line in index.read_text().splitlines()]
-        claim = build_of_lengths({r[0]: int(r[1]) for r in rows if len(r) > 1})
+        claim = build_of_lengths(_lengths(index))
         if claim:
             return claim.build.split()[0], f"by {index.name}: {claim.why}"
     build = build_of_words(reference.name)
     return build.split()[0] if build else name_after(reference.name), f"after {reference.name}"
+
+
+def _lengths(index: Path) -> dict[str, int]:
+    """Read the contig lengths of a FASTA's index; nothing of lines that say none."""
+    try:
+        text = index.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    rows = [line.split("\t") for line in text.splitlines()]
+    return {r[0]: int(r[1]) for r in rows if len(r) > 1 and re.fullmatch("[0-9]{1,18}", r[1])}
 
 
 # --- texts ---
@@ -232,10 +259,27 @@ def _path(path: Path | str, folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text as a scalar of YAML."""
-    if re.fullmatch(r"[A-Za-z0-9./][\w./-]*", text):
+    """Write a text as a scalar of YAML that is read back as this text."""
+    if re.fullmatch(r"[A-Za-z0-9./][\w./-]*", text, re.ASCII) and _is_text(text):
         return text
+    if not text.isprintable():
+        # In single quotes line ends become blanks, and control characters cannot stand.
+        return yaml.safe_dump(text, default_style='"', width=sys.maxsize).strip()
     return "'" + text.replace("'", "''") + "'"
+
+
+def _is_text(plain: str) -> bool:
+    """Tell whether YAML takes a text without quotes for a text: not 38, 1e3, no, a date."""
+    # The second: texts that YAML 1.1 leaves alone, and 1.2 (and people) take for numbers.
+    return isinstance(_resolved(plain), str) and not re.match(r"[\d.]+(?:e\d+)?\Z", plain)
+
+
+def _resolved(plain: str) -> object:
+    try:
+        return yaml.safe_load(plain)
+    except (yaml.YAMLError, ValueError):
+        # A date such as 2026-13-45.
+        return None
 
 
 def _config_text(draft: Draft, why: str, genes: Path | None) -> str:
@@ -248,7 +292,7 @@ def _config_text(draft: Draft, why: str, genes: Path | None) -> str:
         "# Drafted by varhouse init; config/README.md explains every key. Paths are relative",
         "# to this file. Where a line begins with #, fill it in and take the # away. Then:",
         "#   varhouse ingest STORE --config config.yaml",
-        *([f"# assembly: {why}"] if why else []),
+        *([f"# assembly: {' '.join(why.split())}"] if why else []),
         _key("assembly", name, "GRCh38", names),
         _key(
             "reference",
@@ -296,7 +340,7 @@ def _cohorts_text(draft: Draft) -> str:
         row = [cohort.name, _cell(cohort, draft)]
         if others:
             row += [cohort.assembly if cohort in others and cohort.assembly else "", ""]
-        rows.append("\t".join(row))
+        rows.append("\t".join(map(tab_cell, row)))
     return "\n".join([*lines, "\t".join(columns), *rows]) + "\n"
 
 
@@ -320,7 +364,7 @@ def _cell(cohort: DraftCohort, draft: Draft) -> str:
     if len(own) <= _MOST_IN_A_CELL and not any("," in f for f in own):
         return ",".join(own)
     name = f"{cohort.name}.files.txt"
-    draft.texts[name] = "".join(f"{_path(f, draft.folder)}\n" for f in files)
+    draft.texts[name] = "".join(f"{_listed(_path(f, draft.folder))}\n" for f in files)
     return f"{LIST}{name}"
 
 
@@ -333,6 +377,11 @@ def _item(text: str) -> str:
     return f"./{text}" if text.startswith(LIST) else text
 
 
+def _listed(text: str) -> str:
+    """Give the line of a list of files: one that begins with # would be a comment line."""
+    return f"./{text}" if text.startswith("#") else text
+
+
 def _samples_text(draft: Draft) -> str:
     lines = [
         "## A row a person: fill in sex (male, female; decides how X and Y count) and",
@@ -343,11 +392,12 @@ def _samples_text(draft: Draft) -> str:
     lines.append("cohort\tsample\tsex\tpopulation")
     for cohort in draft.cohorts:
         for sample in cohort.samples:
-            if is_missing(sample):
+            if is_missing(sample) or not fits_cell(sample):
+                why = "that means missing" if is_missing(sample) else "it is not read as it is"
                 draft.notes.append(
                     f"cohort {cohort.name}: sample {sample!r} cannot stand in a sheet, where "
-                    "that means missing; fix: policy: {unlisted_samples: unknown}"
+                    f"{why}; fix: policy: {{unlisted_samples: unknown}}"
                 )
                 continue
-            lines.append(f"{cohort.name}\t{sample}\tunknown\t")
+            lines.append(f"{cohort.name}\t{tab_cell(sample)}\tunknown\t")
     return "\n".join(lines) + "\n"
