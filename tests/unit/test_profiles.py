@@ -1,5 +1,6 @@
 """Where jobs run and what they ask for; Slurm's commands are small scripts that answer."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ WORKFLOW = DATA / "workflow"
 RULE_FILES = {p.stem: p.read_text() for p in (WORKFLOW / "rules").glob("*.smk")}
 
 
+CLUSTER = Profile(executor="slurm")
+
+
 def test_profiles_are_found_by_name_and_by_folder(tmp_path: Path) -> None:
     shipped = read_profile(Path("slurm"))
     assert (shipped.executor, shipped.here, shipped.jobs) == ("slurm", False, 64)
@@ -36,12 +40,12 @@ def test_profiles_are_found_by_name_and_by_folder(tmp_path: Path) -> None:
 
 
 def test_resources_are_snakemakes_arguments() -> None:
-    assert resource_arguments([]) == []
-    assert resource_arguments(["commit:mem_mb=32000", "read:tasks=2"]) == [
+    assert resource_arguments([], CLUSTER) == []
+    assert resource_arguments(["commit:mem_mb=32000", "read:tasks=2"], CLUSTER) == [
         "--set-resources", "commit:mem_mb=32000*attempt", "read:tasks=2",
     ]  # fmt: skip
     # A name that is also one of Python's functions stays a name; one step wins over all.
-    every = resource_arguments(["plan:slurm_partition=long", "slurm_partition=max"])
+    every = resource_arguments(["plan:slurm_partition=long", "slurm_partition=max"], CLUSTER)
     assert "plan:slurm_partition='long'" in every
     assert {"whole:slurm_partition='max'", "read:slurm_partition='max'"} <= set(every)
     assert len(every) == 1 + len(RULES)
@@ -49,9 +53,48 @@ def test_resources_are_snakemakes_arguments() -> None:
 
 def test_mistakes_in_resources_are_told_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        resource_arguments(["comit:mem_mb=1", "mem_mb", "read:runtime="])
+        resource_arguments(["comit:mem_mb=1", "mem_mb", "read:runtime="], CLUSTER)
     for said in ("no step 'comit'; nearest: commit", "'mem_mb' is not", "'read:runtime=' is"):
         assert said in str(caught.value)
+
+
+def test_amounts_have_the_units_of_sbatch() -> None:
+    for said, given in (
+        ("mem_mb=32G", "mem_mb=32768*attempt"),
+        ("mem_mb='1T'", "mem_mb=1048576*attempt"),
+        ("mem_mb=2gib", "mem_mb=2048*attempt"),
+        ("mem_mb=32GB", "mem_mb=32768*attempt"),
+        ("mem_mb=500M", "mem_mb=500*attempt"),
+        ("runtime=4h", "runtime=240*attempt"),
+        ("runtime=2d", "runtime=2880*attempt"),
+        ("runtime=90m", "runtime=90*attempt"),
+        ("mem_mb=0", "mem_mb=0*attempt"),
+    ):
+        asked = resource_arguments([f"commit:{said}"], CLUSTER)
+        assert asked == ["--set-resources", f"commit:{given}"]
+    for wrong in (
+        "mem_mb=1.5G", "mem_mb=4 G", "mem_mb=32K", "mem_mb=9*attempt", "mem_mb=-1", "mem_mb=b",
+        "mem_mb=max", "mem_mb=''", "mem_mb=9B", "runtime=4G", "runtime=04:00:00",
+        "runtime=1-00", "runtime=٣",
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=r"is no number of (megabytes|minutes)"):
+            resource_arguments([wrong], CLUSTER)
+
+
+def test_what_nobody_is_asked_for_is_a_mistake(tmp_path: Path) -> None:
+    options = Options(resources=["commit:mem_mb=32000", "runtime=4h"])
+    with pytest.raises(UsageError, match="mem_mb, runtime: jobs on this machine ask nobody"):
+        ingest(tmp_path / "store", tmp_path / "config.yaml", options)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="mem_mb: jobs on this machine"):
+        resource_arguments(["mem_mb=1"], read_profile(Path("local")))
+    assert len(resource_arguments(["tmpdir=/scratch"], Profile())) == 1 + len(RULES)
+    # A machine whose memory a profile shares out among its jobs.
+    for text in ("resources: [store_writer=1, mem_mb=64000]", "resources: {mem_mb: 64000}"):
+        (tmp_path / "profile.yaml").write_text(f"cores: 4\n{text}\n")
+        assert resource_arguments(["plan:mem_mb=1"], read_profile(tmp_path)) == [
+            "--set-resources", "plan:mem_mb=1*attempt",
+        ]  # fmt: skip
 
 
 def test_a_partition_without_slurm_is_a_mistake(tmp_path: Path) -> None:
@@ -91,6 +134,9 @@ def test_slurm_is_checked_before_any_work(
 ) -> None:
     slurm.check_slurm()
     slurm.check_slurm("long")
+    slurm.check_slurm("short,long")
+    with pytest.raises(UsageError, match=r"no partition 'lang'.*; no partition ''"):
+        slurm.check_slurm("lang,short,")
     with pytest.raises(UsageError, match=r"no partition 'lang'; nearest: long\n.*long, short"):
         slurm.check_slurm("lang")
     _command(fx_slurm, "sinfo", "exit 1")
@@ -148,6 +194,38 @@ def test_without_slurm_the_jobs_of_a_dead_run_are_said(
     assert slurm.cancel_left(tmp_path) == 0
     assert "can commit nothing" in caplog.text
     assert slurm.waiting(tmp_path) == ""
+
+
+def test_jobs_that_are_not_known_to_be_gone_are_looked_for_again(
+    fx_slurm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = tmp_path / "store"
+    mark = store / "_staging" / "000002-0" / slurm.MARK
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    (fx_slurm / "queue").write_text(f"7|RUNNING|{slurm.job_prefix(store)}_1|None\n")
+    monkeypatch.setattr(slurm, "_END_SECONDS", 0)
+    # The job does not end in time; squeue fails once it was asked to; it fails at once.
+    _command(fx_slurm, "scancel", f'echo "$@" > {fx_slurm}/cancelled')
+    assert slurm.cancel_left(store) == 1
+    assert "have not been seen to end" in caplog.text
+    _command(fx_slurm, "scancel", f"rm {fx_slurm}/queue")
+    assert slurm.cancel_left(store) == 1
+    assert slurm.cancel_left(store) == 0
+    assert "does not answer here" in caplog.text
+    # What is left of dead runs is cleared away meanwhile.
+    shutil.rmtree(store / "_staging")
+    _command(fx_slurm, "scancel", f'echo "$@" > {fx_slurm}/cancelled; : > {fx_slurm}/queue')
+    (fx_slurm / "queue").write_text(f"8|RUNNING|{slurm.job_prefix(store)}_1|None\n")
+    assert slurm.cancel_left(store) == 1
+    assert (fx_slurm / "cancelled").read_text() == "8\n"
+    (fx_slurm / "squeue").unlink()
+    caplog.clear()
+    assert slurm.cancel_left(store) == 0
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def _where_jobs_run(options: Options) -> tuple[Profile, list[str]]:
         option = next(iter(said)).replace("_", "-")
         raise UsageError(f"--{option}: the jobs do not go to Slurm", "add --profile slurm")
     values = [*(f"{name}={value}" for name, value in said.items()), *options.resources]
-    return profile, resource_arguments(values)
+    return profile, resource_arguments(values, profile)
 
 
 def _warn(run: Run) -> None:

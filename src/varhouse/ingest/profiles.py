@@ -20,8 +20,16 @@ CLUSTER_JOBS = 64
 """Jobs at once where nothing says how many: the work is then shared out finely enough."""
 
 _FILES = ("profile.yaml", "config.yaml")
-_GROWING = ("mem_mb", "runtime")
-"""Resources of which each attempt asks for more."""
+_MEGABYTES = {"": 1, "m": 1, "g": 1 << 10, "t": 1 << 20}
+_UNITS = {
+    "mem_mb": {u + b: n for u, n in _MEGABYTES.items() for b in ("", "b", "ib") if u or not b},
+    "runtime": {"": 1, "m": 1, "h": 60, "d": 24 * 60},
+}
+"""Resources of which each attempt asks for more, and units; 1 G is 1,024 M, as Slurm's."""
+
+_OF = {"mem_mb": "megabytes (32000, 32G)", "runtime": "minutes (240, 4h, 2d)"}
+
+_AMOUNT = re.compile(r"(\d{1,9})([A-Za-z]*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,15 @@ class Profile:
         `local` for this host, `slurm`, or another.
     status_command
         By which Slurm is asked for states; empty where the profile leaves it open.
+    bounded
+        Resources of which it says how much there is (`resources`).
     """
 
     folder: Path | None = None
     jobs: int = 1
     executor: str = "local"
     status_command: str = ""
+    bounded: frozenset[str] = frozenset()
 
     @property
     def here(self) -> bool:
@@ -95,13 +106,14 @@ def read_profile(given: Path | None) -> Profile:
         jobs if isinstance(jobs, int) else os.cpu_count() or 1,
         executor,
         str(said.get("slurm-status-command", "")),
+        frozenset(str(text).partition("=")[0] for text in said.get("resources") or ()),
     )
 
 
 _ASKED = re.compile(r"(?:(?P<rule>\w+):)?(?P<name>[a-z]\w*)=(?P<value>.+)", re.ASCII)
 
 
-def resource_arguments(asked: Sequence[str]) -> list[str]:
+def resource_arguments(asked: Sequence[str], profile: Profile) -> list[str]:
     """Give Snakemake's arguments for resources: `commit:mem_mb=32000`, `runtime=240`.
 
     Without a step it is for all steps, as if the workflow had said so. Numbers of memory
@@ -110,7 +122,7 @@ def resource_arguments(asked: Sequence[str]) -> list[str]:
     Raises
     ------
     UsageError
-        For each that is none, all at once.
+        For each that is none, or that bounds nothing where the jobs run, all at once.
     """
     # What is said of one step wins over what is said of all.
     found: dict[tuple[str, str], str] = {}
@@ -121,9 +133,19 @@ def resource_arguments(asked: Sequence[str]) -> list[str]:
             wrong.append(f"{text!r} is not STEP:NAME=VALUE or NAME=VALUE")
         elif match["rule"] and match["rule"] not in RULES:
             wrong.append(f"no step {match['rule']!r}{nearest(match['rule'], RULES)}")
+        elif (value := _value(match["name"], match["value"])) is None:
+            wrong.append(f"{text!r} is no number of {_OF[match['name']]}")
         else:
             for rule in [match["rule"]] if match["rule"] else RULES:
-                found[rule, match["name"]] = _value(match["name"], match["value"])
+                found[rule, match["name"]] = value
+    # Snakemake itself obeys `tmpdir`, anywhere.
+    obeyed = {*profile.bounded, "tmpdir"} if profile.here else {name for _, name in found}
+    idle = sorted({name for _, name in found} - obeyed)
+    if idle and not wrong:
+        raise UsageError(
+            f"--set-resources: {', '.join(idle)}: jobs on this machine ask nobody for it",
+            "leave it out, or add --profile slurm",
+        )
     if wrong:
         raise UsageError(
             f"--set-resources: {'; '.join(wrong)}", f"steps are {', '.join(RULES)}"
@@ -133,9 +155,14 @@ def resource_arguments(asked: Sequence[str]) -> list[str]:
     return ["--set-resources", *(f"{r}:{n}={v}" for (r, n), v in found.items())]
 
 
-def _value(name: str, text: str) -> str:
-    """Give a value as Snakemake takes it: an expression, or a text in quotes."""
-    if text.isdecimal():
-        return f"{text}*attempt" if name in _GROWING else text
+def _value(name: str, text: str) -> str | None:
+    """Give a value as Snakemake takes it, an expression or quoted text; None: it is none."""
+    if name in _UNITS:
+        match = _AMOUNT.fullmatch(text.strip("'\""))
+        unit = _UNITS[name].get(match[2].lower()) if match else None
+        # Text would be handed on as it is, and would not grow with the attempts.
+        return f"{int(match[1]) * unit}*attempt" if match and unit else None
+    if text.isascii() and text.isdecimal():
+        return text
     # Unquoted, a partition named `max` would be Python's function.
     return text if text[0] in "'\"" else repr(text)

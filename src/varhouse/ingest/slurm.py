@@ -21,7 +21,7 @@ from varhouse.ingest.profiles import Profile
 LOG = logging.getLogger("varhouse.ingest")
 
 MARK = "slurm"
-"""File in a work folder: the beginning of the names of its jobs."""
+"""File in a work folder: its jobs went to Slurm. In the cache: some of them may still run."""
 
 LONGEST_LOOK = 180
 """Seconds between two looks at the queue at most (snakemake-executor-plugin-slurm)."""
@@ -81,11 +81,11 @@ def check_slurm(partition: str | None = None) -> None:
             "sinfo: Slurm does not answer", "see what sinfo says; try again later"
         )
     names = sorted(set(listed.split()))
-    if partition and partition not in names:
-        raise UsageError(
-            f"Slurm has no partition {partition!r}{nearest(partition, names)}",
-            f"there are: {', '.join(names)}",
-        )
+    # As sbatch takes it: the job goes to the one of several that lets it start first.
+    asked = [] if partition is None else partition.split(",")
+    wrong = [f"no partition {p!r}{nearest(p, names)}" for p in asked if p not in names]
+    if wrong:
+        raise UsageError(f"Slurm has {'; '.join(wrong)}", f"there are: {', '.join(names)}")
 
 
 def waiting(store: Path) -> str:
@@ -101,33 +101,56 @@ def waiting(store: Path) -> str:
 def cancel_left(store: Path) -> int:
     """Cancel what runs that have ended left in the queue, and wait until it is gone.
 
-    The caller holds the store's lock. Gives how many jobs there were.
+    The caller holds the store's lock. Gives how many jobs there were. As long as it is not
+    known that all are gone a mark stays: the next ingest looks for them again.
     """
-    marks = list((store / "_staging").glob(f"*/{MARK}"))
-    if not marks:
+    # Work folders are cleared away; the mark outlives them where Slurm does not answer.
+    lasting = store / "_cache" / MARK
+    marks = [*(store / "_staging").glob(f"*/{MARK}"), lasting]
+    if not any(mark.exists() for mark in marks):
         return 0
-    found = cancel_jobs(job_prefix(store))
+    found, is_gone = cancel_jobs(job_prefix(store))
     if found is None:
         LOG.warning(
             "note  an earlier run had jobs on Slurm, which does not answer here: they may "
-            "still run, but can commit nothing"
+            "still run, but can commit nothing. fix: the next ingest where Slurm answers "
+            "cancels them; if there are none, remove %s",
+            lasting,
         )
-    for mark in marks:
+    elif not is_gone:
+        LOG.warning(
+            "note  jobs of an earlier run on Slurm were cancelled, and have not been seen to "
+            "end in %d s: they may still run, but can commit nothing; the next ingest looks "
+            "for them again",
+            _END_SECONDS,
+        )
+    if not is_gone:
+        lasting.parent.mkdir(exist_ok=True)
+        lasting.touch()
+    for mark in marks if is_gone else ():
         mark.unlink(missing_ok=True)
     return found or 0
 
 
-def cancel_jobs(prefix: str) -> int | None:
-    """Cancel the jobs whose names begin so; None where Slurm does not answer."""
+def cancel_jobs(prefix: str) -> tuple[int | None, bool]:
+    """Cancel the jobs whose names begin so, and wait for their end.
+
+    Returns
+    -------
+    tuple
+        How many there were, None where Slurm does not answer; whether all are known to be
+        gone.
+    """
     jobs = _jobs(prefix)
     if not jobs:
-        return None if jobs is None else 0
+        return (None, False) if jobs is None else (0, True)
     LOG.warning("note  cancelling %d job(s) of a run that has ended", len(jobs))
     _ask("scancel", *sorted({job for job, _, _ in jobs}))
     deadline = time.monotonic() + _END_SECONDS
-    while _jobs(prefix) and time.monotonic() < deadline:
+    # An answer without them is their end; no answer is none.
+    while (left := _jobs(prefix)) != [] and time.monotonic() < deadline:
         time.sleep(1)
-    return len(jobs)
+    return len(jobs), left == []
 
 
 def _jobs(prefix: str) -> list[tuple[str, str, str]] | None:
