@@ -156,7 +156,9 @@ def limited(size: int, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of files")
+@pytest.mark.skipif(
+    not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit of file sizes"
+)
 @pytest.mark.parametrize("size", [0, 200, 3000])
 def test_ingest_on_a_full_disk_is_one_line_and_goes_on(tmp_path: Path, size: int) -> None:
     make_small_inputs(tmp_path)

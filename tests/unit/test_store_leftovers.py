@@ -391,7 +391,7 @@ def _files(folder: Path) -> list[os.stat_result]:
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to any group")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to any group")
 @pytest.mark.parametrize("mode", [0o2750, 0o750])
 def test_files_can_be_read_by_the_group_that_was_let_in(
     tmp_path: Path, mode: int, umask: int
