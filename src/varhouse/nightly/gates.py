@@ -15,8 +15,15 @@ from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import Delivery, Found, Reason
 from varhouse.nightly.ledger import Ledger, Record, content_text
 from varhouse.nightly.settings import Settings
-from varhouse.nightly.sheets import Standing, make_config
-from varhouse.nightly.state import State, duplicate_of, late_reason, make_state, same_date
+from varhouse.nightly.sheets import Standing, make_config, people_of
+from varhouse.nightly.state import (
+    State,
+    assembly_reason,
+    duplicate_of,
+    late_reason,
+    make_state,
+    same_date,
+)
 
 LOG = logging.getLogger("varhouse.nightly")
 
@@ -65,6 +72,7 @@ class Gates:
     ) -> None:
         self.settings, self.standing, self.ledger = settings, standing, ledger
         self._names, self._now = names, now
+        self._assembly = settings.assembly
         self.sorted = Sorted()
 
     def sort(self, found: Iterable[Found]) -> Sorted:
@@ -115,7 +123,7 @@ class Gates:
                     "delivery",
                     Reason(f"{text}; fix: another name, or take it out there", text),
                 )
-            elif (of := duplicate_of(delivery, records)) is not None:
+            elif (of := self._duplicate_of(delivery, records)) is not None:
                 self._set_aside(delivery, of)
             elif not (
                 delivery.mode == "replace" and self._has_faults(found, delivery, records)
@@ -142,8 +150,11 @@ class Gates:
         if late := late_reason(delivery, records):
             self._hold(found, "late", late)
             return
-        if (of := duplicate_of(delivery, records)) is not None:
+        if (of := self._duplicate_of(delivery, records)) is not None:
             self._set_aside(delivery, of)
+            return
+        if reason := assembly_reason(delivery, records, self._assembly):
+            self._hold(found, "delivery", reason)
             return
         # What is added may build on what came before it in this night.
         if delivery.mode == "add" and self._has_faults(found, delivery, records):
@@ -160,6 +171,15 @@ class Gates:
     def _hold(self, found: Found, kind: str, reason: Reason) -> None:
         found.reasons.append(reason)
         self.sorted.held.append((found, kind))
+
+    def _duplicate_of(self, delivery: Delivery, records: list[Record]) -> Record | None:
+        place = place_of(self.ledger)
+        return duplicate_of(
+            self._new_record(delivery, "accepted"),
+            records,
+            lambda mine: people_of(delivery.cohort, mine, place),
+            self._assembly,
+        )
 
     def _set_aside(self, delivery: Delivery, of: Record) -> None:
         record = self._new_record(delivery, "duplicate")

@@ -56,6 +56,8 @@ class Record:
         Whether its data are a copy of the folder in the inbox.
     has_data
         Whether its data are kept still.
+    as_of
+        Latest date of a delivery that said the same; None: of none with a later date.
     """
 
     id: str
@@ -81,6 +83,12 @@ class Record:
     source: str | None = None
     is_copied: bool = False
     has_data: bool = True
+    as_of: str | None = None
+
+    @property
+    def true_at(self) -> str:
+        """The latest date of which it is known that what it says was true."""
+        return max(self.date, self.as_of or self.date)
 
     @property
     def n_bytes(self) -> int:

@@ -262,9 +262,9 @@ class _Work:
     def _take_duplicate(self, record: Record) -> None:
         """Move a delivery that brings nothing out of the way, if that needs no copy."""
         of = self.ledger.records.get(record.of or "")
-        if of is not None and of.mode == "replace" and record.date > of.date:
+        if of is not None and record.date > of.true_at:
             # What is in was true at this later date, too.
-            of.date = record.date
+            of.as_of = record.date
             self.ledger.save(of)
         take(self.ledger, record, may_copy=False)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import ConfigError, InputError
-from varhouse.ingest.setup.config_form import check_form, dates_as_text
+from varhouse.ingest.setup.config_form import check_form, dates_as_text, spread_assembly
 from varhouse.yamltext import read_yaml
 
 
@@ -50,6 +50,12 @@ class Settings:
     unfinished_days: float = 3.0
     keep_days: float = 30.0
     chains: dict[str, Lift] = field(default_factory=dict)
+
+    @property
+    def assembly(self) -> str:
+        """Name of the store's assembly; empty where the configuration names none."""
+        said = spread_assembly(self.raw)[0].get("assembly")
+        return str(said.get("name") or "") if isinstance(said, dict) else ""
 
 
 def read_settings(path: Path) -> Settings:

@@ -100,7 +100,7 @@ def make_config(
         files = sorted(str(place(r) / path) for r, path in state.calls.values())
         write_text(listed, "".join(f"{f}\n" for f in files))
         rows.append(_row(settings, cohort, state, listed))
-        people.append(_people(cohort, state.records, place))
+        people.append(people_of(cohort, state.records, place))
     given = pl.DataFrame(rows, schema_overrides=dict.fromkeys(_columns(rows), pl.String))
     cohorts = pl.concat([standing.cohorts, given], how="diagonal")
     samples = _with_columns(pl.concat(people, how="diagonal"), settings.raw)
@@ -128,7 +128,7 @@ def _row(settings: Settings, cohort: str, state: State, listed: Path) -> dict[st
     return row
 
 
-def _people(cohort: str, records: Iterable[Record], place: Place) -> pl.DataFrame:
+def people_of(cohort: str, records: Iterable[Record], place: Place) -> pl.DataFrame:
     """Put the sample sheets of deliveries together; of a person the last row counts."""
     frames = [
         read_people(place(r) / r.sheet, cohort)[0] for r in records if r.sheet is not None

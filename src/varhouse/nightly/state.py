@@ -7,12 +7,18 @@ something newer of its cohort is accepted.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import polars as pl
+
+from varhouse.errors import VarhouseError
 from varhouse.nightly.delivery import Delivery, Reason
 from varhouse.nightly.ledger import Record, content_text
+
+People = Callable[[Sequence[Record]], pl.DataFrame]
+"""Gives the rows of the people of records of a cohort, put together."""
 
 
 @dataclass
@@ -37,8 +43,8 @@ class State:
 
     @property
     def assembly(self) -> str | None:
-        """The assembly that the last delivery names."""
-        return next((r.assembly for r in reversed(self.records) if r.assembly), None)
+        """The assembly of all its files; None: that of the store."""
+        return self.records[0].assembly if self.records else None
 
 
 def make_state(records: Iterable[Record]) -> State:
@@ -59,54 +65,131 @@ def make_state(records: Iterable[Record]) -> State:
     return state
 
 
-def duplicate_of(delivery: Delivery, records: Sequence[Record]) -> Record | None:
+def duplicate_of(
+    record: Record, records: Sequence[Record], people: People, own: str
+) -> Record | None:
     """Find the delivery that has brought all this already; None: it brings something.
 
-    The bytes count, not the names of folders and files.
+    A delivery brings something if its cohort is another one with it: by the bytes behind a
+    name of a file, by the rows of its people, by its metadata, or by its assembly.
+
+    Parameters
+    ----------
+    record
+        Of the delivery, not taken yet.
+    people
+        Gives the rows of the people of some records together.
+    own
+        Assembly of the store; empty: not known.
     """
-    content = content_text(delivery)
-    for record in reversed(records):
-        held = record.status == "held" and record.is_wanted and record.mode == delivery.mode
-        if held and record.content == content and record.date == delivery.date:
-            return record
-    state = make_state(r for r in records if r.status != "held")
+    for other in reversed(records):
+        held = other.status == "held" and other.is_wanted and other.mode == record.mode
+        if held and other.content == record.content and other.date == record.date:
+            return other
+    others = [r for r in records if r.status != "held"]
+    state = make_state(others)
     if not state.records:
         return None
-    sums = {f.path: f.sha256 for f in delivery.files}
-    mine = Counter(sums[c] for c in delivery.calls)
-    theirs = Counter(record.sha256_of(path) for record, path in state.calls.values())
-    same_files = mine == theirs if delivery.mode == "replace" else mine <= theirs
-    sheets = {r.sha256_of(r.sheet) for r in state.records if r.sheet}
-    same_sheet = delivery.sheet is None or sums[delivery.sheet] in sheets
-    said = delivery.metadata.items() <= state.metadata.items()
-    if not (same_files and same_sheet and said):
+    sums = _sums(state)
+    if record.mode == "add":
+        # What is in under another name would be in twice.
+        names = [c for c in record.calls if Path(c).name in sums]
+        there = set(sums.values())
+        names += [c for c in record.calls if record.sha256_of(c) not in there]
+        counted = replace(record, calls=[c for c in record.calls if c in names])
+    else:
+        counted = record
+    # One that is older than what is in changes nothing and is late, unless what it says is
+    # in: so it is tried as the newest, too. What came before unchanged need not be.
+    tries = [counted]
+    if not any(_says_same(r, record) for r in state.records):
+        latest = max(record.date, *(r.date for r in state.records))
+        tries.append(replace(counted, date=latest))
+    if any(_differ(state, make_state([*others, r]), people, own) for r in tries):
         return None
-    if delivery.mode == "replace" and delivery.sheet is None and sheets:
-        return None
-    if delivery.assembly not in (None, state.assembly):
-        return None
+    mine = {record.sha256_of(c) for c in record.calls}
     with_it = [r for r, path in state.calls.values() if r.sha256_of(path) in mine]
     return max(with_it or state.records, key=lambda r: r.number)
+
+
+def _says_same(a: Record, b: Record) -> bool:
+    return (a.mode, a.date, a.content) == (b.mode, b.date, b.content)
+
+
+def _sums(state: State) -> dict[str, str]:
+    """Give the SHA-256 behind each name of a file of calls."""
+    return {name: record.sha256_of(path) for name, (record, path) in state.calls.items()}
+
+
+def _differ(a: State, b: State, people: People, own: str) -> bool:
+    """Tell whether two states of a cohort are read as different ones."""
+    one, two = _sums(a), _sums(b)
+    # New names of the same files say nothing, unless names change hands.
+    if Counter(one.values()) != Counter(two.values()) or a.metadata != b.metadata:
+        return True
+    if any(one[name] != two[name] for name in one.keys() & two.keys()):
+        return True
+    if (a.assembly or own) != (b.assembly or own):
+        return True
+    if _sheets(a) == _sheets(b):
+        return False
+    try:
+        return not _rows(people(a.records)).equals(_rows(people(b.records)))
+    except (VarhouseError, OSError):
+        # A sheet that cannot be read is a fault that is found elsewhere.
+        return True
+
+
+def _sheets(state: State) -> list[str]:
+    """Give the SHA-256 of the sample sheets in order; of several alike the last counts."""
+    every = [r.sha256_of(r.sheet) for r in state.records if r.sheet]
+    return list(reversed(dict.fromkeys(reversed(every))))
+
+
+def _rows(people: pl.DataFrame) -> pl.DataFrame:
+    """Bring the rows of people into an order in which they can be compared."""
+    filled = [
+        name for name in sorted(people.columns) if people[name].null_count() < people.height
+    ]
+    return people.select(filled).sort(filled) if filled else people.select([])
 
 
 def late_reason(delivery: Delivery, records: Sequence[Record]) -> Reason | None:
     """Say that something newer is in, which this delivery must not replace; None: nothing."""
     state = make_state(r for r in records if r.status != "held")
     if delivery.mode == "replace":
-        newer = [r for r in state.records if r.date > delivery.date]
+        newer = state.records
     else:
         newer = [r for r in state.records if r.mode == "replace"]
         names = {Path(c).name for c in delivery.calls}
         newer += [r for name, (r, _) in state.calls.items() if name in names]
-        newer = [r for r in newer if r.date > delivery.date]
+    newer = [r for r in newer if r.true_at > delivery.date]
     if not newer:
         return None
-    other = max(newer, key=lambda r: r.date)
+    other = max(newer, key=lambda r: r.true_at)
     return Reason(
-        f"it is of {delivery.date}, and {other.name!r} of {other.date} is in already: an "
+        f"it is of {delivery.date}, and {other.name!r} of {other.true_at} is in already: an "
         "older delivery does not take the place of a newer one; fix: if it is meant to, give "
         "it a later date in delivery.yaml",
         "an older delivery than what is in",
+    )
+
+
+def assembly_reason(delivery: Delivery, records: Sequence[Record], own: str) -> Reason | None:
+    """Say that files to be added are of another assembly than their cohort; None: they fit.
+
+    All files of a cohort are lifted over alike, or none is. `own` is the assembly of the
+    store; empty where the configuration names none: nothing is lifted over then.
+    """
+    state = make_state(r for r in records if r.status != "held")
+    mine, theirs = delivery.assembly or own, state.assembly or own
+    if delivery.mode == "replace" or not (own and state.records) or mine == theirs:
+        return None
+    return Reason(
+        f"it is of assembly {mine}, and cohort {delivery.cohort!r} is of {theirs}; fix: "
+        "name the assembly of its files in delivery.yaml, deliver them as a cohort "
+        "of their own, or the whole cohort anew (mode: replace)",
+        "it is of another assembly than its cohort",
     )
 
 
