@@ -119,7 +119,7 @@ def test_the_text_of_a_night() -> None:
     [
         (empty(), "Nothing came in. No fault."),
         (replace(empty(), exit_code=1, faults=[NEW]),
-         "The night failed; the store is as it was. 1 new fault."),
+         "The night failed: the store is as it was, or a whole release further. 1 new fault."),
         (replace(empty(), faults=[KNOWN, KNOWN]),
          "Nothing came in. No new fault; 2 faults known from earlier nights."),
         (replace(empty(), dry_run=True), "Dry run: nothing was done. No fault."),

@@ -49,8 +49,8 @@ FAULT_KINDS = {
 
 EXIT_CODES = {
     0: "no new fault: all is in, or nothing is to do; with known faults too, unless --strict",
-    1: "failed: nothing was committed",
-    2: "a mistake in the usage or the configuration: nothing was begun",
+    1: "failed: the store is as it was, or a whole release further",
+    2: "a mistake in the usage or the configuration: nothing came in",
     3: "new faults; what is good is in",
     75: "another nightly runs with the same folder: nothing was begun",
 }
@@ -192,6 +192,9 @@ class Night:
         From start to end; CPU and most memory of one process where there was an ingest.
     exit_code
         One of `EXIT_CODES`.
+    inbox_seen
+        Whether the inbox was looked at; where a night failed before, what an earlier one met
+        there stands in `deliveries`, and nothing is counted.
     base_release, release
         Newest release before (None: no store yet), and the one that this night made (None:
         none).
@@ -224,6 +227,7 @@ class Night:
     peak_mb: float | None = None
     exit_code: int = 0
     dry_run: bool = False
+    inbox_seen: bool = True
     base_release: int | None = None
     release: int | None = None
     recorded_in: int | None = None
@@ -248,10 +252,10 @@ class Night:
         """Choose the faults that an earlier night met, and that are still there."""
         return [f for f in self.faults if not f.new]
 
-    def count_outcomes(self) -> dict[str, int]:
-        """Count the deliveries by what became of them; every outcome is there."""
+    def count_outcomes(self) -> dict[str, int | None]:
+        """Count the deliveries by what became of them; None: the inbox was not looked at."""
         every = [d.outcome for d in self.deliveries]
-        return {outcome: every.count(outcome) for outcome in OUTCOMES}
+        return {o: every.count(o) if self.inbox_seen else None for o in OUTCOMES}
 
     def as_json(self) -> dict[str, Any]:
         """Give the account as plain data."""

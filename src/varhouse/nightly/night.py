@@ -49,6 +49,9 @@ LOG = logging.getLogger("varhouse.nightly")
 SUMS = "known-sums.json"
 SHEETS = "sheets"
 
+_OPEN = ("held", "accepted")
+"""Statuses of deliveries that can be closed."""
+
 
 class OtherNightError(VarhouseError):
     """Another nightly works in the same folder (exit 75: try again later)."""
@@ -127,10 +130,14 @@ class _Work:
     def run(self) -> Night:
         """Do it all; a failure is told by the account before it is raised."""
         began = time.monotonic()
+        # What can be found to be wrong at once is: then nothing was begun, nor is it logged.
+        standing = read_standing(self.settings)
+        closing = self._to_close()
+        self.night.inbox_seen = False
         append_log(self.settings.folder, [begin_line(self.night)])
         teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
         try:
-            self._work()
+            self._work(standing, closing)
         except Exception as error:
             self.night.error = " ".join(str(error).split()) or repr(error)
             self.night.exit_code = getattr(error, "exit_code", 1)
@@ -169,12 +176,14 @@ class _Work:
             LOG.warning("the pages of the night are not written: %s", error)
         return alarm
 
-    def _work(self) -> None:
+    def _work(self, standing: Standing, closing: list[str]) -> None:
         releases = list_releases(self.settings.store)
         self.night.base_release = max(releases, default=None)
         self._note(recover(self.ledger, self.settings.inbox, self.now))
-        self._close()
-        standing = read_standing(self.settings)
+        for record in map(self.ledger.records.get, closing):
+            # One that a killed night was taking may be in the inbox still.
+            if record is not None and record.status in _OPEN:
+                self.ledger.set_status(record, "closed", self.now)
         self._look(KnownSums(self.settings.folder / SUMS))
         self._sort(standing)
         self._check_space()
@@ -190,6 +199,9 @@ class _Work:
     def rehearse(self) -> Night:
         """Say what a night would do; nothing is written."""
         standing = read_standing(self.settings)
+        for key in self._to_close():
+            # In memory alone.
+            self.ledger.records[key].status = "closed"
         self._look(KnownSums(self.settings.folder / SUMS))
         self._sort(standing)
         self._check_space()
@@ -222,24 +234,30 @@ class _Work:
         self.night.notes += lines
         self.night.public_notes += lines
 
-    def _close(self) -> None:
-        """Close deliveries that the user names: nobody waits for them any more."""
-        open_ = ("held", "accepted")
-        held = [r for r in self.ledger.records.values() if r.status in open_]
-        for name in self.options.close:
-            mine = [r for r in held if name in (r.name, r.id)]
-            if not mine:
-                known = ", ".join(sorted(r.name for r in held)) or "none"
-                raise UsageError(
-                    f"--close {name}: no such delivery is open in {self.ledger.folder}",
-                    f"open are: {known}; one in the inbox is taken out there",
-                )
-            for record in mine:
-                self.ledger.set_status(record, "closed", self.now)
+    def _to_close(self) -> list[str]:
+        """Find the deliveries that the user closes: nobody waits for them any more.
+
+        Raises
+        ------
+        UsageError
+            With all names that no open delivery has.
+        """
+        wanted = self.options.close
+        held = [r for r in self.ledger.records.values() if r.status in (*_OPEN, "taking")]
+        names = {name for r in held for name in (r.name, r.id)}
+        if unknown := [name for name in wanted if name not in names]:
+            known = ", ".join(sorted(r.name for r in held)) or "none"
+            raise UsageError(
+                f"--close {', '.join(unknown)}: no such delivery is open in "
+                f"{self.ledger.folder}",
+                f"open are: {known}; one in the inbox is taken out there",
+            )
+        return [r.id for r in held if r.name in wanted or r.id in wanted]
 
     def _look(self, known: KnownSums) -> None:
         for entry in list_inbox(self.settings.inbox):
             self.found.append(look(entry, self.settings.ready, known, self.start))
+        self.night.inbox_seen = True
         if not self.options.dry_run:
             known.save()
 

@@ -51,9 +51,9 @@ def _tiles(night: Night) -> str:
     pairs: list[tuple[str, str]] = [
         (f"{len(night.new_faults()):,}", "new faults"),
         (f"{len(night.known_faults()):,}", "known faults"),
-        (f"{len(night.deliveries):,}", "deliveries"),
     ]
     known = (
+        (len(night.deliveries) if night.inbox_seen else None, "deliveries"),
         (night.n_cohorts, "cohorts in the store"),
         (night.n_people, "people"),
         (night.n_alleles, "alleles"),

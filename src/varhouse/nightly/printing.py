@@ -19,9 +19,7 @@ def print_night(night: Night, out: TextIO) -> None:
     if night.dry_run:
         say("dry run    nothing was written", out)
     elif night.release is None and night.recorded_in is not None:
-        say(
-            f"release    {night.recorded_in} tells of what was held back; no data are new", out
-        )
+        say(f"release    {night.recorded_in} records what was held back; no new data", out)
     elif night.release is None:
         say("release    none made: nothing new is in", out)
     else:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -61,6 +61,8 @@ class Teller:
         changed
             Those of them of which accepted files changed.
         """
+        found = list(found)
+        there = {shown_name(f.name) for f in found}
         self._tell_inbox(found, decided)
         if self.night.dry_run:
             self._delivered += [_delivered(r, self.ledger) for r in decided.take]
@@ -75,6 +77,7 @@ class Teller:
             words = "the night failed; the reason is in the full account"
             self._add_fault("night", "failed", None, None, [Reason(night.error, words)])
             self._keep_known_faults()
+            self._keep_known_deliveries(there)
         night.faults = sorted(self._faults, key=lambda f: (not f.new, f.subject))
         night.deliveries = self._delivered
         self._fill_numbers()
@@ -123,6 +126,19 @@ class Teller:
         known = next((d for d in before if (d.name, d.outcome) == key), None)
         since = known.since if known else self.night.started
         self._delivered.append(replace(delivered, since=since, new=known is None))
+
+    def _keep_known_deliveries(self, there: Set[str]) -> None:
+        """Keep what the account before knows of the inbox: a night that failed may not.
+
+        Since when something waits or is held would be forgotten. `there` are those that this
+        night met; those gone meanwhile are left out, if it looked at all.
+        """
+        for known in self.previous.deliveries if self.previous else []:
+            is_taken = known.id is not None and known.id in self.ledger.records
+            is_told = any(d.name == known.name for d in self._delivered)
+            is_gone = self.night.inbox_seen and known.name not in there
+            if not (is_taken or is_told or is_gone):
+                self._delivered.append(replace(known, new=False))
 
     def _tell_record(self, record: Record) -> None:
         is_new = record.told != record.status

@@ -1,6 +1,6 @@
 """What happened in a night, in words: the same on the page, in the mail, in a subject line."""
 
-from varhouse.nightly.account import Fault, Night
+from varhouse.nightly.account import EXIT_CODES, Fault, Night
 from varhouse.quantities import plural
 
 
@@ -22,7 +22,8 @@ def headline(night: Night) -> str:
 
 def _came(night: Night) -> str:
     if night.error is not None or night.exit_code in (1, 2):
-        return "The night failed; the store is as it was."
+        meaning = EXIT_CODES.get(night.exit_code, EXIT_CODES[1])
+        return f"The night {meaning}." if night.exit_code != 2 else f"{meaning.capitalize()}."
     if night.dry_run:
         return "Dry run: nothing was done."
     if night.release is None:
