@@ -282,7 +282,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     cohort = data_dir / "cohorts" / "eva-pipeline" / "vcf" / "genotyped.vcf.gz"
     out = tmp_path / "out.vcf"
     said = varhouse("annotate", cohort, "-o", tmp_path / "out.txt", *chr20, code=2)
-    assert ".vcf.gz, .vcf or .parquet" in said
+    assert ".vcf.gz, .vcf, .parquet" in said
     (tmp_path / "s.csv").write_text("chrom,pos,ref,alt,x\n")
     given = ("--source", f"s={tmp_path / 's.csv'}")
     said = varhouse("annotate", cohort, "-o", out, *chr20, *given, code=2)

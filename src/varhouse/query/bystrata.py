@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
-from varhouse.query.cohortstrata import read_strata
 from varhouse.query.describe import kinds_of_strata
 from varhouse.query.expression import Condition, join_conditions
 from varhouse.query.overview import GROUPS, Overview, OverviewColumn
@@ -90,6 +89,9 @@ class ByStrata(Overview):
         kinds = [k for k in self._by if k != COHORT]
         if not self.only or not kinds:
             return []
+        # It loads numpy; a query without cohorts of choice starts without.
+        from varhouse.query.cohortstrata import read_strata  # noqa: PLC0415
+
         known = read_strata(self.store).filter(pl.col("cohort").is_in(self.only))
         lacking = [
             f"{cohort} by {kind}"

@@ -6,7 +6,6 @@ the view of the store shows it.
 
 import polars as pl
 
-from varhouse.query.cohortstrata import read_strata
 from varhouse.query.expression import find_column
 from varhouse.query.overview import Overview
 from varhouse.store.reader import Store
@@ -95,6 +94,9 @@ def describe_strata(store: Store) -> pl.DataFrame:
     `n_people` is null where a view does not show it. `all`, everybody, is the first.
     """
     known = pl.when(pl.col("n_people").has_nulls().not_()).then(pl.col("n_people").sum())
+    # It loads numpy and pyarrow, and a query by the kinds of strata does without.
+    from varhouse.query.cohortstrata import read_strata  # noqa: PLC0415
+
     return (
         read_strata(store)
         .group_by("stratum_by", "stratum")
