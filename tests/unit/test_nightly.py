@@ -268,28 +268,6 @@ def test_files_of_others_are_copied_and_nobody_writes_to_them(nights: Nights) ->
     assert (again.exit_code, again.release) == (0, None)
 
 
-def test_what_was_copied_and_cannot_be_removed_is_known(nights: Nights) -> None:
-    real = shutil.rmtree
-
-    def refuse(path: Path, *given: Any, **more: Any) -> None:
-        if Path(path).parent == nights.inbox:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        real(path, *given, **more)
-
-    nights.deliver("x", "a")
-    with (
-        mock.patch.object(take_module, "must_copy", return_value=True),
-        mock.patch.object(take_module.shutil, "rmtree", refuse),
-    ):
-        assert outcomes(nights.run()) == {"x": "in"}
-        assert nights.names() == ["x"]
-        night = nights.run()
-    assert (night.deliveries, night.faults, night.exit_code) == ([], [], 0)
-    # Allowed again, it goes.
-    nights.run()
-    assert nights.names() == []
-
-
 @pytest.mark.parametrize("what", ["changed", "gone"])
 def test_an_accepted_file_that_changes_leaves_the_cohort_as_it_is(
     what: str, nights: Nights

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +58,9 @@ class Delivery:
         Path of its sample sheet in the folder; None without.
     calls
         Paths of the files of calls, in order.
+    beside
+        Files without a sum (mark, manifest, lists, what systems leave), with their states
+        before they were read; the mark is the first.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Delivery:
     files: list[File]
     calls: list[str]
     notes: list[str] = field(default_factory=list)
+    beside: dict[str, Stamp] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -83,6 +87,11 @@ class Delivery:
         sums = {f.path: f.sha256 for f in self.files}
         calls = [(Path(c).name, sums[c]) for c in self.calls]
         return [self.metadata, self.assembly, calls, sums[self.sheet] if self.sheet else None]
+
+    @property
+    def states(self) -> dict[str, Stamp]:
+        """State of every file in the inbox, the mark's first."""
+        return {**self.beside, **{f.path: f.state for f in self.files}}
 
     @property
     def n_bytes(self) -> int:
@@ -183,12 +192,17 @@ def read_people(sheet: Path, cohort: str) -> tuple[pl.DataFrame, list[str]]:
 
 def changed_files(folder: Path, files: Iterable[File]) -> list[str]:
     """Name the files that are no longer in the state in which they were summed."""
+    return changed_paths(folder, {f.path: f.state for f in files})
+
+
+def changed_paths(folder: Path, states: Mapping[str, Stamp]) -> list[str]:
+    """Name the files of a folder that are no longer in the states given."""
     changed = []
-    for file in files:
+    for path, state in states.items():
         try:
-            same = file_state(folder / file.path) == file.state
+            same = file_state(folder / path) == state
         except OSError:
             same = False
         if not same:
-            changed.append(file.path)
+            changed.append(path)
     return changed

@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import InputError
+from varhouse.filestate import file_state
 from varhouse.ingest.setup.config_form import dates_as_text, form_problems
 from varhouse.ingest.setup.sheets import METADATA, Sheet, check_cohorts
 from varhouse.masking import mask_text
@@ -118,7 +119,10 @@ def _unreadable(where: str, error: OSError) -> str:
 def _look_inside(
     found: Found, ready: str, marked: int, known: KnownSums, now: datetime
 ) -> None:
-    names = _walk(found, ready)
+    seen = _walk(found)
+    names = seen.names - {ready}
+    own = [ready, *(n for n in (MANIFEST, *LISTS) if n in names), *seen.clutter]
+    beside = {name: file_state(found.folder / name) for name in own}
     lists = [name for name in LISTS if name in names]
     sums = read_lists(found.folder, lists)
     found.add(sums.problems, "a list of sums is malformed")
@@ -144,6 +148,7 @@ def _look_inside(
         said.get("samples"),
         files,
         calls,
+        beside=beside,
     )
     _check_calls(found, delivery)
     _check_sheet(found, delivery)
@@ -159,6 +164,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.clutter: list[str] = []
         self.links: list[str] = []
         self.special: list[str] = []
         self.odd: list[str] = []
@@ -178,12 +184,14 @@ class _Walk:
                 self.n_seen += 1
                 if self.n_seen > MOST_FILES:
                     return
-                if not _CLUTTER.fullmatch(entry.name):
-                    self._take(entry, f"{below}/{entry.name}" if below else entry.name, depth)
+                self._take(entry, f"{below}/{entry.name}" if below else entry.name, depth)
 
     def _take(self, entry: os.DirEntry[str], path: str, depth: int) -> None:
         mode = entry.stat(follow_symlinks=False).st_mode
-        if not is_text(entry.name):
+        if _CLUTTER.fullmatch(entry.name):
+            if stat.S_ISREG(mode):
+                self.clutter.append(path)
+        elif not is_text(entry.name):
             self.odd.append(shown_name(path))
         elif stat.S_ISLNK(mode):
             self.links.append(path)
@@ -198,8 +206,8 @@ class _Walk:
             self.special.append(path)
 
 
-def _walk(found: Found, ready: str) -> set[str]:
-    """List the files of a delivery, relative; what is no plain file is a reason."""
+def _walk(found: Found) -> _Walk:
+    """List what lies in a delivery; what is no plain file is a reason."""
     seen = _Walk()
     seen.walk(found.folder)
     found.add(
@@ -222,7 +230,7 @@ def _walk(found: Found, ready: str) -> set[str]:
     found.add(seen.locked, "a folder in it cannot be read")
     if seen.n_seen > MOST_FILES:
         found.add([f"more than {MOST_FILES:,} files and folders"], "too many files")
-    return seen.names - {ready}
+    return seen
 
 
 # --- the manifest ---

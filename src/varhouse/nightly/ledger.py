@@ -13,6 +13,7 @@ from typing import Any
 
 from varhouse.errors import StoreError
 from varhouse.files import read_json, sync_folder, write_text
+from varhouse.filestate import Stamp
 from varhouse.nightly.delivery import Delivery, File, Reason
 
 DELIVERIES = "deliveries"
@@ -52,6 +53,9 @@ class Record:
         The outcome that an account has told last.
     source
         Its folder in the inbox, until that is gone.
+    in_inbox
+        State of each file of that folder when it was looked at, the mark's first; empty once
+        the folder is gone. Nothing else of it is ever removed.
     is_copied
         Whether its data are a copy of the folder in the inbox.
     has_data
@@ -84,6 +88,7 @@ class Record:
     is_copied: bool = False
     has_data: bool = True
     as_of: str | None = None
+    in_inbox: dict[str, Stamp] = field(default_factory=dict)
 
     @property
     def true_at(self) -> str:
@@ -173,6 +178,7 @@ class Ledger:
             status,
             since,
             source=str(delivery.folder),
+            in_inbox=delivery.states,
         )
 
     def save(self, record: Record) -> None:

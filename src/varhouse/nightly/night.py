@@ -38,7 +38,15 @@ from varhouse.nightly.settling import as_reasons, hold, made_release, settle, ta
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
-from varhouse.nightly.take import is_elsewhere, recover, remove_old_data, summed_again, take
+from varhouse.nightly.take import (
+    is_elsewhere,
+    leave_again,
+    left_behind,
+    recover,
+    remove_old_data,
+    summed_again,
+    take,
+)
 from varhouse.nightly.telling import Teller, begin_line, log_lines
 from varhouse.store.layout import check_free_space
 from varhouse.store.lock import file_lock
@@ -187,11 +195,15 @@ class _Work:
         self._look(KnownSums(self.settings.folder / SUMS))
         self._sort(standing)
         self._check_space()
+        for found in self.sorted.taken:
+            if found.delivery is not None:
+                leave_again(self.ledger, found.delivery)
         for record in self.sorted.take:
             take(self.ledger, record)
             self._set_others_aside(record)
         for record in self.sorted.duplicates:
             self._take_duplicate(record)
+        self._note(left_behind(self.ledger))
         self._ingest(standing)
         for record in remove_old_data(self.ledger, self.settings.keep_days, self.start):
             LOG.info("removed the data of %s, which is %s", record.id, record.status)

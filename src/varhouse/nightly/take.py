@@ -10,15 +10,18 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from varhouse.files import is_abandoned, remove_abandoned, sync_file, sync_folder, whole_folder
-from varhouse.filestate import file_digest, file_state, settled_state
-from varhouse.nightly.delivery import File, Reason, changed_files
+from varhouse.filestate import Stamp, file_digest, file_state, settled_state
+from varhouse.nightly.delivery import Delivery, File, Reason, changed_files, changed_paths
+from varhouse.nightly.inbox import MANIFEST
 from varhouse.nightly.ledger import DATA, DELIVERIES, Ledger, Record
+from varhouse.nightly.sums import LISTS
 
 LOG = logging.getLogger("varhouse.nightly")
 
@@ -132,9 +135,11 @@ def _copy_file(source: Path, to: Path) -> str:
 
 def _finish(ledger: Ledger, record: Record, since: str) -> None:
     """Check that what arrived is what was summed, and give the record its status."""
-    if not record.is_copied:
-        record.source = None
     changed = changed_files(ledger.data(record), record.files)
+    if not record.is_copied:
+        said = [n for n in record.in_inbox if n == MANIFEST or n in LISTS]
+        changed += changed_paths(ledger.data(record), {n: record.in_inbox[n] for n in said})
+        record.source, record.in_inbox = None, {}
     if changed:
         reasons = [
             Reason(f"{p}: changed while it was moved; fix: deliver it again", _CHANGED)
@@ -147,18 +152,70 @@ def _finish(ledger: Ledger, record: Record, since: str) -> None:
 
 
 def leave(ledger: Ledger, record: Record) -> None:
-    """Remove what was copied from the inbox, if that is allowed and still is what it was."""
+    """Remove what was copied from the inbox, if it may be and is what was taken, and no more.
+
+    A folder in which anything changed or came stays whole: the next night looks at it.
+    """
     if record.source is None:
         return
     source = Path(record.source)
-    if source.is_dir():
-        # A killed night may have removed some of them.
-        there = [(source / f.path, f.bytes) for f in record.files]
-        with suppress(OSError):
-            if all(p.lstat().st_size == n for p, n in there if p.exists()):
-                shutil.rmtree(source)
+    with suppress(OSError):
+        if _is_as_taken(source, record.in_inbox):
+            _remove(source, record.in_inbox)
     if not source.exists():
-        ledger.set_status(record, record.status, record.since, source=None)
+        ledger.set_status(record, record.status, record.since, source=None, in_inbox={})
+
+
+def _is_as_taken(source: Path, states: Mapping[str, Stamp]) -> bool:
+    """Tell whether all that a folder holds was taken; a killed night may have removed some."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if source.is_symlink() or not os.access(source.parent, os.W_OK | os.X_OK):
+        return False
+    for folder, folders, files in os.walk(source, onerror=fail):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return False
+        for path in (Path(folder, n) for n in (*files, *folders)):
+            if path.is_dir() and not path.is_symlink():
+                continue
+            if file_state(path) != states.get(str(path.relative_to(source))):
+                return False
+    return True
+
+
+def _remove(source: Path, states: Mapping[str, Stamp]) -> None:
+    """Remove files that are in the states given, the mark first, and folders left empty."""
+    for name, state in states.items():
+        with suppress(FileNotFoundError):
+            if file_state(source / name) == state:
+                (source / name).unlink()
+    for folder, _, _ in os.walk(source, topdown=False):
+        Path(folder).rmdir()
+
+
+def leave_again(ledger: Ledger, delivery: Delivery) -> None:
+    """Remove a delivery that was copied before, if each file has the bytes that were taken."""
+    sums = {f.path: f.sha256 for f in delivery.files}
+    for record in list(ledger.records.values()):
+        same = record.source == str(delivery.folder) and record.is_copied
+        if same and sums == {f.path: f.sha256 for f in record.files}:
+            # Of a mark or a manifest that was written once more, the state is another.
+            record.in_inbox = delivery.states
+            ledger.save(record)
+            leave(ledger, record)
+
+
+def left_behind(ledger: Ledger) -> list[str]:
+    """Name the deliveries that were copied and whose folder is still there, one a line."""
+    names = [r.name for r in ledger.records.values() if r.source and r.status != "taking"]
+    return [
+        f"{name}: was taken, and its folder is still in the inbox: it may not be removed, or "
+        "something in it changed meanwhile; fix: take it out, or deliver what is new in a "
+        "folder of its own"
+        for name in dict.fromkeys(names)
+    ]
 
 
 def recover(ledger: Ledger, inbox: Path, now: str) -> list[str]:
