@@ -103,3 +103,18 @@ def nearest(word: str, known: Iterable[str], n: int = 3) -> str:
     if not close:
         return ""
     return "; nearest: " + ", ".join(folded[c] for c in close)
+
+
+def one_of(known: Iterable[str], n: int = 12) -> str:
+    """Name what there is, as a fix of a wrong name.
+
+    Returns
+    -------
+    str
+        `"one of A, B, C and 5 more"`; empty where there is nothing.
+    """
+    names = list(known)
+    if not names:
+        return ""
+    more = f" and {len(names) - n:,} more" if len(names) > n else ""
+    return f"one of {', '.join(names[:n])}{more}"

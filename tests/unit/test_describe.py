@@ -9,7 +9,7 @@ from builders import make_small_store
 
 import varhouse
 from varhouse.cli import main
-from varhouse.errors import AccessError, StoreError, UsageError
+from varhouse.errors import AccessError, StoreError, UsageError, VarhouseError
 from varhouse.query.describe import describe_cohorts, describe_strata
 from varhouse.query.opened import OpenStore
 from varhouse.tables import dictionary
@@ -86,9 +86,12 @@ def test_columns_of_a_query_are_those_that_it_takes(store: OpenStore) -> None:
         ("sample.sex", StoreError, "no table 'sample'; nearest: samples"),
     ],
 )
-def test_what_there_is_not(store: OpenStore, what: str, error: type, says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_what_there_is_not(
+    store: OpenStore, what: str, error: type[VarhouseError], says: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
         store.describe(what)
+    assert "`varhouse describe STORE" in caught.value.fix
 
 
 def test_a_public_view_describes_what_it_shows(path: Path) -> None:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import varhouse
-from varhouse.errors import StoreError, UsageError
+from varhouse.errors import StoreError, UsageError, VarhouseError
 from varhouse.genome.regions import Region
 from varhouse.query import Answer, Question, Selection, select
 from varhouse.query.select import merge_spans
@@ -275,6 +275,27 @@ def test_mistakes(
     with pytest.raises(error) as caught:
         Answer(store, question)
     assert message in str(caught.value)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("question", "fix"),
+    [
+        (Question(columns=["zzz"]), "`varhouse describe STORE query` lists them"),
+        (Question(columns=["zzz"], table="ids"), "`varhouse describe STORE ids` lists them"),
+        (Question(where=['source == "x" and zz > 1'], table="ids"), "one of id, kind, contig"),
+        (Question(where=['stratum == "nope"'], table="totals"), "one of 11, all"),
+        (Question(where=['contig == "chr9"']), "one of chr1, chr2"),
+        (Question(Selection(regions=["chr9:1"])), "one of chr1, chr2"),
+        (Question(table="zzz"), "`varhouse describe STORE` lists the tables"),
+    ],
+)
+def test_the_fix_of_a_wrong_name_says_the_right_ones(
+    store: Store, question: Question, fix: str
+) -> None:
+    with pytest.raises(VarhouseError) as caught:
+        Answer(store, question)
+    assert caught.value.fix.startswith(fix)
 
 
 # --- pieces ---

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from varhouse.errors import InputError, UsageError
+from varhouse.errors import InputError, UsageError, one_of
 from varhouse.genome.bed import name_lines, read_bed
 from varhouse.genome.contigs import Contigs
 from varhouse.textfile import read_text, split_lines
@@ -70,7 +70,10 @@ def parse_region(text: str, contigs: Contigs) -> Region:
     if contig is None:
         if text.startswith(LIST) or len(split_regions(text, contigs)) > 1:
             raise UsageError(f"{text!r}: one region goes here", "write contig:start-end")
-        raise UsageError(contigs.unknown(name if colon and _SPAN.match(span) else text))
+        raise UsageError(
+            contigs.unknown(name if colon and _SPAN.match(span) else text),
+            one_of(contigs.names),
+        )
     start, end = parse_span(text, span)
     _check_place(text, Region(contig, start, end), contigs.by_name[contig].length)
     return Region(contig, start, end)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from varhouse.errors import UsageError, nearest
+from varhouse.errors import UsageError, nearest, one_of
 from varhouse.query.bystrata import ByStrata
 from varhouse.query.expression import find_column, parse_where
 from varhouse.query.overview import Overview
@@ -91,7 +91,8 @@ class Answer:
                 known = declared.polars_schema
             default = list(known)
             _check_selection(question.table, declared.names, question.selection)
-        asked = [find_column(c, known) for c in question.columns]
+        lists = f"`varhouse describe STORE {question.table or 'query'}` lists them"
+        asked = [find_column(c, known, lists) for c in question.columns]
         self.columns: list[str] = list(dict.fromkeys(asked or default))
         self.schema: dict[str, PolarsType] = {n: known[n] for n in self.columns}
         self._known = known
@@ -111,7 +112,10 @@ class Answer:
         if column == "contig":
             own = store.assembly_contigs.canonical(word)
             if own is None:
-                raise UsageError(store.assembly_contigs.unknown(word))
+                raise UsageError(
+                    store.assembly_contigs.unknown(word),
+                    one_of(store.assembly_contigs.names),
+                )
             if own != word:
                 raise UsageError(f"contig {word!r} is called {own!r} in this store")
         known: list[str] | None
@@ -126,7 +130,9 @@ class Answer:
         else:
             return
         if word not in known:
-            raise UsageError(f"no {column} {word!r} in this release{nearest(word, known)}")
+            raise UsageError(
+                f"no {column} {word!r} in this release{nearest(word, known)}", one_of(known)
+            )
 
     def _prepare(self) -> None:
         """Resolve regions, genes and ids, so that mistakes show before any output."""

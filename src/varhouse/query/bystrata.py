@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from varhouse.errors import UsageError, nearest
+from varhouse.errors import UsageError, nearest, one_of
 from varhouse.query.describe import kinds_of_strata
 from varhouse.query.expression import Condition, join_conditions
 from varhouse.query.overview import GROUPS, Overview, OverviewColumn
@@ -196,5 +196,7 @@ def _parts(kind: str) -> list[str]:
 def _check_cohorts(known: list[str], asked: Sequence[str]) -> list[str]:
     for name in asked:
         if name not in known:
-            raise UsageError(f"no cohort {name!r} in this release{nearest(name, known)}")
+            raise UsageError(
+                f"no cohort {name!r} in this release{nearest(name, known)}", one_of(known)
+            )
     return list(dict.fromkeys(asked))

@@ -9,7 +9,7 @@ import json
 
 import polars as pl
 
-from varhouse.errors import UsageError, nearest
+from varhouse.errors import UsageError, nearest, one_of
 from varhouse.frequencies.strata import ALL, make_strata
 from varhouse.query.callablerows import STRATUM
 from varhouse.query.people import sheet_rows
@@ -112,10 +112,15 @@ def choose_strata(
     names = strata["cohort"].unique().sort().to_list()
     for name in cohorts:
         if name not in (*names, total):
-            raise UsageError(f"no cohort {name!r} in this release{nearest(name, names)}")
+            raise UsageError(
+                f"no cohort {name!r} in this release{nearest(name, names)}",
+                one_of((*names, total)),
+            )
     kinds = strata["stratum_by"].unique().sort().to_list()
     if stratum_by is not None and stratum_by not in kinds:
-        raise UsageError(f"no strata by {stratum_by!r}{nearest(stratum_by, kinds)}")
+        raise UsageError(
+            f"no strata by {stratum_by!r}{nearest(stratum_by, kinds)}", one_of(kinds)
+        )
     wanted = cohorts or [*names, *([total] if len(names) > 1 else [])]
     kind = pl.lit(value=True) if stratum_by is None else pl.col("stratum_by") == stratum_by
     rows = strata.filter(kind)

@@ -61,7 +61,11 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
     if not dot:
         return _columns(store, what)
     rows = _columns(store, table)
-    return rows.filter(column=find_column(column, rows["column"]))
+    return rows.filter(
+        column=find_column(
+            column, rows["column"], f"`varhouse describe STORE {table}` lists them"
+        )
+    )
 
 
 def describe_tables(store: Store) -> pl.DataFrame:

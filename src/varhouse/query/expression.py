@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from varhouse.errors import UsageError, nearest
+from varhouse.errors import UsageError, nearest, one_of
 from varhouse.query.tokens import Token, tokenise
 from varhouse.query.values import (
     COMPARE,
@@ -90,8 +90,13 @@ def parse_where(
     return Condition(value.expression, frozenset(parser.used))
 
 
-def find_column(name: str, known: Iterable[str]) -> str:
+def find_column(name: str, known: Iterable[str], fix: str = "") -> str:
     """Find a column by its name, in any case.
+
+    Parameters
+    ----------
+    fix
+        What says all names; empty: the first ones are named.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def find_column(name: str, known: Iterable[str]) -> str:
     same = [n for n in names if n.lower() == name.lower()]
     if len(same) == 1:
         return same[0]
-    raise UsageError(f"no column {name!r} here{nearest(name, names)}")
+    raise UsageError(f"no column {name!r} here{nearest(name, names)}", fix or one_of(names))
 
 
 def like_pattern(text: str) -> str:

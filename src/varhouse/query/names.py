@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from varhouse.alleles.extent import canonical_breakend
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, one_of
 from varhouse.genome.contigs import Contigs
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
@@ -93,7 +93,7 @@ def parse_name(text: str, contigs: Contigs) -> list[Change]:
     found = [trim(change) for change in read_names(text, contigs)]
     unknown = None if found else next(_readings(text), None)
     if unknown is not None:
-        raise UsageError(contigs.unknown(unknown.contig))
+        raise UsageError(contigs.unknown(unknown.contig), one_of(contigs.names))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from varhouse.alleles.key import write_key
-from varhouse.errors import StoreError, UsageError, nearest
+from varhouse.errors import StoreError, UsageError, nearest, one_of
 from varhouse.genome.regions import read_lists
 from varhouse.query.missing import explain_missing, other_base
 from varhouse.query.names import Change, match_change, match_written, parse_name, read_names
@@ -204,6 +204,7 @@ def _by_hgvs(store: Store, prefix: str, name: str) -> pl.DataFrame:
     """Find alleles whose shift is too wide for a SPDI by their name as it is."""
     contig = store.assembly_contigs.canonical(prefix)
     if contig is None:
-        raise UsageError(store.assembly_contigs.unknown(prefix))
+        known = store.assembly_contigs
+        raise UsageError(known.unknown(prefix), one_of(known.names))
     wanted = pl.col("spdi").is_null() & pl.col("hgvs_g").str.ends_with(f":{name}")
     return store.scan("variants", contig=contig).filter(wanted).select(KEY).collect()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
-from varhouse.errors import AccessError, StoreError, UsageError, nearest
+from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
 from varhouse.store import delta
@@ -230,7 +230,8 @@ class Store(TableMethods):
                 )
                 raise StoreError(
                     f"release {self.release} of {self.name} has no table {name!r}"
-                    f"{nearest(name, known)}"
+                    f"{nearest(name, known)}",
+                    "`varhouse describe STORE` lists the tables",
                 )
             opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
         else:
@@ -290,7 +291,8 @@ class Store(TableMethods):
     def _canonical(self, contig: str) -> str:
         own = self.assembly_contigs.canonical(contig)
         if own is None and self.assembly_contigs.names:
-            raise UsageError(self.assembly_contigs.unknown(contig))
+            known = self.assembly_contigs
+            raise UsageError(known.unknown(contig), one_of(known.names))
         return own or contig
 
     def _check_cohorts(self, wanted: Wanted, files: pl.DataFrame) -> None:
@@ -303,7 +305,8 @@ class Store(TableMethods):
             if value not in known:
                 raise StoreError(
                     f"release {self.release} of {self.name} has no cohort {value!r}"
-                    f"{nearest(value, sorted(known))}"
+                    f"{nearest(value, sorted(known))}",
+                    one_of(sorted(known)),
                 )
 
     def paths(self, table: str, **filters: Any) -> list[Path]:
