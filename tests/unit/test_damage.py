@@ -111,6 +111,23 @@ def test_damaged_file_is_named_in_one_line(
     assert named or "tags" in place, "nobody has noticed"
 
 
+def test_a_path_that_is_no_utf8_is_refused_and_is_no_damage(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/st\xff"))
+    shutil.copytree(good, odd)
+    for words in commands(odd):
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert "'\\udcff' in the path of a store" in err
+        assert "damaged" not in err
+        assert "Traceback" not in err
+    # Of a store that is refused nothing is called damaged.
+    found = find_damage(odd / "store")
+    assert found is not None
+    assert "in the path of a store" in found.message
+
+
 def test_damaged_file_of_a_work_folder_is_named(tmp_path: Path) -> None:
     work = tmp_path / "_staging" / "000002-0"
     work.mkdir(parents=True)

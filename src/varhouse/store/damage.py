@@ -87,6 +87,9 @@ def _what_is_wrong(file: Path, *, read: bool, size: int | None = None) -> str:
                     opened.read_row_group(i)
     except FileNotFoundError:
         return "is missing"
+    except UnicodeEncodeError:
+        # It is the path, in a work folder or a cache elsewhere, that a library cannot take.
+        return ""
     except (OSError, ValueError, pa.ArrowException) as error:
         return f"damaged: {str(error).partition(chr(10))[0][:100]}"
     return ""

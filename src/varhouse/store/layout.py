@@ -23,8 +23,9 @@ log = logging.getLogger("varhouse.store")
 ROOTS = ("open", "controlled")
 PRIVATE = ("controlled", "_staging")
 """What holds data about single people; other people's permissions end here."""
-_ODD = re.compile(r"[\x00-\x1f\x7f\\]|%[0-9A-Fa-f]{2}")
-"""What delta-rs reads otherwise in a path: it makes URLs of them, and decodes them."""
+_ODD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|%[0-9A-Fa-f]{2}")
+"""What delta-rs reads otherwise in a path, as it makes URLs of them and decodes them, or
+cannot read: bytes that are no UTF-8, which Python shows as half letters."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -279,13 +280,14 @@ def check_is_folder(path: Path) -> None:
     ------
     UsageError
         If the place, or a folder that it should lie in, is a file, or has a name that
-        Delta takes for another one.
+        Delta takes for another one or cannot take.
     """
     if odd := _ODD.search(str(path.absolute())):
         raise UsageError(
             f"{str(path)!r}: {odd[0]!r} in the path of a store: the readers of its tables "
-            "would look elsewhere",
-            "use a folder without control characters, backslashes and % with two digits",
+            "would not find them",
+            "use a folder without control characters, backslashes, % with two digits and "
+            "bytes that are no UTF-8",
         )
     there = path.absolute()
     while not there.exists() and there != there.parent:
