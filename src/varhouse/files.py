@@ -7,6 +7,7 @@ Names of unfinished files tell which process makes them, so that what a killed o
 be found and removed.
 """
 
+import glob
 import json
 import os
 import re
@@ -39,11 +40,24 @@ def _own_start(pid: int) -> str:
 
 def unfinished_name(path: Path) -> Path:
     """Name a new file or folder beside `path`, which no other process and no retry uses."""
-    # A name may have 255 bytes; the start of the last one is enough for people.
-    stem = path.name.encode()[:80].decode(errors="ignore")
     host, pid = socket.gethostname()[:80], os.getpid()
     mark = f"{host}.{pid}-{_own_start(pid)}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(f".{stem}.{mark}.tmp")
+    return path.with_name(f".{_stem(path)}.{mark}.tmp")
+
+
+def _stem(path: Path) -> str:
+    # A name may have 255 bytes; the start of the last one is enough for people.
+    return path.name.encode()[:80].decode(errors="ignore")
+
+
+def abandoned_of(path: Path) -> list[Path]:
+    """List what processes left that ended before `path`, a file or folder, was whole.
+
+    Of long names only the start is known: what was to be another of the same start is listed,
+    too.
+    """
+    found = path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp")
+    return [left for left in found if is_abandoned(left)]
 
 
 def is_abandoned(path: Path) -> bool:
@@ -122,7 +136,7 @@ def put(made: Path, path: Path) -> None:
 
 @contextmanager
 def whole_folder(
-    folder: Path, last: str | None = None, *, replace: bool = True
+    folder: Path, last: str | None = None, *, replace: bool = True, flush: bool = False
 ) -> Iterator[Path]:
     """Give a new folder beside `folder` that takes its place when the block ends.
 
@@ -137,6 +151,9 @@ def whole_folder(
     replace
         Whether what is there may go; if not, and it holds anything, the block fails at its
         end with an OSError.
+    flush
+        Make the names in it, and its own, last through a power failure; its files are flushed
+        by who writes them.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     own = unfinished_name(folder)
@@ -148,11 +165,16 @@ def whole_folder(
             return
         if replace:
             shutil.rmtree(folder, ignore_errors=True)
+        if flush:
+            for place, _, _ in os.walk(own):
+                sync_folder(Path(place))
         own.rename(folder)
     except BaseException:
         # On a full disk its bytes are what the next attempt needs.
         shutil.rmtree(own, ignore_errors=True)
         raise
+    if flush:
+        sync_folder(folder.parent)
 
 
 def remove_abandoned(folder: Path) -> None:

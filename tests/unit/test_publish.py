@@ -18,6 +18,7 @@ from store_builders import COHORT_A, COHORT_B, COHORT_C, DEMO, add_cohort, new_s
 from test_view import SECRET, make_secret_store
 
 import varhouse
+from varhouse import files
 from varhouse.cli import main
 from varhouse.errors import StoreError, UsageError
 from varhouse.files import unfinished_name
@@ -277,6 +278,25 @@ def test_nothing_is_overwritten(path: Path, tmp_path: Path) -> None:
         publish_release(store, tmp_path / "no" / "out")
 
 
+def test_names_last_through_a_power_failure(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every folder is flushed before the whole gets its name, what holds that name after."""
+    out, flushed = tmp_path / "out", []
+
+    def note(folder: Path) -> None:
+        flushed.append((folder, out.exists()))
+
+    monkeypatch.setattr(files, "sync_folder", note)
+    publish_release(open_store(path), out, ["variants"])
+    before = [f for f, is_named in flushed if not is_named and f != tmp_path]
+    own = before[0]
+    made = {f.relative_to(out) for f in (out, *out.rglob("*")) if f.is_dir()}
+    assert len(made) > 2
+    assert {f.relative_to(own) for f in before} == made
+    assert flushed[-1] == (tmp_path, True)
+
+
 def test_a_folder_that_comes_meanwhile_stays(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
@@ -298,8 +318,9 @@ def test_what_fails_leaves_nothing(path: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_one_left_goes(path: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out[1]"
+@pytest.mark.parametrize("name", ["out[1]", "a" * 200, "北京" * 40, "o" + "é" * 60])
+def test_what_a_killed_one_left_goes(path: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
     left = unfinished_name(out)
     dead = left.with_name(left.name.replace(f".{os.getpid()}-", ".999999999-"))
     other = unfinished_name(tmp_path / "else")

@@ -23,7 +23,8 @@ columns, rows, and sources that may not be passed on.
 
 Writes OUT, which must not be there: OUT/TABLE/[part=.../]part-NNNNN.parquet, README.md,
 dictionary.tsv (each column), manifest.json (release, digest, rows, SHA-256) and SHA256SUMS.
-It appears when it is whole; the same release gives the same bytes.
+It appears when it is whole; the same release gives the same bytes. What a killed run left
+(.OUT.HOST.PID-....tmp beside OUT, closed to others) goes with the next run to the same OUT.
 """
 
 

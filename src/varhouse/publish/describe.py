@@ -44,7 +44,7 @@ Columns, types, units, meaning, and what null says (never 0): `dictionary.tsv`. 
 
 
 def describe(store: Store, made: Sequence[PublishedTable], folder: Path) -> None:
-    """Write all that stands beside the tables, and make every file last."""
+    """Write all that stands beside the tables, and make every file last; not yet its name."""
     data = [f.path for t in made for f in t.files]
     sums = {path: _sum(folder / path) for path in data}
     write_json(folder / MANIFEST, _manifest(store, made, folder, sums))

@@ -4,7 +4,6 @@ All of it goes through the store's view, as any reader does, and appears in one 
 """
 
 import errno
-import glob
 import os
 import shlex
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.errors import AccessError, StoreError, UsageError, VarhouseError
-from varhouse.files import is_abandoned, whole_folder
+from varhouse.files import abandoned_of, whole_folder
 from varhouse.publish.describe import describe
 from varhouse.publish.merge import Source, merge
 from varhouse.publish.parquet import PublishedTable, TableFiles, published_table
@@ -70,7 +69,7 @@ def publish_release(
     check_free_space(out.parent, sum(store.record.tables[n].bytes for n in chosen))
     made = []
     try:
-        with whole_folder(out, replace=False) as folder:
+        with whole_folder(out, replace=False, flush=True) as folder:
             for name in chosen:
                 made.append(_publish_table(store, name, folder))
                 progress(made[-1])
@@ -128,9 +127,8 @@ def _is_there(out: Path) -> UsageError:
 
 def _remove_abandoned(out: Path) -> None:
     """Remove what a publication left that was killed."""
-    for left in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
-        if is_abandoned(left):
-            shutil.rmtree(left, ignore_errors=True)
+    for left in abandoned_of(out):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _set_mode(folder: Path, made: Sequence[PublishedTable]) -> None:
