@@ -38,7 +38,7 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def fx_node(tmp_path_factory):
     """Slurm, for all workers at once; the last one takes it down, if we brought it up."""
-    users = Path("/tmp/varhouse-slurm-node.users")
+    users = Path("/var/lib/varhouse-slurm-node.users")
     with users.open("a") as lock:
         was_up = subprocess.run([NODE, "status"], capture_output=True, check=False)
         if was_up.returncode == 0 and not users.stat().st_size:
