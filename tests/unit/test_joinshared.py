@@ -1,6 +1,7 @@
 """Nights do not add up: small files of the tables that cohorts share are joined."""
 
 import json
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -11,7 +12,12 @@ from inprocess import ingest_here
 
 import varhouse
 from varhouse.ingest.jobs import joinshared
+from varhouse.store import commit
+from varhouse.store.diff import compare_releases
+from varhouse.store.drop import drop_cohort
 from varhouse.store.verify import verify
+from varhouse.tables.alleletables import annotation_table
+from varhouse.tables.shards import Manifest, write_shard
 
 BASES = "ACGTTGCAAC" * 30
 NIGHTS = 8
@@ -117,3 +123,87 @@ def test_what_is_joined_at_once_is_bounded(stores: tuple[Path, Path]) -> None:
             assert joinshared._groups(table, small) == []
     with mock.patch.object(joinshared, "SMALL_BYTES", 1):
         assert joinshared._small_files(base, table, (("part", "c1"),), []) == []
+
+
+# --- what may not be joined, and what comes between ---
+
+
+@pytest.fixture
+def fx_store(stores: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the store of some nights, and a night that has not come yet."""
+    shutil.copytree(stores[0].parent, tmp_path / "site")
+    night(tmp_path / "site", NIGHTS)
+    return tmp_path / "site" / "many"
+
+
+def one_more(store: Path) -> None:
+    with mock.patch.object(joinshared, "MOST", 1):
+        ingest_here(store, config(store.parent, NIGHTS + 1))
+
+
+def test_what_is_damaged_is_not_joined(
+    fx_store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Joined, rows that nobody wrote would have a digest of their own."""
+    before = varhouse.open(fx_store)
+    changed, cut = before.paths("consequences")[0], before.paths("annotations_s")[0]
+    rows = pl.read_parquet(changed, hive_partitioning=False)
+    rows.with_columns(consequence=pl.lit("stop_gained")).write_parquet(changed)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    one_more(fx_store)
+    after = varhouse.open(fx_store)
+    for table, path in (("consequences", changed), ("annotations_s", cut)):
+        assert path in after.paths(table)
+        assert path.name in caplog.text
+        assert any(path.name in str(p) for p in verify(after))
+    assert len(after.paths("variants")) == 1
+    assert len(after.paths("ids")) < len(before.paths("ids")) + 3
+
+
+def test_a_commit_that_was_killed_is_made_again(
+    fx_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def reached(point: str) -> None:
+        if point == "committed ids":
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "_reached", reached)
+        with pytest.raises(Killed):
+            one_more(fx_store)
+    assert varhouse.open(fx_store).release == NIGHTS + 1
+    one_more(fx_store)
+    store = varhouse.open(fx_store)
+    assert store.release == NIGHTS + 2
+    assert [str(p) for p in verify(store)] == []
+    ingest_here(fx_store.parent / "fresh", config(fx_store.parent, NIGHTS + 1))
+    assert store.digest() == varhouse.open(fx_store.parent / "fresh").digest()
+    # Of the files that were joined older releases tell the same.
+    old = varhouse.open(fx_store, release=NIGHTS + 1)
+    moved = pl.concat(compare_releases(old, store))
+    assert moved["change"].unique().to_list() == ["added"]
+    assert moved.height == store.scan("variants").collect().height - (
+        old.scan("variants").collect().height
+    )
+    drop_cohort(fx_store, "n0")
+    assert [str(p) for p in verify(varhouse.open(fx_store))] == []
+
+
+def test_what_a_source_says_in_another_type_is_left_as_it_is(
+    stores: tuple[Path, Path], tmp_path: Path
+) -> None:
+    base = varhouse.open(stores[0])
+    was = base.declaration("annotations_s")
+    fixed = annotation_table("s", {}).names
+    fields = {c.name: c.dtype for c in was.columns if c.name not in fixed}
+    table = annotation_table("s", {**fields, "AF": pl.String()})
+    rows = pl.read_parquet(base.paths("annotations_s")[0], hive_partitioning=False)
+    rows = rows.with_columns(AF=pl.lit("x"))
+    assert {*table.file_schema} == {*was.file_schema}
+    shards = [write_shard(rows, table, tmp_path, f"s{k}", {"part": "c1"}) for k in range(3)]
+    made = Manifest([s for s in shards if s is not None], [(table.name, {})], [])
+    with mock.patch.object(joinshared, "MOST", 1):
+        assert joinshared.join_shared(base, [made], tmp_path / "joined") == [made]

@@ -5,26 +5,37 @@ year of nights a partition would have hundreds of files of some rows each, and e
 lists them all. When a partition of a table has more than `MOST` small files, they are joined.
 A file that is no longer small is never written again: each row is written some few times,
 however many nights there are.
+
+A file that is not what was committed stays as it is: joined, its rows would get a digest of
+their own, and nobody would find the damage.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.ingest.jobs.joinfiles import JOINED_BYTES
+from varhouse.store.catalogue import Catalogue
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
+from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import IDS, Table
 from varhouse.tables.shards import Manifest, Shard, write_shard
+
+LOG = logging.getLogger("varhouse.ingest")
 
 MOST = 16
 """Small files that a partition of a table may have."""
 
 SMALL_BYTES = 4 << 20
 """Bytes from which on a file is left as it is."""
+
+_UNREADABLE = (OSError, pa.ArrowException, pl.exceptions.PolarsError)
 
 _Partition = tuple[tuple[str, str], ...]
 
@@ -58,20 +69,22 @@ def join_shared(base: Store, manifests: Sequence[Manifest], directory: Path) -> 
     shards: list[Shard] = []
     remove: list[tuple[str, str]] = []
     joined: set[str] = set()
+    known = Catalogue(base.path)
     for number, (name, partition) in enumerate(_places(base, manifests)):
         table = base.declaration(name)
         small = _small_files(base, table, partition, manifests)
         if len(small) <= MOST:
             continue
         for k, some in enumerate(_groups(table, small)):
-            frames = [
-                pl.read_parquet(f.path, hive_partitioning=False, glob=False) for f in some
-            ]
+            whole = _whole(table, partition, some, known)
+            if len(whole) < 2:
+                continue
             stem = f"{name}-{number:05d}-{k:05d}"
-            made = write_shard(pl.concat(frames), table, directory, stem, dict(partition))
+            rows = pl.concat(frame for _, frame in whole)
+            made = write_shard(rows, table, directory, stem, dict(partition))
             shards += [made] if made is not None else []
-            remove += [(name, f.stored) for f in some if f.stored is not None]
-            joined |= {f.shard.path for f in some if f.shard is not None}
+            remove += [(name, f.stored) for f, _ in whole if f.stored is not None]
+            joined |= {f.shard.path for f, _ in whole if f.shard is not None}
     if not shards:
         return list(manifests)
     left = [
@@ -119,19 +132,55 @@ def _small_files(
     return found
 
 
+def _whole(
+    table: Table, partition: _Partition, files: Iterable[_File], known: Catalogue
+) -> list[tuple[_File, pl.DataFrame]]:
+    """Read files, and leave out what is not what was committed."""
+    values = [pl.lit(v, pl.String).alias(k) for k, v in partition]
+    out = []
+    for file in files:
+        try:
+            rows = pl.read_parquet(file.path, hive_partitioning=False, glob=False)
+        except _UNREADABLE:
+            _warn(file)
+            continue
+        if file.shard is not None:
+            digest = file.shard.digest
+        else:
+            digest = known.sums(table.name, str(file.stored))
+        if digest_frame(rows.with_columns(values), table) == digest:
+            out.append((file, rows))
+        else:
+            _warn(file)
+    return out
+
+
+def _warn(file: _File) -> None:
+    LOG.warning(
+        "note  %s is damaged, and stays as it is. fix: varhouse store verify says what to do",
+        file.path,
+    )
+
+
 def _groups(table: Table, files: Iterable[_File]) -> list[list[_File]]:
     """Put files together that become one: of all columns, and in `ids` of one kind.
 
     By the first and the last id of a file readers know whether an id can be in it. Files that
-    were written before the table had a column stay as they are.
+    were written before the table had a column stay as they are, and so do those of a source
+    whose fields have other types now.
     """
     kinds: dict[str, list[tuple[int, _File]]] = {}
     for file in files:
-        meta = pq.read_metadata(file.path)
-        if set(meta.schema.to_arrow_schema().names) != set(table.file_schema):
+        try:
+            if dict(pl.read_parquet_schema(file.path)) != dict(table.file_schema):
+                continue
+            meta = pq.read_metadata(file.path)
+            kind = _kind(table, file.path)
+        except _UNREADABLE:
+            _warn(file)
             continue
         size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
-        kinds.setdefault(_kind(table, file.path), []).append((size, file))
+        kinds.setdefault(kind, []).append((size, file))
     out: list[list[_File]] = []
     for _, some in sorted(kinds.items()):
         if len(some) <= MOST // 4:
