@@ -118,3 +118,11 @@ def one_of(known: Iterable[str], n: int = 12) -> str:
         return ""
     more = f" and {len(names) - n:,} more" if len(names) > n else ""
     return f"one of {', '.join(names[:n])}{more}"
+
+
+def install_extra(name: str) -> str:
+    """Say how an extra of this package (pyproject.toml) is installed, as a fix.
+
+    From the clone: no package index has varhouse.
+    """
+    return f"pip install '.[{name}]' in the clone of varhouse"

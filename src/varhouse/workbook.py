@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import InputError
+from varhouse.errors import InputError, install_extra
 from varhouse.textfile import SMALL_FILE
 from varhouse.workbookparts import MOST_ROWS, PartNotes, WorkbookArchive
 
@@ -112,7 +112,7 @@ def read_workbook(
     except ImportError:
         raise InputError(
             f"{path}: an Excel workbook; openpyxl, which reads it, is not installed",
-            "pip install 'varhouse[xlsx]', or save the sheet as CSV UTF-8",
+            f"{install_extra('xlsx')}, or save the sheet as CSV UTF-8",
         ) from None
     with warnings.catch_warnings():
         # Of styles and extensions that openpyxl leaves out.

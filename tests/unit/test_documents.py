@@ -1,6 +1,7 @@
 """What documents say of tests and files is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,23 @@ def test_links_between_documents_lead_somewhere() -> None:
             if not (page.parent / target).exists():
                 gone.append(f"{page.name}: {target}")
     assert gone == []
+
+
+def test_extras_are_installed_from_the_clone_in_one_form() -> None:
+    """No package index has varhouse; an extra that is not declared installs nothing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    known = {*project["optional-dependencies"], "{name}"}
+    files = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("config/*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "workflow").rglob("*.yaml"),
+    ]
+    said = [
+        (file.name, name)
+        for file in files
+        for name in re.findall(r"pip install\s+(?:-\S+ \S+ )*'(.*?)'", file.read_text())
+    ]
+    assert len(said) > 5
+    assert [s for s in said if s[1].strip(".[]") not in known or s[1][:2] != ".["] == []

@@ -13,7 +13,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from varhouse import workbook
-from varhouse.errors import InputError
+from varhouse.errors import InputError, install_extra
 from varhouse.ingest.setup.sheets import Sheet, read_cohorts, read_samples
 
 PEOPLE = [
@@ -413,4 +413,4 @@ def test_without_the_extra_a_workbook_is_refused_with_the_fix(
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
     with pytest.raises(InputError) as caught:
         read_samples(book)
-    assert "fix: pip install 'varhouse[xlsx]'" in str(caught.value)
+    assert f"fix: {install_extra('xlsx')}" in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 from builders import make_small_store
 
 from varhouse.cli import main
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, install_extra
 from varhouse.query import spreadsheet
 from varhouse.query.output import choose_format
 from varhouse.query.spreadsheet import WorkbookWriter
@@ -153,7 +153,7 @@ def test_without_openpyxl(
 ) -> None:
     with mock.patch.dict(sys.modules, {"openpyxl": None}):
         assert main(["query", str(path), "-o", str(tmp_path / "a.xlsx")]) == 2
-    assert "pip install 'varhouse[xlsx]'" in capfd.readouterr().err
+    assert install_extra("xlsx") in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -30,7 +30,7 @@ pytestmark = [
     ),
     pytest.mark.skipif(
         importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
-        reason="needs the extra varhouse[slurm]",
+        reason="needs the extra .[slurm]",
     ),
 ]
 

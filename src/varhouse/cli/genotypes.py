@@ -39,7 +39,7 @@ cohorts are asked; where nothing is chosen, --all says that all is meant.
 
 -o NAME.vcf.gz, NAME.vcf or NAME.bcf writes the records of one cohort as they came, as
 `varhouse export` does; -o NAME.pgen writes NAME.pgen, .pvar and .psam for PLINK 2 (needs
-pgenlib: pip install 'varhouse[pgen]'). What a .pgen cannot hold is counted and reported:
+pgenlib: pip install '.[pgen]' in the clone). What a .pgen cannot hold is counted and reported:
 one copy is written as two of the same; half-missing calls and those of more than two copies
 as missing, and so is who has no record in his file, also where a gVCF says: called.
 

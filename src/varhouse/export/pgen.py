@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, install_extra
 from varhouse.export.cohort import choose
 from varhouse.export.header import merge_headers
 from varhouse.export.joined import merge_records
@@ -228,7 +228,7 @@ class _Writer:
         except ImportError:
             raise UsageError(
                 "PLINK 2 files need pgenlib, which is not installed",
-                "pip install 'varhouse[pgen]'",
+                install_extra("pgen"),
             ) from None
         if not layout.samples:
             raise UsageError("nobody has a sample column: there is nothing for a .pgen")

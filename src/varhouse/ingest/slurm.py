@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from varhouse.errors import UsageError, nearest
+from varhouse.errors import UsageError, install_extra, nearest
 from varhouse.ingest.profiles import Profile
 
 LOG = logging.getLogger("varhouse.ingest")
@@ -67,7 +67,7 @@ def check_slurm(partition: str | None = None) -> None:
     if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
         raise UsageError(
             "the profile needs the package snakemake-executor-plugin-slurm",
-            "pip install 'varhouse[slurm]'",
+            install_extra("slurm"),
         )
     for command in ("sbatch", "squeue", "scancel", "sinfo"):
         if shutil.which(command) is None:

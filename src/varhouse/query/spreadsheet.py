@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.errors import UsageError
+from varhouse.errors import UsageError, install_extra
 from varhouse.query.cells import Sink, as_cells
 from varhouse.tables.schema import PolarsType
 
@@ -43,7 +43,7 @@ class WorkbookWriter:
         except ImportError:
             raise UsageError(
                 "a workbook needs openpyxl, which is not installed",
-                "pip install 'varhouse[xlsx]', or -o answer.csv --spreadsheet-safe",
+                f"{install_extra('xlsx')}, or -o answer.csv --spreadsheet-safe",
             ) from None
         if len(schema) > MOST_COLUMNS:
             raise UsageError(
