@@ -9,23 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from varhouse.errors import VarhouseError
-from varhouse.files import write_text
 from varhouse.nightly.account import Delivered, Disk, Fault, LogLine, Night, summary_numbers
 from varhouse.nightly.delivery import Found, Reason
 from varhouse.nightly.gates import Sorted
 from varhouse.nightly.inbox import shown_name
 from varhouse.nightly.ledger import Ledger, Record
+from varhouse.nightly.notices import write_notices
 from varhouse.nightly.settings import Settings
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
 from varhouse.store.sizes import outlook
 
 LOG = logging.getLogger("varhouse.nightly")
-
-HELD = ".held.txt"
-"""Ending of the file beside a delivery that says why it is held back."""
-
-_FIRST = "varhouse holds this delivery back: "
 
 
 class Teller:
@@ -209,25 +204,15 @@ class Teller:
     # --- notices for deliverers ---
 
     def _write_notices(self) -> None:
-        """Say beside each delivery that is held back why; take back what holds no more."""
-        inbox = self.settings.inbox
-        wanted = {f.delivery + HELD: f for f in self.night.faults if f.delivery}
-        unwritten = 0
-        for name, fault in wanted.items():
-            try:
-                _write_notice(inbox / name, fault, (inbox / (fault.delivery or "")).is_dir())
-            except OSError as error:
-                LOG.info("no notice %s: %s", name, error.strerror)
-                unwritten += 1
-        try:
-            there = [p for p in inbox.iterdir() if p.name.endswith(HELD)]
-        except OSError:
-            there = []
-        for path in there:
-            if path.name not in wanted and _is_notice(path):
-                with suppress(OSError):
-                    path.unlink()
-        if unwritten:
+        """Write what deliverers read beside what is held back."""
+        records = sorted(self.ledger.records.values(), key=lambda r: r.number)
+        taken = {
+            r.name: self.ledger.data(r)
+            for r in records
+            if r.status == "held" and not r.is_copied
+        }
+        # Faults were found in this order: the inbox first.
+        if unwritten := write_notices(self.settings.inbox, self._faults, taken):
             note = f"the inbox cannot be written to: {unwritten} notice(s) left out"
             self.night.notes.append(note)
             self.night.public_notes.append(note)
@@ -238,32 +223,6 @@ def _same(a: Fault, b: Fault) -> bool:
         return False
     # What a late one is older than changes whenever its cohort gets something newer.
     return a.kind == "late" or a.reasons == b.reasons
-
-
-def _write_notice(path: Path, fault: Fault, in_inbox: bool) -> None:
-    """Write why a delivery is held back; not where something else has the name."""
-    if path.is_symlink() or (path.exists() and not _is_notice(path)):
-        return
-    what = (
-        "It lies where it was. Correct it there, and write the ready mark once more; or take\n"
-        "it away."
-        if in_inbox
-        else "It was taken out of the inbox and is kept. Deliver it corrected, under the\n"
-        "same name, with the same date or a later one."
-    )
-    lines = "".join(f"- {line}\n" for line in fault.reasons)
-    text = f"{_FIRST}{fault.delivery}\nsince {fault.since}\n\n{lines}\n{what}\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-
-
-def _is_notice(path: Path) -> bool:
-    """Tell whether a file is one of ours."""
-    try:
-        with path.open("rb") as file:
-            return not path.is_symlink() and file.read(len(_FIRST)) == _FIRST.encode()
-    except OSError:
-        return False
 
 
 def _delivered(record: Record, ledger: Ledger) -> Delivered:
