@@ -8,13 +8,15 @@ are set off by commas or blanks have exactly the cells of the header.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from varhouse.errors import InputError
-from varhouse.textfile import decode_any, read_small, split_lines
-from varhouse.workbook import check_archive, is_archive, read_workbook
+from varhouse.textfile import decode_any, each_line, read_small
+from varhouse.workbook import MOST_ARCHIVE, check_archive, is_archive, read_workbook
 
 Cells = Sequence[str]
 Numbered = tuple[int, list[str]]
@@ -25,8 +27,23 @@ SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
 MOST_SHOWN = 10
 """Mistakes of one kind that are named."""
 
+MOST_TEXT = 256 << 20
+"""Bytes of a sheet at most, unpacked."""
+
+MOST_ROWS = 8 << 20
+"""Rows of a sheet of text at most; a workbook has bounds of its own."""
+
+MOST_COLUMNS = 16_384
+"""Columns at most, as in Excel."""
+
+MOST_CELLS = 50_000_000
+"""Cells of a sheet of text at most."""
+
+_MOST_SHARED = 1 << 16
+"""Texts of cells that are kept once for all cells that have them."""
+
 _COMMENT = "##"
-_HINT = re.compile(r"sep=(.)\Z")
+_HINT = re.compile(r"""\s*("?)sep=(.)\1\s*\Z""")
 """First line by which Excel is told the separator of a CSV."""
 
 _WORD = re.compile(r'"(?:[^"]|"")*"(?=\s|\Z)|\S+')
@@ -41,8 +58,8 @@ class SheetFile:
     ----------
     header
         Names of the columns, without blanks around them and the `#` before the first.
-    rows
-        Cells of each row, as many as columns, without blanks around them.
+    columns
+        Cells of each column, as many as rows, without blanks around them.
     lines
         1-based line of the file, or row of the workbook, of each row.
     form
@@ -50,11 +67,11 @@ class SheetFile:
     notes
         What was taken for what, for people.
     problems
-        Rows that cannot be read; they are not among `rows`.
+        Rows that cannot be read; they are not among the cells.
     """
 
     header: list[str]
-    rows: list[list[str]] = field(default_factory=list)
+    columns: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     form: str = "tabs"
     notes: list[str] = field(default_factory=list)
@@ -77,28 +94,55 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
         If it is neither text nor a workbook, or empty, or its columns may be set off by
         several separators.
     """
-    raw = read_small(path)
+    raw = read_small(path, max(MOST_TEXT, MOST_ARCHIVE))
     if is_archive(raw):
         check_archive(path, raw)
         rows, notes, problems = read_workbook(path, raw, name)
         return _of_workbook(path, rows, notes, problems)
+    if len(raw) > MOST_TEXT:
+        raise InputError(
+            f"{path}: more than {MOST_TEXT >> 20} MiB of text", "is this the right file?"
+        )
     text, encoding = decode_any(path, raw)
-    lines = [(n, x) for n, x in enumerate(split_lines(text), 1) if x.strip()]
-    lines = [(n, x) for n, x in lines if not x.startswith(_COMMENT)]
-    if not lines:
+    del raw
+    said = ((n, x) for n, x in _numbered(text) if _says_something(x))
+    first = next(said, None)
+    if first is None:
         raise InputError(f"{path}: the sheet is empty")
-    if hint := _HINT.match(lines[0][1].strip()):
-        separator, lines = hint[1], lines[1:]
-        if separator not in SEPARATORS or not lines:
+    if hint := _HINT.match(first[1]):
+        separator, first = hint[2], next(said, None)
+        if separator not in SEPARATORS or first is None:
             raise InputError(f"{path}: sep={separator} and no columns set off by it")
     else:
-        separator = _separator(path, lines[0][1], is_header)
-    sheet = _of_text(path, lines, separator)
+        separator = _separator(path, first[1], is_header)
+    begin = first[0]
+    lines = ((n, x) for n, x in _numbered(text) if n >= begin)
+    with _cells_of_any_length(len(text)):
+        sheet = _of_text(path, lines, separator)
     if encoding is not None:
         sheet.notes.append(f"{path.name}: not UTF-8, read as {encoding}")
     if separator != "\t":
         sheet.notes.append(f"{path.name}: columns set off by {SEPARATORS[separator]}")
     return sheet
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    return enumerate(each_line(text), 1)
+
+
+def _says_something(line: str) -> bool:
+    """Tell whether a line is neither blank nor a comment."""
+    return not line.startswith(_COMMENT) and bool(line.strip())
+
+
+@contextmanager
+def _cells_of_any_length(most: int) -> Iterator[None]:
+    """Let the cells of a CSV have `most` letters: one may hold the names of many files."""
+    before = csv.field_size_limit(max(most, csv.field_size_limit()))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _separator(path: Path, line: str, is_header: Callable[[Cells], bool]) -> str:
@@ -142,20 +186,23 @@ def _cells(lines: Iterable[tuple[int, str]], separator: str) -> Iterator[Numbere
     """
     if separator in ("\t", " "):
         for n, line in lines:
-            cells = line.split("\t") if separator == "\t" else _WORD.findall(line)
-            yield n, [_unquoted(c) for c in cells]
+            if _says_something(line):
+                cells = line.split("\t") if separator == "\t" else _WORD.findall(line)
+                yield n, [_unquoted(c) for c in cells]
         return
-    taken: list[int] = []
+    begun = 0
 
     def feed() -> Iterator[str]:
+        nonlocal begun
         for n, line in lines:
-            taken.append(n)
-            yield line + "\n"
+            # Inside of a quoted cell a blank line and `##` are text.
+            if begun or _says_something(line):
+                begun = begun or n
+                yield line + "\n"
 
-    at = 0
     for cells in csv.reader(feed(), delimiter=separator, strict=True):
-        yield taken[at], cells
-        at = len(taken)
+        yield begun, cells
+        begun = 0
 
 
 def _unquoted(cell: str) -> str:
@@ -185,32 +232,62 @@ def fits_cell(text: str) -> bool:
     return whole and _unquoted(cell).strip() == text
 
 
-def _of_text(path: Path, lines: list[tuple[int, str]], separator: str) -> SheetFile:
-    rows = _cells(lines, separator)
+def _of_text(path: Path, lines: Iterable[tuple[int, str]], separator: str) -> SheetFile:
+    rows = _bounded(path, _cells(lines, separator))
     try:
-        every = list(rows)
+        return _filled(path, rows, separator)
     except csv.Error as error:
         raise InputError(
             f"{path}: quotes that do not fit ({error})",
             'a quoted cell ends with a quote and a separator; a quote inside it is ""',
         ) from error
-    sheet = _with_header(path, every, SEPARATORS[separator])
+
+
+def _bounded(path: Path, rows: Iterable[Numbered]) -> Iterator[Numbered]:
+    n_cells = 0
+    for number, (line, cells) in enumerate(rows, 1):
+        n_cells += len(cells)
+        if number > MOST_ROWS or n_cells > MOST_CELLS:
+            raise InputError(
+                f"{path}: more than {MOST_ROWS:,} rows or {MOST_CELLS:,} cells",
+                "is this the right file?",
+            )
+        yield line, cells
+
+
+def _filled(path: Path, rows: Iterator[Numbered], form: str) -> SheetFile:
+    """Make a sheet of rows, the header first; `form` is a separator or `workbook`."""
+    sheet = _with_header(path, next(rows)[1], SEPARATORS.get(form, form))
     n_columns = len(sheet.header)
-    exact = separator != "\t"
-    for line, cells in every[1:]:
+    exact = form in (",", ";", " ")
+    shared: dict[str, str] = {}
+    n_wrong = 0
+    for line, cells in rows:
         bare = [c.strip() for c in cells]
-        if separator != " ":
+        if form != " ":
             while len(bare) > n_columns and not bare[-1]:
                 bare.pop()
+        if not any(bare):
+            continue
         if len(bare) > n_columns or (exact and len(bare) < n_columns):
-            if any(bare):
+            n_wrong += 1
+            if n_wrong <= MOST_SHOWN:
                 sheet.problems.append(
                     f"{path.name}:{line}: {len(bare):,} cells, the header has "
-                    f"{n_columns:,}; fix: {_FIXES[separator]}"
+                    f"{n_columns:,}; fix: {_FIXES[form]}"
                 )
             continue
-        _add(sheet, line, bare)
-    return _shortened(path, sheet)
+        bare += [""] * (n_columns - len(bare))
+        for column, cell in zip(sheet.columns, bare, strict=True):
+            # Cohorts, sexes and provinces are the same texts again and again.
+            kept = shared.get(cell)
+            if kept is None:
+                kept = cell
+                if len(shared) < _MOST_SHARED:
+                    shared[cell] = cell
+            column.append(kept)
+        sheet.lines.append(line)
+    return _shortened(path, sheet, max(0, n_wrong - MOST_SHOWN))
 
 
 _FIXES = {
@@ -218,6 +295,7 @@ _FIXES = {
     ",": "write every cell, also empty ones, and quote one that holds a comma",
     ";": "write every cell, also empty ones, and quote one that holds a semicolon",
     " ": "set the columns off by tabs: a cell is empty, or holds a blank",
+    "workbook": "name the columns, or clear the cells",
 }
 
 
@@ -227,55 +305,49 @@ def _of_workbook(
     rows = [(n, c) for n, c in rows if any(c) and not c[0].startswith(_COMMENT)]
     if not rows:
         raise InputError(f"{path}: the sheet is empty")
-    sheet = _with_header(path, rows, "workbook")
-    for line, cells in rows[1:]:
-        bare = [c.strip() for c in cells]
-        while len(bare) > len(sheet.header) and not bare[-1]:
-            bare.pop()
-        if len(bare) > len(sheet.header):
-            sheet.problems.append(
-                f"{path.name}:{line}: {len(bare):,} cells, the header has "
-                f"{len(sheet.header):,}; fix: name the columns, or clear the cells"
-            )
-            continue
-        _add(sheet, line, bare)
+    sheet = _filled(path, iter(rows), "workbook")
     sheet.notes += notes
-    sheet.problems += problems
-    return _shortened(path, sheet)
+    # What is wrong with a cell says more than what its row lacks.
+    more = len(problems) - MOST_SHOWN
+    sheet.problems += problems[:MOST_SHOWN]
+    if more > 0:
+        sheet.problems.append(_more(path, more))
+    return sheet
 
 
-def _with_header(path: Path, rows: list[Numbered], form: str) -> SheetFile:
-    header = [c.strip().lstrip("#").strip() for c in rows[0][1]]
+def _with_header(path: Path, cells: Cells, form: str) -> SheetFile:
+    header = [c.strip().lstrip("#").strip() for c in cells]
     while header and not header[-1]:
         header.pop()
-    twice = sorted({h for h in header if header.count(h) > 1})
+    if len(header) > MOST_COLUMNS:
+        raise InputError(
+            f"{path}: {len(header):,} columns; at most {MOST_COLUMNS:,} are read",
+            "a sheet has a row for each sample or cohort: is it on its side?",
+        )
+    twice = sorted(h for h, n in Counter(header).items() if n > 1)
     if twice and twice != [""]:
-        names = ", ".join(h or "without a name" for h in twice)
-        raise InputError(f"{path}: column(s) {names} stand twice in the header")
-    return SheetFile(header, form=form)
+        names = ", ".join(h or "without a name" for h in twice[:MOST_SHOWN])
+        more = f" and {len(twice) - MOST_SHOWN:,} more" if twice[MOST_SHOWN:] else ""
+        raise InputError(f"{path}: column(s) {names}{more} stand twice in the header")
+    return SheetFile(header, [[] for _ in header], form=form)
 
 
-def _add(sheet: SheetFile, line: int, bare: list[str]) -> None:
-    if any(bare):
-        sheet.rows.append(bare + [""] * (len(sheet.header) - len(bare)))
-        sheet.lines.append(line)
+def _more(path: Path, n: int) -> str:
+    return f"{path.name}: ... and {n:,} more like it"
 
 
-def _shortened(path: Path, sheet: SheetFile) -> SheetFile:
-    """Drop columns without a name and name the first mistakes alone."""
-    unnamed = [k for k, h in enumerate(sheet.header) if not h]
-    for k in unnamed:
-        full = next((n for n, r in zip(sheet.lines, sheet.rows, strict=True) if r[k]), None)
+def _shortened(path: Path, sheet: SheetFile, n_unnamed: int) -> SheetFile:
+    """Drop columns without a name; of `n_unnamed` further mistakes tell the number alone."""
+    if n_unnamed:
+        sheet.problems.append(_more(path, n_unnamed))
+    for k, (name, cells) in enumerate(zip(sheet.header, sheet.columns, strict=True), 1):
+        full = None if name else next((i for i, c in enumerate(cells) if c), None)
         if full is not None:
             sheet.problems.append(
-                f"{path.name}:{full}: a value in column {k + 1}, which has no name; fix: "
-                "name it"
+                f"{path.name}:{sheet.lines[full]}: a value in column {k}, which has no name; "
+                "fix: name it"
             )
-    if unnamed:
-        keep = [k for k in range(len(sheet.header)) if k not in unnamed]
-        sheet.header = [sheet.header[k] for k in keep]
-        sheet.rows = [[r[k] for k in keep] for r in sheet.rows]
-    more = len(sheet.problems) - MOST_SHOWN
-    if more > 0:
-        sheet.problems[MOST_SHOWN:] = [f"{path.name}: ... and {more:,} more like it"]
+    named = [k for k, name in enumerate(sheet.header) if name]
+    sheet.header = [sheet.header[k] for k in named]
+    sheet.columns = [sheet.columns[k] for k in named]
     return sheet

@@ -206,12 +206,20 @@ def _as_chinese(raw: bytes) -> str | None:
     return text if 2 * common > len(others) else None
 
 
+def each_line(text: str) -> Iterator[str]:
+    """Yield the lines of a text without their ends; carriage returns alone end lines, too."""
+    old = "\n" not in text
+    end = "\r" if old else "\n"
+    at = 0
+    while at < len(text):
+        stop = text.find(end, at)
+        stop = len(text) if stop < 0 else stop
+        # The last line has no line feed, its carriage return is a letter.
+        whole = not old and stop < len(text) and stop > at and text[stop - 1] == "\r"
+        yield text[at : stop - 1 if whole else stop]
+        at = stop + 1
+
+
 def split_lines(text: str) -> list[str]:
-    """Split a text into lines without their ends; carriage returns alone end lines, too."""
-    text = text.replace("\r\n", "\n")
-    if "\n" not in text:
-        text = text.replace("\r", "\n")
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
+    """Split a text into lines as `each_line` does."""
+    return list(each_line(text))

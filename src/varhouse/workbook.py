@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import InputError, install_extra
-from varhouse.textfile import SMALL_FILE
 from varhouse.workbookparts import MOST_ROWS, PartNotes, WorkbookArchive
+
+MOST_ARCHIVE = 512 << 20
+"""Bytes of an archive at most, unpacked."""
 
 MOST_CELLS = 50_000_000
 """Cells of a sheet at most, empty ones before others counted."""
@@ -72,11 +74,11 @@ def check_archive(path: Path, raw: bytes) -> None:
             if "xl/workbook.xml" not in names:
                 raise InputError(f"{path}: a zip archive, no sheet", "unpack it")
             size = sum(p.file_size for p in parts)
-            if size > SMALL_FILE or len(parts) > MOST_PARTS:
+            if size > MOST_ARCHIVE or len(parts) > MOST_PARTS:
                 raise InputError(
                     f"{path}: the workbook unpacks to {size / 2**20:,.0f} MiB in "
-                    f"{len(parts):,} parts; at most {SMALL_FILE >> 20} MiB in {MOST_PARTS:,} "
-                    "are read",
+                    f"{len(parts):,} parts; at most {MOST_ARCHIVE >> 20} MiB in "
+                    f"{MOST_PARTS:,} are read",
                     "save its sheet as CSV UTF-8",
                 )
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:

@@ -1,8 +1,11 @@
 """Sheets in the forms that people have them in: read as meant, or refused with the fix."""
 
+import csv
+import gzip
 import io
 import re
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -12,9 +15,11 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
-from varhouse import workbook
+from varhouse import sheetfile, workbook
 from varhouse.errors import InputError, install_extra
+from varhouse.ingest.setup.sheetcolumns import SAMPLES_SHEET
 from varhouse.ingest.setup.sheets import Sheet, read_cohorts, read_samples
+from varhouse.sheetfile import read_sheet_file
 
 PEOPLE = [
     ("cohort", "sample", "sex", "population", "note"),
@@ -374,7 +379,7 @@ def test_a_hostile_workbook_is_refused_soon(
     book: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(workbook, "MOST_CELLS", 1_000_000)
-    monkeypatch.setattr(workbook, "SMALL_FILE", 8 << 20)
+    monkeypatch.setattr(workbook, "MOST_ARCHIVE", 8 << 20)
     changes, words = HOSTILE[name]
     repacked(book, changes)
     began = time.process_time()
@@ -414,3 +419,93 @@ def test_without_the_extra_a_workbook_is_refused_with_the_fix(
     with pytest.raises(InputError) as caught:
         read_samples(book)
     assert f"fix: {install_extra('xlsx')}" in str(caught.value)
+
+
+def read_text_sheet(tmp_path: Path, text: str, reader: Callable = read_samples) -> Sheet:
+    path = tmp_path / "sheet.txt"
+    path.write_bytes(text.encode())
+    sheet: Sheet = reader(path)
+    assert sheet.problems == []
+    return sheet
+
+
+def test_a_quoted_cell_over_several_lines_is_kept_whole(tmp_path: Path) -> None:
+    text = (
+        '## of "2026\n\ncohort,sample,note\n\n## a "comment\n'
+        'a,S1,"x\n\n## y\n  \nz"\n\na,S2,"## t"\n'
+    )
+    frame = read_text_sheet(tmp_path, text).frame
+    assert frame.select("sample", "note", "line").rows() == [
+        ("S1", "x\n\n## y\n  \nz", 6),
+        ("S2", "## t", 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hint", "separator"),
+    [
+        ("sep=\t", "\t"),
+        ('"sep=;"', ";"),
+        ("sep=;", ";"),
+        (' "sep=\t" ', "\t"),
+        ("sep=,\r", ","),
+    ],
+)
+def test_a_first_line_may_name_the_separator(
+    tmp_path: Path, hint: str, separator: str
+) -> None:
+    rows = separator.join(["cohort", "sample"]) + "\n" + separator.join(["a", "S1"]) + "\n"
+    frame = read_text_sheet(tmp_path, f"{hint}\n{rows}").frame
+    assert frame.select("cohort", "sample", "line").rows() == [("a", "S1", 3)]
+
+
+def test_a_cell_may_name_any_number_of_files(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    files = ",".join(f"batch/S{k:06d}.vcf.gz" for k in range(10_000))
+    text = f'cohort,files,assay\na,"{files}",WGS\n'
+    frame = read_text_sheet(tmp_path, text, read_cohorts).frame
+    assert frame["files"].to_list() == [files]
+    assert csv.field_size_limit() == before
+
+
+def test_a_sheet_on_its_side_is_refused_soon(tmp_path: Path) -> None:
+    row = "\t".join(f"S{k}" for k in range(100_000))
+    began = time.process_time()
+    said = problems_of(tmp_path, f"sample\t{row}\ncohort\t{row}\n")
+    assert "100,001 columns; at most 16,384 are read" in said
+    assert "is it on its side?" in said
+    said = problems_of(tmp_path, "cohort\tsample\t" + "\t".join(["x", "y"] * 8000) + "\n")
+    assert "column(s) x, y stand twice" in said
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("MOST_ROWS", "more than 50 rows"), ("MOST_CELLS", "or 50 cells"), ("MOST_TEXT", "MiB")],
+)
+def test_a_sheet_of_text_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    monkeypatch.setattr(sheetfile, name, 50)
+    text = "cohort\tsample\n" + "".join(f"a\tS{k}\n" for k in range(60))
+    assert words in problems_of(tmp_path, gzip.compress(text.encode()))
+
+
+def test_a_row_of_a_sheet_takes_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As many bytes are reserved, and never touched.
+    monkeypatch.setattr(sheetfile, "MOST_ARCHIVE", 1 << 20)
+    monkeypatch.setattr(sheetfile, "MOST_TEXT", 1 << 20)
+    path = tmp_path / "s.tsv"
+    n = 20_000
+    path.write_text("cohort\tsample\tsex\n" + "".join(f"bj\tS{k}\tmale\n" for k in range(n)))
+    tracemalloc.start()
+    try:
+        read_sheet_file(path, "samples", SAMPLES_SHEET.is_header)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A text of its own (55 bytes), three pointers, a number (28 and a pointer), its line; the
+    # lists of rows and lines took 900.
+    assert most / n < 250

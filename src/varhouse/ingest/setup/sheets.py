@@ -85,14 +85,11 @@ def read_sheet(path: Path, kind: SheetKind) -> Sheet:
         If it cannot be read as a sheet at all.
     """
     found = read_sheet_file(path, kind.name, kind.is_header)
-    columns: list[list[str | None]] = [
-        [None if is_missing(cell) else cell for cell in cells]
-        for cells in zip(*found.rows, strict=True)
-    ] or [[] for _ in found.header]
-    frame = pl.DataFrame(
-        dict(zip(found.header, columns, strict=True)),
-        schema=dict.fromkeys(found.header, pl.String),
-    ).with_columns(pl.Series("line", found.lines, dtype=pl.Int64))
+    columns = (
+        pl.Series(name, [None if is_missing(c) else c for c in cells], pl.String)
+        for name, cells in zip(found.header, found.columns, strict=True)
+    )
+    frame = pl.DataFrame([*columns, pl.Series("line", found.lines, pl.Int64)])
     frame, notes, problems = take_names(path.name, frame, kind)
     sheet = Sheet(path, frame, found.form, found.notes + notes, found.problems + problems)
     if not problems:
