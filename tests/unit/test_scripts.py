@@ -79,6 +79,7 @@ def run(clone: Path, tmp_path: Path) -> Run:
             "TMPDIR": str(tmp_path),
             "CALLS": str(tmp_path / "calls"),
             "INGEST": os.environ.get("INGEST", "3"),
+            "PYTHON": os.environ.get("OWN_PYTHON", ""),
         }
         command = [clone / "scripts" / script, *args]
         return subprocess.run(
@@ -105,6 +106,14 @@ def test_old_python_is_named_in_one_line(run: Run) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: no Python 3.11 or newer found (found: 3.9.2")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_python_is_named_from_where_one_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = fake_python(tmp_path / "own" / "python")
+    monkeypatch.setenv("OWN_PYTHON", str(own).lstrip("/"))
+    assert run("setup", version="3.9.2", old=1).returncode == 0
 
 
 def test_missing_venv_module_is_named_with_the_way_out(run: Run) -> None:
@@ -249,6 +258,60 @@ def test_no_index_address_stands_in_what_installs() -> None:
 
 
 # --- bundles ---
+
+BUNDLING = """#!/bin/sh
+case "$*" in
+    "-m pip wheel"*)
+        for last; do :; done
+        [ -d "${{last%%\\[*}}/src" ] || exit 1
+        while [ "$1" != --wheel-dir ]; do shift; done
+        touch "$2/varhouse-0-py3-none-any.whl" ;;
+    *make_demo_data*) for last; do :; done; mkdir -p "$last"; touch "$last/config.yaml" ;;
+    *) exec "{python}" "$@" ;;
+esac
+"""
+"""A Python that makes no wheels and no demo."""
+
+
+def test_a_bundle_has_what_is_committed(clone: Path, tmp_path: Path) -> None:
+    """Clone, folder of temporary files and archive lie in paths with blanks."""
+    for name in ("docs/slurm.md", "workflow/profiles/slurm/profile.yaml", "src/varhouse/a.py"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("committed")
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for words in (["init", "-q"], ["add", "."], [*names, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *words], cwd=clone, check=True)
+    (clone / "docs" / "draft.md").touch()
+    (clone / "docs" / "slurm.md").write_text("not committed")
+    python, tmp = tmp_path / "bin" / "python", tmp_path / "of a while"
+    for folder in (python.parent, tmp, tmp_path / "away"):
+        folder.mkdir()
+    python.write_text(BUNDLING.format(python=sys.executable))
+    python.chmod(0o755)
+    done = subprocess.run(
+        [clone / "scripts/bundle", "--no-check", "to carry/b 1.tar.gz"],
+        cwd=tmp_path, env={**os.environ, "PYTHON": "bin/python", "TMPDIR": str(tmp)},
+        text=True, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "changes that are not committed are left out" in done.stderr
+    assert "1 wheels" in done.stderr
+    assert not list(tmp.iterdir())
+    shutil.unpack_archive(
+        tmp_path / "to carry" / "b 1.tar.gz", tmp_path / "away", filter="data"
+    )
+    (made,) = (tmp_path / "away").iterdir()
+    assert (made / "docs/slurm.md").read_text() == "committed"
+    files = {str(f.relative_to(made)) for f in made.rglob("*") if f.is_file()}
+    assert {
+        "install", "constraints.txt", "workflow/profiles/slurm/profile.yaml", "platform",
+        "wheels/varhouse-0-py3-none-any.whl", "demo/data/config.yaml", "src/varhouse/a.py",
+    } <= files  # fmt: skip
+    assert "docs/draft.md" not in files
+    assert (made / "platform").read_text() == f"{own_platform()}\n"
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=made, check=True)
+    sums = (made / "SHA256SUMS").read_text()
+    assert sums.count("\n") == len(files) - 1
 
 
 @pytest.fixture
