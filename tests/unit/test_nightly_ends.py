@@ -128,3 +128,18 @@ def test_a_night_that_fails_after_the_commit_does_not_deny_it(nights: Nights) ->
     assert headline(failed).startswith(f"The night failed: {said}. ")
     assert said in (nights.folder / "account.txt").read_text()
     assert outcomes(nights.run()) == {"x": "in"}
+
+
+def test_room_is_kept_for_what_has_to_be_copied_on_one_disk(nights: Nights) -> None:
+    """Files with a second name are copied, wherever they lie."""
+    folder = nights.deliver("x")
+    nights.deliver("y", "b")
+    asked: list[tuple[Path, int]] = []
+    with mock.patch.object(night_module, "check_free_space", lambda *a: asked.append(a)):
+        nights.run(dry_run=True)
+        assert [path for path, _ in asked] == [nights.store]
+        (nights.root / "second name").hardlink_to(folder / "calls.vcf")
+        nights.run(dry_run=True)
+    names = ("calls.vcf", "samples.tsv")
+    size = sum((folder / name).stat().st_size for name in names)
+    assert asked[2:] == [(nights.folder, size)]

@@ -39,9 +39,9 @@ from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
 from varhouse.nightly.take import (
-    is_elsewhere,
     leave_again,
     left_behind,
+    must_copy,
     recover,
     remove_old_data,
     summed_again,
@@ -285,9 +285,11 @@ class _Work:
             return
         calls = sum(f.bytes for r in new for f in r.files if f.path in r.calls)
         check_free_space(self.settings.store, needed_bytes(calls))
-        # Whether a delivery is renamed is not known yet: all of it may have to be copied.
-        if is_elsewhere(self.settings.inbox, self.settings.folder):
-            check_free_space(self.settings.folder, sum(r.n_bytes for r in new))
+        copies = [
+            r for r in new if must_copy(Path(r.source or ""), self.settings.folder, r.files)
+        ]
+        if copies:
+            check_free_space(self.settings.folder, sum(r.n_bytes for r in copies))
 
     def _take_duplicate(self, record: Record) -> None:
         """Move a delivery that brings nothing out of the way, if that needs no copy."""
