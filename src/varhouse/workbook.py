@@ -15,6 +15,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ _ARCHIVES = (
 )
 """A name in a zip archive, what the archive is, and what to do about it."""
 
+_EXACT = Context(prec=60)
 _PLAIN = ("General", "@", "0")
 
 
@@ -257,8 +259,11 @@ def _number_text(value: float, form: str) -> str | None:
     """Give the text that Excel shows of a number; None where it does not follow."""
     if abs(value) >= 10**_DIGITS:
         return None
-    if match := re.fullmatch(r"0\.(0+)", form):
-        return f"{value:.{len(match[1])}f}"
+    if match := re.fullmatch(r"0\.(0{1,30})", form):
+        # Excel rounds the 15 digits that it keeps, halves away from zero.
+        kept = Decimal(f"{value:.{_DIGITS}g}")
+        places = Decimal(1).scaleb(-len(match[1]))
+        return f"{kept.quantize(places, ROUND_HALF_UP, _EXACT):f}"
     if float(value).is_integer():
         if form in _PLAIN:
             return str(int(value))
