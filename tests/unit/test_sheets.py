@@ -232,7 +232,9 @@ def test_cells_of_a_workbook_keep_the_text_they_show(tmp_path: Path) -> None:
     shown = [  # value, format, text; None: it is named as a mistake
         (1, "General", "1"), (1, "000", "001"), (45.5, "General", "45.5"),
         (2.0, "0.00", "2.00"), (0.1 + 0.2, "General", "0.3"), ("007", "@", "007"),
-        (True, "General", "TRUE"),
+        (True, "General", "TRUE"), (2.675, "0.00", "2.68"), (1.005, "0.00", "1.01"),
+        (-0.125, "0.00", "-0.13"), (0.5, "0.0", "0.5"),
+        (0.285, "0." + "0" * 20, "0.285" + "0" * 17),
         (12345, "#,##0", None), (0.5, "0%", None), (1e15, "General", None), (1.5, "000", None),
         (1e-9, "General", None), ("=1+1", "General", None), ("#N/A", "General", None),
     ]  # fmt: skip
@@ -509,3 +511,12 @@ def test_a_row_of_a_sheet_takes_little_memory(
     # A text of its own (55 bytes), three pointers, a number (28 and a pointer), its line; the
     # lists of rows and lines took 900.
     assert most / n < 250
+
+
+def test_a_column_may_have_any_name_or_is_refused(tmp_path: Path) -> None:
+    text = "cohort\tsample\tsex\tsaid\tbare\tLine\na\tS1\tM\tx\ty\tz\n"
+    frame = read_text_sheet(tmp_path, text).frame
+    assert frame.drop("population").rows() == [("a", "S1", "male", "x", "y", "z", 2)]
+    said = problems_of(tmp_path, "cohort\tsample\tline\na\tS1\tHeLa\n")
+    assert "sheet.txt: a column called 'line'" in said
+    assert "fix: call it something else" in said

@@ -150,6 +150,9 @@ _WORDS = {
 _CODES = {"1": "male", "2": "female", "0": "unknown", "9": "unknown", "-9": "unknown"}
 """Codes of PLINK's .fam and of ISO/IEC 5218 and GB/T 2261.1, which agree but for 9 and -9."""
 
+_SAID, _BARE = " said", " bare"
+"""Columns while sexes are read: names in a header have no blanks around them."""
+
 
 def read_sex(where: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Read the column sex of the sample sheet: words, letters, or the codes 1, 2 and 0.
@@ -165,42 +168,42 @@ def read_sex(where: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str], 
     """
     said = pl.col("sex").str.strip_chars().str.to_lowercase()
     known = {**_WORDS, **_CODES}
-    frame = frame.with_columns(said=pl.col("sex"), bare=said)
-    sex = pl.col("bare").fill_null("unknown").replace_strict(known, default=None)
+    frame = frame.with_columns(pl.col("sex").alias(_SAID), said.alias(_BARE))
+    sex = pl.col(_BARE).fill_null("unknown").replace_strict(known, default=None)
     frame = frame.with_columns(sex=sex)
     bad = frame.filter(pl.col("sex").is_null())
     problems = [
         f"{where}:{line}: sample {s!r}: sex {x!r} is not male, female or unknown (M, F, U; "
         "男, 女; 1, 2, 0 as in PLINK)"
-        for line, s, x in bad.select("line", "sample", "said").head(10).rows()
+        for line, s, x in bad.select("line", "sample", _SAID).head(10).rows()
     ]
     if bad.height > 10:
         problems.append(f"{where}: sex: ... and {bad.height - 10:,} more like it")
-    coded = frame.filter(pl.col("bare").is_in(list(_CODES)))
+    coded = frame.filter(pl.col(_BARE).is_in(list(_CODES)))
     for (cohort,), rows in coded.group_by("cohort", maintain_order=True):
         problems += _code_problems(where, str(cohort), rows, frame)
     notes = []
     if coded.height and not problems:
         notes.append(f"{where}: sex 1, 2, 0 read as in PLINK: male, female, unknown")
-    return frame.drop("said", "bare"), notes, problems
+    return frame.drop(_SAID, _BARE), notes, problems
 
 
 def _code_problems(
     where: str, cohort: str, coded: pl.DataFrame, frame: pl.DataFrame
 ) -> list[str]:
-    line = coded["line"][0]
+    line, said = coded["line"][0], coded[_SAID][0]
     words = frame.filter(
         (pl.col("cohort") == cohort)
-        & pl.col("bare").is_not_null()
-        & ~pl.col("bare").is_in(list(_CODES))
+        & pl.col(_BARE).is_not_null()
+        & ~pl.col(_BARE).is_in(list(_CODES))
     )
     if words.height:
         return [
-            f"{where}:{line}: cohort {cohort!r}: sex is {coded['said'][0]!r} here and "
-            f"{words['said'][0]!r} on line {words['line'][0]}; fix: write male, female, "
+            f"{where}:{line}: cohort {cohort!r}: sex is {said!r} here and "
+            f"{words[_SAID][0]!r} on line {words['line'][0]}; fix: write male, female, "
             "unknown"
         ]
-    codes = set(coded["bare"])
+    codes = set(coded[_BARE])
     if "1" in codes and "0" in codes and "2" not in codes:
         return [
             f"{where}:{line}: cohort {cohort!r}: sex is 0 and 1 and never 2: PLINK's unknown "

@@ -89,9 +89,16 @@ def read_sheet(path: Path, kind: SheetKind) -> Sheet:
         pl.Series(name, [None if is_missing(c) else c for c in cells], pl.String)
         for name, cells in zip(found.header, found.columns, strict=True)
     )
-    frame = pl.DataFrame([*columns, pl.Series("line", found.lines, pl.Int64)])
+    frame = pl.DataFrame([*columns]).with_columns(
+        pl.Series("line", found.lines, dtype=pl.Int64)
+    )
     frame, notes, problems = take_names(path.name, frame, kind)
     sheet = Sheet(path, frame, found.form, found.notes + notes, found.problems + problems)
+    if "line" in found.header:
+        sheet.problems.append(
+            f"{path.name}: a column called 'line', as the lines of the sheet are; fix: "
+            "call it something else, for example line_name"
+        )
     if not problems:
         sheet.problems += missing_columns(path.name, frame, kind)
     return sheet
