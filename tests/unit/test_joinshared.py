@@ -192,6 +192,34 @@ def test_a_commit_that_was_killed_is_made_again(
     assert [str(p) for p in verify(varhouse.open(fx_store))] == []
 
 
+def test_cohort_and_source_that_change_are_as_in_a_store_of_one_build(fx_store: Path) -> None:
+    """Alleles that go take files with them; the source has another column and another type."""
+    site = fx_store.parent
+    rows = [
+        f"c1 {p} rs{p} {BASES[p - 1]} {other(BASES[p - 1])} . . . GT 0/1" for p in (14, 77)
+    ]
+    make_vcf(site / "n3.vcf", rows, ["P3"])
+    lines = [
+        f"c1\t{p}\t.\t{BASES[p - 1]}\t{other(BASES[p - 1])}\t.\t.\tAF=x{p};AC={p}"
+        for p in range(10, 250, 3)
+    ]
+    head = SOURCE.replace("Type=Float", "Type=String").replace(
+        "#CHROM", '##INFO=<ID=AC,Number=A,Type=Integer,Description="x">\n#CHROM'
+    )
+    (site / "s.vcf").write_text(head + "\n".join(lines) + "\n")
+    path = config(site, NIGHTS + 1)
+    path.write_text(path.read_text().replace('"AF"', '"AF", "AC"'))
+    before = varhouse.open(fx_store).paths("variants")
+    with mock.patch.object(joinshared, "MOST", 1):
+        ingest_here(fx_store, path)
+        store = varhouse.open(fx_store)
+        assert len(store.paths("variants")) == 1 < len(before)
+        assert [str(p) for p in verify(store)] == []
+        ingest_here(site / "fresh", path)
+        assert store.digest() == varhouse.open(site / "fresh").digest()
+        assert store.scan("annotations_s").collect_schema()["AF"] == pl.String
+
+
 def test_what_a_source_says_in_another_type_is_left_as_it_is(
     stores: tuple[Path, Path], tmp_path: Path
 ) -> None:
