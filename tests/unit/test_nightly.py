@@ -332,6 +332,27 @@ def test_another_nightly_is_told_apart(nights: Nights) -> None:
         ("nightly: {inbox: inbox, folder: 'a,b'}\n", "holds a comma"),
         ("nightly: {inbox: inbox, folder: store/n}\n", "lies in"),
         ("", "nightly: say where deliveries lie"),
+        *(
+            (f"nightly: {{inbox: inbox, folder: n, {key}: {value}}}\n", f"nightly.{key}")
+            for key, values in {
+                "keep_days": (1000000, "1.0e+300", ".inf", ".nan", -1),
+                "unfinished_days": (1000000, ".inf", ".nan", -1),
+                "ready": (
+                    "'.'",
+                    "..",
+                    "'a/b'",
+                    "delivery.yaml",
+                    "MD5SUMS",
+                    "sha256sum.txt",
+                    '"a\\eb"',
+                    '"\\ud800"',
+                    "'a b'",
+                    "x" * 101,
+                    ".DS_Store",
+                ),
+            }.items()
+            for value in values
+        ),
         (
             "nightly: {inbox: inbox, folder: n, chains: {GRCh37: {chain: x.chain}}}\n",
             "nightly.chains.GRCh37.chain: no such file",

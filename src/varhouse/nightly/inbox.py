@@ -64,6 +64,13 @@ def shown_name(name: str) -> str:
     return mask_text(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
+def mark_problem(name: str) -> str | None:
+    """Say why the ready mark of deliveries cannot have a name; None: it can."""
+    if name in (".", "..", MANIFEST, *LISTS) or _CLUTTER.fullmatch(name):
+        return f"{name!r} is there without anybody's word that a delivery is whole"
+    return None if is_text(name) else f"{name!r} holds letters that cannot be shown"
+
+
 def list_inbox(inbox: Path) -> Iterator[os.DirEntry[str]]:
     """Yield the entries of the inbox that may be deliveries, by name: folders, and links."""
     with os.scandir(inbox) as entries:

@@ -1,11 +1,13 @@
 """What the section `nightly` of a configuration says, checked before anything is done."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from varhouse.errors import ConfigError, InputError
 from varhouse.ingest.setup.config_form import check_form, dates_as_text, spread_assembly
+from varhouse.nightly.inbox import mark_problem
 from varhouse.yamltext import read_yaml
 
 
@@ -120,6 +122,12 @@ def _path_problems(settings: Settings) -> list[str]:
         problems.append(f"nightly.inbox: no such folder: {settings.inbox}")
     if settings.folder.exists() and not settings.folder.is_dir():
         problems.append(f"nightly.folder: not a folder: {settings.folder}")
+    for key in ("unfinished_days", "keep_days"):
+        # YAML has a .nan, which is neither less nor more than any limit.
+        if math.isnan(getattr(settings, key)):
+            problems.append(f"nightly.{key}: not a number of days")
+    if problem := mark_problem(settings.ready):
+        problems.append(f"nightly.ready: {problem}; fix: another name, as READY")
     # Cohort sheets separate files by commas and pass over blanks at the ends of a path.
     text = str(settings.folder)
     if "," in text or text != text.strip() or not text.isprintable():
