@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 import yaml
 from nights import Nights, faults, outcomes
 
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, StoreError
 from varhouse.ingest.setup.sheets import METADATA
 from varhouse.nightly import inbox as inbox_module
+from varhouse.nightly.account import load_account
 from varhouse.nightly.delivery import Found, read_people
 from varhouse.nightly.gates import Gates
 from varhouse.nightly.inbox import DEEPEST, list_inbox, look
@@ -247,3 +249,66 @@ def test_what_is_listed_of_a_folder_is_bounded(
         assert "more than 20 files and folders" in reasons, reasons
         assert len(reasons) < 15
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["x.held.txt", "bad.held.txt"])
+def test_what_stands_in_place_of_a_notice_is_neither_read_nor_waited_for(
+    name: str, tmp_path: Path
+) -> None:
+    nights = Nights(tmp_path)
+    (nights.deliver("bad", "a") / "calls.vcf").write_text("cut")
+    file = nights.inbox / name
+    os.mkfifo(file)
+    done = threading.Event()
+    night = threading.Thread(target=lambda: (nights.run(), done.set()), daemon=True)
+    night.start()
+    night.join(30)
+    if not done.is_set():
+        # Let the thread that waits go.
+        os.close(os.open(file, os.O_WRONLY | os.O_NONBLOCK))
+    assert done.is_set()
+    assert file.is_fifo()
+    # One that looks like ours, and is no text.
+    file.unlink()
+    file.write_bytes(b"varhouse holds this delivery back: \xff\xfe")
+    nights.run()
+    assert file.exists() == (name == "bad.held.txt")
+    file.unlink(missing_ok=True)
+    file.symlink_to(tmp_path / "ref.fa")
+    nights.run()
+    assert file.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"files": null}', b"\xff", None], ids=str
+)
+def test_a_damaged_record_fails_the_night_and_the_account_says_so(
+    content: str | bytes | None, tmp_path: Path
+) -> None:
+    nights = Nights(tmp_path)
+    nights.deliver("x", "a")
+    nights.deliver("y", "b")
+    nights.run()
+    digest = nights.digest()
+    (file,) = (nights.folder / "deliveries" / "a").iterdir()
+    whole = file.read_bytes()
+    file.unlink()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    nights.deliver("z", "c")
+    for options in ({}, {"close": ["x"]}):
+        with pytest.raises(StoreError, match=file.name):
+            nights.run(**options)
+        night = load_account(nights.folder)
+        assert night is not None
+        assert (night.exit_code, faults(night)["night"].kind) == (1, "failed")
+        assert file.name in (night.error or "")
+    with pytest.raises(StoreError, match=file.name):
+        nights.run(dry_run=True)
+    assert (nights.names(), nights.digest()) == (["z"], digest)
+    if content is None:
+        file.rmdir()
+    file.write_bytes(whole)
+    assert outcomes(nights.run())["z"] == "in"

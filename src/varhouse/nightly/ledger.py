@@ -14,6 +14,7 @@ from typing import Any
 from varhouse.errors import StoreError
 from varhouse.files import read_json, sync_folder, write_text
 from varhouse.filestate import Stamp
+from varhouse.ingest.setup.filelists import first_of_many
 from varhouse.nightly.delivery import Delivery, File, Reason
 
 DELIVERIES = "deliveries"
@@ -130,14 +131,36 @@ class Ledger:
     ----------
     folder
         The nights' folder, or one that is not there yet.
+
+    Attributes
+    ----------
+    damaged
+        Errors of records that cannot be read; they are not among `records`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records: dict[str, Record] = {}
+        self.damaged: list[StoreError] = []
         for file in sorted((folder / DELIVERIES).glob("*/*.json")):
-            record = _load(file)
-            self.records[record.id] = record
+            try:
+                record = _load(file)
+            except StoreError as error:
+                self.damaged.append(error)
+            else:
+                self.records[record.id] = record
+
+    def check(self) -> None:
+        """Raise what keeps records from being read: nothing can be decided without them.
+
+        Raises
+        ------
+        StoreError
+            With every damaged record.
+        """
+        if self.damaged:
+            every = first_of_many(error.message for error in self.damaged)
+            raise StoreError("; ".join(every), self.damaged[0].fix)
 
     def of_cohort(self, cohort: str) -> list[Record]:
         """Give the records of a cohort in the order in which they were taken."""
@@ -209,11 +232,14 @@ class Ledger:
 
 
 def _load(file: Path) -> Record:
-    data = read_json(file, "restore it from a backup, or close the delivery by deleting it")
+    fix = "restore it from a backup, or close the delivery by deleting it"
     try:
+        data = read_json(file, fix)
         data["files"] = [File(**f) for f in data["files"]]
         data["reasons"] = [Reason(*r) for r in data["reasons"]]
         return Record(**data)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be read ({error.strerror})", fix) from None
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"{file} is no record of a delivery: {error!r}", "use the varhouse of the nights"

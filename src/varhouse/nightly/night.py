@@ -140,7 +140,8 @@ class _Work:
         began = time.monotonic()
         # What can be found to be wrong at once is: then nothing was begun, nor is it logged.
         standing = read_standing(self.settings)
-        closing = self._to_close()
+        # A damaged record fails the night, with an account.
+        closing = [] if self.ledger.damaged else self._to_close()
         self.night.inbox_seen = False
         append_log(self.settings.folder, [begin_line(self.night)])
         teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
@@ -185,6 +186,7 @@ class _Work:
         return alarm
 
     def _work(self, standing: Standing, closing: list[str]) -> None:
+        self.ledger.check()
         releases = list_releases(self.settings.store)
         self.night.base_release = max(releases, default=None)
         self._note(recover(self.ledger, self.settings.inbox, self.now))
@@ -210,6 +212,7 @@ class _Work:
 
     def rehearse(self) -> Night:
         """Say what a night would do; nothing is written."""
+        self.ledger.check()
         standing = read_standing(self.settings)
         for key in self._to_close():
             # In memory alone.

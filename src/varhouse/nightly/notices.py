@@ -149,9 +149,10 @@ def _are_alike(a: Path, b: Path) -> bool:
         return False
 
 
-def _readers_of_file(path: Path) -> tuple[int, int, int]:
+def _readers_of_file(path: Path) -> tuple[int, int, int, int]:
+    """Give owner, group, mode and bytes: one that others made longer is not read."""
     found = path.lstat()
-    return found.st_uid, found.st_gid, found.st_mode
+    return found.st_uid, found.st_gid, found.st_mode, found.st_size
 
 
 def _is_notice(path: Path) -> bool:
