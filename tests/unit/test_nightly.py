@@ -19,8 +19,9 @@ from varhouse.files import read_json
 from varhouse.ingest import driver
 from varhouse.nightly import night as night_module
 from varhouse.nightly import take as take_module
-from varhouse.nightly.account import load_account, read_log
+from varhouse.nightly.account import load_account
 from varhouse.nightly.night import OtherNightError
+from varhouse.nightly.nightlog import read_log
 from varhouse.store import layout
 from varhouse.store.lock import file_lock
 

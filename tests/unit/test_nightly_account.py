@@ -12,14 +12,11 @@ from varhouse.nightly.account import (
     Delivered,
     Disk,
     Fault,
-    LogLine,
     Night,
-    append_log,
     load_account,
-    read_log,
     save_account,
-    summary_numbers,
 )
+from varhouse.nightly.nightlog import LogLine, append_log, read_log, summary_numbers
 
 FAULT = Fault(
     "delivery:甲",

@@ -12,8 +12,9 @@ import pytest
 from kills import Faults, Killed, check_clean, points
 from nights import BASES, Nights, vcf_text
 
-from varhouse.nightly.account import Night, load_account, read_log
+from varhouse.nightly.account import Night, load_account
 from varhouse.nightly.ledger import Ledger
+from varhouse.nightly.nightlog import read_log
 
 KILLS = 6
 """Points that the suite tries; `python tests/unit/test_nightly_kills.py` tries all."""

@@ -10,19 +10,10 @@ from nights import Nights, vcf_text
 from page_reader import PageReader
 from prometheus_client.parser import text_string_to_metric_families
 
-from varhouse.nightly.account import (
-    CohortIn,
-    Delivered,
-    Disk,
-    Fault,
-    LogLine,
-    Night,
-    append_log,
-    read_log,
-    summary_numbers,
-)
+from varhouse.nightly.account import CohortIn, Delivered, Disk, Fault, Night
 from varhouse.nightly.mail import WIDTH, make_text
 from varhouse.nightly.metrics import make_metrics
+from varhouse.nightly.nightlog import LogLine, append_log, read_log, summary_numbers
 from varhouse.nightly.page import make_page
 from varhouse.nightly.pages import write_pages
 from varhouse.nightly.trends import NIGHTS, Point, draw_trends, read_points

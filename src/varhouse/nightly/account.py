@@ -1,28 +1,23 @@
-"""The account of a night, and the lines of the log that is kept of all nights.
+"""The account of a night: what became of deliveries and cohorts, and what is at fault.
 
-A night's account is `FOLDER/accounts/NIGHT.json`, the newest also `FOLDER/account.json`: a
-file for machines, of which pages, mails and metrics are made. The log is `FOLDER/log.jsonl`: a
-line for each thing that happened, and one with the numbers of each night, appended and never
-rewritten. Both hold a `version`. `reasons` quote files, lines and names of samples: who may
-not see those is shown `public`.
+It is `FOLDER/accounts/NIGHT.json`, the newest also `FOLDER/account.json`: a file for machines,
+of which pages, mails and metrics are made. It holds a `version`. `reasons` quote files, lines
+and names of samples: who may not see those is shown `public`.
 """
 
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 from varhouse.errors import StoreError
-from varhouse.files import read_json, sync_folder, write_json
+from varhouse.files import read_json, write_json
 
 VERSION = 1
 """Of accounts and of lines of the log; raised when what is there changes its meaning."""
 
 ACCOUNT = "account.json"
 ACCOUNTS = "accounts"
-LOG = "log.jsonl"
 LOCK = "lock.json"
 """Held by the night that runs; see `store.lock.file_lock`."""
 
@@ -277,17 +272,19 @@ class Night:
                     f"varhouse knows {VERSION}",
                     "use the varhouse that the nights run with",
                 )
-            made = cls(**_known(cls, data))
-            made.cohorts = [CohortIn(**_known(CohortIn, c)) for c in data["cohorts"]]
-            made.deliveries = [Delivered(**_known(Delivered, d)) for d in data["deliveries"]]
-            made.faults = [Fault(**_known(Fault, f)) for f in data["faults"]]
-            made.disk = Disk(**_known(Disk, data["disk"]))
+            made = cls(**known_fields(cls, data))
+            made.cohorts = [CohortIn(**known_fields(CohortIn, c)) for c in data["cohorts"]]
+            made.deliveries = [
+                Delivered(**known_fields(Delivered, d)) for d in data["deliveries"]
+            ]
+            made.faults = [Fault(**known_fields(Fault, f)) for f in data["faults"]]
+            made.disk = Disk(**known_fields(Disk, data["disk"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"no account of a night: {error!r}") from None
         return made
 
 
-def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """Choose what a dataclass knows: a later varhouse of the same version may say more."""
     names = {f.name for f in fields(cls)}
     return {k: v for k, v in data.items() if k in names}
@@ -319,105 +316,3 @@ def load_account(folder: Path) -> Night | None:
     except FileNotFoundError:
         return None
     return Night.from_json(data)
-
-
-# --- the log that is kept ---
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """A line of the log.
-
-    Attributes
-    ----------
-    time
-        UTC, when it was written.
-    night
-        The night that it belongs to.
-    event
-        `begin`, `night` (the end: numbers), an outcome of a delivery (`OUTCOMES`), `fault`,
-        `closed` (a fault is no more), `failed`.
-    delivery, cohort
-        What it is about; None for the night as a whole.
-    say
-        What happened, in a line; no names of samples.
-    numbers
-        Of an event `night` or `failed`: `summary_numbers`.
-    """
-
-    time: str
-    night: str
-    event: str
-    delivery: str | None = None
-    cohort: str | None = None
-    say: str = ""
-    numbers: dict[str, Any] = field(default_factory=dict)
-    version: int = VERSION
-
-
-def summary_numbers(night: Night) -> dict[str, Any]:
-    """Choose the numbers of a night that are worth comparing over nights; None: not known.
-
-    Keys: `exit_code`, `seconds`, `cpu_seconds`, `peak_mb`, `release`, `n_alleles`, `n_people`,
-    `n_cohorts`, `new_alleles`, `n_records` and `n_rejects` (of what came), `new_faults`,
-    `known_faults`, a count for each of `OUTCOMES`, and those of `Disk`.
-    """
-    return {
-        **{
-            name: getattr(night, name)
-            for name in (
-                "exit_code", "seconds", "cpu_seconds", "peak_mb", "release", "n_alleles",
-                "n_people", "n_cohorts", "new_alleles",
-            )
-        },
-        "n_records": sum(c.n_records for c in night.cohorts),
-        "n_rejects": sum(c.n_rejects for c in night.cohorts),
-        "new_faults": len(night.new_faults()),
-        "known_faults": len(night.known_faults()),
-        **night.count_outcomes(),
-        **asdict(night.disk),
-    }  # fmt: skip
-
-
-def append_log(folder: Path, lines: list[LogLine]) -> None:
-    """Append lines to the log of a nights' folder, and make them last.
-
-    A line that a kill or a full disk has torn is ended first, so that none is lost by it.
-    """
-    file = folder / LOG
-    there = file.exists()
-    with file.open("ab+") as out:
-        torn = _is_torn(out)
-        text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
-        out.write((b"\n" if torn else b"") + text.encode(errors="backslashreplace"))
-        out.flush()
-        os.fsync(out.fileno())
-    if not there:
-        sync_folder(folder)
-
-
-def _is_torn(out: Any) -> bool:
-    size = out.seek(0, os.SEEK_END)
-    if not size:
-        return False
-    out.seek(size - 1)
-    return bool(out.read(1) != b"\n")
-
-
-def read_log(folder: Path) -> Iterator[LogLine]:
-    """Yield the lines of the log, oldest first; what is torn or of later versions is left out.
-
-    Nothing where there is no log yet.
-    """
-    try:
-        file = (folder / LOG).open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        for raw in file:
-            try:
-                data = json.loads(raw)
-                if data["version"] <= VERSION:
-                    yield LogLine(**_known(LogLine, data))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue

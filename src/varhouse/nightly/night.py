@@ -21,17 +21,12 @@ from varhouse.errors import InUseError, UsageError, VarhouseError
 from varhouse.ingest.driver import Options, ingest, needed_bytes
 from varhouse.ingest.setup.config import Config
 from varhouse.ingest.setup.storednames import Names, stored_names
-from varhouse.nightly.account import (
-    LOCK,
-    Night,
-    append_log,
-    load_account,
-    save_account,
-)
+from varhouse.nightly.account import LOCK, Night, load_account, save_account
 from varhouse.nightly.delivery import Found, Reason, changed_files
 from varhouse.nightly.gates import Gates, Sorted, place_of
 from varhouse.nightly.inbox import list_inbox, look
 from varhouse.nightly.ledger import Ledger, Record
+from varhouse.nightly.nightlog import append_log
 from varhouse.nightly.pages import write_pages
 from varhouse.nightly.settings import Settings, read_settings
 from varhouse.nightly.settling import as_reasons, hold, made_release, settle, take_account

@@ -7,9 +7,10 @@ All are made of the account and of the log alone, each in one step; they name no
 from pathlib import Path
 
 from varhouse.files import write_text
-from varhouse.nightly.account import Night, read_log
+from varhouse.nightly.account import Night
 from varhouse.nightly.mail import make_text
 from varhouse.nightly.metrics import make_metrics
+from varhouse.nightly.nightlog import read_log
 from varhouse.nightly.page import make_page
 from varhouse.nightly.trends import read_points
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from varhouse.errors import VarhouseError
-from varhouse.nightly.account import Delivered, Disk, Fault, LogLine, Night, summary_numbers
+from varhouse.nightly.account import Delivered, Disk, Fault, Night
 from varhouse.nightly.delivery import Found, Reason
 from varhouse.nightly.gates import Sorted
 from varhouse.nightly.inbox import shown_name
 from varhouse.nightly.ledger import Ledger, Record
+from varhouse.nightly.nightlog import LogLine, summary_numbers
 from varhouse.nightly.notices import write_notices
 from varhouse.nightly.settings import Settings
 from varhouse.store.reader import open_store

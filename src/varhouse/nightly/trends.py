@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.nightly.account import LogLine
+from varhouse.nightly.nightlog import LogLine
 from varhouse.quantities import plural, size, span
 from varhouse.report import svg
 from varhouse.report.charts import Figure
