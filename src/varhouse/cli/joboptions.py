@@ -18,7 +18,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         "profile",
     )
     parser.add_argument(
-        "--slurm-partition", metavar="NAME", help="partition [Slurm's default]"
+        "--slurm-partition", metavar="NAME", help="partition, or a,b [Slurm's default]"
     )
     parser.add_argument("--slurm-account", metavar="NAME", help="account of the jobs")
     parser.add_argument(
@@ -26,7 +26,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP:NAME=VALUE",
-        help="what jobs ask for, e.g. commit:mem_mb=32000, or runtime=240 (minutes) for all "
+        help="what jobs ask for, e.g. commit:mem_mb=32G, or runtime=240 (minutes; 4h) for all "
         "steps; may be repeated",
     )
 
