@@ -5,8 +5,10 @@ knows of more ends (form feed, U+0085, U+2028, ...), which are characters of a c
 A text without any line feed may be of old Macs and spreadsheets: its carriage returns count.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -39,6 +41,14 @@ _MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 """Byte order marks of encodings with more than a byte a letter."""
+
+_NO_LETTERS = bytes(range(0x80, 0xC0))
+"""Bytes that are no letters in Latin-1, CP1251 (but for a few) and KOI8-R."""
+
+_LEVEL_1 = (0xB0, 0xD7)
+"""First bytes of the common hanzi in GB2312: rows 16 to 55, each and 0xA0."""
+
+_CHINESE_CELL = re.compile(r'[^\t\n\r,;"\x80-\U0010ffff]{0,30}[^\x00-\x7f][^\t\n\r,;"]{0,30}')
 
 _GZIP_MAGIC = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
@@ -155,13 +165,17 @@ def _refuse_documents(path: Path, raw: bytes) -> None:
 def decode_any(path: Path, raw: bytes) -> tuple[str, str | None]:
     """Decode a text that people give: UTF-8, UTF-16 with its mark, or GB18030 (GBK, GB2312).
 
-    Many bytes of other encodings are GB18030, too: it is taken only where most of what is
-    not ASCII are letters that were in use in 1980 (GB2312), as of any Chinese text.
+    Many bytes of other encodings are GB18030, too. It is taken only where more than two
+    thirds of the letters that are not ASCII are among the 3,755 most common hanzi (level 1 of
+    GB/T 2312-1980, rows 16 to 55), and not all bytes are letters of Latin-1, CP1251 and
+    KOI8-R as well. Korean, and Japanese without kana, cannot be told apart so: two cells are
+    named for people to look at.
 
     Returns
     -------
     tuple
-        The text without its byte order mark, and what it was read as; None for UTF-8.
+        The text without its byte order mark, and what it was read as; None for UTF-8. Of
+        GB18030 it names two cells.
 
     Raises
     ------
@@ -190,10 +204,12 @@ def decode_any(path: Path, raw: bytes) -> tuple[str, str | None]:
         text = _as_chinese(raw)
         if text is None:
             raise InputError(
-                f"{path}: neither UTF-8 (byte {error.start}) nor GBK",
+                f"{path}: neither UTF-8 (byte {error.start}) nor GBK beyond doubt",
                 "save it as UTF-8 (iconv -f ENCODING -t UTF-8; Excel: CSV UTF-8)",
             ) from error
-        return text, "GB18030 (GBK)"
+        cells = dict.fromkeys(m[0].strip() for m in islice(_CHINESE_CELL.finditer(text), 99))
+        shown = " and ".join(repr(c[:30]) for c in list(cells)[:2])
+        return text, f"GB18030 (GBK): is {shown} what it says?"
 
 
 def _as_chinese(raw: bytes) -> str | None:
@@ -201,9 +217,12 @@ def _as_chinese(raw: bytes) -> str | None:
         text = raw.decode("gb18030")
     except UnicodeDecodeError:
         return None
-    others = [c for c in text if c > "\x7f"]
-    common = len("".join(others).encode("gb2312", "ignore")) // 2
-    return text if 2 * common > len(others) else None
+    if not any(b in raw for b in _NO_LETTERS):
+        return None
+    others = "".join(c for c in text if c > "\x7f" and c.isalpha())
+    first = others.encode("gb2312", "ignore")[::2]
+    common = sum(_LEVEL_1[0] <= b <= _LEVEL_1[1] for b in first)
+    return text if 3 * common > 2 * len(others) else None
 
 
 def each_line(text: str) -> Iterator[str]:

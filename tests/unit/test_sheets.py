@@ -86,7 +86,7 @@ def test_what_was_taken_is_noted(tmp_path: Path) -> None:
         ("bj", "S2", "female", None),
     ]
     assert sheet.notes == [
-        "s.csv: not UTF-8, read as GB18030 (GBK)",
+        "s.csv: not UTF-8, read as GB18030 (GBK): is '队列' and '性别' what it says?",
         "s.csv: columns set off by semicolons",
         "s.csv: column '队列' is read as cohort",
         "s.csv: column 'Sample ID' is read as sample",
@@ -520,3 +520,30 @@ def test_a_column_may_have_any_name_or_is_refused(tmp_path: Path) -> None:
     said = problems_of(tmp_path, "cohort\tsample\tline\na\tS1\tHeLa\n")
     assert "sheet.txt: a column called 'line'" in said
     assert "fix: call it something else" in said
+
+
+@pytest.mark.parametrize(
+    ("note", "encoding"),
+    [
+        ("бета", "cp1251"), ("Группа Б\tсевер", "cp1251"), ("TRÊÈS", "latin-1"),
+        ("Zoë", "latin-1"), ("ÉÈ", "latin-1"), ("さくら", "euc-jp"), ("サンプル", "euc-jp"),
+        ("東京のグループ", "euc-jp"), ("группа", "koi8-r"), ("ãõ", "latin-1"),
+    ],
+)  # fmt: skip
+def test_text_of_another_encoding_is_not_taken_for_chinese(
+    tmp_path: Path, note: str, encoding: str
+) -> None:
+    text = "cohort\tsample\tnote\tx\na\tS1\t" + note + "\n"
+    assert "neither UTF-8 (byte" in problems_of(tmp_path, text.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["男", "汉族（北方）", "样本A", "WGS和WES都有", "李婷", "北京市，朝阳区", "㛃一二三"],
+)
+def test_chinese_is_read(tmp_path: Path, note: str) -> None:
+    path = tmp_path / "s.txt"
+    path.write_bytes(f"cohort\tsample\t备注\na\tS1\t{note}\n".encode("gb18030"))
+    sheet = read_samples(path)
+    assert sheet.frame["备注"].to_list() == [note]
+    assert f"'备注' and '{note}'" in sheet.notes[0]
