@@ -17,10 +17,14 @@ from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, fill, new_s
 from varhouse.cli import main
 from varhouse.errors import AccessError
 from varhouse.ingest.progress import read_progress
+from varhouse.nightly.account import Fault
+from varhouse.nightly.settings import read_settings
 from varhouse.quantities import plural, size, span
 from varhouse.status.find import as_json, read_status
+from varhouse.status.nights import Nights as NightsSeen
 from varhouse.store import sizes
 from varhouse.store.commit import commit
+from varhouse.store.drop import drop_cohort
 from varhouse.store.lock import file_lock, store_lock
 from varhouse.store.releases import list_releases, read_all_releases
 from varhouse.store.sizes import Brought, Left, forecast, measure_folder, what_came
@@ -300,6 +304,71 @@ def test_what_is_held_back_is_told_with_since_and_fix(
     assert "VH-F-002" in text
     assert "cut off" not in text
     assert "whole reasons: no permission for controlled/" in text
+
+
+def test_a_drop_hides_nothing_that_is_held_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = new_store(tmp_path / "store")
+    add_cohort(store, "b", COHORT_B, "ingest-b")
+    shutil.rmtree(store / "_staging")
+    hold(store, "x", ["x.vcf is cut off; fix: copy it again"])
+    drop_cohort(store, "b")
+
+    def refuse(*_: object) -> None:
+        raise AccessError("no permission")
+
+    monkeypatch.setattr("varhouse.store.delta.check_files", refuse)
+    assert run("status", store) == 3
+    assert "held back  x\n             VH-F-002\n" in capsys.readouterr().out
+    # Where no account names it, that something is held back is known still.
+    monkeypatch.setattr("varhouse.status.find._held_publicly", lambda _: [])
+    assert run("status", store) == 3
+    text = capsys.readouterr().out
+    assert "held back  something: which cohort it is" in text
+    assert "nothing\n" not in text.split("held back")[1]
+    (needed,) = as_json(read_status(store, 14))["attention"]
+    assert needed["kind"] == "held back"
+
+
+def test_what_a_night_held_back_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights = Nights(tmp_path / "centre")
+    new_store(nights.store)
+    why = "x.vcf is cut off; fix: copy it again"
+    hold(nights.store, "x", [why])
+    hold(nights.store, "y", ["y.vcf is cut off; fix: copy it again"])
+    fault = Fault("delivery:new", "ingest", "new", "x", [why], [], "2026-11-29T02:00:00Z")
+    seen = NightsSeen("inbox", "nights", None, [], None, [fault], is_readable=True)
+    monkeypatch.setattr("varhouse.status.find.read_nights", lambda _: seen)
+    assert run("status", "--config", nights.config) == 3
+    text = capsys.readouterr().out
+    assert text.count("x.vcf is cut off") == 1
+    assert "faults     new (cohort x) [new]: held back, see there\n" in text
+    found = as_json(read_status(nights.store, 14, read_settings(nights.config)))
+    assert [(a["kind"], a["text"][:3]) for a in found["attention"]] == [
+        ("held back", "y: "), ("fault", "new"),
+    ]  # fmt: skip
+
+
+def test_before_the_first_night_the_inbox_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights = Nights(tmp_path / "centre")
+    nights.deliver("first", "a")
+    before = tree(nights.root)
+    assert run("status", "--config", nights.config) == 0
+    text = capsys.readouterr().out
+    assert "release    none yet: the first night makes the store\n" in text
+    assert "night      none has ended yet\n" in text
+    assert "inbox      first: ready since 20" in text
+    assert tree(nights.root) == before
+    # A folder of something else is no store that is still to come.
+    nights.store.mkdir()
+    (nights.store / "notes.txt").touch()
+    assert run("status", "--config", nights.config) == 1
+    assert "is no varhouse store" in capsys.readouterr().err
 
 
 def test_a_store_that_is_being_made(

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from varhouse.account import parse
 from varhouse.errors import AccessError
 from varhouse.nightly.account import Fault
@@ -111,7 +113,7 @@ class Status:
     Attributes
     ----------
     release
-        None while the store is being made.
+        None while the store is being made, or before the first night.
     writer
         Who holds the lock; None: nobody writes.
     work
@@ -149,7 +151,7 @@ def read_status(path: Path, warn_nights: int, settings: Settings | None = None) 
     warn_nights
         Fewer nights until the disk is full than this need attention.
     settings
-        Of the nights, if any are configured.
+        Of the nights, if any are configured; the store need not be there yet then.
 
     Raises
     ------
@@ -163,10 +165,11 @@ def read_status(path: Path, warn_nights: int, settings: Settings | None = None) 
     holder = read_holder(path)
     writer = describe_writer(holder) if holder else None
     being_made = writer is not None and not (path / "_store" / "store.json").exists()
-    meta = {} if being_made else read_store_file(path)
+    to_come = settings is not None and _is_to_come(path)
+    meta = {} if being_made or to_come else read_store_file(path)
     releases = read_all_releases(path)
     held, in_full = _held(path, releases)
-    left = space_left(path)
+    left = space_left(_there(path))
     came = what_came(path, releases)
     disk = Disk(
         sum(b.open_bytes for b in came),
@@ -191,11 +194,24 @@ def read_status(path: Path, warn_nights: int, settings: Settings | None = None) 
         nights=nights,
         attention=[
             *_of_writers(writer, work or []),
-            *_of_held(held),
+            *_of_held(held, nights, is_full=in_full),
             *(_of_nights(nights) if nights else []),
             *_of_disk(disk.forecast, warn_nights),
         ],
     )
+
+
+def _is_to_come(path: Path) -> bool:
+    """Tell whether no store is there yet, nor anything else than what a first night leaves."""
+    try:
+        return {p.name for p in path.iterdir()} <= {"_cache", "_staging"}
+    except FileNotFoundError:
+        return True
+
+
+def _there(path: Path) -> Path:
+    """Give the folder, or the nearest one above it that is there."""
+    return next(p for p in (path, *path.parents) if p.exists())
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -242,9 +258,11 @@ def _held(path: Path, releases: Sequence[Release]) -> tuple[list[Held], bool]:
 
 
 def _held_publicly(store: Store) -> list[Held]:
-    """Read from the newest open account what it says of cohorts that are held back."""
-    accounts = store.scan("accounts").sort("release", "ingest_id").select("account")
-    last = accounts.tail(1).collect()["account"].to_list()
+    """Read from the newest open account of an ingest what it says of cohorts held back."""
+    # One of a drop says nothing of them.
+    accounts = store.scan("accounts").filter(pl.col("operation").ne_missing("drop"))
+    newest = accounts.sort("release", "ingest_id").select("account").tail(1)
+    last = newest.collect()["account"].to_list()
     held: list[dict[str, Any]] = parse(last[0]).get("held_back", []) if last else []
     return [_as_held(h["cohort"], h["reasons"], None) for h in held]
 
@@ -280,7 +298,12 @@ def _of_writers(writer: Writer | None, work: Sequence[WorkFolder]) -> list[Atten
     return found
 
 
-def _of_held(held: Sequence[Held]) -> list[Attention]:
+def _of_held(held: Sequence[Held], nights: Nights | None, *, is_full: bool) -> list[Attention]:
+    if not held and not is_full:
+        text = "something is held back: no account for everybody says what"
+        return [Attention("held back", text, "ask who may read controlled/")]
+    # What a night knows as a fault of a delivery is one matter, not two.
+    known = {f.cohort for f in nights.faults if f.kind == "ingest"} if nights else set()
     return [
         Attention(
             "held back",
@@ -288,6 +311,7 @@ def _of_held(held: Sequence[Held]) -> list[Attention]:
             "correct or replace its files, then run the ingest again",
         )
         for h in held
+        if h.cohort not in known
     ]
 
 

@@ -1,6 +1,6 @@
 """The state of a store, for people: a line or two for each question."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from varhouse.ingest.progress import Progress
@@ -23,6 +23,7 @@ from varhouse.store.sizes import Folder
 
 _PARTS_SHOWN = 4
 _LABEL = 11
+_TO_COME = "the first night makes the store"
 
 
 def print_status(status: Status, out: TextIO) -> None:
@@ -43,7 +44,9 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     for text in _held(status):
         yield "held back", text
     if status.nights is not None:
-        yield from _nights(status.nights, status.now)
+        yield from _nights(
+            status.nights, status.now, {h.cohort: h.reasons for h in status.held}
+        )
     for text in _disk(status.disk):
         yield "disk", text
     for needed in status.attention:
@@ -55,7 +58,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
 def _release(status: Status) -> str:
     newest = status.release
     if newest is None:
-        return "none yet: the store is being made"
+        is_made = status.writer is not None
+        return f"none yet: {'the store is being made' if is_made else _TO_COME}"
     tags = f" [{', '.join(newest.tags)}]" if newest.tags else ""
     age = span(seconds_between(newest.time, status.now))
     return (
@@ -138,7 +142,11 @@ def _progress(progress: Progress, writer: Writer | None, now: str) -> Iterator[s
 
 def _held(status: Status) -> Iterator[str]:
     if not status.held:
-        yield "nothing"
+        yield (
+            "nothing"
+            if status.held_in_full
+            else "something: which cohort it is, no account for everybody says"
+        )
     for held in status.held:
         since = f" since {held.since} (release {held.release})" if held.since else ""
         yield f"{held.cohort}{since}"
@@ -148,7 +156,9 @@ def _held(status: Status) -> Iterator[str]:
         yield "whole reasons: no permission for controlled/"
 
 
-def _nights(nights: Nights, now: str) -> Iterator[tuple[str, str]]:
+def _nights(
+    nights: Nights, now: str, held: Mapping[str, list[str]]
+) -> Iterator[tuple[str, str]]:
     if nights.writer is not None:
         yield "night", _writer(nights.writer, now)
     if not nights.is_readable:
@@ -161,7 +171,11 @@ def _nights(nights: Nights, now: str) -> Iterator[tuple[str, str]]:
         yield "night", f"last ended {last.finished}, {age} ago, exit {last.exit_code}"
         yield "night", f"  {last.said}"
     for fault in nights.faults:
-        yield "faults", f"{subject_of(fault)} [{age_of(fault)}]"
+        about = f"{subject_of(fault)} [{age_of(fault)}]"
+        if fault.cohort and held.get(fault.cohort) == fault.reasons:
+            yield "faults", f"{about}: held back, see there"
+            continue
+        yield "faults", about
         for reason in fault.reasons:
             yield "faults", f"  {reason}"
     if nights.waiting is None:
