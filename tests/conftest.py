@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,25 @@ def _unsynced() -> Iterator[None]:
     """
     with mock.patch.object(os, "fsync", return_value=None):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Undo what a command that runs in this process does to the log.
+
+    Its handler writes to the stderr of that test, which is closed afterwards, and what the log
+    says no longer reaches `caplog`.
+    """
+    _reset_log()
+    yield
+    _reset_log()
+
+
+def _reset_log() -> None:
+    log = logging.getLogger("varhouse")
+    log.handlers[:] = []
+    log.setLevel(logging.NOTSET)
+    log.propagate = True
 
 
 @pytest.fixture(scope="session")

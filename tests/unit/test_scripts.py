@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -367,7 +368,7 @@ def test_half_an_environment_does_not_stay(bundle: Path) -> None:
     (bundle / "SHA256SUMS").write_bytes(done.stdout)
     fake = fake_python(bundle / "bin" / "python")
     fake.write_text(
-        f'#!/bin/sh\n[ "$2" = venv ] || exec {sys.executable} "$@"\n'
+        f'#!/bin/sh\n[ "$2" = venv ] || exec {shlex.quote(sys.executable)} "$@"\n'
         'mkdir -p "$3/bin"; echo no room; exit 1\n'
     )
     done = install(bundle, "env", PYTHON=str(fake))

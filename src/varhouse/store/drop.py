@@ -84,8 +84,9 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
             token=holder.token,
         )
         shutil.rmtree(work, ignore_errors=True)
-        # Work folders of killed ingests were for the release of before.
-        clear(path)
+        # Work folders of killed ingests were for the release of before. One that was killed
+        # after its shards had their names may have written others: its account has times.
+        clear(path, was_killed=True)
     log.info(
         "dropped %s: %s alleles had no other carrier (releases up to %d still hold it)",
         cohort,
