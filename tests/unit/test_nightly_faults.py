@@ -12,7 +12,8 @@ import pytest
 from nights import Nights, faults, outcomes, vcf_text
 
 from varhouse.nightly import inbox as inbox_module
-from varhouse.nightly.inbox import list_inbox, look, read_date
+from varhouse.nightly.inbox import list_inbox, look
+from varhouse.nightly.manifest import read_date
 from varhouse.nightly.sums import KnownSums, read_lists
 
 NOW = datetime(2026, 11, 1, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from varhouse.account import public_reason
-from varhouse.errors import ConfigError, VarhouseError
+from varhouse.errors import ConfigError, InputError, VarhouseError
 from varhouse.ingest.setup.config import NO_COHORTS
 from varhouse.ingest.setup.storednames import Names
 from varhouse.nightly.delivery import Delivery, Found, Reason
@@ -86,7 +86,10 @@ class Gates:
         for cohort, pairs in sorted(whole.items()):
             try:
                 self._sort_cohort(cohort, pairs)
+            except InputError as error:
+                self._hold_all(pairs, error)
             except (VarhouseError, MemoryError):
+                # Of the configuration, or the store.
                 raise
             except Exception as error:
                 if isinstance(error, OSError) and error.errno not in _OF_FILES:

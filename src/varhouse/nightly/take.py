@@ -19,8 +19,8 @@ from pathlib import Path
 from varhouse.files import is_abandoned, remove_abandoned, sync_file, sync_folder, whole_folder
 from varhouse.filestate import Stamp, file_digest, file_state, settled_state
 from varhouse.nightly.delivery import Delivery, File, Reason, changed_files, changed_paths
-from varhouse.nightly.inbox import MANIFEST
 from varhouse.nightly.ledger import DATA, DELIVERIES, Ledger, Record
+from varhouse.nightly.manifest import MANIFEST
 from varhouse.nightly.sums import LISTS
 
 LOG = logging.getLogger("varhouse.nightly")
