@@ -69,18 +69,10 @@ class AnsweringStore(Store):
         from varhouse.query.selection import Selection  # noqa: PLC0415
 
         selection = Selection(listed(region), listed(genes), listed(ids))
-        answer = Answer(
-            self,
-            Question(
-                selection,
-                listed(where),
-                listed(columns),
-                table,
-                limit,
-                listed(by),
-                listed(cohort),
-            ),
+        asked = Question(
+            selection, listed(where), listed(columns), table, limit, listed(by), listed(cohort)
         )
+        answer = Answer(self, asked)
         return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames()], rechunk=True)
 
     def sql(self, query: str) -> pl.DataFrame:
