@@ -10,14 +10,14 @@ def headline(night: Night) -> str:
     Holds nothing but counts and the number of the release.
     """
     new, known = len(night.new_faults()), len(night.known_faults())
-    told = [_came(night)]
+    said = [_came(night)]
     if new:
-        told.append(f"{plural(new, 'new fault')}{f', {known:,} known' if known else ''}.")
+        said.append(f"{plural(new, 'new fault')}{f', {known:,} known' if known else ''}.")
     elif known:
-        told.append(f"No new fault; {plural(known, 'fault')} known from earlier nights.")
+        said.append(f"No new fault; {plural(known, 'fault')} known from earlier nights.")
     else:
-        told.append("No fault.")
-    return " ".join(told)
+        said.append("No fault.")
+    return " ".join(said)
 
 
 def _came(night: Night) -> str:
