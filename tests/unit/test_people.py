@@ -3,6 +3,7 @@
 import json
 import re
 
+import openpyxl
 import polars as pl
 import pytest
 from builders import make_store
@@ -96,6 +97,44 @@ def test_lists_of_names(store, tmp_path):
         ("south", "both", 1),
     ]
     assert found.told() == "2 people: north 1, south 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("sample,cohort,说明\nboth,south,x\nn2,,样本\n", "gbk"),
+        ('"cohort";"sample"\n"south";"both"\n"";"n2"\n', "utf-8-sig"),
+        ("sample\tcohort\nboth\tsouth\nn2\n", "utf-16"),
+        ("sep=,\nsample,cohort\nboth,south\nn2,\n", "utf-8"),
+    ],
+)
+def test_lists_may_be_sheets_in_any_form(store, tmp_path, text, encoding):
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode(encoding))
+    found = choose_people(store, None, path).frame
+    assert found.select("cohort", "sample").rows() == [("north", "n2"), ("south", "both")]
+
+
+def test_a_list_may_be_a_workbook(store, tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["cohort", "sample"], ["south", "both"], [None, "n2"]):
+        book.active.append(row)
+    book.save(tmp_path / "list.xlsx")
+    assert choose_people(store, None, tmp_path / "list.xlsx").size == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sample,cohort\nboth\n", "list:2: 1 cells, the header has 2"),
+        ("n1\nn2\tnorth\n", "list:2: the line is not one name, nor a row of a sheet"),
+        ("## nobody\n\n", "the list names nobody"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(store, tmp_path, text, message):
+    (tmp_path / "list").write_text(text)
+    with pytest.raises(InputError, match=message):
+        choose_people(store, None, tmp_path / "list")
 
 
 def test_all_mistakes_of_a_list_at_once(store, tmp_path):

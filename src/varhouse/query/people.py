@@ -7,6 +7,7 @@ with numbers as well. A cell that is empty is null, so neither `==` nor `!=` fin
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,15 +18,18 @@ import polars as pl
 from varhouse.errors import AccessError, InputError, UsageError, nearest
 from varhouse.query.expression import parse_where
 from varhouse.query.tokens import tokenise
+from varhouse.sheetfile import read_sheet_file
 from varhouse.store.reader import Store
 from varhouse.tables.schema import PolarsType
-from varhouse.textfile import read_text, split_lines
+from varhouse.textfile import decode_any, each_line, read_small
+from varhouse.workbook import is_archive
 
 _PERSON = ("cohort", "ordinal", "sample", "sex")
 _LINKS = ("ordinal", "file")
 """Numbers that join tables and say nothing of a person."""
 
 _NOT_OF_PEOPLE = frozenset({"cohort", "ingest_id", "haploid", "fingerprint", "attributes"})
+_NAMES = {"sample": pl.String, "cohort": pl.String, "line": pl.Int64}
 _SHOWN = 10
 _MOST_NUMERIC = 8
 """Further columns in a condition that may be tried as numbers: 2 to this many ways."""
@@ -72,8 +76,8 @@ def choose_people(
     where
         A condition over the columns that `describe_people` lists.
     samples
-        Names of samples, or a file of them: one a line, or a tab-separated sheet with the
-        columns `sample` and, if it tells, `cohort`.
+        Names of samples, or a file of them: one a line, or a sheet in any form
+        (`varhouse.sheetfile`) with the columns `sample` and, if it tells, `cohort`.
 
     Raises
     ------
@@ -239,36 +243,66 @@ def _read_names(samples: str | Path | Sequence[str]) -> pl.DataFrame:
         names = list(samples)
         return pl.DataFrame(
             {"sample": names, "cohort": None, "line": range(1, len(names) + 1)},
-            schema={"sample": pl.String, "cohort": pl.String, "line": pl.Int64},
+            schema=_NAMES,
         )
     path = Path(samples)
+    raw = read_small(path)
+    if is_archive(raw):
+        return _names_of_sheet(path)
+    text, _ = decode_any(path, raw)
     lines = [
-        (n, [cell.strip() for cell in text.split("\t")])
-        for n, text in enumerate(split_lines(read_text(path)), 1)
-        if text.strip() and not text.startswith("##")
+        (n, line.strip())
+        for n, line in enumerate(each_line(text), 1)
+        if line.strip() and not line.startswith("##")
     ]
     if not lines:
         raise InputError(f"{path}: the list names nobody", "one sample a line")
-    header = [cell.lstrip("#").strip() for cell in lines[0][1]]
-    if "sample" in header:
-        at, of = header.index("sample"), header.index("cohort") if "cohort" in header else None
-        lines = lines[1:]
-    else:
-        at, of = 0, None
-    short = [n for n, cells in lines if len(cells) <= max(at, of or 0)]
-    wide = [n for n, cells in lines if "sample" not in header and len(cells) > 1]
-    if short or wide:
+    first = lines[0][1].lstrip("#").strip()
+    if _begins_sheet(first):
+        return _names_of_sheet(path)
+    rows = lines[1:] if first == "sample" else lines
+    wide = [n for n, name in rows if "\t" in name]
+    if wide:
         raise InputError(
-            f"{path}:{(short or wide)[0]}: the line is not one name, nor a row of a sheet",
+            f"{path}:{wide[0]}: the line is not one name, nor a row of a sheet",
             "one sample a line, or a header line with the columns cohort and sample",
         )
     return pl.DataFrame(
+        {"sample": [s for _, s in rows], "cohort": None, "line": [n for n, _ in rows]},
+        schema=_NAMES,
+    )
+
+
+def _begins_sheet(first: str) -> bool:
+    """Tell whether a first line is a header of several columns; names may hold blanks."""
+    cells = re.split(r'"?[\t,;]"?', first.strip('"'))
+    both = {"sample", "cohort"} <= set(first.replace('"', " ").split())
+    hint = re.match('"?sep=', first) is not None
+    return both or hint or (len(cells) > 1 and "sample" in map(str.strip, cells))
+
+
+def _names_of_sheet(path: Path) -> pl.DataFrame:
+    """Read a list of people with the column sample, in any form of a sheet."""
+    sheet = read_sheet_file(path, "samples", lambda cells: "sample" in cells)
+    columns = dict(zip(sheet.header, sheet.columns, strict=True))
+    problems = sheet.problems
+    if "sample" not in columns:
+        problems = [f"{path}: no column 'sample' (it has {', '.join(sheet.header[:8])})"]
+    if problems:
+        raise InputError(problems[0], "one sample a line, or the columns cohort and sample")
+    empty = [n for n, name in zip(sheet.lines, columns["sample"], strict=True) if not name]
+    if empty:
+        raise InputError(
+            f"{path}:{empty[0]}: the row names no sample", "write it, or take it out"
+        )
+    cohorts = columns.get("cohort", [""] * len(sheet.lines))
+    return pl.DataFrame(
         {
-            "sample": [cells[at] for _, cells in lines],
-            "cohort": [(cells[of] or None) if of is not None else None for _, cells in lines],
-            "line": [n for n, _ in lines],
+            "sample": columns["sample"],
+            "cohort": [c or None for c in cohorts],
+            "line": sheet.lines,
         },
-        schema={"sample": pl.String, "cohort": pl.String, "line": pl.Int64},
+        schema=_NAMES,
     )
 
 
