@@ -11,7 +11,7 @@ from builders import make_fasta, make_vcf
 from inprocess import ingest_here
 
 import varhouse
-from varhouse.ingest.jobs import joinshared
+from varhouse.ingest.jobs import joinfiles, joinshared
 from varhouse.store import commit
 from varhouse.store.diff import compare_releases
 from varhouse.store.drop import drop_cohort
@@ -119,7 +119,7 @@ def test_what_is_joined_at_once_is_bounded(stores: tuple[Path, Path]) -> None:
     assert 1 < len(small) <= MOST
     with mock.patch.object(joinshared, "MOST", 1):
         assert [len(g) for g in joinshared._groups(table, small)] == [len(small)]
-        with mock.patch.object(joinshared, "JOINED_BYTES", 1):
+        with mock.patch.object(joinfiles, "JOINED_BYTES", 1):
             assert joinshared._groups(table, small) == []
     with mock.patch.object(joinshared, "SMALL_BYTES", 1):
         assert joinshared._small_files(base, table, (("part", "c1"),), []) == []

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError, InputError
-from varhouse.ingest.setup.config_form import check_form, dates_as_text, spread_assembly
+from varhouse.errors import ConfigError
+from varhouse.ingest.setup.config_form import check_form, read_keys, spread_assembly
 from varhouse.nightly.inbox import mark_problem
-from varhouse.yamltext import read_yaml
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,7 @@ def read_settings(path: Path) -> Settings:
     ConfigError
         With every mistake of its form; what an ingest finds besides, it finds later.
     """
-    try:
-        raw = read_yaml(path)
-    except FileNotFoundError as error:
-        raise ConfigError([f"no such file: {path}"]) from error
-    except InputError as error:
-        raise ConfigError([str(error)]) from error
-    if not isinstance(raw, dict):
-        raise ConfigError([f"{path}: not a YAML mapping of keys"])
-    raw, base = dates_as_text(raw), path.resolve().parent
+    raw, base = read_keys(path), path.resolve().parent
     problems = _form_problems(raw)
     if problems:
         raise ConfigError(problems)

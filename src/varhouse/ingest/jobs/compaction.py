@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
-from varhouse.ingest.jobs.joinfiles import FILES, JOINED_BYTES
+from varhouse.ingest.jobs.joinfiles import FILES, encoded_bytes, fill
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.tables.labels import Labels
@@ -112,7 +111,7 @@ def join_small(
             out += mine
             continue
         new = {Path(s.path): s for s in mine}
-        sizes = {path: _encoded_bytes(path) for path in (*stay, *new)}
+        sizes = {path: encoded_bytes(path) for path in (*stay, *new)}
         joined: set[Path] = set()
         for k, some in enumerate(smallest(sizes)):
             frames = [pl.read_parquet(p, hive_partitioning=False, glob=False) for p in some]
@@ -131,14 +130,8 @@ def smallest(sizes: dict[Path, int]) -> list[list[Path]]:
     No group has more than `JOINED_BYTES`; so where files are large already more are left.
     """
     order = sorted(sizes, key=lambda path: (sizes[path], str(path)))
-    groups: list[list[Path]] = []
-    held = JOINED_BYTES
-    for path in order[: len(order) - FILES // 2]:
-        if held + sizes[path] > JOINED_BYTES:
-            groups.append([])
-            held = 0
-        groups[-1].append(path)
-        held += sizes[path]
+    order = order[: len(order) - FILES // 2]
+    groups = [[order[k] for k in numbers] for numbers in fill([sizes[p] for p in order])]
     return [group for group in groups if len(group) > 1]
 
 
@@ -174,8 +167,3 @@ def _files(base: Store, table: Table, cohort: str) -> list[tuple[Path, dict[str,
 
 def _relative(base: Store, table: Table, path: Path) -> str:
     return str(path.relative_to(table_folder(base.path, table)))
-
-
-def _encoded_bytes(path: Path) -> int:
-    meta = pq.read_metadata(path)
-    return sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))

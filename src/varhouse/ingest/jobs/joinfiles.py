@@ -29,11 +29,22 @@ def share_bytes(sizes: Sequence[int]) -> list[list[int]]:
     sizes
         Encoded bytes of each file.
     """
-    limit = min(JOINED_BYTES, -(-sum(sizes) // FILES))
+    return fill(sizes, min(JOINED_BYTES, -(-sum(sizes) // FILES)))
+
+
+def fill(sizes: Sequence[int], limit: int | None = None) -> list[list[int]]:
+    """Put neighbours together up to `limit` bytes [JOINED_BYTES]; a larger one stays alone.
+
+    Returns
+    -------
+    list of list of int
+        Their numbers.
+    """
+    limit = JOINED_BYTES if limit is None else limit
     out: list[list[int]] = []
-    held = limit
+    held = 0
     for k, size in enumerate(sizes):
-        if held + size > limit:
+        if not out or held + size > limit:
             out.append([])
             held = 0
         out[-1].append(k)
@@ -67,14 +78,15 @@ def join_files(shards: Sequence[Shard], directory: Path, labels: Labels) -> list
         if len(some) <= FILES:
             out += some
             continue
-        for k, numbers in enumerate(share_bytes([_encoded_bytes(s) for s in some])):
+        for k, numbers in enumerate(share_bytes([encoded_bytes(Path(s.path)) for s in some])):
             name = f"{table}-{n:05d}-{k:05d}"
             out += _join([some[i] for i in numbers], directory, name, labels)
     return out
 
 
-def _encoded_bytes(shard: Shard) -> int:
-    meta = pq.read_metadata(shard.path)
+def encoded_bytes(path: Path) -> int:
+    """Give the bytes of a file of Parquet before compression: what reading it takes."""
+    meta = pq.read_metadata(path)
     return sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
 
 

@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from varhouse.ingest.jobs.joinfiles import JOINED_BYTES
+from varhouse.ingest.jobs.joinfiles import encoded_bytes, fill
 from varhouse.store.catalogue import Catalogue
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
@@ -174,24 +173,18 @@ def _groups(table: Table, files: Iterable[_File]) -> list[list[_File]]:
         try:
             if dict(pl.read_parquet_schema(file.path)) != dict(table.file_schema):
                 continue
-            meta = pq.read_metadata(file.path)
+            size = encoded_bytes(file.path)
             kind = _kind(table, file.path)
         except _UNREADABLE:
             _warn(file)
             continue
-        size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
         kinds.setdefault(kind, []).append((size, file))
     out: list[list[_File]] = []
     for _, some in sorted(kinds.items()):
         if len(some) <= MOST // 4:
             continue
-        held = JOINED_BYTES
-        for size, file in sorted(some, key=lambda f: (f[0], str(f[1].path))):
-            if held + size > JOINED_BYTES:
-                out.append([])
-                held = 0
-            out[-1].append(file)
-            held += size
+        some = sorted(some, key=lambda f: (f[0], str(f[1].path)))
+        out += [[some[k][1] for k in numbers] for numbers in fill([size for size, _ in some])]
     return [group for group in out if len(group) > 1]
 
 

@@ -15,7 +15,7 @@ from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
-from varhouse.ingest.setup.config_form import Form, check_form, dates_as_text, spread_assembly
+from varhouse.ingest.setup.config_form import Form, check_form, read_keys, spread_assembly
 from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.genesfile import genes_problems
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
@@ -25,7 +25,6 @@ from varhouse.ingest.setup.storednames import Names, header_names
 from varhouse.ingest.setup.waiting import find_missing
 from varhouse.sources import read_spec, source_faults
 from varhouse.vcf.text.limits import Limits
-from varhouse.yamltext import read_yaml
 
 NO_COHORTS = "cohorts: the sheet has no rows"
 _Lift = tuple[str | None, Path | None, Path | None]
@@ -99,15 +98,7 @@ def read_config(path: Path, names: Names = header_names) -> Config:
         With every mistake: unknown keys, missing paths, malformed accessions, samples
         that are in the sheet but not in the files, duplicate cohorts, ...
     """
-    try:
-        raw = read_yaml(path)
-    except FileNotFoundError as error:
-        raise ConfigError([f"no such file: {path}"]) from error
-    except InputError as error:
-        raise ConfigError([str(error)]) from error
-    if not isinstance(raw, dict):
-        raise ConfigError([f"{path}: not a YAML mapping of keys"])
-    return check_config(dates_as_text(raw), path.resolve().parent, names)
+    return check_config(read_keys(path), path.resolve().parent, names)
 
 
 def check_config(

@@ -14,7 +14,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from varhouse.errors import nearest
+from varhouse.errors import ConfigError, InputError, nearest
+from varhouse.yamltext import read_yaml
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 _COLUMN_KEYS = ("kind", "format", "preset", "fields", "columns", "entries")
@@ -137,6 +138,26 @@ def form_problems(raw: Any, schema: str) -> list[str]:
         Its name: `delivery` for `delivery.schema.yaml`.
     """
     return [text for e in _errors(raw, _schema(schema)) for text in _lines(e)]
+
+
+def read_keys(path: Path) -> dict[str, Any]:
+    """Read the keys of a configuration, dates as they are written.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, or it is no YAML mapping.
+    """
+    try:
+        raw = read_yaml(path)
+    except FileNotFoundError as error:
+        raise ConfigError([f"no such file: {path}"]) from error
+    except InputError as error:
+        raise ConfigError([str(error)]) from error
+    if not isinstance(raw, dict):
+        raise ConfigError([f"{path}: not a YAML mapping of keys"])
+    keys: dict[str, Any] = dates_as_text(raw)
+    return keys
 
 
 def dates_as_text(value: Any) -> Any:
