@@ -1,0 +1,1 @@
+"""Reads to calls: checks of FASTQ, alignment, duplicates, calling, a gVCF a person."""
