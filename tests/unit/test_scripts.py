@@ -164,6 +164,18 @@ def test_tools_of_the_tests_come_on_top_and_serve_the_demo_too(
     assert len(calls(tmp_path)) == 4
 
 
+def test_what_calls_from_reads_comes_on_top_once(run: Run, tmp_path: Path) -> None:
+    run("setup")
+    run("setup", "reads")
+    assert calls(tmp_path)[-1].endswith("-e .[reads]")
+    for level in ("run", "reads"):
+        run("setup", level)
+    assert len(calls(tmp_path)) == 4
+    run("setup", "test")
+    run("setup", "reads")
+    assert len(calls(tmp_path)) == 6
+
+
 @pytest.mark.parametrize("left", ["marked", "broken", "empty", "moved"])
 def test_half_made_environment_is_made_anew(run: Run, clone: Path, left: str) -> None:
     venv = clone / ".venv"
