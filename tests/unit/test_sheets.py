@@ -17,9 +17,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from varhouse import sheetfile, workbook
 from varhouse.errors import InputError, install_extra
-from varhouse.ingest.setup.sheetcolumns import SAMPLES_SHEET
-from varhouse.ingest.setup.sheets import Sheet, read_cohorts, read_samples
+from varhouse.ingest.setup.sheets import read_cohorts, read_samples
+from varhouse.sheetcolumns import SAMPLES_SHEET
 from varhouse.sheetfile import read_sheet_file
+from varhouse.sheettable import Sheet
 
 PEOPLE = [
     ("cohort", "sample", "sex", "population", "note"),

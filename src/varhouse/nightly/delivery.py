@@ -13,9 +13,10 @@ import polars as pl
 from varhouse.errors import InputError
 from varhouse.filestate import Stamp, file_state
 from varhouse.ingest.setup.filelists import first_of_many
-from varhouse.ingest.setup.sheetcolumns import PEOPLE_SHEET
-from varhouse.ingest.setup.sheets import check_samples, read_sheet
+from varhouse.ingest.setup.sheets import check_samples
 from varhouse.masking import mask_text
+from varhouse.sheetcolumns import PEOPLE_SHEET
+from varhouse.sheettable import read_sheet
 
 _LONGEST = 1000
 """Letters of a reason."""

@@ -9,8 +9,9 @@ import polars as pl
 
 from varhouse.errors import InputError
 from varhouse.ingest.setup.config_form import dates_as_text, form_problems
-from varhouse.ingest.setup.sheets import METADATA, Sheet, check_cohorts
+from varhouse.ingest.setup.sheets import METADATA, check_cohorts
 from varhouse.nightly.delivery import Found, is_cell, is_text, one_line
+from varhouse.sheettable import Sheet
 from varhouse.yamltext import read_yaml
 
 MANIFEST = "delivery.yaml"

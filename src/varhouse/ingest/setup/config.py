@@ -20,9 +20,10 @@ from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.genesfile import genes_problems
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
-from varhouse.ingest.setup.sheets import NO_PEOPLE, Sheet, read_cohorts, read_samples
+from varhouse.ingest.setup.sheets import NO_PEOPLE, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names, header_names
 from varhouse.ingest.setup.waiting import find_missing
+from varhouse.sheettable import Sheet
 from varhouse.sources import read_spec, source_faults
 from varhouse.vcf.text.limits import Limits
 

@@ -25,8 +25,8 @@ from varhouse.ingest.setup.assembly import name_after
 from varhouse.ingest.setup.filelists import LIST
 from varhouse.ingest.setup.fromfiles import ENDING, name_of_files, named_files
 from varhouse.ingest.setup.growing import looks_like_gvcf
-from varhouse.ingest.setup.sheets import is_missing
 from varhouse.sheetfile import fits_cell, tab_cell
+from varhouse.sheettable import is_missing
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.header.header import read_header
 from varhouse.vcf.peek import peek_header

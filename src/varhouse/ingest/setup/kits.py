@@ -17,8 +17,8 @@ from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.kits import INTERVALS, WHOLE, Kits
 from varhouse.genome.bed import name_lines, read_bed
 from varhouse.genome.reference import Reference
-from varhouse.ingest.setup.sheetcolumns import KITS_SHEET
-from varhouse.ingest.setup.sheets import read_sheet
+from varhouse.sheetcolumns import KITS_SHEET
+from varhouse.sheettable import read_sheet
 from varhouse.tables.shards import write_frame
 
 GENOME = "genome"
