@@ -134,7 +134,7 @@ def test_comments_stand_in_the_catalogue(path: Path, store: OpenStore) -> None:
         assert found["totals", "af"] == (
             "ac / an; null when an is 0 [share; null: an is 0: nobody was called]"
         )
-        assert {t for t, _ in found} == {*TABLES, "annotations_clinvar"}
+        assert {t for t, _ in found} == {*TABLES, "annotations_clinvar", "lineage"}
     tables = store.sql("SELECT comment FROM duckdb_views() WHERE view_name = 'variants'")
     assert tables["comment"].item() == "a row: a distinct allele"
 

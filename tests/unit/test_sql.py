@@ -25,7 +25,7 @@ def rows(store: Store, query: str) -> list[tuple[object, ...]]:
 
 def test_the_tables_are_views(store: Store) -> None:
     names = {r[0] for r in rows(store, "SHOW TABLES")}
-    assert names == {*TABLES, "annotations_clinvar", "calls"}
+    assert names == {*TABLES, "annotations_clinvar", "calls", "lineage"}
     text = "SELECT cohort, sum(ac) AS ac FROM frequencies GROUP BY cohort ORDER BY cohort"
     assert rows(store, text) == [("east-1", 1), ("north", 108), ("south", 5)]
     assert dict(run_sql(store, text).schema) == {"cohort": pl.String, "ac": pl.Int64}

@@ -19,7 +19,8 @@ examples, on the demo store of scripts/demo:
                            WHERE contig = 'chr1' AND pos = 48056"
   varhouse sql demo/store "SELECT * FROM callable_at('chr1', 48056) WHERE stratum_by = 'all'"
 
-The tables of the release are views; so is calls: a row a call, from genotypes. group_counts
+The tables of the release are views; so are calls: a row a call, from genotypes; and lineage:
+reads, reference and programs that each file was made from, by its header. group_counts
 counts AC and AN of people, a row a record and ALT as in the file (the blocks of a gVCF are no
 records: `varhouse frequencies --people` counts them, too); callable_at adds the rows of
 callable up that hold a base. Nothing else can be read and nothing written.

@@ -8,6 +8,7 @@ import polars as pl
 
 from varhouse.query.expression import find_column
 from varhouse.query.overview import Overview
+from varhouse.query.sqllineage import LINEAGE, SOURCE
 from varhouse.store.reader import Store
 from varhouse.tables import dictionary
 
@@ -37,8 +38,8 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
     Parameters
     ----------
     what
-        None: the tables. The name of a table, or `query` for the columns of `varhouse query`:
-        its columns. `TABLE.COLUMN`: one column.
+        None: the tables. The name of a table, `query` for the columns of `varhouse query`, or
+        `lineage` for those of that view: its columns. `TABLE.COLUMN`: one column.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
     """
     if what is None:
         return describe_tables(store)
-    if what == QUERY or what in store.tables:
+    if what in (QUERY, LINEAGE.name) or what in store.tables:
         return _columns(store, what)
     table, dot, column = what.partition(".")
     if not dot:
@@ -71,7 +72,8 @@ def describe(store: Store, what: str | None = None) -> pl.DataFrame:
 def describe_tables(store: Store) -> pl.DataFrame:
     """List the tables of a release: table, rows, root and row (what a row is).
 
-    `rows` is null where a view hides some: nobody has counted the others.
+    `rows` is null where a view hides some: nobody has counted the others. The view `lineage`,
+    which is made of the headers in the table `files`, stands last.
     """
     pinned = {n: t.rows for n, t in store.record.tables.items()}
     alleles: int | None = pinned.get("variants", 0)
@@ -80,6 +82,9 @@ def describe_tables(store: Store) -> pl.DataFrame:
         declared = store.declaration(name)
         shown = None if store.view.hidden_rows(name) else pinned[name]
         rows.append((name, shown, declared.root, declared.row))
+    if SOURCE in store.tables:
+        # Nobody has counted its rows: they are read out of headers when they are asked for.
+        rows.append((LINEAGE.name, None, LINEAGE.root, LINEAGE.row))
     schema = {"table": pl.String, "rows": pl.Int64, "root": pl.String, "row": pl.String}
     return pl.DataFrame(rows, schema, orient="row")
 
@@ -115,6 +120,11 @@ def kinds_of_strata(store: Store) -> list[str]:
 
 
 def _columns(store: Store, table: str) -> pl.DataFrame:
+    if table == LINEAGE.name:
+        store.declaration(SOURCE)  # Refused where the table is not shown.
+        known = dictionary.describe_table(LINEAGE)
+        said = pl.when(pl.col("null_means") == dictionary.NEVER).then("null_means")
+        return known.with_columns(null_means=said.otherwise(pl.lit("the header does not say")))
     if table != QUERY:
         return dictionary.describe_table(store.declaration(table))
     overview = Overview(store)

@@ -189,6 +189,35 @@ class OpenStore(AnsweringStore):
         schema = {**BLOCK_CALL_SCHEMA, **found.schema}
         return _lazy(lambda: iter_block_calls(self, asked, found), schema)
 
+    def lineage(self, cohort: Texts = None) -> pl.DataFrame:
+        """Give what calls were made from, by the headers of their files.
+
+        Parameters
+        ----------
+        cohort
+            Names of cohorts; none: all.
+
+        Returns
+        -------
+        pl.DataFrame
+            A row a file of reads, a reference or a program, file by file, in the order of its
+            header: cohort, file, calls (the file's name), entry, kind (`reads`, `reference`,
+            `tool`), name, step, version, carrier, options, sample, lane, library, platform,
+            n_reads, bytes, md5, sha256, digest. Null: the header does not say. Of files of
+            `varhouse call` all is there, of those of other callers what these write
+            (`##reference`, `##source`, versions and command lines).
+
+        Raises
+        ------
+        VarhouseError
+            If there is no such cohort, or the view is public.
+        """
+        from varhouse.query.records import find_cohorts  # noqa: PLC0415
+        from varhouse.query.sqllineage import lineage_rows  # noqa: PLC0415
+
+        names = None if cohort is None else find_cohorts(self, listed(cohort))
+        return lineage_rows(self, names)
+
     def carriers(
         self,
         region: Texts = None,

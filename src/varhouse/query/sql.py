@@ -1,7 +1,8 @@
 """SQL over a pinned release: DuckDB views, read-only and offline.
 
-Each table is a view over exactly the files that the release pins; one view more, `calls`,
-has a row a call (`sqlcalls`), and a macro says who is assessed at a base (`sqlcallable`).
+Each table is a view over exactly the files that the release pins. Two views more: `calls` has
+a row a call (`sqlcalls`), `lineage` a row a thing that calls were made from (`sqllineage`);
+and a macro says who is assessed at a base (`sqlcallable`).
 DuckDB may read these files and nothing else; it may write nothing, attach nothing, load no
 extension.
 For a public audience it may open no file at all: it is handed the rows that are shown, and
@@ -22,7 +23,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from varhouse.errors import AccessError, UsageError
-from varhouse.query import sqlcallable, sqlcalls
+from varhouse.query import sqlcallable, sqlcalls, sqllineage
 from varhouse.query.sqlgroups import GROUP_COUNTS, NEEDED
 from varhouse.query.sqlrows import (
     as_pattern,
@@ -103,7 +104,7 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     )
     denied: dict[str, AccessError] = {}
     try:
-        denied = _make_views(store, connection, comment=bool(_CATALOGUE.search(query)))
+        denied = _make_views(store, connection, query)
         _check_statement(connection, query)
         if store.view.is_public:
             _check_only_views(connection, query, store)
@@ -261,8 +262,9 @@ def _outside(node: dict[str, Any], shown: Collection[str]) -> str | None:
     return None
 
 
-def _make_views(store: Store, connection: Any, *, comment: bool) -> dict[str, AccessError]:
+def _make_views(store: Store, connection: Any, query: str) -> dict[str, AccessError]:
     """Make a view of each table that is shown; give why others are not there."""
+    comment = bool(_CATALOGUE.search(query))
     paths: list[str] = []
     denied: dict[str, AccessError] = {}
     for name in sorted({*TABLES, *store.tables}):
@@ -291,6 +293,12 @@ def _make_views(store: Store, connection: Any, *, comment: bool) -> dict[str, Ac
             denied[sqlcalls.NAME] = closed[0]
         else:
             connection.execute(f"CREATE VIEW {sqlcalls.NAME} AS {sqlcalls.VIEW}")
+        if sqllineage.SOURCE in denied:
+            denied[sqllineage.NAME] = denied[sqllineage.SOURCE]
+        else:
+            _make_lineage(store, connection, query)
+            if comment:
+                _comment(sqllineage.LINEAGE, connection)
     if sqlcallable.TABLE not in denied:
         shown = store.declaration(sqlcallable.TABLE).names
         connection.execute(sqlcallable.callable_at(list(shown)))
@@ -301,6 +309,18 @@ def _make_views(store: Store, connection: Any, *, comment: bool) -> dict[str, Ac
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return denied
+
+
+def _make_lineage(store: Store, connection: Any, query: str) -> None:
+    """Make the view `lineage`, of rows only if the query may read it."""
+    name = sqllineage.NAME
+    if not sqllineage.is_asked(query):
+        empty = no_rows(sqllineage.LINEAGE)
+        connection.execute(f"CREATE VIEW {name} AS {empty}")
+        return
+    rows = sqllineage.lineage_rows(store)
+    given = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+    connection.from_arrow(given).create_view(name)
 
 
 def _comment(table: Table, connection: Any) -> None:
