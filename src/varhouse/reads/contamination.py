@@ -1,0 +1,356 @@
+"""How much of somebody's reads is somebody else's: maximum likelihood from sites of a panel.
+
+The model is that of verifyBamID (Jun et al. 2012, doi:10.1016/j.ajhg.2012.09.004): at a SNV
+the person has the genotype g1, a contaminant g2, both unknown; a share alpha of the reads is
+the contaminant's. With x = (1 - alpha) g1 / 2 + alpha g2 / 2 of the molecules carrying ALT, a
+read shows ALT with p (1 - e) + (1 - p) e / 3, REF with (1 - p) (1 - e) + p e / 3, and one of
+the two other bases with 2 e / 3. The likelihood of a site is the sum over the nine pairs of
+genotypes; sites are independent; alpha is where their product is greatest.
+
+What is not as there:
+
+- Reads are counts with one error probability a site, e, from their mean quality rounded to
+  whole Phred. A factor common to all sites is fitted with alpha: qualities may lie, and what
+  is taken for contamination by mistake is mostly error. Other bases than REF and ALT tell it.
+- p is not x: where reads with ALT are found less often (b < 1, reference bias),
+  p = b x / (1 - x + b x). b is fitted.
+- Frequencies are those of a panel, perhaps of another population. Alleles of both people are
+  drawn from a population that has diverged from the panel's by F, which is fitted (Balding and
+  Nichols 1995): of alleles of one population a later one is more often like an earlier one.
+  verifyBamID2 (Zhang et al. 2020, doi:10.1101/gr.246934.118) fits principal components in its
+  place, as too low an estimate comes of frequencies that are not the person's. F = 0 is
+  verifyBamID's Hardy-Weinberg prior.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+
+FEWEST_SITES = 300
+"""Sites with reads, below which no estimate is given."""
+
+MOST_ALPHA = 0.5
+"""Above it the two people would change places."""
+
+DEEPEST = 3.0
+"""Sites with more reads than this many times the usual depth are left out: copies of a
+repeat lie on each other there, and look like a mixture. Usual is the depth that half of all
+reads see or more, so that of chosen regions and the rest the regions count."""
+
+THIRD_BASE = 0.1
+"""Sites at which more reads than this share, and more than one, have a third base are left
+out: misplaced reads, or an allele that the panel lacks."""
+
+CHI2_95 = 3.8414588
+"""95 % quantile of chi-squared with one degree of freedom, for the likelihood ratio."""
+
+UNKNOWN_QUALITY = 30
+"""Phred, of sites without a quality."""
+
+_LEAST_Q, _MOST_Q = 2, 60
+_ALPHAS = (
+    0.0,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.035,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+)
+_DIVERGENCES = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
+_LOG_SCALE = (np.log(0.05), np.log(20.0))
+"""Bounds of the factor of errors."""
+_LOG_BIAS = (np.log(0.6), np.log(1 / 0.6))
+_ROUNDS = 3
+_GOLDEN = (np.sqrt(5.0) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """An estimate, or why there is none.
+
+    Attributes
+    ----------
+    alpha, low, high
+        Share of reads from somebody else, and its 95 % interval (likelihood ratio, factor of
+        errors fitted anew). Sites count as independent: linkage makes it a little too narrow.
+    sites, reads
+        Used.
+    error
+        Mean error probability of a base, as fitted.
+    bias
+        How often an ALT read is found for a REF read, as fitted; 1: no reference bias.
+    divergence
+        F, as fitted: how far the panel's frequencies are from the person's population.
+    why
+        Why there is no estimate; "": there is one.
+    """
+
+    alpha: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sites: int = 0
+    reads: int = 0
+    error: float | None = None
+    bias: float | None = None
+    divergence: float | None = None
+    why: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the fields as `json` takes them."""
+        return asdict(self)
+
+
+def estimate(
+    panel: pl.DataFrame,
+    *,
+    fewest: int = FEWEST_SITES,
+    divergence: float | None = None,
+) -> Contamination:
+    """Estimate the share of reads that are of somebody else.
+
+    Parameters
+    ----------
+    panel
+        A row a site, autosomes only: `af` (of ALT in a population), `n_ref`, `n_alt`,
+        `n_other` (reads with REF, ALT, another base; the last null where they were not
+        counted), `quality` (mean Phred quality of the bases; may be missing or null).
+    fewest
+        Sites with reads that there must be.
+    divergence
+        F, if it is known; None: it is fitted.
+
+    Returns
+    -------
+    Contamination
+        A contaminant who is a relative shares alleles with the person: the estimate is then
+        too low (by about half for parent and child). Several contaminants look like one.
+    """
+    used = _usable(panel)
+    depth = used["n_ref"] + used["n_alt"]
+    n_sites, n_reads = used.height, int(depth.sum())
+    if n_sites < fewest:
+        why = f"{n_sites} sites of the panel have usable reads, {fewest} are needed"
+        return Contamination(sites=n_sites, reads=n_reads, why=why)
+    fit = _Fit(used)
+    if divergence is not None:
+        fit.divergence, fit.fits_divergence = divergence, False
+    fit.run()
+    low, high = fit.interval()
+    return Contamination(
+        alpha=fit.alpha,
+        low=low,
+        high=high,
+        sites=n_sites,
+        reads=n_reads,
+        error=fit.mean_error(),
+        bias=float(np.exp(fit.log_bias)),
+        divergence=fit.divergence,
+    )
+
+
+def _usable(panel: pl.DataFrame) -> pl.DataFrame:
+    if "quality" not in panel.columns:
+        panel = panel.with_columns(quality=pl.lit(None, pl.Float64))
+    n = pl.col("n_ref") + pl.col("n_alt")
+    there = panel.select("af", "n_ref", "n_alt", "n_other", "quality").filter(
+        (n > 0) & (pl.col("af") > 0) & (pl.col("af") < 1)
+    )
+    other = pl.col("n_other").fill_null(0)
+    there = there.filter((other <= 1) | (other <= THIRD_BASE * (n + other)))
+    depths = there.select(n=n)["n"].sort()
+    if depths.is_empty():
+        return there
+    seen = depths.cum_sum()
+    usual = depths[int((seen < seen[-1] / 2).sum())]
+    return there.filter(n <= DEEPEST * usual)
+
+
+class _Fit:
+    """The likelihood of the counts, and where it is greatest."""
+
+    def __init__(self, used: pl.DataFrame) -> None:
+        self.n_ref = used["n_ref"].cast(pl.Float64).to_numpy()
+        self.n_alt = used["n_alt"].cast(pl.Float64).to_numpy()
+        self.af = used["af"].cast(pl.Float64).to_numpy()
+        quality = used["quality"].cast(pl.Float64).fill_nan(None).fill_null(UNKNOWN_QUALITY)
+        whole = np.clip(np.rint(quality.to_numpy()), _LEAST_Q, _MOST_Q).astype(np.int64)
+        self.levels, self.level = np.unique(whole, return_inverse=True)
+        # Third bases enter by their number at each quality, whatever the genotypes are.
+        other = used["n_other"].cast(pl.Float64).fill_null(0).to_numpy()
+        self.n_other = np.bincount(self.level, other, len(self.levels))
+        reads = other + self.n_ref + self.n_alt
+        self.n_level = np.bincount(self.level, reads, len(self.levels))
+        told = used["n_other"].is_not_null().to_numpy()
+        self.n_told = np.bincount(self.level, reads * told, len(self.levels))
+        self.alpha, self.log_bias, self.divergence = 0.01, 0.0, 0.0
+        # Two of three errors show a third base: a first idea of the factor.
+        expected = float((self.n_told * _errors(self.levels, 0.0)).sum()) * 2 / 3
+        first = (self.n_other.sum() + 1) / (expected + 1) if told.any() else 1.0
+        self.log_scale = float(np.clip(np.log(first), *_LOG_SCALE))
+        self.fits_divergence = True
+        self.prior = _log_priors(self.af, self.divergence)
+
+    def run(self) -> None:
+        """Fit all, one after the other, until alpha stays."""
+        for _ in range(_ROUNDS):
+            before = self.alpha
+            if self.fits_divergence:
+                self.divergence = max(_DIVERGENCES, key=self._at_divergence)
+            self.prior = _log_priors(self.af, self.divergence)
+            self.log_bias = _greatest(
+                lambda b: self.log_likelihood(self.alpha, self.log_scale, b), *_LOG_BIAS, 1e-3
+            )
+            self._fit_alpha()
+            if abs(self.alpha - before) < 1e-4:
+                break
+
+    def _at_divergence(self, divergence: float) -> float:
+        prior = _log_priors(self.af, divergence)
+        return self.log_likelihood(self.alpha, self.log_scale, self.log_bias, prior)
+
+    def _fit_alpha(self) -> None:
+        found = [self.profile(a)[0] for a in _ALPHAS]
+        best = int(np.argmax(found))
+        low, high = _ALPHAS[max(best - 1, 0)], _ALPHAS[min(best + 1, len(_ALPHAS) - 1)]
+        alpha = _greatest(lambda a: self.profile(a)[0], low, high, 1e-5 + 0.002 * low)
+        # A search does not reach the end of its stretch: no contamination is a common answer.
+        if best == 0 and found[0] >= self.profile(alpha)[0]:
+            alpha = 0.0
+        self.alpha = alpha
+        self.log_scale = self.profile(alpha)[1]
+
+    def profile(self, alpha: float) -> tuple[float, float]:
+        """Give the greatest log likelihood of alpha, and the log factor of errors of it."""
+        near = 0.7
+        low, high = self.log_scale - near, self.log_scale + near
+        scale = _greatest(
+            lambda s: self.log_likelihood(alpha, s, self.log_bias),
+            max(low, _LOG_SCALE[0]),
+            min(high, _LOG_SCALE[1]),
+            0.02,
+        )
+        return self.log_likelihood(alpha, scale, self.log_bias), scale
+
+    def interval(self) -> tuple[float, float]:
+        """Give where the profile has fallen by half of `CHI2_95` on both sides of alpha."""
+        least = self.profile(self.alpha)[0] - CHI2_95 / 2
+
+        def edge(inside: float, outside: float) -> float:
+            if self.profile(outside)[0] >= least:
+                return outside
+            while abs(outside - inside) > 1e-5 + 0.01 * inside:
+                middle = (inside + outside) / 2
+                if self.profile(middle)[0] >= least:
+                    inside = middle
+                else:
+                    outside = middle
+            return (inside + outside) / 2
+
+        low = edge(self.alpha, 0.0) if self.alpha > 0 else 0.0
+        return low, edge(self.alpha, MOST_ALPHA)
+
+    def mean_error(self) -> float:
+        """Give the error probability of a base, as fitted, over all reads."""
+        errors = _errors(self.levels, self.log_scale)
+        return float((errors * self.n_level).sum() / self.n_level.sum())
+
+    def log_likelihood(
+        self, alpha: float, log_scale: float, log_bias: float, prior: Floats | None = None
+    ) -> float:
+        """Give the log likelihood of all counts."""
+        errors = _errors(self.levels, log_scale)
+        own, other = np.repeat((0.0, 0.5, 1.0), 3), np.tile((0.0, 0.5, 1.0), 3)
+        x = (1 - alpha) * own + alpha * other
+        b = np.exp(log_bias)
+        p = (b * x / (1 - x + b * x))[:, None]
+        # Exact ends: rounding would make an impossible read out of an improbable one.
+        log_alt = np.log(p * (1 - errors) + (1 - p) * errors / 3)
+        log_ref = np.log((1 - p) * (1 - errors) + p * errors / 3)
+        priors = self.prior if prior is None else prior
+        third = float((self.n_other * np.log(2 * errors / 3)).sum())
+        # Where third bases were not counted, what is left is a share of the two others.
+        third -= float(((self.n_level - self.n_told) * np.log(1 - 2 * errors / 3)).sum())
+        return third + float(
+            _sum_over_pairs(self.n_ref, self.n_alt, self.level, log_ref, log_alt, priors)
+        )
+
+
+def _errors(levels: npt.NDArray[np.int64], log_scale: float) -> Floats:
+    # An error of 3/4 would be no information at all.
+    errors: Floats = np.minimum(np.exp(log_scale) * 10.0 ** (-levels / 10.0), 0.5)
+    return errors
+
+
+@nb.njit(cache=True, nogil=True)
+def _sum_over_pairs(n_ref, n_alt, level, log_ref, log_alt, prior):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add up over sites the log of the sum over the nine pairs of genotypes."""
+    total = 0.0
+    terms = np.empty(9)
+    for i in range(len(n_ref)):
+        q = level[i]
+        most = -np.inf
+        for c in range(9):
+            t = prior[i, c] + n_ref[i] * log_ref[c, q] + n_alt[i] * log_alt[c, q]
+            terms[c] = t
+            if t > most:
+                most = t
+        s = 0.0
+        for c in range(9):
+            s += np.exp(terms[c] - most)
+        total += most + np.log(s)
+    return total
+
+
+def _log_priors(af: Floats, divergence: float) -> Floats:
+    """Give the log probability of each pair of genotypes (own, other), float64[n, 9].
+
+    Four alleles are drawn one after the other; each is ALT with
+    (af (1 - F) + k F) / (1 - F + m F) after k ALT among m drawn (Balding and Nichols 1995).
+    """
+    f = divergence
+    ways = (1, 2, 1)
+    out = np.empty((len(af), 9))
+    drawn = 1.0
+    for m in range(4):
+        drawn *= 1 - f + m * f
+    for own in range(3):
+        for other in range(3):
+            p = np.full(len(af), ways[own] * ways[other] / drawn)
+            for k in range(own + other):
+                p *= af * (1 - f) + k * f
+            for k in range(4 - own - other):
+                p *= (1 - af) * (1 - f) + k * f
+            out[:, 3 * own + other] = np.log(p)
+    return out
+
+
+def _greatest(f, low: float, high: float, width: float) -> float:  # type: ignore[no-untyped-def]
+    """Find where a function with one maximum is greatest, by golden sections."""
+    a, b = low, high
+    c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
+    at_c, at_d = f(c), f(d)
+    while b - a > width:
+        if at_c >= at_d:
+            b, d, at_d = d, c, at_c
+            c = b - _GOLDEN * (b - a)
+            at_c = f(c)
+        else:
+            a, c, at_c = c, d, at_d
+            d = a + _GOLDEN * (b - a)
+            at_d = f(d)
+    return float((a + b) / 2)
