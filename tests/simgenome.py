@@ -165,7 +165,7 @@ def make_truth(
 ) -> list[Variant]:
     """Make somebody: SNVs and indels of 1 to `longest` bases, `snvs` and `indels` a base.
 
-    Half of the indels are units of a tandem repeat more or less, where there is one. A share
+    Half of the indels are units of a tandem repeat more or less, mostly one or two. A share
     `near` lies within 15 bases of the variant before, a share `multiallelic` has two ALT.
     Two thirds are heterozygous where there are two copies. The first and last `margin` bases
     of a contig stay as they are: depth falls there.
@@ -237,7 +237,7 @@ def _allele(
     length = min(longest, int(rng.choice(lengths, p=[0.42, 0.18, 0.1, 0.2, 0.1])))
     unit = next((u for u in (1, 2, 3, 4, 5, 6) if _is_repeat(text, at + 1, u)), 0)
     if unit:
-        length = max(unit, length // unit * unit)
+        length = unit * min(int(rng.geometric(0.6)), longest // unit)
     if rng.random() < 0.5:
         return text[at : at + 1 + length], base
     new = (
