@@ -1,0 +1,191 @@
+"""BAM, CRAM and gVCF before any job: whose they are, whether whole, aligned to what."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pysam
+import pytest
+
+from varhouse.reads.alignmentfile import check_alignment, check_calls
+from varhouse.reads.model import LaneFacts
+
+CONTIGS = {"chr1": 5000, "chrM": 300}
+M5 = {"chr1": "0123456789abcdef0123456789abcdef"}
+GROUP = {"ID": "a", "SM": "P1", "LB": "lib", "PL": "ILLUMINA"}
+
+
+def write(
+    path: Path,
+    *,
+    groups: list[dict[str, str]] | None = None,
+    contigs: dict[str, int] | None = None,
+    aligned: bool = True,
+    flags: int = 0,
+    length: int = 50,
+    qualities: bool = True,
+    header: dict[str, Any] | None = None,
+    reads: int = 20,
+) -> Path:
+    """Write pairs on chr1, at 100."""
+    contigs = CONTIGS if contigs is None else contigs
+    text = {
+        "HD": {"VN": "1.6", "SO": "coordinate"},
+        "SQ": [{"SN": n, "LN": size} for n, size in contigs.items()],
+        "RG": [GROUP] if groups is None else groups,
+        **(header or {}),
+    }
+    with pysam.AlignmentFile(str(path), "wb", header=text) as out:
+        for n in range(reads):
+            read = pysam.AlignedSegment(out.header)
+            read.query_name = f"r{n}"
+            read.query_sequence = "A" * length
+            if qualities:
+                read.query_qualities = pysam.qualitystring_to_array("I" * length)
+            read.flag = flags | 1 | (64 if n % 2 else 128)
+            if aligned:
+                read.reference_id, read.reference_start = 0, 100
+                read.cigartuples = [(0, length)]
+                read.mapping_quality = 60
+            else:
+                read.flag |= 4 | 8
+            out.write(read)
+    return path
+
+
+def check(path: Path, sample: str = "P1", **more: Any) -> LaneFacts:
+    return check_alignment(
+        path, **{"form": "bam", "sample": sample, "contigs": CONTIGS, "digests": M5, **more}
+    )
+
+
+def problem(facts: LaneFacts) -> str:
+    assert len(facts.problems) == 1, facts.problems
+    assert "; fix: " in facts.problems[0]
+    return facts.problems[0]
+
+
+def test_a_good_file_is_described(tmp_path: Path) -> None:
+    facts = check(write(tmp_path / "a.bam"))
+    assert (facts.problems, facts.notes) == ([], [])
+    assert (facts.n_reads, facts.n_bases, facts.longest) == (20, 1000, 50)
+    file = facts.files[0]
+    assert file["aligned"] and file["paired"] and not file["marked"]
+    assert (file["sorted"], file["samples"], file["platform"]) == (
+        "coordinate",
+        ["P1"],
+        "ILLUMINA",
+    )
+    assert file["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "marked"),
+    [
+        ({"flags": 1024}, True),
+        ({"header": {"PG": [{"ID": "MarkDuplicates", "PN": "MarkDuplicates"}]}}, True),
+        (
+            {"header": {"PG": [{"ID": "x", "PN": "samtools", "CL": "samtools markdup a b"}]}},
+            True,
+        ),
+        ({"header": {"PG": [{"ID": "bwa", "PN": "bwa", "CL": "bwa mem"}]}}, False),
+    ],
+)
+def test_marked_duplicates_are_seen(
+    tmp_path: Path, more: dict[str, Any], marked: bool
+) -> None:
+    assert check(write(tmp_path / "a.bam", **more)).files[0]["marked"] == marked
+
+
+@pytest.mark.parametrize("contigs", [{}, CONTIGS])
+def test_an_unmapped_bam_is_to_be_aligned(tmp_path: Path, contigs: dict[str, int]) -> None:
+    facts = check(write(tmp_path / "u.bam", aligned=False, contigs=contigs))
+    assert facts.problems == []
+    assert not facts.files[0]["aligned"]
+    assert "goes through the aligner" in facts.notes[0]
+
+
+PROBLEMS = {
+    "other names": ({"contigs": {"1": 5000, "MT": 300}}, "aligned to contigs (1, MT) that"),
+    "other lengths": ({"contigs": {"chr1": 5001, "chrM": 300}}, "chr1 has 5,001 bases there"),
+    "other bases": (
+        {"header": {"SQ": [{"SN": "chr1", "LN": 5000, "M5": "f" * 32}]}},
+        "the bases of chr1 are not those",
+    ),
+    "two samples": (
+        {"groups": [GROUP, {**GROUP, "ID": "b", "SM": "P2"}]},
+        "2 samples (P1, P2)",
+    ),
+    "long reads": ({"length": 2000}, "long reads"),
+    "PacBio": ({"groups": [{**GROUP, "PL": "PACBIO"}]}, "long reads (PACBIO)"),
+    "no qualities": ({"qualities": False}, "without qualities"),
+    "no reads": ({"reads": 0}, "holds no read"),
+}
+
+
+@pytest.mark.parametrize("what", PROBLEMS)
+def test_what_cannot_be_called_is_refused(tmp_path: Path, what: str) -> None:
+    more, told = PROBLEMS[what]
+    path = write(tmp_path / "a.bam", **more)
+    assert told in problem(check(path))
+    assert str(path) in check(path).problems[0]
+
+
+def test_the_same_bases_in_other_letters(tmp_path: Path) -> None:
+    listed = [{"SN": "chr1", "LN": 5000, "M5": M5["chr1"].upper()}, {"SN": "chrM", "LN": 300}]
+    assert check(write(tmp_path / "a.bam", header={"SQ": listed})).problems == []
+
+
+def test_the_sample_of_the_sheet_is_taken_and_said(tmp_path: Path) -> None:
+    facts = check(write(tmp_path / "a.bam"), "P9")
+    assert "say sample 'P1'; 'P9' of the sheet is taken" in facts.notes[0]
+    facts = check(write(tmp_path / "a.bam", groups=[]))
+    assert "no sample in its read groups" in facts.notes[0]
+
+
+def test_contigs_beside_those_of_the_reference(tmp_path: Path) -> None:
+    facts = check(write(tmp_path / "a.bam", contigs={"chr1": 5000, "decoy": 9}))
+    assert facts.problems == []
+    assert facts.files[0]["missing"] == ["chrM"]
+    assert "1 contigs that the reference has not (decoy)" in facts.notes[0]
+    assert "not aligned to chrM" in facts.notes[1]
+
+
+@pytest.mark.parametrize("cut", [28, 60])
+def test_a_cut_file_is_refused(tmp_path: Path, cut: int) -> None:
+    path = write(tmp_path / "a.bam", reads=2000)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert "cut off" in problem(check(path))
+
+
+def test_a_damaged_block_is_found(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.bam", reads=5000)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    path.write_bytes(raw)
+    assert "damaged or cut off" in problem(check(path))
+
+
+def test_what_stands_in_the_wrong_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.bam")
+    assert "in the column bam" in problem(check(path, form="cram"))
+    (tmp_path / "b.bam").write_bytes(gzip.compress(b"@r\nACGT\n+\nIIII\n"))
+    assert "in the column fastq_1" in problem(check(tmp_path / "b.bam"))
+    (tmp_path / "c.bam").write_bytes(b"")
+    assert "is empty" in problem(check(tmp_path / "c.bam"))
+
+
+CALLS = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT{}\n"
+
+
+def test_a_gvcf_is_of_the_person_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.g.vcf.gz"
+    path.write_bytes(gzip.compress(CALLS.format("\tP1").encode()))
+    facts = check_calls(path, "P1")
+    assert facts.problems == []
+    assert len(facts.files[0]["sha256"]) == 64
+    assert "holds P1, the sheet says P2" in problem(check_calls(path, "P2"))
+    path.write_bytes(gzip.compress(CALLS.format("\tP1\tP2").encode()))
+    assert "holds P1, P2" in problem(check_calls(path, "P1"))
+    path.write_bytes(gzip.compress(b"##fileformat=VCFv4.2\n1\t5\n"))
+    assert "no line #CHROM" in problem(check_calls(path, "P1"))

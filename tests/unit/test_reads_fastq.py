@@ -1,0 +1,406 @@
+"""FASTQ as people have it: counted and summed as it is, or refused by file, read and fix."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from varhouse.bgzf import BgzfStream
+from varhouse.reads import fastqfile
+from varhouse.reads.fastq import check_lane, check_lane_once, facts_file, same_reads
+from varhouse.reads.fastqcheck import check_fastq, quality_base
+from varhouse.reads.model import Lane, LaneFacts
+
+Read = tuple[str, str, str]
+ILLUMINA = "A00:7:HXYZ:{lane}:1101:{n}:1000 {mate}:N:0:ACGT"
+LETTERS = np.frombuffer(b"ACGT", np.uint8)
+
+
+def make(
+    count: int, mate: int, name: str = ILLUMINA, size: int = 100, base: int = 33, lane: int = 1
+) -> list[Read]:
+    """Make reads whose lengths and qualities differ."""
+    rng = np.random.default_rng(mate)
+    reads = []
+    for n in range(1, count + 1):
+        length = size - n % 7
+        bases = rng.choice(LETTERS, length).tobytes().decode()
+        qualities = (rng.integers(2, 41, length) + base).astype(np.uint8).tobytes().decode()
+        reads.append((name.format(n=n, mate=mate, lane=lane), bases, qualities))
+    return reads
+
+
+def text_of(reads: list[Read], end: str = "\n") -> bytes:
+    return "".join(f"@{n}{end}{b}{end}+{end}{q}{end}" for n, b, q in reads).encode()
+
+
+def write(path: Path, data: bytes | list[Read]) -> Path:
+    raw = data if isinstance(data, bytes) else text_of(data)
+    path.write_bytes(gzip.compress(raw, 1) if path.suffix == ".gz" else raw)
+    return path
+
+
+def pair(tmp_path: Path, one: list[Read], two: list[Read]) -> list[Path]:
+    return [write(tmp_path / "r1.fq.gz", one), write(tmp_path / "r2.fq.gz", two)]
+
+
+def lane(*files: Path, form: str = "pairs", name: str = "L1") -> Lane:
+    return Lane("c", "s", name, "s", "ILLUMINA", form, [str(f) for f in files], 2)  # type: ignore[arg-type]
+
+
+def problem(facts: LaneFacts) -> str:
+    assert len(facts.problems) == 1, facts.problems
+    assert "; fix: " in facts.problems[0]
+    return facts.problems[0]
+
+
+NAMES = {
+    "illumina": (ILLUMINA, "illumina"),
+    "umi": ("A00:7:HXYZ:1:1101:{n}:1000:ACGT+GGTT {mate}:N:0:ACGT", "illumina"),
+    "old": ("HWUSI-EAS100R:6:73:941:{n}#0/{mate}", "illumina-old"),
+    "joined": ("A00:7:HXYZ:1:1101:{n}:1000_{mate}:N:0:ACGT+GGTT", "illumina"),
+    "mgi": ("V300012345L1C001R001{n:07}/{mate}", "mgi"),
+    "element": ("AV223003:FFS-18:2140948523:1:10102:0293:{n:04} {mate}:N:0:ACGT", "element"),
+    "sra": ("SRR0000001.{n} {n} length=100", "archive"),
+    "sra -I": ("SRR0000001.{n}.{mate} {n} length=100", "archive"),
+    "ena": ("ERR194146.{n} HSQ1008:141:D0CC8ACXX:7:1101:1204:{n}/{mate}", "archive"),
+    "last": ("frag-{n}_R{mate}", ""),
+    "plain": ("{n}", ""),
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("form", ["pairs", "interleaved"])
+def test_mates_of_every_kind_of_names_are_pairs(tmp_path: Path, kind: str, form: str) -> None:
+    name, key = NAMES[kind]
+    one, two = make(300, 1, name), make(300, 2, name)
+    if form == "pairs":
+        facts = check_fastq(pair(tmp_path, one, two))
+    else:
+        turns = [r for both in zip(one, two, strict=True) for r in both]
+        facts = check_fastq([write(tmp_path / "i.fq", turns)])
+    assert facts.problems == []
+    assert (facts.form, facts.names) == (form, key)
+    assert facts.n_reads == 600
+    assert facts.n_bases == sum(len(b) for _, b, _ in one + two)
+    assert facts.longest == 100
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_wrong_mates_are_found_by_their_names(tmp_path: Path, kind: str) -> None:
+    name, _ = NAMES[kind]
+    one, two = make(300, 1, name), make(300, 2, name)
+    two[200], two[201] = two[201], two[200]
+    told = problem(check_fastq(pair(tmp_path, one, two)))
+    assert "read 201: " in told
+    assert "no mates" in told
+    turns = [r for both in zip(one, two, strict=True) for r in both]
+    told = problem(check_fastq([write(tmp_path / "i.fq", turns)]))
+    assert "until read 401," in told
+
+
+@pytest.mark.parametrize("kind", ["illumina", "old", "joined", "mgi", "sra -I", "last"])
+def test_mates_in_the_wrong_files(tmp_path: Path, kind: str) -> None:
+    name, _ = NAMES[kind]
+    one, two = make(30, 1, name), make(30, 2, name)
+    told = problem(check_fastq(pair(tmp_path, two, one)))
+    assert "exchange fastq_1 and fastq_2" in told
+    again = [(n, b[1:], q[1:]) for n, b, q in one]
+    told = problem(check_fastq(pair(tmp_path, one, again)))
+    assert "both hold mates 1" in told
+
+
+def test_an_index_read_between_the_mates(tmp_path: Path) -> None:
+    one, three = make(30, 1), make(30, 3)
+    assert check_fastq(pair(tmp_path, one, three)).problems == []
+
+
+@pytest.mark.parametrize("kind", ["illumina", "sra", "plain"])
+def test_reads_without_mates_are_told_from_mates_in_turn(tmp_path: Path, kind: str) -> None:
+    name, _ = NAMES[kind]
+    facts = check_fastq([write(tmp_path / "s.fq", make(99, 1, name))])
+    assert (facts.form, facts.problems) == ("single", [])
+    assert any("without mates" in n for n in facts.notes)
+
+
+def test_the_same_reads_as_both_mates(tmp_path: Path) -> None:
+    one = make(30, 1, "SRR1.{n} {n}")
+    told = problem(check_fastq(pair(tmp_path, one, one)))
+    assert "same file twice" in told
+    packed = write(tmp_path / "r2.fq", one)
+    told = problem(check_fastq([tmp_path / "r1.fq.gz", packed]))
+    assert "same reads twice" in told
+
+
+def test_unequal_numbers_of_reads(tmp_path: Path) -> None:
+    told = problem(check_fastq(pair(tmp_path, make(300, 1), make(290, 2))))
+    assert "300 and 290 reads" in told
+    told = problem(
+        check_fastq(
+            [
+                write(
+                    tmp_path / "i.fq",
+                    make(2, 1, "x/1")[:1] + make(1, 2, "x/2") + make(1, 1, "y/1"),
+                )
+            ]
+        )
+    )
+    assert "last read has none" in told
+
+
+def test_a_lane_mixed_with_another(tmp_path: Path) -> None:
+    one = make(30, 1) + make(30, 1, lane=10)
+    two = make(30, 2) + make(30, 2, lane=10)
+    facts = check_fastq(pair(tmp_path, one, two))
+    assert facts.problems == []
+    assert "reads of 2 lanes or runs (A00:7:HXYZ:1, A00:7:HXYZ:10)" in facts.notes[0]
+    two = make(60, 2)
+    two = [(n.replace(":1:1101", ":2:1101"), b, q) for n, b, q in two]
+    told = problem(check_fastq(pair(tmp_path, make(60, 1), two)))
+    assert "of A00:7:HXYZ:1 and A00:7:HXYZ:2" in told
+
+
+GOOD = make(50, 1)
+TEXT = text_of(GOOD)
+LINES = TEXT.split(b"\n")
+
+
+def with_line(number: int, line: bytes) -> bytes:
+    """Change a line, 1-based."""
+    return b"\n".join([*LINES[: number - 1], line, *LINES[number:]])
+
+
+FAULTS = {
+    "cut in qualities": (TEXT[:-20], "in the middle of read 50 (line 197"),
+    "cut in bases": (b"\n".join(LINES[:37]) + b"\nACG", "in the middle of read 10 (line 37"),
+    "cut behind +": (b"\n".join(LINES[:39]) + b"\n", "in the middle of read 10 (line 37"),
+    "no +": (with_line(43, b"ACGT"), "read 11 (line 43): 'ACGT' where + must stand"),
+    "short qualities": (with_line(44, LINES[43][1:]), "read 11 (line 44): as many qualities"),
+    "long qualities": (with_line(44, LINES[43] + b"I"), "(line 44): as many qualities"),
+    "no base": (with_line(42, b"?" + LINES[41][1:]), "read 11 (line 42): '?' is no base"),
+    "colours": (with_line(2, b"T0120.3"), "read 1 (line 2): colours of SOLiD"),
+    "protein": (with_line(2, b"MEEPQSDPSV"), "a letter of proteins"),
+    "RNA": (with_line(2, b"ACGU"), "write T for U"),
+    "control byte": (with_line(44, b"\x07" + LINES[43][1:]), "byte 7 is no quality"),
+    "high byte": (with_line(44, b"\xff" + LINES[43][1:]), "byte 255 is no quality"),
+    "no @": (with_line(41, b"x"), "read 11 (line 41): 'x' where a name after @"),
+    "no name": (with_line(41, b"@"), "read 11 (line 41): a read without a name"),
+    "a line lost": (b"\n".join(LINES[:42] + LINES[43:]), "where + must stand"),
+    "blank lines": (TEXT + b"\n\n", "read 51 (line 201): a blank line"),
+    "FASTA": (b">x\nACGT\n", "is a FASTA"),
+    "SAM": (b"@HD\tVN:1.6\n@SQ\tSN:1\tLN:5\n", "is SAM text"),
+    "VCF": (b"##fileformat=VCFv4.2\n", "in the column gvcf"),
+    "BAM": (b"BAM\x01", "in the column bam"),
+    "CRAM": (b"CRAM\x03", "in the column cram"),
+    "text": (b"sample\tfile\n", "is no FASTQ"),
+    "web page": (b"<!doctype html><html>", "the download failed"),
+    "zeros": (b"\0" * 5000, "zero bytes"),
+    "index reads": (text_of(make(50, 1, size=10)), "no read has 30 bases"),
+    "long reads": (text_of(make(50, 1, size=3000)), "a read of 3,000 bases"),
+    "PacBio": (text_of(make(5, 1, "m64136_200621_234916/{n}/ccs")), "PacBio: long reads"),
+    "Nanopore": (
+        text_of(make(5, 1, "SRR1.{n} bd8655fb-383c-45cc-bff3-eb1dc86533e0 runid=1")),
+        "Oxford Nanopore: long reads",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("ending", [".fq", ".fq.gz"])
+def test_a_fault_is_named_with_its_place(tmp_path: Path, fault: str, ending: str) -> None:
+    data, told = FAULTS[fault]
+    if fault == "CRAM" and ending == ".fq.gz":
+        told = "is no FASTQ"
+    path = write(tmp_path / f"a{ending}", data)
+    facts = check_fastq([path])
+    assert problem(facts).startswith(str(path))
+    assert told in facts.problems[0]
+
+
+@pytest.mark.parametrize("fault", ["no base", "short qualities", "cut in qualities"])
+def test_both_files_are_told_of(tmp_path: Path, fault: str) -> None:
+    text = FAULTS[fault][0]
+    other = text.replace(b" 1:N", b" 2:N").translate(bytes.maketrans(b"CG", b"GC"))
+    paths = [write(tmp_path / "1.fq.gz", text), write(tmp_path / "2.fq.gz", other)]
+    facts = check_fastq(paths)
+    assert [p.startswith(str(f)) for p, f in zip(facts.problems, paths, strict=True)]
+
+
+PACKED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "bzip2": ("a.fq.bz2", bz2.compress, "bzip2 -dc a.fq.bz2 | gzip > a.fq.gz"),
+    "xz": ("a.fq.xz", lzma.compress, "xz -dc a.fq.xz | gzip > a.fq.gz"),
+    "bzip2 as gz": ("a.fq.gz", bz2.compress, "packed by bzip2"),
+    "plain as gz": ("a.fq.gz", bytes, "name it a.fq"),
+    "empty": ("a.fq.gz", lambda _: b"", "is empty"),
+    "gzip of nothing": ("a.fq.gz", lambda _: gzip.compress(b""), "holds no read"),
+    "cut gzip": ("a.fq.gz", lambda t: gzip.compress(t)[:-900], "the gzip is cut off"),
+    "cut behind a header": ("a.fq.gz", lambda t: gzip.compress(t)[:12], "damaged gzip"),
+    "damaged gzip": (
+        "a.fq.gz",
+        lambda t: gzip.compress(t)[:-8] + b"\0\0\0\0" + gzip.compress(t)[-4:],
+        "the gzip is damaged",
+    ),
+    "BGZF without end": ("a.fq.gz", lambda t: bgzf(t)[:-28], "without its end block"),
+}
+
+
+def bgzf(text: bytes) -> bytes:
+    out = io.BytesIO()
+    stream = BgzfStream(out)
+    stream.write(text)
+    stream.finish()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_packings_that_are_refused(tmp_path: Path, how: str) -> None:
+    name, pack, told = PACKED[how]
+    path = tmp_path / name
+    path.write_bytes(pack(text_of(make(2000, 1))))
+    facts = check_fastq([path])
+    assert told in problem(facts)
+    assert str(path) in facts.problems[0]
+
+
+@pytest.mark.parametrize(
+    "how", ["gzip", "members", "bgzf", "plain", "no last line end", "crlf"]
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_forms_that_are_read(tmp_path: Path, how: str, threads: int) -> None:
+    reads = make(3000, 1)
+    text = text_of(reads, "\r\n" if how == "crlf" else "\n")
+    data = {
+        "gzip": lambda: gzip.compress(text),
+        "members": lambda: gzip.compress(b"") + b"".join(
+            gzip.compress(text[k : k + 5000]) for k in range(0, len(text), 5000)
+        ),
+        "bgzf": lambda: bgzf(text),
+        "no last line end": lambda: text[:-1],
+    }.get(how, lambda: text)()  # fmt: skip
+    path = tmp_path / "a.fastq"
+    path.write_bytes(data)
+    facts = check_fastq([path], threads=threads)
+    assert facts.problems == []
+    assert facts.n_reads == 3000
+    assert facts.n_bases == sum(len(b) for _, b, _ in reads)
+    assert facts.files[0]["md5"] == hashlib.md5(data).hexdigest()
+    assert facts.files[0]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert facts.files[0]["bytes"] == len(data)
+    assert any("Windows" in n for n in facts.notes) == (how == "crlf")
+
+
+@pytest.mark.parametrize("block", [700, 1024, 4096])
+def test_blocks_end_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    one, two = make(200, 1), make(200, 2)
+    two = [(n, b[:50], q[:50]) for n, b, q in two]
+    turns = [r for both in zip(one, two, strict=True) for r in both]
+    files = pair(tmp_path, one, two)
+    mixed = write(tmp_path / "i.fq.gz", turns)
+    monkeypatch.setattr(fastqfile, "BLOCK", block)
+    facts = check_fastq(files)
+    assert (facts.problems, facts.n_reads) == ([], 400)
+    facts = check_fastq([mixed])
+    assert (facts.problems, facts.n_reads, facts.form) == ([], 400, "interleaved")
+    two[150] = ("other", *two[150][1:])
+    told = problem(check_fastq(pair(tmp_path, one, two)))
+    assert "read 151:" in told
+    turns[301] = two[150]
+    told = problem(check_fastq([write(mixed, turns)]))
+    assert "until read 301," in told
+
+
+def test_a_line_without_end_is_no_short_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastqfile, "BLOCK", 4096)
+    path = write(tmp_path / "a.fq", b"@x\n" + b"A" * 100_000)
+    assert "no short reads" in problem(check_fastq([path]))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "base", "told"),
+    [
+        (35, 73, 33, ""), (33, 75, 33, ""), (58, 104, 33, ""), (66, 104, 64, "1.3"),
+        (64, 104, 64, "1.3"), (59, 104, 64, "Solexa"), (73, 73, 33, "33 or 64"),
+        (64, 90, 33, "33 or 64"), (255, 0, 33, ""), (126, 126, 64, "1.3"),
+    ],
+)  # fmt: skip
+def test_where_qualities_count_from(low: int, high: int, base: int, told: str) -> None:
+    found, note = quality_base(low, high)
+    assert found == base
+    assert (told in note) if told else not note
+
+
+def test_qualities_of_both_files_count(tmp_path: Path) -> None:
+    name = "HWUSI:6:73:941:{n}#0/{mate}"
+    facts = check_fastq(pair(tmp_path, make(50, 1, name, base=64), make(50, 2, name, base=64)))
+    assert (facts.quality_base, facts.problems) == (64, [])
+    mixed = pair(tmp_path, make(50, 1, name, base=64), make(50, 2, name, base=33))
+    assert check_fastq(mixed).quality_base == 33
+
+
+def test_letters_that_stand_for_n_and_reads_without_bases(tmp_path: Path) -> None:
+    reads = make(50, 1, "x{n}")
+    reads[3] = ("a", "ACGTN.RYacgtn" + "A" * 30, "I" * 43)
+    reads[4] = ("b", "", "")
+    facts = check_fastq([write(tmp_path / "a.fq", reads)])
+    assert facts.problems == []
+    assert any("3 IUPAC codes or dots" in n for n in facts.notes)
+    assert any("1 reads without bases" in n for n in facts.notes)
+
+
+def test_a_tar_of_reads_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "a.fq", GOOD)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "a.fq", "a.fq")
+    assert "tar archive" in problem(check_fastq([tmp_path / "a.tar.gz"]))
+
+
+def test_what_was_found_is_kept_until_a_file_changes(tmp_path: Path) -> None:
+    files = pair(tmp_path, make(30, 1), make(30, 2))
+    asked, kept = lane(*files), tmp_path / "checked"
+    facts = check_lane_once(asked, kept)
+    assert facts == check_lane(asked)
+    path = facts_file(asked, kept)
+    told = path.read_text().replace('"n_reads": 60', '"n_reads": 61')
+    path.write_text(told)
+    assert check_lane_once(asked, kept).n_reads == 61, "what is kept is read"
+    write(files[0], make(31, 1))
+    assert "31 and 30" in problem(check_lane_once(asked, kept))
+    write(files[1], make(31, 2))
+    assert check_lane_once(asked, kept).n_reads == 62
+    path.write_text("{")
+    assert check_lane_once(asked, kept).n_reads == 62
+    other = lane(*files, name="L2")
+    assert facts_file(other, kept) != path
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_lane(tmp_path: Path) -> None:
+    facts = check_lane(lane(tmp_path / "no.fq", form="single"))
+    assert "No such file" in problem(facts)
+
+
+def test_lanes_with_the_same_reads(tmp_path: Path) -> None:
+    one, two = make(30, 1), make(30, 2)
+    first = lane(*pair(tmp_path, one, two))
+    again = [write(tmp_path / "x1.fq", one), write(tmp_path / "x2.fq", two)]
+    second = lane(*again, name="L2")
+    third = lane(
+        *[write(tmp_path / f"y{m}.fq", make(30, m, lane=2)) for m in (1, 2)], name="L3"
+    )
+    lanes = [first, second, third]
+    facts = [check_lane(x) for x in lanes]
+    assert [f.problems for f in facts] == [[], [], []]
+    told = same_reads(lanes, facts)
+    assert len(told) == 1
+    assert "lane L2: x1.fq holds the same reads as r1.fq.gz" in told[0]
+    assert same_reads([first, third], [facts[0], facts[2]]) == []
