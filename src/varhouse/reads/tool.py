@@ -13,10 +13,10 @@ import sys
 # These print to a stream of pysam's: with `catch_stdout=False` nothing comes out.
 _PRINTING = {
     "samtools": frozenset(
-        "flagstat stats idxstats coverage depth bedcov dict quickcheck consensus mpileup head"
-        " samples phase checksum".split()
-    ),
-    "bcftools": frozenset("stats isec head gtcheck roh".split()),
+        ("flagstat", "stats", "idxstats", "coverage", "depth", "bedcov", "dict", "quickcheck")
+    )
+    | frozenset(("consensus", "mpileup", "head", "samples", "phase", "checksum")),
+    "bcftools": frozenset(("stats", "isec", "head", "gtcheck", "roh")),
 }
 # These abort at their end ("double free") unless they open their output themselves.
 _OPENING = {"samtools": frozenset[str](), "bcftools": frozenset(("query", "consensus"))}

@@ -1,0 +1,371 @@
+"""A reference as aligners and callers need it: made once, in a folder of its own, and kept.
+
+FOLDER/NAME.fa          the FASTA uncompressed: a link, or a copy of a compressed one
+FOLDER/NAME.fa.fai      lengths and offsets
+FOLDER/NAME.dict        lengths and MD5 of each sequence, as SAM headers have them
+FOLDER/index.json       which FASTA it is of; written last
+FOLDER/NAME.fa.*        files of an aligner
+FOLDER/ALIGNER.json     that those are whole; written last
+"""
+
+import fcntl
+import os
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pysam
+from isal import igzip
+
+from varhouse.errors import InputError, VarhouseError, install_extra
+from varhouse.files import abandoned_of, new_file, read_json, unfinished_name, write_json
+from varhouse.filestate import file_digest, unmoved
+from varhouse.reads.pipeline import Command, Samtools, Stage, run_pipeline
+
+VERSION = 1
+"""Of the folder: one of another version is made anew."""
+
+_CODES = np.full(256, 4, np.uint8)
+_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint8)
+
+_BWA = (".amb", ".ann", ".pac", ".bwt", ".sa")
+_BLOCK = 4 << 20
+
+_SAME_FILES = {"pybwa": "bwa"}
+"""Aligners whose files are those of another one."""
+
+_BLOCK_SIZE = 100_000_000
+"""Bases that bwa adds to the index at a time where it builds it in steps (`bwa index -b`;
+references of 50 Mb and more): ten times its own, with fewer steps; the result is the same."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """A reference with what belongs to it.
+
+    Attributes
+    ----------
+    fasta
+        Uncompressed, with `.fai` beside it and `.dict` in place of its suffix.
+    prefix
+        To which the aligner's suffixes are added.
+    name
+        Of the FASTA as the user gave it, without its folder.
+    sha256
+        Of the bytes of the FASTA as the user gave it.
+    contigs
+        Names and lengths, in the order of the FASTA.
+    """
+
+    fasta: Path
+    prefix: Path
+    name: str
+    sha256: str
+    contigs: list[tuple[str, int]]
+
+    @property
+    def dictionary(self) -> Path:
+        """Lengths and MD5 of the sequences as header lines of SAM."""
+        return self.fasta.with_suffix(".dict")
+
+    def header_lines(self) -> list[str]:
+        """Give the @SQ lines; they name no path."""
+        lines = self.dictionary.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if line.startswith("@SQ\t")]
+
+
+def make_index(
+    reference: Path,
+    folder: Path,
+    *,
+    aligner: str | None = "pybwa",
+    build: Callable[[Path], Stage] | None = None,
+    suffixes: Sequence[str] = _BWA,
+    log: Path | None = None,
+) -> Index:
+    """Make what aligners and callers need of a reference, or find it again.
+
+    Processes that make the same one wait for each other.
+
+    Parameters
+    ----------
+    reference
+        FASTA, plain, gzip or bgzip.
+    folder
+        To make; found again by the digest of the FASTA. Where it is whole nothing is
+        written, so that it may be read-only.
+    aligner
+        Whose files to make, too; None: none.
+    build
+        Gives the stage that makes an aligner's files beside a FASTA of this path; None: bwa's,
+        by pybwa.
+    suffixes
+        Of the aligner's files.
+    log
+        For what the programs say.
+
+    Raises
+    ------
+    InputError
+        If the FASTA is none, or the folder holds the index of another one.
+    """
+    with unmoved(reference) as state, _locked(folder):
+        known = _known(folder)
+        if known is not None:
+            _check_same(known, reference, folder, state)
+        else:
+            known = _make_base(reference, folder, state, log)
+        kind = _SAME_FILES.get(aligner, aligner) if aligner is not None else None
+        fasta = folder / known["fasta"]
+        if kind is not None and not (folder / f"{kind}.json").exists():
+            _make_files(reference, fasta, kind, build, suffixes, known["contigs"], log)
+    contigs = [(str(name), int(length)) for name, length in known["contigs"]]
+    return Index(fasta, fasta, reference.name, known["sha256"], contigs)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time make the folder; where it is read-only none has to wait."""
+    handle = -1
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
+        # Some file systems know no locks: there two make it, and one takes the place.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _known(folder: Path) -> dict[str, Any] | None:
+    try:
+        known = read_json(folder / "index.json", f"remove {folder}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if known.get("version") != VERSION:
+        return None
+    fasta = folder / known["fasta"]
+    whole = all(p.exists() for p in (fasta, Path(f"{fasta}.fai"), fasta.with_suffix(".dict")))
+    return dict(known) if whole else None
+
+
+def _check_same(
+    known: dict[str, Any], reference: Path, folder: Path, state: Sequence[int]
+) -> None:
+    """Refuse a folder of another FASTA; what only moved is remembered in its new state."""
+    if known["state"] == list(state):
+        return
+    digest = file_digest(reference)
+    if digest != known["sha256"]:
+        raise InputError(
+            f"{folder} is the index of another FASTA ({known['name']}, SHA-256 "
+            f"{known['sha256'][:12]}...) than {reference} ({digest[:12]}...)",
+            "name another folder (calling: index), or remove that one",
+        )
+    known["state"] = list(state)
+    with suppress(OSError):
+        fasta = folder / known["fasta"]
+        if fasta.is_symlink() and fasta.resolve() != reference.resolve():
+            _link(reference, fasta)
+        write_json(folder / "index.json", known)
+
+
+def _link(reference: Path, fasta: Path) -> None:
+    with new_file(fasta) as own:
+        own.symlink_to(reference.resolve())
+
+
+def _make_base(
+    reference: Path, folder: Path, state: Sequence[int], log: Path | None
+) -> dict[str, Any]:
+    """Make all but an aligner's files."""
+    fasta = folder / _plain_name(reference.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in [*folder.glob(".*.tmp"), *abandoned_of(fasta)]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        _uncompress(reference, fasta)
+    except PermissionError as error:
+        raise InputError(
+            f"{error.filename}: no permission to make the index of {reference.name} there",
+            "name another folder (calling: index)",
+        ) from None
+    with new_file(Path(f"{fasta}.fai")) as own:
+        run_pipeline([Samtools(["faidx", "--fai-idx", str(own), str(fasta)])], log=log)
+    with new_file(fasta.with_suffix(".dict")) as own:
+        run_pipeline([Samtools(["dict", "-o", str(own), str(fasta)])], log=log)
+        text = own.read_text(encoding="utf-8")
+        # The path of the FASTA (UR) is nobody's business in files that go to others.
+        lines = (line.split("\t") for line in text.splitlines())
+        kept = ("\t".join(t for t in line if not t.startswith("UR:")) for line in lines)
+        own.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    known = {
+        "version": VERSION,
+        "name": reference.name,
+        "fasta": fasta.name,
+        "state": list(state),
+        "sha256": file_digest(reference),
+        "contigs": _read_lengths(Path(f"{fasta}.fai"), reference),
+    }
+    # Files of aligners are of the FASTA that was here before.
+    for done in folder.glob("*.json"):
+        done.unlink()
+    write_json(folder / "index.json", known)
+    return known
+
+
+def _plain_name(name: str) -> str:
+    """Give a name with a suffix, and without that of a compression."""
+    for ending in (".gz", ".bgz", ".bgzf"):
+        name = name.removesuffix(ending)
+    return name if Path(name).suffix else f"{name}.fa"
+
+
+def _uncompress(reference: Path, fasta: Path) -> None:
+    with reference.open("rb") as file:
+        start = file.read(2)
+        if start != b"\x1f\x8b":
+            if start[:1] != b">":
+                raise InputError(f"{reference}: not FASTA (the first byte is not >)")
+            _link(reference, fasta)
+            return
+        file.seek(0)
+        with new_file(fasta) as own, own.open("wb") as out:
+            try:
+                with igzip.open(file, "rb") as text:  # type: ignore[no-untyped-call]
+                    shutil.copyfileobj(text, out, _BLOCK)
+            except (EOFError, igzip.BadGzipFile) as error:
+                raise InputError(
+                    f"{reference}: cut off or damaged ({error})", "copy it again"
+                ) from None
+
+
+def _read_lengths(fai: Path, reference: Path) -> list[tuple[str, int]]:
+    lines = [line.split("\t") for line in fai.read_text(encoding="utf-8").splitlines()]
+    contigs = [(line[0], int(line[1])) for line in lines]
+    if not contigs:
+        raise InputError(f"{reference}: no sequence in it", "give a FASTA file")
+    return contigs
+
+
+def _make_files(
+    reference: Path,
+    fasta: Path,
+    kind: str,
+    build: Callable[[Path], Stage] | None,
+    suffixes: Sequence[str],
+    contigs: Sequence[Sequence[Any]],
+    log: Path | None,
+) -> None:
+    """Make an aligner's files, or link to those that lie beside the FASTA already."""
+    whole = [(str(name), int(length)) for name, length in contigs]
+    found = find_bwa_files(reference, whole) if kind == "bwa" else None
+    if found is not None and not has_same_bases(found, fasta, whole):
+        found = None
+    work = unfinished_name(fasta.with_name(kind))
+    work.mkdir()
+    try:
+        own = work / fasta.name
+        if found is not None:
+            for suffix in _BWA:
+                Path(f"{own}{suffix}").symlink_to(f"{found}{suffix}")
+        else:
+            own.symlink_to(fasta.resolve())
+            run_pipeline([build(own) if build is not None else _bwa_index(own)], log=log)
+        for suffix in suffixes:
+            Path(f"{own}{suffix}").rename(f"{fasta}{suffix}")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    if kind == "bwa" and not is_bwa_index(fasta, whole):
+        raise VarhouseError(f"{fasta}: bwa's index is not whole", "is the disk full?")
+    write_json(fasta.with_name(f"{kind}.json"), {"version": VERSION})
+
+
+def _bwa_index(fasta: Path) -> Command:
+    """Give the process in which bwa makes an index: it takes memory, and speaks on stderr."""
+    code = (
+        "import sys\n"
+        "try:\n    from pybwa import BwaIndex\n"
+        f"except ImportError:\n    sys.exit('pybwa is missing: {install_extra('reads')}')\n"
+        f"BwaIndex.index(sys.argv[1], block_size={_BLOCK_SIZE})\n"
+    )
+    return Command([sys.executable, "-c", code, str(fasta)], "bwa index")
+
+
+def find_bwa_files(reference: Path, contigs: Sequence[tuple[str, int]]) -> Path | None:
+    """Find an index of bwa beside a FASTA: its prefix, or None.
+
+    bwa's own names are tried, those of a compressed FASTA without its ending, and those of
+    `bwa index -6`.
+    """
+    plain = reference.with_name(_plain_name(reference.name))
+    for name in (reference, plain, plain.with_suffix("")):
+        for prefix in (Path(f"{name}.64"), name):
+            if is_bwa_index(prefix, contigs):
+                return prefix.absolute()
+    return None
+
+
+def is_bwa_index(prefix: Path, contigs: Sequence[tuple[str, int]]) -> bool:
+    """Tell whether bwa's five files are whole, and of sequences of these names and lengths.
+
+    Their sizes follow from the number of bases (bwt_dump_bwt, bwt_dump_sa and bns_fasta2bntseq
+    of bwa's source).
+    """
+    try:
+        # `SIZE CONTIGS SEED`; then two lines each: `GI NAME COMMENT`, `OFFSET LENGTH HOLES`.
+        lines = Path(f"{prefix}.ann").read_text(encoding="utf-8").splitlines()
+        names = [line.split()[1] for line in lines[1::2]]
+        lengths = [int(line.split()[1]) for line in lines[2::2]]
+        if list(zip(names, lengths, strict=True)) != list(contigs):
+            return False
+        one = sum(lengths)
+        both = 2 * one
+        words = ((both + 15) >> 4) + ((both + 127) // 128 + 1) * 8
+        sizes = {
+            ".pac": (one >> 2) + 2,
+            ".bwt": 40 + 4 * words,
+            ".sa": 56 + 8 * ((both + 32) // 32 - 1),
+        }
+        Path(f"{prefix}.amb").stat()
+        with Path(f"{prefix}.bwt").open("rb") as file:
+            counts = struct.unpack("<5Q", file.read(40))
+        return counts[4] == both and all(
+            Path(f"{prefix}{suffix}").stat().st_size == size for suffix, size in sizes.items()
+        )
+    except (OSError, ValueError, IndexError, struct.error):
+        return False
+
+
+def has_same_bases(
+    prefix: Path, fasta: Path, contigs: Sequence[tuple[str, int]], n: int = 1000
+) -> bool:
+    """Compare bases of bwa's index with the FASTA at `n` places, evenly over all sequences.
+
+    A FASTA with some regions masked or mended has the names and lengths of the other one. A
+    place has 64 bases; letters other than A, C, G and T are left out, as bwa makes up a base
+    for them.
+    """
+    starts = np.concatenate(([0], np.cumsum([length for _, length in contigs])))
+    packed = np.memmap(f"{prefix}.pac", np.uint8, "r")
+    width = 64
+    with pysam.FastaFile(str(fasta)) as file:
+        for place in np.linspace(0, max(starts[-1] - 1, 0), n).astype(np.int64).tolist():
+            k = int(np.searchsorted(starts, place, side="right")) - 1
+            name, length = contigs[k]
+            at = place - int(starts[k])
+            bases = file.fetch(name, at, min(at + width, length)).upper().encode()
+            codes = _CODES[np.frombuffer(bases, np.uint8)]
+            i = place + np.arange(len(bases))
+            own = (packed[i >> 2] >> ((~i & 3) << 1)) & 3
+            if ((codes < 4) & (codes != own)).any():
+                return False
+    return True
