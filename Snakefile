@@ -1,4 +1,4 @@
-"""varhouse: cohorts in, one release of the variation store out.
+"""varhouse: cohorts in, one release of the variation store out; reads in, gVCFs out.
 
     genes, source --.
     intake ---------+-> plan -> cohort -> settle -> commit
@@ -8,6 +8,11 @@ A job is a list of parts (a file, a cohort, some partitions), and what is there 
 again. `varhouse.ingest.setup.sizing` shares the work out: a small ingest is the job `whole`,
 or `commit` alone comes after the files. `varhouse ingest STORE --config FILE` prepares a run
 (run.json) and starts this file.
+
+    reads_index -> reads_align -> reads_finish -> reads_call -> reads_gvcf -> reads_batch
+
+`varhouse call --config FILE` prepares such a run; somebody with few reads is one job,
+reads_person.
 """
 
 from snakemake.utils import min_version
@@ -23,7 +28,19 @@ container: config.get("container", "varhouse.sif")
 include: "workflow/rules/common.smk"
 
 
-if JOBS["whole"]:
+if RUN.get("kind") == "reads":
+
+    include: "workflow/rules/reads_common.smk"
+    include: "workflow/rules/reads_check.smk"
+    include: "workflow/rules/reads_index.smk"
+    include: "workflow/rules/reads_align.smk"
+    include: "workflow/rules/reads_finish.smk"
+    include: "workflow/rules/reads_call.smk"
+    include: "workflow/rules/reads_gvcf.smk"
+    include: "workflow/rules/reads_person.smk"
+    include: "workflow/rules/reads_batch.smk"
+
+elif JOBS["whole"]:
 
     include: "workflow/rules/whole.smk"
 
@@ -43,4 +60,4 @@ else:
 rule all:
     default_target: True
     input:
-        "jobs/whole.json" if JOBS["whole"] else "jobs/commit.json",
+        get_targets(),

@@ -10,7 +10,7 @@ import pytest
 from varhouse.errors import UsageError
 from varhouse.ingest import slurm
 from varhouse.ingest.driver import Options, ingest
-from varhouse.ingest.jobs.about import RULES, about_job, about_part
+from varhouse.ingest.jobs.about import READS_RULES, RULES, about_job, about_part
 from varhouse.ingest.jobs.steps import _STEPS
 from varhouse.ingest.profiles import Profile, find_profile, read_profile, resource_arguments
 from varhouse.ingest.setup.config_form import DATA
@@ -249,11 +249,12 @@ def test_why_jobs_wait(fx_slurm: Path, tmp_path: Path, why: str, said: str) -> N
 
 
 def test_every_rule_says_what_it_is_about_and_obeys_its_threads() -> None:
-    assert {*RULE_FILES} == {*RULES, "common"}
+    assert {*RULE_FILES} == {*RULES, *READS_RULES, "common", "reads_common"}
     assert {*_STEPS} == {*RULES}
-    for name in RULES:
+    for name in (*RULES, *READS_RULES):
         text = " ".join(RULE_FILES[name].split())
-        assert f"varhouse stage {name} --run run.json --threads {{threads}}" in text, name
+        run = "check.json" if name == "reads_check" else "run.json"
+        assert f"varhouse stage {name} --run {run} --threads {{threads}}" in text, name
         for part in (
             "threads:", "log:", "mem_mb=mem_mb(", "runtime=minutes(", "message: SAID",
             f'about=about("{name}")', "2> {log}",

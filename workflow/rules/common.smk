@@ -31,8 +31,8 @@ workdir: RUN["work"]
 
 # Which job does what, and what memory a step needs (varhouse.ingest.setup.sizing).
 JOBS = RUN["jobs"]
-FILES = {c["name"]: c["files"] for c in RUN["cohorts"]}
-SOURCES = {s["name"]: s["path"] for s in RUN["sources"]}
+FILES = {c["name"]: c["files"] for c in RUN.get("cohorts", [])}
+SOURCES = {s["name"]: s["path"] for s in RUN.get("sources", [])}
 
 
 # What is said of a job when it starts. Snakemake then names neither all its files nor what
@@ -66,6 +66,15 @@ def mem_mb(step):
 
 def minutes(step):
     return of_step("minutes", step)
+
+
+def get_targets():
+    """List what the whole workflow is for."""
+    if RUN.get("kind") != "reads":
+        return ["jobs/whole.json" if JOBS["whole"] else "jobs/commit.json"]
+    if RUN["step"] == "check":
+        return [f"jobs/reads_check/{check}.json" for check in JOBS["check"]]
+    return [f"jobs/reads_batch/{RUN['batch']}.json"]
 
 
 def get_nameable(files):

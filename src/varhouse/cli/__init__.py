@@ -22,8 +22,8 @@ from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
 
 COMMANDS = (
-    "ingest", "init", "nightly", "status", "query", "describe", "genotypes", "sql", "export",
-    "publish", "report", "store",
+    "ingest", "call", "init", "nightly", "status", "query", "describe", "genotypes", "sql",
+    "export", "publish", "report", "store",
     "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
     "stage",
 )  # fmt: skip

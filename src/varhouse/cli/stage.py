@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ NAME = "stage"
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         NAME,
-        help="one step of an ingest, as the workflow runs it",
-        description="The steps of `varhouse ingest`, each run by a rule of the workflow. "
+        help="one step of an ingest or a call, as the workflow runs it",
+        description="The steps of `varhouse ingest` and `varhouse call`, each run by a rule "
+        "of the workflow. "
         "Every step reads run.json of the ingest's work folder, which says what its jobs do, "
         "and makes there the parts that are missing.",
     )
@@ -53,12 +55,38 @@ def add_parser(commands: Any) -> None:
     p = step("settle", "Name new alleles of some partitions, annotate them, make totals.")
     p.add_argument("--bundle", required=True, help="in `bundles` of the plan")
     step("commit", "What is left of these steps; then make all visible as one release.")
+    _add_reads(step)
+
+
+def _add_reads(step: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """Add the steps of `varhouse call`; keys are those of run.json."""
+    step("reads_index", "Make the index of the reference.")
+    p = step("reads_check", "Read files of reads before all work.")
+    p.add_argument("--check", required=True, metavar="KEY", help="in `jobs.check` of the run")
+    p = step("reads_align", "Align a lane.")
+    p.add_argument("--lane", required=True, metavar="KEY", help="of the lane")
+    p = step("reads_finish", "Put the lanes of somebody together, and mark duplicates.")
+    p.add_argument("--alignment", required=True, metavar="KEY", help="of his alignments")
+    for name, what in (
+        ("reads_call", "Call some stretches of the genome of somebody."),
+        ("reads_gvcf", "Join the calls of somebody to a gVCF, and measure him."),
+        ("reads_person", "All steps of somebody with few reads."),
+    ):
+        p = step(name, what)
+        p.add_argument("--calls", required=True, metavar="KEY", help="of his calls")
+        if name == "reads_call":
+            p.add_argument("--job", type=int, required=True, metavar="N", help="0-based")
+    step("reads_batch", "Write the sheets for the ingest, and the page.")
 
 
 def run(args: argparse.Namespace) -> int:
     # Polars, numba and OpenMP count cores when they are imported.
     for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(args.threads)
+    if args.run_step.startswith("reads_"):
+        from varhouse.calling import steps as reads_steps
+
+        return reads_steps.run_step(args)
     from varhouse.ingest.jobs import steps
 
     return steps.run_step(args)

@@ -12,6 +12,7 @@ from typing import Any
 
 from varhouse.errors import ConfigError, UsageError, VarhouseError
 from varhouse.files import read_json
+from varhouse.ingest.jobs.about import RULES
 from varhouse.ingest.jobs.costs import child_seconds, final_costs
 from varhouse.ingest.profiles import Profile, read_profile, resource_arguments
 from varhouse.ingest.setup.assembly import (
@@ -175,7 +176,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
     started = time.monotonic()
     # Jobs run elsewhere, and say where they are without `..`.
     store = store.resolve()
-    profile, resources = _where_jobs_run(options)
+    profile, resources = where_jobs_run(options)
     if isinstance(config, Path):
         config = read_config(config, stored_names(store))
     if options.dry_run:
@@ -216,7 +217,9 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
     return _exit_code(account), account
 
 
-def _where_jobs_run(options: Options) -> tuple[Profile, list[str]]:
+def where_jobs_run(
+    options: Options, rules: Sequence[str] = RULES
+) -> tuple[Profile, list[str]]:
     """Give the profile, and what is asked for besides it as Snakemake takes it."""
     profile = read_profile(options.profile)
     site = {"slurm_partition": options.slurm_partition, "slurm_account": options.slurm_account}
@@ -227,7 +230,7 @@ def _where_jobs_run(options: Options) -> tuple[Profile, list[str]]:
         option = next(iter(said)).replace("_", "-")
         raise UsageError(f"--{option}: the jobs do not go to Slurm", "add --profile slurm")
     values = [*(f"{name}={value}" for name, value in said.items()), *options.resources]
-    return profile, resource_arguments(values, profile)
+    return profile, resource_arguments(values, profile, rules)
 
 
 def _warn(run: Run) -> None:

@@ -140,7 +140,9 @@ def _failed_job(
 ) -> FailedJob:
     message = said.get("message", "")
     state = _STATE.search(message)
-    output = said.get("output", "").removeprefix("jobs/").removesuffix(".json")
+    # What the job cost stands first; other files that it makes follow.
+    output = said.get("output", "").partition(", ")[0]
+    output = output.removeprefix("jobs/").removesuffix(".json")
     log = said.get("log", "")
     # The job's own log stands first; Slurm's has any path.
     slurm_log = log.partition(".log, ")[2].partition(_LOG_END)[0]
@@ -163,6 +165,8 @@ def _wildcards(rule: str, name: str) -> dict[str, str]:
     names = {
         "intake": ("job",), "cohort": ("job",), "validate": ("file",), "read": ("file", "job"),
         "settle": ("bundle",), "source": ("source",),
+        "reads_check": ("check",), "reads_align": ("lane",), "reads_finish": ("alignment",),
+        "reads_call": ("calls", "job"), "reads_gvcf": ("calls",), "reads_person": ("calls",),
     }  # fmt: skip
     return dict(zip(names.get(rule, ()), name.split("/")[1:], strict=False))
 
@@ -184,20 +188,26 @@ def reason(job: FailedJob, base: Path) -> str:
     return next((word for word, pattern in _REASONS if pattern.search(text)), "")
 
 
-def describe_retry(work: Path, job: FailedJob, began: float = 0.0) -> str:
+def describe_retry(
+    work: Path, job: FailedJob, began: float = 0.0, run: str = "run.json"
+) -> str:
     """Say in a line that a job failed and is tried again."""
     why = reason(job, work)
     said = _last_error(_end_of(work / "logs" / f"{job.name}.log", began).splitlines())
     what = said[0].removeprefix("error: ") if said else f"{_WORDS[why]}{_asked(job, why)}"
     where = f" (Slurm job {job.slurm_id})" if job.slurm_id else ""
     return (
-        f"{job.name}, {_about(work, job, '')}{where}: {what}; "
+        f"{job.name}, {_about(work / run, job, '')}{where}: {what}; "
         f"that was attempt {job.attempt}, it is tried again"
     )
 
 
 def describe_failure(
-    work: Path, jobs: Sequence[FailedJob], log_file: Path, began: float = 0.0
+    work: Path,
+    jobs: Sequence[FailedJob],
+    log_file: Path,
+    began: float = 0.0,
+    run: str = "run.json",
 ) -> str:
     """Say of the last job that failed which it was, what it was at, why, and the fix.
 
@@ -209,6 +219,8 @@ def describe_failure(
         What Snakemake wrote.
     began
         When the run began; logs that were last written before are of an earlier one.
+    run
+        Name of the run's file in the work folder.
     """
     job = jobs[-1]
     log = work / "logs" / f"{job.name}.log"
@@ -216,7 +228,7 @@ def describe_failure(
     more = f" ({len(jobs)} jobs failed)" if len(jobs) > 1 else ""
     part = _part_now(work, job.name)
     head = f"step {part} (job {job.name})" if part else f"step {job.name}"
-    where = [f"at: {_about(work, job, part)}"]
+    where = [f"at: {_about(work / run, job, part)}"]
     if job.slurm_id:
         where.append(f"Slurm job: {job.slurm_id}" + (f", {job.state}" if job.state else ""))
     if error := _last_error(lines):
@@ -253,12 +265,13 @@ def describe_crash(log_file: Path, before: int = 0, code: int = 1) -> str:
     return "the workflow failed:\n" + "\n".join(lines[-15:]) + f"\n(log: {log_file})"
 
 
-def _about(work: Path, job: FailedJob, part: str) -> str:
+def _about(run_file: Path, job: FailedJob, part: str) -> str:
     """Say which cohort and file, or which contigs, a job was at."""
-    run = _read(work / "run.json")
+    run = _read(run_file)
     if run is None:
         return job.name
-    about = about_part(run, _read(work / "plan" / "plan.json"), part) if part else ""
+    plan = _read(run_file.parent / "plan" / "plan.json")
+    about = about_part(run, plan, part) if part else ""
     return about or about_job(run, job.rule, job.wildcards)
 
 

@@ -113,7 +113,9 @@ def read_profile(given: Path | None) -> Profile:
 _ASKED = re.compile(r"(?:(?P<rule>\w+):)?(?P<name>[a-z]\w*)=(?P<value>.+)", re.ASCII)
 
 
-def resource_arguments(asked: Sequence[str], profile: Profile) -> list[str]:
+def resource_arguments(
+    asked: Sequence[str], profile: Profile, rules: Sequence[str] = RULES
+) -> list[str]:
     """Give Snakemake's arguments for resources: `commit:mem_mb=32000`, `runtime=240`.
 
     Without a step it is for all steps, as if the workflow had said so. Numbers of memory
@@ -131,12 +133,12 @@ def resource_arguments(asked: Sequence[str], profile: Profile) -> list[str]:
         match = _ASKED.fullmatch(text)
         if match is None:
             wrong.append(f"{text!r} is not STEP:NAME=VALUE or NAME=VALUE")
-        elif match["rule"] and match["rule"] not in RULES:
-            wrong.append(f"no step {match['rule']!r}{nearest(match['rule'], RULES)}")
+        elif match["rule"] and match["rule"] not in rules:
+            wrong.append(f"no step {match['rule']!r}{nearest(match['rule'], rules)}")
         elif (value := _value(match["name"], match["value"])) is None:
             wrong.append(f"{text!r} is no number of {_OF[match['name']]}")
         else:
-            for rule in [match["rule"]] if match["rule"] else RULES:
+            for rule in [match["rule"]] if match["rule"] else rules:
                 found[rule, match["name"]] = value
     # Snakemake itself obeys `tmpdir`, anywhere.
     obeyed = {*profile.bounded, "tmpdir"} if profile.here else {name for _, name in found}
@@ -148,7 +150,7 @@ def resource_arguments(asked: Sequence[str], profile: Profile) -> list[str]:
         )
     if wrong:
         raise UsageError(
-            f"--set-resources: {'; '.join(wrong)}", f"steps are {', '.join(RULES)}"
+            f"--set-resources: {'; '.join(wrong)}", f"steps are {', '.join(rules)}"
         )
     if not found:
         return []

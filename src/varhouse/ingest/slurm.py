@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from varhouse.errors import UsageError, install_extra, nearest
@@ -98,15 +99,22 @@ def waiting(store: Path) -> str:
     return f"waiting in Slurm's queue: {said}"
 
 
-def cancel_left(store: Path) -> int:
+def cancel_left(store: Path, marks: Sequence[Path] = ()) -> int:
     """Cancel what runs that have ended left in the queue, and wait until it is gone.
 
     The caller holds the store's lock. Gives how many jobs there were. As long as it is not
     known that all are gone a mark stays: the next ingest looks for them again.
+
+    Parameters
+    ----------
+    store
+        A store, or the folder of a call.
+    marks
+        Where the marks lie, the lasting one last; none: in the work folders of a store.
     """
     # Work folders are cleared away; the mark outlives them where Slurm does not answer.
-    lasting = store / "_cache" / MARK
-    marks = [*(store / "_staging").glob(f"*/{MARK}"), lasting]
+    marks = marks or [*(store / "_staging").glob(f"*/{MARK}"), store / "_cache" / MARK]
+    lasting = marks[-1]
     if not any(mark.exists() for mark in marks):
         return 0
     found, is_gone = cancel_jobs(job_prefix(store))

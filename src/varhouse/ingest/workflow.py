@@ -44,17 +44,24 @@ def run_snakemake(
     cores: int | None = None,
     profile: Profile | None = None,
     more: Sequence[str] = (),
+    place: Path | None = None,
+    run: str = "run.json",
 ) -> None:
     """Run the jobs of the run in a work folder.
 
     Parameters
     ----------
     token
-        Of who holds the store's lock: by it the commit passes.
+        Of who holds the lock of `place`: by it the commit passes.
     cores, profile
         Jobs at once, one where nothing says it; a Snakemake profile.
     more
         Further arguments of Snakemake.
+    place
+        Folder after which jobs of a cluster are named; None: the store that the work folder
+        lies in.
+    run
+        Name of the run's file in the work folder.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def run_snakemake(
     # What stands there is of an earlier run, and so is what failed in that.
     before = log_file.stat().st_size if log_file.exists() else 0
     profile = profile or Profile()
-    store = work.parents[1]
+    store = place or work.parents[1]
     on_slurm = profile.executor == "slurm"
     if on_slurm:
         (work / slurm.MARK).touch()
@@ -80,7 +87,7 @@ def run_snakemake(
     with (
         log_file.open("a") as log,
         subprocess.Popen(
-            [*_command(work, cores, profile), *more],
+            [*_command(work / run, cores, profile), *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -104,7 +111,7 @@ def run_snakemake(
                     log.flush()
                 progress.take(line)
                 if again := jobs.take(line):
-                    LOG.warning("note  %s", describe_retry(work, again, began))
+                    LOG.warning("note  %s", describe_retry(work, again, began, run))
         except KeyboardInterrupt:
             # As when this process dies: jobs are taken back, then all is ended. Asked to
             # terminate, Snakemake would wait for its jobs, be it for hours.
@@ -112,7 +119,7 @@ def run_snakemake(
             process.stdin.close()
             process.wait()
             if on_slurm:
-                slurm.cancel_left(store)
+                slurm.cancel_left(store, [work / slurm.MARK])
             raise
         finally:
             ended.set()
@@ -127,14 +134,14 @@ def run_snakemake(
     if code != 0:
         failed = jobs.failed()
         raise VarhouseError(
-            describe_failure(work, failed, log_file, began)
+            describe_failure(work, failed, log_file, began, run)
             if failed
             else describe_crash(log_file, before, code)
         )
     (work / slurm.MARK).unlink(missing_ok=True)
 
 
-def _command(work: Path, cores: int | None, profile: Profile) -> list[str]:
+def _command(run: Path, cores: int | None, profile: Profile) -> list[str]:
     """Give the command that runs the workflow, and that ends when this process does."""
     # Jobs on a cluster have to be taken back; those of this host are simply ended.
     seconds = 0 if profile.here else CANCEL_SECONDS
@@ -148,7 +155,7 @@ def _command(work: Path, cores: int | None, profile: Profile) -> list[str]:
         "--snakefile",
         str((DATA / "Snakefile").resolve()),
         "--config",
-        f"run={work / 'run.json'}",
+        f"run={run}",
         "--nolock",
         "--rerun-incomplete",
         "--rerun-triggers",

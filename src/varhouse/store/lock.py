@@ -239,8 +239,10 @@ def _holder_with(path: Path, token: str) -> Holder:
     return holder
 
 
-def end_with_lock(path: Path, token: str) -> None:
+def end_with_lock(path: Path, token: str, file: Path | None = None) -> None:
     """End this process, from a thread, soon after the holder of a token has lost the lock.
+
+    The lock is that of the store `path`, or `file`, which guards what is called `path`.
 
     A job may outlive the command that started it: its node does not see that command, or
     nobody was left to end it. It would write on into a work folder that the next command
@@ -252,7 +254,7 @@ def end_with_lock(path: Path, token: str) -> None:
         while missing < 2:
             time.sleep(WATCH_SECONDS)
             with contextlib.suppress(OSError, StoreError):
-                holder = read_holder(path)
+                holder = read_lock(file or _file(path))
                 # One look may be wrong where a file system of several hosts is slow.
                 taken = holder is not None and holder.token != token
                 missing = 2 if taken else missing + 1 if holder is None else 0

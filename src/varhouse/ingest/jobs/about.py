@@ -12,7 +12,13 @@ RULES = (
     "whole", "genes", "source", "intake", "validate", "read", "plan", "cohort", "settle",
     "commit",
 )  # fmt: skip
-"""Rules of the workflow, each of which is a step."""
+"""Rules of an ingest, each of which is a step."""
+
+READS_RULES = (
+    "reads_index", "reads_check", "reads_align", "reads_finish", "reads_call", "reads_gvcf",
+    "reads_person", "reads_batch",
+)  # fmt: skip
+"""Rules of `varhouse call`."""
 
 SHOWN = 3
 """Names that are shown of many."""
@@ -28,6 +34,8 @@ def about_job(run: Mapping[str, Any], rule: str, wildcards: Mapping[str, str]) -
     wildcards
         Numbers of the job as its outputs have them: `job`, `file`, `source`, `bundle`.
     """
+    if rule in READS_RULES:
+        return _about_reads(run, rule, wildcards)
     jobs = run["jobs"]
     if rule == "intake":
         return _files(run, jobs["intake"][int(wildcards["job"])])
@@ -64,6 +72,38 @@ def about_part(run: Mapping[str, Any], plan: Mapping[str, Any] | None, part: str
     if step == "source" and rest:
         return f"source {rest[0]}"
     return ""
+
+
+def _about_reads(run: Mapping[str, Any], rule: str, wildcards: Mapping[str, str]) -> str:
+    """Say which person, lane and region a job of `varhouse call` is about."""
+    people = run["people"]
+    if rule == "reads_index":
+        return f"reference {Path(run['reference']).name}"
+    if rule == "reads_check":
+        some = run["jobs"]["check"][wildcards["check"]]
+        lanes = [people[p]["person"]["lanes"][k] for p, k in some]
+        return _some("file", [Path(f).name for lane in lanes for f in lane["files"]])
+    if rule == "reads_batch":
+        return _some("sample", [p["person"]["name"] for p in people])
+    kind = {"reads_align": "lanes", "reads_finish": "alignment"}.get(rule, "calls")
+    key = wildcards[{"lanes": "lane"}.get(kind, kind)]
+    own = next(
+        (p for p in people if key in (p[kind] if kind == "lanes" else (p[kind],))), None
+    )
+    if own is None:
+        return key
+    person = own["person"]
+    text = f"cohort {person['cohort']}: sample {person['name']}"
+    if rule == "reads_align":
+        lane = person["lanes"][own["lanes"].index(key)]
+        files = _some("file", [Path(f).name for f in lane["files"]])
+        return f"{text}, lane {lane['lane']}: {files}"
+    if rule == "reads_call":
+        first, after = own["jobs"][int(wildcards["job"])]
+        a, b = run["spans"][first], run["spans"][after - 1]
+        end = f"{b['contig']}:{b['end']:,}" if a["contig"] != b["contig"] else f"{b['end']:,}"
+        return f"{text}, {a['contig']}:{a['start'] + 1:,}-{end}"
+    return text
 
 
 def _some(what: str, names: Sequence[str]) -> str:

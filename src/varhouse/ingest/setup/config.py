@@ -117,6 +117,12 @@ def check_config(
     raw, found = spread_assembly(raw)
     form.said, _ = spread_assembly(form.said)
     said, problems = form.said, [*form.problems, *found]
+    if "reads" in raw:
+        problems.append(
+            "reads: files of calls are asked for here; fix: varhouse call --config FILE makes "
+            "them, and a configuration of them in its folder; or varhouse ingest STORE "
+            "--config FILE, which does both"
+        )
     assembly = said.get("assembly") or {}
     paths, found = _paths(said, base)
     problems += found

@@ -1,0 +1,325 @@
+"""What a call has to do: the configuration and the reads against what is there already.
+
+Nothing is remembered but by keys (`run.py`): somebody is done if the metrics in the folder of
+results say the key of his calls, and what lies in the work folder has a key in its name. So
+whatever is corrected (a file, a sex, a setting) does anew what depends on it, and only that.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from varhouse.calling.callers import PANEL, fasta_contigs, open_haploid
+from varhouse.calling.run import CallRun, Jobs, RunPerson, key_of
+from varhouse.calling.settings import CallConfig, Settings
+from varhouse.calling.sizing import (
+    THREADS,
+    cut_spans,
+    disk_needed,
+    is_whole,
+    memory,
+    minutes,
+    share_spans,
+)
+from varhouse.errors import ConfigError, StoreError, VarhouseError, nearest
+from varhouse.files import read_json
+from varhouse.filestate import file_digest, file_state
+from varhouse.genome.reference import Reference
+from varhouse.genome.shipped import find_shipped
+from varhouse.ingest.jobs.about import READS_RULES
+from varhouse.ingest.setup.assembly import Settled, check_reference, settle_assembly
+from varhouse.reads.fastq import same_reads
+from varhouse.reads.model import LaneFacts, path_of
+from varhouse.store.reader import Store
+
+VERSIONS = {"align": 1, "finish": 1, "call": 1}
+"""Raised where a step gives other results than before, to have it done anew."""
+
+
+def settle(work: Path, config: CallConfig, base: Store | None = None) -> Settled:
+    """Find the assembly, the names of its contigs and its PAR; the cache of `work` is written.
+
+    Parameters
+    ----------
+    base
+        A store that the calls are to go into, if it holds data.
+    """
+    settled = settle_assembly(work, config.config, base)
+    check_reference(settled.config, settled.reference)
+    return settled
+
+
+def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> CallRun:
+    """Give a run in which the lanes are still to be read.
+
+    Raises
+    ------
+    ConfigError
+        For contigs that the FASTA does not have.
+    """
+    reference = settled.reference
+    own = Reference(settled.compiled).contigs
+    lengths = [(c.name, int(c.length or 0)) for c in own.contigs]
+    contigs = _called(config.settings, settled, lengths)
+    checked = settled.config
+    names = {c: reference.contigs.canonical(c) for c, _ in lengths}
+    compared = any(lane.form in ("bam", "cram") for p in config.people for lane in p.lanes)
+    jobs = Jobs(
+        threads={step: _threads(step, len(config.people), cores) for step in READS_RULES}
+    )
+    total = sum(length for _, length in lengths)
+    jobs.mem_mb = memory(total, jobs.threads["reads_align"])
+    jobs.minutes = minutes(total, 0, 0)
+    return CallRun(
+        step="check",
+        folder=str(config.folder),
+        work=str(work),
+        assembly=checked.assembly,
+        reference=str(config.config.reference.resolve()),
+        reference_digest=reference.digest,
+        compiled=str(settled.compiled.resolve()),
+        aliases=str(checked.aliases) if checked.aliases else None,
+        par=str(checked.par) if checked.par else None,
+        index=str(index_folder(config)),
+        lengths=lengths,
+        digests={c: reference.md5(n) for c, n in names.items() if n and compared},
+        contigs=contigs,
+        spans=cut_spans(contigs),
+        settings=config.settings,
+        people=[RunPerson(p, "reads") for p in config.people],
+        raw=config.raw,
+        base=str(config.base),
+        notes=[*config.notes, *settled.notes, *settled.news],
+        jobs=jobs,
+    )
+
+
+def _threads(step: str, people: int, cores: int) -> int:
+    """Threads of a job: what cores there are for each person who is worked at."""
+    if step not in ("reads_align", "reads_finish", "reads_person", "reads_check"):
+        return 1
+    return max(1, min(THREADS, cores // max(1, people)))
+
+
+def _called(
+    settings: Settings, settled: Settled, lengths: Sequence[tuple[str, int]]
+) -> list[tuple[str, int]]:
+    """Choose the contigs that are called: those that are said, else the main ones."""
+    contigs = settled.reference.contigs
+    by_name = {contigs.canonical(name) or name: (name, length) for name, length in lengths}
+    if settings.contigs:
+        chosen = {c: contigs.canonical(c) or c for c in settings.contigs}
+        wrong = [
+            f"calling.contigs: the reference has no {c!r}{nearest(c, by_name)}"
+            for c, name in chosen.items()
+            if name not in by_name
+        ]
+        if wrong:
+            raise ConfigError(wrong)
+        wanted = set(chosen.values())
+    else:
+        known = find_shipped(settled.config.assembly)
+        wanted = set(known.contigs.names) & set(by_name) if known is not None else set()
+    return [both for name, both in by_name.items() if name in wanted or not wanted]
+
+
+def index_folder(config: CallConfig) -> Path:
+    """Say where the aligner's index is: where it was said, or beside the FASTA, or here."""
+    if config.index is not None:
+        return config.index
+    fasta = config.config.reference.resolve()
+    beside = fasta.with_name(f"{fasta.name}.varhouse-index")
+    if beside.is_dir() or os.access(fasta.parent, os.W_OK):
+        return beside
+    return config.folder / "index"
+
+
+def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -> CallRun:
+    """Find what is to be done, when all lanes were read.
+
+    Parameters
+    ----------
+    facts
+        Of each lane, by the numbers of the person and of the lane.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with files of reads.
+    """
+    wrong = [text for found in facts.values() for text in found.problems]
+    lanes = [run.people[p].person.lanes[k] for p, k in facts]
+    wrong += same_reads(lanes, list(facts.values()))
+    if wrong:
+        raise ConfigError(wrong, "in the files of reads")
+    for p, person in enumerate(run.people):
+        person.facts = [facts[p, k] for k in range(len(person.person.lanes))]
+        run.notes += [n for f in person.facts for n in f.notes]
+        person.start = _start(person)
+        if person.start == "gvcf":
+            continue
+        person.mark = run.settings.duplicates == "mark" and not all(
+            f.get("marked") for facts in person.facts for f in facts.files
+        )
+        _name_files(run, person)
+        person.done = is_done(run, person)
+    todo = run.todo
+    for person in todo:
+        person.whole = is_whole(person.n_bases)
+        person.jobs = [(0, len(run.spans))]
+        if not person.whole:
+            person.jobs = share_spans(run.spans, person.n_bases)
+    run.step = "call"
+    run.batch = _batch_key(run)
+    total = sum(length for _, length in run.lengths)
+    run.jobs.threads = {step: _threads(step, len(todo), cores) for step in READS_RULES}
+    run.jobs.mem_mb = memory(total, run.jobs.threads["reads_align"])
+    run.jobs.minutes = minutes(
+        total,
+        max((p.n_bases for p in todo), default=0),
+        max((f.n_bases for p in todo for f in p.facts), default=0),
+    )
+    return run
+
+
+def _start(person: RunPerson) -> str:
+    """Say whether somebody's reads are aligned here, or were aligned already."""
+    if person.person.lanes[0].form == "gvcf":
+        return "gvcf"
+    aligned = [any(file.get("aligned") for file in f.files) for f in person.facts]
+    if all(aligned):
+        return "alignment"
+    if any(aligned):
+        who = person.person
+        raise ConfigError(
+            [
+                f"sample {who.name!r} (line {who.lanes[0].line}): some of the files are "
+                "aligned and others are not; fix: give the sample its FASTQ or unmapped BAM "
+                "in all rows, or its BAM or CRAM in all"
+            ],
+            "in the reads sheet",
+        )
+    return "reads"
+
+
+def _name_files(run: CallRun, person: RunPerson) -> None:
+    """Give the files of a person keys of all that decides them."""
+    who, said = person.person, run.settings
+    files = [_digests(lane.files, f) for lane, f in zip(who.lanes, person.facts, strict=True)]
+    person.lanes = [
+        key_of(
+            "align", VERSIONS["align"], run.reference_digest, lane.sample, lane.lane,
+            lane.library, lane.platform, lane.form, digests, said.trim, said.adapters,
+            said.aligner,
+        )
+        for lane, digests in zip(who.lanes, files, strict=True)
+    ]  # fmt: skip
+    known = [file_state(Path(f)) for f in said.known_sites]
+    person.alignment = key_of(
+        "finish", VERSIONS["finish"], run.reference_digest, who.cohort, who.name,
+        person.lanes if person.start == "reads" else files, person.start, said.duplicates,
+        said.base_quality, known, run.form,
+    )  # fmt: skip
+    par = file_digest(Path(run.par)) if run.par else None
+    person.calls = key_of(
+        "call", VERSIONS["call"], person.alignment, who.sex, run.contigs, par, said.caller,
+        said.filters.as_json(), run.panel,
+    )  # fmt: skip
+
+
+def _digests(files: Sequence[str], facts: LaneFacts) -> list[Any]:
+    """Tell the bytes of a lane's files apart; by their state where nobody hashed them."""
+    told = [f.get("sha256") for f in facts.files]
+    if len(told) == len(files) and all(told):
+        return told
+    return [file_state(Path(f)) for f in files]
+
+
+def is_done(run: CallRun, person: RunPerson) -> bool:
+    """Tell whether the results of a person are there, and are of just this."""
+    folder = Path(run.folder)
+    told = path_of(folder / "qc", person.person, ".json")
+    gvcf = path_of(folder / "gvcf", person.person, ".g.vcf.gz")
+    try:
+        said = read_json(told)
+        size = gvcf.stat().st_size
+    except (OSError, StoreError):
+        return False
+    is_same = (said.get("calls"), said.get("gvcf_bytes")) == (person.calls, size)
+    if not is_same or not Path(f"{gvcf}.tbi").exists():
+        return False
+    if run.settings.keep == "none":
+        return True
+    return path_of(folder / run.form, person.person, f".{run.form}").exists()
+
+
+def _batch_key(run: CallRun) -> str:
+    """Digest what the sheets and the page are made of."""
+    people = [(p.person.as_json(), p.start, p.calls) for p in run.people]
+    sheets = {
+        key: file_digest(Path(run.base) / run.raw[key])
+        for key in ("cohorts", "samples", "reads")
+        if run.raw.get(key)
+    }
+    return key_of("batch", people, run.raw, sheets, run.version)
+
+
+def write_panel(run: CallRun) -> None:
+    """Read the sites by which contamination is estimated, once for all jobs."""
+    from varhouse.reads.panel import read_panel  # noqa: PLC0415 - most have none
+
+    said = run.settings
+    if said.sites is None:
+        return
+    state = file_state(Path(said.sites))
+    run.panel = key_of("panel", said.sites, state, said.frequency, run.contigs)
+    kept = run.path(PANEL.format(run.panel))
+    if not kept.exists():
+        panel = read_panel(
+            Path(said.sites),
+            said.frequency,
+            fasta_contigs(run),
+            haploid=open_haploid(run),
+            notes=run.notes,
+        )
+        panel.write_parquet(kept)
+
+
+def check_disk(run: CallRun, cores: int, free: int) -> str:
+    """Say what disk a run needs.
+
+    Parameters
+    ----------
+    free
+        Bytes that are free in the folder of results.
+
+    Raises
+    ------
+    VarhouseError
+        If there is less.
+    """
+    index = 0 if Path(run.index).is_dir() else sum(length for _, length in run.lengths)
+    most, stays = disk_needed(
+        [p.n_bases for p in run.todo],
+        cores=cores,
+        keeps=run.settings.keep != "none",
+        index=index,
+    )
+    there = sum(
+        f.stat().st_size
+        for kind in ("lanes", "finished", "regions")
+        for f in run.path(kind).rglob("*")
+        if f.is_file()
+    )
+    run.disk = max(0, most - there)
+    text = (
+        f"{run.disk / 2**30:,.1f} GiB of disk at most, of which {stays / 2**30:,.1f} GiB stay"
+    )
+    if free < run.disk:
+        raise VarhouseError(
+            f"{run.folder}: {text}; {free / 2**30:,.1f} GiB are free there",
+            "free some space, name another place (calling.folder), or keep no alignments "
+            "(calling.keep: none)",
+        )
+    return text

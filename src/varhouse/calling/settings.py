@@ -1,0 +1,223 @@
+"""The configuration of `varhouse call`: read, checked as a whole, paths made absolute.
+
+It is the configuration of the ingest with two keys more, `reads` and `calling`. All of it is
+checked before any work, also what only the ingest needs: nobody shall learn after a night
+that the gene model has another name.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.errors import ConfigError, InputError
+from varhouse.ingest.setup.config import Config, check_config
+from varhouse.ingest.setup.config_form import check_form, read_keys, spread_assembly
+from varhouse.ingest.setup.sheets import NO_PEOPLE, name_problem, read_samples
+from varhouse.reads.model import Filters, Person
+from varhouse.reads.sheet import ReadsSheet, read_reads
+
+OWN_KEYS = ("reads", "calling")
+"""Keys of a configuration that only `varhouse call` reads."""
+
+
+@dataclass
+class Settings:
+    """What `calling` says of how reads become calls; all of it has a default.
+
+    Attributes
+    ----------
+    adapters
+        auto, illumina, mgi, none, or a mapping with the sequences r1 and r2.
+    known_sites
+        Files (VCF) of known variants, absolute, for base qualities.
+    contigs
+        Names of contigs of the FASTA that are called; none: chosen by the assembly.
+    sites, frequency
+        Sites with allele frequencies, and the INFO field of these.
+    tools
+        Tool to where it is found (`varhouse.reads.tools`).
+    """
+
+    trim: str = "cutadapt"
+    adapters: Any = "auto"
+    aligner: str = "pybwa"
+    duplicates: str = "mark"
+    base_quality: str = "none"
+    known_sites: list[str] = field(default_factory=list)
+    caller: str = "bcftools"
+    contigs: list[str] = field(default_factory=list)
+    filters: Filters = field(default_factory=Filters)
+    sites: str | None = None
+    frequency: str = "AF"
+    keep: str = "bam"
+    tools: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the settings as `json` takes them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Settings":
+        """Read what `as_json` gave."""
+        return cls(**{**data, "filters": Filters(**data["filters"])})
+
+
+@dataclass
+class CallConfig:
+    """A checked configuration of `varhouse call`; all paths are absolute.
+
+    Attributes
+    ----------
+    raw
+        As the file has it.
+    base
+        Where relative paths of the file begin.
+    config
+        What the ingest would make of it, without cohorts of its own.
+    folder
+        Where the results go.
+    index
+        Where the aligner's index is kept; None: nobody said.
+    sheet
+        The reads sheet.
+    """
+
+    raw: dict[str, Any]
+    base: Path
+    config: Config
+    settings: Settings
+    folder: Path
+    index: Path | None
+    sheet: ReadsSheet
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def people(self) -> list[Person]:
+        """Everybody in the reads sheet."""
+        return self.sheet.people
+
+
+def has_reads(path: Path) -> bool:
+    """Tell whether a configuration names a sheet of reads."""
+    return "reads" in read_keys(path)
+
+
+def read_call_config(path: Path) -> CallConfig:
+    """Read and check a configuration, and the sheets and files that it names.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake.
+    """
+    return check_call_config(read_keys(path), path.resolve().parent)
+
+
+def check_call_config(raw: dict[str, Any], base: Path) -> CallConfig:
+    """Check a configuration; relative paths are taken from `base`."""
+    form = check_form({k: raw[k] for k in OWN_KEYS if k in raw}, has_sheets=False)
+    problems = list(form.problems)
+    said: dict[str, Any] = form.said.get("calling") or {}
+    if "reads" not in raw:
+        problems.append(
+            "reads: the configuration names no sheet of reads; fix: reads: reads.tsv "
+            "(varhouse init DIR *.fastq.gz --reference FASTA writes one)"
+        )
+    sheet, found = _sheet(base, form.said.get("reads"), said.get("cohort"))
+    problems += found
+    settings, found = _settings(said, base)
+    problems += found
+    config, found = _ingest_config(raw, base)
+    problems += found
+    if config is not None and (config.reference / "reference.json").is_file():
+        problems.append("reference: reads are aligned to a FASTA, not to a compiled reference")
+    if problems or config is None:
+        raise ConfigError(problems)
+    index = said.get("index")
+    return CallConfig(
+        raw=raw,
+        base=base,
+        config=config,
+        settings=settings,
+        folder=(base / said.get("folder", "calls")).resolve(),
+        index=None if index is None else (base / index).resolve(),
+        sheet=sheet,
+        notes=list(sheet.notes),
+    )
+
+
+def _sheet(base: Path, name: Any, cohort: str | None) -> tuple[ReadsSheet, list[str]]:
+    """Read the reads sheet, and check the names of cohorts as the ingest will."""
+    nobody = ReadsSheet([], [], [])
+    if not isinstance(name, str):
+        return nobody, []
+    path = base / name
+    if not path.is_file():
+        return nobody, [f"reads: no such file: {path}"]
+    try:
+        sheet = read_reads(path, cohort=cohort)
+    except InputError as error:
+        return nobody, [str(error)]
+    problems = list(sheet.problems)
+    for found in dict.fromkeys(p.cohort for p in sheet.people):
+        if (wrong := name_problem(found)) is not None:
+            problems.append(f"{path.name}: {wrong}")
+    if not sheet.people and not problems:
+        problems.append(f"{path.name}: the sheet has no rows")
+    return sheet, problems
+
+
+def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
+    """Give the settings of `calling`, and what contradicts in them."""
+    problems = []
+    known = [str((base / f).resolve()) for f in said.get("known_sites") or []]
+    problems += [
+        f"calling.known_sites: no such file: {f}" for f in known if not Path(f).is_file()
+    ]
+    panel = said.get("contamination") or {}
+    sites = str((base / panel["sites"]).resolve()) if panel.get("sites") else None
+    if sites is not None and not Path(sites).is_file():
+        problems.append(f"calling.contamination.sites: no such file: {sites}")
+    if said.get("base_quality", "none") != "none" and not known:
+        problems.append(
+            "calling.base_quality: needs files of known variants, which are no errors of the "
+            "sequencer; fix: calling.known_sites: [dbsnp.vcf.gz], or base_quality: none"
+        )
+    names = {f.name for f in fields(Settings)} - {
+        "known_sites",
+        "filters",
+        "sites",
+        "frequency",
+    }
+    plain = {k: v for k, v in said.items() if k in names}
+    settings = Settings(**plain, known_sites=known, sites=sites)
+    settings.frequency = panel.get("field", settings.frequency)
+    settings.filters = Filters(**(said.get("filters") or {}))
+    return settings, problems
+
+
+def _ingest_config(raw: dict[str, Any], base: Path) -> tuple[Config | None, list[str]]:
+    """Check all other keys as the ingest does."""
+    rest = {k: v for k, v in raw.items() if k not in OWN_KEYS}
+    spread, _ = spread_assembly(rest)
+    if not isinstance(spread.get("assembly"), dict):
+        return None, ["reference: no FASTA is named; fix: reference: FASTA beside assembly"]
+    try:
+        if "cohorts" in rest:
+            return check_config(rest, base), []
+        return check_config(rest, base, cohorts=[], people=_people(rest, base)), []
+    except ConfigError as error:
+        return None, error.problems
+
+
+def _people(rest: dict[str, Any], base: Path) -> pl.DataFrame:
+    """Give the rows of the sample sheet; what is wrong with it, the ingest's check tells."""
+    path = base / str(rest.get("samples") or "")
+    if not path.is_file():
+        return NO_PEOPLE
+    try:
+        return read_samples(path).frame
+    except InputError:
+        return NO_PEOPLE
