@@ -203,7 +203,7 @@ def _align_settings(run: CallRun) -> Any:
     from varhouse.reads.align import AlignSettings  # noqa: PLC0415
 
     said = run.settings
-    return AlignSettings(trim=said.trim, adapters=said.adapters, aligner=said.aligner)
+    return AlignSettings(trim=said.trim, adapters=said.adapters)
 
 
 def kept_path(run: CallRun, person: RunPerson) -> Path:

@@ -291,10 +291,11 @@ def _make_files(
 
 def _bwa_index(fasta: Path) -> Command:
     """Give the process in which bwa makes an index: it takes memory, and speaks on stderr."""
+    missing = f"pybwa is missing: {install_extra('reads')}"
     code = (
         "import sys\n"
         "try:\n    from pybwa import BwaIndex\n"
-        f"except ImportError:\n    sys.exit('pybwa is missing: {install_extra('reads')}')\n"
+        f"except ImportError:\n    sys.exit({missing!r})\n"
         f"BwaIndex.index(sys.argv[1], block_size={_BLOCK_SIZE})\n"
     )
     return Command([sys.executable, "-c", code, str(fasta)], "bwa index")
