@@ -32,12 +32,12 @@ class OtherFormatError(InputError):
 
 
 _READS = (
-    "varhouse does not call variants: align the reads (bwa-mem2, minimap2), call them (GATK "
-    "HaplotypeCaller -ERC GVCF, DeepVariant, bcftools call) and give the VCF or gVCF"
+    "call it first: varhouse init DIR *.fastq.gz --reference FASTA writes a sheet of reads, "
+    "varhouse call --config DIR/config.yaml calls (docs/reads.md)"
 )
 _ALIGNED = (
-    "varhouse does not call variants: call them (GATK HaplotypeCaller -ERC GVCF, DeepVariant, "
-    "bcftools mpileup and call) and give the VCF or gVCF"
+    "call it first: name it in the column bam or cram of a sheet of reads, then varhouse call "
+    "--config FILE (docs/reads.md)"
 )
 _PLINK = "write it as VCF: plink2 --bfile NAME --ref-from-fa force --fa FASTA --export vcf bgz"
 _PLINK2 = "write it as VCF: plink2 --pfile NAME --export vcf bgz"
