@@ -237,7 +237,7 @@ def test_readers_say_the_same(tmp_path):
     path.write_bytes(gzip.compress(READ.encode()))
     with pytest.raises(InputError, match="FASTQ") as told:
         list(read_vcf(path))
-    assert "align the reads" in told.value.fix
+    assert "varhouse call --config" in told.value.fix
 
 
 def test_the_command_tells_in_lines(tmp_path, capsys):
@@ -245,7 +245,7 @@ def test_the_command_tells_in_lines(tmp_path, capsys):
     assert main(["validate", str(tmp_path / "x.vcf")]) == 1
     out = capsys.readouterr().out
     assert "a SAM file of aligned reads, no VCF" in out
-    assert "fix: varhouse does not call variants" in out
+    assert "fix: call it first: name it in the column bam" in out
     assert out.endswith("invalid, 1 error(s), 0 warning(s)  [no VCF]\n")
     assert len(out.splitlines()) == 4
 
@@ -265,7 +265,7 @@ def test_an_ingest_holds_them_back_by_name(fx_here):
     held = {h["cohort"]: str(h["reasons"]) for h in account["held_back"]}
     assert set(held) == {"reads", "zarr"}
     assert "FASTQ" in held["reads"]
-    assert "align the reads" in held["reads"]
+    assert "varhouse call --config" in held["reads"]
     assert "vcztools" in held["zarr"]
     store = varhouse.open(fx_here / "store")
     assert store.scan("variants").collect().height == 1
