@@ -37,7 +37,7 @@ def ratio_strip(people: pl.DataFrame, name: str, styles: Styles) -> Figure | Non
         note += f" Cohorts under {LEAST} people are not judged."
     if undefined:
         note += f" {undefined:,} people without a denominator have no ratio."
-    return _strip(
+    return draw_strip(
         frame, name.replace("_", "-"), f"{label} per sample", label, styles, _LOOK[name] + note
     )
 
@@ -48,14 +48,23 @@ def missing_strip(people: pl.DataFrame, styles: Styles) -> Figure | None:
         value=pl.col("n_missing").cast(pl.Float64), out=pl.lit(value=False)
     )
     title = "Genotypes not called per sample"
-    return _strip(
+    return draw_strip(
         frame, "n-missing", title, "genotypes not called", styles, _LOOK["n_missing"]
     )
 
 
-def _strip(
+def draw_strip(
     frame: pl.DataFrame, name: str, title: str, axis: str, styles: Styles, look_for: str
 ) -> Figure | None:
+    """Draw a value of each person, a strip a cohort: dots, or a histogram of many.
+
+    Parameters
+    ----------
+    frame
+        cohort, sample, ordinal (spreads the dots), value, and out: has a ring, and the name.
+    axis
+        What the value is.
+    """
     shown = frame.filter(pl.col("cohort").is_in(list(styles)), pl.col("value").is_not_null())
     if shown.is_empty():
         return None

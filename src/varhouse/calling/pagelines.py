@@ -1,0 +1,175 @@
+"""The plots of a batch whose people are lines: insert sizes, and coverage by depth."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from varhouse.calling.people import Person, has_several, is_flagged, name_of
+from varhouse.report import svg
+from varhouse.report.charts import Figure
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LINES = 60
+"""Up to so many people each has a line; of more there are the flagged ones and a band."""
+
+FLAGGED = 24
+"""Flagged people that are drawn over a band, at most."""
+
+_KEYED = 6
+"""Up to so many people have a colour of their own, and a key."""
+
+
+def insert_sizes(people: Sequence[Person]) -> Figure | None:
+    """Draw the share of pairs by insert size, a line a person."""
+    found = [(p, counts) for p in people if (counts := _inserts(p)).size > 1]
+    if not found:
+        return None
+    reach = max(_quantile(counts, 0.99) for _, counts in found)
+    end = max(int(1.1 * reach), 10)
+    step = max(1, end // 200)
+    places = np.arange(0, end + 1, step)
+    curves = [(p, 100 * _binned(counts, places, step)) for p, counts in found]
+    look = (
+        "Look for a line apart from the others, for two peaks (two libraries in one), and for "
+        "fragments shorter than a pair of reads, whose mates overlap."
+    )
+    data = _curve_data(curves, places, "insert_size", "percent_of_pairs")
+    return _lines(
+        "inserts", "Insert sizes", curves, places, data, look,
+        axes=("pairs, % per base", "insert size, bases"),
+    )  # fmt: skip
+
+
+def _inserts(person: Person) -> Ints:
+    """Give the pairs of a person by insert size, from 0 on."""
+    sizes = {int(size): int(n) for size, n in dict(person.get("insert_sizes") or {}).items()}
+    counts = np.zeros(min(max(sizes, default=0), 100_000) + 1, np.int64)
+    for size, n in sizes.items():
+        if 0 <= size < counts.size:
+            counts[size] = n
+    return counts if counts.sum() else counts[:0]
+
+
+def _quantile(counts: Ints, q: float) -> int:
+    sums = np.cumsum(counts)
+    return int(np.searchsorted(sums, q * sums[-1]))
+
+
+def _binned(counts: Ints, places: Ints, step: int) -> Floats:
+    """Give the share of pairs a base in bins that begin at `places`."""
+    sums = np.concatenate([[0], np.cumsum(counts)])
+    low = np.minimum(places, counts.size)
+    high = np.minimum(places + step, counts.size)
+    shares: Floats = (sums[high] - sums[low]) / (sums[-1] * step)
+    return shares
+
+
+def coverage(people: Sequence[Person]) -> Figure | None:
+    """Draw the share of bases at least as deep, a line a person."""
+    found = [(p, np.array(p["coverage"], np.float64)) for p in people if p.get("coverage")]
+    found = [(p, shares) for p, shares in found if shares.size > 1]
+    if not found:
+        return None
+    # Up to where nearly nothing of the deepest person is left.
+    end = max(int(np.searchsorted(-shares, -0.01)) for _, shares in found)
+    step = max(1, end // 200)
+    places = np.arange(0, max(end, 2) + 1, step)
+    curves = [
+        (p, 100 * np.where(places < s.size, s[np.minimum(places, s.size - 1)], 0.0))
+        for p, s in found
+    ]
+    data = _curve_data(curves, places, "depth", "percent_of_bases")
+    return _lines(
+        "coverage", "Coverage", curves, places, data,
+        "Share of the autosomes' bases at each depth or deeper. Look for a line that falls "
+        "before the others (too few reads), or flatly (uneven coverage: a poor library, or "
+        "a capture).",
+        axes=("bases at least so deep, %", "depth"), top=100.0,
+    )  # fmt: skip
+
+
+def _curve_data(
+    curves: Sequence[tuple[Person, Floats]],
+    places: Ints,
+    at: str,
+    name: str,
+) -> pl.DataFrame:
+    """Give the drawn curves, a column a person; of many people their quantiles."""
+    if len(curves) > LINES:
+        rows = np.array([c for _, c in curves])
+        low, middle, high = np.quantile(rows, (0.05, 0.5, 0.95), axis=0).round(4)
+        return pl.DataFrame(
+            {at: places, f"{name}_5": low, f"{name}_median": middle, f"{name}_95": high}
+        )
+    plural = has_several([p for p, _ in curves])
+    own = {name_of(p, with_cohort=plural): curve.round(4) for p, curve in curves}
+    return pl.DataFrame({at: places, **own})
+
+
+def _lines(
+    name: str,
+    title: str,
+    curves: Sequence[tuple[Person, Floats]],
+    places: Ints,
+    data: pl.DataFrame,
+    look_for: str,
+    *,
+    axes: tuple[str, str],
+    top: float = 0.0,
+) -> Figure:
+    """Draw curves: each by its own where there are few, else a band and the flagged ones."""
+    most = top or svg.round_above(float(max(c.max() for _, c in curves)))
+    plot = svg.open_plot((0, float(places[-1])), most, *axes)
+    end = float(places[-1])
+    svg.write_x_ticks(plot, [(v, svg.tick_label(v)) for v in svg.ticks(0, end, 5)])
+    plural = has_several([p for p, _ in curves])
+    key = ""
+    if len(curves) <= _KEYED:
+        for i, (_, curve) in enumerate(curves):
+            plot.drawing.curve(_points(plot, places, curve), i)
+        names = [name_of(p, with_cohort=plural) for p, _ in curves]
+        key = "".join(f"<li>{svg.swatch(i)}{escape(n)}</li>" for i, n in enumerate(names))
+        key = f'<ul class="key">{key}</ul>' if len(names) > 1 else ""
+    else:
+        if len(curves) > LINES:
+            _band(plot, places, [c for _, c in curves])
+            look_for += " Shaded: from 5 % to 95 % of the people, and their median."
+        odd = [(p, c) for p, c in curves if is_flagged(p)]
+        plain = [] if len(curves) > LINES else [(p, c) for p, c in curves if not is_flagged(p)]
+        drawn = [*((p, c, "thin") for p, c in plain),
+                 *((p, c, "thin odd") for p, c in odd[:FLAGGED])]  # fmt: skip
+        for person, curve, kind in drawn:
+            who = name_of(person, with_cohort=plural)
+            plot.drawing.add("path", who, **{"class": kind}, d=_path(plot, places, curve))
+        if odd:
+            look_for += " Lines in the colour of warnings: people with flags"
+            few = f", {FLAGGED} of {len(odd):,}" if len(odd) > FLAGGED else ""
+            look_for += f"{few}."
+    told = f"{len(curves):,} people. The values are in the data file below the plot."
+    return Figure(
+        name, title, plot.drawing.render(name, title, told) + key, look_for, data, legend=False
+    )
+
+
+def _points(plot: svg.Plot, places: Ints, curve: Floats) -> list[tuple[float, float]]:
+    pairs = zip(places.tolist(), curve.tolist(), strict=True)
+    return [(plot.x(x), plot.y(min(y, 1e12))) for x, y in pairs]
+
+
+def _path(plot: svg.Plot, places: Ints, curve: Floats) -> str:
+    return "M" + "L".join(f"{x:.0f},{y:.0f}" for x, y in _points(plot, places, curve))
+
+
+def _band(plot: svg.Plot, places: Ints, curves: Sequence[Floats]) -> None:
+    rows = np.array(curves)
+    low, middle, high = np.quantile(rows, (0.05, 0.5, 0.95), axis=0)
+    back = _points(plot, places, low)[::-1]
+    around = [*_points(plot, places, high), *back]
+    outline = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in around) + "Z"
+    plot.drawing.add("path", "5 % to 95 % of the people", **{"class": "band"}, d=outline)
+    plot.drawing.curve(_points(plot, places, middle), 0)
