@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from varhouse.calling.multiqc import write_multiqc
 from varhouse.calling.pagecharts import contamination, reads_figure, sexes, strip
 from varhouse.calling.pagelines import coverage, insert_sizes
 from varhouse.calling.pagetable import (
@@ -23,7 +24,7 @@ from varhouse.calling.pagetable import (
     person_details,
 )
 from varhouse.calling.people import Person, is_flagged
-from varhouse.calling.qctable import qc_frame
+from varhouse.calling.qctable import qc_frame, write_qc_table
 from varhouse.files import write_text
 from varhouse.lineage import without_folders
 from varhouse.quantities import plural
@@ -265,3 +266,18 @@ def _notes(run: Mapping[str, Any]) -> str:
     more = f"<li>and {len(notes) - NOTES:,} more</li>" if len(notes) > NOTES else ""
     inner = "".join(f"<li>{escape(n)}</li>" for n in notes[:NOTES])
     return f"<ul>{inner}{more}</ul>" if notes else ""
+
+
+def write_batch(run: Mapping[str, Any], people: Sequence[Person], folder: Path) -> None:
+    """Write what is told of all people together: `qc.tsv`, `report.html`, `multiqc/`.
+
+    Parameters
+    ----------
+    run, people
+        As of `write_page`.
+    folder
+        The folder of results; it is there.
+    """
+    write_qc_table(people, folder / "qc.tsv")
+    write_multiqc(people, folder / "multiqc")
+    write_page(run, people, folder / "report.html")

@@ -23,12 +23,14 @@ BARS = 40
 
 COLUMNS = 120
 DOTS = 2_000
+"""People that are drawn as dots, and that stand in the data of a plot, at most."""
+
 INTERVALS = 40
 SEXES = ("female", "male", "unknown")
 """In the order of their styles."""
 
 
-def _parts(person: Person) -> tuple[float, float, float] | None:
+def parts_of(person: Person) -> tuple[float, float, float] | None:
     """Give the reads of a person: mapped once, duplicates, not mapped."""
     reads = value_of(person, "reads")
     if not reads:
@@ -40,7 +42,7 @@ def _parts(person: Person) -> tuple[float, float, float] | None:
 
 def reads_figure(people: Sequence[Person]) -> Figure | None:
     """Draw the reads of each person: mapped, duplicates, not mapped."""
-    found = [(p, parts) for p in people if (parts := _parts(p)) is not None]
+    found = [(p, parts) for p in people if (parts := parts_of(p)) is not None]
     if not found:
         return None
     labels = ("mapped", "duplicates", "not mapped")
@@ -54,7 +56,7 @@ def reads_figure(people: Sequence[Person]) -> Figure | None:
     data = pl.DataFrame(
         [
             (p["cohort"], p["sample"], *map(round, parts), value_of(p, "reads_trimmed"))
-            for p, parts in found
+            for p, parts in found[:DOTS]
         ],
         ["cohort", "sample", "mapped_once", "duplicates", "not_mapped", "trimmed"],
         orient="row",
@@ -185,7 +187,7 @@ def sexes(people: Sequence[Person]) -> Figure | None:
     key = f'<ul class="key">{key}</ul>'
     told = f"{len(found):,} people"
     data = pl.DataFrame(
-        [(p["cohort"], p["sample"], *(value_of(p, n) for n in _SEX_COLUMNS)) for p in found],
+        [(p["cohort"], p["sample"], *(value_of(p, n) for n in _SEX_COLUMNS)) for p in shown],
         ["cohort", "sample", *_SEX_COLUMNS],
         orient="row",
     )
@@ -248,7 +250,7 @@ def contamination(people: Sequence[Person]) -> Figure | None:
     drawing.text((left + 388) / 2, bottom + 34, "reads of somebody else, %", "middle", "axis")
     names = ("contamination", "contamination_low", "contamination_high", "contamination_sites")
     data = pl.DataFrame(
-        [(p["cohort"], p["sample"], *(value_of(p, n) for n in names)) for p in found],
+        [(p["cohort"], p["sample"], *(value_of(p, n) for n in names)) for p in found[:DOTS]],
         ["cohort", "sample", *names],
         orient="row",
     )
@@ -279,4 +281,5 @@ def strip(people: Sequence[Person], name: str, title: str, look_for: str) -> Fig
     if len(cohorts) > svg.STYLES:
         look_for += f" The first {svg.STYLES} of {len(cohorts):,} cohorts."
     plot = draw_strip(frame, name.replace("_", "-"), title, title, styles, look_for)
-    return plot and replace(plot, data=frame.select("cohort", "sample", **{name: "value"}))
+    data = frame.head(DOTS).select("cohort", "sample", **{name: "value"})
+    return plot and replace(plot, data=data)

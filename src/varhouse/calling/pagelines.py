@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from varhouse.calling.curves import Floats, Ints, coverage_curves, insert_curves
 from varhouse.calling.people import Person, has_several, is_flagged, name_of
 from varhouse.report import svg
 from varhouse.report.charts import Figure
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 LINES = 60
 """Up to so many people each has a line; of more there are the flagged ones and a band."""
@@ -26,14 +23,10 @@ _KEYED = 6
 
 def insert_sizes(people: Sequence[Person]) -> Figure | None:
     """Draw the share of pairs by insert size, a line a person."""
-    found = [(p, counts) for p in people if (counts := _inserts(p)).size > 1]
+    places, found = insert_curves(people)
     if not found:
         return None
-    reach = max(_quantile(counts, 0.99) for _, counts in found)
-    end = max(int(1.1 * reach), 10)
-    step = max(1, end // 200)
-    places = np.arange(0, end + 1, step)
-    curves = [(p, 100 * _binned(counts, places, step)) for p, counts in found]
+    curves = [(people[number], values) for number, values in found]
     look = (
         "Look for a line apart from the others, for two peaks (two libraries in one), and for "
         "fragments shorter than a pair of reads, whose mates overlap."
@@ -45,44 +38,12 @@ def insert_sizes(people: Sequence[Person]) -> Figure | None:
     )  # fmt: skip
 
 
-def _inserts(person: Person) -> Ints:
-    """Give the pairs of a person by insert size, from 0 on."""
-    sizes = {int(size): int(n) for size, n in dict(person.get("insert_sizes") or {}).items()}
-    counts = np.zeros(min(max(sizes, default=0), 100_000) + 1, np.int64)
-    for size, n in sizes.items():
-        if 0 <= size < counts.size:
-            counts[size] = n
-    return counts if counts.sum() else counts[:0]
-
-
-def _quantile(counts: Ints, q: float) -> int:
-    sums = np.cumsum(counts)
-    return int(np.searchsorted(sums, q * sums[-1]))
-
-
-def _binned(counts: Ints, places: Ints, step: int) -> Floats:
-    """Give the share of pairs a base in bins that begin at `places`."""
-    sums = np.concatenate([[0], np.cumsum(counts)])
-    low = np.minimum(places, counts.size)
-    high = np.minimum(places + step, counts.size)
-    shares: Floats = (sums[high] - sums[low]) / (sums[-1] * step)
-    return shares
-
-
 def coverage(people: Sequence[Person]) -> Figure | None:
     """Draw the share of bases at least as deep, a line a person."""
-    found = [(p, np.array(p["coverage"], np.float64)) for p in people if p.get("coverage")]
-    found = [(p, shares) for p, shares in found if shares.size > 1]
+    places, found = coverage_curves(people)
     if not found:
         return None
-    # Up to where nearly nothing of the deepest person is left.
-    end = max(int(np.searchsorted(-shares, -0.01)) for _, shares in found)
-    step = max(1, end // 200)
-    places = np.arange(0, max(end, 2) + 1, step)
-    curves = [
-        (p, 100 * np.where(places < s.size, s[np.minimum(places, s.size - 1)], 0.0))
-        for p, s in found
-    ]
+    curves = [(people[number], values) for number, values in found]
     data = _curve_data(curves, places, "depth", "percent_of_bases")
     return _lines(
         "coverage", "Coverage", curves, places, data,
