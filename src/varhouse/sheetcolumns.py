@@ -142,8 +142,8 @@ def missing_columns(where: str, frame: pl.DataFrame, kind: SheetKind) -> list[st
 
 SEXES = ("male", "female", "unknown")
 _WORDS = {
-    "male": "male", "m": "male", "男": "male", "男性": "male",
-    "female": "female", "f": "female", "女": "female", "女性": "female",
+    "male": "male", "m": "male", "男": "male", "男性": "male", "xy": "male",
+    "female": "female", "f": "female", "女": "female", "女性": "female", "xx": "female",
     "unknown": "unknown", "u": "unknown", "unk": "unknown",
     "未知": "unknown", "不详": "unknown",
 }  # fmt: skip

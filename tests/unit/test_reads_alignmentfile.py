@@ -70,7 +70,7 @@ def test_a_good_file_is_described(tmp_path: Path) -> None:
     assert (facts.problems, facts.notes) == ([], [])
     assert (facts.n_reads, facts.n_bases, facts.longest) == (20, 1000, 50)
     file = facts.files[0]
-    assert file["aligned"] and file["paired"] and not file["marked"]
+    assert (file["aligned"], file["paired"], file["marked"]) == (True, True, False)
     assert (file["sorted"], file["samples"], file["platform"]) == (
         "coordinate",
         ["P1"],

@@ -49,7 +49,8 @@ NAMES = [
     ("SRR7.12.2 12 length=150", "archive", "", "SRR7", 0, "SRR7.12"),
     ("ERR194146.9 HSQ1008:141:D0CC8ACXX:7:1101:1204:1984/1", "archive", "ILLUMINA",
      "ERR194146", 0, "ERR194146.9"),
-    ("DRR1.7 V300012345L1C001R0010000001 length=100", "archive", "DNBSEQ", "DRR1", 0, "DRR1.7"),
+    ("DRR1.7 V300012345L1C001R0010000001 length=100", "archive", "DNBSEQ",
+     "DRR1", 0, "DRR1.7"),
     # The archive repeats the description for both mates.
     ("CRR012345.8 A00:1:F:1:1:1:1 1:N:0:A", "archive", "ILLUMINA", "CRR012345", 0,
      "CRR012345.8"),

@@ -54,8 +54,7 @@ def kind_of(path: Path) -> str:
         `empty`, `nothing` (a gzip of no bytes), `damaged` (a gzip whose first block cannot be
         unpacked), `zeros`, `text` or `binary`.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    head = _head(path)
     if not head:
         return "empty"
     if path.name.lower().endswith(".ora"):
@@ -78,6 +77,19 @@ def kind_of(path: Path) -> str:
     if not head.strip(b"\0"):
         return "zeros"
     return "binary" if b"\0" in head else "text"
+
+
+def first_name(path: Path) -> bytes:
+    """Give the first line of a FASTQ, plain or gzip, without its `@`; empty if it is none."""
+    head = _head(path)
+    text = _unpacked(head) if head.startswith(b"\x1f\x8b") else head
+    line = (text or b"").split(b"\n")[0]
+    return line[1:].rstrip(b"\r") if line.startswith(b"@") else b""
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
 
 
 def _unpacked(head: bytes) -> bytes | None:

@@ -1,0 +1,84 @@
+"""What the name of a file of reads tells: sample, lane, mate.
+
+Known are the names of bcl2fastq and BCL Convert (`P1_S3_L001_R1_001.fastq.gz`), of MGI's and
+BGI's splitting (`V350012345_L01_12_1.fq.gz`: flow cell, lane, barcode, mate), of the archives
+(`SRR1234567_1.fastq.gz`), of GSA (`CRR123456_f1.fq.gz`, `CRR123456_r2.fq.gz`), and any whose
+stem ends in the mate: `x_1`, `x.R1`, `x_read2`, `x-R2_001`.
+"""
+
+import re
+from dataclasses import dataclass
+
+ENDING = re.compile(
+    r"(?i)\.(?:(?P<reads>fastq|fq)(?:\.(?:gz|bgz))?|(?P<other>bam|cram|g\.vcf(?:\.b?gz)?|"
+    r"gvcf(?:\.b?gz)?))\Z"
+)
+"""How names of files end that a reads sheet may have."""
+
+_ILLUMINA = re.compile(
+    r"(?P<sample>.+?)_S\d+(?:_L(?P<lane>\d{3}))?_(?P<kind>[RI])(?P<mate>[1-4])_(?P<part>\d{3})"
+)
+_MGI = re.compile(
+    r"(?P<cell>[A-Z]{1,3}\d{6,}[A-Z]*)_L(?P<lane>\d{2})_(?P<barcode>[\w-]+?)_(?P<mate>[12])"
+)
+_GSA = re.compile(r"(?P<sample>CRR\d+)_(?:f(?P<one>1)|r(?P<two>2))")
+_LANE = re.compile(r"(?P<sample>.+?)[._-](?:L(?P<lane>\d{1,3})|lane(?P<other>\d+))", re.I)
+_ENDS = re.compile(
+    r"(?P<stem>.+?)[._-](?:R|read|pair|fwd_?|rev_?)?(?P<mate>[12])(?:_\d{3})?", re.I
+)
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What a name tells.
+
+    Attributes
+    ----------
+    sample
+        Whose reads they are, as far as a name can tell.
+    lane
+        "" if it names none.
+    mate
+        1 or 2; 0: it says none (a single file, or no FASTQ).
+    part
+        Of a lane that was split into several files; "" if it was not.
+    is_index
+        Whether it holds index reads (`I1`).
+    """
+
+    sample: str
+    lane: str = ""
+    mate: int = 0
+    part: str = ""
+    is_index: bool = False
+
+
+def parse_name(name: str) -> FileName:
+    """Read the name of a file, without its folder."""
+    match = ENDING.search(name)
+    stem = name[: match.start()] if match else name
+    if match and match["other"]:
+        return FileName(stem)
+    if found := _ILLUMINA.fullmatch(stem):
+        lane = f"L{found['lane']}" if found["lane"] else ""
+        part = "" if found["part"] == "001" else found["part"]
+        # R3 is mate 2 where R2 holds the second index or a UMI.
+        return FileName(
+            found["sample"], lane, int(found["mate"]), part, is_index=found["kind"] == "I"
+        )
+    if found := _MGI.fullmatch(stem):
+        return FileName(
+            f"{found['cell']}_{found['barcode']}", f"L{found['lane']}", int(found["mate"])
+        )
+    if found := _GSA.fullmatch(stem):
+        return FileName(found["sample"], "", 1 if found["one"] else 2)
+    if found := _ENDS.fullmatch(stem):
+        return _with_lane(found["stem"], int(found["mate"]))
+    return _with_lane(stem, 0)
+
+
+def _with_lane(stem: str, mate: int) -> FileName:
+    """Take a lane off the end of what is left of a name."""
+    if found := _LANE.fullmatch(stem):
+        return FileName(found["sample"], f"L{found['lane'] or found['other']}", mate)
+    return FileName(stem, "", mate)
