@@ -79,7 +79,6 @@ class ReadsSheet:
         Mistakes, one line each, with the line of the sheet and the fix.
     """
 
-    path: Path
     people: list[Person] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -129,7 +128,7 @@ def read_reads(path: Path, *, cohort: str | None) -> ReadsSheet:
         If it cannot be read as a sheet at all.
     """
     sheet = read_sheet(path, READS_SHEET)
-    out = ReadsSheet(path, notes=sheet.notes, problems=sheet.problems)
+    out = ReadsSheet(notes=sheet.notes, problems=sheet.problems)
     if out.problems:
         return out
     where = path.name
