@@ -35,7 +35,7 @@ _LONGEST_BAI = 1 << 29
 """Bases: the greatest position of a BAI index; contigs beyond it need a CSI."""
 
 _PATTERNED = re.compile(r"(A\d{5}|LH\d{5}|VH\d{5}|VL\d{5}|K\d{5}|ST-K|E\d{5}|ST-E|FS\d)")
-_ILLUMINA = re.compile(r"[A-Z][A-Za-z0-9-]*:\d+:[A-Za-z0-9-]+:\d:\d{4,5}:\d+:\d+$")
+_ILLUMINA = re.compile(r"[A-Z][A-Za-z0-9-]*:\d+:[A-Za-z0-9-]+:\d:\d{4,5}:\d+:\d+")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def optical_distance(name: str) -> int:
         and 2000, HiSeq X, 3000 and 4000, iSeq), 100 on others: samtools' manual, as Picard's.
     """
     # Element's names have the same form, with coordinates in another unit.
-    if name.startswith("AV") or _ILLUMINA.match(name) is None:
+    if name.startswith("AV") or _ILLUMINA.fullmatch(name) is None:
         return 0
     return 2500 if _PATTERNED.match(name) else 100
 
