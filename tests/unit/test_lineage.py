@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 import pytest
@@ -10,8 +11,10 @@ from builders import make_fasta, make_small_store, make_vcf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inprocess import ingest_here
+from page_reader import PageReader
 
 import varhouse
+from varhouse.cli import main
 from varhouse.errors import AccessError, InputError, StoreError, UsageError
 from varhouse.lineage import Entry, lineage_lines, read_lineage, without_folders
 from varhouse.query.sql import run_sql
@@ -224,11 +227,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_fasta(folder / "r.fa", {"chr1": bases})
     contigs = {"chr1": len(bases)}
     record = [f"chr1 9 . {bases[8]} C . PASS . GT 0/1"]
-    make_vcf(folder / "a.vcf.gz", record, ["NA1"], contigs, lines_of())
+    calls = folder / "calls 1" / "gvcf" / "a"
+    calls.mkdir(parents=True)
+    make_vcf(calls / "a.vcf.gz", record, ["NA1"], contigs, lines_of())
     other = ["##reference=file:///x/hg38.fa", "##source=freeBayes v1.3.6"]
     make_vcf(folder / "b.vcf.gz", record, ["NA2"], contigs, other)
-    rows = "\n".join(f"{c}\t{c}.vcf.gz" for c in "ab")
-    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\n{rows}\n")
+    rows = "a\tcalls 1/gvcf/a/a.vcf.gz\nb\tb.vcf.gz\n"
+    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\n{rows}")
     (folder / "config.yaml").write_text(
         "cohorts: cohorts.tsv\nassembly: {name: toy, reference: r.fa}\n"
         "policy: {unlisted_samples: unknown}\n"
@@ -287,3 +292,40 @@ def test_a_store_without_files_has_no_lineage(tmp_path: Path) -> None:
     opened = varhouse.open(make_small_store(tmp_path / "store"))
     assert opened.lineage().is_empty()
     assert opened.sql("SELECT * FROM lineage").is_empty()
+
+
+def test_the_report_names_programs_and_reads(store: Path, tmp_path: Path) -> None:
+    command = ["report", str(store), "--ingest", "latest", "-o"]
+    calls = store.parent / "calls 1" / "report.html"
+    pages = {}
+    for name, content in {
+        "none": None, "other": "<title>x</title>", "own": "<title>varhouse call: 1</title>",
+    }.items():  # fmt: skip
+        if content is not None:
+            calls.write_text(content)
+        out = tmp_path / f"{name}.html"
+        assert main([*command, str(out)]) == 0
+        pages[name] = PageReader(out.read_text())
+    for page in pages.values():
+        assert page.open == []
+        for text in (
+            "bwa mem",
+            "0.7.18",
+            "pybwa 2.3.2",
+            "s_R1.fastq.gz",
+            "freeBayes",
+            "hg38.fa",
+        ):
+            assert text in page.words
+        page.prefix = "varhouse-"
+    links = {
+        name: [v for _, k, v in page.attributes if k == "href" and v.endswith("report.html")]
+        for name, page in pages.items()
+    }
+    assert links["none"] == links["other"] == []
+    assert (tmp_path / unquote(links["own"][0])).resolve() == calls
+    out = tmp_path / "open.html"
+    assert main([*command, str(out), "--open"]) == 0
+    text = out.read_text()
+    assert 'id="lineage"' not in text
+    assert "s_R1" not in text

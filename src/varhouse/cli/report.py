@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
     ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else OWN)
-    page = make_page(ingest, meanings)
+    page = make_page(ingest, meanings, out.absolute().parent)
     write_text(out, page)
     logging.getLogger("varhouse.report").info(
         "ingest %s, release %s: %s, %s kB, %.1f s",

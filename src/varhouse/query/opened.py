@@ -213,10 +213,10 @@ class OpenStore(AnsweringStore):
             If there is no such cohort, or the view is public.
         """
         from varhouse.query.records import find_cohorts  # noqa: PLC0415
-        from varhouse.query.sqllineage import lineage_rows  # noqa: PLC0415
+        from varhouse.query.sqllineage import read_rows  # noqa: PLC0415
 
         names = None if cohort is None else find_cohorts(self, listed(cohort))
-        return lineage_rows(self, names)
+        return read_rows(self, names)
 
     def carriers(
         self,

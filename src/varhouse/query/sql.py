@@ -318,7 +318,7 @@ def _make_lineage(store: Store, connection: Any, query: str) -> None:
         empty = no_rows(sqllineage.LINEAGE)
         connection.execute(f"CREATE VIEW {name} AS {empty}")
         return
-    rows = sqllineage.lineage_rows(store)
+    rows = sqllineage.read_rows(store)
     given = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
     connection.from_arrow(given).create_view(name)
 

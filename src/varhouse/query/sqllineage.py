@@ -7,11 +7,10 @@ is shown to whom `files` is shown.
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 import polars as pl
 
-from varhouse.lineage import Entry, read_lineage
+from varhouse.lineagerows import lineage_rows
 from varhouse.store.reader import Store
 from varhouse.tables.declaration import COHORT, FILE_NUMBER, Column, Table
 
@@ -59,7 +58,7 @@ def is_asked(query: str) -> bool:
     return _MAY_NAME.search(query) is not None
 
 
-def lineage_rows(store: Store, cohort: Sequence[str] | None = None) -> pl.DataFrame:
+def read_rows(store: Store, cohort: Sequence[str] | None = None) -> pl.DataFrame:
     """Give what each file of calls was made from: the columns of LINEAGE.
 
     Parameters
@@ -75,31 +74,4 @@ def lineage_rows(store: Store, cohort: Sequence[str] | None = None) -> pl.DataFr
     files = store.scan(SOURCE) if cohort is None else store.scan(SOURCE, cohort=list(cohort))
     if cohort is not None:
         files = files.filter(pl.col("cohort").is_in(list(cohort)))
-    # Nearly all of a header are lines of contigs and fields, which are left before Python.
-    told = (
-        files.select("cohort", "file", "name", line=pl.col("header").str.split("\n"))
-        .with_columns(
-            line=pl.col("line").list.filter(
-                pl.element().str.starts_with("##")
-                & ~pl.element().str.contains(r"^##(?:contig|INFO|FORMAT|FILTER|ALT)=")
-            )
-        )
-        .with_columns(header=pl.col("line").list.join("\n"))
-        .select("cohort", "file", "name", "header")
-        .collect(engine="streaming")
-        .sort("cohort", "file")
-    )
-    read = lru_cache(4)(read_lineage)
-    rows = [
-        (cohort_, file, name, number, *_values(entry))
-        for cohort_, file, name, header in told.iter_rows()
-        for number, entry in enumerate(read(header))
-    ]
-    return pl.DataFrame(rows, LINEAGE.polars_schema, orient="row")
-
-
-_FIELDS = LINEAGE.names[4:]
-
-
-def _values(entry: Entry) -> list[object]:
-    return [getattr(entry, name) for name in _FIELDS]
+    return lineage_rows(files)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from varhouse.report.assessed import assessed, called_along, summary
 from varhouse.report.charts import Figure, Styles
 from varhouse.report.document import make_document
 from varhouse.report.find import Ingest
+from varhouse.report.lineage import lineage_section
 from varhouse.report.measure import Measures, first_rejects, measure, rejects_by_reason
 from varhouse.report.people import count_summary, outliers, read_people
 from varhouse.report.svg import STYLES
@@ -25,7 +27,9 @@ NAMED = 40
 """Outliers that the page lists at most; the data file has all."""
 
 
-def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
+def make_page(
+    ingest: Ingest, meanings: Mapping[str, str] | None = None, folder: Path | None = None
+) -> str:
     """Make the report of an ingest: one HTML document without outside resources.
 
     Parameters
@@ -35,6 +39,8 @@ def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
         single people, files and lines is left out, and no such table is read.
     meanings
         Problem code and reject reason to a few words.
+    folder
+        Where the page will lie, for links to other pages; None: without these.
 
     Returns
     -------
@@ -53,6 +59,7 @@ def make_page(ingest: Ingest, meanings: Mapping[str, str] | None = None) -> str:
         ("people", "People", "" if ingest.is_public else _people(ingest, styles)),
         ("refused", "Rejected", _refused(ingest, words, styles)),
         ("run", "Time and memory", _run(ingest)),
+        ("lineage", "From reads to calls", _lineage(ingest, folder)),
         ("provenance", "Versions and digests", _provenance(ingest)),
     ]
     badge = (
@@ -348,6 +355,12 @@ def _refused(ingest: Ingest, words: Mapping[str, str], styles: Styles) -> str:
 def _run(ingest: Ingest) -> str:
     found = ingest.account.get("stages") or []
     return _plots(list(bars.stages([s for s in found if isinstance(s, dict)])), {}, ingest)
+
+
+def _lineage(ingest: Ingest, folder: Path | None) -> str:
+    if ingest.is_public:
+        return ""
+    return lineage_section(ingest.store, list(ingest.known), folder, f"varhouse-{ingest.id}")
 
 
 def _provenance(ingest: Ingest) -> str:
