@@ -8,7 +8,8 @@ import pysam
 import pytest
 
 from varhouse.reads.alignmentfile import check_alignment, check_calls
-from varhouse.reads.model import LaneFacts
+from varhouse.reads.fastq import same_reads
+from varhouse.reads.model import Lane, LaneFacts
 
 CONTIGS = {"chr1": 5000, "chrM": 300}
 M5 = {"chr1": "0123456789abcdef0123456789abcdef"}
@@ -141,6 +142,21 @@ def test_the_sample_of_the_sheet_is_taken_and_said(tmp_path: Path) -> None:
     assert "say sample 'P1'; 'P9' of the sheet is taken" in facts.notes[0]
     facts = check(write(tmp_path / "a.bam", groups=[]))
     assert "no sample in its read groups" in facts.notes[0]
+
+
+def test_a_file_under_another_name_of_the_sheet_is_a_swap(tmp_path: Path) -> None:
+    lanes, facts = [], []
+    for sample, said in (("P1", "P2"), ("P2", "P2"), ("P3", "x")):
+        path = write(
+            tmp_path / f"{sample}.bam", groups=[{**GROUP, "SM": said}], length=len(lanes) + 50
+        )
+        lanes.append(
+            Lane("c", sample, "1", sample, "ILLUMINA", "bam", [str(path)], len(lanes) + 2)
+        )
+        facts.append(check(path, sample))
+    told = same_reads(lanes, facts)
+    assert len(told) == 1
+    assert "line 2: P1.bam stands under P1, and its read groups say P2" in told[0]
 
 
 def test_contigs_beside_those_of_the_reference(tmp_path: Path) -> None:

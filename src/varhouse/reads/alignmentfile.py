@@ -108,6 +108,19 @@ def check_alignment(
     return facts
 
 
+def samples_of(path: Path) -> list[str]:
+    """List the samples of a file's read groups; nobody if its header cannot be read."""
+    loudness = pysam.set_verbosity(0)
+    try:
+        with pysam.AlignmentFile(str(path), check_sq=False) as file:
+            groups = file.header.to_dict().get("RG", [])
+    except (OSError, ValueError):
+        return []
+    finally:
+        pysam.set_verbosity(loudness)
+    return list(dict.fromkeys(str(g["SM"]) for g in groups if g.get("SM")))
+
+
 class _First:
     """What the first reads of a file are like."""
 

@@ -134,11 +134,13 @@ def _stamp(
 
 
 def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
-    """Find reads that stand in two lanes: each would count twice.
+    """Find reads that would count twice, or for somebody else.
 
     Files are the same by their bytes; FASTQ also in another packing, by the names of their
-    first and last read and by how many there are.
+    first and last read and by how many there are. The read groups of an alignment may have
+    any name, but not that of another person of the sheet.
     """
+    people = {lane.sample for lane in lanes}
     seen: dict[tuple[object, ...], tuple[Lane, str]] = {}
     problems = []
     for lane, found in zip(lanes, facts, strict=True):
@@ -149,6 +151,13 @@ def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
             one = found.files[0]
             reads = ("reads", one["first"], one["last"], found.n_reads, found.n_bases)
             keys[reads] = str(one["name"])
+        said = {s for f in found.files for s in f.get("samples", ())} - {lane.sample}
+        problems += [
+            f"line {lane.line}: {found.files[0]['name']} stands under {lane.sample}, and its "
+            f"read groups say {name}, who is in the sheet, too: swapped? fix: name each file "
+            "under its own sample"
+            for name in sorted(said & people)
+        ]
         for key, name in keys.items():
             other, other_name = seen.setdefault(key, (lane, name))
             if other is not lane:

@@ -372,7 +372,7 @@ class _People:
         return name or "ILLUMINA"
 
     def check(self) -> None:
-        """Number lanes without a name, and find what cannot stand beside each other."""
+        """Give lanes without a name a number, and find what cannot stand beside each other."""
         groups: dict[tuple[str, str], Lane] = {}
         for person in self.all:
             taken = Counter(lane.lane for lane in person.lanes if lane.lane)

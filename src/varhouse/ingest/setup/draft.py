@@ -77,7 +77,10 @@ class DraftCohort:
 
 @dataclass
 class Draft:
-    """A drafted configuration: texts of its files by name, and what is left to a person."""
+    """A drafted configuration: texts of its files by name, and what is left to a person.
+
+    `people` are those of a reads sheet, with how many rows each has.
+    """
 
     folder: Path
     texts: dict[str, str]
@@ -85,6 +88,7 @@ class Draft:
     assembly: str | None = None
     reference: Path | None = None
     notes: list[str] = field(default_factory=list)
+    people: dict[str, int] = field(default_factory=dict)
 
     def write(self) -> list[Path]:
         """Write the files; none is if one of them is there.
@@ -131,9 +135,42 @@ def draft_of_files(
     UsageError
         If the folder is a file.
     """
+    paths, problems = named_files(files) if files else ([], [])
+    check_arguments(folder, paths, problems, reference, genes, assembly)
+    cohorts = group_files([_look(path) for path in paths])
+    seen = [s for c in cohorts for s in c.seen]
+    notes = [
+        f"{s.file}: no sample in its header, or it cannot be read: varhouse validate tells why"
+        for s in seen
+        if not s.samples
+    ]
+    found = next((s.reference for s in seen if s.reference), None)
+    reference = reference or found
+    name, why = (assembly, "") if assembly else assembly_of_files(seen, reference)
+    draft = Draft(folder, {}, cohorts, name, reference, notes)
+    draft.texts["config.yaml"] = _config_text(draft, why, genes)
+    draft.texts["cohorts.tsv"] = _cohorts_text(draft)
+    draft.texts["samples.tsv"] = _samples_text(draft)
+    return draft
+
+
+def check_arguments(
+    folder: Path,
+    paths: Sequence[str],
+    problems: list[str],
+    reference: Path | None,
+    genes: Path | None,
+    assembly: str | None,
+) -> None:
+    """Check what a draft is asked for; `problems` are those of the files, found before.
+
+    Raises
+    ------
+    ConfigError, UsageError
+        As `draft_of_files`.
+    """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file", "name a folder; it is made if need be")
-    paths, problems = named_files(files) if files else ([], [])
     for option, path in (("--reference", reference), ("--genes", genes)):
         if path is not None and not path.is_file():
             problems.append(f"{option} {path}: no such file; fix: give the file")
@@ -149,21 +186,6 @@ def draft_of_files(
         )
     if problems:
         raise ConfigError(problems, "on the command line")
-    cohorts = group_files([_look(path) for path in paths])
-    seen = [s for c in cohorts for s in c.seen]
-    notes = [
-        f"{s.file}: no sample in its header, or it cannot be read: varhouse validate tells why"
-        for s in seen
-        if not s.samples
-    ]
-    found = next((s.reference for s in seen if s.reference), None)
-    reference = reference or found
-    name, why = (assembly, "") if assembly else _assembly(seen, reference)
-    draft = Draft(folder, {}, cohorts, name, reference, notes)
-    draft.texts["config.yaml"] = _config_text(draft, why, genes)
-    draft.texts["cohorts.tsv"] = _cohorts_text(draft)
-    draft.texts["samples.tsv"] = _samples_text(draft)
-    return draft
 
 
 def group_files(seen: Sequence[Seen]) -> list[DraftCohort]:
@@ -222,7 +244,7 @@ def _reference(lines: Sequence[str]) -> Path | None:
     return None
 
 
-def _assembly(seen: Sequence[Seen], reference: Path | None) -> tuple[str | None, str]:
+def assembly_of_files(seen: Sequence[Seen], reference: Path | None) -> tuple[str | None, str]:
     """Name the assembly, and say what tells it: headers, the FASTA's index, or its name."""
     said = [s for s in seen if s.assembly]
     if said:
@@ -283,15 +305,30 @@ def _resolved(plain: str) -> object:
 
 
 def _config_text(draft: Draft, why: str, genes: Path | None) -> str:
+    lines = [
+        "# Drafted by varhouse init; config/README.md explains every key. Paths are relative",
+        "# to this file. Where a line begins with #, fill it in and take the # away. Then:",
+        "#   varhouse ingest STORE --config config.yaml",
+        *reference_lines(draft, why, genes),
+        _key("cohorts", "cohorts.tsv", "", "a row a cohort"),
+        _key("samples", "samples.tsv", "", "a row a person"),
+        "# strata: [sex, population]              # frequencies by columns of samples.tsv",
+        "# sources:                               # annotations by allele, interval or gene",
+        "#   - {name: clinvar, path: clinvar.vcf.gz, preset: clinvar}",
+        "# policy:",
+        "#   unlisted_samples: unknown            # people without a row go in, too",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def reference_lines(draft: Draft, why: str, genes: Path | None) -> list[str]:
+    """Write what a configuration says of the assembly: its name, its FASTA, its genes."""
     name, reference = draft.assembly, draft.reference
     known = find_shipped(name) if name else None
     names = "contig names and PAR come with varhouse" if known else (
         "other contig names, PAR: config/README.md"
     )  # fmt: skip
-    lines = [
-        "# Drafted by varhouse init; config/README.md explains every key. Paths are relative",
-        "# to this file. Where a line begins with #, fill it in and take the # away. Then:",
-        "#   varhouse ingest STORE --config config.yaml",
+    return [
         *([f"# assembly: {' '.join(why.split())}"] if why else []),
         _key("assembly", name, "GRCh38", names),
         _key(
@@ -306,15 +343,7 @@ def _config_text(draft: Draft, why: str, genes: Path | None) -> str:
             "genes.gff3.gz",
             "GFF3 or GTF; without it no consequences",
         ),
-        _key("cohorts", "cohorts.tsv", "", "a row a cohort"),
-        _key("samples", "samples.tsv", "", "a row a person"),
-        "# strata: [sex, population]              # frequencies by columns of samples.tsv",
-        "# sources:                               # annotations by allele, interval or gene",
-        "#   - {name: clinvar, path: clinvar.vcf.gz, preset: clinvar}",
-        "# policy:",
-        "#   unlisted_samples: unknown            # people without a row go in, too",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _key(key: str, value: str | None, example: str, note: str) -> str:
