@@ -173,7 +173,6 @@ def _charts(people: Sequence[Person]) -> str:
         insert_sizes(people),
         coverage(people),
         sexes(people),
-        contamination(people),
         strip(
             people, "ti_tv", "Ti/Tv",
             "Look for people far below the others: false calls pull towards 0.5.",
@@ -183,6 +182,7 @@ def _charts(people: Sequence[Person]) -> str:
             "Look for single people apart: contamination raises it, related parents and low "
             "coverage lower it.",
         ),
+        contamination(people),
     ]  # fmt: skip
     inner = "".join(figure(f, {}, "varhouse-call") for f in plots if f)
     return f'<div class="plots">{inner}</div>' if inner else ""

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from varhouse.calling.people import Person, has_several, is_flagged, name_of, value_of
@@ -25,7 +26,7 @@ COLUMNS = 120
 DOTS = 2_000
 """People that are drawn as dots, and that stand in the data of a plot, at most."""
 
-INTERVALS = 40
+INTERVALS = 20
 SEXES = ("female", "male", "unknown")
 """In the order of their styles."""
 
@@ -115,11 +116,22 @@ def _columns(
 ) -> str:
     """Draw people by size in columns of several, each the mean of its people."""
     rows = np.array(sorted((parts for _, parts in found), key=sum))
-    pieces = np.array_split(rows, min(COLUMNS, len(rows)))
-    top = svg.round_above(float(rows.sum(axis=1).max()))
+    told = f"{len(rows):,} people, {rows.sum():,.0f} reads"
+    return "".join(
+        _column_plot(np.array_split(rows, min(n, len(rows))), labels, width).render(
+            f"reads-{kind}", "Reads of people, by their number", told, kind
+        )
+        for kind, width, n in (("narrow", 400.0, COLUMNS // 2), ("wide", 900.0, COLUMNS))
+    )
+
+
+def _column_plot(
+    pieces: Sequence[npt.NDArray[np.float64]], labels: Sequence[str], width: float
+) -> svg.Drawing:
+    top = svg.round_above(max(float(p.sum(axis=1).max()) for p in pieces))
     plot = svg.open_plot(
         (0, len(pieces)), top, "reads, both mates", "people, by their number of reads",
-        width=900, height=260,
+        width=width, height=260,
     )  # fmt: skip
     first = 0
     for i, piece in enumerate(pieces):
@@ -134,8 +146,7 @@ def _columns(
             plot.drawing.rect(
                 plot.x(i), plot.y(begin + n), wide - 0.4, max(tall, 0.0), f"bar s{k}", what
             )
-    told = f"{len(rows):,} people, {rows.sum():,.0f} reads"
-    return plot.drawing.render("reads", "Reads of people, by their number", told)
+    return plot.drawing
 
 
 def _key(labels: Sequence[str]) -> str:

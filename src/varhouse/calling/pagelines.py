@@ -12,10 +12,10 @@ from varhouse.report import svg
 from varhouse.report.charts import Figure
 
 LINES = 60
-"""Up to so many people each has a line; of more there are the flagged ones and a band."""
+"""Up to so many people each has a line; of more there are a band, and who is far from it."""
 
-FLAGGED = 24
-"""Flagged people that are drawn over a band, at most."""
+FAR = 8
+"""People that are drawn over a band: those farthest from the median."""
 
 _KEYED = 6
 """Up to so many people have a colour of their own, and a key."""
@@ -96,21 +96,26 @@ def _lines(
         names = [name_of(p, with_cohort=plural) for p, _ in curves]
         key = "".join(f"<li>{svg.swatch(i)}{escape(n)}</li>" for i, n in enumerate(names))
         key = f'<ul class="key">{key}</ul>' if len(names) > 1 else ""
-    else:
-        if len(curves) > LINES:
-            _band(plot, places, [c for _, c in curves])
-            look_for += " Shaded: from 5 % to 95 % of the people, and their median."
-        odd = [(p, c) for p, c in curves if is_flagged(p)]
-        plain = [] if len(curves) > LINES else [(p, c) for p, c in curves if not is_flagged(p)]
-        drawn = [*((p, c, "thin") for p, c in plain),
-                 *((p, c, "thin odd") for p, c in odd[:FLAGGED])]  # fmt: skip
-        for person, curve, kind in drawn:
+    elif len(curves) <= LINES:
+        for person, curve in sorted(curves, key=lambda c: is_flagged(c[0])):
+            kind = "thin odd" if is_flagged(person) else "thin"
             who = name_of(person, with_cohort=plural)
             plot.drawing.add("path", who, **{"class": kind}, d=_path(plot, places, curve))
-        if odd:
-            look_for += " Lines in the colour of warnings: people with flags"
-            few = f", {FLAGGED} of {len(odd):,}" if len(odd) > FLAGGED else ""
-            look_for += f"{few}."
+        if any(is_flagged(p) for p, _ in curves):
+            look_for += " Lines in the colour of warnings: people with flags."
+    else:
+        middle = _band(plot, places, [c for _, c in curves])
+        far = sorted(curves, key=lambda c: -float(np.abs(c[1] - middle).sum()))[:FAR]
+        for person, curve in far:
+            who = name_of(person, with_cohort=plural)
+            plot.drawing.add(
+                "path", who, **{"class": "thin odd"}, d=_path(plot, places, curve)
+            )
+        who = ", ".join(name_of(p, with_cohort=plural) for p, _ in far)
+        look_for += (
+            " Shaded: from 5 % to 95 % of the people, and their median; lines: the "
+            f"{len(far)} farthest from it, {who}."
+        )
     told = f"{len(curves):,} people. The values are in the data file below the plot."
     return Figure(
         name, title, plot.drawing.render(name, title, told) + key, look_for, data, legend=False
@@ -126,7 +131,8 @@ def _path(plot: svg.Plot, places: Ints, curve: Floats) -> str:
     return "M" + "L".join(f"{x:.0f},{y:.0f}" for x, y in _points(plot, places, curve))
 
 
-def _band(plot: svg.Plot, places: Ints, curves: Sequence[Floats]) -> None:
+def _band(plot: svg.Plot, places: Ints, curves: Sequence[Floats]) -> Floats:
+    """Draw from 5 % to 95 % of the curves, and their median, which is given back."""
     rows = np.array(curves)
     low, middle, high = np.quantile(rows, (0.05, 0.5, 0.95), axis=0)
     back = _points(plot, places, low)[::-1]
@@ -134,3 +140,4 @@ def _band(plot: svg.Plot, places: Ints, curves: Sequence[Floats]) -> None:
     outline = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in around) + "Z"
     plot.drawing.add("path", "5 % to 95 % of the people", **{"class": "band"}, d=outline)
     plot.drawing.curve(_points(plot, places, middle), 0)
+    return np.asarray(middle, np.float64)
