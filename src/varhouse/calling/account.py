@@ -6,8 +6,14 @@ from typing import Any, TextIO
 from varhouse.masking import say
 
 
-def print_call(account: dict[str, Any], out: TextIO) -> None:
-    """Print what became of everybody, what is odd, and what to do next."""
+def print_call(account: dict[str, Any], out: TextIO, *, is_last: bool = True) -> None:
+    """Print what became of everybody, what is odd, and what to do next.
+
+    Parameters
+    ----------
+    is_last
+        False: the ingest follows at once.
+    """
     people = account["people"]
     width = max((len(p["sample"]) for p in people), default=0)
     for p in people:
@@ -31,7 +37,8 @@ def print_call(account: dict[str, Any], out: TextIO) -> None:
     say(f"results    {folder}", out)
     if (folder / "report.html").exists():
         say(f"page       {folder / 'report.html'}", out)
-    say(f"next       varhouse ingest STORE --config {account['config']}", out)
+    if is_last:
+        say(f"next       varhouse ingest STORE --config {account['config']}", out)
 
 
 def _figures(person: dict[str, Any]) -> str:

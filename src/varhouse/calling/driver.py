@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from varhouse.calling.costs import call_costs
 from varhouse.calling.prepare import (
     begin_run,
     check_disk,
-    is_done,
     prepare,
     settle,
     write_panel,
@@ -120,10 +120,13 @@ def _run(
     needs = check_disk(run, cores, shutil.disk_usage(run.folder).free)
     if run.todo:
         LOG.info("%d to call: %s", len(run.todo), needs)
+    sweep(run, keep_current=True)
     _find_made(run)
     run.save()
     snakemake.run(run, options, "run.json")
-    account = _account(_as_done(run))
+    if not options.keep_work:
+        sweep(run, keep_current=False)
+    account = _account(run, {p.calls for p in run.todo})
     account["stages"] = call_costs(_jobs_of(run), child_seconds() - before, rows)
     account["disk"] = run.disk
     write_json(work / "account.json", account)
@@ -177,15 +180,33 @@ def _jobs_of(run: CallRun) -> list[Path]:
     return [run.path(f"jobs/{name}.json") for name in names]
 
 
-def _as_done(run: CallRun) -> CallRun:
-    """Look again who is done; who was to be called now is remembered as such."""
-    for person in run.todo:
-        person.whole = is_done(run, person)
-    return run
+def sweep(run: CallRun, *, keep_current: bool) -> None:
+    """Remove files that only jobs need: those of runs that are over, or all.
+
+    Parameters
+    ----------
+    keep_current
+        Those that this run goes on with stay.
+    """
+    keys = {k for p in run.todo for k in (*p.lanes, p.alignment, p.calls)}
+    for kind in ("lanes", "finished", "regions"):
+        for path in run.path(kind).glob("*"):
+            if keep_current and path.name.partition(".")[0] in keys:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix != ".json":
+                path.unlink(missing_ok=True)
 
 
-def _account(run: CallRun) -> dict[str, Any]:
-    """Say of everybody what became of him, with what is odd about him."""
+def _account(run: CallRun, called: Collection[str] = ()) -> dict[str, Any]:
+    """Say of everybody what became of him, with what is odd about him.
+
+    Parameters
+    ----------
+    called
+        Keys of the calls that were made now.
+    """
     people: list[dict[str, Any]] = []
     for p in run.people:
         entry: dict[str, Any] = {"cohort": p.person.cohort, "sample": p.person.name}
@@ -193,7 +214,7 @@ def _account(run: CallRun) -> dict[str, Any]:
             people.append({**entry, "state": "gvcf", "flags": []})
             continue
         told = read_json(path_of(Path(run.folder) / "qc", p.person, ".json"))
-        entry["state"] = "unchanged" if p.done else "called"
+        entry["state"] = "called" if p.calls in called else "unchanged"
         entry["flags"] = told.get("flags", [])
         figures = told.get("figures", {})
         entry |= {k: figures.get(k) for k in ("mean_coverage", "snvs", "indels")}

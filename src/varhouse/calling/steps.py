@@ -159,7 +159,9 @@ class CallJob:
                 self.say(
                     f"call {person.person.name} {span.contig}:{span.start + 1:,}-{span.end:,}"
                 )
-                call_span(self.run, person, bam, index.fasta, span, made / f"{number:06d}")
+                call_span(
+                    self.run, person, bam, index.fasta, span, made / _region_name(number)
+                )
         return folder
 
     def gvcf(self, person: RunPerson) -> None:
@@ -170,7 +172,11 @@ class CallJob:
         index = self.index()
         self.say(f"gvcf {person.person.name}")
         with self.costs.step("gvcf"):
-            regions = [r for part in parts for r in sorted(part.iterdir())]
+            regions = [
+                part / _region_name(number)
+                for part, (first, after) in zip(parts, person.jobs, strict=True)
+                for number in range(first, after)
+            ]
             join_person(self.run, person, regions, index)
 
     def person(self, person: RunPerson) -> None:
@@ -197,6 +203,10 @@ class CallJob:
 
 KEEP_WORK = "VARHOUSE_KEEP_WORK"
 """Environment variable by which the command says that nothing is cleared away."""
+
+
+def _region_name(number: int) -> str:
+    return f"{number:06d}"
 
 
 def _align_settings(run: CallRun) -> Any:

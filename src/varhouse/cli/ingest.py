@@ -35,6 +35,8 @@ the least that a configuration needs (paths from its folder; tabs between cells 
 Without samples.tsv: policy: {unlisted_samples: unknown} in its place. More (genes, sources,
 strata, ...): config/README.md.
 
+A configuration with `reads: reads.tsv` is called first (varhouse call --help), then taken in.
+
 writes:
   STORE/open, STORE/controlled   the tables (Delta Lake, Parquet)
   STORE/_store/releases          one record a release; only what it pins exists
@@ -121,6 +123,7 @@ def _add_manner(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from varhouse.ingest.account import print_account
     from varhouse.ingest.driver import Options, ingest
+    from varhouse.ingest.setup.config_form import read_keys
 
     config = _configuration(args)
     options = Options(
@@ -130,7 +133,17 @@ def run(args: argparse.Namespace) -> int:
         rehash=args.rehash,
         **job_options(args),
     )
-    code, account = ingest(args.store, config, options)
+    if isinstance(config, Path) and "reads" in read_keys(config):
+        from varhouse.calling.account import print_call
+        from varhouse.calling.onego import call_and_ingest
+
+        code, account = call_and_ingest(args.store, config, options)
+        if not args.json:
+            print_call(account["calling"], sys.stdout, is_last=False)
+            if len(account) == 1:
+                return code
+    else:
+        code, account = ingest(args.store, config, options)
     if args.files:
         account["ask"] = _question(args.store, account)
     if args.json:
