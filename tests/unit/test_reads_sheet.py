@@ -135,7 +135,7 @@ def test_what_reads_do_not_tell_is_noted(here: Path) -> None:
     sheet = read(here, "sample fastq_1 ward\nP1 p.fq 7\n", "c")
     assert lanes(sheet)[0].platform == "ILLUMINA"
     assert "do not tell the platform" in "; ".join(sheet.notes)
-    assert "columns that are not read: ward" in "; ".join(sheet.notes)
+    assert "into the sample sheet as they are: ward" in "; ".join(sheet.notes)
 
 
 HEAD = "sample sex lane platform fastq_1 fastq_2 bam gvcf\n"

@@ -11,7 +11,6 @@ BY_LANE = {
 
 # Alignments are kept, and until then used, in one form.
 FORM = "cram" if RUN["settings"]["keep"] == "cram" else "bam"
-INDEX = "crai" if FORM == "cram" else "bai"
 
 
 def get_given(lanes):
@@ -45,8 +44,7 @@ def get_lanes_done(wildcards):
 
 
 def get_alignment(wildcards):
-    key = BY_CALLS[wildcards.calls]["alignment"]
-    return [f"finished/{key}.{FORM}", f"finished/{key}.{FORM}.{INDEX}"]
+    return f"finished/{BY_CALLS[wildcards.calls]['alignment']}.{FORM}"
 
 
 def get_regions_done(wildcards):

@@ -6,7 +6,6 @@ rule reads_finish:
     output:
         job="jobs/reads_finish/{alignment}.json",
         reads=temp(f"finished/{{alignment}}.{FORM}"),
-        index=temp(f"finished/{{alignment}}.{FORM}.{INDEX}"),
     log:
         "logs/reads_finish/{alignment}.log",
     priority: 1

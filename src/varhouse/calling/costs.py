@@ -61,25 +61,30 @@ class CallCosts:
 
 
 def call_costs(
-    jobs: Sequence[Path], children: float, before: Sequence[dict[str, Any]] = ()
+    jobs: Sequence[Path],
+    children: float,
+    before: Sequence[dict[str, Any]] = (),
+    since: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Add up what the jobs of a call cost, Snakemake, and the command that started it.
 
     Parameters
     ----------
     jobs
-        Files of the jobs that belong to the run, also of an attempt that was killed.
+        Files of the jobs that belong to the run.
     children
         CPU seconds of Snakemake and all that it waited for.
     before
         Rows of steps that the command itself has done.
+    since
+        Files of jobs that were last written before are of earlier runs (s since 1970).
 
     Returns
     -------
     list of dict
         `stage`, `jobs`, `wall_s`, `cpu_s`, `peak_mb`; the same as an ingest tells.
     """
-    told = [read_json(f) for f in jobs if f.exists()]
+    told = [read_json(f) for f in jobs if f.exists() and f.stat().st_mtime >= since]
     rows = [*before, *(row for job in told for row in job["steps"])]
     # What ran elsewhere, or in an attempt before, is no child of this process.
     mine = sum(j["cpu_s"] for j in told if j["ingest"] == str(os.getpid()))

@@ -103,6 +103,10 @@ def _run(
 ) -> dict[str, Any]:
     cores = options.cores or snakemake.profile.jobs
     before = child_seconds()
+    # By the clock of the file system, as the files of jobs have it.
+    mark = work / "began"
+    mark.touch()
+    began = mark.stat().st_mtime
     with measured() as checking:
         run = begin_run(config, settle(work, config), work, cores)
         write_panel(run)
@@ -127,7 +131,7 @@ def _run(
     if not options.keep_work:
         sweep(run, keep_current=False)
     account = _account(run, {p.calls for p in run.todo})
-    account["stages"] = call_costs(_jobs_of(run), child_seconds() - before, rows)
+    account["stages"] = call_costs(_jobs_of(run), child_seconds() - before, rows, began)
     account["disk"] = run.disk
     write_json(work / "account.json", account)
     return account

@@ -89,6 +89,7 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
         settings=config.settings,
         people=[RunPerson(p, "reads") for p in config.people],
         raw=config.raw,
+        carried=config.carried,
         base=str(config.base),
         notes=[*config.notes, *settled.notes, *settled.news],
         jobs=jobs,

@@ -6,12 +6,16 @@ at the alignments or the gVCFs; a row of figures for each person, and the page.
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
+from varhouse.calling.multiqc import write_multiqc
+from varhouse.calling.page import write_page
+from varhouse.calling.qctable import write_qc_table
 from varhouse.calling.run import CallRun, RunPerson
 from varhouse.calling.settings import OWN_KEYS
 from varhouse.files import new_file, read_json, write_text
@@ -107,15 +111,7 @@ def sample_rows(run: CallRun) -> pl.DataFrame:
 
     Where both sheets know a sex, that of the reads sheet is the one that was called by.
     """
-    rows = {
-        (p.person.cohort, p.person.name): {
-            "cohort": p.person.cohort,
-            "sample": p.person.name,
-            "sex": p.person.sex,
-            **getattr(p.person, "more", {}),
-        }
-        for p in run.people
-    }
+    rows = {(row["cohort"], row["sample"]): dict(row) for row in run.carried}
     given = _given(run, "samples")
     if given is None:
         return pl.DataFrame(list(rows.values()), infer_schema_length=None)
@@ -185,3 +181,7 @@ def config_for_ingest(run: CallRun) -> dict[str, Any]:
 
 def _write_page(run: CallRun, told: list[dict[str, Any]]) -> None:
     """Write the page of the batch, the table of figures, and what MultiQC reads."""
+    folder = Path(run.folder)
+    write_qc_table(told, folder / "qc.tsv")
+    write_multiqc(told, folder / "multiqc")
+    write_page(asdict(run), told, folder / "report.html")

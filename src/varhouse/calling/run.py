@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from varhouse import __version__
 from varhouse.calling.settings import Settings
@@ -123,6 +123,8 @@ class CallRun:
         The configuration as it stands, and where its relative paths begin.
     panel
         Key of the sites by which contamination is estimated.
+    carried
+        What the reads sheet says of people besides (`CallConfig.carried`).
     batch
         Digest of what the sheets and the page are made of.
     disk
@@ -148,6 +150,7 @@ class CallRun:
     base: str
     digests: dict[str, str] = field(default_factory=dict)
     panel: str | None = None
+    carried: list[dict[str, Any]] = field(default_factory=list)
     batch: str = ""
     disk: int = 0
     notes: list[str] = field(default_factory=list)
@@ -161,7 +164,7 @@ class CallRun:
         return [p for p in self.people if not p.done and p.start != "gvcf"]
 
     @property
-    def form(self) -> str:
+    def form(self) -> Literal["bam", "cram"]:
         """How alignments are kept, also while they are used: bam or cram."""
         return "cram" if self.settings.keep == "cram" else "bam"
 

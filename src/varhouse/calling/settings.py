@@ -14,9 +14,15 @@ import polars as pl
 from varhouse.errors import ConfigError, InputError
 from varhouse.ingest.setup.config import Config, check_config
 from varhouse.ingest.setup.config_form import check_form, read_keys, spread_assembly
-from varhouse.ingest.setup.sheets import NO_PEOPLE, name_problem, read_samples
+from varhouse.ingest.setup.sheets import (
+    NO_PEOPLE,
+    check_samples,
+    name_problem,
+    read_samples,
+)
 from varhouse.reads.model import Filters, Person
-from varhouse.reads.sheet import ReadsSheet, read_reads
+from varhouse.reads.sheet import IGNORED, READS_SHEET, ReadsSheet, read_reads
+from varhouse.sheettable import Sheet, read_sheet
 
 OWN_KEYS = ("reads", "calling")
 """Keys of a configuration that only `varhouse call` reads."""
@@ -82,6 +88,9 @@ class CallConfig:
         Where the aligner's index is kept; None: nobody said.
     sheet
         The reads sheet.
+    carried
+        A row a person: cohort, sample, sex, and columns of the reads sheet that say nothing
+        of reads: accessions, populations. They go into the sample sheet.
     """
 
     raw: dict[str, Any]
@@ -91,6 +100,7 @@ class CallConfig:
     folder: Path
     index: Path | None
     sheet: ReadsSheet
+    carried: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -125,11 +135,11 @@ def check_call_config(raw: dict[str, Any], base: Path) -> CallConfig:
             "reads: the configuration names no sheet of reads; fix: reads: reads.tsv "
             "(varhouse init DIR *.fastq.gz --reference FASTA writes one)"
         )
-    sheet, found = _sheet(base, form.said.get("reads"), said.get("cohort"))
+    sheet, carried, found = _sheet(base, form.said.get("reads"), said.get("cohort"))
     problems += found
     settings, found = _settings(said, base)
     problems += found
-    config, found = _ingest_config(raw, base)
+    config, found = _ingest_config(raw, base, carried)
     problems += found
     if config is not None and (config.reference / "reference.json").is_file():
         problems.append("reference: reads are aligned to a FASTA, not to a compiled reference")
@@ -144,29 +154,60 @@ def check_call_config(raw: dict[str, Any], base: Path) -> CallConfig:
         folder=(base / said.get("folder", "calls")).resolve(),
         index=None if index is None else (base / index).resolve(),
         sheet=sheet,
+        carried=carried.drop("line").to_dicts(),
         notes=list(sheet.notes),
     )
 
 
-def _sheet(base: Path, name: Any, cohort: str | None) -> tuple[ReadsSheet, list[str]]:
+def _sheet(
+    base: Path, name: Any, cohort: str | None
+) -> tuple[ReadsSheet, pl.DataFrame, list[str]]:
     """Read the reads sheet, and check the names of cohorts as the ingest will."""
     nobody = ReadsSheet([], [], [])
     if not isinstance(name, str):
-        return nobody, []
+        return nobody, NO_PEOPLE, []
     path = base / name
     if not path.is_file():
-        return nobody, [f"reads: no such file: {path}"]
+        return nobody, NO_PEOPLE, [f"reads: no such file: {path}"]
     try:
         sheet = read_reads(path, cohort=cohort)
     except InputError as error:
-        return nobody, [str(error)]
+        return nobody, NO_PEOPLE, [str(error)]
     problems = list(sheet.problems)
     for found in dict.fromkeys(p.cohort for p in sheet.people):
         if (wrong := name_problem(found)) is not None:
             problems.append(f"{path.name}: {wrong}")
     if not sheet.people and not problems:
         problems.append(f"{path.name}: the sheet has no rows")
-    return sheet, problems
+    if problems:
+        return sheet, NO_PEOPLE, problems
+    carried = check_samples(Sheet(path, carried_rows(path, sheet)))
+    return sheet, carried.frame, carried.problems
+
+
+def carried_rows(path: Path, sheet: ReadsSheet) -> pl.DataFrame:
+    """Give a row a person, with what the sheet says of people besides their reads.
+
+    Of several lanes the first that says something counts.
+    """
+    found = read_sheet(path, READS_SHEET).frame
+    known = {*READS_SHEET.others, *IGNORED}
+    more = [c for c in found.columns if c not in known and c.lower() not in known]
+    rows = {row["line"]: row for row in found.select("line", *more).to_dicts()}
+    out: list[dict[str, Any]] = []
+    for person in sheet.people:
+        own = [rows.get(lane.line, {}) for lane in person.lanes]
+        out.append(
+            {
+                "cohort": person.cohort,
+                "sample": person.name,
+                "sex": person.sex,
+                "line": person.lanes[0].line,
+                **{c: next((r[c] for r in own if r.get(c)), None) for c in more},
+            }
+        )
+    schema = {**dict.fromkeys(("cohort", "sample", "sex"), pl.String), "line": pl.Int64}
+    return pl.DataFrame(out, schema=schema | dict.fromkeys(more, pl.String))
 
 
 def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
@@ -198,7 +239,9 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
     return settings, problems
 
 
-def _ingest_config(raw: dict[str, Any], base: Path) -> tuple[Config | None, list[str]]:
+def _ingest_config(
+    raw: dict[str, Any], base: Path, carried: pl.DataFrame
+) -> tuple[Config | None, list[str]]:
     """Check all other keys as the ingest does."""
     rest = {k: v for k, v in raw.items() if k not in OWN_KEYS}
     spread, _ = spread_assembly(rest)
@@ -207,7 +250,8 @@ def _ingest_config(raw: dict[str, Any], base: Path) -> tuple[Config | None, list
     try:
         if "cohorts" in rest:
             return check_config(rest, base), []
-        return check_config(rest, base, cohorts=[], people=_people(rest, base)), []
+        people = pl.concat([_people(rest, base), carried], how="diagonal_relaxed")
+        return check_config(rest, base, cohorts=[], people=people), []
     except ConfigError as error:
         return None, error.problems
 

@@ -136,6 +136,7 @@ class CallJob:
                 form=run.form,
                 mark=person.mark,
                 threads=self.threads,
+                longest=max((f.longest for f in person.facts), default=0) or 300,
             )
             sex = sex_of_reads(run, out, index.fasta, found.get("contigs"))
         found |= {"bytes": out.stat().st_size, "sex": sex.as_json()}

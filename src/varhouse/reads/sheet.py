@@ -46,7 +46,7 @@ READS_SHEET = SheetKind(
 """Columns of the reads sheet, and their other names."""
 
 FILES = ("fastq_1", "fastq_2", "bam", "cram", "gvcf")
-_IGNORED = {
+IGNORED = {
     "line",
     "status",
     "patient",
@@ -161,7 +161,7 @@ def _column_problems(where: str, frame: pl.DataFrame) -> list[str]:
     known = list(READS_SHEET.others)
     problems = []
     for name in frame.columns:
-        if name in known or name.lower() in _IGNORED:
+        if name in known or name.lower() in IGNORED:
             continue
         close = difflib.get_close_matches(name.lower(), known, 1, 0.8)
         if close and close[0] not in frame.columns:
@@ -179,9 +179,12 @@ def _with_all_columns(
     """Add columns that are not there, give rows their cohort, and read the column sex."""
     known = list(READS_SHEET.others)
     notes, problems = [], []
-    more = [c for c in frame.columns if c not in known and c.lower() not in _IGNORED]
+    more = [c for c in frame.columns if c not in known and c.lower() not in IGNORED]
     if more:
-        notes.append(f"{where}: columns that are not read: {', '.join(more[:8])}")
+        notes.append(
+            f"{where}: columns that go into the sample sheet as they are: "
+            f"{', '.join(more[:8])}"
+        )
     lacking = [pl.lit(None, pl.String).alias(c) for c in known if c not in frame.columns]
     frame = frame.with_columns(lacking)
     if cohort is not None:
