@@ -12,6 +12,7 @@ from varhouse.vcf.header.header import Header
 _GATK = r"^##GATKCommandLine[^=\n]*=<ID="
 
 TOOLS = (
+    ("varhouse call", r"^##source=varhouse call\b"),
     ("GATK CombineGVCFs", rf"{_GATK}CombineGVCFs\b|^##source=CombineGVCFs$"),
     ("GATK GenomicsDB", rf"{_GATK}GenomicsDBImport\b|^##source=GenomicsDBImport$"),
     ("GATK ReblockGVCF", rf"{_GATK}ReblockGVCF\b|^##source=ReblockGVCF$"),
