@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -12,12 +13,16 @@ from typing import Any
 import polars as pl
 import pytest
 from batches import make_people, make_person, make_run
+from builders import make_contigs
 from page_reader import PageReader
 
 from varhouse.calling.curves import coverage_curves, insert_curves
 from varhouse.calling.page import make_batch_page, write_batch, write_page
 from varhouse.calling.qctable import qc_frame, write_qc_table
+from varhouse.genome.haploid import HaploidRegions
 from varhouse.reads.figures import FIGURES
+from varhouse.reads.metrics import person_metrics
+from varhouse.reads.model import Lane, Person
 from varhouse.sheetfile import read_sheet_file
 
 HOSTILE = '<script>alert("x")</script>&\'"'
@@ -234,3 +239,38 @@ def test_the_table_is_sorted_by_a_click(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     names = [row[0][1] for row in rows_of(done.stdout)]
     assert names == ["NA00003", "NA00000", "NA00002", "NA00001"]
+
+
+def measured() -> dict[str, Any]:
+    """Measure somebody as a job of `varhouse call` does, and through JSON."""
+    lane = Lane("c", "s", "L1", "lib", "ILLUMINA", "pairs", ["/x/a_1.fq.gz", "/x/a_2.fq.gz"])
+    haploid = HaploidRegions(make_contigs(["chr1"]), None)
+    finished = {
+        "reads": 1000, "mapped": 990, "duplicates": 100, "proper": 950, "paired": 1000,
+        "contigs": {"chr1": 990}, "insert_sizes": {300: 200, 310: 180, 9000: 1},
+        "bases": 150_000, "mapped_bases": 140_000, "mismatches": 300, "quality_sum": 5e6,
+    }  # fmt: skip
+    region = {"contig": "chr1", "depths": [5, 0, 10, 85], "snvs": 3, "indels": 1, "ti": 2,
+              "tv": 1, "het": 2, "hom_alt": 1, "calls": 4, "filtered": 1}  # fmt: skip
+    lanes = [{"lane": "L1", "facts": {"n_reads": 1000, "longest": 150}, "reads_in": 1000,
+              "reads_trimmed": 20, "adapters": {}}]  # fmt: skip
+    person = Person("c", "s", "female", [lane])
+    made = person_metrics(person, lanes, finished, [region], None, haploid=haploid, sex=None)
+    told: dict[str, Any] = json.loads(json.dumps(made))
+    return told
+
+
+def test_what_is_measured_is_what_the_page_takes(tmp_path: Path) -> None:
+    person = measured()
+    run = make_run([person])
+    page = page_of([person])
+    assert page.open == []
+    assert {"reads", "inserts", "coverage", "people", "details"} <= set(page.ids)
+    assert "99.00 %" in page.words
+    assert any(w.startswith("not known: no panel of sites") for w in page.words)
+    page.prefix = "varhouse-call-"
+    assert [float(r["s"]) for r in page.data("coverage")][:4] == pytest.approx(
+        [100, 95, 95, 85]
+    )
+    write_batch(run, [person], tmp_path)
+    assert qc_frame([person])["mean_coverage"].item() == pytest.approx(2.75)
