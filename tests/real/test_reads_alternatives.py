@@ -1,72 +1,24 @@
 """Debian's bwa, minimap2 and fastp in the place of the packages, on reads of NA12878."""
 
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pysam
 import pytest
+from otherprograms import GROUP, align, core, make_reads, needs, records
 
 from varhouse.reads import othertools, tools
-from varhouse.reads.pipeline import Command, Function, Samtools, run_pipeline
+from varhouse.reads.align import AlignSettings, align_lane
+from varhouse.reads.model import Lane, LaneFacts
+from varhouse.reads.pipeline import run_pipeline
 
 pytestmark = pytest.mark.real
-
-GROUP = {"ID": "g", "SM": "NA12878", "LB": "l", "PL": "ILLUMINA"}
-
-
-def needs(name: str) -> None:
-    if shutil.which(tools.ALTERNATIVES[name].program) is None:
-        pytest.skip(f"needs {name}")
 
 
 @pytest.fixture(scope="module")
 def fx_reads(oracles_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with r1.fq, r2.fq, both.fq (mates in turn), ref.fa."""
-    folder = tmp_path_factory.mktemp("reads")
-    source = oracles_dir / "reads-truth/variantworks/tests/data"
-    bam = source / "some_indels.bam"
-    rest = ["-n", "-0", "/dev/null", "-s", "/dev/null", "-"]
-    run_pipeline(
-        [
-            Samtools(["collate", "-O", "-u", str(bam), str(folder / "collate")]),
-            Samtools(
-                ["fastq", "-1", str(folder / "r1.fq"), "-2", str(folder / "r2.fq"), *rest]
-            ),
-        ]
-    )
-    fasta = next((oracles_dir / "reads-truth/variantworks").rglob("*.from-MD.fa"))
-    shutil.copy(fasta, folder / "ref.fa")
-    mates = [records(folder / f"r{i}.fq") for i in (1, 2)]
-    with (folder / "both.fq").open("wb") as both:
-        for first, second in zip(*mates, strict=True):
-            both.write(first + second)
-    return folder
-
-
-def records(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while head := file.readline():
-            yield head + file.readline() + file.readline() + file.readline()
-
-
-def core(path: Path) -> list[tuple[object, ...]]:
-    """List what an aligner says of each read: flags, place, quality, CIGAR, mate, bases."""
-    with pysam.AlignmentFile(str(path), check_sq=False) as file:
-        return [tuple(record.to_string().split("\t")[:11]) for record in file]
-
-
-def align(name: str, folder: Path, out: str, threads: int = 1, paired: bool = True) -> Path:
-    program = tools.resolve(name)
-    if not othertools.index_target(name, folder / "ref.fa").exists() or name != "minimap2":
-        run_pipeline([Command(othertools.index_argv(program, folder / "ref.fa"))])
-    ends = othertools.INDEXES[name].suffixes
-    assert all(Path(f"{folder / 'ref.fa'}{end}").exists() for end in ends)
-    stage = othertools.align_command(program, folder / "ref.fa", GROUP, threads, paired=paired)
-    reads = (folder / "both.fq").read_bytes()
-    run_pipeline([Function(lambda _, sink: sink.write(reads)), stage], out=folder / out)
-    return folder / out
+    return make_reads(oracles_dir, tmp_path_factory.mktemp("reads"))
 
 
 def test_bwa_from_a_pipe_is_bwa_on_two_files(fx_reads: Path) -> None:
@@ -145,12 +97,66 @@ def test_fastp_cuts_adapters_and_counts(form: str, fx_reads: Path, tmp_path: Pat
     assert numbers[::2] == numbers[1::2] == sorted(set(numbers))
     assert len(kept) == figures["reads_out"]
     assert figures["reads_in"] == 2 * len(mates[0])
-    assert figures["reads_in"] - figures["reads_out"] == figures["dropped_short"]
-    assert figures["dropped_quality"] == figures["dropped_n"] == 0
+    dropped = figures["reads_in"] - figures["reads_out"]
+    assert figures["reads_dropped"] == {"short": dropped, "quality": 0, "n": 0}
     short = sum(len(r.split(b"\n")[1]) == 60 for r in kept)
     assert cut > 1500
     assert short >= 0.99 * cut
-    assert figures["reads_with_adapter"] >= short
+    assert figures["reads_trimmed"] >= short
+    if form == "pairs":
+        assert sum(figures["adapters"].values()) >= short
+
+
+@pytest.mark.parametrize(
+    ("aligner", "trim", "names"),
+    [
+        ("bwa", "fastp", "sra"),
+        ("bwa", "none", "plain"),
+        ("minimap2", "cutadapt", "sra"),
+        ("minimap2", "fastp", "plain"),
+    ],
+)
+def test_a_lane_is_aligned_by_other_programs(
+    aligner: str, trim: str, names: str, fx_reads: Path, tmp_path: Path
+) -> None:
+    """As the workflow does it; against the default way."""
+    needs(aligner)
+    files = [fx_reads / f"r{i}.fq" for i in (1, 2)]
+    if names == "sra":
+        for i in (1, 2):
+            reads = [r.split(b"\n", 1)[1] for r in records(files[i - 1])]
+            files[i - 1] = tmp_path / f"x{i}.fq"
+            text = b"".join(b"@SRR1.%d.%d %d\n%b" % (k, i, k, r) for k, r in enumerate(reads))
+            files[i - 1].write_bytes(text)
+    lane = Lane("c", "NA12878", "L1", "lib", "ILLUMINA", "pairs", [str(f) for f in files])
+    facts = LaneFacts("pairs", 21_270)
+    program = tools.resolve(aligner)
+    index = othertools.make_other_index(program, fx_reads / "ref.fa", tmp_path / "index")
+    own = othertools.other_aligner(program, index, lane, facts.form, 2)
+    trimmer = None
+    if trim == "fastp":
+        needs("fastp")
+        trimmer = othertools.other_trimmer(
+            tools.resolve("fastp"), lane, facts, tmp_path / "fastp.json"
+        )
+    settings = AlignSettings(trim="none" if trim == "none" else "cutadapt")
+    told = align_lane(
+        *(lane, facts, index, tmp_path / "a.bam"),
+        settings=settings,
+        threads=2,
+        aligner=own,
+        trimmer=trimmer,
+    )
+    found = core(tmp_path / "a.bam")
+    primary = [r for r in found if not int(str(r[1])) & 0x900]
+    assert len(primary) == told["reads_out"]
+    proper = sum(int(str(r[1])) & 2 > 0 for r in primary) / len(primary)
+    assert proper > 0.95
+    with pysam.AlignmentFile(str(tmp_path / "a.bam")) as file:
+        assert file.header.to_dict()["RG"][0]["LB"] == "lib"
+        assert all(r.has_tag("MC") for r in file if not r.mate_is_unmapped)
+    steps = [(tool["step"], tool["name"]) for tool in told["tools"]]
+    assert steps == [("trim", trim), ("align", aligner)][trim == "none" :]
 
 
 def test_fastp_turns_old_qualities(fx_reads: Path, tmp_path: Path) -> None:

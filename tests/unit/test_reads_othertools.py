@@ -1,14 +1,15 @@
 """Other programs for a step: the exact commands, through scripts that keep their arguments."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from varhouse.errors import InputError, VarhouseError
-from varhouse.reads import othertools
+from varhouse.reads import matenames, othertools
 from varhouse.reads.external import Program
-from varhouse.reads.pipeline import Command, run_pipeline
+from varhouse.reads.pipeline import Command, Function, run_pipeline
 
 GROUP = {"ID": "s 1.L1", "SM": "s 1", "LB": "lib", "PL": "ILLUMINA"}
 LINE = "@RG\\tID:s 1.L1\\tSM:s 1\\tLB:lib\\tPL:ILLUMINA"
@@ -37,14 +38,15 @@ def test_aligners_read_mates_in_turn_from_their_input(
     name: str, paired: bool, want: str
 ) -> None:
     command = othertools.align_command(program(name), FASTA, GROUP, 3, paired=paired)
-    assert command.argv == [name, *(LINE if w == "{}" else w for w in want.split())]
+    own = command.argv[3:] if paired else command.argv
+    assert own == [name, *(LINE if w == "{}" else w for w in want.split())]
 
 
 def test_options_of_the_configuration_reach_the_command_and_the_lineage() -> None:
     bwa = program("bwa", "run", "bwa", options="-k 21 -H 'a b'")
     command = othertools.align_command(bwa, FASTA, GROUP, 1)
-    assert command.argv[:4] == ["run", "bwa", "mem", "-Y"]
-    assert command.argv[7:11] == ["-k", "21", "-H", "a b"]
+    assert command.argv[3:7] == ["run", "bwa", "mem", "-Y"]
+    assert command.argv[10:14] == ["-k", "21", "-H", "a b"]
     tool = othertools.tool_of(bwa, "align", othertools.align_options(bwa, paired=True))
     assert (tool.name, tool.version) == ("bwa", "1.0")
     # Threads and paths change no result.
@@ -114,18 +116,25 @@ def test_what_fastp_counted_is_read(tmp_path: Path) -> None:
             "too_short_reads": 4,
             "too_long_reads": 0,
         },
-        "adapter_cutting": {"adapter_trimmed_reads": 9, "adapter_trimmed_bases": 700},
+        "adapter_cutting": {
+            "adapter_trimmed_reads": 9,
+            "adapter_trimmed_bases": 700,
+            "read1_adapter_sequence": "AGATC",
+            "read2_adapter_sequence": "unspecified",
+            "read1_adapter_counts": {"A": 3, "AG": 2, "others": 1},
+            "read2_adapter_counts": {"C": 3},
+        },
     }
     report.write_text(json.dumps(whole))
     figures = othertools.trim_figures(report)
-    assert figures["reads_in"] - figures["reads_out"] == figures["dropped_short"] == 4
+    assert figures["reads_in"] - figures["reads_out"] == figures["reads_dropped"]["short"] == 4
     assert (figures["bases_in"], figures["bases_out"]) == (15000, 14100)
-    assert (figures["reads_with_adapter"], figures["bases_of_adapters"]) == (9, 700)
+    assert (figures["reads_trimmed"], figures["adapters"]) == (9, {"AGATC": 6})
     # Without adapters found fastp leaves the part out.
     del whole["adapter_cutting"]
     report.write_text(json.dumps(whole))
-    assert othertools.trim_figures(report)["reads_with_adapter"] == 0
-    for text in ("{}", "", '{"summary": 3}'):
+    assert othertools.trim_figures(report)["reads_trimmed"] == 0
+    for text in ("{}", "", '{"summary": 3}', "[]"):
         report.write_text(text)
         with pytest.raises(InputError, match="no report of fastp"):
             othertools.trim_figures(report)
@@ -189,3 +198,57 @@ def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     argv = program("bwa", "/nowhere/bwa").argv("mem")
     with pytest.raises(VarhouseError, match="cannot be started"):
         run_pipeline([Command(argv, "bwa")])
+
+
+def fastq(*names: str) -> bytes:
+    return "".join(f"@{name}\nACGT\n+\n@FF,\n" for name in names).encode()
+
+
+@pytest.mark.parametrize(
+    ("names", "want"),
+    [
+        (["S.1.1 1", "S.1.2 1", "S.2.1 2", "S.2.2 2"], ["S.1", "S.1", "S.2", "S.2"]),
+        # A spot and no mate; what the aligner knows itself; nothing at all.
+        (["S.1 1", "S.1 1", "S.2 2", "S.2 2"], None),
+        (["a/1", "a/2"], None),
+        (["a 1:N:0:AC", "a 2:N:0:AC"], None),
+        ([], None),
+        # The other way round they are no mates of this kind.
+        (["S.1.2", "S.1.1"], None),
+    ],
+)
+def test_mates_get_one_name(names: list[str], want: list[str] | None) -> None:
+    out = io.BytesIO()
+    matenames.hand_on(io.BytesIO(fastq(*names)), out)
+    assert out.getvalue() == fastq(*(want or names))
+
+
+@pytest.mark.parametrize(
+    "names", [["S.1.1", "S.1.2", "S.2.1", "S.3.2"], ["S.1.1", "S.1.2", "x"]]
+)
+def test_other_names_after_such_are_refused(names: list[str], tmp_path: Path) -> None:
+    command = othertools.align_command(program("bwa", "cat"), FASTA, {"ID": "a"}, 1)
+    argv = [*command.argv[:3], "cat"]
+    text = fastq(*names)
+    reads = Function(lambda _, sink: sink.write(text))
+    with pytest.raises(VarhouseError, match="pair 2 of the reads: mates are called"):
+        run_pipeline([reads, Command(argv, "bwa")], out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no index >&2; exit 3", "bwa failed: no index"),
+        ("head -c 9 > /dev/null; echo bad FASTQ >&2; exit 1", "bwa failed: bad FASTQ"),
+        ("kill -9 $$", "bwa failed: ended by SIGKILL"),
+    ],
+)
+def test_an_aligner_that_fails_says_so_itself(
+    script: str, message: str, tmp_path: Path
+) -> None:
+    command = othertools.align_command(program("bwa", "x"), FASTA, {"ID": "a"}, 1)
+    text = fastq(*["r", "r"] * 100_000)
+    reads = Function(lambda _, sink: sink.write(text))
+    stages = [reads, Command([*command.argv[:3], "sh", "-c", script], "bwa")]
+    with pytest.raises(VarhouseError, match=message):
+        run_pipeline(stages, out=tmp_path / "out")

@@ -6,6 +6,7 @@ decide the result are listed apart, for the lineage (`tool_of`).
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,14 @@ from typing import Any
 
 from varhouse.errors import InputError
 from varhouse.files import new_file
+from varhouse.reads.align import Other, read_group
 from varhouse.reads.external import Program
-from varhouse.reads.model import Form, Tool
+from varhouse.reads.index import Index, make_index
+from varhouse.reads.model import Form, Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, Samtools, run_pipeline
+from varhouse.reads.trim import adapters_for
+
+_MATE_NAMES = Path(__file__).with_name("matenames.py")
 
 BATCH = 10_000_000
 """Bases that are aligned at a time, and of whose pairs the insert size is estimated (-K): the
@@ -108,7 +114,8 @@ def align_command(
     options = align_options(program, paired=paired)
     target = str(index_target(program.name, fasta))
     argv = program.argv(*verb, *options, "-t", str(threads), "-R", line, target, "-")
-    return Command(argv, program.name)
+    named = [sys.executable, "-P", str(_MATE_NAMES)] if paired else []
+    return Command([*named, *argv], program.name)
 
 
 def trim_options(
@@ -178,14 +185,15 @@ def trim_command(
     return Command(argv, program.name)
 
 
-def trim_figures(report: Path) -> dict[str, int]:
+def trim_figures(report: Path) -> dict[str, Any]:
     """Read what fastp counted.
 
     Returns
     -------
     dict
-        Reads (both mates) and bases that came in and went out, reads with an adapter, bases of
-        these that were cut off, and reads that were dropped, by reason.
+        As `varhouse.reads.trim.trim_figures`: `reads_in`, `reads_out` (both mates),
+        `bases_in`, `bases_out`, `reads_trimmed` and `adapters` (reads by adapter, as far as
+        fastp names them); and `reads_dropped` by reason.
 
     Raises
     ------
@@ -197,21 +205,89 @@ def trim_figures(report: Path) -> dict[str, int]:
         before, after = data["summary"]["before_filtering"], data["summary"]["after_filtering"]
         dropped = data["filtering_result"]
         cut = data.get("adapter_cutting", {})
+        adapters: dict[str, int] = {}
+        for mate in ("read1", "read2"):
+            sequence = cut.get(f"{mate}_adapter_sequence", "unspecified")
+            counts = sum(cut.get(f"{mate}_adapter_counts", {}).values())
+            if sequence != "unspecified" and counts:
+                adapters[sequence] = adapters.get(sequence, 0) + counts
         return {
             "reads_in": int(before["total_reads"]),
-            "bases_in": int(before["total_bases"]),
             "reads_out": int(after["total_reads"]),
+            "bases_in": int(before["total_bases"]),
             "bases_out": int(after["total_bases"]),
-            "reads_with_adapter": int(cut.get("adapter_trimmed_reads", 0)),
-            "bases_of_adapters": int(cut.get("adapter_trimmed_bases", 0)),
-            "dropped_short": int(dropped["too_short_reads"]),
-            "dropped_quality": int(dropped["low_quality_reads"]),
-            "dropped_n": int(dropped["too_many_N_reads"]),
+            "reads_trimmed": int(cut.get("adapter_trimmed_reads", 0)),
+            "adapters": adapters,
+            "reads_dropped": {
+                "short": int(dropped["too_short_reads"]),
+                "quality": int(dropped["low_quality_reads"]),
+                "n": int(dropped["too_many_N_reads"]),
+            },
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{report} is no report of fastp: {error}", "see what fastp says in the log"
         ) from None
+
+
+def other_aligner(
+    program: Program, index: Index, lane: Lane, form: Form, threads: int
+) -> Other:
+    """Give what `varhouse.reads.align.align_lane` takes in place of bwa mem of the package.
+
+    Parameters
+    ----------
+    form
+        As the check of the lane found it.
+    """
+    paired = form != "single"
+    stage = align_command(program, index.prefix, read_group(lane), threads, paired=paired)
+    return Other(stage, tool_of(program, "align", align_options(program, paired=paired)))
+
+
+def other_trimmer(
+    program: Program,
+    lane: Lane,
+    facts: LaneFacts,
+    report: Path,
+    chosen: str | Mapping[str, str] = "auto",
+) -> Other:
+    """Give what `varhouse.reads.align.align_lane` takes in place of cutadapt.
+
+    Parameters
+    ----------
+    report
+        Where fastp writes its figures.
+    chosen
+        Adapters, as the configuration has them; of several pairs that may be meant fastp is
+        told none, and finds them itself.
+    """
+    pairs = adapters_for(lane.platform, chosen)
+    adapters = pairs[0] if len(pairs) == 1 else None
+    base = facts.quality_base
+    stage = trim_command(
+        program, lane.files, facts.form, report, quality_base=base, adapters=adapters
+    )
+    tool = tool_of(program, "trim", trim_options(program, facts.form, base, adapters))
+    return Other(stage, tool, lambda: trim_figures(report))
+
+
+def make_other_index(
+    program: Program, reference: Path, folder: Path, *, log: Path | None = None
+) -> Index:
+    """Make what callers and an aligner other than pybwa need of a reference, or find it."""
+
+    def build(fasta: Path) -> Command:
+        return Command(index_argv(program, fasta), f"{program.name} index")
+
+    return make_index(
+        reference,
+        folder,
+        aligner=program.name,
+        build=build,
+        suffixes=INDEXES[program.name].suffixes,
+        log=log,
+    )
 
 
 def tool_of(program: Program, step: str, options: Sequence[str]) -> Tool:

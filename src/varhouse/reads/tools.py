@@ -124,8 +124,8 @@ ALTERNATIVES = {
             program="freebayes",
             ask=("--version",),
             pattern=r"version:\s+v?(\d[\w.-]*)",
-            least="1.3.2",
-            why="--strict-vcf, and calls at the borders of regions",
+            least="1.2.0",
+            why="reads of each allele (AD)",
             conda="freebayes=1.3.6",
             image=f"{_QUAY}/freebayes:1.3.6--hb089aa1_0",
             module="freebayes",
@@ -167,6 +167,11 @@ MODELS = ("WGS", "WES")
 def alternatives_for(key: str) -> list[str]:
     """List the programs that may be the value of a key under `calling`."""
     return [name for name, tool in ALTERNATIVES.items() if key in tool.keys]
+
+
+def wanted(*chosen: str) -> list[str]:
+    """List the programs among the values of trim, aligner, base_quality and caller."""
+    return [name for name in dict.fromkeys(chosen) if name in ALTERNATIVES]
 
 
 def conda_file(name: str) -> str:
