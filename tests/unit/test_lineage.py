@@ -265,12 +265,18 @@ def test_a_store_is_asked_for_its_lineage(store: Path) -> None:
         opened.lineage("c")
 
 
-def test_lineage_is_described(store: Path) -> None:
+def test_lineage_is_described(store: Path, tmp_path: Path) -> None:
     opened = varhouse.open(store)
     assert opened.describe()["table"].to_list()[-1] == "lineage"
     told = opened.describe("lineage")
     assert told["column"].to_list() == opened.lineage().columns
     assert opened.describe("lineage.sha256")["null_means"].item() == "the header does not say"
+    units = dict(told.select("column", "unit").rows())
+    assert (units["sample"], units["n_reads"], units["bytes"]) == ("", "reads", "bytes")
+    out = str(tmp_path / "text")
+    command = ["describe", str(store), "lineage", "--format", "table", "-o", out]
+    assert main(command) == 0
+    assert "a row is what a file of calls was made from" in Path(out).read_text()
     assert "lineage" in opened.sql("SHOW TABLES")["name"].to_list()
     text = "SELECT comment FROM duckdb_columns() WHERE table_name = 'lineage'"
     assert "MD5 of its bytes" in " ".join(opened.sql(text)["comment"].to_list())

@@ -17,6 +17,7 @@ examples, on the demo store of scripts/demo:
   varhouse describe demo/store totals          # its columns: type, unit, meaning, null
   varhouse describe demo/store totals.faf95
   varhouse describe demo/store query           # all that `varhouse query --columns` takes
+  varhouse describe demo/store lineage         # in SQL: what each file was made from
   varhouse describe demo/store --strata --format tsv
 
 A table is `open` (aggregates) or `controlled` (anything about single people). A null is never
@@ -129,10 +130,9 @@ def _joined(strata: "pl.DataFrame") -> "pl.DataFrame":
 def _dictionary(store: "OpenStore", table: str, frame: "pl.DataFrame", width: int) -> str:
     """Write a paragraph a column: name, type, unit, then the meaning and what null is."""
     from varhouse.masking import mask_text
-    from varhouse.query.describe import QUERY, QUERY_ROW
+    from varhouse.query.describe import row_of
 
-    row = QUERY_ROW if table == QUERY else store.declaration(table).row
-    lines = [*textwrap.wrap(f"{table}: a row is {row}", width), ""]
+    lines = [*textwrap.wrap(f"{table}: a row is {row_of(store, table)}", width), ""]
     for name, dtype, unit, null, meaning in frame.rows():
         lines.append(f"{name}  {dtype}{f', {unit}' if unit else ''}")
         text = meaning if null == "never null" else f"{meaning} (null: {null})"

@@ -8,7 +8,7 @@ import polars as pl
 
 from varhouse.query.expression import find_column
 from varhouse.query.overview import Overview
-from varhouse.query.sqllineage import LINEAGE, SOURCE
+from varhouse.query.sqllineage import LINEAGE, SOURCE, UNITS
 from varhouse.store.reader import Store
 from varhouse.tables import dictionary
 
@@ -89,6 +89,12 @@ def describe_tables(store: Store) -> pl.DataFrame:
     return pl.DataFrame(rows, schema, orient="row")
 
 
+def row_of(store: Store, table: str) -> str:
+    """Say what a row is: of a table, of `query`, or of the view `lineage`."""
+    own = {QUERY: QUERY_ROW, LINEAGE.name: LINEAGE.row}
+    return own[table] if table in own else store.declaration(table).row
+
+
 def describe_cohorts(store: Store) -> pl.DataFrame:
     """List the cohorts: name, people, alleles, province, assay and platform."""
     shown = store.declaration("cohorts").names
@@ -124,7 +130,11 @@ def _columns(store: Store, table: str) -> pl.DataFrame:
         store.declaration(SOURCE)  # Refused where the table is not shown.
         known = dictionary.describe_table(LINEAGE)
         said = pl.when(pl.col("null_means") == dictionary.NEVER).then("null_means")
-        return known.with_columns(null_means=said.otherwise(pl.lit("the header does not say")))
+        return known.with_columns(
+            # A name that is a number in tables of the store.
+            unit=pl.col("column").replace_strict(UNITS, default=pl.col("unit")),
+            null_means=said.otherwise(pl.lit("the header does not say")),
+        )
     if table != QUERY:
         return dictionary.describe_table(store.declaration(table))
     overview = Overview(store)

@@ -49,6 +49,9 @@ LINEAGE = Table(
     sort=("file", "entry"),
 )  # fmt: skip
 
+UNITS = {"sample": "", "n_reads": "reads", "entry": "number, 0-based"}
+"""Units of columns that are none of the store's tables, or another thing there."""
+
 _MAY_NAME = re.compile(r"lineage|query", re.IGNORECASE)
 """A question that names the view, or makes names of tables (`query_table`) out of texts."""
 
