@@ -50,6 +50,10 @@ out: misplaced reads, or an allele that the panel lacks."""
 CHI2_95 = 3.8414588
 """95 % quantile of chi-squared with one degree of freedom, for the likelihood ratio."""
 
+DIVERGED = CHI2_95 / 2
+"""Log likelihood that a divergence has to gain: else chance alone would take some, which is
+never below 0 and raises alpha."""
+
 UNKNOWN_QUALITY = 30
 """Phred, of sites without a quality."""
 
@@ -86,8 +90,9 @@ class Contamination:
     Attributes
     ----------
     alpha, low, high
-        Share of reads from somebody else, and its 95 % interval (likelihood ratio, factor of
-        errors fitted anew). Sites count as independent: linkage makes it a little too narrow.
+        Share of reads from somebody else, and its 95 % interval (likelihood ratio, errors
+        and divergence fitted anew). Sites count as independent: linkage makes it a little
+        too narrow.
     sites, reads
         Used.
     error
@@ -148,7 +153,8 @@ def estimate(
         return Contamination(sites=n_sites, reads=n_reads, why=why)
     fit = _Fit(used)
     if divergence is not None:
-        fit.divergence, fit.fits_divergence = divergence, False
+        fit.divergences = (divergence,)
+        fit.divergence = divergence
     fit.run()
     low, high = fit.interval()
     return Contamination(
@@ -202,16 +208,23 @@ class _Fit:
         expected = float((self.n_told * _errors(self.levels, 0.0)).sum()) * 2 / 3
         first = (self.n_other.sum() + 1) / (expected + 1) if told.any() else 1.0
         self.log_scale = float(np.clip(np.log(first), *_LOG_SCALE))
-        self.fits_divergence = True
-        self.prior = _log_priors(self.af, self.divergence)
+        self.divergences: tuple[float, ...] = _DIVERGENCES
+        self.likely = [0.0]
+        self.priors: dict[float, Floats] = {}
 
     def run(self) -> None:
         """Fit all, one after the other, until alpha stays."""
         for _ in range(_ROUNDS):
             before = self.alpha
-            if self.fits_divergence:
-                self.divergence = max(_DIVERGENCES, key=self._at_divergence)
-            self.prior = _log_priors(self.af, self.divergence)
+            # Together: with the one wrong, the other hardly moves.
+            found = [self._with_divergence(f) for f in self.divergences]
+            values = np.array([value for value, _ in found])
+            is_likely = values >= values.max() - CHI2_95 / 2
+            self.likely = [
+                f for f, yes in zip(self.divergences, is_likely, strict=True) if yes
+            ]
+            best = int(np.argmax(values - [self._cost(f) for f in self.divergences]))
+            self.divergence, self.alpha = self.divergences[best], found[best][1]
             self.log_bias = _greatest(
                 lambda b: self.log_likelihood(self.alpha, self.log_scale, b), *_LOG_BIAS, 1e-3
             )
@@ -219,9 +232,20 @@ class _Fit:
             if abs(self.alpha - before) < 1e-4:
                 break
 
-    def _at_divergence(self, divergence: float) -> float:
-        prior = _log_priors(self.af, divergence)
-        return self.log_likelihood(self.alpha, self.log_scale, self.log_bias, prior)
+    def _with_divergence(self, divergence: float) -> tuple[float, float]:
+        """Give the greatest log likelihood of a divergence, and alpha there."""
+
+        def at(alpha: float) -> float:
+            return self.log_likelihood(alpha, self.log_scale, self.log_bias, divergence)
+
+        best = max(_ALPHAS[::2], key=at)
+        alpha = _greatest(
+            at, best / 2, min(1.6 * best + 0.002, MOST_ALPHA), 0.01 * best + 1e-4
+        )
+        return at(alpha), alpha
+
+    def _cost(self, divergence: float) -> float:
+        return DIVERGED if divergence > 0 and len(self.divergences) > 1 else 0.0
 
     def _fit_alpha(self) -> None:
         found = [self.profile(a)[0] for a in _ALPHAS]
@@ -234,28 +258,31 @@ class _Fit:
         self.alpha = alpha
         self.log_scale = self.profile(alpha)[1]
 
-    def profile(self, alpha: float) -> tuple[float, float]:
+    def profile(self, alpha: float, divergence: float | None = None) -> tuple[float, float]:
         """Give the greatest log likelihood of alpha, and the log factor of errors of it."""
         near = 0.7
-        low, high = self.log_scale - near, self.log_scale + near
-        scale = _greatest(
-            lambda s: self.log_likelihood(alpha, s, self.log_bias),
-            max(low, _LOG_SCALE[0]),
-            min(high, _LOG_SCALE[1]),
-            0.02,
-        )
-        return self.log_likelihood(alpha, scale, self.log_bias), scale
+
+        def at(scale: float) -> float:
+            return self.log_likelihood(alpha, scale, self.log_bias, divergence)
+
+        low = max(self.log_scale - near, _LOG_SCALE[0])
+        scale = _greatest(at, low, min(self.log_scale + near, _LOG_SCALE[1]), 0.02)
+        return at(scale), scale
+
+    def _profile_of_all(self, alpha: float) -> float:
+        """Give the greatest log likelihood of alpha over errors and likely divergences."""
+        return max(self.profile(alpha, f)[0] for f in self.likely)
 
     def interval(self) -> tuple[float, float]:
         """Give where the profile has fallen by half of `CHI2_95` on both sides of alpha."""
         least = self.profile(self.alpha)[0] - CHI2_95 / 2
 
         def edge(inside: float, outside: float) -> float:
-            if self.profile(outside)[0] >= least:
+            if self._profile_of_all(outside) >= least:
                 return outside
             while abs(outside - inside) > 1e-5 + 0.01 * inside:
                 middle = (inside + outside) / 2
-                if self.profile(middle)[0] >= least:
+                if self._profile_of_all(middle) >= least:
                     inside = middle
                 else:
                     outside = middle
@@ -270,7 +297,11 @@ class _Fit:
         return float((errors * self.n_level).sum() / self.n_level.sum())
 
     def log_likelihood(
-        self, alpha: float, log_scale: float, log_bias: float, prior: Floats | None = None
+        self,
+        alpha: float,
+        log_scale: float,
+        log_bias: float,
+        divergence: float | None = None,
     ) -> float:
         """Give the log likelihood of all counts."""
         errors = _errors(self.levels, log_scale)
@@ -281,12 +312,16 @@ class _Fit:
         # Exact ends: rounding would make an impossible read out of an improbable one.
         log_alt = np.log(p * (1 - errors) + (1 - p) * errors / 3)
         log_ref = np.log((1 - p) * (1 - errors) + p * errors / 3)
-        priors = self.prior if prior is None else prior
+        f = self.divergence if divergence is None else divergence
+        if f not in self.priors:
+            self.priors[f] = _log_priors(self.af, f)
         third = float((self.n_other * np.log(2 * errors / 3)).sum())
         # Where third bases were not counted, what is left is a share of the two others.
         third -= float(((self.n_level - self.n_told) * np.log(1 - 2 * errors / 3)).sum())
         return third + float(
-            _sum_over_pairs(self.n_ref, self.n_alt, self.level, log_ref, log_alt, priors)
+            _sum_over_pairs(
+                self.n_ref, self.n_alt, self.level, log_ref, log_alt, self.priors[f]
+            )
         )
 
 

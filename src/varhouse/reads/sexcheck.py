@@ -100,7 +100,7 @@ def sex_by_reads(
         names &= set(autosomes)
     rate = _median_rate([(reads.get(c, 0), bases[c]) for c in sorted(names) if bases[c] > 0])
     if not rate:
-        return SexByReads(None, None, None, None, None, "no reads on autosomes")
+        return SexByReads(None, None, None, None, None, "no reads on half of the autosomes")
 
     def ratio(contigs: Iterable[str]) -> tuple[float | None, int]:
         own = [c for c in contigs if c in bases]
