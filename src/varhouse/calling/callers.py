@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
+from varhouse.calling.programs import find_program
 from varhouse.calling.run import CallRun, RunPerson
 from varhouse.files import read_json, write_json
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
@@ -21,6 +22,7 @@ from varhouse.reads.sexcheck import (
     sex_by_reads,
     sex_to_call,
 )
+from varhouse.reads.tools import ALTERNATIVES
 
 PANEL = "panel-{}.parquet"
 """Sites by which contamination is estimated, in the work folder, by their key."""
@@ -86,22 +88,46 @@ def open_panel(run: CallRun) -> pl.DataFrame | None:
 
 
 def call_span(
-    run: CallRun, person: RunPerson, alignments: Path, fasta: Path, span: Span, out: Path
+    run: CallRun,
+    person: RunPerson,
+    alignments: Path,
+    fasta: Path,
+    span: Span,
+    out: Path,
+    threads: int = 1,
 ) -> None:
     """Call somebody in a span, into the folder `out`."""
     from varhouse.reads.callregion import CallSettings, call_region  # noqa: PLC0415
 
     lengths = dict(run.contigs)
     sex, _ = called_sex(run, person)
-    call_region(
+    copies = copies_of_person(sex, open_haploid(run), span.contig, lengths[span.contig])
+    name, said, panel = person.person.name, CallSettings(), open_panel(run)
+    if run.settings.caller not in ALTERNATIVES:
+        call_region(
+            alignments,
+            fasta,
+            span,
+            out,
+            sample=name,
+            copies=copies,
+            settings=said,
+            panel=panel,
+        )
+        return
+    from varhouse.reads.othercallers import call_region_with  # noqa: PLC0415
+
+    call_region_with(
+        find_program(run, run.settings.caller),
         alignments,
         fasta,
         span,
         out,
-        sample=person.person.name,
-        copies=copies_of_person(sex, open_haploid(run), span.contig, lengths[span.contig]),
-        settings=CallSettings(),
-        panel=open_panel(run),
+        sample=name,
+        copies=copies,
+        settings=said,
+        panel=panel,
+        threads=threads,
     )
 
 
@@ -116,7 +142,7 @@ def join_person(run: CallRun, person: RunPerson, regions: list[Path], index: Ind
         read_json(run.path(f"aligned/{key}.json")) if person.start == "reads" else {}
         for key in person.lanes
     ]
-    tools = _tools([*aligned, finished])
+    tools = _tools(run, [*aligned, finished])
     pairs = zip(who.lanes, person.facts, strict=True)
     header = lineage_lines(
         who.name,
@@ -166,26 +192,30 @@ def join_person(run: CallRun, person: RunPerson, regions: list[Path], index: Ind
     write_json(told, found)
 
 
-def _tools(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tools(run: CallRun, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """List the programs of all steps in order, each once."""
-    import pysam.version as version  # noqa: PLC0415
+    every = [t for one in made for t in one.get("tools") or []]
+    every += [tool.as_json() for tool in _callers(run)]
+    return list({tuple(sorted(t.items())): t for t in every}.values())
 
+
+def _callers(run: CallRun) -> list[Tool]:
     from varhouse.reads.callregion import CallSettings  # noqa: PLC0415
 
     said = CallSettings()
+    if run.settings.caller in ALTERNATIVES:
+        from varhouse.reads.othercallers import caller_tool  # noqa: PLC0415
+
+        return [caller_tool(find_program(run, run.settings.caller), said)]
+    import pysam.version as version  # noqa: PLC0415
+
     carrier = f"pysam {version.__version__}"
-    own = [
+    return [
         Tool(
-            "call",
-            f"bcftools {name}",
-            version.__bcftools_version__,
-            carrier,
-            " ".join(options),
+            "call", f"bcftools {name}", version.__bcftools_version__, carrier, " ".join(words)
         )
-        for name, options in (
+        for name, words in (
             ("mpileup", said.pileup_options()),
             ("call", said.caller_options()),
         )
     ]
-    every = [t for one in made for t in one.get("tools") or []] + [t.as_json() for t in own]
-    return list({tuple(sorted(t.items())): t for t in every}.values())

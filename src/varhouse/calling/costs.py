@@ -16,7 +16,9 @@ from typing import Any
 from varhouse.files import read_json, write_json
 from varhouse.ingest.jobs.costs import ATTEMPT, Cost, cpu_seconds, measured
 
-STEPS = ("check", "index", "align", "finish", "call", "gvcf", "batch", "start")
+STEPS = (
+    "check", "index", "align", "finish", "base_quality", "call", "gvcf", "batch", "start",
+)  # fmt: skip
 """Steps in the order in which their costs are told; start is what jobs need besides."""
 
 

@@ -18,6 +18,7 @@ from varhouse.calling.prepare import (
     settle,
     write_panel,
 )
+from varhouse.calling.programs import check_programs, conda_programs
 from varhouse.calling.run import WORK, CallRun
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.calling.sizing import CHECK_BYTES
@@ -84,6 +85,8 @@ class _Snakemake:
     def run(self, run: CallRun, options: Options, name: str) -> None:
         """Run the jobs of a run of which the file in the work folder has a name."""
         more = ["--keep-going", *self.resources]
+        if conda_programs(run.settings):
+            more = ["--software-deployment-method", "conda", *more]
         if options.keep_work:
             more.insert(0, "--notemp")
             os.environ[KEEP_WORK] = "1"
@@ -109,6 +112,7 @@ def _run(
     began = mark.stat().st_mtime
     with measured() as checking:
         run = begin_run(config, settle(work, config), work, cores)
+        check_programs(run)
         write_panel(run)
         if is_large(run):
             run.jobs.check = share_check(config.people)
@@ -241,6 +245,7 @@ def _dry_run(
         if (config.folder / WORK / CHECKED).is_dir():
             shutil.copytree(config.folder / WORK / CHECKED, work / CHECKED)
         run = begin_run(config, settle(work, config), work, cores)
+        check_programs(run)
         write_panel(run)
         run = _with_facts(run, cores)
         place = config.folder

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.calling.callers import PANEL, fasta_contigs, open_haploid
+from varhouse.calling.programs import conda_programs
 from varhouse.calling.run import CallRun, Jobs, RunPerson, key_of
 from varhouse.calling.settings import CallConfig, Settings
 from varhouse.calling.sizing import (
@@ -65,13 +66,7 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
     checked = settled.config
     names = {c: reference.contigs.canonical(c) for c, _ in lengths}
     compared = any(lane.form in ("bam", "cram") for p in config.people for lane in p.lanes)
-    jobs = Jobs(
-        threads={step: _threads(step, len(config.people), cores) for step in READS_RULES}
-    )
-    total = sum(length for _, length in lengths)
-    jobs.mem_mb = memory(total, jobs.threads["reads_align"])
-    jobs.minutes = minutes(total, 0, 0)
-    return CallRun(
+    run = CallRun(
         step="check",
         folder=str(config.folder),
         work=str(work),
@@ -92,15 +87,27 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
         carried=config.carried,
         base=str(config.base),
         notes=[*config.notes, *settled.notes, *settled.news],
-        jobs=jobs,
+        jobs=Jobs(),
     )
+    _size_jobs(run, cores)
+    return run
 
 
-def _threads(step: str, people: int, cores: int) -> int:
-    """Threads of a job: what cores there are for each person who is worked at."""
-    if step not in ("reads_align", "reads_finish", "reads_person", "reads_check"):
-        return 1
-    return max(1, min(THREADS, cores // max(1, people)))
+def _size_jobs(run: CallRun, cores: int) -> None:
+    """Say what jobs ask for; threads are what cores there are for each person worked at."""
+    todo, jobs = run.todo, run.jobs
+    total = sum(length for _, length in run.lengths)
+    share = max(1, min(THREADS, cores // max(1, len(todo))))
+    many = {"reads_align", "reads_finish", "reads_person", "reads_check"}
+    if run.settings.caller in ("gatk", "deepvariant"):
+        many.add("reads_call")
+    jobs.threads = {step: share if step in many else 1 for step in READS_RULES}
+    jobs.mem_mb = memory(total, share, run.settings)
+    jobs.minutes = minutes(
+        total,
+        max((p.n_bases for p in todo), default=0),
+        max((f.n_bases for p in todo for f in p.facts), default=0),
+    )
 
 
 def _called(
@@ -167,20 +174,14 @@ def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -
         person.done = is_done(run, person)
     todo = run.todo
     for person in todo:
-        person.whole = is_whole(person.n_bases)
+        # Environments of conda are made for a rule each.
+        person.whole = is_whole(person.n_bases) and not conda_programs(run.settings)
         person.jobs = [(0, len(run.spans))]
         if not person.whole:
             person.jobs = share_spans(run.spans, person.n_bases)
     run.step = "call"
     run.batch = _batch_key(run)
-    total = sum(length for _, length in run.lengths)
-    run.jobs.threads = {step: _threads(step, len(todo), cores) for step in READS_RULES}
-    run.jobs.mem_mb = memory(total, run.jobs.threads["reads_align"])
-    run.jobs.minutes = minutes(
-        total,
-        max((p.n_bases for p in todo), default=0),
-        max((f.n_bases for p in todo for f in p.facts), default=0),
-    )
+    _size_jobs(run, cores)
     return run
 
 

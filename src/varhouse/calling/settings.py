@@ -21,7 +21,9 @@ from varhouse.ingest.setup.sheets import (
     read_samples,
 )
 from varhouse.reads.model import Filters, Person
+from varhouse.reads.othertools import known_problems
 from varhouse.reads.sheet import IGNORED, READS_SHEET, ReadsSheet, read_reads
+from varhouse.reads.tools import check_said
 from varhouse.sheettable import Sheet, read_sheet
 
 OWN_KEYS = ("reads", "calling")
@@ -226,6 +228,11 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
             "calling.base_quality: needs files of known variants, which are no errors of the "
             "sequencer; fix: calling.known_sites: [dbsnp.vcf.gz], or base_quality: none"
         )
+    problems += [f"calling.{text}" for text in check_said(said.get("tools"))]
+    if said.get("base_quality") == "gatk":
+        problems += [
+            f"calling.known_sites: {p}" for p in known_problems([Path(f) for f in known])
+        ]
     names = {f.name for f in fields(Settings)} - {
         "known_sites",
         "filters",

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
 
+from varhouse.calling.settings import Settings
 from varhouse.reads.model import Span
+from varhouse.reads.othertools import INDEXES
 
 SPAN_BASES = 5_000_000
 """Bases of a span: dense arrays of what is known of each base stay below 100 MB."""
@@ -51,7 +53,14 @@ _INDEX_BYTES, _BUILD_BYTES = 1.8, 5.6
 """Bytes a base of the reference that the aligner's index takes in memory, and that making it
 takes (bwa's IS algorithm, 269 MB for 50 Mb)."""
 
-_ALIGN_MB, _SORT_MB, _FINISH_MB, _CALL_MB, _JOIN_MB = 800, 800, 1_500, 1_000, 1_500
+_MOST_INDEX_BYTES = 12
+"""Bytes a base that an aligner in place of it holds while it aligns, at most."""
+
+_ALIGN_MB, _SORT_MB, _FINISH_MB, _CALL_MB, _JOIN_MB = 800, 640, 1_500, 1_000, 1_500
+"""Besides: batches of reads; a thread's buffer of records to sort; and of each other step."""
+
+_JAVA_MB = 5_000
+"""GATK's heap of 4,000 MiB and what Java has besides; DeepVariant's network."""
 
 _BAM_BYTES = 0.8
 """Bytes of a BAM a base of its reads, at most: qualities of 40 values."""
@@ -89,15 +98,20 @@ def share_spans(spans: Sequence[Span], n_bases: int) -> list[tuple[int, int]]:
     return out
 
 
-def memory(reference: int, threads: int) -> dict[str, int]:
-    """Megabytes for each step, by the bases of the reference."""
+def memory(reference: int, threads: int, settings: Settings) -> dict[str, int]:
+    """Megabytes for each step, by the bases of the reference and the programs."""
     index = int(reference * _INDEX_BYTES / 2**20)
+    build = _BUILD_BYTES
+    if settings.aligner in INDEXES:
+        build = INDEXES[settings.aligner].memory
+        index = max(index, int(reference * min(build, _MOST_INDEX_BYTES) / 2**20))
+    java = _JAVA_MB if settings.caller in ("gatk", "deepvariant") else 0
     out = {
-        "reads_index": int(reference * _BUILD_BYTES / 2**20) + 200,
+        "reads_index": int(reference * build / 2**20) + 200,
         "reads_check": 600,
-        "reads_align": index + _ALIGN_MB + _SORT_MB + 100 * threads,
-        "reads_finish": _FINISH_MB,
-        "reads_call": _CALL_MB,
+        "reads_align": index + _ALIGN_MB + (_SORT_MB + 100) * threads,
+        "reads_finish": _FINISH_MB + (_JAVA_MB if settings.base_quality == "gatk" else 0),
+        "reads_call": _CALL_MB + java,
         "reads_gvcf": _JOIN_MB,
         "reads_batch": _JOIN_MB,
     }

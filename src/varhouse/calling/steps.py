@@ -6,6 +6,7 @@ here where one job does all of a person.
 """
 
 import argparse
+import importlib
 import logging
 import os
 import shutil
@@ -14,6 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.calling.costs import CallCosts
+from varhouse.calling.programs import (
+    align_settings,
+    find_program,
+    open_index,
+    other_aligner,
+    other_trimmer,
+)
 from varhouse.calling.run import CallRun, RunPerson, load_call_run
 from varhouse.files import (
     new_file,
@@ -24,7 +32,7 @@ from varhouse.files import (
     write_text,
 )
 from varhouse.ingest.jobs.costs import cpu_seconds
-from varhouse.reads.index import Index, make_index
+from varhouse.reads.index import Index
 from varhouse.reads.model import path_of
 from varhouse.store.lock import TOKEN, end_with_lock
 
@@ -61,12 +69,9 @@ class CallJob:
     def index(self) -> Index:
         """Make the index of the reference, or find it."""
         if self._index is None:
-            run = self.run
-            self.say(f"index of {Path(run.reference).name}")
+            self.say(f"index of {Path(self.run.reference).name}")
             with self.costs.step("index"):
-                self._index = make_index(
-                    Path(run.reference), Path(run.index), aligner=run.settings.aligner
-                )
+                self._index = open_index(self.run)
         return self._index
 
     def check(self, key: str) -> None:
@@ -98,15 +103,19 @@ class CallJob:
         self.say(f"align {lane.sample} {lane.lane}")
         for folder in (out.parent, told.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        report, facts = told.with_suffix(".trim"), person.facts[number]
         with self.costs.step("align"):
             found = align_lane(
                 lane,
-                person.facts[number],
+                facts,
                 index,
                 out,
-                settings=_align_settings(self.run),
+                settings=align_settings(self.run),
                 threads=self.threads,
+                aligner=other_aligner(self.run, lane, facts, index, self.threads),
+                trimmer=other_trimmer(self.run, lane, facts, report),
             )
+        report.unlink(missing_ok=True)
         write_json(told, found)
         return out
 
@@ -127,10 +136,12 @@ class CallJob:
         index = self.index()
         self.say(f"finish {who.name}")
         out.parent.mkdir(parents=True, exist_ok=True)
+        said = run.settings
+        plain = out if said.base_quality == "none" else out.with_suffix(f".raw{out.suffix}")
         with self.costs.step("finish"):
             found = finish_person(
                 inputs,
-                out,
+                plain,
                 fasta=index.fasta,
                 sample=who.name,
                 form=run.form,
@@ -138,12 +149,32 @@ class CallJob:
                 threads=self.threads,
                 longest=max((f.longest for f in person.facts), default=0) or 300,
             )
+        if plain != out:
+            with self.costs.step("base_quality"):
+                found["tools"] += self._recalibrate(plain, out, index)["tools"]
+            for file in plain.parent.glob(f"{plain.name}*"):
+                file.unlink()
+        with self.costs.step("finish"):
             sex = sex_of_reads(run, out, index.fasta, found.get("contigs"))
         found |= {"bytes": out.stat().st_size, "sex": sex.as_json()}
         write_json(told, found)
         if run.settings.keep != "none":
             keep_alignment(run, person, out)
         return out
+
+    def _recalibrate(self, plain: Path, out: Path, index: Index) -> dict[str, Any]:
+        """Correct base qualities, by the package or by GATK."""
+        known = [Path(f) for f in self.run.settings.known_sites]
+        if self.run.settings.base_quality == "gatk":
+            from varhouse.reads.othertools import recalibrate_with  # noqa: PLC0415
+
+            program = find_program(self.run, "gatk")
+            return recalibrate_with(program, plain, out, fasta=index.fasta, known=known)
+        module = importlib.import_module("varhouse.reads.recalibrate")
+        found: dict[str, Any] = module.recalibrate(
+            plain, out, fasta=index.fasta, known=known, threads=self.threads
+        )
+        return found
 
     def call(self, person: RunPerson, job: int) -> Path:
         """Call a share of the genome of somebody; gives the folder of its regions."""
@@ -160,8 +191,9 @@ class CallJob:
                 self.say(
                     f"call {person.person.name} {span.contig}:{span.start + 1:,}-{span.end:,}"
                 )
+                place = made / _region_name(number)
                 call_span(
-                    self.run, person, bam, index.fasta, span, made / _region_name(number)
+                    self.run, person, bam, index.fasta, span, place, threads=self.threads
                 )
         return folder
 
@@ -208,13 +240,6 @@ KEEP_WORK = "VARHOUSE_KEEP_WORK"
 
 def _region_name(number: int) -> str:
     return f"{number:06d}"
-
-
-def _align_settings(run: CallRun) -> Any:
-    from varhouse.reads.align import AlignSettings  # noqa: PLC0415
-
-    said = run.settings
-    return AlignSettings(trim=said.trim, adapters=said.adapters)
 
 
 def kept_path(run: CallRun, person: RunPerson) -> Path:
