@@ -1,6 +1,5 @@
 """Programs of the machine or cluster that the configuration names in place of the packages."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,23 +118,9 @@ def other_trimmer(run: CallRun, lane: Lane, facts: LaneFacts, report: Path) -> O
         program, lane.files, facts.form, report, quality_base=base, adapters=known
     )
     options = trim_options(program, facts.form, base, known)
-    return Other(stage, tool_of(program, "trim", options), _figures(report))
+    return Other(stage, tool_of(program, "trim", options), lambda: trim_figures(report))
 
 
 def _sequences(platform: str, said: Any) -> list[str] | None:
     found = adapters_for(platform, said)
     return [a for pair in found[:1] for a in pair] or None
-
-
-def _figures(report: Path) -> Callable[[], dict[str, Any]]:
-    """Give the figures of a trimmer by the names that those of cutadapt have."""
-
-    def figures() -> dict[str, Any]:
-        found = trim_figures(report)
-        return {
-            "reads_in": found["reads_in"],
-            "reads_out": found["reads_out"],
-            "reads_trimmed": found["reads_with_adapter"],
-        }
-
-    return figures

@@ -6,6 +6,7 @@ decide the result are listed apart, for the lineage (`tool_of`).
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import InputError
-from varhouse.files import new_file
+from varhouse.files import put, unfinished_name
 from varhouse.reads.align import Other, read_group
 from varhouse.reads.external import Program
 from varhouse.reads.index import Index, make_index
@@ -321,7 +322,7 @@ def recalibrate_with(
     bam
         Coordinate-sorted, duplicates marked, with its index.
     out
-        BAM to write, with an index `.bai` beside it.
+        BAM (or CRAM) to write; its index (`.bai`, `.crai`) is there before it.
     fasta
         With `.fai` and `.dict` beside it.
     known
@@ -351,25 +352,25 @@ def recalibrate_with(
         raise InputError("; ".join(problems))
     heap = ["--java-options", f"-Xmx{memory_mb}m -XX:-UsePerfData"]
     sites = [word for path in known for word in ("--known-sites", str(path))]
-    with new_file(out) as own:
-        table = own.with_name(own.name + ".table")
-        try:
-            shared = ["--input", str(bam), "--reference", str(fasta)]
-            shared += ["--tmp-dir", str(out.parent)]
-            count = program.argv(
-                *heap, "BaseRecalibrator", *shared, *sites, "--output", str(table)
-            )
-            run_pipeline([Command(count, "gatk BaseRecalibrator")], log=log)
-            apply = ["--bqsr-recal-file", str(table), "--output", str(own)]
-            # Its index would be NAME.bai; others look for NAME.bam.bai.
-            apply += ["--create-output-bam-index", "false"]
-            argv = program.argv(*heap, "ApplyBQSR", *shared, *apply)
-            run_pipeline([Command(argv, "gatk ApplyBQSR")], log=log)
-            index = own.with_name(own.name + ".bai")
-            run_pipeline([Samtools(["index", "-b", "-o", str(index), str(own)])], log=log)
-            index.rename(out.with_name(out.name + ".bai"))
-        finally:
-            table.unlink(missing_ok=True)
+    # GATK tells the form by the name's ending: the file needs its own in a folder apart.
+    work = unfinished_name(out.with_name(f"{out.name}.gatk"))
+    work.mkdir(parents=True)
+    try:
+        table, made = work / "table", work / out.name
+        shared = ["--input", str(bam), "--reference", str(fasta), "--tmp-dir", str(work)]
+        count = ["BaseRecalibrator", *shared, *sites, "--output", str(table)]
+        run_pipeline([Command(program.argv(*heap, *count), "gatk BaseRecalibrator")], log=log)
+        apply = ["ApplyBQSR", *shared, "--bqsr-recal-file", str(table)]
+        # Its index would be NAME.bai; others look for NAME.bam.bai.
+        apply += ["--create-output-bam-index", "false", "--output", str(made)]
+        run_pipeline([Command(program.argv(*heap, *apply), "gatk ApplyBQSR")], log=log)
+        ending = ".crai" if out.suffix == ".cram" else ".bai"
+        index = made.with_name(made.name + ending)
+        run_pipeline([Samtools(["index", "-o", str(index), str(made)])], log=log)
+        put(index, out.with_name(out.name + ending))
+        put(made, out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     names = " ".join(f"--known-sites {path.name}" for path in known)
     options = ["BaseRecalibrator", names, "ApplyBQSR"]
     return {"tools": [tool_of(program, "base_quality", options).as_json()]}
