@@ -192,6 +192,9 @@ FAULTS = {
     "high byte": (with_line(44, b"\xff" + LINES[43][1:]), "byte 255 is no quality"),
     "no @": (with_line(41, b"x"), "read 11 (line 41): 'x' where a name after @"),
     "no name": (with_line(41, b"@"), "read 11 (line 41): a read without a name"),
+    "another name": (with_line(43, b"+x"), "read 11 (line 43): '+x' is not the read's name"),
+    "a name of bytes": (with_line(41, b"@a\xff b"), "read 11 (line 41): a name that SAM"),
+    "a long name": (with_line(41, b"@" + b"a" * 255), "a name that SAM cannot have"),
     "a line lost": (b"\n".join(LINES[:42] + LINES[43:]), "where + must stand"),
     "blank lines": (TEXT + b"\n\n", "read 51 (line 201): a blank line"),
     "FASTA": (b">x\nACGT\n", "is a FASTA"),
@@ -344,8 +347,18 @@ def test_qualities_of_both_files_count(tmp_path: Path) -> None:
     name = "HWUSI:6:73:941:{n}#0/{mate}"
     facts = check_fastq(pair(tmp_path, make(50, 1, name, base=64), make(50, 2, name, base=64)))
     assert (facts.quality_base, facts.problems) == (64, [])
+    solexa = [(n, b, ";" + q[1:]) for n, b, q in make(50, 1, name, base=64)]
+    told = problem(check_fastq(pair(tmp_path, solexa, make(50, 2, name, base=64))))
+    assert "Solexa's scale" in told
     mixed = pair(tmp_path, make(50, 1, name, base=64), make(50, 2, name, base=33))
     assert check_fastq(mixed).quality_base == 33
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_names_may_stand_behind_the_plus(tmp_path: Path, end: str) -> None:
+    text = "".join(f"@{n}{end}{b}{end}+{n}{end}{q}{end}" for n, b, q in make(50, 1))
+    facts = check_fastq([write(tmp_path / "a.fq", text.encode())])
+    assert (facts.problems, facts.n_reads) == ([], 50)
 
 
 def test_letters_that_stand_for_n_and_reads_without_bases(tmp_path: Path) -> None:

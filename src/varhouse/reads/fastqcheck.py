@@ -22,6 +22,8 @@ and Ion Torrent stay below, too. The aligner's short-read settings are for no mo
 SHORTEST_ALIGNED = 30
 """Bases below which bwa mem reports no alignment (its -T 30 asks for a score of as much)."""
 
+SOLEXA = "qualities on Solexa's scale (before 2009)"
+
 _MOST_UNITS = 100
 """Changes from one flow cell's lane to another after which they are not looked at: the file
 was shuffled."""
@@ -347,7 +349,12 @@ def _finish(files: Sequence[FastqFile], facts: LaneFacts) -> None:
     low = min(int(c[fq.LOWEST]) for c in counts)
     high = max(int(c[fq.HIGHEST]) for c in counts)
     facts.quality_base, note = quality_base(low, high)
-    if note:
+    if SOLEXA in note:
+        facts.problems.append(
+            f"{files[0].path}: {note}; fix: to Sanger's first: python -c \"from Bio import "
+            "SeqIO; SeqIO.convert('OLD', 'fastq-solexa', 'NEW', 'fastq')\""
+        )
+    elif note:
         facts.notes.append(f"{files[0].path}: {note}")
     for file in files:
         facts.notes += _file_notes(file)
@@ -419,7 +426,7 @@ def quality_base(low: int, high: int) -> tuple[int, str]:
         return 33, ""
     if high >= 96:
         if low < 64:
-            return 64, "qualities on Solexa's scale from 64: those below 0 count as 0"
+            return 64, f"{SOLEXA}, which are no Phred qualities"
         return 64, "qualities count from 64 (Illumina 1.3 to 1.7)"
     return 33, (
         f"qualities between {chr(low)!r} and {chr(high)!r} may count from 33 or 64; read as 33"

@@ -228,6 +228,16 @@ class FastqFile:
             )
         elif fault == fq.NO_NAME:
             told = "a read without a name; fix: name it behind the @"
+        elif fault == fq.BAD_NAME:
+            told = (
+                "a name that SAM cannot have (letters, digits and marks of ASCII, 254 at "
+                "most); fix: copy the file again, or rename the reads"
+            )
+        elif fault == fq.OTHER_NAME:
+            told = (
+                f"{shown!r} is not the read's name: lines were lost or mixed; fix: copy the "
+                "file again, or take all names behind + out"
+            )
         elif fault == fq.NO_PLUS:
             told = (
                 f"{shown!r} where + must stand: a lost line, or bases over several lines; "
@@ -246,8 +256,8 @@ class FastqFile:
 
 
 _LINES = {
-    fq.NO_AT: 1, fq.NO_NAME: 1, fq.BAD_BASE: 2, fq.NO_PLUS: 3, fq.QUALITY_LENGTH: 4,
-    fq.BAD_QUALITY: 4,
+    fq.NO_AT: 1, fq.NO_NAME: 1, fq.BAD_NAME: 1, fq.BAD_BASE: 2, fq.NO_PLUS: 3,
+    fq.OTHER_NAME: 3, fq.QUALITY_LENGTH: 4, fq.BAD_QUALITY: 4,
 }  # fmt: skip
 """In which line of a record a fault is."""
 

@@ -14,7 +14,9 @@ from numba import njit
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-FINE, NO_AT, NO_PLUS, QUALITY_LENGTH, BAD_BASE, BAD_QUALITY, NO_NAME = range(7)
+FINE, NO_AT, NO_PLUS, QUALITY_LENGTH, BAD_BASE, BAD_QUALITY, NO_NAME, BAD_NAME, OTHER_NAME = (
+    range(9)
+)
 """What is wrong with a record."""
 
 N_READS, N_BASES, LONGEST, LOWEST, HIGHEST, N_EMPTY, N_CRLF, N_CODES, GUESS = range(9)
@@ -36,6 +38,9 @@ SAME, ODD, SWAPPED, BOTH_SAME = range(4)
 _AT, _PLUS, _LF, _CR, _SLASH = 64, 43, 10, 13, 47
 _LEAST, _MOST = 33, 126
 """Bytes of a quality."""
+
+_LONGEST_NAME = 254
+"""Bytes of a read's name, as SAM has it (1.4, QNAME)."""
 
 
 def new_counts() -> Ints:
@@ -102,6 +107,23 @@ def _count_codes(buf: Bytes, begin: int, end: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
+def _same_text(buf: Bytes, a: int, a_end: int, b: int, b_end: int) -> bool:
+    """Compare two lines, the second of which may be empty; a carriage return is no part."""
+    if buf[a_end - 1] == _CR:
+        a_end -= 1
+    if buf[b_end - 1] == _CR:
+        b_end -= 1
+    if b == b_end:
+        return True
+    if a_end - a != b_end - b:
+        return False
+    differ = False
+    for i in range(a_end - a):
+        differ |= buf[a + i] != buf[b + i]
+    return not differ
+
+
+@njit(cache=True, nogil=True)
 def scan(
     buf: Bytes, begin: int, end: int, spans: Ints, counts: Ints
 ) -> tuple[int, int, int, int]:
@@ -129,17 +151,22 @@ def scan(
             return p, n, NO_AT, p
         e = p + 1
         word = -1
+        is_odd = False
         while e < end and buf[e] != _LF:
             if word < 0 and (buf[e] == 32 or buf[e] == 9):
                 word = e
+            is_odd |= (buf[e] < 32) & (buf[e] != 9) & (buf[e] != _CR) | (buf[e] > _MOST)
             e += 1
         if e >= end:
             break
+        name_end = e
         crlf = 1 if buf[e - 1] == _CR else 0
         if word < 0:
             word = e - crlf
         if word == p + 1:
             return p, n, NO_NAME, p
+        if is_odd or word - p - 1 > _LONGEST_NAME:
+            return p, n, BAD_NAME, p
         s = e + 1
         t = s + counts[GUESS]
         if t + crlf < end and buf[t + crlf] == _LF and (crlf == 0 or buf[t] == _CR):
@@ -166,6 +193,9 @@ def scan(
         e = plus + 1 if plus + 1 < end and buf[plus + 1] == _LF else _line_end(buf, plus, end)
         if e >= end:
             break
+        # A name behind the + is that of the read; dnaio, too, takes no other.
+        if e > plus + 1 and not _same_text(buf, p + 1, name_end, plus + 1, e):
+            return p, n, OTHER_NAME, plus
         q = e + 1
         stop = q + length
         # A quality may be `@` or `+`: only its length tells where the line ends.
