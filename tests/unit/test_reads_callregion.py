@@ -15,7 +15,7 @@ from varhouse.errors import InputError
 from varhouse.reads.callregion import CallSettings, call_region
 from varhouse.reads.gvcf import join_regions
 from varhouse.reads.model import Filters, Span
-from varhouse.reads.pipeline import Bcftools, run_pipeline
+from varhouse.reads.pipeline import Bcftools, PipelineError, Samtools, run_pipeline
 
 COPIES = {
     "chr1": [],
@@ -316,6 +316,16 @@ def test_a_gvcf_does_not_depend_on_cuts(reads, tmp_path, cuts):
     assert account["blocks"] > 5
 
 
+def test_a_cram_gives_the_calls_of_its_bam(reads, tmp_path):
+    fasta, bam = reads
+    cram = tmp_path / "m.cram"
+    run_pipeline([Samtools(["view", "-C", "-T", str(fasta), "-o", str(cram), str(bam)])])
+    run_pipeline([Samtools(["index", str(cram)])])
+    parts = [call((fasta, b), tmp_path / b.suffix, "chrX", [])[0] for b in (bam, cram)]
+    for name in ("blocks.parquet", "variants.parquet", "depth.json"):
+        assert (parts[0] / name).read_bytes() == (parts[1] / name).read_bytes()
+
+
 def test_reads_at_sites_of_a_panel(reads, tmp_path):
     with pysam.FastaFile(str(reads[0])) as file:
         one = file.fetch("chr1").upper()
@@ -391,6 +401,62 @@ def test_a_region_without_reads_has_no_block(reads, tmp_path):
 def test_a_failed_program_leaves_nothing(reads, tmp_path):
     fasta, _ = reads
     (tmp_path / "bad.bam").write_bytes(b"no BAM")
-    with pytest.raises(Exception, match="mpileup"):
+    with pytest.raises(InputError, match=r"bad\.bam cannot be read"):
+        call((fasta, tmp_path / "bad.bam"), tmp_path, "chrM", [])
+    # As another file without an index.
+    (tmp_path / "bad.bam").write_bytes(reads[1].read_bytes())
+    with pytest.raises(PipelineError, match=r"mpileup.*index"):
         call((fasta, tmp_path / "bad.bam"), tmp_path, "chrM", [])
     assert [p.name for p in Path(tmp_path).iterdir()] == ["bad.bam"]
+
+
+def test_an_alignment_to_another_reference_is_refused(reads, tmp_path):
+    with pysam.FastaFile(str(reads[0])) as file:
+        sequences = {c: file.fetch(c) for c in file.references}
+    shorter = write_fasta(tmp_path / "s.fa", sequences | {"chrM": sequences["chrM"][:-1]})
+    with pytest.raises(InputError, match=r"chrM has 1,199 bases in .*, 1,200 bases in the al"):
+        _call_one(reads[1], shorter, Span("chrM", 0, 100), tmp_path / "x")
+    more = write_fasta(tmp_path / "m.fa", sequences | {"chr2": "ACGT"})
+    with pytest.raises(InputError, match="no such contig in the alignment"):
+        _call_one(reads[1], more, Span("chr2", 0, 4), tmp_path / "x")
+
+
+def test_ambiguous_bases_of_the_reference_within_deletions(tmp_path):
+    # GRCh38 has M and R on chr3; bcftools norm refuses them in REF.
+    sequences = genome(np.random.default_rng(3), chr1=2000)
+    text = f"{sequences['chr1'][:1004]}A{sequences['chr1'][1005:]}"
+    sequences["chr1"] = text
+    person = {"chr1": [[_deletion(text, 1000, 9), _deletion(text, 1500, 12)], []]}
+    bam = make_bam(tmp_path / "a.bam", sequences, person, depth=20)
+    odd = f"{text[:1004]}r{text[1005:1505]}NNN{text[1508:]}"
+    fasta = write_fasta(tmp_path / "r.fa", {"chr1": odd})
+    _call_one(bam, fasta, Span("chr1", 0, 2000), tmp_path / "x")
+    plain = write_fasta(tmp_path / "p.fa", {"chr1": text})
+    _call_one(bam, plain, Span("chr1", 0, 2000), tmp_path / "y")
+    odd_calls, calls = (pl.read_parquet(tmp_path / n / "variants.parquet") for n in "xy")
+    assert odd_calls.height == calls.height == 2
+    assert odd_calls["GT"].to_list() == ["0/1", "0/1"]
+    # The base that R stands for is the first of its bases, in REF, too.
+    assert odd_calls.row(0) == calls.row(0)
+    assert "NNN" in odd_calls["ref"][1]
+    blocks = pl.read_parquet(tmp_path / "x" / "blocks.parquet")
+    for base in (1004, 1505, 1507):
+        assert not blocks.filter((pl.col("start") <= base) & (pl.col("end") > base)).height
+
+
+def test_every_insertion_and_deletion_of_deep_mitochondria_is_called(tmp_path):
+    sequences = genome(np.random.default_rng(2), chrM=1200)
+    text = sequences["chrM"]
+    person = [
+        _deletion(text, 200, 3),
+        _insertion(text, 400, "GATT"),
+        _deletion(text, 600, 1),
+        _insertion(text, 800, "C"),
+        _deletion(text, 900, 19),
+    ]
+    bam = make_bam(tmp_path / "m.bam", sequences, {"chrM": [person]}, depth=1500)
+    fasta = write_fasta(tmp_path / "r.fa", sequences)
+    _call_one(bam, fasta, Span("chrM", 0, 1200), tmp_path / "x")
+    frame = pl.read_parquet(tmp_path / "x" / "variants.parquet")
+    assert frame["GT"].to_list() == ["1"] * 5
+    assert frame["DP"].cast(pl.Int64).min() > 800

@@ -60,6 +60,8 @@ class CallSettings:
         at thousands of reads cost what others do; shares of alleles stay.
     prior
         Expected substitution rate (`bcftools call -P`).
+    options
+        More options of `bcftools mpileup`.
     bands
         See `varhouse.reads.blocks.BANDS`.
     """
@@ -68,6 +70,7 @@ class CallSettings:
     mapping_quality: int = 1
     depth: int = 1000
     prior: str = "1.1e-3"
+    options: Sequence[str] = ()
     bands: Sequence[int] = BANDS
 
     def pileup_options(self) -> list[str]:
@@ -77,7 +80,7 @@ class CallSettings:
         than 250 reads, MT for one. -d bounds what they cost.
         """
         counts = ["-q", str(self.mapping_quality), "-d", str(self.depth), "-L", str(2**30)]
-        return [*counts, *_INDELS[self.indels]]
+        return [*counts, *_INDELS[self.indels], *self.options]
 
     def caller_options(self) -> list[str]:
         """Give the options of `bcftools call` that decide the result."""
@@ -85,7 +88,7 @@ class CallSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Give the settings as `json` takes them."""
-        return asdict(self) | {"bands": list(self.bands)}
+        return asdict(self) | {"bands": list(self.bands), "options": list(self.options)}
 
 
 def call_region(
@@ -126,22 +129,11 @@ def call_region(
     Raises
     ------
     InputError
-        If the span is not in the FASTA or the file has no index.
+        If the span is not in the FASTA, or the alignment is to another reference.
     PipelineError
-        If a program fails.
+        If a program fails, as for want of an index.
     """
-    with pysam.FastaFile(str(fasta)) as file:
-        if span.contig not in file.references:
-            raise InputError(
-                f"{fasta}: no contig {span.contig}", "call with the reference of the alignment"
-            )
-        length = file.get_reference_length(span.contig)
-        if not 0 <= span.start < span.end <= length:
-            raise InputError(
-                f"{span.contig}:{span.start + 1}-{span.end} is not within its {length:,} bases"
-            )
-        text = file.fetch(span.contig, span.start, span.end)
-    bases = np.frombuffer(text.encode(), np.uint8)
+    length, bases = _bases_of(bam, fasta, span)
     first, last = max(0, span.start - MARGIN), min(length, span.end + MARGIN)
     around = copies_at(copies, first, last)
     own = around[span.start - first : span.end - first]
@@ -165,6 +157,33 @@ def call_region(
         facts = _facts(span, bases, pileup)
         facts |= {"pileup": records, "copies": _stretches(own), "settings": settings.as_json()}
         write_json(folder / PART_FILES[-1], facts, indent=None)
+
+
+def _bases_of(bam: Path, fasta: Path, span: Span) -> tuple[int, Uint8]:
+    """Give the length of a contig, and the bases of the span; check that the files fit."""
+    fix = "call with the reference of the alignment"
+    with pysam.FastaFile(str(fasta)) as file:
+        if span.contig not in file.references:
+            raise InputError(f"{fasta}: no contig {span.contig}", fix)
+        length = file.get_reference_length(span.contig)
+        if not 0 <= span.start < span.end <= length:
+            raise InputError(
+                f"{span.contig}:{span.start + 1}-{span.end} is not within its {length:,} bases"
+            )
+        text = file.fetch(span.contig, span.start, span.end)
+    try:
+        with pysam.AlignmentFile(str(bam), reference_filename=str(fasta)) as alignments:
+            lengths = dict(zip(alignments.references, alignments.lengths, strict=True))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{bam} cannot be read as BAM or CRAM: {error}") from None
+    if lengths.get(span.contig) != length:
+        found = lengths.get(span.contig)
+        said = f"{found:,} bases" if found is not None else "no such contig"
+        raise InputError(
+            f"{bam}: {span.contig} has {length:,} bases in {fasta}, {said} in the alignment",
+            fix,
+        )
+    return length, np.frombuffer(text.encode(), np.uint8)
 
 
 def _run(

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from varhouse.errors import InputError
+from varhouse.genome.reference import CONCRETE
 
 Uint8 = npt.NDArray[np.uint8]
 Uint16 = npt.NDArray[np.uint16]
@@ -43,6 +44,7 @@ _MAGIC = b"BCF\x02\x02"
 _FORMAT = re.compile(r"^##FORMAT=<ID=([^,>]+)[^\n]*?,IDX=(\d+)>\n", re.M)
 _KEYS = ("PL", "DP", "AD", "QS")
 _PL, _DP, _AD, _QS = range(4)
+_UPPER = CONCRETE[np.frombuffer(bytes(range(256)).upper(), np.uint8)]
 _LESS, _N, _n = ord("<"), ord("N"), ord("n")
 
 
@@ -222,7 +224,7 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     start, end, first, copies = window
     least = np.empty(4, np.int64)
     places, kinds = np.empty(4, np.int64), np.empty(4, np.int64)
-    alleles = np.empty(256, np.int64)
+    alleles, lengths = np.empty(256, np.int64), np.empty(256, np.int64)
     at, to = 0, 0
     while at + 32 <= size:
         shared, indiv = _word(data, at), _word(data, at + 4)
@@ -240,7 +242,7 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         ref_length, longest_loss, is_indel, has_alt = 0, 0, False, False
         for a in range(n_alleles):
             n, kind, here = _typed(data, here)
-            alleles[a] = here
+            alleles[a], lengths[a] = here, n
             if a == 0:
                 ref_length = n
                 is_indel = n > 1
@@ -281,6 +283,12 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                 p += 1
         if has_alt and held > 0 and not is_unknown:
             out[to : to + after - at] = data[at:after]
+            for a in range(n_alleles):
+                if data[alleles[a]] == _LESS:
+                    continue
+                # norm takes a reference with R for one with A, and refuses a REF with R.
+                for i in range(alleles[a], alleles[a] + lengths[a]):
+                    out[to + i - at] = _UPPER[data[i]]
             to += after - at
             state[2] += 1
         at = after
