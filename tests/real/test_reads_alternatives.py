@@ -8,9 +8,10 @@ import pytest
 from otherprograms import GROUP, align, core, make_reads, needs, records
 
 from varhouse.reads import othertools, tools
-from varhouse.reads.align import AlignSettings, align_lane
+from varhouse.reads.align import AlignSettings, Other, align_lane, read_group
+from varhouse.reads.index import make_index
 from varhouse.reads.model import Lane, LaneFacts
-from varhouse.reads.pipeline import run_pipeline
+from varhouse.reads.pipeline import Command, run_pipeline
 
 pytestmark = pytest.mark.real
 
@@ -131,13 +132,26 @@ def test_a_lane_is_aligned_by_other_programs(
     lane = Lane("c", "NA12878", "L1", "lib", "ILLUMINA", "pairs", [str(f) for f in files])
     facts = LaneFacts("pairs", 21_270)
     program = tools.resolve(aligner)
-    index = othertools.make_other_index(program, fx_reads / "ref.fa", tmp_path / "index")
-    own = othertools.other_aligner(program, index, lane, facts.form, 2)
+    index = make_index(
+        fx_reads / "ref.fa",
+        tmp_path / "index",
+        aligner=aligner,
+        build=lambda fasta: Command(othertools.index_argv(program, fasta)),
+        suffixes=othertools.INDEXES[aligner].suffixes,
+    )
+    stage = othertools.align_command(program, index.fasta, read_group(lane), 2)
+    own = Other(
+        stage,
+        othertools.tool_of(program, "align", othertools.align_options(program, paired=True)),
+    )
     trimmer = None
     if trim == "fastp":
         needs("fastp")
-        trimmer = othertools.other_trimmer(
-            tools.resolve("fastp"), lane, facts, tmp_path / "fastp.json"
+        program, report = tools.resolve("fastp"), tmp_path / "fastp.json"
+        trimmer = Other(
+            othertools.trim_command(program, lane.files, "pairs", report),
+            othertools.tool_of(program, "trim", []),
+            lambda: othertools.trim_figures(report),
         )
     settings = AlignSettings(trim="none" if trim == "none" else "cutadapt")
     told = align_lane(

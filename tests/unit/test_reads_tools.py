@@ -235,7 +235,6 @@ def test_keys_of_the_configuration_list_their_programs() -> None:
     assert tools.alternatives_for("aligner") == ["bwa", "bwa-mem2", "minimap2"]
     assert tools.alternatives_for("caller") == ["freebayes", "gatk", "deepvariant"]
     assert tools.alternatives_for("trim") == ["fastp"]
-    assert tools.wanted("cutadapt", "bwa", "gatk", "gatk") == ["bwa", "gatk"]
     assert tools.module("bwa", {"module": "gcc/12 bwa/1"}) == ["gcc/12", "bwa/1"]
     assert tools.wants_conda({"conda": True})
     assert not tools.wants_conda({"conda": "name"})

@@ -15,12 +15,9 @@ from typing import Any
 
 from varhouse.errors import InputError
 from varhouse.files import put, unfinished_name
-from varhouse.reads.align import Other, read_group
 from varhouse.reads.external import Program
-from varhouse.reads.index import Index, make_index
-from varhouse.reads.model import Form, Lane, LaneFacts, Tool
+from varhouse.reads.model import Form, Tool
 from varhouse.reads.pipeline import Command, Samtools, run_pipeline
-from varhouse.reads.trim import adapters_for
 
 _MATE_NAMES = Path(__file__).with_name("matenames.py")
 
@@ -229,66 +226,6 @@ def trim_figures(report: Path) -> dict[str, Any]:
         raise InputError(
             f"{report} is no report of fastp: {error}", "see what fastp says in the log"
         ) from None
-
-
-def other_aligner(
-    program: Program, index: Index, lane: Lane, form: Form, threads: int
-) -> Other:
-    """Give what `varhouse.reads.align.align_lane` takes in place of bwa mem of the package.
-
-    Parameters
-    ----------
-    form
-        As the check of the lane found it.
-    """
-    paired = form != "single"
-    stage = align_command(program, index.prefix, read_group(lane), threads, paired=paired)
-    return Other(stage, tool_of(program, "align", align_options(program, paired=paired)))
-
-
-def other_trimmer(
-    program: Program,
-    lane: Lane,
-    facts: LaneFacts,
-    report: Path,
-    chosen: str | Mapping[str, str] = "auto",
-) -> Other:
-    """Give what `varhouse.reads.align.align_lane` takes in place of cutadapt.
-
-    Parameters
-    ----------
-    report
-        Where fastp writes its figures.
-    chosen
-        Adapters, as the configuration has them; of several pairs that may be meant fastp is
-        told none, and finds them itself.
-    """
-    pairs = adapters_for(lane.platform, chosen)
-    adapters = pairs[0] if len(pairs) == 1 else None
-    base = facts.quality_base
-    stage = trim_command(
-        program, lane.files, facts.form, report, quality_base=base, adapters=adapters
-    )
-    tool = tool_of(program, "trim", trim_options(program, facts.form, base, adapters))
-    return Other(stage, tool, lambda: trim_figures(report))
-
-
-def make_other_index(
-    program: Program, reference: Path, folder: Path, *, log: Path | None = None
-) -> Index:
-    """Make what callers and an aligner other than pybwa need of a reference, or find it."""
-
-    def build(fasta: Path) -> Command:
-        return Command(index_argv(program, fasta), f"{program.name} index")
-
-    return make_index(
-        reference,
-        folder,
-        aligner=program.name,
-        build=build,
-        suffixes=INDEXES[program.name].suffixes,
-        log=log,
-    )
 
 
 def tool_of(program: Program, step: str, options: Sequence[str]) -> Tool:

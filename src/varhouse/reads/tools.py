@@ -169,11 +169,6 @@ def alternatives_for(key: str) -> list[str]:
     return [name for name, tool in ALTERNATIVES.items() if key in tool.keys]
 
 
-def wanted(*chosen: str) -> list[str]:
-    """List the programs among the values of trim, aligner, base_quality and caller."""
-    return [name for name in dict.fromkeys(chosen) if name in ALTERNATIVES]
-
-
 def conda_file(name: str) -> str:
     """Name the file in `workflow/envs` by which conda makes a program's environment."""
     return f"reads-{name}.yaml"
