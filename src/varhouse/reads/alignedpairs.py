@@ -3,7 +3,7 @@
 Structures are read where bwa has them in memory (`bseq1_t` and `bams_t` of bwa.h as pybwa
 patches it, `bam1_t` of htslib's sam.h), and freed when they have been copied.
 
-pybwa loses three flags of paired reads. First and second mate are known by their place. A
+pybwa loses flags of paired reads. First and second mate are known by their place. A
 pair is proper by bwa's rule (bwamem_pair.c, mem_sam_pe): both ends on one contig, and the
 distance of their 5' ends within the bounds that mem_pestat found for their orientation in the
 batch; bwa tells the bounds on stderr.
@@ -257,6 +257,9 @@ def _write(reads, paired, bounds, destroy, out):  # type: ignore[no-untyped-def]
             flag = _short(b + 16)
             if paired:
                 flag |= flags | (0x80 if i & 1 else 0x40)
+                if flag & 0x1C == 0x18:
+                    # A mate that is not mapped has the strand of its read (bwa's mem_aln2sam).
+                    flag |= 0x20
             _put(out, at, length, 4)
             _put(out, at + 4, _int(b + 8), 4)
             _put(out, at + 8, _word(b), 4)
