@@ -159,7 +159,7 @@ def test_sites_in_chosen_regions_count_and_the_rest_does_not_hide_them() -> None
 def test_few_sites_give_no_estimate() -> None:
     found = estimate(simulate(13, FEWEST_SITES - 1, 30, 0.05))
     assert (found.alpha, found.low, found.high) == (None, None, None)
-    assert f"{found.sites} sites" in found.why
+    assert f"{found.sites} of {FEWEST_SITES - 1} sites" in found.why
     empty = simulate(13, 500, 0, 0.0)
     assert estimate(empty).alpha is None
     assert estimate(empty.clear()).alpha is None
@@ -170,3 +170,19 @@ def test_impossible_frequencies_do_not_count() -> None:
         af=pl.when(pl.int_range(pl.len()) < 200).then(1.0).otherwise("af")
     )
     assert estimate(counts).sites <= 200
+
+
+def test_a_panel_of_another_assembly_gives_none() -> None:
+    rng = np.random.default_rng(15)
+    counts = simulate(15, 1000, 30, 0.0)
+    # The base that is there is REF at a quarter of the sites, ALT at one, another at half.
+    there = rng.integers(0, 4, 1000)
+    total = 30 * np.ones(1000, int)
+    wrong = counts.with_columns(
+        n_ref=pl.Series(total * (there == 0)),
+        n_alt=pl.Series(total * (there == 1)),
+        n_other=pl.Series(total * (there > 1)),
+    )
+    found = estimate(wrong)
+    assert found.alpha is None
+    assert "another assembly" in found.why

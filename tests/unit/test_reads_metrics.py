@@ -148,7 +148,9 @@ def test_figures_of_calls() -> None:
     regions = [
         region("chr1", [1], charr=charr),
         region("chr2", [1], charr=charr, ti=14, tv=6, het=2, hom_alt=0),
-    ]
+        region("chrX", [1], charr=charr | {"ref_reads": 3000}, snvs=0, indels=0, ti=0, tv=0,
+               het=0, hom_alt=0, calls=0, filtered=0),
+    ]  # fmt: skip
     own = metrics(regions=regions)["figures"]
     assert (own["snvs"], own["indels"]) == (20, 4)
     assert own["ti_tv"] == pytest.approx(2.0)
@@ -180,6 +182,9 @@ def test_what_cannot_be_known_is_null() -> None:
     assert own["mean_coverage"] == 0
     lacking = [region("chr1", [9]), {"contig": "chr2", "depths": [1]}]
     assert metrics(regions=lacking)["figures"]["snvs"] is None
+    kept = metrics(finished(duplicates=0, tools=[]))["figures"]
+    assert kept["duplicates"] is None
+    assert metrics(finished(duplicates=0))["figures"]["duplicates"] == 0
     single = person_metrics(
         Person("c", "p", "male", [Lane("c", "p", "1", "l", "ILLUMINA", "single", ["a"])]),
         [], finished(paired=None, proper=0), [], None, haploid=HAPLOID, sex=None,
@@ -222,7 +227,7 @@ def test_the_panel_counts_on_autosomes_alone() -> None:
     assert "leave the person out" in flags["contaminated"]
     few = metrics(panel=panel[:10])
     assert few["figures"]["contamination"] is None
-    assert "10 sites" in few["reasons"]["contamination"]
+    assert "10 of 10 sites" in few["reasons"]["contamination"]
 
 
 def test_sex_stands_beside_the_sheet() -> None:

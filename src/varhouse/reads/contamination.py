@@ -47,6 +47,10 @@ THIRD_BASE = 0.1
 """Sites at which more reads than this share, and more than one, have a third base are left
 out: misplaced reads, or an allele that the panel lacks."""
 
+MOST_THIRD = 0.2
+"""Share of sites with such reads, above which the panel is not taken to be of this genome: of
+a wrong one half of the sites have neither REF nor ALT. Of a right one hardly any."""
+
 CHI2_95 = 3.8414588
 """95 % quantile of chi-squared with one degree of freedom, for the likelihood ratio."""
 
@@ -145,11 +149,20 @@ def estimate(
         A contaminant who is a relative shares alleles with the person: the estimate is then
         too low (by about half for parent and child). Several contaminants look like one.
     """
-    used = _usable(panel)
-    depth = used["n_ref"] + used["n_alt"]
-    n_sites, n_reads = used.height, int(depth.sum())
-    if n_sites < fewest:
-        why = f"{n_sites} sites of the panel have usable reads, {fewest} are needed"
+    used, n_third = _usable(panel)
+    n_sites, n_reads = used.height, int((used["n_ref"] + used["n_alt"]).sum())
+    why = ""
+    if n_third > MOST_THIRD * (n_sites + n_third):
+        why = (
+            f"at {n_third:,} of {n_sites + n_third:,} sites with reads many of them have a base "
+            "that is neither REF nor ALT: is the panel of another assembly?"
+        )
+    elif n_sites < fewest:
+        why = (
+            f"{n_sites:,} of {panel.height:,} sites of the panel have usable reads, "
+            f"{fewest:,} are needed"
+        )
+    if why:
         return Contamination(sites=n_sites, reads=n_reads, why=why)
     fit = _Fit(used)
     if divergence is not None:
@@ -169,21 +182,23 @@ def estimate(
     )
 
 
-def _usable(panel: pl.DataFrame) -> pl.DataFrame:
+def _usable(panel: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Give the sites to use, and how many were left out for reads with a third base."""
     if "quality" not in panel.columns:
         panel = panel.with_columns(quality=pl.lit(None, pl.Float64))
-    n = pl.col("n_ref") + pl.col("n_alt")
+    n, other = pl.col("n_ref") + pl.col("n_alt"), pl.col("n_other").fill_null(0)
     there = panel.select("af", "n_ref", "n_alt", "n_other", "quality").filter(
-        (n > 0) & (pl.col("af") > 0) & (pl.col("af") < 1)
+        (n + other > 0) & (pl.col("af") > 0) & (pl.col("af") < 1)
     )
-    other = pl.col("n_other").fill_null(0)
-    there = there.filter((other <= 1) | (other <= THIRD_BASE * (n + other)))
-    depths = there.select(n=n)["n"].sort()
+    is_third = (other > 1) & (other > THIRD_BASE * (n + other))
+    good = there.filter(~is_third & (n > 0))
+    n_third = there.filter(is_third).height
+    depths = good.select(n=n)["n"].sort()
     if depths.is_empty():
-        return there
+        return good, n_third
     seen = depths.cum_sum()
     usual = depths[int((seen < seen[-1] / 2).sum())]
-    return there.filter(n <= DEEPEST * usual)
+    return good.filter(n <= DEEPEST * usual), n_third
 
 
 class _Fit:

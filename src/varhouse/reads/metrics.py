@@ -1,7 +1,7 @@
 """A person's figures, from what the steps from reads to calls have left.
 
 Nothing is read here but the dicts of the steps: `check_lane` and `align_lane` of each lane,
-`finish_person`, `depth.json` of each called region, and the panel's counts of reads. What a
+`finish_person`, `join_regions`, and the panel's counts of reads of each region. What a
 step could not tell is missing or null in its dict, and null here.
 """
 
@@ -69,11 +69,9 @@ def person_metrics(
         (`paired`, `proper`, `optical`, `library_size`, `insert_sizes`, `bases`,
         `mapped_bases`, `mismatches`, `quality_sum`, `tools`) may be missing or null.
     regions
-        `depth.json` of each region: needed `contig`, `depths` (bases of the reference that are
-        not N by depth: a list from depth 0 on, or a dict by depth); and of the calls in it
-        `snvs`, `indels`, `ti`, `tv`, `het`, `hom_alt` (FILTER PASS; the last two where the
-        person has two copies), `calls`, `filtered`, and `charr`: `sites`, `ref_reads`,
-        `reads` of homozygous ALT SNVs on autosomes.
+        `regions` of `join_regions`: needed `contig`, `depths` (bases of the reference that are
+        not N by depth: a list from depth 0 on, or a dict by depth); and the counts of
+        `variants.count_variants`, of which `charr` counts on autosomes.
     panel
         Counts of reads at sites of a panel (`contamination.estimate`); None: no panel.
     haploid
@@ -106,7 +104,7 @@ def person_metrics(
     figures |= _of_reads(person, lanes, finished)
     figures |= _of_inserts(finished.get("insert_sizes") or {})
     figures |= _of_depths(depths)
-    figures |= _of_calls(regions)
+    figures |= _of_calls(regions, own)
     figures |= _of_panel(panel, haploid, reasons)
     figures |= {"sex": person.sex}
     if sex is not None:
@@ -155,18 +153,22 @@ def _of_reads(
         paired = reads
     cut = [n for lane in lanes if (n := lane.get("reads_trimmed")) is not None]
     seen = [lane["reads_in"] for lane in lanes if lane.get("reads_trimmed") is not None]
-    aligned = finished.get("mapped_bases")
+    duplicates = _needed(finished, "duplicates", what)
+    steps = {tool.get("step") for tool in finished.get("tools") or []}
+    if duplicates == 0 and "duplicates" not in steps:
+        # Of a file that was taken as it is: none were marked, not none found.
+        duplicates = None
     return {
         "reads": reads,
         "bases": finished.get("bases"),
         "reads_trimmed": _ratio(sum(cut), sum(seen)),
         "mapped": _ratio(mapped, reads),
         "proper": _ratio(finished.get("proper"), paired),
-        "duplicates": _ratio(_needed(finished, "duplicates", what), mapped),
+        "duplicates": _ratio(duplicates, mapped),
         "optical": _ratio(finished.get("optical"), mapped),
         # samtools gives 0 where no pair was a duplicate: the library has no end in sight.
         "library_size": finished.get("library_size") or None,
-        "error_rate": _ratio(finished.get("mismatches"), aligned),
+        "error_rate": _ratio(finished.get("mismatches"), finished.get("mapped_bases")),
         "mean_quality": _ratio(finished.get("quality_sum"), finished.get("bases")),
     }
 
@@ -251,12 +253,12 @@ def _cumulative(depths: Ints) -> list[float]:
     return [round(float(n / total), 6) for n in least if n]
 
 
-def _of_calls(regions: Sequence[Mapping[str, Any]]) -> dict[str, Value]:
+def _of_calls(regions: Sequence[Mapping[str, Any]], own: set[str]) -> dict[str, Value]:
     def total(key: str) -> int | None:
         own = [region.get(key) for region in regions]
         return None if not own or None in own else sum(own)  # type: ignore[arg-type]
 
-    charr = [region["charr"] for region in regions if region.get("charr")]
+    charr = [r["charr"] for r in regions if r.get("charr") and r["contig"] not in own]
     sites, ref, reads = (sum(c[k] for c in charr) for k in ("sites", "ref_reads", "reads"))
     enough = sites >= FEWEST_HOM_ALT
     return {
