@@ -196,7 +196,7 @@ def _lines(
     rest = pl.DataFrame(schema=BLOCKS)
     written = 0
     for i, (part, _) in enumerate(pairs):
-        done, rest = join_blocks(rest, pl.read_parquet(part / "blocks.parquet"))
+        done, rest = join_blocks(rest, pl.read_parquet(part / "blocks.parquet", glob=False))
         is_last = i == len(pairs) - 1
         if is_last:
             done, rest = pl.concat([done, rest]), rest.clear()

@@ -355,7 +355,11 @@ def _read_header(source: _Source) -> tuple[str, list[int]]:
     head = source.read(9)
     if len(head) < 9 or head[:5] != _MAGIC:
         raise InputError("bcftools mpileup wrote no BCF", _LOOK)
-    text = source.read(int.from_bytes(head[5:], "little")).rstrip(b"\0").decode()
+    size = int.from_bytes(head[5:], "little")
+    data = source.read(size)
+    if len(data) < size:
+        raise InputError(_CUT, _LOOK)
+    text = data.rstrip(b"\0").decode()
     found = {m[1]: int(m[2]) for m in _FORMAT.finditer(text)}
     if "PL" not in found or "DP" not in found:
         raise InputError("the BCF of bcftools mpileup lacks FORMAT/PL or DP", "this is a bug")

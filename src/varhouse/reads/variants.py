@@ -130,7 +130,7 @@ def unite_variants(parts: Sequence[Path]) -> tuple[pl.DataFrame, int]:
     doubled
         Variants that stood there more than once.
     """
-    frame = pl.concat([pl.read_parquet(part) for part in parts])
+    frame = pl.concat([pl.read_parquet(part, glob=False) for part in parts])
     quality = pl.col("qual").cast(pl.Float64, strict=False).fill_null(-1.0)
     frame = frame.sort(
         "pos", "ref", "alt", quality, "raw_pos", descending=[False, False, False, True, False]
