@@ -154,7 +154,7 @@ def estimate(
     why = ""
     if n_third > MOST_THIRD * (n_sites + n_third):
         why = (
-            f"at {n_third:,} of {n_sites + n_third:,} sites with reads many of them have a base "
+            f"at {n_third:,} of {n_sites + n_third:,} sites with reads many have a base "
             "that is neither REF nor ALT: is the panel of another assembly?"
         )
     elif n_sites < fewest:
