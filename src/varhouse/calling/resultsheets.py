@@ -50,7 +50,7 @@ def write_results(run: CallRun) -> None:
 def gvcf_of(run: CallRun, person: RunPerson) -> Path:
     """Name the gVCF of somebody: made here, or the one that the sheet brings."""
     if person.start == "gvcf":
-        return Path(person.person.lanes[0].files[0])
+        return Path(os.path.normpath(person.person.lanes[0].files[0]))
     return path_of(Path(run.folder) / "gvcf", person.person, ".g.vcf.gz")
 
 
