@@ -200,7 +200,7 @@ def test_the_table_of_figures_is_a_sheet(tmp_path: Path) -> None:
 
 def test_flags_stand_in_the_table_of_figures() -> None:
     frame = qc_frame([make_person(0, mean_coverage=2.0, duplicates=0.5), make_person(1)])
-    assert frame["flags"].to_list() == ["high_duplicates,low_coverage", ""]
+    assert frame["flags"].to_list() == ["high_duplicates,low_coverage", None]
 
 
 def test_a_batch_is_written_whole(tmp_path: Path) -> None:

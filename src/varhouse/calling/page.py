@@ -221,9 +221,12 @@ def _programs(people: Sequence[Person]) -> str:
         for person in people
         for tool in {_frozen(t): t for t in person.get("tools") or ()}.values()
     )
+    order = list(dict.fromkeys(step for step, *_ in found))
     rows = [
         (step, name, version, carrier, without_folders(options), n)
-        for (step, name, version, carrier, options), n in found.items()
+        for (step, name, version, carrier, options), n in sorted(
+            found.items(), key=lambda item: order.index(item[0][0])
+        )
     ]
     heads = ("step", "program", "version", "carried by", "arguments", "people")
     return table(heads, rows) if rows else ""

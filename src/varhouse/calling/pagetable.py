@@ -37,6 +37,7 @@ CONTIGS = 30
 """Contigs in the details of a person at most."""
 
 STYLE = """
+.facts b{white-space:nowrap}
 .scroll{overflow-x:auto;max-height:80vh;border:1px solid var(--rule);border-radius:8px}
 table.sort{width:max-content;min-width:100%}
 table.sort th,table.sort td{padding:4px 10px;white-space:nowrap}

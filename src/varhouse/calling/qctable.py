@@ -16,8 +16,10 @@ from varhouse.tables.schema import PolarsType
 
 _TYPES: dict[str, PolarsType] = {"count": pl.Int64, "word": pl.String}
 
-FIGURE_TYPES: dict[str, PolarsType] = {f.name: _TYPES.get(f.unit, pl.Float64) for f in FIGURES}
-"""Column to type: counts are whole numbers."""
+FIGURE_TYPES: dict[str, PolarsType] = {
+    f.name: pl.Int64 if f.name == "bases" else _TYPES.get(f.unit, pl.Float64) for f in FIGURES
+}
+"""Column to type: counts, and bases of all reads, are whole numbers."""
 
 
 def qc_frame(people: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -27,7 +29,7 @@ def qc_frame(people: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     -------
     pl.DataFrame
         cohort, sample, a column for each of FIGURES (null: cannot be known), and flags: their
-        codes, joined by commas, "" if there is none.
+        codes, joined by commas, null if there is none.
     """
     columns: dict[str, list[Any]] = {
         "cohort": [str(p["cohort"]) for p in people],
@@ -35,7 +37,9 @@ def qc_frame(people: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     }
     for name, dtype in FIGURE_TYPES.items():
         columns[name] = [_typed(p["figures"].get(name), dtype) for p in people]
-    columns["flags"] = [",".join(f["code"] for f in p.get("flags") or ()) for p in people]
+    columns["flags"] = [
+        ",".join(f["code"] for f in p.get("flags") or ()) or None for p in people
+    ]
     text = dict.fromkeys(("cohort", "sample"), pl.String)
     return pl.DataFrame(columns, schema={**text, **FIGURE_TYPES, "flags": pl.String})
 

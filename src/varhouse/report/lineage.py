@@ -61,8 +61,12 @@ def _programs(found: pl.DataFrame) -> str:
         return ""
     same = ["cohort", "step", "name", "version", "carrier", "options"]
     rows = (
-        tools.group_by(same, maintain_order=True)
-        .agg(n_files=pl.col("file").n_unique().cast(pl.Int64))
+        tools.with_row_index("at")
+        .group_by(same, maintain_order=True)
+        .agg(pl.col("at").min(), n_files=pl.col("file").n_unique().cast(pl.Int64))
+        .sort(
+            pl.col("at").min().over("cohort"), pl.col("at").min().over("cohort", "step"), "at"
+        )
         .with_columns(pl.col("options").str.slice(0, 200))
     )
     shown = rows.select("name", "cohort", "step", "version", "carrier", "options", "n_files")

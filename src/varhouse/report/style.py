@@ -57,6 +57,7 @@ tr.held td{background:var(--warnbg)}
 tr.held .state{color:var(--warn);font-weight:600}
 .why p{margin:0 0 .35em}
 .why details{margin:0}
+#lineage td{overflow-wrap:break-word}
 code,.mono{font:0.88em/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
 overflow-wrap:anywhere}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));
