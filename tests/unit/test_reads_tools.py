@@ -101,7 +101,8 @@ def test_a_container_sees_the_folders_and_not_our_python(fx_bin: Path, tmp_path:
     want = ["exec", "--cleanenv", "--bind", bound, str(image), program]
     assert found.words == [str(fx_bin / "apptainer"), *want]
     assert arguments(fx_bin, "apptainer") == [*want, "--version"]
-    assert (found.version, found.carrier) == ("1.9.0", f"image {image}")
+    # The lineage names no folder of this machine.
+    assert (found.version, found.carrier) == ("1.9.0", "image deep variant.sif")
     assert found.settings == {"model": "WES"}
 
 
@@ -140,7 +141,7 @@ def test_a_conda_environment_by_folder_and_by_name(fx_bin: Path, tmp_path: Path)
     env = tmp_path / "env"
     script(env / "bin", "gatk", ANSWERS["gatk"][0])
     found = resolve("gatk", {"conda": str(env)})
-    assert found.version == "4.6.1.0"
+    assert (found.version, found.carrier) == ("4.6.1.0", "conda env")
     # java of the environment comes first.
     assert found.words[:1] == ["env"]
     assert found.words[1].startswith(f"PATH={env}/bin{os.pathsep}")
@@ -165,7 +166,8 @@ def test_an_environment_that_snakemake_makes_is_asked_in_the_job(fx_bin: Path) -
 def test_a_command_may_be_several_words(fx_bin: Path) -> None:
     path = script(fx_bin, "my-bwa", ANSWERS["bwa"][0])
     script(fx_bin, "run", "Version: 0.7.18")
-    assert resolve("bwa", {"command": str(path)}).words == [str(path)]
+    found = resolve("bwa", {"command": str(path)})
+    assert (found.words, found.carrier) == ([str(path)], "command my-bwa")
     assert resolve("bwa", {"command": f"run -q '{path}'"}).words == ["run", "-q", str(path)]
     with pytest.raises(ConfigError, match="its command nowhere is not there"):
         resolve("bwa", {"command": "nowhere"})

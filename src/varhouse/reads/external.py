@@ -112,7 +112,7 @@ def words_before(
             raise ValueError("its `command` is empty; give the program's path")
         if shutil.which(words[0]) is None:
             raise ValueError(f"its command {words[0]} is not there or no program")
-        return words, "command " + shlex.join(words)
+        return words, "command " + " ".join(Path(word).name for word in words)
     return [program], ""
 
 
@@ -132,7 +132,9 @@ def _in_container(image: str, program: str, binds: Iterable[Path]) -> tuple[list
     folders = top_folders(binds)
     if folders:
         words += ["--bind", ",".join(folders)]
-    return [*words, image, program], f"image {image}"
+    # Lineage goes to others; where an image lies is nobody's business there.
+    name = image if "://" in image else Path(image).name
+    return [*words, image, program], f"image {name}"
 
 
 def top_folders(paths: Iterable[Path]) -> list[str]:
@@ -150,7 +152,8 @@ def _in_conda(where: str, program: str) -> tuple[list[str], str]:
             raise ValueError(f"the conda environment {where} has no bin/{program}")
         # Wrappers (gatk) look for java and python on the PATH.
         path = f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return ["env", f"PATH={path}", str(folder / program)], f"conda {where}"
+        words = ["env", f"PATH={path}", str(folder / program)]
+        return words, f"conda {folder.parent.name}"
     runner = next((w for w in ("conda", "mamba", "micromamba") if shutil.which(w)), None)
     if runner is None:
         raise ValueError(f"no conda is there for the environment {where}; give its path")
