@@ -118,20 +118,7 @@ def lineage_lines(
         If a name holds what no header line can: a line break, another control character.
     """
     lines = [_line("call", {"Sample": sample, "Version": version})]
-    for lane, facts in lanes:
-        for file in facts["files"]:
-            pairs = {
-                "Sample": sample,
-                "Lane": lane["lane"],
-                "Library": lane["library"],
-                "Platform": lane["platform"],
-                "Name": _name_of(file["name"]),
-                "Reads": file.get("n_reads"),
-                "Bytes": file.get("bytes"),
-                "MD5": file.get("md5"),
-                "SHA256": file.get("sha256"),
-            }
-            lines.append(_line("reads", pairs))
+    lines += [_reads(sample, lane, file) for lane, facts in lanes for file in facts["files"]]
     pairs = {
         "Name": _name_of(reference["name"]),
         "Bytes": reference.get("bytes"),
@@ -149,6 +136,22 @@ def lineage_lines(
         }
         lines.append(_line("tool", pairs))
     return list(dict.fromkeys(lines))
+
+
+def _reads(sample: str, lane: Mapping[str, Any], file: Mapping[str, Any]) -> str:
+    """Write the line of a file of reads."""
+    pairs = {
+        "Sample": sample,
+        "Lane": lane["lane"],
+        "Library": lane["library"],
+        "Platform": lane["platform"],
+        "Name": _name_of(file["name"]),
+        "Reads": file.get("n_reads"),
+        "Bytes": file.get("bytes"),
+        "MD5": file.get("md5"),
+        "SHA256": file.get("sha256"),
+    }
+    return _line("reads", pairs)
 
 
 def without_folders(command: str) -> str:
