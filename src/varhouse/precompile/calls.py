@@ -11,6 +11,7 @@ from varhouse.export import export_cohort
 from varhouse.ingest.byhand import prepare_by_hand
 from varhouse.ingest.jobs.steps import run_step
 from varhouse.precompile.inputs import write_inputs
+from varhouse.precompile.reads import call_reads, can_call
 
 Call = tuple[str, Callable[[], object]]
 
@@ -31,6 +32,8 @@ def list_calls(folder: Path, part: str) -> Iterator[Call]:
     if part in ("files", "all"):
         yield from _list_sites(folder, config)
         yield from _list_commands(folder)
+        if can_call():
+            yield "reads", lambda: call_reads(folder)
 
 
 def _list_calls(folder: Path, config: Path) -> Iterator[Call]:
