@@ -2,9 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -163,3 +165,34 @@ def test_messages_of_a_call_that_went_well_are_kept(tmp_path: Path, sam: Path) -
     log = tmp_path / "log"
     run_pipeline([Command(["sh", "-c", "echo odd >&2; cat"]), Function(copy)], log=log)
     assert log.read_text() == "[sh]\nodd\n"
+
+
+def test_stages_end_with_a_killed_caller(tmp_path: Path) -> None:
+    """Also one that waits for a file, and hears nothing of its pipes."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    code = (
+        "import sys\n"
+        "from varhouse.reads.pipeline import Samtools, run_pipeline\n"
+        "run_pipeline([Samtools(['view', sys.argv[1]])])\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code, str(fifo)])
+    # It opens once there is a reader: the stage has begun.
+    with fifo.open("wb"):
+        assert stages_with(fifo)
+        caller.kill()
+        caller.wait()
+        until = time.monotonic() + 10
+        while stages_with(fifo) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not stages_with(fifo)
+
+
+def stages_with(path: Path) -> list[str]:
+    """List processes that have a path among their arguments."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(path).encode() in each.read_bytes():
+                found.append(each.parent.name)
+    return found

@@ -24,6 +24,7 @@ from varhouse.errors import InputError, VarhouseError
 from varhouse.reads.alignedpairs import ReadArray, proper_bounds
 from varhouse.reads.bwalibrary import SOFT_CLIP, BwaLibrary
 from varhouse.reads.fastqtext import FastqText, check_ends, classify, match_files
+from varhouse.reads.tool import end_with_parent
 
 BATCH = 10_000_000
 """Bases of a batch: bwa's own (-K of one thread). Insert sizes are told from each batch; text,
@@ -181,6 +182,7 @@ def _bam_header(text: str) -> bytes:
 
 def main() -> int:
     """Do the job that the command line names; its result goes to stdout."""
+    end_with_parent()
     # What bwa or a library prints must not get between the records.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -294,6 +294,8 @@ def _bwa_index(fasta: Path) -> Command:
     missing = f"pybwa is missing: {install_extra('reads')}"
     code = (
         "import sys\n"
+        "from varhouse.reads.tool import end_with_parent\n"
+        "end_with_parent()\n"
         "try:\n    from pybwa import BwaIndex\n"
         f"except ImportError:\n    sys.exit({missing!r})\n"
         f"BwaIndex.index(sys.argv[1], block_size={_BLOCK_SIZE})\n"

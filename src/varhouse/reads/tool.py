@@ -5,10 +5,12 @@ goes to stderr; the exit status is the command's. It is a script, as the import 
 would cost more than pysam's, which is 0.03 s.
 """
 
+import ctypes
 import importlib
 import re
 import signal
 import sys
+from contextlib import suppress
 
 # These print to a stream of pysam's: with `catch_stdout=False` nothing comes out.
 _PRINTING = {
@@ -20,6 +22,17 @@ _PRINTING = {
 }
 # These abort at their end ("double free") unless they open their output themselves.
 _OPENING = {"samtools": frozenset[str](), "bcftools": frozenset(("query", "consensus"))}
+
+
+def end_with_parent() -> None:
+    """Have this process ended when the one that started it ends, however that is.
+
+    Else the stages of a killed job would work on beside those of the next attempt. Where the
+    system has no such call, a stage ends as its pipes are closed.
+    """
+    with suppress(OSError, AttributeError):
+        # prctl(PR_SET_PDEATHSIG, SIGTERM) of Linux.
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
 
 
 def main(argv: list[str]) -> int:
@@ -37,6 +50,7 @@ def main(argv: list[str]) -> int:
     """
     # As programs of C do: a reader that ends, ends the writer.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    end_with_parent()
     from pysam.utils import SamtoolsError  # noqa: PLC0415 - after the signal
 
     program, command, *args = argv
