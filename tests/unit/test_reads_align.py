@@ -182,8 +182,9 @@ def test_single_reads_and_mixed_ones_are_aligned_as_bwa_mem_does(
     path = fastq(tmp_path / "m.fq", mixed)
     header = "@HD\tVN:1.6\n" + "".join(f"{line}\n" for line in index.header_lines())
     job = Job(str(index.prefix), "mixed", f"{header}@RG\tID:x\tSM:s\n", "x", [str(path)])
+    argv = job.argv(tmp_path / "job.json")
     with (tmp_path / "m.bam").open("wb") as out:
-        subprocess.run(job.argv(), stdout=out, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(argv, stdout=out, check=True, stderr=subprocess.DEVNULL)
     assert core(records(tmp_path / "m.bam")) == bwa(tmp_path, index, "-p", str(path))
 
 
@@ -377,3 +378,16 @@ def test_bounds_are_read_from_what_bwa_says() -> None:
 [M::mem_pestat] skip orientation RF
 """
     assert proper_bounds(said).tolist() == [[1, 0], [1, 696], [1, 0], [1, 0]]
+
+
+def test_a_genome_of_thousands_of_contigs_is_aligned_to(tmp_path: Path) -> None:
+    """Its header is longer than an argument of a command may be."""
+    rng = np.random.default_rng(3)
+    contigs = [text(rng, 100) for _ in range(4000)]
+    path = tmp_path / "ref.fa"
+    path.write_text("".join(f">scaffold_{k}\n{c}\n" for k, c in enumerate(contigs)))
+    index = make_index(path, tmp_path / "index")
+    assert len("".join(index.header_lines())) > 1 << 17
+    one = fastq(tmp_path / "1.fq", [("r", contigs[3999], "I" * 100)])
+    align(index, tmp_path / "o.bam", "single", one)
+    assert records(tmp_path / "o.bam")[0].split("\t")[2:4] == ["scaffold_3999", "1"]

@@ -189,3 +189,12 @@ def test_two_at_once_make_one(tmp_path: Path, fasta: Path) -> None:
     assert [process.exitcode for process in both] == [0, 0]
     assert is_bwa_index(tmp_path / "index" / "ref.fasta", LENGTHS)
     assert not [p for p in (tmp_path / "index").iterdir() if p.name.endswith(".tmp")]
+
+
+def test_a_list_of_alt_contigs_is_taken_along(tmp_path: Path, fasta: Path) -> None:
+    """Beside the FASTA, in the names that bwa knows: it decides mapping qualities."""
+    assert not list(make_index(fasta, tmp_path / "without").fasta.parent.glob("*.alt"))
+    alt = tmp_path / "ref.fasta.64.alt"
+    alt.write_text("MT\t0\tchr1\t1\t60\t380M\t*\t0\t0\t*\t*\n")
+    index = make_index(fasta, tmp_path / "index")
+    assert Path(f"{index.prefix}.alt").read_text() == alt.read_text()

@@ -200,7 +200,7 @@ def _plan(
     # What cutadapt and others write has mates in turn.
     kind = "interleaved" if kind == "pairs" and not files else kind
     job = Job(str(index.prefix), kind, header, group["ID"], files, base, threads)
-    plan.stages.append(Command(job.argv(), "bwa mem"))
+    plan.stages.append(Command(job.argv(work / "bwa.json"), "bwa mem"))
     return plan
 
 

@@ -110,6 +110,7 @@ class BwaLibrary:
             If a file of it is missing or damaged. bwa itself ends the process, with its words
             on stderr, where it cannot read on.
         """
+        self._verbose.value = 1
         self._index = self._lib.bwa_idx_load(os.fsencode(prefix), 7)
         if not self._index:
             raise InputError(f"{prefix}: bwa cannot load this index", "make it anew")

@@ -1,4 +1,4 @@
-"""A lane's reads to aligned records: `python -m varhouse.reads.bwamem JOB`, which is JSON.
+"""A lane's reads to aligned records: `python -m varhouse.reads.bwamem JOB.json`.
 
 A process of its own: bwa tells the insert sizes of a batch on stderr of the whole process,
 ends the process where it cannot go on, and holds the index in memory.
@@ -59,9 +59,13 @@ class Job:
     threads: int = 1
     batch: int = BATCH
 
-    def argv(self) -> list[str]:
-        """Give the command that does it."""
-        return [sys.executable, "-m", __name__, json.dumps(asdict(self))]
+    def argv(self, path: Path) -> list[str]:
+        """Write the job to a file, and give the command that does it.
+
+        The header of a genome with thousands of contigs is too long for an argument.
+        """
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        return [sys.executable, "-m", __name__, str(path)]
 
 
 def align(job: Job, sink: BinaryIO) -> None:
@@ -188,7 +192,7 @@ def main() -> int:
     os.dup2(2, 1)
     try:
         with sink:
-            align(Job(**json.loads(sys.argv[1])), sink)
+            align(Job(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))), sink)
     except BrokenPipeError:
         return 141
     except VarhouseError as error:

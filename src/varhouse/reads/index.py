@@ -1,10 +1,13 @@
 """A reference as aligners and callers need it: made once, in a folder of its own, and kept.
 
+What lies in it:
+
 FOLDER/NAME.fa          the FASTA uncompressed: a link, or a copy of a compressed one
 FOLDER/NAME.fa.fai      lengths and offsets
 FOLDER/NAME.dict        lengths and MD5 of each sequence, as SAM headers have them
 FOLDER/index.json       which FASTA it is of; written last
 FOLDER/NAME.fa.*        files of an aligner
+FOLDER/NAME.fa.alt      bwa's list of ALT contigs, where one lies beside the FASTA
 FOLDER/ALIGNER.json     that those are whole; written last
 """
 
@@ -282,6 +285,10 @@ def _make_files(
             run_pipeline([build(own) if build is not None else _bwa_index(own)], log=log)
         for suffix in suffixes:
             Path(f"{own}{suffix}").rename(f"{fasta}{suffix}")
+        alt = find_alt_list(reference) if kind == "bwa" else None
+        if alt is not None:
+            with new_file(Path(f"{fasta}.alt")) as linked:
+                linked.symlink_to(alt.resolve())
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if kind == "bwa" and not is_bwa_index(fasta, whole):
@@ -314,6 +321,20 @@ def find_bwa_files(reference: Path, contigs: Sequence[tuple[str, int]]) -> Path 
         for prefix in (Path(f"{name}.64"), name):
             if is_bwa_index(prefix, contigs):
                 return prefix.absolute()
+    return None
+
+
+def find_alt_list(reference: Path) -> Path | None:
+    """Find bwa's list of ALT contigs beside a FASTA.
+
+    With it a read that also fits an ALT contig keeps its mapping quality on the chromosome;
+    without it both places are equal, the quality is 0, and nothing is called there.
+    """
+    plain = reference.with_name(_plain_name(reference.name))
+    for name in (reference, plain, plain.with_suffix("")):
+        for path in (Path(f"{name}.alt"), Path(f"{name}.64.alt")):
+            if path.is_file():
+                return path
     return None
 
 
