@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from varhouse.bgzf import BgzfStream
 from varhouse.reads import fastqfile
 from varhouse.reads.fastq import check_lane, check_lane_once, facts_file, same_reads
 from varhouse.reads.fastqcheck import check_fastq, quality_base
+from varhouse.reads.fastqtext import FastqText, classify, match_files
 from varhouse.reads.model import Lane, LaneFacts
 
 Read = tuple[str, str, str]
@@ -61,17 +63,21 @@ def problem(facts: LaneFacts) -> str:
     return facts.problems[0]
 
 
+MARKS = {
+    "joined": ("A00:7:HXYZ:1:1101:{n}:1000_{mate}:N:0:ACGT+GGTT", "_[123]:[YN]:.*"),
+    "last": ("frag-{n}_R{mate} x", "R?[123]( .*)?$"),
+    "colon": ("frag-{n}:{mate}", "R?[123]( .*)?$"),
+}
 NAMES = {
     "illumina": (ILLUMINA, "illumina"),
     "umi": ("A00:7:HXYZ:1:1101:{n}:1000:ACGT+GGTT {mate}:N:0:ACGT", "illumina"),
     "old": ("HWUSI-EAS100R:6:73:941:{n}#0/{mate}", "illumina-old"),
-    "joined": ("A00:7:HXYZ:1:1101:{n}:1000_{mate}:N:0:ACGT+GGTT", "illumina"),
     "mgi": ("V300012345L1C001R001{n:07}/{mate}", "mgi"),
     "element": ("AV223003:FFS-18:2140948523:1:10102:0293:{n:04} {mate}:N:0:ACGT", "element"),
     "sra": ("SRR0000001.{n} {n} length=100", "archive"),
     "sra -I": ("SRR0000001.{n}.{mate} {n} length=100", "archive"),
     "ena": ("ERR194146.{n} HSQ1008:141:D0CC8ACXX:7:1101:1204:{n}/{mate}", "archive"),
-    "last": ("frag-{n}_R{mate}", ""),
+    "dot": ("frag-{n}.{mate}", ""),
     "plain": ("{n}", ""),
 }
 
@@ -94,6 +100,22 @@ def test_mates_of_every_kind_of_names_are_pairs(tmp_path: Path, kind: str, form:
 
 
 @pytest.mark.parametrize("kind", NAMES)
+def test_what_is_taken_is_a_pair_to_the_aligner(tmp_path: Path, kind: str) -> None:
+    name, _ = NAMES[kind]
+    one, two = make(30, 1, name), make(30, 2, name)
+    turns = [r for both in zip(one, two, strict=True) for r in both]
+    for reads in ((one, two), (turns,)):
+        texts = [FastqText(io.BytesIO(text_of(r)).read, "x", 33) for r in reads]
+        for text in texts:
+            text.more(1 << 30)
+        if len(texts) == 2:
+            assert match_files(*texts, 1 << 30) == 30
+        else:
+            pairs, singles, _ = classify(texts[0], 1 << 30)
+            assert (len(pairs), len(singles)) == (30, 0)
+
+
+@pytest.mark.parametrize("kind", NAMES)
 def test_wrong_mates_are_found_by_their_names(tmp_path: Path, kind: str) -> None:
     name, _ = NAMES[kind]
     one, two = make(300, 1, name), make(300, 2, name)
@@ -106,7 +128,7 @@ def test_wrong_mates_are_found_by_their_names(tmp_path: Path, kind: str) -> None
     assert "until read 401," in told
 
 
-@pytest.mark.parametrize("kind", ["illumina", "old", "joined", "mgi", "sra -I", "last"])
+@pytest.mark.parametrize("kind", ["illumina", "old", "mgi", "sra -I", "dot"])
 def test_mates_in_the_wrong_files(tmp_path: Path, kind: str) -> None:
     name, _ = NAMES[kind]
     one, two = make(30, 1, name), make(30, 2, name)
@@ -117,9 +139,33 @@ def test_mates_in_the_wrong_files(tmp_path: Path, kind: str) -> None:
     assert "both hold mates 1" in told
 
 
+@pytest.mark.parametrize("kind", MARKS)
+@pytest.mark.parametrize("form", ["pairs", "interleaved"])
+def test_marks_that_the_aligner_leaves_on_are_refused(
+    tmp_path: Path, kind: str, form: str
+) -> None:
+    name, pattern = MARKS[kind]
+    one, two = make(30, 1, name), make(30, 2, name)
+    turns = [r for both in zip(one, two, strict=True) for r in both]
+    files = pair(tmp_path, one, two) if form == "pairs" else [write(tmp_path / "i.fq", turns)]
+    told = problem(check_fastq(files))
+    assert f'{{sub("{pattern}", "")}}' in told
+    # What is told helps.
+    command = told[told.index("gzip -cdf OLD") :]
+    for path in files:
+        new = path.with_name(f"new-{path.name.removesuffix('.gz')}.gz")
+        line = command.replace("OLD", str(path)).replace("NEW", str(new))
+        subprocess.run(["bash", "-c", line], check=True)
+    facts = check_fastq([f.with_name(f"new-{f.name.removesuffix('.gz')}.gz") for f in files])
+    assert (facts.problems, facts.form, facts.n_reads) == ([], form, 60)
+
+
 def test_an_index_read_between_the_mates(tmp_path: Path) -> None:
     one, three = make(30, 1), make(30, 3)
     assert check_fastq(pair(tmp_path, one, three)).problems == []
+    old = "HWUSI:6:73:941:{n}#0/{mate}"
+    told = problem(check_fastq(pair(tmp_path, make(30, 1, old), make(30, 3, old))))
+    assert '{sub("/[123].*", "")}' in told
 
 
 @pytest.mark.parametrize("kind", ["illumina", "sra", "plain"])

@@ -113,6 +113,9 @@ def _walk_pairs(one: FastqFile, two: FastqFile, facts: LaneFacts) -> None:
         facts.problems += _described(one, two)
         n = min(len(one.left), len(two.left), _FIRST_PAIRS)
         mode = _mode(one, one.left[:n], two, two.left[:n])
+        facts.problems += _mark_problems(
+            one.path, mode, [one.name(one.row), two.name(two.row)]
+        )
         facts.problems += _same_reads(one, two)
     is_fine = not facts.problems
     while one.fill() and two.fill():
@@ -148,6 +151,8 @@ def _walk_single(file: FastqFile, facts: LaneFacts) -> None:
     mode = _turn_mode(file)
     if mode is not None:
         facts.form = "interleaved"
+        names = [file.name(file.row), file.name(file.row + 1)]
+        facts.problems += _mark_problems(file.path, mode, names)
     held: tuple[fq.Bytes, fq.Ints] | None = None
     is_fine = True
     while file.fill():
@@ -222,6 +227,23 @@ def _mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -> in
         if what in (fq.SAME, fq.SWAPPED, fq.BOTH_SAME):
             return mode
     return fq.PLAIN
+
+
+def _mark_problems(path: Path, mode: int, names: Sequence[bytes]) -> list[str]:
+    """Find marks of mates that the aligner would take for a part of the name."""
+    first, second = names
+    if first == second:
+        return []
+    if re.fullmatch(rb".*[/.][12]", first) and second[-1:] in (b"1", b"2"):
+        return []
+    if mode == fq.PLAIN and not second.endswith(b"/3"):
+        return []
+    mark = {fq.MIDDLE: "_[123]:[YN]:.*", fq.PLAIN: "/[123].*"}.get(mode, "R?[123]( .*)?$")
+    return [
+        f"{path}: mates are named {_text(first)!r} and {_text(second)!r}, and only /1, /2 and "
+        f".1, .2 are taken off; fix: for each file: gzip -cdf OLD | awk 'NR % 4 == 1 "
+        f'{{sub("{mark}", "")}} 1\' | gzip > NEW'
+    ]
 
 
 def _marks(file: FastqFile, spans: fq.Ints, mode: int) -> list[int]:
