@@ -9,7 +9,7 @@ import pytest
 from pages import find_blocks, run_blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/cohorts.md", "docs/one-file.md")
+PAGES = ("README.md", "docs/reads.md", "docs/cohorts.md", "docs/one-file.md")
 
 
 def varhouse(folder: Path, *words: str) -> int:
@@ -19,11 +19,14 @@ def varhouse(folder: Path, *words: str) -> int:
 
 
 def build_demo(folder: Path) -> None:
-    """Do what `scripts/demo` does, in another folder."""
-    script = ROOT / "scripts" / "make_demo_data.py"
-    subprocess.run(
-        [sys.executable, script, folder / "demo/data"], check=True, capture_output=True
-    )
+    """Do what `scripts/demo` and the making of reads for `--reads` do, in another folder."""
+    scripts, made = ROOT / "scripts", folder / "demo/data"
+    for command in (("make_demo_data.py",), ("demo_reads.py", "make")):
+        subprocess.run(
+            [sys.executable, scripts / command[0], *command[1:], made],
+            check=True,
+            capture_output=True,
+        )
     ingest = ["ingest", "demo/store", "--config", "demo/data/config.yaml", "--cores", "2"]
     assert varhouse(folder, *ingest) == 3
     data = folder / "demo" / "data"
