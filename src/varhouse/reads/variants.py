@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from varhouse.errors import InputError
@@ -163,7 +165,49 @@ def judge(frame: pl.DataFrame, filters: Filters) -> pl.DataFrame:
     }
     words = [pl.when(test).then(pl.lit(name)) for name, test in against.items()]
     said = pl.concat_str(words, separator=";", ignore_nulls=True)
-    return frame.with_columns(filter=pl.when(said == "").then(pl.lit("PASS")).otherwise(said))
+    frame = frame.with_columns(filter=pl.when(said == "").then(pl.lit("PASS")).otherwise(said))
+    gone = pl.Series(_in_deletion(frame))
+    also = pl.when(pl.col("filter") == "PASS").then(pl.lit("Deleted"))
+    return frame.with_columns(
+        filter=pl.when(gone)
+        .then(also.otherwise(pl.col("filter") + ";Deleted"))
+        .otherwise("filter")
+    )
+
+
+def _in_deletion(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which variants change bases of which no copy is left.
+
+    A deletion of all copies that passes, and has a higher QUAL, stands over them. Reads that
+    end shortly behind such a deletion are aligned into it with a few differences.
+    """
+    lengths = pl.col("alt").str.split(",").list.eval(pl.element().str.len_bytes())
+    ref = pl.col("ref").str.len_bytes().cast(pl.Int64)
+    longest = lengths.list.gather(pl.col("called") - 1, null_on_oob=True).list.max()
+    is_called = (pl.col("called").list.len() > 0) & (pl.col("called").list.min() > 0)
+    own = frame.select(
+        # The base before an insertion or deletion is not changed.
+        start=pl.col("pos") - 1 + ((ref > 1) & (lengths.list.min() != ref)).cast(pl.Int64),
+        end=pl.col("pos") - 1 + ref,
+        quality=pl.col("qual").cast(pl.Float64, strict=False).fill_null(-1.0),
+    )
+    whole = frame.with_columns(own.get_columns()).filter(
+        (pl.col("filter") == "PASS")
+        & is_called.fill_null(False)
+        & (longest < ref).fill_null(False)
+    )
+    first = (whole["pos"] - 1 + whole.select(longest).to_series().cast(pl.Int64)).to_numpy()
+    order = np.argsort(first, kind="stable")
+    first, last = first[order], whole["end"].to_numpy()[order]
+    quality = whole["quality"].to_numpy()[order]
+    inside = np.zeros(frame.height, bool)
+    at = np.searchsorted(first, own["start"].to_numpy(), side="right") - 1
+    # Deletions of all copies do not lie over each other: the one before is the one that may.
+    found = at >= 0
+    inside[found] = (last[at[found]] >= own["end"].to_numpy()[found]) & (
+        quality[at[found]] > own["quality"].to_numpy()[found]
+    )
+    return inside
 
 
 def filter_lines(filters: Filters) -> list[str]:
@@ -173,6 +217,7 @@ def filter_lines(filters: Filters) -> list[str]:
         "LowDP": f"FORMAT/DP below {filters.depth:g}",
         "AlleleBalance": f"A called ALT allele has less than {filters.balance:g} of FORMAT/AD",
         "StrandBias": f"FORMAT/SP above {filters.strand:g}",
+        "Deleted": "A call of higher QUAL deletes these bases from all copies",
     }
     return [f'##FILTER=<ID={k},Description="{v}">' for k, v in words.items()]
 
