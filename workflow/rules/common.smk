@@ -6,11 +6,16 @@ from pathlib import Path
 from varhouse.ingest.jobs.about import about_job
 
 if "run" not in config:
-    # Started by hand (`snakemake --configfile CONFIG --config store=STORE`): prepare the
-    # run here; `varhouse ingest` has done it before it starts Snakemake.
+    # Started by hand (`snakemake --configfile CONFIG --config store=STORE`; of reads without
+    # a store): prepare the run here; the command has done it before it starts Snakemake.
     from snakemake.cli import get_argument_parser
 
-    from varhouse.ingest.byhand import prepare_by_hand
+    if config.get("example") == "reads" or {"reads", "store"} & set(config) == {
+        "reads"
+    }:
+        from varhouse.calling.byhand import prepare_by_hand
+    else:
+        from varhouse.ingest.byhand import prepare_by_hand
 
     ASKED, _ = get_argument_parser().parse_known_args()
     config["run"] = str(

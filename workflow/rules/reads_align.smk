@@ -8,6 +8,8 @@ rule reads_align:
         bam=temp("lanes/{lane}.bam"),
     log:
         "logs/reads_align/{lane}.log",
+    conda:
+        get_environment("trim", "aligner")
     threads: JOBS["threads"]["reads_align"]
     resources:
         mem_mb=mem_mb("reads_align"),

@@ -9,6 +9,8 @@ rule reads_call:
     log:
         "logs/reads_call/{calls}/{job}.log",
     priority: 2
+    conda:
+        get_environment("caller")
     threads: JOBS["threads"]["reads_call"]
     resources:
         mem_mb=mem_mb("reads_call"),

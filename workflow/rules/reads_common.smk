@@ -61,6 +61,14 @@ def get_people_done(wildcards):
     ]
 
 
+def get_environment(*keys):
+    """Name the environment of the program that does a step, if conda makes it; else none."""
+    said = RUN["settings"]
+    names = [said[key] for key in keys]
+    wanted = [n for n in names if said["tools"].get(n, {}).get("conda") is True]
+    return f"../envs/reads-{wanted[0]}.yaml" if wanted else None
+
+
 wildcard_constraints:
     lane="[0-9a-f]{16}",
     alignment="[0-9a-f]{16}",

@@ -9,6 +9,8 @@ rule reads_finish:
     log:
         "logs/reads_finish/{alignment}.log",
     priority: 1
+    conda:
+        get_environment("base_quality")
     threads: JOBS["threads"]["reads_finish"]
     resources:
         mem_mb=mem_mb("reads_finish"),

@@ -8,6 +8,8 @@ rule reads_gvcf:
     log:
         "logs/reads_gvcf/{calls}.log",
     priority: 3
+    conda:
+        get_environment("caller")
     threads: JOBS["threads"]["reads_gvcf"]
     resources:
         mem_mb=mem_mb("reads_gvcf"),

@@ -7,6 +7,8 @@ rule reads_index:
     log:
         "logs/reads_index.log",
     priority: 5
+    conda:
+        get_environment("aligner")
     threads: JOBS["threads"]["reads_index"]
     resources:
         mem_mb=mem_mb("reads_index"),

@@ -59,7 +59,7 @@ def call(config: Path | CallConfig, options: Options) -> tuple[int, dict[str, An
     if options.dry_run:
         return _dry_run(config, options, profile)
     work = config.folder / WORK
-    _make_folders(config.folder, work)
+    make_folders(config.folder, work)
     message = f"{config.folder} is being worked in"
     with file_lock(work / LOCK, message, options.wait) as holder:
         cancel_left(config.folder, [work / MARK])
@@ -69,7 +69,7 @@ def call(config: Path | CallConfig, options: Options) -> tuple[int, dict[str, An
     return 0, account
 
 
-def _make_folders(folder: Path, work: Path) -> None:
+def make_folders(folder: Path, work: Path) -> None:
     """Make the folder of results: it names people, so it is open to nobody else."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -118,7 +118,7 @@ def _run(
             run.jobs.check = share_check(config.people)
             run.save("check.json")
             snakemake.run(run, options, "check.json")
-        run = _with_facts(run, cores)
+        run = with_facts(run, cores)
     rows = [{"step": "check", **vars(checking)}]
     for note in dict.fromkeys(run.notes):
         LOG.warning("note  %s", note)
@@ -129,7 +129,7 @@ def _run(
     if run.todo:
         LOG.info("%d to call: %s", len(run.todo), needs)
     sweep(run, keep_current=True)
-    _find_made(run)
+    find_made(run)
     run.save()
     snakemake.run(run, options, "run.json")
     if not options.keep_work:
@@ -147,7 +147,7 @@ def is_large(run: CallRun) -> bool:
     return sum(map(lane_bytes, lanes)) > CHECK_BYTES
 
 
-def _with_facts(run: CallRun, cores: int) -> CallRun:
+def with_facts(run: CallRun, cores: int) -> CallRun:
     """Read all lanes, or what was found when they were read, and find what is to be done."""
     places = [
         (p, k) for p, person in enumerate(run.people) for k in range(len(person.person.lanes))
@@ -158,7 +158,7 @@ def _with_facts(run: CallRun, cores: int) -> CallRun:
     return prepare(run, dict(zip(places, found, strict=True)), cores)
 
 
-def _find_made(run: CallRun) -> None:
+def find_made(run: CallRun) -> None:
     """Let the workflow see what is there: the index, and alignments that are kept."""
     index = run.path("jobs/reads_index.json")
     if not Path(run.index).is_dir():
@@ -247,7 +247,7 @@ def _dry_run(
         run = begin_run(config, settle(work, config), work, cores)
         check_programs(run)
         write_panel(run)
-        run = _with_facts(run, cores)
+        run = with_facts(run, cores)
         place = config.folder
         while not place.exists():
             place = place.parent

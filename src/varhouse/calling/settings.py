@@ -23,7 +23,7 @@ from varhouse.ingest.setup.sheets import (
 from varhouse.reads.model import Filters, Person
 from varhouse.reads.othertools import known_problems
 from varhouse.reads.sheet import IGNORED, READS_SHEET, ReadsSheet, read_reads
-from varhouse.reads.tools import check_said
+from varhouse.reads.tools import check_said, wants_conda
 from varhouse.sheettable import Sheet, read_sheet
 
 OWN_KEYS = ("reads", "calling")
@@ -229,6 +229,16 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
             "sequencer; fix: calling.known_sites: [dbsnp.vcf.gz], or base_quality: none"
         )
     problems += [f"calling.{text}" for text in check_said(said.get("tools"))]
+    both = [
+        name
+        for name in dict.fromkeys(str(said.get(key)) for key in ("trim", "aligner"))
+        if wants_conda((said.get("tools") or {}).get(name))
+    ]
+    if len(both) > 1:
+        problems.append(
+            f"calling.tools: {' and '.join(both)} work in one job, which has one environment; "
+            "fix: conda: FOLDER, module or apptainer for one of them"
+        )
     if said.get("base_quality") == "gatk":
         problems += [
             f"calling.known_sites: {p}" for p in known_problems([Path(f) for f in known])
