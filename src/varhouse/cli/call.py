@@ -19,8 +19,10 @@ the least that it needs (paths from the folder of the configuration):
                 hebei     HB001     female    HB001_1.fq.gz      HB001_2.fq.gz
 
 One row a lane. In place of FASTQ a row may have a BAM (aligned or not), a CRAM or a gVCF.
-varhouse init DIR *.fastq.gz --reference GRCh38.fa writes both files. More keys (calling: ...):
-config/README.md. `varhouse ingest STORE --config FILE` calls first, then takes the results in.
+Both are drafted by
+  varhouse init DIR *.fastq.gz --reference GRCh38.fa
+More keys (calling: ...): config/README.md. `varhouse ingest STORE --config FILE` calls first, then
+takes the results in.
 
 examples:
   varhouse call --config config.yaml --dry-run          check all reads; say what it needs
