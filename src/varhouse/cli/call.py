@@ -25,7 +25,7 @@ More keys (calling: ...): config/README.md. `varhouse ingest STORE --config FILE
 takes the results in.
 
 examples:
-  varhouse call --config config.yaml --dry-run          check all reads; say what it needs
+  varhouse call --config config.yaml --dry-run          check all reads, say what it needs
   varhouse call --config config.yaml --cores 16
   varhouse call --config config.yaml --profile slurm
   varhouse ingest my-store --config calls/config.yaml
