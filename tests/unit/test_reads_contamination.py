@@ -1,11 +1,14 @@
 """Contamination by maximum likelihood, on counts of reads with known contamination."""
 
+import itertools
+import math
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
 
-from varhouse.reads.contamination import FEWEST_SITES, Contamination, estimate
+from varhouse.reads.contamination import FEWEST_SITES, Contamination, _Fit, estimate
 
 
 def simulate(
@@ -186,3 +189,46 @@ def test_a_panel_of_another_assembly_gives_none() -> None:
     found = estimate(wrong)
     assert found.alpha is None
     assert "another assembly" in found.why
+
+
+def slow_log_likelihood(
+    row: dict[str, float], alpha: float, bias: float, divergence: float
+) -> float:
+    """Say the model read by read and allele by allele, as the papers write it."""
+    error = 10 ** (-row["quality"] / 10)
+    total = 0.0
+    for alleles in itertools.product((0, 1), repeat=4):
+        prior, n_alt = 1.0, 0
+        for drawn, allele in enumerate(alleles):
+            p = (row["af"] * (1 - divergence) + n_alt * divergence) / (
+                1 - divergence + drawn * divergence
+            )
+            prior *= p if allele else 1 - p
+            n_alt += allele
+        own, other = alleles[0] + alleles[1], alleles[2] + alleles[3]
+        x = (1 - alpha) * own / 2 + alpha * other / 2
+        p = bias * x / (1 - x + bias * x)
+        likelihood = (
+            (p * (1 - error) + (1 - p) * error / 3) ** row["n_alt"]
+            * ((1 - p) * (1 - error) + p * error / 3) ** row["n_ref"]
+            * (2 * error / 3) ** row["n_other"]
+        )
+        total += prior * likelihood
+    return math.log(total)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "bias", "divergence"), [(0.0, 1.0, 0.0), (0.07, 0.8, 0.0), (0.3, 1.2, 0.15)]
+)
+def test_likelihoods_are_those_of_the_model(
+    alpha: float, bias: float, divergence: float
+) -> None:
+    counts = simulate(16, 40, 20, 0.1, scale=20).with_columns(
+        quality=pl.int_range(pl.len()).cast(pl.Float64) % 30 + 10
+    )
+    expected = sum(
+        slow_log_likelihood(row, alpha, bias, divergence)
+        for row in counts.iter_rows(named=True)
+    )
+    found = _Fit(counts).log_likelihood(alpha, 0.0, math.log(bias), divergence)
+    assert found == pytest.approx(expected, rel=1e-9)

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.haploid import HaploidRegions
-from varhouse.reads.figures import BY_NAME, FIGURES, LIMITS, find_flags
+from varhouse.reads.figures import BY_NAME, FIGURES, LIMITS, Limit, find_flags
 from varhouse.reads.metrics import CORE, person_metrics
 from varhouse.reads.model import Lane, Person
 from varhouse.reads.sexcheck import SexByReads
@@ -130,7 +131,9 @@ def test_coverage_is_of_autosomes_and_adds_up_over_regions() -> None:
     own = found["figures"]
     assert own["mean_coverage"] == pytest.approx(every.mean())
     assert own["median_coverage"] == statistics.median(every.tolist())
-    for depth in (1, 10, 20, 30):
+    off = np.abs(every - own["median_coverage"]).tolist()
+    assert own["mad_coverage"] == statistics.median(off)
+    for depth in (1, 10, 15, 20, 30):
         assert own[f"at_{depth}x"] == pytest.approx((every >= depth).mean())
     assert found["coverage"][:2] == [1.0, pytest.approx((every >= 1).mean(), abs=1e-6)]
     assert len(found["coverage"]) == every.max() + 1
@@ -295,3 +298,25 @@ def test_the_tables_are_sound() -> None:
     assert BY_NAME["reads"].text(1234567) == "1,234,567"
     assert BY_NAME["charr"].text(None) == "-"
     assert BY_NAME["sex"].text("male") == "male"
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reads-qc.md"
+
+
+def cut(limit: Limit) -> str:
+    shown = BY_NAME[limit.figure]
+    ends = (("below", limit.least), ("above", limit.most))
+    return " or ".join(f"{word} {shown.text(end)}" for word, end in ends if end is not None)
+
+
+def test_the_document_has_the_rows_of_both_tables() -> None:
+    lines = DOCUMENT.read_text().splitlines()
+    rows = [f"| `{f.name}` | {f.label} | {f.unit} | {f.meaning} |" for f in FIGURES]
+    at = lines.index(rows[0])
+    assert lines[at : at + len(rows) + 1] == [*rows, ""]
+    rows = [
+        f"| `{n.code}` | {BY_NAME[n.figure].label} {cut(n)} | {n.source} | {n.fix} |"
+        for n in LIMITS
+    ]
+    at = lines.index(rows[0])
+    assert lines[at : at + len(rows) + 1] == [*rows, ""]

@@ -16,7 +16,7 @@ from varhouse.reads.gvcf import join_regions
 from varhouse.reads.index import make_index
 from varhouse.reads.metrics import person_metrics
 from varhouse.reads.model import Filters, Lane, LaneFacts, Person, Span
-from varhouse.reads.panel import SCHEMA
+from varhouse.reads.panelfile import SCHEMA
 from varhouse.reads.sexcheck import bases_outside_par, reads_outside_par, sex_by_reads
 
 LENGTHS = {"chr1": 150_000, "chrX": 40_000, "chrY": 20_000}

@@ -12,7 +12,8 @@ import pytest
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.haploid import HaploidRegions
-from varhouse.reads.panel import SCHEMA, SPACING, read_panel
+from varhouse.reads.panel import SPACING, read_panel
+from varhouse.reads.panelfile import SCHEMA
 from varhouse.textfile import line_blocks
 
 CONTIGS = Contigs([Contig("chr1", ["1"]), Contig("chr2", ["2"]), Contig("chrX", ["X"])])
@@ -225,5 +226,5 @@ def test_blocks_of_lines_make_no_difference(
     def small(path: Path) -> Iterator[bytes]:
         return line_blocks(path, 60)
 
-    monkeypatch.setattr("varhouse.reads.panel.line_blocks", small)
+    monkeypatch.setattr("varhouse.reads.panelfile.line_blocks", small)
     assert read_panel(vcf, "AF", CONTIGS).equals(whole)

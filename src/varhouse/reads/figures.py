@@ -79,8 +79,11 @@ FIGURES: tuple[Figure, ...] = (
            "Mean depth over the bases of the called autosomes that are not N. Duplicates, "
            "reads with mapping quality 0 and second copies of overlapping mates left out."),
     Figure("median_coverage", "Coverage, median", "x", 0, "Median of the same depths."),
+    Figure("mad_coverage", "Coverage, MAD", "x", 0,
+           "Median of distances from the median of depths: how even coverage is."),
     Figure("at_1x", "Bases at 1x", "share", 4, "Share of these bases with depth 1 or more."),
     Figure("at_10x", "Bases at 10x", "share", 4, "Share with depth 10 or more."),
+    Figure("at_15x", "Bases at 15x", "share", 4, "Share with depth 15 or more."),
     Figure("at_20x", "Bases at 20x", "share", 4, "Share with depth 20 or more."),
     Figure("at_30x", "Bases at 30x", "share", 4, "Share with depth 30 or more."),
     Figure("x_ratio", "X / autosomes", "ratio", 3,
@@ -162,7 +165,7 @@ class Limit:
         return f"{shown.label} {shown.text(value)}, {how}: {self.fix}"
 
 
-_GNOMAD = "gnomAD v3 hard filters (Chen et al. 2024)"
+_GNOMAD = "gnomAD v3 sample filters (Chen et al. 2024, gnomad_qc)"
 _OWN = "no published cut; well outside of what whole genomes of blood show"
 
 LIMITS: tuple[Limit, ...] = (
@@ -173,7 +176,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("few_proper", "proper", 0.85, None, _OWN,
           "mates of other lanes or libraries in a file, or fragments much too short or long?",
           "reads", 1000),
-    Limit("high_duplicates", "duplicates", None, 0.3, _OWN,
+    Limit("high_duplicates", "duplicates", None, 0.3, _GNOMAD,
           "a third of the reads says nothing new; too little DNA, or sequenced deeper than "
           "the library is large"),
     Limit("short_fragments", "insert_median", 250, None, _GNOMAD,
@@ -190,9 +193,10 @@ LIMITS: tuple[Limit, ...] = (
           "too high: contamination; too low: related parents, low coverage, or large "
           "losses of heterozygosity", "snvs", 1000),
     Limit("contaminated", "contamination", None, 0.02,
-          "verifyBamID advises to look from 0.02-0.03; gnomAD leaves out above 0.05",
+          "Genomics England's newborn pipeline looks from 0.015, gnomAD leaves out above 0.05",
           "look for a swap or spill in the laboratory; above 5 % leave the person out"),
-    Limit("charr_high", "charr", None, 0.02, "Lu et al. 2023: as verifyBamID's 0.02-0.03",
+    Limit("charr_high", "charr", None, 0.02,
+          "as contamination, and 0.005 for what errors of sequencing add",
           "likely contaminated; give a panel (calling: contamination) for an estimate",
           "snvs", 1000),
 )  # fmt: skip

@@ -185,10 +185,8 @@ def _of_inserts(counts: Mapping[Any, int]) -> dict[str, Value]:
     size = np.array([int(k) for k in ranked], np.int64)
     n = np.array(list(ranked.values()), np.int64)
     median = _median(size, n)
-    off = np.abs(size - median)
-    order = np.argsort(off, kind="stable")
-    mad = _median(off[order], n[order])
-    core = off <= CORE * max(mad, 1.0)
+    mad = _spread(size, n, median)
+    core = np.abs(size - median) <= CORE * max(mad, 1.0)
     total = n[core].sum()
     mean = float((size[core] * n[core]).sum() / total)
     square = float((n[core] * (size[core] - mean) ** 2).sum() / total)
@@ -206,6 +204,13 @@ def _median(values: npt.NDArray[Any], n: Ints) -> float:
     total = int(ends[-1])
     low, high = np.searchsorted(ends, [(total - 1) // 2, total // 2], side="right")
     return float(values[low] + values[high]) / 2
+
+
+def _spread(values: npt.NDArray[Any], n: Ints, median: float) -> float:
+    """Give the median of distances from the median (MAD)."""
+    off = np.abs(values - median)
+    order = np.argsort(off, kind="stable")
+    return _median(off[order], n[order])
 
 
 def _depths_by_contig(regions: Sequence[Mapping[str, Any]], person: Person) -> dict[str, Ints]:
@@ -237,11 +242,13 @@ def _of_depths(depths: Ints) -> dict[str, Value]:
     if not total:
         return {}
     depth = np.arange(len(depths))
+    median = _median(depth, depths)
     out: dict[str, Value] = {
         "mean_coverage": float((depth * depths).sum() / total),
-        "median_coverage": _median(depth, depths),
+        "median_coverage": median,
+        "mad_coverage": _spread(depth, depths, median),
     }
-    return out | {f"at_{d}x": float(depths[d:].sum() / total) for d in (1, 10, 20, 30)}
+    return out | {f"at_{d}x": float(depths[d:].sum() / total) for d in (1, 10, 15, 20, 30)}
 
 
 def _cumulative(depths: Ints) -> list[float]:
