@@ -6,7 +6,6 @@ here where one job does all of a person.
 """
 
 import argparse
-import importlib
 import logging
 import os
 import shutil
@@ -170,11 +169,9 @@ class CallJob:
 
             program = find_program(self.run, "gatk")
             return recalibrate_with(program, plain, out, fasta=index.fasta, known=known)
-        module = importlib.import_module("varhouse.reads.recalibrate")
-        found: dict[str, Any] = module.recalibrate(
-            plain, out, fasta=index.fasta, known=known, threads=self.threads
-        )
-        return found
+        from varhouse.reads.recalibrate import recalibrate  # noqa: PLC0415
+
+        return recalibrate(plain, out, fasta=index.fasta, known=known, threads=self.threads)
 
     def call(self, person: RunPerson, job: int) -> Path:
         """Call a share of the genome of somebody; gives the folder of its regions."""
