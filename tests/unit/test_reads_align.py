@@ -208,12 +208,14 @@ def test_result_depends_neither_on_threads_nor_on_the_form(tmp_path: Path, data:
 
 
 def test_names_of_archives_and_comments_are_cut(tmp_path: Path, data: Any) -> None:
-    """/1 and /2, what follows a space, and .1 and .2 of mates."""
+    """What marks the mate: behind / or ., in a description, or in one that is joined on."""
     _, index, reads = data
-    for k, (a, b) in enumerate((("/1", "/2"), (" 1:N:0:ACGT", " 2:N:0:ACGT"), (".1", ".2"))):
+    forms = ("/{}", " {}:N:0:ACGT", ".{}", "_{}:N:0:ACGT")
+    settings = AlignSettings()
+    for k, (a, b) in enumerate((form.format(1), form.format(2)) for form in forms):
         one = fastq(tmp_path / "1.fq", [(n + a, s, q) for (n, s, q), _ in reads[:50]])
         two = fastq(tmp_path / "2.fq", [(n + b, s, q) for _, (n, s, q) in reads[:50]])
-        align(index, tmp_path / f"{k}.bam", "pairs", one, two)
+        align(index, tmp_path / f"{k}.bam", "pairs", one, two, settings=settings)
         names = {line.split("\t")[0] for line in records(tmp_path / f"{k}.bam")}
         assert names == {f"r{i}" for i in range(50)}
 
@@ -319,7 +321,10 @@ def test_another_aligner_stands_in_the_same_place(tmp_path: Path, data: Any) -> 
     _, index, reads = data
     files = [fastq(tmp_path / f"{k}.fq", [p[k] for p in reads[:200]]) for k in (0, 1)]
     align(index, tmp_path / "a.bam", "pairs", *files)
-    old = [fastq(tmp_path / f"o{k}.fq", [p[k] for p in reads[:200]], base=64) for k in (0, 1)]
+    marked = [
+        [(f"{n}.{k + 1}", s, q) for n, s, q in (p[k] for p in reads[:200])] for k in (0, 1)
+    ]
+    old = [fastq(tmp_path / f"o{k}.fq", own, base=64) for k, own in enumerate(marked)]
     argv = ["bwa", "mem", "-v", "1", "-Y", "-p", "-K", "10000000", str(index.prefix), "-"]
     stage = Other(Command(argv), Tool("align", "bwa", "0.7.17"))
     told = align(index, tmp_path / "b.bam", "pairs", *old, base=64, aligner=stage)
@@ -339,6 +344,11 @@ def test_another_aligner_stands_in_the_same_place(tmp_path: Path, data: Any) -> 
             }
 
     assert scores(tmp_path / "a.bam") == scores(tmp_path / "b.bam")
+    # Behind cutadapt, which leaves the marks of mates.
+    settings = AlignSettings(adapters={"r1": "GGGGGGGGGGGGGGGGGGGG"})
+    more: Any = {"base": 64, "aligner": stage, "settings": settings}
+    align(index, tmp_path / "c.bam", "pairs", *old, **more)
+    assert scores(tmp_path / "c.bam") == scores(tmp_path / "b.bam")
 
 
 def test_header_names_the_lane_and_no_path(tmp_path: Path, data: Any) -> None:

@@ -6,8 +6,10 @@ Each record has what marking duplicates needs (MC, ms): bwa's own process writes
 aligner `samtools fixmate -m` adds it.
 """
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
@@ -17,7 +19,7 @@ from typing import Any
 from varhouse.errors import InputError
 from varhouse.files import new_file, unfinished_name
 from varhouse.reads.bwalibrary import pybwa_version
-from varhouse.reads.bwamem import BATCH, Job
+from varhouse.reads.bwamem import BATCH, Job, opened
 from varhouse.reads.index import Index
 from varhouse.reads.model import Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, Function, Samtools, Stage, run_pipeline
@@ -178,6 +180,9 @@ def _plan(
         files, base = [], 33
     elif is_text and adapters:
         report = work / "cutadapt.json"
+        if form == "pairs" and _has_joined_names(files[0]):
+            plan.stages.append(Function(interleave(files, base, paired=True), "reads"))
+            files, base, form = ["-"], 33, "interleaved"
         plan.stages.append(trim_command(files, form, adapters, report))
         plan.tools.append(trim_tool(adapters, paired=form != "single"))
         plan.figures = lambda: trim_figures(report)
@@ -190,9 +195,10 @@ def _plan(
     tool = aligner.tool if aligner is not None else _bwa_tool()
     plan.tools.append(tool)
     if aligner is not None:
-        if files or base != 33:
-            names = list(lane.files) if files else []
-            plan.stages.append(Function(interleave(names, base), "reads"))
+        if is_text:
+            # Names of mates are made equal, and qualities begin at 33.
+            text = interleave(files, base, paired=form != "single")
+            plan.stages.append(Function(text, "reads"))
         plan.stages += [aligner.stage, Samtools(["fixmate", "--no-PG", "-m", "-u", "-", "-"])]
         return plan
     header = _header(index, group, plan.tools)
@@ -202,6 +208,13 @@ def _plan(
     job = Job(str(index.prefix), kind, header, group["ID"], files, base, threads)
     plan.stages.append(Command(job.argv(work / "bwa.json"), "bwa mem"))
     return plan
+
+
+def _has_joined_names(file: str) -> bool:
+    """Tell whether names are such that cutadapt takes mates for others (NAME_1:N:0:INDEX)."""
+    with ExitStack() as stack:
+        start = opened(Path(file), stack)(1000).partition(b"\n")[0]
+    return re.search(rb"_[12]:[YN]:", start.split()[0] if start.split() else b"") is not None
 
 
 def _unaligned(file: str, work: Path, index: Index) -> list[Stage]:

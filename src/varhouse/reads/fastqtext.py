@@ -56,7 +56,7 @@ def _index(text, at, end, is_last, shift, rows):  # type: ignore[no-untyped-def]
         name, stop = at + 1, at + 1
         while stop < p and text[stop] != 32 and text[stop] != 9 and text[stop] != 13:
             stop += 1
-        if stop - name > 2 and text[stop - 2] == 47 and 49 <= text[stop - 1] <= 50:
+        if stop - name > 2 and text[stop - 2] == 47 and 49 <= text[stop - 1] <= 51:
             stop -= 2
         bases = p + 1
         p = bases
@@ -195,24 +195,35 @@ class FastqText:
 
 @njit(cache=True, nogil=True)
 def _same_names(text1, row1, text2, row2):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Compare names of mates: 0 differ, 1 equal, 2 equal but for an ending .1 and .2."""
+    """Compare names of mates: how many of their bytes name the fragment; -1: they differ.
+
+    The forms are those of `reads.names`; /1 and /2 are off already.
+    """
     size = row1[1]
     if size != row2[1]:
-        return 0
+        return -1
     a, b = row1[0], row2[0]
     for k in range(size):
-        if text1[a + k] != text2[b + k]:
-            # Archives (SRA) number mates so; the names are of one read all the same.
-            if k == size - 1 and k > 0 and text1[a + k] == 49 and text2[b + k] == 50:
-                return 2 if text1[a + k - 1] == 46 else 0
-            return 0
-    return 1
+        if text1[a + k] == text2[b + k]:
+            continue
+        if k == 0 or text1[a + k] != 49 or text2[b + k] != 50:
+            return -1
+        before = text1[a + k - 1]
+        if k == size - 1:
+            # . _ - : R before the last character.
+            return k - 1 if before in (46, 95, 45, 58, 82) else -1
+        # _1:N: and _2:N:, a description that was joined on.
+        if before == 95 and k + 3 < size and text1[a + k + 1] == 58 and text1[a + k + 3] == 58:
+            return k - 1 if text1[a + k + 2] in (78, 89) else -1
+        return -1
+    return size
 
 
 @njit(cache=True, nogil=True)
-def _shorten(text, row):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    row[1] -= 2
-    text[row[0] + row[1]] = 0
+def _shorten(text, row, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    if size < row[1]:
+        row[1] = size
+        text[row[0] + size] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -222,11 +233,10 @@ def _match(text1, rows1, text2, rows2, bases):  # type: ignore[no-untyped-def]  
     n = min(rows1.shape[0], rows2.shape[0])
     for i in range(n):
         same = _same_names(text1, rows1[i], text2, rows2[i])
-        if same == 0:
+        if same < 0:
             return i, i + 1
-        if same == 2:
-            _shorten(text1, rows1[i])
-            _shorten(text2, rows2[i])
+        _shorten(text1, rows1[i], same)
+        _shorten(text2, rows2[i], same)
         total += rows1[i, 3] + rows2[i, 3]
         if total >= bases:
             return i + 1, 0
@@ -277,10 +287,9 @@ def _classify(text, rows, bases, is_over, pairs, singles):  # type: ignore[no-un
     while i < n and total < bases:
         if i + 1 < n:
             same = _same_names(text, rows[i], text, rows[i + 1])
-            if same:
-                if same == 2:
-                    _shorten(text, rows[i])
-                    _shorten(text, rows[i + 1])
+            if same >= 0:
+                _shorten(text, rows[i], same)
+                _shorten(text, rows[i + 1], same)
                 pairs[n_pairs] = i
                 n_pairs += 1
                 total += rows[i, 3] + rows[i + 1, 3]

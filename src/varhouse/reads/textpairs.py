@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from varhouse.reads.bwamem import opened
-from varhouse.reads.fastqtext import FastqText, check_ends, match_files
+from varhouse.reads.fastqtext import FastqText, check_ends, classify, match_files
 
 _BATCH = 4_000_000
 """Bases at a time: some 20 MB of text."""
@@ -47,11 +47,11 @@ def _write(text1, rows1, text2, rows2, paired, out):  # type: ignore[no-untyped-
 
 
 def interleave(
-    files: Sequence[str], quality_base: int
+    files: Sequence[str], quality_base: int, *, paired: bool
 ) -> Callable[[BinaryIO, BinaryIO], None]:
     """Give the function that writes the reads of FASTQ files, those of two in turn.
 
-    Names lose what follows a space and /1 or /2; qualities begin at 33.
+    Names lose what follows a space and the mark of the mate; qualities begin at 33.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def interleave(
         One or two; none: the text is what the function reads.
     quality_base
         33 or 64: what stands for quality 0 in the files.
+    paired
+        Whether there are pairs: in two files, or neighbours of one name.
     """
 
     def write(source: BinaryIO, sink: BinaryIO) -> None:
@@ -66,25 +68,25 @@ def interleave(
             texts = [
                 FastqText(opened(Path(name), stack), name, quality_base) for name in files
             ] or [FastqText(source.read, "the reads", quality_base)]
-            paired = len(texts) == 2
-            while True:
-                for text in texts:
-                    text.more(_BATCH)
-                n = (
-                    match_files(texts[0], texts[1], 2 * _BATCH)
-                    if paired
-                    else len(texts[0].rows)
-                )
-                if n == 0:
-                    break
+            while n := _next(texts, paired=paired):
                 rows = [text.rows[:n] for text in texts]
                 size = sum(int((2 * r[:, 3] + r[:, 1] + 6).sum()) for r in rows)
                 out = np.empty(size, np.uint8)
-                _write(texts[0].text, rows[0], texts[-1].text, rows[-1], paired, out)
+                two = len(texts) == 2
+                _write(texts[0].text, rows[0], texts[-1].text, rows[-1], two, out)
                 sink.write(out.data)
                 for text in texts:
                     text.drop(n)
-            if paired:
+            if len(texts) == 2:
                 check_ends(texts[0], texts[1])
 
     return write
+
+
+def _next(texts: Sequence[FastqText], *, paired: bool) -> int:
+    """Read on; gives the number of rows of each text that are written next."""
+    for text in texts:
+        text.more(_BATCH)
+    if len(texts) == 2:
+        return match_files(texts[0], texts[1], 2 * _BATCH)
+    return classify(texts[0], 2 * _BATCH)[2] if paired else len(texts[0].rows)
