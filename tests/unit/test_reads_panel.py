@@ -25,10 +25,11 @@ HEAD = """##fileformat=VCFv4.2
 ##contig=<ID=GL1>
 ##INFO=<ID=AF,Number=A,Type=Float,Description="f">
 ##INFO=<ID=AF_eas,Number=1,Type=Float,Description="f">
+##INFO=<ID=MAF,Number=1,Type=Float,Description="f">
 ##INFO=<ID=DB,Number=0,Type=Flag,Description="f">
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 """
-RECORDS = """1\t1000\t.\tA\tG\t.\t.\tAF=0.3;AF_eas=0.5;DB
+RECORDS = """1\t1000\t.\tA\tG\t.\t.\tMAF=0.9;AF=0.3;AF_eas=0.5;DB
 1\t3000\t.\tC\tT\t.\t.\tAF=0.01;AF_eas=0.5
 1\t5000\t.\tC\tT,G\t.\t.\tAF=0.3,0.2
 1\t7000\t.\tCA\tC\t.\t.\tAF=0.3
@@ -168,7 +169,7 @@ def test_mistakes_name_the_place_and_the_fix(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none of its 10 rows"):
         read_panel(vcf, "AF", Contigs([Contig("scaffold1")]))
     bad = write_vcf(tmp_path / "bad.vcf", RECORDS + "X\t2000\t.\tT\tC\t.\t.\tAF=1.5\n")
-    with pytest.raises(InputError, match=r"bad\.vcf:22: AF is '1\.5'"):
+    with pytest.raises(InputError, match=r"bad\.vcf:23: AF is '1\.5'"):
         read_panel(bad, "AF", CONTIGS)
     with pytest.raises(InputError, match="no such file"):
         read_panel(tmp_path / "none.vcf", "AF", CONTIGS)
@@ -182,7 +183,7 @@ def test_mistakes_name_the_place_and_the_fix(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column maf"):
         read_panel(sheet, "maf", CONTIGS)
     short = write_vcf(tmp_path / "short.vcf", RECORDS + "X\tten\t.\tT\tC\t.\t.\tAF=0.5\n")
-    with pytest.raises(InputError, match=r"short\.vcf:22: POS is no number"):
+    with pytest.raises(InputError, match=r"short\.vcf:23: POS is no number"):
         read_panel(short, "AF", CONTIGS)
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match="cannot be read as a panel"):
@@ -228,3 +229,6 @@ def test_blocks_of_lines_make_no_difference(
 
     monkeypatch.setattr("varhouse.reads.panelfile.line_blocks", small)
     assert read_panel(vcf, "AF", CONTIGS).equals(whole)
+    bad = write_vcf(tmp_path / "bad.vcf", RECORDS + "X\t2000\t.\tT\tC\t.\t.\tAF=1.5\n")
+    with pytest.raises(InputError, match=r"bad\.vcf:23: AF is"):
+        read_panel(bad, "AF", CONTIGS)
