@@ -463,3 +463,9 @@ def test_lanes_with_the_same_reads(tmp_path: Path) -> None:
     assert len(told) == 1
     assert "lane L2: x1.fq holds the same reads as r1.fq.gz" in told[0]
     assert same_reads([first, third], [facts[0], facts[2]]) == []
+    # Running numbers are the same in every file.
+    numbered = [
+        lane(write(tmp_path / f"n{k}.fq", make(30, k, "{n}")), form="single", name=f"N{k}")
+        for k in (1, 2)
+    ]
+    assert same_reads(numbered, [check_lane(x) for x in numbered]) == []

@@ -60,6 +60,9 @@ class Sample:
             wrong = rng.random(n) < chance(quality[:, k], cycle[:, k], context)
             read[wrong, k] = (read[wrong, k] + rng.integers(1, 4, wrong.sum())) % 4
         self.is_wrong = read != seen
+        self.is_behind = np.zeros_like(self.is_wrong)
+        self.is_behind[:, 1:] = read[:, :-1] == 2
+        self.is_behind[self.is_reverse] = self.is_behind[self.is_reverse][:, ::-1]
         # As the file has them: along the contig.
         for each in (read, quality):
             each[self.is_reverse] = each[self.is_reverse][:, ::-1]
@@ -143,7 +146,7 @@ def test_wrong_qualities_are_set_right_in_each_bin(wrong: Sample, result: Result
     late = np.zeros_like(wrong.is_wrong)
     late[~wrong.is_reverse, 80:] = True
     late[wrong.is_reverse, :20] = True
-    for of in (late, ~late):
+    for of in (late, ~late, wrong.is_behind, ~wrong.is_behind, late & wrong.is_behind):
         for q in (12, 23, 30, 37):
             here = of & (wrong.quality == q)
             chance = (10 ** (-new[here].astype(float) / 10)).mean()

@@ -137,8 +137,8 @@ def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
     """Find reads that would count twice, or for somebody else.
 
     Files are the same by their bytes; FASTQ also in another packing, by the names of their
-    first and last read and by how many there are. The read groups of an alignment may have
-    any name, but not that of another person of the sheet.
+    first and last read and by how many there are, if names have a run in them. The read
+    groups of an alignment may have any name, but not that of another person of the sheet.
     """
     people = {lane.sample for lane in lanes}
     seen: dict[tuple[object, ...], tuple[Lane, str]] = {}
@@ -147,7 +147,7 @@ def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
         keys: dict[tuple[object, ...], str] = {
             ("bytes", f["sha256"]): str(f["name"]) for f in found.files
         }
-        if lane.form in ("pairs", "interleaved", "single") and found.files:
+        if found.names and found.files:
             one = found.files[0]
             reads = ("reads", one["first"], one["last"], found.n_reads, found.n_bases)
             keys[reads] = str(one["name"])
