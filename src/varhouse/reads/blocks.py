@@ -244,11 +244,9 @@ def cut_blocks(blocks: pl.DataFrame, called: tuple[Int64, Int64]) -> pl.DataFram
     pieces = []
     for row in blocks.filter(pl.Series(is_hit)).iter_rows(named=True):
         at = row["start"]
-        own = (starts < row["end"]) & (ends > at)
-        for first, last in [
-            *zip(starts[own], ends[own], strict=True),
-            (row["end"], row["end"]),
-        ]:
+        own = slice(np.searchsorted(reach, at, "right"), np.searchsorted(starts, row["end"]))
+        spans = [*zip(starts[own], ends[own], strict=True), (row["end"], row["end"])]
+        for first, last in spans:
             if first > at:
                 pieces.append(row | {"start": at, "end": int(first)})
             at = max(at, int(last))
