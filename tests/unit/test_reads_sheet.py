@@ -221,6 +221,16 @@ def test_columns_that_are_not_there_or_misspelt(here: Path) -> None:
     assert "several files in a cell" in told[0]
 
 
+def test_paths_are_told_without_detours(here: Path) -> None:
+    sheet = read(here, "sample fastq_1\nP1 folder/../a_1.fq.gz\n", "c")
+    assert lanes(sheet)[0].files == [str(here / "a_1.fq.gz")]
+    (here / "far/away").mkdir(parents=True)
+    (here / "near").symlink_to(here / "far/away")
+    (here / "far/a_1.fq.gz").write_bytes((here / "b_1.fq.gz").read_bytes())
+    sheet = read(here, "sample fastq_1\nP1 near/../a_1.fq.gz\n", "c")
+    assert Path(lanes(sheet)[0].files[0]).samefile(here / "far/a_1.fq.gz")
+
+
 def test_a_row_may_name_its_cohort_and_another_take_the_default(here: Path) -> None:
     sheet = read(here, "cohort sample fastq_1\nx P1 a_1.fq.gz\nNA P1 b_1.fq.gz\n", "y")
     assert [x.cohort for x in lanes(sheet)] == ["x", "y"]
@@ -261,6 +271,11 @@ def test_platforms(text: str, name: str) -> None:
         ("x.L003.R1.fq.gz", FileName("x", "L003", 1)),
         ("P1.lane2_2.fq", FileName("P1", "L2", 2)),
         ("P1.fq.gz", FileName("P1")),
+        ("tiny_n_L001_R2_xxx.fastq.gz", FileName("tiny_n", "L001", 2)),
+        ("P1_R1_val_1.fq.gz", FileName("P1", "", 1)),
+        ("P1_2_val_2.fq.gz", FileName("P1", "", 2)),
+        ("P1_S1_L002_R1_001.trimmed.fastq.gz", FileName("P1", "L002", 1)),
+        ("P1.R2.paired.clean.fq.gz", FileName("P1", "", 2)),
         ("P1_1.bam", FileName("P1_1")),
         ("P1.g.vcf.gz", FileName("P1")),
     ],

@@ -3,7 +3,6 @@
 Two files are walked beside each other, a few MB of each at a time.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,13 @@ import numpy as np
 
 from varhouse.reads import fastqscan as fq
 from varhouse.reads.fastqfile import FastqFile
+from varhouse.reads.fastqmarks import (
+    FIRST_PAIRS,
+    mark_problems,
+    mate_number,
+    pair_mode,
+    turn_mode,
+)
 from varhouse.reads.filekind import kind_of, lacks_end, misplaced
 from varhouse.reads.model import LaneFacts
 from varhouse.reads.names import described_mate, long_reads_of, pair_key, recognise, unit_of
@@ -27,12 +33,6 @@ SOLEXA = "qualities on Solexa's scale (before 2009)"
 _MOST_UNITS = 100
 """Changes from one flow cell's lane to another after which they are not looked at: the file
 was shuffled."""
-
-_FIRST_PAIRS = 64
-"""Pairs by which it is decided how mates are marked."""
-
-_ENOUGH_MARKS = 10
-"""Names that all end in the same number, of which it is then the mate's."""
 
 _SAME_PAIRS = 100
 """Pairs in which bases of mates are compared."""
@@ -111,11 +111,9 @@ def _walk_pairs(one: FastqFile, two: FastqFile, facts: LaneFacts) -> None:
     mode = -1
     if one.rows and two.rows:
         facts.problems += _described(one, two)
-        n = min(len(one.left), len(two.left), _FIRST_PAIRS)
-        mode = _mode(one, one.left[:n], two, two.left[:n])
-        facts.problems += _mark_problems(
-            one.path, mode, [one.name(one.row), two.name(two.row)]
-        )
+        n = min(len(one.left), len(two.left), FIRST_PAIRS)
+        mode = pair_mode(one, one.left[:n], two, two.left[:n])
+        facts.problems += mark_problems(one.path, mode, [one.name(one.row), two.name(two.row)])
         facts.problems += _same_reads(one, two)
     is_fine = not facts.problems
     while one.fill() and two.fill():
@@ -148,11 +146,11 @@ def _walk_single(file: FastqFile, facts: LaneFacts) -> None:
     if not _begin((file,), facts):
         return
     units = _Units(file)
-    mode = _turn_mode(file)
+    mode = turn_mode(file)
     if mode is not None:
         facts.form = "interleaved"
         names = [file.name(file.row), file.name(file.row + 1)]
-        facts.problems += _mark_problems(file.path, mode, names)
+        facts.problems += mark_problems(file.path, mode, names)
     held: tuple[fq.Bytes, fq.Ints] | None = None
     is_fine = True
     while file.fill():
@@ -165,21 +163,6 @@ def _walk_single(file: FastqFile, facts: LaneFacts) -> None:
             f"{file.path}: mates in turn, and the last read has none; fix: copy it again"
         )
     units.tell(facts)
-
-
-def _turn_mode(file: FastqFile) -> int | None:
-    """Find how mates that stand in turn are marked; None: reads have no mates here."""
-    n = min(len(file.left) // 2, _FIRST_PAIRS)
-    pairs = file.left[: 2 * n]
-    for mode in (fq.PLAIN, fq.MIDDLE, fq.LAST):
-        # A running number looks like a mark at the end, for one pair: 7.1 and 7.2.
-        asked = pairs if mode == fq.LAST and n > 1 else pairs[:2]
-        if not n or (mode == fq.LAST and n == 1 and file.name(file.row).count(b".") < 2):
-            continue
-        _, what = fq.first_odd_pair(file.buf, asked[0::2], file.buf, asked[1::2], mode)
-        if what == fq.SAME:
-            return mode
-    return None
 
 
 def _walk_turns(
@@ -214,44 +197,6 @@ def _turn_problem(file: FastqFile, read: int) -> str:
     )
 
 
-def _mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -> int:
-    """Find how mates are marked: the first way in which the first pairs fit."""
-    # The plain way sees no mark in names that say twice the same mate otherwise.
-    last = _marks(one, first, fq.LAST)
-    is_mark = len(first) >= _ENOUGH_MARKS and len(set(last)) == 1 and last[0] > 0
-    if is_mark and last == _marks(two, second, fq.LAST):
-        return fq.LAST
-    for mode in (fq.MIDDLE, fq.PLAIN, fq.LAST):
-        _, what = fq.first_odd_pair(one.buf, first, two.buf, second, mode)
-        # A pair in the wrong order is marked so, too.
-        if what in (fq.SAME, fq.SWAPPED, fq.BOTH_SAME):
-            return mode
-    return fq.PLAIN
-
-
-def _mark_problems(path: Path, mode: int, names: Sequence[bytes]) -> list[str]:
-    """Find marks of mates that the aligner would take for a part of the name."""
-    first, second = names
-    if first == second:
-        return []
-    if re.fullmatch(rb".*[/.][12]", first) and second[-1:] in (b"1", b"2"):
-        return []
-    if mode == fq.PLAIN and not second.endswith(b"/3"):
-        return []
-    mark = {fq.MIDDLE: "_[123]:[YN]:.*", fq.PLAIN: "/[123].*"}.get(mode, "R?[123]( .*)?$")
-    return [
-        f"{path}: mates are named {_text(first)!r} and {_text(second)!r}, and only /1, /2 and "
-        f".1, .2 are taken off; fix: for each file: gzip -cdf OLD | awk 'NR % 4 == 1 "
-        f'{{sub("{mark}", "")}} 1\' | gzip > NEW'
-    ]
-
-
-def _marks(file: FastqFile, spans: fq.Ints, mode: int) -> list[int]:
-    """List which mates names say they are."""
-    rows = ((int(s[fq.NAME]), int(s[fq.WORD_END])) for s in spans)
-    return [fq.mark_of(file.buf, begin, end, mode)[1] for begin, end in rows]
-
-
 def _described(one: FastqFile, two: FastqFile) -> list[str]:
     """Compare what the first names say of the mate: `1:N:0:...`."""
     mates = [described_mate(f.line(f.row)) for f in (one, two)]
@@ -281,7 +226,7 @@ def _pair_problem(one: FastqFile, two: FastqFile, odd: int, what: int) -> str:
     if what == fq.SWAPPED:
         return _swapped(one, two)
     if what == fq.BOTH_SAME:
-        return _both_same(one, two, _number(names[0]))
+        return _both_same(one, two, mate_number(names[0]))
     first, second = (n.decode(errors="replace") for n in names)
     units = [unit_of(n).decode(errors="replace") for n in names]
     other = ""
@@ -291,12 +236,6 @@ def _pair_problem(one: FastqFile, two: FastqFile, odd: int, what: int) -> str:
         f"{one.path}, {two.path}: read {one.at_read + odd:,}: {first!r} and {second!r} are no "
         f"mates{other}; fix: name the R2 that belongs to this R1, with reads in the same order"
     )
-
-
-def _number(name: bytes) -> int:
-    """Give the mate's number of a name that has one."""
-    mark = re.search(rb"_([123]):[YN]:|([123])\Z", name)
-    return int(mark[1] or mark[2]) if mark else 0
 
 
 def _same_reads(one: FastqFile, two: FastqFile) -> list[str]:

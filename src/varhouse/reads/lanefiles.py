@@ -3,7 +3,8 @@
 Known are the names of bcl2fastq and BCL Convert (`P1_S3_L001_R1_001.fastq.gz`), of MGI's and
 BGI's splitting (`V350012345_L01_12_1.fq.gz`: flow cell, lane, barcode, mate), of the archives
 (`SRR1234567_1.fastq.gz`), of GSA (`CRR123456_f1.fq.gz`, `CRR123456_r2.fq.gz`), and any whose
-stem ends in the mate: `x_1`, `x.R1`, `x_read2`, `x-R2_001`.
+stem ends in the mate (`x_1`, `x.R1`, `x_read2`, `x-R2_001`) or has it within (`x_R1_run7`).
+What trimmers add (`_val_1`, `.trimmed`, `_paired`) is no part of a name.
 """
 
 import re
@@ -23,6 +24,10 @@ _MGI = re.compile(
 )
 _GSA = re.compile(r"(?P<sample>CRR\d+)_(?:f(?P<one>1)|r(?P<two>2))")
 _LANE = re.compile(r"(?P<sample>.+?)[._-](?:L(?P<lane>\d{1,3})|lane(?P<other>\d+))", re.I)
+_ADDED = re.compile(
+    r"(?i)(?:_val_[12]|[._-](?:trim|trimmed|paired|clean|cleaned|filtered|qc|dedup|sorted))+\Z"
+)
+_WITHIN = re.compile(r"(?P<stem>.+?)[._-]R(?P<mate>[12])[._-](?P<rest>.+)")
 _ENDS = re.compile(
     r"(?P<stem>.+?)[._-](?:R|read|pair|fwd_?|rev_?)?(?P<mate>[12])(?:_\d{3})?", re.I
 )
@@ -59,6 +64,7 @@ def parse_name(name: str) -> FileName:
     stem = name[: match.start()] if match else name
     if match and match["other"]:
         return FileName(stem)
+    stem = _ADDED.sub("", stem) or stem
     if found := _ILLUMINA.fullmatch(stem):
         lane = f"L{found['lane']}" if found["lane"] else ""
         part = "" if found["part"] == "001" else found["part"]
@@ -73,6 +79,8 @@ def parse_name(name: str) -> FileName:
     if found := _GSA.fullmatch(stem):
         return FileName(found["sample"], "", 1 if found["one"] else 2)
     if found := _ENDS.fullmatch(stem):
+        return _with_lane(found["stem"], int(found["mate"]))
+    if found := _WITHIN.fullmatch(stem):
         return _with_lane(found["stem"], int(found["mate"]))
     return _with_lane(stem, 0)
 

@@ -5,6 +5,7 @@ begins where its files do: FASTQ, alignments, or a gVCF that only waits for the 
 """
 
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -252,7 +253,7 @@ class _Files:
         return form, paths
 
     def _file(self, line: int, column: str, cell: str) -> Path | None:
-        path = (self._folder / cell).absolute()
+        path = _short(self._folder / cell)
         problem = _file_problem(path, cell, column)
         if problem is None:
             stat = path.stat()
@@ -265,6 +266,16 @@ class _Files:
             return path
         self._said.problem(problem[0], line, problem[1])
         return None
+
+
+def _short(path: Path) -> Path:
+    """Give an absolute path without `..`, unless that leads elsewhere by a link."""
+    path = path.absolute()
+    short = Path(os.path.normpath(path))
+    try:
+        return short if short.samefile(path) else path
+    except OSError:
+        return path
 
 
 def _twice(cell: str, name: str, line: int, other: int) -> str:
