@@ -185,6 +185,11 @@ def test_the_same_reads_as_both_mates(tmp_path: Path) -> None:
     assert "same reads twice" in told
 
 
+def test_names_that_all_end_in_one_are_no_marks(tmp_path: Path) -> None:
+    name = "A00:7:HXYZ:1:1101:{n}:1000_ACGTACGT-1"
+    assert check_fastq(pair(tmp_path, make(30, 1, name), make(30, 2, name))).problems == []
+
+
 def test_unequal_numbers_of_reads(tmp_path: Path) -> None:
     told = problem(check_fastq(pair(tmp_path, make(300, 1), make(290, 2))))
     assert "300 and 290 reads" in told

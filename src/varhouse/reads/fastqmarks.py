@@ -34,6 +34,8 @@ def pair_mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -
     # The plain way sees no mark in names that say twice the same mate otherwise.
     last = _marks(one, first, fq.LAST)
     is_mark = len(first) >= _ENOUGH_MARKS and len(set(last)) == 1 and last[0] > 0
+    # Behind a dash or colon it may be of a barcode (ACGT-1) or a coordinate.
+    is_mark = is_mark and one.name(one.row)[-2:-1] in (b".", b"R", b"/")
     if is_mark and last == _marks(two, second, fq.LAST):
         return fq.LAST
     for mode in (fq.MIDDLE, fq.PLAIN, fq.LAST):
