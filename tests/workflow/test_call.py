@@ -128,7 +128,7 @@ def test_a_failed_job_is_told_with_its_person_and_the_others_go_on(fx_copy) -> N
     (fx_copy / "calls" / "gvcf" / "north").mkdir()
     (fx_copy / "calls" / "gvcf" / "north" / "bob.g.vcf.gz").mkdir()
     failed = _call(fx_copy)
-    assert failed.returncode == 1
+    assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "sample bob" in failed.stderr
     assert "logs/reads_gvcf" in failed.stderr
     assert (fx_copy / "calls" / "gvcf" / "north" / "ann.g.vcf.gz").exists()

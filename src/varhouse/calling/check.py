@@ -41,9 +41,7 @@ def check_lanes(
     """
     folder.mkdir(parents=True, exist_ok=True)
     one = partial(check_lane_once, folder=folder, contigs=contigs, digests=digests)
-    unread = [
-        x for x in lanes if known_facts(x, folder, contigs=contigs, digests=digests) is None
-    ]
+    unread = unread_lanes(lanes, folder, contigs, digests)
     small = sum(map(lane_bytes, unread)) <= _INLINE_BYTES
     if processes == 1 or len(lanes) < 2 or small:
         return [one(lane) for lane in lanes]
@@ -53,17 +51,36 @@ def check_lanes(
         return list(pool.map(one, lanes))
 
 
+def unread_lanes(
+    lanes: Sequence[Lane],
+    folder: Path,
+    contigs: Mapping[str, int],
+    digests: Mapping[str, str],
+) -> list[Lane]:
+    """List the lanes of which nothing is known, or of which a file has changed since."""
+
+    def is_known(lane: Lane) -> bool:
+        return known_facts(lane, folder, contigs=contigs, digests=digests) is not None
+
+    return [lane for lane in lanes if not is_known(lane)]
+
+
 def lane_bytes(lane: Lane) -> int:
     """Bytes of the files of a lane."""
     return sum(Path(f).stat().st_size for f in lane.files)
 
 
-def share_check(people: Sequence[Person]) -> dict[str, list[tuple[int, int]]]:
-    """Share the lanes out to jobs that read them; keys are of the state of their files."""
+def share_check(
+    people: Sequence[Person], unread: Sequence[Lane]
+) -> dict[str, list[tuple[int, int]]]:
+    """Share the lanes that are unread out to jobs; keys are of the state of their files."""
+    wanted = {(x.cohort, x.sample, x.lane) for x in unread}
     jobs: list[list[tuple[int, int]]] = []
     held = CHECK_JOB_BYTES
     for p, person in enumerate(people):
         for k, lane in enumerate(person.lanes):
+            if (lane.cohort, lane.sample, lane.lane) not in wanted:
+                continue
             if held >= CHECK_JOB_BYTES:
                 jobs.append([])
                 held = 0

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from varhouse.calling.check import check_lanes, lane_bytes, share_check
+from varhouse.calling.check import check_lanes, lane_bytes, share_check, unread_lanes
 from varhouse.calling.costs import call_costs
 from varhouse.calling.prepare import (
     begin_run,
@@ -30,7 +30,7 @@ from varhouse.ingest.jobs.costs import child_seconds, measured
 from varhouse.ingest.profiles import Profile
 from varhouse.ingest.slurm import MARK, cancel_left
 from varhouse.ingest.workflow import run_snakemake
-from varhouse.reads.model import path_of
+from varhouse.reads.model import Lane, path_of
 from varhouse.store.lock import Holder, file_lock
 
 LOG = logging.getLogger("varhouse.calling")
@@ -90,15 +90,18 @@ class _Snakemake:
         if options.keep_work:
             more.insert(0, "--notemp")
             os.environ[KEEP_WORK] = "1"
-        run_snakemake(
-            Path(run.work),
-            self.holder.token,
-            cores=options.cores,
-            profile=self.profile,
-            more=more,
-            place=Path(run.folder),
-            run=name,
-        )
+        try:
+            run_snakemake(
+                Path(run.work),
+                self.holder.token,
+                cores=options.cores,
+                profile=self.profile,
+                more=more,
+                place=Path(run.folder),
+                run=name,
+            )
+        finally:
+            os.environ.pop(KEEP_WORK, None)
 
 
 def _run(
@@ -114,8 +117,8 @@ def _run(
         run = begin_run(config, settle(work, config), work, cores)
         check_programs(run)
         write_panel(run)
-        if is_large(run):
-            run.jobs.check = share_check(config.people)
+        if unread := large_unread(run):
+            run.jobs.check = share_check(config.people, unread)
             run.save("check.json")
             snakemake.run(run, options, "check.json")
         run = with_facts(run, cores)
@@ -141,10 +144,11 @@ def _run(
     return account
 
 
-def is_large(run: CallRun) -> bool:
-    """Tell whether there is so much to read that jobs do it."""
+def large_unread(run: CallRun) -> list[Lane]:
+    """List the lanes that are still to be read, if jobs do that as they are large."""
     lanes = [lane for p in run.people for lane in p.person.lanes]
-    return sum(map(lane_bytes, lanes)) > CHECK_BYTES
+    unread = unread_lanes(lanes, run.path(CHECKED), dict(run.lengths), run.digests)
+    return unread if sum(map(lane_bytes, unread)) > CHECK_BYTES else []
 
 
 def with_facts(run: CallRun, cores: int) -> CallRun:

@@ -32,6 +32,9 @@ _LOG_END = " (check log file(s)"
 _TAIL = 5
 """Lines of a job's log that are shown where it says no error."""
 
+_MOST_OTHERS = 10
+"""Other jobs that failed beside the one of which all is told."""
+
 _READ_BYTES = 1 << 16
 """Of a log, the end that is read."""
 
@@ -246,6 +249,13 @@ def describe_failure(
             where.append(f"Snakemake says: {job.message}")
         where.append(f"Snakemake's log: {log_file}")
     where.append(f"log: {log}")
+    others = jobs[:-1]
+    where += [
+        f"failed, too: {_about(work / run, j, '')} (log: {work / 'logs' / f'{j.name}.log'})"
+        for j in others[:_MOST_OTHERS]
+    ]
+    if len(others) > _MOST_OTHERS:
+        where.append(f"... and {len(others) - _MOST_OTHERS:,} more: {log_file}")
     return f"{head} failed{more}: {text}\n" + "\n".join(f"       {line}" for line in where)
 
 
