@@ -240,3 +240,12 @@ def test_keys_of_the_configuration_list_their_programs() -> None:
     assert tools.module("bwa", {"module": "gcc/12 bwa/1"}) == ["gcc/12", "bwa/1"]
     assert tools.wants_conda({"conda": True})
     assert not tools.wants_conda({"conda": "name"})
+
+
+def test_the_page_names_what_the_table_says() -> None:
+    page = (ENVS.parents[1] / "docs" / "reads-tools.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for tool in ALTERNATIVES.values():
+        image = tool.image.removeprefix("docker://")
+        cells = (", ".join(tool.keys), tool.name, tool.least, tool.conda or "none", image)
+        assert f"| {' | '.join(cells)} |" in rows
