@@ -18,6 +18,7 @@ from varhouse.reads.bwamem import Job
 from varhouse.reads.index import Index, make_index
 from varhouse.reads.model import Form, Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, PipelineError
+from varhouse.reads.threads import Ahead, Behind
 
 ACGT = np.frombuffer(b"ACGT", np.uint8)
 COMPLEMENT = bytes.maketrans(b"ACGTN", b"TGCAN")
@@ -401,3 +402,19 @@ def test_a_genome_of_thousands_of_contigs_is_aligned_to(tmp_path: Path) -> None:
     one = fastq(tmp_path / "1.fq", [("r", contigs[3999], "I" * 100)])
     align(index, tmp_path / "o.bam", "single", one)
     assert records(tmp_path / "o.bam")[0].split("\t")[2:4] == ["scaffold_3999", "1"]
+
+
+def test_an_error_of_a_thread_is_raised_where_it_is_waited_for() -> None:
+    """Of reading ahead, and of writing behind: at the next block, or at the end."""
+
+    def fail(_size: int) -> bytes:
+        raise InputError("read 7 is odd")
+
+    with pytest.raises(InputError, match="read 7"):
+        Ahead(fail).read(1)
+    sink = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+    with pytest.raises(OSError, match="No space"), sink, Behind(sink) as behind:
+        behind.write(b"x")
+    blocks = iter([b"a", b"b", b""])
+    ahead = Ahead(lambda _size: next(blocks))
+    assert [ahead.read(9) for _ in range(4)] == [b"a", b"b", b"", b""]

@@ -24,6 +24,7 @@ from varhouse.errors import InputError, VarhouseError
 from varhouse.reads.alignedpairs import ReadArray, proper_bounds
 from varhouse.reads.bwalibrary import SOFT_CLIP, BwaLibrary
 from varhouse.reads.fastqtext import FastqText, check_ends, classify, match_files
+from varhouse.reads.threads import Ahead, Behind
 from varhouse.reads.tool import end_with_parent
 
 BATCH = 10_000_000
@@ -81,21 +82,25 @@ def align(job: Job, sink: BinaryIO) -> None:
     library.options.n_threads = job.threads
     library.set_read_group(job.read_group)
     library.load(Path(job.prefix))
-    sink.write(_bam_header(job.header))
     done = 0
+    # Never closed: after an error a thread may still be reading.
+    stack = ExitStack()
+    sources = [(name, opened(Path(name), stack)) for name in job.files]
+    texts = [
+        FastqText(Ahead(read).read, name, job.quality_base)
+        for name, read in sources or [("the reads", _from_stdin)]
+    ]
+    with Behind(sink) as behind:
+        behind.write(_bam_header(job.header))
 
-    def run(reads: ReadArray) -> None:
-        nonlocal done
-        n = len(reads.words)
-        if n:
-            said = library.align(reads.address, n, done, paired=reads.paired)
-            sink.write(reads.records(library.destroy, proper_bounds(said)).data)
-            done += n
+        def run(reads: ReadArray) -> None:
+            nonlocal done
+            n = len(reads.words)
+            if n:
+                said = library.align(reads.address, n, done, paired=reads.paired)
+                behind.write(reads.records(library.destroy, proper_bounds(said)).data)
+                done += n
 
-    with ExitStack() as stack:
-        texts = [
-            FastqText(opened(Path(name), stack), name, job.quality_base) for name in job.files
-        ] or [FastqText(_from_stdin, "the reads", job.quality_base)]
         if len(texts) == 2:
             _align_files(texts[0], texts[1], job.batch, run)
         else:
@@ -202,4 +207,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    # A thread that reads ahead of an error is not waited for.
+    os._exit(code)
