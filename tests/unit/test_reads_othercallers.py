@@ -423,3 +423,27 @@ def test_nothing_stays_of_a_caller_that_fails(
     with pytest.raises(InputError, match="ended without calls"):
         call_region_with(program, bam, fasta, Span("q", 0, 50), out, **keywords)
     assert list(out.parent.iterdir()) == []
+
+
+def test_where_nothing_is_there_nothing_is_said(
+    tmp_path: Path, fx_reads: tuple[Path, Path]
+) -> None:
+    """No copies: no program is started. A file without a record: neither calls nor blocks."""
+    bam, fasta = fx_reads
+    program = stand_in(tmp_path, "gatk", "--output")
+    (tmp_path / "1.vcf").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\n")
+    parts = []
+    for start, copies in ((0, [(0, 12_356, 0)]), (100, [])):
+        parts.append(tmp_path / "parts" / str(start))
+        call_region_with(
+            *(program, bam, fasta, Span("q", start, start + 100), parts[-1]),
+            sample="s",
+            copies=copies,
+            settings=CallSettings(),
+        )
+        assert (tmp_path / "gatk.log").exists() == (not copies)
+        for name in ("variants", "blocks"):
+            assert pl.read_parquet(parts[-1] / f"{name}.parquet").is_empty()
+    out = tmp_path / "x.g.vcf.gz"
+    counts = join_regions(parts, out, fasta=fasta, sample="s", header=[], filters=Filters())
+    assert (counts["variants"], counts["blocks"]) == (0, 0)

@@ -43,6 +43,7 @@ from varhouse.reads.othervcf import (
     Record,
     header_lines,
     lay_block,
+    likely_lines,
     read_records,
     split_substitution,
 )
@@ -245,8 +246,10 @@ class _Caller:
     ) -> Iterator[Record]:
         """Give the variants of a stretch, and lay all else into the arrays."""
         start, end, copies = stretch
-        path = f"calls of {self.program.name}"
-        for record, block_end in read_records(_open_lines(found), copies=copies, path=path):
+        path, lines = f"calls of {self.program.name}", _open_lines(found)
+        if self.program.name == "freebayes":
+            lines = likely_lines(lines)
+        for record, block_end in read_records(lines, copies=copies, path=path):
             if block_end is None and _is_call(record):
                 if start < record.pos <= end:
                     yield from split_substitution(record)
