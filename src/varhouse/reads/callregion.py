@@ -88,7 +88,8 @@ class CallSettings:
         than 250 reads, MT for one. -d bounds what they cost.
         """
         counts = ["-q", str(self.mapping_quality), "-d", str(self.depth), "-L", str(2**30)]
-        return [*counts, *_INDELS[self.indels], *self.options]
+        without = () if self.base_alignment else ("-B",)
+        return [*counts, *without, *_INDELS[self.indels], *self.options]
 
     def caller_options(self) -> list[str]:
         """Give the options of `bcftools call` that decide the result."""
