@@ -143,13 +143,14 @@ def by_mpileup(reads, folder, contig):
     with pysam.FastaFile(str(fasta)) as file:
         length = file.get_reference_length(contig)
     region.write_text(f"{contig}\t0\t{length}\n")
-    out = folder / "all.vcf"
+    # Text has six digits of QS, and QUAL another last digit: the caller gets the BCF.
+    out, text = folder / "all.bcf", folder / "all.vcf"
     wanted = ["-a", "FORMAT/DP,FORMAT/AD,FORMAT/SP,FORMAT/ADF,FORMAT/ADR"]
     options = ["-f", str(fasta), "-R", str(region), "--ignore-RG", *SETTINGS.pileup_options()]
-    argv = ["mpileup", *options, *wanted, "-Ov", "-o", str(out), str(bam)]
-    run_pipeline([Bcftools(argv)])
+    run_pipeline([Bcftools(["mpileup", *options, *wanted, "-Ou", "-o", str(out), str(bam)])])
+    run_pipeline([Bcftools(["view", "-Ov", "-o", str(text), str(out)])])
     depth, records = np.zeros(length, int), []
-    for line in out.read_text().splitlines():
+    for line in text.read_text().splitlines():
         if line.startswith("#"):
             continue
         x = line.split("\t")
@@ -266,12 +267,7 @@ def test_each_base_of_a_gvcf_says_what_the_reads_say(reads, tmp_path, contig):
         if x[4] != "<*>":
             cell = dict(zip(x[8].split(":"), x[9].split(":"), strict=True))
             found.append((x[1], x[3], x[4], x[5], cell["GT"], cell["PL"]))
-    # QUAL is the same but for the last of its digits, which depends on the records before.
-    found, wanted = sorted(found), sorted(wanted)
-    assert [(*f[:3], *f[4:]) for f in found] == [(*w[:3], *w[4:]) for w in wanted]
-    assert [float(f[3]) for f in found] == pytest.approx(
-        [float(w[3]) for w in wanted], abs=0.1
-    )
+    assert sorted(found) == sorted(wanted)
     assert found
 
 
