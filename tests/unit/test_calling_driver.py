@@ -1,6 +1,7 @@
 """`varhouse call` in one process: what is done again after a change, and what is not."""
 
 import gzip
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from varhouse.calling import driver, sizing
 from varhouse.calling.onego import call_and_ingest
 from varhouse.calling.run import WORK
 from varhouse.cli import main
-from varhouse.errors import ConfigError, InUseError, VarhouseError
+from varhouse.errors import ConfigError, InUseError, UsageError, VarhouseError
 from varhouse.ingest import driver as ingest_driver
 from varhouse.ingest.driver import Options
 from varhouse.ingest.setup.config import read_config
@@ -228,6 +229,19 @@ def test_a_full_disk_is_foreseen(fx_copy, monkeypatch) -> None:
         call_here(fx_copy / "config.yaml", runner)
     assert "keep: none" in str(error.value)
     assert runner.ran == []
+
+
+def test_missing_packages_are_told_before_any_work(fx_copy, monkeypatch) -> None:
+    shutil.rmtree(fx_copy / "calls")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *a: None if name == "pybwa" else find(name, *a),
+    )
+    with pytest.raises(UsageError, match="missing: pybwa") as error:
+        call_here(fx_copy / "config.yaml")
+    assert "pip install" in str(error.value)
 
 
 def test_a_dry_run_writes_nothing(fx_copy) -> None:

@@ -1,7 +1,8 @@
 rule reads_index:
-    """Make the index of the reference, once and kept, and a FASTA beside it."""
-    input:
-        fasta=ancient(get_nameable([RUN["reference"]])),
+    """Make the index of the reference, once and kept, and a FASTA beside it.
+
+    The step looks whether it is there, and of this very FASTA.
+    """
     output:
         job="jobs/reads_index.json",
     log:

@@ -84,7 +84,9 @@ class _Snakemake:
 
     def run(self, run: CallRun, options: Options, name: str) -> None:
         """Run the jobs of a run of which the file in the work folder has a name."""
-        more = ["--keep-going", *self.resources]
+        # Names tell what a file is of: that one was moved, or is told of otherwise, is no
+        # reason to make it anew.
+        more = ["--keep-going", "--rerun-triggers", "mtime", *self.resources]
         if conda_programs(run.settings):
             more = ["--software-deployment-method", "conda", *more]
         if options.keep_work:
@@ -167,6 +169,9 @@ def find_made(run: CallRun) -> None:
     index = run.path("jobs/reads_index.json")
     if not Path(run.index).is_dir():
         index.unlink(missing_ok=True)
+    if run.todo:
+        # What is there already is not looked behind.
+        run.path(f"jobs/reads_batch/{run.batch}.json").unlink(missing_ok=True)
     for person in run.todo:
         # Of results that were removed, or of which a file was exchanged, since.
         for rule in ("reads_person", "reads_gvcf"):

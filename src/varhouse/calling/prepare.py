@@ -30,6 +30,7 @@ from varhouse.genome.reference import Reference
 from varhouse.genome.shipped import find_shipped
 from varhouse.ingest.jobs.about import READS_RULES
 from varhouse.ingest.setup.assembly import Settled, check_reference, settle_assembly
+from varhouse.reads.callregion import CallSettings
 from varhouse.reads.fastq import same_reads
 from varhouse.reads.model import LaneFacts, path_of
 from varhouse.store.reader import Store
@@ -226,7 +227,7 @@ def _name_files(run: CallRun, person: RunPerson) -> None:
     par = file_digest(Path(run.par)) if run.par else None
     person.calls = key_of(
         "call", VERSIONS["call"], person.alignment, who.sex, run.contigs, par, said.caller,
-        said.filters.as_json(), run.panel,
+        CallSettings().as_json(), said.filters.as_json(), run.panel,
     )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """Programs of the machine or cluster that the configuration names in place of the packages."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from varhouse.calling.run import CallRun
 from varhouse.calling.settings import Settings
+from varhouse.errors import UsageError, install_extra
 from varhouse.reads.align import AlignSettings, Other, read_group
 from varhouse.reads.external import Program
 from varhouse.reads.index import Index, make_index
@@ -22,6 +24,9 @@ from varhouse.reads.othertools import (
 from varhouse.reads.pipeline import Command
 from varhouse.reads.tools import ALTERNATIVES, ask_again, resolve, resolve_all, wants_conda
 from varhouse.reads.trim import adapters_for
+
+_PACKAGES = ("cutadapt", "pybwa")
+"""Of the extra `reads`; samtools and bcftools lie in pysam, which is always there."""
 
 
 def named_programs(settings: Settings) -> list[str]:
@@ -43,7 +48,19 @@ def check_programs(run: CallRun) -> None:
     ------
     ConfigError
         With all that cannot be used, and how they can be had.
+    UsageError
+        If packages of the extra `reads` are missing.
     """
+    said, lanes = run.settings, [x for p in run.people for x in p.person.lanes]
+    wanted = [name for name in (said.trim, said.aligner) if name in _PACKAGES]
+    # Alignments need none of them; that a BAM is not aligned, its check tells only later.
+    is_aligned = all(lane.form in ("cram", "gvcf") for lane in lanes)
+    missing = [] if is_aligned else [n for n in wanted if importlib.util.find_spec(n) is None]
+    if missing:
+        raise UsageError(
+            f"packages that trim and align reads are missing: {', '.join(missing)}",
+            install_extra("reads"),
+        )
     resolve_all(named_programs(run.settings), run.settings.tools, binds=_folders(run))
 
 
