@@ -12,7 +12,7 @@ import pytest
 from placed_reads import genome, make_bam, write_fasta
 
 from varhouse.errors import InputError
-from varhouse.reads.callregion import CallSettings, call_region
+from varhouse.reads.callregion import PART_FILES, CallSettings, call_region
 from varhouse.reads.gvcf import join_regions
 from varhouse.reads.model import Filters, Span
 from varhouse.reads.pipeline import Bcftools, PipelineError, Samtools, run_pipeline
@@ -373,6 +373,20 @@ def test_depths_are_counted_without_unknown_bases(reads, tmp_path):
     (part,) = call(reads, tmp_path, "chrY", [])
     facts = json.loads((part / "depth.json").read_text())
     assert sum(facts["depths"][1:]) > 2500
+
+
+def test_a_region_that_is_called_again_takes_the_place_of_the_old_one(reads, tmp_path):
+    fasta, bam = reads
+    out, span = tmp_path / "x", Span("chrX", 1000, 3000)
+    _call_one(bam, fasta, span, out)
+    before = pl.read_parquet(out / "blocks.parquet")
+    own = CallSettings(bands=(1,))
+    call_region(bam, fasta, span, out, sample="a", copies=[], settings=own, panel=None)
+    after = pl.read_parquet(out / "blocks.parquet")
+    assert set(before["copies"]) == {1, 2}
+    assert set(after["copies"]) == {2}
+    assert json.loads((out / "depth.json").read_text())["settings"]["bands"] == [1]
+    assert {p.name for p in out.iterdir()} == set(PART_FILES)
 
 
 def test_a_span_outside_the_reference_is_refused(reads, tmp_path):

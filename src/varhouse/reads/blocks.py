@@ -23,9 +23,9 @@ from varhouse.reads.pileup import Int64, Pileup, Uint8
 BANDS = (1, 10, 20)
 """Lower edges of the bands of genotype quality; below the first lies 0 alone.
 
-Blocks a kb of real reads: at 29x 2.6 with these, 6.0 with 30 beside them, 13.5 with 40, 42 with
-60, as one wrong read takes a base to about 60; at 15x 24, and 44, 68 and more. Of the 24 the
-depth of 10 alone makes 9, and one wrong read of 15 takes a base below 20: what is of high
+Blocks a kb of real reads: at 29x 2.6 with these, 6.0 with 30 beside them, 13.5 with 40, 42
+with 60, as one wrong read takes a base to about 60; at 15x 24, and 44, 68 and more. Of the 24
+the depth of 10 alone makes 9, and one wrong read of 15 takes a base below 20: what is of high
 quality there cannot be told in fewer blocks."""
 
 ENOUGH = (5, 10)

@@ -149,7 +149,7 @@ def call_region(
     window = Window(span.start, span.end, first, around)
     rows = _rows_of(panel, span)
     sites = Panel.at(rows["pos"].to_numpy() - 1, _codes(rows["alt"]))
-    with whole_folder(out, PART_FILES[-1]) as folder:
+    with whole_folder(out) as folder:
         pileup, records = _run(bam, fasta, span, folder, window, sites, settings, log)
         variants, header = read_variants((folder / "calls.vcf").read_bytes())
         (folder / "calls.vcf").unlink()
