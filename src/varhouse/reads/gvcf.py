@@ -110,12 +110,8 @@ def join_regions(
 
 def _index(own: Path, out: Path) -> None:
     """Make the index of a file before it gets its name."""
-    made = own.with_name(f"{own.name}.tbi")
-    try:
+    with new_file(out.with_name(f"{out.name}.tbi")) as made:
         pysam.tabix_index(str(own), preset="vcf", force=True, index=str(made))
-        made.rename(out.with_name(f"{out.name}.tbi"))
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _check_order(parts: Sequence[Path], facts: Sequence[dict[str, Any]]) -> None:
