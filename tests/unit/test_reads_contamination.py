@@ -8,7 +8,13 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from varhouse.reads.contamination import FEWEST_SITES, Contamination, _Fit, estimate
+from varhouse.reads.contamination import (
+    FEWEST_SITES,
+    Contamination,
+    Population,
+    _Fit,
+    estimate,
+)
 
 
 def simulate(
@@ -61,23 +67,23 @@ def known(found: Contamination) -> tuple[float, float, float]:
     return found.alpha, found.low, found.high
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("alpha", [0.0, 0.01, 0.05, 0.2])
 @pytest.mark.parametrize(("n", "depth"), [(500, 30), (1500, 10), (400, 60)])
 def test_contamination_is_found(alpha: float, n: int, depth: int) -> None:
     found = [known(estimate(simulate(seed, n, depth, alpha))) for seed in range(2)]
     mean = float(np.mean([f[0] for f in found]))
-    assert mean == pytest.approx(alpha, rel=0.12, abs=0.002)
+    assert mean == pytest.approx(alpha, rel=0.12, abs=0.003)
     # Both of two intervals of 95 % miss once in 400; the seeds are fixed.
     assert any(low <= alpha <= high for _, low, high in found)
-    assert all(high - low < 0.006 + 0.3 * alpha for _, low, high in found)
+    assert all(high - low < 0.008 + 0.7 * alpha for _, low, high in found)
 
 
 def test_intervals_hold_what_they_say() -> None:
     held = 0
-    for seed in range(40):
-        _, low, high = known(estimate(simulate(100 + seed, 600, 30, 0.03)))
+    for seed in range(12):
+        _, low, high = known(estimate(simulate(100 + seed, 350, 30, 0.03)))
         held += low <= 0.03 <= high
-    assert held >= 34  # fewer than 34 of 40 at 95 %: one in 700
+    assert held >= 9  # fewer of 12 at 95 %: one in 400
 
 
 @pytest.mark.parametrize("scale", [0.3, 3.0, 8.0])
@@ -108,7 +114,7 @@ def test_a_panel_of_another_population_does_not_lower_it() -> None:
 
 def test_a_stranger_is_found_too() -> None:
     counts = simulate(5, 3000, 30, 0.05, divergence=0.1, stranger=True)
-    assert known(estimate(counts))[0] == pytest.approx(0.05, rel=0.4)
+    assert known(estimate(counts))[0] == pytest.approx(0.05, rel=0.15)
 
 
 def test_a_relative_reads_low() -> None:
@@ -192,14 +198,17 @@ def test_a_panel_of_another_assembly_gives_none() -> None:
 
 
 def slow_log_likelihood(
-    row: dict[str, float], alpha: float, bias: float, divergence: float
+    row: dict[str, float], alpha: float, bias: float, people: Population
 ) -> float:
     """Say the model read by read and allele by allele, as the papers write it."""
     error = 10 ** (-row["quality"] / 10)
     total = 0.0
     for alleles in itertools.product((0, 1), repeat=4):
-        prior, n_alt = 1.0, 0
+        prior, n_alt, divergence = 1.0, 0, people.divergence
         for drawn, allele in enumerate(alleles):
+            if drawn == 2 and not people.is_shared:
+                n_alt = 0
+            drawn -= 2 * (drawn > 1 and not people.is_shared)
             p = (row["af"] * (1 - divergence) + n_alt * divergence) / (
                 1 - divergence + drawn * divergence
             )
@@ -218,17 +227,22 @@ def slow_log_likelihood(
 
 
 @pytest.mark.parametrize(
-    ("alpha", "bias", "divergence"), [(0.0, 1.0, 0.0), (0.07, 0.8, 0.0), (0.3, 1.2, 0.15)]
+    ("alpha", "bias", "people"),
+    [
+        (0.0, 1.0, Population(0.0, is_shared=True)),
+        (0.07, 0.8, Population(0.0, is_shared=True)),
+        (0.3, 1.2, Population(0.15, is_shared=True)),
+        (0.3, 1.2, Population(0.15, is_shared=False)),
+    ],
 )
 def test_likelihoods_are_those_of_the_model(
-    alpha: float, bias: float, divergence: float
+    alpha: float, bias: float, people: Population
 ) -> None:
     counts = simulate(16, 40, 20, 0.1, scale=20).with_columns(
         quality=pl.int_range(pl.len()).cast(pl.Float64) % 30 + 10
     )
     expected = sum(
-        slow_log_likelihood(row, alpha, bias, divergence)
-        for row in counts.iter_rows(named=True)
+        slow_log_likelihood(row, alpha, bias, people) for row in counts.iter_rows(named=True)
     )
-    found = _Fit(counts).log_likelihood(alpha, 0.0, math.log(bias), divergence)
+    found = _Fit(counts).log_likelihood(alpha, 0.0, math.log(bias), people)
     assert found == pytest.approx(expected, rel=1e-9)

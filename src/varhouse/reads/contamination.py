@@ -17,13 +17,14 @@ What is not as there:
 - Frequencies are those of a panel, perhaps of another population. Alleles of both people are
   drawn from a population that has diverged from the panel's by F, which is fitted (Balding and
   Nichols 1995): of alleles of one population a later one is more often like an earlier one.
+  Or the two are of two populations, each as far from the panel's: what is more likely.
   verifyBamID2 (Zhang et al. 2020, doi:10.1101/gr.246934.118) fits principal components in its
   place, as too low an estimate comes of frequencies that are not the person's. F = 0 is
   verifyBamID's Hardy-Weinberg prior.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -58,8 +59,19 @@ DIVERGED = CHI2_95 / 2
 """Log likelihood that a divergence has to gain: else chance alone would take some, which is
 never below 0 and raises alpha."""
 
+HOPELESS = 10.0
+"""Log likelihood by which a population may be behind after the first round of the fit."""
+
 UNKNOWN_QUALITY = 30
 """Phred, of sites without a quality."""
+
+
+class Population(NamedTuple):
+    """How far the people's populations are from the panel's, and whether it is one."""
+
+    divergence: float
+    is_shared: bool
+
 
 _LEAST_Q, _MOST_Q = 2, 60
 _ALPHAS = (
@@ -80,6 +92,10 @@ _ALPHAS = (
     0.5,
 )
 _DIVERGENCES = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
+_POPULATIONS: tuple[Population, ...] = (
+    *(Population(f, is_shared=True) for f in _DIVERGENCES),
+    *(Population(f, is_shared=False) for f in _DIVERGENCES[1:]),
+)
 _LOG_SCALE = (np.log(0.05), np.log(20.0))
 """Bounds of the factor of errors."""
 _LOG_BIAS = (np.log(0.6), np.log(1 / 0.6))
@@ -166,8 +182,8 @@ def estimate(
         return Contamination(sites=n_sites, reads=n_reads, why=why)
     fit = _Fit(used)
     if divergence is not None:
-        fit.divergences = (divergence,)
-        fit.divergence = divergence
+        fit.populations = (Population(divergence, is_shared=True),)
+        fit.population, fit.fits_population = fit.populations[0], False
     fit.run()
     low, high = fit.interval()
     return Contamination(
@@ -178,7 +194,7 @@ def estimate(
         reads=n_reads,
         error=fit.mean_error(),
         bias=float(np.exp(fit.log_bias)),
-        divergence=fit.divergence,
+        divergence=fit.population.divergence,
     )
 
 
@@ -218,40 +234,46 @@ class _Fit:
         self.n_level = np.bincount(self.level, reads, len(self.levels))
         told = used["n_other"].is_not_null().to_numpy()
         self.n_told = np.bincount(self.level, reads * told, len(self.levels))
-        self.alpha, self.log_bias, self.divergence = 0.01, 0.0, 0.0
+        self.alpha, self.log_bias, self.population = 0.01, 0.0, _POPULATIONS[0]
         # Two of three errors show a third base: a first idea of the factor.
         expected = float((self.n_told * _errors(self.levels, 0.0)).sum()) * 2 / 3
         first = (self.n_other.sum() + 1) / (expected + 1) if told.any() else 1.0
         self.log_scale = float(np.clip(np.log(first), *_LOG_SCALE))
-        self.divergences: tuple[float, ...] = _DIVERGENCES
-        self.likely = [0.0]
-        self.priors: dict[float, Floats] = {}
+        self.populations = _POPULATIONS
+        self.fits_population = True
+        self.likely = [self.population]
+        self.priors: dict[Population, Floats] = {}
 
     def run(self) -> None:
         """Fit all, one after the other, until alpha stays."""
         for _ in range(_ROUNDS):
             before = self.alpha
             # Together: with the one wrong, the other hardly moves.
-            found = [self._with_divergence(f) for f in self.divergences]
+            found = [self._with_population(p) for p in self.populations]
             values = np.array([value for value, _ in found])
             is_likely = values >= values.max() - CHI2_95 / 2
             self.likely = [
-                f for f, yes in zip(self.divergences, is_likely, strict=True) if yes
+                p for p, yes in zip(self.populations, is_likely, strict=True) if yes
             ]
-            best = int(np.argmax(values - [self._cost(f) for f in self.divergences]))
-            self.divergence, self.alpha = self.divergences[best], found[best][1]
+            best = int(np.argmax(values - [self._cost(p) for p in self.populations]))
+            self.population, self.alpha = self.populations[best], found[best][1]
             self.log_bias = _greatest(
                 lambda b: self.log_likelihood(self.alpha, self.log_scale, b), *_LOG_BIAS, 1e-3
             )
             self._fit_alpha()
             if abs(self.alpha - before) < 1e-4:
                 break
+            # What is out of the question is not asked again.
+            near = values >= values.max() - HOPELESS
+            self.populations = tuple(
+                p for p, yes in zip(self.populations, near, strict=True) if yes
+            )
 
-    def _with_divergence(self, divergence: float) -> tuple[float, float]:
-        """Give the greatest log likelihood of a divergence, and alpha there."""
+    def _with_population(self, population: Population) -> tuple[float, float]:
+        """Give the greatest log likelihood of a population, and alpha there."""
 
         def at(alpha: float) -> float:
-            return self.log_likelihood(alpha, self.log_scale, self.log_bias, divergence)
+            return self.log_likelihood(alpha, self.log_scale, self.log_bias, population)
 
         best = max(_ALPHAS[::2], key=at)
         alpha = _greatest(
@@ -259,8 +281,8 @@ class _Fit:
         )
         return at(alpha), alpha
 
-    def _cost(self, divergence: float) -> float:
-        return DIVERGED if divergence > 0 and len(self.divergences) > 1 else 0.0
+    def _cost(self, population: Population) -> float:
+        return DIVERGED if population.divergence > 0 and self.fits_population else 0.0
 
     def _fit_alpha(self) -> None:
         found = [self.profile(a)[0] for a in _ALPHAS]
@@ -273,20 +295,22 @@ class _Fit:
         self.alpha = alpha
         self.log_scale = self.profile(alpha)[1]
 
-    def profile(self, alpha: float, divergence: float | None = None) -> tuple[float, float]:
+    def profile(
+        self, alpha: float, population: Population | None = None
+    ) -> tuple[float, float]:
         """Give the greatest log likelihood of alpha, and the log factor of errors of it."""
         near = 0.7
 
         def at(scale: float) -> float:
-            return self.log_likelihood(alpha, scale, self.log_bias, divergence)
+            return self.log_likelihood(alpha, scale, self.log_bias, population)
 
         low = max(self.log_scale - near, _LOG_SCALE[0])
         scale = _greatest(at, low, min(self.log_scale + near, _LOG_SCALE[1]), 0.02)
         return at(scale), scale
 
     def _profile_of_all(self, alpha: float) -> float:
-        """Give the greatest log likelihood of alpha over errors and likely divergences."""
-        return max(self.profile(alpha, f)[0] for f in self.likely)
+        """Give the greatest log likelihood of alpha over errors and likely populations."""
+        return max(self.profile(alpha, p)[0] for p in self.likely)
 
     def interval(self) -> tuple[float, float]:
         """Give where the profile has fallen by half of `CHI2_95` on both sides of alpha."""
@@ -316,7 +340,7 @@ class _Fit:
         alpha: float,
         log_scale: float,
         log_bias: float,
-        divergence: float | None = None,
+        population: Population | None = None,
     ) -> float:
         """Give the log likelihood of all counts."""
         errors = _errors(self.levels, log_scale)
@@ -327,15 +351,15 @@ class _Fit:
         # Exact ends: rounding would make an impossible read out of an improbable one.
         log_alt = np.log(p * (1 - errors) + (1 - p) * errors / 3)
         log_ref = np.log((1 - p) * (1 - errors) + p * errors / 3)
-        f = self.divergence if divergence is None else divergence
-        if f not in self.priors:
-            self.priors[f] = _log_priors(self.af, f)
+        people = self.population if population is None else population
+        if people not in self.priors:
+            self.priors[people] = _log_priors(self.af, people)
         third = float((self.n_other * np.log(2 * errors / 3)).sum())
         # Where third bases were not counted, what is left is a share of the two others.
         third -= float(((self.n_level - self.n_told) * np.log(1 - 2 * errors / 3)).sum())
         return third + float(
             _sum_over_pairs(
-                self.n_ref, self.n_alt, self.level, log_ref, log_alt, self.priors[f]
+                self.n_ref, self.n_alt, self.level, log_ref, log_alt, self.priors[people]
             )
         )
 
@@ -366,26 +390,33 @@ def _sum_over_pairs(n_ref, n_alt, level, log_ref, log_alt, prior):  # type: igno
     return total
 
 
-def _log_priors(af: Floats, divergence: float) -> Floats:
+def _log_priors(af: Floats, population: Population) -> Floats:
     """Give the log probability of each pair of genotypes (own, other), float64[n, 9].
 
-    Four alleles are drawn one after the other; each is ALT with
+    Alleles of one population are drawn one after the other; each is ALT with
     (af (1 - F) + k F) / (1 - F + m F) after k ALT among m drawn (Balding and Nichols 1995).
     """
-    f = divergence
+    f = population.divergence
     ways = (1, 2, 1)
+
+    def drawn(n: int, n_alt: int) -> Floats:
+        p: Floats = np.ones(len(af))
+        for k in range(n_alt):
+            p = p * (af * (1 - f) + k * f)
+        for k in range(n - n_alt):
+            p = p * ((1 - af) * (1 - f) + k * f)
+        for m in range(n):
+            p = p / (1 - f + m * f)
+        return p
+
     out = np.empty((len(af), 9))
-    drawn = 1.0
-    for m in range(4):
-        drawn *= 1 - f + m * f
     for own in range(3):
         for other in range(3):
-            p = np.full(len(af), ways[own] * ways[other] / drawn)
-            for k in range(own + other):
-                p *= af * (1 - f) + k * f
-            for k in range(4 - own - other):
-                p *= (1 - af) * (1 - f) + k * f
-            out[:, 3 * own + other] = np.log(p)
+            if population.is_shared:
+                p = drawn(4, own + other)
+            else:
+                p = drawn(2, own) * drawn(2, other)
+            out[:, 3 * own + other] = np.log(ways[own] * ways[other] * p)
     return out
 
 
