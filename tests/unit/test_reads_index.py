@@ -148,6 +148,7 @@ def test_bwas_files_of_other_bases_are_not_used(tmp_path: Path, fasta: Path) -> 
     [
         (b"ACGT\n", "not FASTA"),
         (b"", "not FASTA"),
+        (b">a\nACGTT\n>b\nACGT\n>a\nACGT\n", "contig a stands twice"),
         (gzip.compress(b">a\n" + b"ACGT" * 5000)[:-20], "cut off or damaged"),
     ],
 )
@@ -157,7 +158,7 @@ def test_what_is_no_fasta_is_refused(tmp_path: Path, content: bytes, words: str)
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         make_index(path, tmp_path / "index")
-    assert [p.name for p in (tmp_path / "index").iterdir()] == [".lock"]
+    assert not (tmp_path / "index" / "index.json").exists()
 
 
 def test_an_unfinished_folder_is_finished(tmp_path: Path, fasta: Path) -> None:

@@ -9,6 +9,7 @@ reads them in place.
 
 import ctypes
 import os
+import tempfile
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -159,18 +160,17 @@ class _heard:  # noqa: N801 - used as a statement
     text = ""
 
     def __enter__(self) -> "_heard":
-        self._file = os.memfd_create("stderr")
+        self._file = tempfile.TemporaryFile()
         self._before = os.dup(2)
-        os.dup2(self._file, 2)
+        os.dup2(self._file.fileno(), 2)
         return self
 
     def __exit__(self, *_exc: object) -> None:
         os.dup2(self._before, 2)
         os.close(self._before)
-        self.text = os.pread(self._file, os.fstat(self._file).st_size, 0).decode(
-            errors="replace"
-        )
-        os.close(self._file)
+        self._file.seek(0)
+        self.text = self._file.read().decode(errors="replace")
+        self._file.close()
 
 
 def _is_library(path: Path) -> bool:

@@ -207,7 +207,8 @@ def _make_base(
         run_pipeline([Samtools(["dict", "-o", str(own), str(fasta)])], log=log)
         text = own.read_text(encoding="utf-8")
         # The path of the FASTA (UR) is nobody's business in files that go to others.
-        lines = (line.split("\t") for line in text.splitlines())
+        lines = [line.split("\t") for line in text.splitlines()]
+        _check_names([line[1][3:] for line in lines if line[0] == "@SQ"], reference)
         kept = ("\t".join(t for t in line if not t.startswith("UR:")) for line in lines)
         own.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     known = {
@@ -249,6 +250,17 @@ def _uncompress(reference: Path, fasta: Path) -> None:
                 raise InputError(
                     f"{reference}: cut off or damaged ({error})", "copy it again"
                 ) from None
+
+
+def _check_names(names: Sequence[str], reference: Path) -> None:
+    """Refuse a FASTA in which a name stands twice: samtools reads the first of them alone."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(
+                f"{reference}: contig {name} stands twice in the FASTA", "take one of them out"
+            )
+        seen.add(name)
 
 
 def _read_lengths(fai: Path, reference: Path) -> list[tuple[str, int]]:

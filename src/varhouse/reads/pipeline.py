@@ -205,8 +205,9 @@ def _start(running: list[_Running], out: Path | None) -> None:
         for i, each in enumerate(running):
             if i + 1 < len(running):
                 following, sink = os.pipe()
-                # Pipes of a user are limited in all: what there is has to do.
-                with suppress(OSError):
+                # Pipes of a user are limited in all, and other systems have none so large:
+                # what there is has to do.
+                with suppress(OSError, AttributeError):
                     fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _BUFFER)
             elif out is not None:
                 sink = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
