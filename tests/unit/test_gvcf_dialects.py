@@ -41,6 +41,7 @@ HEADS = {
     "Octopus": "##octopus=<version=0.7.4>",
     "freebayes": '##source=freeBayes v1.3.6\n##commandline="freebayes --gvcf"',
     "Clair3": "##source=Clair3\n##clair3_version=1.0.4",
+    "varhouse call": "##source=varhouse call 0.1.0",
     "bcftools call": "##bcftools_mpileupCommand=mpileup\n##bcftools_callCommand=call -m -g 5",
     "bcftools mpileup": "##bcftools_mpileupCommand=mpileup -g 5",
     "bcftools merge": "##bcftools_mergeCommand=merge -g ref.fa a.vcf b.vcf",

@@ -12,7 +12,6 @@ from varhouse.vcf.header.header import Header
 _GATK = r"^##GATKCommandLine[^=\n]*=<ID="
 
 TOOLS = (
-    ("varhouse call", r"^##source=varhouse call\b"),
     ("GATK CombineGVCFs", rf"{_GATK}CombineGVCFs\b|^##source=CombineGVCFs$"),
     ("GATK GenomicsDB", rf"{_GATK}GenomicsDBImport\b|^##source=GenomicsDBImport$"),
     ("GATK ReblockGVCF", rf"{_GATK}ReblockGVCF\b|^##source=ReblockGVCF$"),
@@ -28,6 +27,7 @@ TOOLS = (
     ("Clair3", r"^##source=Clair3\b"),
     ("GATK Mutect2", rf"{_GATK}Mutect2\b|^##source=Mutect2$"),
     ("GATK HaplotypeCaller", rf"{_GATK}HaplotypeCaller\b|^##source=HaplotypeCaller$"),
+    ("varhouse call", r"^##source=varhouse call\b"),
     ("bcftools call", r"^##bcftools_callCommand="),
     ("bcftools mpileup", r"^##bcftools_mpileupCommand=|^##samtoolsCommand=samtools mpileup\b"),
     ("bcftools merge", r"^##bcftools_mergeCommand="),
