@@ -6,15 +6,15 @@ import pytest
 from varhouse.reads.model import Filters
 from varhouse.reads.variants import SCHEMA, filter_lines, judge
 
-DELETION = (10, "GTGCAAAGCG", "G", "225", "1/1")
-"""Takes the bases 11 to 19 (1-based)."""
+DELETION = (10, "GTGCAAAGCG", "G", "225", "1/1", "0,13")
+"""Takes the bases 11 to 19 (1-based); 13 reads have it, and four all others."""
 
 
-def frame_of(*rows: tuple[int, str, str, str, str]) -> pl.DataFrame:
+def frame_of(*rows: tuple[object, ...]) -> pl.DataFrame:
     common = {"raw_pos": 0, "copies": 2, "info": ".", "GQ": "90", "DP": "30", "PL": "1,2,3",
-              "SP": "0", "ADF": ".", "ADR": ".", "AD": "10,10,10"}  # fmt: skip
-    names = ("pos", "ref", "alt", "qual", "GT")
-    return pl.DataFrame([common | dict(zip(names, r, strict=True)) for r in rows], SCHEMA)
+              "SP": "0", "ADF": ".", "ADR": ".", "AD": "4,4"}  # fmt: skip
+    names = ("pos", "ref", "alt", "qual", "GT", "AD")
+    return pl.DataFrame([common | dict(zip(names, r, strict=False)) for r in rows], SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,19 @@ def frame_of(*rows: tuple[int, str, str, str, str]) -> pl.DataFrame:
         ((20, "A", "T", "91", "1/1"), DELETION, "PASS"),
         ((18, "CGA", "C", "91", "0/1"), DELETION, "PASS"),
         ((10, "G", "T", "91", "0/1"), DELETION, "PASS"),
-        # It is the better call, or a copy is left, or the deletion itself is in doubt.
-        ((19, "G", "T", "226", "1/1"), DELETION, "PASS"),
-        ((19, "G", "T", "91", "1/1"), (*DELETION[:4], "0/1"), "PASS"),
-        ((19, "G", "T", "91", "1/1"), (*DELETION[:3], "19", "1/1"), "PASS"),
+        ((19, "G", "T", "228", "1/1"), DELETION, "Deleted"),
+        # More reads have it, or a copy is left, or the deletion itself is in doubt.
+        ((19, "G", "T", "91", "1/1", "0,13"), DELETION, "PASS"),
+        ((19, "G", "T", "91", "1/1"), (*DELETION[:4], "0/1", "9,13"), "PASS"),
+        ((19, "G", "T", "91", "1/1"), (*DELETION[:3], "19", "1/1", "0,13"), "PASS"),
         # One copy; two alleles, of which the longer one takes less.
-        ((19, "G", "T", "91", "1"), (*DELETION[:4], "1"), "Deleted"),
-        ((12, "G", "T", "91", "1/1"), (10, "GTGCA", "G,GTG", "225", "1/2"), "PASS"),
-        ((14, "A", "T", "91", "1/1"), (10, "GTGCA", "G,GTG", "225", "1/2"), "Deleted"),
+        ((19, "G", "T", "91", "1"), (*DELETION[:4], "1", "0,13"), "Deleted"),
+        ((12, "G", "T", "91", "1/1"), (10, "GTGCA", "G,GTG", "225", "1/2", "0,6,7"), "PASS"),
+        (
+            (14, "A", "T", "91", "1/1"),
+            (10, "GTGCA", "G,GTG", "225", "1/2", "0,6,7"),
+            "Deleted",
+        ),
     ],
 )
 def test_inside_a_deletion_of_all_copies(call, deletion, expected):

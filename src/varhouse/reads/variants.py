@@ -178,8 +178,9 @@ def judge(frame: pl.DataFrame, filters: Filters) -> pl.DataFrame:
 def _in_deletion(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell which variants change bases of which no copy is left.
 
-    A deletion of all copies that passes, and has a higher QUAL, stands over them. Reads that
-    end shortly behind such a deletion are aligned into it with a few differences.
+    A deletion of all copies that passes, and that more reads have, stands over them. Reads
+    that end shortly behind such a deletion are aligned into it with a few differences; of
+    thousands of reads of MT these are so many that QUAL is as high as it can be.
     """
     lengths = pl.col("alt").str.split(",").list.eval(pl.element().str.len_bytes())
     ref = pl.col("ref").str.len_bytes().cast(pl.Int64)
@@ -189,7 +190,7 @@ def _in_deletion(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
         # The base before an insertion or deletion is not changed.
         start=pl.col("pos") - 1 + ((ref > 1) & (lengths.list.min() != ref)).cast(pl.Int64),
         end=pl.col("pos") - 1 + ref,
-        quality=pl.col("qual").cast(pl.Float64, strict=False).fill_null(-1.0),
+        reads=pl.col("depths").list.slice(1).list.sum().fill_null(0),
     )
     whole = frame.with_columns(own.get_columns()).filter(
         (pl.col("filter") == "PASS")
@@ -199,13 +200,13 @@ def _in_deletion(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
     first = (whole["pos"] - 1 + whole.select(longest).to_series().cast(pl.Int64)).to_numpy()
     order = np.argsort(first, kind="stable")
     first, last = first[order], whole["end"].to_numpy()[order]
-    quality = whole["quality"].to_numpy()[order]
+    reads = whole["reads"].to_numpy()[order]
     inside = np.zeros(frame.height, bool)
     at = np.searchsorted(first, own["start"].to_numpy(), side="right") - 1
     # Deletions of all copies do not lie over each other: the one before is the one that may.
     found = at >= 0
     inside[found] = (last[at[found]] >= own["end"].to_numpy()[found]) & (
-        quality[at[found]] > own["quality"].to_numpy()[found]
+        reads[at[found]] > own["reads"].to_numpy()[found]
     )
     return inside
 
@@ -217,7 +218,7 @@ def filter_lines(filters: Filters) -> list[str]:
         "LowDP": f"FORMAT/DP below {filters.depth:g}",
         "AlleleBalance": f"A called ALT allele has less than {filters.balance:g} of FORMAT/AD",
         "StrandBias": f"FORMAT/SP above {filters.strand:g}",
-        "Deleted": "A call of higher QUAL deletes these bases from all copies",
+        "Deleted": "A call that more reads have deletes these bases from all copies",
     }
     return [f'##FILTER=<ID={k},Description="{v}">' for k, v in words.items()]
 
