@@ -24,14 +24,20 @@ What is not as there:
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numba as nb
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Floats = npt.NDArray[np.float64]
+from varhouse.reads.mixture import (
+    POPULATIONS,
+    Floats,
+    Population,
+    errors_of,
+    greatest,
+    log_priors,
+    sum_over_pairs,
+)
 
 FEWEST_SITES = 300
 """Sites with reads, below which no estimate is given."""
@@ -66,13 +72,6 @@ UNKNOWN_QUALITY = 30
 """Phred, of sites without a quality."""
 
 
-class Population(NamedTuple):
-    """How far the people's populations are from the panel's, and whether it is one."""
-
-    divergence: float
-    is_shared: bool
-
-
 _LEAST_Q, _MOST_Q = 2, 60
 _ALPHAS = (
     0.0,
@@ -91,16 +90,10 @@ _ALPHAS = (
     0.4,
     0.5,
 )
-_DIVERGENCES = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
-_POPULATIONS: tuple[Population, ...] = (
-    *(Population(f, is_shared=True) for f in _DIVERGENCES),
-    *(Population(f, is_shared=False) for f in _DIVERGENCES[1:]),
-)
 _LOG_SCALE = (np.log(0.05), np.log(20.0))
 """Bounds of the factor of errors."""
 _LOG_BIAS = (np.log(0.6), np.log(1 / 0.6))
 _ROUNDS = 3
-_GOLDEN = (np.sqrt(5.0) - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -234,12 +227,12 @@ class _Fit:
         self.n_level = np.bincount(self.level, reads, len(self.levels))
         told = used["n_other"].is_not_null().to_numpy()
         self.n_told = np.bincount(self.level, reads * told, len(self.levels))
-        self.alpha, self.log_bias, self.population = 0.01, 0.0, _POPULATIONS[0]
+        self.alpha, self.log_bias, self.population = 0.01, 0.0, POPULATIONS[0]
         # Two of three errors show a third base: a first idea of the factor.
-        expected = float((self.n_told * _errors(self.levels, 0.0)).sum()) * 2 / 3
+        expected = float((self.n_told * errors_of(self.levels, 0.0)).sum()) * 2 / 3
         first = (self.n_other.sum() + 1) / (expected + 1) if told.any() else 1.0
         self.log_scale = float(np.clip(np.log(first), *_LOG_SCALE))
-        self.populations = _POPULATIONS
+        self.populations = POPULATIONS
         self.fits_population = True
         self.likely = [self.population]
         self.priors: dict[Population, Floats] = {}
@@ -257,7 +250,7 @@ class _Fit:
             ]
             best = int(np.argmax(values - [self._cost(p) for p in self.populations]))
             self.population, self.alpha = self.populations[best], found[best][1]
-            self.log_bias = _greatest(
+            self.log_bias = greatest(
                 lambda b: self.log_likelihood(self.alpha, self.log_scale, b), *_LOG_BIAS, 1e-3
             )
             self._fit_alpha()
@@ -276,9 +269,7 @@ class _Fit:
             return self.log_likelihood(alpha, self.log_scale, self.log_bias, population)
 
         best = max(_ALPHAS[::2], key=at)
-        alpha = _greatest(
-            at, best / 2, min(1.6 * best + 0.002, MOST_ALPHA), 0.01 * best + 1e-4
-        )
+        alpha = greatest(at, best / 2, min(1.6 * best + 0.002, MOST_ALPHA), 0.01 * best + 1e-4)
         return at(alpha), alpha
 
     def _cost(self, population: Population) -> float:
@@ -288,7 +279,7 @@ class _Fit:
         found = [self.profile(a)[0] for a in _ALPHAS]
         best = int(np.argmax(found))
         low, high = _ALPHAS[max(best - 1, 0)], _ALPHAS[min(best + 1, len(_ALPHAS) - 1)]
-        alpha = _greatest(lambda a: self.profile(a)[0], low, high, 1e-5 + 0.002 * low)
+        alpha = greatest(lambda a: self.profile(a)[0], low, high, 1e-5 + 0.002 * low)
         # A search does not reach the end of its stretch: no contamination is a common answer.
         if best == 0 and found[0] >= self.profile(alpha)[0]:
             alpha = 0.0
@@ -305,7 +296,7 @@ class _Fit:
             return self.log_likelihood(alpha, scale, self.log_bias, population)
 
         low = max(self.log_scale - near, _LOG_SCALE[0])
-        scale = _greatest(at, low, min(self.log_scale + near, _LOG_SCALE[1]), 0.02)
+        scale = greatest(at, low, min(self.log_scale + near, _LOG_SCALE[1]), 0.02)
         return at(scale), scale
 
     def _profile_of_all(self, alpha: float) -> float:
@@ -332,7 +323,7 @@ class _Fit:
 
     def mean_error(self) -> float:
         """Give the error probability of a base, as fitted, over all reads."""
-        errors = _errors(self.levels, self.log_scale)
+        errors = errors_of(self.levels, self.log_scale)
         return float((errors * self.n_level).sum() / self.n_level.sum())
 
     def log_likelihood(
@@ -343,7 +334,7 @@ class _Fit:
         population: Population | None = None,
     ) -> float:
         """Give the log likelihood of all counts."""
-        errors = _errors(self.levels, log_scale)
+        errors = errors_of(self.levels, log_scale)
         own, other = np.repeat((0.0, 0.5, 1.0), 3), np.tile((0.0, 0.5, 1.0), 3)
         x = (1 - alpha) * own + alpha * other
         b = np.exp(log_bias)
@@ -353,85 +344,12 @@ class _Fit:
         log_ref = np.log((1 - p) * (1 - errors) + p * errors / 3)
         people = self.population if population is None else population
         if people not in self.priors:
-            self.priors[people] = _log_priors(self.af, people)
+            self.priors[people] = log_priors(self.af, people)
         third = float((self.n_other * np.log(2 * errors / 3)).sum())
         # Where third bases were not counted, what is left is a share of the two others.
         third -= float(((self.n_level - self.n_told) * np.log(1 - 2 * errors / 3)).sum())
         return third + float(
-            _sum_over_pairs(
+            sum_over_pairs(
                 self.n_ref, self.n_alt, self.level, log_ref, log_alt, self.priors[people]
             )
         )
-
-
-def _errors(levels: npt.NDArray[np.int64], log_scale: float) -> Floats:
-    # An error of 3/4 would be no information at all.
-    errors: Floats = np.minimum(np.exp(log_scale) * 10.0 ** (-levels / 10.0), 0.5)
-    return errors
-
-
-@nb.njit(cache=True, nogil=True)
-def _sum_over_pairs(n_ref, n_alt, level, log_ref, log_alt, prior):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add up over sites the log of the sum over the nine pairs of genotypes."""
-    total = 0.0
-    terms = np.empty(9)
-    for i in range(len(n_ref)):
-        q = level[i]
-        most = -np.inf
-        for c in range(9):
-            t = prior[i, c] + n_ref[i] * log_ref[c, q] + n_alt[i] * log_alt[c, q]
-            terms[c] = t
-            if t > most:
-                most = t
-        s = 0.0
-        for c in range(9):
-            s += np.exp(terms[c] - most)
-        total += most + np.log(s)
-    return total
-
-
-def _log_priors(af: Floats, population: Population) -> Floats:
-    """Give the log probability of each pair of genotypes (own, other), float64[n, 9].
-
-    Alleles of one population are drawn one after the other; each is ALT with
-    (af (1 - F) + k F) / (1 - F + m F) after k ALT among m drawn (Balding and Nichols 1995).
-    """
-    f = population.divergence
-    ways = (1, 2, 1)
-
-    def drawn(n: int, n_alt: int) -> Floats:
-        p: Floats = np.ones(len(af))
-        for k in range(n_alt):
-            p = p * (af * (1 - f) + k * f)
-        for k in range(n - n_alt):
-            p = p * ((1 - af) * (1 - f) + k * f)
-        for m in range(n):
-            p = p / (1 - f + m * f)
-        return p
-
-    out = np.empty((len(af), 9))
-    for own in range(3):
-        for other in range(3):
-            if population.is_shared:
-                p = drawn(4, own + other)
-            else:
-                p = drawn(2, own) * drawn(2, other)
-            out[:, 3 * own + other] = np.log(ways[own] * ways[other] * p)
-    return out
-
-
-def _greatest(f, low: float, high: float, width: float) -> float:  # type: ignore[no-untyped-def]
-    """Find where a function with one maximum is greatest, by golden sections."""
-    a, b = low, high
-    c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
-    at_c, at_d = f(c), f(d)
-    while b - a > width:
-        if at_c >= at_d:
-            b, d, at_d = d, c, at_c
-            c = b - _GOLDEN * (b - a)
-            at_c = f(c)
-        else:
-            a, c, at_c = c, d, at_d
-            d = a + _GOLDEN * (b - a)
-            at_d = f(d)
-    return float((a + b) / 2)
