@@ -11,9 +11,10 @@ import pytest
 from builders import make_fasta
 
 from varhouse.errors import InputError
+from varhouse.reads.alignments import look, optical_distance
 from varhouse.reads.bamcounts import BamCounts
 from varhouse.reads.bamstream import BamStream
-from varhouse.reads.finish import finish_person, look, optical_distance
+from varhouse.reads.finish import finish_person
 
 LENGTH = 60
 

@@ -11,12 +11,8 @@ import pytest
 from builders import make_fasta
 
 from varhouse.errors import InputError
-from varhouse.reads.index import (
-    find_bwa_files,
-    has_same_bases,
-    is_bwa_index,
-    make_index,
-)
+from varhouse.reads.bwafiles import find_bwa_files, has_same_bases, is_bwa_index
+from varhouse.reads.index import make_index
 
 SEQUENCES = {"chr1": 3001, "chr2": 802, "MT": "acgtnRYacgtACGTNNNN" * 20}
 LENGTHS = [("chr1", 3001), ("chr2", 802), ("MT", 380)]

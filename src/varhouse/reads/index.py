@@ -14,7 +14,6 @@ FOLDER/ALIGNER.json     that those are whole; written last
 import fcntl
 import os
 import shutil
-import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,22 +21,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pysam
 from isal import igzip
 
 from varhouse.errors import InputError, VarhouseError, install_extra
 from varhouse.files import abandoned_of, new_file, read_json, unfinished_name, write_json
 from varhouse.filestate import file_digest, unmoved
+from varhouse.reads.bwafiles import (
+    BWA,
+    find_alt_list,
+    find_bwa_files,
+    has_same_bases,
+    is_bwa_index,
+    plain_name,
+)
 from varhouse.reads.pipeline import Command, Samtools, Stage, run_pipeline
 
 VERSION = 1
 """Of the folder: one of another version is made anew."""
 
-_CODES = np.full(256, 4, np.uint8)
-_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint8)
-
-_BWA = (".amb", ".ann", ".pac", ".bwt", ".sa")
 _BLOCK = 4 << 20
 
 _SAME_FILES = {"pybwa": "bwa"}
@@ -89,7 +90,7 @@ def make_index(
     *,
     aligner: str | None = "pybwa",
     build: Callable[[Path], Stage] | None = None,
-    suffixes: Sequence[str] = _BWA,
+    suffixes: Sequence[str] = BWA,
     log: Path | None = None,
 ) -> Index:
     """Make what aligners and callers need of a reference, or find it again.
@@ -190,7 +191,7 @@ def _make_base(
     reference: Path, folder: Path, state: Sequence[int], log: Path | None
 ) -> dict[str, Any]:
     """Make all but an aligner's files."""
-    fasta = folder / _plain_name(reference.name)
+    fasta = folder / plain_name(reference.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in [*folder.glob(".*.tmp"), *abandoned_of(fasta)]:
@@ -224,13 +225,6 @@ def _make_base(
         done.unlink()
     write_json(folder / "index.json", known)
     return known
-
-
-def _plain_name(name: str) -> str:
-    """Give a name with a suffix, and without that of a compression."""
-    for ending in (".gz", ".bgz", ".bgzf"):
-        name = name.removesuffix(ending)
-    return name if Path(name).suffix else f"{name}.fa"
 
 
 def _uncompress(reference: Path, fasta: Path) -> None:
@@ -290,7 +284,7 @@ def _make_files(
     try:
         own = work / fasta.name
         if found is not None:
-            for suffix in _BWA:
+            for suffix in BWA:
                 Path(f"{own}{suffix}").symlink_to(f"{found}{suffix}")
         else:
             own.symlink_to(fasta.resolve())
@@ -320,88 +314,3 @@ def _bwa_index(fasta: Path) -> Command:
         f"BwaIndex.index(sys.argv[1], block_size={_BLOCK_SIZE})\n"
     )
     return Command([sys.executable, "-c", code, str(fasta)], "bwa index")
-
-
-def find_bwa_files(reference: Path, contigs: Sequence[tuple[str, int]]) -> Path | None:
-    """Find an index of bwa beside a FASTA: its prefix, or None.
-
-    bwa's own names are tried, those of a compressed FASTA without its ending, and those of
-    `bwa index -6`.
-    """
-    plain = reference.with_name(_plain_name(reference.name))
-    for name in (reference, plain, plain.with_suffix("")):
-        for prefix in (Path(f"{name}.64"), name):
-            if is_bwa_index(prefix, contigs):
-                return prefix.absolute()
-    return None
-
-
-def find_alt_list(reference: Path) -> Path | None:
-    """Find bwa's list of ALT contigs beside a FASTA.
-
-    With it a read that also fits an ALT contig keeps its mapping quality on the chromosome;
-    without it both places are equal, the quality is 0, and nothing is called there.
-    """
-    plain = reference.with_name(_plain_name(reference.name))
-    for name in (reference, plain, plain.with_suffix("")):
-        for path in (Path(f"{name}.alt"), Path(f"{name}.64.alt")):
-            if path.is_file():
-                return path
-    return None
-
-
-def is_bwa_index(prefix: Path, contigs: Sequence[tuple[str, int]]) -> bool:
-    """Tell whether bwa's five files are whole, and of sequences of these names and lengths.
-
-    Their sizes follow from the number of bases (bwt_dump_bwt, bwt_dump_sa and bns_fasta2bntseq
-    of bwa's source).
-    """
-    try:
-        # `SIZE CONTIGS SEED`; then two lines each: `GI NAME COMMENT`, `OFFSET LENGTH HOLES`.
-        lines = Path(f"{prefix}.ann").read_text(encoding="utf-8").splitlines()
-        names = [line.split()[1] for line in lines[1::2]]
-        lengths = [int(line.split()[1]) for line in lines[2::2]]
-        if list(zip(names, lengths, strict=True)) != list(contigs):
-            return False
-        one = sum(lengths)
-        both = 2 * one
-        words = ((both + 15) >> 4) + ((both + 127) // 128 + 1) * 8
-        sizes = {
-            ".pac": (one >> 2) + 2,
-            ".bwt": 40 + 4 * words,
-            ".sa": 56 + 8 * ((both + 32) // 32 - 1),
-        }
-        Path(f"{prefix}.amb").stat()
-        with Path(f"{prefix}.bwt").open("rb") as file:
-            counts = struct.unpack("<5Q", file.read(40))
-        return counts[4] == both and all(
-            Path(f"{prefix}{suffix}").stat().st_size == size for suffix, size in sizes.items()
-        )
-    except (OSError, ValueError, IndexError, struct.error):
-        return False
-
-
-def has_same_bases(
-    prefix: Path, fasta: Path, contigs: Sequence[tuple[str, int]], n: int = 1000
-) -> bool:
-    """Compare bases of bwa's index with the FASTA at `n` places, evenly over all sequences.
-
-    A FASTA with some regions masked or mended has the names and lengths of the other one. A
-    place has 64 bases; letters other than A, C, G and T are left out, as bwa makes up a base
-    for them.
-    """
-    starts = np.concatenate(([0], np.cumsum([length for _, length in contigs])))
-    packed = np.memmap(f"{prefix}.pac", np.uint8, "r")
-    width = 64
-    with pysam.FastaFile(str(fasta)) as file:
-        for place in np.linspace(0, max(starts[-1] - 1, 0), n).astype(np.int64).tolist():
-            k = int(np.searchsorted(starts, place, side="right")) - 1
-            name, length = contigs[k]
-            at = place - int(starts[k])
-            bases = file.fetch(name, at, min(at + width, length)).upper().encode()
-            codes = _CODES[np.frombuffer(bases, np.uint8)]
-            i = place + np.arange(len(bases))
-            own = (packed[i >> 2] >> ((~i & 3) << 1)) & 3
-            if ((codes < 4) & (codes != own)).any():
-                return False
-    return True
