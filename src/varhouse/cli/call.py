@@ -21,8 +21,8 @@ the least that it needs (paths from the folder of the configuration):
 One row a lane. In place of FASTQ a row may have a BAM (aligned or not), a CRAM or a gVCF.
 Both are drafted by
   varhouse init DIR *.fastq.gz --reference GRCh38.fa
-More keys (calling: ...): config/README.md. `varhouse ingest STORE --config FILE` calls first, then
-takes the results in.
+More keys (calling: ...): config/README.md. `varhouse ingest STORE --config FILE` calls first,
+then takes the results in.
 
 examples:
   varhouse call --config config.yaml --dry-run          check all reads, say what it needs
