@@ -211,14 +211,28 @@ def test_result_depends_neither_on_threads_nor_on_the_form(tmp_path: Path, data:
 def test_names_of_archives_and_comments_are_cut(tmp_path: Path, data: Any) -> None:
     """What marks the mate: behind / or ., in a description, or in one that is joined on."""
     _, index, reads = data
-    forms = ("/{}", " {}:N:0:ACGT", ".{}", "_{}:N:0:ACGT")
+    forms = [
+        ("/1", "/2"),
+        (" 1:N:0:ACGT", " 2:N:0:ACGT"),
+        ("/1", "/3"),
+        (".1", ".2"),
+        ("_R1", "_R2"),
+    ]
+    forms += [(":1 x", ":2 x"), ("_1:N:0:ACGT", "_2:N:0:ACGT"), ("_1", "_3"), ("R1", "R2")]
     settings = AlignSettings()
-    for k, (a, b) in enumerate((form.format(1), form.format(2)) for form in forms):
+    for k, (a, b) in enumerate(forms):
         one = fastq(tmp_path / "1.fq", [(n + a, s, q) for (n, s, q), _ in reads[:50]])
         two = fastq(tmp_path / "2.fq", [(n + b, s, q) for _, (n, s, q) in reads[:50]])
         align(index, tmp_path / f"{k}.bam", "pairs", one, two, settings=settings)
-        names = {line.split("\t")[0] for line in records(tmp_path / f"{k}.bam")}
-        assert names == {f"r{i}" for i in range(50)}
+        found = records(tmp_path / f"{k}.bam")
+        assert {line.split("\t")[0] for line in found} == {f"r{i}" for i in range(50)}
+        lines = [f.read_bytes().splitlines(keepends=True) for f in (one, two)]
+        turns = [b"".join(text[i : i + 4]) for i in range(0, 200, 4) for text in lines]
+        (tmp_path / "i.fq").write_bytes(b"".join(turns))
+        align(
+            index, tmp_path / f"{k}i.bam", "interleaved", tmp_path / "i.fq", settings=settings
+        )
+        assert records(tmp_path / f"{k}i.bam") == found
 
 
 def test_reads_of_nothing_are_kept(tmp_path: Path, data: Any) -> None:

@@ -1,15 +1,14 @@
 """Other programs for a step: the exact commands, through scripts that keep their arguments."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
 from varhouse.errors import InputError, VarhouseError
-from varhouse.reads import matenames, othertools
+from varhouse.reads import othertools
 from varhouse.reads.external import Program
-from varhouse.reads.pipeline import Command, Function, run_pipeline
+from varhouse.reads.pipeline import Command, run_pipeline
 
 GROUP = {"ID": "s 1.L1", "SM": "s 1", "LB": "lib", "PL": "ILLUMINA"}
 LINE = "@RG\\tID:s 1.L1\\tSM:s 1\\tLB:lib\\tPL:ILLUMINA"
@@ -38,15 +37,14 @@ def test_aligners_read_mates_in_turn_from_their_input(
     name: str, paired: bool, want: str
 ) -> None:
     command = othertools.align_command(program(name), FASTA, GROUP, 3, paired=paired)
-    own = command.argv[3:] if paired else command.argv
-    assert own == [name, *(LINE if w == "{}" else w for w in want.split())]
+    assert command.argv == [name, *(LINE if w == "{}" else w for w in want.split())]
 
 
 def test_options_of_the_configuration_reach_the_command_and_the_lineage() -> None:
     bwa = program("bwa", "run", "bwa", options="-k 21 -H 'a b'")
     command = othertools.align_command(bwa, FASTA, GROUP, 1)
-    assert command.argv[3:7] == ["run", "bwa", "mem", "-Y"]
-    assert command.argv[10:14] == ["-k", "21", "-H", "a b"]
+    assert command.argv[:4] == ["run", "bwa", "mem", "-Y"]
+    assert command.argv[7:11] == ["-k", "21", "-H", "a b"]
     tool = othertools.tool_of(bwa, "align", othertools.align_options(bwa, paired=True))
     assert (tool.name, tool.version) == ("bwa", "1.0")
     # Threads and paths change no result.
@@ -204,57 +202,3 @@ def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     argv = program("bwa", "/nowhere/bwa").argv("mem")
     with pytest.raises(VarhouseError, match="cannot be started"):
         run_pipeline([Command(argv, "bwa")])
-
-
-def fastq(*names: str) -> bytes:
-    return "".join(f"@{name}\nACGT\n+\n@FF,\n" for name in names).encode()
-
-
-@pytest.mark.parametrize(
-    ("names", "want"),
-    [
-        (["S.1.1 1", "S.1.2 1", "S.2.1 2", "S.2.2 2"], ["S.1", "S.1", "S.2", "S.2"]),
-        # A spot and no mate; what the aligner knows itself; nothing at all.
-        (["S.1 1", "S.1 1", "S.2 2", "S.2 2"], None),
-        (["a/1", "a/2"], None),
-        (["a 1:N:0:AC", "a 2:N:0:AC"], None),
-        ([], None),
-        # The other way round they are no mates of this kind.
-        (["S.1.2", "S.1.1"], None),
-    ],
-)
-def test_mates_get_one_name(names: list[str], want: list[str] | None) -> None:
-    out = io.BytesIO()
-    matenames.hand_on(io.BytesIO(fastq(*names)), out)
-    assert out.getvalue() == fastq(*(want or names))
-
-
-@pytest.mark.parametrize(
-    "names", [["S.1.1", "S.1.2", "S.2.1", "S.3.2"], ["S.1.1", "S.1.2", "x"]]
-)
-def test_other_names_after_such_are_refused(names: list[str], tmp_path: Path) -> None:
-    command = othertools.align_command(program("bwa", "cat"), FASTA, {"ID": "a"}, 1)
-    argv = [*command.argv[:3], "cat"]
-    text = fastq(*names)
-    reads = Function(lambda _, sink: sink.write(text))
-    with pytest.raises(VarhouseError, match="pair 2 of the reads: mates are called"):
-        run_pipeline([reads, Command(argv, "bwa")], out=tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("script", "message"),
-    [
-        ("echo no index >&2; exit 3", "bwa failed: no index"),
-        ("head -c 9 > /dev/null; echo bad FASTQ >&2; exit 1", "bwa failed: bad FASTQ"),
-        ("kill -9 $$", "bwa failed: ended by SIGKILL"),
-    ],
-)
-def test_an_aligner_that_fails_says_so_itself(
-    script: str, message: str, tmp_path: Path
-) -> None:
-    command = othertools.align_command(program("bwa", "x"), FASTA, {"ID": "a"}, 1)
-    text = fastq(*["r", "r"] * 100_000)
-    reads = Function(lambda _, sink: sink.write(text))
-    stages = [reads, Command([*command.argv[:3], "sh", "-c", script], "bwa")]
-    with pytest.raises(VarhouseError, match=message):
-        run_pipeline(stages, out=tmp_path / "out")

@@ -180,7 +180,7 @@ def _plan(
         files, base = [], 33
     elif is_text and adapters:
         report = work / "cutadapt.json"
-        if form == "pairs" and _has_joined_names(files[0]):
+        if form != "single" and _has_joined_names(files[0]):
             plan.stages.append(Function(interleave(files, base, paired=True), "reads"))
             files, base, form = ["-"], 33, "interleaved"
         plan.stages.append(trim_command(files, form, adapters, report))
@@ -214,7 +214,7 @@ def _has_joined_names(file: str) -> bool:
     """Tell whether names are such that cutadapt takes mates for others (NAME_1:N:0:INDEX)."""
     with ExitStack() as stack:
         start = opened(Path(file), stack)(1000).partition(b"\n")[0]
-    return re.search(rb"_[12]:[YN]:", start.split()[0] if start.split() else b"") is not None
+    return re.search(rb"_[123]:[YN]:", start.split()[0] if start.split() else b"") is not None
 
 
 def _unaligned(file: str, work: Path, index: Index) -> list[Stage]:

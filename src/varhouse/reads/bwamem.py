@@ -155,7 +155,7 @@ def _align_text(text: FastqText, job: Job, run: Callable[[ReadArray], None]) -> 
             used = min(len(total), int(np.searchsorted(total, job.batch)) + 1)
             pairs, singles = np.empty(0, np.int64), np.arange(used)
         else:
-            pairs, singles, used = classify(text, job.batch)
+            pairs, singles, used = classify(text, job.batch, marked=job.form != "mixed")
         if used == 0:
             break
         if len(singles) and job.form == "interleaved":

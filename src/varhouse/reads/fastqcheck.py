@@ -12,7 +12,6 @@ from varhouse.reads import fastqscan as fq
 from varhouse.reads.fastqfile import FastqFile
 from varhouse.reads.fastqmarks import (
     FIRST_PAIRS,
-    mark_problems,
     mate_number,
     pair_mode,
     turn_mode,
@@ -113,7 +112,6 @@ def _walk_pairs(one: FastqFile, two: FastqFile, facts: LaneFacts) -> None:
         facts.problems += _described(one, two)
         n = min(len(one.left), len(two.left), FIRST_PAIRS)
         mode = pair_mode(one, one.left[:n], two, two.left[:n])
-        facts.problems += mark_problems(one.path, mode, [one.name(one.row), two.name(two.row)])
         facts.problems += _same_reads(one, two)
     is_fine = not facts.problems
     while one.fill() and two.fill():
@@ -149,8 +147,6 @@ def _walk_single(file: FastqFile, facts: LaneFacts) -> None:
     mode = turn_mode(file)
     if mode is not None:
         facts.form = "interleaved"
-        names = [file.name(file.row), file.name(file.row + 1)]
-        facts.problems += mark_problems(file.path, mode, names)
     held: tuple[fq.Bytes, fq.Ints] | None = None
     is_fine = True
     while file.fill():
@@ -239,10 +235,20 @@ def _pair_problem(one: FastqFile, two: FastqFile, odd: int, what: int) -> str:
 
 
 def _same_reads(one: FastqFile, two: FastqFile) -> list[str]:
-    """Find a file that is named twice in another packing: mates with the same bases."""
+    """Find a file that is named twice, packed or cut otherwise: mates with the same bases.
+
+    Mates are read from the two strands; that most of them begin alike does not happen.
+    """
     n = min(len(one.left), len(two.left), _SAME_PAIRS)
     pairs = [(one.bases(one.row + k), two.bases(two.row + k)) for k in range(n)]
-    if all(a == b for a, b in pairs) and any(len(a) >= SHORTEST_ALIGNED for a, _ in pairs):
+    # Reads of nothing but G, of clusters without light, are alike in any two files.
+    pairs = [
+        (a, b)
+        for a, b in pairs
+        if min(len(a), len(b)) >= SHORTEST_ALIGNED and len(set(a[:SHORTEST_ALIGNED])) > 2
+    ]
+    same = sum(a[:SHORTEST_ALIGNED] in b or b[:SHORTEST_ALIGNED] in a for a, b in pairs)
+    if (pairs and same == len(pairs)) or 2 * same > len(pairs) >= _SAME_PAIRS // 2:
         return [f"{one.path}, {two.path}: the same reads twice; fix: name R2 in fastq_2"]
     return []
 
@@ -309,6 +315,9 @@ def _finish(files: Sequence[FastqFile], facts: LaneFacts) -> None:
         ]
     low = min(int(c[fq.LOWEST]) for c in counts)
     high = max(int(c[fq.HIGHEST]) for c in counts)
+    if mixed := _mixed_scales(files):
+        facts.problems.append(mixed)
+        return
     facts.quality_base, note = quality_base(low, high)
     if SOLEXA in note:
         facts.problems.append(
@@ -322,6 +331,28 @@ def _finish(files: Sequence[FastqFile], facts: LaneFacts) -> None:
     if facts.form == "single":
         mate = "; is there a second file of mates?" if _is_of_mates(files[0]) else ""
         facts.notes.append(f"{files[0].path}: reads without mates{mate}")
+
+
+def _mixed_scales(files: Sequence[FastqFile]) -> str:
+    """Find reads whose qualities count from 33 beside reads where they count from 64.
+
+    Files are judged together: each may be of one scale. Reads that have both low and very
+    high ones show that it is one scale, Phred+33 of consensus reads.
+    """
+    if any(file.counts[fq.N_WIDE] for file in files):
+        return ""
+    first: dict[int, str] = {}
+    for file in files:
+        for base, place in ((33, fq.FIRST_33), (64, fq.FIRST_64)):
+            if number := int(file.counts[place]):
+                first.setdefault(base, f"read {number:,} of {file.path} from {base}")
+    if len(first) < 2:
+        return ""
+    return (
+        f"{files[0].path}: qualities count from 33 and from 64 within a lane: "
+        f"{' and '.join(first.values())}; fix: make all count from 33: seqtk seq -Q64 -V OLD "
+        "> NEW, for what counts from 64"
+    )
 
 
 def _is_of_mates(file: FastqFile) -> bool:
@@ -372,8 +403,7 @@ def quality_base(low: int, high: int) -> tuple[int, str]:
     """Tell which byte stands for quality 0, by the lowest and the highest that were seen.
 
     Below 59 (`;`) only Phred+33 goes. Phred+64 (Illumina 1.3 to 1.7) begins at 64, with 66
-    (`B`) for a bad end, and Solexa's scale at 59; both reach 96 (quality 32) and more in any
-    run, where Phred+33 would have qualities above 62, which no sequencer of short reads gives.
+    (`B`) for a bad end, and Solexa's scale at 59; both reach `fastqscan.ABOVE_33` in any run.
     Ranges: Cock et al. 2010, Nucleic Acids Research 38:1767.
 
     Returns
@@ -383,9 +413,9 @@ def quality_base(low: int, high: int) -> tuple[int, str]:
     """
     if low > high:
         return 33, ""
-    if low < 59:
+    if low < fq.BELOW_64:
         return 33, ""
-    if high >= 96:
+    if high >= fq.ABOVE_33:
         if low < 64:
             return 64, f"{SOLEXA}, which are no Phred qualities"
         return 64, "qualities count from 64 (Illumina 1.3 to 1.7)"

@@ -1,17 +1,13 @@
 """How mates are told in the names of a lane's reads: which mark they have, and where."""
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
 
 from varhouse.reads import fastqscan as fq
 from varhouse.reads.fastqfile import FastqFile
+from varhouse.reads.names import archive_mate
 
 FIRST_PAIRS = 64
 """Pairs by which it is decided how mates are marked."""
-
-_ENOUGH_MARKS = 10
-"""Names that all end in the same number, of which it is then the mate's."""
 
 
 def turn_mode(file: FastqFile) -> int | None:
@@ -30,13 +26,12 @@ def turn_mode(file: FastqFile) -> int | None:
 
 
 def pair_mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -> int:
-    """Find how mates are marked: the first way in which the first pairs fit."""
-    # The plain way sees no mark in names that say twice the same mate otherwise.
-    last = _marks(one, first, fq.LAST)
-    is_mark = len(first) >= _ENOUGH_MARKS and len(set(last)) == 1 and last[0] > 0
-    # Behind a dash or colon it may be of a barcode (ACGT-1) or a coordinate.
-    is_mark = is_mark and one.name(one.row)[-2:-1] in (b".", b"R", b"/")
-    if is_mark and last == _marks(two, second, fq.LAST):
+    """Find how mates are marked: the first way in which the first pairs fit.
+
+    Where names are the same in both files a number at their end is no mark: it may be of a
+    barcode, a coordinate, a running number. In archives' names alone it is known to be one.
+    """
+    if archive_mate(one.name(one.row)) and archive_mate(two.name(two.row)):
         return fq.LAST
     for mode in (fq.MIDDLE, fq.PLAIN, fq.LAST):
         _, what = fq.first_odd_pair(one.buf, first, two.buf, second, mode)
@@ -46,34 +41,7 @@ def pair_mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -
     return fq.PLAIN
 
 
-def _marks(file: FastqFile, spans: fq.Ints, mode: int) -> list[int]:
-    """List which mates names say they are."""
-    rows = ((int(s[fq.NAME]), int(s[fq.WORD_END])) for s in spans)
-    return [fq.mark_of(file.buf, begin, end, mode)[1] for begin, end in rows]
-
-
-def mark_problems(path: Path, mode: int, names: Sequence[bytes]) -> list[str]:
-    """Find marks of mates that the aligner would take for a part of the name."""
-    first, second = names
-    if first == second:
-        return []
-    if re.fullmatch(rb".*[/.][12]", first) and second[-1:] in (b"1", b"2"):
-        return []
-    if mode == fq.PLAIN and not second.endswith(b"/3"):
-        return []
-    mark = {fq.MIDDLE: "_[123]:[YN]:.*", fq.PLAIN: "/[123].*"}.get(mode, "R?[123]( .*)?$")
-    return [
-        f"{path}: mates are named {_text(first)!r} and {_text(second)!r}, and only /1, /2 and "
-        f".1, .2 are taken off; fix: for each file: gzip -cdf OLD | awk 'NR % 4 == 1 "
-        f'{{sub("{mark}", "")}} 1\' | gzip > NEW'
-    ]
-
-
 def mate_number(name: bytes) -> int:
     """Give the mate's number of a name that has one."""
     mark = re.search(rb"_([123]):[YN]:|([123])\Z", name)
     return int(mark[1] or mark[2]) if mark else 0
-
-
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace")

@@ -19,10 +19,21 @@ FINE, NO_AT, NO_PLUS, QUALITY_LENGTH, BAD_BASE, BAD_QUALITY, NO_NAME, BAD_NAME, 
 )
 """What is wrong with a record."""
 
-N_READS, N_BASES, LONGEST, LOWEST, HIGHEST, N_EMPTY, N_CRLF, N_CODES, GUESS = range(9)
+(
+    N_READS, N_BASES, LONGEST, LOWEST, HIGHEST, N_EMPTY, N_CRLF, N_CODES, GUESS,
+    FIRST_33, FIRST_64, N_WIDE,
+) = range(12)  # fmt: skip
 """Places in the counts: reads, bases, the longest read, the lowest and the highest byte of a
 quality, reads without bases, lines that end with carriage return and line feed, IUPAC codes
-and dots, and the length of the last read."""
+and dots, the length of the last read; the number (1-based; 0: none) of the first read with
+qualities that only Phred+33 has, of the first that looks as Phred+64 does, and how many have
+what only the one has and what is above all that sequencers give in it."""
+
+BELOW_64 = 59
+"""Byte of a quality below which only Phred+33 has any: Solexa's scale begins there."""
+ABOVE_33 = 96
+"""Byte of a quality, from which on Phred+33 would have qualities above 62: no sequencer of
+short reads gives them, Phred+64 reaches it (quality 32) in any run."""
 
 NAME, WORD_END, BASES, LENGTH = range(4)
 """Columns of the spans of records: where the name (behind the `@`) begins, where its first
@@ -45,7 +56,7 @@ _LONGEST_NAME = 254
 
 def new_counts() -> Ints:
     """Give counts of a file of which nothing has been read."""
-    counts = np.zeros(GUESS + 1, np.int64)
+    counts = np.zeros(N_WIDE + 1, np.int64)
     counts[LOWEST] = 255
     return counts
 
@@ -224,6 +235,12 @@ def scan(
         if length:
             counts[LOWEST] = min(counts[LOWEST], low)
             counts[HIGHEST] = max(counts[HIGHEST], high)
+            if low < BELOW_64:
+                counts[N_WIDE] += high >= ABOVE_33
+                if counts[FIRST_33] == 0:
+                    counts[FIRST_33] = counts[N_READS]
+            elif high >= ABOVE_33 and counts[FIRST_64] == 0:
+                counts[FIRST_64] = counts[N_READS]
         else:
             counts[N_EMPTY] += 1
         counts[N_CRLF] += crlf
@@ -236,6 +253,9 @@ def scan(
 @njit(cache=True, nogil=True)
 def mark_of(buf: Bytes, begin: int, end: int, mode: int) -> tuple[int, int]:
     """Find the mark of the mate in a name's first word.
+
+    The one place where it stands what a mark is: the check of a lane and the reader before
+    the aligner both ask here.
 
     Returns
     -------
@@ -254,8 +274,31 @@ def mark_of(buf: Bytes, begin: int, end: int, mode: int) -> tuple[int, int]:
         if before == _SLASH:
             return size - 2, int(np.int64(buf[end - 1])) - 48
         if mode == LAST and (before in (46, 95, 45, 58, 82)):  # . _ - : R
-            return size - 1, int(np.int64(buf[end - 1])) - 48
+            size -= 2
+            # Of _R1 the name keeps neither.
+            if before == 82 and size > 1 and (buf[begin + size - 1] in (46, 95, 45, 58)):
+                size -= 1
+            return size, int(np.int64(buf[end - 1])) - 48
     return size, 0
+
+
+@njit(cache=True, nogil=True)
+def shared_name(a: Bytes, at: int, a_end: int, b: Bytes, bt: int, b_end: int) -> int:
+    """Tell how many bytes of two names are those of one pair; -1: they are no mates.
+
+    Mates are called the same, or their marks are 1 and 2 (or 1 and 3) in one of the forms.
+    """
+    for mode in (PLAIN, MIDDLE, LAST):
+        size, mate = mark_of(a, at, a_end, mode)
+        other_size, other = mark_of(b, bt, b_end, mode)
+        if size != other_size or (mode != PLAIN and not 0 < mate < other):
+            continue
+        differ = False
+        for i in range(size):
+            differ |= a[at + i] != b[bt + i]
+        if not differ and (mate == other == 0 or 0 < mate < other):
+            return size
+    return -1
 
 
 @njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from numba import njit
 
 from varhouse.errors import InputError
+from varhouse.reads.fastqscan import PLAIN, mark_of, shared_name
 
 Rows = npt.NDArray[np.int64]
 """A row a read: start of the name, its length, start of the bases, their number, start of the
@@ -56,8 +57,7 @@ def _index(text, at, end, is_last, shift, rows):  # type: ignore[no-untyped-def]
         name, stop = at + 1, at + 1
         while stop < p and text[stop] != 32 and text[stop] != 9 and text[stop] != 13:
             stop += 1
-        if stop - name > 2 and text[stop - 2] == 47 and 49 <= text[stop - 1] <= 51:
-            stop -= 2
+        stop = name + mark_of(text, name, stop, PLAIN)[0]
         bases = p + 1
         p = bases
         while p < end and text[p] != 10:
@@ -197,26 +197,10 @@ class FastqText:
 def _same_names(text1, row1, text2, row2):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Compare names of mates: how many of their bytes name the fragment; -1: they differ.
 
-    The forms are those of `reads.names`; /1 and /2 are off already.
+    /1 and /2 are off already.
     """
-    size = row1[1]
-    if size != row2[1]:
-        return -1
     a, b = row1[0], row2[0]
-    for k in range(size):
-        if text1[a + k] == text2[b + k]:
-            continue
-        if k == 0 or text1[a + k] != 49 or text2[b + k] != 50:
-            return -1
-        before = text1[a + k - 1]
-        if k == size - 1:
-            # . _ - : R before the last character.
-            return k - 1 if before in (46, 95, 45, 58, 82) else -1
-        # _1:N: and _2:N:, a description that was joined on.
-        if before == 95 and k + 3 < size and text1[a + k + 1] == 58 and text1[a + k + 3] == 58:
-            return k - 1 if text1[a + k + 2] in (78, 89) else -1
-        return -1
-    return size
+    return shared_name(text1, a, a + row1[1], text2, b, b + row2[1])
 
 
 @njit(cache=True, nogil=True)
@@ -280,14 +264,14 @@ def _name(text: FastqText, i: int) -> str:
 
 
 @njit(cache=True, nogil=True)
-def _classify(text, rows, bases, is_over, pairs, singles):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _classify(text, rows, bases, is_over, marked, pairs, singles):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Sort reads into pairs and singles, as bwa mem -p; gives how many of each, and of all."""
     n_pairs, n_singles, i, total = 0, 0, 0, 0
     n = rows.shape[0]
     while i < n and total < bases:
         if i + 1 < n:
             same = _same_names(text, rows[i], text, rows[i + 1])
-            if same >= 0:
+            if same >= 0 and (marked or same == rows[i, 1]):
                 _shorten(text, rows[i], same)
                 _shorten(text, rows[i + 1], same)
                 pairs[n_pairs] = i
@@ -305,8 +289,14 @@ def _classify(text, rows, bases, is_over, pairs, singles):  # type: ignore[no-un
     return n_pairs, n_singles, i
 
 
-def classify(text: FastqText, bases: int) -> tuple[Any, Any, int]:
+def classify(text: FastqText, bases: int, *, marked: bool = True) -> tuple[Any, Any, int]:
     """Find neighbours of one name in the next batch.
+
+    Parameters
+    ----------
+    marked
+        Whether names of mates may have a mark beside /1 and /2. Where there are reads without
+        mates, too, it would be their running number: SRR1.1 and SRR1.2.
 
     Returns
     -------
@@ -316,5 +306,5 @@ def classify(text: FastqText, bases: int) -> tuple[Any, Any, int]:
     """
     pairs = np.empty(len(text.rows), np.int64)
     singles = np.empty(len(text.rows), np.int64)
-    n, m, used = _classify(text.text, text.rows, bases, text.is_over, pairs, singles)
+    n, m, used = _classify(text.text, text.rows, bases, text.is_over, marked, pairs, singles)
     return pairs[:n], singles[:m], int(used)

@@ -12,7 +12,7 @@ Mates have the same first word but for the mark of the mate, which has one of th
 - `_1:N:0:...` and `_2:N:0:...`: a description that was joined by `_`;
 - a last character 1 and 2 after `.`, `_`, `-`, `:` or `R`: `SRR1.7.1` of `fastq-dump -I`.
 
-The kernel `fastqscan.first_odd_pair` goes by the same rule for each pair of a lane.
+The kernel `fastqscan.mark_of` has the same rule for each read of a lane.
 """
 
 import re
@@ -87,6 +87,7 @@ _PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _GRAMMARS)
 _WORD = re.compile(rb"[^ \t]*")
 _DESCRIPTION = re.compile(rb"[ \t]+(?P<mate>[123]):[YN]:\d+(?::|[ \t]|\Z)")
 _END = re.compile(rb"(?P<key>.+?)/(?P<mate>[123])")
+_ARCHIVE_MATE = re.compile(rb"(?:[SED]RR|CRR)\d+\.\d+\.[123]")
 _MIDDLE = re.compile(rb"(?P<key>.+?)_(?P<mate>[123]):[YN]:.*")
 
 
@@ -169,6 +170,9 @@ def pair_key(name: bytes) -> bytes:
     for pattern in (_END, _MIDDLE):
         if match := pattern.fullmatch(word):
             return match["key"]
-    if re.fullmatch(rb"(?:[SED]RR|CRR)\d+\.\d+\.[123]", word):
-        return word[:-2]
-    return word
+    return word[:-2] if archive_mate(word) else word
+
+
+def archive_mate(word: bytes) -> int:
+    """Give the number of the mate that ends an archive's name (SRR1.7.1); 0: it has none."""
+    return int(word[-1:]) if _ARCHIVE_MATE.fullmatch(word) else 0

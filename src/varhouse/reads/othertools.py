@@ -7,7 +7,6 @@ decide the result are listed apart, for the lineage (`tool_of`).
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from varhouse.files import put, unfinished_name
 from varhouse.reads.external import Program
 from varhouse.reads.model import Form, Tool
 from varhouse.reads.pipeline import Command, Samtools, run_pipeline
-
-_MATE_NAMES = Path(__file__).with_name("matenames.py")
 
 BATCH = 10_000_000
 """Bases that are aligned at a time, and of whose pairs the insert size is estimated (-K): the
@@ -112,8 +109,7 @@ def align_command(
     options = align_options(program, paired=paired)
     target = str(index_target(program.name, fasta))
     argv = program.argv(*verb, *options, "-t", str(threads), "-R", line, target, "-")
-    named = [sys.executable, "-P", str(_MATE_NAMES)] if paired else []
-    return Command([*named, *argv], program.name)
+    return Command(argv, program.name)
 
 
 def trim_options(
