@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from varhouse.errors import InputError
 
@@ -51,8 +51,13 @@ _LEVEL_1 = (0xB0, 0xD7)
 _CHINESE_CELL = re.compile(r'[^\t\n\r,;"\x80-\U0010ffff]{0,30}[^\x00-\x7f][^\t\n\r,;"]{0,30}')
 
 _GZIP_MAGIC = b"\x1f\x8b"
-DAMAGED = (EOFError, OSError, zlib.error, igzip.BadGzipFile)
-"""What reading a cut off or damaged gzip raises."""
+DAMAGED: tuple[type[Exception], ...] = (
+    EOFError,
+    OSError,
+    zlib.error,
+    isal_zlib.error,  # type: ignore[assignment]
+)
+"""What reading a cut off or damaged gzip raises, by zlib or isal."""
 
 
 def open_text(path: Path) -> IO[bytes]:

@@ -24,6 +24,12 @@ def fasta(tmp_path: Path) -> Path:
     return make_fasta(tmp_path / "ref.fasta", SEQUENCES)
 
 
+def damaged_gzip() -> bytes:
+    """Give a gzip in which a block is of no known kind: isal has an error of its own."""
+    packed = gzip.compress(b">a\nACGT\n")
+    return packed + packed[:10] + b"\xff" * 2000
+
+
 def listed(folder: Path) -> dict[str, tuple[int, int]]:
     return {p.name: (p.lstat().st_ino, p.lstat().st_mtime_ns) for p in folder.iterdir()}
 
@@ -146,6 +152,8 @@ def test_bwas_files_of_other_bases_are_not_used(tmp_path: Path, fasta: Path) -> 
         (b"", "not FASTA"),
         (b">a\nACGTT\n>b\nACGT\n>a\nACGT\n", "contig a stands twice"),
         (gzip.compress(b">a\n" + b"ACGT" * 5000)[:-20], "cut off or damaged"),
+        (damaged_gzip(), "cut off or damaged"),
+        (gzip.compress(b"ACGT\n"), "not FASTA"),
     ],
 )
 def test_what_is_no_fasta_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

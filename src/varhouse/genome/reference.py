@@ -7,7 +7,6 @@ it touches. Positions in arrays are 0-based.
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from varhouse.errors import AssemblyError, InputError
 from varhouse.files import read_json, unfinished_name, write_json
 from varhouse.filestate import file_state, is_recorded, read_as_recorded
 from varhouse.genome.contigs import Contig, Contigs
+from varhouse.textfile import DAMAGED
 
 Bases = npt.NDArray[np.uint8]
 
@@ -348,7 +348,7 @@ def _iter_fasta(fasta: Path):  # type: ignore[no-untyped-def]
                         pieces.append(_clean(piece, fasta, name))
                 if not block:
                     break
-    except (EOFError, OSError, gzip.BadGzipFile, igzip.BadGzipFile) as error:
+    except DAMAGED as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise InputError(f"{fasta}: cut off or damaged ({error})", "copy it again") from error

@@ -26,6 +26,7 @@ from varhouse.reads.bwalibrary import SOFT_CLIP, BwaLibrary
 from varhouse.reads.fastqtext import FastqText, check_ends, classify, match_files
 from varhouse.reads.threads import Ahead, Behind
 from varhouse.reads.tool import end_with_parent
+from varhouse.textfile import DAMAGED
 
 BATCH = 10_000_000
 """Bases of a batch: bwa's own (-K of one thread). Insert sizes are told from each batch; text,
@@ -117,7 +118,7 @@ def opened(path: Path, stack: ExitStack) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         try:
             return bytes(unpacked.read(size))
-        except (EOFError, OSError, igzip.BadGzipFile) as error:
+        except DAMAGED as error:
             raise InputError(
                 f"{path}: cut off or damaged ({error})", "copy it again"
             ) from None

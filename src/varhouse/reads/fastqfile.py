@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import IO, Any, Self, cast
 
 import numpy as np
-from isal import igzip, isal_zlib
+from isal import igzip
 
 from varhouse.reads import fastqscan as fq
 from varhouse.textfile import DAMAGED
@@ -17,7 +17,6 @@ BLOCK = 4 << 20
 """Bytes of text of a file that are held: some 10,000 short reads."""
 
 _MOST_SPANS = 1 << 16
-_BROKEN = (*DAMAGED, isal_zlib.error)
 
 
 class _Hashed(io.RawIOBase):
@@ -184,7 +183,7 @@ class FastqFile:
                 "fix: copy it again"
             )
             return
-        except _BROKEN as error:  # type: ignore[misc]
+        except DAMAGED as error:
             self.problem = (
                 f"{self.path}: the gzip is damaged behind read {self.counts[fq.N_READS]:,} "
                 f"({error}); fix: copy it again"

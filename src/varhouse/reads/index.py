@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from isal import igzip
 
@@ -35,6 +35,7 @@ from varhouse.reads.bwafiles import (
     plain_name,
 )
 from varhouse.reads.pipeline import Command, Samtools, Stage, run_pipeline
+from varhouse.textfile import DAMAGED
 
 VERSION = 1
 """Of the folder: one of another version is made anew."""
@@ -237,13 +238,27 @@ def _uncompress(reference: Path, fasta: Path) -> None:
             return
         file.seek(0)
         with new_file(fasta) as own, own.open("wb") as out:
+            for block in _unpacked(reference, file):
+                if not out.tell() and block[:1] != b">":
+                    raise InputError(
+                        f"{reference}: not FASTA (the first byte of its text is not >)"
+                    )
+                out.write(block)
+
+
+def _unpacked(reference: Path, file: IO[bytes]) -> Iterator[bytes]:
+    """Unpack a gzip; faults of writing, where its bytes go, are not taken for its own."""
+    with igzip.open(file, "rb") as text:  # type: ignore[no-untyped-call]
+        while True:
             try:
-                with igzip.open(file, "rb") as text:  # type: ignore[no-untyped-call]
-                    shutil.copyfileobj(text, out, _BLOCK)
-            except (EOFError, igzip.BadGzipFile) as error:
+                block = bytes(text.read(_BLOCK))
+            except DAMAGED as error:
                 raise InputError(
                     f"{reference}: cut off or damaged ({error})", "copy it again"
                 ) from None
+            if not block:
+                return
+            yield block
 
 
 def _check_names(names: Sequence[str], reference: Path) -> None:

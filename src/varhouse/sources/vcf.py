@@ -26,7 +26,7 @@ from varhouse.sources.fields import SINGLE, Field
 from varhouse.sources.presets import STARS
 from varhouse.sources.spec import SourceSpec
 from varhouse.sources.text import VcfText, open_vcf_text, read_vcf_text, split_lines
-from varhouse.textfile import whole_lines
+from varhouse.textfile import DAMAGED, whole_lines
 
 if TYPE_CHECKING:
     from varhouse.sources.plain import PlainReader
@@ -68,7 +68,7 @@ def read_header(path: Path) -> list[str]:
         with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
             size = int.from_bytes(packed.read(9)[5:], "little")
             text = packed.read(min(size, _LONGEST_HEADER))
-    except (EOFError, OSError, igzip.BadGzipFile) as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: cut off or damaged ({error})", "copy it again") from error
     return str(text.rstrip(b"\0").decode("utf-8", "replace")).split("\n")
 
@@ -80,7 +80,7 @@ def _is_bcf(path: Path) -> bool:
     try:
         with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
             return bool(packed.read(3) == b"BCF")
-    except (EOFError, OSError, igzip.BadGzipFile):
+    except DAMAGED:
         return False
 
 
