@@ -1,12 +1,14 @@
 """A sheet that people give, as rows of text: text in any usual form, or an Excel workbook.
 
 What sets the columns off is told from the header line alone: it is the one separator (tab,
-comma, semicolon, blanks) by which the columns that must be there are there. What was taken is
-said in notes. Where a row could be read in two ways it is a mistake, not a guess: rows that
-are set off by commas or blanks have exactly the cells of the header.
+comma, semicolon, blanks) by which the columns that must be there are there. Lines that begin
+with `##` are remarks, as are those with `#` before the header. What was taken is said in
+notes. Where a row could be read in two ways it is a mistake, not a guess: rows that are set
+off by commas or blanks have exactly the cells of the header.
 """
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +45,8 @@ _MOST_SHARED = 1 << 16
 """Texts of cells that are kept once for all cells that have them."""
 
 _COMMENT = "##"
+_MOST_REMARKS = 100
+"""Lines that begin with a single # before the header, which may be one of them."""
 _HINT = re.compile(r"""\s*("?)sep=(.)\1\s*\Z""")
 """First line by which Excel is told the separator of a CSV."""
 
@@ -98,7 +102,7 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
     if is_archive(raw):
         check_archive(path, raw)
         rows, notes, problems = read_workbook(path, raw, name)
-        return _of_workbook(path, rows, notes, problems)
+        return _of_workbook(path, rows, notes, problems, is_header)
     if len(raw) > MOST_TEXT:
         raise InputError(
             f"{path}: more than {MOST_TEXT >> 20} MiB of text", "is this the right file?"
@@ -116,6 +120,8 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
     else:
         separator = _separator(path, first[1], is_header)
     begin = first[0]
+    if first[1].startswith("#"):
+        begin, separator = _behind_remarks(path, first, said, separator, is_header)
     lines = ((n, x) for n, x in _numbered(text) if n >= begin)
     with _cells_of_any_length(len(text)):
         sheet = _of_text(path, lines, separator)
@@ -124,6 +130,31 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
     if separator != "\t":
         sheet.notes.append(f"{path.name}: columns set off by {SEPARATORS[separator]}")
     return sheet
+
+
+def _behind_remarks(
+    path: Path,
+    first: tuple[int, str],
+    said: Iterator[tuple[int, str]],
+    separator: str,
+    is_header: Callable[[Cells], bool],
+) -> tuple[int, str]:
+    """Find the header, whose own first name may begin with #, among lines that do.
+
+    Returns
+    -------
+    tuple
+        Its line and separator; those of the first line if none is a header.
+    """
+    if is_header(_header(first[1], separator)):
+        return first[0], separator
+    for n, line in itertools.islice(said, _MOST_REMARKS):
+        own = _separator(path, line, is_header)
+        if is_header(_header(line, own)):
+            return n, own
+        if not line.startswith("#"):
+            break
+    return first[0], separator
 
 
 def _numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -300,11 +331,21 @@ _FIXES = {
 
 
 def _of_workbook(
-    path: Path, rows: list[Numbered], notes: list[str], problems: list[str]
+    path: Path,
+    rows: list[Numbered],
+    notes: list[str],
+    problems: list[str],
+    is_header: Callable[[Cells], bool],
 ) -> SheetFile:
     rows = [(n, c) for n, c in rows if any(c) and not c[0].startswith(_COMMENT)]
     if not rows:
         raise InputError(f"{path}: the sheet is empty")
+    for k, (_, cells) in enumerate(rows[:_MOST_REMARKS]):
+        if is_header([c.strip().lstrip("#").strip() for c in cells]):
+            rows = rows[k:]
+            break
+        if not cells[0].startswith("#"):
+            break
     sheet = _filled(path, iter(rows), "workbook")
     sheet.notes += notes
     # What is wrong with a cell says more than what its row lacks.

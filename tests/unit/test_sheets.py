@@ -462,6 +462,35 @@ def test_a_first_line_may_name_the_separator(
     assert frame.select("cohort", "sample", "line").rows() == [("a", "S1", 3)]
 
 
+REMARKS = ["# made, by hand", "#", "# cohort: a, b", "#a\tb", "## x", "#sample cohort, or so"]
+
+
+@pytest.mark.parametrize(
+    "header", ["cohort{0}sample", "#cohort{0}sample", "# cohort{0}sample"]
+)
+@pytest.mark.parametrize("separator", ["\t", ",", ";", " "])
+def test_remarks_may_stand_before_the_header(
+    tmp_path: Path, header: str, separator: str
+) -> None:
+    text = "\n".join([*REMARKS, "", header.format(separator), f"a{separator}S1", ""])
+    sheet = read_text_sheet(tmp_path, text)
+    assert (sheet.problems, sheet.frame.select("sample", "line").rows()) == ([], [("S1", 9)])
+    path = tmp_path / "a.xlsx"
+
+    def fill(page: Worksheet) -> None:
+        for line in text.split("\n"):
+            page.append(line.split(separator))
+
+    if separator == "\t":
+        sheet = read_samples(written(path, fill))
+        assert (sheet.problems, sheet.frame["sample"].to_list()) == ([], ["S1"])
+
+
+def test_a_header_that_is_none_is_told_of_the_first_line(tmp_path: Path) -> None:
+    told = problems_of(tmp_path, "#IID SEX\n# x\nP1 1\ncohort sample\n")
+    assert "no column 'cohort' (it has 'sample', 'SEX'" in told
+
+
 def test_a_cell_may_name_any_number_of_files(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     files = ",".join(f"batch/S{k:06d}.vcf.gz" for k in range(10_000))
