@@ -161,7 +161,7 @@ class Bench:
                 "varhouse", "all", [sys.executable, "-m", "varhouse", *words],
                 watched=calls, env=environment, stdout=out,
             )  # fmt: skip
-        for row in json.loads(told.read_text()).get("costs", []):
+        for row in json.loads(told.read_text())["stages"]:
             self._add("varhouse", str(row["stage"]), row["cpu_s"], row.get("peak_mb"))
 
     def _machine(self) -> None:
