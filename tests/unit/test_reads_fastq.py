@@ -479,24 +479,68 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_its_lane(tmp_path: Path) -> 
     assert "No such file" in problem(facts)
 
 
-def test_lanes_with_the_same_reads(tmp_path: Path) -> None:
+def lanes_of(folder: Path, *, gz: bool = False, **files: list[Read]) -> Lane:
+    ending = ".fq.gz" if gz else ".fq"
+    paths = [write(folder / f"{name}{ending}", reads) for name, reads in files.items()]
+    return lane(*paths, form="pairs" if len(paths) == 2 else "single", name="L2")
+
+
+def test_the_same_reads_are_found_by_their_bases(tmp_path: Path) -> None:
+    """In another packing, renamed, in another order, with mates alone or in turn."""
     one, two = make(30, 1), make(30, 2)
     first = lane(*pair(tmp_path, one, two))
-    again = [write(tmp_path / "x1.fq", one), write(tmp_path / "x2.fq", two)]
-    second = lane(*again, name="L2")
-    third = lane(
-        *[write(tmp_path / f"y{m}.fq", make(30, m, lane=2)) for m in (1, 2)], name="L3"
-    )
-    lanes = [first, second, third]
-    facts = [check_lane(x) for x in lanes]
-    assert [f.problems for f in facts] == [[], [], []]
-    told = same_reads(lanes, facts)
-    assert len(told) == 1
-    assert "lane L2: x1.fq holds the same reads as r1.fq.gz" in told[0]
-    assert same_reads([first, third], [facts[0], facts[2]]) == []
-    # Running numbers are the same in every file.
-    numbered = [
-        lane(write(tmp_path / f"n{k}.fq", make(30, k, "{n}")), form="single", name=f"N{k}")
-        for k in (1, 2)
+    renamed = [
+        [(f"SRR1.{n} {m}/{m}", b, "F" * len(b)) for n, (_, b, _) in enumerate(reads, 1)]
+        for m, reads in enumerate((one, two), 1)
     ]
-    assert same_reads(numbered, [check_lane(x) for x in numbered]) == []
+    turns = [read for both in zip(one, two, strict=True) for read in both]
+    again = {
+        "a1": lanes_of(tmp_path, a1=one, a2=two),
+        "b1": lanes_of(tmp_path, b1=renamed[0], b2=renamed[1]),
+        "c1": lanes_of(tmp_path, c1=one[::-1], c2=two[::-1]),
+        "d1": lanes_of(tmp_path, d1=two, d2=make(30, 3)),
+        "e1": lanes_of(tmp_path, e1=turns),
+        "f1": lanes_of(tmp_path, gz=True, f1=one),
+    }
+    for name, second in again.items():
+        facts = [check_lane(first), check_lane(second)]
+        if name != "d1":
+            assert [f.problems for f in facts] == [[], []]
+        told = same_reads([first, second], facts)
+        assert len(told) == 1, name
+        assert f"lane L2: {name}.fq" in told[0]
+        assert "the same reads as r" in told[0]
+
+
+def test_reads_of_the_same_names_are_not_the_same(tmp_path: Path) -> None:
+    """Names that count, or begin anew in each run, are those of other people's reads, too."""
+    for name in (ILLUMINA, "{n}", "SRR1.{n}"):
+        both = [
+            lanes_of(
+                tmp_path, **{f"x{k}": [(x, b[k:] + b[:k], q) for x, b, q in make(30, 1, name)]}
+            )
+            for k in (0, 1)
+        ]
+        facts = [check_lane(x) for x in both]
+        assert facts[0].files[0]["first"] == facts[1].files[0]["first"]
+        assert same_reads(both, facts) == []
+
+
+def test_a_base_makes_other_reads(tmp_path: Path) -> None:
+    """Of any cycle; a base that goes from one read to another, too."""
+    one = make(30, 1)
+    found = {check_fastq([write(tmp_path / "x.fq", one)]).files[0]["content"]}
+    (a, bases, q), (c, others, r), *rest = one
+    for k in (0, 1, 50, len(others) - 1):
+        changed = [
+            bases[:k] + others[k] + bases[k + 1 :],
+            others[:k] + bases[k] + others[k + 1 :],
+        ]
+        if bases[k] == others[k]:
+            continue
+        for new in (changed, [changed[0], others]):
+            reads = [(a, new[0], q), (c, new[1], r), *rest]
+            found.add(check_fastq([write(tmp_path / "x.fq", reads)]).files[0]["content"])
+    assert len(found) >= 5
+    lower = [(x, b.lower(), y) for x, b, y in one]
+    assert check_fastq([write(tmp_path / "x.fq", lower)]).files[0]["content"] in found

@@ -11,7 +11,7 @@ from varhouse.reads.alignmentfile import check_alignment, check_calls
 from varhouse.reads.fastqcheck import check_fastq
 from varhouse.reads.model import Lane, LaneFacts
 
-VERSION = 1
+VERSION = 2
 """Of what is kept: raised when checks find more than before."""
 
 
@@ -136,21 +136,15 @@ def _stamp(
 def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
     """Find reads that would count twice, or for somebody else.
 
-    Files are the same by their bytes; FASTQ also in another packing, by the names of their
-    first and last read and by how many there are, if names have a run in them. The read
+    Files are the same by their bytes; FASTQ also in another packing or order, with other
+    names, and with mates in turn, by the bases of all reads (`reads.fastqsum`). The read
     groups of an alignment may have any name, but not that of another person of the sheet.
     """
     people = {lane.sample for lane in lanes}
     seen: dict[tuple[object, ...], tuple[Lane, str]] = {}
     problems = []
     for lane, found in zip(lanes, facts, strict=True):
-        keys: dict[tuple[object, ...], str] = {
-            ("bytes", f["sha256"]): str(f["name"]) for f in found.files
-        }
-        if found.names and found.files:
-            one = found.files[0]
-            reads = ("reads", one["first"], one["last"], found.n_reads, found.n_bases)
-            keys[reads] = str(one["name"])
+        keys = _contents(found)
         said = {s for f in found.files for s in f.get("samples", ())} - {lane.sample}
         problems += [
             f"line {lane.line}: {found.files[0]['name']} stands under {lane.sample}, and its "
@@ -168,3 +162,17 @@ def same_reads(lanes: Sequence[Lane], facts: Sequence[LaneFacts]) -> list[str]:
                 )
                 break
     return problems
+
+
+def _contents(found: LaneFacts) -> dict[tuple[object, ...], str]:
+    """Say what a lane's files hold, alone and as mates together, with names."""
+    keys: dict[tuple[object, ...], str] = {}
+    for file in found.files:
+        keys["bytes", file["sha256"]] = str(file["name"])
+        if "content" in file:
+            keys["reads", file["n_reads"], file["n_bases"], file["content"]] = file["name"]
+    if len(found.files) == 2:
+        total = sum(int(f["content"], 16) for f in found.files) % (1 << 64)
+        both = ("reads", found.n_reads, found.n_bases, f"{total:016x}")
+        keys[both] = " and ".join(f["name"] for f in found.files)
+    return keys

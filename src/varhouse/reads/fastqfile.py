@@ -11,6 +11,7 @@ import numpy as np
 from isal import igzip
 
 from varhouse.reads import fastqscan as fq
+from varhouse.reads.fastqsum import add_reads
 from varhouse.textfile import DAMAGED
 
 BLOCK = 4 << 20
@@ -51,6 +52,8 @@ class FastqFile:
         Records of the block, of which those from `row` on are still to be looked at.
     counts
         See `fastqscan`.
+    content
+        Of the reads so far: see `fastqsum`.
     problem
         Why it cannot be read to its end; "": nothing yet.
     """
@@ -63,6 +66,7 @@ class FastqFile:
         self.row = self.rows = 0
         self.problem = ""
         self.first = self.last = b""
+        self.content = np.uint64(0)
         self._at = self._end = 0
         self._is_over = self._is_ended = False
         self._raw = _Hashed(path)
@@ -112,6 +116,7 @@ class FastqFile:
             if self.rows:
                 self.first = self.first or self.name(0)
                 self.last = self.name(self.rows - 1)
+                self.content = np.uint64(add_reads(self.buf, self.left, self.content))
             if fault:
                 self._say(fault, where)
             elif not self.rows:
@@ -151,6 +156,8 @@ class FastqFile:
             "md5": self._raw.md5.hexdigest(),
             "sha256": self._raw.sha256.hexdigest(),
             "n_reads": int(self.counts[fq.N_READS]),
+            "n_bases": int(self.counts[fq.N_BASES]),
+            "content": f"{int(self.content):016x}",
         }
 
     def _read(self, size: int) -> bytes:
