@@ -1,6 +1,7 @@
 """BAM, CRAM and gVCF before any job: whose they are, whether whole, aligned to what."""
 
 import gzip
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pysam
 import pytest
 
 from varhouse.reads.alignmentfile import check_alignment, check_calls
+from varhouse.reads.cramcheck import cram_problem
 from varhouse.reads.fastq import same_reads
 from varhouse.reads.model import Lane, LaneFacts
 
@@ -27,6 +29,9 @@ def write(
     qualities: bool = True,
     header: dict[str, Any] | None = None,
     reads: int = 20,
+    change: Callable[[int, pysam.AlignedSegment], object] | None = None,
+    mode: str = "wb",
+    options: Sequence[str] = (),
 ) -> Path:
     """Write pairs on chr1, at 100."""
     contigs = CONTIGS if contigs is None else contigs
@@ -36,7 +41,17 @@ def write(
         "RG": [GROUP] if groups is None else groups,
         **(header or {}),
     }
-    with pysam.AlignmentFile(str(path), "wb", header=text) as out:
+    reference = path.with_name("ref.fa")
+    if mode == "wc":
+        letters = "".join(f">{n}\n{'A' * size}\n" for n, size in contigs.items())
+        reference.write_text(letters)
+    with pysam.AlignmentFile(
+        str(path),
+        mode,
+        header=text,
+        reference_filename=str(reference) if mode == "wc" else None,
+        format_options=list(options),
+    ) as out:
         for n in range(reads):
             read = pysam.AlignedSegment(out.header)
             read.query_name = f"r{n}"
@@ -50,7 +65,13 @@ def write(
                 read.mapping_quality = 60
             else:
                 read.flag |= 4 | 8
+            if change is not None:
+                change(n, read)
             out.write(read)
+    if mode == "wc":
+        # The check does without.
+        reference.unlink()
+        reference.with_name("ref.fa.fai").unlink()
     return path
 
 
@@ -174,12 +195,129 @@ def test_a_cut_file_is_refused(tmp_path: Path, cut: int) -> None:
     assert "cut off" in problem(check(path))
 
 
-def test_a_damaged_block_is_found(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.bam", reads=5000)
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.98])
+def test_a_damaged_block_is_found(tmp_path: Path, part: float) -> None:
+    path = write(tmp_path / "a.bam", reads=50_000)
     raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 0xFF
+    at = int(len(raw) * part)
+    raw[at] ^= 0xFF
     path.write_bytes(raw)
-    assert "damaged or cut off" in problem(check(path))
+    begin, end = 0, 0
+    while end <= at:
+        begin, end = end, end + int.from_bytes(raw[end + 16 : end + 18], "little") + 1
+    assert f"damaged (BGZF block at byte {begin:,}: " in problem(check(path))
+
+
+def place(n: int, read: pysam.AlignedSegment) -> None:
+    """Reads without a place come last; two of each place."""
+    read.reference_start = 100 + n // 2
+    if n >= 18:
+        read.reference_id = read.reference_start = -1
+        read.cigartuples = None
+        read.flag |= 4
+
+
+def pairs_in_turn(n: int, read: pysam.AlignedSegment) -> None:
+    read.query_name = f"r{n // 2}"
+
+
+def test_an_order_that_the_header_says_and_records_have_not(tmp_path: Path) -> None:
+    def swapped(n: int, read: pysam.AlignedSegment) -> None:
+        place(20 - n if n == 15 else n, read)
+
+    def late(n: int, read: pysam.AlignedSegment) -> None:
+        place(18 if n == 7 else n, read)
+
+    path = tmp_path / "a.bam"
+    assert check(write(path, change=place)).problems == []
+    told = problem(check(write(path, change=swapped)))
+    assert "sorted by coordinate, and record 16 stands behind one of a later place" in told
+    assert "record 9 stands" in problem(check(write(path, change=late)))
+    for order in ("unsorted", "unknown", "queryname"):
+        header = {"HD": {"VN": "1.6", "SO": order}}
+        assert check(write(path, change=swapped, header=header)).problems == []
+    assert check(write(path, aligned=False)).problems == []
+
+
+@pytest.mark.parametrize("head", [{"SO": "queryname"}, {"SO": "unsorted", "GO": "query"}])
+def test_mates_that_the_header_says_are_together(tmp_path: Path, head: dict[str, str]) -> None:
+    def apart(n: int, read: pysam.AlignedSegment) -> None:
+        read.query_name = f"r{n // 2 if n < 16 else n % 2}"
+
+    def repeated(n: int, read: pysam.AlignedSegment) -> None:
+        """A supplementary record, and mates that were left out."""
+        read.query_name = f"r{n // 3}"
+        read.flag |= 0x800 if n % 3 == 1 else 0
+
+    header = {"HD": {"VN": "1.6", **head}}
+    path = tmp_path / "a.bam"
+    for change in (pairs_in_turn, repeated, None):
+        assert check(write(path, change=change, header=header)).problems == []
+    told = problem(check(write(path, change=apart, header=header)))
+    assert "mates are apart" in told
+    assert check(write(path, change=apart)).problems == []
+
+
+def test_qualities_that_were_taken_from_the_wrong_base(tmp_path: Path) -> None:
+    def high(n: int, read: pysam.AlignedSegment) -> None:
+        read.query_qualities = pysam.qualitystring_to_array("B" * 20 + "h" * 30)
+
+    def mixed(n: int, read: pysam.AlignedSegment) -> None:
+        (high if n else place)(n, read)
+        read.query_qualities = pysam.qualitystring_to_array("#" * 20 + "h" * 30)
+
+    path = tmp_path / "a.bam"
+    assert "qualities of 33 to 71: they count from 64" in problem(
+        check(write(path, change=high))
+    )
+    assert check(write(path, change=mixed)).problems == []
+
+
+@pytest.mark.parametrize("version", ["2.1", "3.0", "3.1"])
+def test_a_cram_is_read_without_its_reference(tmp_path: Path, version: str) -> None:
+    options = [f"version={version}"]
+    path = write(tmp_path / "a.cram", mode="wc", options=options, change=place)
+    facts = check(path, form="cram", digests=None)
+    assert facts.problems == []
+    assert (facts.n_reads, facts.longest, facts.files[0]["paired"]) == (20, 50, True)
+    assert abs(facts.n_bases - 1000) < 5
+    path = write(path, mode="wc", options=options, change=lambda n, read: place(20 - n, read))
+    assert "record 4 stands behind" in problem(check(path, form="cram", digests=None))
+
+
+@pytest.mark.parametrize("version", ["2.1", "3.0", "3.1"])
+def test_a_cram_that_was_cut_anywhere(tmp_path: Path, version: str) -> None:
+    path = write(tmp_path / "a.cram", mode="wc", options=[f"version={version}"])
+    raw = path.read_bytes()
+    last = 30 if version == "2.1" else 38
+    for size in range(26, len(raw), 1 if len(raw) < 3000 else 7):
+        path.write_bytes(raw[:size])
+        assert "cut off" in cram_problem(path)
+    path.write_bytes(raw[:-last])
+    assert "no container that ends it: cut off" in problem(check(path, form="cram"))
+    path.write_bytes(raw + raw)
+    assert "goes on behind its end" in problem(check(path, form="cram"))
+
+
+@pytest.mark.parametrize("version", ["3.0", "3.1"])
+def test_a_cram_with_any_bit_changed(tmp_path: Path, version: str) -> None:
+    path = write(tmp_path / "a.cram", mode="wc", options=[f"version={version}"])
+    raw = path.read_bytes()
+    assert cram_problem(path) == ""
+    # Behind the identifier, which nothing holds.
+    for at in range(26, len(raw)):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1 << at % 8]) + raw[at + 1 :])
+        assert str(path) in cram_problem(path), at
+
+
+def test_a_cram_of_version_2_with_packed_bytes_changed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.cram", mode="wc", options=["version=2.1"], reads=3000)
+    raw = path.read_bytes()
+    packed = raw.rindex(b"\x1f\x8b\x08")
+    path.write_bytes(raw[: packed + 15] + bytes([raw[packed + 15] ^ 4]) + raw[packed + 16 :])
+    assert "damaged in the container at byte " in problem(check(path, form="cram"))
+    path.write_bytes(raw[:4] + bytes([4, 0]) + raw[6:])
+    assert "CRAM 4.0: 2.1, 3.0 and 3.1 are read" in problem(check(path, form="cram"))
 
 
 def test_what_stands_in_the_wrong_column(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """Checks of BAM, CRAM and gVCF that a reads sheet begins with."""
 
 import hashlib
-import json
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +9,12 @@ from typing import Any, Literal
 import pysam
 
 from varhouse.errors import InputError
+from varhouse.reads.alignmentscan import RecordScan, damaged_block, scan_records
+from varhouse.reads.cramcheck import cram_problem
 from varhouse.reads.fastqcheck import LONGEST_READ
 from varhouse.reads.filekind import kind_of, lacks_end, misplaced
 from varhouse.reads.model import LaneFacts
-from varhouse.reads.pipeline import PipelineError, Samtools, run_pipeline
+from varhouse.reads.pipeline import PipelineError
 from varhouse.textfile import line_blocks
 
 _FIRST_READS = 1000
@@ -51,8 +51,8 @@ def check_alignment(
     Returns
     -------
     LaneFacts
-        Reads are counted without secondary and supplementary alignments; bases are told by
-        the first 1,000 reads. The dict of the file has, besides: `aligned` (false: an
+        Reads are counted without secondary and supplementary alignments; bases of a CRAM are
+        told by the first 1,000 reads. The dict of the file has, besides: `aligned` (false: an
         unmapped BAM, to be aligned), `sorted` (coordinate, queryname, unsorted, unknown),
         `marked` (duplicates are), `n_duplicates`, `samples` (SM of the read groups),
         `read_groups`, `platform` (of the read groups, if they agree), `paired` and `missing`
@@ -65,25 +65,24 @@ def check_alignment(
     if form == "bam" and lacks_end(path):
         facts.problems.append(f"{path}: no end block: cut off; fix: copy it again")
         return facts
+    if form == "cram" and (problem := cram_problem(path)):
+        facts.problems.append(problem)
+        return facts
     try:
         header, first = _look(path, form)
-    except (OSError, ValueError) as error:
-        facts.problems.append(
-            f"{path}: its header cannot be read ({error}); fix: copy it again"
-        )
+        scan = scan_records(path, is_cram=form == "cram", threads=threads)
+    except (OSError, ValueError, PipelineError, InputError) as error:
+        where = damaged_block(path) if form == "bam" else ""
+        told = where or " ".join(str(error).split())
+        facts.problems.append(f"{path}: damaged ({told}); fix: copy it again")
         return facts
-    try:
-        counts = _flagstat(path, threads)
-    except PipelineError as error:
-        told = " ".join(error.message.split())
-        facts.problems.append(f"{path}: damaged or cut off ({told}); fix: copy it again")
-        return facts
+    counts = scan.counts
     groups = [{k: str(v) for k, v in g.items()} for g in header.get("RG", [])]
     is_aligned = bool(header.get("SQ")) and counts["mapped"] > 0
     facts.n_reads = counts["primary"]
-    facts.longest = max(first.lengths, default=0)
+    facts.longest = max(counts["longest"], *first.lengths, 0)
     mean = sum(first.lengths) / max(1, len(first.lengths))
-    facts.n_bases = round(mean * facts.n_reads)
+    facts.n_bases = counts["bases"] or round(mean * facts.n_reads)
     facts.files = [
         {
             **_digests(path),
@@ -92,7 +91,7 @@ def check_alignment(
             "sorted": str(header.get("HD", {}).get("SO", "unknown")),
             "marked": is_aligned and (counts["duplicates"] > 0 or _is_marked(header)),
             "n_duplicates": counts["duplicates"],
-            "paired": counts["paired in sequencing"] > 0,
+            "paired": counts["paired"] > 0,
             "samples": list(dict.fromkeys(g["SM"] for g in groups if g.get("SM"))),
             "read_groups": groups,
             "platform": _platform(groups),
@@ -100,6 +99,13 @@ def check_alignment(
         }
     ]
     facts.problems += _read_problems(path, facts, first, groups)
+    facts.problems += _order_problems(path, header.get("HD", {}), scan) if is_aligned else []
+    if scan.shifted:
+        low, high = scan.shifted
+        facts.problems.append(
+            f"{path}: qualities of {low} to {high}: they count from 64 and were taken to "
+            "count from 33; fix: begin from its FASTQ (samtools fastq)"
+        )
     _compare_sample(path, sample, facts)
     if is_aligned and contigs is not None:
         _compare_contigs(path, header["SQ"], contigs, digests or {}, facts)
@@ -161,17 +167,21 @@ def _look(path: Path, form: str) -> tuple[dict[str, Any], _First]:
     return header, first
 
 
-def _flagstat(path: Path, threads: int) -> dict[str, int]:
-    """Count reads by their flags: every block is unpacked, and its checksum looked at."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "flags.json"
-        args = ["flagstat", "-O", "json", "-@", str(max(0, threads - 1)), str(path)]
-        run_pipeline([Samtools(args)], out=out)
-        counts: dict[str, dict[str, Any]] = json.loads(out.read_text())
-    names = ("primary", "duplicates", "mapped", "paired in sequencing")
-    return {
-        k: sum(int(counts[f"QC-{q} reads"][k]) for q in ("passed", "failed")) for k in names
-    }
+def _order_problems(path: Path, said: Mapping[str, Any], scan: RecordScan) -> list[str]:
+    """Find records that are not in the order that the header says: it is gone by."""
+    if said.get("SO") == "coordinate" and scan.unordered:
+        return [
+            f"{path}: its header says that it is sorted by coordinate, and record "
+            f"{scan.unordered:,} stands behind one of a later place; fix: samtools sort -o "
+            "NEW OLD"
+        ]
+    is_grouped = said.get("SO") == "queryname" or said.get("GO") == "query"
+    if is_grouped and scan.has_mates_apart:
+        return [
+            f"{path}: its header says that reads are grouped by name, and mates are apart; "
+            "fix: samtools sort -o NEW OLD"
+        ]
+    return []
 
 
 def _digests(path: Path) -> dict[str, Any]:
