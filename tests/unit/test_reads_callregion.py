@@ -1,6 +1,7 @@
 """Calls of a region against a slow reader of what mpileup says, base by base."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
@@ -475,3 +476,66 @@ def test_every_insertion_and_deletion_of_deep_mitochondria_is_called(tmp_path):
     frame = pl.read_parquet(tmp_path / "x" / "variants.parquet")
     assert frame["GT"].to_list() == ["1"] * 5
     assert frame["DP"].cast(pl.Int64).min() > 800
+
+
+def _deep(folder, depth, edge):
+    """Make reads of a target of 300 bases with sharp edges, and SNVs near the last one.
+
+    Gives the BAM, the FASTA, and reads by SNV (0-based).
+    """
+    rng = np.random.default_rng(5)
+    sequences = genome(rng, chr1=3000)
+    text = sequences["chr1"]
+    snvs = [1400, 1800, *edge]
+    other = list(text)
+    for at in snvs:
+        other[at] = "ACGT"[("ACGT".index(text[at]) + 1) % 4]
+    texts = (text, "".join(other))
+    head = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "chr1", "LN": 3000}]}
+    header = pysam.AlignmentHeader.from_dict(head)
+    starts = np.sort(rng.integers(1350, 1800, depth * 450 // 100))
+    with pysam.AlignmentFile(str(folder / "d.bam"), "wb", header=header) as out:
+        for k, start in enumerate(starts.tolist()):
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.reference_id, read.reference_start = f"r{k}", 0, start
+            read.query_sequence = texts[k % 2][start : start + 100]
+            read.query_qualities = pysam.qualitystring_to_array("F" * 100)
+            read.cigarstring, read.mapping_quality, read.flag = "100M", 60, 16 * (k // 2 % 2)
+            out.write(read)
+    pysam.index(str(folder / "d.bam"))
+    reads = {at: int(((starts <= at) & (starts > at - 100)).sum()) for at in snvs}
+    return folder / "d.bam", write_fasta(folder / "d.fa", sequences), reads
+
+
+def _deep_calls(bam, fasta, folder, cuts, settings=SETTINGS):
+    parts = []
+    for k, (start, end) in enumerate(pairwise([0, *cuts, 3000])):
+        parts.append(folder / f"part{k}")
+        span = Span("chr1", start, end)
+        call_region(
+            bam, fasta, span, parts[-1], sample="s", copies=(), settings=settings, panel=None
+        )
+    out = folder / "d.g.vcf.gz"
+    told = join_regions(parts, out, fasta=fasta, sample="s", header=(), filters=Filters())
+    return out, told["regions"][0]
+
+
+def test_no_read_is_lost_at_the_edge_of_a_deep_target(tmp_path):
+    """mpileup leaves out reads that begin where -d others lie, and what they alone cover."""
+    bam, fasta, reads = _deep(tmp_path, 3000, (1850, 1870, 1890))
+    (tmp_path / "a").mkdir()
+    out, told = _deep_calls(bam, fasta, tmp_path / "a", [])
+    lines = lines_of(out)[0]
+    called = {int(f[1]) - 1: f[9].split(":")[:3:2] for f in lines if f[4] != "<*>"}
+    assert called == {at: ["0/1", str(n)] for at, n in reads.items()}
+    assert told["full"] == 0
+    # Nor does anything depend on where a region begins.
+    (tmp_path / "b").mkdir()
+    again, _ = _deep_calls(bam, fasta, tmp_path / "b", [1600, 1860])
+    assert lines_of(again)[0] == lines
+
+
+def test_bases_at_which_reads_are_left_out_are_counted(tmp_path):
+    bam, fasta, _ = _deep(tmp_path, 600, ())
+    _, told = _deep_calls(bam, fasta, tmp_path, [1500], replace(SETTINGS, depth=400))
+    assert 300 < told["full"] <= 550

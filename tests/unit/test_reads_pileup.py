@@ -18,6 +18,7 @@ HEADER = """##fileformat=VCFv4.2
 ##INFO=<ID=INDEL,Number=0,Type=Flag,Description="x">
 ##INFO=<ID=I16,Number=16,Type=Float,Description="x">
 ##INFO=<ID=QS,Number=R,Type=Float,Description="x">
+##INFO=<ID=DP,Number=1,Type=Integer,Description="x">
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="a > b">
 ##FORMAT=<ID=SP,Number=1,Type=Integer,Description="x">
 ##FORMAT=<ID=DP,Number=1,Type=Integer,Description="x">
@@ -37,7 +38,7 @@ ROWS = [
     (110, "N", "A,<*>", "60,3,0,60,3,60", 3, "0,3,0", "0,99,0"),
     (120, "A", "<*>", "0,200,70000", 70000, "70000,0", "2000000,0"),
 ]
-INFO = f"I16={','.join('1' * 16)}"
+INFO = f"INDEL;I16={','.join('1' * 16)};DP=70000;QS=1,0"
 COLUMNS = "PL:DP:AD:QS"
 SHOW = """
 import pysam, sys
@@ -74,15 +75,16 @@ def plain(data):
     return b"".join(out)
 
 
-def read(data, *, panel=NOBODY, block=1 << 20, **how):
+def read(data, *, panel=NOBODY, block=1 << 20, most=1 << 30, **how):
     sink = io.BytesIO()
-    pileup, counts = read_pileup(io.BytesIO(data), sink, window(**how), panel, block=block)
+    own = window(**how)
+    pileup, counts = read_pileup(io.BytesIO(data), sink, own, panel, most=most, block=block)
     return pileup, counts, sink.getvalue()
 
 
 def test_likelihoods_and_depths_of_two_copies(bcf):
     pileup, counts, _ = read(bcf)
-    assert counts == {"records": 9, "passed": 3, "unknown": 1}
+    assert counts == {"records": 9, "passed": 3, "unknown": 1, "full": 0}
     at = {pos: pos - 100 for pos in range(100, 131)}
     assert pileup.depth[at[101]] == 10
     # Not that of the deletion's record.
@@ -102,6 +104,14 @@ def test_likelihoods_and_depths_of_two_copies(bcf):
     assert pileup.quality[at[110]] == 255
     assert pileup.quality[at[120]] == 99
     assert pileup.likelihoods[at[120]].tolist() == [0, 200, 255]
+
+
+@pytest.mark.parametrize(
+    ("most", "end", "full"), [(70_000, 130, 1), (70_001, 130, 0), (40, 130, 5), (40, 103, 3)]
+)
+def test_bases_that_are_full_are_counted(bcf, most, end, full):
+    """By INFO/DP, which counts all reads; a record of few reads is not looked into."""
+    assert read(bcf, most=most, end=end)[1]["full"] == full
 
 
 def test_likelihoods_of_one_copy(bcf):

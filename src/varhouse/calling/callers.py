@@ -182,6 +182,9 @@ def join_person(run: CallRun, person: RunPerson, regions: list[Path], index: Ind
         haploid=open_haploid(run),
         sex=by_reads,
     )
+    if full := sum(region["full"] for region in counts["regions"]):
+        words = f"{full:,} bases with more reads than are held: some were left out there"
+        found["flags"].append({"code": "depth_full", "words": words})
     found |= {
         "calls": person.calls,
         "alignment": person.alignment,

@@ -68,7 +68,8 @@ def join_regions(
     dict
         `blocks`, `variants`, `doubled` (records that normalising made equal to another one;
         the one of higher QUAL stays), `filters` (variants by FILTER), and `regions`: for each
-        contig `contig`, `bases`, `depths` as in `depth.json` and the counts of
+        contig `contig`, `bases`, `depths` as in `depth.json`, `full` (bases at which reads may
+        have been left out: `CallSettings.depth`) and the counts of
         `varhouse.reads.variants.count_variants`.
 
     Raises
@@ -139,7 +140,8 @@ def _region(contig: str, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for fact in facts:
         depths[: len(fact["depths"])] += fact["depths"]
     bases = sum(f["bases"] for f in facts)
-    return {"contig": contig, "bases": bases, "depths": depths.tolist()}
+    full = sum((f.get("pileup") or {}).get("full", 0) for f in facts)
+    return {"contig": contig, "bases": bases, "depths": depths.tolist(), "full": full}
 
 
 def _header_text(

@@ -42,6 +42,7 @@ MOST_QUALITY = 99
 
 _MAGIC = b"BCF\x02\x02"
 _FORMAT = re.compile(r"^##FORMAT=<ID=([^,>]+)[^\n]*?,IDX=(\d+)>\n", re.M)
+_RAW_DEPTH = re.compile(r"^##INFO=<ID=DP,[^\n]*?,IDX=(\d+)>\n", re.M)
 _KEYS = ("PL", "DP", "AD", "QS")
 _PL, _DP, _AD, _QS = range(4)
 _UPPER = CONCRETE[np.frombuffer(bytes(range(256)).upper(), np.uint8)]
@@ -213,13 +214,29 @@ def _count(data, places, kinds, alleles, n_alleles, panel, p):  # type: ignore[n
 
 
 @nb.njit(cache=True, nogil=True)
+def _raw_depth(data, at, n_values, dp):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Read INFO/DP of a record, whose FILTER begins at `at`: all reads, whatever they say."""
+    n, kind, at = _typed(data, at)
+    at += n * _width(kind)
+    for _ in range(n_values):
+        n, kind, at = _typed(data, at)
+        key = _number(data, at, kind)
+        n, kind, at = _typed(data, at + _width(kind))
+        if key == dp and n > 0:
+            return _number(data, at, kind)
+        at += n * _width(kind)
+    return 0
+
+
+@nb.njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    data, size, out, keys, window, pileup, panel, state
+    data, size, out, keys, window, pileup, panel, most, state
 ):
     """Walk whole records of data[:size]; give the bytes walked, and those put into `out`.
 
     `state` keeps: next site of the panel, records, records passed on, records at bases of the
-    reference that are not known, 1 if a record is not of one sample.
+    reference that are not known, 1 if a record is not of one sample, bases of the span with
+    at least `most` reads.
     """
     start, end, first, copies = window
     least = np.empty(4, np.int64)
@@ -251,6 +268,7 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                 is_indel = is_indel or n != 1
                 longest_loss = max(longest_loss, ref_length - n)
             here += n
+        filters = here
         is_unknown = data[alleles[0]] == _N or data[alleles[0]] == _n
         here = at + 8 + shared
         places[:] = -1
@@ -274,6 +292,10 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
             if places[_DP] >= 0:
                 reads = _number(data, places[_DP], kinds[_DP])
                 pileup.depth[pos - start] = min(max(reads, 0), 65_535)
+                # Mates that overlap count once there, and bases without quality not at all.
+                if 4 * reads >= most:
+                    n_values = _word(data, at + 24) & 0xFFFF
+                    state[5] += _raw_depth(data, filters, n_values, keys[4]) >= most
             while state[0] < panel.pos.size and panel.pos[state[0]] < pos:
                 state[0] += 1
             p = state[0]
@@ -351,7 +373,10 @@ _LOOK = "look into the log of the step"
 
 
 def _read_header(source: _Source) -> tuple[str, list[int]]:
-    """Read the header of a BCF: its text, and the numbers of the FORMAT keys (-1: none)."""
+    """Read the header of a BCF: its text, and the numbers of the keys (-1: none).
+
+    FORMAT keys, and INFO/DP.
+    """
     head = source.read(9)
     if len(head) < 9 or head[:5] != _MAGIC:
         raise InputError("bcftools mpileup wrote no BCF", _LOOK)
@@ -363,7 +388,8 @@ def _read_header(source: _Source) -> tuple[str, list[int]]:
     found = {m[1]: int(m[2]) for m in _FORMAT.finditer(text)}
     if "PL" not in found or "DP" not in found:
         raise InputError("the BCF of bcftools mpileup lacks FORMAT/PL or DP", "this is a bug")
-    return text, [found.get(key, -1) for key in _KEYS]
+    raw = _RAW_DEPTH.search(text)
+    return text, [*(found.get(key, -1) for key in _KEYS), int(raw[1]) if raw else -1]
 
 
 def _for_caller(text: str) -> bytes:
@@ -379,7 +405,13 @@ SAMPLE = "S"
 
 
 def read_pileup(
-    source: BinaryIO, sink: BinaryIO, window: Window, panel: Panel, *, block: int = BLOCK
+    source: BinaryIO,
+    sink: BinaryIO,
+    window: Window,
+    panel: Panel,
+    *,
+    most: int = 1 << 30,
+    block: int = BLOCK,
 ) -> tuple[Pileup, dict[str, int]]:
     """Read mpileup's BCF to its end, and pass on the records that may hold a variant.
 
@@ -389,6 +421,8 @@ def read_pileup(
         BCF of one sample and of records of one contig, in order.
     panel
         Its counts are filled in.
+    most
+        Reads in one place from which on a base is `full`: mpileup leaves out more.
     block
         Bytes that are read at once; a record may be longer.
 
@@ -398,7 +432,7 @@ def read_pileup(
         Of the bases of the window.
     dict
         `records` read, `passed` on, and those at bases `unknown` to the reference (N, R, ...),
-        where nothing can be called.
+        where nothing can be called; bases of the window that are `full`.
 
     Raises
     ------
@@ -409,7 +443,7 @@ def read_pileup(
     text, numbers = _read_header(bcf)
     sink.write(_for_caller(text))
     pileup = Pileup.of(window.end - window.start)
-    keys, state = np.array(numbers, np.int64), np.zeros(5, np.int64)
+    keys, state = np.array(numbers, np.int64), np.zeros(6, np.int64)
     data: Uint8 = np.empty(block, np.uint8)
     out: Uint8 = np.empty(block, np.uint8)
     size = 0
@@ -418,7 +452,7 @@ def read_pileup(
             data, out = np.resize(data, 2 * size), np.empty(2 * size, np.uint8)
         got = bcf.read_into(data.data[size:])
         size += got
-        walked, put = _walk(data, size, out, keys, window, pileup, panel, state)
+        walked, put = _walk(data, size, out, keys, window, pileup, panel, most, state)
         if state[4]:
             raise InputError("bcftools mpileup wrote several samples", "this is a bug")
         sink.write(out.data[:put])
@@ -429,4 +463,5 @@ def read_pileup(
     if size:
         raise InputError(_CUT, _LOOK)
     counts = {"records": int(state[1]), "passed": int(state[2]), "unknown": int(state[3])}
+    counts["full"] = int(state[5])
     return pileup, counts
