@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from varhouse.reads.alignmentfile import samples_of
 from varhouse.reads.filekind import COLUMNS, first_name, kind_of, misplaced
-from varhouse.reads.lanefiles import ENDING, FileName, parse_name
-from varhouse.reads.names import platform_of
+from varhouse.reads.lanefiles import ENDING, FileName, letter_mates, parse_name, plain_stem
+from varhouse.reads.names import pair_key, platform_of
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -48,7 +48,9 @@ def draft_lanes(files: Sequence[Path]) -> ReadsDraft:
 
     FASTQ of one folder with the same sample, lane and part are one row. Alignments go by the
     sample of their read groups, everything else by its name. Files of MGI and BGI have no
-    sample in their names: they go by their folders, if each barcode has its own.
+    sample in their names: they go by their folders, if each barcode has its own. So do files
+    that are named after the mate alone. Nobody is joined with another one for a name that
+    cannot be kept as it is.
     """
     draft = ReadsDraft([])
     named: list[tuple[Path, FileName]] = []
@@ -58,19 +60,24 @@ def draft_lanes(files: Sequence[Path]) -> ReadsDraft:
             draft.problems.append(misplaced(path, kind, "fastq") or str(path))
             continue
         name = parse_name(path.name)
-        if kind == "fastq" and not name.is_index:
-            named.append((path, name))
-        elif kind == "fastq":
-            draft.notes.append(f"{path}: index reads, left out")
-        else:
+        if kind != "fastq":
             _add_other(draft, path, kind, name)
-    named = _by_folders(named, draft)
+        elif name.is_index:
+            draft.notes.append(f"{path}: index reads, left out")
+        elif name.sample.lower() == "undetermined":
+            draft.notes.append(f"{path}: reads of nobody's barcode, left out")
+        else:
+            named.append((path, name))
+    named = _by_letters(_by_folders(named, draft))
+    _tell_twice(named, draft)
     groups: dict[tuple[Path, str, str, str], dict[int, list[Path]]] = {}
     for path, name in named:
         key = (path.parent, name.sample, name.lane, name.part)
         groups.setdefault(key, {}).setdefault(name.mate, []).append(path)
     for (_, sample, lane, part), mates in groups.items():
         _add_fastq(draft, sample, ".".join(x for x in (lane, part) if x), mates)
+    _name_samples(draft)
+    _tell_folders(draft)
     _name_lanes(draft)
     return draft
 
@@ -88,13 +95,20 @@ def _add_other(draft: ReadsDraft, path: Path, kind: str, name: FileName) -> None
                 "makes a file a read group"
             )
             return
-    draft.lanes.append(DraftLane(_safe(sample, draft), files={COLUMNS[kind]: str(path)}))
+    draft.lanes.append(DraftLane(sample, files={COLUMNS[kind]: str(path)}))
 
 
 def _by_folders(
     named: list[tuple[Path, FileName]], draft: ReadsDraft
 ) -> list[tuple[Path, FileName]]:
-    """Name people after folders where names of files have a flow cell and a barcode."""
+    """Name people after folders where names of files have a flow cell and a barcode.
+
+    And where they are the mate alone: `P1/R1.fastq.gz`.
+    """
+    for k, (path, name) in enumerate(named):
+        if not name.sample:
+            named[k] = path, replace(name, sample=path.parent.name)
+            draft.notes.append(f"{path}: named after its folder: is the folder a person?")
     mgi = [(p, n) for p, n in named if _is_barcode(p)]
     if not mgi:
         return named
@@ -132,31 +146,93 @@ def _add_fastq(
         for path in mates.pop(2, []):
             draft.notes.append(f"{path}: left out, as R3 has the mates: R2 is an index or UMI")
         mates = {1: mates[1], 2: mates[3]}
-    one = mates.get(1, []) + mates.get(0, [])
-    two = mates.get(2, [])
+    one, two = sorted(mates.get(1, [])), sorted(mates.get(2, []))
     if two and len(one) != len(two):
+        path, told = two[-1], "R2 without its R1"
+        if len(one) > len(two):
+            path, told = one[-1], "R1 without its R2"
         draft.problems.append(
-            f"{two[0]}: R2 without its R1 in the same folder; fix: name both, with names that "
-            "differ in the mate alone"
+            f"{path}: {told} in the same folder; fix: name both, with names that differ "
+            "in the mate alone"
         )
         return
-    sample = _safe(sample, draft)
-    for k, path in enumerate(one):
-        row = DraftLane(sample, _UNSAFE.sub("_", lane), platform_of(first_name(path)))
+    lane = _UNSAFE.sub("_", lane)
+    for k, path in enumerate(one + mates.get(0, [])):
+        row = DraftLane(sample, lane, platform_of(first_name(path)))
         row.files["fastq_1"] = str(path)
-        if two:
+        if k < len(two):
             row.files["fastq_2"] = str(two[k])
-        elif parse_name(path.name).mate == 1:
+            _compare_mates(path, two[k], draft)
+        else:
             draft.notes.append(f"{path}: no file of mates 2: mates in turn, or none")
         draft.lanes.append(row)
 
 
-def _safe(sample: str, draft: ReadsDraft) -> str:
-    """Make a sample's name one that files can have."""
-    name = _UNSAFE.sub("_", sample).strip("._-")[:100] or "sample"
-    if name != sample:
-        draft.notes.append(f"sample {sample!r} is called {name}, as files are named after it")
-    return name
+def _compare_mates(one: Path, two: Path, draft: ReadsDraft) -> None:
+    """Note names of mates whose first reads are none: `P_1` and `P_2` may be two people."""
+    first, second = (pair_key(first_name(path)) for path in (one, two))
+    differ = {(a, b) for a, b in zip(first, second, strict=False) if a != b}
+    # A last digit alone may be the mate, too (frag-7_1).
+    if len(first) != len(second) or differ - {(ord("1"), ord("2"))}:
+        draft.notes.append(
+            f"{one}, {two}: mates by their names, but not by their first reads: is it one "
+            "person?"
+        )
+
+
+def _by_letters(named: list[tuple[Path, FileName]]) -> list[tuple[Path, FileName]]:
+    """Find mates `x_F` and `x_R` in a folder, where nothing else tells the mate."""
+    folders: dict[Path, list[str]] = {}
+    for path, name in named:
+        if not name.mate:
+            folders.setdefault(path.parent, []).append(path.name)
+    found = {folder: letter_mates(names) for folder, names in folders.items()}
+    return [(p, found.get(p.parent, {}).get(p.name, name)) for p, name in named]
+
+
+def _tell_twice(named: Sequence[tuple[Path, FileName]], draft: ReadsDraft) -> None:
+    """Refuse reads before and after a step: both would count."""
+    seen: dict[tuple[Path, str], Path] = {}
+    for path, _ in named:
+        other = seen.setdefault((path.parent, plain_stem(path.name)), path)
+        if other is not path:
+            draft.problems.append(
+                f"{path}: the same reads as {other.name}, by the names, before or after "
+                "another step; fix: name one of them"
+            )
+
+
+def _name_samples(draft: ReadsDraft) -> None:
+    """Give everybody a name that files can have, and nobody that of another one."""
+    names = {s: _UNSAFE.sub("_", s).strip("._-")[:100] or "sample" for s in draft.samples}
+    taken = {name for sample, name in names.items() if name == sample}
+    for sample, name in names.items():
+        if name == sample:
+            continue
+        own, number = name, 1
+        while own in taken:
+            number += 1
+            own = f"{name[:90]}_{number}"
+        taken.add(own)
+        names[sample] = own
+        draft.notes.append(f"sample {sample!r} is called {own}, as files are named after it")
+    for row in draft.lanes:
+        row.sample = names[row.sample]
+
+
+def _tell_folders(draft: ReadsDraft) -> None:
+    """Note everybody whose FASTQ, named alike, lie in several folders."""
+    places: dict[tuple[str, str], dict[Path, None]] = {}
+    for row in draft.lanes:
+        if "fastq_1" in row.files:
+            path = Path(row.files["fastq_1"])
+            places.setdefault((row.sample, path.name), {})[path.parent] = None
+    for (sample, name), folders in places.items():
+        if len(folders) > 1:
+            draft.notes.append(
+                f"sample {sample}: {name} stands in {len(folders)} folders: runs of one "
+                "person, or several people, or reads before and after trimming?"
+            )
 
 
 def _name_lanes(draft: ReadsDraft) -> None:

@@ -3,11 +3,14 @@
 Known are the names of bcl2fastq and BCL Convert (`P1_S3_L001_R1_001.fastq.gz`), of MGI's and
 BGI's splitting (`V350012345_L01_12_1.fq.gz`: flow cell, lane, barcode, mate), of the archives
 (`SRR1234567_1.fastq.gz`), of GSA (`CRR123456_f1.fq.gz`, `CRR123456_r2.fq.gz`), and any whose
-stem ends in the mate (`x_1`, `x.R1`, `x_read2`, `x-R2_001`) or has it within (`x_R1_run7`).
-What trimmers add (`_val_1`, `.trimmed`, `_paired`) is no part of a name.
+stem ends in the mate (`x_1`, `x.R1`, `x_read2`, `x-R2_001`, `x_fwd`, `x_reverse`), begins with
+it (`R1_x`), is it (`R1`: the folder is the sample) or has it within (`x_R1_run7`). What
+trimmers add (`_val_1`, `.trimmed`, `_paired`, Trimmomatic's P in `x_1P`) is no part of a name;
+reads whose mates they dropped (`x_1U`, `x_R2_unpaired`) are a part of their own.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 ENDING = re.compile(
@@ -22,14 +25,25 @@ _ILLUMINA = re.compile(
 _MGI = re.compile(
     r"(?P<cell>[A-Z]{1,3}\d{6,}[A-Z]*)_L(?P<lane>\d{2})_(?P<barcode>[\w-]+?)_(?P<mate>[12])"
 )
-_GSA = re.compile(r"(?P<sample>CRR\d+)_(?:f(?P<one>1)|r(?P<two>2))")
+_GSA = re.compile(r"(?P<sample>[CH]RR\d+)_(?:f(?P<one>1)|r(?P<two>2))")
 _LANE = re.compile(r"(?P<sample>.+?)[._-](?:L(?P<lane>\d{1,3})|lane(?P<other>\d+))", re.I)
 _ADDED = re.compile(
-    r"(?i)(?:_val_[12]|[._-](?:trim|trimmed|paired|clean|cleaned|filtered|qc|dedup|sorted))+\Z"
+    r"(?i)(?:_val_[12]|[._-](?:trim|trimmed|trimgalore|paired|repaired|clean|cleaned|cleandata|"
+    r"raw|rawdata|filt|filter|filtered|pass|qc|hq|good|final|dedup|sorted|fastp|cutadapt|"
+    r"noadapt|noadapter))+\Z"
 )
 _WITHIN = re.compile(r"(?P<stem>.+?)[._-]R(?P<mate>[12])[._-](?P<rest>.+)")
 _ENDS = re.compile(
-    r"(?P<stem>.+?)[._-](?:R|read|pair|fwd_?|rev_?)?(?P<mate>[12])(?:_\d{3})?", re.I
+    r"(?P<stem>.+?)[._-](?:(?:R|read_?|pair_?|mate_?|end_?|fwd_?|rev_?)?(?P<mate>[12])P?|"
+    r"(?P<one>fwd|forward)|(?P<two>rev|reverse))(?:_\d{3})?",
+    re.I,
+)
+_BEGINS = re.compile(r"(?:R|read_?|mate_?)(?P<mate>[12])[._-](?P<stem>.+)", re.I)
+_WHOLE = re.compile(r"(?:R|read_?|mate_?)?(?P<mate>[12])(?:_\d{3})?", re.I)
+_UNPAIRED = re.compile(
+    r"(?P<stem>.+?)[._-](?:R?(?P<mate>[12])(?:U|[._-]unpaired(?:_[12])?)|"
+    r"unpaired[._-]?R?(?P<other>[12])|(?:unpaired|singles?|singletons?|orphans?))",
+    re.I,
 )
 
 
@@ -40,7 +54,7 @@ class FileName:
     Attributes
     ----------
     sample
-        Whose reads they are, as far as a name can tell.
+        Whose reads they are, as far as a name can tell; "" if it names nobody.
     lane
         "" if it names none.
     mate
@@ -65,6 +79,10 @@ def parse_name(name: str) -> FileName:
     if match and match["other"]:
         return FileName(stem)
     stem = _ADDED.sub("", stem) or stem
+    if found := _UNPAIRED.fullmatch(stem):
+        one = _with_lane(found["stem"], 0)
+        number = found["mate"] or found["other"] or ""
+        return FileName(one.sample, one.lane, 0, f"unpaired{number}")
     if found := _ILLUMINA.fullmatch(stem):
         lane = f"L{found['lane']}" if found["lane"] else ""
         part = "" if found["part"] == "001" else found["part"]
@@ -78,11 +96,36 @@ def parse_name(name: str) -> FileName:
         )
     if found := _GSA.fullmatch(stem):
         return FileName(found["sample"], "", 1 if found["one"] else 2)
+    if found := _WHOLE.fullmatch(stem):
+        return FileName("", "", int(found["mate"]))
     if found := _ENDS.fullmatch(stem):
-        return _with_lane(found["stem"], int(found["mate"]))
-    if found := _WITHIN.fullmatch(stem):
-        return _with_lane(found["stem"], int(found["mate"]))
+        return _with_lane(found["stem"], int(found["mate"] or (1 if found["one"] else 2)))
+    for pattern in (_WITHIN, _BEGINS):
+        if found := pattern.fullmatch(stem):
+            return _with_lane(found["stem"], int(found["mate"]))
     return _with_lane(stem, 0)
+
+
+def plain_stem(name: str) -> str:
+    """Give the name of a file of FASTQ without its ending and what trimmers have added."""
+    match = ENDING.search(name)
+    stem = name[: match.start()] if match else name
+    return _ADDED.sub("", stem) or stem
+
+
+def letter_mates(names: Collection[str]) -> dict[str, FileName]:
+    """Find mates that a single letter tells, `x_F` and `x_R`: only where both are there.
+
+    A letter alone may as well be a person's sex, or part of a name.
+    """
+    stems = {plain_stem(name): name for name in names}
+    found = {}
+    for stem, name in stems.items():
+        other = stems.get(f"{stem[:-1]}R")
+        if other is not None and re.fullmatch(r".+[._-]F", stem):
+            found[name] = _with_lane(stem[:-2], 1)
+            found[other] = _with_lane(stem[:-2], 2)
+    return found
 
 
 def _with_lane(stem: str, mate: int) -> FileName:
