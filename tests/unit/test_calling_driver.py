@@ -146,6 +146,110 @@ def test_moved_files_are_the_same_files(fx_copy) -> None:
     assert ran == ["reads_batch"]
 
 
+def _set(folder: Path, **keys) -> None:
+    config = json.loads((folder / "config.yaml").read_text())
+    (folder / "config.yaml").write_text(json.dumps({**config, **keys}))
+
+
+def _qc(folder: Path, name: str, place: str = "calls"):
+    return json.loads((folder / place / "qc" / "north" / f"{name}.json").read_text())
+
+
+def test_sheets_follow_when_people_come_back(fx_copy) -> None:
+    both = (fx_copy / "reads.tsv").read_text()
+    sheets = ["samples.tsv", "qc.tsv", "lists/north.txt", "restart/gvcfs.tsv"]
+    told = {name: (fx_copy / "calls" / name).read_text() for name in sheets}
+    (fx_copy / "reads.tsv").write_text("\n".join(both.splitlines()[:2]) + "\n")
+    assert _again(fx_copy)[0] == ["reads_batch"]
+    assert "bob" not in (fx_copy / "calls" / "lists" / "north.txt").read_text()
+    (fx_copy / "reads.tsv").write_text(both)
+    assert _again(fx_copy)[0] == ["reads_batch"]
+    assert told == {name: (fx_copy / "calls" / name).read_text() for name in sheets}
+    assert _again(fx_copy)[2]["up_to_date"]
+
+
+@pytest.mark.parametrize("name", ["cohorts.tsv", "lists/north.txt", "report.html", "qc.tsv"])
+def test_sheets_that_were_removed_are_written_again(fx_copy, name: str) -> None:
+    before = (fx_copy / "calls" / name).read_bytes()
+    (fx_copy / "calls" / name).unlink()
+    assert _again(fx_copy)[0] == ["reads_batch"]
+    assert name == "report.html" or (fx_copy / "calls" / name).read_bytes() == before
+
+
+def test_settings_that_come_back_are_obeyed(fx_copy) -> None:
+    """PAR, another PAR, the first again: each time the calls are of the one that is said."""
+    made = []
+    for end in (2_000, 6_000, 2_000):
+        (fx_copy / "par.bed").write_text(f"# until {end}\nchrX\t0\t{end}\nchrY\t0\t{end}\n")
+        _set(fx_copy, assembly={"name": "toy", "par": "par.bed"})
+        assert _again(fx_copy)[1] == {"ann": "called", "bob": "called"}
+        made.append(_calls(fx_copy, "bob"))
+    assert made[0] == made[2] != made[1]
+    # A word more about it is no other PAR.
+    (fx_copy / "par.bed").write_text("# as before\nchrX\t0\t2000\nchrY\t0\t2000\n")
+    assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "unchanged"}
+
+
+def test_names_of_x_and_y_that_are_told_later_are_obeyed(fx_copy) -> None:
+    text = (fx_copy / "ref.fa").read_text()
+    for k, name in enumerate(("chr1", "chrX", "chrY", "chrM")):
+        text = text.replace(f">{name}", f">s{k}")
+    (fx_copy / "other.fa").write_text(text)
+    _edit(fx_copy / "reads.tsv", "bob\tmale", "bob\tunknown")
+    _set(fx_copy, reference="other.fa", calling={"folder": "other"})
+    _again(fx_copy)
+    assert _qc(fx_copy, "bob", "other")["called_as"] == "unknown"
+    (fx_copy / "names.tsv").write_text(
+        "contig\talias\nchr1\ts0\nchrX\ts1\nchrY\ts2\nchrM\ts3\n"
+    )
+    _set(fx_copy, assembly={"name": "toy", "aliases": "names.tsv"})
+    _, states, account = _again(fx_copy)
+    assert states == {"ann": "called", "bob": "called"}
+    # Reads are aligned to the same bases.
+    assert not {s["stage"] for s in account["stages"]} & {"align", "finish"}
+    assert _qc(fx_copy, "bob", "other")["called_as"] == "male"
+    genotypes = {x.split("\t")[9][:3] for x in _calls(fx_copy, "bob", "other")
+                 if x.startswith("s1\t")}  # fmt: skip
+    assert all("/" not in g for g in genotypes)
+
+
+def test_jobs_that_made_something_else_are_no_success(fx_copy) -> None:
+    class Idle(Steps):
+        def __call__(self, work: Path, token: str, *, run: str = "run.json", **_) -> None:
+            pass
+
+    _set(fx_copy, calling={"filters": {"depth": 7}})
+    with pytest.raises(VarhouseError, match="north/ann, north/bob are not of the reads"):
+        call_here(fx_copy / "config.yaml", Idle())
+
+
+def test_alignments_of_other_reads_are_not_kept(fx_copy) -> None:
+    _set(fx_copy, calling={"keep": "none"})
+    restart = fx_copy / "calls" / "restart" / "alignments.tsv"
+    assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "unchanged"}
+    assert not restart.exists()
+    rows = (fx_copy / "reads.tsv").read_text().splitlines()
+    (fx_copy / "reads.tsv").write_text("\n".join(rows[:-1]) + "\n")
+    assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "called"}
+    assert sorted(f.name for f in (fx_copy / "calls" / "bam" / "north").iterdir()) == [
+        "ann.bam", "ann.bam.bai",
+    ]  # fmt: skip
+    _set(fx_copy, calling={"keep": "bam"})
+    assert _again(fx_copy)[1]["bob"] == "called"
+    assert _qc(fx_copy, "bob")["alignment_bytes"] == (
+        fx_copy / "calls" / "bam" / "north" / "bob.bam"
+    ).stat().st_size  # fmt: skip
+    sheet = pl.read_csv(restart, separator="\t")
+    assert sheet.columns == ["cohort", "sample", "sex", "population", "bam"]
+    assert sheet["population"].to_list() == ["P", "P"]
+
+
+def test_what_programs_say_is_kept(fx_called) -> None:
+    logs = sorted((fx_called / "calls" / WORK / "logs" / "programs").rglob("*.log"))
+    assert len(logs) == 2
+    assert all("mpileup" in log.read_text() for log in logs)
+
+
 def test_removed_results_are_made_again(fx_copy) -> None:
     (fx_copy / "calls" / "gvcf" / "north" / "bob.g.vcf.gz.tbi").unlink()
     ran, states, _ = _again(fx_copy)

@@ -7,14 +7,14 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.calling.programs import find_program
-from varhouse.calling.run import CallRun, RunPerson
+from varhouse.calling.run import CallRun, RunPerson, key_of
 from varhouse.files import read_json, write_json
 from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.lineage import lineage_lines
 from varhouse.reads.copies import copies_of_person
 from varhouse.reads.index import Index
-from varhouse.reads.model import Sex, Span, Tool, path_of
+from varhouse.reads.model import Person, Sex, Span, Tool, path_of
 from varhouse.reads.sexcheck import (
     SexByReads,
     bases_outside_par,
@@ -53,9 +53,20 @@ def open_haploid(run: CallRun) -> HaploidRegions:
     return found
 
 
+def copies_key(run: CallRun) -> str:
+    """Digest which of the called contigs are X, Y and MT, and where the PAR are.
+
+    Calls, the sex that reads show and the panel of contamination follow it. It is of what
+    tables of names and of PAR say: another comment in them changes nothing.
+    """
+    found = open_haploid(run)
+    kinds = [sorted(own) for own in (found.contigs, found.on_y, found.on_mt)]
+    return key_of("copies", kinds, sorted((c, sorted(own)) for c, own in found.par.items()))
+
+
 def known_bases(run: CallRun, fasta: Path, haploid: HaploidRegions) -> dict[str, int]:
     """Count the bases of the called contigs outside PAR, once for a reference."""
-    kept = run.path(f"bases-{run.reference_digest[:16]}.json")
+    kept = run.path(f"bases-{run.reference_digest[:16]}-{copies_key(run)}.json")
     names = [name for name, _ in run.contigs]
     if kept.exists():
         found: dict[str, int] = read_json(kept)
@@ -66,17 +77,28 @@ def known_bases(run: CallRun, fasta: Path, haploid: HaploidRegions) -> dict[str,
     return found
 
 
-def sex_of_reads(run: CallRun, alignments: Path, fasta: Path, reads: Any) -> SexByReads:
-    """Tell somebody's sex by the reads on X and Y."""
+def _sex_path(run: CallRun, person: RunPerson) -> Path:
+    return run.path(f"finished/{person.alignment}-{copies_key(run)}.json")
+
+
+def measure_sex(run: CallRun, person: RunPerson, alignments: Path, fasta: Path) -> None:
+    """Tell somebody's sex by the reads on X and Y, unless that was done.
+
+    It depends on the alignments and on where X, Y and PAR are, so it is kept by both.
+    """
+    kept = _sex_path(run, person)
+    if kept.exists():
+        return
     haploid = open_haploid(run)
+    reads = read_json(run.path(f"finished/{person.alignment}.json")).get("contigs")
     counts = reads_outside_par(alignments, haploid, fasta=fasta, reads=reads)
-    return sex_by_reads(counts, known_bases(run, fasta, haploid), haploid)
+    found = sex_by_reads(counts, known_bases(run, fasta, haploid), haploid)
+    write_json(kept, found.as_json())
 
 
-def called_sex(run: CallRun, person: RunPerson) -> tuple[Sex, SexByReads | None]:
-    """Give the sex by which somebody is called, and what his reads say."""
-    told = read_json(run.path(f"finished/{person.alignment}.json")).get("sex")
-    found = None if told is None else SexByReads(**told)
+def called_sex(run: CallRun, person: RunPerson) -> tuple[Sex, SexByReads]:
+    """Give the sex by which somebody is called, and what his reads say (`measure_sex`)."""
+    found = SexByReads(**read_json(_sex_path(run, person)))
     return sex_to_call(person.person.sex, found), found
 
 
@@ -94,9 +116,11 @@ def call_span(
     fasta: Path,
     span: Span,
     out: Path,
+    *,
     threads: int = 1,
+    log: Path | None = None,
 ) -> None:
-    """Call somebody in a span, into the folder `out`."""
+    """Call somebody in a span, into the folder `out`; what programs say goes into `log`."""
     from varhouse.reads.callregion import CallSettings, call_region  # noqa: PLC0415
 
     lengths = dict(run.contigs)
@@ -113,6 +137,7 @@ def call_span(
             copies=copies,
             settings=said,
             panel=panel,
+            log=log,
         )
         return
     from varhouse.reads.othercallers import call_region_with  # noqa: PLC0415
@@ -128,6 +153,7 @@ def call_span(
         settings=said,
         panel=panel,
         threads=threads,
+        log=log,
     )
 
 
@@ -189,10 +215,15 @@ def join_person(run: CallRun, person: RunPerson, regions: list[Path], index: Ind
         "calls": person.calls,
         "alignment": person.alignment,
         "gvcf_bytes": gvcf.stat().st_size,
+        "alignment_bytes": None if run.settings.keep == "none" else _kept_bytes(run, who),
         "called_as": sex,
         "tools": tools,
     }
     write_json(told, found)
+
+
+def _kept_bytes(run: CallRun, who: Person) -> int:
+    return path_of(Path(run.folder) / run.form, who, f".{run.form}").stat().st_size
 
 
 def _tools(run: CallRun, made: list[dict[str, Any]]) -> list[dict[str, Any]]:

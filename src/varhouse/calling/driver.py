@@ -14,6 +14,7 @@ from varhouse.calling.costs import call_costs
 from varhouse.calling.prepare import (
     begin_run,
     check_disk,
+    check_people,
     prepare,
     settle,
     write_panel,
@@ -23,6 +24,7 @@ from varhouse.calling.run import WORK, CallRun
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.calling.sizing import CHECK_BYTES
 from varhouse.calling.steps import CHECKED, KEEP_WORK, LOCK, bring_kept
+from varhouse.errors import VarhouseError
 from varhouse.files import read_json, remove_abandoned, write_json
 from varhouse.ingest.driver import Options, where_jobs_run
 from varhouse.ingest.jobs.about import READS_RULES
@@ -127,8 +129,7 @@ def _run(
     rows = [{"step": "check", **vars(checking)}]
     for note in dict.fromkeys(run.notes):
         LOG.warning("note  %s", note)
-    batch = run.path(f"jobs/reads_batch/{run.batch}.json")
-    if not run.todo and batch.exists():
+    if not run.todo and is_told(run):
         return {**_account(run), "up_to_date": True}
     needs = check_disk(run, cores, shutil.disk_usage(run.folder).free)
     if run.todo:
@@ -137,6 +138,12 @@ def _run(
     find_made(run)
     run.save()
     snakemake.run(run, options, "run.json")
+    check_people(run)
+    if not is_told(run):
+        raise VarhouseError(
+            f"{run.folder}: the jobs have ended, but sheets or the page are missing",
+            "run the same command again",
+        )
     if not options.keep_work:
         sweep(run, keep_current=False)
     account = _account(run, {p.calls for p in run.todo})
@@ -164,14 +171,22 @@ def with_facts(run: CallRun, cores: int) -> CallRun:
     return prepare(run, dict(zip(places, found, strict=True)), cores)
 
 
+def is_told(run: CallRun) -> bool:
+    """Tell whether the sheets and the page are there, and are of just this run's people."""
+    told = run.path(f"jobs/reads_batch/{run.batch}.json")
+    return told.exists() and all(path.exists() for path in run.results())
+
+
 def find_made(run: CallRun) -> None:
     """Let the workflow see what is there: the index, and alignments that are kept."""
     index = run.path("jobs/reads_index.json")
     if not Path(run.index).is_dir():
         index.unlink(missing_ok=True)
-    if run.todo:
-        # What is there already is not looked behind.
-        run.path(f"jobs/reads_batch/{run.batch}.json").unlink(missing_ok=True)
+    if run.todo or not is_told(run):
+        # The sheets are of one run, the last that wrote them. And what is there already the
+        # workflow would not look behind.
+        for told in run.path("jobs/reads_batch").glob("*.json"):
+            told.unlink()
     for person in run.todo:
         # Of results that were removed, or of which a file was exchanged, since.
         for rule in ("reads_person", "reads_gvcf"):

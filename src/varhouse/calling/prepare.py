@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from varhouse.calling.callers import PANEL, fasta_contigs, open_haploid
+from varhouse.calling.callers import PANEL, copies_key, fasta_contigs, open_haploid
 from varhouse.calling.programs import conda_programs
 from varhouse.calling.run import CallRun, Jobs, RunPerson, key_of
 from varhouse.calling.settings import CallConfig, Settings
@@ -162,6 +162,7 @@ def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -
     wrong += same_reads(lanes, list(facts.values()))
     if wrong:
         raise ConfigError(wrong, "in the files of reads")
+    copies = copies_key(run)
     for p, person in enumerate(run.people):
         person.facts = [facts[p, k] for k in range(len(person.person.lanes))]
         run.notes += [n for f in person.facts for n in f.notes]
@@ -171,7 +172,7 @@ def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -
         person.mark = run.settings.duplicates == "mark" and not all(
             f.get("marked") for facts in person.facts for f in facts.files
         )
-        _name_files(run, person)
+        _name_files(run, person, copies)
         person.done = is_done(run, person)
     todo = run.todo
     for person in todo:
@@ -206,8 +207,14 @@ def _start(person: RunPerson) -> str:
     return "reads"
 
 
-def _name_files(run: CallRun, person: RunPerson) -> None:
-    """Give the files of a person keys of all that decides them."""
+def _name_files(run: CallRun, person: RunPerson, copies: str) -> None:
+    """Give the files of a person keys of all that decides them.
+
+    Parameters
+    ----------
+    copies
+        Digest of where X, Y, MT and PAR are (`copies_key`).
+    """
     who, said = person.person, run.settings
     files = [_digests(lane.files, f) for lane, f in zip(who.lanes, person.facts, strict=True)]
     person.lanes = [
@@ -224,9 +231,8 @@ def _name_files(run: CallRun, person: RunPerson) -> None:
         person.lanes if person.start == "reads" else files, person.start, said.duplicates,
         said.base_quality, known, run.form,
     )  # fmt: skip
-    par = file_digest(Path(run.par)) if run.par else None
     person.calls = key_of(
-        "call", VERSIONS["call"], person.alignment, who.sex, run.contigs, par, said.caller,
+        "call", VERSIONS["call"], person.alignment, who.sex, run.contigs, copies, said.caller,
         CallSettings().as_json(), said.filters.as_json(), run.panel,
     )  # fmt: skip
 
@@ -254,7 +260,28 @@ def is_done(run: CallRun, person: RunPerson) -> bool:
         return False
     if run.settings.keep == "none":
         return True
-    return path_of(folder / run.form, person.person, f".{run.form}").exists()
+    kept = path_of(folder / run.form, person.person, f".{run.form}")
+    # Some that lie there may be of other reads, from before alignments were kept no more.
+    return kept.exists() and said.get("alignment_bytes") == kept.stat().st_size
+
+
+def check_people(run: CallRun) -> None:
+    """Check that everybody's results are those that were asked for, whatever ran.
+
+    Raises
+    ------
+    VarhouseError
+        If those of somebody are missing, or of other reads or settings.
+    """
+    made = [p for p in run.people if p.start != "gvcf"]
+    wrong = [f"{p.person.cohort}/{p.person.name}" for p in made if not is_done(run, p)]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise VarhouseError(
+            f"{run.folder}: the results of {', '.join(wrong[:5])}{more} are not of the reads "
+            "and settings that were asked for",
+            f"run the same command again; if it says the same, remove {run.work} first",
+        )
 
 
 def _batch_key(run: CallRun) -> str:
@@ -276,13 +303,17 @@ def write_panel(run: CallRun) -> None:
     if said.sites is None:
         return
     state = file_state(Path(said.sites))
-    run.panel = key_of("panel", said.sites, state, said.frequency, run.contigs)
+    contigs = fasta_contigs(run)
+    names = [(c.name, sorted(c.aliases)) for c in contigs.contigs]
+    run.panel = key_of(
+        "panel", said.sites, state, said.frequency, run.contigs, names, copies_key(run)
+    )
     kept = run.path(PANEL.format(run.panel))
     if not kept.exists():
         panel = read_panel(
             Path(said.sites),
             said.frequency,
-            fasta_contigs(run),
+            contigs,
             haploid=open_haploid(run),
             notes=run.notes,
         )

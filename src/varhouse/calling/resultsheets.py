@@ -30,7 +30,7 @@ _SHEET_PATHS = ("chain", "source_reference")
 
 
 def write_results(run: CallRun) -> None:
-    """Write all that is told of all people together, into the folder of results."""
+    """Write all that is told of all people together (`CallRun.results`)."""
     folder = Path(run.folder)
     told = [
         read_json(path_of(folder / "qc", p.person, ".json"))
@@ -41,8 +41,12 @@ def write_results(run: CallRun) -> None:
     write_sheet(folder / "samples.tsv", sample_rows(run))
     write_config(run)
     (folder / "restart").mkdir(exist_ok=True)
+    alignments = folder / "restart" / "alignments.tsv"
     if run.settings.keep != "none":
-        write_sheet(folder / "restart" / "alignments.tsv", restart_rows(run, run.form))
+        write_sheet(alignments, restart_rows(run, run.form))
+    else:
+        # What an earlier run kept may be of other reads.
+        alignments.unlink(missing_ok=True)
     write_sheet(folder / "restart" / "gvcfs.tsv", restart_rows(run, "gvcf"))
     _write_page(run, told)
 
@@ -109,7 +113,8 @@ def _given(run: CallRun, key: str) -> pl.DataFrame | None:
 def sample_rows(run: CallRun) -> pl.DataFrame:
     """Give the sample sheet: everybody's sex, and what the configuration's sheet says.
 
-    Where both sheets know a sex, that of the reads sheet is the one that was called by.
+    Where both sheets say something of a column, the reads sheet counts. (The sex is the same
+    in both, `settings.unite_sexes`.)
     """
     rows = {(row["cohort"], row["sample"]): dict(row) for row in run.carried}
     given = _given(run, "samples")
@@ -120,12 +125,17 @@ def sample_rows(run: CallRun) -> pl.DataFrame:
         own = rows.pop((row["cohort"], row["sample"]), {})
         if own.get("sex") == "unknown":
             own.pop("sex")
-        out.append({**row, **own})
+        # An empty cell says nothing, and takes nothing away.
+        out.append(row | {k: v for k, v in own.items() if v is not None or k not in row})
     return pl.DataFrame(out + list(rows.values()), infer_schema_length=None)
 
 
 def restart_rows(run: CallRun, kind: str) -> pl.DataFrame:
-    """Give a reads sheet that starts at the alignments (bam, cram) or at the gVCFs."""
+    """Give a reads sheet that starts at the alignments (bam, cram) or at the gVCFs.
+
+    What the reads sheet says of people besides stands in it again.
+    """
+    carried = {(row["cohort"], row["sample"]): row for row in run.carried}
     rows = []
     for p in run.people:
         who = p.person
@@ -136,7 +146,10 @@ def restart_rows(run: CallRun, kind: str) -> pl.DataFrame:
         name = os.path.relpath(file, Path(run.folder) / "restart")
         if not file.is_relative_to(run.folder):
             name = str(file)
-        rows.append({"cohort": who.cohort, "sample": who.name, "sex": who.sex, column: name})
+        own = {"cohort": who.cohort, "sample": who.name, "sex": who.sex}
+        more = carried.get((who.cohort, who.name), {})
+        said = {k: v for k, v in more.items() if v is not None}
+        rows.append({**own, **said, **own, column: name})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 

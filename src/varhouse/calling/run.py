@@ -172,6 +172,17 @@ class CallRun:
         """Give the run's file in the work folder, by its name."""
         return Path(self.work) / name
 
+    def results(self) -> list[Path]:
+        """Name what tells of all people together (`resultsheets.write_results`)."""
+        names = ["cohorts.tsv", "samples.tsv", "config.yaml", "qc.tsv", "report.html"]
+        names += [
+            f"lists/{c}.txt" for c in dict.fromkeys(p.person.cohort for p in self.people)
+        ]
+        names += ["restart/gvcfs.tsv", "multiqc"]
+        if self.settings.keep != "none":
+            names.append("restart/alignments.tsv")
+        return [Path(self.folder) / name for name in names]
+
     def save(self, name: str = "run.json") -> Path:
         """Write the run into the work folder."""
         write_json(self.path(name), asdict(self), indent=None)

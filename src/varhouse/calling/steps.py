@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class CallJob:
         self.run, self.threads, self.costs = run, threads, costs
         self.work = Path(run.work)
         self._now = self.work / "now" / f"{name.replace('/', '-')}.txt"
+        self._log = self.work / "logs" / "programs" / f"{name}.log"
         self._index: Index | None = None
 
     def say(self, what: str) -> None:
@@ -64,6 +66,11 @@ class CallJob:
         """Say that nothing of this job is going on."""
         with suppress(OSError):
             self._now.unlink(missing_ok=True)
+
+    def log(self) -> Path:
+        """Give the file for what programs say: the job's own log holds only why it failed."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        return self._log
 
     def index(self) -> Index:
         """Make the index of the reference, or find it."""
@@ -113,6 +120,7 @@ class CallJob:
                 threads=self.threads,
                 aligner=other_aligner(self.run, lane, facts, index, self.threads),
                 trimmer=other_trimmer(self.run, lane, facts, report),
+                log=self.log(),
             )
         report.unlink(missing_ok=True)
         write_json(told, found)
@@ -120,7 +128,7 @@ class CallJob:
 
     def finish(self, person: RunPerson) -> Path:
         """Put somebody's lanes together; gives his alignments, with their index beside."""
-        from varhouse.calling.callers import sex_of_reads  # noqa: PLC0415
+        from varhouse.calling.callers import measure_sex  # noqa: PLC0415
         from varhouse.reads.finish import finish_person  # noqa: PLC0415
 
         run, who = self.run, person.person
@@ -147,16 +155,18 @@ class CallJob:
                 mark=person.mark,
                 threads=self.threads,
                 longest=max((f.longest for f in person.facts), default=0) or 300,
+                log=self.log(),
             )
         if plain != out:
             with self.costs.step("base_quality"):
                 found["tools"] += self._recalibrate(plain, out, index)["tools"]
             for file in plain.parent.glob(f"{plain.name}*"):
                 file.unlink()
-        with self.costs.step("finish"):
-            sex = sex_of_reads(run, out, index.fasta, found.get("contigs"))
-        found |= {"bytes": out.stat().st_size, "sex": sex.as_json()}
+        found["bytes"] = out.stat().st_size
         write_json(told, found)
+        with self.costs.step("finish"):
+            measure_sex(run, person, out, index.fasta)
+        drop_kept(run, person)
         if run.settings.keep != "none":
             keep_alignment(run, person, out)
         return out
@@ -168,14 +178,23 @@ class CallJob:
             from varhouse.reads.othertools import recalibrate_with  # noqa: PLC0415
 
             program = find_program(self.run, "gatk")
-            return recalibrate_with(program, plain, out, fasta=index.fasta, known=known)
+            return recalibrate_with(
+                program, plain, out, fasta=index.fasta, known=known, log=self.log()
+            )
         from varhouse.reads.recalibrate import recalibrate  # noqa: PLC0415
 
-        return recalibrate(plain, out, fasta=index.fasta, known=known, threads=self.threads)
+        return recalibrate(
+            plain,
+            out,
+            fasta=index.fasta,
+            known=known,
+            threads=self.threads,
+            log=self.log(),
+        )
 
     def call(self, person: RunPerson, job: int) -> Path:
         """Call a share of the genome of somebody; gives the folder of its regions."""
-        from varhouse.calling.callers import call_span  # noqa: PLC0415
+        from varhouse.calling.callers import call_span, measure_sex  # noqa: PLC0415
 
         folder = self.work / "regions" / person.calls / str(job)
         if folder.exists():
@@ -183,6 +202,7 @@ class CallJob:
         bam, index = self.finish(person), self.index()
         first, after = person.jobs[job]
         with self.costs.step("call"), whole_folder(folder) as made:
+            measure_sex(self.run, person, bam, index.fasta)
             for number in range(first, after):
                 span = self.run.spans[number]
                 self.say(
@@ -190,7 +210,14 @@ class CallJob:
                 )
                 place = made / _region_name(number)
                 call_span(
-                    self.run, person, bam, index.fasta, span, place, threads=self.threads
+                    self.run,
+                    person,
+                    bam,
+                    index.fasta,
+                    span,
+                    place,
+                    threads=self.threads,
+                    log=self.log(),
                 )
         return folder
 
@@ -224,8 +251,10 @@ class CallJob:
 
     def batch(self) -> None:
         """Write what is told of all together."""
+        from varhouse.calling.prepare import check_people  # noqa: PLC0415
         from varhouse.calling.resultsheets import write_results  # noqa: PLC0415
 
+        check_people(self.run)
         self.say("sheets and page")
         with self.costs.step("batch"):
             write_results(self.run)
@@ -242,6 +271,16 @@ def _region_name(number: int) -> str:
 def kept_path(run: CallRun, person: RunPerson) -> Path:
     """Name the file in which somebody's alignments are kept."""
     return path_of(Path(run.folder) / run.form, person.person, f".{run.form}")
+
+
+def drop_kept(run: CallRun, person: RunPerson) -> None:
+    """Remove alignments of somebody from the results: they are of other reads or settings."""
+    _kept_note(run, person).unlink(missing_ok=True)
+    for form in ("bam", "cram"):
+        place = path_of(Path(run.folder) / form, person.person, f".{form}")
+        for own in place.parent.glob(f"{escape(place.name)}*"):
+            if own.name.removeprefix(place.name) in ("", ".bai", ".csi", ".crai"):
+                own.unlink(missing_ok=True)
 
 
 def keep_alignment(run: CallRun, person: RunPerson, made: Path) -> None:
@@ -278,7 +317,7 @@ def bring_kept(run: CallRun, person: RunPerson) -> bool:
     said = read_json(note)
     if said != {"alignment": person.alignment, "bytes": place.stat().st_size}:
         return False
-    for own in sorted(place.parent.glob(f"{place.name}*")):
+    for own in sorted(place.parent.glob(f"{escape(place.name)}*")):
         link_or_copy(own, made.with_name(made.name + own.name[len(place.name) :]))
     return True
 
