@@ -304,6 +304,29 @@ PACKED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.fasta", "name it a.fastq"),
+        ("a.b.FA.gz", "name it a.b.fastq.gz"),
+        ("a.fq.bz2", "name it a.fq"),
+        ("a.bam", "name it a.fastq"),
+        ("a.txt", ""),
+        ("a", ""),
+        ("fasta.fq", ""),
+        ("a.fastq.bgz", ""),
+    ],
+)
+def test_names_by_which_a_fastq_would_be_read_as_another_file(
+    tmp_path: Path, name: str, told: str
+) -> None:
+    path = tmp_path / name
+    raw = text_of(make(50, 1))
+    path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    facts = check_fastq([path])
+    assert (told in problem(facts)) if told else facts.problems == []
+
+
 def bgzf(text: bytes) -> bytes:
     out = io.BytesIO()
     stream = BgzfStream(out)

@@ -3,6 +3,7 @@
 Two files are walked beside each other, a few MB of each at a time.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,9 @@ SHORTEST_ALIGNED = 30
 """Bases below which bwa mem reports no alignment (its -T 30 asks for a score of as much)."""
 
 SOLEXA = "qualities on Solexa's scale (before 2009)"
+
+_MISNAMED = re.compile(r"\.(?:fa|fasta|fna|csfasta|csfa|bam|sam|cram|bz2|xz|zst)\Z", re.I)
+"""Endings by which cutadapt and others would read a FASTQ as something else."""
 
 _MOST_UNITS = 100
 """Changes from one flow cell's lane to another after which they are not looked at: the file
@@ -74,16 +78,25 @@ def check_fastq(files: Sequence[Path], *, threads: int = 1) -> LaneFacts:
 
 
 def _ending_problem(path: Path) -> str:
-    """Find a name of a gzip on a file that is none, which others would fail to unpack."""
-    if not path.name.lower().endswith((".gz", ".bgz")):
-        return ""
+    """Find a name that is none of a FASTQ, by which other programs would read it otherwise.
+
+    A gzip may lack its ending, but a file that has one has to be a gzip.
+    """
     with path.open("rb") as file:
-        if file.read(2) == b"\x1f\x8b":
-            return ""
-    return (
-        f"{path}: its name ends as that of a gzip, and it is none; fix: name it "
-        f"{path.with_suffix('').name}"
-    )
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    name, ending = path.name, path.suffix.lower()
+    if ending in (".gz", ".bgz") and not is_gzip:
+        return (
+            f"{path}: its name ends as that of a gzip, and it is none; fix: name it "
+            f"{path.with_suffix('').name}"
+        )
+    bare = name[: -len(ending)] if ending in (".gz", ".bgz") else name
+    if _MISNAMED.search(bare):
+        stem = bare.rpartition(".")[0]
+        new = stem if stem.lower().endswith((".fq", ".fastq")) else f"{stem}.fastq"
+        new += ".gz" if is_gzip else ""
+        return f"{path}: is a FASTQ, and its name is that of another file; fix: name it {new}"
+    return ""
 
 
 def _begin(files: Sequence[FastqFile], facts: LaneFacts) -> bool:

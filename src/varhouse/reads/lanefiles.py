@@ -30,7 +30,7 @@ _LANE = re.compile(r"(?P<sample>.+?)[._-](?:L(?P<lane>\d{1,3})|lane(?P<other>\d+
 _ADDED = re.compile(
     r"(?i)(?:_val_[12]|[._-](?:trim|trimmed|trimgalore|paired|repaired|clean|cleaned|cleandata|"
     r"raw|rawdata|filt|filter|filtered|pass|qc|hq|good|final|dedup|sorted|fastp|cutadapt|"
-    r"noadapt|noadapter))+\Z"
+    r"noadapt|noadapter|adapter_removed|trimmomatic|bbduk|rmhost|nohost|rmdup))+\Z"
 )
 _WITHIN = re.compile(r"(?P<stem>.+?)[._-]R(?P<mate>[12])[._-](?P<rest>.+)")
 _ENDS = re.compile(
