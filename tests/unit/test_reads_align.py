@@ -12,9 +12,11 @@ import pysam
 import pytest
 
 from varhouse.errors import InputError
+from varhouse.reads import othertools
 from varhouse.reads.align import AlignSettings, Other, align_lane, read_group
 from varhouse.reads.alignedpairs import proper_bounds
 from varhouse.reads.bwamem import Job
+from varhouse.reads.external import Program
 from varhouse.reads.index import Index, make_index
 from varhouse.reads.model import Form, Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, PipelineError
@@ -268,6 +270,34 @@ def test_adapters_are_cut_off_and_counted(tmp_path: Path, data: Any) -> None:
     lines = [line.split("\t") for line in records(tmp_path / "o.bam")]
     assert {f[5] for f in lines if int(f[1]) & 0x40} == {"100M", "*"}
     assert [tool["name"] for tool in told["tools"]] == ["cutadapt", "pybwa"]
+
+
+@pytest.mark.parametrize("name", ["x.fasta", "x.fq.bz2", "x.bam", "x.gz", "x.fq", "x.txt"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("trimmer", ["cutadapt", "fastp"])
+def test_a_file_is_fastq_by_what_is_in_it(
+    tmp_path: Path, data: Any, name: str, packed: bool, trimmer: str
+) -> None:
+    """Trimmers go by names; a check of the lane passes any."""
+    _, index, _ = data
+    bases = pysam.FastaFile(str(index.fasta)).fetch("c0", 1000, 1200)
+    reads = [(f"r{k}", bases[k : k + 100], "I" * 100) for k in range(30)]
+    path = fastq(tmp_path / "reads.fq", reads)
+    shown = tmp_path / name
+    shown.write_bytes(gzip.compress(path.read_bytes()) if packed else path.read_bytes())
+    more: dict[str, Any] = {"settings": AlignSettings()}
+    if trimmer == "fastp":
+        if shutil.which("fastp") is None:
+            pytest.skip("needs fastp")
+        stage = othertools.trim_command(
+            Program("fastp", ["fastp"], "", "", {}),
+            [str(shown)],
+            "single",
+            tmp_path / "r.json",
+        )
+        more["trimmer"] = Other(stage, Tool("trim", "fastp", ""))
+    align(index, tmp_path / "o.bam", "single", shown, **more)
+    assert len(records(tmp_path / "o.bam")) == 30
 
 
 @pytest.mark.parametrize(

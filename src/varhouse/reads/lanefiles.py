@@ -10,8 +10,10 @@ reads whose mates they dropped (`x_1U`, `x_R2_unpaired`) are a part of their own
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 ENDING = re.compile(
     r"(?i)\.(?:(?P<reads>fastq|fq)(?:\.(?:gz|bgz))?|(?P<other>bam|cram|g\.vcf(?:\.b?gz)?|"
@@ -111,6 +113,34 @@ def plain_stem(name: str) -> str:
     match = ENDING.search(name)
     stem = name[: match.start()] if match else name
     return _ADDED.sub("", stem) or stem
+
+
+def named_as_fastq(files: Sequence[str], beside: Path) -> list[str]:
+    """Give FASTQ files under names that say what they are, by links where their own do not.
+
+    Trimmers go by names: text in `x.fasta` is FASTA for them, `x.fq.bz2` bzip2, and a gzip
+    whose name does not end in `.gz` text. The check of a lane goes by what is in a file.
+
+    Parameters
+    ----------
+    files
+        FASTQ, plain or gzip; what is none of the machine's files stays.
+    beside
+        Of a job of its own: links are called as this file, with an ending.
+    """
+    named = []
+    for n, name in enumerate(files, 1):
+        path, ending = Path(name), ""
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            ending = ".gz" if file.read(2) == b"\x1f\x8b" else ""
+        # fastp compares the case of .gz.
+        if not re.search(rf"\.(?i:fastq|fq){re.escape(ending)}\Z", name) and path.exists():
+            path = beside.with_name(f"{beside.name}.{n}.fastq{ending}")
+            path.unlink(missing_ok=True)
+            path.symlink_to(Path(name).absolute())
+            name = str(path)
+        named.append(name)
+    return named
 
 
 def letter_mates(names: Collection[str]) -> dict[str, FileName]:

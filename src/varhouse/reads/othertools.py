@@ -15,6 +15,7 @@ from typing import Any
 from varhouse.errors import InputError
 from varhouse.files import put, unfinished_name
 from varhouse.reads.external import Program
+from varhouse.reads.lanefiles import named_as_fastq
 from varhouse.reads.model import Form, Tool
 from varhouse.reads.pipeline import Command, Samtools, run_pipeline
 
@@ -153,14 +154,16 @@ def trim_command(
     files
         Two of `pairs`, else one.
     report
-        Where fastp writes its figures (`trim_figures`).
+        Where fastp writes its figures (`trim_figures`); beside it are links to files whose
+        names do not say that they are FASTQ.
     adapters
         Of read 1 and read 2; none: fastp looks for them, in pairs by their overlap, too.
     """
     options = trim_options(program, form, quality_base, adapters)
-    inputs = ["--in1", files[0]]
+    named = named_as_fastq(files, report)
+    inputs = ["--in1", named[0]]
     if form == "pairs":
-        inputs += ["--in2", files[1]]
+        inputs += ["--in2", named[1]]
     argv = program.argv(
         *inputs,
         "--stdout",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import ConfigError, InputError, VarhouseError, install_extra
+from varhouse.reads.lanefiles import named_as_fastq
 from varhouse.reads.model import Form, Tool
 from varhouse.reads.pipeline import Command
 
@@ -105,14 +106,15 @@ def trim_command(
     files
         Two of `pairs`, else one.
     report
-        Where cutadapt writes its figures (`trim_figures`).
+        Where cutadapt writes its figures (`trim_figures`); beside it are links to files whose
+        names do not say that they are FASTQ.
     """
     if not cutadapt_version():
         raise VarhouseError("cutadapt is not installed", install_extra("reads"))
     paired = form != "single"
     argv = [sys.executable, "-m", "cutadapt", "--quiet", "-j", "1", "--json", str(report)]
     argv += [*trim_options(adapters, paired=paired), *(["--interleaved"] if paired else [])]
-    return Command([*argv, *files], "cutadapt")
+    return Command([*argv, *named_as_fastq(files, report)], "cutadapt")
 
 
 def trim_figures(report: Path) -> dict[str, Any]:
