@@ -567,3 +567,28 @@ def test_a_base_makes_other_reads(tmp_path: Path) -> None:
     assert len(found) >= 5
     lower = [(x, b.lower(), y) for x, b, y in one]
     assert check_fastq([write(tmp_path / "x.fq", lower)]).files[0]["content"] in found
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_damaged_gzip_is_named_before_the_text_that_it_gives(
+    tmp_path: Path, threads: int
+) -> None:
+    """Its checksum stands at its end; wrong text in a whole gzip is the text's fault."""
+    reads = make(40_000, 1)
+    good = text_of(reads)
+    at = good.index(b"\n+\n", len(good) // 2) - 3
+    wrong = good[:at] + b"F" + good[at + 1 :]
+    packed = gzip.compress(wrong, 1)
+    path = tmp_path / "x.fq.gz"
+    path.write_bytes(packed)
+    assert "'F' is no base" in problem(check_fastq([path], threads=threads))
+    # The checksum of what was packed: as if the F had come by a flipped bit.
+    path.write_bytes(packed[:-8] + gzip.compress(good, 1)[-8:])
+    told = problem(check_fastq([path], threads=threads))
+    assert "the gzip is damaged" in told
+    assert "gives wrong text from read 20," in told
+    path.write_bytes(packed[:-9])
+    assert "the gzip is damaged" in problem(check_fastq([path], threads=threads))
+    first = gzip.compress(b"@r\nFFFF\n+\nIIII\n" + good, 1)
+    path.write_bytes(first[:-9])
+    assert "'F' is no base" in problem(check_fastq([path], threads=threads))

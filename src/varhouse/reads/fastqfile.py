@@ -119,6 +119,7 @@ class FastqFile:
                 self.content = np.uint64(add_reads(self.buf, self.left, self.content))
             if fault:
                 self._say(fault, where)
+                self._look_for_damage()
             elif not self.rows:
                 if self._is_over:
                     if self._at < self._end:
@@ -206,6 +207,23 @@ class FastqFile:
             self.buf[rest] = 10
             self._end += 1
             self._is_ended = True
+
+    def _look_for_damage(self) -> None:
+        """Read a gzip on to its end, where its checksum is: wrong text may come of damage.
+
+        A fault of the first read is the text's: of another kind of file.
+        """
+        n = int(self.counts[fq.N_READS])
+        if not self._is_gzip or not n:
+            return
+        try:
+            while self._chunk(BLOCK // 2):
+                pass
+        except DAMAGED as error:
+            self.problem = (
+                f"{self.path}: the gzip is damaged ({error}), and gives wrong text from read "
+                f"{n + 1:,} on; fix: copy it again"
+            )
 
     def _cut_off(self) -> None:
         n = int(self.counts[fq.N_READS])
