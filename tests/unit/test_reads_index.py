@@ -4,15 +4,21 @@ import gzip
 import json
 import multiprocessing
 import os
+import shutil
+import struct
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pysam
 import pytest
 from builders import make_fasta
 
 from varhouse.errors import InputError
+from varhouse.reads.alignerfiles import is_mem2_index, is_minimap2_index
 from varhouse.reads.bwafiles import find_bwa_files, has_same_bases, is_bwa_index
 from varhouse.reads.index import make_index
+from varhouse.reads.pipeline import Command, PipelineError
 
 SEQUENCES = {"chr1": 3001, "chr2": 802, "MT": "acgtnRYacgtACGTNNNN" * 20}
 LENGTHS = [("chr1", 3001), ("chr2", 802), ("MT", 380)]
@@ -203,3 +209,73 @@ def test_a_list_of_alt_contigs_is_taken_along(tmp_path: Path, fasta: Path) -> No
     alt.write_text("MT\t0\tchr1\t1\t60\t380M\t*\t0\t0\t*\t*\n")
     index = make_index(fasta, tmp_path / "index")
     assert Path(f"{index.prefix}.alt").read_text() == alt.read_text()
+
+
+needs_minimap2 = pytest.mark.skipif(shutil.which("minimap2") is None, reason="needs minimap2")
+
+
+def minimap2(fasta: Path, mmi: Path, preset: str = "sr", *more: str) -> None:
+    argv = ["minimap2", "-x", preset, *more, "-d", str(mmi), str(fasta)]
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def never(fasta: Path) -> Command:
+    return Command(["false"], "an index that lies ready")
+
+
+@needs_minimap2
+@pytest.mark.parametrize("name", ["ref.fasta.mmi", "ref.mmi"])
+def test_an_index_of_minimap2_that_lies_ready_is_used(
+    tmp_path: Path, fasta: Path, name: str
+) -> None:
+    """Whole, of short reads, of the same names, lengths and bases; else it is made anew."""
+    ready = tmp_path / name
+    minimap2(fasta, ready)
+    more: dict[str, Any] = {"aligner": "minimap2", "build": never, "suffixes": (".mmi",)}
+    index = make_index(fasta, tmp_path / "index", **more)
+    assert Path(f"{index.prefix}.mmi").resolve() == ready
+    good, prefix = ready.read_bytes(), ready.with_suffix("")
+    assert is_minimap2_index(prefix, index.fasta, LENGTHS)
+    minimap2(fasta, tmp_path / "long.mmi", "map-ont")
+    minimap2(fasta, tmp_path / "parts.mmi", "sr", "-I", "3k")
+    other = make_fasta(tmp_path / "other.fa", {**SEQUENCES, "MT": "acgtnRYacgtTCGTNNNN" * 20})
+    minimap2(other, tmp_path / "other.mmi")
+    bad = [(tmp_path / f"{x}.mmi").read_bytes() for x in ("long", "parts", "other")]
+    for content in (good[:-4], good + b"x", good[: len(good) // 2], b"", *bad):
+        ready.write_bytes(content)
+        assert not is_minimap2_index(prefix, index.fasta, LENGTHS)
+    ready.write_bytes(good)
+    assert not is_minimap2_index(prefix, index.fasta, LENGTHS[::-1])
+    ready.write_bytes(good[:-4])
+    with pytest.raises(PipelineError):
+        make_index(fasta, tmp_path / "second", **more)
+    assert not list((tmp_path / "second").glob("*.mmi"))
+
+
+def test_an_index_of_bwa_mem2_that_lies_ready_is_used(tmp_path: Path, fasta: Path) -> None:
+    """By their sizes and what they hold; ALT contigs count for it, too."""
+    bwa = make_index(fasta, tmp_path / "bwa")
+    total = sum(length for _, length in LENGTHS)
+    places = 2 * total + 1
+    # What follows the header is not read here: blocks of 64 places, the suffix array, its end.
+    size = 48 + 64 * (places // 64 + 1) + 5 * (places // 8 + 1) + 8
+    beside = {".0123": bytes(2 * total), ".bwt.2bit.64": struct.pack("<q", places)}
+    beside[".bwt.2bit.64"] += bytes(size - 8)
+    beside |= {s: Path(f"{bwa.prefix}{s}").read_bytes() for s in (".amb", ".ann", ".pac")}
+    for suffix, content in beside.items():
+        Path(f"{fasta}{suffix}").write_bytes(content)
+    Path(f"{fasta}.alt").write_text("MT\t0\tchr1\t1\t60\t380M\t*\t0\t0\t*\t*\n")
+    more: dict[str, Any] = {"aligner": "bwa-mem2", "build": never, "suffixes": tuple(beside)}
+    index = make_index(fasta, tmp_path / "index", **more)
+    for suffix in (*beside, ".alt"):
+        assert Path(f"{index.prefix}{suffix}").resolve() == Path(f"{fasta}{suffix}")
+    assert is_mem2_index(fasta, index.fasta, LENGTHS)
+    for suffix, content in beside.items():
+        if suffix == ".amb":
+            continue
+        Path(f"{fasta}{suffix}").write_bytes(content[:-1])
+        assert not is_mem2_index(fasta, index.fasta, LENGTHS) or suffix == ".ann"
+        Path(f"{fasta}{suffix}").write_bytes(content)
+    flipped = bytes(255 - b for b in beside[".pac"])
+    Path(f"{fasta}.pac").write_bytes(flipped)
+    assert not is_mem2_index(fasta, index.fasta, LENGTHS)

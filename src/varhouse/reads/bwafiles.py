@@ -49,6 +49,21 @@ def find_alt_list(reference: Path) -> Path | None:
     return None
 
 
+def read_ann(prefix: Path) -> list[tuple[str, int]]:
+    """Read names and lengths of an index's sequences: bwa's and bwa-mem2's.
+
+    Raises
+    ------
+    OSError, ValueError, IndexError
+        If there is no such file, or it is none of theirs.
+    """
+    # `SIZE CONTIGS SEED`; then two lines each: `GI NAME COMMENT`, `OFFSET LENGTH HOLES`.
+    lines = Path(f"{prefix}.ann").read_text(encoding="utf-8").splitlines()
+    names = [line.split()[1] for line in lines[1::2]]
+    lengths = [int(line.split()[1]) for line in lines[2::2]]
+    return list(zip(names, lengths, strict=True))
+
+
 def is_bwa_index(prefix: Path, contigs: Sequence[tuple[str, int]]) -> bool:
     """Tell whether bwa's five files are whole, and of sequences of these names and lengths.
 
@@ -56,13 +71,9 @@ def is_bwa_index(prefix: Path, contigs: Sequence[tuple[str, int]]) -> bool:
     of bwa's source).
     """
     try:
-        # `SIZE CONTIGS SEED`; then two lines each: `GI NAME COMMENT`, `OFFSET LENGTH HOLES`.
-        lines = Path(f"{prefix}.ann").read_text(encoding="utf-8").splitlines()
-        names = [line.split()[1] for line in lines[1::2]]
-        lengths = [int(line.split()[1]) for line in lines[2::2]]
-        if list(zip(names, lengths, strict=True)) != list(contigs):
+        if read_ann(prefix) != list(contigs):
             return False
-        one = sum(lengths)
+        one = sum(length for _, length in contigs)
         both = 2 * one
         words = ((both + 15) >> 4) + ((both + 127) // 128 + 1) * 8
         sizes = {

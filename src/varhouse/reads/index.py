@@ -26,14 +26,8 @@ from isal import igzip
 from varhouse.errors import InputError, VarhouseError, install_extra
 from varhouse.files import abandoned_of, new_file, read_json, unfinished_name, write_json
 from varhouse.filestate import file_digest, unmoved
-from varhouse.reads.bwafiles import (
-    BWA,
-    find_alt_list,
-    find_bwa_files,
-    has_same_bases,
-    is_bwa_index,
-    plain_name,
-)
+from varhouse.reads.alignerfiles import find_index
+from varhouse.reads.bwafiles import BWA, find_alt_list, is_bwa_index, plain_name
 from varhouse.reads.pipeline import Command, Samtools, Stage, run_pipeline
 from varhouse.textfile import DAMAGED
 
@@ -291,22 +285,20 @@ def _make_files(
 ) -> None:
     """Make an aligner's files, or link to those that lie beside the FASTA already."""
     whole = [(str(name), int(length)) for name, length in contigs]
-    found = find_bwa_files(reference, whole) if kind == "bwa" else None
-    if found is not None and not has_same_bases(found, fasta, whole):
-        found = None
+    found = find_index(kind, reference, fasta, whole)
     work = unfinished_name(fasta.with_name(kind))
     work.mkdir()
     try:
         own = work / fasta.name
         if found is not None:
-            for suffix in BWA:
+            for suffix in suffixes:
                 Path(f"{own}{suffix}").symlink_to(f"{found}{suffix}")
         else:
             own.symlink_to(fasta.resolve())
             run_pipeline([build(own) if build is not None else _bwa_index(own)], log=log)
         for suffix in suffixes:
             Path(f"{own}{suffix}").rename(f"{fasta}{suffix}")
-        alt = find_alt_list(reference) if kind == "bwa" else None
+        alt = find_alt_list(reference) if kind in ("bwa", "bwa-mem2") else None
         if alt is not None:
             with new_file(Path(f"{fasta}.alt")) as linked:
                 linked.symlink_to(alt.resolve())
