@@ -15,6 +15,7 @@ from varhouse.reads.alignments import look, optical_distance
 from varhouse.reads.bamcounts import BamCounts
 from varhouse.reads.bamstream import BamStream
 from varhouse.reads.finish import finish_person
+from varhouse.reads.readgroups import plan_groups
 
 LENGTH = 60
 
@@ -34,7 +35,10 @@ def header(order: str, groups: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {
         "HD": {"VN": "1.6", "SO": order},
         "SQ": [{"SN": "c1", "LN": 5000}, {"SN": "c2", "LN": 3000}],
-        "RG": [{"ID": name, "SM": "s", "LB": library} for name, library in groups],
+        "RG": [
+            {"ID": name, "SM": "s", **({"LB": library} if library else {})}
+            for name, library in groups
+        ],
     }
 
 
@@ -67,7 +71,8 @@ def make_bam(
             read.mapping_quality = 60
             read.cigarstring = f"{LENGTH}M"
             read.set_tag("NM", mismatches)
-            read.set_tag("RG", group)
+            if group:
+                read.set_tag("RG", group)
             if scores:
                 read.set_tag("MC", f"{LENGTH}M")
                 read.set_tag("ms", 40 * LENGTH)
@@ -144,6 +149,108 @@ def test_reads_of_two_libraries_are_no_duplicates(tmp_path: Path, fasta: Path) -
     again = finish([tmp_path / "out.bam"], tmp_path / "again.bam", fasta)
     assert marked(tmp_path / "again.bam") == shown
     assert again["duplicates"] == 80
+
+
+def records(path: Path) -> list[tuple[str, Any, Any]]:
+    """Name, read group and library of each record."""
+    with pysam.AlignmentFile(str(path)) as file:
+        every = [(r.query_name, dict(r.get_tags())) for r in file.fetch(until_eof=True)]
+    return [(str(name), tags.get("RG"), tags.get("LB")) for name, tags in every]
+
+
+def groups_of(path: Path) -> list[dict[str, str]]:
+    with pysam.AlignmentFile(str(path)) as file:
+        return list(file.header.to_dict()["RG"])
+
+
+@pytest.mark.parametrize("scores", [True, False])
+def test_read_groups_of_one_name_in_two_files_are_two(
+    tmp_path: Path, fasta: Path, scores: bool
+) -> None:
+    """Each has its library; names do not depend on lots, nor do the bytes of the file."""
+    pairs = some(40)
+    files = [
+        make_bam(
+            tmp_path / f"{library}.bam",
+            fasta,
+            [(f"{library}{k}", at, size) for k, (_, at, size) in enumerate(pairs)],
+            groups=[("1", library)],
+            group="1",
+            scores=scores,
+        )
+        for library in ("A", "B", "C")
+    ]
+    told = finish(files, tmp_path / "out.bam", fasta)
+    assert told["duplicates"] == 0
+    lines = groups_of(tmp_path / "out.bam")
+    assert [(g["ID"], g["LB"]) for g in lines] == [("1", "A"), ("1.2", "B"), ("1.3", "C")]
+    by_library = {"A": "1", "B": "1.2", "C": "1.3"}
+    for name, group, library in records(tmp_path / "out.bam"):
+        assert (group, library) == (by_library[name[0]], name[0])
+    finish(files, tmp_path / "again.bam", fasta)
+    assert (tmp_path / "again.bam").read_bytes() == (tmp_path / "out.bam").read_bytes()
+
+
+def test_the_sheet_says_what_files_do_not(tmp_path: Path, fasta: Path) -> None:
+    """Sample always; library, platform and whole group where a file has none."""
+    pairs = some(40)
+    said = [
+        {"ID": f"s.L{k}", "SM": "person", "LB": library, "PL": "ILLUMINA"}
+        for k, library in enumerate(("X", "Y", "X"))
+    ]
+    without = make_bam(tmp_path / "1.bam", fasta, pairs, groups=(), group="")
+    no_library = make_bam(tmp_path / "2.bam", fasta, pairs, groups=[("1", "")], group="1")
+    own = make_bam(tmp_path / "3.bam", fasta, pairs, groups=[("1", "A")], group="1")
+    finish([without, no_library, own], tmp_path / "out.bam", fasta, groups=said)
+    keys = ("ID", "SM", "LB", "PL")
+    found = [{k: g[k] for k in keys} for g in groups_of(tmp_path / "out.bam")]
+    more = {"SM": "s", "PL": "ILLUMINA"}
+    assert found == [
+        {"ID": "s.L0", "LB": "X", **more},
+        {"ID": "1", "LB": "Y", **more},
+        {"ID": "1.2", "LB": "A", **more},
+    ]
+    shown = records(tmp_path / "out.bam")
+    counts = {g: sum(own == g for _, own, _ in shown) for g in ("s.L0", "1", "1.2")}
+    assert set(counts.values()) == {80}
+    # One file alone, marked or only put into order.
+    for mark in (True, False):
+        made = make_bam(
+            tmp_path / "4.bam", fasta, pairs, groups=(), group="", order="unsorted"
+        )
+        out = tmp_path / f"one{mark}.bam"
+        finish([made], out, fasta, groups=said[:1], mark=mark)
+        assert {group for _, group, _ in records(out)} == {"s.L0"}
+        assert [g["LB"] for g in groups_of(out)] == ["X"]
+
+
+def test_names_of_read_groups_never_meet() -> None:
+    files = [[{"ID": "1"}, {"ID": "2"}], [{"ID": "1"}], [{"ID": "1.2"}], [{"ID": "1"}], []]
+    plan = plan_groups(files, [{"ID": "1", "SM": "x"}] * 5, "s")
+    ids = [line["ID"] for own in plan for line in own.lines]
+    assert ids == ["1", "2", "1.3", "1.2", "1.4", "1.5"]
+    assert [own.changes_records for own in plan] == [False, True, False, True, True]
+
+
+def test_pairs_behind_single_reads_get_their_scores(tmp_path: Path, fasta: Path) -> None:
+    """What a file needs is told by its first records, unless later ones say otherwise."""
+    pairs = some(60)
+    path = make_bam(tmp_path / "p.bam", fasta, pairs, scores=False)
+    with pysam.AlignmentFile(str(path)) as file:
+        head, every = file.header, list(file.fetch(until_eof=True))
+    with pysam.AlignmentFile(str(tmp_path / "m.bam"), "wb", header=head) as out:
+        for k in range(2100):
+            read = pysam.AlignedSegment.from_dict(every[0].to_dict(), head)
+            read.query_name, read.flag, read.reference_start = f"single{k}", 0, 0
+            read.next_reference_id, read.next_reference_start = -1, -1
+            read.template_length = 0
+            out.write(read)
+        for read in every:
+            out.write(read)
+    told = finish([tmp_path / "m.bam"], tmp_path / "out.bam", fasta)
+    assert told["reads"] == 2220
+    assert told["duplicates"] == 2099
+    assert "fixmate -m" in told["tools"][0]["options"]
 
 
 @pytest.mark.parametrize("order", ["coordinate", "queryname", "unsorted"])
@@ -338,4 +445,4 @@ def test_what_a_file_tells_of_itself(tmp_path: Path, fasta: Path) -> None:
         True,
         False,
     )
-    assert told.libraries == {"s.L1": "lib"}
+    assert told.groups == [{"ID": "s.L1", "SM": "s", "LB": "lib"}]

@@ -32,7 +32,7 @@ from varhouse.ingest.jobs.about import READS_RULES
 from varhouse.ingest.setup.assembly import Settled, check_reference, settle_assembly
 from varhouse.reads.callregion import CallSettings
 from varhouse.reads.fastq import same_reads
-from varhouse.reads.model import LaneFacts, path_of
+from varhouse.reads.model import LaneFacts, Person, path_of
 from varhouse.store.reader import Store
 
 VERSIONS = {"align": 1, "finish": 1, "call": 1}
@@ -228,13 +228,19 @@ def _name_files(run: CallRun, person: RunPerson, copies: str) -> None:
     known = [file_state(Path(f)) for f in said.known_sites]
     person.alignment = key_of(
         "finish", VERSIONS["finish"], run.reference_digest, who.cohort, who.name,
-        person.lanes if person.start == "reads" else files, person.start, said.duplicates,
-        said.base_quality, known, run.form,
+        person.lanes if person.start == "reads" else _aligned(who, files),
+        person.start, said.duplicates, said.base_quality, known, run.form,
     )  # fmt: skip
     person.calls = key_of(
         "call", VERSIONS["call"], person.alignment, who.sex, run.contigs, copies, said.caller,
         CallSettings().as_json(), said.filters.as_json(), run.panel,
     )  # fmt: skip
+
+
+def _aligned(who: Person, files: Sequence[Any]) -> list[Any]:
+    """Tell apart what alignments are made of: the files, and what the sheet says of them."""
+    pairs = zip(who.lanes, files, strict=True)
+    return [(own, lane.lane, lane.library, lane.platform) for lane, own in pairs]
 
 
 def _digests(files: Sequence[str], facts: LaneFacts) -> list[Any]:

@@ -129,6 +129,7 @@ class CallJob:
     def finish(self, person: RunPerson) -> Path:
         """Put somebody's lanes together; gives his alignments, with their index beside."""
         from varhouse.calling.callers import measure_sex  # noqa: PLC0415
+        from varhouse.reads.align import read_group  # noqa: PLC0415
         from varhouse.reads.finish import finish_person  # noqa: PLC0415
 
         run, who = self.run, person.person
@@ -153,6 +154,7 @@ class CallJob:
                 sample=who.name,
                 form=run.form,
                 mark=person.mark,
+                groups=[read_group(lane) for lane in who.lanes],
                 threads=self.threads,
                 longest=max((f.longest for f in person.facts), default=0) or 300,
                 log=self.log(),

@@ -25,10 +25,10 @@ class Alignments:
         SO of its header.
     grouped
         Whether mates stand together: by SO or GO.
-    libraries
-        Read group to library; one without LB has that of its sample.
-    has_scores
-        Whether pairs have the tags MC and ms.
+    groups
+        Fields of its @RG lines.
+    has_pairs, has_scores
+        Whether there are pairs, and have the tags MC and ms, among the first records.
     name
         Of the first read.
     """
@@ -37,7 +37,7 @@ class Alignments:
     is_cram: bool
     order: str
     grouped: bool
-    libraries: dict[str, str]
+    groups: list[dict[str, str]]
     longest_contig: int
     has_pairs: bool
     has_scores: bool
@@ -68,13 +68,12 @@ def look(path: Path, fasta: Path) -> Alignments:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no BAM or CRAM that can be read ({error})") from None
     head = header.get("HD", {})
-    groups = header.get("RG", [])
     return Alignments(
         path=path,
         is_cram=is_cram,
         order=str(head.get("SO", "unknown")),
         grouped=head.get("SO") == "queryname" or head.get("GO") == "query",
-        libraries={str(g["ID"]): str(g.get("LB") or g.get("SM") or "") for g in groups},
+        groups=[{k: str(v) for k, v in group.items()} for group in header.get("RG", [])],
         longest_contig=max(lengths, default=0),
         has_pairs=pairs > 0,
         has_scores=pairs > 0 and scored == pairs,

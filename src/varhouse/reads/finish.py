@@ -7,28 +7,31 @@ by itself: with several libraries each record gets the tag LB (SAM tags), and ma
 that as it compares barcodes.
 """
 
+import re
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
-
-import numpy as np
-from numba import njit
 
 from varhouse.errors import InputError
 from varhouse.files import new_file, unfinished_name
 from varhouse.reads.align import samtools_tool
 from varhouse.reads.alignments import Alignments, look, optical_distance
-from varhouse.reads.bamcounts import BamCounts, find_tag, tags_of
-from varhouse.reads.bamstream import BamStream, Block
-from varhouse.reads.pipeline import Function, Samtools, Stage, run_pipeline
+from varhouse.reads.bamcounts import BamCounts
+from varhouse.reads.bamstream import BamStream
+from varhouse.reads.pipeline import Function, PipelineError, Samtools, Stage, run_pipeline
+from varhouse.reads.readgroups import Groups, library_of, plan_groups, regroup
 
 _LEVEL = 1
 """Of the written BAM's compression: 22 CPU seconds a gigabase, and level 6 62 for 9 % less."""
 
 _LONGEST_BAI = 1 << 29
 """Bases: the greatest position of a BAI index; contigs beyond it need a CSI."""
+
+
+_LACKS_SCORES = re.compile(r"no (MC|ms score) tag")
+"""What markdup ends with at a pair that fixmate has not seen."""
 
 
 @dataclass
@@ -40,7 +43,6 @@ class _Work:
     threads: int
     sort_mb: int
     log: Path | None
-    said: list[str] = field(default_factory=list)
 
     def sort(self, out: Path) -> Samtools:
         args = ["sort", "--no-PG", "-l", "1", "-m", f"{self.sort_mb}M", "-@", self.extra]
@@ -63,6 +65,7 @@ def finish_person(
     sample: str,
     form: Literal["bam", "cram"] = "bam",
     mark: bool = True,
+    groups: Sequence[Mapping[str, str]] | None = None,
     threads: int = 1,
     sort_mb: int = 512,
     longest: int = 300,
@@ -84,6 +87,8 @@ def finish_person(
         Reference, uncompressed, with `.fai`.
     mark
         Whether duplicates are marked; else marks stay as they are.
+    groups
+        Fields of @RG by the sheet, of each input: `plan_groups` says what is taken from them.
     sort_mb
         MiB of each thread's buffer where a file has to be sorted.
     longest
@@ -113,16 +118,30 @@ def finish_person(
         if is_one and not mark and looked[0].is_cram == (form == "cram"):
             counts = _link(looked[0], out, work)
             return {**counts, "form": form, "linked": True, "notes": [], "tools": []}
-        sorted_ = [_prepare(each, i, work, mark=mark) for i, each in enumerate(looked)]
-        return _write(sorted_, looked, out, work, form=form, mark=mark, longest=longest)
+        plan = plan_groups([each.groups for each in looked], groups, sample)
+        how: dict[str, Any] = {"form": form, "mark": mark, "longest": longest}
+        try:
+            return _write(looked, plan, out, work, **how)
+        except PipelineError as error:
+            if not mark or _LACKS_SCORES.search(str(error)) is None:
+                raise
+        # The first records had no pairs, or had scores, and later ones have not.
+        looked = [replace(each, has_pairs=True, has_scores=False) for each in looked]
+        return _write(looked, plan, out, work, **how)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepare(each: Alignments, number: int, work: _Work, *, mark: bool) -> Path:
-    """Give a file that is sorted, and whose pairs have mate scores if they are needed."""
+def _prepare(
+    each: Alignments, number: int, groups: Groups | None, work: _Work, *, mark: bool
+) -> Path:
+    """Give a file that is sorted, and whose pairs have mate scores if they are needed.
+
+    Its records get the names of other read groups, if there are any.
+    """
     needs_scores = mark and each.has_pairs and not each.has_scores
-    if each.order == "coordinate" and not needs_scores:
+    is_sorted = each.order == "coordinate" and not needs_scores
+    if is_sorted and groups is None:
         return each.path
     stages: list[Stage] = []
     if needs_scores:
@@ -133,17 +152,22 @@ def _prepare(each: Alignments, number: int, work: _Work, *, mark: bool) -> Path:
             collate += ["-T", str(work.folder / "mates"), str(each.path)]
             stages.append(Samtools(collate))
         stages.append(Samtools(["fixmate", "--no-PG", "-m", "-u", "-", "-"]))
-        work.said.append("fixmate -m")
     else:
         stages.append(work.view(each.path))
+    if groups is not None:
+        stages.append(Function(regroup([groups], names=True, libraries=False), "read groups"))
     out = work.folder / f"{number}.bam"
-    run_pipeline([*stages, work.sort(out)], log=work.log)
+    if is_sorted:
+        stages.append(Samtools(["view", "--no-PG", "-1", "-o", str(out), "-"]))
+    else:
+        stages.append(work.sort(out))
+    run_pipeline(stages, log=work.log)
     return out
 
 
 def _write(
-    files: Sequence[Path],
     looked: Sequence[Alignments],
+    plan: Sequence[Groups],
     out: Path,
     work: _Work,
     *,
@@ -151,17 +175,25 @@ def _write(
     mark: bool,
     longest: int,
 ) -> dict[str, Any]:
-    libraries = {k: v for each in looked for k, v in each.libraries.items()}
+    # Of one file the records get their groups on the way; of several, before they are mixed.
+    one = len(looked) == 1
+    files = [
+        _prepare(each, i, own if own.changes_records and not one else None, work, mark=mark)
+        for i, (each, own) in enumerate(zip(looked, plan, strict=True))
+    ]
+    several = mark and len({library_of(g) for own in plan for g in own.lines}) > 1
     report = work.folder / "markdup.txt"
     stages = _merged(files, work)
+    if several or any(own.is_new for own in plan):
+        stages.append(Function(regroup(plan, names=one, libraries=several), "read groups"))
+    said: list[str] = []
     if mark:
-        several = len(set(libraries.values())) > 1
-        if several:
-            stages.append(Function(_library_writer(), "libraries"))
+        if any(each.has_pairs and not each.has_scores for each in looked):
+            said.append("fixmate -m")
         options = _mark_options(looked, longest, several=several)
         args = ["markdup", "--no-PG", *options, "-u", "-T", str(work.folder / "markdup")]
         stages.append(Samtools([*args, "-f", str(report), "-", "-"]))
-        work.said.append(" ".join(["markdup", *options]))
+        said.append(" ".join(["markdup", *options]))
     counts: list[BamCounts] = []
     stages.append(Function(_counter(counts), "counts"))
     ending = _index_ending(looked, form)
@@ -178,7 +210,7 @@ def _write(
     figures = _mark_figures(report) if mark else {"optical": None, "library_size": None}
     if not any(optical_distance(each.name) for each in looked):
         figures["optical"] = None
-    tools = [samtools_tool("duplicates", "; ".join(work.said)).as_json()] if mark else []
+    tools = [samtools_tool("duplicates", "; ".join(said)).as_json()] if mark else []
     own_notes = {"form": form, "linked": False, "notes": [], "tools": tools}
     return {**counts[0].as_json(), **figures, **own_notes}
 
@@ -187,7 +219,9 @@ def _merged(files: Sequence[Path], work: _Work) -> list[Stage]:
     """Give the stage that writes all records in order, uncompressed."""
     if len(files) == 1:
         return [work.view(files[0])]
-    merge = ["merge", "--no-PG", "-u", "-@", work.extra, "--reference", str(work.fasta)]
+    # -s: programs of one name in several headers get other ones by lot, always the same.
+    merge = ["merge", "--no-PG", "-u", "-s", "1", "-@", work.extra]
+    merge += ["--reference", str(work.fasta)]
     return [Samtools([*merge, "-o", "-", *(str(path) for path in files)])]
 
 
@@ -269,62 +303,3 @@ def _counter(counts: list[BamCounts]) -> Any:
             own.add(block)
 
     return count
-
-
-@njit(cache=True, nogil=True)
-def _add_library(block, groups, group_ends, tags, tag_ends, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Copy records, each with the tag LB of its read group; gives the bytes written."""
-    at, n = 0, 0
-    while at < block.size:
-        size = 0
-        for k in range(4):
-            size |= block[at + k] << (8 * k)
-        end = at + 4 + size
-        start = n
-        for k in range(at, end):
-            out[n] = block[k]
-            n += 1
-        first = tags_of(block, at)
-        group = find_tag(block, first, end, 82, 71)
-        if group >= 0 and find_tag(block, first, end, 76, 66) < 0:
-            for g in range(group_ends.size):
-                low = group_ends[g - 1] if g else 0
-                length = group_ends[g] - low
-                same = True
-                for k in range(length):
-                    if block[group + 1 + k] != groups[low + k]:
-                        same = False
-                        break
-                if same:
-                    low = tag_ends[g - 1] if g else 0
-                    for k in range(low, tag_ends[g]):
-                        out[n] = tags[k]
-                        n += 1
-                    break
-        size = n - start - 4
-        for k in range(4):
-            out[start + k] = (size >> (8 * k)) & 255
-        at = end
-    return n
-
-
-def _library_writer() -> Any:
-    """Give the function that adds the tag LB to each record, by its read group."""
-
-    def write(source: BinaryIO, sink: BinaryIO) -> None:
-        stream = BamStream(source)
-        fields = [line.split("\t") for line in stream.text.splitlines() if line[:3] == "@RG"]
-        groups = [dict(f.split(":", 1) for f in line[1:]) for line in fields]
-        names = [g["ID"].encode() + b"\0" for g in groups]
-        tags = [b"LBZ" + (g.get("LB") or g.get("SM") or "").encode() + b"\0" for g in groups]
-        joined = [np.frombuffer(b"".join(parts), np.uint8) for parts in (names, tags)]
-        ends = [np.cumsum([len(p) for p in parts]).astype(np.int64) for parts in (names, tags)]
-        longest = max(map(len, tags))
-        sink.write(stream.header)
-        for block in stream.blocks():
-            # A record has 36 bytes at least.
-            out: Block = np.empty(block.size + (block.size // 36 + 1) * longest, np.uint8)
-            n = _add_library(block, joined[0], ends[0], joined[1], ends[1], out)
-            sink.write(out[:n].data)
-
-    return write
