@@ -151,6 +151,7 @@ def test_what_cannot_be_called_is_refused(tmp_path: Path, what: str) -> None:
     path = write(tmp_path / "a.bam", **more)
     assert told in problem(check(path))
     assert str(path) in check(path).problems[0]
+    assert not any("aligner" in n for n in check(path).notes)
 
 
 def test_the_same_bases_in_other_letters(tmp_path: Path) -> None:

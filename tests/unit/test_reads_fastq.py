@@ -173,6 +173,29 @@ def test_reads_without_mates_are_told_from_mates_in_turn(tmp_path: Path, kind: s
     assert any("without mates" in n for n in facts.notes)
 
 
+@pytest.mark.parametrize("kind", ["illumina", "old", "joined", "sra -I", "_R"])
+@pytest.mark.parametrize("before", [3, 4])
+def test_mates_in_turn_behind_reads_without_mates(
+    tmp_path: Path, kind: str, before: int
+) -> None:
+    name, _ = NAMES[kind]
+    one, two = make(90, 1, name), make(90, 2, name)
+    turns = [r for both in zip(one, two, strict=True) for r in both]
+    alone = [(f"alone{n}", b, q) for n, b, q in make(before, 1, "{n}")]
+    told = problem(check_fastq([write(tmp_path / "a.fq", alone + turns)]))
+    assert "reads without mates, and from about read" in told
+
+
+def test_a_file_of_mates_alone_asks_for_the_other(tmp_path: Path) -> None:
+    for name, kind, asked in (
+        ("a.fq", "illumina", True), ("a.fq", "old", True), ("a.fq", "sra", False),
+        ("a_R1.fq", "sra", True), ("a_1.fq.gz", "plain", True),
+    ):  # fmt: skip
+        facts = check_fastq([write(tmp_path / name, make(99, 1, NAMES[kind][0]))])
+        assert (facts.form, facts.problems) == ("single", [])
+        assert any("is there a second file of mates?" in n for n in facts.notes) == asked
+
+
 def test_the_same_reads_as_both_mates(tmp_path: Path) -> None:
     one = make(30, 1, "SRR1.{n} {n}")
     told = problem(check_fastq(pair(tmp_path, one, one)))
@@ -304,27 +327,25 @@ PACKED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("a.fasta", "name it a.fastq"),
-        ("a.b.FA.gz", "name it a.b.fastq.gz"),
-        ("a.fq.bz2", "name it a.fq"),
-        ("a.bam", "name it a.fastq"),
-        ("a.txt", ""),
-        ("a", ""),
-        ("fasta.fq", ""),
-        ("a.fastq.bgz", ""),
-    ],
-)
-def test_names_by_which_a_fastq_would_be_read_as_another_file(
-    tmp_path: Path, name: str, told: str
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("pack", [gzip.compress, lambda text: bgzf(text)])
+def test_damage_that_shows_in_a_record_first(
+    tmp_path: Path, threads: int, pack: Callable[[bytes], bytes]
 ) -> None:
-    path = tmp_path / name
-    raw = text_of(make(50, 1))
-    path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
-    facts = check_fastq([path])
-    assert (told in problem(facts)) if told else facts.problems == []
+    """What is unpacked comes before its checksum: the record is not to blame."""
+    path = tmp_path / "a.fq.gz"
+    reads = make(3000, 1)
+    good = pack(text_of(reads))
+    found = []
+    for part in range(1, 20):
+        raw = bytearray(good)
+        raw[len(raw) * part // 20] ^= 0x10
+        path.write_bytes(raw)
+        found.append(problem(check_fastq([path], threads=threads)))
+    assert all("the gzip is damaged behind read " in told for told in found), found
+    reads[7] = ("x", "ACGT?", "IIIII")
+    path.write_bytes(pack(text_of(reads)))
+    assert "'?' is no base" in problem(check_fastq([path], threads=threads))
 
 
 def bgzf(text: bytes) -> bytes:

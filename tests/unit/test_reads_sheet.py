@@ -87,6 +87,21 @@ def test_a_sheet_is_the_same_in_every_form(here: Path, form: str) -> None:
     assert [x.line for x in found] == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [("lib 1", True), ("a/b:c#2 (v2)", True), ("x" * 100, True), ("x" * 101, False),
+     ("a\\tb", False), ("文库", False)],
+)  # fmt: skip
+def test_libraries_only_stand_in_headers(here: Path, name: str, is_taken: bool) -> None:
+    path = here / "reads.tsv"
+    path.write_text(f"sample\tlibrary\tbam\nP1\t{name}\tx.bam\n")
+    sheet = read_reads(path, cohort="c")
+    if is_taken:
+        assert [x.library for x in lanes(sheet)] == [name]
+    else:
+        assert "as it stands in headers; fix: rename it" in sheet.problems[0]
+
+
 def test_a_sheet_of_sarek_is_read(here: Path) -> None:
     sheet = read(here, "patient sex status sample lane fastq_1 fastq_2\n"
                  "I1 XX 0 P1 lane_1 a_1.fq.gz a_2.fq.gz\n"

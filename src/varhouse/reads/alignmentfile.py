@@ -109,7 +109,7 @@ def check_alignment(
     _compare_sample(path, sample, facts)
     if is_aligned and contigs is not None:
         _compare_contigs(path, header["SQ"], contigs, digests or {}, facts)
-    if not is_aligned:
+    if facts.n_reads and not is_aligned:
         facts.notes.append(f"{path}: no read is aligned: it goes through the aligner")
     return facts
 

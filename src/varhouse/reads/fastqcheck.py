@@ -3,7 +3,6 @@
 Two files are walked beside each other, a few MB of each at a time.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +12,13 @@ from varhouse.reads import fastqscan as fq
 from varhouse.reads.fastqfile import FastqFile
 from varhouse.reads.fastqmarks import (
     FIRST_PAIRS,
+    late_turns,
     mate_number,
     pair_mode,
     turn_mode,
 )
-from varhouse.reads.filekind import kind_of, lacks_end, misplaced
+from varhouse.reads.filekind import first_name, kind_of, lacks_end, misplaced
+from varhouse.reads.lanefiles import parse_name
 from varhouse.reads.model import LaneFacts
 from varhouse.reads.names import described_mate, long_reads_of, pair_key, recognise, unit_of
 
@@ -29,9 +30,6 @@ SHORTEST_ALIGNED = 30
 """Bases below which bwa mem reports no alignment (its -T 30 asks for a score of as much)."""
 
 SOLEXA = "qualities on Solexa's scale (before 2009)"
-
-_MISNAMED = re.compile(r"\.(?:fa|fasta|fna|csfasta|csfa|bam|sam|cram|bz2|xz|zst)\Z", re.I)
-"""Endings by which cutadapt and others would read a FASTQ as something else."""
 
 _MOST_UNITS = 100
 """Changes from one flow cell's lane to another after which they are not looked at: the file
@@ -78,25 +76,16 @@ def check_fastq(files: Sequence[Path], *, threads: int = 1) -> LaneFacts:
 
 
 def _ending_problem(path: Path) -> str:
-    """Find a name that is none of a FASTQ, by which other programs would read it otherwise.
-
-    A gzip may lack its ending, but a file that has one has to be a gzip.
-    """
+    """Find a name of a gzip on a file that is none, which others would fail to unpack."""
+    if not path.name.lower().endswith((".gz", ".bgz")):
+        return ""
     with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    name, ending = path.name, path.suffix.lower()
-    if ending in (".gz", ".bgz") and not is_gzip:
-        return (
-            f"{path}: its name ends as that of a gzip, and it is none; fix: name it "
-            f"{path.with_suffix('').name}"
-        )
-    bare = name[: -len(ending)] if ending in (".gz", ".bgz") else name
-    if _MISNAMED.search(bare):
-        stem = bare.rpartition(".")[0]
-        new = stem if stem.lower().endswith((".fq", ".fastq")) else f"{stem}.fastq"
-        new += ".gz" if is_gzip else ""
-        return f"{path}: is a FASTQ, and its name is that of another file; fix: name it {new}"
-    return ""
+        if file.read(2) == b"\x1f\x8b":
+            return ""
+    return (
+        f"{path}: its name ends as that of a gzip, and it is none; fix: name it "
+        f"{path.with_suffix('').name}"
+    )
 
 
 def _begin(files: Sequence[FastqFile], facts: LaneFacts) -> bool:
@@ -166,6 +155,12 @@ def _walk_single(file: FastqFile, facts: LaneFacts) -> None:
         units.look(len(file.left))
         if mode is not None and is_fine:
             is_fine, held = _walk_turns(file, mode, held, facts)
+        elif mode is None and is_fine and (read := late_turns(file)):
+            is_fine = False
+            facts.problems.append(
+                f"{file.path}: reads without mates, and from about read {read:,} on mates in "
+                "turn; fix: name the mates alone, and the other reads on a row of their own"
+            )
         file.row = file.rows
     if mode is not None and is_fine and held is not None and not file.problem:
         facts.problems.append(
@@ -369,8 +364,9 @@ def _mixed_scales(files: Sequence[FastqFile]) -> str:
 
 
 def _is_of_mates(file: FastqFile) -> bool:
-    """Tell whether the names say that reads are mates 1 or 2."""
-    return pair_key(file.first) != file.first
+    """Tell whether reads are mates 1 or 2, by their names or that of the file."""
+    is_named = described_mate(first_name(file.path)) or parse_name(file.path.name).mate
+    return bool(is_named) or pair_key(file.first) != file.first
 
 
 def _facts_of(file: FastqFile) -> dict[str, object]:

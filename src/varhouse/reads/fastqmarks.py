@@ -25,6 +25,26 @@ def turn_mode(file: FastqFile) -> int | None:
     return None
 
 
+def late_turns(file: FastqFile) -> int:
+    """Find mates in turn at the beginning or end of a block of reads without mates.
+
+    Returns
+    -------
+    int
+        Number of a read where they are, from 1; 0: there are none.
+    """
+    n = 2 * FIRST_PAIRS
+    for begin in (0, 1, len(file.left) - n - 1, len(file.left) - n):
+        rows = file.left[max(begin, 0) : begin + n]
+        if begin < 0 or len(rows) < n:
+            continue
+        for mode in (fq.PLAIN, fq.MIDDLE, fq.LAST):
+            _, what = fq.first_odd_pair(file.buf, rows[0::2], file.buf, rows[1::2], mode)
+            if what == fq.SAME:
+                return file.at_read + begin
+    return 0
+
+
 def pair_mode(one: FastqFile, first: fq.Ints, two: FastqFile, second: fq.Ints) -> int:
     """Find how mates are marked: the first way in which the first pairs fit.
 

@@ -63,6 +63,9 @@ IGNORED = {
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Samples and lanes name files, and stand in headers of BAM and VCF."""
 
+_LIBRARY = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,98}[!-\[\]-~])?")
+"""Libraries only stand in headers: ASCII, no backslash, which aligners take for more."""
+
 _MOST_SHOWN = 10
 
 
@@ -329,7 +332,13 @@ class _People:
         if name is None:
             self._said.problem("sample", line, "no sample; fix: name whose reads these are")
             return None
-        for column in ("sample", "lane", "library", "cohort"):
+        if row["library"] is not None and not _LIBRARY.fullmatch(row["library"]):
+            self._said.problem(
+                "library", line, f"library {row['library']!r} is not of letters, digits and "
+                "marks of ASCII (100 at most), as it stands in headers; fix: rename it"
+            )  # fmt: skip
+            return None
+        for column in ("sample", "lane", "cohort"):
             value = row[column]
             if value is not None and not _NAME.fullmatch(value):
                 self._said.problem(
