@@ -13,7 +13,7 @@ from kills import run_steps
 
 from varhouse.calling import driver, sizing
 from varhouse.calling.onego import call_and_ingest
-from varhouse.calling.run import WORK
+from varhouse.calling.places import WORK
 from varhouse.cli import main
 from varhouse.errors import ConfigError, InUseError, UsageError, VarhouseError
 from varhouse.ingest import driver as ingest_driver

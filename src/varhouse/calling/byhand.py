@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.calling.driver import find_made, make_folders, with_facts
+from varhouse.calling.places import WORK
 from varhouse.calling.prepare import begin_run, settle, write_panel
 from varhouse.calling.programs import check_programs
-from varhouse.calling.run import WORK, CallRun, RunPerson
+from varhouse.calling.run import CallRun, RunPerson
 from varhouse.calling.settings import Settings, check_call_config
 from varhouse.calling.sizing import memory, minutes
 from varhouse.ingest.byhand import looks_only

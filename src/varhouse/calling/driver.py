@@ -11,6 +11,8 @@ from typing import Any
 
 from varhouse.calling.check import check_lanes, lane_bytes, share_check, unread_lanes
 from varhouse.calling.costs import call_costs
+from varhouse.calling.machine import memory_arguments, memory_here, memory_notes
+from varhouse.calling.places import BEGAN, WORK
 from varhouse.calling.prepare import (
     begin_run,
     check_disk,
@@ -20,7 +22,7 @@ from varhouse.calling.prepare import (
     write_panel,
 )
 from varhouse.calling.programs import check_programs, conda_programs
-from varhouse.calling.run import WORK, CallRun
+from varhouse.calling.run import CallRun
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.calling.sizing import CHECK_BYTES
 from varhouse.calling.steps import CHECKED, KEEP_WORK, LOCK, bring_kept
@@ -76,6 +78,7 @@ def make_folders(folder: Path, work: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     work.mkdir(mode=0o700, exist_ok=True)
+    (work / BEGAN).touch()
 
 
 class _Snakemake:
@@ -83,12 +86,14 @@ class _Snakemake:
 
     def __init__(self, holder: Holder, profile: Profile, resources: list[str]) -> None:
         self.holder, self.profile, self.resources = holder, profile, resources
+        self.memory = memory_here()
 
     def run(self, run: CallRun, options: Options, name: str) -> None:
         """Run the jobs of a run of which the file in the work folder has a name."""
         # Names tell what a file is of: that one was moved, or is told of otherwise, is no
         # reason to make it anew.
         more = ["--keep-going", "--rerun-triggers", "mtime", *self.resources]
+        more = [*memory_arguments(self.profile, self.memory), *more]
         if conda_programs(run.settings):
             more = ["--software-deployment-method", "conda", *more]
         if options.keep_work:
@@ -114,7 +119,7 @@ def _run(
     cores = options.cores or snakemake.profile.jobs
     before = child_seconds()
     # By the clock of the file system, as the files of jobs have it.
-    mark = work / "began"
+    mark = work / BEGAN
     mark.touch()
     began = mark.stat().st_mtime
     with measured() as checking:
@@ -126,6 +131,7 @@ def _run(
             run.save("check.json")
             snakemake.run(run, options, "check.json")
         run = with_facts(run, cores)
+        run.notes += memory_notes(run, snakemake.profile, snakemake.memory)
     rows = [{"step": "check", **vars(checking)}]
     for note in dict.fromkeys(run.notes):
         LOG.warning("note  %s", note)
@@ -272,6 +278,7 @@ def _dry_run(
         check_programs(run)
         write_panel(run)
         run = with_facts(run, cores)
+        run.notes += memory_notes(run, profile, memory_here())
         place = config.folder
         while not place.exists():
             place = place.parent

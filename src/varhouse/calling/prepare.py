@@ -5,7 +5,6 @@ results say the key of his calls, and what lies in the work folder has a key in 
 whatever is corrected (a file, a sex, a setting) does anew what depends on it, and only that.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
         compiled=str(settled.compiled.resolve()),
         aliases=str(checked.aliases) if checked.aliases else None,
         par=str(checked.par) if checked.par else None,
-        index=str(index_folder(config)),
+        index=str(config.index),
         lengths=lengths,
         digests={c: reference.md5(n) for c, n in names.items() if n and compared},
         contigs=contigs,
@@ -131,17 +130,6 @@ def _called(
         known = find_shipped(settled.config.assembly)
         wanted = set(known.contigs.names) & set(by_name) if known is not None else set()
     return [both for name, both in by_name.items() if name in wanted or not wanted]
-
-
-def index_folder(config: CallConfig) -> Path:
-    """Say where the aligner's index is: where it was said, or beside the FASTA, or here."""
-    if config.index is not None:
-        return config.index
-    fasta = config.config.reference.resolve()
-    beside = fasta.with_name(f"{fasta.name}.varhouse-index")
-    if beside.is_dir() or os.access(fasta.parent, os.W_OK):
-        return beside
-    return config.folder / "index"
 
 
 def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -> CallRun:

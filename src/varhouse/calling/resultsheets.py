@@ -15,6 +15,7 @@ import yaml
 
 from varhouse.calling.multiqc import write_multiqc
 from varhouse.calling.page import write_page
+from varhouse.calling.places import WRITTEN
 from varhouse.calling.qctable import write_qc_table
 from varhouse.calling.run import CallRun, RunPerson
 from varhouse.calling.settings import OWN_KEYS
@@ -162,9 +163,8 @@ def write_sheet(path: Path, rows: pl.DataFrame) -> None:
 def write_config(run: CallRun) -> None:
     """Write the configuration by which the ingest takes the results."""
     said = config_for_ingest(run)
-    text = (
-        "# Written by varhouse call. Use: varhouse ingest STORE --config this file\n"
-        + yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
+    text = f"{WRITTEN} Use: varhouse ingest STORE --config this file\n" + yaml.safe_dump(
+        said, sort_keys=False, allow_unicode=True
     )
     write_text(Path(run.folder) / "config.yaml", text)
 

@@ -17,9 +17,6 @@ from varhouse.calling.settings import Settings
 from varhouse.files import read_json, write_json
 from varhouse.reads.model import LaneFacts, Person, Span
 
-WORK = "_work"
-"""Folder of the results in which the jobs work; what it remembers saves work later."""
-
 
 def key_of(*parts: Any) -> str:
     """Digest what decides a file; 16 hex digits."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.calling.places import index_folder, place_problems
 from varhouse.errors import ConfigError, InputError
 from varhouse.ingest.setup.config import Config, check_config
 from varhouse.ingest.setup.config_form import check_form, read_keys, spread_assembly
@@ -87,7 +88,7 @@ class CallConfig:
     folder
         Where the results go.
     index
-        Where the aligner's index is kept; None: nobody said.
+        Where the aligner's index is kept.
     sheet
         The reads sheet.
     carried
@@ -100,7 +101,7 @@ class CallConfig:
     config: Config
     settings: Settings
     folder: Path
-    index: Path | None
+    index: Path
     sheet: ReadsSheet
     carried: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -124,11 +125,17 @@ def read_call_config(path: Path) -> CallConfig:
     ConfigError
         With every mistake.
     """
-    return check_call_config(read_keys(path), path.resolve().parent)
+    return check_call_config(read_keys(path), path.resolve().parent, path)
 
 
-def check_call_config(raw: dict[str, Any], base: Path) -> CallConfig:
-    """Check a configuration; relative paths are taken from `base`."""
+def check_call_config(raw: dict[str, Any], base: Path, path: Path | None = None) -> CallConfig:
+    """Check a configuration; relative paths are taken from `base`.
+
+    Parameters
+    ----------
+    path
+        The file that it came from.
+    """
     form = check_form({k: raw[k] for k in OWN_KEYS if k in raw}, has_sheets=False)
     problems = list(form.problems)
     said: dict[str, Any] = form.said.get("calling") or {}
@@ -137,24 +144,39 @@ def check_call_config(raw: dict[str, Any], base: Path) -> CallConfig:
             "reads: the configuration names no sheet of reads; fix: reads: reads.tsv "
             "(varhouse init DIR *.fastq.gz --reference FASTA writes one)"
         )
-    sheet, carried, found = _sheet(base, form.said.get("reads"), said.get("cohort"))
+    cohort = said.get("cohort")
+    cohort = None if cohort is None else str(cohort)
+    sheet, carried, found = _sheet(base, form.said.get("reads"), cohort)
     problems += found
     settings, found = _settings(said, base)
+    problems += found
+    carried, found = unite_sexes(sheet, carried, _people(raw, base), raw.get("samples"))
     problems += found
     config, found = _ingest_config(raw, base, carried)
     problems += found
     if config is not None and (config.reference / "reference.json").is_file():
         problems.append("reference: reads are aligned to a FASTA, not to a compiled reference")
+    folder = (base / said.get("folder", "calls")).resolve()
+    index = (base / said["index"]).resolve() if said.get("index") else None
+    if config is not None:
+        sheets = [base / str(raw[k]) for k in ("reads", "cohorts", "samples") if raw.get(k)]
+        lanes = [Path(f) for p in sheet.people for lane in p.lanes for f in lane.files]
+        inputs = {
+            "the configuration": [path] if path is not None else [],
+            "a sheet": sheets,
+            "reads": lanes,
+        }
+        made = index_folder(index, config.reference, folder)
+        problems += place_problems(folder, made, config.reference, inputs)
     if problems or config is None:
         raise ConfigError(problems)
-    index = said.get("index")
     return CallConfig(
         raw=raw,
         base=base,
         config=config,
         settings=settings,
-        folder=(base / said.get("folder", "calls")).resolve(),
-        index=None if index is None else (base / index).resolve(),
+        folder=folder,
+        index=index_folder(index, config.reference, folder),
         sheet=sheet,
         carried=carried.drop("line").to_dicts(),
         notes=list(sheet.notes),
@@ -185,6 +207,51 @@ def _sheet(
         return sheet, NO_PEOPLE, problems
     carried = check_samples(Sheet(path, carried_rows(path, sheet)))
     return sheet, carried.frame, carried.problems
+
+
+def unite_sexes(
+    sheet: ReadsSheet, carried: pl.DataFrame, given: pl.DataFrame, name: Any
+) -> tuple[pl.DataFrame, list[str]]:
+    """Give people the sex that the sample sheet says where the reads sheet says none.
+
+    Parameters
+    ----------
+    sheet
+        Its people get their sex here.
+    carried, given
+        What the reads sheet says of people, and the sample sheet.
+    name
+        Of the sample sheet, for messages.
+
+    Returns
+    -------
+    tuple
+        `carried` with the sexes, and where both sheets say one and they differ.
+    """
+    if carried.is_empty() or given.is_empty():
+        return carried, []
+    told = {
+        (row["cohort"], row["sample"]): row
+        for row in given.select("cohort", "sample", "sex", "line").to_dicts()
+        if row["sex"] in ("male", "female")
+    }
+    problems = []
+    for person in sheet.people:
+        own = told.get((person.cohort, person.name))
+        if own is None or own["sex"] == person.sex:
+            continue
+        if person.sex == "unknown":
+            person.sex = own["sex"]
+            continue
+        problems.append(
+            f"line {person.lanes[0].line} of the reads sheet: sample {person.name!r} of "
+            f"cohort {person.cohort!r} is {person.sex}, but line {own['line']} of {name} "
+            f"says {own['sex']}; fix: correct one of them"
+        )
+    sexes = {(p.cohort, p.name): p.sex for p in sheet.people}
+    who = carried.select("cohort", "sample").rows()
+    sex = pl.Series("sex", [sexes[one] for one in who], pl.String)
+    return carried.with_columns(sex), problems
 
 
 def carried_rows(path: Path, sheet: ReadsSheet) -> pl.DataFrame:
@@ -243,6 +310,13 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
         problems += [
             f"calling.known_sites: {p}" for p in known_problems([Path(f) for f in known])
         ]
+    if said.get("base_quality") == "recalibrate":
+        problems += [
+            f"calling.known_sites: {f} has no index; fix: bcftools index -t {f}"
+            for f in known
+            if Path(f).is_file()
+            and not any(Path(f"{f}{end}").exists() for end in (".tbi", ".csi"))
+        ]
     names = {f.name for f in fields(Settings)} - {
         "known_sites",
         "filters",
@@ -250,6 +324,8 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
         "frequency",
     }
     plain = {k: v for k, v in said.items() if k in names}
+    # In YAML 1 and X are a number and a word.
+    plain["contigs"] = [str(c) for c in said.get("contigs") or []]
     settings = Settings(**plain, known_sites=known, sites=sites)
     settings.frequency = panel.get("field", settings.frequency)
     settings.filters = Filters(**(said.get("filters") or {}))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from varhouse.calling.check import check_lanes
 from varhouse.calling.costs import CallCosts
+from varhouse.calling.places import WORK
 from varhouse.calling.prepare import begin_run, prepare, settle, write_panel
-from varhouse.calling.run import WORK
 from varhouse.calling.settings import check_call_config
 from varhouse.calling.steps import CallJob
 from varhouse.precompile.inputs import CONTIG

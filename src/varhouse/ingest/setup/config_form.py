@@ -203,4 +203,8 @@ def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
     if not unknown and error.validator == "required":
         yield f"{place + ': ' if place else ''}{error.message}"
     elif not unknown:
-        yield f"{place}: {error.message}" if place else error.message
+        said, schema = error.message, error.schema
+        if error.validator == "oneOf" and isinstance(schema, dict) and "forms" in schema:
+            # Else it would only say that it fits none of several forms.
+            said = f"{error.instance!r} is none of these: {schema['forms']}"
+        yield f"{place}: {said}" if place else said
