@@ -278,7 +278,7 @@ def test_adapters_are_cut_off_and_counted(tmp_path: Path, data: Any) -> None:
 def test_a_file_is_fastq_by_what_is_in_it(
     tmp_path: Path, data: Any, name: str, packed: bool, trimmer: str
 ) -> None:
-    """Trimmers go by names; a check of the lane passes any."""
+    """Trimmers go by names: a gzip without .gz is text for fastp."""
     _, index, _ = data
     bases = pysam.FastaFile(str(index.fasta)).fetch("c0", 1000, 1200)
     reads = [(f"r{k}", bases[k : k + 100], "I" * 100) for k in range(30)]

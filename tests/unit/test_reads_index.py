@@ -160,6 +160,8 @@ def test_bwas_files_of_other_bases_are_not_used(tmp_path: Path, fasta: Path) -> 
         (gzip.compress(b">a\n" + b"ACGT" * 5000)[:-20], "cut off or damaged"),
         (damaged_gzip(), "cut off or damaged"),
         (gzip.compress(b"ACGT\n"), "not FASTA"),
+        (b">a\nACGT\nAC\nACGT\n", r"ref\.fa: a FASTA that cannot be indexed: .* at line 4"),
+        (b">a\nACGT\nACGTAC\nA\n", r"line length in sequence 'a' at line 3"),
     ],
 )
 def test_what_is_no_fasta_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

@@ -28,7 +28,7 @@ from varhouse.files import abandoned_of, new_file, read_json, unfinished_name, w
 from varhouse.filestate import file_digest, unmoved
 from varhouse.reads.alignerfiles import find_index
 from varhouse.reads.bwafiles import BWA, find_alt_list, is_bwa_index, plain_name
-from varhouse.reads.pipeline import Command, Samtools, Stage, run_pipeline
+from varhouse.reads.pipeline import Command, PipelineError, Samtools, Stage, run_pipeline
 from varhouse.textfile import DAMAGED
 
 VERSION = 1
@@ -198,7 +198,16 @@ def _make_base(
             "name another folder (calling: index)",
         ) from None
     with new_file(Path(f"{fasta}.fai")) as own:
-        run_pipeline([Samtools(["faidx", "--fai-idx", str(own), str(fasta)])], log=log)
+        try:
+            run_pipeline([Samtools(["faidx", "--fai-idx", str(own), str(fasta)])], log=log)
+        except PipelineError as error:
+            if "Format error" not in str(error) and "line length" not in str(error):
+                raise
+            told = str(error).splitlines()[0].partition("] ")[2]
+            raise InputError(
+                f"{reference}: a FASTA that cannot be indexed: {told}",
+                "fold the lines of each sequence to one length (seqkit seq -w 60 does)",
+            ) from None
     with new_file(fasta.with_suffix(".dict")) as own:
         run_pipeline([Samtools(["dict", "-o", str(own), str(fasta)])], log=log)
         text = own.read_text(encoding="utf-8")

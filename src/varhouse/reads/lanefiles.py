@@ -119,7 +119,8 @@ def named_as_fastq(files: Sequence[str], beside: Path) -> list[str]:
     """Give FASTQ files under names that say what they are, by links where their own do not.
 
     Trimmers go by names: text in `x.fasta` is FASTA for them, `x.fq.bz2` bzip2, and a gzip
-    whose name does not end in `.gz` text. The check of a lane goes by what is in a file.
+    whose name does not end in `.gz` text. The check of a lane refuses some such names; a step
+    that is given files by itself does not depend on it.
 
     Parameters
     ----------
