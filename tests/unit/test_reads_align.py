@@ -237,6 +237,23 @@ def test_names_of_archives_and_comments_are_cut(tmp_path: Path, data: Any) -> No
         assert records(tmp_path / f"{k}i.bam") == found
 
 
+def test_the_name_alone_may_stand_behind_the_plus(tmp_path: Path, data: Any) -> None:
+    _, index, reads = data
+    mates = [[(f"{p[k][0]} {k + 1}:N:0", *p[k][1:]) for p in reads[:50]] for k in (0, 1)]
+    made = []
+    for plus in (False, True):
+        files = [fastq(tmp_path / f"{k}.fq", mates[k]) for k in (0, 1)]
+        for path in files if plus else ():
+            lines = path.read_text().split("\n")
+            lines[2::4] = ["+" + name[1:].split()[0] for name in lines[0::4] if name]
+            path.write_text("\n".join(lines))
+        for form, own in (("pairs", files), ("single", files[1:])):
+            out = tmp_path / f"{form}{plus}.bam"
+            align(index, out, form, *own, settings=AlignSettings())  # type: ignore[arg-type]
+            made.append(records(out))
+    assert made[:2] == made[2:]
+
+
 def test_reads_of_nothing_are_kept(tmp_path: Path, data: Any) -> None:
     """A read without bases, as trimming leaves it, and one of N alone; mates are rescued."""
     _, index, reads = data

@@ -15,7 +15,8 @@ import pytest
 from varhouse.bgzf import BgzfStream
 from varhouse.reads import fastqfile
 from varhouse.reads.fastq import check_lane, check_lane_once, facts_file, same_reads
-from varhouse.reads.fastqcheck import check_fastq, quality_base
+from varhouse.reads.fastqcheck import check_fastq
+from varhouse.reads.fastqscale import quality_base
 from varhouse.reads.fastqtext import FastqText, classify, match_files
 from varhouse.reads.model import Lane, LaneFacts
 
@@ -476,10 +477,23 @@ def test_very_high_qualities_of_consensus_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_names_may_stand_behind_the_plus(tmp_path: Path, end: str) -> None:
-    text = "".join(f"@{n}{end}{b}{end}+{n}{end}{q}{end}" for n, b, q in make(50, 1))
-    facts = check_fastq([write(tmp_path / "a.fq", text.encode())])
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("kind", ["illumina", "plain", "old"])
+def test_names_may_stand_behind_the_plus(
+    tmp_path: Path, end: str, is_whole: bool, kind: str
+) -> None:
+    reads = make(50, 1, NAMES[kind][0])
+    plus = [n if is_whole else n.split()[0] for n, _, _ in reads]
+    lines = [
+        f"@{n}{end}{b}{end}+{p}{end}{q}{end}" for (n, b, q), p in zip(reads, plus, strict=True)
+    ]
+    facts = check_fastq([write(tmp_path / "a.fq", "".join(lines).encode())])
     assert (facts.problems, facts.n_reads) == ([], 50)
+    for other in (plus[8] + "x", plus[8][:-1] + "_", plus[8] + " x", "x"):
+        lines[8] = lines[8].replace(f"+{plus[8]}", f"+{other}")
+        told = problem(check_fastq([write(tmp_path / "a.fq", "".join(lines).encode())]))
+        assert "read 9 (line 35)" in told
+        lines[8] = lines[8].replace(f"+{other}", f"+{plus[8]}")
 
 
 def test_letters_that_stand_for_n_and_reads_without_bases(tmp_path: Path) -> None:

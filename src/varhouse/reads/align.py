@@ -180,9 +180,10 @@ def _plan(
         files, base = [], 33
     elif is_text and adapters:
         report = work / "cutadapt.json"
-        if form != "single" and _has_joined_names(files[0]):
-            plan.stages.append(Function(interleave(files, base, paired=True), "reads"))
-            files, base, form = ["-"], 33, "interleaved"
+        if any(_has_other_names(file) for file in files):
+            is_paired = form != "single"
+            plan.stages.append(Function(interleave(files, base, paired=is_paired), "reads"))
+            files, base, form = ["-"], 33, "interleaved" if is_paired else "single"
         plan.stages.append(trim_command(files, form, adapters, report))
         plan.tools.append(trim_tool(adapters, paired=form != "single"))
         plan.figures = lambda: trim_figures(report)
@@ -210,11 +211,17 @@ def _plan(
     return plan
 
 
-def _has_joined_names(file: str) -> bool:
-    """Tell whether names are such that cutadapt takes mates for others (NAME_1:N:0:INDEX)."""
+def _has_other_names(file: str) -> bool:
+    """Tell whether cutadapt does not take names that are in order.
+
+    It takes mates for others where a description is joined on (NAME_1:N:0:INDEX), and one read
+    for two where the line of + has the name alone.
+    """
     with ExitStack() as stack:
-        start = opened(Path(file), stack)(1000).partition(b"\n")[0]
-    return re.search(rb"_[123]:[YN]:", start.split()[0] if start.split() else b"") is not None
+        lines = opened(Path(file), stack)(4000).splitlines()[:3]
+    name = lines[0].split()[0] if lines and lines[0].split() else b""
+    is_joined = re.search(rb"_[123]:[YN]:", name) is not None
+    return is_joined or (len(lines) == 3 and lines[2] != b"+" and lines[2][1:] != lines[0][1:])
 
 
 def _unaligned(file: str, work: Path, index: Index) -> list[Stage]:

@@ -17,6 +17,7 @@ from varhouse.reads.fastqmarks import (
     pair_mode,
     turn_mode,
 )
+from varhouse.reads.fastqscale import SOLEXA, mixed_scales, quality_base
 from varhouse.reads.filekind import first_name, kind_of, lacks_end, misplaced
 from varhouse.reads.lanefiles import parse_name
 from varhouse.reads.model import LaneFacts
@@ -28,8 +29,6 @@ and Ion Torrent stay below, too. The aligner's short-read settings are for no mo
 
 SHORTEST_ALIGNED = 30
 """Bases below which bwa mem reports no alignment (its -T 30 asks for a score of as much)."""
-
-SOLEXA = "qualities on Solexa's scale (before 2009)"
 
 _MOST_UNITS = 100
 """Changes from one flow cell's lane to another after which they are not looked at: the file
@@ -323,7 +322,7 @@ def _finish(files: Sequence[FastqFile], facts: LaneFacts) -> None:
         ]
     low = min(int(c[fq.LOWEST]) for c in counts)
     high = max(int(c[fq.HIGHEST]) for c in counts)
-    if mixed := _mixed_scales(files):
+    if mixed := mixed_scales(files):
         facts.problems.append(mixed)
         return
     facts.quality_base, note = quality_base(low, high)
@@ -339,28 +338,6 @@ def _finish(files: Sequence[FastqFile], facts: LaneFacts) -> None:
     if facts.form == "single":
         mate = "; is there a second file of mates?" if _is_of_mates(files[0]) else ""
         facts.notes.append(f"{files[0].path}: reads without mates{mate}")
-
-
-def _mixed_scales(files: Sequence[FastqFile]) -> str:
-    """Find reads whose qualities count from 33 beside reads where they count from 64.
-
-    Files are judged together: each may be of one scale. Reads that have both low and very
-    high ones show that it is one scale, Phred+33 of consensus reads.
-    """
-    if any(file.counts[fq.N_WIDE] for file in files):
-        return ""
-    first: dict[int, str] = {}
-    for file in files:
-        for base, place in ((33, fq.FIRST_33), (64, fq.FIRST_64)):
-            if number := int(file.counts[place]):
-                first.setdefault(base, f"read {number:,} of {file.path} from {base}")
-    if len(first) < 2:
-        return ""
-    return (
-        f"{files[0].path}: qualities count from 33 and from 64 within a lane: "
-        f"{' and '.join(first.values())}; fix: make all count from 33: seqtk seq -Q64 -V OLD "
-        "> NEW, for what counts from 64"
-    )
 
 
 def _is_of_mates(file: FastqFile) -> bool:
@@ -406,28 +383,3 @@ def _file_notes(file: FastqFile) -> list[str]:
     if c[fq.N_CODES]:
         notes.append(f"{file.path}: {c[fq.N_CODES]:,} IUPAC codes or dots, aligned as N")
     return notes
-
-
-def quality_base(low: int, high: int) -> tuple[int, str]:
-    """Tell which byte stands for quality 0, by the lowest and the highest that were seen.
-
-    Below 59 (`;`) only Phred+33 goes. Phred+64 (Illumina 1.3 to 1.7) begins at 64, with 66
-    (`B`) for a bad end, and Solexa's scale at 59; both reach `fastqscan.ABOVE_33` in any run.
-    Ranges: Cock et al. 2010, Nucleic Acids Research 38:1767.
-
-    Returns
-    -------
-    tuple
-        33 or 64, and a note for people; "": there is nothing to say.
-    """
-    if low > high:
-        return 33, ""
-    if low < fq.BELOW_64:
-        return 33, ""
-    if high >= fq.ABOVE_33:
-        if low < 64:
-            return 64, f"{SOLEXA}, which are no Phred qualities"
-        return 64, "qualities count from 64 (Illumina 1.3 to 1.7)"
-    return 33, (
-        f"qualities between {chr(low)!r} and {chr(high)!r} may count from 33 or 64; read as 33"
-    )

@@ -204,8 +204,12 @@ def scan(
         e = plus + 1 if plus + 1 < end and buf[plus + 1] == _LF else _line_end(buf, plus, end)
         if e >= end:
             break
-        # A name behind the + is that of the read; dnaio, too, takes no other.
-        if e > plus + 1 and not _same_text(buf, p + 1, name_end, plus + 1, e):
+        # A name behind the + is that of the read, with or without what follows it.
+        if (
+            e > plus + 1
+            and not _same_text(buf, p + 1, name_end, plus + 1, e)
+            and not _same_text(buf, p + 1, word, plus + 1, e)
+        ):
             return p, n, OTHER_NAME, plus
         q = e + 1
         stop = q + length

@@ -5,7 +5,6 @@ begins where its files do: FASTQ, alignments, or a gVCF that only waits for the 
 """
 
 import difflib
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,11 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.reads.filekind import first_name, kind_of, misplaced
+from varhouse.reads.filekind import first_name
 from varhouse.reads.lanefiles import parse_name
 from varhouse.reads.model import Form, Lane, Person, Sex
 from varhouse.reads.names import platform_of
 from varhouse.reads.platforms import platform_named
+from varhouse.reads.sheetpaths import file_problem, short_path, told_twice
 from varhouse.sheetcolumns import SheetKind, read_sex
 from varhouse.sheettable import read_sheet
 
@@ -256,60 +256,19 @@ class _Files:
         return form, paths
 
     def _file(self, line: int, column: str, cell: str) -> Path | None:
-        path = _short(self._folder / cell)
-        problem = _file_problem(path, cell, column)
+        path = short_path(self._folder / cell)
+        problem = file_problem(path, cell, column)
         if problem is None:
             stat = path.stat()
             key = (stat.st_dev, stat.st_ino)
             other, name = self._seen.setdefault(key, (line, f"{column}\0{cell}"))
             column_there, name = name.split("\0")
             if (other, column_there) != (line, column):
-                self._said.problem("twice", line, _twice(cell, name, line, other))
+                self._said.problem("twice", line, told_twice(cell, name, line, other))
                 return None
             return path
         self._said.problem(problem[0], line, problem[1])
         return None
-
-
-def _short(path: Path) -> Path:
-    """Give an absolute path without `..`, unless that leads elsewhere by a link."""
-    path = path.absolute()
-    short = Path(os.path.normpath(path))
-    try:
-        return short if short.samefile(path) else path
-    except OSError:
-        return path
-
-
-def _twice(cell: str, name: str, line: int, other: int) -> str:
-    also = f" (as {name})" if name != cell else ""
-    if other == line:
-        return f"{cell} stands in fastq_1 and in fastq_2{also}; fix: name R2 in fastq_2"
-    return f"{cell} already stands on line {other}{also}; fix: a row a file"
-
-
-def _file_problem(path: Path, cell: str, column: str) -> tuple[str, str] | None:
-    """Say why a file cannot be taken, with the kind of mistake; None: it can."""
-    if re.match(r"[a-z][a-z0-9+.-]+://", cell):
-        return "address", f"{cell} is an address; fix: download it, and name the file"
-    try:
-        if not path.exists():
-            if "," in cell or ";" in cell:
-                return (
-                    "list",
-                    f"{cell}: several files in a cell; fix: a row a lane, a file a cell",
-                )
-            return (
-                "no file",
-                f"no such file: {path}; fix: paths are taken from the sheet's folder",
-            )
-        if not path.is_file():
-            return "folder", f"{path} is no file; fix: name the file"
-        wanted = {"fastq_1": "fastq", "fastq_2": "fastq", "gvcf": "vcf"}.get(column, column)
-        told = misplaced(path, kind_of(path), wanted)
-    except OSError as error:
-        return "denied", f"{path}: {error.strerror or error}; fix: make it readable"
-    return ("kind", told) if told else None
 
 
 class _People:
