@@ -12,8 +12,11 @@ from callsteps import Steps, call_here, make_reads
 from kills import run_steps
 
 from varhouse.calling import driver, sizing
+from varhouse.calling.costs import CallCosts
 from varhouse.calling.onego import call_and_ingest
 from varhouse.calling.places import WORK
+from varhouse.calling.run import load_call_run
+from varhouse.calling.steps import CallJob, link_or_copy
 from varhouse.cli import main
 from varhouse.errors import ConfigError, InUseError, UsageError, VarhouseError
 from varhouse.ingest import driver as ingest_driver
@@ -242,6 +245,39 @@ def test_alignments_of_other_reads_are_not_kept(fx_copy) -> None:
     sheet = pl.read_csv(restart, separator="\t")
     assert sheet.columns == ["cohort", "sample", "sex", "population", "bam"]
     assert sheet["population"].to_list() == ["P", "P"]
+
+
+def test_alignments_of_a_killed_run_are_not_taken_for_those_of_the_calls(fx_copy) -> None:
+    class Killed(Steps):
+        def __call__(self, work: Path, token: str, *, run: str = "run.json", **_) -> None:
+            loaded = load_call_run(work / run)
+            job = CallJob(loaded, "reads_person/x", 1, CallCosts(0.0))
+            job.finish(loaded.todo[0])
+            raise VarhouseError("killed")
+
+    both = (fx_copy / "reads.tsv").read_text()
+    bam = fx_copy / "calls" / "bam" / "north" / "bob.bam"
+    before = bam.stat().st_size
+    (fx_copy / "reads.tsv").write_text("\n".join(both.splitlines()[:-1]) + "\n")
+    with pytest.raises(VarhouseError, match="killed"):
+        call_here(fx_copy / "config.yaml", Killed())
+    assert bam.stat().st_size != before
+    (fx_copy / "reads.tsv").write_text(both)
+    assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "called"}
+    assert bam.stat().st_size == before
+    # Files of variants that nothing uses decide nothing.
+    (fx_copy / "known.vcf").touch()
+    _set(fx_copy, calling={"known_sites": ["known.vcf"]})
+    assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "unchanged"}
+
+
+def test_a_link_to_the_target_does_not_take_its_place(tmp_path) -> None:
+    target, link = tmp_path / "kept.bam", tmp_path / "made.bam"
+    target.write_text("reads")
+    link.symlink_to(target)
+    link_or_copy(link, target)
+    assert not target.is_symlink()
+    assert target.read_text() == "reads"
 
 
 def test_what_programs_say_is_kept(fx_called) -> None:

@@ -213,7 +213,9 @@ def _name_files(run: CallRun, person: RunPerson, copies: str) -> None:
         )
         for lane, digests in zip(who.lanes, files, strict=True)
     ]  # fmt: skip
-    known = [file_state(Path(f)) for f in said.known_sites]
+    known = []
+    if said.base_quality != "none":
+        known = [file_state(Path(f)) for f in said.known_sites]
     person.alignment = key_of(
         "finish", VERSIONS["finish"], run.reference_digest, who.cohort, who.name,
         person.lanes if person.start == "reads" else _aligned(who, files),
@@ -255,7 +257,11 @@ def is_done(run: CallRun, person: RunPerson) -> bool:
     if run.settings.keep == "none":
         return True
     kept = path_of(folder / run.form, person.person, f".{run.form}")
-    # Some that lie there may be of other reads, from before alignments were kept no more.
+    # Some that lie there may be of other reads: from before alignments were kept no more, or
+    # of a run that was killed before its calls were made.
+    note = run.kept_note(person)
+    if note.exists() and read_json(note).get("alignment") != person.alignment:
+        return False
     return kept.exists() and said.get("alignment_bytes") == kept.stat().st_size
 
 

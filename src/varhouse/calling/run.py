@@ -15,7 +15,7 @@ from typing import Any, Literal
 from varhouse import __version__
 from varhouse.calling.settings import Settings
 from varhouse.files import read_json, write_json
-from varhouse.reads.model import LaneFacts, Person, Span
+from varhouse.reads.model import LaneFacts, Person, Span, path_of
 
 
 def key_of(*parts: Any) -> str:
@@ -159,6 +159,10 @@ class CallRun:
     def todo(self) -> list[RunPerson]:
         """Those whose results are to be made."""
         return [p for p in self.people if not p.done and p.start != "gvcf"]
+
+    def kept_note(self, person: RunPerson) -> Path:
+        """Name the file that says which key alignments have that are kept of somebody."""
+        return path_of(self.path("kept"), person.person, ".json")
 
     @property
     def form(self) -> Literal["bam", "cram"]:

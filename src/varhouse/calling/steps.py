@@ -277,7 +277,7 @@ def kept_path(run: CallRun, person: RunPerson) -> Path:
 
 def drop_kept(run: CallRun, person: RunPerson) -> None:
     """Remove alignments of somebody from the results: they are of other reads or settings."""
-    _kept_note(run, person).unlink(missing_ok=True)
+    run.kept_note(person).unlink(missing_ok=True)
     for form in ("bam", "cram"):
         place = path_of(Path(run.folder) / form, person.person, f".{form}")
         for own in place.parent.glob(f"{escape(place.name)}*"):
@@ -289,17 +289,13 @@ def keep_alignment(run: CallRun, person: RunPerson, made: Path) -> None:
     """Give alignments their place among the results, and remember of what they are."""
     place = kept_path(run, person)
     place.parent.mkdir(parents=True, exist_ok=True)
-    note = _kept_note(run, person)
+    note = run.kept_note(person)
     # Until both are in place it is not known of what they are.
     note.unlink(missing_ok=True)
     for own in sorted(made.parent.glob(f"{made.name}*")):
         link_or_copy(own, place.with_name(place.name + own.name[len(made.name) :]))
     note.parent.mkdir(parents=True, exist_ok=True)
     write_json(note, {"alignment": person.alignment, "bytes": place.stat().st_size})
-
-
-def _kept_note(run: CallRun, person: RunPerson) -> Path:
-    return path_of(run.path("kept"), person.person, ".json")
 
 
 def bring_kept(run: CallRun, person: RunPerson) -> bool:
@@ -310,7 +306,7 @@ def bring_kept(run: CallRun, person: RunPerson) -> bool:
     made = run.path(f"finished/{person.alignment}.{run.form}")
     if made.exists():
         return True
-    place, note = kept_path(run, person), _kept_note(run, person)
+    place, note = kept_path(run, person), run.kept_note(person)
     told = [made.with_suffix(".json")]
     if person.start == "reads":
         told += [run.path(f"aligned/{key}.json") for key in person.lanes]
@@ -325,7 +321,12 @@ def bring_kept(run: CallRun, person: RunPerson) -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, in one step; where links do not work it is copied."""
+    """Give a file a second name, in one step; where links do not work it is copied.
+
+    What is a link to the target itself already, is not put in its place.
+    """
+    if target.exists() and source.samefile(target):
+        return
     own = unfinished_name(target)
     try:
         os.link(source, own)
