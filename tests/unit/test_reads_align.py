@@ -11,12 +11,13 @@ import numpy as np
 import pysam
 import pytest
 
-from varhouse.errors import InputError
+from varhouse.errors import InputError, VarhouseError
 from varhouse.reads import othertools
 from varhouse.reads.align import AlignSettings, Other, align_lane, read_group
 from varhouse.reads.alignedpairs import proper_bounds
 from varhouse.reads.bwamem import Job
 from varhouse.reads.external import Program
+from varhouse.reads.fastq import check_lane
 from varhouse.reads.index import Index, make_index
 from varhouse.reads.model import Form, Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, PipelineError
@@ -126,7 +127,7 @@ def align(
     index: Index, out: Path, form: Form, *files: Path, base: int = 33, **more: Any
 ) -> dict[str, Any]:
     settings = more.pop("settings", AlignSettings(trim="none"))
-    facts = LaneFacts(form, n_reads=3000, quality_base=base)
+    facts = LaneFacts(form, n_reads=more.pop("n_reads", 0), quality_base=base)
     return align_lane(lane_of(form, *files), facts, index, out, settings=settings, **more)
 
 
@@ -375,6 +376,98 @@ def test_reads_of_a_bam_are_aligned(tmp_path: Path, data: Any) -> None:
     # In another order of the reads bwa chooses otherwise among places that are alike.
     sure = [{(*f[:4], f[5], *f[9:11]) for f in own if int(f[4]) > 30} for own in shown]
     assert len(sure[0] & sure[1]) > 0.97 * len(sure[0]) > 300
+
+
+def unmapped(path: Path, reads: Sequence[tuple[str, int, str]]) -> Path:
+    """Write a BAM of reads without a place: name, flag, bases."""
+    with pysam.AlignmentFile(str(path), "wb", header={"HD": {"VN": "1.6"}}) as out:
+        for name, flag, bases in reads:
+            own = pysam.AlignedSegment()
+            own.query_name, own.query_sequence, own.flag = name, bases, flag
+            own.query_qualities = pysam.qualitystring_to_array("I" * len(bases))
+            out.write(own)
+    return path
+
+
+def mates(data: Any, name: str, flags: tuple[int, int], n: int = 120) -> list[Any]:
+    """Give pairs under names made of a number and the mate's, first mates first."""
+    pairs = data[2][:n]
+    return [
+        (name.format(k + 1, mate + 1), flags[mate], pairs[k][mate][1])
+        for mate in (0, 1)
+        for k in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "shown"),
+    [
+        ("r{0}/{1}", (77, 141), "r7"),
+        ("SRR1.{0}.{1}", (77, 141), "SRR1.7"),
+        ("r{0}_{1}:N:0:ACGT", (77, 141), "r7"),
+        ("r{0}/{1}", (4, 4), "r7"),
+        ("r{0}/{1}", (77 + 512, 141 + 512), "r7"),
+        # Running numbers, which are no marks.
+        ("SRR1.{0}", (77, 141), "SRR1.7"),
+    ],
+)
+def test_mates_of_a_bam_find_each_other(
+    tmp_path: Path, data: Any, name: str, flags: tuple[int, int], shown: str
+) -> None:
+    """Under marked names, too, and under flags that say nothing of pairs."""
+    path = unmapped(tmp_path / "u.bam", mates(data, name, flags))
+    told = align(data[1], tmp_path / "o.bam", "bam", path)
+    assert (told["reads_in"], told["reads_out"]) == (240, 240)
+    with pysam.AlignmentFile(str(tmp_path / "o.bam")) as file:
+        every = [r for r in file.fetch(until_eof=True) if not r.flag & 0x900]
+    assert all(r.is_paired for r in every)
+    assert sum(r.query_name == shown for r in every) == 2
+    assert sum(r.is_read1 for r in every) == 120
+    bases = {b for _, _, b in mates(data, name, flags) if "N" not in b}
+    assert {r.get_forward_sequence() for r in every} >= bases
+
+
+def test_single_reads_and_lone_mates_of_a_bam_are_kept(tmp_path: Path, data: Any) -> None:
+    """Of single reads a number at the end is part of the name."""
+    alone = mates(data, "x.{0}.{1}", (4, 4))
+    path = unmapped(tmp_path / "u.bam", alone)
+    told = align(data[1], tmp_path / "o.bam", "bam", path)
+    assert (told["reads_out"], told["notes"]) == (240, [])
+    names = {line.split("\t")[0] for line in records(tmp_path / "o.bam")}
+    assert names == {name for name, _, _ in alone}
+    some = mates(data, "r{0}", (77, 141))[:-20]
+    told = align(data[1], tmp_path / "o.bam", "bam", unmapped(tmp_path / "v.bam", some))
+    assert told["reads_out"] == 220
+    assert told["notes"] == ["20 reads of pairs have no mate in the file: single"]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "words"),
+    [
+        # samtools fastq would write one of each two, without a word.
+        ("r{0}", (4, 4), "two reads are called r"),
+        ("r{0}", (77, 77), "two reads are called r"),
+        ("r{0}", (77, 4), "two reads are called r"),
+        ("r{0}.{1}x", (77, 141), "no two have one name"),
+    ],
+)
+def test_reads_of_a_bam_that_would_be_lost_or_parted_are_named(
+    tmp_path: Path, data: Any, name: str, flags: tuple[int, int], words: str
+) -> None:
+    path = unmapped(tmp_path / "u.bam", mates(data, name, flags))
+    with pytest.raises(VarhouseError, match=words) as caught:
+        align(data[1], tmp_path / "o.bam", "bam", path)
+    assert "u.bam" in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["u.bam"]
+
+
+def test_files_that_changed_after_their_check_are_refused(tmp_path: Path, data: Any) -> None:
+    files = [fastq(tmp_path / f"{k}.fq", [p[k] for p in data[2][:50]]) for k in (0, 1)]
+    n = check_lane(lane_of("pairs", *files)).n_reads
+    assert align(data[1], tmp_path / "o.bam", "pairs", *files, n_reads=n)["reads_out"] == n
+    with pytest.raises(InputError, match="102 reads were found in the check, and 100 were"):
+        align(data[1], tmp_path / "p.bam", "pairs", *files, n_reads=102)
+    assert not (tmp_path / "p.bam").exists()
 
 
 @needs_bwa

@@ -25,6 +25,7 @@ from varhouse.reads.model import Lane, LaneFacts, Tool
 from varhouse.reads.pipeline import Command, Function, Samtools, Stage, run_pipeline
 from varhouse.reads.textpairs import interleave
 from varhouse.reads.trim import adapters_for, trim_command, trim_figures, trim_tool
+from varhouse.reads.unaligned import Counts, check_counts, unaligned_reads
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,19 @@ def align_lane(
         plan = _plan(lane, facts, index, settings, threads, work, aligner, trimmer)
         sort = ["sort", "--no-PG", "-l", "1", "-m", f"{settings.sort_mb}M", "-@"]
         sort += [str(max(threads - 1, 0)), "-T", str(work / "sort"), "-o"]
+        aligned = Counts()
         with new_file(out) as own:
-            run_pipeline([*plan.stages, Samtools([*sort, str(own), "-"])], log=log)
-        figures = _figures(facts, plan)
+            stages = [*plan.stages, aligned.stage(), Samtools([*sort, str(own), "-"])]
+            run_pipeline(stages, log=log)
+            if plan.found is not None:
+                plan.notes += check_counts(Path(lane.files[0]), plan.found, aligned)
+            elif trimmer is None and facts.n_reads not in (0, aligned.reads):
+                raise InputError(
+                    f"{', '.join(lane.files)}: {facts.n_reads:,} reads were found in the "
+                    f"check, and {aligned.reads:,} were aligned",
+                    "are the files the same as then? Begin again",
+                )
+        figures = _figures(facts, plan) | {"reads_out": aligned.reads}
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {
@@ -153,6 +164,8 @@ class _Plan:
     tools: list[Tool]
     notes: list[str]
     figures: Any = None
+    found: Counts | None = None
+    """Of a BAM's reads."""
 
 
 def _plan(
@@ -189,7 +202,9 @@ def _plan(
         plan.figures = lambda: trim_figures(report)
         files = []
     elif not is_text:
-        plan.stages += _unaligned(lane.files[0], work, index)
+        plan.found = Counts()
+        path = Path(lane.files[0])
+        plan.stages += unaligned_reads(path, work, index.fasta, plan.found)
         if adapters or trimmer is not None:
             plan.notes.append("adapters are not cut off reads of a BAM")
         files, base = [], 33
@@ -224,26 +239,6 @@ def _has_other_names(file: str) -> bool:
     return is_joined or (len(lines) == 3 and lines[2] != b"+" and lines[2][1:] != lines[0][1:])
 
 
-def _unaligned(file: str, work: Path, index: Index) -> list[Stage]:
-    """Give the stages that write the reads of a BAM or CRAM as FASTQ, mates in turn.
-
-    Grouping by name comes first: mates are apart in a sorted file, and in an unsorted one
-    nothing says that they are not.
-    """
-    fasta = str(index.fasta)
-    collate = [
-        "collate",
-        "--no-PG",
-        "-u",
-        "-O",
-        "--reference",
-        fasta,
-        "-T",
-        str(work / "mates"),
-    ]
-    return [Samtools([*collate, file]), Samtools(["fastq", "-N", "-F", "0x900", "-"])]
-
-
 def _bwa_tool() -> Tool:
     # Which version of bwa pybwa is built from, it does not tell.
     own = pybwa_version()
@@ -266,8 +261,8 @@ def _header(index: Index, group: Mapping[str, str], tools: Sequence[Tool]) -> st
 
 
 def _figures(facts: LaneFacts, plan: _Plan) -> dict[str, Any]:
-    none: dict[str, Any] = {"reads_in": facts.n_reads, "reads_out": facts.n_reads}
-    none |= {"reads_trimmed": None, "adapters": None}
+    n = plan.found.reads if plan.found is not None else facts.n_reads
+    none: dict[str, Any] = {"reads_in": n, "reads_trimmed": None, "adapters": None}
     return none | (plan.figures() if plan.figures is not None else {})
 
 
