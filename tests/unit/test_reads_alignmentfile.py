@@ -243,7 +243,8 @@ def test_an_order_that_the_header_says_and_records_have_not(tmp_path: Path) -> N
 @pytest.mark.parametrize("head", [{"SO": "queryname"}, {"SO": "unsorted", "GO": "query"}])
 def test_mates_that_the_header_says_are_together(tmp_path: Path, head: dict[str, str]) -> None:
     def apart(n: int, read: pysam.AlignedSegment) -> None:
-        read.query_name = f"r{n // 2 if n < 16 else n % 2}"
+        read.query_name = f"r{n % 10}"
+        read.flag = 1 | (64 if n < 10 else 128)
 
     def repeated(n: int, read: pysam.AlignedSegment) -> None:
         """A supplementary record, and mates that were left out."""

@@ -295,7 +295,7 @@ def shared_name(a: Bytes, at: int, a_end: int, b: Bytes, bt: int, b_end: int) ->
     for mode in (PLAIN, MIDDLE, LAST):
         size, mate = mark_of(a, at, a_end, mode)
         other_size, other = mark_of(b, bt, b_end, mode)
-        if size != other_size or (mode != PLAIN and not 0 < mate < other):
+        if size != other_size:
             continue
         differ = False
         for i in range(size):
