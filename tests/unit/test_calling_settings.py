@@ -157,15 +157,7 @@ def test_numbers_are_names_and_sequences_may_be_lower_case(fx_config) -> None:
     for wrong in ({"r1": "ACG"}, "truseq", {"r2": "ACGTACGT"}):
         text = refused(fx_config, {"adapters": wrong})
         assert "calling.adapters: " in text
-        assert "is none of these: auto, illumina, mgi, none, {r1: SEQUENCE" in text
-
-
-def test_known_sites_without_an_index_are_told_before_any_work(fx_config) -> None:
-    (fx_config.folder / "known.vcf.gz").touch()
-    said = {"base_quality": "recalibrate", "known_sites": ["known.vcf.gz"]}
-    assert "known.vcf.gz has no index; fix: bcftools index -t" in refused(fx_config, said)
-    (fx_config.folder / "known.vcf.gz.csi").touch()
-    fx_config(said)
+        assert "is none of these: auto, illumina, mgi, element, none, {r1: SEQUENCE" in text
 
 
 def test_an_empty_cell_takes_nothing_from_the_sample_sheet(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The account of a call, for people."""
 
+import shlex
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -38,18 +39,28 @@ def print_call(account: dict[str, Any], out: TextIO, *, is_last: bool = True) ->
     if (folder / "report.html").exists():
         say(f"page       {folder / 'report.html'}", out)
     if is_last:
-        say(f"next       varhouse ingest STORE --config {account['config']}", out)
+        say(f"next       varhouse ingest STORE --config {shlex.quote(account['config'])}", out)
 
 
 def _figures(person: dict[str, Any]) -> str:
     if person.get("bases") is not None:
-        return f"({person['bases'] / 1e9:,.2f} Gbase, from {person['start']})"
+        # Of files of calls no reads are known.
+        read = "" if person["start"] == "gvcf" else f"{_amount(person['bases'])}, "
+        return f"({person['cohort']}; {read}from {person['start']})"
     if person.get("mean_coverage") is None:
         return f"({person['cohort']})"
     return (
         f"({person['cohort']}; {person['mean_coverage']:.1f}x, {person['snvs'] or 0:,} SNVs, "
         f"{person['indels'] or 0:,} indels)"
     )
+
+
+def _amount(bases: int) -> str:
+    """Give bases in a unit that fits: 93.1 Mbase."""
+    for name, unit in (("Gbase", 10**9), ("Mbase", 10**6), ("kbase", 10**3)):
+        if bases >= unit:
+            return f"{bases / unit:,.1f} {name}"
+    return f"{bases} bases"
 
 
 def _print_costs(account: dict[str, Any], out: TextIO) -> None:

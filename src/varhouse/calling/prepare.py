@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from varhouse.calling.beforehand import check_beforehand
 from varhouse.calling.callers import PANEL, copies_key, fasta_contigs, open_haploid
 from varhouse.calling.programs import conda_programs
 from varhouse.calling.run import CallRun, Jobs, RunPerson, key_of
@@ -57,7 +58,7 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
     Raises
     ------
     ConfigError
-        For contigs that the FASTA does not have.
+        For contigs that the FASTA does not have, and what `check_beforehand` finds.
     """
     reference = settled.reference
     own = Reference(settled.compiled).contigs
@@ -89,6 +90,7 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
         notes=[*config.notes, *settled.notes, *settled.news],
         jobs=Jobs(),
     )
+    check_beforehand(run)
     _size_jobs(run, cores)
     return run
 

@@ -21,8 +21,9 @@ from varhouse.ingest.setup.sheets import (
     name_problem,
     read_samples,
 )
+from varhouse.ingest.setup.storednames import header_names
+from varhouse.reads.knownsites import known_site_problems
 from varhouse.reads.model import Filters, Person
-from varhouse.reads.othertools import known_problems
 from varhouse.reads.sheet import IGNORED, READS_SHEET, ReadsSheet, read_reads
 from varhouse.reads.tools import check_said, wants_conda
 from varhouse.sheettable import Sheet, read_sheet
@@ -154,6 +155,8 @@ def check_call_config(raw: dict[str, Any], base: Path, path: Path | None = None)
     problems += found
     config, found = _ingest_config(raw, base, carried)
     problems += found
+    if config is not None:
+        problems += _called_before(config, sheet)
     if config is not None and (config.reference / "reference.json").is_file():
         problems.append("reference: reads are aligned to a FASTA, not to a compiled reference")
     folder = (base / said.get("folder", "calls")).resolve()
@@ -306,17 +309,9 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
             f"calling.tools: {' and '.join(both)} work in one job, which has one environment; "
             "fix: conda: FOLDER, module or apptainer for one of them"
         )
-    if said.get("base_quality") == "gatk":
-        problems += [
-            f"calling.known_sites: {p}" for p in known_problems([Path(f) for f in known])
-        ]
-    if said.get("base_quality") == "recalibrate":
-        problems += [
-            f"calling.known_sites: {f} has no index; fix: bcftools index -t {f}"
-            for f in known
-            if Path(f).is_file()
-            and not any(Path(f"{f}{end}").exists() for end in (".tbi", ".csi"))
-        ]
+    if (quality := said.get("base_quality", "none")) != "none":
+        there = [Path(f) for f in known if Path(f).is_file()]
+        problems += [f"calling.known_sites: {p}" for p in known_site_problems(there, quality)]
     names = {f.name for f in fields(Settings)} - {
         "known_sites",
         "filters",
@@ -347,6 +342,26 @@ def _ingest_config(
         return check_config(rest, base, cohorts=[], people=people), []
     except ConfigError as error:
         return None, error.problems
+
+
+def _called_before(config: Config, sheet: ReadsSheet) -> list[str]:
+    """Find people of the reads sheet of whom their cohort has calls already."""
+    here: dict[str, set[str]] = {}
+    for person in sheet.people:
+        here.setdefault(person.cohort, set()).add(person.name)
+    problems = []
+    for cohort in config.cohorts:
+        wanted = here.get(cohort.name, set())
+        for file in cohort.files if wanted else ():
+            both = sorted(wanted.intersection(header_names(Path(file), config.limits) or ()))
+            if both:
+                more = f" and {len(both) - 1:,} more" if len(both) > 1 else ""
+                problems.append(
+                    f"cohort {cohort.name}: {file} has calls of {both[0]!r}{more}, and the "
+                    "reads sheet has reads; fix: take the rows out of the reads sheet, or the "
+                    "file out of the cohort, or call them into another cohort"
+                )
+    return problems
 
 
 def _people(rest: dict[str, Any], base: Path) -> pl.DataFrame:

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pysam
 
 from varhouse.errors import InputError
 from varhouse.files import new_file
 from varhouse.reads.bamstream import BamStream
+from varhouse.reads.knownsites import contigs_of
 from varhouse.reads.model import Tool
 from varhouse.reads.pipeline import Bcftools, Function, Samtools, run_pipeline
 from varhouse.reads.recalibratescan import (
@@ -170,7 +170,7 @@ class _Known:
         for path in files:
             if not any(Path(f"{path}{end}").exists() for end in (".tbi", ".csi")):
                 raise InputError(f"{path} has no index", f"make one: bcftools index -t {path}")
-            self.files.append((path, _contigs_of(path)))
+            self.files.append((path, contigs_of(path)))
 
     def mask(self, contig: str, codes: Codes, log: Path | None) -> int:
         """Take the places of known variants out of a contig; gives how many there are."""
@@ -191,15 +191,6 @@ class _Known:
                 query = ["query", "-f", "%POS\\t%REF\\n", "-r", f"{{{contig}}}", str(path)]
                 run_pipeline([Bcftools(query), Function(read, "known variants")], log=log)
         return n
-
-
-def _contigs_of(path: Path) -> frozenset[str]:
-    """Give the contigs of an indexed file: a VCF's header need not name them."""
-    if path.suffix == ".bcf":
-        with pysam.VariantFile(str(path)) as file:
-            return frozenset(map(str, file.header.contigs))
-    with pysam.TabixFile(str(path)) as file:
-        return frozenset(file.contigs)
 
 
 class _Reference:

@@ -1,0 +1,138 @@
+"""What a job or the ingest would tell after a night is told before the first job."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pysam
+import pytest
+import yaml
+
+from varhouse.calling.prepare import begin_run, settle
+from varhouse.calling.run import CallRun
+from varhouse.calling.settings import CallConfig, read_call_config
+from varhouse.errors import ConfigError
+from varhouse.reads.index import make_index
+
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+)
+GT = '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+RECORD = "chr1\t5\t.\tA\tC\t.\t.\t."
+
+
+@pytest.fixture
+def fx_folder(tmp_path: Path) -> Path:
+    (tmp_path / "ref.fa").write_text(">1\nACGTACGTAC\n>X\nACGTACGTAC\n")
+    for k in (1, 2):
+        (tmp_path / f"a_{k}.fq").write_text("@r\nACGTACGTAC\n+\nIIIIIIIIII\n")
+    (tmp_path / "reads.tsv").write_text(
+        "cohort\tsample\tsex\tfastq_1\tfastq_2\nnorth\tann\tfemale\ta_1.fq\ta_2.fq\n"
+    )
+    return tmp_path
+
+
+def _read(folder: Path, calling: str, **more: object) -> CallConfig:
+    keys = {"assembly": "toy", "reference": "ref.fa", "reads": "reads.tsv", **more}
+    text = yaml.safe_dump(keys) + (f"calling: {calling}\n" if calling else "")
+    (folder / "config.yaml").write_text(text)
+    return read_call_config(folder / "config.yaml")
+
+
+def _problems(folder: Path, calling: str, **more: object) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        _read(folder, calling, **more)
+    return error.value.problems
+
+
+def _vcf(path: Path, *, index: bool = True) -> Path:
+    path.with_suffix("").write_text(f"{HEADER}\n{RECORD}\n")
+    pysam.tabix_compress(str(path.with_suffix("")), str(path), force=True)
+    if index:
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+    return path
+
+
+def test_adapters_of_element_are_known(fx_folder) -> None:
+    assert _read(fx_folder, "{adapters: element}").settings.adapters == "element"
+
+
+def test_known_variants_are_looked_at_before_the_night(fx_folder) -> None:
+    (fx_folder / "plain.vcf").write_text(f"{HEADER}\n{RECORD}\n")
+    (fx_folder / "bare.bcf").write_bytes(b"BCF\x02\x02")
+    _vcf(fx_folder / "bare.vcf.gz", index=False)
+    _vcf(fx_folder / "cut.vcf.gz")
+    cut = (fx_folder / "cut.vcf.gz").read_bytes()
+    (fx_folder / "cut.vcf.gz").write_bytes(cut[:-28])
+    for name, words in (
+        ("plain.vcf", "is not packed by bgzip"),
+        ("reads.tsv", "is no VCF"),
+        ("bare.vcf.gz", "has no index; fix: bcftools index -t"),
+        ("cut.vcf.gz", "cut off"),
+    ):
+        said = f"{{base_quality: recalibrate, known_sites: [{name}]}}"
+        problems = _problems(fx_folder, said)
+        assert [words in p and name in p for p in problems] == [True], problems
+    good = _vcf(fx_folder / "good.vcf.gz")
+    said = "{base_quality: recalibrate, known_sites: [good.vcf.gz]}"
+    assert _read(fx_folder, said).settings.known_sites == [str(good)]
+    # They are of no use without, and not looked at.
+    assert _read(fx_folder, "{known_sites: [plain.vcf]}").settings.base_quality == "none"
+
+
+def test_the_advice_for_plain_text_works(fx_folder) -> None:
+    if not shutil.which("bcftools"):
+        pytest.skip("needs bcftools")
+    (fx_folder / "my known.vcf").write_text(f"{HEADER}\n{RECORD}\n")
+    said = "{base_quality: recalibrate, known_sites: [my known.vcf]}"
+    advice = _problems(fx_folder, said)[0].partition("fix: ")[2]
+    subprocess.run(advice, shell=True, check=True, cwd=fx_folder, capture_output=True)
+    _read(fx_folder, "{base_quality: recalibrate, known_sites: [my known.sorted.vcf.gz]}")
+
+
+def test_somebody_with_calls_is_not_called_into_the_same_cohort(fx_folder) -> None:
+    (fx_folder / "cohorts.tsv").write_text("cohort\tfiles\nnorth\told.vcf\nsouth\told.vcf\n")
+    for name, n in (("ann", 1), ("eve", 0)):
+        (fx_folder / "old.vcf").write_text(
+            f"{HEADER.replace('#CHROM', GT + '#CHROM')}\tFORMAT\t{name}\n{RECORD}\tGT\t0/1\n"
+        )
+        (fx_folder / "samples.tsv").write_text(
+            f"cohort\tsample\tsex\nnorth\t{name}\tfemale\nsouth\t{name}\tfemale\n"
+        )
+        more = {"cohorts": "cohorts.tsv", "samples": "samples.tsv"}
+        if n:
+            assert ["calls of 'ann'" in p for p in _problems(fx_folder, "", **more)] == [True]
+        else:
+            _read(fx_folder, "", **more)
+
+
+def _begin(folder: Path, calling: str) -> CallRun:
+    config = _read(folder, calling)
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    return begin_run(config, settle(work, config), work, 1)
+
+
+def test_an_index_of_another_fasta_is_told_before_the_first_job(fx_folder) -> None:
+    index = Path(_begin(fx_folder, "").index)
+    make_index(fx_folder / "ref.fa", index, aligner=None)
+    _begin(fx_folder, "")
+    text = (fx_folder / "ref.fa").read_text()
+    # Written again it is the same one; with another base it is not.
+    (fx_folder / "ref.fa").write_text(text)
+    _begin(fx_folder, "")
+    (fx_folder / "ref.fa").write_text(text.replace("ACGTACGTAC\n>X", "ACGTTCGTAC\n>X"))
+    with pytest.raises(ConfigError, match="is the index of another FASTA"):
+        _begin(fx_folder, "")
+    shutil.rmtree(index)
+    _begin(fx_folder, "")
+
+
+def test_known_variants_of_other_contigs_are_told_before_the_night(fx_folder) -> None:
+    _vcf(fx_folder / "known.vcf.gz")
+    said = "{base_quality: recalibrate, known_sites: [known.vcf.gz]}"
+    with pytest.raises(ConfigError, match=r"known.vcf.gz: no variant on a contig.*chr1.*1, X"):
+        _begin(fx_folder, said)
+    text = (fx_folder / "ref.fa").read_text()
+    (fx_folder / "ref.fa").write_text(text.replace(">1", ">chr1"))
+    _begin(fx_folder, said)
