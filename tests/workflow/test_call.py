@@ -127,8 +127,11 @@ def test_a_failed_job_is_told_with_its_person_and_the_others_go_on(fx_copy) -> N
     # There is no room for bob's calls.
     (fx_copy / "calls" / "gvcf" / "north").mkdir()
     (fx_copy / "calls" / "gvcf" / "north" / "bob.g.vcf.gz").mkdir()
-    failed = _call(fx_copy)
+    failed = _call(fx_copy, "--json")
     assert failed.returncode == 1, failed.stdout + failed.stderr
+    account = json.loads(failed.stdout)
+    assert [p["state"] for p in account["people"]] == ["called", "not called"]
+    assert "sample bob" in account["error"]
     assert "sample bob" in failed.stderr
     assert "logs/reads_gvcf" in failed.stderr
     assert (fx_copy / "calls" / "gvcf" / "north" / "ann.g.vcf.gz").exists()

@@ -17,12 +17,13 @@ from varhouse.calling.prepare import (
     begin_run,
     check_disk,
     check_people,
+    is_done,
     prepare,
     settle,
     write_panel,
 )
 from varhouse.calling.programs import check_programs, conda_programs
-from varhouse.calling.run import CallRun
+from varhouse.calling.run import CallRun, RunPerson
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.calling.sizing import CHECK_BYTES
 from varhouse.calling.steps import CHECKED, KEEP_WORK, LOCK, bring_kept
@@ -71,6 +72,41 @@ def call(config: Path | CallConfig, options: Options) -> tuple[int, dict[str, An
         account = _run(config, options, work, _Snakemake(holder, profile, resources))
     account["seconds"] = round(time.monotonic() - started, 1)
     return 0, account
+
+
+class CallFailedError(VarhouseError):
+    """A job failed; `account` says who was called all the same: others go on.
+
+    Parameters
+    ----------
+    error
+        What failed.
+    run
+        The run that ended so.
+    """
+
+    def __init__(self, error: VarhouseError, run: CallRun) -> None:
+        super().__init__(error.message, error.fix)
+        self.exit_code = error.exit_code
+        self.account: dict[str, Any] = {
+            "folder": run.folder,
+            "error": str(error),
+            "people": [
+                {
+                    "cohort": p.person.cohort,
+                    "sample": p.person.name,
+                    "state": "gvcf" if p.start == "gvcf" else _state(run, p),
+                }
+                for p in run.people
+            ],
+            "notes": list(dict.fromkeys(run.notes)),
+        }
+
+
+def _state(run: CallRun, person: RunPerson) -> str:
+    if person.done:
+        return "unchanged"
+    return "called" if is_done(run, person) else "not called"
 
 
 def make_folders(folder: Path, work: Path) -> None:
@@ -143,7 +179,10 @@ def _run(
     sweep(run, keep_current=True)
     find_made(run)
     run.save()
-    snakemake.run(run, options, "run.json")
+    try:
+        snakemake.run(run, options, "run.json")
+    except VarhouseError as error:
+        raise CallFailedError(error, run) from error
     check_people(run)
     if not is_told(run):
         raise VarhouseError(

@@ -70,19 +70,28 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="check the reads; say who would be called and what it needs; write nothing",
     )
-    parser.add_argument("--json", action="store_true", help="print the account as JSON")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the account as JSON; if a job failed, who was called all the same",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from varhouse.calling.account import print_call
-    from varhouse.calling.driver import call
+    from varhouse.calling.driver import CallFailedError, call
     from varhouse.ingest.driver import Options
 
     options = Options(
         wait=args.wait, keep_work=args.keep_work, dry_run=args.dry_run, **job_options(args)
     )
-    code, account = call(args.config, options)
+    try:
+        code, account = call(args.config, options)
+    except CallFailedError as error:
+        if args.json:
+            print(json.dumps(error.account, ensure_ascii=False))
+        raise
     if args.json:
         print(json.dumps(account, ensure_ascii=False))
     else:
