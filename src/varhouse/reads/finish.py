@@ -119,17 +119,23 @@ def finish_person(
             counts = _link(looked[0], out, work)
             return {**counts, "form": form, "linked": True, "notes": [], "tools": []}
         plan = plan_groups([each.groups for each in looked], groups, sample)
-        how: dict[str, Any] = {"form": form, "mark": mark, "longest": longest}
-        try:
-            return _write(looked, plan, out, work, **how)
-        except PipelineError as error:
-            if not mark or _LACKS_SCORES.search(str(error)) is None:
-                raise
-        # The first records had no pairs, or had scores, and later ones have not.
-        looked = [replace(each, has_pairs=True, has_scores=False) for each in looked]
-        return _write(looked, plan, out, work, **how)
+        return _join(looked, plan, out, work, form=form, mark=mark, longest=longest)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _join(
+    looked: Sequence[Alignments], plan: Sequence[Groups], out: Path, work: _Work, **how: Any
+) -> dict[str, Any]:
+    """Write the file; with mate scores for all pairs, if some turn out to have none."""
+    try:
+        return _write(looked, plan, out, work, **how)
+    except PipelineError as error:
+        if not how["mark"] or _LACKS_SCORES.search(str(error)) is None:
+            raise
+    # The first records had no pairs, or had scores, and later ones have not.
+    looked = [replace(each, has_pairs=True, has_scores=False) for each in looked]
+    return _write(looked, plan, out, work, **how)
 
 
 def _prepare(

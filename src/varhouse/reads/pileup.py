@@ -14,19 +14,28 @@ records three things are kept in arrays over the bases of a span:
   genotypes lie above its own, 0 where one lies below it, at most 99. Where somebody has one
   copy only genotypes of one allele count.
 
-Layout of BCF: the VCF specification, section 6.3.
+The bytes of BCF: `reads.bcf`.
 """
 
-import re
 from typing import BinaryIO, NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
 
 from varhouse.errors import InputError
 from varhouse.genome.reference import CONCRETE
+from varhouse.reads.bcf import (
+    CUT,
+    LOOK,
+    MAGIC,
+    BcfSource,
+    number,
+    read_header,
+    typed,
+    width_of,
+    word,
+)
 
 Uint8 = npt.NDArray[np.uint8]
 Uint16 = npt.NDArray[np.uint16]
@@ -40,9 +49,6 @@ cache."""
 MOST_QUALITY = 99
 """Genotype qualities of blocks end here, as GATK's do."""
 
-_MAGIC = b"BCF\x02\x02"
-_FORMAT = re.compile(r"^##FORMAT=<ID=([^,>]+)[^\n]*?,IDX=(\d+)>\n", re.M)
-_RAW_DEPTH = re.compile(r"^##INFO=<ID=DP,[^\n]*?,IDX=(\d+)>\n", re.M)
 _KEYS = ("PL", "DP", "AD", "QS")
 _PL, _DP, _AD, _QS = range(4)
 _UPPER = CONCRETE[np.frombuffer(bytes(range(256)).upper(), np.uint8)]
@@ -121,58 +127,16 @@ class Window(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _word(data, at):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Read a little-endian int32."""
-    return np.int64(
-        np.int32(
-            np.uint32(data[at])
-            | np.uint32(data[at + 1]) << np.uint32(8)
-            | np.uint32(data[at + 2]) << np.uint32(16)
-            | np.uint32(data[at + 3]) << np.uint32(24)
-        )
-    )
-
-
-@nb.njit(cache=True, nogil=True)
-def _number(data, at, kind):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Read a typed integer of kind 1, 2 or 3 (8, 16, 32 bits); missing ones are negative."""
-    if kind == 1:
-        return np.int64(np.int8(data[at]))
-    if kind == 2:
-        return np.int64(
-            np.int16(np.uint16(data[at]) | np.uint16(data[at + 1]) << np.uint16(8))
-        )
-    return _word(data, at)
-
-
-@nb.njit(cache=True, nogil=True)
-def _typed(data, at):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Read the head of a typed value: how many there are, of which kind, where they begin."""
-    kind, n = np.int64(data[at] & 15), np.int64(data[at] >> 4)
-    at += 1
-    if n == 15:
-        width = np.int64(data[at] & 15)
-        n = _number(data, at + 1, width)
-        at += 1 + (1 << (width - 1))
-    return n, kind, at
-
-
-@nb.njit(cache=True, nogil=True)
-def _width(kind):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    return 1 if kind == 1 or kind == 7 else 2 if kind == 2 else 4
-
-
-@nb.njit(cache=True, nogil=True)
 def _likelihoods(data, at, kind, n_alleles, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put the least PL of no, of one and of only other alleles into `least`.
 
     Genotypes j/k stand at k(k+1)/2 + j (VCF specification, section 1.6.2).
     """
-    width = _width(kind)
+    width = width_of(kind)
     least[:] = 1 << 20
     for k in range(n_alleles):
         for j in range(k + 1):
-            value = _number(data, at + (k * (k + 1) // 2 + j) * width, kind)
+            value = number(data, at + (k * (k + 1) // 2 + j) * width, kind)
             if value < 0:
                 continue
             which = 0 if k == 0 else 1 if j == 0 else 2
@@ -205,8 +169,8 @@ def _count(data, places, kinds, alleles, n_alleles, panel, p):  # type: ignore[n
     """Count the reads of a record at site `p` of the panel."""
     _, alt, counts, quality = panel
     for a in range(n_alleles):
-        reads = _number(data, places[_AD] + a * _width(kinds[_AD]), kinds[_AD])
-        sum_ = _number(data, places[_QS] + a * _width(kinds[_QS]), kinds[_QS])
+        reads = number(data, places[_AD] + a * width_of(kinds[_AD]), kinds[_AD])
+        sum_ = number(data, places[_QS] + a * width_of(kinds[_QS]), kinds[_QS])
         which = 0 if a == 0 else 1 if data[alleles[a]] == alt[p] else 2
         counts[p, which] += reads
         if which < 2:
@@ -216,15 +180,15 @@ def _count(data, places, kinds, alleles, n_alleles, panel, p):  # type: ignore[n
 @nb.njit(cache=True, nogil=True)
 def _raw_depth(data, at, n_values, dp):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Read INFO/DP of a record, whose FILTER begins at `at`: all reads, whatever they say."""
-    n, kind, at = _typed(data, at)
-    at += n * _width(kind)
+    n, kind, at = typed(data, at)
+    at += n * width_of(kind)
     for _ in range(n_values):
-        n, kind, at = _typed(data, at)
-        key = _number(data, at, kind)
-        n, kind, at = _typed(data, at + _width(kind))
+        n, kind, at = typed(data, at)
+        key = number(data, at, kind)
+        n, kind, at = typed(data, at + width_of(kind))
         if key == dp and n > 0:
-            return _number(data, at, kind)
-        at += n * _width(kind)
+            return number(data, at, kind)
+        at += n * width_of(kind)
     return 0
 
 
@@ -244,21 +208,21 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     alleles, lengths = np.empty(256, np.int64), np.empty(256, np.int64)
     at, to = 0, 0
     while at + 32 <= size:
-        shared, indiv = _word(data, at), _word(data, at + 4)
+        shared, indiv = word(data, at), word(data, at + 4)
         after = at + 8 + shared + indiv
         if after > size:
             break
-        pos = _word(data, at + 12)
-        n_alleles = _word(data, at + 24) >> 16
-        samples = _word(data, at + 28)
+        pos = word(data, at + 12)
+        n_alleles = word(data, at + 24) >> 16
+        samples = word(data, at + 28)
         if samples & 0xFFFFFF != 1:
             state[4] = 1
             break
-        n, kind, here = _typed(data, at + 32)
+        n, kind, here = typed(data, at + 32)
         here += n
         ref_length, longest_loss, is_indel, has_alt = 0, 0, False, False
         for a in range(n_alleles):
-            n, kind, here = _typed(data, here)
+            n, kind, here = typed(data, here)
             alleles[a], lengths[a] = here, n
             if a == 0:
                 ref_length = n
@@ -273,13 +237,13 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         here = at + 8 + shared
         places[:] = -1
         for _ in range(samples >> 24 & 0xFF):
-            n, kind, here = _typed(data, here)
-            key = _number(data, here, kind)
-            n, kind, here = _typed(data, here + _width(kind))
+            n, kind, here = typed(data, here)
+            key = number(data, here, kind)
+            n, kind, here = typed(data, here + width_of(kind))
             for k in range(4):
                 if keys[k] == key:
                     places[k], kinds[k] = here, kind
-            here += n * _width(kind)
+            here += n * width_of(kind)
         state[1] += 1
         state[3] += is_unknown
         held = copies[pos - first] if 0 <= pos - first < copies.size else 0
@@ -290,11 +254,11 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
                     _lower(pileup, i - start, copies[i - first], least)
         if start <= pos < end and not is_indel:
             if places[_DP] >= 0:
-                reads = _number(data, places[_DP], kinds[_DP])
+                reads = number(data, places[_DP], kinds[_DP])
                 pileup.depth[pos - start] = min(max(reads, 0), 65_535)
                 # Mates that overlap count once there, and bases without quality not at all.
                 if 4 * reads >= most:
-                    n_values = _word(data, at + 24) & 0xFFFF
+                    n_values = word(data, at + 24) & 0xFFFF
                     state[5] += _raw_depth(data, filters, n_values, keys[4]) >= most
             while state[0] < panel.pos.size and panel.pos[state[0]] < pos:
                 state[0] += 1
@@ -317,87 +281,12 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     return at, to
 
 
-class _Source:
-    """The bytes of a BCF, whether it is plain or in BGZF blocks: `-Ou` writes stored ones."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._head = source.read(_HEAD)
-        self._is_plain = self._head[:2] != b"\x1f\x8b"
-        self._rest = memoryview(self._head if self._is_plain else b"")
-
-    def read(self, n: int) -> bytes:
-        """Read n bytes, fewer at the end."""
-        data = bytearray(n)
-        got = 0
-        while got < n and (more := self.read_into(memoryview(data)[got:])):
-            got += more
-        return bytes(data[:got])
-
-    def read_into(self, place: memoryview) -> int:
-        """Fill a place as far as the end allows; 0: there is nothing more."""
-        filled = 0
-        while filled < len(place):
-            if not self._rest:
-                self._rest = memoryview(self._next(len(place) - filled))
-                if not self._rest:
-                    break
-            n = min(len(self._rest), len(place) - filled)
-            place[filled : filled + n] = self._rest[:n]
-            self._rest = self._rest[n:]
-            filled += n
-        return filled
-
-    def _next(self, n: int) -> bytes:
-        if self._is_plain:
-            return self._source.read(n)
-        while self._head:
-            # SAM specification, section 4.1: bytes 16 and 17 are the size of the block less
-            # one.
-            size = int.from_bytes(self._head[16:18], "little") + 1 - _HEAD
-            body = self._source.read(size)
-            if len(self._head) < _HEAD or len(body) < size:
-                raise InputError(_CUT, _LOOK)
-            data = isal_zlib.decompress(memoryview(body)[:-8], -15)
-            self._head = self._source.read(_HEAD)
-            if data:
-                return data
-        return b""
-
-
-_HEAD = 18
-"""Bytes before the compressed ones of a BGZF block."""
-
-_CUT = "what bcftools mpileup wrote is cut off"
-_LOOK = "look into the log of the step"
-
-
-def _read_header(source: _Source) -> tuple[str, list[int]]:
-    """Read the header of a BCF: its text, and the numbers of the keys (-1: none).
-
-    FORMAT keys, and INFO/DP.
-    """
-    head = source.read(9)
-    if len(head) < 9 or head[:5] != _MAGIC:
-        raise InputError("bcftools mpileup wrote no BCF", _LOOK)
-    size = int.from_bytes(head[5:], "little")
-    data = source.read(size)
-    if len(data) < size:
-        raise InputError(_CUT, _LOOK)
-    text = data.rstrip(b"\0").decode()
-    found = {m[1]: int(m[2]) for m in _FORMAT.finditer(text)}
-    if "PL" not in found or "DP" not in found:
-        raise InputError("the BCF of bcftools mpileup lacks FORMAT/PL or DP", "this is a bug")
-    raw = _RAW_DEPTH.search(text)
-    return text, [*(found.get(key, -1) for key in _KEYS), int(raw[1]) if raw else -1]
-
-
 def _for_caller(text: str) -> bytes:
     """Write the header with a short sample name: names of people need no quoting then."""
     lines = text.rstrip("\n").split("\n")
     lines[-1] = "\t".join([*lines[-1].split("\t")[:9], SAMPLE])
     data = ("\n".join(lines) + "\n").encode() + b"\0"
-    return _MAGIC + len(data).to_bytes(4, "little") + data
+    return MAGIC + len(data).to_bytes(4, "little") + data
 
 
 SAMPLE = "S"
@@ -439,8 +328,8 @@ def read_pileup(
     InputError
         If the BCF is cut off, or of several samples.
     """
-    bcf = _Source(source)
-    text, numbers = _read_header(bcf)
+    bcf = BcfSource(source)
+    text, numbers = read_header(bcf, _KEYS)
     sink.write(_for_caller(text))
     pileup = Pileup.of(window.end - window.start)
     keys, state = np.array(numbers, np.int64), np.zeros(6, np.int64)
@@ -461,7 +350,7 @@ def read_pileup(
         if not got:
             break
     if size:
-        raise InputError(_CUT, _LOOK)
+        raise InputError(CUT, LOOK)
     counts = {"records": int(state[1]), "passed": int(state[2]), "unknown": int(state[3])}
     counts["full"] = int(state[5])
     return pileup, counts
