@@ -1,17 +1,24 @@
 """What a job or the ingest would tell after a night is told before the first job."""
 
+import gzip
+import json
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
+import callsteps
 import pysam
 import pytest
 import yaml
 
+from varhouse.calling import driver, sizing
 from varhouse.calling.prepare import begin_run, settle
 from varhouse.calling.run import CallRun
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.errors import ConfigError
+from varhouse.ingest.driver import Options
 from varhouse.reads.index import make_index
 
 HEADER = (
@@ -136,3 +143,53 @@ def test_known_variants_of_other_contigs_are_told_before_the_night(fx_folder) ->
     text = (fx_folder / "ref.fa").read_text()
     (fx_folder / "ref.fa").write_text(text.replace(">1", ">chr1"))
     _begin(fx_folder, said)
+
+
+@pytest.mark.parametrize(("depth", "keep", "packed"), [(1, "bam", False), (4, "none", True)])
+def test_the_disk_that_is_said_is_never_exceeded(
+    tmp_path, monkeypatch, depth: float, keep: str, packed: bool
+) -> None:
+    pytest.importorskip("pybwa", reason="needs the extra reads")
+    # What is there in any case would hide what grows with reads and reference.
+    monkeypatch.setattr(sizing, "_FIXED_BYTES", 1 << 19)
+    monkeypatch.setattr(sizing, "_PERSON_BYTES", 1 << 17)
+    monkeypatch.setattr(
+        callsteps, "GENOME", {"chr1": 300_000, "chrX": 60_000, "chrY": 40_000, "chrM": 16_000}
+    )
+    config = callsteps.make_reads(tmp_path, depth)
+    said = {**json.loads(config.read_text()), "calling": {"keep": keep}}
+    if packed:
+        with gzip.open(tmp_path / "ref.fa.gz", "wb") as file:
+            file.write((tmp_path / "ref.fa").read_bytes())
+        said["reference"] = "ref.fa.gz"
+    config.write_text(json.dumps(said))
+    # As a run leaves it that was killed at once.
+    (tmp_path / f"{said['reference']}.varhouse-index").mkdir()
+    inputs = set(tmp_path.rglob("*"))
+    _, told = driver.call(config, Options(cores=1, dry_run=True))
+    number, unit = told["needs"].split()[:2]
+    assert unit == "MiB"
+
+    def held() -> int:
+        found = {}
+        for path in set(tmp_path.rglob("*")) - inputs:
+            with suppress(FileNotFoundError):
+                state = path.lstat()
+                found[state.st_ino] = state.st_size if path.is_file() else 0
+        return sum(found.values())
+
+    most, ended = [0], Event()
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            most.append(held())
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        callsteps.call_here(config, cores=1)
+    finally:
+        ended.set()
+        watcher.join()
+    # And it is no figure out of the air.
+    assert float(number) * 2**20 / 3 < max(most) < float(number) * 2**20

@@ -365,7 +365,7 @@ def test_a_full_disk_is_foreseen(fx_copy, monkeypatch) -> None:
     usage = shutil.disk_usage(fx_copy)._replace(free=10)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     runner = Steps()
-    with pytest.raises(VarhouseError, match="GiB of disk at most") as error:
+    with pytest.raises(VarhouseError, match="MiB of disk at most") as error:
         call_here(fx_copy / "config.yaml", runner)
     assert "keep: none" in str(error.value)
     assert runner.ran == []

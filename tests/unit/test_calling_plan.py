@@ -59,8 +59,8 @@ def test_memory_and_disk_follow_the_inputs() -> None:
     assert large["reads_person"] < large["reads_index"]
     java = sizing.memory(10**6, 2, Settings(caller="gatk"))
     assert java["reads_call"] > small["reads_call"] + 4_000
-    most, stays = sizing.disk_needed([10**9, 10**9], cores=1, keeps=True, index=0)
-    none, less = sizing.disk_needed([10**9, 10**9], cores=1, keeps=False, index=0)
+    most, stays = sizing.disk_needed([10**9, 10**9], cores=1, keeps=True, called=10**8)
+    none, less = sizing.disk_needed([10**9, 10**9], cores=1, keeps=False, called=10**8)
     assert most > stays > less
     assert most > none > less
 

@@ -18,6 +18,7 @@ from varhouse.calling.sizing import (
     THREADS,
     cut_spans,
     disk_needed,
+    index_disk,
     is_whole,
     memory,
     minutes,
@@ -308,8 +309,9 @@ def write_panel(run: CallRun) -> None:
     contigs = fasta_contigs(run)
     names = [(c.name, sorted(c.aliases)) for c in contigs.contigs]
     run.panel = key_of(
-        "panel", said.sites, state, said.frequency, run.contigs, names, copies_key(run)
-    )
+        "panel", said.sites, state, said.frequency, run.reference_digest, run.contigs, names,
+        copies_key(run),
+    )  # fmt: skip
     kept = run.path(PANEL.format(run.panel))
     if not kept.exists():
         panel = read_panel(
@@ -335,12 +337,12 @@ def check_disk(run: CallRun, cores: int, free: int) -> str:
     VarhouseError
         If there is less.
     """
-    index = 0 if Path(run.index).is_dir() else sum(length for _, length in run.lengths)
     most, stays = disk_needed(
         [p.n_bases for p in run.todo],
         cores=cores,
         keeps=run.settings.keep != "none",
-        index=index,
+        called=sum(length for _, length in run.contigs),
+        index=_reference_bytes(run) if run.todo else 0,
     )
     there = sum(
         f.stat().st_size
@@ -349,13 +351,33 @@ def check_disk(run: CallRun, cores: int, free: int) -> str:
         if f.is_file()
     )
     run.disk = max(0, most - there)
-    text = (
-        f"{run.disk / 2**30:,.1f} GiB of disk at most, of which {stays / 2**30:,.1f} GiB stay"
-    )
+    text = f"{_size(run.disk)} of disk at most, of which {_size(stays)} stay"
     if free < run.disk:
         raise VarhouseError(
-            f"{run.folder}: {text}; {free / 2**30:,.1f} GiB are free there",
+            f"{run.folder}: {text}; {_size(free)} are free there",
             "free some space, name another place (calling.folder), or keep no alignments "
             "(calling.keep: none)",
         )
     return text
+
+
+def _reference_bytes(run: CallRun) -> int:
+    """Bound the bytes of what is made of the reference, without an index that is there."""
+    length = sum(n for _, n in run.lengths)
+    folder, aligner = Path(run.index), run.settings.aligner
+    # Compiled it has a byte a base, in the work folder; a dry run has it elsewhere.
+    out = length
+    aligns = any(p.start == "reads" for p in run.todo)
+    made = "bwa" if aligner == "pybwa" else aligner
+    if (folder / (f"{made}.json" if aligns else "index.json")).exists():
+        return out
+    copied = Path(run.reference).suffix in (".gz", ".bgz")
+    return out + index_disk(length if aligns or copied else 0, aligner, copied=copied)
+
+
+def _size(n_bytes: int) -> str:
+    """Give bytes in a unit that fits."""
+    for name, shift in (("TiB", 40), ("GiB", 30)):
+        if n_bytes >> shift:
+            return f"{n_bytes / (1 << shift):,.1f} {name}"
+    return f"{n_bytes / (1 << 20):,.1f} MiB"
