@@ -9,15 +9,17 @@ from pathlib import Path
 from threading import Event, Thread
 
 import callsteps
+import numpy as np
 import pysam
 import pytest
 import yaml
 
 from varhouse.calling import driver, sizing
-from varhouse.calling.prepare import begin_run, settle
+from varhouse.calling.callers import open_panel
+from varhouse.calling.prepare import begin_run, settle, write_panel
 from varhouse.calling.run import CallRun
 from varhouse.calling.settings import CallConfig, read_call_config
-from varhouse.errors import ConfigError
+from varhouse.errors import ConfigError, InputError
 from varhouse.ingest.driver import Options
 from varhouse.reads.index import make_index
 
@@ -193,3 +195,44 @@ def test_the_disk_that_is_said_is_never_exceeded(
         watcher.join()
     # And it is no figure out of the air.
     assert float(number) * 2**20 / 3 < max(most) < float(number) * 2**20
+
+
+def _panel(path: Path, text: dict[str, str], *, shift: int) -> None:
+    """Write common SNVs of which REF is the base `shift` before."""
+    rows = [
+        f"{name.removeprefix('chr')}\t{at}\t.\t{ref}\t{'CA'[ref != 'A']}\t.\t.\tAF=0.4"
+        for name, bases in text.items()
+        for at in range(1000, len(bases), 1000)
+        if (ref := bases[at - 1 - shift])
+    ]
+    info = '##INFO=<ID=AF,Number=A,Type=Float,Description="f">'
+    head = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+    path.write_text("\n".join(["##fileformat=VCFv4.2", info, head, *rows]) + "\n")
+
+
+def test_a_panel_of_another_assembly_is_refused_before_the_first_job(fx_folder) -> None:
+    bases = "".join(np.random.default_rng(3).choice(list("ACGT"), 30_000))
+    (fx_folder / "ref.fa").write_text(f">chr1\n{bases}\n>chrX\n{bases[::-1]}\n")
+    said = "{contamination: {sites: panel.vcf}}"
+    _panel(fx_folder / "panel.vcf", {"chr1": bases}, shift=0)
+    run = _begin(fx_folder, said)
+    write_panel(run)
+    assert open_panel(run).height == 29
+    assert set(open_panel(run)["contig"]) == {"chr1"}
+    _panel(fx_folder / "panel.vcf", {"chr1": bases}, shift=7)
+    with pytest.raises(InputError, match="REF is not the reference's base"):
+        write_panel(_begin(fx_folder, said))
+
+
+def test_regions_that_stand_on_x_and_y_are_told_at_the_start(fx_folder) -> None:
+    bases = "".join(np.random.default_rng(3).choice(list("ACGT"), 9_000))
+    (fx_folder / "par.bed").write_text("chrX\t0\t3000\nchrY\t0\t3000\n")
+    for masked in (False, True):
+        y = ("N" * 3000 if masked else bases[:3000]) + bases[:2999:-1]
+        (fx_folder / "ref.fa").write_text(f">1\n{bases}\n>X\n{bases}\n>Y\n{y}\n")
+        text = {"name": "toy", "reference": "ref.fa", "par": "par.bed"}
+        config = {"assembly": text, "reads": "reads.tsv"}
+        (fx_folder / "config.yaml").write_text(json.dumps(config))
+        checked = read_call_config(fx_folder / "config.yaml")
+        run = begin_run(checked, settle(fx_folder, checked), fx_folder, 1)
+        assert any("Y:1-3000" in note for note in run.notes) is not masked, run.notes

@@ -27,6 +27,7 @@ from varhouse.calling.sizing import (
 from varhouse.errors import ConfigError, StoreError, VarhouseError, nearest
 from varhouse.files import read_json
 from varhouse.filestate import file_digest, file_state
+from varhouse.genome.parmask import par_note
 from varhouse.genome.reference import Reference
 from varhouse.genome.shipped import find_shipped
 from varhouse.ingest.jobs.about import READS_RULES
@@ -92,6 +93,8 @@ def begin_run(config: CallConfig, settled: Settled, work: Path, cores: int) -> C
         jobs=Jobs(),
     )
     check_beforehand(run)
+    if note := par_note(Reference(settled.compiled), open_haploid(run)):
+        run.notes.append(f"{Path(run.reference).name}: {note}")
     _size_jobs(run, cores)
     return run
 
@@ -318,6 +321,7 @@ def write_panel(run: CallRun) -> None:
             Path(said.sites),
             said.frequency,
             contigs,
+            reference=Reference(Path(run.compiled)),
             haploid=open_haploid(run),
             notes=run.notes,
         )

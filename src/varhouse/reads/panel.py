@@ -6,6 +6,8 @@ Alleles are SNVs with one ALT of intermediate frequency, thinned so that neighbo
 read by the same molecules and linked less, and so few that the estimate takes a second.
 """
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pysam
 from varhouse.errors import InputError
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.haploid import HaploidRegions
+from varhouse.genome.reference import Reference
 from varhouse.reads.panelfile import COMMON, SCHEMA, read_sites
 
 SPACING = 1000
@@ -39,6 +42,7 @@ def read_panel(
     contigs: Contigs,
     *,
     fasta: Path | None = None,
+    reference: Reference | None = None,
     haploid: HaploidRegions | None = None,
     most: int = MOST_SITES,
     notes: list[str] | None = None,
@@ -57,6 +61,8 @@ def read_panel(
     fasta
         Reference with `.fai`: REF is compared with it, and contigs are named as it names them.
         None: canonical names, nothing compared.
+    reference
+        The same, compiled, with the names of the FASTA; in place of `fasta`.
     haploid
         X, Y and MT, of which nothing is taken.
     notes
@@ -91,8 +97,18 @@ def read_panel(
     order = contigs.ordinal
     rank = found["contig"].replace_strict(order, default=len(order), return_dtype=pl.Int64)
     found = found.with_columns(rank=rank).sort("rank", "pos", "alt").drop("rank")
-    if fasta is not None:
-        found = _compared(sites, found, contigs, fasta, said)
+    if reference is not None:
+        compiled = reference
+        names = [c.name for c in compiled.contigs.contigs]
+
+        def bases(name: str, at: npt.NDArray[np.int64]) -> list[str]:
+            return _bases_of(compiled.sequence(name), at)
+
+        found = _compared(sites, found, contigs, names, bases, compiled.fasta_name, said)
+    elif fasta is not None:
+        with pysam.FastaFile(str(fasta)) as file:
+            bases = partial(_bases_at, file)
+            found = _compared(sites, found, contigs, file.references, bases, fasta.name, said)
     found = _thinned(found, most)
     if found.height < FEW_SITES:
         said.append(
@@ -123,16 +139,20 @@ def _thinned(found: pl.DataFrame, most: int) -> pl.DataFrame:
 
 
 def _compared(
-    sites: Path, found: pl.DataFrame, contigs: Contigs, fasta: Path, said: list[str]
+    sites: Path,
+    found: pl.DataFrame,
+    contigs: Contigs,
+    names: Iterable[str],
+    bases_at: Callable[[str, npt.NDArray[np.int64]], list[str]],
+    fasta: str,
+    said: list[str],
 ) -> pl.DataFrame:
     """Name contigs as the FASTA does, and leave out sites of which REF is not its base."""
-    with pysam.FastaFile(str(fasta)) as file:
-        own = {contigs.canonical(name): name for name in file.references}
-        found = found.filter(pl.col("contig").is_in([c for c in own if c is not None]))
-        base: list[str] = []
-        for (name,), rows in found.group_by("contig", maintain_order=True):
-            text = _bases_at(file, own[str(name)], rows["pos"].to_numpy() - 1)
-            base.extend(text)
+    own = {contigs.canonical(name): name for name in names}
+    found = found.filter(pl.col("contig").is_in([c for c in own if c is not None]))
+    base: list[str] = []
+    for (name,), rows in found.group_by("contig", maintain_order=True):
+        base.extend(bases_at(own[str(name)], rows["pos"].to_numpy() - 1))
     found = found.with_columns(base=pl.Series(base, dtype=pl.String))
     wrong = found.filter(pl.col("ref") != pl.col("base"))
     if found.is_empty() or wrong.height > max(MOST_WRONG * found.height, 1):
@@ -145,15 +165,15 @@ def _compared(
         raise InputError(
             f"{sites}: REF is not the reference's base at {wrong.height:,} of "
             f"{found.height:,} sites{where}",
-            f"give a panel of the assembly of {fasta.name}",
+            f"give a panel of the assembly of {fasta}",
         )
     if wrong.height:
         said.append(
             f"{sites.name}: {wrong.height:,} sites left out, REF is not the reference's"
         )
-    names = {c: name for c, name in own.items() if c is not None}
+    known = {c: name for c, name in own.items() if c is not None}
     return found.filter(pl.col("ref") == pl.col("base")).with_columns(
-        contig=pl.col("contig").replace_strict(names, return_dtype=pl.String)
+        contig=pl.col("contig").replace_strict(known, return_dtype=pl.String)
     )
 
 
@@ -172,4 +192,12 @@ def _bases_at(file: pysam.FastaFile, name: str, at: npt.NDArray[np.int64]) -> li
         offset = at[low:high] - start
         inside = offset < len(held)
         out[low:high][inside] = held[offset[inside]]
+    return [chr(b) for b in out]
+
+
+def _bases_of(bases: npt.NDArray[np.uint8], at: npt.NDArray[np.int64]) -> list[str]:
+    """Give the bases at 0-based positions; N beyond the end."""
+    inside = at < len(bases)
+    out = np.full(len(at), ord("N"), np.uint8)
+    out[inside] = bases[at[inside]]
     return [chr(b) for b in out]
