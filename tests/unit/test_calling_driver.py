@@ -307,6 +307,9 @@ def test_restart_gives_the_same_calls(fx_copy, start: str) -> None:
     if start == "alignments":
         for name in ("ann", "bob"):
             assert _calls(fx_copy, name, "again") == _calls(fx_copy, name)
+            tools = _qc(fx_copy, name, "again")["tools"]
+            assert [t["step"] for t in tools][:2] == ["trim", "align"]
+            assert tools[1]["name"] == "pybwa mem"
         return
     listed = (fx_copy / "again" / "lists" / "north.txt").read_text().split()
     assert listed == [

@@ -13,6 +13,7 @@ from varhouse.genome.contigs import Contig, Contigs, read_aliases
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.lineage import lineage_lines
 from varhouse.reads.copies import copies_of_person
+from varhouse.reads.earlier import earlier_tools
 from varhouse.reads.index import Index
 from varhouse.reads.model import Person, Sex, Span, Tool, path_of
 from varhouse.reads.sexcheck import (
@@ -168,7 +169,10 @@ def join_person(run: CallRun, person: RunPerson, regions: list[Path], index: Ind
         read_json(run.path(f"aligned/{key}.json")) if person.start == "reads" else {}
         for key in person.lanes
     ]
-    tools = _tools(run, [*aligned, finished])
+    # What was done before is in the headers of the alignments.
+    files = [] if person.start == "reads" else [f for lane in who.lanes for f in lane.files]
+    before = {"tools": [tool.as_json() for tool in earlier_tools(files)]}
+    tools = _tools(run, [before, *aligned, finished])
     pairs = zip(who.lanes, person.facts, strict=True)
     header = lineage_lines(
         who.name,
