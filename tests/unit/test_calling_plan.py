@@ -8,6 +8,7 @@ import pytest
 
 from varhouse.calling import sizing
 from varhouse.calling.byhand import example_run
+from varhouse.calling.prepare import are_marked
 from varhouse.calling.resultsheets import cohort_rows, config_for_ingest, restart_rows
 from varhouse.calling.run import CallRun, load_call_run
 from varhouse.calling.settings import Settings
@@ -63,6 +64,13 @@ def test_memory_and_disk_follow_the_inputs() -> None:
     none, less = sizing.disk_needed([10**9, 10**9], cores=1, keeps=False, called=10**8)
     assert most > stays > less
     assert most > none > less
+
+
+def test_files_that_were_marked_one_by_one_are_marked_together() -> None:
+    assert are_marked([{"marked": True}])
+    assert not are_marked([{"marked": False}])
+    assert not are_marked([{}])
+    assert not are_marked([{"marked": True}, {"marked": True}])
 
 
 def test_the_configuration_of_the_ingest_has_absolute_paths(fx_run: CallRun) -> None:

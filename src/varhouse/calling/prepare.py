@@ -5,7 +5,7 @@ results say the key of his calls, and what lies in the work folder has a key in 
 whatever is corrected (a file, a sex, a setting) does anew what depends on it, and only that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +163,8 @@ def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -
         person.start = _start(person)
         if person.start == "gvcf":
             continue
-        person.mark = run.settings.duplicates == "mark" and not all(
-            f.get("marked") for facts in person.facts for f in facts.files
-        )
+        files = [f for facts in person.facts for f in facts.files]
+        person.mark = run.settings.duplicates == "mark" and not are_marked(files)
         _name_files(run, person, copies)
         person.done = is_done(run, person)
     todo = run.todo
@@ -179,6 +178,14 @@ def prepare(run: CallRun, facts: dict[tuple[int, int], LaneFacts], cores: int) -
     run.batch = _batch_key(run)
     _size_jobs(run, cores)
     return run
+
+
+def are_marked(files: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a person's files have all their duplicates marked.
+
+    Files that were marked one by one do not know the duplicates of each other.
+    """
+    return len(files) == 1 and bool(files[0].get("marked"))
 
 
 def _start(person: RunPerson) -> str:
