@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 from contextlib import suppress
@@ -147,7 +148,7 @@ def test_known_variants_of_other_contigs_are_told_before_the_night(fx_folder) ->
     _begin(fx_folder, said)
 
 
-@pytest.mark.parametrize(("depth", "keep", "packed"), [(1, "bam", False), (4, "none", True)])
+@pytest.mark.parametrize(("depth", "keep", "packed"), [(0.2, "bam", False), (4, "none", True)])
 def test_the_disk_that_is_said_is_never_exceeded(
     tmp_path, monkeypatch, depth: float, keep: str, packed: bool
 ) -> None:
@@ -174,10 +175,12 @@ def test_the_disk_that_is_said_is_never_exceeded(
 
     def held() -> int:
         found = {}
-        for path in set(tmp_path.rglob("*")) - inputs:
-            with suppress(FileNotFoundError):
-                state = path.lstat()
-                found[state.st_ino] = state.st_size if path.is_file() else 0
+        # Unlike rglob it passes over folders that go meanwhile.
+        for folder, _, names in os.walk(tmp_path):
+            for path in {Path(folder) / name for name in names} - inputs:
+                with suppress(FileNotFoundError):
+                    state = path.lstat()
+                    found[state.st_ino] = state.st_size
         return sum(found.values())
 
     most, ended = [0], Event()
