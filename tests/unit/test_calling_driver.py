@@ -271,6 +271,35 @@ def test_alignments_of_a_killed_run_are_not_taken_for_those_of_the_calls(fx_copy
     assert _again(fx_copy)[1] == {"ann": "unchanged", "bob": "unchanged"}
 
 
+def test_alignments_that_an_earlier_run_left_are_kept_when_they_are_asked_for(fx_copy) -> None:
+    class Killed(Steps):
+        def __call__(self, work: Path, token: str, *, run: str = "run.json", **_) -> None:
+            loaded = load_call_run(work / run)
+            for person in loaded.todo:
+                CallJob(loaded, "reads_person/x", 1, CallCosts(0.0)).finish(person)
+            raise VarhouseError("killed")
+
+    shutil.rmtree(fx_copy / "calls")
+    _set(fx_copy, calling={"keep": "none"})
+    with pytest.raises(VarhouseError, match="killed"):
+        call_here(fx_copy / "config.yaml", Killed())
+    bam = fx_copy / "calls" / "bam" / "north" / "bob.bam"
+    assert not bam.exists()
+    _set(fx_copy, calling={"keep": "bam"})
+    assert set(_again(fx_copy)[1].values()) == {"called"}
+    assert _qc(fx_copy, "bob")["alignment_bytes"] == bam.stat().st_size
+
+
+def test_a_sex_that_some_contigs_did_not_show_is_told_by_all(fx_copy) -> None:
+    _edit(fx_copy / "reads.tsv", "bob\tmale", "bob\tunknown")
+    _set(fx_copy, calling={"contigs": ["chrX", "chrY", "chrM"]})
+    _again(fx_copy)
+    assert _qc(fx_copy, "bob")["figures"]["sex_by_reads"] is None
+    _set(fx_copy, calling={})
+    _again(fx_copy)
+    assert _qc(fx_copy, "bob")["figures"]["sex_by_reads"] == "male"
+
+
 def test_a_link_to_the_target_does_not_take_its_place(tmp_path) -> None:
     target, link = tmp_path / "kept.bam", tmp_path / "made.bam"
     target.write_text("reads")

@@ -113,6 +113,13 @@ def test_a_call_does_not_start_at_its_own_results(fx_config) -> None:
     assert "holds gvcfs.tsv (a sheet)" in text
     assert "holds ann.g.vcf.gz (reads)" in text
     fx_config({"folder": "again"}, reads="calls/restart/gvcfs.tsv")
+    # Nor by a link from elsewhere.
+    (fx_config.folder / "linked.g.vcf.gz").symlink_to("calls/ann.g.vcf.gz")
+    sheet(
+        *("own.tsv", fx_config.folder, "cohort sample sex gvcf"),
+        "north ann female linked.g.vcf.gz",
+    )
+    assert "holds linked.g.vcf.gz (reads)" in refused(fx_config, reads="own.tsv")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="needs a user who may not write everywhere")

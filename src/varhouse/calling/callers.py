@@ -79,7 +79,9 @@ def known_bases(run: CallRun, fasta: Path, haploid: HaploidRegions) -> dict[str,
 
 
 def _sex_path(run: CallRun, person: RunPerson) -> Path:
-    return run.path(f"finished/{person.alignment}-{copies_key(run)}.json")
+    # Coverage of X and Y is compared with that of the contigs that are called.
+    key = key_of("sex", copies_key(run), run.contigs)
+    return run.path(f"finished/{person.alignment}-{key}.json")
 
 
 def measure_sex(run: CallRun, person: RunPerson, alignments: Path, fasta: Path) -> None:

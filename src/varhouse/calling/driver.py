@@ -26,7 +26,7 @@ from varhouse.calling.programs import check_programs, conda_programs
 from varhouse.calling.run import CallRun, RunPerson
 from varhouse.calling.settings import CallConfig, read_call_config
 from varhouse.calling.sizing import CHECK_BYTES
-from varhouse.calling.steps import CHECKED, KEEP_WORK, LOCK, bring_kept
+from varhouse.calling.steps import CHECKED, KEEP_WORK, LOCK, bring_kept, ensure_kept
 from varhouse.errors import VarhouseError
 from varhouse.files import read_json, remove_abandoned, write_json
 from varhouse.ingest.driver import Options, where_jobs_run
@@ -238,6 +238,10 @@ def find_made(run: CallRun) -> None:
             run.path(f"jobs/{rule}/{person.calls}.json").unlink(missing_ok=True)
         told = run.path(f"jobs/reads_finish/{person.alignment}.json")
         made = bring_kept(run, person)
+        finished = run.path(f"finished/{person.alignment}.{run.form}")
+        if finished.exists() and finished.with_suffix(".json").exists():
+            # No job looks at them again; a run without `keep` may have made them.
+            ensure_kept(run, person, finished)
         if person.whole or not made:
             continue
         if not told.exists():

@@ -55,7 +55,8 @@ def place_problems(
         problems.append(f"{of_index} holds the folder of results; fix: name another folder")
     for text, place, more in ((of_results, folder, {}), (of_index, index, _fasta(reference))):
         for what, files in {**inputs, **more}.items():
-            within = [f for f in files if place in _real(f).parents]
+            # A link from elsewhere into the folder leads to what would be written over.
+            within = [f for f in files if {place} & {*_real(f).parents, *f.resolve().parents}]
             if within:
                 problems.append(
                     f"{text} is made by the call, and holds {_listed(within)} ({what}); fix: "

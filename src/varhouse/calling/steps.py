@@ -122,7 +122,9 @@ class CallJob:
                 trimmer=other_trimmer(self.run, lane, facts, report),
                 log=self.log(),
             )
-        report.unlink(missing_ok=True)
+        # Links by which programs were given the reads lie beside it.
+        for left in told.parent.glob(f"{report.name}*"):
+            left.unlink()
         write_json(told, found)
         return out
 
@@ -136,6 +138,8 @@ class CallJob:
         out = self.work / "finished" / f"{person.alignment}.{run.form}"
         told = out.with_suffix(".json")
         if out.exists() and told.exists():
+            # A run without `keep`, or one that was killed here, has not kept them.
+            ensure_kept(run, person, out)
             return out
         if person.start == "alignment":
             inputs = [Path(f) for lane in who.lanes for f in lane.files]
@@ -169,8 +173,7 @@ class CallJob:
         with self.costs.step("finish"):
             measure_sex(run, person, out, index.fasta)
         drop_kept(run, person)
-        if run.settings.keep != "none":
-            keep_alignment(run, person, out)
+        ensure_kept(run, person, out)
         return out
 
     def _recalibrate(self, plain: Path, out: Path, index: Index) -> dict[str, Any]:
@@ -285,6 +288,22 @@ def drop_kept(run: CallRun, person: RunPerson) -> None:
                 own.unlink(missing_ok=True)
 
 
+def is_kept(run: CallRun, person: RunPerson) -> bool:
+    """Tell whether the alignments among the results are those that somebody is called from."""
+    place, note = kept_path(run, person), run.kept_note(person)
+    if not (note.exists() and place.exists()):
+        return False
+    said: dict[str, Any] = read_json(note)
+    return said == {"alignment": person.alignment, "bytes": place.stat().st_size}
+
+
+def ensure_kept(run: CallRun, person: RunPerson, made: Path) -> None:
+    """Keep alignments that are there, if they are to be kept and are not."""
+    if run.settings.keep != "none" and not is_kept(run, person):
+        drop_kept(run, person)
+        keep_alignment(run, person, made)
+
+
 def keep_alignment(run: CallRun, person: RunPerson, made: Path) -> None:
     """Give alignments their place among the results, and remember of what they are."""
     place = kept_path(run, person)
@@ -306,14 +325,11 @@ def bring_kept(run: CallRun, person: RunPerson) -> bool:
     made = run.path(f"finished/{person.alignment}.{run.form}")
     if made.exists():
         return True
-    place, note = kept_path(run, person), run.kept_note(person)
+    place = kept_path(run, person)
     told = [made.with_suffix(".json")]
     if person.start == "reads":
         told += [run.path(f"aligned/{key}.json") for key in person.lanes]
-    if not all(f.exists() for f in (note, place, *told)):
-        return False
-    said = read_json(note)
-    if said != {"alignment": person.alignment, "bytes": place.stat().st_size}:
+    if not all(f.exists() for f in told) or not is_kept(run, person):
         return False
     for own in sorted(place.parent.glob(f"{escape(place.name)}*")):
         link_or_copy(own, made.with_name(made.name + own.name[len(place.name) :]))

@@ -114,7 +114,8 @@ def finish_person(
     work = _Work(folder, fasta, threads, sort_mb, log)
     try:
         looked = [look(path, fasta) for path in inputs]
-        is_one = len(looked) == 1 and looked[0].order == "coordinate"
+        # A file without read groups gets one, and so is written anew.
+        is_one = len(looked) == 1 and looked[0].order == "coordinate" and looked[0].groups
         if is_one and not mark and looked[0].is_cram == (form == "cram"):
             counts = _link(looked[0], out, work)
             return {**counts, "form": form, "linked": True, "notes": [], "tools": []}

@@ -206,7 +206,9 @@ def regroup(
 
 def _header(stream: BamStream, lines: Sequence[Fields]) -> bytes:
     """Give the header of a BAM with other @RG lines."""
-    text = [line for line in stream.text.splitlines() if not line.startswith("@RG\t")]
+    text = [
+        line for line in stream.text.rstrip("\n").split("\n") if not line.startswith("@RG\t")
+    ]
     place = 1 + max(
         (i for i, line in enumerate(text) if line.startswith(("@HD\t", "@SQ\t"))), default=-1
     )
