@@ -94,7 +94,7 @@ def test_haplotypes_written_anew_are_all_found(tmp_path):
             )
         else:
             other.append(v)
-    assert len(other) < len(truth) - 10
+    assert len(other) <= len(truth) - 8
     calls = write_truth(tmp_path / "c.vcf.gz", other, genome)
     result = compare(fasta, write_truth(tmp_path / "t.vcf.gz", truth, genome), calls)
     # Two indels in one repeat have the same key.
