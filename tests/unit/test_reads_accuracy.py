@@ -92,13 +92,15 @@ def test_thirty_fold(platform: str, genome: Genome, seed: int, tmp_path, data_di
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("depth", "snv", "indel"), [(15, 0.98, 0.96), (60, 0.99, 0.98)])
+@pytest.mark.parametrize(("depth", "snv", "indel"), [(15, 0.98, 0.96), (60, 0.998, 0.99)])
 def test_other_depths(depth: int, snv: float, indel: float, tmp_path, data_dir):
     """At 15x some alleles have no more than two reads: nobody finds these.
 
-    Here are 179 SNVs and 92 indels: one that is missed and one extra are 0.6 and 1.1 %.
+    The stretch begins behind the N of the reference, beside which no read lies.
     """
-    genome = {"17": stretch(data_dir)["17"][:200_000]}
+    bases_17 = stretch(data_dir)["17"]
+    first = int(np.flatnonzero(bases_17 == ord("N"))[-1]) + 1
+    genome = {"17": bases_17[first : first + 250_000]}
     truth = dense_truth(43, genome)
     _, score = call_person(tmp_path, genome, truth, depth=depth, platform="mgi", seed=43)
     assert score.snv.f1 >= snv, score.snv
