@@ -167,6 +167,13 @@ def test_numbers_are_names_and_sequences_may_be_lower_case(fx_config) -> None:
         assert "is none of these: auto, illumina, mgi, element, none, {r1: SEQUENCE" in text
 
 
+def test_adapters_that_the_trimmer_does_not_take_are_told(fx_config) -> None:
+    adapters = {"r1": "AGATCGGAAGNNAC", "r2": "agatcggaagag"}
+    fx_config({"adapters": adapters, "trim": "cutadapt"})
+    text = refused(fx_config, {"adapters": adapters, "trim": "fastp"})
+    assert "fastp takes A, C, G and T, not N" in text
+
+
 def test_an_empty_cell_takes_nothing_from_the_sample_sheet(tmp_path: Path) -> None:
     run = load_call_run(example_run(tmp_path))
     sheet("samples.tsv", tmp_path, "cohort sample sex population age", "north ann - Han 40",

@@ -211,7 +211,7 @@ def test_what_is_said_rightly_passes() -> None:
 
 def test_environments_are_pinned_as_the_table_says() -> None:
     for tool in ALTERNATIVES.values():
-        path = ENVS / tools.conda_file(tool.name)
+        path = ENVS / f"reads-{tool.name}.yaml"
         assert path.exists() == bool(tool.conda)
         if tool.conda:
             env = yaml.safe_load(path.read_text())
@@ -234,10 +234,12 @@ def test_folders_inside_of_others_are_not_bound_twice(tmp_path: Path) -> None:
 
 
 def test_keys_of_the_configuration_list_their_programs() -> None:
-    assert tools.alternatives_for("aligner") == ["bwa", "bwa-mem2", "minimap2"]
-    assert tools.alternatives_for("caller") == ["freebayes", "gatk", "deepvariant"]
-    assert tools.alternatives_for("trim") == ["fastp"]
-    assert tools.module("bwa", {"module": "gcc/12 bwa/1"}) == ["gcc/12", "bwa/1"]
+    schema = yaml.safe_load((ENVS.parent / "schemas" / "config.schema.yaml").read_text())
+    said = schema["properties"]["calling"]["properties"]
+    own = {"pybwa", "bcftools", "cutadapt", "recalibrate", "none"}
+    for key in ("trim", "aligner", "base_quality", "caller"):
+        there = {name for name, tool in ALTERNATIVES.items() if key in tool.keys}
+        assert set(said[key]["enum"]) - own == there
     assert tools.wants_conda({"conda": True})
     assert not tools.wants_conda({"conda": "name"})
 

@@ -299,6 +299,15 @@ def _settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[str]]:
             "sequencer; fix: calling.known_sites: [dbsnp.vcf.gz], or base_quality: none"
         )
     problems += [f"calling.{text}" for text in check_said(said.get("tools"))]
+    sequences = said.get("adapters")
+    letters = (
+        set("".join(sequences.values()).upper()) if isinstance(sequences, dict) else set()
+    )
+    if said.get("trim") == "fastp" and (other := sorted(letters - set("ACGT"))):
+        problems.append(
+            f"calling.adapters: fastp takes A, C, G and T, not {', '.join(other)}; fix: other "
+            "sequences, or trim: cutadapt"
+        )
     both = [
         name
         for name in dict.fromkeys(str(said.get(key)) for key in ("trim", "aligner"))

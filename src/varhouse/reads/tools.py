@@ -164,24 +164,9 @@ MODELS = ("WGS", "WES")
 """Models of DeepVariant for short reads."""
 
 
-def alternatives_for(key: str) -> list[str]:
-    """List the programs that may be the value of a key under `calling`."""
-    return [name for name, tool in ALTERNATIVES.items() if key in tool.keys]
-
-
-def conda_file(name: str) -> str:
-    """Name the file in `workflow/envs` by which conda makes a program's environment."""
-    return f"reads-{name}.yaml"
-
-
 def wants_conda(said: Mapping[str, Any] | None) -> bool:
     """Tell whether Snakemake is to make the environment (`conda: true`, `--sdm conda`)."""
     return (said or {}).get("conda") is True
-
-
-def module(name: str, said: Mapping[str, Any] | None) -> list[str]:
-    """List the modules that the configuration names, for Snakemake's `envmodules`."""
-    return str((said or {}).get("module", "")).split()
 
 
 def check_said(tools: Mapping[str, Any] | None) -> list[str]:
