@@ -36,6 +36,7 @@ from gvcf_people import People
 import varhouse
 from varhouse import files, processes
 from varhouse.cli import store as cli_store
+from varhouse.cli import storegc as cli_storegc
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
@@ -360,7 +361,7 @@ def tag_and_collect(folder: Path) -> None:
         wait=5.0, dry_run=False,
     )  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()):
-        for command in (cli_store._tag, cli_store._gc):
+        for command in (cli_store._tag, cli_storegc._run):
             command(arguments)
     assert read_tags(folder / "store") == {"first": 1}
 

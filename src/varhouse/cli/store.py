@@ -1,16 +1,13 @@
 """`varhouse store`: make a store, see what is in it, compare releases, drop a cohort."""
 
 import argparse
-import json
 import logging
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from varhouse.cli import storediff, storefiles
-from varhouse.errors import AssemblyError, StoreError, UsageError
-from varhouse.masking import say
+from varhouse.cli import storediff, storefiles, storegc, storelog, storeverify
+from varhouse.cli.storeparts import add_command, add_release, add_wait
+from varhouse.errors import AssemblyError, UsageError
 
 if TYPE_CHECKING:
     from varhouse.genome.contigs import Contigs
@@ -27,18 +24,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_init(steps)
     _add_commit(steps)
-    _add_readers(steps)
-    diff = _add(
+    storelog.add_parsers(steps)
+    diff = add_command(
         steps, "diff", storediff.run, storediff.WHAT, storediff.EXAMPLE, storediff.FILES
     )
     storediff.add_options(diff)
-    files = _add(
+    files = add_command(
         steps, "files", storefiles.run, storefiles.WHAT, storefiles.EXAMPLE, storefiles.FILES
     )
-    _add_release(files)
+    add_release(files)
     storefiles.add_options(files)
     _add_tag(steps)
-    drop = _add(
+    drop = add_command(
         steps,
         "drop",
         _drop,
@@ -49,68 +46,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "keep the cohort's data.",
     )
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
-    _add_wait(drop)
-    gc = _add(
-        steps,
-        "gc",
-        _gc,
-        "remove what killed processes left",
-        "example:  varhouse store gc demo/store --dry-run",
-        "Removes work folders of processes that have ended (those that --keep-work kept,\n"
-        "too), unfinished files, and shards and tables that no release holds. What a release\n"
-        "holds stays, and so does the work folder of a process that is alive. The next\n"
-        "ingest or drop does the same by itself. Prints a line for each: MiB, path, what.",
-    )
-    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
-    _add_wait(gc)
-    verify = _add(
-        steps,
-        "verify",
-        _verify,
-        "read everything again and check it",
-        "example:  varhouse store verify demo/store",
-        "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.\n"
-        "A `note:` is of a table that an earlier version of varhouse made otherwise.",
-    )
-    _add_release(verify)
-
-
-def _add(
-    steps: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    function: Any,
-    what: str,
-    example: str,
-    files: str,
-) -> argparse.ArgumentParser:
-    parser = steps.add_parser(
-        name,
-        help=what,
-        description=example,
-        epilog=files,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("store", type=Path, metavar="STORE", help="the store's root folder")
-    parser.set_defaults(run=run, store_command=function)
-    return parser
-
-
-def _add_release(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--release", metavar="R", help="number or tag (default: the newest)")
-
-
-def _add_wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long to wait for another writer (default: 60)",
-    )
+    add_wait(drop)
+    storegc.add_parser(steps)
+    storeverify.add_parser(steps)
 
 
 def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _add(
+    parser = add_command(
         steps,
         "init",
         _init,
@@ -136,7 +78,7 @@ def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _add(
+    parser = add_command(
         steps,
         "commit",
         _commit,
@@ -170,47 +112,11 @@ def _add_commit(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="WORD",
         help="what the log calls it (default: ingest)",
     )
-    _add_wait(parser)
-
-
-def _add_readers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _add(
-        steps,
-        "log",
-        _log,
-        "list the releases",
-        "example:  varhouse store log demo/store",
-        "Writes no file.",
-    )
-    parser.add_argument("--json", action="store_true", help="a line of JSON for each release")
-    parser = _add(
-        steps,
-        "show",
-        _show,
-        "tables, rows, files, cohorts and digest of a release",
-        "example:  varhouse store show demo/store",
-        "Writes no file.",
-    )
-    _add_release(parser)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser = _add(
-        steps,
-        "digest",
-        _digest,
-        "print one hash of the content",
-        "example:  varhouse store digest demo/store",
-        "Writes no file. The hash is the same for the same data, whatever the order of\n"
-        "ingests, the file layout, the time or the number of cores.",
-    )
-    _add_release(parser)
-    parser.add_argument("--per-table", action="store_true", help="one line a table")
-    parser.add_argument(
-        "--recompute", action="store_true", help="read the data instead of the release record"
-    )
+    add_wait(parser)
 
 
 def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _add(
+    parser = add_command(
         steps,
         "tag",
         _tag,
@@ -225,15 +131,10 @@ def _add_tag(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="NAME",
         help="letters, digits, _ . -; without it all are listed",
     )
-    _add_release(parser)
+    add_release(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--move", action="store_true", help="take the name from its release")
     how.add_argument("--delete", action="store_true", help="take the name away")
-
-
-def run(args: argparse.Namespace) -> int:
-    code: int = args.store_command(args)
-    return code
 
 
 def _init(args: argparse.Namespace) -> int:
@@ -274,70 +175,6 @@ def _commit(args: argparse.Namespace) -> int:
     return 0
 
 
-def _log(args: argparse.Namespace) -> int:
-    from varhouse.store.lifecycle import log_releases
-
-    for row in log_releases(args.store):
-        if args.json:
-            print(json.dumps(row, ensure_ascii=False))
-            continue
-        event = " ".join(f"{k}={v}" for k, v in row["event"].items())
-        tags = f" [{', '.join(row['tags'])}]" if row["tags"] else ""
-        say(
-            f"{row['release']:>6}  {row['time']}  {row['digest'][:12]}  "
-            f"{row['operation']:<8} {row['ingest_id']}{tags}  {event}".rstrip()
-        )
-    return 0
-
-
-def _show(args: argparse.Namespace) -> int:
-    from varhouse.store.lifecycle import describe
-    from varhouse.store.reader import open_store
-
-    about = describe(open_store(args.store, args.release))
-    if args.json:
-        print(json.dumps(about, ensure_ascii=False, indent=1))
-        return 0
-    say(f"store     {about['path']}")
-    say(f"assembly  {about['assembly']}")
-    print(f"release   {about['release']} of {about['time']}")
-    print(f"digest    {about['digest']}")
-    say(f"cohorts   {', '.join(about['cohorts']) or '-'}")
-    print()
-    width = max(len(name) for name in about["tables"])
-    print(f"{'table':<{width}}  {'rows':>14}  {'files':>7}  {'MiB':>10}")
-    for name, t in about["tables"].items():
-        size = t["bytes"] / 2**20
-        print(f"{name:<{width}}  {t['rows']:>14,}  {t['files']:>7,}  {size:>10,.2f}")
-    return 0
-
-
-def _digest(args: argparse.Namespace) -> int:
-    from varhouse.store.reader import open_store
-    from varhouse.tables.digest import store_digest
-
-    store = open_store(args.store, args.release)
-    recorded = store.table_digests()
-    digests = recorded
-    if args.recompute:
-        # Only what reads the rows needs the compiled digest of rows.
-        from varhouse.store.verify import recompute_digests
-
-        digests = recompute_digests(store)
-    if args.per_table:
-        for name, digest in sorted(digests.items()):
-            print(f"{digest}  {name}")
-    else:
-        print(store_digest(digests))
-    if digests != recorded:
-        wrong = sorted(n for n in {*digests, *recorded} if digests.get(n) != recorded.get(n))
-        raise StoreError(
-            f"release {store.release}: not what was committed: {', '.join(wrong)}",
-            f"varhouse store verify {shlex.quote(str(args.store))} says which files",
-        )
-    return 0
-
-
 def _tag(args: argparse.Namespace) -> int:
     from varhouse.store.layout import read_store_file
     from varhouse.store.releases import delete_tag, read_tags, resolve_release, write_tag
@@ -362,49 +199,4 @@ def _drop(args: argparse.Namespace) -> int:
     from varhouse.store.drop import drop_cohort
 
     print(drop_cohort(args.store, args.cohort, wait=args.wait))
-    return 0
-
-
-def _gc(args: argparse.Namespace) -> int:
-    from varhouse.store.layout import read_store_file
-    from varhouse.store.leftovers import find_leftovers, remove_leftovers
-    from varhouse.store.lock import store_lock
-
-    path = args.store.absolute()
-    read_store_file(path)
-    with store_lock(path, args.wait):
-        found = find_leftovers(path, kept=True, thorough=True)
-        for leftover in found:
-            place = leftover.path.relative_to(
-                path if path in leftover.path.parents else path.parent
-            )
-            print(f"{leftover.bytes / 2**20:>10,.2f}  {place}  {leftover.what}")
-        if not args.dry_run:
-            remove_leftovers(path, found)
-    size = sum(f.bytes for f in found) / 2**20
-    what = "would go" if args.dry_run else "are gone"
-    log.info("%d left-over(s), %.2f MiB, %s", len(found), size, what)
-    return 0
-
-
-def _verify(args: argparse.Namespace) -> int:
-    from varhouse.query.callablecheck import check_callable
-    from varhouse.store.reader import open_store
-    from varhouse.store.verify import verify
-
-    store = open_store(args.store, args.release)
-    problems = verify(store)
-    if all(p.is_note for p in problems):
-        problems += check_callable(store)
-    for problem in problems:
-        say(problem)
-    tables = len(store.tables)
-    rows = sum(t.rows for t in store.record.tables.values())
-    wrong = sum(not p.is_note for p in problems)
-    if wrong:
-        print(f"{wrong} problem(s) in release {store.release}", file=sys.stderr)
-        return 1
-    log.info(
-        "release %d: %d tables, %s rows, nothing wrong", store.release, tables, f"{rows:,}"
-    )
     return 0

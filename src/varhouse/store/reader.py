@@ -5,6 +5,7 @@ a table that is asked for is opened at the Delta version that the record pins, a
 that cannot hold the wanted region are left out by the statistics in the Delta log.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
 from varhouse.store import delta
+from varhouse.store.errata import check_is_open, sealed
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.pruning import Wanted, prune, read_filters
 from varhouse.store.releases import Release, list_releases, read_release, resolve_release
@@ -25,6 +27,8 @@ from varhouse.store.table_methods import TableMethods
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.view import OWN, PUBLIC, View
+
+log = logging.getLogger("varhouse.store")
 
 
 def open_store(
@@ -45,12 +49,15 @@ def open_store(
     Raises
     ------
     StoreError
-        If there is no store, no such release, or the format is newer.
+        If there is no store, no such release, it was sealed, or the format is newer.
     """
     view = View(audience)
     root = Path(path).absolute()
     meta = read_store_file(root)
-    store = Store(root, meta, read_release(root, resolve_release(root, release)))
+    number = resolve_release(root, release)
+    for erratum in check_is_open(root, number):
+        log.warning("release %d was %s: %s", number, erratum.kind, erratum.reason)
+    store = Store(root, meta, read_release(root, number))
     return store.public() if view.is_public else store
 
 
@@ -194,7 +201,7 @@ class Store(TableMethods):
             Further sources to leave out, such as those that another release restricts.
         """
         later = [n for n in list_releases(self.path) if n > self.release]
-        also = {name for n in later for name in open_store(self.path, n).restricted}
+        also = {name for n in later for name in self._restricted_in(n)}
         view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *also})
         shown = type(self)(self.path, self.meta, self.record, view)
         shown._digest = self._digest
@@ -211,10 +218,16 @@ class Store(TableMethods):
                 continue
             gone = set(read_release(self.path, number).tables) - seen
             if any(name.startswith("annotations_") for name in gone):
-                restricted = open_store(self.path, number).restricted
+                restricted = self._restricted_in(number)
                 hidden |= {n for n in restricted if f"annotations_{n}" in gone}
             seen |= gone
         return self.view.without(hidden)
+
+    def _restricted_in(self, number: int) -> Sequence[str]:
+        """Name the sources that another release says may not be passed on."""
+        if said := sealed(self.path, number):
+            return said.restricted
+        return Store(self.path, self.meta, read_release(self.path, number)).restricted
 
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
         """Give a table's whole declaration and its files, opened once."""

@@ -37,7 +37,13 @@ COHORTS = Table(
             nullable=True,
             content=False,
         ),
-        Column("fingerprint", pl.String, "digest of everything that decides its rows"),
+        # Of the bytes of its files, too: the same data may come in other bytes.
+        Column(
+            "fingerprint",
+            pl.String,
+            "digest of everything that decides its rows",
+            content=False,
+        ),
         Column("attributes", pl.String, "the sheet's further columns as JSON"),
         Column("ingest_id", pl.String, "the ingest that brought it", content=False),
     ),
@@ -114,6 +120,15 @@ FILES = Table(
             pl.String,
             "JSON: `counts` and `effects` by code, `first` examples; effect: note (kept, or"
             " read as the specification says) or reject (see the table rejects)",
+        ),
+        Column(
+            "without",
+            pl.String,
+            "keyed hashes of the people who were taken out of it (varhouse store withdraw),"
+            " sorted, comma-separated: bytes and checksums are of the file with them; null:"
+            " nobody",
+            nullable=True,
+            content=False,
         ),
         Column("has_runs", pl.Boolean, "its people have rows in the table runs"),
         Column("fingerprint", pl.String, "digest of everything that decides its rows"),

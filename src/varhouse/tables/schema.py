@@ -82,7 +82,7 @@ __all__ = [
     "check_table",
 ]
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Raised when a store written before can no longer be read as it is."""
 
 TABLES: dict[str, Table] = {
