@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from varhouse.cli import storediff, storefiles, storegc, storelog, storeverify
+from varhouse.cli import storediff, storefiles, storegc, storelog, storemark, storeverify
 from varhouse.cli.storeparts import add_command, add_release, add_wait
 from varhouse.errors import AssemblyError, UsageError
 
@@ -18,7 +18,7 @@ log = logging.getLogger("varhouse.store")
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "store",
-        help="a store's life: init, log, show, files, diff, tag, digest, drop, gc, verify",
+        help="a store's life: init, log, show, files, diff, tag, mark, drop, gc, verify, ...",
         description="example:  varhouse store show demo/store",
     )
     steps = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -35,6 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_release(files)
     storefiles.add_options(files)
     _add_tag(steps)
+    storemark.add_parser(steps)
     drop = add_command(
         steps,
         "drop",

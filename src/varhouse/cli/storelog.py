@@ -14,8 +14,10 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         steps,
         "log",
         _log,
-        "list the releases",
+        "list the releases: what each changed, and what was said of it later",
         "example:  varhouse store log demo/store",
+        "A line a release: number, time, digest, operation, ingest, tags, what it cost,\n"
+        "people and alleles of cohorts before and after, whether it was withdrawn or sealed.\n"
         "Writes no file.",
     )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each release")
@@ -23,9 +25,9 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         steps,
         "show",
         _show,
-        "tables, rows, files, cohorts and digest of a release",
-        "example:  varhouse store show demo/store",
-        "Writes no file.",
+        "tables, rows, files, cohorts and digest of a release, and what it changed",
+        "example:  varhouse store show demo/store --release 2",
+        "A sealed release shows what its record tells. Writes no file.",
     )
     add_release(parser)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
@@ -46,34 +48,53 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _log(args: argparse.Namespace) -> int:
+    from varhouse.store.history import CHANGED, describe_cohorts
     from varhouse.store.lifecycle import log_releases
 
     for row in log_releases(args.store):
         if args.json:
             print(json.dumps(row, ensure_ascii=False))
             continue
-        event = " ".join(f"{k}={v}" for k, v in row["event"].items())
-        tags = f" [{', '.join(row['tags'])}]" if row["tags"] else ""
-        say(
-            f"{row['release']:>6}  {row['time']}  {row['digest'][:12]}  "
-            f"{row['operation']:<8} {row['ingest_id']}{tags}  {event}".rstrip()
-        )
+        event = dict(row["event"])
+        moved = describe_cohorts(event.pop(CHANGED, {}))
+        more = f"; {len(moved) - _COHORTS:,} cohorts more" if len(moved) > _COHORTS else ""
+        cells = [
+            f"{row['release']:>6}  {row['time']}  {row['digest'][:12]}  {row['operation']:<8}",
+            row["ingest_id"] + (f" [{', '.join(row['tags'])}]" if row["tags"] else ""),
+            *[" ".join(f"{k}={v}" for k, v in event.items())][: len(event)],
+            *["; ".join(moved[:_COHORTS]) + more][: len(moved)],
+            *(f"{e['kind'].upper()} {e['time'][:10]}: {e['reason']}" for e in row["errata"]),
+        ]
+        say("  ".join(cells))
     return 0
 
 
-def _show(args: argparse.Namespace) -> int:
-    from varhouse.store.lifecycle import describe
-    from varhouse.store.reader import open_store
+_COHORTS = 5
+"""Cohorts that a line of the log names; `show` names all."""
 
-    about = describe(open_store(args.store, args.release))
+
+def _show(args: argparse.Namespace) -> int:
+    from varhouse.store.history import describe_changes
+    from varhouse.store.lifecycle import describe_release
+
+    about = describe_release(args.store, args.release)
     if args.json:
         print(json.dumps(about, ensure_ascii=False, indent=1))
         return 0
     say(f"store     {about['path']}")
     say(f"assembly  {about['assembly']}")
     print(f"release   {about['release']} of {about['time']}")
+    for erratum in about["errata"]:
+        say(f"{erratum['kind']:<9} {erratum['time']}: {erratum['reason']}")
     print(f"digest    {about['digest']}")
-    say(f"cohorts   {', '.join(about['cohorts']) or '-'}")
+    cohorts = about["cohorts"]
+    say(f"cohorts   {'sealed' if cohorts is None else ', '.join(cohorts) or '-'}")
+    changes = about["changes"]
+    before = f"release {changes['parent']}" if changes["parent"] else "nothing"
+    event = " ".join(f"{k}={v}" for k, v in changes["event"].items())
+    say(f"changed   {changes['operation']} upon {before}  {event}".rstrip())
+    for line in describe_changes(changes):
+        say(f"          {line}")
     print()
     width = max(len(name) for name in about["tables"])
     print(f"{'table':<{width}}  {'rows':>14}  {'files':>7}  {'MiB':>10}")

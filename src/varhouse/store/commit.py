@@ -31,6 +31,7 @@ from varhouse.store import delta
 from varhouse.store.catalogue import Catalogue, make_entry
 from varhouse.store.changes import TableChange, plan_changes
 from varhouse.store.folders import write_pages
+from varhouse.store.history import record_changes
 from varhouse.store.layout import (
     ROOTS,
     catalogue_file,
@@ -255,15 +256,9 @@ def commit(
         plans = plan_changes(
             path, list(manifests), base, ingest_id, {t.name: t for t in empty}
         )
-        return _carry_out(
-            path,
-            plans,
-            base,
-            ingest_id,
-            operation,
-            _handed_on(base) | dict(meta or {}),
-            holder,
-        )
+        said = _handed_on(base) | dict(meta or {})
+        said["event"] = {**said.get("event", {}), **record_changes(path, plans)}
+        return _carry_out(path, plans, base, ingest_id, operation, said, holder)
 
 
 def _find_done(path: Path, ingest_id: str, operation: str) -> int | None:

@@ -3,9 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from varhouse.errors import StoreError
+from varhouse.store.commit import utc_now
+from varhouse.store.errata import (
+    WITHDRAWN,
+    Erratum,
+    add_erratum,
+    errata_folder,
+    read_errata,
+    sealed,
+)
+from varhouse.store.history import BROUGHT, changes_of
 from varhouse.store.layout import read_store_file
+from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store
-from varhouse.store.releases import list_releases, read_release, read_tags
+from varhouse.store.releases import list_releases, read_release, read_tags, resolve_release
 
 
 def log_releases(path: Path) -> list[dict[str, Any]]:
@@ -14,12 +26,14 @@ def log_releases(path: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        release, parent, time, operation, ingest_id, version, digest, tags, event.
+        release, parent, time, operation, ingest_id, version, digest, tags, event (with what
+        became of cohorts, `history.CHANGED`), errata (kind, reason and time of each).
     """
     read_store_file(path)
     names: dict[int, list[str]] = {}
     for tag, number in read_tags(path).items():
         names.setdefault(number, []).append(tag)
+    said = _errata(path)
     rows = []
     for number in list_releases(path):
         release = read_release(path, number)
@@ -33,10 +47,27 @@ def log_releases(path: Path) -> list[dict[str, Any]]:
                 "version": release.version,
                 "digest": release.digest,
                 "tags": names.get(number, []),
-                "event": release.meta.get("event", {}),
+                "event": {
+                    k: v for k, v in release.meta.get("event", {}).items() if k != BROUGHT
+                },
+                "errata": said.get(number, []),
             }
         )
     return rows
+
+
+def _errata(path: Path) -> dict[int, list[dict[str, Any]]]:
+    """Read what was said of releases later, by number."""
+    folder = errata_folder(path)
+    numbers = [int(f.stem) for f in folder.glob("*.json") if f.stem.isdigit()]
+    return {n: errata_of(path, n) for n in numbers}
+
+
+def errata_of(path: Path, number: int) -> list[dict[str, Any]]:
+    """Give what was said of a release later: kind, reason and time of each, oldest first."""
+    return [
+        {"kind": e.kind, "reason": e.reason, "time": e.time} for e in read_errata(path, number)
+    ]
 
 
 def cohorts_of(store: Store) -> list[str]:
@@ -44,14 +75,15 @@ def cohorts_of(store: Store) -> list[str]:
     return sorted(store.scan("cohorts").select("cohort").collect()["cohort"])
 
 
-def describe(store: Store) -> dict[str, Any]:
+def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
     """Describe a release: assembly, cohorts, digest, and the size of each table.
 
     Returns
     -------
     dict
-        path, assembly, format, release, time, digest, cohorts, and `tables`: name to
-        rows, files, bytes and Delta version.
+        path, assembly, format, release, time, digest, cohorts (None of a sealed one), errata,
+        changes (see `history.changes_of`), and `tables`: name to rows, files, bytes and Delta
+        version.
     """
     return {
         "path": str(store.path),
@@ -60,9 +92,54 @@ def describe(store: Store) -> dict[str, Any]:
         "release": store.release,
         "time": store.record.time,
         "digest": store.digest(),
-        "cohorts": cohorts_of(store),
+        "cohorts": None if is_sealed else cohorts_of(store),
+        "errata": errata_of(store.path, store.release),
+        "changes": changes_of(store.path, store.release, store.view.audience),
         "tables": {
             name: {"rows": t.rows, "files": t.files, "bytes": t.bytes, "version": t.version}
             for name, t in sorted(store.record.tables.items())
         },
     }
+
+
+def describe_release(path: Path, release: str | int | None) -> dict[str, Any]:
+    """Describe a release as `describe` does, of a sealed one what its record tells.
+
+    Raises
+    ------
+    StoreError
+        If there is no such release, or it cannot be read.
+    """
+    meta = read_store_file(path)
+    number = resolve_release(path, release)
+    record = read_release(path, number)
+    store = Store(path.absolute(), meta, record)
+    return describe(store, is_sealed=sealed(path, number) is not None)
+
+
+def withdraw_release(
+    path: Path, release: str | int, reason: str, *, wait: float = 60.0
+) -> tuple[int, bool]:
+    """Say of a release that it should not be used any more; it still opens, with the reason.
+
+    Returns
+    -------
+    tuple
+        Its number, and whether it is the newest.
+
+    Raises
+    ------
+    StoreError
+        If there is no such release, its data are deleted already, or somebody else writes.
+    """
+    path = path.absolute()
+    read_store_file(path)
+    with store_lock(path, wait):
+        number = resolve_release(path, release)
+        if (gone := sealed(path, number)) is not None:
+            raise StoreError(
+                f"release {number} of {path} was sealed on {gone.time}: nobody can open it",
+                "nothing to do",
+            )
+        add_erratum(path, number, Erratum(WITHDRAWN, reason, utc_now()))
+        return number, number == list_releases(path)[-1]

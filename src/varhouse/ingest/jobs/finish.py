@@ -120,6 +120,11 @@ def _commit_rows(
     if account["stages"]:
         # Up to now; `varhouse store log` tells it.
         meta["event"] = total(account["stages"])
+    event = meta.setdefault("event", {})
+    if held:
+        event["held_back"] = sorted(held)
+    if has_data and _new_genes(run) and account["genes"]:
+        event["genes"] = account["genes"]
     operation = "ingest" if has_data else "hold back"
     _reached("genes")
     own += _account_shards(run, account, operation, work)

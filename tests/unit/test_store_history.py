@@ -1,0 +1,138 @@
+"""What a release changed, by cohort, and what is said of a release afterwards."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
+from store_words import run
+
+import varhouse
+from varhouse.errors import StoreError, UsageError
+from varhouse.store import errata
+from varhouse.store.drop import drop_cohort
+from varhouse.store.history import changes_of
+from varhouse.store.lifecycle import withdraw_release
+from varhouse.store.releases import read_release
+
+
+@pytest.fixture(scope="module")
+def fx_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comes, b comes, b is replaced by one allele less, a is dropped."""
+    path = new_store(tmp_path_factory.mktemp("history") / "s")
+    add_cohort(path, "a", COHORT_A, "ingest-a")
+    add_cohort(path, "b", COHORT_B, "ingest-b")
+    add_cohort(path, "b", COHORT_C, "ingest-b2")
+    drop_cohort(path, "a")
+    return path
+
+
+@pytest.fixture
+def path(fx_store: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(fx_store, tmp_path / "s")
+
+
+def forget(path: Path, number: int) -> None:
+    """Take out of a record what a commit of today writes, as one of before had it."""
+    file = path / "_store" / "releases" / f"{number:08d}.json"
+    data = json.loads(file.read_text())
+    for key in ("changed", "brought"):
+        del data["meta"]["event"][key]
+    file.write_text(json.dumps(data))
+
+
+def test_what_is_recorded_is_what_the_tables_say(path: Path) -> None:
+    recorded = [changes_of(path, n) for n in range(1, 6)]
+    for number in range(1, 6):
+        forget(path, number)
+    assert [changes_of(path, n) for n in range(1, 6)] == recorded
+    came, replaced, went = recorded[1], recorded[3], recorded[4]
+    assert came["cohorts"]["a"]["alleles"] == [0, 3]
+    assert (came["cohorts"]["a"]["came"], came["cohorts"]["a"]["left"]) == (4, 0)
+    assert replaced["cohorts"]["b"]["alleles"] == [3, 2]
+    # Its people are the same four.
+    assert (replaced["cohorts"]["b"]["came"], replaced["cohorts"]["b"]["left"]) == (0, 0)
+    assert (went["cohorts"]["a"]["came"], went["cohorts"]["a"]["left"]) == (0, 4)
+    assert set(went["cohorts"]) == {"a"}
+    assert went["tables"]["cohorts"] == [2, 1]
+
+
+def test_an_event_is_of_one_release(path: Path) -> None:
+    assert "changed" not in {
+        k for k in read_release(path, 5).meta if k != "event"
+    }  # fmt: skip
+    assert set(read_release(path, 3).meta["event"]["changed"]) == {"b"}
+
+
+def test_of_a_sealed_release_the_record_tells(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = changes_of(path, 3)
+    errata.add_erratum(
+        path, 3, errata.Erratum(errata.SEALED, "its time is over", "2026-12-01")
+    )
+    shutil.rmtree(path / "open" / "cohorts")
+    assert changes_of(path, 3) == told
+    assert run("show", path, "--release", "3") == 0
+    text = capsys.readouterr().out
+    assert "its time is over" in text
+    assert "b came" in text
+    forget(path, 3)
+    assert changes_of(path, 3)["cohorts"] is None
+    assert run("show", path, "--release", "3") == 0
+    assert "not known" in capsys.readouterr().out
+    run("show", path, "--release", "3", "--json")
+    assert json.loads(capsys.readouterr().out)["cohorts"] is None
+
+
+def test_log_tells_each_release_in_a_line(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mark", path, "2", "--withdrawn", "--reason", "sexes\x1b[31m swapped") == 0
+    capsys.readouterr()
+    run("log", path)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert "a came" in lines[1]
+    assert "WITHDRAWN" in lines[1]
+    assert "swapped" in lines[1]
+    assert "\x1b" not in lines[1]
+    assert "alleles 3 -> 2" in lines[3]
+    assert "a went" in lines[4]
+    run("log", path, "--json")
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [len(r["errata"]) for r in rows] == [0, 1, 0, 0, 0]
+
+
+def test_a_marked_release_opens_with_its_reason(
+    path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest, newest = varhouse.open(path, 2).digest(), varhouse.open(path).release
+    record = (path / "_store" / "releases" / "00000002.json").read_bytes()
+    assert withdraw_release(path, 2, "counts of X") == (2, False)
+    assert not caplog.messages
+    assert varhouse.open(path, 2).digest() == digest
+    assert "release 2 was withdrawn: counts of X" in caplog.messages
+    assert varhouse.open(path).release == newest
+    assert (path / "_store" / "releases" / "00000002.json").read_bytes() == record
+    # Said again it is not said twice; another reason stands beside it.
+    withdraw_release(path, "2", "counts of X")
+    withdraw_release(path, 2, "and of Y")
+    assert [e.reason for e in errata.read_errata(path, 2)] == ["counts of X", "and of Y"]
+    caplog.clear()
+    assert run("mark", path, "latest", "--withdrawn", "--reason", "x") == 0
+    assert any("is the newest" in m for m in caplog.messages)
+    assert capsys.readouterr().out == f"{newest}\n"
+
+
+def test_what_cannot_be_marked(path: Path) -> None:
+    with pytest.raises(StoreError, match="no release 9"):
+        withdraw_release(path, 9, "x")
+    with pytest.raises(UsageError, match="the reason is empty"):
+        run("mark", path, "2", "--withdrawn", "--reason", "  ")
+    errata.add_erratum(path, 2, errata.Erratum(errata.SEALED, "over", "2026-12-01"))
+    with pytest.raises(StoreError, match="was sealed"):
+        withdraw_release(path, 2, "x")
+    with pytest.raises(SystemExit):
+        run("mark", path, "2", "--reason", "x")
