@@ -12,7 +12,16 @@ SRC = Path(__file__).parents[2] / "src" / "varhouse"
 GROUND = {"genome", "alleles", "genotypes", "tables", "transcripts"}
 """Shared vocabulary: what every room may import, and what imports no room."""
 
-JOINING = {"calling", "cli", "ingest", "nightly", "onefile", "precompile", "status"}
+JOINING = {
+    "calling",
+    "cli",
+    "ingest",
+    "nightly",
+    "onefile",
+    "precompile",
+    "status",
+    "withdrawal",
+}
 ROOMS = {p.parent.name for p in SRC.glob("*/*.py")} - JOINING - GROUND
 LARGEST_ROOM = 2500
 """Lines of a room of the room `vcf`: more than that nobody reads in an afternoon."""

@@ -29,6 +29,11 @@ def allele_table(texts: list[str]) -> npt.NDArray[np.int16]:
     return table
 
 
+def format_frequency(copies: int, called: int) -> str:
+    """Print AF: six digits that count, `.` where nobody is called."""
+    return f"{copies / called:.6g}" if called else "."
+
+
 def recount(
     records: pl.DataFrame,
     rows: Rows,
@@ -71,6 +76,6 @@ def recount(
             kept.append("AC=" + ",".join(map(str, copies)))
         kept.append(f"AN={n}")
         if copies:
-            kept.append("AF=" + ",".join(f"{c / n:.6g}" if n else "." for c in copies))
+            kept.append("AF=" + ",".join(format_frequency(c, n) for c in copies))
         out.append(";".join(kept))
     return pl.Series("info", out, pl.String)

@@ -77,7 +77,7 @@ _LOCAL = {
 """Reserved keys of local alleles (VCF 4.5, table of genotype keys)."""
 
 
-def _local_fields(numbers: Mapping[tuple[str, str], str]) -> list[tuple[bytes, str, bool]]:
+def local_fields(numbers: Mapping[tuple[str, str], str]) -> list[tuple[bytes, str, bool]]:
     """List the fields of local alleles, if the header declares LAA.
 
     DRAGEN writes them into files of VCF 4.2, which has no such Numbers: there the reserved
@@ -129,7 +129,7 @@ class Splitter:
         of_info = [f for (kind, _), f in split.items() if kind == "INFO"]
         self._names = [key.decode() for key, _, _ in of_info]
         self._rules = make_rules(of_info)
-        of_format = [*_local_fields(numbers), (b"GT", "GT", True)]
+        of_format = [*local_fields(numbers), (b"GT", "GT", True)]
         own = {key.decode() for key, _, _ in of_format}
         of_format += [f for (kind, n), f in split.items() if kind == "FORMAT" and n not in own]
         self._format_names = [key.decode() for key, _, _ in of_format]
