@@ -51,12 +51,21 @@ class DataFile:
 
 
 def exists(folder: Path) -> bool:
-    """Tell whether there is a Delta table in a folder."""
-    return (folder / "_delta_log" / f"{0:020d}.json").exists()
+    """Tell whether there is a Delta table in a folder.
+
+    Its first versions may be gone: see `store/deltalog.py`.
+    """
+    log = folder / "_delta_log"
+    return (log / f"{0:020d}.json").exists() or any(
+        f.stem.isdigit() for f in log.glob("*.json")
+    )
 
 
 def latest_version(folder: Path) -> int:
-    """Give the latest version of a Delta table, by the names in its log."""
+    """Give the latest version of a Delta table, by the names in its log.
+
+    That of the latest version stays whatever `store/deltalog.py` removes.
+    """
     log = folder / "_delta_log"
     return max(int(f.stem) for f in log.glob("*.json") if f.stem.isdigit())
 

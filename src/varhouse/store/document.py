@@ -23,8 +23,9 @@ Every table is a Delta table (reader version 1, writer version 2: no deletion ve
 column mapping) of Parquet files: zstd, row groups of 32,768 rows, sorted inside each file.
 A file never changes once it is written. Partition columns stand in the path, not in the
 files (`part=HLA-A%2A01%3A01`: percent-encoded), and are text whatever they look like.
-Nothing is deleted: older releases stay readable. So a pattern over a folder mixes releases
-(a `README.md` in each says so): [reading.md](reading.md) has what to do with other programs.
+Older releases stay readable until they are sealed ([retention.md](retention.md)). So a pattern
+over a folder mixes releases (a `README.md` in each says so): [reading.md](reading.md) has what
+to do with other programs.
 
 A release record (`_store/releases/NNNNNNNN.json`) holds `release`, `parent`, `operation`,
 `ingest_id`, `time`, `version`, `digest`, `meta` and for each of `tables` the Delta

@@ -6,6 +6,8 @@ opens, and whoever opens it is told why), and that it was *sealed* (its data wer
 `varhouse store gc` as its retention ends, or by a purge; the record stays, with the reason).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -85,13 +87,24 @@ def sealed(path: Path, number: int) -> Erratum | None:
     return next((e for e in read_errata(path, number) if e.kind == SEALED), None)
 
 
-def sealed_releases(path: Path) -> set[int]:
-    """List the releases whose data were deleted, or are about to be."""
+def sealed_releases(path: Path) -> dict[int, Erratum]:
+    """List the releases whose data were deleted, or are about to be, with the erratum."""
+    said = {n: sealed(path, n) for n in _numbers(path)}
+    return {n: erratum for n, erratum in said.items() if erratum is not None}
+
+
+def withdrawn_releases(path: Path) -> set[int]:
+    """List the releases that somebody said not to use any more."""
+    return {
+        n for n in _numbers(path) if any(e.kind == WITHDRAWN for e in read_errata(path, n))
+    }
+
+
+def _numbers(path: Path) -> list[int]:
     folder = errata_folder(path)
     if not folder.is_dir():
-        return set()
-    numbers = (int(f.stem) for f in folder.glob("[0-9]*.json") if f.stem.isdigit())
-    return {n for n in numbers if sealed(path, n) is not None}
+        return []
+    return sorted(int(f.stem) for f in folder.glob("[0-9]*.json") if f.stem.isdigit())
 
 
 def check_is_open(path: Path, number: int) -> list[Erratum]:
@@ -111,3 +124,25 @@ def check_is_open(path: Path, number: int) -> list[Erratum]:
                 "open a later release: varhouse store log lists them",
             )
     return said
+
+
+@contextmanager
+def told_if_sealed(path: Path, number: int) -> Iterator[None]:
+    """Say of what fails while a release is read that it was sealed meanwhile, if it was.
+
+    Readers take no lock: once the grace time is over, files go that one of them may still ask
+    for.
+
+    Raises
+    ------
+    StoreError
+        In place of any failure, if the release was sealed.
+    """
+    try:
+        yield
+    except Exception as error:
+        try:
+            check_is_open(path, number)
+        except StoreError as sealing:
+            raise sealing from error
+        raise

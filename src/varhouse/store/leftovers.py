@@ -3,7 +3,9 @@
 Readers never see any of it: it is what no release pins. It is looked for while the lock is
 held, so that nobody is writing: work folders, unfinished files, catalogues and shards of
 ingests that made no release, and the Delta versions that name them. Nothing is a left-over
-that a release pins, whoever made it; when a release record cannot be read, nothing is.
+that a release pins, whoever made it; when a release record cannot be read, nothing is. Files
+of releases that were sealed are no left-overs either: `store/gc.py` takes them when their time
+is over.
 """
 
 import json
@@ -14,7 +16,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +25,9 @@ from pathlib import Path
 from varhouse.errors import StoreError
 from varhouse.files import FOREIGN_SECONDS, is_abandoned, write_json
 from varhouse.processes import boot_id, has_ended, is_alive, start_time
-from varhouse.store import delta
+from varhouse.store import delta, deltalog
 from varhouse.store.catalogue import Catalogue, file_ingest
+from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import ROOTS
 from varhouse.store.releases import (
     Release,
@@ -57,7 +60,12 @@ class Leftover:
 
 
 def find_leftovers(
-    path: Path, *, keep: str | None = None, kept: bool = False, thorough: bool = False
+    path: Path,
+    *,
+    keep: str | None = None,
+    kept: bool = False,
+    thorough: bool = False,
+    held: Sequence[Release] | None = None,
 ) -> list[Leftover]:
     """Find what killed processes left; the caller holds the store's lock.
 
@@ -70,6 +78,8 @@ def find_leftovers(
     thorough
         Also shards that no release pins of ingests that made one: of a commit that was
         killed and run again.
+    held
+        The releases whose files stay, for `store/gc.py`; None: all of which files are there.
 
     Raises
     ------
@@ -83,14 +93,15 @@ def find_leftovers(
     ingests = {r.ingest_id for r in releases}
     for file in sorted((path / "_store" / "files").glob("[!.]*.json")):
         if file.stem not in ingests and file.stem != keep:
-            found.append(_leftover(file, "catalogue of an ingest that made no release"))
-    return found + _shards(path, releases, ingests, keep, thorough)
+            found.append(leftover_of(file, "catalogue of an ingest that made no release"))
+    pins = _Pins(path, releases, held)
+    return found + _shards(path, pins, ingests, keep, thorough)
 
 
 def remove_leftovers(path: Path, found: list[Leftover]) -> None:
     """Remove what `find_leftovers` found; the caller holds the store's lock."""
     if any(f.path.suffix == ".parquet" for f in found):
-        _roll_back(path)
+        roll_back(path)
     for leftover in found:
         if leftover.path.is_dir() and not leftover.path.is_symlink():
             shutil.rmtree(leftover.path, ignore_errors=True)
@@ -137,7 +148,8 @@ def hold_work(folder: Path) -> None:
     write_json(folder / OWNER, me)
 
 
-def _leftover(path: Path, what: str) -> Leftover:
+def leftover_of(path: Path, what: str) -> Leftover:
+    """Describe a file or folder that goes, with what it takes on the disk."""
     files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
     size = 0
     for file in files:
@@ -162,9 +174,9 @@ def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover
         if folder.name == keep or is_used(folder):
             continue
         if not (folder / KEPT).exists():
-            yield _leftover(folder, "work folder of a process that has ended")
+            yield leftover_of(folder, "work folder of a process that has ended")
         elif kept:
-            yield _leftover(folder, "work folder that --keep-work kept")
+            yield leftover_of(folder, "work folder that --keep-work kept")
 
 
 def is_used(folder: Path) -> bool:
@@ -193,7 +205,7 @@ def _outside(path: Path) -> Iterator[Leftover]:
             and match
             and has_ended(socket.gethostname(), int(match[1]), "")
         ):
-            yield _leftover(folder, "reference of an ingest that was killed")
+            yield leftover_of(folder, "reference of an ingest that was killed")
 
 
 def _unfinished(path: Path) -> Iterator[Leftover]:
@@ -206,7 +218,7 @@ def _unfinished(path: Path) -> Iterator[Leftover]:
         for file in _listed(folder):
             is_staged = folder.name == "_delta_log" and _STAGED.search(file.name)
             if is_abandoned(file) or _is_old(file) or is_staged:
-                yield _leftover(file, "unfinished file of a process that has ended")
+                yield leftover_of(file, "unfinished file of a process that has ended")
 
 
 def _is_old(file: Path) -> bool:
@@ -221,52 +233,77 @@ def _is_old(file: Path) -> bool:
         return False
 
 
+class _Pins:
+    """Which files of a table releases pin: all that are there, or some that are to stay."""
+
+    def __init__(
+        self, path: Path, releases: Sequence[Release], held: Sequence[Release] | None
+    ) -> None:
+        gone = set() if held is not None else sealed_releases(path)
+        self._open = [r for r in releases if r.number not in gone] if held is None else held
+        self._sealed = [r for r in releases if r.number in gone]
+
+    def holds(self, table: str) -> bool:
+        """Tell whether a release holds a table."""
+        return any(table in r.tables for r in [*self._open, *self._sealed])
+
+    def files(self, folder: Path) -> set[str]:
+        """List the files of a table that a release pins, relative to the table's folder."""
+        table = folder.name
+        pinned = deltalog.files_of(folder, pinned_versions(self._open, table))
+        for version in pinned_versions(self._sealed, table):
+            # Of a sealed release some may be gone already.
+            if deltalog.has_version(folder, version):
+                with suppress(StoreError):
+                    pinned |= deltalog.files_of(folder, [version])
+        return pinned
+
+
+def pinned_versions(releases: Sequence[Release], table: str) -> set[int]:
+    """List the Delta versions of a table that releases pin."""
+    return {r.tables[table].version for r in releases if table in r.tables}
+
+
 def _shards(
-    path: Path, releases: list[Release], ingests: set[str], keep: str | None, thorough: bool
+    path: Path, pins: _Pins, ingests: set[str], keep: str | None, thorough: bool
 ) -> list[Leftover]:
     """Find files in the tables that no release pins."""
     found: list[Leftover] = []
-    for root in ROOTS:
-        for folder in sorted((path / root).iterdir()) if (path / root).is_dir() else ():
-            if not folder.is_dir():
-                continue
-            table = folder.name
-            files = [f for f in folder.rglob("*.parquet") if _SHARD.match(f.name)]
-            strange = [f for f in files if file_ingest(f.name) not in {*ingests, keep}]
-            candidates = files if thorough else strange
-            candidates = [f for f in candidates if file_ingest(f.name) != keep]
-            # Whoever a file is of, what a release pins stays; this is asked seldom.
-            pinned = _pinned(folder, table, releases) if candidates else set()
-            found += [
-                _leftover(f, "shard that no release holds")
-                for f in sorted(candidates)
-                if str(f.relative_to(folder)) not in pinned
-            ]
-            is_held = keep is not None or any(table in r.tables for r in releases)
-            if not is_held and (folder / "_delta_log").is_dir():
-                found.append(_leftover(folder / "_delta_log", "table that no release holds"))
+    for folder in table_folders(path):
+        table = folder.name
+        files = [f for f in folder.rglob("*.parquet") if _SHARD.match(f.name)]
+        strange = [f for f in files if file_ingest(f.name) not in {*ingests, keep}]
+        candidates = files if thorough else strange
+        candidates = [f for f in candidates if file_ingest(f.name) != keep]
+        # Whoever a file is of, what a release pins stays; this is asked seldom.
+        pinned = pins.files(folder) if candidates else set()
+        found += [
+            leftover_of(f, "shard that no release holds")
+            for f in sorted(candidates)
+            if str(f.relative_to(folder)) not in pinned
+        ]
+        if keep is None and not pins.holds(table) and (folder / "_delta_log").is_dir():
+            found.append(leftover_of(folder / "_delta_log", "table that no release holds"))
     return found
 
 
-def _pinned(folder: Path, table: str, releases: list[Release]) -> set[str]:
-    """List the files of a table that any release pins, relative to the table's folder."""
-    versions = {r.tables[table].version for r in releases if table in r.tables}
-    pinned: set[str] = set()
-    for version in sorted(versions):
-        pinned.update(delta.list_files(delta.open_table(folder, version))["path"].to_list())
-    return pinned
+def table_folders(path: Path) -> list[Path]:
+    """List the folders of all tables that lie in a store, whoever made them."""
+    roots = [path / root for root in ROOTS]
+    return [f for root in roots if root.is_dir() for f in sorted(root.iterdir()) if f.is_dir()]
 
 
-def _roll_back(path: Path) -> None:
+def roll_back(path: Path) -> None:
     """Bring tables that a dead ingest has touched back to what the newest release pins.
 
     Readers who take the latest Delta version would look for shards that are gone.
     """
     release = read_release(path, list_releases(path)[-1])
     known = Catalogue(path)
-    for name, pinned in release.tables.items():
-        folder = next((path / r / name for r in ROOTS if (path / r / name).is_dir()), None)
-        if folder is None or delta.latest_version(folder) == pinned.version:
+    for folder in table_folders(path):
+        name = folder.name
+        pinned = release.tables.get(name)
+        if pinned is None or delta.latest_version(folder) == pinned.version:
             continue
         handle = delta.open_table(folder, pinned.version)
         wanted = delta.list_files(handle)["path"].to_list()

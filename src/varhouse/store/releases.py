@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import StoreError, nearest
+from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import (
     check_name,
     read_json,
@@ -156,7 +157,7 @@ def read_release(path: Path, number: int) -> Release:
 
 
 def read_all_releases(path: Path) -> list[Release]:
-    """Read the records of all releases, oldest first.
+    """Read the records of all releases, sealed ones too, oldest first.
 
     Raises
     ------
@@ -171,6 +172,18 @@ def read_all_releases(path: Path) -> list[Release]:
             f"{file} is missing: nobody knows what it pins", "restore it from a backup"
         )
     return [read_release(path, n) for n in numbers]
+
+
+def read_open_releases(path: Path) -> list[Release]:
+    """Read the records of the releases that were not sealed, oldest first.
+
+    Raises
+    ------
+    StoreError
+        If a record is missing, or one of them damaged.
+    """
+    gone = sealed_releases(path)
+    return [r for r in read_all_releases(path) if r.number not in gone]
 
 
 def write_release(path: Path, release: Release) -> bool:

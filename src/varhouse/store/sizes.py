@@ -2,7 +2,8 @@
 
 Sizes of tables come from the catalogues, a small file an ingest, not from a walk over the
 files: a shared file system with thousands of them answers each question slowly. Shards stay
-as long as a release pins them, so what ingests brought is what lies there.
+as long as a release pins them, and catalogues tell of no others: what they tell is what lies
+there.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from varhouse.errors import StoreError
 from varhouse.files import read_json
+from varhouse.store.errata import sealed
 from varhouse.store.layout import catalogue_file
 from varhouse.store.releases import Release, read_all_releases
 from varhouse.tables.schema import TABLES
@@ -124,6 +126,9 @@ def _what_came(path: Path, release: Release) -> Brought:
             # A version of the table's log beside them.
             files += len(entries) + 1
     except FileNotFoundError:
+        if sealed(path, release.number) is not None:
+            # Nothing is left of what it brought.
+            return Brought(release.number, release.time, release.operation, 0, 0, 0)
         raise StoreError(f"{source} is missing: the store is damaged", _RESTORE) from None
     except (AttributeError, TypeError, KeyError):
         raise StoreError(f"{source} is damaged: no catalogue", _RESTORE) from None
