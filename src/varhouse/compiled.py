@@ -3,12 +3,9 @@
 import hashlib
 import logging
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +42,9 @@ def find_cache() -> Path | None:
             return None
     except (OSError, RuntimeError):
         pass  # no home, or one that is not there
+    # Few come so far, and all commands would pay for the import.
+    import tempfile  # noqa: PLC0415
+
     folder = Path(tempfile.gettempdir()) / f"varhouse-compiled-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     # Code is loaded from there: it must be nobody else's.
@@ -67,6 +67,8 @@ def record_file() -> Path:
     Code serves one kind of processor, one Python and one numba: nodes that share a home
     have a file each where they differ.
     """
+    from importlib.metadata import version  # noqa: PLC0415 - takes 50 ms
+
     from llvmlite import binding  # noqa: PLC0415 - only who compiles has loaded it
     from numba.core import config as numba_config  # noqa: PLC0415
 
@@ -107,6 +109,8 @@ def compile_at_first_use(log: logging.Logger) -> None:
     with suppress(OSError, RuntimeError):
         if record_file().exists():
             return
+        import subprocess  # noqa: PLC0415 - once on a machine
+
         say_compiling(log, FIRST_USE)
         quiet = [] if log.isEnabledFor(logging.INFO) else ["-q"]
         subprocess.run(

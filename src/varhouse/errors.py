@@ -3,7 +3,6 @@
 A traceback is a bug in varhouse; anything a user can cause is one of these classes.
 """
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -97,6 +96,8 @@ def nearest(word: str, known: Iterable[str], n: int = 3) -> str:
     str
         `"; nearest: A, B"`, or an empty string when nothing is close.
     """
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     names = list(known)
     folded = {k.lower(): k for k in names}
     close = difflib.get_close_matches(word.lower(), folded, n=n, cutoff=0.5)

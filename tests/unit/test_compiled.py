@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ def fx_locked(monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(compiled.tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "tempdir", None)
     package = Path(compiled.__file__).parent
     access = os.access
     monkeypatch.setattr(os, "access", lambda p, m: Path(p) != package and access(p, m))

@@ -10,7 +10,9 @@ from builders import make_small_store
 
 from varhouse.cli import COMMANDS, build_parser, main
 
-HEAVY = ("duckdb", "llvmlite", "numba", "numpy", "pyarrow", "snakemake", "yaml")
+HEAVY = (
+    "deltalake", "duckdb", "llvmlite", "numba", "numpy", "pandas", "pyarrow", "snakemake", "yaml",
+)  # fmt: skip
 SCRIPT = f"""
 import sys
 from varhouse.cli import main

@@ -1,5 +1,7 @@
 """The Delta tables of a store; nothing else here touches `deltalake`.
 
+It takes 30 ms to import, so only what needs it does: readers go by `deltaread`.
+
 Tables are of reader version 1 and writer version 2, which every Delta reader opens: no
 deletion vectors, no column mapping. Files are written and sorted by us and registered;
 delta-rs never rewrites them. Paths in the Delta log are percent-encoded once more than
@@ -12,27 +14,33 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from varhouse.errors import AccessError, SchemaError, StoreError
 from varhouse.files import sync_file, sync_folder
+from varhouse.store.deltaread import (
+    CHECKPOINT_INTERVAL,
+    TableVersion,
+    UnknownLogError,
+    read_log,
+)
 from varhouse.store.layout import follow_folder
 from varhouse.tables.schema import KEY, TABLES, PolarsType, Table, annotation_table
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake.transaction import AddAction, RemoveAction
 
 _CONFIGURATION = {
     # Releases pin old versions: log clean-up after the usual 30 days would break them.
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
-    # To open a table, the versions since the last checkpoint are read one by one: of a
-    # release a night, never more than of three weeks.
-    "delta.checkpointInterval": "20",
+    # To open a table, the versions since the last checkpoint are read one by one.
+    "delta.checkpointInterval": str(CHECKPOINT_INTERVAL),
 }
 _FIXED = (*KEY, "source_version", "licence", "part")
 
@@ -70,7 +78,26 @@ def latest_version(folder: Path) -> int:
     return max(int(f.stem) for f in log.glob("*.json") if f.stem.isdigit())
 
 
-def open_table(folder: Path, version: int | None = None) -> DeltaTable:
+def read_version(folder: Path, version: int) -> TableVersion:
+    """Read the files and columns of a version of a table.
+
+    Raises
+    ------
+    AccessError
+        If the file system does not let us read it.
+    StoreError
+        If it is missing or damaged.
+    """
+    try:
+        return read_log(folder, version)
+    except PermissionError as error:
+        raise _no_access(folder, str(error.filename)) from None
+    except UnknownLogError:
+        table = open_table(folder, version)
+        return TableVersion(read_schema(table), list_files(table))
+
+
+def open_table(folder: Path, version: int | None = None) -> "DeltaTable":
     """Open a Delta table at a version; None: the latest.
 
     Raises
@@ -80,6 +107,9 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
     StoreError
         If it is missing or damaged.
     """
+    from deltalake import DeltaTable  # noqa: PLC0415
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
     _check_permission(folder)
     try:
         return DeltaTable(str(folder), version=version)
@@ -137,7 +167,7 @@ def _no_access(folder: Path, file: str) -> AccessError:
     )
 
 
-def list_files(table: DeltaTable) -> pl.DataFrame:
+def list_files(table: "DeltaTable") -> pl.DataFrame:
     """List the files of an opened table.
 
     Returns
@@ -151,7 +181,7 @@ def list_files(table: DeltaTable) -> pl.DataFrame:
     return frame.with_columns(pl.Series("path", paths, pl.String))
 
 
-def read_schema(table: DeltaTable) -> dict[str, pl.DataType]:
+def read_schema(table: "DeltaTable") -> dict[str, pl.DataType]:
     """Read the columns of an opened table as polars types."""
     return dict(pl.Schema(table.schema().to_arrow()))
 
@@ -172,7 +202,9 @@ def declare(name: str, columns: Mapping[str, PolarsType] | None = None) -> Table
     return annotation_table(source, {n: t for n, t in columns.items() if n not in _FIXED})
 
 
-def _delta_schema(table: Table) -> Schema:
+def _delta_schema(table: Table) -> "Schema":
+    from deltalake import Schema  # noqa: PLC0415
+
     empty = pl.DataFrame(schema=table.polars_schema)
     return Schema.from_arrow(empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
 
@@ -184,7 +216,9 @@ def _configuration(table: Table) -> dict[str, str | None]:
     return {**_CONFIGURATION, "delta.dataSkippingStatsColumns": ",".join(table.bounded)}
 
 
-def _add(file: DataFile) -> AddAction:
+def _add(file: DataFile) -> "AddAction":
+    from deltalake.transaction import AddAction  # noqa: PLC0415
+
     return AddAction(
         file.path,
         file.size,
@@ -232,6 +266,10 @@ def commit_files(
     StoreError
         If somebody else writes to the table.
     """
+    from deltalake import CommitProperties  # noqa: PLC0415
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+    from deltalake.transaction import create_table_with_add_actions  # noqa: PLC0415
+
     properties = CommitProperties(custom_metadata=dict(note))
     try:
         if not exists(folder):
@@ -259,11 +297,11 @@ def commit_files(
 
 
 def _swap(
-    latest: DeltaTable,
+    latest: "DeltaTable",
     table: Table,
     wanted: Sequence[str],
     known: Callable[[str], DataFile],
-    properties: CommitProperties,
+    properties: "CommitProperties",
 ) -> int:
     """Commit what an existing table lacks and has too much."""
     there = list_files(latest)
@@ -289,12 +327,12 @@ def _swap(
 
 
 def _write(
-    latest: DeltaTable,
+    latest: "DeltaTable",
     table: Table,
-    actions: list[AddAction | RemoveAction],
+    actions: "list[AddAction | RemoveAction]",
     mode: str,
-    properties: CommitProperties,
-    schema: Schema | None = None,
+    properties: "CommitProperties",
+    schema: "Schema | None" = None,
 ) -> int:
     if actions or schema is not None:
         latest.create_write_transaction(
@@ -309,7 +347,9 @@ def _write(
     return version
 
 
-def _removes(files: pl.DataFrame, table: Table) -> list[AddAction | RemoveAction]:
+def _removes(files: pl.DataFrame, table: Table) -> "list[AddAction | RemoveAction]":
+    from deltalake.transaction import RemoveAction  # noqa: PLC0415
+
     now = int(time.time() * 1000)
     columns = ["path", "size_bytes", *(f"partition.{c}" for c in table.partition)]
     if not files.height:

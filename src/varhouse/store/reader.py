@@ -21,7 +21,13 @@ from varhouse.store import delta
 from varhouse.store.errata import check_is_open, sealed
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.pruning import Wanted, prune, read_filters
-from varhouse.store.releases import Release, list_releases, read_release, resolve_release
+from varhouse.store.releases import (
+    Pinned,
+    Release,
+    list_releases,
+    read_release,
+    resolve_release,
+)
 from varhouse.store.rows import may_be_open, overlapping, scan_files
 from varhouse.store.table_methods import TableMethods
 from varhouse.tables.digest import EMPTY
@@ -249,9 +255,9 @@ class Store(TableMethods):
             opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
         else:
             folder = table_folder(self.path, _known(name))
-            handle = delta.open_table(folder, pinned.version)
-            columns = None if name in TABLES else delta.read_schema(handle)
-            opened = delta.declare(name, columns), delta.list_files(handle)
+            found = delta.read_version(folder, pinned.version)
+            _check_pinned(folder, found.files, pinned)
+            opened = delta.declare(name, found.columns), found.files
             if opened[0].root == "controlled":
                 # Not of open tables, which everybody reads, in some thousand files.
                 delta.check_files(folder, opened[1]["path"])
@@ -462,6 +468,17 @@ class Store(TableMethods):
         total = self._open(table)[1].height
         kept = self.list_files(table, region, **filters)
         return f"{kept.height} of {total} files"
+
+
+def _check_pinned(folder: Path, files: pl.DataFrame, pinned: Pinned) -> None:
+    """Check that a log lists what the release pins: it may have lost lines without a trace."""
+    listed, size = files.height, int(files["size_bytes"].sum())
+    if (listed, size) != (pinned.files, pinned.bytes):
+        raise StoreError(
+            f"{folder}: the Delta log lists {listed} files of {size:,} bytes at version "
+            f"{pinned.version}, the release pins {pinned.files} of {pinned.bytes:,}",
+            "restore the store from a backup; varhouse store verify says what else is wrong",
+        )
 
 
 def _known(name: str) -> Table:
