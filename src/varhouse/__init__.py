@@ -97,7 +97,7 @@ def open(  # noqa: A001
     Parameters
     ----------
     path
-        The store's root directory.
+        The store's root directory, or where it is on S3: `s3://BUCKET/FOLDER`.
     release
         Release number or tag; None pins the newest release.
     audience

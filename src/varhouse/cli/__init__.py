@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from varhouse import __version__
 from varhouse.cli.log import set_up_log
 from varhouse.cli.parser import CommandParser
+from varhouse.cli.remotestore import at_hand
 from varhouse.compiled import compile_at_first_use, say_compiling, tell_compiling
 from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         log = logging.getLogger("varhouse")
         tell_compiling(lambda: say_compiling(log), lambda: compile_at_first_use(log))
     try:
-        code: int = args.run(args)
+        with at_hand(args):
+            code: int = args.run(args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

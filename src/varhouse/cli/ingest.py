@@ -144,12 +144,14 @@ def run(args: argparse.Namespace) -> int:
                 return code
     else:
         code, account = ingest(args.store, config, options)
+    # Of a store on S3 `store` is a mirror.
+    shown = getattr(args, "url", args.store)
     if args.files:
-        account["ask"] = _question(args.store, account)
+        account["ask"] = _question(args.store, shown, account)
     if args.json:
         print(json.dumps(account, ensure_ascii=False))
     else:
-        print_account(account, args.store, sys.stdout)
+        print_account(account, shown, sys.stdout)
     return code
 
 
@@ -181,7 +183,7 @@ def _configuration(args: argparse.Namespace) -> "Path | Config":
     return config_of_files(args.store.absolute(), asked)
 
 
-def _question(store: Path, account: dict[str, Any]) -> str | None:
+def _question(store: Path, shown: Path | str, account: dict[str, Any]) -> str | None:
     """Say a command that has an answer: at the first allele of a cohort that came in."""
     import shlex
 
@@ -196,5 +198,5 @@ def _question(store: Path, account: dict[str, Any]) -> str | None:
     for contig in opened.assembly_contigs.names:
         rows = opened.scan("frequencies", contig=contig, cohort=came[0])
         for (pos,) in rows.select("pos").head(1).collect().rows():
-            return f"varhouse query {shlex.quote(str(store))} --region {contig}:{pos:,}"
+            return f"varhouse query {shlex.quote(str(shown))} --region {contig}:{pos:,}"
     return None

@@ -5,7 +5,15 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from varhouse.cli import storediff, storefiles, storegc, storelog, storemark, storeverify
+from varhouse.cli import (
+    storediff,
+    storefiles,
+    storegc,
+    storelog,
+    storemark,
+    storepush,
+    storeverify,
+)
 from varhouse.cli.storeparts import add_command, add_release, add_wait
 from varhouse.errors import AssemblyError, UsageError
 
@@ -50,6 +58,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_wait(drop)
     storegc.add_parser(steps)
     storeverify.add_parser(steps)
+    storepush.add_parser(steps)
 
 
 def _add_init(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -21,7 +21,7 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("store", type=Path, metavar="STORE", help="the store's root folder")
-    parser.set_defaults(run=_run, store_command=function)
+    parser.set_defaults(run=_run, store_command=function, store_name=name)
     return parser
 
 

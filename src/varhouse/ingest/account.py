@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from varhouse.masking import say
 
 
-def print_account(account: dict[str, Any], store: Path, out: TextIO) -> None:
+def print_account(account: dict[str, Any], store: Path | str, out: TextIO) -> None:
     """Print what came in, what was held back and why, and the release."""
     if account.get("up_to_date"):
         _print_held(account["held_back"], _width(account), out)
@@ -142,7 +142,7 @@ def _print_held(held: list[dict[str, Any]], width: int, out: TextIO) -> None:
             say(f"           {'':<{width}}  it stays as it was, of {h['stays']:,} files", out)
 
 
-def _print_release(account: dict[str, Any], store: Path, out: TextIO) -> None:
+def _print_release(account: dict[str, Any], store: Path | str, out: TextIO) -> None:
     """Print what the release is, and what differs in it besides the cohorts."""
     if account["release"] is None:
         say("committed  nothing", out)

@@ -20,6 +20,7 @@ from varhouse.genome.regions import parse_region
 from varhouse.store import delta
 from varhouse.store.errata import check_is_open, sealed
 from varhouse.store.layout import read_store_file, table_folder
+from varhouse.store.mirror import Mirror, local_path, mirror_at
 from varhouse.store.pruning import Wanted, prune, read_filters
 from varhouse.store.releases import (
     Pinned,
@@ -45,7 +46,7 @@ def open_store(
     Parameters
     ----------
     path
-        The store's root folder.
+        The store's root folder, or where it is on S3: `s3://BUCKET/FOLDER`.
     release
         Number or tag; None: the newest.
     audience
@@ -58,13 +59,21 @@ def open_store(
         If there is no store, no such release, it was sealed, or the format is newer.
     """
     view = View(audience)
-    root = Path(path).absolute()
+    root = local_path(path).absolute()
     meta = read_store_file(root)
     number = resolve_release(root, release)
     for erratum in check_is_open(root, number):
         log.warning("release %d was %s: %s", number, erratum.kind, erratum.reason)
     store = Store(root, meta, read_release(root, number))
     return store.public() if view.is_public else store
+
+
+def fetch_release(path: str | Path, release: str | int | None = None) -> "Store":
+    """Open a store of which all files of the release are on a disk, be it one on S3."""
+    store = open_store(path, release)
+    for table in store.tables:
+        store.file_frame(table)
+    return store
 
 
 class Store(TableMethods):
@@ -118,6 +127,11 @@ class Store(TableMethods):
         # Only for the message: a type checker would take any name for an attribute then.
         def __getattr__(self, name: str) -> NoReturn:
             raise AttributeError(f"a store has no {name!r}{nearest(name, TABLES)}")
+
+    @cached_property
+    def _mirror(self) -> Mirror | None:
+        """What brings data files of a store on S3."""
+        return mirror_at(self.path)
 
     @property
     def release(self) -> int:
@@ -282,6 +296,10 @@ class Store(TableMethods):
             part = self.assembly_contigs.part(wanted.contig)
         kept = prune(files, declared, wanted, self._span(table), part)
         self._check_cohorts(wanted.partition.get("cohort"), files)
+        if self._mirror is not None:
+            root = table_folder(Path(), declared)
+            rows = kept.select("path", "size_bytes").rows() if kept.height else []
+            self._mirror.fetch((f"{root}/{file}", size) for file, size in rows)
         return kept
 
     def list_files(

@@ -1,0 +1,245 @@
+"""A store on S3-compatible storage: read through a mirror, written by conditional puts."""
+
+import logging
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
+
+import varhouse
+from varhouse.cli import main
+from varhouse.errors import StoreError, UsageError
+from varhouse.store import errata
+from varhouse.store.bucket import Bucket
+from varhouse.store.mirror import Mirror, is_metadata, local_path
+from varhouse.store.push import push, push_mirror
+from varhouse.store.reader import fetch_release, open_store
+from varhouse.store.verify import verify
+
+pytest.importorskip("obstore", reason="needs obstore")
+moto = pytest.importorskip("moto.server", reason="needs moto")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def url(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder in a bucket of its own, and a folder for mirrors."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("VARHOUSE_MIRRORS", str(tmp_path / "mirrors of stores"))
+    bucket = f"b{abs(hash(str(tmp_path)))}"
+    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
+    urllib.request.urlopen(request).read()
+    return f"s3://{bucket}/data centre/store"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with cohorts a and b, release 3."""
+    path = new_store(tmp_path / "on disk" / "store")
+    add_cohort(path, "a", COHORT_A, "ingest-a")
+    add_cohort(path, "b", COHORT_B, "ingest-b")
+    return path
+
+
+def names(url: str) -> set[str]:
+    return {o.name for o in Bucket(url).objects()}
+
+
+def test_a_store_reads_as_on_its_disk(store: Path, url: str) -> None:
+    assert push(store, Bucket(url)).releases == [1, 2, 3]
+    here, there = open_store(store), varhouse.open(url)
+    assert there.digest() == here.digest()
+    assert there.release == 3
+    for table in here.tables:
+        ours, theirs = (s.scan(table).collect() for s in (here, there))
+        assert ours.equals(theirs), table
+    assert main(["store", "verify", url]) == 0
+    assert open_store(url, 2).digest() == open_store(store, 2).digest()
+    # By one slash, too, as a path has it.
+    assert open_store(Path(url)).digest() == here.digest()
+
+
+def test_only_what_is_asked_for_is_read(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    mirror = local_path(url)
+
+    def data() -> set[str]:
+        found = (p for p in mirror.rglob("*.parquet") if "_delta_log" not in p.parts)
+        return {str(p.relative_to(mirror)) for p in found}
+
+    assert data() == set()
+    open_store(url).scan("frequencies", cohort="a").collect()
+    wanted = {p for p in data() if p.startswith("open/frequencies/cohort=a/")}
+    assert wanted
+    assert not {p for p in data() if "cohort=b" in p}
+    with mock.patch.object(Bucket, "read", side_effect=AssertionError("read again")):
+        Mirror(mirror).fetch((p, 0) for p in wanted)
+    assert (mirror.stat().st_mode & 0o077) == 0
+
+
+def test_pushing_again_writes_nothing_that_is_there(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    seen: list[str] = []
+    write = Bucket.write
+
+    def noted(self: Bucket, path: Path, name: str) -> None:
+        seen.append(name)
+        write(self, path, name)
+
+    with mock.patch.object(Bucket, "write", noted):
+        assert push(store, Bucket(url)).releases == []
+        assert not [n for n in seen if n.endswith(".parquet")]
+        add_cohort(store, "c", COHORT_C, "ingest-c")
+        assert push(store, Bucket(url)).releases == [4]
+    fresh = [n for n in seen if n.endswith(".parquet")]
+    assert fresh
+    assert all("ingest-c" in n for n in fresh)
+    assert open_store(url).digest() == open_store(store).digest()
+
+
+def test_an_ingest_into_a_mirror_is_seen_when_it_was_pushed(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    mirror = Mirror.of(url, writing=True)
+    with mirror.hold():
+        mirror.update()
+        add_cohort(mirror.path, "c", COHORT_C, "ingest-c")
+        assert open_store(url).release == 3
+        assert push_mirror(mirror).releases == [4]
+    add_cohort(store, "c", COHORT_C, "ingest-c")
+    assert open_store(url).digest() == open_store(store).digest()
+    assert not [p for p in verify(fetch_release(url)) if not p.is_note]
+
+
+def test_of_two_writers_one_goes_through(store: Path, url: str, tmp_path: Path) -> None:
+    push(store, Bucket(url))
+    first = Mirror.of(url, writing=True)
+    with first.hold():
+        first.update()
+    with mock.patch.dict("os.environ", {"VARHOUSE_MIRRORS": str(tmp_path / "elsewhere")}):
+        second = Mirror.of(url, writing=True)
+        with second.hold():
+            second.update()
+    add_cohort(first.path, "c", COHORT_C, "ingest-c")
+    add_cohort(second.path, "d", COHORT_C, "ingest-d")
+    digest = open_store(first.path).digest()
+    push_mirror(first)
+    with pytest.raises(StoreError):
+        push_mirror(second)
+    assert open_store(url).digest() == digest
+    # Its release goes with the next look, and it can be made anew.
+    with second.hold():
+        second.update()
+    assert open_store(second.path).digest() == digest
+    add_cohort(second.path, "d", COHORT_C, "ingest-d")
+    assert push_mirror(second).releases == [5]
+    assert not [p for p in verify(fetch_release(url)) if not p.is_note]
+
+
+@pytest.mark.parametrize("kind", ["write", "write_new"])
+def test_a_push_that_is_killed_is_seen_by_nobody(store: Path, url: str, kind: str) -> None:
+    """At every object that it writes; the same push completes it."""
+    push(store, Bucket(url))
+    before = open_store(url).digest()
+    add_cohort(store, "c", COHORT_C, "ingest-c")
+    after = open_store(store).digest()
+    real = getattr(Bucket, kind)
+    for allowed in range(200):
+        left = allowed
+
+        def dying(self: Bucket, path: Path, name: str) -> object:
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return real(self, path, name)
+
+        with mock.patch.object(Bucket, kind, dying):
+            try:
+                push(store, Bucket(url))
+                break
+            except KeyboardInterrupt:
+                pass
+        found = open_store(url)
+        assert found.digest() == before
+        found.scan("frequencies").collect()
+    assert open_store(url).digest() == after
+    assert allowed > 2
+
+
+def test_storage_without_conditions_is_refused(store: Path, url: str) -> None:
+    def careless(self: Bucket, path: Path, name: str) -> bool:
+        self.write(path, name)
+        return True
+
+    ignored = pytest.raises(StoreError, match="ignores If-None-Match")
+    with mock.patch.object(Bucket, "write_new", careless), ignored:
+        push(store, Bucket(url))
+    assert not [n for n in names(url) if n.startswith("_store/releases/")]
+    assert not [n for n in names(url) if "probe" in n]
+
+
+def test_another_store_is_refused(store: Path, url: str, tmp_path: Path) -> None:
+    push(store, Bucket(url))
+    other = new_store(tmp_path / "other")
+    with pytest.raises(StoreError, match="has a release"):
+        push(other, Bucket(url))
+    add_cohort(other, "x", COHORT_A, "ingest-x")
+    add_cohort(other, "y", COHORT_B, "ingest-y")
+    with pytest.raises(StoreError, match=r"another store|has a release"):
+        push(other, Bucket(url))
+
+
+def test_what_is_no_store_or_no_url_is_said(url: str) -> None:
+    with pytest.raises(StoreError, match="no varhouse store"):
+        open_store(url)
+    with pytest.raises(UsageError, match="no place on S3"):
+        open_store("s3://B!/x")
+    with pytest.raises(StoreError, match="no-such-bucket"):
+        open_store("s3://no-such-bucket-here/x")
+
+
+def test_commands_take_urls(store: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "push", str(store), url]) == 0
+    assert capsys.readouterr().out.split() == ["1", "2", "3"]
+    assert main(["store", "digest", url]) == 0
+    assert capsys.readouterr().out.strip() == open_store(store).digest()
+    assert main(["store", "drop", url, "--cohort", "a"]) == 2
+    assert "needs a store on a disk" in capsys.readouterr().err
+
+
+def test_what_was_sealed_goes_with_prune(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    said = errata.Erratum(errata.SEALED, "retention", "2026-01-01T00:00:00Z")
+    errata.add_erratum(store, 2, said)
+    gone = next((store / "open" / "frequencies").rglob("*.parquet"))
+    name = str(gone.relative_to(store))
+    shutil.move(gone, gone.with_suffix(".away"))
+    done = push(store, Bucket(url), prune=True)
+    assert done.removed >= 1
+    assert name not in names(url)
+    with pytest.raises(StoreError, match="sealed"):
+        open_store(url, 2)
+
+
+def test_which_objects_are_read_with_the_store() -> None:
+    assert is_metadata("_store/releases/00000001.json")
+    assert is_metadata("open/frequencies/_delta_log/00000000000000000000.json")
+    assert not is_metadata("open/frequencies/cohort=a/part=1/x.parquet")
+    assert not is_metadata("_store/lock.json")
+    assert not is_metadata("_staging/x/_store/y")
