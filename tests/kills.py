@@ -44,6 +44,7 @@ from varhouse.ingest.setup import sizing
 from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.supervise import descendants
 from varhouse.store import commit, delta, lock
+from varhouse.store.compact import compact_store
 from varhouse.store.drop import drop_cohort
 from varhouse.store.leftovers import clear, find_leftovers
 from varhouse.store.releases import read_tags
@@ -343,6 +344,18 @@ def drop_again(folder: Path) -> None:
             clear(folder / "store")
 
 
+def grown_store(folder: Path) -> None:
+    """A store of four people with gVCFs, with a file each in every place."""
+    people = People(folder)
+    people.configure([people.write(k) for k in range(4)])
+    ingest_whole(folder)
+
+
+def compact(folder: Path) -> None:
+    """Join the files of a store; a second time there is nothing to do."""
+    compact_store(folder / "store", wait=5.0)
+
+
 def littered_inputs(folder: Path) -> None:
     """A store with what an ingest left that was killed in the middle of its commit."""
     further_inputs(folder)
@@ -373,6 +386,7 @@ def scenarios() -> list[Scenario]:
         Scenario("further ingest", further_inputs, ingest_whole),
         Scenario("growth", grown_inputs, ingest_whole),
         Scenario("drop", dropped_inputs, drop_again),
+        Scenario("compact", grown_store, compact),
         Scenario("tag and gc", littered_inputs, tag_and_collect),
     ]
 

@@ -23,10 +23,10 @@ from varhouse.cli import main
 from varhouse.errors import StoreError, UsageError
 from varhouse.files import unfinished_name
 from varhouse.publish import parquet, publish_release, release
-from varhouse.publish.merge import Source, merge
 from varhouse.publish.parquet import folder_name, published_table
 from varhouse.store.commit import commit
 from varhouse.store.reader import Store, open_store
+from varhouse.tables.merge import Source, merge
 from varhouse.tables.schema import TABLES, Encoding
 from varhouse.tables.shards import Manifest
 
@@ -351,7 +351,7 @@ def test_little_is_held_and_files_are_cut(
     path: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(release, "HELD_BYTES", 1)
-    monkeypatch.setattr("varhouse.publish.merge.LEAST_ROWS", 1)
+    monkeypatch.setattr("varhouse.tables.merge.LEAST_ROWS", 1)
     monkeypatch.setattr(parquet, "FILE_BYTES", 1)
     two = Encoding(row_group=2)
     monkeypatch.setattr(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse.cli import (
+    storecompact,
     storediff,
     storefiles,
     storegc,
@@ -56,6 +57,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
     add_wait(drop)
+    storecompact.add_parser(steps)
     storegc.add_parser(steps)
     storeverify.add_parser(steps)
     storepush.add_parser(steps)

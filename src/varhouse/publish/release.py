@@ -16,10 +16,10 @@ import polars as pl
 from varhouse.errors import AccessError, StoreError, UsageError, VarhouseError
 from varhouse.files import abandoned_of, whole_folder
 from varhouse.publish.describe import describe
-from varhouse.publish.merge import Source, merge
 from varhouse.publish.parquet import PublishedTable, TableFiles, published_table
 from varhouse.store.layout import check_free_space
 from varhouse.store.reader import Store
+from varhouse.tables.merge import Source, merge
 from varhouse.tables.schema import PART, Table
 
 HELD_BYTES = 1 << 28

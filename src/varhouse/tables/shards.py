@@ -155,6 +155,11 @@ class ShardWriter:
         Rows after which a new shard begins.
     labels
         See `write_shard`.
+    max_bytes
+        Bytes of a file after which a new shard begins; None: only `max_rows` counts.
+    odd
+        Columns of fractions that may be no number: they get no statistics (`write_shard`
+        looks for itself).
     """
 
     def __init__(
@@ -165,6 +170,9 @@ class ShardWriter:
         partition: Mapping[str, str],
         max_rows: int = SHARD_ROWS,
         labels: Labels | None = None,
+        *,
+        max_bytes: int | None = None,
+        odd: Collection[str] = (),
     ) -> None:
         if set(partition) != set(table.partition):
             raise SchemaError(
@@ -172,7 +180,7 @@ class ShardWriter:
             )
         self._table, self._directory, self._name = table, directory, name
         self._partition, self._max_rows = dict(partition), max_rows
-        self._labels = labels
+        self._labels, self._max_bytes, self._odd = labels, max_bytes, odd
         self._writer: pq.ParquetWriter | None = None
         self._own = directory
         self._shards: list[Shard] = []
@@ -203,14 +211,18 @@ class ShardWriter:
         if self._writer is None:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._own = unfinished_name(self._path())
-            how = parquet_options(kept.schema, self._table.encoding)
+            how = parquet_options(kept.schema, self._table.encoding, self._odd)
             self._writer = pq.ParquetWriter(self._own, arrow.schema, **how)
         rows = group_rows(arrow, self._table.encoding)
         self._writer.write_table(arrow, row_group_size=rows)
         digest = digest_frame(full, self._table, self._labels)
         self._pieces.append((kept.height, digest, _statistics(kept, self._table), _span(kept)))
-        if sum(p[0] for p in self._pieces) >= self._max_rows:
+        if sum(p[0] for p in self._pieces) >= self._max_rows or self._is_large():
             self._end()
+
+    def _is_large(self) -> bool:
+        """Tell whether the file that is being written has its bytes."""
+        return self._max_bytes is not None and self._own.stat().st_size >= self._max_bytes
 
     def _path(self) -> Path:
         return self._directory / f"{self._name}-{len(self._shards):05d}.parquet"

@@ -36,7 +36,7 @@ class Source:
 
 
 def merge(
-    sources: Sequence[Source], order: Sequence[str], at_once: int
+    sources: Sequence[Source], order: Sequence[str], at_once: int, least: int | None = None
 ) -> Iterator[pl.DataFrame]:
     """Give the rows of sorted files in one order, some at a time.
 
@@ -48,8 +48,11 @@ def merge(
         Columns to sort by; rows that are equal in them come in the order of the files.
     at_once
         Rows in memory, about.
+    least
+        Rows that are read of a file at once, however many files there are [LEAST_ROWS].
     """
-    each = max(at_once // max(len(sources), 1), LEAST_ROWS)
+    least = LEAST_ROWS if least is None else least
+    each = max(at_once // max(len(sources), 1), least)
     while True:
         for source in sources:
             source.fill(each)
