@@ -8,19 +8,22 @@ it is compared when somebody asks.
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.store.changes import TableChange
 from varhouse.store.errata import sealed
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Release, read_release
 from varhouse.tables.schema import COHORTS, SAMPLES, TABLES, Table, annotation_table
 from varhouse.view import OWN, View
+
+if TYPE_CHECKING:
+    # It brings what writes along, which a reader of the history does not need.
+    from varhouse.store.changes import TableChange
 
 CHANGED = "changed"
 """The key of `meta.event` that `record_changes` writes: cohort to what became of it."""
@@ -32,7 +35,7 @@ _COUNTS = {"people": "n_samples", "records": "n_records", "alleles": "n_alleles"
 _Rows = Callable[[Table, bool], pl.LazyFrame]
 
 
-def record_changes(path: Path, plans: Sequence[TableChange]) -> dict[str, Any]:
+def record_changes(path: Path, plans: "Sequence[TableChange]") -> dict[str, Any]:
     """Tell what a commit changes, for `meta.event` of its release.
 
     Parameters

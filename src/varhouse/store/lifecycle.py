@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import StoreError
-from varhouse.store.commit import utc_now
 from varhouse.store.errata import (
     WITHDRAWN,
     Erratum,
@@ -132,6 +131,8 @@ def withdraw_release(
     StoreError
         If there is no such release, its data are deleted already, or somebody else writes.
     """
+    from varhouse.store.commit import utc_now  # noqa: PLC0415 - it brings what writes along
+
     path = path.absolute()
     read_store_file(path)
     with store_lock(path, wait):
