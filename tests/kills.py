@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 from builders import make_small_inputs
 from deltalake import DeltaTable
 from gvcf_people import People
+from verifying import verify
 
 import varhouse
 from varhouse import files, processes
@@ -48,7 +49,6 @@ from varhouse.store.compact import compact_store
 from varhouse.store.drop import drop_cohort
 from varhouse.store.leftovers import clear, find_leftovers
 from varhouse.store.releases import read_tags
-from varhouse.store.verify import verify
 
 Snapshot = dict[str, tuple[int, str]]
 

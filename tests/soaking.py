@@ -24,13 +24,13 @@ from builders import make_fasta, make_vcf
 from kills import Faults, Killed, run_steps
 from nights import BASES, FIRST, Nights, vcf_text
 from underfire import BLOWS, start, strike, wait_for_none
+from verifying import verify
 
 import varhouse
 from varhouse.errors import VarhouseError
 from varhouse.ingest import driver
 from varhouse.nightly.account import Night
 from varhouse.store.leftovers import find_leftovers
-from varhouse.store.verify import verify
 
 REAL_CPU = 9.0
 """CPU seconds of a real night that takes something in."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from gvcf_store import Answers, cohort, gvcf
 from inprocess import ingest_here, steps_here
+from verifying import verify
 
 import varhouse
 from varhouse.export import export_cohort
-from varhouse.store.verify import verify
 
 BLOCK = "GT:DP:GQ:MIN_DP:PL"
 CALL = "GT:AD:DP:GQ:PL"

@@ -52,6 +52,10 @@ CALLS = {"people": 4, "ploidy": 2, "separator": "/", "planes": [b"\x44"]}
 """GT 0/1 0/0 0/1 0/0."""
 
 
+_NORMAL = {"allele_pos": [1], "allele_ref": [""], "allele_alt": [""], "allele_extent": [""]}
+"""Of the one ALT of each record, what nobody asks for."""
+
+
 def new_store(path: Path) -> Path:
     init_store(path, "demo1", CONTIGS)
     return path
@@ -90,7 +94,20 @@ def cohort_frames(
     known = set(store.scan("variants").select(SPELT).collect().rows())
     fresh = [_key(a) for a in alleles if a not in known]
     every = [_key(a) | {"cohort": cohort} for a in alleles]
-    row = {"cohort": cohort, "n_alleles": len(alleles), "ingest_id": ingest_id}
+    row = {
+        "cohort": cohort,
+        "n_samples": 4,
+        "n_records": len(alleles),
+        "n_alleles": len(alleles),
+        "n_rejects": 1,
+        "ingest_id": ingest_id,
+    }
+    file = {
+        "cohort": cohort,
+        "n_records": len(alleles),
+        "n_samples": 4,
+        "samples": [0, 1, 2, 3],
+    }
     ingest = {
         "ingest_id": ingest_id,
         "config": f'{{"cohorts": ["{cohort}"]}}',
@@ -135,7 +152,7 @@ def cohort_frames(
                 ],
             ).with_columns(**made_of("frequencies")),
         ),
-        (SITES, fill(SITES, [k | {"record": i} for i, k in enumerate(every)])),
+        (SITES, fill(SITES, [k | _NORMAL | {"record": i} for i, k in enumerate(every)])),
         (
             GENOTYPES,
             fill(GENOTYPES, [k | CALLS | {"record": i} for i, k in enumerate(every)]),
@@ -148,7 +165,7 @@ def cohort_frames(
                 [{"cohort": cohort, "sample": f"{cohort}{i}", "ordinal": i} for i in range(4)],
             ),
         ),
-        (FILES, fill(FILES, [{"cohort": cohort, "ingest_id": ingest_id}])),
+        (FILES, fill(FILES, [file | {"ingest_id": ingest_id}])),
         (COHORTS, fill(COHORTS, [row])),
         (INGESTS, fill(INGESTS, [ingest])),
     ]
@@ -156,7 +173,8 @@ def cohort_frames(
 
 def labels_of(cohort: str) -> Labels:
     """Give the labels of a cohort of `cohort_frames`."""
-    return Labels({0: ("", [])}, {i: f"{cohort}{i}" for i in range(4)})
+    names = [f"{cohort}{i}" for i in range(4)]
+    return Labels({0: ("", names)}, dict(enumerate(names)))
 
 
 def shards_of(table: Table, frame: pl.DataFrame, work: Path) -> list:

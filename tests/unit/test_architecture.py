@@ -23,6 +23,9 @@ JOINING = {
     "withdrawal",
 }
 ROOMS = {p.parent.name for p in SRC.glob("*/*.py")} - JOINING - GROUND
+SECOND = "verify"
+"""The room that reads a store a second time: it imports errors alone (decision 0061)."""
+
 LARGEST_ROOM = 2500
 """Lines of a room of the room `vcf`: more than that nobody reads in an afternoon."""
 
@@ -65,8 +68,14 @@ def broken_rules(path: Path, tree: ast.Module) -> list[str]:
     problems = []
     for name in imported(tree, ("varhouse", *path.parts[:-1])):
         parts = name.split(".")
-        if parts[0] in ("pandas", "snakemake", "cyvcf2"):
+        if parts[0] in ("pandas", "snakemake") or (parts[0] == "cyvcf2" and own != SECOND):
             problems.append(f"imports {parts[0]}")
+        if (own == SECOND) != (name.startswith(f"varhouse.{SECOND}")):
+            # A second reading shares no code with the first, in either direction.
+            if own == SECOND and parts[0] == "varhouse" and parts[1:2] != ["errors"]:
+                problems.append(f"imports {name}, and is the room {SECOND}")
+            elif own != SECOND and own not in {"cli", "nightly"}:
+                problems.append(f"imports the room {SECOND}")
         if parts[0] != "varhouse" or len(parts) < 2 or own in JOINING:
             upward = {
                 "calling": {"cli", "nightly"},
@@ -119,6 +128,12 @@ def test_modules_have_telling_names() -> None:
         ("ingest/a.py", "import snakemake.api", "imports snakemake"),
         ("store/a.py", "import pandas as pd", "imports pandas"),
         ("genotypes/a.py", "from cyvcf2 import VCF", "imports cyvcf2"),
+        (
+            "verify/a.py",
+            "from varhouse.tables.schema import TABLES",
+            "imports varhouse.tables.schema.TABLES, and is the room verify",
+        ),
+        ("ingest/a.py", "from varhouse.verify.whole import x", "imports the room verify"),
     ],
 )
 def test_a_breach_is_found(path: str, text: str, problem: str) -> None:
@@ -130,6 +145,7 @@ def test_a_breach_is_found(path: str, text: str, problem: str) -> None:
     [
         ("normalise/a.py", "from varhouse.tables.schema import KEY\nfrom .kernel import x"),
         ("ingest/a.py", "from varhouse.vcf import x"),
+        ("verify/a.py", "from cyvcf2 import VCF\nfrom varhouse.errors import StoreError"),
         ("query/a.py", "from varhouse.store.reader import Store"),
         ("export/a.py", "from varhouse.frequencies.planecount import count_planes"),
         ("__main__.py", "from varhouse.cli import main"),

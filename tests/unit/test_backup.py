@@ -10,12 +10,12 @@ import pytest
 from deltalake import DeltaTable
 from pages import commands_of, find_blocks, run_blocks
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
+from verifying import verify
 
 from varhouse.store import commit as commit_module
 from varhouse.store.leftovers import find_leftovers, remove_leftovers
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases
-from varhouse.store.verify import verify
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 LINES = next(

@@ -10,12 +10,12 @@ from builders import make_fasta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.cli import main
 from varhouse.export import export_cohort, export_pgen, records
 from varhouse.query import blockcalls
-from varhouse.store.verify import verify
 
 LENGTHS = {"c1": 3000, "c2": 400}
 META = """\

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.errors import UsageError
 from varhouse.export import export_cohort, lines, records
-from varhouse.store.verify import verify
 
 META = """\
 ##fileformat=VCFv4.2

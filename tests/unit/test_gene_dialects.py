@@ -20,13 +20,13 @@ from gene_builders import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.consequence import consequences
 from varhouse.genes import genes_frame
 from varhouse.ingest.account import print_account
 from varhouse.query import Answer, Question, Selection
-from varhouse.store.verify import verify
 from varhouse.transcripts.genemodel import ARRAYS, GeneModel
 
 Part = tuple[int, int]

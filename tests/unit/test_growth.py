@@ -8,14 +8,13 @@ import polars as pl
 import pytest
 from gvcf_people import BASES, CONTIGS, People, without_blocks
 from inprocess import ingest_here
+from verifying import check_callable, verify
 
 import varhouse
 from varhouse.ingest.account import print_account
 from varhouse.ingest.driver import _exit_code
 from varhouse.ingest.jobs import compaction, growcallable, growcounts, intake, joinfiles
 from varhouse.ingest.setup.run import Run
-from varhouse.query.callablecheck import check_callable
-from varhouse.store.verify import verify
 
 
 @pytest.fixture

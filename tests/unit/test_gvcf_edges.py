@@ -9,10 +9,10 @@ from inprocess import ingest_here
 from slow_states import People, State
 from stored_states import differences, ingest, stored_states, write_inputs
 from test_states import HEAD
+from verifying import verify
 
 import varhouse
 from varhouse.query.opened import OpenStore
-from varhouse.store.verify import verify
 
 LEN = '##FORMAT=<ID=LEN,Number=1,Type=Integer,Description="x">\n'
 CONTIGS = ("##contig=<ID=c1,length=400>", "##contig=<ID=X,length=400>")

@@ -9,11 +9,11 @@ from inprocess import ingest_here
 from stored_states import differences, write_inputs
 from test_gvcf_dialects import as_bcf
 from test_gvcf_edges import GENOME, gvcf
+from verifying import verify
 
 import varhouse
 from varhouse.export import export_cohort
 from varhouse.query.opened import OpenStore
-from varhouse.store.verify import verify
 
 ROWS = (
     "c1 1 . A <*> . . . GT:DP:GQ:LEN 0/0:30:50:10 0/0:30:50:20",

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from builders import make_fasta
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.setup.sheets import read_cohorts
 from varhouse.onefile.frequencies import frequencies
 from varhouse.store.reader import Store
-from varhouse.store.verify import verify
 
 GENOME = "ACGT" * 30
 HEAD = """##fileformat=VCFv4.3

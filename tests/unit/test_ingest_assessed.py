@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from inprocess import ingest_here
 from slow_sites import GENOME, random_files, read_counts, slow_counts, write_cohort
+from verifying import verify
 
 import varhouse
 from varhouse.query import Answer, Question, Selection
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
 
 
 def _one(files, tmp_path, sexes=()):

@@ -11,14 +11,13 @@ from builders import make_fasta
 from inprocess import ingest_here
 from slow_counts import COUNTS, slow_adds
 from test_states import HEAD, some_gvcf
+from verifying import check_callable, verify
 
 import varhouse
 from varhouse.callability.runs import absolute
-from varhouse.query.callablecheck import check_callable
 from varhouse.query.opened import OpenStore
 from varhouse.store.commit import commit
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
 from varhouse.tables.schema import CALLABLE, KEY
 from varhouse.tables.shards import Manifest, write_shard
 from varhouse.tables.statistics import adding_alone, counts_of

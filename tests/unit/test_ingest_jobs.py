@@ -12,6 +12,7 @@ import pytest
 from builders import make_small_inputs
 from inprocess import ingest_here
 from kills import run_steps
+from verifying import verify
 
 import varhouse
 from varhouse.ingest import driver
@@ -20,7 +21,6 @@ from varhouse.ingest.setup import sizing, textsize
 from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.setup.sizing import FileSize, Jobs, share_jobs
 from varhouse.ingest.setup.textsize import text_bytes
-from varhouse.store.verify import verify
 from varhouse.vcf.text.bgzf import BgzfWriter
 
 GIB = 1 << 30

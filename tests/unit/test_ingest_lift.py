@@ -11,13 +11,13 @@ import pytest
 from builders import gt_texts
 from inprocess import ingest_here
 from test_liftover_command import CHAIN, HEADER, SOURCE, TARGET
+from verifying import check_callable
 
 import varhouse
 from varhouse.errors import ConfigError
 from varhouse.ingest.account import print_account
 from varhouse.ingest.setup.config import read_config
 from varhouse.liftover import Reason
-from varhouse.query.callablecheck import check_callable
 from varhouse.store.drop import drop_cohort
 from varhouse.vcf.blocks import TextBlock, iter_text
 

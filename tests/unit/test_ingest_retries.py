@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from builders import make_small_inputs
 from inprocess import ingest_here, steps_here
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.jobs import finish
 from varhouse.ingest.jobs.finish import commit_run
 from varhouse.store import commit
-from varhouse.store.verify import verify
 
 
 class Killed(BaseException):

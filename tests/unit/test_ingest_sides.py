@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.errors import StoreError
@@ -19,7 +20,6 @@ from varhouse.query.sql import run_sql
 from varhouse.sources import CompiledSource, Target, compile_source, read_spec
 from varhouse.store.drop import drop_cohort
 from varhouse.store.reader import Store
-from varhouse.store.verify import verify
 
 CALLS = ("variants", "genotypes", "sites", "frequencies", "totals", "cohorts", "samples")
 CONTIGS = ("c1", "c2", "c3")

@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 from builders import make_fasta, make_vcf
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.jobs import joinfiles, joinshared
 from varhouse.store import commit
 from varhouse.store.diff import compare_releases
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
 from varhouse.tables.alleletables import annotation_table
 from varhouse.tables.shards import Manifest, write_shard
 

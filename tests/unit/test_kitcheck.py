@@ -10,13 +10,12 @@ from builders import make_fasta
 from inprocess import ingest_here
 from test_group_runs import plain_vcf
 from test_states import some_genome, some_gvcf
+from verifying import check_callable, verify
 
 import varhouse
 from varhouse.query import kitcheck
-from varhouse.query.callablecheck import check_callable
 from varhouse.query.opened import OpenStore
 from varhouse.store.commit import commit
-from varhouse.store.verify import verify
 from varhouse.tables.schema import CALLABLE
 from varhouse.tables.shards import Manifest, write_shard
 

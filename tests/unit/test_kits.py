@@ -9,12 +9,11 @@ import pytest
 from builders import make_fasta, make_vcf
 from inprocess import ingest_here
 from slow_sites import GENOME, gather, random_files, read_counts, slow_counts, write_cohort
+from verifying import check_callable, verify
 
 import varhouse
 from varhouse.errors import ConfigError
-from varhouse.query.callablecheck import check_callable
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
 from varhouse.tables.statistics import counts_of
 
 CONTIGS = dict.fromkeys(("c1", "X", "Y", "MT"), GENOME)

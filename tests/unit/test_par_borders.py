@@ -8,8 +8,7 @@ import pytest
 from slow_states import People, genotype, moved_to, state_of
 from stored_states import differences, ingest
 from test_states import HEAD
-
-from varhouse.store.verify import verify
+from verifying import verify
 
 # A run of CA at 101 to 120: a deletion there moves to 100, an SNV stays.
 BASES = "ACGT" * 25 + "CA" * 10 + "TTTTTTTTTT" + "ACGT" * 42 + "GG"

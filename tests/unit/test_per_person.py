@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from builders import make_fasta
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.jobs import growcallable
 from varhouse.store.reader import Store
-from varhouse.store.verify import verify
 
 BASES = "".join(random.Random(5).choices("ACGT", k=400))
 CONTIGS = {"c1": BASES, "X": BASES[::-1], "Y": BASES[50:250]}

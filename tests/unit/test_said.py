@@ -12,11 +12,11 @@ from slow_sites import random_files, write_cohort
 from test_ingest_lift import _config
 from test_kits import CONTIGS, with_kits
 from test_liftover_command import CHAIN, SOURCE, TARGET
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.jobs import intake
 from varhouse.ingest.setup.fingerprints import SheetRows, counted_columns
-from varhouse.store.verify import verify
 
 
 @pytest.fixture

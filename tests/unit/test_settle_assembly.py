@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from builders import make_fasta, make_vcf
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.errors import ConfigError, StoreError
@@ -24,7 +25,6 @@ from varhouse.ingest.setup.config import check_config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.store import commit as commit_module
 from varhouse.store.lock import store_lock
-from varhouse.store.verify import verify
 
 GRCH38 = {f"chr{n}": size for n, size in BUILDS["GRCh38 (hg38)"].items()}
 GRCH37 = dict(BUILDS["GRCh37 (hg19)"])

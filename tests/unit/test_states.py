@@ -15,13 +15,13 @@ from slow_states import (
     state_of,
 )
 from stored_states import differences, ingest, stamped, write_inputs
+from verifying import verify
 
 import varhouse
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import validate
 from varhouse.ingest.jobs.staterows import ChunkStates, lay_runs, write_states
 from varhouse.ingest.setup import sizing
-from varhouse.store.verify import verify
 from varhouse.tables.labels import Labels
 
 HEAD = """##fileformat=VCFv4.2

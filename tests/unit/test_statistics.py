@@ -41,7 +41,7 @@ import varhouse
 from inprocess import ingest_here
 from varhouse.cli import main
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
+from verifying import verify
 
 folder = Path(sys.argv[1])
 store = folder / "store"

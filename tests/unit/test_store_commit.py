@@ -20,6 +20,7 @@ from store_builders import (
     fill,
     new_store,
 )
+from verifying import verify
 
 from varhouse.errors import SchemaError, StoreError
 from varhouse.genome.contigs import Contig, Contigs
@@ -27,7 +28,6 @@ from varhouse.store import delta
 from varhouse.store.commit import commit, init_store
 from varhouse.store.layout import read_store_file
 from varhouse.store.reader import open_store
-from varhouse.store.verify import verify
 from varhouse.tables.schema import TABLES, VARIANTS, PolarsType, annotation_table
 from varhouse.tables.shards import Manifest, Shard, read_manifest, write_manifest, write_shard
 

@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 from store_builders import COHORT_A, COHORT_B, add_cohort, new_store
+from verifying import verify
 
 from varhouse.cli import store as module
 from varhouse.errors import StoreError, UsageError
@@ -24,7 +25,6 @@ from varhouse.store.drop import drop_cohort
 from varhouse.store.folders import PAGE
 from varhouse.store.leftovers import find_leftovers
 from varhouse.store.reader import open_store
-from varhouse.store.verify import verify
 from varhouse.tables.shards import Manifest
 
 

@@ -14,6 +14,7 @@ from builders import make_small_inputs
 from deltalake import DeltaTable
 from inprocess import ingest_here
 from store_builders import COHORT_A, COHORT_B, add_cohort, cohort_manifest, new_store
+from verifying import verify
 
 import varhouse
 from varhouse.cli import main
@@ -29,7 +30,6 @@ from varhouse.store.commit import commit
 from varhouse.store.layout import close_folders, make_folder
 from varhouse.store.leftovers import clear, find_leftovers, hold_work
 from varhouse.store.lock import store_lock
-from varhouse.store.verify import verify
 
 
 class Killed(BaseException):

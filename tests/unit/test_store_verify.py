@@ -10,20 +10,21 @@ from pathlib import Path
 import polars as pl
 import pytest
 from store_builders import COHORT_A, COHORT_B, add_cohort, fill, labels_of, new_store
+from verifying import recompute_digests, verify
 
 from varhouse.cli import main
 from varhouse.errors import StoreError
-from varhouse.store import verify as module
 from varhouse.store.commit import commit
 from varhouse.store.layout import check_free_space
 from varhouse.store.reader import open_store
-from varhouse.store.verify import recompute_digests, verify
+from varhouse.store.releases import read_release
 from varhouse.tables.digest import combine
 from varhouse.tables.rowdigest import digest_frame
 from varhouse.tables.schema import (
     COHORTS,
     FREQUENCIES,
     SAMPLES,
+    TABLES,
     TOTALS,
     VARIANTS,
     Column,
@@ -31,6 +32,7 @@ from varhouse.tables.schema import (
     annotation_table,
 )
 from varhouse.tables.shards import Manifest, Shard, write_shard
+from varhouse.verify import filescan, words
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def found(path: Path) -> str:
 
 def test_a_sound_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(path) == ""
-    monkeypatch.setattr(module, "BATCH_ROWS", 1)
+    monkeypatch.setattr(filescan, "BATCH_ROWS", 1)
     assert found(path) == ""
     assert recompute_digests(open_store(path)) == open_store(path).table_digests()
     assert not verify(open_store(path, 1))
@@ -178,7 +180,12 @@ def test_a_release_that_counts_wrong(path: Path) -> None:
 def test_an_open_table_about_people(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = (*COHORTS.columns, Column("sample", pl.String, "", nullable=True))
     leaky = Table("cohorts", "open", "a cohort", columns, ("cohort",), ("cohort",))
-    monkeypatch.setitem(module.TABLES, "cohorts", leaky)
+    monkeypatch.setitem(TABLES, "cohorts", leaky)
+    second = words.TABLES["cohorts"]
+    more = words.Column("sample", "String", nullable=True, content=True, bounded=False)
+    monkeypatch.setitem(
+        words.TABLES, "cohorts", replace(second, columns=(*second.columns, more))
+    )
     plant(path, leaky, [{"cohort": "z"}])
     assert "cohorts: open table with column(s) ['sample']" in found(path)
 
@@ -214,6 +221,8 @@ def digest_as_before(path: Path, source: str) -> None:
     assert data["tables"][name]["rows"] == total > 0
     data["tables"][name]["sums"] = [f"{s:016x}" for s in held]
     record.write_text(json.dumps(data))
+    data["digest"] = read_release(path, 3).digest
+    record.write_text(json.dumps(data))
 
 
 def test_digests_of_an_earlier_version_are_no_mistake(path: Path) -> None:
@@ -234,9 +243,11 @@ def test_digests_of_an_earlier_version_are_no_mistake(path: Path) -> None:
 def test_a_table_without_a_newer_column(
     path: Path, monkeypatch: pytest.MonkeyPatch, nullable: bool
 ) -> None:
-    table = module.TABLES["consequences"]
-    columns = (*table.columns, Column("newer", pl.Boolean, "", nullable=nullable))
-    monkeypatch.setitem(module.TABLES, "consequences", replace(table, columns=columns))
+    table = words.TABLES["consequences"]
+    newer = words.Column("newer", "Boolean", nullable=nullable, content=True, bounded=False)
+    monkeypatch.setitem(
+        words.TABLES, "consequences", replace(table, columns=(*table.columns, newer))
+    )
     problems = verify(open_store(path))
     assert [(p.table, p.is_note) for p in problems] == [("consequences", True)]
     assert "an earlier version wrote it, without newer" in problems[0].what

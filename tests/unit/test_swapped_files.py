@@ -11,13 +11,13 @@ import inprocess
 import pytest
 from builders import make_small_inputs
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.cache import fill_folder
 from varhouse.errors import InputError
 from varhouse.genes import compile as genes_compile
 from varhouse.genome.reference import Reference, cached_reference
-from varhouse.store.verify import verify
 
 MANE = (
     "#NCBI_GeneID\tEnsembl_Gene\tRefSeq_nuc\tRefSeq_prot\tEnsembl_nuc\tMANE_status\n"

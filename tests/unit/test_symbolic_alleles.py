@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from builders import names_of
 from inprocess import ingest_here
+from verifying import verify
 
 import varhouse
 from varhouse.export.cohort import export_cohort
 from varhouse.query import Answer, Question, find_keys
 from varhouse.query.vcf import VcfWriter
 from varhouse.store.drop import drop_cohort
-from varhouse.store.verify import verify
 
 RNG = random.Random(5)
 GENOME = {

@@ -113,9 +113,9 @@ def _digest(args: argparse.Namespace) -> int:
     digests = recorded
     if args.recompute:
         # Only what reads the rows needs the compiled digest of rows.
-        from varhouse.store.verify import recompute_digests
+        from varhouse.verify.whole import recompute_digests
 
-        digests = recompute_digests(store)
+        digests = recompute_digests(args.store, store.release)
     if args.per_table:
         for name, digest in sorted(digests.items()):
             print(f"{digest}  {name}")

@@ -1,0 +1,527 @@
+"""All tables of a release, each file read once from its first byte to its last."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from varhouse.errors import AccessError, StoreError
+from varhouse.verify.bases import CallableAt
+from varhouse.verify.filescan import FileScan, Rows
+from varhouse.verify.ledger import Ledger
+from varhouse.verify.merge import AlleleMerge, Source
+from varhouse.verify.people import Cohort, OneCopy
+from varhouse.verify.pinned import PinnedFile, PinnedTable, compare_sums, read_tables
+from varhouse.verify.planes import plane_faults
+from varhouse.verify.problems import Problem
+from varhouse.verify.records import RecordChecks
+from varhouse.verify.rowhash import Labels, Sums, Words, add_sums, table_digest
+from varhouse.verify.steps import StepSums
+from varhouse.verify.words import KEY
+
+_EARLIER = (
+    "file(s) have the content and the digest that an earlier version gave them, in which "
+    "source_version counted: a store that is built anew has today's"
+)
+
+
+def verify(
+    path: Path, release: int | str | None = None, *, quick: bool = False
+) -> list[Problem]:
+    """Check a release of a store; a list of notes alone means that nothing is wrong.
+
+    Parameters
+    ----------
+    path
+        The store.
+    release
+        Number or tag; None: the newest.
+    quick
+        Look at records, logs, catalogues and sizes, and read no table.
+
+    Raises
+    ------
+    StoreError
+        If there is no such release, or it was sealed.
+    AccessError
+        If the file system does not let us read all of it.
+    """
+    return Verification(Path(path), release).run(quick=quick)
+
+
+def recompute_digests(path: Path, release: int | str | None = None) -> dict[str, str]:
+    """Work out the content digest of each table from its rows.
+
+    Returns
+    -------
+    dict
+        Table name to 64 hex digits; tables without rows are left out.
+
+    Raises
+    ------
+    StoreError
+        A file cannot be read.
+    """
+    work = Verification(Path(path), release)
+    work.tables = read_tables(work.ledger, work.problems)
+    work.read_people()
+    digests = {}
+    for name, pinned in work.tables.items():
+        if not pinned.table.content:
+            continue
+        work.read_table(name)
+        if rows := work.rows.get(name, 0):
+            digests[name] = table_digest(name, rows, work.sums[name])
+    lost = [p for p in work.problems if p.file and "content is not" not in p.what]
+    if lost:
+        raise StoreError(str(lost[0]), how_to_read(Path(path)))
+    return digests
+
+
+class Verification:
+    """One verification of a release: what is known of it, and what was found.
+
+    Parameters
+    ----------
+    path, release
+        See `verify`.
+    """
+
+    def __init__(self, path: Path, release: int | str | None) -> None:
+        self.ledger = Ledger(path, release)
+        self.problems: list[Problem] = []
+        self.rows: dict[str, int] = {}
+        self.sums: dict[str, Sums] = {}
+        self._earlier: dict[str, int] = {}
+        self._crossed: list[Problem] = []
+        self.tables: dict[str, PinnedTable] = {}
+        self.cohorts: dict[str, Cohort] = {}
+        self._labels: dict[str, Labels] = {}
+        self._hashes: dict[tuple[str, tuple[str, ...]], list[Words]] = {}
+
+    def run(self, *, quick: bool = False) -> list[Problem]:
+        """Check everything, and give what was found."""
+        self.tables = read_tables(self.ledger, self.problems)
+        if quick:
+            self.problems += self._sizes()
+            return self.problems
+        try:
+            self.read_people()
+        except (
+            StoreError,
+            OSError,
+            pa.ArrowException,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
+            if isinstance(error, AccessError):
+                raise
+            self.problems.append(Problem("samples", "", _line(error)))
+        self._alleles()
+        self._cohorts()
+        for name in self.tables:
+            self._plain(name)
+        self._finish()
+        return self.problems
+
+    # -- what is needed beforehand -----------------------------------------------------
+
+    def _sizes(self) -> Iterator[Problem]:
+        for name, pinned in self.tables.items():
+            rows = 0
+            for file in pinned.files:
+                size = file.path.stat().st_size
+                rows += file.entry["rows"]
+                for what in _size_faults(file, size):
+                    yield Problem(name, file.log.path, what)
+            if pinned.is_sound and rows != pinned.pin["rows"]:
+                what = f"{rows:,} rows, the release says {pinned.pin['rows']:,}"
+                yield Problem(name, "", what)
+
+    def _small(self, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """Read some columns of a small table whole."""
+        for file in self.tables[name].files if name in self.tables else ():
+            with pq.ParquetFile(file.path) as source:
+                known = [c for c in columns if c in source.schema_arrow.names]
+                for row in source.read(columns=known).to_pylist():
+                    yield {**row, **file.log.partition}
+
+    def read_people(self) -> None:
+        """Read what the tables of cohorts, samples and files say of people."""
+        told = {}
+        for row in self._small("accounts", ["ingest_id", "account"]):
+            import json  # noqa: PLC0415
+
+            account = json.loads(row["account"] or "{}")
+            if isinstance(account, dict) and "strata" in account:
+                told[row["ingest_id"]] = list(account["strata"])
+        names = ["n_samples", "n_records", "n_alleles", "n_rejects", "haploid", "ingest_id"]
+        for row in self._small("cohorts", names):
+            cohort = Cohort(row["cohort"], row)
+            cohort.strata = told.get(row["ingest_id"])
+            self.cohorts[row["cohort"]] = cohort
+        people = ["ordinal", "sample", "file", "sex", "population", "attributes"]
+        for row in self._small("samples", people):
+            self._cohort(row["cohort"]).samples[row["ordinal"]] = row
+        of_file = ["file", "name", "samples", "n_samples", "n_records", "has_runs",
+                   "blocks_digest", "path", "sha256", "bytes", "without"]  # fmt: skip
+        for row in self._small("files", of_file):
+            self._cohort(row["cohort"]).files[row["file"]] = row
+
+    def _cohort(self, name: str) -> Cohort:
+        return self.cohorts.setdefault(name, Cohort(name, {}))
+
+    # -- one pass over a file ----------------------------------------------------------
+
+    def _scan(self, name: str, file: PinnedFile) -> Iterator[Rows]:
+        """Read a file; what is wrong with it is noted as soon as it was read."""
+        table = self.tables[name].table
+        partition = file.log.partition
+        scan = FileScan(file.path, table, partition, self._label(name, partition))
+        key = table.unique
+        # What the order of rows shows in one file is asked of hashes where there are more.
+        in_order = set(table.sort) == set(key) - ({"cohort", "part"} & set(table.partition))
+        beside = [f for f in self.tables[name].files if f.log.partition == partition]
+        is_hashed = bool(key) and (not in_order or len(beside) > 1)
+        place = (name, file.partition_of(table))
+        try:
+            for rows in scan.batches():
+                if is_hashed:
+                    self._hashes.setdefault(place, []).append(rows.key(key))
+                yield rows
+            scan.compare(file.log.size, file.log.stats, file.entry)
+        except AccessError:
+            raise
+        except (StoreError, OSError, pa.ArrowException) as error:
+            self.problems.append(Problem(name, file.log.path, _line(error)))
+            return
+        self._close(name, file, scan)
+
+    def _close(self, name: str, file: PinnedFile, scan: FileScan) -> None:
+        path = file.log.path
+        self.problems += [Problem(name, path, w) for w in sorted(set(scan.wrong))]
+        sums = scan.sums
+        if sums != file.sums:
+            if name.startswith("annotations_") and scan.sums_before == file.sums:
+                self._earlier[name] = self._earlier.get(name, 0) + 1
+                sums = file.sums
+            else:
+                self.problems.append(Problem(name, path, "content is not what was committed"))
+        self.rows[name] = self.rows.get(name, 0) + scan.rows
+        self.sums[name] = add_sums(self.sums.get(name, (0, 0)), sums)
+        if scan.twice:
+            self._note_twice(name, len(scan.twice), min(scan.twice))
+
+    def _note_twice(self, name: str, number: int, first: str) -> None:
+        what = f"{number} keys stand twice, the first: {first}"
+        problem = Problem(name, "", what)
+        if problem not in self._crossed:
+            self._crossed.append(problem)
+
+    def _label(self, name: str, partition: dict[str, str]) -> Labels | None:
+        table = self.tables[name].table
+        if not table.content or not any(c.label for c in table.columns):
+            return None
+        cohort = partition["cohort"]
+        if cohort not in self._labels:
+            self._labels[cohort] = self._cohort(cohort).labels()
+        return self._labels[cohort]
+
+    def _files(self, name: str, **partition: str) -> list[PinnedFile]:
+        """List the files of a table in a partition, in the order of their first rows."""
+        if name not in self.tables:
+            return []
+        found = [
+            f
+            for f in self.tables[name].files
+            if all(f.log.partition.get(k) == v for k, v in partition.items())
+        ]
+        return sorted(found, key=lambda f: f.log.path)
+
+    def _partitions(self, *names: str) -> list[tuple[str, ...]]:
+        tables = (self.tables[n] for n in names if n in self.tables)
+        return sorted({f.partition_of(t.table) for t in tables for f in t.files})
+
+    def _check_unique(self, name: str) -> None:
+        """Look for keys that stand in several files, or in rows that lie apart."""
+        for place in [p for p in self._hashes if p[0] == name]:
+            hashes = np.concatenate(self._hashes.pop(place))
+            hashes.sort()
+            double = hashes[1:][hashes[1:] == hashes[:-1]]
+            if not double.size:
+                continue
+            wanted = np.unique(double)
+            table = self.tables[name].table
+            found: list[tuple[Any, ...]] = []
+            for file in self.tables[name].files:
+                if file.partition_of(table) != place[1]:
+                    continue
+                for rows in FileScan(file.path, table, file.log.partition, None).batches():
+                    hit = np.flatnonzero(np.isin(rows.key(table.unique), wanted))
+                    found += [
+                        tuple(
+                            file.log.partition[n]
+                            if n in file.log.partition
+                            else rows.batch.column(n)[int(k)].as_py()
+                            for n in table.unique
+                        )
+                        for k in hit[:1000]
+                    ]
+            first = min(found, key=lambda t: tuple((v is not None, v) for v in t))
+            self._crossed = [
+                p for p in self._crossed if not (p.table == name and "stand twice" in p.what)
+            ]
+            self._note_twice(name, wanted.size, ", ".join(str(v) for v in first))
+
+    # -- tables of alleles -------------------------------------------------------------
+
+    def _rank(self) -> dict[str, int]:
+        names = sorted(str(r["contig"]) for r in self._small("contigs", ["contig"]))
+        return {c: n for n, c in enumerate(names, 1)}
+
+    def _alleles(self) -> None:
+        try:
+            rank = self._rank()
+        except (StoreError, OSError, pa.ArrowException) as error:
+            self.problems.append(Problem("contigs", "", _line(error)))
+            return
+        numbers = {c: n for n, c in enumerate(sorted(self.cohorts))}
+        names = ["variants", "totals"]
+        parts = {p[0] for p in self._partitions(*names)}
+        parts |= {p[1] for p in self._partitions("frequencies", "callable")}
+        beside = [n for n in self.tables if n in ("ids", "consequences")]
+        beside += [n for n in self.tables if n.startswith("annotations_")]
+        parts |= {p[0] for p in self._partitions(*beside)}
+        for part in sorted(parts):
+            bases = self._callable(part, rank, numbers)
+            keys: list[Words] = []
+            merge = AlleleMerge(rank, bases)
+            sources = [
+                self._source(n, f, rank, -1, keys)
+                for n in names
+                for f in self._files(n, part=part)
+            ]
+            for cohort, number in numbers.items():
+                for file in self._files("frequencies", cohort=cohort, part=part):
+                    sources.append(self._source("frequencies", file, rank, number, keys))
+            self._crossed += [Problem(t, "", what) for t, what in merge.run(sources)]
+            known = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
+            for name in beside:
+                self._members(name, part, known)
+
+    def _source(
+        self, name: str, file: PinnedFile, rank: dict[str, int], cohort: int, keys: list[Words]
+    ) -> Source:
+        def batches() -> Iterator[Rows]:
+            for rows in self._scan(name, file):
+                if name == "variants":
+                    keys.append(rows.key(KEY))
+                yield rows
+
+        # Only to know when to open it: the scan compares the bounds with the rows.
+        low = file.log.stats.get("minValues", {})
+        least = (rank.get(low.get("contig", ""), 0) << 32) + int(low.get("pos") or 0)
+        return Source(name, cohort, batches(), least)
+
+    def _members(self, name: str, part: str, known: Words) -> None:
+        """Ask of rows about alleles whether these are in variants."""
+        number, first = 0, ""
+        for file in self._files(name, part=part):
+            for rows in self._scan(name, file):
+                keys = rows.key(KEY)
+                # Rows of an allele stand together as a rule.
+                new = np.ones(keys.size, np.bool_)
+                new[1:] = keys[1:] != keys[:-1]
+                at = np.flatnonzero(new)
+                place = np.minimum(np.searchsorted(known, keys[at]), max(known.size - 1, 0))
+                lost = at[known[place] != keys[at]] if known.size else at
+                number += lost.size
+                if lost.size and not first:
+                    first = "-".join(k for k in rows.place(int(lost[0]), KEY).split(", ") if k)
+        if number:
+            what = f"{number} alleles are not in variants, the first: {first}"
+            self._crossed.append(Problem(name, "", what))
+        self._check_unique(name)
+
+    def _callable(
+        self, part: str, rank: dict[str, int], numbers: dict[str, int]
+    ) -> CallableAt | None:
+        """Read the table callable of a partition, and runs, which it has to agree with."""
+        cohorts = [
+            c
+            for c in self.cohorts
+            if self._files("callable", cohort=c, part=part)
+            or self._files("runs", cohort=c, part=part)
+        ]
+        if not cohorts:
+            return None
+        bases = CallableAt(self._places(part, rank), rank)
+        kits = {p[0] for p in self._partitions("kits")}
+        aliases = {
+            str(r["contig"]): list(r["aliases"] or [])
+            for r in self._small("contigs", ["contig", "aliases"])
+        }
+        for name in sorted(cohorts):
+            cohort = self.cohorts[name]
+            one_copy = OneCopy(cohort.row.get("haploid"), aliases)
+            kinds = cohort.strata
+            if kinds is None or not cohort.has_columns(kinds):
+                kinds = self._kinds(name)
+            sums = StepSums(cohort.groups(kinds), cohort.sexes(), one_copy)
+            runs, stored = (
+                self._files(t, cohort=name, part=part) for t in ("runs", "callable")
+            )
+            for file in stored:
+                for rows in self._scan("callable", file):
+                    bases.add(numbers[name], rows, by_runs_alone=cohort.by_runs_alone)
+                    if name not in kits:
+                        sums.add_rows(rows)
+            for file in runs:
+                for rows in self._scan("runs", file):
+                    if name not in kits and self._are_known(cohort, rows):
+                        sums.add_runs(rows)
+            self._crossed += [
+                Problem("callable", "", f"cohort {name}: {w}")
+                for w in sorted(set(sums.unknown))
+            ]
+            # With capture kits people are assessed who have no runs: `--source` counts them.
+            if name not in kits and (off := sums.differing()) is not None:
+                first = sums.first_base(off, self._again(runs), self._again(stored))
+                what = f"cohort {name} counts something else than its runs, first at {first}"
+                self._crossed.append(Problem("callable", "", what))
+        bases.finish()
+        return bases
+
+    @staticmethod
+    def _are_known(cohort: Cohort, rows: Rows) -> bool:
+        numbers = rows.numbers("sample")
+        most = max(cohort.samples, default=-1)
+        return not len(rows) or (int(numbers.min()) >= 0 and int(numbers.max()) <= most)
+
+    def _kinds(self, cohort: str) -> list[str]:
+        """Name the strata that rows of a cohort have."""
+        kinds: dict[str, None] = {}
+        for table in ("callable", "frequencies"):
+            for file in self._files(table, cohort=cohort):
+                with pq.ParquetFile(file.path) as source:
+                    for batch in source.iter_batches(columns=["stratum_by"]):
+                        kinds |= dict.fromkeys(batch.column(0).unique().to_pylist())
+        return list(kinds)
+
+    def _again(self, files: list[PinnedFile]) -> Iterator[Rows]:
+        for file in files:
+            name = file.path.relative_to(self.ledger.path).parts[1]
+            table = self.tables[name].table
+            yield from FileScan(file.path, table, file.log.partition, None).batches()
+
+    def _places(self, part: str, rank: dict[str, int]) -> Any:
+        """Give the places of all alleles of a partition: two columns, read beforehand."""
+        found = [np.zeros(0, np.int64)]
+        for file in self._files("variants", part=part):
+            with pq.ParquetFile(file.path) as source:
+                for batch in source.iter_batches(columns=["contig", "pos"]):
+                    ranks = [rank.get(c, 0) << 32 for c in batch.column(0).to_pylist()]
+                    found.append(np.array(ranks, np.int64) + np.asarray(batch.column(1)))
+        return np.unique(np.concatenate(found))
+
+    # -- tables of cohorts -------------------------------------------------------------
+
+    def _cohorts(self) -> None:
+        of_records = ("sites", "blocks", "lifted", "genotypes", "fields", "rejects")
+        for name in sorted(self.cohorts):
+            cohort = self.cohorts[name]
+            checks = RecordChecks(cohort)
+            hooks: dict[str, Callable[[Rows], None]] = {
+                "sites": checks.sites, "blocks": checks.blocks, "lifted": checks.lifted,
+                "genotypes": self._with_planes(checks.genotypes), "fields": checks.fields,
+                "rejects": checks.rejects,
+            }  # fmt: skip
+            parts = {p[1] for p in self._partitions(*of_records) if p[0] == name}
+            for part in sorted(parts):
+                for table in of_records:
+                    for file in self._files(table, cohort=name, part=part):
+                        for rows in self._scan(table, file):
+                            try:
+                                hooks[table](rows)
+                            except StoreError as error:
+                                self._crossed.append(
+                                    Problem(table, file.log.path, _line(error))
+                                )
+                self._crossed += checks.end_of_part(part)
+            self._crossed += checks.end()
+        for table in of_records:
+            if table in self.tables:
+                self._check_unique(table)
+
+    def _with_planes(self, hook: Callable[[Rows], None]) -> Callable[[Rows], None]:
+        def both(rows: Rows) -> None:
+            for what in plane_faults(rows):
+                self._crossed.append(Problem("genotypes", "", what))
+            hook(rows)
+
+        return both
+
+    # -- the rest ----------------------------------------------------------------------
+
+    def _plain(self, name: str) -> None:
+        """Read a table that nothing else has read."""
+        if name in self.rows or name in _DONE or name.startswith("annotations_"):
+            self._check_unique(name)
+            return
+        self.read_table(name)
+        self._check_unique(name)
+
+    def read_table(self, name: str) -> None:
+        """Read all files of a table, for what is asked of each alone."""
+        for file in self.tables[name].files:
+            for _ in self._scan(name, file):
+                pass
+
+    def _finish(self) -> None:
+        for name, pinned in self.tables.items():
+            if (number := self._earlier.get(name)) is not None:
+                self.problems.append(Problem(name, "", f"{number} {_EARLIER}", is_note=True))
+            is_bad = not pinned.is_sound or any(
+                p.table == name and p.file and not p.is_note for p in self.problems
+            )
+            if not is_bad:
+                sums = self.sums.get(name, (0, 0))
+                self.problems += compare_sums(pinned, self.rows.get(name, 0), sums)
+        # What was compared between tables says nothing while files are damaged.
+        if all(p.is_note for p in self.problems):
+            self.problems += dict.fromkeys(self._crossed)
+
+
+_DONE = frozenset(
+    {"variants", "frequencies", "totals", "callable", "runs", "sites", "blocks", "lifted",
+     "genotypes", "fields", "rejects", "ids", "consequences"}
+)  # fmt: skip
+"""Tables that are read with what they are compared with."""
+
+
+def _size_faults(file: PinnedFile, size: int) -> Iterator[str]:
+    if size != file.entry["bytes"]:
+        yield f"{size:,} bytes, {file.entry['bytes']:,} recorded"
+    if file.log.size != file.entry["bytes"]:
+        yield f"the Delta log says {file.log.size:,} bytes, {file.entry['bytes']:,} recorded"
+    if file.log.stats != file.entry.get("stats"):
+        yield "the Delta log and the catalogue have other bounds of it"
+    with file.path.open("rb") as data:
+        head = data.read(4)
+        data.seek(max(size - 4, 0))
+        if head != b"PAR1" or data.read(4) != b"PAR1":
+            yield "not a parquet file"
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def how_to_read(path: Path) -> str:
+    """Give the command that says what is wrong with a store."""
+    return f"varhouse store verify {shlex.quote(str(path))}"
