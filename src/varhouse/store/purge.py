@@ -1,0 +1,244 @@
+"""Purging people: every release that still holds them is sealed, and its files go at once.
+
+A withdrawal (or the drop of a cohort) makes a release without the people; the releases before
+still hold them. Who holds them is asked of the rows: of the table samples, and of what names
+people in texts (files, held_back, rejects, ingests). A file that the newest release pins too
+is no evidence, as the newest release is the one that the people were taken out of.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from varhouse.errors import StoreError
+from varhouse.store import deltalog
+from varhouse.store.gc import Collected, collect
+from varhouse.store.layout import read_store_file, table_folder, write_json
+from varhouse.store.leftovers import pinned_versions
+from varhouse.store.lock import store_lock
+from varhouse.store.releases import Release, read_open_releases
+from varhouse.tables.schema import SAMPLES, TABLES, Table
+
+NAMING = ("files", "held_back", "rejects", "ingests")
+"""Tables whose texts may name people."""
+
+_BATCH_ROWS = 65_536
+"""Rows of such a table in memory at a time: headers of files may have megabytes each."""
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What a purge did.
+
+    Attributes
+    ----------
+    sealed
+        Numbers of the releases that it sealed.
+    files, bytes
+        Files and folders that went, and their bytes.
+    collected
+        All of it, a line each.
+    """
+
+    sealed: list[int]
+    files: int
+    bytes: int
+    collected: Collected
+
+
+def purge(
+    path: Path,
+    *,
+    cohort: str,
+    holds: Callable[[str], bool] | None = None,
+    names: Collection[str] = (),
+    reason: str | None = None,
+    grace: float = 0.0,
+    dry_run: bool = False,
+    wait: float = 60.0,
+    token: str | None = None,
+) -> Purged:
+    """Seal every release that holds people of a cohort, tagged ones too, and remove its files.
+
+    With `grace` 0 the files of all releases that were sealed before go, too. A purge that was
+    killed is completed by another one, or by `varhouse store gc --grace 0`.
+
+    Parameters
+    ----------
+    path
+        The store's root folder.
+    cohort
+        Name of the cohort; the newest release is without the people.
+    holds
+        Tells of the name of a sample whether it is one of them; None: the whole cohort.
+    names
+        Their names as far as they are known, for texts of releases whose samples they are not.
+    reason
+        What the errata say; no names. None: `withdrawal, see release N`.
+    grace
+        Seconds that readers of these releases are given.
+    dry_run
+        Only say what would go.
+    wait
+        Seconds to wait for another writer.
+    token
+        Token of the store's lock, if the caller holds it.
+
+    Raises
+    ------
+    StoreError
+        If the newest release still holds them, somebody else is writing, or a record is
+        damaged.
+    """
+    path = path.absolute()
+    read_store_file(path)
+    with store_lock(path, wait, token) as holder:
+        releases = read_open_releases(path)
+        found = Holders(path, releases, cohort, holds, names)
+        if not releases or found.is_in_newest():
+            raise StoreError(
+                f"the newest release of {path} still holds who is to be purged from {cohort}",
+                "varhouse store withdraw (or store drop, of a whole cohort) first",
+            )
+        reason = reason or f"withdrawal, see release {releases[-1].number}"
+        gone = collect(
+            path,
+            seal=dict.fromkeys(sorted(found.releases()), reason),
+            grace=grace,
+            dry_run=dry_run,
+            token=holder.token,
+        )
+        if not dry_run:
+            _forget_paths(path, found.names)
+    return Purged([s.number for s in gone.sealed], len(gone.gone), gone.bytes, gone)
+
+
+class Holders:
+    """Which of some releases hold people of a cohort.
+
+    Parameters
+    ----------
+    releases
+        Open releases, oldest first.
+    cohort, holds, names
+        As for `purge`.
+
+    Attributes
+    ----------
+    names
+        Names of the people, with those that the releases know.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        releases: Sequence[Release],
+        cohort: str,
+        holds: Callable[[str], bool] | None,
+        names: Collection[str],
+    ) -> None:
+        self._path, self._releases, self._cohort, self._holds = path, releases, cohort, holds
+        self._seen: dict[tuple[str, str], bool] = {}
+        self.names = set(names)
+        self._samples = self._telling("samples", releases)
+
+    def is_in_newest(self) -> bool:
+        """Tell whether the newest release holds them as samples."""
+        return bool(
+            self._telling("samples" if self._holds else "cohorts", self._releases[-1:])
+        )
+
+    def releases(self) -> set[int]:
+        """List the releases that hold them; the newest is none of them."""
+        found = self._samples
+        for table in NAMING if self._holds else ("cohorts", *NAMING):
+            found = found | self._telling(table, self._releases)
+        return found - {self._releases[-1].number}
+
+    def _telling(self, name: str, releases: Sequence[Release]) -> set[int]:
+        """List the releases with a file of a table that tells of them."""
+        table = TABLES[name]
+        folder = table_folder(self._path, table)
+        newest = self._files(folder, self._releases[-1:])
+        is_newest_asked = list(releases) == list(self._releases[-1:])
+        found: set[int] = set()
+        told: dict[int, bool] = {}
+        for release in releases:
+            for version in pinned_versions([release], name):
+                if version not in told:
+                    files = self._files(folder, [release])
+                    files -= set() if is_newest_asked else newest
+                    told[version] = any([self._tells(table, folder, f) for f in sorted(files)])
+                if told[version]:
+                    found.add(release.number)
+        return found
+
+    def _files(self, folder: Path, releases: Sequence[Release]) -> set[str]:
+        return deltalog.files_of(folder, pinned_versions(releases, folder.name))
+
+    def _tells(self, table: Table, folder: Path, file: str) -> bool:
+        key = table.name, file
+        if key not in self._seen:
+            self._seen[key] = self._read(table, folder / file, file)
+        return self._seen[key]
+
+    def _read(self, table: Table, file: Path, name: str) -> bool:
+        partition = _partition(table, name)
+        if partition.get("cohort", self._cohort) != self._cohort:
+            return False
+        columns = [n for n, t in table.file_schema.items() if t == pl.String]
+        if table is SAMPLES:
+            rows = pl.concat(_batches(file, ["sample"]))["sample"].unique().to_list()
+            mine = {s for s in rows if self._holds is None or self._holds(s)}
+            self.names |= mine
+            return bool(mine)
+        if "cohort" in partition and self._holds is None:
+            return True
+        return any(_names_any(frame, self.names) for frame in _batches(file, columns))
+
+
+def _partition(table: Table, file: str) -> dict[str, str]:
+    """Read the values of a partition from the path of a file."""
+    parts = dict(p.split("=", 1) for p in file.split("/")[:-1])
+    return {c: unquote(parts[c]) for c in table.partition if c in parts}
+
+
+def _batches(file: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(file) as source:
+        there = [c for c in columns if c in source.schema_arrow.names]
+        for batch in source.iter_batches(_BATCH_ROWS, columns=there):
+            yield pl.DataFrame(pl.from_arrow(batch))
+
+
+def _names_any(frame: pl.DataFrame, words: Collection[str]) -> bool:
+    """Tell whether a text names one of some people, or is one of their names."""
+    if not words:
+        return False
+    # Regular expressions of polars know no look-behind: what was found is looked at again.
+    wanted = re.compile("|".join(rf"(?<!\w){re.escape(w)}(?!\w)" for w in sorted(words)))
+    for column in frame.get_columns():
+        texts = column.filter(column.str.contains_any(sorted(words)).fill_null(value=False))
+        if any(wanted.search(text) for text in texts.unique()):
+            return True
+    return False
+
+
+def _forget_paths(path: Path, words: Iterable[str]) -> None:
+    """Take paths that name people out of what the cache knows of files by their path."""
+    named = [w for w in words if w]
+    for file in sorted((path / "_cache").glob("*.json")):
+        with suppress(OSError, ValueError):
+            known = json.loads(file.read_text(encoding="utf-8"))
+            left = {k: v for k, v in known.items() if not any(w in str(k) for w in named)}
+            if len(left) < len(known):
+                write_json(file, left, replace=True)
+
+
+__all__ = ["Purged", "purge"]

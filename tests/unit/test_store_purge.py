@@ -1,0 +1,147 @@
+"""A purge: no byte of who went is left, and who stays is as before."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from builders import make_fasta, make_vcf
+from bytesearch import search
+from inprocess import ingest_here
+from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, contents, new_store
+
+from varhouse.errors import StoreError
+from varhouse.store.drop import drop_cohort
+from varhouse.store.errata import sealed_releases
+from varhouse.store.purge import purge
+from varhouse.store.reader import open_store
+from varhouse.store.releases import list_releases, read_tags, write_tag
+from varhouse.store.verify import verify
+
+PRIVATE = "GATTACAGATTACACCATGGTTAACCGGATCCTTAAGGCCATATGCGC"
+"""An insertion that only one person has."""
+NEEDLES = ["NORTHMAN7", PRIVATE, PRIVATE[8:40], "rs77001177", "WORDOFHIS"]
+
+
+def cohorts(folder: Path) -> Path:
+    """Write the inputs of two cohorts; one of `north` has what nobody else has."""
+    rng = random.Random(7)
+    bases = "".join(rng.choices("ACGT", k=900))
+    make_fasta(folder / "ref.fa", {"c1": bases})
+
+    def line(pos: int, alt: str, calls: str, id_: str = ".", info: str = ".") -> str:
+        return f"c1 {pos} {id_} {bases[pos - 1]} {alt} . PASS {info} GT {calls}"
+
+    def other(pos: int) -> str:
+        return "ACGT"[("ACGT".index(bases[pos - 1]) + 1) % 4]
+
+    meta = ['##INFO=<ID=NOTE,Number=1,Type=String,Description="x">']
+    shared = [line(p, other(p), "0/1 0/0") for p in (100, 200)]
+    own = line(300, bases[299] + PRIVATE, "0/0 0/1", "rs77001177", "NOTE=WORDOFHIS")
+    rejected = "c1 400 . R NORTHMAN7 . PASS NOTE=WORDOFHIS GT 0/0 0/1"
+    people = ["NORTHMAN6", "NORTHMAN7"]
+    make_vcf(folder / "north.vcf", [*shared, own, rejected], people, meta=meta)
+    make_vcf(folder / "south.vcf", shared, ["S1", "S2"], meta=meta)
+    (folder / "samples.tsv").write_text(
+        "cohort\tsample\tsex\n"
+        + "".join(f"north\t{p}\tfemale\n" for p in people)
+        + "south\tS1\tfemale\nsouth\tS2\tmale\n"
+    )
+    return folder
+
+
+def config(folder: Path, names: str, **more: object) -> Path:
+    rows = "".join(f"{n}\t{n}.vcf\n" for n in names.split())
+    (folder / "cohorts.tsv").write_text(f"cohort\tfiles\n{rows}")
+    said = {
+        "assembly": {"name": "toy", "reference": "ref.fa"},
+        "cohorts": "cohorts.tsv", "samples": "samples.tsv", **more,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(said))
+    return folder / "config.json"
+
+
+def test_no_byte_of_a_dropped_cohort_is_left(tmp_path: Path) -> None:
+    folder, store = cohorts(tmp_path), tmp_path / "store"
+    ingest_here(store, config(folder, "south"))
+    ingest_here(store, config(folder, "south north"))
+    write_tag(store, "paper", list_releases(store)[-1])
+    shutil.rmtree(store / "_staging")
+    south = list_releases(store)[-2]
+    before = open_store(store, south).digest(), contents(store, south)
+    found = {t.needle for t in search(store, NEEDLES)}
+    # Or the search could not fail.
+    assert found == set(NEEDLES)
+    where = {t.file.split("/")[0] + "/" + t.file.split("/")[1] for t in search(store, NEEDLES)}
+    assert {"controlled/samples", "controlled/sites", "open/variants"} <= where
+    number = drop_cohort(store, "north")
+    assert search(store, NEEDLES)
+    newest = open_store(store).digest()
+    told = purge(store, cohort="north")
+    assert search(store, [*NEEDLES, "NORTHMAN6"]) == []
+    assert told.files
+    assert told.bytes > 0
+    assert sealed_releases(store)[number - 1].reason == f"withdrawal, see release {number}"
+    assert read_tags(store) == {"paper": number - 1}
+    with pytest.raises(StoreError, match="withdrawal, see release"):
+        open_store(store, "paper")
+    assert open_store(store).digest() == newest
+    assert not verify(open_store(store))
+    # A release from before they came stays.
+    assert told.sealed == [number - 1]
+    assert (open_store(store, south).digest(), contents(store, south)) == before
+    assert purge(store, cohort="north").sealed == []
+
+
+@pytest.fixture
+def fx_store(tmp_path: Path) -> Path:
+    store = new_store(tmp_path / "store")
+    add_cohort(store, "a", COHORT_A, "ingest-a")
+    add_cohort(store, "bertha", COHORT_B, "ingest-b")
+    add_cohort(store, "a", COHORT_C, "ingest-a2")
+    shutil.rmtree(store / "_staging")
+    return store
+
+
+def test_releases_without_the_people_stay(fx_store: Path) -> None:
+    drop_cohort(fx_store, "bertha")
+    before = contents(fx_store, 2), contents(fx_store, 5)
+    told = purge(fx_store, cohort="bertha", holds=lambda name: name == "bertha2")
+    assert told.sealed == [3, 4]
+    assert (contents(fx_store, 2), contents(fx_store, 5)) == before
+    assert not verify(open_store(fx_store, 2))
+    assert search(fx_store, ["bertha2"]) == []
+
+
+def test_nobody_is_purged_whom_the_newest_release_holds(fx_store: Path) -> None:
+    for holds in (None, lambda name: name == "bertha2"):
+        with pytest.raises(StoreError, match=r"the newest release .* still holds"):
+            purge(fx_store, cohort="bertha", holds=holds)
+    assert purge(fx_store, cohort="bertha", holds=lambda _: False).sealed == []
+    assert not sealed_releases(fx_store)
+
+
+def test_who_is_named_in_texts_alone_is_found(fx_store: Path) -> None:
+    """Of a release whose samples he is not: a cohort that was held back names him."""
+    assert purge(fx_store, cohort="a", holds=lambda _: False, names=["demo"]).sealed == [2, 3]
+
+
+def test_dry_run_of_a_purge(fx_store: Path) -> None:
+    drop_cohort(fx_store, "bertha")
+    there = sorted(fx_store.rglob("*"))
+    told = purge(fx_store, cohort="bertha", dry_run=True)
+    assert told.sealed == [3, 4]
+    assert sorted(fx_store.rglob("*")) == there
+    assert purge(fx_store, cohort="bertha").collected.gone == told.collected.gone
+
+
+def test_paths_that_name_people_leave_the_cache(fx_store: Path) -> None:
+    (fx_store / "_cache").mkdir()
+    known = fx_store / "_cache" / "file-digests.json"
+    known.write_text(
+        json.dumps({"/data/bertha2.g.vcf": [[1], "x"], "/data/c.vcf": [[1], "y"]})
+    )
+    drop_cohort(fx_store, "bertha")
+    purge(fx_store, cohort="bertha", holds=lambda name: name == "bertha2")
+    assert json.loads(known.read_text()) == {"/data/c.vcf": [[1], "y"]}
