@@ -79,10 +79,11 @@ def broken_rules(path: Path, tree: ast.Module) -> list[str]:
         if parts[0] != "varhouse" or len(parts) < 2 or own in JOINING:
             upward = {
                 "calling": {"cli", "nightly"},
-                "ingest": {"calling", "cli", "nightly"},
+                "ingest": {"calling", "cli", "nightly", "withdrawal"},
                 "nightly": {"cli"},
                 "onefile": {"cli"},
                 "status": {"cli"},
+                "withdrawal": {"calling", "cli", "nightly"},
             }.get(own, set())
             if parts[0] == "varhouse" and len(parts) > 1 and parts[1] in upward:
                 problems.append(f"imports {parts[1]}")

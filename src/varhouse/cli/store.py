@@ -14,6 +14,7 @@ from varhouse.cli import (
     storemark,
     storepush,
     storeverify,
+    storewithdraw,
 )
 from varhouse.cli.storeparts import add_command, add_release, add_wait
 from varhouse.errors import AssemblyError, UsageError
@@ -58,6 +59,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
     add_wait(drop)
     storecompact.add_parser(steps)
+    storewithdraw.add_parser(steps)
     storegc.add_parser(steps)
     storeverify.add_parser(steps)
     storepush.add_parser(steps)

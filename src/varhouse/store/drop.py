@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -25,13 +24,12 @@ from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
 from varhouse.store.retract import Retraction, callable_files, frequency_files, retract
+from varhouse.store.scrub import Scrubber, accounts_without
 from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.tables.shards import Manifest, Shard, write_shard
 from varhouse.tables.totals import write_totals
 
 log = logging.getLogger("varhouse.store")
-
-_REMOVED = "removed"
 
 
 def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
@@ -175,39 +173,4 @@ def _accounts_without(
     cohorts = store.scan("cohorts").select("cohort", "ingest_id").collect()
     mine = set(cohorts.filter(pl.col("cohort") == cohort)["ingest_id"])
     still = set(cohorts.filter(pl.col("cohort") != cohort)["ingest_id"])
-    rows = store.scan(table.name)
-    rest = rows.filter(~pl.col("ingest_id").is_in(list(mine - still))).collect()
-    rest = rest.with_columns(
-        pl.Series(name, [_scrub_json(text, cohort) for text in rest[name]], pl.String)
-        for name in ("config", "summary", "account")
-        if name in table.names
-    )
-    new = pl.DataFrame([account], schema=table.polars_schema)
-    shard = write_shard(pl.concat([rest, new]), table, work, table.name, {})
-    return Manifest([shard] if shard else [], [(table.name, {})])
-
-
-def _scrub_json(text: str, cohort: str) -> str:
-    word = re.compile(rf"(?<!\w){re.escape(cohort)}(?!\w)")
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return _REMOVED if word.search(text) else text
-    return json.dumps(_scrub(data, cohort, word), ensure_ascii=False)
-
-
-def _scrub(data: Any, cohort: str, word: re.Pattern[str]) -> Any:
-    """Take a cohort out of JSON: its entries, and every text that names it."""
-    if isinstance(data, dict):
-        kept = {k: v for k, v in data.items() if not word.search(str(k))}
-        return {k: _scrub(v, cohort, word) for k, v in kept.items()}
-    if isinstance(data, list):
-        kept_items = [
-            v
-            for v in data
-            if v != cohort and not (isinstance(v, dict) and cohort in v.values())
-        ]
-        return [_scrub(v, cohort, word) for v in kept_items]
-    if isinstance(data, str) and word.search(data):
-        return _REMOVED
-    return data
+    return accounts_without(store, table, Scrubber([cohort]), account, work, mine - still)

@@ -59,6 +59,7 @@ def summarise(
         }
         if cohort.chain is not None
         else None,
+        "taken": cohort.taken,
     }
 
 

@@ -18,6 +18,7 @@ from varhouse.genotypes.calls import MAX_PLOIDY
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict
+from varhouse.ingest.setup.withdrawn import reasons_of
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.scan import FileScan
 
@@ -127,6 +128,7 @@ def cohort_reasons(
             for v in verdicts
             if v.n_records and not (v.gvcf or v.hold)
         ]
+    reasons += reasons_of(Path(run.store), cohort, [(v.path, v.samples) for v in verdicts])
     n_records = sum(v.n_records for v in verdicts)
     lost = sum(v.unknown_contig for v in verdicts)
     if n_records and lost == n_records:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,21 @@ def file_fingerprints(run: Run, cohort: RunCohort, verdicts: Iterable[Verdict]) 
     columns = counted_columns(run.strata, kits=bool(cohort.kits))
     sheet = SheetRows(run.samples_of(cohort.name), columns)
     return [
-        file_fingerprint(cohort.settings, v.path, v.sha256, sheet.digest(v.samples))
-        for v in verdicts
+        file_fingerprint(cohort.settings, own["path"], own["sha256"], sheet.digest(v.samples))
+        for v, own in _with_origins(cohort, verdicts)
     ]
+
+
+def _with_origins(
+    cohort: RunCohort, verdicts: Iterable[Verdict]
+) -> Iterator[tuple[Verdict, dict[str, Any]]]:
+    """Give each file with what the store says of it: of one made for another, the other."""
+    for place, verdict in enumerate(verdicts):
+        own = file_columns(verdict)
+        if cohort.origins:
+            own |= cohort.origins[place]
+            own["problems"] = own["problems"].replace(verdict.path, own["path"])
+        yield verdict, own
 
 
 def joined_notes(verdicts: Iterable[Verdict]) -> list[str]:
@@ -127,7 +139,7 @@ def file_rows(
         {
             "cohort": cohort.name,
             "file": number,
-            **file_columns(v),
+            **own,
             "verdict": "valid" if v.verdict == "valid" else "mended",
             "n_samples": len(v.samples),
             "samples": [ordinal[s] for s in v.samples],
@@ -137,8 +149,8 @@ def file_rows(
             "fingerprint": fingerprint,
             "ingest_id": run.ingest_id,
         }
-        for place, (number, v, fingerprint) in enumerate(
-            zip(cohort.numbers, verdicts, fingerprints, strict=True)
+        for place, (number, (v, own), fingerprint) in enumerate(
+            zip(cohort.numbers, _with_origins(cohort, verdicts), fingerprints, strict=True)
         )
     ]
     return pl.DataFrame(rows, schema=FILES.polars_schema)

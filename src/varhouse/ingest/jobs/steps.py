@@ -114,8 +114,8 @@ class Job:
 
         return self._once(f"read/{cohort}/{number}/{job}", CHUNKS, make)
 
-    def _parts_of(self, cohort: str) -> list[Path]:
-        """Give the folders with the chunks of a cohort; those that are missing are made."""
+    def take_in(self, cohort: str) -> list[Path]:
+        """Take the files of a cohort in: gives the folders with their chunks."""
         split = {n: jobs for c, n, jobs in self.run.jobs.split if c == cohort}
         out: list[Path] = []
         for number in range(len(self.run.cohort(cohort).files)):
@@ -169,31 +169,39 @@ class Job:
         """Join the chunks of a cohort; its samples, files and own row."""
         from varhouse.ingest.jobs.cohort import gather_cohort  # noqa: PLC0415
 
-        plan, parts = self.plan(), [p / CHUNKS for p in self._parts_of(name)]
+        plan, parts = self.plan(), [p / CHUNKS for p in self.take_in(name)]
         return self._once(
             f"cohort/{name}",
             MANIFEST,
             lambda folder: gather_cohort(self.run, plan, name, parts, folder),
         )
 
-    def _cohorts(self) -> list[Path]:
+    def cohorts(self) -> list[Path]:
+        """Join the chunks of all cohorts that go in; gives their folders."""
         return [self.cohort(name) for name in self.plan().files]
 
     # --- partitions ---
 
+    def alleles(self, bundle: str) -> Path:
+        """Name the new alleles of some partitions, and find those that nobody has any more."""
+        from varhouse.ingest.jobs.alleles import find_alleles  # noqa: PLC0415
+
+        run, plan, cohorts = self.run, self.plan(), self.cohorts()
+        return self._once(
+            f"alleles/{bundle}",
+            MANIFEST,
+            lambda folder: find_alleles(
+                run, plan.bundles[bundle], cohorts, folder, plan.again
+            ),
+        )
+
     def settle(self, bundle: str) -> list[Path]:
         """Name the new alleles of some partitions, annotate them, add the cohorts up."""
-        from varhouse.ingest.jobs.alleles import find_alleles  # noqa: PLC0415
         from varhouse.ingest.jobs.annotate import annotate_alleles  # noqa: PLC0415
         from varhouse.ingest.jobs.totals import add_totals  # noqa: PLC0415
 
-        run, plan, cohorts = self.run, self.plan(), self._cohorts()
-        parts = plan.bundles[bundle]
-        alleles = self._once(
-            f"alleles/{bundle}",
-            MANIFEST,
-            lambda folder: find_alleles(run, parts, cohorts, folder, plan.again),
-        )
+        run, plan, cohorts = self.run, self.plan(), self.cohorts()
+        parts, alleles = plan.bundles[bundle], self.alleles(bundle)
         made = [alleles]
         made.append(
             self._once(
@@ -220,8 +228,8 @@ class Job:
         for name in self.run.jobs.sources:
             self.source(name)
         for cohort in self.run.cohorts:
-            self._parts_of(cohort.name)
-        plan, sides, made = self.plan(), self.sides(), self._cohorts()
+            self.take_in(cohort.name)
+        plan, sides, made = self.plan(), self.sides(), self.cohorts()
         for bundle in plan.bundles:
             made += self.settle(bundle)
         manifests = [folder / MANIFEST for folder in made]

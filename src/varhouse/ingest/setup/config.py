@@ -21,7 +21,7 @@ from varhouse.ingest.setup.genesfile import genes_problems
 from varhouse.ingest.setup.kits import KitSheet, kit_warnings, kits_of_cohort, read_kits
 from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import NO_PEOPLE, read_cohorts, read_samples
-from varhouse.ingest.setup.storednames import Names, header_names
+from varhouse.ingest.setup.storednames import Names, Refuses, header_names, refused_by
 from varhouse.ingest.setup.waiting import find_missing
 from varhouse.sheettable import Sheet
 from varhouse.sources import read_spec, source_faults
@@ -151,7 +151,7 @@ def check_config(
     warnings: list[str] = []
     if cohorts is None:
         cohorts, warnings, found = _cohorts(
-            said, base, paths["cohorts"], samples, who_is_in, limits, kits
+            said, base, paths["cohorts"], samples, who_is_in, limits, kits, refused_by(names)
         )
         problems += found
     warnings = sheet.notes + kits.notes + warnings
@@ -256,6 +256,7 @@ def _cohorts(
     who_is_in: _WhoIsIn,
     limits: Limits,
     kits: KitSheet,
+    refuses: Refuses,
 ) -> tuple[list[Cohort], list[str], list[str]]:
     """Read the cohort sheet: (cohorts, warnings, problems)."""
     sheet = _read(path, read_cohorts)
@@ -289,7 +290,10 @@ def _cohorts(
         people = samples.filter(pl.col("cohort") == name)
         beds, found = kits_of_cohort(name, row, base, people, kits)
         problems += found
-        missing = find_missing(name, files, people, who_is_in, limits)
+        # Who was withdrawn may stand in the sheet for long: nobody waits for him.
+        refused = refuses(name, people["sample"].drop_nulls().to_list())
+        awaited = people.filter(~pl.col("sample").is_in(list(refused)))
+        missing = find_missing(name, files, awaited, who_is_in, limits)
         problems += missing.problems
         cohorts.append(Cohort(name, files, metadata, *lift, beds, missing.waiting))
     if not cohorts:

@@ -8,7 +8,7 @@ last ingest of the store had it.
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,10 +138,35 @@ def _settings(base: Store) -> dict[str, Any]:
     rows = base.scan("ingests").filter(pl.col("operation") == "ingest").collect()
     if rows.is_empty():
         return {}
-    raw = json.loads(rows.sort("release")["config"][-1])
+    return recorded_settings(base, rows.sort("release")["config"][-1])
+
+
+def recorded_settings(
+    base: Store, config: str, without: Collection[str] = _SHEETS
+) -> dict[str, Any]:
+    """Read the settings of an ingest as its row of the table `ingests` tells them.
+
+    Parameters
+    ----------
+    config
+        The configuration as JSON.
+    without
+        Keys that are left out; kits are told by the sample sheet, and go, too.
+
+    Returns
+    -------
+    dict
+        The configuration, with absolute paths.
+
+    Raises
+    ------
+    StoreError
+        If a path is not known.
+    """
+    raw = json.loads(config)
     folder = raw.get(FOLDER)
-    said = {k: v for k, v in raw.items() if k not in _SHEETS}
-    for place, key in _paths(said):
+    said = {k: v for k, v in raw.items() if k not in without}
+    for place, key in setting_paths(said):
         if folder is None and not Path(place[key]).is_absolute():
             raise StoreError(
                 f"{base.path}: its settings are of an earlier version, which did not keep the "
@@ -149,12 +174,11 @@ def _settings(base: Store) -> dict[str, Any]:
                 "add a row to its cohort sheet, and run varhouse ingest with --config",
             )
         place[key] = str(Path(folder or "/") / place[key])
-    # Kits are told by the sample sheet.
     said["callable"] = {k: v for k, v in (said.get("callable") or {}).items() if k != "kits"}
     return said
 
 
-def _paths(said: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+def setting_paths(said: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     """List where paths stand in a configuration, as (mapping, key)."""
     places = [(said, key) for key in ("genes", "mane")]
     places += [(said.get("assembly") or {}, k) for k in ("reference", "par", "aliases")]
@@ -172,22 +196,32 @@ def _take_options(
         if path is not None and not path.is_file():
             what = "is a directory" if path.is_dir() else "no such file"
             problems.append(f"{option} {path}: {what}; fix: give the file")
-    if asked.reference is not None:
-        assembly["reference"] = str(asked.reference.absolute())
-    elif not Path(assembly.get("reference", "")).is_file():
-        compiled = _compiled(known.base) if known.base else None
-        if compiled is None:
-            was = assembly.get("reference")
-            gone = f", and {was}, which the store was made with, is gone" if was else ""
-            problems.append(f"no --reference{gone}; fix: --reference FASTA")
-        else:
-            assembly["reference"] = str(compiled)
+    problems += take_reference(assembly, asked.reference, known.base)
     if asked.genes is not None:
         raw["genes"] = str(asked.genes.absolute())
     if asked.assembly is not None:
         assembly["name"] = asked.assembly
     raw["assembly"] = assembly
     return problems
+
+
+def take_reference(
+    assembly: dict[str, Any], asked: Path | None, base: Store | None
+) -> list[str]:
+    """Put the reference into the settings of an assembly, and say if there is none.
+
+    The one that is asked for; else that of the settings, or what the store has of it.
+    """
+    if asked is not None:
+        assembly["reference"] = str(asked.absolute())
+    elif not Path(assembly.get("reference", "")).is_file():
+        compiled = _compiled(base) if base else None
+        if compiled is None:
+            was = assembly.get("reference")
+            gone = f", and {was}, which the store was made with, is gone" if was else ""
+            return [f"no --reference{gone}; fix: --reference FASTA"]
+        assembly["reference"] = str(compiled)
+    return []
 
 
 def _compiled(base: Store) -> Path | None:

@@ -9,6 +9,7 @@ system's clock, and is not trusted (Git's rule for its index, racy-git).
 
 import json
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,6 +75,11 @@ class KnownFiles:
     def learn(self, path: Path, state: Stamp, sha256: str) -> None:
         """Take over what another step found of a file in a state."""
         self._known[str(path.resolve())] = (state, sha256)
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Forget files."""
+        for path in paths:
+            self._known.pop(str(path.resolve()), None)
 
     def is_other(self, path: Path) -> bool:
         """Tell whether a file that is known is in another state now."""

@@ -25,6 +25,7 @@ from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import FOLDER, Run, RunCohort, annotation_of
 from varhouse.ingest.setup.settings import SourceConfig, text_digest
 from varhouse.ingest.setup.waiting import tell_waiting
+from varhouse.ingest.setup.withdrawn import leave_out
 from varhouse.store.reader import open_store
 from varhouse.transcripts.genemodel import MODEL_FORMAT
 from varhouse.vcf.text.limits import Limits
@@ -53,6 +54,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         For what contradicts the reference or the store.
     """
     base = open_store(store_path)
+    config = leave_out(config, store_path)
     settled = settle_assembly(store_path, config, base if holds_data(base) else None)
     config, reference = settled.config, settled.reference
     check_reference(config, reference)
@@ -63,8 +65,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     if problems:
         raise ConfigError(problems)
     known = KnownFiles(store_path / "_cache", rehash=rehash)
-    digests = _source_digests(config, known)
-    genes = _genes_digest(config, known, reference.digest)
+    digests = source_digests(config, known)
+    genes = genes_digest(config, known, reference.digest)
     par = recorded_text(config.par, known, config)
     cohorts, unchanged, held = changed_cohorts(config, base, reference.digest, par, known)
     known.save()
@@ -130,7 +132,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     )
 
 
-def _source_digests(config: "Config", known: KnownFiles) -> dict[str, str]:
+def source_digests(config: "Config", known: KnownFiles) -> dict[str, str]:
     """Digest what decides the compiled rows of each source."""
     from varhouse.sources import COMPILER  # noqa: PLC0415 - the jobs do without
 
@@ -145,7 +147,7 @@ def _source_digests(config: "Config", known: KnownFiles) -> dict[str, str]:
     }
 
 
-def _genes_digest(config: "Config", known: KnownFiles, reference: str) -> str | None:
+def genes_digest(config: "Config", known: KnownFiles, reference: str) -> str | None:
     """Digest what decides the gene model; None without one."""
     if not config.genes:
         return None

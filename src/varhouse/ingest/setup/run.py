@@ -58,6 +58,10 @@ class RunCohort:
 
     `per_person` says that each file is of one person who has no other: then files that are no
     gVCFs bring runs, too (decision 0039), and people come and go alone.
+
+    `origins` tells of files that were made in place of others, as people were taken out of
+    those (`varhouse.withdrawal`), what the table `files` says of them: path, time, checksums
+    and `without`, a mapping a file. Empty in any other ingest.
     """
 
     name: str
@@ -75,6 +79,13 @@ class RunCohort:
     source_reference: str | None = None
     kits: dict[str, str] = field(default_factory=dict)
     per_person: bool = False
+    origins: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def taken(self) -> dict[str, Any]:
+        """What a later withdrawal has to know of how the cohort went in."""
+        how = ("settings", "assembly", "chain", "source_reference", "kits")
+        return {name: getattr(self, name) for name in how}
 
     @property
     def grows(self) -> bool:

@@ -4,12 +4,14 @@ A cohort that grows has thousands of files; to compare the sample sheet with all
 the headers of new ones are read.
 """
 
-from functools import cache
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from varhouse.errors import VarhouseError
 from varhouse.ingest.setup.fingerprints import stored_people
+from varhouse.store.ledger import Ledger
 from varhouse.store.reader import open_store
 from varhouse.vcf.peek import trusted_header
 from varhouse.vcf.text.limits import Limits
@@ -22,6 +24,9 @@ class Names(Protocol):
         """Give the names in the order of the columns."""
 
 
+Refuses = Callable[[str, Sequence[str]], Collection[str]]
+"""Gives, of a cohort and some sample ids, those who were withdrawn from the store."""
+
 _Stamp = tuple[str, int, int]
 
 
@@ -31,26 +36,42 @@ def header_names(path: Path, limits: Limits) -> tuple[str, ...] | None:
     return None if header is None else tuple(header.samples)
 
 
-def stored_names(store: Path) -> Names:
-    """Give names as a store knows them, by path, size and time; else as the file says."""
+class StoredNames:
+    """Gives names as a store knows them, by path, size and time; else as the file says."""
 
-    @cache
-    def known() -> dict[_Stamp, tuple[str, ...]]:
+    def __init__(self, store: Path) -> None:
+        self._store = store
+
+    @cached_property
+    def _known(self) -> dict[_Stamp, tuple[str, ...]]:
         try:
-            return _known(store)
+            return _known(self._store)
         except VarhouseError:
             # Without a store, or one that cannot be read, the headers are.
             return {}
 
-    def names(path: Path, limits: Limits) -> tuple[str, ...] | None:
+    def __call__(self, path: Path, limits: Limits) -> tuple[str, ...] | None:
+        """Give the names in the order of the columns."""
         try:
             stat = path.stat()
         except OSError:
             return None
-        found = known().get((str(path), stat.st_size, stat.st_mtime_ns))
+        found = self._known.get((str(path), stat.st_size, stat.st_mtime_ns))
         return header_names(path, limits) if found is None else found
 
-    return names
+    def refuses(self, cohort: str, names: Sequence[str]) -> Collection[str]:
+        """List which of some people were withdrawn from the store."""
+        return Ledger.open(self._store).refuses(cohort, names)
+
+
+def stored_names(store: Path) -> StoredNames:
+    """Give names as a store knows them, by path, size and time; else as the file says."""
+    return StoredNames(store)
+
+
+def refused_by(names: Names) -> Refuses:
+    """Say whom a store refuses that names come from: nobody, if they come from files."""
+    return names.refuses if isinstance(names, StoredNames) else lambda _cohort, _names: ()
 
 
 def _known(store: Path) -> dict[_Stamp, tuple[str, ...]]:
