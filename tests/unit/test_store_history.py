@@ -10,11 +10,12 @@ from store_words import run
 
 import varhouse
 from varhouse.errors import StoreError, UsageError
-from varhouse.store import errata
+from varhouse.store import errata, sizes
 from varhouse.store.drop import drop_cohort
 from varhouse.store.history import changes_of
 from varhouse.store.lifecycle import withdraw_release
-from varhouse.store.releases import read_release
+from varhouse.store.releases import read_all_releases, read_release
+from varhouse.store.sizes import what_came
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,24 @@ def test_what_is_recorded_is_what_the_tables_say(path: Path) -> None:
     assert (went["cohorts"]["a"]["came"], went["cohorts"]["a"]["left"]) == (0, 4)
     assert set(went["cohorts"]) == {"a"}
     assert went["tables"]["cohorts"] == [2, 1]
+
+
+def test_what_came_is_what_the_catalogues_say(path: Path) -> None:
+    releases = read_all_releases(path)
+    told = what_came(path, releases)
+    assert told == [sizes._what_came(path, r) for r in releases]
+    assert sum(b.bytes for b in told) == sum(
+        p.stat().st_size for root in ("open", "controlled")
+        for p in (path / root).rglob("*.parquet") if "_delta_log" not in p.parts
+    )  # fmt: skip
+    forget(path, 3)
+    assert what_came(path, read_all_releases(path)) == told
+    # Once something is sealed, and files go, only catalogues know what is left.
+    (path / "_store" / "files" / "ingest-a.json").unlink()
+    with pytest.raises(StoreError, match="missing"):
+        what_came(path, releases)
+    errata.add_erratum(path, 2, errata.Erratum(errata.SEALED, "over", "2026-12-01"))
+    assert what_came(path, releases)[1].bytes == 0
 
 
 def test_an_event_is_of_one_release(path: Path) -> None:

@@ -49,13 +49,15 @@ def record_changes(path: Path, plans: "Sequence[TableChange]") -> dict[str, Any]
     Returns
     -------
     dict
-        `CHANGED`, see `cohort_changes`, and `BROUGHT`: `open` and `controlled` bytes, `files`.
+        `CHANGED`, see `cohort_changes`, and `BROUGHT`: `open` and `controlled` bytes, and
+        `files`, with what a commit writes beside them.
     """
     planned = {plan.table.name: plan for plan in plans}
-    brought = {"open": 0, "controlled": 0, "files": 0}
+    # The record and the catalogue; of a table its files, and a version of its log.
+    brought = {"open": 0, "controlled": 0, "files": 2}
     for plan in plans:
         brought[plan.table.root] += sum(s.bytes for s in plan.new.values())
-        brought["files"] += len(plan.new)
+        brought["files"] += len(plan.new) + 1 if plan.new else 0
 
     def rows(table: Table, after: bool) -> pl.LazyFrame:
         plan = planned.get(table.name)

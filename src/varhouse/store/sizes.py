@@ -1,6 +1,6 @@
 """How much a store takes on the disk, how it grows, and how long there is room.
 
-Sizes of tables come from the catalogues, a small file an ingest, not from a walk over the
+Sizes of tables come from the records and catalogues, small files, not from a walk over the
 files: a shared file system with thousands of them answers each question slowly. Shards stay
 as long as a release pins them, and catalogues tell of no others: what they tell is what lies
 there.
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from varhouse.errors import StoreError
 from varhouse.files import read_json
-from varhouse.store.errata import sealed
+from varhouse.store.errata import sealed, sealed_releases
+from varhouse.store.history import BROUGHT
 from varhouse.store.layout import catalogue_file
 from varhouse.store.releases import Release, read_all_releases
 from varhouse.tables.schema import TABLES
@@ -104,14 +105,32 @@ class Forecast:
 
 
 def what_came(path: Path, releases: Sequence[Release]) -> list[Brought]:
-    """List what each release brought, oldest first.
+    """List what each release brought and what of it is there, oldest first.
+
+    As long as no release is sealed everything is there, and the records tell; a catalogue,
+    which is larger, is read for those of before records told, and where something went.
 
     Raises
     ------
     StoreError
         If a catalogue is damaged or missing.
     """
-    return [_what_came(path, r) for r in releases]
+    is_whole = not sealed_releases(path)
+    return [_recorded(path, r) if is_whole else _what_came(path, r) for r in releases]
+
+
+def _recorded(path: Path, release: Release) -> Brought:
+    """Give what a record tells of its commit, if it does and the catalogue is there."""
+    told = release.meta.get("event", {}).get(BROUGHT)
+    source = catalogue_file(path, release.ingest_id)
+    size = source.stat().st_size if source.exists() else 0
+    if told is None or size < _ENTRY_BYTES * (told["files"] - 2) // 2:
+        # It says what is wrong with a catalogue that cannot be whole.
+        return _what_came(path, release)
+    return Brought(
+        release.number, release.time, release.operation,
+        told["open"], told["controlled"], told["files"],
+    )  # fmt: skip
 
 
 def _what_came(path: Path, release: Release) -> Brought:
@@ -141,6 +160,9 @@ def _what_came(path: Path, release: Release) -> Brought:
         files,
     )
 
+
+_ENTRY_BYTES = 100
+"""Bytes that a file takes in a catalogue, at least."""
 
 _RESTORE = "restore it from a backup"
 
