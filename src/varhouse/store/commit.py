@@ -25,6 +25,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.errors import StoreError
+from varhouse.files import sync_folder
 from varhouse.genome.contigs import Contigs
 from varhouse.genome.reference import Reference
 from varhouse.store import delta
@@ -40,6 +41,7 @@ from varhouse.store.layout import (
     describe_new_store,
     make_folder,
     read_store_file,
+    releases_folder,
     staging_folder,
     table_folder,
     write_json,
@@ -111,7 +113,10 @@ def init_store(
     path = path.absolute()
     _check_is_none(path)
     check_is_free(path)
+    missing = [f for f in (path, *path.parents) if not f.exists()]
     (path / "_store").mkdir(parents=True, exist_ok=True)
+    for folder in missing or [path]:
+        sync_folder(folder.parent)
     with store_lock(path, wait, token) as holder:
         # Somebody else may have made it while this one waited.
         _check_is_none(path)
@@ -332,6 +337,7 @@ def _carry_out(
     if read_holder(path) != holder:
         # Who started this has died, and somebody else is writing.
         raise StoreError(f"the lock of {path} was taken over", "run again")
+    _sync_folders(path, [p.table for p in plans])
     if not write_release(path, release):
         raise StoreError(
             f"somebody else made release {number} of {path} at the same time",
@@ -342,6 +348,17 @@ def _carry_out(
     write_pages(path, tables)
     log.debug("release %d: %s %s", number, operation, ingest_id)
     return number
+
+
+def _sync_folders(path: Path, tables: Iterable[Table]) -> None:
+    """Make the names of the folders last that the release lies in, and its own folder's.
+
+    Always, not only where this commit made them: one that was killed may have done so.
+    """
+    make_folder(releases_folder(path), path)
+    above = {table_folder(path, t).parent for t in tables} | {path, path / "_store"}
+    for folder in sorted(above):
+        sync_folder(folder)
 
 
 def _commit_table(
@@ -358,6 +375,7 @@ def _commit_table(
         wanted,
         partial(known.data_file, name),
         {"ingest_id": ingest_id, "release": str(number)},
+        plan.base.version if plan.base else -1,
     )
     gone = [known.entry(name, f) for f in plan.gone]
     new = list(plan.new.values())

@@ -236,6 +236,7 @@ def commit_files(
     wanted: Sequence[str],
     known: Callable[[str], DataFile],
     note: Mapping[str, str],
+    since: int | None = None,
 ) -> int:
     """Bring a table to hold exactly the wanted files, in one Delta commit.
 
@@ -255,6 +256,9 @@ def commit_files(
         Looks up a wanted file that the latest version lacks.
     note
         Kept in the Delta history.
+    since
+        A version that lasts, as a release pins it, -1 where none does: what the log holds
+        beyond it, be it of an attempt that died, is made to last. None: it is not known.
 
     Returns
     -------
@@ -292,7 +296,7 @@ def commit_files(
             f"{folder}: the Delta commit was refused: {error}",
             "only varhouse may write to a store; run the command again",
         ) from None
-    _sync_log(folder)
+    _sync_log(folder, since)
     return version
 
 
@@ -360,19 +364,29 @@ def _removes(files: pl.DataFrame, table: Table) -> "list[AddAction | RemoveActio
     ]
 
 
-def _sync_log(folder: Path) -> None:
-    """Make the log last, and be read by whom its folder lets in.
+def _sync_log(folder: Path, since: int | None) -> None:
+    """Make the log beyond a version last, and be read by whom its folder lets in.
 
-    delta-rs never calls fsync, and takes the mode from the umask.
+    delta-rs never calls fsync, and takes the mode from the umask. Only what is new is
+    flushed: each flush costs a round trip on shared file systems.
     """
     log = folder / "_delta_log"
-    newest = sorted(f for f in log.iterdir() if f.suffix in (".json", ".parquet"))[-4:]
-    for file in [*newest, log / "_last_checkpoint"]:
+    files = sorted(f for f in log.iterdir() if f.suffix in (".json", ".parquet"))
+    new = files[-4:] if since is None else [f for f in files if _version_of(f) > since]
+    if since is None or any(f.suffix == ".parquet" for f in new):
+        new.append(log / "_last_checkpoint")
+    for file in new:
         if file.exists():
             follow_folder(file)
             sync_file(file)
     sync_folder(log)
     sync_folder(folder)
+
+
+def _version_of(file: Path) -> int:
+    """Give the version that a file of a log is of; -1: it is none of the log's files."""
+    number = file.name.partition(".")[0]
+    return int(number) if number.isdigit() else -1
 
 
 def union_columns(

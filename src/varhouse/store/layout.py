@@ -227,6 +227,7 @@ def write_json(file: Path, data: Any, *, replace: bool) -> bool:
     if not file.parent.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         follow_folder(file.parent)
+        sync_folder(file.parent.parent)
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     if replace:
         with new_file(file, flush=True) as own:
