@@ -28,6 +28,7 @@ from varhouse.nightly.inbox import list_inbox, look
 from varhouse.nightly.ledger import Ledger, Record
 from varhouse.nightly.nightlog import append_log
 from varhouse.nightly.pages import write_pages
+from varhouse.nightly.retention import keep_to_rules
 from varhouse.nightly.settings import Settings, read_settings
 from varhouse.nightly.settling import as_reasons, hold, made_release, settle, take_account
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
@@ -202,6 +203,7 @@ class _Work:
             self._take_duplicate(record)
         self._note(left_behind(self.ledger))
         self._ingest(standing)
+        self._note(keep_to_rules(self.settings.store, self.options.ingest.wait))
         for record in remove_old_data(self.ledger, self.settings.keep_days, self.start):
             LOG.info("removed the data of %s, which is %s", record.id, record.status)
 
