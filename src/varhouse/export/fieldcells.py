@@ -169,7 +169,16 @@ class Forms:
     form: Int64
 
 
-def make_forms(formats: Sequence[str | None], cells: FieldCells, group: Int64) -> Forms:
+def with_missing(cells: FieldCells) -> FieldCells:
+    """Give cells one field more, which nobody has: for keys of FORMAT that are not kept."""
+    n = cells.begin.shape[1]
+    begin = np.vstack([cells.begin, np.full((1, n), LACKING)])
+    return cells._replace(begin=begin, end=np.vstack([cells.end, np.zeros((1, n), np.int64)]))
+
+
+def make_forms(
+    formats: Sequence[str | None], cells: FieldCells, group: Int64, *, as_filed: bool = False
+) -> Forms:
     """Say which fields each record has: those of FORMAT that the store holds.
 
     Parameters
@@ -179,17 +188,21 @@ def make_forms(formats: Sequence[str | None], cells: FieldCells, group: Int64) -
     group
         int64[rows], rising: the record that each row goes to. A record of several files
         has the fields of all of them.
+    as_filed
+        All of FORMAT, the fields that are not held from `with_missing`.
     """
     has_cells = cells.cell_at[1:] > cells.cell_at[:-1]
-    held = np.zeros((len(cells.names), has_cells.size), np.bool_)
-    if cells.begin.size:
+    n = len(cells.names)
+    held = np.zeros((n, has_cells.size), np.bool_)
+    if n and cells.begin.size:
         # Of some samples not every block is read: any cell tells.
         starts = cells.cell_at[:-1][has_cells]
-        held[:, has_cells] = np.maximum.reduceat(cells.begin, starts, axis=1) > LACKING
+        held[:, has_cells] = np.maximum.reduceat(cells.begin[:n], starts, axis=1) > LACKING
     number = {name: k + 1 for k, name in enumerate(cells.names)}
     # Few forms stand in many rows: what one is is worked out once.
     kind, rows = _distinct(formats, np.packbits(held, 0))
-    own = [_form(formats[r], number, held[:, r]) for r in rows.tolist()]
+    other = n + 1 if as_filed else None
+    own = [_form(formats[r], number, held[:, r], other) for r in rows.tolist()]
     known: dict[tuple[tuple[int, str], ...], int] = {}
     numbers = np.array([known.setdefault(f or ((GT, "GT"),), len(known)) for f in own])
     starts = np.flatnonzero(np.diff(group, prepend=-1))
@@ -244,9 +257,15 @@ def _joined(fields: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
 
 
 def _form(
-    text: str | None, number: Mapping[str, int], held: npt.NDArray[np.bool_]
+    text: str | None,
+    number: Mapping[str, int],
+    held: npt.NDArray[np.bool_],
+    other: int | None,
 ) -> tuple[tuple[int, str], ...]:
-    """Give the fields of a FORMAT text that are held, each with its key."""
+    """Give the fields of a FORMAT text that are held, each with its key.
+
+    `other` is the number of fields that are not held; None leaves them out.
+    """
     if not text:
         return ()
     fields = []
@@ -255,4 +274,6 @@ def _form(
             fields.append((GT, key))
         elif name in number and held[number[name] - 1]:
             fields.append((number[name], key))
+        elif other is not None:
+            fields.append((other, key))
     return tuple(fields)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.export.cellkernel import Calls, Cells, Columns, Heads, Rows, write_cells
-from varhouse.export.fieldcells import make_forms, read_cells
+from varhouse.export.fieldcells import make_forms, read_cells, with_missing
 from varhouse.export.joined import merge_records
 from varhouse.export.kernel import write_lines
 from varhouse.export.records import MISSING, Layout, Window
@@ -44,7 +44,8 @@ def iter_lines(window: Window, layout: Layout) -> Iterator[tuple[Bytes, int]]:
     row_at = np.zeros(records.height + 1, np.int64)
     row_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
     texts = pack(pl.Series(["." if t == NO_GT else t for t in window.calls.texts]))
-    is_plain = layout.is_whole and window.fields.is_empty() and not layout.recounts
+    is_plain = layout.is_whole and window.fields.is_empty()
+    is_plain &= not (layout.recounts or layout.as_filed)
     alleles = allele_table(window.calls.texts)
     for first, last in _pieces(window, layout, row_at, is_plain=is_plain):
         rows = order[row_at[first] : row_at[last]]
@@ -105,7 +106,9 @@ def _with_fields(
         blocks = blocks.filter((pl.col("pos") <= high) & (pl.col("pos_end") >= low))
     cells = read_cells(blocks, sites, layout.widths)
     group = np.repeat(np.arange(records.height), np.diff(at))
-    forms = make_forms(sites["format"].to_list(), cells, group)
+    if layout.as_filed:
+        cells = with_missing(cells)
+    forms = make_forms(sites["format"].to_list(), cells, group, as_filed=layout.as_filed)
     held = Rows(at, sites["file"].to_numpy(), cells.cell_at[:-1])
     columns = Columns(layout.column_at, layout.columns, len(layout.samples))
     if layout.recounts:

@@ -74,6 +74,8 @@ class Layout:
         Files hold different samples: equal records of several files are one record.
     has_blocks
         The reference blocks of gVCF files are wanted, too.
+    as_filed
+        FORMAT is that of the file: fields that are not kept are missing, not left out.
     """
 
     samples: Sequence[str]
@@ -83,6 +85,7 @@ class Layout:
     has_fields: bool = False
     recounts: bool = False
     has_blocks: bool = False
+    as_filed: bool = False
 
     @property
     def sampled(self) -> list[int]:

@@ -112,8 +112,6 @@ def cut_file(
     UsageError
         If nobody would be left, or the file's name ends otherwise.
     """
-    if not out.name.endswith((".vcf", ".vcf.gz")):
-        raise UsageError(f"{out}: the name must end with .vcf or .vcf.gz")
     lines = peek_header(source, limits)
     header = read_header(lines, Account(source.name))
     if not header.complete:
@@ -122,7 +120,7 @@ def cut_file(
     if leaving.size and leaving.all():
         raise UsageError(f"{source}: nobody of the file would be left")
     cut = _Cut(source, header, leaving)
-    with _open(out) as write:
+    with open_text(out) as write:
         for block in iter_text(source, vcf_kind(source), batch_bytes, limits):
             text = cut.take(block.data)
             # A line end that the last line did not have was only lent to it.
@@ -136,7 +134,16 @@ def _who_goes(goes: Goes, samples: Sequence[str]) -> Bools:
 
 
 @contextmanager
-def _open(out: Path) -> Iterator[Write]:
+def open_text(out: Path) -> Iterator[Write]:
+    """Open a file to write text: `.vcf` plain, `.vcf.gz` as BGZF; it appears when it is whole.
+
+    Raises
+    ------
+    UsageError
+        If its name ends otherwise.
+    """
+    if not out.name.endswith((".vcf", ".vcf.gz")):
+        raise UsageError(f"{out}: the name must end with .vcf or .vcf.gz")
     with new_file(out) as own, own.open("wb") as file:
         if out.name.endswith(".vcf"):
             yield file.write

@@ -32,6 +32,8 @@ _TAB, _COMMA, _DOT, _COLON, _SLASH, _BAR = 9, 44, 46, 58, 47, 124
 _ZERO, _NINE = 48, 57
 _NO_ALLELE = 1 << 40
 _OF_ALLELES = "A", "R", "G"
+_OF_COPIES = "CNL", "CNP"
+"""Likelihoods of copy numbers, Number=G in VCF 4.3 and later: of no allele (section 4)."""
 MISSING = 9
 """Kind of a field beside those of `normalise.info`: made missing."""
 
@@ -45,7 +47,8 @@ def rules_of(header: Header, field: str) -> Rules:
     known = all_reserved(field, max(header.version or 3, 3))
     found = {name: key.number for name, key in known.items()}
     found |= {n: x for (kind, n), x in header.numbers.items() if kind == field and x != "."}
-    rows = [(n.encode(), x, False) for n, x in found.items() if x in _OF_ALLELES]
+    of_alleles = {n: x for n, x in found.items() if x in _OF_ALLELES and n not in _OF_COPIES}
+    rows = [(name.encode(), number, False) for name, number in of_alleles.items()]
     if field == "INFO":
         return make_rules(rows)
     special = [(b"GT", "GT", False), *local_fields(header.numbers), (b"BCSQ", "A", False)]
