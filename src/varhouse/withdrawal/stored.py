@@ -1,9 +1,10 @@
 """A file of a cohort as the store holds it, for when the file itself is gone.
 
 What comes back is what an ingest made of the file: its header, its records in their order
-(tables sites, genotypes, fields and blocks), and the lines of records that were rejected. So
-an ingest of it gives the rows that the store has. QUAL is another spelling of the same
-number, lines end with LF, and FORMAT fields that were not kept are missing in all cells.
+(tables sites, genotypes, fields and blocks), and the lines of records of which anything was
+rejected, as they were. So an ingest of it gives the rows that the store has. Elsewhere QUAL is
+another spelling of the same number, lines end with LF, and FORMAT fields that were not kept
+are missing in all cells.
 """
 
 import json
@@ -41,7 +42,8 @@ _LINES = 4096
 def can_restore(store: Store, cohort: str, file: int) -> str | None:
     """Say why what `write_stored_file` writes is not as good as the file; None: it is.
 
-    An ingest of it then gives the same rows.
+    An ingest of it then gives the same rows; only notes on faults of FORMAT fields that were
+    not kept (`problems` of the table files) cannot be found again.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def can_restore(store: Store, cohort: str, file: int) -> str | None:
         if code in _TEXT_CODES:
             return f"it had {_TEXT_CODES[code]} ({code}), which the store does not hold"
     parts = [_rows(store, cohort, file, table) for table in ("sites", "blocks")]
-    parts.append(_rejected(store, cohort, file))
+    parts.append(_rejected(store, cohort, file).filter("whole"))
     held = sum(part.select(pl.len()).collect().item() for part in parts)
     if held != row["n_records"]:
         return f"the store holds {held:,} of its {row['n_records']:,} records"
@@ -146,13 +148,17 @@ def _contigs(store: Store, cohort: str, file: int) -> list[str]:
 
 
 def _rejected(store: Store, cohort: str, file: int) -> pl.LazyFrame:
-    """Give the records of a file that were rejected whole: record, text."""
-    rows = _rows(store, cohort, file, "rejects").filter(pl.col("alt_index").is_null())
-    return rows.select("record", "text").unique("record", keep="any")
+    """Give the records of a file of which anything was rejected.
+
+    `record`, `text`, and `whole`: the record is in no other table.
+    """
+    whole = pl.col("alt_index").is_null().any().alias("whole")
+    rows = _rows(store, cohort, file, "rejects").group_by("record")
+    return rows.agg(pl.col("text").first(), whole)
 
 
 class _Rejected:
-    """The lines of records that were rejected whole, in their order."""
+    """The lines of records of which anything was rejected, in their order."""
 
     def __init__(self, store: Store, cohort: str, file: int) -> None:
         self._rows = _rejected(store, cohort, file)
@@ -161,24 +167,25 @@ class _Rejected:
         self._done = 0
 
     def among(self, lines: Bytes, numbers: Longs) -> Iterator[bytes | memoryview]:
-        """Give lines of records with those among them that stand before the last.
+        """Give lines of records, with those of rejects in their place or among them.
 
         Parameters
         ----------
         lines, numbers
             uint8, int64[lines]: whole lines, and the ordinal in the file of each.
         """
-        end = int(np.searchsorted(self._numbers, numbers[-1]))
-        if end == self._done:
-            yield lines.data
-            return
-        place = np.searchsorted(numbers, self._numbers[self._done : end])
-        starts = np.append(0, np.flatnonzero(lines == _NEWLINE) + 1)
+        end = int(np.searchsorted(self._numbers, numbers[-1], "right"))
+        wanted = self._numbers[self._done : end]
+        place = np.searchsorted(numbers, wanted)
+        is_same = numbers[place] == wanted
+        ends = np.flatnonzero(lines == _NEWLINE) if wanted.size else np.zeros(0, np.int64)
+        starts = np.append(0, ends + 1).tolist()
         at = 0
-        for k, line in zip(place.tolist(), self._take(end), strict=True):
+        texts = self._take(end)
+        for k, same, line in zip(place.tolist(), is_same.tolist(), texts, strict=True):
             yield lines[at : starts[k]].data
             yield line
-            at = starts[k]
+            at = starts[k + same]
         yield lines[at:].data
 
     def rest(self) -> Iterator[bytes]:
@@ -188,10 +195,13 @@ class _Rejected:
 
     def _take(self, end: int) -> list[bytes]:
         """Read the next lines, up to the one of that place."""
-        wanted = pl.col("record").is_between(self._numbers[self._done], self._numbers[end - 1])
+        if end == self._done:
+            return []
+        first, last = self._numbers[self._done], self._numbers[end - 1]
         self._done = end
-        rows = self._rows.filter(wanted).sort("record").collect()
-        return [f"{text}\n".encode() for text in rows["text"]]
+        rows = self._rows.filter(pl.col("record").is_between(first, last))
+        texts = rows.sort("record").collect()["text"]
+        return [f"{text}\n".encode() for text in texts]
 
 
 def _lacking_fields(store: Store, cohort: str, file: int) -> list[str]:
