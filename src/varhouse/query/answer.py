@@ -11,6 +11,7 @@ from varhouse.query.expression import find_column, parse_where
 from varhouse.query.overview import Overview
 from varhouse.query.select import Piece, find_pieces, scan_piece
 from varhouse.query.selection import Selection, find_genes
+from varhouse.query.warm import WarmStore
 from varhouse.store.reader import Store
 from varhouse.tables.schema import SPELT, WITHIN, PolarsType
 
@@ -161,7 +162,8 @@ class Answer:
         left = self.question.limit
         for frame in self._lazy_frames(list(dict.fromkeys([*wanted, *counts.values()]))):
             # One row more than wanted tells that there is more.
-            rows = (frame if left is None else frame.head(left + 1)).collect()
+            some = frame if left is None else frame.head(left + 1)
+            rows = some.collect() if isinstance(some, pl.LazyFrame) else some
             if left is not None:
                 if rows.height > left:
                     self.cut = True
@@ -171,14 +173,18 @@ class Answer:
                 if number := int((rows[name] > 1).sum()):
                     self.several[source] = self.several.get(source, 0) + number
             if rows.height:
-                yield rows.select(wanted)
+                yield rows if rows.columns == wanted else rows.select(wanted)
             if self.cut:
                 return
 
-    def _lazy_frames(self, wanted: list[str]) -> Iterator[pl.LazyFrame]:
+    def _lazy_frames(self, wanted: list[str]) -> Iterator[pl.LazyFrame | pl.DataFrame]:
         if self.overview is not None:
             for piece in self._pieces or ():
-                yield self.overview.frame(piece, wanted, self._where)
+                few = self.overview.read(piece, wanted, self._where)
+                if few is None:
+                    yield self.overview.frame(piece, wanted, self._where)
+                else:
+                    yield few
             return
         table = self.question.table
         assert table is not None
@@ -221,7 +227,11 @@ def _overview(store: Store, question: Question) -> Overview | None:
         raise UsageError("cohorts are chosen for groups", "--by cohort, or --by province")
     if question.table is not None:
         return None
-    return ByStrata(store, question.by, question.cohorts) if question.by else Overview(store)
+    if question.by:
+        return ByStrata(store, question.by, question.cohorts)
+    if isinstance(store, WarmStore) and store.is_warm:
+        return store.kept(Overview)
+    return Overview(store)
 
 
 def _has_place(names: Sequence[str]) -> bool:

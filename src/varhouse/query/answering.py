@@ -3,12 +3,13 @@
 They answer as the commands of these names do, through the same view.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import polars as pl
 
-from varhouse.store.reader import Store
+from varhouse.query.warm import WarmStore
+from varhouse.tables.schema import PolarsType
 
 Texts = str | Sequence[str] | None
 
@@ -18,7 +19,13 @@ def listed(value: Texts) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-class AnsweringStore(Store):
+def _joined(schema: Mapping[str, PolarsType], frames: list[pl.DataFrame]) -> pl.DataFrame:
+    if len(frames) == 1:
+        return frames[0].rechunk()
+    return pl.concat([pl.DataFrame(schema=dict(schema)), *frames], rechunk=True)
+
+
+class AnsweringStore(WarmStore):
     """A store at one release that can be asked."""
 
     def query(
@@ -68,12 +75,13 @@ class AnsweringStore(Store):
         from varhouse.query.answer import Answer, Question  # noqa: PLC0415
         from varhouse.query.selection import Selection  # noqa: PLC0415
 
+        self._asked += 1
         selection = Selection(listed(region), listed(genes), listed(ids))
         asked = Question(
             selection, listed(where), listed(columns), table, limit, listed(by), listed(cohort)
         )
         answer = Answer(self, asked)
-        return pl.concat([pl.DataFrame(schema=answer.schema), *answer.frames()], rechunk=True)
+        return _joined(answer.schema, list(answer.frames()))
 
     def sql(self, query: str) -> pl.DataFrame:
         """Run one SELECT over the tables of the release, as `varhouse sql` does.

@@ -144,18 +144,25 @@ class ByStrata(Overview):
         known = self.store.values("totals", "stratum", word)
         return sorted({*known, *self.cohorts}) if COHORT in self._by else known
 
+    def read(
+        self, piece: Piece, columns: Sequence[str], where: Sequence[Condition] = ()
+    ) -> pl.DataFrame | None:
+        """Leave it to `frame`: an allele has several rows."""
+        return None
+
     def _in_turn(self, where: Sequence[Condition]) -> Sequence[Condition]:
         """Put alleles to what is asked of them before they become rows of groups."""
         of_alleles: list[Condition] = []
         of_groups: list[Condition] = []
         for test in where:
-            is_group = any(self._of(n) == GROUPS for n in test.columns)
+            is_group = any(self.source_of(n) == GROUPS for n in test.columns)
             (of_groups if is_group else of_alleles).append(test)
         return [t for some in (of_alleles, of_groups) if (t := join_conditions(some))]
 
-    def _side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
+    def side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
+        """Make a frame of a source; of groups a row an allele and group."""
         if source != GROUPS:
-            return super()._side(source, piece, names)
+            return super().side(source, piece, names)
         frames = [*self._totals_of(piece), *self._cohorts_of(piece)]
         rows = pl.concat(frames, how="diagonal")
         if self._alias and self._by != [COHORT]:

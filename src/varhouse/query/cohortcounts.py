@@ -43,6 +43,14 @@ class CohortCounts:
         self._store = store
         self._callable: dict[tuple[str, Stratum], CallableSites] = {}
         self._last: tuple[Piece, Int64] | None = None
+        self._bases: dict[str, bool] = {}
+
+    def has_bases(self, cohort: str) -> bool:
+        """Tell whether gVCFs of a cohort say what was counted where it has no allele."""
+        if cohort not in self._bases:
+            files = self._store.file_frame("callable", cohort=cohort)
+            self._bases[cohort] = files.height > 0
+        return self._bases[cohort]
 
     def of_group(
         self, piece: Piece, cohort: str, stratum: Stratum = EVERYBODY
@@ -95,7 +103,7 @@ class CohortCounts:
         pl.LazyFrame
             pos and the counts of `frequencies`, no copy of anything; None: it has no gVCFs.
         """
-        if not self._store.file_frame("callable", cohort=cohort).height:
+        if not self.has_bases(cohort):
             return None
         # It loads numpy and pyarrow, which other questions do not need.
         from varhouse.query.callablerows import CallableSites  # noqa: PLC0415

@@ -12,6 +12,7 @@ import polars as pl
 
 from varhouse.query.cohortcounts import CohortCounts
 from varhouse.query.expression import Condition, join_conditions
+from varhouse.query.fewalleles import make_overview
 from varhouse.query.select import Piece, scan_piece
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, VARIANTS, WITHIN, PolarsType
@@ -147,16 +148,25 @@ class Overview:
         wanted = list(columns)
         tested = {n for test in where for n in test.columns}
         needed = {*wanted, *tested, *self.order}
-        own = [n for n in VARIANTS.names if n in needed and self._of(n) == "variants"]
+        own = [n for n in VARIANTS.names if n in needed and self.source_of(n) == "variants"]
         frame = scan_piece(self.store, "variants", piece).select(own)
         joined = {"variants"}
         for test in self._in_turn(where):
-            sources = {self._of(n) for n in test.columns} - joined
+            sources = {self.source_of(n) for n in test.columns} - joined
             frame = self._join(frame, piece, sources, needed).filter(test.expression)
             joined |= sources
-        rest = {self._of(n) for n in (*wanted, *self.order)} - joined
+        rest = {self.source_of(n) for n in (*wanted, *self.order)} - joined
         frame = self._join(frame, piece, rest, needed)
         return frame.sort(self.order).select(wanted)
+
+    def read(
+        self, piece: Piece, columns: Sequence[str], where: Sequence[Condition] = ()
+    ) -> pl.DataFrame | None:
+        """Make what `frame` makes at once, for few alleles.
+
+        None: they are many, or files are not open; `frame` has to.
+        """
+        return make_overview(self, piece, columns, where)
 
     def _in_turn(self, where: Sequence[Condition]) -> Sequence[Condition]:
         """Give the conditions in the order in which rows are put to them."""
@@ -171,9 +181,9 @@ class Overview:
             Source to the column that counts its records.
         """
         sources = {
-            self._of(n).removeprefix("annotations_")
+            self.source_of(n).removeprefix("annotations_")
             for n in columns
-            if self._of(n).startswith("annotations_") and self.schema[n].is_numeric()
+            if self.source_of(n).startswith("annotations_") and self.schema[n].is_numeric()
         }
         return {s: f"{s}.{_RECORDS}" for s in sorted(sources)}
 
@@ -193,7 +203,7 @@ class Overview:
         tuple
             A table, `cohort` for the frequencies of one, or `annotations` for a source.
         """
-        source = self._of(column)
+        source = self.source_of(column)
         if source.startswith("cohort:"):
             return "cohort", column.removesuffix(f"_{source.removeprefix('cohort:')}")
         if source.startswith("annotations_"):
@@ -213,28 +223,29 @@ class Overview:
 
     def greatest(self, column: str) -> int:
         """Find the greatest absolute value of an integer column of a table."""
-        table = self._of(column)
+        table = self.source_of(column)
         if not table.startswith("annotations_"):
             # Only `terms`, a mask of more bits than 32, is as wide elsewhere.
             return 2**63 - 1
         value = pl.col(column.partition(".")[2]).cast(pl.Int64).abs().max()
         return int(self.store.scan(table).select(value).collect().item() or 0)
 
-    def _of(self, name: str) -> str:
+    def source_of(self, name: str) -> str:
+        """Name the table or group that a column comes from."""
         return self._columns[name].source
 
     def _join(
         self, frame: pl.LazyFrame, piece: Piece, sources: Collection[str], needed: set[str]
     ) -> pl.LazyFrame:
         for source in sorted(sources):
-            names = sorted(n for n in needed if self._of(n) == source)
-            side = self._side(source, piece, names)
+            names = sorted(n for n in needed if self.source_of(n) == source)
+            side = self.side(source, piece, names)
             # Whoever asks for groups gets rows of groups.
             how: Literal["inner", "left"] = "inner" if source == GROUPS else "left"
             frame = frame.join(side, on=WITHIN, how=how)
         return frame
 
-    def _side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
+    def side(self, source: str, piece: Piece, names: list[str]) -> pl.LazyFrame:
         """Make a frame with the key and `names`, one row an allele."""
         if source.startswith("cohort:"):
             return self._cohort(piece, source.removeprefix("cohort:"), names)

@@ -17,6 +17,7 @@ import polars as pl
 from varhouse.alleles.key import last_base, last_of_ref
 from varhouse.genome.regions import LAST_BASE, Region, parse_regions
 from varhouse.query.selection import Selection, find_genes, find_keys
+from varhouse.query.warm import placed_rows
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, WITHIN
 
@@ -234,6 +235,11 @@ def _cut(
     if table == "ids":
         # Sorted by id: every part would read all of it.
         return [(start, end)]
+    placed = placed_rows(store)
+    if placed is not None and end is not None:
+        held = placed.count(table, contig, start, end)
+        if held is not None and held <= PIECE_ROWS:
+            return [(start, end)]
     files = store.file_frame(table, contig=contig, start=start, end=end)
     if not files.height or int(files["num_records"].sum()) <= PIECE_ROWS:
         return [(start, end)]
@@ -284,12 +290,41 @@ def _meets(spans: Sequence[tuple[int, int]], last: pl.Expr) -> pl.Expr:
 
 
 def scan_piece(
-    store: Store, table: str, piece: Piece, **partition: str | list[str] | None
+    store: Store,
+    table: str,
+    piece: Piece,
+    columns: Sequence[str] | None = None,
+    cohort: str | None = None,
 ) -> pl.LazyFrame:
-    """Scan the rows of a table with pos, ref and alt that belong to a piece."""
-    frame = store.scan(
-        table, contig=piece.contig, start=piece.start, end=piece.end, **partition
-    )
+    """Scan the rows of a table with pos, ref and alt that belong to a piece.
+
+    `columns`, WITHIN among them, are those that are read at all; None: all.
+    """
+    rows = _read_placed(store, table, piece, columns, cohort)
+    if rows is not None:
+        frame = rows.lazy()
+    else:
+        partition = {"cohort": cohort} if cohort is not None else {}
+        frame = store.scan(
+            table, contig=piece.contig, start=piece.start, end=piece.end, **partition
+        )
+        if columns is not None:
+            frame = frame.select(columns)
+    return _narrow(frame, store, table, piece)
+
+
+def read_piece(
+    store: Store, table: str, piece: Piece, columns: Sequence[str], cohort: str | None = None
+) -> pl.DataFrame | None:
+    """Read what `scan_piece` scans, if pages that are open have it."""
+    rows = _read_placed(store, table, piece, columns, cohort)
+    if rows is None or (piece.after is None and piece.also is None and piece.keys is None):
+        return rows
+    return _narrow(rows.lazy(), store, table, piece).collect()
+
+
+def _narrow(frame: pl.LazyFrame, store: Store, table: str, piece: Piece) -> pl.LazyFrame:
+    """Leave out rows that overlap a piece, and do not belong to it all the same."""
     if piece.after is not None:
         frame = frame.filter(pl.col("pos") > piece.after)
     if piece.also is not None:
@@ -298,3 +333,13 @@ def scan_piece(
     if piece.keys is not None:
         frame = frame.join(piece.keys.lazy(), on=WITHIN, how="semi", maintain_order="left")
     return frame
+
+
+def _read_placed(
+    store: Store, table: str, piece: Piece, columns: Sequence[str] | None, cohort: str | None
+) -> pl.DataFrame | None:
+    """Read the rows of a piece from pages that are open; None: they have to be scanned."""
+    placed = placed_rows(store)
+    if placed is None or piece.start is None or piece.end is None:
+        return None
+    return placed.rows(table, piece.contig, piece.start, piece.end, columns, cohort)

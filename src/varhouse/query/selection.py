@@ -13,6 +13,7 @@ from varhouse.genome.regions import read_lists
 from varhouse.query.missing import explain_missing, other_base
 from varhouse.query.names import Change, match_change, match_written, parse_name, read_names
 from varhouse.query.transcript_names import find_transcript_name
+from varhouse.query.warm import placed_rows
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
 
@@ -145,7 +146,10 @@ def find_keys(store: Store, text: str) -> pl.DataFrame:
     text = text.strip()
     if _LOOSE_RS.match(text):
         text = text.lower()
-    known = store.scan("ids", id=text).select(KEY).unique().collect()
+    placed = placed_rows(store)
+    known = placed.ids.find(text) if placed is not None else None
+    if known is None:
+        known = store.scan("ids", id=text).select(KEY).unique().collect()
     if known.height:
         return known
     in_transcript = find_transcript_name(store, text)

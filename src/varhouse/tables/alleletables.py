@@ -4,7 +4,16 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from varhouse.tables.declaration import CONTIG, KEY, PART, Column, Table, key_columns, words
+from varhouse.tables.declaration import (
+    CONTIG,
+    KEY,
+    PART,
+    Column,
+    Encoding,
+    Table,
+    key_columns,
+    words,
+)
 from varhouse.tables.statistics import PolarsType
 
 VARIANTS = Table(
@@ -34,6 +43,7 @@ VARIANTS = Table(
     partition=("part",),
     sort=KEY,
     public=KEY + words("end type ref_checked spdi vrs_id hgvs_g part"),
+    encoding=Encoding(page_rows=2_048),
 )
 
 IDS = Table(
@@ -50,6 +60,7 @@ IDS = Table(
     partition=("part",),
     sort=("id", *KEY, "source"),
     public=KEY + words("id kind source part"),
+    encoding=Encoding(page_rows=2_048),
 )
 
 GENES = Table(

@@ -67,7 +67,11 @@ class Encoding:
         Bytes of a row group about, however few rows that are.
     page
         Bytes of a page about, which is what a reader of some rows has to unpack; with an
-        index of the pages it need not look at the others. None: as the library has it.
+        index of the pages it need not look at the others. None: by `page_rows`.
+    page_rows
+        Rows of a page, where bytes do not decide: all columns are cut at the same rows, so
+        that some rows are read without the others (`query.pagefile`). With 4,096 files are 4
+        to 6 % larger than without a cut; with 2,048 those of variants 1 %, others 8 to 15 %.
     plain
         Columns without a dictionary, which would only blow them up.
     packed
@@ -82,6 +86,7 @@ class Encoding:
     row_group: int = 32_768
     group_bytes: int = 1 << 28
     page: int | None = None
+    page_rows: int = 4_096
     plain: frozenset[str] = frozenset()
     packed: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()

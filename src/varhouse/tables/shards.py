@@ -38,6 +38,8 @@ _DELTA_ENCODING, _SPLIT_ENCODING = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"
 _SMALL = 1 << 20
 """Bytes of rows that become a file in memory first."""
 
+_PAGE_BYTES = 1 << 28
+
 _TEXT_LIMIT = 64
 """Letters of a text bound: a least value is cut, a greatest one rounded up."""
 
@@ -321,8 +323,13 @@ def parquet_options(
         "write_statistics": [n for n in schema if n not in unbounded],
     }
     if encoding.page is not None:
-        how |= {"data_page_size": encoding.page, "write_page_index": True}
-    return how
+        return how | {"data_page_size": encoding.page, "write_page_index": True}
+    # Bytes end no page before its rows do, or columns were cut at different rows.
+    return how | {
+        "max_rows_per_page": encoding.page_rows,
+        "data_page_size": _PAGE_BYTES,
+        "write_page_index": True,
+    }
 
 
 def _join_statistics(pieces: list[dict[str, Any]]) -> dict[str, Any]:
