@@ -11,6 +11,7 @@ from bytesearch import search
 from inprocess import ingest_here
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, contents, new_store
 
+from varhouse.cli import main
 from varhouse.errors import StoreError
 from varhouse.store.drop import drop_cohort
 from varhouse.store.errata import sealed_releases
@@ -18,6 +19,7 @@ from varhouse.store.purge import purge
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases, read_tags, write_tag
 from varhouse.store.verify import verify
+from varhouse.withdrawal.run import Asked, withdraw
 
 PRIVATE = "GATTACAGATTACACCATGGTTAACCGGATCCTTAAGGCCATATGCGC"
 """An insertion that only one person has."""
@@ -92,6 +94,32 @@ def test_no_byte_of_a_dropped_cohort_is_left(tmp_path: Path) -> None:
     assert told.sealed == [number - 1]
     assert (open_store(store, south).digest(), contents(store, south)) == before
     assert purge(store, cohort="north").sealed == []
+
+
+def test_no_byte_of_a_withdrawn_person_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, store = cohorts(tmp_path), tmp_path / "store"
+    ingest_here(store, config(folder, "south north"))
+    shutil.rmtree(store / "_staging")
+    assert {t.needle for t in search(store, NEEDLES)} == set(NEEDLES)
+    receipt = withdraw(store, Asked("north", ["NORTHMAN7"]))
+    assert search(store, NEEDLES)
+    command = ["store", "gc", str(store), "--purge-withdrawn"]
+    assert main([*command, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert search(store, NEEDLES)
+    assert main(command) == 0
+    assert capsys.readouterr().out == said
+    assert f"withdrawal, see release {receipt.release}" in said
+    assert search(store, NEEDLES) == []
+    assert open_store(store).digest() == receipt.digest
+    assert search(store, ["NORTHMAN6"])
+    assert not verify(open_store(store))
+    assert ingest_here(store, config(folder, "south north")).get("up_to_date")
+    assert search(store, NEEDLES[1:3]) == []
+    assert main(command) == 0
+    assert "sealed" not in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -50,6 +50,12 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="how long files of a sealed release stay for whoever reads it: 90min, 24h, 7d, "
         "or 0 (default: 24h)",
     )
+    gc.add_argument(
+        "--purge-withdrawn",
+        action="store_true",
+        help="also seal each release that holds somebody who was withdrawn since, and remove "
+        "at once what sealed releases held (--grace 0)",
+    )
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")
     add_wait(gc)
 
@@ -74,6 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     from varhouse.store.gc import collect
     from varhouse.store.layout import read_store_file
     from varhouse.store.lock import store_lock
+    from varhouse.store.purge import purge_withdrawn
     from varhouse.store.retention import parse_policy, read_policy, remember_policy
 
     path = args.store.absolute()
@@ -83,13 +90,15 @@ def _run(args: argparse.Namespace) -> int:
     policy = parse_policy(args.keep) if args.keep is not None else None
     read_store_file(path)
     with store_lock(path, args.wait) as holder:
-        found = collect(
-            path,
-            policy=policy or read_policy(path),
-            grace=grace,
-            dry_run=args.dry_run,
-            token=holder.token,
-        )
+        policy = policy or read_policy(path)
+        if args.purge_withdrawn:
+            found = purge_withdrawn(
+                path, policy=policy, dry_run=args.dry_run, token=holder.token
+            ).collected
+        else:
+            found = collect(
+                path, policy=policy, grace=grace, dry_run=args.dry_run, token=holder.token
+            )
         if args.remember and policy is not None and not args.dry_run:
             remember_policy(path, policy)
     print_collected(path, found)

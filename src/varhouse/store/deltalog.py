@@ -61,7 +61,7 @@ def files_of(folder: Path, versions: Collection[int]) -> set[str]:
         if version - 1 in wanted:
             found.update(_added(_json(folder, version)))
         else:
-            found.update(delta.list_files(delta.open_table(folder, version))["path"].to_list())
+            found.update(delta.read_version(folder, version).files["path"].to_list())
     return found
 
 

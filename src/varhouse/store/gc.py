@@ -280,10 +280,8 @@ class _Tables:
 
 
 def _is_same(folder: Path, a: int, b: int) -> bool:
-    one, other = (delta.open_table(folder, v) for v in (a, b))
-    return delta.read_schema(one) == delta.read_schema(other) and sorted(
-        delta.list_files(one)["path"]
-    ) == sorted(delta.list_files(other)["path"])
+    one, other = (delta.read_version(folder, v) for v in (a, b))
+    return one.columns == other.columns and set(one.files["path"]) == set(other.files["path"])
 
 
 def _find(

@@ -21,9 +21,11 @@ from varhouse.errors import StoreError
 from varhouse.store import deltalog
 from varhouse.store.gc import Collected, collect
 from varhouse.store.layout import read_store_file, table_folder, write_json
+from varhouse.store.ledger import Ledger
 from varhouse.store.leftovers import pinned_versions
 from varhouse.store.lock import store_lock
 from varhouse.store.releases import Release, read_open_releases
+from varhouse.store.retention import Policy
 from varhouse.tables.schema import SAMPLES, TABLES, Table
 
 NAMING = ("files", "held_back", "rejects", "ingests")
@@ -108,15 +110,53 @@ def purge(
                 "varhouse store withdraw (or store drop, of a whole cohort) first",
             )
         reason = reason or f"withdrawal, see release {releases[-1].number}"
+        seal = dict.fromkeys(sorted(found.releases()), reason)
+        gone = collect(path, seal=seal, grace=grace, dry_run=dry_run, token=holder.token)
+        return _finish(path, gone, found.names, dry_run=dry_run)
+
+
+def purge_withdrawn(
+    path: Path,
+    *,
+    policy: Policy | None = None,
+    grace: float = 0.0,
+    dry_run: bool = False,
+    wait: float = 60.0,
+    token: str | None = None,
+) -> Purged:
+    """Purge everybody whom the ledger of a store says to be withdrawn, all at once.
+
+    Sealed are releases before the withdrawal that hold the people in its cohort, and what
+    `policy` does not keep. Other parameters and errors are those of `purge`.
+    """
+    path = path.absolute()
+    read_store_file(path)
+    with store_lock(path, wait, token) as holder:
+        releases = read_open_releases(path)
+        ledger = Ledger.open(path)
+        seal: dict[int, str] = {}
+        names: set[str] = set()
+        for entry in ledger.entries:
+            # Of the newest release nobody of them is one: see `Holders`.
+            before = [r for r in releases[:-1] if r.number < entry.release] + releases[-1:]
+            found = Holders(path, before, entry.cohort, _among(ledger, entry.people), ())
+            for number in sorted(found.releases()):
+                seal.setdefault(number, f"withdrawal, see release {entry.release}")
+            names |= found.names
         gone = collect(
-            path,
-            seal=dict.fromkeys(sorted(found.releases()), reason),
-            grace=grace,
-            dry_run=dry_run,
-            token=holder.token,
+            path, policy=policy, seal=seal, grace=grace, dry_run=dry_run, token=holder.token
         )
-        if not dry_run:
-            _forget_paths(path, found.names)
+        return _finish(path, gone, names, dry_run=dry_run)
+
+
+def _among(ledger: Ledger, hashes: Collection[str]) -> Callable[[str], bool]:
+    wanted = frozenset(hashes)
+    return lambda sample: ledger.hash(sample) in wanted
+
+
+def _finish(path: Path, gone: Collected, names: Collection[str], *, dry_run: bool) -> Purged:
+    if not dry_run:
+        _forget_paths(path, names)
     return Purged([s.number for s in gone.sealed], len(gone.gone), gone.bytes, gone)
 
 
@@ -241,4 +281,4 @@ def _forget_paths(path: Path, words: Iterable[str]) -> None:
                 write_json(file, left, replace=True)
 
 
-__all__ = ["Purged", "purge"]
+__all__ = ["Purged", "purge", "purge_withdrawn"]
