@@ -11,7 +11,8 @@ from builders import make_small_store
 from varhouse.cli import COMMANDS, build_parser, main
 
 HEAVY = (
-    "deltalake", "duckdb", "llvmlite", "numba", "numpy", "pandas", "pyarrow", "snakemake", "yaml",
+    "deltalake", "duckdb", "llvmlite", "numba", "numpy", "pandas", "pyarrow", "snakemake",
+    "yaml",
 )  # fmt: skip
 SCRIPT = f"""
 import sys
@@ -19,7 +20,7 @@ from varhouse.cli import main
 try:
     code = main()
 finally:
-    loaded = {{n.partition(".")[0] for n in sys.modules}}
+    loaded = {{n.partition(".")[0] for n, m in sys.modules.items() if m}}
     print("loaded", *loaded.intersection(["polars", *{HEAVY}]), file=sys.stderr)
 sys.exit(code)
 """

@@ -78,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(_overview(parser), sys.stderr)
         return 2
     set_up_log(verbose=args.verbose, quiet=args.quiet)
-    if argv is None and args.command != "precompile":
+    if argv is None:
         # The process is ours alone.
+        _leave_out_what_is_not_used(args.command)
+    if argv is None and args.command != "precompile":
         log = logging.getLogger("varhouse")
         tell_compiling(lambda: say_compiling(log), lambda: compile_at_first_use(log))
     try:
@@ -107,6 +109,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The process ends, and its memory with it: a last search for cycles among the
             # objects of polars costs more than a short answer does. DuckDB counts on it.
             gc.freeze()
+
+
+_READERS = ("query", "describe", "genotypes", "sql", "status", "store")
+"""Commands that answer from a store, in a process without children."""
+
+_DUCKDB = ("sql", "publish")
+"""Those that load DuckDB, which stumbles over a pandas that cannot be imported."""
+
+
+def _leave_out_what_is_not_used(command: str) -> None:
+    """Spare a short answer what libraries load for others: half of its time.
+
+    pyarrow imports pandas, where it is installed, as soon as an array becomes one of numpy
+    (0.2 s); numpy's OpenBLAS starts a thread for each core (40 ms), and no answer multiplies
+    matrices.
+    """
+    if command not in _DUCKDB:
+        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    if command in _READERS:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _overview(parser: CommandParser) -> str:

@@ -5,7 +5,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli import querycallable, queryoptions
+from varhouse.cli import querycallable, queryexplain, queryoptions
 from varhouse.cli.answers import (
     FORMATS,
     TERMINAL_ROWS,
@@ -36,6 +36,7 @@ examples, on the demo store of scripts/demo:
   varhouse query demo/store --gene DEMO7 --by province --where 'af > 0.01'
   varhouse query demo/store --gene DEMO7 --where 'impact == "HIGH"' --carriers
   varhouse query demo/store --callable --region chr1:48,000
+  varhouse query demo/store --gene DEMO7 --explain
 
 Coordinates are 1-based, both ends included; an allele whose REF reaches into the region
 is in the answer. Several regions, genes or ids widen the answer; one kind narrows another.
@@ -64,6 +65,11 @@ others choose; `varhouse genotypes` also gives the FORMAT fields.
 --callable tells of bases, not of alleles: how many people and alleles each cohort and stratum
 assessed there, variant or not, from the blocks of gVCFs; where there are none, at the sites
 of alleles alone. What is not assessed is a row with n_samples 0.
+
+--explain answers the question, but shows what was read for it: of each table the files and row
+groups that can hold the answer, of how many, why files were left out, and the bytes on disk of
+the columns that were read (--format json: as numbers by column). What is read several times
+counts once.
 
 --format vcf has counts, genes, names, the fields of the sources (SOURCE_FIELD) and CSQ of
 the worst transcript as INFO, or the --columns asked for.
@@ -123,6 +129,12 @@ def add_parser(commands: Any) -> None:
         help="with --callable, --carriers: these people alone, a condition on the columns of "
         "the sheets",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="tell what the answer reads of the store, in place of the answer: a row a table "
+        "with files, row groups and bytes",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="rows at most")
     add_common(parser, (*FORMATS, "vcf"))
     parser.set_defaults(run=run)
@@ -154,23 +166,24 @@ def run(args: argparse.Namespace) -> int:
     if limit is None and form == "table" and args.output is None and is_terminal():
         limit = TERMINAL_ROWS
     store = open_asked(args)
-    answer = Answer(
-        store,
-        Question(
-            Selection(args.region, args.gene, args.id),
-            args.where,
-            columns,
-            args.table,
-            limit,
-            args.by,
-            args.cohort if args.by else (),
-        ),
+    asked = Question(
+        Selection(args.region, args.gene, args.id),
+        args.where,
+        columns,
+        args.table,
+        limit,
+        args.by,
+        args.cohort if args.by else (),
     )
+    if args.explain:
+        rows = queryexplain.run(lambda: Answer(store, asked), args, form)
+        report(rows, _noun(args), f"release {store.release}", began, args.output)
+        return 0
+    answer = Answer(store, asked)
     with open_output(args.output) as stream:
         writer, wanted = _writer(form, stream, args, answer)
         rows = write_all(writer, answer.frames(wanted))
-    noun = "row" if args.by or args.table not in (None, "variants") else "allele"
-    report(rows, noun, f"release {store.release}", began, args.output)
+    report(rows, _noun(args), f"release {store.release}", began, args.output)
     if answer.cut and args.limit is None:
         logging.getLogger("varhouse.query").info(
             "only the first %s are shown: --limit N, or --format tsv for all", f"{rows:,}"
@@ -185,6 +198,10 @@ def run(args: argparse.Namespace) -> int:
         )
     say_hidden(writer)
     return 0
+
+
+def _noun(args: argparse.Namespace) -> str:
+    return "row" if args.by or args.table not in (None, "variants") else "allele"
 
 
 def _writer(

@@ -19,6 +19,7 @@ _TAKES = {
     "cohort": (CALLABLE, CARRIERS, BY),
     "people": (CALLABLE, CARRIERS),
     "stratum_by": (CALLABLE,),
+    "explain": (ALLELES, TABLE),
 }
 """Options that go with some questions alone."""
 

@@ -28,9 +28,7 @@ def open_asking(
 ) -> "OpenStore":
     """Open a store as `open_store` does."""
     plain = open_store(path, release, audience)
-    opened = OpenStore(plain.path, plain.meta, plain.record, plain.view)
-    opened._digest = plain._digest
-    return opened
+    return OpenStore(plain.path, plain.meta, plain._whole, plain.view)
 
 
 class OpenStore(AnsweringStore):

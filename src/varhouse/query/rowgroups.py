@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.errors import StoreError
+from varhouse.store.touched import note_groups
 
 Int64 = npt.NDArray[np.int64]
 
@@ -194,6 +195,7 @@ class RowGroups:
 
     def _read(self, groups: Sequence[RowGroup], columns: Sequence[str]) -> pa.Table:
         path = self._paths[groups[0].file]
+        note_groups(path, (g.number for g in groups), columns)
         try:
             with pq.ParquetFile(
                 path,

@@ -56,6 +56,7 @@ from varhouse.store.releases import (
     read_release,
     write_release,
 )
+from varhouse.store.sources import sources_after
 from varhouse.tables.digest import combine, subtract
 from varhouse.tables.schema import CONTIGS, TABLES, Table
 from varhouse.tables.shards import Manifest, write_shard
@@ -333,6 +334,7 @@ def _carry_out(
         __version__,
         tables,
         meta,
+        sources_after(path, base, number, tables),
     )
     if read_holder(path) != holder:
         # Who started this has died, and somebody else is writing.

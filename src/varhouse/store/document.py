@@ -30,7 +30,9 @@ to do with other programs.
 A release record (`_store/releases/NNNNNNNN.json`) holds `release`, `parent`, `operation`,
 `ingest_id`, `time`, `version`, `digest`, `meta` and for each of `tables` the Delta
 `version` that it pins, `rows`, `files`, `bytes`, the two `sums` of the content digest
-(hex) and `span`, a bound on the length of REF. Read a table at that version: the latest
+(hex) and `span`, a bound on the length of REF; and `sources`, of each source of annotations
+that this release or an earlier one has the last that had it, whether that one forbids to pass
+it on, and the last that did. Read a table at that version: the latest
 Delta version of a table may be ahead of the newest release while an ingest commits.
 
 The Delta log has numbers of rows, bounds and counts of nulls of the columns marked

@@ -1,5 +1,6 @@
 """Which files of a table can hold the rows that are asked for, by their statistics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,10 +41,26 @@ def read_filters(given: dict[str, Any]) -> Filters:
     return Filters(**named, partition=rest)
 
 
-def prune(
+@dataclass(frozen=True)
+class Test:
+    """What a file must fit to be read, and why it is left out if it does not."""
+
+    reason: str
+    fits: pl.Expr
+
+
+def reach(declared: Table, start: int, span: int) -> int:
+    """Give the least last base, or first base where that alone is known, of a row at `start`.
+
+    Of first bases the longest row decides.
+    """
+    return start if declared.name in SPANS else start - max(span, 1) + 1
+
+
+def file_tests(
     files: pl.DataFrame, declared: Table, filters: Filters, span: int, part: str | None
-) -> pl.DataFrame:
-    """Leave out the files that cannot hold a row that is asked for.
+) -> list[Test]:
+    """Say what a file must fit that can hold a row that is asked for.
 
     Parameters
     ----------
@@ -67,30 +84,38 @@ def prune(
             f" (by {', '.join(declared.partition) or 'nothing'})"
         )
     if not files.height:
-        return files
-    keep: list[pl.Expr] = []
+        return []
+    tests: list[Test] = []
     if part is not None and "part" in declared.partition:
-        keep.append(pl.col("partition.part") == part)
+        tests.append(Test("of another contig", pl.col("partition.part") == part))
     for name, wanted in filters.partition.items():
         values = [wanted] if isinstance(wanted, str) else list(wanted or [])
         if wanted is not None:
-            keep.append(pl.col(f"partition.{name}").is_in(values))
+            fits = pl.col(f"partition.{name}").is_in(values)
+            tests.append(Test(f"of another {name}", fits))
     low, high = SPANS.get(declared.name, ("pos", "pos"))
     if filters.contig is not None and declared.name != "rejects":
-        keep.append(may_hold(files, "contig", filters.contig, filters.contig))
+        fits = may_hold(files, "contig", filters.contig, filters.contig)
+        tests.append(Test("of another contig", fits))
     if (start := filters.start) is not None:
-        near = may_hold(files, high, start - (max(span, 1) - 1 if high == "pos" else 0), None)
+        near = may_hold(files, high, reach(declared, start, span), None)
         if "extent" in declared.names:
             # A symbolic allele may reach over from far before.
             near |= may_hold(files, "extent", UNKNOWN, None)
-        keep.append(near)
         if declared.name == VARIANTS.name:
-            keep.append(may_hold(files, "end", start, None))
+            near &= may_hold(files, "end", start, None)
+        tests.append(Test("before the region", near))
     if filters.end is not None:
-        keep.append(may_hold(files, low, None, filters.end))
+        fits = may_hold(files, low, None, filters.end)
+        tests.append(Test("behind the region", fits))
     if filters.id is not None:
-        keep.append(may_hold(files, "id", filters.id, filters.id))
-    return files.filter(*keep) if keep else files
+        tests.append(Test("of other ids", may_hold(files, "id", filters.id, filters.id)))
+    return tests
+
+
+def prune(files: pl.DataFrame, tests: Sequence[Test]) -> pl.DataFrame:
+    """Leave out the files that do not fit some test."""
+    return files.filter(*(test.fits for test in tests)) if tests else files
 
 
 def may_hold(files: pl.DataFrame, column: str, low: Any, high: Any) -> pl.Expr:

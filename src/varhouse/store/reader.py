@@ -18,10 +18,11 @@ from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
 from varhouse.store import delta
-from varhouse.store.errata import check_is_open, sealed
+from varhouse.store.errata import check_is_open
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.mirror import Mirror, local_path, mirror_at
-from varhouse.store.pruning import Wanted, prune, read_filters
+from varhouse.store.plan import Plan
+from varhouse.store.pruning import Filters, Wanted, file_tests, read_filters
 from varhouse.store.releases import (
     Pinned,
     Release,
@@ -30,7 +31,9 @@ from varhouse.store.releases import (
     resolve_release,
 )
 from varhouse.store.rows import may_be_open, overlapping, scan_files
+from varhouse.store.sources import is_restricted, known_sources, source_of
 from varhouse.store.table_methods import TableMethods
+from varhouse.store.touched import recorded
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.view import OWN, PUBLIC, View
@@ -106,8 +109,12 @@ class Store(TableMethods):
         self.meta = self.view.show_meta({**meta, **record.meta})
         # Of the whole release, also where a view shows a part of it.
         self._digest = record.digest
+        self._whole = record
         shown = {n: t for n, t in record.tables.items() if self.view.shows(_known(n))}
-        self.record = replace(record, tables=shown, meta=self.view.show_meta(record.meta))
+        shown_meta = self.view.show_meta(record.meta)
+        self.record = replace(record, tables=shown, meta=shown_meta)
+        if self.view.is_public:
+            self.record = replace(self.record, sources=None)
         self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
 
     def __repr__(self) -> str:
@@ -200,11 +207,10 @@ class Store(TableMethods):
     @cached_property
     def restricted(self) -> list[str]:
         """Names of the sources that may not be passed on (`redistribute: false`)."""
-        prefix = "annotations_"
         return [
-            table.removeprefix(prefix)
+            source
             for table in self.tables
-            if table.startswith(prefix) and "redistribute" in self._open(table)[0].names
+            if (source := source_of(table)) and is_restricted(self._open(table)[0].names)
         ]
 
     def public(self, withheld: Sequence[str] = ()) -> "Store":
@@ -220,34 +226,22 @@ class Store(TableMethods):
         withheld
             Further sources to leave out, such as those that another release restricts.
         """
-        later = [n for n in list_releases(self.path) if n > self.release]
-        also = {name for n in later for name in self._restricted_in(n)}
-        view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *also})
-        shown = type(self)(self.path, self.meta, self.record, view)
-        shown._digest = self._digest
-        return shown
+        newest = list_releases(self.path)[-1]
+        later: set[str] = set()
+        if newest > self.release:
+            known = known_sources(self.path, read_release(self.path, newest))
+            later = {n for n, k in known.items() if k.last_restricted > self.release}
+        view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *later})
+        return type(self)(self.path, self.meta, self._whole, view)
 
     def _with_gone(self) -> View:
         """Give the view that withholds sources that are gone, too.
 
         The last release before that had such a source says whether it may be named.
         """
-        seen, hidden = {*self.tables, *(f"annotations_{n}" for n in self.withheld)}, set()
-        for number in sorted(list_releases(self.path), reverse=True):
-            if number >= self.release:
-                continue
-            gone = set(read_release(self.path, number).tables) - seen
-            if any(name.startswith("annotations_") for name in gone):
-                restricted = self._restricted_in(number)
-                hidden |= {n for n in restricted if f"annotations_{n}" in gone}
-            seen |= gone
-        return self.view.without(hidden)
-
-    def _restricted_in(self, number: int) -> Sequence[str]:
-        """Name the sources that another release says may not be passed on."""
-        if said := sealed(self.path, number):
-            return said.restricted
-        return Store(self.path, self.meta, read_release(self.path, number)).restricted
+        seen = {*map(source_of, self.tables), *self.withheld}
+        known = known_sources(self.path, self._whole)
+        return self.view.without(n for n, k in known.items() if n not in seen and k.restricted)
 
     def _open(self, name: str) -> tuple[Table, pl.DataFrame]:
         """Give a table's whole declaration and its files, opened once."""
@@ -289,18 +283,38 @@ class Store(TableMethods):
             `path` (relative to the table's folder), `size_bytes`, `num_records` and,
             where the Delta log has them, `partition.*`, `min.*` and `max.*`.
         """
-        wanted = read_filters(filters)
-        declared, files = self._open(table)
+        return self._plan(table, read_filters(filters)).files
+
+    def plan(self, table: str, region: str | None = None, **filters: Any) -> Plan:
+        """Say what `table` reads: files, row groups, bytes; takes what it takes.
+
+        Raises
+        ------
+        StoreError, UsageError
+            As `table` does.
+        """
+        wanted = read_filters(self._with_region(table, region, filters))
+        if wanted.contig is not None and table != "contigs":
+            wanted = replace(wanted, contig=self._canonical(wanted.contig))
+        if wanted.start is not None or wanted.end is not None:
+            self._check_places(self._open(table)[0])
+        return self._plan(table, wanted)
+
+    def _plan(self, table: str, wanted: Filters) -> Plan:
+        declared, listed = self._open(table)
         part = None
         if wanted.contig is not None and "part" in declared.partition:
             part = self.assembly_contigs.part(wanted.contig)
-        kept = prune(files, declared, wanted, self._span(table), part)
-        self._check_cohorts(wanted.partition.get("cohort"), files)
-        if self._mirror is not None:
+        span = self._span(table)
+        tests = file_tests(listed, declared, wanted, span, part)
+        self._check_cohorts(wanted.partition.get("cohort"), listed)
+        folder = table_folder(self.path, declared)
+        plan = Plan(declared, folder, wanted, listed, tests, span)
+        if self._mirror is not None and plan.files.height:
             root = table_folder(Path(), declared)
-            rows = kept.select("path", "size_bytes").rows() if kept.height else []
+            rows = plan.files.select("path", "size_bytes").rows()
             self._mirror.fetch((f"{root}/{file}", size) for file, size in rows)
-        return kept
+        return plan
 
     def list_files(
         self, table: str, region: str | None = None, **filters: Any
@@ -388,20 +402,15 @@ class Store(TableMethods):
         UsageError
             If there is no such contig.
         """
-        wanted = read_filters(filters)
-        contig, start, end, id_ = wanted.contig, wanted.start, wanted.end, wanted.id
-        if contig is not None and table != "contigs":
-            contig = filters["contig"] = self._canonical(contig)
-        declared, _ = self._open(table)
-        files = self.file_frame(table, **filters)
-        frame = self._scan_files(declared, files)
-        if contig is not None and "contig" in declared.names and table != "rejects":
-            frame = frame.filter(pl.col("contig") == contig)
-        if start is not None or end is not None:
-            self._check_places(declared)
-        frame = overlapping(frame, declared, files, start, end, self._span(table))
-        if id_ is not None:
-            frame = frame.filter(pl.col("id") == id_)
+        plan = self.plan(table, **filters)
+        wanted, declared = plan.filters, plan.declared
+        frame = recorded(plan, self._scan_files(declared, plan.files))
+        if wanted.contig is not None and "contig" in declared.names and table != "rejects":
+            frame = frame.filter(pl.col("contig") == wanted.contig)
+        start, end = wanted.start, wanted.end
+        frame = overlapping(frame, declared, plan.files, start, end, plan.span)
+        if wanted.id is not None:
+            frame = frame.filter(pl.col("id") == wanted.id)
         return self._show(table, frame)
 
     def read_rows(
@@ -479,13 +488,16 @@ class Store(TableMethods):
         return self._digest
 
     def explain(self, table: str, region: str | None = None, **filters: Any) -> str:
-        """Say how many files of a table are read for a region or filters: `3 of 24 files`.
+        """Say how much of a table is read for a region or filters; `plan` tells it in numbers.
 
-        Takes what `table` takes.
+        Takes what `table` takes: `3 of 24 files, 3 of 5 row groups, 81,920 bytes`.
         """
-        total = self._open(table)[1].height
-        kept = self.list_files(table, region, **filters)
-        return f"{kept.height} of {total} files"
+        plan = self.plan(table, region, **filters)
+        groups = plan.row_groups["kept"]
+        return (
+            f"{plan.files.height} of {plan.listed.height} files, {groups.sum()} of "
+            f"{groups.len()} row groups, {sum(plan.bytes().values()):,} bytes"
+        )
 
 
 def _check_pinned(folder: Path, files: pl.DataFrame, pinned: Pinned) -> None:

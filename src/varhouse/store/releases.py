@@ -78,7 +78,11 @@ class Pinned:
 
 @dataclass(frozen=True)
 class Release:
-    """One release: its number, where it comes from, and what it pins."""
+    """One release: its number, where it comes from, and what it pins.
+
+    `sources` tells of those that this release and the ones before it have
+    (`varhouse.store.sources`); None: an older version wrote the record.
+    """
 
     number: int
     parent: int | None
@@ -88,6 +92,7 @@ class Release:
     version: str
     tables: dict[str, Pinned]
     meta: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] | None = None
 
     def table_digests(self) -> dict[str, str]:
         """Give the digest of each table that counts as content, 64 hex digits."""
@@ -114,6 +119,7 @@ class Release:
             "digest": self.digest,
             "tables": {n: t.to_json() for n, t in sorted(self.tables.items())},
             "meta": self.meta,
+            **({} if self.sources is None else {"sources": self.sources}),
         }
 
 
@@ -149,6 +155,7 @@ def read_release(path: Path, number: int) -> Release:
             data["version"],
             {n: Pinned.from_json(t) for n, t in data["tables"].items()},
             data["meta"],
+            data.get("sources"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
