@@ -6,7 +6,8 @@ import pytest
 from withdrawing import Cohorts, compare, random_lines, vcf
 
 import varhouse
-from varhouse.withdrawal.run import Asked, withdraw
+from varhouse.withdrawal.found import Asked
+from varhouse.withdrawal.run import withdraw
 
 FOUR = ["S1", "S2", "S3", "S4"]
 SHEET = {

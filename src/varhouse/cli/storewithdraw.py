@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse.cli.storeparts import add_command, add_wait
-from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
     from varhouse.withdrawal.receipt import Receipt
@@ -66,7 +65,8 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _run(args: argparse.Namespace) -> int:
-    from varhouse.withdrawal.run import Asked, foresee, withdraw
+    from varhouse.withdrawal.found import Asked
+    from varhouse.withdrawal.run import foresee, withdraw
     from varhouse.withdrawal.select import read_people
 
     people = read_people(args.sample, args.samples)
@@ -78,9 +78,7 @@ def _run(args: argparse.Namespace) -> int:
         else:
             _print_foreseen(found)
         return 0
-    if args.purge:
-        raise UsageError("--purge is not there yet", "varhouse store gc")
-    receipt = withdraw(args.store, asked, wait=args.wait)
+    receipt = withdraw(args.store, asked, purges=args.purge, wait=args.wait)
     if args.json:
         print(json.dumps(receipt.as_json(), indent=1, ensure_ascii=False))
     else:
@@ -97,7 +95,7 @@ def _print_foreseen(found: "Foreseen") -> None:
     for path, is_there in found.read.items():
         how = "as it lies there" if is_there else "out of the store: no longer there as it was"
         print(f"read       {path}: {how}")
-    print(f"alleles    {found.private:,} that nobody else of the store is called with")
+    print(f"alleles    {found.private:,} would go: nobody else of the store has them")
     for cohort, names in found.elsewhere.items():
         print(f"stays      {_some(names)} in cohort {cohort}")
     if not found.exact:
@@ -116,6 +114,11 @@ def _print_receipt(receipt: "Receipt") -> None:
         f"people; {receipt.files_gone:,} gone"
     )
     print(f"alleles    {receipt.alleles_gone:,} that nobody holds any more are gone")
+    if receipt.purged is not None:
+        sealed = [str(n) for n in receipt.purged["releases"]]
+        files, size = receipt.purged["files"], receipt.purged["bytes"] / 2**20
+        which = _some(sealed) or "none"
+        print(f"purged     releases {which}: {files:,} files, {size:,.1f} MiB")
     holds = receipt.holds
     if holds.releases:
         print(f"hold them  releases {_some([str(n) for n in holds.releases])}, until purged")

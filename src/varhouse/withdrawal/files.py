@@ -20,6 +20,8 @@ from varhouse.ingest.setup.run import RunCohort
 from varhouse.store.ledger import Ledger
 from varhouse.store.reader import Store
 from varhouse.vcf.text.limits import Limits
+from varhouse.withdrawal.cut import cut_file
+from varhouse.withdrawal.stored import can_restore, write_stored_file
 
 _WHERE = "in how the cohort can be made without them; nothing was changed"
 _OWN = ("path", "mtime_ns", "bytes", "md5", "sha256")
@@ -155,7 +157,7 @@ def _check_sources(store: Store, cohort: RunCohort, files: Sequence[CohortFile])
                 "its cohort was lifted over, and the store has the lifted records"
             )
         else:
-            why = "that is not there yet"
+            why = can_restore(store, cohort.name, file.number)
         if why is not None:
             problems.append(
                 f"{file.path}: no longer there with the bytes that went in, and the store "
@@ -189,9 +191,12 @@ def make_files(
     paths = []
     for number, file in enumerate(plan.left):
         source = file.path
-        if file.own["without"]:
-            from varhouse.withdrawal.cut import cut_file  # noqa: PLC0415
-
+        if not file.is_there:
+            source = folder / f"stored-{number}" / file.path.name
+            source.parent.mkdir(parents=True)
+            write_stored_file(store, cohort.name, file.number, source)
+        # What the store gives back lacks those who were taken out before.
+        if file.leave or (file.own["without"] and file.is_there):
             made = folder / str(number) / file.path.name
             made.parent.mkdir(parents=True)
             cut_file(source, made, _who_goes(file, ledger), limits=limits)

@@ -1,4 +1,4 @@
-"""How many alleles of a store only some people of a cohort are called with."""
+"""How many alleles a store has of some people of a cohort alone."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from varhouse.tables.schema import KEY
 
 
 def count_private(store: Store, cohort: str, people: Collection[str]) -> int:
-    """Count the alleles that only these people are called with, by copies that are counted.
+    """Count the alleles that the store would not have without them, by the copies it counts.
 
     Copies that lie outside of a person's capture kit are in no count, and not here.
 
@@ -21,7 +21,7 @@ def count_private(store: Store, cohort: str, people: Collection[str]) -> int:
     people
         Sample ids of the cohort.
     """
-    if "totals" not in store.tables:
+    if "frequencies" not in store.tables:
         return 0
     rows = store.scan("samples", cohort=cohort).filter(pl.col("sample").is_in(list(people)))
     rows = rows.select("cohort", "ordinal", "sample", "sex").sort("ordinal")
@@ -33,8 +33,13 @@ def count_private(store: Store, cohort: str, people: Collection[str]) -> int:
             continue
         low, high = mine["pos"].min(), mine["pos"].max()
         contig = str(mine["contig"][0])
-        all_of = store.scan("totals", contig=contig, start=low, end=high)
-        all_of = all_of.filter(pl.col("stratum_by") == "all").select(*KEY, all_ac="ac")
-        both = mine.lazy().join(all_of, on=KEY, how="left").collect(engine="streaming")
-        found += both.filter(pl.col("ac") == pl.col("all_ac")).height
+        # An allele that another cohort has stays, be it that nobody there is called with it.
+        all_of = store.scan("frequencies", contig=contig, start=low, end=high)
+        all_of = all_of.filter(pl.col("stratum_by") == "all").join(
+            mine.lazy().select(KEY), on=KEY, how="semi"
+        )
+        held = all_of.group_by(KEY).agg(all_ac=pl.col("ac").sum(), cohorts=pl.len())
+        both = mine.join(held.collect(engine="streaming"), on=KEY)
+        alone = (pl.col("ac") == pl.col("all_ac")) & (pl.col("cohorts") == 1)
+        found += both.filter(alone).height
     return found

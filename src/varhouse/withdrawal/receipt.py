@@ -72,6 +72,8 @@ class Receipt:
         Whether the next ingest of the same configuration finds the cohort as it is.
     holds
         Where the people still are.
+    purged
+        Of a purge, the releases that it sealed, and how many files and bytes went.
     """
 
     release: int
@@ -93,6 +95,7 @@ class Receipt:
     seconds: float | None
     exact: bool
     holds: Holds
+    purged: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain data."""

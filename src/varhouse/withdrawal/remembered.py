@@ -16,9 +16,11 @@ import polars as pl
 from varhouse.account import parse
 from varhouse.errors import ConfigError, StoreError
 from varhouse.frequencies.kits import INTERVALS
+from varhouse.ingest.setup.changed import recorded_text, settings_digest
 from varhouse.ingest.setup.config import Cohort, Config, check_config
 from varhouse.ingest.setup.fingerprints import SheetRows, counted_columns, file_fingerprint
 from varhouse.ingest.setup.fromfiles import recorded_settings, take_reference
+from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import FOLDER, RunCohort
 from varhouse.ingest.setup.sheets import METADATA, NO_PEOPLE
 from varhouse.store.reader import Store
@@ -149,6 +151,40 @@ def _find_exact(store: Store, config: Config, cohort: RunCohort) -> pl.DataFrame
         ):
             return sheet
     return None
+
+
+def check_settings(
+    cohort: RunCohort, config: Config, reference: str, known: KnownFiles
+) -> None:
+    """Check that the files of the settings are still those that the cohort went in with.
+
+    Of cohorts with kits, or with a reference of their own assembly, it is not known.
+
+    Parameters
+    ----------
+    config
+        With the contig names and the PAR of its assembly.
+    reference
+        Digest of the reference.
+
+    Raises
+    ------
+    StoreError
+        If they hold something else by now.
+    """
+    if cohort.kits or cohort.source_reference is not None:
+        return
+    chain = Path(cohort.chain) if cohort.chain else None
+    said = Cohort(cohort.name, [], {}, cohort.assembly, chain)
+    aliases = recorded_text(config.aliases, known, config)
+    par = recorded_text(config.par, known, config)
+    if settings_digest(config, said, reference, aliases, par, known) != cohort.settings:
+        named = [p for p in (config.par, config.aliases, chain) if p is not None]
+        raise StoreError(
+            f"cohort {cohort.name!r} went in with other settings than the store and its files "
+            f"say now ({', '.join(map(str, named)) or 'no files'})",
+            "put the files back that its ingest named, or ingest it as it is now, then again",
+        )
 
 
 def kit_intervals(store: Store, cohort: str) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def changed_cohorts(
     unchanged: list[str] = []
     held: list[dict[str, Any]] = []
     for cohort in config.cohorts:
-        settings = _settings(config, cohort, reference, aliases, par, digests)
+        settings = settings_digest(config, cohort, reference, aliases, par, digests)
         wanted = _Wanted.of(config, cohort, settings)
         row, before = known.get(cohort.name), refused.get(cohort.name)
         growth: Growth | None = None
@@ -178,7 +178,7 @@ def recorded_text(path: Path | None, digests: KnownFiles, config: "Config") -> s
         return path.read_text(encoding="utf-8-sig")
 
 
-def _settings(
+def settings_digest(
     config: "Config",
     cohort: "Cohort",
     reference: str,

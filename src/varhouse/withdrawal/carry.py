@@ -1,0 +1,216 @@
+"""A withdrawal is carried out: an ingest of one cohort, in this process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse import __version__
+from varhouse.account import parse, public_row
+from varhouse.errors import StoreError
+from varhouse.files import read_json
+from varhouse.ingest.jobs.costs import JobCosts, cpu_seconds
+from varhouse.ingest.jobs.finish import make_account
+from varhouse.ingest.jobs.joinshared import join_shared
+from varhouse.ingest.jobs.plan import Plan
+from varhouse.ingest.jobs.steps import MANIFEST, Job
+from varhouse.ingest.setup.fromfiles import setting_paths
+from varhouse.ingest.setup.growing import is_per_person
+from varhouse.ingest.setup.headers import write_sample_lists
+from varhouse.ingest.setup.kits import KITS
+from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.run import FOLDER, SAMPLE_LISTS, Run, RunCohort
+from varhouse.store.commit import commit, utc_now
+from varhouse.store.layout import check_free_space
+from varhouse.store.ledger import Entry
+from varhouse.store.scrub import Scrubber, accounts_without
+from varhouse.tables.schema import ACCOUNTS, INGESTS
+from varhouse.tables.shards import Manifest, read_manifest, write_frame
+from varhouse.withdrawal.annotation import add_annotation
+from varhouse.withdrawal.files import make_files
+from varhouse.withdrawal.found import OPERATION, Withdrawal
+from varhouse.withdrawal.remembered import kit_intervals
+
+
+def _reached(_point: str) -> None:
+    """Do nothing: tests replace this to die at a point."""
+
+
+def carry_out(own: Withdrawal, work: Path, token: str) -> None:
+    """Make all parts of the release, and commit it."""
+    run = _make_run(own, work)
+    job = Job(run, OPERATION, JobCosts(cpu_seconds()))
+    job.take_in(own.cohort)
+    plan = job.plan()
+    _check_goes_in(own, run, plan.held_back.get(own.cohort, []))
+    made = job.cohorts()
+    _check_goes_in(own, run, read_json(made[0] / "summary.json")["hold"])
+    new = 0
+    for bundle in plan.bundles:
+        windows = read_json(job.alleles(bundle) / "windows.json")
+        new += sum(w["rows"] for w in windows)
+    if new:
+        # Of records that were rejected, as their calls could not be.
+        add_annotation(run, own.base, own.remembered, new)
+    for bundle in plan.bundles:
+        made += job.settle(bundle)
+    found = [read_manifest(folder / MANIFEST) for folder in made]
+    event = {
+        "cohort": own.cohort,
+        "people": len(own.chosen.people),
+        "alleles_removed": _count_orphans(work),
+        "files_read": len(run.cohorts[0].files),
+        "files_cut": sum(f.leave for f in own.files.left),
+        "files_gone": len(own.files.gone),
+        "exact": own.remembered.is_exact,
+    }
+    found += _accounts(own, run, plan, event, work)
+    found.append(Manifest([], [("held_back", {"cohort": own.cohort})]))
+    # A key alone refuses nobody.
+    own.ledger.keep_key()
+    own.ledger.add(
+        Entry(
+            own.base.release + 1,
+            run.ingest_id,
+            own.cohort,
+            own.asked.everywhere,
+            tuple(own.hashes),
+            own.started,
+            own.asked.reason,
+        )
+    )
+    _reached("in the ledger")
+    commit(
+        own.path,
+        join_shared(own.base, found, work / "joined"),
+        ingest_id=run.ingest_id,
+        operation=OPERATION,
+        base_release=own.base.release,
+        meta={"event": event},
+        token=token,
+    )
+
+
+def _make_run(own: Withdrawal, work: Path) -> Run:
+    """Make the run of the cohort without the people, and write what its jobs need to know."""
+    base, config = own.base, own.settled.config
+    check_free_space(own.path, _needed_bytes(own))
+    folder = work / "without"
+    limits = config.limits
+    cohort = make_files(base, own.remembered.cohort, own.files, own.ledger, folder, limits)
+    _reached("cut")
+    known = KnownFiles(own.path / "_cache")
+    inputs = {str(p): known.sha256(p) for p in (config.par, config.aliases) if p is not None}
+    run = Run(
+        store=str(own.path),
+        work=str(work),
+        ingest_id=own.ingest_id,
+        base_release=base.release,
+        started=own.started,
+        assembly=config.assembly,
+        reference=str(own.settled.compiled),
+        reference_digest=own.settled.reference.digest,
+        aliases=str(config.aliases) if config.aliases else None,
+        par=str(config.par) if config.par else None,
+        genes=None,
+        genes_digest=None,
+        strata=config.strata,
+        sources=[],
+        source_digests={},
+        policy=config.policy,
+        config=json.loads(own.remembered.recorded),
+        cohorts=[cohort],
+        limits=limits,
+        callable=config.callable,
+        genotype_fields=config.genotype_fields,
+        inputs={**inputs, **config.inputs, **_chain_inputs(cohort, known)},
+    )
+    write_frame(config.samples, work / "samples.parquet")
+    lists = write_sample_lists([(cohort.name, cohort.files)], limits, work / SAMPLE_LISTS)
+    cohort.lists = lists[cohort.name]
+    if cohort.kits:
+        write_frame(kit_intervals(base, cohort.name), work / KITS)
+    if not cohort.grows:
+        by_record = not cohort.kits and cohort.chain is None
+        cohort.per_person = by_record and is_per_person(run.sample_lists(cohort.name))
+    return run
+
+
+def _chain_inputs(cohort: RunCohort, known: KnownFiles) -> dict[str, str]:
+    return {cohort.chain: known.sha256(Path(cohort.chain))} if cohort.chain else {}
+
+
+def _needed_bytes(own: Withdrawal) -> int:
+    """Bound what is written: the files once more, twice as shards, and the shared tables."""
+    if own.files.growth is not None:
+        return 0
+    return 3 * sum(int(f.own["bytes"] or 0) for f in own.files.left)
+
+
+def _check_goes_in(own: Withdrawal, run: Run, reasons: list[str]) -> None:
+    """Check that the cohort without the people goes in by the rules of an ingest."""
+    if not reasons:
+        return
+    told = "\n".join(f"  - {r}" for r in reasons)
+    made = run.cohorts[0]
+    for file, origin in zip(made.files, made.origins, strict=False):
+        told = told.replace(file, str(origin["path"]))
+    raise StoreError(
+        f"cohort {own.cohort!r} without them would be held back; nothing was changed:\n{told}",
+        "varhouse store drop, and an ingest of what mends this",
+    )
+
+
+def _count_orphans(work: Path) -> int:
+    files = sorted((work / "alleles").glob("*/retract/*/*/orphans-*.parquet"))
+    if not files:
+        return 0
+    frames = pl.scan_parquet(files, glob=False).select(pl.len())
+    return int(frames.collect().item())
+
+
+def _accounts(
+    own: Withdrawal, run: Run, plan: Plan, event: dict[str, Any], work: Path
+) -> list[Manifest]:
+    """Write the accounts of all ingests without the ids, and that of the withdrawal."""
+    people = own.chosen.people
+    cohorts = own.base.scan("cohorts").select("cohort").collect()["cohort"]
+    scrubber = Scrubber(people, _kept_texts(own), people=True)
+    account = {**make_account(run, plan), "alleles_removed": event["alleles_removed"]}
+    account["withdrawn"] = {"people": len(people), "files": event["files_read"]}
+    row = {
+        "ingest_id": run.ingest_id,
+        "release": own.base.release + 1,
+        "operation": OPERATION,
+        "started": own.started,
+        "finished": utc_now(),
+        "version": __version__,
+        "config": scrubber.json(own.remembered.recorded),
+        "summary": Scrubber(people, cohorts, people=True).json(
+            json.dumps(account, ensure_ascii=False)
+        ),
+    }
+    withheld = own.base.restricted
+    return [
+        accounts_without(own.base, INGESTS, scrubber, row, work),
+        accounts_without(own.base, ACCOUNTS, scrubber, public_row(row, withheld), work),
+    ]
+
+
+def _kept_texts(own: Withdrawal) -> list[str]:
+    """List texts that stay though an id is part of them: cohorts, and paths of settings."""
+    cohorts = own.base.scan("cohorts").select("cohort").collect()["cohort"].to_list()
+    return [*cohorts, *setting_texts(own)]
+
+
+def setting_texts(own: Withdrawal) -> list[str]:
+    """List the paths that later ingests and withdrawals read out of the accounts."""
+    out = []
+    for text in own.base.scan("ingests").select("config").collect()["config"]:
+        said = parse(text)
+        out += [str(place[key]) for place, key in setting_paths(said)]
+        out += [str(said[FOLDER])] if said.get(FOLDER) else []
+    taken = own.remembered.cohort.taken
+    paths = [taken["chain"], taken["source_reference"], *taken["kits"].values()]
+    return sorted({*out, *(p for p in paths if p)})
