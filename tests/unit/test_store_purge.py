@@ -122,14 +122,19 @@ def test_no_byte_of_a_withdrawn_person_is_left(
     assert "sealed" not in capsys.readouterr().out
 
 
-@pytest.fixture
-def fx_store(tmp_path: Path) -> Path:
-    store = new_store(tmp_path / "store")
+@pytest.fixture(scope="module")
+def fx_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = new_store(tmp_path_factory.mktemp("made") / "store")
     add_cohort(store, "a", COHORT_A, "ingest-a")
     add_cohort(store, "bertha", COHORT_B, "ingest-b")
     add_cohort(store, "a", COHORT_C, "ingest-a2")
     shutil.rmtree(store / "_staging")
     return store
+
+
+@pytest.fixture
+def fx_store(fx_made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(fx_made, tmp_path / "store")
 
 
 def test_releases_without_the_people_stay(fx_store: Path) -> None:
