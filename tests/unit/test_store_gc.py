@@ -39,6 +39,7 @@ from varhouse.store.releases import (
 )
 from varhouse.store.retention import choose, parse_policy
 from varhouse.store.sizes import outlook, what_came
+from varhouse.store.sources import restricted_in
 from varhouse.store.verify import recompute_digests, verify
 
 NEW = {("1", 77, "A", "G"): 1}
@@ -250,15 +251,14 @@ def test_restricted_sources_of_sealed_releases_are_noted(fx_store: Path) -> None
     erratum = sealed(fx_store, released.number)
     assert erratum is not None
     assert erratum.restricted == ("secret",)
-    assert "secret" in open_store(fx_store)._restricted_in(2)
+    assert restricted_in(fx_store, released) == ("secret",)
 
 
 def test_restriction_is_read_from_the_table(fx_store: Path) -> None:
-    known: dict = {}
-    assert gc._restricted(fx_store, read_release(fx_store, 2), known) == ()
+    assert gc._restricted(fx_store, read_release(fx_store, 2)) == ()
     shutil.rmtree(fx_store / "open" / "annotations_demo" / "_delta_log")
     # Nobody knows: then it may not be passed on.
-    assert gc._restricted(fx_store, read_release(fx_store, 3), {}) == ("demo",)
+    assert gc._restricted(fx_store, read_release(fx_store, 3)) == ("demo",)
 
 
 def test_newest_is_never_sealed(fx_store: Path) -> None:

@@ -46,9 +46,9 @@ from varhouse.store.leftovers import (
     table_folders,
 )
 from varhouse.store.lock import store_lock
-from varhouse.store.reader import Store
 from varhouse.store.releases import Release, read_all_releases, read_release, read_tags
 from varhouse.store.retention import Policy, choose
+from varhouse.store.sources import restricted_in, source_of
 
 GRACE = 86_400.0
 """Seconds from sealing a release to the end of its files: a query over night ends in peace."""
@@ -197,34 +197,20 @@ def _to_seal(
 def _errata(
     path: Path, wanted: Sequence[tuple[Release, str]], now: float
 ) -> dict[int, Erratum]:
-    known: dict[tuple[str, int], bool] = {}
     return {
-        release.number: Erratum(SEALED, reason, _iso(now), _restricted(path, release, known))
+        release.number: Erratum(SEALED, reason, _iso(now), _restricted(path, release))
         for release, reason in wanted
     }
 
 
-def _restricted(
-    path: Path, release: Release, known: dict[tuple[str, int], bool]
-) -> tuple[str, ...]:
+def _restricted(path: Path, release: Release) -> tuple[str, ...]:
     """Name the sources of a release that may not be passed on; all, where it is damaged."""
-    named = []
-    store = Store(path, read_store_file(path), release)
-    for table, pinned in sorted(release.tables.items()):
-        source = table.removeprefix("annotations_")
-        if source == table:
-            continue
-        key = table, pinned.version
-        if key not in known:
-            try:
-                known[key] = "redistribute" in store.declaration(table).names
-            except AccessError:
-                raise
-            except StoreError:
-                known[key] = True
-        if known[key]:
-            named.append(source)
-    return tuple(named)
+    try:
+        return restricted_in(path, release)
+    except AccessError:
+        raise
+    except StoreError:
+        return tuple(s for t in sorted(release.tables) if (s := source_of(t)))
 
 
 def _what(release: Release) -> str:
