@@ -26,9 +26,28 @@ def explain(error: Exception, args: argparse.Namespace) -> VarhouseError | None:
     store, work = _store(args)
     if store is None or not (store / "_store").is_dir():
         return None
+    return _sealed(args, store) or _find_damage(store, work)
+
+
+def _find_damage(store: Path, work: Path | None) -> VarhouseError | None:
     from varhouse.store.damage import find_damage
 
     return find_damage(store, work)
+
+
+def _sealed(args: argparse.Namespace, store: Path) -> VarhouseError | None:
+    """Say that the release that was read has been sealed meanwhile: its files went."""
+    release = getattr(args, "release", None)
+    if not isinstance(release, str | int):
+        return None
+    from varhouse.store.errata import check_is_open
+    from varhouse.store.releases import resolve_release
+
+    try:
+        check_is_open(store, resolve_release(store, release))
+    except VarhouseError as sealing:
+        return sealing
+    return None
 
 
 def _full(error: Exception, args: argparse.Namespace) -> VarhouseError | None:

@@ -9,6 +9,7 @@ from html import escape
 import polars as pl
 
 from varhouse.query.warm import WarmStore
+from varhouse.store.errata import told_if_sealed
 from varhouse.tables.schema import PolarsType
 
 Texts = str | Sequence[str] | None
@@ -80,8 +81,9 @@ class AnsweringStore(WarmStore):
         asked = Question(
             selection, listed(where), listed(columns), table, limit, listed(by), listed(cohort)
         )
-        answer = Answer(self, asked)
-        return _joined(answer.schema, list(answer.frames()))
+        with told_if_sealed(self.path, self.release):
+            answer = Answer(self, asked)
+            return _joined(answer.schema, list(answer.frames()))
 
     def sql(self, query: str) -> pl.DataFrame:
         """Run one SELECT over the tables of the release, as `varhouse sql` does.

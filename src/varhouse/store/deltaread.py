@@ -117,8 +117,8 @@ def _replay(texts: Sequence[bytes], checkpoint: pl.DataFrame | None) -> TableVer
     meta: dict[str, Any] | None = None
     for text in texts:
         newest = None
-        for line in text.splitlines():
-            action = json.loads(line)
+        # A line an action: as one list they are read twice as fast.
+        for action in json.loads(b"[%s]" % b",".join(filter(None, text.splitlines()))):
             if add := action.get("add"):
                 if add["path"] not in seen:
                     added.append(add)
@@ -152,9 +152,9 @@ def _replay(texts: Sequence[bytes], checkpoint: pl.DataFrame | None) -> TableVer
     )
     if checkpoint is not None:
         files = pl.concat([files, _checkpoint_files(checkpoint, partition, seen)])
-    if files["path"].str.contains("%", literal=True).any():
-        paths = [unquote(p) for p in files["path"].to_list()]
-        files = files.with_columns(pl.Series("path", paths, pl.String))
+    paths = files["path"].to_list()
+    if any("%" in p for p in paths):
+        files.replace_column(0, pl.Series("path", [unquote(p) for p in paths], pl.String))
     columns = _read_columns(meta["schemaString"])
     return TableVersion(columns, _with_bounds(files, columns, meta["configuration"]))
 

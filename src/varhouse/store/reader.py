@@ -18,7 +18,7 @@ from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
 from varhouse.store import delta
-from varhouse.store.errata import check_is_open
+from varhouse.store.errata import check_is_open, told_if_sealed
 from varhouse.store.layout import read_store_file, table_folder
 from varhouse.store.mirror import Mirror, local_path, mirror_at
 from varhouse.store.plan import Plan
@@ -263,8 +263,9 @@ class Store(TableMethods):
             opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
         else:
             folder = table_folder(self.path, _known(name))
-            found = delta.read_version(folder, pinned.version)
-            _check_pinned(folder, found.files, pinned)
+            with told_if_sealed(self.path, self.release):
+                found = delta.read_version(folder, pinned.version)
+                _check_pinned(folder, found.files, pinned)
             opened = delta.declare(name, found.columns), found.files
             if opened[0].root == "controlled":
                 # Not of open tables, which everybody reads, in some thousand files.
@@ -427,7 +428,8 @@ class Store(TableMethods):
             fewer come where the view hides some.
         """
         frame = self._scan_files(self._open(table)[0], files).slice(first, rows)
-        return self._show(table, frame).collect()
+        with told_if_sealed(self.path, self.release):
+            return self._show(table, frame).collect()
 
     def _show(self, table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Leave out what the view does not show of rows of a table."""

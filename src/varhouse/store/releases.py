@@ -5,6 +5,7 @@ and carries the sums of the content digest, so that the digest of a release is k
 without reading data.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from varhouse.errors import StoreError, nearest
 from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import (
+    catalogue_file,
     check_name,
     read_json,
     releases_folder,
@@ -123,16 +125,17 @@ class Release:
         }
 
 
-def _number(file: Path) -> int | None:
-    return int(file.stem) if _NUMBER.fullmatch(file.stem) and file.suffix == ".json" else None
+_RECORD = re.compile(r"([0-9]+)\.json")
 
 
 def list_releases(path: Path) -> list[int]:
     """List the numbers of all releases, oldest first."""
-    folder = releases_folder(path)
-    if not folder.is_dir():
+    try:
+        with os.scandir(releases_folder(path)) as entries:
+            names = [e.name for e in entries]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(n for f in folder.iterdir() if (n := _number(f)) is not None)
+    return sorted(int(m[1]) for name in names if (m := _RECORD.fullmatch(name)))
 
 
 def read_release(path: Path, number: int) -> Release:
@@ -207,6 +210,9 @@ def write_release(path: Path, release: Release) -> bool:
 
 def find_ingest(path: Path, ingest_id: str) -> int | None:
     """Find the release that an ingest made, newest first; None if it made none."""
+    if not catalogue_file(path, ingest_id).exists():
+        # It is written before the record: no other needs to be read.
+        return None
     for number in reversed(list_releases(path)):
         if read_release(path, number).ingest_id == ingest_id:
             return number
