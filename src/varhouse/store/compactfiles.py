@@ -26,8 +26,11 @@ FILE_BYTES = 64 << 20
 SMALL_BYTES = 4 << 20
 """A file of fewer bytes, and fewer rows than `SHARD_ROWS`, is a small one."""
 
-HELD_BYTES = 128 << 20
-"""Bytes of rows, before compression, that are held of all files together, about."""
+HELD_BYTES = 64 << 20
+"""Bytes of rows in memory that are held of all files together, about; some copies are made."""
+
+_SAMPLE_ROWS = 1_024
+"""Rows of a file by which those of a table are measured."""
 
 OPEN_FILES = 400
 """Files that are merged at once: a process may have some thousand open, each with a buffer."""
@@ -38,7 +41,7 @@ _LEAST_ROWS = 8
 _BUFFER = 1 << 16
 """Bytes of a column that are read at once: a chunk of a column is not read as a whole."""
 
-_MOST_WAITING = 128 << 20
+_MOST_WAITING = 64 << 20
 """Bytes of rows that wait for a row group to be full."""
 
 Key = tuple[tuple[bool, Any], ...]
@@ -199,9 +202,16 @@ def _merged(
 ) -> Iterator[pl.DataFrame]:
     for group in groups:
         sources = [Source(f.rows, _Rows(root / f.path, table, partition).read) for f in group]
-        size = sum(_encoded_bytes(root / f.path) for f in group)
-        at_once = HELD_BYTES * sum(f.rows for f in group) // max(size, 1)
-        yield from merge(sources, table.sort, at_once, _LEAST_ROWS)
+        each = max(_row_bytes(root / f.path, table, partition) for f in group)
+        yield from merge(sources, table.sort, HELD_BYTES // each, _LEAST_ROWS)
+
+
+def _row_bytes(path: Path, table: Table, partition: Mapping[str, str]) -> int:
+    """Give the bytes of a row of a file, about: in memory, or as they are packed if more."""
+    rows = _Rows(path, table, partition).read(0, _SAMPLE_ROWS)
+    packed = _encoded_bytes(path) // max(pq.read_metadata(path).num_rows, 1)
+    each = int(rows.estimated_size()) // max(rows.height, 1)
+    return max(each, int(packed), 1)
 
 
 def _encoded_bytes(path: Path) -> int:
@@ -212,7 +222,7 @@ def _encoded_bytes(path: Path) -> int:
 def _file_rows(
     path: Path, table: Table, partition: Mapping[str, str]
 ) -> Iterator[pl.DataFrame]:
-    rows = max(1, HELD_BYTES * pq.read_metadata(path).num_rows // max(_encoded_bytes(path), 1))
+    rows = max(1, HELD_BYTES // _row_bytes(path, table, partition))
     source = _Rows(path, table, partition)
     while (frame := source.read(0, min(rows, table.encoding.row_group))).height:
         yield frame
