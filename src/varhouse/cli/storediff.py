@@ -1,16 +1,19 @@
 """`varhouse store diff`: the alleles of which two releases say something else."""
 
 import argparse
+import json
 import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from varhouse.errors import StoreError
+from varhouse.errors import StoreError, UsageError
 from varhouse.masking import say
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.store")
 
@@ -20,6 +23,7 @@ FILES = (
     "A row is an allele that was added or is gone, or whose most severe consequence or\n"
     "ClinVar class (field CLNSIG of a source; others by --field) is another one. On a\n"
     "terminal a summary is shown; else rows go to stdout and the summary to stderr.\n"
+    "--counts tells instead which AC and AN moved, and what moved them.\n"
     "Writes only the file of -o."
 )
 _SHOWN = 12
@@ -63,6 +67,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_safe(parser)
     parser.add_argument(
+        "--counts",
+        action="store_true",
+        help="AC and AN that moved, by what moved them: cohorts, withdrawals, gene model, "
+        "sources",
+    )
+    parser.add_argument("--json", action="store_true", help="of --counts: one JSON object")
+    parser.add_argument(
         "--public", action="store_true", help="only what may be given to anybody"
     )
 
@@ -88,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         old, new = old.public(withheld), new.public(withheld)
         for name in withheld:
             log.warning("source %s may not be passed on: it is left out", name)
+    if args.counts or args.json:
+        return _explain(args, old, new)
     frames = compare_releases(old, new, args.table, args.field)
     quiet = args.format is None and args.output is None and sys.stdout.isatty()
     counts: list[pl.DataFrame] = []
@@ -109,6 +122,23 @@ def run(args: argparse.Namespace) -> int:
         say(line, sys.stdout if quiet else sys.stderr)
     if quiet and len(lines) > 1:
         log.info("the alleles: --format tsv, or -o FILE")
+    return 0
+
+
+def _explain(args: argparse.Namespace, old: "Store", new: "Store") -> int:
+    """Say which counts moved, and what moved them."""
+    from varhouse.store.diffcounts import describe_moves, explain_moves
+
+    if not args.counts or args.table or args.field or args.format or args.output:
+        raise UsageError(
+            "--counts goes with --json alone", "leave out --table, --field, --format and -o"
+        )
+    found = explain_moves(old, new)
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return 0
+    for line in describe_moves(found):
+        say(line)
     return 0
 
 

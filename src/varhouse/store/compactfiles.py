@@ -35,6 +35,9 @@ _SAMPLE_ROWS = 1_024
 OPEN_FILES = 400
 """Files that are merged at once: a process may have some thousand open, each with a buffer."""
 
+_CELL_BYTES = 16
+"""Bytes of a cell besides its value: the view of a text, and what sorting takes."""
+
 _LEAST_ROWS = 8
 """Rows that are read of a file at once: one of `fields` may be 100 KiB long."""
 
@@ -210,7 +213,7 @@ def _row_bytes(path: Path, table: Table, partition: Mapping[str, str]) -> int:
     """Give the bytes of a row of a file, about: in memory, or as they are packed if more."""
     rows = _Rows(path, table, partition).read(0, _SAMPLE_ROWS)
     packed = _encoded_bytes(path) // max(pq.read_metadata(path).num_rows, 1)
-    each = int(rows.estimated_size()) // max(rows.height, 1)
+    each = int(rows.estimated_size()) // max(rows.height, 1) + _CELL_BYTES * rows.width
     return max(each, int(packed), 1)
 
 

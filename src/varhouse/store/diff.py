@@ -85,17 +85,17 @@ def _by_part(
         by_table.setdefault(value.table, []).append(value)
     contigs = new.assembly_contigs
     order = {part: i for i, part in enumerate(contigs.part(c) for c in contigs.names)}
-    touched = {t: _differing(old, new, t) for t in ("variants", *by_table)}
+    touched = {t: differing_parts(old, new, t) for t in ("variants", *by_table)}
     parts = {p for found in touched.values() for p in found}
     for part in sorted(parts, key=lambda p: order[p]):
-        alleles = _Pair(old, new, "variants", part)
+        alleles = Pair(old, new, "variants", part)
         if with_alleles and part in touched["variants"]:
             for window in alleles.windows():
                 yield _moves(alleles, window)
         for table, wanted in by_table.items():
             if part not in touched[table]:
                 continue
-            pair = _Pair(old, new, table, part)
+            pair = Pair(old, new, table, part)
             for window in pair.windows():
                 moved = None
                 if part in touched["variants"]:
@@ -145,32 +145,40 @@ def _choose(
     return out
 
 
-def _differing(old: Store, new: Store, table: str) -> set[str]:
-    """Partitions of which the two releases pin different files, from the records alone."""
+def differing_parts(old: Store, new: Store, table: str, cohort: str | None = None) -> set[str]:
+    """Name the partitions of which two releases pin different files; of a cohort alone."""
     pins = [s.record.tables.get(table) for s in (old, new)]
     if pins[0] and pins[1] and (pins[0].rows, pins[0].sums) == (pins[1].rows, pins[1].sums):
         # The same content, however it is cut into files.
         return set()
-    held = [_files(s, table) for s in (old, new)]
+    held = [_files(s, table, cohort) for s in (old, new)]
     one_sided = pl.concat(a.join(b, on="path", how="anti") for a, b in (held, held[::-1]))
     return set(one_sided["part"])
 
 
-def _files(store: Store, table: str) -> pl.DataFrame:
+def _files(store: Store, table: str, cohort: str | None = None) -> pl.DataFrame:
     """List path (relative) and part of a table's files; none if the release has no table."""
     empty = pl.DataFrame(schema={"path": pl.String, "part": pl.String})
     if table not in store.tables:
         return empty
     files = store.file_frame(table)
+    if cohort is not None and files.height:
+        files = files.filter(pl.col("partition.cohort") == cohort)
     return files.select("path", part="partition.part") if files.height else empty
 
 
-class _Pair:
-    """A partition of a table in both releases: files of one only, and of both."""
+class Pair:
+    """A partition of a table in both releases: files of one only, and of both.
 
-    def __init__(self, old: Store, new: Store, table: str, part: str) -> None:
+    `old` and `new` scan the former, `both` the latter (None: there are none). Of a table with
+    a partition for each cohort, one cohort is chosen.
+    """
+
+    def __init__(
+        self, old: Store, new: Store, table: str, part: str, cohort: str | None = None
+    ) -> None:
         listed = [
-            _files(s, table).filter(pl.col("part") == part)["path"].to_list()
+            _files(s, table, cohort).filter(pl.col("part") == part)["path"].to_list()
             for s in (old, new)
         ]
         both = set(listed[0]) & set(listed[1])
@@ -201,7 +209,7 @@ def _scan(store: Store, table: str, paths: list[str]) -> pl.LazyFrame:
     )
 
 
-def _moves(alleles: _Pair, window: pl.Expr) -> pl.DataFrame:
+def _moves(alleles: Pair, window: pl.Expr) -> pl.DataFrame:
     """Alleles of a window that one release has and the other has not."""
     old, new = (f.filter(window).select(KEY).collect() for f in (alleles.old, alleles.new))
     found = [
@@ -212,7 +220,7 @@ def _moves(alleles: _Pair, window: pl.Expr) -> pl.DataFrame:
     return pl.concat(found).with_columns(old=null, new=null).select(list(SCHEMA)).sort(KEY)
 
 
-def _changes(pair: _Pair, value: _Value, window: pl.Expr) -> pl.DataFrame:
+def _changes(pair: Pair, value: _Value, window: pl.Expr) -> pl.DataFrame:
     """Alleles of a window whose value differs."""
     rows = [_rows(f, value).filter(window).collect() for f in (pair.old, pair.new)]
     # Most rows stand in both: values are put together for the others' alleles only.
