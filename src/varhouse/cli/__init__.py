@@ -118,6 +118,19 @@ _DUCKDB = ("sql", "publish")
 """Those that load DuckDB, which stumbles over a pandas that cannot be imported."""
 
 
+class _WithoutPandas:
+    """Refuses to import pandas.
+
+    An entry None in `sys.modules` would do for Python, but pyarrow's compiled import takes it
+    for the module, and fails at its first array of numpy.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse pandas; anything else is for the others to find."""
+        if name.partition(".")[0] == "pandas":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def _leave_out_what_is_not_used(command: str) -> None:
     """Spare a short answer what libraries load for others: half of its time.
 
@@ -125,8 +138,8 @@ def _leave_out_what_is_not_used(command: str) -> None:
     (0.2 s); numpy's OpenBLAS starts a thread for each core (40 ms), and no answer multiplies
     matrices.
     """
-    if command not in _DUCKDB:
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    if command not in _DUCKDB and "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _WithoutPandas())
     if command in _READERS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
