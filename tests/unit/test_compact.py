@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
+import pysam
 import pytest
 from inprocess import ingest_here
 from manynights import Centre, count_files
@@ -22,6 +23,7 @@ from varhouse.store import compact, compactfiles
 from varhouse.store.commit import commit
 from varhouse.store.compact import compact_store, runs_of
 from varhouse.store.compactfiles import StoredFile
+from varhouse.store.lifecycle import withdraw_release
 from varhouse.store.reader import Store
 from varhouse.store.verify import verify
 from varhouse.tables.schema import VARIANTS, Encoding, annotation_table
@@ -317,3 +319,13 @@ def test_row_groups_are_full_and_files_are_cut(
     listed = store.file_frame("variants").sort("min.pos")
     assert (listed["max.pos"].shift(1) < listed["min.pos"]).drop_nulls().all()
     assert store.scan("variants").collect()["pos"].sort().to_list() == list(range(1, 900))
+
+
+def test_an_export_of_a_marked_release_says_so(fx_nights: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(fx_nights, tmp_path / "s")
+    withdraw_release(path, NIGHTS, "counts of X")
+    export_cohort(varhouse.open(path, NIGHTS), "grows", tmp_path / "x.vcf")
+    text = (tmp_path / "x.vcf").read_text()
+    assert text.count("##varhouse_erratum=release") == 1
+    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:
+        assert "counts of X" in str(file.header)

@@ -9,6 +9,7 @@ from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
 from store_words import run
 
 import varhouse
+from varhouse.cli import main
 from varhouse.errors import StoreError, UsageError
 from varhouse.store import errata, sizes
 from varhouse.store.drop import drop_cohort
@@ -155,3 +156,23 @@ def test_what_cannot_be_marked(path: Path) -> None:
         withdraw_release(path, 2, "x")
     with pytest.raises(SystemExit):
         run("mark", path, "2", "--reason", "x")
+
+
+def test_what_is_made_of_a_marked_release_says_so(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    withdraw_release(path, 3, "counts\nof X")
+    said = "release 3 was withdrawn on "
+    folder = tmp_path / "out"
+    assert main(["publish", str(path), str(folder), "--release", "3"]) == 0
+    (line,) = json.loads((folder / "manifest.json").read_text())["errata"]
+    assert line.startswith(said)
+    assert line in (folder / "README.md").read_text()
+    assert "\n" not in line
+    words = ["--region", "1:1-100", "--format", "vcf", "--release", "3"]
+    assert main(["query", str(path), *words]) == 0
+    assert f"##varhouse_erratum={line}\n" in capsys.readouterr().out
+    # Of another release nothing is said.
+    assert main(["publish", str(path), str(tmp_path / "other"), "--release", "2"]) == 0
+    assert json.loads((tmp_path / "other" / "manifest.json").read_text())["errata"] == []
+    assert "withdrawn" not in (tmp_path / "other" / "README.md").read_text()

@@ -31,6 +31,7 @@ from varhouse.export.records import Layout, Span, iter_contigs, iter_windows, ma
 from varhouse.export.recount import HEADER as RECOUNTED
 from varhouse.files import new_file
 from varhouse.genome.regions import parse_region
+from varhouse.store.history import errata_lines
 from varhouse.store.reader import Store
 
 log = logging.getLogger("varhouse.export")
@@ -101,7 +102,8 @@ def export_cohort(
     # BCF holds numbers of header lines, so everything must be declared there.
     needed = _declare_all(store, cohort, names) if out.name.endswith(".bcf") else []
     layout = replace(chosen.layout, recounts=recounts and bool(chosen.layout.samples))
-    needed = [*(RECOUNTED if layout.recounts else ()), *needed]
+    said = [f"##varhouse_erratum={line}" for line in errata_lines(store)]
+    needed = [*said, *(RECOUNTED if layout.recounts else ()), *needed]
     header = merge_headers(chosen.headers, layout.samples, needed)
     with _open(out) as write:
         write(header.encode())

@@ -10,6 +10,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.files import sync_file, write_json, write_text
 from varhouse.publish.parquet import PublishedTable
+from varhouse.store.history import errata_lines
 from varhouse.store.reader import Store
 from varhouse.tables.dictionary import describe_table
 
@@ -95,6 +96,7 @@ def _manifest(
         "digest": store.digest(),
         "audience": store.view.audience,
         "not_to_be_passed_on": _restricted(store, made),
+        "errata": errata_lines(store),
         "sources": store.meta.get("annotation", {}).get("versions", {}),
         "tables": tables,
     }
@@ -124,6 +126,7 @@ def _page(store: Store, made: Sequence[PublishedTable]) -> str:
         audience = "\nNot for the public: it holds what the keepers of the store see.\n"
     if restricted:
         audience += f"Not to be passed on: {', '.join(restricted)}.\n"
+    audience += "".join(f"\n**{line}**\n" for line in errata_lines(store))
     lines = [f"| {t.table.name} | {t.rows:,} | {len(t.files)} | {t.table.row} |" for t in made]
     return _TEXT.format(
         assembly=store.assembly,

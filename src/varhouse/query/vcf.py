@@ -23,6 +23,7 @@ from varhouse.infotext import encoded
 from varhouse.query.cells import Sink
 from varhouse.query.openinfo import OPEN_LINES, open_info
 from varhouse.query.overview import Overview
+from varhouse.store.history import errata_lines
 from varhouse.tables.schema import KEY, PolarsType
 from varhouse.tables.statistics import of_records
 
@@ -102,6 +103,7 @@ class VcfWriter:
         lines = [
             "##fileformat=VCFv4.3",
             f"##source=varhouse {__version__} release {store.release}",
+            *(f"##varhouse_erratum={line}" for line in errata_lines(store)),
         ]
         for c in store.assembly_contigs.contigs:
             length = f",length={c.length}" if c.length else ""

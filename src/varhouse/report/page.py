@@ -19,6 +19,7 @@ from varhouse.report.people import count_summary, outliers, read_people
 from varhouse.report.svg import STYLES
 from varhouse.report.tables import download, facts, figure, frame_table, table
 from varhouse.report.words import duration, headline, total, with_meaning
+from varhouse.store.history import errata_lines
 
 AGAINST = 12
 """Cohorts that are drawn against the others at most."""
@@ -400,6 +401,7 @@ def _provenance(ingest: Ingest) -> str:
                 else ": the ingest's own release is not shown any more"
             ),
         ),
+        ("errata", "; ".join(errata_lines(store))),
         ("content digest", store.digest()),
     ]
     text = facts(pairs)

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.store.errata import sealed
+from varhouse.masking import mask_text
+from varhouse.store.errata import read_errata, sealed
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Release, read_release
@@ -199,6 +200,17 @@ def _rows(before: Release | None, release: Release, view: View) -> dict[str, lis
 
 def _declared(name: str) -> Table:
     return TABLES.get(name) or annotation_table(name.removeprefix("annotations_"), {})
+
+
+def errata_lines(store: Store) -> list[str]:
+    """Write what was said of a release later, a line each, for what is made of it.
+
+    No line has a letter that would end it.
+    """
+    return [
+        mask_text(f"release {store.release} was {e.kind} on {e.time}: {e.reason}")
+        for e in read_errata(store.path, store.release)
+    ]
 
 
 def _annotation(before: Release | None, release: Release, view: View) -> dict[str, Any]:
