@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from varhouse.lineagerows import lineage_rows
 from varhouse.store.reader import Store
 from varhouse.tables.declaration import COHORT, FILE_NUMBER, Column, Table
 
@@ -74,6 +73,9 @@ def read_rows(store: Store, cohort: Sequence[str] | None = None) -> pl.DataFrame
     AccessError
         If the view does not show the table `files`, or it may not be read.
     """
+    # Its patterns take 8 ms to compile, and every question loads this module for its columns.
+    from varhouse.lineagerows import lineage_rows  # noqa: PLC0415
+
     files = store.scan(SOURCE) if cohort is None else store.scan(SOURCE, cohort=list(cohort))
     if cohort is not None:
         files = files.filter(pl.col("cohort").is_in(list(cohort)))
