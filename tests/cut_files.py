@@ -7,7 +7,7 @@ NAMES = ["NA1", "NA1-2", "7", "4.2", "B", "样本", "last"]
 NUMBERS = {
     "INFO": {
         "AC": "A", "AN": "1", "AF": "A", "MLEAC": "A", "DP": "1", "AD": "R", "IG": "G",
-        "CSQ": ".", "VN": ".", "ANN": ".", "EA": "A",
+        "CSQ": ".", "VN": ".", "ANN": ".", "EA": "A", "vep": ".", "BCSQ": ".",
     },
     "FORMAT": {
         "GT": "1", "AD": "R", "DP": "1", "PL": "G", "FA": "A", "FT": "1", "LAA": ".",
@@ -17,6 +17,7 @@ NUMBERS = {
 TEXTS = {
     "CSQ": "By VEP, for B. Format: Allele|Consequence|SYMBOL",
     "VN": "x",
+    "vep": "From VEP. Format: Consequence|Allele|ALLELE_NUM",
     "ANN": "Functional annotations: 'Allele | Annotation | Gene_Name'",
 }
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
@@ -100,6 +101,9 @@ def n_genotypes(n_alt, ploidy):
 
 def make_info(rng, key, ref, alts):
     n = len(alts)
+    if key == "vep":
+        some = [f"x|{a}|{k if rng.random() < 0.9 else ''}" for k, a in enumerate(alts, 1)]
+        return f"{key}={','.join([*some, *some][: rng.randint(1, 9)])}" if some else key
     if key in ("CSQ", "ANN"):
         names = [a if rng.random() < 0.5 else a[1:] or "-" for a in alts]
         some = [f"{a}|x,y"[: len(a) + 2] + f"|{k}" for k, a in enumerate(names)]

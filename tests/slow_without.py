@@ -14,6 +14,8 @@ RESERVED = {
         "PP": "G",
     },
 }  # fmt: skip
+STRUCTURAL = {"SVLEN": "A", "CN": "A", "SVCLAIM": "A", "RN": "A"}
+"""INFO of VCF 4.4 and later."""
 LOCAL = {
     "LAD": "LR", "LADF": "LR", "LADR": "LR", "LEC": "LA", "LGL": "LG", "LGP": "LG",
     "LPL": "LG", "LPP": "LG",
@@ -54,8 +56,10 @@ def read_declarations(lines):
         text = re.search(r'Description="([^"]*)"', line)
         if match and text:
             descriptions[match[1], match[2]] = text[1]
+    version = int(lines[0].rstrip()[-1]) if lines[0].rstrip()[-1:].isdigit() else 3
     for kind, known in RESERVED.items():
-        for key, number in known.items():
+        later = STRUCTURAL if kind == "INFO" and version >= 4 else {}
+        for key, number in (known | later).items():
             if numbers.get((kind, key), ".") == ".":
                 numbers[kind, key] = number
     for key in ("CNL", "CNP"):
@@ -156,7 +160,7 @@ def record(line, keep, numbers, descriptions):
         key, eq, value = entry.partition("=")
         if eq and key in copies:
             info.append(f"{key}={','.join(map(str, copies[key])) or '.'}")
-        elif private and eq and key in ("CSQ", "ANN", "BCSQ"):
+        elif private and eq and key in ("CSQ", "ANN", "vep", "BCSQ"):
             value = entries(value, alts, kept, key, descriptions.get(("INFO", key), ""))
             if value:
                 info.append(f"{key}={value}")
