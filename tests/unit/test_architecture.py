@@ -79,7 +79,7 @@ def broken_rules(path: Path, tree: ast.Module) -> list[str]:
         if parts[0] != "varhouse" or len(parts) < 2 or own in JOINING:
             upward = {
                 "calling": {"cli", "nightly"},
-                "ingest": {"calling", "cli", "nightly", "withdrawal"},
+                "ingest": {"calling", "cli", "nightly"},
                 "nightly": {"cli"},
                 "onefile": {"cli"},
                 "status": {"cli"},

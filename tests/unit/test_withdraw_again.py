@@ -9,6 +9,7 @@ from withdrawing import Cohorts, compare, copy_store, random_lines, vcf
 
 import varhouse
 from varhouse.errors import ConfigError, StoreError
+from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.ledger import Ledger
@@ -114,6 +115,32 @@ def test_another_cohort(tmp_path: Path, everywhere: bool) -> None:
         "d", {"d.vcf": vcf(names, random_lines(names, 4, ["c1"]))}, {n: {} for n in names}
     )
     assert bool(made.ingest(store)["held_back"]) is everywhere
+
+
+def test_an_ingest_leaves_them_out(tmp_path: Path) -> None:
+    """By the policy: also what a dry run says; the next night has nothing to do."""
+    made = several(tmp_path / "in")
+    store = tmp_path / "s"
+    made.ingest(store)
+    withdraw(store, Asked("c", ["S1"]))
+    made.files["c"]["all.vcf"] = vcf(FOUR, random_lines(FOUR, 2, ["c1", "X"]))
+    path = made.write()
+    assert ingest(store, path, Options(dry_run=True))[1]["held_back"]
+    made.settings["policy"] = {"withdrawn": "leave_out"}
+    path = made.write()
+    seen = ingest(store, path, Options(dry_run=True))[1]
+    assert not seen["held_back"]
+    assert seen["cohorts"][0]["n_samples"] == 3
+    code, account = ingest(store, path, Options(cores=1))
+    assert (code, account["held_back"]) == (0, [])
+    compare(store, made.build_without("built", {"c": ["S1"]}))
+    row = varhouse.open(store).scan("files").collect().row(0, named=True)
+    assert row["without"] == Ledger.open(store).hash("S1")
+    assert row["path"] == str(made.folder / "c" / "all.vcf")
+    assert ingest(store, path, Options(cores=1))[1]["up_to_date"]
+    # Not of the rows: without it the same is as it was.
+    del made.settings["policy"]
+    assert made.ingest(store)["up_to_date"]
 
 
 class Killed(BaseException):

@@ -25,6 +25,7 @@ from varhouse.ingest.setup.begin import begin
 from varhouse.ingest.setup.config import Config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
+from varhouse.ingest.setup.settings import LEAVE_OUT
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.ingest.slurm import cancel_left, check_slurm
 from varhouse.ingest.workflow import run_snakemake
@@ -197,6 +198,11 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
         was_killed = (Path(run.work) / "run.json").exists()
+        if run.policy.withdrawn == LEAVE_OUT:
+            # Few ask for that, and it takes all that reads a VCF.
+            from varhouse.withdrawal.leaveout import leave_people_out  # noqa: PLC0415
+
+            leave_people_out(run)
         begin(run, config, options.cores or profile.jobs, profile.least_seconds)
         clear(store, keep=run.ingest_id)
         (Path(run.work) / KEPT).unlink(missing_ok=True)

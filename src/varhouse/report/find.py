@@ -162,7 +162,8 @@ def find_ingest(path: str | Path, ingest: str, audience: str = OWN) -> Ingest:
 
 def _release_of(newest: Store, number: int) -> Store:
     later = [n for n in list_releases(newest.path) if number < n <= newest.release]
-    if any(read_release(newest.path, n).operation == "drop" for n in later):
+    taken_out = ("drop", "withdraw")
+    if any(read_release(newest.path, n).operation in taken_out for n in later):
         return newest
     try:
         return open_store(newest.path, number, newest.view.audience)

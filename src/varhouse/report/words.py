@@ -25,6 +25,12 @@ def headline(ingest: Ingest) -> str:
             f"A cohort was dropped: {plural(gone, 'allele')} had no other carrier and went "
             f"with it. This made release {release:,}."
         )
+    if ingest.row["operation"] == "withdraw":
+        gone = int(account.get("alleles_removed") or 0)
+        return (
+            f"People were taken out of a cohort: {plural(gone, 'allele')} had no other "
+            f"carrier and went with them. This made release {release:,}."
+        )
     came, held = ingest.cohorts(), ingest.held_back()
     told = []
     if came:

@@ -259,8 +259,9 @@ def _held(path: Path, releases: Sequence[Release]) -> tuple[list[Held], bool]:
 
 def _held_publicly(store: Store) -> list[Held]:
     """Read from the newest open account of an ingest what it says of cohorts held back."""
-    # One of a drop says nothing of them.
-    accounts = store.scan("accounts").filter(pl.col("operation").ne_missing("drop"))
+    # One of a drop or a withdrawal says nothing of them.
+    silent = pl.col("operation").is_in(["drop", "withdraw"])
+    accounts = store.scan("accounts").filter(~silent.fill_null(value=False))
     newest = accounts.sort("release", "ingest_id").select("account").tail(1)
     last = newest.collect()["account"].to_list()
     held: list[dict[str, Any]] = parse(last[0]).get("held_back", []) if last else []

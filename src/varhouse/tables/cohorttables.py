@@ -166,7 +166,7 @@ HELD_BACK = Table(
 _INGEST = (
     Column("ingest_id", pl.String, "id of the ingest"),
     Column("release", pl.Int64, "the release it made"),
-    Column("operation", pl.String, "ingest, hold back (no data went in) or drop"),
+    Column("operation", pl.String, "ingest, hold back (no data went in), drop or withdraw"),
     Column("started", pl.String, "UTC time, ISO 8601"),
     Column("finished", pl.String, "UTC time, ISO 8601"),
     Column("version", pl.String, "version of varhouse"),

@@ -15,7 +15,9 @@ from varhouse.ingest.jobs.plan import all_reasons, cohort_samples
 from varhouse.ingest.jobs.validate import notes_of
 from varhouse.ingest.setup.growing import count_files
 from varhouse.ingest.setup.run import Run, RunCohort
+from varhouse.ingest.setup.settings import LEAVE_OUT
 from varhouse.ingest.setup.verdict import Verdict, verdict_of
+from varhouse.store.ledger import Ledger
 from varhouse.vcf.check.scan import scan_header
 
 
@@ -89,6 +91,10 @@ def _verdicts(run: Run, cohort: RunCohort) -> list[Verdict]:
     for file in cohort.files:
         scan = scan_header(Path(file), contigs, reference, run.limits)
         verdict = verdict_of(scan)
+        if run.policy.withdrawn == LEAVE_OUT:
+            gone = Ledger.open(Path(run.store)).refuses(cohort.name, verdict.samples)
+            if len(gone) < len(verdict.samples):
+                verdict.samples = [s for s in verdict.samples if s not in gone]
         verdict.hold = file_reasons(run.policy, scan.account)
         verdict.notes = notes_of(scan.account)
         found.append(verdict)

@@ -5,7 +5,7 @@ of files are read only where stamps say that they may be others.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +197,7 @@ def settings_digest(
         aliases,
         par,
         sorted(config.strata),
-        asdict(config.policy),
+        config.policy.of_rows(),
         config.callable.gq,
         config.callable.dp,
         config.genotype_fields,

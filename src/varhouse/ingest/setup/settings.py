@@ -1,10 +1,14 @@
 """What jobs know of the configuration, without what it takes to read one."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from varhouse.sources.spec import SourceSpec
 from varhouse.tables.statistics import Adjust
+
+LEAVE_OUT = "leave_out"
+"""`policy.withdrawn`: an ingest takes a file in without people who were withdrawn."""
 
 
 @dataclass
@@ -20,11 +24,16 @@ class Policy:
     pass_only: bool = False
     gvcf: str = "blocks"
     adj: Adjust = field(default_factory=Adjust)
+    withdrawn: str = "refuse"
 
     def __post_init__(self) -> None:
         """Take thresholds as a configuration or a JSON file says them."""
         if isinstance(self.adj, dict):
             self.adj = Adjust(**self.adj)
+
+    def of_rows(self) -> dict[str, Any]:
+        """Give what of it decides rows: whether people are left out shows in who is in."""
+        return {k: v for k, v in asdict(self).items() if k != "withdrawn"}
 
     def has_runs(self, *, gvcf: bool) -> bool:
         """Tell whether a file says of every base what it is called: a gVCF that goes in whole.
