@@ -20,3 +20,10 @@ def check_callable(store: Store) -> list[Problem]:
     """Say what is wrong with the table callable."""
     found = [p for p in verify(store) if p.table == "callable"]
     return found + [Problem("callable", "", what) for what in check_kits(store)]
+
+
+def compare_fields(store: Store) -> list[str]:
+    """Say what is wrong with the table fields, whatever else is: files may be others."""
+    work = whole.Verification(store.path, store.release)
+    work.run()
+    return [p.what for p in work.between_tables if p.table == "fields"]

@@ -7,13 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 from inprocess import ingest_here
+from verifying import compare_fields, verify
 
 import varhouse
 from varhouse.errors import ConfigError
 from varhouse.genotypes.codec.blocks import decode
 from varhouse.genotypes.fields import field_names
-from varhouse.store.verify import read_batches, verify
-from varhouse.store.verifyfields import compare_fields
 
 HEAD = """\
 ##fileformat=VCFv4.2
@@ -130,7 +129,6 @@ def _rewrite(store, change) -> None:
 
 def test_verify_finds_values_that_are_others(tmp_path):
     store = _ingest(tmp_path)
-    assert not list(compare_fields(store, read_batches))
     assert not verify(store)
     other = tmp_path / "other"
     other.mkdir()
@@ -144,7 +142,7 @@ def test_verify_finds_values_that_are_others(tmp_path):
         (name,) = (p for p in known if Path(p).parent == part)
         folder = "controlled/fields"
         shutil.copy(wrong.path / folder / name, store.path / folder / path)
-    (found, _) = compare_fields(store, read_batches)
+    (found, _) = compare_fields(store)
     assert "cohort c, part 1: of 2 rows" in found
     assert "file 0, record 0, sample columns from 0" in found
 
@@ -153,10 +151,10 @@ def test_verify_finds_blocks_of_other_records(tmp_path):
     store = _ingest(tmp_path)
     _rewrite(store, lambda f: f.with_columns(pl.col("records").list.eval(pl.element() + 1)))
     # Rows of genotypes in both partitions, and records that are none of the file.
-    assert len(list(compare_fields(store, read_batches))) == 3
+    assert len(list(compare_fields(store))) == 3
 
 
 def test_verify_finds_blocks_that_are_lost(tmp_path):
     store = _ingest(tmp_path)
     _rewrite(store, lambda f: f.head(1))
-    assert len(list(compare_fields(store, read_batches))) == 1
+    assert len(list(compare_fields(store))) == 1

@@ -5,9 +5,14 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from varhouse.cli.storeparts import add_command, add_release
+from varhouse.errors import UsageError
 from varhouse.masking import say
+
+if TYPE_CHECKING:
+    from varhouse.verify.problems import Problem
 
 log = logging.getLogger("varhouse.store")
 
@@ -30,8 +35,37 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="look at records, logs, catalogues and sizes alone; no table is read",
     )
     verify.add_argument(
+        "--source",
+        action="store_true",
+        help="compare with the files of the cohorts too, where they still are: every record, "
+        "call, FORMAT value and count",
+    )
+    verify.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="with --source: N stretches of 10,000 bases drawn at random, not everything; "
+        "the tables are not read otherwise",
+    )
+    verify.add_argument(
+        "--seed", type=int, metavar="S", help="of --sample (default: another one each time)"
+    )
+    verify.add_argument(
         "--json", action="store_true", help="print what is wrong as JSON, a line each"
     )
+
+
+def _compare_sources(args: argparse.Namespace, release: int) -> "list[Problem]":
+    from varhouse.verify.source import compare_sources
+
+    told = compare_sources(Path(args.store), release, sample=args.sample, seed=args.seed)
+    if told.seed is not None:
+        log.info("seed      %d", told.seed)
+    log.info(
+        "source    %d file(s), %s records, %s calls, counts of %s alleles compared",
+        told.files, f"{told.records:,}", f"{told.calls:,}", f"{told.alleles:,}",
+    )  # fmt: skip
+    return told.problems
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -40,12 +74,22 @@ def _run(args: argparse.Namespace) -> int:
     from varhouse.verify.problems import Problem
     from varhouse.verify.whole import verify
 
+    if (args.sample is not None or args.seed is not None) and not args.source:
+        raise UsageError("--sample and --seed are of --source", "add --source")
+    if args.sample is not None and args.sample < 1:
+        raise UsageError("--sample: a number of stretches from 1 on")
+    if args.quick and args.source and args.sample is None:
+        raise UsageError("--quick reads no table, --source all", "leave one out, or --sample")
     store = open_store(args.store, args.release)
-    problems = verify(Path(args.store), store.release, quick=args.quick)
-    if not args.quick and all(p.is_note for p in problems):
+    # A sample is for every night, a look at all tables is not.
+    is_quick = args.quick or args.sample is not None
+    problems = verify(Path(args.store), store.release, quick=is_quick)
+    if not is_quick and all(p.is_note for p in problems):
         from varhouse.query.callablecheck import check_kits
 
         problems += [Problem("callable", "", what) for what in check_kits(store)]
+    if args.source and all(p.is_note for p in problems):
+        problems += _compare_sources(args, store.release)
     for problem in problems:
         if args.json:
             row = {"table": problem.table, "file": problem.file, "what": problem.what}

@@ -50,7 +50,9 @@ def _add(name, first, people, values, cut, state, text, begin, end, out):  # typ
 
 @cache
 def _name(text: str) -> np.uint64:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    # A key that stands twice counts as itself both times, not as `KEY:2`.
+    key = text.partition(":")[0]
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
 
 

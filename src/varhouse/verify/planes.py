@@ -10,6 +10,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from varhouse.verify.filescan import Rows
 from varhouse.verify.rowhash import bytes_of, ends_of, numbers_of
@@ -89,9 +90,10 @@ def _look(people, ploidy, n_alt, plane, at, bits, masks, mask_bits, faults):  # 
 
 def n_alts(texts: Any) -> npt.NDArray[np.int64]:
     """Count the alleles of ALT texts; none of `.`."""
-    plain = texts.dictionary_decode() if hasattr(texts, "dictionary") else texts
-    counts = [0 if t == "." else t.count(",") + 1 for t in plain.to_pylist()]
-    return np.array(counts, np.int64)
+    coded = pa.types.is_dictionary(texts.type)
+    known = (texts.dictionary if coded else texts).to_pylist()
+    counts = np.array([0 if t == "." else t.count(",") + 1 for t in known], np.int64)
+    return counts[numbers_of(texts.indices)] if coded else counts
 
 
 def plane_faults(rows: Rows) -> Iterator[str]:

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from varhouse.verify.blockdigest import block_digests, weigh
 from varhouse.verify.filescan import Rows
 from varhouse.verify.people import Cohort
-from varhouse.verify.planes import PEOPLE
+from varhouse.verify.planes import PEOPLE, n_alts
 from varhouse.verify.problems import Problem
 
 _MOST = 1 << 34
@@ -59,12 +58,10 @@ class RecordChecks:
         place = self._place(rows)
         self._within(place, "sites")
         self._sites.append((place, rows.key(("contig", "pos", "ref", "alt"))))
-        alts = rows.batch.column("alt")
-        plain = alts.dictionary_decode() if pa.types.is_dictionary(alts.type) else alts
-        wanted = [0 if t == "." else t.count(",") + 1 for t in plain.to_pylist()]
+        wanted = n_alts(rows.batch.column("alt"))
         for name in ("allele_pos", "allele_ref", "allele_alt", "allele_extent"):
             sizes = np.asarray(rows.batch.column(name).value_lengths())
-            off = np.flatnonzero(sizes != np.array(wanted, np.int64))
+            off = np.flatnonzero(sizes != wanted)
             if off.size:
                 self._say("sites", f"{name} has not a value for each ALT", place[off])
 
@@ -144,7 +141,7 @@ class RecordChecks:
         if not sites.size and not rows.size:
             return
         people = {f: int(r["n_samples"]) for f, r in self._cohort.files.items()}
-        number = np.array([people.get(f, 0) for f in (sites // _MOST).tolist()], np.int64)
+        number = _look_up(people, sites // _MOST)
         blocks = -(-number // PEOPLE)
         distinct, counts = np.unique(rows, return_counts=True)
         at = np.searchsorted(distinct, sites)
@@ -168,7 +165,7 @@ class RecordChecks:
         if other.any():
             self._say("genotypes", "another CHROM, POS, REF or ALT than in sites", rows[other])
         width = np.concatenate([np.zeros(0, np.int64), *self._people])
-        total = np.array([people.get(f, 0) for f in (rows // _MOST).tolist()], np.int64)
+        total = _look_up(people, rows // _MOST)
         off = width != np.minimum(total - first, PEOPLE)
         if off.any():
             self._say("genotypes", "other people than the file has", rows[off])
@@ -249,6 +246,12 @@ class RecordChecks:
             if cohort.row.get(name) != number:
                 what = f"cohort {cohort.name}: {name} is {cohort.row.get(name)}, not {number}"
                 yield Problem("cohorts", "", what)
+
+
+def _look_up(known: dict[int, int], numbers: Places) -> Places:
+    """Give what is known of each number; 0 of others."""
+    distinct, at = np.unique(numbers, return_inverse=True)
+    return np.array([known.get(n, 0) for n in distinct.tolist()], np.int64)[at]
 
 
 def _joined(

@@ -97,7 +97,7 @@ class Verification:
         self.rows: dict[str, int] = {}
         self.sums: dict[str, Sums] = {}
         self._earlier: dict[str, int] = {}
-        self._crossed: list[Problem] = []
+        self.between_tables: list[Problem] = []
         self.tables: dict[str, PinnedTable] = {}
         self.cohorts: dict[str, Cohort] = {}
         self._labels: dict[str, Labels] = {}
@@ -143,7 +143,22 @@ class Verification:
                 what = f"{rows:,} rows, the release says {pinned.pin['rows']:,}"
                 yield Problem(name, "", what)
 
-    def _small(self, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+    def opened(self) -> "Verification":
+        """Open the tables and read the people, and nothing else; gives itself.
+
+        Raises
+        ------
+        StoreError
+            A table cannot be opened.
+        """
+        self.tables = read_tables(self.ledger, self.problems)
+        wrong = [p for p in self.problems if not p.is_note]
+        if wrong:
+            raise StoreError(str(wrong[0]), how_to_read(self.ledger.path))
+        self.read_people()
+        return self
+
+    def small(self, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
         """Read some columns of a small table whole."""
         for file in self.tables[name].files if name in self.tables else ():
             with pq.ParquetFile(file.path) as source:
@@ -154,23 +169,24 @@ class Verification:
     def read_people(self) -> None:
         """Read what the tables of cohorts, samples and files say of people."""
         told = {}
-        for row in self._small("accounts", ["ingest_id", "account"]):
+        for row in self.small("accounts", ["ingest_id", "account"]):
             import json  # noqa: PLC0415
 
             account = json.loads(row["account"] or "{}")
             if isinstance(account, dict) and "strata" in account:
                 told[row["ingest_id"]] = list(account["strata"])
         names = ["n_samples", "n_records", "n_alleles", "n_rejects", "haploid", "ingest_id"]
-        for row in self._small("cohorts", names):
+        for row in self.small("cohorts", names):
             cohort = Cohort(row["cohort"], row)
             cohort.strata = told.get(row["ingest_id"])
             self.cohorts[row["cohort"]] = cohort
         people = ["ordinal", "sample", "file", "sex", "population", "attributes"]
-        for row in self._small("samples", people):
+        for row in self.small("samples", people):
             self._cohort(row["cohort"]).samples[row["ordinal"]] = row
         of_file = ["file", "name", "samples", "n_samples", "n_records", "has_runs",
-                   "blocks_digest", "path", "sha256", "bytes", "without"]  # fmt: skip
-        for row in self._small("files", of_file):
+                   "blocks_digest", "path", "sha256", "bytes", "without",
+                   "mtime_ns"]  # fmt: skip
+        for row in self.small("files", of_file):
             self._cohort(row["cohort"]).files[row["file"]] = row
 
     def _cohort(self, name: str) -> Cohort:
@@ -220,8 +236,8 @@ class Verification:
     def _note_twice(self, name: str, number: int, first: str) -> None:
         what = f"{number} keys stand twice, the first: {first}"
         problem = Problem(name, "", what)
-        if problem not in self._crossed:
-            self._crossed.append(problem)
+        if problem not in self.between_tables:
+            self.between_tables.append(problem)
 
     def _label(self, name: str, partition: dict[str, str]) -> Labels | None:
         table = self.tables[name].table
@@ -273,15 +289,17 @@ class Verification:
                         for k in hit[:1000]
                     ]
             first = min(found, key=lambda t: tuple((v is not None, v) for v in t))
-            self._crossed = [
-                p for p in self._crossed if not (p.table == name and "stand twice" in p.what)
+            self.between_tables = [
+                p
+                for p in self.between_tables
+                if not (p.table == name and "stand twice" in p.what)
             ]
             self._note_twice(name, wanted.size, ", ".join(str(v) for v in first))
 
     # -- tables of alleles -------------------------------------------------------------
 
     def _rank(self) -> dict[str, int]:
-        names = sorted(str(r["contig"]) for r in self._small("contigs", ["contig"]))
+        names = sorted(str(r["contig"]) for r in self.small("contigs", ["contig"]))
         return {c: n for n, c in enumerate(names, 1)}
 
     def _alleles(self) -> None:
@@ -309,7 +327,7 @@ class Verification:
             for cohort, number in numbers.items():
                 for file in self._files("frequencies", cohort=cohort, part=part):
                     sources.append(self._source("frequencies", file, rank, number, keys))
-            self._crossed += [Problem(t, "", what) for t, what in merge.run(sources)]
+            self.between_tables += [Problem(t, "", what) for t, what in merge.run(sources)]
             known = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
             for name in beside:
                 self._members(name, part, known)
@@ -345,7 +363,7 @@ class Verification:
                     first = "-".join(k for k in rows.place(int(lost[0]), KEY).split(", ") if k)
         if number:
             what = f"{number} alleles are not in variants, the first: {first}"
-            self._crossed.append(Problem(name, "", what))
+            self.between_tables.append(Problem(name, "", what))
         self._check_unique(name)
 
     def _callable(
@@ -364,7 +382,7 @@ class Verification:
         kits = {p[0] for p in self._partitions("kits")}
         aliases = {
             str(r["contig"]): list(r["aliases"] or [])
-            for r in self._small("contigs", ["contig", "aliases"])
+            for r in self.small("contigs", ["contig", "aliases"])
         }
         for name in sorted(cohorts):
             cohort = self.cohorts[name]
@@ -385,7 +403,7 @@ class Verification:
                 for rows in self._scan("runs", file):
                     if name not in kits and self._are_known(cohort, rows):
                         sums.add_runs(rows)
-            self._crossed += [
+            self.between_tables += [
                 Problem("callable", "", f"cohort {name}: {w}")
                 for w in sorted(set(sums.unknown))
             ]
@@ -393,7 +411,7 @@ class Verification:
             if name not in kits and (off := sums.differing()) is not None:
                 first = sums.first_base(off, self._again(runs), self._again(stored))
                 what = f"cohort {name} counts something else than its runs, first at {first}"
-                self._crossed.append(Problem("callable", "", what))
+                self.between_tables.append(Problem("callable", "", what))
         bases.finish()
         return bases
 
@@ -449,11 +467,11 @@ class Verification:
                             try:
                                 hooks[table](rows)
                             except StoreError as error:
-                                self._crossed.append(
+                                self.between_tables.append(
                                     Problem(table, file.log.path, _line(error))
                                 )
-                self._crossed += checks.end_of_part(part)
-            self._crossed += checks.end()
+                self.between_tables += checks.end_of_part(part)
+            self.between_tables += checks.end()
         for table in of_records:
             if table in self.tables:
                 self._check_unique(table)
@@ -461,7 +479,7 @@ class Verification:
     def _with_planes(self, hook: Callable[[Rows], None]) -> Callable[[Rows], None]:
         def both(rows: Rows) -> None:
             for what in plane_faults(rows):
-                self._crossed.append(Problem("genotypes", "", what))
+                self.between_tables.append(Problem("genotypes", "", what))
             hook(rows)
 
         return both
@@ -494,7 +512,7 @@ class Verification:
                 self.problems += compare_sums(pinned, self.rows.get(name, 0), sums)
         # What was compared between tables says nothing while files are damaged.
         if all(p.is_note for p in self.problems):
-            self.problems += dict.fromkeys(self._crossed)
+            self.problems += dict.fromkeys(self.between_tables)
 
 
 _DONE = frozenset(
