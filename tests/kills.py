@@ -30,7 +30,7 @@ from unittest import mock
 import polars as pl
 import pyarrow.parquet as pq
 from builders import make_small_inputs
-from deltalake import DeltaTable
+from deltalake import DeltaTable, transaction
 from gvcf_people import People
 from verifying import verify
 
@@ -44,7 +44,7 @@ from varhouse.ingest.jobs.plan import load_plan
 from varhouse.ingest.setup import sizing
 from varhouse.ingest.setup.run import load_run
 from varhouse.ingest.supervise import descendants
-from varhouse.store import commit, delta, lock
+from varhouse.store import commit, lock
 from varhouse.store.compact import compact_store
 from varhouse.store.drop import drop_cohort
 from varhouse.store.leftovers import clear, find_leftovers
@@ -190,7 +190,7 @@ class Faults:
             stack.enter_context(self._open(builtins))
             stack.enter_context(self._before(pl.DataFrame, "write_parquet"))
             stack.enter_context(self._before(pq.ParquetWriter, "write_table"))
-            stack.enter_context(self._before(delta, "create_table_with_add_actions"))
+            stack.enter_context(self._before(transaction, "create_table_with_add_actions"))
             stack.enter_context(self._before(DeltaTable, "create_write_transaction"))
             yield self
 
