@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crashdisk import Tree
+from verifying import verify
 
 import varhouse
 from varhouse.errors import StoreError
@@ -13,7 +14,6 @@ from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import table_folder
 from varhouse.store.leftovers import find_leftovers
 from varhouse.store.releases import list_releases, read_tags
-from varhouse.store.verify import verify
 
 STORE = "store"
 SEALED = "sealed"

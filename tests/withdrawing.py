@@ -11,12 +11,12 @@ import polars as pl
 from builders import make_fasta
 from inprocess import ingest_here
 from slow_without import without
+from verifying import verify
 
 import varhouse
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.reader import Store
-from varhouse.store.verify import verify
 
 BASES = "".join(random.Random(9).choices("ACGT", k=900))
 CONTIGS = {"c1": BASES, "c2": BASES[::-1], "X": BASES[200:700], "Y": BASES[100:500],

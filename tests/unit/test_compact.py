@@ -15,6 +15,7 @@ from manynights import Centre, count_files
 from polars.testing import assert_frame_equal
 from store_builders import CONTIGS, new_store
 from store_words import run
+from verifying import verify
 
 import varhouse
 from varhouse.errors import StoreError
@@ -25,7 +26,6 @@ from varhouse.store.compact import compact_store, runs_of
 from varhouse.store.compactfiles import StoredFile
 from varhouse.store.lifecycle import withdraw_release
 from varhouse.store.reader import Store
-from varhouse.store.verify import verify
 from varhouse.tables.schema import VARIANTS, Encoding, annotation_table
 from varhouse.tables.shards import Manifest, write_shard
 

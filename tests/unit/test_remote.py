@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
+from verifying import verify
 
 import varhouse
 from varhouse.cli import main
@@ -18,7 +19,6 @@ from varhouse.store.bucket import Bucket
 from varhouse.store.mirror import Mirror, is_metadata, local_path
 from varhouse.store.push import push, push_mirror
 from varhouse.store.reader import fetch_release, open_store
-from varhouse.store.verify import verify
 
 pytest.importorskip("obstore", reason="needs obstore")
 moto = pytest.importorskip("moto.server", reason="needs moto")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from gvcf_people import People
 from inprocess import ingest_here
+from verifying import verify
 from withdrawing import Cohorts, compare, copy_store, random_lines, vcf
 
 import varhouse
@@ -13,7 +14,6 @@ from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.storednames import stored_names
 from varhouse.store.ledger import Ledger
-from varhouse.store.verify import verify
 from varhouse.withdrawal import carry, run
 from varhouse.withdrawal.found import Asked
 from varhouse.withdrawal.receipt import read_receipt
