@@ -104,6 +104,10 @@ class View:
         if not self.is_public:
             return dict(meta)
         shown = {k: meta[k] for k in _PUBLIC_META if k in meta}
+        if "event" in shown:
+            # Names of files and of what was held back are inside.
+            event = shown["event"].items()
+            shown["event"] = {k: v for k, v in event if isinstance(v, int | float | bool)}
         versions = meta.get("annotation", {}).get("versions", {})
         kept = {name: v for name, v in versions.items() if self.shows_source(name)}
         return {**shown, "annotation": {"versions": kept}}

@@ -41,7 +41,7 @@ def test_rules_are_read(text: str, written: str) -> None:
     [
         ("", "an empty rule"),
         ("last 3,,monthly", "an empty rule"),
-        ("montly", "no rule is called 'montly'; nearest: monthly"),
+        ("monthl", "no rule is called 'monthl'; nearest: monthly"),
         ("last", "0 values, not one"),
         ("last 0", "'0' is no number from 1"),
         ("last -1", "no number"),
