@@ -7,6 +7,7 @@ the allele key. The answer is that of `Overview.frame`, which does all else.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -18,12 +19,13 @@ from varhouse.query.select import Piece, read_piece
 from varhouse.query.warm import placed_rows
 from varhouse.store.reader import Store
 from varhouse.tables.schema import FREQUENCIES, VARIANTS, WITHIN
-from varhouse.tables.statistics import counts_at_site, made_of, unknown_of
+from varhouse.tables.statistics import PolarsType, counts_at_site, made_of, unknown_of
 
 MOST = 2_000
 """Alleles beyond which a plan pays."""
 
 _GROUP = ("stratum_by", "stratum")
+_IS_EVERYBODY = [pl.col(n) == v for n, v in zip(_GROUP, EVERYBODY, strict=True)]
 
 Key = tuple[Any, ...]
 Places = dict[Key, int]
@@ -35,6 +37,7 @@ class Sides(Protocol):
 
     store: Store
     counts: CohortCounts
+    schema: dict[str, PolarsType]
 
     def source_of(self, name: str) -> str:
         """Name the table or group that a column comes from."""
@@ -68,14 +71,18 @@ def make_overview(
     base = read_piece(store, VARIANTS.name, piece, own)
     if base is None or base.height > MOST:
         return None
+    if not base.height:
+        return pl.DataFrame(schema={n: overview.schema[n] for n in columns})
     keys = _keys(base)
     if any(a > b for a, b in pairwise(keys)):
         base = base.sort(WITHIN)
         keys = _keys(base)
     places = {key: i for i, key in enumerate(keys)}
+    # What belongs to none of these alleles is left out by key.
+    near = Piece(piece.contig, piece.start, piece.end)
     frames = [base]
     for source, names in by_source.items():
-        side = _side(overview, source, piece, names, places)
+        side = _side(overview, source, (piece, near), names, places)
         if side is None:
             return None
         frames.append(side)
@@ -91,9 +98,13 @@ def _keys(frame: pl.DataFrame) -> list[Key]:
 
 
 def _side(
-    overview: Sides, source: str, piece: Piece, names: list[str], places: Places
+    overview: Sides, source: str, pieces: tuple[Piece, Piece], names: list[str], places: Places
 ) -> pl.DataFrame | None:
-    """Give columns of a source, a row an allele of the question."""
+    """Give columns of a source, a row an allele of the question.
+
+    `pieces` are the piece that is asked for, and all of its place.
+    """
+    narrow, piece = pieces
     if source == "totals":
         return _totals(overview, piece, names, places)
     if source == "consequences":
@@ -104,7 +115,7 @@ def _side(
         found = _cohort(overview, piece, source.removeprefix("cohort:"), names, places)
         if found is not None:
             return found
-    frame = overview.side(source, piece, names).collect()
+    frame = overview.side(source, narrow, names).collect()
     return _taken(frame, _find(frame, places), names)
 
 
@@ -214,10 +225,8 @@ def _ids(
 ) -> pl.DataFrame | None:
     placed = placed_rows(overview.store)
     assert placed is not None
-    numbers = None
-    if places:
-        at = [key[0] for key in places]
-        numbers = placed.ids.rs_numbers(piece.contig, min(at), max(at))
+    at = [key[0] for key in places]
+    numbers = placed.ids.rs_numbers(piece.contig, min(at), max(at))
     if numbers is None:
         frame = overview.side("ids", piece, names).collect()
         return _taken(frame, _find(frame, places), names)
@@ -241,11 +250,11 @@ def _cohort(
     overview: Sides, piece: Piece, cohort: str, names: list[str], places: Places
 ) -> pl.DataFrame | None:
     """Give what a cohort counted; see `CohortCounts.of_group`, which does those with gVCFs."""
-    if not places or overview.counts.has_bases(cohort):
+    if overview.counts.has_bases(cohort):
         return None
     end = len(cohort) + 1
     own = [n[:-end] for n in names]
-    asked = [*WITHIN, "stratum_by", "stratum", *_made_of(own)]
+    asked = [*WITHIN, "stratum_by", "stratum", *_made_of(tuple(own))]
     low, high = (f([key[0] for key in places]) for f in (min, max))
     # All alleles of the sites, not only those that were asked for.
     near = Piece(piece.contig, low, high)
@@ -272,22 +281,34 @@ def _at_sites(
     rows: pl.DataFrame, positions: set[int], names: Sequence[str], asked: Sequence[str]
 ) -> pl.DataFrame:
     """Give what a cohort was counted at sites, of whom it has other alleles there."""
-    counts = counts_at_site(FREQUENCIES.name)
-    unknown, made = unknown_of(FREQUENCIES.name), made_of(FREQUENCIES.name)
-    is_group = [pl.col(n) == v for n, v in zip(_GROUP, EVERYBODY, strict=True)]
+    counts, unknown, made = _expressions(tuple(names), tuple(asked))
     return (
         rows.lazy()
-        .filter(pl.col("pos").is_in(list(positions)), *is_group)
+        .filter(pl.col("pos").is_in(list(positions)), *_IS_EVERYBODY)
         .group_by("pos")
-        .agg(**{n: e for n, e in counts.items() if n in asked})
-        .with_columns(**{n: e for n, e in unknown.items() if n in asked})
-        .with_columns(**{n: e for n, e in made.items() if n in names})
+        .agg(*counts)
+        .with_columns(*unknown)
+        .with_columns(*made)
         .select("pos", *names)
         .collect()
     )
 
 
-def _made_of(names: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=64)
+def _expressions(
+    names: tuple[str, ...], asked: tuple[str, ...]
+) -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
+    """Say how counts at a site follow from its alleles, what is unknown, what is made."""
+    table = FREQUENCIES.name
+    kinds = ((counts_at_site, asked), (unknown_of, asked), (made_of, names))
+    counts, unknown, made = (
+        [e.alias(n) for n, e in kind(table).items() if n in wanted] for kind, wanted in kinds
+    )
+    return counts, unknown, made
+
+
+@lru_cache(maxsize=64)
+def _made_of(names: tuple[str, ...]) -> list[str]:
     """Give the columns of `frequencies` that some of its statistics are made of."""
     made, about = made_of(FREQUENCIES.name), unknown_of(FREQUENCIES.name)
     found = dict.fromkeys(names)

@@ -32,6 +32,9 @@ _ENCODINGS = {"PLAIN": 0, "PLAIN_DICTIONARY": 2, "RLE": 3, "DELTA_BINARY_PACKED"
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
 
 
+Bytes = bytes | mmap.mmap
+
+
 class Pages(NamedTuple):
     """Where the pages of a column of a row group lie.
 
@@ -43,11 +46,14 @@ class Pages(NamedTuple):
         0-based number of the first row of each, and the rows of the row group.
     start
         Where the column begins: its dictionary, if it has one.
+    head
+        What the footer says of it whichever pages are read.
     """
 
     offset: list[int]
     row: list[int]
     start: int
+    head: bytes
 
 
 class Leaf(NamedTuple):
@@ -77,9 +83,9 @@ class PageFile:
             for i in range(self.footer.num_columns)
         }
         self._pages: dict[tuple[int, str], Pages | None] = {}
+        self._constants: dict[tuple[int, str], str | int | None] = {}
         self._bounds: dict[tuple[int, str], tuple[list[bytes], list[bytes]] | None] = {}
-        # The page index ends where the footer begins.
-        self._end = len(self._bytes) - 8 - self.footer.serialized_size
+        self._index = self._bytes[_end_of_data(self.footer) : -8 - self.footer.serialized_size]
 
     @property
     def size(self) -> int:
@@ -101,6 +107,20 @@ class PageFile:
             return None
         found = self.footer.row_group(group).column(leaf.number).statistics
         return (found.min, found.max) if found is not None and found.has_min_max else None
+
+    def constant(self, group: int, column: str) -> str | int | None:
+        """Give the value that all rows of a row group have, by its bounds; None: not known."""
+        key = (group, column)
+        if key not in self._constants:
+            found = None
+            leaf = self._leaves.get(column)
+            if leaf is not None:
+                known = self.footer.row_group(group).column(leaf.number).statistics
+                if known is not None and known.has_min_max and known.null_count == 0:
+                    is_one = known.min == known.max and isinstance(known.min, str | int)
+                    found = known.min if is_one else None
+            self._constants[key] = found
+        return self._constants[key]
 
     def page_rows(self, group: int, columns: Iterable[str]) -> list[int] | None:
         """Give the first row of each page, and the rows of the row group.
@@ -145,15 +165,14 @@ class PageFile:
         head = b"\x19" + _list_head(_BINARY, pages)
         wanted = head + _varint(len(low)) + low
         # Those of another column or row group may begin alike.
-        start = chunk.data_page_offset + chunk.total_compressed_size
-        at = self._bytes.find(wanted, start, self._end)
+        at = self._index.find(wanted)
         while at >= 0:
-            least, end = _texts(self._bytes, at + len(head), pages)
-            if self._bytes[end : end + len(head)] == head:
-                most, _ = _texts(self._bytes, end + len(head), pages)
+            least, end = _texts(self._index, at + len(head), pages)
+            if self._index[end : end + len(head)] == head:
+                most, _ = _texts(self._index, end + len(head), pages)
                 if most[-1] == high:
                     return least, most
-            at = self._bytes.find(wanted, at + 1, self._end)
+            at = self._index.find(wanted, at + 1)
         return None
 
     def may_hold_text(self, group: int, column: str, page: int, text: str) -> bool:
@@ -179,15 +198,13 @@ class PageFile:
         """Read pages first..last (0-based, closed) of columns that `page_rows` knows."""
         leaves = [self._leaves[c] for c in columns]
         places = [self._pages[group, c] for c in columns]
-        known = self.footer.row_group(group)
         at, parts, chunks, rows = 4, [_MAGIC], [], 0
-        for leaf, place in zip(leaves, places, strict=True):
+        for place in places:
             assert place is not None
             rows = place.row[last + 1] - place.row[first]
             words = self._bytes[place.start : place.offset[0]]
             values = self._bytes[place.offset[first] : place.offset[last + 1]]
-            chunk = known.column(leaf.number)
-            chunks.append(_chunk(leaf, chunk, rows, at, len(words), len(values)))
+            chunks.append(_chunk(place.head, rows, at, len(words), len(values)))
             parts += [words, values]
             at += len(words) + len(values)
         end = _footer(leaves, chunks, rows)
@@ -214,20 +231,32 @@ class PageFile:
         chunk = of_group.column(number)
         if not chunk.has_offset_index or chunk.compression not in _CODECS:
             return None
+        number_type = _TYPES[chunk.physical_type]
         first = chunk.data_page_offset
         start = chunk.dictionary_page_offset if chunk.has_dictionary_page else first
         end = start + chunk.total_compressed_size
         wanted = b"\x16" + _zigzag(first) + b"\x15"
-        # The footer of the file holds this too: a page index behind the data does first.
-        at = self._bytes.rfind(wanted, 0, self._end)
+        at = self._index.find(wanted)
         while at >= 0:
-            found = _read_pages(self._bytes, at, of_group.num_rows, start, end)
+            found = _read_pages(self._index, at, of_group.num_rows, start, end)
             if found is not None:
-                return found
-            at = self._bytes.rfind(wanted, 0, at)
-            if at < end:
-                break
+                return found._replace(head=_chunk_head(number_type, chunk))
+            at = self._index.find(wanted, at + 1)
         return None
+
+
+def _end_of_data(footer: pq.FileMetaData) -> int:
+    """Find where the values of a file end: behind them come the indexes, then the footer."""
+    end = 4
+    if footer.num_row_groups:
+        last = footer.row_group(footer.num_row_groups - 1)
+        for i in range(footer.num_columns):
+            chunk = last.column(i)
+            begin = chunk.data_page_offset
+            if chunk.has_dictionary_page:
+                begin = min(begin, chunk.dictionary_page_offset)
+            end = max(end, begin + chunk.total_compressed_size)
+    return end
 
 
 def _read_leaves(footer: pq.FileMetaData) -> dict[str, Leaf]:
@@ -251,7 +280,7 @@ def _read_leaves(footer: pq.FileMetaData) -> dict[str, Leaf]:
     return found
 
 
-def _read_pages(data: mmap.mmap, at: int, rows: int, start: int, end: int) -> Pages | None:
+def _read_pages(data: Bytes, at: int, rows: int, start: int, end: int) -> Pages | None:
     """Read an offset index from its first entry on; None if it is not of this column.
 
     An entry is `16` offset `15` size `16` first row `00`, numbers as zigzag varints.
@@ -277,10 +306,10 @@ def _read_pages(data: mmap.mmap, at: int, rows: int, start: int, end: int) -> Pa
             break
     if behind != end or row[-1] >= rows:
         return None
-    return Pages([*offset, end], [*row, rows], start)
+    return Pages([*offset, end], [*row, rows], start, b"")
 
 
-def _number(data: mmap.mmap, at: int) -> tuple[int, int]:
+def _number(data: Bytes, at: int) -> tuple[int, int]:
     """Read a zigzag varint; gives it and where it ends."""
     value = shift = 0
     while True:
@@ -301,7 +330,7 @@ def _as_stored(value: Any, kind: str) -> bytes | None:
     return None
 
 
-def _texts(data: mmap.mmap, at: int, count: int) -> tuple[list[bytes], int]:
+def _texts(data: Bytes, at: int, count: int) -> tuple[list[bytes], int]:
     """Read texts, each with its length before it; gives them and where they end."""
     found = []
     for _ in range(count):
@@ -319,6 +348,8 @@ def _texts(data: mmap.mmap, at: int, count: int) -> tuple[list[bytes], int]:
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x4000:
+        return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80, value >> 7])
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -349,23 +380,26 @@ def _list(kind: int, items: Sequence[bytes]) -> bytes:
     return _list_head(kind, len(items)) + b"".join(items)
 
 
-def _chunk(leaf: Leaf, known: Any, rows: int, at: int, words: int, values: int) -> bytes:
-    """Write the `ColumnChunk` of pages that begin at `at`."""
-    size = words + values
-    # Sizes unpacked are hints only.
+def _chunk_head(kind: int, known: Any) -> bytes:
+    """Write the beginning of a `ColumnChunk`: type, encodings, name, compression."""
     meta = (
-        _field(1, _I32, _zigzag(leaf.type))
+        _field(1, _I32, _zigzag(kind))
         + _field(1, _LIST, _list(_I32, [_zigzag(_ENCODINGS[e]) for e in known.encodings]))
         + _field(1, _LIST, _list(_BINARY, [_text(known.path_in_schema)]))
         + _field(1, _I32, _zigzag(_CODECS[known.compression]))
-        + _field(1, _I64, _zigzag(rows))
-        + _field(1, _I64, _zigzag(known.total_uncompressed_size))
-        + _field(1, _I64, _zigzag(size))
-        + _field(2, _I64, _zigzag(at + words))
-        + (_field(2, _I64, _zigzag(at)) if words else b"")
-        + b"\x00"
     )
-    return _field(2, _I64, _zigzag(0)) + _field(1, _STRUCT, meta) + b"\x00"
+    return _field(2, _I64, _zigzag(0)) + _field(1, _STRUCT, meta)
+
+
+def _chunk(head: bytes, rows: int, at: int, words: int, values: int) -> bytes:
+    """Write the `ColumnChunk` of pages that begin at `at`, behind their dictionary."""
+    size = _zigzag(words + values)
+    # The unpacked size is a hint only.
+    parts = [head, b"\x16", _zigzag(rows), b"\x16", size, b"\x16", size]
+    parts += [b"\x26", _zigzag(at + words)]
+    if words:
+        parts += [b"\x26", _zigzag(at)]
+    return b"".join([*parts, b"\x00\x00"])
 
 
 def _footer(leaves: Sequence[Leaf], chunks: Sequence[bytes], rows: int) -> bytes:

@@ -130,9 +130,11 @@ class PlacedRows:
             rows = rows.vstack(more)
         return rows
 
-    def count(self, table: str, contig: str, start: int, end: int) -> int | None:
+    def count(
+        self, table: str, contig: str, start: int, end: int, cohort: str | None = None
+    ) -> int | None:
         """Count rows near a place, at most a page too many on each side; None: not known."""
-        found = self._spans(self._store.declaration(table), contig, start, end, None)
+        found = self._spans(self._store.declaration(table), contig, start, end, cohort)
         return None if found is None else sum(span.rows for span in found)
 
     def _first(self, declared: Table, start: int) -> int:
@@ -304,27 +306,36 @@ class PlacedRows:
         schema: dict[str, PolarsType],
     ) -> dict[str, pl.Series] | None:
         file = self.file(path)
+        fixed = {n: v for n in columns if (v := file.constant(group, n)) is not None}
         # A source may have gained a field since the file was written.
-        own = [n for n in columns if file.has(n)]
+        own = [n for n in columns if file.has(n) and n not in fixed]
         rows = file.page_rows(group, dict.fromkeys(["pos", *own]))
         if rows is None:
             return None
-        try:
-            table = file.read(group, own, page, page)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise _damaged(path, error) from None
-        frame = pl.DataFrame(table) if own else pl.DataFrame()
-        out = {n: _typed(frame[n], schema[n]) for n in own}
+        out = {}
+        if own:
+            try:
+                table = file.read(group, own, page, page)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                raise _damaged(path, error) from None
+            # Column by column: of a table polars makes frames by threads, which takes longer.
+            out = {
+                n: _typed(pl.Series(n, _whole(column)), schema[n])
+                for n, column in zip(own, table.columns, strict=True)
+            }
         for n in columns:
             if n not in out:
-                out[n] = pl.repeat(
-                    None, rows[page + 1] - rows[page], dtype=schema[n], eager=True
-                ).alias(n)
+                one = pl.Series(n, [fixed.get(n)], dtype=schema[n])
+                out[n] = one.new_from_index(0, rows[page + 1] - rows[page])
         return out
 
 
 def _typed(series: pl.Series, dtype: PolarsType) -> pl.Series:
     return series if series.dtype == dtype else series.cast(dtype)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _group_bounds(file: PageFile) -> list[_Group] | None:
@@ -355,17 +366,22 @@ def _cut(
         if last == "end":
             reach = held["end"].slice(a, n).to_numpy()
         else:
-            reach = pos[a : a + n] + held["ref"].slice(a, n).str.len_bytes().to_numpy() - 1
-        keep = np.ones(b - a, np.bool_)
-        keep[:n] = reach >= start
-        if not keep.any():
+            size = [len(text.encode()) for text in held["ref"].slice(a, n).to_list()]
+            reach = pos[a : a + n] + np.array(size) - 1
+        keep = np.flatnonzero(reach >= start)
+        if not keep.size and n == b - a:
             return None
-        if not keep.all():
-            rows = rows.filter(pl.Series(keep))
+        if keep.size < n:
+            rows = rows[np.concatenate([keep, np.arange(n, b - a)])]
     if any(n in given for n in wanted):
-        rows = rows.with_columns(
-            pl.lit(given[n], pl.String).alias(n) for n in wanted if n in given
-        ).select(wanted)
+        constants = {
+            n: pl.Series(n, [given[n]], pl.String).new_from_index(0, rows.height)
+            for n in wanted
+            if n in given
+        }
+        rows = pl.DataFrame(
+            [constants[n] if n in constants else rows.get_column(n) for n in wanted]
+        )
     return rows
 
 

@@ -172,18 +172,21 @@ def _key_pieces(
     store: Store, keys: pl.DataFrame, spans: Spans, genes: Spans | None
 ) -> Iterator[Piece]:
     """Give a piece for each cluster of the wanted alleles."""
+    held = set(keys["contig"].to_list())
     for contig in store.assembly_contigs.names:
-        mine = keys.filter(pl.col("contig") == contig).select(WITHIN)
-        if not mine.height or contig not in spans:
+        if contig not in held or contig not in spans:
             continue
+        mine = keys.filter(pl.col("contig") == contig).select(WITHIN)
         whole = last_base()
         for wanted in (spans, genes):
-            if wanted is not None:
+            if wanted is not None and wanted.get(contig) != [(1, None)]:
                 inside = [
                     (whole >= a) & (pl.lit(b is None) | (pl.col("pos") <= (b or 0)))
                     for a, b in wanted.get(contig, [])
                 ]
                 mine = mine.filter(pl.any_horizontal(pl.lit(value=False), *inside))
+        if not mine.height:
+            continue
         cluster = (pl.col("pos").diff().fill_null(0) > _NEAR).cum_sum()
         for group in mine.with_columns(cluster.alias("_")).partition_by(
             "_", include_key=False
@@ -318,7 +321,14 @@ def read_piece(
 ) -> pl.DataFrame | None:
     """Read what `scan_piece` scans, if pages that are open have it."""
     rows = _read_placed(store, table, piece, columns, cohort)
-    if rows is None or (piece.after is None and piece.also is None and piece.keys is None):
+    if rows is None or not rows.height:
+        return rows
+    if piece.keys is not None and piece.also is None:
+        # Few keys: a plan of a join takes longer.
+        wanted = set(piece.keys.select(WITHIN).iter_rows())
+        own = zip(*(rows[n].to_list() for n in WITHIN), strict=True)
+        return rows[[i for i, key in enumerate(own) if key in wanted]]
+    if piece.after is None and piece.also is None:
         return rows
     return _narrow(rows.lazy(), store, table, piece).collect()
 

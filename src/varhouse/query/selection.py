@@ -13,7 +13,7 @@ from varhouse.genome.regions import read_lists
 from varhouse.query.missing import explain_missing, other_base
 from varhouse.query.names import Change, match_change, match_written, parse_name, read_names
 from varhouse.query.transcript_names import find_transcript_name
-from varhouse.query.warm import placed_rows
+from varhouse.query.warm import WarmStore, placed_rows
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
 
@@ -78,7 +78,10 @@ def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
     StoreError
         If the store knows no such gene; the nearest are named.
     """
-    genes = store.scan("genes").collect()
+    if isinstance(store, WarmStore) and store.is_warm:
+        genes = store.kept(read_genes)
+    else:
+        genes = read_genes(store)
     found = []
     for name in names:
         rows = _named(genes, name.strip().lower())
@@ -91,13 +94,20 @@ def find_genes(store: Store, names: Sequence[str]) -> pl.DataFrame:
             known = [*genes["gene_name"].drop_nulls(), *genes["gene_id"]]
             raise StoreError(f"no gene {name!r} in the gene model{nearest(name, known)}")
         found.append(rows)
-    return pl.concat(found).unique(maintain_order=True)
+    rows = found[0] if len(found) == 1 else pl.concat(found).unique(maintain_order=True)
+    return rows.drop("low_name", "low_id")
+
+
+def read_genes(store: Store) -> pl.DataFrame:
+    """Read the table genes, with `low_name` and `low_id`: symbol and id in lower case."""
+    low = [pl.col(f"gene_{n}").str.to_lowercase().alias(f"low_{n}") for n in ("name", "id")]
+    return store.scan("genes").collect().with_columns(low)
 
 
 def _named(genes: pl.DataFrame, low: str) -> pl.DataFrame:
     """Rows of the genes that a name in lower case stands for."""
-    own_id = pl.col("gene_id").str.to_lowercase()
-    rows = genes.filter((pl.col("gene_name").str.to_lowercase() == low) | (own_id == low))
+    own_id = pl.col("low_id")
+    rows = genes.filter((pl.col("low_name") == low) | (own_id == low))
     if rows.height:
         return rows
     plain = _VERSION.sub(r"\1", low)

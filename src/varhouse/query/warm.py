@@ -1,11 +1,13 @@
 """A store that is asked again and again, and what it keeps between questions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
+from varhouse.store.pruning import Wanted
 from varhouse.store.reader import Store
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from varhouse.query.placed import PlacedRows
 
 T = TypeVar("T")
+
+FEW_COLUMNS = 16
+"""Columns of a table that is read at once: to read those that are asked for costs a plan."""
 
 
 class WarmStore(Store):
@@ -38,16 +43,66 @@ class WarmStore(Store):
         return PlacedRows(self)
 
     @cached_property
-    def gene_rows(self) -> pl.DataFrame:
-        """The table genes, with `low_name` and `low_id`: symbol and id in lower case."""
-        low = [
-            pl.col(f"gene_{n}").str.to_lowercase().alias(f"low_{n}") for n in ("name", "id")
-        ]
-        return self.scan("genes").collect().with_columns(low)
-
-    @cached_property
     def _made(self) -> dict[object, object]:
         return {}
+
+    def table(self, name: str, region: str | None = None, **partition: Wanted) -> pl.LazyFrame:
+        """Scan a table, as `Store.table`; each region is a question."""
+        if region is not None:
+            self._asked += 1
+        return super().table(name, region, **partition)
+
+    def scan(self, table: str, **filters: Any) -> pl.LazyFrame:
+        """Scan a table, as `Store.scan`; a place from pages that are open, if it is warm."""
+        found = self._scan_place(table, **filters) if self.is_warm else None
+        return super().scan(table, **filters) if found is None else found
+
+    def _scan_place(
+        self,
+        table: str,
+        contig: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        cohort: Wanted = None,
+        **others: Any,
+    ) -> pl.LazyFrame | None:
+        """Scan a place; None: it is not one, or its rows are many."""
+        if contig is None or start is None or end is None:
+            return None
+        if others or isinstance(cohort, list) or table == "contigs":
+            return None
+        own = self.assembly_contigs.canonical(contig)
+        if own is None or table not in self.record.tables:
+            return None
+        names = self.declaration(table).names
+        if len(names) <= FEW_COLUMNS:
+            rows = self.placed.rows(table, own, start, end, cohort=cohort)
+            return None if rows is None else rows.lazy()
+        if self.placed.count(table, own, start, end, cohort) is None:
+            return None
+        plain = super().scan
+
+        def read(
+            with_columns: list[str] | None,
+            predicate: pl.Expr | None,
+            n_rows: int | None,
+            _batch_size: int | None,
+        ) -> Iterator[pl.DataFrame]:
+            columns = list(with_columns or names)
+            asked = predicate.meta.root_names() if predicate is not None else []
+            needed = list(dict.fromkeys([*columns, *asked]))
+            rows = self.placed.rows(table, own, start, end, needed, cohort)
+            if rows is None:
+                given = {"cohort": cohort} if cohort is not None else {}
+                frame = plain(table, contig=own, start=start, end=end, **given)
+                rows = frame.select(needed).collect()
+            if predicate is not None:
+                rows = rows.filter(predicate)
+            rows = rows if n_rows is None else rows.head(n_rows)
+            yield rows if rows.columns == columns else rows.select(columns)
+
+        schema = self.declaration(table).polars_schema
+        return register_io_source(read, schema=schema, is_pure=True)
 
     def kept(self, make: Callable[[Store], T]) -> T:
         """Give what `make` makes of this store, made once."""
