@@ -107,6 +107,13 @@ def ask_all(store: OpenStore, n: int, rng: random.Random) -> None:
         lambda p=p: store.variants(p).collect() for p in places(rng, k, 10_000)
     ])  # fmt: skip
     both("10 kb, overview", overviews(10_000))
+    # As who browses: 2 Mb of one contig, of which the pages have room.
+    at = [rng.randrange(20_000_000, 22_000_000) for _ in range(2 * n)]
+    near = [f"chr1:{start}-{start + 9_999}" for start in at]
+    both("10 kb of 2 Mb, all columns of variants", lambda k: [
+        lambda p=p: store.variants(p).collect() for p in near[:k]
+    ])  # fmt: skip
+    both("10 kb of 2 Mb, overview", lambda k: [lambda p=p: store.query(p) for p in near[:k]])
     alleles = [
         row
         for p in places(rng, 50, 100_000)
@@ -141,13 +148,14 @@ def ask_all(store: OpenStore, n: int, rng: random.Random) -> None:
 
 
 def beside_tabix(store: OpenStore, n: int, rng: random.Random, folder: Path) -> None:
-    """Read 10 kb here and by pysam, in turn; new places, then the same again."""
+    """Read 10 kb here and by pysam, in turn: of a whole contig, and of 2 Mb of it."""
     contig = name_of(len(MEGABASES) - 1)
     path = write_vcf(store, contig, folder)
     tabix = pysam.TabixFile(str(path))
     width = MEGABASES[-1] * 1_000_000 - 10_000
     starts = [rng.randrange(1, width) for _ in range(2 * n)]
-    for case, chosen in (("new places", starts), ("the same again", starts[n:])):
+    near = [20_000_000 + start % 2_000_000 for start in starts]
+    for case, chosen in (("new places", starts), ("10 kb of 2 Mb", near)):
         times: dict[str, list[float]] = {"ours": [], "tabix": []}
         rows = 0
         for k, start in enumerate(chosen):
@@ -158,7 +166,7 @@ def beside_tabix(store: OpenStore, n: int, rng: random.Random, folder: Path) -> 
             end = time.process_time()
             if [tuple(line.split("\t")) for line in lines] != text_rows(own):
                 raise SystemExit(f"{contig}:{start}: other rows than tabix")
-            if case != "new places" or k >= n:
+            if k >= n:
                 times["ours"].append((middle - began) * 1e3)
                 times["tabix"].append((end - middle) * 1e3)
                 rows += own.height
