@@ -125,6 +125,9 @@ def test_the_pages_are_read_and_not_the_files(path: Path, monkeypatch: Any) -> N
         warm.query("chr1:1-2,000,000")
     monkeypatch.setattr(pl, "scan_parquet", None)
     assert warm.query("chr1:1-1,000,000").height > 0
+    assert warm.variants("chr1:1-1,000,000").collect().height > 0
+    some = warm.frequencies("chr1:1-2,000,000", cohort="c1").select("pos", "af")
+    assert some.filter(pl.col("af") > 0).collect().height > 0
 
 
 def test_what_is_kept_is_bounded(path: Path, monkeypatch: Any) -> None:

@@ -69,7 +69,9 @@ class WarmStore(Store):
         """Scan a place; None: it is not one, or its rows are many."""
         if contig is None or start is None or end is None:
             return None
-        if others or isinstance(cohort, list) or table == "contigs":
+        if any(v is not None for v in others.values()):
+            return None
+        if isinstance(cohort, list) or table == "contigs":
             return None
         own = self.assembly_contigs.canonical(contig)
         if own is None or table not in self.record.tables:
