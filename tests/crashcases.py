@@ -4,7 +4,6 @@ A command is recorded in a process of its own (`python crashcases.py NAME FOLDER
 again by the same function in the process of the test.
 """
 
-import argparse
 import contextlib
 import io
 import logging
@@ -15,18 +14,27 @@ from pathlib import Path
 
 import kills
 import store_builders as builders
+from manynights import Centre
+from withdrawing import Cohorts, random_lines, vcf
 
 import varhouse
-from varhouse.cli import storegc
+from varhouse.store import gc
+from varhouse.store.compact import compact_store
 from varhouse.store.drop import drop_cohort
 from varhouse.store.leftovers import clear
+from varhouse.store.lifecycle import withdraw_release
 from varhouse.store.lock import store_lock
+from varhouse.store.purge import purge
+from varhouse.store.releases import write_tag
+from varhouse.store.retention import parse_policy
+from varhouse.withdrawal.run import Asked, withdraw
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, the inputs that it needs, itself, and another that follows it.
+    """A command: its name, the inputs that it needs, itself, another that follows it.
 
+    `said` are its words, where people type it.
     All take the folder in which `store` lies.
     """
 
@@ -34,6 +42,11 @@ class Command:
     make: Callable[[Path], None]
     act: Callable[[Path], None]
     other: Callable[[Path], None]
+    said: tuple[str, ...] = ()
+
+    def words(self, folder: Path) -> list[str]:
+        """Give what a person would type after `varhouse`."""
+        return [word.format(folder) for word in self.said]
 
 
 def _nothing(folder: Path) -> None:
@@ -97,9 +110,7 @@ def _drop(folder: Path) -> None:
 
 def collect(folder: Path) -> None:
     """Run `varhouse store gc`."""
-    arguments = argparse.Namespace(store=folder / "store", wait=5.0, dry_run=False)
-    with contextlib.redirect_stdout(io.StringIO()):
-        storegc._run(arguments)
+    gc.collect(folder / "store", wait=5.0)
 
 
 def _collect_or_make(folder: Path) -> None:
@@ -110,14 +121,94 @@ def _collect_or_make(folder: Path) -> None:
         kills.ingest_whole(folder)
 
 
+def _four_people(folder: Path) -> None:
+    """A store of a cohort of four, whose file still lies there, and of two others."""
+    made = Cohorts(folder, strata=["sex"])
+    four, two = ["S1", "S2", "S3", "S4"], ["T1", "S1"]
+    sheet = {name: {"sex": "female"} for name in [*four, *two]}
+    for cohort, names in (("c", four), ("d", two)):
+        lines = random_lines(names, 1, ["c1", "X"])
+        made.add(cohort, {f"{cohort}.vcf": vcf(names, lines)}, {n: sheet[n] for n in names})
+    made.ingest(folder / "store")
+    collect(folder)
+
+
+def _withdraw(folder: Path) -> None:
+    withdraw(folder / "store", Asked("c", ["S1"]), wait=5.0)
+    _clear(folder)
+
+
+def _withdraw_another(folder: Path) -> None:
+    withdraw(folder / "store", Asked("c", ["S2"]), wait=5.0)
+    _clear(folder)
+
+
+def _dropped(folder: Path) -> None:
+    """A store of two cohorts, of which one was dropped: older releases hold it."""
+    _two_cohorts(folder)
+    _drop(folder)
+
+
+def _purge(folder: Path) -> None:
+    purge(folder / "store", cohort="b", wait=5.0)
+
+
+def _seal(folder: Path) -> None:
+    """Run `varhouse store gc --keep "last 1" --grace 0`."""
+    sealing = gc.collect(folder / "store", policy=parse_policy("last 1"), grace=0.0, wait=5.0)
+    assert isinstance(sealing, gc.Collected)
+
+
+def _nights(folder: Path) -> None:
+    """A store of a cohort that grew."""
+    centre = Centre(folder)
+    for night in range(3):
+        centre.pass_night(night)
+    collect(folder)
+
+
+def _compact(folder: Path) -> None:
+    compact_store(folder / "store", wait=5.0)
+    _clear(folder)
+
+
+def _mark(folder: Path) -> None:
+    """Run `varhouse store mark 2 --withdrawn`, and name a release."""
+    withdraw_release(folder / "store", "2", "counts were wrong", wait=5.0)
+    with store_lock(folder / "store", 5.0):
+        write_tag(folder / "store", "first", 2, move=True)
+    _clear(folder)
+
+
+INGEST = ("-q", "ingest", "{}/store", "--config", "{}/config.json")
+
 COMMANDS = [
     Command("init", _nothing, _init, _init_and_further),
     Command("commit", _one_cohort, _commit, _further),
-    Command("drop", _two_cohorts, _drop, _further),
-    Command("first ingest", kills.first_inputs, kills.ingest_whole, _collect_or_make),
-    Command("further ingest", kills.further_inputs, kills.ingest_whole, collect),
+    Command(
+        "drop", _two_cohorts, _drop, _further, ("store", "drop", "{}/store", "--cohort", "b")
+    ),
+    Command("first ingest", kills.first_inputs, kills.ingest_whole, _collect_or_make, INGEST),
+    Command("further ingest", kills.further_inputs, kills.ingest_whole, collect, INGEST),
     Command("growth", kills.grown_inputs, kills.ingest_whole, collect),
     Command("drop of an ingest", kills.dropped_inputs, kills.drop_again, collect),
+    Command(
+        "withdraw",
+        _four_people,
+        _withdraw,
+        _withdraw_another,
+        ("store", "withdraw", "{}/store", "--cohort", "c", "--sample", "S1"),
+    ),
+    Command("purge", _dropped, _purge, _further),
+    Command(
+        "seal and gc",
+        _dropped,
+        _seal,
+        _further,
+        ("store", "gc", "{}/store", "--keep", "last 1", "--grace", "0d"),
+    ),
+    Command("compact", _nights, _compact, collect, ("store", "compact", "{}/store")),
+    Command("mark and tag", _two_cohorts, _mark, _further),
     Command("tag and gc", kills.littered_inputs, kills.tag_and_collect, collect),
 ]
 

@@ -62,11 +62,12 @@ class Truth:
                     self.files[name] = tree[name].blob.digest
         return found
 
-    def wrong(self, folder: Path, tree: Tree) -> str:
+    def wrong(self, folder: Path, tree: Tree, *, made_again: bool = False) -> str:
         """Say what is wrong with a store that a crash left; empty if it is the old or the new.
 
         Every release opens by the package's reader; every file that it pins has the bytes
-        that it had in the whole store.
+        that it had in the whole store. Where the command was `made_again`, new files have
+        times of their own: then a new release must verify.
         """
         store = folder / STORE
         if f"{STORE}/_store/store.json" not in tree:
@@ -78,7 +79,11 @@ class Truth:
             read_tags(store)
             gone = sealed_releases(store)
             for number in numbers:
-                if problem := self._release(folder, tree, number, number in gone):
+                if made_again and number not in self.before:
+                    problem = unsound(store, number)
+                else:
+                    problem = self._release(folder, tree, number, number in gone)
+                if problem:
                     return f"release {number}: {problem}"
         except StoreError as error:
             return f"does not open: {error}"
@@ -148,7 +153,7 @@ def left_over(store: Path) -> str:
     return f"left beside the store: {beside}" if beside else ""
 
 
-def unsound(store: Path) -> str:
-    """Say what `verify` finds; empty if nothing."""
-    problems = [p for p in verify(varhouse.open(store)) if not p.is_note]
+def unsound(store: Path, release: int | None = None) -> str:
+    """Say what `verify` finds in a release, the newest by default; empty if nothing."""
+    problems = [p for p in verify(varhouse.open(store, release)) if not p.is_note]
     return "; ".join(map(str, problems))

@@ -138,6 +138,9 @@ class Disk:
         node = self._at(call.path)
         if name == "write":
             return [Effect("bytes", node, data=call.data, value=call.offset)]
+        if name == "copy":
+            data = self.blobs[self._at(call.other)].data[call.start : call.start + call.value]
+            return [Effect("bytes", node, data=data, value=call.offset)]
         if name in ("size", "mode"):
             return [Effect(name, node, value=call.value)]
         assert name in ("sync", "touch"), call

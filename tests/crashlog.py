@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -56,16 +56,16 @@ class Call:
     Attributes
     ----------
     name
-        `create`, `write`, `size`, `rename`, `link`, `symlink`, `unlink`, `mkdir`, `rmdir`,
-        `mode`, `sync` (a file, or a folder) or `touch` (times: nothing that is compared).
+        `create`, `write`, `copy`, `size`, `rename`, `link`, `symlink`, `unlink`, `mkdir`,
+        `rmdir`, `mode`, `sync` (a file, or a folder) or `touch` (times).
     path
         What it concerns, relative to the watched folder.
     other
-        The new name of `rename` and `link`; what a `symlink` says.
+        The new name of `rename` and `link`; what a `symlink` says; the source of a `copy`.
     data, offset
-        Of a `write`.
+        Of a `write`; a `copy` has the offset, too, and in its source the offset `start`.
     value
-        Size in bytes of `size`, mode bits of `create`, `mkdir` and `mode`.
+        Size in bytes of `size` and `copy`, mode bits of `create`, `mkdir` and `mode`.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Call:
     data: bytes = b""
     offset: int = 0
     value: int = 0
+    start: int = 0
 
     def __str__(self) -> str:
         what = f" {len(self.data)} at {self.offset}" if self.name == "write" else ""
@@ -309,16 +310,23 @@ class _Reader:
     def _copied(
         self, sink: str, source: str, start: str, target: str | None, result: int
     ) -> list[Call]:
-        """Give a copy inside the kernel as the write that it is; sources do not change."""
+        """Give a copy inside the kernel, as a write where its source lies elsewhere."""
         if self._fd(sink)[1] is None:
             return []
         match = _FD.match(source)
         numbers = re.findall(r"\d+", start)
         if match is None or not match[2] or not numbers or target not in (None, "NULL"):
             raise NotModelledError(f"a copy of {source} from {start} to {sink} at {target}")
-        with Path(os.fsdecode(_hex(match[2]))).open("rb") as file:
-            file.seek(int(numbers[0]))
-            return self._put(sink, file.read(result), None)
+        name = self._fd(source)[1]
+        begin = int(numbers[0])
+        if name is None:
+            with Path(os.fsdecode(_hex(match[2]))).open("rb") as file:
+                file.seek(begin)
+                return self._put(sink, file.read(result), None)
+        # The source may go later: the model has its bytes.
+        written = self._put(sink, bytes(result), None)
+        return [replace(w, name="copy", other=name, data=b"", start=begin, value=result)
+                for w in written]  # fmt: skip
 
     def _ftruncate(self, given: list[str], result: int) -> list[Call]:
         path = self._fd(given[0])[1]

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from crashdisk import EMPTY, Blob, Disk, Effect, changed
+from crashdisk import EMPTY, ROOT, Blob, Disk, Effect, changed
 from crashlog import Call
 
 LOST = 3
@@ -81,16 +81,19 @@ class Orders:
     ) -> None:
         self._start, self._calls = start, calls
         self._states = states
-        self._seen = self._visible()
+        self._seen = self._first_seen()
         self._durable = self._when_durable()
 
-    def _visible(self) -> set[int]:
-        """Find the files and folders that a reader of the store may come by at any time."""
-        found: set[int] = set()
-        for disk in (self._start, *(s for s, effects in self._states if effects)):
-            tree = disk.tree(UNSEEN)
-            found |= {s.node for path, s in tree.items() if path not in UNSEEN}
-        return found | {0}
+    def _first_seen(self) -> dict[int, int]:
+        """Find the files and folders that readers come by, and from which call on."""
+        found = {ROOT: -1}
+        for i, (disk, effects) in enumerate([(self._start, []), *self._states], -1):
+            # Only a new name shows what was not to be seen.
+            if i < 0 or any(e.target is not None for e in effects):
+                for path, shown in disk.tree(UNSEEN).items():
+                    if path not in UNSEEN:
+                        found.setdefault(shown.node, i)
+        return found
 
     def _when_durable(self) -> list[int]:
         """Give for each call the number of the call from which on it lasts, or a huge one."""
@@ -117,20 +120,18 @@ class Orders:
             for e in self._states[i][1]
         )
 
-    def pending(self, last: int, *, unseen: bool = False) -> list[Unit]:
-        """List what does not last yet after a call, as units."""
+    def pending(self, last: int) -> list[Unit]:
+        """List what readers may come by and does not last yet after a call, as units."""
         files: dict[int, list[int]] = {}
         units: list[Unit] = []
         for i in range(last + 1):
             effects = self._states[i][1]
-            if self._durable[i] <= last or not effects:
+            if not effects or self._durable[i] <= last or not self._concerns(i):
                 continue
-            if not (unseen or self._concerns(i)):
-                continue
-            if effects[0].kind in ("bytes", "size"):
-                files.setdefault(effects[0].node, []).append(i)
-            else:
+            if effects[0].kind not in ("bytes", "size"):
                 units.append(Unit((i,)))
+            elif self._seen[effects[0].node] <= last:
+                files.setdefault(effects[0].node, []).append(i)
         units += [Unit(tuple(of), node) for node, of in files.items()]
         return sorted(units, key=lambda u: u.calls)
 

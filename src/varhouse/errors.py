@@ -64,7 +64,10 @@ def not_opened(error: Exception) -> InputError | None:
     if isinstance(error, IsADirectoryError):
         return InputError(f"{error.filename} is a directory, not a file")
     if isinstance(error, PermissionError):
-        return InputError(f"no permission for {error.filename}")
+        return InputError(
+            f"no permission for {error.filename}",
+            "ask whoever owns it for permission, or give another path",
+        )
     return None
 
 

@@ -10,11 +10,12 @@ import pytest
 from crashcases import command
 from crashdisk import load, replay
 from crashes import Recording, place, spread
+from crashfaults import needs_compiler, try_faults
 from crashlog import NotModelledError, needs_strace, python, record
 from crashorders import UNSEEN, Orders
 
 
-@pytest.fixture(scope="module", params=["init", "commit", "drop"])
+@pytest.fixture(scope="module", params=["init", "commit", "purge"])
 def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
     needs_strace()
     with place() as folder:
@@ -29,8 +30,8 @@ def test_every_prefix_of_the_calls_opens(recording: Recording) -> None:
 
 
 def test_what_was_not_flushed_may_be_lost(recording: Recording) -> None:
-    result = recording.look(recording.lost(most=1), without=UNSEEN)
-    assert result.distinct > 100
+    result = recording.look(recording.lost(most=3), without=UNSEEN)
+    assert result.distinct > 50
     assert not result.failures
 
 
@@ -41,6 +42,15 @@ def test_what_has_ended_lasts(recording: Recording) -> None:
 def test_the_next_command_completes(recording: Recording) -> None:
     result = recording.go_on(spread(list(recording.prefixes()), 5))
     assert result.runs == 5
+    assert not result.failures
+
+
+def test_calls_that_fail_are_told_and_the_next_command_completes() -> None:
+    needs_strace()
+    needs_compiler()
+    with place() as folder:
+        result = try_faults(Recording(command("drop"), folder), 2)
+    assert result.hit >= 15
     assert not result.failures
 
 

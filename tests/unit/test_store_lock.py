@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from store_builders import new_store
 
-from varhouse.errors import StoreError
+from varhouse.errors import InUseError, StoreError
 from varhouse.store import lock
 from varhouse.store.lock import read_holder, store_lock
 
@@ -197,3 +198,22 @@ def test_a_step_passes_by_its_token_alone(store: Path) -> None:
                 stack.enter_context(store_lock(store))
             with pytest.raises(StoreError, match="no longer holds the lock"):
                 stack.enter_context(store_lock(store, token=holder.token))
+
+
+def test_a_lock_that_the_disk_did_not_let_go_hides_no_error_and_is_taken_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "_store").mkdir()
+    denied = PermissionError(13, "Permission denied", "lock.guard")
+    with pytest.raises(ValueError, match="the cause"), store_lock(tmp_path):  # noqa: PT012
+        held = mock.patch.object(Path, "unlink", side_effect=denied)
+        held.start()
+        raise ValueError("the cause")
+    held.stop()
+    assert "the lock stays" in caplog.text
+    # The process lives on, as a notebook does, and nobody works under the lock.
+    with store_lock(tmp_path) as holder:
+        assert read_holder(tmp_path) == holder
+        with pytest.raises(InUseError), store_lock(tmp_path):
+            pass
+    assert read_holder(tmp_path) is None

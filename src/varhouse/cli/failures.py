@@ -11,7 +11,11 @@ from varhouse.errors import VarhouseError
 _FULL = {
     errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file is larger than it may be here", errno.EROFS: "it is read-only",
+    errno.EIO: "the disk, or the network that it is reached by, reports an error (EIO)",
 }  # fmt: skip
+_FIX = {
+    errno.EIO: "ask whoever keeps this disk to look at it; then run the same command again",
+}
 # Polars, pyarrow and delta-rs tell the system's error in their text.
 _NUMBER = re.compile(r"(?i)\bos error (\d+)|\berrno (\d+)")
 _FEW_BYTES = 1 << 20
@@ -59,7 +63,9 @@ def _full(error: Exception, args: argparse.Namespace) -> VarhouseError | None:
     where = getattr(error, "filename", None) or _full_place(args)
     return VarhouseError(
         f"{where}: {_FULL[number]}" if where else f"cannot write: {_FULL[number]}",
-        "free some space, or write elsewhere; then run the same command again",
+        _FIX.get(
+            number, "free some space, or write elsewhere; then run the same command again"
+        ),
     )
 
 

@@ -10,6 +10,7 @@ on disk (`part=HLA-A%2A01` is `part=HLA-A%252A01` there); delta-rs does that.
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -296,8 +297,20 @@ def commit_files(
             f"{folder}: the Delta commit was refused: {error}",
             "only varhouse may write to a store; run the command again",
         ) from None
+    except OSError as error:
+        raise _named(error, folder) from None
     _sync_log(folder, since)
     return version
+
+
+def _named(error: OSError, folder: Path) -> OSError:
+    """Give an error of the system a number and a path, which delta-rs tells in its text."""
+    found = re.search(r"os error (\d+)", str(error))
+    if error.filename is not None or found is None:
+        return error
+    place = re.search(rf"{re.escape(str(folder))}/\S+", str(error))
+    number = int(found[1])
+    return OSError(number, os.strerror(number), place[0] if place else str(folder))
 
 
 def _swap(

@@ -32,6 +32,9 @@ TOKEN = "VARHOUSE_LOCK"
 
 _POLL = 0.2
 
+_held: set[str] = set()
+"""Tokens of the locks that this process holds."""
+
 WATCH_SECONDS = 2.0
 """Seconds between two looks of a job at the lock that it works under."""
 
@@ -119,6 +122,12 @@ def read_lock(file: Path) -> Holder | None:
 
 def _is_dead(holder: Holder) -> bool:
     """Tell whether a holder is known to be gone; False where that cannot be known."""
+    me = os.getpid()
+    if (holder.host, holder.pid, holder.started) == (
+        socket.gethostname(), me, start_time(me)
+    ):  # fmt: skip
+        # This process once could not remove its lock: the disk let it not.
+        return holder.token not in _held
     return has_ended(holder.host, holder.pid, holder.started, holder.boot)
 
 
@@ -205,6 +214,9 @@ def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
         If another one still holds it; the message names it.
     """
     me = _me()
+    # Before it is there: another thread must not take it for one that was left. A token is
+    # never used again, so one of a lock that was not got does no harm.
+    _held.add(me.token)
     deadline = time.monotonic() + wait
     told = False
     while not _try(file, me):
@@ -226,10 +238,24 @@ def file_lock(file: Path, message: str, wait: float = 0.0) -> Iterator[Holder]:
     try:
         yield me
     finally:
-        if read_lock(file) == me:
-            # Who waits at it looks for a holder that is gone, and does nothing.
+        _held.discard(me.token)
+        _release(file, me)
+
+
+def _release(file: Path, me: Holder) -> None:
+    """Remove a lock of this process; who comes next takes it over where that fails.
+
+    An error here would hide the one that ended the work.
+    """
+    try:
+        if read_lock(file) != me:
+            return
+        # Who waits at it looks for a holder that is gone, and does nothing.
+        with contextlib.suppress(OSError):
             file.with_suffix(".guard").unlink(missing_ok=True)
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+    except (OSError, StoreError) as error:
+        log.warning("the lock stays, for the next command to take over: %s", error)
 
 
 def _holder_with(path: Path, token: str) -> Holder:
