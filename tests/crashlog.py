@@ -431,6 +431,9 @@ class _Reader:
 
     _fork = _vfork
 
+    def _syscall_0x1c3(self, given: list[str], result: int) -> None:
+        """cachestat, which only asks; older versions of strace have no name for it."""
+
     def _execve(self, given: list[str], result: int) -> None:
         pass
 
