@@ -44,8 +44,9 @@ def iter_lines(window: Window, layout: Layout) -> Iterator[tuple[Bytes, int]]:
     row_at = np.zeros(records.height + 1, np.int64)
     row_at[1:] = np.cumsum(np.bincount(group, minlength=records.height))
     texts = pack(pl.Series(["." if t == NO_GT else t for t in window.calls.texts]))
-    is_plain = layout.is_whole and window.fields.is_empty()
-    is_plain &= not (layout.recounts or layout.as_filed)
+    # As in its file, a record may have other fields than GT, none of which is held.
+    is_plain = sites["format"].eq_missing("GT").all() if layout.as_filed else layout.is_whole
+    is_plain = is_plain and window.fields.is_empty() and not layout.recounts
     alleles = allele_table(window.calls.texts)
     for first, last in _pieces(window, layout, row_at, is_plain=is_plain):
         rows = order[row_at[first] : row_at[last]]
