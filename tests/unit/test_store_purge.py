@@ -10,6 +10,7 @@ from builders import make_fasta, make_vcf
 from bytesearch import search
 from inprocess import ingest_here
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, contents, new_store
+from withdrawing import Cohorts, random_lines, vcf
 
 from varhouse.cli import main
 from varhouse.errors import StoreError
@@ -17,7 +18,7 @@ from varhouse.store.drop import drop_cohort
 from varhouse.store.errata import sealed_releases
 from varhouse.store.purge import purge
 from varhouse.store.reader import open_store
-from varhouse.store.releases import list_releases, read_tags, write_tag
+from varhouse.store.releases import list_releases, read_open_releases, read_tags, write_tag
 from varhouse.verify.whole import verify
 from varhouse.withdrawal.run import Asked, withdraw
 
@@ -120,6 +121,36 @@ def test_no_byte_of_a_withdrawn_person_is_left(
     assert search(store, NEEDLES[1:3]) == []
     assert main(command) == 0
     assert "sealed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_one_a_person", [True, False])
+def test_no_byte_of_somebody_in_a_file_of_his_own_is_left(
+    tmp_path: Path, is_one_a_person: bool
+) -> None:
+    """The id stands in the path and the header of a file; another ingest came in between."""
+    made = Cohorts(tmp_path / "in")
+    store = tmp_path / "store"
+    people = ["NORTHMAN6", "NORTHMAN7", "NORTHMAN8"]
+    lines = {p: random_lines([p], 5) for p in people}
+    lines["NORTHMAN7"][3] = lines["NORTHMAN7"][3].replace("\trs", "\trs7700117700")
+    files = {f"{p}.vcf": vcf([p], lines[p]) for p in people}
+    if not is_one_a_person:
+        files = {"NORTHMAN67.vcf": vcf(people[:2], random_lines(people[:2], 6)), **files}
+        del files["NORTHMAN6.vcf"], files["NORTHMAN7.vcf"]
+    made.add("c", files, {p: {} for p in people})
+    made.ingest(store)
+    made.add(
+        "d", {"d.vcf": vcf(["T1", "T2"], random_lines(["T1", "T2"], 8))}, {"T1": {}, "T2": {}}
+    )
+    made.ingest(store)
+    shutil.rmtree(store / "_staging", ignore_errors=True)
+    needles = ["NORTHMAN7", *(["rs7700117700"] if is_one_a_person else [])]
+    assert {t.needle for t in search(store, needles)} == set(needles)
+    receipt = withdraw(store, Asked("c", ["NORTHMAN7"]), purges=True)
+    assert search(store, needles) == []
+    assert open_store(store).digest() == receipt.digest
+    assert not verify(store)
+    assert read_open_releases(store)
 
 
 @pytest.fixture(scope="module")
