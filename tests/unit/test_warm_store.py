@@ -155,7 +155,9 @@ def test_a_command_asks_once_and_keeps_nothing(path: Path) -> None:
 def odd_store(path: Path) -> Path:
     """Long deletions, symbolic alleles, several ALTs of a site, two files a table."""
     alleles = ["chr1-95-ATTTTTTTTT-A", "chr1-100-A-C", "chr1-100-A-T", "chr1-200-G-A",
-               "chr2-60-G-GA", "chr10-5-T-C", "chr10-9-T-C"]  # fmt: skip
+               "chr2-60-G-GA", "chr10-5-T-C", "chr10-9-T-C",
+               # So long that the shorter deletion is looked at from far behind it.
+               f"chr10-20-{'A' * 60}-A"]  # fmt: skip
     rows = {
         "variants": [variant(a) for a in alleles],
         "frequencies": [
