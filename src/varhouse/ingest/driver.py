@@ -21,7 +21,7 @@ from varhouse.ingest.setup.assembly import (
     is_made_for,
     settle_assembly,
 )
-from varhouse.ingest.setup.begin import begin
+from varhouse.ingest.setup.begin import begin, empty_unfit
 from varhouse.ingest.setup.config import Config, read_config
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
@@ -198,6 +198,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             return _up_to_date(run)
         check_free_space(store, _needed_bytes(run))
         was_killed = (Path(run.work) / "run.json").exists()
+        empty_unfit(Path(run.work))
         if run.policy.withdrawn == LEAVE_OUT:
             # Few ask for that, and it takes all that reads a VCF.
             from varhouse.withdrawal.leaveout import leave_people_out  # noqa: PLC0415

@@ -179,11 +179,16 @@ def _work_folders(path: Path, keep: str | None, kept: bool) -> Iterator[Leftover
             yield leftover_of(folder, "work folder that --keep-work kept")
 
 
+def _owner(folder: Path) -> tuple[str, int, str, str]:
+    """Read who says that he works in a folder, as `processes.has_ended` takes it."""
+    owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+    return owner["host"], owner["pid"], owner["started"], owner["boot"]
+
+
 def is_used(folder: Path) -> bool:
     """Tell whether a process works in a folder that it did not take the lock for."""
     try:
-        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        who = owner["host"], owner["pid"], owner["started"], owner["boot"]
+        who = _owner(folder)
         if has_ended(*who):
             return False
         if is_alive(*who):
@@ -193,6 +198,11 @@ def is_used(folder: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return time.time() - newest < FOREIGN_SECONDS
+
+
+def is_used_by_another(folder: Path) -> bool:
+    """Tell whether another process works in a folder that it did not take the lock for."""
+    return is_used(folder) and _owner(folder)[:2] != (socket.gethostname(), os.getpid())
 
 
 def _outside(path: Path) -> Iterator[Leftover]:
