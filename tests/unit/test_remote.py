@@ -1,10 +1,10 @@
 """A store on S3-compatible storage: read through a mirror, written by conditional puts."""
 
 import logging
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,12 +13,18 @@ from verifying import verify
 
 import varhouse
 from varhouse.cli import main
-from varhouse.errors import StoreError, UsageError
-from varhouse.store import errata
+from varhouse.errors import AccessError, StoreError, UsageError
 from varhouse.store.bucket import Bucket
+from varhouse.store.drop import drop_cohort
+from varhouse.store.gc import collect
+from varhouse.store.leftovers import clear
+from varhouse.store.lock import store_lock
 from varhouse.store.mirror import Mirror, is_metadata, local_path
 from varhouse.store.push import push, push_mirror
 from varhouse.store.reader import fetch_release, open_store
+from varhouse.store.releases import delete_tag, write_tag
+from varhouse.store.retention import parse_policy
+from varhouse.verify.whole import recompute_digests
 
 pytest.importorskip("obstore", reason="needs obstore")
 moto = pytest.importorskip("moto.server", reason="needs moto")
@@ -225,14 +231,11 @@ def test_commands_take_urls(store: Path, url: str, capsys: pytest.CaptureFixture
 
 def test_what_was_sealed_goes_with_prune(store: Path, url: str) -> None:
     push(store, Bucket(url))
-    said = errata.Erratum(errata.SEALED, "retention", "2026-01-01T00:00:00Z")
-    errata.add_erratum(store, 2, said)
-    gone = next((store / "open" / "frequencies").rglob("*.parquet"))
-    name = str(gone.relative_to(store))
-    shutil.move(gone, gone.with_suffix(".away"))
-    done = push(store, Bucket(url), prune=True)
-    assert done.removed >= 1
-    assert name not in names(url)
+    drop_cohort(store, "a")
+    collect(store, policy=parse_policy("last 1"), grace=0.0)
+    assert push(store, Bucket(url)).removed == 0
+    assert push(store, Bucket(url), prune=True).removed >= 1
+    assert not [n for n in names(url) if "cohort=a" in n and n.endswith(".parquet")]
     with pytest.raises(StoreError, match="sealed"):
         open_store(url, 2)
 
@@ -243,3 +246,143 @@ def test_which_objects_are_read_with_the_store() -> None:
     assert not is_metadata("open/frequencies/cohort=a/part=1/x.parquet")
     assert not is_metadata("_store/lock.json")
     assert not is_metadata("_staging/x/_store/y")
+
+
+def die_at_record(self: Bucket, path: Path, name: str) -> bool:
+    if name.startswith("_store/releases/"):
+        raise KeyboardInterrupt
+    return REAL_NEW(self, path, name)
+
+
+REAL_NEW = Bucket.write_new
+
+
+def ingest_there(url: str, cohort: str, rows: Any, ingest: str, *, dies: bool = False) -> None:
+    """Add a cohort through the URL, as an ingest does; or die before its record."""
+    mirror = Mirror.of(url, writing=True)
+    with mirror.hold():
+        mirror.update()
+        with store_lock(mirror.path):
+            clear(mirror.path, was_killed=True)
+        add_cohort(mirror.path, cohort, rows, ingest)
+        if not dies:
+            push_mirror(mirror)
+            return
+        dying = mock.patch.object(Bucket, "write_new", die_at_record)
+        with dying, pytest.raises(KeyboardInterrupt):
+            push_mirror(mirror)
+
+
+def check(url: str) -> None:
+    store = fetch_release(url)
+    assert recompute_digests(store.path, store.release) == store.table_digests()
+
+
+def test_an_ingest_goes_on_behind_one_that_died(tmp_path: Path, url: str) -> None:
+    push(new_store(tmp_path / "empty"), Bucket(url))
+    ingest_there(url, "a", COHORT_A, "ingest-a", dies=True)
+    assert open_store(url).release == 1
+    ingest_there(url, "b", COHORT_B, "ingest-b")
+    assert open_store(url).release == 2
+    check(url)
+
+
+def test_a_disk_goes_on_where_an_ingest_there_died(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    ingest_there(url, "c", COHORT_C, "ingest-c", dies=True)
+    add_cohort(store, "d", COHORT_C, "ingest-d")
+    with pytest.raises(StoreError, match="or died doing so"):
+        push(store, Bucket(url))
+    check(url)
+    assert push(store, Bucket(url), take_over=True).releases == [4]
+    check(url)
+    assert open_store(url).digest() == open_store(store).digest()
+
+
+def test_the_ledger_is_for_who_writes(store: Path, url: str) -> None:
+    (store / "_store" / "ledger").mkdir(mode=0o700)
+    (store / "_store" / "ledger" / "key").write_bytes(b"k" * 32)
+    push(store, Bucket(url))
+    assert not (local_path(url) / "_store" / "ledger").exists()
+    mirror = Mirror.of(url, writing=True)
+    with mirror.hold():
+        mirror.update()
+    assert (mirror.path / "_store" / "ledger" / "key").read_bytes() == b"k" * 32
+
+
+def test_a_mirror_forgets_what_the_storage_has_no_more(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    fetch_release(url)
+    drop_cohort(store, "b")
+    collect(store, policy=parse_policy("last 1"), grace=0.0)
+    push(store, Bucket(url), prune=True)
+    assert not [n for n in names(url) if "cohort=b" in n and n.endswith(".parquet")]
+    mirror = local_path(url)
+    left = [str(p) for p in mirror.rglob("*.parquet") if "_delta_log" not in p.parts]
+    assert left
+    assert not [p for p in left if "cohort=b" in p]
+    check(url)
+
+
+def test_who_may_not_read_controlled_reads_the_rest(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    read = Bucket.read
+
+    def refused(self: Bucket, name: str, path: Path) -> bool:
+        if name.startswith("controlled/"):
+            raise AccessError("no permission", "")
+        return read(self, name, path)
+
+    with mock.patch.object(Bucket, "read", refused):
+        there = open_store(url)
+        assert there.scan("frequencies").collect().height
+        with pytest.raises(AccessError):
+            there.scan("samples")
+    assert open_store(url).scan("samples").collect().height
+
+
+def test_tags_follow_the_disk(store: Path, url: str) -> None:
+    write_tag(store, "paper", 2)
+    push(store, Bucket(url))
+    assert open_store(url, "paper").release == 2
+    delete_tag(store, "paper")
+    push(store, Bucket(url))
+    with pytest.raises(StoreError):
+        open_store(url, "paper")
+
+
+def test_an_ingest_there_undoes_nothing_that_was_said_meanwhile(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    mirror = Mirror.of(url, writing=True)
+    with mirror.hold():
+        mirror.update()
+        collect(store, policy=parse_policy("last 1"), grace=0.0)
+        push(store, Bucket(url), prune=True)
+        kept = names(url)
+        add_cohort(mirror.path, "c", COHORT_C, "ingest-c")
+        push_mirror(mirror)
+    assert not [n for n in names(url) - kept if "ingest-a" in n or "ingest-b" in n]
+    with pytest.raises(StoreError, match="sealed"):
+        open_store(url, 2)
+    check(url)
+
+
+def test_who_is_late_is_told_to_run_again(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    mirror = Mirror.of(url, writing=True)
+    with mirror.hold():
+        mirror.update()
+        add_cohort(mirror.path, "c", COHORT_C, "ingest-c")
+        add_cohort(store, "d", COHORT_C, "ingest-d")
+        push(store, Bucket(url))
+        with pytest.raises(StoreError, match="somebody else wrote") as told:
+            push_mirror(mirror)
+    assert told.value.fix == "run again"
+
+
+def test_an_object_that_was_lost_is_written_again(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    lost = next(n for n in sorted(names(url)) if n.endswith(".parquet") and "cohort=a" in n)
+    Bucket(url).remove([lost])
+    assert push(store, Bucket(url)).files == 1
+    check(url)

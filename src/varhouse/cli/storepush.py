@@ -19,13 +19,18 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "so that readers of the URL see old or new releases, never half of one. Any command\n"
         "that reads a store takes the URL in place of the folder, and so does an ingest.\n"
         "Credentials and endpoint come from the environment (AWS_ACCESS_KEY_ID,\n"
-        "AWS_ENDPOINT_URL, ...). It needs the extra varhouse[s3]. docs/s3.md tells more.",
+        "AWS_ENDPOINT_URL, ...). It needs the extra [s3]. docs/s3.md tells more.",
     )
     parser.add_argument("url", metavar="URL", help="s3://BUCKET/FOLDER")
     parser.add_argument(
         "--prune",
         action="store_true",
         help="remove objects that this store no longer has, as after gc or a purge",
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="whoever else began to write has died: what is left of it goes",
     )
     add_wait(parser)
 
@@ -39,7 +44,7 @@ def _run(args: argparse.Namespace) -> int:
     path = args.store.absolute()
     read_store_file(path)
     with store_lock(path, args.wait):
-        done = push(path, Bucket(args.url), prune=args.prune)
+        done = push(path, Bucket(args.url), prune=args.prune, take_over=args.take_over)
     for number in done.releases:
         print(number)
     log.info(

@@ -10,8 +10,10 @@ from varhouse.errors import VarhouseError
 from varhouse.export import export_cohort
 from varhouse.ingest.byhand import prepare_by_hand
 from varhouse.ingest.jobs.steps import run_step
-from varhouse.precompile.inputs import write_inputs
+from varhouse.precompile.inputs import SAMPLES, write_inputs
 from varhouse.precompile.reads import call_reads, can_call
+from varhouse.verify.whole import verify
+from varhouse.withdrawal.cut import cut_file
 
 Call = tuple[str, Callable[[], object]]
 
@@ -63,6 +65,8 @@ def _list_calls(folder: Path, config: Path) -> Iterator[Call]:
     yield "genotypes", ask
     yield "groups", groups
     yield "read_vcf", lambda: _read(folder / "full-back.bcf")
+    yield "store withdraw", lambda: _withdraw(folder)
+    yield "store verify", lambda: verify(folder / "store")
 
 
 def _list_sites(folder: Path, config: Path) -> Iterator[Call]:
@@ -125,6 +129,12 @@ def _list_commands(folder: Path) -> Iterator[Call]:
     yield "read_vcf of text", read
     yield "validate", check
     yield "frequencies", count
+
+
+def _withdraw(folder: Path) -> None:
+    for name in ("plain", "full"):
+        file = folder / f"{name}.vcf"
+        cut_file(file, folder / f"{name}-without.vcf", SAMPLES[:1])
 
 
 def _ingest(folder: Path, config: Path, store: str, cohorts: Sequence[str]) -> None:

@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import StoreError, UsageError
+from varhouse.errors import AccessError, StoreError, UsageError
 from varhouse.files import new_file
 
 _URL = re.compile(
@@ -31,11 +32,12 @@ def is_url(path: object) -> bool:
 
 @dataclass(frozen=True)
 class Object:
-    """An object: its name below the store's root, size in bytes, and tag of its content."""
+    """An object: name below the store's root, bytes, tag of its content, seconds of age."""
 
     name: str
     size: int
     tag: str
+    age: float
 
 
 class Bucket:
@@ -66,7 +68,8 @@ class Bucket:
             from obstore.store import S3Store  # noqa: PLC0415 - an extra
         except ImportError:
             raise UsageError(
-                f"{self.url}: nothing here speaks S3", "pip install 'varhouse[s3]'"
+                f"{self.url}: nothing here speaks S3",
+                "pip install '.[s3]' where varhouse was cloned",
             ) from None
         is_plain = self.endpoint.startswith("http://")
         with self._told():
@@ -79,25 +82,35 @@ class Bucket:
     @contextmanager
     def _told(self, *expected: type[Exception]) -> Iterator[None]:
         """Say what the storage refuses as an error of the store; some errors as they are."""
-        from obstore.exceptions import BaseError  # noqa: PLC0415
+        from obstore.exceptions import (  # noqa: PLC0415
+            BaseError,
+            PermissionDeniedError,
+            UnauthenticatedError,
+        )
 
         try:
             yield
         except expected:
             raise
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise AccessError(
+                f"{self.url}: no permission: {_first_line(error)}",
+                "look at the credentials, and ask whoever keeps the bucket what they may read",
+            ) from None
         except (BaseError, OSError) as error:
-            first = str(error).partition("\n")[0][:300]
             raise StoreError(
-                f"{self.url}: {first}",
+                f"{self.url}: {_first_line(error)}",
                 "look at the URL, AWS_ENDPOINT_URL, the credentials and what they may do",
             ) from None
 
     def objects(self) -> Iterator[Object]:
         """List all objects."""
         with self._told():
+            now = datetime.now(UTC)
             for some in self._store.list():
                 for found in some:
-                    yield Object(found["path"], found["size"], found["e_tag"] or "")
+                    age = (now - found["last_modified"]).total_seconds()
+                    yield Object(found["path"], found["size"], found["e_tag"] or "", age)
 
     def read(self, name: str, path: Path) -> bool:
         """Read an object into a file, which appears whole; False: there is none."""
@@ -156,3 +169,7 @@ class Bucket:
                 "could both make a release",
                 "write to a store on a disk, and give others a copy of it",
             )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300]

@@ -29,6 +29,7 @@ from varhouse.store import delta, deltalog
 from varhouse.store.catalogue import Catalogue, file_ingest
 from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import ROOTS
+from varhouse.store.mirror import mirror_at
 from varhouse.store.releases import (
     Release,
     list_releases,
@@ -292,7 +293,9 @@ def _shards(
             for f in sorted(candidates)
             if str(f.relative_to(folder)) not in pinned
         ]
-        if keep is None and not pins.holds(table) and (folder / "_delta_log").is_dir():
+        # In a mirror a log never begins anew: the storage has versions under these names.
+        is_gone = keep is None and not pins.holds(table) and mirror_at(path) is None
+        if is_gone and (folder / "_delta_log").is_dir():
             found.append(leftover_of(folder / "_delta_log", "table that no release holds"))
     return found
 

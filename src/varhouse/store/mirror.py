@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import StoreError
+from varhouse.errors import AccessError, StoreError
 from varhouse.files import read_json, write_json
 from varhouse.store.bucket import Bucket, Object, is_url
 from varhouse.store.layout import ROOTS
@@ -32,6 +32,11 @@ _OWN = "_store/mirror"
 _HELD = f"{_OWN}/objects.json"
 """Name to tag of the objects that were read last."""
 
+_REFUSED = f"{_OWN}/refused"
+"""There while the storage refuses what tells of tables below `controlled`: its words."""
+
+_WRITING = "-writing"
+
 _THREADS = 16
 """Objects that are read at once: small ones, of which each costs a round trip."""
 
@@ -45,6 +50,10 @@ def mirrors_folder() -> Path:
         return Path(own)
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "varhouse" / "mirrors"
+
+
+LEDGER = "_store/ledger/"
+"""Who was withdrawn, with its key: for who writes alone."""
 
 
 def is_metadata(name: str) -> bool:
@@ -81,7 +90,7 @@ class Mirror:
         """
         bucket = Bucket(url)
         key = hashlib.sha256(f"{bucket.endpoint} {bucket.url}".encode()).hexdigest()[:16]
-        name = f"{Path(bucket.url).name}-{key}" + ("-writing" if writing else "")
+        name = f"{Path(bucket.url).name}-{key}" + (_WRITING if writing else "")
         path = mirrors_folder() / name
         # It may hold what is under controlled/.
         path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
@@ -116,40 +125,79 @@ class Mirror:
     def update(self) -> list[Object]:
         """Bring what tells about releases up to date; gives all objects of the store.
 
-        The caller holds it (`hold`).
+        Data files that the storage has no more go. The caller holds it (`hold`).
         """
         every = list(self.bucket.objects())
-        wanted = {o.name: o.tag for o in every if is_metadata(o.name)}
-        held: dict[str, str] = {}
-        if (self.path / _HELD).exists():
-            held = read_json(self.path / _HELD)
+        wanted = {o.name: o.tag for o in every if self._reads(o.name)}
+        held = self.held()
         # Before anything changes: after a kill all of it is looked at again.
         (self.path / _HELD).unlink(missing_ok=True)
-        for name in self._metadata():
-            if name not in wanted:
+        there = {o.name for o in every}
+        for name in self._files():
+            if name not in (wanted if is_metadata(name) else there):
                 (self.path / name).unlink(missing_ok=True)
-        missing = [
+        missing = {
             name
             for name, tag in wanted.items()
             if held.get(name) != tag or not (self.path / name).exists()
-        ]
+        }
         # Records last: a reader of the mirror never sees one before what it pins.
-        records = [n for n in missing if n.startswith("_store/releases/")]
-        for some in ([n for n in missing if n not in set(records)], sorted(records)):
-            self._read(some)
-        write_json(self.path / _HELD, wanted)
+        records = {n for n in missing if n.startswith("_store/releases/")}
+        closed = {n for n in missing if n.split("/")[0] == "controlled"}
+        self._read(missing - records - closed)
+        refused = self._read_closed(closed)
+        self._read(records)
+        write_json(self.path / _HELD, {n: t for n, t in wanted.items() if n not in refused})
         return every
 
-    def note(self) -> None:
-        """Say that the storage has all that the mirror has: nothing is read anew."""
-        every = {o.name: o.tag for o in self.bucket.objects() if is_metadata(o.name)}
-        write_json(self.path / _HELD, every)
+    def held(self) -> dict[str, str]:
+        """Give name and tag of the objects that were read when it was brought up to date."""
+        file = self.path / _HELD
+        held: dict[str, str] = read_json(file) if file.exists() else {}
+        return held
 
-    def _metadata(self) -> list[str]:
+    def _reads(self, name: str) -> bool:
+        return is_metadata(name) and (self.is_writing or not name.startswith(LEDGER))
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it is the mirror of who writes."""
+        return self.path.name.endswith(_WRITING)
+
+    def _read_closed(self, names: set[str]) -> set[str]:
+        """Read what tells of tables about single people; gives what is not permitted."""
+        mark = self.path / _REFUSED
+        mark.unlink(missing_ok=True)
+        try:
+            self._read(names)
+        except AccessError as error:
+            if self.is_writing:
+                raise
+            mark.write_text(error.message, encoding="utf-8")
+            return names
+        return set()
+
+    def check_may_read(self, root: str) -> None:
+        """Check that the tables below `open` or `controlled` may be read.
+
+        Raises
+        ------
+        AccessError
+            If the storage refused what tells of them.
+        """
+        mark = self.path / _REFUSED
+        if root == "controlled" and mark.exists():
+            raise AccessError(
+                mark.read_text(encoding="utf-8"),
+                "ask whoever keeps the store for access to controlled/; what needs no such "
+                "table goes on without",
+            )
+
+    def _files(self) -> list[str]:
         """List the files of the mirror that `update` looks after."""
-        found = (p for p in self.path.rglob("*") if p.is_file())
-        names = (str(p.relative_to(self.path)) for p in found)
-        return [n for n in names if is_metadata(n)]
+        found = (p for r in ("_store", *ROOTS) for p in (self.path / r).rglob("*"))
+        names = (str(p.relative_to(self.path)) for p in found if p.is_file())
+        return [n for n in names if not n.startswith(LOCAL)]
 
     def fetch(self, files: Iterable[tuple[str, int]]) -> None:
         """Read data files that the mirror lacks.
@@ -173,7 +221,7 @@ class Mirror:
                 (self.path / name).unlink()
                 raise StoreError(
                     f"{self.url}/{name} has {found:,} bytes, of {size:,}",
-                    "push the store again from the disk that it was made on",
+                    "varhouse store push, from the disk that it was made on, writes it again",
                 )
 
     def _read(self, names: Iterable[str]) -> None:

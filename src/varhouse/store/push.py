@@ -7,26 +7,31 @@ condition (`If-None-Match`): of two who make a release at the same time the stor
 through.
 """
 
+import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from varhouse.errors import StoreError
 from varhouse.store import delta
-from varhouse.store.bucket import Bucket
+from varhouse.store.bucket import Bucket, Object
 from varhouse.store.errata import sealed
 from varhouse.store.layout import ROOTS
-from varhouse.store.mirror import LOCAL, Mirror, is_metadata
-from varhouse.store.releases import read_release
+from varhouse.store.mirror import LEDGER, LOCAL, Mirror, is_metadata
+from varhouse.store.releases import list_releases, read_release
 from varhouse.tables.schema import TABLES
 
 log = logging.getLogger("varhouse.store")
 _RECORDS = "_store/releases/"
-_GROWING = ("_store/tags/", "_store/errata/", "_store/store.json", "_store/retention.json")
+_TAGS = "_store/tags/"
+_GROWING = (_TAGS, "_store/errata/", "_store/store.json", "_store/retention.json")
 """What may change without a change of size; all else of `_store` is written once."""
+
+_DEAD_SECONDS = 86_400.0
+"""Age from which a version that no release holds counts as left by a dead writer."""
 
 _THREADS = 16
 
@@ -40,7 +45,9 @@ class Pushed:
     removed: int
 
 
-def push(path: Path, bucket: Bucket, *, prune: bool = False) -> Pushed:
+def push(
+    path: Path, bucket: Bucket, *, prune: bool = False, take_over: bool = False
+) -> Pushed:
     """Make a store on S3 what a store on a disk is.
 
     Parameters
@@ -48,63 +55,193 @@ def push(path: Path, bucket: Bucket, *, prune: bool = False) -> Pushed:
     path
         Root folder of the store, to which nobody writes meanwhile: the caller holds its lock.
     prune
-        Also remove data files that this store no longer has, as `varhouse store gc` and a
-        purge removed them here.
+        Also remove what this store no longer has, as `varhouse store gc` and a purge removed
+        it here. Tags follow the disk in any case.
+    take_over
+        Whoever else began to write has died: what he left goes, however new.
 
     Raises
     ------
     StoreError
         If there is another store, or somebody writes to it at the same time.
     """
-    there = {o.name: o.size for o in bucket.objects()}
+    every = list(bucket.objects())
+    there = {o.name: o.size for o in every}
     local = dict(_files(path))
     _check_same(path, bucket, local, there)
     bucket.check_conditions(path / "_store" / ".probe.tmp")
     records = sorted(n for n in local if n.startswith(_RECORDS))
     new = [n for n in records if n not in there]
-    data = [n for n in _pinned(path, [int(Path(n).stem) for n in new]) if n not in there]
-    logs = [n for n in local if "_delta_log" in n.split("/")]
-    versions = sorted(n for n in logs if n.endswith(".json") and n not in there)
-    hints = [n for n in logs if not n.endswith(".json")]
-    rest = [n for n in local if is_metadata(n) and n not in {*records, *logs}]
-    rest = [n for n in rest if n.startswith(_GROWING) or there.get(n) != _size(local[n])]
-    _write(bucket, path, data)
-    _write(bucket, path, rest)
-    for name in versions:
-        if not bucket.write_new(local[name], name):
-            raise _busy(bucket)
-    _write(bucket, path, [n for n in hints if there.get(n) != _size(local[n]) or "_last" in n])
-    for name in new:
-        if not bucket.write_new(local[name], name):
-            raise _busy(bucket)
-    gone = [n for n in there if n not in local] if prune else []
-    bucket.remove([n for n in gone if n.split("/")[0] in (*ROOTS, "_store")])
+    logs = {n for n in local if _is_log(n)}
+    dead = _dead_versions(path, bucket, local, {o.name: o for o in every}, take_over=take_over)
+    bucket.remove(sorted(dead))
+    there = {n: size for n, size in there.items() if n not in dead}
+    data = [n for n in _pinned(path) if there.get(n) != _size(local, n)]
+    rest = [n for n in local if _is_small(n) and n not in {*records, *logs}]
+    rest = [n for n in rest if n.startswith(_GROWING) or there.get(n) != _size(local, n)]
+    _carry(path, bucket, data, rest, sorted(logs - {*there}), new)
+    hints = [n for n in logs if not n.endswith(".json") and n in there]
+    _write(bucket, path, [n for n in hints if "_last" in n or there[n] != _size(local, n)])
+    gone = [n for n in there if n not in local and (prune or n.startswith(_TAGS))]
+    gone = [n for n in gone if n.split("/")[0] in (*ROOTS, "_store")]
+    bucket.remove(gone)
     return Pushed([int(Path(n).stem) for n in new], len(data), len(gone))
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size
+def push_mirror(mirror: Mirror) -> Pushed:
+    """Carry over the release that was made in a mirror, and nothing else of it.
+
+    What was said of the store meanwhile, as errata or tags, is not undone.
+
+    Raises
+    ------
+    StoreError
+        If somebody else made a release since the mirror was brought up to date.
+    """
+    path, held = mirror.path, mirror.held()
+    there = {o.name for o in mirror.bucket.objects()}
+    local = dict(_files(path))
+    new = sorted(n for n in local if n.startswith(_RECORDS) and n not in held)
+    others = {n for n in there if n.startswith(_RECORDS)} - {*held}
+    if others or {n for n in held if n.startswith(_RECORDS)} - there:
+        raise _busy(mirror.bucket)
+    mirror.bucket.check_conditions(path / "_store" / ".probe.tmp")
+    data = [n for n in _pinned(path, [int(Path(n).stem) for n in new]) if n not in there]
+    logs = sorted(n for n in local if _is_log(n) and n not in held)
+    rest = [n for n in local if _is_small(n) and not _is_log(n) and n not in held]
+    rest = [n for n in rest if n not in new and not n.startswith(_GROWING[:2])]
+    _carry(path, mirror.bucket, data, rest, logs, new)
+    _write(mirror.bucket, path, [n for n in local if n.endswith("_last_checkpoint")])
+    return Pushed([int(Path(n).stem) for n in new], len(data), 0)
 
 
-def _pinned(path: Path, numbers: list[int]) -> list[str]:
-    """List the data files that some releases pin; a sealed one pins none."""
+def _carry(
+    path: Path,
+    bucket: Bucket,
+    data: list[str],
+    rest: list[str],
+    logs: list[str],
+    new: list[str],
+) -> None:
+    """Write objects in the order of a commit, the last two kinds where there are none."""
+    _write(bucket, path, data)
+    _write(bucket, path, rest)
+    for name in (n for n in logs if n.endswith(".json")):
+        if not bucket.write_new(path / name, name):
+            raise _busy(bucket)
+    _write(bucket, path, [n for n in logs if not n.endswith(".json")])
+    for name in new:
+        if not bucket.write_new(path / name, name):
+            raise _busy(bucket)
+
+
+def _is_log(name: str) -> bool:
+    return "_delta_log" in name.split("/")
+
+
+def _is_small(name: str) -> bool:
+    return is_metadata(name) or name.startswith(LEDGER)
+
+
+def _size(local: Mapping[str, Path], name: str) -> int:
+    return local[name].stat().st_size if name in local else -1
+
+
+def _dead_versions(
+    path: Path,
+    bucket: Bucket,
+    local: Mapping[str, Path],
+    there: Mapping[str, Object],
+    *,
+    take_over: bool,
+) -> set[str]:
+    """Find versions of tables on the storage that are not those of this disk.
+
+    What a push that died left stands under the name of a version that came to hold something
+    else since, or never came here.
+
+    Raises
+    ------
+    StoreError
+        If somebody may be writing one just now.
+    """
+    records = [n for n in there if n.startswith(_RECORDS)]
+    opened, ever = (_pinned_versions(path, records, also_sealed=s) for s in (False, True))
+    found: set[str] = set()
+    for name, other in there.items():
+        if not (_is_log(name) and name.endswith(".json")):
+            continue
+        table, _, file = name.partition("/_delta_log/")
+        version = int(Path(file).stem)
+        # What is not on this disk was trimmed, and goes with `prune`.
+        is_known = version <= (opened if name in local else ever).get(table, -1)
+        if is_known or (name in local and _is_same(local[name], bucket, other)):
+            continue
+        # Of sealed releases it may go: the table was gone for a while, and began anew.
+        is_new = version > ever.get(table, -1) and other.age < _DEAD_SECONDS
+        if is_new and not take_over:
+            raise StoreError(
+                f"somebody writes to {bucket.url}, or died doing so {other.age / 3600:.1f} "
+                "hours ago",
+                "run again when he is done; if he has died: a day later, or --take-over",
+            )
+        found.add(name)
+        found |= {n for n in there if n.startswith(f"{name.removesuffix('json')}")}
+    return found
+
+
+def _is_same(file: Path, bucket: Bucket, other: Object) -> bool:
+    if file.stat().st_size != other.size:
+        return False
+    copy = file.with_name(f".{file.name}.remote.tmp")
+    try:
+        # Of this disk's own pushes the tag is the MD5 of the bytes, as S3 has it.
+        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        if other.tag.strip('"') == digest:
+            return True
+        return bucket.read(other.name, copy) and copy.read_bytes() == file.read_bytes()
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _pinned_versions(
+    path: Path, records: Iterable[str], *, also_sealed: bool
+) -> dict[str, int]:
+    """Give for each table the latest version that some releases hold."""
+    held: dict[str, int] = {}
+    for number in sorted(int(Path(n).stem) for n in records):
+        if not also_sealed and sealed(path, number):
+            continue
+        for name, pinned in read_release(path, number).tables.items():
+            table = f"{_root(name)}/{name}"
+            held[table] = max(held.get(table, -1), pinned.version)
+    return held
+
+
+def _root(table: str) -> str:
+    return TABLES[table].root if table in TABLES else "open"
+
+
+def _pinned(path: Path, numbers: Sequence[int] | None = None) -> list[str]:
+    """List the data files that some releases, or all, pin; a sealed one pins none."""
     seen: set[tuple[str, int]] = set()
     files: set[str] = set()
-    for number in numbers:
+    for number in list_releases(path) if numbers is None else numbers:
         tables = {} if sealed(path, number) else read_release(path, number).tables
         for name, pinned in tables.items():
             if (name, pinned.version) in seen:
                 continue
             seen.add((name, pinned.version))
-            root = TABLES[name].root if name in TABLES else "open"
-            opened = delta.open_table(path / root / name, pinned.version)
-            files |= {f"{root}/{name}/{f}" for f in delta.list_files(opened)["path"]}
+            folder = f"{_root(name)}/{name}"
+            found = delta.read_version(path / folder, pinned.version)
+            files |= {f"{folder}/{f}" for f in found.files["path"]}
     return sorted(files)
 
 
 def _busy(bucket: Bucket) -> StoreError:
     return StoreError(
-        f"somebody else writes to {bucket.url}: nothing of this became visible", "run again"
+        f"somebody else wrote to {bucket.url} meanwhile: nothing of this became visible",
+        "run again",
     )
 
 
@@ -148,10 +285,3 @@ def _check_same(
 def _write(bucket: Bucket, path: Path, names: list[str]) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(lambda name: bucket.write(path / name, name), names))
-
-
-def push_mirror(mirror: Mirror) -> Pushed:
-    """Carry over what was made in a mirror."""
-    made = push(mirror.path, mirror.bucket)
-    mirror.note()
-    return made

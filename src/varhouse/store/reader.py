@@ -263,6 +263,8 @@ class Store(TableMethods):
             opened = TABLES[name], pl.DataFrame(schema={"path": pl.String})
         else:
             folder = table_folder(self.path, _known(name))
+            if self._mirror is not None:
+                self._mirror.check_may_read(_known(name).root)
             with told_if_sealed(self.path, self.release):
                 found = delta.read_version(folder, pinned.version)
                 _check_pinned(folder, found.files, pinned)
