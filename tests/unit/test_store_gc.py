@@ -262,6 +262,18 @@ def test_restriction_is_read_from_the_table(fx_store: Path) -> None:
     assert gc._restricted(fx_store, read_release(fx_store, 3)) == ("demo",)
 
 
+def test_sealed_release_gets_no_name(fx_store: Path) -> None:
+    write_tag(fx_store, "old", 2)
+    collect(fx_store, policy=parse_policy("last 1"), grace=0)
+    for name, move in (("new", False), ("old", True)):
+        with pytest.raises(StoreError, match=r"release 3 .* was sealed on"):
+            write_tag(fx_store, name, 3, move=move)
+    assert read_tags(fx_store) == {"old": 2}
+    # What it is called already stays, and may go.
+    assert not write_tag(fx_store, "old", 2)
+    assert write_tag(fx_store, "old", 6, move=True)
+
+
 def test_newest_is_never_sealed(fx_store: Path) -> None:
     with pytest.raises(StoreError, match=r"release 6 .* is the newest"):
         collect(fx_store, seal={6: "x", 2: "x"})

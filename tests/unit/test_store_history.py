@@ -120,9 +120,15 @@ def test_log_tells_each_release_in_a_line(
     assert "\x1b" not in lines[1]
     assert "alleles 3 -> 2" in lines[3]
     assert "a went" in lines[4]
+    # Another program may have written more than mark takes.
+    errata.add_erratum(path, 2, errata.Erratum(errata.WITHDRAWN, "one\ntwo", "2026-12-01"))
+    run("log", path)
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    run("show", path, "--release", "2")
+    assert "one␣two" in capsys.readouterr().out
     run("log", path, "--json")
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [len(r["errata"]) for r in rows] == [0, 1, 0, 0, 0]
+    assert [len(r["errata"]) for r in rows] == [0, 2, 0, 0, 0]
 
 
 def test_a_marked_release_opens_with_its_reason(
@@ -151,6 +157,10 @@ def test_what_cannot_be_marked(path: Path) -> None:
         withdraw_release(path, 9, "x")
     with pytest.raises(UsageError, match="the reason is empty"):
         run("mark", path, "2", "--withdrawn", "--reason", "  ")
+    for end in ("\n", "\r", "\u2028", "\x85"):
+        with pytest.raises(UsageError, match="more than one line"):
+            withdraw_release(path, 2, f"counts of X{end}and of Y")
+    assert not errata.read_errata(path, 2)
     errata.add_erratum(path, 2, errata.Erratum(errata.SEALED, "over", "2026-12-01"))
     with pytest.raises(StoreError, match="was sealed"):
         withdraw_release(path, 2, "x")
@@ -161,7 +171,7 @@ def test_what_cannot_be_marked(path: Path) -> None:
 def test_what_is_made_of_a_marked_release_says_so(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    withdraw_release(path, 3, "counts\nof X")
+    errata.add_erratum(path, 3, errata.Erratum(errata.WITHDRAWN, "counts\nof X", "2026-12-01"))
     said = "release 3 was withdrawn on "
     folder = tmp_path / "out"
     assert main(["publish", str(path), str(folder), "--release", "3"]) == 0

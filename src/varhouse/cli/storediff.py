@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse.errors import StoreError, UsageError
-from varhouse.masking import say
+from varhouse.masking import mask_text, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -138,7 +138,7 @@ def _explain(args: argparse.Namespace, old: "Store", new: "Store") -> int:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return 0
     for line in describe_moves(found):
-        say(line)
+        say(mask_text(line))
     return 0
 
 

@@ -6,7 +6,7 @@ import shlex
 
 from varhouse.cli.storeparts import add_command, add_release
 from varhouse.errors import StoreError
-from varhouse.masking import say
+from varhouse.masking import mask_text, say
 
 
 def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,7 +65,8 @@ def _log(args: argparse.Namespace) -> int:
             *["; ".join(moved[:_COHORTS]) + more][: len(moved)],
             *(f"{e['kind'].upper()} {e['time'][:10]}: {e['reason']}" for e in row["errata"]),
         ]
-        say("  ".join(cells))
+        # Whatever a reason holds, a release is one line.
+        say(mask_text("  ".join(cells)))
     return 0
 
 
@@ -85,7 +86,7 @@ def _show(args: argparse.Namespace) -> int:
     say(f"assembly  {about['assembly']}")
     print(f"release   {about['release']} of {about['time']}")
     for erratum in about["errata"]:
-        say(f"{erratum['kind']:<9} {erratum['time']}: {erratum['reason']}")
+        say(f"{erratum['kind']:<9} {erratum['time']}: {mask_text(erratum['reason'])}")
     print(f"digest    {about['digest']}")
     cohorts = about["cohorts"]
     say(f"cohorts   {'sealed' if cohorts is None else ', '.join(cohorts) or '-'}")

@@ -4,7 +4,6 @@ import argparse
 import logging
 
 from varhouse.cli.storeparts import add_command, add_wait
-from varhouse.errors import UsageError
 
 log = logging.getLogger("varhouse.store")
 
@@ -37,11 +36,7 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def _run(args: argparse.Namespace) -> int:
     from varhouse.store.lifecycle import withdraw_release
 
-    if not args.reason.strip():
-        raise UsageError("the reason is empty", "--reason 'counts of X were wrong'")
-    number, is_newest = withdraw_release(
-        args.store, args.release, args.reason.strip(), wait=args.wait
-    )
+    number, is_newest = withdraw_release(args.store, args.release, args.reason, wait=args.wait)
     if is_newest:
         log.warning(
             "release %d is the newest: who names no release still gets it, with the reason; "

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import StoreError
+from varhouse.errors import StoreError, UsageError
 from varhouse.store.errata import (
     WITHDRAWN,
     Erratum,
@@ -128,11 +128,19 @@ def withdraw_release(
 
     Raises
     ------
+    UsageError
+        If the reason is empty, or not one line.
     StoreError
         If there is no such release, its data are deleted already, or somebody else writes.
     """
     from varhouse.store.commit import utc_now  # noqa: PLC0415 - it brings what writes along
 
+    if not (reason := reason.strip()):
+        raise UsageError("the reason is empty", "--reason 'counts of X were wrong'")
+    if len(reason.splitlines()) > 1:
+        raise UsageError(
+            "the reason is more than one line", "say in one why, and where more is told"
+        )
     path = path.absolute()
     read_store_file(path)
     with store_lock(path, wait):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import StoreError, nearest
-from varhouse.store.errata import sealed_releases
+from varhouse.store.errata import sealed, sealed_releases
 from varhouse.store.layout import (
     catalogue_file,
     check_name,
@@ -249,7 +249,8 @@ def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool
     Raises
     ------
     StoreError
-        If the name cannot be one, or is that of another release and `move` is False.
+        If the name cannot be one, is that of another release and `move` is False, or the
+        release was sealed: nobody could open it by its name.
     """
     check_name("tag", name)
     is_number = _NUMBER.fullmatch(name) is not None
@@ -259,6 +260,11 @@ def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool
     held = read_tags(path).get(name)
     if held == number:
         return False
+    if (gone := sealed(path, number)) is not None:
+        raise StoreError(
+            f"release {number} of {path} was sealed on {gone.time}: nobody can open it",
+            "name a later release: varhouse store log lists them",
+        )
     file = tags_folder(path) / name
     if not write_json(file, number, replace=move):
         raise StoreError(
