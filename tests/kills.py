@@ -36,8 +36,7 @@ from verifying import verify
 
 import varhouse
 from varhouse import files, processes
-from varhouse.cli import store as cli_store
-from varhouse.cli import storegc as cli_storegc
+from varhouse.cli import build_parser
 from varhouse.ingest import driver
 from varhouse.ingest.jobs import steps
 from varhouse.ingest.jobs.plan import load_plan
@@ -369,13 +368,15 @@ def littered_inputs(folder: Path) -> None:
 
 def tag_and_collect(folder: Path) -> None:
     """Name a release, then remove what was left, as the commands do."""
-    arguments = argparse.Namespace(
-        store=folder / "store", name="first", release="1", move=True, delete=False,
-        wait=5.0, dry_run=False,
-    )  # fmt: skip
+    name = str(folder / "store")
+    parser = build_parser("store")
     with contextlib.redirect_stdout(io.StringIO()):
-        for command in (cli_store._tag, cli_storegc._run):
-            command(arguments)
+        for words in (
+            ["tag", name, "first", "--release", "1", "--move"],
+            ["gc", name, "--wait", "5"],
+        ):
+            arguments = parser.parse_args(["store", *words])
+            arguments.run(arguments)
     assert read_tags(folder / "store") == {"first": 1}
 
 
