@@ -16,7 +16,17 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 from quick_releases import add_releases, made_on
-from store_builders import COHORT_A, COHORT_B, add_cohort, cohort_manifest, contents, new_store
+from store_builders import (
+    COHORT_A,
+    COHORT_B,
+    DEMO,
+    add_cohort,
+    cohort_manifest,
+    contents,
+    fill,
+    new_store,
+    shards_of,
+)
 
 import varhouse
 from varhouse.cli import main
@@ -40,10 +50,11 @@ from varhouse.store.releases import (
 from varhouse.store.retention import choose, parse_policy
 from varhouse.store.sizes import outlook, what_came
 from varhouse.store.sources import restricted_in
+from varhouse.tables.schema import TABLES
+from varhouse.tables.shards import Manifest
 from varhouse.verify.whole import recompute_digests, verify
 
 NEW = {("1", 77, "A", "G"): 1}
-CONTROLLED = ("samples", "files", "ingests")
 
 
 def pinned_files(store: Path) -> set[str]:
@@ -87,11 +98,10 @@ def check_whole(store: Path, kept: set[int], before: dict[int, tuple]) -> None:
             version = json.loads(last.read_text())["version"]
             assert (last.parent / f"{version:020d}.checkpoint.parquet").exists()
     known = {
-        f"{root}/{table}/{file}"
+        f"{TABLES[table].root if table in TABLES else 'open'}/{table}/{file}"
         for source in (store / "_store" / "files").glob("*.json")
         for table, entries in read_catalogue(source).items()
         for file in entries
-        for root in ("controlled" if table in CONTROLLED else "open",)
     }
     assert known == lying_files(store)
 
@@ -372,6 +382,51 @@ def test_what_a_dead_ingest_left_goes_with_sealed_releases(
             assert '"add":{"path":"part=1/ingest-x' not in log
     assert add_cohort(fx_store, "c", NEW, "ingest-x") == 7
     assert not verify(fx_store)
+
+
+@pytest.mark.parametrize("by_gc", [False, True])
+def test_dead_ingest_of_a_source_that_went(
+    fx_store: Path, monkeypatch: pytest.MonkeyPatch, *, by_gc: bool
+) -> None:
+    """Older releases alone hold the table: who takes its latest version finds no rows."""
+    gone = Manifest([], [("annotations_demo", {})])
+    commit(fx_store, [gone], ingest_id="gone", operation="annotate", base_release=6)
+    before = {n: snapshot_of(fx_store, n) for n in (6, 7)}
+    work = fx_store / "_staging" / "back"
+    score = {"contig": "1", "pos": 10, "ref": "A", "alt": "C", "part": "1", "score": 1.0}
+    shards = shards_of(DEMO, fill(DEMO, [score | {"source_version": "2"}]), work)
+
+    def reached(point: str) -> None:
+        if point == "committed annotations_demo":
+            raise Killed
+
+    back = Manifest(shards, [])
+    with monkeypatch.context() as patch:
+        patch.setattr(commit_module, "_reached", reached)
+        with pytest.raises(Killed):
+            commit(fx_store, [back], ingest_id="back", operation="annotate", base_release=7)
+    folder = fx_store / "open" / "annotations_demo"
+    assert DeltaTable(str(folder)).file_uris()
+    policy = parse_policy("last 2")
+    if by_gc:
+        said = collect(fx_store, policy=policy, grace=0, dry_run=True)
+        done = collect(fx_store, policy=policy, grace=0)
+        assert (said.sealed, said.gone) == (done.sealed, done.gone)
+        assert not collect(fx_store, policy=policy, grace=0).gone
+        check_whole(fx_store, {6, 7}, before)
+    else:
+        with store_lock(fx_store):
+            clear(fx_store)
+            version = DeltaTable(str(folder)).version()
+            clear(fx_store)
+    latest = DeltaTable(str(folder))
+    assert latest.to_pyarrow_table().num_rows == 0
+    assert by_gc or latest.version() == version
+    assert {n: snapshot_of(fx_store, n) for n in (6, 7)} == before
+    # The source may come again.
+    back = Manifest(shards_of(DEMO, fill(DEMO, [score | {"source_version": "2"}]), work), [])
+    commit(fx_store, [back], ingest_id="again", operation="annotate", base_release=7)
+    assert open_store(fx_store).scan("annotations_demo").collect().height == 1
 
 
 def test_work_of_the_living_stays(fx_store: Path) -> None:

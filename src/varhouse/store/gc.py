@@ -40,13 +40,14 @@ from varhouse.store.leftovers import (
     Leftover,
     find_leftovers,
     leftover_of,
+    names_files,
     pinned_versions,
     remove_leftovers,
     roll_back,
     table_folders,
 )
 from varhouse.store.lock import store_lock
-from varhouse.store.releases import Release, read_all_releases, read_release, read_tags
+from varhouse.store.releases import Pinned, Release, read_all_releases, read_release, read_tags
 from varhouse.store.retention import Policy, choose
 from varhouse.store.sources import restricted_in, source_of
 
@@ -247,7 +248,7 @@ class _Tables:
         pinned = newest.tables.get(folder.name)
         # What a dead ingest left goes once the table is brought back; where it was, the
         # version that did that is the latest.
-        if latest not in kept and (pinned is None or _is_same(folder, latest, pinned.version)):
+        if latest not in kept and _is_brought_back(folder, latest, pinned):
             kept.add(latest)
         return kept
 
@@ -263,6 +264,13 @@ class _Tables:
         for folder, kept in self.versions.items():
             for file in deltalog.needless(folder, kept, self.grace):
                 yield leftover_of(file, LOG)
+
+
+def _is_brought_back(folder: Path, latest: int, pinned: Pinned | None) -> bool:
+    """Tell whether the latest version is as the newest release has the table, be it not."""
+    if pinned is None:
+        return not names_files(folder)
+    return _is_same(folder, latest, pinned.version)
 
 
 def _is_same(folder: Path, a: int, b: int) -> bool:

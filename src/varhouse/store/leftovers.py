@@ -34,6 +34,7 @@ from varhouse.store.releases import (
     Release,
     list_releases,
     read_all_releases,
+    read_open_releases,
     read_release,
 )
 
@@ -309,21 +310,41 @@ def table_folders(path: Path) -> list[Path]:
 def roll_back(path: Path) -> None:
     """Bring tables that a dead ingest has touched back to what the newest release pins.
 
-    Readers who take the latest Delta version would look for shards that are gone.
+    Readers who take the latest Delta version would look for shards that are gone. A table that
+    older releases alone hold, as its source went, has no files in it, as the commit that ended
+    it left it.
     """
     release = read_release(path, list_releases(path)[-1])
     known = Catalogue(path)
     for folder in table_folders(path):
-        name = folder.name
-        pinned = release.tables.get(name)
-        if pinned is None or delta.latest_version(folder) == pinned.version:
+        pinned = release.tables.get(folder.name)
+        if pinned is None:
+            if not _is_dangling(path, folder):
+                continue
+            handle, wanted = delta.open_table(folder), []
+        elif delta.latest_version(folder) == pinned.version:
             continue
-        handle = delta.open_table(folder, pinned.version)
-        wanted = delta.list_files(handle)["path"].to_list()
+        else:
+            handle = delta.open_table(folder, pinned.version)
+            wanted = delta.list_files(handle)["path"].to_list()
         delta.commit_files(
             folder,
-            delta.declare(name, delta.read_schema(handle)),
+            delta.declare(folder.name, delta.read_schema(handle)),
             wanted,
-            partial(known.data_file, name),
+            partial(known.data_file, folder.name),
             {"ingest_id": release.ingest_id, "release": str(release.number)},
         )
+
+
+def _is_dangling(path: Path, folder: Path) -> bool:
+    """Tell of a table that the newest release lacks whether its latest version names files.
+
+    Only where an open release holds it: any other log goes as a whole.
+    """
+    holders = (r for r in read_open_releases(path) if folder.name in r.tables)
+    return next(holders, None) is not None and names_files(folder)
+
+
+def names_files(folder: Path) -> bool:
+    """Tell whether the latest version of a table names any file."""
+    return bool(deltalog.files_of(folder, [delta.latest_version(folder)]))
