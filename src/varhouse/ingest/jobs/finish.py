@@ -215,6 +215,7 @@ def _held_rows(
                 [*(v.sha256 for v in found), *_kept_bytes(run, n)],
             ),
             run.limits,
+            run.policy.withdrawn,
         )
         for n, found in verdicts.items()
     }

@@ -62,7 +62,8 @@ def changed_cohorts(
             if growth is None and row and cohort.chain is None and not cohort.kits:
                 growth = plan_growth(base, cohort.name, wanted.files, prints, config.limits)
             now = wanted_fingerprint(settings, wanted.said, found)
-            if before and before["fingerprint"] == held_fingerprint(now, config.limits):
+            held_for = held_fingerprint(now, config.limits, config.policy.withdrawn)
+            if before and before["fingerprint"] == held_for:
                 held.append(_still_held(base, cohort.name, before["reasons"]))
                 continue
         if growth is None:

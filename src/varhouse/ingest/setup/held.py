@@ -23,7 +23,7 @@ from varhouse.tables.shards import Shard, write_shard
 from varhouse.vcf.text.limits import Limits
 
 
-def held_fingerprint(cohort: str, limits: Limits) -> str:
+def held_fingerprint(cohort: str, limits: Limits, withdrawn: str) -> str:
     """Digest what decides that a cohort is held back.
 
     Parameters
@@ -32,8 +32,10 @@ def held_fingerprint(cohort: str, limits: Limits) -> str:
         What the configuration wants of it (`fingerprints.wanted_fingerprint`).
     limits
         They decide what is read, never what it gives.
+    withdrawn
+        `policy.withdrawn`: it is no part of how a cohort goes in, but of whether it does.
     """
-    return text_digest(cohort, asdict(limits), __version__)
+    return text_digest(cohort, asdict(limits), withdrawn, __version__)
 
 
 def known_held(base: Store) -> dict[str, dict[str, Any]]:
