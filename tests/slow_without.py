@@ -74,15 +74,19 @@ def read_declarations(lines):
 
 def word_at(text, name, i):
     """Tell whether a name stands at a place of a text as a word."""
-    is_number = not any(c.isalpha() or c == "_" for c in name)
-    beside = "_.+-" if is_number else "_"
-    before, after = text[i - 1 : i], text[i + len(name) : i + len(name) + 1]
-    return not any(c and (c.isalnum() or c in beside) for c in (before, after))
+    end = i + len(name)
+    if text[i - 1 : i].isalnum() or text[end : end + 1].isalnum():
+        return False
+    if any(c.isalpha() for c in name):
+        return True
+    before, after = text[max(i - 2, 0) : i], text[end : end + 2]
+    parts = (before[:1], before[1:]), (after[1:], after[:1])
+    return not any(d.isdigit() and sign in (".", "+", "-") for d, sign in parts)
 
 
 def replace_words(text, names, other):
     """Replace words from left to right, those with letters before numbers."""
-    has_letter = [n for n in names if any(c.isalpha() or c == "_" for c in n)]
+    has_letter = [n for n in names if any(c.isalpha() for c in n)]
     for group in (has_letter, [n for n in names if n not in has_letter]):
         i, out = 0, ""
         while i < len(text):

@@ -89,8 +89,11 @@ def test_later_ingests_are_held_back(tmp_path: Path) -> None:
     # Another policy: the file has to be read again, and still holds S1.
     made.settings["policy"] = {"pass_only": True}
     held = made.ingest(store)["held_back"]
-    assert "all.vcf holds 1 sample(s) who were withdrawn (S1" in held[0]["reasons"][0]
-    assert "bcftools view -s ^S1" in held[0]["reasons"][0]
+    assert (
+        "all.vcf holds 1 sample(s) who were withdrawn (sample column 1"
+        in held[0]["reasons"][0]
+    )
+    assert "bcftools view -s ^ID" in held[0]["reasons"][0]
     del made.settings["policy"]
     # Another file, with S1 and with more.
     lines = random_lines(FOUR, 2, ["c1", "X"])

@@ -173,4 +173,5 @@ def _accounts_without(
     cohorts = store.scan("cohorts").select("cohort", "ingest_id").collect()
     mine = set(cohorts.filter(pl.col("cohort") == cohort)["ingest_id"])
     still = set(cohorts.filter(pl.col("cohort") != cohort)["ingest_id"])
-    return accounts_without(store, table, Scrubber([cohort]), account, work, mine - still)
+    clean = Scrubber([cohort]).json
+    return accounts_without(store, table, clean, account, work, mine - still)

@@ -18,7 +18,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -150,6 +150,18 @@ class Ledger:
         own = self.hash(sample)
         found = (e for e in self.entries if e.concerns(cohort) and own in e.people)
         return next(found, None)
+
+    def widen(self, entry: Entry) -> Entry:
+        """Refuse the people of a withdrawal everywhere from now on.
+
+        The caller holds the store's lock.
+        """
+        wide = replace(entry, everywhere=True)
+        file = ledger_folder(self.path) / f"{entry.release:08d}.json"
+        write_json(file, asdict(wide), replace=True)
+        self.entries = [wide if e == entry else e for e in self.entries]
+        self.__dict__.pop("_everywhere", None)
+        return wide
 
     def add(self, entry: Entry) -> None:
         """Write an entry, before its release is; the caller holds the store's lock.

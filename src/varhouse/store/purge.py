@@ -7,7 +7,6 @@ is no evidence, as the newest release is the one that the people were taken out 
 """
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,9 +23,11 @@ from varhouse.store.layout import read_store_file, table_folder, write_json
 from varhouse.store.ledger import Ledger
 from varhouse.store.leftovers import pinned_versions
 from varhouse.store.lock import store_lock
+from varhouse.store.peopletexts import PeopleTexts
 from varhouse.store.releases import Release, read_open_releases
 from varhouse.store.retention import Policy
-from varhouse.tables.schema import SAMPLES, TABLES, Table
+from varhouse.store.words import Words
+from varhouse.tables.schema import HELD_BACK, INGESTS, SAMPLES, TABLES, Table
 
 NAMING = ("files", "held_back", "rejects", "ingests")
 """Tables whose texts may name people."""
@@ -241,7 +242,18 @@ class Holders:
             return bool(mine)
         if "cohort" in partition and self._holds is None:
             return True
-        return any(_names_any(frame, self.names) for frame in _batches(file, columns))
+        if not self.names:
+            return False
+        texts, words = PeopleTexts(self.names, self._cohort), Words(self.names)
+        if table is INGESTS:
+            summaries = pl.concat(_batches(file, ["summary"]))["summary"].to_list()
+            return any(map(texts.stand_in, summaries))
+        if table is HELD_BACK:
+            # Lines that are quoted may be theirs, whomever they name.
+            held = pl.concat(_batches(file, ["problems", "reasons"]))
+            if any(texts.stand_in_held_back(p, r) for p, r in held.iter_rows()):
+                return True
+        return any(_names_any(frame, words, self.names) for frame in _batches(file, columns))
 
 
 def _partition(table: Table, file: str) -> dict[str, str]:
@@ -257,15 +269,13 @@ def _batches(file: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
             yield pl.DataFrame(pl.from_arrow(batch))
 
 
-def _names_any(frame: pl.DataFrame, words: Collection[str]) -> bool:
-    """Tell whether a text names one of some people, or is one of their names."""
-    if not words:
-        return False
+def _names_any(frame: pl.DataFrame, words: Words, names: Collection[str]) -> bool:
+    """Tell whether a text names one of some people."""
     # Regular expressions of polars know no look-behind: what was found is looked at again.
-    wanted = re.compile("|".join(rf"(?<!\w){re.escape(w)}(?!\w)" for w in sorted(words)))
+    wanted = sorted(filter(None, names))
     for column in frame.get_columns():
-        texts = column.filter(column.str.contains_any(sorted(words)).fill_null(value=False))
-        if any(wanted.search(text) for text in texts.unique()):
+        texts = column.filter(column.str.contains_any(wanted).fill_null(value=False))
+        if any(text in words for text in texts.unique()):
             return True
     return False
 

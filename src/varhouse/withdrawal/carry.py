@@ -1,6 +1,7 @@
 """A withdrawal is carried out: an ingest of one cohort, in this process."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ from varhouse.ingest.setup.run import FOLDER, SAMPLE_LISTS, Run, RunCohort
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import check_free_space
 from varhouse.store.ledger import Entry
-from varhouse.store.scrub import Scrubber, accounts_without
+from varhouse.store.peopletexts import PeopleTexts
+from varhouse.store.scrub import accounts_without
 from varhouse.tables.schema import ACCOUNTS, INGESTS
 from varhouse.tables.shards import Manifest, read_manifest, write_frame
 from varhouse.withdrawal.annotation import add_annotation
 from varhouse.withdrawal.files import make_files
 from varhouse.withdrawal.found import OPERATION, Withdrawal
-from varhouse.withdrawal.remembered import kit_intervals
+from varhouse.withdrawal.remembered import kit_intervals, kits_of
 
 
 def _reached(_point: str) -> None:
@@ -40,7 +42,7 @@ def _reached(_point: str) -> None:
 def carry_out(own: Withdrawal, work: Path, token: str) -> None:
     """Make all parts of the release, and commit it."""
     run = _make_run(own, work)
-    job = Job(run, OPERATION, JobCosts(cpu_seconds()))
+    job = Job(run, OPERATION, JobCosts(cpu_seconds()), says=logging.DEBUG)
     job.take_in(own.cohort)
     plan = job.plan()
     _check_goes_in(own, run, plan.held_back.get(own.cohort, []))
@@ -99,6 +101,8 @@ def _make_run(own: Withdrawal, work: Path) -> Run:
     folder = work / "without"
     limits = config.limits
     cohort = make_files(base, own.remembered.cohort, own.files, own.ledger, folder, limits)
+    stay = [n for f in own.files.left for n in f.stay]
+    cohort.kits = kits_of(cohort, own.remembered.config.samples, stay)
     _reached("cut")
     known = KnownFiles(own.path / "_cache")
     inputs = {str(p): known.sha256(p) for p in (config.par, config.aliases) if p is not None}
@@ -130,7 +134,7 @@ def _make_run(own: Withdrawal, work: Path) -> Run:
     lists = write_sample_lists([(cohort.name, cohort.files)], limits, work / SAMPLE_LISTS)
     cohort.lists = lists[cohort.name]
     if cohort.kits:
-        write_frame(kit_intervals(base, cohort.name), work / KITS)
+        write_frame(kit_intervals(base, cohort), work / KITS)
     if not cohort.grows:
         by_record = not cohort.kits and cohort.chain is None
         cohort.per_person = by_record and is_per_person(run.sample_lists(cohort.name))
@@ -175,8 +179,7 @@ def _accounts(
 ) -> list[Manifest]:
     """Write the accounts of all ingests without the ids, and that of the withdrawal."""
     people = own.chosen.people
-    cohorts = own.base.scan("cohorts").select("cohort").collect()["cohort"]
-    scrubber = Scrubber(people, _kept_texts(own), people=True)
+    texts = PeopleTexts(people, own.cohort)
     account = {**make_account(run, plan), "alleles_removed": event["alleles_removed"]}
     account["withdrawn"] = {"people": len(people), "files": event["files_read"]}
     row = {
@@ -186,31 +189,27 @@ def _accounts(
         "started": own.started,
         "finished": utc_now(),
         "version": __version__,
-        "config": scrubber.json(own.remembered.recorded),
-        "summary": Scrubber(people, cohorts, people=True).json(
-            json.dumps(account, ensure_ascii=False)
-        ),
+        "config": own.remembered.recorded,
+        "summary": texts.clean(json.dumps(account, ensure_ascii=False)),
     }
-    withheld = own.base.restricted
+    told = public_row(row, own.base.restricted)
+    columns = ("summary",)
+    # What anybody may read names nobody, see `varhouse.account`.
     return [
-        accounts_without(own.base, INGESTS, scrubber, row, work),
-        accounts_without(own.base, ACCOUNTS, scrubber, public_row(row, withheld), work),
+        accounts_without(own.base, table, texts.clean, said, work, columns=columns)
+        for table, said in ((INGESTS, row), (ACCOUNTS, told))
     ]
 
 
-def _kept_texts(own: Withdrawal) -> list[str]:
-    """List texts that stay though an id is part of them: cohorts, and paths of settings."""
-    cohorts = own.base.scan("cohorts").select("cohort").collect()["cohort"].to_list()
-    return [*cohorts, *setting_texts(own)]
-
-
 def setting_texts(own: Withdrawal) -> list[str]:
-    """List the paths that later ingests and withdrawals read out of the accounts."""
+    """List the paths of settings, which stay in the accounts: later ingests read them."""
     out = []
     for text in own.base.scan("ingests").select("config").collect()["config"]:
         said = parse(text)
         out += [str(place[key]) for place, key in setting_paths(said)]
-        out += [str(said[FOLDER])] if said.get(FOLDER) else []
+        out += [
+            said[k] for k in (FOLDER, "cohorts", "samples") if isinstance(said.get(k), str)
+        ]
     taken = own.remembered.cohort.taken
     paths = [taken["chain"], taken["source_reference"], *taken["kits"].values()]
     return sorted({*out, *(p for p in paths if p)})

@@ -29,6 +29,7 @@ from varhouse.bgzf import BgzfStream
 from varhouse.errors import InputError, UsageError
 from varhouse.export.recount import format_frequency
 from varhouse.files import new_file
+from varhouse.store.words import Words
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.blocks import iter_text
 from varhouse.vcf.header.header import Header, read_header
@@ -38,7 +39,7 @@ from varhouse.vcf.text.limits import DEFAULTS, Limits
 from varhouse.vcf.text.lines import RecordBatch, read_batch
 from varhouse.vcf.text.otherformats import vcf_kind
 from varhouse.withdrawal.cutentries import Entries, cut_entries, find_entries
-from varhouse.withdrawal.cutheader import Words, cut_header_line
+from varhouse.withdrawal.cutheader import cut_header_line
 from varhouse.withdrawal.cutjudge import EDITED, LEFT_OUT, Bools, Verdicts, judge
 from varhouse.withdrawal.cutlines import Columns, Frequencies, Other, Tables, write_lines
 from varhouse.withdrawal.cutvalues import rules_of

@@ -1,14 +1,14 @@
 """The header of a file without some people: their columns, and the lines that name them.
 
 `##SAMPLE` and `##PEDIGREE` lines of a person go, and so does every other line in which the
-id stands as a word (a command line, a path). Lines that say how records are read stay
-(`_DECLARES`): there the id is taken out of quoted text. An id that is a number is a word only
-where no part of a number or version stands beside it.
+id stands as a word (`varhouse.store.words`: a command line, a path). Lines that say how
+records are read stay (`_DECLARES`): there the id is taken out of quoted text.
 """
 
 import re
 from collections.abc import Sequence
 
+from varhouse.store.words import Words
 from varhouse.vcf.text.encoding import BOM
 
 _DECLARES = re.compile(
@@ -17,41 +17,6 @@ _DECLARES = re.compile(
 _PEOPLE = re.compile(r"##(?P<key>SAMPLE|PEDIGREE)=<(?P<inside>.*)>\s*\Z")
 _VALUE = re.compile(r'(?P<key>[^=,<>"]*)=(?P<value>"(?:[^"\\]|\\.)*"|[^,]*)')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-REMOVED = "removed"
-"""What stands in quoted text in place of an id."""
-
-
-class Words:
-    """Finds ids of people as words of a text.
-
-    A word ends where no letter, digit or `_` follows; of an id of digits alone (with points,
-    dashes or plus signs) no such sign either: `1` is none of the words of `1.10.2`.
-    """
-
-    def __init__(self, ids: Sequence[str]) -> None:
-        self._ids = frozenset(filter(None, ids))
-        longest_first = sorted(self._ids, key=lambda i: (-len(i), i))
-        numbers = [i for i in longest_first if not re.search(r"[^\W\d]", i)]
-        others = [i for i in longest_first if re.search(r"[^\W\d]", i)]
-        self._found = [
-            re.compile(rf"(?<![{beside}])(?:{'|'.join(map(re.escape, names))})(?![{beside}])")
-            for names, beside in ((others, r"\w"), (numbers, r"\w.+\-"))
-            if names
-        ]
-
-    def __contains__(self, text: str) -> bool:
-        """Tell whether an id stands in a text."""
-        return any(found.search(text) for found in self._found)
-
-    def is_id(self, text: str) -> bool:
-        """Tell whether a text is an id and nothing else."""
-        return text in self._ids
-
-    def remove(self, text: str) -> str:
-        """Put `REMOVED` in place of each id."""
-        for found in self._found:
-            text = found.sub(REMOVED, text)
-        return text
 
 
 def cut_meta_line(line: str, words: Words) -> str | None:

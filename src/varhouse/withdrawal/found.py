@@ -15,7 +15,7 @@ from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.settings import text_digest
 from varhouse.store.ledger import Ledger
 from varhouse.store.reader import Store, open_store
-from varhouse.store.scrub import Scrubber
+from varhouse.store.words import Words
 from varhouse.withdrawal.files import FilePlan, plan_files
 from varhouse.withdrawal.remembered import (
     Remembered,
@@ -84,7 +84,7 @@ def look(path: Path, asked: Asked, ledger: Ledger, started: str) -> Withdrawal:
     """Find who goes and what becomes of the files; nothing of the store is changed."""
     base = open_store(path)
     chosen = choose(base, ledger, asked.cohort, asked.people)
-    if Scrubber(chosen.people, people=True).holds(asked.reason):
+    if asked.reason in Words(chosen.people):
         raise StoreError(
             "--reason names somebody who is to be withdrawn", "a reason without the id"
         )

@@ -4,6 +4,7 @@ It stands in `_store/receipts/NNNNNNNN.json`, named by the release that the with
 and names nobody: an id that stands in a path is written there as its keyed hash.
 """
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 from varhouse.errors import StoreError
 from varhouse.store.layout import read_json, write_json
 from varhouse.store.ledger import Ledger
-from varhouse.store.scrub import Scrubber
 
 HASH_SHOWN = 16
 """Hex digits of a keyed hash that stand for an id in a path."""
@@ -33,7 +33,8 @@ class Holds:
     names
         What of the store's own texts has an id in it that stays: names of files of others.
     cohorts
-        Other cohorts that have some of the ids: nobody was taken out of those.
+        Other cohorts that have some of the ids, in the newest release or (with its number) in
+        an older one alone: nobody was taken out of those.
     """
 
     releases: list[int] = field(default_factory=list)
@@ -102,12 +103,15 @@ class Receipt:
         return asdict(self)
 
     def masked(self, ledger: Ledger, people: list[str]) -> "Receipt":
-        """Give it with keyed hashes in place of the ids that stand in paths."""
-        scrubber = Scrubber(people, people=True)
-        hashes = {n: f"<{ledger.hash(n)[:HASH_SHOWN]}>" for n in people}
+        """Give it with keyed hashes in place of the ids that stand in paths.
+
+        They stand there beside anything (`/data/S0042dedup.vcf`).
+        """
+        longest_first = sorted(people, key=lambda n: (-len(n), n))
+        anywhere = re.compile("|".join(re.escape(n) for n in longest_first))
         of = self.holds
         files, sheets, names = (
-            [scrubber.mask(text, hashes) for text in texts]
+            [anywhere.sub(lambda n: f"<{ledger.hash(n[0])[:HASH_SHOWN]}>", t) for t in texts]
             for texts in (of.files, of.sheets, of.names)
         )
         return replace(self, holds=replace(of, files=files, sheets=sheets, names=names))
@@ -119,8 +123,12 @@ def receipt_file(path: Path, release: int) -> Path:
 
 
 def write_receipt(path: Path, receipt: Receipt) -> None:
-    """Write a receipt; one of the same release is replaced."""
+    """Write a receipt; one of the same release is replaced.
+
+    Paths and reasons stand in it: its folder is for the owner of the store alone.
+    """
     file = receipt_file(path, receipt.release)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
     write_json(file, receipt.as_json(), replace=True)
 
 

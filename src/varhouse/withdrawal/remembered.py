@@ -7,6 +7,7 @@ the disk are not asked: they may say something else by now, and that is for the 
 
 import json
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 
 from varhouse.account import parse
 from varhouse.errors import ConfigError, StoreError
-from varhouse.frequencies.kits import INTERVALS
+from varhouse.frequencies.kits import INTERVALS, WHOLE
 from varhouse.ingest.setup.changed import recorded_text, settings_digest
 from varhouse.ingest.setup.config import Cohort, Config, check_config
 from varhouse.ingest.setup.fingerprints import SheetRows, counted_columns, file_fingerprint
@@ -187,7 +188,22 @@ def check_settings(
         )
 
 
-def kit_intervals(store: Store, cohort: str) -> pl.DataFrame:
+def kits_of(cohort: RunCohort, sheet: pl.DataFrame, stay: Collection[str]) -> dict[str, str]:
+    """Give the kits, kit to BED, of the people of a cohort who stay.
+
+    Parameters
+    ----------
+    sheet
+        The cohort's rows of the sample sheet.
+    """
+    if "kit" not in sheet.columns:
+        return cohort.kits
+    theirs = set(sheet.filter(pl.col("sample").is_in(list(stay)))["kit"])
+    return {k: bed for k, bed in cohort.kits.items() if k == WHOLE or k in theirs}
+
+
+def kit_intervals(store: Store, cohort: RunCohort) -> pl.DataFrame:
     """Give what the kits of a cohort cover: `cohort` and the columns of INTERVALS."""
-    rows = store.scan("kits", cohort=cohort).collect()
+    rows = store.scan("kits", cohort=cohort.name).collect()
+    rows = rows.filter(pl.col("kit").is_in(list(cohort.kits)))
     return rows.select("cohort", pl.col("start") - 1, *(c for c in INTERVALS if c != "start"))

@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from varhouse.errors import StoreError
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.store.commit import utc_now
+from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import make_folder, read_store_file, staging_folder
 from varhouse.store.ledger import Ledger
 from varhouse.store.leftovers import clear
@@ -28,7 +30,7 @@ from varhouse.withdrawal.found import Asked, Withdrawal, look, look_into
 from varhouse.withdrawal.private import count_private
 from varhouse.withdrawal.receipt import Receipt, read_receipt, write_receipt
 from varhouse.withdrawal.select import choose
-from varhouse.withdrawal.told import make_receipt
+from varhouse.withdrawal.told import make_receipt, receipt_of_records
 
 
 def _reached(_point: str) -> None:
@@ -181,8 +183,9 @@ def _purge(path: Path, asked: Asked, ledger: Ledger, receipt: Receipt, token: st
 def _complete(path: Path, asked: Asked, ledger: Ledger, *, purges: bool) -> Receipt | None:
     """Give the receipt of the same withdrawal, if it was killed after its release.
 
-    With `purges` also of one that was done: what it left to purge may be there still. None:
-    there was none, or nothing is left of it to do.
+    With `purges` also of one that was done: what it left to purge may be there still. One that
+    was done in its cohort alone becomes one everywhere. None: there was none, or nothing is
+    left of it to do.
     """
     people = sorted(dict.fromkeys(asked.people))
     hashes = tuple(sorted(map(ledger.hash, people)))
@@ -191,8 +194,25 @@ def _complete(path: Path, asked: Asked, ledger: Ledger, *, purges: bool) -> Rece
     if entry is None:
         return None
     known = read_receipt(path, entry.release)
+    is_wider = asked.everywhere and not entry.everywhere
+    if known is not None and not (purges or is_wider):
+        return None
+    if asked.reason not in ("", entry.reason):
+        raise StoreError(
+            f"they were withdrawn already (release {entry.release}), for another reason",
+            "the same command without --reason; the first one stays",
+        )
+    if is_wider:
+        entry = ledger.widen(entry)
     if known is not None:
-        return known if purges else None
+        if is_wider:
+            known = replace(known, everywhere=True)
+            write_receipt(path, known)
+        return known
+    if entry.release - 1 in sealed_releases(path):
+        receipt = receipt_of_records(path, entry, people)
+        write_receipt(path, receipt.masked(ledger, people))
+        return receipt
     base = open_store(path, entry.release - 1)
     chosen = choose(base, Ledger(path, None, []), asked.cohort, people)
     said = replace(asked, reason=entry.reason, everywhere=entry.everywhere)

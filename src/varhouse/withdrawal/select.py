@@ -134,7 +134,12 @@ def _why_not(
     entry = ledger.find(cohort, name)
     if entry is not None:
         by = f"release {entry.release}, {entry.time}"
-        return f"sample {name!r} was withdrawn from cohort {cohort!r} already ({by})"
+        more = (
+            ""
+            if entry.everywhere
+            else "; to refuse whoever went then in any cohort: the same list, --everywhere"
+        )
+        return f"sample {name!r} was withdrawn from cohort {cohort!r} already ({by}){more}"
     held = [c for c, names in others.items() if name in names]
     if held:
         where = ", ".join(repr(c) for c in held)

@@ -1,5 +1,6 @@
 """What a receipt tells: out of the records of releases, and where the people still are."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -7,9 +8,10 @@ import polars as pl
 from varhouse.account import parse
 from varhouse.errors import StoreError
 from varhouse.ingest.setup.run import FOLDER
+from varhouse.store.ledger import Entry
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases, read_release
-from varhouse.store.scrub import Scrubber
+from varhouse.store.words import Words
 from varhouse.withdrawal.carry import setting_texts
 from varhouse.withdrawal.found import Withdrawal
 from varhouse.withdrawal.receipt import Holds, Receipt
@@ -17,8 +19,28 @@ from varhouse.withdrawal.receipt import Holds, Receipt
 
 def make_receipt(own: Withdrawal, seconds: float | None) -> Receipt:
     """Make the receipt of what was committed."""
-    before = own.base.record
-    after = read_release(own.path, before.number + 1)
+    entry = Entry(
+        own.base.release + 1,
+        own.ingest_id,
+        own.cohort,
+        own.asked.everywhere,
+        tuple(own.hashes),
+        own.started,
+        own.asked.reason,
+    )
+    return _of_records(own.path, entry, _holds(own), seconds)
+
+
+def receipt_of_records(path: Path, entry: Entry, people: Collection[str]) -> Receipt:
+    """Make the receipt of a withdrawal whose base release was sealed before it had one."""
+    found = _releases_with(path, people, entry.release - 1)
+    gone = f"not known any more: the data of release {entry.release - 1} were deleted before"
+    holds = Holds(found.pop(entry.cohort, []), [gone], [], [], _others(found, ()))
+    return _of_records(path, entry, holds, None)
+
+
+def _of_records(path: Path, entry: Entry, holds: Holds, seconds: float | None) -> Receipt:
+    before, after = (read_release(path, entry.release - k) for k in (1, 0))
     event = after.meta["event"]
     rows = {
         name: [before.tables[name].rows if name in before.tables else 0, table.rows]
@@ -29,12 +51,12 @@ def make_receipt(own: Withdrawal, seconds: float | None) -> Receipt:
         before.number,
         after.digest,
         before.digest,
-        own.cohort,
-        own.asked.everywhere,
-        len(own.hashes),
-        own.hashes,
-        own.asked.reason,
-        own.started,
+        entry.cohort,
+        entry.everywhere,
+        len(entry.people),
+        list(entry.people),
+        entry.reason,
+        entry.time,
         event["alleles_removed"],
         rows["ids"][0] - rows["ids"][1] if "ids" in rows else 0,
         event["files_read"],
@@ -43,41 +65,58 @@ def make_receipt(own: Withdrawal, seconds: float | None) -> Receipt:
         rows,
         seconds,
         event["exact"],
-        _holds(own),
+        holds,
     )
 
 
 def _holds(own: Withdrawal) -> Holds:
     """Find where the people still are."""
-    scrubber = Scrubber(own.chosen.people, people=True)
+    words = Words(own.chosen.people)
     said = parse(own.remembered.recorded)
     folder = Path(said.get(FOLDER) or "/")
     sheets = [str(folder / said[k]) for k in ("samples", "cohorts") if said.get(k)]
     texts = [f.path.name for f in own.files.left]
     texts += [t for t in setting_texts(own)]
+    found = _releases_with(own.path, own.chosen.people, own.base.release)
     return Holds(
-        _releases_with(own),
+        found.pop(own.cohort, []),
         own.files.held,
         sheets,
-        sorted({t for t in texts if scrubber.holds(t)}),
-        sorted(own.chosen.elsewhere),
+        sorted({t for t in texts if t in words}),
+        _others(found, own.chosen.elsewhere),
     )
 
 
-def _releases_with(own: Withdrawal) -> list[int]:
-    """List the releases that may be opened and have some of the people in the cohort."""
-    out = []
-    for number in list_releases(own.path):
-        if number > own.base.release:
+def _others(found: dict[str, list[int]], now: Collection[str]) -> list[str]:
+    """Name other cohorts with some of the ids: those of now, and of older releases alone."""
+    older = [
+        f"{cohort} (of release {', '.join(map(str, releases))})"
+        for cohort, releases in found.items()
+        if cohort not in now
+    ]
+    return sorted([*now, *older])
+
+
+def _releases_with(path: Path, people: Collection[str], last: int) -> dict[str, list[int]]:
+    """List, by cohort, the releases that may be opened and have some of the people.
+
+    Parameters
+    ----------
+    last
+        Later releases are not looked at.
+    """
+    out: dict[str, list[int]] = {}
+    for number in list_releases(path):
+        if number > last:
             break
         try:
-            store = open_store(own.path, number)
+            store = open_store(path, number)
         except StoreError:
             # Sealed: its data are gone, or about to go.
             continue
         if "samples" not in store.tables:
             continue
-        mine = store.scan("samples").filter(pl.col("cohort") == own.cohort).select("sample")
-        if mine.filter(pl.col("sample").is_in(own.chosen.people)).collect().height:
-            out.append(number)
+        mine = store.scan("samples").filter(pl.col("sample").is_in(list(people)))
+        for cohort in mine.select("cohort").unique().collect()["cohort"].sort():
+            out.setdefault(cohort, []).append(number)
     return out

@@ -35,10 +35,14 @@ class Job:
         Of the job: the path of its log below `logs`, without a suffix.
     costs
         What this process costs.
+    says
+        Level at which it logs each part.
     """
 
-    def __init__(self, run: Run, name: str, costs: JobCosts) -> None:
-        self.run, self.costs = run, costs
+    def __init__(
+        self, run: Run, name: str, costs: JobCosts, *, says: int = logging.INFO
+    ) -> None:
+        self.run, self.costs, self._says = run, costs, says
         self.work = Path(run.work)
         self._now = self.work / "now" / f"{name.replace('/', '-')}.txt"
         self._plan: Plan | None = None
@@ -55,7 +59,7 @@ class Job:
 
     def _say(self, part: str) -> None:
         # The command that started the ingest tells what is going on.
-        LOG.info("part %s", part)
+        LOG.log(self._says, "part %s", part)
         with suppress(OSError):
             self._now.parent.mkdir(exist_ok=True)
             write_text(self._now, part)

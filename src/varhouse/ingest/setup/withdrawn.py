@@ -4,8 +4,11 @@ The ledger of the store knows them (`varhouse.store.ledger`). Of a file that is 
 without them, the store knows who is in it: it is as it was. A file that holds one of them
 and others holds its cohort back (`varhouse.ingest.jobs.holding`), and one of withdrawn people
 alone has nothing to give: it is left out, with a note, and the cohort goes on without it.
+What is said of them goes into the accounts of the store, which they were taken out of: no ids
+stand there, nor names of their files.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +19,8 @@ from varhouse.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from varhouse.ingest.setup.config import Config
+
+LOG = logging.getLogger("varhouse.ingest")
 
 _NAMED = 3
 
@@ -40,11 +45,11 @@ def leave_out(config: "Config", store: Path) -> "Config":
         if gone and len(gone) < len(cohort.files):
             left = set(cohort.files) - set(gone)
             cohorts.append(replace(cohort, files=[f for f in cohort.files if f in left]))
-            some = ", ".join(Path(f).name for f in gone[:_NAMED])
-            more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
+            for file in gone:
+                LOG.info("left out, as its people were withdrawn; fix: remove it: %s", file)
             notes.append(
-                f"cohort {cohort.name}: left out, as their people were withdrawn: {some}"
-                f"{more}; fix: remove these files"
+                f"cohort {cohort.name}: {len(gone):,} file(s) left out, as their people were "
+                "withdrawn; fix: remove these files (the log names them)"
             )
         else:
             cohorts.append(cohort)
@@ -71,10 +76,13 @@ def reasons_of(
             continue
         entry = ledger.find(cohort, refused[0])
         when = f"release {entry.release}, {entry.time[:10]}" if entry is not None else ""
-        some = ", ".join(refused[:_NAMED]) + (", ..." if len(refused) > _NAMED else "")
+        gone = set(refused)
+        columns = [k for k, name in enumerate(samples, 1) if name in gone]
+        some = ", ".join(map(str, columns[:_NAMED]))
+        some += ", ..." if len(columns) > _NAMED else ""
         out.append(
-            f"{Path(path).name} holds {len(refused):,} sample(s) who were withdrawn ({some}; "
-            f"{when}); fix: a file without them (bcftools view -s ^{refused[0]}), or "
+            f"{Path(path).name} holds {len(refused):,} sample(s) who were withdrawn (sample "
+            f"column {some}; {when}); fix: a file without them (bcftools view -s ^ID), or "
             "policy.withdrawn: leave_out"
         )
     return out
