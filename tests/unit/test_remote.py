@@ -1,6 +1,7 @@
 """A store on S3-compatible storage: read through a mirror, written by conditional puts."""
 
 import logging
+import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,7 +234,9 @@ def test_what_was_sealed_goes_with_prune(store: Path, url: str) -> None:
     push(store, Bucket(url))
     drop_cohort(store, "a")
     collect(store, policy=parse_policy("last 1"), grace=0.0)
-    assert push(store, Bucket(url)).removed == 0
+    done = push(store, Bucket(url))
+    assert done.removed == 0
+    assert done.left > 0
     assert push(store, Bucket(url), prune=True).removed >= 1
     assert not [n for n in names(url) if "cohort=a" in n and n.endswith(".parquet")]
     with pytest.raises(StoreError, match="sealed"):
@@ -386,3 +389,46 @@ def test_an_object_that_was_lost_is_written_again(store: Path, url: str) -> None
     Bucket(url).remove([lost])
     assert push(store, Bucket(url)).files == 1
     check(url)
+
+
+def test_a_folder_may_lie_on_another_disk(store: Path, url: str, tmp_path: Path) -> None:
+    (store / "open" / "frequencies").rename(tmp_path / "elsewhere")
+    (store / "open" / "frequencies").symlink_to(tmp_path / "elsewhere")
+    push(store, Bucket(url))
+    check(url)
+
+
+def test_what_may_not_be_listed_is_not_taken_for_gone(store: Path, url: str) -> None:
+    push(store, Bucket(url))
+    before = names(url)
+    walk = os.walk
+
+    def refused(top: Path, onerror: Any = None, **more: Any) -> Any:
+        if Path(top).name == "controlled":
+            onerror(PermissionError(13, "Permission denied", str(top)))
+        return walk(top, onerror=onerror, **more)
+
+    with mock.patch.object(os, "walk", refused), pytest.raises(AccessError):
+        push(store, Bucket(url), prune=True)
+    assert names(url) == before
+
+
+def test_a_reader_at_work_has_his_log_until_the_new_one_is_there(
+    store: Path, url: str
+) -> None:
+    push(store, Bucket(url))
+    there = open_store(url, 3)
+    write_tag(store, "kept", 3)
+    add_cohort(store, "c", COHORT_C, "ingest-c")
+    collect(store, policy=parse_policy("tagged"), grace=0.0)
+    push(store, Bucket(url), prune=True)
+    read = Bucket.read
+
+    def lost(self: Bucket, name: str, path: Path) -> bool:
+        if "checkpoint" in name:
+            raise StoreError("the connection was lost", "")
+        return read(self, name, path)
+
+    with mock.patch.object(Bucket, "read", lost), pytest.raises(StoreError):
+        local_path(url)
+    assert there.scan("frequencies", cohort="a").collect().height

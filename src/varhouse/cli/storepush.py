@@ -51,4 +51,9 @@ def _run(args: argparse.Namespace) -> int:
         "%d release(s), %d data file(s) written, %d object(s) removed",
         len(done.releases), done.files, done.removed,
     )  # fmt: skip
+    if done.left:
+        log.warning(
+            "%d object(s) at %s are no longer in this store: --prune removes them",
+            done.left, args.url,
+        )  # fmt: skip
     return 0

@@ -132,10 +132,8 @@ class Mirror:
         held = self.held()
         # Before anything changes: after a kill all of it is looked at again.
         (self.path / _HELD).unlink(missing_ok=True)
-        there = {o.name for o in every}
-        for name in self._files():
-            if name not in (wanted if is_metadata(name) else there):
-                (self.path / name).unlink(missing_ok=True)
+        # First, what never got there: a release, and the logs that it would pin.
+        self._forget_releases(set(wanted))
         missing = {
             name
             for name, tag in wanted.items()
@@ -147,8 +145,22 @@ class Mirror:
         self._read(missing - records - closed)
         refused = self._read_closed(closed)
         self._read(records)
+        # Last, as a reader may be at work: of a log that was trimmed the checkpoint is there.
+        self._forget({o.name for o in every}, set(wanted))
         write_json(self.path / _HELD, {n: t for n, t in wanted.items() if n not in refused})
         return every
+
+    def _forget_releases(self, wanted: set[str]) -> None:
+        """Remove the records of releases that the storage does not have."""
+        for name in self._files():
+            if name.startswith("_store/releases/") and name not in wanted:
+                (self.path / name).unlink(missing_ok=True)
+
+    def _forget(self, there: set[str], wanted: set[str]) -> None:
+        """Remove what the storage does not have."""
+        for name in self._files():
+            if name not in (wanted if is_metadata(name) else there):
+                (self.path / name).unlink(missing_ok=True)
 
     def held(self) -> dict[str, str]:
         """Give name and tag of the objects that were read when it was brought up to date."""

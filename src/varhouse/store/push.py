@@ -10,12 +10,13 @@ through.
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from varhouse.errors import StoreError
+from varhouse.errors import AccessError, StoreError
 from varhouse.store import delta
 from varhouse.store.bucket import Bucket, Object
 from varhouse.store.errata import sealed
@@ -38,11 +39,22 @@ _THREADS = 16
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did: releases that the storage did not have, data files, objects gone."""
+    """What a push did.
+
+    Attributes
+    ----------
+    releases
+        Those that the storage did not have.
+    files
+        Data files that were written.
+    removed, left
+        Objects that the store no longer has: removed, and still there.
+    """
 
     releases: list[int]
     files: int
     removed: int
+    left: int
 
 
 def push(
@@ -82,10 +94,11 @@ def push(
     _carry(path, bucket, data, rest, sorted(logs - {*there}), new)
     hints = [n for n in logs if not n.endswith(".json") and n in there]
     _write(bucket, path, [n for n in hints if "_last" in n or there[n] != _size(local, n)])
-    gone = [n for n in there if n not in local and (prune or n.startswith(_TAGS))]
-    gone = [n for n in gone if n.split("/")[0] in (*ROOTS, "_store")]
-    bucket.remove(gone)
-    return Pushed([int(Path(n).stem) for n in new], len(data), len(gone))
+    gone = [n for n in there if n not in local and n.split("/")[0] in (*ROOTS, "_store")]
+    removed = [n for n in gone if prune or n.startswith(_TAGS)]
+    bucket.remove(removed)
+    made = [int(Path(n).stem) for n in new]
+    return Pushed(made, len(data), len(removed), len(gone) - len(removed))
 
 
 def push_mirror(mirror: Mirror) -> Pushed:
@@ -112,7 +125,7 @@ def push_mirror(mirror: Mirror) -> Pushed:
     rest = [n for n in rest if n not in new and not n.startswith(_GROWING[:2])]
     _carry(path, mirror.bucket, data, rest, logs, new)
     _write(mirror.bucket, path, [n for n in local if n.endswith("_last_checkpoint")])
-    return Pushed([int(Path(n).stem) for n in new], len(data), 0)
+    return Pushed([int(Path(n).stem) for n in new], len(data), 0, 0)
 
 
 def _carry(
@@ -246,13 +259,28 @@ def _busy(bucket: Bucket) -> StoreError:
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    """List the files of a store that belong to it: no work, no caches, nothing unfinished."""
-    for root in ("_store", "open", "controlled"):
-        for file in sorted((path / root).rglob("*")):
-            name = str(file.relative_to(path))
-            is_own = name.startswith(LOCAL) or file.name.startswith(".")
-            if file.is_file() and not is_own:
-                yield name, file
+    """List the files of a store that belong to it: no work, no caches, nothing unfinished.
+
+    Folders may be links to another disk.
+
+    Raises
+    ------
+    AccessError
+        If a folder may not be listed: what is in it would be taken for gone.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise AccessError(
+            f"no permission to list {error.filename}", "push as whoever keeps the store"
+        )
+
+    for root in ("_store", *ROOTS):
+        for folder, _, names in os.walk(path / root, onerror=refuse, followlinks=True):
+            for file in sorted(Path(folder) / n for n in names):
+                name = str(file.relative_to(path))
+                is_own = name.startswith(LOCAL) or file.name.startswith(".")
+                if file.is_file() and not is_own:
+                    yield name, file
 
 
 def _check_same(
