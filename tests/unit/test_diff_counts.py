@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from gvcf_people import People
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
 from store_words import run
 
@@ -114,6 +115,50 @@ def test_people_and_withdrawals_are_told_apart() -> None:
     assert told("ingest", [4, 3]) == "people"
     assert told("ingest", [4, 4]) == "calls"
     assert told("withdraw", [4, None]) == "went"
+
+
+@pytest.fixture(scope="module")
+def fx_grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """gVCFs: release 2 of two people, 3 of four."""
+    people = People(tmp_path_factory.mktemp("grown"))
+    store = people.folder / "store"
+    names = [people.write(k) for k in range(4)]
+    people.ingest(store, names[:2])
+    people.ingest(store, names)
+    return store
+
+
+@pytest.mark.parametrize("window", [1, 100_000])
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 3), (3, 2)])
+def test_no_row_of_gvcfs_is_no_an_of_zero(
+    fx_grown: Path, old: int, new: int, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has no row of an allele may be called as the reference at it."""
+    monkeypatch.setattr(diff, "WINDOW_ROWS", window)
+    found = moves(fx_grown, old, new)
+    for told, table, cohort in (
+        (found["totals"], "totals", None),
+        (found["cohorts"][0], "frequencies", "c"),
+    ):
+        before, after = (
+            counts(fx_grown, old, table, cohort),
+            counts(fx_grown, new, table, cohort),
+        )
+        none = [sum(k not in s for k in {*before, *after}) for s in (before, after)]
+        if old == 1:
+            # Nobody was there: all is new.
+            assert told["no_row"] == [0, 0]
+            assert told["alleles"] == len(after)
+            assert told["an"][0] == 0
+            continue
+        both = {k for k in before if k in after and before[k] != after[k]}
+        assert told["no_row"] == none
+        assert sum(none) > 0
+        assert told["alleles"] == len(both) > 0
+        assert told["an"] == [sum(s[k][1] for k in both) for s in (before, after)]
+        assert all(min(m["an"]) > 0 for m in told["largest"])
+    lines = [line for line in diffcounts.describe_moves(found) if "without a row" in line]
+    assert len(lines) == (0 if old == 1 else 2)
 
 
 def test_command(fx_store: Path, capsys: pytest.CaptureFixture[str]) -> None:

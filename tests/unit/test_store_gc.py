@@ -196,11 +196,13 @@ def test_sealed_first_and_gone_after_the_grace_time(fx_store: Path) -> None:
     rows = old.scan("variants").collect()
     done = collect(fx_store, policy=parse_policy("last 2"), grace=3600)
     assert [s.number for s in done.sealed] == [1, 2, 3, 4]
-    assert done.sealed[1].reason == "retention: last 2"
+    assert done.sealed[1].reason == "kept by no rule of: last 2"
     assert sorted(done.waiting) == [1, 2, 3, 4]
     assert not done.gone
     assert lying_files(fx_store) == files
-    with pytest.raises(StoreError, match=r"release 2 .* was sealed on .*: retention: last 2"):
+    with pytest.raises(
+        StoreError, match=r"release 2 .* was sealed on .*: kept by no rule of: last 2"
+    ):
         open_store(fx_store, 2)
     # Who has it open reads on, tables that were not opened yet too.
     assert old.scan("variants").collect().equals(rows)
@@ -485,7 +487,7 @@ def test_command_says_the_same_before_and_remembers(
     said = capsys.readouterr()
     assert sorted(fx_store.rglob("*")) == there
     assert "    sealed  release 2  of " in said.out
-    assert ": retention: last 1\n" in said.out
+    assert ": kept by no rule of: last 1\n" in said.out
     assert gc.DATA in said.out
     assert "would go" in said.err
     assert main([*command, "--remember"]) == 0
@@ -495,4 +497,9 @@ def test_command_says_the_same_before_and_remembers(
     assert "release 6  of" in capsys.readouterr().out
     for wrong in (["--keep", "lats 1"], ["--remember"], ["--grace", "3"]):
         assert main(["store", "gc", str(fx_store), *wrong]) == 2
+    assert "'3' of what?" in capsys.readouterr().err
+    assert main(["store", "diff", str(fx_store), "1", "6"]) == 1
+    assert f"varhouse store log {fx_store} lists them" in capsys.readouterr().err
+    # Wrong words are told before anything is opened.
+    assert main(["store", "diff", str(fx_store), "1", "6", "--json"]) == 2
     assert Catalogue(fx_store)

@@ -88,6 +88,11 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.store.reader import open_store
     from varhouse.view import OWN, PUBLIC
 
+    others = args.table or args.field or args.format or args.output
+    if (args.counts or args.json) and (not args.counts or others):
+        raise UsageError(
+            "--counts goes with --json alone", "leave out --table, --field, --format and -o"
+        )
     audience = PUBLIC if args.public else OWN
     new = open_store(args.store, args.new, audience)
     before = new.record.parent
@@ -129,10 +134,6 @@ def _explain(args: argparse.Namespace, old: "Store", new: "Store") -> int:
     """Say which counts moved, and what moved them."""
     from varhouse.store.diffcounts import describe_moves, explain_moves
 
-    if not args.counts or args.table or args.field or args.format or args.output:
-        raise UsageError(
-            "--counts goes with --json alone", "leave out --table, --field, --format and -o"
-        )
     found = explain_moves(old, new)
     if args.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))

@@ -68,6 +68,8 @@ def parse_time(text: str) -> float:
     UsageError
         If it is none.
     """
+    if re.fullmatch(r"0*[1-9][0-9]*", text.strip()):
+        raise UsageError(f"{text!r} of what?", f"{text.strip()}h, or with s, min or d")
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]+)?) ?(s|min|h|d)", text.strip())
     if match is None and not re.fullmatch(r"0+", text.strip()):
         raise UsageError(

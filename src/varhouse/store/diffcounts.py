@@ -47,7 +47,10 @@ def explain_moves(old: Store, new: Store) -> dict[str, Any]:
         changes.
 
         What moved is `alleles`, how many have another AC or AN, `ac` and `an`, sums
-        over them [before, after], and `largest`: by the change of AF, then of AC.
+        over them [before, after], and `largest`: by the change of AF, then of AC. An allele
+        without a row counts as AC 0 of AN 0, but where a cohort with runs is there (table
+        `callable`): people may be called as the reference at it, and its AN was not recorded.
+        Those are left out, and `no_row` [before, after] says how many.
     """
     between = _between(old, new)
     return {
@@ -117,17 +120,26 @@ def _cause(
 
 def _moved(old: Store, new: Store, table: str, cohort: str | None) -> dict[str, Any]:
     """Compare AC and AN of the alleles of a cohort, or of the totals."""
-    out: dict[str, Any] = {"alleles": 0, "ac": [0, 0], "an": [0, 0]}
+    out: dict[str, Any] = {"alleles": 0, "ac": [0, 0], "an": [0, 0], "no_row": [0, 0]}
     largest: list[pl.DataFrame] = []
     parts = differing_parts(old, new, table, cohort)
     contigs = new.assembly_contigs
     order = {part: i for i, part in enumerate(contigs.part(c) for c in contigs.names)}
+    runs = [_with_runs(s) for s in (old, new)]
+    assessed = [bool(r if cohort is None else r & {cohort}) for r in runs]
     for part in sorted(parts, key=lambda p: order[p]):
         pair = Pair(old, new, table, part, cohort)
         for window in pair.windows():
             found = _differ(pair, window)
+            for side, end in enumerate(("", "_new")):
+                if assessed[side]:
+                    # Without a row, nobody knows here how many were called.
+                    is_lone = found[f"an{end}"].is_null()
+                    out["no_row"][side] += int(is_lone.sum())
+                    found = found.filter(~is_lone)
             if not found.height:
                 continue
+            found = found.fill_null(0)
             out["alleles"] += found.height
             for count in _COUNTS:
                 sums = found.select(pl.col(count).sum(), pl.col(f"{count}_new").sum()).row(0)
@@ -138,13 +150,22 @@ def _moved(old: Store, new: Store, table: str, cohort: str | None) -> dict[str, 
     return {**out, "largest": [_as_move(row) for row in rows]}
 
 
+def _with_runs(store: Store) -> set[str]:
+    """List the cohorts of which a table says which bases were assessed."""
+    if "callable" not in store.tables:
+        return set()
+    files = store.file_frame("callable")
+    return set(files["partition.cohort"].to_list()) if files.height else set()
+
+
 def _differ(pair: Pair, window: pl.Expr) -> pl.DataFrame:
-    """Give the alleles of a window whose AC or AN differ: 0 where a side has no row."""
+    """Give the alleles of a window whose AC or AN differ: null where a side has no row."""
     sides = [_counts(f, window) for f in (pair.old, pair.new)]
     joined = sides[0].join(sides[1], on=KEY, how="full", coalesce=True, suffix="_new")
-    names = [*_COUNTS, *(f"{c}_new" for c in _COUNTS)]
-    return joined.with_columns(pl.col(names).fill_null(0)).filter(
-        (pl.col("ac") != pl.col("ac_new")) | (pl.col("an") != pl.col("an_new"))
+    return joined.filter(
+        pl.any_horizontal(
+            pl.col(c).fill_null(0) != pl.col(f"{c}_new").fill_null(0) for c in _COUNTS
+        )
     )
 
 
@@ -232,7 +253,7 @@ def describe_moves(found: dict[str, Any]) -> list[str]:
         f"  {alleles['added']:>12,}  alleles added",
         f"  {alleles['gone']:>12,}  alleles gone",
         f"  {totals['alleles']:>12,}  alleles with other counts over all cohorts",
-        *_move_lines(totals),
+        *_move_lines(totals, found),
     ]
     for c in found["cohorts"]:
         people = " -> ".join("-" if n is None else f"{n:,}" for n in c["people"])
@@ -241,7 +262,7 @@ def describe_moves(found: dict[str, Any]) -> list[str]:
             for r in c["releases"]
         )
         what = f"cohort {c['cohort']}: {c['cause']}, people {people}; {by}"
-        lines += [f"  {c['alleles']:>12,}  {what}", *_move_lines(c)]
+        lines += [f"  {c['alleles']:>12,}  {what}", *_move_lines(c, found)]
     for a in found["annotation"]:
         versions = " -> ".join(v or "-" for v in a["versions"]) if any(a["versions"]) else ""
         kind = f"{a['cause']} {a['name']} {versions}".rstrip()
@@ -253,7 +274,10 @@ def describe_moves(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _move_lines(moved: dict[str, Any]) -> Iterator[str]:
+def _move_lines(moved: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
     for m in moved["largest"]:
         (ac, ac_new), (an, an_new) = m["ac"], m["an"]
         yield f"  {'':>12}    {m['allele']}: AC/AN {ac}/{an} -> {ac_new}/{an_new}"
+    for number, n in zip((found["old"], found["new"]), moved["no_row"], strict=True):
+        if n:
+            yield f"  {'':>12}    beside {n:,} without a row, and AN, in release {number}"

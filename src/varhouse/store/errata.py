@@ -6,6 +6,7 @@ opens, and whoever opens it is told why), and that it was *sealed* (its data wer
 `varhouse store gc` as its retention ends, or by a purge; the record stays, with the reason).
 """
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -121,7 +122,7 @@ def check_is_open(path: Path, number: int) -> list[Erratum]:
             raise StoreError(
                 f"release {number} of {path} was sealed on {erratum.time}: {erratum.reason}; "
                 "its record is kept, its data were deleted",
-                "open a later release: varhouse store log lists them",
+                f"name an open one: varhouse store log {shlex.quote(str(path))} lists them",
             )
     return said
 

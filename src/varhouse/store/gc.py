@@ -191,7 +191,7 @@ def _to_seal(
         kept = choose(opened, read_tags(path), policy, withdrawn_releases(path))
         for release in opened:
             if release.number not in kept:
-                wanted.setdefault(release.number, f"retention: {policy}")
+                wanted.setdefault(release.number, f"kept by no rule of: {policy}")
     return [(r, wanted[r.number]) for r in opened if r.number in wanted]
 
 

@@ -263,7 +263,7 @@ def write_tag(path: Path, name: str, number: int, *, move: bool = False) -> bool
     if (gone := sealed(path, number)) is not None:
         raise StoreError(
             f"release {number} of {path} was sealed on {gone.time}: nobody can open it",
-            "name a later release: varhouse store log lists them",
+            f"name an open one: varhouse store log {shlex.quote(str(path))} lists them",
         )
     file = tags_folder(path) / name
     if not write_json(file, number, replace=move):
