@@ -162,7 +162,15 @@ def cohort_frames(
             SAMPLES,
             fill(
                 SAMPLES,
-                [{"cohort": cohort, "sample": f"{cohort}{i}", "ordinal": i} for i in range(4)],
+                [
+                    {
+                        "cohort": cohort,
+                        "sample": f"{cohort}{i}",
+                        "ordinal": i,
+                        "n_het": (i + 1) % 2 * len(alleles),
+                    }
+                    for i in range(4)
+                ],
             ),
         ),
         (FILES, fill(FILES, [file | {"ingest_id": ingest_id}])),

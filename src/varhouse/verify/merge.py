@@ -26,7 +26,7 @@ from varhouse.verify.figures import (
     wrong_figures,
 )
 from varhouse.verify.filescan import Rows
-from varhouse.verify.rowhash import hash_values, numbers_of
+from varhouse.verify.rowhash import Words, hash_values, join_hashes, numbers_of
 from varhouse.verify.words import KEY
 
 Wrong = Iterator[tuple[str, str]]
@@ -81,6 +81,11 @@ class AlleleMerge:
         self._rank, self._bases = rank, bases
         self._batches: dict[int, Rows] = {}
         self._said: dict[tuple[str, str], tuple[int, str]] = {}
+        self.alone: set[int] = set()
+        """Cohorts of which `carriers` are summed up."""
+        self.carriers: dict[int, dict[int, Words]] = {}
+        """Cohort and stratum to the sums of ALONE over alleles, each times its hash."""
+        self.n_alleles: dict[int, int] = {}
 
     # -- reading -----------------------------------------------------------------------
 
@@ -114,11 +119,27 @@ class AlleleMerge:
                     array = array.dictionary_decode()
                 columns[name] = pl.from_arrow(array)
         frame = pl.DataFrame(columns)
+        if source.table == "frequencies":
+            self._add_up(source.cohort, frame)
         if source.table != "variants":
             unknown = pl.Series(np.asarray(batch.column("n_samples_adj").is_null()))
             frame = frame.with_columns(known=~unknown)
             self._look_at_rows(source.table, rows, frame)
         return frame
+
+    def _add_up(self, cohort: int, frame: pl.DataFrame) -> None:
+        """Count the alleles of a cohort, and weigh what its carriers count."""
+        number = int((frame["b"] == _ALL).sum())
+        self.n_alleles[cohort] = self.n_alleles.get(cohort, 0) + number
+        if cohort not in self.alone:
+            return
+        sums = self.carriers.setdefault(cohort, {})
+        weight, of = frame["h"].to_numpy().view(np.uint64), frame["s"].to_numpy()
+        counts = [frame[n].to_numpy().view(np.uint64) for n in ALONE]
+        for stratum in np.unique(of):
+            mine = of == stratum
+            more = np.array([(weight[mine] * c[mine]).sum() for c in counts], np.uint64)
+            sums[int(stratum)] = sums.get(int(stratum), np.zeros_like(more)) + more
 
     @staticmethod
     def _numbers(rows: Rows, name: str) -> npt.NDArray[np.int64]:
@@ -358,6 +379,12 @@ class AlleleMerge:
                 yield table, f"{what} {number} rows, the first: {first}"
             else:
                 yield table, f"{number} {what}, the first: {first}"
+
+
+def stratum_hash(by: str, stratum: str) -> int:
+    """Give the number that stands for a stratum (`AlleleMerge.carriers`)."""
+    columns = [hash_values(pa.array([text])) for text in (by, stratum)]
+    return int(join_hashes(columns).view(np.int64)[0])
 
 
 def _adds_up(rows: pl.DataFrame, names: tuple[str, ...]) -> bool:

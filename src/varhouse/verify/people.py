@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from varhouse.verify.rowhash import Labels
 
@@ -34,6 +36,8 @@ class Cohort:
         Rows by ordinal, and by number.
     strata
         What its ingest says that people were sorted by; None: nothing is said.
+    n_alleles
+        Alleles that frequencies has of it; None: not counted.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Cohort:
     samples: dict[int, Row] = field(default_factory=dict)
     files: dict[int, Row] = field(default_factory=dict)
     strata: list[str] | None = None
+    n_alleles: int | None = None
 
     def labels(self) -> Labels:
         """Give what numbers of its files and samples stand for."""
@@ -117,6 +122,29 @@ class OneCopy:
             for c in self._spans
             if _Y_NAMES & {c.lower(), *(a.lower() for a in aliases.get(c, ()))}
         }
+
+    def look(
+        self, contigs: Any, at: npt.NDArray[np.int64], pos: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Tell of many bases whether males have one copy there.
+
+        Parameters
+        ----------
+        contigs
+            Names, an arrow array.
+        at, pos
+            int64[n]: which of the contigs, and the base.
+        """
+        out = np.zeros(pos.size, np.bool_)
+        if self._spans and pa.types.is_dictionary(contigs.type):
+            contigs = contigs.dictionary_decode()
+        for name in self._spans:
+            mine = np.flatnonzero(np.asarray(pc.equal(contigs, name))[at])
+            if mine.size:
+                pieces = self.pieces(name)
+                piece = np.searchsorted(pieces[:, 0], pos[mine], side="right") - 1
+                out[mine] = pieces[piece, 2] > 0
+        return out
 
     def is_on_y(self, contig: str) -> bool:
         """Tell whether a contig is Y."""

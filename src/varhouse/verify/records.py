@@ -12,7 +12,8 @@ import numpy.typing as npt
 from varhouse.verify.blockdigest import block_digests, weigh
 from varhouse.verify.filescan import Rows
 from varhouse.verify.people import Cohort
-from varhouse.verify.planes import PEOPLE, n_alts
+from varhouse.verify.persons import OF_PERSON, OF_PLANES, PersonCounts
+from varhouse.verify.planes import PEOPLE, n_alts, plane_faults
 from varhouse.verify.problems import Problem
 
 _MOST = 1 << 34
@@ -31,10 +32,16 @@ class RecordChecks:
     ----------
     cohort
         Its files and people.
+    persons
+        What its genotypes say of each of them.
+    carried
+        What the table carried says (`persons.weigh_rows`); None: nothing was read of it.
     """
 
-    def __init__(self, cohort: Cohort) -> None:
-        self._cohort = cohort
+    def __init__(
+        self, cohort: Cohort, persons: PersonCounts, carried: npt.NDArray[np.uint64] | None
+    ) -> None:
+        self._cohort, self._persons, self._carried = cohort, persons, carried
         self._rejects = 0
         self._blocks: dict[int, int] = {}
         self._found: list[Problem] = []
@@ -64,6 +71,7 @@ class RecordChecks:
             off = np.flatnonzero(sizes != wanted)
             if off.size:
                 self._say("sites", f"{name} has not a value for each ALT", place[off])
+        self._persons.sites(place, wanted, rows)
 
     def blocks(self, rows: Rows) -> None:
         """Take rows of the table blocks."""
@@ -76,10 +84,17 @@ class RecordChecks:
     def rejects(self, rows: Rows) -> None:
         """Take rows of the table rejects."""
         self._rejects += len(rows)
+        self._persons.rejects(self._place(rows), rows)
 
     def genotypes(self, rows: Rows) -> None:
         """Take rows of the table genotypes."""
         place = self._place(rows)
+        faults = list(plane_faults(rows))
+        self._found += [Problem("genotypes", "", what) for what in faults]
+        if faults:
+            self._persons.is_whole = False
+        else:
+            self._persons.genotypes(place, rows.numbers("file").astype(np.int64), rows)
         self._rows.append((place, rows.key(("contig", "pos", "ref", "alt"))))
         self._first.append(rows.numbers("first").astype(np.int64))
         self._digest.append(rows.numbers("fields_digest").astype(np.int64))
@@ -127,6 +142,7 @@ class RecordChecks:
         if lost.size:
             self._say("lifted", "records that are not in sites", lost)
         yield from self._compare_fields(part, rows, first)
+        self._persons.end_of_part()
         self._clear()
 
     def _compare_rows(
@@ -234,6 +250,34 @@ class RecordChecks:
                 yield Problem("files", "", what)
         if cohort.row and cohort.samples:
             yield from self._compare_numbers()
+        if self._persons.is_whole:
+            yield from self._compare_people()
+
+    def _compare_people(self) -> Iterator[Problem]:
+        """Compare counts of samples, and the rows of carried, with genotypes."""
+        cohort, wrong = self._cohort, []
+        for ordinal, row in sorted(cohort.samples.items()):
+            found = self._persons.counts[ordinal].tolist()
+            wrong += [
+                f"{name} of sample {ordinal} is {row[name]}, by its genotypes {n}"
+                for name, n in zip(OF_PERSON, found, strict=True)
+                if row[name] != n
+            ][:1]
+        if wrong:
+            what = (
+                f"cohort {cohort.name}: counts of {len(wrong)} people, the first: {wrong[0]}"
+            )
+            yield Problem("samples", "", what)
+        if self._carried is None:
+            return
+        off = self._carried[:, : len(OF_PLANES)] != self._persons.held
+        if off.any():
+            ordinal, column = np.argwhere(off)[0].tolist()
+            what = (
+                f"cohort {cohort.name}: rows of {int(off.any(axis=1).sum())} people are not "
+                f"what their genotypes say, the first: {OF_PLANES[column]} of sample {ordinal}"
+            )
+            yield Problem("carried", "", what)
 
     def _compare_numbers(self) -> Iterator[Problem]:
         cohort = self._cohort
@@ -241,9 +285,10 @@ class RecordChecks:
             "n_samples": len(cohort.samples),
             "n_records": sum(int(r["n_records"]) for r in cohort.files.values()),
             "n_rejects": self._rejects,
+            "n_alleles": cohort.n_alleles,
         }
         for name, number in found.items():
-            if cohort.row.get(name) != number:
+            if number is not None and cohort.row.get(name) != number:
                 what = f"cohort {cohort.name}: {name} is {cohort.row.get(name)}, not {number}"
                 yield Problem("cohorts", "", what)
 

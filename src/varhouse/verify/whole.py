@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.verify.bases import CallableAt
+from varhouse.verify.figures import ALONE
 from varhouse.verify.filescan import FileScan, Rows
 from varhouse.verify.ledger import Ledger
-from varhouse.verify.merge import AlleleMerge, Source
+from varhouse.verify.merge import AlleleMerge, Source, stratum_hash
 from varhouse.verify.people import Cohort, OneCopy
+from varhouse.verify.persons import OF_PERSON, PersonCounts, is_alone, weigh_rows
 from varhouse.verify.pinned import PinnedFile, PinnedTable, compare_sums, read_tables
-from varhouse.verify.planes import plane_faults
 from varhouse.verify.problems import Problem
 from varhouse.verify.records import RecordChecks
 from varhouse.verify.rowhash import Labels, Sums, Words, add_sums, table_digest
@@ -102,6 +103,8 @@ class Verification:
         self.cohorts: dict[str, Cohort] = {}
         self._labels: dict[str, Labels] = {}
         self._hashes: dict[tuple[str, tuple[str, ...]], list[Words]] = {}
+        self._carried: dict[str, Words] = {}
+        self._aliases: dict[str, list[str]] = {}
 
     def run(self, *, quick: bool = False) -> list[Problem]:
         """Check everything, and give what was found."""
@@ -180,7 +183,7 @@ class Verification:
             cohort = Cohort(row["cohort"], row)
             cohort.strata = told.get(row["ingest_id"])
             self.cohorts[row["cohort"]] = cohort
-        people = ["ordinal", "sample", "file", "sex", "population", "attributes"]
+        people = ["ordinal", "sample", "file", "sex", "population", "attributes", *OF_PERSON]
         for row in self.small("samples", people):
             self._cohort(row["cohort"]).samples[row["ordinal"]] = row
         of_file = ["file", "name", "samples", "n_samples", "n_records", "has_runs",
@@ -312,6 +315,8 @@ class Verification:
         names = ["variants", "totals"]
         parts = {p[0] for p in self._partitions(*names)}
         parts |= {p[1] for p in self._partitions("frequencies", "callable")}
+        parts |= {p[1] for p in self._partitions("carried")}
+        counted: dict[str, int] = {}
         beside = [n for n in self.tables if n in ("ids", "consequences")]
         beside += [n for n in self.tables if n.startswith("annotations_")]
         parts |= {p[0] for p in self._partitions(*beside)}
@@ -319,6 +324,13 @@ class Verification:
             bases = self._callable(part, rank, numbers)
             keys: list[Words] = []
             merge = AlleleMerge(rank, bases)
+            merge.alone = {
+                numbers[n]
+                for n, c in self.cohorts.items()
+                if "carried" in self.tables
+                and c.files
+                and all(map(is_alone, c.files.values()))
+            }
             sources = [
                 self._source(n, f, rank, -1, keys)
                 for n in names
@@ -328,9 +340,47 @@ class Verification:
                 for file in self._files("frequencies", cohort=cohort, part=part):
                     sources.append(self._source("frequencies", file, rank, number, keys))
             self.between_tables += [Problem(t, "", what) for t, what in merge.run(sources)]
+            for cohort, number in numbers.items():
+                self._add_carried(cohort, part, merge.carriers.get(number, {}))
+                counted[cohort] = counted.get(cohort, 0) + merge.n_alleles.get(number, 0)
             known = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
             for name in beside:
                 self._members(name, part, known)
+        for cohort, found in counted.items():
+            self.cohorts[cohort].n_alleles = found
+
+    def _add_carried(self, name: str, part: str, counted: dict[int, Words]) -> None:
+        """Read what people carry in a part, and compare it with what is counted of them.
+
+        Parameters
+        ----------
+        counted
+            Stratum to the sums of its rows of frequencies, each times the hash of its allele.
+        """
+        cohort, files = self.cohorts[name], self._files("carried", cohort=name, part=part)
+        if "carried" not in self.tables or not any(map(is_alone, cohort.files.values())):
+            return
+        sums = np.zeros((max(cohort.samples, default=-1) + 1, len(ALONE)), np.uint64)
+        for file in files:
+            for rows in self._scan("carried", file):
+                if not weigh_rows(rows, ALONE, sums):
+                    what = f"cohort {name}: rows of nobody in part {part}"
+                    self.between_tables.append(Problem("carried", "", what))
+        known = self._carried.setdefault(name, np.zeros_like(sums))
+        known += sums
+        if not all(map(is_alone, cohort.files.values())):
+            return
+        groups = cohort.groups(self._kinds(name))
+        for number, names in enumerate(groups.names):
+            of = (groups.of == number).any(axis=1)
+            off = sums[of].sum(axis=0) != counted.get(stratum_hash(*names), 0)
+            if off.any():
+                what = (
+                    f"cohort {name}, part {part}: {ALONE[int(off.argmax())]} of "
+                    f"{'='.join(names)} do not add up to those of frequencies"
+                )
+                self.between_tables.append(Problem("carried", "", what))
+                return
 
     def _source(
         self, name: str, file: PinnedFile, rank: dict[str, int], cohort: int, keys: list[Words]
@@ -380,17 +430,10 @@ class Verification:
             return None
         bases = CallableAt(self._places(part, rank), rank)
         kits = {p[0] for p in self._partitions("kits")}
-        aliases = {
-            str(r["contig"]): list(r["aliases"] or [])
-            for r in self.small("contigs", ["contig", "aliases"])
-        }
         for name in sorted(cohorts):
             cohort = self.cohorts[name]
-            one_copy = OneCopy(cohort.row.get("haploid"), aliases)
-            kinds = cohort.strata
-            if kinds is None or not cohort.has_columns(kinds):
-                kinds = self._kinds(name)
-            sums = StepSums(cohort.groups(kinds), cohort.sexes(), one_copy)
+            groups, one_copy = cohort.groups(self._kinds(name)), self._one_copy(cohort)
+            sums = StepSums(groups, cohort.sexes(), one_copy)
             runs, stored = (
                 self._files(t, cohort=name, part=part) for t in ("runs", "callable")
             )
@@ -415,6 +458,12 @@ class Verification:
         bases.finish()
         return bases
 
+    def _one_copy(self, cohort: Cohort) -> OneCopy:
+        if not self._aliases:
+            rows = self.small("contigs", ["contig", "aliases"])
+            self._aliases = {str(r["contig"]): list(r["aliases"] or []) for r in rows}
+        return OneCopy(cohort.row.get("haploid"), self._aliases)
+
     @staticmethod
     def _are_known(cohort: Cohort, rows: Rows) -> bool:
         numbers = rows.numbers("sample")
@@ -422,7 +471,10 @@ class Verification:
         return not len(rows) or (int(numbers.min()) >= 0 and int(numbers.max()) <= most)
 
     def _kinds(self, cohort: str) -> list[str]:
-        """Name the strata that rows of a cohort have."""
+        """Name the strata of a cohort: as its ingest says, or as its rows have them."""
+        told = self.cohorts[cohort].strata
+        if told is not None and self.cohorts[cohort].has_columns(told):
+            return told
         kinds: dict[str, None] = {}
         for table in ("callable", "frequencies"):
             for file in self._files(table, cohort=cohort):
@@ -450,13 +502,16 @@ class Verification:
     # -- tables of cohorts -------------------------------------------------------------
 
     def _cohorts(self) -> None:
-        of_records = ("sites", "blocks", "lifted", "genotypes", "fields", "rejects")
+        of_records = ("rejects", "sites", "blocks", "lifted", "genotypes", "fields")
         for name in sorted(self.cohorts):
             cohort = self.cohorts[name]
-            checks = RecordChecks(cohort)
+            carried = self._carried.get(name)
+            one_copy = self._one_copy(cohort)
+            persons = PersonCounts(cohort, one_copy, with_carried=carried is not None)
+            checks = RecordChecks(cohort, persons, carried)
             hooks: dict[str, Callable[[Rows], None]] = {
                 "sites": checks.sites, "blocks": checks.blocks, "lifted": checks.lifted,
-                "genotypes": self._with_planes(checks.genotypes), "fields": checks.fields,
+                "genotypes": checks.genotypes, "fields": checks.fields,
                 "rejects": checks.rejects,
             }  # fmt: skip
             parts = {p[1] for p in self._partitions(*of_records) if p[0] == name}
@@ -475,14 +530,6 @@ class Verification:
         for table in of_records:
             if table in self.tables:
                 self._check_unique(table)
-
-    def _with_planes(self, hook: Callable[[Rows], None]) -> Callable[[Rows], None]:
-        def both(rows: Rows) -> None:
-            for what in plane_faults(rows):
-                self.between_tables.append(Problem("genotypes", "", what))
-            hook(rows)
-
-        return both
 
     # -- the rest ----------------------------------------------------------------------
 
@@ -517,7 +564,7 @@ class Verification:
 
 _DONE = frozenset(
     {"variants", "frequencies", "totals", "callable", "runs", "sites", "blocks", "lifted",
-     "genotypes", "fields", "rejects", "ids", "consequences"}
+     "genotypes", "fields", "rejects", "carried", "ids", "consequences"}
 )  # fmt: skip
 """Tables that are read with what they are compared with."""
 
