@@ -38,10 +38,13 @@ ADJ = tuple(n for n in COUNTS if n.endswith("_adj"))
 LEVELS = {"faf95": 0.05, "faf99": 0.01, "faf95_adj": 0.05, "faf99_adj": 0.01}
 _CLOSE = 1e-9
 _KNOWN = 1 << 16
+_TESTED = (np.full((_KNOWN, 3), -1, np.int64), np.empty((_KNOWN, 2)))
+"""Hardy-Weinberg tests that were made, 2.5 MB: totals ask again what frequencies asked."""
 
 
 @nb.njit(cache=True, nogil=True)
-def _hwe(het, hom, n, plain, mid):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _hwe(het, hom, n, plain, mid, known, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Test rows; `known` int64[slots, 3] and `found` float64[slots, 2] are of earlier ones."""
     most = 0
     for i in range(n.size):
         most = max(most, n[i])
@@ -50,8 +53,9 @@ def _hwe(het, hom, n, plain, mid):  # type: ignore[no-untyped-def]  # pragma: no
         plain[i] = mid[i] = np.nan
         if n[i] <= 0 or het[i] < 0 or hom[i] < 0 or het[i] + hom[i] > n[i]:
             continue
-        if i and het[i] == het[i - 1] and hom[i] == hom[i - 1] and n[i] == n[i - 1]:
-            plain[i], mid[i] = plain[i - 1], mid[i - 1]
+        slot = (het[i] * 40503 + hom[i] * 9973 + n[i] * 31) % known.shape[0]
+        if known[slot, 0] == het[i] and known[slot, 1] == hom[i] and known[slot, 2] == n[i]:
+            plain[i], mid[i] = found[slot]
             continue
         copies = 2 * hom[i] + het[i]
         rare = min(copies, 2 * n[i] - copies)
@@ -82,6 +86,8 @@ def _hwe(het, hom, n, plain, mid):  # type: ignore[no-untyped-def]  # pragma: no
                     half += chance[k]
         plain[i] = min(tail / total, 1.0)
         mid[i] = (tail - 0.5 * half) / total
+        known[slot] = het[i], hom[i], n[i]
+        found[slot] = plain[i], mid[i]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -149,7 +155,7 @@ def shares(
     hom = n["n_hom_alt"] - n["n_hom_alt_not_diploid"]
     diploid = n["n_samples"] - n["n_missing"] - n["n_not_diploid"]
     plain, mid = np.empty(known.size), np.empty(known.size)
-    _hwe(het, hom, diploid, plain, mid)
+    _hwe(het, hom, diploid, plain, mid, *_TESTED)
     copies = (2 * hom + het).astype(np.float64)
     expected = _share(copies * (2 * diploid - copies), 2 * diploid, always)
     all_ = {

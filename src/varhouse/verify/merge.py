@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -227,11 +228,11 @@ class AlleleMerge:
         empty = pl.DataFrame(schema={"h": pl.Int64})
         own = rows if rows.height else empty
         known = variants if variants.height else empty
-        # In one cohort alleles stand in one order: nothing has to be looked for.
+        # In one cohort they are the same alleles: nothing has to be looked for.
         is_alike = (
             variants.height > 0
             and rows.height > 0
-            and np.array_equal(rows.filter(pl.col("b") == _ALL)["h"], variants["h"])
+            and _are_same(rows.filter(pl.col("b") == _ALL)["h"], variants["h"])
         )
         if variants.height and not is_alike:
             lost = variants.join(own, on="h", how="anti", maintain_order="left")
@@ -294,11 +295,10 @@ class AlleleMerge:
             return
         own = rows.with_columns(n_cohorts=(pl.col("n_samples") > 0).cast(pl.Int64))
         is_one = self._bases is None and own["cohort"].n_unique() == 1
-        if is_one and own.height == totals.height:
-            # The totals of one cohort are its rows, in their order.
-            same = (np.array_equal(own[n], totals[n]) for n in ("h", "s", *names))
-            if all(same):
-                return
+        # The totals of one cohort are its rows; their order differs where files meet.
+        is_one &= own.height == totals.height
+        if is_one and _weigh(own, names) == _weigh(totals, names):
+            return
         terms = own.select("h", "s", *names)
         sites = own.select("place", "h").unique()
         at_bases = list(self._at_bases(own))
@@ -381,23 +381,39 @@ class AlleleMerge:
                 yield table, f"{number} {what}, the first: {first}"
 
 
+@nb.njit(cache=True, nogil=True)
+def _add_by(weight, of, counts, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(of.size):
+        out[of[i]] += weight[i] * np.uint64(counts[i])
+
+
 def stratum_hash(by: str, stratum: str) -> int:
     """Give the number that stands for a stratum (`AlleleMerge.carriers`)."""
     columns = [hash_values(pa.array([text])) for text in (by, stratum)]
     return int(join_hashes(columns).view(np.int64)[0])
 
 
+def _are_same(a: pl.Series, b: pl.Series) -> bool:
+    """Tell whether two columns hold the same numbers, in whatever order."""
+    return a.len() == b.len() and np.array_equal(a.sort(), b.sort())
+
+
+def _weigh(rows: pl.DataFrame, names: list[str]) -> list[int]:
+    """Sum columns up, each row with a random weight of its allele and stratum."""
+    weight = join_hashes([rows[n].to_numpy().view(np.uint64) for n in ("h", "s")])
+    counts = (rows[n].to_numpy().view(np.uint64) for n in names)
+    return [int(weight.sum()), *(int(np.dot(weight, c)) for c in counts)]
+
+
 def _adds_up(rows: pl.DataFrame, names: tuple[str, ...]) -> bool:
     """Tell whether each stratum counts what all do, by sums of alleles with random weights."""
     weight = rows["h"].to_numpy().view(np.uint64) ^ rows["cohort"].to_numpy().astype(np.uint64)
     weight = weight * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)
-    by = rows["b"].to_numpy()
-    counts = [rows[n].to_numpy().view(np.uint64) for n in names]
-    sums = {
-        tuple(int((weight[own] * c[own]).sum()) for c in counts)
-        for own in (by == b for b in np.unique(by))
-    }
-    return len(sums) == 1
+    kinds, of = np.unique(rows["b"].to_numpy(), return_inverse=True)
+    sums = np.zeros((len(names), kinds.size), np.uint64)
+    for name, out in zip(names, sums, strict=True):
+        _add_by(weight, of, rows[name].to_numpy(), out)
+    return bool((sums == sums[:, :1]).all())
 
 
 _WINDOW = 1 << 18

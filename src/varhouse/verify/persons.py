@@ -32,6 +32,9 @@ OTHER, TRANSITION, TRANSVERSION, SHORT, TWICE = range(5)
 """Kinds of an ALT: one that was rejected or is symbolic; two SNVs; other bases; one that
 stands in an earlier record too, which counts as nobody's."""
 
+_LEVELS = 34
+"""Bits of a counter: no VCF has 2**34 records."""
+
 Longs = npt.NDArray[np.int64]
 
 
@@ -112,9 +115,67 @@ def _weigh_alleles(copies, called, got, male, one, weight, out):  # type: ignore
 
 
 @nb.njit(cache=True, nogil=True)
+def _slice_in(bits, begin, end, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add a plane of pairs of copies to counters, of 32 people at a time.
+
+    Counters are cut into their bits: word k of `sums` uint64[words, LEVELS] has bit k of the
+    64 numbers (of each person: how often one copy, how often both).
+    """
+    low = np.uint64(0x5555555555555555)
+    for w in range((end - begin + 7) >> 3):
+        a = begin + 8 * w
+        word = np.uint64(0)
+        if a + 8 <= end:
+            for k in range(8):
+                word = word << np.uint64(8) | np.uint64(bits[a + k])
+        else:
+            for k in range(8):
+                byte = bits[a + k] if a + k < end else np.uint8(0)
+                word = word << np.uint64(8) | np.uint64(byte)
+        if word == 0:
+            continue
+        other = word >> np.uint64(1)
+        carry = (word ^ other) & low | (word & other & low) << np.uint64(1)
+        level = 0
+        while carry:
+            both = sums[w, level] & carry
+            sums[w, level] ^= carry
+            carry = both
+            level += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _slice_out(sums, word_at, column_at, who, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Give each person what counters of `_slice_in` have of him.
+
+    `sums` is uint64[kinds, words, LEVELS]; `word_at` and `column_at` cut words and columns to
+    files.
+    """
+    for kind in range(sums.shape[0]):
+        for f in range(word_at.size - 1):
+            for c in range(column_at[f + 1] - column_at[f]):
+                w = word_at[f] + (c >> 5)
+                shift = np.uint64(62 - 2 * (c & 31))
+                once = np.int64(0)
+                both = np.int64(0)
+                for level in range(sums.shape[2]):
+                    two = sums[kind, w, level] >> shift
+                    once += np.int64(two & np.uint64(1)) << level
+                    both += np.int64(two >> np.uint64(1) & np.uint64(1)) << level
+                o = who[column_at[f] + c]
+                out[o, 1] += once
+                out[o, 2] += both
+                copies = once + 2 * both
+                out[o, 4] += copies * (TRANSITION <= kind <= TRANSVERSION)
+                out[o, 5] += copies * (kind == SHORT)
+                out[o, 6] += copies * (kind == TRANSITION)
+                out[o, 7] += copies * (kind == TRANSVERSION)
+
+
+@nb.njit(cache=True, nogil=True)
 def _count(  # type: ignore[no-untyped-def]  # pragma: no cover
     people, ploidy, cut, at, bits, masks, mask_bits, site, alt_at, kind, one, weight, counts,
-    one_copy, who_at, who, male, is_alone, out, held,
+    one_copy, who_at, who, male, is_alone, out, held, word, sums,
 ):  # fmt: skip
     got = np.zeros(256, np.int64)
     for r in range(people.size):
@@ -127,6 +188,10 @@ def _count(  # type: ignore[no-untyped-def]  # pragma: no cover
         alts = at[cut[r] : cut[r + 1] + 1]
         m0 = masks[0, r] if masks[0, r + 1] > masks[0, r] else np.int64(-1)
         a0 = masks[1, r] if masks[1, r + 1] > masks[1, r] else np.int64(-1)
+        if p == 2 and alts.size == 2 and m0 < 0 and a0 < 0 and not is_alone[r]:
+            if counts[s]:
+                _slice_in(bits, alts[0], alts[1], sums[kind[alt_at[s]], word[r] :])
+            continue
         missing, absent = mask_bits[0], mask_bits[1]
         kinds, ones = kind[alt_at[s] : alt_at[s + 1]], one[alt_at[s] : alt_at[s + 1]]
         weights = weight[alt_at[s] : alt_at[s + 1]]
@@ -221,7 +286,16 @@ class PersonCounts:
         self._who = np.concatenate([np.zeros(0, np.int32), *people])
         first = np.cumsum([0, *(p.size for p in people)])
         self._first = dict(zip(numbers, first.tolist(), strict=False))
+        words = np.cumsum([0, *(-(-p.size // 32) for p in people)])
+        self._words = dict(zip(numbers, words.tolist(), strict=False))
+        self._cuts = words, first
+        # Of one ALT that is not TWICE: a record that has nothing else does not count.
+        self._sums = np.zeros((TWICE, int(words[-1]), _LEVELS), np.uint64)
         self.end_of_part()
+
+    def end(self) -> None:
+        """Finish the counts, once all rows are in."""
+        _slice_out(self._sums, *self._cuts, self._who, self.counts)
 
     def end_of_part(self) -> None:
         """Forget the records of a part."""
@@ -313,6 +387,8 @@ class PersonCounts:
             part["alt_at"], part["kind"], part["one"], part["weight"], part["counts"],
             part["one_copy"], begin + first, self._who, self._male,
             alone & self._with_carried, self.counts, self.held,
+            np.array([self._words[f] for f in distinct.tolist()])[number] + first // 32,
+            self._sums,
         )  # fmt: skip
 
     def _fits(self, planes: Any, part: dict[str, Any], site: Longs, rows: Rows) -> bool:

@@ -64,7 +64,10 @@ def _look(people, ploidy, n_alt, plane, at, bits, masks, mask_bits, faults):  # 
             faults[2, r] |= not where[masks[m, r] : masks[m, r + 1]].any()
         if faults[6, r]:
             continue
-        for i in range(size):
+        planes = end - begin
+        for m in range(2):
+            planes += masks[m, r + 1] > masks[m, r]
+        for i in range(size if planes > 1 else 0):
             seen = np.uint8(0)
             twice = np.uint8(0)
             for p in range(begin, end):

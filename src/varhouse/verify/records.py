@@ -256,6 +256,7 @@ class RecordChecks:
     def _compare_people(self) -> Iterator[Problem]:
         """Compare counts of samples, and the rows of carried, with genotypes."""
         cohort, wrong = self._cohort, []
+        self._persons.end()
         for ordinal, row in sorted(cohort.samples.items()):
             found = self._persons.counts[ordinal].tolist()
             wrong += [
