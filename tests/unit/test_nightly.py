@@ -338,6 +338,7 @@ def test_another_nightly_is_told_apart(nights: Nights) -> None:
             for key, values in {
                 "keep_days": (1000000, "1.0e+300", ".inf", ".nan", -1),
                 "unfinished_days": (1000000, ".inf", ".nan", -1),
+                "verify": (0, -1, 2.5, "many", "true"),
                 "ready": (
                     "'.'",
                     "..",

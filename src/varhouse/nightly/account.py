@@ -38,6 +38,7 @@ FAULT_KINDS = {
     "ingest": "the ingest holds a cohort back, by what its files or sheets hold",
     "unfinished": "a delivery has had no ready mark for too long",
     "changed": "files of a delivery that was accepted are no longer as they were checked",
+    "verify": "a second reading found a release to be other than its files, or damaged",
     "failed": "the night itself failed; `Night.error` says why",
 }
 """Kinds of faults."""
@@ -59,7 +60,8 @@ class Fault:
     Attributes
     ----------
     subject
-        `delivery:NAME`, `cohort:NAME` or `night`: with `reasons` it tells faults apart.
+        `delivery:NAME`, `cohort:NAME`, `release` or `night`: with `reasons` it tells
+        faults apart.
     kind
         One of `FAULT_KINDS`.
     delivery, cohort

@@ -29,6 +29,7 @@ from varhouse.nightly.ledger import Ledger, Record
 from varhouse.nightly.nightlog import append_log
 from varhouse.nightly.pages import write_pages
 from varhouse.nightly.retention import keep_to_rules
+from varhouse.nightly.secondreading import read_again
 from varhouse.nightly.settings import Settings, read_settings
 from varhouse.nightly.settling import as_reasons, hold, made_release, settle, take_account
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
@@ -128,6 +129,7 @@ class _Work:
         self.sorted = Sorted()
         self.held_cohorts: dict[str, list[Reason]] = {}
         self.changed: list[str] = []
+        self.doubts: list[Reason] | None = None
 
     # --- the whole ---
 
@@ -159,7 +161,7 @@ class _Work:
     def _finish(self, teller: Teller, began: float) -> bool:
         """Tell what became of everything; gives whether a person has to look."""
         night = self.night
-        teller.tell(self.found, self.sorted, self.held_cohorts, self.changed)
+        teller.tell(self.found, self.sorted, self.held_cohorts, self.changed, self.doubts)
         alarm = bool(night.faults if self.options.strict else night.new_faults())
         if night.error is None:
             night.exit_code = 3 if alarm else 0
@@ -203,6 +205,7 @@ class _Work:
             self._take_duplicate(record)
         self._note(left_behind(self.ledger))
         self._ingest(standing)
+        self._verify()
         self._note(keep_to_rules(self.settings.store, self.options.ingest.wait))
         for record in remove_old_data(self.ledger, self.settings.keep_days, self.start):
             LOG.info("removed the data of %s, which is %s", record.id, record.status)
@@ -364,6 +367,14 @@ class _Work:
                 settle(self.ledger, cohort, state, made_release(account), self.now)
         for cohort in standing.names & held.keys():
             self.held_cohorts[cohort] = as_reasons(held[cohort]["reasons"])
+
+    def _verify(self) -> None:
+        """Read some of the release of the night a second time, if that is asked for."""
+        if self.settings.verify is None or self.night.release is None:
+            return
+        found = read_again(self.settings.store, self.night.release, self.settings.verify)
+        self.doubts = found.reasons
+        self._note(found.notes)
 
     def _config(self, standing: Standing, states: dict[str, State], folder: Path) -> Config:
         """Write the sheets of the night into a folder, and read the configuration."""

@@ -38,6 +38,8 @@ class Settings:
         From so many days without a mark, a delivery is a fault.
     keep_days
         So many days the data of replaced, closed and duplicate deliveries are kept.
+    verify
+        So many stretches of a new release are compared with its sources; None: none.
     chains
         Assembly of deliveries to what lifts them over.
     """
@@ -50,6 +52,7 @@ class Settings:
     ready: str = "READY"
     unfinished_days: float = 3.0
     keep_days: float = 30.0
+    verify: int | None = None
     chains: dict[str, Lift] = field(default_factory=dict)
 
     @property
@@ -80,7 +83,8 @@ def read_settings(path: Path) -> Settings:
         )
         for name, lift in (said.get("chains") or {}).items()
     }
-    given = {k: said[k] for k in ("ready", "unfinished_days", "keep_days") if k in said}
+    keys = ("ready", "unfinished_days", "keep_days", "verify")
+    given = {k: said[k] for k in keys if k in said}
     settings = Settings(
         (base / raw["store"]).resolve(),
         rest,

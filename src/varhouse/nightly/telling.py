@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from varhouse.errors import VarhouseError
-from varhouse.nightly.account import Delivered, Disk, Fault, Night
+from varhouse.nightly.account import FAULT_KINDS, Delivered, Disk, Fault, Night
 from varhouse.nightly.delivery import Found, Reason
 from varhouse.nightly.gates import Sorted
 from varhouse.nightly.inbox import shown_name
@@ -47,6 +47,7 @@ class Teller:
         decided: Sorted,
         cohorts: Mapping[str, list[Reason]],
         changed: Iterable[str],
+        doubts: list[Reason] | None = None,
     ) -> None:
         """Fill the account, and write what deliverers read.
 
@@ -56,6 +57,8 @@ class Teller:
             Cohorts that are held back by no delivery of the night, with the reasons.
         changed
             Those of them of which accepted files changed.
+        doubts
+            What a second reading of the night's release found; None: there was none.
         """
         found = list(found)
         there = {shown_name(f.name) for f in found}
@@ -69,6 +72,10 @@ class Teller:
             kind = "changed" if cohort in of_files else "ingest"
             self._add_fault(f"cohort:{cohort}", kind, None, cohort, reasons)
         night = self.night
+        if doubts:
+            self._add_fault("release", "verify", None, None, doubts)
+        elif doubts is None:
+            self._keep_known_faults({"verify"})
         if night.error is not None:
             words = "the night failed; the reason is in the full account"
             self._add_fault("night", "failed", None, None, [Reason(night.error, words)])
@@ -168,10 +175,11 @@ class Teller:
                 fault = replace(fault, since=known.since, nights=known.nights + 1, new=False)
         self._faults.append(fault)
 
-    def _keep_known_faults(self) -> None:
-        """Keep what the account before knows: a night that failed may not have come so far."""
+    def _keep_known_faults(self, kinds: Set[str] = FAULT_KINDS.keys()) -> None:
+        """Keep what the account before knows: this night may not have come so far."""
         for known in self.previous.faults if self.previous else []:
-            if known.kind != "failed" and not any(_same(known, f) for f in self._faults):
+            is_asked = known.kind in kinds and known.kind != "failed"
+            if is_asked and not any(_same(known, f) for f in self._faults):
                 self._faults.append(replace(known, nights=known.nights + 1, new=False))
 
     # --- numbers ---

@@ -234,7 +234,10 @@ class SourceComparison:
     def _compare_place(
         self, source: SourceFile, where: Where, columns: Columns, counts: CohortCounts
     ) -> Iterator[str]:
-        chroms = [n for n, c in self._name.items() if c == where.contig and n in source.chroms]
+        names = [n for n, c in self._name.items() if c == where.contig]
+        chroms = source.chroms(names)
+        if not chroms and next(self._rows.records(where, ""), None) is not None:
+            yield f"{where.contig}: the store has records, and the source has none"
         for chrom in chroms:
             yield from self._compare_records(source, where, chrom, columns, counts)
 

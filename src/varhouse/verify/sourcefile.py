@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from cyvcf2 import VCF
+from pysam import TabixFile
 
 _UNSPECIFIED = {"<NON_REF>", "<*>", "."}
 _CHUNK = 1 << 22
@@ -88,7 +89,8 @@ class SourceFile:
         self.path, self.number = path, -1
         reader = VCF(str(path))
         names = list(reader.samples)
-        self.chroms = set(reader.seqnames)
+        self._declared = set(reader.seqnames)
+        self._met: set[str] | None = None
         reader.close()
         self._keep: npt.NDArray[np.bool_] | None = None
         if without and key is not None:
@@ -98,6 +100,24 @@ class SourceFile:
             n for k, n in enumerate(names) if self._keep is None or bool(self._keep[k])
         ]
         self._has_index = any(Path(f"{path}{end}").exists() for end in (".tbi", ".csi"))
+
+    def chroms(self, names: list[str]) -> list[str]:
+        """Choose of the names of a contig those that records may have.
+
+        A header need not declare a contig: where it has none of the names, all records are
+        asked, once.
+        """
+        if found := [n for n in names if n in self._declared]:
+            return found
+        if self._met is None:
+            if self._has_index and not self.path.name.endswith(".bcf"):
+                with TabixFile(str(self.path)) as index:
+                    self._met = set(index.contigs)
+            else:
+                reader = VCF(str(self.path))
+                self._met = {v.CHROM for v in self._iterate(reader)}
+                reader.close()
+        return [n for n in names if n in self._met]
 
     @classmethod
     def find(
