@@ -131,3 +131,27 @@ def test_a_total_that_is_off_is_found_where_rows_add_up(path: Path) -> None:
     made = Manifest([shard], [("totals", {"part": "1"})])
     commit(path, [made], ingest_id="bad", operation="i", base_release=3)
     assert "sums over cohorts are wrong, the first: 1-30-G-GA" in found(path)
+
+
+@pytest.mark.parametrize(
+    "lost", ["ledger/00000003.json", "receipts/00000003.json", "ledger/key"]
+)
+def test_a_ledger_that_is_lost(path: Path, lost: str) -> None:
+    """Without it nobody is refused who was withdrawn."""
+    record = path / "_store" / "releases" / "00000003.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"operation": "withdraw"}))
+    assert found(path, quick=True).startswith("note: ledger: of the withdrawals no ledger")
+    files = [path / "_store" / f for f in ("ledger/00000003.json", "receipts/00000003.json")]
+    for file in (*files, path / "_store/ledger/key"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("{}")
+    assert found(path, quick=True) == ""
+    (path / "_store" / lost).unlink()
+    assert found(path, quick=True) == f"ledger {lost}: is missing: restore it from a backup"
+
+
+def test_a_text_that_is_no_json_is_told(path: Path) -> None:
+    """The column is no content: its bytes stand by nothing else."""
+    file = next((path / "open/cohorts").rglob("*.parquet"))
+    rewrite(file, lambda f: f.with_columns(haploid=pl.lit("[[0, 8000]")))
+    assert "release: tables cannot be compared: JSONDecodeError" in found(path)

@@ -26,7 +26,8 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "example:  varhouse store verify demo/store",
         "Writes no file. Prints one line for each thing that is wrong; exit code 1 if any.\n"
         "A `note:` is of a table that an earlier version of varhouse made otherwise.\n"
-        "Every file is read once, by code that has nothing in common with what wrote it.",
+        "Every file is read once, by code that has nothing in common with what wrote it;\n"
+        "only what capture kits add to `callable` is counted by the code that asks it.",
     )
     add_release(verify)
     verify.add_argument(

@@ -193,14 +193,40 @@ def _check_record(ledger: Ledger) -> Iterator[Problem]:
     if store_digest(digests) != record["digest"]:
         what = f"its digest is not that of its tables, {store_digest(digests)}"
         yield Problem("release", f"{ledger.number:08d}.json", what)
+    withdrawals = []
     for number in ledger.numbers:
         try:
             ledger.errata(number)
-            ledger.read_record(number)
+            if ledger.read_record(number).get("operation") == "withdraw":
+                withdrawals.append(number)
         except StoreError as error:
             yield Problem("release", f"{number:08d}.json", _line(error))
+    yield from _check_withdrawals(ledger, withdrawals)
     if ledger.numbers != list(range(1, len(ledger.numbers) + 1)):
         yield Problem("release", "", f"releases are {ledger.numbers}: some are missing")
+
+
+def _check_withdrawals(ledger: Ledger, releases: list[int]) -> Iterator[Problem]:
+    """Ask for the ledger and the receipt of each withdrawal: without, people come back."""
+    root = ledger.path / "_store"
+    wanted = [root / d / f"{n:08d}.json" for n in releases for d in ("ledger", "receipts")]
+    wanted += [root / "ledger" / "key"] if releases else []
+    try:
+        lost = [f for f in wanted if not f.exists()]
+    except PermissionError as error:
+        what = f"no permission to see whether it is whole: {error.filename}"
+        yield Problem("ledger", "", what, is_note=True)
+        return
+    if len(lost) == len(wanted) and lost:
+        # A copy that others get has none; where people are taken in, it has to be there.
+        what = (
+            "of the withdrawals no ledger and no receipt is there: no ingest refuses anybody"
+        )
+        yield Problem("ledger", "", f"{what}; restore them from a backup", is_note=True)
+        return
+    for file in lost:
+        what = "is missing: restore it from a backup"
+        yield Problem("ledger", str(file.relative_to(root)), what)
 
 
 def compare_sums(pinned: PinnedTable, rows: int, sums: Sums) -> Iterator[Problem]:

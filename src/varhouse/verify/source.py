@@ -414,5 +414,5 @@ def compare_sources(
     work = Verification(Path(path), release).opened()
     try:
         return SourceComparison(work).run(sample=sample, seed=seed)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path}: not compared with its sources: {error!r}") from error

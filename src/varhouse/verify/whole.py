@@ -125,8 +125,15 @@ class Verification:
             if isinstance(error, AccessError):
                 raise
             self.problems.append(Problem("samples", "", _line(error)))
-        self._alleles()
-        self._cohorts()
+        for step in (self._alleles, self._cohorts):
+            try:
+                step()
+            except (StoreError, KeyError, TypeError, ValueError) as error:
+                if isinstance(error, AccessError):
+                    raise
+                # A text that is not what its column holds, as JSON, ends what reads it.
+                what = f"tables cannot be compared: {type(error).__name__}: {_line(error)}"
+                self.problems.append(Problem("release", "", what))
         for name in self.tables:
             self._plain(name)
         self._finish()
@@ -216,7 +223,7 @@ class Verification:
             scan.compare(file.log.size, file.log.stats, file.entry)
         except AccessError:
             raise
-        except (StoreError, OSError, pa.ArrowException) as error:
+        except (StoreError, OSError, UnicodeDecodeError, pa.ArrowException) as error:
             self.problems.append(Problem(name, file.log.path, _line(error)))
             return
         self._close(name, file, scan)
