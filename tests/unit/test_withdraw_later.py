@@ -1,18 +1,24 @@
 """After a withdrawal: other policies, kits, purges before the receipt, older names."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from pysam import bcftools
 from withdrawing import Cohorts, compare, random_lines, vcf
 
 import varhouse
+from varhouse.errors import InputError, StoreError
 from varhouse.ingest.driver import Options, ingest
 from varhouse.store.drop import drop_cohort
+from varhouse.store.ledger import ledger_folder
 from varhouse.store.purge import purge_withdrawn
+from varhouse.store.releases import write_tag
 from varhouse.withdrawal import run
 from varhouse.withdrawal.found import Asked
 from varhouse.withdrawal.receipt import read_receipt
 from varhouse.withdrawal.run import withdraw
+from varhouse.withdrawal.select import read_people
 
 FOUR = ["S1", "S2", "S3", "S4"]
 
@@ -90,6 +96,70 @@ def test_a_receipt_tells_of_older_names_of_the_cohort(tmp_path: Path) -> None:
     again = Cohorts(tmp_path / "in2", strata=["sex"])
     again.add("c2", made.files["c"], {n: {"sex": "female"} for n in FOUR})
     again.ingest(store)
+    write_tag(store, "with-S1", old)
     receipt = withdraw(store, Asked("c2", ["S1"]))
+    assert receipt.holds.names == ["tag with-S1"]
     assert receipt.holds.releases == [old + 2]
     assert receipt.holds.cohorts == [f"c (of release {old})"]
+
+
+@pytest.mark.parametrize("name", ["a.bcf", "a.gvcf.gz", "a.VCF", "a"])
+def test_a_file_of_any_name_is_cut_and_keeps_it(tmp_path: Path, name: str) -> None:
+    """What a file is, its bytes say; its name stays in the table files."""
+    made, store = _cohort(tmp_path / "in"), tmp_path / "store"
+    (tmp_path / "in" / "c").mkdir()
+    source = tmp_path / "in" / "all.vcf"
+    source.write_text(made.files["c"].pop("all.vcf"))
+    made.files["c"][name] = source.read_text()
+    if name != "a":
+        made.files["c"].clear()
+        kind = {"a.bcf": "b", "a.gvcf.gz": "z", "a.VCF": "v"}[name]
+        out = tmp_path / "in" / "c" / name
+        bcftools.view("-O", kind, "-o", str(out), str(source), catch_stdout=False)
+    made.ingest(store)
+    withdraw(store, Asked("c", ["S1"]))
+    newest = varhouse.open(store)
+    assert sorted(newest.scan("samples").collect()["sample"]) == FOUR[1:]
+    assert newest.scan("files").collect()["name"].to_list() == [name]
+
+
+def test_a_purge_that_was_killed_is_told_when_it_is_done(tmp_path: Path) -> None:
+    made, store = _cohort(tmp_path / "in"), tmp_path / "store"
+    made.ingest(store)
+    first = withdraw(store, Asked("c", ["S1"]))
+    assert purge_withdrawn(store).sealed == first.holds.releases
+    again = withdraw(store, Asked("c", ["S1"]), purges=True)
+    assert again.holds.releases == []
+    assert again.purged is not None
+    assert again.purged["releases"] == first.holds.releases
+
+
+def test_a_ledger_that_lacks_an_entry_is_noticed(tmp_path: Path) -> None:
+    made, store = _cohort(tmp_path / "in"), tmp_path / "store"
+    made.ingest(store)
+    number = withdraw(store, Asked("c", ["S1"])).release
+    shutil.rmtree(ledger_folder(store))
+    made.files["c"]["all.vcf"] = vcf(FOUR, random_lines(FOUR, 9, ["c1"]))
+    with pytest.raises(StoreError, match=rf"{number:08d}\.json is missing"):
+        made.ingest(store)
+
+
+def test_a_purge_by_a_number_leaves_releases_without_him(tmp_path: Path) -> None:
+    made, store = Cohorts(tmp_path / "in", strata=["sex"]), tmp_path / "store"
+    two = ["T1", "T2"]
+    made.add("south", {"s.vcf": vcf(two, random_lines(two, 5, ["c1"]))}, {"T1": {}, "T2": {}})
+    made.ingest(store)
+    before = varhouse.open(store).release
+    people = ["1", "2", "10"]
+    lines = random_lines(people, 6, ["c1"])
+    made.add("north", {"n.vcf": vcf(people, lines)}, {n: {} for n in people})
+    made.ingest(store)
+    receipt = withdraw(store, Asked("north", ["1"]), purges=True)
+    assert receipt.purged is not None
+    assert receipt.purged["releases"] == [before + 1]
+
+
+def test_a_table_is_no_list_of_ids(tmp_path: Path) -> None:
+    (tmp_path / "samples.tsv").write_text("cohort\tsample\nc\tS1\n")
+    with pytest.raises(InputError, match="line 1 has 2 columns"):
+        read_people([], tmp_path / "samples.tsv")

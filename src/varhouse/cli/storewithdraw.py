@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(receipt.as_json(), indent=1, ensure_ascii=False))
     else:
-        _print_receipt(receipt)
+        _print_receipt(receipt, args.store)
     return 0
 
 
@@ -103,7 +103,9 @@ def _print_foreseen(found: "Foreseen") -> None:
     print(f"nothing was changed; release {found.base_release} is the newest")
 
 
-def _print_receipt(receipt: "Receipt") -> None:
+def _print_receipt(receipt: "Receipt", store: Path) -> None:
+    from varhouse.withdrawal.receipt import receipt_file
+
     print(
         f"release    {receipt.release}: cohort {receipt.cohort} without {receipt.n_people:,} "
         f"person(s)"
@@ -121,9 +123,9 @@ def _print_receipt(receipt: "Receipt") -> None:
         print(f"purged     releases {which}: {files:,} files, {size:,.1f} MiB")
     holds = receipt.holds
     if holds.releases:
-        print(f"hold them  releases {_some([str(n) for n in holds.releases])}, until purged")
+        print(f"still in   releases {_some([str(n) for n in holds.releases])}, until purged")
     for path in holds.files:
-        print(f"holds them {path}")
+        print(f"still in   {path}")
     for path in holds.sheets:
         print(f"may name   {path}")
     for text in holds.names:
@@ -134,6 +136,7 @@ def _print_receipt(receipt: "Receipt") -> None:
         print(_NOT_EXACT)
     if receipt.seconds is not None:
         print(f"seconds    {receipt.seconds}")
+    print(f"receipt    {receipt_file(store, receipt.release)}")
 
 
 _NOT_EXACT = (

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,9 @@ from varhouse.store.releases import list_releases, read_release
 
 KEY_BYTES = 32
 _KEY = "key"
+
+WITHDRAW = "withdraw"
+"""Operation of the releases that people were taken out for."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,13 @@ class Ledger:
         AccessError
             If it may not be read: who cannot ask it must not write to the store.
         StoreError
-            If it is damaged, or its key is lost.
+            If it is damaged, or an entry or its key is lost.
         """
         folder = ledger_folder(path)
         try:
             files = sorted(folder.glob("[0-9]*.json")) if folder.is_dir() else []
             entries = [e for e in map(_read, files) if _is_done(path, e)]
+            _check_all_there(path, {e.release for e in entries})
             key = _read_key(folder, needed=bool(entries))
         except PermissionError:
             raise AccessError(
@@ -181,6 +185,17 @@ def _read(file: Path) -> Entry:
         return Entry(**{**data, "people": tuple(data["people"])})
     except (KeyError, TypeError) as error:
         raise StoreError(f"{file} is damaged: {error!r}", "restore it from a backup") from None
+
+
+def _check_all_there(path: Path, known: Collection[int]) -> None:
+    """Check that each release that people were taken out for has its entry."""
+    for number in list_releases(path):
+        if number not in known and read_release(path, number).operation == WITHDRAW:
+            file = ledger_folder(path) / f"{number:08d}.json"
+            raise StoreError(
+                f"{file} is missing: nobody can tell who was withdrawn by release {number}",
+                "restore the folder from a backup",
+            )
 
 
 def _is_done(path: Path, entry: Entry) -> bool:

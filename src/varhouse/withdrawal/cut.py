@@ -111,7 +111,7 @@ def cut_file(
     InputError
         If the source cannot be read, or has no line of column names.
     UsageError
-        If nobody would be left, or the file's name ends otherwise.
+        If nobody would be left.
     """
     lines = peek_header(source, limits)
     header = read_header(lines, Account(source.name))
@@ -136,17 +136,13 @@ def _who_goes(goes: Goes, samples: Sequence[str]) -> Bools:
 
 @contextmanager
 def open_text(out: Path) -> Iterator[Write]:
-    """Open a file to write text: `.vcf` plain, `.vcf.gz` as BGZF; it appears when it is whole.
+    """Open a file to write text: plain if its name ends with `.vcf`, else as BGZF.
 
-    Raises
-    ------
-    UsageError
-        If its name ends otherwise.
+    Readers tell by the first bytes, so that a file that is made keeps the name of its source
+    (`a.bcf`, `a.gvcf.gz`, `a`). It appears when it is whole.
     """
-    if not out.name.endswith((".vcf", ".vcf.gz")):
-        raise UsageError(f"{out}: the name must end with .vcf or .vcf.gz")
     with new_file(out) as own, own.open("wb") as file:
-        if out.name.endswith(".vcf"):
+        if out.suffix.lower() == ".vcf":
             yield file.write
             return
         packed = BgzfStream(file)

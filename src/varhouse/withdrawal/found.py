@@ -13,7 +13,7 @@ from varhouse.ingest.setup.assembly import (
 )
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.settings import text_digest
-from varhouse.store.ledger import Ledger
+from varhouse.store.ledger import WITHDRAW, Ledger
 from varhouse.store.reader import Store, open_store
 from varhouse.store.words import Words
 from varhouse.withdrawal.files import FilePlan, plan_files
@@ -24,7 +24,7 @@ from varhouse.withdrawal.remembered import (
 )
 from varhouse.withdrawal.select import Chosen, choose
 
-OPERATION = "withdraw"
+OPERATION = WITHDRAW
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def look(path: Path, asked: Asked, ledger: Ledger, started: str) -> Withdrawal:
         raise StoreError(
             "--reason names somebody who is to be withdrawn", "a reason without the id"
         )
+    if len(asked.reason.splitlines()) > 1:
+        raise StoreError("--reason has several lines", "say why in one line")
     return look_into(path, base, asked, ledger, chosen, started)
 
 

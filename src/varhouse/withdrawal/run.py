@@ -173,8 +173,11 @@ def _purge(path: Path, asked: Asked, ledger: Ledger, receipt: Receipt, token: st
         reason=f"withdrawal, see release {receipt.release}",
         token=token,
     )
-    left = sorted(set(receipt.holds.releases) - set(found.sealed))
-    told = {"releases": found.sealed, "files": found.files, "bytes": found.bytes}
+    # One that was killed may have sealed them.
+    sealed = sealed_releases(path)
+    left = [n for n in receipt.holds.releases if n not in sealed]
+    done = sorted({*found.sealed, *receipt.holds.releases} - set(left))
+    told = {"releases": done, "files": found.files, "bytes": found.bytes}
     purged = replace(receipt, purged=told, holds=replace(receipt.holds, releases=left))
     write_receipt(path, purged.masked(ledger, list(asked.people)))
     return purged

@@ -58,6 +58,12 @@ def read_people(samples: Sequence[str], file: Path | None) -> list[str]:
     except OSError as error:
         raise InputError(f"--samples {file}: {error.strerror}", "give a list") from None
     text, _ = decode_any(file, data)
+    for number, line in enumerate(split_lines(text), 1):
+        if "\t" in line.strip():
+            raise InputError(
+                f"--samples {file}: line {number} has {line.count(chr(9)) + 1:,} columns",
+                "an id a line, nothing else",
+            )
     names = [n for line in split_lines(text) if (n := line.strip())]
     if not names:
         raise InputError(f"--samples {file}: the list is empty", "an id a line")

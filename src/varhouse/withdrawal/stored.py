@@ -76,7 +76,7 @@ def write_stored_file(store: Store, cohort: str, file: int, out: Path) -> None:
     file
         Its number (table files).
     out
-        The file to write: `.vcf`, or `.vcf.gz` as BGZF. It appears when it is whole.
+        The file to write, see `cut.open_text`.
 
     Raises
     ------

@@ -8,9 +8,10 @@ import polars as pl
 from varhouse.account import parse
 from varhouse.errors import StoreError
 from varhouse.ingest.setup.run import FOLDER
+from varhouse.store.errata import read_errata
 from varhouse.store.ledger import Entry
 from varhouse.store.reader import open_store
-from varhouse.store.releases import list_releases, read_release
+from varhouse.store.releases import list_releases, read_release, read_tags
 from varhouse.store.words import Words
 from varhouse.withdrawal.carry import setting_texts
 from varhouse.withdrawal.found import Withdrawal
@@ -76,7 +77,13 @@ def _holds(own: Withdrawal) -> Holds:
     folder = Path(said.get(FOLDER) or "/")
     sheets = [str(folder / said[k]) for k in ("samples", "cohorts") if said.get(k)]
     texts = [f.path.name for f in own.files.left]
-    texts += [t for t in setting_texts(own)]
+    texts += setting_texts(own)
+    texts += [f"tag {name}" for name in read_tags(own.path)]
+    texts += [
+        f"release {n}: {said.reason}"
+        for n in list_releases(own.path)
+        for said in read_errata(own.path, n)
+    ]
     found = _releases_with(own.path, own.chosen.people, own.base.release)
     return Holds(
         found.pop(own.cohort, []),
