@@ -100,6 +100,10 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be(
     out = capsys.readouterr().out
     assert "NA003 in cohort d" in out
     assert "NA001_all.vcf: as it lies there" in out
+    newest = list_releases(whole)[-1]
+    assert f"still in   releases {newest}, until purged" in out
+    assert main([*said, "--purge"]) == 0
+    assert f"seals      releases {newest}\n" in capsys.readouterr().out
     foresee(whole, Asked("c", ["NA003"]))
     assert tree(whole) == before
     # What only they are called with is what goes with them.

@@ -106,7 +106,7 @@ def test_the_same_again_everywhere(fx_whole: tuple[Cohorts, Path]) -> None:
 
 
 def test_the_receipt_names_nobody_and_is_for_the_owner(tmp_path: Path) -> None:
-    made = Cohorts(tmp_path / "in")
+    made = Cohorts(tmp_path / "S0042-in")
     names = ["S0042", "S8"]
     made.add(
         "north",
@@ -117,6 +117,8 @@ def test_the_receipt_names_nobody_and_is_for_the_owner(tmp_path: Path) -> None:
     made.ingest(store)
     receipt = withdraw(store, Asked("north", ["S0042"]))
     assert Path(receipt.holds.files[0]).name == "xS0042dedup.vcf"
+    # Of a file that stays: it stands in its folder's name.
+    assert receipt.holds.files[0] in receipt.holds.names
     file = receipt_file(store, receipt.release)
     assert search(file.parent, ["S0042"]) == []
     kept = read_receipt(store, receipt.release)

@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
         else:
-            _print_foreseen(found)
+            _print_foreseen(found, purges=args.purge)
         return 0
     receipt = withdraw(args.store, asked, purges=args.purge, wait=args.wait)
     if args.json:
@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_foreseen(found: "Foreseen") -> None:
+def _print_foreseen(found: "Foreseen", *, purges: bool) -> None:
     print(f"cohort     {found.cohort}: {len(found.people):,} person(s) would go")
     for path in found.gone:
         print(f"goes       {path}: holds nobody else")
@@ -98,6 +98,8 @@ def _print_foreseen(found: "Foreseen") -> None:
     print(f"alleles    {found.private:,} would go: nobody else of the store has them")
     for cohort, names in found.elsewhere.items():
         print(f"stays      {_some(names)} in cohort {cohort}")
+    word, more = ("seals", "") if purges else ("still in", ", until purged")
+    print(f"{word:10s} releases {_some([str(n) for n in found.releases])}{more}")
     if not found.exact:
         print(_NOT_EXACT)
     print(f"nothing was changed; release {found.base_release} is the newest")

@@ -30,7 +30,7 @@ from varhouse.withdrawal.found import Asked, Withdrawal, look, look_into
 from varhouse.withdrawal.private import count_private
 from varhouse.withdrawal.receipt import Receipt, read_receipt, write_receipt
 from varhouse.withdrawal.select import choose
-from varhouse.withdrawal.told import make_receipt, receipt_of_records
+from varhouse.withdrawal.told import make_receipt, receipt_of_records, releases_with
 
 
 def _reached(_point: str) -> None:
@@ -56,6 +56,8 @@ class Foreseen:
         Alleles that would go with them: nobody else of the store has them.
     elsewhere
         Other cohorts to the ids that they have, too.
+    releases
+        Numbers of those that hold them, which a purge would seal, tagged ones too.
     exact
         As in the receipt.
     """
@@ -68,6 +70,7 @@ class Foreseen:
     gone: list[str]
     private: int
     elsewhere: dict[str, list[str]]
+    releases: list[int]
     exact: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def foresee(path: Path, asked: Asked) -> Foreseen:
         [str(f.path) for f in files.gone],
         count_private(found.base, found.cohort, found.chosen.people),
         found.chosen.elsewhere,
+        releases_with(path, found.chosen.people, found.base.release)[asked.cohort],
         found.remembered.is_exact,
     )
 

@@ -52,6 +52,8 @@ def read_people(samples: Sequence[str], file: Path | None) -> list[str]:
             "--sample ID for each of a few, or --samples FILE with an id a line",
         )
     if file is None:
+        if not all(s.strip() for s in samples):
+            raise UsageError("--sample: the id is empty", "--sample ID")
         return [s.strip() for s in samples]
     try:
         data = sys.stdin.buffer.read() if file == _STDIN else read_small(file)

@@ -34,7 +34,7 @@ def make_receipt(own: Withdrawal, seconds: float | None) -> Receipt:
 
 def receipt_of_records(path: Path, entry: Entry, people: Collection[str]) -> Receipt:
     """Make the receipt of a withdrawal whose base release was sealed before it had one."""
-    found = _releases_with(path, people, entry.release - 1)
+    found = releases_with(path, people, entry.release - 1)
     gone = f"not known any more: the data of release {entry.release - 1} were deleted before"
     holds = Holds(found.pop(entry.cohort, []), [gone], [], [], _others(found, ()))
     return _of_records(path, entry, holds, None)
@@ -76,7 +76,9 @@ def _holds(own: Withdrawal) -> Holds:
     said = parse(own.remembered.recorded)
     folder = Path(said.get(FOLDER) or "/")
     sheets = [str(folder / said[k]) for k in ("samples", "cohorts") if said.get(k)]
-    texts = [f.path.name for f in own.files.left]
+    # Of a path the name alone, if that has it all.
+    paths = [f.path for f in own.files.left]
+    texts = [p.name if str(p.parent) not in words else str(p) for p in paths]
     texts += setting_texts(own)
     texts += [f"tag {name}" for name in read_tags(own.path)]
     texts += [
@@ -84,7 +86,7 @@ def _holds(own: Withdrawal) -> Holds:
         for n in list_releases(own.path)
         for said in read_errata(own.path, n)
     ]
-    found = _releases_with(own.path, own.chosen.people, own.base.release)
+    found = releases_with(own.path, own.chosen.people, own.base.release)
     return Holds(
         found.pop(own.cohort, []),
         own.files.held,
@@ -104,7 +106,7 @@ def _others(found: dict[str, list[int]], now: Collection[str]) -> list[str]:
     return sorted([*now, *older])
 
 
-def _releases_with(path: Path, people: Collection[str], last: int) -> dict[str, list[int]]:
+def releases_with(path: Path, people: Collection[str], last: int) -> dict[str, list[int]]:
     """List, by cohort, the releases that may be opened and have some of the people.
 
     Parameters
