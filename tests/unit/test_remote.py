@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,6 +293,8 @@ def test_an_ingest_goes_on_behind_one_that_died(tmp_path: Path, url: str) -> Non
 
 def test_a_disk_goes_on_where_an_ingest_there_died(store: Path, url: str) -> None:
     push(store, Bucket(url))
+    # The storage tells times in seconds.
+    time.sleep(1.1)
     ingest_there(url, "c", COHORT_C, "ingest-c", dies=True)
     add_cohort(store, "d", COHORT_C, "ingest-d")
     with pytest.raises(StoreError, match="or died doing so"):
@@ -432,3 +435,21 @@ def test_a_reader_at_work_has_his_log_until_the_new_one_is_there(
     with mock.patch.object(Bucket, "read", lost), pytest.raises(StoreError):
         local_path(url)
     assert there.scan("frequencies", cohort="a").collect().height
+
+
+def test_a_store_is_pulled_worked_on_and_pushed(store: Path, url: str, tmp_path: Path) -> None:
+    push(store, Bucket(url))
+    ingest_there(url, "c", COHORT_C, "ingest-c")
+    folder = tmp_path / "a folder"
+    assert main(["store", "pull", str(folder), url]) == 0
+    assert (folder / "controlled").stat().st_mode & 0o077 == 0
+    assert open_store(folder).digest() == open_store(url).digest()
+    assert not [p for p in verify(open_store(folder)) if not p.is_note]
+    drop_cohort(folder, "a")
+    collect(folder, policy=parse_policy("last 1"), grace=0.0)
+    assert main(["store", "push", str(folder), url, "--prune"]) == 0
+    assert open_store(url).digest() == open_store(folder).digest()
+    check(url)
+    # Again: nothing but what may have changed is read.
+    assert main(["store", "pull", str(folder), url]) == 0
+    assert open_store(folder).digest() == open_store(url).digest()

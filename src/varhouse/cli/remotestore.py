@@ -50,7 +50,7 @@ def at_hand(args: argparse.Namespace) -> Iterator[None]:
         raise UsageError(
             f"{mirror.url}: varhouse {name} needs a store on a disk"
             + (", which all nodes see" if name == "ingest" else ""),
-            "work on the store on a disk, and varhouse store push STORE URL",
+            "store pull STORE URL, work on STORE, store push STORE URL --prune",
         )
     with mirror.hold(args.wait):
         mirror.update()

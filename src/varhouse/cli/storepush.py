@@ -1,4 +1,4 @@
-"""`varhouse store push`: a store on a disk, carried over to S3-compatible storage."""
+"""`varhouse store push` and `pull`: a store between a disk and S3-compatible storage."""
 
 import argparse
 import logging
@@ -33,6 +33,36 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="whoever else began to write has died: what is left of it goes",
     )
     add_wait(parser)
+    parser = add_command(
+        steps,
+        "pull",
+        _pull,
+        "read a whole store from S3-compatible storage into a folder",
+        "It needs a bucket of your own: varhouse store pull STORE s3://BUCKET/FOLDER",
+        "Writes STORE: all files of the store that it lacks. For what needs a disk\n"
+        "(withdraw, drop, gc, tag): pull, work, and varhouse store push --prune. Nobody may\n"
+        "write to the URL meanwhile.",
+    )
+    parser.add_argument("url", metavar="URL", help="s3://BUCKET/FOLDER")
+    add_wait(parser)
+
+
+def _pull(args: argparse.Namespace) -> int:
+    from varhouse.store.bucket import Bucket
+    from varhouse.store.layout import check_is_free, close_folders
+    from varhouse.store.lock import store_lock
+    from varhouse.store.push import pull
+
+    path = args.store.absolute()
+    check_is_free(path)
+    (path / "_store").mkdir(parents=True, exist_ok=True)
+    for root in ("open", "controlled"):
+        (path / root).mkdir(mode=0o700 if root == "controlled" else 0o777, exist_ok=True)
+    with store_lock(path, args.wait):
+        read = pull(Bucket(args.url), path)
+        close_folders(path)
+    log.info("%d object(s) read from %s", read, args.url)
+    return 0
 
 
 def _run(args: argparse.Namespace) -> int:

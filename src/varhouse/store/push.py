@@ -128,6 +128,35 @@ def push_mirror(mirror: Mirror) -> Pushed:
     return Pushed([int(Path(n).stem) for n in new], len(data), 0, 0)
 
 
+def pull(bucket: Bucket, path: Path) -> int:
+    """Read a whole store into a folder, to work on it there; gives the objects that were read.
+
+    Called again it reads what is new. The caller holds the lock of the folder.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or the folder holds another one.
+    """
+    there = {o.name: o.size for o in bucket.objects()}
+    if "_store/store.json" not in there:
+        raise StoreError(f"{bucket.url} is no varhouse store", "give the URL of a store")
+    local = dict(_files(path))
+    if any(n.startswith(_RECORDS) for n in local):
+        _check_same(path, bucket, local, {n: s for n, s in there.items() if n in local})
+    missing = [
+        n
+        for n, size in there.items()
+        if _is_small(n) or n.split("/")[0] in ROOTS
+        if n.startswith(_GROWING) or n.endswith("_last_checkpoint") or _size(local, n) != size
+    ]
+    records = sorted(n for n in missing if n.startswith(_RECORDS))
+    for some in (sorted(set(missing) - set(records)), records):
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(lambda n: bucket.read(n, path / n), some))
+    return len(missing)
+
+
 def _carry(
     path: Path,
     bucket: Bucket,
@@ -180,6 +209,8 @@ def _dead_versions(
     """
     records = [n for n in there if n.startswith(_RECORDS)]
     opened, ever = (_pinned_versions(path, records, also_sealed=s) for s in (False, True))
+    # What is older than a release was there before it was made: nobody is writing it.
+    newest = min((there[n].age for n in records), default=_DEAD_SECONDS)
     found: set[str] = set()
     for name, other in there.items():
         if not (_is_log(name) and name.endswith(".json")):
@@ -191,7 +222,7 @@ def _dead_versions(
         if is_known or (name in local and _is_same(local[name], bucket, other)):
             continue
         # Of sealed releases it may go: the table was gone for a while, and began anew.
-        is_new = version > ever.get(table, -1) and other.age < _DEAD_SECONDS
+        is_new = version > ever.get(table, -1) and other.age < min(newest, _DEAD_SECONDS)
         if is_new and not take_over:
             raise StoreError(
                 f"somebody writes to {bucket.url}, or died doing so {other.age / 3600:.1f} "
