@@ -206,6 +206,7 @@ def first_planes(frame: pl.DataFrame) -> pl.DataFrame:
             "not counted",
         ),
         ("controlled/blocks/cohort=g/part=c1", first("gt", "7/7"), "GT 7/7 in the store"),
+        ("controlled/blocks/cohort=g/part=c1", first("format", "GT:DP:Py"), "FORMAT has"),
     ],
 )
 def test_what_is_other_is_found(

@@ -296,6 +296,12 @@ class SourceComparison:
         self, seen: Seen, row: Row, values: dict[str, Any], names: list[str]
     ) -> Iterator[str]:
         kept = self._config.get("genotype_fields")
+        own, told = set(seen.FORMAT or ()), set((row["format"] or "").split(":")) - {""}
+        if own and told and not seen.is_cut and own != told:
+            yield (
+                f"FORMAT has {':'.join(sorted(told - own))} where the source has "
+                f"{':'.join(sorted(own - told))}"
+            )
         for key in dict.fromkeys((row["format"] or "").split(":")):
             if key in ("GT", "") or (isinstance(kept, list) and key not in kept):
                 continue
