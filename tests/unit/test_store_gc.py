@@ -145,6 +145,16 @@ def test_random_histories_under_random_policies(tmp_path: Path, seed: int) -> No
         opened = goal
         check_whole(store, opened, before)
         assert not collect(store, policy=policy, grace=0).gone
+        # The next one waits again for what it seals: what is gone by now is nothing to it.
+        if rng.random() < 0.7:
+            policy = parse_policy("tagged, last 1")
+            kept = choose(read_open_releases(store), read_tags(store), policy)
+            lying = lying_files(store)
+            done = collect(store, policy=policy, grace=3600)
+            assert set(done.waiting) >= opened - kept
+            assert {s.number for s in done.sealed} == opened - kept
+            assert lying_files(store) == lying
+            opened = kept
 
 
 def test_many_releases_to_tagged_last_and_monthly(tmp_path: Path) -> None:
@@ -197,7 +207,8 @@ def test_sealed_first_and_gone_after_the_grace_time(fx_store: Path) -> None:
     done = collect(fx_store, policy=parse_policy("last 2"), grace=3600)
     assert [s.number for s in done.sealed] == [1, 2, 3, 4]
     assert done.sealed[1].reason == "kept by no rule of: last 2"
-    assert sorted(done.waiting) == [1, 2, 3, 4]
+    # Release 1 has nothing of its own.
+    assert sorted(done.waiting) == [2, 3, 4]
     assert not done.gone
     assert lying_files(fx_store) == files
     with pytest.raises(
@@ -226,6 +237,18 @@ def test_sealed_first_and_gone_after_the_grace_time(fx_store: Path) -> None:
         old.scan("totals").collect()
     with pytest.raises(ValueError, match="other"), told_if_sealed(fx_store, 5):
         raise ValueError("other")
+
+
+def test_shorter_grace_time_in_between(fx_store: Path) -> None:
+    collect(fx_store, policy=parse_policy("last 3"), grace=0)
+    before = snapshot_of(fx_store, 6)
+    for policy, waiting in (("last 3", []), ("last 2", [4]), ("last 2", [4])):
+        done = collect(fx_store, policy=parse_policy(policy), grace=3600)
+        assert sorted(done.waiting) == waiting, policy
+        assert not [f for f in done.gone if f.what == gc.DATA]
+    assert main(["store", "gc", str(fx_store)]) == 0
+    assert snapshot_of(fx_store, 6) == before
+    assert not verify(fx_store, 6)
 
 
 def test_what_walks_releases_lives_with_sealed_ones(

@@ -273,22 +273,11 @@ def commit_files(
     """
     from deltalake import CommitProperties  # noqa: PLC0415
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
-    from deltalake.transaction import create_table_with_add_actions  # noqa: PLC0415
 
     properties = CommitProperties(custom_metadata=dict(note))
     try:
         if not exists(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            create_table_with_add_actions(
-                str(folder),
-                _delta_schema(table),
-                [_add(known(p)) for p in wanted],
-                partition_by=list(table.partition),
-                name=table.name,
-                description=table.row,
-                configuration=_configuration(table),
-                commit_properties=properties,
-            )
+            _create(folder, table, [known(p) for p in wanted], properties)
             version = 0
         else:
             version = _swap(open_table(folder), table, wanted, known, properties)
@@ -301,6 +290,24 @@ def commit_files(
         raise _named(error, folder) from None
     _sync_log(folder, since)
     return version
+
+
+def _create(
+    folder: Path, table: Table, files: Sequence[DataFile], properties: "CommitProperties"
+) -> None:
+    from deltalake.transaction import create_table_with_add_actions  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    create_table_with_add_actions(
+        str(folder),
+        _delta_schema(table),
+        [_add(f) for f in files],
+        partition_by=list(table.partition),
+        name=table.name,
+        description=table.row,
+        configuration=_configuration(table),
+        commit_properties=properties,
+    )
 
 
 def _named(error: OSError, folder: Path) -> OSError:

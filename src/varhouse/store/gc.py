@@ -145,23 +145,15 @@ def collect(
     with store_lock(path, wait, token):
         now = time.time()
         releases = read_all_releases(path)
-        before = sealed_releases(path)
-        wanted = _to_seal(path, releases, before, policy, seal or {})
-        made = _errata(path, wanted, now)
-        if not dry_run:
-            for number, erratum in made.items():
-                add_erratum(path, number, erratum)
-        every = {**before, **made}
-        held = [
-            r for r in releases if r.number not in every or _waits(every[r.number], now, grace)
+        wanted, every = _seal(path, releases, policy, seal or {}, now, dry_run=dry_run)
+        late = [
+            r for r in releases if r.number in every and _waits(every[r.number], now, grace)
         ]
+        waiting = _still_there(path, late, [r for r in releases if r.number not in every])
+        held = [r for r in releases if r.number not in every or r.number in waiting]
         found = Collected(
             [Sealing(r.number, reason, _what(r)) for r, reason in wanted],
-            waiting={
-                n: _iso(_seconds(e.time) + grace)
-                for n, e in every.items()
-                if _waits(e, now, grace)
-            },
+            waiting={n: _iso(_seconds(every[n].time) + grace) for n in every if n in waiting},
         )
         tables = _Tables(path, held, grace) if held else None
         found.gone = _find(path, tables, {r.ingest_id for r in releases}, grace)
@@ -171,6 +163,25 @@ def collect(
             opened = [r for r in releases if r.number not in every]
             _carry_out(path, tables, opened, found.gone)
     return found
+
+
+def _seal(
+    path: Path,
+    releases: Sequence[Release],
+    policy: Policy | None,
+    seal: Mapping[int, str],
+    now: float,
+    *,
+    dry_run: bool,
+) -> tuple[list[tuple[Release, str]], dict[int, Erratum]]:
+    """Seal what is to be; give that with the reasons, and all that are sealed then."""
+    before = sealed_releases(path)
+    wanted = _to_seal(path, releases, before, policy, seal)
+    made = _errata(path, wanted, now)
+    if not dry_run:
+        for number, erratum in made.items():
+            add_erratum(path, number, erratum)
+    return wanted, {**before, **made}
 
 
 def _to_seal(
@@ -220,6 +231,22 @@ def _what(release: Release) -> str:
 
 def _waits(erratum: Erratum, now: float, grace: float) -> bool:
     return grace > 0 and _seconds(erratum.time) + grace > now
+
+
+def _still_there(path: Path, late: Sequence[Release], opened: Sequence[Release]) -> set[int]:
+    """Give the numbers of sealed releases whose own files lie there still.
+
+    A gc of a shorter grace time, or a purge, may have taken versions of their tables: nobody
+    can read them then, and no other version is looked for.
+    """
+    folders = {f.name: f for f in table_folders(path)}
+    pins = {(n, p.version) for r in opened for n, p in r.tables.items()}
+    found = set()
+    for release in late:
+        own = {(n, p.version) for n, p in release.tables.items()} - pins
+        if own and all(n in folders and deltalog.has_version(folders[n], v) for n, v in own):
+            found.add(release.number)
+    return found
 
 
 def _seconds(time_: str) -> float:
