@@ -104,6 +104,13 @@ def test_a_number_of_alleles_that_is_off(made: Path, tmp_path: Path) -> None:
     assert any("cohorts: cohort a: n_alleles is" in text for text in found), found
 
 
+@pytest.mark.parametrize("name", ["pos", "pos_end", "record"])
+def test_where_a_block_of_fields_is_found(made: Path, tmp_path: Path, name: str) -> None:
+    """A region that is asked for would lose its values."""
+    found = changed(made, tmp_path, "fields/cohort=a", more(name))
+    assert any(f"fields: cohort a: {name} is not that of its records" in t for t in found)
+
+
 def test_a_call_that_was_flipped(made: Path, tmp_path: Path) -> None:
     from test_verify_source import first_planes  # noqa: PLC0415
 

@@ -15,6 +15,7 @@ from varhouse.verify.people import Cohort
 from varhouse.verify.persons import OF_PERSON, OF_PLANES, PersonCounts
 from varhouse.verify.planes import PEOPLE, n_alts, plane_faults
 from varhouse.verify.problems import Problem
+from varhouse.verify.rowhash import ends_of, numbers_of
 
 _MOST = 1 << 34
 """A record's place is file x 2**34 + ordinal: no VCF has as many lines."""
@@ -55,6 +56,8 @@ class RecordChecks:
         self._people: list[npt.NDArray[np.int64]] = []
         self._fields: list[tuple[Places, Places, npt.NDArray[np.int64]]] = []
         self._lifted: list[Places] = []
+        self._pos: list[tuple[Places, npt.NDArray[np.int64]]] = []
+        self._at: tuple[Places, npt.NDArray[np.int64]] | None = None
 
     def _place(self, rows: Rows) -> Places:
         place = (rows.numbers("file").astype(np.int64) * _MOST) + rows.numbers("record")
@@ -72,10 +75,13 @@ class RecordChecks:
             if off.size:
                 self._say("sites", f"{name} has not a value for each ALT", place[off])
         self._persons.sites(place, wanted, rows)
+        self._pos.append((place, rows.numbers("pos").astype(np.int64)))
 
     def blocks(self, rows: Rows) -> None:
         """Take rows of the table blocks."""
-        self._within(self._place(rows), "blocks")
+        place = self._place(rows)
+        self._within(place, "blocks")
+        self._pos.append((place, rows.numbers("pos").astype(np.int64)))
 
     def lifted(self, rows: Rows) -> None:
         """Take rows of the table lifted."""
@@ -103,10 +109,39 @@ class RecordChecks:
     def fields(self, rows: Rows) -> None:
         """Take rows of the table fields."""
         files = rows.numbers("file").astype(np.int64)
+        self._compare_reach(files, rows)
         for row, record, digest in block_digests(rows):
             first = int(rows.numbers("first")[row]) // PEOPLE * PEOPLE
             place = files[row] * _MOST + record
             self._fields.append((place, np.full(record.size, first, np.int64), digest))
+
+    def _compare_reach(self, files: Places, rows: Rows) -> None:
+        """Compare by what blocks of fields are found with the records in them."""
+        if self._pos and self._at is None:
+            place, pos = (np.concatenate(c) for c in zip(*self._pos, strict=True))
+            order = np.argsort(place, kind="stable")
+            self._at = place[order], pos[order]
+        lists = rows.batch.column("records")
+        ends = ends_of(lists)
+        size = np.diff(ends)
+        if self._at is None or not size.all() or not size.size:
+            return
+        record = numbers_of(lists.values)[ends[0] : ends[-1]]
+        wanted = np.repeat(files, size) * _MOST + record
+        known, pos = self._at
+        at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+        begin = ends[:-1] - ends[0]
+        # Records that are in neither table are found by their digests.
+        is_known = np.logical_and.reduceat(known[at] == wanted, begin)
+        found = {
+            "pos": np.minimum.reduceat(pos[at], begin),
+            "pos_end": np.maximum.reduceat(pos[at], begin),
+            "record": record[begin],
+        }
+        for name, values in found.items():
+            off = is_known & (rows.numbers(name) != values)
+            if off.any():
+                self._say("fields", f"{name} is not that of its records", wanted[begin[off]])
 
     def _within(self, place: Places, table: str) -> None:
         for file in np.unique(place // _MOST).tolist():
