@@ -176,3 +176,14 @@ def test_texts_of_an_account() -> None:
     told["held_back"] = told["warnings"] = told["waiting"] = []
     # Notes on who went in are no sign that he was in there.
     assert not texts.stand_in(json.dumps(told))
+
+
+def test_info_that_names_people_is_told(tmp_path: Path) -> None:
+    head, last = _file(3).rstrip("\n").rsplit("\n", 1)
+    named = last.replace("PASS\t.", "PASS\tSAMPLES=toy,S0042;DP=8").replace("0/0", "0/1")
+    made = _cohort(tmp_path / "in", f"{head}\n{named}\n")
+    store = tmp_path / "store"
+    made.ingest(store)
+    receipt = withdraw(store, Asked("north", ["S0042"], ""), purges=True)
+    assert receipt.holds.names == ["INFO of 1 record(s), the first at c1:899"]
+    assert search(store, ["S0042"], ["_staging"])

@@ -32,7 +32,7 @@ class Holds:
         Paths of the sheets that the ingest of their cohort named, whatever those say now.
     names
         What of the store's own texts has an id in it that stays: names of files of others,
-        paths of settings, tags, reasons of errata.
+        paths of settings, tags, reasons of errata; records whose INFO has one.
     cohorts
         Other cohorts that have some of the ids, in the newest release or (with its number) in
         an older one alone: nobody was taken out of those.

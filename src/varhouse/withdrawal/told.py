@@ -91,9 +91,31 @@ def _holds(own: Withdrawal) -> Holds:
         found.pop(own.cohort, []),
         own.files.held,
         sheets,
-        sorted({t for t in texts if t in words}),
+        sorted({t for t in texts if t in words}) + _named_in_info(own, words),
         _others(found, own.chosen.elsewhere),
     )
+
+
+def _named_in_info(own: Withdrawal, words: Words) -> list[str]:
+    """Tell how many records of the new release have an id in INFO, which is not searched.
+
+    Ids that are numbers are not looked for: any value might be one.
+    """
+    ids = [name for name in own.chosen.people if any(c.isalpha() for c in name)]
+    store = open_store(own.path, own.base.release + 1)
+    told = []
+    for table in ("sites", "blocks"):
+        if not ids or table not in store.tables:
+            continue
+        rows = store.scan(table).filter(
+            pl.col("cohort") == own.cohort, pl.col("info").str.contains_any(ids)
+        )
+        some = rows.select("chrom", "pos", "info").collect()
+        some = some.filter(pl.Series([t in words for t in some["info"]], dtype=pl.Boolean))
+        if some.height:
+            chrom, pos, _ = some.row(0)
+            told.append(f"INFO of {some.height:,} record(s), the first at {chrom}:{pos:,}")
+    return told
 
 
 def _others(found: dict[str, list[int]], now: Collection[str]) -> list[str]:
