@@ -22,7 +22,7 @@ from varhouse.store.gc import collect
 from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
 from varhouse.store.mirror import Mirror, is_metadata, local_path
-from varhouse.store.push import push, push_mirror
+from varhouse.store.push import pull, push, push_mirror
 from varhouse.store.reader import fetch_release, open_store
 from varhouse.store.releases import delete_tag, write_tag
 from varhouse.store.retention import parse_policy
@@ -453,3 +453,20 @@ def test_a_store_is_pulled_worked_on_and_pushed(store: Path, url: str, tmp_path:
     # Again: nothing but what may have changed is read.
     assert main(["store", "pull", str(folder), url]) == 0
     assert open_store(folder).digest() == open_store(url).digest()
+
+
+def test_a_pull_undoes_nothing(store: Path, url: str, tmp_path: Path) -> None:
+    push(store, Bucket(url))
+    (store / "_store" / "receipts").mkdir()
+    drop_cohort(store, "a")
+    collect(store, policy=parse_policy("last 1"), grace=0.0)
+    with pytest.raises(StoreError, match="would be undone"):
+        pull(Bucket(url), store)
+    with pytest.raises(StoreError, match="sealed"):
+        open_store(store, 2)
+    push(store, Bucket(url), prune=True)
+    assert main(["store", "pull", str(tmp_path / "other"), url]) == 0
+    modes = [
+        (tmp_path / "other" / "_store" / n).stat().st_mode for n in ("ledger", "receipts")
+    ]
+    assert [m & 0o077 for m in modes] == [0, 0]

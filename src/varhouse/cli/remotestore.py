@@ -39,7 +39,7 @@ def at_hand(args: argparse.Namespace) -> Iterator[None]:
     from varhouse.store.reader import fetch_release
 
     name = " ".join(n for n in (args.command, getattr(args, "store_name", None)) if n)
-    if name in READERS or (name == "ingest" and args.dry_run):
+    if name in READERS:
         args.store = local_path(store)
         if name in _WHOLE:
             fetch_release(args.store, args.release)
@@ -56,6 +56,8 @@ def at_hand(args: argparse.Namespace) -> Iterator[None]:
         mirror.update()
         args.store, args.url = mirror.path, mirror.url
         yield
+        if args.dry_run:
+            return
         done = push_mirror(mirror)
     for number in done.releases:
         log.info("release %d is at %s", number, mirror.url)

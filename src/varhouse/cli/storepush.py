@@ -58,6 +58,8 @@ def _pull(args: argparse.Namespace) -> int:
     (path / "_store").mkdir(parents=True, exist_ok=True)
     for root in ("open", "controlled"):
         (path / root).mkdir(mode=0o700 if root == "controlled" else 0o777, exist_ok=True)
+    for name in ("ledger", "receipts"):
+        (path / "_store" / name).mkdir(mode=0o700, exist_ok=True)
     with store_lock(path, args.wait):
         read = pull(Bucket(args.url), path)
         close_folders(path)

@@ -98,7 +98,7 @@ def _print_foreseen(found: "Foreseen", *, purges: bool) -> None:
     print(f"alleles    {found.private:,} would go: nobody else of the store has them")
     for cohort, names in found.elsewhere.items():
         print(f"stays      {_some(names)} in cohort {cohort}")
-    word, more = ("seals", "") if purges else ("still in", ", until purged")
+    word, more = ("seals at least", "") if purges else ("still in", ", until purged")
     print(f"{word:10s} releases {_some([str(n) for n in found.releases])}{more}")
     if not found.exact:
         print(_NOT_EXACT)

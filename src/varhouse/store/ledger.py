@@ -170,11 +170,13 @@ class Ledger:
     def add(self, entry: Entry) -> None:
         """Write an entry, before its release is; the caller holds the store's lock.
 
-        Entries of withdrawals that were killed before they made one go.
+        Entries of withdrawals that were killed before they made one go; of later releases, as
+        the ledger of a newer copy has them in a restored store, they stay.
         """
         folder = ledger_folder(self.path)
         for file in folder.glob("[0-9]*.json"):
-            if not _is_done(self.path, _read(file)):
+            found = _read(file)
+            if found.release <= entry.release and not _is_done(self.path, found):
                 file.unlink()
         write_json(folder / f"{entry.release:08d}.json", asdict(entry), replace=True)
 

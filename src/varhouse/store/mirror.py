@@ -52,8 +52,8 @@ def mirrors_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "varhouse" / "mirrors"
 
 
-LEDGER = "_store/ledger/"
-"""Who was withdrawn, with its key: for who writes alone."""
+LEDGER = ("_store/ledger/", "_store/receipts/")
+"""Who was withdrawn, with the key, and what was done: for who writes alone."""
 
 
 def is_metadata(name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from varhouse.account import ELSEWHERE, parse, public_note, public_reason
 from varhouse.store.words import REMOVED, Words
 
-_QUOTES = "'\""
+_QUOTE = re.compile(r"(?<![^\W_])['\"]")
 """What quoted text of a file stands in."""
 
 _TEXTS = ("hold", "reasons", "notes")
@@ -77,7 +77,7 @@ class PeopleTexts:
         return any(self._is_theirs(t, is_own=True) for t in json.loads(reasons))
 
     def _is_theirs(self, text: str, *, is_own: bool) -> bool:
-        quotes = is_own and any(q in text for q in _QUOTES)
+        quotes = is_own and _QUOTE.search(text) is not None
         return quotes or text in self._words
 
     def _cleaned(self, told: dict[str, Any]) -> dict[str, Any]:

@@ -142,7 +142,14 @@ def pull(bucket: Bucket, path: Path) -> int:
     if "_store/store.json" not in there:
         raise StoreError(f"{bucket.url} is no varhouse store", "give the URL of a store")
     local = dict(_files(path))
-    if any(n.startswith(_RECORDS) for n in local):
+    # What is said of releases only grows: a shorter text here is an older one.
+    said = [n for n in local if n.startswith((_RECORDS, _GROWING[1]))]
+    if any(there.get(n, -1) < _size(local, n) for n in said):
+        raise StoreError(
+            f"{path} knows of releases what {bucket.url} does not: it would be undone",
+            "varhouse store push STORE URL --prune first, or pull into an empty folder",
+        )
+    if said:
         _check_same(path, bucket, local, {n: s for n, s in there.items() if n in local})
     missing = [
         n

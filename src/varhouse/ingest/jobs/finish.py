@@ -23,6 +23,7 @@ from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import Run, annotation_of
 from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
+from varhouse.store.ledger import Ledger
 from varhouse.store.lock import TOKEN
 from varhouse.store.reader import open_store
 from varhouse.store.releases import find_ingest
@@ -317,6 +318,12 @@ def _shared(run: Run, held_back: Iterable[str]) -> list[dict[str, Any]]:
     """Sample ids that stand in two cohorts of the sheet: listed, not refused."""
     sheet = run.samples().select("cohort", "sample")
     sheet = sheet.filter(~pl.col("cohort").is_in(list(held_back)))
+    # The sheet may still name who was withdrawn; what is stored may not.
+    ledger = Ledger.open(Path(run.store))
+    for (cohort,), some in sheet.partition_by("cohort", as_dict=True).items():
+        if gone := ledger.refuses(str(cohort), some["sample"].to_list()):
+            is_gone = (pl.col("cohort") == cohort) & pl.col("sample").is_in(gone)
+            sheet = sheet.filter(~is_gone)
     pairs = (
         sheet.join(sheet, on="sample", suffix="_2")
         .filter(pl.col("cohort") < pl.col("cohort_2"))

@@ -19,6 +19,7 @@ from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict
 from varhouse.ingest.setup.withdrawn import reasons_of
+from varhouse.store.ledger import Ledger
 from varhouse.vcf.account.problems import Account
 from varhouse.vcf.check.scan import FileScan
 
@@ -99,7 +100,9 @@ def cohort_reasons(
     """
     reasons = []
     listed = set(sheet.filter(pl.col("cohort") == cohort)["sample"].to_list())
-    unlisted = [n for n in names if n not in listed]
+    # Who was withdrawn is told of by `reasons_of`, without the id.
+    refused = set(Ledger.open(Path(run.store)).refuses(cohort, names))
+    unlisted = [n for n in names if n not in listed and n not in refused]
     if unlisted and run.policy.unlisted_samples == "refuse":
         reasons.append(
             f"{len(unlisted):,} sample(s) have no row in the sample sheet "
