@@ -78,6 +78,7 @@ NULLS: dict[str, str] = {
     "separator": "no genotype has several copies", "missing": "no copy is missing",
     "absent": "everybody has all copies", "flipped": "all are written alike",
     "fields_digest": "no field is stored", "blocks_digest": "the file has no blocks",
+    "without": "nobody was taken out of it",
     **dict.fromkeys(
         ("project", "province", "ethics_approval", "consent_scope", "permit_kind",
          "permit_number", "permit_valid_until", "data_tier", "assay", "platform", "caller",
