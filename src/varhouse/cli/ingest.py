@@ -147,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
     # Of a store on S3 `store` is a mirror.
     shown = getattr(args, "url", args.store)
     if args.files:
-        account["ask"] = _question(args.store, shown, account)
+        account["ask"] = _question(args.store, account, shown)
     if args.json:
         print(json.dumps(account, ensure_ascii=False))
     else:
@@ -183,8 +183,13 @@ def _configuration(args: argparse.Namespace) -> "Path | Config":
     return config_of_files(args.store.absolute(), asked)
 
 
-def _question(store: Path, shown: Path | str, account: dict[str, Any]) -> str | None:
-    """Say a command that has an answer: at the first allele of a cohort that came in."""
+def _question(
+    store: Path, account: dict[str, Any], shown: Path | str | None = None
+) -> str | None:
+    """Say a command that has an answer: at the first allele of a cohort that came in.
+
+    `shown` is how the store is called, where it is another name.
+    """
     import shlex
 
     from varhouse.store.reader import open_store
@@ -198,5 +203,7 @@ def _question(store: Path, shown: Path | str, account: dict[str, Any]) -> str | 
     for contig in opened.assembly_contigs.names:
         rows = opened.scan("frequencies", contig=contig, cohort=came[0])
         for (pos,) in rows.select("pos").head(1).collect().rows():
-            return f"varhouse query {shlex.quote(str(shown))} --region {contig}:{pos:,}"
+            return (
+                f"varhouse query {shlex.quote(str(shown or store))} --region {contig}:{pos:,}"
+            )
     return None
