@@ -308,8 +308,11 @@ def test_a_disk_goes_on_where_an_ingest_there_died(store: Path, url: str) -> Non
 def test_the_ledger_is_for_who_writes(store: Path, url: str) -> None:
     (store / "_store" / "ledger").mkdir(mode=0o700)
     (store / "_store" / "ledger" / "key").write_bytes(b"k" * 32)
+    (store / "_store" / "receipts").mkdir(mode=0o700)
+    (store / "_store" / "receipts" / "00000003.json").write_text("{}")
     push(store, Bucket(url))
-    assert not (local_path(url) / "_store" / "ledger").exists()
+    for name in ("ledger", "receipts"):
+        assert not (local_path(url) / "_store" / name).exists()
     mirror = Mirror.of(url, writing=True)
     with mirror.hold():
         mirror.update()

@@ -52,6 +52,9 @@ def mirrors_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "varhouse" / "mirrors"
 
 
+RECORDS = "_store/releases/"
+"""What the names of release records begin with."""
+
 LEDGER = ("_store/ledger/", "_store/receipts/")
 """Who was withdrawn, with the key, and what was done: for who writes alone."""
 
@@ -140,7 +143,7 @@ class Mirror:
             if held.get(name) != tag or not (self.path / name).exists()
         }
         # Records last: a reader of the mirror never sees one before what it pins.
-        records = {n for n in missing if n.startswith("_store/releases/")}
+        records = {n for n in missing if n.startswith(RECORDS)}
         closed = {n for n in missing if n.split("/")[0] == "controlled"}
         self._read(missing - records - closed)
         refused = self._read_closed(closed)
@@ -153,7 +156,7 @@ class Mirror:
     def _forget_releases(self, wanted: set[str]) -> None:
         """Remove the records of releases that the storage does not have."""
         for name in self._files():
-            if name.startswith("_store/releases/") and name not in wanted:
+            if name.startswith(RECORDS) and name not in wanted:
                 (self.path / name).unlink(missing_ok=True)
 
     def _forget(self, there: set[str], wanted: set[str]) -> None:

@@ -21,12 +21,11 @@ from varhouse.store import delta
 from varhouse.store.bucket import Bucket, Object
 from varhouse.store.errata import sealed
 from varhouse.store.layout import ROOTS
-from varhouse.store.mirror import LEDGER, LOCAL, Mirror, is_metadata
+from varhouse.store.mirror import LEDGER, LOCAL, RECORDS, Mirror, is_metadata
 from varhouse.store.releases import list_releases, read_release
 from varhouse.tables.schema import TABLES
 
 log = logging.getLogger("varhouse.store")
-_RECORDS = "_store/releases/"
 _TAGS = "_store/tags/"
 _GROWING = (_TAGS, "_store/errata/", "_store/store.json", "_store/retention.json")
 """What may change without a change of size; all else of `_store` is written once."""
@@ -82,7 +81,7 @@ def push(
     local = dict(_files(path))
     _check_same(path, bucket, local, there)
     bucket.check_conditions(path / "_store" / ".probe.tmp")
-    records = sorted(n for n in local if n.startswith(_RECORDS))
+    records = sorted(n for n in local if n.startswith(RECORDS))
     new = [n for n in records if n not in there]
     logs = {n for n in local if _is_log(n)}
     dead = _dead_versions(path, bucket, local, {o.name: o for o in every}, take_over=take_over)
@@ -114,9 +113,9 @@ def push_mirror(mirror: Mirror) -> Pushed:
     path, held = mirror.path, mirror.held()
     there = {o.name for o in mirror.bucket.objects()}
     local = dict(_files(path))
-    new = sorted(n for n in local if n.startswith(_RECORDS) and n not in held)
-    others = {n for n in there if n.startswith(_RECORDS)} - {*held}
-    if others or {n for n in held if n.startswith(_RECORDS)} - there:
+    new = sorted(n for n in local if n.startswith(RECORDS) and n not in held)
+    others = {n for n in there if n.startswith(RECORDS)} - {*held}
+    if others or {n for n in held if n.startswith(RECORDS)} - there:
         raise _busy(mirror.bucket)
     mirror.bucket.check_conditions(path / "_store" / ".probe.tmp")
     data = [n for n in _pinned(path, [int(Path(n).stem) for n in new]) if n not in there]
@@ -143,7 +142,7 @@ def pull(bucket: Bucket, path: Path) -> int:
         raise StoreError(f"{bucket.url} is no varhouse store", "give the URL of a store")
     local = dict(_files(path))
     # What is said of releases only grows: a shorter text here is an older one.
-    said = [n for n in local if n.startswith((_RECORDS, _GROWING[1]))]
+    said = [n for n in local if n.startswith((RECORDS, _GROWING[1]))]
     if any(there.get(n, -1) < _size(local, n) for n in said):
         raise StoreError(
             f"{path} knows of releases what {bucket.url} does not: it would be undone",
@@ -157,7 +156,7 @@ def pull(bucket: Bucket, path: Path) -> int:
         if _is_small(n) or n.split("/")[0] in ROOTS
         if n.startswith(_GROWING) or n.endswith("_last_checkpoint") or _size(local, n) != size
     ]
-    records = sorted(n for n in missing if n.startswith(_RECORDS))
+    records = sorted(n for n in missing if n.startswith(RECORDS))
     for some in (sorted(set(missing) - set(records)), records):
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda n: bucket.read(n, path / n), some))
@@ -214,7 +213,7 @@ def _dead_versions(
     StoreError
         If somebody may be writing one just now.
     """
-    records = [n for n in there if n.startswith(_RECORDS)]
+    records = [n for n in there if n.startswith(RECORDS)]
     opened, ever = (_pinned_versions(path, records, also_sealed=s) for s in (False, True))
     # What is older than a release was there before it was made: nobody is writing it.
     newest = min((there[n].age for n in records), default=_DEAD_SECONDS)
@@ -327,7 +326,7 @@ def _check_same(
     """Check that what is on the storage is this store, as it was before."""
     scratch = path / "_store" / ".remote.tmp"
     try:
-        for name in sorted(n for n in there if n.startswith(_RECORDS)):
+        for name in sorted(n for n in there if n.startswith(RECORDS)):
             file = local.get(name)
             same = file is not None and file.stat().st_size == there[name]
             if not same:
@@ -335,7 +334,7 @@ def _check_same(
                     f"{bucket.url} has a release {int(Path(name).stem)} that {path} has not",
                     "push into another folder; or open the URL, which has all releases",
                 )
-        last = max((n for n in there if n.startswith(_RECORDS)), default=None)
+        last = max((n for n in there if n.startswith(RECORDS)), default=None)
         if (
             last is not None
             and bucket.read(last, scratch)
