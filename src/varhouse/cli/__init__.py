@@ -24,7 +24,7 @@ from varhouse.masking import say
 
 COMMANDS = (
     "ingest", "call", "init", "nightly", "status", "query", "describe", "genotypes", "sql",
-    "export", "publish", "report", "store",
+    "export", "publish", "report", "store", "ledger", "share", "submit", "audit",
     "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
     "stage",
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Attacks on what is released, with the power that they have."""

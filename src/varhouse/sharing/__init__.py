@@ -1,0 +1,1 @@
+"""What leaves a store: facts gathered, the gate asked, views and packs made, all noted."""

@@ -1,0 +1,1 @@
+"""Packs for archives and surveys, made from the ledger and a store."""
