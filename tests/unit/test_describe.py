@@ -190,3 +190,24 @@ def test_a_notebook_shows_the_tables(path: Path, store: OpenStore) -> None:
     public = varhouse.open(path, audience="public")._repr_html_()
     assert str(path.parent) not in public
     assert store.strata().equals(describe_strata(store))
+
+
+def test_the_text_is_in_the_language_of_the_reader(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {}
+    for code in ("en", "zh"):
+        monkeypatch.setenv("VARHOUSE_LANGUAGE", code)
+        assert main(["describe", str(path), "totals", "--format", "table"]) == 0
+        said[code] = capsys.readouterr().out
+        # What programs read is the same for every reader.
+        assert main(["describe", str(path), "totals", "--format", "tsv"]) == 0
+        said[f"{code}.tsv"] = capsys.readouterr().out
+    assert said["en.tsv"] == said["zh.tsv"]
+    assert "ac / an; null when an is 0 (null: an is 0: nobody was called)" in said["en"]
+    assert "ac / an;an 为 0 时为空 (为空: an 为 0:无人检出)" in said["zh"]
+    names = [
+        [line for line in text.splitlines() if line[:1].isalpha() and ":" not in line]
+        for text in (said["en"], said["zh"])
+    ]
+    assert [n.split()[0] for n in names[0]] == [n.split()[0] for n in names[1]] != []

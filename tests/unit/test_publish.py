@@ -199,7 +199,10 @@ def test_the_dictionary_has_each_column(out: Path) -> None:
     for table in {p.name for p in out.iterdir() if p.is_dir()}:
         own = rows.filter(pl.col("table") == table)
         assert own["column"].to_list() == by_polars(out / table).columns
-    assert rows.columns == ["table", "column", "type", "unit", "null_means", "meaning"]
+    assert rows.columns == [
+        "table", "column", "type", "unit", "null_means", "meaning", "null_means_zh",
+        "meaning_zh",
+    ]  # fmt: skip
     assert rows["meaning"].null_count() == 0
     assert "| frequencies | " in (out / "README.md").read_text()
 

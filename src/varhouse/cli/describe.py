@@ -25,6 +25,7 @@ A table is `open` (aggregates) or `controlled` (anything about single people). A
   varhouse sql demo/store "SELECT column_name, comment FROM duckdb_columns()
                            WHERE table_name = 'totals'"
 
+With VARHOUSE_LANGUAGE=zh, or a Chinese locale, the text is Chinese.
 Writes to stdout (text on a terminal, else TSV), or only the file of -o.
 """
 
@@ -129,15 +130,25 @@ def _joined(strata: "pl.DataFrame") -> "pl.DataFrame":
 
 def _dictionary(store: "OpenStore", table: str, frame: "pl.DataFrame", width: int) -> str:
     """Write a paragraph a column: name, type, unit, then the meaning and what null is."""
+    from varhouse.language import CHINESE, language
     from varhouse.masking import mask_text
     from varhouse.query.describe import row_of
+    from varhouse.tables.dictionary_zh import chinese
 
-    lines = [*textwrap.wrap(f"{table}: a row is {row_of(store, table)}", width), ""]
+    def plain(text: str) -> str:
+        return text
+
+    is_chinese = language() == CHINESE
+    said, row = (chinese, "一行是") if is_chinese else (plain, "a row is ")
+    empty = "为空: " if is_chinese else "null: "
+    # A Chinese character takes two columns of a terminal, and lines break between any two.
+    columns = width // 2 if is_chinese else width
+    lines = [*textwrap.wrap(f"{table}: {row}{said(row_of(store, table))}", columns), ""]
     for name, dtype, unit, null, meaning in frame.rows():
-        lines.append(f"{name}  {dtype}{f', {unit}' if unit else ''}")
-        text = meaning if null == "never null" else f"{meaning} (null: {null})"
+        lines.append(f"{name}  {dtype}{f', {said(unit)}' if unit else ''}")
+        more = "" if null == "never null" else f" ({empty}{said(null)})"
         lines += textwrap.wrap(
-            text, width, initial_indent="    ", subsequent_indent="    ",
-            break_long_words=False, break_on_hyphens=False,
+            f"{said(meaning)}{more}", columns, initial_indent="    ", subsequent_indent="    ",
+            break_long_words=is_chinese, break_on_hyphens=False,
         )  # fmt: skip
     return "\n".join(mask_text(line) for line in lines) + "\n"

@@ -12,7 +12,7 @@ from varhouse.files import sync_file, write_json, write_text
 from varhouse.publish.parquet import PublishedTable
 from varhouse.store.history import errata_lines
 from varhouse.store.reader import Store
-from varhouse.tables.dictionary import describe_table
+from varhouse.tables.dictionary_zh import describe_in_both
 
 MANIFEST, DICTIONARY, SUMS, PAGE = "manifest.json", "dictionary.tsv", "SHA256SUMS", "README.md"
 FORMAT = 1
@@ -38,7 +38,8 @@ Any pattern over a table's folder reads it right:
 |---|---|---|---|
 {tables}
 
-Columns, types, units, meaning, and what null says (never 0): `dictionary.tsv`. Positions are
+Columns, types, units, meaning, and what null says (never 0), in English and Chinese:
+`dictionary.tsv`. Positions are
 1-based, alleles normalised; tables are joined by `contig, pos, ref, alt, extent`.
 `manifest.json` has rows, size and SHA-256 of each file; `sha256sum -c SHA256SUMS` checks all.
 """
@@ -113,7 +114,7 @@ def _restricted(store: Store, made: Sequence[PublishedTable]) -> list[str]:
 
 def _dictionary(made: Sequence[PublishedTable]) -> str:
     described = [
-        describe_table(t.table).select(pl.lit(t.table.name).alias("table"), pl.all())
+        describe_in_both(t.table).select(pl.lit(t.table.name).alias("table"), pl.all())
         for t in made
     ]
     return pl.concat(described).write_csv(separator="\t", quote_style="never")
