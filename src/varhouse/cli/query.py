@@ -50,7 +50,9 @@ beside it; --where 'gene == "DEMO4"' is about all of them.
 The column `id` shows rs ids alone; --id finds any id, and --table ids lists them all.
 Without --table a row is an allele with its worst consequence and its frequencies:
 `af` over all cohorts, `af_COHORT` of each. A null is an empty cell (`not assessed` in
-tables), never 0. Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
+tables; `masked` in the view of a role, where it would tell of few people: such a number meets
+no condition), never 0.
+Conditions: == != < <= > >=, and or not, in (..), between, like, ~, is null.
 Of several genes, ids, records of a source or values of a list one that fits is enough;
 !=, not in and not like are the opposite: none does.
 
@@ -216,7 +218,7 @@ def _writer(
         vcf = VcfWriter(stream, answer.overview, asked)
         return vcf, vcf.columns
     if form == "table":
-        from varhouse.query.terminal import TableWriter, terminal_width
+        from varhouse.query.terminal import TableWriter, number_of, terminal_width
 
         table = TableWriter(
             stream,
@@ -224,8 +226,8 @@ def _writer(
             keep=bool(answer.question.columns),
             width=terminal_width() if args.output is None else None,
         )
-        # The allele number tells `not called` from `not assessed`.
-        numbers = [f"an{n[2:]}" for n in answer.columns if n == "af" or n.startswith("af_")]
+        # The allele number tells `not called` from `not assessed` and from `masked`.
+        numbers = [n for n in map(number_of, answer.columns) if n is not None]
         extra = [n for n in numbers if answer.overview and n in answer.overview.schema]
         return table, list(dict.fromkeys([*answer.columns, *extra]))
     from varhouse.query.output import make_writer

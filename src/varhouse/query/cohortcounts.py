@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _AT_SITE = "/site"
 """Ends the names of counts of a cohort's other alleles of a site."""
 
+_HELD = "/held"
+"""Column that says of an allele that the cohort has a row of it."""
+
 EVERYBODY = ("all", "all")
 """The stratum of all people."""
 
@@ -67,7 +70,8 @@ class CohortCounts:
         group = (pl.col("stratum_by") == by) & (pl.col("stratum") == value)
         names = [s.name for s in statistics_of(FREQUENCIES)]
         rows = scan_piece(self._store, "frequencies", piece, cohort=cohort).filter(group)
-        own = rows.select(*WITHIN, *names)
+        # A count may be masked: that there is a row is told apart from what stands in it.
+        own = rows.select(*WITHIN, *names, pl.lit(value=True).alias(_HELD))
         site = (
             self._at_sites(piece, cohort)
             .filter(group)
@@ -80,7 +84,7 @@ class CohortCounts:
         site = site.with_columns(**unknown_of(FREQUENCIES)).with_columns(
             **made_of(FREQUENCIES)
         )
-        lacks = pl.col("n_samples").is_null()
+        lacks = pl.col(_HELD).is_null()
         return (
             scan_piece(self._store, "variants", piece)
             .select(WITHIN)

@@ -4,17 +4,28 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import polars as pl
 
 from varhouse.masking import mask_text
 from varhouse.query.cells import Sink
+from varhouse.tables.statistics import STATISTICS, AtSite
 
 GAP = "  "
 _LEAST = 9
 _CUT = "…"
 NOT_ASSESSED = "not assessed"
 NOT_CALLED = "not called"
+MASKED = "masked"
+"""Of a count, or what is made of one, that would tell of few people."""
+
+_OF_CARRIERS = sorted(
+    ["af", *(s.name for s in STATISTICS if s.at_site is AtSite.NONE and s.about is None)],
+    key=len,
+    reverse=True,
+)
+"""Numbers of carriers; before a name the longer ones that begin with it."""
 
 
 class TableWriter:
@@ -57,7 +68,10 @@ class TableWriter:
         shown = [
             n
             for n in self._columns
-            if self._keep or not frame.height or frame[n].null_count() < frame.height
+            if self._keep
+            or not frame.height
+            or frame[n].null_count() < frame.height
+            or MASKED in _texts(frame, n)
         ]
         cells = {n: _texts(frame, n) for n in shown}
         widths = {n: max(len_shown(n), *map(len_shown, cells[n]), 1) for n in shown}
@@ -129,22 +143,35 @@ def _line(widths: dict[str, int], frame: pl.DataFrame, cells: dict[str, str]) ->
     return GAP.join(out).rstrip()
 
 
-def _is_frequency(name: str) -> bool:
-    return name == "af" or name.startswith("af_")
+@lru_cache(maxsize=1024)
+def number_of(name: str) -> str | None:
+    """Name the column that says why a number of carriers is not there; None: it is no such.
+
+    The called alleles of `af_COHORT`, `n_het` and so on; a masked number has some.
+    """
+    for s in _OF_CARRIERS:
+        if name == s or name.startswith(f"{s}_"):
+            return f"an{name.removeprefix(s)}"
+    return None
 
 
 def _texts(frame: pl.DataFrame, name: str) -> list[str]:
     column = frame[name]
-    nothing = [""] * column.len()
-    if _is_frequency(name):
-        number = "an" + name.removeprefix("af")
-        called = frame[number] if number in frame.columns else None
-        nothing = [
-            NOT_CALLED if called is not None and n is not None else NOT_ASSESSED
-            for n in (called.to_list() if called is not None else [None] * column.len())
-        ]
     values = column.to_list()
+    nothing = [""] * column.len()
+    number = number_of(name)
+    if number is not None and column.null_count():
+        called = frame[number].to_list() if number in frame.columns else [None] * len(values)
+        is_share = name == "af" or name.startswith("af_")
+        nothing = [_why(n, is_share=is_share) for n in called]
     return [e if v is None else format_value(v) for v, e in zip(values, nothing, strict=True)]
+
+
+def _why(called: object, *, is_share: bool) -> str:
+    """Say why a number of carriers is not there, by how many alleles were called."""
+    if called is None:
+        return NOT_ASSESSED if is_share else ""
+    return MASKED if called else NOT_CALLED if is_share else ""
 
 
 def format_value(value: object) -> str:

@@ -40,6 +40,9 @@ from varhouse.view import OWN, PUBLIC, View
 
 log = logging.getLogger("varhouse.store")
 
+ROLE = "role"
+"""Key of `meta` of a store that is the view of a role on a governed one (`sharing.views`)."""
+
 
 def open_store(
     path: str | Path, release: str | int | None = None, audience: str = OWN
@@ -268,7 +271,9 @@ class Store(TableMethods):
             with told_if_sealed(self.path, self.release):
                 found = delta.read_version(folder, pinned.version)
                 _check_pinned(folder, found.files, pinned)
-            opened = delta.declare(name, found.columns), found.files
+            declared = delta.declare(name, found.columns)
+            # The store of a view of a governed one: numbers that tell of few are null.
+            opened = declared.masked if ROLE in self.meta else declared, found.files
             if opened[0].root == "controlled":
                 # Not of open tables, which everybody reads, in some thousand files.
                 delta.check_files(folder, opened[1]["path"])

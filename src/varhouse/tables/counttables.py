@@ -24,7 +24,14 @@ _STRATUM = (
 def _statistics(table: str) -> tuple[Column, ...]:
     """Columns of the statistics; null only where nothing is known, or divided by."""
     return tuple(
-        Column(s.name, s.dtype, s.meaning, nullable=s.is_nullable, content=s.is_exact)
+        Column(
+            s.name,
+            s.dtype,
+            s.meaning,
+            nullable=s.is_nullable,
+            content=s.is_exact,
+            maskable=not s.is_nullable,
+        )
         for s in statistics_of(table)
     )
 

@@ -4,7 +4,7 @@ Types are those that Delta Lake knows: signed integers only, no Categorical. Par
 columns are part of a table's rows but live in the path, not in the file.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -49,6 +49,7 @@ class Column:
     nullable: bool = False
     content: bool = True
     label: str = ""
+    maskable: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,18 @@ class Table:
         (`to_pyarrow_dataset`). Hence no column that can be null, in some file altogether;
         no boolean or list, which have no bounds; no fraction, which may be no number.
         A change of this set needs a new FORMAT_VERSION: files in place lack the bounds.
+        A column that is masked in views keeps its bounds: those of the values that are there.
         """
-        own = (c for c in self.columns if not c.nullable and c.name not in self.partition)
-        return tuple(c.name for c in own if c.name in BOUNDED)
+        own = (c for c in self.columns if not c.nullable or c.maskable)
+        return tuple(c.name for c in own if c.name in BOUNDED and c.name not in self.partition)
+
+    @property
+    def masked(self) -> "Table":
+        """The table as the store of a view has it: what may tell of few people may be null."""
+        if not any(c.maskable for c in self.columns):
+            return self
+        columns = (replace(c, nullable=True) if c.maskable else c for c in self.columns)
+        return replace(self, columns=tuple(columns))
 
     @property
     def labelled(self) -> tuple[Column, ...]:

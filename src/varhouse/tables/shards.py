@@ -358,10 +358,18 @@ def _statistics(frame: pl.DataFrame, table: Table) -> dict[str, Any]:
     columns = table.bounded
     return {
         "numRecords": frame.height,
-        "minValues": {c: cut_low(frame[c].min()) for c in columns},
-        "maxValues": {c: cut_high(frame[c].max()) for c in columns},
-        "nullCount": dict.fromkeys(columns, 0),
+        "minValues": {c: cut_low(_or_any(frame[c].min())) for c in columns},
+        "maxValues": {c: cut_high(_or_any(frame[c].max())) for c in columns},
+        "nullCount": {c: frame[c].null_count() for c in columns},
     }
+
+
+def _or_any(bound: Any) -> Any:
+    """Give a bound of values, or of none at all: of a file in which all are masked.
+
+    Any number bounds no values, and a bound that is not there is taken for null.
+    """
+    return 0 if bound is None else bound
 
 
 def cut_low(value: Any) -> Any:
