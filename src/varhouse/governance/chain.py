@@ -8,25 +8,37 @@ that shows only against a digest that was kept elsewhere (an anchor: a release r
 other chain, a receipt).
 
 A line that was cut off by a crash has no line end; it was never acknowledged, and the next
-writer takes it away.
+writer takes it away. So it is with lines that were to come together: each but the last says in
+its body how many are `to_follow`, and without the last none of them counts.
+
+Who adds a line looks at the last one alone, so that a line costs the same in a long file;
+who reads looks at all of them.
 """
 
+import errno
 import fcntl
 import getpass
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.files import sync_folder
 
 FIRST = "0" * 64
 """`previous` of the first line."""
+
+LEFT = "to_follow"
+"""In a body: how many lines are still to come of those that were added with it."""
+
+_TAIL = 1 << 16
+_DIGEST = b',"digest":"'
 
 
 @dataclass(frozen=True)
@@ -58,8 +70,25 @@ class Link:
 def digest_of(line: dict[str, Any]) -> str:
     """Give the SHA-256 of a line without its own digest, as canonical JSON."""
     told = {k: v for k, v in line.items() if k != "digest"}
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(told)).hexdigest()
+
+
+def _canonical(data: dict[str, Any]) -> bytes:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def _fits(text: bytes, line: dict[str, Any], digest: str) -> bool:
+    """Tell whether the digest of a line is that of its other values.
+
+    A line is written in canonical form: then its bytes without the digest are what was
+    hashed, and need not be made again. That is half of the time that reading takes.
+    """
+    at = text.rfind(_DIGEST)
+    end = at + len(_DIGEST) + 65
+    if at > 0 and hashlib.sha256(text[:at] + text[end:]).hexdigest() == digest:
+        return True
+    return digest_of(line) == digest
 
 
 def this_user() -> str:
@@ -77,10 +106,12 @@ class Chain:
     ----------
     file
         Where it lies; it need not be there yet.
+    mode
+        Permissions of the file, when it is made.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, mode: int = 0o640) -> None:
+        self.file, self.mode = file, mode
 
     def read(self, anchors: Iterable[tuple[int, str]] = ()) -> list[Link]:
         """Read all lines and check the chain.
@@ -97,68 +128,189 @@ class Chain:
         StoreError
             If a line was changed, or one that an anchor knows is not there as it was.
         """
-        try:
-            raw = self.file.read_bytes()
-        except FileNotFoundError:
-            raw = b""
-        except PermissionError:
-            raise AccessError(
-                f"{self.file}: no permission", "ask the owner of the store"
-            ) from None
-        links = list(self._links(raw[: raw.rfind(b"\n") + 1]))
+        with refusals(self.file):
+            try:
+                raw = self.file.read_bytes()
+            except FileNotFoundError:
+                raw = b""
+        links = _whole(list(self._links(raw[: raw.rfind(b"\n") + 1])))
         for n, digest in anchors:
             if n and (n > len(links) or links[n - 1].digest != digest):
                 raise self._broken(n, f"is not the line of digest {digest[:12]}...")
         return links
+
+    def last(self) -> Link | None:
+        """Give the last line, by a look at that alone; None without one."""
+        with refusals(self.file):
+            try:
+                with self.file.open("rb") as file:
+                    return self._last(file)[0]
+            except FileNotFoundError:
+                return None
+
+    def head(self) -> tuple[int, str]:
+        """Give number and digest of the last line, by a look at that alone; (0, FIRST)."""
+        last = self.last()
+        return (last.n, last.digest) if last else (0, FIRST)
 
     def append(self, body: dict[str, Any], by: str | None = None) -> Link:
         """Add a line; it is on the disk when this returns.
 
         Writers wait for one another.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+        with self.writing() as writer:
+            return writer.append([body], by)[0]
+
+    @contextmanager
+    def writing(self) -> "Iterator[Writer]":
+        """Hold the file alone, to look at what is there and add lines.
+
+        Raises
+        ------
+        AccessError
+            If it may not be written, or its disk is read-only.
+        """
+        with refusals(self.file):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            handle = os.open(self.file, flags, self.mode)
         with os.fdopen(handle, "r+b") as out:
             fcntl.flock(out, fcntl.LOCK_EX)
-            whole = out.read()
-            kept = whole.rfind(b"\n") + 1
-            links = list(self._links(whole[:kept]))
-            link = self._next(links[-1] if links else None, body, by)
-            if kept < len(whole):
-                out.truncate(kept)
-            line = json.dumps(asdict(link), ensure_ascii=False, sort_keys=True)
-            out.write(line.encode() + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        sync_folder(self.file.parent)
-        return link
+            last, end = self._last(out)
+            yield Writer(self, out, last, end)
 
-    @staticmethod
-    def _next(last: Link | None, body: dict[str, Any], by: str | None) -> Link:
-        line: dict[str, Any] = {
-            "n": last.n + 1 if last else 1,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "by": by or this_user(),
-            "body": body,
-            "previous": last.digest if last else FIRST,
-        }
-        return Link(**line, digest=digest_of(line))
+    def _last(self, file: BinaryIO) -> tuple[Link | None, int]:
+        """Give the last line that counts, and where it ends."""
+        size = file.seek(0, os.SEEK_END)
+        step = _TAIL
+        while True:
+            start = max(0, size - step)
+            file.seek(start)
+            raw = file.read(size - start)
+            end = raw.rfind(b"\n")
+            begin = raw.rfind(b"\n", 0, end) if end > 0 else -1
+            if begin >= 0 or start == 0:
+                break
+            step *= 4
+        if end < 0:
+            return None, 0
+        line = self._link(raw[begin + 1 : end], None)
+        if not line.body.get(LEFT):
+            return line, start + end + 1
+        file.seek(0)
+        raw = file.read(start + end + 1)
+        links = _whole(list(self._links(raw)))
+        whole = raw.splitlines(keepends=True)
+        return (links[-1] if links else None), sum(map(len, whole[: len(links)]))
 
-    def _links(self, raw: bytes) -> Iterable[Link]:
+    def _links(self, raw: bytes) -> Iterator[Link]:
         previous = FIRST
-        for n, text in enumerate(raw.splitlines(), 1):
-            try:
-                line = json.loads(text)
-                link = Link(**line)
-            except (ValueError, TypeError):
-                raise self._broken(n, "is no line of a chain") from None
-            if (link.n, link.previous) != (n, previous) or digest_of(line) != link.digest:
+        for n, text in enumerate(raw.split(b"\n")[:-1], 1):
+            link = self._link(text, n)
+            if link.previous != previous:
                 raise self._broken(n, "was changed after it was written")
             previous = link.digest
             yield link
 
-    def _broken(self, n: int, why: str) -> StoreError:
+    def _link(self, text: bytes, n: int | None) -> Link:
+        """Read a line; `n` is the number that it must have, where that is known."""
+        try:
+            line = json.loads(text)
+            link = Link(**line)
+            is_whole = (
+                isinstance(link.body, dict)
+                and isinstance(link.n, int)
+                and isinstance(link.digest, str)
+            )
+        except (ValueError, TypeError):
+            is_whole = False
+        if not is_whole:
+            raise self._broken(n, "is no line of a chain")
+        if (n is not None and link.n != n) or not _fits(text, line, link.digest):
+            raise self._broken(n, "was changed after it was written")
+        return link
+
+    def _broken(self, n: int | None, why: str) -> StoreError:
+        where = "the last line" if n is None else f"line {n}"
         return StoreError(
-            f"{self.file}, line {n}: {why}",
+            f"{self.file}, {where}: {why}",
             "find out who changed it, and restore the file from a backup",
         )
+
+
+class Writer:
+    """Adds lines to a chain that is held.
+
+    Attributes
+    ----------
+    last
+        The last line that counts; None: there is none.
+    """
+
+    def __init__(self, chain: Chain, file: BinaryIO, last: Link | None, end: int) -> None:
+        self.chain, self.last, self._file, self._end = chain, last, file, end
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Number and digest of the last line."""
+        return (self.last.n, self.last.digest) if self.last else (0, FIRST)
+
+    def append(self, bodies: Sequence[dict[str, Any]], by: str | None = None) -> list[Link]:
+        """Add lines that count together or not at all; they are on the disk afterwards."""
+        if not bodies:
+            return []
+        links: list[Link] = []
+        for i, body in enumerate(bodies, 1):
+            left = {LEFT: len(bodies) - i} if i < len(bodies) else {}
+            before = links[-1] if links else self.last
+            links.append(_next(before, {**body, **left}, by))
+        text = b"".join(_canonical(asdict(link)) + b"\n" for link in links)
+        with refusals(self.chain.file):
+            self._file.truncate(self._end)
+            try:
+                self._file.write(text)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            except BaseException:
+                with suppress(OSError):
+                    os.ftruncate(self._file.fileno(), self._end)
+                raise
+            sync_folder(self.chain.file.parent)
+        self.last, self._end = links[-1], self._end + len(text)
+        return links
+
+
+@contextmanager
+def refusals(file: Path) -> Iterator[None]:
+    """Say what a file system refuses: permission, or to write at all."""
+    try:
+        yield
+    except PermissionError:
+        raise AccessError(f"{file}: no permission", "ask the owner of the store") from None
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        raise AccessError(
+            f"{file}: the store lies on a read-only disk", "write where the store is kept"
+        ) from None
+
+
+def _whole(links: list[Link]) -> list[Link]:
+    """Leave out lines at the end that were to come with others which are not there."""
+    if not links or not links[-1].body.get(LEFT):
+        return links
+    kept = len(links)
+    while kept and links[kept - 1].body.get(LEFT):
+        kept -= 1
+    return links[:kept]
+
+
+def _next(last: Link | None, body: dict[str, Any], by: str | None) -> Link:
+    line: dict[str, Any] = {
+        "n": last.n + 1 if last else 1,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "by": by or this_user(),
+        "body": body,
+        "previous": last.digest if last else FIRST,
+    }
+    return Link(**line, digest=digest_of(line))

@@ -76,6 +76,8 @@ class Paper:
         To what it is limited; empty: not limited.
     resources
         Of a BASIS the foreign databases, as `foreign.py` names them.
+    revoked
+        The day from which it counts no more; None: it was not revoked.
     """
 
     kind: PaperKind
@@ -89,11 +91,14 @@ class Paper:
     recipients: tuple[str, ...] = ()
     purposes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    revoked: date | None = None
 
     def is_valid(self, on: date) -> bool:
         """Tell whether it counts on a day."""
-        return (self.valid_from is None or self.valid_from <= on) and (
-            self.valid_until is None or on <= self.valid_until
+        return (
+            (self.valid_from is None or self.valid_from <= on)
+            and (self.valid_until is None or on <= self.valid_until)
+            and (self.revoked is None or on < self.revoked)
         )
 
 
@@ -131,7 +136,11 @@ class CohortRecord:
     same_people_as
         Cohorts of (some of) the same people under other sample ids.
     is_withdrawn
-        It may be used no more, by nobody.
+        It may be used no more, by nobody, on the day that was asked about.
+    people_total
+        Distinct people; None: not said (an assay's people may be those of another).
+    description, contact, publications
+        As archives ask for them: a few sentences, an e-mail address, DOI or PMID.
     """
 
     cohort: str
@@ -160,6 +169,10 @@ class CohortRecord:
     same_people_as: tuple[str, ...] = ()
     is_withdrawn: bool = False
     taxon: int = 9606
+    people_total: int | None = None
+    description: str = ""
+    contact: str = ""
+    publications: tuple[str, ...] = ()
 
     def valid(self, kind: PaperKind, on: date) -> tuple[Paper, ...]:
         """List its papers of a kind that count on a day."""
@@ -190,6 +203,8 @@ class Recipient:
         Share (0 to 1) of foreign parties.
     crypt4gh_key
         Public key, as the file of `crypt4gh-keygen` has it.
+    code
+        Unified social credit code, of a domestic one.
     """
 
     name: str
@@ -198,6 +213,7 @@ class Recipient:
     foreign_share: float | None = None
     contact: str = ""
     crypt4gh_key: str = ""
+    code: str = ""
 
 
 INSIDE = Recipient("inside", RecipientKind.INSIDE)

@@ -1,0 +1,106 @@
+"""What is checked of an entry before the ledger takes it, all mistakes at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from varhouse.errors import nearest
+from varhouse.governance.fieldkinds import KINDS
+from varhouse.governance.fields import FormError, read_text
+from varhouse.governance.ledgerstate import State
+from varhouse.governance.model import INSIDE, OPEN
+from varhouse.language import Text
+
+_NO_KIND = Text(
+    "no kind of entry is called {kind!r}{near}; fix: one of {known}",
+    "没有名为 {kind!r} 的记录类型{near};请使用: {known}",
+)
+_NO_SUBJECT = Text(
+    "{kind}: an entry without a {what}; fix: name it",
+    "{kind}: 记录缺少{what};请写明名称",
+)
+_NO_FIELD = Text(
+    "{kind} {subject!r}: no field is called {name!r}{near}; fix: one of {known}",
+    "{kind} {subject!r}: 没有名为 {name!r} 的字段{near};请使用: {known}",
+)
+_WRONG_VALUE = Text(
+    "{kind} {subject!r}: {name}: {why}", "{kind} {subject!r}: {name}: 值有误。{why}"
+)
+_NEEDED = Text(
+    "{kind} {subject!r}: the field {name} is missing; fix: give it",
+    "{kind} {subject!r}: 缺少字段 {name};请填写",
+)
+_ORDER = Text(
+    "{kind} {subject!r}: valid_until {until} is before valid_from {first}; fix: correct it",
+    "{kind} {subject!r}: 有效期止 {until} 早于有效期起 {first};请更正",
+)
+_FIXED = Text(
+    "recipient {subject!r} is always of kind {subject}; fix: give the other one another name",
+    "接收方 {subject!r} 的类型固定为 {subject};请为该接收方另取名称",
+)
+
+
+def subject_of(kind: str, subject: str, fields: Mapping[str, Any]) -> str:
+    """Give what an entry is about; of papers and grants it follows from the fields."""
+    if subject:
+        return subject
+    if kind == "paper" and {"kind", "number"} <= fields.keys():
+        return f"{fields['kind']}:{fields['number']}"
+    if kind == "grant" and {"principal", "cohort"} <= fields.keys():
+        return f"{fields['principal']}@{fields['cohort']}"
+    return kind if kind in ("rules", "small_counts") else ""
+
+
+def check_entry(
+    kind: str, subject: str, fields: Mapping[str, Any], state: State
+) -> tuple[dict[str, Any], list[str]]:
+    """Check an entry against its kind and what is known.
+
+    Returns
+    -------
+    tuple
+        Its fields as they are kept, and mistakes.
+    """
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
+        return {}, [_NO_KIND.say(kind=kind, near=nearest(kind, KINDS), known=known)]
+    declared = KINDS[kind].fields
+    kept: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in fields.items():
+        if name not in declared:
+            said = {"near": nearest(name, declared), "known": ", ".join(declared)}
+            problems.append(_NO_FIELD.say(kind=kind, subject=subject, name=name, **said))
+            continue
+        try:
+            kept[name] = None if value is None else declared[name].form.take(value)
+        except FormError as wrong:
+            problems.append(
+                _WRONG_VALUE.say(kind=kind, subject=subject, name=name, why=wrong.say())
+            )
+    try:
+        about = read_text(subject_of(kind, subject, kept))
+    except FormError as wrong:
+        return kept, [*problems, wrong.say()]
+    if problems:
+        return kept, problems
+    if not about:
+        what = KINDS[kind].subject.say()
+        return kept, [_NO_SUBJECT.say(kind=kind, what=what)]
+    now = {**state.get((kind, about), {}), **kept}
+    return kept, _as_a_whole(kind, about, {k: v for k, v in now.items() if v is not None})
+
+
+def _as_a_whole(kind: str, subject: str, now: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with a subject as the entry leaves it."""
+    problems = [
+        _NEEDED.say(kind=kind, subject=subject, name=name)
+        for name in KINDS[kind].needed
+        if now.get(name) in (None, "", [])
+    ]
+    first, until = now.get("valid_from"), now.get("valid_until")
+    if first and until and until < first:
+        problems.append(_ORDER.say(kind=kind, subject=subject, until=until, first=first))
+    fixed = {r.name: r.kind.value for r in (INSIDE, OPEN)}
+    if kind == "recipient" and now.get("kind") != fixed.get(subject, now.get("kind")):
+        problems.append(_FIXED.say(subject=subject))
+    return problems
