@@ -90,7 +90,7 @@ sys.modules[__name__].__class__ = _Package
 
 
 def open(  # noqa: A001
-    path: str | Path, release: str | int | None = None, audience: str = "own"
+    path: str | Path, release: str | int | None = None, audience: str = "controlled"
 ) -> "OpenStore":
     """Open a store for reading, pinned to one release.
 

@@ -15,6 +15,7 @@ works in the reading room, with aggregates alone; who may read about single peop
 
 LEDGER = "ledger.jsonl"
 AUDIT = "audit.jsonl"
+VIEWS = "_views"
 
 
 def governance_folder(store: Path) -> Path:
@@ -39,9 +40,18 @@ def audit_file(store: Path) -> Path:
 
 def view_folder(store: Path, role: str) -> Path:
     """Give the folder of the store that a role reads in place of a governed one."""
-    return store / "_views" / role
+    return store / VIEWS / role
 
 
 def is_governed(store: Path) -> bool:
     """Tell whether a store has a ledger of permits."""
     return ledger_file(store).is_file()
+
+
+def governed_store_of(path: Path) -> Path | None:
+    """Give the governed store that a folder is of: itself, or the one that it is a view of."""
+    if is_governed(path):
+        return path
+    above = path.absolute().parent
+    whole = above.parent
+    return whole if above.name == VIEWS and is_governed(whole) else None

@@ -1,10 +1,12 @@
 """Who may see what: every way out of a store goes through one view.
 
-A view says which tables, columns and rows an audience gets. It denies what nothing allows:
-a table or column is public only where its declaration in `schema` says so, a source only
-where its configuration lets it be passed on. Readers ask the view, never the declarations.
+A view says which tables, columns and rows a role gets. It denies what nothing allows: a
+column is shown to a role only where its declaration in `schema` says so, a source is passed
+on only where its configuration lets it. Readers ask the view, never the declarations.
+The matrix of tables, columns and roles: docs/roles.md.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,59 +15,118 @@ import polars as pl
 
 from varhouse.account import withhold
 from varhouse.errors import AccessError, UsageError
+from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED, ROLES
+from varhouse.language import Text
 from varhouse.tables.schema import ACCOUNTS, Table
 
-OWN = "own"
-PUBLIC = "public"
-AUDIENCES = (OWN, PUBLIC)
-"""Whoever may read the files of the store; anybody at all."""
+log = logging.getLogger("varhouse.store")
+
+AUDIENCES = ROLES
+"""Those for whom a store is opened; each sees what those before him see."""
+
+_FORMER = {"own": CONTROLLED}
+"""What roles were called before, which programs may still say."""
 
 _ANNOTATIONS = "annotations_"
-_PUBLIC_META = ("format", "assembly", "created", "created_by", "reference", "event")
+_META = ("format", "assembly", "created", "created_by", "reference", "event", "role", "shows")
+_OF_NO_COHORT = frozenset({"contigs", "genes", "transcripts"})
+"""Tables without a cohort that say the same whichever cohorts there are."""
+
+NEEDS_VIEW_STORE = Text(
+    "table {table} sums over all cohorts or tells of their alleles: with cohorts left out it"
+    " cannot be shown as it is stored",
+    "表 {table} 由全部队列汇总而成或涉及其等位基因:隐去部分队列后,不能按存储内容直接展示",
+)
+NEEDS_VIEW_FIX = Text(
+    "make the store of this role: varhouse share release STORE --role {role}",
+    "请先生成该角色的视图库: varhouse share release STORE --role {role}",
+)
+NO_GRANT = Text(
+    "cohort {cohort} is closed to you: it is of tier T3 or withdrawn, and the ledger has no"
+    " grant for you that is valid today",
+    "无权读取队列 {cohort}:该队列为 T3 级或已撤回,且台账中没有今日有效的对您的授权",
+)
+NO_GRANT_FIX = Text(
+    "ask the keepers of the ledger for a grant (varhouse ledger), or choose other cohorts",
+    "请向台账管理者申请授权(varhouse ledger),或选择其他队列",
+)
+LEFT_OUT = Text(
+    "tables of single people: the rows of {n} cohort(s) are left out, of tier T3 or withdrawn,"
+    " for which the ledger has no grant for you: {cohorts}",
+    "个体级数据表:已隐去 {n} 个队列的数据行(T3 级或已撤回,台账中没有对您的授权):{cohorts}",
+)
+NO_VIEW = Text(
+    "the store is governed, and what the role {role} may see of it has not been made yet",
+    "该库受治理管控,角色 {role} 可见内容的视图库尚未生成",
+)
+NO_VIEW_FIX = Text(
+    "the keepers of the store make it: varhouse share release {store} --role {role}",
+    "请由库管理者生成: varhouse share release {store} --role {role}",
+)
 
 
 @dataclass(frozen=True)
 class View:
-    """What an audience sees.
+    """What a role sees.
 
     Attributes
     ----------
     audience
-        One of `AUDIENCES`.
+        The role, one of `AUDIENCES`.
     withheld
-        Sources that may not be passed on; only a public view leaves them out.
+        Sources that may not be passed on; left out for whoever is not inside.
+    cohorts_hidden
+        Cohorts that are not shown. To `controlled` their rows in tables of single people are
+        not; to any other role no row of theirs is, and no table that cannot be shown without
+        their part of it (`needs_view_store`).
     """
 
-    audience: str = OWN
+    audience: str = CONTROLLED
     withheld: tuple[str, ...] = ()
+    cohorts_hidden: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if self.audience in _FORMER:
+            now = _FORMER[self.audience]
+            log.warning("the audience %r is called %r now", self.audience, now)
+            object.__setattr__(self, "audience", now)
         if self.audience not in AUDIENCES:
             raise UsageError(
                 f"no audience is called {self.audience!r}", f"one of {', '.join(AUDIENCES)}"
             )
+        object.__setattr__(self, "cohorts_hidden", frozenset(self.cohorts_hidden))
 
     @property
-    def is_public(self) -> bool:
-        """Tell whether what it shows may be given to anybody."""
-        return self.audience == PUBLIC
+    def is_limited(self) -> bool:
+        """Tell whether it shows less than the files hold: all roles but `controlled`."""
+        return self.audience != CONTROLLED
+
+    @property
+    def is_passed_on(self) -> bool:
+        """Tell whether what it shows leaves the house: sources have a say then."""
+        return self.audience in (PUBLIC, REGISTERED)
 
     def without(self, sources: Iterable[str]) -> "View":
         """Give the view that withholds further sources."""
         return replace(self, withheld=tuple(sorted({*self.withheld, *sources})))
 
+    def lowered(self, role: str) -> "View":
+        """Give the view of the lesser of its own role and another."""
+        least = min(self.audience, View(role).audience, key=AUDIENCES.index)
+        return self if least == self.audience else replace(self, audience=least)
+
     def shows_source(self, name: str) -> bool:
         """Tell whether a source of annotations is shown."""
-        return not self.is_public or name not in self.withheld
+        return not self.is_passed_on or name not in self.withheld
 
     def shows(self, table: Table) -> bool:
         """Tell whether anything of a table is shown."""
-        if not self.is_public:
+        if not self.is_limited:
             return True
         is_source = table.name.startswith(_ANNOTATIONS)
         if is_source and not self.shows_source(table.name.removeprefix(_ANNOTATIONS)):
             return False
-        return table.root == "open" and bool(table.public)
+        return bool(table.shown_to(self.audience)) and not self.needs_view_store(table)
 
     def show(self, table: Table) -> Table:
         """Give a table with the columns that are shown.
@@ -73,44 +134,74 @@ class View:
         Raises
         ------
         AccessError
-            If the audience does not get the table.
+            If the role does not get the table.
         """
-        if not self.is_public:
+        if not self.is_limited:
             return table
         if not self.shows(table):
-            raise self.refuse(table.name)
-        kept = tuple(c for c in table.columns if c.name in table.public)
+            raise self.refuse(table)
+        shown = table.shown_to(self.audience)
         return replace(
             table,
-            columns=kept,
-            partition=tuple(n for n in table.partition if n in table.public),
-            sort=tuple(n for n in table.sort if n in table.public),
+            columns=tuple(c for c in table.columns if c.name in shown),
+            partition=tuple(n for n in table.partition if n in shown),
+            sort=tuple(n for n in table.sort if n in shown),
         )
 
-    def refuse(self, name: str) -> AccessError:
-        """Say that the audience does not get a table."""
+    def hides_cohorts(self, table: Table) -> bool:
+        """Tell whether rows of some cohorts are left out of a table."""
+        if not self.cohorts_hidden or "cohort" not in table.names:
+            return False
+        return self.is_limited or table.root == "controlled"
+
+    def needs_view_store(self, table: Table) -> bool:
+        """Tell whether a table can be shown by a view store alone, as cohorts are hidden.
+
+        Sums over cohorts have the hidden ones in them, names and annotations are those of
+        alleles that perhaps nobody else has, an account names who came in.
+        """
+        if not self.is_limited or not self.cohorts_hidden:
+            return False
+        return "cohort" not in table.names and table.name not in _OF_NO_COHORT
+
+    def refuse(self, table: Table) -> AccessError:
+        """Say that the role does not get a table."""
+        name = table.name
         if not self.shows_source(name.removeprefix(_ANNOTATIONS)):
             return AccessError(
                 f"table {name} may not be passed on: its source says redistribute: false",
-                "leave out --public for your own eyes, or choose another table",
+                self._own_eyes("choose another table"),
+            )
+        if table.shown_to(self.audience) and self.needs_view_store(table):
+            return AccessError(
+                NEEDS_VIEW_STORE.say(table=name), NEEDS_VIEW_FIX.say(role=self.audience)
             )
         return AccessError(
-            f"table {name} is not public: it tells of single people, files or lines",
-            "leave out --public for your own eyes, or choose another table",
+            f"table {name} is not {self._shown_to}: it tells of single people, files or lines",
+            self._own_eyes("choose another table"),
         )
+
+    @property
+    def _shown_to(self) -> str:
+        return "public" if self.audience == PUBLIC else f"shown to the role {self.audience}"
+
+    def _own_eyes(self, other: str) -> str:
+        option = "--public" if self.audience == PUBLIC else f"--audience {self.audience}"
+        return f"leave out {option} for your own eyes, or {other}"
 
     def show_meta(self, meta: Mapping[str, Any]) -> dict[str, Any]:
         """Give what is shown of what a release says about itself."""
-        if not self.is_public:
+        if not self.is_limited:
             return dict(meta)
-        shown = {k: meta[k] for k in _PUBLIC_META if k in meta}
+        kept = (*_META, "governance") if self.audience == INSIDE else _META
+        shown = {k: meta[k] for k in kept if k in meta}
         if "event" in shown:
             # Names of files and of what was held back are inside.
             event = shown["event"].items()
             shown["event"] = {k: v for k, v in event if isinstance(v, int | float | bool)}
         versions = meta.get("annotation", {}).get("versions", {})
-        kept = {name: v for name, v in versions.items() if self.shows_source(name)}
-        return {**shown, "annotation": {"versions": kept}}
+        named = {name: v for name, v in versions.items() if self.shows_source(name)}
+        return {**shown, "annotation": {"versions": named}}
 
     def hidden_rows(self, name: str) -> str | None:
         """Give the condition on rows of a table that are left out; SQL, or None.
@@ -118,15 +209,16 @@ class View:
         Ids that only a withheld source knows, and what the files of a cohort call an
         allele unless it is an rs id: such an id may hold anything.
         """
-        if not self.is_public or name != "ids":
+        if not self.is_limited or name != "ids":
             return None
-        hidden = [f"{kind}:{s}" for s in self.withheld for kind in ("source", "merged")]
+        withheld = self.withheld if self.is_passed_on else ()
+        hidden = [f"{kind}:{s}" for s in withheld for kind in ("source", "merged")]
         known = f" OR source IN ({', '.join(map(quote_text, hidden))})" if hidden else ""
         return f"(kind = 'other' AND source LIKE 'cohort:%'){known}"
 
     def rewrites(self, name: str) -> bool:
         """Tell whether a table has rows that are shown otherwise than they are stored."""
-        return self.is_public and name == ACCOUNTS.name
+        return self.is_passed_on and name == ACCOUNTS.name
 
     def show_rows(self, name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Give rows of a table as they are shown.

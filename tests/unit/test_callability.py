@@ -333,7 +333,7 @@ def test_the_command_says_what_is_wrong(
     assert captured.out == ""
 
 
-@pytest.mark.parametrize("audience", ["own", "public"])
+@pytest.mark.parametrize("audience", ["controlled", "public"])
 @pytest.mark.parametrize("at_once", [1_000_000, 40], ids=["at once", "in pieces"])
 def test_the_overview_knows_who_lacks_an_allele(
     tmp_path: Path,
@@ -376,7 +376,7 @@ def test_the_overview_knows_who_lacks_an_allele(
             assert row[f"af_{cohort}"] == (0 if counts["an"] else None)
 
 
-@pytest.mark.parametrize("audience", ["own", "public"])
+@pytest.mark.parametrize("audience", ["controlled", "public"])
 def test_sql_adds_the_rows_of_a_base_up(store: Path, rows: list[Row], audience: str) -> None:
     opened = open_store(store, audience=audience)
     for base in (5, 45, 77):

@@ -167,7 +167,7 @@ def test_the_manifest_proves_every_file(path: Path, out: Path) -> None:
     store = open_store(path)
     told = json.loads((out / "manifest.json").read_text())
     assert (told["release"], told["digest"]) == (5, store.digest())
-    assert told["audience"] == "own"
+    assert told["audience"] == "controlled"
     assert set(told["not_to_be_passed_on"]) == {
         n for n in store.tables if n in TABLES and TABLES[n].root == "controlled"
     }

@@ -28,11 +28,11 @@ from varhouse.tables import statistics as registry
 
 registry.STATISTICS += (
     registry.Statistic(
-        "n_carriers", pl.Int32, registry.PEOPLE, "people with alt", is_public=True,
+        "n_carriers", pl.Int32, registry.PEOPLE, "people with alt", role="public",
         made=pl.col("n_het") + pl.col("n_hom_alt") + pl.col("n_hemi"),
     ),
     registry.Statistic(
-        "n_uncalled", pl.Int64, registry.PEOPLE, "twice n_missing", is_public=False,
+        "n_uncalled", pl.Int64, registry.PEOPLE, "twice n_missing", role="controlled",
         tables=("totals",), of_record=True, made=2 * pl.col("n_missing").cast(pl.Int64),
     ),
 )

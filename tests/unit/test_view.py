@@ -20,10 +20,11 @@ from varhouse.account import public_account
 from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError, VarhouseError
 from varhouse.export import export_cohort
+from varhouse.governed import CONTROLLED, PUBLIC
 from varhouse.query.sql import run_sql
 from varhouse.store.reader import Store
 from varhouse.tables.schema import TABLES, VARIANTS, Column, Table, annotation_table
-from varhouse.view import AUDIENCES, OWN, PUBLIC, View
+from varhouse.view import AUDIENCES, View
 
 SECRET = "Zq7secret"
 """Stands in every column that is not public, and in the store's path."""
@@ -32,7 +33,7 @@ SECRET = "Zq7secret"
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.name)
 def test_every_column_is_declared_public_or_not(table: Table) -> None:
     """A new column is not shown; this says that somebody has to decide."""
-    said = [*table.public, *table.own]
+    said = [*table.public, *table.registered, *table.inside, *table.controlled]
     assert len(said) == len(set(said))
     if table.root == "controlled":
         assert said == [], "nothing of controlled/ is public"
@@ -45,7 +46,7 @@ def test_what_nothing_allows_is_denied() -> None:
     more = Column("note", pl.String, "a new column that nobody has thought about")
     table = replace(VARIANTS, columns=(*VARIANTS.columns, more))
     assert "note" not in View(PUBLIC).show(table).names
-    assert "note" in View(OWN).show(table).names
+    assert "note" in View(CONTROLLED).show(table).names
     new = Table("new", "open", "a row", (more,))
     assert not View(PUBLIC).shows(new)
     # Not even a wrong declaration opens what is controlled.
@@ -78,7 +79,7 @@ def make_secret_store(path: Path) -> Path:
         place = {"cohort": "north", "contig": "chr1", "pos": 1}
         own = {n: v for n, v in place.items() if n in TABLES[name].names}
         rows[name] = make_rows(TABLES[name], [{**texts, **own}])
-    hidden = {n: SECRET for n in TABLES["cohorts"].own}
+    hidden = {n: SECRET for n in TABLES["cohorts"].names if n not in TABLES["cohorts"].public}
     rows["cohorts"] = make_rows(TABLES["cohorts"], [{"cohort": "west", **hidden}])
     told = {"ingest_id": "x", "account": "{}", "operation": "ingest"}
     rows["accounts"] = make_rows(TABLES["accounts"], [told])
@@ -125,18 +126,18 @@ def test_a_number_of_rows_is_of_those_shown_or_none(path: Path, audience: str) -
     store = varhouse.open(path, audience=audience)
     said = dict(store.describe().select("table", "rows").rows())
     counted = {n: store.scan(n).select(pl.len()).collect().item() for n in store.tables}
-    if audience == PUBLIC:
+    if audience != CONTROLLED:
         assert (
             counted["ids"] < varhouse.open(path).scan("ids").select(pl.len()).collect().item()
         )
         counted["ids"] = None
     assert {n: said[n] for n in counted} == counted
     is_blank = "<td>ids</td><td style='text-align:right'></td>" in store._repr_html_()
-    assert is_blank == (audience == PUBLIC)
+    assert is_blank == (audience != CONTROLLED)
 
 
 def test_python_gives_no_more_than_is_public(path: Path, public: Store) -> None:
-    assert AUDIENCES == (OWN, PUBLIC)
+    assert AUDIENCES == ("public", "registered", "inside", "controlled")
     own = varhouse.open(path)
     assert "samples" in own.tables
     shown = {t for t in own.tables if t not in TABLES or TABLES[t].root == "open"}

@@ -111,9 +111,9 @@ def check_all(args: argparse.Namespace, what: str, enough: Sequence[str] = ()) -
 def open_asked(args: argparse.Namespace) -> "OpenStore":
     """Open the store as the options say; tell what `--public` leaves out."""
     from varhouse import open as open_store
-    from varhouse.view import OWN, PUBLIC
+    from varhouse.governed import CONTROLLED, PUBLIC
 
-    store = open_store(args.store, args.release, PUBLIC if args.public else OWN)
+    store = open_store(args.store, args.release, PUBLIC if args.public else CONTROLLED)
     for name in store.withheld:
         logging.getLogger("varhouse.query").warning(
             "source %s may not be passed on: its columns, table and ids are left out", name

@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
     if getattr(args, "public", False):
-        from varhouse.view import PUBLIC
+        from varhouse.governed import PUBLIC
 
         store = open_store(args.store, args.release, PUBLIC)
     else:

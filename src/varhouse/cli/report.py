@@ -54,9 +54,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report of an ingest."""
     began = time.perf_counter()
+    from varhouse.governed import CONTROLLED, PUBLIC
     from varhouse.report import find_ingest, make_page
     from varhouse.vcf.account.problems import RULES
-    from varhouse.view import OWN, PUBLIC
 
     out: Path = args.output
     if not out.parent.is_dir():
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {out} is a folder", "name a file, such as report.html")
     meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
-    ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else OWN)
+    ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else CONTROLLED)
     page = make_page(ingest, meanings, out.absolute().parent)
     write_text(out, page)
     logging.getLogger("varhouse.report").info(

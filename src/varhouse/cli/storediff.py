@@ -83,17 +83,17 @@ def run(args: argparse.Namespace) -> int:
     import polars as pl
 
     from varhouse.cli.answers import FORMATS, check_safe
+    from varhouse.governed import CONTROLLED, PUBLIC
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
     from varhouse.store.reader import open_store
-    from varhouse.view import OWN, PUBLIC
 
     others = args.table or args.field or args.format or args.output
     if (args.counts or args.json) and (not args.counts or others):
         raise UsageError(
             "--counts goes with --json alone", "leave out --table, --field, --format and -o"
         )
-    audience = PUBLIC if args.public else OWN
+    audience = PUBLIC if args.public else CONTROLLED
     new = open_store(args.store, args.new, audience)
     before = new.record.parent
     if args.old is None and before is None:

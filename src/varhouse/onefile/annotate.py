@@ -16,6 +16,7 @@ from varhouse.errors import InputError, UsageError
 from varhouse.files import new_file
 from varhouse.genes import compile_genes, load_genes
 from varhouse.genome.reference import Reference
+from varhouse.governed import CONTROLLED, PUBLIC
 from varhouse.hgvs import Describer
 from varhouse.ingest.setup.known_names import open_reference, other_names
 from varhouse.normalise import Status, move_symbolic, normalise_alleles
@@ -51,7 +52,7 @@ from varhouse.onefile.source_entries import (
 from varhouse.sources import Normalise, SourceSpec
 from varhouse.tables.schema import SPELT
 from varhouse.transcripts.genemodel import MODEL_FORMAT, GeneModel
-from varhouse.view import OWN, PUBLIC, View
+from varhouse.view import View
 
 if TYPE_CHECKING:
     from varhouse.onefile.out import Alleles, Out
@@ -214,7 +215,7 @@ def annotate(
 
 def _visible(specs: list[SourceSpec], *, public: bool) -> tuple[View, list[SourceSpec]]:
     """Leave out the sources that the audience does not get."""
-    view = View(PUBLIC if public else OWN)
+    view = View(PUBLIC if public else CONTROLLED)
     view = view.without(s.name for s in specs if not s.redistribute)
     return view, [s for s in specs if view.shows_source(s.name)]
 

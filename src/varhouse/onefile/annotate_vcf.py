@@ -293,7 +293,7 @@ def annotated_header(header: list[str], annotator: Annotator) -> bytes:
     kept = [line for line in header[:-1] if not line.startswith(ids)]
     kept = [line for line in kept if not line.startswith("##varhouse_annotate=")]
     columns = header[-1]
-    if annotator.view.is_public:
+    if annotator.view.is_limited:
         kept, columns = _public_lines(kept), "\t".join(columns.split("\t")[:8])
         annotator.samples_left_out = max(len(header[-1].split("\t")) - 9, 0)
     return ("\n".join([*kept, *new, columns]) + "\n").encode()
@@ -345,7 +345,7 @@ def annotate_block(block: bytes, annotator: Annotator) -> bytes:
         )
     )
     # The rest of a line is FORMAT and the samples.
-    shown = FIXED if annotator.view.is_public else (*FIXED, "rest")
+    shown = FIXED if annotator.view.is_limited else (*FIXED, "rest")
     text = with_new.select(pl.concat_str(shown, separator="\t", ignore_nulls=True)).to_series()
     return (str(text.str.join("\n").item()) + "\n").encode()
 

@@ -67,7 +67,7 @@ def _sum(file: Path) -> str:
 def _manifest(
     store: Store, made: Sequence[PublishedTable], folder: Path, sums: Mapping[str, str]
 ) -> dict[str, Any]:
-    digests = {} if store.view.is_public else store.table_digests()
+    digests = {} if store.view.is_limited else store.table_digests()
     tables = {
         t.table.name: {
             "rows": t.rows,
@@ -105,7 +105,7 @@ def _manifest(
 
 def _restricted(store: Store, made: Sequence[PublishedTable]) -> list[str]:
     """List what is in the tables and may not be passed on, or tells of single people."""
-    if store.view.is_public:
+    if store.view.is_limited:
         return []
     sources = {f"annotations_{name}" for name in store.restricted}
     names = (t.table for t in made)
@@ -123,7 +123,7 @@ def _dictionary(made: Sequence[PublishedTable]) -> str:
 def _page(store: Store, made: Sequence[PublishedTable]) -> str:
     restricted = _restricted(store, made)
     audience = "\nOnly what may be given to anybody is in it.\n"
-    if not store.view.is_public:
+    if not store.view.is_limited:
         audience = "\nNot for the public: it holds what the keepers of the store see.\n"
     if restricted:
         audience += f"Not to be passed on: {', '.join(restricted)}.\n"

@@ -155,10 +155,10 @@ def _publish_table(store: Store, name: str, folder: Path) -> PublishedTable:
         files.write_none()
     made = PublishedTable(table, files.files)
     # What a view hides, nobody has counted.
-    if store.view.hidden_rows(name) is None and made.rows != store.record.tables[name].rows:
+    known = store.known_rows(name)
+    if known is not None and made.rows != known:
         raise StoreError(
-            f"table {name}: {made.rows:,} rows were read, the release has "
-            f"{store.record.tables[name].rows:,}",
+            f"table {name}: {made.rows:,} rows were read, the release has {known:,}",
             f"varhouse store verify {shlex.quote(str(store.path))} says which files",
         )
     return made

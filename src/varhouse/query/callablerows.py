@@ -67,7 +67,7 @@ class CallableRows:
         """Give how many rows are read for a place, at most."""
         if not self.is_there:
             return 0
-        if not self._store.view.is_public:
+        if not self._store.view.is_limited:
             source = self._row_groups(place.contig)
             return source.rows(source.find(place))
         files = self._store.file_frame(
@@ -89,7 +89,7 @@ class CallableRows:
         """
         if not self.is_there or not groups.size:
             return Stretches.empty(len(COUNTS))
-        if self._store.view.is_public:
+        if self._store.view.is_limited:
             return self._scanned(place, groups)
         source = self._row_groups(place.contig)
         found = source.find(place)

@@ -75,13 +75,12 @@ def describe_tables(store: Store) -> pl.DataFrame:
     `rows` is null where a view hides some: nobody has counted the others. The view `lineage`,
     which is made of the headers in the table `files`, stands last.
     """
-    pinned = {n: t.rows for n, t in store.record.tables.items()}
-    alleles: int | None = pinned.get("variants", 0)
+    is_there = "variants" in store.tables
+    alleles = store.known_rows("variants") if is_there else 0
     rows = [(QUERY, alleles, "open", QUERY_ROW)]
     for name in store.tables:
         declared = store.declaration(name)
-        shown = None if store.view.hidden_rows(name) else pinned[name]
-        rows.append((name, shown, declared.root, declared.row))
+        rows.append((name, store.known_rows(name), declared.root, declared.row))
     if SOURCE in store.tables:
         # Nobody has counted its rows: they are read out of headers when they are asked for.
         rows.append((LINEAGE.name, None, LINEAGE.root, LINEAGE.row))

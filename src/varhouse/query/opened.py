@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def open_asking(
-    path: str | Path, release: str | int | None = None, audience: str = "own"
+    path: str | Path, release: str | int | None = None, audience: str = "controlled"
 ) -> "OpenStore":
     """Open a store as `open_store` does."""
     plain = open_store(path, release, audience)

@@ -135,7 +135,7 @@ def check_may_ask(store: Store) -> None:
     AccessError
         In a public view: groups of people are for those inside.
     """
-    if store.view.is_public:
+    if store.view.is_limited:
         raise AccessError(
             "counts of a chosen group can tell of single people: they are not public",
             "leave out --public for your own eyes; `varhouse query` has the public strata",

@@ -85,7 +85,7 @@ def find_cohorts(store: Store, names: Sequence[str] = ()) -> list[str]:
     StoreError
         If there is no such cohort, or the store keeps only its frequencies.
     """
-    if store.view.is_public:
+    if store.view.is_limited:
         raise AccessError(
             "calls are of single people: they are not public",
             "leave out --public for your own eyes; `varhouse query` has the public counts",

@@ -106,7 +106,7 @@ def run_sql(store: Store, query: str, form: str = "parquet") -> SqlResult:
     try:
         denied = _make_views(store, connection, query)
         _check_statement(connection, query)
-        if store.view.is_public:
+        if store.view.is_limited:
             _check_only_views(connection, query, store)
         relation = connection.sql(query)
         if relation is None:
@@ -171,7 +171,7 @@ def _refused(error: Exception, store: Store) -> UsageError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     hints = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
     text = " ".join([*lines[:1], *hints[:1]])
-    if store.view.is_public:
+    if store.view.is_limited:
         text = text.replace(str(store.path), store.name)
     fix = "CAST(... AS VARCHAR) or AS DOUBLE in the query" if _TOO_WIDE.search(text) else ""
     return UsageError(f"SQL: {text}", fix)
@@ -224,7 +224,7 @@ def _check_only_views(connection: Any, query: str, store: Store) -> None:
             )
         table = str(node.get("table_name", "")).lower() if _is_table(node) else ""
         if table in TABLES and table not in own and not store.view.shows(TABLES[table]):
-            raise store.view.refuse(table)
+            raise store.view.refuse(TABLES[table])
 
 
 def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:
@@ -275,7 +275,7 @@ def _make_views(store: Store, connection: Any, query: str) -> dict[str, AccessEr
         except AccessError as error:
             denied[name] = error
             continue
-        if store.view.is_public:
+        if store.view.is_limited:
             _make_public_view(store, declared, connection)
             continue
         listed = store.file_frame(name)
@@ -287,7 +287,7 @@ def _make_views(store: Store, connection: Any, query: str) -> dict[str, AccessEr
         connection.execute(f"CREATE VIEW {quote_name(name)} AS {view}")
         if comment:
             _comment(declared, connection)
-    if not store.view.is_public:
+    if not store.view.is_limited:
         closed = [denied[name] for name in sqlcalls.TABLES if name in denied]
         if closed:
             denied[sqlcalls.NAME] = closed[0]
@@ -302,7 +302,7 @@ def _make_views(store: Store, connection: Any, query: str) -> dict[str, AccessEr
     if sqlcallable.TABLE not in denied:
         shown = store.declaration(sqlcallable.TABLE).names
         connection.execute(sqlcallable.callable_at(list(shown)))
-    if not store.view.is_public and not denied.keys() & set(NEEDED):
+    if not store.view.is_limited and not denied.keys() & set(NEEDED):
         connection.execute(GROUP_COUNTS)
     connection.execute(f"SET allowed_paths = [{', '.join(map(quote_text, paths))}]")
     connection.execute("SET TimeZone = 'UTC'")

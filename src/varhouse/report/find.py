@@ -8,9 +8,9 @@ import polars as pl
 
 from varhouse.account import parse
 from varhouse.errors import StoreError, nearest
+from varhouse.governed import CONTROLLED
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases, read_release
-from varhouse.view import OWN
 
 _CONFIG = ("strata", "policy")
 """What a public account tells of the configuration."""
@@ -46,7 +46,7 @@ class Ingest:
     @property
     def is_public(self) -> bool:
         """Tell whether the page may be given to anybody."""
-        return self.store.view.is_public
+        return self.store.view.is_limited
 
     def rejects(self) -> pl.DataFrame | None:
         """Give the rejects by reason as the account counts them; None: count the table.
@@ -109,7 +109,7 @@ def _dicts(found: Any) -> list[dict[str, Any]]:
     return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
 
 
-def find_ingest(path: str | Path, ingest: str, audience: str = OWN) -> Ingest:
+def find_ingest(path: str | Path, ingest: str, audience: str = CONTROLLED) -> Ingest:
     """Find an ingest in the newest release, and open the release that it made.
 
     The newest release is shown instead when the ingest's own is gone, or when a cohort
@@ -130,7 +130,7 @@ def find_ingest(path: str | Path, ingest: str, audience: str = OWN) -> Ingest:
         If there is no store, no ingest yet, or none of this id.
     """
     newest = open_store(path, audience=audience)
-    table = "accounts" if newest.view.is_public else "ingests"
+    table = "accounts" if newest.view.is_limited else "ingests"
     rows = newest.scan(table).sort("release", "ingest_id").collect()
     if rows.is_empty():
         raise StoreError(
@@ -147,7 +147,7 @@ def find_ingest(path: str | Path, ingest: str, audience: str = OWN) -> Ingest:
             "give one of these, or --ingest latest",
         )
     row = mine.row(-1, named=True)
-    if newest.view.is_public:
+    if newest.view.is_limited:
         told = parse(row.pop("account"))
         row["summary"], row["config"] = told, {k: told[k] for k in _CONFIG if k in told}
     else:

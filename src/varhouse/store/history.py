@@ -14,13 +14,14 @@ from urllib.parse import unquote
 import polars as pl
 
 from varhouse.errors import StoreError
+from varhouse.governed import CONTROLLED
 from varhouse.masking import mask_text
 from varhouse.store.errata import read_errata, sealed
 from varhouse.store.layout import table_folder
 from varhouse.store.reader import Store
 from varhouse.store.releases import Release, read_release
 from varhouse.tables.schema import COHORTS, SAMPLES, TABLES, Table, annotation_table
-from varhouse.view import OWN, View
+from varhouse.view import View
 
 if TYPE_CHECKING:
     # It brings what writes along, which a reader of the history does not need.
@@ -136,7 +137,7 @@ def _names(samples: pl.LazyFrame) -> dict[str, set[str]]:
     return {str(c): set(f["sample"]) for (c,), f in found.group_by("cohort")}
 
 
-def changes_of(path: Path, number: int, audience: str = OWN) -> dict[str, Any]:
+def changes_of(path: Path, number: int, audience: str = CONTROLLED) -> dict[str, Any]:
     """Tell what a release changed against the one before.
 
     Returns

@@ -6,7 +6,7 @@ that cannot hold the wanted region are left out by the statistics in the Delta l
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import polars as pl
 from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
+from varhouse.governed import CONTROLLED, PUBLIC, VIEWS
 from varhouse.store import delta
 from varhouse.store.errata import check_is_open, told_if_sealed
 from varhouse.store.layout import read_store_file, table_folder
@@ -34,20 +35,24 @@ from varhouse.store.rows import may_be_open, overlapping, scan_files
 from varhouse.store.sources import is_restricted, known_sources, source_of
 from varhouse.store.table_methods import TableMethods
 from varhouse.store.touched import recorded
+from varhouse.store.viewstores import ROLE, role_of, root_for
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
-from varhouse.view import OWN, PUBLIC, View
+from varhouse.view import LEFT_OUT, NO_GRANT, NO_GRANT_FIX, View
 
 log = logging.getLogger("varhouse.store")
 
-ROLE = "role"
-"""Key of `meta` of a store that is the view of a role on a governed one (`sharing.views`)."""
-
 
 def open_store(
-    path: str | Path, release: str | int | None = None, audience: str = OWN
+    path: str | Path,
+    release: str | int | None = None,
+    audience: str = CONTROLLED,
+    cohorts_hidden: Iterable[str] = (),
 ) -> "Store":
     """Open a store for reading, pinned to one release.
+
+    Of a governed store a role below `controlled` reads the view store that was made for it
+    (`varhouse share release`). A view store shows no more than its role sees, whoever asks.
 
     Parameters
     ----------
@@ -56,22 +61,33 @@ def open_store(
     release
         Number or tag; None: the newest.
     audience
-        `own` shows what the file system lets its reader see, `public` only what may be
-        given to anybody (see `varhouse.view`).
+        The role for which it is opened, one of `view.AUDIENCES`: `controlled` sees what the
+        file system lets its reader see, `public` only what may be given to anybody.
+    cohorts_hidden
+        Cohorts that are not shown, see `View.cohorts_hidden`; whoever gives data away asks
+        the ledger for them (`varhouse.sharing.opening`).
 
     Raises
     ------
+    AccessError
+        If the store is governed, and has no view store of the role.
     StoreError
         If there is no store, no such release, it was sealed, or the format is newer.
     """
-    view = View(audience)
+    view = View(audience, cohorts_hidden=frozenset(cohorts_hidden))
     root = local_path(path).absolute()
     meta = read_store_file(root)
+    if view.is_limited and (own := root_for(root, view.audience)) != root:
+        root, meta = own, read_store_file(own)
     number = resolve_release(root, release)
     for erratum in check_is_open(root, number):
         log.warning("release %d was %s: %s", number, erratum.kind, erratum.reason)
-    store = Store(root, meta, read_release(root, number))
-    return store.public() if view.is_public else store
+    record = read_release(root, number)
+    for said in (meta, record.meta):
+        if (role := role_of(root, said)) is not None:
+            view = view.lowered(role)
+    whole = Store(root, meta, record)
+    return whole.seen_by(view.audience, view.cohorts_hidden)
 
 
 def fetch_release(path: str | Path, release: str | int | None = None) -> "Store":
@@ -116,17 +132,21 @@ class Store(TableMethods):
         shown = {n: t for n, t in record.tables.items() if self.view.shows(_known(n))}
         shown_meta = self.view.show_meta(record.meta)
         self.record = replace(record, tables=shown, meta=shown_meta)
-        if self.view.is_public:
+        if self.view.is_limited:
             self.record = replace(self.record, sources=None)
         self._opened: dict[str, tuple[Table, pl.DataFrame]] = {}
+        self._has_told = False
 
     def __repr__(self) -> str:
         return f"<Store {self.name} release {self.release}: {', '.join(self.tables)}>"
 
     @property
     def name(self) -> str:
-        """What messages call the store: its path, or the folder's name in a public view."""
-        return self.path.name if self.view.is_public else str(self.path)
+        """What messages call the store: its path, or the folder's name for lesser roles."""
+        if not self.view.is_limited:
+            return str(self.path)
+        above = self.path.parent
+        return (above.parent if above.name == VIEWS else self.path).name
 
     @property
     def withheld(self) -> tuple[str, ...]:
@@ -217,25 +237,44 @@ class Store(TableMethods):
         ]
 
     def public(self, withheld: Sequence[str] = ()) -> "Store":
-        """Give the store as it may be passed on.
+        """Give the store as it may be passed on to anybody: `seen_by` of `public`."""
+        return self.seen_by(PUBLIC, withheld=withheld)
 
-        No table about single people, files or lines, no column that is not declared
-        public, and nothing that restricted sources say, nor the ids that only they know;
-        nor those of a source that only a later release restricts, as a mistake that was
-        put right.
+    def seen_by(
+        self, role: str, hidden: Iterable[str] = (), withheld: Iterable[str] = ()
+    ) -> "Store":
+        """Give the store as a role sees it; never more than this one shows.
+
+        For who is not controlled: no table about single people, files or lines, no column
+        that is not declared for the role. For who is not inside: nothing that restricted
+        sources say, nor the ids that only they know; nor those of a source that only a later
+        release restricts, as a mistake that was put right.
 
         Parameters
         ----------
+        role
+            One of `view.AUDIENCES`.
+        hidden
+            Cohorts to leave out, see `View.cohorts_hidden`.
         withheld
             Further sources to leave out, such as those that another release restricts.
         """
-        newest = list_releases(self.path)[-1]
-        later: set[str] = set()
-        if newest > self.release:
-            known = known_sources(self.path, read_release(self.path, newest))
-            later = {n for n, k in known.items() if k.last_restricted > self.release}
-        view = View(PUBLIC, self.withheld).without({*self.restricted, *withheld, *later})
+        view = replace(
+            self.view.lowered(role), cohorts_hidden=self.view.cohorts_hidden | set(hidden)
+        )
+        if view == self.view and not view.is_passed_on:
+            return self
+        if view.is_passed_on:
+            view = view.without({*self.restricted, *withheld, *self._restricted_later()})
         return type(self)(self.path, self.meta, self._whole, view)
+
+    def _restricted_later(self) -> set[str]:
+        """Name the sources that a later release says may not be passed on."""
+        newest = list_releases(self.path)[-1]
+        if newest <= self.release:
+            return set()
+        known = known_sources(self.path, read_release(self.path, newest))
+        return {n for n, k in known.items() if k.last_restricted > self.release}
 
     def _with_gone(self) -> View:
         """Give the view that withholds sources that are gone, too.
@@ -251,7 +290,7 @@ class Store(TableMethods):
         if name in self._opened:
             return self._opened[name]
         if not self.view.shows(_known(name)):
-            raise self.view.refuse(name)
+            raise self.view.refuse(_known(name))
         pinned = self.record.tables.get(name)
         if pinned is None:
             if name not in TABLES:
@@ -273,12 +312,40 @@ class Store(TableMethods):
                 _check_pinned(folder, found.files, pinned)
             declared = delta.declare(name, found.columns)
             # The store of a view of a governed one: numbers that tell of few are null.
-            opened = declared.masked if ROLE in self.meta else declared, found.files
+            declared = declared.masked if ROLE in self.meta else declared
+            opened = declared, self._without_hidden(declared, found.files)
             if opened[0].root == "controlled":
                 # Not of open tables, which everybody reads, in some thousand files.
                 delta.check_files(folder, opened[1]["path"])
         self._opened[name] = opened
         return opened
+
+    def _without_hidden(self, declared: Table, files: pl.DataFrame) -> pl.DataFrame:
+        """Leave out files of cohorts that are not shown; tells whoever may know of them."""
+        if not files.height or not self.view.hides_cohorts(declared):
+            return files
+        hidden = pl.col("partition.cohort").is_in(list(self.view.cohorts_hidden))
+        left = files.filter(~hidden)
+        if left.height < files.height and not (self.view.is_limited or self._has_told):
+            names = sorted(files.filter(hidden)["partition.cohort"].unique())
+            log.warning(LEFT_OUT.say(n=len(names), cohorts=", ".join(names)))
+            self._has_told = True
+        return left
+
+    def known_rows(self, table: str) -> int | None:
+        """Give how many rows of a table are shown; None: some are hidden one by one.
+
+        Raises
+        ------
+        AccessError
+            If there is no permission to read a table of which cohorts are left out.
+        """
+        if self.view.hidden_rows(table):
+            return None
+        if self.view.hides_cohorts(_known(table)):
+            files = self._open(table)[1]
+            return int(files["num_records"].sum()) if files.height else 0
+        return self.record.tables[table].rows if table in self.record.tables else 0
 
     def file_frame(self, table: str, **filters: Any) -> pl.DataFrame:
         """List the files of a table that can hold rows of a region or partition.
@@ -315,7 +382,7 @@ class Store(TableMethods):
             part = self.assembly_contigs.part(wanted.contig)
         span = self._span(table)
         tests = file_tests(listed, declared, wanted, span, part)
-        self._check_cohorts(wanted.partition.get("cohort"), listed)
+        self._check_cohorts(declared, wanted.partition.get("cohort"), listed)
         folder = table_folder(self.path, declared)
         plan = Plan(declared, folder, wanted, listed, tests, span)
         if self._mirror is not None and plan.files.height:
@@ -354,13 +421,16 @@ class Store(TableMethods):
             raise UsageError(known.unknown(contig), one_of(known.names))
         return own or contig
 
-    def _check_cohorts(self, wanted: Wanted, files: pl.DataFrame) -> None:
-        """Check that there are such cohorts; a table need not hold rows of each."""
+    def _check_cohorts(self, table: Table, wanted: Wanted, files: pl.DataFrame) -> None:
+        """Check that there are such cohorts, and are shown; a table need not hold each."""
         if wanted is None:
             return
         listed = self._open("cohorts")[1]
         known = {c for f in (files, listed) if f.height for c in f["partition.cohort"]}
         for value in [wanted] if isinstance(wanted, str) else wanted:
+            is_hidden = self.view.hides_cohorts(table) and value in self.view.cohorts_hidden
+            if is_hidden and value in known:
+                raise AccessError(NO_GRANT.say(cohort=value), NO_GRANT_FIX.say())
             if value not in known:
                 raise StoreError(
                     f"release {self.release} of {self.name} has no cohort {value!r}"
@@ -374,11 +444,12 @@ class Store(TableMethods):
         Raises
         ------
         AccessError
-            In a public view: the files hold more than it shows.
+            For who is not controlled: the files hold more than is shown.
         """
-        if self.view.is_public:
+        if self.view.is_limited:
+            shown = "is public" if self.view.audience == PUBLIC else "the role sees"
             raise AccessError(
-                f"the files of table {table} hold more than is public", "use scan instead"
+                f"the files of table {table} hold more than {shown}", "use scan instead"
             )
         folder = table_folder(self.path, self.declaration(table))
         return [folder / p for p in self.file_frame(table, **filters)["path"]]
@@ -444,7 +515,7 @@ class Store(TableMethods):
             frame = frame.filter(~pl.sql_expr(hidden))
         if self.view.rewrites(table):
             frame = self._with_gone().show_rows(table, frame)
-        return frame.select(self.declaration(table).names) if self.view.is_public else frame
+        return frame.select(self.declaration(table).names) if self.view.is_limited else frame
 
     @staticmethod
     def may_be_open(files: pl.DataFrame) -> bool:

@@ -53,10 +53,13 @@ COHORTS = Table(
         "cohort n_samples n_records n_alleles n_rejects assembly reference_digest "
         "project province assay platform caller ingest_id"
     ),
-    own=words(
-        "ethics_approval consent_scope permit_kind permit_number "
-        "permit_valid_until data_tier haploid fingerprint attributes"
-    ),
+    # Under what terms it may be used: who asks for access is registered.
+    registered=words("consent_scope data_tier"),
+    # Papers of the house: who works in it asks under which of them.
+    inside=words("ethics_approval permit_kind permit_number permit_valid_until"),
+    # How the house works; digests by which files are told again; a sheet's further columns,
+    # which may hold anything.
+    controlled=words("haploid fingerprint attributes"),
 )
 
 SAMPLES = Table(

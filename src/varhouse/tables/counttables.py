@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED
 from varhouse.tables.declaration import (
     COHORT,
     CONTIG,
@@ -36,8 +37,9 @@ def _statistics(table: str) -> tuple[Column, ...]:
     )
 
 
-def _shown(table: str, *, is_public: bool) -> tuple[str, ...]:
-    return tuple(s.name for s in statistics_of(table) if s.is_public is is_public)
+def _shown(table: str, role: str) -> tuple[str, ...]:
+    """Name the statistics of which a role is the least that sees them."""
+    return tuple(s.name for s in statistics_of(table) if s.role == role)
 
 
 FREQUENCIES = Table(
@@ -53,10 +55,10 @@ FREQUENCIES = Table(
     ),
     partition=("cohort", "part"),
     sort=(*KEY, "stratum_by", "stratum"),
-    public=KEY
-    + words("cohort stratum_by stratum part")
-    + _shown("frequencies", is_public=True),
-    own=_shown("frequencies", is_public=False),
+    public=KEY + words("cohort stratum_by stratum part") + _shown("frequencies", PUBLIC),
+    registered=_shown("frequencies", REGISTERED),
+    inside=_shown("frequencies", INSIDE),
+    controlled=_shown("frequencies", CONTROLLED),
 )
 
 TOTALS = Table(
@@ -71,8 +73,10 @@ TOTALS = Table(
     ),
     partition=("part",),
     sort=(*KEY, "stratum_by", "stratum"),
-    public=KEY + words("stratum_by stratum part") + _shown("totals", is_public=True),
-    own=_shown("totals", is_public=False),
+    public=KEY + words("stratum_by stratum part") + _shown("totals", PUBLIC),
+    registered=_shown("totals", REGISTERED),
+    inside=_shown("totals", INSIDE),
+    controlled=_shown("totals", CONTROLLED),
 )
 
 _AT_A_BASE = tuple(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from varhouse.errors import SchemaError
+from varhouse.governed import CONTROLLED, ROLES
 from varhouse.tables.labels import FILE
 from varhouse.tables.statistics import PolarsType
 
@@ -100,9 +101,10 @@ class Table:
 
     `root` is `open` (aggregates) or `controlled` (anything about single people).
     `content` is False for tables that the content digest leaves out.
-    `public` names the columns that may be given to anybody (see `view`), `own` the others:
-    each column of an open table stands in one of them, and is not shown before it does. A
-    controlled table has no public column. `encoding` says how its files are written.
+    `public`, `registered`, `inside` and `controlled` name the columns of an open table, each
+    at the least role that sees it (see `view`): a column in none of them is shown to
+    `controlled` alone, and a test fails. A controlled table names none: all its columns are
+    for `controlled`. `encoding` says how its files are written.
     """
 
     name: str
@@ -113,7 +115,9 @@ class Table:
     sort: tuple[str, ...] = ()
     content: bool = True
     public: tuple[str, ...] = ()
-    own: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    controlled: tuple[str, ...] = ()
     encoding: Encoding = Encoding()
     names: tuple[str, ...] = field(init=False)
 
@@ -124,6 +128,18 @@ class Table:
     def polars_schema(self) -> dict[str, PolarsType]:
         """Column name to polars type, partition columns included."""
         return {c.name: c.dtype for c in self.columns}
+
+    def role_of(self, column: str) -> str:
+        """Give the least role that sees a column: what nothing allows is `controlled`."""
+        if self.root != "open":
+            # Not even a wrong declaration opens what is controlled.
+            return CONTROLLED
+        return next((role for role in ROLES if column in getattr(self, role)), CONTROLLED)
+
+    def shown_to(self, role: str) -> tuple[str, ...]:
+        """Name the columns that a role sees, in order; none: it does not get the table."""
+        rank = ROLES.index(role)
+        return tuple(n for n in self.names if ROLES.index(self.role_of(n)) <= rank)
 
     @property
     def bounded(self) -> tuple[str, ...]:

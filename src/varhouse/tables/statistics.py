@@ -14,6 +14,8 @@ from enum import Enum
 
 import polars as pl
 
+from varhouse.governed import PUBLIC
+
 PolarsType = pl.DataType | type[pl.DataType]
 
 ALLELES, PEOPLE, COHORTS, SHARE = "alleles", "people", "cohorts", "share"
@@ -79,8 +81,9 @@ class Statistic:
         What it counts: ALLELES, PEOPLE or COHORTS; SHARE of a fraction.
     tables
         The tables that have it: FREQUENCIES, TOTALS.
-    is_public
-        It may be given to anybody (see `varhouse.view`).
+    role
+        The least role that sees it (see `varhouse.view`): counts are for anybody, small ones
+        are masked by what makes a release (`varhouse.disclosure`).
     of_record
         It is the same for all alleles of a record.
     at_site
@@ -104,7 +107,7 @@ class Statistic:
     dtype: PolarsType
     unit: str
     meaning: str
-    is_public: bool
+    role: str
     tables: tuple[str, ...] = _BOTH
     of_record: bool = False
     at_site: AtSite | None = None
@@ -168,101 +171,101 @@ _ADJ = "n_samples_adj"
 
 STATISTICS: tuple[Statistic, ...] = (
     Statistic(
-        "ac", pl.Int32, ALLELES, "called copies of alt", is_public=True, at_site=AtSite.NONE,
+        "ac", pl.Int32, ALLELES, "called copies of alt", role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "an", pl.Int32, ALLELES, "called alleles, from the original genotypes",
-        is_public=True, of_record=True, at_site=AtSite.MOST,
+        role=PUBLIC, of_record=True, at_site=AtSite.MOST,
     ),
     Statistic(
-        "af", pl.Float64, SHARE, "ac / an; null when an is 0", is_public=True,
+        "af", pl.Float64, SHARE, "ac / an; null when an is 0", role=PUBLIC,
         made=_share(pl.col("ac"), "an"),
     ),
     Statistic(
         "n_het", pl.Int32, PEOPLE, "people with alt and another called allele",
-        is_public=True, at_site=AtSite.NONE,
+        role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "n_hom_alt", pl.Int32, PEOPLE, "people with two or more alleles, all alt",
-        is_public=True, at_site=AtSite.NONE,
+        role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "n_hemi", pl.Int32, PEOPLE, "people with one allele only, which is alt",
-        is_public=True, at_site=AtSite.NONE,
+        role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "n_missing", pl.Int32, PEOPLE, "people whose genotype is not fully called",
-        is_public=True, of_record=True, at_site=AtSite.LEAST,
+        role=PUBLIC, of_record=True, at_site=AtSite.LEAST,
     ),
     Statistic(
         "n_samples", pl.Int32, PEOPLE,
         "people of the stratum in files that assessed the site",
-        is_public=True, of_record=True, at_site=AtSite.MOST,
+        role=PUBLIC, of_record=True, at_site=AtSite.MOST,
     ),
     Statistic(
         "call_rate", pl.Float64, SHARE, "(n_samples - n_missing) / n_samples",
-        is_public=True, tables=(FREQUENCIES,), of_record=True,
+        role=PUBLIC, tables=(FREQUENCIES,), of_record=True,
         made=_share(pl.col("n_samples") - pl.col("n_missing"), "n_samples"),
     ),
     Statistic(
         "n_not_diploid", pl.Int32, PEOPLE,
         "people fully called with other than two alleles, or male where males have one copy",
-        is_public=True, of_record=True, at_site=AtSite.MOST,
+        role=PUBLIC, of_record=True, at_site=AtSite.MOST,
     ),
     Statistic(
         "n_het_not_diploid", pl.Int32, PEOPLE, "people of n_het who are not diploid",
-        is_public=True, at_site=AtSite.NONE,
+        role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "n_hom_alt_not_diploid", pl.Int32, PEOPLE, "people of n_hom_alt who are not diploid",
-        is_public=True, at_site=AtSite.NONE,
+        role=PUBLIC, at_site=AtSite.NONE,
     ),
     Statistic(
         "an_written", pl.Int32, ALLELES,
         "called alleles as the files write them: of a gVCF also 0/0 without reads or quality,"
         " but not bases that only the person's own deletion reaches over; else an",
-        is_public=True, of_record=True, at_site=AtSite.MOST,
+        role=PUBLIC, of_record=True, at_site=AtSite.MOST,
         source="hail `call_stats`, `variant_qc`; bcftools AN",
     ),
     Statistic(
         "hwe_p", pl.Float64, SHARE,
         "exact two-sided test of Hardy-Weinberg proportions of the diploid people; null if"
         " there are none",
-        is_public=True, made=_hwe(mid=False),
+        role=PUBLIC, made=_hwe(mid=False),
         source="Wigginton et al., Am J Hum Genet 2005, 76:887",
     ),
     Statistic(
         "hwe_midp", pl.Float64, SHARE,
         "the same with half the probability of tables as likely as the observed one",
-        is_public=True, made=_hwe(mid=True),
+        role=PUBLIC, made=_hwe(mid=True),
         source="Graffelman and Moreno, Stat Appl Genet Mol Biol 2013, 12:433",
     ),
     Statistic(
         "inbreeding", pl.Float64, SHARE,
         "inbreeding coefficient 1 - n_het / (2 p q n) of the n diploid people; null if all"
         " their alleles are equal",
-        is_public=True, made=_inbreeding(), source="GATK and gnomAD `InbreedingCoeff`",
+        role=PUBLIC, made=_inbreeding(), source="GATK and gnomAD `InbreedingCoeff`",
     ),
     Statistic(
         "faf95", pl.Float64, SHARE,
         "filtering allele frequency: least af to be expected with 95 % confidence; 0 for"
         " ac up to 1",
-        is_public=True, made=_faf("ac", "an", 0.95), source=_FAF, is_exact=False,
+        role=PUBLIC, made=_faf("ac", "an", 0.95), source=_FAF, is_exact=False,
     ),
     Statistic(
         "faf99", pl.Float64, SHARE, "the same with 99 % confidence",
-        is_public=True, made=_faf("ac", "an", 0.99), source=_FAF, is_exact=False,
+        role=PUBLIC, made=_faf("ac", "an", 0.99), source=_FAF, is_exact=False,
     ),
     Statistic(
         "n_samples_adj", pl.Int32, PEOPLE,
         "people of n_samples with a record that has the fields for adj; not women on Y"
         " outside the pseudo-autosomal regions; null: nobody has them",
-        is_public=True, of_record=True, at_site=AtSite.MOST, about=_ADJ, source=_GNOMAD_ADJ,
+        role=PUBLIC, of_record=True, at_site=AtSite.MOST, about=_ADJ, source=_GNOMAD_ADJ,
     ),
     *(
         Statistic(
             f"{name}_adj", pl.Int32, unit, f"{name} of genotypes of high quality (adj)",
-            is_public=True, of_record=of_record, at_site=at_site, about=_ADJ,
+            role=PUBLIC, of_record=of_record, at_site=at_site, about=_ADJ,
             source=_GNOMAD_ADJ,
         )
         for name, unit, of_record, at_site in (
@@ -276,24 +279,24 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic(
         "n_missing_adj", pl.Int32, PEOPLE,
         "people of n_samples_adj without a fully called genotype of high quality",
-        is_public=True, of_record=True, at_site=AtSite.LEAST, about=_ADJ, source=_GNOMAD_ADJ,
+        role=PUBLIC, of_record=True, at_site=AtSite.LEAST, about=_ADJ, source=_GNOMAD_ADJ,
     ),
     Statistic(
         "af_adj", pl.Float64, SHARE, "ac_adj / an_adj; null when an_adj is 0 or null",
-        is_public=True, made=_share(pl.col("ac_adj"), "an_adj"),
+        role=PUBLIC, made=_share(pl.col("ac_adj"), "an_adj"),
     ),
     Statistic(
         "call_rate_adj", pl.Float64, SHARE,
         "(n_samples_adj - n_missing_adj) / n_samples_adj",
-        is_public=True, tables=(FREQUENCIES,), of_record=True,
+        role=PUBLIC, tables=(FREQUENCIES,), of_record=True,
         made=_share(pl.col(_ADJ) - pl.col("n_missing_adj"), _ADJ),
     ),
     Statistic(
-        "faf95_adj", pl.Float64, SHARE, "faf95 of ac_adj and an_adj", is_public=True,
+        "faf95_adj", pl.Float64, SHARE, "faf95 of ac_adj and an_adj", role=PUBLIC,
         made=_faf("ac_adj", "an_adj", 0.95), source=_FAF, is_exact=False,
     ),
     Statistic(
-        "faf99_adj", pl.Float64, SHARE, "faf99 of ac_adj and an_adj", is_public=True,
+        "faf99_adj", pl.Float64, SHARE, "faf99 of ac_adj and an_adj", role=PUBLIC,
         made=_faf("ac_adj", "an_adj", 0.99), source=_FAF, is_exact=False,
     ),
     *(
@@ -301,14 +304,14 @@ STATISTICS: tuple[Statistic, ...] = (
             f"is_grpmax{end}", pl.Boolean, SHARE,
             f"the group has the greatest af{end} of those of its stratum, and copies; of equal"
             f" ones the most called alleles, then the first name; null for `all`{unknown}",
-            is_public=True, tables=(TOTALS,), greatest=f"af{end}",
+            role=PUBLIC, tables=(TOTALS,), greatest=f"af{end}",
             source="gnomAD grpmax (of adj), popmax before",
         )
         for end, unknown in (("", ""), ("_adj", " and where nobody has the fields"))
     ),
     Statistic(
         "n_cohorts", pl.Int32, COHORTS, "cohorts that hold an allele of the site",
-        is_public=True, tables=(TOTALS,), of_record=True, at_site=AtSite.MOST,
+        role=PUBLIC, tables=(TOTALS,), of_record=True, at_site=AtSite.MOST,
         made=(pl.col("n_samples") > 0).cast(pl.Int32),
     ),
 )  # fmt: skip

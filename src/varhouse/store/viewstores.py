@@ -1,0 +1,66 @@
+"""View stores: the store that a role reads in place of a governed one.
+
+A governed store is read by the role `controlled` alone. What the others see is a store of its
+own in `STORE/_views/ROLE`, which holds nothing else. Its `store.json` says for whom it is
+(`role`), so that it shows no more wherever its folder is copied to; the record of each of its
+releases says which release of the governed store it shows (`shows`: `{"release": N}`).
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import AccessError, StoreError
+from varhouse.governed import ROLES, is_governed, view_folder
+from varhouse.view import NO_VIEW, NO_VIEW_FIX
+
+ROLE = "role"
+"""In store.json and in the meta of a release: the role for which a view store was made."""
+
+SHOWS = "shows"
+"""In the meta of a release of a view store: which release of the governed store it shows."""
+
+
+def root_for(root: Path, role: str) -> Path:
+    """Give the root of the store that a role below `controlled` reads in place of one.
+
+    Raises
+    ------
+    AccessError
+        If the store is governed, and nothing was made for the role yet.
+    """
+    if not is_governed(root):
+        return root
+    own = view_folder(root, role)
+    if not (own / "_store" / "store.json").is_file():
+        raise AccessError(
+            NO_VIEW.say(role=role), NO_VIEW_FIX.say(role=role, store=shlex.quote(root.name))
+        )
+    return own
+
+
+def role_of(root: Path, meta: Mapping[str, Any]) -> str | None:
+    """Give the role that a view store was made for; None: it is no view store.
+
+    Raises
+    ------
+    StoreError
+        If it names none that there is: nobody knows what it may show.
+    """
+    role = meta.get(ROLE)
+    if role is None:
+        return None
+    if role not in ROLES:
+        raise StoreError(
+            f"{root.name} was made for the role {role!r}, which this varhouse does not know",
+            "use the version of varhouse that made it, or newer",
+        )
+    return str(role)
+
+
+def shown_release(meta: Mapping[str, Any]) -> int | None:
+    """Give the release of the governed store that a release of a view store shows."""
+    said = meta.get(SHOWS)
+    number = said.get("release") if isinstance(said, Mapping) else None
+    return number if isinstance(number, int) else None
