@@ -58,6 +58,8 @@ FACTS: dict[str, Fact] = {
         _fact("cohort.ai_training", bool, "consent to training of models", "同意用于模型训练"),
         _fact("cohort.is_embargoed", bool, "the embargo has not ended", "尚在禁发期内"),
         _fact("cohort.is_withdrawn", bool, "it may be used no more", "已撤回,不得再用"),
+        _fact("cohort.papers", list, "kinds of its papers, whether they count or not",
+              "该队列登记的文件类型(不论是否有效)"),
         _fact("cohort.taxon", int, "NCBI taxon", "NCBI 物种编号"),
         _fact("foreign.resources", list, "controlled foreign databases that it names",
               "数据中出现的境外受控数据库"),

@@ -56,6 +56,8 @@ class PaperKind(StrEnum):
     DAC = "dac_decision"
     BASIS = "foreign_data_basis"
     """Under which controlled data of a foreign database may be held."""
+    ASSESSMENT = "transfer_assessment"
+    """Of a transfer of personal information abroad, by the cyberspace authority."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,415 @@
+"""What follows from facts, by the rules of a book, on a day.
+
+`judge` asks every rule that counts on the day. A rule that is met says what papers it needs;
+where they are there, and cover what is asked (day, people, assays, recipient, purpose,
+cohort), it is satisfied, otherwise its effect follows. Ingest gate and egress gate use the
+same function; neither knows a threshold.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from varhouse.governance.conditions import is_said, judge_condition
+from varhouse.governance.facts import FACTS
+from varhouse.governance.model import SEQUENCED, Assay, Paper, PaperKind
+from varhouse.governance.rulesmodel import (
+    Choice,
+    Effect,
+    Issuer,
+    Need,
+    Rule,
+    RuleBook,
+    Source,
+)
+from varhouse.language import Text, language
+
+HUMAN = 9606
+"""NCBI taxon; rules about people are asked of no other."""
+
+NOT_YET = Text("{kind} {number} counts from {day} on", "{kind} {number} 自 {day} 起生效")
+EXPIRED = Text("{kind} {number} expired on {day}", "{kind} {number} 已于 {day} 到期")
+OTHER_COHORT = Text("{kind} {number} is not of this cohort", "{kind} {number} 不属于该队列")
+OTHER_RECIPIENT = Text(
+    "{kind} {number} names other recipients", "{kind} {number} 批准的接收方不含本接收方"
+)
+OTHER_PURPOSE = Text(
+    "{kind} {number} is for other purposes", "{kind} {number} 批准的用途不含本用途"
+)
+TOO_FEW = Text(
+    "{kind} {number} covers {approved:,} people, there are {people:,}",
+    "{kind} {number} 批准 {approved:,} 人,实有 {people:,} 人",
+)
+PEOPLE_UNKNOWN = Text(
+    "{kind} {number} covers {approved:,} people, and how many there are is not known",
+    "{kind} {number} 批准 {approved:,} 人,实有人数不明",
+)
+OTHER_ASSAY = Text(
+    "{kind} {number} covers {covered}, not {missing}",
+    "{kind} {number} 只涵盖 {covered},不含 {missing}",
+)
+NOT_NAMED = Text("{kind} {number} does not name {what}", "{kind} {number} 未写明{what}")
+THAT_NAMES = Text("{kind} that names {what}", "写明{what}的{kind}")
+NO_PAPER = Text("no {kind} in the ledger", "台账中没有{kind}")
+UNKNOWN = Text("not known: {facts}", "未登记: {facts}")
+SATISFIED = Text("satisfied by {papers}", "已由 {papers} 满足")
+OTHER_ISSUER = Text(
+    "{kind} {number} of {day} names as its issuer {issuer}; on that day it was {names}",
+    "{kind} {number}({day})写明的签发机关为 {issuer},当日应为 {names}",
+)
+ISSUER_TITLE = Text("Who gives this paper", "文件的签发机关")
+DRAFT = Text("draft, not in force", "征求意见稿,尚未生效")
+
+KINDS: dict[PaperKind, Text] = {
+    PaperKind.ETHICS: Text("ethics approval", "伦理审查批件"),
+    PaperKind.CONSENT: Text("informed consent", "知情同意"),
+    PaperKind.COLLECTION: Text("collection approval", "采集审批"),
+    PaperKind.PRESERVATION: Text("preservation approval", "保藏审批"),
+    PaperKind.RESEARCH: Text("approval of international cooperation", "国际合作科学研究审批"),
+    PaperKind.EXPORT: Text("approval of export of material", "材料出境审批"),
+    PaperKind.TRIAL: Text("filing of an international clinical trial", "国际合作临床试验备案"),
+    PaperKind.REGISTRATION: Text(
+        "registration of a family or region", "重要遗传家系或特定地区登记"
+    ),
+    PaperKind.REPORT: Text("report in advance", "信息对外提供事先报告"),
+    PaperKind.BACKUP: Text("information backup", "信息备份"),
+    PaperKind.REVIEW: Text("security review", "安全审查"),
+    PaperKind.DAC: Text("decision of the data access committee", "数据访问委员会决定"),
+    PaperKind.BASIS: Text("basis for foreign data", "境外数据使用依据"),
+    PaperKind.ASSESSMENT: Text("assessment of the transfer abroad", "数据出境安全评估"),
+}
+"""What papers are called."""
+
+NAMED = {
+    "cohorts": Text("the cohort", "队列"),
+    "assays": Text("the assay", "检测类型"),
+    "recipients": Text("the recipient", "接收方"),
+    "purposes": Text("the purpose", "用途"),
+    "resources": Text("the database {resource}", "数据库 {resource}"),
+}
+"""What a paper may have to name."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A text with its values."""
+
+    text: Text
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, code: str | None = None) -> str:
+        """Say it in a language; values that are texts, too."""
+        code = language() if code is None else code
+        told = {
+            k: v.say(code) if isinstance(v, Text | Said) else v for k, v in self.values.items()
+        }
+        return self.text.say(code, **told)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule that is met comes to.
+
+    Attributes
+    ----------
+    rule
+        Its id.
+    effect
+        What follows: ALLOW where its papers are there.
+    demands
+        What follows without papers.
+    missing
+        Kinds of papers that are missing.
+    found
+        Papers that satisfy it.
+    why
+        What keeps papers of the kinds from counting.
+    unknown
+        Facts that nobody said, on which it turns.
+    """
+
+    rule: str
+    effect: Effect
+    demands: Effect
+    title: Text
+    text: Text
+    source: Source
+    jurisdiction: str = ""
+    status: str = "in_force"
+    certainty: str = "seen"
+    missing: tuple[PaperKind, ...] = ()
+    found: tuple[Paper, ...] = ()
+    why: tuple[Said, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_satisfied(self) -> bool:
+        """Tell whether it stands in nobody's way."""
+        return self.effect in (Effect.ALLOW, Effect.NOTE)
+
+    def say(self, code: str | None = None) -> str:
+        """Say in a line what it is and what is missing: id, title, reasons."""
+        code = language() if code is None else code
+        parts = [said.say(code) for said in self.why]
+        if self.status == "draft":
+            parts.insert(0, DRAFT.say(code))
+        if self.unknown:
+            names = ", ".join(f"{n} ({FACTS[n].meaning.say(code)})" for n in self.unknown)
+            parts.append(UNKNOWN.say(code, facts=names))
+        if self.found and not self.missing:
+            papers = ", ".join(f"{KINDS[p.kind].say(code)} {p.number}" for p in self.found)
+            parts.append(SATISFIED.say(code, papers=papers))
+        tail = f" ({'; '.join(parts)})" if parts else ""
+        return f"{self.rule}: {self.title.say(code)}{tail}"
+
+
+def judge(
+    book: RuleBook,
+    facts: Mapping[str, Any],
+    papers: Sequence[Paper],
+    on: date,
+    *,
+    drafts: bool = False,
+) -> list[Finding]:
+    """Ask the rules of a day.
+
+    Parameters
+    ----------
+    facts
+        Words of `facts.FACTS` to values; one that lacks or is None was not said. Besides,
+        `cohorts`: names of the cohorts that papers must be of.
+    papers
+        Those of the cohorts that are asked about.
+    drafts
+        Ask as if drafts were in force.
+
+    Returns
+    -------
+    list of Finding
+        One a rule that is met (or that guards, and is not known not to be), the strictest
+        first, then by the order of the book.
+    """
+    given = dict(facts)
+    given.setdefault("cohort.papers", sorted({p.kind.value for p in papers}))
+    if given.get("people.sequenced") is None:
+        given["people.sequenced"] = _sum(given.get(f"people.{a}") for a in SEQUENCED)
+    definitions = book.defined(on, drafts=drafts)
+    out = []
+    for rule in book.on(on, drafts=drafts):
+        if given.get("action") not in rule.actions:
+            continue
+        if rule.human and given.get("cohort.taxon") not in (None, HUMAN):
+            continue
+        met = judge_condition(rule.when, given, definitions)
+        if met.truth or (met.truth is None and rule.guards):
+            unknown = () if met.truth else met.unknown
+            out.append(_finding(rule, given, papers, on, unknown))
+    out += [f for i in book.issuers for f in _other_issuers(i, papers, drafts=drafts)]
+    return sorted(out, key=lambda f: -f.effect.rank)
+
+
+def worst(findings: Iterable[Finding]) -> Effect:
+    """Give the strictest effect; ALLOW where nothing was found."""
+    return max((f.effect for f in findings), key=lambda e: e.rank, default=Effect.ALLOW)
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Add up what was said; None where nothing was."""
+    said = [n for n in counts if n is not None]
+    return sum(said) if said else None
+
+
+def _finding(
+    rule: Rule,
+    facts: dict[str, Any],
+    papers: Sequence[Paper],
+    on: date,
+    unknown: tuple[str, ...],
+) -> Finding:
+    missing: list[PaperKind] = []
+    found: list[Paper] = []
+    why: list[Said] = []
+    for need in rule.needs:
+        have, reasons = _satisfied(need, facts, papers, on)
+        if have is None:
+            missing.append(need.kind)
+            why += reasons
+        else:
+            found += [p for p in have if p not in found]
+    is_satisfied = bool(rule.needs) and not missing
+    return Finding(
+        rule=rule.id,
+        effect=Effect.ALLOW if is_satisfied else rule.effect,
+        demands=rule.effect,
+        title=rule.title,
+        text=rule.text,
+        source=rule.source,
+        jurisdiction=rule.jurisdiction,
+        status=rule.dated.status,
+        certainty=rule.certainty,
+        missing=tuple(dict.fromkeys(missing)),
+        found=tuple(found),
+        why=tuple(why),
+        unknown=unknown,
+    )
+
+
+def _satisfied(
+    need: Need, facts: dict[str, Any], papers: Sequence[Paper], on: date
+) -> tuple[list[Paper] | None, list[Said]]:
+    """Find papers that satisfy a need; None, with the reasons, where they do not."""
+    found: list[Paper] = []
+    reasons: list[Said] = []
+    for resource in (facts.get(need.each) or [None]) if need.each else [None]:
+        have, why = _one(need, facts, papers, on, resource)
+        if have is None:
+            reasons += why
+        else:
+            found += have
+    if reasons:
+        return None, list(
+            {(s.text, tuple(map(str, s.values.items()))): s for s in reasons}.values()
+        )
+    return found, []
+
+
+def _one(
+    need: Need, facts: dict[str, Any], papers: Sequence[Paper], on: date, resource: str | None
+) -> tuple[list[Paper] | None, list[Said]]:
+    reasons: list[Said] = []
+    for choice in need.choices:
+        usable = []
+        for paper in (p for p in papers if p.kind is choice.kind):
+            why = _not_counting(paper, choice, facts, on, resource)
+            if why is None:
+                usable.append(paper)
+            else:
+                reasons.append(why)
+        have, short = _covering(usable, facts, need.people)
+        if have is not None:
+            return have, []
+        reasons += short
+    if not reasons:
+        reasons.append(Said(NO_PAPER, {"kind": KINDS[need.kind]}))
+        if resource is not None:
+            what = Said(NAMED["resources"], {"resource": resource})
+            kind = Said(THAT_NAMES, {"kind": KINDS[need.kind], "what": what})
+            reasons[-1] = Said(NO_PAPER, {"kind": kind})
+    return None, reasons
+
+
+def _not_counting(
+    paper: Paper, choice: Choice, facts: dict[str, Any], on: date, resource: str | None
+) -> Said | None:
+    """Say why a paper does not count, apart from people and assays; None: it does."""
+    about = {"kind": KINDS[paper.kind], "number": paper.number}
+    if paper.valid_from is not None and on < paper.valid_from:
+        return Said(NOT_YET, about | {"day": paper.valid_from.isoformat()})
+    if paper.valid_until is not None and on > paper.valid_until:
+        return Said(EXPIRED, about | {"day": paper.valid_until.isoformat()})
+    cohorts = facts.get("cohorts") or ()
+    if paper.cohorts and not set(cohorts) <= set(paper.cohorts):
+        return Said(OTHER_COHORT, about)
+    if facts.get("action") == "share":
+        if not _allows(paper.recipients, facts.get("recipient.name")):
+            return Said(OTHER_RECIPIENT, about)
+        if not _allows(paper.purposes, facts.get("purpose")):
+            return Said(OTHER_PURPOSE, about)
+    if resource is not None and not _names(paper.resources, resource):
+        what = Said(NAMED["resources"], {"resource": resource})
+        return Said(NOT_NAMED, about | {"what": what})
+    for limit in choice.names:
+        if not getattr(paper, limit):
+            return Said(NOT_NAMED, about | {"what": Said(NAMED[limit], {"resource": ""})})
+    return None
+
+
+def _allows(limits: Sequence[str], value: Any) -> bool:
+    """Tell whether limits let a value pass; no limits let all pass, others nothing unsaid."""
+    return not limits or (is_said(value) and _names(limits, value))
+
+
+def _names(named: Sequence[str], value: str) -> bool:
+    return value.strip().casefold() in {n.strip().casefold() for n in named}
+
+
+def _covering(
+    papers: Sequence[Paper], facts: dict[str, Any], people: str
+) -> tuple[list[Paper] | None, list[Said]]:
+    """Find papers that cover the people: one for all, or one for each assay.
+
+    Papers are not added up: an approval that was widened names the new number.
+    """
+    total = facts.get(people)
+    assays = SEQUENCED if people == "people.sequenced" else tuple(Assay)
+    counts = {a: n for a in assays if (n := facts.get(f"people.{a}"))}
+    covered: dict[Assay, Paper] = {}
+    reasons: list[Said] = []
+    for paper in papers:
+        about = {"kind": KINDS[paper.kind], "number": paper.number, "approved": paper.people}
+        own = {a: n for a, n in counts.items() if not paper.assays or a in paper.assays}
+        asked = total
+        if paper.assays and own:
+            asked = sum(own.values()) if total is None else min(total, sum(own.values()))
+        if paper.people is not None and asked is None:
+            reasons.append(Said(PEOPLE_UNKNOWN, about))
+        elif paper.people is not None and asked is not None and paper.people < asked:
+            reasons.append(Said(TOO_FEW, about | {"people": asked}))
+        elif not paper.assays:
+            return [paper], []
+        else:
+            covered |= dict.fromkeys(own, paper)
+    rest = None if total is None else total - sum(counts.values())
+    if counts and set(counts) <= set(covered) and (rest is None or rest <= 0):
+        return list(dict.fromkeys(covered.values())), []
+    if not reasons:
+        reasons = [_other_assay(p, counts, covered) for p in papers]
+    return None, reasons
+
+
+def _other_assay(paper: Paper, counts: dict[Assay, int], covered: dict[Assay, Paper]) -> Said:
+    missing = [a.value for a in counts if a not in covered]
+    return Said(
+        OTHER_ASSAY,
+        {
+            "kind": KINDS[paper.kind],
+            "number": paper.number,
+            "covered": ", ".join(paper.assays),
+            "missing": ", ".join(missing) or "?",
+        },
+    )
+
+
+def _other_issuers(
+    issuer: Issuer, papers: Sequence[Paper], *, drafts: bool
+) -> Iterable[Finding]:
+    """Say of papers of a time that they name another issuer than gave them then."""
+    for paper in papers:
+        day = paper.valid_from
+        if paper.kind not in issuer.kinds or day is None or not paper.issuer.strip():
+            continue
+        said = paper.issuer.casefold()
+        if not issuer.dated.counts(day, drafts=drafts) or any(
+            n.casefold() in said for n in issuer.names
+        ):
+            continue
+        values = {
+            "kind": KINDS[paper.kind],
+            "number": paper.number,
+            "day": day.isoformat(),
+            "issuer": paper.issuer,
+            "names": issuer.names[0],
+        }
+        yield Finding(
+            issuer.id,
+            Effect.ALLOW,
+            Effect.ALLOW,
+            ISSUER_TITLE,
+            ISSUER_TITLE,
+            issuer.source,
+            issuer.jurisdiction,
+            issuer.dated.status,
+            issuer.certainty,
+            why=(Said(OTHER_ISSUER, values),),
+        )
