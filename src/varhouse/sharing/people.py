@@ -1,0 +1,247 @@
+"""Which persons data is about: one keyed hash a person, whatever cohorts call him.
+
+A person is told by the BioSample accession of the sample sheet, where it is there. Otherwise
+by the sample's name together with what he carries: how many copies of what kind of allele
+(`samples.PERSON_COUNTS`), and of somebody with few copies which alleles. So a cohort under
+another name, a part of it, or two cohorts that overlap have the same persons, while two people
+who are both called S1 are two. Who cannot be told so (no calls, or nothing but reference) is
+one person for each cohort. Where cohorts are linked in the ledger (`same_people_as`), one name
+is one person in all of them.
+
+This counts too many rather than too few: a person whose calls were made anew, or who has
+another name in another cohort, counts again unless an accession or the ledger says who he is.
+Two people count once only if accession, or name and all they carry, are equal.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from varhouse.errors import UsageError, nearest
+from varhouse.store.reader import Store
+from varhouse.tables.statistics import PERSON_COUNTS
+
+PERSON_BYTES = 16
+"""Of a keyed hash: 2^-64 that any two of 4 billion people share one."""
+
+PEOPLE_SCHEMA: dict[str, Any] = {
+    "person": pl.Binary, "cohort": pl.String, "assay": pl.String,
+}  # fmt: skip
+"""A row a sample: `assay` is null where nobody said how it was read."""
+
+ACCESSIONS = ("accession", "sample_accession", "biosample")
+"""Columns of the sample sheet (as ingest.setup.sheets has them) with a BioSample accession."""
+
+_TELLING = tuple(c.name for c in PERSON_COUNTS if c.name != "n_missing")
+"""What a person carries. What is missing depends on the records of the file, too."""
+
+FEW_COPIES = 2_000
+"""Copies of alleles below which their number alone may be that of somebody else of the name.
+
+Numbers of copies spread by their square root at least: with 2,000 of them, seven numbers and
+the name, two people are not equal by chance."""
+
+Hasher = Callable[[str], bytes]
+"""Gives the keyed hash of a text, at least PERSON_BYTES long."""
+
+
+@dataclass(frozen=True)
+class Persons:
+    """Who stands in some cohorts.
+
+    Attributes
+    ----------
+    frame
+        `PEOPLE_SCHEMA` and `sample`; a row a sample.
+    unnamed
+        Cohorts without samples in the store: people by cohort as the ledger says; None: not
+        known.
+    """
+
+    frame: pl.DataFrame
+    unnamed: Mapping[str, int | None]
+
+
+def find_people(
+    store: Store,
+    hasher: Hasher,
+    cohorts: Sequence[str],
+    links: Mapping[str, Iterable[str]],
+    assays: Mapping[str, str | None],
+) -> pl.DataFrame:
+    """Tell who stands in cohorts of a store.
+
+    Parameters
+    ----------
+    hasher
+        Keyed hash of a text.
+    links
+        Of a cohort those that the ledger says are the same people.
+    assays
+        Of a cohort the one assay of all its people, as the ledger says; None: it does not.
+
+    Returns
+    -------
+    pl.DataFrame
+        `PEOPLE_SCHEMA` and `sample`; a row a sample.
+    """
+    schema = {**PEOPLE_SCHEMA, "sample": pl.String}
+    if not cohorts:
+        return pl.DataFrame(schema=schema)
+    rows = store.scan("samples", cohort=list(cohorts)).collect().sort("cohort", "ordinal")
+    if rows.is_empty():
+        return pl.DataFrame(schema=schema)
+    sheet = [_sheet(text) for text in rows["attributes"].to_list()]
+    own = store.scan("cohorts").select("cohort", "assay").collect()
+    by_cohort = dict(own.rows())
+    groups = _groups(links)
+    carried = _carried(store, rows)
+    made: dict[str, list[Any]] = {"person": [], "assay": []}
+    for row, cells in zip(rows.iter_rows(named=True), sheet, strict=True):
+        identity = _identity(row, cells, groups, carried)
+        made["person"].append(hasher(identity)[:PERSON_BYTES])
+        cohort = row["cohort"]
+        said = cells.get("assay") or assays.get(cohort) or by_cohort.get(cohort)
+        made["assay"].append(said or None)
+    return rows.select("cohort", "sample").with_columns(
+        pl.Series("person", made["person"], pl.Binary),
+        pl.Series("assay", made["assay"], pl.String),
+    ).select(list(schema))  # fmt: skip
+
+
+def _sheet(text: str) -> dict[str, str]:
+    """Read the further columns of a sample's row, names in lower case."""
+    try:
+        return {str(k).strip().lower(): str(v).strip() for k, v in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def _identity(
+    row: Mapping[str, Any],
+    cells: Mapping[str, str],
+    groups: Mapping[str, str],
+    carried: Mapping[tuple[str, int], int],
+) -> str:
+    """Write what tells a person, see the page above."""
+    accession = next((cells[n] for n in ACCESSIONS if cells.get(n)), None)
+    if accession:
+        return f"accession\0{accession.upper()}"
+    cohort, sample = row["cohort"], row["sample"]
+    if cohort in groups:
+        return f"linked\0{groups[cohort]}\0{sample}"
+    counts = [int(row[n] or 0) for n in _TELLING]
+    if not any(counts):
+        return f"cohort\0{cohort}\0{sample}"
+    alleles = carried.get((cohort, row["ordinal"]))
+    if copies_of(row) < FEW_COPIES and alleles is None:
+        return f"cohort\0{cohort}\0{sample}"
+    return f"sample\0{sample}\0{counts}\0{alleles}"
+
+
+def copies_of(row: Mapping[str, Any]) -> int:
+    """Count the copies of alleles that a person carries."""
+    return int(row["n_snv"] or 0) + int(row["n_indel"] or 0)
+
+
+def _carried(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int], int]:
+    """Give a digest of the alleles of who carries few, whatever their order."""
+    copies = pl.col("n_snv").fill_null(0) + pl.col("n_indel").fill_null(0)
+    few = rows.filter((copies < FEW_COPIES) & (copies > 0))
+    found: dict[tuple[str, int], int] = {}
+    if few.is_empty():
+        return found
+    # Of the room query, which a store that is opened so has: calls are read by it.
+    from varhouse.query.callrows import iter_carriers  # noqa: PLC0415
+    from varhouse.query.opened import OpenStore  # noqa: PLC0415
+
+    asking = OpenStore(store.path, store.meta, store._whole, store.view)
+    for (cohort,), mine in few.group_by("cohort", maintain_order=True):
+        ordinals = dict(mine.select("sample", "ordinal").rows())
+        asked = asking.asked(None, None, None, [str(cohort)], list(ordinals), None)
+        sums: dict[str, int] = {}
+        for frame in iter_carriers(asking, asked):
+            _add_up(frame, sums)
+        found |= {(str(cohort), ordinals[s]): n for s, n in sums.items() if s in ordinals}
+    return found
+
+
+def _add_up(frame: pl.DataFrame, sums: dict[str, int]) -> None:
+    """Add the digests of carried alleles up by sample, modulo 2^64."""
+    names = [n for n in ("contig", "pos", "ref", "alt", "extent", "copies") if n in frame]
+    text = pl.concat_str(
+        [pl.col(n).cast(pl.String).fill_null("") for n in names], separator="\t"
+    )
+    keys = frame.select(text.alias("key"), "sample")
+    whole = keys["key"].unique()
+    digests = np.array(
+        [int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest()) for k in whole],
+        np.uint64,
+    )
+    told = pl.DataFrame({"key": whole, "digest": digests})
+    added = keys.join(told, on="key").group_by("sample").agg(pl.col("digest"))
+    for sample, parts in added.rows():
+        total = sums.get(sample, 0) + sum(parts)
+        sums[sample] = total % (1 << 64)
+
+
+def _groups(links: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Name the group of each cohort that the ledger links to another: its first cohort."""
+    group: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while group.get(name, name) != name:
+            name = group[name]
+        return name
+
+    for cohort, others in links.items():
+        for other in others:
+            one, two = sorted((root(cohort), root(other)))
+            group[one], group[two] = one, one
+            group.setdefault(cohort, one)
+            group.setdefault(other, one)
+    return {name: root(name) for name in group}
+
+
+def choose(
+    people: pl.DataFrame, samples: Sequence[str] | None, chosen: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Keep the people of a list of names, and those of a frame of cohort and sample.
+
+    Raises
+    ------
+    UsageError
+        If nobody has one of the names.
+    """
+    if samples is not None:
+        known = set(people["sample"].to_list())
+        for name in samples:
+            if name not in known:
+                raise UsageError(
+                    f"no sample {name!r} in the cohorts that are asked for"
+                    f"{nearest(name, known)}"
+                )
+        people = people.filter(pl.col("sample").is_in(list(samples)))
+    if chosen is not None:
+        people = people.join(
+            chosen.select("cohort", "sample"), on=["cohort", "sample"], how="semi"
+        )
+    return people
+
+
+def stand_ins(hasher: Hasher, cohort: str, n: int, assay: str | None) -> pl.DataFrame:
+    """Make persons of a cohort of which the store knows a number alone."""
+    return pl.DataFrame(
+        {
+            "person": [hasher(f"number\0{cohort}\0{k}")[:PERSON_BYTES] for k in range(n)],
+            "cohort": [cohort] * n,
+            "assay": [assay] * n,
+            "sample": [""] * n,
+        },
+        schema={**PEOPLE_SCHEMA, "sample": pl.String},
+    )
