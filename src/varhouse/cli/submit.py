@@ -1,0 +1,126 @@
+"""`varhouse submit`: packs for archives and surveys, made from the ledger and the store."""
+
+import argparse
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("varhouse.submit")
+
+_TEXT = """\
+Packs for archives (gvm, cnsa, eva), the return to the national survey, and declarations of
+important genetic families. Each is a folder that appears whole, or not at all; all that is
+missing or wrong is told at once, with where to enter it. docs/submission.md tells of every
+field. Decision support, not legal advice.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare `varhouse submit`."""
+    parser = commands.add_parser(
+        "submit",
+        help="packs for GVM, CNSA and EVA, national survey, important families",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = parser.add_subparsers(title="packs", metavar="PACK", dest="pack", required=True)
+    _add_pedigrees(steps)
+
+
+def _add(steps: Any, name: str, run: Any, what: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = steps.add_parser(
+        name,
+        help=what,
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", type=Path, metavar="STORE", help="the store's folder")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="DIR", help="the folder to make"
+    )
+    parser.add_argument(
+        "--on", type=_day, metavar="DATE", help="the day on which it is asked (default: today)"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date as 2026-11-30") from None
+
+
+# --- pedigrees ---
+
+_PEDIGREES = """\
+example:
+  varhouse submit pedigrees demo/store --ped families.ped --disease 'Huntington disease' \\
+      --icd10 G10 -o families
+
+Finds, in each family and for each disease, the people who are related by blood, and the
+generations in which some of them are affected. Writes families.tsv, .zh.tsv, .xlsx and .json,
+declaration.zh.md and declaration.en.md (drafts), ledger-proposed.tsv (entries of the ledger
+that follow; nothing is entered), manifest.tsv and md5sum.txt.
+A file is a PED or FAM (family, person, father, mother, sex 1/2, affected 2/1), or a sheet
+with a header (text or .xlsx) with the columns person, father and mother, and if there are any
+family, sex, affected, disease, icd10, omim, adopted, cohort.
+"""
+
+
+def _add_pedigrees(steps: Any) -> None:
+    what = "important genetic families: find them, draft their declaration"
+    parser = _add(steps, "pedigrees", _run_pedigrees, what, _PEDIGREES)
+    parser.add_argument(
+        "--ped", required=True, nargs="+", type=Path, metavar="FILE", help="pedigrees"
+    )
+    parser.add_argument("--cohort", default="", metavar="C", help="their cohort in the ledger")
+    parser.add_argument("--disease", default="", metavar="NAME", help="where no row says it")
+    parser.add_argument("--icd10", default="", metavar="CODE", help="of that disease")
+    parser.add_argument("--omim", default="", metavar="NUMBER", help="of that disease")
+    parser.add_argument(
+        "--ids",
+        choices=("family", "across"),
+        default="family",
+        help="ids of people mean somebody in a family (default), or across all files",
+    )
+    parser.add_argument(
+        "--definition",
+        type=Path,
+        metavar="FILE",
+        help="definitions and common diseases in place of those that come with varhouse",
+    )
+
+
+def _run_pedigrees(args: argparse.Namespace) -> int:
+    from varhouse.governance.ledger import Ledger, today
+    from varhouse.submission.diseases import read_book
+    from varhouse.submission.folder import check_free
+    from varhouse.submission.pedigrees import find_families, write_findings
+    from varhouse.submission.texts import PED, VERDICT
+
+    check_free(args.output)
+    on = args.on or today()
+    records = Ledger.open(args.store).cohorts(on)
+    found = find_families(
+        args.ped,
+        read_book(args.definition),
+        on,
+        disease=args.disease,
+        icd10=args.icd10,
+        omim=args.omim,
+        cohort=args.cohort,
+        across=args.ids == "across",
+    )
+    for note in found.notes:
+        log.info("%s", note)
+    for cohort in {c for f in found.families for c in f.cohort.split(";") if c}:
+        if cohort not in records:
+            log.warning("%s", PED["no_cohort"].say(cohort=cohort))
+    write_findings(found, records, args.output, on)
+    for verdict, text in VERDICT.items():
+        log.info("%5d  %s", len(found.of(verdict)), text.say())
+    log.info("-> %s", args.output)
+    return 0

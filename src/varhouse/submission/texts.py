@@ -1,0 +1,185 @@
+"""What packs, surveys and declarations say, in Chinese and English."""
+
+from dataclasses import dataclass, field
+
+from varhouse.language import Text
+
+
+@dataclass
+class Said:
+    """What is said of an input: what was taken for what, and what is wrong."""
+
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+ADVICE = Text(
+    "Decision support, not legal advice: check it against the law in force and the guide of "
+    "the authority.",
+    "仅供决策参考,不构成法律意见:请以现行法律法规和主管部门的办事指南为准。",
+)
+
+PED: dict[str, Text] = {
+    "where": Text("in the pedigrees", "家系文件有误"),
+    "empty": Text("{files}: nobody is in it", "{files}: 文件中没有任何个体"),
+    "encoding": Text(
+        "{file}: not UTF-8, read as {encoding}", "{file}: 不是 UTF-8,按 {encoding} 读取"
+    ),
+    "short": Text(
+        "{at}: {n} columns, a PED has six (family, person, father, mother, sex, affected)",
+        "{at}: 只有 {n} 列,PED 需要六列(家系、个体、父亲、母亲、性别、患病)",
+    ),
+    "more": Text("... and {n:,} more like it", "……另有 {n:,} 处同类问题"),
+    "sex": Text(
+        "{at}: sex is not 1, 2 or 0 (male, female, not known; M, F, U; 1, 2, 0)",
+        "{at}: 性别不是 1、2 或 0(男、女、未知)",
+    ),
+    "affected": Text(
+        "{at}: affected is not 2, 1 or 0 (yes, no, not known), nor yes or no",
+        "{at}: 患病状态不是 2、1 或 0(是、否、未知),也不是“是”或“否”",
+    ),
+    "ones": Text(
+        "{file}: the column affected holds 1 alone: is that affected (a sheet of 0 and 1) or "
+        "unaffected (a PED)? write yes and no",
+        "{file}: 患病列中只有 1:是“患病”(0/1 编码)还是“未患病”(PED 编码)?请改写为“是”“否”",
+    ),
+    "binary": Text(
+        "{file}: affected is coded 0 and 1: read as no and yes",
+        "{file}: 患病列为 0/1 编码:读作“否”“是”",
+    ),
+    "nobody": Text(
+        "{file}: nobody is affected (2); 0 and 1 are read as a PED has them: not known, no",
+        "{file}: 没有患病者(2);0 和 1 按 PED 的含义读取:未知、未患病",
+    ),
+    "nameless": Text("{at}: a row without an id of the person", "{at}: 该行没有个体编号"),
+    "twice": Text(
+        "{at}: this person stands in {first}, too, with other parents, sex or cohort",
+        "{at}: 该个体已出现在 {first},但父母、性别或队列不同",
+    ),
+    "shared": Text(
+        "{n:,} ids stand in several families and are taken for different people; are they the "
+        "same ones? --ids across",
+        "{n:,} 个编号出现在多个家系中,按不同的人处理;若为同一人,请用 --ids across",
+    ),
+    "without_row": Text(
+        "{n:,} parents have no row of their own: taken as founders, affection not known",
+        "{n:,} 名父母没有自己的行:作为始祖处理,患病状态未知",
+    ),
+    "father_sex": Text("{at}: the father is a woman", "{at}: 父亲的性别为女"),
+    "mother_sex": Text("{at}: the mother is a man", "{at}: 母亲的性别为男"),
+    "own_parent": Text("{at}: somebody is his own parent", "{at}: 个体是自己的父母"),
+    "same_parent": Text(
+        "{at}: father and mother are one person", "{at}: 父亲和母亲是同一个人"
+    ),
+    "both_roles": Text(
+        "{n:,} people without a row are father in one row and mother in another",
+        "{n:,} 名没有自己的行的人在一行中是父亲,在另一行中是母亲",
+    ),
+    "circle": Text(
+        "a circle of parents: {names} (each is a child of the next)",
+        "亲子关系成环:{names}(每人都是后一人的子女)",
+    ),
+    "icd": Text(
+        "{code!r} is no code of ICD-10 (a capital letter and two digits, as in G10 or H53.5)",
+        "{code!r} 不是 ICD-10 编码(一个大写字母加两位数字,例如 G10、H53.5)",
+    ),
+    "no_cohort": Text(
+        "cohort {cohort} is not in the ledger: its holder and papers are left open",
+        "台账中没有队列 {cohort}:持有单位和批件留空",
+    ),
+}
+
+DISEASE: dict[str, Text] = {
+    "no_definition": Text(
+        "{n} definitions of an important family hold on {day}, one is needed",
+        "{day} 有 {n} 条重要遗传家系的定义有效,应恰有一条",
+    ),
+    "bad": Text("{file}: {what}, entry {n}: {why}", "{file}: {what} 第 {n} 条: {why}"),
+}
+
+VERDICT: dict[str, Text] = {
+    "important": Text("important genetic family: declare it", "重要遗传家系:应当申报"),
+    "common": Text("common disease, outside the definition", "常见疾病,不在定义范围内"),
+    "review": Text("for a person to decide", "需人工判定"),
+    "fewer": Text(
+        "fewer generations or people than the definition asks", "代数或人数未达到定义"
+    ),
+}
+
+REASON: dict[str, Text] = {
+    "generations": Text(
+        "affected members by blood in {n} generations, {least} are needed",
+        "有血缘关系的患病成员涉及 {n} 代,要求 {least} 代",
+    ),
+    "people": Text(
+        "{n} affected members by blood, {least} are needed",
+        "有血缘关系的患病成员 {n} 人,要求 {least} 人",
+    ),
+    "skipped": Text(
+        "{n} generations between affected ones have nobody affected ({carriers} carriers by "
+        "descent): affected generations alone do not reach the number",
+        "患病各代之间有 {n} 代无患病者(按亲缘推断的携带者 {carriers} 人):"
+        "仅计患病代数未达到要求",
+    ),
+    "common": Text(
+        "{disease} is {entry}, which the list of common diseases names",
+        "{disease} 属于常见疾病清单中的 {entry}",
+    ),
+    "unsure": Text(
+        "{disease} resembles {entry} of the list of common diseases, by name or code alone: "
+        "decide, and say the ICD-10 code or OMIM number",
+        "{disease} 仅名称或编码与常见疾病清单中的 {entry} 相近:请判定,"
+        "并补充 ICD-10 编码或 OMIM 号",
+    ),
+    "unnamed": Text(
+        "the disease is not named: name it (column disease, or --disease)",
+        "未写明疾病:请写明(疾病列,或 --disease)",
+    ),
+    "married_in": Text(
+        "{n} affected people married in or belong to another line, and do not count",
+        "{n} 名患病者为婚入或属于另一支系,不计入",
+    ),
+}
+
+HEAD: dict[str, Text] = {
+    "family": Text("family", "家系编号"),
+    "cohort": Text("cohort", "队列"),
+    "disease": Text("disease", "疾病或性状"),
+    "icd10": Text("ICD-10", "ICD-10 编码"),
+    "omim": Text("OMIM", "OMIM 号"),
+    "people": Text("people", "家系人数"),
+    "affected": Text("affected people", "患病人数"),
+    "affected_by_blood": Text("affected people related by blood", "有血缘关系的患病人数"),
+    "generations": Text("generations", "代数"),
+    "affected_generations": Text("affected generations", "患病代数"),
+    "span": Text("generations from the first affected to the last", "首末患病代的跨度"),
+    "carriers": Text("carriers by descent", "按亲缘推断的携带者"),
+    "married_in": Text("affected people not related by blood", "无血缘关系的患病人数"),
+    "consanguine": Text("children of related parents", "近亲婚配子女数"),
+    "verdict": Text("verdict", "判定"),
+    "reason": Text("reason", "理由"),
+}
+
+DECLARATION: dict[str, Text] = {
+    "title": Text(
+        "Declaration of important genetic families (draft)", "重要遗传家系申报书(草稿)"
+    ),
+    "holder": Text("Declaring unit", "申报单位"),
+    "code": Text("Unified social credit code", "统一社会信用代码"),
+    "investigator": Text("Responsible person", "负责人"),
+    "ethics": Text("Ethics review", "伦理审查"),
+    "collection": Text("Collection approval", "采集审批"),
+    "consent": Text("Informed consent", "知情同意"),
+    "provinces": Text("Provinces of collection (GB/T 2260)", "采集省份(GB/T 2260)"),
+    "site": Text("Where the data is kept", "数据保存地点"),
+    "definition": Text("Definition", "定义依据"),
+    "none": Text("not entered", "未登记"),
+    "families": Text("Families to declare", "应申报的家系"),
+    "review": Text("Families for a person to decide", "需人工判定的家系"),
+    "nothing": Text("none", "无"),
+    "certainty": Text("certainty of the source: {certainty}", "依据的确定程度: {certainty}"),
+    "signed": Text(
+        "Checked and signed by: ________    Date: ________",
+        "审核签字:________    日期:________",
+    ),
+}
