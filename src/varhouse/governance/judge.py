@@ -30,6 +30,7 @@ HUMAN = 9606
 
 NOT_YET = Text("{kind} {number} counts from {day} on", "{kind} {number} 自 {day} 起生效")
 EXPIRED = Text("{kind} {number} expired on {day}", "{kind} {number} 已于 {day} 到期")
+REVOKED = Text("{kind} {number} was revoked on {day}", "{kind} {number} 已于 {day} 撤销")
 OTHER_COHORT = Text("{kind} {number} is not of this cohort", "{kind} {number} 不属于该队列")
 OTHER_RECIPIENT = Text(
     "{kind} {number} names other recipients", "{kind} {number} 批准的接收方不含本接收方"
@@ -308,6 +309,8 @@ def _not_counting(
         return Said(NOT_YET, about | {"day": paper.valid_from.isoformat()})
     if paper.valid_until is not None and on > paper.valid_until:
         return Said(EXPIRED, about | {"day": paper.valid_until.isoformat()})
+    if paper.revoked is not None and on >= paper.revoked:
+        return Said(REVOKED, about | {"day": paper.revoked.isoformat()})
     cohorts = facts.get("cohorts") or ()
     if paper.cohorts and not set(cohorts) <= set(paper.cohorts):
         return Said(OTHER_COHORT, about)
