@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from varhouse.errors import StoreError
-from varhouse.governance.chain import FIRST, Chain, digest_of
+from varhouse.governance.chain import FIRST, Chain, digest_of, this_user
 
 
 def make_chain(folder: Path, n: int = 5) -> Chain:
@@ -84,3 +84,11 @@ def test_writers_wait_for_one_another(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [x.n for x in chain.read()] == list(range(1, 101))
+
+
+def test_variables_do_not_change_who_somebody_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grant of tier T3 is for a user: LOGNAME=another must not make one another."""
+    own = this_user()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert this_user() == own

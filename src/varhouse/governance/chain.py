@@ -17,10 +17,10 @@ who reads looks at all of them.
 
 import errno
 import fcntl
-import getpass
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -92,10 +92,13 @@ def _fits(text: bytes, line: dict[str, Any], digest: str) -> bool:
 
 
 def this_user() -> str:
-    """Name the user of the system; by its number where it has no name."""
+    """Name the user of the system; by its number where it has no name.
+
+    Not by LOGNAME or USER, as `getpass.getuser` does: whoever may set these could be anybody.
+    """
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid:{os.getuid()}"
 
 
