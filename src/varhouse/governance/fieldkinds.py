@@ -7,7 +7,16 @@ and English, by which columns of sheets are understood.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from varhouse.governance.codes import (
+    read_accession,
+    read_country,
+    read_ethnic_group,
+    read_province,
+)
+from varhouse.governance.codescredit import read_credit_code
+from varhouse.governance.duo import read_duo
 from varhouse.governance.fields import (
+    APART,
     DATE,
     FLAG,
     NAMES,
@@ -76,6 +85,29 @@ ASSAYS = Form(
     apart=r"[,;，；、|\s/+]+",
 )
 TIER = Form(Text("T0, T1, T2, T3", "分级 T0 至 T3"), one_of(_TIERS, "T0, T1, T2, T3"), Tier)
+ACCESSIONS = Form(
+    Text("accessions of NGDC, CNSA, INSDC, ...", "登记号 (NGDC, CNSA, INSDC 等)"),
+    read_accession,
+    is_list=True,
+    apart=APART,
+)
+PROVINCES = Form(
+    Text("provinces, GB/T 2260 or names", "省份,GB/T 2260 代码或名称"),
+    read_province,
+    is_list=True,
+    apart=r"[,;，；、|\n]+",
+)
+ETHNIC_GROUPS = Form(
+    Text("ethnic groups, GB/T 3304 or names", "民族,GB/T 3304 代码或名称"),
+    read_ethnic_group,
+    is_list=True,
+    apart=r"[,;，；、|\n]+",
+)
+DUO = Form(Text("DUO codes", "DUO 代码"), read_duo, is_list=True, apart=r"[,;，；、|+\n]+")
+CREDIT_CODE = Form(
+    Text("18 letters and digits, GB 32100", "18 位统一社会信用代码"), read_credit_code
+)
+COUNTRY = Form(Text("country, ISO 3166-1 or name", "国家,ISO 3166-1 代码或名称"), read_country)
 PAPER_KIND = Form(
     Text("kind of paper", "批件类型"),
     one_of(_PAPERS, ", ".join(PaperKind)),
@@ -148,17 +180,18 @@ COHORT = _kind(
     "cohort", "cohort", "队列",
     _field("title", TEXT, "title", "项目名称", "标题", "队列标题"),
     _field("description", TEXT, "description", "项目简介", "简介", "描述"),
-    _field("accessions", NAMES, "accessions", "登记号", "accession", "project", "项目编号"),
-    _field("holder", TEXT, "legal holder (unified social credit code)", "统一社会信用代码",
-           "法人统一社会信用代码", "持有单位代码", "uscc", "credit_code"),
+    _field("accessions", ACCESSIONS, "accessions", "登记号", "accession",
+           "project", "项目编号"),
+    _field("holder", CREDIT_CODE, "legal holder (unified social credit code)",
+           "统一社会信用代码", "法人统一社会信用代码", "持有单位代码", "uscc", "credit_code"),
     _field("holder_name", TEXT, "name of the legal holder", "持有单位", "法人单位", "单位名称",
            "holder_unit"),
     _field("investigator", TEXT, "principal investigator", "项目负责人", "负责人", "pi"),
     _field("contact", TEXT, "contact", "联系方式", "联系邮箱", "email"),
     _field("publications", TEXTS, "publications", "发表文献", "文献", "publication"),
-    _field("provinces", NAMES, "provinces of collection (GB/T 2260)", "采集省份", "省份",
+    _field("provinces", PROVINCES, "provinces of collection (GB/T 2260)", "采集省份", "省份",
            "采集地区", "province", "province_code"),
-    _field("ethnic_groups", NAMES, "ethnic groups (GB/T 3304)", "民族", "ethnic_group",
+    _field("ethnic_groups", ETHNIC_GROUPS, "ethnic groups (GB/T 3304)", "民族", "ethnic_group",
            "ethnicity"),
     *(_field(PEOPLE + a, NUMBER, f"people with {en}", zh, f"people_{a.lower()}",
              f"n_{a.lower()}") for a, (en, zh) in _ASSAY_NAMES.items()),
@@ -190,7 +223,7 @@ CONSENT = _kind(
     "consent", "consent of a cohort", "队列的知情同意",
     _field("version", TEXT, "version of the consent form", "知情同意书版本"),
     _field("scope", TEXT, "scope of the consent", "知情同意范围"),
-    _field("duo", NAMES, "DUO codes", "DUO代码"),
+    _field("duo", DUO, "DUO codes", "DUO代码"),
     _field("withdrawal_contact", TEXT, "contact for withdrawal", "退出联系方式"),
     _field("ai_training", FLAG, "consent to training of models", "同意用于模型训练"),
 )  # fmt: skip
@@ -223,11 +256,12 @@ PAPER = _kind(
 RECIPIENT = _kind(
     "recipient", "recipient", "接收方",
     _field("kind", RECIPIENT_KIND, "kind of recipient", "接收方类型", "类型"),
-    _field("country", TEXT, "country (ISO 3166-1)", "国家", "国家代码"),
+    _field("country", COUNTRY, "country (ISO 3166-1)", "国家", "国家代码"),
     _field("foreign_share", SHARE, "share of foreign parties", "外资比例"),
     _field("contact", TEXT, "contact", "联系方式", "email"),
     _field("crypt4gh_key", TEXT, "public key of Crypt4GH", "加密公钥", "public_key"),
-    _field("code", TEXT, "unified social credit code", "统一社会信用代码", "credit_code"),
+    _field("code", CREDIT_CODE, "unified social credit code", "统一社会信用代码",
+           "credit_code"),
     needed=("kind",),
 )  # fmt: skip
 

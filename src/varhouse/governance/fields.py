@@ -15,6 +15,9 @@ from typing import Any
 
 from varhouse.language import Text
 
+APART = r"[,;，；、|\s]+"
+"""What sets names and codes without blanks apart."""
+
 
 class FormError(ValueError):
     """A value that does not fit its field: why, and what to write."""
@@ -165,7 +168,7 @@ _ISO = re.compile(
 )
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})")
 _MIDNIGHT = re.compile(r"[ T]0?0:00(:00(\.0+)?)?\Z")
-_SERIAL = re.compile(r"(\d{5})(\.0+)?")
+_SERIAL = re.compile(r"(\d{5})")
 _SERIAL_ZERO = date(1899, 12, 30)
 """Day 0 of Excel's count for days from 1 March 1900 on (it takes 1900 for a leap year)."""
 
@@ -177,6 +180,7 @@ def read_date(value: str) -> str:
     28/11/2026, never 3/4/2026.
     """
     text = re.sub(r"\s*([年月日])\s*", r"\1", _MIDNIGHT.sub("", clean(value)))
+    text = re.sub(r"(?<=\d{5})\.0+\Z", "", text)
     if found := _ISO.fullmatch(text):
         year, month, day = (int(x) for x in found.groups() if x is not None)
     elif found := _DAY_FIRST.fullmatch(text):
@@ -222,7 +226,7 @@ NAMES = Form(
     Text("names, set apart by commas", "名称,以逗号分隔"),
     read_text,
     is_list=True,
-    apart=r"[,;，；、|\s]+",
+    apart=APART,
 )
 NUMBER = Form(Text("whole number", "整数"), read_number, int)
 SHARE = Form(Text("share, 0 to 1 or %", "比例,0 至 1 或百分数"), read_share, float)

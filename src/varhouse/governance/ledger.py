@@ -2,8 +2,8 @@
 
 `_store/governance/ledger.jsonl` is a chain (`chain.py`) of entries
 `{"kind", "subject", "fields", "note"}`: of a cohort, a consent, a paper, a recipient, a grant,
-a withdrawal, of rules in use. What holds is their sum, later ones over earlier ones. Nothing is
-changed or taken out but by a new entry: a correction names the field, null takes its value
+a withdrawal, of rules in use. What holds is their sum, later ones over earlier ones. Nothing
+is changed or taken out but by a new entry: a correction names the field, null takes its value
 away, a paper that is revoked gets a date.
 
 Each entry has an event in the audit log (`audit.py`) and names the head that the log had, so
