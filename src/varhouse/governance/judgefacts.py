@@ -1,10 +1,10 @@
 """Facts and papers of a cohort as the ledger has them, in the words that rules ask."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from varhouse.governance.model import SEQUENCED, Assay, CohortRecord, Paper, PaperKind, Tier
+from varhouse.governance.model import SEQUENCED, Assay, CohortRecord, Paper, PaperKind
 
 
 def facts_of(record: CohortRecord | None, on: date) -> dict[str, Any]:
@@ -63,48 +63,3 @@ def papers_for(record: CohortRecord | None) -> tuple[Paper, ...]:
     assert consent is not None
     number = consent.version or consent.scope or ", ".join(consent.duo)
     return (*record.papers, Paper(PaperKind.CONSENT, number, cohorts=(record.cohort,)))
-
-
-def joined_facts(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Join the facts of several cohorts that are given together.
-
-    A flag is raised if any raises it, else unknown if any is; the tier is the highest, DUO
-    codes and foreign databases are those of all; consent to training is that of all.
-    """
-    out: dict[str, Any] = {"cohorts": tuple(n for f in each for n in f.get("cohorts", ()))}
-    for name in _FLAGS:
-        out[name] = _any([f.get(name) for f in each])
-    consents = [f.get("cohort.ai_training") for f in each]
-    against = _any([None if c is None else not c for c in consents])
-    out["cohort.ai_training"] = None if against is None else not against
-    for name in ("cohort.duo", "foreign.resources"):
-        lists = [f[name] for f in each if f.get(name) is not None]
-        out[name] = sorted({v for values in lists for v in values}) if lists else None
-    for name in ("cohort.generations_affected", "cohort.foreign_share", "people.us"):
-        known = [f[name] for f in each if f.get(name) is not None]
-        out[name] = (sum(known) if name == "people.us" else max(known)) if known else None
-    tiers = [f.get("cohort.tier") for f in each]
-    known = [t for t in tiers if t is not None]
-    out["cohort.tier"] = (
-        None if None in tiers and Tier.T3.value not in known else max(known, default=None)
-    )
-    taxa = {f.get("cohort.taxon") for f in each}
-    # One human cohort among them makes them all asked.
-    out["cohort.taxon"] = taxa.pop() if len(taxa) == 1 else None
-    diseases = {f.get("cohort.disease") for f in each if f.get("cohort.is_pedigree")}
-    out["cohort.disease"] = diseases.pop() if len(diseases) == 1 else None
-    return out
-
-
-_FLAGS = (
-    "cohort.is_pedigree", "cohort.is_specific_region", "cohort.is_embargoed",
-    "cohort.is_withdrawn",
-)  # fmt: skip
-
-
-def _any(values: Iterable[bool | None]) -> bool | None:
-    """Kleene's or."""
-    said = list(values)
-    if any(v is True for v in said):
-        return True
-    return None if None in said else False

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import UsageError, nearest, one_of
+from varhouse.governance.judgefacts import papers_for as papers_of_cohort
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, Recipient, RecipientKind
 from varhouse.governance.personkey import PersonKey
@@ -269,5 +270,5 @@ def is_embargoed(record: CohortRecord, on: date) -> bool:
 def papers_for(found: Gathered, cohort: str | None = None) -> list[Paper]:
     """List papers of a cohort, or of all that are asked for."""
     records = [found.records.get(cohort)] if cohort else list(found.records.values())
-    papers = [p for r in records if r is not None for p in r.papers]
+    papers = [p for r in records for p in papers_of_cohort(r)]
     return list(dict.fromkeys(papers))
