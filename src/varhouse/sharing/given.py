@@ -153,7 +153,7 @@ class Meter:
 
 def distinct(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Join frames of persons: a row a person and assay, sorted."""
-    rows = [f.select(SCHEMA) for f in frames]
+    rows = [f.select(list(SCHEMA)) for f in frames]
     whole = pl.concat(rows) if rows else pl.DataFrame(schema=SCHEMA)
     return whole.unique().sort("person", "assay")
 
