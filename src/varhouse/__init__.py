@@ -101,21 +101,33 @@ def open(  # noqa: A001
     release
         Release number or tag; None pins the newest release.
     audience
-        `own`: all that the file system lets you read. `public`: only what may be given to
-        anybody; tables about single people and files, permits and sources that may not be
-        passed on are not there.
+        The role for which it is opened. `controlled`: all that the file system lets you
+        read; of a governed store not the people of cohorts for which the ledger has no grant
+        for you. `inside`: no table about single people and files. `registered`: nor permits
+        and sources that may not be passed on. `public`: what may be given to anybody. Of a
+        governed store a role below `controlled` reads the store that `varhouse share release`
+        made for it. docs/roles.md has every column.
 
     Raises
     ------
     varhouse.errors.StoreError
         If there is no store at `path`, or no such release.
+    varhouse.errors.AccessError
+        If the store is governed, and nothing was made for this audience.
     varhouse.errors.UsageError
         If there is no such audience.
     """
     # The reader pulls in polars and deltalake; `varhouse --help` must not.
     from varhouse.query.opened import open_asking  # noqa: PLC0415
 
-    return open_asking(Path(path), release, audience)
+    return open_asking(Path(path), release, audience, _closed_cohorts)
+
+
+def _closed_cohorts(store: Path) -> "frozenset[str]":
+    """Ask the ledger of a governed store, which no other store needs."""
+    from varhouse.governance.readers import closed_cohorts  # noqa: PLC0415
+
+    return closed_cohorts(store)
 
 
 def read_vcf(

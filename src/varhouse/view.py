@@ -177,17 +177,22 @@ class View:
                 NEEDS_VIEW_STORE.say(table=name), NEEDS_VIEW_FIX.say(role=self.audience)
             )
         return AccessError(
-            f"table {name} is not {self._shown_to}: it tells of single people, files or lines",
+            f"table {name} is not {self.shown}: it tells of single people, files or lines",
             self._own_eyes("choose another table"),
         )
 
     @property
-    def _shown_to(self) -> str:
+    def shown(self) -> str:
+        """What messages say something is not: public, or shown to a role."""
         return "public" if self.audience == PUBLIC else f"shown to the role {self.audience}"
 
+    @property
+    def option(self) -> str:
+        """The option of a command that asks for it."""
+        return "--public" if self.audience == PUBLIC else f"--audience {self.audience}"
+
     def _own_eyes(self, other: str) -> str:
-        option = "--public" if self.audience == PUBLIC else f"--audience {self.audience}"
-        return f"leave out {option} for your own eyes, or {other}"
+        return f"leave out {self.option} for your own eyes, or {other}"
 
     def show_meta(self, meta: Mapping[str, Any]) -> dict[str, Any]:
         """Give what is shown of what a release says about itself."""

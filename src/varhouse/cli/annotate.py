@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli.answers import add_safe, check_safe
+from varhouse.cli.answers import add_audience, add_safe, asked_audience, check_safe
 from varhouse.cli.log import tell_known_names
 from varhouse.errors import UsageError
 
@@ -97,11 +97,10 @@ def add_parser(commands: Any) -> None:
         metavar="YAML",
         help="sources as in the configuration of an ingest (key `sources`): any kind",
     )
-    parser.add_argument(
-        "--public",
-        action="store_true",
-        help="OUT may be given to anybody: no samples, no header lines but of types and "
-        "contigs, no source that may not be passed on (redistribute: false)",
+    add_audience(
+        parser,
+        "OUT may be given to anybody: no samples, no header lines but of types and contigs, "
+        "no source that may not be passed on (redistribute: false)",
     )
     parser.add_argument(
         "--fields",
@@ -159,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         reference=args.reference,
         aliases=args.aliases,
         sources=_entries(args),
-        public=args.public,
+        audience=asked_audience(args),
         hgvs_as_vep=args.hgvs_as_vep,
         terms=args.terms,
         spreadsheet_safe=args.spreadsheet_safe,
@@ -170,11 +169,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _account(done: "Annotated", args: argparse.Namespace) -> None:
     """Say on stderr what was done and what was left out."""
+    from varhouse.view import View
+
+    option = View(asked_audience(args)).option
     for name in done.withheld:
-        _LOG.warning("source %s may not be passed on: left out (--public)", name)
+        _LOG.warning("source %s may not be passed on: left out (%s)", name, option)
     if done.samples_left_out:
         _LOG.warning(
-            "%d sample(s) and their genotypes are left out (--public)", done.samples_left_out
+            "%d sample(s) and their genotypes are left out (%s)",
+            done.samples_left_out,
+            option,
         )
     if args.output.name.endswith(".vcf.gz") and not done.is_indexed:
         _LOG.warning(

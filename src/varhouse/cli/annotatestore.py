@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from varhouse.cli.answers import check_safe
+from varhouse.cli.answers import asked_audience, check_safe
 from varhouse.errors import UsageError
 
 _LOG = logging.getLogger("varhouse.annotate")
@@ -40,6 +40,7 @@ def check_options(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Annotate the input with a store."""
+    from varhouse import open as open_store
     from varhouse.onefile.annotate_store import DEFAULT, annotate_frequencies
     from varhouse.onefile.out import table_format
 
@@ -48,13 +49,12 @@ def run(args: argparse.Namespace) -> int:
     done = annotate_frequencies(
         args.input,
         args.output,
-        store=args.store,
+        store=open_store(args.store, args.release, asked_audience(args)),
         people=args.people,
         samples=args.samples,
         columns=columns or DEFAULT,
         name=args.name or "store",
         reference=args.reference,
-        release=args.release,
         spreadsheet_safe=args.spreadsheet_safe,
     )
     if args.output.suffix == ".gz" and ".vcf" in args.output.suffixes and not done.is_indexed:

@@ -48,12 +48,52 @@ def add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> Non
         "-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of stdout"
     )
     add_safe(parser)
-    parser.add_argument(
-        "--public",
-        action="store_true",
-        help="the answer may be given to anybody: no table about single people or files, no "
+    add_audience(
+        parser,
+        "the answer may be given to anybody: no table about single people or files, no "
         "permits, no source that may not be passed on (redistribute: false)",
     )
+
+
+def add_audience(parser: Any, public: str = "only what may be given to anybody") -> None:
+    """Declare --audience and --public, which `asked_audience` reads.
+
+    Parameters
+    ----------
+    public
+        What the help says of `--public`.
+    """
+    from varhouse.governed import CONTROLLED, ROLES
+
+    parser.add_argument(
+        "--audience",
+        choices=ROLES,
+        metavar="ROLE",
+        help=f"what a role sees: {', '.join(ROLES)} (default: {CONTROLLED}); docs/roles.md "
+        "has every column",
+    )
+    parser.add_argument(
+        "--public", action="store_true", help=f"as --audience public: {public}"
+    )
+
+
+def asked_audience(args: argparse.Namespace) -> str:
+    """Read --audience and --public.
+
+    Raises
+    ------
+    UsageError
+        If they say two things.
+    """
+    from varhouse.governed import CONTROLLED, PUBLIC
+
+    named: str | None = getattr(args, "audience", None)
+    is_public = bool(getattr(args, "public", False))
+    if is_public and named not in (None, PUBLIC):
+        raise UsageError(
+            f"--public is --audience public, and not --audience {named}", "leave out one"
+        )
+    return PUBLIC if is_public else named or CONTROLLED
 
 
 def add_choices(parser: Any) -> None:
@@ -109,11 +149,10 @@ def check_all(args: argparse.Namespace, what: str, enough: Sequence[str] = ()) -
 
 
 def open_asked(args: argparse.Namespace) -> "OpenStore":
-    """Open the store as the options say; tell what `--public` leaves out."""
+    """Open the store as the options say; tell what the role does not get of sources."""
     from varhouse import open as open_store
-    from varhouse.governed import CONTROLLED, PUBLIC
 
-    store = open_store(args.store, args.release, PUBLIC if args.public else CONTROLLED)
+    store = open_store(args.store, args.release, asked_audience(args))
     for name in store.withheld:
         logging.getLogger("varhouse.query").warning(
             "source %s may not be passed on: its columns, table and ids are left out", name

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from varhouse.cli.answers import FORMATS, add_choices, add_safe
+from varhouse.cli.answers import FORMATS, add_audience, add_choices, add_safe
 from varhouse.cli.log import tell_known_names
 
 log = logging.getLogger("varhouse.frequencies")
@@ -101,9 +101,7 @@ def _add_store_options(group: Any) -> None:
         help="default: a table on a terminal, else by the name of -o, else tsv",
     )
     add_safe(group)
-    group.add_argument(
-        "--public", action="store_true", help="refused: groups of people are not public"
-    )
+    add_audience(group, "refused, as groups of people are for `controlled` alone")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -119,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.cli.answers import (
         FORMATS,
         Limited,
+        asked_audience,
         check_all,
         check_safe,
         report,
@@ -136,12 +137,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--carriers and --blocks are two questions: nobody carries a block")
     if args.limit is not None and args.limit < 0:
         raise UsageError(f"--limit {args.limit} is negative")
-    if getattr(args, "public", False):
-        from varhouse.governed import PUBLIC
-
-        store = open_store(args.store, args.release, PUBLIC)
-    else:
-        store = open_store(args.store, args.release)
+    store = open_store(args.store, args.release, asked_audience(args))
     if (kind := _file_kind(args)) is not None:
         return _write_file(store, args, kind)
     check_all(args, "calls", ("where", "cohort", "sample", "people"))

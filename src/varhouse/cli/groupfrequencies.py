@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OF_FILES = ("strata", "par", "cohort", "reference", "aliases")
 _OF_STORES = (
     "people", "region", "gene", "id", "all", "columns", "by_cohort", "release", "format",
-    "public", "spreadsheet_safe", "histograms",
+    "audience", "public", "spreadsheet_safe", "histograms",
 )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ It appears when it is whole; the same release gives the same bytes. What a kille
 
 def add_parser(commands: Any) -> None:
     """Declare `varhouse publish`."""
+    from varhouse.cli.answers import add_audience
+
     parser = commands.add_parser(
         "publish",
         help="one release as plain Parquet, to work on or to hand over",
@@ -44,9 +46,7 @@ def add_parser(commands: Any) -> None:
         metavar="LIST",
         help="names with commas between them (default: all open ones)",
     )
-    parser.add_argument(
-        "--public", action="store_true", help="only what may be given to anybody"
-    )
+    add_audience(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     closed = [t.table.name for t in made if t.table.root == "controlled"]
     if closed:
         log.warning("%s is about single people: %s", args.output, ", ".join(closed))
-    if not args.public:
+    if not store.view.is_passed_on:
         sources = [
             n for n in store.restricted if f"annotations_{n}" in {t.table.name for t in made}
         ]

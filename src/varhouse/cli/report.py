@@ -40,6 +40,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the page to write"
     )
+    from varhouse.governed import ROLES
+
     parser.add_argument(
         "--open",
         "--public",
@@ -48,13 +50,17 @@ def add_parser(commands: Any) -> None:
         help="leave out everything about single people, files and lines; needs no access to "
         "STORE/controlled",
     )
+    parser.add_argument(
+        "--audience", choices=ROLES, metavar="ROLE", help=f"for whom: {', '.join(ROLES)}"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the report of an ingest."""
     began = time.perf_counter()
-    from varhouse.governed import CONTROLLED, PUBLIC
+    from varhouse import open as open_store
+    from varhouse.cli.answers import asked_audience
     from varhouse.report import find_ingest, make_page
     from varhouse.vcf.account.problems import RULES
 
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {out} is a folder", "name a file, such as report.html")
     meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
-    ingest = find_ingest(args.store, args.ingest, PUBLIC if args.public else CONTROLLED)
+    ingest = find_ingest(args.store, args.ingest, asked_audience(args), open_store)
     page = make_page(ingest, meanings, out.absolute().parent)
     write_text(out, page)
     logging.getLogger("varhouse.report").info(

@@ -31,7 +31,7 @@ _SHOWN = 12
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes besides the store."""
-    from varhouse.cli.answers import FORMATS, add_safe
+    from varhouse.cli.answers import FORMATS, add_audience, add_safe
 
     parser.add_argument(
         "old",
@@ -73,35 +73,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "sources",
     )
     parser.add_argument("--json", action="store_true", help="of --counts: one JSON object")
-    parser.add_argument(
-        "--public", action="store_true", help="only what may be given to anybody"
-    )
+    add_audience(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare two releases."""
     import polars as pl
 
-    from varhouse.cli.answers import FORMATS, check_safe
-    from varhouse.governed import CONTROLLED, PUBLIC
+    from varhouse import open as open_store
+    from varhouse.cli.answers import FORMATS, asked_audience, check_safe
     from varhouse.query.output import choose_format, make_writer, open_output
     from varhouse.store.diff import SCHEMA, compare_releases
-    from varhouse.store.reader import open_store
 
     others = args.table or args.field or args.format or args.output
     if (args.counts or args.json) and (not args.counts or others):
         raise UsageError(
             "--counts goes with --json alone", "leave out --table, --field, --format and -o"
         )
-    audience = PUBLIC if args.public else CONTROLLED
-    new = open_store(args.store, args.new, audience)
+    audience = asked_audience(args)
+    new: Store = open_store(args.store, args.new, audience)
     before = new.record.parent
     if args.old is None and before is None:
         raise StoreError(f"release {new.release} of {args.store} has none before it")
-    old = open_store(args.store, before if args.old is None else args.old, audience)
-    if args.public:
+    old: Store = open_store(args.store, before if args.old is None else args.old, audience)
+    if new.view.is_passed_on:
         withheld = sorted({*old.withheld, *new.withheld})
-        old, new = old.public(withheld), new.public(withheld)
+        old, new = (s.seen_by(audience, withheld=withheld) for s in (old, new))
         for name in withheld:
             log.warning("source %s may not be passed on: it is left out", name)
     if args.counts or args.json:

@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the files of a table."""
-    from varhouse.store.reader import open_store
+    from varhouse import open as open_store
 
     store = open_store(args.store, args.release)
     filters = {} if args.cohort is None else {"cohort": args.cohort}

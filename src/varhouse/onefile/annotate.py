@@ -116,6 +116,7 @@ def annotate(
     aliases: str | Path | None = None,
     sources: Sources | None = None,
     public: bool = False,
+    audience: str | None = None,
     hgvs_as_vep: bool = False,
     terms: str = "so",
     spreadsheet_safe: bool = False,
@@ -147,6 +148,9 @@ def annotate(
     public
         The output may be given to anybody: no samples, no header lines but of types and
         contigs, no source that may not be passed on (`redistribute: false`).
+    audience
+        For whom the output is, see `varhouse.open`; `inside` leaves out samples and header
+        lines, and no source. Default: `public` or all, as `public` says.
     hgvs_as_vep
         Number and write HGVS as VEP does where it departs from the nomenclature.
     terms
@@ -173,7 +177,8 @@ def annotate(
     output = Path(out) if isinstance(out, (str, Path)) else None
     if output is not None and not output.name.endswith(ENDINGS):
         raise UsageError(f"{output}: the ending says no format", NAMED)
-    view, specs = _visible(read_specs(list_entries(sources)), public=public)
+    role = audience or (PUBLIC if public else CONTROLLED)
+    view, specs = _visible(read_specs(list_entries(sources)), role)
     given = Path(alleles) if isinstance(alleles, (str, Path)) else None
     source = collected(alleles, SPELT) if is_frame(alleles) else given
     assert source is not None
@@ -213,9 +218,9 @@ def annotate(
         )
 
 
-def _visible(specs: list[SourceSpec], *, public: bool) -> tuple[View, list[SourceSpec]]:
+def _visible(specs: list[SourceSpec], audience: str) -> tuple[View, list[SourceSpec]]:
     """Leave out the sources that the audience does not get."""
-    view = View(PUBLIC if public else CONTROLLED)
+    view = View(audience)
     view = view.without(s.name for s in specs if not s.redistribute)
     return view, [s for s in specs if view.shows_source(s.name)]
 

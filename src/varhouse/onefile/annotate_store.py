@@ -138,7 +138,12 @@ def annotate_frequencies(
     source = collected(alleles, SPELT) if is_frame(alleles) else given
     assert source is not None
     _check_paths(source, output)
-    opened = store if isinstance(store, Store) else open_store(Path(store), release)
+    # A store that was opened before was opened for whoever asks.
+    opened = (
+        store
+        if isinstance(store, Store)
+        else open_store(Path(store), release, closed=_closed_cohorts)
+    )
     chosen = people if isinstance(people, People) else None
     if chosen is None and (people is not None or samples is not None):
         assert people is None or isinstance(people, str)
@@ -158,6 +163,13 @@ def annotate_frequencies(
         frame,
         work.n_indels_missed if reference is None else 0,
     )
+
+
+def _closed_cohorts(store: Path) -> frozenset[str]:
+    """Ask the ledger of a governed store, which no other store needs."""
+    from varhouse.governance.readers import closed_cohorts  # noqa: PLC0415
+
+    return closed_cohorts(store)
 
 
 def _check_paths(source: Path | pl.DataFrame, output: Path | None) -> None:

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 
 def open_asking(
-    path: str | Path, release: str | int | None = None, audience: str = "controlled"
+    path: str | Path,
+    release: str | int | None = None,
+    audience: str = "controlled",
+    closed: Callable[[Path], Iterable[str]] | None = None,
 ) -> "OpenStore":
     """Open a store as `open_store` does."""
-    plain = open_store(path, release, audience)
+    plain = open_store(path, release, audience, closed)
     return OpenStore(plain.path, plain.meta, plain._whole, plain.view)
 
 

@@ -137,8 +137,9 @@ def check_may_ask(store: Store) -> None:
     """
     if store.view.is_limited:
         raise AccessError(
-            "counts of a chosen group can tell of single people: they are not public",
-            "leave out --public for your own eyes; `varhouse query` has the public strata",
+            "counts of a chosen group can tell of single people: they are not "
+            + store.view.shown,
+            f"leave out {store.view.option} for your own eyes; `varhouse query` has strata",
         )
 
 

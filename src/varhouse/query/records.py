@@ -87,8 +87,8 @@ def find_cohorts(store: Store, names: Sequence[str] = ()) -> list[str]:
     """
     if store.view.is_limited:
         raise AccessError(
-            "calls are of single people: they are not public",
-            "leave out --public for your own eyes; `varhouse query` has the public counts",
+            f"calls are of single people: they are not {store.view.shown}",
+            f"leave out {store.view.option} for your own eyes; `varhouse query` has counts",
         )
     held = store.file_frame("files", cohort=list(names) if names else None)
     known = set(held["partition.cohort"]) if held.height else set()

@@ -203,13 +203,14 @@ def _check_only_views(connection: Any, query: str, store: Store) -> None:
     UsageError
         If it does otherwise, or cannot be looked at.
     """
+    option = store.view.option
     text = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
     try:
         parsed = json.loads(text[0][0])
     except RecursionError:
-        raise UsageError("--public does not look into a query nested as deeply") from None
+        raise UsageError(f"{option} does not look into a query nested as deeply") from None
     if parsed["error"]:
-        raise UsageError("--public runs SELECT, DESCRIBE, SHOW and SUMMARIZE only")
+        raise UsageError(f"{option} runs SELECT, DESCRIBE, SHOW and SUMMARIZE only")
     nodes = list(_nodes(parsed))
     named = {str(e["key"]).lower() for n in nodes for e in _entries(n.get("cte_map"))}
     # A name counts wherever it stands: it must not be that of a table of the engine.
@@ -219,8 +220,8 @@ def _check_only_views(connection: Any, query: str, store: Store) -> None:
         name = _outside(node, shown)
         if name is not None:
             raise UsageError(
-                f"--public reads the release's tables, not {name}",
-                "name a table, or leave out --public for your own eyes",
+                f"{option} reads the release's tables, not {name}",
+                f"name a table, or leave out {option} for your own eyes",
             )
         table = str(node.get("table_name", "")).lower() if _is_table(node) else ""
         if table in TABLES and table not in own and not store.view.shows(TABLES[table]):

@@ -1,5 +1,6 @@
 """Which ingest is reported, and at which release its tables are read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,12 @@ def _dicts(found: Any) -> list[dict[str, Any]]:
     return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
 
 
-def find_ingest(path: str | Path, ingest: str, audience: str = CONTROLLED) -> Ingest:
+def find_ingest(
+    path: str | Path,
+    ingest: str,
+    audience: str = CONTROLLED,
+    open_release: Callable[[Path, int | None, str], Store] = open_store,
+) -> Ingest:
     """Find an ingest in the newest release, and open the release that it made.
 
     The newest release is shown instead when the ingest's own is gone, or when a cohort
@@ -123,13 +129,16 @@ def find_ingest(path: str | Path, ingest: str, audience: str = CONTROLLED) -> In
         Id of the ingest, or `latest`.
     audience
         For whom the page is, see `varhouse.view`.
+    open_release
+        Opens a release of the store for an audience; who answers people hands in
+        `varhouse.open`, which asks the ledger of a governed store.
 
     Raises
     ------
     StoreError
         If there is no store, no ingest yet, or none of this id.
     """
-    newest = open_store(path, audience=audience)
+    newest = open_release(Path(path), None, audience)
     table = "accounts" if newest.view.is_limited else "ingests"
     rows = newest.scan(table).sort("release", "ingest_id").collect()
     if rows.is_empty():
@@ -152,7 +161,7 @@ def find_ingest(path: str | Path, ingest: str, audience: str = CONTROLLED) -> In
         row["summary"], row["config"] = told, {k: told[k] for k in _CONFIG if k in told}
     else:
         row["config"], row["summary"] = parse(row["config"]), parse(row["summary"])
-    store = _release_of(newest, int(row["release"]))
+    store = _release_of(newest, int(row["release"]), open_release)
     known = (
         store.scan("cohorts").filter(pl.col("ingest_id") == wanted).sort("cohort").collect()
     )
@@ -160,12 +169,14 @@ def find_ingest(path: str | Path, ingest: str, audience: str = CONTROLLED) -> In
     return Ingest(row, store, store.release == row["release"], cohorts)
 
 
-def _release_of(newest: Store, number: int) -> Store:
+def _release_of(
+    newest: Store, number: int, open_release: Callable[[Path, int | None, str], Store]
+) -> Store:
     later = [n for n in list_releases(newest.path) if number < n <= newest.release]
     taken_out = ("drop", "withdraw")
     if any(read_release(newest.path, n).operation in taken_out for n in later):
         return newest
     try:
-        return open_store(newest.path, number, newest.view.audience)
+        return open_release(newest.path, number, newest.view.audience)
     except StoreError:
         return newest

@@ -55,8 +55,9 @@ def mirrors_folder() -> Path:
 RECORDS = "_store/releases/"
 """What the names of release records begin with."""
 
-LEDGER = ("_store/ledger/", "_store/receipts/")
-"""Who was withdrawn, with the key, and what was done: for who writes alone."""
+LEDGER = ("_store/ledger/", "_store/receipts/", "_store/governance/private/")
+"""Who was withdrawn, who was given to whom, with the keys, and what was done: for who writes
+alone."""
 
 
 def is_metadata(name: str) -> bool:

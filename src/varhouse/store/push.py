@@ -30,6 +30,9 @@ _TAGS = "_store/tags/"
 _GROWING = (_TAGS, "_store/errata/", "_store/store.json", "_store/retention.json")
 """What may change without a change of size; all else of `_store` is written once."""
 
+_GOVERNANCE = "_store/governance/"
+"""Ledger and audit log, which only grow, too."""
+
 _DEAD_SECONDS = 86_400.0
 """Age from which a version that no release holds counts as left by a dead writer."""
 
@@ -142,7 +145,7 @@ def pull(bucket: Bucket, path: Path) -> int:
         raise StoreError(f"{bucket.url} is no varhouse store", "give the URL of a store")
     local = dict(_files(path))
     # What is said of releases only grows: a shorter text here is an older one.
-    said = [n for n in local if n.startswith((RECORDS, _GROWING[1]))]
+    said = [n for n in local if n.startswith((RECORDS, _GROWING[1], _GOVERNANCE))]
     if any(there.get(n, -1) < _size(local, n) for n in said):
         raise StoreError(
             f"{path} knows of releases what {bucket.url} does not: it would be undone",

@@ -6,7 +6,7 @@ that cannot hold the wanted region are left out by the statistics in the Delta l
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars as pl
 from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
-from varhouse.governed import CONTROLLED, PUBLIC, VIEWS
+from varhouse.governed import CONTROLLED, PUBLIC, VIEWS, is_governed
 from varhouse.store import delta
 from varhouse.store.errata import check_is_open, told_if_sealed
 from varhouse.store.layout import read_store_file, table_folder
@@ -47,7 +47,7 @@ def open_store(
     path: str | Path,
     release: str | int | None = None,
     audience: str = CONTROLLED,
-    cohorts_hidden: Iterable[str] = (),
+    closed: Callable[[Path], Iterable[str]] | None = None,
 ) -> "Store":
     """Open a store for reading, pinned to one release.
 
@@ -63,9 +63,10 @@ def open_store(
     audience
         The role for which it is opened, one of `view.AUDIENCES`: `controlled` sees what the
         file system lets its reader see, `public` only what may be given to anybody.
-    cohorts_hidden
-        Cohorts that are not shown, see `View.cohorts_hidden`; whoever gives data away asks
-        the ledger for them (`varhouse.sharing.opening`).
+    closed
+        Says of the folder of a governed store of which cohorts nothing about single people
+        is shown (`View.cohorts_hidden`). What answers people hands in what asks the ledger,
+        as `varhouse.open` does; what makes or checks a store reads all of it.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def open_store(
     StoreError
         If there is no store, no such release, it was sealed, or the format is newer.
     """
-    view = View(audience, cohorts_hidden=frozenset(cohorts_hidden))
+    view = View(audience)
     root = local_path(path).absolute()
     meta = read_store_file(root)
     if view.is_limited and (own := root_for(root, view.audience)) != root:
@@ -86,8 +87,10 @@ def open_store(
     for said in (meta, record.meta):
         if (role := role_of(root, said)) is not None:
             view = view.lowered(role)
-    whole = Store(root, meta, record)
-    return whole.seen_by(view.audience, view.cohorts_hidden)
+    hidden: Iterable[str] = ()
+    if closed is not None and not view.is_limited and is_governed(root):
+        hidden = closed(root)
+    return Store(root, meta, record).seen_by(view.audience, hidden)
 
 
 def fetch_release(path: str | Path, release: str | int | None = None) -> "Store":
