@@ -123,11 +123,11 @@ def open(  # noqa: A001
     return open_asking(Path(path), release, audience, _closed_cohorts)
 
 
-def _closed_cohorts(store: Path) -> "frozenset[str]":
+def _closed_cohorts(store: Path, role: str) -> "frozenset[str]":
     """Ask the ledger of a governed store, which no other store needs."""
     from varhouse.governance.readers import closed_cohorts  # noqa: PLC0415
 
-    return closed_cohorts(store)
+    return closed_cohorts(store, role)
 
 
 def read_vcf(

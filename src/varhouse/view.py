@@ -63,6 +63,18 @@ NO_VIEW_FIX = Text(
     "the keepers of the store make it: varhouse share release {store} --role {role}",
     "请由库管理者生成: varhouse share release {store} --role {role}",
 )
+NOT_SHOWN_NOW = Text(
+    "what was made for the role {role} shows a cohort that it may be shown no more",
+    "角色 {role} 的视图库中含有现已不得向其展示的队列",
+)
+SHOWS_SEALED = Text(
+    "it shows release {release} of the governed store, which was sealed",
+    "该视图展示的是受管控库的发布版本 {release},该版本已封存",
+)
+SHOWS_ERRATUM = Text(
+    "it shows release {release} of the governed store, which was {kind}: {reason}",
+    "该视图展示的是受管控库的发布版本 {release},该版本已标记为 {kind}:{reason}",
+)
 
 
 @dataclass(frozen=True)

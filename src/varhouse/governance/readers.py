@@ -1,9 +1,11 @@
-"""Who may read about single people of a governed store: what the ledger closes to whom.
+"""Who may read what of a governed store: which cohorts the ledger closes to which role.
 
-Data of people is for the role `controlled`. Of a cohort of tier T3 (families and regions that
-are registered as important) it is for those alone to whom the ledger grants it, and so it is
-of a cohort that is withdrawn. A cohort of which the ledger says no tier goes by the strictest
-of the cohorts that have people in common with it: a new name opens nothing.
+The tier of a cohort says which roles see its counts, once its embargo has ended and as long
+as nobody withdrew it. Data of people is for the role `controlled`. Of a cohort of tier T3
+(families and regions that are registered as important) it is for those alone to whom the
+ledger grants it, and so it is of a cohort that is withdrawn. A cohort of which the ledger says
+no tier goes by the strictest of the cohorts that have people in common with it: a new name
+opens nothing.
 Decision support, not legal advice.
 """
 
@@ -12,23 +14,36 @@ from datetime import date
 from pathlib import Path
 
 from varhouse.governance.chain import this_user
-from varhouse.governance.ledger import Ledger
+from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.model import CohortRecord, Tier
+from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED
+
+TIERS = {
+    PUBLIC: frozenset({Tier.T0}),
+    REGISTERED: frozenset({Tier.T0, Tier.T1}),
+    INSIDE: frozenset({Tier.T0, Tier.T1, Tier.T2}),
+}
+"""Tiers of which a role sees the counts; of T3 none does."""
 
 
 def closed_cohorts(
-    store: Path, on: date | None = None, user: str | None = None
+    store: Path, role: str = CONTROLLED, on: date | None = None, user: str | None = None
 ) -> frozenset[str]:
-    """Name the cohorts of whose people a user may read nothing.
+    """Name the cohorts of the ledger of which a role may not be shown what it sees of others.
+
+    To `controlled` that is what tells of their people, to any other role their counts.
 
     Parameters
     ----------
     store
         The store's root folder; where it is not governed none is closed.
+    role
+        One of `governed.ROLES`.
     on
         The day (default: today, UTC).
     user
-        Name of the user of the system (default: who asks).
+        Name of the user of the system (default: who asks): to whom the ledger grants what is
+        closed to others of `controlled`.
 
     Raises
     ------
@@ -40,10 +55,19 @@ def closed_cohorts(
     ledger = Ledger.find(store)
     if ledger is None:
         return frozenset()
+    day = on or today()
+    cohorts = ledger.cohorts(day)
+    if role != CONTROLLED:
+        return frozenset(n for n, c in cohorts.items() if not shows_counts(c, role, day))
     name = this_user() if user is None else user
-    granted = {g.cohort for g in ledger.grants(on) if g.principal == name}
-    cohorts = ledger.cohorts(on)
+    granted = {g.cohort for g in ledger.grants(day) if g.principal == name}
     return frozenset(c for c in cohorts if c not in granted and needs_grant(c, cohorts))
+
+
+def shows_counts(record: CohortRecord, role: str, on: date) -> bool:
+    """Tell whether a role below `controlled` may be shown counts of a cohort on a day."""
+    is_early = record.embargo_until is not None and on <= record.embargo_until
+    return not record.is_withdrawn and not is_early and record.tier in TIERS[role]
 
 
 def needs_grant(cohort: str, cohorts: Mapping[str, CohortRecord]) -> bool:

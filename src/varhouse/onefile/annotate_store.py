@@ -165,11 +165,11 @@ def annotate_frequencies(
     )
 
 
-def _closed_cohorts(store: Path) -> frozenset[str]:
+def _closed_cohorts(store: Path, role: str) -> frozenset[str]:
     """Ask the ledger of a governed store, which no other store needs."""
     from varhouse.governance.readers import closed_cohorts  # noqa: PLC0415
 
-    return closed_cohorts(store)
+    return closed_cohorts(store, role)
 
 
 def _check_paths(source: Path | pl.DataFrame, output: Path | None) -> None:

@@ -11,6 +11,7 @@ from polars.io.plugins import register_io_source
 from varhouse.errors import UsageError
 from varhouse.query.answering import AnsweringStore, Texts, listed
 from varhouse.store.reader import open_store
+from varhouse.store.viewstores import Closed
 from varhouse.tables.schema import KEY, PolarsType
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def open_asking(
     path: str | Path,
     release: str | int | None = None,
     audience: str = "controlled",
-    closed: Callable[[Path], Iterable[str]] | None = None,
+    closed: Closed | None = None,
 ) -> "OpenStore":
     """Open a store as `open_store` does."""
     plain = open_store(path, release, audience, closed)

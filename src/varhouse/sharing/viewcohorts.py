@@ -12,18 +12,12 @@ from pathlib import Path
 
 from varhouse.errors import UsageError, nearest
 from varhouse.governance.ledger import Ledger
-from varhouse.governance.model import CohortRecord, Tier
+from varhouse.governance.model import CohortRecord
+from varhouse.governance.readers import TIERS
 from varhouse.governed import INSIDE, PUBLIC, REGISTERED
 from varhouse.language import Text
 from varhouse.sharing.gate import Decision, ask
 from varhouse.sharing.request import Content, Request
-
-TIERS = {
-    PUBLIC: frozenset({Tier.T0}),
-    REGISTERED: frozenset({Tier.T0, Tier.T1}),
-    INSIDE: frozenset({Tier.T0, Tier.T1, Tier.T2}),
-}
-"""Tiers whose counts a role sees; T3 none without a grant."""
 
 RECIPIENTS = {PUBLIC: "open", REGISTERED: "registered", INSIDE: "inside"}
 """For whom the gate is asked: `registered` is entered in the ledger."""

@@ -6,7 +6,7 @@ that cannot hold the wanted region are left out by the statistics in the Delta l
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from varhouse.store.rows import may_be_open, overlapping, scan_files
 from varhouse.store.sources import is_restricted, known_sources, source_of
 from varhouse.store.table_methods import TableMethods
 from varhouse.store.touched import recorded
-from varhouse.store.viewstores import ROLE, role_of, root_for
+from varhouse.store.viewstores import ROLE, Closed, check_shown, role_of, root_for
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.view import LEFT_OUT, NO_GRANT, NO_GRANT_FIX, View
@@ -47,7 +47,7 @@ def open_store(
     path: str | Path,
     release: str | int | None = None,
     audience: str = CONTROLLED,
-    closed: Callable[[Path], Iterable[str]] | None = None,
+    closed: Closed | None = None,
 ) -> "Store":
     """Open a store for reading, pinned to one release.
 
@@ -64,22 +64,25 @@ def open_store(
         The role for which it is opened, one of `view.AUDIENCES`: `controlled` sees what the
         file system lets its reader see, `public` only what may be given to anybody.
     closed
-        Says of the folder of a governed store of which cohorts nothing about single people
-        is shown (`View.cohorts_hidden`). What answers people hands in what asks the ledger,
-        as `varhouse.open` does; what makes or checks a store reads all of it.
+        Says of the folder of a governed store and a role which cohorts are closed to it.
+        What answers people hands in what asks the ledger, as `varhouse.open` does; what makes
+        or checks a store reads all of it. To `controlled` nothing about the people of these
+        is shown (`View.cohorts_hidden`); a view store that has one of them is refused.
 
     Raises
     ------
     AccessError
-        If the store is governed, and has no view store of the role.
+        If the store is governed, and has no view store of the role, or one that shows what
+        may be shown no more.
     StoreError
         If there is no store, no such release, it was sealed, or the format is newer.
     """
     view = View(audience)
-    root = local_path(path).absolute()
-    meta = read_store_file(root)
-    if view.is_limited and (own := root_for(root, view.audience)) != root:
-        root, meta = own, read_store_file(own)
+    given = local_path(path).absolute()
+    meta = read_store_file(given)
+    root = root_for(given, view.audience) if view.is_limited else given
+    if root != given:
+        meta = read_store_file(root)
     number = resolve_release(root, release)
     for erratum in check_is_open(root, number):
         log.warning("release %d was %s: %s", number, erratum.kind, erratum.reason)
@@ -88,9 +91,12 @@ def open_store(
         if (role := role_of(root, said)) is not None:
             view = view.lowered(role)
     hidden: Iterable[str] = ()
-    if closed is not None and not view.is_limited and is_governed(root):
-        hidden = closed(root)
-    return Store(root, meta, record).seen_by(view.audience, hidden)
+    if closed is not None and not view.is_limited and is_governed(given):
+        hidden = closed(given, view.audience)
+    store = Store(root, meta, record).seen_by(view.audience, hidden)
+    if root != given:
+        check_shown(given, view.audience, record.meta, store.cohort_names(), closed)
+    return store
 
 
 def fetch_release(path: str | Path, release: str | int | None = None) -> "Store":
@@ -424,12 +430,18 @@ class Store(TableMethods):
             raise UsageError(known.unknown(contig), one_of(known.names))
         return own or contig
 
+    def cohort_names(self) -> set[str]:
+        """Name the cohorts of the release that are shown; no rows are read."""
+        listed = self._open("cohorts")[1]
+        return set(listed["partition.cohort"]) if listed.height else set()
+
     def _check_cohorts(self, table: Table, wanted: Wanted, files: pl.DataFrame) -> None:
         """Check that there are such cohorts, and are shown; a table need not hold each."""
         if wanted is None:
             return
-        listed = self._open("cohorts")[1]
-        known = {c for f in (files, listed) if f.height for c in f["partition.cohort"]}
+        known = self.cohort_names() | (
+            set(files["partition.cohort"]) if files.height else set()
+        )
         for value in [wanted] if isinstance(wanted, str) else wanted:
             is_hidden = self.view.hides_cohorts(table) and value in self.view.cohorts_hidden
             if is_hidden and value in known:

@@ -6,14 +6,21 @@ own in `STORE/_views/ROLE`, which holds nothing else. Its `store.json` says for 
 releases says which release of the governed store it shows (`shows`: `{"release": N}`).
 """
 
+import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.governed import ROLES, is_governed, view_folder
-from varhouse.view import NO_VIEW, NO_VIEW_FIX
+from varhouse.store.errata import SEALED, read_errata
+from varhouse.view import NO_VIEW, NO_VIEW_FIX, NOT_SHOWN_NOW, SHOWS_ERRATUM, SHOWS_SEALED
+
+log = logging.getLogger("varhouse.store")
+
+Closed = Callable[[Path, str], Iterable[str]]
+"""Says of the root of a governed store and a role which cohorts are closed to it."""
 
 ROLE = "role"
 """In store.json and in the meta of a release: the role for which a view store was made."""
@@ -64,3 +71,52 @@ def shown_release(meta: Mapping[str, Any]) -> int | None:
     said = meta.get(SHOWS)
     number = said.get("release") if isinstance(said, Mapping) else None
     return number if isinstance(number, int) else None
+
+
+def check_shown(
+    governed: Path,
+    role: str,
+    meta: Mapping[str, Any],
+    cohorts: Collection[str],
+    closed: Closed | None,
+) -> None:
+    """Check that what a release of a view store shows may be shown still.
+
+    It was made of a release that may have been withdrawn or sealed since, and of cohorts that
+    the ledger may have closed since.
+
+    Parameters
+    ----------
+    governed
+        Root of the governed store.
+    meta
+        Of the release of the view store.
+    cohorts
+        Those that it shows.
+    closed
+        Asks the ledger; None: nobody does.
+
+    Raises
+    ------
+    AccessError
+        If the role may not be shown one of the cohorts any more.
+    StoreError
+        If the release that it shows was sealed.
+    """
+    fix = NO_VIEW_FIX.say(role=role, store=shlex.quote(governed.name))
+    number = shown_release(meta)
+    for erratum in read_errata(governed, number) if number is not None else ():
+        if erratum.kind == SEALED:
+            raise StoreError(SHOWS_SEALED.say(release=number), fix)
+        log.warning(
+            SHOWS_ERRATUM.say(release=number, kind=erratum.kind, reason=erratum.reason)
+        )
+    if closed is None:
+        return
+    try:
+        shut = set(closed(governed, role))
+    except AccessError:
+        # Who may not read the ledger reads what was released, as he could without the store.
+        return
+    if shut & set(cohorts):
+        raise AccessError(NOT_SHOWN_NOW.say(role=role), fix)
