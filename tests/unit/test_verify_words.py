@@ -32,6 +32,12 @@ def test_tables_are_those_of_the_declarations() -> None:
     assert {name: declared(t) for name, t in TABLES.items()} == words.TABLES
 
 
+def test_what_a_view_may_mask_is_what_the_declarations_say() -> None:
+    assert {name: declared(t.masked) for name, t in TABLES.items()} == {
+        name: words.of_view(t) for name, t in words.TABLES.items()
+    }
+
+
 def test_tables_of_sources() -> None:
     table = annotation_table("demo", {"score": pl.Float64, "words": pl.List(pl.String)})
     columns = {c.name: type_of(c.dtype) for c in table.columns}

@@ -135,6 +135,7 @@ class FileScan:
         self.wrong: list[str] = []
         self.twice: list[str] = []
         self.bounds: dict[str, tuple[Any, Any]] = {}
+        self.nulls: dict[str, int] = {}
         self.first_key: Any = None
         self.last_key: Any = None
         self._is_source = table.name.startswith("annotations_")
@@ -214,6 +215,7 @@ class FileScan:
             values = values.take(pc.unique(array.indices.drop_null()))
         found = pc.min_max(values).as_py()
         low, high = found["min"], found["max"]
+        self.nulls[name] = self.nulls.get(name, 0) + array.null_count
         if low is None:
             return
         if name in self.bounds:
@@ -266,10 +268,14 @@ class FileScan:
             said = [
                 stats.get(k, {}).get(name) for k in ("minValues", "maxValues", "nullCount")
             ]
-            if said != [low, high, 0]:
+            nulls = self.nulls.get(name, 0)
+            if low is None and nulls:
+                # Of no values at all any bounds hold.
+                low, high = said[:2]
+            if said != [low, high, nulls]:
                 self.wrong.append(
                     f"{who} says of {name} {said[0]!r} to {said[1]!r}, {said[2]} nulls; "
-                    f"it is {low!r} to {high!r}"
+                    f"it is {low!r} to {high!r}, {nulls} nulls"
                 )
 
 

@@ -172,6 +172,7 @@ class Ledger:
             raise StoreError(f"{path} is no store of format {FORMAT_VERSION}")
         folder = path / "_store" / "releases"
         names = (f.stem for f in folder.glob("*.json") if _NUMBER.fullmatch(f.stem))
+        self.is_view = "role" in self.meta
         self.numbers = sorted(int(n) for n in names)
         self.number = self._resolve(release)
         self.record = self.read_record(self.number)

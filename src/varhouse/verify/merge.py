@@ -37,6 +37,17 @@ _FIGURES = (
     "af", "af_adj", "call_rate", "call_rate_adj", "hwe_p", "hwe_midp", "inbreeding", "faf95",
     "faf99", "faf95_adj", "faf99_adj",
 )  # fmt: skip
+
+
+def _without_masked(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Tell of which rows all numbers are shown: bool[rows]."""
+    out = np.ones(batch.num_rows, np.bool_)
+    for name in COUNTS:
+        if name not in ADJ:
+            out &= np.asarray(batch.column(name).is_valid())
+    return out
+
+
 _ALL = np.int64(hash_values(pa.array(["all"])).view(np.int64)[0])
 _MANY = 3
 """Rules that a message names."""
@@ -76,10 +87,19 @@ class AlleleMerge:
         Contig to its number in the order of its name.
     bases
         What the table callable says of some places.
+    is_view
+        The store is the view of a role: where a number of a row is masked nothing is asked of
+        it, and sums of groups and cohorts are not those of what is shown.
     """
 
-    def __init__(self, rank: dict[str, int], bases: BaseCounts | None = None) -> None:
-        self._rank, self._bases = rank, bases
+    def __init__(
+        self,
+        rank: dict[str, int],
+        bases: BaseCounts | None = None,
+        *,
+        is_view: bool = False,
+    ) -> None:
+        self._rank, self._bases, self._is_view = rank, bases, is_view
         self._batches: dict[int, Rows] = {}
         self._said: dict[tuple[str, str], tuple[int, str]] = {}
         self.alone: set[int] = set()
@@ -125,7 +145,12 @@ class AlleleMerge:
         if source.table != "variants":
             unknown = pl.Series(np.asarray(batch.column("n_samples_adj").is_null()))
             frame = frame.with_columns(known=~unknown)
-            self._look_at_rows(source.table, rows, frame)
+            if self._is_view:
+                whole = _without_masked(batch)
+                rows, shown = Rows(batch.filter(whole), rows.partition, rows.labels), frame
+                self._look_at_rows(source.table, rows, shown.filter(pl.Series(whole)))
+            else:
+                self._look_at_rows(source.table, rows, frame)
         return frame
 
     def _add_up(self, cohort: int, frame: pl.DataFrame) -> None:
@@ -241,6 +266,8 @@ class AlleleMerge:
             alleles = rows.unique("h", maintain_order=True)
             lost = alleles.join(known, on="h", how="anti", maintain_order="left")
             self._note("frequencies", "alleles are not in variants", lost, lost)
+        if self._is_view:
+            return
         if rows.height:
             self._strata("frequencies", rows, COUNTS, exactly=True)
         if totals.height:

@@ -9,7 +9,7 @@ from varhouse.errors import AccessError, StoreError
 from varhouse.verify.ledger import DeltaFile, DeltaTable, Ledger, ingest_of, read_delta
 from varhouse.verify.problems import Problem
 from varhouse.verify.rowhash import Sums, add_sums, store_digest, table_digest
-from varhouse.verify.words import PERSONAL, TABLES, Table, is_type, table_of
+from varhouse.verify.words import PERSONAL, TABLES, Table, is_type, of_view, table_of
 
 _RENEW = "the next `varhouse ingest` that makes its rows anew adds it"
 
@@ -73,6 +73,7 @@ def read_tables(ledger: Ledger, problems: list[Problem]) -> dict[str, PinnedTabl
             table = table_of(name, opened.columns)
             if table is None:
                 raise StoreError(f"no table is called {name!r}")
+            table = of_view(table) if ledger.is_view else table
         except AccessError:
             raise
         except (StoreError, KeyError, TypeError, ValueError) as error:

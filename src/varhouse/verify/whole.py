@@ -330,7 +330,7 @@ class Verification:
         for part in sorted(parts):
             bases = self._callable(part, rank, numbers)
             keys: list[Words] = []
-            merge = AlleleMerge(rank, bases)
+            merge = AlleleMerge(rank, bases, is_view=self.ledger.is_view)
             merge.alone = {
                 numbers[n]
                 for n, c in self.cohorts.items()

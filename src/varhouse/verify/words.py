@@ -4,7 +4,7 @@ It is written down a second time on purpose. `tests/unit/test_verify_words.py` c
 the declarations, so that a column that is added there is added here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FORMAT_VERSION = 5
 """Format of the stores that this room reads."""
@@ -208,6 +208,20 @@ def _parse(text: str) -> dict[str, Table]:
 
 
 TABLES = _parse(_TABLES)
+
+MASKABLE = frozenset(
+    {"ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples", "n_not_diploid",
+     "n_het_not_diploid", "n_hom_alt_not_diploid", "an_written", "n_cohorts"}
+)  # fmt: skip
+"""Columns of frequencies and totals that may be null in the store of a view of a role."""
+
+
+def of_view(table: Table) -> Table:
+    """Give a table as the store of a view has it: what tells of few people may be null."""
+    if table.name not in ("frequencies", "totals"):
+        return table
+    columns = (replace(c, nullable=True) if c.name in MASKABLE else c for c in table.columns)
+    return replace(table, columns=tuple(columns))
 
 
 def table_of(name: str, columns: dict[str, str]) -> Table | None:
