@@ -184,6 +184,40 @@ def too_few(
     return out + _renamed(sides[0], sides[1], k, role, release)
 
 
+def changed_people(now: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
+    """Count by group the people who are in one of two releases alone.
+
+    Returns
+    -------
+    pl.DataFrame
+        cohort (null: all together), stratum_by, stratum, people; all groups of either.
+    """
+    sides = [with_everybody(p) for p in (now, then)]
+    names = list(PEOPLE)
+    alone = [a.join(b, on=names, how="anti") for a, b in (sides, sides[::-1])]
+    groups = pl.concat(sides).select(names[:-1]).unique()
+    counted = pl.concat(alone).group_by(names[:-1]).agg(people=pl.len())
+    cohort = pl.when(pl.col("cohort") != EVERY).then(pl.col("cohort")).alias("cohort")
+    return (
+        groups.join(counted, on=names[:-1], how="left")
+        .with_columns(cohort, pl.col("people").fill_null(0))
+        .sort(names[:-1])
+    )
+
+
+def with_level(
+    people: pl.DataFrame, column: str, level: str, above: Mapping[str, str]
+) -> pl.DataFrame:
+    """Add the groups of a coarser level: people of provinces to their regions."""
+    if not column:
+        return people
+    fine = people.filter(pl.col("stratum_by") == column)
+    coarse = fine.with_columns(
+        pl.lit(level).alias("stratum_by"), pl.col("stratum").replace(dict(above))
+    )
+    return pl.concat([people, coarse]).unique()
+
+
 def _shown(people: pl.DataFrame, k: int) -> pl.DataFrame:
     size = pl.len().over("cohort", "stratum_by", "stratum")
     return people.filter(size >= max(k, 1))

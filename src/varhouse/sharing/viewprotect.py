@@ -1,58 +1,133 @@
 """What of counts a view shows: the rule of small counts of a role, put to rows of tables."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
+from varhouse.disclosure.coarsen import Hierarchy
+from varhouse.disclosure.earlier import Earlier
+from varhouse.disclosure.policy import DEFAULT_PRESET, SmallCounts, parse
+from varhouse.disclosure.protect import Protected, protect_tables
+from varhouse.errors import UsageError
+from varhouse.governance.codes import hierarchy, provinces
 from varhouse.governance.ledger import Ledger
+from varhouse.governed import ROLES
 from varhouse.sharing.viewaccount import digest_json
-from varhouse.sharing.viewtables import Rows
 from varhouse.store.reader import Store
-from varhouse.tables.schema import FREQUENCIES, KEY, TOTALS, Table
-from varhouse.tables.statistics import statistics_of
 
-_CARRIERS = ("n_het", "n_hom_alt", "n_hemi")
+_COLUMN = "province"
+"""Stratum whose values are summed up to regions, unless the policy names another column."""
 
 
 @dataclass(frozen=True)
 class Protection:
-    """The rule of small counts of a role.
+    """The rule of small counts of a role, as the store has it.
 
     Attributes
     ----------
-    k
-        Least number of people that is shown.
-    name
-        What it is called.
+    role
+        Whose view is made.
+    by_role
+        The rules of all roles.
+    preset
+        The policy that they were made from.
     """
 
-    k: int = 5
-    name: str = "uk_biobank"
+    role: str
+    by_role: Mapping[str, SmallCounts]
+    preset: str
+    levels: Hierarchy = field(default_factory=Hierarchy)
+
+    @property
+    def policy(self) -> SmallCounts:
+        """The rule of the role."""
+        return self.by_role[self.role]
+
+    @property
+    def k(self) -> int:
+        """Least number of people that is shown, other than 0."""
+        return self.policy.k
+
+    def k_against(self, role: str) -> int:
+        """Give the least number of people by which this view may differ from that of a role.
+
+        Who sees both is of the role that sees more: its rule counts.
+        """
+        return self.by_role[max(role, self.role, key=ROLES.index)].k
+
+    @property
+    def name(self) -> str:
+        """What the rule is called in an account."""
+        return self.policy.name or self.preset
 
     @property
     def digest(self) -> str:
         """Digest of all that it says."""
-        return digest_json([self.k, self.name])
+        levels = [self.levels.column, self.levels.level, dict(self.levels.above)]
+        return digest_json([self.policy.as_dict(), levels])
 
-    def rows(self, own: pl.DataFrame, totals: pl.DataFrame, earlier: Sequence[Rows]) -> Rows:
+    def rows(
+        self, own: pl.DataFrame, totals: pl.DataFrame, earlier: Sequence[Earlier]
+    ) -> Protected:
         """Give what may be shown of rows of frequencies and totals."""
-        del earlier
-        whole = totals.filter(pl.col("stratum_by") == "all")
-        keys = whole.filter(pl.sum_horizontal(_CARRIERS) >= self.k).select(KEY)
-        return (
-            self._mask(own.join(keys, on=KEY, how="semi"), FREQUENCIES),
-            self._mask(totals.join(keys, on=KEY, how="semi"), TOTALS),
-        )
-
-    def _mask(self, rows: pl.DataFrame, table: Table) -> pl.DataFrame:
-        few = pl.sum_horizontal(_CARRIERS).is_between(1, self.k - 1)
-        kept = {"an", "n_samples", "an_written", "n_cohorts"}
-        names = [s.name for s in statistics_of(table.name) if s.name not in kept]
-        return rows.with_columns(pl.when(~few).then(pl.col(n)).alias(n) for n in names)
+        return protect_tables(own, totals, self.policy, self.levels, earlier)
 
 
 def protection_of(store: Store, ledger: Ledger, role: str) -> Protection:
-    """Give the rule of small counts of a role."""
-    del store, ledger, role
-    return Protection()
+    """Give the rule of small counts of a role.
+
+    The ledger names a preset; else the configuration of the newest ingest says it
+    (`policy.small_counts`); else it is the default one.
+
+    Raises
+    ------
+    ConfigError
+        If it is not understood.
+    """
+    said = _settings(store, ledger)
+    by_role = parse(said)
+    preset = said if isinstance(said, str) else (said or {}).get("preset", DEFAULT_PRESET)
+    return Protection(role, by_role, str(preset), _levels(store, by_role[role]))
+
+
+def _settings(store: Store, ledger: Ledger) -> Mapping[str, Any] | str | None:
+    config = _of_newest_ingest(store)
+    said = ledger.small_counts() or {}
+    if not said.get("preset"):
+        return config
+    # What was configured beyond the name counts where it is about the same preset.
+    own = config.get("preset") if isinstance(config, Mapping) else config
+    return config if own == said["preset"] else str(said["preset"])
+
+
+def _of_newest_ingest(store: Store) -> Mapping[str, Any] | str | None:
+    rows = store.scan("ingests").select("release", "config").collect().sort("release")
+    for text in reversed(rows["config"].to_list()):
+        try:
+            policy = json.loads(text).get("policy") or {}
+        except (ValueError, AttributeError):
+            continue
+        if policy:
+            said: Mapping[str, Any] | str | None = policy.get("small_counts")
+            return said
+    return None
+
+
+def _levels(store: Store, policy: SmallCounts) -> Hierarchy:
+    """Give the levels above a column: regions of provinces."""
+    column = policy.hierarchy or _COLUMN
+    try:
+        values = store.values("frequencies", "stratum_by", column)
+    except UsageError:
+        return Hierarchy()
+    if column not in values:
+        return Hierarchy()
+    above = hierarchy()
+    known = provinces()
+    strata = store.scan("frequencies").filter(pl.col("stratum_by") == column)
+    named = strata.select(pl.col("stratum").unique()).collect()["stratum"].sort().to_list()
+    found = {v: above[code] for v in named if (code := known.find(v)) in above}
+    return Hierarchy(column, "region", found) if found else Hierarchy()

@@ -42,14 +42,23 @@ from varhouse.sharing.viewaccount import (
 from varhouse.sharing.viewcohorts import RECIPIENTS, Choice, choose_cohorts, without_denied
 from varhouse.sharing.viewpeople import (
     Difference,
+    changed_people,
     counts_of_people,
     gone_from,
     people_of,
     too_few,
+    with_level,
     write_people,
 )
 from varhouse.sharing.viewprotect import Protection, protection_of
-from varhouse.sharing.viewtables import Made, Origin, PartTables, changes_to, small_tables
+from varhouse.sharing.viewtables import (
+    Made,
+    Origin,
+    PartTables,
+    Shown,
+    changes_to,
+    small_tables,
+)
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import (
     ROOTS,
@@ -262,6 +271,12 @@ class _Making:
         return {c: self.held.get(c, self.store) for c in self.choice.shown}
 
     def _people(self) -> pl.DataFrame:
+        """List who is in the release, by the groups that it shows."""
+        levels = self.protection.levels
+        people = self._people_of_cohorts()
+        return with_level(people, levels.column, levels.level, levels.above)
+
+    def _people_of_cohorts(self) -> pl.DataFrame:
         plain = [c for c in self.choice.shown if c not in self.held]
         frames = [people_of(self.store, plain, self.key)]
         for cohort, store in self.held.items():
@@ -330,15 +345,10 @@ class _Making:
             )
         if not self.decision.is_allowed:
             raise self.decision.refusal()
-        k = self.protection.k
         found: list[Difference] = []
-        seen: set[str] = set()
         for earlier in reversed(self.earlier):
-            same = digest_json([earlier.account.cohorts, earlier.account.store_digest])
-            if same in seen:
-                continue
-            seen.add(same)
             then = people_of_release(self.path, earlier)
+            k = self.protection.k_against(earlier.role)
             found += too_few(self.people, then, k, earlier.role, earlier.release)
         if found:
             raise self._refusal(found)
@@ -406,7 +416,7 @@ class _Making:
             partial(_shown, self.role),
         )
         view = open_view(self.view_path) if has_view else None
-        earlier = self._earlier_stores()
+        earlier = self._shown_before()
         before = self._before(has_view)
         shards: list[Shard] = []
         untouched: list[str] = []
@@ -444,10 +454,13 @@ class _Making:
         newest = read_release(self.view_path, list_releases(self.view_path)[-1])
         return read_account(self.path, self.role, newest.ingest_id).parts
 
-    def _earlier_stores(self) -> list[Store]:
-        """Open all releases of views that are not sealed."""
+    def _shown_before(self) -> list[Shown]:
+        """Open all releases of views that are not sealed, with who changed since."""
         return [
-            open_view(view_folder(self.path, e.role), e.release)
+            Shown(
+                open_view(view_folder(self.path, e.role), e.release),
+                changed_people(self.people, people_of_release(self.path, e)),
+            )
             for e in self.earlier
             if not e.is_sealed
         ]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+from varhouse.disclosure.earlier import Earlier
+from varhouse.disclosure.protect import Protected
 from varhouse.sharing.viewaccount import add_rows, digest_json
 from varhouse.store.catalogue import Catalogue
 from varhouse.store.reader import Store
@@ -48,9 +50,25 @@ OF_ALL = (CONTIGS, GENES, TRANSCRIPTS)
 Rows = tuple[pl.DataFrame, pl.DataFrame]
 """Rows of frequencies and of totals, of the same alleles."""
 
-Protect = Callable[[pl.DataFrame, pl.DataFrame, Sequence[Rows]], Rows]
+Protect = Callable[[pl.DataFrame, pl.DataFrame, Sequence[Earlier]], Protected]
 """Gives what may be shown of rows of frequencies and totals, where earlier releases showed
 some; alleles of which nothing may be shown have no row."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An earlier release of a view, and the people who are in it or in the new one alone.
+
+    Attributes
+    ----------
+    store
+        Its store.
+    changed
+        cohort (null: all together), stratum_by, stratum and `people`, how many they are.
+    """
+
+    store: Store
+    changed: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -139,7 +157,7 @@ class Made:
     alleles
         Alleles of which a cohort has a row, by cohort.
     rows
-        Numbers of rows by table: shown, masked, hidden.
+        Numbers of rows by table: shown; of them masked, and of coarser strata; hidden.
     """
 
     shards: list[Shard] = field(default_factory=list)
@@ -161,11 +179,11 @@ class PartTables:
     protect
         Says what of counts may be shown.
     earlier
-        Stores of earlier releases of views, which whoever reads this one may know.
+        Earlier releases of views, which whoever reads this one may know.
     """
 
     def __init__(
-        self, origin: Origin, part: str, work: Path, protect: Protect, earlier: Sequence[Store]
+        self, origin: Origin, part: str, work: Path, protect: Protect, earlier: Sequence[Shown]
     ) -> None:
         self._origin, self._part, self._work = origin, part, work
         self._protect, self._earlier = protect, _told_apart(earlier, part)
@@ -210,13 +228,15 @@ class PartTables:
     def _add(self, number: int, window: Window, rows: Rows) -> None:
         """Add the rows of a window to all tables."""
         before = [
-            (
-                _window_of(s, FREQUENCIES.name, self._part, window),
-                _window_of(s, TOTALS.name, self._part, window),
+            Earlier(
+                _window_of(e.store, FREQUENCIES.name, self._part, window),
+                _window_of(e.store, TOTALS.name, self._part, window),
+                e.changed,
             )
-            for s in self._earlier
+            for e in self._earlier
         ]
-        own, totals = self._protect(*rows, before)
+        kept = self._protect(*rows, before)
+        own, totals = kept.frequencies, kept.totals
         self._count(rows, (own, totals))
         for (cohort,), mine in own.group_by("cohort"):
             self._write(FREQUENCIES.masked, mine, str(cohort))
@@ -237,8 +257,14 @@ class PartTables:
 
     def _count(self, raw: Rows, shown: Rows) -> None:
         for table, a, b in zip((FREQUENCIES, TOTALS), raw, shown, strict=True):
-            masked = b.filter(pl.col("ac").is_null()).height
-            counts = {"masked": masked, "hidden": a.height - b.height}
+            same = a.select(*_CELLS, *_cohort(table)).join(
+                b.select(*_CELLS, *_cohort(table)), on=[*_CELLS, *_cohort(table)], how="semi"
+            )
+            counts = {
+                "masked": b["ac"].null_count(),
+                "hidden": a.height - same.height,
+                "coarser": b.height - same.height,
+            }
             add_rows(self.made.rows, {table.name: counts})
         alleles = [r[1].select(KEY).n_unique() for r in (raw, shown)]
         add_rows(self.made.rows, {VARIANTS.name: {"hidden": alleles[0] - alleles[1]}})
@@ -328,19 +354,27 @@ class PartTables:
             self.made.shards += [shard] if shard else []
 
 
-def _told_apart(stores: Sequence[Store], part: str) -> list[Store]:
-    """Leave out stores whose files of counts of a partition are those of one before."""
-    seen: set[tuple[str, ...]] = set()
+_CELLS = (*KEY, "stratum_by", "stratum")
+
+
+def _cohort(table: Table) -> list[str]:
+    return ["cohort"] if "cohort" in table.names else []
+
+
+def _told_apart(earlier: Sequence[Shown], part: str) -> list[Shown]:
+    """Leave out what is as one before: the files of counts of a partition, and who changed."""
+    seen: list[tuple[list[str], pl.DataFrame]] = []
     out = []
-    for store in stores:
-        files = [
+    for shown in earlier:
+        store = shown.store
+        files = sorted(
             f"{store.path}/{p}"
             for t in (FREQUENCIES.name, TOTALS.name)
             for p in store.file_frame(t, part=part)["path"]
-        ]
-        if files and tuple(sorted(files)) not in seen:
-            seen.add(tuple(sorted(files)))
-            out.append(store)
+        )
+        if files and not any(f == files and c.equals(shown.changed) for f, c in seen):
+            seen.append((files, shown.changed))
+            out.append(shown)
     return out
 
 
