@@ -1,5 +1,8 @@
 """What attacks say, in both languages."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from varhouse.language import Text
 
 BEYOND = {
@@ -24,3 +27,68 @@ BEYOND = {
     ),
 }
 """Name of a bound to what is said when it is exceeded."""
+
+LINES: dict[str, Text] = {
+    "all": Text("all cohorts", "全部队列"),
+    "membership": Text(
+        "{scope}: of {people:,} people by {alleles:,} alleles, members are found with power "
+        "{power:.3f} at 0.05 of false positives, {rare:.3f} at 0.001",
+        "{scope}:{people:,} 人,{alleles:,} 个等位基因;成员推断的检验效能在假阳性率 0.05 下为 "
+        "{power:.3f},0.001 下为 {rare:.3f}",
+    ),
+    "questions": Text(
+        "yes/no questions for a target's rarest alleles: {told}",
+        "就目标最罕见的等位基因逐一询问有无:{told}",
+    ),
+    "question": Text("power {power:.2f} after {n}", "{n} 次后效能 {power:.2f}"),
+    "small": Text(
+        "small counts below {k} that follow: {n:,}", "可推出的小于 {k} 的计数:{n:,} 个"
+    ),
+    "cell": Text(
+        "  {allele} in {scope}, {by} {stratum}: {count} = {value} ({how})",
+        "  {allele},{scope},{by} 层 {stratum}:{count} = {value}({how})",
+    ),
+    "changes": Text(
+        "counts that differ by fewer than {k} from earlier releases or more open roles: {n:,}"
+        "; genotypes of single people: {genotypes:,}",
+        "与以前版本或更公开角色相差小于 {k} 的计数:{n:,} 个;可得的个人基因型:{genotypes:,} 个",
+    ),
+}
+
+
+def lines_of(measured: Mapping[str, Any]) -> list[str]:
+    """Say what was measured, a line each, in the language of the reader."""
+    lines = []
+    for scope, of in measured["membership"].items():
+        lines.append(
+            LINES["membership"].say(
+                scope=scope or LINES["all"].say(),
+                people=of["people"],
+                alleles=of["alleles"],
+                power=of["power"]["0.05"],
+                rare=of["power"]["0.001"],
+            )
+        )
+    told = [
+        LINES["question"].say(n=n, power=power) for n, power in measured["questions"].items()
+    ]
+    if told:
+        lines.append(LINES["questions"].say(told=", ".join(told)))
+    k = measured["k"]
+    if k > 1:
+        lines.append(LINES["small"].say(k=k, n=measured["small_cells"]))
+        for cell in measured["examples"]:
+            allele = "-".join(str(cell[n]) for n in ("contig", "pos", "ref", "alt"))
+            lines.append(
+                LINES["cell"].say(
+                    allele=allele, scope=cell["scope"] or LINES["all"].say(),
+                    by=cell["stratum_by"], stratum=cell["stratum"], count=cell["count"],
+                    value=cell["value"], how=cell["how"],
+                )
+            )  # fmt: skip
+        lines.append(
+            LINES["changes"].say(
+                k=k, n=measured["differences"], genotypes=measured["genotypes"]
+            )
+        )
+    return lines

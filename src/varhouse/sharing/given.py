@@ -115,13 +115,20 @@ class Meter:
             and g.content in contents
             and (since is None or g.on >= since)
         }
-        return distinct(self._read(name) for name in sorted(files))
+        return distinct(self.persons(name) for name in sorted(files))
 
     def cohorts(self, recipients: Collection[str]) -> set[str]:
         """Name the cohorts of which any of some recipients was given something."""
         return {c for g in self.givings if g.recipient in recipients for c in g.cohorts}
 
-    def _read(self, name: str) -> pl.DataFrame:
+    def persons(self, name: str) -> pl.DataFrame:
+        """Read the persons of a giving by the SHA-256 of their file.
+
+        Raises
+        ------
+        StoreError
+            If it is not there as it was noted.
+        """
         file = self.folder / f"{name}.parquet"
         try:
             raw = file.read_bytes()

@@ -1,0 +1,83 @@
+"""`varhouse audit verify`: whether ledger and audit log are as they were written."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from varhouse.cli.audit import add_store, check_governed
+from varhouse.errors import UsageError
+
+_TEXT = """\
+Checks each line of both chains, both against the heads that the other one knows, against those
+in the records of releases (of the store and its views), in receipts, and those that were kept
+elsewhere; and the files of persons against the log. Exit code 1: something was changed.
+
+Who can write to the store can write both chains anew, with all anchors in it. So keep the
+heads that this prints where he cannot, and give them with --anchor and --audit-anchor.
+"""
+
+
+def add_parser(steps: Any) -> None:
+    """Declare `varhouse audit verify`."""
+    parser = steps.add_parser(
+        "verify",
+        help="whether ledger and audit log are as they were written",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_store(parser)
+    for name, what in (("--anchor", "ledger"), ("--audit-anchor", "audit log")):
+        parser.add_argument(
+            name, action="append", default=[], metavar="N:DIGEST",
+            help=f"a head of the {what} that was kept elsewhere; may be repeated",
+        )  # fmt: skip
+    parser.add_argument(
+        "--receipt", action="append", default=[], type=Path, metavar="FILE",
+        help="receipt.json of a pack; may be repeated",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def _heads(texts: list[str]) -> list[tuple[int, str]]:
+    heads = []
+    for text in texts:
+        found = re.fullmatch(r"([0-9]{1,9}):([0-9a-f]{64})", text)
+        if found is None:
+            raise UsageError(
+                f"{text!r} is no anchor", "N:DIGEST, as `varhouse audit verify` prints it"
+            )
+        heads.append((int(found[1]), found[2]))
+    return heads
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, and say what does not fit."""
+    from varhouse.masking import say
+    from varhouse.sharing.audits import verify
+    from varhouse.sharing.audittexts import KEEP, VERIFIED, VERIFY_FIX
+
+    check_governed(args.store)
+    found = verify(args.store, _heads(args.anchor), _heads(args.audit_anchor), args.receipt)
+    if args.json:
+        told = {
+            "ledger": {"n": found.ledger[0], "digest": found.ledger[1]},
+            "audit": {"n": found.audit[0], "digest": found.audit[1]},
+            "anchors": found.anchors,
+            "problems": list(found.problems),
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+        return 1 if found.problems else 0
+    if found.problems:
+        for problem in found.problems:
+            say(f"error: {problem}", sys.stderr)
+        say(f"fix: {VERIFY_FIX.say()}", sys.stderr)
+        return 1
+    say(VERIFIED.say(ledger=found.ledger[0], audit=found.audit[0], anchors=found.anchors))
+    say(KEEP.say())
+    for option, head in (("--anchor", found.ledger), ("--audit-anchor", found.audit)):
+        if head[0]:
+            say(f"  {option} {head[0]}:{head[1]}")
+    return 0

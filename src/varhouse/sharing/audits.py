@@ -1,0 +1,247 @@
+"""Reports of the audit log: who got what of whom, and whether the chains fit each other."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from varhouse.errors import StoreError
+from varhouse.files import read_json
+from varhouse.governance.audit import Audit
+from varhouse.governance.ledger import Ledger
+from varhouse.governed import ROLES, private_folder, view_folder
+from varhouse.sharing.auditevents import Asked, Passed, choose, read_passed
+from varhouse.sharing.audittexts import PROBLEMS
+from varhouse.sharing.given import Meter
+from varhouse.store.releases import list_releases, read_release
+
+ANCHOR = "governance"
+"""In the meta of a release: the head of the ledger when it was made."""
+
+
+Heads = tuple[tuple[int, str], ...]
+
+# --- who got what ---
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one recipient got of one cohort.
+
+    Attributes
+    ----------
+    people
+        Distinct people of the cohort in the largest of its givings: at least as many are
+        known to the recipient.
+    first, last
+        Times, UTC.
+    """
+
+    cohort: str
+    recipient: str
+    givings: int
+    refused: int
+    people: int
+    contents: tuple[str, ...]
+    rules: tuple[str, ...]
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report by cohort and recipient.
+
+    Attributes
+    ----------
+    people
+        Distinct people by recipient, over all givings that are asked for.
+    """
+
+    lines: tuple[Line, ...]
+    people: dict[str, int]
+    passed: tuple[Passed, ...]
+
+
+def make_report(store: Path, asked: Asked) -> Report:
+    """Report what left a store.
+
+    Raises
+    ------
+    AccessError, StoreError
+        If the audit log may not be read, or was changed.
+    """
+    passed = choose(read_passed(Audit(store).events()), asked)
+    cells: dict[tuple[str, str], list[Passed]] = {}
+    for p in passed:
+        for cohort in p.cohorts or ("",):
+            if not asked.cohorts or cohort in asked.cohorts:
+                cells.setdefault((cohort, p.recipient), []).append(p)
+    meter = Meter(store)
+    recipients = sorted({p.recipient for p in passed if p.counts})
+    people = {r: _distinct(meter, [p for p in passed if p.recipient == r]) for r in recipients}
+    lines = tuple(_line(cell, found) for cell, found in sorted(cells.items()))
+    return Report(lines, people, tuple(passed))
+
+
+def _distinct(meter: Meter, passed: Sequence[Passed]) -> int:
+    """Count distinct people over givings."""
+    persons = {
+        person
+        for name in {p.persons for p in passed if p.counts and p.persons}
+        for person in meter.persons(name)["person"].to_list()
+    }
+    return len(persons)
+
+
+def _line(cell: tuple[str, str], found: Sequence[Passed]) -> Line:
+    cohort, recipient = cell
+    given = [p for p in found if p.counts]
+    return Line(
+        cohort=cohort,
+        recipient=recipient,
+        givings=len(given),
+        refused=sum(p.outcome == "share_refused" for p in found),
+        people=max((p.people.get(cohort, p.people[""]) for p in given), default=0),
+        contents=tuple(sorted({p.content for p in found if p.content})),
+        rules=tuple(sorted({r for p in found for r in p.rules})),
+        first=found[0].time,
+        last=found[-1].time,
+    )
+
+
+# --- whether it is as it was written ---
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a check of the chains found.
+
+    Attributes
+    ----------
+    ledger, audit
+        Number and digest of the last line of each; keep them elsewhere.
+    anchors
+        How many anchors were held against them.
+    problems
+        What does not fit, in the language of the reader; empty: all does.
+    """
+
+    ledger: tuple[int, str]
+    audit: tuple[int, str]
+    anchors: int
+    problems: tuple[str, ...]
+
+
+def verify(
+    store: Path,
+    ledger_heads: Iterable[tuple[int, str]] = (),
+    audit_heads: Iterable[tuple[int, str]] = (),
+    receipts: Iterable[Path] = (),
+) -> Verified:
+    """Check ledger and audit log by themselves, against each other, and against anchors.
+
+    Anchors are heads that the other chain knows, those in the records of releases of the
+    store and of its views, those of receipts, and what was kept elsewhere. The files of
+    persons are compared with the digests by which the log names them.
+
+    Parameters
+    ----------
+    receipts
+        Files `receipt.json` of packs.
+
+    Raises
+    ------
+    AccessError
+        If one of them may not be read.
+    """
+    problems: list[str] = []
+    kept: list[tuple[str, Heads, Heads]] = [("", tuple(ledger_heads), tuple(audit_heads))]
+    for receipt in receipts:
+        kept.append((str(receipt), *_heads_of_receipt(receipt)))
+    for name, head in _heads_of_releases(store):
+        kept.append((name, (head,), ()))
+    ledger = _links(lambda: Ledger.open(store).links, problems)
+    audit = _links(lambda: Audit(store).events(), problems)
+    kept.append(("audit.jsonl", tuple(_known_heads(audit, "ledger")), ()))
+    kept.append(("ledger.jsonl", (), tuple(_known_heads(ledger, "audit"))))
+    anchors = 0
+    for where, of_ledger, of_audit in kept:
+        for name, links, heads in (("ledger", ledger, of_ledger), ("audit", audit, of_audit)):
+            for n, digest in heads:
+                anchors += 1
+                if links is not None and not _is_there(links, n, digest):
+                    problems.append(
+                        PROBLEMS["anchor"].say(chain=name, n=n, where=where or "--anchor")
+                    )
+    problems += _persons(store, audit)
+    ends = [(x[-1].n, x[-1].digest) if x else (0, "") for x in (ledger, audit)]
+    return Verified(ends[0], ends[1], anchors, tuple(dict.fromkeys(problems)))
+
+
+def _links(read: Any, problems: list[str]) -> list[Any] | None:
+    try:
+        return list(read())
+    except StoreError as error:
+        if type(error) is not StoreError:
+            raise
+        problems.append(str(error))
+        return None
+
+
+def _known_heads(links: list[Any] | None, key: str) -> Iterator[tuple[int, str]]:
+    for link in links or ():
+        head = link.body.get(key)
+        if isinstance(head, Mapping) and head.get("n"):
+            yield int(head["n"]), str(head["digest"])
+
+
+def _is_there(links: Sequence[Any], n: int, digest: str) -> bool:
+    return not n or (n <= len(links) and links[n - 1].digest == digest)
+
+
+def _heads_of_releases(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Give the heads of the ledger that records of releases know, and accounts of views."""
+    for file in sorted((private_folder(store) / "views").glob("*/*.json")):
+        head = read_json(file).get("ledger")
+        if isinstance(head, Mapping) and head.get("n"):
+            yield (
+                f"views/{file.parent.name}/{file.name}",
+                (int(head["n"]), str(head["digest"])),
+            )
+    for root in (store, *(view_folder(store, role) for role in ROLES)):
+        if not (root / "_store").is_dir():
+            continue
+        for number in list_releases(root):
+            meta = read_release(root, number).meta
+            head = meta.get(ANCHOR)
+            if isinstance(head, Mapping) and head.get("n"):
+                where = "" if root == store else f"_views/{root.name} "
+                name = f"{where}release {number}"
+                yield name, (int(head["n"]), str(head["digest"]))
+
+
+def _heads_of_receipt(file: Path) -> tuple[Heads, Heads]:
+    """Give the heads that a receipt knows: of the ledger, of the audit log."""
+    told = read_json(file, "give the receipt.json of a pack")
+
+    def heads(*names: str) -> Heads:
+        found = [told[n] for n in names if isinstance(told.get(n), Mapping)]
+        return tuple((int(h["n"]), str(h["digest"])) for h in found if h.get("n"))
+
+    return heads("ledger", "ledger_head", ANCHOR), heads("audit", "audit_line", "audit_head")
+
+
+def _persons(store: Path, audit: list[Any] | None) -> Iterator[str]:
+    """Say which files of persons are not as the log names them."""
+    for p in read_passed(audit or ()):
+        if not p.persons:
+            continue
+        file = private_folder(store) / "given" / f"{p.persons}.parquet"
+        try:
+            raw = file.read_bytes()
+        except FileNotFoundError:
+            raw = b""
+        if hashlib.sha256(raw).hexdigest() != p.persons:
+            yield PROBLEMS["persons"].say(n=p.n, file=file.name)
