@@ -24,6 +24,7 @@ _SAFE = (
      "no record lies on a contig of this assembly"),
     (re.compile(r"^([\d,]+) allele\(s\) stand twice"), "{0} allele(s) stand twice"),
     (re.compile(r"^([\d,]+) record\(s\) at fault"), "{0} record(s) at fault"),
+    (re.compile(r"^(?:rule|规则) ([A-Z][A-Z0-9-]*): "), "rule {0}"),
 )  # fmt: skip
 """Reasons of an ingest that hold no name once the rest is cut off."""
 

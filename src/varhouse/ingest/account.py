@@ -41,6 +41,10 @@ def _print_others(account: dict[str, Any], out: TextIO) -> None:
         say(f"unchanged  {name}", out)
     for name in account.get("settled", []):
         say(f"no longer held back  {name}  (it is in as it was)", out)
+    for lapsed in account.get("lapsed", []):
+        say(f"no basis   {lapsed['cohort']}  (it stays; nothing new of it comes in)", out)
+        for reason in lapsed["reasons"]:
+            say(f"           {reason}", out)
     for w in account.get("waiting", []):
         names = ", ".join(w["first"]) + (", ..." if w["n"] > len(w["first"]) else "")
         say(f"waiting    {w['cohort']}: {w['n']:,} in the sheet without a file ({names})", out)

@@ -23,6 +23,7 @@ from varhouse.ingest.setup.assembly import (
 )
 from varhouse.ingest.setup.begin import begin, empty_unfit
 from varhouse.ingest.setup.config import Config, read_config
+from varhouse.ingest.setup.permits import enter_rules
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.run import Run, source_folder
 from varhouse.ingest.setup.settings import LEAVE_OUT
@@ -189,6 +190,7 @@ def ingest(store: Path, config: Path | Config, options: Options) -> tuple[int, d
             LOG.warning("note  %s", line)
         # Somebody else may have been here between the two locks.
         _change_assembly(store, config, holder.token)
+        enter_rules(store, config.policy)
         run = prepare(store, config, utc_now(), rehash=options.rehash)
         _warn(run)
         if not run.has_work:
@@ -252,6 +254,7 @@ def _up_to_date(run: Run) -> tuple[int, dict[str, Any]]:
         "unchanged": run.unchanged,
         "held_back": run.held_before,
         "waiting": run.waiting,
+        "lapsed": run.lapsed,
         "up_to_date": True,
     }
     return _exit_code(account), account

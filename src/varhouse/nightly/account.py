@@ -38,6 +38,7 @@ FAULT_KINDS = {
     "ingest": "the ingest holds a cohort back, by what its files or sheets hold",
     "unfinished": "a delivery has had no ready mark for too long",
     "changed": "files of a delivery that was accepted are no longer as they were checked",
+    "basis": "a cohort is in, and rules would not let it in today: a paper ended, say",
     "verify": "a second reading found a release to be other than its files, or damaged",
     "failed": "the night itself failed; `Night.error` says why",
 }

@@ -31,7 +31,14 @@ from varhouse.nightly.pages import write_pages
 from varhouse.nightly.retention import keep_to_rules
 from varhouse.nightly.secondreading import read_again
 from varhouse.nightly.settings import Settings, read_settings
-from varhouse.nightly.settling import as_reasons, hold, made_release, settle, take_account
+from varhouse.nightly.settling import (
+    as_reasons,
+    hold,
+    lapsed_of,
+    made_release,
+    settle,
+    take_account,
+)
 from varhouse.nightly.sheets import Standing, make_config, missing_strata, read_standing
 from varhouse.nightly.state import State, corrects, make_state
 from varhouse.nightly.sums import KnownSums
@@ -130,6 +137,7 @@ class _Work:
         self.held_cohorts: dict[str, list[Reason]] = {}
         self.changed: list[str] = []
         self.doubts: list[Reason] | None = None
+        self.lapsed: dict[str, list[Reason]] | None = None
 
     # --- the whole ---
 
@@ -161,7 +169,14 @@ class _Work:
     def _finish(self, teller: Teller, began: float) -> bool:
         """Tell what became of everything; gives whether a person has to look."""
         night = self.night
-        teller.tell(self.found, self.sorted, self.held_cohorts, self.changed, self.doubts)
+        teller.tell(
+            self.found,
+            self.sorted,
+            self.held_cohorts,
+            self.changed,
+            self.doubts,
+            self.lapsed,
+        )
         alarm = bool(night.faults if self.options.strict else night.new_faults())
         if night.error is None:
             night.exit_code = 3 if alarm else 0
@@ -234,10 +249,11 @@ class _Work:
                 config = self._config(standing, states, Path(folder))
                 options = replace(self.options.ingest, dry_run=True)
                 _, account = ingest(self.settings.store, config, options)
+            self.lapsed = lapsed_of(account)
             for held in account["held_back"]:
                 self.held_cohorts[held["cohort"]] = as_reasons(held["reasons"])
         teller = Teller(self.settings, self.ledger, self.night, _previous(self.settings))
-        teller.tell(self.found, self.sorted, self.held_cohorts, [])
+        teller.tell(self.found, self.sorted, self.held_cohorts, [], None, self.lapsed)
         alarm = self.night.faults if self.options.strict else self.night.new_faults()
         self.night.exit_code = 3 if alarm else 0
         return self.night
@@ -356,6 +372,7 @@ class _Work:
         config = self._config(standing, states, self.settings.folder / SHEETS)
         _, account = ingest(self.settings.store, config, self.options.ingest)
         self._note(take_account(self.night, account))
+        self.lapsed = lapsed_of(account)
         held = {h["cohort"]: h for h in account["held_back"]}
         for cohort, state in states.items():
             if cohort in held:

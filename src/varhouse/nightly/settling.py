@@ -46,6 +46,12 @@ def take_account(night: Night, account: dict[str, Any]) -> list[str]:
     return notes
 
 
+def lapsed_of(account: dict[str, Any]) -> dict[str, list[Reason]] | None:
+    """Give the cohorts that are in and have no basis any more; None: nobody asked."""
+    found = account.get("lapsed")
+    return None if found is None else {x["cohort"]: as_reasons(x["reasons"]) for x in found}
+
+
 def made_release(account: dict[str, Any]) -> int | None:
     """Give the release of an ingest, if only to tell of what was held back; None: none."""
     release = account["release"]

@@ -48,6 +48,7 @@ class Teller:
         cohorts: Mapping[str, list[Reason]],
         changed: Iterable[str],
         doubts: list[Reason] | None = None,
+        lapsed: Mapping[str, list[Reason]] | None = None,
     ) -> None:
         """Fill the account, and write what deliverers read.
 
@@ -59,6 +60,8 @@ class Teller:
             Those of them of which accepted files changed.
         doubts
             What a second reading of the night's release found; None: there was none.
+        lapsed
+            Cohorts that are in and have no basis any more; None: nobody asked.
         """
         found = list(found)
         there = {shown_name(f.name) for f in found}
@@ -71,6 +74,10 @@ class Teller:
         for cohort, reasons in sorted(cohorts.items()):
             kind = "changed" if cohort in of_files else "ingest"
             self._add_fault(f"cohort:{cohort}", kind, None, cohort, reasons)
+        for cohort, reasons in sorted((lapsed or {}).items()):
+            self._add_fault(f"cohort:{cohort}", "basis", None, cohort, reasons)
+        if lapsed is None:
+            self._keep_known_faults({"basis"})
         night = self.night
         if doubts:
             self._add_fault("release", "verify", None, None, doubts)

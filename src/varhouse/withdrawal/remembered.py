@@ -80,6 +80,8 @@ def remember(store: Store, cohort: str, reference: Path | None = None) -> Rememb
     if problems:
         raise ConfigError(problems, _WHERE)
     said["assembly"] = assembly
+    # Whether it may come in was asked then; the rules may be gone by now.
+    said["policy"] = {k: v for k, v in (said.get("policy") or {}).items() if k != "rules"}
     of_run = RunCohort(cohort, [], _metadata(row), said="", replaces=True, **taken)
     sheet = _sheet(store, cohort)
     try:

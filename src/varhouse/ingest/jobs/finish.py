@@ -20,6 +20,7 @@ from varhouse.ingest.setup.fingerprints import wanted_fingerprint
 from varhouse.ingest.setup.growing import count_files
 from varhouse.ingest.setup.held import held_fingerprint, held_shards
 from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.permits import anchor_of
 from varhouse.ingest.setup.run import Run, annotation_of
 from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
@@ -121,6 +122,8 @@ def _commit_rows(
     if account["stages"]:
         # Up to now; `varhouse store log` tells it.
         meta["event"] = total(account["stages"])
+    if (anchor := anchor_of(Path(run.store), run.policy)) is not None:
+        meta["governance"] = anchor
     event = meta.setdefault("event", {})
     if held:
         event["held_back"] = sorted(held)
@@ -217,6 +220,7 @@ def _held_rows(
             ),
             run.limits,
             run.policy.withdrawn,
+            run.cohort(n).permits,
         )
         for n, found in verdicts.items()
     }
@@ -287,6 +291,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "warnings": run.warnings,
         "waiting": run.waiting,
         "settled": run.settled,
+        "lapsed": run.lapsed,
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest,

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.ingest.jobs.holding import file_reasons
+from varhouse.ingest.jobs.holding import file_reasons, permit_reasons
 from varhouse.ingest.jobs.ownrows import joined_notes
 from varhouse.ingest.jobs.plan import all_reasons, cohort_samples
 from varhouse.ingest.jobs.validate import notes_of
@@ -43,8 +43,9 @@ def foresee(run: Run, sheet: pl.DataFrame) -> dict[str, Any]:
     held: list[dict[str, Any]] = []
     for cohort in run.cohorts:
         verdicts = _verdicts(run, cohort)
-        reasons = all_reasons(run, cohort.name, verdicts, sheet)
-        notes = joined_notes(verdicts)
+        permits = permit_reasons(run, cohort.name, verdicts, sheet)
+        reasons = all_reasons(run, cohort.name, verdicts, sheet) + permits.hold
+        notes = joined_notes(verdicts) + permits.notes
         if reasons:
             stays = count_files(run.base(), cohort.name)
             held.append(
@@ -72,6 +73,7 @@ def foresee(run: Run, sheet: pl.DataFrame) -> dict[str, Any]:
         "warnings": run.warnings,
         "waiting": run.waiting,
         "settled": run.settled,
+        "lapsed": run.lapsed,
         "renews": (["genes"] if run.annotate_all else []) + run.annotate_sources,
         "gone": (["genes"] if run.genes_gone else []) + run.gone_sources,
     }

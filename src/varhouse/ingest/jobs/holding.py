@@ -15,6 +15,9 @@ import polars as pl
 from varhouse.callability.codes import MOST_ALLELES
 from varhouse.frequencies.kits import WHOLE
 from varhouse.genotypes.calls import MAX_PLOIDY
+from varhouse.governance.foreign import find_foreign
+from varhouse.ingest.setup.growing import stored_ordinals
+from varhouse.ingest.setup.permits import Answer, Came, Permits, sheet_assays
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict
@@ -137,6 +140,39 @@ def cohort_reasons(
     if n_records and lost == n_records:
         reasons.append("no record lies on a contig of this assembly; fix: the aliases table")
     return reasons
+
+
+def permit_reasons(
+    run: Run, cohort: str, verdicts: list[Verdict], sheet: pl.DataFrame
+) -> Answer:
+    """Give the reasons that rules have (`policy.rules`), and what they only tell.
+
+    Parameters
+    ----------
+    sheet
+        Rows of the sample sheet.
+    """
+    permits = Permits.of(run.policy, Path(run.store), run.started)
+    if permits is None:
+        return Answer([], [])
+    of_run = run.cohort(cohort)
+    names = dict.fromkeys(s for v in verdicts for s in v.samples)
+    if of_run.grows:
+        names |= dict.fromkeys(stored_ordinals(run.base(), cohort, of_run.kept))
+    own = sheet.filter(pl.col("cohort") == cohort)
+    ids = [c for c in own.columns if "accession" in c or c in ("biosample", "project")]
+    foreign = find_foreign(
+        headers=(v.header for v in verdicts),
+        paths=[v.path for v in verdicts],
+        samples=list(names),
+        ids=[
+            cohort,
+            *of_run.metadata.values(),
+            *(t for c in ids for t in own[c].drop_nulls().to_list()),
+        ],
+    )
+    came = Came(len(names), sheet_assays(own, names), foreign)
+    return permits.answer(cohort, of_run.metadata, came)
 
 
 def _told_twice(policy: Policy, verdicts: list[Verdict]) -> list[str]:

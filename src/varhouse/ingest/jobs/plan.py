@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.files import read_json, write_json
-from varhouse.ingest.jobs.holding import cohort_reasons
+from varhouse.ingest.jobs.holding import cohort_reasons, permit_reasons
 from varhouse.ingest.jobs.ownrows import joined_notes
 from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run
@@ -120,8 +120,9 @@ def make_plan(
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
-        reasons = all_reasons(run, cohort.name, verdicts, sheet)
-        plan.notes[cohort.name] = joined_notes(verdicts)
+        permits = permit_reasons(run, cohort.name, verdicts, sheet)
+        reasons = all_reasons(run, cohort.name, verdicts, sheet) + permits.hold
+        plan.notes[cohort.name] = joined_notes(verdicts) + permits.notes
         if reasons:
             plan.held_back[cohort.name] = reasons
             plan.held_files[cohort.name] = [str(p) for p in paths]

@@ -24,6 +24,7 @@ from varhouse.ingest.setup.growing import Growth, as_they_were, count_files, pla
 from varhouse.ingest.setup.held import held_fingerprint, known_held
 from varhouse.ingest.setup.kits import bed_digests
 from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.permits import Permits
 from varhouse.ingest.setup.run import RunCohort
 from varhouse.ingest.setup.settings import text_digest
 from varhouse.store.reader import Store
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 
 
 def changed_cohorts(
-    config: "Config", base: Store, reference: str, par: str, digests: KnownFiles
+    config: "Config",
+    base: Store,
+    reference: str,
+    par: str,
+    digests: KnownFiles,
+    permits: Permits | None = None,
 ) -> tuple[list[RunCohort], list[str], list[dict[str, Any]]]:
     """Sort the cohorts: those to take in, those that are in, those held back as before."""
     known, refused = _known(base), known_held(base)
@@ -46,6 +52,7 @@ def changed_cohorts(
     for cohort in config.cohorts:
         settings = settings_digest(config, cohort, reference, aliases, par, digests)
         wanted = _Wanted.of(config, cohort, settings)
+        basis = permits.state(cohort.name, cohort.metadata) if permits else ""
         row, before = known.get(cohort.name), refused.get(cohort.name)
         growth: Growth | None = None
         if row is not None or before is not None:
@@ -62,14 +69,16 @@ def changed_cohorts(
             if growth is None and row and cohort.chain is None and not cohort.kits:
                 growth = plan_growth(base, cohort.name, wanted.files, prints, config.limits)
             now = wanted_fingerprint(settings, wanted.said, found)
-            held_for = held_fingerprint(now, config.limits, config.policy.withdrawn)
+            held_for = held_fingerprint(now, config.limits, config.policy.withdrawn, basis)
             if before and before["fingerprint"] == held_for:
                 held.append(_still_held(base, cohort.name, before["reasons"]))
                 continue
         if growth is None:
             growth = Growth(wanted.files, list(range(len(wanted.files))), [], [])
         source = _compiled_source(base, cohort, digests)
-        cohorts.append(wanted.to_take_in(growth, source, is_stored=row is not None))
+        taken = wanted.to_take_in(growth, source, is_stored=row is not None)
+        taken.permits = basis
+        cohorts.append(taken)
     return cohorts, unchanged, held
 
 

@@ -15,6 +15,7 @@ from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
 from varhouse.genome.contigs import Contigs, read_aliases
+from varhouse.governance.rules import load_rules
 from varhouse.ingest.setup.config_form import Form, check_form, read_keys, spread_assembly
 from varhouse.ingest.setup.filelists import cohort_files
 from varhouse.ingest.setup.genesfile import genes_problems
@@ -155,6 +156,8 @@ def check_config(
         )
         problems += found
     warnings = sheet.notes + kits.notes + warnings
+    policy, found = _policy(said.get("policy") or {}, base)
+    problems += found
     if paths["mane"] and not raw.get("genes"):
         problems.append("mane: needs a gene model (genes)")
     if problems:
@@ -172,7 +175,7 @@ def check_config(
         samples,
         strata,
         sources,
-        Policy(**(raw.get("policy") or {})),
+        policy,
         raw,
         contigs,
         limits,
@@ -184,6 +187,23 @@ def check_config(
         kits,
         base,
     )
+
+
+def _policy(said: dict[str, Any], base: Path) -> tuple[Policy, list[str]]:
+    """Read the policy, with the rules that it names; and what is wrong with these."""
+    policy = dict(said)
+    rules = policy.get("rules")
+    if rules is None:
+        return Policy(**policy), []
+    if rules != "builtin":
+        policy["rules"] = str(base / rules)
+    try:
+        load_rules(policy["rules"])
+    except ConfigError as error:
+        return Policy(), [f"policy.rules: {p}" for p in error.problems]
+    except InputError as error:
+        return Policy(), [f"policy.rules: {error.message}; fix: {error.fix or 'correct it'}"]
+    return Policy(**policy), []
 
 
 def _paths(said: dict[str, Any], base: Path) -> tuple[dict[str, Path | None], list[str]]:

@@ -183,6 +183,8 @@ def setting_paths(said: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     places = [(said, key) for key in ("genes", "mane")]
     places += [(said.get("assembly") or {}, k) for k in ("reference", "par", "aliases")]
     places += [(s, k) for s in said.get("sources") or [] for k in ("path", "merged")]
+    policy = said.get("policy") or {}
+    places += [(policy, "rules")] if policy.get("rules") != "builtin" else []
     return [(place, key) for place, key in places if place.get(key)]
 
 

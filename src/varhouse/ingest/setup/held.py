@@ -23,7 +23,7 @@ from varhouse.tables.shards import Shard, write_shard
 from varhouse.vcf.text.limits import Limits
 
 
-def held_fingerprint(cohort: str, limits: Limits, withdrawn: str) -> str:
+def held_fingerprint(cohort: str, limits: Limits, withdrawn: str, permits: str = "") -> str:
     """Digest what decides that a cohort is held back.
 
     Parameters
@@ -34,8 +34,11 @@ def held_fingerprint(cohort: str, limits: Limits, withdrawn: str) -> str:
         They decide what is read, never what it gives.
     withdrawn
         `policy.withdrawn`: it is no part of how a cohort goes in, but of whether it does.
+    permits
+        What the answer of rules follows from (`permits.Permits.state`); empty without rules.
     """
-    return text_digest(cohort, asdict(limits), withdrawn, __version__)
+    more = (permits,) if permits else ()
+    return text_digest(cohort, asdict(limits), withdrawn, __version__, *more)
 
 
 def known_held(base: Store) -> dict[str, dict[str, Any]]:

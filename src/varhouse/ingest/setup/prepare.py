@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from varhouse.errors import ConfigError
 from varhouse.filestate import file_state
+from varhouse.governed import is_governed
 from varhouse.ingest.setup.assembly import (
     check_reference,
     check_same_assembly,
@@ -22,6 +23,7 @@ from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
 from varhouse.ingest.setup.held import known_held
 from varhouse.ingest.setup.kits import check_beds
 from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.ingest.setup.permits import NO_RULES, Permits
 from varhouse.ingest.setup.run import FOLDER, Run, RunCohort, annotation_of
 from varhouse.ingest.setup.settings import SourceConfig, text_digest
 from varhouse.ingest.setup.waiting import tell_waiting
@@ -68,10 +70,14 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
     digests = source_digests(config, known)
     genes = genes_digest(config, known, reference.digest)
     par = recorded_text(config.par, known, config)
-    cohorts, unchanged, held = changed_cohorts(config, base, reference.digest, par, known)
+    permits = Permits.of(config.policy, store_path, started)
+    cohorts, unchanged, held = changed_cohorts(
+        config, base, reference.digest, par, known, permits
+    )
     known.save()
     refused = known_held(base)
     forgotten = sorted(set(refused) - {c.name for c in config.cohorts})
+    lapsed = permits.lapsed(base) if permits else []
     annotation = annotation_of(base)
     old_sources = annotation.get("sources", {})
     gone = sorted(set(old_sources) - set(digests))
@@ -80,6 +86,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         *settled.notes,
         *config.warnings,
         *about_kits,
+        *([NO_RULES.say()] if permits is None and is_governed(store_path) else []),
+        *(f"cohort {c['cohort']}: {r}" for c in lapsed for r in c["reasons"]),
         *(
             f"cohort {c!r} is held back in the store, and not in this configuration; fix: "
             f"varhouse store drop STORE --cohort {c}, if nobody waits for it"
@@ -127,6 +135,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         new_sides=(genes, digests) != (annotation.get("genes"), old_sources),
         warnings=warnings,
         settled=[c for c in unchanged if c in refused],
+        lapsed=lapsed,
         waiting=tell_waiting((c.name, c.waiting) for c in config.cohorts),
         inputs={**known.told, **config.inputs},
     )
@@ -170,6 +179,7 @@ def _identity(
         # The whole state: verdicts in the work folder are those of these very bytes.
         [
             (c.name, c.settings, c.said, c.kept, c.gone, [_state(f) for f in c.files])
+            + ((c.permits,) if c.permits else ())
             for c in cohorts
         ],
         limits,

@@ -80,6 +80,8 @@ class RunCohort:
     kits: dict[str, str] = field(default_factory=dict)
     per_person: bool = False
     origins: list[dict[str, Any]] = field(default_factory=list)
+    permits: str = ""
+    """What the rules answer follows from apart from its files (`permits.Permits.state`)."""
 
     @property
     def taken(self) -> dict[str, Any]:
@@ -104,10 +106,11 @@ class Run:
     `reasons`) that were held back before, and of which nothing has changed since: they
     are not looked at again. `waiting` are the people who have no file yet
     (`varhouse.ingest.setup.waiting.tell_waiting`), `settled` the cohorts that are in as they
-    are, and of which the base release still tells that they were held back. `inputs` tells
-    the SHA-256 of the files that jobs compile or read: by these digests, the run and what is
-    kept of it go. `genotype_fields` are the FORMAT keys that are kept beside GT, sorted; None
-    for all.
+    are, and of which the base release still tells that they were held back, `lapsed` the
+    cohorts (`cohort`, `reasons`) that are in and that rules would not let in today. `inputs`
+    tells the SHA-256 of the files that jobs compile or read: by these digests, the run and
+    what is kept of it go. `genotype_fields` are the FORMAT keys that are kept beside GT,
+    sorted; None for all.
     """
 
     store: str
@@ -140,6 +143,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    lapsed: list[dict[str, Any]] = field(default_factory=list)
     mane: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)

@@ -25,6 +25,10 @@ class Policy:
     gvcf: str = "blocks"
     adj: Adjust = field(default_factory=Adjust)
     withdrawn: str = "refuse"
+    rules: str | None = None
+    """Rules about what may come in: an absolute path, or `builtin`; None: none are asked."""
+    small_counts: str | dict[str, Any] | None = None
+    """How small counts are protected in what others see (`varhouse.disclosure`)."""
 
     def __post_init__(self) -> None:
         """Take thresholds as a configuration or a JSON file says them."""
@@ -32,8 +36,12 @@ class Policy:
             self.adj = Adjust(**self.adj)
 
     def of_rows(self) -> dict[str, Any]:
-        """Give what of it decides rows: whether people are left out shows in who is in."""
-        return {k: v for k, v in asdict(self).items() if k != "withdrawn"}
+        """Give what of it decides rows: whether people are left out shows in who is in.
+
+        Rules decide whether a cohort goes in, and small counts what is shown of it.
+        """
+        others = ("withdrawn", "rules", "small_counts")
+        return {k: v for k, v in asdict(self).items() if k not in others}
 
     def has_runs(self, *, gvcf: bool) -> bool:
         """Tell whether a file says of every base what it is called: a gVCF that goes in whole.

@@ -1,0 +1,396 @@
+"""Under what permits a cohort may come in: the rules of `policy.rules`, asked on a day.
+
+The rules ask facts and papers (`varhouse.governance.judge`). These come from the ledger of
+permits; what that does not say, from the sheet of cohorts; how many people there are, and
+which ids of foreign databases, from the files. Of a paper the ledger goes before the sheet by
+kind: a sheet's collection approval counts where the ledger has none of that kind.
+
+What is in stays in, whatever ends: that it has no basis any more is told every night
+(`lapsed`), and nothing new comes in beside it.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from varhouse.files import write_text
+from varhouse.governance.chain import FIRST
+from varhouse.governance.fieldkinds import ASSAYS, COHORT, PAPER_KIND
+from varhouse.governance.fields import DATE, NUMBER, Form, FormError
+from varhouse.governance.foreign import Hit
+from varhouse.governance.judge import Finding, judge
+from varhouse.governance.judgefacts import facts_of, papers_for, people_facts
+from varhouse.governance.ledger import Ledger
+from varhouse.governance.model import Assay, CohortRecord, Paper, PaperKind
+from varhouse.governance.rules import load_rules
+from varhouse.governance.rulesmodel import Effect, RuleBook
+from varhouse.governed import governance_folder
+from varhouse.ingest.setup.settings import Policy, text_digest
+from varhouse.language import Text
+from varhouse.sheetcolumns import folded
+from varhouse.store.reader import Store
+
+REASON = Text("rule {what}; fix: {fix}", "规则 {what}; fix: {fix}")
+"""`; fix:` is what others of varhouse cut a reason at."""
+
+FIX = Text(
+    "enter what is missing: varhouse ledger import STORE SHEET, or ledger add (docs/rules.md)",
+    "在台账中补登所缺内容: varhouse ledger import STORE SHEET, 或 ledger add "
+    "(docs/zh/rules.md)",
+)
+FIX_UNKNOWN = Text(
+    "say in the ledger whether it is so: varhouse ledger add STORE cohort {cohort} "
+    "FIELD=VALUE (docs/rules.md), or enter the paper",
+    "在台账中写明该事实: varhouse ledger add STORE cohort {cohort} FIELD=VALUE "
+    "(docs/zh/rules.md), 或登记相应文件",
+)
+NO_RULES = Text(
+    "the store has a ledger of permits, and policy.rules names no rules: nothing is asked of "
+    "cohorts that come in; fix: policy.rules: builtin",
+    "该库已有许可台账,但 policy.rules 未指定规则,入库时不作许可审核; "
+    "fix: policy.rules: builtin",
+)
+NOT_READ = Text(
+    "the sheet of cohorts: {column} {value!r} is not understood ({why})",
+    "队列表: 无法识别 {column} {value!r} ({why})",
+)
+
+_RULES = "rules"
+_SHEET_ONLY = re.compile(r"people\.|people_total\Z")
+"""Fields of the ledger that are not taken from the sheet: files tell how many there are."""
+
+_MORE: dict[str, tuple[str, ...]] = {
+    "permit_people": ("approved_people", "批准人数", "批准例数", "permit_n"),
+    "permit_valid_from": ("批准日期", "有效期起"),
+    "ethics_valid_until": ("ethics_expiry", "伦理有效期至"),
+}
+"""Columns of the sheet of cohorts that only rules ask for, and their other names."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a sheet says of a cohort: facts by field of the ledger, papers, doubts."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    papers: tuple[Paper, ...] = ()
+    assays: tuple[Assay, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Came:
+    """What files tell of a cohort.
+
+    Attributes
+    ----------
+    people
+        Distinct people, those who are in among them.
+    assays
+        Of how many the sample sheet tells the assay.
+    foreign
+        Ids of foreign databases.
+    """
+
+    people: int
+    assays: Mapping[Assay, int] = field(default_factory=dict)
+    foreign: Sequence[Hit] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the rules say of a cohort: why it is held back, and what is only told."""
+
+    hold: list[str]
+    notes: list[str]
+
+
+class Permits:
+    """Asks the rules of a store about cohorts that come in.
+
+    Parameters
+    ----------
+    store
+        Its root folder.
+    book
+        The rules.
+    on
+        The day of the ingest, UTC.
+    """
+
+    def __init__(self, store: Path, book: RuleBook, on: date) -> None:
+        self.store, self.book, self.on = store, book, on
+
+    @classmethod
+    def of(cls, policy: Policy, store: Path, started: str) -> "Permits | None":
+        """Give what asks, on the day that an ingest started; None without `policy.rules`."""
+        if policy.rules is None:
+            return None
+        return cls(store, load_rules(policy.rules), date.fromisoformat(started[:10]))
+
+    @cached_property
+    def ledger(self) -> Ledger | None:
+        """The ledger of permits; None: the store has none."""
+        return Ledger.find(self.store)
+
+    def record(self, cohort: str) -> CohortRecord | None:
+        """Give what the ledger says of a cohort."""
+        return self.ledger.cohort(cohort, self.on) if self.ledger else None
+
+    def state(self, cohort: str, metadata: Mapping[str, str | None]) -> str:
+        """Digest what an answer follows from, apart from the files.
+
+        It changes when the rules, what is in force, what ledger or sheet say, or what counts
+        on the day change: then a cohort that was held back is looked at again.
+        """
+        said, record = read_sheet_row(metadata), self.record(cohort)
+        papers = [*papers_for(record), *said.papers]
+        return text_digest(
+            self.book.digest,
+            [r.id for r in self.book.on(self.on)],
+            sorted((repr(p), p.is_valid(self.on)) for p in papers),
+            sorted((k, repr(v)) for k, v in facts_of(record, self.on).items()),
+            self._us_people(cohort),
+        )
+
+    def judge(
+        self, cohort: str, metadata: Mapping[str, str | None], came: Came
+    ) -> list[Finding]:
+        """Ask the rules about a cohort."""
+        record, said = self.record(cohort), read_sheet_row(metadata)
+        facts = self._facts(cohort, record, said, came)
+        papers = papers_for(record)
+        kinds = {p.kind for p in papers}
+        papers += tuple(p for p in said.papers if p.kind not in kinds)
+        return judge(self.book, facts, papers, self.on)
+
+    def answer(self, cohort: str, metadata: Mapping[str, str | None], came: Came) -> Answer:
+        """Say why a cohort is held back, and what else is to be told."""
+        findings = self.judge(cohort, metadata, came)
+        held = [f for f in findings if f.effect is Effect.HOLD]
+        told = [f for f in findings if f.effect is Effect.NOTE or _is_doubt(f)]
+        doubts = list(read_sheet_row(metadata).doubts) if held else []
+        hits = list(dict.fromkeys(h.say() for h in came.foreign)) if held else []
+        return Answer(
+            [as_reason(f, cohort) for f in held],
+            [*(f.say() for f in told), *doubts, *hits],
+        )
+
+    def _facts(
+        self, cohort: str, record: CohortRecord | None, said: Said, came: Came
+    ) -> dict[str, Any]:
+        facts: dict[str, Any] = {"action": "ingest", "content": "individual"}
+        of_ledger = facts_of(record, self.on)
+        of_sheet = {f"cohort.{k}": v for k, v in said.fields.items()}
+        facts |= {k: v for k, v in of_ledger.items() if not k.startswith("people.")}
+        facts |= {k: v for k, v in of_sheet.items() if facts.get(k) is None}
+        if "cohort.taxon" in of_sheet and not self._says(cohort, "taxon"):
+            # The ledger takes people for granted.
+            facts["cohort.taxon"] = of_sheet["cohort.taxon"]
+        people = _by_assay(record, said, came)
+        return {
+            **facts,
+            **people_facts(people, came.people),
+            "people.us": self._us_people(cohort, said.fields.get("us_people")),
+            "foreign.resources": sorted({h.resource.name for h in came.foreign}),
+            "cohorts": (cohort,),
+        }
+
+    def _says(self, cohort: str, name: str) -> bool:
+        state = self.ledger.state if self.ledger else {}
+        return name in state.get(("cohort", cohort), {})
+
+    def _us_people(self, cohort: str, said: int | None = None) -> int | None:
+        """Count persons of the United States, those of the other cohorts with these.
+
+        The threshold is one of a collection of data, not of a cohort. A cohort without any
+        adds nothing, and is not held up by others.
+        """
+        record = self.record(cohort)
+        own = record.us_people if record and record.us_people is not None else said
+        if not own or self.ledger is None:
+            return own
+        others = self.ledger.cohorts(self.on).values()
+        return own + sum(r.us_people or 0 for r in others if r.cohort != cohort)
+
+    def lapsed(self, base: Store) -> list[dict[str, Any]]:
+        """List the cohorts of a store whose basis no longer holds: `cohort`, `reasons`.
+
+        What their files held was looked at when they came in.
+        """
+        if "cohorts" not in base.tables:
+            return []
+        rows = base.scan("cohorts").collect()
+        people = {}
+        if "samples" in base.tables:
+            counted = base.scan("samples").group_by("cohort").agg(pl.len()).collect()
+            people = dict(counted.rows())
+        out = []
+        for row in rows.sort("cohort").iter_rows(named=True):
+            name = row["cohort"]
+            found = self.judge(name, stored_metadata(row), Came(people.get(name, 0)))
+            reasons = [as_reason(f, name) for f in found if f.effect is Effect.HOLD]
+            if reasons:
+                out.append({"cohort": name, "reasons": reasons})
+        return out
+
+
+def as_reason(finding: Finding, cohort: str) -> str:
+    """Say a finding as a reason to hold a cohort back, with the fix."""
+    fix = FIX_UNKNOWN.say(cohort=cohort) if finding.unknown else FIX.say()
+    return REASON.say(what=finding.say(), fix=fix)
+
+
+def _is_doubt(finding: Finding) -> bool:
+    """Tell a finding that is no rule met and satisfied, but something odd about a paper."""
+    return not finding.found and not finding.missing and bool(finding.why)
+
+
+def _by_assay(record: CohortRecord | None, said: Said, came: Came) -> dict[Assay, int]:
+    """Give people by assay, as far as anybody says: sample sheet, sheet, ledger."""
+    if sum(came.assays.values()) == came.people and came.assays:
+        return dict(came.assays)
+    of_ledger = {a: n for a, n in record.people.items() if n} if record else {}
+    for assays in (said.assays, tuple(of_ledger)):
+        if len(assays) == 1:
+            return {assays[0]: came.people}
+    return of_ledger if sum(of_ledger.values()) == came.people else {}
+
+
+# --- the sheet of cohorts ---
+
+
+def _columns() -> dict[str, str]:
+    """Give names of columns, folded, to fields of the ledger that a sheet may say."""
+    out: dict[str, str] = {}
+    for f in COHORT.fields.values():
+        if not _SHEET_ONLY.match(f.name):
+            out |= {folded(n): f.name for n in (f.name, f.title.zh, *f.others)}
+    return out
+
+
+_COLUMNS = _columns()
+_FACTS = {
+    "is_pedigree", "generations_affected", "disease", "is_specific_region", "us_people",
+    "foreign_share", "tier", "taxon",
+}  # fmt: skip
+
+
+def read_sheet_row(metadata: Mapping[str, str | None]) -> Said:
+    """Read what a row of the sheet of cohorts says to the rules.
+
+    Parameters
+    ----------
+    metadata
+        Column to cell, as it was read.
+    """
+    cells = {folded(k): v.strip() for k, v in metadata.items() if v and v.strip()}
+    more = {folded(o): k for k, names in _MORE.items() for o in (k, *names)}
+    cells |= {more[k]: v for k, v in cells.items() if k in more}
+    doubts: list[str] = []
+
+    def take(column: str, form: Form) -> Any:
+        if column not in cells:
+            return None
+        try:
+            return form.give(form.take(cells[column]))
+        except FormError as error:
+            why = error.say()
+            doubts.append(NOT_READ.say(column=column, value=cells[column], why=why))
+            return None
+
+    fields = {}
+    for column in cells:
+        name = _COLUMNS.get(column)
+        if name in _FACTS:
+            value = take(column, COHORT.fields[name].form)
+            if value is not None:
+                fields[name] = getattr(value, "value", value)
+    papers = []
+    if "ethics_approval" in cells:
+        papers.append(
+            Paper(
+                PaperKind.ETHICS,
+                cells["ethics_approval"],
+                valid_until=take("ethics_valid_until", DATE),
+            )
+        )
+    if "consent_scope" in cells:
+        papers.append(Paper(PaperKind.CONSENT, cells["consent_scope"]))
+    kind = take("permit_kind", PAPER_KIND)
+    if kind is not None and "permit_number" in cells:
+        papers.append(
+            Paper(
+                kind,
+                cells["permit_number"],
+                valid_from=take("permit_valid_from", DATE),
+                valid_until=take("permit_valid_until", DATE),
+                people=take("permit_people", NUMBER),
+            )
+        )
+    assays = take("assay", ASSAYS) or ()
+    return Said(fields, tuple(papers), tuple(assays), tuple(doubts))
+
+
+def stored_metadata(row: Mapping[str, Any]) -> dict[str, str | None]:
+    """Give the cells of a sheet of cohorts as the row of the table `cohorts` keeps them."""
+    further = json.loads(row.get("attributes") or "{}")
+    own = {k: v for k, v in row.items() if isinstance(v, str) and k != "attributes"}
+    return {**own, **{k: str(v) for k, v in further.items() if v is not None}}
+
+
+def sheet_assays(sheet: pl.DataFrame, names: Iterable[str]) -> dict[Assay, int]:
+    """Count people by the column `assay` of the sample sheet; empty without one."""
+    if "assay" not in sheet.columns:
+        return {}
+    some = sheet.filter(pl.col("sample").is_in(list(names)))
+    out: dict[Assay, int] = {}
+    for text, n in some.group_by("assay").agg(pl.len()).rows():
+        try:
+            found = ASSAYS.give(ASSAYS.take(text or ""))
+        except FormError:
+            continue
+        if len(found) == 1:
+            out[found[0]] = out.get(found[0], 0) + n
+    return out
+
+
+# --- what the store keeps of it ---
+
+
+def anchor_of(store: Path, policy: Policy) -> dict[str, Any] | None:
+    """Give what a release record keeps: head of the ledger, digest of the rules; or None."""
+    ledger = Ledger.find(store)
+    if ledger is None and policy.rules is None:
+        return None
+    head = ledger.anchor if ledger is not None else {"n": 0, "digest": FIRST}
+    book = load_rules(policy.rules) if policy.rules is not None else None
+    return {**head, "rules": book.digest if book else None}
+
+
+def enter_rules(store: Path, policy: Policy) -> None:
+    """Enter in the ledger which rules a store goes by, if it says others; keeps a copy.
+
+    A store without a ledger gets none by that.
+    """
+    ledger = Ledger.find(store)
+    if ledger is None or policy.rules is None:
+        return
+    book = load_rules(policy.rules)
+    if (ledger.rules() or {}).get("digest") == book.digest:
+        return
+    name = policy.rules
+    if name != "builtin":
+        copy = governance_folder(store) / f"{_RULES}-{book.digest[:12]}.yaml"
+        write_text(copy, Path(policy.rules).read_text(encoding="utf-8-sig"), flush=True)
+        name = str(copy.relative_to(store))
+    ledger.add(
+        "rules", "", {"file": name, "digest": book.digest, "version": book.version},
+        "by varhouse ingest, policy.rules",
+    )  # fmt: skip
