@@ -44,8 +44,11 @@ def view_folder(store: Path, role: str) -> Path:
 
 
 def is_governed(store: Path) -> bool:
-    """Tell whether a store has a ledger of permits."""
-    return ledger_file(store).is_file()
+    """Tell whether a store has a ledger of permits, or had one: who takes it away opens nothing.
+
+    The private folder is made just before the first entry.
+    """
+    return ledger_file(store).is_file() or private_folder(store).is_dir()
 
 
 def governed_store_of(path: Path) -> Path | None:

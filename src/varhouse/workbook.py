@@ -15,6 +15,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,14 @@ def read_workbook(
         If openpyxl is not installed, the workbook cannot be read, or several sheets may be
         meant.
     """
+    with _opened(path, raw) as (parts, book):
+        sheet = _choose(path, book, name)
+        return _rows_of(path, sheet, parts.notes[sheet._worksheet_path])
+
+
+@contextmanager
+def _opened(path: Path, raw: bytes) -> Iterator[tuple[WorkbookArchive, Any]]:
+    """Give the parts of a workbook, and the workbook that reads them."""
     try:
         import openpyxl  # noqa: PLC0415 - an extra
     except ImportError:
@@ -128,8 +137,7 @@ def read_workbook(
             # Whatever the workbook names as its parts, it is read through this one.
             parts = reader.archive = WorkbookArchive(path, io.BytesIO(raw))
             reader.read()
-            sheet = _choose(path, reader.wb, name)
-            return _rows_of(path, sheet, parts.notes[sheet._worksheet_path])
+            yield parts, reader.wb
         except InputError:
             raise
         except Exception as error:
@@ -138,6 +146,19 @@ def read_workbook(
                 f"{path}: a workbook that cannot be read ({type(error).__name__}: {error})",
                 "open and save it again in Excel, or save its sheet as CSV UTF-8",
             ) from error
+
+
+def sheet_titles(path: Path, raw: bytes) -> list[str]:
+    """List the sheets of a workbook that are shown and have a value.
+
+    Raises
+    ------
+    InputError
+        As `read_workbook` does.
+    """
+    with _opened(path, raw) as (_, book):
+        seen = [s for s in book.worksheets if s.sheet_state == "visible"]
+        return [s.title for s in seen if _has_value(s)]
 
 
 def _choose(path: Path, book: Any, name: str) -> Any:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from varhouse.errors import nearest
-from varhouse.governance.fields import FormError, clean, read_text
-from varhouse.language import CHINESE, Text, language
+from varhouse.governance.fields import FormError, clean, near, read_text
+from varhouse.language import Text
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "governance"
 
@@ -109,16 +108,10 @@ class CodeList:
         """
         found = self.find(text)
         if found is None:
-            near = nearest(text, [c.name.say() for c in self.codes.values()] + self._english)
-            what = self.what.say()
-            raise FormError(_UNKNOWN, value=text, what=what, near=near, standard=self.standard)
+            names = [n for c in self.codes.values() for n in (c.name.say(), c.name.en)]
+            said = {"what": self.what.say(), "standard": self.standard}
+            raise FormError(_UNKNOWN, value=text, near=near(text, names), **said)
         return found
-
-    @property
-    def _english(self) -> list[str]:
-        if language() != CHINESE:
-            return []
-        return [c.name.en for c in self.codes.values()]
 
     def name(self, code: str, language_code: str | None = None) -> str:
         """Give the name of a code in a language; the code itself where it is not known."""
@@ -260,6 +253,6 @@ def read_accession(value: str) -> str:
     raise FormError(
         _ACCESSION,
         value=read_text(value),
-        near=nearest(text, shown),
+        near=near(text, shown),
         known=", ".join(close or shown[:3]),
     )

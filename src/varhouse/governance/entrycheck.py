@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from varhouse.errors import nearest
-from varhouse.governance.fieldkinds import KINDS
-from varhouse.governance.fields import FormError, read_text
+from varhouse.governance.fieldkinds import KINDS, PEOPLE
+from varhouse.governance.fields import FormError, near, read_text
 from varhouse.governance.ledgerstate import State
 from varhouse.governance.model import INSIDE, OPEN
 from varhouse.language import Text
@@ -39,6 +38,17 @@ _FIXED = Text(
 )
 
 
+_ABROAD = Text(
+    "recipient {subject!r} is domestic and of the country {country}; fix: the kind foreign, "
+    "or the country CN",
+    "接收方 {subject!r} 标为境内,国家却是 {country};请改类型为外方,或改国家为 CN",
+)
+_MORE = Text(
+    "cohort {subject!r}: {name} is {n}, more than people_total, {total}; fix: correct one",
+    "队列 {subject!r}: {name} 为 {n},多于总人数 {total};请更正",
+)
+
+
 def subject_of(kind: str, subject: str, fields: Mapping[str, Any]) -> str:
     """Give what an entry is about; of papers and grants it follows from the fields."""
     if subject:
@@ -62,13 +72,13 @@ def check_entry(
     """
     if kind not in KINDS:
         known = ", ".join(KINDS)
-        return {}, [_NO_KIND.say(kind=kind, near=nearest(kind, KINDS), known=known)]
+        return {}, [_NO_KIND.say(kind=kind, near=near(kind, KINDS), known=known)]
     declared = KINDS[kind].fields
     kept: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in fields.items():
         if name not in declared:
-            said = {"near": nearest(name, declared), "known": ", ".join(declared)}
+            said = {"near": near(name, declared), "known": ", ".join(declared)}
             problems.append(_NO_FIELD.say(kind=kind, subject=subject, name=name, **said))
             continue
         try:
@@ -103,4 +113,13 @@ def _as_a_whole(kind: str, subject: str, now: Mapping[str, Any]) -> list[str]:
     fixed = {r.name: r.kind.value for r in (INSIDE, OPEN)}
     if kind == "recipient" and now.get("kind") != fixed.get(subject, now.get("kind")):
         problems.append(_FIXED.say(subject=subject))
+    country = now.get("country", "CN")
+    if kind == "recipient" and now.get("kind") == "domestic" and country != "CN":
+        problems.append(_ABROAD.say(subject=subject, country=country))
+    if kind == "cohort":
+        total = now.get("people_total")
+        for name, value in now.items():
+            if total is not None and name.startswith((PEOPLE, "us_people")) and value > total:
+                said = {"subject": subject, "name": name, "n": value, "total": total}
+                problems.append(_MORE.say(**said))
     return problems

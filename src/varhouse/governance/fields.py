@@ -8,11 +8,12 @@ guessed: a value that could be read in two ways is wrong.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from varhouse.errors import nearest
 from varhouse.language import Text
 
 APART = r"[,;，；、|\s]+"
@@ -29,6 +30,15 @@ class FormError(ValueError):
     def say(self) -> str:
         """Say it in the reader's language."""
         return self.text.say(**self.values)
+
+
+_NEAREST = Text("; nearest: {names}", ";相近的有: {names}")
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Say the names closest to a word, as an ending for a message; empty without any."""
+    found = nearest(word, known).removeprefix("; nearest: ")
+    return _NEAREST.say(names=found) if found else ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError, StoreError
+from varhouse.errors import AccessError, ConfigError, StoreError
 from varhouse.governance.audit import LEDGER_EVENT, Audit
 from varhouse.governance.chain import FIRST, Chain, Link
 from varhouse.governance.entrycheck import check_entry, subject_of
@@ -105,6 +105,7 @@ class Ledger:
         """
         if not (store / "_store").is_dir():
             raise StoreError(f"{store}: no store is there", "give the folder of a store")
+        _check_not_taken_away(store)
         return cls(store, Chain(ledger_file(store)).read(anchors))
 
     @classmethod
@@ -197,6 +198,9 @@ class Ledger:
             Gives entries; is handed this ledger, read again if somebody else wrote to it.
         """
         audit = Audit(self.store)
+        # What is wrong, or changes nothing, must not govern a store that has no ledger yet.
+        if not self._bodies(make(self), (0, FIRST)):
+            return []
         _ = audit.key
         with self.chain.writing() as writer:
             if writer.head != self.head:
@@ -236,6 +240,21 @@ class Ledger:
         """List the heads of the audit log that entries know."""
         heads = (x.body.get(AUDIT_HEAD, {}) for x in self.links)
         return [(h["n"], h["digest"]) for h in heads if h.get("n")]
+
+
+def _check_not_taken_away(store: Path) -> None:
+    """Check that a store whose audit log has events still has its ledger."""
+    file = ledger_file(store)
+    if file.is_file() or not is_governed(store):
+        return
+    try:
+        if not Audit(store).head()[0]:
+            return
+    except AccessError:
+        pass
+    raise StoreError(
+        f"{file} is missing: the store had a ledger of permits", "restore it from a backup"
+    )
 
 
 def today() -> date:

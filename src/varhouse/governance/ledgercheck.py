@@ -1,0 +1,168 @@
+"""What a ledger lacks, and what runs out, cohort by cohort.
+
+This is no judgement by rules (`judge.py`): it tells what is not said yet, and whose days are
+counted, so that somebody sees to it in time.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from varhouse.governance.ledger import Ledger
+from varhouse.governance.model import CohortRecord, Paper, PaperKind, Tier
+from varhouse.language import Text
+
+SOON_DAYS = 90
+"""Days before its last one from which a paper is said to run out."""
+
+
+class Concern(StrEnum):
+    """How much it matters."""
+
+    MISSING = "missing"
+    """Not said, or not there: rules and packs ask for it."""
+    EXPIRED = "expired"
+    SOON = "soon"
+    NOTE = "note"
+
+
+CONCERNS = {
+    Concern.MISSING: Text("missing", "缺少"),
+    Concern.EXPIRED: Text("expired", "已过期"),
+    Concern.SOON: Text("runs out", "将到期"),
+    Concern.NOTE: Text("note", "提示"),
+}
+
+_FIELDS = {
+    "holder": Text("legal holder", "法人单位的统一社会信用代码"),
+    "tier": Text("tier", "数据分级"),
+    "consent": Text("consent: version, scope or DUO codes", "知情同意: 版本、范围或 DUO 代码"),
+    "provinces": Text("provinces of collection", "采集省份"),
+    "ethnic_groups": Text("ethnic groups", "民族"),
+    "people": Text("people by assay", "各检测类型的人数"),
+    "is_pedigree": Text("whether it is of important families", "是否重要遗传家系"),
+    "is_specific_region": Text("whether it is of a specific region", "是否特定地区人群"),
+    "us_people": Text("number of people of the United States", "美国人人数"),
+}
+"""Fields that are asked of each cohort of people."""
+
+_ETHICS = Text("ethics approval that is valid", "有效的伦理审查批件")
+_UNKNOWN = Text("the store has it, the ledger does not know it", "数据库中有该队列,台账中没有")
+_PAPER = Text("{kind} {number}: last day {day}", "{kind} {number}: 有效期至 {day}")
+_REVOKED = Text("{kind} {number}: revoked on {day}", "{kind} {number}: {day} 撤销")
+_GRANT = Text("grant to {principal}: last day {day}", "对 {principal} 的授权: 有效期至 {day}")
+_FEWER = Text(
+    "{kind} {number} covers {n:,} people, the cohort has {people:,}",
+    "{kind} {number} 批准 {n:,} 人,队列有 {people:,} 人",
+)
+_EMBARGO = Text("embargo until {day}", "禁发期至 {day}")
+_WITHDRAWN = Text("withdrawn: it may be used no more", "已撤回,不得再用")
+_NOBODY = Text("tier T3, and nobody has a grant", "T3 级数据,尚无人获得授权")
+
+PAPER_NAMES = {
+    PaperKind.ETHICS: Text("ethics approval", "伦理审查"),
+    PaperKind.CONSENT: Text("informed consent", "知情同意"),
+    PaperKind.COLLECTION: Text("collection approval", "采集审批"),
+    PaperKind.PRESERVATION: Text("preservation approval", "保藏审批"),
+    PaperKind.RESEARCH: Text("international research approval", "国际合作科学研究审批"),
+    PaperKind.EXPORT: Text("material export approval", "材料出境审批"),
+    PaperKind.TRIAL: Text("clinical trial filing", "国际合作临床试验备案"),
+    PaperKind.REGISTRATION: Text(
+        "registration of families or regions", "重要遗传家系和特定地区登记"
+    ),
+    PaperKind.REPORT: Text("report in advance", "信息对外提供或开放使用事先报告"),
+    PaperKind.BACKUP: Text("receipt of the backup", "信息备份回执"),
+    PaperKind.REVIEW: Text("security review", "安全审查"),
+    PaperKind.DAC: Text("decision of the data access committee", "数据访问委员会决定"),
+    PaperKind.BASIS: Text("basis for foreign data", "境外受控数据依据"),
+}
+"""What people call each kind of paper."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """Something to see to.
+
+    Attributes
+    ----------
+    cohort
+        Whose.
+    concern
+        How much it matters.
+    what
+        In the reader's language.
+    """
+
+    cohort: str
+    concern: Concern
+    what: str
+
+
+def check(
+    ledger: Ledger, on: date, soon: int = SOON_DAYS, stored: Collection[str] = ()
+) -> list[Open]:
+    """List what a ledger lacks and what runs out.
+
+    Parameters
+    ----------
+    on
+        The day that counts.
+    soon
+        Days before its last one from which a paper is named.
+    stored
+        Cohorts that the store has.
+    """
+    cohorts = ledger.cohorts(on)
+    out = [Open(n, Concern.MISSING, _UNKNOWN.say()) for n in sorted({*stored} - {*cohorts})]
+    granted = {g.cohort for g in ledger.grants(on)}
+    for name, record in cohorts.items():
+        out += [Open(name, c, what) for c, what in _of_cohort(record, on, soon)]
+        if record.tier is Tier.T3 and name not in granted:
+            out.append(Open(name, Concern.NOTE, _NOBODY.say()))
+    for grant in ledger.grants(on):
+        if grant.until is not None and grant.until <= on + timedelta(days=soon):
+            said = _GRANT.say(principal=grant.principal, day=grant.until)
+            out.append(Open(grant.cohort, Concern.SOON, said))
+    return sorted(out, key=lambda o: (o.cohort, list(Concern).index(o.concern)))
+
+
+def _of_cohort(record: CohortRecord, on: date, soon: int) -> Iterator[tuple[Concern, str]]:
+    if record.is_withdrawn:
+        yield Concern.NOTE, _WITHDRAWN.say()
+        return
+    if record.taxon == 9606:
+        for name, title in _FIELDS.items():
+            if getattr(record, name) in (None, "", (), {}):
+                yield Concern.MISSING, title.say()
+        if not record.valid(PaperKind.ETHICS, on):
+            yield Concern.MISSING, _ETHICS.say()
+    for paper in record.papers:
+        yield from _of_paper(paper, record, on, soon)
+    if record.embargo_until is not None and record.embargo_until >= on:
+        yield Concern.NOTE, _EMBARGO.say(day=record.embargo_until)
+
+
+def _of_paper(
+    paper: Paper, record: CohortRecord, on: date, soon: int
+) -> Iterator[tuple[Concern, str]]:
+    said = {"kind": PAPER_NAMES[paper.kind].say(), "number": paper.number}
+    if paper.revoked is not None and paper.revoked <= on:
+        yield Concern.NOTE, _REVOKED.say(**said, day=paper.revoked)
+        return
+    if paper.valid_until is not None and paper.valid_until < on:
+        # One that a later paper of its kind follows is history.
+        if not record.valid(paper.kind, on):
+            yield Concern.EXPIRED, _PAPER.say(**said, day=paper.valid_until)
+        return
+    later = [p for p in record.papers if p.kind is paper.kind and p is not paper]
+    end = on + timedelta(days=soon)
+    if (
+        paper.valid_until is not None
+        and paper.valid_until <= end
+        and not any(p.is_valid(end + timedelta(days=1)) for p in later)
+    ):
+        yield Concern.SOON, _PAPER.say(**said, day=paper.valid_until)
+    people = record.people_total or max(record.people.values(), default=0)
+    if paper.people is not None and paper.people < people:
+        yield Concern.MISSING, _FEWER.say(**said, n=paper.people, people=people)
