@@ -18,6 +18,7 @@ from varhouse import __version__
 from varhouse.cli.log import set_up_log
 from varhouse.cli.parser import CommandParser
 from varhouse.cli.remotestore import at_hand
+from varhouse.cli.waysout import add_options, passing
 from varhouse.compiled import compile_at_first_use, say_compiling, tell_compiling
 from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
@@ -66,6 +67,7 @@ def build_parser(command: str | None = None) -> CommandParser:
         if importlib.util.find_spec(f"varhouse.cli.{name}") is None:
             continue
         importlib.import_module(f"varhouse.cli.{name}").add_parser(commands)
+    add_options(parser)
     return parser
 
 
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log = logging.getLogger("varhouse")
         tell_compiling(lambda: say_compiling(log), lambda: compile_at_first_use(log))
     try:
-        with at_hand(args):
+        with at_hand(args), passing(args):
             code: int = args.run(args)
         sys.stdout.flush()
         return code

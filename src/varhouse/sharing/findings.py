@@ -143,8 +143,8 @@ def _of_cohort(
     elif not is_inside and not _tier_lets_out(record.tier, recipient, found.request.content):
         if recipient.kind is RecipientKind.OPEN:
             out.append(_house("gate.tier-open", name))
-        elif not any(f.demands is not Answer.ALLOW for f in book):
-            # Where the book asks for papers, they decide.
+        elif not any(f.demands in (Answer.REPORT, Answer.REVIEW) for f in book):
+            # Where the book asks for a report or a review of this, they decide.
             out.append(_house("gate.tier", name, (PaperKind.DAC,), decided))
     return out
 

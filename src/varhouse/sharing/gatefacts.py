@@ -83,12 +83,15 @@ def gather(request: Request, on: date) -> Gathered:
     ledger = Ledger.open(request.store)
     known = ledger.cohorts(on)
     store = open_store(request.store, request.release)
-    cohorts = _cohorts(store, request)
+    stores = [store, *(open_store(request.store, r) for r in dict.fromkeys(request.releases))]
+    cohorts = _cohorts(stores, request)
     recipient = ledger.recipient(request.recipient)
     links = {n: r.same_people_as for n, r in known.items() if r.same_people_as}
     hasher = person_hasher(request.store)
     assays = {n: _one_assay(r) for n, r in known.items()}
-    listed = find_people(store, hasher, cohorts, links, assays)
+    listed = pl.concat([_listed(s, hasher, cohorts, links, assays) for s in stores]).unique(
+        maintain_order=True
+    )
     everybody, uncounted = _with_unlisted(listed, cohorts, known, hasher)
     people = choose(everybody, request.samples, _fitting(store, request))
     if request.cohorts is None:
@@ -114,14 +117,23 @@ def person_hasher(store: Path) -> Callable[[str], bytes]:
     return lambda text: bytes.fromhex(own.hash_person(text))
 
 
-def _cohorts(store: Store, request: Request) -> tuple[str, ...]:
-    there = sorted(store.scan("cohorts").select("cohort").collect()["cohort"].to_list())
+def _listed(store: Store, hasher: Any, cohorts: Sequence[str], *more: Any) -> pl.DataFrame:
+    there = _names(store)
+    return find_people(store, hasher, [c for c in cohorts if c in there], *more)
+
+
+def _names(store: Store) -> list[str]:
+    return sorted(store.scan("cohorts").select("cohort").collect()["cohort"].to_list())
+
+
+def _cohorts(stores: Sequence[Store], request: Request) -> tuple[str, ...]:
+    there = sorted({name for store in stores for name in _names(store)})
     if request.cohorts is None:
         return tuple(there)
     for name in request.cohorts:
         if name not in there:
             raise UsageError(
-                f"release {store.release} has no cohort {name!r}{nearest(name, there)}",
+                f"release {stores[0].release} has no cohort {name!r}{nearest(name, there)}",
                 one_of(there),
             )
     return tuple(dict.fromkeys(request.cohorts))
@@ -154,11 +166,11 @@ def _with_unlisted(
 
 
 def _fitting(store: Store, request: Request) -> pl.DataFrame | None:
-    if request.people is None:
+    if request.people is None and request.listed is None:
         return None
     from varhouse.query.people import choose_people  # noqa: PLC0415 - only groups need it
 
-    return choose_people(store, request.people).frame
+    return choose_people(store, request.people, request.listed).frame
 
 
 def _given(

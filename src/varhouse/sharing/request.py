@@ -51,6 +51,10 @@ class Request:
         Names of the samples; None: everybody of the cohorts.
     people
         A condition on the sheets that chooses among them, as of `--people`.
+    listed
+        A file of samples that does, as of `varhouse frequencies --samples`.
+    releases
+        Further releases of which it tells.
     content
         Individual or aggregate.
     recipient
@@ -66,6 +70,8 @@ class Request:
     cohorts: tuple[str, ...] | None = None
     samples: tuple[str, ...] | None = None
     people: str | None = None
+    listed: Path | None = None
+    releases: tuple[str | int | None, ...] = ()
     content: Content = Content.INDIVIDUAL
     recipient: str = "inside"
     purpose: str = ""

@@ -1,0 +1,438 @@
+"""What each command takes out of a governed store, and the gate that it goes through.
+
+`WAYS` decides for every command, by its options, whose data leaves and whether it is about
+single people. A command that stands nowhere in it may not touch a governed store. What leaves
+is what goes to the file of -o, and what goes to stdout where that is no terminal. Stores
+without a ledger of permits are asked nothing.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from varhouse.errors import AccessError, StoreError, UsageError
+from varhouse.governed import (
+    CONTROLLED,
+    INSIDE,
+    PUBLIC,
+    REGISTERED,
+    governance_folder,
+    governed_store_of,
+)
+
+if TYPE_CHECKING:
+    from varhouse.cli.parser import CommandParser
+    from varhouse.sharing.request import Request
+
+INDIVIDUAL, AGGREGATE = "individual", "aggregate"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command tells of people.
+
+    Attributes
+    ----------
+    content
+        Individual or aggregate.
+    cohorts, samples
+        Of whom; None: of all.
+    people
+        A condition on the sheets that chooses among them.
+    listed
+        A file of samples that does.
+    releases
+        Further releases of which people are told.
+    """
+
+    content: str
+    cohorts: tuple[str, ...] | None = None
+    samples: tuple[str, ...] | None = None
+    people: str | None = None
+    listed: Path | None = None
+    releases: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Way:
+    """What becomes of a command on a governed store.
+
+    Attributes
+    ----------
+    why
+        For docs/sharing.md: what it tells, or why it tells nothing.
+    tells
+        Works out of the options what leaves; None: it passes the gate by itself, or tells
+        nothing of people.
+    always
+        It leaves whatever stdout is, as to a bucket.
+    """
+
+    why: str
+    tells: Callable[[argparse.Namespace], Told] | None = None
+    always: bool = False
+
+
+def _several(args: argparse.Namespace, name: str) -> tuple[str, ...] | None:
+    """Read an option that may be given once or several times."""
+    value = getattr(args, name, None)
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if value else None
+
+
+def _cohorts(args: argparse.Namespace) -> tuple[str, ...] | None:
+    """Name the cohorts that --cohort chooses, unless --where asks for numbers of others."""
+    from varhouse.tables.statistics import STATISTICS
+
+    names = _several(args, "cohort")
+    if names is None or "all" in names:
+        return None
+    words = _words(" ".join(getattr(args, "where", None) or []))
+    counted = {s.name for s in STATISTICS}
+    asks = any(w in counted or any(w.startswith(f"{c}_") for c in counted) for w in words)
+    return None if asks else names
+
+
+def _words(text: str) -> set[str]:
+    import re
+
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def _of_query(args: argparse.Namespace) -> Told:
+    from varhouse.tables.schema import TABLES
+
+    if args.carriers or args.people:
+        return Told(INDIVIDUAL, _cohorts(args), people=args.people)
+    if args.table is not None:
+        table = TABLES.get(args.table)
+        is_open = args.table.startswith("annotations_") or (table and table.root == "open")
+        return Told(AGGREGATE if is_open else INDIVIDUAL)
+    return Told(AGGREGATE, _cohorts(args))
+
+
+def _of_genotypes(args: argparse.Namespace) -> Told:
+    return Told(INDIVIDUAL, _cohorts(args), _several(args, "sample"), args.people)
+
+
+def _of_export(args: argparse.Namespace) -> Told:
+    from varhouse.cli.export import _read_names
+
+    names = _read_names(args.samples)
+    return Told(INDIVIDUAL, (args.cohort,), tuple(names) if names else None)
+
+
+def _of_sql(args: argparse.Namespace) -> Told:
+    """Tell whether a query can reach tables about people.
+
+    Their names are looked for anywhere in the text, and so are functions that can name a
+    table by an expression.
+    """
+    from varhouse.tables.schema import TABLES
+
+    closed = {t.name for t in TABLES.values() if t.root != "open"}
+    closed |= {"calls", "lineage", "group_counts", "query", "query_table", "uescape"}
+    is_closed = bool(_words(args.query) & closed) or "u&" in args.query.lower()
+    return Told(INDIVIDUAL if is_closed else AGGREGATE)
+
+
+def _of_publish(args: argparse.Namespace) -> Told:
+    from varhouse.tables.schema import TABLES
+
+    names = [n.strip() for n in (args.tables or "").split(",") if n.strip()]
+    closed = [n for n in names if n in TABLES and TABLES[n].root != "open"]
+    return Told(INDIVIDUAL if closed else AGGREGATE)
+
+
+def _of_group(args: argparse.Namespace) -> Told:
+    """Tell whom `frequencies STORE` and `annotate --store` count: any group may be of one."""
+    if args.people is None and args.samples is None:
+        return Told(AGGREGATE)
+    return Told(INDIVIDUAL, people=args.people, listed=args.samples)
+
+
+def _individual(args: argparse.Namespace) -> Told:
+    del args
+    return Told(INDIVIDUAL)
+
+
+def _of_diff(args: argparse.Namespace) -> Told:
+    """Tell whom a comparison tells of: what differs may be one person's."""
+    return Told(INDIVIDUAL, releases=(args.new, args.old))
+
+
+def _aggregate(args: argparse.Namespace) -> Told:
+    del args
+    return Told(AGGREGATE)
+
+
+_KEEPER = "the keeper's own work; it tells of files, runs and numbers of deliveries"
+_ITSELF = "passes the gate by itself"
+_FILES = "reads files, no store"
+
+WAYS: dict[str, Way] = {
+    "query": Way(
+        "aggregate; individual with --carriers, --people, or a --table below controlled/",
+        _of_query,
+    ),
+    "describe": Way("aggregate: numbers of people by cohort and stratum", _aggregate),
+    "genotypes": Way("individual", _of_genotypes),
+    "sql": Way(
+        "aggregate; individual where the text has the name of a table below controlled/, "
+        "calls, lineage, group_counts or a function that names tables",
+        _of_sql,
+    ),
+    "export": Way("individual", _of_export),
+    "publish": Way("aggregate; individual with --tables below controlled/", _of_publish),
+    "report": Way("individual: people, files and lines of an ingest", _individual),
+    "frequencies": Way(
+        "of a store: individual with --people or --samples (a group may be of one), "
+        "aggregate without",
+        _of_group,
+    ),
+    "annotate": Way("with --store as frequencies", _of_group),
+    "store log": Way("aggregate: people of cohorts before and after", _aggregate),
+    "store show": Way("aggregate: people of cohorts before and after", _aggregate),
+    "store diff": Way("individual: what differs may be one person's", _of_diff),
+    "store push": Way("individual: all of the store; to inside alone", _individual, True),
+    "store digest": Way("nothing: a hash"),
+    "store files": Way("nothing: paths, which the file system guards"),
+    "store verify": Way(_KEEPER),
+    "store init": Way("makes a store"),
+    "store commit": Way("brings data in"),
+    "store pull": Way("brings data in"),
+    "store tag": Way(_KEEPER),
+    "store mark": Way(_KEEPER),
+    "store drop": Way(_KEEPER),
+    "store compact": Way(_KEEPER),
+    "store gc": Way(_KEEPER),
+    "store withdraw": Way("the keeper's own work; its receipt has keyed hashes"),
+    "ingest": Way("brings data in; its account is the keeper's"),
+    "nightly": Way("brings data in; its pages and mails are the keeper's"),
+    "call": Way("brings data in"),
+    "status": Way(_KEEPER),
+    "stage": Way("a step of an ingest"),
+    "ledger": Way("papers, and no data of people"),
+    "audit": Way("the keeper's own work; people as keyed hashes"),
+    "share check": Way("nothing: an answer to the keeper"),
+    "share pack": Way(_ITSELF),
+    "share receipt": Way("nothing: what was given, to the keeper"),
+    "share release": Way("makes a view inside the store; each cohort passes the gate"),
+    "submit": Way(_ITSELF),
+    "init": Way(_FILES),
+    "validate": Way(_FILES),
+    "normalise": Way(_FILES),
+    "liftover": Way(_FILES),
+    "genes": Way(_FILES),
+    "precompile": Way(_FILES),
+}
+"""Command to what becomes of it; a word alone stands for all of its commands."""
+
+
+def way_of(name: str) -> Way | None:
+    """Give what was decided of a command, `store diff`; None: nothing was."""
+    return WAYS.get(name) or WAYS.get(name.split()[0])
+
+
+def leaves(
+    parser: argparse.ArgumentParser, name: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Give the commands that can be run, by the words that name them."""
+    found = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not found:
+        yield name, parser
+    for action in found:
+        for word, sub in action.choices.items():
+            yield from leaves(sub, f"{name} {word}".strip())
+
+
+def add_options(parser: "CommandParser") -> None:
+    """Declare --to and --purpose of commands that take data out; name all commands."""
+    for name, leaf in leaves(parser):
+        leaf.set_defaults(way=name)
+        way = way_of(name)
+        if way is None or way.tells is None or "--to" in leaf._option_string_actions:
+            continue
+        group = leaf.add_argument_group("of a governed store (docs/sharing.md)")
+        group.add_argument(
+            "--to", metavar="RECIPIENT",
+            help="to whom the output goes, a name of the ledger; inside: your own work",
+        )  # fmt: skip
+        group.add_argument("--purpose", metavar="TEXT", default="", help="what for")
+
+
+@contextmanager
+def passing(args: argparse.Namespace) -> Iterator[None]:
+    """Run a command; what it takes out of a governed store goes through the gate.
+
+    Raises
+    ------
+    AccessError
+        If the gate refuses, or nobody decided what the command tells.
+    UsageError
+        If nothing says to whom it goes.
+    """
+    store = _governed(args)
+    if store is None:
+        if getattr(args, "to", None) and hasattr(args, "way"):
+            _check_needless(args)
+        yield
+        return
+    from varhouse.sharing.gatetexts import UNDECIDED
+
+    way = way_of(args.way)
+    if way is None:
+        raise AccessError(UNDECIDED.say(what=f"varhouse {args.way}"))
+    if way.tells is None:
+        yield
+        return
+    with _gate(args, store, way):
+        yield
+
+
+def _check_needless(args: argparse.Namespace) -> None:
+    way = way_of(args.way)
+    if way is not None and way.tells is not None:
+        raise UsageError(
+            f"--to {args.to}: no governed store is read",
+            "leave it out: it is for stores with a ledger of permits",
+        )
+
+
+def _path(args: argparse.Namespace) -> Path | None:
+    """Give the folder of the store that a command reads, if it reads one."""
+    value = getattr(args, "store", None)
+    if value is None and getattr(args, "way", "") == "frequencies":
+        value = args.input
+    if value is None:
+        return None
+    path = Path(value)
+    return path if path.is_dir() else None
+
+
+def _governed(args: argparse.Namespace) -> Path | None:
+    """Give the governed store that is read, or that is the whole of the view that is read."""
+    path = _path(args)
+    if path is None:
+        return None
+    found = governed_store_of(path)
+    if found is None and governance_folder(path).is_dir():
+        raise StoreError(
+            f"{path}: the ledger of permits is gone, and with it what the store may give",
+            "restore _store/governance from a backup",
+        )
+    return found
+
+
+def asked_role(args: argparse.Namespace) -> str:
+    """Tell as which role a command reads: by --audience, --public, or the view it is given."""
+    path = _path(args)
+    if path is not None and governed_store_of(path) not in (None, path):
+        return path.absolute().name
+    if getattr(args, "public", False):
+        return PUBLIC
+    return getattr(args, "audience", None) or CONTROLLED
+
+
+@contextmanager
+def _gate(args: argparse.Namespace, store: Path, way: Way) -> Iterator[None]:
+    from varhouse.sharing.gate import ask, way_out
+
+    role = asked_role(args)
+    if role in (PUBLIC, REGISTERED):
+        # A view holds what its readers may have, and passed the gate when it was made.
+        yield
+        return
+    from varhouse.cli.stdoutdigest import hashing_stdout
+    from varhouse.cli.wayoutput import digest_output, leaves_here, state_of
+
+    out = getattr(args, "output", None)
+    is_leaving = way.always or leaves_here(out)
+    if not is_leaving and role == CONTROLLED:
+        note_read(store, args)
+    if not is_leaving:
+        yield
+        return
+    request = request_of(args, store, way, role)
+    before = state_of(out)
+    with way_out(request, decision=ask(request)) as passage, hashing_stdout() as stdout:
+        passage.leaked = lambda: stdout.has_bytes() or state_of(out) != before
+        yield
+        passage.output |= stdout.told() | digest_output(out)
+
+
+def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "Request":
+    """Write what a command asks of the gate.
+
+    Raises
+    ------
+    UsageError
+        If nothing says to whom.
+    AccessError
+        If the store is a mirror of one on S3: the log of what left lies there.
+    """
+    from varhouse.sharing.gatetexts import TO_IS_NEEDED, TO_IS_NEEDED_FIX
+    from varhouse.sharing.request import Content, Request
+
+    what = f"varhouse {args.way}"
+    if getattr(args, "to", None) is None:
+        raise UsageError(TO_IS_NEEDED.say(store=store, what=what), TO_IS_NEEDED_FIX.say())
+    if (store / "_store" / "mirror.json").exists():
+        raise AccessError(
+            f"{store} is a mirror: what leaves a governed store is noted where it is kept",
+            "work on the store on its disk, or ask for a view: --audience public",
+        )
+    if way.always and args.to != INSIDE:
+        raise UsageError(
+            f"--to {args.to}: {what} carries all of the store, its ledger and key, too",
+            "--to inside for a bucket of your own; varhouse share pack STORE for others",
+        )
+    assert way.tells is not None
+    told = way.tells(args)
+    cohorts = told.cohorts
+    if role == INSIDE:
+        cohorts = cohorts or _cohorts_of_view(store)
+    release = None if role == INSIDE else getattr(args, "release", None)
+    return Request(
+        store=store, release=release, cohorts=cohorts, samples=told.samples,
+        people=told.people, listed=told.listed, releases=told.releases,
+        content=Content(AGGREGATE if role == INSIDE else told.content),
+        recipient=args.to, purpose=args.purpose or "", what=what,
+    )  # fmt: skip
+
+
+def _cohorts_of_view(store: Path) -> tuple[str, ...]:
+    from varhouse.store.reader import open_store
+
+    view = open_store(store, None, INSIDE)
+    return tuple(sorted(view.scan("cohorts").select("cohort").collect()["cohort"]))
+
+
+def note_read(store: Path, args: argparse.Namespace) -> None:
+    """Note that somebody reads on a terminal as `controlled`."""
+    import logging
+
+    from varhouse.governance.audit import Audit
+    from varhouse.sharing.given import READ
+
+    told = {k: v for k in _ASKED if (v := getattr(args, k, None))}
+    try:
+        # No values of --sample and --people: they may name somebody.
+        Audit(store).note(READ, what=f"varhouse {args.way}", options=sorted(told))
+    except AccessError as error:
+        logging.getLogger("varhouse.share").warning("this read is not noted: %s", error)
+
+
+_ASKED = (
+    "region", "gene", "id", "where", "table", "by", "carriers", "callable", "cohort", "sample",
+    "people", "samples", "release", "all", "query", "columns",
+)  # fmt: skip
+
+
+def describe_ways() -> list[tuple[str, str]]:
+    """Give a row a command for docs/sharing.md: its name and what was decided of it."""
+    return [(name, way.why) for name, way in WAYS.items()]
