@@ -17,7 +17,9 @@ from varhouse.cli.waysout import WAYS, leaves, way_of
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.rules import load_rules
+from varhouse.sharing.gate import ask
 from varhouse.sharing.given import FAILED, READ, REFUSED, SHARE, SHARED
+from varhouse.sharing.request import Request
 
 ROOT = Path(__file__).parents[2]
 ABROAD, HOME = "Demo Abroad", "Demo University"
@@ -231,9 +233,6 @@ def test_a_ledger_that_is_gone_stops_all(tmp_path: Path) -> None:
 
 
 def test_people_with_few_alleles_are_told_by_them(whole: Path) -> None:
-    from varhouse.sharing.gate import ask
-    from varhouse.sharing.request import Request
-
     found = ask(Request(whole)).found.people
     assert found["person"].n_unique() == 4
     again = ask(Request(whole)).found.people
