@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.disclosure.policy import parse
 from varhouse.errors import AssemblyError, ConfigError, InputError, nearest
 from varhouse.filestate import read_as_recorded
 from varhouse.frequencies.strata import ALL, TAKEN
@@ -191,19 +192,22 @@ def check_config(
 
 def _policy(said: dict[str, Any], base: Path) -> tuple[Policy, list[str]]:
     """Read the policy, with the rules that it names; and what is wrong with these."""
-    policy = dict(said)
+    policy, problems = dict(said), []
+    if policy.get("small_counts") is not None:
+        try:
+            parse(policy["small_counts"])
+        except ConfigError as error:
+            problems += error.problems
     rules = policy.get("rules")
-    if rules is None:
-        return Policy(**policy), []
-    if rules != "builtin":
-        policy["rules"] = str(base / rules)
-    try:
-        load_rules(policy["rules"])
-    except ConfigError as error:
-        return Policy(), [f"policy.rules: {p}" for p in error.problems]
-    except InputError as error:
-        return Policy(), [f"policy.rules: {error.message}; fix: {error.fix or 'correct it'}"]
-    return Policy(**policy), []
+    if rules is not None:
+        policy["rules"] = rules if rules == "builtin" else str(base / rules)
+        try:
+            load_rules(policy["rules"])
+        except ConfigError as error:
+            problems += [f"policy.rules: {p}" for p in error.problems]
+        except InputError as error:
+            problems.append(f"policy.rules: {error.message}; fix: {error.fix or 'correct it'}")
+    return Policy(**policy), problems
 
 
 def _paths(said: dict[str, Any], base: Path) -> tuple[dict[str, Path | None], list[str]]:
