@@ -318,6 +318,21 @@ def quality_genotypes(rows: pl.DataFrame, k: int) -> Counts:
     return _of([*parts, (rest, k, False), (good_refs, k, False), (refs - good_refs, k, False)])
 
 
+def held_by_cohorts(cells: Cells, counts: Counts) -> Counts:
+    """Give of each stratum of everybody what the cohorts with rows of the allele add up to.
+
+    Of other cohorts one knows that nobody carries it. So what is left of the stratum without
+    these follows, and must not be small either.
+    """
+    of_cohorts = cells.kind == COHORT_STRATUM
+    key = pl.struct("allele", "stratum_by", "stratum").rank("dense").alias("key")
+    keys = cells.rows.select(key)["key"].cast(pl.Int64).to_numpy()
+    sums = np.zeros((int(keys.max()) + 1, counts.least.size), np.int64)
+    np.add.at(sums, keys[of_cohorts], counts.values[of_cohorts])
+    of_all = (cells.kind == STRATUM)[:, None]
+    return Counts(np.where(of_all, sums[keys], 0), counts.least, counts.of_alt & False)
+
+
 def people(rows: pl.DataFrame, k: int) -> Counts:
     """Give how many people there are, and how many of another number of copies."""
     n = _columns(rows, ("n_samples", "n_not_diploid"))

@@ -7,7 +7,7 @@ and may say more, for all roles or for one: `parse`.
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ ROLES = (PUBLIC, REGISTERED, INSIDE)
 MASK, ROUND = "mask", "round"
 SHOW, HIDE = "show", "hide"
 STRATA, COHORTS = "strata", "cohorts"
+COPIES, GENOTYPES = "copies", "genotypes"
 
 LEAST_K = 3
 """With 2, a masked number would be 1, and nothing else."""
@@ -51,10 +52,15 @@ class SmallCounts:
     first
         What is shown where not all can be: STRATA of all cohorts together, or COHORTS. Both at
         once would let cells of the one follow from the other. The same for all roles.
+    detail
+        What is shown of an allele where not all can be: COPIES (ac, an, af) of as many groups
+        as may be, or GENOTYPES, with copies, of those groups of which these may be shown too.
     hierarchy
         Column of the sample sheet that has coarser levels (provinces); empty: none.
     name
         The preset that it was made from.
+    attack, budget
+        Bounds of the attacks on a release, and of queries: `varhouse.attack` reads them.
     """
 
     k: int = 5
@@ -62,8 +68,11 @@ class SmallCounts:
     base: int = 1
     rare_alleles: str = HIDE
     first: str = STRATA
+    detail: str = COPIES
     hierarchy: str = ""
     name: str = ""
+    attack: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def protects(self) -> bool:
@@ -72,7 +81,8 @@ class SmallCounts:
 
     def as_dict(self) -> dict[str, Any]:
         """Give all that it says, for a digest or an account."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in said.items()}
 
 
 @dataclass(frozen=True)
@@ -101,10 +111,16 @@ class Preset:
     roles: dict[str, SmallCounts]
 
 
-CHOICES = {"masking": (MASK, ROUND), "rare_alleles": (SHOW, HIDE), "first": (STRATA, COHORTS)}
+CHOICES = {
+    "masking": (MASK, ROUND),
+    "rare_alleles": (SHOW, HIDE),
+    "first": (STRATA, COHORTS),
+    "detail": (COPIES, GENOTYPES),
+}
 _NUMBERS = {"k": (1, 1_000_000), "base": (1, 1_000_000)}
 _SAID = ("words", "url", "checked", "certainty")
-_SETTINGS = ("k", "masking", "base", "rare_alleles", "first", "hierarchy")
+_PASSED_ON = ("attack", "budget")
+_SETTINGS = (*_NUMBERS, *CHOICES, "hierarchy", *_PASSED_ON)
 
 WRONG = {
     "mapping": Text("{where} must be a mapping", "{where} 必须是键值对"),
@@ -172,6 +188,9 @@ def _settings(said: Any, base: SmallCounts, where: str) -> SmallCounts:
             raise _wrong("number", where=where, key=key, value=value, low=low, high=high)
     if not isinstance(said.get("hierarchy", ""), str):
         raise _wrong("text", where=where, key="hierarchy")
+    for key in _PASSED_ON:
+        if not isinstance(said.get(key, {}), Mapping):
+            raise _wrong("mapping", where=f"{where}.{key}")
     out = replace(base, **said)
     if 1 < out.k < LEAST_K:
         raise _wrong("two", where=where)

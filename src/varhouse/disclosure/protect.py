@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 
 from varhouse.disclosure import cells as of_cells
-from varhouse.disclosure.cells import CELL, COHORT_STRATUM, ROOT, Bools, Cells, Counts
+from varhouse.disclosure.cells import CELL, COHORT_STRATUM, ROOT, Bools, Cells, Counts, Ints
 from varhouse.disclosure.coarsen import Hierarchy, add_levels
 from varhouse.disclosure.earlier import Earlier, changes, too_few_explain
+from varhouse.disclosure.policy import GENOTYPES as DETAILED
 from varhouse.disclosure.policy import HIDE, ROUND, SmallCounts
 from varhouse.disclosure.rounding import round_counts
 from varhouse.disclosure.tree import all_of, shown_cells
@@ -60,7 +61,7 @@ class Protected:
 class _Shown:
     """Of each cell: level of detail, whether quality is shown, whether people are."""
 
-    level: np.ndarray
+    level: Ints
     quality: Bools
     people: Bools
 
@@ -181,24 +182,45 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
         whole = parts[0]
         for part in parts[1:]:
             whole = whole.beside(part)
+        whole = whole.beside(of_cells.held_by_cohorts(cells, whole))
         return shown_cells(cells, whole, first)
 
     by_copies = [of_cells.copies(rows, k), *before.copies, *blocked]
     by_genotypes = [of_cells.genotypes(rows, k), *before.copies, *before.genotypes, *blocked]
     copies, genotypes = shown(*by_copies), shown(*by_genotypes)
     copies, genotypes = _sites_together(cells, copies, genotypes, k)
-    n = int(cells.allele.max()) + 1
-    # Genotype counts where they take no row away that copies alone would show.
-    detailed = all_of(cells.allele, ~copies | genotypes, n)[cells.allele]
-    level = np.where(
-        detailed, np.where(genotypes, GENOTYPES, MASKED), np.where(copies, COPIES, MASKED)
-    )
+    level = _levels(cells, copies, genotypes, policy)
     good = shown(*by_copies, of_cells.quality_copies(rows, k), *before.quality)
     better = shown(*by_genotypes, of_cells.quality_genotypes(rows, k), *before.quality)
-    with_quality = np.where(detailed, better, good)
-    quality = all_of(cells.allele, (level == MASKED) | with_quality, n)[cells.allele]
+    n = int(cells.allele.max()) + 1
+    with_quality = (level == MASKED) | np.where(level == GENOTYPES, better, good)
+    quality = all_of(cells.allele, with_quality, n)[cells.allele] & (level > MASKED)
     people = shown_cells(cells, of_cells.people(rows, k), first)
-    return _Shown(level, quality & (level > MASKED), people | (level > MASKED))
+    return _Shown(level, quality, people | (level > MASKED))
+
+
+def _levels(cells: Cells, copies: Bools, genotypes: Bools, policy: SmallCounts) -> Ints:
+    """Choose of each allele whether copies or genotypes are shown, in all its rows.
+
+    That one is chosen must not tell of what the other would have shown. So it follows from
+    whether everything may be shown, or from the row of the total alone.
+    """
+    n = int(cells.allele.max()) + 1
+    root = cells.kind == ROOT
+    whole = all_of(cells.allele, genotypes, n)[cells.allele]
+
+    def of_total(flags: Bools) -> Bools:
+        out = np.zeros(n, np.bool_)
+        out[cells.allele[root]] = flags[root]
+        return out[cells.allele]
+
+    by_copies = np.where(copies, COPIES, MASKED)
+    if policy.detail == DETAILED:
+        return np.where(genotypes, GENOTYPES, MASKED)
+    # A total of too few copies to be shown by them, all of whose genotypes may be shown.
+    alone = np.where(genotypes & root, GENOTYPES, MASKED)
+    level = np.where(of_total(copies), by_copies, alone)
+    return np.where(whole, GENOTYPES, level)
 
 
 def _sites_together(
