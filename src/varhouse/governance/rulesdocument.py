@@ -95,7 +95,6 @@ def _table(heads: Iterable[Text], rows: Iterable[list[str]], code: str) -> list[
 
 
 def _rule(rule: Rule, code: str) -> list[str]:
-    source = ", ".join(t for t in (rule.source.law, rule.source.article) if t)
     certainty = CERTAINTY[rule.certainty].say(code)
     return [
         f"`{rule.id}`",
@@ -108,7 +107,7 @@ def _rule(rule: Rule, code: str) -> list[str]:
         EFFECTS[rule.effect].say(code),
         _days(rule.dated),
         STATUS[rule.dated.status].say(code),
-        f"{source} ({certainty}; {rule.source.checked})",
+        f"{rule.source.say(code)} ({certainty}; {rule.source.checked})",
     ]
 
 

@@ -3,13 +3,14 @@
 How a book is written and read: `rules.py`, `rulesread.py`; what follows from it: `judge.py`.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from varhouse.governance.model import PaperKind
-from varhouse.language import Text
+from varhouse.language import CHINESE, Text, language
 
 
 class Effect(StrEnum):
@@ -93,6 +94,15 @@ class Source:
     article: str = ""
     url: str = ""
     checked: str = ""
+    law_zh: str = ""
+
+    def say(self, code: str | None = None) -> str:
+        """Name law and article in a language."""
+        if (language() if code is None else code) != CHINESE:
+            return ", ".join(t for t in (self.law, self.article) if t)
+        article = re.sub(r"\AArts?\. (.*)", r"第\1条", self.article)
+        article = article.replace(" to ", "至").replace(", ", "、")
+        return (self.law_zh or self.law) + article
 
 
 @dataclass(frozen=True)

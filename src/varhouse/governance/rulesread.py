@@ -267,11 +267,17 @@ class _Item:
         if not isinstance(value, dict) or not value.get("law"):
             self.say("no source", "write source: {law, article, url, checked}")
             return Source("")
-        for key in set(value) - set(Source.__dataclass_fields__):
+        known = {"law", "article", "url", "checked"}
+        for key in sorted(map(str, set(value) - known)):
             self.say(f"source: no key {key!r} is known", "law, article, url, checked")
-        return Source(
-            **{k: str(v) for k, v in value.items() if k in Source.__dataclass_fields__}
-        )
+        said = {k: str(v) for k, v in value.items() if k in known}
+        law = value["law"]
+        if not isinstance(law, dict):
+            return Source(**said)
+        if set(law) != {"en", "zh"} or not all(isinstance(t, str) for t in law.values()):
+            self.say("source: law is not said in both languages", "law: {en: ..., zh: ...}")
+            return Source("")
+        return Source(**{**said, "law": law["en"]}, law_zh=law["zh"])
 
     def kinds(self, key: str) -> list[PaperKind]:
         return [k for k in map(self.kind, self.texts(key)) if k is not None]

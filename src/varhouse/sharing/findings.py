@@ -80,7 +80,7 @@ class Judged:
 def from_rules(found: Finding, cohort: str | None) -> Judged:
     """Take a finding of the book over."""
     source = found.source
-    told = " ".join(x for x in (source.law, source.article, source.url) if x)
+    told = " ".join(x for x in (source.say(), source.url) if x)
     return Judged(
         found.rule, Answer(found.effect.value), Answer(found.demands.value), found.title,
         found.text, cohort, told, found.certainty, found.status, found.missing, found.found,
