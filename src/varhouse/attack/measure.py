@@ -17,16 +17,25 @@ from varhouse.attack.beacon import simulate_questions
 from varhouse.attack.chances import Floats, Ints
 from varhouse.attack.differencing import difference, rest_of
 from varhouse.attack.membership import Power, Told, alleles_within, expected, simulate
+from varhouse.attack.planned import Readable
 from varhouse.attack.smallcells import ALL, TOTAL, find_small, with_scope
-from varhouse.attack.texts import BEYOND
-from varhouse.store.reader import Store, open_store
+from varhouse.attack.texts import BEYOND, WRONG
+from varhouse.errors import ConfigError, nearest
+from varhouse.store.reader import open_store
 from varhouse.store.releases import read_open_releases
-from varhouse.tables.schema import KEY
+from varhouse.tables.schema import KEY, TABLES
 
 RATES = (0.05, 0.001)
+BOUND = {"small_cells": 0.0, "differences": 0.0, "genotypes": 0.0}
+"""What no release may tell, unless something else is said."""
+
+BOUNDS = (*BOUND, "power", "fpr", "apart")
 QUESTIONS = (10, 100, 1000)
 MOST_ALLELES = 20_000
 """Alleles of which members are drawn; more are reckoned by the normal law alone."""
+
+MOST_ROWS = 4_000_000
+"""Rows of a table of which the membership is reckoned; of more, every n-th position's."""
 
 BETWEEN = 50_000
 """Rows of `totals` that are looked at together, cut between alleles."""
@@ -88,15 +97,37 @@ def measure(
         `examples` of cells (at most 20).
     """
     store = open_store(view, release)
-    rng = np.random.default_rng(assumed.seed)
-    membership = _membership(store, assumed, reference, rng)
-    cells, examples = _small(store, assumed.k)
     others = [
         open_store(view, r.number)
         for r in read_open_releases(view)
         if r.number < store.release and "totals" in r.tables
     ]
-    changes = _changes(store, others, [open_store(v) for v in earlier], assumed.k)
+    more_open = [open_store(v) for v in earlier]
+    return measure_tables(store, assumed, others, more_open, reference)
+
+
+def measure_tables(
+    store: Readable,
+    assumed: Assumed = Assumed(),
+    before: Sequence[Readable] = (),
+    more_open: Sequence[Readable] = (),
+    reference: pl.DataFrame | None = None,
+) -> dict[str, Any]:
+    """Attack the tables of counts of a release that is made, or planned (`Planned`).
+
+    Parameters
+    ----------
+    before
+        Earlier releases of the same role.
+    more_open
+        Releases that more open roles see.
+    reference
+        As of `measure`, and what is returned.
+    """
+    rng = np.random.default_rng(assumed.seed)
+    membership = _membership(store, assumed, reference, rng)
+    cells, examples = _small(store, assumed)
+    changes = _changes(store, before, more_open, assumed)
     people = max((m["people"] for m in membership.values()), default=0)
     powers = [m["power"] for m in membership.values()]
     return {
@@ -136,6 +167,35 @@ def beyond(measured: Mapping[str, Any], bound: Mapping[str, float]) -> list[str]
     return said
 
 
+def bounds_of(said: Mapping[str, Any]) -> dict[str, float]:
+    """Read the bounds of a policy of small counts, over those that hold without any (`BOUND`).
+
+    Parameters
+    ----------
+    said
+        Those of `beyond`, and `apart` of `Assumed`; null: not bounded.
+
+    Raises
+    ------
+    ConfigError
+        If something of it is not known, or no number from 0 up.
+    """
+    out = dict(BOUND)
+    wrong = []
+    for name, value in said.items():
+        if name not in BOUNDS:
+            wrong.append(WRONG["name"].say(name=name, near=nearest(str(name), BOUNDS)))
+        elif value is None:
+            out.pop(name, None)
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            wrong.append(WRONG["value"].say(name=name, value=value))
+        else:
+            out[name] = float(value)
+    if wrong:
+        raise ConfigError(wrong, "in policy.small_counts, attack")
+    return out
+
+
 def publicly(measured: Mapping[str, Any]) -> dict[str, Any]:
     """Give what may be told of an attack to whom the view is for: not what it found."""
     return {k: v for k, v in measured.items() if k not in ("examples", "small_cells_by")}
@@ -145,14 +205,15 @@ def publicly(measured: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _membership(
-    store: Store, assumed: Assumed, reference: pl.DataFrame | None, rng: np.random.Generator
+    store: Readable, assumed: Assumed, reference: pl.DataFrame | None, rng: np.random.Generator
 ) -> dict[str, dict[str, Any]]:
     """Attack each cohort, and the total, by all of its alleles."""
-    totals = _whole_rows(store, "totals")
+    times = _times(store)
+    totals = _whole_rows(store, "totals", times)
     found = {}
     frames = {TOTAL: totals}
     if "frequencies" in store.tables:
-        rows = _whole_rows(store, "frequencies")
+        rows = _whole_rows(store, "frequencies", times)
         frames |= {
             str(name[0]): f for name, f in rows.partition_by("cohort", as_dict=True).items()
         }
@@ -166,27 +227,38 @@ def _membership(
         told = told_of(known, assumed, rng)
         if not len(told):
             continue
-        power = _power(told, rng)
+        power = _power(told, rng, times)
         people = int(np.median(told.an)) // 2
         found[scope] = {
             "people": people,
-            "alleles": len(told),
+            "alleles": power.alleles,
             "power": {str(r): round(p, 4) for r, p in power.power.items()},
             "alleles_within": {"0.1": alleles_within(people, 0.1, RATES[0])},
         }
     return found
 
 
-def _power(told: Told, rng: np.random.Generator) -> Power:
+def _times(store: Readable) -> int:
+    """Give n where every n-th position is enough."""
+    counts = [
+        store.scan(t).filter(pl.col("stratum_by") == ALL).select(pl.len()).collect().item()
+        for t in ("totals", "frequencies")
+        if t in store.tables
+    ]
+    return max(1, -(-max(counts, default=0) // MOST_ROWS))
+
+
+def _power(told: Told, rng: np.random.Generator, times: int = 1) -> Power:
     """Draw members where alleles are few, and reckon with the normal law where many are."""
-    if len(told) <= MOST_ALLELES:
+    if len(told) <= MOST_ALLELES and times == 1:
         return simulate(told, rng, rates=RATES)
-    some = told.some(np.sort(rng.choice(len(told), MOST_ALLELES, replace=False)))
-    drawn, reckoned = simulate(some, rng, rates=RATES), expected(told, RATES)
-    return Power({r: max(drawn.power[r], reckoned.power[r]) for r in RATES}, len(told))
+    size = min(len(told), MOST_ALLELES)
+    some = told.some(np.sort(rng.choice(len(told), size, replace=False)))
+    drawn, reckoned = simulate(some, rng, rates=RATES), expected(told, RATES, times)
+    return Power({r: max(drawn.power[r], reckoned.power[r]) for r in RATES}, len(told) * times)
 
 
-def _whole_rows(store: Store, table: str) -> pl.DataFrame:
+def _whole_rows(store: Readable, table: str, times: int) -> pl.DataFrame:
     if table not in store.tables:
         return pl.DataFrame(schema={**dict.fromkeys(KEY, pl.String), "pos": pl.Int32,
                                     "ac": pl.Int32, "an": pl.Int32})  # fmt: skip
@@ -194,6 +266,8 @@ def _whole_rows(store: Store, table: str) -> pl.DataFrame:
     scanned = store.scan(table).filter(
         (pl.col("stratum_by") == ALL) & (pl.col("an").is_null() | (pl.col("an") >= 2))
     )
+    if times > 1:
+        scanned = scanned.filter(pl.col("pos") % times == 0)
     return scanned.select(names).collect()
 
 
@@ -278,7 +352,7 @@ def _questions(people: int, assumed: Assumed, rng: np.random.Generator) -> dict[
 # --- counts ---
 
 
-def _pieces(store: Store) -> list[dict[str, Any]]:
+def _pieces(store: Readable) -> list[dict[str, Any]]:
     """Cut the store into regions of so many rows of `totals`, between positions."""
     places = store.scan("totals").select("contig", "pos").collect().sort("contig", "pos")
     out = []
@@ -293,12 +367,12 @@ def _pieces(store: Store) -> list[dict[str, Any]]:
     return out
 
 
-def rows_of(store: Store, region: Mapping[str, Any] | None = None) -> pl.DataFrame:
+def rows_of(store: Readable, region: Mapping[str, Any] | None = None) -> pl.DataFrame:
     """Read rows of both tables of counts: all, or of alleles that begin in a region."""
     frames = []
     for table in ("frequencies", "totals"):
         if table not in store.tables:
-            frames.append(pl.DataFrame(schema=store.schema(table).schema))
+            frames.append(pl.DataFrame(schema=TABLES[table].polars_schema))
             continue
         if region is None:
             frames.append(store.scan(table).collect())
@@ -311,14 +385,18 @@ def rows_of(store: Store, region: Mapping[str, Any] | None = None) -> pl.DataFra
     return with_scope(frames[0], frames[1])
 
 
-def _small(store: Store, k: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
+def _small(store: Readable, assumed: Assumed) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Find small counts, region by region: their number by the way, and examples."""
+    k = assumed.k
     if k <= 1 or "totals" not in store.tables:
         return {}, []
     cells: dict[str, int] = {}
     examples: list[dict[str, Any]] = []
     for region in _pieces(store):
         found = find_small(rows_of(store, region), k)
+        if assumed.rounding > 1:
+            # What is rounded adds up to nothing that is exact.
+            found = found.filter(pl.col("how") == "shown")
         for how, n in found.group_by("how").len().rows():
             cells[how] = cells.get(how, 0) + n
         examples += found.head(20).to_dicts()
@@ -326,10 +404,14 @@ def _small(store: Store, k: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
 
 
 def _changes(
-    store: Store, before: Sequence[Store], more_open: Sequence[Store], k: int
+    store: Readable,
+    before: Sequence[Readable],
+    more_open: Sequence[Readable],
+    assumed: Assumed,
 ) -> dict[str, int]:
     """Difference a release against earlier ones, and against what more open roles see."""
     cells = genotypes = 0
+    k = assumed.k if assumed.rounding <= 1 else 0
     if k > 1 and "totals" in store.tables:
         for region in _pieces(store):
             own = rows_of(store, region)

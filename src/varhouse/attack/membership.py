@@ -148,23 +148,28 @@ def simulate(
     return Power({r: power_of(drawn[0], drawn[1], r) for r in rates}, len(told))
 
 
-def expected(told: Told, rates: tuple[float, ...] = (0.05, 0.001)) -> Power:
+def expected(told: Told, rates: tuple[float, ...] = (0.05, 0.001), times: int = 1) -> Power:
     """Give the power by the normal law, from mean and variance of the evidence of each allele.
 
     Good for many alleles of which none tells much; of all alleles at once, without drawing.
+
+    Parameters
+    ----------
+    times
+        How many times as many alleles there are of the kinds that are told of.
     """
     table = evidence(told)
     means, spreads = [], []
     for chances in (chances_of_members(told), chances_of_others(told)):
         mean = (chances * table).sum(axis=1)
-        means.append(float(mean.sum()))
+        means.append(float(mean.sum()) * times)
         square = (chances * table**2).sum(axis=1) - mean**2
-        spreads.append(float(np.sqrt(max(square.sum(), 0.0))))
+        spreads.append(float(np.sqrt(max(square.sum() * times, 0.0))))
     apart = means[0] - means[1]
     if spreads[0] == 0 or apart <= 0:
-        return Power(dict.fromkeys(rates, 0.0 if apart <= 0 else 1.0), len(told))
+        return Power(dict.fromkeys(rates, 0.0 if apart <= 0 else 1.0), len(told) * times)
     found = {r: CDF((apart + Q(r) * spreads[1]) / spreads[0]) for r in rates}
-    return Power(found, len(told))
+    return Power(found, len(told) * times)
 
 
 def alleles_within(people: float, power: float, rate: float) -> int:

@@ -45,8 +45,8 @@ LINES: dict[str, Text] = {
         "small counts below {k} that follow: {n:,}", "可推出的小于 {k} 的计数:{n:,} 个"
     ),
     "cell": Text(
-        "  {allele} in {scope}, {by} {stratum}: {count} = {value} ({how})",
-        "  {allele},{scope},{by} 层 {stratum}:{count} = {value}({how})",
+        "{allele} in {scope}, {by} {stratum}: {count} = {value} ({how})",
+        "{allele},{scope},{by} 层 {stratum}:{count} = {value}({how})",
     ),
     "changes": Text(
         "counts that differ by fewer than {k} from earlier releases or more open roles: {n:,}"
@@ -54,6 +54,32 @@ LINES: dict[str, Text] = {
         "与以前版本或更公开角色相差小于 {k} 的计数:{n:,} 个;可得的个人基因型:{genotypes:,} 个",
     ),
 }
+
+
+WRONG = {
+    "name": Text(
+        "no bound of attacks is called {name!r}{near}", "没有名为 {name!r} 的攻击上限{near}"
+    ),
+    "value": Text("{name}: {value!r} is no number from 0 up", "{name}:{value!r} 不是非负数"),
+}
+ATTACKED = Text(
+    "the view {role} would tell too much: {what}", "视图 {role} 会泄露过多信息:{what}"
+)
+ATTACKED_FIX = Text(
+    "show less (--leave-out, a greater k), or set policy.small_counts.roles.{role}.attack to "
+    "what may be told",
+    "请减少展示内容(--leave-out 或增大 k),或在 policy.small_counts.roles.{role}.attack "
+    "中设定可接受的上限",
+)
+
+
+def name_of(cell: Mapping[str, Any]) -> str:
+    """Say a small count that was found, in the language of the reader."""
+    allele = "-".join(str(cell[n]) for n in ("contig", "pos", "ref", "alt"))
+    return LINES["cell"].say(
+        allele=allele, scope=cell["scope"] or LINES["all"].say(), by=cell["stratum_by"],
+        stratum=cell["stratum"], count=cell["count"], value=cell["value"], how=cell["how"],
+    ).strip()  # fmt: skip
 
 
 def lines_of(measured: Mapping[str, Any]) -> list[str]:
@@ -77,15 +103,7 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
     k = measured["k"]
     if k > 1:
         lines.append(LINES["small"].say(k=k, n=measured["small_cells"]))
-        for cell in measured["examples"]:
-            allele = "-".join(str(cell[n]) for n in ("contig", "pos", "ref", "alt"))
-            lines.append(
-                LINES["cell"].say(
-                    allele=allele, scope=cell["scope"] or LINES["all"].say(),
-                    by=cell["stratum_by"], stratum=cell["stratum"], count=cell["count"],
-                    value=cell["value"], how=cell["how"],
-                )
-            )  # fmt: skip
+        lines += [f"  {name_of(cell)}" for cell in measured["examples"]]
         lines.append(
             LINES["changes"].say(
                 k=k, n=measured["differences"], genotypes=measured["genotypes"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.attack.measure import publicly
 from varhouse.errors import StoreError
 from varhouse.files import read_json
 from varhouse.governed import ROLES, private_folder, view_folder
@@ -85,7 +86,7 @@ class Account:
             "least_people": self.k,
             "small_counts": self.policy,
             "rows": {t: dict(n) for t, n in sorted(self.rows.items())},
-            **({"attack": self.attack} if self.attack else {}),
+            **({"attack": publicly(self.attack)} if self.attack else {}),
         }
 
 

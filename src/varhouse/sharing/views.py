@@ -21,10 +21,14 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
+from varhouse.attack.measure import Assumed, beyond, bounds_of, measure_tables
+from varhouse.attack.planned import Planned
+from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
+from varhouse.disclosure.policy import ROUND
 from varhouse.errors import AccessError, StoreError, UsageError
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.personkey import PersonKey
-from varhouse.governed import INSIDE, is_governed, view_folder
+from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
 from varhouse.language import Text
 from varhouse.sharing.gate import Decision, way_out
 from varhouse.sharing.viewaccount import (
@@ -436,11 +440,44 @@ class _Making:
             add_rows(self.account.rows, made.rows)
             add_rows({"": alleles}, {"": made.alleles})
         shards += small_tables(origin, alleles, self.account.ingest_id, work)
+        self._attack(Planned(shards, work, view, untouched), earlier)
         manifest = changes_to(view, shards, untouched)
         manifest.shards.extend(self._accounts_shard(view, work))
         if view is not None:
             manifest.replace.append((ACCOUNTS.name, {}))
         return manifest
+
+    def _attack(self, planned: Planned, earlier: Sequence[Shown]) -> None:
+        """Attack what would be shown, before anybody sees it.
+
+        Raises
+        ------
+        AccessError
+            If an attack gets further than the policy of small counts lets it.
+        """
+        policy, role = self.protection.policy, ROLES.index(self.role)
+        bound = bounds_of(policy.attack)
+        assumed = Assumed(
+            k=policy.k if policy.protects else 0,
+            rounding=policy.base if policy.masking == ROUND else 0,
+            apart=int(bound.pop("apart", 0)),
+        )
+        before: list[Store] = []
+        more_open: dict[str, Store] = {}
+        for shown in earlier:
+            of = str(shown.store.meta.get(ROLE))
+            if of == self.role:
+                before.append(shown.store)
+            elif ROLES.index(of) < role:
+                more_open[of] = shown.store
+        measured = measure_tables(planned, assumed, before, list(more_open.values()))
+        self.account.attack = measured
+        if above := beyond(measured, bound):
+            cells = [name_of(cell) for cell in measured["examples"][:3]]
+            raise AccessError(
+                ATTACKED.say(role=self.role, what="; ".join([*above, *cells])),
+                ATTACKED_FIX.say(role=self.role),
+            )
 
     @property
     def _decides(self) -> list[Any]:
