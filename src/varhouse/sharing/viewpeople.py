@@ -42,21 +42,17 @@ LEFT = Text(
     "去除后的发布会反推出其数据",
 )
 OF_COHORT = Text("cohort {cohort}", "队列 {cohort}")
-OF_GROUP = Text("cohort {cohort}, {by} {value}", "队列 {cohort},{by} 为 {value}")
 OF_ALL = Text("all cohorts together", "全部队列合计")
-OF_ALL_GROUP = Text("all cohorts together, {by} {value}", "全部队列合计,{by} 为 {value}")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A group of which too few people differ from an earlier release.
+    """A cohort of which too few people differ from an earlier release.
 
     Attributes
     ----------
     cohort
         Its name; EVERY: all together.
-    by, value
-        Its stratum.
     came, left
         People that only the new release has, and that only the earlier one has.
     role, release
@@ -64,8 +60,6 @@ class Difference:
     """
 
     cohort: str
-    by: str
-    value: str
     came: int
     left: int
     role: str
@@ -73,11 +67,8 @@ class Difference:
 
     def say(self, k: int) -> str:
         """Say it in the language of the reader."""
-        if self.cohort == EVERY:
-            group = OF_ALL if self.by == ALL else OF_ALL_GROUP
-        else:
-            group = OF_COHORT if self.by == ALL else OF_GROUP
-        named = group.say(cohort=self.cohort, by=self.by, value=self.value)
+        group = OF_ALL if self.cohort == EVERY else OF_COHORT
+        named = group.say(cohort=self.cohort)
         text = FEW_DIFFER if not self.left or self.came else LEFT
         n = self.came + self.left
         return text.say(group=named, n=n, release=self.release, role=self.role, k=k)
@@ -146,10 +137,12 @@ def with_everybody(people: pl.DataFrame) -> pl.DataFrame:
 def too_few(
     now: pl.DataFrame, then: pl.DataFrame, k: int, role: str, release: int
 ) -> list[Difference]:
-    """Find groups of which 1 to k - 1 people differ between two releases.
+    """Find cohorts of which 1 to k - 1 people differ between two releases, and all together.
 
-    Groups of fewer than k people are not shown, and not compared. A cohort is compared with
-    cohorts of other names, too: one that was renamed holds the same people.
+    Cohorts of fewer than k people are not shown, and not compared. A cohort is compared with
+    cohorts of other names, too: one that was renamed holds the same people. Of strata in which
+    too few people differ the rows that changed are masked (`disclosure.earlier`): nearly every
+    release has such strata.
 
     Parameters
     ----------
@@ -160,8 +153,9 @@ def too_few(
     role, release
         The earlier release.
     """
-    sides = [_shown(with_everybody(p), k) for p in (now, then)]
-    group = ["cohort", "stratum_by", "stratum"]
+    whole = pl.col("stratum_by") == ALL
+    sides = [_shown(with_everybody(p.filter(whole)), k) for p in (now, then)]
+    group = ["cohort"]
     came, left = (
         a.join(b, on=[*group, "person"], how="anti").group_by(group).agg(n=pl.len())
         for a, b in (sides, sides[::-1])
@@ -178,8 +172,8 @@ def too_few(
         .sort(group)
     )
     out = [
-        Difference(cohort, by, value, n_came, n_left, role, release)
-        for cohort, by, value, n_came, n_left in found.rows()
+        Difference(cohort, n_came, n_left, role, release)
+        for cohort, n_came, n_left in found.rows()
     ]
     return out + _renamed(sides[0], sides[1], k, role, release)
 
@@ -227,10 +221,8 @@ def _renamed(
     now: pl.DataFrame, then: pl.DataFrame, k: int, role: str, release: int
 ) -> list[Difference]:
     """Find cohorts that are nearly those of another name before."""
-    whole = pl.col("stratum_by") == ALL
     new, old = (
-        p.filter(whole, pl.col("cohort") != EVERY).select("cohort", "person")
-        for p in (now, then)
+        p.filter(pl.col("cohort") != EVERY).select("cohort", "person") for p in (now, then)
     )
     sizes = [dict(p.group_by("cohort").len().rows()) for p in (new, old)]
     shared = new.join(old, on="person", suffix="_then").group_by("cohort", "cohort_then").len()
@@ -238,16 +230,8 @@ def _renamed(
     for cohort, before, n in shared.sort("cohort", "cohort_then").rows():
         came, left = sizes[0][cohort] - n, sizes[1][before] - n
         if cohort != before and 0 < came + left < k:
-            out.append(Difference(cohort, ALL, ALL, came, left, role, release))
+            out.append(Difference(cohort, came, left, role, release))
     return out
-
-
-def same_people(now: pl.DataFrame, then: pl.DataFrame, cohort: str) -> bool:
-    """Tell whether exactly the same people stand in a cohort now and then."""
-    sides = [
-        set(p.filter(pl.col("cohort") == cohort)["person"].to_list()) for p in (now, then)
-    ]
-    return sides[0] == sides[1]
 
 
 def gone_from(now: pl.DataFrame, then: pl.DataFrame, cohorts: Iterable[str]) -> dict[str, int]:
