@@ -23,7 +23,7 @@ import os
 import pwd
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -267,7 +267,7 @@ class Writer:
             left = {LEFT: len(bodies) - i} if i < len(bodies) else {}
             before = links[-1] if links else self.last
             links.append(_next(before, {**body, **left}, by))
-        text = b"".join(_canonical(asdict(link)) + b"\n" for link in links)
+        text = b"".join(_canonical(vars(link)) + b"\n" for link in links)
         with refusals(self.chain.file):
             self._file.truncate(self._end)
             try:

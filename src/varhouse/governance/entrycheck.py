@@ -97,6 +97,9 @@ def check_entry(
         what = KINDS[kind].subject.say()
         return kept, [_NO_SUBJECT.say(kind=kind, what=what)]
     now = {**state.get((kind, about), {}), **kept}
+    if kind == "withdraw" and "from" in kept and kept["from"] is None:
+        # Taken back: it had been somebody's mistake.
+        return kept, []
     return kept, _as_a_whole(kind, about, {k: v for k, v in now.items() if v is not None})
 
 

@@ -274,6 +274,7 @@ WITHDRAW = _kind(
     "withdraw", "withdrawal of a cohort", "队列撤回",
     _field("from", DATE, "day from which it may be used no more", "撤回日期"),
     _field("reason", TEXT, "reason", "原因"),
+    needed=("from",),
 )  # fmt: skip
 
 RULES = _kind(

@@ -135,7 +135,9 @@ _NO = {"no", "n", "false", "f", "0", "否", "无", "不", "×"}
 def read_text(value: str) -> str:
     """Take a text of one line."""
     text = unicodedata.normalize("NFC", value).strip()
-    if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
+    if not text.isprintable() and any(
+        unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text
+    ):
         raise FormError(_CONTROL, value=value)
     return text
 

@@ -257,6 +257,9 @@ def _check_not_taken_away(store: Path) -> None:
             return
     except AccessError:
         pass
+    if file.is_file():
+        # Somebody made its first entry meanwhile.
+        return
     raise StoreError(
         f"{file} is missing: the store had a ledger of permits", "restore it from a backup"
     )

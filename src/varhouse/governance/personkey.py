@@ -84,6 +84,9 @@ def _read(file: Path) -> bytes | None:
 def _make(store: Path, file: Path) -> bytes:
     log = audit_file(store)
     if log.exists() and log.stat().st_size:
+        if (made := _read(file)) is not None:
+            # By somebody else, just now.
+            return made
         raise StoreError(
             f"{file} is missing: nobody can tell who is meant in {log.name}",
             "restore it from a backup",
@@ -103,7 +106,7 @@ def _make(store: Path, file: Path) -> bytes:
         finally:
             own.unlink(missing_ok=True)
         sync_folder(folder)
-    made = _read(file)
-    if made is None:
+    kept = _read(file)
+    if kept is None:
         raise StoreError(f"{file} is gone again", "does somebody clear the folder?")
-    return made
+    return kept

@@ -1,0 +1,284 @@
+"""What people write for provinces, groups, codes, accessions and days, and what is kept."""
+
+import random
+
+import pytest
+
+from varhouse.governance import codes
+from varhouse.governance.codes import (
+    countries,
+    ethnic_groups,
+    find_accession,
+    hierarchy,
+    provinces,
+    read_accession,
+    read_country,
+    read_ethnic_group,
+    read_province,
+    read_table,
+    region_of,
+    regions,
+)
+from varhouse.governance.codescredit import (
+    LETTERS,
+    check_digit,
+    organisation_digit,
+    read_credit_code,
+)
+from varhouse.governance.duo import duo_terms, is_modifier, read_duo
+from varhouse.governance.fields import FormError, read_date, read_number, read_share
+
+PROVINCES = (
+    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46,
+    50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82,
+)  # fmt: skip
+"""GB/T 2260, province level."""
+
+
+_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+def test_the_lists_are_whole() -> None:
+    assert sorted(provinces().codes) == sorted([*(f"{p}0000" for p in PROVINCES), "660000"])
+    assert list(ethnic_groups().codes) == [f"{n:02}" for n in range(1, 57)] + ["97", "98"]
+    letters = [c.row["letters"] for c in ethnic_groups().codes.values()][:56]
+    assert len(set(letters)) == 56
+    assert all(len(x) == 2 for x in letters)
+    assert len(countries().codes) == 249
+
+
+@pytest.mark.parametrize("make", [provinces, ethnic_groups, countries, duo_terms, regions])
+def test_each_name_leads_to_its_own_code(make: object) -> None:
+    found = make()  # type: ignore[operator]
+    lost = {}
+    for code in found.codes.values():
+        names = [code.code, code.row.get("letters", ""), code.name.en, code.name.zh]
+        for name in [*names, *code.row.get("others", "").split(",")]:
+            if name and found.find(name) != code.code:
+                lost[name] = (code.code, found.find(name))
+    assert lost == {}
+
+
+@pytest.mark.parametrize("code", sorted(f"{p}0000" for p in PROVINCES))
+def test_each_province_is_known_by_all_that_it_is_called(code: str) -> None:
+    zh, en = provinces().name(code, "zh"), provinces().name(code, "en")
+    bare = zh.removesuffix("省").removesuffix("市")
+    for name in (code, code[:2], f"CN-{code[:2]}", zh, bare, en, en.upper(), en.lower(),
+                 f"{en} Province", f"{en} province", f" {zh} ", f"中国{zh}",
+                 code.translate(_WIDE)):  # fmt: skip
+        assert read_province(name) == code, name
+    assert region_of(en) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("330100", "a place in Zhejiang; fix: write the province, 330000"),
+        ("440305", "write the province, 440000"),
+        ("990000", "is no province"),
+        ("Zhejang", "nearest: Zhejiang"),
+        ("华东", "is no province"),
+        ("3", "is no province"),
+        ("China", "is no province"),
+    ],
+)
+def test_what_is_no_province_is_not_guessed(text: str, says: str) -> None:
+    with pytest.raises(FormError, match=says):
+        read_province(text)
+
+
+def test_every_place_lies_in_the_country() -> None:
+    up = hierarchy()
+    for code in provinces().codes:
+        way = [code]
+        while way[-1] in up:
+            way.append(up[way[-1]])
+        assert way[-1] == "CN"
+        assert len(way) in (3, 4)
+    by_region: dict[str, int] = {}
+    for code in provinces().codes:
+        by_region[up[code]] = by_region.get(up[code], 0) + 1
+    assert by_region == {
+        "R1": 5, "R2": 3, "R3": 7, "R41": 3, "R42": 3, "R5": 5, "R6": 6, "R7": 1, "R8": 2,
+    }  # fmt: skip
+    # Shanxi and Shaanxi are two, and lie in two regions.
+    assert (region_of("Shanxi"), region_of("Shaanxi")) == ("R1", "R6")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("汉", "01"), ("汉族", "01"), ("han", "01"), ("1", "01"), ("01", "01"), ("HA", "01"),
+        ("Han Chinese", "01"), ("维族", "05"), ("Uyghur", "05"), ("藏族", "04"),
+        ("Tibetan", "04"), ("Zang", "04"), ("ZA", "04"), ("壮", "08"), ("56", "56"),
+        ("其他", "97"), ("外国血统中国籍人士", "98"), ("Man nationality", "11"),
+    ],
+)  # fmt: skip
+def test_ethnic_groups_by_number_letters_and_name(text: str, code: str) -> None:
+    assert read_ethnic_group(text) == code
+
+
+@pytest.mark.parametrize("text", ["57", "00", "99", "Hann", "AZ", "中国"])
+def test_what_is_no_ethnic_group_is_not_guessed(text: str) -> None:
+    with pytest.raises(FormError):
+        read_ethnic_group(text)
+
+
+def test_countries() -> None:
+    names = ("us", "美国", "United Kingdom", "UK", "Macau", "中国")
+    assert [read_country(x) for x in names] == ["US", "US", "GB", "GB", "MO", "CN"]
+    with pytest.raises(FormError, match="no country"):
+        read_country("Utopia")
+
+
+def slow_check_digit(code: str) -> str:
+    """GB 32100-2015 as it is written: weights 3^(i-1) mod 31, 31 - the rest, 31 is 0."""
+    weights = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28]
+    rest = sum(w * LETTERS.index(c) for w, c in zip(weights, code, strict=False)) % 31
+    return LETTERS[(31 - rest) % 31]
+
+
+def slow_organisation_digit(code: str) -> str:
+    """GB 11714-1997 as it is written: 11 - the rest, 10 is X and 11 is 0."""
+    value = {c: i for i, c in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
+    rest = (
+        sum(value[c] * w for c, w in zip(code, (3, 7, 9, 10, 5, 8, 4, 2), strict=False)) % 11
+    )
+    return {10: "X", 11: "0"}.get(11 - rest, str(11 - rest))
+
+
+def make_credit_code(draw: random.Random) -> str:
+    start = "".join(draw.choice(LETTERS) for _ in range(2))
+    start += "".join(draw.choice("0123456789") for _ in range(6))
+    start += "".join(draw.choice(LETTERS) for _ in range(8))
+    start += slow_organisation_digit(start[8:])
+    return start + slow_check_digit(start)
+
+
+def test_credit_codes_with_both_check_digits() -> None:
+    draw = random.Random(1)
+    for _ in range(300):
+        code = make_credit_code(draw)
+        assert (check_digit(code), organisation_digit(code[8:])) == (code[17], code[16])
+        assert read_credit_code(code) == code
+        assert read_credit_code(f" {code[:8]}-{code[8:].lower()} ") == code
+        # Any one letter that is wrong, and any two neighbours that are swapped, show.
+        place = draw.randrange(18)
+        other = draw.choice([c for c in LETTERS[:10] if c != code[place]])
+        with pytest.raises(FormError):
+            read_credit_code(code[:place] + other + code[place + 1 :])
+        place = draw.randrange(17)
+        swapped = code[:place] + code[place + 1] + code[place] + code[place + 2 :]
+        if swapped != code:
+            with pytest.raises(FormError):
+                read_credit_code(swapped)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "91350100M000100Y4", "91350100M000100Y433", "9135O100M000100Y43", "无"]
+)
+def test_what_has_not_the_shape_of_a_credit_code(text: str) -> None:
+    assert read_credit_code("91350100M000100Y43")
+    with pytest.raises(FormError, match="18 letters and digits"):
+        read_credit_code(text)
+
+
+def test_every_pattern_of_accessions_has_an_example_of_it_alone() -> None:
+    rows = read_table("accessions.tsv")
+    assert {r["archive"] for r in rows} >= {"NGDC", "GSA-Human", "CNSA", "INSDC"}
+    for row in rows:
+        assert find_accession(row["example"]) == row
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("PRJCA052720", "PRJCA052720"), ("prjca052720", "PRJCA052720"),
+        ("HRA015470", "HRA015470"), ("GVM001237", "GVM001237"), ("OMIX013512", "OMIX013512"),
+        ("OMIX013512-01", "OMIX013512-01"), ("GWHBHSK00000000.1", "GWHBHSK00000000.1"),
+        ("SAMC1234567", "SAMC1234567"), ("CRR000123", "CRR000123"),
+        ("CNP0000405", "CNP0000405"), ("CNR0123456", "CNR0123456"),
+        ("PRJNA31257", "PRJNA31257"), ("PRJEB6180", "PRJEB6180"), ("SAMEA104228123",) * 2,
+        ("SAMN00000001",) * 2, ("ERP000001",) * 2, ("SRR12345678",) * 2,
+        ("GCA_000001405.15", "GCA_000001405.15"), ("phs000007.v30.p11",) * 2,
+        ("EGAD00001000001",) * 2, (" ＨＲＡ０１５４７０ ", "HRA015470"),
+    ],
+)  # fmt: skip
+def test_accessions(text: str, kept: str) -> None:
+    assert read_accession(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["PRJCA12345", "PRJCAO52720", "PRJC052720", "HRA15470", "GVM12", "GCA_1", "x", "",
+             "GWH00000000", "SAMC12", "EGAD0001", "HRA015470 x"],
+)  # fmt: skip
+def test_what_is_no_accession(text: str) -> None:
+    with pytest.raises(FormError, match="no accession"):
+        read_accession(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["DUO:0000042", "DUO_0000042", "duo:0000042", "GRU", "general research use",
+             "http://purl.obolibrary.org/obo/DUO_0000042", "一般研究用途", "DUO 0000042"],
+)  # fmt: skip
+def test_duo_terms(text: str) -> None:
+    assert read_duo(text) == "DUO:0000042"
+
+
+def test_duo_permissions_and_modifiers() -> None:
+    kinds = {c: is_modifier(c) for c in duo_terms().codes}
+    assert [c[-2:] for c, m in kinds.items() if not m] == ["04", "06", "07", "11", "42"]
+    assert len(kinds) == 23
+    for text in ("0000042", "DUO:9999999", "DUO:0000001", "XX"):
+        with pytest.raises(FormError, match="no DUO term"):
+            read_duo(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-28", "2026/11/28", "2026.11.28", "2026年11月28日", "2026 年 11 月 28 日",
+             "20261128", "28/11/2026", "28.11.2026", "11/28/2026", "46354", "46354.0",
+             "2026-11-28 00:00:00", "2026-11-28T00:00:00.000", "２０２６年１１月２８日"],
+)  # fmt: skip
+def test_days(text: str) -> None:
+    assert read_date(text) == "2026-11-28"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("3/4/2026", "which is the day"), ("03-04-2026", "which is the day"),
+        ("2026-02-30", "no date"), ("2025-02-29", "no date"), ("2026-13-01", "no date"),
+        ("26-11-28", "no date"), ("2026-11", "no date"), ("2026年11月", "no date"),
+        ("长期", "no date"), ("1234", "no date"), ("99999", "no date"),
+        ("2026-11-28 13:00:00", "no date"), ("", "no date"),
+    ],
+)  # fmt: skip
+def test_what_may_be_two_days_or_none_is_not_guessed(text: str, says: str) -> None:
+    with pytest.raises(FormError, match=says):
+        read_date(text)
+
+
+def test_a_day_whose_day_is_its_month_can_be_but_one() -> None:
+    assert read_date("4/4/2026") == "2026-04-04"
+    assert read_date("2024/2/29") == "2024-02-29"
+
+
+def test_numbers_and_shares() -> None:
+    assert [read_number(x) for x in ("1200", "1,200", "1200.0", "１２００", "1200人")] == [
+        1200
+    ] * 5
+    assert [read_share(x) for x in ("0.5", "50%", "50.0 %", "0", "1")] == [0.5, 0.5, 0.5, 0, 1]
+    for text in ("-1", "1.5", "12 000", "1,20", "many", "", "nan"):
+        with pytest.raises(FormError):
+            read_number(text)
+    for text in ("1.1", "-0.1", "101%", "half", "nan", "inf"):
+        with pytest.raises(FormError):
+            read_share(text)
+
+
+def test_messages_are_in_the_reader_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VARHOUSE_LANGUAGE", "zh")
+    with pytest.raises(FormError) as error:
+        codes.read_province("Zhejang")
+    assert "不是有效的省级行政区;相近的有: Zhejiang" in error.value.say()
+    assert provinces().name("330000") == "浙江省"
