@@ -25,6 +25,8 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(title="packs", metavar="PACK", dest="pack", required=True)
+    for target, what in _ARCHIVES.items():
+        _add_archive(steps, target, what)
     _add_pedigrees(steps)
 
 
@@ -51,6 +53,77 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date as 2026-11-30") from None
+
+
+# --- archives ---
+
+_ARCHIVES = {
+    "gvm": "the five modules of the Genome Variation Map (NGDC)",
+    "cnsa": "project, sample, experiment, assembly, variation of CNSA (CNGBdb)",
+    "eva": "metadata of the European Variation Archive, as eva-sub-cli takes it",
+}
+_PACK = """\
+example:
+  varhouse submit {target} demo/store --cohort beijing --details submission.yaml -o pack
+
+Writes the VCF of the cohort (BGZF, with its index), the modules as text, workbook and
+{target}.json, catalogue.json and CITATION.cff, manifest.tsv and md5sum.txt.
+What the archive asks and neither the ledger nor the sheets of the ingest say is taken from
+--details, a YAML file with submitter, project, sample, analysis, catalogue.
+--content aggregate has AC, AN and AF of the cohort, as anybody may see them; no person is in
+it. --content individual has all calls, and a row for each sample. Out of a governed store both
+go by the egress gate: --to is the archive, as the ledger names it.
+"""
+
+
+def _add_archive(steps: Any, target: str, what: str) -> None:
+    parser = _add(steps, target, _run_archive, what, _PACK.format(target=target))
+    parser.add_argument("--cohort", required=True, metavar="C", help="name of the cohort")
+    parser.add_argument("--details", type=Path, metavar="FILE", help="what no ledger holds")
+    parser.add_argument(
+        "--content",
+        choices=("aggregate", "individual"),
+        default="aggregate",
+        help="counts of the cohort (default), or calls of its people",
+    )
+    parser.add_argument(
+        "--samples", metavar="LIST", help="these people: names with commas, or a file of them"
+    )
+    parser.add_argument("--release", metavar="R", help="number or tag (default: the newest)")
+    parser.add_argument("--to", metavar="NAME", help="the archive, a recipient of the ledger")
+    parser.add_argument("--purpose", default="", metavar="TEXT", help="what it is for")
+    if target == "eva":
+        parser.add_argument(
+            "--schema", type=Path, metavar="FILE", help="ask eva_schema.json of EVA, too"
+        )
+
+
+def _run_archive(args: argparse.Namespace) -> int:
+    from varhouse.cli.export import _read_names
+    from varhouse.sharing.request import parse_content
+    from varhouse.submission.packs import Order, make_pack
+
+    names = _read_names(args.samples)
+    made = make_pack(
+        Order(
+            store=args.store,
+            target=args.pack,
+            cohort=args.cohort,
+            folder=args.output,
+            content=parse_content(args.content),
+            details=args.details,
+            release=args.release,
+            recipient=args.to,
+            purpose=args.purpose,
+            samples=tuple(names) if names else None,
+            official=getattr(args, "schema", None),
+            on=args.on,
+        )
+    )
+    for uri in made.absent:
+        log.warning("%s is not beside %s: not asked", uri, args.schema)
+    log.info("%d records, %d people -> %s", made.records, made.people, args.output)
+    return 0
 
 
 # --- pedigrees ---

@@ -5,8 +5,8 @@ of theirs. A part with two diseases is two cases.
 
 **Group related by blood**: a founder (somebody without parents, or with parents who are not so
 by blood) and all who descend from him. Its members share him as ancestor; who married in is
-none of them, and heads a group of his own with his descendants. Half-siblings and children of one
-known parent are members through that parent.
+none of them, and heads a group of his own with his descendants. Half-siblings and children of
+one known parent are members through that parent.
 
 **Generation** of a member: the longest way down from the founder, who is generation 1; so
 children of the same parents are of one generation, also where cousins had children.

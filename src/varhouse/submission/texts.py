@@ -183,3 +183,67 @@ DECLARATION: dict[str, Text] = {
         "审核签字:________    日期:________",
     ),
 }
+
+CHECK: dict[str, Text] = {
+    "missing": Text("is missing", "缺失"),
+    "one_of": Text(
+        "neither an accession nor a description of the sample is there",
+        "既没有样本编号,也没有样本描述",
+    ),
+    "value": Text("{value!r} does not fit: {allowed}", "{value!r} 不符合要求: {allowed}"),
+    "words": Text("{n} words, {most} at most", "{n} 个词,最多 {most} 个"),
+    "years": Text("{value} is more than {years} years ahead", "{value} 距今超过 {years} 年"),
+    "rows": Text(" (in {n:,} entries)", "(共 {n:,} 条)"),
+    "enter": Text("; enter it in: {where}", ";填写位置: {where}"),
+    "from_details": Text("--details, {field}", "--details 文件的 {field}"),
+    "from_ledger": Text("the ledger, {field}", "台账的 {field}"),
+    "from_store": Text("the sheets of the ingest, {field}", "入库时的样本表或队列表, {field}"),
+    "from_sheet": Text("the sample sheet, column {field}", "样本表的 {field} 列"),
+    "computed": Text("made by varhouse", "由 varhouse 生成"),
+    "key": Text("no key {key}{near}", "没有名为 {key} 的项{near}"),
+    "no_mapping": Text("{key}: must be a mapping of keys to values", "{key}: 应为键值对"),
+    "one_value": Text("{key}: one value, no list or mapping", "{key}: 应为单个值"),
+    "flag": Text("{key}: must be true or false", "{key}: 应为 true 或 false"),
+    "date": Text(
+        "{key}: {value!r} is no date (YYYY-MM-DD)", "{key}: {value!r} 不是日期(年-月-日)"
+    ),
+    "where": Text("in the pack {target} of {cohort}", "队列 {cohort} 的 {target} 提交包"),
+    "names": Text(
+        "samples of the pack are not those of the VCF, letter by letter: {names}",
+        "提交包的样本名与 VCF 不一致(区分大小写): {names}",
+    ),
+    "twice": Text("{module}: {value!r} stands twice", "{module}: {value!r} 重复出现"),
+    "alias": Text(
+        "{module}: {value!r} is no analysis of the pack",
+        "{module}: {value!r} 不是本包中的分析",
+    ),
+    "sample_ref": Text(
+        "{module}: {value!r} is no sample of the pack", "{module}: {value!r} 不是本包中的样本"
+    ),
+    "no_file": Text("{name} of the files is not in the pack", "文件清单中的 {name} 不在包内"),
+    "number": Text(
+        "the project says {said:,} samples, the pack has {n:,}",
+        "项目信息中为 {said:,} 个样本,包内为 {n:,} 个",
+    ),
+    "code": Text("{value!r} of {where} is no {what}", "{where} 的 {value!r} 不是有效的{what}"),
+    "withdrawn": Text(
+        "the cohort {cohort} was withdrawn: it may be submitted nowhere",
+        "队列 {cohort} 已撤回,不得提交",
+    ),
+    "no_rows": Text(
+        "the cohort {cohort} has no allele in what may be shown",
+        "队列 {cohort} 没有可展示的变异",
+    ),
+    "no_cohort": Text("no cohort {cohort} in the store{near}", "库中没有队列 {cohort}{near}"),
+    "no_sample": Text(
+        "no sample {name!r} in the cohort{near}", "队列中没有样本 {name!r}{near}"
+    ),
+    "samples": Text(
+        "--samples goes with --content individual: an aggregate pack is of the whole cohort",
+        "--samples 只能与 --content individual 同用:汇总级提交包针对整个队列",
+    ),
+    "recipient": Text(
+        "the store is governed: name the archive as recipient, --to NAME",
+        "该库受管控:请用 --to 指明作为接收方的数据库",
+    ),
+}
