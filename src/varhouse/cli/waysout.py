@@ -19,8 +19,8 @@ from varhouse.governed import (
     INSIDE,
     PUBLIC,
     REGISTERED,
-    governance_folder,
     governed_store_of,
+    ledger_file,
 )
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ def _governed(args: argparse.Namespace) -> Path | None:
     if path is None:
         return None
     found = governed_store_of(path)
-    if found is None and governance_folder(path).is_dir():
+    if found is not None and not ledger_file(found).is_file():
         raise StoreError(
             f"{path}: the ledger of permits is gone, and with it what the store may give",
             "restore _store/governance from a backup",
@@ -396,11 +396,15 @@ def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "R
     cohorts = told.cohorts
     if role == INSIDE:
         cohorts = cohorts or _cohorts_of_view(store)
+    content = AGGREGATE if role == INSIDE else told.content
+    if role == CONTROLLED and args.to != INSIDE:
+        # Counts of the store itself are not protected: a small one may be of one person.
+        content = INDIVIDUAL
     release = None if role == INSIDE else getattr(args, "release", None)
     return Request(
         store=store, release=release, cohorts=cohorts, samples=told.samples,
         people=told.people, listed=told.listed, releases=told.releases,
-        content=Content(AGGREGATE if role == INSIDE else told.content),
+        content=Content(content),
         recipient=args.to, purpose=args.purpose or "", what=what,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """All tables of a release, each file read once from its first byte to its last."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,15 @@ def verify(
     return Verification(Path(path), release).run(quick=quick)
 
 
-def recompute_digests(path: Path, release: int | str | None = None) -> dict[str, str]:
+def recompute_digests(
+    path: Path, release: int | str | None = None, tables: Collection[str] | None = None
+) -> dict[str, str]:
     """Work out the content digest of each table from its rows.
+
+    Parameters
+    ----------
+    tables
+        Names of those to read; None: all.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def recompute_digests(path: Path, release: int | str | None = None) -> dict[str,
     work.read_people()
     digests = {}
     for name, pinned in work.tables.items():
-        if not pinned.table.content:
+        if not pinned.table.content or (tables is not None and name not in tables):
             continue
         work.read_table(name)
         if rows := work.rows.get(name, 0):
