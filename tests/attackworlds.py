@@ -27,18 +27,27 @@ def make_people(
     ]  # fmt: skip
     n = len(rows)
     is_rare = rng.random(alleles) < rare
-    p = np.where(is_rare, np.exp(rng.uniform(np.log(0.5 / n), np.log(0.5 / n) + 3, alleles)),
+    p = np.where(is_rare, np.exp(rng.uniform(np.log(0.5 / n), np.log(0.5 / n) + 2.5, alleles)),
                  rng.uniform(0.05, 0.98, alleles))  # fmt: skip
+    p = np.minimum(p, 0.98)
     genotypes = rng.binomial(2, p, (n, alleles)).astype(np.int64)
     genotypes[rng.random((n, alleles)) < 0.01] = -1
     return pl.DataFrame(rows), genotypes, p
 
 
-def count(people: pl.DataFrame, genotypes: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Count frequencies and totals by sex, province and both, as an ingest does."""
+def count(
+    people: pl.DataFrame,
+    genotypes: np.ndarray,
+    good: np.ndarray | None = None,
+    columns: tuple[str, ...] = COLUMNS,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Count frequencies and totals by columns and by all of them, as an ingest does.
+
+    `good` says which calls are of high quality; None: there are no fields that say so.
+    """
     groups: list[tuple[dict[str, str], np.ndarray]] = []
     cohorts = people["cohort"].to_numpy()
-    kinds = [(), *((c,) for c in COLUMNS), *combinations(COLUMNS, 2)]
+    kinds = [(), *((c,) for c in columns), *combinations(columns, 2)]
     for kind in kinds:
         by = "+".join(kind) or "all"
         values = (
@@ -53,7 +62,13 @@ def count(people: pl.DataFrame, genotypes: np.ndarray) -> tuple[pl.DataFrame, pl
                 mine = (values == value) & (cohorts == cohort)
                 if mine.any():
                     groups.append(({**cell, "cohort": str(cohort)}, mine))
-    rows = [row for cell, mine in groups for row in _rows(cell, genotypes[mine])]
+    rows = []
+    for cell, mine in groups:
+        own = _rows(cell, genotypes[mine])
+        if good is not None:
+            calls = np.where(good[mine], genotypes[mine], -1)
+            own = [a | _adj(b) for a, b in zip(own, _rows(cell, calls), strict=True)]
+        rows += own
     frame = pl.DataFrame(rows, infer_schema_length=None)
     out = []
     for name in ("frequencies", "totals"):
@@ -65,7 +80,7 @@ def count(people: pl.DataFrame, genotypes: np.ndarray) -> tuple[pl.DataFrame, pl
             if n not in own.columns and n != "part"
         )
         typed = base.select(pl.col(n).cast(t) for n, t in table.polars_schema.items())
-        made = {n: e for n, e in made_of(name).items() if "adj" not in n}
+        made = {n: e for n, e in made_of(name).items() if good is not None or "adj" not in n}
         out.append(typed.with_columns(**made))
     return out[0], out[1]
 
@@ -89,6 +104,29 @@ def _rows(cell: dict[str, str], calls: np.ndarray) -> list[dict[str, Any]]:
         }
         for i in range(calls.shape[1])
     ]  # fmt: skip
+
+
+def _adj(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("ac", "an", "n_het", "n_hom_alt", "n_hemi", "n_missing", "n_samples")
+    return {f"{n}_adj": row[n] for n in names}
+
+
+class Frames:
+    """Tables of counts in memory, read as a release is."""
+
+    def __init__(self, frequencies: pl.DataFrame, totals: pl.DataFrame) -> None:
+        self._tables = {"frequencies": frequencies, "totals": totals}
+
+    @property
+    def tables(self) -> list[str]:
+        return sorted(n for n, t in self._tables.items() if t.height)
+
+    def scan(self, table: str, **filters: Any) -> pl.LazyFrame:
+        rows = self._tables[table].lazy()
+        if "contig" in filters:
+            inside = pl.col("pos").is_between(filters["start"], filters["end"])
+            rows = rows.filter(pl.col("contig") == filters["contig"]).filter(inside)
+        return rows
 
 
 def attacked(frequencies: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:

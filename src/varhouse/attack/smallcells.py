@@ -191,17 +191,14 @@ def _by_sums(rows: pl.DataFrame, count: str, k: int) -> pl.DataFrame:
     at = rows.join(numbered.with_row_index("_cell"), on=list(CELL), how="left")
     alleles = rows.select("_allele", *KEY).unique("_allele").sort("_allele")
     found: list[pl.DataFrame] = []
-    first = int(alleles["_allele"][0])
-    # A row that is not there: nobody was assessed, and nothing is added.
-    table = np.zeros((alleles.height, len(equations.cells)))
-    table[at["_allele"].to_numpy().astype(np.int64) - first, at["_cell"].to_numpy()] = (
-        at[count].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    )
+    table = _table(at, count, equations, alleles.height)
     masked = np.isnan(table)
-    rest = np.rint(-np.nan_to_num(table) @ equations.matrix.T)
-    # Whole, less parts: those whom the release hides altogether.
-    lacks = masked @ (equations.matrix != 0).T.astype(np.float64) > 0
+    rest, lacks = _rest(table, equations)
     is_open = ((rest != 0) & ~lacks).any(axis=0)
+    if "n_samples" in at.columns:
+        # Whether all parts are there is seen from the people, where they are shown.
+        people, unseen = _rest(_table(at, "n_samples", equations, alleles.height), equations)
+        is_open |= ~((people == 0) & ~unseen).any(axis=0)
     found += [_hidden(rest, lacks, equations, k)]
     patterns, of = np.unique(masked, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -217,6 +214,31 @@ def _by_sums(rows: pl.DataFrame, count: str, k: int) -> pl.DataFrame:
     told = pl.concat(found).with_columns(count=pl.lit(count))
     keys = alleles.with_columns(_row=pl.int_range(alleles.height))
     return told.join(keys, on="_row", how="left").select(list(FOUND))
+
+
+def _table(at: pl.DataFrame, count: str, equations: Equations, alleles: int) -> Floats:
+    """Give a count as alleles x cells; NaN: masked, or taken out.
+
+    Where a scope has no row at all of an allele, nobody of it was assessed, and it adds
+    nothing; where it has, a cell without a row is one that the release does not show.
+    """
+    row = at["_allele"].to_numpy().astype(np.int64)
+    row -= row.min()
+    scopes = sorted({c[0] for c in equations.cells})
+    of = np.array([scopes.index(c[0]) for c in equations.cells])
+    cell = at["_cell"].to_numpy()
+    there = np.zeros((alleles, len(scopes)), dtype=bool)
+    there[row, of[cell]] = True
+    table = np.where(there[:, of], np.nan, 0.0)
+    table[row, cell] = at[count].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return table
+
+
+def _rest(table: Floats, equations: Equations) -> tuple[Floats, Bools]:
+    """Give wholes less their parts, and where that is not known."""
+    rest = np.rint(-np.nan_to_num(table) @ equations.matrix.T)
+    lacks = np.isnan(table) @ (equations.matrix != 0).T.astype(np.float64) > 0
+    return rest, lacks
 
 
 _TOLD = {"_row": pl.Int64, **{n: FOUND[n] for n in (*CELL, "value", "how")}}
