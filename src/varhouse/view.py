@@ -158,6 +158,8 @@ class View:
             columns=tuple(c for c in table.columns if c.name in shown),
             partition=tuple(n for n in table.partition if n in shown),
             sort=tuple(n for n in table.sort if n in shown),
+            # These name columns, too.
+            **{role: tuple(n for n in getattr(table, role) if n in shown) for role in ROLES},
         )
 
     def hides_cohorts(self, table: Table) -> bool:

@@ -53,11 +53,14 @@ order in which files came does not matter either. Details:
 
 ## Who sees what
 
-Columns marked *public* may be given to anybody: they are what a view for the audience
-`public` shows (`--public`, `varhouse report --open`, `varhouse.open(..., audience="public")`;
-`src/varhouse/view.py`). It leaves out the whole of `controlled/`, sources that may not be
-passed on, and ids that only they know or that a cohort's file gave and are no rs ids. The
-files themselves hold all columns: who may read them is for the file system to say.
+Each column says the least *role* that sees it: `public` (anybody), `registered`, `inside`,
+`controlled`; [roles.md](roles.md) is the whole matrix. A view of a role below `controlled`
+(`--audience`, `--public`, `varhouse report --open`, `varhouse.open(..., audience="public")`;
+`src/varhouse/view.py`) leaves out the whole of `controlled/`, ids that a cohort's file gave
+and are no rs ids, and for `public` and `registered` sources that may not be passed on and the
+ids that only they know. The files themselves hold all columns: who may read them is for the
+file system to say. A store that was made for a role (`_views/ROLE` of a governed store) has
+`role` in its `store.json`, holds no other columns, and nulls where counts are masked.
 
 ## Keys and coordinates
 
@@ -82,7 +85,7 @@ def describe_table(table: Table) -> str:
         f"One row is {table.row}. Partitioned by {by}; sorted by {order}."
         + ("" if table.content else " Not covered by the content digest."),
         "",
-        "| column | type | null | content | bounded | public | meaning |",
+        "| column | type | null | content | bounded | role | meaning |",
         "|---|---|---|---|---|---|---|",
     ]
     for c in table.columns:
@@ -90,8 +93,8 @@ def describe_table(table: Table) -> str:
         content = "yes" if c.content and table.content else ""
         meaning = c.meaning.replace("|", "\\|")
         bounded = "yes" if c.name in table.bounded else ""
-        public = "yes" if c.name in table.public else ""
-        cells = (f"`{c.name}`", _type(c.dtype), null, content, bounded, public, meaning)
+        role = table.role_of(c.name)
+        cells = (f"`{c.name}`", _type(c.dtype), null, content, bounded, role, meaning)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -405,6 +405,9 @@ class Store(TableMethods):
     ) -> pl.DataFrame:
         """List the files of a table as `file_frame` does; takes what `table` takes.
 
+        Of a table of which rows are hidden the bounds of ids are left out, which may be those
+        of a hidden row, and `num_records` is null.
+
         Raises
         ------
         StoreError
@@ -413,7 +416,11 @@ class Store(TableMethods):
         filters = self._with_region(table, region, filters)
         if region is not None:
             self._check_places(self._open(table)[0])
-        return self.file_frame(table, **filters)
+        files = self.file_frame(table, **filters)
+        if self.view.hidden_rows(table) is None:
+            return files
+        number = pl.lit(None, pl.Int64).alias("num_records")
+        return files.drop("min.id", "max.id", strict=False).with_columns(number)
 
     @staticmethod
     def _check_places(declared: Table) -> None:
