@@ -153,13 +153,19 @@ class View:
         if not self.shows(table):
             raise self.refuse(table)
         shown = table.shown_to(self.audience)
+        # What declares the roles names columns, too.
+        public, registered, inside, controlled = (
+            tuple(n for n in getattr(table, role) if n in shown) for role in ROLES
+        )
         return replace(
             table,
             columns=tuple(c for c in table.columns if c.name in shown),
             partition=tuple(n for n in table.partition if n in shown),
             sort=tuple(n for n in table.sort if n in shown),
-            # These name columns, too.
-            **{role: tuple(n for n in getattr(table, role) if n in shown) for role in ROLES},
+            public=public,
+            registered=registered,
+            inside=inside,
+            controlled=controlled,
         )
 
     def hides_cohorts(self, table: Table) -> bool:

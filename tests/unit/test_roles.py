@@ -202,9 +202,7 @@ def test_python_tells_each_role_what_is_declared_for_it(marked: Path, role: str)
                 # The name of a table's column, unless another that is shown has it as a part.
                 assert f"'{column}'" not in told, (name, kind)
     # The marks would be seen: each role finds its own and those below.
-    assert seen == {r for r in ROLES if ROLES.index(r) <= ROLES.index(role)} - {REGISTERED} | (
-        {REGISTERED} if role != PUBLIC else set()
-    )
+    assert seen == set(ROLES[: ROLES.index(role) + 1])
     for told in (repr(store), store._repr_html_(), json.dumps(store.meta, default=str),
                  json.dumps(store.record.meta, default=str), str(store.record)):  # fmt: skip
         assert not [m for m in above(role) if m in told.replace(str(marked), "")]
@@ -280,9 +278,12 @@ def run_command(line: list[str], out: Path) -> str:
     handler = logging.StreamHandler(said)
     logging.getLogger("varhouse").addHandler(handler)
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            with contextlib.suppress(SystemExit):
-                main(line)
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            contextlib.suppress(SystemExit),
+        ):
+            main(line)
     finally:
         logging.getLogger("varhouse").removeHandler(handler)
     text = said.getvalue()
@@ -309,9 +310,8 @@ def test_commands_tell_each_role_what_is_declared_for_it(
             told = told.replace(word, "") if len(word) > 3 else told
         assert not [m for m in above(role) if m in told], line
         assert "Traceback" not in told, line
-        assert "rs4242" not in told
         seen |= found_marks(told)
-    assert PUBLIC in seen and role in seen
+    assert seen == set(ROLES[: ROLES.index(role) + 1])
 
 
 def test_two_audiences_are_a_mistake(marked: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -453,10 +453,9 @@ def test_people_of_t3_are_read_by_a_grant_alone(
         with pytest.raises(AccessError, match="no grant for you"):
             way()
     assert not [p for p in store.paths("samples") if "kin" in str(p)]
-    rows = str(
-        [f.rows() for f in run_sql(store, "SELECT DISTINCT cohort FROM samples").batches]
-    )
-    assert "open" in rows and "kin" not in rows
+    query = "SELECT DISTINCT cohort FROM samples ORDER BY ALL"
+    rows = [r[0] for f in run_sql(store, query).batches for r in f.rows()]
+    assert rows == ["club", "open", "room"]
     with pytest.raises(VarhouseError):
         list(run_sql(store, f"FROM '{copied}/controlled/samples/cohort=kin/*'").batches)
     # Counts of it are seen by who is controlled.
@@ -510,6 +509,8 @@ def test_readers_of_a_store_elsewhere_get_no_private_file() -> None:
 WHOLE = {
     "calling/onego.py": "a run of calls asks what the store is made of",
     "cli/ingest.py": "an ingest",
+    "cli/waysout.py": "finds the cohorts of a view that the gate is asked about",
+    "cli/ledgershow.py": "names of cohorts, for who keeps the ledger",
     "cli/storelog.py": "digests of a release, which no row is needed for",
     "cli/storeverify.py": "checks all there is",
     "ingest": "makes releases",
