@@ -13,7 +13,8 @@ from varhouse.cli import main
 from varhouse.errors import AccessError, UsageError
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import private_folder, view_folder
-from varhouse.sharing.views import Released, Wanted, open_view, release_view
+from varhouse.sharing.views import Released, Wanted, release_view
+from varhouse.sharing.viewstore import open_view
 from varhouse.store.releases import list_releases
 from varhouse.tables.schema import KEY
 from varhouse.verify.whole import verify
@@ -54,7 +55,7 @@ def cohorts() -> dict[str, People]:
 
 @pytest.fixture(scope="module")
 def governed(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, People]) -> Path:
-    """A governed store of all tiers, with a cohort under embargo, one withdrawn, one unnamed."""
+    """A governed store of all tiers, a cohort under embargo, one withdrawn, one unnamed."""
     store = tmp_path_factory.mktemp("views") / "store"
     put_cohorts(store, cohorts)
     ledger = govern(store, {**TIERS, "early": "T0", "gone": "T0"})
@@ -268,6 +269,28 @@ def test_who_left_does_not_stay(small: Path) -> None:
     with pytest.raises(UsageError, match="1 of its people have left"):
         release(small, "public", hold=("alpha",))
     assert release(small, "public", leave_out=("alpha",)).account.cohorts.keys() == {"beta"}
+
+
+def test_a_purge_reaches_the_releases_of_views(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = view_folder(small, "public")
+    alpha = cohort("alpha")
+    assert main(["store", "gc", str(small), "--purge-withdrawn"]) == 0
+    assert "view public" not in capsys.readouterr().out
+    private = f"g.chr2-{PRIVATE['alpha']}-G-A"
+    assert search(path, [private])
+    put_cohorts(small, {"alpha": alpha.without(alpha.names[3]), "beta": cohort("beta")})
+    assert main(["store", "gc", str(small), "--purge-withdrawn"]) == 0
+    assert "release 1 of the view public" in capsys.readouterr().out
+    # Nothing of release 1 is left but its record, until the next one is made.
+    assert search(path, [private, "g.chr1-100-A-T"]) == []
+    assert open_view(path).scan("totals").collect().is_empty()
+    with pytest.raises(AccessError, match="left since"):
+        release(small, "public")
+    assert release(small, "public", leave_out=("alpha",)).release == 3
+    assert [p for p in verify(path) if not p.is_note] == []
+    assert open_view(path).scan("totals").collect().height
 
 
 def test_a_cohort_of_another_name_is_known_by_its_people(small: Path) -> None:

@@ -79,6 +79,7 @@ def parse_time(text: str) -> float:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from varhouse.sharing.viewpurge import purge_views
     from varhouse.store.gc import collect
     from varhouse.store.layout import read_store_file
     from varhouse.store.lock import store_lock
@@ -97,13 +98,18 @@ def _run(args: argparse.Namespace) -> int:
             found = purge_withdrawn(
                 path, policy=policy, dry_run=args.dry_run, token=holder.token
             ).collected
+            views = purge_views(path, dry_run=args.dry_run)
         else:
+            views = {}
             found = collect(
                 path, policy=policy, grace=grace, dry_run=args.dry_run, token=holder.token
             )
         if args.remember and policy is not None and not args.dry_run:
             remember_policy(path, policy)
     print_collected(path, found)
+    for role, numbers in views.items():
+        for number in numbers:
+            print(f"{'sealed':>10}  release {number} of the view {role}: withdrawal")
     tell_totals(found, dry_run=args.dry_run)
     return 0
 

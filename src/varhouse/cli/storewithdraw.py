@@ -123,9 +123,13 @@ def _print_receipt(receipt: "Receipt", store: Path) -> None:
         files, size = receipt.purged["files"], receipt.purged["bytes"] / 2**20
         which = _some(sealed) or "none"
         print(f"purged     releases {which}: {files:,} files, {size:,.1f} MiB")
+        for role, numbers in receipt.purged.get("views", {}).items():
+            print(f"purged     view {role}: releases {_some([str(n) for n in numbers])}")
     holds = receipt.holds
     if holds.releases:
         print(f"still in   releases {_some([str(n) for n in holds.releases])}, until purged")
+    for role, number in _views_with(receipt, store):
+        print(f"still in   view {role}, release {number}: varhouse share release")
     for path in holds.files:
         print(f"still in   {path}")
     for path in holds.sheets:
@@ -139,6 +143,14 @@ def _print_receipt(receipt: "Receipt", store: Path) -> None:
     if receipt.seconds is not None:
         print(f"seconds    {receipt.seconds}")
     print(f"receipt    {receipt_file(store, receipt.release)}")
+
+
+def _views_with(receipt: "Receipt", store: Path) -> list[tuple[str, int]]:
+    """List the newest releases of views that tell of people who are in the store no more."""
+    from varhouse.sharing.viewpurge import holding
+
+    found = {e.role: e.release for e in holding(store.absolute(), [receipt.cohort])}
+    return sorted(found.items())
 
 
 _NOT_EXACT = (

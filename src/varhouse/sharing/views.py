@@ -8,7 +8,6 @@ of the governance.
 
 import json
 import logging
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,11 +24,10 @@ from varhouse.attack.measure import Assumed, beyond, bounds_of, measure_tables
 from varhouse.attack.planned import Planned
 from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
 from varhouse.disclosure.policy import ROUND
-from varhouse.errors import AccessError, StoreError, UsageError
+from varhouse.errors import AccessError, UsageError
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
-from varhouse.language import Text
 from varhouse.sharing.gate import Decision, way_out
 from varhouse.sharing.viewaccount import (
     VIEW_ROLES,
@@ -55,6 +53,7 @@ from varhouse.sharing.viewpeople import (
     write_people,
 )
 from varhouse.sharing.viewprotect import Protection, protection_of
+from varhouse.sharing.viewstore import open_view, prepare
 from varhouse.sharing.viewtables import (
     Made,
     Origin,
@@ -63,15 +62,19 @@ from varhouse.sharing.viewtables import (
     changes_to,
     small_tables,
 )
-from varhouse.store.commit import commit, utc_now
-from varhouse.store.layout import (
-    ROOTS,
-    describe_new_store,
-    make_folder,
-    read_store_file,
-    staging_folder,
-    write_json,
+from varhouse.sharing.viewtexts import (
+    HOLD_LEFT,
+    HOLD_LEFT_FIX,
+    HOLD_NEVER,
+    NOBODY,
+    NOBODY_FIX,
+    NOT_GOVERNED,
+    REFUSED,
+    REFUSED_FIX,
+    REFUSED_LEFT_FIX,
 )
+from varhouse.store.commit import commit, utc_now
+from varhouse.store.layout import make_folder, read_store_file, staging_folder
 from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
@@ -79,52 +82,12 @@ from varhouse.store.releases import list_releases, read_release, resolve_release
 from varhouse.store.sources import known_sources
 from varhouse.store.viewstores import ROLE, SHOWS
 from varhouse.tables.schema import ACCOUNTS, Table
-from varhouse.tables.shards import Manifest, Shard, write_shard
+from varhouse.tables.shards import Shard, write_shard
 
 log = logging.getLogger("varhouse.sharing")
 
 _VERSION = 1
 """Raised when a view of the same rows would be made otherwise."""
-
-NOT_GOVERNED = Text(
-    "{store} has no ledger: everybody who may read it sees all of it, and no view is needed",
-    "{store} 没有台账:可读者可见全部内容,无需生成视图",
-)
-NOBODY = Text(
-    "nothing of {store} may be shown to the role {role}: {why}",
-    "{store} 中没有可向角色 {role} 展示的内容:{why}",
-)
-NOBODY_FIX = Text(
-    "enter tier and papers of a cohort: varhouse ledger",
-    "请在台账中登记队列的分级与批件: varhouse ledger",
-)
-REFUSED = Text(
-    "the view {role} would differ from earlier ones by fewer than {k} people: {what}",
-    "视图 {role} 与既往发布的差异少于 {k} 人:{what}",
-)
-REFUSED_FIX = Text(
-    "wait for more people; or keep the cohort as it was (--hold {cohort}), or do without it"
-    " (--leave-out {cohort})",
-    "可等待人数增加;或沿用该队列上次发布的数据(--hold {cohort}),"
-    "或不纳入该队列(--leave-out {cohort})",
-)
-REFUSED_LEFT_FIX = Text(
-    "who left must not stay in the newest view: do without the cohort"
-    " (--leave-out {cohort}) until at least {k} people of it have changed",
-    "退出者不得保留在最新视图中:请先不纳入该队列(--leave-out {cohort}),"
-    "待变动人数不少于 {k} 人后再纳入",
-)
-HOLD_NEVER = Text(
-    "--hold {cohort}: no release of the view {role} has it",
-    "--hold {cohort}:视图 {role} 的既往发布中没有该队列",
-)
-HOLD_LEFT = Text(
-    "--hold {cohort}: {n} of its people have left since, and must not stay in a new release",
-    "--hold {cohort}:其中 {n} 人已退出,不得保留在新发布中",
-)
-HOLD_LEFT_FIX = Text(
-    "do without it: --leave-out {cohort}", "请不纳入该队列: --leave-out {cohort}"
-)
 
 
 @dataclass(frozen=True)
@@ -388,40 +351,46 @@ class _Making:
 
     def make(self) -> int:
         """Make the release, and give its number."""
-        _prepare(self.view_path, self.store, self.role)
+        for line in prepare(self.view_path, self.store, self.role):
+            log.info("%s", line)
         with store_lock(self.view_path, self.wanted.wait) as holder:
             clear(self.view_path, keep=self.account.ingest_id)
             work = staging_folder(self.view_path, self.account.ingest_id)
             shutil.rmtree(work, ignore_errors=True)
             make_folder(work, self.view_path)
-            numbers = list_releases(self.view_path)
-            manifest = self._write(work, bool(numbers))
-            write_account(self.path, self.account)
-            file = people_file(self.path, self.role, self.account.ingest_id)
-            write_people(file, self.people)
-            number = commit(
-                self.view_path,
-                [manifest],
-                ingest_id=self.account.ingest_id,
-                operation="view",
-                base_release=numbers[-1] if numbers else 0,
-                meta=self._meta(),
-                token=holder.token,
-            )
-            shutil.rmtree(work, ignore_errors=True)
+            try:
+                number = self._make_in(work, holder.token)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
         return number
 
-    def _write(self, work: Path, has_view: bool) -> Manifest:
-        """Write all tables, and say what they replace."""
-        origin = Origin(
-            self.store,
-            self.cohorts,
-            self.withheld,
-            partial(_shown, self.role),
+    def _make_in(self, work: Path, token: str) -> int:
+        """Make the release in a work folder."""
+        numbers = list_releases(self.view_path)
+        view = open_view(self.view_path) if numbers else None
+        shards, untouched = self._write(work, view)
+        self._attack(Planned(shards, work, view, untouched), self._shown_before)
+        manifest = changes_to(view, shards, untouched)
+        manifest.shards.extend(self._accounts_shard(view, work))
+        if view is not None:
+            manifest.replace.append((ACCOUNTS.name, {}))
+        write_account(self.path, self.account)
+        write_people(people_file(self.path, self.role, self.account.ingest_id), self.people)
+        return commit(
+            self.view_path,
+            [manifest],
+            ingest_id=self.account.ingest_id,
+            operation="view",
+            base_release=numbers[-1] if numbers else 0,
+            meta=self._meta(),
+            token=token,
         )
-        view = open_view(self.view_path) if has_view else None
-        earlier = self._shown_before()
-        before = self._before(has_view)
+
+    def _write(self, work: Path, view: Store | None) -> tuple[list[Shard], list[str]]:
+        """Write all tables; give the shards, and the partitions that stay as they are."""
+        origin = Origin(self.store, self.cohorts, self.withheld, partial(_shown, self.role))
+        earlier = self._shown_before
+        before = self._before(view)
         shards: list[Shard] = []
         untouched: list[str] = []
         alleles: dict[str, int] = {}
@@ -440,12 +409,7 @@ class _Making:
             add_rows(self.account.rows, made.rows)
             add_rows({"": alleles}, {"": made.alleles})
         shards += small_tables(origin, alleles, self.account.ingest_id, work)
-        self._attack(Planned(shards, work, view, untouched), earlier)
-        manifest = changes_to(view, shards, untouched)
-        manifest.shards.extend(self._accounts_shard(view, work))
-        if view is not None:
-            manifest.replace.append((ACCOUNTS.name, {}))
-        return manifest
+        return shards, untouched
 
     def _attack(self, planned: Planned, earlier: Sequence[Shown]) -> None:
         """Attack what would be shown, before anybody sees it.
@@ -484,13 +448,13 @@ class _Making:
         """What decides the rows of every partition beside its own files."""
         return [_VERSION, self.role, sorted(self.withheld), self.protection.digest]
 
-    def _before(self, has_view: bool) -> Mapping[str, Any]:
+    def _before(self, view: Store | None) -> Mapping[str, Any]:
         """Give what the newest release of the view is made of, by partition."""
-        if not has_view:
+        if view is None:
             return {}
-        newest = read_release(self.view_path, list_releases(self.view_path)[-1])
-        return read_account(self.path, self.role, newest.ingest_id).parts
+        return read_account(self.path, self.role, view.record.ingest_id).parts
 
+    @cached_property
     def _shown_before(self) -> list[Shown]:
         """Open all releases of views that are not sealed, with who changed since."""
         return [
@@ -537,37 +501,3 @@ class _Making:
 def _shown(role: str, table: Table) -> frozenset[str]:
     """Name the columns of a table that a role sees."""
     return frozenset(table.shown_to(role))
-
-
-def _prepare(view_path: Path, store: Store, role: str) -> None:
-    """Make the folders and the file of the store of a view, if they are not there."""
-    if (view_path / "_store" / "store.json").exists():
-        return
-    (view_path / "_store").mkdir(parents=True, exist_ok=True)
-    for root in ROOTS:
-        make_folder(view_path / root, view_path)
-    told = {**describe_new_store(store.assembly, utc_now()), ROLE: role}
-    write_json(view_path / "_store" / "store.json", told, replace=True)
-
-
-def open_view(path: Path, release: int | None = None) -> Store:
-    """Open the store of a view as whoever made it: all columns, and no errata told.
-
-    Raises
-    ------
-    StoreError
-        If there is none.
-    """
-    meta = read_store_file(path)
-    number = release if release is not None else list_releases(path)[-1]
-    return Store(path, meta, read_release(path, number))
-
-
-def check_view(store: Path, role: str) -> StoreError | None:
-    """Say that a role's view is missing, with the command that makes it; None: it is there."""
-    if list_releases(view_folder(store, role)):
-        return None
-    return StoreError(
-        f"{store} has no view of the role {role} yet",
-        f"varhouse share release {shlex.quote(str(store))} --role {role}",
-    )

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -167,8 +167,8 @@ def hands_down_acl(folder: Path) -> bool:
     return _has_acl(folder, "default")
 
 
-def close_folders(store: Path) -> list[str]:
-    """Close `controlled/` and `_staging/` to people that nobody let in on purpose.
+def close_folders(store: Path, names: Sequence[str] = PRIVATE) -> list[str]:
+    """Close folders, `controlled/` and `_staging/`, to people that nobody let in on purpose.
 
     A group was let in on purpose if the folder has the setgid bit or an access list, or is
     not of the writer's own group.
@@ -179,7 +179,7 @@ def close_folders(store: Path) -> list[str]:
         A line for each folder that was open, and what has become of it.
     """
     said = []
-    for folder in (store / name for name in PRIVATE):
+    for folder in (store / name for name in names):
         if not folder.is_dir():
             continue
         status = folder.stat()

@@ -17,6 +17,7 @@ from typing import Any
 
 from varhouse.errors import StoreError
 from varhouse.ingest.setup.known_files import KnownFiles
+from varhouse.sharing.viewpurge import purge_views
 from varhouse.store.commit import utc_now
 from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import make_folder, read_store_file, staging_folder
@@ -182,6 +183,8 @@ def _purge(path: Path, asked: Asked, ledger: Ledger, receipt: Receipt, token: st
     left = [n for n in receipt.holds.releases if n not in sealed]
     done = sorted({*found.sealed, *receipt.holds.releases} - set(left))
     told = {"releases": done, "files": found.files, "bytes": found.bytes}
+    if views := purge_views(path, [asked.cohort]):
+        told["views"] = views
     purged = replace(receipt, purged=told, holds=replace(receipt.holds, releases=left))
     write_receipt(path, purged.masked(ledger, list(asked.people)))
     return purged

@@ -1,0 +1,43 @@
+"""What the making of a view says to people, in Chinese and English."""
+
+from varhouse.language import Text
+
+NOT_GOVERNED = Text(
+    "{store} has no ledger: everybody who may read it sees all of it, and no view is needed",
+    "{store} 没有台账:可读者可见全部内容,无需生成视图",
+)
+NOBODY = Text(
+    "nothing of {store} may be shown to the role {role}: {why}",
+    "{store} 中没有可向角色 {role} 展示的内容:{why}",
+)
+NOBODY_FIX = Text(
+    "enter tier and papers of a cohort: varhouse ledger",
+    "请在台账中登记队列的分级与批件: varhouse ledger",
+)
+REFUSED = Text(
+    "the view {role} would differ from earlier ones by fewer than {k} people: {what}",
+    "视图 {role} 与既往发布的差异少于 {k} 人:{what}",
+)
+REFUSED_FIX = Text(
+    "wait for more people; or keep the cohort as it was (--hold {cohort}), or do without it"
+    " (--leave-out {cohort})",
+    "可等待人数增加;或沿用该队列上次发布的数据(--hold {cohort}),"
+    "或不纳入该队列(--leave-out {cohort})",
+)
+REFUSED_LEFT_FIX = Text(
+    "who left must not stay in the newest view: do without the cohort"
+    " (--leave-out {cohort}) until at least {k} people of it have changed",
+    "退出者不得保留在最新视图中:请先不纳入该队列(--leave-out {cohort}),"
+    "待变动人数不少于 {k} 人后再纳入",
+)
+HOLD_NEVER = Text(
+    "--hold {cohort}: no release of the view {role} has it",
+    "--hold {cohort}:视图 {role} 的既往发布中没有该队列",
+)
+HOLD_LEFT = Text(
+    "--hold {cohort}: {n} of its people have left since, and must not stay in a new release",
+    "--hold {cohort}:其中 {n} 人已退出,不得保留在新发布中",
+)
+HOLD_LEFT_FIX = Text(
+    "do without it: --leave-out {cohort}", "请不纳入该队列: --leave-out {cohort}"
+)
