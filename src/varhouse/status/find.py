@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from varhouse.account import parse
-from varhouse.errors import AccessError
+from varhouse.errors import AccessError, VarhouseError
+from varhouse.ingest.setup.permits import Permits
 from varhouse.nightly.account import Fault
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.words import subject_of
@@ -195,6 +196,7 @@ def read_status(path: Path, warn_nights: int, settings: Settings | None = None) 
         attention=[
             *_of_writers(writer, work or []),
             *_of_held(held, nights, is_full=in_full),
+            *_of_basis(path, releases, nights),
             *(_of_nights(nights) if nights else []),
             *_of_disk(disk.forecast, warn_nights),
         ],
@@ -313,6 +315,36 @@ def _of_held(held: Sequence[Held], nights: Nights | None, *, is_full: bool) -> l
         )
         for h in held
         if h.cohort not in known
+    ]
+
+
+def _of_basis(
+    path: Path, releases: Sequence[Release], nights: Nights | None
+) -> list[Attention]:
+    """Say which cohorts are in, and would not be let in by the rules of the store today.
+
+    Who may not read the ledger, or the tables about people, is told nothing.
+    """
+    if not releases:
+        return []
+    known = {f.cohort for f in nights.faults if f.kind == "basis"} if nights else set()
+    try:
+        base = open_store(path, releases[-1].number)
+        permits = Permits.of_store(base, datetime.now(UTC).date())
+        found = permits.lapsed(base) if permits else []
+    except AccessError:
+        return []
+    except VarhouseError as error:
+        fix = error.fix or "put the rules and the ledger in order"
+        return [Attention("rules", error.message, fix)]
+    return [
+        Attention(
+            "no basis",
+            f"{c['cohort']}: {c['reasons'][0].split('; fix:')[0]}",
+            "renew the paper and enter it in the ledger; what is in stays, nothing new comes in",
+        )
+        for c in found
+        if c["cohort"] not in known
     ]
 
 

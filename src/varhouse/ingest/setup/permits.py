@@ -32,6 +32,7 @@ from varhouse.governance.model import Assay, CohortRecord, Paper, PaperKind
 from varhouse.governance.rules import load_rules
 from varhouse.governance.rulesmodel import Effect, RuleBook
 from varhouse.governed import governance_folder
+from varhouse.ingest.setup.run import FOLDER
 from varhouse.ingest.setup.settings import Policy, text_digest
 from varhouse.language import Text
 from varhouse.sheetcolumns import folded
@@ -133,6 +134,25 @@ class Permits:
         if policy.rules is None:
             return None
         return cls(store, load_rules(policy.rules), date.fromisoformat(started[:10]))
+
+    @classmethod
+    def of_store(cls, base: Store, on: date) -> "Permits | None":
+        """Give what asks by the rules that a store goes by; None: by none.
+
+        The ledger says which, else the settings of the last ingest.
+        """
+        ledger = Ledger.find(base.path)
+        name = (ledger.rules() or {}).get("file") if ledger else None
+        folder = base.path
+        if name is None and "ingests" in base.tables:
+            rows = base.scan("ingests").filter(pl.col("operation") == "ingest")
+            last = rows.sort("release").select("config").tail(1).collect()["config"].to_list()
+            said = json.loads(last[0]) if last else {}
+            name = (said.get("policy") or {}).get("rules")
+            folder = Path(said.get(FOLDER) or base.path)
+        if name is None:
+            return None
+        return cls(base.path, load_rules(name if name == "builtin" else folder / name), on)
 
     @cached_property
     def ledger(self) -> Ledger | None:

@@ -1,0 +1,154 @@
+"""Ids of controlled foreign databases: found where they stand, and nowhere else."""
+
+import gzip
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from varhouse.governance.foreign import find_foreign, load_foreign
+from varhouse.governance.model import PaperKind
+from varhouse.governance.rules import load_rules
+
+DATA = Path(os.environ.get("VARHOUSE_DATA", "/none"))
+
+IDS = {
+    "dbgap": ["phs000178", "phs000178.v11", "phs000178.v11.p8", "phs000178.v11.p8.c1",
+              "PHS001234", "pht001234.v2.p1"],
+    "tcga": ["TCGA-02-0001", "TCGA-02-0001-01", "TCGA-02-0001-01C", "TCGA-02-0001-01C-01D",
+             "TCGA-02-0001-01C-01D-0182-01", "TCGA.A1.A0SB", "tcga-a1-a0sb-01a",
+             "TCGA_A1_A0SB_01A"],
+    "target": ["TARGET-20-PABGKN", "TARGET-20-PABGKN-09A-01D", "TARGET-30-PARBGP-10A"],
+    "cptac": ["C3L-00001", "C3N-01234-02"],
+    "gtex": ["GTEX-1117F", "GTEX-1117F-0003-SM-58Q7G"],
+    "topmed": ["NWD123456"],
+    "nda": ["NDAR_INV0A1B2C3D"],
+    "ukb": ["ukb23155", "ukb23155_c1_b0_v1", "ukb12345", "UKBB", "UK_Biobank", "UK Biobank"],
+    "gisaid": ["EPI_ISL_402124", "epi_isl_1234567"],
+    "ega": ["EGAS00001000001", "EGAD00001000001", "EGAN00001000001", "EGAF00001000001",
+            "EGAC00001000001"],
+    "jga": ["JGAS000114", "JGAD00000000001"],
+}  # fmt: skip
+
+NOT = [
+    "rs123456", "NA12878", "HG00096", "HGDP00001", "SAMN01234567", "phs12345", "phs1234567",
+    "xphs000178", "TCGA", "TCGA-02", "XTCGA-02-0001", "TCGA-02-00011", "TCGA-02.0001",
+    "TARGET-20", "target_regions", "TARGET-20-abcdef", "xukb23155", "ukb12", "ukbbx",
+    "non_ukb", "notUKBB1", "EPI_ISL", "EPI_ISL_1", "EGAS0000100000", "EGAS000010000012",
+    "SEGAS00001000001", "VEGAS00001000001", "C3L-0001", "JGA000001", "NWD12345", "nwd123456",
+    "GTEX", "PRJCA000001", "HRA015470", "GRCh38", "chrUn_KI270302v1", "MEGA00001000001",
+]  # fmt: skip
+
+
+def names(**where: list[str]) -> set[tuple[str, str]]:
+    return {(h.resource.name, h.where) for h in find_foreign(**where)}
+
+
+@pytest.mark.parametrize(("name", "text"), [(n, t) for n, texts in IDS.items() for t in texts])
+def test_ids_are_found_in_names_of_samples_and_files(name: str, text: str) -> None:
+    if " " not in text:
+        assert names(samples=["p1", f"x.{text}_2" if name != "ukb" else text]) == {
+            (name, "sample")
+        }
+    assert names(paths=[f"/data/{text}/calls.vcf.gz"]) == {(name, "path")}
+    assert names(paths=[f"/data/{text}.vcf.gz"]) == {(name, "path")}
+
+
+@pytest.mark.parametrize("text", NOT)
+def test_what_only_looks_like_an_id_is_none(text: str) -> None:
+    assert names(samples=[text], paths=[f"/d/{text}.vcf"], ids=[text]) == set()
+    assert names(headers=[f"##source={text}\n#CHROM\tPOS"]) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "##source=phs000424.v8.p2",
+        "##bcftools_viewCommand=view -o x.vcf /d/phs000424.v8.p2/calls.bcf",
+        '##SAMPLE=<ID=a,Description="of (phs000424)">',
+        "##phs000424",
+    ],
+)
+def test_ids_are_found_in_any_meta_line(line: str) -> None:
+    header = f"##fileformat=VCFv4.3\n{line}\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    assert names(headers=["##fileformat=VCFv4.2\n#CHROM", header]) == {("dbgap", "header")}
+
+
+def test_a_declaration_may_speak_of_a_database() -> None:
+    info = '##INFO=<ID=AF_ukb,Number=A,Type=Float,Description="AF in UK Biobank (UKBB)">'
+    assert names(headers=[info]) == set()
+    assert names(headers=[info + "\n##source=UKBB export\n"]) == {("ukb", "header")}
+    # Its ids are another thing.
+    contig = "##contig=<ID=EPI_ISL_402124,length=29903>"
+    assert names(headers=[contig]) == {("gisaid", "header")}
+
+
+def test_the_line_of_columns_is_no_header() -> None:
+    assert names(headers=["##x=1\n#CHROM\tPOS\tphs000178\nchr1\t1\tphs000178"]) == set()
+
+
+def test_how_many_samples_is_said_and_the_terms_without_an_id() -> None:
+    people = [f"NA{i:05d}" for i in range(1000)] + ["TCGA-02-0001-01C", "TCGA-02-0003-01A"]
+    (hit,) = find_foreign(samples=people)
+    assert (hit.n, hit.text) == (2, "TCGA-02-0001-01C")
+    assert "2 sample name(s)" in hit.say("en")
+    assert "2 个样本名" in hit.say("zh")
+    assert "TCGA-02" not in hit.say("en")
+
+
+def test_nothing_is_found_in_nothing() -> None:
+    assert find_foreign() == []
+    assert find_foreign(ids=[None, ""], samples=[]) == []
+
+
+def test_the_table_says_terms_and_sources_in_both_languages() -> None:
+    table = load_foreign()
+    assert {r.name for r in table} == set(IDS)
+    for r in table:
+        assert r.sources
+        for text in (r.title, r.terms):
+            assert text.en.isascii()
+            assert any("\u4e00" <= c <= "\u9fff" for c in text.zh)
+
+
+def test_rules_name_databases_of_the_table_and_ask_for_a_basis() -> None:
+    known = {r.name for r in load_foreign()}
+    for rule in load_rules().rules:
+        if "has" in rule.when and rule.when["fact"] == "foreign.resources":
+            assert set(rule.when["has"]) <= known
+            assert [n.kind for n in rule.needs] == [PaperKind.BASIS]
+
+
+TOGETHER = "joint_calling.chr1_1M.1kg_samples.10samples.noINFO.vcf"
+"""1000 Genomes exomes that were called together with TCGA's: its header names their files."""
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs VARHOUSE_DATA")
+def test_headers_of_public_files_have_no_hit() -> None:
+    hits = {}
+    for folder in ("cohorts", "annotation", "trio", "validity"):
+        for file in sorted((DATA / folder).rglob("*.vcf*")):
+            if file.suffix in (".tbi", ".csi") or not file.is_file():
+                continue
+            header = header_of(file)
+            people = header[-1].rstrip().split("\t")[9:] if header else []
+            path = str(file.relative_to(DATA))
+            found = find_foreign(headers=["".join(header)], paths=[path], samples=people)
+            if found:
+                hits[file.name] = {h.resource.name for h in found}
+    assert hits == {TOGETHER: {"tcga"}}
+
+
+def header_of(file: Path) -> list[str]:
+    """Read the lines of a header that begin with #, of a file that may be damaged."""
+    with file.open("rb") as raw:
+        is_gzip = raw.read(2) == b"\x1f\x8b"
+    lines: list[str] = []
+    opened = gzip.open if is_gzip else Path.open
+    with suppress(OSError, EOFError), opened(file, "rb") as text:
+        for line in text:
+            if not line.startswith(b"#"):
+                break
+            lines.append(line.decode(errors="replace"))
+    return lines
