@@ -982,6 +982,30 @@ COHORT_COLUMNS = (
 )
 
 
+LEDGER_COLUMNS = (
+    "cohort\ttitle\taccessions\tholder\tholder_name\tprovinces\tethnic_groups\tis_pedigree"
+    "\tis_specific_region\tus_people\tforeign_share\tpeople.WGS\tpeople_total\ttier\tconsent_version\tconsent_scope"
+    "\tduo\tethics_approval\tethics_committee\tethics_valid_until\tpermit_kind"
+    "\tpermit_number\tpermit_issuer\tpermit_valid_from\tpermit_valid_until\tpermit_people"
+)
+HOLDER = "123300000000000009"
+"""A unified social credit code that is none of anybody's: its organisation is all zeros."""
+
+LEDGER = {
+    "papers.tsv": (
+        "kind\tnumber\tissuer\tcohorts\tvalid_from\n"
+        "report\tDEMO-R-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\n"
+        "backup\tDEMO-B-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\n"
+    ),
+    "recipients.tsv": (
+        "recipient\tkind\tcountry\tforeign_share\n"
+        "Demo University\tdomestic\tCN\t0\n"
+        "Example Institute\tforeign\tUS\t100%\n"
+    ),
+}
+"""Sheets of the ledger: with both papers, frequencies of two cohorts may be opened."""
+
+
 def write_assembly(out: Path, contigs: list[Contig], genes: list[Gene]) -> None:
     """Write demo.fa, demo.gff3, aliases.tsv and par.bed."""
     fasta, aliases = [], ["contig\talias\taccession\tlength\trefget"]
@@ -1006,14 +1030,19 @@ def write_assembly(out: Path, contigs: list[Contig], genes: list[Gene]) -> None:
         (out / name).write_bytes(("\n".join(lines) + "\n").encode())
 
 
+def _tier(style: Style) -> str:
+    """Give the tier of a cohort: what few people share is not opened."""
+    return "T1" if style is GVCF_STYLE else "T0"
+
+
 def write_sheets(out: Path, people: dict[str, People]) -> None:
     """Write cohorts.tsv, samples.tsv and config.yaml; the newcomer has a sheet of its own."""
     rows = [COHORT_COLUMNS]
     for n, style in enumerate((*STYLES, GVCF_STYLE), 1):
         files = FILES.get(style.name, f"{style.name}.vcf.gz")
         row = [style.name, files, f"PRJCA00000{n}", style.province, f"DEMO-EC-2026-{n:02d}"]
-        row += ["general research use", "none (synthetic)", f"DEMO-{n:04d}", "2027-12-31"]
-        row += ["synthetic", "WGS", "simulated", "make_demo_data.py"]
+        row += ["general research use", "collection", f"DEMO-{n:04d}", "2029-12-31"]
+        row += [_tier(style), "WGS", "simulated", "make_demo_data.py"]
         rows.append("\t".join(row))
     columns = "cohort\tsample\tsex\tpopulation\tprovince\tethnic_group"
     sheet = [columns, *(row for p in people.values() for row in p.rows)]
@@ -1022,6 +1051,24 @@ def write_sheets(out: Path, people: dict[str, People]) -> None:
     (out / "samples.tsv").write_bytes(("\n".join(sheet) + "\n").encode())
     (out / "newcomer/samples.tsv").write_bytes(("\n".join(newcomer) + "\n").encode())
     (out / "config.yaml").write_bytes(CONFIG.encode())
+
+
+def write_ledger(out: Path, people: dict[str, People]) -> None:
+    """Write ledger/: what a ledger of permits says of the demo; nobody in it is real."""
+    (out / "ledger").mkdir(exist_ok=True)
+    rows = [LEDGER_COLUMNS]
+    for n, style in enumerate((*STYLES, GVCF_STYLE), 1):
+        row = [style.name, f"Demo cohort of {style.name}", f"PRJCA00000{n}", HOLDER]
+        n_people = str(len(people[style.name].rows))
+        row += ["Demo Hospital", style.province, "01", "no", "no", "0", "0"]
+        row += [n_people, n_people]
+        row += [_tier(style), "v2", "general research use", "GRU"]
+        row += [f"DEMO-EC-2026-{n:02d}", "Demo Hospital", "2029-12-31"]
+        row += ["collection", f"DEMO-{n:04d}", "NHC", "2026-01-01", "2029-12-31", "3000"]
+        rows.append("\t".join(row))
+    (out / "ledger/cohorts.tsv").write_bytes(("\n".join(rows) + "\n").encode())
+    for name, text in LEDGER.items():
+        (out / "ledger" / name).write_bytes(text.encode())
 
 
 def main() -> int:
@@ -1071,6 +1118,7 @@ def main() -> int:
     people[GVCF_STYLE.name] = draw_people(rng, GVCF_STYLE, 1 + 1_000 * len(STYLES))
     n_records += write_gvcfs(rng, out, contigs, people[GVCF_STYLE.name], sites)
     write_sheets(out, people)
+    write_ledger(out, people)
     n_people = sum(len(p.names) for p in people.values())
     print(
         f"{len(people)} cohorts, {n_people:,} people, {n_records:,} records,"
