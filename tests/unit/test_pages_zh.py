@@ -1,0 +1,57 @@
+"""Pages in Chinese say what the English ones say: as many sections, the same blocks, tables."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pages import find_blocks
+
+DOCS = Path(__file__).parents[2] / "docs"
+CHINESE = sorted((DOCS / "zh").glob("*.md"))
+
+
+def shape(page: Path) -> dict[str, object]:
+    """Give what both languages have in common: levels of headings, blocks, rows of tables."""
+    lines = page.read_text().splitlines()
+    inside, levels, rows = False, [], 0
+    for line in lines:
+        if line.startswith("```"):
+            inside = not inside
+        elif not inside and (found := re.match(r"#+ ", line)):
+            levels.append(len(found[0]) - 1)
+        elif not inside and line.startswith("|"):
+            rows += 1
+    blocks = [(b.language, b.options, _commands(b.text)) for b in find_blocks(page)]
+    return {"headings": levels, "rows of tables": rows, "blocks": blocks}
+
+
+def _commands(text: str) -> list[str]:
+    """Give the commands of a block; remarks and output may be in another language."""
+    found = (line.removeprefix("$ ") for line in text.splitlines())
+    return [re.sub(r"\s*#.*", "", x) for x in found if x.startswith("varhouse ")]
+
+
+def differences(english: Path, chinese: Path) -> list[str]:
+    """Say in what two pages differ."""
+    one, other = shape(english), shape(chinese)
+    return [f"{k}: {one[k]} and {other[k]}" for k in one if one[k] != other[k]]
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda p: p.name)
+def test_both_languages_have_the_same_sections(page: Path) -> None:
+    assert differences(DOCS / page.name, page) == []
+    prose = [x for x in page.read_text().splitlines() if x and x[0] not in "|`#-"]
+    written = "".join(prose)
+    share = sum("\u4e00" <= c <= "\u9fff" for c in written) / len(written)
+    assert share > 0.25, "the page is Chinese"
+
+
+def test_a_page_that_lacks_something_is_found(tmp_path: Path) -> None:
+    whole = "# A\n\n## B\n\n```sh\nvarhouse ledger check STORE  # one\n```\n\n| a |\n|---|\n"
+    english, chinese = tmp_path / "en.md", tmp_path / "zh.md"
+    english.write_text(whole)
+    chinese.write_text(whole.replace("# one", "# 检查").replace("# A", "# 甲"))
+    assert differences(english, chinese) == []
+    for old, new in (("## B\n", ""), ("check STORE", "log STORE"), ("|---|\n", "")):
+        chinese.write_text(whole.replace(old, new))
+        assert len(differences(english, chinese)) == 1
