@@ -1,4 +1,4 @@
-"""Pages in Chinese say what the English ones say: as many sections, the same blocks, tables."""
+"""Pages in Chinese say what the English ones do: the same sections, blocks and tables."""
 
 import re
 from pathlib import Path
