@@ -27,6 +27,7 @@ def add_parser(commands: Any) -> None:
     steps = parser.add_subparsers(title="packs", metavar="PACK", dest="pack", required=True)
     for target, what in _ARCHIVES.items():
         _add_archive(steps, target, what)
+    _add_survey(steps)
     _add_pedigrees(steps)
 
 
@@ -123,6 +124,44 @@ def _run_archive(args: argparse.Namespace) -> int:
     for uri in made.absent:
         log.warning("%s is not beside %s: not asked", uri, args.schema)
     log.info("%d records, %d people -> %s", made.records, made.people, args.output)
+    return 0
+
+
+# --- survey ---
+
+_SURVEY = """\
+example:
+  varhouse submit survey demo/store -o survey
+
+The return to the national survey of human genetic resources, which is every five years: of
+each province, of several and of none that is known, and of the nation: distinct people, by
+assay, cohorts, families, institutions, storage sites, papers by kind and validity. Hong Kong,
+Macao and Taiwan are listed apart. Nothing of a single person is in it; small counts are as
+they are, as the return is for the authority. Writes survey.tsv, .zh.tsv, .xlsx and .json,
+papers.tsv and .zh.tsv, manifest.tsv and md5sum.txt.
+"""
+
+
+def _add_survey(steps: Any) -> None:
+    what = "the return to the national survey, by province and for the nation"
+    parser = _add(steps, "survey", _run_survey, what, _SURVEY)
+    parser.add_argument(
+        "--round", default="", metavar="NAME", help="cohorts of this round alone"
+    )
+
+
+def _run_survey(args: argparse.Namespace) -> int:
+    from varhouse.governance.ledger import today
+    from varhouse.submission.folder import check_free
+    from varhouse.submission.survey import NATIONAL, make_return, write_return
+
+    check_free(args.output)
+    found = make_return(args.store, args.on or today(), args.round)
+    for note in found.notes:
+        log.warning("%s", note)
+    write_return(found, args.output, args.store)
+    nation = found.rows[NATIONAL]
+    log.info("%d people, %d cohorts -> %s", nation["people"], nation["cohorts"], args.output)
     return 0
 
 

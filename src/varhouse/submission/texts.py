@@ -247,3 +247,75 @@ CHECK: dict[str, Text] = {
         "该库受管控:请用 --to 指明作为接收方的数据库",
     ),
 }
+
+SURVEY: dict[str, Text] = {
+    "code": Text("code (GB/T 2260)", "行政区划代码(GB/T 2260)"),
+    "name": Text("province", "省级行政区"),
+    "people": Text("people", "个体数(去重)"),
+    "people_WGS": Text("people with genome sequence", "全基因组测序人数"),
+    "people_WES": Text("people with exome sequence", "全外显子组测序人数"),
+    "people_array": Text("people on arrays", "芯片检测人数"),
+    "people_panel": Text("people with targeted panels", "靶向测序人数"),
+    "people_NIPT": Text("women with NIPT", "无创产前检测人数"),
+    "people_other": Text("people by an assay that is not said", "检测类型未说明的人数"),
+    "cohorts": Text("cohorts", "队列数"),
+    "pedigree_cohorts": Text("cohorts of important families", "重要遗传家系队列数"),
+    "families": Text("families", "家系数"),
+    "region_cohorts": Text("cohorts of specific regions", "特定地区人群队列数"),
+    "institutions": Text("institutions (legal holders)", "持有单位数"),
+    "storage_sites": Text("storage sites", "存储地点数"),
+    "permits_valid": Text("papers in force", "有效批件数"),
+    "permits_ended": Text("papers that ended or have not begun", "已失效或尚未生效的批件数"),
+}
+
+SURVEY_ROWS: dict[str, Text] = {
+    "several": Text("several provinces", "涉及多个省份"),
+    "unknown": Text("province not known", "省份未知"),
+    "national": Text("national sum", "全国合计"),
+    "all": Text("sum with Hong Kong, Macao and Taiwan", "含港澳台合计"),
+}
+
+SURVEY_PAPERS: dict[str, Text] = {
+    "kind": Text("kind of paper", "批件类型"),
+    "state": Text("state", "状态"),
+    "n": Text("papers", "批件数"),
+    "valid": Text("in force", "有效"),
+    "ended": Text("ended", "已失效"),
+    "later": Text("not yet begun", "尚未生效"),
+}
+
+SURVEY_SAID: dict[str, Text] = {
+    "title": Text(
+        "Return to the national survey of human genetic resources (draft)",
+        "全国人类遗传资源调查汇总表(草稿)",
+    ),
+    "counts": Text(
+        "People are distinct persons, as far as accessions, names and calls tell; somebody "
+        "with two assays counts in both columns of assays, once in all people. A cohort, "
+        "paper or site of one province counts there, of several in its own row, so that each "
+        "column adds up; an institution counts where it is registered. No small count is masked: the "
+        "return is for the authority.",
+        "个体数按样本登记号、样本名和基因型去重;同一人有两种检测时,在两个检测列中各计一次,总人数只计一次。"
+        "仅涉及一省的队列、批件和存储地点计入该省,涉及多省的单列,因此各列可加总;持有单位按注册地计入。"
+        "本表供主管部门使用,未作小计数保护。",
+    ),
+    "not_governed": Text(
+        "the store has no ledger: institutions, papers and sites are not known",
+        "该库没有台账:持有单位、批件和存储地点未知",
+    ),
+    "withdrawn": Text("{n} withdrawn cohorts are left out", "{n} 个已撤回的队列未计入"),
+    "least": Text(
+        "cohort {cohort} has people of several assays and no number of distinct people: the "
+        "greatest of them is taken; enter people_total in the ledger",
+        "队列 {cohort} 有多种检测但没有去重总人数:取其中最大值;请在台账中填写 people_total",
+    ),
+    "apart": Text(
+        "cohort {cohort}: the ledger says {ledger:,} people, the store has {store:,}",
+        "队列 {cohort}: 台账为 {ledger:,} 人,库中为 {store:,} 人",
+    ),
+    "nobody": Text(
+        "cohort {cohort}: neither the store nor the ledger knows how many people it has",
+        "队列 {cohort}: 库和台账均未给出人数",
+    ),
+    "no_round": Text("no cohort of round {round!r}", "没有第 {round!r} 轮的队列"),
+}
