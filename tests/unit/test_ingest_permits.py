@@ -174,12 +174,19 @@ def test_without_rules_nothing_is_asked(tmp_path: Path) -> None:
 def test_what_a_row_of_the_sheet_brings(
     tmp_path: Path, cells: dict[str, str], ids: set[str]
 ) -> None:
-    config = make_inputs(tmp_path, {"a.vcf": ["p1", "p2"]}, {**GOOD, **cells})
-    _, account = ingest(tmp_path / "store", config, Options(dry_run=True))
-    # A dry run has the day of today; these days are those of a fixed one.
-    if "until" not in str(cells):
-        assert rule_ids(account) == ids
+    make_inputs(tmp_path, {"a.vcf": ["p1", "p2"]}, {**GOOD, **cells})
     assert rule_ids(ingest_on(tmp_path)) == ids
+
+
+def test_a_dry_run_foresees_it(tmp_path: Path) -> None:
+    config = make_inputs(tmp_path, {"ukb23155_c1.vcf": ["p1"]}, NO)
+    code, account = ingest(tmp_path / "store", config, Options(dry_run=True))
+    assert code == 1
+    assert rule_ids(account) == {
+        "CN-HGR-ETHICS", "CN-HGR-CONSENT", "INT-CONTROLLED", "UK-BIOBANK",
+    }  # fmt: skip
+    assert "UK Biobank" in "".join(account["held_back"][0]["notes"])
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_cell_that_is_not_understood_is_said(tmp_path: Path) -> None:

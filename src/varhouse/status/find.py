@@ -341,7 +341,7 @@ def _of_basis(
         Attention(
             "no basis",
             f"{c['cohort']}: {c['reasons'][0].split('; fix:')[0]}",
-            "renew the paper and enter it in the ledger; what is in stays, nothing new comes in",
+            "renew the paper and enter it in the ledger; it stays, and nothing new comes in",
         )
         for c in found
         if c["cohort"] not in known

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.ingest.jobs.holding import file_reasons, permit_reasons
+from varhouse.ingest.jobs.holding import file_reasons, permit_reasons, permits_of
 from varhouse.ingest.jobs.ownrows import joined_notes
 from varhouse.ingest.jobs.plan import all_reasons, cohort_samples
 from varhouse.ingest.jobs.validate import notes_of
@@ -41,11 +41,12 @@ def foresee(run: Run, sheet: pl.DataFrame) -> dict[str, Any]:
     """
     came: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []
+    permits = permits_of(run)
     for cohort in run.cohorts:
         verdicts = _verdicts(run, cohort)
-        permits = permit_reasons(run, cohort.name, verdicts, sheet)
-        reasons = all_reasons(run, cohort.name, verdicts, sheet) + permits.hold
-        notes = joined_notes(verdicts) + permits.notes
+        answer = permit_reasons(run, permits, cohort.name, verdicts, sheet)
+        reasons = all_reasons(run, cohort.name, verdicts, sheet) + answer.hold
+        notes = joined_notes(verdicts) + answer.notes
         if reasons:
             stays = count_files(run.base(), cohort.name)
             held.append(

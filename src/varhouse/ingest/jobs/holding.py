@@ -142,17 +142,25 @@ def cohort_reasons(
     return reasons
 
 
+def permits_of(run: Run) -> Permits | None:
+    """Give what asks the rules of a run; None: it has none (`policy.rules`)."""
+    return Permits.of(run.policy, Path(run.store), run.started)
+
+
 def permit_reasons(
-    run: Run, cohort: str, verdicts: list[Verdict], sheet: pl.DataFrame
+    run: Run,
+    permits: Permits | None,
+    cohort: str,
+    verdicts: list[Verdict],
+    sheet: pl.DataFrame,
 ) -> Answer:
-    """Give the reasons that rules have (`policy.rules`), and what they only tell.
+    """Give the reasons that rules have, and what they only tell.
 
     Parameters
     ----------
     sheet
         Rows of the sample sheet.
     """
-    permits = Permits.of(run.policy, Path(run.store), run.started)
     if permits is None:
         return Answer([], [])
     of_run = run.cohort(cohort)

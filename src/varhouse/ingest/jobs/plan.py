@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.files import read_json, write_json
-from varhouse.ingest.jobs.holding import cohort_reasons, permit_reasons
+from varhouse.ingest.jobs.holding import cohort_reasons, permit_reasons, permits_of
 from varhouse.ingest.jobs.ownrows import joined_notes
 from varhouse.ingest.jobs.sides import changed_parts
 from varhouse.ingest.setup.run import Run
@@ -115,14 +115,14 @@ def make_plan(
         What `sides.read_sides` found, where the gene model or a source is another one.
     """
     plan = Plan()
-    sheet = run.samples()
+    sheet, permits = run.samples(), permits_of(run)
     parts: dict[str, int] = {}
     for cohort in run.cohorts:
         paths = verdict_files[cohort.name]
         verdicts = [read_verdict(p) for p in paths]
-        permits = permit_reasons(run, cohort.name, verdicts, sheet)
-        reasons = all_reasons(run, cohort.name, verdicts, sheet) + permits.hold
-        plan.notes[cohort.name] = joined_notes(verdicts) + permits.notes
+        answer = permit_reasons(run, permits, cohort.name, verdicts, sheet)
+        reasons = all_reasons(run, cohort.name, verdicts, sheet) + answer.hold
+        plan.notes[cohort.name] = joined_notes(verdicts) + answer.notes
         if reasons:
             plan.held_back[cohort.name] = reasons
             plan.held_files[cohort.name] = [str(p) for p in paths]

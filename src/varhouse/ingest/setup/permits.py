@@ -47,10 +47,10 @@ FIX = Text(
     "(docs/zh/rules.md)",
 )
 FIX_UNKNOWN = Text(
-    "say in the ledger whether it is so: varhouse ledger add STORE cohort {cohort} "
-    "FIELD=VALUE (docs/rules.md), or enter the paper",
-    "在台账中写明该事实: varhouse ledger add STORE cohort {cohort} FIELD=VALUE "
-    "(docs/zh/rules.md), 或登记相应文件",
+    "say in the ledger what it is: varhouse ledger add STORE cohort {cohort} {fields} "
+    "(docs/rules.md); or enter the paper",
+    "在台账中写明该事实: varhouse ledger add STORE cohort {cohort} {fields} "
+    "(docs/zh/rules.md);或登记相应文件",
 )
 NO_RULES = Text(
     "the store has a ledger of permits, and policy.rules names no rules: nothing is asked of "
@@ -263,8 +263,14 @@ class Permits:
 
 def as_reason(finding: Finding, cohort: str) -> str:
     """Say a finding as a reason to hold a cohort back, with the fix."""
-    fix = FIX_UNKNOWN.say(cohort=cohort) if finding.unknown else FIX.say()
+    fields = [n.removeprefix("cohort.") for n in finding.unknown if n in _OF_LEDGER]
+    fix = FIX.say()
+    if fields:
+        fix = FIX_UNKNOWN.say(cohort=cohort, fields=" ".join(f"{f}=..." for f in fields))
     return REASON.say(what=finding.say(), fix=fix)
+
+
+_OF_LEDGER = {f"cohort.{name}" for name in COHORT.fields}
 
 
 def _is_doubt(finding: Finding) -> bool:
