@@ -163,7 +163,7 @@ def test_without_rules_nothing_leaves(tmp_path: Path) -> None:
     store = store_of(tmp_path, {"a": 1}, rules=False)
     decision = asked(store, "inside")
     assert (decision.answer, decision.rule_ids) == (DENY, ("gate.no-rules",))
-    assert "varhouse ledger" in decision.findings[0].text.say("en")
+    assert "varhouse share rules" in decision.findings[0].text.say("en")
 
 
 def test_a_cohort_that_the_ledger_does_not_know_is_denied(tmp_path: Path) -> None:
@@ -401,3 +401,56 @@ def test_people_of_a_person_count_once_whatever_the_order(tmp_path: Path) -> Non
     assert len(set(rows)) == 5
     assert {len(r) for r in rows} == {16}
     assert isinstance(frame, pl.DataFrame)
+
+
+# --- rules of a store, the same house under another name, two at once ---
+
+
+def test_rules_are_entered_with_a_copy_that_nobody_changes_unseen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = store_of(tmp_path, {"a": 3}, rules=False)
+    assert main(["share", "rules", str(store)]) == 0
+    assert "no rules" in capsys.readouterr().out
+    own = tmp_path / "own.yaml"
+    own.write_text("version: ours\nrules: []\n")
+    assert main(["share", "rules", str(store), str(own)]) == 0
+    assert "version ours, 0 rules" in capsys.readouterr().out
+    assert asked(store, "inside").answer is ALLOW
+    own.unlink()
+    entries = Ledger.open(store).head[0]
+    copy = next((store / "_store/governance").glob("rules-*.yaml"))
+    copy.write_text("version: ours\nrules: []\n# laxer\nissuers: []\n")
+    with pytest.raises(AccessError, match="not those of the ledger"):
+        asked(store, "inside")
+    assert main(["share", "rules", str(store), "builtin"]) == 0
+    assert main(["share", "rules", str(store), "builtin"]) == 0
+    assert Ledger.open(store).head[0] == entries + 1
+    assert asked(store, "inside").answer is ALLOW
+
+
+def test_the_same_house_under_another_name_goes_on_counting(tmp_path: Path) -> None:
+    key = "A" * 43 + "="
+    twins = [
+        Entry("recipient", name, {"kind": "foreign", "country": "DE", "crypt4gh_key": key})
+        for name in ("Demo One", "Demo Two")
+    ]
+    store = store_of(tmp_path, {"a": 30}, *twins, *papers("Demo One", ["a"]))
+    give(store, "Demo One")
+    assert asked(store, "Demo Two").before.total == 30
+    assert asked(store, OVERSEAS).before.total == 0
+
+
+def test_of_two_who_ask_at_once_one_sees_the_other(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"a": 501}, *papers(ABROAD, ["a"]))
+    give(store, samples=tuple(names(499)))
+    one, two = asked(store, samples=("S499",)), asked(store, samples=("S500",))
+    assert one.is_allowed
+    assert two.is_allowed
+    with way_out(one.request, decision=one):
+        pass
+    with (
+        pytest.raises(AccessError, match="CN-HGR-REVIEW-500"),
+        way_out(two.request, decision=two),
+    ):
+        raise AssertionError

@@ -187,7 +187,7 @@ def test_only_the_recipient_reads_what_is_encrypted(
     file = out / "data/a.vcf.gz.c4gh"
     assert [p.name for p in (out / "data").iterdir()] == [file.name]
     assert opened(file, secret) == plain.read_bytes()
-    with pytest.raises(ValueError, match="(?i)no"):
+    with pytest.raises(ValueError, match="No"):
         opened(file, other)
     raw = bytearray(file.read_bytes())
     raw[-40] ^= 1

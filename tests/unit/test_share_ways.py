@@ -13,7 +13,7 @@ from governedstores import papers
 from inprocess import ingest_here
 
 from varhouse.cli import build_parser, main
-from varhouse.cli.waysout import WAYS, leaves, way_of
+from varhouse.cli.waysout import WAYS, describe_ways, leaves, way_of
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.rules import load_rules
@@ -83,10 +83,18 @@ def test_a_way_that_takes_something_out_has_the_options() -> None:
     assert lacking == []
 
 
-def test_the_page_lists_every_way() -> None:
-    page = (ROOT / "docs" / "sharing.md").read_text()
-    listed = dict(re.findall(r"^\| `varhouse ([a-z ]+)` \| (.+) \|$", page, re.M))
-    assert listed == {name: way.why for name, way in WAYS.items()}
+@pytest.mark.parametrize(("page", "code"), [("sharing.md", "en"), ("zh/sharing.md", "zh")])
+def test_the_page_lists_every_way(page: str, code: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    listed = re.findall(r"^\| `varhouse [a-z ]+` \| .+ \|$", text, re.M)
+    assert listed == describe_ways(code).splitlines()
+
+
+def test_the_pages_have_one_form_in_both_languages() -> None:
+    pages = [(ROOT / "docs" / p).read_text() for p in ("sharing.md", "zh/sharing.md")]
+    for mark in (r"^#+ ", r"^```", r"^\|", r"^varhouse share .*$"):
+        found = [re.findall(mark, page, re.M) for page in pages]
+        assert found[0] == found[1]
 
 
 def test_a_command_that_nobody_decided_is_refused(

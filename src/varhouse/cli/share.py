@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-STEPS = ("sharecheck", "sharepack", "sharereceipt", "sharerelease")
+STEPS = ("sharecheck", "sharepack", "sharereceipt", "sharerelease", "sharerules")
 """Modules of its commands, in the order of the help; one that is not built is not there."""
 
 

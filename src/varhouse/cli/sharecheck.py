@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.errors import UsageError
+from varhouse.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from varhouse.sharing.request import Request
@@ -85,19 +85,11 @@ def request_of(args: argparse.Namespace, what: str) -> "Request":
         If the store is not governed.
     """
     from varhouse.cli.export import _read_names
-    from varhouse.errors import StoreError
-    from varhouse.governed import is_governed
     from varhouse.sharing.request import Content, Request
-    from varhouse.store.layout import read_store_file
 
     if args.to is None:
         raise UsageError("nothing says to whom", "--to RECIPIENT")
-    read_store_file(args.store)
-    if not is_governed(args.store):
-        raise StoreError(
-            f"{args.store} is not governed: it has no ledger of permits",
-            "varhouse ledger import STORE SHEET makes one",
-        )
+    check_governed(args.store)
     names = _read_names(args.samples)
     return Request(
         store=args.store,
@@ -110,6 +102,25 @@ def request_of(args: argparse.Namespace, what: str) -> "Request":
         purpose=args.purpose,
         what=what,
     )
+
+
+def check_governed(store: Path) -> None:
+    """Check that a store has a ledger of permits.
+
+    Raises
+    ------
+    StoreError
+        If not, or if there is no store.
+    """
+    from varhouse.governed import is_governed
+    from varhouse.store.layout import read_store_file
+
+    read_store_file(store)
+    if not is_governed(store):
+        raise StoreError(
+            f"{store} is not governed: it has no ledger of permits",
+            "varhouse ledger import STORE SHEET makes one",
+        )
 
 
 def day_of(text: str | None) -> date | None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import StoreError, UsageError
+from varhouse.errors import UsageError
 from varhouse.language import Text
 
 _EXAMPLE = """\
@@ -48,17 +48,13 @@ def add_parser(steps: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show what left."""
+    from varhouse.cli.sharecheck import check_governed
     from varhouse.governance.audit import Audit
-    from varhouse.governed import is_governed
     from varhouse.masking import say
     from varhouse.sharing.gatetexts import CONTENTS
     from varhouse.sharing.given import FAILED, SHARE, SHARED
 
-    if not is_governed(args.store):
-        raise StoreError(
-            f"{args.store} is not governed: it has no ledger of permits",
-            "varhouse ledger import STORE SHEET makes one",
-        )
+    check_governed(args.store)
     events = Audit(args.store).events()
     ends = {x.body["of"]: x for x in events if x.body.get("event") in (SHARED, FAILED)}
     shares = [x for x in events if x.body.get("event") == SHARE]

@@ -22,6 +22,7 @@ from varhouse.governed import (
     governed_store_of,
     ledger_file,
 )
+from varhouse.language import Text
 
 if TYPE_CHECKING:
     from varhouse.cli.parser import CommandParser
@@ -71,7 +72,7 @@ class Way:
         It leaves whatever stdout is, as to a bucket.
     """
 
-    why: str
+    why: Text
     tells: Callable[[argparse.Namespace], Told] | None = None
     always: bool = False
 
@@ -170,58 +171,127 @@ def _aggregate(args: argparse.Namespace) -> Told:
     return Told(AGGREGATE)
 
 
-_KEEPER = "the keeper's own work; it tells of files, runs and numbers of deliveries"
-_ITSELF = "passes the gate by itself"
-_FILES = "reads files, no store"
+_KEEPER = Text(
+    "nothing: the keeper's own work; it tells of files, runs and numbers of deliveries",
+    "不带出数据: 库管理员自己的工作,只涉及文件、运行和交付数目",
+)
+_ITSELF = Text("passes the gate by itself", "自行通过出口审查")
+_FILES = Text("nothing: reads files, no store", "不带出数据: 只读文件,不读库")
+_IN = Text("nothing: brings data in, or makes a store", "不带出数据: 数据入库或建库")
+_COHORTS = Text("aggregate: people of cohorts before and after", "汇总级: 各队列前后的人数")
 
 WAYS: dict[str, Way] = {
     "query": Way(
-        "aggregate; individual with --carriers, --people, or a --table below controlled/",
+        Text(
+            "aggregate; individual with --carriers, --people, or a --table below controlled/",
+            "汇总级; 使用 --carriers、--people, 或 --table 为 controlled/ 下的表时为个体级",
+        ),
         _of_query,
     ),
-    "describe": Way("aggregate: numbers of people by cohort and stratum", _aggregate),
-    "genotypes": Way("individual", _of_genotypes),
+    "describe": Way(
+        Text(
+            "aggregate: numbers of people by cohort and stratum", "汇总级: 各队列和分层的人数"
+        ),
+        _aggregate,
+    ),
+    "genotypes": Way(Text("individual", "个体级"), _of_genotypes),
     "sql": Way(
-        "aggregate; individual where the text has the name of a table below controlled/, "
-        "calls, lineage, group_counts or a function that names tables",
+        Text(
+            "aggregate; individual where the text has the name of a table below controlled/, "
+            "calls, lineage, group_counts or a function that names tables",
+            "汇总级; 语句中出现 controlled/ 下的表名、calls、lineage、group_counts "
+            "或可指定表名的函数时为个体级",
+        ),
         _of_sql,
     ),
-    "export": Way("individual", _of_export),
-    "publish": Way("aggregate; individual with --tables below controlled/", _of_publish),
-    "report": Way("individual: people, files and lines of an ingest", _individual),
+    "export": Way(Text("individual", "个体级"), _of_export),
+    "publish": Way(
+        Text(
+            "aggregate; individual with --tables below controlled/",
+            "汇总级; --tables 含 controlled/ 下的表时为个体级",
+        ),
+        _of_publish,
+    ),
+    "report": Way(
+        Text(
+            "individual: people, files and lines of an ingest",
+            "个体级: 一次入库的个体、文件和记录行",
+        ),
+        _individual,
+    ),
     "frequencies": Way(
-        "of a store: individual with --people or --samples (a group may be of one), "
-        "aggregate without",
+        Text(
+            "of a store: individual with --people or --samples (a group may be of one), "
+            "aggregate without",
+            "读库时: 使用 --people 或 --samples 为个体级 (一组可能只有一人), 否则为汇总级",
+        ),
         _of_group,
     ),
-    "annotate": Way("with --store as frequencies", _of_group),
-    "store log": Way("aggregate: people of cohorts before and after", _aggregate),
-    "store show": Way("aggregate: people of cohorts before and after", _aggregate),
-    "store diff": Way("individual: what differs may be one person's", _of_diff),
-    "store push": Way("individual: all of the store; to inside alone", _individual, True),
-    "store digest": Way("nothing: a hash"),
-    "store files": Way("nothing: paths, which the file system guards"),
+    "annotate": Way(
+        Text("with --store as frequencies", "使用 --store 时同 frequencies"), _of_group
+    ),
+    "store log": Way(_COHORTS, _aggregate),
+    "store show": Way(_COHORTS, _aggregate),
+    "store diff": Way(
+        Text("individual: what differs may be one person's", "个体级: 差异可能只来自一个人"),
+        _of_diff,
+    ),
+    "store push": Way(
+        Text(
+            "individual: all of the store; to inside alone",
+            "个体级: 整个库; 仅限 inside (本单位)",
+        ),
+        _individual,
+        always=True,
+    ),
+    "store digest": Way(Text("nothing: a hash", "不带出数据: 只有摘要值")),
+    "store files": Way(
+        Text(
+            "nothing: paths, which the file system guards",
+            "不带出数据: 只有路径,由文件系统权限保护",
+        )
+    ),
     "store verify": Way(_KEEPER),
-    "store init": Way("makes a store"),
-    "store commit": Way("brings data in"),
-    "store pull": Way("brings data in"),
+    "store init": Way(_IN),
+    "store commit": Way(_IN),
+    "store pull": Way(_IN),
     "store tag": Way(_KEEPER),
     "store mark": Way(_KEEPER),
     "store drop": Way(_KEEPER),
     "store compact": Way(_KEEPER),
     "store gc": Way(_KEEPER),
-    "store withdraw": Way("the keeper's own work; its receipt has keyed hashes"),
-    "ingest": Way("brings data in; its account is the keeper's"),
-    "nightly": Way("brings data in; its pages and mails are the keeper's"),
-    "call": Way("brings data in"),
+    "store withdraw": Way(
+        Text(
+            "nothing: the keeper's own work; its receipt has keyed hashes",
+            "不带出数据: 库管理员自己的工作,其回执只含带密钥的哈希",
+        )
+    ),
+    "ingest": Way(_IN),
+    "nightly": Way(_IN),
+    "call": Way(_IN),
     "status": Way(_KEEPER),
-    "stage": Way("a step of an ingest"),
-    "ledger": Way("papers, and no data of people"),
-    "audit": Way("the keeper's own work; people as keyed hashes"),
-    "share check": Way("nothing: an answer to the keeper"),
+    "stage": Way(_IN),
+    "ledger": Way(Text("nothing: papers, and no data of people", "不带出数据: 只有文件信息")),
+    "audit": Way(
+        Text(
+            "nothing: the keeper's own work; people as keyed hashes",
+            "不带出数据: 库管理员自己的工作,个体只以带密钥的哈希出现",
+        )
+    ),
+    "share check": Way(
+        Text("nothing: an answer to the keeper", "不带出数据: 只给库管理员结论")
+    ),
+    "share rules": Way(Text("nothing: which rules a store has", "不带出数据: 只涉及所用规则")),
     "share pack": Way(_ITSELF),
-    "share receipt": Way("nothing: what was given, to the keeper"),
-    "share release": Way("makes a view inside the store; each cohort passes the gate"),
+    "share receipt": Way(
+        Text("nothing: what was given, to the keeper", "不带出数据: 向库管理员列出已提供内容")
+    ),
+    "share release": Way(
+        Text(
+            "makes a view inside the store; each cohort passes the gate",
+            "在库内生成视图; 每个队列都通过出口审查",
+        )
+    ),
     "submit": Way(_ITSELF),
     "init": Way(_FILES),
     "validate": Way(_FILES),
@@ -437,6 +507,6 @@ _ASKED = (
 )  # fmt: skip
 
 
-def describe_ways() -> list[tuple[str, str]]:
-    """Give a row a command for docs/sharing.md: its name and what was decided of it."""
-    return [(name, way.why) for name, way in WAYS.items()]
+def describe_ways(code: str) -> str:
+    """Give the rows of the table of docs/sharing.md: a command, and what was decided of it."""
+    return "".join(f"| `varhouse {n}` | {w.why.say(code)} |\n" for n, w in WAYS.items())

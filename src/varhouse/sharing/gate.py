@@ -38,7 +38,7 @@ from varhouse.sharing.gatetexts import (
     REFUSED,
     REFUSED_FIX,
 )
-from varhouse.sharing.given import FAILED, SHARE, SHARED, Meter
+from varhouse.sharing.given import FAILED, SHARE, SHARED, Meter, one_at_a_time
 from varhouse.sharing.given import REFUSED as REFUSED_EVENT
 from varhouse.sharing.request import Answer, Request
 
@@ -300,10 +300,14 @@ def way_out(
         If the gate does not let it pass; that is noted, and nothing else is done.
     """
     told = decision or ask(request, on)
-    if not told.is_allowed:
-        Audit(request.store).note(REFUSED_EVENT, **describe(told), **(facts or {}))
-        raise told.refusal()
-    passage = begin(told, facts)
+    # Two who ask at once would each not see the other's people.
+    with one_at_a_time(request.store):
+        if Audit(request.store).head() != told.found.audit_head:
+            told = ask(request, told.found.on, told.book, drafts=told.drafts)
+        if not told.is_allowed:
+            Audit(request.store).note(REFUSED_EVENT, **describe(told), **(facts or {}))
+            raise told.refusal()
+        passage = begin(told, facts)
     try:
         yield passage
     except BaseException as error:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import UsageError, nearest, one_of
+from varhouse.governance.audit import Audit
 from varhouse.governance.judgefacts import papers_for as papers_of_cohort
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, Recipient, RecipientKind
@@ -40,6 +41,8 @@ class Gathered:
         All people of the cohorts, be they asked for or not.
     before, before_year
         Persons and assays that the recipient was given, ever and within 12 months.
+    head, audit_head
+        Last lines of the ledger and of the audit log, as they were read.
     uncounted
         Cohorts of which nobody knows how many people they have.
     """
@@ -58,6 +61,7 @@ class Gathered:
     earlier_us: int | None
     uncounted: tuple[str, ...] = ()
     head: tuple[int, str] = (0, "")
+    audit_head: tuple[int, str] = (0, "")
     known: Mapping[str, CohortRecord] = field(default_factory=dict)
 
     def after(self, cohort: str | None = None) -> Count:
@@ -80,6 +84,8 @@ def gather(request: Request, on: date) -> Gathered:
     UsageError
         If there is no such cohort or sample.
     """
+    # Before what it tells is read: what is noted meanwhile is seen by who compares.
+    audit_head = Audit(request.store).head()
     ledger = Ledger.open(request.store)
     known = ledger.cohorts(on)
     store = open_store(request.store, request.release)
@@ -100,7 +106,7 @@ def gather(request: Request, on: date) -> Gathered:
     return Gathered(
         request, on, store.release, cohorts, {c: known.get(c) for c in cohorts}, recipient,
         people, everybody, before, year, frozenset(earlier), us,
-        tuple(c for c in uncounted if c in cohorts), ledger.head, known,
+        tuple(c for c in uncounted if c in cohorts), ledger.head, audit_head, known,
     )  # fmt: skip
 
 
@@ -218,10 +224,20 @@ def counted_together(
 
 
 def affiliates(recipient: Recipient, every: Any) -> frozenset[str]:
-    """Name a recipient and those of its group (`Recipient.group`, where the ledger has it)."""
-    group = getattr(recipient, "group", "")
-    names = {r.name for r in every if group and getattr(r, "group", "") == group}
+    """Name a recipient and those who are the same house.
+
+    Those with its unified social credit code, or with its key of Crypt4GH: a new name in the
+    ledger begins no new count.
+    """
+    own = _marks(recipient)
+    names = {r.name for r in every if own & _marks(r)}
     return frozenset({recipient.name, *names})
+
+
+def _marks(recipient: Recipient) -> set[tuple[str, str]]:
+    marks = {"code": recipient.code, "key": recipient.crypt4gh_key}
+    found = {(n, "".join(v.split()).upper()) for n, v in marks.items() if v}
+    return found | {("name", recipient.name.casefold())}
 
 
 def facts_of(found: Gathered, cohort: str, people: Count, us: int | None) -> dict[str, Any]:

@@ -103,9 +103,9 @@ HOUSE: dict[str, tuple[Text, Text]] = {
         Text("the store has no rules", "该库未设定规则"),
         Text(
             "Without rules nothing leaves. Enter a book of rules: "
-            "varhouse ledger add STORE rules --file builtin",
+            "varhouse share rules STORE builtin",
             "未设定规则时不得对外提供任何数据。请登记规则集: "
-            "varhouse ledger add STORE rules --file builtin",
+            "varhouse share rules STORE builtin",
         ),
     ),
     "gate.unknown-cohort": (

@@ -10,8 +10,11 @@ and its chain shows a file that was changed or is gone.
 The same persons again add nothing, whatever cohort they are in by then: sets are joined.
 """
 
+import fcntl
 import hashlib
-from collections.abc import Collection, Iterable
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -24,7 +27,7 @@ import polars as pl
 from varhouse.errors import StoreError
 from varhouse.files import new_file
 from varhouse.governance.audit import Audit
-from varhouse.governance.chain import Link
+from varhouse.governance.chain import Link, refusals
 from varhouse.governance.personkey import make_private_folder
 from varhouse.governed import audit_file, private_folder
 from varhouse.sharing.request import Content
@@ -152,10 +155,25 @@ class Meter:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         file = self.folder / f"{name}.parquet"
         if not file.exists():
+            # Named by what it holds: to write it again changes nothing.
             with new_file(file, flush=True) as own:
                 own.write_bytes(raw)
                 own.chmod(0o600)
         return name
+
+
+@contextmanager
+def one_at_a_time(store: Path) -> Iterator[None]:
+    """Hold the meter of a store while something is asked and noted; others wait."""
+    folder = make_private_folder(store) / "given"
+    with refusals(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def distinct(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
