@@ -174,6 +174,10 @@ class View:
             return False
         return self.is_limited or table.root == "controlled"
 
+    def shows_people(self, cohort: str) -> bool:
+        """Tell whether tables of single people are shown of a cohort."""
+        return not self.is_limited and cohort not in self.cohorts_hidden
+
     def needs_view_store(self, table: Table) -> bool:
         """Tell whether a table can be shown by a view store alone, as cohorts are hidden.
 

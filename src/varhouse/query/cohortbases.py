@@ -77,7 +77,7 @@ class CohortBases:
     @cached_property
     def has_sites(self) -> bool:
         """Whether its alleles tell of people of whom the table `callable` does not."""
-        if not self._rows.is_there or self._store.view.is_limited:
+        if not self._rows.is_there or not self._store.view.shows_people(self._cohort):
             return True
         return has_others(self._store, self._cohort)
 

@@ -35,7 +35,7 @@ def read_strata(store: Store) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=SCHEMA)]
     for cohort, n_samples, ingest in cohorts.sort("cohort").rows():
         by = told.get(ingest)
-        mine = None if store.view.is_limited else sheet_rows(store, cohort)
+        mine = sheet_rows(store, cohort) if store.view.shows_people(cohort) else None
         named = {c for stratum in by or () for c in stratum.split("+")}
         if by is not None and mine is not None and named <= set(mine.columns):
             frames.append(_of_sheet(cohort, mine, by))
