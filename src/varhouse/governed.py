@@ -46,9 +46,12 @@ def view_folder(store: Path, role: str) -> Path:
 def is_governed(store: Path) -> bool:
     """Tell whether a store has a ledger of permits, or had one: who takes it away opens nothing.
 
-    The private folder is made just before the first entry.
+    The audit log knows of each entry; who may not look for it learns just that there is one.
     """
-    return ledger_file(store).is_file() or private_folder(store).is_dir()
+    try:
+        return ledger_file(store).is_file() or audit_file(store).exists()
+    except PermissionError:
+        return True
 
 
 def governed_store_of(path: Path) -> Path | None:

@@ -150,8 +150,8 @@ def test_heads_in_release_records_are_anchors(
     assert run(capfd, "ledger", "verify", store)[0] == 0
     for file in (ledger_file, audit_file):
         file(Path(store)).unlink()
-    filled(capfd, store)
     run(capfd, "ledger", "add", store, "cohort", "north", "tier=T2")
+    filled(capfd, store)
     code, out, _ = run(capfd, "ledger", "verify", store, "--json")
     assert code == 1
     assert any("release" in p for p in json.loads(out)["problems"])

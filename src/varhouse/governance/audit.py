@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.governance.chain import FIRST, Chain, Link, refusals
+from varhouse.governance.ledgerjson import as_json
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import audit_file, ledger_file, private_folder
 
@@ -60,7 +61,7 @@ class Audit:
         event
             A word: `ledger`, `release`, `share`, ...
         facts
-            What JSON can hold. People by `hash_person` alone.
+            What JSON can hold, days and records of the model. People by `hash_person` alone.
 
         Raises
         ------
@@ -109,7 +110,7 @@ class Audit:
 
 
 def _body(event: str, facts: dict[str, Any], head: tuple[int, str]) -> dict[str, Any]:
-    return {"event": event, **facts, _HEAD: {"n": head[0], "digest": head[1]}}
+    return {"event": event, **as_json(facts), _HEAD: {"n": head[0], "digest": head[1]}}
 
 
 def _ledger_head(link: Link | None) -> tuple[int, str]:

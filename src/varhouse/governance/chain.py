@@ -30,12 +30,27 @@ from typing import Any, BinaryIO
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.files import sync_folder
+from varhouse.language import Text
 
 FIRST = "0" * 64
 """`previous` of the first line."""
 
 LEFT = "to_follow"
 """In a body: how many lines are still to come of those that were added with it."""
+
+_ANOTHER = Text("is not the line of digest {digest}...", "与摘要值 {digest}... 不符")
+_NO_LINE = Text("is no line of a chain", "不是链式记录")
+_CHANGED = Text("was changed after it was written", "写入后被改动")
+_BROKEN = Text("{file}, line {n}: {why}", "{file},第 {n} 行: {why}")
+_LAST_BROKEN = Text("{file}, the last line: {why}", "{file},最后一行: {why}")
+_RESTORE = Text(
+    "find out who changed it, and restore the file from a backup",
+    "请查明改动者,并从备份恢复该文件",
+)
+_NO_PERMISSION = Text("{file}: no permission", "{file}: 没有权限")
+_ASK = Text("ask the owner of the store", "请联系数据库的所有者")
+_READ_ONLY = Text("{file}: the store lies on a read-only disk", "{file}: 数据库位于只读磁盘")
+_ELSEWHERE = Text("write where the store is kept", "请在可写入的位置操作")
 
 _TAIL = 1 << 16
 _DIGEST = b',"digest":"'
@@ -139,7 +154,7 @@ class Chain:
         links = _whole(list(self._links(raw[: raw.rfind(b"\n") + 1])))
         for n, digest in anchors:
             if n and (n > len(links) or links[n - 1].digest != digest):
-                raise self._broken(n, f"is not the line of digest {digest[:12]}...")
+                raise self._broken(n, _ANOTHER.say(digest=digest[:12]))
         return links
 
     def last(self) -> Link | None:
@@ -211,7 +226,7 @@ class Chain:
         for n, text in enumerate(raw.split(b"\n")[:-1], 1):
             link = self._link(text, n)
             if link.previous != previous:
-                raise self._broken(n, "was changed after it was written")
+                raise self._broken(n, _CHANGED.say())
             previous = link.digest
             yield link
 
@@ -228,17 +243,15 @@ class Chain:
         except (ValueError, TypeError):
             is_whole = False
         if not is_whole:
-            raise self._broken(n, "is no line of a chain")
+            raise self._broken(n, _NO_LINE.say())
         if (n is not None and link.n != n) or not _fits(text, line, link.digest):
-            raise self._broken(n, "was changed after it was written")
+            raise self._broken(n, _CHANGED.say())
         return link
 
     def _broken(self, n: int | None, why: str) -> StoreError:
-        where = "the last line" if n is None else f"line {n}"
-        return StoreError(
-            f"{self.file}, {where}: {why}",
-            "find out who changed it, and restore the file from a backup",
-        )
+        if n is None:
+            return StoreError(_LAST_BROKEN.say(file=self.file, why=why), _RESTORE.say())
+        return StoreError(_BROKEN.say(file=self.file, n=n, why=why), _RESTORE.say())
 
 
 class Writer:
@@ -289,13 +302,11 @@ def refusals(file: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError:
-        raise AccessError(f"{file}: no permission", "ask the owner of the store") from None
+        raise AccessError(_NO_PERMISSION.say(file=file), _ASK.say()) from None
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
-        raise AccessError(
-            f"{file}: the store lies on a read-only disk", "write where the store is kept"
-        ) from None
+        raise AccessError(_READ_ONLY.say(file=file), _ELSEWHERE.say()) from None
 
 
 def _whole(links: list[Link]) -> list[Link]:

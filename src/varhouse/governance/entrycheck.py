@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from varhouse.errors import ConfigError
 from varhouse.governance.fieldkinds import KINDS, PEOPLE
 from varhouse.governance.fields import FormError, near, read_text
 from varhouse.governance.ledgerstate import State
@@ -22,7 +23,7 @@ _NO_FIELD = Text(
     "{kind} {subject!r}: 没有名为 {name!r} 的字段{near};请使用: {known}",
 )
 _WRONG_VALUE = Text(
-    "{kind} {subject!r}: {name}: {why}", "{kind} {subject!r}: {name}: 值有误。{why}"
+    "{kind} {subject!r}: {name}: {why}", "{kind} {subject!r}: 字段 {name}: {why}"
 )
 _NEEDED = Text(
     "{kind} {subject!r}: the field {name} is missing; fix: give it",
@@ -47,6 +48,18 @@ _MORE = Text(
     "cohort {subject!r}: {name} is {n}, more than people_total, {total}; fix: correct one",
     "队列 {subject!r}: {name} 为 {n},多于总人数 {total};请更正",
 )
+
+
+_MISTAKES = Text("{n} mistake(s) {where}\n{lines}", "{where}有 {n} 处错误\n{lines}")
+
+
+class MistakesError(ConfigError):
+    """All mistakes of what was to be entered, one line each."""
+
+    def __init__(self, problems: list[str], where: Text) -> None:
+        super().__init__(problems, where.en)
+        lines = "\n".join(f"  - {p}" for p in problems)
+        self.message = _MISTAKES.say(n=len(problems), where=where.say(), lines=lines)
 
 
 def subject_of(kind: str, subject: str, fields: Mapping[str, Any]) -> str:

@@ -20,10 +20,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import AccessError, ConfigError, StoreError
+from varhouse.errors import AccessError, StoreError
 from varhouse.governance.audit import LEDGER_EVENT, Audit
 from varhouse.governance.chain import FIRST, Chain, Link
-from varhouse.governance.entrycheck import check_entry, subject_of
+from varhouse.governance.entrycheck import MistakesError, check_entry, subject_of
 from varhouse.governance.ledgerstate import (
     State,
     cohorts_of,
@@ -34,9 +34,22 @@ from varhouse.governance.ledgerstate import (
 )
 from varhouse.governance.model import CohortRecord, Grant, Paper, Recipient
 from varhouse.governed import is_governed, ledger_file
+from varhouse.language import Text
 
 AUDIT_HEAD = "audit"
 """In an entry: the head that the audit log had when it was written."""
+
+_NOT_UNDERSTOOD = Text(
+    "{file}: an entry that is not understood ({error})", "{file}: 有无法识别的记录 ({error})"
+)
+_NEWER = Text("a newer varhouse wrote it: install that", "由新版 varhouse 写入,请安装新版")
+_NO_STORE = Text("{store}: no store is there", "{store}: 该处没有数据库")
+_GIVE = Text("give the folder of a store", "请给出数据库所在的文件夹")
+_TAKEN_AWAY = Text(
+    "{file} is missing: the store had a ledger of permits", "{file} 缺失: 数据库原有许可台账"
+)
+_RESTORE = Text("restore it from a backup", "请从备份恢复")
+_IN_ENTRIES = Text("in what was to be entered in the ledger", "待写入台账的内容")
 
 
 @dataclass(frozen=True)
@@ -81,10 +94,8 @@ class Ledger:
         try:
             self.state: State = sum_up(links)
         except (KeyError, AttributeError, TypeError) as error:
-            raise StoreError(
-                f"{self.chain.file}: an entry that is not understood ({error})",
-                "a newer varhouse wrote it: install that",
-            ) from None
+            said = _NOT_UNDERSTOOD.say(file=self.chain.file, error=error)
+            raise StoreError(said, _NEWER.say()) from None
         self._cohorts: dict[date, dict[str, CohortRecord]] = {}
 
     @classmethod
@@ -104,7 +115,7 @@ class Ledger:
             If there is no store, or an entry was changed.
         """
         if not (store / "_store").is_dir():
-            raise StoreError(f"{store}: no store is there", "give the folder of a store")
+            raise StoreError(_NO_STORE.say(store=store), _GIVE.say())
         _check_not_taken_away(store)
         return cls(store, Chain(ledger_file(store)).read(anchors))
 
@@ -238,7 +249,7 @@ class Ledger:
             }
             bodies.append({**body, "note": entry.note} if entry.note else body)
         if problems:
-            raise ConfigError(problems, "in what was to be entered in the ledger")
+            raise MistakesError(problems, _IN_ENTRIES)
         return bodies
 
     def audit_anchors(self) -> list[tuple[int, str]]:
@@ -260,9 +271,7 @@ def _check_not_taken_away(store: Path) -> None:
     if file.is_file():
         # Somebody made its first entry meanwhile.
         return
-    raise StoreError(
-        f"{file} is missing: the store had a ledger of permits", "restore it from a backup"
-    )
+    raise StoreError(_TAKEN_AWAY.say(file=file), _RESTORE.say())
 
 
 def today() -> date:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError
 from varhouse.governance.chain import Link
-from varhouse.governance.entrycheck import check_entry
+from varhouse.governance.entrycheck import MistakesError, check_entry
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.ledgerstate import State
 from varhouse.governance.sheet import Row, Taken, read_ledger_sheets
+from varhouse.language import Text
+
+_IN_SHEETS = Text("in the sheets of the ledger", "台账表格")
 
 
 @dataclass
@@ -77,7 +79,7 @@ def import_sheets(
         found.entries, problems = differences(taken, now.state, note)
         found.unchanged = len(taken.rows) - len(found.entries)
         if problems:
-            raise ConfigError(problems, "in the sheets of the ledger")
+            raise MistakesError(problems, _IN_SHEETS)
         return found.entries
 
     make(ledger)

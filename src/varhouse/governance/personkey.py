@@ -18,9 +18,21 @@ from varhouse.errors import StoreError
 from varhouse.files import sync_folder, unfinished_name
 from varhouse.governance.chain import refusals
 from varhouse.governed import audit_file, private_folder
+from varhouse.language import Text
 
 KEY_BYTES = 32
 KEY = "key"
+
+_NO_KEY = Text(
+    "{file} is no key: nobody can tell who is meant in the logs",
+    "{file} 不是有效密钥: 无法得知日志所指何人",
+)
+_LOST = Text(
+    "{file} is missing: nobody can tell who is meant in {log}",
+    "{file} 缺失: 无法得知 {log} 所指何人",
+)
+_GONE = Text("{file} is gone again", "{file} 刚刚生成又消失")
+_RESTORE = Text("restore it from a backup", "请从备份恢复")
 
 
 def make_private_folder(store: Path) -> Path:
@@ -74,10 +86,7 @@ def _read(file: Path) -> bytes | None:
         except FileNotFoundError:
             return None
     if len(key) != KEY_BYTES:
-        raise StoreError(
-            f"{file} is no key: nobody can tell who is meant in the logs",
-            "restore it from a backup",
-        )
+        raise StoreError(_NO_KEY.say(file=file), _RESTORE.say())
     return key
 
 
@@ -87,10 +96,7 @@ def _make(store: Path, file: Path) -> bytes:
         if (made := _read(file)) is not None:
             # By somebody else, just now.
             return made
-        raise StoreError(
-            f"{file} is missing: nobody can tell who is meant in {log.name}",
-            "restore it from a backup",
-        )
+        raise StoreError(_LOST.say(file=file, log=log.name), _RESTORE.say())
     folder = make_private_folder(store)
     own = unfinished_name(file)
     with refusals(file):
@@ -108,5 +114,5 @@ def _make(store: Path, file: Path) -> bytes:
         sync_folder(folder)
     kept = _read(file)
     if kept is None:
-        raise StoreError(f"{file} is gone again", "does somebody clear the folder?")
+        raise StoreError(_GONE.say(file=file), _RESTORE.say())
     return kept
