@@ -15,6 +15,7 @@ from nights import Nights
 
 import varhouse
 from varhouse.account import public_reason
+from varhouse.cli import main
 from varhouse.errors import ConfigError
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.rules import load_rules
@@ -410,3 +411,32 @@ def test_status_names_what_is_in_without_a_basis(tmp_path: Path) -> None:
     assert "E-1 expired on 2020-12-31" in about.text
     enter(tmp_path / "store", Entry("cohort", "a", NO), paper("ethics"))
     assert "no basis" not in {a.kind for a in read_status(tmp_path / "store", 1).attention}
+
+
+def test_who_leaves_the_key_out_goes_by_the_rules_of_the_ledger(tmp_path: Path) -> None:
+    config = make_inputs(tmp_path, {"1.vcf": ["p1"]}, policy=small_book(tmp_path))
+    ingest_on(tmp_path)
+    enter(tmp_path / "store", Entry("cohort", "a", NO))
+    enter_rules(tmp_path / "store", read_config(config).policy)
+    files = {"1.vcf": ["p1"], "2.vcf": ["p2"], "3.vcf": ["p3"]}
+    make_inputs(tmp_path, files, policy={})
+    (tmp_path / "own.yaml").unlink()
+    assert rule_ids(ingest_on(tmp_path)) == {"TEST-2"}
+
+
+def test_people_may_go_whatever_has_become_of_the_permits(tmp_path: Path) -> None:
+    policy = small_book(tmp_path, when={"fact": "people.total", "more_than": 0})
+    row = {
+        "permit_kind": "collection",
+        "permit_number": "1",
+        "permit_valid_until": "2020-01-01",
+    }
+    config = make_inputs(tmp_path, {"1.vcf": ["p1"], "2.vcf": ["p2"]}, row, policy=policy)
+    ingest_on(tmp_path, "2020-01-01")
+    store = tmp_path / "store"
+    enter(store, Entry("cohort", "a", NO))
+    enter_rules(store, read_config(config).policy)
+    (tmp_path / "own.yaml").unlink()
+    assert main(["store", "withdraw", str(store), "--cohort", "a", "--sample", "p1"]) == 0
+    people = varhouse.open(store).scan("samples").collect()["sample"].to_list()
+    assert people == ["p2"]

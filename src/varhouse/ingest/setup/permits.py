@@ -130,10 +130,13 @@ class Permits:
 
     @classmethod
     def of(cls, policy: Policy, store: Path, started: str) -> "Permits | None":
-        """Give what asks, on the day that an ingest started; None without `policy.rules`."""
-        if policy.rules is None:
-            return None
-        return cls(store, load_rules(policy.rules), date.fromisoformat(started[:10]))
+        """Give what asks, on the day that an ingest started; None: nobody does.
+
+        Without `policy.rules` the rules that the ledger names: who leaves a key out of his
+        configuration shall not open the door.
+        """
+        book = book_of(policy, store)
+        return None if book is None else cls(store, book, date.fromisoformat(started[:10]))
 
     @classmethod
     def of_store(cls, base: Store, on: date) -> "Permits | None":
@@ -141,18 +144,16 @@ class Permits:
 
         The ledger says which, else the settings of the last ingest.
         """
-        ledger = Ledger.find(base.path)
-        name = (ledger.rules() or {}).get("file") if ledger else None
-        folder = base.path
-        if name is None and "ingests" in base.tables:
+        book = book_of(Policy(), base.path)
+        if book is None and "ingests" in base.tables:
             rows = base.scan("ingests").filter(pl.col("operation") == "ingest")
             last = rows.sort("release").select("config").tail(1).collect()["config"].to_list()
             said = json.loads(last[0]) if last else {}
             name = (said.get("policy") or {}).get("rules")
             folder = Path(said.get(FOLDER) or base.path)
-        if name is None:
-            return None
-        return cls(base.path, load_rules(name if name == "builtin" else folder / name), on)
+            if name is not None:
+                book = load_rules(name if name == "builtin" else folder / name)
+        return None if book is None else cls(base.path, book, on)
 
     @cached_property
     def ledger(self) -> Ledger | None:
@@ -390,13 +391,23 @@ def sheet_assays(sheet: pl.DataFrame, names: Iterable[str]) -> dict[Assay, int]:
 # --- what the store keeps of it ---
 
 
+def book_of(policy: Policy, store: Path) -> RuleBook | None:
+    """Give the rules of `policy.rules`, else those that the ledger names; None: neither."""
+    if policy.rules is not None:
+        return load_rules(policy.rules) if policy.rules else None
+    ledger = Ledger.find(store)
+    name = (ledger.rules() or {}).get("file") if ledger else None
+    if name is None:
+        return None
+    return load_rules(name if name == "builtin" else store / name)
+
+
 def anchor_of(store: Path, policy: Policy) -> dict[str, Any] | None:
     """Give what a release record keeps: head of the ledger, digest of the rules; or None."""
-    ledger = Ledger.find(store)
-    if ledger is None and policy.rules is None:
+    ledger, book = Ledger.find(store), book_of(policy, store)
+    if ledger is None and book is None:
         return None
     head = ledger.anchor if ledger is not None else {"n": 0, "digest": FIRST}
-    book = load_rules(policy.rules) if policy.rules is not None else None
     return {**head, "rules": book.digest if book else None}
 
 
@@ -406,7 +417,7 @@ def enter_rules(store: Path, policy: Policy) -> None:
     A store without a ledger gets none by that.
     """
     ledger = Ledger.find(store)
-    if ledger is None or policy.rules is None:
+    if ledger is None or not policy.rules:
         return
     book = load_rules(policy.rules)
     if (ledger.rules() or {}).get("digest") == book.digest:

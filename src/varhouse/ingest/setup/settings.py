@@ -26,7 +26,10 @@ class Policy:
     adj: Adjust = field(default_factory=Adjust)
     withdrawn: str = "refuse"
     rules: str | None = None
-    """Rules about what may come in: an absolute path, or `builtin`; None: none are asked."""
+    """Rules about what may come in: an absolute path, or `builtin`.
+
+    None: those that the ledger of permits names, if any; empty: none are asked.
+    """
     small_counts: str | dict[str, Any] | None = None
     """How small counts are protected in what others see (`varhouse.disclosure`)."""
 
