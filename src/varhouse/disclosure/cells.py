@@ -290,6 +290,13 @@ def genotypes(rows: pl.DataFrame, k: int) -> Counts:
     )
 
 
+def carriers_and_others(rows: pl.DataFrame) -> Ints:
+    """Give people who carry the allele, and people fully called who do not."""
+    n = _columns(rows, ("n_het", "n_hom_alt", "n_hemi", "n_samples", "n_missing"))
+    carriers = n["n_het"] + n["n_hom_alt"] + n["n_hemi"]
+    return np.column_stack([carriers, n["n_samples"] - n["n_missing"] - carriers])
+
+
 def quality_copies(rows: pl.DataFrame, k: int) -> Counts:
     """Give what copies of high quality tell, by themselves and beside all copies."""
     n = _columns(rows, ("ac", "an", "ac_adj", "an_adj"))

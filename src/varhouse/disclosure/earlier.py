@@ -1,12 +1,33 @@
-"""What was shown before: a difference between two releases is a count of people, too."""
+"""What was shown before: a difference between two releases is a count of people, too.
+
+After = before + those who joined - those who left. So of each earlier release:
+
+- a difference of two numbers that are shown must itself be 0 or large;
+- what was masked stays masked as long as the allele is shown, and genotypes that were kept
+  back stay so: what is shown later would bound what was masked;
+- an allele that was not shown appears only if those who joined could have brought all of it;
+- counts that changed though too few people did are masked.
+
+A cohort without a row of an allele that was shown had nobody who carries it.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from varhouse.disclosure.cells import CELL, Cells, Counts
+from varhouse.disclosure.cells import (
+    CELL,
+    COHORT,
+    COHORT_STRATUM,
+    ROOT,
+    Bools,
+    Cells,
+    Counts,
+    Ints,
+    carriers_and_others,
+)
 
 
 @dataclass(frozen=True)
@@ -16,104 +37,198 @@ class Earlier:
     Attributes
     ----------
     frequencies, totals
-        Its rows: of these alleles at least.
+        Its rows: of all positions at least that rows are now protected of.
     changed
         cohort (null: all cohorts), stratum_by, stratum, people: how many people are in one of
         the two releases and not in the other. None: not known; changes of counts are judged
         by their size alone.
+    same_role
+        The role is the same: what was masked stays so. A more open role may have a greater k,
+        and more is masked there.
     """
 
     frequencies: pl.DataFrame
     totals: pl.DataFrame
     changed: pl.DataFrame | None = None
+    same_role: bool = True
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes of counts since earlier releases, by what they are changes of."""
+    """What earlier releases ask of cells.
 
-    copies: list[Counts] = field(default_factory=list)
-    genotypes: list[Counts] = field(default_factory=list)
-    quality: list[Counts] = field(default_factory=list)
+    Attributes
+    ----------
+    copies, genotypes, quality
+        Differences, which must be 0 or large as any number; of copies, of genotype counts,
+        and of those of high quality.
+    no_copies, no_genotypes
+        bool[cells]: what is not shown, whatever its numbers.
+    """
+
+    copies: list[Counts]
+    genotypes: list[Counts]
+    quality: list[Counts]
+    no_copies: Bools
+    no_genotypes: Bools
 
 
-_COPIES = ("ac",)
 _GENOTYPES = (
     "n_het", "n_hom_alt", "n_hemi", "n_het_not_diploid", "n_hom_alt_not_diploid",
 )  # fmt: skip
 _QUALITY = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
+_NOT_KNOWN = 1 << 40
+"""Stands for a difference that nobody knows: so large that it, and sums with it, are safe."""
 
 
 def changes(cells: Cells, earlier: Sequence[Earlier], k: int) -> Changes:
-    """Give how counts changed since earlier releases; 0 where the earlier one is not known."""
-    out = Changes()
+    """Give what earlier releases ask of cells."""
+    none = np.zeros(cells.size, np.bool_)
+    out = Changes([], [], [], none.copy(), none.copy())
     for release in earlier:
-        then = _then(cells, release)
-        out.copies.append(_differences(cells, then, _COPIES, 2 * k - 1, with_rest=True))
-        out.genotypes.append(_differences(cells, then, _GENOTYPES, k))
-        out.quality.append(_differences(cells, then, _QUALITY, k))
+        then = _Then(cells, release)
+        least = 2 * k - 1
+        copies = np.column_stack([then.by("ac"), then.by_others()])
+        genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), then.by_without()])
+        quality = np.column_stack([then.by(n) for n in _QUALITY])
+        out.copies.append(_differences(copies, least))
+        out.genotypes.append(_differences(genotypes, k))
+        out.quality.append(_differences(quality, k))
+        few = then.too_few_explain(np.hstack([copies, genotypes, quality]), k)
+        out.no_copies[:] |= few
+        if release.same_role:
+            ac = cells.rows["ac"].cast(pl.Int64).fill_null(0).to_numpy()
+            out.no_copies[:] |= then.was_masked() | then.comes_too_early(ac, 2)
+            carriers = carriers_and_others(cells.rows)[:, 0]
+            early = then.comes_too_early(carriers, 1)
+            out.no_genotypes[:] |= early | then.had_copies_alone()
     return out
 
 
-def _then(cells: Cells, release: Earlier) -> pl.DataFrame:
-    """Find the earlier row of each cell: columns of an earlier release, null: not shown."""
-    rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
-    names = ("an", *_COPIES, *_GENOTYPES, *_QUALITY)
-    known = [n for n in names if n in rows.columns]
-    return cells.rows.select(CELL).join(
-        rows.select(*CELL, *known), on=list(CELL), how="left", nulls_equal=True,
-        maintain_order="left",
-    )  # fmt: skip
+def _differences(values: Ints, least: int) -> Counts:
+    n = values.shape[1]
+    return Counts(values, np.full(n, least), np.zeros(n, np.bool_))
 
 
-def _differences(
-    cells: Cells,
-    then: pl.DataFrame,
-    names: Sequence[str],
-    least: int,
-    *,
-    with_rest: bool = False,
-) -> Counts:
-    found = []
-    for name in names:
-        now = cells.rows[name].cast(pl.Int64)
-        found.append((now - then[name].cast(pl.Int64)).fill_null(0).to_numpy())
-    of_alt = [True] * len(found)
-    if with_rest:
-        rest = (cells.rows["an"] - cells.rows["ac"]).cast(pl.Int64)
-        before = (then["an"] - then["ac"]).cast(pl.Int64)
-        found.append((rest - before).fill_null(0).to_numpy())
-        of_alt.append(False)
-    return Counts(
-        np.column_stack(found),
-        np.full(len(found), least, np.int64),
-        np.array(of_alt, np.bool_),
-    )
+class _Then:
+    """Cells beside their rows of an earlier release."""
 
+    def __init__(self, cells: Cells, release: Earlier) -> None:
+        self.cells = cells
+        rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
+        names = ("an", "ac", "n_samples", "n_missing", *_GENOTYPES, *_QUALITY)
+        known = [pl.col(n) for n in names if n in rows.columns]
+        self.rows = cells.rows.select(CELL).join(
+            rows.select(*CELL, *known, is_there=pl.lit(value=True)),
+            on=list(CELL), how="left", nulls_equal=True, maintain_order="left",
+        )  # fmt: skip
+        self.is_there = self.rows["is_there"].fill_null(value=False).to_numpy()
+        self.shown = self.rows["ac"].is_not_null().to_numpy()
+        self.allele_shown = self._of_allele((cells.kind == ROOT) & self.shown)
+        of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
+        self.is_none = of_cohort & ~self.is_there & self.allele_shown
+        self.people = self._changed(release)
 
-def too_few_explain(cells: Cells, earlier: Sequence[Earlier], k: int) -> list[Counts]:
-    """Mark cells of which counts changed though fewer than k people did.
+    def _of_allele(self, flags: Bools) -> Bools:
+        """Tell of cells whether a cell of their allele has the flag."""
+        n = int(self.cells.allele.max()) + 1
+        out: Bools = (np.bincount(self.cells.allele[flags], minlength=n) > 0)[
+            self.cells.allele
+        ]
+        return out
 
-    Returns
-    -------
-    list[Counts]
-        A number for each cell that is 0, or 1 where it may not be shown.
-    """
-    out = []
-    group = ["cohort", "stratum_by", "stratum"]
-    for release in earlier:
+    def _changed(self, release: Earlier) -> Ints:
+        """Say how many people changed in the group of each cell; -1: not known."""
         if release.changed is None:
-            continue
-        people = cells.rows.select(group).join(
-            release.changed.select(*group, "people"), on=group, how="left", nulls_equal=True,
-            maintain_order="left",
-        )["people"]  # fmt: skip
-        then = _then(cells, release)
-        differs = np.zeros(cells.size, np.bool_)
-        for name in (*_COPIES, *_GENOTYPES, *_QUALITY, "an"):
-            if name in then.columns:
-                differs |= (cells.rows[name] != then[name]).fill_null(value=False).to_numpy()
-        few = (people < k).fill_null(value=False).to_numpy()
-        marks = (differs & few).astype(np.int64)
-        out.append(Counts(marks[:, None], np.array([1 << 40]), np.array([False])))
-    return out
+            return np.full(self.cells.size, -1)
+        group = ["cohort", "stratum_by", "stratum"]
+        found = self.cells.rows.select(group).join(
+            release.changed.select(*group, "people"),
+            on=group, how="left", nulls_equal=True, maintain_order="left",
+        )  # fmt: skip
+        out: Ints = found["people"].cast(pl.Int64).fill_null(-1).to_numpy()
+        return out
+
+    def by(self, name: str) -> Ints:
+        """Give how a number changed."""
+        if name not in self.rows.columns:
+            return np.full(self.cells.size, _NOT_KNOWN)
+        now = self.cells.rows[name].cast(pl.Int64).fill_null(0).to_numpy()
+        then = self.rows[name].cast(pl.Int64)
+        known = then.is_not_null().to_numpy() | self.is_none
+        return self._by(now, then.fill_null(0).to_numpy(), known)
+
+    def by_others(self) -> Ints:
+        """Give how copies of other alleles changed.
+
+        Of a cohort without a row one knows who joined it, and so their copies.
+        """
+        ac, an = (self.rows[n].cast(pl.Int64) for n in ("ac", "an"))
+        now = (self.cells.rows["an"] - self.cells.rows["ac"]).cast(pl.Int64).fill_null(0)
+        known = (an - ac).is_not_null().to_numpy()
+        out = self._by(now.to_numpy(), (an - ac).fill_null(0).to_numpy(), known)
+        return self._or_joined(out, 2, np.abs(self.by("ac")))
+
+    def by_without(self) -> Ints:
+        """Give how people changed who are called and do not carry the allele."""
+        carriers, others = carriers_and_others(self.cells.rows).T
+        names = ("n_het", "n_hom_alt", "n_hemi", "n_samples", "n_missing")
+        n = {name: self.rows[name].cast(pl.Int64) for name in names}
+        then = n["n_samples"] - n["n_missing"] - n["n_het"] - n["n_hom_alt"] - n["n_hemi"]
+        known = then.is_not_null().to_numpy()
+        out = self._by(others, then.fill_null(0).to_numpy(), known)
+        return self._or_joined(out, 1, carriers)
+
+    def _or_joined(self, differences: Ints, each: int, having: Ints) -> Ints:
+        """Of cohorts without a row, give what those who joined have besides the allele."""
+        has = self.is_none & (self.people >= 0)
+        joined = np.where(self.people > 0, each * self.people - having, 0)
+        out: Ints = np.where(has, joined, differences)
+        return out
+
+    def _by(self, now: Ints, then: Ints, known: Bools) -> Ints:
+        """Take numbers from one another.
+
+        Those that were masked of a family are known by their sum, if their parent was shown:
+        it stands at one of them, so that sums of cells with all of them are right.
+        """
+        parent, family = self.cells.parent, self.cells.family
+        n = int(family.max()) + 1
+        of_known = np.zeros(n, np.int64)
+        np.add.at(of_known, family[known], then[known])
+        parent_known = (parent >= 0) & known[parent]
+        left = ~known & parent_known & (self.is_there | self.is_none)
+        at = np.flatnonzero(left)
+        _, first = np.unique(family[at], return_index=True)
+        then = then.copy()
+        then[at] = 0
+        then[at[first]] = then[parent[at[first]]] - of_known[family[at[first]]]
+        out: Ints = np.where(known | left, now - then, _NOT_KNOWN)
+        return out
+
+    def too_few_explain(self, differences: Ints, k: int) -> Bools:
+        """Tell where numbers changed though fewer than k people did."""
+        known = (differences != 0) & (np.abs(differences) < _NOT_KNOWN // 2)
+        out: Bools = known.any(axis=1) & (self.people >= 0) & (self.people < k)
+        return out
+
+    def was_masked(self) -> Bools:
+        """Tell which cells were masked of an allele that was shown."""
+        out: Bools = self.is_there & ~self.shown & self.allele_shown
+        return out
+
+    def had_copies_alone(self) -> Bools:
+        """Tell which cells are the total of an allele that was shown without genotypes."""
+        het = self.rows["n_het"].is_null().to_numpy()
+        out: Bools = (self.cells.kind == ROOT) & self.shown & het
+        return out
+
+    def comes_too_early(self, have: Ints, each: int) -> Bools:
+        """Tell which totals of alleles that were not shown say how many there were.
+
+        There were so few that they were not shown; those who joined, with `each` at most,
+        must be able to have brought all others but one.
+        """
+        new = (self.cells.kind == ROOT) & ~self.allele_shown & (self.people >= 0)
+        out: Bools = new & (have > each * self.people + 1)
+        return out

@@ -16,7 +16,7 @@ import polars as pl
 from varhouse.disclosure import cells as of_cells
 from varhouse.disclosure.cells import CELL, COHORT_STRATUM, ROOT, Bools, Cells, Counts, Ints
 from varhouse.disclosure.coarsen import Hierarchy, add_levels
-from varhouse.disclosure.earlier import Earlier, changes, too_few_explain
+from varhouse.disclosure.earlier import Earlier, changes
 from varhouse.disclosure.policy import GENOTYPES as DETAILED
 from varhouse.disclosure.policy import HIDE, ROUND, SmallCounts
 from varhouse.disclosure.rounding import round_counts
@@ -176,26 +176,30 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
     """Choose what is shown of each cell."""
     rows, k, first = cells.rows, policy.k, policy.first
     before = changes(cells, earlier, k)
-    blocked = too_few_explain(cells, earlier, k)
 
-    def shown(*parts: Counts) -> Bools:
+    def shown(*parts: Counts, masked: Bools) -> Bools:
         whole = parts[0]
         for part in parts[1:]:
             whole = whole.beside(part)
         whole = whole.beside(of_cells.held_by_cohorts(cells, whole))
-        return shown_cells(cells, whole, first)
+        return shown_cells(cells, whole, first, masked)
 
-    by_copies = [of_cells.copies(rows, k), *before.copies, *blocked]
-    by_genotypes = [of_cells.genotypes(rows, k), *before.copies, *before.genotypes, *blocked]
-    copies, genotypes = shown(*by_copies), shown(*by_genotypes)
+    no_copies, no_genotypes = before.no_copies, before.no_copies | before.no_genotypes
+    by_copies = [of_cells.copies(rows, k), *before.copies]
+    by_genotypes = [of_cells.genotypes(rows, k), *before.copies, *before.genotypes]
+    copies = shown(*by_copies, masked=no_copies)
+    genotypes = shown(*by_genotypes, masked=no_genotypes)
     copies, genotypes = _sites_together(cells, copies, genotypes, k)
     level = _levels(cells, copies, genotypes, policy)
-    good = shown(*by_copies, of_cells.quality_copies(rows, k), *before.quality)
-    better = shown(*by_genotypes, of_cells.quality_genotypes(rows, k), *before.quality)
+    with_quality = [of_cells.quality_copies(rows, k), *before.quality]
+    good = shown(*by_copies, *with_quality, masked=no_copies)
+    with_quality = [of_cells.quality_genotypes(rows, k), *before.quality]
+    better = shown(*by_genotypes, *with_quality, masked=no_genotypes)
     n = int(cells.allele.max()) + 1
-    with_quality = (level == MASKED) | np.where(level == GENOTYPES, better, good)
-    quality = all_of(cells.allele, with_quality, n)[cells.allele] & (level > MASKED)
-    people = shown_cells(cells, of_cells.people(rows, k), first)
+    may = (level == MASKED) | np.where(level == GENOTYPES, better, good)
+    quality = all_of(cells.allele, may, n)[cells.allele] & (level > MASKED)
+    nobody = np.zeros(cells.size, np.bool_)
+    people = shown_cells(cells, of_cells.people(rows, k), first, nobody)
     return _Shown(level, quality, people | (level > MASKED))
 
 
@@ -218,9 +222,23 @@ def _levels(cells: Cells, copies: Bools, genotypes: Bools, policy: SmallCounts) 
     if policy.detail == DETAILED:
         return np.where(genotypes, GENOTYPES, MASKED)
     # A total of too few copies to be shown by them, all of whose genotypes may be shown.
-    alone = np.where(genotypes & root, GENOTYPES, MASKED)
-    level = np.where(of_total(copies), by_copies, alone)
-    return np.where(whole, GENOTYPES, level)
+    alone = of_total(genotypes & ~copies)
+    # Genotypes of one allele of a site would tell of another that shows copies alone.
+    sites = int(cells.site.max()) + 1
+    fits = all_of(cells.site, whole | ~of_total(copies | genotypes), sites)[cells.site]
+    is_only = all_of(cells.site, cells.allele == _first_of(cells.site, cells.allele), sites)
+    fits |= is_only[cells.site]
+    level = np.where(of_total(copies), by_copies, MASKED)
+    level = np.where(alone & fits & root, GENOTYPES, level)
+    return np.where(whole & fits, GENOTYPES, level)
+
+
+def _first_of(site: Ints, allele: Ints) -> Ints:
+    """Give of each cell the first allele of its site."""
+    first = np.full(int(site.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, site, allele)
+    out: Ints = first[site]
+    return out
 
 
 def _sites_together(
@@ -229,11 +247,15 @@ def _sites_together(
     """Mask all alleles of a site where those that are shown say too much of the others.
 
     Alleles of a site share its called alleles: what those that are shown leave is not more
-    than the others can have. Of each group of people that must be much, or nothing.
+    than the others can have. Of each group of people that must be much, or nothing. And who
+    carries none of them is known where nobody can carry two.
     """
+    calls = of_cells.carriers_and_others(cells.rows)
     rows = cells.rows.select("site", "cohort", "stratum_by", "stratum", "allele").with_columns(
         ac=cells.rows["ac"].cast(pl.Int64),
         an=pl.Series(cells.an),
+        called=pl.Series(calls.sum(axis=1)),
+        carriers=pl.Series(calls[:, 0]),
         copies=pl.Series(copies),
         genotypes=pl.Series(genotypes),
     )
@@ -244,12 +266,18 @@ def _sites_together(
     for name, flags in (("copies", copies), ("genotypes", genotypes)):
         groups = shared.group_by("site", "cohort", "stratum_by", "stratum").agg(
             rest=pl.col("an").max() - pl.col("ac").filter(pl.col(name)).sum(),
+            people=pl.col("called").max() - pl.col("carriers").filter(pl.col(name)).sum(),
             all_shown=pl.col(name).all(),
+            several=pl.col(name).sum() > 1,
             any_shown=pl.col(name).any(),
         )
         much = pl.when("all_shown").then(2 * k - 1).otherwise(4 * k)
         nothing = pl.col("all_shown") & (pl.col("rest") == 0)
-        bad = groups.filter(pl.col("any_shown") & (pl.col("rest") < much) & ~nothing)
+        few = pl.col("several") & pl.col("people").is_between(1, k - 1)
+        bad = groups.filter(
+            pl.col("any_shown") & (pl.col("rest") < much) & ~nothing
+            | (few if name == "genotypes" else False)
+        )
         bad_sites = bad["site"].unique().cast(pl.Int64).to_numpy()
         out.append(flags & ~np.isin(cells.site, bad_sites))
     return out[0], out[1]

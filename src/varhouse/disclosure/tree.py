@@ -72,7 +72,7 @@ def all_of(ids: Ints, flags: Bools, size: int) -> Bools:
     return out
 
 
-def _steps(cells: Cells, counts: Counts) -> _Steps:
+def _steps(cells: Cells, counts: Counts, masked: Bools) -> _Steps:
     """Take all families apart."""
     n = cells.size
     values, order = counts.values[cells.order], cells.order
@@ -86,7 +86,7 @@ def _steps(cells: Cells, counts: Counts) -> _Steps:
     # copy each would be known by their sum.
     held = (cells.kind[order] == COHORT).astype(np.int64)
     members = np.where(held > 0, last - np.arange(n), 0)
-    own = counts.are_safe(values)
+    own = counts.are_safe(values) & ~masked[order]
     rest_is_safe = counts.are_safe(rest, members)
     is_last = np.arange(n) == last
     # A step at cell i: cell i is safe and so is what comes after it.
@@ -113,7 +113,7 @@ def _rest_of_parent_is_safe(cells: Cells, counts: Counts, sums: Ints, order: Int
     ).are_safe(beside[:, counts.of_alt])
 
 
-def shown_cells(cells: Cells, counts: Counts, first: str) -> Bools:
+def shown_cells(cells: Cells, counts: Counts, first: str, masked: Bools) -> Bools:
     """Tell which cells may be shown with some numbers.
 
     Parameters
@@ -122,8 +122,10 @@ def shown_cells(cells: Cells, counts: Counts, first: str) -> Bools:
         The numbers.
     first
         STRATA or COHORTS: what is shown if both cannot be.
+    masked
+        bool[cells]: what may not be shown, whatever its numbers.
     """
-    steps = _steps(cells, counts)
+    steps = _steps(cells, counts, masked)
     n_alleles = int(cells.allele.max()) + 1 if cells.size else 0
     shown = steps.taken & steps.sums_are_safe
     root = cells.kind == ROOT

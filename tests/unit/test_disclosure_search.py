@@ -1,0 +1,328 @@
+"""No small count follows from what is published: all small worlds are tried.
+
+One who knows the rule, k and what is published of an allele knows that it is one of the worlds
+of which the same is published (`disclosureworlds`). In no world may a number of people or
+copies from 1 to k - 1 be the same in all of these. Each rule is broken once, and found.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+from disclosureworlds import (
+    Ints,
+    Rows,
+    Sizes,
+    Worlds,
+    all_worlds,
+    learnt,
+    numbers_of,
+    rows_of,
+    signatures,
+)
+
+from varhouse.disclosure import cells as of_cells
+from varhouse.disclosure import earlier, tree
+from varhouse.disclosure import protect as of_protect
+from varhouse.disclosure.cells import Counts
+from varhouse.disclosure.earlier import Earlier
+from varhouse.disclosure.policy import SmallCounts
+from varhouse.disclosure.protect import protect_tables
+
+K = 3
+TWO_COHORTS: Sizes = {"A": {"all": 6}, "B": {"all": 5}}
+THREE_COHORTS: Sizes = {"A": {"all": 6}, "B": {"all": 4}, "C": {"all": 3}}
+FOUR_COHORTS: Sizes = {"A": {"all": 3}, "B": {"all": 3}, "C": {"all": 3}, "D": {"all": 3}}
+STRATA: Sizes = {"A": {"f": 6, "m": 5, "x": 3}}
+GRID: Sizes = {"A": {"f": 3, "m": 3}, "B": {"f": 3, "m": 3}}
+
+
+def protected(rows: Rows, policy: SmallCounts, before: tuple[Earlier, ...] = ()) -> Rows:
+    found = protect_tables(*rows, policy, earlier=before)
+    return found.frequencies, found.totals
+
+
+def search(
+    sizes: Sizes, policy: SmallCounts, haploid: str = "", **how: bool
+) -> dict[str, int]:
+    """Try all worlds of these sizes; give what is learnt of small numbers."""
+    worlds = all_worlds(sizes, haploid)
+    seen = signatures(protected(rows_of(worlds, **how), policy), worlds.n)
+    return learnt(numbers_of(worlds), seen, policy.k)
+
+
+@pytest.mark.parametrize("detail", ["copies", "genotypes"])
+@pytest.mark.parametrize(
+    ("sizes", "first"),
+    [
+        (TWO_COHORTS, "strata"),
+        (THREE_COHORTS, "strata"),
+        (FOUR_COHORTS, "strata"),
+        (STRATA, "strata"),
+        (STRATA, "cohorts"),
+        (GRID, "strata"),
+        (GRID, "cohorts"),
+    ],
+)
+def test_nothing_small_follows(sizes: Sizes, first: str, detail: str) -> None:
+    assert search(sizes, SmallCounts(k=K, first=first, detail=detail)) == {}
+
+
+@pytest.mark.parametrize("strata", [True, False])
+def test_nothing_small_follows_where_men_have_one_copy(strata: bool) -> None:
+    sizes: Sizes = {"A": {"f": 4, "m": 4}, "B": {"f": 3, "m": 5}}
+    assert search(sizes, SmallCounts(k=K), haploid="m", strata=strata) == {}
+
+
+@pytest.mark.parametrize("rare", ["hide", "show"])
+def test_that_an_allele_is_there_tells_no_number(rare: str) -> None:
+    assert search(THREE_COHORTS, SmallCounts(k=K, rare_alleles=rare)) == {}
+
+
+def test_nothing_small_follows_with_a_greater_k() -> None:
+    sizes: Sizes = {"A": {"all": 9}, "B": {"all": 7}}
+    assert search(sizes, SmallCounts(k=5)) == {}
+    assert search({"A": {"f": 9, "m": 8}}, SmallCounts(k=4)) == {}
+
+
+def test_something_is_shown() -> None:
+    # A rule that shows nothing would pass all of these tests.
+    worlds = all_worlds(THREE_COHORTS)
+    own, totals = protected(rows_of(worlds), SmallCounts(k=K))
+    assert totals["ac"].is_not_null().mean() > 0.9
+    assert own["ac"].is_not_null().mean() > 0.05
+    large = all_worlds({"A": {"all": 12}, "B": {"all": 9}})
+    own, _ = protected(rows_of(large), SmallCounts(k=K))
+    assert own["ac"].is_not_null().mean() > 0.5
+
+
+# Several alleles of a site.
+
+
+def two_alleles(sizes: Sizes) -> tuple[Worlds, Worlds, dict[str, Ints]]:
+    """Make all worlds of sites of two alleles: of either one, and people of each genotype."""
+    names = ("0/0", "0/1", "0/2", "1/1", "2/2", "1/2")
+    leaves = [(c, "all") for c in sizes]
+    options = []
+    for cohort, _ in leaves:
+        n = sizes[cohort]["all"]
+        grid = np.indices((n + 1,) * 5).reshape(5, -1)
+        grid = grid[:, grid.sum(axis=0) <= n]
+        options.append(np.vstack([grid, n - grid.sum(axis=0)]))
+    chosen = np.indices([o.shape[1] for o in options]).reshape(len(leaves), -1)
+    of = {leaf: o[:, c] for leaf, o, c in zip(leaves, options, chosen, strict=True)}
+    first = Worlds(
+        sizes,
+        {leaf: v[1] + v[5] for leaf, v in of.items()},
+        {leaf: v[3] for leaf, v in of.items()},
+    )
+    second = Worlds(
+        sizes,
+        {leaf: v[2] + v[5] for leaf, v in of.items()},
+        {leaf: v[4] for leaf, v in of.items()},
+    )
+    numbers = {
+        f"{leaf[0]} {name}": v[i] for leaf, v in of.items() for i, name in enumerate(names)
+    }
+    return first, second, numbers
+
+
+def search_sites(sizes: Sizes, policy: SmallCounts) -> dict[str, int]:
+    first, second, genotypes = two_alleles(sizes)
+    rows = [rows_of(first, "C"), rows_of(second, "G")]
+    both = tuple(pl.concat([r[i] for r in rows]) for i in (0, 1))
+    seen = signatures(protected((both[0], both[1]), policy), first.n)
+    numbers = [
+        *((f"C {n}", v) for n, v in numbers_of(first)),
+        *((f"G {n}", v) for n, v in numbers_of(second)),
+        *genotypes.items(),
+    ]
+    return learnt(numbers, seen, policy.k)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"A": {"all": 7}}, {"A": {"all": 11}}, {"A": {"all": 4}, "B": {"all": 3}}]
+)
+def test_other_alleles_of_a_site_tell_nothing(sizes: Sizes) -> None:
+    assert search_sites(sizes, SmallCounts(k=K)) == {}
+
+
+# Releases.
+
+
+def two_releases(sizes: Sizes, joined: dict[str, int]) -> tuple[Worlds, Worlds, Worlds]:
+    """Make all worlds of two releases: before, those who joined, and after."""
+    grown: Sizes = {c: {"before": s["all"], "joined": joined[c]} for c, s in sizes.items()}
+    worlds = all_worlds(grown)
+
+    def part(name: str, people: Sizes) -> Worlds:
+        return Worlds(
+            people,
+            {(c, "all"): worlds.het[c, name] for c in sizes},
+            {(c, "all"): worlds.hom[c, name] for c in sizes},
+        )
+
+    before, new = part("before", sizes), part("joined", {c: {"all": joined[c]} for c in sizes})
+    after = Worlds(
+        {c: {"all": s["all"] + joined[c]} for c, s in sizes.items()},
+        {leaf: before.het[leaf] + new.het[leaf] for leaf in before.het},
+        {leaf: before.hom[leaf] + new.hom[leaf] for leaf in before.hom},
+    )
+    return before, new, after
+
+
+def search_releases(
+    sizes: Sizes, joined: dict[str, int], policy: SmallCounts
+) -> dict[str, int]:
+    before, new, after = two_releases(sizes, joined)
+    first = protected(rows_of(before), policy)
+    changed = pl.DataFrame(
+        {
+            "cohort": pl.Series([*joined, None], dtype=pl.String),
+            "stratum_by": "all",
+            "stratum": "all",
+            "people": [*joined.values(), sum(joined.values())],
+        }
+    )
+    second = protected(rows_of(after), policy, (Earlier(*first, changed),))
+    seen = signatures(first, before.n) * 31 + signatures(second, before.n)
+    numbers = [
+        (f"{when} {name}", v)
+        for when, worlds in (("before", before), ("joined", new), ("after", after))
+        for name, v in numbers_of(worlds)
+    ]
+    return learnt(numbers, seen, policy.k)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "joined"),
+    [
+        ({"A": {"all": 6}}, {"A": 4}),
+        ({"A": {"all": 4}, "B": {"all": 3}}, {"A": 3, "B": 0}),
+        ({"A": {"all": 3}, "B": {"all": 3}}, {"A": 3, "B": 3}),
+    ],
+)
+def test_two_releases_tell_nothing_of_who_joined(sizes: Sizes, joined: dict[str, int]) -> None:
+    assert search_releases(sizes, joined, SmallCounts(k=K)) == {}
+
+
+# Each rule is broken once, and what follows then is found.
+
+
+def without_complement(patch: pytest.MonkeyPatch) -> None:
+    def of_alt(make: Callable[..., Counts]) -> Callable[..., Counts]:
+        def wrapped(rows: pl.DataFrame, k: int) -> Counts:
+            c = make(rows, k)
+            return Counts(c.values[:, c.of_alt], c.least[c.of_alt], c.of_alt[c.of_alt])
+
+        return wrapped
+
+    patch.setattr(of_cells, "copies", of_alt(of_cells.copies))
+    patch.setattr(of_cells, "genotypes", of_alt(of_cells.genotypes))
+
+
+def without_siblings(patch: pytest.MonkeyPatch) -> None:
+    steps = tree._steps
+
+    def alone(*args: object) -> tree._Steps:
+        found = steps(*args)  # type: ignore[arg-type]
+        return tree._Steps(found.own, found.own, found.sums_are_safe)
+
+    patch.setattr(tree, "_steps", alone)
+
+
+def without_sums(patch: pytest.MonkeyPatch) -> None:
+    steps = tree._steps
+
+    def all_safe(*args: object) -> tree._Steps:
+        found = steps(*args)  # type: ignore[arg-type]
+        return tree._Steps(found.own, found.taken, found.sums_are_safe | True)
+
+    patch.setattr(tree, "_steps", all_safe)
+
+
+def without_presence(patch: pytest.MonkeyPatch) -> None:
+    safe = Counts.are_safe
+    patch.setattr(Counts, "are_safe", lambda self, values, more=None: safe(self, values))
+
+
+def without_held(patch: pytest.MonkeyPatch) -> None:
+    def nothing(cells: of_cells.Cells, counts: Counts) -> Counts:
+        return Counts(counts.values * 0, counts.least, counts.of_alt)
+
+    patch.setattr(of_cells, "held_by_cohorts", nothing)
+
+
+def without_one_way(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tree, "_one_way", lambda cells, *_: np.ones(cells.size, np.bool_))
+
+
+def with_fewer_copies(patch: pytest.MonkeyPatch) -> None:
+    copies = of_cells.copies
+
+    def fewer(rows: pl.DataFrame, k: int) -> Counts:
+        c = copies(rows, k)
+        return Counts(c.values, np.minimum(c.least, k), c.of_alt)
+
+    patch.setattr(of_cells, "copies", fewer)
+
+
+def with_genotypes_by_row(patch: pytest.MonkeyPatch) -> None:
+    def by_row(_cells: object, copies: Ints, genotypes: Ints, _policy: object) -> Ints:
+        return np.where(genotypes, 2, np.where(copies, 1, 0))
+
+    patch.setattr(of_protect, "_levels", by_row)
+
+
+def with_most_genotypes(patch: pytest.MonkeyPatch) -> None:
+    def most(cells: of_cells.Cells, copies: Ints, genotypes: Ints, _policy: object) -> Ints:
+        n = int(cells.allele.max()) + 1
+        detailed = tree.all_of(cells.allele, ~copies | genotypes, n)[cells.allele]
+        return np.where(detailed, np.where(genotypes, 2, 0), np.where(copies, 1, 0))
+
+    patch.setattr(of_protect, "_levels", most)
+
+
+@pytest.mark.parametrize(
+    ("broken", "sizes", "first"),
+    [
+        (without_complement, TWO_COHORTS, "strata"),
+        (without_siblings, TWO_COHORTS, "strata"),
+        (without_sums, FOUR_COHORTS, "strata"),
+        (without_presence, FOUR_COHORTS, "strata"),
+        (without_held, {"A": {"f": 4, "m": 3}, "B": {"f": 3, "m": 3}}, "strata"),
+        (without_one_way, GRID, "strata"),
+        (with_fewer_copies, TWO_COHORTS, "strata"),
+        (with_genotypes_by_row, TWO_COHORTS, "strata"),
+        (with_most_genotypes, {"A": {"all": 6}, "B": {"all": 5}, "C": {"all": 4}}, "strata"),
+    ],
+)
+def test_a_broken_rule_is_found(
+    broken: Callable[[pytest.MonkeyPatch], None],
+    sizes: Sizes,
+    first: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken(monkeypatch)
+    assert search(sizes, SmallCounts(k=K, first=first)) != {}
+
+
+def test_a_broken_rule_of_sites_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_protect, "_sites_together", lambda _, a, b, __: (a, b))
+    assert search_sites({"A": {"all": 7}}, SmallCounts(k=K)) != {}
+
+
+@pytest.mark.parametrize("rule", ["was_masked", "had_copies_alone", "comes_too_early", "by"])
+def test_a_broken_rule_of_releases_is_found(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: earlier._Then, *_: object) -> Ints:
+        never = np.zeros(self.cells.size, np.bool_)
+        return np.full(self.cells.size, earlier._NOT_KNOWN) if rule == "by" else never
+
+    monkeypatch.setattr(earlier._Then, rule, none)
+    one: Sizes = {"A": {"all": 6}}
+    two: Sizes = {"A": {"all": 4}, "B": {"all": 3}}
+    sizes, joined = (two, {"A": 3, "B": 0}) if rule == "was_masked" else (one, {"A": 4})
+    assert search_releases(sizes, joined, SmallCounts(k=K)) != {}
