@@ -60,7 +60,7 @@ def governed(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, People
     put_cohorts(store, cohorts)
     ledger = govern(store, {**TIERS, "early": "T0", "gone": "T0"})
     ledger.add("cohort", "early", {"embargo_until": "2027-06-30"})
-    ledger.add("withdraw", "gone", {"reason": "test"})
+    ledger.add("withdraw", "gone", {"from": "2026-11-01", "reason": "test"})
     return store
 
 
@@ -377,6 +377,20 @@ def test_the_command_and_a_question(made: Path, capsys: pytest.CaptureFixture[st
     assert main([*words, "--format", "tsv", "--columns", "pos,af_beta", "--where",
                  "af_beta < 2"]) == 0  # fmt: skip
     assert "masked" not in capsys.readouterr().out
+
+
+def test_a_view_does_not_say_that_nobody_was_assessed(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["query", str(made), "--audience", "registered", "--region", "chr1:100-100"]
+    assert main([*words, "--callable"]) != 0
+    assert "tells of no single bases" in capsys.readouterr().err
+    alone = f"chr2:{PRIVATE['beta']}-{PRIVATE['beta']}"
+    words[-1] = alone
+    assert main([*words, "--format", "table", "--columns", "pos,af,af_alpha"]) == 0
+    out = capsys.readouterr().out
+    assert "not shown" in out
+    assert "not assessed" not in out
 
 
 def test_without_a_view_the_command_is_told(

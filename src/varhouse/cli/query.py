@@ -218,13 +218,24 @@ def _writer(
         vcf = VcfWriter(stream, answer.overview, asked)
         return vcf, vcf.columns
     if form == "table":
-        from varhouse.query.terminal import TableWriter, number_of, terminal_width
+        from varhouse.query.terminal import (
+            MASKED,
+            NOT_ASSESSED,
+            NOT_SHOWN,
+            TableWriter,
+            number_of,
+            terminal_width,
+        )
+
+        # A group of which nobody was assessed has no row.
+        of_view = MASKED if args.by else NOT_SHOWN
 
         table = TableWriter(
             stream,
             answer.columns,
             keep=bool(answer.question.columns),
             width=terminal_width() if args.output is None else None,
+            unknown=NOT_ASSESSED if answer.store.made_for is None else of_view,
         )
         # The allele number tells `not called` from `not assessed` and from `masked`.
         numbers = [n for n in map(number_of, answer.columns) if n is not None]

@@ -56,8 +56,12 @@ WOULD = Text(
 )
 OUT = Text("not in it: {cohort}: {why}", "未纳入:{cohort}:{why}")
 ROWS = Text(
-    "{table}: {shown} rows, of {masked} of them the counts are masked; {hidden} rows left out",
+    "{table}: {shown} rows, in {masked} of them the counts are masked; {hidden} left out",
     "{table}:{shown} 行,其中 {masked} 行计数已屏蔽;{hidden} 行未纳入",
+)
+ALLELES = Text(
+    "alleles: {shown}; {hidden} that too few people carry are left out",
+    "等位基因:{shown} 个;{hidden} 个因携带者过少未纳入",
 )
 
 
@@ -135,7 +139,10 @@ def _say(role: str, done: "Released") -> None:
         log.info(OUT.say(cohort=cohort, why=why))
     for table, n in sorted(account.rows.items()) if done.is_new else ():
         counts = {k: f"{n.get(k, 0):,}" for k in ("shown", "masked", "hidden")}
-        log.info(ROWS.say(table=table, **counts))
+        if "masked" in n:
+            log.info(ROWS.say(table=table, **counts))
+        elif table == "variants":
+            log.info(ALLELES.say(shown=counts["shown"], hidden=counts["hidden"]))
 
 
 def _day(text: str | None) -> date | None:

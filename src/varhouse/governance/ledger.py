@@ -236,11 +236,6 @@ class Ledger:
             problems += wrong
             if wrong:
                 continue
-            if entry.kind == "withdraw" and "from" not in {
-                **state.get((entry.kind, entry.subject), {}), **entry.fields
-            }:  # fmt: skip
-                # Without a day nobody would be withdrawn: it counts at once.
-                fields = {**fields, "from": today().isoformat()}
             body: dict[str, Any] = {
                 "kind": entry.kind,
                 "subject": subject_of(entry.kind, entry.subject, fields),

@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 import polars as pl
 
-from varhouse.errors import UsageError
+from varhouse.errors import AccessError, UsageError
 from varhouse.query.callablerows import COUNTS, ROWS_AT_ONCE, STRATUM
 from varhouse.query.cohortbases import Bases, CohortBases, count_bases
 from varhouse.query.cohortstrata import SCHEMA as STRATA
@@ -97,6 +97,11 @@ class Callability:
     ) -> None:
         if people is not None and stratum_by is not None:
             raise UsageError("people are one group, no kind of stratum", "leave out one")
+        if store.made_for is not None:
+            raise AccessError(
+                f"the view of {store.made_for} tells of no single bases",
+                "ask for alleles: an and n_samples say it at their sites",
+            )
         self._store = store
         known = read_strata(store) if people is None else self._open_people(people)
         self._check_chosen(cohorts, known)

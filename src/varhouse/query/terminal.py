@@ -17,6 +17,9 @@ _LEAST = 9
 _CUT = "…"
 NOT_ASSESSED = "not assessed"
 NOT_CALLED = "not called"
+NOT_SHOWN = "not shown"
+"""In the view of a role: not assessed, or masked together with the people."""
+
 MASKED = "masked"
 """Of a count, or what is made of one, that would tell of few people."""
 
@@ -44,11 +47,20 @@ class TableWriter:
         Show empty columns too: they were asked for by name.
     width
         Letters of a line; None: as many as needed.
+    unknown
+        What stands for a frequency of which nothing is known.
     """
 
     def __init__(
-        self, stream: Sink, columns: Sequence[str], *, keep: bool, width: int | None
+        self,
+        stream: Sink,
+        columns: Sequence[str],
+        *,
+        keep: bool,
+        width: int | None,
+        unknown: str = NOT_ASSESSED,
     ) -> None:
+        self._unknown = unknown
         self._stream = stream
         self._columns = list(columns)
         self._keep = keep
@@ -71,9 +83,9 @@ class TableWriter:
             if self._keep
             or not frame.height
             or frame[n].null_count() < frame.height
-            or MASKED in _texts(frame, n)
+            or MASKED in _texts(frame, n, self._unknown)
         ]
-        cells = {n: _texts(frame, n) for n in shown}
+        cells = {n: _texts(frame, n, self._unknown) for n in shown}
         widths = {n: max(len_shown(n), *map(len_shown, cells[n]), 1) for n in shown}
         if self._width is not None:
             self._fit(widths, {n for n in shown if frame.schema[n] == pl.String})
@@ -155,7 +167,7 @@ def number_of(name: str) -> str | None:
     return None
 
 
-def _texts(frame: pl.DataFrame, name: str) -> list[str]:
+def _texts(frame: pl.DataFrame, name: str, unknown: str) -> list[str]:
     column = frame[name]
     values = column.to_list()
     nothing = [""] * column.len()
@@ -163,14 +175,14 @@ def _texts(frame: pl.DataFrame, name: str) -> list[str]:
     if number is not None and column.null_count():
         called = frame[number].to_list() if number in frame.columns else [None] * len(values)
         is_share = name == "af" or name.startswith("af_")
-        nothing = [_why(n, is_share=is_share) for n in called]
+        nothing = [_why(n, unknown if is_share else "", is_share=is_share) for n in called]
     return [e if v is None else format_value(v) for v, e in zip(values, nothing, strict=True)]
 
 
-def _why(called: object, *, is_share: bool) -> str:
+def _why(called: object, unknown: str, *, is_share: bool) -> str:
     """Say why a number of carriers is not there, by how many alleles were called."""
     if called is None:
-        return NOT_ASSESSED if is_share else ""
+        return unknown
     return MASKED if called else NOT_CALLED if is_share else ""
 
 

@@ -158,6 +158,12 @@ class Store(TableMethods):
         return (above.parent if above.name == VIEWS else self.path).name
 
     @property
+    def made_for(self) -> str | None:
+        """The role for which a view store was made; None: it is no view store."""
+        role = self.meta.get(ROLE)
+        return None if role is None else str(role)
+
+    @property
     def withheld(self) -> tuple[str, ...]:
         """Sources that this view leaves out, see `public`."""
         return self.view.withheld
@@ -321,7 +327,7 @@ class Store(TableMethods):
                 _check_pinned(folder, found.files, pinned)
             declared = delta.declare(name, found.columns)
             # The store of a view of a governed one: numbers that tell of few are null.
-            declared = declared.masked if ROLE in self.meta else declared
+            declared = declared if self.made_for is None else declared.masked
             opened = declared, self._without_hidden(declared, found.files)
             if opened[0].root == "controlled":
                 # Not of open tables, which everybody reads, in some thousand files.
