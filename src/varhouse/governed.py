@@ -55,9 +55,12 @@ def is_governed(store: Path) -> bool:
 
 
 def governed_store_of(path: Path) -> Path | None:
-    """Give the governed store that a folder is of: itself, or the one that it is a view of."""
+    """Give the governed store that a folder is of: itself, or the one that it is a view of.
+
+    Where it really lies counts, not how it was named: a link to a view is that view.
+    """
     if is_governed(path):
         return path
-    above = path.absolute().parent
+    above = path.resolve().parent
     whole = above.parent
     return whole if above.name == VIEWS and is_governed(whole) else None

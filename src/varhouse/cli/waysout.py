@@ -402,7 +402,7 @@ def asked_role(args: argparse.Namespace) -> str:
     """Tell as which role a command reads: by --audience, --public, or the view it is given."""
     path = _path(args)
     if path is not None and governed_store_of(path) not in (None, path):
-        return path.absolute().name
+        return path.resolve().name
     if getattr(args, "public", False):
         return PUBLIC
     return getattr(args, "audience", None) or CONTROLLED
@@ -465,7 +465,9 @@ def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "R
     told = way.tells(args)
     cohorts = told.cohorts
     if role == INSIDE:
-        cohorts = cohorts or _cohorts_of_view(store)
+        # Of those that the view has: what is said of another name must not name hidden ones.
+        known = _cohorts_of_view(store)
+        cohorts = tuple(c for c in cohorts or () if c in known) or known
     content = AGGREGATE if role == INSIDE else told.content
     if role == CONTROLLED and args.to != INSIDE:
         # Counts of the store itself are not protected: a small one may be of one person.
