@@ -31,7 +31,7 @@ def _statistics(table: str) -> tuple[Column, ...]:
             s.meaning,
             nullable=s.is_nullable,
             content=s.is_exact,
-            maskable=not s.is_nullable,
+            maskable=True,
         )
         for s in statistics_of(table)
     )

@@ -51,6 +51,7 @@ class Column:
     content: bool = True
     label: str = ""
     maskable: bool = False
+    is_masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,10 @@ class Table:
         """The table as the store of a view has it: what may tell of few people may be null."""
         if not any(c.maskable for c in self.columns):
             return self
-        columns = (replace(c, nullable=True) if c.maskable else c for c in self.columns)
+        columns = (
+            replace(c, nullable=True, is_masked=True) if c.maskable else c
+            for c in self.columns
+        )
         return replace(self, columns=tuple(columns))
 
     @property

@@ -92,6 +92,9 @@ NULLS: dict[str, str] = {
 """What a null stands for, of columns that have some."""
 
 NEVER = "never null"
+MASKED = "masked, as it would tell of few people; or nothing is known"
+"""What a null of a number stands for in the store of a role's view."""
+
 _OF_SOURCE = "the source does not say"
 
 _FIXED = frozenset({*KEY, "source_version", "licence", PART.name})
@@ -103,6 +106,8 @@ SCHEMA = {n: pl.String for n in ("column", "type", "unit", "null_means", "meanin
 
 def null_means(column: Column) -> str:
     """Say what a null in a column stands for; that it has none, if so."""
+    if column.is_masked:
+        return MASKED
     return NULLS.get(column.name, _OF_SOURCE) if column.nullable else NEVER
 
 
