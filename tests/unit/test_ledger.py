@@ -361,6 +361,23 @@ def test_what_the_disk_refuses_is_one_clear_error(
     assert Ledger.open(tmp_path).head == ledger.head
 
 
+def test_a_full_disk_leaves_the_ledger_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = filled_ledger(tmp_path)
+    before = ledger_file(tmp_path).read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            ledger.add_all([Entry("cohort", f"c{i}") for i in range(3)])
+    assert ledger_file(tmp_path).read_bytes() == before
+    assert Ledger.open(tmp_path).add("cohort", "c0").n == 3
+
+
 def test_many_entries_are_read_in_no_time(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
     fields = {"provinces": ["330000"], "title": "a cohort of many", "people.WGS": 1000}

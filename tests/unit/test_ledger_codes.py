@@ -174,6 +174,16 @@ def test_credit_codes_with_both_check_digits() -> None:
                 read_credit_code(swapped)
 
 
+def test_the_organisation_code_has_a_check_digit_of_its_own() -> None:
+    code = "91350100M000100Y43"
+    for digit in LETTERS:
+        wrong = code[:16] + digit
+        wrong += check_digit(wrong)
+        if digit != code[16]:
+            with pytest.raises(FormError, match="place 17 should be 4"):
+                read_credit_code(wrong)
+
+
 @pytest.mark.parametrize(
     "text", ["", "91350100M000100Y4", "91350100M000100Y433", "9135O100M000100Y43", "无"]
 )

@@ -192,7 +192,8 @@ class Chain:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             handle = os.open(self.file, flags, self.mode)
-        with os.fdopen(handle, "r+b") as out:
+        # Without a buffer, which would be written once more when the file is closed.
+        with os.fdopen(handle, "r+b", buffering=0) as out:
             fcntl.flock(out, fcntl.LOCK_EX)
             last, end = self._last(out)
             yield Writer(self, out, last, end)
@@ -284,8 +285,9 @@ class Writer:
         with refusals(self.chain.file):
             self._file.truncate(self._end)
             try:
-                self._file.write(text)
-                self._file.flush()
+                rest = memoryview(text)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
                 os.fsync(self._file.fileno())
             except BaseException:
                 with suppress(OSError):
