@@ -119,6 +119,29 @@ def rows_of(worlds: Worlds, alt: str = "C", *, strata: bool = True) -> Rows:
     return finished(own, FREQUENCIES, alt), finished(totals, TOTALS, alt)
 
 
+def rows_with_quality(worlds: Worlds, good: Worlds) -> Rows:
+    """Make rows with counts of high quality, which are those of other worlds.
+
+    Who does not carry the allele is of high quality.
+    """
+    plain, of_good = rows_of(worlds), rows_of(good)
+    key = ["pos", "stratum_by", "stratum"]
+    out = []
+    for rows, better, names in zip(plain, of_good, (["cohort", *key], key), strict=True):
+        counts = ("ac", "n_het", "n_hom_alt", "n_hemi")
+        adj = better.select(*names, *(pl.col(n).alias(f"{n}_adj") for n in counts))
+        joined = rows.drop(f"{n}_adj" for n in counts).join(adj, on=names, how="left")
+        joined = joined.with_columns(pl.col(f"{n}_adj").fill_null(0) for n in counts)
+        low = sum(pl.col(n) - pl.col(f"{n}_adj") for n in counts[1:])
+        joined = joined.with_columns(
+            n_samples_adj="n_samples", n_missing_adj=low, an_adj=pl.col("an") - 2 * low
+        )
+        table = TOTALS if names is key else FREQUENCIES
+        filled = joined.with_columns(pl.lit("all").alias("cohort")) if names is key else joined
+        out.append(finished(filled.with_columns(n_cohorts=1), table))
+    return out[0], out[1]
+
+
 def finished(rows: pl.DataFrame, table: Table, alt: str = "C") -> pl.DataFrame:
     """Make rows of a table of counts: the key, and what follows from the counts."""
     counts = [pl.col(n).cast(pl.Int32) for n in ("pos", *counts_of("totals"))]

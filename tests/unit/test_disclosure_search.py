@@ -19,6 +19,7 @@ from disclosureworlds import (
     learnt,
     numbers_of,
     rows_of,
+    rows_with_quality,
     signatures,
 )
 
@@ -146,6 +147,52 @@ def search_sites(sizes: Sizes, policy: SmallCounts) -> dict[str, int]:
 )
 def test_other_alleles_of_a_site_tell_nothing(sizes: Sizes) -> None:
     assert search_sites(sizes, SmallCounts(k=K)) == {}
+
+
+# Genotypes of high quality.
+
+
+def search_quality(sizes: Sizes, policy: SmallCounts) -> dict[str, int]:
+    """Try all worlds in which some of those who carry the allele are of low quality."""
+    graded: Sizes = {c: {"good": s["all"], "low": s["all"]} for c, s in sizes.items()}
+    both = all_worlds(graded)
+    fits = np.ones(both.n, np.bool_)
+    for c, s in sizes.items():
+        carriers = sum(both.het[c, q] + both.hom[c, q] for q in ("good", "low"))
+        fits &= carriers <= s["all"]
+
+    def worlds(*qualities: str) -> Worlds:
+        def of(counts: dict[tuple[str, str], Ints]) -> dict[tuple[str, str], Ints]:
+            return {(c, "all"): sum(counts[c, q][fits] for q in qualities) for c in sizes}
+
+        return Worlds(sizes, of(both.het), of(both.hom))
+
+    good, low, every = worlds("good"), worlds("low"), worlds("good", "low")
+    rows = rows_with_quality(every, good)
+    seen = signatures(protected(rows, policy), every.n)
+    numbers = [
+        (f"{what} {name}", v)
+        for what, some in (("good", good), ("low", low), ("all", every))
+        for name, v in numbers_of(some)
+        # Whether somebody without the allele is of high quality is not counted here.
+        if what == "all" or "other" not in name
+    ]
+    return learnt(numbers, seen, policy.k)
+
+
+@pytest.mark.parametrize("detail", ["copies", "genotypes"])
+@pytest.mark.parametrize("sizes", [{"A": {"all": 9}}, {"A": {"all": 4}, "B": {"all": 3}}])
+def test_counts_of_high_quality_tell_nothing(sizes: Sizes, detail: str) -> None:
+    assert search_quality(sizes, SmallCounts(k=K, detail=detail)) == {}
+
+
+def test_a_broken_rule_of_quality_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(rows: pl.DataFrame, _: int) -> Counts:
+        none = np.zeros((rows.height, 1), np.int64)
+        return Counts(none, np.array([1]), np.array([True]))
+
+    monkeypatch.setattr(of_cells, "quality", nothing)
+    assert search_quality({"A": {"all": 9}}, SmallCounts(k=K)) != {}
 
 
 # Releases.

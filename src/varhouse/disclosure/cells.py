@@ -297,23 +297,8 @@ def carriers_and_others(rows: pl.DataFrame) -> Ints:
     return np.column_stack([carriers, n["n_samples"] - n["n_missing"] - carriers])
 
 
-def quality_copies(rows: pl.DataFrame, k: int) -> Counts:
-    """Give what copies of high quality tell, by themselves and beside all copies."""
-    n = _columns(rows, ("ac", "an", "ac_adj", "an_adj"))
-    least = 2 * k - 1
-    low, rest = n["ac"] - n["ac_adj"], n["an"] - n["ac"] - (n["an_adj"] - n["ac_adj"])
-    return _of(
-        [
-            (n["ac_adj"], least, True),
-            (low, least, True),
-            (n["an_adj"] - n["ac_adj"], least, False),
-            (rest, least, False),
-        ]
-    )
-
-
-def quality_genotypes(rows: pl.DataFrame, k: int) -> Counts:
-    """Give what genotype counts of high quality tell, by themselves and beside all."""
+def quality(rows: pl.DataFrame, k: int) -> Counts:
+    """Give what counts of high quality tell, by themselves and beside all counts."""
     n = _columns(rows, (*_SOURCES, *_ADJ_SOURCES))
     parts = []
     for name in ("ac", "n_het", "n_hom_alt", "n_hemi"):

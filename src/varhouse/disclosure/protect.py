@@ -32,7 +32,6 @@ SITE = ("an", "an_written", "n_missing", "n_samples", "call_rate", "n_not_diploi
 """About the base and not about the allele: shown wherever the people are not few."""
 
 _OF_COPIES = ("ac", "af", "faf95", "faf99", "is_grpmax")
-_OF_GOOD_COPIES = ("ac_adj", "an_adj", "af_adj", "faf95_adj", "faf99_adj", "is_grpmax_adj")
 _GREATEST = ("is_grpmax", "is_grpmax_adj")
 
 
@@ -191,13 +190,14 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
     genotypes = shown(*by_genotypes, masked=no_genotypes)
     copies, genotypes = _sites_together(cells, copies, genotypes, k)
     level = _levels(cells, copies, genotypes, policy)
-    with_quality = [of_cells.quality_copies(rows, k), *before.quality]
-    good = shown(*by_copies, *with_quality, masked=no_copies)
-    with_quality = [of_cells.quality_genotypes(rows, k), *before.quality]
-    better = shown(*by_genotypes, *with_quality, masked=no_genotypes)
-    n = int(cells.allele.max()) + 1
-    may = (level == MASKED) | np.where(level == GENOTYPES, better, good)
-    quality = all_of(cells.allele, may, n)[cells.allele] & (level > MASKED)
+    # Copies of high quality beside all copies would bound genotypes that are not shown.
+    quality = np.zeros(cells.size, np.bool_)
+    if rows["ac_adj"].null_count() < rows.height:
+        with_quality = [of_cells.quality(rows, k), *before.quality]
+        better = shown(*by_genotypes, *with_quality, masked=no_genotypes)
+        n = int(cells.allele.max()) + 1
+        may = (level == MASKED) | (level == GENOTYPES) & better
+        quality = all_of(cells.allele, may, n)[cells.allele] & (level == GENOTYPES)
     nobody = np.zeros(cells.size, np.bool_)
     people = shown_cells(cells, of_cells.people(rows, k), first, nobody)
     return _Shown(level, quality, people | (level > MASKED))
@@ -292,10 +292,8 @@ def _mask(rows: pl.DataFrame) -> pl.DataFrame:
             needs[statistic] = people
         elif statistic in _OF_COPIES:
             needs[statistic] = level >= COPIES
-        elif statistic in _OF_GOOD_COPIES:
-            needs[statistic] = quality
         elif statistic.endswith("_adj"):
-            needs[statistic] = quality & (level == GENOTYPES)
+            needs[statistic] = quality
         else:
             needs[statistic] = level == GENOTYPES
     group = ["allele", "scope", "stratum_by"]

@@ -96,21 +96,26 @@ def _steps(cells: Cells, counts: Counts, masked: Bools) -> _Steps:
     # The last cell is what the step before leaves.
     before = missed[np.arange(n)] - missed[first] == 0
     taken = np.where(is_last & ~(first == last), before, taken_to)
-    # What the parent has besides its family: of those who carry.
-    sums = rest[first]
+    whole = rest_is_safe[starts] & _rest_of_parent_is_safe(
+        cells, counts, rest[starts], order[starts]
+    )
     out = np.zeros((3, n), np.bool_)
     out[0, order], out[1, order] = own, taken
-    out[2, order] = rest_is_safe[first] & _rest_of_parent_is_safe(cells, counts, sums, order)
+    out[2, order] = np.repeat(whole, np.diff(np.r_[starts, n]))
     return _Steps(*out)
 
 
-def _rest_of_parent_is_safe(cells: Cells, counts: Counts, sums: Ints, order: Ints) -> Bools:
-    """Tell of cells whether who is of their parent and of no cell of the family is no few."""
-    parent = cells.parent[order]
-    beside = np.where(parent[:, None] >= 0, counts.values[parent] - sums, 0)
-    return Counts(
-        np.zeros((0, 0), np.int64), counts.least[counts.of_alt], counts.of_alt[counts.of_alt]
-    ).are_safe(beside[:, counts.of_alt])
+def _rest_of_parent_is_safe(cells: Cells, counts: Counts, sums: Ints, at: Ints) -> Bools:
+    """Tell of families whether who is of their parent and of none of their cells is no few.
+
+    Of those who carry the allele: `sums` are those of the families, `at` a cell of each.
+    """
+    of_alt = np.flatnonzero(counts.of_alt)
+    parent = cells.parent[at]
+    beside = np.abs(counts.values[parent][:, of_alt] - sums[:, of_alt])
+    safe = ((beside == 0) | (beside >= counts.least[of_alt])).all(axis=1)
+    out: Bools = safe | (parent < 0)
+    return out
 
 
 def shown_cells(cells: Cells, counts: Counts, first: str, masked: Bools) -> Bools:
