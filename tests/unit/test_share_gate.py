@@ -1,7 +1,7 @@
 """The egress gate: answers at boundaries and on days; the meter of people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,7 @@ def give(store: Path, to: str = ABROAD, **more: Any) -> None:
         pass
 
 
-def store_of(
-    path: Path, sizes: dict[str, int] | dict[str, list[Any]], *entries: Entry, **more: Any
-) -> Path:
+def store_of(path: Path, sizes: Mapping[str, Any], *entries: Entry, **more: Any) -> Path:
     people = {
         c: sample_rows(c, names(n)) if isinstance(n, int) else n for c, n in sizes.items()
     }
@@ -454,3 +452,21 @@ def test_of_two_who_ask_at_once_one_sees_the_other(tmp_path: Path) -> None:
         way_out(two.request, decision=two),
     ):
         raise AssertionError
+
+
+def test_a_review_of_one_cohort_lets_no_other_go(tmp_path: Path) -> None:
+    people: dict[str, int | list[Any]] = {"a": 300, "b": sample_rows("b", names(300, 300))}
+
+    def review(cohort: str) -> Entry:
+        number = f"R-{cohort}"
+        fields = {"kind": "security_review", "number": number, "cohorts": (cohort,)}
+        return Entry("paper", "", fields)
+
+    store = store_of(tmp_path, people, *papers(ABROAD, ["a", "b"]), review("a"))
+    assert asked(store, cohorts=("a",)).answer is ALLOW
+    assert asked(store, cohorts=("b",)).answer is ALLOW
+    assert asked(store).answer is REVIEW
+    give(store, cohorts=("a",))
+    assert asked(store, cohorts=("b",)).answer is REVIEW
+    Ledger.open(store).add_all([review("b")])
+    assert asked(store).answer is ALLOW

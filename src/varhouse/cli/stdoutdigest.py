@@ -104,6 +104,7 @@ class _Encoded:
 def hashing_stdout() -> Iterator[HashedStdout]:
     """Put a stand-in in place of stdout."""
     own = sys.stdout
+    own.flush()
     stand_in = HashedStdout(own)
     sys.stdout = stand_in
     try:

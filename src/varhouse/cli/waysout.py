@@ -180,6 +180,9 @@ _FILES = Text("nothing: reads files, no store", "不带出数据: 只读文件,�
 _IN = Text("nothing: brings data in, or makes a store", "不带出数据: 数据入库或建库")
 _COHORTS = Text("aggregate: people of cohorts before and after", "汇总级: 各队列前后的人数")
 
+_WHOLE = ("ledger", "audit", "stage")
+"""Commands of which one decision is about all that stand below them."""
+
 WAYS: dict[str, Way] = {
     "query": Way(
         Text(
@@ -292,7 +295,21 @@ WAYS: dict[str, Way] = {
             "在库内生成视图; 每个队列都通过出口审查",
         )
     ),
-    "submit": Way(_ITSELF),
+    "submit gvm": Way(_ITSELF),
+    "submit cnsa": Way(_ITSELF),
+    "submit eva": Way(_ITSELF),
+    "submit survey": Way(
+        Text(
+            "nothing: numbers by province for the authority, which the law asks for",
+            "不带出数据: 依法向主管部门报送的分省数目",
+        )
+    ),
+    "submit pedigrees": Way(
+        Text(
+            "nothing of the store: a declaration for the authority, from a sheet",
+            "不带出库中数据: 根据表格起草的申报材料",
+        )
+    ),
     "init": Way(_FILES),
     "validate": Way(_FILES),
     "normalise": Way(_FILES),
@@ -305,7 +322,7 @@ WAYS: dict[str, Way] = {
 
 def way_of(name: str) -> Way | None:
     """Give what was decided of a command, `store diff`; None: nothing was."""
-    return WAYS.get(name) or WAYS.get(name.split()[0])
+    return WAYS.get(name) or (WAYS.get(w) if (w := name.split()[0]) in _WHOLE else None)
 
 
 def leaves(

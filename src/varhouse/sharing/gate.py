@@ -10,6 +10,7 @@ allows: unknown cohorts and recipients, withdrawn, embargoed, beyond the tier.
 Decision support, not legal advice.
 """
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -129,7 +130,9 @@ class Decision:
                 papers=PAPERS_MISSING.say(papers=papers) if papers else "",
             ),
             REFUSED_FIX.say(
-                recipient=self.request.recipient, content=self.request.content.value
+                store=shlex.quote(self.request.store.name),
+                recipient=shlex.quote(self.request.recipient),
+                content=self.request.content.value,
             ),
         )
 
@@ -219,21 +222,26 @@ def _together(
     A rule that is met even of nobody was asked of each cohort. One of which each cohort has
     its papers is satisfied: what it lets out was looked at.
     """
-    out: dict[str, Judged] = {}
-    people, papers = found.after(), papers_for(found)
+    people = found.after()
     if len(found.cohorts) == 1 and people == found.after(found.cohorts[0]):
         return []
-    us = _us_people(found)
-    nobody = Count(0, dict.fromkeys(people.by_assay, 0), 0, 0)
+    us, nobody = _us_people(found), Count(0, dict.fromkeys(people.by_assay, 0), 0, 0)
+    out: dict[str, Judged] = {}
     for cohort in found.cohorts:
+        # The paper of one cohort lets no other go: each is asked with its own.
+        papers = papers_for(found, cohort)
         facts = facts_of(found, cohort, people, us)
         if found.uncounted:
             facts |= {k: None for k in facts if k.startswith("people.")}
         none = facts_of(found, cohort, nobody, 0) | {k: 0 for k in people.facts()}
         always = {f.rule for f in judge(book, none, papers, found.on, drafts=drafts)}
-        for f in judge(book, facts | {"cohorts": []}, papers, found.on, drafts=drafts):
-            if f.rule not in always and not _is_done(f.rule, found, own):
-                out.setdefault(f.rule, from_rules(f, None))
+        for f in judge(book, facts, papers, found.on, drafts=drafts):
+            judged = from_rules(f, None)
+            if f.rule in always or _is_done(f.rule, found, own):
+                continue
+            before = out.get(f.rule)
+            if before is None or before.effect.rank < judged.effect.rank:
+                out[f.rule] = judged
     return list(out.values())
 
 

@@ -179,8 +179,10 @@ REFUSED = Text(
 )
 PAPERS_MISSING = Text("; missing: {papers}", "; 缺少: {papers}")
 REFUSED_FIX = Text(
-    "varhouse share check STORE --to {recipient} --content {content} tells all of it",
-    "用 varhouse share check STORE --to {recipient} --content {content} 查看全部理由",
+    "varhouse share check {store} --to {recipient} --content {content} tells all of it; "
+    "aggregates for others come from a view: --audience registered",
+    "用 varhouse share check {store} --to {recipient} --content {content} 查看全部理由; "
+    "给他人的汇总数据取自视图: --audience registered",
 )
 TO_IS_NEEDED = Text(
     "{store} is governed: {what} gives data away, and nothing says to whom",

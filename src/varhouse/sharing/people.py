@@ -40,11 +40,15 @@ ACCESSIONS = ("accession", "sample_accession", "biosample")
 _TELLING = tuple(c.name for c in PERSON_COUNTS if c.name != "n_missing")
 """What a person carries. What is missing depends on the records of the file, too."""
 
-FEW_COPIES = 2_000
-"""Copies of alleles below which their number alone may be that of somebody else of the name.
+FEW_COPIES = 500
+"""Copies of alleles below which their numbers alone may be those of somebody else of the name.
 
-Numbers of copies spread by their square root at least: with 2,000 of them, seven numbers and
-the name, two people are not equal by chance."""
+Numbers of copies spread by their square root at least: with 500 of them seven numbers are
+equal for two people of one name about once in a million pairs."""
+
+MOST_RECORDS = 500_000
+"""Records of a cohort up to which its calls are read for the alleles of who carries few: of a
+larger one such a person counts once more for each cohort."""
 
 Hasher = Callable[[str], bytes]
 """Gives the keyed hash of a text, at least PERSON_BYTES long."""
@@ -152,7 +156,12 @@ def copies_of(row: Mapping[str, Any]) -> int:
 def _carried(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int], int]:
     """Give a digest of the alleles of who carries few, whatever their order."""
     copies = pl.col("n_snv").fill_null(0) + pl.col("n_indel").fill_null(0)
-    few = rows.filter((copies < FEW_COPIES) & (copies > 0))
+    small = store.scan("cohorts").filter(pl.col("n_records") <= MOST_RECORDS)
+    few = rows.filter(
+        (copies < FEW_COPIES)
+        & (copies > 0)
+        & pl.col("cohort").is_in(small.collect()["cohort"].to_list())
+    )
     found: dict[tuple[str, int], int] = {}
     if few.is_empty():
         return found
