@@ -993,9 +993,9 @@ HOLDER = "123300000000000009"
 
 LEDGER = {
     "papers.tsv": (
-        "kind\tnumber\tissuer\tcohorts\tvalid_from\n"
-        "report\tDEMO-R-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\n"
-        "backup\tDEMO-B-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\n"
+        "kind\tnumber\tissuer\tcohorts\tvalid_from\trecipients\n"
+        "report\tDEMO-R-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\topen\n"
+        "backup\tDEMO-B-2026-01\tNHC\tbeijing,zhejiang\t2026-01-01\topen\n"
     ),
     "recipients.tsv": (
         "recipient\tkind\tcountry\tforeign_share\n"
