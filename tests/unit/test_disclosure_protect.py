@@ -1,0 +1,263 @@
+"""What rows of counts show after protection: numbers, levels, rounding, other columns."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from disclosureworlds import Rows, finished
+
+from varhouse.attack.smallcells import find_small, with_scope
+from varhouse.disclosure.coarsen import Hierarchy
+from varhouse.disclosure.earlier import Earlier
+from varhouse.disclosure.policy import SmallCounts
+from varhouse.disclosure.protect import Protected, protect_tables
+from varhouse.tables.schema import FREQUENCIES, TOTALS
+from varhouse.tables.statistics import STATISTICS, counts_of
+from varhouse.tables.totals import sum_cohorts
+
+Group = tuple[int, int, int]
+"""People, heterozygotes, homozygotes."""
+
+
+def rows(cohorts: dict[str, dict[str, Group]], by: str = "province", pos: int = 10) -> Rows:
+    """Make rows of an allele of cohorts, each of strata."""
+    own: list[dict[str, Any]] = []
+    for cohort, strata in cohorts.items():
+        whole = tuple(sum(g[i] for g in strata.values()) for i in range(3))
+        for stratum, (n, het, hom) in {"all": whole, **strata}.items():
+            counts = dict.fromkeys(counts_of("totals"), 0) | {
+                "ac": het + 2 * hom, "an": 2 * n, "an_written": 2 * n, "n_het": het,
+                "n_hom_alt": hom, "n_samples": n,
+            }  # fmt: skip
+            named = {"stratum_by": "all" if stratum == "all" else by, "stratum": stratum}
+            own.append({"pos": pos, "cohort": cohort, **named, **counts})
+    frequencies = finished(pl.DataFrame(own), FREQUENCIES)
+    totals = sum_cohorts(frequencies).with_columns(part=pl.lit("1"))
+    return frequencies, totals.select(TOTALS.names)
+
+
+def shown(found: pl.DataFrame, name: str = "ac") -> dict[str, Any]:
+    """Give a column of rows by cohort and stratum."""
+    label = pl.concat_str(
+        pl.col("cohort") + "/" if "cohort" in found.columns else pl.lit(""), "stratum"
+    )
+    frame = found.select(label.alias("label"), name)
+    return dict(zip(frame["label"], frame[name], strict=True))
+
+
+PROVINCES: dict[str, dict[str, Group]] = {
+    "A": {"gd": (60, 30, 8), "gx": (30, 2, 1), "bj": (40, 20, 5), "tj": (20, 10, 0)}
+}
+
+
+def test_a_small_count_is_masked_with_another_one() -> None:
+    found = protect_tables(*rows(PROVINCES), SmallCounts(k=5))
+    # 4 copies of gx would follow from all others, so tj (fewer people) is masked as well.
+    assert shown(found.totals) == {"all": 90, "gd": 46, "bj": 30, "gx": None, "tj": None}
+    assert shown(found.totals, "an") == {"all": 300, "gd": 120, "bj": 80, "gx": 60, "tj": 40}
+    assert shown(found.frequencies)["A/all"] is None or found.account["copies"]
+
+
+def test_regions_are_shown_where_provinces_are_not() -> None:
+    levels = Hierarchy(
+        "province", "region", {"gd": "south", "gx": "south", "bj": "north", "tj": "north"}
+    )
+    found = protect_tables(*rows(PROVINCES), SmallCounts(k=5), levels)
+    totals = shown(found.totals)
+    assert totals["south"] == 50
+    assert totals["north"] == 40
+    assert totals["gd"] is totals["gx"] is None
+    # Those of the other region do not depend on them.
+    assert (totals["bj"], totals["tj"]) == (30, 10)
+    by = found.totals.filter(pl.col("stratum") == "south")
+    assert by["stratum_by"].to_list() == ["region"]
+    assert by["af"].to_list() == [50 / 180]
+
+
+def test_a_value_without_a_region_stays_by_itself() -> None:
+    levels = Hierarchy("province", "region", {"gd": "south", "gx": "south"})
+    found = protect_tables(*rows(PROVINCES), SmallCounts(k=5), levels)
+    assert set(found.totals["stratum"]) >= {"south", "bj", "tj"}
+
+
+def test_what_is_made_of_a_masked_number_is_masked() -> None:
+    found = protect_tables(*rows(PROVINCES), SmallCounts(k=5))
+    site = {"an", "an_written", "n_missing", "n_samples", "call_rate", "n_not_diploid",
+            "n_cohorts"}  # fmt: skip
+    masked = found.totals.filter(pl.col("stratum") == "gx").row(0, named=True)
+    told = {s.name for s in STATISTICS if masked.get(s.name) is not None}
+    assert told <= site
+    assert masked["an"] == 60
+
+
+def test_a_new_statistic_is_masked_until_somebody_decides() -> None:
+    own, totals = rows(PROVINCES)
+    names = {s.name for s in STATISTICS}
+    found = protect_tables(own, totals, SmallCounts(k=5))
+    assert set(found.totals.columns) == set(totals.columns)
+    few = found.totals.filter(pl.col("ac").is_null())
+    assert few.height
+    kept = {n for n in names & set(few.columns) if few[n].null_count() < few.height}
+    assert "n_het" not in kept
+
+
+def test_an_allele_of_few_is_not_there_unless_asked_for() -> None:
+    few = rows({"A": {"f": (50, 2, 0), "m": (50, 1, 0)}})
+    hidden = protect_tables(*few, SmallCounts(k=5))
+    assert hidden.totals.is_empty()
+    assert hidden.frequencies.is_empty()
+    assert hidden.hidden.height == hidden.account["alleles_hidden"] == 1
+    there = protect_tables(*few, SmallCounts(k=5, rare_alleles="show"))
+    assert set(there.totals["ac"]) == {None}
+    assert there.totals["an"].null_count() == 0
+    assert there.hidden.is_empty()
+
+
+def test_nearly_all_carriers_are_as_telling_as_few() -> None:
+    # Two of 100 do not carry it.
+    found = protect_tables(*rows({"A": {"f": (100, 2, 96)}}), SmallCounts(k=5))
+    assert found.totals.is_empty()
+
+
+@pytest.mark.parametrize(("k", "is_shown"), [(5, True), (6, False)])
+def test_k_is_the_least_that_is_shown(k: int, is_shown: bool) -> None:
+    found = protect_tables(*rows({"A": {"f": (100, 5, 0)}}), SmallCounts(k=k))
+    assert (found.totals.height > 0) is is_shown
+
+
+@pytest.mark.parametrize(("n", "is_shown"), [(20, False), (21, True)])
+def test_no_count_of_1_to_20_of_all_of_us_is_shown(n: int, is_shown: bool) -> None:
+    found = protect_tables(*rows({"A": {"f": (400, n, 0)}}), SmallCounts(k=21))
+    assert (found.totals.height > 0) is is_shown
+
+
+def test_a_stratum_of_few_people_tells_not_how_few() -> None:
+    found = protect_tables(
+        *rows({"A": {"gd": (60, 30, 8), "gx": (50, 22, 5), "xz": (3, 0, 0)}}), SmallCounts(k=5)
+    )
+    people = shown(found.totals, "n_samples")
+    # 3 would follow from that of gx.
+    assert people == {"all": 113, "gd": 60, "gx": None, "xz": None}
+    assert shown(found.totals, "an")["gx"] is None
+
+
+def test_cohorts_are_shown_with_strata_where_all_of_both_may_be() -> None:
+    large = {c: {"f": (100, 40, 10), "m": (90, 30, 9)} for c in "AB"}
+    found = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    assert found.totals["n_hom_alt"].null_count() == 0
+    assert found.frequencies["n_hom_alt"].null_count() == 0
+    large["B"]["m"] = (90, 30, 2)
+    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    # Copies can all be shown, genotypes cannot.
+    assert strata.frequencies["ac"].null_count() == 0
+    assert strata.totals["n_hom_alt"].null_count() == strata.totals.height
+    large["B"]["m"] = (90, 3, 0)
+    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    assert strata.totals["ac"].null_count() == 0
+    assert strata.frequencies["ac"].null_count() == strata.frequencies.height
+    cohorts = protect_tables(*rows(large, "sex"), SmallCounts(k=5, first="cohorts"))
+    assert shown(cohorts.frequencies)["A/f"] == 60
+    assert shown(cohorts.frequencies)["B/f"] is None
+    assert shown(cohorts.totals)["f"] is None
+
+
+def test_rounded_counts_stay_large_and_shares_are_made_of_them() -> None:
+    policy = SmallCounts(k=5, masking="round", base=5)
+    found = protect_tables(*rows({"A": {"f": (101, 33, 7)}}), policy)
+    row = found.totals.filter(pl.col("stratum") == "all").row(0, named=True)
+    assert (row["ac"], row["an"], row["n_samples"]) == (45, 200, 100)
+    assert row["af"] == 45 / 200
+    least = protect_tables(*rows({"A": {"f": (100, 5, 0)}}), policy)
+    assert least.totals["n_het"].to_list() == [5, 5]
+
+
+def test_without_protection_nothing_changes() -> None:
+    own, totals = rows(PROVINCES)
+    found = protect_tables(own, totals, SmallCounts(k=1))
+    assert found.frequencies.equals(own)
+    assert found.totals.equals(totals)
+
+
+def test_no_rows_are_no_mistake() -> None:
+    own, totals = rows(PROVINCES)
+    found = protect_tables(own.clear(), totals.clear(), SmallCounts())
+    assert found.totals.is_empty()
+    few = protect_tables(*rows({"A": {"f": (9, 1, 0)}}), SmallCounts())
+    assert few.frequencies.columns == FREQUENCIES.names or few.frequencies.is_empty()
+
+
+def test_a_release_may_not_differ_by_few_from_an_earlier_one() -> None:
+    def of(het: int) -> Rows:
+        return rows({"A": {"f": (100, het, 0)}})
+
+    def after(het: int, people: int | None) -> Any:
+        first = protect_tables(*of(20), SmallCounts(k=5))
+        changed = pl.DataFrame(
+            {"cohort": ["A", None], "stratum_by": "all", "stratum": "all", "people": people}
+        )
+        before = Earlier(first.frequencies, first.totals, None if people is None else changed)
+        found = protect_tables(*of(het), SmallCounts(k=5), earlier=[before])
+        return shown(found.totals).get("all")
+
+    assert after(20, None) == 20
+    assert after(23, None) is None
+    assert after(35, None) == 35
+    # Nobody joined: the same people, called again.
+    assert after(35, 0) is None
+    assert after(35, 4) is None
+    assert after(20, 0) == 20
+
+
+def many(n: int, seed: int) -> Rows:
+    """Make rows of random alleles of three cohorts by province."""
+    random = np.random.default_rng(seed)
+    found = []
+    for pos in range(1, n + 1):
+        share = 10 ** random.uniform(-2.5, -0.01)
+        cohorts = {}
+        for cohort in "ABC":
+            strata = {}
+            for province, people in (("gd", 70), ("gx", 40), ("bj", 25)):
+                hom = int(random.binomial(people, share**2))
+                odds = min(1.0, 2 * share * (1 - share))
+                het = int(random.binomial(people - hom, odds))
+                strata[province] = (people, het, hom)
+            if sum(g[1] + g[2] for g in strata.values()):
+                cohorts[cohort] = strata
+        if cohorts:
+            found.append(rows(cohorts, pos=pos))
+    return pl.concat(f[0] for f in found), pl.concat(f[1] for f in found)
+
+
+@pytest.fixture(scope="module")
+def many_rows() -> Rows:
+    return many(120, 3)
+
+
+@pytest.mark.parametrize("first", ["strata", "cohorts"])
+def test_the_attack_of_another_room_finds_nothing(many_rows: Rows, first: str) -> None:
+    found: Protected = protect_tables(*many_rows, SmallCounts(k=5, first=first))
+    assert find_small(with_scope(found.frequencies, found.totals), 5).is_empty()
+    # It does find what is there without protection.
+    assert find_small(with_scope(*many_rows), 5).height > 100
+    assert found.totals["ac"].is_not_null().sum() > 150
+
+
+def test_order_and_pieces_decide_nothing(many_rows: Rows) -> None:
+    own, totals = many_rows
+    whole = protect_tables(own, totals, SmallCounts(k=5))
+    shuffled = protect_tables(
+        own.sample(fraction=1, shuffle=True, seed=1),
+        totals.sample(fraction=1, shuffle=True, seed=2), SmallCounts(k=5),
+    )  # fmt: skip
+    key = ["pos", "cohort", "stratum_by", "stratum"]
+    assert whole.frequencies.sort(key).equals(shuffled.frequencies.sort(key))
+    pieces = [
+        protect_tables(
+            own.filter(pl.col("pos").is_between(a, a + 39)),
+            totals.filter(pl.col("pos").is_between(a, a + 39)), SmallCounts(k=5),
+        ).frequencies
+        for a in (1, 41, 81)
+    ]  # fmt: skip
+    assert whole.frequencies.sort(key).equals(pl.concat(pieces).sort(key))
