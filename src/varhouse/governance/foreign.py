@@ -145,49 +145,48 @@ def find_foreign(
     list of Hit
         One for each database and place, in the order of the table.
     """
+    # One person a file: thousands of headers that differ in a line or two.
+    lines = dict.fromkeys(t for h in headers for t in h.split(_COLUMNS)[0].splitlines())
     texts = {
-        # One person a file: thousands of headers that differ in a line.
-        "header": "\n".join(dict.fromkeys(h.split(_COLUMNS)[0] for h in headers)),
-        "path": "\n".join(paths),
-        "id": "\n".join(t for t in ids if t),
+        "header": _likely(list(lines), "header", "origin"),
+        "path": _likely(list(dict.fromkeys(paths)), "path"),
+        "id": _likely([t for t in dict.fromkeys(ids) if t], "id"),
+        "sample": _likely(samples, "sample"),
     }
-    names = pl.Series("sample", samples, dtype=pl.String)
-    hits = []
-    for resource in load_foreign():
-        for place in ("header", "path", "id"):
-            hits += _first(resource, place, texts[place])
-        hits += _of_samples(resource, names)
-    return hits
+    return [
+        hit
+        for resource in load_foreign()
+        for place, some in texts.items()
+        for hit in _hits(resource, place, some)
+    ]
 
 
-def _first(resource: Resource, place: str, text: str) -> list[Hit]:
+def _likely(texts: Sequence[str] | pl.Series, *places: str) -> list[str]:
+    """Choose the few texts that may hold an id, by one pass over all."""
+    own = [p for r in load_foreign() for p in r.patterns if {*p.where} & {*places}]
+    series = pl.Series("text", texts, dtype=pl.String)
+    return series.filter(series.str.contains("|".join(map(_loose, own)))).to_list()
+
+
+def _hits(resource: Resource, place: str, texts: list[str]) -> list[Hit]:
+    """Look for ids of a database; `n` counts the texts that have one."""
+    found = [hit for text in texts if (hit := _find(resource, place, text)) is not None]
+    return [Hit(resource, place, found[0], len(found))] if found else []
+
+
+def _find(resource: Resource, place: str, text: str) -> str | None:
     for pattern in resource.patterns:
         by_origin = place == "header" and "origin" in pattern.where
-        if not text or not (by_origin or place in pattern.where):
+        if by_origin and _DECLARES.match(text):
             continue
-        for found in _compiled(pattern).finditer(text):
-            begin = text.rfind("\n", 0, found.start()) + 1
-            if by_origin and _DECLARES.match(text, begin):
-                continue
-            return [Hit(resource, place, found[0])]
-    return []
+        if (by_origin or place in pattern.where) and (hit := _compiled(pattern).search(text)):
+            return hit[0]
+    return None
 
 
 @cache
 def _compiled(pattern: Pattern) -> re.Pattern[str]:
     return re.compile(pattern.bounded, 0 if pattern.case else re.IGNORECASE)
-
-
-def _of_samples(resource: Resource, names: pl.Series) -> list[Hit]:
-    """Look into sample names: by one pass without back references, then the few by all."""
-    wanted = [p for p in resource.patterns if "sample" in p.where]
-    if names.is_empty() or not wanted:
-        return []
-    likely = "|".join(_loose(p) for p in wanted)
-    some = names.filter(names.str.contains(likely)).to_list()
-    found = [m[0] for n in some for p in wanted if (m := _compiled(p).search(n))]
-    n = sum(any(_compiled(p).search(name) for p in wanted) for name in some)
-    return [Hit(resource, "sample", found[0], n)] if found else []
 
 
 def _loose(pattern: Pattern) -> str:

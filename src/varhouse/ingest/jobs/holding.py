@@ -171,10 +171,9 @@ def permit_reasons(
     ids = [c for c in own.columns if "accession" in c or c in ("biosample", "project")]
     foreign = find_foreign(
         headers=(v.header for v in verdicts),
-        paths=[v.path for v in verdicts],
+        paths=[cohort, *(v.path for v in verdicts)],
         samples=list(names),
         ids=[
-            cohort,
             *of_run.metadata.values(),
             *(t for c in ids for t in own[c].drop_nulls().to_list()),
         ],

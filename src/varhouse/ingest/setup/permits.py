@@ -38,7 +38,7 @@ from varhouse.language import Text
 from varhouse.sheetcolumns import folded
 from varhouse.store.reader import Store
 
-REASON = Text("rule {what}; fix: {fix}", "规则 {what}; fix: {fix}")
+REASON = Text("rule {what}. {text}; fix: {fix}", "规则 {what}。{text}; fix: {fix}")
 """`; fix:` is what others of varhouse cut a reason at."""
 
 FIX = Text(
@@ -268,7 +268,8 @@ def as_reason(finding: Finding, cohort: str) -> str:
     fix = FIX.say()
     if fields:
         fix = FIX_UNKNOWN.say(cohort=cohort, fields=" ".join(f"{f}=..." for f in fields))
-    return REASON.say(what=finding.say(), fix=fix)
+    text = finding.text.say().rstrip(".。")
+    return REASON.say(what=finding.say(), text=text, fix=fix)
 
 
 _OF_LEDGER = {f"cohort.{name}" for name in COHORT.fields}
