@@ -148,7 +148,22 @@ def make_marked_store(path: Path) -> Path:
         },
         schema_overrides={"pos": pl.Int32},
     )  # fmt: skip
-    add_tables(path, rows, make_contigs())
+    number = add_tables(path, rows, make_contigs())
+    # What a release says of itself: sources, and how it was made.
+    record = path / "_store" / "releases" / f"{number:08d}.json"
+    told = json.loads(record.read_text())
+    told["meta"]["annotation"] = {
+        "versions": {"panel": MARKS[INSIDE], "clinvar": MARKS[PUBLIC]},
+        "sources": {"panel": "b", "clinvar": "c"},
+    }
+    held = {"reason": MARKS[CONTROLLED], "genes": MARKS[CONTROLLED], "n": 1}
+    told["meta"]["event"] = {
+        **held,
+        "files": [MARKS[CONTROLLED]],
+        "x": {"y": MARKS[CONTROLLED]},
+    }
+    told["meta"]["settings"] = MARKS[CONTROLLED]
+    record.write_text(json.dumps(told))
     return path
 
 
@@ -270,6 +285,9 @@ def commands(store: Path, out: Path) -> Iterator[list[str]]:
     yield ["store", "diff", path, "3", "4", "--field", "panel.name", "--format", "json"]
     yield ["store", "diff", path, "3", "4", "--counts"]
     yield ["store", "diff", path, "3", "4", "--counts", "--json"]
+    for step in ("log", "show"):
+        yield ["store", step, path]
+        yield ["store", step, path, "--json"]
     yield ["frequencies", path, "--people", 'sex == "male"', "--all"]
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 
+from varhouse.cli.answers import add_audience, asked_audience
 from varhouse.cli.storeparts import add_command, add_release
 from varhouse.errors import StoreError
 from varhouse.masking import mask_text, say
@@ -21,6 +22,7 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "Writes no file.",
     )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each release")
+    add_audience(parser)
     parser = add_command(
         steps,
         "show",
@@ -31,6 +33,7 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     add_release(parser)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_audience(parser)
     parser = add_command(
         steps,
         "digest",
@@ -51,7 +54,7 @@ def _log(args: argparse.Namespace) -> int:
     from varhouse.store.history import CHANGED, describe_cohorts
     from varhouse.store.lifecycle import log_releases
 
-    for row in log_releases(args.store):
+    for row in log_releases(args.store, asked_audience(args)):
         if args.json:
             print(json.dumps(row, ensure_ascii=False))
             continue
@@ -78,7 +81,7 @@ def _show(args: argparse.Namespace) -> int:
     from varhouse.store.history import describe_changes
     from varhouse.store.lifecycle import describe_release
 
-    about = describe_release(args.store, args.release)
+    about = describe_release(args.store, args.release, asked_audience(args))
     if args.json:
         print(json.dumps(about, ensure_ascii=False, indent=1))
         return 0
@@ -101,7 +104,8 @@ def _show(args: argparse.Namespace) -> int:
     print(f"{'table':<{width}}  {'rows':>14}  {'files':>7}  {'MiB':>10}")
     for name, t in about["tables"].items():
         size = t["bytes"] / 2**20
-        print(f"{name:<{width}}  {t['rows']:>14,}  {t['files']:>7,}  {size:>10,.2f}")
+        rows = "-" if t["rows"] is None else f"{t['rows']:,}"
+        print(f"{name:<{width}}  {rows:>14}  {t['files']:>7,}  {size:>10,.2f}")
     return 0
 
 

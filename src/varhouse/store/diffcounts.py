@@ -69,8 +69,8 @@ def explain_moves(old: Store, new: Store) -> dict[str, Any]:
 def _between(old: Store, new: Store) -> list[dict[str, Any]]:
     """Give what the releases after the earlier up to the later of the two changed."""
     first, last = sorted((old.release, new.release))
-    audience = new.view.audience
-    return [changes_of(new.path, n, audience) for n in range(first + 1, last + 1)]
+    view = new.view_of_all.without(old.view_of_all.withheld)
+    return [changes_of(new.path, n, view) for n in range(first + 1, last + 1)]
 
 
 def _differing_cohorts(

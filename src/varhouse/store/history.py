@@ -14,7 +14,6 @@ from urllib.parse import unquote
 import polars as pl
 
 from varhouse.errors import StoreError
-from varhouse.governed import CONTROLLED
 from varhouse.masking import mask_text
 from varhouse.store.errata import read_errata, sealed
 from varhouse.store.layout import table_folder
@@ -137,8 +136,16 @@ def _names(samples: pl.LazyFrame) -> dict[str, set[str]]:
     return {str(c): set(f["sample"]) for (c,), f in found.group_by("cohort")}
 
 
-def changes_of(path: Path, number: int, audience: str = CONTROLLED) -> dict[str, Any]:
+def changes_of(path: Path, number: int, view: View | None = None) -> dict[str, Any]:
     """Tell what a release changed against the one before.
+
+    Parameters
+    ----------
+    path
+        Root folder of the store.
+    view
+        Of whoever is told, with the sources that it withholds (`Store.view_of_all`); None: all
+        is told.
 
     Returns
     -------
@@ -149,12 +156,11 @@ def changes_of(path: Path, number: int, audience: str = CONTROLLED) -> dict[str,
         the gene model is another one; `sources`: name to [version before, after], None where
         it is not there.
     """
-    view = View(audience)
+    view = view or View()
     release = read_release(path, number)
     before = None if release.parent is None else read_release(path, release.parent)
-    event = dict(release.meta.get("event", {}))
+    event = shown_event(release, view)
     cohorts = event.pop(CHANGED, None)
-    event.pop(BROUGHT, None)
     if cohorts is None:
         cohorts = _worked_out(path, release, before)
     return {
@@ -166,6 +172,18 @@ def changes_of(path: Path, number: int, audience: str = CONTROLLED) -> dict[str,
         "tables": _rows(before, release, view),
         **_annotation(before, release, view),
     }
+
+
+def shown_event(release: Release, view: View) -> dict[str, Any]:
+    """Give what a release says of how it was made: all, or numbers and what became of cohorts.
+
+    Names of files, sources and of what was held back are for who is controlled.
+    """
+    event: dict[str, Any] = release.meta.get("event", {})
+    shown: dict[str, Any] = view.show_meta({"event": event})["event"]
+    if CHANGED in event:
+        shown = {**shown, CHANGED: event[CHANGED]}
+    return {k: v for k, v in shown.items() if k != BROUGHT}
 
 
 def _worked_out(

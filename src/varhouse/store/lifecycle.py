@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from varhouse.errors import StoreError, UsageError
+from varhouse.governed import CONTROLLED
 from varhouse.store.errata import (
     WITHDRAWN,
     Erratum,
@@ -12,15 +13,23 @@ from varhouse.store.errata import (
     read_errata,
     sealed,
 )
-from varhouse.store.history import BROUGHT, changes_of
+from varhouse.store.history import changes_of, shown_event
 from varhouse.store.layout import read_store_file
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags, resolve_release
+from varhouse.store.viewstores import root_for
+from varhouse.view import View
 
 
-def log_releases(path: Path) -> list[dict[str, Any]]:
+def log_releases(path: Path, audience: str = CONTROLLED) -> list[dict[str, Any]]:
     """List the releases of a store, oldest first.
+
+    Parameters
+    ----------
+    audience
+        The role that is told: of a governed store one below `controlled` hears of the
+        releases of its view store.
 
     Returns
     -------
@@ -28,7 +37,9 @@ def log_releases(path: Path) -> list[dict[str, Any]]:
         release, parent, time, operation, ingest_id, version, digest, tags, event (with what
         became of cohorts, `history.CHANGED`), errata (kind, reason and time of each).
     """
+    view = View(audience)
     read_store_file(path)
+    path = root_for(path.absolute(), audience) if view.is_limited else path
     names: dict[int, list[str]] = {}
     for tag, number in read_tags(path).items():
         names.setdefault(number, []).append(tag)
@@ -46,9 +57,7 @@ def log_releases(path: Path) -> list[dict[str, Any]]:
                 "version": release.version,
                 "digest": release.digest,
                 "tags": names.get(number, []),
-                "event": {
-                    k: v for k, v in release.meta.get("event", {}).items() if k != BROUGHT
-                },
+                "event": shown_event(release, view),
                 "errata": said.get(number, []),
             }
         )
@@ -81,11 +90,11 @@ def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
     -------
     dict
         path, assembly, format, release, time, digest, cohorts (None of a sealed one), errata,
-        changes (see `history.changes_of`), and `tables`: name to rows, files, bytes and Delta
-        version.
+        changes (see `history.changes_of`), and `tables`: name to rows (None: some are hidden),
+        files, bytes and Delta version.
     """
     return {
-        "path": str(store.path),
+        "path": store.name,
         "assembly": store.assembly,
         "format": store.meta["format"],
         "release": store.release,
@@ -93,15 +102,22 @@ def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
         "digest": store.digest(),
         "cohorts": None if is_sealed else cohorts_of(store),
         "errata": errata_of(store.path, store.release),
-        "changes": changes_of(store.path, store.release, store.view.audience),
+        "changes": changes_of(store.path, store.release, store.view_of_all),
         "tables": {
-            name: {"rows": t.rows, "files": t.files, "bytes": t.bytes, "version": t.version}
+            name: {
+                "rows": None if store.view.hidden_rows(name) else t.rows,
+                "files": t.files,
+                "bytes": t.bytes,
+                "version": t.version,
+            }
             for name, t in sorted(store.record.tables.items())
         },
     }
 
 
-def describe_release(path: Path, release: str | int | None) -> dict[str, Any]:
+def describe_release(
+    path: Path, release: str | int | None, audience: str = CONTROLLED
+) -> dict[str, Any]:
     """Describe a release as `describe` does, of a sealed one what its record tells.
 
     Raises
@@ -110,9 +126,14 @@ def describe_release(path: Path, release: str | int | None) -> dict[str, Any]:
         If there is no such release, or it cannot be read.
     """
     meta = read_store_file(path)
+    if audience != CONTROLLED:
+        path = root_for(path.absolute(), View(audience).audience)
+        meta = read_store_file(path)
     number = resolve_release(path, release)
     record = read_release(path, number)
     store = Store(path.absolute(), meta, record)
+    if audience != CONTROLLED:
+        store = store.seen_by(audience)
     return describe(store, is_sealed=sealed(path, number) is not None)
 
 

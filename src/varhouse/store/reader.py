@@ -291,6 +291,11 @@ class Store(TableMethods):
         known = known_sources(self.path, read_release(self.path, newest))
         return {n for n, k in known.items() if k.last_restricted > self.release}
 
+    @cached_property
+    def view_of_all(self) -> View:
+        """The view of this and earlier releases: sources that are gone are withheld, too."""
+        return self._with_gone() if self.view.is_passed_on else self.view
+
     def _with_gone(self) -> View:
         """Give the view that withholds sources that are gone, too.
 
@@ -542,7 +547,7 @@ class Store(TableMethods):
         if hidden := self.view.hidden_rows(table):
             frame = frame.filter(~pl.sql_expr(hidden))
         if self.view.rewrites(table):
-            frame = self._with_gone().show_rows(table, frame)
+            frame = self.view_of_all.show_rows(table, frame)
         return frame.select(self.declaration(table).names) if self.view.is_limited else frame
 
     @staticmethod
