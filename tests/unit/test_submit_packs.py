@@ -19,10 +19,13 @@ from inprocess import ingest_here
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import AccessError, ConfigError, StoreError, UsageError
+from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, PaperKind
+from varhouse.governance.rules import load_rules
 from varhouse.sharing.request import Content
 from varhouse.submission.details import read_details
+from varhouse.submission.document import table_of
 from varhouse.submission.facts import Facts
 from varhouse.submission.modules import MODULES
 from varhouse.submission.packs import Order, check_links, make_pack
@@ -333,6 +336,9 @@ def test_packs_are_whole(bulk: Path, target: str, tmp_path: Path) -> None:
     for path in sorted((tmp_path / "one").iterdir()):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
     _check_sums(tmp_path / "one")
+    vcf = tmp_path / "one" / "north.vcf.gz"
+    found = varhouse.validate(vcf)
+    assert [str(p) for p in found.problems if p.severity == "error"] == []
     data = json.loads((tmp_path / "one" / f"{target}.json").read_text())
     assert check(target, data, TODAY) == []
     assert check_links(target, data, tmp_path / "one") == []
@@ -457,6 +463,72 @@ def test_a_governed_store_lets_packs_out_by_the_gate(bulk: Path, tmp_path: Path)
         make_pack(Order(**{**vars(order), "recipient": "GVM"}))
 
 
+def _governed(bulk: Path, store: Path) -> Ledger:
+    """Make a governed store of which the archive GVM may have everything."""
+    shutil.copytree(bulk / "store", store)
+    ledger = Ledger.open(store)
+    book = load_rules("builtin")
+    ledger.add("rules", "rules", {"file": "builtin", "digest": book.digest})
+    ledger.add("small_counts", "small_counts", {"preset": "none"})
+    ledger.add("cohort", "north", {"title": "A demo", "taxon": 3708, "tier": "T0"})
+    ledger.add("recipient", "GVM", {"kind": "domestic"})
+    for kind in ("ethics", "consent", "dac_decision", "report", "backup"):
+        paper = {"kind": kind, "number": f"{kind}-1", "cohorts": "north"}
+        if kind == "dac_decision":
+            paper["recipients"] = "GVM"
+        ledger.add("paper", "", paper)
+    return ledger
+
+
+def _events(store: Path) -> list[tuple[str, Any]]:
+    return [(e.body["event"], e.body.get("output")) for e in Audit(store).events()]
+
+
+def test_what_the_gate_lets_out_is_in_the_log(bulk: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    _governed(bulk, store)
+    order = Order(
+        store, "gvm", "north", tmp_path / "p", Content.INDIVIDUAL,
+        details=bulk / "details.yaml", recipient="GVM", purpose="archive",
+    )  # fmt: skip
+    assert make_pack(order).people == 3
+    digest = hashlib.sha256((tmp_path / "p" / "manifest.tsv").read_bytes()).hexdigest()
+    assert _events(store)[-1] == ("shared", {"sha256": digest})
+    told = json.loads((tmp_path / "p" / "gvm.json").read_text())
+    assert told["project"]["title"] == "A demo" or told["project"]["access"] == "Open"
+
+
+def test_a_pack_that_fails_counts_as_not_given(bulk: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    _governed(bulk, store)
+    wrong = tmp_path / "official.json"
+    wrong.write_text('{"required": ["what nobody has"]}')
+    order = Order(
+        store, "gvm", "north", tmp_path / "p", Content.INDIVIDUAL,
+        details=bulk / "details.yaml", recipient="GVM", official=wrong,
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="what nobody has"):
+        make_pack(order)
+    assert not (tmp_path / "p").exists()
+    assert _events(store)[-1][0] == "share_failed"
+
+
+def test_aggregates_of_a_governed_store_are_those_of_the_public(
+    bulk: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    _governed(bulk, store)
+    order = Order(
+        store, "gvm", "north", tmp_path / "p", details=bulk / "details.yaml", recipient="GVM"
+    )
+    with pytest.raises(AccessError, match="share release"):
+        make_pack(order)
+    assert main(["share", "release", str(store), "--role", "public"]) == 0
+    assert make_pack(order).records == 5
+    with pysam.VariantFile(str(tmp_path / "p" / "north.vcf.gz")) as file:
+        assert next(r.info["AC"] for r in file.fetch()) == (1,)
+
+
 @pytest.mark.parametrize(
     ("line", "kept"),
     [
@@ -469,3 +541,11 @@ def test_a_governed_store_lets_packs_out_by_the_gate(bulk: Path, tmp_path: Path)
 def test_what_a_header_keeps(line: bytes, kept: bool) -> None:
     tidy = tidy_header(b"##fileformat=VCFv4.2\n" + line + b"\n", None)
     assert (line in tidy.splitlines()) is kept
+
+
+@pytest.mark.parametrize(("page", "code"), [("docs", "en"), ("docs/zh", "zh")])
+def test_the_pages_list_every_field(page: str, code: str) -> None:
+    """`python -m varhouse.submission.document` makes the tables."""
+    text = (Path(__file__).parents[2] / page / "submission.md").read_text()
+    for target in TARGETS:
+        assert table_of(target, code) in text

@@ -40,12 +40,20 @@ _AGGREGATE = (
 def write_aggregate(store: Store, cohort: str, reference: str | None, out: Path) -> Told:
     """Write counts of a cohort as VCF without samples."""
     contigs = store.assembly_contigs.contigs
+    # A row an allele, so Number=A is one, as VCF 4.3 has CN, a whole number.
+    is_open = store.may_be_open(store.file_frame("frequencies", cohort=cohort))
     lines = ["##fileformat=VCFv4.3", _source()]
+    own = "ID=CN,Number=A,Type=Float", "ID=CN,Number=1,Type=Integer"
+    opened = [x.replace(*own) for x in OPEN_LINES]
     lines += [f"##reference={reference}"] if reference else []
     for c in contigs:
         length = f",length={c.length}" if c.length else ""
         lines.append(f"##contig=<ID={c.name}{length}>")
-    lines += [*OPEN_LINES, *_AGGREGATE, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    lines += [
+        *(opened if is_open else ()),
+        *_AGGREGATE,
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
+    ]
     records = 0
     with out.open("xb") as raw:
         stream = BgzfStream(raw)

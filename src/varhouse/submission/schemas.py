@@ -176,20 +176,22 @@ def _say(target: str, key: tuple[str, str, str], rows: Sequence[int]) -> str:
     module, name, what = key
     field = field_of(target, module, name)
     title = field.heading if field else name
-    where = "; ".join(SOURCE_TEXT(s) for s in field.sources) if field else ""
+    where = "; ".join(source_text(s) for s in field.sources) if field else ""
     place = f"{module}.{name}" if name else module or target
     many = CHECK["rows"].say(n=len(rows)) if len(rows) > 1 else ""
     line = f"{place} ({title}): {what}{many}"
     return line + (CHECK["enter"].say(where=where) if where else "")
 
 
-def SOURCE_TEXT(source: str) -> str:  # noqa: N802 - reads as a table
-    """Say where a value comes from, in the reader's language."""
+def source_text(source: str, code: str | None = None) -> str:
+    """Say where a value comes from, in a language (default: that of the reader)."""
     kind, _, rest = source.partition(" ")
     if source.startswith("sample sheet"):
-        return CHECK["from_sheet"].say(field=source.removeprefix("sample sheet "))
+        return CHECK["from_sheet"].say(code, field=source.removeprefix("sample sheet "))
     texts = {"details": "from_details", "ledger": "from_ledger", "store": "from_store"}
-    return CHECK[texts[kind]].say(field=rest) if kind in texts else CHECK["computed"].say()
+    if kind not in texts:
+        return CHECK["computed"].say(code)
+    return CHECK[texts[kind]].say(code, field=rest)
 
 
 def check_official(path: Path, data: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -231,8 +231,11 @@ CHECK: dict[str, Text] = {
         "队列 {cohort} 已撤回,不得提交",
     ),
     "no_rows": Text(
-        "the cohort {cohort} has no allele in what may be shown",
-        "队列 {cohort} 没有可展示的变异",
+        "no count of the cohort {cohort} may be shown: every one is masked, or it has no "
+        "allele; `first: cohorts` of policy.small_counts keeps counts of cohorts, and masks "
+        "those of strata",
+        "队列 {cohort} 没有可展示的计数:全部被遮蔽,或没有变异;"
+        "policy.small_counts 的 `first: cohorts` 可在遮蔽分层时保留队列计数",
     ),
     "no_cohort": Text("no cohort {cohort} in the store{near}", "库中没有队列 {cohort}{near}"),
     "no_sample": Text(
@@ -292,12 +295,12 @@ SURVEY_SAID: dict[str, Text] = {
     "counts": Text(
         "People are distinct persons, as far as accessions, names and calls tell; somebody "
         "with two assays counts in both columns of assays, once in all people. A cohort, "
-        "paper or site of one province counts there, of several in its own row, so that each "
-        "column adds up; an institution counts where it is registered. No small count is masked: the "
-        "return is for the authority.",
-        "个体数按样本登记号、样本名和基因型去重;同一人有两种检测时,在两个检测列中各计一次,总人数只计一次。"
-        "仅涉及一省的队列、批件和存储地点计入该省,涉及多省的单列,因此各列可加总;持有单位按注册地计入。"
-        "本表供主管部门使用,未作小计数保护。",
+        "paper or site of one province counts there, of several in its own row, so that "
+        "each column adds up; an institution counts where it is registered. No small count "
+        "is masked: the return is for the authority.",
+        "个体数按样本登记号、样本名和基因型去重;同一人有两种检测时,在两个检测列中各计一次,"
+        "总人数只计一次。仅涉及一省的队列、批件和存储地点计入该省,涉及多省的单列,"
+        "因此各列可加总;持有单位按注册地计入。本表供主管部门使用,未作小计数保护。",
     ),
     "not_governed": Text(
         "the store has no ledger: institutions, papers and sites are not known",
@@ -318,4 +321,15 @@ SURVEY_SAID: dict[str, Text] = {
         "队列 {cohort}: 库和台账均未给出人数",
     ),
     "no_round": Text("no cohort of round {round!r}", "没有第 {round!r} 轮的队列"),
+}
+
+DOCUMENT: dict[str, Text] = {
+    "field": Text("field", "字段"),
+    "title": Text("heading", "名称"),
+    "required": Text("required", "必填"),
+    "source": Text("value from (the first that has one)", "取值来源(依次取第一个有值者)"),
+    "sure": Text("how sure", "确定程度"),
+    "yes": Text("yes", "是"),
+    "seen": Text("seen", "已查阅"),
+    "memory": Text("memory", "凭记忆"),
 }
