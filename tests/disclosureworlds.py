@@ -119,6 +119,30 @@ def rows_of(worlds: Worlds, alt: str = "C", *, strata: bool = True) -> Rows:
     return finished(own, FREQUENCIES, alt), finished(totals, TOTALS, alt)
 
 
+def rows_of_areas(worlds: Worlds, area: dict[str, str], kind: str = "area") -> Rows:
+    """Make rows of all worlds with a second kind of strata: areas that strata lie in."""
+    sizes: Sizes = {}
+    het: dict[tuple[str, str], Ints] = {}
+    hom: dict[tuple[str, str], Ints] = {}
+    for (cohort, stratum), values in worlds.het.items():
+        leaf = (cohort, area[stratum])
+        own = sizes.setdefault(cohort, {})
+        own[leaf[1]] = own.get(leaf[1], 0) + worlds.sizes[cohort][stratum]
+        het[leaf] = het.get(leaf, 0) + values
+        hom[leaf] = hom.get(leaf, 0) + worlds.hom[cohort, stratum]
+    fine = [r.with_columns(_called("sex", "city")) for r in rows_of(worlds)]
+    coarse = [
+        r.filter(pl.col("stratum_by") == "sex").with_columns(_called("sex", kind))
+        for r in rows_of(Worlds(sizes, het, hom))
+    ]
+    own, totals = (pl.concat(pair) for pair in zip(fine, coarse, strict=True))
+    return own, totals
+
+
+def _called(was: str, name: str) -> pl.Expr:
+    return pl.col("stratum_by").replace({was: name})
+
+
 def rows_with_quality(worlds: Worlds, good: Worlds) -> Rows:
     """Make rows with counts of high quality, which are those of other worlds.
 

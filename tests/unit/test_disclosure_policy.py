@@ -20,7 +20,7 @@ def test_a_preset_shows_what_its_policy_lets_be_shown(name: str, least_shown: in
 
 def test_presets_say_where_they_are_from() -> None:
     for name, preset in presets().items():
-        assert preset.words and preset.checked and preset.certainty, name
+        assert all((preset.words, preset.checked, preset.certainty)), name
         assert preset.url.startswith("https://") or name == "none"
         assert preset.title.en != preset.title.zh
 

@@ -19,6 +19,7 @@ from disclosureworlds import (
     learnt,
     numbers_of,
     rows_of,
+    rows_of_areas,
     rows_with_quality,
     signatures,
 )
@@ -27,6 +28,7 @@ from varhouse.disclosure import cells as of_cells
 from varhouse.disclosure import earlier, tree
 from varhouse.disclosure import protect as of_protect
 from varhouse.disclosure.cells import Counts
+from varhouse.disclosure.coarsen import Hierarchy
 from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import SmallCounts
 from varhouse.disclosure.protect import protect_tables
@@ -96,6 +98,34 @@ def test_something_is_shown() -> None:
     large = all_worlds({"A": {"all": 12}, "B": {"all": 9}})
     own, _ = protected(rows_of(large), SmallCounts(k=K))
     assert own["ac"].is_not_null().mean() > 0.5
+
+
+CITIES: Sizes = {"A": {"a": 4, "b": 3, "c": 3, "d": 3}}
+AREAS = {"a": "south", "b": "south", "c": "north", "d": "north"}
+
+
+def test_groups_that_lie_in_groups_of_another_kind_tell_nothing() -> None:
+    worlds = all_worlds(CITIES)
+    seen = signatures(protected(rows_of_areas(worlds, AREAS), SmallCounts(k=K)), worlds.n)
+    assert learnt(numbers_of(worlds), seen, K) == {}
+
+
+@pytest.mark.parametrize("first", ["strata", "cohorts"])
+def test_levels_of_strata_tell_nothing(first: str) -> None:
+    worlds = all_worlds(CITIES)
+    found = protect_tables(
+        *rows_of(worlds), SmallCounts(k=K, first=first), Hierarchy("sex", "region", AREAS)
+    )
+    seen = signatures((found.frequencies, found.totals), worlds.n)
+    assert learnt(numbers_of(worlds), seen, K) == {}
+    assert (found.totals.filter(stratum_by="region")["ac"].is_not_null()).any()
+
+
+def test_kinds_that_are_thought_independent_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_cells, "INDEPENDENT", frozenset({"city", "area"}))
+    worlds = all_worlds(CITIES)
+    seen = signatures(protected(rows_of_areas(worlds, AREAS), SmallCounts(k=K)), worlds.n)
+    assert learnt(numbers_of(worlds), seen, K) != {}
 
 
 # Several alleles of a site.

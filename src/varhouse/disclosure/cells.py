@@ -21,6 +21,9 @@ ALL = "all"
 ROOT, COHORT, STRATUM, COHORT_STRATUM = 0, 1, 2, 3
 """Kinds of cells: everybody, a cohort, a stratum of everybody, a stratum of a cohort."""
 
+INDEPENDENT = frozenset({"sex"})
+"""Kinds of strata of which no group lies in one of another kind."""
+
 CELL = (*KEY, "cohort", "stratum_by", "stratum")
 """What names a row; `cohort` is null in rows of totals."""
 
@@ -93,7 +96,7 @@ class Cells:
     family
         int64[cells]: cells of one number add up to their parent.
     block
-        int64[cells]: cells of strata of one scope and allele that cross each other.
+        int64[cells]: cells of strata of one scope and allele of kinds that may cross.
     is_head
         bool[cells]: of its block these strata are shown first.
     an
@@ -124,10 +127,12 @@ class Cells:
 
 
 def _heads(names: Sequence[str], finer: dict[str, str]) -> tuple[dict[str, str], set[str]]:
-    """Sort kinds of strata into blocks of those that cross: kind to block, heads of blocks.
+    """Sort kinds of strata into blocks: kind to block, and the heads of blocks.
 
-    A crossed kind (`a+b`) ties those that it is made of; of each block the first single one
-    is the head. A kind and its coarser levels (`finer`: kind to the coarser one) are one.
+    Groups of two kinds may lie in each other (a city in a province), so that masked ones
+    follow from shown ones of the other kind. All kinds are one block but INDEPENDENT ones,
+    unless these are crossed with others (`sex+province`). The head of a block is the kind
+    with coarser levels, and these; else the first single one by name.
     """
     block = {n: n for n in names}
 
@@ -136,18 +141,18 @@ def _heads(names: Sequence[str], finer: dict[str, str]) -> tuple[dict[str, str],
             name = block[name]
         return name
 
-    for name in names:
-        parts = [p for p in name.split("+") if p in block] if "+" in name else []
-        for other in [*parts, *([finer[name]] if finer.get(name) in block else [])]:
-            low, high = sorted((find(name), find(other)))
-            block[high] = low
-    heads = set()
+    related = [n for n in names if n not in INDEPENDENT]
+    ties = [(related[0], n) for n in related]
+    ties += [(n, p) for n in names if "+" in n for p in n.split("+") if p in block]
+    for one, other in ties:
+        low, high = sorted((find(one), find(other)))
+        block[high] = low
+    heads: set[str] = set()
     for found in {find(n) for n in names}:
-        singles = sorted(n for n in names if find(n) == found and "+" not in n)
-        if singles:
-            head = singles[0]
-            heads.add(head)
-            heads |= {n for n in singles if finer.get(n) == head or finer.get(head) == n}
+        members = {n for n in names if find(n) == found}
+        levels = members & {*finer, *finer.values()}
+        singles = sorted(n for n in members if "+" not in n)
+        heads |= levels or set(singles[:1])
     return {n: find(n) for n in names}, heads
 
 

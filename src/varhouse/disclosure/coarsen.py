@@ -38,16 +38,27 @@ class Hierarchy:
         return {self.column: dict(self.above)} if self.column else {}
 
 
-def add_levels(rows: pl.DataFrame, hierarchy: Hierarchy) -> pl.DataFrame:
-    """Add rows of the coarser level, which add up those of its column."""
-    if not hierarchy.column or (rows["stratum_by"] == hierarchy.level).any():
-        return rows
+def add_levels(rows: pl.DataFrame, hierarchy: Hierarchy) -> tuple[pl.DataFrame, Hierarchy]:
+    """Add rows of the coarser level, which add up those of its column.
+
+    Returns
+    -------
+    tuple
+        The rows, and the hierarchy; none where the rows have no such column, or have strata of
+        their own that are called as the level.
+    """
+    by = rows["stratum_by"]
+    if (
+        not hierarchy.column
+        or not (by == hierarchy.column).any()
+        or (by == hierarchy.level).any()
+    ):
+        return rows, Hierarchy()
     fine = rows.filter(pl.col("stratum_by") == hierarchy.column)
-    if fine.is_empty():
-        return rows
     level = pl.lit(hierarchy.level).alias("stratum_by")
     above = pl.col("stratum").replace(dict(hierarchy.above))
-    return pl.concat([rows, add_up(fine.with_columns(level, stratum=above))], how="diagonal")
+    coarse = add_up(fine.with_columns(level, stratum=above))
+    return pl.concat([rows, coarse], how="diagonal"), hierarchy
 
 
 def add_up(rows: pl.DataFrame) -> pl.DataFrame:

@@ -134,8 +134,7 @@ def protect(
     columns = rows.columns
     if not policy.protects or rows.is_empty():
         return rows.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
-    hierarchy = hierarchy or Hierarchy()
-    rows = add_levels(rows, hierarchy)
+    rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
     rows = _without_hidden(rows, policy)
     cells = of_cells.number_cells(rows, hierarchy.finer, hierarchy.region_of)
     if not cells.size:
