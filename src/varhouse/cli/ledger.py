@@ -95,6 +95,7 @@ def _add_import(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _import(args: argparse.Namespace) -> int:
     from varhouse.governance.ledgerimport import import_sheets
+    from varhouse.masking import say
 
     found = import_sheets(args.store, args.sheets, args.kind, args.note, dry_run=args.dry_run)
     if args.json:
@@ -109,6 +110,8 @@ def _import(args: argparse.Namespace) -> int:
         print(json.dumps({**told, "head": head}, indent=1, ensure_ascii=False))
         return 0
     _print_imported(found, dry_run=args.dry_run)
+    for note in ledgershow.not_stored(args.store, found.entries):
+        say(f"{ledgershow.label('note')} {note}")
     return 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from varhouse.errors import StoreError, UsageError
 from varhouse.language import Text
 
 if TYPE_CHECKING:
-    from varhouse.governance.ledger import Ledger
+    from varhouse.governance.ledger import Entry, Ledger
     from varhouse.governance.model import CohortRecord, Paper
 
 _EMPTY = Text(
@@ -22,6 +22,9 @@ _EMPTY = Text(
 )
 _NO_COHORT = Text(
     "the ledger knows no cohort {cohort!r}{near}", "台账中没有队列 {cohort!r}{near}"
+)
+_NOT_STORED = Text(
+    "the store has no cohort {cohort!r} yet{near}", "数据库中尚无队列 {cohort!r}{near}"
 )
 _VALID = Text("valid", "有效")
 _NOT_VALID = Text("not valid", "无效")
@@ -337,6 +340,18 @@ def _check(args: argparse.Namespace) -> int:
             say(_NOTHING.say())
     bad = (Concern.MISSING, Concern.EXPIRED)
     return 1 if any(o.concern in bad for o in found) else 0
+
+
+def not_stored(store: Path, entries: "Sequence[Entry]") -> Iterator[str]:
+    """Say which cohorts of entries the store does not have: not yet, or by a slip."""
+    from varhouse.governance.fields import near
+
+    named = {e.subject for e in entries if e.kind in ("cohort", "consent", "withdraw")}
+    named |= {c for e in entries if e.kind == "paper" for c in e.fields.get("cohorts", ())}
+    named |= {e.fields["cohort"] for e in entries if e.fields.get("cohort")}
+    stored = _stored(store)
+    for name in sorted(named - {*stored, "*"}) if stored else ():
+        yield _NOT_STORED.say(cohort=name, near=near(name, stored))
 
 
 def _stored(store: Path) -> list[str]:

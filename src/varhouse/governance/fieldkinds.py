@@ -21,6 +21,7 @@ from varhouse.governance.fields import (
     FLAG,
     NAMES,
     NUMBER,
+    PLACES_APART,
     SHARE,
     TEXT,
     TEXTS,
@@ -95,13 +96,13 @@ PROVINCES = Form(
     Text("provinces, GB/T 2260 or names", "省份,GB/T 2260 代码或名称"),
     read_province,
     is_list=True,
-    apart=r"[,;，；、|\n]+",
+    apart=PLACES_APART,
 )
 ETHNIC_GROUPS = Form(
     Text("ethnic groups, GB/T 3304 or names", "民族,GB/T 3304 代码或名称"),
     read_ethnic_group,
     is_list=True,
-    apart=r"[,;，；、|\n]+",
+    apart=PLACES_APART,
 )
 DUO = Form(Text("DUO codes", "DUO 代码"), read_duo, is_list=True, apart=r"[,;，；、|+\n]+")
 CREDIT_CODE = Form(

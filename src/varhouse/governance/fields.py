@@ -20,6 +20,10 @@ APART = r"[,;，；、|\s]+"
 """What sets names and codes without blanks apart."""
 
 
+PLACES_APART = r"[,;，；、|/\n]+|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|(?<=\d)\s+(?=\d)"
+"""What sets codes and names apart that may hold a blank in English, and none in Chinese."""
+
+
 class FormError(ValueError):
     """A value that does not fit its field: why, and what to write."""
 
@@ -112,8 +116,8 @@ _SHARE = Text(
     "{value!r} 不是 0 至 1 之间的比例;请写 0.5 或 50%",
 )
 _FLAG = Text(
-    "{value!r} is neither yes nor no; fix: write yes or no",
-    "{value!r} 既不是“是”也不是“否”;请写 是 或 否",
+    "{value!r} is neither yes nor no; fix: write yes or no, and nothing if nobody knows",
+    "{value!r} 既不是“是”也不是“否”;请写 是 或 否,不详时留空",
 )
 _CHOICE = Text(
     "{value!r} is none of {known}; fix: write one of them",
@@ -134,7 +138,7 @@ _NO = {"no", "n", "false", "f", "0", "否", "无", "不", "×"}
 
 def read_text(value: str) -> str:
     """Take a text of one line."""
-    text = unicodedata.normalize("NFC", value).strip()
+    text = re.sub(r"\s*\n\s*", " ", unicodedata.normalize("NFC", value).strip())
     if not text.isprintable() and any(
         unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text
     ):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from varhouse.governance.fields import near
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, PaperKind, Tier
 from varhouse.language import Text
@@ -49,6 +50,15 @@ _FIELDS = {
 
 _ETHICS = Text("ethics approval that is valid", "有效的伦理审查批件")
 _UNKNOWN = Text("the store has it, the ledger does not know it", "数据库中有该队列,台账中没有")
+_NOT_STORED = Text("the store has no such cohort{near}", "数据库中没有该队列{near}")
+_NO_RECIPIENT = Text(
+    "{kind} {number} names the recipient {recipient!r}, whom the ledger does not know{near}",
+    "{kind} {number} 中的接收方 {recipient!r} 不在台账中{near}",
+)
+_NO_SUCH = Text(
+    "{what} names the cohort {cohort!r}, of which nothing is known{near}",
+    "{what} 中的队列 {cohort!r} 没有任何记录{near}",
+)
 _PAPER = Text("{kind} {number}: last day {day}", "{kind} {number}: 有效期至 {day}")
 _REVOKED = Text("{kind} {number}: revoked on {day}", "{kind} {number}: {day} 撤销")
 _GRANT = Text("grant to {principal}: last day {day}", "对 {principal} 的授权: 有效期至 {day}")
@@ -115,9 +125,13 @@ def check(
     """
     cohorts = ledger.cohorts(on)
     out = [Open(n, Concern.MISSING, _UNKNOWN.say()) for n in sorted({*stored} - {*cohorts})]
+    if stored:
+        for name in sorted({*cohorts} - {*stored}):
+            out.append(Open(name, Concern.NOTE, _NOT_STORED.say(near=near(name, stored))))
     granted = {g.cohort for g in ledger.grants(on)}
     for name, record in cohorts.items():
         out += [Open(name, c, what) for c, what in _of_cohort(record, on, soon)]
+        out += [Open(name, Concern.NOTE, what) for what in _unknown_names(record, ledger)]
         if record.tier is Tier.T3 and name not in granted:
             out.append(Open(name, Concern.NOTE, _NOBODY.say()))
     for grant in ledger.grants(on):
@@ -125,6 +139,21 @@ def check(
             said = _GRANT.say(principal=grant.principal, day=grant.until)
             out.append(Open(grant.cohort, Concern.SOON, said))
     return sorted(out, key=lambda o: (o.cohort, list(Concern).index(o.concern)))
+
+
+def _unknown_names(record: CohortRecord, ledger: Ledger) -> Iterator[str]:
+    """Say which recipients and cohorts a cohort's record names that the ledger has not."""
+    recipients = ledger.recipients()
+    for paper in record.papers:
+        said = {"kind": PAPER_NAMES[paper.kind].say(), "number": paper.number}
+        for name in paper.recipients:
+            if name not in recipients:
+                close = near(name, recipients)
+                yield _NO_RECIPIENT.say(**said, recipient=name, near=close)
+    for name in record.same_people_as:
+        if name not in ledger.cohorts():
+            close = near(name, ledger.cohorts())
+            yield _NO_SUCH.say(what="same_people_as", cohort=name, near=close)
 
 
 def _of_cohort(record: CohortRecord, on: date, soon: int) -> Iterator[tuple[Concern, str]]:
