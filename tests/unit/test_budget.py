@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -168,4 +169,8 @@ def test_variables_do_not_change_who_asks(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, "somebody-else")
     assert principal() == own
     monkeypatch.setenv("SUDO_UID", "4000000")
+    monkeypatch.setattr(os, "getuid", lambda: 0)
     assert principal() == "uid:4000000"
+    # Whoever is not root sets it as he likes.
+    monkeypatch.setattr(os, "getuid", lambda: 4000001)
+    assert principal() == "uid:4000001"

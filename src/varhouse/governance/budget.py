@@ -121,12 +121,12 @@ def cost_of(ac: Floats, an: Floats) -> Floats:
 def principal() -> str:
     """Name who asks: the user of the system, or who became another one by sudo.
 
-    By the number of the user, never by variables that he can set; `SUDO_UID` is read only
-    where the process does not run as the user whom it names.
+    By the number of the user, never by variables that he can set: `SUDO_UID` is read only
+    where the process runs as root, who could be anybody anyway.
     """
     own = os.getuid()
     asked = os.environ.get("SUDO_UID", "")
-    uid = int(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else own
+    uid = int(asked) if own == 0 and re.fullmatch(r"[0-9]{1,9}", asked) else own
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
