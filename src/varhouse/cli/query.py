@@ -3,6 +3,7 @@
 import argparse
 import logging
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from varhouse.cli import querycallable, queryexplain, queryoptions
@@ -22,8 +23,11 @@ from varhouse.cli.answers import (
 from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from varhouse.query.answer import Answer
     from varhouse.query.cells import Sink
+    from varhouse.query.opened import OpenStore
     from varhouse.query.output import Writer
 
 _TEXT = """\
@@ -184,7 +188,7 @@ def run(args: argparse.Namespace) -> int:
     answer = Answer(store, asked)
     with open_output(args.output) as stream:
         writer, wanted = _writer(form, stream, args, answer)
-        rows = write_all(writer, answer.frames(wanted))
+        rows = write_all(writer, _frames(store, answer, wanted))
     report(rows, _noun(args), f"release {store.release}", began, args.output)
     if answer.cut and args.limit is None:
         logging.getLogger("varhouse.query").info(
@@ -200,6 +204,25 @@ def run(args: argparse.Namespace) -> int:
         )
     say_hidden(writer)
     return 0
+
+
+def _frames(
+    store: "OpenStore", answer: "Answer", wanted: list[str] | None
+) -> "Iterable[pl.DataFrame]":
+    """Give the rows of an answer; of a role with a budget those that are paid for."""
+    from varhouse.cli.budgeted import budget_of, paid
+
+    budget = budget_of(store)
+    if budget is None:
+        return answer.frames(wanted)
+    from varhouse.tables.schema import KEY
+
+    columns = list(wanted or answer.columns)
+    has = answer.overview is not None or set(KEY) <= set(
+        store.declaration(answer.question.table or "variants").names
+    )
+    more = [n for n in KEY if n not in columns] if has else []
+    return paid(store, budget, answer.frames([*columns, *more]), columns)
 
 
 def _noun(args: argparse.Namespace) -> str:

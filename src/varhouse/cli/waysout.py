@@ -375,6 +375,9 @@ def passing(args: argparse.Namespace) -> Iterator[None]:
     if way is None:
         raise AccessError(UNDECIDED.say(what=f"varhouse {args.way}"))
     if way.tells is None:
+        from varhouse.cli.budgeted import check_all_at_once
+
+        check_all_at_once(args, store, asked_role(args))
         yield
         return
     with _gate(args, store, way):
@@ -427,9 +430,11 @@ def asked_role(args: argparse.Namespace) -> str:
 
 @contextmanager
 def _gate(args: argparse.Namespace, store: Path, way: Way) -> Iterator[None]:
+    from varhouse.cli.budgeted import check_all_at_once
     from varhouse.sharing.gate import ask, way_out
 
     role = asked_role(args)
+    check_all_at_once(args, store, role)
     if role in (PUBLIC, REGISTERED):
         # A view holds what its readers may have, and passed the gate when it was made.
         yield

@@ -13,7 +13,7 @@ from varhouse.governance.ledger import Ledger
 from varhouse.governed import ROLES, private_folder, view_folder
 from varhouse.sharing.auditevents import Asked, Passed, choose, read_passed
 from varhouse.sharing.audittexts import PROBLEMS
-from varhouse.sharing.given import Meter
+from varhouse.sharing.given import READ, Meter
 from varhouse.store.releases import list_releases, read_release
 
 ANCHOR = "governance"
@@ -75,6 +75,8 @@ def make_report(store: Path, asked: Asked) -> Report:
     passed = choose(read_passed(Audit(store).events()), asked)
     cells: dict[tuple[str, str], list[Passed]] = {}
     for p in passed:
+        if p.outcome == READ:
+            continue
         for cohort in p.cohorts or ("",):
             if not asked.cohorts or cohort in asked.cohorts:
                 cells.setdefault((cohort, p.recipient), []).append(p)

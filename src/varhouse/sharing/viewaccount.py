@@ -59,6 +59,8 @@ class Account:
         `rows` as above.
     attack
         What attacks on it measured.
+    budget
+        Of rare alleles (`governance.budget`): the chance at which it is spent.
     """
 
     role: str
@@ -77,6 +79,7 @@ class Account:
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     attack: dict[str, Any] = field(default_factory=dict)
+    budget: float | None = None
 
     def public(self) -> dict[str, Any]:
         """Give what anybody may know: sizes, and what attacks measured."""
@@ -86,6 +89,7 @@ class Account:
             "least_people": self.k,
             "small_counts": self.policy,
             "rows": {t: dict(n) for t, n in sorted(self.rows.items())},
+            **({"budget": {"chance": self.budget}} if self.budget else {}),
             **({"attack": publicly(self.attack)} if self.attack else {}),
         }
 

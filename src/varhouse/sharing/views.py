@@ -25,6 +25,7 @@ from varhouse.attack.planned import Planned
 from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
 from varhouse.disclosure.policy import ROUND
 from varhouse.errors import AccessError, UsageError
+from varhouse.governance.budget import parse_allowance
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
@@ -283,6 +284,7 @@ class _Making:
             people=dict(counts_of_people(self.people)),
             k=self.protection.k,
             policy=self.protection.name,
+            budget=self._budget(),
             rules=str(rules or ""),
             ledger=self.ledger.anchor,
         )
@@ -410,6 +412,11 @@ class _Making:
             add_rows({"": alleles}, {"": made.alleles})
         shards += small_tables(origin, alleles, self.account.ingest_id, work)
         return shards, untouched
+
+    def _budget(self) -> float | None:
+        """Read the budget of rare alleles that the role has."""
+        allowance = parse_allowance(self.protection.policy.budget or None)
+        return allowance.chance if allowance else None
 
     def _attack(self, planned: Planned, earlier: Sequence[Shown]) -> None:
         """Attack what would be shown, before anybody sees it.
