@@ -235,3 +235,25 @@ def test_what_the_ledger_says_as_facts() -> None:
         (PaperKind.ETHICS, "E"), (PaperKind.CONSENT, "2"),
     ]  # fmt: skip
     assert (facts_of(None, DAY), papers_for(None)) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"when": {"all": 3}, "needs": {"any": 3}, "action": [3], "effect": ["x"], "title": 3,
+         "source": 3, "certainty": {}, "status": [], "from": [1], "replaces": 3},
+        {"when": {"fact": [1], "is": True}, "needs": [{"any": [{"paper": [1]}, 3, [2]]}]},
+        {"when": {"defined": [1]}, "needs": [{"paper": "ethics", "names": [[1]]}],
+         "replaces": [[1]], "source": {1: 2, "law": "x"}, 3: 4},
+        {"when": {"fact": "people.us", 3: 4}, "needs": [{"paper": "ethics", "people": [1]}]},
+        {"needs": [[]], "action": [], "jurisdiction": {}, "text": ["x"]},
+        {"needs": [{}], "source": {"law": {"en": 1, "zh": 2}}},
+    ],
+)  # fmt: skip
+def test_whatever_stands_in_a_book_it_is_a_mistake_and_no_crash(
+    tmp_path: Path, more: dict[Any, Any]
+) -> None:
+    file = book(tmp_path, rule() | more, definitions=3, issuers=[{"kinds": 3}, 4])
+    with pytest.raises(ConfigError) as found:
+        load_rules(file)
+    assert all("; fix: " in p for p in found.value.problems)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from varhouse.governance.conditions import facts_of
 from varhouse.governance.facts import FACTS
 from varhouse.governance.judge import judge, worst
 from varhouse.governance.model import Assay, Paper, PaperKind
-from varhouse.governance.rules import load_rules
+from varhouse.governance.rules import BUILTIN, load_rules
 from varhouse.governance.rulesdocument import BEGIN, PAGES, written_into
 from varhouse.governance.rulesmodel import Effect
 
@@ -344,3 +345,15 @@ def test_the_pages_say_the_same_in_both_languages() -> None:
         [ln.split(" ")[0] for ln in p.splitlines() if ln.startswith(begins)] for p in pages
     ]
     assert shapes[0] == shapes[1]
+
+
+def test_common_diseases_are_those_of_the_declaration_of_pedigrees() -> None:
+    file = BUILTIN.parent / "pedigrees.yaml"
+    for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["excluded"]:
+        for name in (entry["names"]["en"], entry["names"]["zh"], *entry["synonyms"]):
+            facts = INGEST | FAMILY | {"cohort.disease": f" {name.upper()} "}
+            assert "CN-HGR-COLLECT-FAMILY" not in met(facts, TODAY), name
+    for name in ("diabetes insipidus", "MODY", "monogenic diabetes", "肺动脉高压", "全色盲"):
+        assert "CN-HGR-COLLECT-FAMILY" in met(
+            INGEST | FAMILY | {"cohort.disease": name}, TODAY
+        )

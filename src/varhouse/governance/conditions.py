@@ -8,10 +8,12 @@ A condition is a mapping of one of these forms, in YAML or JSON:
 
 A fact that nobody said (None, or an empty text) makes a comparison unknown. `all`, `any` and
 `not` follow Kleene: what is false anyway stays false. `known: true` alone asks whether it was
-said, and is never unknown. Texts are compared without regard to case and outer blanks.
+said, and is never unknown. Texts are compared without regard to case, width and further
+blanks.
 """
 
 import operator
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +42,10 @@ class Fulfilled:
 
 
 def _folded(value: Any) -> Any:
-    return value.strip().casefold() if isinstance(value, str) else value
+    """Give a text without case, width and blanks more than one."""
+    if not isinstance(value, str):
+        return value
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 def _has(have: Any, wanted: Any) -> bool:
@@ -140,7 +145,7 @@ def check_condition(condition: Any, defined: Mapping[str, Any]) -> list[str]:
         if word == "not":
             return check_condition(inner, defined)
         if word == "defined":
-            if inner in defined:
+            if isinstance(inner, str) and inner in defined:
                 return []
             return [f"nothing is defined as {inner!r}{nearest(str(inner), defined)}"]
     return _check_comparison(condition)
@@ -148,15 +153,15 @@ def check_condition(condition: Any, defined: Mapping[str, Any]) -> list[str]:
 
 def _check_comparison(condition: dict[str, Any]) -> list[str]:
     name = condition.get("fact")
-    if name not in FACTS:
+    if not isinstance(name, str) or name not in FACTS:
         return [
             f"no fact is called {name!r}{nearest(str(name), FACTS)}; a condition is {_FORMS}"
         ]
-    words = [k for k in condition if k != "fact"]
+    words = [str(k) for k in condition if k != "fact"]
     if len(words) != 1:
         return [f"{name}: one operator, not {len(words)}"]
     (word,) = words
-    wanted, kind = condition[word], FACTS[name].kind
+    wanted, kind = condition.get(word), FACTS[name].kind
     if word == "known":
         return [] if isinstance(wanted, bool) else [f"{name}: known is true or false"]
     if word not in OPERATORS:

@@ -114,7 +114,7 @@ class Reader:
     def _rule(self, item: "_Item") -> Rule:
         names = {
             str(d.get("name")): 1
-            for d in self.raw.get("definitions") or []
+            for d in _list(self.raw.get("definitions"))
             if isinstance(d, dict)
         }
         actions = tuple(item.texts("action"))
@@ -257,10 +257,8 @@ class _Item:
             self.say(f"until {until} lies before from {since}", "correct one of both")
         status = self.one_of("status", STATUSES) if "status" in self.raw else "in_force"
         self.asked.add("status")
-        replaces = self.get("replaces")
-        return Dated(
-            since, until, status, tuple(replaces if isinstance(replaces, list) else ())
-        )
+        replaces = self.texts("replaces") if "replaces" in self.raw else []
+        return Dated(since, until, status, tuple(replaces))
 
     def source(self) -> Source:
         value = self.get("source")
@@ -304,11 +302,13 @@ class _Item:
         raw = {"any": [item]} if isinstance(item, str) or "paper" in item else dict(item)
         extra = {k: v for k, v in raw.items() if k != "any"}
         choices = []
-        for choice in raw.get("any") or []:
-            said = {"paper": choice} if isinstance(choice, str) else dict(choice)
+        if not _list(raw.get("any")):
+            self.say("needs: any is no list of papers", "any: [KIND, {paper: KIND, ...}]")
+        for choice in _list(raw.get("any")):
+            said = dict(choice) if isinstance(choice, dict) else {"paper": choice}
             kind = self.kind(said.pop("paper", None))
             names = said.pop("names", [])
-            if not isinstance(names, list) or set(names) - set(LIMITS):
+            if not isinstance(names, list) or any(n not in LIMITS for n in names):
                 self.say(f"needs: names is {names!r}", f"a list of {', '.join(LIMITS)}")
                 names = []
             extra |= said
@@ -323,6 +323,11 @@ class _Item:
                 near = nearest(str(fact), FACTS)
                 self.say(f"needs: no fact is called {fact!r}{near}", "correct it")
         return Need(tuple(choices), people, each) if choices else None
+
+
+def _list(value: Any) -> list[Any]:
+    """Give a list; what is none has no entries."""
+    return value if isinstance(value, list) else []
 
 
 def _lines(path: Path) -> dict[tuple[str, int], int]:
