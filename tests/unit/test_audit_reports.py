@@ -31,7 +31,8 @@ def store(tmp_path: Path) -> Path:
         "north": sample_rows("north", north),
         "south": sample_rows("south", ["S1", "S2"]),
     }
-    decision = {"kind": "dac_decision", "number": "D-1", "cohorts": ("north", "south")}
+    decision = {"kind": "dac_decision", "number": "D-1", "cohorts": ("north", "south"),
+                "recipients": ("Demo University",)}  # fmt: skip
     entries = [*papers("Demo Abroad", ["south"]), Entry("paper", "", decision)]
     return make_governed(tmp_path / "store", people, entries)
 
