@@ -8,6 +8,7 @@ from ledgers import filled_ledger
 
 from varhouse.errors import StoreError
 from varhouse.governance.audit import Audit
+from varhouse.governance.ledger import Ledger
 from varhouse.governance.personkey import KEY, PersonKey
 from varhouse.governed import audit_file, private_folder
 
@@ -38,6 +39,20 @@ def test_a_store_without_a_ledger_has_a_log_of_its_own(tmp_path: Path) -> None:
     assert [x.body for x in Audit(tmp_path).events()] == [
         {"event": "look", "ledger": {"n": 0, "digest": "0" * 64}}
     ]
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_a_log_that_was_taken_away_is_not_begun_anew(tmp_path: Path, with_key: bool) -> None:
+    filled_ledger(tmp_path)
+    for file in private_folder(tmp_path).iterdir():
+        if with_key or file.name != KEY:
+            file.unlink()
+    with pytest.raises(StoreError, match="0 events, and the ledger knows of 1: it was cut"):
+        Audit(tmp_path).note("share")
+    with pytest.raises(StoreError):
+        Ledger.open(tmp_path).add("cohort", "bj")
+    assert [p.name for p in private_folder(tmp_path).iterdir()] == ([] if with_key else [KEY])
+    assert Ledger.open(tmp_path).head[0] == 2
 
 
 def test_a_person_is_known_again_and_only_with_the_key(tmp_path: Path) -> None:

@@ -13,15 +13,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from varhouse.errors import StoreError
 from varhouse.governance.chain import FIRST, Chain, Link, refusals
 from varhouse.governance.ledgerjson import as_json
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import audit_file, ledger_file, private_folder
+from varhouse.language import Text
 
 LEDGER_EVENT = "ledger"
 """The event of entries of the ledger: the `first`, the last (`n`), whose digest it has."""
 
 _HEAD = "ledger"
+
+_CUT = Text(
+    "{file}: has {n} events, and the ledger knows of {known}: it was cut off or taken away",
+    "{file}: 只有 {n} 条,而台账所知为 {known} 条: 日志被截短或移走",
+)
+_RESTORE = Text("restore it from a backup", "请从备份恢复")
 
 
 class Audit:
@@ -68,7 +76,7 @@ class Audit:
         AccessError
             If there is no permission, or the disk is read-only.
         """
-        _ = self.key  # A log without its key is one whose key was lost.
+        entry = self.check()
         with self.chain.writing() as writer:
             known = _ledger_head(writer.last)[0]
             if event == LEDGER_EVENT:
@@ -76,13 +84,32 @@ class Audit:
                 if (late := facts["first"] - 1 - known) > 0:
                     facts = {**facts, "first": known + 1, "late": late}
                 return writer.append([_body(event, facts, head)])[0]
-            head = Chain(ledger_file(self.store)).head()
+            head = (entry.n, entry.digest) if entry else (0, FIRST)
             bodies = [_body(event, facts, head)]
             if head[0] > known:
                 seen = {"first": known + 1, "n": head[0], "digest": head[1]}
                 late = head[0] - known
                 bodies.insert(0, _body(LEDGER_EVENT, {**seen, "late": late}, head))
             return writer.append(bodies)[-1]
+
+    def check(self) -> Link | None:
+        """Check that log and key are there, as the ledger's last entry knows them.
+
+        Else the people who were given away would be counted anew, under another key.
+
+        Returns
+        -------
+        Link, optional
+            The ledger's last entry.
+        """
+        entry = Chain(ledger_file(self.store)).last()
+        n = self.head()[0]
+        known = entry.body.get("audit") if entry else None
+        if isinstance(known, dict) and known.get("n", 0) > n:
+            said = _CUT.say(file=self.chain.file, n=n, known=known["n"])
+            raise StoreError(said, _RESTORE.say())
+        _ = self.key  # A log without its key is one whose key was lost.
+        return entry
 
     def events(self, anchors: Iterable[tuple[int, str]] = ()) -> list[Link]:
         """Read the log and check its chain; `link.body["event"]` is the word.

@@ -212,7 +212,7 @@ class Ledger:
         # What is wrong, or changes nothing, must not govern a store that has no ledger yet.
         if not self._bodies(make(self), (0, FIRST)):
             return []
-        _ = audit.key
+        audit.check()
         with self.chain.writing() as writer:
             if writer.head != self.head:
                 self._take(self.chain.read([self.head]))
