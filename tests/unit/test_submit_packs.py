@@ -424,6 +424,8 @@ def test_samples_can_be_chosen(bulk: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     made = make_pack(order)
     assert made.people == 1
+    with pysam.VariantFile(str(tmp_path / "p" / "north.vcf.gz")) as file:
+        assert [r.info["AN"] for r in file.fetch()] == [0, 2, 2, 2]
     with pytest.raises(UsageError, match="no sample"):
         make_pack(Order(**{**vars(order), "folder": tmp_path / "q", "samples": ("BNA.S3",)}))
     assert not (tmp_path / "q").exists()

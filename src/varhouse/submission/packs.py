@@ -5,6 +5,7 @@ only the VCF shows (names of samples, files, checksums) before the folder gets i
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -256,7 +257,7 @@ def check_links(target: str, data: Mapping[str, Any], folder: Path | None) -> li
     once = [(module, key), *_UNIQUE.get(target, ()), *_ACCESSIONS.get(target, ())]
     for of, name in once:
         values = [e[name] for e in data[of] if e.get(name)]
-        twice = sorted({v for v in values if values.count(v) > 1}) if _repeats(values) else []
+        twice = sorted(v for v, n in Counter(values).items() if n > 1)
         problems += [CHECK["twice"].say(module=f"{of}.{name}", value=v) for v in twice[:10]]
     (first, alias), *others = _ALIASES[target]
     references = [
@@ -274,10 +275,6 @@ def check_links(target: str, data: Mapping[str, Any], folder: Path | None) -> li
         if said != n and (n > 1 or said is None):
             problems.append(CHECK["number"].say(said=said or 0, n=n))
     return problems + (_check_files(target, data, folder) if folder else [])
-
-
-def _repeats(values: Sequence[Any]) -> bool:
-    return len(set(values)) < len(values)
 
 
 def _check_files(target: str, data: Mapping[str, Any], folder: Path) -> list[str]:

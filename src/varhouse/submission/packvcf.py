@@ -108,9 +108,11 @@ def write_individual(
     out: Path,
     samples: Sequence[str] | None = None,
 ) -> Told:
-    """Write a cohort with its calls; `samples` chooses people."""
+    """Write a cohort with its calls; `samples` chooses people, of whom AC and AN are then."""
     whole = out.with_name("whole.vcf.gz")
-    records = export_cohort(store, cohort, whole, samples=samples)
+    records = export_cohort(
+        store, cohort, whole, samples=samples, recounts=samples is not None
+    )
     with out.open("xb") as raw:
         stream = BgzfStream(raw)
         n = _copy(whole, stream.write, reference)
