@@ -253,6 +253,10 @@ def test_assays_may_be_covered_by_different_papers_which_are_not_added_up() -> N
     assert holds(wgs, paper("2", 1999, Assay.WES))
     assert holds(paper("1", 2000), paper("2", 2000))
     assert not holds(paper("1", 4000, Assay.WGS, Assay.WES))
+    # Of some nobody says how they were read: a paper for an assay does not cover them.
+    facts |= {"people.WES": None}
+    assert holds(wgs)
+    assert not holds(paper("1", 4000))
 
 
 @pytest.mark.parametrize(
