@@ -342,7 +342,7 @@ class _KilledError(BaseException):
     pass
 
 
-@pytest.mark.parametrize("place", ["linked totals", "catalogued", "committed ids"])
+@pytest.mark.parametrize("place", ["linked totals", "catalogued", "committed frequencies"])
 def test_a_killed_making_leaves_the_old_release_and_is_made_again(
     small: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

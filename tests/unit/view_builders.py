@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import polars as pl
@@ -111,7 +112,7 @@ def put_cohorts(store: Path, cohorts: Mapping[str, People]) -> int:
     for cohort, people in cohorts.items():
         for a, c in people.copies.items():
             if any(c):
-                n = abs(hash(a)) % 10**6
+                n = crc32(a.encode())
                 ids.append(
                     {"id": f"rs{n}", "kind": "rs", **key(a), "source": f"cohort:{cohort}"}
                 )

@@ -38,7 +38,7 @@ from varhouse.tables.shards import Manifest, Shard, ShardWriter, write_frame, wr
 from varhouse.tables.totals import CohortFile, write_totals
 from varhouse.tables.windows import Window, cut_windows
 
-ROWS_AT_ONCE = 500_000
+ROWS_AT_ONCE = 150_000
 """Rows of frequencies and totals that are protected at once."""
 
 SLICE_ROWS = 1_000_000
